@@ -1,6 +1,8 @@
 """Proves that the sample stack is read, and the rules that no single change of it shows."""
 
 import json
+import re
+from copy import deepcopy
 
 import pulumi
 import pytest
@@ -30,13 +32,16 @@ from functions import executions
 from functions.personalize import tags
 from tests.components.recording import run
 from tests.program.sample_stack import (
+    ACCOUNT,
     CAMPAIGN,
     CONFIG,
     CONFIG_KEYS,
     GATE,
+    HOME,
     PROBE,
     PROJECT,
     PROJECT_FILE,
+    REGION,
     ROOT,
     SOLUTION,
     STACK_CONFIG,
@@ -49,6 +54,43 @@ from tests.program.sample_stack import (
 SMALLEST = {
     "datasets": {"users": {"datasetArn": USERS, "dataLocation": "s3://bucket/users.csv"}},
     "solutions": [{"solutionArn": SOLUTION}],
+}
+EVERY_OPTION = {
+    "datasets.items.readyMarker": "s3://bucket/items.SUCCESS",
+    "datasets.items.streamed": True,
+    **{
+        f"datasets.{key}": {
+            "datasetArn": f"{HOME}:dataset/movies/{type_}",
+            "dataLocation": f"s3://bucket/{key}/",
+        }
+        for key, type_ in (
+            ("actionInteractions", "ACTION_INTERACTIONS"),
+            ("actions", "ACTIONS"),
+        )
+    },
+    "solutions[0].trainingMode": "UPDATE",
+    "solutions[0].fullEvery": "14 days",
+    "solutions[0].approval": {"timeoutHours": 12},
+    "solutions[0].qualityGate[0].minimum": 0.2,
+    "solutions[0].qualityGateEnabled": True,
+    "solutions[0].campaigns[1]": {
+        "campaignArn": f"{HOME}:campaign/similar",
+        "probe": {"itemId": "i1"},
+    },
+    f"{PROBE}.inputList": ["i1", "i2"],
+    f"{PROBE}.minResults": 2,
+    "importRoleArn": f"arn:aws:iam::{ACCOUNT}:role/import",
+    "permissionsBoundaryArn": f"arn:aws:iam::{ACCOUNT}:policy/boundary",
+    "kmsKeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1",
+    "dataKmsKeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/2",
+    "notifications.emails": ["team@example.com"],
+    "notifications.on": "problems",
+    "notifications.topicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:on-call",
+    "trigger.onExport": False,
+    "limits.settleSeconds": 60,
+    "limits.maxTrainingsPerMonth": 9,
+    "limits.maxModelAgeDays": 9,
+    "trainingHourPrice": 0.24,
 }
 
 
@@ -129,20 +171,8 @@ def test_a_rate_becomes_an_expression_of_scheduler(rate, expression):
 
 
 def test_the_datasets_have_a_fixed_order():
-    config = changed(
-        {
-            f"datasets.{key}": {
-                "datasetArn": USERS.replace("USERS", type_),
-                "dataLocation": f"s3://bucket/{key}/",
-            }
-            for key, type_ in (
-                ("actionInteractions", "ACTION_INTERACTIONS"),
-                ("actions", "ACTIONS"),
-            )
-        }
-    )
-    types = ["interactions", "items", "users", "actions", "actionInteractions"]
-    assert list(settings.parse(config).datasets.configured()) == types
+    datasets = settings.parse(changed(EVERY_OPTION)).datasets.configured()
+    assert list(datasets) == ["interactions", "items", "users", "actions", "actionInteractions"]
 
 
 def test_without_a_day_a_cron_in_the_past_is_accepted():
@@ -208,22 +238,32 @@ def test_an_encrypted_setting_is_refused_and_not_shown():
     )
 
 
-@pytest.mark.parametrize(
-    ("key", "problems"),
-    [
-        *((key, []) for key in ("importRoleArn", "datasets.users.dataLocation")),
-        *(
-            (key, [Problem(key, IS_OUTPUT)])
-            for key in ("paused", "limits.maxImportHours", "tags", "tags.team", "datasets.users")
-        ),
-    ],
-)
-def test_an_output_is_accepted_only_where_an_input_is_allowed(key, problems):
-    def program():
-        config = settings.read_config(changed({key: pulumi.Output.from_input("a value")}))
-        assert config.unread == []
-        assert settings.all_problems(config, region=None, today=None) == problems
+def keys(value, key=""):
+    """Yield the key of each setting in a config, also of lists and mappings."""
+    parts = {}
+    if isinstance(value, dict):
+        parts = {f"{key}.{name}".removeprefix("."): part for name, part in value.items()}
+    elif isinstance(value, list):
+        parts = {f"{key}[{index}]": part for index, part in enumerate(value)}
+    for name, part in parts.items():
+        yield name
+        yield from keys(part, name)
 
+
+def test_an_output_is_accepted_only_where_an_input_is_allowed():
+    def program():
+        for key in keys(changed(EVERY_OPTION)):
+            changes = {**deepcopy(EVERY_OPTION), key: pulumi.Output.from_input(None)}
+            config = settings.read_config(changed(changes))
+            assert config.unread == []
+            is_input = re.search("(Arn|dataLocation|readyMarker)$", key)
+            assert settings.all_problems(config, region=None, today=None) == (
+                [] if is_input else [Problem(key, IS_OUTPUT)]
+            ), key
+
+    paths = {re.sub(r"(?<=datasets)\.\w+(?=\.)", ".*", key) for key in keys(changed(EVERY_OPTION))}
+    assert {re.sub(r"\d+", "", path) for path in paths} >= {*config_paths()}
+    settings.parse(changed(EVERY_OPTION))
     run(program)
 
 
