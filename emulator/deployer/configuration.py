@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from emulator.deployer import yaml_files
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
+
 from emulator.deployer.errors import DeploymentError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+    from ruamel.yaml.nodes import Node
 
 SUPPORTED_FIELDS = {"default", "value", "description"}
 """The supported fields of a key that Pulumi.yaml declares. `type` is missing, because only the CLI
 can check a type."""
+YAML_TAG = "tag:yaml.org,2002:"
+NUMBER = r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?"
+JSON_NOTATIONS = {
+    "str": r"(?s:.*)",
+    "int": NUMBER,
+    "float": NUMBER,
+    "bool": "true|True|TRUE|false|False|FALSE",
+    "null": "~|null|Null|NULL|",
+}
+"""The types of YAML that JSON has, and their notations that all YAML readers read in one way. The
+CLI passes the config to a program as JSON."""
 
 
 @dataclass(frozen=True)
@@ -36,25 +53,29 @@ def read_project(directory: Path, stack: str, overrides: Mapping[str, str]) -> P
     Pulumi.yaml. A key without a namespace belongs to the project. Encrypted values of providers are
     left out, because they are credentials and the emulator needs none.
 
-    Raises DeploymentError for a missing file, and for a missing value of a key that Pulumi.yaml
-    declares without a default. Also raises it for encrypted values, ESC environments and declared
-    types, which only the CLI can read.
+    Raises DeploymentError for a file that cannot be read, and for a missing value of a key that
+    Pulumi.yaml declares without a default. Also raises it for encrypted values, ESC environments
+    and declared types, which only the CLI can read.
     """
     project_file = directory / "Pulumi.yaml"
-    project = _read_mapping(project_file)
-    if "name" not in project:
-        raise DeploymentError(f"{project_file}: has no name; add `name: personalize-retraining`")
-    name = project["name"]
+    project = read_mapping(project_file)
+    name = project.get("name")
     if not isinstance(name, str):
-        raise DeploymentError(f"{project_file}: name: {name!r} is not text; write it in quotes")
-    declared = _declared_defaults(project_file, project, name)
+        raise DeploymentError(
+            f"{project_file}: name: {name!r} is not text; add `name: personalize-retraining`"
+        )
+    declared = {
+        _full_key(key, name): _default(value, f"{project_file}: config: {key}")
+        for key, value in _mapping(project.get("config"), f"{project_file}: config").items()
+    }
     defaults = {key: default for key, default in declared.items() if default is not None}
     config = {
         **defaults,
         **_stack_config(directory / f"Pulumi.{stack}.yaml", name),
         **{_full_key(key, name): value for key, value in overrides.items()},
     }
-    if missing := sorted(key for key in declared.keys() - config.keys() if _is_in(name, key)):
+    missing = sorted(key for key in declared.keys() - config.keys() if key.startswith(f"{name}:"))
+    if missing:
         raise DeploymentError(
             f"stack {stack} has no value for {', '.join(missing)}; "
             f"{project_file} declares no default"
@@ -62,9 +83,67 @@ def read_project(directory: Path, stack: str, overrides: Mapping[str, str]) -> P
     return Project(name, directory / str(project.get("main", ".")), config)
 
 
+def read_mapping(file: Path) -> dict[str, object]:
+    """Return the content of a YAML file as JSON values. It must be a mapping or empty.
+
+    Raises DeploymentError if the file cannot be read or is no mapping. If it has values or keys
+    that JSON does not have, such as dates, the error lists all of them.
+    """
+    yaml = YAML(typ="safe", pure=True)
+    try:
+        text = file.read_text(encoding="utf-8")
+        problems = list(_problems(yaml.compose(text), ""))
+        json_text = "null" if problems else json.dumps(yaml.load(text))
+    except FileNotFoundError:
+        raise DeploymentError(f"{file}: there is no such file") from None
+    except MarkedYAMLError as error:
+        reason = ": ".join(filter(None, (error.context, error.problem)))
+        line = error.problem_mark.line + 1
+        raise DeploymentError(f"{file}: line {line}: {reason}; correct the YAML") from error
+    except (OSError, ValueError, YAMLError, RecursionError) as error:
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise DeploymentError(f"{file}: cannot be read: {reason.lower()}") from error
+    if problems:
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        raise DeploymentError("\n  ".join([f"{count} in {file}:", *problems]))
+    return _mapping(json.loads(json_text, parse_float=_number), str(file))
+
+
+def _problems(node: Node | None, key: str) -> Iterator[str]:
+    """Yield a message for each value and each key that JSON does not have."""
+    kind = str(node.tag).removeprefix(YAML_TAG) if node else "null"
+    if isinstance(node, MappingNode) and kind == "map":
+        for name, value in node.value:
+            name_text = name.value if isinstance(name, ScalarNode) else "?"
+            inner_key = f"{key}.{name_text}" if key not in ("", "config") else name_text
+            if name.tag not in (f"{YAML_TAG}str", f"{YAML_TAG}merge"):
+                yield _problem(name, inner_key, "key")
+            yield from _problems(value, inner_key)
+    elif isinstance(node, SequenceNode) and kind == "seq":
+        for index, item in enumerate(node.value):
+            yield from _problems(item, f"{key}[{index}]")
+    elif node and not (
+        isinstance(node, ScalarNode)
+        and kind in JSON_NOTATIONS
+        and re.fullmatch(JSON_NOTATIONS[kind], node.value)
+    ):
+        yield _problem(node, key, "value")
+
+
+def _problem(node: Node, key: str, noun: str) -> str:
+    line = node.start_mark.line + 1
+    return f"line {line}: {key}: the {noun} is not written as in JSON; write it in quotes"
+
+
+def _number(text: str) -> float:
+    """Return the number in a text. A whole number is an int, because the CLI writes 1e3 as 1000."""
+    number = float(text)
+    return int(number) if number.is_integer() else number
+
+
 def _stack_config(file: Path, project: str) -> dict[str, str]:
     """Return the config in a stack's file: full key -> text."""
-    content = _read_mapping(file)
+    content = read_mapping(file)
     if "environment" in content:
         raise DeploymentError(f"{file}: environment: ESC is not supported by the emulator")
     config: dict[str, str] = {}
@@ -74,41 +153,27 @@ def _stack_config(file: Path, project: str) -> dict[str, str]:
             raise DeploymentError(
                 f"{file}: {full_key}: is given twice, with and without the project's name"
             )
-        is_credential = _is_encrypted(value) and not _is_in(project, full_key)
+        is_credential = _is_encrypted(value) and not full_key.startswith(f"{project}:")
         if not is_credential:
             config[full_key] = _text(value, f"{file}: {key}")
     return config
 
 
-def _declared_defaults(
-    file: Path, content: Mapping[str, object], project: str
-) -> dict[str, str | None]:
-    """Return the keys that Pulumi.yaml declares, with their defaults.
-
-    The default of a key without a default is None.
-    """
-    defaults = {}
-    for key, declaration in _mapping(content.get("config"), f"{file}: config").items():
-        path = f"{file}: config: {key}"
-        default: object = declaration
-        if isinstance(declaration, dict):
-            if unknown := sorted(set(declaration) - SUPPORTED_FIELDS):
-                names = ", ".join(unknown)
-                raise DeploymentError(f"{path}: {names} is not supported by the emulator")
-            # A key of the project has `default`, and a key of a provider has `value`.
-            default = declaration.get("default", declaration.get("value"))
-        defaults[_full_key(key, project)] = None if default is None else _text(default, path)
-    return defaults
+def _default(declaration: object, path: str) -> str | None:
+    """Return the default of a key that Pulumi.yaml declares, or None."""
+    default = declaration
+    if isinstance(declaration, dict):
+        if unknown := sorted(set(declaration) - SUPPORTED_FIELDS):
+            names = ", ".join(unknown)
+            raise DeploymentError(f"{path}: {names} is not supported by the emulator")
+        # A key of the project has `default`, and a key of a provider has `value`.
+        default = declaration.get("default", declaration.get("value"))
+    return None if default is None else _text(default, path)
 
 
 def _full_key(key: str, project: str) -> str:
     """Return the key with its namespace, which is the project's name if the key has none."""
     return key if ":" in key else f"{project}:{key}"
-
-
-def _is_in(project: str, full_key: str) -> bool:
-    """Return True if a key belongs to the project, not to a provider such as `aws`."""
-    return full_key.startswith(f"{project}:")
 
 
 def _text(value: object, path: str) -> str:
@@ -131,15 +196,10 @@ def _is_encrypted(value: object) -> bool:
     return isinstance(value, list) and any(map(_is_encrypted, value))
 
 
-def _read_mapping(file: Path) -> dict[str, object]:
-    """Return the content of a YAML file, which must be a mapping or empty."""
-    return _mapping(yaml_files.read(file), str(file))
-
-
 def _mapping(value: object, path: str) -> dict[str, object]:
     """Return a mapping, which is empty for None. Raises DeploymentError for any other value."""
     if value is None:
         return {}
     if not isinstance(value, dict):
         raise DeploymentError(f"{path}: is not a mapping; write it as lines of `key: value`")
-    return {str(key): item for key, item in value.items()}
+    return value

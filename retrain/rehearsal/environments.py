@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from emulator.deployer import yaml_files
+from emulator.deployer.configuration import read_mapping
 from retrain.rehearsal.errors import RehearsalError
 
 if TYPE_CHECKING:
@@ -31,14 +31,14 @@ def without_environments(project_dir: Path, stack: str) -> Iterator[Path]:
     Raises RehearsalError, and DeploymentError if a file cannot be read.
     """
     stack_file = project_dir / f"Pulumi.{stack}.yaml"
-    if not stack_file.is_file() or "environment" not in _read_mapping(stack_file):
+    if not stack_file.is_file() or "environment" not in read_mapping(stack_file):
         yield project_dir
         return
     config = {
         key: {"secure": ""} if entry["secret"] else entry["value"]
         for key, entry in _resolved_config(stack_file, stack).items()
     }
-    project = _read_mapping(project_dir / "Pulumi.yaml")
+    project = read_mapping(project_dir / "Pulumi.yaml")
     main = project_dir.resolve() / str(project.get("main", "."))
     with tempfile.TemporaryDirectory(prefix="stack-") as folder:
         copy = Path(folder)
@@ -77,9 +77,3 @@ def _resolved_config(stack_file: Path, stack: str) -> Mapping[str, Mapping[str, 
             f"{stack_file}: {problem}; start the command again, {COPY_VALUES}"
         ) from error
     return cast("Mapping[str, Mapping[str, object]]", json.loads(completed.stdout))
-
-
-def _read_mapping(file: Path) -> Mapping[str, object]:
-    """Return the mapping in a YAML file, or an empty mapping if the file contains another value."""
-    document = yaml_files.read(file)
-    return document if isinstance(document, dict) else {}

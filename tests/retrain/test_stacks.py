@@ -62,10 +62,9 @@ def test_a_file_that_yaml_readers_read_differently_is_refused(project, capsys):
     )
     assert error_message(file.parent, capsys, "bad") == (
         f"3 problems in {file}:\n"
-        f'  line 2: {PROJECT}:tags.1: the key is a number; expected text, in quotes, "1"\n'
-        f"  line 2: {PROJECT}:tags.team: is binary data; "
-        "expected text in quotes, a number, true or false\n"
-        f'  line 3: {PROJECT}:datasets.7: the key is a number; expected text, in quotes, "7"\n'
+        f"  line 2: {PROJECT}:tags.1: the key is not written as in JSON; write it in quotes\n"
+        f"  line 2: {PROJECT}:tags.team: the value is not written as in JSON; write it in quotes\n"
+        f"  line 3: {PROJECT}:datasets.7: the key is not written as in JSON; write it in quotes\n"
     )
 
 
