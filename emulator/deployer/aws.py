@@ -6,11 +6,11 @@ import json
 import os
 import urllib.request
 from threading import Lock
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore import xform_name
 
-from emulator.deployer import constraints
+from emulator.deployer import models
 from emulator.deployer.errors import DeploymentError
 
 if TYPE_CHECKING:
@@ -64,8 +64,10 @@ class Aws:
         from botocore.session import Session  # noqa: PLC0415
 
         self.region = region
+        session = Session(session_vars=SESSION_VARIABLES)
+        session.register_component("data_loader", models.loader())
         self._session = boto3.Session(
-            botocore_session=Session(session_vars=SESSION_VARIABLES),
+            botocore_session=session,
             aws_access_key_id=account,
             aws_secret_access_key="test",  # noqa: S106  # the secret of every account
             region_name=region,
@@ -75,35 +77,28 @@ class Aws:
         self._lock = Lock()
         self.partition = self._session.get_partition_for_region(region)
         """The partition of the region: aws, aws-cn, ..."""
-        self.account = str(self.call("sts", "GetCallerIdentity", {})["Account"])
+        self.account = account
 
-    def call(self, service: str, operation: str, request: Mapping[str, object]) -> Response:
+    def call(self, service: str, operation: str, values: Mapping[str, object]) -> Response:
         """Call an operation, for example `CreateRole`, and return the response.
 
-        Raises InputRefusedError for a value that AWS would refuse, and botocore's errors.
+        The operation gets those values that are its parameters. Raises botocore's errors, and
+        DeploymentError for the errors that EventBridge returns in a response.
         """
-        client = self._client(service)
-        model = client.meta.service_model.operation_model(operation)
-        constraints.check_value(model.input_shape, request, operation)
-        method = getattr(client, xform_name(operation))
-        return cast("Response", method(**request))
+        request = models.request(service, operation, values)
+        response: Response = getattr(self._client(service), xform_name(operation))(**request)
+        if response.get("FailedEntryCount"):
+            raise DeploymentError(f"{operation}: {response['FailedEntries']}")
+        return response
 
     def list_items(
-        self, service: str, operation: str, request: Mapping[str, object]
+        self, service: str, operation: str, member: str, values: Mapping[str, object]
     ) -> Iterator[Response]:
-        """Yield the items from all pages of an operation such as `ListTargetsByRule`.
-
-        If a response has several lists, the items are those of the list that comes first in
-        botocore's model of the operation.
-        """
+        """Yield the items of a list in the responses of an operation such as `DescribeAlarms`."""
+        request = models.request(service, operation, values)
         paginator = self._client(service).get_paginator(xform_name(operation))
-        first_list, *_ = cast("list[Any]", paginator.result_keys)  # jmespath brings no types
         for page in paginator.paginate(**request):
-            yield from first_list.search(page) or ()
-
-    def arn(self, service: str, resource: str) -> str:
-        """Return the ARN of a resource in this region and account."""
-        return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
+            yield from page[member]
 
     def _client(self, service: str) -> BaseClient:
         """Return the client of a service. It is created at the first call."""

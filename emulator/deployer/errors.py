@@ -1,5 +1,14 @@
 """The errors of the deployer that a user can cause."""
 
+import re
+
+NOT_FOUND_CODES = frozenset(
+    {"NoSuchEntity", "NotFound", "NotFoundException", "QueueDoesNotExist", "ResourceNotFound"}
+    | {"ResourceNotFoundException", "StateMachineDoesNotExist", "DashboardNotFoundError"}
+    | {"AWS.SimpleQueueService.NonExistentQueue"}
+)
+"""The error codes of all services for a resource that does not exist."""
+
 
 class DeploymentError(Exception):
     """The program or a file needs something that the deployer cannot do.
@@ -8,18 +17,18 @@ class DeploymentError(Exception):
     """
 
 
-class InputRefusedError(Exception):
+class InputRefusedError(DeploymentError):
     """An input of a resource has a value that the deployer or AWS does not accept.
 
-    `path` is the path of the input, for example `target.retryPolicy`. The monitor turns the error
-    into a DeploymentError that also names the resource. The provider returns the error to the
-    engine, and the Pulumi CLI prints it beside the resource.
+    `path` is the path of the value, for example `target.retryPolicy`.
     """
 
     def __init__(self, path: str, reason: str) -> None:
         super().__init__(f"{path}: {reason}")
-        self.path = path
-        self.reason = reason
+        self.input = re.split(r"[.\[]", path, maxsplit=1)[0]
+        """The name of the input, for example `target`. Pulumi's engine prints it."""
+        self.reason_in_input = reason if path == self.input else str(self)
+        """The reason, with the path of a value inside the input."""
 
 
 class GoneError(Exception):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from emulator.deployer.errors import InputRefusedError
-from emulator.deployer.naming import automatic_name
-from emulator.deployer.translation import Request, is_document, translate
+from emulator.deployer.translation import to_api
 from emulator.deployer.wire import UNKNOWN, Properties, contains_unknown
 
 if TYPE_CHECKING:
@@ -43,29 +44,30 @@ def check_inputs(
     context: ProviderContext,
     *,
     logical_name: str,
-    digits: str,
+    seed: bytes,
     old_inputs: Mapping[str, object],
 ) -> CheckedInputs:
     """Return the inputs that a program declares, completed, with an error for each refused value.
 
     The defaults of the type are added, and the region and the tags of the provider. If the program
-    leaves the physical name out, `logical_name` and `digits` give an automatic name. A resource
-    that has an automatic name in `old_inputs` keeps it.
+    leaves the physical name out, it is the logical name and 7 digits that depend on `seed`. A
+    resource that has an automatic name in `old_inputs` keeps it.
     """
     added_later = {ALL_TAGS, "region"} if row.regional else {ALL_TAGS}
     inputs = {
-        name: _document_text(value) if is_document(row.inputs, name) else value
+        name: _document_text(value) if name in row.documents.split() else value
         for name, value in without_internal(declared).items()
         if name not in added_later
     }
     filled_in = {name: value for name, value in row.defaults.items() if name not in inputs}
-    if row.name_rule is not None and row.name_input not in inputs:
-        old_name = _old_automatic_name(row, old_inputs)
-        filled_in[row.name_input] = old_name or automatic_name(logical_name, digits)
+    if row.name_pattern and row.name_input not in inputs:
+        was_automatic = row.name_input in cast("list[str]", old_inputs.get(DEFAULTS, []))
+        new_name = f"{logical_name}-{hashlib.sha256(seed).hexdigest()[:7]}"
+        filled_in[row.name_input] = old_inputs[row.name_input] if was_automatic else new_name
     inputs |= filled_in
     failures = list(_refused_inputs(row, inputs))
 
-    if row.tagging is not None:
+    if "tags" in row.fields:
         inputs[ALL_TAGS] = _all_tags(inputs.get("tags", {}), context.default_tags)
     if row.regional:
         inputs["region"] = declared.get("region", context.region)
@@ -78,34 +80,32 @@ def without_internal(inputs: Mapping[str, object]) -> Properties:
     return {name: value for name, value in inputs.items() if not name.startswith("__")}
 
 
-def request_for(row: Row, inputs: Mapping[str, object]) -> Request:
-    """Return complete inputs as a request of the API. It has all tags, but not the region."""
-    properties = without_internal(inputs)
-    properties.pop("region", None)
-    properties.pop("tags", None)
-    if all_tags := properties.pop(ALL_TAGS, {}):
-        properties["tags"] = all_tags
-    return translate(properties, row.inputs)
-
-
-def _old_automatic_name(row: Row, old_inputs: Mapping[str, object]) -> object | None:
-    """Return the physical name in the old inputs if the provider filled it in, else None."""
-    filled_in = cast("list[str]", old_inputs.get(DEFAULTS, []))
-    return old_inputs[row.name_input] if row.name_input in filled_in else None
-
-
 def _refused_inputs(row: Row, inputs: Mapping[str, object]) -> Iterator[InputRefusedError]:
     """Yield an error for each input that AWS would refuse."""
     for name, value in inputs.items():
         try:
-            translate({name: value}, row.inputs)
+            _check_input(row, name, value)
         except InputRefusedError as error:
             yield error
-    if row.name_rule is None:
+
+
+def _check_input(row: Row, name: str, value: object) -> None:
+    """Raise InputRefusedError if AWS or the emulator would refuse an input."""
+    if name not in row.fields:
+        raise InputRefusedError(name, "unknown or not supported")
+    if value == UNKNOWN or row.is_unset(name, value):
         return
-    physical_name = inputs[row.name_input]
-    if physical_name != UNKNOWN and (message := row.name_rule.error(str(physical_name))):
-        yield InputRefusedError(row.name_input, message)
+    to_api(value, row.fields[name].shape, name, row.api_names)
+    if name in row.checks:
+        row.checks[name](value)
+    if row.name_pattern and name == row.name_input:
+        text = str(value)
+        if row.longest_name and len(text) > row.longest_name:
+            reason = f"{len(text)} characters is more than AWS allows, {row.longest_name}"
+            raise InputRefusedError(name, reason)
+        if not re.fullmatch(row.name_pattern, text):
+            reason = f"{value!r} does not match AWS's pattern {row.name_pattern}"
+            raise InputRefusedError(name, reason)
 
 
 def _document_text(document: object) -> object:

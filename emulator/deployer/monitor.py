@@ -6,22 +6,19 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from google.protobuf import empty_pb2  # type: ignore[import-untyped]  # protobuf brings no types
-from pulumi.runtime.proto import resource_pb2
+from botocore.exceptions import ClientError
+from google.protobuf.empty_pb2 import Empty  # type: ignore[import-untyped]  # brings no types
+from pulumi.runtime.proto import provider_pb2
+from pulumi.runtime.proto import resource_pb2 as pb
 
-from emulator.deployer import invokes, lifecycle, wire
-from emulator.deployer.errors import DeploymentError, InputRefusedError
-from emulator.deployer.inputs import ProviderContext, check_inputs
-from emulator.deployer.naming import hexadecimal_digits
-from emulator.deployer.provider_settings import IGNORED_SETTINGS
-from emulator.deployer.resources import ROWS
-from emulator.deployer.state import Record, State
+from emulator.deployer.errors import DeploymentError
+from emulator.deployer.service import Provider
+from emulator.deployer.wire import from_struct, to_struct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from emulator.deployer.aws import Aws
-    from emulator.deployer.rows import Row
+    from google.protobuf.struct_pb2 import Struct  # type: ignore[import-untyped]  # no types
 
 STACK = "pulumi:pulumi:Stack"
 PROVIDER = "pulumi:providers:aws"
@@ -37,222 +34,143 @@ class DeployedResource:
     name: str
     """The logical name."""
     inputs: Mapping[str, object]
-    """The declared inputs and the physical name. An archive is replaced by its hash."""
+    """The inputs, completed by the provider."""
     id: str = ""
     """Pulumi's id of the resource. It is empty for a component."""
     outputs: Mapping[str, object] = field(default_factory=dict)
-    """The inputs except archives, and the values that AWS decided."""
+    """The inputs, and the values that AWS decided."""
 
 
 class Monitor:
     """Creates the resources of a program while the program runs.
 
     Pulumi's SDK calls the capitalised methods, which are the protocol ResourceMonitor, from several
-    threads.
+    threads. Each provider of the program is the one that the engine would start.
     """
 
     def __init__(
-        self, aws: Aws, project: str, stack: str, default_tags: Mapping[str, str] | None = None
+        self,
+        project: str,
+        stack: str,
+        environment: Mapping[str, str],
+        settings: Mapping[str, object],
     ) -> None:
         self.outputs: Mapping[str, object] = {}
         """The program's exports."""
         self.resources: list[DeployedResource] = []
         """All resources but the stack, in the order in which they were deployed."""
-        self._aws = aws
-        self._provider_context = ProviderContext(aws.region, default_tags or {})
-        self._state = State(aws, project, stack)
+        self._environment = environment
+        default_provider = _configured_provider(environment, to_struct(settings))
+        self._providers = {"": default_provider}
+        """Reference of a provider in a request -> the provider."""
         self._urn_prefix = f"urn:pulumi:{stack}::{project}::"
         self._stack_urn = ""
         self._urns: set[str] = set()
         self._lock = Lock()
 
-    def check_removed_resources(self) -> None:
-        """Raise DeploymentError if a deployed resource is not declared any more.
+    def RegisterResource(self, request: pb.RegisterResourceRequest) -> pb.RegisterResourceResponse:
+        """Create the resource.
 
-        Call this after the program has ended.
+        Raises DeploymentError with the type and the name of the resource if it is refused, and
+        otherwise the error of the service with a note that has them.
         """
-        self._state.check_all_declared(self._urns)
-
-    def RegisterResource(  # noqa: N802
-        self, request: resource_pb2.RegisterResourceRequest
-    ) -> resource_pb2.RegisterResourceResponse:
-        """Create the resource. If an earlier run of the program created it, return it."""
-        if request.remote or request.importId:
-            unsupported = "remote components are" if request.remote else "import is"
-            raise DeploymentError(
-                f"{_label(request)}: {unsupported} not supported by the emulator's deployer"
-            )
-        urn = self._claim_urn(request)
-        resource = self._deploy(request, urn)
+        label = f"{request.type} {request.name}"
+        try:
+            resource = self._deploy(request)
+        except DeploymentError as error:
+            raise DeploymentError(f"{label}: {error}") from error
+        except ClientError as error:
+            error.add_note(f"while creating {label}")
+            raise
         if request.type != STACK:
             self.resources.append(resource)
-        return resource_pb2.RegisterResourceResponse(
-            urn=urn, id=resource.id, object=wire.to_struct(resource.outputs)
+        return pb.RegisterResourceResponse(
+            urn=resource.urn, id=resource.id, object=to_struct(resource.outputs)
         )
 
-    def RegisterResourceOutputs(  # noqa: N802
-        self, request: resource_pb2.RegisterResourceOutputsRequest
-    ) -> empty_pb2.Empty:
+    def RegisterResourceOutputs(self, request: pb.RegisterResourceOutputsRequest) -> Empty:
         """Keep the stack's outputs, which are the program's exports."""
         if request.urn == self._stack_urn:
-            self.outputs = wire.from_struct(request.outputs)
-        return empty_pb2.Empty()
+            self.outputs = from_struct(request.outputs)
+        return Empty()
 
-    def Invoke(  # noqa: N802
-        self, request: resource_pb2.ResourceInvokeRequest
-    ) -> resource_pb2.ResourceInvokeResponse:
+    def Invoke(self, request: pb.ResourceInvokeRequest) -> pb.ResourceInvokeResponse:
         """Return the result of a function of the provider that the program calls."""
-        result = invokes.invoke(request.tok, wire.from_struct(request.args), self._aws)
+        response = self._providers[request.provider].Invoke(
+            provider_pb2.InvokeRequest(tok=request.tok, args=request.args)
+        )
         # `return` is a keyword of Python, so it cannot be written as the name of an argument.
-        return resource_pb2.ResourceInvokeResponse(**{"return": wire.to_struct(result)})
+        return pb.ResourceInvokeResponse(**{"return": getattr(response, "return")})
 
-    def ReadResource(  # noqa: N802
-        self, request: resource_pb2.ReadResourceRequest
-    ) -> resource_pb2.ReadResourceResponse:
+    def ReadResource(self, request: pb.ReadResourceRequest) -> pb.ReadResourceResponse:
         """Raise DeploymentError, because the deployer only knows resources that it created."""
         raise DeploymentError(
             f"{request.type} {request.name}: get() is not supported by the emulator's deployer"
         )
 
-    def GetDeploymentInfo(  # noqa: N802
-        self, _request: empty_pb2.Empty
-    ) -> resource_pb2.DeploymentInfo:
+    def GetDeploymentInfo(self, _request: Empty) -> pb.DeploymentInfo:
         """Return the supported features. Pulumi itself refuses transforms and hooks."""
-        return resource_pb2.DeploymentInfo(
-            supportedFeatures=[resource_pb2.RESOURCE_MONITOR_FEATURE_ALIAS_SPECS]
-        )
+        return pb.DeploymentInfo(supportedFeatures=[pb.RESOURCE_MONITOR_FEATURE_ALIAS_SPECS])
 
-    def SignalAndWaitForShutdown(self, _request: empty_pb2.Empty) -> empty_pb2.Empty:  # noqa: N802
+    def SignalAndWaitForShutdown(self, _request: Empty) -> Empty:
         """Return at once, because there is nothing to wait for."""
-        return empty_pb2.Empty()
+        return Empty()
 
-    def _claim_urn(self, request: resource_pb2.RegisterResourceRequest) -> str:
-        """Return the URN that Pulumi's engine would give to a resource, and remember it.
-
-        Raises DeploymentError if another resource has the URN, or if the parent does not exist.
-        """
-        if request.parent in ("", self._stack_urn):
-            qualified_type = request.type
-        elif request.parent in self._urns:
+    def _claim_urn(self, request: pb.RegisterResourceRequest) -> str:
+        """Return the URN that Pulumi's engine would give to a resource, and remember it."""
+        qualified_type = request.type
+        if request.parent not in ("", self._stack_urn):
             parent_type = request.parent.split("::")[2]  # after the stack and the project
             qualified_type = f"{parent_type}${request.type}"
-        else:
-            raise DeploymentError(
-                f"{_label(request)}: its parent {request.parent} is not registered"
-            )
         urn = f"{self._urn_prefix}{qualified_type}::{request.name}"
         with self._lock:
             if urn in self._urns:
-                raise DeploymentError(f"{_label(request)}: duplicate URN {urn}")
+                raise DeploymentError(f"duplicate URN {urn}")
             self._urns.add(urn)
             if request.type == STACK:
                 self._stack_urn = urn
         return urn
 
-    def _deploy(self, request: resource_pb2.RegisterResourceRequest, urn: str) -> DeployedResource:
-        """Deploy a component, a provider or an AWS resource. Only an AWS resource needs calls.
-
-        Raises DeploymentError with the name of the resource if an input is refused.
-        """
-        declared = wire.from_struct(request.object)
+    def _deploy(self, request: pb.RegisterResourceRequest) -> DeployedResource:
+        """Deploy a component, a provider or an AWS resource. Only an AWS resource needs calls."""
+        if request.remote or request.importId:
+            unsupported = "remote components are" if request.remote else "import is"
+            raise DeploymentError(f"{unsupported} not supported by the emulator's deployer")
+        urn, type_token, name = self._claim_urn(request), request.type, request.name
+        declared = from_struct(request.object)
         if not request.custom:  # It is a component.
-            return DeployedResource(urn, request.type, request.name, declared)
-        try:
-            if request.type == PROVIDER:
-                self._check_provider(declared)
-                identifier = hexadecimal_digits(urn)[:32]
-                return DeployedResource(urn, request.type, request.name, declared, identifier)
-            return self._deploy_aws_resource(request, urn, declared)
-        except InputRefusedError as error:
-            raise DeploymentError(f"{_label(request)}: {error}") from error
-
-    def _check_provider(self, inputs: Mapping[str, object]) -> None:
-        """Raise InputRefusedError unless a provider does what the default provider does."""
-        if unsupported := sorted(inputs.keys() - IGNORED_SETTINGS - {"region"}):
-            raise InputRefusedError(unsupported[0], "unknown or not supported")
-        self._check_region(inputs)
-
-    def _check_region(self, inputs: Mapping[str, object]) -> None:
-        """Raise InputRefusedError if a resource or provider is in another region than the stack."""
-        region = inputs.get("region", self._aws.region)
-        if region != self._aws.region:
-            raise InputRefusedError(
-                "region", f"{region!r} is not the stack's, {self._aws.region!r}"
+            return DeployedResource(urn, type_token, name, declared)
+        if type_token == PROVIDER:
+            self._providers[f"{urn}::{name}"] = _configured_provider(
+                self._environment, request.object
             )
-
-    def _deploy_aws_resource(
-        self,
-        request: resource_pb2.RegisterResourceRequest,
-        urn: str,
-        declared: Mapping[str, object],
-    ) -> DeployedResource:
-        """Create an AWS resource, unless the stack's state has it with the same inputs."""
-        row = ROWS.get(request.type)
-        if row is None:
-            raise DeploymentError(
-                f"{_label(request)}: this type is not supported by the emulator's deployer"
+            return DeployedResource(urn, type_token, name, declared, id=name)
+        provider = self._providers[request.provider]
+        checked = provider.Check(
+            provider_pb2.CheckRequest(urn=urn, type=type_token, name=name, news=request.object)
+        )
+        if checked.failures:
+            raise DeploymentError("; ".join(map(_message, checked.failures)))
+        created = provider.Create(
+            provider_pb2.CreateRequest(
+                urn=urn, type=type_token, name=name, properties=checked.inputs
             )
-        inputs = self._checked_inputs(row, request, urn, declared)
-        recorded = {
-            name: _json_value(inputs[name])
-            for name in sorted({*declared, row.name_input} - {"region"})
-            if name in inputs
-        }
-        record = self._state.find(urn, _label(request), recorded)
-        if record is None:
-            resource = self._create(row, inputs, _label(request))
-            record = Record(urn, recorded, resource.id, _without_archives(resource.outputs))
-            self._state.add(record)
-        return DeployedResource(
-            urn, request.type, request.name, recorded, record.id, record.outputs
         )
-
-    def _checked_inputs(
-        self,
-        row: Row,
-        request: resource_pb2.RegisterResourceRequest,
-        urn: str,
-        declared: Mapping[str, object],
-    ) -> wire.Properties:
-        """Return the complete inputs of a resource.
-
-        Raises InputRefusedError for the first input that is refused.
-        """
-        self._check_region(declared)
-        inputs, failures = check_inputs(
-            row,
-            declared,
-            self._provider_context,
-            logical_name=request.name,
-            digits=hexadecimal_digits(urn),
-            old_inputs={},
-        )
-        if failures:
-            raise failures[0]
-        return inputs
-
-    def _create(self, row: Row, inputs: wire.Properties, label: str) -> lifecycle.ExistingResource:
-        """Create a resource. If a call fails, raise its error with a note that has the label."""
-        try:
-            return lifecycle.create(row, inputs, self._aws)
-        except lifecycle.UnfinishedError as error:
-            error.reason.add_note(f"while creating {label}")
-            raise error.reason from None
-        except Exception as error:
-            error.add_note(f"while creating {label}")
-            raise
+        inputs, outputs = from_struct(checked.inputs), from_struct(created.properties)
+        return DeployedResource(urn, type_token, name, inputs, created.id, outputs)
 
 
-def _label(request: resource_pb2.RegisterResourceRequest) -> str:
-    """Return the type and the name of a resource, for a message."""
-    return f"{request.type} {request.name}"
+def _message(failure: provider_pb2.CheckFailure) -> str:
+    """Return the path of a refused input and the reason, which may begin with the path."""
+    prefix = "" if failure.reason.startswith(failure.property) else f"{failure.property}: "
+    return f"{prefix}{failure.reason}"
 
 
-def _json_value(value: object) -> object:
-    """Return a value that JSON can hold. An archive becomes a mapping with its hash."""
-    return {"sha256": value.hash} if isinstance(value, wire.Archive) else value
-
-
-def _without_archives(outputs: Mapping[str, object]) -> wire.Properties:
-    """Return the outputs that are no archives, because the state does not keep archives."""
-    return {name: value for name, value in outputs.items() if not isinstance(value, wire.Archive)}
+def _configured_provider(environment: Mapping[str, str], settings: Struct) -> Provider:
+    """Return a provider with these settings. Raises DeploymentError if one is not supported."""
+    provider = Provider(environment)
+    checked = provider.CheckConfig(provider_pb2.CheckRequest(news=settings))
+    if checked.failures:
+        raise DeploymentError("; ".join(failure.reason for failure in checked.failures))
+    provider.Configure(provider_pb2.ConfigureRequest(args=settings))
+    return provider

@@ -15,16 +15,10 @@ from pulumi.runtime import Settings, configure, set_all_config
 from pulumi.runtime.proto import engine_pb2
 from pulumi.runtime.stack import run_in_stack
 
-from emulator.deployer.aws import Aws, emulated_account
+from emulator.deployer.aws import emulated_account
 from emulator.deployer.configuration import Project, read_project
 from emulator.deployer.errors import DeploymentError
 from emulator.deployer.monitor import DeployedResource, Monitor
-from emulator.deployer.provider_settings import (
-    ProviderSettings,
-    account_error,
-    provider_settings,
-    unsupported_settings,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,22 +48,22 @@ def deploy(
     """Run the program in `project_dir` with the config of `stack`, and create its resources.
 
     The values in `config` win over the stack's file. A key without a namespace belongs to the
-    project. A second run of an unchanged program at the same endpoint changes nothing. There is no
-    preview, diff, update or delete, and the checks of the real AWS provider do not run.
+    project. A stack can be deployed once to an emulator, because there is no preview, diff, update
+    or delete. The checks of the real AWS provider do not run.
 
     Raises the errors of the program and of botocore. Raises DeploymentError if the program needs
     something that only Pulumi's engine or the real provider can do. Do not call this in a running
     event loop, and not in two threads at once, because it changes the working directory.
     """
     project = read_project(project_dir.resolve(), stack, config or {})
-    account, emulator_region = emulated_account(endpoint)
-    settings = _provider_settings(project.config)
-    aws = Aws(endpoint, account, settings.region or emulator_region)
-    monitor = Monitor(aws, project.name, stack, settings.default_tags)
-    if message := account_error(settings, account):
-        raise DeploymentError(message)
+    environment = {"AWS_ENDPOINT_URL": endpoint, "AWS_REGION": emulated_account(endpoint).region}
+    settings = {
+        key.removeprefix("aws:"): value
+        for key, value in project.config.items()
+        if key.startswith("aws:")
+    }
+    monitor = Monitor(project.name, stack, environment, settings)
     _run_program(project, stack, project_dir, monitor)
-    monitor.check_removed_resources()
     return Deployment(monitor.outputs, monitor.resources)
 
 
@@ -118,17 +112,6 @@ def _loop_without_error_logs() -> asyncio.AbstractEventLoop:
     loop = asyncio.new_event_loop()
     loop.set_exception_handler(lambda _, context: logger.debug("%s", context["message"]))
     return loop
-
-
-def _provider_settings(config: Mapping[str, str]) -> ProviderSettings:
-    """Return the settings of the AWS provider. Raises DeploymentError if one is not supported."""
-    settings = {
-        key.removeprefix("aws:"): value for key, value in config.items() if key.startswith("aws:")
-    }
-    if unknown := unsupported_settings(settings):
-        names = ", ".join(f"aws:{name}" for name in unknown)
-        raise DeploymentError(f"{names}: not supported by the emulator's deployer")
-    return provider_settings(settings)
 
 
 class _Engine:

@@ -10,16 +10,30 @@ import os
 import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import Event
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import grpc  # type: ignore[import-untyped]  # brings no types
+from botocore.exceptions import BotoCoreError, ClientError
 from pulumi.runtime.proto import provider_pb2_grpc
 
+from emulator.deployer.errors import DeploymentError, GoneError
 from emulator.deployer.service import Provider
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PARENT_CHECK_SECONDS = 1.0
 """Seconds between two checks that the engine is still running."""
+
+
+class Servicer(provider_pb2_grpc.ResourceProviderServicer):
+    """Answers the engine with the capitalised methods of a provider."""
+
+    def __init__(self, provider: Provider) -> None:
+        for name in (name for name in vars(Provider) if name[0].isupper()):
+            setattr(self, name, partial(_answer, getattr(provider, name)))
 
 
 class ProviderServer(NamedTuple):
@@ -35,7 +49,7 @@ def serve(provider: Provider) -> ProviderServer:
         ThreadPoolExecutor(max_workers=32),
         options=[("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)],
     )
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(provider, server)
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(Servicer(provider), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     return ProviderServer(server, port)
@@ -53,6 +67,20 @@ def main() -> None:
     while os.getppid() == engine and not interrupted.wait(PARENT_CHECK_SECONDS):
         pass
     server.stop(None)
+
+
+def _answer(
+    method: Callable[[object], object], request: object, context: grpc.ServicerContext
+) -> object:
+    """Return the response of a method, or end the call with a gRPC error, which the user sees.
+
+    Errors that a user cannot cause are bugs of the provider and are not caught.
+    """
+    try:
+        return method(request)
+    except (DeploymentError, GoneError, ClientError, BotoCoreError) as error:
+        context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
+    return None
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, cast
 from urllib.parse import urlsplit
 
@@ -35,10 +36,10 @@ NO_EMULATOR = (
 class ProviderSettings(NamedTuple):
     """The settings of a provider that the emulator supports."""
 
-    region: str | None
-    allowed_accounts: list[str] | None
+    region: str | None = None
+    allowed_accounts: list[str] | None = None
     """None if every account is allowed."""
-    default_tags: Mapping[str, str]
+    default_tags: Mapping[str, str] = MappingProxyType({})
 
 
 def emulator_endpoint(environment: Mapping[str, str]) -> str:

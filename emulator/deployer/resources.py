@@ -5,20 +5,16 @@ from emulator.deployer import (
     resources_events,
     resources_iam,
     resources_lambda,
-    resources_logs,
+    resources_messages,
     resources_sfn,
-    resources_sns,
-    resources_sqs,
 )
 from emulator.deployer.rows import Rows
 
 ROWS: Rows = {
+    **resources_cloudwatch.ROWS,
+    **resources_events.ROWS,
     **resources_iam.ROWS,
     **resources_lambda.ROWS,
+    **resources_messages.ROWS,
     **resources_sfn.ROWS,
-    **resources_events.ROWS,
-    **resources_sqs.ROWS,
-    **resources_sns.ROWS,
-    **resources_logs.ROWS,
-    **resources_cloudwatch.ROWS,
 }

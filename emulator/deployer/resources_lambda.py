@@ -7,90 +7,73 @@ import json
 import re
 from typing import TYPE_CHECKING, cast
 
-from emulator.deployer import bundle, naming, wire
+from emulator.deployer import bundle, wire
 from emulator.deployer.errors import DeploymentError, GoneError, InputRefusedError
-from emulator.deployer.rows import (
-    Change,
-    DeletionLimit,
-    Identity,
-    Outputs,
-    Row,
-    Rows,
-    Snapshot,
-    Tagging,
-    delete_by_id,
-    never_updated,
-)
-from emulator.deployer.translation import UNCHANGED, Converter, Request, block, pick_values
+from emulator.deployer.rows import Outputs, OwnCall, Resource, Row, Rows, TagCalls
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from emulator.deployer.aws import Aws, Response
+    from emulator.deployer.translation import Request
 
 OLDEST_MINOR_VERSION = 12
 """The oldest supported Python is 3.12."""
-UNRESERVED = -1
-"""Pulumi's value for a function without reserved concurrency, which is the default."""
-
-CONFIGURATION_PARAMETERS = frozenset(
-    {"Description", "Handler", "Role", "Timeout", "MemorySize", "Environment", "LoggingConfig"}
-    | {"TracingConfig", "KMSKeyArn"}
+CONFIGURATION = frozenset(
+    {"description", "handler", "role", "timeout", "memorySize", "environment", "loggingConfig"}
+    | {"tracingConfig", "kmsKeyArn"}
 )
-"""The supported parameters of UpdateFunctionConfiguration."""
-VALUES_FOR_NOT_SET = {"Description": "", "KMSKeyArn": "", "Environment": {"Variables": {}}}
-"""The values that remove an input. UpdateFunctionConfiguration cannot remove other inputs."""
-ZIP_FILE_INPUTS = {"Code", "Runtime", "LoggingConfig"}
-"""The inputs that the zip file depends on in the emulator."""
+"""The inputs that UpdateFunctionConfiguration sets."""
+ZIP_FILE_INPUTS = frozenset({"code", "runtime", "loggingConfig", "architectures"})
+"""The inputs that need a new zip file in the emulator."""
 
 
-def _supported_runtime(value: object, path: str) -> str:
-    """Return the runtime. Raises InputRefusedError unless it is Python 3.12 or newer.
+def _check_runtime(runtime: object) -> None:
+    """Raise InputRefusedError unless the runtime is Python 3.12 or newer.
 
     The emulator runs every function in the interpreter of the emulator itself.
     """
-    version = re.fullmatch(r"python3\.(\d+)", str(value))
+    version = re.fullmatch(r"python3\.(\d+)", str(runtime))
     if version is None or int(version[1]) < OLDEST_MINOR_VERSION:
-        raise InputRefusedError(path, f"{value!r} is not supported, only python3.12 or newer")
-    return str(value)
+        reason = f"{runtime!r} is not supported, only python3.12 or newer"
+        raise InputRefusedError("runtime", reason)
 
 
-def _files_of_code(value: object, path: str) -> object:
-    """Return the files of an archive, or the archive itself if the engine left the files out."""
-    if isinstance(value, wire.Archive) and not value.has_content:
-        return value
-    files = wire.read_files(value, path)
-    if bundle.BOOTSTRAP in files:
-        raise InputRefusedError(
-            path, f"holds a file {bundle.BOOTSTRAP!r}, a name the emulator uses"
-        )
-    return files
+def _check_code(code: object) -> None:
+    """Raise InputRefusedError if the archive is not supported.
+
+    The engine leaves the content out of an archive that is in its state.
+    """
+    if isinstance(code, wire.Archive) and not code.has_content:
+        return
+    if bundle.BOOTSTRAP in wire.read_files(code, "code"):
+        reason = f"holds a file {bundle.BOOTSTRAP!r}, a name the emulator uses"
+        raise InputRefusedError("code", reason)
 
 
-def _create_function(request: Request, aws: Aws) -> str:
+def _create_function(values: Request, aws: Aws) -> Response:
     """Create a function with a custom runtime, whose bootstrap starts Python.
 
     The runner that the emulator has for Python functions does not return the class of an error.
     """
-    code = {"Runtime": "provided.al2023", "Code": {"ZipFile": _zip_file(request)}}
-    return str(aws.call("lambda", "CreateFunction", {**request, **code})["FunctionName"])
+    code = {"Runtime": "provided.al2023", "Code": {"ZipFile": _zip_file(values)}}
+    return aws.call("lambda", "CreateFunction", {**values, **code})
 
 
-def _zip_file(request: Request) -> bytes:
+def _zip_file(values: Request) -> bytes:
     """Return the zip file of a function: its code, and the script that starts it."""
-    files = cast("wire.Files", request["Code"])
-    script = bundle.bootstrap_script(_runtime_variables(request))
+    script = bundle.bootstrap_script(_runtime_variables(values))
+    files = wire.read_files(values["Code"], "code")
     return bundle.zip_files({**files, bundle.BOOTSTRAP: script})
 
 
-def _runtime_variables(request: Request) -> Mapping[str, str]:
+def _runtime_variables(values: Request) -> Mapping[str, str]:
     """Return the environment variables that Lambda sets for Python, but the emulator does not."""
-    logging = cast("dict[str, str]", request.get("LoggingConfig", {}))
+    logging = cast("dict[str, str]", values.get("LoggingConfig", {}))
+    log_group = logging.get("LogGroup", f"/aws/lambda/{values['FunctionName']}")
     variables = {
-        "AWS_EXECUTION_ENV": f"AWS_Lambda_{request['Runtime']}",
-        "AWS_LAMBDA_LOG_GROUP_NAME": logging.get(
-            "LogGroup", f"/aws/lambda/{request['FunctionName']}"
-        ),
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_{values['Runtime']}",
+        "AWS_LAMBDA_LOG_GROUP_NAME": log_group,
         "AWS_LAMBDA_LOG_FORMAT": logging.get("LogFormat", "Text"),
     }
     if "ApplicationLogLevel" in logging:
@@ -98,87 +81,40 @@ def _runtime_variables(request: Request) -> Mapping[str, str]:
     return variables
 
 
-def _read_function(identity: Identity, aws: Aws) -> Snapshot:
-    name = {"FunctionName": identity.id}
-    function = aws.call("lambda", "GetFunction", name)
-    configuration: Response = function["Configuration"]
-    # The newest version is the last one. Before the first one is published, it is $LATEST.
-    *_, latest = aws.list_items("lambda", "ListVersionsByFunction", name)
-    concurrency = function.get("Concurrency", {})
-    return Snapshot(
-        {
-            "Environment": {},
-            **configuration,
-            "ReservedConcurrentExecutions": concurrency.get(
-                "ReservedConcurrentExecutions", UNRESERVED
-            ),
-            "Tags": function.get("Tags", {}),
-        },
-        _function_outputs(configuration, str(latest["Version"]), aws),
-    )
+def _read_function(function: Resource, aws: Aws) -> Response:
+    """Return the configuration of a function with its concurrency, tags and ARNs.
 
-
-def _function_outputs(configuration: Response, version: str, aws: Aws) -> Outputs:
-    """Return the outputs that AWS decides. `version` is the latest published version."""
-    arn = configuration["FunctionArn"]
-    qualified_arn = f"{arn}:{version}"
+    The newest version is the last one. Before the first one is published, it is $LATEST.
+    """
+    response = aws.call("lambda", "GetFunction", function.values)
+    *_, latest = aws.list_items("lambda", "ListVersionsByFunction", "Versions", function.values)
+    arn = response["Configuration"]["FunctionArn"]
+    qualified_arn = f"{arn}:{latest['Version']}"
     gateway = f"arn:{aws.partition}:apigateway:{aws.region}:lambda:path"
     return {
-        "arn": arn,
-        "qualifiedArn": qualified_arn,
-        "version": version,
-        "invokeArn": f"{gateway}/2015-03-31/functions/{arn}/invocations",
-        "qualifiedInvokeArn": f"{gateway}/2015-03-31/functions/{qualified_arn}/invocations",
-        "responseStreamingInvokeArn": (
-            f"{gateway}/2021-11-15/functions/{arn}/response-streaming-invocations"
-        ),
-        "lastModified": configuration["LastModified"],
-        "codeSha256": configuration["CodeSha256"],
-        "sourceCodeSize": configuration["CodeSize"],
-        "signingJobArn": "",
-        "signingProfileVersionArn": "",
-        "architectures": configuration["Architectures"],
+        **response["Configuration"],
+        **response.get("Concurrency", {}),
+        "Tags": response.get("Tags", {}),
+        "Version": latest["Version"],
+        "QualifiedArn": qualified_arn,
+        "InvokeArn": f"{gateway}/2015-03-31/functions/{arn}/invocations",
+        "QualifiedInvokeArn": f"{gateway}/2015-03-31/functions/{qualified_arn}/invocations",
+        "StreamingArn": f"{gateway}/2021-11-15/functions/{arn}/response-streaming-invocations",
     }
 
 
-def _update_function(change: Change, aws: Aws) -> None:
-    """Set the inputs that have changed. Then publish a version, if the program wants versions.
-
-    Only a change of the configuration or of the code leads to a new version.
-    """
-    name = {"FunctionName": change.id}
-    configuration = _changed_configuration(change)
-    if configuration:
-        aws.call("lambda", "UpdateFunctionConfiguration", {**name, **configuration})
-    code_changed = bool(change.changed & (ZIP_FILE_INPUTS | {"Architectures"}))
-    if code_changed:
-        code = {"ZipFile": _zip_file(change.request), **change.changed_values("Architectures")}
-        aws.call("lambda", "UpdateFunctionCode", {**name, **code})
-    if "ReservedConcurrentExecutions" in change.changed:
-        _set_concurrency(change, aws)
-    needs_version = configuration or code_changed or "Publish" in change.changed
-    if change.request["Publish"] and needs_version:
-        aws.call("lambda", "PublishVersion", name)
-
-
-def _changed_configuration(change: Change) -> Request:
-    """Return the parameters of UpdateFunctionConfiguration that have changed.
-
-    A parameter that the program has removed gets the value that means "not set", if there is one.
-    """
-    changed = change.changed & CONFIGURATION_PARAMETERS
-    values = {**VALUES_FOR_NOT_SET, **change.request}
-    return {parameter: values[parameter] for parameter in changed if parameter in values}
-
-
-def _set_concurrency(change: Change, aws: Aws) -> None:
-    """Set the reserved concurrency of a function, or remove it."""
-    name = {"FunctionName": change.id}
-    reserved = change.changed_values("ReservedConcurrentExecutions")
-    if UNRESERVED in reserved.values():
-        aws.call("lambda", "DeleteFunctionConcurrency", name)
-    else:
-        aws.call("lambda", "PutFunctionConcurrency", {**name, **reserved})
+def _update_function(function: Resource, aws: Aws) -> None:
+    """Set the inputs that have changed. Then publish a version, if the program wants versions."""
+    publishes = function.values["Publish"]
+    kept_by_aws = {"Publish", "Runtime"}
+    values = {name: value for name, value in function.values.items() if name not in kept_by_aws}
+    if function.changed & CONFIGURATION:
+        aws.call("lambda", "UpdateFunctionConfiguration", values)
+    if function.changed & ZIP_FILE_INPUTS:
+        zip_file = _zip_file(function.values)
+        aws.call("lambda", "UpdateFunctionCode", {**values, "ZipFile": zip_file})
+    if publishes:
+        aws.call("lambda", "PublishVersion", {"FunctionName": function.id})
 
 
 def _recomputed_outputs(changed: frozenset[str], inputs: Outputs) -> frozenset[str]:
@@ -194,150 +130,108 @@ def _recomputed_outputs(changed: frozenset[str], inputs: Outputs) -> frozenset[s
     return outputs
 
 
-def _add_permission(request: Request, aws: Aws) -> str:
-    aws.call("lambda", "AddPermission", request)
-    return str(request["StatementId"])
+def _read_permission(permission: Resource, aws: Aws) -> Response:
+    """Return nothing if the permission exists. Nobody changes a statement, which AWS cannot do."""
+    policy = json.loads(aws.call("lambda", "GetPolicy", permission.values)["Policy"])
+    if permission.id not in [statement["Sid"] for statement in policy["Statement"]]:
+        raise GoneError(permission.id)
+    return {}
 
 
-def _function_of_permission(identity: Identity) -> Request:
-    """Return the parameters that identify the function, and the version, of a permission."""
-    return pick_values(identity.request, "FunctionName", "Qualifier")
-
-
-def _read_permission(identity: Identity, aws: Aws) -> Snapshot:
-    function = _function_of_permission(identity)
-    policy = json.loads(aws.call("lambda", "GetPolicy", function)["Policy"])
-    for statement in policy["Statement"]:
-        if statement["Sid"] == identity.id:
-            return Snapshot({**function, **_permission_values(statement)})
-    raise GoneError(identity.id)
-
-
-def _permission_values(statement: Mapping[str, Response]) -> Request:
-    """Return the parameters of AddPermission that created a statement of a resource policy."""
-    [principal] = statement["Principal"].values()
-    conditions = statement.get("Condition", {})
-    values = {
-        "StatementId": statement["Sid"],
-        "Action": statement["Action"],
-        "Principal": principal,
-        "SourceArn": conditions.get("ArnLike", {}).get("AWS:SourceArn"),
-        "SourceAccount": conditions.get("StringEquals", {}).get("AWS:SourceAccount"),
-    }
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def _remove_permission(identity: Identity, aws: Aws, _limit: DeletionLimit) -> None:
-    request = {**_function_of_permission(identity), "StatementId": identity.id}
-    aws.call("lambda", "RemovePermission", request)
-
-
-def _invoke(request: Request, aws: Aws) -> str:
-    """Invoke a function, and return the id of the invocation, which is made of its parameters.
-
-    Raises:
-        DeploymentError: the function has failed.
-    """
-    parameters = pick_values(request, "FunctionName", "Qualifier", "Payload")
-    response = aws.call("lambda", "Invoke", {**parameters, "InvocationType": "RequestResponse"})
+def _invoke(values: Request, aws: Aws) -> Response:
+    """Invoke a function. Raises DeploymentError if the function fails."""
+    response = aws.call("lambda", "Invoke", values)
     result = response["Payload"].read().decode()
     if "FunctionError" in response:
-        raise DeploymentError(f"invoking Lambda Function ({request['FunctionName']}): {result}")
-    digest = hashlib.md5(str(request["Payload"]).encode(), usedforsecurity=False).hexdigest()
-    return f"{request['FunctionName']}_{request['Qualifier']}_{digest}"
+        raise DeploymentError(f"invoking Lambda Function ({values['FunctionName']}): {result}")
+    return response
 
 
-PERMISSION_INPUTS = {
-    "statementId": "StatementId",
-    "function": "FunctionName",
-    "qualifier": "Qualifier",
-    "action": "Action",
-    "principal": "Principal",
-    "sourceArn": "SourceArn",
-    "sourceAccount": "SourceAccount",
-}
+def _invocation_id(values: Mapping[str, object]) -> str:
+    digest = hashlib.md5(str(values["Payload"]).encode(), usedforsecurity=False).hexdigest()
+    return f"{values['FunctionName']}_{values['Qualifier']}_{digest}"
 
-INVOCATION_INPUTS = {
-    "functionName": "FunctionName",
-    "qualifier": "Qualifier",
-    "input": "Payload",
-}
+
+PERMISSION_INPUTS = "statementId function qualifier action principal sourceArn sourceAccount"
+INVOCATION_INPUTS = "functionName qualifier input"
 
 ROWS: Rows = {
-    # terraform-provider-aws, internal/service/lambda/function.go: ForceNew on function_name.
+    # terraform-provider-aws, internal/service/lambda/function.go
     "aws:lambda/function:Function": Row(
-        inputs={
-            "name": "FunctionName",
-            "description": "Description",
-            "code": ("Code", Converter(_files_of_code, UNCHANGED.from_api)),
-            "handler": "Handler",
-            "runtime": ("Runtime", Converter(_supported_runtime, UNCHANGED.from_api)),
-            "architectures": "Architectures",
-            "role": "Role",
-            "timeout": "Timeout",
-            "memorySize": "MemorySize",
-            "environment": ("Environment", block({"variables": "Variables"})),
-            "loggingConfig": (
-                "LoggingConfig",
-                block(
-                    {
-                        "logGroup": "LogGroup",
-                        "logFormat": "LogFormat",
-                        "applicationLogLevel": "ApplicationLogLevel",
-                        "systemLogLevel": "SystemLogLevel",
-                    }
-                ),
-            ),
-            "tracingConfig": ("TracingConfig", block({"mode": "Mode"})),
-            "publish": "Publish",
-            "kmsKeyArn": "KMSKeyArn",
-            "reservedConcurrentExecutions": "ReservedConcurrentExecutions",
-            "tags": "Tags",
-        },
-        name_rule=naming.FUNCTION,
+        service="lambda",
+        operation="CreateFunction",
+        inputs="name description code handler runtime architectures role timeout memorySize "
+        "environment loggingConfig tracingConfig publish kmsKeyArn reservedConcurrentExecutions "
+        "tags",
+        api_names={"name": "FunctionName"},
+        checks={"code": _check_code, "runtime": _check_runtime},
+        name_pattern=r"[A-Za-z0-9_-]+",
+        # The model's limit is for an ARN:
+        # https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
+        longest_name=64,
         defaults={
             "timeout": 3,
             "memorySize": 128,
             "publish": False,
-            "reservedConcurrentExecutions": UNRESERVED,
+            "reservedConcurrentExecutions": -1,  # -1 stands for no reservation.
         },
+        id="{FunctionName}".format_map,
         create=_create_function,
-        set_after_creation=frozenset({"reservedConcurrentExecutions"}),
         read=_read_function,
-        unreadable_inputs=frozenset({"code", "runtime", "publish"}),
-        computed_outputs=frozenset(
-            {"arn", "qualifiedArn", "version", "invokeArn", "qualifiedInvokeArn", "architectures"}
-            | {"responseStreamingInvokeArn", "lastModified", "codeSha256", "sourceCodeSize"}
-            | {"signingJobArn", "signingProfileVersionArn"}
-        ),
+        unreadable="code runtime publish",
+        outputs={
+            "architectures": "Architectures",
+            "arn": "FunctionArn",
+            "codeSha256": "CodeSha256",
+            "invokeArn": "InvokeArn",
+            "lastModified": "LastModified",
+            "qualifiedArn": "QualifiedArn",
+            "qualifiedInvokeArn": "QualifiedInvokeArn",
+            "responseStreamingInvokeArn": "StreamingArn",
+            "signingJobArn": "SigningJobArn",
+            "signingProfileVersionArn": "SigningProfileVersionArn",
+            "sourceCodeSize": "CodeSize",
+            "version": "Version",
+        },
         update=_update_function,
-        replacing_inputs=frozenset({"name"}),
+        own_calls={
+            "reservedConcurrentExecutions": OwnCall(
+                "PutFunctionConcurrency", "DeleteFunctionConcurrency"
+            )
+        },
+        unset={"description": "", "environment": {"Variables": {}}, "kmsKeyArn": ""},
+        replacing="name",
         recomputed_outputs=_recomputed_outputs,
-        tagging=Tagging(
-            "lambda", "Resource", lambda name, aws: aws.arn("lambda", f"function:{name}")
-        ),
-        delete=delete_by_id("lambda", "DeleteFunction", "FunctionName"),
+        tag_calls=TagCalls(list=""),
+        delete="DeleteFunction",
     ),
-    # internal/service/lambda/permission.go: ForceNew on all inputs. Lambda cannot update them.
+    # internal/service/lambda/permission.go
     "aws:lambda/permission:Permission": Row(
+        service="lambda",
+        operation="AddPermission",
         inputs=PERMISSION_INPUTS,
-        name_rule=naming.STATEMENT,
+        api_names={"function": "FunctionName"},
         name_input="statementId",
-        create=_add_permission,
+        name_pattern=r"[A-Za-z0-9_-]+",
+        id="{StatementId}".format_map,
         read=_read_permission,
-        update=never_updated,
-        replacing_inputs=frozenset(PERMISSION_INPUTS),
-        delete=_remove_permission,
+        unreadable=PERMISSION_INPUTS,
+        replacing=PERMISSION_INPUTS,
+        delete="RemovePermission",
     ),
-    # internal/service/lambda/invocation.go: ForceNew on all inputs, as with the default lifecycle
-    # scope CREATE_ONLY. Nothing is read or deleted.
+    # internal/service/lambda/invocation.go, with the default lifecycle scope CREATE_ONLY.
     "aws:lambda/invocation:Invocation": Row(
+        service="lambda",
+        operation="Invoke",
         inputs=INVOCATION_INPUTS,
+        api_names={"input": "Payload"},
         defaults={"qualifier": "$LATEST"},
+        constants={"InvocationType": "RequestResponse"},
+        id=_invocation_id,
         create=_invoke,
-        read=lambda identity, _aws: Snapshot(identity.request),
-        update=never_updated,
-        replacing_inputs=frozenset(INVOCATION_INPUTS),
-        delete=lambda _identity, _aws, _limit: None,
+        read=None,
+        unreadable=INVOCATION_INPUTS,
+        replacing=INVOCATION_INPUTS,
+        delete=None,
     ),
 }

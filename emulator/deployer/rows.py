@@ -1,13 +1,7 @@
 """Defines a row of the resource table: one resource type, its inputs, and its calls of the AWS API.
 
-To add a resource type:
-
-1. Write the functions that create, read, update and delete the resource in
-   `resources_<service>.py`, and a row that names them. List a new module in `resources.py`.
-2. Write the rule that AWS has for the physical name in `naming.py`.
-3. Add a lifecycle to `tests/emulator/test_provider_rows.py`, which has the inputs of a resource and
-   the changes of them. Add a resource to `tests/emulator/test_deployer_resources.py`, with the
-   response of boto3 that describes it.
+To add a resource type, write a row in `resources_<service>.py`, and the inputs of a resource with
+their changes in `tests/emulator/resource_types.py`. A new module is listed in `resources.py`.
 
 The source of the real provider says which inputs replace the resource (`ForceNew`), which outputs
 AWS decides (`Computed`), and what the defaults are:
@@ -18,143 +12,176 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from threading import Event
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
+
+from emulator.deployer import models
+from emulator.deployer.translation import Field, Names, Request, find_field
 
 if TYPE_CHECKING:
-    from emulator.deployer.aws import Aws
-    from emulator.deployer.naming import NameRule
-    from emulator.deployer.translation import InputTable, Request
+    from botocore.model import Shape
+
+    from emulator.deployer.aws import Aws, Response
 
 Outputs: TypeAlias = Mapping[str, object]
 """Pulumi's names of output properties -> plain JSON values."""
 
 
 @dataclass(frozen=True)
-class Identity:
-    """A resource that exists, as the calls that read or delete it need it."""
-
-    id: str
-    """Pulumi's id of the resource."""
-    request: Request
-    """The inputs that were last set, under the API's names. An archive may have no content."""
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """A resource as the service describes it now."""
-
-    values: Mapping[str, object]
-    """The values of the inputs under the API's names. An input that is missing is not set. Values
-    that are no inputs are ignored."""
-    outputs: Outputs = field(default_factory=dict)
-    """The outputs that AWS decides. An input that AWS fills in if it is not set is also here."""
-
-
-@dataclass(frozen=True)
-class Change:
-    """An update of a resource in place."""
-
-    id: str
-    """Pulumi's id of the resource."""
-    request: Request
-    """All inputs after the update, under the API's names."""
-    changed: frozenset[str]
-    """The API's names of the inputs that are added, removed or get another value."""
-
-    def changed_values(self, *names: str) -> Request:
-        """Return the new values of those named inputs that are added or get another value."""
-        return {
-            name: self.request[name]
-            for name in names
-            if name in self.changed and name in self.request
-        }
-
-
-@dataclass(frozen=True)
-class Tagging:
-    """The operations that change the tags of a resource.
-
-    The attributes that end with `_parameter` are names of parameters of the operations.
-    """
-
-    service: str
-    resource_parameter: str
-    """The parameter that identifies the resource."""
-    resource_value: Callable[[str, Aws], str] = lambda identifier, _aws: identifier
-    """Returns the value of that parameter for Pulumi's id. It is the id itself, or an ARN."""
-    tag_operation: str = "TagResource"
-    untag_operation: str = "UntagResource"
-    tags_parameter: str = "Tags"
-    """The parameter that holds the new tags."""
-    keys_parameter: str = "TagKeys"
-    """The parameter that holds the keys of the tags to remove."""
-
-
-@dataclass(frozen=True)
 class DeletionLimit:
     """The limits of the wait for a deletion: a time, and a cancellation by the user."""
 
-    seconds: float
+    seconds: float = 0
     """The seconds that the program allows (`custom_timeouts`), or 0 for the limit of the type."""
     cancelled: Event = field(default_factory=Event)
     """Set when the user cancels the deployment."""
 
 
-def never_updated(_change: Change, _aws: Aws) -> None:
-    """Raise AssertionError. Use this as `update` if every input of a type replaces the resource."""
-    raise AssertionError("a changed input of this type replaces the resource")
+NO_LIMIT = DeletionLimit()
+"""The limit of the type, and no cancellation."""
 
 
-def delete_by_id(
-    service: str, operation: str, parameter: str
-) -> Callable[[Identity, Aws, DeletionLimit], object]:
-    """Return the `delete` of a type that one call deletes. `parameter` takes Pulumi's id."""
-    return lambda identity, aws, _limit: aws.call(service, operation, {parameter: identity.id})
+@dataclass(frozen=True)
+class Resource:
+    """A resource that exists, as the functions of a row need it."""
+
+    id: str
+    """Pulumi's id of the resource."""
+    values: Request
+    """The inputs under the API's names, and the other parameters of the calls."""
+    changed: frozenset[str] = frozenset()
+    """The inputs that an update adds, removes or changes, except the tags."""
+    deletion_limit: DeletionLimit = NO_LIMIT
 
 
-@dataclass(frozen=True, kw_only=True)
+class OwnCall(NamedTuple):
+    """The operations that set and remove one input of a resource."""
+
+    put: str
+    remove: str = ""
+    """It is called if the input is removed or has its default."""
+    parameter: str = ""
+    """The parameter of `put` that takes the value, if it has another name in `operation`."""
+
+
+class TagCalls(NamedTuple):
+    """The operations for the tags of a resource. The first parameter of each is its ARN or name."""
+
+    tag: str = "TagResource"
+    untag: str = "UntagResource"
+    list: str = "ListTagsForResource"
+    """Empty if `read` returns the tags."""
+
+
+TAG_CALLS = TagCalls()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Row:
-    """A resource type. The functions may raise InputRefusedError and botocore's errors."""
+    """A resource type.
 
-    inputs: InputTable
-    """The supported inputs, with their names in the API and the converters of their values."""
-    name_rule: NameRule | None = None
-    """AWS's rule for the physical name, or None for a type without a name."""
+    A call is the name of an operation, or a function that may raise GoneError, DeploymentError and
+    botocore's errors. An operation gets those values of the resource that are its parameters.
+    """
+
+    service: str
+    """The service, as boto3 names it."""
+    operation: str
+    """The operation that creates a resource. Its model in botocore has the types of the inputs."""
+    inputs: str
+    """The supported inputs, separated by spaces."""
+    api_names: Names = field(default_factory=dict)
+    """The paths of inputs whose names in the API differ in more than upper and lower case. A dotted
+    key is an input inside a block. The step `0` of a path is the only item of a list."""
+    within: str = ""
+    """The path of the parameter that contains the inputs that are no parameters themselves."""
+    documents: str = ""
+    """The inputs that are JSON documents. Two documents may differ only in their spaces."""
+    checks: Mapping[str, Callable[[object], None]] = field(default_factory=dict)
+    """Functions that raise InputRefusedError if the emulator does not support an input's value."""
     name_input: str = "name"
-    """The input that holds the physical name. It is filled in if the program leaves it out."""
+    """The input that holds the physical name."""
+    name_pattern: str = ""
+    """The regular expression for the physical name, or empty for a type without a name. A name is
+    filled in if the program leaves it out."""
+    longest_name: int | None = None
+    """The limit of the physical name, if botocore's model has none or another one."""
     defaults: Mapping[str, object] = field(default_factory=dict)
     """The values that the real provider fills in for inputs that the program leaves out."""
     regional: bool = True
     """False for a global service, such as IAM. Its resources have no input `region`."""
+    constants: Request = field(default_factory=dict)
+    """Values of parameters that are the same for every resource."""
 
-    create: Callable[[Request, Aws], str]
-    """Creates the resource with one call and returns its Pulumi id."""
-    set_after_creation: frozenset[str] = frozenset()
-    """The inputs that `create` does not take. `update` sets them right after it."""
-    read: Callable[[Identity, Aws], Snapshot]
-    """Reads the resource. Raises GoneError or botocore's error if it does not exist."""
-    not_found_codes: frozenset[str] = frozenset({"ResourceNotFoundException"})
-    """The error codes of the service for a resource that does not exist."""
-    unreadable_inputs: frozenset[str] = frozenset()
-    """The inputs that the service does not return. They keep their declared values."""
-    computed_outputs: frozenset[str] = frozenset()
-    """The outputs that AWS decides when it creates the resource."""
+    id: Callable[[Mapping[str, object]], str]
+    """Returns Pulumi's id for the values of a resource and the response to its creation."""
+    id_parameter: str = ""
+    """The parameter of the other calls that takes the id, if AWS decides the id."""
+    create: Callable[[Request, Aws], Response] | None = None
+    """Creates the resource in place of `operation`, for example with values of its own."""
 
-    update: Callable[[Change, Aws], object]
-    """Sets the inputs that have changed, except the tags."""
-    replacing_inputs: frozenset[str] = frozenset()
+    read: str | Callable[[Resource, Aws], Response] | None
+    """Describes the resource. None if its inputs cannot be read."""
+    found_in: str = ""
+    """The member of the response that describes the resource, or that is a list of resources."""
+    read_names: Names = field(default_factory=dict)
+    """The paths in the response of inputs that have another path there than in `operation`."""
+    unreadable: str = ""
+    """The inputs that the response does not have. They keep their declared values."""
+    outputs: Names = field(default_factory=dict)
+    """The outputs that AWS decides -> their paths in the response."""
+
+    update: str | Callable[[Resource, Aws], object] | None = None
+    """Sets the inputs, except tags and those with an own call."""
+    own_calls: Mapping[str, OwnCall] = field(default_factory=dict)
+    """The inputs that have operations of their own. If `operation` does not take an input, it is
+    set right after the creation."""
+    unset: Mapping[str, object] = field(default_factory=dict)
+    """The values that remove inputs which an update would keep if its request left them out."""
+    replacing: str = ""
     """The inputs that AWS cannot change. A new value needs a new resource."""
     recomputed_outputs: Callable[[frozenset[str], Outputs], frozenset[str]] = (
         lambda _changed, _inputs: frozenset()
     )
     """Returns the names of the outputs that AWS decides again in an update. The arguments are the
     names of the inputs that change, and all new inputs."""
-    tagging: Tagging | None = None
-    """The operations that change the tags, or None for a type without tags."""
+    tag_calls: TagCalls = TAG_CALLS
 
-    delete: Callable[[Identity, Aws, DeletionLimit], object]
-    """Deletes the resource and waits until it does not exist any more."""
+    delete: str | Callable[[Resource, Aws], object] | None
+    """Deletes the resource and waits until it does not exist any more. None if nothing is left."""
+
+    @cached_property
+    def fields(self) -> Mapping[str, Field]:
+        """The place of each input in the API."""
+        return {name: self._field(name) for name in self.inputs.split()}
+
+    @cached_property
+    def set_later(self) -> frozenset[str]:
+        """The inputs with an own call that `operation` does not take."""
+        parameters = models.parameters(self.service, self.operation)
+        return frozenset(
+            name for name in self.own_calls if self.fields[name].path[0] not in parameters
+        )
+
+    def is_unset(self, name: str, value: object) -> bool:
+        """Return True for the value of an input with an own call that stands for no value."""
+        return name in self.own_calls and value == self.defaults.get(name)
+
+    def _field(self, name: str) -> Field:
+        own_operation = [self.own_calls[name].put] if name in self.own_calls else []
+        for operation in (self.operation, *own_operation):
+            if found := find_field(self._shape(operation), name, self.api_names.get(name)):
+                return found
+        container = find_field(self._shape(self.operation), "", self.within)
+        inner = find_field(container.shape, name) if container else None
+        if container is None or inner is None:
+            raise AttributeError(f"{self.operation} has no parameter for {name}")
+        return Field((*container.path, *inner.path), inner.shape)
+
+    def _shape(self, operation: str) -> Shape:
+        """Return the shape of the parameters of an operation."""
+        return cast("Shape", models.operation_model(self.service, operation).input_shape)
 
 
 Rows: TypeAlias = Mapping[str, Row]

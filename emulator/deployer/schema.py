@@ -38,13 +38,13 @@ def schema(version: str) -> dict[str, object]:
 
 def _input_names(row: Row) -> set[str]:
     """Return the inputs of a type. Each regional type has an input `region`."""
-    return {*row.inputs, "region"} if row.regional else {*row.inputs}
+    return {*row.inputs.split(), "region"} if row.regional else set(row.inputs.split())
 
 
 def _output_names(row: Row) -> set[str]:
     """Return the outputs of a type, which include all its inputs."""
-    all_tags = {ALL_TAGS} if row.tagging else set()
-    return _input_names(row) | row.computed_outputs | all_tags
+    inputs = _input_names(row)
+    return inputs | row.outputs.keys() | ({ALL_TAGS} if "tags" in inputs else set())
 
 
 def _any_type(names: Iterable[str]) -> dict[str, object]:

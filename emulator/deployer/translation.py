@@ -1,168 +1,245 @@
-"""Translates Pulumi's inputs into requests of the AWS API, and responses into inputs."""
+"""Translates Pulumi's inputs into requests of the AWS API, and responses into inputs.
+
+Names and types come from botocore's models. The model of a value also says which values AWS
+refuses: botocore itself checks no allowed values, lengths and ranges. Patterns are not checked,
+because they are written for the regular expressions of another language.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
 
 from emulator.deployer.errors import InputRefusedError
-from emulator.deployer.wire import UNKNOWN
+from emulator.deployer.models import members
+from emulator.deployer.wire import UNKNOWN, Archive
 
-
-@dataclass(frozen=True)
-class Converter:
-    """Two functions: one converts the value of an input for a request, one converts it back."""
-
-    to_api: Callable[[object, str], object]
-    """Takes the value of the input, and its path for an error message. Returns the value for the
-    request. Raises InputRefusedError for a value of the wrong type."""
-    from_api: Callable[[object, object], object]
-    """Takes the value in a response, and the declared value of the input. Returns the value in
-    Pulumi's form, or the declared value if both mean the same."""
-
-
-InputTable: TypeAlias = Mapping[str, str | tuple[str, Converter]]
-"""Pulumi's name of an input -> the API's name, or the API's name and the converter."""
+if TYPE_CHECKING:
+    from botocore.model import ListShape, MapShape, Shape, StringShape
 
 Request: TypeAlias = dict[str, object]
 """Values under the API's names."""
+Names: TypeAlias = Mapping[str, str]
+"""Path of an input, for example `target.input` -> path in the API below the parent's path."""
 
 
-def translate(inputs: Mapping[str, object], table: InputTable, path: str = "") -> Request:
-    """Return inputs as a request: under the API's names, and with their values converted.
+class Field(NamedTuple):
+    """The place of an input in the API."""
 
-    A value that is not known stays UNKNOWN. Raises InputRefusedError for an input that the table
-    does not have. The path in the error begins with `path`.
+    path: tuple[str, ...]
+    """Names of members. `0` stands for the only item of a list."""
+    shape: Shape
+
+
+def find_field(parent: Shape, name: str, api_path: str | None = None) -> Field | None:
+    """Return the field of a structure that an input sets, or None if it has no such field.
+
+    Without a path, the field has the name of the input, in any case of its letters. In a map of
+    attributes, the name begins with a capital letter.
     """
-    request: Request = {}
-    for name, value in inputs.items():
-        if name not in table:
-            raise InputRefusedError(path + name, "unknown or not supported")
-        entry = _entry(table, name)
-        is_known = value != UNKNOWN
-        request[entry.api_name] = entry.converter.to_api(value, path + name) if is_known else value
-    return request
+    if api_path is None and parent.type_name == "map":
+        api_path = name[0].upper() + name[1:]
+    elif api_path is None:
+        same = (member for member in members(parent) if member.casefold() == name.casefold())
+        api_path = next(same, None)
+    if api_path is None:
+        return None
+    path = split_path(api_path)
+    shape = parent
+    for step in path:
+        shape = _inner_shape(shape, step)
+    return Field(path, shape)
 
 
-def current_inputs(
-    declared: Mapping[str, object], response: Mapping[str, object], table: InputTable
-) -> dict[str, object]:
-    """Return the declared inputs with the values that they have in a response of the API.
+def split_path(path: str) -> tuple[str, ...]:
+    """Return the steps of a path in the API. An empty path has none."""
+    return tuple(path.split(".")) if path else ()
 
-    An input that the response does not have is left out.
+
+def nest(path: tuple[str, ...], value: object) -> object:
+    """Return a value as the only one in nested structures and lists."""
+    for step in reversed(path):
+        value = [value] if step == "0" else {step: value}
+    return value
+
+
+def merge(first: object, second: object) -> object:
+    """Return the nested structures of two values as one."""
+    if isinstance(first, Mapping) and isinstance(second, Mapping):
+        both = {name: merge(first[name], second[name]) for name in first.keys() & second.keys()}
+        return {**first, **second, **both}
+    if isinstance(first, list) and isinstance(second, list):
+        return [merge(*items) for items in zip(first, second, strict=True)]
+    return second
+
+
+def value_at(value: object, path: tuple[str, ...]) -> object | None:
+    """Return the value at a path in a request or response, or None if there is none."""
+    for step in path:
+        if isinstance(value, list):
+            value = value[0] if value else None
+        else:
+            value = value.get(step) if isinstance(value, Mapping) else None
+    return value
+
+
+def to_api(value: object, shape: Shape, path: str, names: Names) -> object:
+    """Return the value of an input as the API takes it.
+
+    A value that is not known stays UNKNOWN, and an archive stays an Archive. Raises
+    InputRefusedError with the path of a value that has the wrong type or that AWS would refuse.
     """
-    values = {}
-    for name, declared_value in declared.items():
-        entry = _entry(table, name)
-        if entry.api_name in response:
-            value = response[entry.api_name]
-            values[name] = entry.converter.from_api(value, declared_value)
-    return values
+    if value == UNKNOWN or isinstance(value, Archive):
+        return value
+    if shape.type_name == "structure":
+        return _structure_to_api(_mapping(value, path, "block"), shape, path, names)
+    if shape.type_name == "map":
+        map_shape = cast("MapShape", shape)
+        return {
+            to_api(key, map_shape.key, f"{path}.{key}", names): to_api(
+                item, map_shape.value, f"{path}.{key}", names
+            )
+            for key, item in _mapping(value, path, "mapping").items()
+        }
+    if shape.type_name == "list":
+        value = _list_to_api(value, cast("ListShape", shape).member, path, names)
+    elif shape.type_name == "string" and not isinstance(value, str):
+        value = json.dumps(value)
+    _check(shape, value, path)
+    return value
 
 
-def api_name(table: InputTable, name: str) -> str:
-    """Return the API's name of an input."""
-    return _entry(table, name).api_name
+def from_api(value: object, declared: object, shape: Shape, path: str, names: Names) -> object:
+    """Return a value of a response in the form in which the program declares the input.
 
-
-def is_document(table: InputTable, name: str) -> bool:
-    """Return True if an input is a JSON document. Two documents may differ only in their spaces."""
-    return name in table and _entry(table, name).converter is DOCUMENT
-
-
-def pick_values(request: Request, *names: str) -> Request:
-    """Return the part of a request that has these names. A name may be missing in the request."""
-    return {name: request[name] for name in names if name in request}
-
-
-def omit_values(request: Request, *names: str) -> Request:
-    """Return the part of a request that does not have these names."""
-    return {name: value for name, value in request.items() if name not in names}
-
-
-class _Entry(NamedTuple):
-    """An entry of an input table, always with a converter."""
-
-    api_name: str
-    converter: Converter
-
-
-def _entry(table: InputTable, name: str) -> _Entry:
-    value = table[name]
-    return _Entry(value, UNCHANGED) if isinstance(value, str) else _Entry(*value)
-
-
-def block(table: InputTable) -> Converter:
-    """Return the converter of an input that is itself a mapping of inputs, such as `target`.
-
-    `table` has the inputs of the mapping.
+    A structure has only the members that are declared. A member that is not set is left out.
     """
+    if shape.type_name == "structure" and isinstance(declared, Mapping):
+        current = {
+            name: current_value(
+                value, _field(shape, f"{path}.{name}", names), item, f"{path}.{name}", names
+            )
+            for name, item in declared.items()
+        }
+        return {name: item for name, item in current.items() if item is not None}
+    if shape.type_name == "list" and isinstance(value, list):
+        return _list_from_api(value, declared, cast("ListShape", shape).member, path, names)
+    if shape.type_name == "string" and not isinstance(value, str):
+        return json.dumps(value)  # boto3 has already parsed some documents
+    if shape.type_name == "string" and not isinstance(declared, str):
+        return parse_document(value)
+    return value
 
-    def to_api(value: object, path: str) -> object:
-        if not isinstance(value, Mapping):
-            raise InputRefusedError(path, f"a block was expected, not {value!r}")
-        return translate(value, table, f"{path}.")
 
-    def from_api(value: object, declared: object) -> object:
-        assert isinstance(value, Mapping), "the service returns a block"
-        assert isinstance(declared, Mapping), "the program declared a block"
-        return current_inputs(declared, value, table)
+def current_value(
+    response: object, field: Field, declared: object, path: str, names: Names
+) -> object | None:
+    """Return the value of an input in a response, or None if the input is not set.
 
-    return Converter(to_api, from_api)
-
-
-def pairs(key: str, value: str) -> Converter:
-    """Return the converter of a mapping, such as tags, that is a list of pairs in the API.
-
-    `key` and `value` are the names of the two fields of a pair, for example `Key` and `Value`.
+    Services return an empty text, list or mapping for an input that is not set.
     """
-
-    def to_api(mapping: object, path: str) -> object:
-        if not isinstance(mapping, Mapping):
-            raise InputRefusedError(path, f"a mapping was expected, not {mapping!r}")
-        return [{key: item_key, value: item_value} for item_key, item_value in mapping.items()]
-
-    def from_api(items: object, _declared: object) -> object:
-        assert isinstance(items, list), "the service returns a list of pairs"
-        return {pair[key]: pair[value] for pair in items}
-
-    return Converter(to_api, from_api)
+    value = value_at(response, field.path)
+    if value is None:
+        return None
+    current = from_api(value, declared, field.shape, path, names)
+    return None if current in ("", [], {}) and current != declared else current
 
 
 def parse_document(document: object) -> object:
-    """Return the content of a JSON document. boto3 has already parsed some documents.
-
-    A text that is not JSON is returned unchanged.
-    """
+    """Return the content of a JSON document, or the document itself if it is not JSON."""
     try:
         return json.loads(document) if isinstance(document, str) else document
     except ValueError:  # A service may accept text that is not JSON.
         return document
 
 
-def _to_text(value: object, _path: str = "") -> object:
-    """Return a value as text. A value that is not text becomes JSON."""
-    return value if isinstance(value, str) else json.dumps(value)
+def _structure_to_api(
+    inputs: Mapping[str, object], shape: Shape, path: str, names: Names
+) -> object:
+    request: object = {}
+    for name, value in inputs.items():
+        field = _field(shape, f"{path}.{name}", names)
+        api_value = to_api(value, field.shape, f"{path}.{name}", names)
+        request = merge(request, nest(field.path, api_value))
+    return request
 
 
-def _from_document(document: object, declared: object) -> object:
-    """Return the declared document if the service's document means the same."""
-    is_same = parse_document(document) == parse_document(declared)
-    return declared if is_same else _to_text(document)
+def _list_to_api(value: object, item_shape: Shape, path: str, names: Names) -> list[object]:
+    """Return a list, or the pairs for a mapping such as tags."""
+    if pair := _pair_names(item_shape):
+        shapes = members(item_shape)
+        return [
+            {
+                name: to_api(part, shapes[name], f"{path}.{key}", names)
+                for name, part in zip(pair, (key, item), strict=True)
+            }
+            for key, item in _mapping(value, path, "mapping").items()
+        ]
+    if not isinstance(value, list):
+        raise InputRefusedError(path, f"a list was expected, not {value!r}")
+    return [to_api(item, item_shape, f"{path}[{index}]", names) for index, item in enumerate(value)]
 
 
-def _from_text(text: object, declared: object) -> object:
-    """Return the number or boolean in a text, or the text itself if the program declares text."""
-    return text if isinstance(declared, str) else json.loads(str(text))
+def _list_from_api(
+    values: list[object], declared: object, item_shape: Shape, path: str, names: Names
+) -> object:
+    if pair := _pair_names(item_shape):
+        pairs = cast("list[dict[str, object]]", values)
+        return {str(item[pair[0]]): item[pair[1]] for item in pairs}
+    if item_shape.type_name != "structure":
+        return values
+    known = declared if isinstance(declared, list) else []
+    return [
+        from_api(value, known[index] if index < len(known) else {}, item_shape, path, names)
+        for index, value in enumerate(values)
+    ]
 
 
-UNCHANGED = Converter(lambda value, _path: value, lambda value, _declared: value)
-"""A value that is equal in Pulumi and in the API."""
-DOCUMENT = Converter(_to_text, _from_document)
-"""A JSON document. Pulumi takes text or a mapping, and the API takes text."""
-TEXT = Converter(_to_text, _from_text)
-"""A number or a boolean that is text in the API."""
-TAGS = pairs("Key", "Value")
-"""Tags, under the names that most services give to the two parts of a tag."""
+def _pair_names(shape: Shape) -> list[str] | None:
+    """Return the names of the two parts of a pair, such as `Key` and `Value`, or None."""
+    if shape.type_name != "structure":
+        return None
+    names = list(members(shape))
+    is_pair = [name.casefold() for name in names] in (["key", "value"], ["name", "value"])
+    return names if is_pair else None
+
+
+def _field(parent: Shape, path: str, names: Names) -> Field:
+    """Return the field of an input in a structure. Raises InputRefusedError if there is none."""
+    key = re.sub(r"\[\d+\]", "", path)
+    field = find_field(parent, path.rpartition(".")[2], names.get(key))
+    if field is None:
+        raise InputRefusedError(path, "unknown or not supported")
+    return field
+
+
+def _inner_shape(shape: Shape, step: str) -> Shape:
+    if shape.type_name == "list":
+        return cast("ListShape", shape).member
+    return cast("MapShape", shape).value if shape.type_name == "map" else members(shape)[step]
+
+
+def _mapping(value: object, path: str, noun: str) -> Mapping[str, object]:
+    if not isinstance(value, Mapping):
+        raise InputRefusedError(path, f"a {noun} was expected, not {value!r}")
+    return value
+
+
+def _check(shape: Shape, value: object, path: str) -> None:
+    """Raise InputRefusedError for a value that is not allowed, too long, too short or too large."""
+    allowed = cast("StringShape", shape).enum if shape.type_name == "string" else []
+    if allowed and value not in allowed:
+        raise InputRefusedError(path, f"{value!r} is not one of {', '.join(allowed)}")
+    if isinstance(value, int) and shape.type_name in ("integer", "long"):
+        size, unit = value, ""
+    elif isinstance(value, str | list):
+        size, unit = len(value), " characters" if isinstance(value, str) else " items"
+    else:
+        return
+    least, most = shape.metadata.get("min"), shape.metadata.get("max")
+    if most is not None and size > most:
+        raise InputRefusedError(path, f"{size}{unit} is more than AWS allows, {most}")
+    if least is not None and size < least:
+        raise InputRefusedError(path, f"{size}{unit} is less than AWS allows, {least}")

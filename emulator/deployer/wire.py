@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -87,7 +86,7 @@ def read_files(archive: object, path: str) -> Files:
     InputRefusedError for another kind of archive or asset. `path` is the path of the input.
     """
     wire_value = archive.raw if isinstance(archive, Archive) else archive
-    return dict(sorted(_files_below(wire_value, path, "")))
+    return dict(_files_below(wire_value, path, ""))
 
 
 def _files_below(archive: object, path: str, folder: str) -> list[tuple[str, bytes]]:
@@ -108,14 +107,6 @@ def _files_below(archive: object, path: str, folder: str) -> list[tuple[str, byt
                 f"{_class_name(asset)} is not supported, only FileAsset and StringAsset",
             )
     return files
-
-
-def fingerprint(files: Files) -> str:
-    """Return the SHA-256 hash of the paths and contents of files, in any order of the files."""
-    digest = hashlib.sha256()
-    for name, content in sorted(files.items()):
-        digest.update(f"{name}\0{len(content)}\0".encode() + content)
-    return digest.hexdigest()
 
 
 def _class_name(wire_value: object) -> str:
@@ -145,16 +136,8 @@ def _mapping_from_wire(value: dict[str, object]) -> object:
     if value.get(SIGNATURE) == SECRET:
         return _from_wire(value["value"])
     if value.get(SIGNATURE) == ARCHIVE:
-        return Archive(str(value.get("hash") or _hash_of_program(value)), value)
+        return Archive(str(value.get("hash")), value)
     return {key: _from_wire(item) for key, item in value.items() if item is not None}
-
-
-def _hash_of_program(archive: object) -> str:
-    """Return the hash of an archive that comes from a program, which sends none itself."""
-    try:
-        return fingerprint(read_files(archive, ""))
-    except InputRefusedError:  # The row refuses the archive later, with the name of the input.
-        return ""
 
 
 def _to_wire(value: object) -> object:

@@ -19,7 +19,7 @@ from botocore.exceptions import (
 from rich.console import Console
 
 from emulator import EmulatorError
-from emulator.deployer import DeploymentError
+from emulator.deployer.errors import DeploymentError
 from emulator.personalize.timeline import Duration, FixedTimings
 from retrain.rehearsal.errors import FailedError, RehearsalError
 

@@ -11,7 +11,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 from emulator import EmulatorError
-from emulator.deployer import Deployment, deploy
+from emulator.deployer.program import Deployment, deploy
 from retrain.rehearsal import runs
 from retrain.rehearsal.data.exports import write_newer_exports
 from retrain.rehearsal.data.resources import RANKING, RELATED_ITEMS, create_resources, recipe_of

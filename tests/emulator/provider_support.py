@@ -42,16 +42,19 @@ def struct(properties):
     return structure
 
 
-def archive(digest, **files):
-    """Return an archive of Python files as the engine sends it.
+def archive(digest, assets=None, **files):
+    """Return an archive of assets and Python files as the engine sends it.
 
     Each file is given as its name and text. Without files, the content is left out.
     """
-    assets = {
-        f"{name}.py": {wire.SIGNATURE: wire.ASSET, "hash": f"{digest}-{name}", "text": text}
-        for name, text in files.items()
+    texts = {f"{name}.py": {"text": text} for name, text in files.items()}
+    content = {
+        "assets": {
+            name: {wire.SIGNATURE: wire.ASSET, "hash": f"{digest}-{name}", **asset}
+            for name, asset in {**texts, **(assets or {})}.items()
+        }
     }
-    content = {"assets": assets} if files else {}
+    content = content if content["assets"] else {}
     return {wire.SIGNATURE: wire.ARCHIVE, "hash": digest, **content}
 
 
@@ -153,15 +156,11 @@ class Engine:
         response = self.stub.Diff(
             provider_pb2.DiffRequest(**self._state(resource), news=short_struct(inputs))
         )
-        kinds = provider_pb2.PropertyDiff.Kind
         return {
             "changes": provider_pb2.DiffResponse.DiffChanges.Name(response.changes),
             "diffs": list(response.diffs),
             "replaces": list(response.replaces),
             "deleteBeforeReplace": response.deleteBeforeReplace,
-            "detailedDiff": {
-                path: kinds.Name(detail.kind) for path, detail in response.detailedDiff.items()
-            },
         }
 
     def create(self, type_token, name, inputs):

@@ -9,7 +9,8 @@ import pytest
 from deployer_support import write_project
 from small_stack import eventually
 
-from emulator.deployer import DeploymentError, deploy
+from emulator.deployer.errors import DeploymentError
+from emulator.deployer.program import deploy
 
 PROGRAM = """
 role = aws.iam.Role("worker", assume_role_policy=trusts("lambda"))

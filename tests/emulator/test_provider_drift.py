@@ -1,6 +1,6 @@
 """Proves that a refresh shows what people have changed by hand, and nothing else.
 
-`test_provider_rows.py` proves that a refresh shows no change of a resource that nobody changed.
+`test_provider_types.py` proves that a refresh shows no change of a resource that nobody changed.
 """
 
 import json
@@ -11,9 +11,11 @@ from provider_support import (
     GROUP,
     LOG_GROUP,
     MACHINE,
+    METRIC_ALARM,
     QUEUE,
     ROLE,
     ROLE_POLICY,
+    RULE,
     SCHEDULE,
     archive,
     function_inputs,
@@ -21,10 +23,10 @@ from provider_support import (
     provider,
     schedule_inputs,
 )
+from resource_types import LIFECYCLES
 from small_stack import allow, policy, trust, waiting
 
 DEFAULT_TAGS = {"stage": "dev"}
-KEY = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
 
 
 @pytest.fixture(scope="module")
@@ -63,14 +65,14 @@ def changed_values(before, after):
 
 
 def corrections(engine, resource):
-    """Return the changes that the next `up` of the unchanged program would make."""
+    """Return the inputs that the next `up` of the unchanged program would change."""
     refreshed = engine.read(resource)
     decided_by_provider = {*resource.inputs["__defaults"], "tagsAll", "__defaults"}
     declared = {
         name: value for name, value in resource.inputs.items() if name not in decided_by_provider
     }
     complete = engine.checked(resource.type, resource.name, declared, refreshed.inputs)
-    return engine.diff(refreshed, complete)["detailedDiff"]
+    return engine.diff(refreshed, complete)["diffs"]
 
 
 def test_a_schedule_that_was_disabled_in_the_console_is_found_and_enabled_again(aws, engine, roles):
@@ -79,16 +81,21 @@ def test_a_schedule_that_was_disabled_in_the_console_is_found_and_enabled_again(
     schedule = engine.create(SCHEDULE, "drift", inputs)
     scheduler = aws.client("scheduler")
     current = scheduler.get_schedule(Name=schedule.inputs["name"], GroupName=group.id)
-    request = {name: current[name] for name in ("Name", "GroupName", "Target")}
+    request = {name: current[name] for name in ("Name", "GroupName")}
     scheduler.update_schedule(
         **request,
         State="DISABLED",
         ScheduleExpression="rate(1 day)",
         FlexibleTimeWindow={"Mode": "OFF"},
+        Target={**current["Target"], "Arn": "arn:aws:states:eu-west-1:123456789012:other"},
     )
-    changed = {"state": "DISABLED", "scheduleExpression": "rate(1 day)"}
+    changed = {
+        "state": "DISABLED",
+        "scheduleExpression": "rate(1 day)",
+        "target": {**inputs["target"], "arn": "arn:aws:states:eu-west-1:123456789012:other"},
+    }
     assert drift(engine, schedule) == (changed, changed)
-    assert corrections(engine, schedule) == dict.fromkeys(changed, "UPDATE")
+    assert corrections(engine, schedule) == sorted(changed)
 
 
 def test_another_retention_is_found(aws, engine):
@@ -96,6 +103,13 @@ def test_another_retention_is_found(aws, engine):
     aws.client("logs").delete_retention_policy(logGroupName=group.id)
     changed = {"retentionInDays": 0}
     assert drift(engine, group) == (changed, changed)
+
+
+def test_a_removed_description_is_found(aws, engine):
+    inputs = {"scheduleExpression": "rate(1 day)", "description": "works"}
+    rule = engine.create(RULE, "drift-description", inputs)
+    aws.client("events").put_rule(Name=rule.id, ScheduleExpression="rate(1 day)", Description="")
+    assert drift(engine, rule) == ({"description": None}, {"description": None})
 
 
 def test_an_edited_policy_is_found(aws, engine):
@@ -127,14 +141,7 @@ def test_edited_tags_are_found(aws, engine):
         "tagsAll": {"team": "search", "owner": "me", **DEFAULT_TAGS},
     }
     assert drift(engine, queue) == (changed, changed), "default tags are only in tagsAll"
-    assert corrections(engine, queue) == {
-        "tags.cost": "ADD",
-        "tags.owner": "DELETE",
-        "tags.team": "UPDATE",
-        "tagsAll.cost": "ADD",
-        "tagsAll.owner": "DELETE",
-        "tagsAll.team": "UPDATE",
-    }
+    assert corrections(engine, queue) == ["tags", "tagsAll"]
 
 
 def test_a_tag_on_a_resource_without_tags_is_found(aws, engine):
@@ -142,7 +149,7 @@ def test_a_tag_on_a_resource_without_tags_is_found(aws, engine):
     aws.client("sqs").tag_queue(QueueUrl=queue.id, Tags={"owner": "me"})
     changed = {"tagsAll": {"owner": "me", **DEFAULT_TAGS}}
     assert drift(engine, queue) == (changed, changed), "the program declares no tags"
-    assert corrections(engine, queue) == {"tagsAll.owner": "DELETE"}
+    assert corrections(engine, queue) == ["tagsAll"]
 
 
 def test_a_default_tag_that_was_removed_is_found(aws, engine):
@@ -150,6 +157,30 @@ def test_a_default_tag_that_was_removed_is_found(aws, engine):
     aws.client("sqs").untag_queue(QueueUrl=queue.id, TagKeys=["stage"])
     changed = {"tagsAll": {"team": "ranking"}}
     assert drift(engine, queue) == (changed, changed)
+
+
+def test_an_edited_query_of_an_alarm_is_found(aws, engine):
+    [*_, change] = LIFECYCLES[METRIC_ALARM].updates
+    inputs = {
+        "metricQueries": change["metricQueries"],
+        "comparisonOperator": "GreaterThanThreshold",
+        "evaluationPeriods": 1,
+        "threshold": 1,
+    }
+    alarm = engine.create(METRIC_ALARM, "drift", inputs)
+    cloudwatch = aws.client("cloudwatch")
+    [current] = cloudwatch.describe_alarms(AlarmNames=[alarm.id])["MetricAlarms"]
+    assert [query["ReturnData"] for query in current["Metrics"]] == [True, False], "as AWS wants"
+    [expression, metric] = current["Metrics"]
+    metric["MetricStat"]["Metric"]["MetricName"] = "AgeDays"
+    names = ("AlarmName", "ComparisonOperator", "EvaluationPeriods", "Threshold")
+    cloudwatch.put_metric_alarm(
+        **{name: current[name] for name in names}, Metrics=[expression, metric]
+    )
+    [declared_expression, declared_metric] = inputs["metricQueries"]
+    edited = {**declared_metric, "metric": {**declared_metric["metric"], "metricName": "AgeDays"}}
+    changed = {"metricQueries": [declared_expression, edited]}
+    assert drift(engine, alarm) == (changed, changed)
 
 
 def test_code_that_was_changed_in_the_console_is_found_by_its_hash(engine, roles):
@@ -184,10 +215,10 @@ def test_a_log_group_whose_name_begins_another_is_read(engine):
 
 
 def test_a_resource_that_was_deleted_by_hand_is_gone(aws, engine):
-    group = engine.create(LOG_GROUP, "drift-gone", {"kmsKeyId": KEY})
+    group = engine.create(LOG_GROUP, "drift-gone", {"retentionInDays": 90})
     aws.client("logs").delete_log_group(logGroupName=group.id)
     assert engine.read(group) is None
     assert message(engine.update, group, {}) == (
-        "An error occurred (ResourceNotFoundException) when calling the DisassociateKmsKey"
+        "An error occurred (ResourceNotFoundException) when calling the DeleteRetentionPolicy"
         f" operation: The specified log group does not exist: {group.id}"
     )

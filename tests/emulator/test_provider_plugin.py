@@ -148,13 +148,6 @@ def test_the_schema_names_the_types_and_their_properties(engine):
     assert "defaultTags" in schema["provider"]["inputProperties"]
 
 
-def test_the_provider_can_be_attached_and_cancelled(aws):
-    with provider(aws) as engine:
-        attached = engine.stub.Attach(plugin_pb2.PluginAttach(address="a"))
-        cancelled = engine.stub.Cancel(empty_pb2.Empty())
-    assert attached == cancelled == empty_pb2.Empty()
-
-
 def check_config(engine, **settings):
     """Return the settings that the provider returns, and a reason for each that is refused."""
     request = provider_pb2.CheckRequest(news=struct(settings), name="a", **PROVIDER)
@@ -266,8 +259,10 @@ def test_the_provider_returns_account_and_region(engine):
 
 def test_an_unsupported_function_is_refused_by_name(engine):
     function = "aws:index/getAvailabilityZones:getAvailabilityZones"
-    assert message(invoke, engine, function) == (
-        f"{function}: this invoke is not supported by the emulator's deployer"
+    assert message(invoke, engine, function) == f"{function} is not supported by the emulator"
+    function = "aws:index/getRegion:getRegion"
+    assert message(invoke, engine, function, region="us-east-1") == (
+        f"{function}: region is not supported by the emulator"
     )
 
 

@@ -7,13 +7,11 @@ import json
 import threading
 import time
 
-import grpc
 import pytest
 from google.protobuf import empty_pb2
 from provider_support import (
     FUNCTION,
     GROUP,
-    LOG_GROUP,
     MACHINE,
     ROLE,
     ROLE_POLICY,
@@ -24,10 +22,7 @@ from provider_support import (
     provider,
     schedule_inputs,
 )
-from pulumi.runtime.proto import provider_pb2, status_pb2
 from small_stack import allow, eventually, finished, invoke, policy, trust
-
-from emulator.deployer import wire
 
 
 def returning(digest, value):
@@ -254,22 +249,3 @@ def test_the_schedules_of_a_deleted_group_are_deleted(engine):
     schedule = engine.create(SCHEDULE, "running", inputs)
     engine.delete(group)
     assert engine.read(schedule) is None
-
-
-def test_the_engine_keeps_a_resource_whose_creation_did_not_finish(aws, engine):
-    reason = (
-        "An error occurred (InvalidParameterException) when calling the PutRetentionPolicy"
-        " operation: Invalid retentionInDays value: 91."
-    )
-    with pytest.raises(grpc.RpcError) as caught:
-        engine.create(LOG_GROUP, "unfinished", {"retentionInDays": 91})
-    assert caught.value.details() == reason
-    [[_, details]] = caught.value.trailing_metadata()
-    [detail] = status_pb2.Status.FromString(details).details
-    unfinished = provider_pb2.ErrorResourceInitFailed()
-    assert detail.Unpack(unfinished), "the engine looks for this message"
-    assert (unfinished.id, list(unfinished.reasons)) == ("unfinished-19b2585", [reason])
-    properties = wire.from_struct(unfinished.properties)
-    assert properties["retentionInDays"] == 91, "the value that it should get"
-    groups = aws.client("logs").describe_log_groups(logGroupNamePrefix="unfinished")["logGroups"]
-    assert [group["logGroupName"] for group in groups] == ["unfinished-19b2585"]

@@ -13,8 +13,8 @@ from components.args import RetrainingPipelineArgs
 from components.lambda_functions import CALLED_BY_EVENTS
 from components.naming import job_prefix
 from emulator import Emulator
-from emulator.deployer import Deployment, deploy
 from emulator.deployer.configuration import read_project
+from emulator.deployer.program import Deployment, deploy
 
 PROJECT = Path(__file__).resolve().parents[2]
 DEADLINE_SECONDS = 60

@@ -20,7 +20,7 @@ CHECKS = {
 
 ROW_PARTS = {
     f"emulator.deployer.{name}"
-    for name in ("aws", "errors", "naming", "rows", "translation", "wire")
+    for name in ("aws", "errors", "models", "rows", "translation", "wire")
 }
 """Modules that the rows in the emulator's table of resources use."""
 
@@ -131,22 +131,26 @@ MAY_IMPORT = {
     "emulator": {"emulator"},
     # The table of resources does not know its users: the monitor and the provider of the engine.
     "emulator.deployer.errors": set(),
+    "emulator.deployer.models": set(),
     "emulator.deployer.wire": {"emulator.deployer.errors"},
-    "emulator.deployer.translation": {"emulator.deployer.errors", "emulator.deployer.wire"},
+    "emulator.deployer.translation": {
+        f"emulator.deployer.{name}" for name in ("errors", "models", "wire")
+    },
     "emulator.deployer.rows": {
-        *("emulator.deployer.aws", "emulator.deployer.naming", "emulator.deployer.translation")
+        f"emulator.deployer.{name}" for name in ("aws", "models", "translation")
     },
     "emulator.deployer.inputs": ROW_PARTS,
+    "emulator.deployer.calls": {*ROW_PARTS, "emulator.deployer.inputs"},
     "emulator.deployer.differences": {*ROW_PARTS, "emulator.deployer.inputs"},
     "emulator.deployer.lifecycle": {
         *ROW_PARTS,
-        *("emulator.deployer.inputs", "emulator.deployer.differences"),
+        *(f"emulator.deployer.{name}" for name in ("calls", "differences", "inputs")),
     },
     **{
         f"emulator.deployer.{path.stem}": {*ROW_PARTS, "emulator.deployer.bundle"}
         for path in (ROOT / "emulator/deployer").glob("resources_*.py")
     },
-    "emulator.deployer.provider": {"emulator.deployer.service"},
+    "emulator.deployer.provider": {"emulator.deployer.errors", "emulator.deployer.service"},
 }
 """Module, or package for all its modules, to the modules of this project that it may import."""
 

@@ -15,7 +15,7 @@ from botocore.stub import Stubber
 from rich.console import Console
 
 from emulator import EmulatorError
-from emulator.deployer import Deployment
+from emulator.deployer.program import Deployment
 from retrain.rehearsal import deployed_stack, stacks
 from tests.program.sample_stack import CAMPAIGN, PROJECT_FILE, REGION, ROOT, SOLUTION, texts
 from tests.retrain.builders import (

@@ -1,13 +1,11 @@
-"""Proves that the provider creates, reads, updates, replaces and deletes each resource type.
+"""The table of the resource types: the inputs of a resource of each type, and changes of them.
 
-The calls go over gRPC to the emulator. What the real provider does is cited in the table.
+`test_provider_types.py` creates, reads, updates, replaces and deletes them.
 """
 
 import json
-import re
 from typing import NamedTuple
 
-import pytest
 from provider_support import (
     COMPOSITE_ALARM,
     DASHBOARD,
@@ -28,16 +26,10 @@ from provider_support import (
     TARGET,
     TOPIC,
     TOPIC_POLICY,
-    Resource,
     archive,
     function_inputs,
-    provider,
-    short_struct,
 )
 from small_stack import ACCOUNT, REGION, allow, policy, trust, waiting
-
-from emulator.deployer import wire
-from emulator.deployer.resources import ROWS
 
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/11111111-2222-3333-4444-555555555555"
 SECOND_KEY = KEY.replace("1111", "6666", 1)
@@ -70,6 +62,8 @@ class Lifecycle(NamedTuple):
     """The changes that AWS can make in place."""
     replacements: list[dict]
     """The changes of one input each that need a new resource."""
+    empty_outputs: tuple = ()
+    """The outputs that AWS decides, and that have no value."""
 
 
 LIFECYCLES = {
@@ -84,7 +78,6 @@ LIFECYCLES = {
         updates=[
             {"assumeRolePolicy": trust("states")},
             {"description": "rests"},
-            {"description": None},
             {"maxSessionDuration": None},
             {"permissionsBoundary": policy_arn("two")},
             {"permissionsBoundary": None},
@@ -132,6 +125,7 @@ LIFECYCLES = {
             {"tags": None},
         ],
         replacements=[{"name": "mine"}],
+        empty_outputs=("signingJobArn", "signingProfileVersionArn"),
     ),
     INVOCATION: Lifecycle(
         {"functionName": "[function]", "input": json.dumps({"n": 1})},
@@ -187,6 +181,7 @@ LIFECYCLES = {
             {"tags": {"team": "search", "cost": "1"}},
         ],
         replacements=[{"type": "EXPRESS"}, {"name": "mine"}],
+        empty_outputs=("description", "revisionId", "stateMachineVersionArn", "versionDescription"),
     ),
     GROUP: Lifecycle(
         {"tags": {"team": "ranking", "cost": "1", "owner": "me"}},
@@ -231,6 +226,7 @@ LIFECYCLES = {
         updates=[
             {"description": None},
             {"eventPattern": json.dumps({"source": ["aws.s3"]})},
+            {"scheduleExpression": "rate(1 day)"},
             {"state": "DISABLED"},
             {"roleArn": "[roleArn]"},
             {"tags": {"team": "search"}},
@@ -251,6 +247,8 @@ LIFECYCLES = {
         updates=[
             {"arn": QUEUE_ARN},
             {"inputTransformer": None, "input": '{"a": 1}'},
+            {"inputTransformer": None, "inputPath": "$.detail"},
+            {"roleArn": "[roleArn]"},
             {"retryPolicy": {"maximumRetryAttempts": 5}},
             {"deadLetterConfig": None},
         ],
@@ -269,7 +267,11 @@ LIFECYCLES = {
     ),
     QUEUE: Lifecycle(
         {
+            "delaySeconds": 5,
+            "maxMessageSize": 2048,
             "messageRetentionSeconds": 1209600,
+            "receiveWaitTimeSeconds": 10,
+            "redrivePolicy": '{"deadLetterTargetArn": "[queueArn]", "maxReceiveCount": 2}',
             "visibilityTimeoutSeconds": 45,
             "sqsManagedSseEnabled": True,
             "tags": {"team": "ranking", "cost": "1"},
@@ -279,6 +281,10 @@ LIFECYCLES = {
             {"messageRetentionSeconds": None},
             {"visibilityTimeoutSeconds": None},
             {"sqsManagedSseEnabled": None, "kmsMasterKeyId": KEY},
+            {"kmsDataKeyReusePeriodSeconds": 600},
+            {"policy": policy(allow("sqs:*"))},
+            {"redrivePolicy": '{"deadLetterTargetArn": "[queueArn]", "maxReceiveCount": 3}'},
+            {"redriveAllowPolicy": json.dumps({"redrivePermission": "denyAll"})},
             {"tags": {"team": "search"}},
         ],
         replacements=[{"name": "mine"}],
@@ -288,10 +294,14 @@ LIFECYCLES = {
         updates=[
             {"displayName": "Alarms"},
             {"displayName": None},
+            {"signatureVersion": 2, "tracingConfig": "Active"},
+            {"policy": policy(allow("sns:Publish"))},
+            {"deliveryPolicy": json.dumps({"http": {"disableSubscriptionOverrides": True}})},
             {"kmsMasterKeyId": None},
             {"tags": {"team": "search"}},
         ],
         replacements=[{"name": "mine"}],
+        empty_outputs=("beginningArchiveTime",),
     ),
     TOPIC_POLICY: Lifecycle(
         {"arn": "[topicArn]", "policy": policy(allow("sns:Publish"))},
@@ -317,7 +327,8 @@ LIFECYCLES = {
         updates=[
             {"alarmActions": None, "okActions": ["[topicArn]"]},
             {"alarmDescription": None},
-            {"threshold": 2, "period": 60},
+            {"threshold": 2, "period": 60, "unit": "Count"},
+            {"insufficientDataActions": ["[topicArn]"]},
             {"datapointsToAlarm": None},
             {"treatMissingData": None},
             {"dimensions": {"StateMachineArn": machine_arn("two")}},
@@ -358,6 +369,7 @@ LIFECYCLES = {
         updates=[
             {"alarmRule": "ALARM([alarm]) OR OK([alarm])"},
             {"alarmDescription": None, "okActions": None},
+            {"alarmActions": ["[topicArn]"], "insufficientDataActions": ["[topicArn]"]},
             {"tags": {"team": "search"}},
         ],
         replacements=[{"alarmName": "mine"}, {"actionsEnabled": False}],
@@ -397,7 +409,9 @@ LIFECYCLES = {
         updates=[
             {"filterPolicy": json.dumps({"outcome": ["DEPLOYED"]})},
             {"filterPolicy": None},
+            {"filterPolicyScope": "MessageBody"},
             {"rawMessageDelivery": None},
+            {"redrivePolicy": json.dumps({"deadLetterTargetArn": QUEUE_ARN})},
         ],
         replacements=[
             {"topic": "other"},
@@ -406,163 +420,3 @@ LIFECYCLES = {
         ],
     ),
 }
-
-
-@pytest.fixture(scope="module")
-def engine(aws):
-    """Yield an engine that is connected to a provider for the emulator."""
-    with provider(aws) as engine:
-        yield engine
-
-
-@pytest.fixture(scope="module")
-def existing(aws, engine):
-    """Create the resources that the inputs of LIFECYCLES name. Return their ids and ARNs."""
-    for name in ("one", "two"):
-        aws.client("iam").create_policy(PolicyName=name, PolicyDocument=policy(allow("*")))
-    roles = {
-        "role": ("lambda", "lifecycle"),
-        "otherRole": ("lambda", "lifecycle-other"),
-        "statesRole": ("states", "lifecycle-states"),
-        "otherStatesRole": ("states", "lifecycle-states-other"),
-        "schedulerRole": ("scheduler", "lifecycle-scheduler"),
-    }
-    values = {}
-    for key, (service, name) in roles.items():
-        role = engine.create(ROLE, name, {"assumeRolePolicy": trust(service)})
-        engine.create(ROLE_POLICY, name, {"role": role.id, "policy": policy(allow("logs:*"))})
-        values |= {key: role.id, f"{key}Arn": role.outputs["arn"]}
-    inputs = function_inputs(values["roleArn"], FIRST_CODE)
-    function = engine.create(FUNCTION, "lifecycle", inputs)
-    return {
-        **values,
-        "function": function.id,
-        "functionArn": function.outputs["arn"],
-        "group": engine.create(GROUP, "lifecycle", {}).id,
-        "rule": engine.create(RULE, "lifecycle", {"scheduleExpression": "rate(1 day)"}).id,
-        "topicArn": engine.create(TOPIC, "lifecycle", {}).id,
-        "logGroup": engine.create(LOG_GROUP, "lifecycle", {}).id,
-        "alarm": engine.create(METRIC_ALARM, "lifecycle", ALARM).id,
-    }
-
-
-ALARM = {
-    "comparisonOperator": "GreaterThanOrEqualToThreshold",
-    "evaluationPeriods": 1,
-    "threshold": 1,
-    "metricName": "Errors",
-    "namespace": "Sample",
-    "statistic": "Sum",
-    "period": 60,
-}
-"""The inputs of an alarm that a composite alarm can name."""
-
-
-def filled(value, existing):
-    """Return a value in which `[name]` is replaced by the existing resource."""
-    if isinstance(value, str):
-        return re.sub(r"\[(\w+)\]", lambda match: existing[match[1]], value)
-    if isinstance(value, dict):
-        return {key: filled(item, existing) for key, item in value.items()}
-    return [filled(item, existing) for item in value] if isinstance(value, list) else value
-
-
-def apply_change(inputs, change):
-    """Return the inputs after a change, without those that become None."""
-    return {key: value for key, value in (inputs | change).items() if value is not None}
-
-
-def test_each_type_has_a_lifecycle_here():
-    assert LIFECYCLES.keys() == ROWS.keys()
-
-
-@pytest.mark.parametrize("type_token", LIFECYCLES)
-def test_a_preview_shows_each_output_that_the_resource_will_have(engine, existing, type_token):
-    inputs = filled(LIFECYCLES[type_token].inputs, existing)
-    previewed = engine.preview_create(type_token, "previewed", inputs)
-    resource = engine.create(type_token, "previewed", inputs)
-    engine.delete(resource)
-    assert previewed.keys() == resource.outputs.keys()
-
-
-@pytest.mark.parametrize("type_token", LIFECYCLES)
-def test_a_resource_is_read_as_it_was_created_and_can_be_deleted(engine, existing, type_token):
-    resource = engine.create(type_token, "created", filled(LIFECYCLES[type_token].inputs, existing))
-    try:
-        refreshed = engine.read(resource)
-        assert refreshed.inputs == as_sent(resource.inputs), "the service has every input"
-        assert refreshed.outputs == as_sent(resource.outputs), "a refresh shows no change"
-    finally:
-        engine.delete(resource)
-    if type_token not in (TOPIC_POLICY, INVOCATION):  # A topic always has a policy.
-        assert engine.read(resource) is None, "it does not exist any more"
-    engine.delete(resource)  # A resource that does not exist is no error.
-
-
-def as_sent(properties):
-    """Return properties as the engine sends them to Read, without the content of archives."""
-    return wire.from_struct(short_struct(properties))
-
-
-UPDATES = [
-    pytest.param(
-        type_token, change, id=f"{type_token.rpartition(':')[2]}-{'-'.join(change)}-{place}"
-    )
-    for type_token, lifecycle in LIFECYCLES.items()
-    for place, change in enumerate(lifecycle.updates)
-]
-
-
-@pytest.mark.parametrize(("type_token", "change"), UPDATES)
-def test_an_update_in_place_sets_what_has_changed(engine, existing, type_token, change):
-    inputs = filled(LIFECYCLES[type_token].inputs, existing)
-    resource = engine.create(type_token, "changed", inputs)
-    try:
-        new_inputs = apply_change(inputs, filled(change, existing))
-        diff = engine.diff(
-            resource, engine.checked(type_token, "changed", new_inputs, resource.inputs)
-        )
-        all_tags = ["tagsAll"] if "tags" in change else []
-        assert diff["diffs"] == sorted([*change, *all_tags]), "the preview shows the change"
-        assert diff["replaces"] == [], "AWS can make the change in place"
-        resource = engine.update(resource, new_inputs)
-        refreshed = engine.read(resource)
-        assert refreshed.inputs == as_sent(resource.inputs), "the service has the new values"
-        assert refreshed.outputs == as_sent(resource.outputs), "a refresh shows no change"
-    finally:
-        engine.delete(resource)
-
-
-REPLACEMENTS = [
-    pytest.param(type_token, change, id=f"{type_token.rpartition(':')[2]}-{next(iter(change))}")
-    for type_token, lifecycle in LIFECYCLES.items()
-    for change in lifecycle.replacements
-]
-
-
-@pytest.mark.parametrize(("type_token", "change"), REPLACEMENTS)
-def test_an_input_that_aws_cannot_change_replaces_the_resource(
-    engine, existing, type_token, change
-):
-    inputs = filled(LIFECYCLES[type_token].inputs, existing)
-    old = engine.checked(type_token, "replaced", inputs)
-    new = engine.checked(type_token, "replaced", apply_change(inputs, change), old)
-    diff = engine.diff(Resource(type_token, "replaced", "the-id", old, old), new)
-    assert (diff["diffs"], diff["replaces"]) == ([*change], [*change])
-    assert set(diff["detailedDiff"].values()) <= {
-        "ADD_REPLACE",
-        "DELETE_REPLACE",
-        "UPDATE_REPLACE",
-    }, "each detail says that it replaces"
-    row = ROWS[type_token]
-    is_named = row.name_input in apply_change(inputs, change)
-    has_fixed_name = row.name_rule is not None and is_named
-    assert diff["deleteBeforeReplace"] == has_fixed_name, "two resources cannot have one name"
-
-
-def test_each_replacing_input_is_tried():
-    tried = {
-        type_token: {name for change in lifecycle.replacements for name in change}
-        for type_token, lifecycle in LIFECYCLES.items()
-    }
-    assert tried == {type_token: row.replacing_inputs for type_token, row in ROWS.items()}
