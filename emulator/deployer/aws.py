@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import os
 import urllib.request
+from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore import xform_name
+from botocore.exceptions import BotoCoreError, ClientError
 
 from emulator.deployer import models
-from emulator.deployer.errors import DeploymentError
+from emulator.deployer.errors import DeploymentError, GoneError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,6 +28,13 @@ SESSION_VARIABLES = {
 """The session variables of botocore that name the profile and the files of the user. They are
 switched off here. Each value is the key in the config file, the environment variable, the default
 and the conversion."""
+
+NOT_FOUND_CODES = frozenset(
+    {"NoSuchEntity", "NotFound", "NotFoundException", "QueueDoesNotExist", "ResourceNotFound"}
+    | {"ResourceNotFoundException", "StateMachineDoesNotExist", "DashboardNotFoundError"}
+    | {"AWS.SimpleQueueService.NonExistentQueue"}
+)
+"""The error codes of all services for a resource that does not exist."""
 
 Response = dict[str, Any]
 """The response of a service. Its keys are those of the operation in the AWS API."""
@@ -49,6 +58,18 @@ def emulated_account(endpoint: str) -> EmulatedAccount:
     except OSError as error:
         raise DeploymentError(f"no emulator answers at {endpoint}: {error}") from error
     return EmulatedAccount(health["account"], health["region"])
+
+
+@contextmanager
+def _translated_errors() -> Iterator[None]:
+    """Raise botocore's errors as DeploymentError or GoneError."""
+    try:
+        yield
+    except ClientError as error:
+        is_gone = error.response["Error"]["Code"] in NOT_FOUND_CODES
+        raise (GoneError if is_gone else DeploymentError)(str(error)) from error
+    except BotoCoreError as error:
+        raise DeploymentError(str(error)) from error
 
 
 class Aws:
@@ -82,12 +103,13 @@ class Aws:
     def call(self, service: str, operation: str, values: Mapping[str, object]) -> Response:
         """Call an operation, for example `CreateRole`, and return the response.
 
-        The operation gets those values that are its parameters. Raises botocore's errors, and
-        DeploymentError for the errors that EventBridge returns in a response.
+        The operation gets those values that are its parameters. Raises DeploymentError with the
+        message of botocore or of the service, and GoneError if the resource does not exist.
         """
         request = models.request(service, operation, values)
-        response: Response = getattr(self._client(service), xform_name(operation))(**request)
-        if response.get("FailedEntryCount"):
+        with _translated_errors():
+            response: Response = getattr(self._client(service), xform_name(operation))(**request)
+        if response.get("FailedEntryCount"):  # EventBridge reports no error.
             raise DeploymentError(f"{operation}: {response['FailedEntries']}")
         return response
 
@@ -97,8 +119,9 @@ class Aws:
         """Yield the items of a list in the responses of an operation such as `DescribeAlarms`."""
         request = models.request(service, operation, values)
         paginator = self._client(service).get_paginator(xform_name(operation))
-        for page in paginator.paginate(**request):
-            yield from page[member]
+        with _translated_errors():
+            for page in paginator.paginate(**request):
+                yield from page[member]
 
     def _client(self, service: str) -> BaseClient:
         """Return the client of a service. It is created at the first call."""

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from emulator.deployer.wire import Files
-
 BOOTSTRAP = "bootstrap"
 """The file at the root of the zip file that Lambda executes to start a custom runtime."""
 EARLIEST_TIME = (1980, 1, 1, 0, 0, 0)
@@ -31,7 +29,7 @@ def bootstrap_script(variables: Mapping[str, str]) -> bytes:
     return ("\n".join(lines) + "\n").encode()
 
 
-def zip_files(files: Files) -> bytes:
+def zip_files(files: Mapping[str, bytes]) -> bytes:
     """Return a zip file. Equal files give equal bytes, so that the emulator unpacks them once."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -67,12 +67,12 @@ def create(row: Row, inputs: Properties, aws: Aws) -> str:
 
 
 def make_call(
-    row: Row, call: str | Callable[[Resource, Aws], object], resource: Resource, aws: Aws
+    row: Row, call: str | Callable[[Resource, Aws], object] | None, resource: Resource, aws: Aws
 ) -> None:
-    """Update or delete a resource with a call of its row."""
+    """Update or delete a resource with a call of its row. Do nothing if it has no such call."""
     if isinstance(call, str):
         aws.call(row.service, call, resource.values)
-    else:
+    elif call:
         call(resource, aws)
 
 
@@ -91,7 +91,7 @@ def set_own_inputs(row: Row, resource: Resource, inputs: Properties, aws: Aws) -
 def describe(row: Row, resource: Resource, aws: Aws) -> Response:
     """Return the description of a resource, with its tags and its id.
 
-    Raises GoneError or botocore's error if the resource does not exist.
+    Raises GoneError if the resource does not exist.
     """
     description = _read(row, resource, aws)
     if row.id_parameter:

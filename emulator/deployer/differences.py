@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from emulator.deployer.inputs import DEFAULTS, without_internal
 from emulator.deployer.translation import parse_document
+from emulator.deployer.wire import is_archive
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,7 +43,12 @@ def difference(row: Row, old: Mapping[str, object], new: Mapping[str, object]) -
 
 
 def is_same(row: Row, name: str, old: object, new: object) -> bool:
-    """Return True if two values of an input are equal. JSON documents have equal contents then."""
+    """Return True if two values of an input are equal.
+
+    JSON documents have equal contents then, and archives have equal hashes.
+    """
     if name in row.documents.split():
         return parse_document(old) == parse_document(new)
+    if is_archive(old) and is_archive(new):
+        return old["hash"] == new["hash"]
     return old == new

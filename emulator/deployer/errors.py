@@ -2,16 +2,9 @@
 
 import re
 
-NOT_FOUND_CODES = frozenset(
-    {"NoSuchEntity", "NotFound", "NotFoundException", "QueueDoesNotExist", "ResourceNotFound"}
-    | {"ResourceNotFoundException", "StateMachineDoesNotExist", "DashboardNotFoundError"}
-    | {"AWS.SimpleQueueService.NonExistentQueue"}
-)
-"""The error codes of all services for a resource that does not exist."""
-
 
 class DeploymentError(Exception):
-    """The program or a file needs something that the deployer cannot do.
+    """The program or a file needs something that the deployer or a service cannot do.
 
     The message names it and where it is.
     """
@@ -31,5 +24,5 @@ class InputRefusedError(DeploymentError):
         """The reason, with the path of a value inside the input."""
 
 
-class GoneError(Exception):
-    """A resource does not exist. A row raises this if the service itself reports no error."""
+class GoneError(DeploymentError):
+    """A resource does not exist."""

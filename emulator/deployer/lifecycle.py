@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple, cast
-
-from botocore.exceptions import ClientError
 
 from emulator.deployer import calls
 from emulator.deployer.calls import NO_PARAMETERS
 from emulator.deployer.differences import difference, is_same
-from emulator.deployer.errors import NOT_FOUND_CODES, GoneError
+from emulator.deployer.errors import GoneError
 from emulator.deployer.inputs import ALL_TAGS, without_internal
 from emulator.deployer.translation import current_value, split_path, to_api, value_at
 from emulator.deployer.wire import UNKNOWN, Properties
@@ -73,10 +72,8 @@ def read(
     """Return a resource as it is now, or None if it does not exist."""
     try:
         description = calls.describe(row, calls.existing(row, identifier, inputs), aws)
-    except (GoneError, ClientError) as error:
-        if _is_gone(error):
-            return None
-        raise
+    except GoneError:
+        return None
     inputs_now = _inputs_now(row, inputs, description, default_tags)
     return ExistingResource(identifier, inputs_now, _outputs(row, description, inputs_now))
 
@@ -89,7 +86,6 @@ def update(
     resource = calls.existing(row, identifier, new_inputs, changed - NO_PARAMETERS)
     calls.set_own_inputs(row, resource, new_inputs, aws)
     if resource.changed - row.own_calls.keys():
-        assert row.update is not None, "a changed input of this type replaces the resource"
         calls.make_call(row, row.update, resource, aws)
     outputs = _outputs(row, calls.describe(row, resource, aws), new_inputs)
     if ALL_TAGS in changed:
@@ -100,21 +96,9 @@ def update(
 
 def delete(row: Row, identifier: str, inputs: Properties, aws: Aws, limit: DeletionLimit) -> None:
     """Delete a resource. Do nothing if it does not exist."""
-    if row.delete is None:
-        return
     resource = calls.existing(row, identifier, inputs, limit=limit)
-    try:
+    with suppress(GoneError):
         calls.make_call(row, row.delete, resource, aws)
-    except (GoneError, ClientError) as error:
-        if not _is_gone(error):
-            raise
-
-
-def _is_gone(error: Exception) -> bool:
-    """Return True if the error means that the resource does not exist."""
-    if isinstance(error, ClientError):
-        return error.response["Error"]["Code"] in NOT_FOUND_CODES
-    return isinstance(error, GoneError)
 
 
 def _update_tags(

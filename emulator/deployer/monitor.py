@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
 from google.protobuf.empty_pb2 import Empty  # type: ignore[import-untyped]  # brings no types
 from pulumi.runtime.proto import provider_pb2
 from pulumi.runtime.proto import resource_pb2 as pb
@@ -69,19 +68,11 @@ class Monitor:
         self._lock = Lock()
 
     def RegisterResource(self, request: pb.RegisterResourceRequest) -> pb.RegisterResourceResponse:
-        """Create the resource.
-
-        Raises DeploymentError with the type and the name of the resource if it is refused, and
-        otherwise the error of the service with a note that has them.
-        """
-        label = f"{request.type} {request.name}"
+        """Create the resource. Raises DeploymentError with the type and name of the resource."""
         try:
             resource = self._deploy(request)
         except DeploymentError as error:
-            raise DeploymentError(f"{label}: {error}") from error
-        except ClientError as error:
-            error.add_note(f"while creating {label}")
-            raise
+            raise DeploymentError(f"{request.type} {request.name}: {error}") from error
         if request.type != STACK:
             self.resources.append(resource)
         return pb.RegisterResourceResponse(

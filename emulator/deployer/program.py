@@ -51,9 +51,9 @@ def deploy(
     project. A stack can be deployed once to an emulator, because there is no preview, diff, update
     or delete. The checks of the real AWS provider do not run.
 
-    Raises the errors of the program and of botocore. Raises DeploymentError if the program needs
-    something that only Pulumi's engine or the real provider can do. Do not call this in a running
-    event loop, and not in two threads at once, because it changes the working directory.
+    Raises the errors of the program, and DeploymentError if the emulator refuses a resource or if
+    only Pulumi's engine or the real provider can do something. Do not call this in a running event
+    loop, and not in two threads at once, because it changes the working directory.
     """
     project = read_project(project_dir.resolve(), stack, config or {})
     environment = {"AWS_ENDPOINT_URL": endpoint, "AWS_REGION": emulated_account(endpoint).region}

@@ -15,10 +15,9 @@ from threading import Event
 from typing import TYPE_CHECKING, NamedTuple
 
 import grpc  # type: ignore[import-untyped]  # brings no types
-from botocore.exceptions import BotoCoreError, ClientError
 from pulumi.runtime.proto import provider_pb2_grpc
 
-from emulator.deployer.errors import DeploymentError, GoneError
+from emulator.deployer.errors import DeploymentError
 from emulator.deployer.service import Provider
 
 if TYPE_CHECKING:
@@ -78,7 +77,7 @@ def _answer(
     """
     try:
         return method(request)
-    except (DeploymentError, GoneError, ClientError, BotoCoreError) as error:
+    except DeploymentError as error:
         context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
     return None
 

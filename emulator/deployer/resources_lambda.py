@@ -40,12 +40,9 @@ def _check_runtime(runtime: object) -> None:
 
 
 def _check_code(code: object) -> None:
-    """Raise InputRefusedError if the archive is not supported.
-
-    The engine leaves the content out of an archive that is in its state.
-    """
-    if isinstance(code, wire.Archive) and not code.has_content:
-        return
+    """Raise InputRefusedError if the archive is not supported."""
+    if not wire.is_archive(code):
+        raise InputRefusedError("code", "is no archive")
     if bundle.BOOTSTRAP in wire.read_files(code, "code"):
         reason = f"holds a file {bundle.BOOTSTRAP!r}, a name the emulator uses"
         raise InputRefusedError("code", reason)
@@ -63,7 +60,7 @@ def _create_function(values: Request, aws: Aws) -> Response:
 def _zip_file(values: Request) -> bytes:
     """Return the zip file of a function: its code, and the script that starts it."""
     script = bundle.bootstrap_script(_runtime_variables(values))
-    files = wire.read_files(values["Code"], "code")
+    files = wire.read_files(cast("wire.Properties", values["Code"]), "code")
     return bundle.zip_files({**files, bundle.BOOTSTRAP: script})
 
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
-from emulator.deployer.errors import NOT_FOUND_CODES, DeploymentError
+from emulator.deployer.errors import DeploymentError, GoneError
 from emulator.deployer.rows import Resource, Row, Rows
 
 if TYPE_CHECKING:
@@ -33,10 +31,8 @@ def _delete(machine: Resource, aws: Aws) -> None:
     while time.monotonic() < deadline:
         try:
             aws.call("stepfunctions", "DescribeStateMachine", machine.values)
-        except ClientError as error:
-            if error.response["Error"]["Code"] in NOT_FOUND_CODES:
-                return
-            raise
+        except GoneError:
+            return
         if machine.deletion_limit.cancelled.wait(POLL_SECONDS):
             message = "is still DELETING, and waiting for it was cancelled"
             raise DeploymentError(f"{machine.id} {message}")

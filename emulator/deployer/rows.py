@@ -81,8 +81,8 @@ TAG_CALLS = TagCalls()
 class Row:
     """A resource type.
 
-    A call is the name of an operation, or a function that may raise GoneError, DeploymentError and
-    botocore's errors. An operation gets those values of the resource that are its parameters.
+    A call is the name of an operation, or a function that may raise DeploymentError or GoneError.
+    An operation gets those values of the resource that are its parameters.
     """
 
     service: str

@@ -48,7 +48,7 @@ class Provider:
     """One AWS provider of a program, for example the default provider.
 
     The capitalised methods are those of Pulumi's protocol ResourceProvider. They are called in
-    several threads, and raise DeploymentError, GoneError and botocore's errors.
+    several threads, and raise DeploymentError.
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:

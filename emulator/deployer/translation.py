@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
 
 from emulator.deployer.errors import InputRefusedError
 from emulator.deployer.models import members
-from emulator.deployer.wire import UNKNOWN, Archive
+from emulator.deployer.wire import UNKNOWN, is_archive
 
 if TYPE_CHECKING:
     from botocore.model import ListShape, MapShape, Shape, StringShape
@@ -88,10 +88,10 @@ def value_at(value: object, path: tuple[str, ...]) -> object | None:
 def to_api(value: object, shape: Shape, path: str, names: Names) -> object:
     """Return the value of an input as the API takes it.
 
-    A value that is not known stays UNKNOWN, and an archive stays an Archive. Raises
+    A value that is not known stays UNKNOWN, and an archive is not translated. Raises
     InputRefusedError with the path of a value that has the wrong type or that AWS would refuse.
     """
-    if value == UNKNOWN or isinstance(value, Archive):
+    if value == UNKNOWN or is_archive(value):
         return value
     if shape.type_name == "structure":
         return _structure_to_api(_mapping(value, path, "block"), shape, path, names)

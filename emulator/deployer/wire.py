@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, TypeGuard, cast
 
 from google.protobuf import (  # type: ignore[import-untyped]  # protobuf brings no types
     json_format,
@@ -35,38 +34,22 @@ TYPED_UNKNOWNS = {
 """The values that the engine sends for an unknown boolean, number, array, asset, archive or
 object."""
 
+NOT_SUPPORTED = "is not supported, only an AssetArchive of FileAssets and StringAssets"
+
 Properties: TypeAlias = dict[str, object]
-"""Pulumi's names of properties -> JSON values, in which there may be Archives and UNKNOWN."""
-
-Files: TypeAlias = Mapping[str, bytes]
-"""Paths in an archive -> contents."""
-
-
-@dataclass(frozen=True)
-class Archive:
-    """An archive of code. Two archives are equal if their hashes are equal."""
-
-    hash: str
-    raw: Mapping[str, object] = field(compare=False, repr=False)
-    """The archive in the wire format."""
-
-    @property
-    def has_content(self) -> bool:
-        """Return False if the engine has left the content out and only sent the hash."""
-        return not self.raw.keys() <= {SIGNATURE, "hash"}
+"""Pulumi's names of properties -> JSON values, in which there may be UNKNOWN. An archive is a
+mapping with its signature, its hash and its assets."""
 
 
 def from_struct(struct: struct_pb2.Struct) -> Properties:
     """Return the properties in a structure. Nulls are left out, and secrets are plain values."""
-    properties = _from_wire(json_format.MessageToDict(struct))
-    assert isinstance(properties, dict), "a structure is a mapping"
-    return properties
+    return cast("Properties", _from_wire(json_format.MessageToDict(struct)))
 
 
 def to_struct(properties: Mapping[str, object]) -> struct_pb2.Struct:
     """Return a structure with these properties."""
     struct = struct_pb2.Struct()
-    struct.update({name: _to_wire(value) for name, value in properties.items()})
+    struct.update(properties)
     return struct
 
 
@@ -79,73 +62,41 @@ def contains_unknown(value: object) -> bool:
     return value == UNKNOWN
 
 
-def read_files(archive: object, path: str) -> Files:
+def is_archive(value: object) -> TypeGuard[Mapping[str, object]]:
+    """Return True if a value is an archive. The engine leaves its content out of its state."""
+    return isinstance(value, Mapping) and value.get(SIGNATURE) == ARCHIVE
+
+
+def read_files(archive: Mapping[str, object], path: str) -> dict[str, bytes]:
     """Return the files of an archive that consists of files, texts and archives.
 
     Paths of files are relative to the working directory, which is the program's folder. Raises
     InputRefusedError for another kind of archive or asset. `path` is the path of the input.
     """
-    wire_value = archive.raw if isinstance(archive, Archive) else archive
-    return dict(_files_below(wire_value, path, ""))
-
-
-def _files_below(archive: object, path: str, folder: str) -> list[tuple[str, bytes]]:
-    """Return the paths and contents of an archive that is in a folder of a larger archive."""
-    if not isinstance(archive, Mapping) or not isinstance(archive.get("assets"), Mapping):
-        raise InputRefusedError(path, f"{_class_name(archive)} is not supported, only AssetArchive")
-    files: list[tuple[str, bytes]] = []
-    for name, asset in archive["assets"].items():
-        if asset.get(SIGNATURE) == ARCHIVE:
-            files += _files_below(asset, path, f"{folder}{name}/")
+    files: dict[str, bytes] = {}
+    if not isinstance(archive.get("assets"), Mapping):
+        raise InputRefusedError(path, NOT_SUPPORTED)
+    for name, asset in cast("Mapping[str, Mapping[str, str]]", archive["assets"]).items():
+        if asset[SIGNATURE] == ARCHIVE:
+            inner_files = read_files(asset, f"{path}[{name}]")
+            files |= {f"{name}/{inner}": content for inner, content in inner_files.items()}
         elif "path" in asset:
-            files.append((folder + name, Path(asset["path"]).read_bytes()))
+            files[name] = Path(asset["path"]).read_bytes()
         elif "text" in asset:
-            files.append((folder + name, asset["text"].encode()))
+            files[name] = asset["text"].encode()
         else:
-            raise InputRefusedError(
-                f"{path}[{folder}{name}]",
-                f"{_class_name(asset)} is not supported, only FileAsset and StringAsset",
-            )
+            raise InputRefusedError(f"{path}[{name}]", NOT_SUPPORTED)
     return files
-
-
-def _class_name(wire_value: object) -> str:
-    """Return the class of an asset or archive in Pulumi's SDK, for example `FileArchive`.
-
-    Another value is returned as its repr.
-    """
-    if not isinstance(wire_value, Mapping) or SIGNATURE not in wire_value:
-        return repr(wire_value)
-    source = "Remote" if "uri" in wire_value else "File" if "path" in wire_value else "String"
-    return source + ("Archive" if wire_value[SIGNATURE] == ARCHIVE else "Asset")
 
 
 def _from_wire(value: object) -> object:
     """Return a value as the deployer uses it. Whole floats become int: protobuf has only floats."""
     if isinstance(value, dict):
-        return _mapping_from_wire(value)
+        if value.get(SIGNATURE) == SECRET:
+            return _from_wire(value["value"])
+        return {key: _from_wire(item) for key, item in value.items() if item is not None}
     if isinstance(value, list):
         return [_from_wire(item) for item in value]
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return UNKNOWN if value in TYPED_UNKNOWNS else value
-
-
-def _mapping_from_wire(value: dict[str, object]) -> object:
-    """Return the value of a secret, an Archive, or a mapping without nulls."""
-    if value.get(SIGNATURE) == SECRET:
-        return _from_wire(value["value"])
-    if value.get(SIGNATURE) == ARCHIVE:
-        return Archive(str(value.get("hash")), value)
-    return {key: _from_wire(item) for key, item in value.items() if item is not None}
-
-
-def _to_wire(value: object) -> object:
-    """Return a value in the wire format, in which an archive is a mapping."""
-    if isinstance(value, Archive):
-        return dict(value.raw)
-    if isinstance(value, Mapping):
-        return {key: _to_wire(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_to_wire(item) for item in value]
-    return value

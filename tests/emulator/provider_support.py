@@ -1,7 +1,6 @@
 """Speaks to the provider as Pulumi's engine does: over gRPC, in the order of the engine's calls."""
 
 import contextlib
-import json
 from dataclasses import dataclass, field
 
 import grpc
@@ -96,19 +95,9 @@ def without_content(properties):
     }
 
 
-def to_wire(properties):
-    """Return properties in the wire format, in which an archive is a mapping."""
-    return json.loads(json.dumps(properties, default=lambda archive: dict(archive.raw)))
-
-
-def full_struct(properties):
-    """Return properties as a structure."""
-    return struct(to_wire(properties))
-
-
 def short_struct(properties):
     """Return properties as a structure without the content of archives."""
-    return struct(without_content(to_wire(properties)))
+    return struct(without_content(properties))
 
 
 @dataclass
@@ -136,8 +125,8 @@ class Engine:
         """Return the complete inputs, and a reason for each property that is refused."""
         response = self.stub.Check(
             provider_pb2.CheckRequest(
-                news=full_struct(inputs),
-                olds=full_struct(old_inputs or {}),
+                news=struct(inputs),
+                olds=struct(old_inputs or {}),
                 randomSeed=seed,
                 **self._names(type_token, name),
             )
@@ -167,9 +156,7 @@ class Engine:
         """Check and create a resource."""
         complete = self.checked(type_token, name, inputs)
         response = self.stub.Create(
-            provider_pb2.CreateRequest(
-                properties=full_struct(complete), **self._names(type_token, name)
-            )
+            provider_pb2.CreateRequest(properties=struct(complete), **self._names(type_token, name))
         )
         outputs = wire.from_struct(response.properties)
         return Resource(type_token, name, response.id, complete, outputs)
@@ -179,7 +166,7 @@ class Engine:
         complete = self.checked(type_token, name, inputs)
         response = self.stub.Create(
             provider_pb2.CreateRequest(
-                properties=full_struct(complete), preview=True, **self._names(type_token, name)
+                properties=struct(complete), preview=True, **self._names(type_token, name)
             )
         )
         assert response.id == "", "the resource does not exist"
@@ -190,7 +177,7 @@ class Engine:
         complete = self.checked(resource.type, resource.name, inputs, resource.inputs)
         response = self.stub.Update(
             provider_pb2.UpdateRequest(
-                **self._state(resource), news=full_struct(complete), preview=preview
+                **self._state(resource), news=struct(complete), preview=preview
             )
         )
         outputs = wire.from_struct(response.properties)

@@ -9,7 +9,6 @@ import gc
 
 import pulumi
 import pytest
-from botocore.exceptions import ClientError
 from deployer_support import write_project
 from pulumi.runtime.config import CONFIG
 from pulumi.runtime.settings import ROOT
@@ -194,11 +193,11 @@ def test_an_error_in_the_program_is_raised_unchanged(run):
         run('config.require("datasets")')
 
 
-def test_an_error_of_a_service_has_a_note_with_the_resource(run):
-    with pytest.raises(ClientError) as caught:
-        run('aws.iam.RolePolicy("p", role="nobody", policy="{}")')
-    assert caught.value.response["Error"]["Code"] == "NoSuchEntity", "it is botocore's error"
-    assert caught.value.__notes__ == ["while creating aws:iam/rolePolicy:RolePolicy p"]
+def test_an_error_of_a_service_is_raised_with_the_name_of_the_resource(refusal):
+    assert refusal('aws.iam.RolePolicy("p", role="nobody", policy="{}")') == (
+        "aws:iam/rolePolicy:RolePolicy p: An error occurred (NoSuchEntity) when calling the "
+        "PutRolePolicy operation: The role with name nobody cannot be found."
+    )
 
 
 def test_an_error_that_is_raised_is_not_logged(run, caplog):

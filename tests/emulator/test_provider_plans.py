@@ -130,6 +130,7 @@ def test_all_refused_inputs_are_reported_by_name(engine):
     )
 
 
+NOT_SUPPORTED = "is not supported, only an AssetArchive of FileAssets and StringAssets"
 REFUSED = {
     "tags that are a list": (
         ROLE,
@@ -174,7 +175,7 @@ REFUSED = {
     "code that is not an AssetArchive": (
         FUNCTION,
         {"code": {**archive("sha"), "path": "."}},
-        {"code": "FileArchive is not supported, only AssetArchive"},
+        {"code": NOT_SUPPORTED},
     ),
     "code that is text": (
         FUNCTION,
@@ -184,7 +185,7 @@ REFUSED = {
     "an asset that is on the web": (
         FUNCTION,
         {"code": archive("sha", assets={"x.py": {"uri": "https://example.com/x.py"}})},
-        {"code": "code[x.py]: RemoteAsset is not supported, only FileAsset and StringAsset"},
+        {"code": f"code[x.py]: {NOT_SUPPORTED}"},
     ),
     "a file named bootstrap": (
         FUNCTION,
