@@ -155,7 +155,7 @@ def change_of(before, after):
     changed = {name for name in names if before.inputs.get(name) != after.inputs.get(name)}
     if not changed:
         return None
-    return "replaced" if changed & ROWS[after.type].replacing_inputs else "updated"
+    return "replaced" if changed & {*ROWS[after.type].replacing.split()} else "updated"
 
 
 def changes(before, after):
