@@ -156,6 +156,7 @@ def main() -> None:
     if sys.argv[1] == "serve":
         descriptor, modules, services = map(json.loads, sys.argv[2:])
         serve(socket.socket(fileno=descriptor), modules, services)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # the copy ends too, and nothing is printed
     sys.exit(run(sys.argv[2], sys.argv[3:]))
 
 
