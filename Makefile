@@ -62,7 +62,7 @@ check: lint types test ## run lint, types and tests: all of it has to pass befor
 
 engine: $(READY) ## run the program on the real Pulumi engine (builds a missing CLI once, with Go)
 	@$(BIN)/python tests/engine/cli/tools.py >/dev/null; case $$? in \
-		0) $(BIN)/python -m pytest -n 4 --quiet tests/engine ;; \
+		0) $(BIN)/python -m pytest -n 3 --quiet tests/engine ;; \
 		3) echo "the tests of the engine are skipped" ;; \
 		*) exit 1 ;; \
 	esac

@@ -34,7 +34,8 @@ GROUPS = {
 }
 """The beginnings of the paths of files that share a deployed stack, by group, in order."""
 RANDOM_FAULTS = "workflow/test_exactly_once"
-ORDER = [*(path for paths in GROUPS.values() for path in paths), RANDOM_FAULTS]
+ORDER = [*(path for paths in GROUPS.values() for path in paths), RANDOM_FAULTS, "engine/test_life"]
+"""The beginnings of the paths of the tests that start first."""
 
 # Each boto3 session would read the data files of botocore again, longer than most tests take.
 botocore.session.create_loader = functools.cache(botocore.session.create_loader)

@@ -4,6 +4,7 @@ The tests run the real CLI with the deployer as its AWS provider. They do not pr
 the official provider.
 """
 
+import contextlib
 import os
 
 import pytest
@@ -15,7 +16,8 @@ from emulator.personalize import Duration, FixedTimings
 from retrain.rehearsal.data.resources import create_resources
 from retrain.rehearsal.data.sample_data import SampleData
 from tests.engine.cli import tools
-from tests.engine.stacks import ROOT, copy_program, create_stack
+from tests.engine.stacks import ROOT
+from tests.warm_commands import warm_command
 
 TIMINGS = FixedTimings(
     jobs=Duration(pending=0.2, in_progress=0.3),
@@ -23,43 +25,70 @@ TIMINGS = FixedTimings(
     stop=Duration(pending=0, in_progress=0.2),
 )
 """The seconds that jobs, containers and stops take in the emulator."""
+WARM_COMMANDS = {
+    "pulumi-language-python": (
+        "tests.engine.cli.language_host",
+        ["pulumi.runtime.proto.language_pb2_grpc"],
+    ),
+    "pulumi-resource-aws": (
+        "emulator.deployer.provider",
+        ["emulator.deployer.service"],
+        [
+            *("cloudwatch", "events", "iam", "lambda", "logs"),
+            *("scheduler", "sns", "sqs", "stepfunctions"),
+        ],
+    ),
+    "python": (
+        "tests.engine.cli.program",
+        [
+            *("aws_croniter", "cattrs", "pulumi.provider.experimental", "pulumi_aws", "yaml"),
+            *(f"pulumi_aws.{name}" for name in ("cloudwatch", "iam", "lambda_", "scheduler")),
+            *(f"pulumi_aws.{name}" for name in ("sfn", "sns", "sqs")),
+        ],
+    ),
+    "retrain": (
+        "retrain",
+        ["boto3", "cattrs", "pulumi", "pulumi_aws", "rich.console", "typer", "yaml"],
+        ["personalize", "s3", "scheduler", "stepfunctions"],
+    ),
+}
+"""Command -> its module, and the modules and the models of services that a copy starts with. A
+module that is in the folder of a program is not among them, because the folder may have changed."""
 
 
 @pytest.fixture(scope="session", autouse=True)
-def cli():
-    """Put the CLI on the PATH, or skip the tests with the reason."""
+def warm(tmp_path_factory):
+    """Put the CLI on the PATH, or skip the tests with the reason.
+
+    An operation starts four Python processes, and their imports take half of its time. Here they
+    are copies of warm processes. Return a folder that serves as the virtual environment of a
+    program.
+    """
     try:
         folders = tools.folders()
     except tools.MissingError as error:
         pytest.skip(str(error))
-    with pytest.MonkeyPatch.context() as patch:
-        for folder in reversed(folders):
-            patch.setenv("PATH", str(folder), prepend=os.pathsep)
-        yield
+    environment = tmp_path_factory.mktemp("warm")
+    commands = environment / "bin"
+    commands.mkdir()
+    with pytest.MonkeyPatch.context() as patch, contextlib.ExitStack() as processes:
+        for name, command in WARM_COMMANDS.items():
+            processes.enter_context(warm_command(commands, name, *command))
+        path = [str(folder) for folder in (commands, *folders)]
+        patch.setenv("PATH", os.pathsep.join(path), prepend=os.pathsep)
+        yield environment
 
 
 @pytest.fixture(scope="session")
-def emulator():
-    """Run an emulator with all resources that the sample stack names and an active campaign."""
+def sample():
+    """Return the arguments of the sample stack."""
     project = read_project(ROOT, "dev", {})
-    args = settings.parse_stack(project.name, "dev", project.config)
+    return settings.parse_stack(project.name, "dev", project.config)
+
+
+@pytest.fixture(scope="session")
+def emulator(sample):
+    """Run an emulator with all resources that the sample stack names and an active campaign."""
     with running(timings=TIMINGS) as emulator:
-        create_resources(emulator, args, lambda _: None, SampleData())
+        create_resources(emulator, sample, lambda _: None, SampleData())
         yield emulator
-
-
-@pytest.fixture(scope="module")
-def stack(emulator, tmp_path_factory):
-    """Create the sample stack in a copy of the program, without deploying it.
-
-    The stack's probe takes less than a second instead of 10 minutes, and a run does not wait for
-    lists. At the end of the module, the stack is destroyed.
-    """
-    folder = copy_program(tmp_path_factory.mktemp("program") / "checkout")
-    sample = (ROOT / "Pulumi.dev.yaml").read_text()
-    quick = sample.replace("minutes: 10\n", "minutes: 0.001\n")
-    quick = quick.replace("# settleSeconds: 180", "settleSeconds: 0")
-    (folder / "Pulumi.dev.yaml").write_text(quick)
-    stack = create_stack(folder, "dev", emulator.endpoint)
-    yield stack
-    stack.destroy()

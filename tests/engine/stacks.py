@@ -78,9 +78,14 @@ class Stack:
         """Return an exported output of the program."""
         return self.pulumi("stack", "output", name).strip()
 
-    def set(self, key: str, value: str) -> None:
-        """Set the value at a path in the project's config."""
-        self.pulumi("config", "set", "--path", f"personalize-retraining:{key}", value)
+    def set(self, values: Mapping[str, str]) -> None:
+        """Set the values at paths in the project's config."""
+        options = (
+            option
+            for key, value in values.items()
+            for option in ("--plaintext", f"personalize-retraining:{key}={value}")
+        )
+        self.pulumi("config", "set-all", "--path", *options)
 
     def remove(self, key: str) -> None:
         """Remove the value at a path in the project's config."""
@@ -158,13 +163,15 @@ def short_name(urn: str) -> str:
     return f"{kind.rpartition(':')[2]} {name}"
 
 
-def copy_program(folder: Path, source: Path = ROOT) -> Path:
+def copy_program(
+    folder: Path, source: Path = ROOT, virtual_environment: Path = Path(sys.prefix)
+) -> Path:
     """Copy the program from a checkout into a new folder and return the folder."""
     folder.mkdir(parents=True)
     for name in PROGRAM_FILES:
         copy = shutil.copytree if (source / name).is_dir() else shutil.copy
         copy(source / name, folder / name)
-    (folder / ".venv").symlink_to(sys.prefix)
+    (folder / ".venv").symlink_to(virtual_environment)
     return folder
 
 
@@ -182,6 +189,9 @@ def environment(folder: Path, endpoint: str) -> dict[str, str]:
         "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_DEBUG_COMMANDS": "true",  # for --event-log
+        # The state is written once per operation. The CLI would write it twice for each resource.
+        "PULUMI_EXPERIMENTAL": "true",
+        "PULUMI_SKIP_CHECKPOINTS": "true",
         "AWS_ENDPOINT_URL": endpoint,
     }
 

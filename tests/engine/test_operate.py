@@ -7,20 +7,14 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
 
-import settings
-from emulator import running
-from emulator.deployer.configuration import read_project
 from retrain.rehearsal.data.exports import write_newer_exports
-from retrain.rehearsal.data.resources import create_resources
 from retrain.rehearsal.data.sample_data import SampleData
 from tests.end_to_end.stack import eventually
-from tests.engine.conftest import TIMINGS
 from tests.engine.stacks import ROOT, Stack, copy_program, environment
 from tests.retrain.operator.terminal import terminal
 
@@ -37,28 +31,17 @@ SHORT_WAITS = {
 """The keys of the config that let a run end within seconds."""
 
 
-@pytest.fixture(scope="module")
-def sample():
-    """Return the arguments of the sample stack."""
-    project = read_project(ROOT, "dev", {})
-    return settings.parse_stack(project.name, "dev", project.config)
-
-
-@pytest.fixture(scope="module")
-def emulator(sample):
-    """Run an emulator with a dataset group that no pipeline has retrained yet, and new exports."""
-    with running(timings=TIMINGS) as emulator:
-        create_resources(emulator, sample, lambda _: None, SampleData())
-        write_newer_exports(
-            emulator, sample, SampleData(), day=datetime.now(UTC).date().isoformat()
-        )
-        yield emulator
+@pytest.fixture
+def new_exports(emulator, sample):
+    """Write an export of today for each dataset."""
+    today = datetime.now(UTC).date().isoformat()
+    write_newer_exports(emulator, sample, SampleData(), day=today)
 
 
 @pytest.fixture
-def checkout(tmp_path):
+def checkout(tmp_path, warm):
     """Copy what a person has cloned: the program, and the command line. There is no stack."""
-    folder = copy_program(tmp_path / "checkout")
+    folder = copy_program(tmp_path / "checkout", virtual_environment=warm)
     for name in ("retrain", "emulator"):
         shutil.copytree(ROOT / name, folder / name)
     return folder
@@ -76,9 +59,9 @@ def retrain(checkout, variables):
 
     def run(*arguments, code=0):
         process = subprocess.run(  # noqa: S603
-            [sys.executable, "-m", "retrain", *arguments],
+            ["retrain", *arguments],  # noqa: S607
             cwd=checkout,
-            env={**os.environ, **variables, "PYTHONPATH": str(checkout)},
+            env={**os.environ, **variables},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -109,6 +92,7 @@ def account(emulator):
     return SimpleNamespace(served_version=served_version, trainings=trainings)
 
 
+@pytest.mark.usefixtures("new_exports")
 def test_a_group_is_adopted_deployed_retrained_rolled_back_and_traced_after_a_destroy(
     retrain, checkout, variables, emulator, account
 ):
@@ -122,8 +106,7 @@ def test_a_group_is_adopted_deployed_retrained_rolled_back_and_traced_after_a_de
     assert set(preview.steps.values()) == {"created"}
     warnings = [line for line in preview.text.splitlines() if "warning: " in line]
     assert [line for line in warnings if "from $PATH" not in line] == [], "only about the CLI"
-    for key, value in SHORT_WAITS.items():
-        stack.set(key, value)
+    stack.set(SHORT_WAITS)
     stack.up()
     plan = retrain("plan", "--stack", STACK)
     assert plan.endswith("Plan: 3 to import, 1 to train, 1 to update.\n")

@@ -1,5 +1,6 @@
 """Proves the package on the real engine: in a YAML program, and as a wheel in a Python program."""
 
+import copy
 import json
 import shutil
 import subprocess
@@ -35,37 +36,33 @@ def plugin(tmp_path_factory):
 
 @pytest.fixture
 def project(emulator, tmp_path):
-    """Return a function that writes a project file and creates a stack of the project.
-
-    At the end, the stack is destroyed.
-    """
-    stacks = []
+    """Return a function that writes a project file and creates a stack of the project."""
 
     def write(text, region="eu-west-1"):
         (tmp_path / "Pulumi.yaml").write_text(text)
         stack = create_stack(tmp_path, "dev", emulator.endpoint)
         stack.pulumi("config", "set", "aws:region", region)
-        stacks.append(stack)
         return stack
 
-    yield write
-    for stack in stacks:
-        stack.destroy()
+    return write
 
 
-def deploy_twice(stack):
-    """Preview and deploy a stack, and check that a second `up` changes nothing.
-
-    Return the resources.
-    """
-    preview = stack.preview()
-    assert set(preview.steps.values()) == {"created"}
+def deploy(stack):
+    """Deploy a stack, and check that a second `up` changes nothing. Return the steps."""
     deployed = stack.up()
-    assert deployed.steps == preview.steps
     second = stack.up()
     assert second.changes == {}
     assert second.steps.keys() == deployed.steps.keys()
     return deployed.steps
+
+
+@pytest.fixture(scope="module")
+def program(plugin):
+    """Return the YAML program of the guide as a dict. Its schedules start no execution."""
+    program = yaml.safe_load(snippet("yaml").replace(SOURCE, str(plugin)))
+    for pipeline in ("movies", "books"):
+        program["resources"][pipeline]["properties"]["paused"] = True
+    return program
 
 
 def test_the_cli_accepts_the_schema(tmp_path):
@@ -76,9 +73,11 @@ def test_the_cli_accepts_the_schema(tmp_path):
     subprocess.run(check, env={"PULUMI_HOME": str(tmp_path)}, timeout=60, check=True)  # noqa: S603
 
 
-def test_a_yaml_program_deploys_two_pipelines_and_its_second_up_changes_nothing(plugin, project):
-    shop = project(snippet("yaml").replace(SOURCE, str(plugin)))
-    deployed = deploy_twice(shop)
+def test_a_yaml_program_deploys_two_pipelines_and_its_second_up_changes_nothing(program, project):
+    shop = project(yaml.safe_dump(program))
+    preview = shop.preview().steps
+    deployed = deploy(shop)
+    assert deployed == preview == dict.fromkeys(deployed, "created")
     pipelines = [name for name in deployed if name.startswith("RetrainingPipeline ")]
     assert sorted(pipelines) == ["RetrainingPipeline books", "RetrainingPipeline movies"]
     assert [name for name in deployed if name.endswith("-import")] == [
@@ -86,10 +85,11 @@ def test_a_yaml_program_deploys_two_pipelines_and_its_second_up_changes_nothing(
         "RolePolicy movies-import",
     ], "one pipeline uses the import role of the other"
     assert shop.output("stateMachineArn").startswith("arn:aws:states:eu-west-1:123456789012:")
+    assert set(shop.destroy().steps.values()) == {"deleted"}
 
 
-def test_all_problems_of_a_yaml_program_are_reported_without_a_traceback(plugin, project):
-    program = yaml.safe_load(snippet("yaml").replace(SOURCE, str(plugin)))
+def test_all_problems_of_a_yaml_program_are_reported_without_a_traceback(plugin, program, project):
+    program = copy.deepcopy(program)
     books = program["resources"]["books"]["properties"]
     books["timezone"] = "${movies.stateMachineArn}"
     books["logRetentionDays"] = 31
@@ -112,8 +112,8 @@ the nearest number
     assert str(plugin) not in text, "no traceback of the plugin"
 
 
-def test_a_wrong_region_is_refused_before_any_aws_resource_is_created(plugin, project):
-    shop = project(snippet("yaml").replace(SOURCE, str(plugin)), region="us-east-1")
+def test_a_wrong_region_is_refused_before_any_aws_resource_is_created(program, project):
+    shop = project(yaml.safe_dump(program), region="us-east-1")
     with pytest.raises(CommandError) as failed:
         shop.up()
     assert """\
@@ -129,6 +129,6 @@ def test_a_python_program_with_only_the_wheel_deploys_a_pipeline(project, tmp_pa
     wheel.install(wheel.build(tmp_path / "wheel"), python)
     (tmp_path / "__main__.py").write_text(snippet("python"))
     shop = project("name: shop\nruntime: python\n")
-    deployed = deploy_twice(shop)
+    deployed = deploy(shop)
     assert "RetrainingPipeline movies" in deployed
     assert shop.output("state_machine_arn").startswith("arn:aws:states:eu-west-1:123456789012:")

@@ -3,6 +3,7 @@
 `python -m tests.engine.release_state NAME` writes the state of a release.
 """
 
+import os
 import shutil
 
 import pytest
@@ -20,7 +21,9 @@ GONE = {
 
 
 @pytest.mark.parametrize("release", RELEASES)
-def test_an_upgrade_replaces_and_deletes_nothing(release, emulator, tmp_path):
+def test_an_upgrade_replaces_and_deletes_nothing(release, emulator, tmp_path, monkeypatch):
+    # This test starts the plugins and the program as a person does.
+    monkeypatch.setenv("PATH", os.environ["PATH"].partition(os.pathsep)[2])
     folder = copy_program(tmp_path / "checkout")
     shutil.copy(STATES / f"{release}.yaml", folder / "Pulumi.dev.yaml")
     stack = create_stack(folder, "dev", emulator.endpoint)

@@ -1,0 +1,303 @@
+"""Proves the life of one stack: first preview, first `up`, runs, changes, drift, and destroy.
+
+Each test continues where the test before it has ended, so run the whole file. The table of what a
+change of the config updates is in `tests/components/test_changes.py`.
+"""
+
+import json
+import time
+
+import pytest
+
+from tests.components.sample import BOUNDARY, EMAIL, IMPORT_ROLE, KEY
+from tests.end_to_end.stack import eventually
+from tests.engine.stacks import ROOT, copy_program, create_stack
+from tests.program.test_deploy_policy import documented_actions
+
+SCHEDULED_TIME = "2031-01-06T03:00:00Z"
+SOLUTION = "arn:aws:personalize:eu-west-1:123456789012:solution/movies-for-you"
+CAMPAIGN = "arn:aws:personalize:eu-west-1:123456789012:campaign/movies-for-you"
+NAME = "retraining-dev"
+MACHINE = f"StateMachine {NAME}"
+SCHEDULE = f"Schedule {NAME}-schedule"
+SUBSCRIPTION = f"TopicSubscription {NAME}-{EMAIL}"
+IMPORT_ROLE_OF_THE_PIPELINE = {f"Role {NAME}-import", f"RolePolicy {NAME}-import"}
+MARK = "written by the changed code"
+CHANGED_HANDLER = f"""
+
+unchanged_handler = handler
+
+
+def handler(event, context):
+    return {{**unchanged_handler(event, context), "mark": {MARK!r}}}
+"""
+OFFICIAL_PROVIDER = {
+    # These policies and profiles are removed before a role is deleted.
+    "iam:ListAttachedRolePolicies",
+    "iam:ListInstanceProfilesForRole",
+    "iam:ListRolePolicies",
+    # These attributes are read after each change.
+    "lambda:GetFunctionCodeSigningConfig",
+    "lambda:GetFunctionConfiguration",
+    "lambda:ListTags",
+    "states:ListStateMachineVersions",
+    # The definition is checked in a preview.
+    "states:ValidateStateMachineDefinition",
+}
+"""Actions that only the official AWS provider needs (hashicorp/terraform-provider-aws)."""
+LATER_RELEASES = {"iam:UpdateAssumeRolePolicy", "lambda:UpdateFunctionConfiguration"}
+"""Actions that an update needs only if a release changes a trust policy, a timeout or a memory."""
+NO_PERMISSION_NEEDED = {"sts:GetCallerIdentity"}
+"""https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html"""
+
+
+@pytest.fixture(scope="module")
+def stack(emulator, warm, tmp_path_factory):
+    """Create the sample stack in a copy of the program, without deploying it.
+
+    The stack's probe takes less than a second instead of 10 minutes, and a run does not wait for
+    lists.
+    """
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    emulator.client("iam").create_policy(
+        PolicyName=BOUNDARY.rpartition("/")[2],
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [everything]}),
+    )
+    folder = copy_program(tmp_path_factory.mktemp("program") / "checkout", virtual_environment=warm)
+    sample = (ROOT / "Pulumi.dev.yaml").read_text()
+    quick = sample.replace("minutes: 10\n", "minutes: 0.001\n")
+    quick = quick.replace("# settleSeconds: 180", "settleSeconds: 0")
+    (folder / "Pulumi.dev.yaml").write_text(quick)
+    return create_stack(folder, "dev", emulator.endpoint)
+
+
+class Recorder:
+    """Runs operations of a stack, and records the actions that they call."""
+
+    def __init__(self, emulator):
+        self.actions = set()
+        self._emulator = emulator
+
+    def __call__(self, operation):
+        """Run an operation and return its result."""
+        self._emulator.control("DELETE", "calls")
+        result = operation()
+        calls = self._emulator.calls()
+        self.actions |= {call["action"] for call in calls if call["caller"].endswith(":root")}
+        return result
+
+
+@pytest.fixture(scope="module")
+def run(emulator):
+    """Return a function that runs an operation of the stack and records its actions."""
+    return Recorder(emulator)
+
+
+@pytest.fixture(scope="module")
+def preview(stack, run):
+    """Preview the first update."""
+    return run(stack.preview)
+
+
+@pytest.fixture(scope="module")
+def deployed(stack, preview, run):
+    """Deploy the stack for the first time."""
+    assert preview, "the preview is before this update"
+    return run(stack.up)
+
+
+class Execution:
+    """An execution of the state machine."""
+
+    def __init__(self, emulator, arn):
+        self._step_functions = emulator.client("stepfunctions")
+        self.arn = arn
+
+    def wait_for(self, state):
+        """Wait until the execution has entered a state."""
+        eventually(lambda: state in self._states(), bool)
+
+    def _states(self):
+        """Return the names of the states that were entered."""
+        history = self._step_functions.get_execution_history(executionArn=self.arn, maxResults=1000)
+        return [
+            event["stateEnteredEventDetails"]["name"]
+            for event in history["events"]
+            if "stateEnteredEventDetails" in event
+        ]
+
+    def finish(self):
+        """Wait until the execution has ended. Return its description from Step Functions."""
+        return eventually(
+            lambda: self._step_functions.describe_execution(executionArn=self.arn),
+            lambda execution: execution["status"] != "RUNNING",
+        )
+
+
+@pytest.fixture
+def start(stack, deployed, emulator):
+    """Return a function that starts an execution by hand."""
+    assert deployed, "the state machine exists"
+
+    def start_execution(**execution_input):
+        execution = emulator.client("stepfunctions").start_execution(
+            stateMachineArn=stack.output("state_machine_arn"), input=json.dumps(execution_input)
+        )
+        return Execution(emulator, execution["executionArn"])
+
+    return start_execution
+
+
+@pytest.fixture
+def take(emulator):
+    """Return a function that makes the next jobs of a kind take some seconds."""
+
+    def slow_down(job, seconds, **fault):
+        fault = {"fault": "take", "job": job, "seconds": seconds, **fault}
+        emulator.control("POST", "faults", fault)
+
+    yield slow_down
+    emulator.control("DELETE", "faults")
+
+
+def test_the_first_preview_shows_every_resource_and_creates_nothing(preview, stack, run):
+    assert set(preview.steps.values()) == {"created"}
+    assert run.actions <= {"sts:GetCallerIdentity"}, "a preview only reads the account"
+    assert stack.state() == []
+
+
+def test_the_first_up_creates_what_the_preview_showed(preview, deployed):
+    assert deployed.steps == preview.steps
+
+
+def test_the_schedule_fires_and_the_campaign_serves_a_new_version(stack, deployed, emulator):
+    assert deployed, "the stack exists"
+    personalize = emulator.client("personalize")
+
+    def served_version():
+        response = personalize.describe_campaign(campaignArn=CAMPAIGN)
+        return response["campaign"]["solutionVersionArn"]
+
+    previous_version = served_version()
+    group, name = stack.output("schedule_arn").split("/")[1:]
+    execution = Execution(emulator, emulator.fire(name, group, SCHEDULED_TIME)).finish()
+    assert execution["status"] == "SUCCEEDED", execution
+    assert served_version() != previous_version
+
+
+def test_a_schedule_that_was_disabled_by_hand_is_found_and_enabled_again(
+    stack, deployed, emulator, run
+):
+    scheduler = emulator.client("scheduler")
+    group, name = stack.output("schedule_arn").split("/")[1:]
+    schedule = scheduler.get_schedule(GroupName=group, Name=name)
+    keys = ("Name", "GroupName", "ScheduleExpression", "ScheduleExpressionTimezone")
+    request = {key: schedule[key] for key in (*keys, "FlexibleTimeWindow", "Target")}
+    scheduler.update_schedule(**request, State="DISABLED")
+    second = run(stack.up)
+    assert second.changes == {}, "the engine only compares with its state"
+    assert second.steps.keys() == deployed.steps.keys()
+    refreshed = run(stack.refresh)
+    assert refreshed.changes == {SCHEDULE: "updated"}
+    assert refreshed.steps.keys() == deployed.steps.keys()
+    assert run(stack.up).changes == {SCHEDULE: "updated"}
+    assert scheduler.get_schedule(GroupName=group, Name=name)["State"] == "ENABLED"
+
+
+def test_a_run_keeps_its_code_although_the_code_changed(stack, start, take, run):
+    take("solution-version", 15, of=SOLUTION)
+    execution = start(force=True, skipImport=True)
+    execution.wait_for("Wait for solution version")
+    module = stack.folder / "functions" / "report_outcome.py"
+    module.write_text(module.read_text() + CHANGED_HANDLER)
+    assert run(stack.up).changes == {
+        MACHINE: "updated",
+        f"Function {NAME}-report-outcome": "updated",
+    }
+    output = execution.finish()["output"]
+    assert MARK not in output, "this execution started before the change"
+    output = start(dryRun=True).finish()["output"]
+    assert MARK in output, "this execution started after the change"
+
+
+def test_a_run_whose_dataset_is_removed_fails_and_reports_the_denied_action(
+    stack, start, take, run
+):
+    take("dataset-import-job", 20, times=3)
+    execution = start(force=True)
+    execution.wait_for("Wait for dataset import job")
+    stack.remove("datasets.users")
+    assert run(stack.up).changes[f"RolePolicy {NAME}-import"] == "updated"
+    execution = execution.finish()
+    assert execution["status"] == "FAILED", "an update changes the policies of a run at once"
+    assert "import of items: IMPORTED\n  import of users: FAILED: " in execution["cause"]
+    assert "not authorized to perform: s3:GetObject" in execution["cause"]
+
+
+def test_new_settings_change_resources_in_place(stack, run):
+    stack.set(
+        {
+            "retrainingRate": "cron(0 4 ? * MON *)",
+            "logRetentionDays": "30",
+            "importRoleArn": IMPORT_ROLE,
+            "kmsKeyArn": KEY,
+            "notifications.emails[0]": EMAIL,
+            "permissionsBoundaryArn": BOUNDARY,
+            "tags.team": "other",
+        }
+    )
+    changes = run(stack.up).changes
+    assert changes[SCHEDULE] == "updated"
+    assert {name for name, step in changes.items() if step == "created"} == {SUBSCRIPTION}
+    deleted = {name for name, step in changes.items() if step == "deleted"}
+    assert deleted == IMPORT_ROLE_OF_THE_PIPELINE
+    assert set(changes.values()) == {"updated", "created", "deleted"}, "nothing is replaced"
+
+
+def test_an_input_that_aws_cannot_change_replaces_its_resource(stack, run):
+    for key in ("importRoleArn", "kmsKeyArn", "permissionsBoundaryArn", "tags.environment"):
+        stack.remove(key)
+    module = stack.folder / "components" / "monitoring.py"
+    module.write_text(module.read_text().replace("endpoint=address", 'endpoint=f"new-{address}"'))
+    changes = run(stack.up).changes
+    assert {name for name, step in changes.items() if step == "replaced"} == {SUBSCRIPTION}
+    created = {name for name, step in changes.items() if step == "created"}
+    assert created == IMPORT_ROLE_OF_THE_PIPELINE
+
+
+def test_a_destroy_waits_for_the_run_and_deletes_all_resources(stack, start, take, emulator, run):
+    take("solution-version", 10, of=SOLUTION)
+    start(force=True, skipImport=True).wait_for("Wait for solution version")
+    assert remaining_resources(emulator) != []
+    started = time.monotonic()
+    assert set(run(stack.destroy).steps.values()) == {"deleted"}
+    assert time.monotonic() - started < 60
+    assert stack.state() == []
+    assert remaining_resources(emulator) == []
+
+
+def test_the_guide_allows_each_call_of_a_deployment_and_nothing_else(run):
+    called = run.actions - NO_PERMISSION_NEEDED
+    assert called - documented_actions() == set(), "these actions are missing in the guide"
+    # A role is passed by the calls that name it.
+    unused = documented_actions() - called - {"iam:PassRole"}
+    assert unused == OFFICIAL_PROVIDER | LATER_RELEASES, "the guide allows nothing else"
+
+
+def remaining_resources(emulator):
+    """Return the names of the stack's resources that exist in the account."""
+    listings = {
+        "iam": ("list_roles", "Roles", "RoleName"),
+        "lambda": ("list_functions", "Functions", "FunctionName"),
+        "stepfunctions": ("list_state_machines", "stateMachines", "name"),
+        "scheduler": ("list_schedule_groups", "ScheduleGroups", "Name"),
+        "events": ("list_rules", "Rules", "Name"),
+        "logs": ("describe_log_groups", "logGroups", "logGroupName"),
+    }
+    names = [
+        resource[name]
+        for service, (operation, key, name) in listings.items()
+        for resource in getattr(emulator.client(service), operation)()[key]
+    ]
+    queues = emulator.client("sqs").list_queues().get("QueueUrls", [])
+    return [name for name in [*names, *queues] if NAME in name]
