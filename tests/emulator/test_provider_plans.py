@@ -30,13 +30,6 @@ FUNCTION_INPUTS = function_inputs(
 )
 
 
-@pytest.fixture(scope="module")
-def engine(aws):
-    """Yield an engine that is connected to a provider for the emulator."""
-    with provider(aws) as engine:
-        yield engine
-
-
 def in_state(engine, type_token, inputs, outputs=None):
     """Return a resource that is in the engine's state, but not in the account."""
     complete = engine.checked(type_token, "worker", inputs)

@@ -34,13 +34,6 @@ NO_REGION = "missing region information; run 'pulumi config set aws:region eu-we
 PROVIDER = {"urn": "urn:pulumi:dev::p::pulumi:providers:aws::a", "type": "pulumi:providers:aws"}
 
 
-@pytest.fixture(scope="module")
-def engine(aws):
-    """Yield an engine that is connected to a provider for the emulator."""
-    with provider(aws) as engine:
-        yield engine
-
-
 @pytest.mark.parametrize(
     ("endpoint", "reason"),
     [

@@ -34,13 +34,6 @@ NEW_CODE = {"code": returning("sha-new", "new")}
 
 
 @pytest.fixture(scope="module")
-def engine(aws):
-    """Yield an engine that is connected to a provider for the emulator."""
-    with provider(aws) as engine:
-        yield engine
-
-
-@pytest.fixture(scope="module")
 def role(engine):
     """Create a role for functions."""
     return engine.create(ROLE, "running", {"assumeRolePolicy": trust("lambda")})

@@ -26,7 +26,6 @@ from provider_support import (
     UNKNOWN,
     Resource,
     function_inputs,
-    provider,
     short_struct,
 )
 from resource_types import FIRST_CODE, LIFECYCLES, QUEUE_ARN
@@ -45,13 +44,6 @@ ALARM = {
     "period": 60,
 }
 """The inputs of an alarm that a composite alarm can name."""
-
-
-@pytest.fixture(scope="module")
-def engine(aws):
-    """Yield an engine that is connected to a provider for the emulator."""
-    with provider(aws) as engine:
-        yield engine
 
 
 @pytest.fixture(scope="module")
