@@ -1,7 +1,8 @@
 """Defines a row of the resource table: one resource type, its inputs, and its calls of the AWS API.
 
 To add a resource type, write a row in `resources_<service>.py`, and the inputs of a resource with
-their changes in `tests/emulator/resource_types.py`. A new module is listed in `resources.py`.
+their changes in `tests/emulator/resource_types.py`. A new module is listed in `resources.py`. The
+shortest row is that of the schedule groups, in `resources_events.py`.
 
 The source of the real provider says which inputs replace the resource (`ForceNew`), which outputs
 AWS decides (`Computed`), and what the defaults are:
