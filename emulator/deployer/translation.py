@@ -66,13 +66,12 @@ def nest(path: tuple[str, ...], value: object) -> object:
 
 
 def merge(first: object, second: object) -> object:
-    """Return the nested structures of two values as one."""
-    if isinstance(first, Mapping) and isinstance(second, Mapping):
-        both = {name: merge(first[name], second[name]) for name in first.keys() & second.keys()}
-        return {**first, **second, **both}
+    """Return two structures, or two lists of one structure each, as one."""
     if isinstance(first, list) and isinstance(second, list):
-        return [merge(*items) for items in zip(first, second, strict=True)]
-    return second
+        return [merge(first[0], second[0])]
+    first, second = cast("Request", first), cast("Request", second)
+    both = {name: merge(first[name], second[name]) for name in first.keys() & second.keys()}
+    return {**first, **second, **both}
 
 
 def value_at(value: object, path: tuple[str, ...]) -> object | None:

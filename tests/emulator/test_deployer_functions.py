@@ -30,8 +30,10 @@ logs = aws.iam.RolePolicy(
 function = aws.lambda_.Function(
     "worker",
     code=pulumi.AssetArchive({
-        f"functions/{name}.py": pulumi.FileAsset(f"functions/{name}.py")
-        for name in ("__init__", "work", "errors")
+        "functions": pulumi.AssetArchive({
+            f"{name}.py": pulumi.FileAsset(f"functions/{name}.py")
+            for name in ("__init__", "work", "errors")
+        })
     }),
     handler="functions.work.handler",
     runtime="python3.13",

@@ -215,6 +215,8 @@ def test_a_policy_is_compared_by_its_meaning(engine):
     resource = in_state(engine, ROLE, {"assumeRolePolicy": TRUST})
     spaced = json.dumps(json.loads(TRUST), indent=2, sort_keys=True)
     assert difference(engine, resource, {"assumeRolePolicy": spaced}) == NOTHING
+    changed = difference(engine, resource, {"assumeRolePolicy": "no JSON"})
+    assert changed == CHANGED | {"diffs": ["assumeRolePolicy"]}
 
 
 def test_each_input_that_differs_is_listed(engine):

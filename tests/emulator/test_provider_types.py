@@ -26,6 +26,7 @@ from provider_support import (
     UNKNOWN,
     Resource,
     function_inputs,
+    message,
     short_struct,
 )
 from resource_types import FIRST_CODE, LIFECYCLES, QUEUE_ARN
@@ -221,4 +222,7 @@ def test_a_target_belongs_to_its_rule(aws, engine, existing):
     targets = aws.client("events").list_targets_by_rule(Rule=existing["rule"])["Targets"]
     assert targets == [{"Id": target.inputs["targetId"], "Arn": QUEUE_ARN}]
     assert target.id == f"{existing['rule']}-{target.inputs['targetId']}"
+    elsewhere = {"rule": "a", "eventBusName": "mine", "arn": QUEUE_ARN}
+    reason = message(engine.create, TARGET, "elsewhere", elsewhere)
+    assert "does not exist" in reason, "the target is not on the default bus"
     engine.delete(target)
