@@ -63,7 +63,12 @@ def create(row: Row, inputs: Properties, aws: Aws) -> str:
         path, shape = row.fields["tags"]
         values[path[0]] = to_api(tags, shape, "tags", {})
     create = row.create or (lambda values, aws: aws.call(row.service, row.operation, values))
-    return row.id({**values, **create(values, aws)})
+    response = create(values, aws)
+    if row.id:
+        return row.id(values)
+    if row.id_parameter:
+        return str(response[row.id_parameter])
+    return str(values[row.fields[row.name_input].path[-1]])
 
 
 def make_call(

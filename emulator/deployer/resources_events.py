@@ -34,7 +34,6 @@ ROWS: Rows = {
         operation="CreateScheduleGroup",
         inputs="name tags",
         name_pattern=NAME,
-        id="{Name}".format_map,
         read="GetScheduleGroup",
         outputs={
             "arn": "Arn",

@@ -16,7 +16,6 @@ ROWS: Rows = {
         name_pattern=NAME,
         defaults={"path": "/", "maxSessionDuration": 3600},
         regional=False,
-        id="{RoleName}".format_map,
         read="GetRole",
         found_in="Role",
         read_names={"permissionsBoundary": "PermissionsBoundary.PermissionsBoundaryArn"},

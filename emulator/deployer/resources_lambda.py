@@ -172,7 +172,6 @@ ROWS: Rows = {
             "publish": False,
             "reservedConcurrentExecutions": -1,  # -1 stands for no reservation.
         },
-        id="{FunctionName}".format_map,
         create=_create_function,
         read=_read_function,
         unreadable="code runtime publish",
@@ -210,7 +209,6 @@ ROWS: Rows = {
         api_names={"function": "FunctionName"},
         name_input="statementId",
         name_pattern=r"[A-Za-z0-9_-]+",
-        id="{StatementId}".format_map,
         read=_read_permission,
         unreadable=PERMISSION_INPUTS,
         replacing=PERMISSION_INPUTS,

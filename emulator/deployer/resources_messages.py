@@ -50,7 +50,6 @@ ROWS: Rows = {
             "visibilityTimeoutSeconds": 30,
         },
         constants={"AttributeNames": ["All"]},
-        id="{QueueUrl}".format_map,
         id_parameter="QueueUrl",
         read="GetQueueAttributes",
         unreadable="name",
@@ -78,7 +77,6 @@ ROWS: Rows = {
         # https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html
         name_pattern=NAME,
         longest_name=256,
-        id="{TopicArn}".format_map,
         id_parameter="TopicArn",
         read="GetTopicAttributes",
         unreadable="name",
@@ -120,7 +118,6 @@ ROWS: Rows = {
         documents="filterPolicy redrivePolicy",
         defaults={"rawMessageDelivery": False},
         constants={"ReturnSubscriptionArn": True},
-        id="{SubscriptionArn}".format_map,
         id_parameter="SubscriptionArn",
         read="GetSubscriptionAttributes",
         unreadable="topic protocol endpoint",

@@ -58,7 +58,6 @@ ROWS: Rows = {
         # https://docs.aws.amazon.com/step-functions/latest/apireference/API_CreateStateMachine.html
         name_pattern=r'[^\s<>{}\[\]?*"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]+',
         defaults={"type": "STANDARD"},
-        id="{stateMachineArn}".format_map,
         id_parameter="stateMachineArn",
         read="DescribeStateMachine",
         outputs={

@@ -115,10 +115,11 @@ class Row:
     constants: Request = field(default_factory=dict)
     """Values of parameters that are the same for every resource."""
 
-    id: Callable[[Mapping[str, object]], str]
-    """Returns Pulumi's id for the values of a resource and the response to its creation."""
+    id: Callable[[Mapping[str, object]], str] | None = None
+    """Returns Pulumi's id for the values of a resource, if it is not the physical name."""
     id_parameter: str = ""
-    """The parameter of the other calls that takes the id, if AWS decides the id."""
+    """The member of the response that is Pulumi's id, if AWS decides the id. It is a parameter of
+    the other calls."""
     create: Callable[[Request, Aws], Response] | None = None
     """Creates the resource in place of `operation`, for example with values of its own."""
 
