@@ -104,6 +104,22 @@ def test_the_number_of_solutions_or_campaigns_that_fit_is_the_largest():
         assert sizes.problems(large(1, fitting + 1) if is_one else large(fitting + 1, 5)) != []
 
 
+@pytest.mark.parametrize(
+    ("limit", "size"),
+    [
+        ("MAX_EVENTS", sizes.history_events),
+        ("MAX_DOCUMENT_BYTES", lambda args: sizes.document_bytes(args, sizes.SHORTEST_TEXT_BYTES)),
+        ("MAX_POLICY_CHARACTERS", lambda args: max(sizes.policy_characters(args).values())),
+    ],
+)
+def test_a_size_may_be_exactly_its_limit(limit, size, monkeypatch):
+    args = large(1, 1)
+    monkeypatch.setattr(sizes, limit, size(args))
+    assert sizes.problems(args) == []
+    monkeypatch.setattr(sizes, limit, size(args) - 1)
+    assert sizes.problems(args) != []
+
+
 def events_of_polls(expected_seconds, seconds):
     """Return the events of the polls of a job that ends after this time.
 
