@@ -59,14 +59,13 @@ class VirtualClock:
         self.elapsed = 0
         self.running = self._owner = Task(None)
         self._start = start.astimezone(UTC)
-        self._patience, self._deadline = patience, 0.0
+        self._patience, self._deadline, self._turns = patience, 0.0, 0
         self._tasks: dict[Task, None] = {}  # the tasks that have not ended, oldest first
         self._ready: deque[Task] = deque()
         # A heap of the planned ends of waits: time, number, task and ticket, the earliest first.
         self._timers: list[tuple[int, int, Task, object]] = []
         self._numbers = itertools.count()
         self._error: BaseException | None = None  # the owner raises it
-        self._switcher = greenlet(self._switch)
 
     def now(self) -> datetime:
         """Return the virtual time, in UTC."""
@@ -79,7 +78,7 @@ class VirtualClock:
     def start(self, work: Callable[[], object], group: Hashable = None) -> None:
         """Start a task. It runs after the tasks that are ready now."""
         task = Task(group)
-        task.greenlet = greenlet(lambda: self._run(task, work), self._switcher)
+        task.greenlet = greenlet(lambda *_: self._run(task, work), self._owner.greenlet)
         self._tasks[task] = None
         self._ready.append(task)
 
@@ -89,7 +88,7 @@ class VirtualClock:
             task.ticket = None
             task.greenlet.parent = getcurrent()  # so that the turn comes back here
             task.greenlet.throw(GreenletExit)
-            self._tasks.pop(task, None)  # a task that has not begun does not do this itself
+            del self._tasks[task]
         self._ready = deque(task for task in self._ready if task.group != group)
 
     def let_others_run(self) -> None:
@@ -146,8 +145,9 @@ class VirtualClock:
             heappush(self._timers, (until, next(self._numbers), task, ticket))
         if task is self._owner:
             self._deadline = time.monotonic() + self._patience
-        self._switcher.switch()
-        self.running = task
+        self.running = self._next_task()
+        if self.running is not task:
+            self.running.greenlet.switch()
         if waiters is not None and task in waiters:
             waiters.remove(task)
         if task is self._owner and self._error is not None:
@@ -161,15 +161,16 @@ class VirtualClock:
             self._make_ready(waiters.popleft(), was_woken=True)
 
     def _run(self, task: Task, work: Callable[[], object]) -> None:
-        """Do the work of a task. Report its error to the owner."""
+        """Do the work of a task, and pass the turn on. The owner raises the error of the work."""
         try:
             work()
         except GreenletExit:
-            pass
+            return  # to the task that ended this task
         except BaseException as error:  # noqa: BLE001  # the owner raises it
             self._give_owner_error(error)
-        finally:
-            self._tasks.pop(task, None)
+        del self._tasks[task]
+        self.running = self._next_task()
+        task.greenlet.parent = self.running.greenlet  # it continues when this greenlet returns
 
     def _give_owner_error(self, error: BaseException) -> None:
         """Let the owner raise an error where it waits. It raises only the first one."""
@@ -183,19 +184,14 @@ class VirtualClock:
             task.ticket, task.was_woken = None, was_woken
             self._ready.append(task)
 
-    def _switch(self) -> None:
-        """Pass the turn from task to task, for ever."""
-        for number in itertools.count():
-            self.running = self._next_task()
-            if number % TURNS_PER_LOOK == 0 and time.monotonic() > self._deadline:
-                self._give_owner_error(StuckError(f"no end after {self._patience:g} real seconds"))
-            self.running.greenlet.switch()
-
     def _next_task(self) -> Task:
         """Return the task that gets the turn next, and let time jump if none is ready.
 
         If every task waits for ever, return the owner, which then raises StuckError.
         """
+        self._turns += 1
+        if self._turns % TURNS_PER_LOOK == 0 and time.monotonic() > self._deadline:
+            self._give_owner_error(StuckError(f"no end after {self._patience:g} real seconds"))
         if self._ready:
             return self._ready.popleft()
         while self._timers:

@@ -55,12 +55,18 @@ def test_ten_thousand_tenths_of_a_second_are_exactly_a_thousand_seconds():
 def test_an_event_wakes_the_tasks_whose_timeout_is_not_over():
     clock = VirtualClock()
     event, wakes = Event(clock), []
+
+    def work(timeout):
+        wakes.append((event.wait(timeout), elapsed(clock)))
+        clock.sleep(30)
+        wakes.append(elapsed(clock))
+
     for timeout in (5, None, 20):
-        clock.start(lambda timeout=timeout: wakes.append((event.wait(timeout), elapsed(clock))))
+        clock.start(lambda timeout=timeout: work(timeout))
     clock.sleep(10)
     event.set()
     clock.sleep(100)
-    assert wakes == [(False, 5), (True, 10), (True, 10)]
+    assert wakes == [(False, 5), (True, 10), (True, 10), 35, 40, 40]
     assert event.wait(5), "it is set already"
     assert elapsed(clock) == 110
 
