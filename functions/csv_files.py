@@ -117,7 +117,7 @@ def _read_rows(lines: Sequence[_Line], columns: int) -> _Rows:
     """Return the rows in these lines, up to the first line that breaks a rule."""
     rows: list[Row] = []
     for number, text in lines:
-        values = _values(text)
+        values = cells(text)
         for check_line in LINE_RULES.values():
             if error := check_line(text, values, columns):
                 return _Rows(tuple(rows), f"line {number} {error}")
@@ -125,7 +125,7 @@ def _read_rows(lines: Sequence[_Line], columns: int) -> _Rows:
     return _Rows(tuple(rows), None)
 
 
-def _values(line: str) -> tuple[str, ...]:
+def cells(line: str) -> tuple[str, ...]:
     r"""Return the values of a line. `\` is the escape character.
 
     The result is empty if the line is not a record: a quotation mark is not closed, text follows

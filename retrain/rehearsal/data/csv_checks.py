@@ -1,48 +1,38 @@
-"""Checks the CSV files of the user by the rules with which the emulator imports them.
+"""Checks the CSV files of the user by the rules with which a run checks its exports.
 
-The emulator stops at the first problem of a file. These checks report all of them.
+A run stops at the first problem of a file. These checks report all of them.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from emulator.personalize.csv_files import (
-    FILE_RULES,
-    HEADER_RULES,
-    LINE_RULES,
-    VALUE_RULES,
-    cells,
-)
-from emulator.personalize.tables import Field, RowSchema
+from functions.csv_files import FILE_RULES, HEADER_RULES, LINE_RULES, SHOWN_CHARACTERS, cells
+from functions.planning.export_values import VALUE_RULES, is_nullable
 from retrain.rehearsal.data.csv_files import lines_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-WAYS_OUT = {
-    "TIMESTAMP": "write whole seconds since 1970, for example 1767225600",
-    "CREATION_TIMESTAMP": "write whole seconds since 1970, for example 1767225600",
-}
-"""What to do about a wrong value of a column."""
+    from functions.planning.world import SchemaField
+
+LONG: SchemaField = {"name": "", "type": "long"}
+FLOAT: SchemaField = {"name": "", "type": "float"}
 
 
 def file_problems(content: bytes, required: Sequence[str]) -> Iterator[str]:
     """Yield each problem of the encoding, the header or the size of a CSV file."""
-    for name, check_file in FILE_RULES.items():
-        if reason := check_file(content):
-            if name == "UTF-8":
-                bad_lines = (row.number for row in lines_of(content) if check_file(row.content))
-                reason = f"line {next(bad_lines)} {reason}"
-            yield f"{reason}; save the file as CSV in UTF-8"
+    for check_file in FILE_RULES.values():
+        if problem := check_file(content):
+            yield problem
             return
     lines = lines_of(content)
     header = lines[0].text if lines else ""
     columns = header.split(",") if header else []
     for check_header in HEADER_RULES.values():
-        if reason := check_header(header, RowSchema(())):
-            yield f"{reason}; correct the header"
+        if problem := check_header(header):
+            yield problem
     if "" in columns:
         yield f"column {columns.index('') + 1} of the header has no name; name it"
     if missing := [name for name in required if name not in columns]:
@@ -62,48 +52,38 @@ def row_problems(content: bytes, types: Mapping[str, str | list[str]]) -> Iterat
     """
     header, *rows = lines_of(content)
     columns = header.text.split(",")
-    fields = {name: _field(name, types[name]) for name in columns if name in types}
-    today = datetime.now(UTC).date()
+    fields: list[SchemaField] = [
+        {"name": name, "type": types[name]} for name in columns if name in types
+    ]
+    now = datetime.now(UTC)
     for row in rows:
-        if reason := _line_problem(row.text, len(columns)):
-            yield f"line {row.number} {reason}; write one row per line, and quote commas"
+        values = cells(row.text)
+        checks = (check(row.text, values, len(columns)) for check in LINE_RULES.values())
+        if problem := next(filter(None, checks), None):
+            yield f"line {row.number} {problem}"
             continue
-        values = dict(zip(columns, cells(row.text), strict=True))
-        for name, field in fields.items():
-            if reason := _value_problem(values[name], field, today):
-                way_out = WAYS_OUT.get(name, "correct the value")
-                yield f"line {row.number}: {reason}; {way_out}"
+        for field in fields:
+            value = values[columns.index(field["name"])]
+            if problem := _value_problem(value, field, now):
+                shown_value = value[:SHOWN_CHARACTERS]
+                yield f"line {row.number}: {field['name']} is {shown_value!r}, {problem}"
 
 
 def is_whole(text: str) -> bool:
     """Return True if Personalize reads a text as a `long`."""
-    return _value_problem(text, Field("", "long", nullable=False), date.min) is None
+    return _value_problem(text, LONG, datetime.now(UTC)) is None
 
 
 def is_number(text: str) -> bool:
     """Return True if Personalize reads a text as a `float`."""
-    return _value_problem(text, Field("", "float", nullable=False), date.min) is None
+    return _value_problem(text, FLOAT, datetime.now(UTC)) is None
 
 
-def _field(name: str, avro_type: str | list[str]) -> Field:
-    """Return the field of a column with this Avro type. A list is a union with null."""
-    if isinstance(avro_type, str):
-        return Field(name, avro_type, nullable=False)
-    return Field(name, avro_type[-1], nullable=True)
-
-
-def _line_problem(line: str, columns: int) -> str | None:
-    """Return why a line is not a row with this number of columns, or None if it is."""
-    values = cells(line)
-    reasons = (check_line(values, columns) for check_line in LINE_RULES.values())
-    return next(filter(None, reasons), None)
-
-
-def _value_problem(value: str, field: Field, today: date) -> str | None:
+def _value_problem(value: str, field: SchemaField, now: datetime) -> str | None:
     """Return why a value does not fit its field, or None if it does."""
-    if value == "" and field.nullable:
+    if value == "" and is_nullable(field):
         return None
-    for rule in VALUE_RULES.values():
-        if rule.concerns(field) and not rule.is_kept(value, field, today):
-            return rule.reason(value, field)
-    return None
+    checks = (
+        rule.check(value, field, now) for rule in VALUE_RULES.values() if rule.concerns(field)
+    )
+    return next(filter(None, checks), None)

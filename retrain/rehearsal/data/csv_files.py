@@ -7,7 +7,7 @@ import io
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from emulator.personalize.csv_files import cells
+from functions.csv_files import cells
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -58,7 +58,7 @@ def parse(export: bytes) -> Export:
 
 def read_rows(export: bytes) -> list[list[str]]:
     """Return the cells of each row of a CSV file, the header first."""
-    return [cells(line.text) for line in lines_of(export)]
+    return [list(cells(line.text)) for line in lines_of(export)]
 
 
 def to_csv(header: Iterable[str], rows: Iterable[Sequence[object]]) -> bytes:
