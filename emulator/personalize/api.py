@@ -1,8 +1,8 @@
 """The emulated service: it checks a call, lets time pass, and calls the operation.
 
-To add an operation, write a function in the module of its resource, and add it to `OPERATIONS`
-here and to `RESOURCES` in `authorization.py`. Describe and List operations are in the table of
-`describe_list.py`. The rules of the service are in `rules.py`.
+To add an operation, write a function in the module of its resource, and add it to `OPERATIONS`.
+Describe, List and Delete operations need only the class of the resource in `resources.py`. The
+rules of the service are in `rules.py`.
 """
 
 from collections import deque
@@ -17,48 +17,37 @@ from emulator.personalize import (
     datasets,
     describe_list,
     import_jobs,
+    lifecycle,
     runtime,
     solutions,
-    tagging,
 )
-from emulator.personalize.authorization import (
-    Caller,
-    required_permissions,
-    solutions_of_versions,
-)
+from emulator.personalize.authorization import Caller, required_permissions
 from emulator.personalize.errors import ApiError
 from emulator.personalize.faults import Faults
-from emulator.personalize.resources import Dataset, Solution
+from emulator.personalize.resources import RESOURCE_CLASSES, Solution
 from emulator.personalize.service_model import operation_model, select_fields, validate
 from emulator.personalize.store import Objects, R, ServiceOptions, Store, Switches
-from emulator.personalize.tables import Row
 from emulator.personalize.timeline import FixedTimings, Timings
 
 # The second argument is the request, as a TypedDict. `validate` has checked it.
-Operation = Callable[[Store, Any], dict[str, object]]
+Operation = Callable[[Store, Any], dict[str, object] | None]
 
 OPERATIONS: Mapping[str, Operation] = {
     "CreateSchema": datasets.create_schema,
-    "DeleteSchema": datasets.delete_schema,
     "CreateDatasetGroup": datasets.create_dataset_group,
-    "DeleteDatasetGroup": datasets.delete_dataset_group,
     "CreateDataset": datasets.create_dataset,
-    "DeleteDataset": datasets.delete_dataset,
     "CreateEventTracker": datasets.create_event_tracker,
-    "DeleteEventTracker": datasets.delete_event_tracker,
     "CreateDatasetImportJob": import_jobs.create_dataset_import_job,
     "CreateSolution": solutions.create_solution,
     "UpdateSolution": solutions.update_solution,
-    "DeleteSolution": solutions.delete_solution,
     "CreateSolutionVersion": solutions.create_solution_version,
     "StopSolutionVersionCreation": solutions.stop_solution_version_creation,
     "GetSolutionMetrics": solutions.get_solution_metrics,
     "CreateCampaign": campaigns.create_campaign,
     "UpdateCampaign": campaigns.update_campaign,
-    "DeleteCampaign": campaigns.delete_campaign,
-    "TagResource": tagging.tag_resource,
-    "UntagResource": tagging.untag_resource,
-    "ListTagsForResource": tagging.list_tags_for_resource,
+    "TagResource": lifecycle.tag_resource,
+    "UntagResource": lifecycle.untag_resource,
+    "ListTagsForResource": lifecycle.list_tags_for_resource,
     "GetRecommendations": runtime.get_recommendations,
     "GetActionRecommendations": runtime.get_action_recommendations,
     "GetPersonalizedRanking": runtime.get_personalized_ranking,
@@ -143,11 +132,11 @@ class Personalize:
                 fault.raise_before_operation(f"personalize:{operation_name}", caller.arn)
             output_shape = operation_model(operation_name).output_shape
             validate(operation_name, request)
-            self._check_permissions(operation_name, request, caller)
             store = self._advanced_store(caller)
+            self._check_permissions(operation_name, request, caller, store)
             stale_seconds = 0 if fault is None else fault.stale_seconds
             read_time = store.now - timedelta(seconds=stale_seconds)
-            response = self._perform(store, operation_name, request, read_time)
+            response = _perform(store, operation_name, request, read_time) or {}
             if fault is not None:
                 fault.raise_after_operation()
                 response = fault.change_response(response)
@@ -156,8 +145,7 @@ class Personalize:
     def train_automatically(self, solution_arn: str, caller: Caller) -> str:
         """Start an automatic training now and return the ARN of the new version.
 
-        The service does this on a schedule, and so does the emulator if the switch
-        `automatic_training` is on.
+        The service does this on a schedule.
 
         Raises:
             ApiError: The rules of CreateSolutionVersion do not allow it.
@@ -165,7 +153,8 @@ class Personalize:
         with self._lock:
             store = self._advanced_store(caller)
             solution = store.get(Solution, solution_arn)
-            return solutions.start_training(store, solution, automatic=True).arn
+            version = solutions.start_training(store, solution, {}, training_type="AUTOMATIC")
+            return version.arn
 
     def resources(self, kind: type[R], caller: Caller) -> dict[str, R]:
         """Return the resources of a kind by ARN, oldest first, with all that they store.
@@ -175,60 +164,47 @@ class Personalize:
         with self._lock:
             return {item.arn: item for item in self._advanced_store(caller).all(kind)}
 
-    def rows(self, dataset_arn: str, caller: Caller) -> list[Row]:
-        """Return the rows of a dataset. The values of a row are in the order of the schema.
+    def _advanced_store(self, caller: Caller) -> Store:
+        """Return the store of the caller's account and region, after everything that is due now.
 
-        The API has no operation for this.
-
-        Raises:
-            ApiError: ResourceNotFoundException if there is no such dataset.
+        The first call of a caller from there creates it.
         """
-        with self._lock:
-            store = self._advanced_store(caller)
-            return list(store.get(Dataset, dataset_arn).table.rows.values())
-
-    def _store(self, caller: Caller) -> Store:
-        """Return the store of the caller's account and region. Create it at the first call."""
         key = (caller.account, caller.region)
         if key not in self._stores:
             self._stores[key] = Store(*key, self._options, self._clock())
-        return self._stores[key]
-
-    def _advanced_store(self, caller: Caller) -> Store:
-        """Return the caller's store after it has performed everything that is due now."""
-        store = self._store(caller)
+        store = self._stores[key]
         store.advance(max(self._clock(), store.now))
         return store
 
     def _check_permissions(
-        self, operation_name: str, request: Mapping[str, object], caller: Caller
+        self, operation_name: str, request: Mapping[str, object], caller: Caller, store: Store
     ) -> None:
         """Raise ApiError if the caller may not perform the operation or pass the role."""
         if self._authorize is not None:
-            store = self._store(caller)
-            permissions = required_permissions(operation_name, request, store)
-            if self._options.switches.version_permission == "solution":
-                permissions = solutions_of_versions(permissions)
-            for permission in permissions:
+            for permission in required_permissions(operation_name, request, store):
                 self._authorize(caller, permission.action, permission.resources)
         if self._pass_role is not None and "roleArn" in request:
             self._pass_role(caller, str(request["roleArn"]))
 
-    def _perform(
-        self, store: Store, operation_name: str, request: Mapping[str, object], read_time: datetime
-    ) -> dict[str, object]:
-        """Return the response of an operation. Describe and List show the state at `read_time`.
 
-        Raises:
-            ApiError: The operation refuses the request, or the emulator lacks the operation.
-        """
-        if operation_name in OPERATIONS:
-            return OPERATIONS[operation_name](store, request)
-        if operation_name in describe_list.RESOURCE_CLASSES:
-            is_describe = operation_name.startswith("Describe")
-            read = describe_list.describe if is_describe else describe_list.list_page
-            return read(store, operation_name, request, read_time)
-        raise ApiError(
-            "UnknownOperationException",
-            f"{operation_name} is not supported by this emulator of Personalize.",
-        )
+def _perform(
+    store: Store, operation_name: str, request: Mapping[str, object], read_time: datetime
+) -> dict[str, object] | None:
+    """Return the response of an operation. Describe and List show the state at `read_time`.
+
+    Raises:
+        ApiError: The operation refuses the request, or the emulator lacks the operation.
+    """
+    if operation_name in OPERATIONS:
+        return OPERATIONS[operation_name](store, request)
+    if operation_name.removeprefix("Describe") in RESOURCE_CLASSES:
+        return describe_list.describe(store, operation_name, request, read_time)
+    if operation_name.removeprefix("List").removesuffix("s") in RESOURCE_CLASSES:
+        return describe_list.list_page(store, operation_name, request, read_time)
+    if operation_name.removeprefix("Delete") in RESOURCE_CLASSES:
+        lifecycle.delete(store, operation_name, request)
+        return None
+    raise ApiError(
+        "UnknownOperationException",
+        f"{operation_name} is not supported by this emulator of Personalize.",
+    )

@@ -1,84 +1,56 @@
 """The operations on campaigns: deploy a version, replace it, follow the latest version."""
 
 from collections.abc import Mapping
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from emulator.personalize import rules
 from emulator.personalize.errors import invalid_input
-from emulator.personalize.resources import Campaign, Change, Solution, SolutionVersion
+from emulator.personalize.lifecycle import create, update
+from emulator.personalize.resources import Campaign, DatasetGroup, Solution, SolutionVersion
 from emulator.personalize.store import Store
-from emulator.personalize.tagging import tags_of
 
 if TYPE_CHECKING:
-    from mypy_boto3_personalize.type_defs import (
-        CreateCampaignRequestTypeDef,
-        DeleteCampaignRequestTypeDef,
-        UpdateCampaignRequestTypeDef,
-    )
+    import mypy_boto3_personalize.type_defs as t
 
-SETTINGS = ("solutionVersionArn", "minProvisionedTPS", "campaignConfig")
 DEFAULTS: dict[str, object] = {"minProvisionedTPS": 1, "campaignConfig": {}}
 
 
-def create_campaign(store: Store, request: "CreateCampaignRequestTypeDef") -> dict[str, object]:
+def create_campaign(store: Store, request: "t.CreateCampaignRequestTypeDef") -> dict[str, object]:
     """Create a campaign that serves an ACTIVE version."""
-    arn = store.arn("campaign", request["name"])
-    rules.check_name_is_free(store, arn)
-    sync = _follows_latest(request)
-    rules.check_sync_and_latest(request["solutionVersionArn"], sync=sync)
-    version = _version(store, request["solutionVersionArn"], sync=sync)
-    rules.check_is_active(store, version)
+    version = _active_version(store, request["solutionVersionArn"], sync=_is_syncing(request))
     rules.check_recipe_has_campaigns(version.solution)
-    rules.check_campaign_quota(store, version.solution.group_arn)
-    tags = tags_of(request.get("tags", ()))
-    store.add(
-        Campaign(
-            arn=arn,
-            details={
-                "campaignArn": arn,
-                **DEFAULTS,
-                **request,
-                "solutionVersionArn": version.arn,
-            },
-            timeline=store.start_job("campaign", arn, request["name"], version.solution.arn),
-            belongs_to=(version.solution.arn, version.solution.group_arn),
-            tags=tags,
-        )
+    campaign = create(
+        store,
+        Campaign,
+        {**DEFAULTS, **request},
+        name=request["name"],
+        belongs_to=[version.solution, store.get(DatasetGroup, version.solution.group_arn)],
+        details={"solutionVersionArn": version.arn},
     )
-    return {"campaignArn": arn}
+    return {"campaignArn": campaign.arn}
 
 
-def update_campaign(store: Store, request: "UpdateCampaignRequestTypeDef") -> dict[str, object]:
+def update_campaign(store: Store, request: "t.UpdateCampaignRequestTypeDef") -> dict[str, object]:
     """Start to deploy another version or other settings.
 
     The old version and settings are in use until the update is ACTIVE.
     """
     campaign = store.get(Campaign, request["campaignArn"])
     rules.check_can_be_updated(store, campaign)
-    rules.check_campaign_settings(request)
-    keeps_settings = store.options.switches.update_keeps_settings
-    old_settings = campaign.settings(store.now) if keeps_settings else {}
-    settings = {**DEFAULTS, **old_settings, **request}
-    requested_arn = request.get("solutionVersionArn")
-    sync = _follows_latest(settings)
-    if not sync:
-        was_on = _follows_latest(campaign.settings(store.now))
-        rules.check_sync_is_turned_off(was_on=was_on, request=request)
-    rules.check_sync_and_latest(requested_arn, sync=sync)
-    version_arn = requested_arn or campaign.served_version_arn(store.now)
-    version = _version(store, version_arn, sync=sync)
-    rules.check_is_active(store, version)
-    _start_update(store, campaign, version, settings)
+    config: Mapping[str, Any] = request.get("campaignConfig", {})
+    rules.check_exploration(config)
+    old_settings = campaign.settings(store.now)
+    kept_settings = old_settings if store.options.switches.update_keeps_settings else {}
+    settings = {**DEFAULTS, **kept_settings, **request}
+    sync, requested_arn = _is_syncing(settings), request.get("solutionVersionArn")
+    if _is_syncing(old_settings) and not sync:
+        rules.check_sync_is_turned_off(config, requested_arn)
+    if requested_arn is None:
+        version = store.get(SolutionVersion, campaign.served_version_arn(store.now))
+    else:
+        version = _active_version(store, requested_arn, sync=sync)
+    _deploy(store, campaign, version, settings)
     return {"campaignArn": campaign.arn}
-
-
-def delete_campaign(store: Store, request: "DeleteCampaignRequestTypeDef") -> dict[str, object]:
-    """Start to delete a campaign. The solution version that it serves is not deleted."""
-    campaign = store.get(Campaign, request["campaignArn"])
-    rules.check_can_be_deleted(store, campaign, [])
-    store.delete(campaign)
-    return {}
 
 
 def follow_latest(store: Store, solution: Solution) -> None:
@@ -94,56 +66,52 @@ def _deploy_latest(store: Store, campaign: Campaign) -> None:
     """
     settings = campaign.settings(store.now)
     is_ready = campaign.is_active(store.now) and not campaign.is_changing(store.now)
-    if not is_ready or not _follows_latest(settings):
+    if not is_ready or not _is_syncing(settings):
         return
-    served_arn = campaign.served_version_arn(store.now)
-    newest = _newest_version(store, store.get(SolutionVersion, served_arn).solution)
-    if newest.arn != served_arn:
-        _start_update(store, campaign, newest, settings)
+    served = store.get(SolutionVersion, campaign.served_version_arn(store.now))
+    newest = _active_version(store, f"{served.solution.arn}/$LATEST", sync=True)
+    if newest is not served:
+        _deploy(store, campaign, newest, settings)
 
 
-def _start_update(
+def _deploy(
     store: Store, campaign: Campaign, version: SolutionVersion, settings: Mapping[str, object]
 ) -> None:
-    """Start an update of a campaign to a version and to the fields `SETTINGS` of `settings`."""
+    """Start an update of a campaign to a version and to the other settings of a campaign."""
 
     def finish() -> None:
         campaign.belongs_to = (version.solution.arn, version.solution.group_arn)
         _deploy_latest(store, campaign)
 
     switches = store.options.switches
-    timeline = store.start_job(
-        "campaign-update",
-        campaign.arn,
-        str(campaign.details["name"]),
+    details = {key: settings[key] for key in DEFAULTS} | {"solutionVersionArn": version.arn}
+    update(
+        store,
+        campaign,
+        details,
         on_end=finish,
         verb=switches.update_verb,
+        visible_after=switches.update_visible_after,
     )
-    details = {key: settings[key] for key in SETTINGS} | {"solutionVersionArn": version.arn}
-    visible_from = store.now + timedelta(seconds=switches.update_visible_after)
-    campaign.changes.append(Change(details, timeline, visible_from))
-    store.schedule(timeline)
 
 
-def _version(store: Store, arn: str, *, sync: bool) -> SolutionVersion:
-    """Return the solution version that a request names.
+def _active_version(store: Store, arn: str, *, sync: bool) -> SolutionVersion:
+    """Return the version that a request names. Raise ApiError if there is no ACTIVE one.
 
-    If the campaign follows the latest version (`sync`), the ARN can be `<solution>/$LATEST`.
+    If the campaign follows the latest version (`sync`), the ARN must be `<solution>/$LATEST`.
     """
-    if sync and arn.endswith("/$LATEST"):
-        return _newest_version(store, store.get(Solution, arn.removesuffix("/$LATEST")))
-    return store.get(SolutionVersion, arn)
-
-
-def _newest_version(store: Store, solution: Solution) -> SolutionVersion:
-    """Return the newest ACTIVE version. Raise ApiError if no version is ACTIVE."""
+    rules.check_sync_and_latest(arn, sync=sync)
+    if not sync:
+        version = store.get(SolutionVersion, arn)
+        rules.check_is_active(store, version)
+        return version
+    solution = store.get(Solution, arn.removesuffix("/$LATEST"))
     active = [version for version in solution.versions if version.is_active(store.now)]
     if not active:
         raise invalid_input(f"Solution {solution.arn} has no ACTIVE solution version")
     return active[-1]
 
 
-def _follows_latest(settings: Mapping[str, object]) -> bool:
+def _is_syncing(settings: Mapping[str, Any]) -> bool:
     """Return True if a campaign with these settings deploys each new version by itself."""
-    config = settings.get("campaignConfig")
-    return isinstance(config, dict) and config.get("syncWithLatestSolutionVersion") is True
+    return settings.get("campaignConfig", {}).get("syncWithLatestSolutionVersion") is True

@@ -2,15 +2,16 @@
 
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from itertools import count
 from random import Random
 from threading import Lock
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple
 
-from emulator.personalize.errors import ApiError, NoResponse, in_use, limit_exceeded
+from emulator.personalize.errors import ApiError, JobFailed, NoResponse
 from emulator.personalize.service_model import RUNTIME, operation_names, service_model
+from emulator.personalize.timeline import JobPlan
 
 
 class FaultKind(NamedTuple):
@@ -68,71 +69,87 @@ JOB_FAULTS: Mapping[str, FaultKind] = {
         {}, "a version that is trained as planned, but never has a result for a request"
     ),
 }
-FAULT_OPERATIONS: Mapping[str, tuple[str, ...]] = {
-    "no-item-list": tuple(service_model(RUNTIME).operation_names),
-    "metrics": ("GetSolutionMetrics",),
+ERRORS: Mapping[str, tuple[str, str]] = {
+    "throttle": ("ThrottlingException", "Rate exceeded"),
+    "server-error": ("InternalServerError", "We encountered an internal error. Please try again."),
+    "deny": ("AccessDeniedException", "User: {caller} is not authorized to perform: {action}"),
+    "limit-exceeded": (
+        "LimitExceededException",
+        "More than {quota} resources with PENDING or IN_PROGRESS status",
+    ),
+    "resource-in-use": ("ResourceInUseException", ""),
+    "too-many-tags": ("TooManyTagsException", "A resource can have at most 50 tags"),
+    "error": ("", ""),
+}
+"""The code and the message of each fault that prevents an operation. Parameters replace them."""
+OPERATIONS: Mapping[str, Sequence[str]] = {
+    "no-item-list": service_model(RUNTIME).operation_names,
+    "metrics": ["GetSolutionMetrics"],
 }
 """The operations of the faults that are not for every operation."""
 RESULT_FIELDS = ("itemList", "actionList", "personalizedRanking")
-QUOTA_MESSAGES = {
-    "personalize:CreateSolutionVersion": "More than 20 resources with PENDING or IN_PROGRESS status"
-}
-OTHER_QUOTA_MESSAGE = "More than 5 resources with PENDING or IN_PROGRESS status"
 JOB_KINDS = (
-    "dataset-import-job",
-    "solution-version",
-    "campaign",
-    "campaign-update",
-    "solution-update",
-    "dataset-group",
-    "dataset",
-    "solution",
-    "event-tracker",
+    *("dataset-import-job", "solution-version", "campaign", "campaign-update", "solution-update"),
+    *("dataset-group", "dataset", "solution", "event-tracker"),
 )
+
+
+class Values(NamedTuple):
+    """The valid values of a field, in words and as a check."""
+
+    words: str
+    include: Callable[[Any], bool]
+
+
+def _is_number(value: object) -> bool:
+    """Return True for a number. In Python, a bool is a number too."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+VALUES = {
+    str: Values("a text", lambda value: isinstance(value, str)),
+    dict: Values("a JSON object", lambda value: isinstance(value, dict)),
+    int: Values("a number, 0 or more", lambda value: _is_number(value) and 0 <= value < math.inf),
+    type(None): Values("a number, or null", lambda value: value is None or _is_number(value)),
+}
+"""The type of a parameter's default -> the values of the parameter."""
+VALUES_OF_EVERY_FAULT = {
+    "of": Values("a text, or null", lambda value: value is None or isinstance(value, str)),
+    "times": Values(
+        "a whole number from 1 on, or null for always",
+        lambda value: value is None or (isinstance(value, int) and value >= 1),
+    ),
+    "rate": Values(
+        "a number above 0 and at most 1", lambda value: _is_number(value) and 0 < value <= 1
+    ),
+}
+DEFAULTS_OF_EVERY_FAULT = {"of": None, "times": 1, "rate": 1}
 
 
 @dataclass
 class Fault:
     """One injected fault, for calls or for jobs.
 
-    A fault for calls has an `operation`, which can be "*" for all. A fault for jobs has a
-    `job_kind`. The `target` is a name or an ARN. A call matches if its request has this text as a
+    The `scope` of a fault for calls is their operation, or "*" for all. The scope of a fault for
+    jobs is their kind. `of` is a name or an ARN. A call matches if its request has this text as a
     value, and a job matches if it is its name or ARN, or the ARN of the resource that it belongs
-    to. If `target` is None, every call of the operation or every job of the kind matches. `times`
+    to. If `of` is None, every call of the operation or every job of the kind matches. `times`
     is the number of calls or jobs that the fault still waits for, or None for all. `rate` is the
     share of the matching calls or jobs that the fault happens to.
     """
 
     id: str
     name: str
+    scope: str
+    of: str | None
     times: int | None
     rate: float
-    parameters: Mapping[str, object]
-    operation: str | None = None
-    job_kind: str | None = None
-    target: str | None = None
-
-    def matches_call(self, operation: str, request: Mapping[str, object]) -> bool:
-        """Return True if the fault is for this call."""
-        is_for_request = self.target is None or self.target in request.values()
-        return self.operation in ("*", operation) and is_for_request
-
-    def matches_job(self, job_kind: str, names: Collection[str]) -> bool:
-        """Return True if the fault is for a job of this kind that has one of these names."""
-        return self.job_kind == job_kind and (self.target is None or self.target in names)
-
-    def number(self, parameter: str) -> float:
-        """Return a parameter that is a number. `Faults.inject` has checked it."""
-        return cast("float", self.parameters[parameter])
-
-    def text(self, parameter: str) -> str:
-        """Return a parameter that is a text. `Faults.inject` has checked it."""
-        return cast("str", self.parameters[parameter])
+    parameters: Mapping[str, Any]
 
     @property
     def stale_seconds(self) -> float:
         """The age of the data in the response. It is 0 unless the fault is `stale`."""
-        return self.number("seconds") if self.name == "stale" else 0
+        return self.parameters["seconds"] if self.name == "stale" else 0
 
     def raise_before_operation(self, action: str, caller_arn: str) -> None:
         """Raise the error of a fault that prevents the operation. Other faults raise nothing.
@@ -142,39 +159,16 @@ class Fault:
         Raises:
             ApiError: The error of the fault.
         """
-        match self.name:
-            case "throttle":
-                raise ApiError("ThrottlingException", "Rate exceeded")
-            case "server-error":
-                raise _server_error(int(self.number("status")))
-            case "deny":
-                message = f"User: {caller_arn} is not authorized to perform: {action}"
-                raise ApiError("AccessDeniedException", message)
-            case "limit-exceeded":
-                message = QUOTA_MESSAGES.get(action, OTHER_QUOTA_MESSAGE)
-                raise limit_exceeded(self.text("message") or message)
-            case "resource-in-use":
-                raise in_use(self.text("message"))
-            case "too-many-tags":
-                raise ApiError("TooManyTagsException", "A resource can have at most 50 tags")
-            case "error":
-                status = int(self.number("status"))
-                raise ApiError(self.text("code"), self.text("message"), status)
-
-    def change_response(self, response: Mapping[str, object]) -> dict[str, object]:
-        """Return the response with the change of the faults `no-item-list` and `metrics`.
-
-        Other faults do not change the response.
-        """
-        if self.name == "no-item-list":
-            return {key: value for key, value in response.items() if key not in RESULT_FIELDS}
-        if self.name == "metrics":
-            metrics = cast("Mapping[str, object]", response["metrics"])
-            values = cast("Mapping[str, object]", self.parameters["values"])
-            changed = {**metrics, **values}
-            present = {name: value for name, value in changed.items() if value is not None}
-            return {**response, "metrics": present}
-        return dict(response)
+        if self.name not in ERRORS:
+            return
+        code, message = ERRORS[self.name]
+        quota = 20 if action == "personalize:CreateSolutionVersion" else 5
+        message = message.format(caller=caller_arn, action=action, quota=quota)
+        status = int(self.parameters.get("status", HTTPStatus.BAD_REQUEST))
+        if self.name == "server-error" and status == HTTPStatus.SERVICE_UNAVAILABLE:
+            code = "ServiceUnavailable"
+        code, message = self.parameters.get("code", code), self.parameters.get("message") or message
+        raise ApiError(code, message, status)
 
     def raise_after_operation(self) -> None:
         """Raise the error of a fault that loses the response. Other faults raise nothing.
@@ -186,20 +180,47 @@ class Fault:
         if self.name == "lost-answer":
             if self.parameters["status"] is None:
                 raise NoResponse
-            raise _server_error(int(self.number("status")))
+            replace(self, name="server-error").raise_before_operation("", "")
+
+    def change_response(self, response: Mapping[str, Any]) -> dict[str, object]:
+        """Return the response with the change of the faults `no-item-list` and `metrics`.
+
+        Other faults do not change the response.
+        """
+        if self.name == "no-item-list":
+            return {key: value for key, value in response.items() if key not in RESULT_FIELDS}
+        if self.name == "metrics":
+            metrics = {**response["metrics"], **self.parameters["values"]}
+            present = {name: value for name, value in metrics.items() if value is not None}
+            return {**response, "metrics": present}
+        return dict(response)
+
+    def change_plan(self, plan: JobPlan) -> JobPlan:
+        """Return the plan of a job with the change of the fault."""
+        match self.name:
+            case "fail":
+                return replace(plan, on_end=self._fail)
+            case "stop":
+                return replace(plan, stops_at_end=True)
+            case "unknown-status":
+                return replace(plan, status_in_progress=self.parameters["status"])
+            case "hang" | "take":
+                seconds = self.parameters.get("seconds", math.inf)
+                return replace(plan, duration=plan.duration._replace(in_progress=seconds))
+        return replace(plan, gives_results=False)
+
+    def _fail(self) -> None:
+        raise JobFailed(self.parameters["reason"])
 
     def as_json(self) -> dict[str, object]:
         """Return the fault as a JSON object with id, remaining times and parameters."""
-        scope = {
-            "operation": self.operation,
-            "job": self.job_kind,
-            "of": self.target,
-            "rate": None if self.rate == 1 else self.rate,
-        }
+        scope_key = "operation" if self.name in CALL_FAULTS else "job"
+        optional = {"of": self.of, "rate": None if self.rate == 1 else self.rate}
         return {
             "id": self.id,
             "fault": self.name,
-            **{key: value for key, value in scope.items() if value is not None},
+            scope_key: self.scope,
+            **{key: value for key, value in optional.items() if value is not None},
             "times": self.times,
             **self.parameters,
         }
@@ -208,22 +229,14 @@ class Fault:
 class Faults:
     """The faults that are waiting for a call or job. The oldest one that matches is used.
 
-    A fault is injected as a JSON object. This fault is for the next two calls of ListSolutions. The
-    operation "*" matches every call.
+    A fault is injected as a JSON object, for example for the next two calls of an operation, or
+    for the next job of a kind. `Fault` explains `of`, `times` and `rate`, and the tables
+    `CALL_FAULTS` and `JOB_FAULTS` have all faults with their parameters.
 
         {"fault": "throttle", "operation": "ListSolutions", "times": 2}
-
-    This fault is for the next job of a kind. `of` is the name or ARN of the job, or the ARN of the
-    resource that the job belongs to. Without `of`, every job of the kind matches.
-
         {"fault": "fail", "job": "dataset-import-job", "of": "<ARN or name>", "reason": "..."}
 
-    This fault happens to every tenth call on average, for as long as it is not removed (`times` is
-    null). `of` is a value in the request. The same calls always meet the same faults.
-
-        {"fault": "deny", "operation": "TagResource", "of": "<ARN>", "times": null, "rate": 0.1}
-
-    `CALL_FAULTS` and `JOB_FAULTS` have all faults with their parameters.
+    The same calls always meet the same faults, also if they have a `rate`.
 
     Args:
         operations: The operations that calls can have, by default those of Personalize.
@@ -269,7 +282,7 @@ class Faults:
 
         Return None if no fault does.
         """
-        return self._take(lambda fault: fault.matches_call(operation, request))
+        return self._take(CALL_FAULTS, ("*", operation), request.values())
 
     def take_for_job(self, job_kind: str, names: Collection[str]) -> Fault | None:
         """Return the oldest fault that happens to a new job, and reduce its `times` by one.
@@ -277,91 +290,45 @@ class Faults:
         Return None if no fault does. `names` are the name and the ARN of the job, and the ARNs
         of the resources that it belongs to.
         """
-        return self._take(lambda fault: fault.matches_job(job_kind, names))
+        return self._take(JOB_FAULTS, (job_kind,), names)
 
-    def _take(self, matches: Callable[[Fault], bool]) -> Fault | None:
+    def _take(
+        self, kinds: Collection[str], scopes: Collection[str], values: Collection[object]
+    ) -> Fault | None:
         """Return the oldest matching fault that its rate selects. Remove it after its last time."""
         with self._lock:
-            matching = filter(matches, self._faults)
-            happens = (fault for fault in matching if self._random.random() < fault.rate)
-            fault = next(happens, None)
-            if fault is not None and fault.times is not None:
-                fault.times -= 1
-                if fault.times == 0:
-                    self._faults.remove(fault)
-            return fault
+            for fault in self._faults:
+                is_for = fault.of is None or fault.of in values
+                matches = fault.name in kinds and fault.scope in scopes and is_for
+                if matches and self._random.random() < fault.rate:
+                    if fault.times is not None:
+                        fault.times -= 1
+                    if fault.times == 0:
+                        self._faults.remove(fault)
+                    return fault
+        return None
 
 
 def _fault_from_json(
-    fault_id: str, document: Mapping[str, object], operations: Sequence[str]
+    fault_id: str, document: Mapping[str, Any], operations: Sequence[str]
 ) -> Fault:
-    """Return the fault that a JSON object describes.
-
-    Raises:
-        ValueError: A key or a value of the object is not valid.
-    """
-    name = _known_value(document, "fault", (*CALL_FAULTS, *JOB_FAULTS))
-    is_for_calls = name in CALL_FAULTS
-    defaults = {**CALL_FAULTS, **JOB_FAULTS}[name].parameters
-    scope_key = "operation" if is_for_calls else "job"
-    valid_keys = ("fault", scope_key, "of", "times", "rate", *defaults)
-    for key in document:
-        if key not in valid_keys:
-            raise ValueError(f"the fault {name} has no {key!r}; it has {', '.join(valid_keys)}")
-    fault = Fault(
-        fault_id,
-        name,
-        times=_times(document),
-        rate=_rate(document),
-        parameters={key: _parameter(document, key, default) for key, default in defaults.items()},
-        target=None if document.get("of") is None else str(document["of"]),
-    )
-    if is_for_calls:
-        known = FAULT_OPERATIONS.get(name, ("*", *operations))
-        fault.operation = _known_value(document, "operation", known)
-    else:
-        fault.job_kind = _known_value(document, "job", JOB_KINDS)
-    return fault
-
-
-def _times(document: Mapping[str, object]) -> int | None:
-    """Return the number of calls or jobs of a fault, or None for all of them."""
-    times = document.get("times", 1)
-    if times is None or (isinstance(times, int) and times >= 1):
-        return times
-    raise ValueError(f"times must be a whole number from 1 on, or null for always: {times!r}")
-
-
-def _rate(document: Mapping[str, object]) -> float:
-    """Return the share of the matching calls or jobs that a fault happens to."""
-    rate = document.get("rate", 1)
-    if isinstance(rate, int | float) and 0 < rate <= 1:
-        return rate
-    raise ValueError(f"rate must be a number above 0 and at most 1: {rate!r}")
-
-
-def _parameter(document: Mapping[str, object], key: str, default: object) -> object:
-    """Return the value of a parameter, or `default` if the document does not have the parameter.
-
-    Raises:
-        ValueError: The value has another type than `FaultKind` says, or is a number below 0.
-    """
-    value = document.get(key, default)
-    noun, expected_types = _expected_types(default)
-    if value != default and (isinstance(value, bool) or not isinstance(value, expected_types)):
-        raise ValueError(f"{key} of the fault {document['fault']} must be {noun}: {value!r}")
-    if isinstance(value, int | float) and not 0 <= value < math.inf:
-        raise ValueError(f"{key} of the fault {document['fault']} must be 0 or more: {value!r}")
-    return value
-
-
-def _expected_types(default: object) -> tuple[str, tuple[type, ...]]:
-    """Return the types of a parameter with this default, and their name in a message."""
-    if isinstance(default, str):
-        return "a text", (str,)
-    if isinstance(default, Mapping):
-        return "a JSON object", (dict,)
-    return "a number", (int, float)
+    """Return the fault that a JSON object describes. Raise ValueError if it is not valid."""
+    kinds = {**CALL_FAULTS, **JOB_FAULTS}
+    name = _known_value(document, "fault", tuple(kinds))
+    parameters = kinds[name].parameters
+    scope_key = "operation" if name in CALL_FAULTS else "job"
+    valid_keys = ("fault", scope_key, *DEFAULTS_OF_EVERY_FAULT, *parameters)
+    if unknown := [key for key in document if key not in valid_keys]:
+        raise ValueError(f"the fault {name} has no {unknown[0]!r}; it has {', '.join(valid_keys)}")
+    known = OPERATIONS.get(name, ("*", *operations)) if name in CALL_FAULTS else JOB_KINDS
+    scope = _known_value(document, scope_key, known)
+    values: dict[str, Any] = {**DEFAULTS_OF_EVERY_FAULT, **parameters, **document}
+    for key, value in values.items():
+        valid = VALUES_OF_EVERY_FAULT.get(key) or VALUES[type(parameters.get(key, ""))]
+        if not valid.include(value):
+            raise ValueError(f"{key} of the fault {name} must be {valid.words}: {value!r}")
+    own_values = {key: values[key] for key in parameters}
+    return Fault(fault_id, name, scope, values["of"], values["times"], values["rate"], own_values)
 
 
 def _known_value(document: Mapping[str, object], key: str, known: Sequence[str]) -> str:
@@ -370,10 +337,3 @@ def _known_value(document: Mapping[str, object], key: str, known: Sequence[str])
     if not isinstance(value, str) or value not in known:
         raise ValueError(f"unknown {key} {value!r}; known are {', '.join(known)}")
     return value
-
-
-def _server_error(status: int) -> ApiError:
-    """Return a server error of AWS with an HTTP status, which is 500 or more."""
-    is_unavailable = status == HTTPStatus.SERVICE_UNAVAILABLE
-    code = "ServiceUnavailable" if is_unavailable else "InternalServerError"
-    return ApiError(code, "We encountered an internal error. Please try again.", status)

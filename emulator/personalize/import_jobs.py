@@ -2,102 +2,62 @@
 
 import hashlib
 from codecs import BOM_UTF8
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from emulator.personalize import rules
 from emulator.personalize.csv_files import check_equal_columns, read_csv
 from emulator.personalize.errors import AccessDenied, JobFailed, ObjectError
+from emulator.personalize.lifecycle import create
 from emulator.personalize.resources import Dataset, ImportJob
-from emulator.personalize.store import Store
+from emulator.personalize.store import Objects, Store
 from emulator.personalize.tables import IDENTITY_FIELDS, Table
-from emulator.personalize.tagging import tags_of
 
 if TYPE_CHECKING:
-    from mypy_boto3_personalize.type_defs import CreateDatasetImportJobRequestTypeDef
-
-
-class Source(NamedTuple):
-    """The location of an import job's files, and the role that reads them.
-
-    `key` is the key of one object, or a prefix that ends in "/", or empty for the whole bucket.
-    """
-
-    bucket: str
-    key: str
-    role_arn: str
+    import mypy_boto3_personalize.type_defs as t
 
 
 def create_dataset_import_job(
-    store: Store, request: "CreateDatasetImportJobRequestTypeDef"
+    store: Store, request: "t.CreateDatasetImportJobRequestTypeDef"
 ) -> dict[str, object]:
     """Start an import job. It fails if the files are not valid.
 
     It reads them when it ends, or when it is IN_PROGRESS if the switch `import_reads` is "start".
     """
-    arn = store.arn("dataset-import-job", request["jobName"])
-    rules.check_name_is_free(store, arn)
     dataset = store.get(Dataset, request["datasetArn"])
     rules.check_is_active(store, dataset)
-    rules.check_is_not_importing(store, dataset)
     location = rules.parse_location(request["dataSource"].get("dataLocation", ""))
     mode = request.get("importMode", "FULL")
     rules.check_full_import_exists(store, dataset, mode)
-    rules.check_import_quota(store)
-    source = Source(*location, request.get("roleArn", ""))
+    role_arn = request.get("roleArn", "")
     reads_early = store.options.switches.import_reads == "start"
 
     def read() -> None:
-        job.files = _read_source(store, dataset, source)
+        job.files = _read_files(store.options.objects, location, role_arn, dataset.type)
 
     def import_files() -> None:
         if not reads_early:
             read()
         job.hashes = _import(store, dataset, job.files, mode)
         job.files = {}
-        dataset.imports = (*(dataset.imports if mode == "INCREMENTAL" else ()), arn)
+        dataset.imports = (*(dataset.imports if mode == "INCREMENTAL" else ()), job.arn)
 
-    job = ImportJob(
-        arn=arn,
-        details={"datasetImportJobArn": arn, **request, "importMode": mode},
-        timeline=store.start_job(
-            "dataset-import-job",
-            arn,
-            request["jobName"],
-            dataset.arn,
-            on_progress=read if reads_early else None,
-            on_end=import_files,
-        ),
-        belongs_to=(dataset.arn,),
-        tags=tags_of(request.get("tags", ())),
+    job = create(
+        store,
+        ImportJob,
+        request,
+        name=request["jobName"],
+        belongs_to=[dataset],
+        details={"importMode": mode},
+        on_progress=read if reads_early else None,
+        on_end=import_files,
     )
-    store.add(job)
-    return {"datasetImportJobArn": arn}
-
-
-def _read_source(store: Store, dataset: Dataset, source: Source) -> dict[str, bytes]:
-    """Return the bytes of each CSV file of a source by its URL.
-
-    Raises:
-        JobFailed: The location cannot be read.
-    """
-    try:
-        return _read_files(store, source)
-    except AccessDenied as error:
-        raise JobFailed(
-            f"Failed to create a data import job for {dataset.type} dataset. "
-            f"Insufficient privileges for accessing data in S3: {error}"
-        ) from error
-    except ObjectError as error:
-        raise JobFailed(f"Invalid Data location. {error}") from error
+    return {"datasetImportJobArn": job.arn}
 
 
 def _import(store: Store, dataset: Dataset, files: dict[str, bytes], mode: str) -> dict[str, str]:
-    """Import files into the dataset, and return their hashes by URL.
+    """Import files into the dataset, and return their hashes by URL. May raise JobFailed.
 
     The mode FULL replaces the rows of the dataset, and INCREMENTAL adds rows.
-
-    Raises:
-        JobFailed: The rows do not fit the dataset.
     """
     rules.check_incremental_size(mode, total_bytes=sum(len(data) for data in files.values()))
     schema = dataset.schema.rows
@@ -110,43 +70,41 @@ def _import(store: Store, dataset: Dataset, files: dict[str, bytes], mode: str) 
     return {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
 
 
-def _read_files(store: Store, source: Source) -> dict[str, bytes]:
+def _read_files(
+    objects: Objects, location: rules.S3Location, role_arn: str, dataset_type: str
+) -> dict[str, bytes]:
     """Return the bytes of each CSV file by its URL, for example "s3://bucket/folder/users.csv".
 
-    Raises:
-        ObjectError: The role may not read an object, or an object is missing.
-        JobFailed: The source has no CSV file, or a file that is not a CSV file.
+    A byte-order mark is left out. Raise JobFailed if the files cannot be read.
     """
-    objects = store.options.objects
-    keys = objects.keys(source.bucket, source.key, source.role_arn)
-    is_prefix = source.key == "" or source.key.endswith("/")
-    csv_keys = _csv_keys_in_folder(store, source, keys) if is_prefix else keys
-    if not csv_keys:
+    bucket, prefix = location
+    try:
+        keys = _csv_keys(location, objects.keys(bucket, prefix, role_arn))
+        return {
+            f"s3://{bucket}/{key}": objects.read(bucket, key, role_arn).removeprefix(BOM_UTF8)
+            for key in keys
+        }
+    except AccessDenied as error:
         raise JobFailed(
-            f"Invalid Data location. There is no CSV file at s3://{source.bucket}/{source.key}"
-        )
-    mark = BOM_UTF8 if store.options.switches.byte_order_mark == "skip" else b""
-    return {
-        f"s3://{source.bucket}/{key}": objects.read(
-            source.bucket, key, source.role_arn
-        ).removeprefix(mark)
-        for key in csv_keys
-    }
+            f"Failed to create a data import job for {dataset_type} dataset. "
+            f"Insufficient privileges for accessing data in S3: {error}"
+        ) from error
+    except ObjectError as error:
+        raise JobFailed(f"Invalid Data location. {error}") from error
 
 
-def _csv_keys_in_folder(store: Store, source: Source, keys: list[str]) -> list[str]:
-    """Return those of the keys in the first level of a folder that end in ".csv".
+def _csv_keys(location: rules.S3Location, keys: list[str]) -> list[str]:
+    """Return the keys of the files that an import job reads.
 
-    Files in subfolders are not imported (guide: "Importing bulk data"). `keys` are all keys below
-    the prefix of the source.
-
-    Raises:
-        JobFailed: There is another file, and the switch `other_files` is "fail". An object whose
-            key is the prefix does not count. The S3 console creates it to show a folder.
+    Of a folder, only the files in its first level are imported (guide: "Importing bulk data"), and
+    their keys must end in ".csv". An object whose key is the prefix does not count. The S3 console
+    creates it to show a folder. Raise JobFailed if there is no file, or another file in a folder.
     """
-    first_level = [key for key in keys if "/" not in key.removeprefix(source.key)]
-    csv_keys = [key for key in first_level if key.endswith(".csv")]
-    other_keys = [key for key in first_level if key not in csv_keys and key != source.key]
-    if other_keys and store.options.switches.other_files == "fail":
-        raise JobFailed(f"s3://{source.bucket}/{other_keys[0]} is not a CSV file")
-    return csv_keys
+    bucket, prefix = location
+    if prefix == "" or prefix.endswith("/"):
+        keys = [key for key in keys if key != prefix and "/" not in key.removeprefix(prefix)]
+        if other_keys := [key for key in keys if not key.endswith(".csv")]:
+            raise JobFailed(f"s3://{bucket}/{other_keys[0]} is not a CSV file")
+    if not keys:
+        raise JobFailed(f"Invalid Data location. There is no CSV file at s3://{bucket}/{prefix}")
+    return keys

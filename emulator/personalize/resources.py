@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from emulator.personalize.tables import RowSchema, Table
 from emulator.personalize.timeline import Timeline
@@ -16,16 +16,35 @@ if TYPE_CHECKING:
 class Resource:
     """Anything that has an ARN.
 
+    `kind` is the word for the resource in ARNs and for its creation in timings and faults. The
+    names of operations and of fields are made of it. A region, or a dataset group if the resource
+    belongs to one, has at most `quota` resources. A region has at most `unfinished_quota`
+    resources that are unfinished.
+
     `details` are the fields of Describe that do not change, named as in the API. The status and
     the times come from the timeline. `belongs_to` has the ARNs of the resources that contain this
-    resource.
+    resource. If one of them is a dataset group, it is the last one.
     """
+
+    kind: ClassVar[str]
+    quota: ClassVar[float] = float("inf")
+    unfinished_quota: ClassVar[float] = float("inf")
 
     arn: str
     details: dict[str, object]
     timeline: Timeline
     belongs_to: tuple[str, ...] = ()
     tags: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def noun(cls) -> str:
+        """Return the name of the resource in operations, for example "DatasetImportJob"."""
+        return cls.kind.title().replace("-", "")
+
+    @classmethod
+    def arn_field(cls) -> str:
+        """Return the field of requests and responses with the ARN, as "datasetImportJobArn"."""
+        return f"{cls.noun()[0].lower()}{cls.noun()[1:]}Arn"
 
     def status(self, time: datetime) -> str:
         """Return the status at a time."""
@@ -59,15 +78,15 @@ class Change:
     timeline: Timeline
     visible_from: datetime
 
-    def fields_at(self, time: datetime) -> dict[str, object]:
-        """Return the fields of `latestCampaignUpdate` or `latestSolutionUpdate`."""
-        return {**self.details, **self.timeline.fields_at(time)}
-
 
 @dataclass(kw_only=True, eq=False)
 class Changeable(Resource):
-    """A resource whose settings can be updated while it stays ACTIVE."""
+    """A resource whose settings can be updated while it stays ACTIVE.
 
+    `update_field` is the field of Describe with the latest update.
+    """
+
+    update_field: ClassVar[str]
     changes: list[Change] = field(default_factory=list)
 
     def settings(self, time: datetime) -> dict[str, object]:
@@ -78,37 +97,39 @@ class Changeable(Resource):
         active = [change for change in self.changes if change.timeline.is_active(time)]
         return {**self.details, **active[-1].details} if active else self.details
 
-    def latest_change(self, time: datetime) -> Change | None:
-        """Return the newest change that Describe shows at a time, or None."""
-        visible = [change for change in self.changes if change.visible_from <= time]
-        return visible[-1] if visible else None
-
-    def last_updated(self, time: datetime) -> datetime:
-        """Return the time of the last status before `time`, or of the last update if it is later.
-
-        An update counts from the time at which it is ACTIVE.
-        """
-        update_times = [
-            change.timeline.moment_at(time).time
-            for change in self.changes
-            if change.timeline.is_active(time)
-        ]
-        return max([self.timeline.moment_at(time).time, *update_times])
-
     def is_changing(self, time: datetime) -> bool:
         """Return True if an update is pending or in progress."""
         return any(not change.timeline.has_ended(time) for change in self.changes)
+
+    def fields_at(self, time: datetime) -> dict[str, object]:
+        """Return all fields at a time, with the newest update that Describe shows.
+
+        An ACTIVE update moves `lastUpdatedDateTime` to the time at which it became ACTIVE.
+        """
+        active = [change.timeline for change in self.changes if change.timeline.is_active(time)]
+        update_times = [timeline.moment_at(time).time for timeline in active]
+        fields = {**super().fields_at(time), **self.settings(time), "status": self.status(time)}
+        fields["lastUpdatedDateTime"] = max([self.timeline.moment_at(time).time, *update_times])
+        visible = [change for change in self.changes if change.visible_from <= time]
+        if visible:
+            update = visible[-1]
+            fields[self.update_field] = {**update.details, **update.timeline.fields_at(time)}
+        return fields
 
 
 @dataclass(kw_only=True, eq=False)
 class DatasetGroup(Resource):
     """A group of datasets, solutions and an event tracker. It may have a domain."""
 
+    kind = "dataset-group"
+    quota = 5
+
 
 @dataclass(kw_only=True, eq=False)
 class Schema(Resource):
     """The columns of a dataset."""
 
+    kind = "schema"
     rows: RowSchema
 
 
@@ -120,6 +141,7 @@ class Dataset(Resource):
     replaces those before it.
     """
 
+    kind = "dataset"
     type: str
     schema: Schema
     table: Table
@@ -134,6 +156,8 @@ class ImportJob(Resource):
     their bytes between reading and importing.
     """
 
+    kind = "dataset-import-job"
+    unfinished_quota = 5
     files: dict[str, bytes] = field(default_factory=dict)
     hashes: dict[str, str] = field(default_factory=dict)
 
@@ -142,19 +166,19 @@ class ImportJob(Resource):
 class Solution(Changeable):
     """A recipe with its configuration. `versions` has the oldest version first."""
 
+    kind = "solution"
+    quota = 10
+    update_field = "latestSolutionUpdate"
     recipe: "Recipe"
     group_arn: str
     versions: list["SolutionVersion"] = field(default_factory=list)
 
     def fields_at(self, time: datetime) -> dict[str, object]:
         """Return all fields at a time, with the newest version and the newest visible update."""
+        fields = super().fields_at(time)
         created = [version for version in self.versions if version.timeline.created <= time]
-        fields = {**super().fields_at(time), **self.settings(time), **self.timeline.fields_at(time)}
-        fields["lastUpdatedDateTime"] = self.last_updated(time)
         if created:
             fields["latestSolutionVersion"] = created[-1].fields_at(time)
-        if update := self.latest_change(time):
-            fields["latestSolutionUpdate"] = update.fields_at(time)
         return fields
 
 
@@ -167,6 +191,8 @@ class SolutionVersion(Resource):
     this time, by the ARN of the dataset.
     """
 
+    kind = "solution-version"
+    unfinished_quota = 20
     solution: Solution
     data: Table = field(default_factory=Table)
     data_time: datetime | None = None
@@ -190,6 +216,10 @@ class Campaign(Changeable):
     During an update it serves the old version, until the update is ACTIVE.
     """
 
+    kind = "campaign"
+    quota = 5
+    update_field = "latestCampaignUpdate"
+
     def status(self, time: datetime) -> str:
         """Return the status at a time. An ACTIVE campaign stays ACTIVE during updates.
 
@@ -204,20 +234,26 @@ class Campaign(Changeable):
         """Return the ARN of the solution version that the campaign serves at a time."""
         return str(self.settings(time)["solutionVersionArn"])
 
-    def fields_at(self, time: datetime) -> dict[str, object]:
-        """Return all fields at a time, with the newest update that Describe shows."""
-        fields = {**super().fields_at(time), **self.settings(time), "status": self.status(time)}
-        fields["lastUpdatedDateTime"] = self.last_updated(time)
-        if update := self.latest_change(time):
-            fields["latestCampaignUpdate"] = update.fields_at(time)
-        return fields
-
 
 @dataclass(kw_only=True, eq=False)
 class EventTracker(Resource):
-    """The receiver of streamed interactions."""
+    """The receiver of streamed interactions. A dataset group has at most one."""
+
+    kind = "event-tracker"
 
 
 @dataclass(kw_only=True, eq=False)
 class RecipeResource(Resource):
     """A recipe of the service."""
+
+    kind = "recipe"
+
+
+RESOURCE_CLASSES: dict[str, type[Resource]] = {
+    resource_class.noun(): resource_class
+    for resource_class in (
+        *(Campaign, Dataset, DatasetGroup, EventTracker, ImportJob),
+        *(RecipeResource, Schema, Solution, SolutionVersion),
+    )
+}
+"""The classes by the noun of their operations."""

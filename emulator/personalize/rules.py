@@ -1,15 +1,16 @@
 """The rules of the service, one function each. A broken rule raises the error of the service.
 
 A rule of a call raises ApiError, and a rule of a running job raises JobFailed. Sources that are
-not named are the developer guide and the API reference of Amazon Personalize.
+not named are the developer guide and the API reference of Amazon Personalize. The quotas of the
+guide's "Amazon Personalize endpoints and quotas" are here and in the classes of the resources.
 """
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
 
-from emulator.personalize.automatic_training import has_updated_datasets
 from emulator.personalize.errors import (
     ApiError,
     JobFailed,
@@ -19,10 +20,8 @@ from emulator.personalize.errors import (
     limit_exceeded,
 )
 from emulator.personalize.resources import (
-    Campaign,
     Changeable,
     Dataset,
-    DatasetGroup,
     EventTracker,
     ImportJob,
     Resource,
@@ -32,18 +31,12 @@ from emulator.personalize.resources import (
 from emulator.personalize.store import Store
 from emulator.personalize.tables import REQUIRED_FIELDS, RowSchema, Table
 
-# Quotas: guide, "Amazon Personalize endpoints and quotas".
-UNFINISHED_IMPORTS_PER_REGION = 5
-UNFINISHED_VERSIONS_PER_REGION = 20
-GROUPS_PER_REGION = 5
-SOLUTIONS_PER_GROUP = 10
-CAMPAIGNS_PER_GROUP = 5
 TAGS_PER_RESOURCE = 50
 MIN_INTERACTIONS = 1000
 MIN_USERS = 25
 MIN_INTERACTIONS_PER_USER = 2
 MAX_INCREMENTAL_BYTES = 10**9
-MINIMUM_OF_ACTIONS = ("ACTION_INTERACTIONS", "INCREMENTAL")
+NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 # All resources
@@ -53,6 +46,22 @@ def check_name_is_free(store: Store, arn: str) -> None:
     """Raise ApiError if the account and region already have a resource with this ARN."""
     if arn in store:
         raise already_exists(arn)
+
+
+def check_quotas(store: Store, kind: type[Resource], group_arn: str | None) -> None:
+    """Raise ApiError if the region or the dataset group cannot have one more resource of a kind.
+
+    `group_arn` is the dataset group that the quota is for, or None for a quota of the region.
+    """
+    if len(store.all(kind, group_arn)) >= kind.quota:
+        raise limit_exceeded(
+            f"More than {kind.quota} resources in ACTIVE state. Please delete some and try again."
+        )
+    unfinished = [resource for resource in store.all(kind) if resource.is_unfinished(store.now)]
+    if len(unfinished) >= kind.unfinished_quota:
+        raise limit_exceeded(
+            f"More than {kind.unfinished_quota} resources with PENDING or IN_PROGRESS status"
+        )
 
 
 def check_is_active(store: Store, resource: Resource) -> None:
@@ -76,71 +85,24 @@ def check_can_be_updated(store: Store, resource: Changeable) -> None:
         raise in_use(f"Resource {resource.arn} is being updated")
 
 
-def check_can_be_deleted(store: Store, resource: Resource, dependants: Sequence[Resource]) -> None:
-    """Raise ApiError if a resource is unfinished or being deleted, or if there is a dependant."""
+def check_can_be_deleted(store: Store, resource: Resource, users: Collection[Resource]) -> None:
+    """Raise ApiError if a resource is unfinished, is being deleted or has a user."""
     status = resource.status(store.now)
     if resource.is_unfinished(store.now) or status.startswith("DELETE"):
         raise in_use(f"Resource {resource.arn} cannot be deleted, its status is {status}")
-    if dependants:
-        raise in_use(f"Resource {resource.arn} is in use by {dependants[0].arn}")
+    for user in users:
+        raise in_use(f"Resource {resource.arn} is in use by {user.arn}")
 
 
-def check_number_of_tags(tags: Mapping[str, str]) -> None:
-    """Raise ApiError if a resource has more than 50 tags."""
+def check_tags(tags: Mapping[str, str]) -> None:
+    """Raise ApiError if a resource has more than 50 tags, or a key that AWS reserves for itself."""
+    for key in tags:
+        if key.lower().startswith("aws:"):
+            raise invalid_input(f"Tag keys must not start with aws: {key}")
     if len(tags) > TAGS_PER_RESOURCE:
         raise ApiError(
             "TooManyTagsException", f"A resource can have at most {TAGS_PER_RESOURCE} tags"
         )
-
-
-def check_tag_keys(keys: Iterable[str]) -> None:
-    """Raise ApiError if a key begins with `aws:`, which AWS reserves for itself."""
-    for key in keys:
-        if key.lower().startswith("aws:"):
-            raise invalid_input(f"Tag keys must not start with aws: {key}")
-
-
-# Quotas
-
-
-def check_group_quota(store: Store) -> None:
-    """Raise ApiError if the region already has 5 dataset groups."""
-    _check_quota(GROUPS_PER_REGION, store.all(DatasetGroup))
-
-
-def check_solution_quota(store: Store, group_arn: str) -> None:
-    """Raise ApiError if the dataset group already has 10 solutions."""
-    _check_quota(SOLUTIONS_PER_GROUP, store.all(Solution, group_arn))
-
-
-def check_campaign_quota(store: Store, group_arn: str) -> None:
-    """Raise ApiError if the dataset group already has 5 campaigns."""
-    _check_quota(CAMPAIGNS_PER_GROUP, store.all(Campaign, group_arn))
-
-
-def check_import_quota(store: Store) -> None:
-    """Raise ApiError if 5 import jobs are pending or in progress in the region."""
-    _check_unfinished_quota(store, UNFINISHED_IMPORTS_PER_REGION, store.all(ImportJob))
-
-
-def check_training_quota(store: Store) -> None:
-    """Raise ApiError if 20 solution versions are pending or in progress in the region."""
-    _check_unfinished_quota(store, UNFINISHED_VERSIONS_PER_REGION, store.all(SolutionVersion))
-
-
-def _check_quota(quota: int, resources: Sequence[Resource]) -> None:
-    """Raise ApiError if there are already `quota` resources, in any status."""
-    if len(resources) >= quota:
-        raise limit_exceeded(
-            f"More than {quota} resources in ACTIVE state. Please delete some and try again."
-        )
-
-
-def _check_unfinished_quota(store: Store, quota: int, resources: Iterable[Resource]) -> None:
-    """Raise ApiError if `quota` of the resources are still unfinished."""
-    unfinished = [resource for resource in resources if resource.is_unfinished(store.now)]
-    if len(unfinished) >= quota:
-        raise limit_exceeded(f"More than {quota} resources with PENDING or IN_PROGRESS status")
 
 
 # Datasets and event trackers
@@ -159,9 +121,8 @@ def check_schema_fields(dataset_type: str, schema: RowSchema) -> None:
 
 def check_has_no_tracker(store: Store, group_arn: str) -> None:
     """Raise ApiError if the dataset group already has an event tracker. It can have only one."""
-    trackers = store.all(EventTracker, group_arn)
-    if trackers:
-        raise already_exists(trackers[0].arn)
+    for tracker in store.all(EventTracker, group_arn):
+        raise already_exists(tracker.arn)
 
 
 # Import jobs
@@ -187,26 +148,13 @@ def parse_location(location: str) -> S3Location:
     return S3Location(bucket, key)
 
 
-def check_is_not_importing(store: Store, dataset: Dataset) -> None:
-    """Raise ApiError if an import job of the dataset is unfinished.
-
-    This rule holds only if the switch `refuses_while_importing` is on.
-    """
-    if not store.options.switches.refuses_while_importing:
-        return
-    for job in store.all(ImportJob, dataset.arn):
-        if job.is_unfinished(store.now):
-            raise in_use(f"Resource {dataset.arn} is in use by {job.arn}")
-
-
 def check_full_import_exists(store: Store, dataset: Dataset, mode: str) -> None:
     """Raise ApiError if the mode is INCREMENTAL and the dataset has no ACTIVE FULL import job."""
-    full_imports = [
-        job
+    has_full_import = any(
+        job.details["importMode"] == "FULL" and job.is_active(store.now)
         for job in store.all(ImportJob, dataset.arn)
-        if job.details["importMode"] == "FULL" and job.is_active(store.now)
-    ]
-    if mode == "INCREMENTAL" and not full_imports:
+    )
+    if mode == "INCREMENTAL" and not has_full_import:
         raise invalid_input(
             f"Dataset {dataset.arn} has no bulk data; import with importMode FULL first"
         )
@@ -218,9 +166,8 @@ def check_enough_to_import(dataset: Dataset, mode: str, records: int) -> None:
     The rule is for item interactions in either mode, and for action interactions that are added
     with INCREMENTAL. Datasets of other types have no minimum.
     """
-    if dataset.type != "INTERACTIONS" and (dataset.type, mode) != MINIMUM_OF_ACTIONS:
-        return
-    if records < MIN_INTERACTIONS:
+    added = (dataset.type, mode) == ("ACTION_INTERACTIONS", "INCREMENTAL")
+    if (dataset.type == "INTERACTIONS" or added) and records < MIN_INTERACTIONS:
         raise JobFailed(
             f"Dataset import job has {records} interactions, fewer than {MIN_INTERACTIONS}"
         )
@@ -259,12 +206,11 @@ def check_training_mode(store: Store, solution: Solution, mode: str) -> None:
         raise invalid_input(
             f"Training mode UPDATE is not supported by the recipe {solution.recipe.name}"
         )
-    full_versions = [
-        version
+    has_full_version = any(
+        version.is_active(store.now) and version.details["trainingMode"] == "FULL"
         for version in solution.versions
-        if version.is_active(store.now) and version.details["trainingMode"] == "FULL"
-    ]
-    if not full_versions:
+    )
+    if not has_full_version:
         raise invalid_input(
             f"Training mode UPDATE needs an ACTIVE solution version of {solution.arn} "
             "that was trained with mode FULL"
@@ -293,14 +239,30 @@ def check_has_items(data: Table) -> None:
 
 
 def check_update_has_new_data(store: Store, version: SolutionVersion) -> None:
-    """Raise JobFailed if the mode is UPDATE and there is nothing new to learn.
+    """Raise JobFailed if the mode is UPDATE and no dataset was updated since the last training.
 
-    The switch `update_needs_new_data` turns this rule off.
+    Trainings that failed or were stopped do not count. An ACTIVE event tracker stands for
+    interactions that arrive all the time. New items are new data, because the training processes
+    the "new items added to the items dataset": https://stackoverflow.com/questions/69294232. The
+    switch `update_needs_new_data` turns this rule off.
     """
     is_update = version.details["trainingMode"] == "UPDATE"
     if not is_update or not store.options.switches.update_needs_new_data:
         return
-    if not has_updated_datasets(store, version.solution):
+    group_arn = version.solution.group_arn
+    learned = [
+        other.data_time
+        for other in version.solution.versions
+        if other.data_time and (other.is_active(store.now) or other.is_unfinished(store.now))
+    ]
+    imported = [
+        job.timeline.moment_at(store.now).time
+        for dataset in store.all(Dataset, group_arn)
+        for job in store.all(ImportJob, dataset.arn)
+        if job.is_active(store.now)
+    ]
+    has_events = any(tracker.is_active(store.now) for tracker in store.all(EventTracker, group_arn))
+    if not has_events and max(imported, default=NEVER) <= max(learned, default=NEVER):
         raise JobFailed("There are no updates to a dataset since the last training")
 
 
@@ -313,12 +275,10 @@ def check_enough_to_train(data: Table, event_type: str | None) -> None:
         suffix = f" after filtering by event type: {event_type}" if event_type else ""
         raise JobFailed(f"Dataset has fewer than {MIN_INTERACTIONS} interactions{suffix}")
     interactions_by_user = Counter(data.column("USER_ID"))
-    returning_users = [
-        user
-        for user, interactions in interactions_by_user.items()
-        if interactions >= MIN_INTERACTIONS_PER_USER
-    ]
-    if len(returning_users) < MIN_USERS:
+    returning_users = sum(
+        interactions >= MIN_INTERACTIONS_PER_USER for interactions in interactions_by_user.values()
+    )
+    if returning_users < MIN_USERS:
         raise JobFailed(
             f"Dataset has fewer than {MIN_USERS} users with at least"
             f" {MIN_INTERACTIONS_PER_USER} interactions each"
@@ -341,39 +301,35 @@ def check_recipe_has_campaigns(solution: Solution) -> None:
         raise invalid_input(f"The recipe {solution.recipe.name} does not support campaigns")
 
 
-def check_campaign_settings(request: Mapping[str, object]) -> None:
+def check_exploration(config: Mapping[str, Any]) -> None:
     """Raise ApiError if an UpdateCampaign has an empty itemExplorationConfig.
 
     Describe may return such a configuration. `validate` refuses a minProvisionedTPS below 1.
     """
-    config = request.get("campaignConfig")
-    if isinstance(config, dict) and config.get("itemExplorationConfig") == {}:
+    if config.get("itemExplorationConfig") == {}:
         raise invalid_input("itemExplorationConfig must not be empty")
 
 
-def check_sync_is_turned_off(*, was_on: bool, request: Mapping[str, object]) -> None:
+def check_sync_is_turned_off(config: Mapping[str, Any], version_arn: str | None) -> None:
     """Raise ApiError if an UpdateCampaign turns off syncWithLatestSolutionVersion by half.
 
-    The request must have the ARN of one version and syncWithLatestSolutionVersion: false (guide,
-    "Updating a campaign"). `was_on` is its value before the update.
+    One request must have the ARN of one version and the value false (guide, "Updating a campaign").
     """
-    config = request.get("campaignConfig")
-    is_false = isinstance(config, dict) and config.get("syncWithLatestSolutionVersion") is False
-    if was_on and not (is_false and "solutionVersionArn" in request):
+    if config.get("syncWithLatestSolutionVersion") is not False or version_arn is None:
         raise invalid_input(
             "syncWithLatestSolutionVersion is turned off by one request with"
             " syncWithLatestSolutionVersion: false and the ARN of a solution version"
         )
 
 
-def check_sync_and_latest(version_arn: str | None, *, sync: bool) -> None:
+def check_sync_and_latest(version_arn: str, *, sync: bool) -> None:
     """Raise ApiError if a request has only one of `$LATEST` and syncWithLatestSolutionVersion.
 
-    `version_arn` ends in `/$LATEST`, or is the ARN of one version, or is None in an UpdateCampaign
-    that keeps the version. `sync` is the value of syncWithLatestSolutionVersion.
+    `version_arn` ends in `/$LATEST`, or is the ARN of one version. `sync` is the value of
+    syncWithLatestSolutionVersion.
     """
-    is_latest = version_arn is not None and version_arn.endswith("/$LATEST")
-    if sync and version_arn is not None and not is_latest:
+    is_latest = version_arn.endswith("/$LATEST")
+    if sync and not is_latest:
         raise invalid_input(
             "syncWithLatestSolutionVersion needs solutionVersionArn in SolutionArn/$LATEST format"
         )

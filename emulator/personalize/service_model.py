@@ -82,7 +82,7 @@ def validate(operation_name: str, request: Mapping[str, object]) -> None:
         ApiError: InvalidInputException that lists every error, in the words of AWS's services.
     """
     shape = operation_model(operation_name).input_shape
-    errors = list(_value_errors(shape, dict(request), path="")) if shape else []
+    errors = list(_errors(shape, dict(request), path="")) if shape else []
     if errors:
         noun = "error" if len(errors) == 1 else "errors"
         raise invalid_input(f"{len(errors)} validation {noun} detected: " + "; ".join(errors))
@@ -109,7 +109,7 @@ def _select_in_value(shape: Shape, value: object) -> object:
     return value
 
 
-def _value_errors(shape: Shape, value: object, path: str) -> Iterator[str]:
+def _errors(shape: Shape, value: object, path: str) -> Iterator[str]:
     """Yield a message for each error in a value and in the values inside it.
 
     `path` is the place of the value in the request, for example `tags.1.member.tagKey`. It is
@@ -120,59 +120,52 @@ def _value_errors(shape: Shape, value: object, path: str) -> Iterator[str]:
     if not isinstance(value, types) or is_wrong_bool:
         yield f"Value {value!r} at '{path}' must be of type {shape.type_name}"
         return
-    yield from (
-        f"Value '{value}' at '{path}' failed to satisfy constraint: Member must {constraint}"
-        for constraint in _broken_constraints(shape, value)
-    )
+    for constraint in _broken_constraints(shape, value):
+        yield _message(f"'{value}'", path, constraint)
     if isinstance(shape, StructureShape) and isinstance(value, dict):
-        yield from _structure_errors(shape, value, path)
+        yield from _structure_errors(shape, value, f"{path}." if path else "")
     elif isinstance(shape, MapShape) and isinstance(value, dict):
         for key, item in value.items():
-            yield from _value_errors(shape.key, key, f"{path}.{key}")
-            yield from _value_errors(shape.value, item, f"{path}.{key}")
+            yield from _errors(shape.key, key, f"{path}.{key}")
+            yield from _errors(shape.value, item, f"{path}.{key}")
     elif isinstance(shape, ListShape) and isinstance(value, list | tuple):
         for position, item in enumerate(value, start=1):
-            yield from _value_errors(shape.member, item, f"{path}.{position}.member")
+            yield from _errors(shape.member, item, f"{path}.{position}.member")
 
 
-def _structure_errors(shape: StructureShape, fields: dict[str, object], path: str) -> Iterator[str]:
+def _structure_errors(
+    shape: StructureShape, fields: Mapping[str, object], prefix: str
+) -> Iterator[str]:
     """Yield a message for each missing, unknown or wrong field of a structure."""
     for name in shape.required_members:
         if fields.get(name) is None:
-            yield (
-                f"Value null at '{_field_path(path, name)}' failed to satisfy constraint: "
-                "Member must not be null"
-            )
+            yield _message("null", f"{prefix}{name}", "not be null")
     for name, value in fields.items():
         if name not in shape.members:
-            yield f"'{_field_path(path, name)}' is not a member of {shape.name}"
+            yield f"'{prefix}{name}' is not a member of {shape.name}"
         elif value is not None:
-            yield from _value_errors(shape.members[name], value, _field_path(path, name))
+            yield from _errors(shape.members[name], value, f"{prefix}{name}")
+
+
+def _message(value: str, path: str, constraint: str) -> str:
+    return f"Value {value} at '{path}' failed to satisfy constraint: Member must {constraint}"
 
 
 def _broken_constraints(shape: Shape, value: object) -> Iterator[str]:
     """Yield each constraint that a value breaks, as text that can follow "Member must"."""
-    yield from _broken_limits(shape, value)
-    if not isinstance(shape, StringShape) or not isinstance(value, str):
-        return
-    if shape.enum and value not in shape.enum:
-        yield f"satisfy enum value set: [{', '.join(shape.enum)}]"
-    pattern = shape.metadata.get("pattern")
-    if pattern is not None and not _python_pattern(pattern).fullmatch(value):
-        yield f"satisfy regular expression pattern: {pattern}"
-
-
-def _broken_limits(shape: Shape, value: object) -> Iterator[str]:
-    """Yield each limit that the length of a value, or a number itself, breaks."""
     limits = shape.metadata
     if isinstance(value, str | list | tuple | dict):
         subject, size = "length", float(len(value))
     else:
         subject, size = "value", cast("float", value)
-    if "min" in limits and size < limits["min"]:
+    if size < limits.get("min", size):
         yield f"have {subject} greater than or equal to {limits['min']}"
-    if "max" in limits and size > limits["max"]:
+    if size > limits.get("max", size):
         yield f"have {subject} less than or equal to {limits['max']}"
+    if isinstance(shape, StringShape) and shape.enum and value not in shape.enum:
+        yield f"satisfy enum value set: [{', '.join(shape.enum)}]"
+    if "pattern" in limits and not _python_pattern(limits["pattern"]).fullmatch(str(value)):
+        yield f"satisfy regular expression pattern: {limits['pattern']}"
 
 
 @cache
@@ -181,8 +174,3 @@ def _python_pattern(java_pattern: str) -> re.Pattern[str]:
     for java_class, python_class in JAVA_CLASSES.items():
         java_pattern = java_pattern.replace(java_class, python_class)
     return re.compile(java_pattern)
-
-
-def _field_path(path: str, name: str) -> str:
-    """Return the path of the field `name` in the structure at `path`, as messages show it."""
-    return f"{path}.{name}" if path else name

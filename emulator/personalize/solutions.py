@@ -1,212 +1,134 @@
 """The operations on solutions and their versions: configure, train, stop, read metrics."""
 
 import hashlib
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, cast
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from emulator.personalize import automatic_training, campaigns, rules
+from emulator.personalize import campaigns, rules
 from emulator.personalize.errors import invalid_input, not_found
+from emulator.personalize.lifecycle import create, update
 from emulator.personalize.recipes import RECIPES, Recipe
-from emulator.personalize.resources import (
-    Campaign,
-    Change,
-    Dataset,
-    DatasetGroup,
-    Solution,
-    SolutionVersion,
-)
+from emulator.personalize.resources import Dataset, DatasetGroup, Solution, SolutionVersion
 from emulator.personalize.store import Store
 from emulator.personalize.tables import Table
-from emulator.personalize.tagging import tags_of
 
 if TYPE_CHECKING:
-    from mypy_boto3_personalize.type_defs import (
-        CreateSolutionRequestTypeDef,
-        CreateSolutionVersionRequestTypeDef,
-        DeleteSolutionRequestTypeDef,
-        GetSolutionMetricsRequestTypeDef,
-        StopSolutionVersionCreationRequestTypeDef,
-        UpdateSolutionRequestTypeDef,
-    )
+    import mypy_boto3_personalize.type_defs as t
 
 # The fields of a solution that its versions show too.
-SHARED_FIELDS = ("performHPO", "performAutoML", "recipeArn", "eventType", "datasetGroupArn")
-EVERY_WEEK = {"schedulingExpression": "rate(7 days)"}
+SHARED_FIELDS = (
+    *("performHPO", "performAutoML", "recipeArn", "eventType", "datasetGroupArn"),
+    *("solutionArn", "solutionConfig"),
+)
+DEFAULTS = {"performHPO": False, "performAutoML": False, "performAutoTraining": True}
+EVERY_WEEK = {"autoTrainingConfig": {"schedulingExpression": "rate(7 days)"}}
 
 
-def create_solution(store: Store, request: "CreateSolutionRequestTypeDef") -> dict[str, object]:
-    """Create a solution. By default it has automatic training every 7 days, as in the service."""
+def create_solution(store: Store, request: "t.CreateSolutionRequestTypeDef") -> dict[str, object]:
+    """Create a solution. By default it has automatic training every 7 days, as in the service.
+
+    The emulator starts no training by itself.
+    """
     group = store.get(DatasetGroup, request["datasetGroupArn"])
     rules.check_is_active(store, group)
-    recipe = _recipe(store, request.get("recipeArn"))
-    arn = store.arn("solution", request["name"])
-    rules.check_name_is_free(store, arn)
-    rules.check_solution_quota(store, group.arn)
-    details: dict[str, object] = {
-        "solutionArn": arn,
-        "performHPO": False,
-        "performAutoML": False,
-        "performAutoTraining": True,
-        **request,
-    }
+    details: dict[str, Any] = {**DEFAULTS, **request}
     if details["performAutoTraining"]:
-        config = cast("Mapping[str, object]", request.get("solutionConfig", {}))
-        details["solutionConfig"] = {"autoTrainingConfig": EVERY_WEEK, **config}
-    tags = tags_of(request.get("tags", ()))
-    solution = Solution(
-        arn=arn,
+        details["solutionConfig"] = {**EVERY_WEEK, **details.get("solutionConfig", {})}
+    solution = create(
+        store,
+        Solution,
+        request,
+        name=request["name"],
+        belongs_to=[group],
         details=details,
-        timeline=store.start_job(
-            "solution",
-            arn,
-            request["name"],
-            group.arn,
-            on_end=lambda: _begin_automatic_training(store, solution),
-        ),
-        belongs_to=(group.arn,),
-        tags=tags,
-        recipe=recipe,
-        group_arn=group.arn,
+        fields={"recipe": _recipe(store, request.get("recipeArn")), "group_arn": group.arn},
     )
-    store.add(solution)
-    return {"solutionArn": arn}
-
-
-def update_solution(store: Store, request: "UpdateSolutionRequestTypeDef") -> dict[str, object]:
-    """Start an update of a solution. Its settings are in force when the update is ACTIVE."""
-    solution = store.get(Solution, request["solutionArn"])
-    rules.check_can_be_updated(store, solution)
-    old_settings = solution.settings(store.now)
-    old_config = cast("Mapping[str, object]", old_settings.get("solutionConfig", {}))
-    new_config = cast("Mapping[str, object]", request.get("solutionUpdateConfig", {}))
-    details = {**old_settings, **request, "solutionConfig": {**old_config, **new_config}}
-    timeline = store.start_job(
-        "solution-update",
-        solution.arn,
-        str(solution.details["name"]),
-        on_end=lambda: _begin_automatic_training(store, solution),
-    )
-    solution.changes.append(Change(details, timeline, visible_from=store.now))
-    store.schedule(timeline)
     return {"solutionArn": solution.arn}
 
 
-def delete_solution(store: Store, request: "DeleteSolutionRequestTypeDef") -> dict[str, object]:
-    """Start to delete a solution and its versions.
-
-    Raises:
-        ApiError: A campaign uses the solution, or one of its trainings is unfinished.
-    """
+def update_solution(store: Store, request: "t.UpdateSolutionRequestTypeDef") -> dict[str, object]:
+    """Start an update of a solution. Its settings are in force when the update is ACTIVE."""
     solution = store.get(Solution, request["solutionArn"])
-    trainings = [version for version in solution.versions if version.is_unfinished(store.now)]
-    rules.check_can_be_deleted(store, solution, [*store.all(Campaign, solution.arn), *trainings])
-    store.delete(solution, *solution.versions)
-    return {}
+    rules.check_can_be_updated(store, solution)
+    settings: dict[str, Any] = {**solution.settings(store.now), **request}
+    changed_config = settings.get("solutionUpdateConfig", {})
+    settings["solutionConfig"] = {**settings.get("solutionConfig", {}), **changed_config}
+    update(store, solution, settings)
+    return {"solutionArn": solution.arn}
 
 
 def create_solution_version(
-    store: Store, request: "CreateSolutionVersionRequestTypeDef"
+    store: Store, request: "t.CreateSolutionVersionRequestTypeDef"
 ) -> dict[str, object]:
-    """Start a training that a caller asks for. `start_training` also starts automatic ones."""
+    """Start a training that a caller asks for."""
     solution = store.get(Solution, request["solutionArn"])
-    version = start_training(
-        store,
-        solution,
-        name=request.get("name"),
-        mode=request.get("trainingMode", "FULL"),
-        tags=tags_of(request.get("tags", ())),
-    )
+    version = start_training(store, solution, request, training_type="MANUAL")
     return {"solutionVersionArn": version.arn}
 
 
 def start_training(
-    store: Store,
-    solution: Solution,
-    *,
-    name: str | None = None,
-    mode: str = "FULL",
-    tags: Mapping[str, str] | None = None,
-    automatic: bool = False,
+    store: Store, solution: Solution, request: Mapping[str, Any], *, training_type: str
 ) -> SolutionVersion:
     """Start a training and return the new version.
 
-    The training uses the rows that the dataset has when the version becomes IN_PROGRESS.
+    The training uses the rows that the dataset has when the version becomes IN_PROGRESS. The
+    request is that of CreateSolutionVersion, or empty for an automatic training.
 
     Raises:
         ApiError: A rule does not allow the training.
     """
+    mode = request.get("trainingMode", "FULL")
     rules.check_is_active(store, solution)
-    rules.check_version_name_is_free(store, solution, name)
+    rules.check_version_name_is_free(store, solution, request.get("name"))
     rules.check_training_mode(store, solution, mode)
-    dataset = _training_dataset(store, solution)
+    group = store.get(DatasetGroup, solution.group_arn)
+    dataset = _training_dataset(store.all(Dataset, group.arn), solution)
     rules.check_is_active(store, dataset)
-    rules.check_is_not_importing(store, dataset)
     if solution.recipe.method == "words":
         rules.check_items_have_texts(dataset)
-    rules.check_training_quota(store)
-    arn = f"{solution.arn}/{_version_id(solution)}"
-    details = {key: solution.details[key] for key in SHARED_FIELDS if key in solution.details}
-    details |= {
-        "solutionVersionArn": arn,
-        "solutionArn": solution.arn,
-        "name": name,
-        "solutionConfig": solution.details.get("solutionConfig"),
-        "trainingMode": mode,
-        "trainingType": "AUTOMATIC" if automatic else "MANUAL",
-    }
 
     def take_data() -> None:
         rules.check_update_has_new_data(store, version)
         version.data, version.data_time = dataset.table, store.now
-        datasets = store.all(Dataset, solution.group_arn)
-        version.learned = {dataset.arn: dataset.imports for dataset in datasets}
+        version.learned = {item.arn: item.imports for item in store.all(Dataset, group.arn)}
 
     def train() -> None:
         _train(version)
         campaigns.follow_latest(store, solution)
 
-    fault_names = [solution.arn, solution.group_arn]
-    if name is not None:
-        fault_names.append(name)
-    version = SolutionVersion(
-        arn=arn,
-        details=details,
-        timeline=store.start_job(
-            "solution-version", arn, *fault_names, on_progress=take_data, on_end=train
-        ),
-        belongs_to=(solution.arn, solution.group_arn),
-        tags=dict(tags or {}),
-        solution=solution,
+    shared = {key: solution.details.get(key) for key in SHARED_FIELDS}
+    version = create(
+        store,
+        SolutionVersion,
+        request,
+        name=f"{solution.details['name']}/{_version_id(solution)}",
+        belongs_to=[solution, group],
+        details={**shared, "trainingMode": mode, "trainingType": training_type},
+        fields={"solution": solution},
+        on_progress=take_data,
+        on_end=train,
     )
     solution.versions.append(version)
-    return store.add(version)
+    return version
 
 
 def stop_solution_version_creation(
-    store: Store, request: "StopSolutionVersionCreationRequestTypeDef"
-) -> dict[str, object]:
+    store: Store, request: "t.StopSolutionVersionCreationRequestTypeDef"
+) -> None:
     """Stop a training. If it is IN_PROGRESS it becomes CREATE STOPPING before CREATE STOPPED."""
     version = store.get(SolutionVersion, request["solutionVersionArn"])
     rules.check_can_be_stopped(store, version)
     version.timeline.stop(store.now, store.duration("stop", version.arn).total)
-    return {}
 
 
 def get_solution_metrics(
-    store: Store, request: "GetSolutionMetricsRequestTypeDef"
+    store: Store, request: "t.GetSolutionMetricsRequestTypeDef"
 ) -> dict[str, object]:
     """Return the metrics of an ACTIVE version. `training.evaluate` explains them."""
     version = store.get(SolutionVersion, request["solutionVersionArn"])
     rules.check_is_active(store, version)
     assert version.model is not None, "an ACTIVE version has been trained"
     return {"solutionVersionArn": version.arn, "metrics": version.model.metrics}
-
-
-def _begin_automatic_training(store: Store, solution: Solution) -> None:
-    """Plan the automatic trainings of a solution that, or whose update, is ACTIVE."""
-    automatic_training.begin(
-        store, solution, lambda: start_training(store, solution, automatic=True)
-    )
 
 
 def _recipe(store: Store, arn: str | None) -> Recipe:
@@ -219,9 +141,9 @@ def _recipe(store: Store, arn: str | None) -> Recipe:
     raise not_found(arn)
 
 
-def _training_dataset(store: Store, solution: Solution) -> Dataset:
+def _training_dataset(datasets: Sequence[Dataset], solution: Solution) -> Dataset:
     """Return the dataset that the recipe learns from. Raise ApiError if the group lacks it."""
-    for dataset in store.all(Dataset, solution.group_arn):
+    for dataset in datasets:
         if dataset.type == solution.recipe.data:
             return dataset
     raise invalid_input(
@@ -239,15 +161,11 @@ def _version_id(solution: Solution) -> str:
 
 
 def _train(version: SolutionVersion) -> None:
-    """Train the model of a version on `version.data`, and drop the data.
-
-    Raises:
-        JobFailed: There are too few interactions, or no items, to train on.
-    """
+    """Train the model of a version on `version.data`, and drop the data. May raise JobFailed."""
     # numpy and implicit take long to import, and only trainings need them.
     from emulator.personalize.training import train  # noqa: PLC0415
 
-    event_type = version.details.get("eventType")
+    event_type = version.solution.details.get("eventType")
     data = version.data
     if event_type is not None:
         data = data.where("EVENT_TYPE", event_type)

@@ -1,15 +1,14 @@
 """The resources of one account in one region, and the agenda of what happens to them."""
 
 import heapq
-import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
-from typing import Literal, NamedTuple, Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar
 
 from emulator.personalize.errors import JobFailed, not_found
-from emulator.personalize.faults import Fault, Faults
+from emulator.personalize.faults import Faults
 from emulator.personalize.recipes import RECIPES, Recipe
 from emulator.personalize.resources import RecipeResource, Resource
 from emulator.personalize.timeline import Duration, JobPlan, Moment, Timeline, Timings
@@ -43,66 +42,22 @@ class Objects(Protocol):
 class Switches:
     """Behaviours of the service that are not documented, so that both ways can be tried.
 
-    The defaults follow AWS's own samples. Where the samples show nothing, the default is the
-    behaviour that is harder for a client.
-
-    Attributes:
-        unique_version_names: Refuse a second version with the same name in a solution.
-        update_visible_after: Seconds until a Describe shows an update that was just accepted.
-        update_keeps_settings: Keep all other settings in an UpdateCampaign that has only
-            solutionVersionArn. If False, they return to their defaults.
-        other_files: "fail" an import job that finds files other than CSV below its prefix, or
-            "skip" these files.
-        byte_order_mark: "skip" the mark at the beginning of a CSV file, or "keep" it as a part of
-            the first column's name.
-        update_verb: The first word of an update's status. The API's reference has CREATE, some of
-            AWS's own tests have UPDATE.
-        update_needs_new_data: An UPDATE training fails if no dataset was updated since the last
-            training of the solution.
-        version_name_has_solution: Describe shows the name of a version as `<solution>/<name>`.
-        latest_in_describe: Describe shows `<solution>/$LATEST` instead of the version of a
-            campaign that follows the latest version.
-        senseless_campaign_settings: Describe shows `minProvisionedTPS` 0 instead of 1, and an empty
-            `itemExplorationConfig`. UpdateCampaign refuses both.
-        underscore_in_stop_status: The statuses CREATE_STOPPING and CREATE_STOPPED have an
-            underscore, as in the documentation of StopSolutionVersionCreation.
-        solution_time_includes_versions: A new version moves `lastUpdatedDateTime` of its solution.
-        list_order: The order of all lists. "shuffled" is always the same order, but has no meaning.
-        page_size: The most resources on a page, even if the request asks for more.
-        automatic_training: Solutions with `performAutoTraining` train by themselves. It is a switch
-            because it would surprise most tests.
-        refuses_while_importing: While a dataset is imported, a second import of it and a training
-            on it are refused with ResourceInUseException, which means "not now".
-        version_permission: The ARN on which a caller needs the permission for a solution version:
-            that of the "version", or that of its "solution". The authorization reference knows only
-            solutions.
-        s3_calls_have_source: The calls of import jobs to S3 carry `aws:SourceAccount` and
-            `aws:SourceArn`, which a bucket policy may ask for.
-        import_reads: An import job reads its files at the "start" or the "end" of its work.
-        unknown_user: What a campaign answers for a user without interactions: the "popular" items,
-            "nothing", or an "error".
+    The README of the emulator explains them. The defaults follow AWS's own samples. Where the
+    samples show nothing, the default is the behaviour that is harder for a client.
     """
 
     unique_version_names: bool = False
     update_visible_after: float = 0
     update_keeps_settings: bool = True
-    other_files: Literal["fail", "skip"] = "fail"
-    byte_order_mark: Literal["skip", "keep"] = "skip"
     update_verb: Literal["CREATE", "UPDATE"] = "CREATE"
     update_needs_new_data: bool = True
-    version_name_has_solution: bool = False
     latest_in_describe: bool = False
     senseless_campaign_settings: bool = False
     underscore_in_stop_status: bool = False
-    solution_time_includes_versions: bool = False
     list_order: Literal["oldest first", "newest first", "shuffled"] = "oldest first"
     page_size: int = 100
-    automatic_training: bool = False
-    refuses_while_importing: bool = False
-    version_permission: Literal["version", "solution"] = "version"
-    s3_calls_have_source: bool = True
     import_reads: Literal["start", "end"] = "end"
-    unknown_user: Literal["popular", "nothing", "error"] = "popular"
+    unknown_user: Literal["popular", "nothing"] = "popular"
 
 
 @dataclass(frozen=True)
@@ -113,15 +68,6 @@ class ServiceOptions:
     timings: Timings
     switches: Switches
     faults: Faults
-
-
-class AgendaEntry(NamedTuple):
-    """A moment whose effect is not yet performed. `number` decides between equal times."""
-
-    time: datetime
-    number: int
-    timeline: Timeline
-    moment: Moment
 
 
 class Store:
@@ -138,8 +84,9 @@ class Store:
         self.options = options
         self.now = now
         self._resources: dict[str, Resource] = {}
-        self._agenda: list[AgendaEntry] = []  # a heap with the earliest entry first
-        self._entry_numbers = count()
+        # A heap with the earliest moment first. The number decides between equal times.
+        self._agenda: list[tuple[datetime, int, Timeline, Moment]] = []
+        self._numbers = count()
         for recipe in RECIPES:
             self.add(_recipe_resource(recipe, self.partition))
 
@@ -208,8 +155,13 @@ class Store:
         plan = JobPlan(
             duration=self.duration(kind, arn), verb=verb, on_progress=on_progress, on_end=on_end
         )
-        fault = self.options.faults.take_for_job(kind, (arn, *names))
-        return plan.timeline(self.now) if fault is None else self._faulty_timeline(plan, fault)
+        if fault := self.options.faults.take_for_job(kind, (arn, *names)):
+            plan = fault.change_plan(plan)
+        timeline = plan.timeline(self.now)
+        if plan.stops_at_end:
+            planned_end = timeline.moments.pop().time
+            timeline.stop(planned_end, self.duration("stop", arn).total)
+        return timeline
 
     def duration(self, kind: str, arn: str) -> Duration:
         """Return how long a job of this kind takes. `Timings` names the kinds."""
@@ -219,61 +171,32 @@ class Store:
         """Put the effects of a timeline on the agenda."""
         for moment in timeline.moments:
             if moment.effect is not None:
-                number = next(self._entry_numbers)
-                heapq.heappush(self._agenda, AgendaEntry(moment.time, number, timeline, moment))
-
-    def call_at(self, time: datetime, effect: Callable[[], None]) -> None:
-        """Call a function at a time. It belongs to no resource."""
-        self.schedule(Timeline([Moment(time, "DUE", effect)]))
+                entry = (moment.time, next(self._numbers), timeline, moment)
+                heapq.heappush(self._agenda, entry)
 
     def advance(self, time: datetime) -> None:
         """Perform every effect that is due at `time` or earlier, and set `now` to `time`.
 
         The oldest effect comes first. Each effect sees its own time as `now`.
         """
-        while self._agenda and self._agenda[0].time <= time:
-            entry = heapq.heappop(self._agenda)
-            self.now = entry.time
-            _perform_effect(entry.timeline, entry.moment)
+        while self._agenda and self._agenda[0][0] <= time:
+            self.now, _, timeline, moment = heapq.heappop(self._agenda)
+            _perform_effect(timeline, moment)
         self.now = time
 
-    def delete(self, resource: Resource, *dependants: Resource) -> None:
-        """Start to delete a resource. When the deletion ends, its dependants disappear too."""
-        deletion = JobPlan(
-            duration=self.duration("deletion", resource.arn),
-            verb="DELETE",
-            outcome="DELETED",
-            on_end=lambda: self._remove((resource, *dependants)),
-        ).timeline(self.now)
+    def delete(self, resource: Resource, *contents: Resource) -> None:
+        """Start to delete a resource. When the deletion ends, its contents disappear too."""
+
+        def remove() -> None:
+            for deleted in (resource, *contents):
+                del self._resources[deleted.arn]
+
+        duration = self.duration("deletion", resource.arn)
+        plan = JobPlan(duration=duration, verb="DELETE", outcome="DELETED", on_end=remove)
+        deletion = plan.timeline(self.now)
         resource.timeline.drop_after(self.now)
         resource.timeline.moments += deletion.moments
         self.schedule(deletion)
-
-    def _remove(self, resources: Iterable[Resource]) -> None:
-        """Remove resources from the store at once. `delete` also lets time pass."""
-        for resource in resources:
-            del self._resources[resource.arn]
-
-    def _faulty_timeline(self, plan: JobPlan, fault: Fault) -> Timeline:
-        """Return the timeline of a job that starts now with one of the faults `JOB_FAULTS`."""
-        in_progress_seconds = plan.duration.in_progress
-        if fault.name == "take":
-            in_progress_seconds = fault.number("seconds")
-        if fault.name == "hang":
-            in_progress_seconds = math.inf
-        plan = replace(plan, duration=Duration(plan.duration.pending, in_progress_seconds))
-        if fault.name == "fail":
-            plan = replace(plan, on_end=_failing_effect(str(fault.parameters["reason"])))
-        timeline = plan.timeline(self.now)
-        if fault.name == "unknown-status":
-            for moment in timeline.moments:
-                if moment.status.endswith("IN_PROGRESS"):
-                    moment.status = str(fault.parameters["status"])
-        if fault.name == "stop":
-            planned_end = timeline.moments.pop().time
-            timeline.stop(planned_end, self.duration("stop", "").total)
-        timeline.gives_results = fault.name != "no-results"
-        return timeline
 
 
 def _perform_effect(timeline: Timeline, moment: Moment) -> None:
@@ -291,15 +214,6 @@ def _perform_effect(timeline: Timeline, moment: Moment) -> None:
     except Exception:
         timeline.fail(moment, "Internal service error")
         raise
-
-
-def _failing_effect(reason: str) -> Callable[[], None]:
-    """Return an effect that makes its job fail with `reason`."""
-
-    def fail() -> None:
-        raise JobFailed(reason)
-
-    return fail
 
 
 def _recipe_resource(recipe: Recipe, partition: str) -> RecipeResource:

@@ -3,21 +3,12 @@
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any
 
 from emulator.personalize.errors import invalid_input
 
 Value = str | int | float | bool | None
 Row = tuple[Value, ...]
-
-# The fields that a schema must have, by type of dataset (guide: datasets and schemas).
-REQUIRED_FIELDS: Mapping[str, tuple[str, ...]] = {
-    "INTERACTIONS": ("USER_ID", "ITEM_ID", "TIMESTAMP"),
-    "USERS": ("USER_ID",),
-    "ITEMS": ("ITEM_ID",),
-    "ACTIONS": ("ACTION_ID",),
-    "ACTION_INTERACTIONS": ("USER_ID", "ACTION_ID", "EVENT_TYPE", "TIMESTAMP"),
-}
 
 # Rows with equal values in these fields are one record. The newer row replaces the older one.
 IDENTITY_FIELDS: Mapping[str, tuple[str, ...]] = {
@@ -27,12 +18,8 @@ IDENTITY_FIELDS: Mapping[str, tuple[str, ...]] = {
     "ACTIONS": ("ACTION_ID",),
     "ACTION_INTERACTIONS": ("USER_ID", "ACTION_ID", "EVENT_TYPE", "TIMESTAMP"),
 }
-
-
-def _parse_boolean(text: str) -> bool:
-    """Return the value of "true" or "false", in any case. Raise KeyError for other texts."""
-    return {"true": True, "false": False}[text.lower()]
-
+# The fields that a schema must have, by type of dataset (guide: datasets and schemas).
+REQUIRED_FIELDS = {**IDENTITY_FIELDS, "INTERACTIONS": ("USER_ID", "ITEM_ID", "TIMESTAMP")}
 
 PARSERS: Mapping[str, Callable[[str], Value]] = {
     "string": str,
@@ -40,8 +27,9 @@ PARSERS: Mapping[str, Callable[[str], Value]] = {
     "long": int,
     "float": float,
     "double": float,
-    "boolean": _parse_boolean,
+    "boolean": lambda text: text.lower() == "true",
 }
+"""Avro type -> the function that reads a value of this type. Nothing is checked."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +41,19 @@ class Field:
     nullable: bool
     textual: bool = False
 
-    def parse(self, text: str) -> Value:
-        """Return the value of a CSV cell. The text must have the field's type."""
-        return PARSERS[self.type](text)
+    @classmethod
+    def parse(cls, entry: Mapping[str, object]) -> "Field":
+        """Return the field of a primitive Avro type, or of a union of one with "null".
+
+        Raise KeyError or ValueError if the entry is not such a field.
+        """
+        avro_type = entry["type"]
+        types = avro_type if isinstance(avro_type, list) else [avro_type]
+        match [member for member in types if member != "null"]:
+            case [str(primitive)] if primitive in PARSERS:
+                is_textual = entry.get("textual") is True
+                return cls(str(entry["name"]), primitive, "null" in types, is_textual)
+        raise ValueError(f"field {entry['name']} has the unknown type {avro_type!r}")
 
 
 @dataclass(frozen=True)
@@ -73,35 +71,18 @@ class RowSchema:
     def parse(cls, text: str) -> "RowSchema":
         """Return the schema that an Avro JSON text describes, as CreateSchema receives it.
 
-        The text must be a record whose fields have primitive types and may be nullable.
-
         Raises:
-            ApiError: InvalidInputException if the text is not such a record.
+            ApiError: InvalidInputException if the text is not a record with fields of primitive
+                types, which may be nullable.
         """
         try:
             record = json.loads(text)
-            fields = tuple(
-                _avro_field(entry["name"], entry["type"], textual=entry.get("textual") is True)
-                for entry in record["fields"]
-            )
+            fields = tuple(Field.parse(entry) for entry in record["fields"])
             if record["type"] != "record" or not fields:
                 raise ValueError("not a record with fields")  # noqa: TRY301  # one handler for all
         except (ValueError, KeyError, TypeError) as error:
             raise invalid_input(f"Input schema is not a valid Avro record: {error}") from error
         return cls(fields)
-
-
-def _avro_field(name: str, avro_type: object, *, textual: bool) -> Field:
-    """Return the field of a primitive Avro type, or of a union of one with "null".
-
-    Raises:
-        ValueError: The type is neither of these.
-    """
-    types = avro_type if isinstance(avro_type, list) else [avro_type]
-    match [member for member in types if member != "null"]:
-        case [str(primitive)] if primitive in PARSERS:
-            return Field(name, primitive, nullable="null" in types, textual=textual)
-    raise ValueError(f"field {name} has the unknown type {avro_type!r}")
 
 
 @dataclass(frozen=True)
@@ -117,7 +98,7 @@ class Table:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def column(self, name: str) -> list[Value]:
+    def column(self, name: str) -> list[Any]:
         """Return the values of a column in the order of the rows. A missing column is all None."""
         if name not in self.columns:
             return [None] * len(self.rows)
@@ -137,11 +118,3 @@ class Table:
         positions = [self.columns.index(name) for name in identity if name in self.columns]
         new_rows = {tuple(row[position] for position in positions): row for row in rows}
         return Table(self.columns, {**self.rows, **new_rows})
-
-
-def strings(values: Iterable[Value]) -> list[str]:
-    """Return the values of a string column as a list of `str`.
-
-    The schema of the column must forbid nulls. Nothing is checked.
-    """
-    return cast("list[str]", list(values))

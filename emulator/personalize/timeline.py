@@ -67,9 +67,8 @@ class Timeline:
 
     moments: list[Moment]
     verb: str = "CREATE"
+    gives_results: bool = True
     failure_reason: str | None = field(default=None, init=False)
-    gives_results: bool = field(default=True, init=False)
-    """False if a trained version never has a result for a request."""
 
     @property
     def created(self) -> datetime:
@@ -106,8 +105,14 @@ class Timeline:
         return fields
 
     def fail(self, moment: Moment, reason: str) -> None:
-        """End the job as failed at `moment`, and drop all later moments."""
-        self.drop_after(moment.time)
+        """End the job as failed at `moment`, and drop all later moments.
+
+        They may have the same time, if the job takes no time.
+        """
+        position = self.moments.index(moment) + 1
+        for later in self.moments[position:]:
+            later.effect = None
+        del self.moments[position:]
         moment.status = f"{self.verb} FAILED"
         self.failure_reason = reason
 
@@ -134,6 +139,8 @@ class JobPlan:
 
     `verb` is the first word of the status before the outcome. `on_progress` is called when the
     job becomes IN_PROGRESS, and `on_end` when it reaches its outcome. Both may raise JobFailed.
+    The other fields are effects of faults. A version that does not give results answers every
+    request with an empty list.
     """
 
     duration: Duration
@@ -141,6 +148,9 @@ class JobPlan:
     on_progress: Callable[[], None] | None = None
     on_end: Callable[[], None] | None = None
     outcome: str = "ACTIVE"
+    status_in_progress: str | None = None
+    stops_at_end: bool = False
+    gives_results: bool = True
 
     def timeline(self, start: datetime) -> Timeline:
         """Return the timeline of a job with this plan that starts at `start`.
@@ -150,8 +160,9 @@ class JobPlan:
         moments = [Moment(start, f"{self.verb} PENDING")]
         if math.isfinite(self.duration.pending):
             progress = start + timedelta(seconds=self.duration.pending)
-            moments.append(Moment(progress, f"{self.verb} IN_PROGRESS", self.on_progress))
+            status = self.status_in_progress or f"{self.verb} IN_PROGRESS"
+            moments.append(Moment(progress, status, self.on_progress))
         if math.isfinite(self.duration.total):
             end = start + timedelta(seconds=self.duration.total)
             moments.append(Moment(end, self.outcome, self.on_end))
-        return Timeline(moments, self.verb)
+        return Timeline(moments, self.verb, self.gives_results)

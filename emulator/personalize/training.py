@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, diags
 
 from emulator.personalize.recipes import Recipe
-from emulator.personalize.tables import Table, strings
+from emulator.personalize.tables import Table
 
 Scores = NDArray[np.float64]
 Indices = NDArray[np.intp]
@@ -141,7 +141,7 @@ def _train_on_words(data: Table, item_column: str) -> Model:
     The rows are items. Every word of their other columns counts as a user who had these items. The
     only metric is the coverage, because there are no interactions to hold out.
     """
-    items = strings(data.column(item_column))
+    items = data.column(item_column)
     pairs = [
         (word, position)
         for name in data.columns
@@ -197,8 +197,8 @@ def _interactions(data: Table, item_column: str) -> Interactions:
     """Return the rows as interactions. The items are the values of `item_column`."""
     timestamps = np.array(data.column("TIMESTAMP"), dtype=np.int64)
     order = np.argsort(timestamps, kind="stable")
-    user_ids = np.array(strings(data.column("USER_ID")))
-    item_ids = np.array(strings(data.column(item_column)))
+    user_ids = np.array(data.column("USER_ID"))
+    item_ids = np.array(data.column(item_column))
     users, user_positions = np.unique(user_ids, return_inverse=True)
     items, item_positions = np.unique(item_ids, return_inverse=True)
     return Interactions(

@@ -109,10 +109,7 @@ def _operation_name(service_name: str, method: str, path: str, headers: Mapping[
     """Return the name of the operation that a request is for.
 
     A request to the service `personalize` has it in a header. A request to the other services has
-    the method and path of its operation.
-
-    Raises:
-        ApiError: UnknownOperationException.
+    the method and path of its operation. Raise ApiError if there is no such operation.
     """
     if service_name == CONTROL:
         target = headers.get("x-amz-target", "")

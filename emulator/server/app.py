@@ -62,12 +62,12 @@ class Application:
 
     def __init__(self, endpoint: str, options: Options, on_ready: Callable[[], None]) -> None:
         account, region = options["account"], options["region"]
-        switches = Switches(**options["switches"])
         timings = {kind: Duration(*seconds) for kind, seconds in options["timings"].items()}
         clients = Clients(endpoint)
-        objects = s3.RoleObjects(clients, region, calls_have_source=switches.s3_calls_have_source)
+        objects = s3.RoleObjects(clients, region)
         self._on_ready = on_ready
         self._port = int(endpoint.rpartition(":")[2])
+        switches = Switches(**options["switches"])
         self._personalize = PersonalizeHttp(objects, FixedTimings(**timings), switches)
         self._step_functions = StepFunctions(clients)
         self._step_functions.mount()

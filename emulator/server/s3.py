@@ -40,13 +40,11 @@ class Read(NamedTuple):
 class RoleObjects:
     """The S3 objects as the import jobs of one region see them. Each read uses a role.
 
-    `calls_have_source` says whether the policy of a bucket sees the account and the import job for
-    which Personalize calls S3.
+    The policy of a bucket sees the account and the import job for which Personalize calls S3.
     """
 
-    def __init__(self, clients: Clients, region: str, *, calls_have_source: bool) -> None:
+    def __init__(self, clients: Clients, region: str) -> None:
         self._clients, self._region = clients, region
-        self._calls_have_source = calls_have_source
 
     def keys(self, bucket: str, prefix: str, role_arn: str) -> list[str]:
         """Return the keys below a prefix that ends in "/". Any other `prefix` is a whole key.
@@ -97,9 +95,8 @@ class RoleObjects:
             is_missing = error.response["Error"]["Code"] in MISSING
             message = f"{read.resource}: {error.response['Error']['Message']}"
             raise (NoSuchKey if is_missing else AccessDenied)(message) from error
-        source = job if self._calls_have_source else None
         policy = _bucket_policy(read.bucket, account)
-        if not iam.service_may(policy, SERVICE, read.action, read.resource, source):
+        if not iam.service_may(policy, SERVICE, read.action, read.resource, job):
             raise AccessDenied(
                 f"the policy of bucket {read.bucket} does not allow {SERVICE} to perform:"
                 f" {read.action} on resource: {read.resource}"

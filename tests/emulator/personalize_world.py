@@ -176,10 +176,10 @@ class World:
         self.wait()
         return arn
 
-    def create_trainable_solution(self, recipe=RECIPE):
-        """Create a solution in a group with the sample data."""
+    def create_trainable_solution(self, recipe=RECIPE, data=None):
+        """Create a solution in a group with interactions."""
         group = self.create_group()
-        self.put("interactions.csv", interactions())
+        self.put("interactions.csv", data or numbered_interactions(1000))
         self.import_file(self.create_dataset(group))
         return self.create_solution(group, recipe=recipe)
 
@@ -234,6 +234,7 @@ def interactions():
     return sample_data()["INTERACTIONS"]
 
 
+@cache
 def numbered_interactions(number, users=50):
     """Return a CSV with this number of interactions. Each user watches film-0, film-1, ..."""
     rows = [

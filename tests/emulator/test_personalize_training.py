@@ -120,6 +120,6 @@ def test_training_on_30000_interactions_takes_less_than_two_seconds():
 
 def test_get_solution_metrics_returns_the_metrics_of_the_model(model):
     world = World()
-    version = world.train(world.create_trainable_solution())
+    version = world.train(world.create_trainable_solution(data=interactions()))
     response = world.client.get_solution_metrics(solutionVersionArn=version)
     assert response["metrics"] == model.metrics

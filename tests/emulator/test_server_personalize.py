@@ -19,13 +19,11 @@ from small_stack import (
     trust,
 )
 
-import emulator
-from emulator.personalize import Duration, FixedTimings, Switches
+from emulator import EmulatorError
 from retrain.rehearsal.data.sample_data import schema
 
 ARN = f"arn:aws:personalize:{REGION}:{ACCOUNT}:"
 BUCKET = "personalize-http"
-FAST = FixedTimings(Duration(0, 0), Duration(0, 0), Duration(0, 0))
 SCHEMA = json.dumps(
     {
         "type": "record",
@@ -50,11 +48,6 @@ GET_OBJECT = allow("s3:GetObject", f"arn:aws:s3:::{BUCKET}/*")
 @pytest.fixture(scope="module")
 def dataset(aws):
     """A dataset of interactions, and a bucket with an export for it."""
-    return create_dataset(aws)
-
-
-def create_dataset(aws):
-    """Create a dataset of interactions, and a bucket with an export for it."""
     s3 = aws.client("s3")
     s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
     rows = "".join(
@@ -243,19 +236,19 @@ def test_an_import_job_fails_if_the_bucket_policy_does_not_allow_the_service(aws
     assert f"the policy of bucket {BUCKET} does not allow personalize.amazonaws.com" in reason
 
 
-@pytest.mark.parametrize(("have_source", "status"), [(True, "ACTIVE"), (False, "CREATE FAILED")])
-def test_a_condition_in_a_bucket_policy_may_shut_personalize_out(have_source, status):
-    switches = Switches(s3_calls_have_source=have_source)
-    condition = {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
-    with emulator.running(timings=FAST, switches=switches) as aws:
-        dataset = create_dataset(aws)
-        role_arn = create_import_role(aws, "http-condition", LIST_BUCKET, GET_OBJECT)
-        job = start_import(aws.client("personalize"), dataset, role_arn)
-        assert import_result(aws, job) == ("ACTIVE", None), "AWS's policy has no condition"
-        statement = {**BUCKET_STATEMENT, "Condition": condition}
-        aws.client("s3").put_bucket_policy(Bucket=BUCKET, Policy=policy(statement))
-        job = start_import(aws.client("personalize"), dataset, role_arn)
-        assert import_result(aws, job)[0] == status
+@pytest.mark.parametrize(
+    ("account", "status"), [(ACCOUNT, "ACTIVE"), ("999999999999", "CREATE FAILED")]
+)
+def test_a_bucket_policy_sees_the_account_for_which_personalize_reads(
+    aws, dataset, account, status
+):
+    role_arn = create_import_role(aws, f"http-condition-{account}", LIST_BUCKET, GET_OBJECT)
+    condition = {"StringEquals": {"aws:SourceAccount": account}}
+    s3, statement = aws.client("s3"), {**BUCKET_STATEMENT, "Condition": condition}
+    s3.put_bucket_policy(Bucket=BUCKET, Policy=policy(statement))
+    job = start_import(aws.client("personalize"), dataset, role_arn)
+    assert import_result(aws, job)[0] == status
+    s3.put_bucket_policy(Bucket=BUCKET, Policy=policy(BUCKET_STATEMENT))
 
 
 def test_an_import_job_from_a_missing_bucket_fails(aws, dataset):
@@ -329,7 +322,7 @@ def test_faults_can_be_injected_listed_and_removed(aws):
     aws.control("DELETE", f"faults?id={fault_id}")
     assert aws.control("GET", "faults") == []
     client.list_schemas()
-    with pytest.raises(emulator.EmulatorError, match="unknown fault 'explode'"):
+    with pytest.raises(EmulatorError, match="unknown fault 'explode'"):
         aws.control("POST", "faults", {"fault": "explode", "operation": "ListSchemas"})
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from components import LimitsArgs, sizes, workflow_settings
-from emulator.personalize import rules
+from emulator.personalize.resources import Campaign, Solution
 from functions import report as functions_report
 from functions import texts
 from functions.personalize import pacing
@@ -99,8 +99,8 @@ def group(solutions, campaigns, **options):
 @pytest.fixture
 def quotas(monkeypatch):
     """Raise the quotas of solutions and campaigns, as AWS does when asked."""
-    monkeypatch.setattr(rules, "CAMPAIGNS_PER_GROUP", 50)
-    monkeypatch.setattr(rules, "SOLUTIONS_PER_GROUP", 50)
+    monkeypatch.setattr(Campaign, "quota", 50)
+    monkeypatch.setattr(Solution, "quota", 50)
 
 
 def largest_state(execution):

@@ -1,0 +1,102 @@
+"""Proves which requests Personalize refuses, and with which error.
+
+`golden/personalize_refusals.txt` has a request in one line and the error in the next one. In this
+file, `<campaign/live>` is the ARN of a resource of the fixture `world`, `<active>` is the ARN of a
+version, and `{m*64}` stands for 64 times an m. `python -m tests.golden` rewrites the errors.
+"""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from personalize_world import ARN, CALLER, GROUP, INTERACTIONS, RECIPE, World, recipe_arn
+
+from emulator.personalize import ApiError
+
+GOLDEN = Path(__file__).parent / "golden" / "personalize_refusals.txt"
+TAGS = [{"tagKey": f"key-{number}", "tagValue": ""} for number in range(51)]
+SYNC = {"syncWithLatestSolutionVersion": True}
+
+
+@pytest.fixture(scope="module")
+def world():
+    """A world in which all quotas are used up. Its time stands still, so nothing ends."""
+    world = World()
+    solution = world.create_trainable_solution()
+    other = world.create_group("other", tags=TAGS[:50])
+    world.create_dataset(other, "USERS")
+    world.create_solution(other, "users-only")
+    full = world.create_group("full")
+    world.create_dataset(full)
+    *_, full_solution = [world.create_solution(full, f"solution-{number}") for number in range(10)]
+    world.create_group("fourth")
+    world.client.create_event_tracker(name="events", datasetGroupArn=GROUP)
+    segments = world.create_solution(GROUP, "segments", recipe_arn("item-affinity"))
+    world.create_solution(GROUP, "similar", recipe_arn("sims"))
+    world.create_solution(GROUP, "cold", recipe_arn("hrnn-coldstart"))
+    world.versions = {"active": world.train(solution), "segments": world.train(segments)}
+    world.versions["stopped"] = world.start_training(solution)
+    world.client.stop_solution_version_creation(solutionVersionArn=world.versions["stopped"])
+    for name in ("live", "updating", "deleting"):
+        world.create_campaign(world.versions["active"], name)
+    world.create_campaign(f"{solution}/$LATEST", "syncing", campaignConfig=SYNC)
+    world.versions["pending"] = world.start_training(full_solution)
+    for _ in range(19):
+        world.start_training(solution)
+    for number in range(5):
+        world.start_import(INTERACTIONS, f"job-{number}")
+    world.start_campaign(world.versions["active"], "creating")
+    world.start_update(f"{ARN}campaign/updating", world.versions["active"])
+    world.client.delete_campaign(campaignArn=f"{ARN}campaign/deleting")
+    world.client.update_solution(solutionArn=segments, performAutoTraining=False)
+    world.client.create_dataset_group(name="new")
+    request = {"name": "new", "recipeArn": RECIPE, "datasetGroupArn": other}
+    world.client.create_solution(**request)
+    items = world.create_schema("ITEMS", "items")
+    world.client.create_dataset(
+        name="new", datasetType="ITEMS", schemaArn=items, datasetGroupArn=GROUP
+    )
+    return world
+
+
+def long(text, arns):
+    """Return a text of the golden file as Personalize has it."""
+    text = re.sub(r"\{(.)\*(\d+)\}", lambda match: match[1] * int(match[2]), text)
+    text = re.sub(r"<(recipe/[^>]+)>", r"arn:aws:personalize:::\1", text)
+    return re.sub(r"<([^>]+)>", lambda match: arns.get(match[1], ARN + match[1]), text)
+
+
+def short(text, arns):
+    """Return a text of Personalize as the golden file has it."""
+    for name, arn in arns.items():
+        text = text.replace(arn, f"<{name}>")
+    text = re.sub(rf"{ARN}([\w/$-]+)", r"<\1>", text)
+    text = re.sub(r"arn:aws:personalize:::(recipe/[\w-]+)", r"<\1>", text)
+    return re.sub(r"(.)\1{59,}", lambda match: f"{{{match[1]}*{len(match[0])}}}", text)
+
+
+def refusal(world, line):
+    """Return the error of the request in a line of the golden file, or that there is none."""
+    operation, _, request = line.partition(" ")
+    try:
+        world.personalize.call(operation, json.loads(long(request, world.versions)), CALLER)
+    except ApiError as error:
+        return short(f"{error.code}: {error.message}", world.versions)
+    return "is not refused"
+
+
+def test_each_request_of_the_golden_file_is_refused(world, golden):
+    requests = GOLDEN.read_text().splitlines()[::2]
+    lines = [f"{request}\n    {refusal(world, request)}\n" for request in requests]
+    golden(GOLDEN.name, "".join(lines))
+
+
+def test_a_refused_call_uses_no_fault_and_creates_nothing(world):
+    world.inject("hang", job="dataset-group")
+    groups = world.client.list_dataset_groups()["datasetGroups"]
+    for request in ({"name": "sixth"}, {"name": "other", "tags": TAGS}):
+        with pytest.raises(ApiError):
+            world.personalize.call("CreateDatasetGroup", request, CALLER)
+    assert len(world.personalize.faults.list()) == 1
+    assert world.client.list_dataset_groups()["datasetGroups"] == groups
