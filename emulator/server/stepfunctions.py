@@ -20,7 +20,7 @@ from ministack.core.responses import get_account_id, get_region, request_scope
 
 from emulator.server import events, http, iam, ministack
 from emulator.states.documents import StateFailed
-from emulator.states.interpreter import invoke_failure
+from emulator.states.execution import invoke_failure
 from emulator.states.service import Request, StatesError
 from emulator.states.service import StepFunctions as Service
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
     from emulator.clients import Clients
-    from emulator.states.interpreter import Execution
+    from emulator.states.execution import Execution
 
 SERVICE = "states.amazonaws.com"
 

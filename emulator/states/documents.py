@@ -37,7 +37,7 @@ class RuntimeFailed(StateFailed):
         super().__init__("States.Runtime", cause)
 
 
-class Place(NamedTuple):
+class StateInput(NamedTuple):
     """What the paths of a state can read: its document, and with `$$` the context object."""
 
     document: Json
@@ -58,13 +58,13 @@ def parse_path(text: str) -> tuple[str | int, ...]:
     return tuple(steps)
 
 
-def read(text: str, place: Place) -> Json:
+def read(text: str, state_input: StateInput) -> Json:
     """Return the value at a path, or for a path with `[*]` the list of the values.
 
     Raise LookupError if there is no value. A list may be empty.
     """
     steps = parse_path(text)
-    values: list[Json] = [place.context if text.startswith("$$") else place.document]
+    values: list[Json] = [state_input.context if text.startswith("$$") else state_input.document]
     for step in steps:
         if step == EVERY:
             values = [child for value in values for child in _children(value)]
@@ -77,12 +77,12 @@ def read(text: str, place: Place) -> Json:
     return values[0]
 
 
-def read_field(text: str, place: Place, field: str) -> Json:
+def read_field(text: str, state_input: StateInput, field: str) -> Json:
     """Return the value at the path in a field of a state. Raise RuntimeFailed if there is none."""
     try:
-        return read(text, place)
+        return read(text, state_input)
     except LookupError:
-        searched = to_json(place.context if text.startswith("$$") else place.document)
+        searched = to_json(state_input.context if text.startswith("$$") else state_input.document)
         raise RuntimeFailed(
             f"The JSONPath '{text}' specified for the field '{field}' could not be found in the"
             f" input '{searched}'"
@@ -97,7 +97,7 @@ def write(document: Json, path: str | None, value: Json) -> Json:
     return document if path is None else _with_value(document, parse_path(path), value)
 
 
-def fill(template: Json, place: Place) -> Json:
+def fill(template: Json, state_input: StateInput) -> Json:
     """Return a template with its values. The value of a key that ends with `.$` is an expression.
 
     Raise StateFailed if an expression has no value.
@@ -105,11 +105,15 @@ def fill(template: Json, place: Place) -> Json:
     if isinstance(template, dict):
         return {
             key.removesuffix(".$"): (
-                _evaluate(value, place, key) if key.endswith(".$") else fill(value, place)
+                _evaluate(value, state_input, key)
+                if key.endswith(".$")
+                else fill(value, state_input)
             )
             for key, value in template.items()
         }
-    return [fill(item, place) for item in template] if isinstance(template, list) else template
+    return (
+        [fill(item, state_input) for item in template] if isinstance(template, list) else template
+    )
 
 
 def expressions(template: Json) -> Iterator[Json]:
@@ -133,11 +137,11 @@ def to_json(document: Json) -> str:
     return json.dumps(document, separators=(",", ":"), ensure_ascii=False)
 
 
-def _evaluate(expression: str, place: Place, field: str) -> Json:
+def _evaluate(expression: str, state_input: StateInput, field: str) -> Json:
     call = ARRAY_CONTAINS.fullmatch(expression)
     if call is None:
-        return read_field(expression, place, field)
-    items = read_field(call[1], place, "ArgumentJsonPath")
+        return read_field(expression, state_input, field)
+    items = read_field(call[1], state_input, "ArgumentJsonPath")
     if not isinstance(items, list):
         cause = f"the first argument of {expression} is not an array: {to_json(items)}"
         raise StateFailed("States.IntrinsicFailure", cause)

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from emulator.states import language
-from emulator.states.interpreter import DATA_FIELDS, MAX_DOCUMENT_BYTES, Execution, Host
+from emulator.states import interpreter, language
+from emulator.states.execution import DATA_FIELDS, MAX_DOCUMENT_BYTES, Execution, Host
 
 Row = dict[str, Any]
 
@@ -213,7 +213,7 @@ class StepFunctions:
         new = Execution(self._host, machine, name, text)
         execution = machine.executions.setdefault(name, new)
         if execution is new:
-            execution.start()
+            execution.start(interpreter.run)
         elif (execution.status, execution.input) != ("RUNNING", text):
             message = f"Execution Already Exists: '{execution.arn}'"
             raise StatesError("ExecutionAlreadyExists", message)

@@ -10,7 +10,7 @@ from awslambdaric.lambda_runtime_exception import FaultException
 from awslambdaric.lambda_runtime_marshaller import LambdaMarshaller
 
 from emulator.states.documents import StateFailed
-from emulator.states.interpreter import invoke_failure
+from emulator.states.execution import invoke_failure
 from emulator.virtual.virtual_time import LimitReached, VirtualClock
 
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html

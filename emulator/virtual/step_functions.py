@@ -18,7 +18,8 @@ import boto3
 
 from emulator.personalize.errors import ApiError
 from emulator.personalize.faults import Faults
-from emulator.states import interpreter, service
+from emulator.states import execution as states
+from emulator.states import service
 from emulator.states.documents import StateFailed
 from emulator.virtual.client import attach
 from emulator.virtual.lambda_runtime import Handler, function_name, invoke
@@ -253,7 +254,7 @@ class StepFunctions:
 
     # The host of the interpreter, with `now`, `uniform`, `event` and `start`
 
-    def call(self, execution: interpreter.Execution, resource: str, payload: str) -> object:
+    def call(self, execution: states.Execution, resource: str, payload: str) -> object:
         """Call the handler of a function, and record the call."""
         machine = self._machines[execution.machine.arn]
         calls = self._calls.setdefault(execution.arn, [])
@@ -267,7 +268,7 @@ class StepFunctions:
         calls[position] = calls[position]._replace(outcome=outcome)
         return outcome
 
-    def status_changed(self, execution: interpreter.Execution) -> None:
+    def status_changed(self, execution: states.Execution) -> None:
         """Do nothing. Virtual time has no EventBridge."""
 
 
@@ -301,7 +302,7 @@ class StartedExecution:
     """An execution that may still be running."""
 
     step_functions: StepFunctions = field(repr=False)
-    running: interpreter.Execution
+    running: states.Execution
     """The interpreter's object. It changes while time passes."""
 
     @property

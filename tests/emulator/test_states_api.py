@@ -9,7 +9,6 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, ReadTimeoutError
 from small_machines import machine, map_over, task, wait
 
-from emulator.states import interpreter
 from emulator.virtual.client import attach
 from emulator.virtual.lambda_runtime import replies
 from emulator.virtual.step_functions import ACCOUNT, REGION, StepFunctions, run
@@ -247,20 +246,20 @@ def test_a_history_can_be_read_in_pages_from_both_ends_and_without_data(client, 
 
 def test_a_history_has_at_most_25000_events_and_the_last_one_is_the_end(monkeypatch):
     # One turn has four events. The limit is lower here, because 25,000 events take a second.
-    monkeypatch.setattr(interpreter, "MAX_EVENTS", 250)
+    monkeypatch.setattr("emulator.states.execution.MAX_EVENTS", 250)
     turn = {"Type": "Pass", "Next": "A"}
     execution = run(machine(A={**turn, "Next": "B"}, B=turn), {}, {})
     assert (execution.status, execution.error) == ("FAILED", "States.Runtime")
     assert execution.cause == "The execution reached the maximum number of history events (250)."
     assert [len(execution.events), execution.events[-1]["type"]] == [250, "ExecutionFailed"]
-    monkeypatch.setattr(interpreter, "MAX_EVENTS", 4)
+    monkeypatch.setattr("emulator.states.execution.MAX_EVENTS", 4)
     assert run(machine(A={"Type": "Pass", "End": True}), {}, {}).status == "SUCCEEDED"
 
 
 def test_an_execution_times_out_after_a_year(step_functions):
     definition = {**machine(A=wait(50_000_000)), "TimeoutSeconds": 90_000_000}
     assert step_functions.machine(definition, {}).start({}).wait().status == "TIMED_OUT"
-    assert step_functions.clock.now() - DEFAULT_START == timedelta(days=366)
+    assert step_functions.clock.now() - DEFAULT_START == timedelta(days=365)
 
 
 # The limit of the documents

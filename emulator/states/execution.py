@@ -1,0 +1,271 @@
+"""An execution of a state machine: its history, its end, and the branches that work in it.
+
+A branch is a part of an execution in which one thing happens after the other: the machine, an
+attempt of a Task or a Map, or an iteration of a Map. A failure closes the branches beside it, and
+the end of the execution closes all of them.
+"""
+
+import functools
+import json
+import threading
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from emulator.states.documents import Json, StateFailed, to_json
+
+if TYPE_CHECKING:
+    from emulator.states.service import Machine
+
+# https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
+MAX_DOCUMENT_BYTES = 262_144
+MAX_EVENTS = 25_000
+MAX_SECONDS = 365 * 86_400
+"""An execution lasts at most one year."""
+
+DATA_FIELDS = ("input", "output")
+"""The details of events that `includeExecutionData` is about."""
+
+Event: TypeAlias = Any
+"""An object with the methods `set` and `wait` of `threading.Event`."""
+parse_definition: Callable[[str], Json] = functools.lru_cache(64)(json.loads)
+
+
+class Host(Protocol):
+    """The world in which executions run."""
+
+    def now(self) -> datetime:
+        """Return the time in UTC."""
+
+    def uniform(self, low: float, high: float) -> float:
+        """Return a random number."""
+
+    def event(self) -> Event:
+        """Return a new event."""
+
+    def start(self, work: Callable[[], None], execution_arn: str) -> None:
+        """Start work of an execution, which runs at the same time as other work."""
+
+    def call(self, execution: "Execution", resource: str, payload: str) -> Json:
+        """Call the function of a Task and return its result. Raise StateFailed if it fails."""
+
+    def status_changed(self, execution: "Execution") -> None:
+        """Take note that an execution has started or ended."""
+
+
+def invoke_failure(code: str, message: str, status: int, request_id: str) -> StateFailed:
+    """Return the failure of a call of Lambda's Invoke that did not reach the function."""
+    response = f"Status Code: {status}; Error Code: {code}; Request ID: {request_id}; Proxy: null"
+    return StateFailed(f"Lambda.{code}", f"{message} (Service: AWSLambda; {response})")
+
+
+class BranchClosed(Exception):  # noqa: N818  # not an error
+    """The branch was closed. Its work ends where it is."""
+
+
+class Execution:
+    """An execution of a state machine. It keeps the definition and the role of its start."""
+
+    def __init__(self, host: Host, machine: "Machine", name: str, text: str) -> None:
+        self.host, self.machine, self.name, self.input = host, machine, name, text
+        self.definition, self.role = machine.definition, machine.role
+        self.arn = f"{machine.arn.replace(':stateMachine:', ':execution:')}:{name}"
+        self.status = "RUNNING"
+        self.output: str | None = None
+        self.error: str | None = None
+        self.cause: str | None = None
+        self.start_date = self.now()
+        self.stop_date: datetime | None = None
+        self.events: list[dict[str, Any]] = []
+        """The history, in the format of boto3's GetExecutionHistory."""
+        self.ended = host.event()
+        self.lock = threading.RLock()
+        self.waits: dict[Event, Branch] = {}
+        """The events for which branches wait at present."""
+        self._texts: dict[int, tuple[Json, str]] = {}
+        self.root = Branch(self)
+
+    def start(self, run: "Callable[[Execution], None]") -> None:
+        """Start the execution. `run` runs its machine."""
+        self.add_event("ExecutionStarted", 0, input=self.input, roleArn=self.role)
+        self.host.status_changed(self)
+        self.host.start(functools.partial(run, self), self.arn)
+        self.host.start(self._time_out_later, self.arn)
+
+    def stop(self, error: str | None = None, cause: str | None = None) -> None:
+        """Abort the execution, as StopExecution does. Functions that are running go on."""
+        self.end("ABORTED", 0, error=error, cause=cause)
+
+    def time_out(self) -> None:
+        """End the execution, as the TimeoutSeconds of its machine does."""
+        self.end("TIMED_OUT", self.root.last_id)
+
+    def end(self, status: str, previous: int, **details: str | None) -> None:
+        """End the execution with an event after the event `previous`, unless it has ended."""
+        with self.lock:
+            if self.status != "RUNNING":
+                return
+            self.add_event(f"Execution{status.title().replace('_', '')}", previous, **details)
+            self.output, self.error, self.cause = map(details.get, ("output", "error", "cause"))
+            self.stop_date, self.status = self.now(), status
+            self._texts.clear()
+            self.root.close()
+        self.ended.set()
+        self.host.status_changed(self)
+
+    def now(self) -> datetime:
+        """Return the time in whole milliseconds, as the API shows it."""
+        time = self.host.now()
+        return time.replace(microsecond=time.microsecond // 1000 * 1000)
+
+    def text(self, document: Json) -> str:
+        """Return a document as JSON. It is written once for all events that show it."""
+        known = self._texts.get(id(document))
+        if known is None:
+            known = self._texts[id(document)] = (document, to_json(document))
+        return known[1]
+
+    def check_size(self, document: Json, name: str) -> None:
+        """Raise StateFailed if a document of the state or function `name` has more than 256 KiB."""
+        if len(self.text(document).encode()) > MAX_DOCUMENT_BYTES:
+            limit = "a size exceeding the maximum number of bytes service limit"
+            message = f"The state/task '{name}' returned a result with {limit}."
+            raise StateFailed("States.DataLimitExceeded", message)
+
+    def add_event(self, kind: str, previous: int, **details: Json) -> int:
+        """Add an event to the history, and return its id. Details that are None are left out.
+
+        The last event that a history can have is the end of the execution. Instead of another event
+        the execution fails, and BranchClosed is raised.
+        https://docs.aws.amazon.com/step-functions/latest/dg/bp-history-limit.html
+        """
+        with self.lock:
+            number = len(self.events) + 1
+            if number == MAX_EVENTS and not kind.startswith("Execution"):
+                message = f"The execution reached the maximum number of history events ({number})."
+                self.end("FAILED", previous, error="States.Runtime", cause=message)
+                raise BranchClosed
+            event = {
+                "timestamp": self.now(),
+                "type": kind,
+                "id": number,
+                "previousEventId": previous,
+            }
+            shown = {key: value for key, value in details.items() if value is not None}
+            for key in DATA_FIELDS:
+                if key in shown:
+                    shown[f"{key}Details"] = {"truncated": False}
+            if shown or kind.startswith("Execution"):
+                event[_details_field(kind)] = shown
+            self.events.append(event)
+            return number
+
+    def _time_out_later(self) -> None:
+        """Wait for the end of the execution, and end it at its timeout."""
+        seconds = parse_definition(self.definition).get("TimeoutSeconds", MAX_SECONDS)
+        if not self.ended.wait(min(seconds, MAX_SECONDS)):
+            self.time_out()
+
+
+class Branch:
+    """A part of an execution. `last_id` is the event that the next event of the branch follows."""
+
+    def __init__(self, execution: Execution, parent: "Branch | None" = None) -> None:
+        self.execution, self._parent = execution, parent
+        self.last_id: int = parent.last_id if parent else 0
+        self._closed = False
+
+    def is_closed(self) -> bool:
+        """Return True if this branch was closed, or one that contains it."""
+        return self._closed or (self._parent is not None and self._parent.is_closed())
+
+    def close(self) -> None:
+        """End the work of this branch and of the branches inside it."""
+        with self.execution.lock:
+            self._closed = True
+            for event, branch in self.execution.waits.items():
+                if branch.is_closed():
+                    event.set()
+
+    def add(self, kind: str, *, is_followed: bool = True, **details: Json) -> None:
+        """Add an event, which the next event of the branch follows or not.
+
+        Raise BranchClosed if the branch is closed.
+        """
+        with self.execution.lock:
+            self._raise_if_closed()
+            number = self.execution.add_event(kind, self.last_id, **details)
+            if is_followed:
+                self.last_id = number
+
+    def wait(self, event: Event, seconds: float | None = None) -> bool:
+        """Wait for an event, at most some seconds. Return True if it was set.
+
+        Raise BranchClosed if the branch is closed, or was closed in the meantime.
+        """
+        execution = self.execution
+        with execution.lock:
+            self._raise_if_closed()
+            execution.waits[event] = self
+        was_set: bool = event.wait(seconds)
+        with execution.lock:
+            del execution.waits[event]
+            self._raise_if_closed()
+        return was_set
+
+    def sleep(self, seconds: float) -> None:
+        """Wait some seconds."""
+        if seconds > 0:
+            self.wait(self.execution.host.event(), seconds)
+
+    def together(
+        self, jobs: "Mapping[Branch, Callable[[Branch], Json]]", seconds: float | None = None
+    ) -> list[Json]:
+        """Run work in its branches at the same time, and return the results in order.
+
+        Raise the first StateFailed, or TimeoutError after `seconds`. Then the branches are closed.
+        """
+        is_over = self.execution.host.event()
+        results: dict[Branch, Json] = {}
+        failures: list[StateFailed] = []
+
+        def run(branch: Branch) -> None:
+            try:
+                results[branch] = jobs[branch](branch)
+            except StateFailed as failure:
+                failures.append(failure)
+            except BranchClosed:
+                return
+            self.last_id = branch.last_id
+            if failures or len(results) == len(jobs):
+                is_over.set()
+
+        for branch in jobs:
+            self.execution.host.start(functools.partial(run, branch), self.execution.arn)
+        in_time = not jobs or self.wait(is_over, seconds)
+        if failures or not in_time:
+            for branch in jobs:
+                branch.close()
+        if failures:
+            raise failures[0]
+        if not in_time:
+            self.last_id = max(branch.last_id for branch in jobs)
+            raise TimeoutError
+        return [results[branch] for branch in jobs]
+
+    def attempt(self, work: "Callable[[Branch], Json]", seconds: float | None = None) -> Json:
+        """Run one attempt of a state in a branch, and return its result, as `together` does."""
+        (result,) = self.together({Branch(self.execution, self): work}, seconds)
+        return result
+
+    def _raise_if_closed(self) -> None:
+        if self.is_closed():
+            raise BranchClosed
+
+
+def _details_field(kind: str) -> str:
+    """Return the field of an event in which its details are."""
+    for suffix in ("StateEntered", "StateExited"):
+        if kind.endswith(suffix):
+            kind = suffix
+    return f"{kind[0].lower()}{kind[1:]}EventDetails"
