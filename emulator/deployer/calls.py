@@ -38,7 +38,7 @@ def api_values(row: Row, inputs: Mapping[str, object]) -> Request:
     return {**cast("Request", inner or {}), **cast("Request", values)}
 
 
-def existing(
+def existing_resource(
     row: Row,
     identifier: str,
     inputs: Properties,

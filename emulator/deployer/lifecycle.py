@@ -60,7 +60,7 @@ def create(row: Row, inputs: Properties, aws: Aws) -> ExistingResource:
     set_later = {
         name for name in row.set_later & inputs.keys() if not row.is_unset(name, inputs[name])
     }
-    resource = calls.existing(row, identifier, inputs, set_later)
+    resource = calls.existing_resource(row, identifier, inputs, set_later)
     calls.set_own_inputs(row, resource, inputs, aws)
     description = calls.describe(row, resource, aws)
     return ExistingResource(identifier, inputs, _outputs(row, description, inputs))
@@ -71,7 +71,7 @@ def read(
 ) -> ExistingResource | None:
     """Return a resource as it is now, or None if it does not exist."""
     try:
-        description = calls.describe(row, calls.existing(row, identifier, inputs), aws)
+        description = calls.describe(row, calls.existing_resource(row, identifier, inputs), aws)
     except GoneError:
         return None
     inputs_now = _inputs_now(row, inputs, description, default_tags)
@@ -83,7 +83,7 @@ def update(
 ) -> ExistingResource:
     """Change a resource in place and return it as it is now."""
     changed = difference(row, old_inputs, new_inputs).changed
-    resource = calls.existing(row, identifier, new_inputs, changed - NO_PARAMETERS)
+    resource = calls.existing_resource(row, identifier, new_inputs, changed - NO_PARAMETERS)
     calls.set_own_inputs(row, resource, new_inputs, aws)
     if resource.changed - row.own_calls.keys():
         calls.make_call(row, row.update, resource, aws)
@@ -96,7 +96,7 @@ def update(
 
 def delete(row: Row, identifier: str, inputs: Properties, aws: Aws, limit: DeletionLimit) -> None:
     """Delete a resource. Do nothing if it does not exist."""
-    resource = calls.existing(row, identifier, inputs, limit=limit)
+    resource = calls.existing_resource(row, identifier, inputs, limit=limit)
     with suppress(GoneError):
         calls.make_call(row, row.delete, resource, aws)
 
