@@ -13,22 +13,18 @@ from emulator.deployer.service import Provider
 
 UNKNOWN = wire.UNKNOWN
 
-COMPOSITE_ALARM = "aws:cloudwatch/compositeAlarm:CompositeAlarm"
-DASHBOARD = "aws:cloudwatch/dashboard:Dashboard"
 FUNCTION = "aws:lambda/function:Function"
 GROUP = "aws:scheduler/scheduleGroup:ScheduleGroup"
 INVOCATION = "aws:lambda/invocation:Invocation"
 LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
 MACHINE = "aws:sfn/stateMachine:StateMachine"
 METRIC_ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
-METRIC_FILTER = "aws:cloudwatch/logMetricFilter:LogMetricFilter"
 PERMISSION = "aws:lambda/permission:Permission"
 QUEUE = "aws:sqs/queue:Queue"
 ROLE = "aws:iam/role:Role"
 ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
 RULE = "aws:cloudwatch/eventRule:EventRule"
 SCHEDULE = "aws:scheduler/schedule:Schedule"
-SUBSCRIPTION = "aws:sns/topicSubscription:TopicSubscription"
 TARGET = "aws:cloudwatch/eventTarget:EventTarget"
 TOPIC = "aws:sns/topic:Topic"
 TOPIC_POLICY = "aws:sns/topicPolicy:TopicPolicy"

@@ -6,29 +6,7 @@
 import json
 from typing import NamedTuple
 
-from provider_support import (
-    COMPOSITE_ALARM,
-    DASHBOARD,
-    FUNCTION,
-    GROUP,
-    INVOCATION,
-    LOG_GROUP,
-    MACHINE,
-    METRIC_ALARM,
-    METRIC_FILTER,
-    PERMISSION,
-    QUEUE,
-    ROLE,
-    ROLE_POLICY,
-    RULE,
-    SCHEDULE,
-    SUBSCRIPTION,
-    TARGET,
-    TOPIC,
-    TOPIC_POLICY,
-    archive,
-    function_inputs,
-)
+from provider_support import archive, function_inputs
 from small_stack import ACCOUNT, REGION, allow, policy, trust, waiting
 
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/11111111-2222-3333-4444-555555555555"
@@ -67,7 +45,7 @@ class Lifecycle(NamedTuple):
 
 
 LIFECYCLES = {
-    ROLE: Lifecycle(
+    "aws:iam/role:Role": Lifecycle(
         {
             "assumeRolePolicy": trust("lambda"),
             "description": "works",
@@ -85,12 +63,12 @@ LIFECYCLES = {
         ],
         replacements=[{"path": "/other/"}, {"name": "mine"}],
     ),
-    ROLE_POLICY: Lifecycle(
+    "aws:iam/rolePolicy:RolePolicy": Lifecycle(
         {"role": "[role]", "policy": policy(allow("s3:GetObject"))},
         updates=[{"policy": policy(allow("s3:PutObject"))}],
         replacements=[{"role": "other"}, {"name": "mine"}],
     ),
-    FUNCTION: Lifecycle(
+    "aws:lambda/function:Function": Lifecycle(
         function_inputs(
             "[roleArn]",
             FIRST_CODE,
@@ -127,7 +105,7 @@ LIFECYCLES = {
         replacements=[{"name": "mine"}],
         empty_outputs=("signingJobArn", "signingProfileVersionArn"),
     ),
-    INVOCATION: Lifecycle(
+    "aws:lambda/invocation:Invocation": Lifecycle(
         {"functionName": "[function]", "input": json.dumps({"n": 1})},
         updates=[],
         replacements=[
@@ -136,7 +114,7 @@ LIFECYCLES = {
             {"qualifier": "1"},
         ],
     ),
-    PERMISSION: Lifecycle(
+    "aws:lambda/permission:Permission": Lifecycle(
         {
             "function": "[function]",
             "action": "lambda:InvokeFunction",
@@ -155,7 +133,7 @@ LIFECYCLES = {
             {"statementId": "mine"},
         ],
     ),
-    MACHINE: Lifecycle(
+    "aws:sfn/stateMachine:StateMachine": Lifecycle(
         {
             "roleArn": "[statesRoleArn]",
             "definition": json.dumps(waiting(1)),
@@ -183,12 +161,12 @@ LIFECYCLES = {
         replacements=[{"type": "EXPRESS"}, {"name": "mine"}],
         empty_outputs=("description", "revisionId", "stateMachineVersionArn", "versionDescription"),
     ),
-    GROUP: Lifecycle(
+    "aws:scheduler/scheduleGroup:ScheduleGroup": Lifecycle(
         {"tags": {"team": "ranking", "cost": "1", "owner": "me"}},
         updates=[{"tags": {"owner": "you"}}],
         replacements=[{"name": "mine"}],
     ),
-    SCHEDULE: Lifecycle(
+    "aws:scheduler/schedule:Schedule": Lifecycle(
         {
             "groupName": "[group]",
             "description": "every night",
@@ -216,7 +194,7 @@ LIFECYCLES = {
         ],
         replacements=[{"groupName": "other"}, {"name": "mine"}],
     ),
-    RULE: Lifecycle(
+    "aws:cloudwatch/eventRule:EventRule": Lifecycle(
         {
             "description": "status changes",
             "eventPattern": json.dumps({"source": ["aws.states"]}),
@@ -233,7 +211,7 @@ LIFECYCLES = {
         ],
         replacements=[{"eventBusName": "other"}, {"name": "mine"}],
     ),
-    TARGET: Lifecycle(
+    "aws:cloudwatch/eventTarget:EventTarget": Lifecycle(
         {
             "rule": "[rule]",
             "arn": "[functionArn]",
@@ -254,7 +232,7 @@ LIFECYCLES = {
         ],
         replacements=[{"rule": "other"}, {"eventBusName": "other"}, {"targetId": "mine"}],
     ),
-    LOG_GROUP: Lifecycle(
+    "aws:cloudwatch/logGroup:LogGroup": Lifecycle(
         {"retentionInDays": 90, "kmsKeyId": KEY, "tags": {"team": "ranking", "cost": "1"}},
         updates=[
             {"retentionInDays": 30},
@@ -265,7 +243,7 @@ LIFECYCLES = {
         ],
         replacements=[{"logGroupClass": "INFREQUENT_ACCESS"}, {"name": "/mine"}],
     ),
-    QUEUE: Lifecycle(
+    "aws:sqs/queue:Queue": Lifecycle(
         {
             "delaySeconds": 5,
             "maxMessageSize": 2048,
@@ -289,7 +267,7 @@ LIFECYCLES = {
         ],
         replacements=[{"name": "mine"}],
     ),
-    TOPIC: Lifecycle(
+    "aws:sns/topic:Topic": Lifecycle(
         {"displayName": "Reports", "kmsMasterKeyId": KEY, "tags": {"team": "ranking"}},
         updates=[
             {"displayName": "Alarms"},
@@ -303,12 +281,12 @@ LIFECYCLES = {
         replacements=[{"name": "mine"}],
         empty_outputs=("beginningArchiveTime",),
     ),
-    TOPIC_POLICY: Lifecycle(
+    "aws:sns/topicPolicy:TopicPolicy": Lifecycle(
         {"arn": "[topicArn]", "policy": policy(allow("sns:Publish"))},
         updates=[{"policy": policy(allow("sns:Subscribe"))}],
         replacements=[{"arn": f"arn:aws:sns:{REGION}:{ACCOUNT}:other"}],
     ),
-    METRIC_ALARM: Lifecycle(
+    "aws:cloudwatch/metricAlarm:MetricAlarm": Lifecycle(
         {
             "alarmActions": ["[topicArn]"],
             "alarmDescription": "A run failed.",
@@ -358,7 +336,7 @@ LIFECYCLES = {
         ],
         replacements=[{"name": "mine"}],
     ),
-    COMPOSITE_ALARM: Lifecycle(
+    "aws:cloudwatch/compositeAlarm:CompositeAlarm": Lifecycle(
         {
             "alarmName": "unhealthy",
             "alarmRule": "ALARM([alarm])",
@@ -374,12 +352,12 @@ LIFECYCLES = {
         ],
         replacements=[{"alarmName": "mine"}, {"actionsEnabled": False}],
     ),
-    DASHBOARD: Lifecycle(
+    "aws:cloudwatch/dashboard:Dashboard": Lifecycle(
         {"dashboardName": "sample", "dashboardBody": json.dumps({"widgets": []})},
         updates=[{"dashboardBody": json.dumps({"widgets": [], "start": "-P28D"})}],
         replacements=[{"dashboardName": "mine"}],
     ),
-    METRIC_FILTER: Lifecycle(
+    "aws:cloudwatch/logMetricFilter:LogMetricFilter": Lifecycle(
         {
             "logGroupName": "[logGroup]",
             "pattern": '{ $.level = "ERROR" }',
@@ -398,7 +376,7 @@ LIFECYCLES = {
         ],
         replacements=[{"logGroupName": "other"}, {"name": "mine"}],
     ),
-    SUBSCRIPTION: Lifecycle(
+    "aws:sns/topicSubscription:TopicSubscription": Lifecycle(
         {
             "topic": "[topicArn]",
             "protocol": "sqs",
