@@ -32,15 +32,6 @@ if TYPE_CHECKING:
 ACCOUNT = "123456789012"
 REGION = "eu-west-1"
 SCOPE = f"{REGION}:{ACCOUNT}"
-OPERATIONS = (
-    "ListExecutions",
-    "DescribeExecution",
-    "DescribeStateMachineForExecution",
-    "GetExecutionHistory",
-    "StartExecution",
-    "StopExecution",
-)
-"""The operations that meet faults."""
 ATTEMPT_EVENTS = {"LambdaFunctionScheduled", "MapStateStarted"}
 """The history events with which an attempt at a state begins."""
 
@@ -156,7 +147,7 @@ class StepFunctions:
         self.now, self.uniform = self.clock.now, self.clock.random.uniform
         self.event, self.start = functools.partial(Event, self.clock), self.clock.start
         self.service = service.StepFunctions(self)
-        self.faults = Faults(OPERATIONS)
+        self.faults = Faults(tuple(service.OPERATIONS))
         self._handler_clock = handler_clock
         self._machines: dict[str, Machine] = {}
         self._calls: dict[str, list[Call]] = {}  # by the ARN of the execution
@@ -194,14 +185,14 @@ class StepFunctions:
 
         Raises:
             ValueError: There is a state machine with this name.
-            ApiError: The definition cannot be interpreted.
+            StatesError: The definition cannot be interpreted.
         """
         arn = f"arn:aws:states:{SCOPE}:stateMachine:{name}"
         if arn in self._machines:
             raise ValueError(f"a state machine {name!r} exists already")
         role = f"arn:aws:iam::{ACCOUNT}:role/{name}"
-        request = {"name": name, "definition": json.dumps(definition), "roleArn": role}
-        self.respond("CreateStateMachine", request)
+        fields = {"name": name, "definition": json.dumps(definition), "roleArn": role}
+        self.service.call("CreateStateMachine", service.Request(fields, SCOPE))
         self._machines[arn] = Machine(self, arn, functions, timeouts or {})
         return self._machines[arn]
 
@@ -238,8 +229,7 @@ class StepFunctions:
             ApiError: The request is refused.
             NoResponse: The response is lost.
         """
-        fault = self.faults.take_for_call(operation, request) if operation in OPERATIONS else None
-        as_of = None
+        fault, as_of = self.faults.take_for_call(operation, request), None
         if fault is not None:
             fault.raise_before_operation(f"states:{operation}", "the caller")
             if fault.stale_seconds:

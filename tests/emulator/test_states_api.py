@@ -408,5 +408,5 @@ def test_a_response_is_lost_after_the_operation(client, step_functions, resting)
 
 
 def test_only_operations_of_step_functions_have_faults_there(step_functions):
-    with pytest.raises(ValueError, match=r"unknown operation 'ListSchemas'; known are \*, List"):
+    with pytest.raises(ValueError, match=r"unknown operation 'ListSchemas'; known are \*, Create"):
         step_functions.faults.inject({"fault": "throttle", "operation": "ListSchemas"})
