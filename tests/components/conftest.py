@@ -7,9 +7,17 @@ resources.
 import pulumi
 import pytest
 
-from components import LimitsArgs, NotificationsArgs, RetrainingPipeline
+from components import (
+    DatasetArgs,
+    DatasetsArgs,
+    LimitsArgs,
+    NotificationsArgs,
+    RetrainingPipeline,
+    RetrainingPipelineArgs,
+    SolutionArgs,
+)
 from tests.components.recording import NoMocks, run
-from tests.components.sample import EMAIL, IMPORT_ROLE, NAME, USERS_TOPIC, complete, minimal
+from tests.components.sample import EMAIL, IMPORT_ROLE, NAME, USERS_TOPIC, complete
 
 
 def deploy(make_args, **options):
@@ -33,7 +41,19 @@ def deployed():
 @pytest.fixture(scope="session")
 def smallest():
     """Return the engine that recorded a pipeline without options."""
-    return deploy(minimal)
+
+    def without_options():
+        args = complete()
+        interactions, items = (
+            DatasetArgs(dataset_arn=dataset.dataset_arn, data_location=dataset.data_location)
+            for dataset in (args.datasets.interactions, args.datasets.items)
+        )
+        return RetrainingPipelineArgs(
+            datasets=DatasetsArgs(interactions=interactions, items=items),
+            solutions=[SolutionArgs(solution_arn=one.solution_arn) for one in args.solutions],
+        )
+
+    return deploy(without_options)
 
 
 @pytest.fixture(scope="session")
