@@ -1,7 +1,4 @@
-"""Proves the checks and warnings of arguments, with and without outputs, and their settings.
-
-The settings are what the state machine passes to the functions.
-"""
+"""Proves what is derived from arguments: the settings of the functions, and the time of a run."""
 
 from dataclasses import fields, is_dataclass, replace
 from datetime import date
@@ -55,10 +52,6 @@ def with_solution(**fields):
 def with_users(**changes):
     """Return arguments with one dataset, changed."""
     return minimal(datasets=DatasetsArgs(users=replace(USERS, **changes)))
-
-
-def messages(found_problems):
-    return [str(problem) for problem in found_problems]
 
 
 def test_camel_case_is_the_spelling_of_the_api():
@@ -124,17 +117,10 @@ def test_the_age_of_the_alarm_is_derived_from_the_longest_gap_unless_it_is_set(r
     assert settings_of(args)["limits"]["maxModelAgeDays"] == days
 
 
-@pytest.mark.parametrize(
-    ("fields", "days"),
-    [
-        ({"training_mode": "UPDATE"}, 7),
-        ({"training_mode": "UPDATE", "full_every": "30 days"}, 30),
-        ({}, None),
-    ],
-)
-def test_the_settings_have_the_days_between_full_trainings_only_with_update(fields, days):
-    (solution,) = settings_of(with_solution(**fields))["solutions"]
-    assert solution.get("fullEveryDays") == days
+def test_the_days_between_full_trainings_can_be_set():
+    args = with_solution(training_mode="UPDATE", full_every="30 days")
+    (solution,) = settings_of(args)["solutions"]
+    assert solution["fullEveryDays"] == 30
 
 
 @pytest.mark.parametrize("rules", [[RULE], []])

@@ -30,7 +30,7 @@ CAMPAIGN = CONFIG["solutions"][0]["campaigns"][0]["campaignArn"]
 INTERACTIONS, ITEMS, USERS = (
     CONFIG["datasets"][key]["datasetArn"] for key in ("interactions", "items", "users")
 )
-_, PARTITION, _, REGION, ACCOUNT, _ = SOLUTION.split(":")
+_, _, _, REGION, ACCOUNT, _ = SOLUTION.split(":")
 HOME = SOLUTION.rpartition(":")[0]
 EXAMPLE = "arn:aws:personalize:eu-west-1:123456789012"
 """The beginning of the ARNs that messages give as examples."""
