@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError, NoCredenti
 
 from functions.contract import Outcome
 from functions.planning.guards import GUARDS
+from retrain.operator import doctor
 from retrain.operator.checks import account, alarms, data, operation, quotas
 from retrain.operator.checks.findings import Check
 from retrain.operator.errors import OperatorError
@@ -24,16 +25,14 @@ ANSI = re.compile("\x1b\\[[0-9;]*m")
 
 
 @pytest.fixture
-def findings(run):
-    """Return a function that runs the command, and returns the findings of a check."""
+def findings(run, monkeypatch):
+    """Return a function that runs the command with only one check, and returns its findings."""
 
-    def find(check, *options):
-        document = run("doctor", "--json", *options).document
-        return [
-            (row["level"], row["text"], row["fix"])
-            for row in document["checks"]
-            if row["check"] == check
-        ]
+    def find(title, *options):
+        with monkeypatch.context() as patch:
+            patch.setattr(doctor, "CHECKS", [row for row in doctor.CHECKS if row.title == title])
+            document = run("doctor", "--json", *options).document
+        return [(row["level"], row["text"], row["fix"]) for row in document["checks"]]
 
     return find
 
@@ -566,7 +565,7 @@ def test_what_cannot_be_checked_is_a_warning(findings, monkeypatch, error, text)
         raise error
         yield
 
-    monkeypatch.setattr("retrain.operator.doctor.CHECKS", [Check("bucket policy", fail)])
+    monkeypatch.setattr(doctor, "CHECKS", [Check("bucket policy", fail)])
     assert findings("bucket policy") == [("warn", text, None)]
 
 
@@ -586,7 +585,7 @@ def test_errors_that_are_no_absence_are_not_taken_for_one(
     lines = f"  {PROJECT}:importRoleArn: {role}\n  {PROJECT}:kmsKeyArn: {key}\n  #"
     change(project_dir, "  # The permissions boundary", lines)
     monkeypatch.setattr(f"retrain.operator.checks.{module}.code_of", lambda _: "SlowDown")
-    monkeypatch.setattr("retrain.operator.doctor.code_of", lambda _: "SlowDown")
+    monkeypatch.setattr(doctor, "code_of", lambda _: "SlowDown")
     change(project_dir, f"{BUCKET}/users.csv", "no-such-bucket-here/users.csv")
     assert findings(part)[-1][1].startswith("cannot be checked: AWS refused ")
 
