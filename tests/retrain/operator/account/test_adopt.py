@@ -16,13 +16,11 @@ from retrain.rehearsal.data.exports import policy_document
 from retrain.rehearsal.data.resources import wait_until_active
 from retrain.rehearsal.data.sample_data import SampleData
 from retrain.rehearsal.stacks import open_stack
-from tests.end_to_end.stack import deploy_stack
 from tests.program.sample_stack import (
     CAMPAIGN,
     INTERACTIONS,
     ITEMS,
     PROJECT,
-    ROOT,
     SOLUTION,
     USERS,
 )
@@ -63,18 +61,13 @@ def test_the_file_of_an_existing_group_can_be_deployed_and_rehearsed(run, projec
     project = read_project(project_dir, "prod", {})
     today = datetime.now(UTC).date()
     warnings = []
-    settings.parse_stack(project.name, "prod", project.config, today=today, warn=warnings.append)
+    args = settings.parse_stack(
+        project.name, "prod", project.config, today=today, warn=warnings.append
+    )
     assert warnings == []
+    assert args.import_role_arn.endswith(":role/rehearsal-import-movies")
     with open_stack(project_dir, "prod", None) as stack:
         assert stack.args.solutions[0].solution_arn == SOLUTION
-
-
-def test_the_file_can_be_deployed(run, project_dir, emulator):
-    assert adopted(run).code == 0
-    project_file = (project_dir / "Pulumi.yaml").read_text()
-    (project_dir / "Pulumi.yaml").write_text(f"{project_file}\nmain: {ROOT}\n")
-    stack = deploy_stack(emulator, "prod", project_dir)
-    assert stack.output("import_role_arn").endswith(":role/rehearsal-import-movies")
 
 
 def test_a_role_that_only_runs_have_used_is_left_out(run, project_dir, personalize):
