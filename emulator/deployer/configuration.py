@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -89,11 +90,8 @@ def read_mapping(file: Path) -> dict[str, object]:
     Raises DeploymentError if the file cannot be read or is no mapping. If it has values or keys
     that JSON does not have, such as dates, the error lists all of them.
     """
-    yaml = YAML(typ="safe", pure=True)
     try:
-        text = file.read_text(encoding="utf-8")
-        problems = list(_problems(yaml.compose(text), ""))
-        json_text = "null" if problems else json.dumps(yaml.load(text))
+        problems, json_text = _parsed(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DeploymentError(f"{file}: there is no such file") from None
     except MarkedYAMLError as error:
@@ -107,6 +105,26 @@ def read_mapping(file: Path) -> dict[str, object]:
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         raise DeploymentError("\n  ".join([f"{count} in {file}:", *problems]))
     return _mapping(json.loads(json_text, parse_float=_number), str(file))
+
+
+class _Parsed(NamedTuple):
+    """The content of a YAML file."""
+
+    problems: list[str]
+    """The messages about values that JSON does not have."""
+    json_text: str
+    """The content as JSON, if there are no problems."""
+
+
+@functools.cache  # a command reads its files several times, and reading YAML is slow
+def _parsed(text: str) -> _Parsed:
+    """Return the content of a YAML file with this text. Raises the errors of the YAML reader."""
+    yaml = YAML(typ="safe", pure=True)
+    node = yaml.compose(text)
+    if problems := list(_problems(node, "")):
+        return _Parsed(problems, "")
+    content = yaml.constructor.construct_document(node) if node else None
+    return _Parsed([], json.dumps(content))
 
 
 def _problems(node: Node | None, key: str) -> Iterator[str]:
