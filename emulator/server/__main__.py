@@ -19,7 +19,6 @@ import signal
 import socket
 import sys
 import threading
-import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NoReturn
@@ -31,17 +30,13 @@ from hypercorn.config import Config
 from emulator.server import warm_functions
 
 if TYPE_CHECKING:
+    from emulator.process import Options
     from emulator.server.app import Application
-    from emulator.server.options import Options
 
 # This process creates several boto3 sessions, and each would read botocore's data files again.
 botocore.session.create_loader = functools.cache(botocore.session.create_loader)
 # Personalize, S3 and Step Functions respond in threads, and a thread may wait for another one.
 THREADS = 100
-# When the server stops, open requests may still take this time.
-GRACE_SECONDS = 0.5
-# After this time the process is killed, even if the server has not stopped.
-STOP_SECONDS = 5.0
 
 
 def main() -> None:
@@ -49,11 +44,14 @@ def main() -> None:
     options: Options = json.loads(sys.argv[1])
     if os.getpgrp() != os.getpid():  # started by hand: do not kill the group of the shell
         os.setpgrp()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: kill_group())
     try:
         listener = socket.create_server(("127.0.0.1", options["port"]), backlog=200)
     except OSError as error:
         sys.stdout.write(json.dumps({"error": os.strerror(error.errno or 0)}) + "\n")
         sys.exit(1)
+    threading.Thread(target=_end_with_parent, args=(options["directory"],), daemon=True).start()
     endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
     os.environ.update(environment(options, endpoint))
     try:
@@ -61,7 +59,7 @@ def main() -> None:
         from emulator.server.app import Application  # noqa: PLC0415
 
         application = Application(endpoint, options, lambda: _report_endpoint(endpoint))
-        asyncio.run(_serve(application, listener, options["directory"]))
+        asyncio.run(_serve(application, listener))
     except Exception:  # noqa: BLE001  # the process ends now, and this is the last chance to log
         traceback.print_exc()
     kill_group()
@@ -112,39 +110,25 @@ def _report_endpoint(endpoint: str) -> None:
     os.dup2(2, 1)
 
 
-async def _serve(application: Application, listener: socket.socket, directory: str) -> None:
-    """Serve until a signal arrives or standard input closes, and then kill the process group.
-
-    If standard input was closed, remove `directory` first.
-    """
-    loop = asyncio.get_running_loop()
-    loop.set_default_executor(ThreadPoolExecutor(THREADS))
-    stop, parent_has_ended = asyncio.Event(), threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-
-    def stop_after_parent() -> None:
-        while os.read(0, 1024):  # until the parent closes standard input
-            pass
-        parent_has_ended.set()
-        loop.call_soon_threadsafe(stop.set)
-        time.sleep(STOP_SECONDS)
-        kill_group()
-
-    threading.Thread(target=stop_after_parent, daemon=True, name="parent").start()
-    await serve(application, _hypercorn_config(listener), shutdown_trigger=stop.wait)
-    if parent_has_ended.is_set():  # else the parent may still read the log
-        shutil.rmtree(directory, ignore_errors=True)
-    # Kill here, because the end of the loop waits for its threads, which may work for minutes.
+def _end_with_parent(directory: str) -> None:
+    """Remove the directory and kill the process group when the parent closes standard input."""
+    while os.read(0, 1024):
+        pass
+    shutil.rmtree(directory, ignore_errors=True)
     kill_group()
+
+
+async def _serve(application: Application, listener: socket.socket) -> None:
+    """Serve until the process is killed."""
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
+    forever = asyncio.Event()
+    await serve(application, _hypercorn_config(listener), shutdown_trigger=forever.wait)
 
 
 def _hypercorn_config(listener: socket.socket) -> Config:
     """Return the settings of the web server, which accepts connections from `listener`."""
     config = Config()
     config.bind = [f"fd://{listener.fileno()}"]
-    config.graceful_timeout = GRACE_SECONDS
-    config.shutdown_timeout = GRACE_SECONDS
     config.keep_alive_timeout = 75
     config.loglevel = "WARNING"
     config.accesslog = None

@@ -16,7 +16,6 @@ from retrain.rehearsal.commands import (
     ERRORS,
     EXIT_FAILED,
     PROJECT_DIR,
-    TIMINGS,
     print_error,
     until_interrupted,
 )
@@ -45,8 +44,8 @@ if TYPE_CHECKING:
     from retrain.rehearsal.scenarios import ScenarioResult
     from retrain.rehearsal.stacks import Stack
 
-SHORT_TIMINGS = FixedTimings(jobs=Duration(pending=0.3, in_progress=0.7))
-"""Seconds that a job takes if the first run is not shown."""
+TIMINGS = FixedTimings(jobs=Duration(pending=0.3, in_progress=0.7))
+"""Seconds that a job takes. They are long enough to see each status of a job."""
 
 
 class Deployment(NamedTuple):
@@ -163,8 +162,7 @@ def _rehearse(console: Console, deployments: Sequence[Deployment], *, keep: bool
 def _running_emulator(console: Console, deployment: Deployment) -> Iterator[Emulator]:
     """Run an emulator of the account and the region of a stack during the block."""
     home = deployment.stack.home
-    timings = TIMINGS if deployment.shows_first_run else SHORT_TIMINGS
-    with running(account=home.account, region=home.region, timings=timings) as emulator:
+    with running(account=home.account, region=home.region, timings=TIMINGS) as emulator:
         print_progress(console, f"account {home.account}, {home.region}: {emulator.endpoint}")
         yield emulator
 

@@ -21,7 +21,7 @@ def test_probes_take_seconds():
     probe = {"userId": "42", "minResults": 3, "minutes": 10}
     config = changed({PROBE: probe})
     changes = config_changes.shorten_probes(config)
-    assert changes["solutions"][0]["campaigns"][0]["probe"] == {**probe, "minutes": 0.05}
+    assert changes["solutions"][0]["campaigns"][0]["probe"] == {**probe, "minutes": 0.02}
     assert config["solutions"][0]["campaigns"][0]["probe"] == probe, "the argument is not changed"
 
 
@@ -36,7 +36,7 @@ def test_a_campaign_without_a_probe_gets_none():
     (solution,) = config_changes.shorten_probes(config)["solutions"]
     assert [campaign.get("probe") for campaign in solution["campaigns"]] == [
         None,
-        {"userId": "1", "minutes": 0.05},
+        {"userId": "1", "minutes": 0.02},
     ]
 
 
@@ -47,7 +47,7 @@ def test_a_training_has_a_deadline_of_seconds(config):
 
 
 def test_the_waits_for_lists_are_short():
-    limits = {**CONFIG["limits"], "settleSeconds": 1}
+    limits = {**CONFIG["limits"], "settleSeconds": 0}
     assert config_changes.shorten_settling(CONFIG) == {"limits": limits}
 
 

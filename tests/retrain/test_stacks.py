@@ -97,8 +97,8 @@ def test_a_stack_has_the_settings_of_its_file_with_short_probes(project):
     folder = project(**{"solutions[0].campaigns[0].probe": probe})
     with stacks.open_stack(folder, "dev", None) as stack:
         changed_stack = stack.with_change(config_changes.refuse_automatic_training)
-    assert stack.args.solutions[0].campaigns[0].probe.minutes == 0.05
-    assert json.loads(stack.overrides["solutions"])[0]["campaigns"][0]["probe"]["minutes"] == 0.05
+    assert stack.args.solutions[0].campaigns[0].probe.minutes == 0.02
+    assert json.loads(stack.overrides["solutions"])[0]["campaigns"][0]["probe"]["minutes"] == 0.02
     assert stack.args.auto_training == "warn"
     assert changed_stack.args.auto_training == "refuse"
     assert changed_stack.overrides == {**stack.overrides, "autoTraining": "refuse"}
