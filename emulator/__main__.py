@@ -6,15 +6,10 @@ import argparse
 import signal
 import sys
 import threading
-from typing import TYPE_CHECKING
 
-from emulator.process import Emulator, EmulatorError, running
-
-if TYPE_CHECKING:
-    from types import FrameType
+from emulator.process import Emulator, EmulatorError, log_tail, running
 
 ACCOUNT_DIGITS = 12
-LOG_TAIL_CHARACTERS = 2000
 HELP = """\
 Serves S3, IAM, STS, Lambda, EventBridge and its Scheduler, Step Functions, SNS, SQS, CloudWatch,
 Logs and Personalize on 127.0.0.1. IAM is enforced: the account's root may do everything, and a
@@ -37,16 +32,10 @@ def main() -> int:
     """
     arguments = _parser().parse_args()
     stop = threading.Event()
-
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, on_signal)
+        signal.signal(number, lambda *_: stop.set())
     try:
-        with running(
-            port=arguments.port, account=arguments.account, region=arguments.region
-        ) as emulator:
+        with running(**vars(arguments)) as emulator:
             _print_exports(emulator)
             _wait_for_stop(emulator, stop)
     except EmulatorError as error:
@@ -59,8 +48,7 @@ def _wait_for_stop(emulator: Emulator, stop: threading.Event) -> None:
     """Wait until `stop` is set. Raise EmulatorError if the emulator dies before that."""
     while not stop.wait(0.2):
         if not emulator.alive():
-            tail = emulator.log.read_text(errors="replace")[-LOG_TAIL_CHARACTERS:]
-            raise EmulatorError(f"the emulator died\n{tail}")
+            raise EmulatorError(f"the emulator died\n{log_tail(emulator.log)}")
 
 
 def _print_exports(emulator: Emulator) -> None:

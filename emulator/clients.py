@@ -32,7 +32,7 @@ class Clients:
 
     def __init__(self, endpoint: str) -> None:
         self._endpoint = endpoint
-        self._clients: dict[tuple[str, str, str], BaseClient] = {}
+        self._clients: dict[tuple[str, ...], BaseClient] = {}
         self._lock = threading.Lock()
 
     def get(self, service: str, region: str, credentials: Credentials) -> BaseClient:
@@ -40,12 +40,9 @@ class Clients:
         key = (service, region, credentials["aws_access_key_id"])
         with self._lock:  # boto3 sessions are not safe in several threads
             if key not in self._clients:
-                # The overloads of boto3's stubs need a literal name.
-                self._clients[key] = boto3.Session().client(  # type: ignore[call-overload]
-                    service,
-                    region_name=region,
+                self._clients[key] = boto3.Session(region_name=region, **credentials).client(
+                    service,  # type: ignore[call-overload]  # the overloads need a literal
                     endpoint_url=self._endpoint,
                     config=CONFIG,
-                    **credentials,
                 )
             return self._clients[key]

@@ -23,21 +23,17 @@ import urllib.error
 import urllib.request
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, TypedDict, cast
+from typing import TYPE_CHECKING, Any, TypedDict, cast
 from urllib.parse import urlencode
-
-import boto3
-
-from emulator.personalize.store import Switches
-from emulator.personalize.timeline import FixedTimings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from botocore.client import BaseClient
 
+    from emulator.personalize.store import Switches
+    from emulator.personalize.timeline import FixedTimings
     from emulator.server.call_log import Call
-    from emulator.server.options import Options
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
@@ -45,6 +41,21 @@ STOP_SECONDS = 10
 LOG_TAIL_CHARACTERS = 4000
 # The environment variables that the emulator and its functions inherit. They get no others.
 INHERITED = ("HOME", "LANG", "LC_ALL", "PATH", "SYSTEMROOT", "TZ")
+
+
+class Options(TypedDict):
+    """The options that the server gets as JSON.
+
+    `port` can be 0 for a free one. `directory` is for the files of the process. `timings` and
+    `switches` are the fields of Personalize's FixedTimings and Switches that are not the defaults.
+    """
+
+    port: int
+    account: str
+    region: str
+    directory: str
+    timings: dict[str, tuple[float, float]]
+    switches: dict[str, Any]
 
 
 class Connection(TypedDict):
@@ -101,6 +112,8 @@ class Emulator:
 
         Typed code calls `boto3.client("s3", **emulator.connection)`, which has the exact type.
         """
+        import boto3  # noqa: PLC0415  # `python -m emulator` starts faster without it
+
         if service not in self._clients:
             self._clients[service] = boto3.Session().client(service, **self.connection)  # type: ignore[call-overload]  # boto3's overloads need a literal
         return self._clients[service]
@@ -177,8 +190,8 @@ def running(
         "account": account,
         "region": region,
         "directory": str(directory),
-        "timings": asdict(timings or FixedTimings()),
-        "switches": asdict(switches or Switches()),
+        "timings": {} if timings is None else asdict(timings),
+        "switches": {} if switches is None else asdict(switches),
     }
     log = directory / "log"
     process = _start(options, log)
@@ -206,29 +219,27 @@ def _start(options: Options, log: Path) -> subprocess.Popen[str]:
 
 
 def _wait_for_endpoint(process: subprocess.Popen[str], port: int, log: Path) -> str:
-    """Return the endpoint when the server has started. Raise EmulatorError if it cannot start."""
+    """Return the endpoint when the server has started. Raise EmulatorError if it cannot start.
+
+    The server writes one line of JSON when it has started, or when the port is taken.
+    """
     assert process.stdout is not None, "the process was started with a pipe"
-    message = _first_message(process.stdout)
-    if "endpoint" in message:
-        return message["endpoint"]
+    ready, _, _ = select.select([process.stdout], [], [], START_SECONDS)
+    line = process.stdout.readline() if ready else ""
+    message: dict[str, str] = json.loads(line) if line.startswith("{") else {}
     if "error" in message:
         raise EmulatorError(
             f"the emulator cannot serve on 127.0.0.1:{port}: {message['error']};"
             " name another port with --port, or 0 for a free one"
         )
-    tail = log.read_text(errors="replace")[-LOG_TAIL_CHARACTERS:]
-    raise EmulatorError(f"the emulator did not start; its log ends\n{tail}")
+    if "endpoint" not in message:
+        raise EmulatorError(f"the emulator did not start; its log ends\n{log_tail(log)}")
+    return message["endpoint"]
 
 
-def _first_message(stdout: IO[str]) -> dict[str, str]:
-    """Return the JSON object that the server writes after its start.
-
-    Return {} if the server dies or writes nothing for START_SECONDS.
-    """
-    ready, _, _ = select.select([stdout], [], [], START_SECONDS)
-    line = stdout.readline() if ready else ""
-    message: dict[str, str] = json.loads(line) if line.startswith("{") else {}
-    return message
+def log_tail(log: Path) -> str:
+    """Return the end of a log."""
+    return log.read_text(errors="replace")[-LOG_TAIL_CHARACTERS:]
 
 
 def _stop(process: subprocess.Popen[str]) -> None:

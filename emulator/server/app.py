@@ -47,7 +47,7 @@ if TYPE_CHECKING:
         Scope,
     )
 
-    from emulator.server.options import Options
+    from emulator.process import Options
 
 CORRECTED = (alarms, events, functions, iam, logs, scheduler)
 """The services of MiniStack that these modules have corrected."""

@@ -146,17 +146,15 @@ def is_allowed(access_key: str, region: str, action: str, resource: str) -> bool
 
 
 def service_may(
-    policy: Policy | None, service: str, action: str, resource: str, source_arn: str | None
+    policy: Policy | None, service: str, action: str, resource: str, source_arn: str
 ) -> bool:
     """Return True if the policy of a resource lets `service` perform an action on it.
 
-    The service acts for the resource `source_arn`. If that is None, the call does not say for
-    which. Without a policy nothing is allowed.
+    The service acts for the resource `source_arn`. Without a policy nothing is allowed.
     """
     if policy is None:
         return False
-    conditions = {} if source_arn is None else source_conditions(source_arn)
-    context = _context(service, action, resource, conditions)
+    context = _context(service, action, resource, source_conditions(source_arn))
     result = iam_evaluator.evaluate_resource_policy(policy, context, service=service)
     return bool(result.decision == "Allow")
 

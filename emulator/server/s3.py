@@ -8,7 +8,7 @@ service (https://docs.aws.amazon.com/personalize/latest/dg/granting-personalize-
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from botocore.exceptions import ClientError
 from ministack.services import s3
@@ -26,15 +26,6 @@ if TYPE_CHECKING:
 
 MISSING = {"NoSuchBucket", "NoSuchKey", "404"}
 T = TypeVar("T")
-
-
-class Read(NamedTuple):
-    """An action of a role on a bucket, or on an object in it."""
-
-    role_arn: str
-    action: str
-    bucket: str
-    resource: str
 
 
 class RoleObjects:
@@ -59,8 +50,7 @@ class RoleObjects:
             pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
             return [item["Key"] for page in pages for item in page.get("Contents", [])]
 
-        read = Read(role_arn, "s3:ListBucket", bucket, f"arn:aws:s3:::{bucket}")
-        keys = self._call_as_role(read, list_keys)
+        keys = self._call(role_arn, "s3:ListBucket", f"arn:aws:s3:::{bucket}", list_keys)
         return [key for key in keys if key == prefix or prefix.endswith("/")]
 
     def read(self, bucket: str, key: str, role_arn: str) -> bytes:
@@ -69,37 +59,37 @@ class RoleObjects:
         Raises:
             ObjectError: AccessDenied, or NoSuchKey for a missing bucket or object.
         """
-        read = Read(role_arn, "s3:GetObject", bucket, f"arn:aws:s3:::{bucket}/{key}")
-        return self._call_as_role(
-            read, lambda client: client.get_object(Bucket=bucket, Key=key)["Body"].read()
-        )
 
-    def _call_as_role(self, read: Read, call: Callable[[S3Client], T]) -> T:
+        def get_object(client: S3Client) -> bytes:
+            return client.get_object(Bucket=bucket, Key=key)["Body"].read()
+
+        return self._call(role_arn, "s3:GetObject", f"arn:aws:s3:::{bucket}/{key}", get_object)
+
+    def _call(self, role_arn: str, action: str, resource: str, call: Callable[[S3Client], T]) -> T:
         """Return the result of `call`, which gets a client with the credentials of a role.
 
-        The policies of the role and of the bucket must both allow the action.
+        The policies of the role and of the bucket must both allow the action on the resource.
 
         Raises:
             ObjectError: AccessDenied, or NoSuchKey.
         """
-        account = read.role_arn.split(":")[4]
+        account, bucket = role_arn.split(":")[4], resource.split(":")[5].partition("/")[0]
         job = f"arn:aws:personalize:{self._region}:{account}:dataset-import-job/import"
         try:
             credentials = iam.assume_role(
-                read.role_arn, service=SERVICE, source_arn=job, session_name="Personalize"
+                role_arn, service=SERVICE, source_arn=job, session_name="Personalize"
             )
             result = call(cast("S3Client", self._clients.get("s3", self._region, credentials)))
         except iam.AccessDeniedError as error:
             raise AccessDenied(error.message) from error
         except ClientError as error:
             is_missing = error.response["Error"]["Code"] in MISSING
-            message = f"{read.resource}: {error.response['Error']['Message']}"
+            message = f"{resource}: {error.response['Error']['Message']}"
             raise (NoSuchKey if is_missing else AccessDenied)(message) from error
-        policy = _bucket_policy(read.bucket, account)
-        if not iam.service_may(policy, SERVICE, read.action, read.resource, job):
+        if not iam.service_may(_bucket_policy(bucket, account), SERVICE, action, resource, job):
             raise AccessDenied(
-                f"the policy of bucket {read.bucket} does not allow {SERVICE} to perform:"
-                f" {read.action} on resource: {read.resource}"
+                f"the policy of bucket {bucket} does not allow {SERVICE} to perform: {action}"
+                f" on resource: {resource}"
             )
         return result
 

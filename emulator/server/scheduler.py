@@ -44,10 +44,8 @@ SECONDS_BETWEEN_TICKS = 0.5
 RETRIED_CODES = {"ThrottlingException", "TooManyRequestsException", "InternalServerError"}
 LOWEST_SERVER_ERROR = 500
 LONGEST_PAUSE_SECONDS = 60.0
-# The defaults of a schedule's retry policy.
 # https://docs.aws.amazon.com/scheduler/latest/APIReference/API_RetryPolicy.html
-DEFAULT_RETRIES = 185
-DEFAULT_EVENT_AGE_SECONDS = 86_400
+DEFAULT_RETRY_POLICY = {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86_400}
 log = logging.getLogger(__name__)
 
 
@@ -139,17 +137,16 @@ class Scheduler:
         Raises:
             ClientError: The target cannot be started.
         """
-        policy = delivery.schedule["Target"].get("RetryPolicy", {})
-        max_attempts = 1 + policy.get("MaximumRetryAttempts", DEFAULT_RETRIES)
-        max_age_seconds = policy.get("MaximumEventAgeInSeconds", DEFAULT_EVENT_AGE_SECONDS)
-        deadline = time.monotonic() + max_age_seconds
+        policy = DEFAULT_RETRY_POLICY | delivery.schedule["Target"].get("RetryPolicy", {})
+        deadline = time.monotonic() + policy["MaximumEventAgeInSeconds"]
         while True:
             try:
                 return self._start(delivery)
             except ClientError as error:
                 pause = min(2.0 ** (delivery.attempt - 1), LONGEST_PAUSE_SECONDS)
                 is_too_late = time.monotonic() + pause > deadline
-                if not _can_pass(error) or is_too_late or delivery.attempt >= max_attempts:
+                is_last = delivery.attempt > policy["MaximumRetryAttempts"]
+                if not _can_pass(error) or is_too_late or is_last:
                     limit = "MaximumEventAgeInSeconds" if is_too_late else "MaximumRetryAttempts"
                     self._send_to_dead_letter_queue(delivery, error, limit)
                     raise
@@ -157,23 +154,14 @@ class Scheduler:
                 delivery = replace(delivery, attempt=delivery.attempt + 1)
 
     def _run(self) -> None:
-        """Start a thread for each delivery when it is due. Never return."""
+        """Start a thread for each delivery when it is due. The log shows the error of a thread."""
         since = dt.datetime.now(dt.UTC)
         while True:
             time.sleep(SECONDS_BETWEEN_TICKS)
             now = dt.datetime.now(dt.UTC)
             for delivery in due_deliveries(since, now):
-                thread = threading.Thread(target=self._deliver_or_log, args=(delivery,))
-                thread.daemon = True
-                thread.start()
+                threading.Thread(target=self.deliver, args=(delivery,), daemon=True).start()
             since = now
-
-    def _deliver_or_log(self, delivery: Delivery) -> None:
-        """Start the target of a delivery with retries, and log an error instead of raising it."""
-        try:
-            self.deliver(delivery)
-        except ClientError as error:
-            log.warning("%s for %s: %s", delivery.arn, delivery.scheduled_time, error)
 
     def _start(self, delivery: Delivery) -> str:
         """Start the target once, and return the ARN of the execution. Raise ClientError.
