@@ -1,7 +1,7 @@
 """Proves that schedules start state machines with their roles, when they are due or fired."""
 
+import datetime as dt
 import json
-import time
 
 import pytest
 from botocore.exceptions import ClientError
@@ -23,8 +23,13 @@ from small_stack import (
 )
 
 import emulator
+from emulator.server import scheduler as scheduler_module
+from emulator.server.iam import AccessDeniedError
+from emulator.server.scheduler import Delivery, Scheduler, due_deliveries
+from emulator.server.slots import first_slot, next_slot
 
 SLOT = "2026-11-29T02:00:00Z"
+ATTRIBUTES = ("schedule-arn", "scheduled-time", "execution-id", "attempt-number")
 SENDING_CODE = """
 import json
 
@@ -35,10 +40,11 @@ def handler(event, context):
 """
 
 
-def create_allowed_schedule(aws, name, machine_arn, **fields):
-    """Create a schedule whose role may start the state machine."""
+def create_allowed_schedule(aws, name, seconds=0, **fields):
+    """Create a machine that waits, and a schedule whose role may start it. Return both ARNs."""
+    machine_arn = create_machine(aws, f"{name}-machine", waiting(seconds))
     start = allow("states:StartExecution", machine_arn)
-    return create_schedule(aws, name, machine_arn, start, **fields)
+    return machine_arn, create_schedule(aws, name, machine_arn, start, **fields)
 
 
 def executions_of(aws, machine_arn):
@@ -46,134 +52,114 @@ def executions_of(aws, machine_arn):
     return client.list_executions(stateMachineArn=machine_arn)["executions"]
 
 
+def create_queue(aws, name):
+    """Create a queue. Return its URL and its ARN."""
+    url = aws.client("sqs").create_queue(QueueName=name)["QueueUrl"]
+    return url, f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"
+
+
+def received(aws, url):
+    """Wait for a message in a queue, and return it."""
+    sqs = aws.client("sqs")
+    (message,) = eventually(
+        lambda: sqs.receive_message(QueueUrl=url, MessageAttributeNames=["All"]).get("Messages"),
+        bool,
+    )
+    return message
+
+
+def error_of(fire, *arguments):
+    """Return the message with which a schedule is not fired."""
+    with pytest.raises(emulator.EmulatorError) as error:
+        fire(*arguments)
+    return str(error.value)
+
+
 # The delivery
 
 
 def test_a_fired_schedule_fills_in_the_context_and_uses_its_role(aws):
-    name = "sched-fired-by"
-    machine_arn = create_machine(aws, "sched-fired", waiting(0))
-    attributes = ["schedule-arn", "scheduled-time", "execution-id", "attempt-number"]
-    target_input = json.dumps({key: f"<aws.scheduler.{key}>" for key in attributes})
-    schedule_arn = create_allowed_schedule(aws, name, machine_arn, Input=target_input)
+    name = "sched-fired"
+    target_input = json.dumps({key: f"<aws.scheduler.{key}>" for key in ATTRIBUTES})
+    _, schedule_arn = create_allowed_schedule(aws, name, Input=target_input)
     execution = finished(aws, aws.fire(name, name, SLOT))
     execution_id = execution["name"].replace("-", "")[:16]
-    assert json.loads(execution["input"]) == {
-        "schedule-arn": schedule_arn,
-        "scheduled-time": SLOT,
-        "execution-id": execution_id,
-        "attempt-number": "1",
-    }
+    values = (schedule_arn, SLOT, execution_id, "1")
+    assert json.loads(execution["input"]) == dict(zip(ATTRIBUTES, values, strict=True))
     session = f"arn:aws:sts::{ACCOUNT}:assumed-role/{name}/{execution_id}"
     starts = [call for call in aws.calls("states:StartExecution") if call["caller"] == session]
     assert [call["status"] for call in starts] == [200]
 
 
 def test_each_fire_without_a_time_uses_the_next_slot(aws):
-    name = "sched-next-by"
-    machine_arn = create_machine(aws, "sched-next", waiting(0))
-    target_input = '{"scheduledTime": "<aws.scheduler.scheduled-time>"}'
-    create_allowed_schedule(aws, name, machine_arn, Input=target_input)
-    first, second = (
-        json.loads(finished(aws, aws.fire(name, name))["input"])["scheduledTime"] for _ in range(2)
-    )
+    name = "sched-next"
+    create_allowed_schedule(aws, name, Input='{"slot": "<aws.scheduler.scheduled-time>"}')
+    runs = [finished(aws, aws.fire(name, name)) for _ in range(2)]
+    first, second = (json.loads(run["input"])["slot"] for run in runs)
     assert first < second
     assert first.endswith(("T01:00:00Z", "T02:00:00Z")), "three o'clock in Berlin"
 
 
 def test_a_second_delivery_for_a_slot_finds_the_first_execution(aws):
-    name = "sched-twice-by"
-    machine_arn = create_machine(aws, "sched-twice", waiting(60))
-    create_allowed_schedule(aws, name, machine_arn)
-    first, second = (aws.fire(name, name, SLOT) for _ in range(2))
+    machine_arn, _ = create_allowed_schedule(aws, "sched-twice", seconds=60)
+    first, second = (aws.fire("sched-twice", "sched-twice", SLOT) for _ in range(2))
     assert second == first
     assert len(executions_of(aws, machine_arn)) == 1
     aws.client("stepfunctions").stop_execution(executionArn=first)
 
 
 def test_a_role_that_no_longer_trusts_the_group_starts_nothing(aws):
-    name = "sched-trust-by"
-    machine_arn = create_machine(aws, "sched-trust", waiting(0))
-    create_allowed_schedule(aws, name, machine_arn)
+    name = "sched-trust"
+    create_allowed_schedule(aws, name)
     aws.client("iam").update_assume_role_policy(
         RoleName=name,
         PolicyDocument=trust("scheduler", StringEquals={"aws:SourceArn": group_arn("other")}),
     )
-    with pytest.raises(emulator.EmulatorError) as error:
-        aws.fire(name, name, SLOT)
-    assert str(error.value) == (
+    assert error_of(aws.fire, name, name, SLOT) == (
         "AccessDeniedException: scheduler.amazonaws.com is not authorized to perform:"
         f" sts:AssumeRole on resource: arn:aws:iam::{ACCOUNT}:role/{name}"
         f" (aws:SourceArn: {group_arn(name)})"
     )
 
 
-def test_a_missing_schedule_is_named(aws):
-    with pytest.raises(emulator.EmulatorError) as error:
-        aws.fire("none", "nowhere")
-    assert str(error.value) == "there is no schedule none in group nowhere"
-
-
 def test_a_schedule_invokes_a_function_with_its_role_and_does_not_wait(aws):
     name = "sched-function"
-    url = aws.client("sqs").create_queue(QueueName=name)["QueueUrl"]
-    send = allow("sqs:SendMessage", queue_arn(name))
+    url, queue_arn = create_queue(aws, name)
+    send = allow("sqs:SendMessage", queue_arn)
     function_arn = create_function(aws, name, send, code=SENDING_CODE.format(url=url))
-    create_schedule(
-        aws,
-        f"{name}-by",
-        function_arn,
-        allow("lambda:InvokeFunction", function_arn),
-        Input='{"at": "<aws.scheduler.scheduled-time>"}',
-    )
-    assert aws.fire(f"{name}-by", f"{name}-by", SLOT) == function_arn
-    response = eventually(
-        lambda: aws.client("sqs").receive_message(QueueUrl=url),
-        lambda response: "Messages" in response,
-    )
-    assert json.loads(response["Messages"][0]["Body"]) == {"at": SLOT}
+    by, invoke = f"{name}-by", allow("lambda:InvokeFunction", function_arn)
+    create_schedule(aws, by, function_arn, invoke, Input='{"at": "<aws.scheduler.scheduled-time>"}')
+    assert aws.fire(by, by, SLOT) == function_arn
+    assert json.loads(received(aws, url)["Body"]) == {"at": SLOT}
+    create_schedule(aws, "sched-denied", function_arn, send)
+    assert "lambda:InvokeFunction" in error_of(aws.fire, "sched-denied", "sched-denied", SLOT)
 
 
-def test_a_schedule_without_the_permission_invokes_no_function(aws):
-    function_arn = create_function(aws, "sched-denied")
-    create_schedule(aws, "sched-denied-by", function_arn, allow("sqs:SendMessage"))
-    with pytest.raises(emulator.EmulatorError, match="lambda:InvokeFunction"):
-        aws.fire("sched-denied-by", "sched-denied-by", SLOT)
-
-
-def test_a_target_that_is_no_state_machine_and_no_function_is_refused(aws):
+def test_what_cannot_be_fired_is_named(aws):
     arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:any"
     create_schedule(aws, "sched-queue", arn, allow("sqs:SendMessage"))
-    with pytest.raises(emulator.EmulatorError) as error:
-        aws.fire("sched-queue", "sched-queue")
-    assert str(error.value) == f"UnsupportedTarget: no state machine or function: {arn}"
+    no_target = f"UnsupportedTarget: no state machine or function: {arn}"
+    assert error_of(aws.fire, "sched-queue", "sched-queue") == no_target
+    assert error_of(aws.fire, "none", "away") == "there is no schedule none in group away"
 
 
 # Dead letters
 
 
-def queue_arn(name):
-    return f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"
-
-
 def test_an_event_that_cannot_be_delivered_is_a_dead_letter(aws):
     name = "sched-dead"
-    url = aws.client("sqs").create_queue(QueueName=name)["QueueUrl"]
-    machine_arn = create_machine(aws, "sched-dead-machine", waiting(0))
+    url, queue_arn = create_queue(aws, name)
+    machine_arn = create_machine(aws, f"{name}-machine", waiting(0))
     schedule_arn = create_schedule(
         aws,
         name,
         machine_arn,
-        allow("sqs:SendMessage", queue_arn(name)),
+        allow("sqs:SendMessage", queue_arn),
         Input='{"at": "<aws.scheduler.scheduled-time>"}',
-        DeadLetterConfig={"Arn": queue_arn(name)},
+        DeadLetterConfig={"Arn": queue_arn},
     )
-    with pytest.raises(emulator.EmulatorError, match="not authorized") as error:
-        aws.fire(name, name, SLOT)
-    response = eventually(
-        lambda: aws.client("sqs").receive_message(QueueUrl=url, MessageAttributeNames=["All"]),
-        lambda response: "Messages" in response,
-    )
-    (message,) = response["Messages"]
+    error = error_of(aws.fire, name, name, SLOT)
+    message = received(aws, url)
     assert json.loads(message["Body"]) == {"at": SLOT}
     attributes = {
         key: attribute["StringValue"] for key, attribute in message["MessageAttributes"].items()
@@ -181,7 +167,7 @@ def test_an_event_that_cannot_be_delivered_is_a_dead_letter(aws):
     assert len(attributes.pop("EXECUTION_ID")) == 16
     assert attributes == {
         "ERROR_CODE": "AccessDeniedException",
-        "ERROR_MESSAGE": str(error.value).removeprefix("AccessDeniedException: "),
+        "ERROR_MESSAGE": error.removeprefix("AccessDeniedException: "),
         "EXHAUSTED_RETRY_CONDITION": "MaximumRetryAttempts",
         "IS_PAYLOAD_TRUNCATED": "false",
         "RETRY_ATTEMPTS": "0",
@@ -193,11 +179,10 @@ def test_an_event_that_cannot_be_delivered_is_a_dead_letter(aws):
 
 def test_the_dead_letter_is_lost_if_the_role_may_not_send_it(aws):
     name = "sched-lost"
-    url = aws.client("sqs").create_queue(QueueName=name)["QueueUrl"]
-    machine_arn = create_machine(aws, "sched-lost-machine", waiting(0))
-    create_schedule(aws, name, machine_arn, DeadLetterConfig={"Arn": queue_arn(name)})
-    with pytest.raises(emulator.EmulatorError, match="not authorized"):
-        aws.fire(name, name, SLOT)
+    url, queue_arn = create_queue(aws, name)
+    machine_arn = create_machine(aws, f"{name}-machine", waiting(0))
+    create_schedule(aws, name, machine_arn, DeadLetterConfig={"Arn": queue_arn})
+    assert "not authorized" in error_of(aws.fire, name, name, SLOT)
     assert "Messages" not in aws.client("sqs").receive_message(QueueUrl=url)
     sends = [call for call in aws.calls("sqs:SendMessage") if f"/{name}/" in call["caller"]]
     assert [call["status"] for call in sends] == [403]
@@ -206,81 +191,65 @@ def test_the_dead_letter_is_lost_if_the_role_may_not_send_it(aws):
 # The creation of a schedule
 
 
-@pytest.mark.parametrize(
-    ("name", "trust_policy"),
-    [
-        ("service", trust("states")),
-        ("account", trust("scheduler", StringEquals={"aws:SourceAccount": "210987654321"})),
-        (
-            "schedule-instead-of-group",
-            trust(
-                "scheduler",
-                ArnEquals={
-                    "aws:SourceArn": f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/default/x"
-                },
-            ),
-        ),
-    ],
-)
-def test_a_role_that_does_not_trust_the_group_is_refused(aws, name, trust_policy):
+def create_untrusted(aws, name, trust_policy, expression="rate(1 day)"):
+    """Return the error with which the creation of a schedule is refused."""
     role_arn = create_role(aws, f"sched-wrong-{name}", trust_policy)
-    assert refusal(
+    return refusal(
         aws.client("scheduler").create_schedule,
         Name="x",
-        ScheduleExpression="rate(1 day)",
+        ScheduleExpression=expression,
         FlexibleTimeWindow={"Mode": "OFF"},
         Target={"Arn": "arn:aws:states:x", "RoleArn": role_arn},
-    ) == (
+    )
+
+
+@pytest.mark.parametrize(
+    ("service", "condition"),
+    [
+        ("states", {}),
+        ("scheduler", {"aws:SourceAccount": "210987654321"}),
+        (
+            "scheduler",
+            {"aws:SourceArn": f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/default/x"},
+        ),
+    ],
+    ids=["service", "account", "schedule-instead-of-group"],
+)
+def test_a_role_that_does_not_trust_the_group_is_refused(aws, service, condition, request):
+    policy = trust(service, **({"StringEquals": condition} if condition else {}))
+    assert create_untrusted(aws, request.node.callspec.id, policy) == (
         "ValidationException",
         "The execution role you provide must allow AWS EventBridge Scheduler to assume the role.",
     )
 
 
 def test_an_invalid_expression_is_refused(aws):
-    role_arn = create_role(aws, "sched-expression", trust("scheduler"))
-    with pytest.raises(ClientError, match=r"Invalid Schedule Expression cron\(1 2 3\)\."):
-        aws.client("scheduler").create_schedule(
-            Name="sched-expression",
-            ScheduleExpression="cron(1 2 3)",
-            FlexibleTimeWindow={"Mode": "OFF"},
-            Target={"Arn": "arn:aws:states:x", "RoleArn": role_arn},
-        )
+    _, message = create_untrusted(aws, "expression", trust("scheduler"), "cron(1 2 3)")
+    assert message == "Invalid Schedule Expression cron(1 2 3)."
 
 
 def test_a_role_may_read_the_schedules_of_the_group_that_its_policy_names(aws):
-    machine_arn = create_machine(aws, "sched-read", waiting(0))
-    schedule_arn = create_schedule(aws, "sched-read-by", machine_arn)
-    client = role_clients(aws, "sched-reader", allow("scheduler:GetSchedule", schedule_arn))
-    scheduler = client("scheduler")
-    schedule = scheduler.get_schedule(Name="sched-read-by", GroupName="sched-read-by")
-    assert schedule["Arn"] == schedule_arn
-    code, _ = refusal(scheduler.get_schedule, Name="sched-read-by")
+    name = "sched-read"
+    _, schedule_arn = create_allowed_schedule(aws, name)
+    read = allow("scheduler:GetSchedule", schedule_arn)
+    scheduler = role_clients(aws, "sched-reader", read)("scheduler")
+    assert scheduler.get_schedule(Name=name, GroupName=name)["Arn"] == schedule_arn
+    code, _ = refusal(scheduler.get_schedule, Name=name)
     assert code == "AccessDeniedException", "this is a schedule of the group default"
+
+
+def test_every_tag_that_a_call_names_is_removed(aws):
+    scheduler = aws.client("scheduler")
+    tags = [{"Key": key, "Value": "1"} for key in "abc"]
+    arn = scheduler.create_schedule_group(Name="sched-tags", Tags=tags)["ScheduleGroupArn"]
+    scheduler.untag_resource(ResourceArn=arn, TagKeys=["a", "c"])
+    assert scheduler.list_tags_for_resource(ResourceArn=arn)["Tags"] == [tags[1]]
 
 
 # Time
 
 
-def test_a_rate_fires_at_once_when_it_is_created_and_when_it_is_changed(aws):
-    name = "sched-rate-by"
-    machine_arn = create_machine(aws, "sched-rate", waiting(0))
-    create_allowed_schedule(aws, name, machine_arn, expression="rate(7 days)")
-
-    def count():
-        return len(executions_of(aws, machine_arn))
-
-    eventually(count, lambda number: number == 1)
-    time.sleep(1)  # a slot is a whole second, and each slot starts one execution
-    scheduler = aws.client("scheduler")
-    schedule = scheduler.get_schedule(Name=name, GroupName=name)
-    kept = ("Name", "GroupName", "FlexibleTimeWindow", "Target")
-    scheduler.update_schedule(
-        **{key: schedule[key] for key in kept}, ScheduleExpression="rate(8 days)"
-    )
-    eventually(count, lambda number: number == 2)
-
-
-def test_a_disabled_schedule_does_not_fire(aws):
+def test_a_rate_fires_when_it_is_created_and_a_disabled_schedule_does_not(aws):
     machine_arn = create_machine(aws, "sched-paused", waiting(0))
     role_arn = create_role(aws, "sched-paused-by", trust("scheduler"), allow("states:*", "*"))
     aws.client("scheduler").create_schedule(
@@ -290,10 +259,190 @@ def test_a_disabled_schedule_does_not_fire(aws):
         State="DISABLED",
         Target={"Arn": machine_arn, "RoleArn": role_arn},
     )
-    with pytest.raises(emulator.EmulatorError) as error:
-        aws.fire("sched-paused")
-    assert str(error.value) == "schedule sched-paused in group default is DISABLED"
-    later_machine = create_machine(aws, "sched-running", waiting(0))
-    create_allowed_schedule(aws, "sched-running-by", later_machine, expression="rate(1 minute)")
+    is_disabled = "schedule sched-paused in group default is DISABLED"
+    assert error_of(aws.fire, "sched-paused") == is_disabled
+    later_machine, _ = create_allowed_schedule(aws, "sched-running", expression="rate(1 minute)")
     eventually(lambda: executions_of(aws, later_machine), bool)
     assert executions_of(aws, machine_arn) == [], "it would have fired before the later schedule"
+
+
+CHANGED = dt.datetime(2026, 11, 24, 10, 0, 30, 700_000, tzinfo=dt.UTC)
+
+
+@pytest.mark.parametrize(
+    ("state", "since", "now", "slots"),
+    [
+        ("ENABLED", -0.4, 0.1, ["10:00:30"]),
+        ("ENABLED", -0.9, -0.4, []),
+        ("ENABLED", 0.1, 0.6, []),
+        ("DISABLED", -0.4, 0.1, []),
+        ("ENABLED", 100, 250, ["10:02:30", "10:04:30"]),
+    ],
+    ids=["just changed", "before the change", "between slots", "disabled", "after a pause"],
+)
+def test_a_tick_delivers_every_slot_since_the_last_tick_once(monkeypatch, state, since, now, slots):
+    """The schedule is due every two minutes. Times are seconds after its last change."""
+    schedule = {"State": state, **timing("rate(2 minutes)", created=CHANGED.isoformat())}
+    monkeypatch.setattr(scheduler_module, "_stored_schedules", lambda: [schedule])
+    start, end = (CHANGED + dt.timedelta(seconds=seconds) for seconds in (since, now))
+    delivered = [each.slot.time().isoformat() for each in due_deliveries(start, end)]
+    assert delivered == slots
+
+
+def timing(expression, zone="UTC", created="2026-11-24T10:00:30+00:00", **dates):
+    """Return the fields of a schedule that say when it is due."""
+    dates = {"LastModificationDate": created, **dates}
+    return {
+        "ScheduleExpression": expression,
+        "ScheduleExpressionTimezone": zone,
+        "StartDate": None,
+        "EndDate": None,
+        **{name: dt.datetime.fromisoformat(date).timestamp() for name, date in dates.items()},
+    }
+
+
+BERLIN = "Europe/Berlin"
+NIGHTLY = "cron(0 3 * * ? *)"
+
+
+@pytest.mark.parametrize(
+    ("schedule", "slot"),
+    [
+        (timing("rate(1 day)"), "2026-11-24T10:00:30"),
+        (timing("rate(2 hours)", StartDate="2026-11-30T00:00:00+00:00"), "2026-11-30T00:00:00"),
+        (timing("cron(0 3 ? * SUN *)", BERLIN), "2026-11-29T02:00:00"),
+    ],
+)
+def test_a_rate_is_due_at_its_creation_or_start_and_a_cron_at_its_next_match(schedule, slot):
+    assert first_slot(schedule).isoformat() == f"{slot}+00:00"
+
+
+@pytest.mark.parametrize(
+    ("moment", "schedule", "slot"),
+    [
+        # After each interval. A day of a rate has 24 hours, also when the clocks go forward.
+        ("2026-11-24T10:00:30+00:00", timing("rate(1 day)"), "2026-11-25T10:00:30"),
+        (
+            "2027-03-27T13:00:00+01:00",
+            timing("rate(1 day)", BERLIN, created="2027-03-27T12:00:00+01:00"),
+            "2027-03-28T11:00:00",
+        ),
+        # The last day of the week is Saturday, and a slot is due only once.
+        ("2026-11-24T12:00:00+00:00", timing("cron(0 3 ? * L *)"), "2026-11-28T03:00:00"),
+        ("2026-11-29T03:00:00+00:00", timing(NIGHTLY), "2026-11-30T03:00:00"),
+        # A time that daylight saving skips is left out, and one that it repeats is due once.
+        ("2027-03-27T12:00:00+01:00", timing("cron(30 2 * * ? *)", BERLIN), "2027-03-29T00:30:00"),
+        ("2026-10-24T12:00:00+00:00", timing("cron(30 2 * * ? *)", BERLIN), "2026-10-25T00:30:00"),
+        ("2026-10-25T00:30:00+00:00", timing("cron(30 2 * * ? *)", BERLIN), "2026-10-26T01:30:00"),
+        # Nothing after the end date, and `at` once.
+        (
+            "2026-11-24T12:00:00+00:00",
+            timing(NIGHTLY, EndDate="2026-11-25T00:00:00+00:00"),
+            None,
+        ),
+        (
+            "2026-11-24T12:00:00+00:00",
+            timing("at(2026-12-01T09:00:00)", BERLIN),
+            "2026-12-01T08:00:00",
+        ),
+        ("2026-12-01T08:00:00+00:00", timing("at(2026-12-01T09:00:00)", BERLIN), None),
+    ],
+)
+def test_the_next_slot_is_as_the_guide_of_scheduler_says(moment, schedule, slot):
+    found = next_slot(schedule, dt.datetime.fromisoformat(moment))
+    assert (found and found.isoformat()) == (slot and f"{slot}+00:00")
+
+
+@pytest.mark.parametrize(
+    ("expression", "zone", "end"),
+    [
+        ("weekly", "UTC", " weekly."),
+        ("rate(0 days)", "UTC", " rate(0 days)."),
+        ("rate(2 weeks)", "UTC", " rate(2 weeks)."),
+        ("cron(0 3 * * *)", "UTC", " cron(0 3 * * *)."),
+        ("cron(0 3 LW * ? *)", "UTC", " cron(0 3 LW * ? *)."),
+        ("rate(1 day)", "Mars/Base", " Timezone Mars/Base."),
+    ],
+)
+def test_an_invalid_expression_or_zone_is_refused_by_name(expression, zone, end):
+    with pytest.raises(ValueError, match="Invalid") as error:
+        first_slot(timing(expression, zone))
+    assert str(error.value) == f"Invalid Schedule Expression{end}"
+
+
+# Retries
+
+
+def client_error(code, status=400):
+    response = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(response, "StartExecution")
+
+
+THROTTLED, BROKEN = client_error("ThrottlingException"), client_error("Broken", 500)
+DENIED = AccessDeniedError("no")
+
+
+class RecordingScheduler(Scheduler):
+    """A scheduler whose attempts have the given outcomes. It records attempts and dead letters."""
+
+    def __init__(self, *outcomes):
+        super().__init__(clients=None)
+        self.outcomes, self.attempts, self.dead_letters = list(outcomes), [], []
+
+    def _start(self, delivery):
+        self.attempts.append(delivery.attempt)
+        outcome = self.outcomes.pop(0)
+        if isinstance(outcome, ClientError):
+            raise outcome
+        return outcome
+
+    def _send_to_dead_letter_queue(self, delivery, error, limit):
+        self.dead_letters.append((delivery.attempt, error, limit))
+
+
+@pytest.fixture
+def pauses(monkeypatch):
+    """The pauses between attempts in seconds. They take no real time."""
+    pauses = []
+    monkeypatch.setattr(scheduler_module.time, "sleep", pauses.append)
+    monkeypatch.setattr(scheduler_module.time, "monotonic", lambda: sum(pauses))
+    return pauses
+
+
+def delivery(day=29, **policy):
+    target = {"Arn": "arn:aws:states:x", "RetryPolicy": policy}
+    arn = f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/group/name"
+    return Delivery({"Arn": arn, "Target": target}, dt.datetime(2026, 11, day, 2, tzinfo=dt.UTC))
+
+
+def test_throttling_and_server_errors_are_retried_with_longer_and_longer_pauses(pauses):
+    scheduler = RecordingScheduler(THROTTLED, BROKEN, THROTTLED, "arn:execution")
+    assert scheduler.deliver(delivery()) == "arn:execution"
+    assert (scheduler.attempts, pauses) == ([1, 2, 3, 4], [1, 2, 4])
+    assert scheduler.dead_letters == []
+
+
+@pytest.mark.parametrize(
+    ("outcome", "policy", "pauses_before_the_end", "limit"),
+    [
+        (DENIED, {}, [], "MaximumRetryAttempts"),
+        (THROTTLED, {"MaximumRetryAttempts": 2}, [1, 2], "MaximumRetryAttempts"),
+        # The next pause would end after 63 seconds.
+        (THROTTLED, {"MaximumEventAgeInSeconds": 60}, [1, 2, 4, 8, 16], "MaximumEventAgeInSeconds"),
+        (THROTTLED, {}, [1, 2, 4, 8, 16, 32, *[60] * 179], "MaximumRetryAttempts"),
+    ],
+    ids=["not retryable", "attempts", "age", "default"],
+)
+def test_a_delivery_that_is_not_retried_any_more_is_a_dead_letter(
+    pauses, outcome, policy, pauses_before_the_end, limit
+):
+    scheduler = RecordingScheduler(*[outcome] * 200)
+    with pytest.raises(ClientError) as error:
+        scheduler.deliver(delivery(**policy))
+    assert pauses == pauses_before_the_end
+    assert scheduler.dead_letters == [(len(pauses) + 1, error.value, limit)]
+
+
+def test_all_deliveries_of_a_slot_have_one_execution_name():
+    assert delivery().execution_name == delivery().execution_name
+    assert delivery(day=28).execution_name != delivery().execution_name

@@ -20,21 +20,12 @@ from small_stack import (
 )
 
 from emulator import EmulatorError
-from retrain.rehearsal.data.sample_data import schema
 
 ARN = f"arn:aws:personalize:{REGION}:{ACCOUNT}:"
 BUCKET = "personalize-http"
-SCHEMA = json.dumps(
-    {
-        "type": "record",
-        "name": "Interactions",
-        "fields": [
-            {"name": "USER_ID", "type": "string"},
-            {"name": "ITEM_ID", "type": "string"},
-            {"name": "TIMESTAMP", "type": "long"},
-        ],
-    }
-)
+NAMES = ("USER_ID", "ITEM_ID", "TIMESTAMP")
+FIELDS = [{"name": name, "type": "long" if name == "TIMESTAMP" else "string"} for name in NAMES]
+SCHEMA = json.dumps({"type": "record", "name": "Interactions", "fields": FIELDS})
 BUCKET_STATEMENT = {
     "Effect": "Allow",
     "Action": ["s3:GetObject", "s3:ListBucket"],
@@ -43,11 +34,17 @@ BUCKET_STATEMENT = {
 }
 LIST_BUCKET = allow("s3:ListBucket", f"arn:aws:s3:::{BUCKET}")
 GET_OBJECT = allow("s3:GetObject", f"arn:aws:s3:::{BUCKET}/*")
+BOTH = ("s3:GetObject", "s3:ListBucket")
 
 
 @pytest.fixture(scope="module")
 def dataset(aws):
     """A dataset of interactions, and a bucket with an export for it."""
+    return create_dataset(aws)
+
+
+def create_dataset(aws):
+    """Create a dataset of interactions, and a bucket with an export for it."""
     s3 = aws.client("s3")
     s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
     rows = "".join(
@@ -159,31 +156,14 @@ def test_the_runtime_checks_permissions_too(aws):
     assert [call["action"] for call in calls] == [action] * 2, "both requests are logged"
 
 
-@pytest.mark.parametrize(
-    ("operation", "method", "request_fields"),
-    [
-        (
-            "PutEvents",
-            "put_events",
-            {
-                "trackingId": "t",
-                "sessionId": "s",
-                "eventList": [{"eventType": "click", "sentAt": 0}],
-            },
-        ),
-        (
-            "PutItems",
-            "put_items",
-            {"datasetArn": f"{ARN}dataset/a/ITEMS", "items": [{"itemId": "1"}]},
-        ),
-    ],
-)
-def test_the_events_of_personalize_are_not_emulated(aws, operation, method, request_fields):
-    client = aws.client("personalize-events")
-    assert refusal(getattr(client, method), **request_fields) == (
-        "UnknownOperationException",
-        f"{operation} is not supported by this emulator of Personalize.",
-    )
+def test_the_events_of_personalize_are_not_emulated(aws):
+    client, event = aws.client("personalize-events"), {"eventType": "click", "sentAt": 0}
+    items = {"datasetArn": f"{ARN}dataset/a/ITEMS", "items": [{"itemId": "1"}]}
+    message = "{} is not supported by this emulator of Personalize."
+    code, text = refusal(client.put_events, trackingId="t", sessionId="s", eventList=[event])
+    assert (code, text) == ("UnknownOperationException", message.format("PutEvents"))
+    code, text = refusal(client.put_items, **items)
+    assert (code, text) == ("UnknownOperationException", message.format("PutItems"))
 
 
 def test_a_bucket_can_have_the_name_of_a_path_of_the_runtime(aws):
@@ -196,44 +176,57 @@ def test_a_bucket_can_have_the_name_of_a_path_of_the_runtime(aws):
 
 # The import role and the bucket
 
+IMPORTS = {
+    "all": ([LIST_BUCKET, GET_OBJECT], BOTH, BUCKET, None),
+    "role without GetObject": (
+        [LIST_BUCKET],
+        BOTH,
+        BUCKET,
+        "not authorized to perform: s3:GetObject",
+    ),
+    "role without ListBucket": (
+        [GET_OBJECT],
+        BOTH,
+        BUCKET,
+        "not authorized to perform: s3:ListBucket",
+    ),
+    **{
+        f"policy with {actions}": (
+            [LIST_BUCKET, GET_OBJECT],
+            actions,
+            BUCKET,
+            f"the policy of bucket {BUCKET} does not allow personalize.amazonaws.com",
+        )
+        for actions in ((), BOTH[:1], BOTH[1:])
+    },
+    "no bucket": ([allow("s3:*")], BOTH, "no-such-bucket", "arn:aws:s3:::no-such-bucket"),
+}
+"""The role's permissions, the actions that the bucket's policy allows to Personalize, the bucket,
+and the failure of the import job."""
 
-def test_an_import_job_reads_its_files_with_the_import_role(aws, dataset):
-    role_arn = create_import_role(aws, "http-import", LIST_BUCKET, GET_OBJECT)
-    job = start_import(aws.client("personalize"), dataset, role_arn)
-    assert import_result(aws, job) == ("ACTIVE", None)
-    session = f"arn:aws:sts::{ACCOUNT}:assumed-role/http-import/Personalize"
-    actions = [call["action"] for call in aws.calls("s3:") if call["caller"] == session]
-    assert actions == ["s3:ListBucket", "s3:GetObject"]
 
-
-@pytest.mark.parametrize(
-    ("statement", "missing_action"),
-    [(LIST_BUCKET, "s3:GetObject"), (GET_OBJECT, "s3:ListBucket")],
-    ids=["without GetObject", "without ListBucket"],
-)
-def test_an_import_job_fails_if_the_role_may_not_read(aws, dataset, statement, missing_action):
-    role_arn = create_import_role(aws, f"http-no-{missing_action[3:]}", statement)
-    job = start_import(aws.client("personalize"), dataset, role_arn)
-    status, reason = import_result(aws, job)
-    assert status == "CREATE FAILED"
-    assert f"not authorized to perform: {missing_action}" in reason
-
-
-@pytest.mark.parametrize("actions", [["s3:ListBucket"], ["s3:GetObject"], []])
-def test_an_import_job_fails_if_the_bucket_policy_does_not_allow_the_service(aws, dataset, actions):
-    name = f"http-bucket-{'-'.join(action[3:] for action in actions)}"
-    role_arn = create_import_role(aws, name, LIST_BUCKET, GET_OBJECT)
+@pytest.mark.parametrize("case", IMPORTS)
+def test_an_import_job_needs_the_permissions_of_its_role_and_of_the_bucket(aws, dataset, case):
+    statements, actions, bucket, failure = IMPORTS[case]
+    name = f"http-import-{list(IMPORTS).index(case)}"
+    role_arn = create_import_role(aws, name, *statements)
     s3 = aws.client("s3")
     if actions:
-        statement = {**BUCKET_STATEMENT, "Action": actions}
-        s3.put_bucket_policy(Bucket=BUCKET, Policy=policy(statement))
+        s3.put_bucket_policy(Bucket=BUCKET, Policy=policy({**BUCKET_STATEMENT, "Action": actions}))
     else:
         s3.delete_bucket_policy(Bucket=BUCKET)
-    job = start_import(aws.client("personalize"), dataset, role_arn)
-    status, reason = import_result(aws, job)
+    client = aws.client("personalize")
+    status, reason = import_result(
+        aws, start_import(client, dataset, role_arn, f"s3://{bucket}/daily/")
+    )
     s3.put_bucket_policy(Bucket=BUCKET, Policy=policy(BUCKET_STATEMENT))
-    assert status == "CREATE FAILED"
-    assert f"the policy of bucket {BUCKET} does not allow personalize.amazonaws.com" in reason
+    if failure is not None:
+        assert (status, failure in reason) == ("CREATE FAILED", True), reason
+        return
+    assert (status, reason) == ("ACTIVE", None)
+    session = f"arn:aws:sts::{ACCOUNT}:assumed-role/{name}/Personalize"
+    calls = [call["action"] for call in aws.calls("s3:") if call["caller"] == session]
+    assert calls == ["s3:ListBucket", "s3:GetObject"]
 
 
 @pytest.mark.parametrize(
@@ -249,14 +242,6 @@ def test_a_bucket_policy_sees_the_account_for_which_personalize_reads(
     job = start_import(aws.client("personalize"), dataset, role_arn)
     assert import_result(aws, job)[0] == status
     s3.put_bucket_policy(Bucket=BUCKET, Policy=policy(BUCKET_STATEMENT))
-
-
-def test_an_import_job_from_a_missing_bucket_fails(aws, dataset):
-    role_arn = create_import_role(aws, "http-nowhere", allow("s3:*"))
-    job = start_import(aws.client("personalize"), dataset, role_arn, "s3://no-such-bucket/a.csv")
-    status, reason = import_result(aws, job)
-    assert status == "CREATE FAILED"
-    assert "arn:aws:s3:::no-such-bucket" in reason
 
 
 def test_the_caller_must_be_allowed_to_pass_the_role_to_personalize(aws, dataset):
@@ -305,7 +290,7 @@ def test_a_role_that_personalize_may_not_assume_is_refused(aws, dataset, service
 def test_a_lost_response_is_a_closed_connection_after_the_operation(aws):
     client = role_clients(aws, "http-lost", allow("personalize:*"))()
     aws.control("POST", "faults", {"fault": "lost-answer", "operation": "CreateSchema"})
-    request = {"name": "http-lost", "schema": schema("INTERACTIONS")}
+    request = {"name": "http-lost", "schema": SCHEMA}
     with pytest.raises(ConnectionClosedError):
         client.create_schema(**request)
     assert refusal(client.create_schema, **request)[0] == "ResourceAlreadyExistsException"

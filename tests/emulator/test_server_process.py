@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import boto3
 import pytest
@@ -18,6 +19,8 @@ from emulator.personalize import Duration, FixedTimings
 from emulator.process import ROOT
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="reads Linux's /proc")
+COMMAND = [sys.executable, "-m", "emulator"]
+SLEEPING_CODE = "import time\ndef handler(event, context):\n    time.sleep(300)\n"
 
 
 def is_running(pid):
@@ -35,147 +38,103 @@ def all_end(pids):
     )
 
 
-def start(*arguments):
-    """Start `python -m emulator`, and return the process and its output after the start."""
-    process = subprocess.Popen(  # noqa: S603 - a command of this repository
-        [sys.executable, "-m", "emulator", "--port", "0", *arguments],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    output = ""
-    while "Ctrl-C" not in output:
-        line = process.stdout.readline()
-        assert line, process.stderr.read()
-        output += line
-    return process, output
-
-
-def wait_for_end(process):
-    """Wait until a command ends, and return its standard error."""
-    _, errors = process.communicate(timeout=20)
-    return errors
-
-
-class Command:
-    """The emulator of a command, used with the exports that the command printed."""
-
-    def __init__(self, output):
-        self.exports = dict(re.findall(r"^export (\w+)=(\S+)$", output, re.MULTILINE))
-        self.log = Path(re.search(r"log: (\S+)\)", output)[1])
-
-    def client(self, service):
-        """Return a client that needs only the exports."""
-        return boto3.client(
-            service,
-            endpoint_url=self.exports["AWS_ENDPOINT_URL"],
-            region_name=self.exports["AWS_REGION"],
-            aws_access_key_id=self.exports["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=self.exports["AWS_SECRET_ACCESS_KEY"],
-        )
-
-
-def server_pid(command):
-    """Return the pid of the server that the command runs."""
-    children = Path(f"/proc/{command.pid}/task/{command.pid}/children").read_text().split()
-    assert len(children) == 1, "the command runs only the server"
-    return int(children[0])
+def children(pid):
+    """Return the processes that a process has started."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return [int(child) for task in tasks for child in (task / "children").read_text().split()]
 
 
 @pytest.fixture
 def command():
-    process, output = start("--account", "210987654321", "--region", "eu-central-1")
-    yield process, Command(output)
-    if process.poll() is None:
+    """Start `python -m emulator`, and return its process, its client and its function."""
+    options = ["--port", "0", "--account", "210987654321", "--region", "eu-central-1"]
+    with subprocess.Popen(  # noqa: S603 - a command of this repository
+        [*COMMAND, *options], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        output = ""
+        while "Ctrl-C" not in output:
+            line = process.stdout.readline()
+            assert line, process.stderr.read()
+            output += line
+        exports = dict(re.findall(r"^export (\w+)=(\S+)$", output, re.MULTILINE))
+        session = boto3.Session(
+            exports["AWS_ACCESS_KEY_ID"],
+            exports["AWS_SECRET_ACCESS_KEY"],
+            None,
+            exports["AWS_REGION"],
+        )
+        endpoint = exports["AWS_ENDPOINT_URL"]
+        aws = SimpleNamespace(client=lambda name: session.client(name, endpoint_url=endpoint))
+        (server,) = children(process.pid)
+        pids = [server, invoke(aws, create_function(aws, "left"), {})["pid"]]
+        folder = Path(re.search(r"log: (\S+)\)", output)[1]).parent
+        yield SimpleNamespace(process=process, exports=exports, aws=aws, pids=pids, folder=folder)
         process.kill()
-    wait_for_end(process)
 
 
-def test_a_shell_needs_only_the_exports(command):
-    _, aws = command
-    assert sorted(aws.exports) == [
-        "AWS_ACCESS_KEY_ID",
-        "AWS_DEFAULT_REGION",
-        "AWS_ENDPOINT_URL",
-        "AWS_REGION",
-        "AWS_SECRET_ACCESS_KEY",
-    ]
-    assert aws.client("sts").get_caller_identity()["Arn"] == "arn:aws:iam::210987654321:root"
-    topic = aws.client("sns").create_topic(Name="a")["TopicArn"]
+def end_of(command):
+    """Wait until a command ends. Return its exit code and its standard error."""
+    _, errors = command.process.communicate(timeout=20)
+    return command.process.returncode, errors
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_all_processes_end_with_the_command(command, number):
+    assert all(is_running(pid) for pid in command.pids)
+    command.process.send_signal(number)
+    expected = -signal.SIGKILL if number == signal.SIGKILL else 0
+    assert end_of(command) == (expected, ""), "a signal ends the command without an error"
+    assert all_end(command.pids)
+    assert not eventually(command.folder.exists, lambda exists: not exists), "it is removed"
+
+
+def test_a_shell_needs_only_the_exports_until_the_server_dies(command):
+    names = ("ACCESS_KEY_ID", "DEFAULT_REGION", "ENDPOINT_URL", "REGION", "SECRET_ACCESS_KEY")
+    assert sorted(command.exports) == [f"AWS_{name}" for name in names]
+    root = "arn:aws:iam::210987654321:root"
+    assert command.aws.client("sts").get_caller_identity()["Arn"] == root
+    topic = command.aws.client("sns").create_topic(Name="a")["TopicArn"]
     assert topic == "arn:aws:sns:eu-central-1:210987654321:a"
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_after_a_signal_the_command_succeeds_and_all_processes_end(command, number):
-    process, aws = command
-    pids = [server_pid(process), invoke(aws, create_function(aws, "left"), {})["pid"]]
-    assert all(is_running(pid) for pid in pids)
-    process.send_signal(number)
-    assert (wait_for_end(process), process.returncode) == ("", 0)
-    assert all_end(pids)
-    assert not aws.log.parent.exists(), "the directory is removed"
-
-
-def test_all_processes_end_when_the_command_is_killed(command):
-    process, aws = command
-    pids = [server_pid(process), invoke(aws, create_function(aws, "left"), {})["pid"]]
-    process.kill()
-    assert all_end(pids)
-    assert not aws.log.parent.exists()
-
-
-def test_the_command_reports_that_the_server_died_and_all_processes_end(command):
-    process, aws = command
-    server, worker = server_pid(process), invoke(aws, create_function(aws, "left"), {})["pid"]
-    os.kill(server, signal.SIGKILL)
-    assert wait_for_end(process).splitlines()[0] == "error: the emulator died"
-    assert process.returncode == 1
-    assert all_end([server, worker])
+    os.kill(command.pids[0], signal.SIGKILL)
+    code, errors = end_of(command)
+    assert (code, errors.splitlines()[0]) == (1, "error: the emulator died")
+    assert all_end(command.pids)
 
 
 def test_a_running_function_does_not_delay_the_end():
     with emulator.running() as running:
-        sleeper = create_function(
-            running,
-            "sleeper",
-            code="import time, os\n"
-            "print('pid', os.getpid(), flush=True)\n"
-            "def handler(event, context):\n    time.sleep(300)\n",
-        )
+        sleeper = create_function(running, "sleeper", code=SLEEPING_CODE)
         running.client("lambda").invoke(FunctionName=sleeper, InvocationType="Event", Payload="{}")
-        children = Path(f"/proc/{running.process.pid}/task")
-        workers = eventually(
-            lambda: [
-                int(pid)
-                for task in children.iterdir()
-                for pid in (task / "children").read_text().split()
-            ],
-            bool,
-        )
+        workers = eventually(lambda: children(running.process.pid), bool)
     assert all_end([running.process.pid, *workers])
 
 
 def run(*arguments):
-    """Run `python -m emulator` to its end."""
-    return subprocess.run(  # noqa: S603 - a command of this repository
-        [sys.executable, "-m", "emulator", *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=False,
+    """Run `python -m emulator` to its end. Return its exit code, its output and its error."""
+    ended = subprocess.run(  # noqa: S603 - a command of this repository
+        [*COMMAND, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=20, check=False
     )
+    return ended.returncode, ended.stdout, ended.stderr
 
 
 def test_a_port_in_use_is_an_error_of_one_line(aws):
     port = aws.endpoint.rpartition(":")[2]
-    command = run("--port", port)
-    assert (command.returncode, command.stdout) == (1, "")
-    assert command.stderr == (
+    message = (
         f"error: the emulator cannot serve on 127.0.0.1:{port}: Address already in use;"
         " name another port with --port, or 0 for a free one\n"
     )
+    assert run("--port", port) == (1, "", message)
+
+
+def test_an_invalid_account_is_refused_and_help_lists_the_options():
+    code, _, errors = run("--account", "mine")
+    assert (code, errors.splitlines()[-1]) == (
+        2,
+        "python -m emulator: error: argument --account: 'mine' is not a number of 12 digits",
+    )
+    code, output, _ = run("--help")
+    assert code == 0
+    assert all(option in output for option in ("--port", "--account", "--region"))
 
 
 def test_a_server_that_cannot_start_reports_the_end_of_its_log():
@@ -193,20 +152,6 @@ def test_a_server_that_cannot_start_reports_the_end_of_its_log():
     assert "unexpected keyword argument 'unknown'" in message
 
 
-def test_an_invalid_account_is_refused():
-    command = run("--account", "mine")
-    assert command.returncode == 2
-    assert command.stderr.splitlines()[-1] == (
-        "python -m emulator: error: argument --account: 'mine' is not a number of 12 digits"
-    )
-
-
-def test_help_lists_the_options():
-    command = run("--help")
-    assert command.returncode == 0
-    assert all(option in command.stdout for option in ("--port", "--account", "--region"))
-
-
 def test_it_listens_on_loopback_only(aws):
     port = int(aws.endpoint.rpartition(":")[2])
     sockets = [
@@ -215,8 +160,8 @@ def test_it_listens_on_loopback_only(aws):
         for line in Path(f"/proc/{aws.process.pid}/net/{name}").read_text().splitlines()[1:]
         if line.split()[3] == "0A"  # listening
     ]
-    addresses = [address for address in sockets if address.endswith(f":{port:04X}")]
     loopback = socket.inet_aton("127.0.0.1")[::-1].hex().upper()
+    addresses = [address for address in sockets if address.endswith(f":{port:04X}")]
     assert addresses == [f"{loopback}:{port:04X}"]
 
 
