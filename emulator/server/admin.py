@@ -14,19 +14,14 @@
 An error is `{"error": "..."}` with status 400 or 404.
 """
 
-from __future__ import annotations
-
 import json
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 from urllib.parse import parse_qsl
 
 from botocore.exceptions import ClientError
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from emulator.server.http import Response
+from emulator.server.http import Response
 
 PREFIX = "/_emulator/"
 Control = Callable[[dict[str, Any]], object]

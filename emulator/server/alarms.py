@@ -1,19 +1,14 @@
 """CloudWatch's alarms: they keep all of their inputs, and record their actions in their history."""
 
-from __future__ import annotations
-
 import datetime as dt
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from ministack.services import cloudwatch, sns
 
 from emulator.server import ministack
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from emulator.server.http import Response
+from emulator.server.http import Response
 
 Alarm = dict[str, Any]
 """MiniStack's record of an alarm, with the field names of the API."""

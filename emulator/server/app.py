@@ -8,18 +8,25 @@
   on to `stepfunctions.py`.
 """
 
-from __future__ import annotations
-
 import asyncio
 import datetime as dt
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
+from hypercorn.typing import (
+    ASGIReceiveCallable,
+    ASGISendCallable,
+    ASGISendEvent,
+    HTTPScope,
+    Scope,
+)
 from ministack import app as ministack_app
 
 from emulator.clients import Clients
 from emulator.personalize.errors import NoResponse
 from emulator.personalize.store import Switches
 from emulator.personalize.timeline import Duration, FixedTimings
+from emulator.process import Options
 from emulator.server import (
     admin,
     alarms,
@@ -35,19 +42,6 @@ from emulator.server import (
 )
 from emulator.server.personalize import PersonalizeHttp, operation_of
 from emulator.server.stepfunctions import StepFunctions
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from hypercorn.typing import (
-        ASGIReceiveCallable,
-        ASGISendCallable,
-        ASGISendEvent,
-        HTTPScope,
-        Scope,
-    )
-
-    from emulator.process import Options
 
 CORRECTED = (alarms, events, functions, iam, logs, scheduler)
 """The services of MiniStack that these modules have corrected."""

@@ -1,27 +1,23 @@
 """The log of the last calls: who called what, and the status of the response."""
 
-from __future__ import annotations
-
 import datetime as dt
 import uuid
 from collections import deque
-from typing import TYPE_CHECKING, TypedDict
+from typing import TypedDict
 from urllib.parse import parse_qs
 
+from hypercorn.typing import (
+    ASGIReceiveCallable,
+    ASGIReceiveEvent,
+    ASGISendCallable,
+    ASGISendEvent,
+    HTTPScope,
+)
 from ministack.core.iam_actions import extract_iam_action
 from ministack.core.responses import set_request_account_id
 from ministack.core.router import detect_service, extract_access_key_id
 
 from emulator.server import http, iam
-
-if TYPE_CHECKING:
-    from hypercorn.typing import (
-        ASGIReceiveCallable,
-        ASGIReceiveEvent,
-        ASGISendCallable,
-        ASGISendEvent,
-        HTTPScope,
-    )
 
 FORBIDDEN = 403
 # IAM, STS, SNS and other services have form-encoded requests, which name their action in the body.

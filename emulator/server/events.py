@@ -3,17 +3,13 @@
 The resource policy of the function must allow `events.amazonaws.com` to invoke it for the rule.
 """
 
-from __future__ import annotations
-
 import logging
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from ministack.services import eventbridge
 
 from emulator.server import call_log, functions, iam, ministack
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 SERVICE = "events.amazonaws.com"
 INVOKE = "lambda:InvokeFunction"

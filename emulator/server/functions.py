@@ -6,12 +6,11 @@ emulator checks each invocation
 (https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html).
 """
 
-from __future__ import annotations
-
 import re
 import socketserver
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 from urllib.parse import unquote
 
 from ministack.core import lambda_runtime
@@ -19,9 +18,6 @@ from ministack.core.responses import get_account_id, get_region
 from ministack.services import lambda_svc
 
 from emulator.server import call_log, http, iam, local_requests, ministack
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 SERVICE = "lambda.amazonaws.com"
 CREATION = "/2015-03-31/functions"

@@ -1,18 +1,11 @@
 """HTTP for this server: read requests, send responses and the errors of AWS."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING, cast
+from collections.abc import Mapping
+from typing import Any
 
 from hypercorn.protocol.events import StreamClosed
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from types import MethodType
-
-    from hypercorn.protocol.http_stream import HTTPStream
-    from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope
+from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope
 
 Response = tuple[int, dict[str, str], bytes]
 """The status, the headers and the body of a response, as MiniStack has it."""
@@ -66,5 +59,5 @@ async def drop_connection(send: ASGISendCallable) -> None:
     ASGI has no message for this, so the function uses hypercorn's own object of the connection.
     `send` must be the method that hypercorn passes to the application. Tried with hypercorn 0.18.0.
     """
-    stream = cast("HTTPStream", cast("MethodType", send).__self__)
+    stream: Any = getattr(send, "__self__")  # noqa: B009  # mypy does not know that it is a method
     await stream.send(StreamClosed(stream_id=stream.stream_id))

@@ -7,14 +7,9 @@ in the headers which page sends a request, and for which host. No AWS client sen
 with such values.
 """
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from collections.abc import Iterable
 
 LOOPBACK_HOST = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:(?P<port>\d+))?", re.ASCII)
 DEFAULT_PORT = 80

@@ -5,8 +5,6 @@ MiniStack filters by words only. For a pattern of JSON, of fields or of a regula
 return wrong lines, and an error is better than that.
 """
 
-from __future__ import annotations
-
 from ministack.services import cloudwatch_logs
 
 from emulator.server import http, ministack

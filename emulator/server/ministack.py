@@ -5,20 +5,16 @@ None of what the emulator reads or replaces is a public interface, so any releas
 test checks that every place is still there.
 """
 
-from __future__ import annotations
-
 import functools
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from ministack import app
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from emulator.server.http import Response
 
-    from emulator.server.http import Response
-
-    Guard = Callable[["Call"], Response | None]
+Guard = Callable[["Call"], Response | None]
 
 SERVICE_HANDLERS = app.SERVICE_HANDLERS
 

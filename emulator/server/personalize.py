@@ -9,15 +9,14 @@ on every resource. If a request passes a role, the caller must be allowed to pas
 Personalize, and Personalize must be allowed to assume it.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextvars
 import functools
 import uuid
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 from urllib.parse import parse_qs
 
+from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope
 from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import (
     get_account_id,
@@ -31,14 +30,10 @@ from emulator.personalize.api import Personalize
 from emulator.personalize.authorization import Caller
 from emulator.personalize.errors import ApiError, invalid_input
 from emulator.personalize.service_model import CONTROL, EVENTS, RUNTIME, service_model
+from emulator.personalize.store import Objects, Switches
+from emulator.personalize.timeline import Timings
 from emulator.personalize.wire import TARGET, respond
 from emulator.server import http, iam
-
-if TYPE_CHECKING:
-    from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope
-
-    from emulator.personalize.store import Objects, Switches
-    from emulator.personalize.timeline import Timings
 
 SERVICE = "personalize.amazonaws.com"
 _access_key: contextvars.ContextVar[str] = contextvars.ContextVar("personalize_access_key")

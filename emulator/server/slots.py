@@ -7,18 +7,13 @@ out, and a time that it repeats is due once
 (https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html).
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from aws_croniter import AwsCroniter
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 EXPRESSION = re.compile(r"(rate|cron|at)\(\s*(.*?)\s*\)")
 RATE = re.compile(r"([1-9]\d*) (minute|hour|day)s?")

@@ -3,8 +3,6 @@
 Without it, each cold start of a function would import boto3 and read the models of its services.
 """
 
-from __future__ import annotations
-
 import select
 import shlex
 import socket
