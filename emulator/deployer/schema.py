@@ -26,25 +26,15 @@ def schema(version: str) -> dict[str, object]:
         "version": version,
         "meta": {"moduleFormat": "(.*)(?:/[^/]*)"},  # aws:iam:Role is aws:iam/role:Role
         "provider": {"inputProperties": _any_type(SUPPORTED_SETTINGS | IGNORED_SETTINGS)},
-        "resources": {
-            token: {
-                "inputProperties": _any_type(_input_names(row)),
-                "properties": _any_type(_output_names(row)),
-            }
-            for token, row in ROWS.items()
-        },
+        "resources": {token: _resource_schema(row) for token, row in ROWS.items()},
     }
 
 
-def _input_names(row: Row) -> set[str]:
-    """Return the inputs of a type. Each regional type has an input `region`."""
-    return {*row.inputs.split(), "region"} if row.regional else set(row.inputs.split())
-
-
-def _output_names(row: Row) -> set[str]:
-    """Return the outputs of a type, which include all its inputs."""
-    inputs = _input_names(row)
-    return inputs | row.outputs.keys() | ({ALL_TAGS} if "tags" in inputs else set())
+def _resource_schema(row: Row) -> dict[str, object]:
+    """Return the schema of a type. Its outputs include its inputs."""
+    inputs = {*row.inputs.split(), *({"region"} if row.regional else ())}
+    outputs = {*inputs, *row.outputs, *({ALL_TAGS} if "tags" in inputs else ())}
+    return {"inputProperties": _any_type(inputs), "properties": _any_type(outputs)}
 
 
 def _any_type(names: Iterable[str]) -> dict[str, object]:
