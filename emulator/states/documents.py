@@ -7,7 +7,7 @@ the way to the field. So states, branches and events can share documents.
 import functools
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 Json: TypeAlias = Any
@@ -66,10 +66,7 @@ def read(text: str, state_input: StateInput) -> Json:
     steps = parse_path(text)
     values: list[Json] = [state_input.context if text.startswith("$$") else state_input.document]
     for step in steps:
-        if step == EVERY:
-            values = [child for value in values for child in _children(value)]
-        else:
-            values = [value[step] for value in values if _has(value, step)]
+        values = [child for value in values for child in _children(value, step)]
     if EVERY in steps:
         return values
     if not values:
@@ -148,16 +145,13 @@ def _evaluate(expression: str, state_input: StateInput, field: str) -> Json:
     return call[2] in items
 
 
-def _has(value: Json, step: str | int) -> bool:
-    if isinstance(step, int):
-        return isinstance(value, list) and step < len(value)
-    return isinstance(value, Mapping) and step in value
-
-
-def _children(value: Json) -> list[Json]:
+def _children(value: Json, step: str | int) -> Iterable[Json]:
+    """Return the values that a step leads to: none, one, or all of a list or an object."""
     if isinstance(value, list):
-        return value
-    return list(value.values()) if isinstance(value, Mapping) else []
+        return value if step == EVERY else value[step : step + 1] if isinstance(step, int) else ()
+    if isinstance(value, Mapping):
+        return value.values() if step == EVERY else (value[step],) if step in value else ()
+    return ()
 
 
 def _with_value(document: Json, steps: tuple[str | int, ...], value: Json) -> Json:

@@ -71,10 +71,6 @@ class VirtualClock:
         """Return the virtual time, in UTC."""
         return self._start + timedelta(microseconds=self.elapsed)
 
-    def time(self) -> float:
-        """Return the virtual time in seconds since 1970, like `time.time`."""
-        return self.now().timestamp()
-
     def start(self, work: Callable[[], object], group: Hashable = None) -> None:
         """Start a task. It runs after the tasks that are ready now."""
         task = Task(group)
