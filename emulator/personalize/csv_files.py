@@ -172,18 +172,17 @@ def read_csv(name: str, data: bytes, schema: RowSchema, today: date) -> list[Row
         if wrong := rule.wrong(names, schema):
             shown = [column if column.isprintable() else repr(column) for column in wrong]
             raise JobFailed(f"Input csv {rule.reason}: [{', '.join(shown)}]")
-    readers = [_reader(column, today) for column in schema.fields]
-    positions = [names.index(column) if column in names else None for column in schema.names]
+    columns = [
+        (names.index(column.name) if column.name in names else None, _reader(column, today))
+        for column in schema.fields
+    ]
     rows = []
     for number, text in lines:
         values = _values(text)
         if not all(is_kept(values, len(names)) for is_kept in LINE_RULES.values()):
             raise JobFailed(f"{name}, line {number} does not have {len(names)} values")
         try:
-            row = [
-                None if position is None else read(values[position])
-                for read, position in zip(readers, positions, strict=True)
-            ]
+            row = [read(values[place]) if place is not None else None for place, read in columns]
         except JobFailed as failure:
             raise JobFailed(f"{name}, line {number}: {failure}") from None
         rows.append(tuple(row))

@@ -7,68 +7,59 @@ from http import HTTPStatus
 from itertools import count
 from random import Random
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import Any
 
 from emulator.personalize.errors import ApiError, JobFailed, NoResponse
 from emulator.personalize.service_model import RUNTIME, operation_names, service_model
 from emulator.personalize.timeline import JobPlan
 
-
-class FaultKind(NamedTuple):
-    """The parameters of a fault with their defaults, and its effect in words.
-
-    A parameter whose default is a text is a text, and one whose default is {} is a JSON object.
-    Every other parameter is a number.
-    """
-
-    parameters: Mapping[str, object]
-    effect: str
-
+FaultKind = tuple[Mapping[str, object], str]
+"""The parameters of a fault with their defaults, and its effect in words."""
 
 # emulator/README.md shows these tables.
 CALL_FAULTS: Mapping[str, FaultKind] = {
-    "throttle": FaultKind({}, "ThrottlingException"),
-    "server-error": FaultKind(
-        {"status": 500}, "InternalServerError, or ServiceUnavailable for 503"
+    "throttle": ({}, "ThrottlingException"),
+    "server-error": ({"status": 500}, "InternalServerError, or ServiceUnavailable for 503"),
+    "deny": ({}, "AccessDeniedException"),
+    "limit-exceeded": (
+        {"message": ""},
+        "LimitExceededException, by default with the message of a quota",
     ),
-    "deny": FaultKind({}, "AccessDeniedException"),
-    "limit-exceeded": FaultKind(
-        {"message": ""}, "LimitExceededException, by default with the message of a quota"
+    "resource-in-use": (
+        {"message": "Resource is in use."},
+        "ResourceInUseException, which means: not now",
     ),
-    "resource-in-use": FaultKind(
-        {"message": "Resource is in use."}, "ResourceInUseException, which means: not now"
-    ),
-    "too-many-tags": FaultKind({}, "TooManyTagsException"),
-    "error": FaultKind(
+    "too-many-tags": ({}, "TooManyTagsException"),
+    "error": (
         {"code": "InvalidInputException", "message": "The input is not valid.", "status": 400},
         "any other error",
     ),
-    "lost-answer": FaultKind(
+    "lost-answer": (
         {"status": None},
         "the operation is performed, but the response is lost, or is an error with this status",
     ),
-    "stale": FaultKind(
-        {"seconds": 30}, "a Describe or List shows the resources as they were before"
+    "stale": ({"seconds": 30}, "a Describe or List shows the resources as they were before"),
+    "no-item-list": (
+        {},
+        "a response of the runtime without itemList, actionList or personalizedRanking",
     ),
-    "no-item-list": FaultKind(
-        {}, "a response of the runtime without itemList, actionList or personalizedRanking"
-    ),
-    "metrics": FaultKind(
-        {"values": {}}, "GetSolutionMetrics with these values, for example NaN; null removes one"
+    "metrics": (
+        {"values": {}},
+        "GetSolutionMetrics with these values, for example NaN; null removes one",
     ),
 }
 JOB_FAULTS: Mapping[str, FaultKind] = {
-    "fail": FaultKind({"reason": "Internal service error"}, "CREATE FAILED at the end"),
-    "stop": FaultKind({}, "CREATE STOPPING at the planned end, then CREATE STOPPED"),
-    "hang": FaultKind({}, "CREATE IN_PROGRESS without an end"),
-    "unknown-status": FaultKind(
-        {"status": "CREATE PAUSED"}, "this status instead of CREATE IN_PROGRESS"
-    ),
-    "take": FaultKind({"seconds": 60}, "this time in CREATE IN_PROGRESS"),
-    "no-results": FaultKind(
-        {}, "a version that is trained as planned, but never has a result for a request"
+    "fail": ({"reason": "Internal service error"}, "CREATE FAILED at the end"),
+    "stop": ({}, "CREATE STOPPING at the planned end, then CREATE STOPPED"),
+    "hang": ({}, "CREATE IN_PROGRESS without an end"),
+    "unknown-status": ({"status": "CREATE PAUSED"}, "this status instead of CREATE IN_PROGRESS"),
+    "take": ({"seconds": 60}, "this time in CREATE IN_PROGRESS"),
+    "no-results": (
+        {},
+        "a version that is trained as planned, but never has a result for a request",
     ),
 }
+FAULTS = {**CALL_FAULTS, **JOB_FAULTS}
 ERRORS: Mapping[str, tuple[str, str]] = {
     "throttle": ("ThrottlingException", "Rate exceeded"),
     "server-error": ("InternalServerError", "We encountered an internal error. Please try again."),
@@ -92,38 +83,26 @@ JOB_KINDS = (
     *("dataset-import-job", "solution-version", "campaign", "campaign-update", "solution-update"),
     *("dataset-group", "dataset", "solution", "event-tracker"),
 )
-
-
-class Values(NamedTuple):
-    """The valid values of a field, in words and as a check."""
-
-    words: str
-    include: Callable[[Any], bool]
+COMMON_DEFAULTS = {"of": None, "times": 1, "rate": 1}
 
 
 def _is_number(value: object) -> bool:
-    """Return True for a number. In Python, a bool is a number too."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, int | float) and not isinstance(value, bool)  # a bool is an int
 
 
-VALUES = {
-    str: Values("a text", lambda value: isinstance(value, str)),
-    dict: Values("a JSON object", lambda value: isinstance(value, dict)),
-    int: Values("a number, 0 or more", lambda value: _is_number(value) and 0 <= value < math.inf),
-    type(None): Values("a number, or null", lambda value: value is None or _is_number(value)),
-}
-"""The type of a parameter's default -> the values of the parameter."""
-VALUES_OF_EVERY_FAULT = {
-    "of": Values("a text, or null", lambda value: value is None or isinstance(value, str)),
-    "times": Values(
+CHECKS: Mapping[object, tuple[str, Callable[[Any], bool]]] = {
+    str: ("a text", lambda value: isinstance(value, str)),
+    dict: ("a JSON object", lambda value: isinstance(value, dict)),
+    int: ("a number, 0 or more", lambda value: _is_number(value) and 0 <= value < math.inf),
+    type(None): ("a number, or null", lambda value: value is None or _is_number(value)),
+    "of": ("a text, or null", lambda value: value is None or isinstance(value, str)),
+    "times": (
         "a whole number from 1 on, or null for always",
         lambda value: value is None or (isinstance(value, int) and value >= 1),
     ),
-    "rate": Values(
-        "a number above 0 and at most 1", lambda value: _is_number(value) and 0 < value <= 1
-    ),
+    "rate": ("a number above 0 and at most 1", lambda value: _is_number(value) and 0 < value <= 1),
 }
-DEFAULTS_OF_EVERY_FAULT = {"of": None, "times": 1, "rate": 1}
+"""A field of every fault, or the type of a parameter's default -> the values that it can have."""
 
 
 @dataclass
@@ -313,20 +292,20 @@ def _fault_from_json(
     fault_id: str, document: Mapping[str, Any], operations: Sequence[str]
 ) -> Fault:
     """Return the fault that a JSON object describes. Raise ValueError if it is not valid."""
-    kinds = {**CALL_FAULTS, **JOB_FAULTS}
-    name = _known_value(document, "fault", tuple(kinds))
-    parameters = kinds[name].parameters
-    scope_key = "operation" if name in CALL_FAULTS else "job"
-    valid_keys = ("fault", scope_key, *DEFAULTS_OF_EVERY_FAULT, *parameters)
+    name = _known_value(document, "fault", tuple(FAULTS))
+    parameters, _ = FAULTS[name]
+    is_for_calls = name in CALL_FAULTS
+    scope_key = "operation" if is_for_calls else "job"
+    valid_keys = ("fault", scope_key, *COMMON_DEFAULTS, *parameters)
     if unknown := [key for key in document if key not in valid_keys]:
         raise ValueError(f"the fault {name} has no {unknown[0]!r}; it has {', '.join(valid_keys)}")
-    known = OPERATIONS.get(name, ("*", *operations)) if name in CALL_FAULTS else JOB_KINDS
+    known = OPERATIONS.get(name, ("*", *operations)) if is_for_calls else JOB_KINDS
     scope = _known_value(document, scope_key, known)
-    values: dict[str, Any] = {**DEFAULTS_OF_EVERY_FAULT, **parameters, **document}
-    for key, value in values.items():
-        valid = VALUES_OF_EVERY_FAULT.get(key) or VALUES[type(parameters.get(key, ""))]
-        if not valid.include(value):
-            raise ValueError(f"{key} of the fault {name} must be {valid.words}: {value!r}")
+    values: dict[str, Any] = {**COMMON_DEFAULTS, **parameters, **document}
+    for key in (*COMMON_DEFAULTS, *parameters):
+        words, is_valid = CHECKS.get(key) or CHECKS[type(parameters[key])]
+        if not is_valid(values[key]):
+            raise ValueError(f"{key} of the fault {name} must be {words}: {values[key]!r}")
     own_values = {key: values[key] for key in parameters}
     return Fault(fault_id, name, scope, values["of"], values["times"], values["rate"], own_values)
 

@@ -12,6 +12,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.client import BaseClient
 from botocore.compat import HTTPHeaders
 from botocore.exceptions import ReadTimeoutError
+from urllib3 import HTTPResponse
 
 from emulator.personalize.api import Personalize
 from emulator.personalize.authorization import Caller
@@ -24,7 +25,6 @@ CONTENT_TYPES = {
     RUNTIME: "application/json",
     EVENTS: "application/json",
 }
-IN_PROCESS = "http://in-process.invalid/"
 
 
 class Response(NamedTuple):
@@ -62,47 +62,46 @@ def respond(
 
 
 def attach(client: BaseClient, personalize: Personalize, caller: Caller) -> None:
-    """Let `personalize` respond to the requests of a boto3 client in this process.
+    """Let `personalize` respond to the requests of a boto3 client in this process."""
+    service_name = client.meta.service_model.service_name
+
+    def answer(request: AWSPreparedRequest) -> Response:
+        return respond(
+            personalize,
+            service_name=service_name,
+            method=request.method,
+            path=urlsplit(request.url).path,
+            headers={name: header_text(value) for name, value in request.headers.items()},
+            body=bytes(cast("bytes", request.body)),
+            caller=caller,
+        )
+
+    intercept(client, answer)
+
+
+def intercept(client: BaseClient, answer: Callable[[AWSPreparedRequest], Response]) -> None:
+    """Let a function answer the requests of a boto3 client.
 
     botocore still validates, serialises, signs, parses and retries. Only the sending is replaced.
     If the response is lost, botocore gets a ReadTimeoutError, which it retries.
     """
-    service_name = client.meta.service_model.service_name
 
     def send(*, request: AWSPreparedRequest, **_: object) -> AWSResponse:
-        assert isinstance(request.body, bytes | bytearray), "both protocols serialise to bytes"
         try:
-            response = respond(
-                personalize,
-                service_name=service_name,
-                method=request.method,
-                path=urlsplit(request.url).path,
-                headers={name: _text(value) for name, value in request.headers.items()},
-                body=bytes(request.body),
-                caller=caller,
-            )
+            status, headers, body = answer(request)
         except NoResponse:
             raise ReadTimeoutError(endpoint_url=request.url) from None
-        return botocore_response(response)
+        raw = HTTPResponse(BytesIO(body), preload_content=False)
+        return AWSResponse(request.url, status, HTTPHeaders.from_dict(headers), raw)
 
     handler = cast("Callable[..., None]", send)  # the stubs do not know that handlers may respond
+    service_name = client.meta.service_model.service_name
     client.meta.events.register_first(f"before-send.{service_name}.*", handler)
 
 
-def botocore_response(response: Response) -> AWSResponse:
-    """Return a response in the form in which botocore receives it from a connection."""
-    headers = HTTPHeaders()
-    for name, value in response.headers.items():
-        headers[name] = value
-    return AWSResponse(IN_PROCESS, response.status, headers, _RawBody(response.body))
-
-
-class _RawBody(BytesIO):
-    """A body that botocore can read like the body of a connection."""
-
-    def stream(self) -> list[bytes]:
-        """Return the whole body as one piece."""
-        return [self.read()]
+def header_text(value: str | bytes) -> str:
+    """Return a header's value, which botocore has as text or as bytes, as text."""
+    return value.decode() if isinstance(value, bytes) else value
 
 
 def _operation_name(service_name: str, method: str, path: str, headers: Mapping[str, str]) -> str:
@@ -165,8 +164,3 @@ def _json_time(value: object) -> float:
     """Return a datetime in seconds since 1970, rounded to milliseconds, as both protocols do."""
     assert isinstance(value, datetime), f"{value!r} has no JSON"
     return round(value.timestamp(), 3)
-
-
-def _text(value: str | bytes) -> str:
-    """Return a header's value, which botocore has as text or as bytes, as text."""
-    return value.decode() if isinstance(value, bytes) else value

@@ -35,8 +35,8 @@ def test_an_example_of_the_readme_runs(aws, example):
 @pytest.mark.parametrize(("first", "kinds"), [("call", CALL_FAULTS), ("job", JOB_FAULTS)])
 def test_the_table_of_faults_is_complete(first, kinds):
     rows = [
-        f"| `{name}` | {_parameters(kind.parameters)} | {kind.effect} |"
-        for name, kind in kinds.items()
+        f"| `{name}` | {_parameters(parameters)} | {effect} |"
+        for name, (parameters, effect) in kinds.items()
     ]
     table = "\n".join(
         [f"| fault of a {first} | parameters | effect |", "| --- | --- | --- |", *rows]
