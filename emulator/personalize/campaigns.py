@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from emulator.personalize import rules
 from emulator.personalize.errors import invalid_input
 from emulator.personalize.lifecycle import create, update
-from emulator.personalize.resources import Campaign, DatasetGroup, Solution, SolutionVersion
+from emulator.personalize.resources import Campaign, Solution, SolutionVersion
 from emulator.personalize.store import Store
 
 if TYPE_CHECKING:
@@ -19,14 +19,9 @@ def create_campaign(store: Store, request: "t.CreateCampaignRequestTypeDef") -> 
     """Create a campaign that serves an ACTIVE version."""
     version = _active_version(store, request["solutionVersionArn"], sync=_is_syncing(request))
     rules.check_recipe_has_campaigns(version.solution)
-    campaign = create(
-        store,
-        Campaign,
-        {**DEFAULTS, **request},
-        name=request["name"],
-        belongs_to=[version.solution, store.get(DatasetGroup, version.solution.group_arn)],
-        details={"solutionVersionArn": version.arn},
-    )
+    details = {**DEFAULTS, **request, "solutionVersionArn": version.arn}
+    belongs_to = [version.solution.arn, version.solution.group_arn]
+    campaign = create(store, Campaign, details, belongs_to=belongs_to)
     return {"campaignArn": campaign.arn}
 
 

@@ -19,9 +19,7 @@ def create_schema(store: Store, request: "t.CreateSchemaRequestTypeDef") -> dict
     """Create a schema. It can be used immediately, because a schema has no status."""
     rows = RowSchema.parse(request["schema"])
     active = Timeline([Moment(store.now, "ACTIVE")])
-    schema = create(
-        store, Schema, request, name=request["name"], timeline=active, fields={"rows": rows}
-    )
+    schema = create(store, Schema, request, timeline=active, fields={"rows": rows})
     return {"schemaArn": schema.arn}
 
 
@@ -29,7 +27,7 @@ def create_dataset_group(
     store: Store, request: "t.CreateDatasetGroupRequestTypeDef"
 ) -> dict[str, object]:
     """Create an empty dataset group. The emulator has no recommenders for a group's domain."""
-    group = create(store, DatasetGroup, request, name=request["name"])
+    group = create(store, DatasetGroup, request)
     return {"datasetGroupArn": group.arn, "domain": request.get("domain")}
 
 
@@ -43,10 +41,9 @@ def create_dataset(store: Store, request: "t.CreateDatasetRequestTypeDef") -> di
     dataset = create(
         store,
         Dataset,
-        request,
-        name=f"{group.details['name']}/{dataset_type}",
-        belongs_to=[group],
-        details={"datasetType": dataset_type},
+        {**request, "datasetType": dataset_type},
+        path=f"{group.details['name']}/{dataset_type}",
+        belongs_to=[group.arn],
         fields={"type": dataset_type, "schema": schema, "table": Table(schema.rows.names)},
     )
     return {"datasetArn": dataset.arn}
@@ -61,12 +58,6 @@ def create_event_tracker(
     rules.check_has_no_tracker(store, group.arn)
     digest = hashlib.sha256(f"{group.arn} {request['name']}".encode()).hexdigest()
     tracking_id = str(UUID(digest[:32]))
-    tracker = create(
-        store,
-        EventTracker,
-        request,
-        name=request["name"],
-        belongs_to=[group],
-        details={"accountId": store.account, "trackingId": tracking_id},
-    )
+    details = {**request, "accountId": store.account, "trackingId": tracking_id}
+    tracker = create(store, EventTracker, details, belongs_to=[group.arn])
     return {"eventTrackerArn": tracker.arn, "trackingId": tracking_id}

@@ -44,10 +44,8 @@ def create_dataset_import_job(
     job = create(
         store,
         ImportJob,
-        request,
-        name=request["jobName"],
-        belongs_to=[dataset],
-        details={"importMode": mode},
+        {**request, "importMode": mode},
+        belongs_to=[dataset.arn],
         on_progress=read if reads_early else None,
         on_end=import_files,
     )

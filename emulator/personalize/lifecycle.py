@@ -28,11 +28,10 @@ if TYPE_CHECKING:
 def create(
     store: Store,
     kind: type[R],
-    request: Mapping[str, Any],
+    details: Mapping[str, Any],
     *,
-    name: str,
-    belongs_to: Sequence[Resource] = (),
-    details: Mapping[str, object] | None = None,
+    path: str | None = None,
+    belongs_to: Sequence[str] = (),
     fields: Mapping[str, Any] | None = None,
     on_progress: Callable[[], None] | None = None,
     on_end: Callable[[], None] | None = None,
@@ -40,28 +39,28 @@ def create(
 ) -> R:
     """Add a resource, start the job that creates it, and return it.
 
-    The ARN ends in `name`. `details` replace fields of the request in Describe, and `fields` are
-    those that only this kind of resource has. If the resource belongs to a dataset group, it must
-    be the last one of `belongs_to`. A resource with a `timeline` needs no job.
+    `details` are the fields of the request, perhaps with others that Describe shows. The ARN ends
+    in `path`, by default in the name. `fields` are those that only this kind of resource has. A
+    resource with a `timeline` needs no job.
 
     Raises:
         ApiError: The name is taken, a quota is used up, or a tag is not valid.
     """
+    name = details.get("name", details.get("jobName"))
     # The ARN of a version begins like that of its solution.
-    arn = store.arn(kind.kind.removesuffix("-version"), name)
-    parents = tuple(parent.arn for parent in belongs_to)
+    arn = store.arn(kind.kind.removesuffix("-version"), path or str(name))
     rules.check_name_is_free(store, arn)
-    rules.check_quotas(store, kind, parents[-1] if parents else None)
-    tags = tags_of(request.get("tags", ()))
-    names = [str(request[field]) for field in ("name", "jobName") if request.get(field)]
+    rules.check_quotas(store, kind, belongs_to[-1] if belongs_to else None)
+    tags = tags_of(details.get("tags", ()))
+    names = [*belongs_to, *([] if name is None else [str(name)])]
     timeline = timeline or store.start_job(
-        kind.kind, arn, *names, *parents, on_progress=on_progress, on_end=on_end
+        kind.kind, arn, *names, on_progress=on_progress, on_end=on_end
     )
     resource = kind(
         arn=arn,
-        details={kind.arn_field(): arn, **request, **(details or {})},
+        details={kind.arn_field(): arn, **details},
         timeline=timeline,
-        belongs_to=parents,
+        belongs_to=tuple(belongs_to),
         tags=tags,
         **(fields or {}),
     )

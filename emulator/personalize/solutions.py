@@ -1,7 +1,7 @@
 """The operations on solutions and their versions: configure, train, stop, read metrics."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from emulator.personalize import campaigns, rules
@@ -37,10 +37,8 @@ def create_solution(store: Store, request: "t.CreateSolutionRequestTypeDef") -> 
     solution = create(
         store,
         Solution,
-        request,
-        name=request["name"],
-        belongs_to=[group],
-        details=details,
+        details,
+        belongs_to=[group.arn],
         fields={"recipe": _recipe(store, request.get("recipeArn")), "group_arn": group.arn},
     )
     return {"solutionArn": solution.arn}
@@ -81,8 +79,7 @@ def start_training(
     rules.check_is_active(store, solution)
     rules.check_version_name_is_free(store, solution, request.get("name"))
     rules.check_training_mode(store, solution, mode)
-    group = store.get(DatasetGroup, solution.group_arn)
-    dataset = _training_dataset(store.all(Dataset, group.arn), solution)
+    dataset = _training_dataset(store, solution)
     rules.check_is_active(store, dataset)
     if solution.recipe.method == "words":
         rules.check_items_have_texts(dataset)
@@ -90,7 +87,8 @@ def start_training(
     def take_data() -> None:
         rules.check_update_has_new_data(store, version)
         version.data, version.data_time = dataset.table, store.now
-        version.learned = {item.arn: item.imports for item in store.all(Dataset, group.arn)}
+        datasets = store.all(Dataset, solution.group_arn)
+        version.learned = {item.arn: item.imports for item in datasets}
 
     def train() -> None:
         _train(version)
@@ -100,10 +98,9 @@ def start_training(
     version = create(
         store,
         SolutionVersion,
-        request,
-        name=f"{solution.details['name']}/{_version_id(solution)}",
-        belongs_to=[solution, group],
-        details={**shared, "trainingMode": mode, "trainingType": training_type},
+        {**request, **shared, "trainingMode": mode, "trainingType": training_type},
+        path=f"{solution.details['name']}/{_version_id(solution)}",
+        belongs_to=[solution.arn, solution.group_arn],
         fields={"solution": solution},
         on_progress=take_data,
         on_end=train,
@@ -141,9 +138,9 @@ def _recipe(store: Store, arn: str | None) -> Recipe:
     raise not_found(arn)
 
 
-def _training_dataset(datasets: Sequence[Dataset], solution: Solution) -> Dataset:
+def _training_dataset(store: Store, solution: Solution) -> Dataset:
     """Return the dataset that the recipe learns from. Raise ApiError if the group lacks it."""
-    for dataset in datasets:
+    for dataset in store.all(Dataset, solution.group_arn):
         if dataset.type == solution.recipe.data:
             return dataset
     raise invalid_input(

@@ -22,20 +22,13 @@ class Objects(Protocol):
     """The S3 objects that import jobs read. Each read names the import role."""
 
     def keys(self, bucket: str, prefix: str, role_arn: str) -> list[str]:
-        """Return the key itself, or every key below a prefix that ends in "/".
+        """Return the key itself if it exists, or every key below a prefix that ends in "/".
 
-        The list is empty if the key does not exist.
-
-        Raises:
-            ObjectError: AccessDenied, or NoSuchKey for a missing bucket. The import job fails.
+        Raise AccessDenied, or NoSuchKey for a missing bucket. The import job fails.
         """
 
     def read(self, bucket: str, key: str, role_arn: str) -> bytes:
-        """Return the bytes of an object.
-
-        Raises:
-            ObjectError: AccessDenied, or NoSuchKey for a missing bucket or object.
-        """
+        """Return the bytes of an object. Raise AccessDenied, or NoSuchKey if it is missing."""
 
 
 @dataclass(frozen=True)
