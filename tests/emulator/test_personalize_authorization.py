@@ -1,6 +1,7 @@
 """Proves which actions and resources each call needs, against AWS's own reference."""
 
 import json
+import re
 from importlib.resources import files
 
 import pytest
@@ -55,9 +56,7 @@ RESOURCES = {
 EMULATED = [
     name
     for name in operation_names()
-    if name in OPERATIONS or name.startswith(("Describe", "Delete", "List"))
-    for noun in [name.removeprefix("Describe").removeprefix("Delete").removeprefix("List")]
-    if name in OPERATIONS or noun in RESOURCE_CLASSES or noun.removesuffix("s") in RESOURCE_CLASSES
+    if name in OPERATIONS or re.sub("^(Describe|Delete|List)|s$", "", name) in RESOURCE_CLASSES
 ]
 
 
