@@ -12,8 +12,6 @@ from emulator.personalize.resources import RESOURCE_CLASSES, Campaign, Resource,
 from emulator.personalize.service_model import members, operation_model
 from emulator.personalize.store import Store, Switches
 
-PAGE_SIZE = 100  # for a request without maxResults; it is also the model's maximum of maxResults
-
 
 def describe(
     store: Store, operation_name: str, request: Mapping[str, object], read_time: datetime
@@ -51,7 +49,8 @@ def list_page(
         resources.sort(key=lambda resource: hashlib.sha256(resource.arn.encode()).digest())
     list_id = f"{operation_name} {parent_arn}"
     start = _offset(request.get("nextToken"), list_id)
-    end = start + min(int(str(request.get("maxResults", PAGE_SIZE))), switches.page_size)
+    size = switches.page_size
+    end = start + min(int(str(request.get("maxResults", size))), size)
     shown = [shown_fields(resource, read_time, switches) for resource in resources[start:end]]
     response: dict[str, object] = {output_field: shown}
     if end < len(resources):

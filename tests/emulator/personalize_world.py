@@ -21,7 +21,6 @@ INTERACTIONS = f"{ARN}dataset/movies/INTERACTIONS"
 INTERACTION_COLUMNS = ("USER_ID", "ITEM_ID", "EVENT_TYPE", "TIMESTAMP")
 FIRST_TIME = 1_700_000_000
 """The TIMESTAMP of the first numbered interaction."""
-SAMPLE_INTERACTIONS = 11_111  # the rows of the sample data
 
 
 def recipe_arn(name):
