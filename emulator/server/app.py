@@ -10,6 +10,7 @@
 
 import asyncio
 import datetime as dt
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -37,10 +38,10 @@ from emulator.server import (
     iam,
     local_requests,
     logs,
+    personalize,
     s3,
     scheduler,
 )
-from emulator.server.personalize import PersonalizeHttp, operation_of
 from emulator.server.stepfunctions import StepFunctions
 
 CORRECTED = (alarms, events, functions, iam, logs, scheduler)
@@ -62,7 +63,10 @@ class Application:
         self._on_ready = on_ready
         self._port = int(endpoint.rpartition(":")[2])
         switches = Switches(**options["switches"])
-        self._personalize = PersonalizeHttp(objects, FixedTimings(**timings), switches)
+        self._new_personalize = functools.partial(
+            personalize.create, objects, FixedTimings(**timings), switches
+        )
+        self._personalize = self._new_personalize()
         self._step_functions = StepFunctions(clients)
         self._step_functions.mount()
         self._scheduler = scheduler.Scheduler(clients)
@@ -73,15 +77,11 @@ class Application:
             ("DELETE", "calls"): lambda _: call_log.CALLS.clear(),
             ("POST", "fire"): self._fire,
             ("GET", "personalize/calls"): lambda _: [
-                call._asdict() for call in list(self._personalize.personalize.calls)
+                call._asdict() for call in list(self._personalize.calls)
             ],
-            ("GET", "faults"): lambda _: self._personalize.personalize.faults.list(),
-            ("POST", "faults"): lambda fault: {
-                "id": self._personalize.personalize.faults.inject(fault)
-            },
-            ("DELETE", "faults"): lambda query: self._personalize.personalize.faults.clear(
-                query.get("id")
-            ),
+            ("GET", "faults"): lambda _: self._personalize.faults.list(),
+            ("POST", "faults"): lambda fault: {"id": self._personalize.faults.inject(fault)},
+            ("DELETE", "faults"): lambda query: self._personalize.faults.clear(query.get("id")),
             ("POST", "reset"): lambda _: self._reset(),
         }
 
@@ -97,7 +97,7 @@ class Application:
         self._step_functions.reset()
         ministack_app._reset_all_state()  # noqa: SLF001  # the function behind MiniStack's reset path
         self._scheduler.reset()
-        self._personalize.reset()
+        self._personalize = self._new_personalize()
         call_log.CALLS.clear()
 
     async def __call__(
@@ -127,7 +127,7 @@ class Application:
         method, path = scope["method"], scope["path"]
         fields = [(name.decode(), value.decode("latin-1")) for name, value in scope["headers"]]
         refusal = local_requests.refusal(method, fields, self._port)
-        operation = operation_of(scope)
+        operation = personalize.operation_of(scope)
         if refusal is not None:
             headers = {"content-type": "text/plain; charset=utf-8", "connection": "close"}
             await http.send_response(send, call_log.FORBIDDEN, headers, f"{refusal}\n".encode())
@@ -144,7 +144,9 @@ class Application:
         else:
             exchange = call_log.Exchange(scope, receive, send, f"personalize:{operation.name}")
             try:
-                await self._personalize(operation, scope, exchange.receive, exchange.send)
+                body = await http.read_body(exchange.receive)
+                response = await personalize.respond(self._personalize, operation, scope, body)
+                await http.send_response(exchange.send, *response)
             except NoResponse:
                 exchange.log(status=0)
                 await http.drop_connection(send)

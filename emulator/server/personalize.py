@@ -16,7 +16,7 @@ import uuid
 from typing import NamedTuple
 from urllib.parse import parse_qs
 
-from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope
+from hypercorn.typing import HTTPScope
 from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import (
     get_account_id,
@@ -26,13 +26,13 @@ from ministack.core.responses import (
 )
 from ministack.core.router import extract_access_key_id, extract_region
 
+from emulator.personalize import wire
 from emulator.personalize.api import Personalize
 from emulator.personalize.authorization import Caller
 from emulator.personalize.errors import ApiError, invalid_input
 from emulator.personalize.service_model import CONTROL, EVENTS, RUNTIME, service_model
 from emulator.personalize.store import Objects, Switches
 from emulator.personalize.timeline import Timings
-from emulator.personalize.wire import TARGET, respond
 from emulator.server import http, iam
 
 SERVICE = "personalize.amazonaws.com"
@@ -46,60 +46,47 @@ class Operation(NamedTuple):
     name: str
 
 
-class PersonalizeHttp:
-    """The HTTP front of the emulated Personalize. It checks signatures and permissions."""
+def create(objects: Objects, timings: Timings, switches: Switches) -> Personalize:
+    """Return a Personalize that checks the permissions of the caller of the current request."""
+    return Personalize(
+        objects=objects,
+        timings=timings,
+        switches=switches,
+        authorize=_authorize,
+        pass_role=_pass_role,
+    )
 
-    def __init__(self, objects: Objects, timings: Timings, switches: Switches) -> None:
-        self._new_personalize = functools.partial(
-            Personalize,
-            objects=objects,
-            timings=timings,
-            switches=switches,
-            authorize=_authorize,
-            pass_role=_pass_role,
-        )
-        self.personalize = self._new_personalize()
 
-    def reset(self) -> None:
-        """Forget every resource, fault and call."""
-        self.personalize = self._new_personalize()
+async def respond(
+    personalize: Personalize, operation: Operation, scope: HTTPScope, body: bytes
+) -> http.Response:
+    """Return the response to a request for an operation.
 
-    async def __call__(
-        self,
-        operation: Operation,
-        scope: HTTPScope,
-        receive: ASGIReceiveCallable,
-        send: ASGISendCallable,
-    ) -> None:
-        """Respond to one request for an operation of Personalize.
-
-        Raises:
-            NoResponse: A fault loses the response. Nothing has been sent.
-        """
-        body = await http.read_body(receive)
-        headers = http.headers(scope)
-        response = _authenticate(scope, headers, body)
-        if response is None:
-            caller = Caller(get_account_id(), get_region(), iam.caller_arn(_access_key.get()))
-            response = await asyncio.to_thread(
-                respond,
-                self.personalize,
-                service_name=operation.service,
-                method=scope["method"],
-                path=scope["path"],
-                headers=headers,
-                body=body,
-                caller=caller,
-            )
-        await http.send_response(send, *response)
+    Raises:
+        NoResponse: A fault loses the response.
+    """
+    headers = http.headers(scope)
+    refusal = _authenticate(scope, headers, body)
+    if refusal is not None:
+        return refusal
+    return await asyncio.to_thread(
+        wire.respond,
+        personalize,
+        service_name=operation.service,
+        method=scope["method"],
+        path=scope["path"],
+        headers=headers,
+        body=body,
+        caller=Caller(get_account_id(), get_region(), iam.caller_arn(_access_key.get())),
+    )
 
 
 def operation_of(scope: HTTPScope) -> Operation | None:
     """Return the operation that a request is for, or None if it is not for Personalize."""
     headers = http.headers(scope)
     target = headers.get("x-amz-target", "")
-    if target.startswith(TARGET):
-        return Operation(CONTROL, target.removeprefix(TARGET))
+    if target.startswith(wire.TARGET):
+        return Operation(CONTROL, target.removeprefix(wire.TARGET))
     # A request to S3 can have an equal path, so the request must be signed for Personalize.
     if "/personalize/aws4_request" not in headers.get("authorization", ""):
         return None
