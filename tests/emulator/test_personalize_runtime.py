@@ -185,6 +185,15 @@ def test_a_comparison_of_texts_needs_a_name_and_a_text_of_each_item(attributes, 
     assert f"has no field with {missing}: true" in error.message
 
 
+@pytest.mark.parametrize(
+    ("attribute", "status"), [("textual", "ACTIVE"), ("other", "CREATE FAILED")]
+)
+def test_only_a_textual_value_can_have_more_than_1000_characters(attribute, status):
+    world = World()
+    solution_on_texts(world, text=attribute, export=f"{TEXTS}epic,epic,{'long ' * 201}\n")
+    assert world.describe_import(f"{ARN}dataset-import-job/first")["status"] == status
+
+
 def test_a_training_without_items_fails():
     world = World()
     version = world.describe_version(world.train(solution_on_texts(world, export=None)))
