@@ -112,7 +112,9 @@ def test_a_machine_that_logs_needs_a_role_with_every_logging_action(aws, client)
         code, message = refusal(client.create_state_machine, **request)
         assert (code, missing in message) == ("AccessDeniedException", True)
     grant(aws, "sf-logs", allow(LOGGING_ACTIONS))
-    assert client.create_state_machine(**request)["stateMachineArn"]
+    arn = client.create_state_machine(**request)["stateMachineArn"]
+    grant(aws, "sf-logs")
+    client.update_state_machine(stateMachineArn=arn, definition=json.dumps(waiting(1)))
 
 
 CALLING_CODE = """
