@@ -18,6 +18,7 @@ ENDINGS = {
     "import sys; sys.exit(7)": (7, ""),
     "import sys; sys.exit('no bread')": (1, "no bread\n"),
     "raise ValueError('no bread')": (1, "ValueError: no bread\n"),
+    "import subprocess, sys; sys.exit(subprocess.call(['false']))": (1, ""),
     "import os, signal; os.kill(os.getpid(), signal.SIGKILL)": (1, ""),
 }
 """Code, and its exit code and the end of its standard error."""
@@ -27,7 +28,7 @@ ENDINGS = {
 def folder(tmp_path_factory):
     """Return a folder with the program `lunch`, which runs the module `lunch` of the folder."""
     path = tmp_path_factory.mktemp("lunch")
-    with warm_command(path, "lunch", "lunch", ["json"], ["sts"]):
+    with warm_command(path, "lunch", "lunch", ["colorsys"], ["sts"]):
         yield path
 
 
@@ -56,8 +57,11 @@ def test_the_caller_ends_as_the_copy_does(folder, code):
     assert (ended.returncode, ended.stderr.endswith(error)) == (exit_code, True), ended.stderr
 
 
-def test_all_copies_have_one_parent_and_share_nothing(folder):
-    code = "import os, json; print(os.getppid(), hasattr(json, 'meal')); json.meal = 1"
+def test_all_copies_have_one_parent_that_has_imported_their_modules_and_share_nothing(folder):
+    code = (
+        "import os, sys; warm = sys.modules['colorsys']\n"
+        "print(os.getppid(), hasattr(warm, 'meal')); warm.meal = 1"
+    )
     first, second = (lunch(folder, code).stdout.split() for _ in range(2))
     assert first == second
     assert first[1] == "False"
