@@ -86,9 +86,16 @@ def sample():
     return settings.parse_stack(project.name, "dev", project.config)
 
 
-@pytest.fixture(scope="session")
-def emulator(sample):
+@contextlib.contextmanager
+def emulator_with_resources(sample):
     """Run an emulator with all resources that the sample stack names and an active campaign."""
     with running(timings=TIMINGS) as emulator:
         create_resources(emulator, sample, lambda _: None, SampleData())
+        yield emulator
+
+
+@pytest.fixture(scope="session")
+def emulator(sample):
+    """Run an emulator for all files that do not need one of their own."""
+    with emulator_with_resources(sample) as emulator:
         yield emulator

@@ -15,6 +15,7 @@ import pytest
 from retrain.rehearsal.data.exports import write_newer_exports
 from retrain.rehearsal.data.sample_data import SampleData
 from tests.end_to_end.stack import eventually
+from tests.engine.conftest import emulator_with_resources
 from tests.engine.stacks import ROOT, Stack, copy_program, environment
 from tests.retrain.operator.terminal import terminal
 
@@ -32,10 +33,12 @@ SHORT_WAITS = {
 
 
 @pytest.fixture
-def new_exports(emulator, sample):
-    """Write an export of today for each dataset."""
+def emulator(sample):
+    """Run an emulator with a dataset group that no pipeline has retrained yet, and new exports."""
     today = datetime.now(UTC).date().isoformat()
-    write_newer_exports(emulator, sample, SampleData(), day=today)
+    with emulator_with_resources(sample) as emulator:
+        write_newer_exports(emulator, sample, SampleData(), day=today)
+        yield emulator
 
 
 @pytest.fixture
@@ -92,7 +95,6 @@ def account(emulator):
     return SimpleNamespace(served_version=served_version, trainings=trainings)
 
 
-@pytest.mark.usefixtures("new_exports")
 def test_a_group_is_adopted_deployed_retrained_rolled_back_and_traced_after_a_destroy(
     retrain, checkout, variables, emulator, account
 ):

@@ -3,18 +3,17 @@
 `tests/components/test_refusals.py` has all that is refused, and the order of the checks.
 """
 
-from typing import NamedTuple
-
 import pytest
 
 from tests.engine.stacks import ROOT, CommandError, create_stack
 
 OTHER_ACCOUNT = "arn:aws:personalize:eu-west-1:210987654321"
-ACCOUNT = (
-    "account: the ARNs are in account '210987654321', but the current credentials belong to "
-    "account '123456789012'; use credentials of '210987654321', for example with AWS_PROFILE or "
-    "aws:profile"
-)
+ACCOUNT = """\
+    error: 1 problem in the retraining pipeline 'movies':
+      account: the ARNs are in account '210987654321', but the current credentials belong to \
+account '123456789012'; use credentials of '210987654321', for example with AWS_PROFILE or \
+aws:profile
+"""
 PROJECT = "name: refusals\nruntime:\n  name: python\n  options:\n    virtualenv: .venv\n"
 PROGRAM = """\
 import sys
@@ -25,7 +24,7 @@ import pulumi_aws as aws
 sys.path.append({root!r})
 from components import *
 
-{statements}
+group = aws.scheduler.ScheduleGroup("mine")
 RetrainingPipeline(
     "movies",
     RetrainingPipelineArgs(
@@ -37,67 +36,42 @@ RetrainingPipeline(
         ),
         solutions=[SolutionArgs(solution_arn={solution})],
     ),
-    {options}
+    pulumi.ResourceOptions(provider=aws.Provider("mine", region="eu-west-1")),
 )
 """
-PROVIDER = 'provider = aws.Provider("mine", region="eu-west-1")'
-
-
-class Failure(NamedTuple):
-    """The result of an `up` that failed."""
-
-    message: str
-    created: list[str]
-    """The types of the AWS resources that were created."""
 
 
 @pytest.fixture
-def failed_up(emulator, warm, tmp_path):
-    """Return a function that deploys a program, which must fail, and returns the failure."""
-
-    def deploy(*, arn_prefix, solution=None, statements="", options=""):
-        (tmp_path / "Pulumi.yaml").write_text(PROJECT)
-        (tmp_path / ".venv").symlink_to(warm)
-        (tmp_path / "__main__.py").write_text(
-            PROGRAM.format(
-                root=str(ROOT),
-                arn_prefix=arn_prefix,
-                solution=solution or repr(f"{arn_prefix}:solution/movies"),
-                statements=statements,
-                options=options,
-            )
-        )
-        stack = create_stack(tmp_path, "dev", emulator.endpoint)
-        stack.pulumi("config", "set", "aws:region", "eu-west-1")
-        with pytest.raises(CommandError) as error:
-            stack.up()
-        types = [resource["type"] for resource in stack.state()]
-        return Failure(str(error.value), [name for name in types if name.startswith("aws:")])
-
-    return deploy
+def stack(emulator, warm, tmp_path):
+    """Create a stack of a project that has no program yet."""
+    (tmp_path / "Pulumi.yaml").write_text(PROJECT)
+    (tmp_path / ".venv").symlink_to(warm)
+    stack = create_stack(tmp_path, "dev", emulator.endpoint)
+    stack.pulumi("config", "set", "aws:region", "eu-west-1")
+    return stack
 
 
-def test_another_account_is_refused_before_anything_is_created(failed_up):
-    failure = failed_up(
-        arn_prefix=OTHER_ACCOUNT,
-        statements=PROVIDER,
-        options="pulumi.ResourceOptions(provider=provider)",
-    )
-    text = f"1 problem in the retraining pipeline 'movies':\n  {ACCOUNT}"
-    assert text in _unindented(failure.message)
-    assert failure.created == []
-
-
-def test_a_wrong_arn_that_is_unknown_in_the_preview_is_refused_before_the_pipeline(failed_up):
-    failure = failed_up(
-        arn_prefix="arn:aws:personalize:eu-west-1:123456789012",
-        statements='group = aws.scheduler.ScheduleGroup("mine")',
-        solution="group.arn",
-    )
-    assert "solutions[0].solutionArn: 'arn:aws:scheduler:eu-west-1:123456789012:" in failure.message
-    assert failure.created == ["aws:scheduler/scheduleGroup:ScheduleGroup"], "not the pipeline's"
-
-
-def _unindented(text):
-    """Return the output of the CLI without the indentation before each line of a message."""
-    return "\n".join(line.removeprefix("    ") for line in text.splitlines())
+@pytest.mark.parametrize(
+    ("arn_prefix", "solution", "message"),
+    [
+        (OTHER_ACCOUNT, repr(f"{OTHER_ACCOUNT}:solution/movies"), ACCOUNT),
+        (
+            "arn:aws:personalize:eu-west-1:123456789012",
+            "group.arn",
+            "solutions[0].solutionArn: 'arn:aws:scheduler:eu-west-1:123456789012:",
+        ),
+    ],
+    ids=["another account", "a wrong ARN that is unknown in the preview"],
+)
+def test_a_pipeline_is_refused_before_a_resource_of_it_is_created(
+    stack, arn_prefix, solution, message
+):
+    program = PROGRAM.format(root=str(ROOT), arn_prefix=arn_prefix, solution=solution)
+    (stack.folder / "__main__.py").write_text(program)
+    with pytest.raises(CommandError) as error:
+        stack.up()
+    assert message in str(error.value)
+    types = [resource["type"] for resource in stack.state()]
+    assert [name for name in types if name.startswith("aws:")] == [
+        "aws:scheduler/scheduleGroup:ScheduleGroup"
+    ], "only the group, which is not the pipeline's"
