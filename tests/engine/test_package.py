@@ -21,7 +21,7 @@ SOURCE = "git.example.com/ml/personalize-retraining.git/package@<commit>"
 
 
 @pytest.fixture(scope="module")
-def plugin(tmp_path_factory):
+def plugin(warm, tmp_path_factory):
     """Return the folder of the plugin in a copy of the checkout, with its virtual environment."""
     checkout = tmp_path_factory.mktemp("checkout")
     for name in PLUGIN_FILES:
@@ -30,7 +30,7 @@ def plugin(tmp_path_factory):
             shutil.copytree(ROOT / name, checkout / name, ignore=ignored)
         else:
             shutil.copy(ROOT / name, checkout)
-    wheel.create_environment(checkout / "package" / ".venv")
+    (checkout / "package" / ".venv").symlink_to(warm)
     return checkout / "package"
 
 
