@@ -9,6 +9,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from small_machines import machine, wait
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 AS_ROOT = json.dumps(
@@ -130,18 +131,12 @@ def invoke(aws, function_arn, event):
 
 def calling(function_arn):
     """Return a definition that calls one function with the input."""
-    return {
-        "StartAt": "Call",
-        "States": {"Call": {"Type": "Task", "Resource": function_arn, "End": True}},
-    }
+    return machine(Call={"Type": "Task", "Resource": function_arn, "End": True})
 
 
 def waiting(seconds):
     """Return a definition that only waits."""
-    return {
-        "StartAt": "Wait",
-        "States": {"Wait": {"Type": "Wait", "Seconds": seconds, "End": True}},
-    }
+    return machine(Wait=wait(seconds))
 
 
 def create_machine(aws, name, definition, *statements):

@@ -6,8 +6,9 @@ from datetime import timedelta
 import boto3
 import pytest
 from botocore.config import Config
-from botocore.exceptions import ClientError, ReadTimeoutError
+from botocore.exceptions import ReadTimeoutError
 from small_machines import machine, map_over, task, wait
+from small_stack import refusal
 
 from emulator.virtual.client import attach
 from emulator.virtual.lambda_runtime import replies
@@ -52,14 +53,6 @@ def client(step_functions, any_client):
     client, services = any_client
     services.append(step_functions)
     return client
-
-
-def refusal(call, **arguments):
-    """Call a method of a client that must fail, and return the error's code and message."""
-    with pytest.raises(ClientError) as caught:
-        call(**arguments)
-    error = caught.value.response["Error"]
-    return error["Code"], error["Message"]
 
 
 # State machines

@@ -7,6 +7,7 @@ import json
 import time
 
 import pytest
+from small_machines import machine, map_over
 from small_stack import (
     ACCOUNT,
     REGION,
@@ -25,17 +26,9 @@ from small_stack import (
     waiting,
 )
 
+from components.iam import LOG_DELIVERY_ACTIONS
+
 LOG_GROUP = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/vendedlogs/a:*"
-LOGGING_ACTIONS = [
-    "logs:CreateLogDelivery",
-    "logs:GetLogDelivery",
-    "logs:UpdateLogDelivery",
-    "logs:DeleteLogDelivery",
-    "logs:ListLogDeliveries",
-    "logs:PutResourcePolicy",
-    "logs:DescribeResourcePolicies",
-    "logs:DescribeLogGroups",
-]
 UNTRUSTING = (
     "Neither the global service principal states.amazonaws.com, nor the regional one is authorized"
     " to assume the provided role"
@@ -107,11 +100,12 @@ def test_a_machine_that_logs_needs_a_role_with_every_logging_action(aws, client)
             "destinations": [{"cloudWatchLogsLogGroup": {"logGroupArn": LOG_GROUP}}],
         },
     }
-    for missing in LOGGING_ACTIONS:
-        grant(aws, "sf-logs", allow([action for action in LOGGING_ACTIONS if action != missing]))
+    for missing in LOG_DELIVERY_ACTIONS:
+        others = [action for action in LOG_DELIVERY_ACTIONS if action != missing]
+        grant(aws, "sf-logs", allow(others))
         code, message = refusal(client.create_state_machine, **request)
         assert (code, missing in message) == ("AccessDeniedException", True)
-    grant(aws, "sf-logs", allow(LOGGING_ACTIONS))
+    grant(aws, "sf-logs", allow(LOG_DELIVERY_ACTIONS))
     arn = client.create_state_machine(**request)["stateMachineArn"]
     grant(aws, "sf-logs")
     client.update_state_machine(stateMachineArn=arn, definition=json.dumps(waiting(1)))
@@ -163,12 +157,6 @@ def test_a_role_needs_a_permission_for_each_action_on_executions(aws, client):
 # Real time
 
 
-def map_over_items(definition):
-    """Return a definition that runs another one for each of `$.items`."""
-    state = {"Type": "Map", "ItemsPath": "$.items", "ItemProcessor": definition, "End": True}
-    return {"StartAt": "Each", "States": {"Each": state}}
-
-
 def event_types(client, execution):
     events = client.get_execution_history(executionArn=execution, maxResults=1000)["events"]
     return [event["type"] for event in events]
@@ -176,7 +164,9 @@ def event_types(client, execution):
 
 @pytest.mark.parametrize("is_map", [False, True], ids=["task", "map"])
 def test_an_execution_is_stopped_immediately_and_has_no_later_events(aws, client, sleeper, is_map):
-    definition = map_over_items(calling(sleeper)) if is_map else calling(sleeper)
+    definition = calling(sleeper)
+    if is_map:
+        definition = machine(Each=map_over("$.items", **definition["States"]))
     tasks, name = (2, "sf-stopped-map") if is_map else (1, "sf-stopped")
     arn = create_machine(aws, name, definition, allow("lambda:InvokeFunction", sleeper))
     started = client.start_execution(stateMachineArn=arn, input='{"items": [1, 2]}')
@@ -201,10 +191,11 @@ def test_an_execution_is_stopped_immediately_and_has_no_later_events(aws, client
 def test_the_timeouts_of_a_task_and_of_a_machine_are_real_time(aws, sleeper):
     task = {**calling(sleeper)["States"]["Call"], "TimeoutSeconds": 1}
     invokes = allow("lambda:InvokeFunction", sleeper)
-    late_task = {"StartAt": "Call", "States": {"Call": task}}
-    execution = execute(aws, create_machine(aws, "sf-late-task", late_task, invokes), {})
+    arn = create_machine(aws, "sf-late-task", machine(Call=task), invokes)
+    execution = execute(aws, arn, {})
     assert (execution["status"], execution["error"]) == ("FAILED", "States.Timeout")
-    late_machine = {**map_over_items(calling(sleeper)), "TimeoutSeconds": 1}
+    late_map = machine(Each=map_over("$.items", **calling(sleeper)["States"]))
+    late_machine = {**late_map, "TimeoutSeconds": 1}
     arn = create_machine(aws, "sf-late-machine", late_machine, invokes)
     description = execute(aws, arn, {"items": [1]})
     assert description["status"] == "TIMED_OUT"
@@ -276,8 +267,8 @@ def test_a_rule_receives_the_ends_of_executions(aws, client, echo, recorder):
     invokes = allow("lambda:InvokeFunction", echo)
     arn = create_machine(aws, "sf-told", calling(echo), invokes)
     late = create_machine(aws, "sf-late", {**waiting(60), "TimeoutSeconds": 1})
-    for name, machine in (("sf-told", arn), ("sf-late", late)):
-        create_rule(aws, name, machine, recorder, is_allowed_for=name)
+    for name, machine_arn in (("sf-told", arn), ("sf-late", late)):
+        create_rule(aws, name, machine_arn, recorder, is_allowed_for=name)
     done = client.start_execution(stateMachineArn=arn, name="done", input='{"a": 1}')
     client.start_execution(stateMachineArn=arn, name="failing", input='{"fail": "no"}')
     client.start_execution(stateMachineArn=late, name="late")

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from components.iam import LOG_DELIVERY_ACTIONS
 from tests.components.sample import STEPS_WITHOUT_TRIGGER
 from tests.end_to_end import sample_runs
 from tests.end_to_end.stack import eventually
@@ -38,16 +39,6 @@ UNENFORCED = {
 """The actions of the statements that the emulator does not enforce, and AWS's page about them."""
 
 LOG = ("logs:CreateLogStream", "logs:PutLogEvents")
-LOG_DELIVERY = (
-    "logs:CreateLogDelivery",
-    "logs:GetLogDelivery",
-    "logs:UpdateLogDelivery",
-    "logs:DeleteLogDelivery",
-    "logs:ListLogDeliveries",
-    "logs:PutResourcePolicy",
-    "logs:DescribeResourcePolicies",
-    "logs:DescribeLogGroups",
-)
 WITHOUT_CALLS = {
     # The emulator checks these during another call, and records only that call.
     "personalize:TagResource",
@@ -55,7 +46,7 @@ WITHOUT_CALLS = {
     # Only a probe with a list of items to rank calls this.
     "personalize:GetPersonalizedRanking",
     *LOG,
-    *LOG_DELIVERY,
+    *LOG_DELIVERY_ACTIONS,
     # Only if an import is running while a run lists imports.
     "personalize:DescribeDatasetImportJob",
     # Only if an export changes after the plan, so that it is read and checked again.
@@ -79,7 +70,7 @@ WITHOUT_CALLS = {
 
 FAILS_WITHOUT = {
     ("", TRUST): sample_runs.plan,
-    ("", LOG_DELIVERY): sample_runs.update_machine,
+    ("", tuple(LOG_DELIVERY_ACTIONS)): sample_runs.update_machine,
     ("plan-retraining", TRUST): sample_runs.plan,
     ("schedule", TRUST): sample_runs.fire_twice,
     ("import", TRUST): sample_runs.import_datasets,
