@@ -87,12 +87,8 @@ class VirtualClock:
             del self._tasks[task]
         self._ready = deque(task for task in self._ready if task.group != group)
 
-    def let_others_run(self) -> None:
-        """Let every other task run that can run now. No time passes."""
-        self.sleep(0)
-
     def sleep(self, seconds: float) -> None:
-        """Sleep for `seconds` of virtual time, while other tasks run.
+        """Sleep for `seconds` of virtual time, while other tasks run. With 0, no time passes.
 
         Raises:
             LimitReached: The task's `limit` ends during the sleep. It is raised at that time.

@@ -79,7 +79,7 @@ def test_an_execution_can_be_ended_immediately(long_state, status):
         end = {"ABORTED": lambda: started.abort("Enough", "of this"), "TIMED_OUT": started.time_out}
         end[status]()
         execution = started.wait()
-        clock.let_others_run()
+        clock.sleep(0)
         assert started.running.waits == {}, "nothing waits for the end of a state"
         clock.sleep(1000)
         assert started.now().events == execution.events, "no event comes after the last one"

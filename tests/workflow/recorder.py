@@ -127,8 +127,6 @@ class Recorder:
 
     def time_out(self, started: StartedExecution) -> None:
         """End an execution as the TimeoutSeconds of the machine does, unless it has ended."""
-        # An execution that has just been started has no thread that could end yet.
-        self.pipeline.clock.let_others_run()
         if started.now().status == "RUNNING":
             started.time_out()
 

@@ -90,7 +90,7 @@ class Storyteller:
         while True:
             while self.agenda and self.agenda[0][0] <= clock.now():
                 heapq.heappop(self.agenda)[2]()
-            clock.let_others_run()
+            clock.sleep(0)
             running = self._look_at_executions()
             if not running and not self.agenda:
                 return
