@@ -62,16 +62,22 @@ def start(
 
 
 def serve(listener: socket.socket, modules: Sequence[str], services: Sequence[str]) -> NoReturn:
-    """Run each program that arrives in a copy of this process."""
+    """Run each program that arrives in a copy of this process, until its parent ends."""
+    parent = os.getppid()
     variables = warm_up(modules, services)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # copies that have ended disappear
-    while True:
-        connection, _ = listener.accept()
+    listener.settimeout(1)
+    while os.getppid() == parent:
+        try:
+            connection, _ = listener.accept()
+        except TimeoutError:
+            continue
         if os.fork() == 0:
             listener.close()
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             run_copy(connection, variables)
         connection.close()
+    sys.exit()
 
 
 def warm_up(modules: Sequence[str], services: Sequence[str]) -> dict[str, str]:

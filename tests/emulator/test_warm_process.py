@@ -1,11 +1,14 @@
 """Proves that a copy of a warm process does what a process of its own would do."""
 
 import os
+import socket
 import subprocess
+import sys
 
 import pytest
 from small_stack import eventually
 
+from emulator.process import ROOT
 from tests.warm_commands import warm_command
 
 SHOW = """
@@ -75,6 +78,24 @@ def test_a_copy_ends_with_its_caller(folder):
         pid = int(caller.stdout.readline())
         caller.kill()
     eventually(lambda: is_running(pid), lambda running: not running)
+
+
+def test_a_warm_process_ends_with_its_parent(tmp_path):
+    code = (
+        "import pathlib, sys, time; from tests.warm_commands import warm_command\n"
+        "with warm_command(pathlib.Path(sys.argv[1]), 'lunch', 'lunch', []):\n"
+        "    print('ready', flush=True); time.sleep(99)"
+    )
+    command = [sys.executable, "-c", code, tmp_path]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as parent:  # noqa: S603
+        assert parent.stdout.readline() == b"ready\n"
+        parent.kill()
+
+    def is_listening():
+        with socket.socket(socket.AF_UNIX) as client:
+            return client.connect_ex(str(tmp_path / "lunch.socket")) == 0
+
+    eventually(is_listening, lambda listening: not listening)
 
 
 def is_running(pid):
