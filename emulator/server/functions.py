@@ -6,8 +6,12 @@ emulator checks each invocation
 (https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html).
 """
 
+import functools
+import io
 import re
+import shlex
 import socketserver
+import zipfile
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from typing import Any, cast
@@ -70,6 +74,51 @@ def policy(function_arn: str) -> iam.Policy | None:
     """Return the resource policy of a function in the current account and region, if it has one."""
     policy_and_revision = lambda_svc.function_policy_for_arn(function_arn)
     return cast("iam.Policy", policy_and_revision[0]) if policy_and_revision else None
+
+
+# The runtime
+
+
+@ministack.replace(lambda_svc, "_execute_function_warm")
+def run_python(
+    run: Callable[..., dict[str, Any]], function: dict[str, Any], *invocation: object
+) -> dict[str, Any]:
+    """Run a Python function under AWS's runtime client, which is a custom runtime for MiniStack.
+
+    MiniStack has a runner of its own for Python. An error there has no class and no stack trace, so
+    no Retry or Catch of a state machine would match it.
+    """
+    config = function["config"]
+    if not config["Runtime"].startswith("python"):
+        return run(function, *invocation)
+    custom = {
+        "config": {**config, "Runtime": "provided.al2023"},
+        "code_zip": _add_bootstrap(function["code_zip"], _bootstrap(config)),
+    }
+    invoke = lambda_svc._execute_function_provided_warm  # noqa: SLF001  # knows the Runtime API
+    return cast("dict[str, Any]", invoke({**function, **custom}, *invocation))
+
+
+def _bootstrap(config: dict[str, Any]) -> str:
+    """Return the script that starts a Python function, with the variables that Lambda sets."""
+    logging = config["LoggingConfig"]
+    variables = {
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_{config['Runtime']}",
+        "AWS_LAMBDA_LOG_GROUP_NAME": logging["LogGroup"],
+        "AWS_LAMBDA_LOG_FORMAT": logging["LogFormat"],
+        "AWS_LAMBDA_LOG_LEVEL": logging.get("ApplicationLogLevel", ""),
+    }
+    exports = [f"export {name}={shlex.quote(value)}" for name, value in variables.items() if value]
+    return "\n".join(["#!/bin/sh", *exports, 'exec python -m awslambdaric "$_HANDLER"', ""])
+
+
+@functools.lru_cache(maxsize=100)
+def _add_bootstrap(code: bytes, script: str) -> bytes:
+    """Return the zip file of a function with the script that starts the function."""
+    buffer = io.BytesIO(code)
+    with zipfile.ZipFile(buffer, "a") as archive:
+        archive.writestr(zipfile.ZipInfo("bootstrap"), script)  # an equal zip file is unpacked once
+    return buffer.getvalue()
 
 
 # The log

@@ -22,7 +22,6 @@ AS_ROOT = json.dumps(
     }
 )
 """A trust policy that lets the account's root assume the role."""
-BOOTSTRAP = '#!/bin/sh\nexec python -m awslambdaric "$_HANDLER"\n'
 ECHO = """
 import os
 
@@ -99,26 +98,24 @@ def refusal(call, **arguments):
 
 
 def archive(code):
-    """Return the zip file of a function with the code and the script that starts it."""
+    """Return the zip file of a function with this code."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as file:
-        bootstrap = zipfile.ZipInfo("bootstrap")
-        bootstrap.external_attr = 0o755 << 16
-        file.writestr(bootstrap, BOOTSTRAP)
         file.writestr("code.py", code)
     return buffer.getvalue()
 
 
-def create_function(aws, name, *statements, code=ECHO):
+def create_function(aws, name, *statements, code=ECHO, **options):
     """Create and publish a function with a role of the same name. Return the version's ARN."""
     client = aws.client("lambda")
     client.create_function(
         FunctionName=name,
         Role=create_role(aws, name, trust("lambda"), *statements),
-        Runtime="provided.al2023",
+        Runtime="python3.13",
         Handler="code.handler",
         Code={"ZipFile": archive(code)},
         Timeout=20,
+        **options,
     )
     return client.publish_version(FunctionName=name)["FunctionArn"]
 

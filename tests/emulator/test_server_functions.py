@@ -61,6 +61,20 @@ def test_an_error_has_its_class_as_type_and_a_stack_trace(aws):
     assert error["stackTrace"][0].endswith('raise Throttled("slow down")\n')
 
 
+def test_the_environment_has_the_runtime_and_the_log(aws):
+    code = "import os\ndef handler(event, context):\n    return dict(os.environ)\n"
+    arn = create_function(aws, "fn-variables", code=code)
+    logging = {"LogFormat": "JSON", "ApplicationLogLevel": "WARN", "LogGroup": "own/group"}
+    create_function(aws, "fn-configured", code=code, LoggingConfig=logging)
+    names = ("AWS_EXECUTION_ENV", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_FORMAT")
+    names += ("AWS_LAMBDA_LOG_LEVEL",)
+    environments = [invoke(aws, name, {}) for name in (arn, "fn-configured")]
+    assert [[environment.get(name) for name in names] for environment in environments] == [
+        ["AWS_Lambda_python3.13", "/aws/lambda/fn-variables", "Text", None],
+        ["AWS_Lambda_python3.13", "own/group", "JSON", "WARN"],
+    ]
+
+
 def test_functions_are_copies_of_one_process(aws):
     code = "import os\ndef handler(event, context):\n    return [os.getpid(), os.getppid()]\n"
     names = [create_function(aws, name, code=code) for name in ("fn-one", "fn-two")]
@@ -90,7 +104,6 @@ def test_log_lines_are_json_if_the_function_is_configured_so(aws):
     client.update_function_configuration(
         FunctionName=name,
         LoggingConfig={"LogFormat": "JSON", "LogGroup": name},
-        Environment={"Variables": {"AWS_LAMBDA_LOG_FORMAT": "JSON"}},
     )
     invoke(aws, name, {"rows": 7})
     [record] = [json.loads(line) for line in log_lines(aws, name)]
@@ -176,7 +189,7 @@ def create_request(name, role):
     return {
         "FunctionName": name,
         "Role": role,
-        "Runtime": "provided.al2023",
+        "Runtime": "python3.13",
         "Handler": "code.handler",
         "Code": {"ZipFile": archive("")},
     }
