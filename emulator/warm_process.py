@@ -3,7 +3,7 @@
 An import of boto3 takes longer than most programs that use it. A warm process imports it once, and
 forks for each program. It has one thread, and it knows nothing about a program before the fork.
 
-    python -P warm_process.py serve FD MODULES SERVICES     the warm process
+    python -P warm_process.py serve FD PARENT MODULES SERVICES     the warm process
     python -IS warm_process.py run ADDRESS MODULE ARGUMENT...
 
 `run` is `python -m MODULE ARGUMENT...` in a copy. The copy has the environment, the working
@@ -52,7 +52,8 @@ def start(
     in their working directory, in `folder`, and where this Python has its packages.
     """
     number = listener.fileno()
-    arguments = ["serve", str(number), json.dumps(modules), json.dumps(services)]
+    numbers = str(number), str(os.getpid())
+    arguments = ["serve", *numbers, json.dumps(modules), json.dumps(services)]
     return subprocess.Popen(  # noqa: S603  # this file
         [sys.executable, "-P", __file__, *arguments],
         env={**os.environ, "PYTHONPATH": folder},
@@ -61,9 +62,10 @@ def start(
     )
 
 
-def serve(listener: socket.socket, modules: Sequence[str], services: Sequence[str]) -> NoReturn:
+def serve(
+    listener: socket.socket, parent: int, modules: Sequence[str], services: Sequence[str]
+) -> NoReturn:
     """Run each program that arrives in a copy of this process, until its parent ends."""
-    parent = os.getppid()
     variables = warm_up(modules, services)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # copies that have ended disappear
     listener.settimeout(1)
@@ -160,8 +162,8 @@ def run(address: str, arguments: Sequence[str]) -> int:
 def main() -> None:
     """Run this file as the docstring above says."""
     if sys.argv[1] == "serve":
-        descriptor, modules, services = map(json.loads, sys.argv[2:])
-        serve(socket.socket(fileno=descriptor), modules, services)
+        descriptor, parent, modules, services = map(json.loads, sys.argv[2:])
+        serve(socket.socket(fileno=descriptor), parent, modules, services)
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # the copy ends too, and nothing is printed
     sys.exit(run(sys.argv[2], sys.argv[3:]))
 
