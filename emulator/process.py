@@ -4,8 +4,8 @@
         boto3.client("s3", **emulator.connection).create_bucket(...)
 
 The emulator needs a process because MiniStack keeps its state in modules and reads the environment
-when it is imported. The processes of its functions end with it. The emulator
-ends when the `with` block ends, and also when the process of the block dies.
+when it is imported. The processes of its functions end with it. The emulator ends when the `with`
+block ends, and also when the process of the block dies.
 """
 
 from __future__ import annotations

@@ -137,8 +137,9 @@ def run_copy(connection: socket.socket, variables: dict[str, str]) -> NoReturn:
         code = 1
     sys.stdout.flush()
     sys.stderr.flush()
-    connection.send(bytes([code or 0]))
-    os._exit(code or 0)
+    exit_code = (code or 0) & 0xFF
+    connection.send(bytes([exit_code]))
+    os._exit(exit_code)
 
 
 def run(address: str, arguments: Sequence[str]) -> int:

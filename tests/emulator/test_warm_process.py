@@ -19,6 +19,7 @@ ENDINGS = {
     "pass": (0, ""),
     "import sys; sys.exit()": (0, ""),
     "import sys; sys.exit(7)": (7, ""),
+    "import sys; sys.exit(-1)": (255, ""),
     "import sys; sys.exit('no bread')": (1, "no bread\n"),
     "raise ValueError('no bread')": (1, "ValueError: no bread\n"),
     "import subprocess, sys; sys.exit(subprocess.call(['false']))": (1, ""),
