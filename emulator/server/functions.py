@@ -104,8 +104,8 @@ def _bootstrap(config: dict[str, Any]) -> str:
     logging = config["LoggingConfig"]
     variables = {
         "AWS_EXECUTION_ENV": f"AWS_Lambda_{config['Runtime']}",
-        "AWS_LAMBDA_LOG_GROUP_NAME": logging["LogGroup"],
-        "AWS_LAMBDA_LOG_FORMAT": logging["LogFormat"],
+        "AWS_LAMBDA_LOG_GROUP_NAME": _log_group(config),
+        "AWS_LAMBDA_LOG_FORMAT": logging.get("LogFormat", "Text"),
         "AWS_LAMBDA_LOG_LEVEL": logging.get("ApplicationLogLevel", ""),
     }
     exports = [f"export {name}={shlex.quote(value)}" for name, value in variables.items() if value]
@@ -124,6 +124,12 @@ def _add_bootstrap(code: bytes, script: str) -> bytes:
 # The log
 
 
+def _log_group(config: dict[str, Any]) -> str:
+    """Return the log group of a function."""
+    group: str = config["LoggingConfig"].get("LogGroup", f"/aws/lambda/{config['FunctionName']}")
+    return group
+
+
 @ministack.replace(lambda_svc, "_emit_lambda_logs")
 def write_allowed_logs(
     write: Callable[..., None], function: dict[str, Any], *args: object, **kwargs: object
@@ -134,10 +140,9 @@ def write_allowed_logs(
     (https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html).
     """
     config = function.get("config") or function
-    default_group = f"/aws/lambda/{config['FunctionName']}"
-    group = config.get("LoggingConfig", {}).get("LogGroup") or default_group
     access_key = lambda_runtime.execution_credentials(config)["AWS_ACCESS_KEY_ID"]
-    stream = f"arn:aws:logs:{get_region()}:{get_account_id()}:log-group:{group}:log-stream:1"
+    logs = f"arn:aws:logs:{get_region()}:{get_account_id()}"
+    stream = f"{logs}:log-group:{_log_group(config)}:log-stream:1"
     for action in LOG_ACTIONS:
         if not iam.is_allowed(access_key, get_region(), action, stream):
             call_log.add(iam.caller_arn(access_key), action, call_log.FORBIDDEN)

@@ -64,14 +64,16 @@ def test_an_error_has_its_class_as_type_and_a_stack_trace(aws):
 def test_the_environment_has_the_runtime_and_the_log(aws):
     code = "import os\ndef handler(event, context):\n    return dict(os.environ)\n"
     arn = create_function(aws, "fn-variables", code=code)
-    logging = {"LogFormat": "JSON", "ApplicationLogLevel": "WARN", "LogGroup": "own/group"}
-    create_function(aws, "fn-configured", code=code, LoggingConfig=logging)
+    logging = {"LogFormat": "JSON", "ApplicationLogLevel": "WARN"}
+    create_function(aws, "fn-json-warn", code=code, LoggingConfig=logging)
+    create_function(aws, "fn-own-group", code=code, LoggingConfig={"LogGroup": "own/group"})
     names = ("AWS_EXECUTION_ENV", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_FORMAT")
     names += ("AWS_LAMBDA_LOG_LEVEL",)
-    environments = [invoke(aws, name, {}) for name in (arn, "fn-configured")]
+    environments = [invoke(aws, name, {}) for name in (arn, "fn-json-warn", "fn-own-group")]
     assert [[environment.get(name) for name in names] for environment in environments] == [
         ["AWS_Lambda_python3.13", "/aws/lambda/fn-variables", "Text", None],
-        ["AWS_Lambda_python3.13", "own/group", "JSON", "WARN"],
+        ["AWS_Lambda_python3.13", "/aws/lambda/fn-json-warn", "JSON", "WARN"],
+        ["AWS_Lambda_python3.13", "own/group", "Text", None],
     ]
 
 
