@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import re
+import zipfile
 from typing import TYPE_CHECKING, cast
 
-from emulator.deployer import bundle, wire
+from emulator.deployer import wire
 from emulator.deployer.errors import DeploymentError, GoneError, InputRefusedError
 from emulator.deployer.rows import Outputs, OwnCall, Resource, Row, Rows, TagCalls
 
@@ -20,12 +22,14 @@ if TYPE_CHECKING:
 OLDEST_MINOR_VERSION = 12
 """The oldest supported Python is 3.12."""
 CONFIGURATION = frozenset(
-    {"description", "handler", "role", "timeout", "memorySize", "environment", "loggingConfig"}
-    | {"tracingConfig", "kmsKeyArn"}
+    {"description", "handler", "runtime", "role", "timeout", "memorySize", "environment"}
+    | {"loggingConfig", "tracingConfig", "kmsKeyArn"}
 )
 """The inputs that UpdateFunctionConfiguration sets."""
-ZIP_FILE_INPUTS = frozenset({"code", "runtime", "loggingConfig", "architectures"})
-"""The inputs that need a new zip file in the emulator."""
+CODE = frozenset({"code", "architectures"})
+"""The inputs that UpdateFunctionCode sets."""
+EARLIEST_TIME = (1980, 1, 1, 0, 0, 0)
+"""The earliest time that a zip file can hold."""
 
 
 def _check_runtime(runtime: object) -> None:
@@ -43,39 +47,24 @@ def _check_code(code: object) -> None:
     """Raise InputRefusedError if the archive is not supported."""
     if not wire.is_archive(code):
         raise InputRefusedError("code", "is no archive")
-    if bundle.BOOTSTRAP in wire.read_files(code, "code"):
-        reason = f"holds a file {bundle.BOOTSTRAP!r}, a name the emulator uses"
-        raise InputRefusedError("code", reason)
+    wire.read_files(code, "code")
 
 
 def _create_function(values: Request, aws: Aws) -> Response:
-    """Create a function with a custom runtime, whose bootstrap starts Python.
-
-    The runner that the emulator has for Python functions does not return the class of an error.
-    """
-    code = {"Runtime": "provided.al2023", "Code": {"ZipFile": _zip_file(values)}}
-    return aws.call("lambda", "CreateFunction", {**values, **code})
+    """Create a function from the archive of the program."""
+    return aws.call("lambda", "CreateFunction", {**values, "Code": {"ZipFile": _zip_file(values)}})
 
 
 def _zip_file(values: Request) -> bytes:
-    """Return the zip file of a function: its code, and the script that starts it."""
-    script = bundle.bootstrap_script(_runtime_variables(values))
+    """Return the zip file of a function. Equal files give equal bytes, which are unpacked once."""
     files = wire.read_files(cast("wire.Properties", values["Code"]), "code")
-    return bundle.zip_files({**files, bundle.BOOTSTRAP: script})
-
-
-def _runtime_variables(values: Request) -> Mapping[str, str]:
-    """Return the environment variables that Lambda sets for Python, but the emulator does not."""
-    logging = cast("dict[str, str]", values.get("LoggingConfig", {}))
-    log_group = logging.get("LogGroup", f"/aws/lambda/{values['FunctionName']}")
-    variables = {
-        "AWS_EXECUTION_ENV": f"AWS_Lambda_{values['Runtime']}",
-        "AWS_LAMBDA_LOG_GROUP_NAME": log_group,
-        "AWS_LAMBDA_LOG_FORMAT": logging.get("LogFormat", "Text"),
-    }
-    if "ApplicationLogLevel" in logging:
-        variables["AWS_LAMBDA_LOG_LEVEL"] = logging["ApplicationLogLevel"]
-    return variables
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in sorted(files.items()):
+            entry = zipfile.ZipInfo(name, date_time=EARLIEST_TIME)
+            entry.external_attr = 0o644 << 16  # Unix permissions are in the upper half.
+            archive.writestr(entry, content)
+    return buffer.getvalue()
 
 
 def _read_function(function: Resource, aws: Aws) -> Response:
@@ -103,11 +92,10 @@ def _read_function(function: Resource, aws: Aws) -> Response:
 def _update_function(function: Resource, aws: Aws) -> None:
     """Set the inputs that have changed. Then publish a version, if the program wants versions."""
     publishes = function.values["Publish"]
-    kept_by_aws = {"Publish", "Runtime"}
-    values = {name: value for name, value in function.values.items() if name not in kept_by_aws}
+    values = {name: value for name, value in function.values.items() if name != "Publish"}
     if function.changed & CONFIGURATION:
         aws.call("lambda", "UpdateFunctionConfiguration", values)
-    if function.changed & ZIP_FILE_INPUTS:
+    if function.changed & CODE:
         zip_file = _zip_file(function.values)
         aws.call("lambda", "UpdateFunctionCode", {**values, "ZipFile": zip_file})
     if publishes:
@@ -174,7 +162,7 @@ ROWS: Rows = {
         },
         create=_create_function,
         read=_read_function,
-        unreadable="code runtime publish",
+        unreadable="code publish",
         outputs={
             "architectures": "Architectures",
             "arn": "FunctionArn",

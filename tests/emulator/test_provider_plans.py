@@ -180,11 +180,6 @@ REFUSED = {
         {"code": archive("sha", assets={"x.py": {"uri": "https://example.com/x.py"}})},
         {"code": f"code[x.py]: {NOT_SUPPORTED}"},
     ),
-    "a file named bootstrap": (
-        FUNCTION,
-        {"code": archive("sha", assets={"bootstrap": {"text": ""}})},
-        {"code": "holds a file 'bootstrap', a name the emulator uses"},
-    ),
 }
 
 

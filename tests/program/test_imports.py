@@ -147,7 +147,7 @@ MAY_IMPORT = {
         *(f"emulator.deployer.{name}" for name in ("calls", "differences", "inputs")),
     },
     **{
-        f"emulator.deployer.{path.stem}": {*ROW_PARTS, "emulator.deployer.bundle"}
+        f"emulator.deployer.{path.stem}": ROW_PARTS
         for path in (ROOT / "emulator/deployer").glob("resources_*.py")
     },
     "emulator.deployer.provider": {"emulator.deployer.errors", "emulator.deployer.service"},
