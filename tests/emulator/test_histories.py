@@ -27,7 +27,7 @@ MACHINES = {case["name"]: case for case in json.loads((FOLDER / "histories.json"
 SAMPLE = json.loads((FOLDER / "sample_run.json").read_text())
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
-GUIDE = "https://docs.aws.amazon.com/step-functions/latest/dg/"
+# Pages of https://docs.aws.amazon.com/step-functions/latest/dg/, and machines.
 DIFFERENCES = {
     # States.Runtime and States.DataLimitExceeded cannot be caught. moto's Catch caught them.
     "concepts-error-handling.html": [

@@ -22,7 +22,6 @@ from tests.functions.samples import (
     situation,
 )
 
-RESUME = {"resume": RUN_ID}
 MONDAY = f"{ARN}:dataset-import-job/monday"
 OLD_EXPORT = {"exports": {DATASET: export(objects=[s3_object(modified_at=ago(50))])}}
 CONFIRMED = {

@@ -12,7 +12,6 @@ from tests.retrain.builders import EXECUTION, STATE_MACHINE, import_job, trainin
 
 IMPORTS = [import_job(arn=f"arn:{number}") for number in range(3)]
 """The imports of the three datasets of the sample stack."""
-TRIAL = f"{EXECUTION}-trial"
 ROLE = "arn:aws:iam::123456789012:role/import"
 
 

@@ -68,7 +68,7 @@ class Bucket:
             "LastModified": self.modified.get(key, FIRST_MODIFIED),
         }
 
-    # The objects of the Personalize emulator (`emulator.personalize.Objects`)
+    # The objects of the Personalize emulator (`emulator.personalize.store.Objects`)
 
     def keys(self, bucket: str, prefix: str, role_arn: str) -> list[str]:
         """Return the key itself, or the keys below a prefix that ends in a slash."""
