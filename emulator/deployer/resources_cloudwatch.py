@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from emulator.deployer.rows import OwnCall, Resource, Row, Rows
+from emulator.deployer.rows import OwnCall, Row, Rows
 
 if TYPE_CHECKING:
     from emulator.deployer.aws import Aws, Response
@@ -20,10 +20,6 @@ def _put_metric_alarm(values: Request, aws: Aws) -> Response:
     queries = cast("list[Request]", values.get("Metrics", []))
     metrics = {"Metrics": [{"ReturnData": False, **query} for query in queries]} if queries else {}
     return aws.call("cloudwatch", "PutMetricAlarm", {**values, **metrics})
-
-
-def _update_metric_alarm(alarm: Resource, aws: Aws) -> None:
-    _put_metric_alarm(alarm.values, aws)
 
 
 ROWS: Rows = {
@@ -49,7 +45,7 @@ ROWS: Rows = {
         read="DescribeAlarms",
         found_in="MetricAlarms",
         outputs={"arn": "AlarmArn"},
-        update=_update_metric_alarm,
+        update=lambda alarm, aws: _put_metric_alarm(alarm.values, aws),
         replacing="name",
         delete="DeleteAlarms",
     ),

@@ -28,8 +28,6 @@ CONFIGURATION = frozenset(
 """The inputs that UpdateFunctionConfiguration sets."""
 CODE = frozenset({"code", "architectures"})
 """The inputs that UpdateFunctionCode sets."""
-EARLIEST_TIME = (1980, 1, 1, 0, 0, 0)
-"""The earliest time that a zip file can hold."""
 
 
 def _check_runtime(runtime: object) -> None:
@@ -56,14 +54,15 @@ def _create_function(values: Request, aws: Aws) -> Response:
 
 
 def _zip_file(values: Request) -> bytes:
-    """Return the zip file of a function. Equal files give equal bytes, which are unpacked once."""
+    """Return the zip file of a function.
+
+    Its entries have no time, so that equal files give equal bytes, which are unpacked once.
+    """
     files = wire.read_files(cast("wire.Properties", values["Code"]), "code")
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in sorted(files.items()):
-            entry = zipfile.ZipInfo(name, date_time=EARLIEST_TIME)
-            entry.external_attr = 0o644 << 16  # Unix permissions are in the upper half.
-            archive.writestr(entry, content)
+            archive.writestr(zipfile.ZipInfo(name), content)
     return buffer.getvalue()
 
 

@@ -16,7 +16,7 @@ from google.protobuf.empty_pb2 import Empty  # type: ignore[import-untyped]  # b
 from pulumi.runtime.proto import plugin_pb2
 from pulumi.runtime.proto import provider_pb2 as pb
 
-from emulator.deployer import invokes, lifecycle
+from emulator.deployer import lifecycle
 from emulator.deployer.aws import Aws, emulated_account
 from emulator.deployer.differences import Difference, difference
 from emulator.deployer.errors import DeploymentError
@@ -36,7 +36,7 @@ from emulator.deployer.wire import from_struct, to_struct
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from emulator.deployer.rows import Row
+    from emulator.deployer.rows import Outputs, Row
 
 VERSION = version("pulumi-aws")
 """The version of the real provider that this provider replaces."""
@@ -178,7 +178,7 @@ class Provider:
 
     def Invoke(self, request: pb.InvokeRequest) -> pb.InvokeResponse:
         """Return the result of a function of the provider that the program calls."""
-        result = invokes.invoke(request.tok, from_struct(request.args), self._aws_for({}))
+        result = _invoke(request.tok, from_struct(request.args), self._aws_for({}))
         # `return` is a keyword of Python, so it cannot be written as the name of an argument.
         return pb.InvokeResponse(**{"return": to_struct(result)})
 
@@ -203,6 +203,30 @@ def _row(type_token: str) -> Row:
     if type_token not in ROWS:
         raise DeploymentError(f"{type_token} {UNSUPPORTED}")
     return ROWS[type_token]
+
+
+def _invoke(token: str, arguments: Mapping[str, object], aws: Aws) -> Outputs:
+    """Return the result of a function of the provider. No argument is supported."""
+    results: Mapping[str, Outputs] = {
+        "aws:index/getCallerIdentity:getCallerIdentity": {
+            "id": aws.account,
+            "accountId": aws.account,
+            "arn": f"arn:{aws.partition}:iam::{aws.account}:root",
+            "userId": aws.account,
+        },
+        "aws:index/getRegion:getRegion": {
+            "id": aws.region,
+            "region": aws.region,
+            "name": aws.region,
+            "description": aws.region,
+            "endpoint": f"ec2.{aws.region}.amazonaws.com",
+        },
+    }
+    if token not in results:
+        raise DeploymentError(f"{token} {UNSUPPORTED}")
+    if arguments:
+        raise DeploymentError(f"{token}: {', '.join(sorted(arguments))} {UNSUPPORTED}")
+    return results[token]
 
 
 def _diff_response(diff: Difference) -> pb.DiffResponse:

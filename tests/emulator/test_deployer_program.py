@@ -161,8 +161,8 @@ REFUSED = {
         "aws:sqs/queue:Queue q: get() is not supported by the emulator's deployer",
     ),
     "an unsupported function of the provider": (
-        "aws.get_availability_zones()",
-        "aws:index/getAvailabilityZones:getAvailabilityZones is not supported by the emulator",
+        "aws.get_partition()",
+        "aws:index/getPartition:getPartition is not supported by the emulator's provider",
     ),
     "a message of severity error": (
         'pulumi.log.error("no campaigns")',

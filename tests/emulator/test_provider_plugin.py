@@ -251,12 +251,12 @@ def test_the_provider_returns_account_and_region(engine):
 
 
 def test_an_unsupported_function_is_refused_by_name(engine):
+    reason = "is not supported by the emulator's provider"
     function = "aws:index/getAvailabilityZones:getAvailabilityZones"
-    assert message(invoke, engine, function) == f"{function} is not supported by the emulator"
+    assert message(invoke, engine, function) == f"{function} {reason}"
     function = "aws:index/getRegion:getRegion"
-    assert message(invoke, engine, function, region="us-east-1") == (
-        f"{function}: region is not supported by the emulator"
-    )
+    argument = {"region": "us-east-1"}
+    assert message(invoke, engine, function, **argument) == f"{function}: region {reason}"
 
 
 def test_the_credentials_of_the_caller_are_not_used(aws, monkeypatch):
