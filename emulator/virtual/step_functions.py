@@ -14,19 +14,15 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 from unittest.mock import patch
 
-import boto3
-
 from emulator.personalize.errors import ApiError
 from emulator.personalize.faults import Faults
 from emulator.states import execution as states
 from emulator.states import service
 from emulator.states.documents import StateFailed
-from emulator.virtual.client import attach
 from emulator.virtual.lambda_runtime import Handler, function_name, invoke
 from emulator.virtual.virtual_time import Event, VirtualClock
 
 if TYPE_CHECKING:
-    from mypy_boto3_stepfunctions import SFNClient
     from mypy_boto3_stepfunctions.type_defs import HistoryEventTypeDef
 
 ACCOUNT = "123456789012"
@@ -200,30 +196,14 @@ class StepFunctions:
         """Return the executions of all state machines, those of the oldest machine first."""
         return [StartedExecution(self, execution) for execution in self.service.executions()]
 
-    def execution(self, arn: str) -> "StartedExecution":
-        """Return an execution."""
-        return StartedExecution(self, self.service.execution(arn))
-
     def calls(self, execution_arn: str) -> list[Call]:
         """Return the invocations of an execution, sorted by their start."""
         return list(self._calls.get(execution_arn, ()))
 
-    # The API for boto3 clients
-
-    @functools.cached_property
-    def client(self) -> "SFNClient":
-        """Return the boto3 client of this service."""
-        client = boto3.client(
-            "stepfunctions",
-            region_name=REGION,
-            aws_access_key_id="any",
-            aws_secret_access_key="any",  # noqa: S106  # nothing checks it
-        )
-        attach(client, self.respond)
-        return client
-
     def respond(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
         """Return the response to a request, after the faults of its operation.
+
+        `emulator.virtual.client.attach` lets a boto3 client send its requests here.
 
         Raises:
             ApiError: The request is refused.
@@ -284,7 +264,8 @@ class Machine:
         response = self.step_functions.service.call(
             "StartExecution", service.Request(fields, SCOPE)
         )
-        return self.step_functions.execution(response["executionArn"])
+        running = self.step_functions.service.execution(response["executionArn"])
+        return StartedExecution(self.step_functions, running)
 
 
 @dataclass(frozen=True)

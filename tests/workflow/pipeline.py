@@ -115,6 +115,11 @@ class Pipeline:
             {key: value for key, value in execution_input.items() if value is not None}
         )
 
+    def executions(self, prefix: str) -> list[StartedExecution]:
+        """Return the executions whose names begin with this word, sorted by their names."""
+        started = sorted(self.step_functions.executions(), key=lambda started: started.arn)
+        return [execution for execution in started if f":{prefix}-" in execution.arn]
+
     def inject_fault(self, fault: str, **fields: object) -> None:
         """Make Personalize fail as `emulator/personalize/faults.py` describes."""
         self.personalize.faults.inject({"fault": fault, **fields})

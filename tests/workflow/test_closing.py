@@ -212,19 +212,12 @@ def abort_during_update(pipeline):
     return started.now()
 
 
-def trial_executions(pipeline):
-    """Return the names of the executions that finish trials."""
-    executions = pipeline.step_functions.client.list_executions(
-        stateMachineArn=pipeline.machine.arn
-    )["executions"]
-    return [item["name"] for item in executions if item["name"].startswith("trial-")]
-
-
 def test_closing_a_run_that_was_aborted_during_an_update_starts_one_execution_for_the_trial():
     with deploy() as pipeline:
         execution = abort_during_update(pipeline)
         closing, again = close(execution), close(execution)
-        (name,) = trial_executions(pipeline)
+        (trial,) = pipeline.executions("trial")
+        name = trial.arn.rpartition(":")[2]
         assert name.startswith(f"trial-1-{RUN_ID}-"), "it has its turn at once"
         pipeline.sleep(2 * 3600)
         assert pipeline.served_version() == pipeline.versions()[-1]
@@ -238,13 +231,12 @@ def test_closing_a_run_that_was_aborted_during_an_update_starts_one_execution_fo
 def test_closing_an_execution_for_trials_that_a_person_aborted_starts_no_other_one():
     with deploy() as pipeline:
         close(abort_during_update(pipeline))
-        (name,) = trial_executions(pipeline)
-        arn = pipeline.machine.arn.replace(":stateMachine:", ":execution:") + f":{name}"
+        (trial,) = pipeline.executions("trial")
         pipeline.sleep(60)
-        pipeline.step_functions.client.stop_execution(executionArn=arn)
+        trial.abort()
         pipeline.sleep(1)
-        closing = close(pipeline.step_functions.execution(arn).now())
-        assert trial_executions(pipeline) == [name]
+        closing = close(trial.now())
+        assert pipeline.executions("trial") == [trial]
     assert "the next run finishes the trial" in closing["text"]
 
 
@@ -346,12 +338,12 @@ def test_a_trial_that_a_resumed_run_finishes_is_not_finished_again():
         execution = abort_during_update(pipeline)
         resumed = pipeline.start(**RESUMED)
         close(execution)
-        (name,) = trial_executions(pipeline)
+        (trial,) = pipeline.executions("trial")
         resumed.wait()
         pipeline.sleep(3600)
         assert len(pipeline.requests("UpdateCampaign")) == 1
         assert tags_of(pipeline.client, campaign_arn())[GOOD] == pipeline.versions()[-1]
-        assert trial_executions(pipeline) == [name], "no trial is left for another execution"
+        assert pipeline.executions("trial") == [trial], "no trial is left for another execution"
 
 
 def test_an_abort_without_a_cause_is_reported():
@@ -372,7 +364,9 @@ def test_the_report_says_that_the_state_machine_was_deleted():
         pipeline.sleep(3600)
         started.abort()
         execution = started.now()
-        pipeline.step_functions.client.delete_state_machine(stateMachineArn=pipeline.machine.arn)
+        pipeline.step_functions.respond(
+            "DeleteStateMachine", {"stateMachineArn": pipeline.machine.arn}
+        )
         with pytest.raises(ServiceUnavailable):
             close(execution)
         pipeline.sleep(180)

@@ -69,8 +69,7 @@ def marker_event(pipeline, name, day):
 
 def executions(pipeline):
     """Return the executions that markers have started, after their end, oldest first."""
-    started = sorted(pipeline.step_functions.executions(), key=lambda started: started.arn)
-    return [execution.wait() for execution in started if ":export-" in execution.arn]
+    return [execution.wait() for execution in pipeline.executions("export")]
 
 
 def sources(pipeline):

@@ -162,12 +162,6 @@ def test_a_tag_that_a_person_has_written_is_no_trial(value):
 # Executions that finish trials by themselves
 
 
-def trial_executions(pipeline):
-    """Return the executions whose names say that they finish trials, oldest first."""
-    started = sorted(pipeline.step_functions.executions(), key=lambda started: started.arn)
-    return [execution.now() for execution in started if ":trial-" in execution.arn]
-
-
 def test_an_update_that_goes_live_after_its_deadline_is_probed_by_an_execution_of_its_own():
     limited = PROBED.with_options(limits=LimitsArgs(max_campaign_hours=2))
     with deploy(limited) as pipeline, bad_answers(pipeline):
@@ -177,9 +171,9 @@ def test_an_update_that_goes_live_after_its_deadline_is_probed_by_an_execution_o
         assert tags(pipeline)[TRIAL].startswith(f"{new} ")
         pipeline.sleep(6 * HOUR)
         check_rolled_back(pipeline)
-        (second,) = trial_executions(pipeline)
+        (second,) = pipeline.executions("trial")
     assert outcomes(first)["home"] == "FAILED"
-    assert trials(second) == {"home": "ROLLED_BACK"}
+    assert trials(second.now()) == {"home": "ROLLED_BACK"}
     name = second.arn.rpartition(":")[2]
     assert f"the execution {name} finishes the trial" in report(first)["warnings"][0]
 
@@ -190,7 +184,7 @@ def test_three_executions_in_a_row_try_to_finish_a_trial_an_hour_apart():
         pipeline.inject_fault("deny", operation="UpdateCampaign", times=None)
         pipeline.machine.start({"trigger": "trial"}, name="trial-1-first").wait()
         pipeline.sleep(24 * HOUR)
-        executions = trial_executions(pipeline)
+        executions = [started.now() for started in pipeline.executions("trial")]
         names = [execution.arn.rpartition(":")[2] for execution in executions]
     assert names == ["trial-1-first", "trial-2-first", "trial-3-first"]
     starts = [execution.events[0]["timestamp"] for execution in executions]
@@ -208,7 +202,7 @@ def test_a_dry_run_starts_no_execution():
     with left_on_trial() as pipeline:
         pipeline.run(scheduledTime=NEXT_SLOT, dryRun=True)
         pipeline.sleep(HOUR)
-        assert trial_executions(pipeline) == []
+        assert pipeline.executions("trial") == []
 
 
 def test_a_probe_at_fault_that_is_repaired_lets_the_version_pass_without_a_training():
