@@ -6,13 +6,10 @@ A Task calls the Python handler of its function (`lambda_runtime.py`).
 import functools
 import itertools
 import json
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
-from unittest.mock import patch
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from emulator.personalize.errors import ApiError
 from emulator.personalize.faults import Faults
@@ -30,13 +27,6 @@ REGION = "eu-west-1"
 SCOPE = f"{REGION}:{ACCOUNT}"
 ATTEMPT_EVENTS = {"LambdaFunctionScheduled", "MapStateStarted"}
 """The history events with which an attempt at a state begins."""
-
-
-class Clock(Protocol):
-    """The module or object from which the handlers read the time."""
-
-    now: Callable[[], datetime]
-    sleep: Callable[[float], None]
 
 
 class Call(NamedTuple):
@@ -127,8 +117,6 @@ class StepFunctions:
 
     Args:
         clock: the virtual time, by default a new clock.
-        handler_clock: where the handlers read the time. Its `now` and `sleep` are replaced by those
-            of `clock` inside the block.
 
     Attributes:
         service: the API without faults.
@@ -136,35 +124,21 @@ class StepFunctions:
             The fault `stale` is for ListExecutions and DescribeExecution.
     """
 
-    def __init__(
-        self, clock: VirtualClock | None = None, *, handler_clock: Clock | None = None
-    ) -> None:
+    def __init__(self, clock: VirtualClock | None = None) -> None:
         self.clock = clock or VirtualClock()
         self.now, self.uniform = self.clock.now, self.clock.random.uniform
         self.event, self.start = functools.partial(Event, self.clock), self.clock.start
         self.service = service.StepFunctions(self)
         self.faults = Faults(tuple(service.OPERATIONS))
-        self._handler_clock = handler_clock
         self._machines: dict[str, Machine] = {}
         self._calls: dict[str, list[Call]] = {}  # by the ARN of the execution
-        self._exit = ExitStack()
 
     def __enter__(self) -> Self:
-        if self._handler_clock is not None:
-            for name in ("now", "sleep"):
-                virtual_function = getattr(self.clock, name)
-                self._exit.enter_context(patch.object(self._handler_clock, name, virtual_function))
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for execution in self.service.executions():
             self.clock.end(execution.arn)
-        self._exit.__exit__(kind, error, trace)
 
     def machine(
         self,

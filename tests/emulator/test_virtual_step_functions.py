@@ -7,7 +7,6 @@ import gc
 import time
 import weakref
 from datetime import timedelta
-from types import SimpleNamespace
 
 import pytest
 from small_machines import elapsed, machine, map_over, task, wait
@@ -137,23 +136,22 @@ def test_the_history_depends_on_the_seed_only():
     assert random_history(1) != random_history(2)
 
 
-def test_functions_end_with_the_block_and_the_clock_of_the_handlers_is_restored():
-    handler_clock, ends = SimpleNamespace(now=None, sleep=None), []
+def test_functions_end_with_the_block_and_the_clock_is_forgotten():
+    clocks, ends = [VirtualClock()], []
 
     def work(event, _context):
         try:
-            handler_clock.sleep(handler_clock.now().timestamp())
+            clocks[0].sleep(1000)
         finally:
             ends.append(event)
 
-    with StepFunctions(handler_clock=handler_clock) as step_functions:
+    with StepFunctions(clocks[0]) as step_functions:
         definition = machine(Each=map_over("$", Work=task("work")))
         step_functions.machine(definition, {"work": work}).start([1, 2, 3])
-        step_functions.clock.sleep(1)
+        clocks[0].sleep(1)
         assert ends == [], "they sleep"
     assert ends == [1, 2, 3]
-    assert handler_clock == SimpleNamespace(now=None, sleep=None)
-    clock = weakref.ref(step_functions.clock)
+    clock = weakref.ref(clocks.pop())
     del step_functions
     gc.collect()
     assert clock() is None, "a suspended greenlet would keep it for ever"

@@ -221,7 +221,10 @@ def deploy(
     bucket = Bucket(exports(), clock.now)
     timings = functools.partial(_timings, {**DURATIONS, **(durations or {})})
     personalize = Personalize(objects=bucket, clock=clock.now, **{"timings": timings, **options})
-    with StepFunctions(clock, handler_clock=functions_clock) as step_functions:
+    with (
+        patch.multiple(functions_clock, now=clock.now, sleep=clock.sleep),
+        StepFunctions(clock) as step_functions,
+    ):
         pipeline = Pipeline(
             clock=clock,
             step_functions=step_functions,
