@@ -6,6 +6,7 @@ A Task calls the Python handler of its function (`lambda_runtime.py`).
 import functools
 import itertools
 import json
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -120,6 +121,7 @@ class StepFunctions:
 
     Attributes:
         service: the API without faults.
+        calls: the invocations of functions by the ARN of the execution, sorted by their start.
         faults: the faults that the calls of boto3 clients meet (`emulator/personalize/faults.py`).
             The fault `stale` is for ListExecutions and DescribeExecution.
     """
@@ -131,7 +133,7 @@ class StepFunctions:
         self.service = service.StepFunctions(self)
         self.faults = Faults(tuple(service.OPERATIONS))
         self._machines: dict[str, Machine] = {}
-        self._calls: dict[str, list[Call]] = {}  # by the ARN of the execution
+        self.calls: defaultdict[str, list[Call]] = defaultdict(list)
 
     def __enter__(self) -> Self:
         return self
@@ -154,12 +156,10 @@ class StepFunctions:
         seconds, by function name. The default is 900.
 
         Raises:
-            ValueError: There is a state machine with this name.
-            StatesError: The definition cannot be interpreted.
+            StatesError: The definition cannot be interpreted, or there is another state machine
+                with this name.
         """
         arn = f"arn:aws:states:{SCOPE}:stateMachine:{name}"
-        if arn in self._machines:
-            raise ValueError(f"a state machine {name!r} exists already")
         role = f"arn:aws:iam::{ACCOUNT}:role/{name}"
         fields = {"name": name, "definition": json.dumps(definition), "roleArn": role}
         self.service.call("CreateStateMachine", service.Request(fields, SCOPE))
@@ -169,10 +169,6 @@ class StepFunctions:
     def executions(self) -> "list[StartedExecution]":
         """Return the executions of all state machines, those of the oldest machine first."""
         return [StartedExecution(self, execution) for execution in self.service.executions()]
-
-    def calls(self, execution_arn: str) -> list[Call]:
-        """Return the invocations of an execution, sorted by their start."""
-        return list(self._calls.get(execution_arn, ()))
 
     def respond(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
         """Return the response to a request, after the faults of its operation.
@@ -201,7 +197,7 @@ class StepFunctions:
     def call(self, execution: states.Execution, resource: str, payload: str) -> object:
         """Call the handler of a function, and record the call."""
         machine = self._machines[execution.machine.arn]
-        calls = self._calls.setdefault(execution.arn, [])
+        calls = self.calls[execution.arn]
         position = len(calls)  # other tasks may append calls before this one has ended
         calls.append(Call(function_name(resource), json.loads(payload), None))
         try:
@@ -265,7 +261,7 @@ class StartedExecution:
             error=self.running.error,
             cause=self.running.cause,
             events=list(self.running.events),  # type: ignore[arg-type]  # in boto3's format
-            calls=self.step_functions.calls(self.arn),
+            calls=list(self.step_functions.calls[self.arn]),
         )
 
     def wait(self) -> Execution:

@@ -107,13 +107,6 @@ def test_executions_overlap_and_each_machine_has_its_own_functions():
     ]
 
 
-def test_two_machines_with_one_name_are_refused():
-    with StepFunctions() as step_functions:
-        step_functions.machine(machine(Rest=wait(1)), {})
-        with pytest.raises(ValueError, match="a state machine 'machine' exists already"):
-            step_functions.machine(machine(Rest=wait(2)), {})
-
-
 def random_history(seed):
     """Return the events of a machine whose times and failures are random."""
     clock = VirtualClock(seed=seed)
