@@ -1,10 +1,12 @@
-"""Calls a Python handler as Lambda would: JSON in, JSON out, limited time, Lambda's errors."""
+"""Calls a Python handler as Lambda would: JSON in, JSON out, limited time, Lambda's errors.
+
+Handlers get None as their context, because the functions of the pipeline do not read it.
+"""
 
 import json
 import traceback
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from awslambdaric.lambda_runtime_exception import FaultException
 from awslambdaric.lambda_runtime_marshaller import LambdaMarshaller
@@ -17,23 +19,7 @@ from emulator.virtual.virtual_time import LimitReached, VirtualClock
 MAX_TIMEOUT_SECONDS = 900
 
 
-@dataclass(frozen=True)
-class LambdaContext:
-    """The context of an invocation, with Lambda's names."""
-
-    aws_request_id: str
-    function_name: str
-    function_version: str
-    invoked_function_arn: str
-    seconds_left: Callable[[], float]
-    memory_limit_in_mb: int = 128
-
-    def get_remaining_time_in_millis(self) -> int:
-        """Return the virtual milliseconds until the function is stopped."""
-        return int(self.seconds_left() * 1000)
-
-
-Handler = Callable[[dict[str, object], LambdaContext], object]
+Handler = Callable[[dict[str, object], None], object]
 
 
 class Fails(Exception):  # noqa: N818  # reads as a sentence: the handler fails with ...
@@ -56,7 +42,7 @@ def replies(*outcomes: object) -> Handler:
     """
     remaining = iter(outcomes)
 
-    def handler(event: dict[str, object], _context: LambdaContext) -> object:
+    def handler(event: dict[str, object], _context: None) -> object:
         for outcome in remaining:
             if isinstance(outcome, Exception):
                 raise outcome
@@ -97,10 +83,8 @@ def invoke(
         message = f"Function not found: {arn}"
         raise invoke_failure("ResourceNotFoundException", message, 404, "-")
     try:
-        with clock.limit(timeout) as seconds_left:
-            version = arn.rpartition(f":{name}:")[2] or "$LATEST"
-            context = LambdaContext(request_id, name, version, arn, seconds_left)
-            result = functions[name](json.loads(payload), context)
+        with clock.limit(timeout):
+            result = functions[name](json.loads(payload), None)
         return json.loads(LambdaMarshaller().marshal_response(result)[0])
     except LimitReached:
         message = f"RequestId: {request_id} Error: Task timed out after {timeout:.2f} seconds"

@@ -105,16 +105,15 @@ class VirtualClock:
         return self.elapsed + max(0, round(seconds * 1_000_000))
 
     @contextmanager
-    def limit(self, seconds: float) -> Iterator[Callable[[], float]]:
+    def limit(self, seconds: float) -> Iterator[None]:
         """Limit the virtual time that the running task may spend in the block.
 
-        Yield a function that returns the remaining seconds. A sleep that is too long ends at the
-        limit with LimitReached.
+        A sleep that is too long ends at the limit with LimitReached.
         """
-        task, end = self.running, self.time_after(seconds)
-        outer_limit, task.limit = task.limit, end
+        task = self.running
+        outer_limit, task.limit = task.limit, self.time_after(seconds)
         try:
-            yield lambda: (end - self.elapsed) / 1_000_000
+            yield
         finally:
             task.limit = outer_limit
 

@@ -20,7 +20,7 @@ def trusts(service):
     }
     return {"Version": "2012-10-17", "Statement": [statement]}
 """
-"""The begin of each program."""
+"""The beginning of each program."""
 
 
 def write_project(

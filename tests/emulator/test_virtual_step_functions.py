@@ -111,11 +111,11 @@ def random_history(seed):
     """Return the events of a machine whose times and failures are random."""
     clock = VirtualClock(seed=seed)
 
-    def draw(_event, context):
+    def draw(_event, _context):
         clock.sleep(clock.random.uniform(1, 50))
         if clock.random.random() < 0.5:
-            raise OSError(context.aws_request_id)
-        return context.aws_request_id
+            raise OSError
+        return clock.random.random()
 
     retry = {"ErrorEquals": ["OSError"], "IntervalSeconds": 100, "MaxAttempts": 9}
     definition = machine(
