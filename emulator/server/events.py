@@ -1,19 +1,44 @@
-"""EventBridge: a rule invokes a Lambda function only if it may, and services put events.
+"""EventBridge: a rule reaches a target only if the target's policy allows it.
 
-The resource policy of the function must allow `events.amazonaws.com` to invoke it for the rule.
+The resource policy of a function, a queue or a topic must let `events.amazonaws.com` act for the
+rule. PutTargets refuses all other targets.
 """
 
 import logging
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from ministack.services import eventbridge
+from ministack.services import eventbridge, lambda_svc, sns, sqs
 
-from emulator.server import call_log, functions, iam, ministack
+from emulator.server import call_log, functions, http, iam, ministack
 
 SERVICE = "events.amazonaws.com"
-INVOKE = "lambda:InvokeFunction"
 log = logging.getLogger(__name__)
+
+# By service: the action that delivers an event, and the function that returns a policy and its
+# account.
+TARGETS: Mapping[str, tuple[str, Callable[[str], tuple[Any, str] | None]]] = {
+    "lambda": ("lambda:InvokeFunction", lambda_svc.function_policy_for_arn),
+    "sns": ("sns:Publish", sns.topic_policy_for_arn),
+    "sqs": ("sqs:SendMessage", sqs.queue_policy_for_arn),
+}
+TARGET_ARN = re.compile(f"arn:[^:]+:({'|'.join(TARGETS)}):")
+
+
+@ministack.guard("events")
+def refuse_other_targets(call: ministack.Call) -> http.Response | None:
+    """Return an error for PutTargets with a target that is no function, queue or topic."""
+    if call.operation != "PutTargets":
+        return None
+    for target in call.document["Targets"]:
+        if not TARGET_ARN.match(target["Arn"]):
+            message = (
+                f"Targets: {target['Arn']!r} is not supported, only a Lambda function, an SQS queue"
+                " or an SNS topic; a function can call other services"
+            )
+            return http.error("ValidationException", message)
+    return None
 
 
 @ministack.replace(eventbridge, "_invoke_target")
@@ -24,20 +49,18 @@ def invoke_target(
     rule: dict[str, Any],
     view: object = None,
 ) -> None:
-    """Deliver an event to a function only if the function's policy and its role allow it.
+    """Deliver an event only if the policy of the target, and the role of a function, allow it.
 
     MiniStack checks neither.
     """
-    arn, rule_arn = target.get("Arn", ""), rule["Arn"]
-    if ":lambda:" not in arn:
-        deliver(target, event, rule, view)
-    elif not functions.can_run(arn):
+    arn, rule_arn = target["Arn"], rule["Arn"]
+    action, find_policy = TARGETS[arn.split(":")[2]]
+    policy = (find_policy(arn) or (None,))[0]
+    if action.startswith("lambda:") and not functions.can_run(arn):
         call_log.add(functions.SERVICE, "sts:AssumeRole", call_log.FORBIDDEN)
-    elif not iam.service_may(functions.policy(arn), SERVICE, INVOKE, arn, rule_arn):
-        log.warning(
-            "%s may not invoke %s: the policy of the function does not allow it", rule_arn, arn
-        )
-        call_log.add(rule_arn, INVOKE, call_log.FORBIDDEN)
+    elif not iam.service_may(policy, SERVICE, action, arn, rule_arn):
+        log.warning("%s may not do %s: the policy of %s does not allow it", rule_arn, action, arn)
+        call_log.add(rule_arn, action, call_log.FORBIDDEN)
     else:
         deliver(target, event, rule, view)
 

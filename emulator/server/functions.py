@@ -70,12 +70,6 @@ def can_run(function: str) -> bool:
     return iam.trusts(config["Role"], service=SERVICE, source_arn=config["FunctionArn"])
 
 
-def policy(function_arn: str) -> iam.Policy | None:
-    """Return the resource policy of a function in the current account and region, if it has one."""
-    policy_and_revision = lambda_svc.function_policy_for_arn(function_arn)
-    return cast("iam.Policy", policy_and_revision[0]) if policy_and_revision else None
-
-
 # The runtime
 
 
@@ -97,6 +91,25 @@ def run_python(
     }
     invoke = lambda_svc._execute_function_provided_warm  # noqa: SLF001  # knows the Runtime API
     return cast("dict[str, Any]", invoke({**function, **custom}, *invocation))
+
+
+@ministack.replace(lambda_runtime.ProvidedWorker, "_await_init")
+def raise_the_error_of_the_import(
+    wait: Callable[..., None], worker: lambda_runtime.ProvidedWorker, *args: object
+) -> None:
+    """Raise the error of AWS's runtime client if it cannot import the function.
+
+    In MiniStack the type of each of these errors is Runtime.Unknown.
+    """
+    try:
+        wait(worker, *args)
+    except RuntimeError as failure:
+        error = worker._init_error  # noqa: SLF001  # the exception has it only as a text
+        if error is None:
+            raise
+        raise lambda_runtime.ProvidedRuntimeError(
+            error["errorMessage"], error["errorType"]
+        ) from failure
 
 
 def _bootstrap(config: dict[str, Any]) -> str:

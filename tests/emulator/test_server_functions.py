@@ -61,6 +61,19 @@ def test_an_error_has_its_class_as_type_and_a_stack_trace(aws):
     assert error["stackTrace"][0].endswith('raise Throttled("slow down")\n')
 
 
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        ("import nowhere\n", "Runtime.ImportModuleError"),
+        ("x = {}['x']\n", "KeyError"),
+        ("other = 1\n", "Runtime.HandlerNotFound"),
+    ],
+)
+def test_a_function_that_cannot_be_imported_fails_with_the_type_of_the_error(aws, code, error):
+    name = f"fn-{error.rpartition('.')[2]}"
+    assert invoke(aws, create_function(aws, name, code=code), {})["errorType"] == error
+
+
 def test_the_environment_has_the_runtime_and_the_log(aws):
     code = "import os\ndef handler(event, context):\n    return dict(os.environ)\n"
     arn = create_function(aws, "fn-variables", code=code)
