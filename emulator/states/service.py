@@ -115,9 +115,7 @@ class StepFunctions:
         """Create a state machine, or return the one that was created with the same request."""
         name, definition = request.fields["name"], request.fields["definition"]
         _check_name(name)
-        if request.fields.get("type", "STANDARD") != "STANDARD" or request.fields.get("publish"):
-            message = "the emulator has only STANDARD state machines without versions"
-            raise StatesError("StateMachineTypeNotSupported", message)
+        _check_kind(request)
         _check_definition(definition)
         arn = f"arn:aws:states:{request.scope}:stateMachine:{name}"
         configurations, role = _configurations(request), request.fields["roleArn"]
@@ -143,6 +141,7 @@ class StepFunctions:
         """Change a state machine. Its running executions keep their definition and their role."""
         machine, fields = self._machine(request), request.fields
         _raise_if_deleting(machine)
+        _check_kind(request)
         configurations = _configurations(request)
         if not configurations and fields.keys().isdisjoint(("definition", "roleArn")):
             message = "Either the definition, the role ARN, or a configuration must be specified"
@@ -304,6 +303,15 @@ OPERATIONS: Mapping[str, Callable[[StepFunctions, Request], Row]] = {
 def _invalid(value: str, name: str, constraint: str) -> StatesError:
     message = f"{value} at '{name}' failed to satisfy constraint: Member must {constraint}"
     return StatesError("ValidationException", f"1 validation error detected: {message}")
+
+
+def _check_kind(request: Request) -> None:
+    """Raise StatesError unless a state machine is STANDARD and has no versions."""
+    for name, supported in (("type", "STANDARD"), ("publish", False)):
+        value = request.fields.get(name, supported)
+        if value != supported:
+            message = f"{name}: {value!r} is not supported by this emulator, only {supported!r}"
+            raise StatesError("StateMachineTypeNotSupported", message)
 
 
 def _check_name(name: str) -> None:

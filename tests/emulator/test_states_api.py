@@ -272,7 +272,8 @@ TOO_LARGE = (
     " have {} less than or equal to {}"
 )
 NEW = {"name": "new", "definition": json.dumps(REST), "roleArn": ROLE}
-ONLY_STANDARD = "StateMachineTypeNotSupported: the emulator has only STANDARD state machines withou"
+NO_EXPRESS = "StateMachineTypeNotSupported: type: 'EXPRESS' is not supported by this emulator,"
+NO_VERSIONS = "StateMachineTypeNotSupported: publish: True is not supported by this emulator,"
 REFUSED = [
     ("start_execution", {"input": '{"a": }'}, "InvalidExecutionInput: Invalid State Machine Exec"),
     ("start_execution", {"name": "a<b"}, "InvalidName: Invalid Name: 'a<b'"),
@@ -289,6 +290,7 @@ REFUSED = [
     ),
     ("list_executions", {"nextToken": "rubbish"}, "InvalidToken: Invalid Token: 'Invalid token'"),
     ("start_execution", {"stateMachineArn": OTHER}, "StateMachineDoesNotExist: State Machine Does"),
+    ("update_state_machine", {"roleArn": ROLE, "publish": True}, NO_VERSIONS),
     ("update_state_machine", {}, "MissingRequiredParameter: Either the definition, the role ARN, "),
     (
         "update_state_machine",
@@ -300,8 +302,8 @@ REFUSED = [
         {**NEW, "definition": "{}"},
         f"{INVALID}the definition: a state machine has one StartAt, but this has 0; the defin",
     ),
-    ("create_state_machine", {**NEW, "type": "EXPRESS"}, ONLY_STANDARD),
-    ("create_state_machine", {**NEW, "publish": True}, ONLY_STANDARD),
+    ("create_state_machine", {**NEW, "type": "EXPRESS"}, NO_EXPRESS),
+    ("create_state_machine", {**NEW, "publish": True}, NO_VERSIONS),
     (
         "list_executions",
         {"stateMachineArn": None},
