@@ -68,7 +68,6 @@ class Application:
         )
         self._personalize = self._new_personalize()
         self._step_functions = StepFunctions(clients)
-        self._step_functions.mount()
         self._scheduler = scheduler.Scheduler(clients)
         self._scheduler.start()
         self._controls: dict[tuple[str, str], admin.Control] = {

@@ -58,10 +58,7 @@ class StepFunctions:
         self._clients = clients
         self._service = Service(self)
         self.event, self.uniform = threading.Event, random.uniform
-
-    def mount(self) -> None:
-        """Serve the calls to Step Functions instead of MiniStack from now on, in this process."""
-        ministack.SERVICE_HANDLERS["states"] = self.respond
+        ministack.SERVICE_HANDLERS["states"] = self.respond  # instead of MiniStack's
 
     def reset(self) -> None:
         """Stop every execution and forget every state machine."""
@@ -69,19 +66,12 @@ class StepFunctions:
             execution.stop()
         self._service = Service(self)
 
-    async def respond(
-        self,
-        _method: str,
-        _path: str,
-        headers: dict[str, str],
-        body: bytes,
-        _query: dict[str, list[str]],
-    ) -> http.Response:
+    async def respond(self, *fields: Any) -> http.Response:  # noqa: ANN401  # the fields of a Call
         """Return the response to a call that MiniStack has authorised."""
-        operation = headers.get("x-amz-target", "").partition(".")[2]
-        request = Request(json.loads(body), f"{get_region()}:{get_account_id()}")
+        call = ministack.Call(*fields)
+        request = Request(call.document, f"{get_region()}:{get_account_id()}")
         try:
-            response = await asyncio.to_thread(self._call, operation, request)
+            response = await asyncio.to_thread(self._call, call.operation, request)
         except StatesError as error:
             return http.error(error.code, error.message)
         text = json.dumps(response, default=dt.datetime.timestamp)
