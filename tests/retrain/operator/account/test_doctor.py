@@ -158,6 +158,10 @@ def test_a_denial_in_the_bucket_policy_is_found(findings, bucket_policy, conditi
 def test_automatic_training_and_sync_have_the_command_that_turns_them_off(findings, emulator):
     personalize = emulator.client("personalize")
     personalize.update_solution(solutionArn=SOLUTION, performAutoTraining=True)
+    while not personalize.describe_solution(solutionArn=SOLUTION)["solution"][
+        "performAutoTraining"
+    ]:
+        pass  # the update takes a moment
     version = personalize.describe_campaign(campaignArn=CAMPAIGN)["campaign"]["solutionVersionArn"]
     sync = {"syncWithLatestSolutionVersion": True}
     personalize.update_campaign(
