@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import re
 import threading
 import time
 import uuid
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from emulator.clients import Clients
 
 SERVICE = "scheduler.amazonaws.com"
+TARGET_ARN = re.compile("arn:[^:]+:(states|lambda):")
 SECONDS_BETWEEN_TICKS = 0.5
 RETRIED_CODES = {"ThrottlingException", "TooManyRequestsException", "InternalServerError"}
 LOWEST_SERVER_ERROR = 500
@@ -176,12 +178,9 @@ class Scheduler:
             return states.start_execution(
                 stateMachineArn=arn, name=delivery.execution_name, input=delivery.input
             )["executionArn"]
-        if service == "lambda":
-            functions = cast("LambdaClient", self._client("lambda", delivery))
-            functions.invoke(FunctionName=arn, InvocationType="Event", Payload=delivery.input)
-            return arn
-        message = f"no state machine or function: {arn}"
-        raise ClientError({"Error": {"Code": "UnsupportedTarget", "Message": message}}, "Start")
+        functions = cast("LambdaClient", self._client("lambda", delivery))
+        functions.invoke(FunctionName=arn, InvocationType="Event", Payload=delivery.input)
+        return arn
 
     def _send_to_dead_letter_queue(
         self, delivery: Delivery, error: ClientError, limit: str
@@ -294,20 +293,27 @@ def remove_every_named_tag(call: ministack.Call) -> http.Response | None:
 def refuse_schedule(call: ministack.Call) -> http.Response | None:
     """Return AWS's error for a request to create or change a schedule, or None.
 
-    It is an error if the role does not trust the schedule's group or the expression is not valid.
+    It is an error if the role does not trust the schedule's group, the target is not supported, or
+    the expression is not valid.
     """
     if call.method not in {"POST", "PUT"} or not call.path.startswith("/schedules/"):
         return None
     request = call.document
     scope = f"arn:aws:scheduler:{get_region()}:{get_account_id()}"
     group_arn = f"{scope}:schedule-group/{request.get('GroupName', 'default')}"
-    role_arn = request.get("Target", {}).get("RoleArn", "")
+    target = request.get("Target", {})
+    role_arn = target.get("RoleArn", "")
     if role_arn and not iam.trusts(role_arn, service=SERVICE, source_arn=group_arn):
         return http.error(
             "ValidationException",
             "The execution role you provide must allow AWS EventBridge Scheduler to assume"
             " the role.",
         )
+    if not TARGET_ARN.match(target.get("Arn", "arn:aws:states:")):
+        message = (
+            f"Target.Arn: {target['Arn']!r} is not supported, only a state machine or a function"
+        )
+        return http.error("ValidationException", message)
     if "ScheduleExpression" not in request:
         return None
     try:

@@ -135,11 +135,7 @@ def test_a_schedule_invokes_a_function_with_its_role_and_does_not_wait(aws):
     assert "lambda:InvokeFunction" in error_of(aws.fire, "sched-denied", "sched-denied", SLOT)
 
 
-def test_what_cannot_be_fired_is_named(aws):
-    arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:any"
-    create_schedule(aws, "sched-queue", arn, allow("sqs:SendMessage"))
-    no_target = f"UnsupportedTarget: no state machine or function: {arn}"
-    assert error_of(aws.fire, "sched-queue", "sched-queue") == no_target
+def test_a_schedule_that_does_not_exist_is_named(aws):
     assert error_of(aws.fire, "none", "away") == "there is no schedule none in group away"
 
 
@@ -191,7 +187,7 @@ def test_the_dead_letter_is_lost_if_the_role_may_not_send_it(aws):
 # The creation of a schedule
 
 
-def create_untrusted(aws, name, trust_policy, expression="rate(1 day)"):
+def create_refused(aws, name, trust_policy, expression="rate(1 day)", target="arn:aws:states:x"):
     """Return the error with which the creation of a schedule is refused."""
     role_arn = create_role(aws, f"sched-wrong-{name}", trust_policy)
     return refusal(
@@ -199,7 +195,7 @@ def create_untrusted(aws, name, trust_policy, expression="rate(1 day)"):
         Name="x",
         ScheduleExpression=expression,
         FlexibleTimeWindow={"Mode": "OFF"},
-        Target={"Arn": "arn:aws:states:x", "RoleArn": role_arn},
+        Target={"Arn": target, "RoleArn": role_arn},
     )
 
 
@@ -217,14 +213,22 @@ def create_untrusted(aws, name, trust_policy, expression="rate(1 day)"):
 )
 def test_a_role_that_does_not_trust_the_group_is_refused(aws, service, condition, request):
     policy = trust(service, **({"StringEquals": condition} if condition else {}))
-    assert create_untrusted(aws, request.node.callspec.id, policy) == (
+    assert create_refused(aws, request.node.callspec.id, policy) == (
         "ValidationException",
         "The execution role you provide must allow AWS EventBridge Scheduler to assume the role.",
     )
 
 
+def test_a_target_that_cannot_be_started_is_refused(aws):
+    arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:any"
+    assert create_refused(aws, "target", trust("scheduler"), target=arn) == (
+        "ValidationException",
+        f"Target.Arn: {arn!r} is not supported, only a state machine or a function",
+    )
+
+
 def test_an_invalid_expression_is_refused(aws):
-    _, message = create_untrusted(aws, "expression", trust("scheduler"), "cron(1 2 3)")
+    _, message = create_refused(aws, "expression", trust("scheduler"), "cron(1 2 3)")
     assert message == "Invalid Schedule Expression cron(1 2 3)."
 
 
