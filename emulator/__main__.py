@@ -10,6 +10,7 @@ import threading
 from emulator.process import Emulator, EmulatorError, log_tail, running
 
 ACCOUNT_DIGITS = 12
+HIGHEST_PORT = 65_535
 HELP = """\
 Serves S3, IAM, STS, Lambda, EventBridge and its Scheduler, Step Functions, SNS, SQS, CloudWatch,
 Logs and Personalize on 127.0.0.1. IAM is enforced: the account's root may do everything, and a
@@ -65,6 +66,13 @@ def _print_exports(emulator: Emulator) -> None:
     )
 
 
+def _port(text: str) -> int:
+    """Return the value of `--port`, or raise ArgumentTypeError if it is not a port."""
+    if text.isdecimal() and int(text) <= HIGHEST_PORT:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to {HIGHEST_PORT}")
+
+
 def _account_number(text: str) -> str:
     """Return the value of `--account`, or raise ArgumentTypeError if it is not 12 digits."""
     if len(text) == ACCOUNT_DIGITS and text.isdecimal():
@@ -80,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--port", type=int, default=4566, help="0 for a free one (default 4566)")
+    parser.add_argument("--port", type=_port, default=4566, help="0 for a free one (default 4566)")
     parser.add_argument(
         "--account",
         type=_account_number,

@@ -126,12 +126,14 @@ def test_a_port_in_use_is_an_error_of_one_line(aws):
     assert run("--port", port) == (1, "", message)
 
 
-def test_an_invalid_account_is_refused_and_help_lists_the_options():
-    code, _, errors = run("--account", "mine")
-    assert (code, errors.splitlines()[-1]) == (
-        2,
-        "python -m emulator: error: argument --account: 'mine' is not a number of 12 digits",
-    )
+def test_an_invalid_option_is_refused_and_help_lists_the_options():
+    for option, value, expected in (
+        ("--account", "mine", "of 12 digits"),
+        ("--port", "65536", "from 0 to 65535"),
+    ):
+        code, _, errors = run(option, value)
+        message = f"argument {option}: {value!r} is not a number {expected}"
+        assert (code, errors.splitlines()[-1]) == (2, f"python -m emulator: error: {message}")
     code, output, _ = run("--help")
     assert code == 0
     assert all(option in output for option in ("--port", "--account", "--region"))
