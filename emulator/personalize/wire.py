@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from io import BytesIO
 from typing import NamedTuple, cast
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
@@ -19,7 +18,6 @@ from emulator.personalize.authorization import Caller
 from emulator.personalize.errors import ApiError, NoResponse
 from emulator.personalize.service_model import CONTROL, EVENTS, RUNTIME, service_model
 
-TARGET = "AmazonPersonalize."
 CONTENT_TYPES = {
     CONTROL: "application/x-amz-json-1.1",
     RUNTIME: "application/json",
@@ -39,22 +37,18 @@ def respond(
     personalize: Personalize,
     *,
     service_name: str,
-    method: str,
-    path: str,
-    headers: Mapping[str, str],
+    operation_name: str,
     body: bytes,
     caller: Caller,
 ) -> Response:
-    """Return the response to a request.
+    """Return the response to a request for an operation.
 
     The service `personalize` speaks AWS JSON 1.1. Its runtime and its events speak REST JSON.
 
     Raises:
         NoResponse: The server must close the connection without a response.
     """
-    lower_headers = {name.lower(): value for name, value in headers.items()}
     try:
-        operation_name = _operation_name(service_name, method, path, lower_headers)
         response = personalize.call(operation_name, _parse_body(body), caller)
         return _json_response(service_name, 200, response)
     except ApiError as error:
@@ -65,30 +59,29 @@ def attach(client: BaseClient, personalize: Personalize, caller: Caller) -> None
     """Let `personalize` respond to the requests of a boto3 client in this process."""
     service_name = client.meta.service_model.service_name
 
-    def answer(request: AWSPreparedRequest) -> Response:
+    def answer(operation_name: str, body: bytes) -> Response:
         return respond(
             personalize,
             service_name=service_name,
-            method=request.method,
-            path=urlsplit(request.url).path,
-            headers={name: header_text(value) for name, value in request.headers.items()},
-            body=bytes(cast("bytes", request.body)),
+            operation_name=operation_name,
+            body=body,
             caller=caller,
         )
 
     intercept(client, answer)
 
 
-def intercept(client: BaseClient, answer: Callable[[AWSPreparedRequest], Response]) -> None:
-    """Let a function answer the requests of a boto3 client.
+def intercept(client: BaseClient, answer: Callable[[str, bytes], Response]) -> None:
+    """Let a function answer the requests of a boto3 client. It gets the operation and the body.
 
     botocore still validates, serialises, signs, parses and retries. Only the sending is replaced.
     If the response is lost, botocore gets a ReadTimeoutError, which it retries.
     """
 
-    def send(*, request: AWSPreparedRequest, **_: object) -> AWSResponse:
+    def send(*, request: AWSPreparedRequest, event_name: str, **_: object) -> AWSResponse:
+        operation_name = event_name.rpartition(".")[2]  # before-send.personalize.ListSchemas
         try:
-            status, headers, body = answer(request)
+            status, headers, body = answer(operation_name, cast("bytes", request.body))
         except NoResponse:
             raise ReadTimeoutError(endpoint_url=request.url) from None
         raw = HTTPResponse(BytesIO(body), preload_content=False)
@@ -97,30 +90,6 @@ def intercept(client: BaseClient, answer: Callable[[AWSPreparedRequest], Respons
     handler = cast("Callable[..., None]", send)  # the stubs do not know that handlers may respond
     service_name = client.meta.service_model.service_name
     client.meta.events.register_first(f"before-send.{service_name}.*", handler)
-
-
-def header_text(value: str | bytes) -> str:
-    """Return a header's value, which botocore has as text or as bytes, as text."""
-    return value.decode() if isinstance(value, bytes) else value
-
-
-def _operation_name(service_name: str, method: str, path: str, headers: Mapping[str, str]) -> str:
-    """Return the name of the operation that a request is for.
-
-    A request to the service `personalize` has it in a header. A request to the other services has
-    the method and path of its operation. Raise ApiError if there is no such operation.
-    """
-    if service_name == CONTROL:
-        target = headers.get("x-amz-target", "")
-        if target.startswith(TARGET):
-            return target.removeprefix(TARGET)
-        raise ApiError("UnknownOperationException", f"X-Amz-Target {target!r} is not {TARGET}...")
-    model = service_model(service_name)
-    for name in model.operation_names:
-        http = model.operation_model(name).http
-        if (http["method"], http["requestUri"]) == (method, path):
-            return name
-    raise ApiError("UnknownOperationException", f"{service_name} has no {method} {path}", 404)
 
 
 def _parse_body(body: bytes) -> dict[str, object]:

@@ -36,6 +36,7 @@ from emulator.personalize.timeline import Timings
 from emulator.server import http, iam
 
 SERVICE = "personalize.amazonaws.com"
+TARGET = "AmazonPersonalize."
 _access_key: contextvars.ContextVar[str] = contextvars.ContextVar("personalize_access_key")
 
 
@@ -73,9 +74,7 @@ async def respond(
         wire.respond,
         personalize,
         service_name=operation.service,
-        method=scope["method"],
-        path=scope["path"],
-        headers=headers,
+        operation_name=operation.name,
         body=body,
         caller=Caller(get_account_id(), get_region(), iam.caller_arn(_access_key.get())),
     )
@@ -85,8 +84,8 @@ def operation_of(scope: HTTPScope) -> Operation | None:
     """Return the operation that a request is for, or None if it is not for Personalize."""
     headers = http.headers(scope)
     target = headers.get("x-amz-target", "")
-    if target.startswith(wire.TARGET):
-        return Operation(CONTROL, target.removeprefix(wire.TARGET))
+    if target.startswith(TARGET):
+        return Operation(CONTROL, target.removeprefix(TARGET))
     # A request to S3 can have an equal path, so the request must be signed for Personalize.
     if "/personalize/aws4_request" not in headers.get("authorization", ""):
         return None

@@ -3,13 +3,12 @@
 import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
-from botocore.awsrequest import AWSPreparedRequest
 from botocore.client import BaseClient
 
 from emulator.personalize.errors import ApiError
-from emulator.personalize.wire import Response, header_text, intercept
+from emulator.personalize.wire import Response, intercept
 
 HEADERS = {"Content-Type": "application/x-amz-json-1.0"}
 
@@ -20,10 +19,9 @@ Respond = Callable[[str, Mapping[str, Any]], dict[str, Any]]
 def attach(client: BaseClient, respond: Respond) -> None:
     """Let `respond` respond to the requests of a boto3 client."""
 
-    def answer(request: AWSPreparedRequest) -> Response:
-        operation = header_text(request.headers["X-Amz-Target"]).partition(".")[2]
+    def answer(operation: str, request: bytes) -> Response:
         try:
-            status, body = 200, respond(operation, json.loads(cast("bytes", request.body)))
+            status, body = 200, respond(operation, json.loads(request))
         except ApiError as error:
             status, body = error.status, {"__type": error.code, "message": error.message}
         return Response(status, HEADERS, json.dumps(body, default=datetime.timestamp).encode())
