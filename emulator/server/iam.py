@@ -39,19 +39,11 @@ class AccessDeniedError(ClientError):
     """A caller or a service may not perform an action. The message is like AWS's."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(
-            {
-                "Error": {"Code": "AccessDeniedException", "Message": message},
-                "ResponseMetadata": {
-                    "HTTPStatusCode": 403,
-                    "RequestId": "-",
-                    "HostId": "",
-                    "HTTPHeaders": {},
-                    "RetryAttempts": 0,
-                },
-            },
-            "AssumeRole",
-        )
+        response: Any = {
+            "Error": {"Code": "AccessDeniedException", "Message": message},
+            "ResponseMetadata": {"HTTPStatusCode": 403, "RequestId": "-"},
+        }
+        super().__init__(response, "AssumeRole")
         self.message = message
 
 
