@@ -4,12 +4,15 @@ They use botocore's Stubber, which refuses fields that the real API does not hav
 the tests move. They do not prove that AWS behaves in this way.
 """
 
+import importlib
+import pkgutil
 from datetime import timedelta
 
 import boto3
 import pytest
 from botocore.stub import Stubber
 
+import functions
 from functions import aws, report_delivery
 from functions import clock as functions_clock
 from functions.aws import with_transient_errors
@@ -59,6 +62,9 @@ class Service:
 @pytest.fixture(scope="session")
 def clients():
     """Return the clients of all services. All tests share them, because creating them is slow."""
+    # A module that is first imported during a test would keep the client of this test.
+    for module in pkgutil.iter_modules(functions.__path__):
+        importlib.import_module(f"functions.{module.name}")
     keys = {"aws_access_key_id": "AKIA", "aws_secret_access_key": "secret"}
     clients = {
         service: boto3.client(service, region_name=REGION, **keys)
