@@ -17,6 +17,12 @@ class Version:
     created: int
     serves_well: bool
     metric: int
+    answer: str = ""
+    """What a person has answered about the version: APPROVED, REFUSED, ASKED or nothing."""
+
+    def __str__(self) -> str:
+        """Return the name of the version."""
+        return f"v{self.number}"
 
 
 @dataclass(eq=False)
@@ -29,6 +35,8 @@ class Update(Job):
     """It is a rollback."""
     older: bool = False
     """It moved the campaign to an older version, and was no rollback."""
+    resize: bool = False
+    """It changed another setting than the version."""
 
 
 @dataclass(eq=False)
@@ -42,6 +50,8 @@ class Campaign:
     """It can take no more tags."""
     passed: set[int] = field(default_factory=set)
     """Versions that passed a probe here and really serve well."""
+    probed: bool = True
+    """It has a probe."""
 
     def serves(self, now: int) -> Version:
         """Return the version that is served."""
@@ -61,7 +71,8 @@ class Campaign:
 
         That no longer stands if the pipeline has sent the version to the campaign since.
         """
-        choice = self.served_by(now)
+        moves = [u for u in self.updates if u.status(now) == "ACTIVE" and not u.resize]
+        choice = max(moves, key=lambda update: update.ended)
         sent = any(
             update.version is version and update.created > choice.created for update in self.updates
         )
@@ -86,6 +97,7 @@ class CampaignWorld(World):
     probe_is_at_fault: bool = False
     fault_changes: int = 0
     gate_changes: int = 0
+    needs_approval: bool = False
 
     def __post_init__(self) -> None:
         first = self.train(serves_well=True)
@@ -104,8 +116,22 @@ class CampaignWorld(World):
 
     def move_by_hand(self, campaign: Campaign) -> None:
         """Move a campaign to any version, as a person does. Automatic updates do the same."""
+        before = campaign.serves(self.now)
         with suppress(RequestFailedError):
             self.update(campaign, self.random.choice(self.versions), person=True)
+            campaign.updates[-1].resize = campaign.updates[-1].version is before
+
+    def resize(self, campaign: Campaign) -> None:
+        """Change a setting of a campaign, as minProvisionedTPS."""
+        with suppress(RequestFailedError):
+            self.update(campaign, campaign.serves(self.now), person=True)
+            campaign.updates[-1].resize = True
+
+    def answer(self) -> None:
+        """Answer about the newest version for which a run has asked."""
+        asked = [version for version in self.versions if version.answer == "ASKED"]
+        if asked:
+            asked[-1].answer = self.random.choice(("APPROVED", "APPROVED", "REFUSED"))
 
     def toggle_fault(self) -> None:
         """Delete the user that the probe asks for, or create the user again."""
@@ -121,6 +147,15 @@ class CampaignWorld(World):
         campaign.full = True
 
     # What the service does
+
+    def version(self, name: str) -> Version:
+        """Return the version with a name."""
+        return self.versions[int(name[1:])]
+
+    def ask(self, name: str) -> None:
+        """Write on a version that a run has asked for an approval."""
+        version = self.version(name)
+        version.answer = version.answer or "ASKED"
 
     def describe(self, campaign: Campaign) -> Described:
         """Describe a campaign. An update that was just accepted may not be shown yet."""

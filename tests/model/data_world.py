@@ -205,6 +205,16 @@ class DataWorld(World):
         self._check_tags_are_allowed()
         return self._start_training(name, solution, tags)
 
+    def create_unique_version(self, name: str, solution: str, tags: dict[str, object]) -> Version:
+        """Start a training, unless the name is taken."""
+        if any(version.name == name for version in self.versions):
+            raise RequestFailedError("the name is taken")
+        return self.create_version(name, solution, tags)
+
+    def version_named(self, name: str) -> Version:
+        """Return the version with a name."""
+        return next(version for version in self.versions if version.name == name)
+
     def calm_down(self) -> None:
         """Let nothing go wrong any more, and export what is missing of today."""
         self.calm, self.denied_until = True, 0

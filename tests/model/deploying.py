@@ -1,0 +1,252 @@
+"""Runs that deploy versions to campaigns by the real rules, as processes of the model."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from campaign_world import Campaign, CampaignWorld, Version
+from machine import Execution, Machine, wait_for_turn
+from rules import deployments
+from rules.deployments import Deployment, Memory, Notes, SeenCampaign, Update
+from rules.probing import Response
+from rules.steps import Step
+from simulation import STALE_SECONDS, Call, Process, RequestFailedError, Sleep
+
+EPOCH = datetime(2026, 11, 1, tzinfo=UTC)
+FIRST_MINUTE = 60
+"""The seconds in which an invocation may change something."""
+LOOK_SECONDS = 20
+"""The least pause between two looks. Shorter ones would show nothing new."""
+MAX_DROP = 5
+
+
+def as_time(seconds: float) -> datetime:
+    """Return the time of the world as the rules see it."""
+    return EPOCH + timedelta(seconds=seconds)
+
+
+@dataclass
+class Run:
+    """One execution. `outcomes` has the last step of each campaign."""
+
+    world: CampaignWorld
+    machine: Machine
+    execution: Execution
+    kind: str
+    """`retrain` trains and deploys, `again` deploys what waits, others only end trials."""
+    is_quiet: bool = False
+    """Nothing happens beside the run, so the outcome of each campaign is certain."""
+    outcomes: dict[str, Step] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    """Promises that the run broke."""
+    doubts: list[str] = field(default_factory=list)
+    """Promises that it broke, if no request failed and no execution died."""
+
+    def process(self) -> Process:
+        """End the trials of earlier runs. Then deploy the newest version, unless refused."""
+        if not (yield from wait_for_turn(self.machine, self.execution, second_look=STALE_SECONDS)):
+            return self
+        open_trials = set()
+        for campaign in self.world.campaigns:
+            notes = notes_of((yield Call(lambda campaign=campaign: dict(campaign.tags))))
+            if notes.trial:
+                yield from self._deploy(campaign, None)
+                after = notes_of((yield Call(lambda campaign=campaign: dict(campaign.tags))))
+                if after.trial:
+                    open_trials.add(campaign.name)
+        if self.kind in ("retrain", "again"):
+            version = self.world.train() if self.kind == "retrain" else self.world.versions[-1]
+            for campaign in self.world.campaigns:
+                if campaign.name not in open_trials:
+                    yield from self._deploy(campaign, version)
+        return self
+
+    def _deploy(self, campaign: Campaign, version: Version | None) -> Process:
+        """Look, decide, act once, until there is an outcome."""
+        wanted = Deployment(
+            version=str(version) if version else None,
+            waited=self.kind == "again",
+            rejections=self._rejections,
+            needs_approval=self.world.needs_approval,
+            probe_minutes=3 if campaign.probed else None,
+            durations=[900],
+            max_hours=1,
+        )
+        memory = Memory(as_time(self.world.now))
+        invoked_at, changes = self.world.now, self.world.fault_changes
+        expected = self._expected(campaign, version)
+        began_at = self.world.now
+        while True:
+            described = yield Call(lambda: self.world.describe(campaign))
+            tags = yield Call(lambda: dict(campaign.tags))
+            now = self.world.now
+            seen = self._seen(described, tags)
+            step = deployments.decide(seen, wanted, memory, as_time(now))
+            if step.act is not None:
+                if step.act.changes and now - invoked_at > FIRST_MINUTE:
+                    invoked_at = now
+                    yield Sleep(1)
+                    continue
+                self._check(campaign, step, seen, changes)
+                if not (yield from self._perform(campaign, step.act, memory)):
+                    yield Sleep(15)
+                    continue
+            if step.outcome is not None:
+                self.outcomes[campaign.name] = step
+                self._check_outcome(campaign, version, step, began_at)
+                late = any(
+                    update.fails or update.ended - update.created > 3600
+                    for update in campaign.updates
+                )
+                if expected is not None and step.outcome != expected and not late:
+                    self.problems.append(f"{campaign.name}: {step} instead of {expected}")
+                return
+            if step.act is None:
+                yield Sleep(max(LOOK_SECONDS, round(step.pause)))
+                if step.pause > 45:
+                    invoked_at = self.world.now
+
+    def _seen(self, described, tags) -> SeenCampaign:
+        latest = described.latest
+        status = described.latest_status
+        update = Update(
+            version=str(latest.version),
+            is_running=status == "IN_PROGRESS",
+            has_failed=status == "FAILED",
+            created_at=as_time(latest.created),
+            ended_at=as_time(min(latest.ended, self.world.now)),
+        )
+        return SeenCampaign(
+            serves=str(described.serves),
+            update=update,
+            notes=notes_of(tags),
+            version=self._version,
+        )
+
+    def _since(self, seen: SeenCampaign) -> float:
+        return (seen.notes.trial.at - EPOCH).total_seconds() if seen.notes.trial else 0
+
+    def _version(self, name: str) -> deployments.Version:
+        version = self.world.version(name)
+        return deployments.Version(as_time(version.created), {"m": version.metric}, version.answer)
+
+    def _rejections(self, new, live) -> list[str]:
+        lowest = live.get("m", 0) - MAX_DROP * (1 + self.world.gate_changes)
+        return [] if new["m"] >= lowest else ["worse"]
+
+    def _perform(self, campaign: Campaign, act: object, memory: Memory) -> Process:
+        """Send the requests of an action. Return False if something went wrong."""
+        try:
+            match act:
+                case deployments.Probe():
+                    well = yield Call(lambda: self.world.answers_well(campaign), may_fail=True)
+                    memory.response = Response() if well else Response("too few results")
+                case deployments.WriteNotes(notes):
+                    yield Call(lambda: self.world.tag(campaign, **tags_of(notes)), may_fail=True)
+                case deployments.GoBack(version):
+                    yield from self._update(campaign, version, back=True)
+                case deployments.Ask(version):
+                    yield Call(lambda: self.world.ask(version), may_fail=True)
+                case deployments.Deploy(notes):
+                    yield Call(lambda: self.world.tag(campaign, **tags_of(notes)), may_fail=True)
+                    try:
+                        yield from self._update(campaign, notes.trial.version)
+                    except RequestFailedError as error:
+                        memory.is_refused = error.args == ("ResourceInUse",)
+                        return False
+        except RequestFailedError as error:
+            if isinstance(act, deployments.Probe):
+                memory.response = Response(str(error), is_error=True)
+                return True
+            return False
+        return True
+
+    def _update(self, campaign: Campaign, name: str, *, back: bool = False) -> Process:
+        version = self.world.version(name)
+        yield Call(lambda: self.world.update(campaign, version, back=back), may_fail=True)
+
+    def _expected(self, campaign: Campaign, version: Version | None) -> str | None:
+        """Return the outcome that a campaign must have if nothing happens, or None if unknown."""
+        notes = notes_of(campaign.tags)
+        live = campaign.serves(self.world.now)
+        if not self.is_quiet or version is None or notes.trial:
+            return None
+        if live is version or notes.bad == str(version):
+            return "DEPLOYED" if live is version else "ROLLED_BACK"
+        if self._is_worse(version, live):
+            return "REJECTED"
+        if self.world.needs_approval:
+            return "AWAITING_APPROVAL"
+        return "DEPLOYED" if version.serves_well or not campaign.probed else "ROLLED_BACK"
+
+    def _is_worse(self, version: Version, live: Version) -> bool:
+        return version.metric < live.metric - MAX_DROP * (1 + self.world.gate_changes)
+
+    def _check_outcome(
+        self, campaign: Campaign, version: Version | None, step: Step, began_at: int
+    ) -> None:
+        """Note an outcome that is not true, unless a person has moved the campaign meanwhile."""
+        if version is None or campaign.moved_by_a_person(began_at - 1):
+            return
+        is_served = campaign.serves(self.world.now) is version
+        if is_served != (step.outcome == "DEPLOYED") and step.outcome not in ("FAILED", "SKIPPED"):
+            self.problems.append(f"{campaign.name}: {step}, and {version} is served: {is_served}")
+        if step.outcome == "AWAITING_APPROVAL" and not version.answer:
+            self.problems.append(f"{campaign.name} waits, but nobody was asked")
+
+    def _check(self, campaign: Campaign, step: Step, seen: SeenCampaign, changes: int) -> None:
+        """Note a promise that an action has broken."""
+        match step.act:
+            case deployments.WriteNotes(notes):
+                was_on_trial = seen.notes.trial and seen.notes.trial.version
+                if was_on_trial and (notes.trial, notes.good) == (None, was_on_trial):
+                    kept = self.world.version(str(notes.good))
+                    campaign.passed.add(kept.number)
+                    if campaign.probed and not kept.serves_well:
+                        self.problems.append(f"{campaign.name}: {kept} is kept")
+                if was_on_trial and notes.trial is None and notes.bad == was_on_trial:
+                    bad = self.world.version(notes.bad)
+                    was_moved = campaign.moved_by_a_person(self._since(seen))
+                    no_fault = changes == self.world.fault_changes and not (
+                        self.world.probe_is_at_fault
+                    )
+                    if bad.serves_well and no_fault and not was_moved:
+                        self.doubts.append(f"{campaign.name} condemned {bad}")
+            case deployments.Deploy(notes):
+                for reason in self._reasons_against(campaign, seen, notes):
+                    self.problems.append(f"{campaign.name}: {notes.trial.version} {reason}")
+
+    def _reasons_against(
+        self, campaign: Campaign, seen: SeenCampaign, notes: Notes
+    ) -> Iterator[str]:
+        """Yield why a version must not be deployed to a campaign like this."""
+        version, live = self.world.version(notes.trial.version), campaign.serves(self.world.now)
+        chosen = campaign.choice_stands(version, self.world.now)
+        if self.kind == "again" and chosen and seen.notes.good not in (None, seen.serves):
+            yield "replaces a person's choice"
+        if self.kind not in ("retrain", "again"):
+            yield "is deployed by a run that only ends trials"
+        if version.number <= live.number:
+            yield f"is not newer than {live}"
+        if self._is_worse(version, live):
+            yield f"is worse than {live}"
+        if self.world.needs_approval and version.answer != "APPROVED":
+            yield "is not approved"
+        if version.answer == "REFUSED":
+            yield "is refused"
+        if seen.notes.bad == str(version):
+            yield "was taken back"
+        if live.number in campaign.passed and notes.good != str(live):
+            yield f"loses the way back to {live}"
+        if notes.good == str(version):
+            yield "is its own way back"
+
+
+def notes_of(tags: dict[str, object]) -> Notes:
+    """Return what the tags say."""
+    return tags.get("notes", Notes())
+
+
+def tags_of(notes: Notes) -> dict[str, object]:
+    """Return the tags that say this."""
+    return {"notes": notes}

@@ -1,0 +1,69 @@
+"""What a rule decides: one step of an import, a training or a deployment.
+
+A rule gets what one look at the services has shown, and returns one step, or None if it does not
+apply. The first rule that applies decides. Rules read no clock and call no service. What an item
+must remember until the next look is in its memory, which travels in the document of the run. What
+must survive the run is in tags.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Generic, NamedTuple, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+SHORT_PAUSE = 15
+"""Seconds until the next look while something is about to change."""
+BUSY_PAUSE = 60
+"""Seconds until the next look while another job has to end first."""
+
+Seen = TypeVar("Seen")
+Wanted = TypeVar("Wanted")
+Memory = TypeVar("Memory")
+
+
+@dataclass(frozen=True)
+class Action:
+    """One request to a service."""
+
+    changes: ClassVar[bool] = True
+    """True if the request changes something. An invocation sends it in its first minute only."""
+
+
+class Step(NamedTuple):
+    """What one look leads to: an action, an outcome, or another look after a pause.
+
+    With an action and an outcome, the item ends with the outcome after the action.
+    """
+
+    phase: str
+    """What the item waits for. The console, `retrain watch` and the report show this word."""
+    act: Action | None = None
+    pause: float = 0
+    """The seconds until the next look."""
+    outcome: str | None = None
+    reasons: Sequence[str] = ()
+    """Why the item ends with this outcome."""
+
+
+class Case(NamedTuple, Generic[Seen, Wanted, Memory]):
+    """Everything that decides about an item."""
+
+    seen: Seen
+    """What the last look has shown."""
+    wanted: Wanted
+    """What the run wants of the item. It does not change during the run."""
+    memory: Memory
+    """What the item remembers. Rules may change it."""
+    now: datetime
+
+
+def first_step(
+    rules: Sequence[Callable[[Case[Seen, Wanted, Memory]], Step | None]],
+    case: Case[Seen, Wanted, Memory],
+) -> Step:
+    """Return the step of the first rule that applies. The last rule always applies."""
+    return next(step for rule in rules if (step := rule(case)) is not None)

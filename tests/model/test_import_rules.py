@@ -1,0 +1,190 @@
+"""The rules of an import, one row for each situation. tests/model plays them in random order."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from rules.imports import (
+    CheckContent,
+    Confirm,
+    Create,
+    Export,
+    Import,
+    Memory,
+    SeenDataset,
+    WantedImport,
+    decide,
+    has_been_replaced,
+    is_partial,
+    learned,
+)
+from rules.steps import Step
+
+NOW = datetime(2026, 11, 29, 6, tzinfo=UTC)
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+PLANNED = "a-1"
+"""The fingerprint of the export: its location is `a`."""
+
+
+def job(number=1, **fields):
+    """Return a successful import job of an earlier run, which holds its export."""
+    standard = {
+        "arn": f"job-{number}",
+        "dataset": "items",
+        "is_full": True,
+        "is_running": False,
+        "is_active": True,
+        "created_at": NOW - 100 * HOUR + number * HOUR,
+        "ended_at": NOW - 100 * HOUR + number * HOUR + 20 * MINUTE,
+        "run": "earlier",
+        "planned": PLANNED,
+        "is_held": True,
+    }
+    return Import(**{**standard, **fields})
+
+
+def step(*jobs, memory=None, export=PLANNED, newest_at=NOW - 200 * HOUR, **fields):
+    """Return the step of the rules for a dataset with these import jobs."""
+    standard = {"run": "this", "is_full": True, "planned": PLANNED, "max_hours": 6}
+    seen = SeenDataset(imports=jobs, export=Export(export, newest_at))
+    return decide(seen, WantedImport(**{**standard, **fields}), memory or Memory(NOW), NOW)
+
+
+DONE = Step("IMPORTED", outcome="IMPORTED")
+CREATE = Step("IMPORTING", Create(PLANNED))
+
+
+def failed(phase, *reasons):
+    """Return the step of an item that fails."""
+    return Step(phase, outcome="FAILED", reasons=reasons)
+
+
+CHANGED = "the export changed while it was imported; the next run imports it again"
+FOREIGN = job(9, run=None, planned=None, is_held=False)
+REPLACED = (
+    "job-9, which this pipeline did not start, has replaced the data; `--force` adds the export "
+    "to it"
+)
+
+
+@pytest.mark.parametrize(
+    ("jobs", "fields", "expected"),
+    [
+        ([], {}, CREATE),
+        ([job()], {}, DONE),
+        ([job(planned="a-0")], {}, CREATE),
+        ([job(), job(2, planned="a-0")], {}, CREATE),
+        ([job(), job(2, is_active=False, is_held=False)], {}, DONE),
+        ([job(), FOREIGN], {}, CREATE),
+        ([job(is_full=False), FOREIGN], {"is_full": False}, failed("CHECKING", REPLACED)),
+        ([FOREIGN], {"is_full": False}, CREATE),
+        ([job(is_full=False), FOREIGN], {"is_full": False, "requested_at": NOW}, CREATE),
+        ([FOREIGN, job(10, is_full=False)], {"is_full": False}, DONE),
+        ([job(), job(2, is_full=False, planned="a-0")], {"is_full": False}, DONE),
+        ([job()], {"requested_at": NOW}, CREATE),
+        ([job()], {"requested_at": NOW - 99 * HOUR}, DONE),
+        ([job(run="this")], {}, DONE),
+        ([job(run="this", planned="a-0")], {}, failed("IMPORTING", CHANGED)),
+        ([job(run="this", is_active=False, failure="no")], {}, failed("IMPORTING", "no")),
+        (
+            [job(run="this", is_active=False)],
+            {},
+            failed("IMPORTING", "job-1 has failed without a reason"),
+        ),
+        (
+            [job(run="this"), FOREIGN],
+            {},
+            failed("IMPORTING", "another import has replaced the data of job-1"),
+        ),
+    ],
+)
+def test_an_export_that_is_not_held_is_imported_once(jobs, fields, expected):
+    assert step(*jobs, **fields) == expected
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, Step("CONFIRMING", Confirm("job-1"))),
+        ({"run": "this"}, Step("CONFIRMING", Confirm("job-1"))),
+        ({"created_at": NOW - 201 * HOUR}, CREATE),
+        ({"created_at": NOW - 200 * HOUR}, Step("CONFIRMING", Confirm("job-1"))),
+        ({"ended_at": NOW - timedelta(days=31)}, CREATE),
+        ({"planned": "a-0"}, CREATE),
+        ({"is_active": False}, CREATE),
+    ],
+)
+def test_an_import_is_confirmed_if_its_export_has_not_changed(fields, expected):
+    assert step(job(is_held=False, **fields)) == expected
+
+
+def test_a_running_import_is_waited_for_whoever_has_started_it():
+    running = job(is_running=True, is_active=False, run=None, created_at=NOW - 10 * MINUTE)
+    assert step(running, durations=[1200]).pause == 1200 * (1 - 0.2 * 2**0.5) - 600
+    old = running._replace(created_at=NOW - 50 * HOUR)
+    memory = Memory(NOW - 6 * HOUR)
+    reason = (
+        "job-1 is still running after 6 hours; no import can be stopped, so wait for its end, or "
+        "ask AWS Support"
+    )
+    assert step(old, memory=memory) == failed("IMPORTING", reason)
+    assert step(old, memory=Memory(NOW - 5 * HOUR)).outcome is None
+    own = old._replace(run="this", created_at=NOW - 6 * HOUR)
+    assert step(own) == failed("IMPORTING", reason)
+
+
+def test_an_export_that_has_changed_since_the_plan_is_checked_again():
+    memory = Memory(NOW)
+    assert step(export="a-2", memory=memory) == Step("CHECKING", CheckContent("a-2"))
+    memory.checked.add("a-2")
+    assert step(export="a-2", memory=memory) == Step("IMPORTING", Create("a-2"))
+    memory.problems = ["no header", "no rows"]
+    assert step(export="a-2", memory=memory) == failed("CHECKING", "no header", "no rows")
+
+
+def test_a_create_without_an_answer_is_not_repeated_at_once():
+    waiting = Step("WAITING", pause=60)
+    assert step(memory=Memory(NOW, sent_at=NOW - 2 * MINUTE)) == waiting
+    assert step(memory=Memory(NOW, sent_at=NOW - 3 * MINUTE)) == CREATE
+    late = Memory(NOW - 6 * HOUR, refusal="no slot is free")
+    assert step(memory=late) == failed("WAITING", "gave up after 6 hours: no slot is free")
+
+
+@pytest.mark.parametrize(
+    ("jobs", "numbers"),
+    [
+        ([job(2, is_full=False), job(1)], [1, 2]),
+        ([job(1), job(2), job(3, is_full=False), job(4, is_active=False)], [2, 3]),
+        ([job(1, is_full=False), job(2, is_full=False)], [1, 2]),
+    ],
+)
+def test_a_dataset_holds_the_newest_full_import_and_all_later_ones(jobs, numbers):
+    assert [job.arn for job in learned(jobs)] == [f"job-{number}" for number in numbers]
+
+
+def test_a_dataset_of_an_earlier_time_holds_what_had_ended_by_then():
+    jobs = [job(1), job(2)]
+    assert learned(jobs, jobs[1].ended_at - MINUTE) == jobs[:1]
+    assert learned(jobs, jobs[1].ended_at) == jobs[1:]
+
+
+@pytest.mark.parametrize(
+    ("later", "expected"),
+    [
+        ([], True),
+        ([job(2)], False),
+        ([job(2, planned="b-1")], True),
+        ([job(2, is_held=False)], True),
+    ],
+)
+def test_an_import_is_partial_until_one_of_the_same_location_is_held(later, expected):
+    partial = job(is_held=False, planned="a-0")
+    assert is_partial(partial, [partial, *later]) is expected
+    assert not is_partial(FOREIGN, [FOREIGN, *later]), "a foreign import was not planned"
+
+
+def test_data_are_replaced_only_if_the_pipeline_had_imported_before():
+    assert has_been_replaced([job(), FOREIGN])
+    assert not has_been_replaced([FOREIGN])
+    assert not has_been_replaced([job(), FOREIGN, job(10, is_full=False)])
+    assert not has_been_replaced([job(), FOREIGN._replace(is_full=False)])
+    assert not has_been_replaced([job(is_active=False), FOREIGN])

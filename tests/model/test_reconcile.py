@@ -1,0 +1,118 @@
+"""The loop of every item: how often it looks, when it acts, and what an error does."""
+
+from datetime import timedelta
+from typing import NamedTuple
+
+import pytest
+from rules.reconcile import Progress, Refused, reconcile
+from rules.steps import Step
+
+from functions import clock
+from functions.errors import ServiceUnavailable, Throttled
+
+
+class Change(NamedTuple):
+    """An action that changes something."""
+
+    changes: bool = True
+
+
+class Question(NamedTuple):
+    """An action that changes nothing."""
+
+    changes: bool = False
+
+
+DONE = Step("DONE", outcome="DONE")
+
+
+class Item:
+    """An item whose looks return these steps, one after the other. The last one is repeated."""
+
+    def __init__(self, *steps, look_seconds=0):
+        self.steps = list(steps)
+        self.look_seconds = look_seconds
+        self.acts = []
+        self.times = []
+
+    def look(self):
+        """Return the next step. An exception is raised instead."""
+        clock.sleep(self.look_seconds)
+        step = self.steps.pop(0) if len(self.steps) > 1 else self.steps[0]
+        if isinstance(step, Exception):
+            raise step
+        return step
+
+    def act(self, action):
+        """Note the action, unless it is an exception."""
+        if isinstance(action, Exception):
+            raise action
+        self.acts.append(action)
+        self.times.append(clock.now())
+
+    def run(self):
+        """Reconcile the item."""
+        return reconcile(self.look, lambda seen: seen, self.act)
+
+
+@pytest.fixture(autouse=True)
+def time(monkeypatch):
+    """Let no real time pass. Return a function that returns the seconds that have passed."""
+    start = clock.now()
+    passed = [0.0]
+    monkeypatch.setattr(clock, "now", lambda: start + timedelta(seconds=passed[0]))
+    monkeypatch.setattr(clock, "sleep", lambda seconds: passed.append(passed.pop() + seconds))
+    return lambda: passed[0]
+
+
+def test_an_outcome_ends_the_item(time):
+    assert Item(Step("WAITING", pause=30), DONE).run() == Progress(DONE, 0)
+    assert time() == 30
+
+
+def test_an_item_with_an_action_and_an_outcome_ends_after_the_action():
+    item = Item(Step("DONE", Change(), outcome="DONE"))
+    assert item.run().step.outcome == "DONE"
+    assert item.acts == [Change()]
+
+
+def test_a_pause_that_is_too_long_to_sleep_ends_the_invocation(time):
+    step = Step("WAITING", pause=600)
+    assert Item(step).run() == Progress(step, 600)
+    assert time() == 0
+
+
+def test_an_invocation_ends_before_lambda_ends_it(time):
+    step = Step("WAITING", pause=40)
+    assert Item(step).run() == Progress(step, 0)
+    assert 780 < time() <= 840, "it uses nearly all of its 14 minutes"
+
+
+def test_after_a_minute_an_invocation_only_looks_and_asks():
+    late = Step("LATE", Change(), outcome="DONE")
+    item = Item(Step("WAITING", pause=40), Step("WAITING", pause=40), late)
+    assert item.run() == Progress(late._replace(outcome=None), 0), "the next invocation acts"
+    assert item.acts == []
+    item = Item(Step("WAITING", pause=40), Step("WAITING", pause=40), Step("ASK", Question()), DONE)
+    assert item.run() == Progress(DONE, 0)
+    assert item.acts == [Question()]
+
+
+def test_a_refused_action_is_followed_by_another_look():
+    class RefusedOnce(Item):
+        def act(self, action):
+            super().act(action)
+            if len(self.acts) == 1:
+                raise Refused("in use")
+
+    step = Step("DONE", Change(), outcome="DONE")
+    item = RefusedOnce(step)
+    assert item.run() == Progress(step._replace(outcome=None), 60), "the refused act ended nothing"
+
+
+@pytest.mark.parametrize("error", [Throttled("slow down"), ServiceUnavailable("503")])
+def test_an_error_of_a_service_is_raised_only_at_the_first_look(error, time):
+    with pytest.raises(type(error)):
+        Item(error).run()
+    assert Item(Step("WAITING", pause=10), error, DONE).run() == Progress(DONE, 0)
+    assert time() == 25, "it has looked again after 15 seconds"
