@@ -236,7 +236,8 @@ class Run:
             yield "is refused"
         if seen.notes.bad == str(version):
             yield "was taken back"
-        if live.number in campaign.passed and notes.good != str(live):
+        is_trusted = live.number in campaign.passed and seen.notes.bad != str(live)
+        if is_trusted and notes.good != str(live):
             yield f"loses the way back to {live}"
         if notes.good == str(version):
             yield "is its own way back"
