@@ -1,14 +1,14 @@
 """The rules of an import, one row for each situation. tests/model plays them in random order."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
+from import_jobs import HOUR, MINUTE, NOW, PLANNED, job
 from rules.imports import (
     CheckContent,
     Confirm,
     Create,
     Export,
-    Import,
     Memory,
     SeenDataset,
     WantedImport,
@@ -18,28 +18,6 @@ from rules.imports import (
     learned,
 )
 from rules.steps import Step
-
-NOW = datetime(2026, 11, 29, 6, tzinfo=UTC)
-MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
-PLANNED = "a-1"
-"""The fingerprint of the export: its location is `a`."""
-
-
-def job(number=1, **fields):
-    """Return a successful import job of an earlier run, which holds its export."""
-    standard = {
-        "arn": f"job-{number}",
-        "dataset": "items",
-        "is_full": True,
-        "is_running": False,
-        "is_active": True,
-        "created_at": NOW - 100 * HOUR + number * HOUR,
-        "ended_at": NOW - 100 * HOUR + number * HOUR + 20 * MINUTE,
-        "run": "earlier",
-        "planned": PLANNED,
-        "is_held": True,
-    }
-    return Import(**{**standard, **fields})
 
 
 def step(*jobs, memory=None, export=PLANNED, newest_at=NOW - 200 * HOUR, **fields):

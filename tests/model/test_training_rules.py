@@ -1,9 +1,9 @@
 """The rules of a training, one row for each situation. tests/model plays them in random order."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
-from rules.imports import Import
+from import_jobs import HOUR, MINUTE, NOW, job
 from rules.steps import Step
 from rules.trainings import (
     Create,
@@ -17,25 +17,7 @@ from rules.trainings import (
     trainings_of_month,
 )
 
-NOW = datetime(2026, 11, 29, 6, tzinfo=UTC)
-MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
-
-
-def job(number=1, **fields):
-    """Return a successful import job of an earlier run, which holds its export."""
-    standard = {
-        "arn": f"job-{number}",
-        "dataset": "items",
-        "is_full": True,
-        "is_running": False,
-        "is_active": True,
-        "created_at": NOW - 100 * HOUR + number * HOUR,
-        "ended_at": NOW - 100 * HOUR + number * HOUR + 20 * MINUTE,
-        "run": "earlier",
-        "planned": "a-1",
-        "is_held": True,
-    }
-    return Import(**{**standard, **fields})
+DAY = timedelta(days=1)
 
 
 IMPORTED = job()

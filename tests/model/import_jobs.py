@@ -1,0 +1,27 @@
+"""Builds import jobs for the tables of the rules."""
+
+from datetime import UTC, datetime, timedelta
+
+from rules.imports import Import
+
+NOW = datetime(2026, 11, 29, 6, tzinfo=UTC)
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+PLANNED = "a-1"
+"""The fingerprint of the export: its location is `a`."""
+
+
+def job(number=1, **fields):
+    """Return a successful import job of an earlier run, which holds its export."""
+    standard = {
+        "arn": f"job-{number}",
+        "dataset": "items",
+        "is_full": True,
+        "is_running": False,
+        "is_active": True,
+        "created_at": NOW - 100 * HOUR + number * HOUR,
+        "ended_at": NOW - 100 * HOUR + number * HOUR + 20 * MINUTE,
+        "run": "earlier",
+        "planned": PLANNED,
+        "is_held": True,
+    }
+    return Import(**{**standard, **fields})
