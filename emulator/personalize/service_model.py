@@ -43,7 +43,7 @@ PYTHON_TYPES: Mapping[str, tuple[type, ...]] = {
 
 @cache
 def service_model(name: str) -> ServiceModel:
-    """Return botocore's model of one of Personalize's services."""
+    """Return botocore's model of a service."""
     return ServiceModel(Loader().load_service_model(name, "service-2"), name)
 
 
@@ -74,18 +74,21 @@ def members(shape: Shape | None) -> Mapping[str, Shape]:
 
 
 def validate(operation_name: str, request: Mapping[str, object]) -> None:
-    """Check the types, fields, patterns and sizes of a request.
+    """Check a request to Personalize. Raise ApiError (InvalidInputException) if it is wrong."""
+    if message := validation_errors(operation_model(operation_name), request):
+        raise invalid_input(message)
 
-    A boto3 client also checks its requests, but not their patterns, enums and maxima.
 
-    Raises:
-        ApiError: InvalidInputException that lists every error, in the words of AWS's services.
+def validation_errors(operation: OperationModel, request: Mapping[str, object]) -> str:
+    """Return all errors of a request, in the words of AWS's services. It is empty without errors.
+
+    A boto3 client also checks the types and fields of its requests, but not their patterns, enums
+    and maxima.
     """
-    shape = operation_model(operation_name).input_shape
+    shape = operation.input_shape
     errors = list(_errors(shape, dict(request), path="")) if shape else []
-    if errors:
-        noun = "error" if len(errors) == 1 else "errors"
-        raise invalid_input(f"{len(errors)} validation {noun} detected: " + "; ".join(errors))
+    noun = "error" if len(errors) == 1 else "errors"
+    return f"{len(errors)} validation {noun} detected: {'; '.join(errors)}" if errors else ""
 
 
 def select_fields(shape: Shape, fields: Mapping[str, object]) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Personalize over HTTP, for a server or for a boto3 client in the same process."""
+"""Services with JSON over HTTP, for a server or for a boto3 client in the same process."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -22,6 +22,7 @@ CONTENT_TYPES = {
     CONTROL: "application/x-amz-json-1.1",
     RUNTIME: "application/json",
     EVENTS: "application/json",
+    "stepfunctions": "application/x-amz-json-1.0",
 }
 
 
@@ -48,9 +49,19 @@ def respond(
     Raises:
         NoResponse: The server must close the connection without a response.
     """
+
+    def perform(request: Mapping[str, object]) -> Mapping[str, object]:
+        return personalize.call(operation_name, request, caller)
+
+    return respond_with(perform, service_name, body)
+
+
+def respond_with(
+    perform: Callable[[Mapping[str, object]], Mapping[str, object]], service_name: str, body: bytes
+) -> Response:
+    """Return the response to a request. `perform` performs the operation, or raises ApiError."""
     try:
-        response = personalize.call(operation_name, _parse_body(body), caller)
-        return _json_response(service_name, 200, response)
+        return _json_response(service_name, 200, perform(_parse_body(body)))
     except ApiError as error:
         return _error_response(service_name, error)
 

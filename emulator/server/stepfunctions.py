@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any, cast
 from botocore.exceptions import BotoCoreError, ClientError
 from ministack.core.responses import get_account_id, get_region, request_scope
 
+from emulator.personalize.errors import ApiError
+from emulator.personalize.wire import respond_with
 from emulator.server import events, http, iam, ministack
 from emulator.states.documents import StateFailed
 from emulator.states.execution import invoke_failure
-from emulator.states.service import Request, StatesError
 from emulator.states.service import StepFunctions as Service
 
 if TYPE_CHECKING:
@@ -68,19 +69,14 @@ class StepFunctions:
 
     async def respond(self, *fields: Any) -> http.Response:  # noqa: ANN401  # the fields of a Call
         """Return the response to a call that MiniStack has authorised."""
-        call = ministack.Call(*fields)
-        request = Request(call.document, f"{get_region()}:{get_account_id()}")
-        try:
-            response = await asyncio.to_thread(self._call, call.operation, request)
-        except StatesError as error:
-            return http.error(error.code, error.message)
-        text = json.dumps(response, default=dt.datetime.timestamp)
-        return 200, {"Content-Type": "application/x-amz-json-1.0"}, text.encode()
+        call, scope = ministack.Call(*fields), f"{get_region()}:{get_account_id()}"
 
-    def _call(self, operation: str, request: Request) -> Mapping[str, Any]:
-        if operation in {"CreateStateMachine", "UpdateStateMachine"}:
-            _check_role(request)
-        return self._service.call(operation, request)
+        def perform(request: Mapping[str, Any]) -> Mapping[str, Any]:
+            if call.operation in {"CreateStateMachine", "UpdateStateMachine"}:
+                _check_role(request, scope)
+            return self._service.call(call.operation, request, scope)
+
+        return await asyncio.to_thread(respond_with, perform, "stepfunctions", call.body)
 
     # The host of the executions
 
@@ -168,27 +164,27 @@ def _assume_role(role_arn: str, machine_arn: str) -> iam.Credentials:
     )
 
 
-def _check_role(request: Request) -> None:
+def _check_role(request: Mapping[str, Any], scope: str) -> None:
     """Check the role of a new or changed state machine.
 
     Step Functions must be allowed to assume the role. If the state machine writes logs, the role
     must also allow all of LOGGING_ACTIONS.
 
     Raises:
-        StatesError: AccessDeniedException.
+        ApiError: AccessDeniedException.
     """
-    role_arn, region = request.fields.get("roleArn"), request.scope.partition(":")[0]
+    role_arn, region = request.get("roleArn"), scope.partition(":")[0]
     if role_arn is None:
         return
-    new_arn = f"arn:aws:states:{request.scope}:stateMachine:{request.fields.get('name')}"
+    new_arn = f"arn:aws:states:{scope}:stateMachine:{request.get('name')}"
     try:
-        session = _assume_role(role_arn, request.fields.get("stateMachineArn", new_arn))
+        session = _assume_role(role_arn, request.get("stateMachineArn", new_arn))
     except iam.AccessDeniedError:
         raise _access_denied(
             "Neither the global service principal states.amazonaws.com, nor the regional one is"
             f" authorized to assume the provided role: {role_arn}"
         ) from None
-    if request.fields.get("loggingConfiguration", {}).get("level", "OFF") == "OFF":
+    if request.get("loggingConfiguration", {}).get("level", "OFF") == "OFF":
         return
     try:
         for action in LOGGING_ACTIONS:
@@ -198,5 +194,5 @@ def _check_role(request: Request) -> None:
         raise _access_denied(f"{message} {error.message}") from error
 
 
-def _access_denied(message: str) -> StatesError:
-    return StatesError("AccessDeniedException", message)
+def _access_denied(message: str) -> ApiError:
+    return ApiError("AccessDeniedException", message)

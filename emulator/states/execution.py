@@ -68,7 +68,8 @@ class Execution:
 
     def __init__(self, host: Host, machine: "Machine", name: str, text: str) -> None:
         self.host, self.machine, self.name, self.input = host, machine, name, text
-        self.definition, self.role = machine.definition, machine.role
+        self.settings, self.role = machine.settings, machine.settings["roleArn"]
+        self.definition = parse_definition(machine.settings["definition"])
         self.arn = f"{machine.arn.replace(':stateMachine:', ':execution:')}:{name}"
         self.status = "RUNNING"
         self.output: str | None = None
@@ -162,7 +163,7 @@ class Execution:
 
     def _time_out_later(self) -> None:
         """Wait for the end of the execution, and end it at its timeout."""
-        seconds = parse_definition(self.definition).get("TimeoutSeconds", MAX_SECONDS)
+        seconds = self.definition.get("TimeoutSeconds", MAX_SECONDS)
         if not self.ended.wait(min(seconds, MAX_SECONDS)):
             self.time_out()
 

@@ -23,7 +23,7 @@ from emulator.states.documents import (
     to_json,
     write,
 )
-from emulator.states.execution import Branch, BranchClosed, Execution, parse_definition
+from emulator.states.execution import Branch, BranchClosed, Execution
 
 TERMINAL_ERRORS = frozenset({"States.Runtime", "States.DataLimitExceeded"})
 """The errors that Retry and Catch do not match.
@@ -52,7 +52,7 @@ def run(execution: Execution) -> None:
     }
     root = execution.root
     try:
-        output = _run_machine(root, parse_definition(execution.definition), document, context)
+        output = _run_machine(root, execution.definition, document, context)
         execution.end("SUCCEEDED", root.last_id, output=execution.text(output))
     except StateFailed as failure:
         execution.end("FAILED", root.last_id, error=failure.error, cause=failure.cause)

@@ -1,7 +1,8 @@
 """The API of Step Functions: state machines, executions, histories and tags.
 
-Requests and responses have the fields of boto3. Not emulated: Express machines, versions and
-aliases, activities, RedriveExecution, Map Runs, and the content of an execution's log group.
+Requests and responses have the fields of boto3. An operation is the method of `StepFunctions` that
+has its name in boto3. Not emulated: Express machines, versions and aliases, activities,
+RedriveExecution, Map Runs, and the content of an execution's log group.
 """
 
 import base64
@@ -9,42 +10,50 @@ import functools
 import json
 import re
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from botocore import xform_name
+
+from emulator.personalize.errors import ApiError
+from emulator.personalize.service_model import service_model, validation_errors
 from emulator.states import interpreter, language
-from emulator.states.execution import DATA_FIELDS, MAX_DOCUMENT_BYTES, Execution, Host
+from emulator.states.execution import Execution, Host
 
 Row = dict[str, Any]
 
-# https://docs.aws.amazon.com/step-functions/latest/apireference/API_GetExecutionHistory.html,
 # https://docs.aws.amazon.com/step-functions/latest/apireference/API_ListExecutions.html
-DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 100, 1000
+DEFAULT_PAGE_SIZE = 100
 # https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
-NAME = re.compile(r"[^\s<>{}\[\]?*\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]{1,80}")
-CONFIGURATIONS = ("loggingConfiguration", "tracingConfiguration", "encryptionConfiguration")
-"""The settings of a state machine that have no effect in the emulator."""
-
-
-class StatesError(Exception):
-    """An error response of the API with its code and its message."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(f"{code}: {message}")
-        self.code, self.message = code, message
+NAME = re.compile(r"[^\s<>{}\[\]?*\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]+")
+# Of these, only the definition and the role have an effect in the emulator.
+SETTINGS = (
+    *("definition", "roleArn"),
+    *("loggingConfiguration", "tracingConfiguration", "encryptionConfiguration"),
+)
+INCLUDED = {"included": True}
+SUPPORTED = {
+    "type": "STANDARD",
+    "publish": False,
+    "includeExecutionData": True,
+    "mapRunArn": None,
+    "redriveFilter": None,
+}
+"""The only values that these fields of requests can have."""
 
 
 @dataclass(eq=False)
 class Machine:
-    """A state machine. Its executions are sorted by their start, the oldest first."""
+    """A state machine. Its executions are sorted by their start, the oldest first.
+
+    `settings` has the fields in SETTINGS. It is replaced, not changed.
+    """
 
     arn: str
-    definition: str
-    role: str
+    settings: Row
     creation_date: datetime
-    configurations: Row
     tags: dict[str, str]
     is_deleting: bool = False
     executions: dict[str, Execution] = field(default_factory=dict)
@@ -54,16 +63,11 @@ class Machine:
         """Return the last part of the ARN."""
         return self.arn.rpartition(":")[2]
 
-    def is_running(self) -> bool:
-        """Return True if an execution is running."""
-        return any(run.status == "RUNNING" for run in list(self.executions.values()))
-
-
-class Fields(dict[str, Any]):
-    """The fields of a request. To read a field that is missing is an error of the request."""
-
-    def __missing__(self, name: str) -> object:
-        raise _invalid("Value null", name, "not be null")
+    def raise_if_deleting(self) -> None:
+        """Raise ApiError if the state machine is being deleted."""
+        if self.is_deleting:
+            message = f"State Machine is being deleted: '{self.arn}'"
+            raise ApiError("StateMachineDeleting", message)
 
 
 class Request(NamedTuple):
@@ -71,12 +75,12 @@ class Request(NamedTuple):
 
     `scope` is the region and the account, as in an ARN: `eu-west-1:123456789012`. `as_of` is the
     time as of which DescribeExecution and ListExecutions show the executions, because both are
-    eventually consistent. None is the present.
+    eventually consistent.
     """
 
     fields: Mapping[str, Any]
     scope: str
-    as_of: datetime | None = None
+    as_of: datetime
 
 
 class StepFunctions:
@@ -86,52 +90,67 @@ class StepFunctions:
         self._host = host
         self._machines: dict[str, Machine] = {}
 
-    def call(self, operation: str, request: Request) -> Row:
+    def call(
+        self, operation: str, fields: Mapping[str, Any], scope: str, as_of: datetime | None = None
+    ) -> Row:
         """Return the response to a request for an operation, for example `StartExecution`.
 
-        Raise StatesError if the request is refused.
+        `Request` explains the scope, and `as_of`, which is the present by default.
+
+        Raises:
+            ApiError: The request is refused.
         """
-        if operation not in OPERATIONS:
+        model = service_model("stepfunctions")
+        method = getattr(self, xform_name(operation), None)
+        if operation not in model.operation_names or method is None:
             message = f"the emulator's Step Functions has no {operation}"
-            raise StatesError("UnknownOperationException", message)
+            raise ApiError("UnknownOperationException", message)
+        if errors := validation_errors(model.operation_model(operation), fields):
+            raise ApiError("ValidationException", errors)
+        for name, value in SUPPORTED.items():
+            if fields.get(name, value) != value:
+                message = f"{name}: this emulator supports only {value!r}, not {fields[name]!r}"
+                raise ApiError("ValidationException", message)
+        if not NAME.fullmatch(fields.get("name", "any")):
+            raise ApiError("InvalidName", f"Invalid Name: '{fields['name']}'")
         for machine in list(self._machines.values()):
-            if machine.is_deleting and not machine.is_running():
+            runs = list(machine.executions.values())
+            if machine.is_deleting and all(run.status != "RUNNING" for run in runs):
                 self._machines.pop(machine.arn, None)
-        return OPERATIONS[operation](self, request._replace(fields=Fields(request.fields)))
+        response: Row = method(Request(fields, scope, as_of or self._host.now()))
+        return response
 
     def executions(self) -> list[Execution]:
         """Return the executions of all state machines, those of the oldest machine first."""
         return [run for machine in self._machines.values() for run in machine.executions.values()]
 
-    def execution(self, arn: str) -> Execution:
-        """Return an execution. Raise StatesError if it does not exist."""
+    def execution(self, arn: str, as_of: datetime | None = None) -> Execution:
+        """Return an execution. Raise ApiError if it does not exist, or did not at a time."""
         machine_arn, _, name = arn.replace(":execution:", ":stateMachine:").rpartition(":")
         machine = self._machines.get(machine_arn)
-        if machine is None or name not in machine.executions:
-            raise StatesError("ExecutionDoesNotExist", f"Execution Does Not Exist: '{arn}'")
-        return machine.executions[name]
+        execution = machine.executions.get(name) if machine else None
+        if execution is None or (as_of is not None and execution.start_date > as_of):
+            raise ApiError("ExecutionDoesNotExist", f"Execution Does Not Exist: '{arn}'")
+        return execution
 
     def create_state_machine(self, request: Request) -> Row:
         """Create a state machine, or return the one that was created with the same request."""
-        name, definition = request.fields["name"], request.fields["definition"]
-        _check_name(name)
-        _check_kind(request)
-        _check_definition(definition)
-        arn = f"arn:aws:states:{request.scope}:stateMachine:{name}"
-        configurations, role = _configurations(request), request.fields["roleArn"]
+        arn = f"arn:aws:states:{request.scope}:stateMachine:{request.fields['name']}"
+        settings = _settings(request)
         tags = {tag["key"]: tag["value"] for tag in request.fields.get("tags", ())}
-        new = Machine(arn, definition, role, self._host.now(), configurations, tags)
-        machine = self._machines.setdefault(arn, new)
-        _raise_if_deleting(machine)
-        if (machine.definition, machine.configurations) != (definition, configurations):
-            raise StatesError("StateMachineAlreadyExists", f"State Machine Already Exists: '{arn}'")
+        machine = self._machines.setdefault(arn, Machine(arn, settings, self._host.now(), tags))
+        machine.raise_if_deleting()
+        if machine.settings != {**settings, "roleArn": machine.settings["roleArn"]}:
+            raise ApiError("StateMachineAlreadyExists", f"State Machine Already Exists: '{arn}'")
         return {"stateMachineArn": arn, "creationDate": machine.creation_date}
 
     def describe_state_machine(self, request: Request) -> Row:
         """Describe a state machine."""
-        machine = self._machine(request)
+        machine = self._machine(request.fields["stateMachineArn"])
         return {
-            **_description(machine, machine.definition, machine.role),
+            "stateMachineArn": machine.arn,
+            "name": machine.name,
+            **machine.settings,
             "status": "DELETING" if machine.is_deleting else "ACTIVE",
             "type": "STANDARD",
             "creationDate": machine.creation_date,
@@ -139,17 +158,9 @@ class StepFunctions:
 
     def update_state_machine(self, request: Request) -> Row:
         """Change a state machine. Its running executions keep their definition and their role."""
-        machine, fields = self._machine(request), request.fields
-        _raise_if_deleting(machine)
-        _check_kind(request)
-        configurations = _configurations(request)
-        if not configurations and fields.keys().isdisjoint(("definition", "roleArn")):
-            message = "Either the definition, the role ARN, or a configuration must be specified"
-            raise StatesError("MissingRequiredParameter", message)
-        _check_definition(fields.get("definition", machine.definition))
-        machine.definition = fields.get("definition", machine.definition)
-        machine.role = fields.get("roleArn", machine.role)
-        machine.configurations = {**machine.configurations, **configurations}
+        machine = self._machine(request.fields["stateMachineArn"])
+        machine.raise_if_deleting()
+        machine.settings = {**machine.settings, **_settings(request)}
         return {"updateDate": self._host.now()}
 
     def delete_state_machine(self, request: Request) -> Row:
@@ -180,42 +191,39 @@ class StepFunctions:
     def tag_resource(self, request: Request) -> Row:
         """Add tags to a state machine."""
         tags = {tag["key"]: tag["value"] for tag in request.fields["tags"]}
-        self._tagged_machine(request).tags.update(tags)
+        self._machine(request.fields["resourceArn"]).tags.update(tags)
         return {}
 
     def untag_resource(self, request: Request) -> Row:
         """Remove tags from a state machine."""
+        machine = self._machine(request.fields["resourceArn"])
         for key in request.fields["tagKeys"]:
-            self._tagged_machine(request).tags.pop(key, None)
+            machine.tags.pop(key, None)
         return {}
 
     def list_tags_for_resource(self, request: Request) -> Row:
         """List the tags of a state machine."""
-        tags = self._tagged_machine(request).tags
+        tags = self._machine(request.fields["resourceArn"]).tags
         return {"tags": [{"key": key, "value": value} for key, value in tags.items()]}
 
     def start_execution(self, request: Request) -> Row:
         """Start an execution. The same request again returns the execution while it is running."""
         text = request.fields.get("input", "{}")
         name = request.fields.get("name") or str(uuid.uuid4())
-        _check_name(name)
-        if len(text.encode()) > MAX_DOCUMENT_BYTES:
-            limit = f"have length less than or equal to {MAX_DOCUMENT_BYTES}"
-            raise _invalid("Value", "input", limit)
         try:
             json.loads(text)
         except ValueError as error:
             message = f"Invalid State Machine Execution Input: '{error}'"
-            raise StatesError("InvalidExecutionInput", message) from None
-        machine = self._machine(request)
-        _raise_if_deleting(machine)
+            raise ApiError("InvalidExecutionInput", message) from None
+        machine = self._machine(request.fields["stateMachineArn"])
+        machine.raise_if_deleting()
         new = Execution(self._host, machine, name, text)
         execution = machine.executions.setdefault(name, new)
         if execution is new:
             execution.start(interpreter.run)
         elif (execution.status, execution.input) != ("RUNNING", text):
             message = f"Execution Already Exists: '{execution.arn}'"
-            raise StatesError("ExecutionAlreadyExists", message)
+            raise ApiError("ExecutionAlreadyExists", message)
         return {"executionArn": execution.arn, "startDate": execution.start_date}
 
     def stop_execution(self, request: Request) -> Row:
@@ -226,14 +234,11 @@ class StepFunctions:
 
     def describe_execution(self, request: Request) -> Row:
         """Describe an execution."""
-        execution = self.execution(request.fields["executionArn"])
+        execution = self.execution(request.fields["executionArn"], request.as_of)
         row = _summary(execution, request.as_of)
-        if row is None:
-            message = f"Execution Does Not Exist: '{execution.arn}'"
-            raise StatesError("ExecutionDoesNotExist", message)
-        row |= {"input": execution.input, "inputDetails": {"included": True}}
+        row |= {"input": execution.input, "inputDetails": INCLUDED}
         if row["status"] == "SUCCEEDED":
-            row |= {"output": execution.output, "outputDetails": {"included": True}}
+            row |= {"output": execution.output, "outputDetails": INCLUDED}
         if row["status"] != "RUNNING":
             reasons = {"error": execution.error, "cause": execution.cause}
             row |= {key: text for key, text in reasons.items() if text is not None}
@@ -242,21 +247,26 @@ class StepFunctions:
     def describe_state_machine_for_execution(self, request: Request) -> Row:
         """Describe the state machine of an execution, as it was when the execution started."""
         execution = self.execution(request.fields["executionArn"])
-        description = _description(execution.machine, execution.definition, execution.role)
-        return {**description, "updateDate": execution.machine.creation_date}
+        return {
+            "stateMachineArn": execution.machine.arn,
+            "name": execution.machine.name,
+            **execution.settings,
+            "updateDate": execution.machine.creation_date,
+        }
 
     def list_executions(self, request: Request) -> Row:
         """List the executions of a state machine, latest first.
 
         An execution that has ended is sorted by its end, and a running one by its start.
         """
-        if "stateMachineArn" not in request.fields:
-            message = "the emulator's Step Functions lists executions by their stateMachineArn only"
-            raise StatesError("ValidationException", message)
-        executions = list(self._machine(request).executions.values())
-        rows = [_summary(execution, request.as_of) for execution in reversed(executions)]
+        machine = self._machine(request.fields.get("stateMachineArn"))
+        rows = [
+            _summary(execution, request.as_of)
+            for execution in reversed(list(machine.executions.values()))
+            if execution.start_date <= request.as_of
+        ]
         status = request.fields.get("statusFilter")
-        shown = [row for row in rows if row is not None and status in {None, row["status"]}]
+        shown = [row for row in rows if status in {None, row["status"]}]
         shown.sort(key=_latest_date, reverse=True)
         return _page("executions", shown, "executionArn", request)
 
@@ -265,58 +275,13 @@ class StepFunctions:
         events = list(self.execution(request.fields["executionArn"]).events)
         if request.fields.get("reverseOrder"):
             events.reverse()
-        if not request.fields.get("includeExecutionData", True):
-            events = [_without_data(event) for event in events]
         return _page("events", events, "id", request)
 
-    def _machine(self, request: Request) -> Machine:
-        arn = request.fields["stateMachineArn"]
+    def _machine(self, arn: str | None) -> Machine:
+        """Return a state machine. Raise ApiError if it does not exist."""
         if arn not in self._machines:
-            raise StatesError("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{arn}'")
+            raise ApiError("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{arn}'")
         return self._machines[arn]
-
-    def _tagged_machine(self, request: Request) -> Machine:
-        arn = request.fields["resourceArn"]
-        if arn not in self._machines:
-            raise StatesError("ResourceNotFound", f"Resource not found: '{arn}'")
-        return self._machines[arn]
-
-
-OPERATIONS: Mapping[str, Callable[[StepFunctions, Request], Row]] = {
-    "CreateStateMachine": StepFunctions.create_state_machine,
-    "DescribeStateMachine": StepFunctions.describe_state_machine,
-    "UpdateStateMachine": StepFunctions.update_state_machine,
-    "DeleteStateMachine": StepFunctions.delete_state_machine,
-    "ListStateMachines": StepFunctions.list_state_machines,
-    "TagResource": StepFunctions.tag_resource,
-    "UntagResource": StepFunctions.untag_resource,
-    "ListTagsForResource": StepFunctions.list_tags_for_resource,
-    "StartExecution": StepFunctions.start_execution,
-    "StopExecution": StepFunctions.stop_execution,
-    "DescribeExecution": StepFunctions.describe_execution,
-    "DescribeStateMachineForExecution": StepFunctions.describe_state_machine_for_execution,
-    "ListExecutions": StepFunctions.list_executions,
-    "GetExecutionHistory": StepFunctions.get_execution_history,
-}
-
-
-def _invalid(value: str, name: str, constraint: str) -> StatesError:
-    message = f"{value} at '{name}' failed to satisfy constraint: Member must {constraint}"
-    return StatesError("ValidationException", f"1 validation error detected: {message}")
-
-
-def _check_kind(request: Request) -> None:
-    """Raise StatesError unless a state machine is STANDARD and has no versions."""
-    for name, supported in (("type", "STANDARD"), ("publish", False)):
-        value = request.fields.get(name, supported)
-        if value != supported:
-            message = f"{name}: {value!r} is not supported by this emulator, only {supported!r}"
-            raise StatesError("StateMachineTypeNotSupported", message)
-
-
-def _check_name(name: str) -> None:
-    if not NAME.fullmatch(name):
-        raise StatesError("InvalidName", f"Invalid Name: '{name}'")
 
 
 @functools.lru_cache(64)
@@ -327,46 +292,28 @@ def _check_definition(text: str) -> None:
         problems = [f"the definition is not JSON: {error}"]
     if problems:
         message = f"Invalid State Machine Definition: '{'; '.join(problems)}'"
-        raise StatesError("InvalidDefinition", message)
+        raise ApiError("InvalidDefinition", message)
 
 
-def _raise_if_deleting(machine: Machine) -> None:
-    if machine.is_deleting:
-        message = f"State Machine is being deleted: '{machine.arn}'"
-        raise StatesError("StateMachineDeleting", message)
+def _settings(request: Request) -> Row:
+    """Return the settings of a state machine in a request. Raise ApiError for its definition."""
+    if "definition" in request.fields:
+        _check_definition(request.fields["definition"])
+    return {name: request.fields[name] for name in SETTINGS if name in request.fields}
 
 
-def _configurations(request: Request) -> Row:
-    return {name: request.fields[name] for name in CONFIGURATIONS if name in request.fields}
-
-
-def _description(machine: Machine, definition: str, role: str) -> Row:
-    """Return the fields that both descriptions of a state machine have."""
+def _summary(execution: Execution, as_of: datetime) -> Row:
+    """Return an execution as a list shows it at a time."""
+    with execution.lock:
+        stop_date, status = execution.stop_date, execution.status
+    has_ended = stop_date is not None and stop_date <= as_of
     return {
-        "stateMachineArn": machine.arn,
-        "name": machine.name,
-        "definition": definition,
-        "roleArn": role,
-        **machine.configurations,
-    }
-
-
-def _summary(execution: Execution, as_of: datetime | None) -> Row | None:
-    """Return an execution as a list shows it, or None if it had not started at the time `as_of`."""
-    if as_of is not None and execution.start_date > as_of:
-        return None
-    row: Row = {
         "executionArn": execution.arn,
         "name": execution.name,
         "stateMachineArn": execution.machine.arn,
         "startDate": execution.start_date,
-        "status": "RUNNING",
+        **({"status": status, "stopDate": stop_date} if has_ended else {"status": "RUNNING"}),
     }
-    with execution.lock:
-        stop_date, status = execution.stop_date, execution.status
-    if stop_date is None or (as_of is not None and stop_date > as_of):
-        return row
-    return {**row, "status": status, "stopDate": stop_date}
 
 
 def _latest_date(row: Row) -> datetime:
@@ -379,28 +326,14 @@ def _page(name: str, rows: Sequence[Row], id_field: str, request: Request) -> Ro
 
     A token is the encoded id of the first row of its page. The id of a row is in `id_field`.
     """
-    size = request.fields.get("maxResults") or DEFAULT_PAGE_SIZE
-    if size > MAX_PAGE_SIZE:
-        limit = f"have value less than or equal to {MAX_PAGE_SIZE}"
-        raise _invalid(f"Value '{size}'", "maxResults", limit)
     token = request.fields.get("nextToken")
     ids = [str(row[id_field]) for row in rows]
     try:
         start = 0 if token is None else ids.index(base64.b64decode(token).decode())
     except ValueError:
-        raise StatesError("InvalidToken", "Invalid Token: 'Invalid token'") from None
-    end = start + size
+        raise ApiError("InvalidToken", "Invalid Token: 'Invalid token'") from None
+    end = start + (request.fields.get("maxResults") or DEFAULT_PAGE_SIZE)
     page: Row = {name: rows[start:end]}
     if end < len(rows):
         page["nextToken"] = base64.b64encode(ids[end].encode()).decode()
     return page
-
-
-def _without_data(event: Row) -> Row:
-    """Return a history event without the inputs and outputs in its details."""
-    return {
-        key: {name: item for name, item in value.items() if name not in DATA_FIELDS}
-        if isinstance(value, dict)
-        else value
-        for key, value in event.items()
-    }

@@ -7,20 +7,23 @@ import functools
 import itertools
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from emulator.personalize.errors import ApiError
 from emulator.personalize.faults import Faults
+from emulator.personalize.service_model import service_model
+from emulator.personalize.wire import Response, intercept, respond_with
 from emulator.states import execution as states
 from emulator.states import service
 from emulator.states.documents import StateFailed
+from emulator.states.service import Row
 from emulator.virtual.lambda_runtime import Handler, function_name, invoke
 from emulator.virtual.virtual_time import Event, VirtualClock
 
 if TYPE_CHECKING:
+    from botocore.client import BaseClient
     from mypy_boto3_stepfunctions.type_defs import HistoryEventTypeDef
 
 ACCOUNT = "123456789012"
@@ -93,6 +96,18 @@ class Execution:
         return len(self.timeline) + len(retries)
 
 
+def attach(client: "BaseClient", respond: Callable[[str, Mapping[str, Any]], Row]) -> None:
+    """Let `respond` respond to the requests of a boto3 client.
+
+    It gets the operation and the request, as `StepFunctions.respond` does.
+    """
+
+    def answer(operation: str, body: bytes) -> Response:
+        return respond_with(functools.partial(respond, operation), "stepfunctions", body)
+
+    intercept(client, answer)
+
+
 def run(
     definition: Mapping[str, object],
     functions: Mapping[str, Handler],
@@ -131,7 +146,7 @@ class StepFunctions:
         self.now, self.uniform = self.clock.now, self.clock.random.uniform
         self.event, self.start = functools.partial(Event, self.clock), self.clock.start
         self.service = service.StepFunctions(self)
-        self.faults = Faults(tuple(service.OPERATIONS))
+        self.faults = Faults(service_model("stepfunctions").operation_names)
         self._machines: dict[str, Machine] = {}
         self.calls: defaultdict[str, list[Call]] = defaultdict(list)
 
@@ -156,13 +171,13 @@ class StepFunctions:
         seconds, by function name. The default is 900.
 
         Raises:
-            StatesError: The definition cannot be interpreted, or there is another state machine
+            ApiError: The definition cannot be interpreted, or there is another state machine
                 with this name.
         """
         arn = f"arn:aws:states:{SCOPE}:stateMachine:{name}"
         role = f"arn:aws:iam::{ACCOUNT}:role/{name}"
         fields = {"name": name, "definition": json.dumps(definition), "roleArn": role}
-        self.service.call("CreateStateMachine", service.Request(fields, SCOPE))
+        self.service.call("CreateStateMachine", fields, SCOPE)
         self._machines[arn] = Machine(self, arn, functions, timeouts or {})
         return self._machines[arn]
 
@@ -170,10 +185,10 @@ class StepFunctions:
         """Return the executions of all state machines, those of the oldest machine first."""
         return [StartedExecution(self, execution) for execution in self.service.executions()]
 
-    def respond(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
+    def respond(self, operation: str, request: Mapping[str, Any]) -> Row:
         """Return the response to a request, after the faults of its operation.
 
-        `emulator.virtual.client.attach` lets a boto3 client send its requests here.
+        `attach` lets a boto3 client send its requests here.
 
         Raises:
             ApiError: The request is refused.
@@ -184,10 +199,7 @@ class StepFunctions:
             fault.raise_before_operation(f"states:{operation}", "the caller")
             if fault.stale_seconds:
                 as_of = self.now() - timedelta(seconds=fault.stale_seconds)
-        try:
-            response = self.service.call(operation, service.Request(request, SCOPE, as_of))
-        except service.StatesError as error:
-            raise ApiError(error.code, error.message) from None
+        response = self.service.call(operation, request, SCOPE, as_of)
         if fault is not None:
             fault.raise_after_operation()
         return response
@@ -231,9 +243,7 @@ class Machine:
         """Start an execution. It continues whenever the owner of the clock waits."""
         name = name or f"run-{next(self._numbers)}"
         fields = {"stateMachineArn": self.arn, "name": name, "input": json.dumps(input)}
-        response = self.step_functions.service.call(
-            "StartExecution", service.Request(fields, SCOPE)
-        )
+        response = self.step_functions.service.call("StartExecution", fields, SCOPE)
         running = self.step_functions.service.execution(response["executionArn"])
         return StartedExecution(self.step_functions, running)
 

@@ -10,9 +10,8 @@ from botocore.exceptions import ReadTimeoutError
 from small_machines import machine, map_over, task, wait
 from small_stack import refusal
 
-from emulator.virtual.client import attach
 from emulator.virtual.lambda_runtime import replies
-from emulator.virtual.step_functions import ACCOUNT, REGION, StepFunctions, run
+from emulator.virtual.step_functions import ACCOUNT, REGION, StepFunctions, attach, run
 from emulator.virtual.virtual_time import DEFAULT_START
 
 HOUR = 3600
@@ -219,9 +218,9 @@ def test_executions_are_listed_by_their_end_or_by_their_start_while_they_run(cli
 # Histories
 
 
-def test_a_history_can_be_read_in_pages_from_both_ends_and_without_data(client, step_functions):
+def test_a_history_can_be_read_in_pages_from_both_ends(client, step_functions):
     mapped = step_functions.machine(machine(Each=map_over("$.items", Rest=wait(0))), {})
-    execution = mapped.start({"items": list(range(30)), "secret": 1}).wait()
+    execution = mapped.start({"items": list(range(30))}).wait()
     history = client.get_execution_history
     whole = history(executionArn=execution.arn, maxResults=1000)
     assert whole["events"] == execution.events
@@ -232,9 +231,6 @@ def test_a_history_can_be_read_in_pages_from_both_ends_and_without_data(client, 
     assert first["events"] + second["events"] == whole["events"]
     (last,) = history(executionArn=execution.arn, reverseOrder=True, maxResults=1)["events"]
     assert last == whole["events"][-1]
-    without = history(executionArn=execution.arn, includeExecutionData=False)["events"]
-    assert [event["type"] for event in without] == [event["type"] for event in first["events"]]
-    assert "secret" not in json.dumps(without, default=str)
 
 
 def test_a_history_has_at_most_25000_events_and_the_last_one_is_the_end(monkeypatch):
@@ -267,31 +263,35 @@ def test_characters_are_counted_in_bytes_of_utf_8():
 # Refused requests
 
 INVALID = "InvalidDefinition: Invalid State Machine Definition: '"
-TOO_LARGE = (
-    "ValidationException: 1 validation error detected: {} failed to satisfy constraint: Member must"
-    " have {} less than or equal to {}"
-)
 NEW = {"name": "new", "definition": json.dumps(REST), "roleArn": ROLE}
-NO_EXPRESS = "StateMachineTypeNotSupported: type: 'EXPRESS' is not supported by this emulator,"
-NO_VERSIONS = "StateMachineTypeNotSupported: publish: True is not supported by this emulator,"
+ONE_VERSION = "ValidationException: publish: this emulator supports only False, not True"
+MISSING = "StateMachineDoesNotExist: State Machine Does Not Exist: '"
+
+
+def wrong(value, field, constraint):
+    """Return the error for a value that botocore's model of Step Functions does not allow."""
+    return (
+        f"ValidationException: 1 validation error detected: Value '{value}' at '{field}' failed to"
+        f" satisfy constraint: Member must have {constraint}"
+    )
+
+
 REFUSED = [
     ("start_execution", {"input": '{"a": }'}, "InvalidExecutionInput: Invalid State Machine Exec"),
     ("start_execution", {"name": "a<b"}, "InvalidName: Invalid Name: 'a<b'"),
-    ("start_execution", {"name": "x" * 81}, f"InvalidName: Invalid Name: '{'x' * 81}'"),
     (
         "start_execution",
-        {"input": json.dumps("y" * 262_143)},
-        TOO_LARGE.format("Value at 'input'", "length", 262_144),
+        {"name": "x" * 81},
+        wrong("x" * 81, "name", "length less than or equal to 80"),
     ),
     (
         "list_executions",
         {"maxResults": 1001},
-        TOO_LARGE.format("Value '1001' at 'maxResults'", "value", 1000),
+        wrong(1001, "maxResults", "value less than or equal to 1000"),
     ),
     ("list_executions", {"nextToken": "rubbish"}, "InvalidToken: Invalid Token: 'Invalid token'"),
-    ("start_execution", {"stateMachineArn": OTHER}, "StateMachineDoesNotExist: State Machine Does"),
-    ("update_state_machine", {"roleArn": ROLE, "publish": True}, NO_VERSIONS),
-    ("update_state_machine", {}, "MissingRequiredParameter: Either the definition, the role ARN, "),
+    ("start_execution", {"stateMachineArn": OTHER}, f"{MISSING}{OTHER}"),
+    ("update_state_machine", {"roleArn": ROLE, "publish": True}, ONE_VERSION),
     (
         "update_state_machine",
         {"definition": "{"},
@@ -302,14 +302,14 @@ REFUSED = [
         {**NEW, "definition": "{}"},
         f"{INVALID}the definition: a state machine has one StartAt, but this has 0; the defin",
     ),
-    ("create_state_machine", {**NEW, "type": "EXPRESS"}, NO_EXPRESS),
-    ("create_state_machine", {**NEW, "publish": True}, NO_VERSIONS),
     (
-        "list_executions",
-        {"stateMachineArn": None},
-        "ValidationException: the emulator's Step Funct",
+        "create_state_machine",
+        {**NEW, "type": "EXPRESS"},
+        "ValidationException: type: this emulator supports only 'STANDARD', not 'EXPRESS'",
     ),
-    ("tag_resource", {"resourceArn": OTHER, "tags": []}, "ResourceNotFound: Resource not found: '"),
+    ("create_state_machine", {**NEW, "publish": True}, ONE_VERSION),
+    ("list_executions", {"stateMachineArn": None}, f"{MISSING}None"),
+    ("tag_resource", {"resourceArn": OTHER, "tags": []}, f"{MISSING}{OTHER}"),
     (
         "redrive_execution",
         {"executionArn": "arn:none"},

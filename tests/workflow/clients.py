@@ -13,8 +13,8 @@ from botocore.config import Config
 from botocore.session import get_session
 
 from emulator.personalize import ApiError, Caller, NoResponse, Personalize, attach
-from emulator.virtual.client import attach as attach_step_functions
 from emulator.virtual.step_functions import StepFunctions
+from emulator.virtual.step_functions import attach as attach_step_functions
 from functions import aws
 from tests.inbox import Inbox
 from tests.workflow.bucket import Bucket
