@@ -20,7 +20,8 @@ from ..args import (
     camel_case,
     config_keys,
 )
-from . import arns, locations, metrics, operation, plain, rates, texts, values
+from . import arns, locations, metrics, operation, rates, values
+from .reading import Reader
 from .values import Check, Problem
 
 
@@ -62,28 +63,21 @@ def problems(
     problem. Inputs that are not known yet are not checked: to check them, pass the result of
     `resolved()`. Nothing calls AWS.
     """
-    plain_args, output_problems = plain.without_outputs(args)
-    failed_checks = (check for check in _checks(plain_args, today) if check.error)
+    reader = Reader()
+    readable = reader.read(RetrainingPipelineArgs, args, "")
+    failed_checks = (check for check in _checks(readable, today) if check.error)
     rule_problems = [
         *(Problem(check.key, str(check.error), check.value) for check in failed_checks),
-        *arns.problems(_arn_settings(plain_args), region=region),
+        *arns.problems(_arn_settings(readable), region=region),
     ]
-    # A setting that is an Output was checked with an empty value, so its other problems are wrong.
-    output_keys = [problem.key for problem in output_problems]
-    problems_of_known_values = [
+    # A setting that could not be read was checked as missing, so its other problems are wrong.
+    unread_keys = [problem.key for problem in reader.unread]
+    problems_of_read_values = [
         problem
         for problem in rule_problems
-        if not any(values.keys_overlap(problem.key, key) for key in output_keys)
+        if not any(values.keys_overlap(problem.key, key) for key in unread_keys)
     ]
-    # An invisible character breaks other rules as well. Only the message about it shows it.
-    hidden_problems = list(texts.problems(plain_args))
-    hidden_keys = [problem.key for problem in hidden_problems]
-    all_problems = [
-        *output_problems,
-        *hidden_problems,
-        *(problem for problem in problems_of_known_values if problem.key not in hidden_keys),
-    ]
-    return sorted(all_problems, key=lambda problem: problem.key)
+    return sorted([*reader.unread, *problems_of_read_values], key=lambda problem: problem.key)
 
 
 def warnings(args: RetrainingPipelineArgs, *, today: date) -> list[Problem]:

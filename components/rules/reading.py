@@ -1,18 +1,33 @@
-"""Reads single values of a config as the types of the settings.
+"""Reads a config, or the arguments of a program, as the dataclasses of `args.py`.
 
-cattrs calls most of these functions with a value and the type to read it as.
+One walk along the types finds everything that the types can tell: unknown keys, wrong types,
+outputs where a plain value is needed, and invisible characters. Whatever cannot be read is left
+out, so that the rules can check the rest and all problems are reported at once.
 """
 
 import re
-from types import NoneType
-from typing import TypeVar
+import unicodedata
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
-Value = TypeVar("Value")
+import pulumi
 
+from ..args import camel_case, config_keys, config_paths
+from .values import Problem, old_form_error, unknown_key_message
+
+IS_OUTPUT = (
+    "is an Output; give a plain value, because the program needs it before it creates resources"
+)
+IN_QUOTES = (
+    "write it in quotes, because YAML reads 012 as 10 and 0x10 as 16, or set it with pulumi config "
+    "set --path --type string -s <stack>"
+)
 EXACT_NUMBERS = range(-(2**63), 2**63)
 """The whole numbers that the Pulumi CLI does not round (seen with 3.274.1)."""
-TYPE_DESCRIPTIONS: dict[type, str] = {
-    NoneType: "empty",
+DESCRIPTIONS: Mapping[type, str] = {
+    type(None): "empty",
     bool: "is a boolean",
     int: "is a number",
     float: "is a number",
@@ -20,86 +35,207 @@ TYPE_DESCRIPTIONS: dict[type, str] = {
     list: "a list",
     dict: "a mapping",
 }
-"""Type of a value to the beginning of the message about it.
-
-A beginning with `is` stands behind the value.
-"""
-
-
-class WrongTypeError(Exception):
-    """The type of a value does not fit the setting. `expected` describes the right value."""
-
-    def __init__(self, value: object, expected: str) -> None:
-        self.value = value
-        # The value in front of the message, or None if the message describes it.
-        self.shown_value = None if isinstance(value, NoneType | list | dict) else value
-        self.message = f"{TYPE_DESCRIPTIONS.get(type(value), 'is unknown')}; expected {expected}"
-        super().__init__(self.message)
-
-
-class WholeNumberError(WrongTypeError):
-    """A whole number stands where text is expected.
-
-    The number is no mistake, but deserves a warning. `digits` is its text.
-    """
-
-    def __init__(self, value: int) -> None:
-        super().__init__(value, "text in quotes")
-        self.digits = str(value)
-        self.message = (
-            f"is a number and is read as the text '{value}'; write it in quotes, because YAML "
-            "reads 012 as 10 and 0x10 as 16, or set it with pulumi config set --path --type string "
-            "-s <stack>"
-        )
+"""Type of a value to the beginning of the message about it. `is` stands behind the value."""
+HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Zl", "Zp", "Zs"})
+"""The Unicode categories of control characters, characters of no width, separators and spaces."""
+CONTROL_NAMES = {"\n": "line break", "\r": "carriage return", "\t": "tab"}
+"""The names of control characters, for which Unicode has no names."""
+LINE_BREAKS = "\n\r"
+SHOWN_CHARACTERS = 20
+"""The most characters that a message quotes from the text before a character."""
+IDS = ("userId", "itemId", "inputList")
+"""The keys with ids from the user's data. An id may contain any character except line breaks,
+because a record of the data is one line."""
+EMPTY_VALUES: Mapping[object, object] = {Sequence: (), Mapping: {}, bool: False, int: 0, float: 0}
+"""Type -> its empty value. The empty value of any other type is an empty text."""
+UNREAD: Any = object()
+"""Stands for a value that cannot be read."""
 
 
-def value_of_type(type_: type[Value], expected: str, value: object) -> Value:
-    """Return the value if it has this type, else raise WrongTypeError.
-
-    `expected` describes the right value in the message.
-    """
-    if isinstance(value, type_):
-        return value
-    raise WrongTypeError(value, expected)
-
-
-def text(value: object, _: object) -> str:
-    """Return the text.
-
-    Raises WholeNumberError for a whole number, and WrongTypeError for any other value.
-    """
+def _boolean(value: object) -> bool | None:
+    """Return the boolean, or None. `pulumi config set` stores it as text."""
     if isinstance(value, str):
-        return value
-    if isinstance(value, int) and not isinstance(value, bool):
-        if value in EXACT_NUMBERS:
-            raise WholeNumberError(value)
-        raise WrongTypeError(
-            value, "text in quotes, because the Pulumi CLI rounds numbers beyond 64 bits"
-        )
-    raise WrongTypeError(value, "text in quotes")
+        return {"true": True, "false": False}.get(value)
+    return value if isinstance(value, bool) else None
 
 
-def boolean(value: object, _: object) -> bool:
-    """Return the boolean. The value may be text, as `pulumi config set` stores it."""
-    if isinstance(value, bool):
-        return value
-    if value in ("true", "false"):
-        return value == "true"
-    raise WrongTypeError(value, "true or false")
-
-
-def number(value: object, _: object) -> float:
-    """Return the number. The value may be text, as `pulumi config set` stores it."""
+def _number(value: object) -> float | None:
+    """Return the number, or None. `pulumi config set` stores it as text."""
     if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,9}(\.[0-9]{1,9})?", value):
         return float(value) if "." in value else int(value)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return value
-    raise WrongTypeError(value, "a number")
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def whole_number(value: object, type_: object) -> int:
-    """Return the whole number. The value may be text, as `pulumi config set` stores it."""
-    result = number(value, type_)
-    if not isinstance(result, int):
-        raise WrongTypeError(value, "a whole number")
-    return result
+def _whole_number(value: object) -> int | None:
+    """Return the whole number, or None."""
+    number = _number(value)
+    return number if isinstance(number, int) else None
+
+
+SCALARS: Mapping[object, tuple[Callable[[object], object], str]] = {
+    bool: (_boolean, "true or false"),
+    int: (_whole_number, "a whole number"),
+    float: (_number, "a number"),
+}
+"""Type -> what reads a value as this type, and what the message about another value expects."""
+
+
+@dataclass
+class Reader:
+    """Reads values, and collects what is wrong with them."""
+
+    unread: list[Problem] = field(default_factory=list)
+    """A problem for each value that could not be read, or that has an invisible character."""
+    warnings: list[Problem] = field(default_factory=list)
+    """A warning for each whole number that was read as text."""
+
+    def read(self, type_: object, value: object, key: str) -> Any:  # noqa: ANN401
+        """Return the value as this type, or UNREAD. `key` is the key of the value in the config.
+
+        A text with an invisible character is returned and reported.
+        """
+        expected = _first_member(type_)
+        kind = get_origin(expected) or expected
+        if isinstance(value, pulumi.Output | Awaitable):
+            if _is_input(type_):
+                return value
+            self._refuse(key, IS_OUTPUT)
+            return _empty(type_)
+        if is_dataclass(expected):
+            return self._dataclass(expected, value, key)
+        if kind is Sequence:
+            return self._sequence(get_args(expected)[0], value, key)
+        if kind is Mapping:
+            return self._mapping(get_args(expected)[1], value, key)
+        return self._scalar(kind, value, key)
+
+    def _dataclass(self, cls: Any, value: object, key: str) -> Any:  # noqa: ANN401
+        """Read a mapping of a config with keys in camelCase, or the dataclass of a program."""
+        prefix = f"{key}." if key else ""
+        if isinstance(value, cls):
+            given = {each.name: getattr(value, each.name) for each in fields(cls)}
+            given = {name: inner for name, inner in given.items() if inner is not None}
+        elif isinstance(value, Mapping):
+            names = {camel_case(each.name): each.name for each in fields(cls)}
+            for name in value:
+                if name not in names:
+                    message = unknown_key_message(name, config_keys(cls), config_paths())
+                    self._refuse(f"{prefix}{name}", message)
+            given = {names[name]: inner for name, inner in value.items() if name in names}
+        else:
+            return self._wrong_type(f"a mapping with {', '.join(config_keys(cls))}", value, key)
+        read = {
+            each.name: self.read(each.type, given[each.name], f"{prefix}{camel_case(each.name)}")
+            for each in fields(cls)
+            if each.name in given
+        }
+        return _filled(cls, read)
+
+    def _sequence(self, type_: object, value: object, key: str) -> Any:  # noqa: ANN401
+        """Read a list. An unread element becomes an empty one, so that the others keep numbers."""
+        if not isinstance(value, list | tuple):
+            return self._wrong_type("a list", value, key)
+        elements = [
+            self.read(type_, element, f"{key}[{index}]") for index, element in enumerate(value)
+        ]
+        return tuple(_empty(type_) if element is UNREAD else element for element in elements)
+
+    def _mapping(self, type_: object, value: object, key: str) -> Any:  # noqa: ANN401
+        """Read a mapping with free keys, without its unread values."""
+        if not isinstance(value, Mapping):
+            return self._wrong_type("a mapping", value, key)
+        for name in value:
+            self._find_hidden(name, f"{key}.{name}")
+        read = {name: self.read(type_, each, f"{key}.{name}") for name, each in value.items()}
+        return {name: each for name, each in read.items() if each is not UNREAD}
+
+    def _scalar(self, kind: object, value: object, key: str) -> Any:  # noqa: ANN401
+        """Read a boolean, a number or a text."""
+        if kind not in SCALARS:
+            return self._text(value, key)
+        read, expected = SCALARS[kind]
+        scalar = read(value)
+        return self._wrong_type(expected, value, key) if scalar is None else scalar
+
+    def _text(self, value: object, key: str) -> Any:  # noqa: ANN401
+        """Read a text, or a whole number that the CLI has not rounded, with a warning."""
+        if isinstance(value, str):
+            self._find_hidden(value, key)
+            return value
+        if not isinstance(value, int) or isinstance(value, bool):
+            return self._wrong_type("text in quotes", value, key)
+        if value not in EXACT_NUMBERS:
+            expected = "text in quotes, because the Pulumi CLI rounds numbers beyond 64 bits"
+            return self._wrong_type(expected, value, key)
+        message = f"is a number and is read as the text '{value}'; {IN_QUOTES}"
+        self.warnings.append(Problem(key, message, value))
+        return str(value)
+
+    def _wrong_type(self, expected: str, value: object, key: str) -> Any:  # noqa: ANN401
+        """Refuse a value whose type does not fit. A list or mapping is described, not shown."""
+        if old_form := old_form_error(key.rpartition(".")[2], value):
+            return self._refuse(key, old_form)
+        shown = None if isinstance(value, list | dict) else value
+        description = DESCRIPTIONS.get(type(value), "is unknown")
+        return self._refuse(key, f"{description}; expected {expected}", shown)
+
+    def _refuse(self, key: str, message: str, shown: object = None) -> Any:  # noqa: ANN401
+        self.unread.append(Problem(key, message, shown))
+        return UNREAD
+
+    def _find_hidden(self, text: str, key: str) -> None:
+        """Report the first invisible character of a text, or a space at its beginning or end."""
+        is_id = key.rpartition(".")[2].partition("[")[0] in IDS
+        message = _hidden_character(text, is_id=is_id)
+        if not message and text != text.strip(" ") and not is_id and not key.startswith("tags."):
+            message = f"{'begins' if text.startswith(' ') else 'ends'} with a space; delete it"
+        if message:
+            self._refuse(key, message, text)
+
+
+def _first_member(type_: object) -> Any:  # noqa: ANN401
+    """Return the first type of a union: `Input[str]` and `str | None` are read as str."""
+    return get_args(type_)[0] if get_origin(type_) in (Union, UnionType) else type_
+
+
+def _is_input(type_: object) -> bool:
+    """Return True for `pulumi.Input`, which is a union with Awaitable."""
+    return any(get_origin(member) is Awaitable for member in get_args(type_))
+
+
+def _filled(cls: Any, read: Mapping[str, object]) -> Any:  # noqa: ANN401
+    """Return a dataclass. An unread field has its default, or an empty value, without a default."""
+    values = {name: value for name, value in read.items() if value is not UNREAD}
+    required = (
+        each for each in fields(cls) if each.default is MISSING and each.default_factory is MISSING
+    )
+    return cls(**{**{each.name: _empty(each.type) for each in required}, **values})
+
+
+def _empty(type_: object) -> Any:  # noqa: ANN401
+    """Return a value of this type that the rules report as missing."""
+    expected = _first_member(type_)
+    if is_dataclass(expected):
+        return _filled(expected, {})
+    return EMPTY_VALUES.get(get_origin(expected) or expected, "")
+
+
+def _hidden_character(text: str, *, is_id: bool) -> str | None:
+    """Return a message about the first invisible character of a text, or None without one."""
+    for index, character in enumerate(text):
+        if not _is_hidden(character, is_id=is_id):
+            continue
+        name = CONTROL_NAMES.get(character, unicodedata.name(character, "control character"))
+        before = text[max(0, index - SHOWN_CHARACTERS) : index]
+        place = f"after {before!r}" if before else "at the beginning"
+        is_space = unicodedata.category(character) == "Zs"
+        instead = "write an ordinary space or nothing" if is_space else "delete it"
+        return f"contains U+{ord(character):04X} ({name.lower()}) {place}; {instead}"
+    return None
+
+
+def _is_hidden(character: str, *, is_id: bool) -> bool:
+    """Return True for an invisible character, except the ordinary space."""
+    if is_id:
+        return character in LINE_BREAKS
+    return character != " " and unicodedata.category(character) in HIDDEN_CATEGORIES

@@ -41,14 +41,14 @@ WARM_COMMANDS = {
     "python": (
         "tests.engine.cli.program",
         [
-            *("aws_croniter", "cattrs", "pulumi.provider.experimental", "pulumi_aws", "yaml"),
+            *("aws_croniter", "pulumi.provider.experimental", "pulumi_aws", "yaml"),
             *(f"pulumi_aws.{name}" for name in ("cloudwatch", "iam", "lambda_", "scheduler")),
             *(f"pulumi_aws.{name}" for name in ("sfn", "sns", "sqs")),
         ],
     ),
     "retrain": (
         "retrain",
-        ["boto3", "cattrs", "pulumi", "pulumi_aws", "rich.console", "typer", "yaml"],
+        ["boto3", "pulumi", "pulumi_aws", "rich.console", "typer", "yaml"],
         ["personalize", "s3", "scheduler", "stepfunctions"],
     ),
 }

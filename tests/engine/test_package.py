@@ -9,7 +9,7 @@ import tomllib
 import pytest
 import yaml
 
-from components.rules.plain import IS_OUTPUT
+from components.rules.reading import IS_OUTPUT
 from package.schema import schema
 from tests.engine.stacks import ROOT, CommandError, create_stack
 from tests.package import wheel

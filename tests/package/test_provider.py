@@ -22,7 +22,7 @@ from components import (
     RetrainingPipelineArgs,
     SolutionArgs,
 )
-from components.rules.plain import IS_OUTPUT
+from components.rules.reading import IS_OUTPUT
 from tests.components.recording import PROJECT, STACK, STACK_TYPE, run
 from tests.package.plugin import COMPONENT, output_value
 
