@@ -18,7 +18,6 @@ from emulator.virtual.virtual_time import LimitReached, VirtualClock
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 MAX_TIMEOUT_SECONDS = 900
 
-
 Handler = Callable[[dict[str, object], None], object]
 
 
@@ -35,10 +34,9 @@ class Fails(Exception):  # noqa: N818  # reads as a sentence: the handler fails 
 
 
 def replies(*outcomes: object) -> Handler:
-    """Return a handler with one outcome for each call, in order.
+    """Return a handler that returns or raises one outcome in each call.
 
-    It returns the outcome, or raises it if it is an exception. A call without an outcome raises
-    AssertionError, which fails the state.
+    A call without an outcome raises AssertionError, which fails the state.
     """
     remaining = iter(outcomes)
 
@@ -66,15 +64,8 @@ def invoke(
 ) -> object:
     """Call the handler of a function and return its result after a round trip through JSON.
 
-    Args:
-        functions: The handlers by function name.
-        timeouts: The timeouts in seconds by function name. The default is 900.
-        clock: The clock on which the handler sleeps.
-        arn: The ARN or the name of the function.
-        payload: The event as JSON.
-
-    Raises:
-        StateFailed: The function is missing or fails, or sleeps past its timeout.
+    The handlers and their timeouts in seconds (by default 900) are by function name. Raise
+    StateFailed if the function is missing or fails, or sleeps on the clock past its timeout.
     """
     name = function_name(arn)
     request_id = str(uuid.UUID(int=clock.random.getrandbits(128), version=4))
@@ -90,7 +81,8 @@ def invoke(
         message = f"RequestId: {request_id} Error: Task timed out after {timeout:.2f} seconds"
         raise _function_error("Sandbox.Timedout", message) from None
     except FaultException as fault:  # the result is not JSON
-        raise _function_error(fault.exception_type, fault.msg, request_id) from None
+        details = {"requestId": request_id, "stackTrace": []}
+        raise _function_error(fault.exception_type, fault.msg, **details) from None
     except Fails as failure:
         if failure.error.startswith("Lambda."):
             code = failure.error.removeprefix("Lambda.")
@@ -99,20 +91,15 @@ def invoke(
         raise _function_error(failure.error, failure.message) from None
     except Exception as error:
         frames = traceback.extract_tb(error.__traceback__)[1:]
-        raise _function_error(
-            type(error).__name__, str(error), request_id, traceback.format_list(frames)
-        ) from error
+        details = {"requestId": request_id, "stackTrace": traceback.format_list(frames)}
+        raise _function_error(type(error).__name__, str(error), **details) from error
 
 
-def _function_error(
-    error: str, message: str, request_id: str | None = None, stack_trace: list[str] | None = None
-) -> StateFailed:
+def _function_error(error: str, message: str, **details: object) -> StateFailed:
     """Return the error of an invocation in which the function itself failed.
 
     Its cause is the JSON that Lambda returns with `FunctionError`. An error of the sandbox has no
-    `request_id`, and then the JSON has no requestId and no stackTrace.
+    details.
     """
-    cause: dict[str, object] = {"errorMessage": message, "errorType": error}
-    if request_id is not None:
-        cause |= {"requestId": request_id, "stackTrace": stack_trace or []}
+    cause = {"errorMessage": message, "errorType": error, **details}
     return StateFailed(error, json.dumps(cause, separators=(",", ":")))

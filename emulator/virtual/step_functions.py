@@ -63,10 +63,7 @@ class Execution:
 
     @property
     def timeline(self) -> list[tuple[datetime, str]]:
-        """Return the time and the name of each state that was entered, in order.
-
-        States inside a Map are included.
-        """
+        """Return the time and the name of each state that was entered, in order, even in a Map."""
         return [
             (event["timestamp"], event["stateEnteredEventDetails"]["name"])
             for event in self.events
@@ -97,10 +94,7 @@ class Execution:
 
 
 def attach(client: "BaseClient", respond: Callable[[str, Mapping[str, Any]], Row]) -> None:
-    """Let `respond` respond to the requests of a boto3 client.
-
-    It gets the operation and the request, as `StepFunctions.respond` does.
-    """
+    """Let `respond`, for example `StepFunctions.respond`, respond to a boto3 client."""
 
     def answer(operation: str, body: bytes) -> Response:
         return respond_with(functools.partial(respond, operation), "stepfunctions", body)
@@ -114,14 +108,13 @@ def run(
     input: object,  # noqa: A002 - AWS's word
     *,
     clock: VirtualClock | None = None,
-    name: str | None = None,
 ) -> Execution:
     """Run one execution of a state machine to its end, and return it.
 
     Use `StepFunctions` to run several executions, or to abort them.
     """
     with StepFunctions(clock) as step_functions:
-        return step_functions.machine(definition, functions).start(input, name=name).wait()
+        return step_functions.machine(definition, functions).start(input).wait()
 
 
 class StepFunctions:
@@ -130,9 +123,6 @@ class StepFunctions:
     Time passes on `clock`, and only while the greenlet that created the clock sleeps on it or waits
     for an execution. The owner gets a `StuckError` if nothing can continue. The executions that are
     running at the end of the block end there. The object is the host of the interpreter.
-
-    Args:
-        clock: the virtual time, by default a new clock.
 
     Attributes:
         service: the API without faults.
@@ -165,19 +155,14 @@ class StepFunctions:
         name: str = "machine",
         timeouts: Mapping[str, float] | None = None,
     ) -> "Machine":
-        """Create a state machine.
+        """Create a state machine. Raise ApiError if its definition cannot be interpreted.
 
         `functions` are the handlers by function name. `timeouts` are the timeouts of functions in
         seconds, by function name. The default is 900.
-
-        Raises:
-            ApiError: The definition cannot be interpreted, or there is another state machine
-                with this name.
         """
-        arn = f"arn:aws:states:{SCOPE}:stateMachine:{name}"
         role = f"arn:aws:iam::{ACCOUNT}:role/{name}"
         fields = {"name": name, "definition": json.dumps(definition), "roleArn": role}
-        self.service.call("CreateStateMachine", fields, SCOPE)
+        arn = self.service.call("CreateStateMachine", fields, SCOPE)["stateMachineArn"]
         self._machines[arn] = Machine(self, arn, functions, timeouts or {})
         return self._machines[arn]
 
@@ -188,20 +173,17 @@ class StepFunctions:
     def respond(self, operation: str, request: Mapping[str, Any]) -> Row:
         """Return the response to a request, after the faults of its operation.
 
-        `attach` lets a boto3 client send its requests here.
-
         Raises:
             ApiError: The request is refused.
             NoResponse: The response is lost.
         """
-        fault, as_of = self.faults.take_for_call(operation, request), None
-        if fault is not None:
-            fault.raise_before_operation(f"states:{operation}", "the caller")
-            if fault.stale_seconds:
-                as_of = self.now() - timedelta(seconds=fault.stale_seconds)
+        fault = self.faults.take_for_call(operation, request)
+        if fault is None:
+            return self.service.call(operation, request, SCOPE)
+        fault.raise_before_operation(f"states:{operation}", "the caller")
+        as_of = self.now() - timedelta(seconds=fault.stale_seconds)
         response = self.service.call(operation, request, SCOPE, as_of)
-        if fault is not None:
-            fault.raise_after_operation()
+        fault.raise_after_operation()
         return response
 
     # The host of the interpreter, with `now`, `uniform`, `event` and `start`
@@ -243,18 +225,20 @@ class Machine:
         """Start an execution. It continues whenever the owner of the clock waits."""
         name = name or f"run-{next(self._numbers)}"
         fields = {"stateMachineArn": self.arn, "name": name, "input": json.dumps(input)}
-        response = self.step_functions.service.call("StartExecution", fields, SCOPE)
-        running = self.step_functions.service.execution(response["executionArn"])
-        return StartedExecution(self.step_functions, running)
+        api = self.step_functions.service
+        arn = api.call("StartExecution", fields, SCOPE)["executionArn"]
+        return StartedExecution(self.step_functions, api.execution(arn))
 
 
 @dataclass(frozen=True)
 class StartedExecution:
-    """An execution that may still be running."""
+    """An execution that may still be running.
+
+    `running` is the interpreter's object. It changes while time passes.
+    """
 
     step_functions: StepFunctions = field(repr=False)
     running: states.Execution
-    """The interpreter's object. It changes while time passes."""
 
     @property
     def arn(self) -> str:
@@ -280,10 +264,7 @@ class StartedExecution:
         return self.now()
 
     def abort(self, error: str | None = None, cause: str | None = None) -> None:
-        """Stop the execution immediately, as StopExecution does.
-
-        A function that is running continues to its end, as in Lambda.
-        """
+        """Stop the execution as StopExecution does. A function that is running goes on."""
         self.running.stop(error, cause)
 
     def time_out(self) -> None:

@@ -7,7 +7,6 @@ the same program always does the same things at the same times.
 
 import itertools
 import random
-import time
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
@@ -17,19 +16,14 @@ from heapq import heappop, heappush
 from greenlet import GreenletExit, getcurrent, greenlet
 
 DEFAULT_START = datetime(2026, 11, 29, 3, tzinfo=UTC)
-TURNS_PER_LOOK = 1000
-"""The clock looks at the real time once in so many turns."""
 
 
 class LimitReached(BaseException):
-    """A task has slept until the end of its `VirtualClock.limit`.
-
-    `except Exception` does not catch it.
-    """
+    """A task has slept to the end of its `VirtualClock.limit`. `except Exception` misses it."""
 
 
 class StuckError(AssertionError):
-    """The tasks cannot continue, or they continue for ever."""
+    """Every task waits for ever."""
 
 
 class Task:
@@ -47,19 +41,15 @@ class VirtualClock:
     """Virtual time, shared by all tasks. `elapsed` counts whole microseconds.
 
     The owner is the greenlet that creates the clock. Other tasks run only while the owner waits.
-    If an exception ends a task, the owner raises it where it waits. `patience` is how many real
-    seconds the owner lets the other tasks run without a break before it raises `StuckError`. All
-    random numbers come from `random`, which depends on the `seed` only.
+    If an exception ends a task, the owner raises it where it waits. All random numbers come from
+    `random`, so that they are the same each time.
     """
 
-    def __init__(
-        self, start: datetime = DEFAULT_START, *, seed: int = 0, patience: float = 30
-    ) -> None:
-        self.random = random.Random(seed)  # noqa: S311  # reproducible on purpose
+    def __init__(self, start: datetime = DEFAULT_START) -> None:
+        self.random = random.Random(0)  # noqa: S311  # reproducible on purpose
         self.elapsed = 0
         self.running = self._owner = Task(None)
         self._start = start.astimezone(UTC)
-        self._patience, self._deadline, self._turns = patience, 0.0, 0
         self._tasks: dict[Task, None] = {}  # the tasks that have not ended, oldest first
         self._ready: deque[Task] = deque()
         # A heap of the planned ends of waits: time, number, task and ticket, the earliest first.
@@ -88,11 +78,7 @@ class VirtualClock:
         self._ready = deque(task for task in self._ready if task.group != group)
 
     def sleep(self, seconds: float) -> None:
-        """Sleep for `seconds` of virtual time, while other tasks run. With 0, no time passes.
-
-        Raises:
-            LimitReached: The task's `limit` ends during the sleep. It is raised at that time.
-        """
+        """Sleep while other tasks run. Raise LimitReached at the task's limit."""
         until, limit = self.time_after(seconds), self.running.limit
         if limit is None or until < limit:
             self.wait(until)
@@ -106,10 +92,7 @@ class VirtualClock:
 
     @contextmanager
     def limit(self, seconds: float) -> Iterator[None]:
-        """Limit the virtual time that the running task may spend in the block.
-
-        A sleep that is too long ends at the limit with LimitReached.
-        """
+        """Limit the virtual time that the running task may sleep in the block."""
         task = self.running
         outer_limit, task.limit = task.limit, self.time_after(seconds)
         try:
@@ -121,21 +104,15 @@ class VirtualClock:
         """Let other tasks run until this task is woken or the time is `until`.
 
         Return True if the task was woken, and False at `until`. `until` is a value of `elapsed`,
-        or None to wait for ever. `waiters` is the queue in which `wake` finds the task.
-
-        Raises:
-            StuckError: The tasks cannot continue. Only the owner raises it.
+        or None to wait for ever. `waiters` is the queue in which `wake` finds the task. The owner
+        raises StuckError if every task waits for ever.
         """
         task = self.running
-        if task.greenlet is not getcurrent():
-            raise StuckError("a thread waits on a clock on which another thread has the turn")
         task.ticket = ticket = object()
         if waiters is not None:
             waiters.append(task)
         if until is not None:
             heappush(self._timers, (until, next(self._numbers), task, ticket))
-        if task is self._owner:
-            self._deadline = time.monotonic() + self._patience
         self.running = self._next_task()
         if self.running is not task:
             self.running.greenlet.switch()
@@ -157,17 +134,13 @@ class VirtualClock:
             work()
         except GreenletExit:
             return  # to the task that ended this task
-        except BaseException as error:  # noqa: BLE001  # the owner raises it
-            self._give_owner_error(error)
+        except BaseException as error:  # noqa: BLE001  # the owner raises the first one
+            if self._error is None:
+                self._error = error
+                self._make_ready(self._owner, was_woken=False)
         del self._tasks[task]
         self.running = self._next_task()
         task.greenlet.parent = self.running.greenlet  # it continues when this greenlet returns
-
-    def _give_owner_error(self, error: BaseException) -> None:
-        """Let the owner raise an error where it waits. It raises only the first one."""
-        if self._error is None:
-            self._error = error
-            self._make_ready(self._owner, was_woken=False)
 
     def _make_ready(self, task: Task, *, was_woken: bool) -> None:
         """End the wait of a task. `was_woken` becomes the result of `wait`."""
@@ -180,9 +153,6 @@ class VirtualClock:
 
         If every task waits for ever, return the owner, which then raises StuckError.
         """
-        self._turns += 1
-        if self._turns % TURNS_PER_LOOK == 0 and time.monotonic() > self._deadline:
-            self._give_owner_error(StuckError(f"no end after {self._patience:g} real seconds"))
         if self._ready:
             return self._ready.popleft()
         while self._timers:
@@ -212,9 +182,6 @@ class Event:
         self._clock.wake(self._waiters)
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until the event is set, at most `timeout` virtual seconds.
-
-        Return True if the event was set, and False after the timeout.
-        """
+        """Wait until the event is set, at most some seconds. Return True if it was set."""
         until = None if timeout is None else self._clock.time_after(timeout)
         return self._is_set or self._clock.wait(until, self._waiters)

@@ -1,6 +1,5 @@
 """Proves which task runs when on a virtual clock, and the time at which it runs."""
 
-import threading
 from contextlib import suppress
 from datetime import timedelta
 
@@ -109,18 +108,6 @@ def test_tasks_that_wait_without_an_end_are_an_error():
         Event(clock).wait()
 
 
-def test_tasks_that_run_without_an_end_are_an_error():
-    clock = VirtualClock(patience=0.1)
-
-    def work():
-        while True:
-            clock.sleep(1)
-
-    clock.start(work)
-    with pytest.raises(StuckError, match=r"no end after 0\.1 real seconds"):
-        Event(clock).wait()
-
-
 def test_an_error_in_a_task_is_raised_in_the_owner_immediately():
     clock = VirtualClock()
     clock.start(lambda: int("x"))
@@ -128,18 +115,3 @@ def test_an_error_in_a_task_is_raised_in_the_owner_immediately():
         clock.sleep(1)
     clock.sleep(1)
     assert elapsed(clock) == 1, "and the owner can continue"
-
-
-def test_a_thread_that_does_not_belong_to_the_clock_cannot_wait_on_it():
-    clock, errors = VirtualClock(), []
-
-    def work():
-        try:
-            clock.sleep(1)
-        except StuckError as error:
-            errors.append(str(error))
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
-    assert errors == ["a thread waits on a clock on which another thread has the turn"]

@@ -205,7 +205,6 @@ def deploy(
     *,
     durations: Mapping[str, float] | None = None,
     handlers: Mapping[str, Handler] | None = None,
-    patience: float = 30,
     **options: object,
 ) -> Iterator[Pipeline]:
     """Create a dataset group and its pipeline, let a week pass, and yield the pipeline at `SLOT`.
@@ -214,10 +213,9 @@ def deploy(
         group: the dataset group, by default `MOVIES`.
         durations: changes of `DURATIONS`.
         handlers: the functions to replace, by step.
-        patience: the real seconds after which a run without an end fails the test.
         options: for the Personalize emulator.
     """
-    clock = VirtualClock(START, patience=patience)
+    clock = VirtualClock(START)
     bucket = Bucket(exports(), clock.now)
     timings = functools.partial(_timings, {**DURATIONS, **(durations or {})})
     personalize = Personalize(objects=bucket, clock=clock.now, **{"timings": timings, **options})

@@ -175,7 +175,7 @@ def called(pipeline, records, step, replaced=None):
 def living(group=MOVIES, *, durations=SHORT, **options):
     """Yield the life of a pipeline that was deployed a minute ago."""
     records = []
-    with deploy(group, durations=durations, patience=120, **options) as pipeline:
+    with deploy(group, durations=durations, **options) as pipeline:
         life = Life(pipeline, records)
 
         def plan(event, context):

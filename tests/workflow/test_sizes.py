@@ -136,7 +136,7 @@ def test_the_computed_document_is_larger_than_any_state_of_a_run(shape, hours):
 
     # Each update succeeds, each probe fails with a long error, and then each rollback.
     handlers = before_step("probe_campaign", deny_rollbacks)
-    with deploy(pipeline_group, handlers=handlers, durations=durations, patience=300) as pipeline:
+    with deploy(pipeline_group, handlers=handlers, durations=durations) as pipeline:
         pipeline.inject_fault(
             "error", operation="GetRecommendations", message=LONG_REASON, times=ALWAYS
         )
@@ -153,7 +153,7 @@ def test_the_computed_document_is_larger_than_any_state_of_a_run(shape, hours):
 def test_the_state_with_a_trial_of_each_campaign_is_smaller_than_the_largest_state():
     limits, durations = short_updates(0.05)
     pipeline_group = group(10, 5, limits=limits)
-    with deploy(pipeline_group, durations=durations, patience=300) as pipeline:
+    with deploy(pipeline_group, durations=durations) as pipeline:
         for settings in pipeline.group.settings(pipeline.prefix)["solutions"]:
             for campaign_settings in settings["campaigns"]:
                 put_on_trial(pipeline, campaign_settings["campaignArn"])
