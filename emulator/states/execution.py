@@ -23,9 +23,6 @@ MAX_EVENTS = 25_000
 MAX_SECONDS = 365 * 86_400
 """An execution lasts at most one year."""
 
-DATA_FIELDS = ("input", "output")
-"""The details of events that `includeExecutionData` is about."""
-
 Event: TypeAlias = Any
 """An object with the methods `set` and `wait` of `threading.Event`."""
 parse_definition: Callable[[str], Json] = functools.lru_cache(64)(json.loads)
@@ -153,7 +150,7 @@ class Execution:
                 "previousEventId": previous,
             }
             shown = {key: value for key, value in details.items() if value is not None}
-            for key in DATA_FIELDS:
+            for key in ("input", "output"):
                 if key in shown:
                     shown[f"{key}Details"] = {"truncated": False}
             if shown or kind.startswith("Execution"):
@@ -253,11 +250,6 @@ class Branch:
             self.last_id = max(branch.last_id for branch in jobs)
             raise TimeoutError
         return [results[branch] for branch in jobs]
-
-    def attempt(self, work: "Callable[[Branch], Json]", seconds: float | None = None) -> Json:
-        """Run one attempt of a state in a branch, and return its result, as `together` does."""
-        (result,) = self.together({Branch(self.execution, self): work}, seconds)
-        return result
 
     def _raise_if_closed(self) -> None:
         if self.is_closed():

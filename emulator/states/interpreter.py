@@ -148,7 +148,8 @@ def _choice(_branch: Branch, state: Object, state_input: StateInput) -> Next:
 
 
 def _wait(branch: Branch, state: Object, state_input: StateInput) -> Next:
-    branch.sleep(state["Seconds"] if "Seconds" in state else _seconds_at_path(state, state_input))
+    seconds = _seconds_at_path(state, state_input) if "SecondsPath" in state else state["Seconds"]
+    branch.sleep(seconds)
     return Next(state_input.document, state.get("Next"))
 
 
@@ -172,7 +173,7 @@ def _task(branch: Branch, state: Object, state_input: StateInput) -> Next:
         return result
 
     try:
-        result = branch.attempt(call, seconds)
+        (result,) = branch.together({Branch(execution, branch): call}, seconds)
     except TimeoutError:
         branch.add("LambdaFunctionTimedOut", error="States.Timeout")
         raise StateFailed("States.Timeout", None) from None
@@ -183,15 +184,12 @@ def _map(branch: Branch, state: Object, state_input: StateInput) -> Next:
     items = read_field(state.get("ItemsPath", "$"), state_input, "ItemsPath")
     if not isinstance(items, list):
         raise RuntimeFailed(f"The ItemsPath does not reference an array: {to_json(items)}")
-    result = branch.attempt(
-        functools.partial(_iterate, state=state, state_input=state_input, items=items)
-    )
+    work = functools.partial(_iterate, items, state, state_input)
+    (result,) = branch.together({Branch(branch.execution, branch): work})
     return _finish(state, state_input, result)
 
 
-def _iterate(
-    attempt: Branch, state: Object, state_input: StateInput, items: Sequence[Json]
-) -> Json:
+def _iterate(items: list[Json], state: Object, state_input: StateInput, attempt: Branch) -> Json:
     """Run the iterations of a Map at the same time, and return their outputs."""
     name = state_input.context["State"]["Name"]
     attempt.add("MapStateStarted", length=len(items))
