@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
 
 if TYPE_CHECKING:
-    from botocore.client import BaseClient
-
     from emulator.server.iam import Credentials
 
 # The code that uses a client decides about retries and deadlines. Lambda's Invoke may take 15
@@ -32,10 +30,10 @@ class Clients:
 
     def __init__(self, endpoint: str) -> None:
         self._endpoint = endpoint
-        self._clients: dict[tuple[str, ...], BaseClient] = {}
+        self._clients: dict[tuple[str, ...], object] = {}
         self._lock = threading.Lock()
 
-    def get(self, service: str, region: str, credentials: Credentials) -> BaseClient:
+    def get(self, service: str, region: str, credentials: Credentials) -> Any:  # noqa: ANN401  # the type depends on the service
         """Return the client of a service (for example "lambda"), created at the first call."""
         key = (service, region, credentials["aws_access_key_id"])
         with self._lock:  # boto3 sessions are not safe in several threads

@@ -9,7 +9,6 @@
     GET    /_emulator/faults             the waiting faults (`emulator.personalize.faults`)
     POST   /_emulator/faults             inject a fault; returns {"id": ...}
     DELETE /_emulator/faults?id=fault-1  remove a fault, or without an id all of them
-    POST   /_emulator/reset              forget everything, as if the emulator had just started
 
 An error is `{"error": "..."}` with status 400 or 404.
 """

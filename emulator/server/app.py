@@ -10,7 +10,6 @@
 
 import asyncio
 import datetime as dt
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -63,10 +62,7 @@ class Application:
         self._on_ready = on_ready
         self._port = int(endpoint.rpartition(":")[2])
         switches = Switches(**options["switches"])
-        self._new_personalize = functools.partial(
-            personalize.create, objects, FixedTimings(**timings), switches
-        )
-        self._personalize = self._new_personalize()
+        self._personalize = personalize.create(objects, FixedTimings(**timings), switches)
         self._step_functions = StepFunctions(clients)
         self._scheduler = scheduler.Scheduler(clients)
         self._scheduler.start()
@@ -81,7 +77,6 @@ class Application:
             ("GET", "faults"): lambda _: self._personalize.faults.list(),
             ("POST", "faults"): lambda fault: {"id": self._personalize.faults.inject(fault)},
             ("DELETE", "faults"): lambda query: self._personalize.faults.clear(query.get("id")),
-            ("POST", "reset"): lambda _: self._reset(),
         }
 
     def _fire(self, document: dict[str, Any]) -> dict[str, str]:
@@ -90,14 +85,6 @@ class Application:
         time = None if slot is None else dt.datetime.fromisoformat(slot)
         schedule, group = document["schedule"], document.get("group", "default")
         return {"executionArn": self._scheduler.fire(schedule, group, time)}
-
-    def _reset(self) -> None:
-        """Empty every store, as if the emulator had just started."""
-        self._step_functions.reset()
-        ministack_app._reset_all_state()  # noqa: SLF001  # the function behind MiniStack's reset path
-        self._scheduler.reset()
-        self._personalize = self._new_personalize()
-        call_log.CALLS.clear()
 
     async def __call__(
         self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable

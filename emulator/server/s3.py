@@ -8,7 +8,7 @@ service (https://docs.aws.amazon.com/personalize/latest/dg/granting-personalize-
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 from ministack.services import s3
@@ -18,14 +18,9 @@ from emulator.server import iam
 from emulator.server.personalize import SERVICE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from mypy_boto3_s3 import S3Client
-
     from emulator.clients import Clients
 
 MISSING = {"NoSuchBucket", "NoSuchKey", "404"}
-T = TypeVar("T")
 
 
 class RoleObjects:
@@ -45,12 +40,13 @@ class RoleObjects:
         Raises:
             ObjectError: AccessDenied, or NoSuchKey for a missing bucket.
         """
-
-        def list_keys(client: S3Client) -> list[str]:
+        try:
+            client = self._client(role_arn)
             pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-            return [item["Key"] for page in pages for item in page.get("Contents", [])]
-
-        keys = self._call(role_arn, "s3:ListBucket", f"arn:aws:s3:::{bucket}", list_keys)
+            keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
+        except ClientError as error:
+            raise _object_error(error, f"arn:aws:s3:::{bucket}") from error
+        self._check_bucket_policy(role_arn, "s3:ListBucket", bucket)
         return [key for key in keys if key == prefix or prefix.endswith("/")]
 
     def read(self, bucket: str, key: str, role_arn: str) -> bytes:
@@ -59,42 +55,39 @@ class RoleObjects:
         Raises:
             ObjectError: AccessDenied, or NoSuchKey for a missing bucket or object.
         """
-
-        def get_object(client: S3Client) -> bytes:
-            return client.get_object(Bucket=bucket, Key=key)["Body"].read()
-
-        return self._call(role_arn, "s3:GetObject", f"arn:aws:s3:::{bucket}/{key}", get_object)
-
-    def _call(self, role_arn: str, action: str, resource: str, call: Callable[[S3Client], T]) -> T:
-        """Return the result of `call`, which gets a client with the credentials of a role.
-
-        The policies of the role and of the bucket must both allow the action on the resource.
-
-        Raises:
-            ObjectError: AccessDenied, or NoSuchKey.
-        """
-        account, bucket = role_arn.split(":")[4], resource.split(":")[5].partition("/")[0]
-        job = f"arn:aws:personalize:{self._region}:{account}:dataset-import-job/import"
         try:
-            credentials = iam.assume_role(
-                role_arn, service=SERVICE, source_arn=job, session_name="Personalize"
-            )
-            result = call(cast("S3Client", self._clients.get("s3", self._region, credentials)))
-        except iam.AccessDeniedError as error:
-            raise AccessDenied(error.message) from error
+            response = self._client(role_arn).get_object(Bucket=bucket, Key=key)
+            content: bytes = response["Body"].read()
         except ClientError as error:
-            is_missing = error.response["Error"]["Code"] in MISSING
-            message = f"{resource}: {error.response['Error']['Message']}"
-            raise (NoSuchKey if is_missing else AccessDenied)(message) from error
-        if not iam.service_may(_bucket_policy(bucket, account), SERVICE, action, resource, job):
+            raise _object_error(error, f"arn:aws:s3:::{bucket}/{key}") from error
+        self._check_bucket_policy(role_arn, "s3:GetObject", bucket, f"/{key}")
+        return content
+
+    def _client(self, role_arn: str) -> Any:  # noqa: ANN401  # as Clients.get
+        """Return a client with the credentials of a role. Raise AccessDeniedError."""
+        credentials = iam.assume_role(
+            role_arn, service=SERVICE, source_arn=self._job(role_arn), session_name="Personalize"
+        )
+        return self._clients.get("s3", self._region, credentials)
+
+    def _job(self, role_arn: str) -> str:
+        account = role_arn.split(":")[4]
+        return f"arn:aws:personalize:{self._region}:{account}:dataset-import-job/import"
+
+    def _check_bucket_policy(self, role_arn: str, action: str, bucket: str, path: str = "") -> None:
+        """Raise AccessDenied unless the bucket's policy lets Personalize perform an action."""
+        account, resource = role_arn.split(":")[4], f"arn:aws:s3:::{bucket}{path}"
+        text = s3._bucket_policies.get_scoped(account, None, bucket)  # noqa: SLF001  # GetBucketPolicy needs a caller
+        policy = json.loads(text) if text else None
+        if not iam.service_may(policy, SERVICE, action, resource, self._job(role_arn)):
             raise AccessDenied(
                 f"the policy of bucket {bucket} does not allow {SERVICE} to perform: {action}"
                 f" on resource: {resource}"
             )
-        return result
 
 
-def _bucket_policy(bucket: str, account: str) -> iam.Policy | None:
-    """Return the policy of a bucket, or None if it has no policy."""
-    text = s3._bucket_policies.get_scoped(account, None, bucket)  # noqa: SLF001  # GetBucketPolicy needs a caller
-    return cast("iam.Policy", json.loads(text)) if text else None
+def _object_error(error: ClientError, resource: str) -> AccessDenied | NoSuchKey:
+    """Return the reason for which an object or a bucket cannot be read."""
+    details = error.response["Error"]
+    kind = NoSuchKey if details["Code"] in MISSING else AccessDenied
+    return kind(f"{resource}: {details['Message']}")

@@ -61,12 +61,6 @@ class StepFunctions:
         self.event, self.uniform = threading.Event, random.uniform
         ministack.SERVICE_HANDLERS["states"] = self.respond  # instead of MiniStack's
 
-    def reset(self) -> None:
-        """Stop every execution and forget every state machine."""
-        for execution in self._service.executions():
-            execution.stop()
-        self._service = Service(self)
-
     async def respond(self, *fields: Any) -> http.Response:  # noqa: ANN401  # the fields of a Call
         """Return the response to a call that MiniStack has authorised."""
         call, scope = ministack.Call(*fields), f"{get_region()}:{get_account_id()}"

@@ -4,7 +4,6 @@ import datetime as dt
 import json
 
 import pytest
-from botocore.exceptions import ClientError
 from small_stack import (
     ACCOUNT,
     REGION,
@@ -24,8 +23,7 @@ from small_stack import (
 
 import emulator
 from emulator.server import scheduler as scheduler_module
-from emulator.server.iam import AccessDeniedError
-from emulator.server.scheduler import Delivery, Scheduler, due_deliveries
+from emulator.server.scheduler import Delivery, due_deliveries
 from emulator.server.slots import first_slot, next_slot
 
 SLOT = "2026-11-29T02:00:00Z"
@@ -187,7 +185,9 @@ def test_the_dead_letter_is_lost_if_the_role_may_not_send_it(aws):
 # The creation of a schedule
 
 
-def create_refused(aws, name, trust_policy, expression="rate(1 day)", target="arn:aws:states:x"):
+def create_refused(
+    aws, name, trust_policy, expression="rate(1 day)", target="arn:aws:states:x", **fields
+):
     """Return the error with which the creation of a schedule is refused."""
     role_arn = create_role(aws, f"sched-wrong-{name}", trust_policy)
     return refusal(
@@ -196,6 +196,7 @@ def create_refused(aws, name, trust_policy, expression="rate(1 day)", target="ar
         ScheduleExpression=expression,
         FlexibleTimeWindow={"Mode": "OFF"},
         Target={"Arn": target, "RoleArn": role_arn},
+        **fields,
     )
 
 
@@ -227,7 +228,16 @@ def test_a_target_that_cannot_be_started_is_refused(aws):
     )
 
 
+def test_a_schedule_with_an_end_is_refused(aws):
+    _, message = create_refused(aws, "ends", trust("scheduler"), EndDate=CHANGED)
+    assert message == "StartDate and EndDate are not supported by this emulator"
+
+
 def test_an_invalid_expression_is_refused(aws):
+    _, message = create_refused(aws, "once", trust("scheduler"), "at(2026-12-01T09:00:00)")
+    assert message == (
+        "at(2026-12-01T09:00:00) is not supported by this emulator, only rate() and cron()"
+    )
     _, message = create_refused(aws, "expression", trust("scheduler"), "cron(1 2 3)")
     assert message == "Invalid Schedule Expression cron(1 2 3)."
 
@@ -293,15 +303,12 @@ def test_a_tick_delivers_every_slot_since_the_last_tick_once(monkeypatch, state,
     assert delivered == slots
 
 
-def timing(expression, zone="UTC", created="2026-11-24T10:00:30+00:00", **dates):
+def timing(expression, zone="UTC", created="2026-11-24T10:00:30+00:00"):
     """Return the fields of a schedule that say when it is due."""
-    dates = {"LastModificationDate": created, **dates}
     return {
         "ScheduleExpression": expression,
         "ScheduleExpressionTimezone": zone,
-        "StartDate": None,
-        "EndDate": None,
-        **{name: dt.datetime.fromisoformat(date).timestamp() for name, date in dates.items()},
+        "LastModificationDate": dt.datetime.fromisoformat(created).timestamp(),
     }
 
 
@@ -313,7 +320,6 @@ NIGHTLY = "cron(0 3 * * ? *)"
     ("schedule", "slot"),
     [
         (timing("rate(1 day)"), "2026-11-24T10:00:30"),
-        (timing("rate(2 hours)", StartDate="2026-11-30T00:00:00+00:00"), "2026-11-30T00:00:00"),
         (timing("cron(0 3 ? * SUN *)", BERLIN), "2026-11-29T02:00:00"),
     ],
 )
@@ -338,18 +344,7 @@ def test_a_rate_is_due_at_its_creation_or_start_and_a_cron_at_its_next_match(sch
         ("2027-03-27T12:00:00+01:00", timing("cron(30 2 * * ? *)", BERLIN), "2027-03-29T00:30:00"),
         ("2026-10-24T12:00:00+00:00", timing("cron(30 2 * * ? *)", BERLIN), "2026-10-25T00:30:00"),
         ("2026-10-25T00:30:00+00:00", timing("cron(30 2 * * ? *)", BERLIN), "2026-10-26T01:30:00"),
-        # Nothing after the end date, and `at` once.
-        (
-            "2026-11-24T12:00:00+00:00",
-            timing(NIGHTLY, EndDate="2026-11-25T00:00:00+00:00"),
-            None,
-        ),
-        (
-            "2026-11-24T12:00:00+00:00",
-            timing("at(2026-12-01T09:00:00)", BERLIN),
-            "2026-12-01T08:00:00",
-        ),
-        ("2026-12-01T08:00:00+00:00", timing("at(2026-12-01T09:00:00)", BERLIN), None),
+        ("2026-11-24T12:00:00+00:00", timing("cron(0 3 1 1 ? 2026)"), None),
     ],
 )
 def test_the_next_slot_is_as_the_guide_of_scheduler_says(moment, schedule, slot):
@@ -374,79 +369,13 @@ def test_an_invalid_expression_or_zone_is_refused_by_name(expression, zone, end)
     assert str(error.value) == f"Invalid Schedule Expression{end}"
 
 
-# Retries
-
-
-def client_error(code, status=400):
-    response = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
-    return ClientError(response, "StartExecution")
-
-
-THROTTLED, BROKEN = client_error("ThrottlingException"), client_error("Broken", 500)
-DENIED = AccessDeniedError("no")
-
-
-class RecordingScheduler(Scheduler):
-    """A scheduler whose attempts have the given outcomes. It records attempts and dead letters."""
-
-    def __init__(self, *outcomes):
-        super().__init__(clients=None)
-        self.outcomes, self.attempts, self.dead_letters = list(outcomes), [], []
-
-    def _start(self, delivery):
-        self.attempts.append(delivery.attempt)
-        outcome = self.outcomes.pop(0)
-        if isinstance(outcome, ClientError):
-            raise outcome
-        return outcome
-
-    def _send_to_dead_letter_queue(self, delivery, error, limit):
-        self.dead_letters.append((delivery.attempt, error, limit))
-
-
-@pytest.fixture
-def pauses(monkeypatch):
-    """The pauses between attempts in seconds. They take no real time."""
-    pauses = []
-    monkeypatch.setattr(scheduler_module.time, "sleep", pauses.append)
-    monkeypatch.setattr(scheduler_module.time, "monotonic", lambda: sum(pauses))
-    return pauses
-
-
-def delivery(day=29, **policy):
-    target = {"Arn": "arn:aws:states:x", "RetryPolicy": policy}
-    arn = f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/group/name"
-    return Delivery({"Arn": arn, "Target": target}, dt.datetime(2026, 11, day, 2, tzinfo=dt.UTC))
-
-
-def test_throttling_and_server_errors_are_retried_with_longer_and_longer_pauses(pauses):
-    scheduler = RecordingScheduler(THROTTLED, BROKEN, THROTTLED, "arn:execution")
-    assert scheduler.deliver(delivery()) == "arn:execution"
-    assert (scheduler.attempts, pauses) == ([1, 2, 3, 4], [1, 2, 4])
-    assert scheduler.dead_letters == []
-
-
-@pytest.mark.parametrize(
-    ("outcome", "policy", "pauses_before_the_end", "limit"),
-    [
-        (DENIED, {}, [], "MaximumRetryAttempts"),
-        (THROTTLED, {"MaximumRetryAttempts": 2}, [1, 2], "MaximumRetryAttempts"),
-        # The next pause would end after 63 seconds.
-        (THROTTLED, {"MaximumEventAgeInSeconds": 60}, [1, 2, 4, 8, 16], "MaximumEventAgeInSeconds"),
-        (THROTTLED, {}, [1, 2, 4, 8, 16, 32, *[60] * 179], "MaximumRetryAttempts"),
-    ],
-    ids=["not retryable", "attempts", "age", "default"],
-)
-def test_a_delivery_that_is_not_retried_any_more_is_a_dead_letter(
-    pauses, outcome, policy, pauses_before_the_end, limit
-):
-    scheduler = RecordingScheduler(*[outcome] * 200)
-    with pytest.raises(ClientError) as error:
-        scheduler.deliver(delivery(**policy))
-    assert pauses == pauses_before_the_end
-    assert scheduler.dead_letters == [(len(pauses) + 1, error.value, limit)]
+# The execution
 
 
 def test_all_deliveries_of_a_slot_have_one_execution_name():
-    assert delivery().execution_name == delivery().execution_name
-    assert delivery(day=28).execution_name != delivery().execution_name
+    def name(day):
+        arn = f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/group/name"
+        return Delivery({"Arn": arn}, dt.datetime(2026, 11, day, tzinfo=dt.UTC)).execution_name
+
+    assert name(day=29) == name(day=29)
+    assert name(day=28) != name(day=29)

@@ -4,7 +4,7 @@ import json
 import urllib.request
 
 import pytest
-from small_stack import ACCOUNT, REGION, create_function, create_machine, invoke, waiting
+from small_stack import ACCOUNT, REGION
 
 import emulator
 
@@ -23,8 +23,7 @@ def test_the_error_of_an_unknown_control_lists_all_controls(aws):
     assert str(error.value) == (
         "no POST /_emulator/explode; there are GET /_emulator/health, GET /_emulator/calls,"
         " DELETE /_emulator/calls, POST /_emulator/fire, GET /_emulator/personalize/calls,"
-        " GET /_emulator/faults, POST /_emulator/faults, DELETE /_emulator/faults,"
-        " POST /_emulator/reset"
+        " GET /_emulator/faults, POST /_emulator/faults, DELETE /_emulator/faults"
     )
 
 
@@ -56,23 +55,3 @@ def test_the_calls_of_every_service_have_an_action_and_a_caller(aws):
     ):
         calls = [(call["caller"], call["status"]) for call in aws.calls(action)]
         assert calls[-1:] == [(root, 200)], action
-
-
-def test_a_reset_forgets_everything_and_ends_executions():
-    with emulator.running() as running:
-        s3 = running.client("s3")
-        s3.create_bucket(Bucket="gone", CreateBucketConfiguration={"LocationConstraint": REGION})
-        invoke(running, create_function(running, "gone"), {})
-        arn = create_machine(running, "gone-too", waiting(60))
-        running.client("stepfunctions").start_execution(stateMachineArn=arn)
-        running.client("personalize").create_dataset_group(name="gone")
-        running.control("POST", "reset")
-        assert s3.list_buckets()["Buckets"] == []
-        assert running.client("iam").list_roles()["Roles"] == []
-        assert running.client("lambda").list_functions()["Functions"] == []
-        assert running.client("stepfunctions").list_state_machines()["stateMachines"] == []
-        assert running.client("personalize").list_dataset_groups()["datasetGroups"] == []
-        actions = [call["action"] for call in running.calls()]
-        assert "s3:CreateBucket" not in actions
-        create_function(running, "gone")  # the names are free
-        create_machine(running, "gone-too", waiting(0))

@@ -11,7 +11,6 @@ import pkgutil
 import pytest
 
 PLACES = """
-ministack.app _reset_all_state()
 ministack.core.iam_actions extract_iam_action(service method path headers body query_params)
 ministack.core.iam_actions extract_resource_arn(service method path headers body query_params region account_id)
 ministack.core.iam_actions identity_denial_message(action principal_arn resource explicit_deny)
