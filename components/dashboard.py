@@ -71,7 +71,7 @@ def dashboard_body(view: DashboardView) -> dict[str, object]:
     charts = _quality(view)
     starts = range(0, len(charts), CHARTS_OF_A_ROW)
     quality = [charts[start : start + CHARTS_OF_A_ROW] for start in starts]
-    rows = [_health(view), _stages(view), _lags(view), *quality, _amounts(view), _logs(view)]
+    rows = [_health(view), _stages(view), *quality, _amounts(view), _logs(view)]
     widgets = [_title(view)]
     y = 1
     for row in rows:
@@ -119,16 +119,6 @@ def _stages(view: DashboardView) -> list[Widget]:
         "Imports (seconds)": _by_dataset(view, "ImportSeconds"),
         "Trainings (seconds)": _by_solution(view, "TrainingSeconds"),
         "Campaign updates (seconds)": _by_solution(view, "CampaignUpdateSeconds"),
-    }
-    return [_chart(view, title, rows, LONGEST_OF_A_DAY) for title, rows in charts.items()]
-
-
-def _lags(view: DashboardView) -> list[Widget]:
-    """Return the row that shows after how long a run noticed the end of a job."""
-    charts = {
-        "Imports noticed after (seconds)": _by_dataset(view, "ImportLagSeconds"),
-        "Trainings noticed after (seconds)": _by_solution(view, "TrainingLagSeconds"),
-        "Campaign updates noticed after (seconds)": _by_solution(view, "CampaignUpdateLagSeconds"),
     }
     return [_chart(view, title, rows, LONGEST_OF_A_DAY) for title, rows in charts.items()]
 

@@ -53,11 +53,6 @@ METRICS: Mapping[str, Metric] = {
     "ImportSeconds": Metric(
         "Seconds", ("Dataset",), "the time from the creation of an import job to its success"
     ),
-    "ImportLagSeconds": Metric(
-        "Seconds",
-        ("Dataset",),
-        "the time from the success of an import job until the run noticed it",
-    ),
     "ImportedBytes": Metric(
         "Bytes",
         ("Dataset",),
@@ -67,9 +62,6 @@ METRICS: Mapping[str, Metric] = {
     "TrainingSeconds": Metric(
         "Seconds", ("Solution",), "the time from the creation of a version to its success"
     ),
-    "TrainingLagSeconds": Metric(
-        "Seconds", ("Solution",), "the time from the success of a version until the run noticed it"
-    ),
     "TrainingHours": Metric(
         "None",
         ("Solution",),
@@ -78,11 +70,6 @@ METRICS: Mapping[str, Metric] = {
     ),
     "CampaignUpdateSeconds": Metric(
         "Seconds", ("Solution",), "the time from the beginning of a trial to the end of its update"
-    ),
-    "CampaignUpdateLagSeconds": Metric(
-        "Seconds",
-        ("Solution",),
-        "the time from the end of a campaign update until the run noticed it",
     ),
     "ModelAgeHours": Metric(
         "None",
@@ -138,14 +125,13 @@ logger = logging.getLogger("retraining.metrics")
 
 
 def write_import(settings: Settings, run: Run, planned_import: PlannedImport, job: Job) -> None:
-    """Write the duration, the lag and the bytes of an import that has succeeded in this run.
+    """Write the duration and the bytes of an import that has succeeded in this run.
 
     An import counts also if the export changed meanwhile, so that it has to be repeated.
     """
     if is_active(job["status"]) and _has_ended_in(run, job):
         values = {
             "ImportSeconds": _seconds_between(job["createdAt"], job["endedAt"]),
-            "ImportLagSeconds": _lag(job),
             "ImportedBytes": float(planned_import["tags"][BYTES]),
         }
         _write(pipeline_name(settings), values, "Dataset", planned_import["type"])
@@ -154,7 +140,7 @@ def write_import(settings: Settings, run: Run, planned_import: PlannedImport, jo
 def write_training(
     settings: Settings, run: Run, planned_solution: PlannedSolution, job: Job
 ) -> None:
-    """Write the duration, the lag and the charged hours of a training that has ended in this run.
+    """Write the duration and the charged hours of a training that has ended in this run.
 
     A training that has failed is not charged, and a training that was stopped has no duration.
     """
@@ -163,7 +149,7 @@ def write_training(
         return
     seconds = _seconds_between(job["createdAt"], job["endedAt"])
     if is_active(job["status"]):
-        values = {"TrainingSeconds": seconds, "TrainingLagSeconds": _lag(job)}
+        values["TrainingSeconds"] = seconds
     if "trainingHours" in job:
         values["TrainingHours"] = job["trainingHours"]
     elif "stopRequestedAt" in job and not is_failed(job["status"]):
@@ -172,15 +158,13 @@ def write_training(
 
 
 def write_update(settings: Settings, run: Run, planned_campaign: PlannedCampaign, job: Job) -> None:
-    """Write the duration and the lag of a campaign update that has succeeded in this run.
+    """Write the duration of a campaign update that has succeeded in this run.
 
     A trial begins immediately before its update is sent.
     """
     if job["phase"] == "ACTIVE" and _has_ended_in(run, job):
-        values = {
-            "CampaignUpdateSeconds": _seconds_between(job["trialBeganAt"], job["endedAt"]),
-            "CampaignUpdateLagSeconds": _lag(job),
-        }
+        seconds = _seconds_between(job["trialBeganAt"], job["endedAt"])
+        values = {"CampaignUpdateSeconds": seconds}
         solution = solution_of_campaign(settings, planned_campaign["campaignArn"])
         _write(pipeline_name(settings), values, "Solution", short_name(solution["solutionArn"]))
 
@@ -263,11 +247,6 @@ def _has_ended_in(run: Run, job: Job) -> bool:
     """
     has_ended = job["phase"] in ("ACTIVE", "ENDED", "CHANGED") and "endedAt" in job
     return has_ended and _seconds_between(run["startedAt"], job["endedAt"]) >= 0
-
-
-def _lag(job: Job) -> float:
-    """Return the seconds since a job ended. The clocks of AWS may differ a little."""
-    return max(0, _seconds_between(job["endedAt"], clock.now().isoformat()))
 
 
 def _seconds_between(start: str, end: str) -> float:

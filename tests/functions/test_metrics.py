@@ -2,7 +2,6 @@
 
 import json
 import logging
-from datetime import timedelta
 
 import pytest
 from awslambdaric.lambda_runtime_log_utils import _RESERVED_FIELDS, JsonFormatter
@@ -86,14 +85,10 @@ def test_the_number_of_undelivered_reports_is_of_the_pipeline(written):
 # Imports
 
 
-def test_an_import_has_a_duration_a_lag_and_bytes(written):
+def test_an_import_has_a_duration_and_bytes(written):
     metrics.write_import(settings(), STARTED, planned_import(), ended_job(endedAt=iso(0.25)))
     assert dimensions(written) == {"Pipeline": PIPELINE, "Dataset": "interactions"}
-    assert values(written) == {
-        "ImportSeconds": 2700,
-        "ImportLagSeconds": 900,
-        "ImportedBytes": 1000,
-    }
+    assert values(written) == {"ImportSeconds": 2700, "ImportedBytes": 1000}
 
 
 def test_an_import_that_has_to_be_repeated_is_measured_too(written):
@@ -129,23 +124,13 @@ def test_a_job_that_ended_before_the_run_began_is_not_measured_again(written, wr
     assert written() == []
 
 
-def test_a_lag_is_never_negative(written):
-    clock_of_service = (NOW + timedelta(seconds=3)).isoformat()
-    metrics.write_import(settings(), STARTED, planned_import(), ended_job(endedAt=clock_of_service))
-    assert values(written)["ImportLagSeconds"] == 0
-
-
 # Trainings
 
 
-def test_a_training_has_a_duration_a_lag_and_the_hours_that_are_charged(written):
+def test_a_training_has_a_duration_and_the_hours_that_are_charged(written):
     metrics.write_training(settings(), STARTED, planned_solution(), ended_job(trainingHours=1.5))
     assert dimensions(written) == {"Pipeline": PIPELINE, "Solution": "taste"}
-    assert values(written) == {
-        "TrainingSeconds": 1800,
-        "TrainingLagSeconds": 1800,
-        "TrainingHours": 1.5,
-    }
+    assert values(written) == {"TrainingSeconds": 1800, "TrainingHours": 1.5}
     assert {datum.name: datum.unit for datum in written()}["TrainingHours"] == "None"
 
 
@@ -180,7 +165,7 @@ def test_a_campaign_update_is_measured_from_the_begin_of_its_trial(written):
     update = update_on_trial(phase="ACTIVE", trialBeganAt=iso(0.6), endedAt=iso(0.1))
     metrics.write_update(settings(), STARTED, planned_campaign(campaignArn=CAMPAIGN), update)
     assert dimensions(written) == {"Pipeline": PIPELINE, "Solution": "taste"}
-    assert values(written) == {"CampaignUpdateSeconds": 1800, "CampaignUpdateLagSeconds": 360}
+    assert values(written) == {"CampaignUpdateSeconds": 1800}
 
 
 def test_an_update_that_failed_is_not_measured(written):
