@@ -269,7 +269,7 @@ def test_an_output_is_accepted_only_where_an_input_is_allowed():
 @pytest.mark.parametrize("depth", [940, 200_000])
 def test_a_deeply_nested_setting_is_refused_by_its_type(depth):
     nested = "[" * depth + "]" * depth
-    with pytest.raises(settings.SettingsError, match="tags.*expected a mapping"):
+    with pytest.raises(settings.SettingsError, match=r"tags.*expected a mapping"):
         settings.parse_stack(PROJECT, "dev", {f"{PROJECT}:tags": nested})
 
 
