@@ -10,19 +10,9 @@ import threading
 from emulator.process import Emulator, EmulatorError, log_tail, running
 
 ACCOUNT_DIGITS = 12
-HIGHEST_PORT = 65_535
 HELP = """\
 Serves S3, IAM, STS, Lambda, EventBridge and its Scheduler, Step Functions, SNS, SQS, CloudWatch,
-Logs and Personalize on 127.0.0.1. IAM is enforced: the account's root may do everything, and a
-role only what its policies allow. Everything is in memory and is lost when the emulator ends.
-
-The exports that it prints are enough for boto3 and for the AWS CLI. Only version 1 of the CLI
-ignores them for SQS and calls the real SQS, so name the endpoint there:
-  aws sqs ... --endpoint-url $AWS_ENDPOINT_URL
-
-The emulator has controls of its own, as JSON below /_emulator (see emulator/server/admin.py). For
-example, fire a schedule:
-  curl -X POST $AWS_ENDPOINT_URL/_emulator/fire -d '{"schedule": "NAME", "group": "GROUP"}'
+Logs and Personalize on 127.0.0.1, as emulator/README.md explains.
 """
 
 
@@ -38,18 +28,14 @@ def main() -> int:
     try:
         with running(**vars(arguments)) as emulator:
             _print_exports(emulator)
-            _wait_for_stop(emulator, stop)
+            while emulator.alive():
+                if stop.wait(0.2):
+                    return 0
+            message = f"the emulator died\n{log_tail(emulator.log)}"
     except EmulatorError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
-        return 1
-    return 0
-
-
-def _wait_for_stop(emulator: Emulator, stop: threading.Event) -> None:
-    """Wait until `stop` is set. Raise EmulatorError if the emulator dies before that."""
-    while not stop.wait(0.2):
-        if not emulator.alive():
-            raise EmulatorError(f"the emulator died\n{log_tail(emulator.log)}")
+        message = str(error)
+    print(f"error: {message}", file=sys.stderr)  # noqa: T201
+    return 1
 
 
 def _print_exports(emulator: Emulator) -> None:
@@ -64,13 +50,6 @@ def _print_exports(emulator: Emulator) -> None:
         sep="\n",
         flush=True,
     )
-
-
-def _port(text: str) -> int:
-    """Return the value of `--port`, or raise ArgumentTypeError if it is not a port."""
-    if text.isdecimal() and int(text) <= HIGHEST_PORT:
-        return int(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to {HIGHEST_PORT}")
 
 
 def _account_number(text: str) -> str:
@@ -88,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--port", type=_port, default=4566, help="0 for a free one (default 4566)")
+    parser.add_argument("--port", type=int, default=4566, help="0 for a free one (default 4566)")
     parser.add_argument(
         "--account",
         type=_account_number,

@@ -23,7 +23,7 @@ import urllib.error
 import urllib.request
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, cast
+from typing import IO, TYPE_CHECKING, Any, TypedDict, cast
 from urllib.parse import urlencode
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ INHERITED = ("HOME", "LANG", "LC_ALL", "PATH", "SYSTEMROOT", "TZ")
 class Options(TypedDict):
     """The options that the server gets as JSON.
 
-    `port` can be 0 for a free one. `directory` is for the files of the process. `timings` and
-    `switches` are the fields of Personalize's FixedTimings and Switches that are not the defaults.
+    `directory` is for the files of the process. `timings` and `switches` are the fields of
+    Personalize's FixedTimings and Switches.
     """
 
     port: int
@@ -73,7 +73,7 @@ class EmulatorError(Exception):
 
 @dataclass(frozen=True)
 class Emulator:
-    """A running emulator, with its endpoint, its account and its region."""
+    """A running emulator."""
 
     endpoint: str
     account: str
@@ -122,33 +122,23 @@ class Emulator:
         """Fire a schedule and return the ARN of the execution.
 
         `scheduled_time` (ISO 8601) is the time for which it fires, by default the next time at
-        which it is due.
-
-        Raises:
-            EmulatorError: The schedule cannot start its target.
+        which it is due. Raise EmulatorError if the schedule cannot start its target.
         """
-        request = {"schedule": schedule, "group": group}
-        if scheduled_time is not None:
-            request["scheduledTime"] = scheduled_time
+        request = {"schedule": schedule, "group": group, "scheduledTime": scheduled_time}
         response = self.control("POST", "fire", request)
         return str(cast("dict[str, object]", response)["executionArn"])
 
     def calls(self, action: str = "") -> list[Call]:
-        """Return the AWS calls whose action begins with `action`, oldest first.
-
-        It can be an action ("states:StartExecution"), a service ("states:"), or "" for all calls.
-        """
+        """Return the AWS calls whose action begins with `action`, for example "states:Start"."""
         return cast("list[Call]", self.control("GET", f"calls?{urlencode({'action': action})}"))
 
     def control(
         self, method: str, path: str, document: Mapping[str, object] | None = None
     ) -> object:
-        """Send a request to one of the emulator's controls, and return the JSON of the response.
+        """Send a request to a control, and return the JSON of the response.
 
-        `path` is the part below `/_emulator/`. `emulator/server/admin.py` lists the controls.
-
-        Raises:
-            EmulatorError: The control refuses the request.
+        `path` is the part below `/_emulator/`. `emulator/server/admin.py` lists the controls. Raise
+        EmulatorError if the control refuses the request.
         """
         request = urllib.request.Request(  # noqa: S310  # the endpoint is on this machine
             f"{self.endpoint}/_emulator/{path}",
@@ -194,19 +184,8 @@ def running(
         "switches": {} if switches is None else asdict(switches),
     }
     log = directory / "log"
-    process = _start(options, log)
-    try:
-        endpoint = _wait_for_endpoint(process, port, log)
-        yield Emulator(endpoint, account, region, process, log)
-    finally:
-        _stop(process)
-        shutil.rmtree(directory, ignore_errors=True)
-
-
-def _start(options: Options, log: Path) -> subprocess.Popen[str]:
-    """Start the server in a process group of its own, with pipes to its standard streams."""
     with log.open("w") as stderr:
-        return subprocess.Popen(  # noqa: S603  # the emulator's own module
+        process = subprocess.Popen(  # noqa: S603  # the emulator's own module
             [sys.executable, "-m", "emulator.server", json.dumps(options)],
             cwd=ROOT,
             env={name: os.environ[name] for name in INHERITED if name in os.environ},
@@ -216,6 +195,13 @@ def _start(options: Options, log: Path) -> subprocess.Popen[str]:
             text=True,
             start_new_session=True,
         )
+    with process:
+        try:
+            endpoint = _wait_for_endpoint(process, port, log)
+            yield Emulator(endpoint, account, region, process, log)
+        finally:
+            _stop(process)
+            shutil.rmtree(directory, ignore_errors=True)
 
 
 def _wait_for_endpoint(process: subprocess.Popen[str], port: int, log: Path) -> str:
@@ -223,9 +209,9 @@ def _wait_for_endpoint(process: subprocess.Popen[str], port: int, log: Path) -> 
 
     The server writes one line of JSON when it has started, or when the port is taken.
     """
-    assert process.stdout is not None, "the process was started with a pipe"
-    ready, _, _ = select.select([process.stdout], [], [], START_SECONDS)
-    line = process.stdout.readline() if ready else ""
+    output = cast("IO[str]", process.stdout)
+    ready, _, _ = select.select([output], [], [], START_SECONDS)
+    line = output.readline() if ready else ""
     message: dict[str, str] = json.loads(line) if line.startswith("{") else {}
     if "error" in message:
         raise EmulatorError(
@@ -244,13 +230,8 @@ def log_tail(log: Path) -> str:
 
 def _stop(process: subprocess.Popen[str]) -> None:
     """End the server by closing its standard input. After STOP_SECONDS, kill what still runs."""
-    assert process.stdin is not None, "the process was started with a pipe"
-    with contextlib.suppress(OSError):
-        process.stdin.close()
+    cast("IO[str]", process.stdin).close()
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(STOP_SECONDS)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    assert process.stdout is not None, "the process was started with a pipe"
-    process.stdout.close()

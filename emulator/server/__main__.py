@@ -42,14 +42,12 @@ THREADS = 100
 def main() -> None:
     """Serve until standard input closes or a signal arrives. Then kill the process group."""
     options: Options = json.loads(sys.argv[1])
-    if os.getpgrp() != os.getpid():  # started by hand: do not kill the group of the shell
-        os.setpgrp()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: kill_group())
     try:
         listener = socket.create_server(("127.0.0.1", options["port"]), backlog=200)
-    except OSError as error:
-        sys.stdout.write(json.dumps({"error": os.strerror(error.errno or 0)}) + "\n")
+    except (OSError, OverflowError) as error:
+        sys.stdout.write(json.dumps({"error": getattr(error, "strerror", str(error))}) + "\n")
         sys.exit(1)
     threading.Thread(target=_end_with_parent, args=(options["directory"],), daemon=True).start()
     endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -121,18 +119,11 @@ def _end_with_parent(directory: str) -> None:
 async def _serve(application: Application, listener: socket.socket) -> None:
     """Serve until the process is killed."""
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
-    forever = asyncio.Event()
-    await serve(application, _hypercorn_config(listener), shutdown_trigger=forever.wait)
-
-
-def _hypercorn_config(listener: socket.socket) -> Config:
-    """Return the settings of the web server, which accepts connections from `listener`."""
     config = Config()
     config.bind = [f"fd://{listener.fileno()}"]
     config.keep_alive_timeout = 75
     config.loglevel = "WARNING"
-    config.accesslog = None
-    return config
+    await serve(application, config, shutdown_trigger=asyncio.Event().wait)
 
 
 def kill_group() -> NoReturn:

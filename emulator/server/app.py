@@ -83,7 +83,7 @@ class Application:
         """Fire the schedule that the control's JSON document names."""
         slot = document.get("scheduledTime")
         time = None if slot is None else dt.datetime.fromisoformat(slot)
-        schedule, group = document["schedule"], document.get("group", "default")
+        schedule, group = document["schedule"], document.get("group") or "default"
         return {"executionArn": self._scheduler.fire(schedule, group, time)}
 
     async def __call__(

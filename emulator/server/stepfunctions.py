@@ -13,7 +13,7 @@ import datetime as dt
 import json
 import random
 import threading
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 from ministack.core.responses import get_account_id, get_region, request_scope
@@ -27,8 +27,6 @@ from emulator.states.service import StepFunctions as Service
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-    from mypy_boto3_lambda import LambdaClient
 
     from emulator.clients import Clients
     from emulator.states.execution import Execution
@@ -91,7 +89,7 @@ class StepFunctions:
         region = execution.arn.split(":")[3]
         try:
             credentials = _assume_role(execution.role, execution.machine.arn)
-            client = cast("LambdaClient", self._clients.get("lambda", region, credentials))
+            client = self._clients.get("lambda", region, credentials)
             response = client.invoke(FunctionName=resource, Payload=payload.encode())
             result = response["Payload"].read().decode()
         except ClientError as error:
@@ -109,8 +107,26 @@ class StepFunctions:
     def status_changed(self, execution: Execution) -> None:
         """Publish the event that an execution has started or ended.
 
+        Times are milliseconds since 1970.
         https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
         """
+        stop_date, has_output = execution.stop_date, execution.output is not None
+        detail = {
+            "executionArn": execution.arn,
+            "stateMachineArn": execution.machine.arn,
+            "stateMachineVersionArn": None,
+            "stateMachineAliasArn": None,
+            "name": execution.name,
+            "status": execution.status,
+            "startDate": int(execution.start_date.timestamp() * 1000),
+            "stopDate": int(stop_date.timestamp() * 1000) if stop_date else None,
+            "input": execution.input,
+            "inputDetails": {"included": True},
+            "output": execution.output,
+            "outputDetails": {"included": True} if has_output else None,
+            "error": execution.error,
+            "cause": execution.cause,
+        }
         region, account = execution.arn.split(":")[3:5]
         with request_scope(account, region):
             events.put_service_event(
@@ -118,44 +134,15 @@ class StepFunctions:
                     "Source": "aws.states",
                     "DetailType": "Step Functions Execution Status Change",
                     "Resources": [execution.arn],
-                    "Detail": json.dumps(_event_detail(execution)),
+                    "Detail": json.dumps(detail),
                 }
             )
 
 
-def _event_detail(execution: Execution) -> dict[str, object]:
-    """Return the detail of the event about an execution. Times are milliseconds since 1970."""
-    stop_date = execution.stop_date
-    return {
-        "executionArn": execution.arn,
-        "stateMachineArn": execution.machine.arn,
-        "stateMachineVersionArn": None,
-        "stateMachineAliasArn": None,
-        "name": execution.name,
-        "status": execution.status,
-        "startDate": int(execution.start_date.timestamp() * 1000),
-        "stopDate": int(stop_date.timestamp() * 1000) if stop_date else None,
-        "input": execution.input,
-        "inputDetails": {"included": True},
-        "output": execution.output,
-        "outputDetails": None if execution.output is None else {"included": True},
-        "error": execution.error,
-        "cause": execution.cause,
-    }
-
-
 def _assume_role(role_arn: str, machine_arn: str) -> iam.Credentials:
-    """Return the credentials of a state machine's role.
-
-    Raises:
-        AccessDeniedError: The role is missing or does not trust Step Functions.
-    """
-    return iam.assume_role(
-        role_arn,
-        service=SERVICE,
-        source_arn=machine_arn,
-        session_name=machine_arn.rsplit(":", 1)[-1][:64],
-    )
+    """Return the credentials of a state machine's role. Raise AccessDeniedError."""
+    name = machine_arn.rpartition(":")[2][:64]
+    return iam.assume_role(role_arn, service=SERVICE, source_arn=machine_arn, session_name=name)
 
 
 def _check_role(request: Mapping[str, Any], scope: str) -> None:
@@ -171,22 +158,17 @@ def _check_role(request: Mapping[str, Any], scope: str) -> None:
     if role_arn is None:
         return
     new_arn = f"arn:aws:states:{scope}:stateMachine:{request.get('name')}"
-    try:
-        session = _assume_role(role_arn, request.get("stateMachineArn", new_arn))
-    except iam.AccessDeniedError:
-        raise _access_denied(
+    machine_arn = request.get("stateMachineArn", new_arn)
+    if not iam.trusts(role_arn, service=SERVICE, source_arn=machine_arn):
+        raise ApiError(
+            "AccessDeniedException",
             "Neither the global service principal states.amazonaws.com, nor the regional one is"
-            f" authorized to assume the provided role: {role_arn}"
-        ) from None
+            f" authorized to assume the provided role: {role_arn}",
+        )
     if request.get("loggingConfiguration", {}).get("level", "OFF") == "OFF":
         return
-    try:
-        for action in LOGGING_ACTIONS:
-            iam.authorize(session["aws_access_key_id"], region, action, "*")
-    except iam.AccessDeniedError as error:
-        message = "The state machine IAM Role is not authorized to access the Log Destination."
-        raise _access_denied(f"{message} {error.message}") from error
-
-
-def _access_denied(message: str) -> ApiError:
-    return ApiError("AccessDeniedException", message)
+    access_key = _assume_role(role_arn, machine_arn)["aws_access_key_id"]
+    for action in LOGGING_ACTIONS:
+        if not iam.is_allowed(access_key, region, action, "*"):
+            message = "The state machine IAM Role is not authorized to access the Log Destination."
+            raise ApiError("AccessDeniedException", f"{message} It may not do {action}.")
