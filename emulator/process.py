@@ -121,8 +121,8 @@ class Emulator:
     def fire(self, schedule: str, group: str = "default", scheduled_time: str | None = None) -> str:
         """Fire a schedule and return the ARN of the execution.
 
-        `scheduled_time` (ISO 8601) is the time for which it fires, by default the next time at
-        which it is due. Raise EmulatorError if the schedule cannot start its target.
+        `scheduled_time` (ISO 8601) is the time for which it fires, by default the present. Raise
+        EmulatorError if the schedule cannot start its target.
         """
         request = {"schedule": schedule, "group": group, "scheduledTime": scheduled_time}
         response = self.control("POST", "fire", request)

@@ -56,7 +56,11 @@ def main() -> None:
         # MiniStack reads the environment when it is imported.
         from emulator.server.app import Application  # noqa: PLC0415
 
-        application = Application(endpoint, options, lambda: _report_endpoint(endpoint))
+        application = Application(endpoint, options)
+        # Requests that arrive from now on wait in the listener's queue.
+        sys.stdout.write(json.dumps({"endpoint": endpoint}) + "\n")
+        sys.stdout.flush()
+        os.dup2(2, 1)  # from now on, standard output is the log
         asyncio.run(_serve(application, listener))
     except Exception:  # noqa: BLE001  # the process ends now, and this is the last chance to log
         traceback.print_exc()
@@ -99,13 +103,6 @@ def environment(options: Options, endpoint: str) -> dict[str, str]:
             ]
         ),
     }
-
-
-def _report_endpoint(endpoint: str) -> None:
-    """Write the endpoint to standard output. From then on, standard output is the log."""
-    sys.stdout.write(json.dumps({"endpoint": endpoint}) + "\n")
-    sys.stdout.flush()
-    os.dup2(2, 1)
 
 
 def _end_with_parent(directory: str) -> None:

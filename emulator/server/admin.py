@@ -3,8 +3,8 @@
     GET    /_emulator/health             {"status": "ok", "account": ..., "region": ...}
     GET    /_emulator/calls?action=s3:   the AWS calls, oldest first (`call_log.py`)
     DELETE /_emulator/calls              forget the calls
-    POST   /_emulator/fire               {"schedule": NAME, "group": "default", "scheduledTime": the
-                                         next slot, ISO 8601}; returns {"executionArn": ...}
+    POST   /_emulator/fire               {"schedule": NAME, "group": "default", "scheduledTime":
+                                         ISO 8601, by default now}; returns {"executionArn": ...}
     GET    /_emulator/personalize/calls  the calls to Personalize, with their requests
     GET    /_emulator/faults             the waiting faults (`emulator.personalize.faults`)
     POST   /_emulator/faults             inject a fault; returns {"id": ...}

@@ -46,31 +46,24 @@ def send_and_record(
 ) -> None:
     """Record in the history of an alarm whether each of its actions was executed.
 
-    MiniStack sends the messages and records the changes of the state only.
+    MiniStack sends the messages and records the changes of the state only. The texts are AWS's:
+    https://docs.aws.amazon.com/sns/latest/dg/sns-troubleshooting.html
     """
     send(alarm, old_state, new_state, reason)
     if alarm.get("ActionsEnabled", True):
         for topic_arn in alarm.get(ACTIONS.get(new_state, "InsufficientDataActions")) or ():
-            cloudwatch._history_entries().append(_action_entry(alarm, topic_arn))  # noqa: SLF001
-
-
-def _action_entry(alarm: Alarm, topic_arn: str) -> dict[str, object]:
-    """Return the history's entry for an action, with the texts that AWS documents.
-
-    https://docs.aws.amazon.com/sns/latest/dg/sns-troubleshooting.html
-    """
-    if sns._topic_by_arn_any_scope(topic_arn):  # noqa: SLF001  # it also finds topics of other accounts
-        state, error = "Succeeded", None
-        summary = f"Successfully executed action {topic_arn}"
-    else:
-        state, error = "Failed", "Resource does not exist"
-        summary = f'Failed to execute action {topic_arn}. Received error: "{error}"'
-    data = {"actionState": state, "notificationResource": topic_arn, "error": error}
-    return {
-        "AlarmName": alarm["AlarmName"],
-        "AlarmType": "CompositeAlarm" if "AlarmRule" in alarm else "MetricAlarm",
-        "Timestamp": dt.datetime.now(tz=dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "HistoryItemType": "Action",
-        "HistorySummary": summary,
-        "HistoryData": json.dumps(data),
-    }
+            state, error = "Succeeded", None
+            summary = f"Successfully executed action {topic_arn}"
+            if not sns._topic_by_arn_any_scope(topic_arn):  # noqa: SLF001  # also of other accounts
+                state, error = "Failed", "Resource does not exist"
+                summary = f'Failed to execute action {topic_arn}. Received error: "{error}"'
+            data = {"actionState": state, "notificationResource": topic_arn, "error": error}
+            entry = {
+                "AlarmName": alarm["AlarmName"],
+                "AlarmType": "MetricAlarm",
+                "Timestamp": dt.datetime.now(tz=dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "HistoryItemType": "Action",
+                "HistorySummary": summary,
+                "HistoryData": json.dumps(data),
+            }
+            cloudwatch._history_entries().append(entry)  # noqa: SLF001

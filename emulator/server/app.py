@@ -10,16 +10,9 @@
 
 import asyncio
 import datetime as dt
-from collections.abc import Callable
 from typing import Any
 
-from hypercorn.typing import (
-    ASGIReceiveCallable,
-    ASGISendCallable,
-    ASGISendEvent,
-    HTTPScope,
-    Scope,
-)
+from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
 from ministack import app as ministack_app
 
 from emulator.clients import Clients
@@ -49,23 +42,18 @@ POLICY_VIOLATION = 1008  # RFC 6455, status codes of a websocket that is closed
 
 
 class Application:
-    """All services of the emulator, on one endpoint of this process.
+    """All services of the emulator, on one endpoint of this process."""
 
-    `on_ready` is called when the server is ready for requests.
-    """
-
-    def __init__(self, endpoint: str, options: Options, on_ready: Callable[[], None]) -> None:
+    def __init__(self, endpoint: str, options: Options) -> None:
         account, region = options["account"], options["region"]
         timings = {kind: Duration(*seconds) for kind, seconds in options["timings"].items()}
         clients = Clients(endpoint)
         objects = s3.RoleObjects(clients, region)
-        self._on_ready = on_ready
         self._port = int(endpoint.rpartition(":")[2])
         switches = Switches(**options["switches"])
         self._personalize = personalize.create(objects, FixedTimings(**timings), switches)
         self._step_functions = StepFunctions(clients)
         self._scheduler = scheduler.Scheduler(clients)
-        self._scheduler.start()
         self._controls: dict[tuple[str, str], admin.Control] = {
             ("GET", "health"): lambda _: {"status": "ok", "account": account, "region": region},
             ("GET", "calls"): lambda query: call_log.calls(query.get("action", "")),
@@ -82,7 +70,7 @@ class Application:
     def _fire(self, document: dict[str, Any]) -> dict[str, str]:
         """Fire the schedule that the control's JSON document names."""
         slot = document.get("scheduledTime")
-        time = None if slot is None else dt.datetime.fromisoformat(slot)
+        time = dt.datetime.fromisoformat(slot) if slot else dt.datetime.now(dt.UTC)
         schedule, group = document["schedule"], document.get("group") or "default"
         return {"executionArn": self._scheduler.fire(schedule, group, time)}
 
@@ -96,13 +84,7 @@ class Application:
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": None})
         elif scope["type"] == "lifespan":
-
-            async def send_and_report(message: ASGISendEvent) -> None:
-                await send(message)
-                if message["type"] == "lifespan.startup.complete":
-                    self._on_ready()
-
-            await ministack_app.app(scope, receive, send_and_report)
+            await ministack_app.app(scope, receive, send)
         else:
             await self._respond(scope, receive, send)
 

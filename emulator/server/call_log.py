@@ -50,10 +50,7 @@ def add(caller: str, action: str, status: int) -> None:
 
 
 def calls(action: str) -> list[Call]:
-    """Return the calls whose action begins with `action`.
-
-    This can be an action ("states:StartExecution"), a service ("states:") or "" for all.
-    """
+    """Return the calls whose action begins with `action`, oldest first."""
     return [call for call in list(CALLS) if call["action"].startswith(action)]
 
 
@@ -62,6 +59,7 @@ class Exchange:
 
     The exchange adds the call to the log. It also adds a request id to a response that has none,
     because every response of AWS has one. It removes the headers that let web pages read it.
+    `action` is the IAM action of the request. Without it, MiniStack finds the action.
     """
 
     def __init__(
@@ -71,10 +69,6 @@ class Exchange:
         send: ASGISendCallable,
         action: str | None = None,
     ) -> None:
-        """Wrap the functions with which ASGI receives a request and sends its response.
-
-        `action` is the IAM action of the request. Without it, MiniStack finds the action.
-        """
         self._scope, self._receive, self._send, self._action = scope, receive, send, action
         self._head = b""
 
@@ -104,19 +98,15 @@ class Exchange:
 
         A request without credentials, or without an IAM action, is no call and is not logged.
         """
+        method, path = self._scope["method"], self._scope["path"]
         headers = http.headers(self._scope)
         query = parse_qs(self._scope["query_string"].decode())
-        access_key = extract_access_key_id(headers, query)
-        action = self._action or self._ministack_action(headers, query)
+        access_key, action = extract_access_key_id(headers, query), self._action
+        if action is None:
+            if headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+                query = {**parse_qs(self._head.decode(errors="replace")), **query}
+            service = detect_service(method, path, headers, query)
+            action = extract_iam_action(service, method, path, headers, b"", query)
         if action is not None and access_key:
             set_request_account_id(access_key)
             add(iam.caller_arn(access_key), action, status)
-
-    def _ministack_action(self, headers: dict[str, str], query: dict[str, list[str]]) -> str | None:
-        """Return the IAM action that MiniStack would authorise for the request, or None."""
-        method, path = self._scope["method"], self._scope["path"]
-        if headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
-            query = {**parse_qs(self._head.decode(errors="replace")), **query}
-        service = detect_service(method, path, headers, query)
-        action: str | None = extract_iam_action(service, method, path, headers, b"", query)
-        return action

@@ -63,8 +63,3 @@ def invoke_target(
         call_log.add(rule_arn, action, call_log.FORBIDDEN)
     else:
         deliver(target, event, rule, view)
-
-
-def put_service_event(entry: dict[str, Any]) -> None:
-    """Put an event whose source is an AWS service. The API's PutEvents refuses such events."""
-    eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)  # noqa: SLF001

@@ -100,10 +100,10 @@ def trusts(role_arn: str, *, service: str, source_arn: str) -> bool:
     # MiniStack's evaluator has no services as principals, but it lets the account's root stand for
     # any of them. So evaluate as root, and only the statements that name this service.
     statements = statements if isinstance(statements, list) else [statements]
-    policy = {"Statement": [each for each in statements if service in _services(each)]}
+    named = [each for each in statements if f'"{service}"' in json.dumps(each.get("Principal"))]
     root = f"arn:aws:iam::{account}:root"
-    context = _context(root, "sts:AssumeRole", role_arn, source_conditions(source_arn))
-    return bool(iam_evaluator.evaluate_trust_policy(policy, root, context))
+    context = _context(root, "sts:AssumeRole", role_arn, source_arn)
+    return bool(iam_evaluator.evaluate_trust_policy({"Statement": named}, root, context))
 
 
 def authorize(
@@ -146,20 +146,18 @@ def service_may(
     """
     if policy is None:
         return False
-    context = _context(service, action, resource, source_conditions(source_arn))
+    context = _context(service, action, resource, source_arn)
     result = iam_evaluator.evaluate_resource_policy(policy, context, service=service)
     return bool(result.decision == "Allow")
 
 
-def source_conditions(arn: str) -> dict[str, str]:
-    """Return the condition keys of a call that a service makes for the resource `arn`."""
-    return {"aws:SourceArn": arn, "aws:SourceAccount": arn.split(":")[4]}
-
-
 def _context(
-    principal: str, action: str, resource: str, conditions: Mapping[str, str]
+    principal: str, action: str, resource: str, source_arn: str
 ) -> iam_evaluator.EvalContext:
-    """Return the call for MiniStack's evaluator, which expects condition keys in lower case."""
+    """Return the call for MiniStack's evaluator that a service makes for the resource `source_arn`.
+
+    The evaluator expects condition keys in lower case.
+    """
     return iam_evaluator.EvalContext(
         principal_arn=principal,
         principal_type="Service",
@@ -167,15 +165,11 @@ def _context(
         action=action,
         resource_arn=resource,
         region="",
-        service_context={key.lower(): value for key, value in conditions.items()},
+        service_context={
+            "aws:sourcearn": source_arn,
+            "aws:sourceaccount": source_arn.split(":")[4],
+        },
     )
-
-
-def _services(statement: Policy) -> list[str]:
-    """Return the services that a statement names as principals."""
-    principal = statement.get("Principal")
-    services = principal.get("Service", []) if isinstance(principal, dict) else []
-    return [services] if isinstance(services, str) else services
 
 
 @ministack.replace(iam_actions, "extract_resource_arn")

@@ -22,7 +22,8 @@ def refusal(method: str, headers: Iterable[tuple[str, str]], port: int) -> str |
     for name, value in headers:
         values[name.lower()].append(value)
     hosts, origins, sites = values["host"], values["origin"], values["sec-fetch-site"]
-    if len(hosts) != 1 or not _is_own_host(hosts[0], port):
+    own_host = LOOPBACK_HOST.fullmatch(hosts[0].lower()) if len(hosts) == 1 else None
+    if own_host is None or int(own_host["port"] or DEFAULT_PORT) != port:
         return (
             f"the Host header is {', '.join(hosts)!r}; the emulator answers only to"
             f" 127.0.0.1:{port}, localhost:{port} and [::1]:{port}, so that no web page can"
@@ -35,9 +36,3 @@ def refusal(method: str, headers: Iterable[tuple[str, str]], port: int) -> str |
     if method == "OPTIONS":
         return f"the method is OPTIONS, which only browsers use; {NO_WEB_PAGE}"
     return None
-
-
-def _is_own_host(host: str, port: int) -> bool:
-    """Return True if a Host header names the loopback address and this port."""
-    match = LOOPBACK_HOST.fullmatch(host.lower())
-    return match is not None and int(match["port"] or DEFAULT_PORT) == port

@@ -86,39 +86,26 @@ class Scheduler:
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
-        self._fired_slots: dict[str, dt.datetime] = {}  # the last slot of `fire`, by ARN
-
-    def start(self) -> None:
-        """From now on, fire schedules when they are due."""
         threading.Thread(target=self._run, daemon=True, name="scheduler").start()
 
-    def fire(self, name: str, group: str = "default", slot: dt.datetime | None = None) -> str:
+    def fire(self, name: str, group: str, slot: dt.datetime) -> str:
         """Start the target of a schedule for a slot, and return the ARN of the execution.
 
-        The default is the next slot. Each further call without a slot uses the slot after that.
-
-        Raises:
-            LookupError: There is no such enabled schedule, or it has no slot left.
-            ClientError: The target cannot be started.
+        Raise LookupError if there is no such enabled schedule, and ClientError if the target
+        cannot be started.
         """
-        schedule = _stored_schedule(name, group)
-        if slot is None:
-            now = dt.datetime.now(dt.UTC)
-            last_slot = self._fired_slots.get(schedule["Arn"], now)
-            slot = slots.next_slot(schedule, max(now, last_slot))
-            if slot is None:
-                raise LookupError(f"schedule {name} in group {group} has no slot left")
-            self._fired_slots[schedule["Arn"]] = slot
-        return self.deliver(Delivery(schedule, slot.astimezone(dt.UTC)))
+        for schedule in _stored_schedules():
+            if (schedule["Name"], schedule["GroupName"]) == (name, group):
+                if schedule["State"] != "ENABLED":
+                    raise LookupError(f"schedule {name} in group {group} is {schedule['State']}")
+                return self.deliver(Delivery(schedule, slot.astimezone(dt.UTC)))
+        raise LookupError(f"there is no schedule {name} in group {group}")
 
     def deliver(self, delivery: Delivery) -> str:
-        """Start the target of a delivery, and return the ARN of the execution.
+        """Start the target of a delivery, and return the ARN of the execution or of the function.
 
-        A function has no execution, so the ARN of the function is returned. Scheduler does not wait
-        for it.
-
-        Raises:
-            ClientError: The target cannot be started. The dead-letter queue gets the event.
+        Scheduler does not wait for either. If the target cannot be started, the dead-letter queue
+        gets the event, and ClientError is raised.
         """
         arn = str(delivery.schedule["Target"]["Arn"])
         try:
@@ -176,11 +163,7 @@ class Scheduler:
             log.warning("%s: no dead letter: %s", delivery.schedule["Arn"], send_error)
 
     def _client(self, service: str, delivery: Delivery) -> Any:  # noqa: ANN401  # as Clients.get
-        """Return a client with the credentials of the schedule's role.
-
-        Raises:
-            AccessDeniedError: The role is missing or does not trust Scheduler.
-        """
+        """Return a client with the credentials of the schedule's role. Raise AccessDeniedError."""
         head, _, path = delivery.schedule["Arn"].partition(":schedule/")
         credentials = iam.assume_role(
             delivery.schedule["Target"]["RoleArn"],
@@ -210,16 +193,6 @@ def due_deliveries(since: dt.datetime, now: dt.datetime) -> Iterator[Delivery]:
 def _stored_schedules() -> list[dict[str, Any]]:
     """Return MiniStack's records of the schedules of every account and region."""
     return [record for _, record in scheduler._schedules.all_items()]  # noqa: SLF001  # ListSchedules has one account
-
-
-def _stored_schedule(name: str, group: str) -> dict[str, Any]:
-    """Return an enabled schedule of any account and region. Raise LookupError without one."""
-    for schedule in _stored_schedules():
-        if (schedule["Name"], schedule["GroupName"]) == (name, group):
-            if schedule["State"] != "ENABLED":
-                raise LookupError(f"schedule {name} in group {group} is {schedule['State']}")
-            return schedule
-    raise LookupError(f"there is no schedule {name} in group {group}")
 
 
 @ministack.replace(scheduler, "start_scheduler")

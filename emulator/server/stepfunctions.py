@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 from ministack.core.responses import get_account_id, get_region, request_scope
+from ministack.services import eventbridge
 
 from emulator.personalize.errors import ApiError
 from emulator.personalize.wire import respond_with
-from emulator.server import events, http, iam, ministack
+from emulator.server import http, iam, ministack
 from emulator.states.documents import StateFailed
 from emulator.states.execution import invoke_failure
 from emulator.states.service import StepFunctions as Service
@@ -128,15 +129,14 @@ class StepFunctions:
             "cause": execution.cause,
         }
         region, account = execution.arn.split(":")[3:5]
-        with request_scope(account, region):
-            events.put_service_event(
-                {
-                    "Source": "aws.states",
-                    "DetailType": "Step Functions Execution Status Change",
-                    "Resources": [execution.arn],
-                    "Detail": json.dumps(detail),
-                }
-            )
+        event = {
+            "Source": "aws.states",
+            "DetailType": "Step Functions Execution Status Change",
+            "Resources": [execution.arn],
+            "Detail": json.dumps(detail),
+        }
+        with request_scope(account, region):  # PutEvents refuses events of AWS's services
+            eventbridge._put_events({"Entries": [event]}, allow_aws_source=True)  # noqa: SLF001
 
 
 def _assume_role(role_arn: str, machine_arn: str) -> iam.Credentials:
