@@ -2,21 +2,20 @@
 
 from emulator.personalize.api import Personalize
 from emulator.personalize.authorization import Caller
-from emulator.personalize.errors import AccessDenied, ApiError, NoResponse, NoSuchKey
+from emulator.personalize.errors import ApiError, JobFailed, NoResponse
 from emulator.personalize.faults import Faults
 from emulator.personalize.store import Switches
 from emulator.personalize.timeline import Duration, FixedTimings
 from emulator.personalize.wire import attach, respond
 
 __all__ = [
-    "AccessDenied",
     "ApiError",
     "Caller",
     "Duration",
     "Faults",
     "FixedTimings",
+    "JobFailed",
     "NoResponse",
-    "NoSuchKey",
     "Personalize",
     "Switches",
     "attach",

@@ -1,16 +1,16 @@
 """The emulated service: it checks a call, lets time pass, and calls the operation.
 
 To add an operation, write a function in the module of its resource, and add it to `OPERATIONS`.
-Describe, List and Delete operations need only the class of the resource in `resources.py`. The
-rules of the service are in `rules.py`.
+Describe, List and Delete operations need only the class of the resource in `resources.py`.
 """
 
 from collections import deque
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from threading import RLock
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from emulator.personalize import (
     campaigns,
@@ -26,7 +26,15 @@ from emulator.personalize.errors import ApiError
 from emulator.personalize.faults import Faults
 from emulator.personalize.resources import RESOURCE_CLASSES, Solution
 from emulator.personalize.service_model import operation_model, select_fields, validate
-from emulator.personalize.store import Objects, R, ServiceOptions, Store, Switches
+from emulator.personalize.store import (
+    Objects,
+    R,
+    Request,
+    Response,
+    ServiceOptions,
+    Store,
+    Switches,
+)
 from emulator.personalize.timeline import FixedTimings, Timings
 
 # The second argument is the request, as a TypedDict. `validate` has checked it.
@@ -61,12 +69,7 @@ class Call(NamedTuple):
 
     operation: str
     caller: str
-    request: Mapping[str, object]
-
-
-def utc_now() -> datetime:
-    """Return the real time."""
-    return datetime.now(UTC)
+    request: Request
 
 
 class Personalize:
@@ -77,8 +80,8 @@ class Personalize:
 
     Args:
         objects: The S3 objects that import jobs read.
-        clock: Returns the time in UTC. It must not go backwards. Everything that takes time in
-            the service takes time on this clock.
+        clock: Returns the time in UTC, by default the real time. It must not go backwards.
+            Everything that takes time in the service takes time on this clock.
         timings: How long jobs take.
         authorize: Called before an operation with each action and its resources. It raises
             ApiError (AccessDeniedException) if the caller lacks the permission. Without this
@@ -96,7 +99,7 @@ class Personalize:
         self,
         *,
         objects: Objects,
-        clock: Callable[[], datetime] = utc_now,
+        clock: Callable[[], datetime] | None = None,
         timings: Timings | None = None,
         authorize: Callable[[Caller, str, list[str]], None] | None = None,
         pass_role: Callable[[Caller, str], None] | None = None,
@@ -104,7 +107,7 @@ class Personalize:
     ) -> None:
         self.faults = Faults()
         self.calls: deque[Call] = deque(maxlen=KEPT_CALLS)
-        self._clock = clock
+        self._clock = clock or partial(datetime.now, UTC)
         self._options = ServiceOptions(
             objects, timings or FixedTimings(), switches or Switches(), self.faults
         )
@@ -113,9 +116,7 @@ class Personalize:
         self._stores: dict[tuple[str, str], Store] = {}
         self._lock = RLock()
 
-    def call(
-        self, operation_name: str, request: Mapping[str, object], caller: Caller
-    ) -> dict[str, object]:
+    def call(self, operation_name: str, request: Request, caller: Caller) -> Response:
         """Perform an operation of one of the services. Times in the response are datetimes.
 
         Raises:
@@ -129,18 +130,18 @@ class Personalize:
             self.calls.append(Call(operation_name, caller.arn, request))
             fault = self.faults.take_for_call(operation_name, request)
             if fault is not None:
-                fault.raise_before_operation(f"personalize:{operation_name}", caller.arn)
-            output_shape = operation_model(operation_name).output_shape
+                fault.raise_before_operation()
             validate(operation_name, request)
             store = self._advanced_store(caller)
             self._check_permissions(operation_name, request, caller, store)
-            stale_seconds = 0 if fault is None else fault.stale_seconds
-            read_time = store.now - timedelta(seconds=stale_seconds)
-            response = _perform(store, operation_name, request, read_time) or {}
+            if fault is not None and operation_name.startswith(("Describe", "List")):
+                store.now -= timedelta(seconds=fault.stale_seconds)
+            response: Mapping[str, object] = _perform(store, operation_name, request) or {}
             if fault is not None:
                 fault.raise_after_operation()
                 response = fault.change_response(response)
-            return {} if output_shape is None else select_fields(output_shape, response)
+            output_shape = operation_model(operation_name).output_shape
+            return cast("dict[str, object]", select_fields(output_shape, response))
 
     def train_automatically(self, solution_arn: str, caller: Caller) -> str:
         """Start an automatic training now and return the ARN of the new version.
@@ -177,20 +178,19 @@ class Personalize:
         return store
 
     def _check_permissions(
-        self, operation_name: str, request: Mapping[str, object], caller: Caller, store: Store
+        self, operation_name: str, request: Request, caller: Caller, store: Store
     ) -> None:
         """Raise ApiError if the caller may not perform the operation or pass the role."""
-        if self._authorize is not None:
-            for permission in required_permissions(operation_name, request, store):
-                self._authorize(caller, permission.action, permission.resources)
+        permissions = required_permissions(operation_name, request, store)
+        for action, resources in permissions.items():
+            if self._authorize is not None:
+                self._authorize(caller, action, resources)
         if self._pass_role is not None and "roleArn" in request:
             self._pass_role(caller, str(request["roleArn"]))
 
 
-def _perform(
-    store: Store, operation_name: str, request: Mapping[str, object], read_time: datetime
-) -> dict[str, object] | None:
-    """Return the response of an operation. Describe and List show the state at `read_time`.
+def _perform(store: Store, operation_name: str, request: Request) -> Response | None:
+    """Return the response of an operation.
 
     Raises:
         ApiError: The operation refuses the request, or the emulator lacks the operation.
@@ -198,9 +198,9 @@ def _perform(
     if operation_name in OPERATIONS:
         return OPERATIONS[operation_name](store, request)
     if operation_name.removeprefix("Describe") in RESOURCE_CLASSES:
-        return describe_list.describe(store, operation_name, request, read_time)
+        return describe_list.describe(store, operation_name, request)
     if operation_name.removeprefix("List").removesuffix("s") in RESOURCE_CLASSES:
-        return describe_list.list_page(store, operation_name, request, read_time)
+        return describe_list.list_page(store, operation_name, request)
     if operation_name.removeprefix("Delete") in RESOURCE_CLASSES:
         lifecycle.delete(store, operation_name, request)
         return None

@@ -4,24 +4,15 @@ The reference is the page "Actions, resources, and condition keys for Amazon Per
 Service Authorization Reference. An action has the name of its operation.
 """
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 from emulator.personalize.errors import invalid_input
 from emulator.personalize.resources import RESOURCE_CLASSES
 from emulator.personalize.service_model import members, operation_model
-from emulator.personalize.store import Store
+from emulator.personalize.store import Request, Store
 
-Request = Mapping[str, object]
-
-CONTAINERS = {
-    "CreateDataset": "datasetGroupArn",
-    "CreateDatasetImportJob": "datasetArn",
-    "CreateEventTracker": "datasetGroupArn",
-    "CreateSolution": "datasetGroupArn",
-    "CreateCampaign": "solutionVersionArn",
-}
-"""The field with the second resource of a Create operation. The first one is the new resource."""
+CONTAINER_FIELDS = ("datasetGroupArn", "datasetArn", "solutionVersionArn")
+"""The fields with the second resource of a Create operation. The first one is the new resource."""
 
 
 class Caller(NamedTuple):
@@ -32,15 +23,8 @@ class Caller(NamedTuple):
     arn: str
 
 
-class Permission(NamedTuple):
-    """An IAM action and the ARNs of the resources on which it must be allowed."""
-
-    action: str
-    resources: list[str]
-
-
-def required_permissions(operation: str, request: Request, store: Store) -> list[Permission]:
-    """Return the permissions that a caller needs for a call.
+def required_permissions(operation: str, request: Request, store: Store) -> dict[str, list[str]]:
+    """Return the IAM actions that a call needs, and the ARNs of the resources of each of them.
 
     A Create request with tags also needs TagResource on the new resource. The id of a new solution
     version is not known before its creation, so its ARN is a pattern.
@@ -48,38 +32,41 @@ def required_permissions(operation: str, request: Request, store: Store) -> list
     Raises:
         ApiError: InvalidInputException if the request lacks a resource's ARN.
     """
-    try:
-        resources = _resources(operation, request, store)
-    except KeyError as missing:
-        raise invalid_input(f"{missing.args[0]} is required") from None
-    permissions = [Permission(f"personalize:{operation}", resources)]
-    if operation.startswith("Create") and request.get("tags"):
-        is_version = operation == "CreateSolutionVersion"
-        tagged_resource = f"{resources[0]}/*" if is_version else resources[0]
-        permissions.append(Permission("personalize:TagResource", [tagged_resource]))
+    noun = operation.removeprefix("Create")
+    if noun not in RESOURCE_CLASSES:
+        return {f"personalize:{operation}": [_resource(operation, request)]}
+    if noun == "SolutionVersion":
+        resources = [request["solutionArn"]]
+        new_resource = f"{request['solutionArn']}/*"
+    else:
+        resources = _new_resource_and_container(noun, request, store)
+        new_resource = resources[0]
+    permissions = {f"personalize:{operation}": resources}
+    if request.get("tags"):
+        permissions["personalize:TagResource"] = [new_resource]
     return permissions
 
 
-def _resources(operation: str, request: Request, store: Store) -> list[str]:
-    """Return the ARNs of the resources of an operation.
+def _resource(operation: str, request: Request) -> str:
+    """Return the ARN of the one resource of an operation that creates nothing.
 
-    CreateSolutionVersion needs the permission on the solution, and other Create operations on the
-    new resource and its container. The List operations of resources need it on `*`. All other
-    operations are about one resource, whose ARN is the first one of the request's model.
+    It is the first ARN of the request's model. The List operations of resources need `*`.
     """
-    noun = operation.removeprefix("Create")
-    if operation.startswith("List") and operation != "ListTagsForResource":
-        return ["*"]
-    if noun == operation or noun not in RESOURCE_CLASSES or noun == "SolutionVersion":
-        shapes = members(operation_model(operation).input_shape)
-        arn_fields = [name for name in shapes if name.endswith("Arn")]
-        return [str(request[arn_fields[0]])] if arn_fields else ["*"]
-    kind = RESOURCE_CLASSES[noun].kind
-    container = str(request[CONTAINERS[operation]]) if operation in CONTAINERS else ""
+    shapes = members(operation_model(operation).input_shape)
+    fields = [name for name in shapes if name.endswith("Arn")]
+    if not fields or (operation.startswith("List") and operation != "ListTagsForResource"):
+        return "*"
+    if fields[0] not in request:
+        raise invalid_input(f"{fields[0]} is required")
+    return str(request[fields[0]])
+
+
+def _new_resource_and_container(noun: str, request: Request, store: Store) -> list[str]:
+    """Return the ARNs of the new resource of a Create operation and of the one that contains it."""
+    containers = [request[field] for field in CONTAINER_FIELDS if field in request]
+    name = request.get("name", request.get("jobName"))
     if noun == "Dataset":
-        name = f"{container.rpartition('/')[2]}/{str(request['datasetType']).upper()}"
-    else:
-        name = str(request["jobName" if noun == "DatasetImportJob" else "name"])
+        name = f"{containers[0].rpartition('/')[2]}/{request['datasetType'].upper()}"
     if noun == "Campaign":
-        container = container.rpartition("/")[0]
-    return [store.arn(kind, name), *filter(None, [container])]
+        containers = [containers[0].rpartition("/")[0]]
+    return [store.arn(RESOURCE_CLASSES[noun].kind, name), *containers]

@@ -1,45 +1,49 @@
 """The operations on campaigns: deploy a version, replace it, follow the latest version."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from emulator.personalize import rules
 from emulator.personalize.errors import invalid_input
-from emulator.personalize.lifecycle import create, update
+from emulator.personalize.lifecycle import check_can_be_updated, check_is_active, create, update
 from emulator.personalize.resources import Campaign, Solution, SolutionVersion
-from emulator.personalize.store import Store
-
-if TYPE_CHECKING:
-    import mypy_boto3_personalize.type_defs as t
+from emulator.personalize.store import Request, Response, Store
 
 DEFAULTS: dict[str, object] = {"minProvisionedTPS": 1, "campaignConfig": {}}
 
 
-def create_campaign(store: Store, request: "t.CreateCampaignRequestTypeDef") -> dict[str, object]:
+def create_campaign(store: Store, request: Request) -> Response:
     """Create a campaign that serves an ACTIVE version."""
     version = _active_version(store, request["solutionVersionArn"], sync=_is_syncing(request))
-    rules.check_recipe_has_campaigns(version.solution)
+    recipe = version.solution.recipe
+    if recipe.type == "USER_SEGMENTATION":
+        raise invalid_input(f"The recipe {recipe.name} does not support campaigns")
     details = {**DEFAULTS, **request, "solutionVersionArn": version.arn}
-    belongs_to = [version.solution.arn, version.solution.group_arn]
-    campaign = create(store, Campaign, details, belongs_to=belongs_to)
+    campaign = create(store, Campaign, details, belongs_to=version.belongs_to)
     return {"campaignArn": campaign.arn}
 
 
-def update_campaign(store: Store, request: "t.UpdateCampaignRequestTypeDef") -> dict[str, object]:
+def update_campaign(store: Store, request: Request) -> Response:
     """Start to deploy another version or other settings.
 
     The old version and settings are in use until the update is ACTIVE.
     """
     campaign = store.get(Campaign, request["campaignArn"])
-    rules.check_can_be_updated(store, campaign)
+    check_can_be_updated(store, campaign)
     config: Mapping[str, Any] = request.get("campaignConfig", {})
-    rules.check_exploration(config)
+    if config.get("itemExplorationConfig") == {}:
+        # Describe may return such a configuration.
+        raise invalid_input("itemExplorationConfig must not be empty")
     old_settings = campaign.settings(store.now)
     kept_settings = old_settings if store.options.switches.update_keeps_settings else {}
     settings = {**DEFAULTS, **kept_settings, **request}
     sync, requested_arn = _is_syncing(settings), request.get("solutionVersionArn")
-    if _is_syncing(old_settings) and not sync:
-        rules.check_sync_is_turned_off(config, requested_arn)
+    is_turned_off = config.get("syncWithLatestSolutionVersion") is False and requested_arn
+    if _is_syncing(old_settings) and not sync and not is_turned_off:
+        # Guide, "Updating a campaign".
+        raise invalid_input(
+            "syncWithLatestSolutionVersion is turned off by one request with"
+            " syncWithLatestSolutionVersion: false and the ARN of a solution version"
+        )
     if requested_arn is None:
         version = store.get(SolutionVersion, campaign.served_version_arn(store.now))
     else:
@@ -75,7 +79,7 @@ def _deploy(
     """Start an update of a campaign to a version and to the other settings of a campaign."""
 
     def finish() -> None:
-        campaign.belongs_to = (version.solution.arn, version.solution.group_arn)
+        campaign.belongs_to = version.belongs_to
         _deploy_latest(store, campaign)
 
     switches = store.options.switches
@@ -95,10 +99,14 @@ def _active_version(store: Store, arn: str, *, sync: bool) -> SolutionVersion:
 
     If the campaign follows the latest version (`sync`), the ARN must be `<solution>/$LATEST`.
     """
-    rules.check_sync_and_latest(arn, sync=sync)
+    if sync != arn.endswith("/$LATEST"):
+        raise invalid_input(
+            "solutionVersionArn must be in SolutionArn/$LATEST format if"
+            " syncWithLatestSolutionVersion is true, and only then"
+        )
     if not sync:
         version = store.get(SolutionVersion, arn)
-        rules.check_is_active(store, version)
+        check_is_active(store, version)
         return version
     solution = store.get(Solution, arn.removesuffix("/$LATEST"))
     active = [version for version in solution.versions if version.is_active(store.now)]

@@ -1,4 +1,4 @@
-"""The errors of the emulated service: refused calls, failed jobs and unreadable objects."""
+"""The errors of the emulated service: refused calls and failed jobs."""
 
 
 class ApiError(Exception):
@@ -23,18 +23,6 @@ class JobFailed(Exception):  # noqa: N818  # the word of the API: CREATE FAILED
     """A job ends in CREATE FAILED. The text becomes its `failureReason`."""
 
 
-class ObjectError(Exception):
-    """An import job cannot read an object. The text becomes a part of its `failureReason`."""
-
-
-class AccessDenied(ObjectError):  # noqa: N818  # S3's own word
-    """The role or the bucket's policy does not allow the read."""
-
-
-class NoSuchKey(ObjectError):  # noqa: N818  # S3's own word
-    """The bucket or the object does not exist."""
-
-
 def invalid_input(message: str) -> ApiError:
     """Return the error for a request that can never succeed as it is."""
     return ApiError("InvalidInputException", message)
@@ -55,8 +43,3 @@ def already_exists(arn: str) -> ApiError:
 def in_use(message: str) -> ApiError:
     """Return the error for an operation that the resource's status does not allow now."""
     return ApiError("ResourceInUseException", message)
-
-
-def limit_exceeded(message: str) -> ApiError:
-    """Return the error for a quota that is used up."""
-    return ApiError("LimitExceededException", message)

@@ -2,37 +2,42 @@
 
 import hashlib
 from codecs import BOM_UTF8
-from typing import TYPE_CHECKING
 
-from emulator.personalize import rules
 from emulator.personalize.csv_files import check_equal_columns, read_csv
-from emulator.personalize.errors import AccessDenied, JobFailed, ObjectError
-from emulator.personalize.lifecycle import create
+from emulator.personalize.errors import JobFailed, invalid_input
+from emulator.personalize.lifecycle import check_is_active, create
 from emulator.personalize.resources import Dataset, ImportJob
-from emulator.personalize.store import Objects, Store
-from emulator.personalize.tables import IDENTITY_FIELDS, Table
+from emulator.personalize.store import Objects, Request, Response, Store
+from emulator.personalize.tables import IDENTITY_FIELDS, MIN_INTERACTIONS, Table
 
-if TYPE_CHECKING:
-    import mypy_boto3_personalize.type_defs as t
+MAX_INCREMENTAL_BYTES = 10**9
 
 
-def create_dataset_import_job(
-    store: Store, request: "t.CreateDatasetImportJobRequestTypeDef"
-) -> dict[str, object]:
+def create_dataset_import_job(store: Store, request: Request) -> Response:
     """Start an import job. It fails if the files are not valid.
 
     It reads them when it ends, or when it is IN_PROGRESS if the switch `import_reads` is "start".
     """
     dataset = store.get(Dataset, request["datasetArn"])
-    rules.check_is_active(store, dataset)
-    location = rules.parse_location(request["dataSource"].get("dataLocation", ""))
+    check_is_active(store, dataset)
+    scheme, _, path = request["dataSource"].get("dataLocation", "").partition("://")
+    bucket, _, key = path.partition("/")
+    if scheme != "s3" or not bucket:
+        raise invalid_input("Invalid Data location.")
     mode = request.get("importMode", "FULL")
-    rules.check_full_import_exists(store, dataset, mode)
+    has_full_import = any(
+        job.details["importMode"] == "FULL" and job.is_active(store.now)
+        for job in store.all(ImportJob, dataset.arn)
+    )
+    if mode == "INCREMENTAL" and not has_full_import:
+        raise invalid_input(
+            f"Dataset {dataset.arn} has no bulk data; import with importMode FULL first"
+        )
     role_arn = request.get("roleArn", "")
     reads_early = store.options.switches.import_reads == "start"
 
     def read() -> None:
-        job.files = _read_files(store.options.objects, location, role_arn, dataset.type)
+        job.files = _read_files(store.options.objects, bucket, key, role_arn)
 
     def import_files() -> None:
         if not reads_early:
@@ -55,54 +60,44 @@ def create_dataset_import_job(
 def _import(store: Store, dataset: Dataset, files: dict[str, bytes], mode: str) -> dict[str, str]:
     """Import files into the dataset, and return their hashes by URL. May raise JobFailed.
 
-    The mode FULL replaces the rows of the dataset, and INCREMENTAL adds rows.
+    The mode FULL replaces the rows of the dataset, and INCREMENTAL adds rows. Item interactions
+    have a minimum in either mode, and action interactions only with INCREMENTAL.
     """
-    rules.check_incremental_size(mode, total_bytes=sum(len(data) for data in files.values()))
-    schema = dataset.schema.rows
+    is_incremental = mode == "INCREMENTAL"
+    total_bytes = sum(len(data) for data in files.values())
+    if is_incremental and total_bytes > MAX_INCREMENTAL_BYTES:
+        raise JobFailed(f"Incremental dataset import job has {total_bytes} bytes, more than 1 GB")
+    schema = dataset.schema.columns
     today = store.now.date()
     rows = [row for name, data in files.items() for row in read_csv(name, data, schema, today)]
     check_equal_columns(files)
-    rules.check_enough_to_import(dataset, mode, len(rows))
-    old_rows = dataset.table if mode == "INCREMENTAL" else Table(schema.names)
+    adds_actions = is_incremental and dataset.type == "ACTION_INTERACTIONS"
+    if (dataset.type == "INTERACTIONS" or adds_actions) and len(rows) < MIN_INTERACTIONS:
+        raise JobFailed(
+            f"Dataset import job has {len(rows)} interactions, fewer than {MIN_INTERACTIONS}"
+        )
+    old_rows = dataset.table if is_incremental else Table(dataset.table.columns)
     dataset.table = old_rows.with_rows(rows, IDENTITY_FIELDS[dataset.type])
     return {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
 
 
-def _read_files(
-    objects: Objects, location: rules.S3Location, role_arn: str, dataset_type: str
-) -> dict[str, bytes]:
+def _read_files(objects: Objects, bucket: str, prefix: str, role_arn: str) -> dict[str, bytes]:
     """Return the bytes of each CSV file by its URL, for example "s3://bucket/folder/users.csv".
-
-    A byte-order mark is left out. Raise JobFailed if the files cannot be read.
-    """
-    bucket, prefix = location
-    try:
-        keys = _csv_keys(location, objects.keys(bucket, prefix, role_arn))
-        return {
-            f"s3://{bucket}/{key}": objects.read(bucket, key, role_arn).removeprefix(BOM_UTF8)
-            for key in keys
-        }
-    except AccessDenied as error:
-        raise JobFailed(
-            f"Failed to create a data import job for {dataset_type} dataset. "
-            f"Insufficient privileges for accessing data in S3: {error}"
-        ) from error
-    except ObjectError as error:
-        raise JobFailed(f"Invalid Data location. {error}") from error
-
-
-def _csv_keys(location: rules.S3Location, keys: list[str]) -> list[str]:
-    """Return the keys of the files that an import job reads.
 
     Of a folder, only the files in its first level are imported (guide: "Importing bulk data"), and
     their keys must end in ".csv". An object whose key is the prefix does not count. The S3 console
-    creates it to show a folder. Raise JobFailed if there is no file, or another file in a folder.
+    creates it to show a folder. A byte-order mark is left out.
+
+    Raise JobFailed if there is no file, or another file in a folder, or if a file cannot be read.
     """
-    bucket, prefix = location
+    keys = objects.keys(bucket, prefix, role_arn)
     if prefix == "" or prefix.endswith("/"):
         keys = [key for key in keys if key != prefix and "/" not in key.removeprefix(prefix)]
         if other_keys := [key for key in keys if not key.endswith(".csv")]:
             raise JobFailed(f"s3://{bucket}/{other_keys[0]} is not a CSV file")
     if not keys:
         raise JobFailed(f"Invalid Data location. There is no CSV file at s3://{bucket}/{prefix}")
-    return keys
+    return {
+        f"s3://{bucket}/{key}": objects.read(bucket, key, role_arn).removeprefix(BOM_UTF8)
+        for key in keys
+    }

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from emulator.personalize import rules
+from emulator.personalize.errors import ApiError, already_exists, in_use, invalid_input
 from emulator.personalize.resources import (
     RESOURCE_CLASSES,
     Campaign,
@@ -18,11 +18,10 @@ from emulator.personalize.resources import (
     Schema,
     Solution,
 )
-from emulator.personalize.store import R, Store
+from emulator.personalize.store import R, Request, Response, Store
 from emulator.personalize.timeline import Timeline
 
-if TYPE_CHECKING:
-    import mypy_boto3_personalize.type_defs as t
+TAGS_PER_RESOURCE = 50  # guide, "Amazon Personalize endpoints and quotas"
 
 
 def create(
@@ -32,16 +31,16 @@ def create(
     *,
     path: str | None = None,
     belongs_to: Sequence[str] = (),
-    fields: Mapping[str, Any] | None = None,
     on_progress: Callable[[], None] | None = None,
     on_end: Callable[[], None] | None = None,
     timeline: Timeline | None = None,
+    **fields: object,
 ) -> R:
     """Add a resource, start the job that creates it, and return it.
 
     `details` are the fields of the request, perhaps with others that Describe shows. The ARN ends
-    in `path`, by default in the name. `fields` are those that only this kind of resource has. A
-    resource with a `timeline` needs no job.
+    in `path`, by default in the name. A resource with a `timeline` needs no job. `fields` are those
+    that only this kind of resource has.
 
     Raises:
         ApiError: The name is taken, a quota is used up, or a tag is not valid.
@@ -49,9 +48,10 @@ def create(
     name = details.get("name", details.get("jobName"))
     # The ARN of a version begins like that of its solution.
     arn = store.arn(kind.kind.removesuffix("-version"), path or str(name))
-    rules.check_name_is_free(store, arn)
-    rules.check_quotas(store, kind, belongs_to[-1] if belongs_to else None)
-    tags = tags_of(details.get("tags", ()))
+    if arn in store:
+        raise already_exists(arn)
+    _check_quotas(store, kind, belongs_to[-1] if belongs_to else None)
+    tags = _with_tags({}, details.get("tags", ()))
     names = [*belongs_to, *([] if name is None else [str(name)])]
     timeline = timeline or store.start_job(
         kind.kind, arn, *names, on_progress=on_progress, on_end=on_end
@@ -62,9 +62,45 @@ def create(
         timeline=timeline,
         belongs_to=tuple(belongs_to),
         tags=tags,
-        **(fields or {}),
+        **fields,
     )
     return store.add(resource)
+
+
+def _check_quotas(store: Store, kind: type[Resource], group_arn: str | None) -> None:
+    """Raise ApiError if the region or the dataset group cannot have one more resource of a kind.
+
+    `group_arn` is the dataset group that the quota is for, or None for a quota of the region.
+    """
+    code = "LimitExceededException"
+    if len(store.all(kind, group_arn)) >= kind.quota:
+        message = f"More than {kind.quota} resources in ACTIVE state. Please delete some"
+        raise ApiError(code, f"{message} and try again.")
+    unfinished = [resource for resource in store.all(kind) if resource.is_unfinished(store.now)]
+    if len(unfinished) >= kind.unfinished_quota:
+        message = f"More than {kind.unfinished_quota} resources with PENDING or IN_PROGRESS status"
+        raise ApiError(code, message)
+
+
+def check_is_active(store: Store, resource: Resource) -> None:
+    """Raise ApiError if a resource is not ACTIVE.
+
+    The code is ResourceInUseException while the resource is unfinished, and InvalidInputException
+    when it has failed.
+    """
+    if resource.is_active(store.now):
+        return
+    message = f"Resource {resource.arn} is not ACTIVE, its status is {resource.status(store.now)}"
+    raise in_use(message) if resource.is_unfinished(store.now) else invalid_input(message)
+
+
+def check_can_be_updated(store: Store, resource: Changeable) -> None:
+    """Raise ApiError if a resource has an unfinished update, or a status that forbids updates."""
+    status = resource.status(store.now)
+    if status not in ("ACTIVE", "CREATE FAILED"):
+        raise in_use(f"Resource {resource.arn} cannot be updated, its status is {status}")
+    if resource.is_changing(store.now):
+        raise in_use(f"Resource {resource.arn} is being updated")
 
 
 def update(
@@ -89,15 +125,19 @@ def update(
     store.schedule(timeline)
 
 
-def delete(store: Store, operation_name: str, request: Mapping[str, object]) -> None:
+def delete(store: Store, operation_name: str, request: Request) -> None:
     """Start to delete a resource. The versions of a solution disappear with it.
 
     Raises:
-        ApiError: The resource is in use, or another rule forbids its deletion.
+        ApiError: The resource is unfinished, is being deleted, or another resource uses it.
     """
     kind = RESOURCE_CLASSES[operation_name.removeprefix("Delete")]
     resource = store.get(kind, str(request[kind.arn_field()]))
-    rules.check_can_be_deleted(store, resource, _users(store, resource))
+    status = resource.status(store.now)
+    if resource.is_unfinished(store.now) or status.startswith("DELETE"):
+        raise in_use(f"Resource {resource.arn} cannot be deleted, its status is {status}")
+    for user in _users(store, resource):
+        raise in_use(f"Resource {resource.arn} is in use by {user.arn}")
     store.delete(resource, *(resource.versions if isinstance(resource, Solution) else ()))
 
 
@@ -123,31 +163,35 @@ def _users(store: Store, resource: Resource) -> Collection[Resource]:
     return []
 
 
-def tags_of(request_tags: "Sequence[t.TagTypeDef]") -> dict[str, str]:
-    """Return the tags of a request by their keys. Raise ApiError if they break a rule."""
-    tags = {tag["tagKey"]: tag["tagValue"] for tag in request_tags}
-    rules.check_tags(tags)
-    return tags
+def _with_tags(tags: Mapping[str, str], added: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """Return the tags of a resource with those that a request adds.
+
+    Raise ApiError if there are too many, or if AWS reserves a key for itself.
+    """
+    new_tags = {**tags, **{tag["tagKey"]: tag["tagValue"] for tag in added}}
+    for key in new_tags:
+        if key.lower().startswith("aws:"):
+            raise invalid_input(f"Tag keys must not start with aws: {key}")
+    if len(new_tags) > TAGS_PER_RESOURCE:
+        message = f"A resource can have at most {TAGS_PER_RESOURCE} tags"
+        raise ApiError("TooManyTagsException", message)
+    return new_tags
 
 
-def tag_resource(store: Store, request: "t.TagResourceRequestTypeDef") -> None:
+def tag_resource(store: Store, request: Request) -> None:
     """Add tags to a resource. If it already has a tag with the same key, replace the value."""
     resource = store.get(Resource, request["resourceArn"])
-    tags = {**resource.tags, **tags_of(request["tags"])}
-    rules.check_tags(tags)
-    resource.tags = tags
+    resource.tags = _with_tags(resource.tags, request["tags"])
 
 
-def untag_resource(store: Store, request: "t.UntagResourceRequestTypeDef") -> None:
+def untag_resource(store: Store, request: Request) -> None:
     """Remove tags from a resource. Ignore the keys that it does not have."""
     resource = store.get(Resource, request["resourceArn"])
     removed = request["tagKeys"]
     resource.tags = {key: tag for key, tag in resource.tags.items() if key not in removed}
 
 
-def list_tags_for_resource(
-    store: Store, request: "t.ListTagsForResourceRequestTypeDef"
-) -> dict[str, object]:
+def list_tags_for_resource(store: Store, request: Request) -> Response:
     """Return all tags of a resource. This List has no pages."""
     tags = store.get(Resource, request["resourceArn"]).tags
     return {"tags": [{"tagKey": key, "tagValue": value} for key, value in tags.items()]}

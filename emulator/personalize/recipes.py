@@ -22,9 +22,10 @@ class Recipe:
     data: str = "INTERACTIONS"
     target: str = "ITEM_ID"
 
-    def arn(self, partition: str) -> str:
-        """Return the ARN, which has no account and no region."""
-        return f"arn:{partition}:personalize:::recipe/{self.name}"
+    @property
+    def arn(self) -> str:
+        """The ARN, which has no account and no region."""
+        return f"arn:aws:personalize:::recipe/{self.name}"
 
 
 # The names, the types and the recipes for trainingMode UPDATE are from the guide's recipe pages.

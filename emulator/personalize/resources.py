@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar
 
-from emulator.personalize.tables import RowSchema, Table
+from emulator.personalize.tables import Field, Table
 from emulator.personalize.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ class Resource:
     `kind` is the word for the resource in ARNs and for its creation in timings and faults. The
     names of operations and of fields are made of it. A region, or a dataset group if the resource
     belongs to one, has at most `quota` resources. A region has at most `unfinished_quota`
-    resources that are unfinished.
+    resources that are unfinished. (Guide, "Amazon Personalize endpoints and quotas".)
 
     `details` are the fields of Describe that do not change, named as in the API. The status and
     the times come from the timeline. `belongs_to` has the ARNs of the resources that contain this
@@ -81,12 +81,8 @@ class Change:
 
 @dataclass(kw_only=True, eq=False)
 class Changeable(Resource):
-    """A resource whose settings can be updated while it stays ACTIVE.
+    """A resource whose settings can be updated while it stays ACTIVE."""
 
-    `update_field` is the field of Describe with the latest update.
-    """
-
-    update_field: ClassVar[str]
     changes: list[Change] = field(default_factory=list)
 
     def settings(self, time: datetime) -> dict[str, object]:
@@ -107,13 +103,13 @@ class Changeable(Resource):
         An ACTIVE update moves `lastUpdatedDateTime` to the time at which it became ACTIVE.
         """
         active = [change.timeline for change in self.changes if change.timeline.is_active(time)]
-        update_times = [timeline.moment_at(time).time for timeline in active]
+        timelines = [self.timeline, *active]
         fields = {**super().fields_at(time), **self.settings(time), "status": self.status(time)}
-        fields["lastUpdatedDateTime"] = max([self.timeline.moment_at(time).time, *update_times])
+        fields["lastUpdatedDateTime"] = max(line.moment_at(time).time for line in timelines)
         visible = [change for change in self.changes if change.visible_from <= time]
         if visible:
-            update = visible[-1]
-            fields[self.update_field] = {**update.details, **update.timeline.fields_at(time)}
+            update = {**visible[-1].details, **visible[-1].timeline.fields_at(time)}
+            fields[f"latest{self.noun()}Update"] = update
         return fields
 
 
@@ -130,7 +126,7 @@ class Schema(Resource):
     """The columns of a dataset."""
 
     kind = "schema"
-    rows: RowSchema
+    columns: tuple[Field, ...]
 
 
 @dataclass(kw_only=True, eq=False)
@@ -168,10 +164,13 @@ class Solution(Changeable):
 
     kind = "solution"
     quota = 10
-    update_field = "latestSolutionUpdate"
     recipe: "Recipe"
-    group_arn: str
     versions: list["SolutionVersion"] = field(default_factory=list)
+
+    @property
+    def group_arn(self) -> str:
+        """The ARN of the dataset group."""
+        return self.belongs_to[-1]
 
     def fields_at(self, time: datetime) -> dict[str, object]:
         """Return all fields at a time, with the newest version and the newest visible update."""
@@ -218,7 +217,6 @@ class Campaign(Changeable):
 
     kind = "campaign"
     quota = 5
-    update_field = "latestCampaignUpdate"
 
     def status(self, time: datetime) -> str:
         """Return the status at a time. An ACTIVE campaign stays ACTIVE during updates.
@@ -242,18 +240,11 @@ class EventTracker(Resource):
     kind = "event-tracker"
 
 
-@dataclass(kw_only=True, eq=False)
-class RecipeResource(Resource):
-    """A recipe of the service."""
-
-    kind = "recipe"
-
-
 RESOURCE_CLASSES: dict[str, type[Resource]] = {
     resource_class.noun(): resource_class
     for resource_class in (
-        *(Campaign, Dataset, DatasetGroup, EventTracker, ImportJob),
-        *(RecipeResource, Schema, Solution, SolutionVersion),
+        *(Campaign, Dataset, DatasetGroup, EventTracker),
+        *(ImportJob, Schema, Solution, SolutionVersion),
     )
 }
 """The classes by the noun of their operations."""

@@ -7,11 +7,9 @@ from uuid import uuid4
 
 from emulator.personalize.errors import invalid_input
 from emulator.personalize.resources import Campaign, SolutionVersion
-from emulator.personalize.store import Store
+from emulator.personalize.store import Request, Response, Store
 
 if TYPE_CHECKING:
-    import mypy_boto3_personalize_runtime.type_defs as t
-
     from emulator.personalize.training import Model
 
 DEFAULT_RESULTS = 25  # API reference: numResults defaults to 25
@@ -27,42 +25,34 @@ OPERATIONS = {
 SUPPORTED_FIELDS = ("campaignArn", "userId", "itemId", "inputList", "numResults")
 
 
-def get_recommendations(
-    store: Store, request: "t.GetRecommendationsRequestTypeDef"
-) -> dict[str, object]:
+def get_recommendations(store: Store, request: Request) -> Response:
     """Return items for a user, or items that are similar to an item if the recipe is for those."""
     version, model = _served(store, request, "GetRecommendations")
     if version.solution.recipe.type == "RELATED_ITEMS":
         scores = model.similar_items(_required(request, "itemId"))
     else:
         scores = _scores_of_user(store, model, request)
-    return _response(version, "itemList", "itemId", scores, request.get("numResults"))
+    return _response(version, "itemList", scores, request.get("numResults"))
 
 
-def get_action_recommendations(
-    store: Store, request: "t.GetActionRecommendationsRequestTypeDef"
-) -> dict[str, object]:
+def get_action_recommendations(store: Store, request: Request) -> Response:
     """Return the best actions for a user."""
     version, model = _served(store, request, "GetActionRecommendations")
     scores = _scores_of_user(store, model, request)
-    return _response(version, "actionList", "actionId", scores, request.get("numResults"))
+    return _response(version, "actionList", scores, request.get("numResults"))
 
 
-def get_personalized_ranking(
-    store: Store, request: "t.GetPersonalizedRankingRequestTypeDef"
-) -> dict[str, object]:
+def get_personalized_ranking(store: Store, request: Request) -> Response:
     """Return the items of the request, best first for the user."""
     version, model = _served(store, request, "GetPersonalizedRanking")
     items = request["inputList"]
     if len(items) > MAX_RESULTS:
         raise invalid_input(f"inputList has {len(items)} items, more than {MAX_RESULTS}")
     scores = model.rank(request["userId"], items)
-    return _response(version, "personalizedRanking", "itemId", scores, MAX_RESULTS)
+    return _response(version, "personalizedRanking", scores, MAX_RESULTS)
 
 
-def _served(
-    store: Store, request: Mapping[str, object], operation: str
-) -> tuple[SolutionVersion, "Model"]:
+def _served(store: Store, request: Request, operation: str) -> tuple[SolutionVersion, "Model"]:
     """Return the solution version that the campaign serves now, and its model.
 
     Raise ApiError if the emulator would ignore a field of the request, if the campaign is not
@@ -85,34 +75,28 @@ def _served(
     return version, version.model
 
 
-def _scores_of_user(
-    store: Store, model: "Model", request: Mapping[str, object]
-) -> dict[str, float]:
+def _scores_of_user(store: Store, model: "Model", request: Request) -> dict[str, float]:
     """Return the scores for a user. The switch `unknown_user` decides if the user is unknown."""
     user_id = _required(request, "userId")
     answers = user_id in model.histories or store.options.switches.unknown_user == "popular"
     return model.recommend_to_user(user_id) if answers else {}
 
 
-def _required(request: Mapping[str, object], name: str) -> str:
+def _required(request: Request, name: str) -> str:
     """Return a field of a request. Raise ApiError if it is missing or empty."""
-    value = request.get(name)
-    if not value:
+    if not request.get(name):
         raise invalid_input(f"{name} is required")
-    return str(value)
+    return str(request[name])
 
 
 def _response(
-    version: SolutionVersion,
-    list_field: str,
-    id_field: str,
-    scores: Mapping[str, float],
-    limit: int | None,
-) -> dict[str, object]:
+    version: SolutionVersion, list_field: str, scores: Mapping[str, float], limit: int | None
+) -> Response:
     """Return the response with the first scores, or with none after the fault `no-results`.
 
     `scores` must be sorted, best first.
     """
+    id_field = "actionId" if list_field == "actionList" else "itemId"
     shown = scores.items() if version.timeline.gives_results else ()
     first = islice(shown, min(limit or DEFAULT_RESULTS, MAX_RESULTS))
     results = [{id_field: item, "score": score} for item, score in first]

@@ -3,18 +3,11 @@
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import cast
+from typing import Any
 
 from botocore.loaders import Loader
-from botocore.model import (
-    ListShape,
-    MapShape,
-    OperationModel,
-    ServiceModel,
-    Shape,
-    StringShape,
-    StructureShape,
-)
+from botocore.model import ListShape, OperationModel, ServiceModel, Shape, StructureShape
+from botocore.validate import ParamValidator
 
 from emulator.personalize.errors import ApiError, invalid_input
 
@@ -26,18 +19,6 @@ JAVA_CLASSES = {
     r"\p{N}": r"\w",
     r"\p{Z}": "\u0020\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000",
     r"\p{ASCII}": r"[\x00-\x7f]",
-}
-
-PYTHON_TYPES: Mapping[str, tuple[type, ...]] = {
-    "structure": (dict,),
-    "map": (dict,),
-    "list": (list, tuple),
-    "string": (str,),
-    "boolean": (bool,),
-    "integer": (int,),
-    "float": (int, float),
-    "double": (int, float),
-    "timestamp": (int, float),
 }
 
 
@@ -80,93 +61,44 @@ def validate(operation_name: str, request: Mapping[str, object]) -> None:
 
 
 def validation_errors(operation: OperationModel, request: Mapping[str, object]) -> str:
-    """Return all errors of a request, in the words of AWS's services. It is empty without errors.
+    """Return all errors of a request. It is empty without errors."""
+    shape, validator = operation.input_shape, _Validator()
+    errors = validator.validate(request, shape).generate_report() if shape else ""
+    messages = [*errors.splitlines(), *validator.broken_limits]
+    noun = "error" if len(messages) == 1 else "errors"
+    return f"{len(messages)} validation {noun} detected: {'; '.join(messages)}" if messages else ""
 
-    A boto3 client also checks the types and fields of its requests, but not their patterns, enums
-    and maxima.
+
+class _Validator(ParamValidator):
+    """botocore's validator, which does not know the maxima, enums and patterns of the model.
+
+    Attributes:
+        broken_limits: A message for each value that breaks one of them.
     """
-    shape = operation.input_shape
-    errors = list(_errors(shape, dict(request), path="")) if shape else []
-    noun = "error" if len(errors) == 1 else "errors"
-    return f"{len(errors)} validation {noun} detected: {'; '.join(errors)}" if errors else ""
+
+    VALIDATED_METADATA_ATTRS = ParamValidator.VALIDATED_METADATA_ATTRS | {"max", "enum", "pattern"}
+
+    def __init__(self) -> None:
+        self.broken_limits: list[str] = []
+
+    def _validate(self, params: object, shape: Shape, errors: object, name: str) -> None:
+        super()._validate(params, shape, errors, name)  # type: ignore[misc]  # not in the stubs
+        place = name.lstrip(".")
+        self.broken_limits += [
+            f"Value '{params}' at '{place}' failed to satisfy constraint: Member must {limit}"
+            for limit in _broken_limits(params, shape.metadata)
+        ]
 
 
-def select_fields(shape: Shape, fields: Mapping[str, object]) -> dict[str, object]:
-    """Return the fields that an output shape has, at every depth, without nulls.
-
-    The resources offer all their fields, and the shape of a List has fewer than that of a Describe.
-    """
-    return {
-        name: _select_in_value(field_shape, fields[name])
-        for name, field_shape in members(shape).items()
-        if fields.get(name) is not None
-    }
-
-
-def _select_in_value(shape: Shape, value: object) -> object:
-    """Return a value with only those fields in its structures that the shape has."""
-    if isinstance(shape, StructureShape) and isinstance(value, dict):
-        return select_fields(shape, value)
-    if isinstance(shape, ListShape) and isinstance(value, list):
-        return [_select_in_value(shape.member, item) for item in value]
-    return value
-
-
-def _errors(shape: Shape, value: object, path: str) -> Iterator[str]:
-    """Yield a message for each error in a value and in the values inside it.
-
-    `path` is the place of the value in the request, for example `tags.1.member.tagKey`. It is
-    empty for the request itself.
-    """
-    types = PYTHON_TYPES[shape.type_name]
-    is_wrong_bool = isinstance(value, bool) and bool not in types  # a bool is an int in Python
-    if not isinstance(value, types) or is_wrong_bool:
-        yield f"Value {value!r} at '{path}' must be of type {shape.type_name}"
-        return
-    for constraint in _broken_constraints(shape, value):
-        yield _message(f"'{value}'", path, constraint)
-    if isinstance(shape, StructureShape) and isinstance(value, dict):
-        yield from _structure_errors(shape, value, f"{path}." if path else "")
-    elif isinstance(shape, MapShape) and isinstance(value, dict):
-        for key, item in value.items():
-            yield from _errors(shape.key, key, f"{path}.{key}")
-            yield from _errors(shape.value, item, f"{path}.{key}")
-    elif isinstance(shape, ListShape) and isinstance(value, list | tuple):
-        for position, item in enumerate(value, start=1):
-            yield from _errors(shape.member, item, f"{path}.{position}.member")
-
-
-def _structure_errors(
-    shape: StructureShape, fields: Mapping[str, object], prefix: str
-) -> Iterator[str]:
-    """Yield a message for each missing, unknown or wrong field of a structure."""
-    for name in shape.required_members:
-        if fields.get(name) is None:
-            yield _message("null", f"{prefix}{name}", "not be null")
-    for name, value in fields.items():
-        if name not in shape.members:
-            yield f"'{prefix}{name}' is not a member of {shape.name}"
-        elif value is not None:
-            yield from _errors(shape.members[name], value, f"{prefix}{name}")
-
-
-def _message(value: str, path: str, constraint: str) -> str:
-    return f"Value {value} at '{path}' failed to satisfy constraint: Member must {constraint}"
-
-
-def _broken_constraints(shape: Shape, value: object) -> Iterator[str]:
-    """Yield each constraint that a value breaks, as text that can follow "Member must"."""
-    limits = shape.metadata
-    if isinstance(value, str | list | tuple | dict):
-        subject, size = "length", float(len(value))
-    else:
-        subject, size = "value", cast("float", value)
-    if size < limits.get("min", size):
-        yield f"have {subject} greater than or equal to {limits['min']}"
-    if size > limits.get("max", size):
+def _broken_limits(value: object, limits: Mapping[str, Any]) -> Iterator[str]:
+    """Yield each limit of a shape that a value breaks, in the words of AWS's services."""
+    subject, size = "value", value
+    if isinstance(value, str | list | dict):
+        subject, size = "length", len(value)
+    if isinstance(size, int | float) and size > limits.get("max", size):
         yield f"have {subject} less than or equal to {limits['max']}"
-    if isinstance(shape, StringShape) and shape.enum and value not in shape.enum:
-        yield f"satisfy enum value set: [{', '.join(shape.enum)}]"
+    if value not in limits.get("enum", [value]):
+        yield f"satisfy enum value set: [{', '.join(limits['enum'])}]"
     if "pattern" in limits and not _python_pattern(limits["pattern"]).fullmatch(str(value)):
         yield f"satisfy regular expression pattern: {limits['pattern']}"
 
@@ -177,3 +109,19 @@ def _python_pattern(java_pattern: str) -> re.Pattern[str]:
     for java_class, python_class in JAVA_CLASSES.items():
         java_pattern = java_pattern.replace(java_class, python_class)
     return re.compile(java_pattern)
+
+
+def select_fields(shape: Shape | None, value: object) -> object:
+    """Return a value with only those fields that the shape has, at every depth, without nulls.
+
+    The resources offer all their fields, and the shape of a List has fewer than that of a Describe.
+    """
+    if isinstance(value, dict) and (shape is None or isinstance(shape, StructureShape)):
+        return {
+            name: select_fields(field, value[name])
+            for name, field in members(shape).items()
+            if value.get(name) is not None
+        }
+    if isinstance(value, list) and isinstance(shape, ListShape):
+        return [select_fields(shape.member, item) for item in value]
+    return value

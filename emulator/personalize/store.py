@@ -1,21 +1,22 @@
 """The resources of one account in one region, and the agenda of what happens to them."""
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import count
-from typing import Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from emulator.personalize.errors import JobFailed, not_found
 from emulator.personalize.faults import Faults
-from emulator.personalize.recipes import RECIPES, Recipe
-from emulator.personalize.resources import RecipeResource, Resource
-from emulator.personalize.timeline import Duration, JobPlan, Moment, Timeline, Timings
+from emulator.personalize.resources import Resource
+from emulator.personalize.timeline import Duration, Moment, Timeline, Timings, planned_timeline
 
 R = TypeVar("R", bound=Resource)
-
-RECIPES_SINCE = datetime(2019, 6, 10, tzinfo=UTC)  # Personalize became generally available
+Request = Mapping[str, Any]
+"""The fields of a request. They are those of the service model."""
+Response = dict[str, object]
+"""The fields of a response, perhaps with others that the service model does not have."""
 
 
 class Objects(Protocol):
@@ -24,11 +25,11 @@ class Objects(Protocol):
     def keys(self, bucket: str, prefix: str, role_arn: str) -> list[str]:
         """Return the key itself if it exists, or every key below a prefix that ends in "/".
 
-        Raise AccessDenied, or NoSuchKey for a missing bucket. The import job fails.
+        Raise JobFailed if the role may not list the bucket, or if there is no such bucket.
         """
 
     def read(self, bucket: str, key: str, role_arn: str) -> bytes:
-        """Return the bytes of an object. Raise AccessDenied, or NoSuchKey if it is missing."""
+        """Return the bytes of an object. Raise JobFailed if it cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Store:
 
     Nothing runs in the background. `advance` performs everything that is due, oldest first, and
     the service calls it before it responds to a call. `now` is the time of the call, or the time
-    of the effect that `advance` performs.
+    of the effect that `advance` performs. It is earlier in a call whose response is stale.
     """
 
     def __init__(self, account: str, region: str, options: ServiceOptions, now: datetime) -> None:
@@ -80,19 +81,10 @@ class Store:
         # A heap with the earliest moment first. The number decides between equal times.
         self._agenda: list[tuple[datetime, int, Timeline, Moment]] = []
         self._numbers = count()
-        for recipe in RECIPES:
-            self.add(_recipe_resource(recipe, self.partition))
-
-    @property
-    def partition(self) -> str:
-        """The partition of the region, which is the second word of an ARN."""
-        if self.region.startswith("cn-"):
-            return "aws-cn"
-        return "aws-us-gov" if self.region.startswith("us-gov-") else "aws"
 
     def arn(self, kind: str, name: str) -> str:
         """Return the ARN of a resource in this account and region."""
-        return f"arn:{self.partition}:personalize:{self.region}:{self.account}:{kind}/{name}"
+        return f"arn:aws:personalize:{self.region}:{self.account}:{kind}/{name}"
 
     def add(self, resource: R) -> R:
         """Add a new resource and schedule the effects of its timeline."""
@@ -103,23 +95,21 @@ class Store:
     def __contains__(self, arn: str) -> bool:
         return arn in self._resources
 
-    def get(self, kind: type[R], arn: str, at: datetime | None = None) -> R:
-        """Return the resource with an ARN if it is of this kind and existed at a time.
+    def get(self, kind: type[R], arn: str) -> R:
+        """Return the resource with an ARN if it is of this kind and exists at the time `now`.
 
-        The kind `Resource` stands for any kind. The time is by default now.
+        The kind `Resource` stands for any kind.
 
         Raises:
             ApiError: ResourceNotFoundException.
         """
         resource = self._resources.get(arn)
-        if not isinstance(resource, kind) or resource.timeline.created > (at or self.now):
+        if not isinstance(resource, kind) or resource.timeline.created > self.now:
             raise not_found(arn)
         return resource
 
-    def all(
-        self, kind: type[R], belonging_to: str | None = None, at: datetime | None = None
-    ) -> list[R]:
-        """Return the resources of a kind that existed at a time (by default now), oldest first.
+    def all(self, kind: type[R], belonging_to: str | None = None) -> list[R]:
+        """Return the resources of a kind that exist at the time `now`, oldest first.
 
         `belonging_to` is the ARN of the resource that contains them. With None, return all.
         """
@@ -128,7 +118,7 @@ class Store:
             for resource in self._resources.values()
             if isinstance(resource, kind)
             and belonging_to in (None, *resource.belongs_to)
-            and resource.timeline.created <= (at or self.now)
+            and resource.timeline.created <= self.now
         ]
 
     def start_job(
@@ -140,20 +130,17 @@ class Store:
         on_end: Callable[[], None] | None = None,
         verb: str = "CREATE",
     ) -> Timeline:
-        """Return the timeline of a job that starts now. `JobPlan` explains the keyword arguments.
+        """Return the timeline of a job that starts now.
 
         An injected fault that matches the job changes the timeline and is used up. It matches the
         job by its ARN or by one of `names`.
         """
-        plan = JobPlan(
-            duration=self.duration(kind, arn), verb=verb, on_progress=on_progress, on_end=on_end
+        duration = self.duration(kind, arn)
+        timeline = planned_timeline(
+            self.now, duration, verb=verb, on_progress=on_progress, on_end=on_end
         )
         if fault := self.options.faults.take_for_job(kind, (arn, *names)):
-            plan = fault.change_plan(plan)
-        timeline = plan.timeline(self.now)
-        if plan.stops_at_end:
-            planned_end = timeline.moments.pop().time
-            timeline.stop(planned_end, self.duration("stop", arn).total)
+            fault.change_course(timeline, stop_seconds=sum(self.duration("stop", arn)))
         return timeline
 
     def duration(self, kind: str, arn: str) -> Duration:
@@ -168,13 +155,19 @@ class Store:
                 heapq.heappush(self._agenda, entry)
 
     def advance(self, time: datetime) -> None:
-        """Perform every effect that is due at `time` or earlier, and set `now` to `time`.
+        """Perform every effect that is due at `time` or earlier, once, and set `now` to `time`.
 
-        The oldest effect comes first. Each effect sees its own time as `now`.
+        The oldest effect comes first. Each effect sees its own time as `now`. If it raises
+        JobFailed, the job ends there.
         """
         while self._agenda and self._agenda[0][0] <= time:
             self.now, _, timeline, moment = heapq.heappop(self._agenda)
-            _perform_effect(timeline, moment)
+            effect, moment.effect = moment.effect, None
+            try:
+                if effect is not None:
+                    effect()
+            except JobFailed as failure:
+                timeline.fail(moment, str(failure))
         self.now = time
 
     def delete(self, resource: Resource, *contents: Resource) -> None:
@@ -185,39 +178,8 @@ class Store:
                 del self._resources[deleted.arn]
 
         duration = self.duration("deletion", resource.arn)
-        plan = JobPlan(duration=duration, verb="DELETE", outcome="DELETED", on_end=remove)
-        deletion = plan.timeline(self.now)
-        resource.timeline.drop_after(self.now)
+        deletion = planned_timeline(
+            self.now, duration, verb="DELETE", outcome="DELETED", on_end=remove
+        )
         resource.timeline.moments += deletion.moments
         self.schedule(deletion)
-
-
-def _perform_effect(timeline: Timeline, moment: Moment) -> None:
-    """Perform the effect of a moment, once. If it raises an error, the job has failed.
-
-    Only JobFailed is expected. Any other error is raised again after the job has failed.
-    """
-    effect, moment.effect = moment.effect, None
-    if effect is None:
-        return
-    try:
-        effect()
-    except JobFailed as failure:
-        timeline.fail(moment, str(failure))
-    except Exception:
-        timeline.fail(moment, "Internal service error")
-        raise
-
-
-def _recipe_resource(recipe: Recipe, partition: str) -> RecipeResource:
-    """Return the resource that DescribeRecipe and ListRecipes show for a recipe."""
-    arn = recipe.arn(partition)
-    details: dict[str, object] = {
-        "name": recipe.name,
-        "recipeArn": arn,
-        "algorithmArn": arn.replace(":recipe/", ":algorithm/"),
-        "featureTransformationArn": arn.replace(":recipe/aws-", ":feature-transformation/"),
-        "recipeType": recipe.type,
-    }
-    active = Timeline([Moment(RECIPES_SINCE, "ACTIVE")])
-    return RecipeResource(arn=arn, details=details, timeline=active)

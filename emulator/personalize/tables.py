@@ -1,7 +1,7 @@
 """The rows of a dataset, and their Avro schema."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,69 +20,52 @@ IDENTITY_FIELDS: Mapping[str, tuple[str, ...]] = {
 }
 # The fields that a schema must have, by type of dataset (guide: datasets and schemas).
 REQUIRED_FIELDS = {**IDENTITY_FIELDS, "INTERACTIONS": ("USER_ID", "ITEM_ID", "TIMESTAMP")}
-
-PARSERS: Mapping[str, Callable[[str], Value]] = {
-    "string": str,
-    "int": int,
-    "long": int,
-    "float": float,
-    "double": float,
-    "boolean": lambda text: text.lower() == "true",
-}
-"""Avro type -> the function that reads a value of this type. Nothing is checked."""
+# What a training needs (guide, "Amazon Personalize endpoints and quotas").
+MIN_INTERACTIONS = 1000
+MIN_USERS = 25
+MIN_INTERACTIONS_PER_USER = 2
+AVRO_TYPES = ("string", "int", "long", "float", "double", "boolean")
 
 
 @dataclass(frozen=True)
 class Field:
-    """One column: its Avro type, whether a value may be missing, and whether it is a long text."""
+    """One column: its Avro type, whether a value may be missing, and its attributes.
+
+    The attributes are the keys of the schema with the value true, for example "textual".
+    """
 
     name: str
     type: str
     nullable: bool
-    textual: bool = False
+    attributes: frozenset[str] = frozenset()
 
-    @classmethod
-    def parse(cls, entry: Mapping[str, object]) -> "Field":
-        """Return the field of a primitive Avro type, or of a union of one with "null".
 
-        Raise KeyError or ValueError if the entry is not such a field.
-        """
-        avro_type = entry["type"]
-        types = avro_type if isinstance(avro_type, list) else [avro_type]
-        match [member for member in types if member != "null"]:
-            case [str(primitive)] if primitive in PARSERS:
-                is_textual = entry.get("textual") is True
-                return cls(str(entry["name"]), primitive, "null" in types, is_textual)
+def parse_schema(text: str) -> tuple[Field, ...]:
+    """Return the columns that an Avro JSON text describes, as CreateSchema receives it.
+
+    Raises:
+        ApiError: InvalidInputException if the text is not a record with fields of primitive
+            types, which may be nullable.
+    """
+    try:
+        record = json.loads(text)
+        fields = tuple(_parse_field(entry) for entry in record["fields"])
+        if record["type"] != "record" or not fields:
+            raise ValueError("not a record with fields")  # noqa: TRY301  # one handler for all
+    except (ValueError, KeyError, TypeError) as error:
+        raise invalid_input(f"Input schema is not a valid Avro record: {error}") from error
+    return fields
+
+
+def _parse_field(entry: Mapping[str, Any]) -> Field:
+    """Return the field of a primitive Avro type, or of a union of one with "null"."""
+    avro_type = entry["type"]
+    types = avro_type if isinstance(avro_type, list) else [avro_type]
+    primitives = [member for member in types if member != "null"]
+    if len(primitives) != 1 or primitives[0] not in AVRO_TYPES:
         raise ValueError(f"field {entry['name']} has the unknown type {avro_type!r}")
-
-
-@dataclass(frozen=True)
-class RowSchema:
-    """The columns of a dataset, in the order of the schema."""
-
-    fields: tuple[Field, ...]
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names of the columns."""
-        return tuple(column.name for column in self.fields)
-
-    @classmethod
-    def parse(cls, text: str) -> "RowSchema":
-        """Return the schema that an Avro JSON text describes, as CreateSchema receives it.
-
-        Raises:
-            ApiError: InvalidInputException if the text is not a record with fields of primitive
-                types, which may be nullable.
-        """
-        try:
-            record = json.loads(text)
-            fields = tuple(Field.parse(entry) for entry in record["fields"])
-            if record["type"] != "record" or not fields:
-                raise ValueError("not a record with fields")  # noqa: TRY301  # one handler for all
-        except (ValueError, KeyError, TypeError) as error:
-            raise invalid_input(f"Input schema is not a valid Avro record: {error}") from error
-        return cls(fields)
+    attributes = frozenset(key for key, value in entry.items() if value is True)
+    return Field(entry["name"], primitives[0], "null" in types, attributes)
 
 
 @dataclass(frozen=True)

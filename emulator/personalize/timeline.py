@@ -1,36 +1,22 @@
 """The status of a job over time, as a list of moments with the effect of each."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 
 class Duration(NamedTuple):
-    """The seconds that a job stays PENDING and then IN_PROGRESS. They can be infinite."""
+    """The seconds that a job stays PENDING and then IN_PROGRESS."""
 
     pending: float
     in_progress: float
 
-    @property
-    def total(self) -> float:
-        """The seconds from the job's creation to its end."""
-        return self.pending + self.in_progress
 
-
-class Timings(Protocol):
-    """A function that returns how long a job takes."""
-
-    def __call__(self, kind: str, arn: str, /) -> Duration | tuple[float, float]:
-        """Return the seconds PENDING and IN_PROGRESS of a job.
-
-        `kind` is the kind of the job, for example "dataset-import-job" or "campaign-update". It is
-        "deletion" for the deletion of a resource, and "stop" for the time in CREATE STOPPING.
-        `arn` is the ARN of the resource.
-        """
-
-
+Timings = Callable[[str, str], Duration | tuple[float, float]]
+"""Returns how long a job takes. The first argument is the kind of the job, for example
+"dataset-import-job" or "campaign-update". It is "deletion" for the deletion of a resource, and
+"stop" for the time in CREATE STOPPING. The second argument is the ARN of the resource."""
 DURATION_OF_JOB = Duration(pending=1, in_progress=2)
 DURATION_OF_CONTAINER = Duration(pending=0.1, in_progress=0.2)
 DURATION_OF_STOP = Duration(pending=0, in_progress=1)
@@ -63,7 +49,10 @@ class Moment:
 
 @dataclass
 class Timeline:
-    """The moments of one job, oldest first. They alone decide the status at any time."""
+    """The moments of one job, oldest first. They alone decide the status at any time.
+
+    A version whose timeline gives no results answers every request with an empty list.
+    """
 
     moments: list[Moment]
     verb: str = "CREATE"
@@ -95,74 +84,57 @@ class Timeline:
     def fields_at(self, time: datetime) -> dict[str, object]:
         """Return the status, the times and the failure reason, named as in the API."""
         moment = self.moment_at(time)
-        fields: dict[str, object] = {
+        return {
             "status": moment.status,
             "creationDateTime": self.created,
             "lastUpdatedDateTime": moment.time,
+            "failureReason": self.failure_reason if moment.status.endswith("FAILED") else None,
         }
-        if self.failure_reason and moment.status.endswith("FAILED"):
-            fields["failureReason"] = self.failure_reason
-        return fields
 
     def fail(self, moment: Moment, reason: str) -> None:
         """End the job as failed at `moment`, and drop all later moments.
 
         They may have the same time, if the job takes no time.
         """
-        position = self.moments.index(moment) + 1
-        for later in self.moments[position:]:
-            later.effect = None
-        del self.moments[position:]
+        self._drop(self.moments.index(moment) + 1)
         moment.status = f"{self.verb} FAILED"
         self.failure_reason = reason
 
     def stop(self, time: datetime, seconds: float) -> None:
         """Stop the job at `time`. A job in progress is first STOPPING, for `seconds` seconds."""
         is_pending = self.status(time).endswith("PENDING")
-        self.drop_after(time)
+        self._drop(sum(moment.time <= time for moment in self.moments))
         if not is_pending:
             self.moments.append(Moment(time, f"{self.verb} STOPPING"))
             time += timedelta(seconds=seconds)
         self.moments.append(Moment(time, f"{self.verb} STOPPED"))
 
-    def drop_after(self, time: datetime) -> None:
-        """Drop the moments after `time`. Their effects will not happen."""
-        for moment in self.moments:
-            if moment.time > time:
-                moment.effect = None
-        self.moments = [moment for moment in self.moments if moment.time <= time]
+    def _drop(self, first: int) -> None:
+        """Drop the moments from a position on. Their effects will not happen."""
+        for moment in self.moments[first:]:
+            moment.effect = None
+        del self.moments[first:]
 
 
-@dataclass(frozen=True, kw_only=True)
-class JobPlan:
-    """The planned course of a job: PENDING, IN_PROGRESS, and then `outcome`.
+def planned_timeline(
+    start: datetime,
+    duration: Duration,
+    *,
+    verb: str = "CREATE",
+    outcome: str = "ACTIVE",
+    on_progress: Callable[[], None] | None = None,
+    on_end: Callable[[], None] | None = None,
+) -> Timeline:
+    """Return the timeline of a job that is PENDING, then IN_PROGRESS, and ends in `outcome`.
 
     `verb` is the first word of the status before the outcome. `on_progress` is called when the
     job becomes IN_PROGRESS, and `on_end` when it reaches its outcome. Both may raise JobFailed.
-    The other fields are effects of faults. A version that does not give results answers every
-    request with an empty list.
     """
-
-    duration: Duration
-    verb: str = "CREATE"
-    on_progress: Callable[[], None] | None = None
-    on_end: Callable[[], None] | None = None
-    outcome: str = "ACTIVE"
-    status_in_progress: str | None = None
-    stops_at_end: bool = False
-    gives_results: bool = True
-
-    def timeline(self, start: datetime) -> Timeline:
-        """Return the timeline of a job with this plan that starts at `start`.
-
-        A phase with an infinite duration is the last one.
-        """
-        moments = [Moment(start, f"{self.verb} PENDING")]
-        if math.isfinite(self.duration.pending):
-            progress = start + timedelta(seconds=self.duration.pending)
-            status = self.status_in_progress or f"{self.verb} IN_PROGRESS"
-            moments.append(Moment(progress, status, self.on_progress))
-        if math.isfinite(self.duration.total):
-            end = start + timedelta(seconds=self.duration.total)
-            moments.append(Moment(end, self.outcome, self.on_end))
-        return Timeline(moments, self.verb, self.gives_results)
+    progress = start + timedelta(seconds=duration.pending)
+    end = progress + timedelta(seconds=duration.in_progress)
+    moments = [
+        Moment(start, f"{verb} PENDING"),
+        Moment(progress, f"{verb} IN_PROGRESS", on_progress),
+        Moment(end, outcome, on_end),
+    ]
+    return Timeline(moments, verb)

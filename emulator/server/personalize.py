@@ -70,14 +70,9 @@ async def respond(
     refusal = _authenticate(scope, headers, body)
     if refusal is not None:
         return refusal
-    return await asyncio.to_thread(
-        wire.respond,
-        personalize,
-        service_name=operation.service,
-        operation_name=operation.name,
-        body=body,
-        caller=Caller(get_account_id(), get_region(), iam.caller_arn(_access_key.get())),
-    )
+    caller = Caller(get_account_id(), get_region(), iam.caller_arn(_access_key.get()))
+    perform = functools.partial(personalize.call, operation.name, caller=caller)
+    return await asyncio.to_thread(wire.respond, perform, operation.service, body)
 
 
 def operation_of(scope: HTTPScope) -> Operation | None:

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 from ministack.services import s3
 
-from emulator.personalize.errors import AccessDenied, NoSuchKey
+from emulator.personalize.errors import JobFailed
 from emulator.server import iam
 from emulator.server.personalize import SERVICE
 
 if TYPE_CHECKING:
     from emulator.clients import Clients
 
+DENIED = "Insufficient privileges for accessing data in S3"
 MISSING = {"NoSuchBucket", "NoSuchKey", "404"}
 
 
@@ -38,7 +39,7 @@ class RoleObjects:
         The list is empty if there is no object with the key or below the prefix.
 
         Raises:
-            ObjectError: AccessDenied, or NoSuchKey for a missing bucket.
+            JobFailed: A policy does not allow it, or there is no such bucket.
         """
         try:
             client = self._client(role_arn)
@@ -53,7 +54,7 @@ class RoleObjects:
         """Return the bytes of an object.
 
         Raises:
-            ObjectError: AccessDenied, or NoSuchKey for a missing bucket or object.
+            JobFailed: A policy does not allow it, or there is no such object.
         """
         try:
             response = self._client(role_arn).get_object(Bucket=bucket, Key=key)
@@ -75,19 +76,19 @@ class RoleObjects:
         return f"arn:aws:personalize:{self._region}:{account}:dataset-import-job/import"
 
     def _check_bucket_policy(self, role_arn: str, action: str, bucket: str, path: str = "") -> None:
-        """Raise AccessDenied unless the bucket's policy lets Personalize perform an action."""
+        """Raise JobFailed unless the bucket's policy lets Personalize perform an action."""
         account, resource = role_arn.split(":")[4], f"arn:aws:s3:::{bucket}{path}"
         text = s3._bucket_policies.get_scoped(account, None, bucket)  # noqa: SLF001  # GetBucketPolicy needs a caller
         policy = json.loads(text) if text else None
         if not iam.service_may(policy, SERVICE, action, resource, self._job(role_arn)):
-            raise AccessDenied(
-                f"the policy of bucket {bucket} does not allow {SERVICE} to perform: {action}"
-                f" on resource: {resource}"
+            raise JobFailed(
+                f"{DENIED}: the policy of bucket {bucket} does not allow {SERVICE} to perform:"
+                f" {action} on resource: {resource}"
             )
 
 
-def _object_error(error: ClientError, resource: str) -> AccessDenied | NoSuchKey:
+def _object_error(error: ClientError, resource: str) -> JobFailed:
     """Return the reason for which an object or a bucket cannot be read."""
     details = error.response["Error"]
-    kind = NoSuchKey if details["Code"] in MISSING else AccessDenied
-    return kind(f"{resource}: {details['Message']}")
+    reason = "Invalid Data location" if details["Code"] in MISSING else DENIED
+    return JobFailed(f"{reason}: {resource}: {details['Message']}")

@@ -20,7 +20,7 @@ from ministack.core.responses import get_account_id, get_region, request_scope
 from ministack.services import eventbridge
 
 from emulator.personalize.errors import ApiError
-from emulator.personalize.wire import respond_with
+from emulator.personalize.wire import respond
 from emulator.server import http, iam, ministack
 from emulator.states.documents import StateFailed
 from emulator.states.execution import invoke_failure
@@ -69,7 +69,7 @@ class StepFunctions:
                 _check_role(request, scope)
             return self._service.call(call.operation, request, scope)
 
-        return await asyncio.to_thread(respond_with, perform, "stepfunctions", call.body)
+        return await asyncio.to_thread(respond, perform, "stepfunctions", call.body)
 
     # The host of the executions
 

@@ -7,14 +7,13 @@ import functools
 import itertools
 import json
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from emulator.personalize.faults import Faults
 from emulator.personalize.service_model import service_model
-from emulator.personalize.wire import Response, intercept, respond_with
 from emulator.states import execution as states
 from emulator.states import service
 from emulator.states.documents import StateFailed
@@ -23,7 +22,6 @@ from emulator.virtual.lambda_runtime import Handler, function_name, invoke
 from emulator.virtual.virtual_time import Event, VirtualClock
 
 if TYPE_CHECKING:
-    from botocore.client import BaseClient
     from mypy_boto3_stepfunctions.type_defs import HistoryEventTypeDef
 
 ACCOUNT = "123456789012"
@@ -91,15 +89,6 @@ class Execution:
             and not types[event["previousEventId"]].endswith("StateEntered")
         ]
         return len(self.timeline) + len(retries)
-
-
-def attach(client: "BaseClient", respond: Callable[[str, Mapping[str, Any]], Row]) -> None:
-    """Let `respond`, for example `StepFunctions.respond`, respond to a boto3 client."""
-
-    def answer(operation: str, body: bytes) -> Response:
-        return respond_with(functools.partial(respond, operation), "stepfunctions", body)
-
-    intercept(client, answer)
 
 
 def run(
@@ -180,7 +169,7 @@ class StepFunctions:
         fault = self.faults.take_for_call(operation, request)
         if fault is None:
             return self.service.call(operation, request, SCOPE)
-        fault.raise_before_operation(f"states:{operation}", "the caller")
+        fault.raise_before_operation()
         as_of = self.now() - timedelta(seconds=fault.stale_seconds)
         response = self.service.call(operation, request, SCOPE, as_of)
         fault.raise_after_operation()

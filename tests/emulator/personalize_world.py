@@ -8,7 +8,7 @@ from typing import NamedTuple
 import boto3
 from botocore.config import Config
 
-from emulator.personalize import Caller, NoSuchKey, Personalize, attach
+from emulator.personalize import Caller, JobFailed, Personalize, attach
 from retrain.rehearsal.data.csv_files import to_csv
 from retrain.rehearsal.data.sample_data import sample_data, schema
 
@@ -64,7 +64,7 @@ class Files(UserDict):
         """Return the bytes of an object."""
         self.reads.append((bucket, key, role_arn))
         if (bucket, key) not in self:
-            raise NoSuchKey(f"s3://{bucket}/{key} does not exist")
+            raise JobFailed(f"s3://{bucket}/{key} does not exist")
         return self[bucket, key]
 
 

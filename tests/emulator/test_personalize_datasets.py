@@ -41,20 +41,14 @@ def test_the_arn_of_a_dataset_ends_in_its_type_in_capitals(world):
     assert description["status"] == "CREATE PENDING"
 
 
-@pytest.mark.parametrize(
-    ("caller", "partition"),
-    [
-        (CALLER._replace(account="999999999999"), "aws"),
-        (CALLER._replace(region="cn-north-1"), "aws-cn"),
-        (CALLER._replace(region="us-gov-west-1"), "aws-us-gov"),
-    ],
-)
-def test_accounts_and_regions_are_separate(world, caller, partition):
+@pytest.mark.parametrize("other", [{"account": "999999999999"}, {"region": "us-east-1"}])
+def test_accounts_and_regions_are_separate(world, other):
+    caller = CALLER._replace(**other)
     world.create_group()
     client = world.connect(caller)
     assert client.list_dataset_groups()["datasetGroups"] == []
     assert client.create_dataset_group(name="movies")["datasetGroupArn"] == (
-        f"arn:{partition}:personalize:{caller.region}:{caller.account}:dataset-group/movies"
+        f"arn:aws:personalize:{caller.region}:{caller.account}:dataset-group/movies"
     )
 
 

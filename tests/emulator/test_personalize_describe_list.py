@@ -4,9 +4,8 @@ import pytest
 from personalize_world import ARN, CALLER, GROUP, INTERACTIONS, World
 
 from emulator.personalize import Switches
-from emulator.personalize.api import OPERATIONS
 from emulator.personalize.resources import RESOURCE_CLASSES
-from emulator.personalize.service_model import members, operation_model
+from emulator.personalize.service_model import operation_model
 
 ARNS = {
     "Schema": f"{ARN}schema/movies-INTERACTIONS",
@@ -14,7 +13,6 @@ ARNS = {
     "Dataset": INTERACTIONS,
     "DatasetImportJob": f"{ARN}dataset-import-job/first",
     "EventTracker": f"{ARN}event-tracker/live",
-    "Recipe": "arn:aws:personalize:::recipe/aws-similar-items",
     "Solution": f"{ARN}solution/for-you",
     "Campaign": f"{ARN}campaign/live",
 }
@@ -60,15 +58,6 @@ def test_a_response_has_only_fields_of_the_output_shape(world, noun):
         assert arn in [item[arn_field] for item in found]
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
-def test_fields_that_the_output_shape_lacks_are_removed(world, name, monkeypatch):
-    output = operation_model(name).output_shape
-    response = dict.fromkeys([*members(output), "somethingElse"], "value")
-    monkeypatch.setattr("emulator.personalize.api.OPERATIONS", {name: lambda *_: response})
-    monkeypatch.setattr("emulator.personalize.api.validate", lambda *_: None)
-    assert sorted(world.personalize.call(name, {}, CALLER)) == sorted(members(output))
-
-
 def test_a_list_can_be_limited_to_one_parent(world):
     group = world.create_group("other")
     for call, field, name in (
@@ -80,18 +69,6 @@ def test_a_list_can_be_limited_to_one_parent(world):
         assert call(datasetGroupArn=group)[field] == []
     jobs = world.client.list_dataset_import_jobs(datasetArn=INTERACTIONS)["datasetImportJobs"]
     assert [job["jobName"] for job in jobs] == ["first"]
-
-
-def test_list_recipes_has_the_names_of_aws(world):
-    recipes = world.client.list_recipes()["recipes"]
-    assert " ".join(recipe["name"].removeprefix("aws-") for recipe in recipes) == (
-        "user-personalization-v2 user-personalization hrnn hrnn-metadata hrnn-coldstart "
-        "popularity-count personalized-ranking-v2 personalized-ranking similar-items sims "
-        "semantic-similarity item-affinity next-best-action"
-    )
-    recipe = world.client.describe_recipe(recipeArn=ARNS["Recipe"])["recipe"]
-    assert (recipe["recipeType"], recipe["status"]) == ("RELATED_ITEMS", "ACTIVE")
-    assert recipe["algorithmArn"] == "arn:aws:personalize:::algorithm/aws-similar-items"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from personalize_world import FIRST_TIME, INTERACTION_COLUMNS, World, interactio
 
 from emulator.personalize.csv_files import read_csv
 from emulator.personalize.recipes import RECIPES
-from emulator.personalize.tables import IDENTITY_FIELDS, RowSchema, Table
+from emulator.personalize.tables import IDENTITY_FIELDS, Table, parse_schema
 from emulator.personalize.training import train
 from retrain.rehearsal.data.csv_files import to_csv
 from retrain.rehearsal.data.sample_data import sample_data, schema
@@ -20,9 +20,11 @@ RECIPE_BY_NAME = {recipe.name: recipe for recipe in RECIPES}
 
 
 def table(csv, dataset_type="INTERACTIONS"):
-    row_schema = RowSchema.parse(schema(dataset_type))
-    rows = read_csv("file.csv", csv, row_schema, TODAY)
-    return Table(row_schema.names).with_rows(rows, IDENTITY_FIELDS[dataset_type])
+    columns = parse_schema(schema(dataset_type))
+    rows = read_csv("file.csv", csv, columns, TODAY)
+    return Table(tuple(column.name for column in columns)).with_rows(
+        rows, IDENTITY_FIELDS[dataset_type]
+    )
 
 
 def trained(csv, recipe="aws-user-personalization", dataset_type="INTERACTIONS"):

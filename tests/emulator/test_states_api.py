@@ -10,8 +10,9 @@ from botocore.exceptions import ReadTimeoutError
 from small_machines import machine, map_over, task, wait
 from small_stack import refusal
 
+from emulator.personalize.wire import intercept
 from emulator.virtual.lambda_runtime import replies
-from emulator.virtual.step_functions import ACCOUNT, REGION, StepFunctions, attach, run
+from emulator.virtual.step_functions import ACCOUNT, REGION, StepFunctions, run
 from emulator.virtual.virtual_time import DEFAULT_START
 
 HOUR = 3600
@@ -43,7 +44,7 @@ def any_client():
     def respond(operation, request):
         return services[-1].respond(operation, request)
 
-    attach(client, respond)
+    intercept(client, respond)
     return client, services
 
 
@@ -327,7 +328,7 @@ def test_a_request_is_refused(client, resting, method, fields, error):
 
 
 def test_a_missing_field_is_named(step_functions):
-    with pytest.raises(Exception, match="Value null at 'executionArn' failed to satisfy"):
+    with pytest.raises(Exception, match='Missing required parameter in input: "executionArn"'):
         step_functions.respond("StopExecution", {})
 
 

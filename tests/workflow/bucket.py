@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from botocore.exceptions import ClientError
 from botocore.hooks import HierarchicalEmitter
 
-from emulator.personalize import NoSuchKey
+from emulator.personalize import JobFailed
 
 FIRST_MODIFIED = datetime(2026, 11, 1, tzinfo=UTC)
 PAGE_SIZE = 1000
@@ -80,8 +80,8 @@ class Bucket:
         )
 
     def read(self, bucket: str, key: str, role_arn: str) -> bytes:
-        """Return the content of an object, or raise NoSuchKey."""
+        """Return the content of an object, or raise JobFailed."""
         del role_arn
         if key not in self.objects:
-            raise NoSuchKey(f"s3://{bucket}/{key} does not exist")
+            raise JobFailed(f"s3://{bucket}/{key} does not exist")
         return self.objects[key]

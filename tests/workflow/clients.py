@@ -13,8 +13,8 @@ from botocore.config import Config
 from botocore.session import get_session
 
 from emulator.personalize import ApiError, Caller, NoResponse, Personalize, attach
+from emulator.personalize.wire import intercept
 from emulator.virtual.step_functions import StepFunctions
-from emulator.virtual.step_functions import attach as attach_step_functions
 from functions import aws
 from tests.inbox import Inbox
 from tests.workflow.bucket import Bucket
@@ -114,7 +114,7 @@ def _create_client(service: str, *, caller: Caller = FUNCTIONS, **options: objec
         attach(client, CURRENT, caller)
         _respond_without_http(client, caller)
     if service == "stepfunctions":
-        attach_step_functions(client, CURRENT.call_step_functions)
+        intercept(client, CURRENT.call_step_functions)
     if service == "scheduler":
         events.register("before-call.scheduler.GetSchedule", CURRENT.get_schedule)
     return client

@@ -12,8 +12,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from emulator.personalize.rules import MIN_INTERACTIONS, MIN_INTERACTIONS_PER_USER, MIN_USERS
-from emulator.personalize.tables import REQUIRED_FIELDS
+from emulator.personalize.tables import (
+    MIN_INTERACTIONS,
+    MIN_INTERACTIONS_PER_USER,
+    MIN_USERS,
+    REQUIRED_FIELDS,
+)
 from functions.planning.export_values import MAX_LENGTH
 from retrain.rehearsal.data.csv_checks import file_problems, is_number, is_whole, row_problems
 from retrain.rehearsal.data.csv_files import parse, read_rows
