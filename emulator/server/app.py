@@ -16,6 +16,7 @@ from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, S
 from ministack import app as ministack_app
 
 from emulator.clients import Clients
+from emulator.personalize.api import Personalize
 from emulator.personalize.errors import NoResponse
 from emulator.personalize.store import Switches
 from emulator.personalize.timeline import Duration, FixedTimings
@@ -48,10 +49,14 @@ class Application:
         account, region = options["account"], options["region"]
         timings = {kind: Duration(*seconds) for kind, seconds in options["timings"].items()}
         clients = Clients(endpoint)
-        objects = s3.RoleObjects(clients, region)
         self._port = int(endpoint.rpartition(":")[2])
-        switches = Switches(**options["switches"])
-        self._personalize = personalize.create(objects, FixedTimings(**timings), switches)
+        self._personalize = Personalize(
+            objects=s3.RoleObjects(clients, region),
+            timings=FixedTimings(**timings),
+            switches=Switches(**options["switches"]),
+            authorize=personalize.authorize,
+            pass_role=personalize.pass_role,
+        )
         self._step_functions = StepFunctions(clients)
         self._scheduler = scheduler.Scheduler(clients)
         self._controls: dict[tuple[str, str], admin.Control] = {
@@ -77,10 +82,7 @@ class Application:
     async def __call__(
         self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
     ) -> None:
-        """Respond to one request, or refuse it if a web page could have sent it.
-
-        The scope `lifespan` is the start and the end of the server, which are MiniStack's too.
-        """
+        """Respond to a request, or let MiniStack start and end with the server (`lifespan`)."""
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": None})
         elif scope["type"] == "lifespan":

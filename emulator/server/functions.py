@@ -14,7 +14,7 @@ import socketserver
 import zipfile
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
-from typing import Any, cast
+from typing import Any
 from urllib.parse import unquote
 
 from ministack.core import lambda_runtime
@@ -58,10 +58,7 @@ def refuse_other_roles(call: ministack.Call) -> http.Response | None:
 
 
 def can_run(function: str) -> bool:
-    """Return True if Lambda may assume the role of a function. `function` is its ARN or name.
-
-    Return True for a function that does not exist, because MiniStack refuses it.
-    """
+    """Return True if Lambda may assume the role of a function, or if there is no such function."""
     name = lambda_svc._resolve_request_scoped_name(function)  # noqa: SLF001  # knows all spellings
     record = lambda_svc._functions.get(name)  # noqa: SLF001  # GetFunction needs a caller
     if record is None:
@@ -90,7 +87,8 @@ def run_python(
         "code_zip": _add_bootstrap(function["code_zip"], _bootstrap(config)),
     }
     invoke = lambda_svc._execute_function_provided_warm  # noqa: SLF001  # knows the Runtime API
-    return cast("dict[str, Any]", invoke({**function, **custom}, *invocation))
+    response: dict[str, Any] = invoke({**function, **custom}, *invocation)
+    return response
 
 
 @ministack.replace(lambda_runtime.ProvidedWorker, "_await_init")
@@ -138,9 +136,8 @@ def _add_bootstrap(code: bytes, script: str) -> bytes:
 
 
 def _log_group(config: dict[str, Any]) -> str:
-    """Return the log group of a function."""
-    group: str = config["LoggingConfig"].get("LogGroup", f"/aws/lambda/{config['FunctionName']}")
-    return group
+    default = f"/aws/lambda/{config['FunctionName']}"
+    return str(config["LoggingConfig"].get("LogGroup", default))
 
 
 @ministack.replace(lambda_svc, "_emit_lambda_logs")

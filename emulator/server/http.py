@@ -17,10 +17,7 @@ def headers(scope: HTTPScope) -> dict[str, str]:
 
 
 async def read_body(receive: ASGIReceiveCallable) -> bytes:
-    """Return the whole body of a request, which arrives in several messages.
-
-    Return what has arrived if the client disconnects before the end.
-    """
+    """Return the whole body of a request, or what arrives before the client disconnects."""
     body = b""
     while True:
         message = await receive()

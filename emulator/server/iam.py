@@ -48,10 +48,7 @@ class AccessDeniedError(ClientError):
 
 
 def caller_arn(access_key: str) -> str:
-    """Return the ARN of the principal that an access key belongs to, in the current account.
-
-    Return the access key itself if it belongs to nobody.
-    """
+    """Return the ARN of the owner of an access key, or the key itself if it belongs to nobody."""
     identity = iam_evaluator.resolve_caller_identity(access_key)
     return str(identity["userArn"]) if identity else access_key
 
@@ -59,11 +56,8 @@ def caller_arn(access_key: str) -> str:
 def assume_role(role_arn: str, *, service: str, source_arn: str, session_name: str) -> Credentials:
     """Return the credentials of a role session for a service, for example states.amazonaws.com.
 
-    The service acts for the resource `source_arn`. An equal role, service and session name always
-    get equal credentials. They do not expire.
-
-    Raises:
-        AccessDeniedError: The role is missing or does not trust the service.
+    An equal role, service and session name always get equal credentials. They do not expire. Raise
+    AccessDeniedError unless the role trusts the service.
     """
     if not trusts(role_arn, service=service, source_arn=source_arn):
         raise AccessDeniedError(
@@ -88,10 +82,7 @@ def assume_role(role_arn: str, *, service: str, source_arn: str, session_name: s
 
 
 def trusts(role_arn: str, *, service: str, source_arn: str) -> bool:
-    """Return True if the role exists and its trust policy lets `service` assume it.
-
-    The service acts for the resource `source_arn`.
-    """
+    """Return True if a role lets `service` assume it when it acts for the resource `source_arn`."""
     account, name = role_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
     role = iam._roles.get_scoped(account, None, name)  # noqa: SLF001  # GetRole needs a caller
     if role is None or role["Arn"] != role_arn:
@@ -109,12 +100,9 @@ def trusts(role_arn: str, *, service: str, source_arn: str) -> bool:
 def authorize(
     access_key: str, region: str, action: str, resource: str, conditions: Policy | None = None
 ) -> None:
-    """Check that the owner of an access key may perform an action on a resource.
+    """Raise AccessDeniedError unless the owner of an access key may perform an action.
 
     `conditions` are the condition keys of the service. The key must be authenticated already.
-
-    Raises:
-        AccessDeniedError: The policies of the owner do not allow it.
     """
     service = action.partition(":")[0]
     denial = iam_evaluator.enforce(
@@ -140,10 +128,7 @@ def is_allowed(access_key: str, region: str, action: str, resource: str) -> bool
 def service_may(
     policy: Policy | None, service: str, action: str, resource: str, source_arn: str
 ) -> bool:
-    """Return True if the policy of a resource lets `service` perform an action on it.
-
-    The service acts for the resource `source_arn`. Without a policy nothing is allowed.
-    """
+    """Return True if the policy of a resource lets `service` act on it for another resource."""
     if policy is None:
         return False
     context = _context(service, action, resource, source_arn)

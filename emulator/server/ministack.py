@@ -41,10 +41,7 @@ class Call(NamedTuple):
 
 
 def guard(service: str) -> Callable[[Guard], Guard]:
-    """Let the decorated function respond to calls to a service before MiniStack does.
-
-    It returns a response, or None to let MiniStack respond.
-    """
+    """Let the decorated function respond to a service's calls, or return None for MiniStack."""
 
     def decorate(function: Guard) -> Guard:
         handler = SERVICE_HANDLERS[service]
@@ -59,10 +56,7 @@ def guard(service: str) -> Callable[[Guard], Guard]:
 
 
 def replace(owner: object, name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Let the decorated function replace a function of MiniStack.
-
-    Its first argument is the replaced function. The others are those of the call.
-    """
+    """Let the decorated function replace a function of MiniStack, which is its first argument."""
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         original = getattr(owner, name)

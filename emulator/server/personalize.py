@@ -31,8 +31,6 @@ from emulator.personalize.api import Personalize
 from emulator.personalize.authorization import Caller
 from emulator.personalize.errors import ApiError, invalid_input
 from emulator.personalize.service_model import CONTROL, EVENTS, RUNTIME, service_model
-from emulator.personalize.store import Objects, Switches
-from emulator.personalize.timeline import Timings
 from emulator.server import http, iam
 
 SERVICE = "personalize.amazonaws.com"
@@ -47,25 +45,10 @@ class Operation(NamedTuple):
     name: str
 
 
-def create(objects: Objects, timings: Timings, switches: Switches) -> Personalize:
-    """Return a Personalize that checks the permissions of the caller of the current request."""
-    return Personalize(
-        objects=objects,
-        timings=timings,
-        switches=switches,
-        authorize=_authorize,
-        pass_role=_pass_role,
-    )
-
-
 async def respond(
     personalize: Personalize, operation: Operation, scope: HTTPScope, body: bytes
 ) -> http.Response:
-    """Return the response to a request for an operation.
-
-    Raises:
-        NoResponse: A fault loses the response.
-    """
+    """Return the response to a request for an operation. Raise NoResponse if a fault loses it."""
     headers = http.headers(scope)
     refusal = _authenticate(scope, headers, body)
     if refusal is not None:
@@ -98,10 +81,7 @@ def _operations_by_path() -> dict[str, Operation]:
 
 
 def _authenticate(scope: HTTPScope, headers: dict[str, str], body: bytes) -> http.Response | None:
-    """Set the caller's account, region and access key in the context of this request.
-
-    Return an error response if the credentials are missing or wrong, else None.
-    """
+    """Set the caller in the context of this request. Return an error for wrong credentials."""
     query = parse_qs(scope["query_string"].decode(), keep_blank_values=True)
     access_key = extract_access_key_id(headers, query)
     set_request_account_id(access_key)
@@ -127,14 +107,10 @@ def _authenticate(scope: HTTPScope, headers: dict[str, str], body: bytes) -> htt
     return response
 
 
-def _authorize(
+def authorize(
     caller: Caller, action: str, resources: list[str], conditions: iam.Policy | None = None
 ) -> None:
-    """Check that the caller of the current request may perform an action on every resource.
-
-    Raises:
-        ApiError: AccessDeniedException.
-    """
+    """Raise ApiError unless the caller of the request may perform an action on every resource."""
     for resource in resources:
         try:
             iam.authorize(_access_key.get(), caller.region, action, resource, conditions)
@@ -142,14 +118,9 @@ def _authorize(
             raise ApiError("AccessDeniedException", error.message) from error
 
 
-def _pass_role(caller: Caller, role_arn: str) -> None:
-    """Check the role that the current request passes to Personalize.
-
-    Raises:
-        ApiError: AccessDeniedException if the caller may not pass the role, or
-            InvalidInputException if Personalize may not assume it.
-    """
-    _authorize(caller, "iam:PassRole", [role_arn], {"iam:PassedToService": SERVICE})
+def pass_role(caller: Caller, role_arn: str) -> None:
+    """Raise ApiError unless the caller may pass a role, and Personalize may assume it."""
+    authorize(caller, "iam:PassRole", [role_arn], {"iam:PassedToService": SERVICE})
     job_arn = f"arn:aws:personalize:{caller.region}:{caller.account}:dataset-import-job/import"
     if not iam.trusts(role_arn, service=SERVICE, source_arn=job_arn):
         raise invalid_input(f"Amazon Personalize is not allowed to assume the role {role_arn}.")

@@ -36,10 +36,7 @@ class RoleObjects:
     def keys(self, bucket: str, prefix: str, role_arn: str) -> list[str]:
         """Return the keys below a prefix that ends in "/". Any other `prefix` is a whole key.
 
-        The list is empty if there is no object with the key or below the prefix.
-
-        Raises:
-            JobFailed: A policy does not allow it, or there is no such bucket.
+        Raise JobFailed if a policy does not allow it, or there is no such bucket.
         """
         try:
             client = self._client(role_arn)
@@ -51,11 +48,7 @@ class RoleObjects:
         return [key for key in keys if key == prefix or prefix.endswith("/")]
 
     def read(self, bucket: str, key: str, role_arn: str) -> bytes:
-        """Return the bytes of an object.
-
-        Raises:
-            JobFailed: A policy does not allow it, or there is no such object.
-        """
+        """Return the bytes of an object. Raise JobFailed if they cannot be read."""
         try:
             response = self._client(role_arn).get_object(Bucket=bucket, Key=key)
             content: bytes = response["Body"].read()

@@ -49,10 +49,7 @@ LOGGING_ACTIONS = (
 
 
 class StepFunctions:
-    """The responder to `AWSStepFunctions.*`, and the host of the executions.
-
-    The Tasks call functions with `clients`.
-    """
+    """The responder to `AWSStepFunctions.*`, and the host of the executions."""
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
@@ -84,8 +81,7 @@ class StepFunctions:
     def call(self, execution: Execution, resource: str, payload: str) -> object:
         """Invoke a function with the role of the state machine, and return its result.
 
-        Raises:
-            StateFailed: The function failed, or was not invoked.
+        Raise StateFailed if the function fails, or is not invoked.
         """
         region = execution.arn.split(":")[3]
         try:
@@ -146,13 +142,9 @@ def _assume_role(role_arn: str, machine_arn: str) -> iam.Credentials:
 
 
 def _check_role(request: Mapping[str, Any], scope: str) -> None:
-    """Check the role of a new or changed state machine.
+    """Raise ApiError unless Step Functions may assume the role of a new or changed state machine.
 
-    Step Functions must be allowed to assume the role. If the state machine writes logs, the role
-    must also allow all of LOGGING_ACTIONS.
-
-    Raises:
-        ApiError: AccessDeniedException.
+    If the state machine writes logs, the role must also allow all of LOGGING_ACTIONS.
     """
     role_arn, region = request.get("roleArn"), scope.partition(":")[0]
     if role_arn is None:

@@ -7,6 +7,7 @@ the end of the execution closes all of them.
 
 import functools
 import json
+import re
 import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -22,6 +23,8 @@ MAX_DOCUMENT_BYTES = 262_144
 MAX_EVENTS = 25_000
 MAX_SECONDS = 365 * 86_400
 """An execution lasts at most one year."""
+
+STATE_EVENT = re.compile("^[A-Z][a-z]+State(?=Entered|Exited)")
 
 Event: TypeAlias = Any
 """An object with the methods `set` and `wait` of `threading.Event`."""
@@ -143,18 +146,15 @@ class Execution:
                 message = f"The execution reached the maximum number of history events ({number})."
                 self.end("FAILED", previous, error="States.Runtime", cause=message)
                 raise BranchClosed
-            event = {
-                "timestamp": self.now(),
-                "type": kind,
-                "id": number,
-                "previousEventId": previous,
-            }
+            time = self.now()
+            event = {"timestamp": time, "type": kind, "id": number, "previousEventId": previous}
             shown = {key: value for key, value in details.items() if value is not None}
             for key in ("input", "output"):
                 if key in shown:
                     shown[f"{key}Details"] = {"truncated": False}
             if shown or kind.startswith("Execution"):
-                event[_details_field(kind)] = shown
+                field = STATE_EVENT.sub("State", kind)  # details of all types are in one field
+                event[f"{field[0].lower()}{field[1:]}EventDetails"] = shown
             self.events.append(event)
             return number
 
@@ -254,11 +254,3 @@ class Branch:
     def _raise_if_closed(self) -> None:
         if self.is_closed():
             raise BranchClosed
-
-
-def _details_field(kind: str) -> str:
-    """Return the field of an event in which its details are."""
-    for suffix in ("StateEntered", "StateExited"):
-        if kind.endswith(suffix):
-            kind = suffix
-    return f"{kind[0].lower()}{kind[1:]}EventDetails"

@@ -39,7 +39,7 @@ class Next(NamedTuple):
 
 def run(execution: Execution) -> None:
     """Run the machine of an execution to its end."""
-    document = json.loads(execution.input)
+    document, root = json.loads(execution.input), execution.root
     context = {
         "Execution": {
             "Id": execution.arn,
@@ -50,7 +50,6 @@ def run(execution: Execution) -> None:
         },
         "StateMachine": {"Id": execution.machine.arn, "Name": execution.machine.name},
     }
-    root = execution.root
     try:
         output = _run_machine(root, execution.definition, document, context)
         execution.end("SUCCEEDED", root.last_id, output=execution.text(output))
@@ -229,7 +228,6 @@ STATES: Mapping[str, Callable[[Branch, Object, StateInput], Next]] = {
 
 
 def _parameters(state: Object, state_input: StateInput) -> Json:
-    """Return the Parameters of a state. A state without them gets the whole document."""
     return fill(state["Parameters"], state_input) if "Parameters" in state else state_input.document
 
 
