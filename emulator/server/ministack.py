@@ -1,8 +1,8 @@
 """Puts the emulator's code in the place of MiniStack's functions and handlers.
 
 Each module of this folder corrects one service, when it is imported. Written for ministack 1.5.33.
-None of what the emulator reads or replaces is a public interface, so any release may move it. A
-test checks that every place is still there.
+None of what the emulator reads or replaces is a public interface, so any release may move it.
+Then the emulator does not start, or a test of the service fails.
 """
 
 import functools

@@ -184,6 +184,39 @@ def eventually(read, is_enough, seconds=20):
         time.sleep(0.05)
 
 
+def allowing(service, action, source):
+    """Return a resource policy that lets a service do an action for the resource `source`."""
+    return policy(
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": f"{service}.amazonaws.com"},
+            "Action": action,
+            "Resource": "*",
+            "Condition": {"ArnEquals": {"aws:SourceArn": source}},
+        }
+    )
+
+
+def create_queue(aws, name):
+    """Create a queue. Return its URL and its ARN."""
+    url = aws.client("sqs").create_queue(QueueName=name)["QueueUrl"]
+    return url, f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"
+
+
+def received(aws, url, count=1):
+    """Wait until this many messages have arrived in a queue, and return them."""
+    messages = []
+
+    def receive():
+        response = aws.client("sqs").receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+        )
+        messages.extend(response.get("Messages", ()))
+        return messages
+
+    return eventually(receive, lambda messages: len(messages) >= count)
+
+
 def group_arn(group):
     """Return the ARN of a schedule group."""
     return f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/{group}"

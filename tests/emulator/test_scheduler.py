@@ -10,11 +10,13 @@ from small_stack import (
     allow,
     create_function,
     create_machine,
+    create_queue,
     create_role,
     create_schedule,
     eventually,
     finished,
     group_arn,
+    received,
     refusal,
     role_clients,
     trust,
@@ -48,22 +50,6 @@ def create_allowed_schedule(aws, name, seconds=0, **fields):
 def executions_of(aws, machine_arn):
     client = aws.client("stepfunctions")
     return client.list_executions(stateMachineArn=machine_arn)["executions"]
-
-
-def create_queue(aws, name):
-    """Create a queue. Return its URL and its ARN."""
-    url = aws.client("sqs").create_queue(QueueName=name)["QueueUrl"]
-    return url, f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"
-
-
-def received(aws, url):
-    """Wait for a message in a queue, and return it."""
-    sqs = aws.client("sqs")
-    (message,) = eventually(
-        lambda: sqs.receive_message(QueueUrl=url, MessageAttributeNames=["All"]).get("Messages"),
-        bool,
-    )
-    return message
 
 
 def error_of(fire, *arguments):
@@ -127,7 +113,8 @@ def test_a_schedule_invokes_a_function_with_its_role_and_does_not_wait(aws):
     by, invoke = f"{name}-by", allow("lambda:InvokeFunction", function_arn)
     create_schedule(aws, by, function_arn, invoke, Input='{"at": "<aws.scheduler.scheduled-time>"}')
     assert aws.fire(by, by, SLOT) == function_arn
-    assert json.loads(received(aws, url)["Body"]) == {"at": SLOT}
+    (message,) = received(aws, url)
+    assert json.loads(message["Body"]) == {"at": SLOT}
     create_schedule(aws, "sched-denied", function_arn, send)
     assert "lambda:InvokeFunction" in error_of(aws.fire, "sched-denied", "sched-denied", SLOT)
 
@@ -152,7 +139,7 @@ def test_an_event_that_cannot_be_delivered_is_a_dead_letter(aws):
         DeadLetterConfig={"Arn": queue_arn},
     )
     error = error_of(aws.fire, name, name, SLOT)
-    message = received(aws, url)
+    (message,) = received(aws, url)
     assert json.loads(message["Body"]) == {"at": SLOT}
     attributes = {
         key: attribute["StringValue"] for key, attribute in message["MessageAttributes"].items()

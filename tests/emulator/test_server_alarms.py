@@ -6,7 +6,7 @@ Does not prove when CloudWatch evaluates an alarm. The emulator does so when a v
 import json
 
 import pytest
-from small_stack import policy
+from small_stack import allowing, create_queue, received
 
 DELETED_TOPIC = "arn:aws:sns:eu-west-1:123456789012:deleted"
 
@@ -15,17 +15,10 @@ DELETED_TOPIC = "arn:aws:sns:eu-west-1:123456789012:deleted"
 def queue(aws):
     """Return the URL of a queue and the ARN of a topic that sends its messages to the queue."""
     sqs, sns = aws.client("sqs"), aws.client("sns")
-    url = sqs.create_queue(QueueName="alarms")["QueueUrl"]
-    arn = "arn:aws:sqs:eu-west-1:123456789012:alarms"
+    url, arn = create_queue(aws, "alarms")
     topic = sns.create_topic(Name="alarms")["TopicArn"]
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"Service": "sns.amazonaws.com"},
-        "Action": "sqs:SendMessage",
-        "Resource": arn,
-        "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
-    }
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy(statement)})
+    policy = allowing("sns", "sqs:SendMessage", topic)
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
     return url, topic
 
@@ -48,11 +41,9 @@ def set_to_alarm(aws, name):
     aws.client("cloudwatch").set_alarm_state(AlarmName=name, **state)
 
 
-def received(aws, url):
+def alarm_message(aws, url):
     """Take the alarm's message from a queue."""
-    sqs = aws.client("sqs")
-    (message,) = sqs.receive_message(QueueUrl=url)["Messages"]
-    sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    (message,) = received(aws, url)
     return json.loads(json.loads(message["Body"])["Message"])
 
 
@@ -69,7 +60,7 @@ def test_a_value_above_the_threshold_sends_the_message_of_the_alarm(aws, queue):
     put_alarm(aws, "errors", topic)
     data = [{"MetricName": "Errors", "Value": 3}]
     aws.client("cloudwatch").put_metric_data(Namespace="Sample", MetricData=data)
-    message = received(aws, url)
+    message = alarm_message(aws, url)
     assert (message["AlarmName"], message["NewStateValue"]) == ("errors", "ALARM")
     assert actions(aws, "errors") == [f"Successfully executed action {topic}"]
 
@@ -83,7 +74,7 @@ def test_an_alarm_on_metric_math_can_be_set_to_alarm(aws, queue):
     ]
     put_alarm(aws, "age", topic, Metrics=queries)
     set_to_alarm(aws, "age")
-    message = received(aws, url)
+    message = alarm_message(aws, url)
     assert (message["AlarmName"], message["NewStateReason"]) == ("age", "a test")
     (alarm,) = aws.client("cloudwatch").describe_alarms(AlarmNames=["age"])["MetricAlarms"]
     assert alarm["Metrics"] == queries

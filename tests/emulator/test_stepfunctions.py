@@ -7,21 +7,26 @@ import json
 import time
 
 import pytest
+from botocore import xform_name
+from botocore.exceptions import ClientError
 from small_machines import machine, map_over
 from small_stack import (
     ACCOUNT,
     REGION,
     allow,
+    allowing,
     calling,
     create_function,
     create_machine,
+    create_queue,
     create_role,
     eventually,
     execute,
     finished,
     grant,
-    invoke,
+    received,
     refusal,
+    role_clients,
     trust,
     waiting,
 )
@@ -111,47 +116,41 @@ def test_a_machine_that_logs_needs_a_role_with_every_logging_action(aws, client)
     client.update_state_machine(stateMachineArn=arn, definition=json.dumps(waiting(1)))
 
 
-CALLING_CODE = """
-import boto3
-
-def handler(event, context):
-    client = boto3.client("stepfunctions")
-    results = {}
-    for name, arguments in event.items():
-        try:
-            getattr(client, name)(**arguments)
-            results[name] = "allowed"
-        except client.exceptions.ClientError as error:
-            results[name] = error.response["Error"]["Code"]
-    return results
-"""
-
-
 def test_a_role_needs_a_permission_for_each_action_on_executions(aws, client):
     arn = create_machine(aws, "sf-watched", waiting(60))
     execution = client.start_execution(stateMachineArn=arn, name="one")["executionArn"]
-    caller = create_function(aws, "sf-watcher", code=CALLING_CODE)
-    calls = {
-        "list_executions": {"stateMachineArn": arn},
-        "describe_execution": {"executionArn": execution},
-        "get_execution_history": {"executionArn": execution},
-        "describe_state_machine_for_execution": {"executionArn": execution},
-        "stop_execution": {"executionArn": execution},
-    }
-    assert invoke(aws, caller, calls) == dict.fromkeys(calls, "AccessDeniedException")
-    reads = [f"states:{name.title().replace('_', '')}" for name in list(calls)[1:4]]
+    on_execution = (
+        *("DescribeExecution", "GetExecutionHistory", "DescribeStateMachineForExecution"),
+        "StopExecution",
+    )
+    caller = role_clients(aws, "sf-watcher")("stepfunctions")
+
+    def denied():
+        codes = {
+            name: code_of(getattr(caller, xform_name(name)), executionArn=execution)
+            for name in on_execution
+        }
+        codes["ListExecutions"] = code_of(caller.list_executions, stateMachineArn=arn)
+        return {name for name, code in codes.items() if code == "AccessDeniedException"}
+
+    assert denied() == {"ListExecutions", *on_execution}
     grant(
         aws,
         "sf-watcher",
-        allow("states:ListExecutions", arn),
-        allow(reads, execution),
-        allow("states:StopExecution", arn),
+        allow([f"states:{name}" for name in on_execution[:3]], execution),
+        allow(["states:ListExecutions", "states:StopExecution"], arn),
     )
-    assert invoke(aws, caller, calls) == {
-        **dict.fromkeys(calls, "allowed"),
-        "stop_execution": "AccessDeniedException",
-    }, "StopExecution needs a permission on the execution, and the role has it on the machine"
+    assert denied() == {"StopExecution"}, "it needs a permission on the execution"
     client.stop_execution(executionArn=execution)
+
+
+def code_of(call, **arguments):
+    """Return the code of the error of a call, or None."""
+    try:
+        call(**arguments)
+    except ClientError as error:
+        return error.response["Error"]["Code"]
+    return None
 
 
 # Real time
@@ -204,77 +203,31 @@ def test_the_timeouts_of_a_task_and_of_a_machine_are_real_time(aws, sleeper):
 
 # Events
 
-RECORDER_CODE = """
-import boto3, json
 
-def handler(event, context):
-    key = event["detail"]["name"] + " " + event["detail"]["status"]
-    boto3.client("s3").put_object(Bucket="sf-recorder", Key=key, Body=json.dumps(event).encode())
-"""
-
-
-@pytest.fixture(scope="module")
-def recorder(aws):
-    """A function that stores its events in a bucket."""
-    aws.client("s3").create_bucket(
-        Bucket="sf-recorder", CreateBucketConfiguration={"LocationConstraint": REGION}
-    )
-    puts = allow("s3:PutObject", "arn:aws:s3:::sf-recorder/*")
-    return create_function(aws, "sf-recorder", puts, code=RECORDER_CODE)
-
-
-def recorded_events(aws, number):
-    """Wait until the bucket has this number of events, and return them by their keys."""
-    s3 = aws.client("s3")
-
-    def keys():
-        objects = s3.list_objects_v2(Bucket="sf-recorder").get("Contents", [])
-        return [item["Key"] for item in objects]
-
-    stored = eventually(keys, lambda stored: len(stored) >= number)
-    bodies = {key: s3.get_object(Bucket="sf-recorder", Key=key)["Body"] for key in stored}
-    return {key: json.load(body) for key, body in bodies.items()}
-
-
-def create_rule(aws, name, machine_arn, function_arn, *, is_allowed_for=None):
-    """Create a rule that invokes a function when an execution has ended, and return its ARN.
-
-    The function allows it for the rule `is_allowed_for`.
-    """
+def test_an_event_says_that_an_execution_has_ended(aws, client, echo):
+    url, queue = create_queue(aws, "sf-events")
+    arn = create_machine(aws, "sf-told", calling(echo), allow("lambda:InvokeFunction", echo))
+    late = create_machine(aws, "sf-late", {**waiting(60), "TimeoutSeconds": 1})
     pattern = {
         "source": ["aws.states"],
         "detail-type": ["Step Functions Execution Status Change"],
         "detail": {
-            "stateMachineArn": [machine_arn],
+            "stateMachineArn": [arn, late],
             "status": ["SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT"],
         },
     }
-    events = aws.client("events")
-    arn = events.put_rule(Name=name, EventPattern=json.dumps(pattern))["RuleArn"]
-    events.put_targets(Rule=name, Targets=[{"Id": "1", "Arn": function_arn}])
-    if is_allowed_for:
-        aws.client("lambda").add_permission(
-            FunctionName=function_arn,
-            StatementId=name,
-            Action="lambda:InvokeFunction",
-            Principal="events.amazonaws.com",
-            SourceArn=arn.replace(name, is_allowed_for),
-        )
-    return arn
-
-
-def test_a_rule_receives_the_ends_of_executions(aws, client, echo, recorder):
-    invokes = allow("lambda:InvokeFunction", echo)
-    arn = create_machine(aws, "sf-told", calling(echo), invokes)
-    late = create_machine(aws, "sf-late", {**waiting(60), "TimeoutSeconds": 1})
-    for name, machine_arn in (("sf-told", arn), ("sf-late", late)):
-        create_rule(aws, name, machine_arn, recorder, is_allowed_for=name)
+    rules = aws.client("events")
+    rule = rules.put_rule(Name="sf-told", EventPattern=json.dumps(pattern))["RuleArn"]
+    rules.put_targets(Rule="sf-told", Targets=[{"Id": "1", "Arn": queue}])
+    policy = {"Policy": allowing("events", "sqs:SendMessage", rule)}
+    aws.client("sqs").set_queue_attributes(QueueUrl=url, Attributes=policy)
     done = client.start_execution(stateMachineArn=arn, name="done", input='{"a": 1}')
     client.start_execution(stateMachineArn=arn, name="failing", input='{"fail": "no"}')
     client.start_execution(stateMachineArn=late, name="late")
     stopped = client.start_execution(stateMachineArn=late, name="stopped")["executionArn"]
     client.stop_execution(executionArn=stopped, error="Enough", cause="by a test")
-    events = recorded_events(aws, 4)
+    bodies = [json.loads(message["Body"]) for message in received(aws, url, 4)]
+    events = {f"{body['detail']['name']} {body['detail']['status']}": body for body in bodies}
     keys = ["done SUCCEEDED", "failing FAILED", "late TIMED_OUT", "stopped ABORTED"]
     assert sorted(events) == keys, "RUNNING is not in the pattern"
     event, description = events["done SUCCEEDED"], finished(aws, done["executionArn"])
@@ -298,20 +251,3 @@ def test_a_rule_receives_the_ends_of_executions(aws, client, echo, recorder):
     reasons = [events[key]["detail"] for key in keys[1:]]
     assert [reason["error"] for reason in reasons] == ["ValueError", None, "Enough"]
     assert [reason["output"] for reason in reasons] == [None] * 3
-
-
-def test_a_rule_needs_a_permission_of_its_own_to_invoke_a_function(aws, recorder):
-    arn = create_machine(aws, "sf-untold", waiting(0))
-    rules = [
-        create_rule(aws, "sf-none", arn, recorder),
-        create_rule(aws, "sf-other", arn, recorder, is_allowed_for="sf-another"),
-    ]
-    name = execute(aws, arn, {})["name"]
-
-    def denied_callers():
-        calls = aws.calls("lambda:InvokeFunction")
-        return sorted(call["caller"] for call in calls if call["status"] == 403)
-
-    eventually(denied_callers, lambda callers: set(rules) <= set(callers))
-    stored = aws.client("s3").list_objects_v2(Bucket="sf-recorder").get("Contents", [])
-    assert not [item["Key"] for item in stored if name in item["Key"]]
