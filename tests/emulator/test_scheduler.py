@@ -171,61 +171,59 @@ def test_the_dead_letter_is_lost_if_the_role_may_not_send_it(aws):
 # The creation of a schedule
 
 
-def create_refused(
-    aws, name, trust_policy, expression="rate(1 day)", target="arn:aws:states:x", **fields
-):
-    """Return the error with which the creation of a schedule is refused."""
-    role_arn = create_role(aws, f"sched-wrong-{name}", trust_policy)
-    return refusal(
-        aws.client("scheduler").create_schedule,
-        Name="x",
-        ScheduleExpression=expression,
-        FlexibleTimeWindow={"Mode": "OFF"},
-        Target={"Arn": target, "RoleArn": role_arn},
-        **fields,
-    )
-
-
-@pytest.mark.parametrize(
-    ("service", "condition"),
-    [
-        ("states", {}),
-        ("scheduler", {"aws:SourceAccount": "210987654321"}),
-        (
-            "scheduler",
-            {"aws:SourceArn": f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/default/x"},
-        ),
-    ],
-    ids=["service", "account", "schedule-instead-of-group"],
+UNTRUSTED = (
+    "The execution role you provide must allow AWS EventBridge Scheduler to assume the role."
 )
-def test_a_role_that_does_not_trust_the_group_is_refused(aws, service, condition, request):
+QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:any"
+REFUSED = {
+    "other service": ("states", {}, {}, UNTRUSTED),
+    "other account": ("scheduler", {"aws:SourceAccount": "210987654321"}, {}, UNTRUSTED),
+    "schedule instead of group": (
+        "scheduler",
+        {"aws:SourceArn": f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/default/x"},
+        {},
+        UNTRUSTED,
+    ),
+    "other target": (
+        "scheduler",
+        {},
+        {"Arn": QUEUE},
+        f"Target.Arn: {QUEUE!r} is not supported, only a state machine or a function",
+    ),
+    "end": (
+        "scheduler",
+        {},
+        {"EndDate": dt.datetime(2026, 12, 1, tzinfo=dt.UTC)},
+        "StartDate and EndDate are not supported by this emulator",
+    ),
+    "at": (
+        "scheduler",
+        {},
+        {"ScheduleExpression": "at(2026-12-01T09:00:00)"},
+        "at(2026-12-01T09:00:00) is not supported by this emulator, only rate() and cron()",
+    ),
+    "expression": (
+        "scheduler",
+        {},
+        {"ScheduleExpression": "cron(1 2 3)"},
+        "Invalid Schedule Expression cron(1 2 3).",
+    ),
+}
+"""The service and the condition in the trust policy of the role, the fields of the schedule, and
+the message with which it is refused."""
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_schedule_is_refused_for_its(aws, case):
+    service, condition, fields, message = REFUSED[case]
     policy = trust(service, **({"StringEquals": condition} if condition else {}))
-    assert create_refused(aws, request.node.callspec.id, policy) == (
-        "ValidationException",
-        "The execution role you provide must allow AWS EventBridge Scheduler to assume the role.",
-    )
-
-
-def test_a_target_that_cannot_be_started_is_refused(aws):
-    arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:any"
-    assert create_refused(aws, "target", trust("scheduler"), target=arn) == (
-        "ValidationException",
-        f"Target.Arn: {arn!r} is not supported, only a state machine or a function",
-    )
-
-
-def test_a_schedule_with_an_end_is_refused(aws):
-    _, message = create_refused(aws, "ends", trust("scheduler"), EndDate=CHANGED)
-    assert message == "StartDate and EndDate are not supported by this emulator"
-
-
-def test_an_invalid_expression_is_refused(aws):
-    _, message = create_refused(aws, "once", trust("scheduler"), "at(2026-12-01T09:00:00)")
-    assert message == (
-        "at(2026-12-01T09:00:00) is not supported by this emulator, only rate() and cron()"
-    )
-    _, message = create_refused(aws, "expression", trust("scheduler"), "cron(1 2 3)")
-    assert message == "Invalid Schedule Expression cron(1 2 3)."
+    role_arn = create_role(aws, f"sched-{case.replace(' ', '-')}", policy)
+    request = {"ScheduleExpression": "rate(1 day)", "Arn": "arn:aws:states:x", **fields}
+    target = {"Arn": request.pop("Arn"), "RoleArn": role_arn}
+    window = {"Mode": "OFF"}
+    create = aws.client("scheduler").create_schedule
+    error = refusal(create, Name="x", Target=target, FlexibleTimeWindow=window, **request)
+    assert error == ("ValidationException", message)
 
 
 def test_a_role_may_read_the_schedules_of_the_group_that_its_policy_names(aws):
