@@ -2,10 +2,8 @@
 
 - A request that a web page could have sent is refused (`local_requests.py`), and every websocket.
 - A path below `/_emulator/` is a control of the emulator (`admin.py`).
-- A request for Personalize goes to `personalize.py`. Its target is `AmazonPersonalize.*`. The
-  requests for its runtime and events have no target, so path and signature decide.
-- Every other request goes to MiniStack, which authorises it. It passes the calls to Step Functions
-  on to `stepfunctions.py`.
+- Every other request goes to MiniStack, which authorises it. It passes the calls to Personalize and
+  Step Functions on to `personalize.py` and `stepfunctions.py`.
 """
 
 import asyncio
@@ -17,7 +15,6 @@ from ministack import app as ministack_app
 
 from emulator.clients import Clients
 from emulator.personalize.api import Personalize
-from emulator.personalize.errors import NoResponse
 from emulator.personalize.store import Switches
 from emulator.personalize.timeline import Duration, FixedTimings
 from emulator.process import Options
@@ -57,6 +54,7 @@ class Application:
             authorize=personalize.authorize,
             pass_role=personalize.pass_role,
         )
+        personalize.mount(self._personalize)
         self._step_functions = StepFunctions(clients)
         self._scheduler = scheduler.Scheduler(clients)
         self._controls: dict[tuple[str, str], admin.Control] = {
@@ -97,7 +95,6 @@ class Application:
         method, path = scope["method"], scope["path"]
         fields = [(name.decode(), value.decode("latin-1")) for name, value in scope["headers"]]
         refusal = local_requests.refusal(method, fields, self._port)
-        operation = personalize.operation_of(scope)
         if refusal is not None:
             headers = {"content-type": "text/plain; charset=utf-8", "connection": "close"}
             await http.send_response(send, call_log.FORBIDDEN, headers, f"{refusal}\n".encode())
@@ -108,15 +105,6 @@ class Application:
                 admin.respond, self._controls, method, path, query, body
             )
             await http.send_response(send, *response)
-        elif operation is None:
+        else:
             exchange = call_log.Exchange(scope, receive, send)
             await ministack_app.app(scope, exchange.receive, exchange.send)
-        else:
-            exchange = call_log.Exchange(scope, receive, send, f"personalize:{operation.name}")
-            try:
-                body = await http.read_body(exchange.receive)
-                response = await personalize.respond(self._personalize, operation, scope, body)
-                await http.send_response(exchange.send, *response)
-            except NoResponse:
-                exchange.log(status=0)
-                await http.drop_connection(send)

@@ -18,6 +18,7 @@ from ministack.core.responses import set_request_account_id
 from ministack.core.router import detect_service, extract_access_key_id
 
 from emulator.server import http, iam
+from emulator.server.personalize import operation_of
 
 FORBIDDEN = 403
 # IAM, STS, SNS and other services have form-encoded requests, which name their action in the body.
@@ -58,18 +59,14 @@ class Exchange:
     """One request and its response, on their way between the server and a service.
 
     The exchange adds the call to the log. It also adds a request id to a response that has none,
-    because every response of AWS has one. It removes the headers that let web pages read it.
-    `action` is the IAM action of the request. Without it, MiniStack finds the action.
+    because every response of AWS has one. It removes the headers that let web pages read it. If a
+    fault loses the response, it closes the connection.
     """
 
     def __init__(
-        self,
-        scope: HTTPScope,
-        receive: ASGIReceiveCallable,
-        send: ASGISendCallable,
-        action: str | None = None,
+        self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable
     ) -> None:
-        self._scope, self._receive, self._send, self._action = scope, receive, send, action
+        self._scope, self._receive, self._send = scope, receive, send
         self._head = b""
 
     async def receive(self) -> ASGIReceiveEvent:
@@ -82,7 +79,10 @@ class Exchange:
     async def send(self, message: ASGISendEvent) -> None:
         """Send the next part of the response. Log the call when the response begins."""
         if message["type"] == "http.response.start":
-            self.log(message["status"])
+            self._log(message["status"])
+            if message["status"] == http.NO_RESPONSE[0]:
+                await http.drop_connection(self._send)
+                return
             headers = [
                 (name.lower(), value)
                 for name, value in message["headers"]
@@ -93,7 +93,7 @@ class Exchange:
             message = {**message, "headers": headers}
         await self._send(message)
 
-    def log(self, status: int) -> None:
+    def _log(self, status: int) -> None:
         """Add the call to the log. `status` is 0 if the caller gets no response.
 
         A request without credentials, or without an IAM action, is no call and is not logged.
@@ -101,7 +101,8 @@ class Exchange:
         method, path = self._scope["method"], self._scope["path"]
         headers = http.headers(self._scope)
         query = parse_qs(self._scope["query_string"].decode())
-        access_key, action = extract_access_key_id(headers, query), self._action
+        access_key, operation = extract_access_key_id(headers, query), operation_of(headers, path)
+        action = f"personalize:{operation.name}" if operation else None
         if action is None:
             if headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
                 query = {**parse_qs(self._head.decode(errors="replace")), **query}

@@ -11,6 +11,10 @@ Response = tuple[int, dict[str, str], bytes]
 """The status, the headers and the body of a response, as MiniStack has it."""
 
 
+NO_RESPONSE: Response = 0, {}, b""
+"""The mark of a response that is lost. Nothing of it is sent."""
+
+
 def headers(scope: HTTPScope) -> dict[str, str]:
     """Return the headers of a request by their names in lower case."""
     return {name.decode().lower(): value.decode("latin-1") for name, value in scope["headers"]}
