@@ -9,7 +9,6 @@ import threading
 
 from emulator.process import Emulator, EmulatorError, log_tail, running
 
-ACCOUNT_DIGITS = 12
 HELP = """\
 Serves S3, IAM, STS, Lambda, EventBridge and its Scheduler, Step Functions, SNS, SQS, CloudWatch,
 Logs and Personalize on 127.0.0.1, as emulator/README.md explains.
@@ -52,13 +51,6 @@ def _print_exports(emulator: Emulator) -> None:
     )
 
 
-def _account_number(text: str) -> str:
-    """Return the value of `--account`, or raise ArgumentTypeError if it is not 12 digits."""
-    if len(text) == ACCOUNT_DIGITS and text.isdecimal():
-        return text
-    raise argparse.ArgumentTypeError(f"{text!r} is not a number of {ACCOUNT_DIGITS} digits")
-
-
 def _parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
@@ -68,12 +60,6 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--port", type=int, default=4566, help="0 for a free one (default 4566)")
-    parser.add_argument(
-        "--account",
-        type=_account_number,
-        default="123456789012",
-        help="12 digits (default %(default)s)",
-    )
     parser.add_argument("--region", default="eu-west-1", help="default %(default)s")
     return parser
 

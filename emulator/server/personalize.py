@@ -1,8 +1,7 @@
 """Amazon Personalize as a service of MiniStack, which checks the signatures of its requests.
 
-Personalize's services share the port. A request to `personalize` has an X-Amz-Target. A request to
-`personalize-runtime` or `personalize-events` is recognised by its path. (The operations of
-`personalize-events` are not emulated, and their error says so.)
+Personalize's services share the port. A request to `personalize` has an X-Amz-Target, and a request
+to `personalize-runtime` is recognised by its path. `personalize-events` is not emulated.
 
 The policies of the caller must allow every action on every resource. If a request passes a role,
 the caller must be allowed to pass it to Personalize, and Personalize must be allowed to assume it.
@@ -21,7 +20,7 @@ from emulator.personalize import wire
 from emulator.personalize.api import Personalize
 from emulator.personalize.authorization import Caller
 from emulator.personalize.errors import ApiError, NoResponse, invalid_input
-from emulator.personalize.service_model import CONTROL, EVENTS, RUNTIME, service_model
+from emulator.personalize.service_model import CONTROL, RUNTIME, service_model
 from emulator.server import http, iam, ministack
 
 SERVICE = "personalize.amazonaws.com"
@@ -43,7 +42,8 @@ def mount(personalize: Personalize) -> None:
         call = ministack.Call(*fields)
         operation = operation_of(call.headers, call.path)
         if operation is None:
-            return http.error("UnknownOperationException", f"no operation has {call.path}")
+            message = f"{call.path} is not supported by this emulator of Personalize"
+            return http.error("UnknownOperationException", message)
         access_key = router.extract_access_key_id(call.headers, call.query)
         _access_key.set(access_key)
         caller = Caller(get_account_id(), get_region(), iam.caller_arn(access_key))
@@ -70,11 +70,11 @@ def operation_of(headers: Mapping[str, str], path: str) -> Operation | None:
 
 @functools.cache
 def _operations_by_path() -> dict[str, Operation]:
-    """Return the operations of the runtime and of the events by their paths."""
+    """Return the operations of the runtime by their paths."""
+    model = service_model(RUNTIME)
     return {
-        service_model(service).operation_model(name).http["requestUri"]: Operation(service, name)
-        for service in (RUNTIME, EVENTS)
-        for name in service_model(service).operation_names
+        model.operation_model(name).http["requestUri"]: Operation(RUNTIME, name)
+        for name in model.operation_names
     }
 
 

@@ -5,7 +5,6 @@ has its name in boto3. Not emulated: Express machines, versions and aliases, act
 RedriveExecution, Map Runs, and the content of an execution's log group.
 """
 
-import base64
 import functools
 import json
 import re
@@ -324,16 +323,16 @@ def _latest_date(row: Row) -> datetime:
 def _page(name: str, rows: Sequence[Row], id_field: str, request: Request) -> Row:
     """Return the page of rows that `maxResults` and `nextToken` of the request ask for.
 
-    A token is the encoded id of the first row of its page. The id of a row is in `id_field`.
+    A token is the id of the first row of its page. The id of a row is in `id_field`.
     """
     token = request.fields.get("nextToken")
     ids = [str(row[id_field]) for row in rows]
     try:
-        start = 0 if token is None else ids.index(base64.b64decode(token).decode())
+        start = 0 if token is None else ids.index(token)
     except ValueError:
         raise ApiError("InvalidToken", "Invalid Token: 'Invalid token'") from None
     end = start + (request.fields.get("maxResults") or DEFAULT_PAGE_SIZE)
     page: Row = {name: rows[start:end]}
     if end < len(rows):
-        page["nextToken"] = base64.b64encode(ids[end].encode()).decode()
+        page["nextToken"] = ids[end]
     return page

@@ -33,23 +33,6 @@ class Fails(Exception):  # noqa: N818  # reads as a sentence: the handler fails 
         self.error, self.message = error, message
 
 
-def replies(*outcomes: object) -> Handler:
-    """Return a handler that returns or raises one outcome in each call.
-
-    A call without an outcome raises AssertionError, which fails the state.
-    """
-    remaining = iter(outcomes)
-
-    def handler(event: dict[str, object], _context: None) -> object:
-        for outcome in remaining:
-            if isinstance(outcome, Exception):
-                raise outcome
-            return outcome
-        raise AssertionError(f"called more than {len(outcomes)} times: {event}")
-
-    return handler
-
-
 def function_name(arn: str) -> str:
     """Return the name of a function. `arn` is its name or ARN, and may end in a version."""
     return arn.rpartition(":function:")[2].split(":")[0]

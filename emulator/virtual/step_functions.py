@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 ACCOUNT = "123456789012"
 REGION = "eu-west-1"
 SCOPE = f"{REGION}:{ACCOUNT}"
-ATTEMPT_EVENTS = {"LambdaFunctionScheduled", "MapStateStarted"}
-"""The history events with which an attempt at a state begins."""
 
 
 class Call(NamedTuple):
@@ -72,23 +70,6 @@ class Execution:
     def states(self) -> list[str]:
         """Return the names of all states that were entered, in order, even inside a Map."""
         return [name for _, name in self.timeline]
-
-    @property
-    def transitions(self) -> int:
-        """Return the number of state transitions that AWS bills.
-
-        AWS bills "each time a step of your workflow is executed", and each retry
-        (https://aws.amazon.com/step-functions/pricing/). So each state entered counts once, and
-        each attempt that does not directly follow the entry into its state counts once more.
-        """
-        types = {event["id"]: event["type"] for event in self.events}
-        retries = [
-            event
-            for event in self.events
-            if event["type"] in ATTEMPT_EVENTS
-            and not types[event["previousEventId"]].endswith("StateEntered")
-        ]
-        return len(self.timeline) + len(retries)
 
 
 def run(

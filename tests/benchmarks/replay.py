@@ -33,6 +33,8 @@ OUTLIERS = 0.03
 WARM_UP_RUNS = 5
 """The runs before the first measured run. Planning reads as many earlier durations."""
 WEEK = timedelta(days=7)
+ATTEMPT_EVENTS = {"LambdaFunctionScheduled", "MapStateStarted"}
+"""The history events with which an attempt at a state begins."""
 
 
 class Measurements(NamedTuple):
@@ -98,10 +100,27 @@ def _measure(execution: Execution) -> Measurements:
     failed_calls = [call for call in execution.calls if isinstance(call.outcome, str)]
     return Measurements(
         lags={stage: (noticed[stage] - ended[stage]).total_seconds() for stage in STAGES},
-        transitions=execution.transitions,
+        transitions=transitions(execution),
         calls=len(execution.calls),
         failed_calls=len(failed_calls),
     )
+
+
+def transitions(execution: Execution) -> int:
+    """Return the number of state transitions that AWS bills.
+
+    AWS bills "each time a step of your workflow is executed", and each retry
+    (https://aws.amazon.com/step-functions/pricing/). So each state entered counts once, and each
+    attempt that does not directly follow the entry into its state counts once more.
+    """
+    types = {event["id"]: event["type"] for event in execution.events}
+    retries = [
+        event
+        for event in execution.events
+        if event["type"] in ATTEMPT_EVENTS
+        and not types[event["previousEventId"]].endswith("StateEntered")
+    ]
+    return len(execution.states) + len(retries)
 
 
 def _ends(execution: Execution) -> dict[str, datetime]:
@@ -140,7 +159,7 @@ def table(measurements: Sequence[Measurements]) -> str:
         "training": [run.lags["solution-version"] for run in measurements],
         "campaign": [run.lags["campaign-update"] for run in measurements],
     }
-    transitions = [run.transitions for run in measurements]
+    counts = [run.transitions for run in measurements]
     calls = [run.calls for run in measurements]
     failing = sum(run.failed_calls for run in measurements)
     lag_lines = [
@@ -152,7 +171,7 @@ def table(measurements: Sequence[Measurements]) -> str:
         [
             f"{len(measurements)} runs",
             *lag_lines,
-            f"transitions a run: mean {statistics.mean(transitions):.0f}, most {max(transitions)}",
+            f"transitions a run: mean {statistics.mean(counts):.0f}, most {max(counts)}",
             f"Lambda calls a run: mean {statistics.mean(calls):.0f}, of them failing {failing}",
         ]
     )

@@ -28,6 +28,23 @@ def wait(seconds, **fields):
     return {"Type": "Wait", "Seconds": seconds, **(fields or {"End": True})}
 
 
+def replies(*outcomes):
+    """Return a handler that returns or raises one outcome in each call.
+
+    A call without an outcome raises AssertionError, which fails the state.
+    """
+    remaining = iter(outcomes)
+
+    def handler(event, _context):
+        for outcome in remaining:
+            if isinstance(outcome, Exception):
+                raise outcome
+            return outcome
+        raise AssertionError(f"called more than {len(outcomes)} times: {event}")
+
+    return handler
+
+
 def elapsed(clock):
     """Return the virtual seconds since the start of a clock."""
     return (clock.now() - DEFAULT_START).total_seconds()

@@ -4,9 +4,9 @@ import json
 from decimal import Decimal
 
 import pytest
-from small_machines import FUNCTION, elapsed, machine, task
+from small_machines import FUNCTION, elapsed, machine, replies, task
 
-from emulator.virtual.lambda_runtime import Fails, replies
+from emulator.virtual.lambda_runtime import Fails
 from emulator.virtual.step_functions import StepFunctions, run
 from emulator.virtual.virtual_time import VirtualClock
 

@@ -152,13 +152,11 @@ def test_the_runtime_checks_permissions_too(aws):
 
 
 def test_the_events_of_personalize_are_not_emulated(aws):
-    client, event = aws.client("personalize-events"), {"eventType": "click", "sentAt": 0}
-    items = {"datasetArn": f"{ARN}dataset/a/ITEMS", "items": [{"itemId": "1"}]}
-    message = "{} is not supported by this emulator of Personalize."
-    code, text = refusal(client.put_events, trackingId="t", sessionId="s", eventList=[event])
-    assert (code, text) == ("UnknownOperationException", message.format("PutEvents"))
-    code, text = refusal(client.put_items, **items)
-    assert (code, text) == ("UnknownOperationException", message.format("PutItems"))
+    event = {"trackingId": "t", "sessionId": "s", "eventList": [{"eventType": "x", "sentAt": 0}]}
+    assert refusal(aws.client("personalize-events").put_events, **event) == (
+        "UnknownOperationException",
+        "/events is not supported by this emulator of Personalize",
+    )
 
 
 def test_a_bucket_can_have_the_name_of_a_path_of_the_runtime(aws):

@@ -7,11 +7,10 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, ReadTimeoutError
-from small_machines import machine, map_over, task, wait
+from small_machines import machine, map_over, replies, task, wait
 from small_stack import refusal
 
 from emulator.personalize.wire import intercept
-from emulator.virtual.lambda_runtime import replies
 from emulator.virtual.step_functions import ACCOUNT, REGION, StepFunctions, run
 from emulator.virtual.virtual_time import DEFAULT_START
 

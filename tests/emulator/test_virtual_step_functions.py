@@ -9,11 +9,11 @@ import weakref
 from datetime import timedelta
 
 import pytest
-from small_machines import elapsed, machine, map_over, task, wait
+from small_machines import elapsed, machine, map_over, replies, task, wait
 
-from emulator.virtual.lambda_runtime import replies
 from emulator.virtual.step_functions import StepFunctions, run
 from emulator.virtual.virtual_time import DEFAULT_START, VirtualClock
+from tests.benchmarks.replay import transitions
 
 
 def test_waits_take_virtual_time_and_no_real_time():
@@ -39,7 +39,7 @@ def test_each_state_of_each_iteration_and_each_retry_is_a_transition():
         {"done": True},
     ]
     assert execution.states == ["Work", "Each", "One", "One", "One", "Two", "Two", "Two"]
-    assert execution.transitions == 3 + 1 + 3 * 2
+    assert transitions(execution) == 3 + 1 + 3 * 2
 
 
 def test_a_function_continues_after_the_timeout_of_its_task_and_its_result_is_lost():
