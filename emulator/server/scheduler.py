@@ -20,7 +20,6 @@ import re
 import threading
 import time
 import uuid
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -38,47 +37,9 @@ if TYPE_CHECKING:
 SERVICE = "scheduler.amazonaws.com"
 TARGET_ARN = re.compile("arn:[^:]+:(states|lambda):")
 SECONDS_BETWEEN_TICKS = 0.5
+Schedule = dict[str, Any]
+"""MiniStack's record of a schedule, with the field names of the API."""
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """The start of a schedule's target for one slot.
-
-    `schedule` is MiniStack's record of the schedule, with the field names of the API.
-    """
-
-    schedule: dict[str, Any]
-    slot: dt.datetime
-
-    @property
-    def scheduled_time(self) -> str:
-        """The slot, in the form of `<aws.scheduler.scheduled-time>`."""
-        return self.slot.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-    @property
-    def execution_name(self) -> str:
-        """The name of the execution. It is equal for all deliveries for a slot."""
-        text = f"{self.schedule['Arn']} {self.scheduled_time}"
-        return str(uuid.uuid5(uuid.NAMESPACE_URL, text))
-
-    @property
-    def execution_id(self) -> str:
-        """The value of `<aws.scheduler.execution-id>`, equal for all deliveries for a slot."""
-        return self.execution_name.replace("-", "")[:16]
-
-    @property
-    def input(self) -> str:
-        """The target's input with the context attributes filled in."""
-        text = str(self.schedule["Target"].get("Input", "{}"))
-        for attribute, value in {
-            "schedule-arn": self.schedule["Arn"],
-            "scheduled-time": self.scheduled_time,
-            "execution-id": self.execution_id,
-            "attempt-number": "1",
-        }.items():
-            text = text.replace(f"<aws.scheduler.{attribute}>", value)
-        return text
 
 
 class Scheduler:
@@ -98,28 +59,32 @@ class Scheduler:
             if (schedule["Name"], schedule["GroupName"]) == (name, group):
                 if schedule["State"] != "ENABLED":
                     raise LookupError(f"schedule {name} in group {group} is {schedule['State']}")
-                return self.deliver(Delivery(schedule, slot.astimezone(dt.UTC)))
+                return self.deliver(schedule, slot.astimezone(dt.UTC))
         raise LookupError(f"there is no schedule {name} in group {group}")
 
-    def deliver(self, delivery: Delivery) -> str:
-        """Start the target of a delivery, and return the ARN of the execution or of the function.
+    def deliver(self, schedule: Schedule, slot: dt.datetime) -> str:
+        """Start a schedule's target for a slot, and return the ARN of the execution or function.
 
         Scheduler does not wait for either. If the target cannot be started, the dead-letter queue
         gets the event, and ClientError is raised.
         """
-        arn = str(delivery.schedule["Target"]["Arn"])
+        target, context = schedule["Target"], context_attributes(schedule, slot)
+        text = str(target.get("Input", "{}"))
+        for attribute, value in context.items():
+            text = text.replace(f"<aws.scheduler.{attribute}>", value)
         try:
-            if arn.split(":")[2] == "lambda":
-                self._client("lambda", delivery).invoke(
-                    FunctionName=arn, InvocationType="Event", Payload=delivery.input
-                )
-                return arn
-            execution = self._client("stepfunctions", delivery).start_execution(
-                stateMachineArn=arn, name=delivery.execution_name, input=delivery.input
+            if target["Arn"].split(":")[2] == "lambda":
+                client = self._client("lambda", schedule, context)
+                client.invoke(FunctionName=target["Arn"], InvocationType="Event", Payload=text)
+                return str(target["Arn"])
+            client = self._client("stepfunctions", schedule, context)
+            execution = client.start_execution(
+                stateMachineArn=target["Arn"], name=context["execution-id"], input=text
             )
             return str(execution["executionArn"])
         except ClientError as error:
-            self._send_to_dead_letter_queue(delivery, error)
+            if "DeadLetterConfig" in target:
+                self._send_to_dead_letter_queue(schedule, context, text, error)
             raise
 
     def _run(self) -> None:
@@ -129,53 +94,64 @@ class Scheduler:
             time.sleep(SECONDS_BETWEEN_TICKS)
             now = dt.datetime.now(dt.UTC)
             for delivery in due_deliveries(since, now):
-                threading.Thread(target=self.deliver, args=(delivery,), daemon=True).start()
+                threading.Thread(target=self.deliver, args=delivery, daemon=True).start()
             since = now
 
-    def _send_to_dead_letter_queue(self, delivery: Delivery, error: ClientError) -> None:
-        """Send an event that could not be delivered to the schedule's queue, if it has one."""
-        target = delivery.schedule["Target"]
-        if "DeadLetterConfig" not in target:
-            return
+    def _send_to_dead_letter_queue(
+        self, schedule: Schedule, context: dict[str, str], text: str, error: ClientError
+    ) -> None:
+        """Send an event that could not be delivered to the schedule's queue."""
         attributes = {
             "ERROR_CODE": error.response["Error"]["Code"],
             "ERROR_MESSAGE": error.response["Error"]["Message"],
-            "EXECUTION_ID": delivery.execution_id,
+            "EXECUTION_ID": context["execution-id"],
             "EXHAUSTED_RETRY_CONDITION": "MaximumRetryAttempts",
             "IS_PAYLOAD_TRUNCATED": "false",
             "RETRY_ATTEMPTS": "0",
-            "SCHEDULED_TIME": delivery.scheduled_time,
-            "SCHEDULE_ARN": delivery.schedule["Arn"],
-            "TARGET_ARN": target["Arn"],
+            "SCHEDULED_TIME": context["scheduled-time"],
+            "SCHEDULE_ARN": schedule["Arn"],
+            "TARGET_ARN": schedule["Target"]["Arn"],
         }
-        account, queue = target["DeadLetterConfig"]["Arn"].split(":")[4:]
+        account, queue = schedule["Target"]["DeadLetterConfig"]["Arn"].split(":")[4:]
         try:
-            sqs = self._client("sqs", delivery)
+            sqs = self._client("sqs", schedule, context)
             sqs.send_message(
                 QueueUrl=f"{sqs.meta.endpoint_url}/{account}/{queue}",
-                MessageBody=delivery.input,
+                MessageBody=text,
                 MessageAttributes={
                     name: {"DataType": "String", "StringValue": value}
                     for name, value in attributes.items()
                 },
             )
         except ClientError as send_error:
-            log.warning("%s: no dead letter: %s", delivery.schedule["Arn"], send_error)
+            log.warning("%s: no dead letter: %s", schedule["Arn"], send_error)
 
-    def _client(self, service: str, delivery: Delivery) -> Any:  # noqa: ANN401  # as Clients.get
+    def _client(self, service: str, schedule: Schedule, context: dict[str, str]) -> Any:  # noqa: ANN401  # as Clients.get
         """Return a client with the credentials of the schedule's role. Raise AccessDeniedError."""
-        head, _, path = delivery.schedule["Arn"].partition(":schedule/")
+        head, _, path = schedule["Arn"].partition(":schedule/")
         credentials = iam.assume_role(
-            delivery.schedule["Target"]["RoleArn"],
+            schedule["Target"]["RoleArn"],
             service=SERVICE,
             source_arn=f"{head}:schedule-group/{path.partition('/')[0]}",
-            session_name=delivery.execution_id,
+            session_name=context["execution-id"],
         )
         return self._clients.get(service, head.split(":")[3], credentials)
 
 
-def due_deliveries(since: dt.datetime, now: dt.datetime) -> Iterator[Delivery]:
-    """Yield the deliveries that became due after `since` and are due at `now`.
+def context_attributes(schedule: Schedule, slot: dt.datetime) -> dict[str, str]:
+    """Return the values of `<aws.scheduler.NAME>`. They are equal for all deliveries for a slot."""
+    scheduled_time = slot.strftime("%Y-%m-%dT%H:%M:%SZ")
+    identity = uuid.uuid5(uuid.NAMESPACE_URL, f"{schedule['Arn']} {scheduled_time}")
+    return {
+        "schedule-arn": schedule["Arn"],
+        "scheduled-time": scheduled_time,
+        "execution-id": identity.hex[:16],
+        "attempt-number": "1",
+    }
+
+
+def due_deliveries(since: dt.datetime, now: dt.datetime) -> Iterator[tuple[Schedule, dt.datetime]]:
+    """Yield the schedules, and the slots that became due after `since` and are due at `now`.
 
     A schedule that was created or changed after `since` starts with its first slot, which can be
     a fraction of a second before its change.
@@ -186,11 +162,11 @@ def due_deliveries(since: dt.datetime, now: dt.datetime) -> Iterator[Delivery]:
         slot = slots.first_slot(schedule) if is_new else slots.next_slot(schedule, since)
         while slot is not None and slot <= now and changed <= now.timestamp():
             if schedule["State"] == "ENABLED":
-                yield Delivery(schedule, slot)
+                yield schedule, slot
             slot = slots.next_slot(schedule, slot)
 
 
-def _stored_schedules() -> list[dict[str, Any]]:
+def _stored_schedules() -> list[Schedule]:
     """Return MiniStack's records of the schedules of every account and region."""
     return [record for _, record in scheduler._schedules.all_items()]  # noqa: SLF001  # ListSchedules has one account
 
@@ -222,7 +198,7 @@ def refuse_schedule(call: ministack.Call) -> http.Response | None:
     return http.error("ValidationException", problem) if problem else None
 
 
-def _problem(schedule: dict[str, Any]) -> str | None:
+def _problem(schedule: Schedule) -> str | None:
     """Return what is wrong with a schedule, or None. Raise ValueError for its expression."""
     scope = f"arn:aws:scheduler:{get_region()}:{get_account_id()}"
     group_arn = f"{scope}:schedule-group/{schedule.get('GroupName', 'default')}"

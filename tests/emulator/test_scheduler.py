@@ -25,7 +25,7 @@ from small_stack import (
 
 import emulator
 from emulator.server import scheduler as scheduler_module
-from emulator.server.scheduler import Delivery, due_deliveries
+from emulator.server.scheduler import due_deliveries
 from emulator.server.slots import first_slot, next_slot
 
 SLOT = "2026-11-29T02:00:00Z"
@@ -67,10 +67,9 @@ def test_a_fired_schedule_fills_in_the_context_and_uses_its_role(aws):
     target_input = json.dumps({key: f"<aws.scheduler.{key}>" for key in ATTRIBUTES})
     _, schedule_arn = create_allowed_schedule(aws, name, Input=target_input)
     execution = finished(aws, aws.fire(name, name, SLOT))
-    execution_id = execution["name"].replace("-", "")[:16]
-    values = (schedule_arn, SLOT, execution_id, "1")
+    values = (schedule_arn, SLOT, execution["name"], "1")
     assert json.loads(execution["input"]) == dict(zip(ATTRIBUTES, values, strict=True))
-    session = f"arn:aws:sts::{ACCOUNT}:assumed-role/{name}/{execution_id}"
+    session = f"arn:aws:sts::{ACCOUNT}:assumed-role/{name}/{execution['name']}"
     starts = [call for call in aws.calls("states:StartExecution") if call["caller"] == session]
     assert [call["status"] for call in starts] == [200]
 
@@ -87,7 +86,8 @@ def test_a_second_delivery_for_a_slot_finds_the_first_execution(aws):
     machine_arn, _ = create_allowed_schedule(aws, "sched-twice", seconds=60)
     first, second = (aws.fire("sched-twice", "sched-twice", SLOT) for _ in range(2))
     assert second == first
-    assert len(executions_of(aws, machine_arn)) == 1
+    assert aws.fire("sched-twice", "sched-twice", "2026-11-30T02:00:00Z") != first
+    assert len(executions_of(aws, machine_arn)) == 2
     aws.client("stepfunctions").stop_execution(executionArn=first)
 
 
@@ -283,7 +283,7 @@ def test_a_tick_delivers_every_slot_since_the_last_tick_once(monkeypatch, state,
     schedule = {"State": state, **timing("rate(2 minutes)", created=CHANGED.isoformat())}
     monkeypatch.setattr(scheduler_module, "_stored_schedules", lambda: [schedule])
     start, end = (CHANGED + dt.timedelta(seconds=seconds) for seconds in (since, now))
-    delivered = [each.slot.time().isoformat() for each in due_deliveries(start, end)]
+    delivered = [slot.time().isoformat() for _, slot in due_deliveries(start, end)]
     assert delivered == slots
 
 
@@ -351,15 +351,3 @@ def test_an_invalid_expression_or_zone_is_refused_by_name(expression, zone, end)
     with pytest.raises(ValueError, match="Invalid") as error:
         first_slot(timing(expression, zone))
     assert str(error.value) == f"Invalid Schedule Expression{end}"
-
-
-# The execution
-
-
-def test_all_deliveries_of_a_slot_have_one_execution_name():
-    def name(day):
-        arn = f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/group/name"
-        return Delivery({"Arn": arn}, dt.datetime(2026, 11, day, tzinfo=dt.UTC)).execution_name
-
-    assert name(day=29) == name(day=29)
-    assert name(day=28) != name(day=29)
