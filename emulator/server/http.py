@@ -9,8 +9,6 @@ from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope
 
 Response = tuple[int, dict[str, str], bytes]
 """The status, the headers and the body of a response, as MiniStack has it."""
-
-
 NO_RESPONSE: Response = 0, {}, b""
 """The mark of a response that is lost. Nothing of it is sent."""
 

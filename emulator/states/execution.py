@@ -186,10 +186,7 @@ class Branch:
                     event.set()
 
     def add(self, kind: str, *, is_followed: bool = True, **details: Json) -> None:
-        """Add an event, which the next event of the branch follows or not.
-
-        Raise BranchClosed if the branch is closed.
-        """
+        """Add an event, which the next event of the branch may follow. Raise BranchClosed."""
         with self.execution.lock:
             self._raise_if_closed()
             number = self.execution.add_event(kind, self.last_id, **details)
@@ -197,10 +194,7 @@ class Branch:
                 self.last_id = number
 
     def wait(self, event: Event, seconds: float | None = None) -> bool:
-        """Wait for an event, at most some seconds. Return True if it was set.
-
-        Raise BranchClosed if the branch is closed, or was closed in the meantime.
-        """
+        """Return True if an event is set in time. Raise BranchClosed if the branch is closed."""
         execution = self.execution
         with execution.lock:
             self._raise_if_closed()

@@ -94,10 +94,8 @@ class StepFunctions:
     ) -> Row:
         """Return the response to a request for an operation, for example `StartExecution`.
 
-        `Request` explains the scope, and `as_of`, which is the present by default.
-
-        Raises:
-            ApiError: The request is refused.
+        `Request` explains the scope, and `as_of`, which is the present by default. Raise ApiError
+        if the request is refused.
         """
         model = service_model("stepfunctions")
         method = getattr(self, xform_name(operation), None)

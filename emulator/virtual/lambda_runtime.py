@@ -24,8 +24,8 @@ Handler = Callable[[dict[str, object], None], object]
 class Fails(Exception):  # noqa: N818  # reads as a sentence: the handler fails with ...
     """Raised by a handler to fail with an error of Lambda itself.
 
-    `Lambda.TooManyRequestsException` and other `Lambda.*` names are errors of the Invoke call.
-    Names like `Sandbox.Timedout` and `Runtime.ExitError` are errors of the function.
+    Names like `Lambda.TooManyRequestsException` are errors of the Invoke call, and names like
+    `Sandbox.Timedout` are errors of the function.
     """
 
     def __init__(self, error: str, message: str = "made to fail") -> None:

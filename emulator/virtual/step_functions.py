@@ -32,8 +32,7 @@ SCOPE = f"{REGION}:{ACCOUNT}"
 class Call(NamedTuple):
     """One invocation of a function.
 
-    `outcome` is the result of the function, or the name of its error. It is None while the function
-    is running.
+    `outcome` is its result or the name of its error, or None while the function is running.
     """
 
     function: str
@@ -43,11 +42,7 @@ class Call(NamedTuple):
 
 @dataclass(frozen=True)
 class Execution:
-    """The state of an execution at one moment.
-
-    `events` has the format of boto3's GetExecutionHistory. `calls` is sorted by the time at which
-    the invocations began.
-    """
+    """The state of an execution at one moment. `calls` is sorted by their start."""
 
     arn: str
     status: str
@@ -79,10 +74,7 @@ def run(
     *,
     clock: VirtualClock | None = None,
 ) -> Execution:
-    """Run one execution of a state machine to its end, and return it.
-
-    Use `StepFunctions` to run several executions, or to abort them.
-    """
+    """Run one execution of a state machine to its end, and return it."""
     with StepFunctions(clock) as step_functions:
         return step_functions.machine(definition, functions).start(input).wait()
 
@@ -91,14 +83,9 @@ class StepFunctions:
     """The Step Functions service of an account, for the duration of a `with` block.
 
     Time passes on `clock`, and only while the greenlet that created the clock sleeps on it or waits
-    for an execution. The owner gets a `StuckError` if nothing can continue. The executions that are
-    running at the end of the block end there. The object is the host of the interpreter.
-
-    Attributes:
-        service: the API without faults.
-        calls: the invocations of functions by the ARN of the execution, sorted by their start.
-        faults: the faults that the calls of boto3 clients meet (`emulator/personalize/faults.py`).
-            The fault `stale` is for ListExecutions and DescribeExecution.
+    for an execution. The executions that are running at the end of the block end there. The object
+    is the host of the interpreter. `service` is the API without the faults that boto3 clients meet.
+    The fault `stale` is for ListExecutions and DescribeExecution.
     """
 
     def __init__(self, clock: VirtualClock | None = None) -> None:
@@ -127,8 +114,7 @@ class StepFunctions:
     ) -> "Machine":
         """Create a state machine. Raise ApiError if its definition cannot be interpreted.
 
-        `functions` are the handlers by function name. `timeouts` are the timeouts of functions in
-        seconds, by function name. The default is 900.
+        `functions` has the handlers, and `timeouts` the seconds (by default 900), by function name.
         """
         role = f"arn:aws:iam::{ACCOUNT}:role/{name}"
         fields = {"name": name, "definition": json.dumps(definition), "roleArn": role}
@@ -143,9 +129,7 @@ class StepFunctions:
     def respond(self, operation: str, request: Mapping[str, Any]) -> Row:
         """Return the response to a request, after the faults of its operation.
 
-        Raises:
-            ApiError: The request is refused.
-            NoResponse: The response is lost.
+        Raise ApiError if the request is refused, and NoResponse if the response is lost.
         """
         fault = self.faults.take_for_call(operation, request)
         if fault is None:
@@ -202,10 +186,7 @@ class Machine:
 
 @dataclass(frozen=True)
 class StartedExecution:
-    """An execution that may still be running.
-
-    `running` is the interpreter's object. It changes while time passes.
-    """
+    """An execution that may still be running. `running` is the interpreter's object."""
 
     step_functions: StepFunctions = field(repr=False)
     running: states.Execution
