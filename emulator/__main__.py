@@ -7,12 +7,9 @@ import signal
 import sys
 import threading
 
-from emulator.process import Emulator, EmulatorError, log_tail, running
+from emulator.process import EmulatorError, log_tail, running
 
-HELP = """\
-Serves S3, IAM, STS, Lambda, EventBridge and its Scheduler, Step Functions, SNS, SQS, CloudWatch,
-Logs and Personalize on 127.0.0.1, as emulator/README.md explains.
-"""
+HELP = "Run an AWS on this machine until Ctrl-C, as emulator/README.md explains."
 
 
 def main() -> int:
@@ -20,13 +17,25 @@ def main() -> int:
 
     It is 0 after a signal, and 1 if the emulator cannot start or dies.
     """
-    arguments = _parser().parse_args()
+    parser = argparse.ArgumentParser(prog="python -m emulator", description=HELP)
+    parser.add_argument("--port", type=int, default=4566, help="0 for a free one (default 4566)")
+    parser.add_argument("--region", default="eu-west-1", help="default %(default)s")
+    arguments = parser.parse_args()
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     try:
         with running(**vars(arguments)) as emulator:
-            _print_exports(emulator)
+            print(  # noqa: T201  # this is a command
+                f"The emulator serves on {emulator.endpoint} (log: {emulator.log}).",
+                "In the shells that use it:",
+                "",
+                *(f"export {name}={value}" for name, value in emulator.exports.items()),
+                "",
+                "Press Ctrl-C to end it.",
+                sep="\n",
+                flush=True,
+            )
             while emulator.alive():
                 if stop.wait(0.2):
                     return 0
@@ -35,33 +44,6 @@ def main() -> int:
         message = str(error)
     print(f"error: {message}", file=sys.stderr)  # noqa: T201
     return 1
-
-
-def _print_exports(emulator: Emulator) -> None:
-    """Print the shell commands with which boto3 and the AWS CLI find the emulator."""
-    print(  # noqa: T201  # this is a command
-        f"The emulator serves on {emulator.endpoint} (log: {emulator.log}).",
-        "In the shells that use it:",
-        "",
-        *(f"export {name}={value}" for name, value in emulator.exports.items()),
-        "",
-        "Press Ctrl-C to end it.",
-        sep="\n",
-        flush=True,
-    )
-
-
-def _parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m emulator",
-        description="An AWS that runs on this machine.",
-        epilog=HELP,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--port", type=int, default=4566, help="0 for a free one (default 4566)")
-    parser.add_argument("--region", default="eu-west-1", help="default %(default)s")
-    return parser
 
 
 if __name__ == "__main__":

@@ -8,8 +8,6 @@ After the start it writes one line to standard output, `{"endpoint": ...}` or `{
 Later output goes to the log.
 """
 
-from __future__ import annotations
-
 import asyncio
 import functools
 import json
@@ -21,17 +19,15 @@ import sys
 import threading
 import traceback
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 import botocore.session
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
+from hypercorn.typing import ASGIFramework
 
+from emulator.process import Options
 from emulator.server import warm_functions
-
-if TYPE_CHECKING:
-    from emulator.process import Options
-    from emulator.server.app import Application
 
 # This process creates several boto3 sessions, and each would read botocore's data files again.
 botocore.session.create_loader = functools.cache(botocore.session.create_loader)
@@ -113,7 +109,7 @@ def _end_with_parent(directory: str) -> None:
     kill_group()
 
 
-async def _serve(application: Application, listener: socket.socket) -> None:
+async def _serve(application: ASGIFramework, listener: socket.socket) -> None:
     """Serve until the process is killed."""
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
     config = Config()

@@ -13,7 +13,6 @@ from typing import Any
 from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
 from ministack import app as ministack_app
 
-from emulator.clients import Clients
 from emulator.personalize.api import Personalize
 from emulator.personalize.store import Switches
 from emulator.personalize.timeline import Duration, FixedTimings
@@ -32,6 +31,7 @@ from emulator.server import (
     s3,
     scheduler,
 )
+from emulator.server.clients import Clients
 from emulator.server.stepfunctions import StepFunctions
 
 CORRECTED = (alarms, events, functions, iam, logs, scheduler)

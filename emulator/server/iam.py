@@ -10,8 +10,6 @@ Some permissions are not enforced. No part of the emulator makes the calls `xray
 the logs of a state machine are checked when the state machine is created, and not later.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Callable, Mapping

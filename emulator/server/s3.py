@@ -5,20 +5,16 @@ MiniStack checks this for each object. The policy of the bucket must allow both 
 service (https://docs.aws.amazon.com/personalize/latest/dg/granting-personalize-s3-access.html).
 """
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.exceptions import ClientError
 from ministack.services import s3
 
 from emulator.personalize.errors import JobFailed
 from emulator.server import iam
+from emulator.server.clients import Clients
 from emulator.server.personalize import SERVICE
-
-if TYPE_CHECKING:
-    from emulator.clients import Clients
 
 DENIED = "Insufficient privileges for accessing data in S3"
 MISSING = {"NoSuchBucket", "NoSuchKey", "404"}

@@ -12,15 +12,14 @@ As on AWS, Scheduler refuses a schedule at its creation or change if its role do
 group, or if its expression is invalid.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import logging
 import re
 import threading
 import time
 import uuid
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import Any
 from urllib.parse import unquote
 
 from botocore.exceptions import ClientError
@@ -28,11 +27,7 @@ from ministack.core.responses import get_account_id, get_region
 from ministack.services import scheduler
 
 from emulator.server import http, iam, ministack, slots
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from emulator.clients import Clients
+from emulator.server.clients import Clients
 
 SERVICE = "scheduler.amazonaws.com"
 TARGET_ARN = re.compile("arn:[^:]+:(states|lambda):")

@@ -6,14 +6,13 @@ session of the machine's role. The session needs a trust policy that lets Step F
 role. `emulator/states` has the API and the interpreter.
 """
 
-from __future__ import annotations
-
 import asyncio
 import datetime as dt
 import json
 import random
 import threading
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 from ministack.core.responses import get_account_id, get_region, request_scope
@@ -22,15 +21,10 @@ from ministack.services import eventbridge
 from emulator.personalize.errors import ApiError
 from emulator.personalize.wire import respond
 from emulator.server import http, iam, ministack
+from emulator.server.clients import Clients
 from emulator.states.documents import StateFailed
-from emulator.states.execution import invoke_failure
+from emulator.states.execution import Execution, invoke_failure
 from emulator.states.service import StepFunctions as Service
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from emulator.clients import Clients
-    from emulator.states.execution import Execution
 
 SERVICE = "states.amazonaws.com"
 

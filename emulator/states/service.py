@@ -264,7 +264,7 @@ class StepFunctions:
         ]
         status = request.fields.get("statusFilter")
         shown = [row for row in rows if status in {None, row["status"]}]
-        shown.sort(key=_latest_date, reverse=True)
+        shown.sort(key=lambda row: row.get("stopDate") or row["startDate"], reverse=True)
         return _page("executions", shown, "executionArn", request)
 
     def get_execution_history(self, request: Request) -> Row:
@@ -311,11 +311,6 @@ def _summary(execution: Execution, as_of: datetime) -> Row:
         "startDate": execution.start_date,
         **({"status": status, "stopDate": stop_date} if has_ended else {"status": "RUNNING"}),
     }
-
-
-def _latest_date(row: Row) -> datetime:
-    date: datetime = row["stopDate"] if "stopDate" in row else row["startDate"]
-    return date
 
 
 def _page(name: str, rows: Sequence[Row], id_field: str, request: Request) -> Row:

@@ -1,15 +1,12 @@
 """A cache of boto3 clients that call the emulator with the credentials of a session."""
 
-from __future__ import annotations
-
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import boto3
 from botocore.config import Config
 
-if TYPE_CHECKING:
-    from emulator.server.iam import Credentials
+from emulator.server.iam import Credentials
 
 # The code that uses a client decides about retries and deadlines. Lambda's Invoke may take 15
 # minutes.
@@ -23,10 +20,7 @@ CONFIG = Config(
 
 
 class Clients:
-    """The boto3 clients of one endpoint, by service, region and access key.
-
-    Threads can share the object and its clients.
-    """
+    """The boto3 clients of one endpoint, by service, region and access key, for many threads."""
 
     def __init__(self, endpoint: str) -> None:
         self._endpoint = endpoint
