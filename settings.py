@@ -9,7 +9,6 @@ from typing import NamedTuple
 import pulumi
 from pulumi.runtime.config import CONFIG, is_config_secret
 
-from components import sizes
 from components.args import RetrainingPipelineArgs
 from components.rules import stacks
 from components.rules.pipeline import problems, regions, warnings
@@ -131,8 +130,7 @@ def all_problems(config_read: ReadConfig, region: str | None, today: date | None
         for problem in problems(config_read.args, region=region, today=today)
         if not any(keys_overlap(problem.key, key) for key in unread_keys)
     ]
-    # The sizes can be computed only for arguments that keep all rules.
-    return [*config_read.unread, *broken_rules] or sizes.problems(config_read.args)
+    return [*config_read.unread, *broken_rules]
 
 
 def _with_project(project: str, config_problems: Iterable[Problem]) -> list[Problem]:

@@ -105,7 +105,7 @@ class ProbeArgs:
     input_list: Sequence[str] | None = None
     """Items to rank for the user, for a recipe of the type PERSONALIZED_RANKING.
 
-    All lists of a pipeline hold at most 30,000 characters.
+    The ids in all probes of a pipeline have at most 5,000 characters.
     """
     min_results: int = 1
     """A response with fewer results fails the probe."""

@@ -50,17 +50,4 @@ def job_prefix(group_arn: str) -> str:
     The names of import jobs are unique per account and region, and so is the ARN of the pipeline's
     schedule group. Whether a pipeline created a job is read from the tags of the job instead.
     """
-    return _short_hash(group_arn)
-
-
-def former_job_prefix(organization: str, project: str, stack: str, name: str) -> str:
-    """Return the 8 hex digits with which the names of jobs began in the release before this one.
-
-    A run that is in progress while its stack is upgraded finishes with these names. Remove this
-    function in the next release.
-    """
-    return _short_hash(f"{organization}/{project}/{stack}/{name}")
-
-
-def _short_hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
+    return hashlib.sha256(group_arn.encode()).hexdigest()[:8]

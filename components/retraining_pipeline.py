@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 import pulumi
 import pulumi_aws as aws
 
-from . import iam, naming, sizes
+from . import iam, naming
 from .args import RetrainingPipelineArgs, resolved
 from .dashboard import dashboard_url
 from .export_trigger import ExportTrigger, ExportTriggerArgs
@@ -84,7 +84,6 @@ class RetrainingPipeline(pulumi.ComponentResource):
         today = datetime.now(tz=UTC).date()
         argument_problems = map(str, problems(args, today=today))
         raise_if_any_problem([*naming.name_problems(name), *argument_problems], name)
-        raise_if_any_problem(map(str, sizes.problems(args)), name)
         super().__init__("personalize-retraining:index:RetrainingPipeline", name, {}, opts)
         home = _checked_home(name, args, today, pulumi.InvokeOptions(parent=self))
         args = dataclasses.replace(args, tags={**args.tags, PIPELINE_TAG: name})
@@ -133,7 +132,6 @@ class RetrainingPipeline(pulumi.ComponentResource):
                 import_role_arn=self.import_role_arn,
                 topic_arn=self.topic_arn,
                 dashboard_url=self.dashboard_url,
-                text_bytes=sizes.text_bytes(args),
             ),
             args,
         )
@@ -233,14 +231,11 @@ class RetrainingPipeline(pulumi.ComponentResource):
         job_prefix: pulumi.Output[str],
         group_arn: pulumi.Output[str],
     ) -> LambdaFunctions:
-        """Create the functions, which may also use the import jobs of the previous release."""
-        former_job_prefix = naming.former_job_prefix(
-            pulumi.get_organization(), pulumi.get_project(), pulumi.get_stack(), name
-        )
+        """Create the functions, with the permissions that they need in this pipeline."""
         resource_arns = pulumi.Output.all(
             args=resolved(args),
             home=home,
-            job_prefixes=[job_prefix, former_job_prefix],
+            job_prefix=job_prefix,
             import_role_arn=self.import_role_arn,
             group_arn=group_arn,
             topic_arn=self.topic_arn,
@@ -316,9 +311,7 @@ class RetrainingPipeline(pulumi.ComponentResource):
             retention_in_days=args.log_retention_days,
             kms_key_id=args.kms_key_arn,
             tags=tags,
-            # The name ended differently in earlier releases. A change of the name would replace the
-            # log group of an existing stack and delete its logs.
-            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["name"]),
+            opts=pulumi.ResourceOptions(parent=self),
         )
         return aws.sfn.StateMachine(
             name,
@@ -365,7 +358,6 @@ def _checked_home(
 
     def check(known_args: RetrainingPipelineArgs, account: str, region: str) -> Home:
         raise_if_any_problem(map(str, problems(known_args, today=today)), name)
-        raise_if_any_problem(map(str, sizes.problems(known_args)), name)
         arn = parse_arn(str(known_args.solutions[0].solution_arn))
         assert arn is not None, "problems() has checked that it is an ARN"
         raise_if_any_problem(_caller_problems(arn.home, account, region, stack), name)

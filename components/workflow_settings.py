@@ -11,9 +11,6 @@ from .rules import rates
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-LONGEST_TEXT_BYTES = 500
-"""The highest limit of a text from outside in the document of a run."""
-
 
 def workflow_settings(
     args: RetrainingPipelineArgs,
@@ -22,7 +19,6 @@ def workflow_settings(
     import_role_arn: pulumi.Input[str],
     topic_arn: pulumi.Input[str],
     dashboard_url: pulumi.Input[str],
-    text_bytes: int = LONGEST_TEXT_BYTES,
 ) -> dict[str, object]:
     """Return the settings of the pipeline, which are `Settings` in functions/workflow_settings.py.
 
@@ -34,8 +30,6 @@ def workflow_settings(
         import_role_arn: the ARN of the role that Personalize assumes to read the exports.
         topic_arn: the ARN of the SNS topic to which reports are published.
         dashboard_url: the address of the dashboard, to which reports link.
-        text_bytes: the limit of a text from outside in the document of a run. `sizes.py` computes
-            it.
     """
     return {
         "prefix": job_prefix,
@@ -57,7 +51,6 @@ def workflow_settings(
         "skipWhenUnchanged": args.skip_when_unchanged,
         "autoTraining": args.auto_training,
         "tags": dict(args.tags),
-        "textBytes": text_bytes,
     }
 
 

@@ -2,23 +2,22 @@
 
 The state of an execution has at most 256 KiB
 (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html). Personalize documents no
-limit for a failure reason. `components/sizes.py` computes the largest document of a pipeline
-from the limits in this module.
+limit for a failure reason. With the limits in this module, the document of the largest pipeline
+that the rules allow is small enough.
 """
 
 import functools
 import json
 import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate, takewhile
 from typing import TypeVar, cast
 
 from . import errors
 
-MAX_TEXT_BYTES = 500
-"""The most bytes of a text of a job, an evaluation or a probe, and of the message of an error. The
-settings of a large pipeline have a lower limit."""
+MAX_TEXT_BYTES = 300
+"""The most bytes of a text of a job, an evaluation or a probe, and of the message of an error."""
 MAX_PLAN_TEXT_BYTES = 8_000
 """The most bytes of a text of the plan. The reason why a run is skipped names every solution."""
 MAX_LIST_BYTES = 8_000
@@ -39,11 +38,9 @@ Result = TypeVar("Result")
 
 
 def with_short_texts(
-    max_bytes: int | None = None,
+    max_bytes: int = MAX_TEXT_BYTES,
 ) -> Callable[[Callable[[Event, object], Result]], Callable[[Event, object], Result]]:
     """Return a decorator of a handler that shortens the texts of its result and of its errors.
-
-    Without `max_bytes`, the settings in the event have the limit.
 
     The stack trace of an error would be a part of the document as well. So the error is raised
     without it, and the log has the whole error.
@@ -55,18 +52,12 @@ def with_short_texts(
             try:
                 result = handler(event, context)
             except Exception as error:  # noqa: BLE001 - it is raised again
-                raise _short_error(error, text_limit(event)).with_traceback(None) from None
-            return cast("Result", shortened_texts(result, max_bytes or text_limit(event)))
+                raise _short_error(error, max_bytes).with_traceback(None) from None
+            return cast("Result", shortened_texts(result, max_bytes))
 
         return short_handler
 
     return decorate
-
-
-def text_limit(document: object) -> int:
-    """Return the most bytes of a text in a document, which its settings may contain."""
-    settings = document.get("settings") if isinstance(document, Mapping) else None
-    return settings.get("textBytes", MAX_TEXT_BYTES) if settings else MAX_TEXT_BYTES
 
 
 def shortened(text: str, max_bytes: int = MAX_TEXT_BYTES) -> str:
@@ -102,7 +93,7 @@ def shortened_list(
 def shortened_texts(value: object, max_bytes: int) -> object:
     """Return a JSON value with shorter texts. Lists of texts are shortened as well.
 
-    An ARN is not a text. `components/sizes.py` counts ARNs separately.
+    An ARN is not a text.
     """
     if isinstance(value, str):
         return value if ARN.fullmatch(value) else shortened(value, max_bytes)

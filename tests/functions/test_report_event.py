@@ -390,7 +390,7 @@ def many_campaigns(count, failure):
     )
 
 
-@pytest.mark.parametrize(("count", "text_bytes"), [(200, 500), (400, 120), (600, 40)])
+@pytest.mark.parametrize(("count", "text_bytes"), [(250, 500), (400, 120), (600, 40)])
 def test_an_event_that_would_be_too_large_has_shorter_texts(count, text_bytes):
     detail = detail_of(many_campaigns(count, "f" * 900))
     assert len(json.dumps(detail)) <= MAX_DETAIL_BYTES

@@ -85,16 +85,6 @@ MAY_IMPORT = {
         "components.naming",
         "components.rules.values",
     },
-    "components.sizes": {
-        "components.args",
-        "components.iam",
-        "components.lambda_functions",
-        "components.naming",
-        "components.rules.arns",
-        "components.rules.values",
-        "components.state_machine.steps",
-        "components.workflow_settings",
-    },
     "components.alarms": set(),
     "components.dashboard": {
         "components.alarms",
@@ -114,7 +104,6 @@ MAY_IMPORT = {
     "components": {"components.args", "components.retraining_pipeline"},
     "settings": {
         "components.args",
-        "components.sizes",
         "components.rules.reading",
         "components.rules.pipeline",
         "components.rules.stacks",
@@ -190,7 +179,7 @@ CREATE_RESOURCES = {
     "components.schedule",
 }
 
-OPTIONS = {"parent", "depends_on", "aliases", "custom_timeouts", "ignore_changes"}
+OPTIONS = {"parent", "depends_on", "aliases", "custom_timeouts"}
 """The options that a resource may set. The caller decides about all others."""
 
 

@@ -201,18 +201,18 @@ def test_a_gate_accepts_the_metrics_of_every_recipe(metric):
     settings.parse(changed({GATE: [{"metric": metric, "minimum": 0.1}]}))
 
 
-def test_an_input_list_has_at_most_500_items_and_all_of_them_30000_characters():
+def test_an_input_list_has_at_most_500_items_and_all_ids_5000_characters():
     def with_items(items):
         return changed({PROBE: {"userId": "u1", "inputList": items}})
 
     settings.parse(with_items([f"i{number}" for number in range(500)]))
-    settings.parse(with_items([f"{number:0>250}" for number in range(120)]))
+    settings.parse(with_items([f"{number:0>249}" for number in range(20)]))
     assert error_of(with_items([f"i{number}" for number in range(501)])) == one_problem(
         f"{PROBE}.inputList: a list of 501 items; expected 1 to 500 items"
     )
-    assert error_of(with_items([f"{number:0>256}" for number in range(118)])) == one_problem(
-        "solutions: the inputLists of all probes have 30208 characters, and an execution carries "
-        "at most 30000; shorten them, because a few items show whether a campaign ranks"
+    assert error_of(with_items([f"{number:0>250}" for number in range(20)])) == one_problem(
+        "solutions: the ids in all probes have 5002 characters, and an execution carries at most "
+        "5000; shorten the inputLists, because a few items show whether a campaign ranks"
     )
 
 

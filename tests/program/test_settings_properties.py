@@ -141,7 +141,7 @@ def test_any_change_of_the_sample_is_read_or_refused_with_a_settings_error(place
             "tags": st.dictionaries(
                 st.text("abc:/=+-@ _.é", min_size=1, max_size=128),
                 st.text("ü1 :", min_size=1, max_size=256),
-                max_size=38,
+                max_size=30,
             ),
         },
     )

@@ -4,15 +4,12 @@ import json
 
 import pytest
 
-from components import LimitsArgs, sizes, workflow_settings
+from components.rules.pipeline import problems
 from emulator.personalize.resources import Campaign, Solution
-from functions import report as functions_report
-from functions import texts
-from functions.personalize import pacing
-from functions.personalize.tags import GOOD, TRIAL
+from functions.texts import MAX_LIST_BYTES
 from tests.workflow.pipeline import before_step, deploy
 from tests.workflow.summaries import report
-from tests.world import MOVIES, campaign, solution
+from tests.world import largest_group
 
 LONG_REASON = "The data are not good enough, because the rows are " + "long " * 20_000
 """A failure reason of 100 KB. Personalize documents no limit."""
@@ -20,6 +17,10 @@ ALWAYS = 10_000
 """The number of times that a fault happens if it never ends."""
 MAX_CAUSE_CHARACTERS = 32_768
 """https://docs.aws.amazon.com/step-functions/latest/apireference/API_StopExecution.html"""
+MAX_STATE_BYTES, MAX_EVENTS = 256 * 1024, 25_000
+"""https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html"""
+MAX_NOTE_BYTES = 200
+"""The most bytes that the gate notes about a rule (`functions/personalize/gate.py`)."""
 
 
 def longest_text(value):
@@ -69,40 +70,6 @@ def test_an_error_of_100_kb_is_cut_where_it_enters_the_document(operation):
     assert max(map(len, causes)) < 20_000
 
 
-# Sizes that are computed at preview
-
-
-def name(kind, number, characters=30):
-    """Return a name with as many characters as a name may have in this test."""
-    return f"{kind}{number}".ljust(characters, "x")
-
-
-def group(solutions, campaigns, **options):
-    """Return a group with this many campaigns for each solution, long names and 38 long tags.
-
-    Every campaign has a probe.
-    """
-    return MOVIES.with_solutions(
-        *(
-            solution(
-                name("s", index),
-                campaigns=[
-                    campaign(name(f"c{index}-", number), user_id="u" * 20, minutes=0.5)
-                    for number in range(campaigns)
-                ],
-            )
-            for index in range(solutions)
-        )
-    ).with_options(tags={f"{key:k<128}": "v" * 256 for key in range(38)}, **options)
-
-
-@pytest.fixture
-def quotas(monkeypatch):
-    """Raise the quotas of solutions and campaigns, as AWS does when asked."""
-    monkeypatch.setattr(Campaign, "quota", 50)
-    monkeypatch.setattr(Solution, "quota", 50)
-
-
 def largest_state(execution):
     """Return the bytes of the largest input or output of a state or a function."""
     details = [
@@ -111,111 +78,40 @@ def largest_state(execution):
     return max(len(item.get(key, "").encode()) for item in details for key in ("input", "output"))
 
 
-def short_updates(hours):
-    """Return the limits with this deadline of an update, and durations that keep the deadline.
-
-    A rollback that fails is tried until the deadline. That changes no size, but takes long.
-    """
-    return LimitsArgs(max_campaign_hours=hours), {"campaign-update": hours * 3000}
-
-
-@pytest.mark.parametrize(
-    ("shape", "hours"),
-    [((1, 0), 0.3), ((1, 1), 0.3), ((1, 6), 0.3), ((4, 1), 0.05), ((10, 5), 0.05)],
-)
-@pytest.mark.usefixtures("quotas")
-def test_the_computed_document_is_larger_than_any_state_of_a_run(shape, hours):
-    assert sizes.problems(group(*shape).args) == [], "10 solutions with 5 campaigns each fit"
-    limits, durations = short_updates(hours)
-    pipeline_group = group(*shape, limits=limits)
+def test_the_largest_pipeline_stays_within_the_limits_of_step_functions(monkeypatch):
+    """Each update succeeds. Then its probe fails with a long error, and then each rollback."""
+    monkeypatch.setattr(Campaign, "quota", 50)
+    monkeypatch.setattr(Solution, "quota", 50)
 
     def deny_rollbacks(_event):
         pipeline.inject_fault(
             "error", operation="UpdateCampaign", message=LONG_REASON, times=ALWAYS
         )
 
-    # Each update succeeds, each probe fails with a long error, and then each rollback.
+    group = largest_group()
+    assert problems(group.args) == []
     handlers = before_step("probe_campaign", deny_rollbacks)
-    with deploy(pipeline_group, handlers=handlers, durations=durations) as pipeline:
+    # A rollback that fails is tried until the deadline. That changes no size, but takes long.
+    durations = {"campaign-update": 150}
+    with deploy(group, handlers=handlers, durations=durations) as pipeline:
         pipeline.inject_fault(
             "error", operation="GetRecommendations", message=LONG_REASON, times=ALWAYS
         )
         execution = pipeline.run()
-    assert execution.status == ("FAILED" if shape[1] else "SUCCEEDED")
-    assert_delivered(pipeline)
-    text_bytes = sizes.text_bytes(pipeline_group.args)
-    computed = sizes.document_bytes(pipeline_group.args, text_bytes)
-    assert largest_state(execution) < computed <= sizes.MAX_DOCUMENT_BYTES
-    assert len(execution.events) < sizes.history_events(pipeline_group.args) < sizes.MAX_EVENTS
-
-
-@pytest.mark.usefixtures("quotas")
-def test_the_state_with_a_trial_of_each_campaign_is_smaller_than_the_largest_state():
-    limits, durations = short_updates(0.05)
-    pipeline_group = group(10, 5, limits=limits)
-    with deploy(pipeline_group, durations=durations) as pipeline:
-        for settings in pipeline.group.settings(pipeline.prefix)["solutions"]:
-            for campaign_settings in settings["campaigns"]:
-                put_on_trial(pipeline, campaign_settings["campaignArn"])
-        for operation in ("GetRecommendations", "UpdateCampaign"):
-            pipeline.inject_fault("error", operation=operation, message=LONG_REASON, times=ALWAYS)
-        execution = pipeline.machine.start({"trigger": "trial"}).wait()
-    assert {trial["outcome"] for trial in report(execution)["trials"]} == {"FAILED"}
-    assert len(report(execution)["trials"]) == 50
-    text_bytes = sizes.text_bytes(pipeline_group.args)
-    assert largest_state(execution) < sizes.document_bytes(pipeline_group.args, text_bytes)
-    assert len(execution.events) < sizes.history_events(pipeline_group.args)
-
-
-def put_on_trial(pipeline, campaign_arn):
-    """Write tags as if a run had died after it moved the campaign to the version in use."""
-    campaign = pipeline.client.describe_campaign(campaignArn=campaign_arn)["campaign"]
-    version = campaign["solutionVersionArn"]
-    tags = {
-        TRIAL: f"{version} {pipeline.clock.now().isoformat()}",
-        GOOD: version.rpartition("/")[0] + "/12345678",
-    }
-    pipeline.client.tag_resource(
-        resourceArn=campaign_arn,
-        tags=[{"tagKey": key, "tagValue": value} for key, value in tags.items()],
-    )
-
-
-@pytest.mark.parametrize("job", ["dataset-import-job", "solution-version", "campaign-update"])
-def test_a_run_whose_jobs_hang_has_fewer_events_than_computed(job):
-    pipeline_group = group(2, 2)
-    with deploy(pipeline_group) as pipeline:
-        pipeline.inject_fault("hang", job=job, times=ALWAYS)
-        execution = pipeline.run()
     assert execution.status == "FAILED"
-    assert len(execution.events) < sizes.history_events(pipeline_group.args)
-
-
-@pytest.mark.parametrize("hours", [0.5, 3, 6, 24, 72, 240])
-@pytest.mark.parametrize("expected_hours", [None, 0.02, 0.1, 0.3, 0.6, 1, 2, 5, 10, 17, 20, 24])
-def test_a_job_is_polled_less_often_than_computed(hours, expected_hours):
-    durations = [] if expected_hours is None else [round(expected_hours * 3600)]
-    assert count_polls(durations, hours * 3600) <= sizes.polls(hours)
-
-
-def count_polls(durations, seconds):
-    """Return the number of invocations that poll a job until it ends after this time."""
-    age, polls = 0.0, 0
-    while age < seconds:
-        polls += 1
-        invocation_end = age + pacing.INVOCATION_SECONDS
-        while age < seconds:
-            pause = pacing.pause(durations, age)
-            if pause > pacing.LONGEST_SLEEP:
-                age += pause  # a Wait state
-                break
-            if age + pause > invocation_end:
-                break  # the next invocation begins at once
-            age += pause
-    return polls
-
-
-def test_the_component_and_the_functions_have_the_same_limits_of_texts():
-    assert workflow_settings.LONGEST_TEXT_BYTES == texts.MAX_TEXT_BYTES
-    assert sizes.WARNINGS_BYTES == texts.MAX_LIST_BYTES == texts.MAX_PLAN_TEXT_BYTES
-    assert functions_report.MAX_OUTPUT_BYTES < sizes.MAX_DOCUMENT_BYTES
+    assert_delivered(pipeline)
+    campaigns = [
+        campaign
+        for solution in report(execution)["solutions"]
+        for campaign in solution["campaigns"]
+    ]
+    assert len(campaigns) == 50
+    assert all("cut, " in campaign["failure"] for campaign in campaigns), (
+        "the texts are the longest"
+    )
+    rules = sum(len(each.quality_gate) * len(each.campaigns) for each in group.solutions)
+    reserve = MAX_LIST_BYTES + rules * MAX_NOTE_BYTES
+    assert largest_state(execution) + reserve <= MAX_STATE_BYTES, (
+        "there is room for the warnings of the plan and the notes of the gates"
+    )
+    assert len(execution.events) <= MAX_EVENTS

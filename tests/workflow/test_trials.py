@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import pytest
 
-from components import sizes
 from components.args import LimitsArgs
 from emulator.personalize import Switches
 from emulator.virtual.lambda_runtime import Fails
@@ -242,30 +241,6 @@ def put_on_trial(pipeline, bad, *names):
             tags=[{"tagKey": key, "tagValue": value} for key, value in trial.items()],
         )
         pipeline.foreign_update(bad, name)
-
-
-def test_a_run_with_trials_and_late_updates_has_fewer_events_than_computed():
-    """The trial of each campaign ends with a rollback, and the next update takes a long time."""
-
-    def hang(_event):
-        pipeline.inject_fault("hang", job="campaign-update", times=2)
-
-    with deploy(TWO, handlers=before_step("begin_trial", hang)) as pipeline:
-        good, bad = pipeline.served_version(), pipeline.foreign_training()
-        pipeline.sleep(3 * HOUR)
-        put_on_trial(pipeline, bad, "home", "mail")
-        pipeline.sleep(HOUR)
-        with bad_answers(pipeline, good_versions=[good]):
-            execution = pipeline.run(skipImport=True, force=True)
-    for name in ("home", "mail"):
-        line = f"trial at {campaign_arn(name)}: ROLLED_BACK"
-        assert any(warning.startswith(line) for warning in report(execution)["warnings"])
-    assert outcomes(execution) == {"taste": "FAILED", "home": "FAILED", "mail": "FAILED"}
-    limits = replace(pipeline.args.limits, max_training_hours=0.5)
-    args = replace(pipeline.args, limits=limits)
-    computed = sizes.history_events(args) - sizes.overlap_events(args)
-    # The computed events contain all retries of the report, which this run does not need.
-    assert 0.45 * computed < len(execution.events) < computed
 
 
 def test_a_run_does_not_wait_twice_for_an_update_that_hangs():
