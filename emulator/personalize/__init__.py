@@ -6,7 +6,7 @@ from emulator.personalize.errors import ApiError, JobFailed, NoResponse
 from emulator.personalize.faults import Faults
 from emulator.personalize.store import Switches
 from emulator.personalize.timeline import Duration, FixedTimings
-from emulator.personalize.wire import attach, respond
+from emulator.personalize.wire import attach
 
 __all__ = [
     "ApiError",
@@ -19,5 +19,4 @@ __all__ = [
     "Personalize",
     "Switches",
     "attach",
-    "respond",
 ]

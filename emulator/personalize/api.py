@@ -10,35 +10,27 @@ from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from threading import RLock
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
-from emulator.personalize import (
-    campaigns,
-    datasets,
-    describe_list,
-    import_jobs,
-    lifecycle,
-    runtime,
-    solutions,
-)
+from emulator.personalize import campaigns, datasets, import_jobs, lifecycle, runtime, solutions
 from emulator.personalize.authorization import Caller, required_permissions
+from emulator.personalize.describe_list import describe, list_page
 from emulator.personalize.errors import ApiError
 from emulator.personalize.faults import Faults
-from emulator.personalize.resources import RESOURCE_CLASSES, Solution
+from emulator.personalize.resources import RESOURCE_CLASSES, Resource
 from emulator.personalize.service_model import operation_model, select_fields, validate
 from emulator.personalize.store import (
     Objects,
     R,
     Request,
     Response,
-    ServiceOptions,
     Store,
     Switches,
 )
 from emulator.personalize.timeline import FixedTimings, Timings
 
-# The second argument is the request, as a TypedDict. `validate` has checked it.
-Operation = Callable[[Store, Any], dict[str, object] | None]
+Operation = Callable[[Store, Request], Resource | Response | None]
+"""`validate` has checked the request. A resource stands for the fields that describe it."""
 
 OPERATIONS: Mapping[str, Operation] = {
     "CreateSchema": datasets.create_schema,
@@ -59,6 +51,9 @@ OPERATIONS: Mapping[str, Operation] = {
     "GetRecommendations": runtime.get_recommendations,
     "GetActionRecommendations": runtime.get_action_recommendations,
     "GetPersonalizedRanking": runtime.get_personalized_ranking,
+    **{f"Describe{noun}": partial(describe, kind) for noun, kind in RESOURCE_CLASSES.items()},
+    **{f"List{noun}s": partial(list_page, kind) for noun, kind in RESOURCE_CLASSES.items()},
+    **{f"Delete{noun}": partial(lifecycle.delete, kind) for noun, kind in RESOURCE_CLASSES.items()},
 }
 
 KEPT_CALLS = 10_000
@@ -84,10 +79,9 @@ class Personalize:
             Everything that takes time in the service takes time on this clock.
         timings: How long jobs take.
         authorize: Called before an operation with each action and its resources. It raises
-            ApiError (AccessDeniedException) if the caller lacks the permission. Without this
-            function every caller may do everything.
-        pass_role: Called with the ARN of each role that a request passes to the service. It raises
-            ApiError if the caller may not pass the role.
+            ApiError (AccessDeniedException) if the caller lacks the permission. `iam:PassRole` is
+            the action for a role in the request. Without this function every caller may do
+            everything.
         switches: The choices where the behaviour of the service is not documented.
 
     Attributes:
@@ -102,17 +96,19 @@ class Personalize:
         clock: Callable[[], datetime] | None = None,
         timings: Timings | None = None,
         authorize: Callable[[Caller, str, list[str]], None] | None = None,
-        pass_role: Callable[[Caller, str], None] | None = None,
         switches: Switches | None = None,
     ) -> None:
         self.faults = Faults()
         self.calls: deque[Call] = deque(maxlen=KEPT_CALLS)
         self._clock = clock or partial(datetime.now, UTC)
-        self._options = ServiceOptions(
-            objects, timings or FixedTimings(), switches or Switches(), self.faults
+        self._new_store = partial(
+            Store,
+            objects=objects,
+            timings=timings or FixedTimings(),
+            switches=switches or Switches(),
+            faults=self.faults,
         )
-        self._authorize = authorize
-        self._pass_role = pass_role
+        self._authorize = authorize or (lambda *_: None)
         self._stores: dict[tuple[str, str], Store] = {}
         self._lock = RLock()
 
@@ -129,33 +125,23 @@ class Personalize:
         with self._lock:
             self.calls.append(Call(operation_name, caller.arn, request))
             fault = self.faults.take_for_call(operation_name, request)
-            if fault is not None:
-                fault.raise_before_operation()
+            fault.raise_before_operation()
             validate(operation_name, request)
+            if operation_name not in OPERATIONS:
+                message = f"{operation_name} is not supported by this emulator of Personalize."
+                raise ApiError("UnknownOperationException", message)
             store = self._advanced_store(caller)
-            self._check_permissions(operation_name, request, caller, store)
-            if fault is not None and operation_name.startswith(("Describe", "List")):
+            permissions = required_permissions(operation_name, request, store)
+            for action, resources in permissions.items():
+                self._authorize(caller, action, resources)
+            if operation_name.startswith(("Describe", "List")):
                 store.now -= timedelta(seconds=fault.stale_seconds)
-            response: Mapping[str, object] = _perform(store, operation_name, request) or {}
-            if fault is not None:
-                fault.raise_after_operation()
-                response = fault.change_response(response)
+            result = OPERATIONS[operation_name](store, request) or {}
+            fault.raise_after_operation()
+            response = result.details if isinstance(result, Resource) else result
             output_shape = operation_model(operation_name).output_shape
-            return cast("dict[str, object]", select_fields(output_shape, response))
-
-    def train_automatically(self, solution_arn: str, caller: Caller) -> str:
-        """Start an automatic training now and return the ARN of the new version.
-
-        The service does this on a schedule.
-
-        Raises:
-            ApiError: The rules of CreateSolutionVersion do not allow it.
-        """
-        with self._lock:
-            store = self._advanced_store(caller)
-            solution = store.get(Solution, solution_arn)
-            version = solutions.start_training(store, solution, {}, training_type="AUTOMATIC")
-            return version.arn
+            shown = select_fields(output_shape, fault.change_response(response))
+            return cast("dict[str, object]", shown)
 
     def resources(self, kind: type[R], caller: Caller) -> dict[str, R]:
         """Return the resources of a kind by ARN, oldest first, with all that they store.
@@ -166,45 +152,10 @@ class Personalize:
             return {item.arn: item for item in self._advanced_store(caller).all(kind)}
 
     def _advanced_store(self, caller: Caller) -> Store:
-        """Return the store of the caller's account and region, after everything that is due now.
-
-        The first call of a caller from there creates it.
-        """
+        """Return the store of the caller's account and region, after everything that is due now."""
         key = (caller.account, caller.region)
         if key not in self._stores:
-            self._stores[key] = Store(*key, self._options, self._clock())
+            self._stores[key] = self._new_store(*key, self._clock())
         store = self._stores[key]
         store.advance(max(self._clock(), store.now))
         return store
-
-    def _check_permissions(
-        self, operation_name: str, request: Request, caller: Caller, store: Store
-    ) -> None:
-        """Raise ApiError if the caller may not perform the operation or pass the role."""
-        permissions = required_permissions(operation_name, request, store)
-        for action, resources in permissions.items():
-            if self._authorize is not None:
-                self._authorize(caller, action, resources)
-        if self._pass_role is not None and "roleArn" in request:
-            self._pass_role(caller, str(request["roleArn"]))
-
-
-def _perform(store: Store, operation_name: str, request: Request) -> Response | None:
-    """Return the response of an operation.
-
-    Raises:
-        ApiError: The operation refuses the request, or the emulator lacks the operation.
-    """
-    if operation_name in OPERATIONS:
-        return OPERATIONS[operation_name](store, request)
-    if operation_name.removeprefix("Describe") in RESOURCE_CLASSES:
-        return describe_list.describe(store, operation_name, request)
-    if operation_name.removeprefix("List").removesuffix("s") in RESOURCE_CLASSES:
-        return describe_list.list_page(store, operation_name, request)
-    if operation_name.removeprefix("Delete") in RESOURCE_CLASSES:
-        lifecycle.delete(store, operation_name, request)
-        return None
-    raise ApiError(
-        "UnknownOperationException",
-        f"{operation_name} is not supported by this emulator of Personalize.",
-    )

@@ -32,18 +32,20 @@ def required_permissions(operation: str, request: Request, store: Store) -> dict
     Raises:
         ApiError: InvalidInputException if the request lacks a resource's ARN.
     """
-    noun = operation.removeprefix("Create")
+    noun, action = operation.removeprefix("Create"), f"personalize:{operation}"
     if noun not in RESOURCE_CLASSES:
-        return {f"personalize:{operation}": [_resource(operation, request)]}
+        return {action: [_resource(operation, request)]}
     if noun == "SolutionVersion":
         resources = [request["solutionArn"]]
         new_resource = f"{request['solutionArn']}/*"
     else:
         resources = _new_resource_and_container(noun, request, store)
         new_resource = resources[0]
-    permissions = {f"personalize:{operation}": resources}
+    permissions = {action: resources}
     if request.get("tags"):
         permissions["personalize:TagResource"] = [new_resource]
+    if "roleArn" in request:
+        permissions["iam:PassRole"] = [request["roleArn"]]
     return permissions
 
 

@@ -4,37 +4,36 @@ from collections.abc import Mapping
 from typing import Any
 
 from emulator.personalize.errors import invalid_input
-from emulator.personalize.lifecycle import check_can_be_updated, check_is_active, create, update
+from emulator.personalize.lifecycle import active, create, updatable, update
 from emulator.personalize.resources import Campaign, Solution, SolutionVersion
-from emulator.personalize.store import Request, Response, Store
+from emulator.personalize.store import Request, Store
 
 DEFAULTS: dict[str, object] = {"minProvisionedTPS": 1, "campaignConfig": {}}
 
 
-def create_campaign(store: Store, request: Request) -> Response:
+def create_campaign(store: Store, request: Request) -> Campaign:
     """Create a campaign that serves an ACTIVE version."""
     version = _active_version(store, request["solutionVersionArn"], sync=_is_syncing(request))
     recipe = version.solution.recipe
     if recipe.type == "USER_SEGMENTATION":
         raise invalid_input(f"The recipe {recipe.name} does not support campaigns")
     details = {**DEFAULTS, **request, "solutionVersionArn": version.arn}
-    campaign = create(store, Campaign, details, belongs_to=version.belongs_to)
-    return {"campaignArn": campaign.arn}
+    belongs_to = [version.solution.arn, version.solution.group_arn]
+    return create(store, Campaign, details, belongs_to=belongs_to)
 
 
-def update_campaign(store: Store, request: Request) -> Response:
+def update_campaign(store: Store, request: Request) -> Campaign:
     """Start to deploy another version or other settings.
 
     The old version and settings are in use until the update is ACTIVE.
     """
-    campaign = store.get(Campaign, request["campaignArn"])
-    check_can_be_updated(store, campaign)
+    campaign = updatable(store, Campaign, request["campaignArn"])
     config: Mapping[str, Any] = request.get("campaignConfig", {})
     if config.get("itemExplorationConfig") == {}:
         # Describe may return such a configuration.
         raise invalid_input("itemExplorationConfig must not be empty")
     old_settings = campaign.settings(store.now)
-    kept_settings = old_settings if store.options.switches.update_keeps_settings else {}
+    kept_settings = old_settings if store.switches.update_keeps_settings else {}
     settings = {**DEFAULTS, **kept_settings, **request}
     sync, requested_arn = _is_syncing(settings), request.get("solutionVersionArn")
     is_turned_off = config.get("syncWithLatestSolutionVersion") is False and requested_arn
@@ -49,7 +48,7 @@ def update_campaign(store: Store, request: Request) -> Response:
     else:
         version = _active_version(store, requested_arn, sync=sync)
     _deploy(store, campaign, version, settings)
-    return {"campaignArn": campaign.arn}
+    return campaign
 
 
 def follow_latest(store: Store, solution: Solution) -> None:
@@ -79,19 +78,11 @@ def _deploy(
     """Start an update of a campaign to a version and to the other settings of a campaign."""
 
     def finish() -> None:
-        campaign.belongs_to = version.belongs_to
+        campaign.belongs_to = (version.solution.arn, version.solution.group_arn)
         _deploy_latest(store, campaign)
 
-    switches = store.options.switches
     details = {key: settings[key] for key in DEFAULTS} | {"solutionVersionArn": version.arn}
-    update(
-        store,
-        campaign,
-        details,
-        on_end=finish,
-        verb=switches.update_verb,
-        visible_after=switches.update_visible_after,
-    )
+    update(store, campaign, details, on_end=finish)
 
 
 def _active_version(store: Store, arn: str, *, sync: bool) -> SolutionVersion:
@@ -105,14 +96,12 @@ def _active_version(store: Store, arn: str, *, sync: bool) -> SolutionVersion:
             " syncWithLatestSolutionVersion is true, and only then"
         )
     if not sync:
-        version = store.get(SolutionVersion, arn)
-        check_is_active(store, version)
-        return version
+        return active(store, SolutionVersion, arn)
     solution = store.get(Solution, arn.removesuffix("/$LATEST"))
-    active = [version for version in solution.versions if version.is_active(store.now)]
-    if not active:
+    versions = [version for version in solution.versions if version.is_active(store.now)]
+    if not versions:
         raise invalid_input(f"Solution {solution.arn} has no ACTIVE solution version")
-    return active[-1]
+    return versions[-1]
 
 
 def _is_syncing(settings: Mapping[str, Any]) -> bool:

@@ -15,14 +15,12 @@ from functools import cache, partial
 from emulator.personalize.errors import JobFailed
 from emulator.personalize.tables import Field, Row, Value
 
-SHOWN_CHARACTERS = 20
-"""A failure reason shows this number of characters of a value."""
+SHOWN_CHARACTERS = 20  # of a value in a failure reason
 MAX_ID_LENGTH = 256
 MAX_LENGTH = 1000
 ID_FIELDS = ("USER_ID", "ITEM_ID", "ACTION_ID")
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC).timestamp()
-FIRST_MILLISECONDS = 10**11
-"""A time from this number on is not in seconds, which would be the year 5138."""
+FIRST_MILLISECONDS = 10**11  # in seconds it would be the year 5138
 LINE_BREAK = re.compile(r"\r\n|\n|\r")
 FIRST_LINE = re.compile(r"[^\r\n]+")
 WHOLE_NUMBER = re.compile(rf"-?[0-9]{{1,{MAX_LENGTH}}}")
@@ -37,38 +35,15 @@ TOO_LONG = (
 """The words of the service."""
 
 
-def _text(text: str) -> str:
-    if not text:
-        raise ValueError("a value is missing")
-    return text
-
-
-def _whole_number(bits: int, text: str) -> int:
-    limit = 2 ** (bits - 1)
-    if not WHOLE_NUMBER.fullmatch(text) or not -limit <= int(text) < limit:
-        raise ValueError(f"not a whole number of {bits} bits")
-    return int(text)
-
-
-def _decimal_number(text: str) -> float:
-    if not DECIMAL_NUMBER.fullmatch(text) or not math.isfinite(float(text)):
-        raise ValueError("not a decimal number")
-    return float(text)
-
-
-def _boolean(text: str) -> bool:
-    return bool(["false", "true"].index(text.lower()))
-
-
-PARSERS: Mapping[str, Callable[[str], str | float]] = {
-    "string": _text,
-    "int": partial(_whole_number, 32),
-    "long": partial(_whole_number, 64),
-    "float": _decimal_number,
-    "double": _decimal_number,
-    "boolean": _boolean,
+TYPES: Mapping[str, tuple[re.Pattern[str], Callable[[str], str | float], float]] = {
+    "string": (re.compile(r"(?s).+"), str, math.inf),
+    "int": (WHOLE_NUMBER, int, 2**31),
+    "long": (WHOLE_NUMBER, int, 2**63),
+    "float": (DECIMAL_NUMBER, float, math.inf),
+    "double": (DECIMAL_NUMBER, float, math.inf),
+    "boolean": (re.compile(r"(?ai)true|false"), lambda text: text.lower() == "true", math.inf),
 }
-"""Avro type -> the function that reads a value of this type, or raises ValueError."""
+"""Avro type -> the pattern of its texts, the function that reads them, and the end of its range."""
 
 
 def read_csv(name: str, data: bytes, schema: Sequence[Field], today: date) -> list[Row]:
@@ -160,22 +135,24 @@ def _read_value(column: Field, end_of_tomorrow: float, text: str) -> Value:
     if text == "" and column.nullable:
         return None
     shown = f"{column.name} {text[:SHOWN_CHARACTERS]!r}"
-    try:
-        value = PARSERS[column.type](text)
-    except ValueError:
-        raise JobFailed(f"{shown} is not a {column.type}") from None
+    pattern, read, end = TYPES[column.type]
+    if not pattern.fullmatch(text):
+        raise JobFailed(f"{shown} is not a {column.type}")
+    value = read(text)
     if isinstance(value, str):
         length = MAX_ID_LENGTH if column.name in ID_FIELDS else MAX_LENGTH
         # The service cuts a textual value off and imports it.
         if len(value) > length and "textual" not in column.attributes:
             raise JobFailed(TOO_LONG.format(length=length, name=column.name))
         return value
+    if not -end - 1 < value < end:
+        raise JobFailed(f"{shown} is not a {column.type}")
     # An item may be much older than its interactions, but its time is not in milliseconds.
-    limits = {
+    times = {
         "TIMESTAMP": (EARLIEST, end_of_tomorrow),
         "CREATION_TIMESTAMP": (-math.inf, FIRST_MILLISECONDS),
     }
-    first, end = limits.get(column.name, (-math.inf, math.inf))
-    if not first <= value < end:
+    first, last = times.get(column.name, (value, math.inf))
+    if not first <= value < last:
         raise JobFailed(f"{shown} is not a time in seconds since 1970")
     return value

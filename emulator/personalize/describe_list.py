@@ -3,52 +3,42 @@
 import hashlib
 from typing import Any
 
-from botocore.model import ListShape
-
 from emulator.personalize.errors import ApiError
-from emulator.personalize.resources import RESOURCE_CLASSES, Campaign, Resource, Solution
-from emulator.personalize.service_model import members, operation_model
+from emulator.personalize.resources import Campaign, Resource, Solution, SolutionVersion
 from emulator.personalize.store import Request, Response, Store, Switches
 
-LATEST = ("latestCampaignUpdate", "latestSolutionVersion")
-"""The fields with the fields of an update or of another resource."""
 
-
-def describe(store: Store, operation_name: str, request: Request) -> Response:
+def describe(kind: type[Resource], store: Store, request: Request) -> Response:
     """Return the response of a Describe operation."""
-    kind = RESOURCE_CLASSES[operation_name.removeprefix("Describe")]
-    (output_field,) = members(operation_model(operation_name).output_shape)
-    return {output_field: _shown_fields(store, store.get(kind, str(request[kind.arn_field()])))}
+    resource = store.get(kind, request[kind.arn_field()])
+    return {kind.response_field(): _shown_fields(store, resource)}
 
 
-def list_page(store: Store, operation_name: str, request: Request) -> Response:
+def list_page(kind: type[Resource], store: Store, request: Request) -> Response:
     """Return the response of a List operation.
 
     The switch `list_order` says which resource is first. If the request has an ARN, only the
     resources that belong to this ARN are listed. A token is valid only together with the ARN of the
     request that it came from.
     """
-    output_shapes = members(operation_model(operation_name).output_shape)
-    (output_field,) = [name for name in output_shapes if isinstance(output_shapes[name], ListShape)]
     parent_arn = next((request[key] for key in request if key.endswith("Arn")), None)
-    if operation_name == "ListSolutionVersions" and parent_arn is not None:
+    if kind is SolutionVersion and parent_arn is not None:
         # Only the model of this List has ResourceNotFoundException.
         store.get(Solution, parent_arn)
-    switches = store.options.switches
-    kind = RESOURCE_CLASSES[operation_name.removeprefix("List").removesuffix("s")]
+    switches = store.switches
     resources = store.all(kind, parent_arn)
     if switches.list_order == "newest first":
         resources.reverse()
     if switches.list_order == "shuffled":
         resources.sort(key=lambda resource: hashlib.sha256(resource.arn.encode()).digest())
-    list_id = f"{operation_name} {parent_arn}"
+    list_id = f"{kind.response_field()}s {parent_arn}"
     offset, _, token_list_id = request.get("nextToken", f"0 {list_id}").partition(" ")
     if token_list_id != list_id or not offset.isdecimal():
         raise ApiError("InvalidNextTokenException", "The token is not valid.")
     start = int(offset)
     end = start + min(request.get("maxResults", switches.page_size), switches.page_size)
     shown = [_shown_fields(store, resource) for resource in resources[start:end]]
-    response: dict[str, object] = {output_field: shown}
+    response: dict[str, object] = {f"{kind.response_field()}s": shown}
     if end < len(resources):
         response["nextToken"] = f"{end} {list_id}"
     return response
@@ -59,9 +49,10 @@ def _shown_fields(store: Store, resource: Resource) -> Response:
 
     Where AWS's documentation leaves it open what they show, the switches decide.
     """
-    switches = store.options.switches
+    switches = store.switches
     fields: dict[str, Any] = resource.fields_at(store.now)
-    for shown in (fields, *(fields[name] for name in LATEST if name in fields)):
+    latest = [fields.get("latestCampaignUpdate"), fields.get("latestSolutionVersion")]
+    for shown in filter(None, [fields, *latest]):
         if switches.underscore_in_stop_status and "STOP" in shown["status"]:
             shown["status"] = shown["status"].replace(" ", "_")
         if isinstance(resource, Campaign):

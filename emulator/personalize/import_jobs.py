@@ -5,21 +5,20 @@ from codecs import BOM_UTF8
 
 from emulator.personalize.csv_files import check_equal_columns, read_csv
 from emulator.personalize.errors import JobFailed, invalid_input
-from emulator.personalize.lifecycle import check_is_active, create
+from emulator.personalize.lifecycle import active, create
 from emulator.personalize.resources import Dataset, ImportJob
-from emulator.personalize.store import Objects, Request, Response, Store
+from emulator.personalize.store import Objects, Request, Store
 from emulator.personalize.tables import IDENTITY_FIELDS, MIN_INTERACTIONS, Table
 
 MAX_INCREMENTAL_BYTES = 10**9
 
 
-def create_dataset_import_job(store: Store, request: Request) -> Response:
+def create_dataset_import_job(store: Store, request: Request) -> ImportJob:
     """Start an import job. It fails if the files are not valid.
 
     It reads them when it ends, or when it is IN_PROGRESS if the switch `import_reads` is "start".
     """
-    dataset = store.get(Dataset, request["datasetArn"])
-    check_is_active(store, dataset)
+    dataset = active(store, Dataset, request["datasetArn"])
     scheme, _, path = request["dataSource"].get("dataLocation", "").partition("://")
     bucket, _, key = path.partition("/")
     if scheme != "s3" or not bucket:
@@ -34,10 +33,10 @@ def create_dataset_import_job(store: Store, request: Request) -> Response:
             f"Dataset {dataset.arn} has no bulk data; import with importMode FULL first"
         )
     role_arn = request.get("roleArn", "")
-    reads_early = store.options.switches.import_reads == "start"
+    reads_early = store.switches.import_reads == "start"
 
     def read() -> None:
-        job.files = _read_files(store.options.objects, bucket, key, role_arn)
+        job.files = _read_files(store.objects, bucket, key, role_arn)
 
     def import_files() -> None:
         if not reads_early:
@@ -54,7 +53,7 @@ def create_dataset_import_job(store: Store, request: Request) -> Response:
         on_progress=read if reads_early else None,
         on_end=import_files,
     )
-    return {"datasetImportJobArn": job.arn}
+    return job
 
 
 def _import(store: Store, dataset: Dataset, files: dict[str, bytes], mode: str) -> dict[str, str]:

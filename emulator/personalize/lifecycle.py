@@ -1,26 +1,22 @@
 """What the operations on all resources have in common: create, update, delete and tag them."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from emulator.personalize.errors import ApiError, already_exists, in_use, invalid_input
 from emulator.personalize.resources import (
-    RESOURCE_CLASSES,
-    Campaign,
     Change,
     Changeable,
-    Dataset,
-    DatasetGroup,
-    EventTracker,
     ImportJob,
     Resource,
-    Schema,
     Solution,
+    SolutionVersion,
 )
 from emulator.personalize.store import R, Request, Response, Store
 from emulator.personalize.timeline import Timeline
 
+C = TypeVar("C", bound=Changeable)
 TAGS_PER_RESOURCE = 50  # guide, "Amazon Personalize endpoints and quotas"
 
 
@@ -68,10 +64,7 @@ def create(
 
 
 def _check_quotas(store: Store, kind: type[Resource], group_arn: str | None) -> None:
-    """Raise ApiError if the region or the dataset group cannot have one more resource of a kind.
-
-    `group_arn` is the dataset group that the quota is for, or None for a quota of the region.
-    """
+    """Raise ApiError if a dataset group, or the region, cannot have one more resource of a kind."""
     code = "LimitExceededException"
     if len(store.all(kind, group_arn)) >= kind.quota:
         message = f"More than {kind.quota} resources in ACTIVE state. Please delete some"
@@ -82,85 +75,63 @@ def _check_quotas(store: Store, kind: type[Resource], group_arn: str | None) -> 
         raise ApiError(code, message)
 
 
-def check_is_active(store: Store, resource: Resource) -> None:
-    """Raise ApiError if a resource is not ACTIVE.
+def active(store: Store, kind: type[R], arn: str) -> R:
+    """Return the resource with an ARN. Raise ApiError if it does not exist or is not ACTIVE.
 
     The code is ResourceInUseException while the resource is unfinished, and InvalidInputException
     when it has failed.
     """
+    resource = store.get(kind, arn)
     if resource.is_active(store.now):
-        return
+        return resource
     message = f"Resource {resource.arn} is not ACTIVE, its status is {resource.status(store.now)}"
     raise in_use(message) if resource.is_unfinished(store.now) else invalid_input(message)
 
 
-def check_can_be_updated(store: Store, resource: Changeable) -> None:
-    """Raise ApiError if a resource has an unfinished update, or a status that forbids updates."""
+def updatable(store: Store, kind: type[C], arn: str) -> C:
+    """Return the resource with an ARN. Raise ApiError if it does not exist, or cannot be updated.
+
+    An unfinished update and most statuses forbid an update.
+    """
+    resource = store.get(kind, arn)
     status = resource.status(store.now)
     if status not in ("ACTIVE", "CREATE FAILED"):
         raise in_use(f"Resource {resource.arn} cannot be updated, its status is {status}")
     if resource.is_changing(store.now):
         raise in_use(f"Resource {resource.arn} is being updated")
+    return resource
 
 
 def update(
     store: Store,
     resource: Changeable,
     details: dict[str, object],
-    *,
     on_end: Callable[[], None] | None = None,
-    verb: str = "CREATE",
-    visible_after: float = 0,
 ) -> None:
-    """Start an update of a resource. Its details are in force when the update is ACTIVE.
-
-    Describe does not show the update for `visible_after` seconds.
-    """
+    """Start an update of a resource. Its details are in force when the update is ACTIVE."""
+    switches, kind = store.switches, f"{resource.kind}-update"
     name = str(resource.details["name"])
-    timeline = store.start_job(
-        f"{resource.kind}-update", resource.arn, name, on_end=on_end, verb=verb
-    )
-    visible_from = store.now + timedelta(seconds=visible_after)
+    timeline = store.start_job(kind, resource.arn, name, on_end=on_end, verb=switches.update_verb)
+    visible_from = store.now + timedelta(seconds=switches.update_visible_after)
     resource.changes.append(Change(details, timeline, visible_from))
     store.schedule(timeline)
 
 
-def delete(store: Store, operation_name: str, request: Request) -> None:
+def delete(kind: type[Resource], store: Store, request: Request) -> None:
     """Start to delete a resource. The versions of a solution disappear with it.
 
-    Raises:
-        ApiError: The resource is unfinished, is being deleted, or another resource uses it.
+    Raise ApiError if it is unfinished, is being deleted, or is in use by a resource that belongs
+    to it. Jobs use it until they end.
     """
-    kind = RESOURCE_CLASSES[operation_name.removeprefix("Delete")]
-    resource = store.get(kind, str(request[kind.arn_field()]))
-    status = resource.status(store.now)
-    if resource.is_unfinished(store.now) or status.startswith("DELETE"):
+    resource = store.get(kind, request[kind.arn_field()])
+    if resource.is_unfinished(store.now):
+        status = resource.status(store.now)
         raise in_use(f"Resource {resource.arn} cannot be deleted, its status is {status}")
-    for user in _users(store, resource):
-        raise in_use(f"Resource {resource.arn} is in use by {user.arn}")
+    for user in store.all(Resource, resource.arn):
+        is_job = isinstance(user, ImportJob | SolutionVersion)
+        if not is_job or user.is_unfinished(store.now):
+            raise in_use(f"Resource {resource.arn} is in use by {user.arn}")
     store.delete(resource, *(resource.versions if isinstance(resource, Solution) else ()))
-
-
-def _users(store: Store, resource: Resource) -> Collection[Resource]:
-    """Return the resources because of which a resource cannot be deleted."""
-    match resource:
-        case Schema():
-            return [dataset for dataset in store.all(Dataset) if dataset.schema is resource]
-        case DatasetGroup(arn=arn):
-            contents = (Dataset, Solution, EventTracker)
-            return [item for kind in contents for item in store.all(kind, arn)]
-        case Dataset(arn=arn, belongs_to=(group_arn,)):
-            versions = [
-                version
-                for solution in store.all(Solution, group_arn)
-                for version in solution.versions
-            ]
-            jobs = [*store.all(ImportJob, arn), *versions]
-            return [job for job in jobs if job.is_unfinished(store.now)]
-        case Solution(arn=arn, versions=versions):
-            trainings = [version for version in versions if version.is_unfinished(store.now)]
-            return [*store.all(Campaign, arn), *trainings]
-    return []
 
 
 def _with_tags(tags: Mapping[str, str], added: Sequence[Mapping[str, str]]) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """The recipes that the emulator can train, with the names that AWS gives them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -29,7 +30,7 @@ class Recipe:
 
 
 # The names, the types and the recipes for trainingMode UPDATE are from the guide's recipe pages.
-RECIPES: tuple[Recipe, ...] = (
+ALL = (
     Recipe("aws-user-personalization-v2", "USER_PERSONALIZATION"),
     Recipe("aws-user-personalization", "USER_PERSONALIZATION", updatable=True),
     Recipe("aws-hrnn", "USER_PERSONALIZATION"),
@@ -49,3 +50,4 @@ RECIPES: tuple[Recipe, ...] = (
         target="ACTION_ID",
     ),
 )
+RECIPES: Mapping[str, Recipe] = {recipe.arn: recipe for recipe in ALL}

@@ -23,7 +23,7 @@ class Resource:
 
     `details` are the fields of Describe that do not change, named as in the API. The status and
     the times come from the timeline. `belongs_to` has the ARNs of the resources that contain this
-    resource. If one of them is a dataset group, it is the last one.
+    resource, or that it uses. If one of them is a dataset group, it is the last one.
     """
 
     kind: ClassVar[str]
@@ -42,9 +42,14 @@ class Resource:
         return cls.kind.title().replace("-", "")
 
     @classmethod
+    def response_field(cls) -> str:
+        """Return the field of responses with the resource, for example "datasetImportJob"."""
+        return f"{cls.noun()[0].lower()}{cls.noun()[1:]}"
+
+    @classmethod
     def arn_field(cls) -> str:
-        """Return the field of requests and responses with the ARN, as "datasetImportJobArn"."""
-        return f"{cls.noun()[0].lower()}{cls.noun()[1:]}Arn"
+        """Return the field of requests and responses with the ARN."""
+        return f"{cls.response_field()}Arn"
 
     def status(self, time: datetime) -> str:
         """Return the status at a time."""
@@ -113,7 +118,6 @@ class Changeable(Resource):
         return fields
 
 
-@dataclass(kw_only=True, eq=False)
 class DatasetGroup(Resource):
     """A group of datasets, solutions and an event tracker. It may have a domain."""
 
@@ -185,16 +189,14 @@ class Solution(Changeable):
 class SolutionVersion(Resource):
     """A trained model, or a model in training.
 
-    `data` has rows only during the training. `data_time` is the time at which the training took
-    its data, or None if it has not begun. `learned` has the imports of each dataset of the group at
-    this time, by the ARN of the dataset.
+    `data` has rows only during the training. `learned` has the imports of each dataset of the group
+    at the time when the training took its data, by the ARN of the dataset.
     """
 
     kind = "solution-version"
     unfinished_quota = 20
     solution: Solution
     data: Table = field(default_factory=Table)
-    data_time: datetime | None = None
     learned: dict[str, tuple[str, ...]] = field(default_factory=dict)
     model: "Model | None" = None
 
@@ -208,7 +210,6 @@ class SolutionVersion(Resource):
         return fields
 
 
-@dataclass(kw_only=True, eq=False)
 class Campaign(Changeable):
     """An endpoint that serves one solution version.
 
@@ -233,7 +234,6 @@ class Campaign(Changeable):
         return str(self.settings(time)["solutionVersionArn"])
 
 
-@dataclass(kw_only=True, eq=False)
 class EventTracker(Resource):
     """The receiver of streamed interactions. A dataset group has at most one."""
 

@@ -78,7 +78,7 @@ def _served(store: Store, request: Request, operation: str) -> tuple[SolutionVer
 def _scores_of_user(store: Store, model: "Model", request: Request) -> dict[str, float]:
     """Return the scores for a user. The switch `unknown_user` decides if the user is unknown."""
     user_id = _required(request, "userId")
-    answers = user_id in model.histories or store.options.switches.unknown_user == "popular"
+    answers = user_id in model.histories or store.switches.unknown_user == "popular"
     return model.recommend_to_user(user_id) if answers else {}
 
 

@@ -70,11 +70,7 @@ def validation_errors(operation: OperationModel, request: Mapping[str, object]) 
 
 
 class _Validator(ParamValidator):
-    """botocore's validator, which does not know the maxima, enums and patterns of the model.
-
-    Attributes:
-        broken_limits: A message for each value that breaks one of them.
-    """
+    """botocore's validator. It also lists the broken maxima, enums and patterns of the model."""
 
     VALIDATED_METADATA_ATTRS = ParamValidator.VALIDATED_METADATA_ATTRS | {"max", "enum", "pattern"}
 

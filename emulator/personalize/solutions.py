@@ -2,18 +2,15 @@
 
 import hashlib
 from collections import Counter
-from datetime import UTC, datetime
 from typing import Any
 
 from emulator.personalize import campaigns
 from emulator.personalize.errors import JobFailed, already_exists, invalid_input, not_found
-from emulator.personalize.lifecycle import check_can_be_updated, check_is_active, create, update
-from emulator.personalize.recipes import RECIPES, Recipe
+from emulator.personalize.lifecycle import active, create, updatable, update
+from emulator.personalize.recipes import RECIPES
 from emulator.personalize.resources import (
     Dataset,
     DatasetGroup,
-    EventTracker,
-    ImportJob,
     Solution,
     SolutionVersion,
 )
@@ -25,79 +22,52 @@ from emulator.personalize.tables import (
     Table,
 )
 
-# The fields of a solution that its versions show too.
-SHARED_FIELDS = (
-    *("performHPO", "performAutoML", "recipeArn", "eventType", "datasetGroupArn"),
-    *("solutionArn", "solutionConfig"),
-)
 DEFAULTS = {"performHPO": False, "performAutoML": False, "performAutoTraining": True}
 EVERY_WEEK = {"autoTrainingConfig": {"schedulingExpression": "rate(7 days)"}}
-NEVER = datetime.min.replace(tzinfo=UTC)
 
 
-def create_solution(store: Store, request: Request) -> Response:
+def create_solution(store: Store, request: Request) -> Solution:
     """Create a solution. By default it has automatic training every 7 days, as in the service.
 
     The emulator starts no training by itself.
     """
-    group = store.get(DatasetGroup, request["datasetGroupArn"])
-    check_is_active(store, group)
+    group = active(store, DatasetGroup, request["datasetGroupArn"])
     details: dict[str, Any] = {**DEFAULTS, **request}
     if details["performAutoTraining"]:
         details["solutionConfig"] = {**EVERY_WEEK, **details.get("solutionConfig", {})}
-    solution = create(
-        store,
-        Solution,
-        details,
-        belongs_to=[group.arn],
-        recipe=_recipe(request.get("recipeArn")),
-    )
-    return {"solutionArn": solution.arn}
+    recipe_arn = request.get("recipeArn")
+    if recipe_arn is None:
+        raise invalid_input("recipeArn is missing; this emulator does not perform AutoML")
+    if recipe_arn not in RECIPES:
+        raise not_found(recipe_arn)
+    recipe = RECIPES[recipe_arn]
+    return create(store, Solution, details, belongs_to=[group.arn], recipe=recipe)
 
 
-def update_solution(store: Store, request: Request) -> Response:
+def update_solution(store: Store, request: Request) -> Solution:
     """Start an update of a solution. Its settings are in force when the update is ACTIVE."""
-    solution = store.get(Solution, request["solutionArn"])
-    check_can_be_updated(store, solution)
+    solution = updatable(store, Solution, request["solutionArn"])
     settings: dict[str, Any] = {**solution.settings(store.now), **request}
     changed_config = settings.get("solutionUpdateConfig", {})
     settings["solutionConfig"] = {**settings.get("solutionConfig", {}), **changed_config}
     update(store, solution, settings)
-    return {"solutionArn": solution.arn}
+    return solution
 
 
-def create_solution_version(store: Store, request: Request) -> Response:
-    """Start a training that a caller asks for."""
-    solution = store.get(Solution, request["solutionArn"])
-    version = start_training(store, solution, request, training_type="MANUAL")
-    return {"solutionVersionArn": version.arn}
-
-
-def start_training(
-    store: Store, solution: Solution, request: Request, *, training_type: str
-) -> SolutionVersion:
-    """Start a training and return the new version.
-
-    The training uses the rows that the dataset has when the version becomes IN_PROGRESS. The
-    request is that of CreateSolutionVersion, or empty for an automatic training.
-
-    Raises:
-        ApiError: A rule does not allow the training.
-    """
+def create_solution_version(store: Store, request: Request) -> SolutionVersion:
+    """Start a training. It uses the rows of the time when the version becomes IN_PROGRESS."""
+    solution = active(store, Solution, request["solutionArn"])
     mode = request.get("trainingMode", "FULL")
-    check_is_active(store, solution)
     names = {version.details.get("name"): version.arn for version in solution.versions}
     name = request.get("name")
-    if store.options.switches.unique_version_names and name is not None and name in names:
+    if store.switches.unique_version_names and name is not None and name in names:
         raise already_exists(names[name])
     if mode == "UPDATE":
         _check_can_train_update(store, solution)
     dataset = _training_dataset(store, solution)
 
     def take_data() -> None:
-        if mode == "UPDATE" and store.options.switches.update_needs_new_data:
-            _check_has_new_data(store, solution)
-        version.data, version.data_time = dataset.table, store.now
+        version.data = dataset.table
         datasets = store.all(Dataset, solution.group_arn)
         version.learned = {item.arn: item.imports for item in datasets}
 
@@ -105,13 +75,16 @@ def start_training(
         _train(version)
         campaigns.follow_latest(store, solution)
 
-    shared = {key: solution.details.get(key) for key in SHARED_FIELDS}
+    # The same history of calls gives the same ids.
+    history = f"{solution.arn} {solution.timeline.created.isoformat()} {len(solution.versions)}"
+    version_id = hashlib.sha256(history.encode()).hexdigest()[:8]
+    inherited = {**solution.details, "name": None, "tags": ()}
     version = create(
         store,
         SolutionVersion,
-        {**request, **shared, "trainingMode": mode, "trainingType": training_type},
-        path=f"{solution.details['name']}/{_version_id(solution)}",
-        belongs_to=[solution.arn, solution.group_arn],
+        {**inherited, **request, "trainingMode": mode, "trainingType": "MANUAL"},
+        path=f"{solution.details['name']}/{version_id}",
+        belongs_to=[dataset.arn, solution.arn, solution.group_arn],
         solution=solution,
         on_progress=take_data,
         on_end=train,
@@ -131,20 +104,9 @@ def stop_solution_version_creation(store: Store, request: Request) -> None:
 
 def get_solution_metrics(store: Store, request: Request) -> Response:
     """Return the metrics of an ACTIVE version. `training.evaluate` explains them."""
-    version = store.get(SolutionVersion, request["solutionVersionArn"])
-    check_is_active(store, version)
+    version = active(store, SolutionVersion, request["solutionVersionArn"])
     assert version.model is not None, "an ACTIVE version has been trained"
     return {"solutionVersionArn": version.arn, "metrics": version.model.metrics}
-
-
-def _recipe(arn: str | None) -> Recipe:
-    """Return the recipe with an ARN. Raise ApiError if it is missing or unknown."""
-    if arn is None:
-        raise invalid_input("recipeArn is missing; this emulator does not perform AutoML")
-    for recipe in RECIPES:
-        if recipe.arn == arn:
-            return recipe
-    raise not_found(arn)
 
 
 def _check_can_train_update(store: Store, solution: Solution) -> None:
@@ -167,30 +129,6 @@ def _check_can_train_update(store: Store, solution: Solution) -> None:
         )
 
 
-def _check_has_new_data(store: Store, solution: Solution) -> None:
-    """Raise JobFailed if no dataset was updated since the last training.
-
-    Trainings that failed or were stopped do not count. An ACTIVE event tracker stands for
-    interactions that arrive all the time. New items are new data, because the training processes
-    the "new items added to the items dataset": https://stackoverflow.com/questions/69294232.
-    """
-    learned = [
-        version.data_time
-        for version in solution.versions
-        if version.data_time and (version.is_active(store.now) or version.is_unfinished(store.now))
-    ]
-    imported = [
-        job.timeline.moment_at(store.now).time
-        for dataset in store.all(Dataset, solution.group_arn)
-        for job in store.all(ImportJob, dataset.arn)
-        if job.is_active(store.now)
-    ]
-    trackers = store.all(EventTracker, solution.group_arn)
-    has_events = any(tracker.is_active(store.now) for tracker in trackers)
-    if not has_events and max(imported, default=NEVER) <= max(learned, default=NEVER):
-        raise JobFailed("There are no updates to a dataset since the last training")
-
-
 def _training_dataset(store: Store, solution: Solution) -> Dataset:
     """Return the dataset that the recipe learns from.
 
@@ -199,12 +137,12 @@ def _training_dataset(store: Store, solution: Solution) -> Dataset:
     recipe").
     """
     recipe, datasets = solution.recipe, store.all(Dataset, solution.group_arn)
-    dataset = next((dataset for dataset in datasets if dataset.type == recipe.data), None)
-    if dataset is None:
+    arns = [dataset.arn for dataset in datasets if dataset.type == recipe.data]
+    if not arns:
         raise invalid_input(
             f"Dataset group {solution.group_arn} has no {recipe.data} dataset to train on"
         )
-    check_is_active(store, dataset)
+    dataset = active(store, Dataset, arns[0])
     attributes = {name for column in dataset.schema.columns for name in column.attributes}
     missing = {"itemName", "textual"} - attributes
     if recipe.method == "words" and missing:
@@ -213,15 +151,6 @@ def _training_dataset(store: Store, solution: Solution) -> Dataset:
             f" {recipe.name} needs"
         )
     return dataset
-
-
-def _version_id(solution: Solution) -> str:
-    """Return the id of the next version of a solution, which is 8 hexadecimal digits.
-
-    The same history of calls gives the same ids.
-    """
-    text = f"{solution.arn} {solution.timeline.created.isoformat()} {len(solution.versions)}"
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def _train(version: SolutionVersion) -> None:
@@ -233,22 +162,20 @@ def _train(version: SolutionVersion) -> None:
     data, recipe = version.data, version.solution.recipe
     if event_type is not None:
         data = data.where("EVENT_TYPE", event_type)
-    if recipe.method != "words":
-        suffix = f" after filtering by event type: {event_type}" if event_type else ""
-        _check_enough_interactions(data, suffix)
-    elif not len(data):
+    if recipe.method == "words" and not len(data):
         raise JobFailed("Dataset has no items")
+    if recipe.method != "words":
+        _check_enough_interactions(data, event_type)
     version.model = train(data, recipe)
     version.data = Table()
 
 
-def _check_enough_interactions(data: Table, suffix: str) -> None:
-    """Raise JobFailed if there are too few interactions, or too few users with at least two."""
+def _check_enough_interactions(data: Table, event_type: object) -> None:
     if len(data) < MIN_INTERACTIONS:
+        suffix = f" after filtering by event type: {event_type}" if event_type else ""
         raise JobFailed(f"Dataset has fewer than {MIN_INTERACTIONS} interactions{suffix}")
     counts = Counter(data.column("USER_ID")).values()
-    returning_users = sum(interactions >= MIN_INTERACTIONS_PER_USER for interactions in counts)
-    if returning_users < MIN_USERS:
+    if sum(count >= MIN_INTERACTIONS_PER_USER for count in counts) < MIN_USERS:
         raise JobFailed(
             f"Dataset has fewer than {MIN_USERS} users with at least"
             f" {MIN_INTERACTIONS_PER_USER} interactions each"

@@ -1,16 +1,14 @@
 """The resources of one account in one region, and the agenda of what happens to them."""
 
-import heapq
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import count
 from typing import Any, Literal, Protocol, TypeVar
 
 from emulator.personalize.errors import JobFailed, not_found
 from emulator.personalize.faults import Faults
 from emulator.personalize.resources import Resource
-from emulator.personalize.timeline import Duration, Moment, Timeline, Timings, planned_timeline
+from emulator.personalize.timeline import Duration, Timeline, Timings, planned_timeline
 
 R = TypeVar("R", bound=Resource)
 Request = Mapping[str, Any]
@@ -44,7 +42,6 @@ class Switches:
     update_visible_after: float = 0
     update_keeps_settings: bool = True
     update_verb: Literal["CREATE", "UPDATE"] = "CREATE"
-    update_needs_new_data: bool = True
     latest_in_describe: bool = False
     senseless_campaign_settings: bool = False
     underscore_in_stop_status: bool = False
@@ -54,16 +51,7 @@ class Switches:
     unknown_user: Literal["popular", "nothing"] = "popular"
 
 
-@dataclass(frozen=True)
-class ServiceOptions:
-    """The parts that the stores of all accounts and regions share."""
-
-    objects: Objects
-    timings: Timings
-    switches: Switches
-    faults: Faults
-
-
+@dataclass(eq=False)
 class Store:
     """The resources of one account and region, and the time.
 
@@ -72,15 +60,15 @@ class Store:
     of the effect that `advance` performs. It is earlier in a call whose response is stale.
     """
 
-    def __init__(self, account: str, region: str, options: ServiceOptions, now: datetime) -> None:
-        self.account = account
-        self.region = region
-        self.options = options
-        self.now = now
-        self._resources: dict[str, Resource] = {}
-        # A heap with the earliest moment first. The number decides between equal times.
-        self._agenda: list[tuple[datetime, int, Timeline, Moment]] = []
-        self._numbers = count()
+    account: str
+    region: str
+    now: datetime
+    objects: Objects
+    timings: Timings
+    switches: Switches
+    faults: Faults
+    _resources: dict[str, Resource] = field(default_factory=dict)
+    _jobs: list[Timeline] = field(default_factory=list)
 
     def arn(self, kind: str, name: str) -> str:
         """Return the ARN of a resource in this account and region."""
@@ -92,16 +80,17 @@ class Store:
         self.schedule(resource.timeline)
         return resource
 
+    def schedule(self, timeline: Timeline) -> None:
+        """Let `advance` perform the effects of a timeline."""
+        self._jobs.append(timeline)
+
     def __contains__(self, arn: str) -> bool:
         return arn in self._resources
 
     def get(self, kind: type[R], arn: str) -> R:
-        """Return the resource with an ARN if it is of this kind and exists at the time `now`.
+        """Return the resource with an ARN. `Resource` stands for any kind.
 
-        The kind `Resource` stands for any kind.
-
-        Raises:
-            ApiError: ResourceNotFoundException.
+        Raise ApiError (ResourceNotFoundException) if there is none of this kind at the time `now`.
         """
         resource = self._resources.get(arn)
         if not isinstance(resource, kind) or resource.timeline.created > self.now:
@@ -139,20 +128,13 @@ class Store:
         timeline = planned_timeline(
             self.now, duration, verb=verb, on_progress=on_progress, on_end=on_end
         )
-        if fault := self.options.faults.take_for_job(kind, (arn, *names)):
+        if fault := self.faults.take_for_job(kind, (arn, *names)):
             fault.change_course(timeline, stop_seconds=sum(self.duration("stop", arn)))
         return timeline
 
     def duration(self, kind: str, arn: str) -> Duration:
         """Return how long a job of this kind takes. `Timings` names the kinds."""
-        return Duration(*self.options.timings(kind, arn))
-
-    def schedule(self, timeline: Timeline) -> None:
-        """Put the effects of a timeline on the agenda."""
-        for moment in timeline.moments:
-            if moment.effect is not None:
-                entry = (moment.time, next(self._numbers), timeline, moment)
-                heapq.heappush(self._agenda, entry)
+        return Duration(*self.timings(kind, arn))
 
     def advance(self, time: datetime) -> None:
         """Perform every effect that is due at `time` or earlier, once, and set `now` to `time`.
@@ -160,14 +142,21 @@ class Store:
         The oldest effect comes first. Each effect sees its own time as `now`. If it raises
         JobFailed, the job ends there.
         """
-        while self._agenda and self._agenda[0][0] <= time:
-            self.now, _, timeline, moment = heapq.heappop(self._agenda)
-            effect, moment.effect = moment.effect, None
+        while due := [
+            (moment, moment.effect, timeline)
+            for timeline in self._jobs
+            for moment in timeline.moments
+            if moment.effect and moment.time <= time
+        ]:
+            moment, effect, timeline = min(due, key=lambda entry: entry[0].time)
+            self.now, moment.effect = moment.time, None
             try:
-                if effect is not None:
-                    effect()
+                effect()
             except JobFailed as failure:
                 timeline.fail(moment, str(failure))
+        self._jobs = [
+            timeline for timeline in self._jobs if any(moment.effect for moment in timeline.moments)
+        ]
         self.now = time
 
     def delete(self, resource: Resource, *contents: Resource) -> None:

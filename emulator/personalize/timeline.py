@@ -96,24 +96,18 @@ class Timeline:
 
         They may have the same time, if the job takes no time.
         """
-        self._drop(self.moments.index(moment) + 1)
+        del self.moments[self.moments.index(moment) + 1 :]
         moment.status = f"{self.verb} FAILED"
         self.failure_reason = reason
 
     def stop(self, time: datetime, seconds: float) -> None:
         """Stop the job at `time`. A job in progress is first STOPPING, for `seconds` seconds."""
         is_pending = self.status(time).endswith("PENDING")
-        self._drop(sum(moment.time <= time for moment in self.moments))
+        self.moments = [moment for moment in self.moments if moment.time <= time]
         if not is_pending:
             self.moments.append(Moment(time, f"{self.verb} STOPPING"))
             time += timedelta(seconds=seconds)
         self.moments.append(Moment(time, f"{self.verb} STOPPED"))
-
-    def _drop(self, first: int) -> None:
-        """Drop the moments from a position on. Their effects will not happen."""
-        for moment in self.moments[first:]:
-            moment.effect = None
-        del self.moments[first:]
 
 
 def planned_timeline(

@@ -30,7 +30,8 @@ class Model:
     """The model of a solution version.
 
     `popularity` is the number of interactions of each item. `similarity` has a row and a column
-    for each item. It is None for a model that knows only popularity.
+    for each item. It is None for a model that knows only popularity. The items that a method
+    returns have scores that add up to 1, and the best one is first.
     """
 
     items: Sequence[str]
@@ -40,24 +41,15 @@ class Model:
     metrics: Mapping[str, float]
 
     def recommend_to_user(self, user_id: str) -> dict[str, float]:
-        """Return the score of each item that is new to the user, best first.
-
-        The scores add up to 1. A user without a history gets the popular items.
-        """
+        """Return the items that are new to a user. A user without a history gets popular items."""
         return self._new_items(self.histories.get(user_id, []))
 
     def similar_items(self, item_id: str) -> dict[str, float]:
-        """Return the score of each item that is similar to an item, best first.
-
-        The scores add up to 1. For an unknown item they are the scores of the popular items.
-        """
+        """Return the items that are similar to an item. For an unknown item they are popular."""
         return self._new_items([self.items.index(item_id)] if item_id in self.items else [])
 
     def rank(self, user_id: str, item_ids: Sequence[str]) -> dict[str, float]:
-        """Return the scores of the given items for the user, best first.
-
-        The scores add up to 1. An unknown item has the score 0.
-        """
+        """Return the given items for a user. An unknown item has the score 0."""
         scores = self.scores([self.histories.get(user_id, [])])[0]
         known = dict(zip(self.items, scores, strict=True))
         given = {item: float(known.get(item, 0)) for item in item_ids}

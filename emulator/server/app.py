@@ -52,7 +52,6 @@ class Application:
             timings=FixedTimings(**timings),
             switches=Switches(**options["switches"]),
             authorize=personalize.authorize,
-            pass_role=personalize.pass_role,
         )
         personalize.mount(self._personalize)
         self._step_functions = StepFunctions(clients)

@@ -78,20 +78,18 @@ def _operations_by_path() -> dict[str, Operation]:
     }
 
 
-def authorize(
-    caller: Caller, action: str, resources: list[str], conditions: iam.Policy | None = None
-) -> None:
-    """Raise ApiError unless the caller of the request may perform an action on every resource."""
+def authorize(caller: Caller, action: str, resources: list[str]) -> None:
+    """Raise ApiError unless the caller of the request may perform an action on every resource.
+
+    A role that the caller passes must be one that Personalize may assume.
+    """
+    is_role = action == "iam:PassRole"
+    conditions = {"iam:PassedToService": SERVICE} if is_role else None
+    job_arn = f"arn:aws:personalize:{caller.region}:{caller.account}:dataset-import-job/import"
     for resource in resources:
         try:
             iam.authorize(_access_key.get(), caller.region, action, resource, conditions)
         except iam.AccessDeniedError as error:
             raise ApiError("AccessDeniedException", error.message) from error
-
-
-def pass_role(caller: Caller, role_arn: str) -> None:
-    """Raise ApiError unless the caller may pass a role, and Personalize may assume it."""
-    authorize(caller, "iam:PassRole", [role_arn], {"iam:PassedToService": SERVICE})
-    job_arn = f"arn:aws:personalize:{caller.region}:{caller.account}:dataset-import-job/import"
-    if not iam.trusts(role_arn, service=SERVICE, source_arn=job_arn):
-        raise invalid_input(f"Amazon Personalize is not allowed to assume the role {role_arn}.")
+        if is_role and not iam.trusts(resource, service=SERVICE, source_arn=job_arn):
+            raise invalid_input(f"Amazon Personalize is not allowed to assume the role {resource}.")

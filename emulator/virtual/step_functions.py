@@ -132,8 +132,6 @@ class StepFunctions:
         Raise ApiError if the request is refused, and NoResponse if the response is lost.
         """
         fault = self.faults.take_for_call(operation, request)
-        if fault is None:
-            return self.service.call(operation, request, SCOPE)
         fault.raise_before_operation()
         as_of = self.now() - timedelta(seconds=fault.stale_seconds)
         response = self.service.call(operation, request, SCOPE, as_of)

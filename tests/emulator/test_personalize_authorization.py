@@ -1,7 +1,6 @@
 """Proves which actions and resources each call needs, against AWS's own reference."""
 
 import json
-import re
 from importlib.resources import files
 
 import pytest
@@ -9,7 +8,6 @@ from personalize_world import ARN, CALLER, GROUP, IMPORT_ROLE, INTERACTIONS, Wor
 
 from emulator.personalize import ApiError
 from emulator.personalize.api import OPERATIONS
-from emulator.personalize.resources import RESOURCE_CLASSES
 from emulator.personalize.service_model import members, operation_model, operation_names
 
 TAGS = [{"tagKey": "run", "tagValue": "1"}]
@@ -53,11 +51,7 @@ RESOURCES = {
     "GetPersonalizedRanking": [CAMPAIGN],
 }
 """The operations whose model does not say it."""
-EMULATED = [
-    name
-    for name in operation_names()
-    if name in OPERATIONS or re.sub("^(Describe|Delete|List)|s$", "", name) in RESOURCE_CLASSES
-]
+EMULATED = [name for name in operation_names() if name in OPERATIONS]
 
 
 class Permissions:
@@ -72,10 +66,6 @@ class Permissions:
         self.checks.append((action, resources))
         if action == self.denied:
             raise ApiError("AccessDeniedException", f"{caller.arn} may not {action}")
-
-    def pass_role(self, caller, role_arn):
-        """Check a role like an action."""
-        self.authorize(caller, "iam:PassRole", [role_arn])
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +85,7 @@ def permissions():
 
 @pytest.fixture
 def world(permissions):
-    return World(authorize=permissions.authorize, pass_role=permissions.pass_role)
+    return World(authorize=permissions.authorize)
 
 
 def denied_checks(world, permissions, action, operation, request):

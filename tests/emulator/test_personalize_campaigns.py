@@ -1,7 +1,7 @@
 """Proves what a campaign serves and shows during its creation, its updates and its deletion."""
 
 import pytest
-from personalize_world import CALLER, GROUP, World, error_of
+from personalize_world import GROUP, World, error_of
 
 from emulator.personalize import Switches
 
@@ -131,14 +131,8 @@ def test_a_campaign_is_listed_below_the_solution_that_it_serves(world, solution)
     assert [[item["campaignArn"] for item in items] for items in listed] == [[], [campaign]]
 
 
-@pytest.mark.parametrize("training_type", ["MANUAL", "AUTOMATIC"])
-def test_a_syncing_campaign_deploys_every_new_version(
-    world, solution, syncing_campaign, training_type
-):
-    if training_type == "MANUAL":
-        version = world.start_training(solution)
-    else:
-        version = world.personalize.train_automatically(solution, CALLER)
+def test_a_syncing_campaign_deploys_every_new_version(world, solution, syncing_campaign):
+    version = world.start_training(solution)
     end_of_training = world.now.timestamp() + 3
     world.wait(4)
     update = world.latest_update(syncing_campaign)

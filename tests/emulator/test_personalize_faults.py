@@ -60,7 +60,7 @@ def test_a_rate_hits_its_share_of_the_calls_and_the_same_calls_each_time():
     def outcomes():
         faults = Faults()
         faults.inject({"fault": "deny", "operation": "*", "times": None, "rate": 0.3})
-        return [faults.take_for_call("ListSchemas", {}) is None for _ in range(1000)]
+        return [faults.take_for_call("ListSchemas", {}).id == "" for _ in range(1000)]
 
     assert outcomes() == outcomes()
     assert 650 < outcomes().count(True) < 750
@@ -185,11 +185,13 @@ def test_faults_can_be_listed_and_removed(world):
     first = world.inject("throttle", operation="ListSchemas", times=2)
     second = world.inject("fail", job="campaign-update", of="live", rate=0.5)
     error_of(world.client.list_schemas)
+    throttle, fail = faults.list()
+    error, _ = CALL_FAULTS["throttle"]
+    scope = {"operation": "ListSchemas", "of": None, "rate": 1}
+    assert throttle == {"id": first, "fault": "throttle", **scope, "times": 1, **error}
     scope = {"job": "campaign-update", "of": "live", "rate": 0.5}
-    assert faults.list() == [
-        {"id": first, "fault": "throttle", "operation": "ListSchemas", "times": 1},
-        {"id": second, "fault": "fail", **scope, "times": 1},
-    ], "with the remaining times"
+    reason = {"reason": "Internal service error"}
+    assert fail == {"id": second, "fault": "fail", **scope, "times": 1, **reason}
     faults.clear(first)
     assert [fault["id"] for fault in faults.list()] == [second]
     faults.clear()

@@ -5,7 +5,6 @@ import re
 
 import pytest
 from personalize_world import (
-    CALLER,
     GROUP,
     INTERACTIONS,
     RECIPE,
@@ -20,7 +19,6 @@ from retrain.rehearsal.data.sample_data import FIELDS, sample_data
 
 EVERY_WEEK = {"autoTrainingConfig": {"schedulingExpression": "rate(7 days)"}}
 EVERY_TWO_DAYS = {"autoTrainingConfig": {"schedulingExpression": "rate(2 days)"}}
-NOTHING_NEW = "There are no updates to a dataset since the last training"
 
 
 @pytest.fixture
@@ -98,7 +96,7 @@ def test_a_switch_decides_if_version_names_are_unique(are_unique):
         assert world.train(solution, name="nightly") != version
 
 
-def test_update_needs_an_active_full_version_and_new_data(world, solution):
+def test_update_needs_an_active_full_version(world, solution):
     world.inject("fail", job="solution-version")
     world.train(solution)
     world.start_training(solution)
@@ -106,58 +104,7 @@ def test_update_needs_an_active_full_version_and_new_data(world, solution):
     error = error_of(world.client.create_solution_version, **request)
     assert error.code == "InvalidInputException", "the first version failed, the second is pending"
     world.wait()
-
-    def failure_of_update():
-        return failure(world, solution, trainingMode="UPDATE")
-
-    assert failure_of_update() == NOTHING_NEW
-    world.import_file(INTERACTIONS, "second")
-    assert failure_of_update() is None
-    world.inject("fail", job="dataset-import-job")
-    world.import_file(INTERACTIONS, "failed")
-    assert failure_of_update() == NOTHING_NEW
-    items = world.create_dataset(GROUP, "ITEMS")
-    world.put("items.csv", sample_data()["ITEMS"])
-    world.import_file(items, "items", key="items.csv")
-    world.inject("fail", job="solution-version")
-    world.train(solution)
-    assert failure_of_update() is None, "no version has learned from the items"
-    world.import_file(INTERACTIONS, "fourth")
-    world.inject("hang", job="solution-version")
-    world.start_training(solution)
-    world.wait()
-    assert failure_of_update() == NOTHING_NEW, "a training in progress has learned it"
-    world.inject("fail", job="event-tracker")
-    for name in ("failed", "live"):
-        world.client.create_event_tracker(name=name, datasetGroupArn=world.create_group(name))
-    world.wait()
-    assert failure_of_update() == NOTHING_NEW, "the trackers are in other groups"
-    world.client.create_event_tracker(name="ours", datasetGroupArn=GROUP)
-    assert failure_of_update() is None, "an ACTIVE event tracker streams interactions"
-
-
-def test_an_import_that_ended_when_the_last_training_took_its_data_is_not_new():
-    world = World(timings=lambda *_: (0, 0))
-    dataset = world.create_dataset()
-    solution = world.create_solution(GROUP)
-    world.put("interactions.csv", numbered_interactions(1000))
-    world.start_import(dataset)
-    world.start_training(solution)
-    assert failure(world, solution, trainingMode="UPDATE") == NOTHING_NEW
-
-
-def test_an_update_with_nothing_new_succeeds_if_the_switch_says_so():
-    world = World(switches=Switches(update_needs_new_data=False))
-    solution = world.create_trainable_solution()
-    world.train(solution)
     assert failure(world, solution, trainingMode="UPDATE") is None
-
-
-def test_a_failed_event_tracker_streams_nothing(world, solution):
-    world.inject("fail", job="event-tracker")
-    world.client.create_event_tracker(name="live", datasetGroupArn=GROUP)
-    world.train(solution)
-    assert failure(world, solution, trainingMode="UPDATE") == NOTHING_NEW
 
 
 def test_a_training_uses_the_data_of_the_time_when_it_came_into_progress(world, solution):
@@ -263,13 +210,6 @@ def test_automatic_training_every_seven_days_is_the_default_but_nothing_trains_b
     assert world.describe_solution(often)["solutionConfig"] == EVERY_TWO_DAYS
     world.wait(10**7)
     assert world.client.list_solution_versions()["solutionVersions"] == []
-
-
-def test_an_automatic_training_has_the_training_type_automatic(world, solution):
-    arn = world.personalize.train_automatically(solution, CALLER)
-    world.wait()
-    version = world.describe_version(arn)
-    assert (version["trainingType"], version["status"]) == ("AUTOMATIC", "ACTIVE")
 
 
 def test_update_solution_is_in_force_when_the_update_is_active(world):

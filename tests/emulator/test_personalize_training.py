@@ -16,7 +16,7 @@ from retrain.rehearsal.data.spoiling import shuffled
 
 NDCG = "normalized_discounted_cumulative_gain_at_10"
 TODAY = date(2026, 11, 1)
-RECIPE_BY_NAME = {recipe.name: recipe for recipe in RECIPES}
+RECIPE_BY_NAME = {recipe.name: recipe for recipe in RECIPES.values()}
 
 
 def table(csv, dataset_type="INTERACTIONS"):
@@ -112,7 +112,8 @@ def test_training_on_30000_interactions_takes_less_than_two_seconds():
         )
         for number in range(30_000)
     ]
-    data, recipe = table(to_csv(INTERACTION_COLUMNS, rows)), RECIPES[0]
+    data = table(to_csv(INTERACTION_COLUMNS, rows))
+    recipe = RECIPE_BY_NAME["aws-user-personalization"]
     train(data, recipe)  # imports the libraries
     start = time.perf_counter()
     train(data, recipe)

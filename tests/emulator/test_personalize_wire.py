@@ -17,7 +17,8 @@ from personalize_world import (
     numbered_interactions,
 )
 
-from emulator.personalize import NoResponse, Personalize, respond
+from emulator.personalize import NoResponse, Personalize
+from emulator.personalize.wire import respond
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from botocore.exceptions import ClientError
 
 from emulator.personalize.faults import Faults
 from emulator.virtual.step_functions import Execution, StartedExecution
-from tests.workflow.clients import OPERATOR
 from tests.workflow.kills import Kills
 from tests.workflow.pipeline import SLOT, Pipeline, handler
 from tests.workflow.recorder import event_of, report_of
@@ -211,10 +210,9 @@ class Storyteller:
     def train_automatically(self, happening: Happening) -> None:
         """Train a version as the service does by itself."""
         with self._without_faults():
-            arn = self.pipeline.personalize.train_automatically(
-                solution_arn(happening.where), OPERATOR
-            )
-            self.truth.foreign.add(arn)
+            request = {"solutionArn": solution_arn(happening.where)}  # without a name
+            response = self.pipeline.client.create_solution_version(**request)
+            self.truth.foreign.add(response["solutionVersionArn"])
 
     def move(self, happening: Happening) -> None:
         """Move a campaign to any version of its solution."""

@@ -12,7 +12,6 @@ WAYS = [
     {"update_visible_after": 50},
     {"update_keeps_settings": False},
     {"update_verb": "UPDATE"},
-    {"update_needs_new_data": False},
     {"latest_in_describe": True},
     {"senseless_campaign_settings": True},
     {"underscore_in_stop_status": True},

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 
-from emulator.personalize import Switches
 from tests.workflow.pipeline import deploy
 from tests.workflow.summaries import DEPLOYED, outcomes, problems_of, report
 from tests.world import (
@@ -100,8 +99,7 @@ def test_the_input_can_select_full():
 @pytest.mark.parametrize("is_streamed", [False, True])
 def test_a_requested_update_needs_new_data_which_may_be_streamed(is_streamed):
     group = MOVIES.with_dataset("items", streamed=is_streamed)
-    # The emulator does not receive the records of PutItems.
-    with deploy(group, switches=Switches(update_needs_new_data=False)) as pipeline:
+    with deploy(group) as pipeline:
         pipeline.run()
         execution = pipeline.machine.start({"trainingMode": "UPDATE"}).wait()
         newest = pipeline.versions()[-1]

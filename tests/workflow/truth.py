@@ -310,7 +310,7 @@ class Truth:
                     for dataset in self.pipeline.group.datasets
                 },
                 str(version.details["trainingMode"]),
-                str(version.details["solutionConfig"]),
+                str(version.details.get("solutionConfig")),
             )
             for version in self._resources(SolutionVersion).values()
         ]
