@@ -1,7 +1,6 @@
 """Proves that functions run under AWS's runtime client, with their roles and their logs."""
 
 import json
-import time
 
 import pytest
 from small_stack import (
@@ -38,13 +37,6 @@ WRITE_LOGS = ["logs:CreateLogStream", "logs:PutLogEvents"]
 
 def log_group_arn(log_group):
     return f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{log_group}:*"
-
-
-def log_lines(aws, log_group):
-    """Return the lines of a log group without those of Lambda itself."""
-    events = aws.client("logs").filter_log_events(logGroupName=log_group)["events"]
-    messages = [event["message"] for event in events]
-    return [text for text in messages if not text.startswith(("START", "END", "REPORT"))]
 
 
 def log_groups(aws, prefix):
@@ -98,37 +90,6 @@ def test_functions_are_copies_of_one_process(aws):
     assert parent == other_parent != aws.process.pid
 
 
-def test_a_published_version_keeps_its_code(aws):
-    version = create_function(aws, "fn-kept", code="def handler(event, context):\n    return 1\n")
-    assert version == f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:fn-kept:1"
-    aws.client("lambda").update_function_code(
-        FunctionName="fn-kept", ZipFile=archive("def handler(event, context):\n    return 2\n")
-    )
-    assert (invoke(aws, version, {}), invoke(aws, "fn-kept", {})) == (1, 2)
-
-
-def test_log_lines_are_json_if_the_function_is_configured_so(aws):
-    name = "fn-json"
-    client = aws.client("lambda")
-    create_function(aws, name, allow(WRITE_LOGS, log_group_arn(name)), code=LOGGING_CODE)
-    aws.client("logs").create_log_group(logGroupName=name)
-    eventually(
-        lambda: client.get_function(FunctionName=name)["Configuration"]["State"],
-        lambda state: state == "Active",
-    )
-    client.update_function_configuration(
-        FunctionName=name,
-        LoggingConfig={"LogFormat": "JSON", "LogGroup": name},
-    )
-    invoke(aws, name, {"rows": 7})
-    [record] = [json.loads(line) for line in log_lines(aws, name)]
-    assert {key: record[key] for key in ("level", "message", "rows")} == {
-        "level": "INFO",
-        "message": "imported",
-        "rows": 7,
-    }
-
-
 def test_log_lines_are_lost_if_the_role_may_not_write_them(aws):
     name = "fn-silent"
     group = f"/aws/lambda/{name}"
@@ -143,25 +104,6 @@ def test_log_lines_are_lost_if_the_role_may_not_write_them(aws):
     grant(aws, name, allow(WRITE_LOGS, log_group_arn(group)))
     invoke(aws, arn, {"rows": 3})
     assert log_groups(aws, group) == [group]
-
-
-@pytest.fixture(scope="module")
-def two_lines(aws):
-    """A log group with two lines, an ERROR and an INFO."""
-    logs = aws.client("logs")
-    logs.create_log_group(logGroupName="fn-words")
-    logs.create_log_stream(logGroupName="fn-words", logStreamName="one")
-    lines = ['{"level": "ERROR"}', '{"level": "INFO"}']
-    events = [{"timestamp": int(time.time() * 1000), "message": line} for line in lines]
-    logs.put_log_events(logGroupName="fn-words", logStreamName="one", logEvents=events)
-    return "fn-words"
-
-
-def test_log_lines_can_be_filtered_by_words(aws, two_lines):
-    events = aws.client("logs").filter_log_events(logGroupName=two_lines, filterPattern='"ERROR"')[
-        "events"
-    ]
-    assert [event["message"] for event in events] == ['{"level": "ERROR"}']
 
 
 def test_a_log_group_gets_a_key_and_loses_it(aws):
@@ -183,9 +125,9 @@ def test_a_log_group_gets_a_key_and_loses_it(aws):
 
 
 @pytest.mark.parametrize("pattern", ['{ $.level = "ERROR" }', "[level]", "%ERR.R%"])
-def test_other_filter_patterns_are_refused(aws, two_lines, pattern):
+def test_only_words_can_be_the_pattern_of_a_filter(aws, pattern):
     filter_log_events = aws.client("logs").filter_log_events
-    assert refusal(filter_log_events, logGroupName=two_lines, filterPattern=pattern) == (
+    assert refusal(filter_log_events, logGroupName="any", filterPattern=pattern) == (
         "InvalidParameterException",
         (
             f"filterPattern: {pattern!r} is no words; this emulator knows only words that are all"

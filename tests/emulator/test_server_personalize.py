@@ -107,13 +107,6 @@ def test_a_role_may_do_what_its_policy_allows_on_the_named_resources_only(aws, d
     ]
 
 
-def test_an_explicit_deny_is_stronger_than_an_allow(aws, dataset):
-    deny = {**allow("personalize:DescribeDataset", dataset), "Effect": "Deny"}
-    client = role_clients(aws, "http-denied", allow("personalize:*"), deny)()
-    _, message = refusal(client.describe_dataset, datasetArn=dataset)
-    assert message.endswith("with an explicit deny in an identity-based policy")
-
-
 @pytest.mark.parametrize(
     ("access_key", "secret", "code"),
     [

@@ -7,8 +7,6 @@ import json
 import time
 
 import pytest
-from botocore import xform_name
-from botocore.exceptions import ClientError
 from small_machines import machine, map_over
 from small_stack import (
     ACCOUNT,
@@ -26,7 +24,6 @@ from small_stack import (
     grant,
     received,
     refusal,
-    role_clients,
     trust,
     waiting,
 )
@@ -114,43 +111,6 @@ def test_a_machine_that_logs_needs_a_role_with_every_logging_action(aws, client)
     arn = client.create_state_machine(**request)["stateMachineArn"]
     grant(aws, "sf-logs")
     client.update_state_machine(stateMachineArn=arn, definition=json.dumps(waiting(1)))
-
-
-def test_a_role_needs_a_permission_for_each_action_on_executions(aws, client):
-    arn = create_machine(aws, "sf-watched", waiting(60))
-    execution = client.start_execution(stateMachineArn=arn, name="one")["executionArn"]
-    on_execution = (
-        *("DescribeExecution", "GetExecutionHistory", "DescribeStateMachineForExecution"),
-        "StopExecution",
-    )
-    caller = role_clients(aws, "sf-watcher")("stepfunctions")
-
-    def denied():
-        codes = {
-            name: code_of(getattr(caller, xform_name(name)), executionArn=execution)
-            for name in on_execution
-        }
-        codes["ListExecutions"] = code_of(caller.list_executions, stateMachineArn=arn)
-        return {name for name, code in codes.items() if code == "AccessDeniedException"}
-
-    assert denied() == {"ListExecutions", *on_execution}
-    grant(
-        aws,
-        "sf-watcher",
-        allow([f"states:{name}" for name in on_execution[:3]], execution),
-        allow(["states:ListExecutions", "states:StopExecution"], arn),
-    )
-    assert denied() == {"StopExecution"}, "it needs a permission on the execution"
-    client.stop_execution(executionArn=execution)
-
-
-def code_of(call, **arguments):
-    """Return the code of the error of a call, or None."""
-    try:
-        call(**arguments)
-    except ClientError as error:
-        return error.response["Error"]["Code"]
-    return None
 
 
 # Real time
