@@ -8,8 +8,7 @@ the same program always does the same things at the same times.
 import itertools
 import random
 from collections import deque
-from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable
 from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
 
@@ -19,7 +18,7 @@ DEFAULT_START = datetime(2026, 11, 29, 3, tzinfo=UTC)
 
 
 class LimitReached(BaseException):
-    """A task has slept to the end of its `VirtualClock.limit`. `except Exception` misses it."""
+    """A task has slept to its limit. `except Exception` misses it."""
 
 
 class StuckError(AssertionError):
@@ -31,7 +30,7 @@ class Task:
 
     def __init__(self, group: Hashable) -> None:
         self.group = group
-        self.limit: int | None = None  # the time until which the task may sleep
+        self.limit: int | None = None  # the value of `elapsed` until which the task may sleep
         self.ticket: object | None = None  # identifies the present wait
         self.was_woken = False  # the result of the last wait
         self.greenlet = getcurrent()
@@ -89,16 +88,6 @@ class VirtualClock:
     def time_after(self, seconds: float) -> int:
         """Return the value that `elapsed` will have after `seconds`. It is never in the past."""
         return self.elapsed + max(0, round(seconds * 1_000_000))
-
-    @contextmanager
-    def limit(self, seconds: float) -> Iterator[None]:
-        """Limit the virtual time that the running task may sleep in the block."""
-        task = self.running
-        outer_limit, task.limit = task.limit, self.time_after(seconds)
-        try:
-            yield
-        finally:
-            task.limit = outer_limit
 
     def wait(self, until: int | None, waiters: deque[Task] | None = None) -> bool:
         """Let other tasks run until this task is woken or the time is `until`.
