@@ -16,11 +16,12 @@ CONTAINER_FIELDS = ("datasetGroupArn", "datasetArn", "solutionVersionArn")
 
 
 class Caller(NamedTuple):
-    """The caller's account and region, and the ARN of the principal."""
+    """The caller's account and region, and the ARN and the access key of the principal."""
 
     account: str
     region: str
     arn: str
+    access_key: str = ""
 
 
 def required_permissions(operation: str, request: Request, store: Store) -> dict[str, list[str]]:

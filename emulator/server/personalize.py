@@ -8,7 +8,6 @@ the caller must be allowed to pass it to Personalize, and Personalize must be al
 """
 
 import asyncio
-import contextvars
 import functools
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -25,7 +24,6 @@ from emulator.server import http, iam, ministack
 
 SERVICE = "personalize.amazonaws.com"
 TARGET = "AmazonPersonalize."
-_access_key: contextvars.ContextVar[str] = contextvars.ContextVar("personalize_access_key")
 
 
 class Operation(NamedTuple):
@@ -44,9 +42,8 @@ def mount(personalize: Personalize) -> None:
         if operation is None:
             message = f"{call.path} is not supported by this emulator of Personalize"
             return http.error("UnknownOperationException", message)
-        access_key = router.extract_access_key_id(call.headers, call.query)
-        _access_key.set(access_key)
-        caller = Caller(get_account_id(), get_region(), iam.caller_arn(access_key))
+        key = router.extract_access_key_id(call.headers, call.query)
+        caller = Caller(get_account_id(), get_region(), iam.caller_arn(key), key)
         perform = functools.partial(personalize.call, operation.name, caller=caller)
         try:
             return await asyncio.to_thread(wire.respond, perform, operation.service, call.body)
@@ -88,7 +85,7 @@ def authorize(caller: Caller, action: str, resources: list[str]) -> None:
     job_arn = f"arn:aws:personalize:{caller.region}:{caller.account}:dataset-import-job/import"
     for resource in resources:
         try:
-            iam.authorize(_access_key.get(), caller.region, action, resource, conditions)
+            iam.authorize(caller.access_key, caller.region, action, resource, conditions)
         except iam.AccessDeniedError as error:
             raise ApiError("AccessDeniedException", error.message) from error
         if is_role and not iam.trusts(resource, service=SERVICE, source_arn=job_arn):
