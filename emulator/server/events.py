@@ -11,7 +11,8 @@ from typing import Any
 
 from ministack.services import eventbridge, lambda_svc, sns, sqs
 
-from emulator.server import call_log, functions, http, iam, ministack
+from emulator.personalize.errors import ApiError
+from emulator.server import call_log, functions, iam, ministack
 
 SERVICE = "events.amazonaws.com"
 log = logging.getLogger(__name__)
@@ -27,18 +28,16 @@ TARGET_ARN = re.compile(f"arn:[^:]+:({'|'.join(TARGETS)}):")
 
 
 @ministack.guard("events")
-def refuse_other_targets(call: ministack.Call) -> http.Response | None:
-    """Return an error for PutTargets with a target that is no function, queue or topic."""
-    if call.operation != "PutTargets":
-        return None
-    for target in call.document["Targets"]:
+def refuse_other_targets(call: ministack.Call) -> None:
+    """Refuse PutTargets with a target that is no function, queue or topic."""
+    targets = call.document["Targets"] if call.operation == "PutTargets" else []
+    for target in targets:
         if not TARGET_ARN.match(target["Arn"]):
             message = (
                 f"Targets: {target['Arn']!r} is not supported, only a Lambda function, an SQS queue"
                 " or an SNS topic; a function can call other services"
             )
-            return http.error("ValidationException", message)
-    return None
+            raise ApiError("ValidationException", message)
 
 
 @ministack.replace(eventbridge, "_invoke_target")

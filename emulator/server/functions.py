@@ -21,7 +21,8 @@ from ministack.core import lambda_runtime
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import lambda_svc
 
-from emulator.server import call_log, http, iam, local_requests, ministack
+from emulator.personalize.errors import ApiError
+from emulator.server import call_log, iam, local_requests, ministack
 
 SERVICE = "lambda.amazonaws.com"
 CREATION = "/2015-03-31/functions"
@@ -41,20 +42,16 @@ lambda_runtime.Worker._drain_stderr_bounded.__defaults__ = (0.05, 0.05, 0.25)  #
 
 
 @ministack.guard("lambda")
-def refuse_other_roles(call: ministack.Call) -> http.Response | None:
-    """Return AWS's error for CreateFunction and Invoke if Lambda may not assume the role."""
-    if call.method != "POST":
-        return None
-    if call.path.rstrip("/") == CREATION:
+def refuse_other_roles(call: ministack.Call) -> None:
+    """Refuse CreateFunction and Invoke if Lambda may not assume the role."""
+    if call.method == "POST" and call.path.rstrip("/") == CREATION:
         name, role = call.document["FunctionName"], call.document["Role"]
         arn = f"arn:aws:lambda:{get_region()}:{get_account_id()}:function:{name}"
-        if iam.trusts(role, service=SERVICE, source_arn=arn):
-            return None
-        return http.error("InvalidParameterValueException", MESSAGE)
+        if not iam.trusts(role, service=SERVICE, source_arn=arn):
+            raise ApiError("InvalidParameterValueException", MESSAGE)
     invocation = INVOCATION.fullmatch(call.path)
-    if invocation is None or can_run(unquote(invocation[1])):
-        return None
-    return http.error("AccessDeniedException", MESSAGE, status=403)
+    if invocation and not can_run(unquote(invocation[1])):
+        raise ApiError("AccessDeniedException", MESSAGE, 403)
 
 
 def can_run(function: str) -> bool:

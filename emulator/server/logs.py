@@ -7,22 +7,21 @@ return wrong lines, and an error is better than that.
 
 from ministack.services import cloudwatch_logs
 
+from emulator.personalize.errors import ApiError
 from emulator.server import http, ministack
 
 
 @ministack.guard("logs")
-def refuse_other_patterns(call: ministack.Call) -> http.Response | None:
-    """Return an error for a request to search lines with a pattern that is not plain words."""
+def refuse_other_patterns(call: ministack.Call) -> None:
+    """Refuse to search lines with a pattern that is not plain words."""
     pattern = str(call.document.get("filterPattern", "")).strip()
-    has_only_words = not pattern.startswith(("{", "[", "%"))
     is_stored_filter = "filterName" in call.document  # MiniStack never filters by it
-    if has_only_words or is_stored_filter:
-        return None
-    return http.error(
-        "InvalidParameterException",
-        f"filterPattern: {pattern!r} is no words; this emulator knows only words that are all in"
-        " the line, and -words that are not",
-    )
+    if pattern.startswith(("{", "[", "%")) and not is_stored_filter:
+        message = (
+            f"filterPattern: {pattern!r} is no words; this emulator knows only words that are all"
+            " in the line, and -words that are not"
+        )
+        raise ApiError("InvalidParameterException", message)
 
 
 @ministack.guard("logs")
@@ -34,6 +33,6 @@ def store_key(call: ministack.Call) -> http.Response | None:
     group = cloudwatch_logs._log_groups.get(name)  # noqa: SLF001  # no other way to set a key
     if group is None:
         message = f"The specified log group does not exist: {name}"
-        return http.error("ResourceNotFoundException", message)
+        raise ApiError("ResourceNotFoundException", message)
     group["kmsKeyId"] = call.document.get("kmsKeyId")
     return 200, {"Content-Type": "application/x-amz-json-1.1"}, b"{}"

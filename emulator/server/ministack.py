@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 from ministack import app
 
+from emulator.personalize.errors import ApiError
+from emulator.server import http
 from emulator.server.http import Response
 
 Guard = Callable[["Call"], Response | None]
@@ -41,13 +43,19 @@ class Call(NamedTuple):
 
 
 def guard(service: str) -> Callable[[Guard], Guard]:
-    """Let the decorated function respond to a service's calls, or return None for MiniStack."""
+    """Let the decorated function respond to a service's calls, or refuse them with ApiError.
+
+    If it returns None, MiniStack responds.
+    """
 
     def decorate(function: Guard) -> Guard:
         handler = SERVICE_HANDLERS[service]
 
         async def guarded(*call: Any) -> Response:  # noqa: ANN401  # the fields of a Call
-            return function(Call(*call)) or await handler(*call)
+            try:
+                return function(Call(*call)) or await handler(*call)
+            except ApiError as error:
+                return http.error(error.code, error.message, error.status)
 
         SERVICE_HANDLERS[service] = guarded
         return function

@@ -26,6 +26,7 @@ from botocore.exceptions import ClientError
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import scheduler
 
+from emulator.personalize.errors import ApiError
 from emulator.server import http, iam, ministack, slots
 from emulator.server.clients import Clients
 
@@ -182,30 +183,26 @@ def remove_every_named_tag(call: ministack.Call) -> http.Response | None:
 
 
 @ministack.guard("scheduler")
-def refuse_schedule(call: ministack.Call) -> http.Response | None:
-    """Return an error for a request to create or change a schedule, or None."""
+def refuse_schedule(call: ministack.Call) -> None:
+    """Refuse to create or change a schedule with a wrong role, target, time or expression."""
     if call.method not in {"POST", "PUT"} or not call.path.startswith("/schedules/"):
-        return None
-    try:
-        problem = _problem(call.document)
-    except ValueError as error:
-        problem = str(error)
-    return http.error("ValidationException", problem) if problem else None
-
-
-def _problem(schedule: Schedule) -> str | None:
-    """Return what is wrong with a schedule, or None. Raise ValueError for its expression."""
-    scope = f"arn:aws:scheduler:{get_region()}:{get_account_id()}"
+        return
+    schedule, scope = call.document, f"arn:aws:scheduler:{get_region()}:{get_account_id()}"
     group_arn = f"{scope}:schedule-group/{schedule.get('GroupName', 'default')}"
     arn, role_arn = schedule["Target"]["Arn"], schedule["Target"]["RoleArn"]
-    if not iam.trusts(role_arn, service=SERVICE, source_arn=group_arn):
-        return (
-            "The execution role you provide must allow AWS EventBridge Scheduler to assume"
-            " the role."
-        )
-    if not TARGET_ARN.match(arn):
-        return f"Target.Arn: {arn!r} is not supported, only a state machine or a function"
+    problem = None
+    try:
+        slots.first_slot({**schedule, "LastModificationDate": time.time()})
+    except ValueError as error:
+        problem = str(error)
     if schedule.keys() & {"StartDate", "EndDate"}:
-        return "StartDate and EndDate are not supported by this emulator"
-    slots.first_slot({**schedule, "LastModificationDate": time.time()})
-    return None
+        problem = "StartDate and EndDate are not supported by this emulator"
+    if not TARGET_ARN.match(arn):
+        problem = f"Target.Arn: {arn!r} is not supported, only a state machine or a function"
+    if not iam.trusts(role_arn, service=SERVICE, source_arn=group_arn):
+        problem = (
+            "The execution role you provide must allow AWS EventBridge Scheduler to assume the"
+            " role."
+        )
+    if problem:
+        raise ApiError("ValidationException", problem)
