@@ -13,14 +13,15 @@
 An error is `{"error": "..."}` with status 400 or 404.
 """
 
+import asyncio
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import parse_qsl
 
 from botocore.exceptions import ClientError
+from ministack import app
 
-from emulator.server.http import Response
+from emulator.server import http, ministack
 
 PREFIX = "/_emulator/"
 Control = Callable[[dict[str, Any]], object]
@@ -29,23 +30,34 @@ Control = Callable[[dict[str, Any]], object]
 It returns a value that JSON has."""
 
 
-def respond(
-    controls: Mapping[tuple[str, str], Control], method: str, path: str, query: str, body: bytes
-) -> Response:
-    """Return the response to the request for a control. The controls are by method and path."""
-    status, document = _answer(controls, (method, path.removeprefix(PREFIX)), query, body)
-    return status, {"content-type": "application/json"}, json.dumps(document, default=str).encode()
+def mount(controls: Mapping[tuple[str, str], Control]) -> None:
+    """Let MiniStack pass the requests for controls to them. They are by method and path."""
+
+    @ministack.replace(app, "_handle_post_body_shortcuts")
+    async def respond(handle: Callable[..., Any], *request: Any) -> http.Response | None:  # noqa: ANN401  # as in MiniStack
+        method, path, _, body, query, _ = request
+        if not path.startswith(PREFIX):
+            response: http.Response | None = await handle(*request)
+            return response
+        name = method, path.removeprefix(PREFIX)
+        status, document = await asyncio.to_thread(_answer, controls, name, query, body)
+        text = json.dumps(document, default=str).encode()
+        return status, {"Content-Type": "application/json"}, text
 
 
 def _answer(
-    controls: Mapping[tuple[str, str], Control], name: tuple[str, str], query: str, body: bytes
+    controls: Mapping[tuple[str, str], Control],
+    name: tuple[str, str],
+    query: dict[str, list[str]],
+    body: bytes,
 ) -> tuple[int, object]:
     """Return the status and the document of the response."""
     if name not in controls:
         known = ", ".join(f"{method} {PREFIX}{path}" for method, path in controls)
         return 404, {"error": f"no {name[0]} {PREFIX}{name[1]}; there are {known}"}
     try:
-        document = json.loads(body) if body else dict(parse_qsl(query))
+        parameters = {key: values[0] for key, values in query.items()}
+        document = json.loads(body) if body else parameters
         if not isinstance(document, dict):
             return 400, {"error": "the body must be a JSON object"}
         return 200, controls[name](document)

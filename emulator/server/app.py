@@ -1,16 +1,15 @@
 """The ASGI app of the emulator. It passes each request to the right service.
 
 - A request that a web page could have sent is refused (`local_requests.py`), and every websocket.
-- A path below `/_emulator/` is a control of the emulator (`admin.py`).
 - Every other request goes to MiniStack, which authorises it. It passes the calls to Personalize and
-  Step Functions on to `personalize.py` and `stepfunctions.py`.
+  Step Functions on to `personalize.py` and `stepfunctions.py`, and those to the controls of the
+  emulator below `/_emulator/` to `admin.py`.
 """
 
-import asyncio
 import datetime as dt
 from typing import Any
 
-from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
+from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, Scope
 from ministack import app as ministack_app
 
 from emulator.personalize.api import Personalize
@@ -56,7 +55,7 @@ class Application:
         personalize.mount(self._personalize)
         self._step_functions = StepFunctions(clients)
         self._scheduler = scheduler.Scheduler(clients)
-        self._controls: dict[tuple[str, str], admin.Control] = {
+        controls: dict[tuple[str, str], admin.Control] = {
             ("GET", "health"): lambda _: {"status": "ok", "account": account, "region": region},
             ("GET", "calls"): lambda query: call_log.calls(query.get("action", "")),
             ("DELETE", "calls"): lambda _: call_log.CALLS.clear(),
@@ -68,6 +67,7 @@ class Application:
             ("POST", "faults"): lambda fault: {"id": self._personalize.faults.inject(fault)},
             ("DELETE", "faults"): lambda query: self._personalize.faults.clear(query.get("id")),
         }
+        admin.mount(controls)
 
     def _fire(self, document: dict[str, Any]) -> dict[str, str]:
         """Fire the schedule that the control's JSON document names."""
@@ -79,31 +79,17 @@ class Application:
     async def __call__(
         self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
     ) -> None:
-        """Respond to a request, or let MiniStack start and end with the server (`lifespan`)."""
+        """Let MiniStack respond to a request that no web page could have sent, and log its call.
+
+        The scope `lifespan` is the start and the end of the server.
+        """
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": None})
         elif scope["type"] == "lifespan":
             await ministack_app.app(scope, receive, send)
-        else:
-            await self._respond(scope, receive, send)
-
-    async def _respond(
-        self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable
-    ) -> None:
-        """Respond to a request for a service or a control, and log the calls to services."""
-        method, path = scope["method"], scope["path"]
-        fields = [(name.decode(), value.decode("latin-1")) for name, value in scope["headers"]]
-        refusal = local_requests.refusal(method, fields, self._port)
-        if refusal is not None:
+        elif refusal := local_requests.refusal(scope["method"], http.fields(scope), self._port):
             headers = {"content-type": "text/plain; charset=utf-8", "connection": "close"}
             await http.send_response(send, call_log.FORBIDDEN, headers, f"{refusal}\n".encode())
-        elif path.startswith(admin.PREFIX):
-            body = await http.read_body(receive)
-            query = scope["query_string"].decode()
-            response = await asyncio.to_thread(
-                admin.respond, self._controls, method, path, query, body
-            )
-            await http.send_response(send, *response)
         else:
             exchange = call_log.Exchange(scope, receive, send)
             await ministack_app.app(scope, exchange.receive, exchange.send)

@@ -99,7 +99,7 @@ class Exchange:
         A request without credentials, or without an IAM action, is no call and is not logged.
         """
         method, path = self._scope["method"], self._scope["path"]
-        headers = http.headers(self._scope)
+        headers = dict(http.fields(self._scope))
         query = parse_qs(self._scope["query_string"].decode())
         access_key, operation = extract_access_key_id(headers, query), operation_of(headers, path)
         action = f"personalize:{operation.name}" if operation else None

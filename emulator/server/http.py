@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hypercorn.protocol.events import StreamClosed
-from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope
+from hypercorn.typing import ASGISendCallable, HTTPScope
 
 Response = tuple[int, dict[str, str], bytes]
 """The status, the headers and the body of a response, as MiniStack has it."""
@@ -13,33 +13,21 @@ NO_RESPONSE: Response = 0, {}, b""
 """The mark of a response that is lost. Nothing of it is sent."""
 
 
-def headers(scope: HTTPScope) -> dict[str, str]:
-    """Return the headers of a request by their names in lower case."""
-    return {name.decode().lower(): value.decode("latin-1") for name, value in scope["headers"]}
-
-
-async def read_body(receive: ASGIReceiveCallable) -> bytes:
-    """Return the whole body of a request, or what arrives before the client disconnects."""
-    body = b""
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            return body
-        body += message["body"]
-        if not message["more_body"]:
-            return body
+def fields(scope: HTTPScope) -> list[tuple[str, str]]:
+    """Return the headers of a request, with their names in lower case."""
+    return [(name.decode().lower(), value.decode("latin-1")) for name, value in scope["headers"]]
 
 
 async def send_response(
     send: ASGISendCallable, status: int, headers: Mapping[str, str], body: bytes
 ) -> None:
     """Send a whole response. Its Content-Length is added to the headers."""
-    fields = {**headers, "content-length": str(len(body))}
+    headers = {**headers, "content-length": str(len(body))}
     await send(
         {
             "type": "http.response.start",
             "status": status,
-            "headers": [(name.lower().encode(), value.encode()) for name, value in fields.items()],
+            "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
             "trailers": False,
         }
     )
