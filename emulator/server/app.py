@@ -79,7 +79,7 @@ class Application:
     async def __call__(
         self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
     ) -> None:
-        """Let MiniStack respond to a request that no web page could have sent, and log its call.
+        """Let MiniStack respond to a request that no web page could have sent.
 
         The scope `lifespan` is the start and the end of the server.
         """
@@ -91,5 +91,4 @@ class Application:
             headers = {"content-type": "text/plain; charset=utf-8", "connection": "close"}
             await http.send_response(send, call_log.FORBIDDEN, headers, f"{refusal}\n".encode())
         else:
-            exchange = call_log.Exchange(scope, receive, send)
-            await ministack_app.app(scope, exchange.receive, exchange.send)
+            await ministack_app.app(scope, receive, http.filtered(send))

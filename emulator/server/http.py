@@ -1,14 +1,16 @@
 """HTTP for this server: read requests, send responses and the errors of AWS."""
 
 import json
+import uuid
 from collections.abc import Mapping
 from typing import Any
 
 from hypercorn.protocol.events import StreamClosed
-from hypercorn.typing import ASGISendCallable, HTTPScope
+from hypercorn.typing import ASGISendCallable, ASGISendEvent, HTTPScope
 
 Response = tuple[int, dict[str, str], bytes]
 """The status, the headers and the body of a response, as MiniStack has it."""
+REQUEST_ID = b"x-amzn-requestid"
 NO_RESPONSE: Response = 0, {}, b""
 """The mark of a response that is lost. Nothing of it is sent."""
 
@@ -40,11 +42,29 @@ def error(code: str, message: str, status: int = 400) -> Response:
     return status, headers, json.dumps({"__type": code, "message": message}).encode()
 
 
-async def drop_connection(send: ASGISendCallable) -> None:
-    """Close the connection without a response.
+def filtered(send: ASGISendCallable) -> ASGISendCallable:
+    """Return a function that sends a response for MiniStack.
 
-    ASGI has no message for this, so the function uses hypercorn's own object of the connection.
-    `send` must be the method that hypercorn passes to the application. Tried with hypercorn 0.18.0.
+    It adds a request id if there is none, because every response of AWS has one. It leaves out the
+    headers that let web pages read a response. If a fault loses it, the connection is closed.
     """
-    stream: Any = getattr(send, "__self__")  # noqa: B009  # mypy does not know that it is a method
-    await stream.send(StreamClosed(stream_id=stream.stream_id))
+
+    async def send_filtered(message: ASGISendEvent) -> None:
+        if message["type"] == "http.response.start":
+            if message["status"] == NO_RESPONSE[0]:
+                # ASGI has no message for this, so use hypercorn's own object of the connection, to
+                # which `send` belongs. Tried with hypercorn 0.18.0.
+                stream: Any = getattr(send, "__self__")  # noqa: B009  # mypy sees no method
+                await stream.send(StreamClosed(stream_id=stream.stream_id))
+                return
+            headers = [
+                (name.lower(), value)
+                for name, value in message["headers"]
+                if not name.lower().startswith(b"access-control-")
+            ]
+            if REQUEST_ID not in dict(headers):
+                headers.append((REQUEST_ID, str(uuid.uuid4()).encode()))
+            message = {**message, "headers": headers}
+        await send(message)
+
+    return send_filtered
