@@ -43,10 +43,9 @@ def error(code: str, message: str, status: int = 400) -> Response:
 
 
 def filtered(send: ASGISendCallable) -> ASGISendCallable:
-    """Return a function that sends a response for MiniStack.
+    """Return a function that sends a response without the headers that let web pages read it.
 
-    It adds a request id if there is none, because every response of AWS has one. It leaves out the
-    headers that let web pages read a response. If a fault loses it, the connection is closed.
+    Every response has one request id, as on AWS. If a fault loses it, the connection is closed.
     """
 
     async def send_filtered(message: ASGISendEvent) -> None:
@@ -57,14 +56,10 @@ def filtered(send: ASGISendCallable) -> ASGISendCallable:
                 stream: Any = getattr(send, "__self__")  # noqa: B009  # mypy sees no method
                 await stream.send(StreamClosed(stream_id=stream.stream_id))
                 return
-            headers = [
-                (name.lower(), value)
-                for name, value in message["headers"]
-                if not name.lower().startswith(b"access-control-")
-            ]
-            if REQUEST_ID not in dict(headers):
-                headers.append((REQUEST_ID, str(uuid.uuid4()).encode()))
-            message = {**message, "headers": headers}
+            headers = {name.lower(): value for name, value in message["headers"]}
+            headers.setdefault(REQUEST_ID, str(uuid.uuid4()).encode())
+            kept = [item for item in headers.items() if not item[0].startswith(b"access-control-")]
+            message = {**message, "headers": kept}
         await send(message)
 
     return send_filtered
