@@ -13,7 +13,7 @@ from .args import (
     SolutionArgs,
     TriggerArgs,
 )
-from .retraining_pipeline import InvalidPipelineError, RetrainingPipeline
+from .pipeline import InvalidPipelineError, RetrainingPipeline
 
 __all__ = [
     "ApprovalArgs",

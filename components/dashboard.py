@@ -1,14 +1,19 @@
-"""Builds the dashboard of a pipeline. Its first row says whether the pipeline is healthy.
+"""The dashboard of a pipeline. Its first row says whether the pipeline is healthy.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
-from .alarms import METRICS_NAMESPACE, PIPELINE
+import pulumi
+import pulumi_aws as aws
+
+from .alarms import METRICS_NAMESPACE, PIPELINE, max_age_hours
 from .rules.arns import Home
 from .rules.metrics import METRIC_NAMES
+from .shared import Shared
 
 CONSOLES = {
     "aws": "console.aws.amazon.com",
@@ -20,44 +25,68 @@ HOUR, DAY = 3600, 86400
 """Periods in seconds."""
 COLUMNS, HEIGHT = 24, 6
 """The columns of a dashboard, and the height of each widget."""
-CHARTS_OF_A_ROW = 4
+CHARTS_PER_ROW = 4
 """The most charts in a row. CloudWatch refuses a widget without a width."""
-GREEN, BLUE, ORANGE, RED, GREY = "#2ca02c", "#1f77b4", "#ff7f0e", "#d62728", "#7f7f7f"
+RED = "#d62728"
 OUTCOME_COLORS = {
-    "DEPLOYED": GREEN,
-    "TRAINED": BLUE,
+    "DEPLOYED": "#2ca02c",
+    "TRAINED": "#1f77b4",
     "AWAITING_APPROVAL": "#9467bd",
-    "REJECTED": ORANGE,
+    "REJECTED": "#ff7f0e",
     "ROLLED_BACK": "#8c564b",
-    "SKIPPED": GREY,
+    "SKIPPED": "#7f7f7f",
     "FAILED": RED,
 }
 """The outcomes of a run, each with its color."""
 
-Widget = dict[str, object]
-Metric = list[object]
-"""A metric as the body writes it: namespace, name, dimensions and options in one list."""
-Options = Mapping[str, object]
-LONGEST_OF_A_DAY: Options = {"stat": "Maximum", "period": DAY}
-"""The options of a chart that shows durations."""
+QUERIES = {
+    "Recent errors": (
+        "fields @timestamp, errorType, coalesce(errorMessage, message) as what, @logStream "
+        '| filter ispresent(errorType) or level = "ERROR" or record.status = "timeout"'
+    ),
+    "Recent reports": (
+        "fields @timestamp, outcome, message "
+        '| filter step in ["report_outcome", "close_run"] and ispresent(outcome)'
+    ),
+}
+"""Title -> a query of the functions' log."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class DashboardView:
-    """What the dashboard of a pipeline shows."""
+Widget: TypeAlias = dict[str, object]
+Options: TypeAlias = Mapping[str, object]
 
-    pipeline: str
-    """The name of the component."""
-    home: Home
-    state_machine_arn: str
-    log_group: str
-    """The name of the log group of the functions."""
-    alarm_arns: Sequence[str]
-    """The ARNs of the alarms. The composite alarm comes first."""
-    max_age_hours: float
-    dataset_types: Sequence[str]
-    solutions: Sequence[str]
-    """The names of the solutions."""
+
+def create_dashboard(
+    shared: Shared,
+    settings: pulumi.Output[Mapping[str, Any]],
+    *,
+    alarm_arns: Sequence[pulumi.Output[str]],
+    log_group_name: pulumi.Output[str],
+    state_machine_arn: pulumi.Output[str],
+) -> None:
+    """Create the dashboard. Its name is unique, because PutDashboard replaces any other."""
+
+    def body(values: dict[str, Any]) -> dict[str, object]:
+        view = DashboardView(
+            pipeline=shared.name,
+            max_age_hours=max_age_hours(shared.args),
+            **{**values, "home": Home(*values["home"])},
+        )
+        return view.body()
+
+    values = pulumi.Output.all(
+        settings=settings,
+        home=shared.home,
+        alarm_arns=alarm_arns,
+        log_group=log_group_name,
+        state_machine_arn=state_machine_arn,
+    )
+    aws.cloudwatch.Dashboard(
+        shared.name,
+        dashboard_name=shared.unique_name,
+        dashboard_body=pulumi.Output.json_dumps(values.apply(body)),
+        opts=pulumi.ResourceOptions(parent=shared.component),
+    )
 
 
 def dashboard_url(home: Home, name: str) -> str:
@@ -66,142 +95,109 @@ def dashboard_url(home: Home, name: str) -> str:
     return f"{_console(home)}/{page}"
 
 
-def dashboard_body(view: DashboardView) -> dict[str, object]:
-    """Return the body of the dashboard. It shows four weeks."""
-    charts = _quality(view)
-    starts = range(0, len(charts), CHARTS_OF_A_ROW)
-    quality = [charts[start : start + CHARTS_OF_A_ROW] for start in starts]
-    rows = [_health(view), _stages(view), *quality, _amounts(view), _logs(view)]
-    widgets = [_title(view)]
-    y = 1
-    for row in rows:
-        width = COLUMNS // len(row)
-        for place, widget in enumerate(row):
-            position = {"x": place * width, "y": y, "width": width, "height": HEIGHT}
-            widgets.append({**position, **widget})
-        y += HEIGHT
-    return {"start": "-P28D", "periodOverride": "inherit", "widgets": widgets}
+@dataclass(frozen=True, kw_only=True)
+class DashboardView:
+    """What the dashboard of a pipeline shows."""
 
+    pipeline: str
+    """The name of the component."""
+    settings: Mapping[str, Any]
+    """The settings of the state machine."""
+    home: Home
+    state_machine_arn: str
+    log_group: str
+    """The name of the log group of the functions."""
+    alarm_arns: Sequence[str]
+    """The ARNs of the alarms. The composite alarm comes first."""
+    max_age_hours: float
 
-def _title(view: DashboardView) -> Widget:
-    """Return a line with the name of the pipeline and a link to its executions."""
-    page = f"states/home?region={view.home.region}#/statemachines/view/{view.state_machine_arn}"
-    markdown = f"**{view.pipeline}** · [executions]({_console(view.home)}/{page})"
-    position = {"x": 0, "y": 0, "width": COLUMNS, "height": 1}
-    return {"type": "text", **position, "properties": {"markdown": markdown}}
+    def body(self) -> dict[str, object]:
+        """Return the body. It shows four weeks, because most pipelines run once a week."""
+        page = f"states/home?region={self.home.region}#/statemachines/view/{self.state_machine_arn}"
+        title = f"**{self.pipeline}** · [executions]({_console(self.home)}/{page})"
+        position = {"x": 0, "y": 0, "width": COLUMNS, "height": 1}
+        widgets = [{"type": "text", **position, "properties": {"markdown": title}}]
+        for number, row in enumerate(self._rows()):
+            width = COLUMNS // len(row)
+            for column, widget in enumerate(row):
+                position = {"x": column * width, "y": 1 + number * HEIGHT}
+                widgets.append({**position, "width": width, "height": HEIGHT, **widget})
+        return {"start": "-P28D", "periodOverride": "inherit", "widgets": widgets}
 
+    def _rows(self) -> list[list[Widget]]:
+        """Return the widgets of each row, from the top and from the left.
 
-def _health(view: DashboardView) -> list[Widget]:
-    """Return the first row: the alarms, the age of models and data, and the outcomes of runs."""
-    outcomes = [
-        _metric(view, "Runs", ("Outcome", outcome), color=color)
-        for outcome, color in OUTCOME_COLORS.items()
-    ]
-    alarms: Widget = {
-        "type": "alarm",
-        "properties": {"title": "Is it healthy?", "alarms": [*view.alarm_arns]},
-    }
-    limit = {"label": "an alarm rings", "value": view.max_age_hours, "color": RED}
-    # A measurement that has stopped is a gap in the line.
-    age = {"stat": "Maximum", "period": HOUR, "annotations": {"horizontal": [limit]}}
-    count = {"stat": "Sum", "period": DAY, "view": "bar", "setPeriodToTimeRange": True}
-    return [
-        alarms,
-        _chart(view, "Age of the models in use (hours)", _by_solution(view, "ModelAgeHours"), age),
-        _chart(view, "Outcomes of the runs in this time", outcomes, count),
-        _chart(view, "Age of the data (hours)", _by_dataset(view, "DataAgeHours"), age),
-    ]
+        The recipe of a solution decides which of its offline metrics exist.
+        """
+        alarms = {"title": "Is it healthy?", "alarms": [*self.alarm_arns]}
+        limit = {"label": "an alarm rings", "value": self.max_age_hours, "color": RED}
+        # A measurement that has stopped is a gap in the line.
+        age = {"stat": "Maximum", "period": HOUR, "annotations": {"horizontal": [limit]}}
+        outcomes = {"stat": "Sum", "period": DAY, "view": "bar", "setPeriodToTimeRange": True}
+        longest = {"stat": "Maximum", "period": DAY}
+        total = {"stat": "Sum", "period": DAY}
+        chart = self._chart
+        quality = [
+            self._metrics(
+                f"Offline metrics of {name}",
+                [self._line(metric, "Solution", name, label=metric) for metric in METRIC_NAMES],
+                {"stat": "Average", "period": DAY},
+            )
+            for name in self._values()["Solution"]
+        ]
+        return [
+            [
+                {"type": "alarm", "properties": alarms},
+                chart("Age of the models in use (hours)", "ModelAgeHours", "Solution", age),
+                chart("Outcomes of the runs in this time", "Runs", "Outcome", outcomes),
+                chart("Age of the data (hours)", "DataAgeHours", "Dataset", age),
+            ],
+            [
+                chart("Imports (seconds)", "ImportSeconds", "Dataset", longest),
+                chart("Trainings (seconds)", "TrainingSeconds", "Solution", longest),
+                chart("Campaign updates (seconds)", "CampaignUpdateSeconds", "Solution", longest),
+            ],
+            *(
+                quality[start : start + CHARTS_PER_ROW]
+                for start in range(0, len(quality), CHARTS_PER_ROW)
+            ),
+            [
+                chart("Training hours a day", "TrainingHours", "Solution", total),
+                chart("Imported bytes a day", "ImportedBytes", "Dataset", total),
+            ],
+            [self._log(title, query) for title, query in QUERIES.items()],
+        ]
 
-
-def _stages(view: DashboardView) -> list[Widget]:
-    """Return the row with the duration of each stage."""
-    charts = {
-        "Imports (seconds)": _by_dataset(view, "ImportSeconds"),
-        "Trainings (seconds)": _by_solution(view, "TrainingSeconds"),
-        "Campaign updates (seconds)": _by_solution(view, "CampaignUpdateSeconds"),
-    }
-    return [_chart(view, title, rows, LONGEST_OF_A_DAY) for title, rows in charts.items()]
-
-
-def _quality(view: DashboardView) -> list[Widget]:
-    """Return the charts with the offline metrics of each solution.
-
-    The recipe decides which of the metrics exist.
-    """
-    return [
-        _chart(
-            view,
-            f"Offline metrics of {name}",
-            [_metric(view, metric, ("Solution", name), label=metric) for metric in METRIC_NAMES],
-            {"stat": "Average", "period": DAY},
-        )
-        for name in view.solutions
-    ]
-
-
-def _amounts(view: DashboardView) -> list[Widget]:
-    """Return the row with what the runs have trained and imported."""
-    a_day = {"stat": "Sum", "period": DAY}
-    return [
-        _chart(view, "Training hours a day", _by_solution(view, "TrainingHours"), a_day),
-        _chart(view, "Imported bytes a day", _by_dataset(view, "ImportedBytes"), a_day),
-    ]
-
-
-def _logs(view: DashboardView) -> list[Widget]:
-    """Return the row with the last errors and reports in the log of the functions."""
-    queries = {
-        "Recent errors": (
-            "fields @timestamp, errorType, coalesce(errorMessage, message) as what, @logStream "
-            '| filter ispresent(errorType) or level = "ERROR" or record.status = "timeout"'
-        ),
-        "Recent reports": (
-            "fields @timestamp, outcome, message "
-            '| filter step in ["report_outcome", "close_run"] and ispresent(outcome)'
-        ),
-    }
-    return [
-        {
-            "type": "log",
-            "properties": {
-                "title": title,
-                "region": view.home.region,
-                "query": f"SOURCE '{view.log_group}' | {query} | sort @timestamp desc | limit 20",
-                "view": "table",
-            },
+    def _values(self) -> Mapping[str, Sequence[str]]:
+        """Return the values that the second dimension of a metric has in this pipeline."""
+        solutions = self.settings["solutions"]
+        return {
+            "Dataset": [dataset["type"] for dataset in self.settings["datasets"]],
+            "Solution": [solution["solutionArn"].rpartition("/")[2] for solution in solutions],
+            "Outcome": [*OUTCOME_COLORS],
         }
-        for title, query in queries.items()
-    ]
 
+    def _chart(self, title: str, metric: str, dimension: str, options: Options) -> Widget:
+        """Return a chart with a line for each dataset, solution or outcome."""
+        lines = [self._line(metric, dimension, value) for value in self._values()[dimension]]
+        return self._metrics(title, lines, options)
 
-def _by_solution(view: DashboardView, name: str) -> list[Metric]:
-    """Return a metric of each solution."""
-    return [_metric(view, name, ("Solution", solution)) for solution in view.solutions]
+    def _line(self, metric: str, dimension: str, value: str, label: str = "") -> list[object]:
+        """Return a metric as the body writes it. Its label is the value unless one is given."""
+        color = {"color": OUTCOME_COLORS[value]} if dimension == "Outcome" else {}
+        options = {"label": label or value, **color}
+        return [METRICS_NAMESPACE, metric, PIPELINE, self.pipeline, dimension, value, options]
 
+    def _metrics(self, title: str, lines: list[list[object]], options: Options) -> Widget:
+        """Return a chart of metrics over time, unless the options name another kind."""
+        properties = {"title": title, "region": self.home.region, "metrics": lines}
+        return {"type": "metric", "properties": {**properties, "view": "timeSeries", **options}}
 
-def _by_dataset(view: DashboardView, name: str) -> list[Metric]:
-    """Return a metric of each dataset."""
-    return [_metric(view, name, ("Dataset", dataset_type)) for dataset_type in view.dataset_types]
-
-
-def _metric(view: DashboardView, name: str, dimension: tuple[str, str], **options: str) -> Metric:
-    """Return a metric of the pipeline with a second dimension, whose value is the default label."""
-    labelled = {"label": dimension[1], **options}
-    return [METRICS_NAMESPACE, name, PIPELINE, view.pipeline, *dimension, labelled]
-
-
-def _chart(view: DashboardView, title: str, metrics: list[Metric], options: Options) -> Widget:
-    """Return a chart of metrics over time, unless the options name another kind."""
-    return {
-        "type": "metric",
-        "properties": {
-            "title": title,
-            "region": view.home.region,
-            "metrics": metrics,
-            "view": "timeSeries",
-            **options,
-        },
-    }
+    def _log(self, title: str, query: str) -> Widget:
+        """Return a table with the last 20 records that a query finds in the functions' log."""
+        whole_query = f"SOURCE '{self.log_group}' | {query} | sort @timestamp desc | limit 20"
+        properties = {"title": title, "region": self.home.region, "query": whole_query}
+        return {"type": "log", "properties": {**properties, "view": "table"}}
 
 
 def _console(home: Home) -> str:

@@ -39,8 +39,7 @@ def name_problems(name: str) -> Iterator[str]:
     if not re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9_-]*", name):
         yield (
             f"name: {name!r} cannot begin the name of a Lambda function; use letters, digits, - "
-            f"and "
-            "_ after a first letter or digit, for example 'retraining-dev'"
+            "and _ after a first letter or digit, for example 'retraining-dev'"
         )
 
 
@@ -48,6 +47,6 @@ def job_prefix(group_arn: str) -> str:
     """Return the 8 hex digits with which the names of a pipeline's import jobs begin.
 
     The names of import jobs are unique per account and region, and so is the ARN of the pipeline's
-    schedule group. Whether a pipeline created a job is read from the tags of the job instead.
+    schedule group. A job belongs to the pipeline if its tags say so, not because of its name.
     """
     return hashlib.sha256(group_arn.encode()).hexdigest()[:8]

@@ -1,15 +1,13 @@
 """Builds the settings that the first state of the state machine adds to every execution."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import is_dataclass
+from typing import Any
 
 import pulumi
 
 from .args import DEFAULT_FULL_EVERY, RetrainingPipelineArgs, SolutionArgs, config_values
 from .rules import rates
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
 
 def workflow_settings(
@@ -19,7 +17,7 @@ def workflow_settings(
     import_role_arn: pulumi.Input[str],
     topic_arn: pulumi.Input[str],
     dashboard_url: pulumi.Input[str],
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """Return the settings of the pipeline, which are `Settings` in functions/workflow_settings.py.
 
     Values may be outputs, so serialise the settings with `pulumi.Output.json_dumps`.
@@ -31,68 +29,50 @@ def workflow_settings(
         topic_arn: the ARN of the SNS topic to which reports are published.
         dashboard_url: the address of the dashboard, to which reports link.
     """
+    config = _document(args)
+    copied = ("trainingHourPrice", "skipWhenUnchanged", "autoTraining", "tags")
     return {
+        **{key: config[key] for key in copied},
         "prefix": job_prefix,
         "importRoleArn": import_role_arn,
         "datasets": [
-            {"type": dataset_type, **config_values(dataset)}
-            for dataset_type, dataset in args.datasets.configured().items()
+            {"type": dataset_type, **dataset}
+            for dataset_type, dataset in config["datasets"].items()
+            if dataset is not None
         ],
         "solutions": [_solution(solution) for solution in args.solutions],
         "limits": {
-            **config_values(args.limits),
+            **config["limits"],
             "maxTrainingsPerMonth": args.max_trainings_per_month,
             "maxModelAgeDays": args.max_model_age_days,
         },
-        "notifications": notification_settings(args, topic_arn, dashboard_url),
-        "trainingHourPrice": args.training_hour_price,
+        "notifications": {
+            "topicArn": topic_arn,
+            "on": args.notifications.on,
+            "dashboardUrl": dashboard_url,
+        },
         "triggerOnExport": args.trigger.on_export,
         "cadenceSeconds": args.cadence_seconds,
-        "skipWhenUnchanged": args.skip_when_unchanged,
-        "autoTraining": args.auto_training,
-        "tags": dict(args.tags),
     }
-
-
-def notification_settings(
-    args: RetrainingPipelineArgs, topic_arn: pulumi.Input[str], dashboard_url: pulumi.Input[str]
-) -> dict[str, object]:
-    """Return the settings about the reports of runs, which are `NotificationSettings`."""
-    return {"topicArn": topic_arn, "on": args.notifications.on, "dashboardUrl": dashboard_url}
 
 
 def _solution(solution: SolutionArgs) -> dict[str, object]:
     """Return the settings of a solution. A gate that is not enabled has no rules."""
-    rules = solution.quality_gate if solution.quality_gate_enabled else ()
-    return {
-        "solutionArn": solution.solution_arn,
-        "trainingMode": solution.training_mode,
-        **_full_every_days(solution),
-        "qualityGate": [_fields_with_values(rule) for rule in rules],
-        "approval": config_values(solution.approval) if solution.approval else None,
-        "campaigns": [
-            {
-                "campaignArn": campaign.campaign_arn,
-                "probe": _fields_with_values(campaign.probe) if campaign.probe else None,
-            }
-            for campaign in solution.campaigns
-        ],
-    }
+    settings: dict[str, object] = _document(solution)
+    if not settings.pop("qualityGateEnabled"):
+        settings["qualityGate"] = []
+    settings.pop("fullEvery")
+    if solution.training_mode == "UPDATE":
+        settings["fullEveryDays"] = rates.number_of_days(solution.full_every or DEFAULT_FULL_EVERY)
+    return settings
 
 
-def _full_every_days(solution: SolutionArgs) -> dict[str, int]:
-    """Return the setting `fullEveryDays` of a solution, which only UPDATE trainings have."""
-    if solution.training_mode != "UPDATE":
-        return {}
-    days = rates.number_of_days(solution.full_every or DEFAULT_FULL_EVERY)
-    assert days is not None, "problems() has checked full_every"
-    return {"fullEveryDays": days}
-
-
-def _fields_with_values(args: "DataclassInstance") -> dict[str, object]:
-    """Return the fields that are not None by their keys. Sequences become lists."""
-    values = {key: value for key, value in config_values(args).items() if value is not None}
-    for key, value in values.items():
-        if isinstance(value, Sequence) and not isinstance(value, str):
-            values[key] = list(value)
-    return values
+def _document(value: Any) -> Any:  # noqa: ANN401  # JSON
+    """Return arguments as JSON has them, with their keys in the config. Outputs stay outputs."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {key: _document(field) for key, field in config_values(value).items()}
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, list | tuple):
+        return [_document(element) for element in value]
+    return value

@@ -34,9 +34,9 @@ class ProbeSettings(TypedDict):
     The request names a user, an item, or a user with a list of items to rank.
     """
 
-    userId: NotRequired[str]
-    itemId: NotRequired[str]
-    inputList: NotRequired[list[str]]
+    userId: NotRequired[str | None]
+    itemId: NotRequired[str | None]
+    inputList: NotRequired[list[str] | None]
     minResults: int
     """A response with fewer results is bad."""
     minutes: float
@@ -47,9 +47,9 @@ class QualityRule(TypedDict):
     """One rule of the quality gate. It has `maxDrop`, `minimum`, or both."""
 
     metric: str
-    maxDrop: NotRequired[float]
+    maxDrop: NotRequired[float | None]
     """The share of the live version's value by which the new version may be worse."""
-    minimum: NotRequired[float]
+    minimum: NotRequired[float | None]
     """The smallest value that is accepted."""
 
 

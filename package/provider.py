@@ -12,7 +12,7 @@ from pulumi.provider import ConstructResult, Provider
 from components import RetrainingPipeline
 from components.args import camel_case
 from components.naming import name_problems
-from components.retraining_pipeline import raise_if_any_problem
+from components.pipeline import raise_if_any_problem
 from components.rules.pipeline import warnings
 from package.schema import OUTPUTS, TOKEN, schema
 from settings import all_problems, read_config

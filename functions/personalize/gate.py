@@ -82,7 +82,7 @@ def _reasons_to_reject(new: Metrics, live: Metrics, rule: QualityRule) -> Iterat
 
 def _notes(new: Metrics, live: Metrics, rule: QualityRule) -> Iterator[str]:
     """Yield a message if the live version has no value to compare with."""
-    if "maxDrop" in rule and _metric_value(live, rule) is None:
+    if rule.get("maxDrop") is not None and _metric_value(live, rule) is None:
         value = _metric_value(new, rule)
         yield (
             f"{rule['metric']} was not compared, because the new version has "

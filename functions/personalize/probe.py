@@ -198,9 +198,10 @@ def _request_results(
 
     Return None if the response has no list.
     """
-    if "inputList" in probe:
+    user_id, item_id = probe.get("userId"), probe.get("itemId")
+    if user_id and (items := probe.get("inputList")):
         ranking = client.get_personalized_ranking(
-            campaignArn=campaign_arn, userId=probe["userId"], inputList=probe["inputList"]
+            campaignArn=campaign_arn, userId=user_id, inputList=items
         )
         return ranking.get("personalizedRanking")
     # Without numResults a response has at most 25 results.
@@ -208,8 +209,8 @@ def _request_results(
         "campaignArn": campaign_arn,
         "numResults": probe["minResults"],
     }
-    if "userId" in probe:
-        request["userId"] = probe["userId"]
-    if "itemId" in probe:
-        request["itemId"] = probe["itemId"]
+    if user_id:
+        request["userId"] = user_id
+    if item_id:
+        request["itemId"] = item_id
     return client.get_recommendations(**request).get("itemList")

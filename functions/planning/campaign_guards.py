@@ -102,7 +102,7 @@ def _unanswered_probe(
 
 def _probe_key(probe: ProbeSettings) -> str:
     """Return the key that says what is requested. A probe with a list to rank also has a user."""
-    return next(key for key in ("inputList", "itemId", "userId") if key in probe)
+    return next(key for key in ("inputList", "itemId", "userId") if probe.get(key))
 
 
 def probes_of_unknown_recipe(situation: Situation) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from components import iam
 from components.state_machine.steps import STEPS
@@ -226,44 +226,25 @@ def resource_arns(pipeline: ExaminedPipeline) -> dict[Kind, list[str]]:
 
     The names of a pipeline that is not deployed are patterns: Pulumi adds characters to them.
     """
-    settings, home = pipeline.settings, pipeline.home
-    partition, place = home.partition, f"{home.region}:{home.account}"
-    solutions = [solution["solutionArn"] for solution in settings["solutions"]]
-    datasets = [dataset["datasetArn"] for dataset in settings["datasets"]]
-    locations = [dataset["dataLocation"] for dataset in settings["datasets"]]
-    markers = [row["readyMarker"] for row in settings["datasets"] if row["readyMarker"]]
+    home, args = pipeline.home, pipeline.args
     name = _name_of(pipeline)
-    machine = (
-        pipeline.target.state_machine_arn
-        if pipeline.target
-        else f"arn:{partition}:states:{place}:stateMachine:{name}-*"
-    )
-    args = pipeline.args
+    machine = pipeline.target.state_machine_arn if pipeline.target else f"{name}-*"
     data_key, log_key = (args.data_kms_key_arn, args.kms_key_arn) if args else (None, None)
+    arns = iam.resource_arns(
+        cast("Mapping[str, Any]", pipeline.settings),
+        home,
+        unique_name=machine.rpartition(":")[2],
+        kms_key_arn=None,
+        data_kms_key_arn=None if data_key is None else str(data_key),
+    )
+    topic_arn = topic_arn_of(pipeline) or iam.resource_arn(home, "sns", f"{name}-*")
     return {
-        "any": ["*"],
-        "state machine": [machine],
-        "executions": [iam.executions_pattern(machine)],
-        "dataset groups": iam.dataset_group_arns(datasets),
-        "datasets": datasets,
-        "schemas": [iam.schemas_pattern(home)],
-        "all import jobs": [iam.all_import_jobs_pattern(home)],
-        "solutions": solutions,
-        "solution versions": [iam.solution_versions_pattern(arn) for arn in solutions],
-        "campaigns": [
-            campaign["campaignArn"]
-            for solution in settings["solutions"]
-            for campaign in solution["campaigns"]
-        ],
-        "schedules": [f"arn:{partition}:scheduler:{place}:schedule/{name}-*/*"],
-        "alarms": [f"arn:{partition}:cloudwatch:{place}:alarm:{name}-*"],
-        "topic": [topic_arn_of(pipeline) or f"arn:{partition}:sns:{place}:{name}-*"],
-        "exports": iam.export_arns(partition, locations),
-        "export buckets": iam.bucket_arns(partition, [*locations, *markers]),
-        "KMS keys": [str(data_key)] if data_key is not None else [],
+        **{cast("Kind", RENAMED.get(kind, kind)): values for kind, values in arns.items()},
+        "topic": [topic_arn],
+        "alarms": [iam.resource_arn(home, "cloudwatch", f"alarm:{name}-*")],
         "checked keys": sorted({str(key) for key in (data_key, log_key) if key is not None}),
         "IAM principals": [
-            f"arn:{partition}:iam::{home.account}:{kind}/*" for kind in ("role", "user")
+            f"arn:{home.partition}:iam::{home.account}:{kind}/*" for kind in ("role", "user")
         ],
     }
 

@@ -9,7 +9,7 @@ from typing import get_args
 
 import pytest
 
-from components.alarms import ALARMS, EXPECTED_ERRORS, description
+from components.alarms import ALARMS, EXPECTED_ERRORS
 from functions import errors
 from functions.contract import Outcome
 from tests.components.sample import NAME
@@ -23,17 +23,14 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutComposit
 def test_a_description_says_what_happened_and_what_to_do(deployed, alarm):
     inputs = deployed.one("aws:cloudwatch/metricAlarm:MetricAlarm", f"{NAME}-{alarm.name}").inputs
     text = inputs["alarmDescription"]
-    assert text == description(alarm)
-    assert text.startswith(f"{alarm.meaning} {alarm.advice} ")
+    assert text == f'{alarm.text} See "Alarms" in docs/operations.md.'
     assert len(text) <= MAX_DESCRIPTION
-    assert alarm.meaning.endswith(".")
-    assert alarm.advice.endswith(".")
 
 
 def test_the_composite_alarm_rings_with_each_alarm_except_the_notices(deployed):
     name = f"{NAME}-unhealthy"
     rule = deployed.one("aws:cloudwatch/compositeAlarm:CompositeAlarm", name).inputs["alarmRule"]
-    unhealthy = [alarm.name for alarm in ALARMS if alarm.severity == "unhealthy"]
+    unhealthy = [alarm.name for alarm in ALARMS if not alarm.is_notice]
     assert rule == " OR ".join(f'ALARM("{NAME}-{name}-1234567")' for name in unhealthy)
     assert len(rule) <= MAX_RULE
 

@@ -39,7 +39,7 @@ TYPES_WITHOUT_TAGS = {
     *("RolePolicy", "Schedule", "EventTarget", "Permission", "TopicPolicy"),
     *("Invocation", "Dashboard", "LogMetricFilter"),
     # The components:
-    *("RetrainingPipeline", "LambdaFunctions", "ModelAge", "Monitoring", "Notifications"),
+    "RetrainingPipeline",
 }
 
 

@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 from components.alarms import ALARMS
-from components.dashboard import OUTCOME_COLORS, DashboardView, dashboard_body, dashboard_url
+from components.dashboard import OUTCOME_COLORS, DashboardView, dashboard_url
 from components.rules.arns import Home
 from functions.contract import Outcome
 from tests.components.sample import NAME
@@ -85,10 +85,12 @@ def test_the_charts_of_many_solutions_fill_several_rows():
         log_group="log",
         alarm_arns=[],
         max_age_hours=1,
-        dataset_types=["items"],
-        solutions=[f"solution-{number}" for number in range(30)],
+        settings={
+            "datasets": [{"type": "items"}],
+            "solutions": [{"solutionArn": f"arn/solution-{number}"} for number in range(30)],
+        },
     )
-    body = dashboard_body(view)
+    body = view.body()
     sizes = [[widget["width"] for widget in row(body, place)] for place in range(2, 10)]
     assert sizes == [[6, 6, 6, 6]] * 7 + [[12, 12]]
     assert titles(row(body, 10)) == ["Training hours a day", "Imported bytes a day"]

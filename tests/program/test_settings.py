@@ -21,7 +21,7 @@ from components.args import (
     config_values,
 )
 from components.naming import MAX_NAME_CHARACTERS, step_name
-from components.retraining_pipeline import PIPELINE_TAG
+from components.pipeline import PIPELINE_TAG
 from components.rules import stacks
 from components.rules.metrics import METRIC_NAMES
 from components.rules.reading import IS_OUTPUT

@@ -18,8 +18,8 @@ import pytest
 from awslambdaric.lambda_runtime_log_utils import JsonFormatter
 from botocore.exceptions import ClientError
 
-from components.alarms import ALARMS, FUNCTION_ERRORS_PATTERN, Watched, alarm_inputs
-from components.dashboard import DashboardView, dashboard_body
+from components.alarms import ALARMS, FUNCTION_ERRORS_PATTERN, alarm_inputs
+from components.dashboard import DashboardView
 from components.rules.arns import Home
 from components.state_machine.steps import STEPS
 from docs import costs
@@ -135,13 +135,13 @@ class Life:
 
     def inputs(self, alarm):
         """Return the inputs of a deployed alarm."""
-        watched = Watched(
-            pipeline=PIPELINE,
+        return alarm_inputs(
+            alarm,
+            PIPELINE,
             state_machine_arn=self.pipeline.machine.arn,
             dead_letter_queue_name=QUEUE,
+            max_age_hours=self.pipeline.args.max_model_age_days * 24,
         )
-        hours = self.pipeline.args.max_model_age_days * 24
-        return alarm_inputs(alarm, watched, max_age_hours=hours)
 
 
 class Collector(logging.Handler):
@@ -411,7 +411,7 @@ def test_a_new_pipeline_does_not_ring_although_its_first_measurement_arrives_lat
 
 @pytest.mark.parametrize("alarm", ALARMS, ids=lambda alarm: alarm.name)
 def test_an_alarm_watches_a_metric_that_the_functions_write(alarm):
-    if alarm.subject == "pipeline":
+    if alarm.dimension == "Pipeline" and not alarm.pattern:
         dimension = "Outcome" if alarm.outcome else None
         assert dimension in METRICS[alarm.metric].dimensions
 
@@ -429,12 +429,11 @@ def test_the_dashboard_draws_the_metrics_that_the_functions_write():
             log_group="log",
             alarm_arns=[],
             max_age_hours=1,
-            dataset_types=[*group.args.datasets.configured()],
-            solutions=names,
+            settings=group.settings(),
         )
     drawn = {
         (space, name, frozenset(zip(rest[:-1:2], rest[1::2], strict=True)))
-        for widget in dashboard_body(view)["widgets"]
+        for widget in view.body()["widgets"]
         for space, name, *rest in widget["properties"].get("metrics", [])
     }
 

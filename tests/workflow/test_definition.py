@@ -6,7 +6,7 @@ from typing import get_args, get_type_hints
 
 from botocore.session import get_session
 
-from components.lambda_functions import CALLED_BY_EVENTS
+from components.functions import CALLED_BY_EVENTS
 from components.state_machine import definition as module
 from components.state_machine.asl import machines, problems
 from components.state_machine.steps import STEPS

@@ -1,0 +1,299 @@
+"""The component that deploys the pipeline of one dataset group."""
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime
+
+import pulumi
+import pulumi_aws as aws
+
+from . import iam, naming
+from .alarms import create_alarms
+from .args import RetrainingPipelineArgs, resolved
+from .dashboard import create_dashboard, dashboard_url
+from .functions import CALLED_BY_EVENTS, Functions, create_functions
+from .monitoring import create_topic, report_unreported_runs
+from .rules.arns import Home, parse_arn
+from .rules.pipeline import problems
+from .schedules import create_retraining_schedule, measure_every_hour, start_on_export
+from .shared import Shared
+from .state_machine import asl
+from .state_machine.definition import definition
+from .workflow_settings import workflow_settings
+
+PIPELINE_TAG = "retraining-pipeline"
+"""Key of the tag that names the pipeline. Every resource and every job has it."""
+
+
+class InvalidPipelineError(pulumi.RunError):
+    """The arguments of the component have problems, which the message lists.
+
+    The CLI shows the message of a RunError without a stack trace.
+    """
+
+
+class RetrainingPipeline(pulumi.ComponentResource):
+    """Retrains an Amazon Personalize dataset group on a schedule.
+
+    A schedule starts a state machine that imports the exports of the datasets, trains a new version
+    of each solution, and moves the campaigns of the solution to it.
+
+    The names of all resources begin with `name`, which has letters, digits, `-` and `_`. A name
+    that is too long for the names of roles is refused, and the message says how long it may be. To
+    keep the resources under another name, give the component an alias.
+
+    Raises InvalidPipelineError for arguments that break a rule. Arguments that are outputs are
+    checked once their values are known. The deployment also fails if the ARNs are not in the
+    caller's account and the provider's region. The preview already checks this.
+
+    The policy of the key `kms_key_arn` must let `logs.<region>.amazonaws.com` use it for this
+    account's log groups
+    (https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html). It must
+    also let IAM policies of this account grant kms:GenerateDataKey and kms:Decrypt, because the
+    role of the schedule sends failed starts to the queue and the functions publish to the topic.
+    `cloudwatch.amazonaws.com` needs the same two actions on it, to publish alarms
+    (https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html).
+    """
+
+    state_machine_arn: pulumi.Output[str]
+    """ARN of the Step Functions state machine. `{}` is a valid input of an execution."""
+
+    schedule_arn: pulumi.Output[str]
+    """ARN of the EventBridge Scheduler schedule that starts the state machine."""
+
+    log_group_name: pulumi.Output[str]
+    """CloudWatch log group of the Lambda functions. Each record is a JSON document."""
+
+    import_role_arn: pulumi.Output[str]
+    """ARN of the role that Personalize assumes to read the exports."""
+
+    topic_arn: pulumi.Output[str]
+    """ARN of the SNS topic that gets the reports of runs and the alarms."""
+
+    dashboard_url: pulumi.Output[str]
+    """Address of the CloudWatch dashboard in the console."""
+
+    dead_letter_queue_url: pulumi.Output[str]
+    """URL of the SQS queue that keeps the starts that failed for an hour, for 14 days."""
+
+    def __init__(
+        self,
+        name: str,
+        args: RetrainingPipelineArgs,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        today = datetime.now(tz=UTC).date()
+        argument_problems = map(str, problems(args, today=today))
+        raise_if_any_problem([*naming.name_problems(name), *argument_problems], name)
+        super().__init__("personalize-retraining:index:RetrainingPipeline", name, {}, opts)
+        home = _checked_home(name, args, today, pulumi.InvokeOptions(parent=self))
+        args = dataclasses.replace(args, tags={**args.tags, PIPELINE_TAG: name})
+        # The tags are known once _checked_home has passed. Every resource waits for this check,
+        # because it has these tags or refers to a resource that has them.
+        tags = home.apply(lambda _: args.tags)
+        group = aws.scheduler.ScheduleGroup(
+            name, tags=tags, opts=pulumi.ResourceOptions(parent=self)
+        )
+        shared = Shared(
+            name=name,
+            args=args,
+            component=self,
+            home=home,
+            tags=tags,
+            # Pulumi has added a random suffix to it.
+            unique_name=group.name,
+        )
+        self.import_role_arn, import_policies = _import_role(shared)
+        self.topic_arn = create_topic(shared)
+        self.dashboard_url = pulumi.Output.all(home, group.name).apply(
+            lambda both: dashboard_url(Home(*both[0]), both[1])
+        )
+        settings = workflow_settings(
+            args,
+            job_prefix=group.arn.apply(naming.job_prefix),
+            import_role_arn=self.import_role_arn,
+            topic_arn=self.topic_arn,
+            dashboard_url=self.dashboard_url,
+        )
+        known_settings = pulumi.Output.from_input(settings)
+        resource_arns = pulumi.Output.all(
+            settings=known_settings,
+            home=home,
+            unique_name=group.name,
+            kms_key_arn=args.kms_key_arn,
+            data_kms_key_arn=args.data_kms_key_arn,
+        ).apply(lambda values: iam.resource_arns(**{**values, "home": Home(*values["home"])}))
+        functions, self.log_group_name = create_functions(shared, resource_arns)
+        machine = _create_state_machine(shared, settings, functions, import_policies)
+        self.state_machine_arn = machine.arn
+        schedule, dead_letters = create_retraining_schedule(shared, group, machine.arn)
+        self.schedule_arn = schedule.arn
+        self.dead_letter_queue_url = dead_letters.url
+        if args.trigger.on_export:
+            start_on_export(shared, machine.arn, functions["start_on_export"])
+        report_unreported_runs(
+            shared, machine.arn, functions["close_run"], settings["notifications"]
+        )
+        alarm_arns = create_alarms(
+            shared,
+            topic_arn=self.topic_arn,
+            log_group_name=self.log_group_name,
+            state_machine_arn=machine.arn,
+            dead_letter_queue_name=dead_letters.name,
+            first_measurement=measure_every_hour(
+                shared, group, machine.arn, functions["measure_model_age"]
+            ),
+        )
+        create_dashboard(
+            shared,
+            known_settings,
+            alarm_arns=alarm_arns,
+            log_group_name=self.log_group_name,
+            state_machine_arn=machine.arn,
+        )
+        self.register_outputs(
+            {
+                "state_machine_arn": self.state_machine_arn,
+                "schedule_arn": self.schedule_arn,
+                "log_group_name": self.log_group_name,
+                "import_role_arn": self.import_role_arn,
+                "topic_arn": self.topic_arn,
+                "dashboard_url": self.dashboard_url,
+                "dead_letter_queue_url": self.dead_letter_queue_url,
+            }
+        )
+
+
+def _import_role(shared: Shared) -> tuple[pulumi.Output[str], list[pulumi.Resource]]:
+    """Return the ARN of the role that Personalize assumes, and the policy if it is created."""
+    args = shared.args
+    if args.import_role_arn is not None:
+        return pulumi.Output.from_input(args.import_role_arn), []
+    datasets = args.datasets.configured().values()
+    access = iam.create_role(
+        shared,
+        f"{shared.name}-import",
+        trust=shared.home.apply(
+            lambda home: iam.trust_policy("personalize", iam.resource_arn(home, "personalize", "*"))
+        ),
+        policy=pulumi.Output.all(
+            partition=shared.home.partition,
+            locations=[dataset.data_location for dataset in datasets],
+            data_kms_key_arn=args.data_kms_key_arn,
+        ).apply(lambda values: iam.import_policy(**values)),
+    )
+    return access.role.arn, [access.policy]
+
+
+def _create_state_machine(
+    shared: Shared,
+    settings: Mapping[str, object],
+    functions: Functions,
+    import_policies: Sequence[pulumi.Resource],
+) -> aws.sfn.StateMachine:
+    """Create the state machine, its role and its log group.
+
+    Its name is known before it exists, so the policies of the functions that it calls can name it.
+    """
+    args = shared.args
+    called = {step: row for step, row in functions.items() if step not in CALLED_BY_EVENTS}
+    workflow = definition(
+        {step: function.qualified_arn for step, function in called.items()}, settings, args
+    )
+    raise_if_any_problem(asl.problems(workflow), shared.name)
+    access = iam.create_role(
+        shared,
+        shared.name,
+        trust=shared.home.apply(
+            lambda home: iam.trust_policy(
+                "states", iam.resource_arn(home, "states", "stateMachine:*")
+            )
+        ),
+        policy=pulumi.Output.all(*(function.arn for function in called.values())).apply(
+            iam.state_machine_policy
+        ),
+    )
+    log_group = aws.cloudwatch.LogGroup(
+        shared.name,
+        # AWS requires this prefix:
+        # https://docs.aws.amazon.com/step-functions/latest/dg/bp-cwl.html
+        name=pulumi.Output.concat("/aws/vendedlogs/states/", shared.unique_name),
+        retention_in_days=args.log_retention_days,
+        kms_key_id=args.kms_key_arn,
+        tags=shared.tags,
+        opts=pulumi.ResourceOptions(parent=shared.component),
+    )
+    return aws.sfn.StateMachine(
+        shared.name,
+        name=shared.unique_name,
+        type="STANDARD",
+        definition=pulumi.Output.json_dumps(workflow),
+        role_arn=access.role.arn,
+        logging_configuration={
+            "level": "ERROR",
+            "include_execution_data": False,
+            "log_destination": pulumi.Output.concat(log_group.arn, ":*"),
+        },
+        tracing_configuration={"enabled": True},
+        tags=shared.tags,
+        opts=pulumi.ResourceOptions(
+            parent=shared.component,
+            depends_on=[access.policy, *import_policies],
+            # AWS deletes a state machine only after each execution has reached its next
+            # transition, which may be at the end of a long Wait state:
+            # https://docs.aws.amazon.com/step-functions/latest/apireference/API_DeleteStateMachine.html
+            # The provider gives up after 5 minutes by default (terraform-provider-aws,
+            # internal/service/sfn/state_machine.go).
+            custom_timeouts=pulumi.CustomTimeouts(delete="2h"),
+        ),
+    )
+
+
+def raise_if_any_problem(messages: Iterable[str], name: str) -> None:
+    """Raise InvalidPipelineError with all messages about the pipeline `name`, if there are any."""
+    if lines := list(messages):
+        count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
+        header = f"{count} in the retraining pipeline {name!r}:"
+        raise InvalidPipelineError("\n  ".join([header, *lines]))
+
+
+def _checked_home(
+    name: str, args: RetrainingPipelineArgs, today: date, opts: pulumi.InvokeOptions
+) -> pulumi.Output[Home]:
+    """Return the home of the ARNs, once all inputs are known and have been checked.
+
+    Raises InvalidPipelineError for arguments that break a rule, and for ARNs that are not in the
+    account of the credentials and the region of the provider.
+    """
+    stack = pulumi.get_stack()
+
+    def check(known_args: RetrainingPipelineArgs, account: str, region: str) -> Home:
+        raise_if_any_problem(map(str, problems(known_args, today=today)), name)
+        arn = parse_arn(str(known_args.solutions[0].solution_arn))
+        assert arn is not None, "problems() has checked that it is an ARN"
+        raise_if_any_problem(_caller_problems(arn.home, account, region, stack), name)
+        return arn.home
+
+    checked_home = pulumi.Output.all(
+        known_args=resolved(args),
+        account=aws.get_caller_identity_output(opts=opts).account_id,
+        region=aws.get_region_output(opts=opts).region,
+    ).apply(lambda values: check(**values))
+    # An ARN may be a secret, but its account and region are not. Without this line, the tags of
+    # every resource would be secret as well.
+    return pulumi.Output.unsecret(checked_home)
+
+
+def _caller_problems(home: Home, account: str, region: str, stack: str) -> Iterator[str]:
+    """Yield a message if the ARNs are not in this account, and one if not in this region."""
+    if account != home.account:
+        yield (
+            f"account: the ARNs are in account {home.account!r}, but the current credentials "
+            f"belong to account {account!r}; use credentials of {home.account!r}, for example with "
+            "AWS_PROFILE or aws:profile"
+        )
+    if region != home.region:
+        yield (
+            f"region: the ARNs are in {home.region!r}, but the AWS provider uses {region!r}; "
+            f"run 'pulumi config set aws:region {home.region} -s {stack}'"
+        )

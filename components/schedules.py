@@ -1,0 +1,171 @@
+"""What starts runs and measurements: the schedule, the ready markers, and an hourly schedule."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import pulumi
+import pulumi_aws as aws
+
+from . import iam
+from .functions import call_on_event
+from .naming import step_name
+from .rules.values import DATE_PLACEHOLDER
+from .shared import Shared
+
+SECONDS_PER_DAY = 24 * 3600
+
+EXECUTION_INPUT = {
+    "trigger": "schedule",
+    "scheduledTime": "<aws.scheduler.scheduled-time>",
+    "scheduleArn": "<aws.scheduler.schedule-arn>",
+}
+"""The input of an execution. EventBridge Scheduler fills in the context attributes.
+
+Scheduler may start an execution twice. Both inputs are then equal, so only one execution starts.
+With an attempt number or an execution id in the input, the second start would be an error.
+https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html
+"""
+
+
+class RetrainingSchedule(NamedTuple):
+    """The schedule of the runs, and the queue of the starts that failed for an hour."""
+
+    schedule: aws.scheduler.Schedule
+    dead_letters: aws.sqs.Queue
+
+
+def create_retraining_schedule(
+    shared: Shared, group: aws.scheduler.ScheduleGroup, state_machine_arn: pulumi.Output[str]
+) -> RetrainingSchedule:
+    """Create the schedule that starts runs. A start that fails for an hour goes to a queue."""
+    args = shared.args
+    queue = aws.sqs.Queue(
+        f"{shared.name}-dead-letters",
+        message_retention_seconds=14 * SECONDS_PER_DAY,
+        # SQS accepts only one of the two: encryption with its own key, or a customer's key.
+        sqs_managed_sse_enabled=True if args.kms_key_arn is None else None,
+        kms_master_key_id=args.kms_key_arn,
+        tags=shared.tags,
+        opts=pulumi.ResourceOptions(parent=shared.component),
+    )
+    access = iam.create_role(
+        shared,
+        f"{shared.name}-schedule",
+        trust=group.arn.apply(lambda arn: iam.trust_policy("scheduler", arn)),
+        policy=pulumi.Output.all(
+            machine=state_machine_arn, queue=queue.arn, key=args.kms_key_arn
+        ).apply(
+            lambda arns: iam.policy_document(
+                (["states:StartExecution"], [arns["machine"]]),
+                (["sqs:SendMessage"], [arns["queue"]]),
+                (iam.KEY_ACTIONS, [arns["key"]] if arns["key"] else []),
+            )
+        ),
+    )
+    schedule = aws.scheduler.Schedule(
+        f"{shared.name}-schedule",
+        group_name=group.name,
+        schedule_expression=args.schedule_expression,
+        schedule_expression_timezone=args.timezone,
+        state="DISABLED" if args.paused else "ENABLED",
+        flexible_time_window={"mode": "OFF"},
+        target={
+            "arn": state_machine_arn,
+            "role_arn": access.role.arn,
+            "input": pulumi.Output.json_dumps(EXECUTION_INPUT),
+            # By default, Scheduler retries for a day. Such a late run would import the data of
+            # the next day.
+            "retry_policy": {"maximum_event_age_in_seconds": 3600, "maximum_retry_attempts": 30},
+            "dead_letter_config": {"arn": queue.arn},
+        },
+        opts=pulumi.ResourceOptions(parent=shared.component, depends_on=[access.policy]),
+    )
+    return RetrainingSchedule(schedule, queue)
+
+
+def measure_every_hour(
+    shared: Shared,
+    group: aws.scheduler.ScheduleGroup,
+    state_machine_arn: pulumi.Output[str],
+    function: aws.lambda_.Function,
+) -> aws.lambda_.Invocation:
+    """Create the schedule that measures how old the models and the data are.
+
+    It also measures while the pipeline is paused, because the models grow older then. Return the
+    measurement during the deployment. An alarm that depends on it has a value when it is created,
+    so that a missing value does not ring.
+    """
+    name = step_name(shared.name, "measure_model_age")
+    event = pulumi.Output.json_dumps({"stateMachineArn": state_machine_arn})
+    access = iam.create_role(
+        shared,
+        f"{shared.name}-model-age",
+        trust=group.arn.apply(lambda arn: iam.trust_policy("scheduler", arn)),
+        policy=function.arn.apply(
+            lambda arn: iam.policy_document((["lambda:InvokeFunction"], [arn]))
+        ),
+    )
+    aws.scheduler.Schedule(
+        name,
+        group_name=group.name,
+        schedule_expression="rate(1 hour)",
+        flexible_time_window={"mode": "OFF"},
+        target={
+            "arn": function.arn,
+            "role_arn": access.role.arn,
+            "input": event,
+            # The next measurement comes after an hour. If one is missing, the alarm counts it as
+            # too old, so no dead-letter queue is needed.
+            "retry_policy": {"maximum_event_age_in_seconds": 900, "maximum_retry_attempts": 5},
+        },
+        opts=pulumi.ResourceOptions(parent=shared.component, depends_on=[access.policy]),
+    )
+    return aws.lambda_.Invocation(
+        name,
+        function_name=function.name,
+        input=event,
+        opts=pulumi.ResourceOptions(parent=shared.component),
+    )
+
+
+def start_on_export(
+    shared: Shared, state_machine_arn: pulumi.Output[str], function: aws.lambda_.Function
+) -> None:
+    """Create the rule that calls `start_on_export` for each object that may be a ready marker.
+
+    The bucket has to send its events to EventBridge, which the pipeline does not change:
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-event-notifications-eventbridge.html
+    """
+    markers = [
+        dataset.ready_marker
+        for dataset in shared.args.datasets.configured().values()
+        if dataset.ready_marker is not None
+    ]
+    call_on_event(
+        shared,
+        "start_on_export",
+        function,
+        description="Ready markers of exports",
+        pattern=pulumi.Output.all(*markers).apply(_marker_pattern),
+        # https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
+        event_fields={"bucket": "$.detail.bucket.name", "key": "$.detail.object.key"},
+        document={"stateMachineArn": state_machine_arn, "bucket": "<bucket>", "key": "<key>"},
+        is_enabled=not shared.args.paused,
+    )
+
+
+def _marker_pattern(markers: Sequence[str]) -> Mapping[str, object]:
+    """Return the pattern of the events about objects that may be one of these markers.
+
+    A key matches if it begins like a marker before `{date}`. The function checks the rest.
+    """
+    locations = [marker.removeprefix("s3://").partition("/") for marker in markers]
+    prefixes = {key.partition(DATE_PLACEHOLDER)[0] for *_, key in locations}
+    return {
+        "source": ["aws.s3"],
+        "detail-type": ["Object Created"],
+        "detail": {
+            "bucket": {"name": sorted({bucket for bucket, *_ in locations})},
+            "object": {"key": [{"prefix": prefix} for prefix in sorted(prefixes)]},
+        },
+    }
