@@ -43,6 +43,8 @@ RULE = st.fixed_dictionaries(
     optional={"minimum": st.floats(0.01, 1)},
 )
 GATE = st.lists(RULE, min_size=1, unique_by=lambda rule: rule["metric"])
+UNSET_PROBE = {"userId": None, "itemId": None, "inputList": None, "minResults": 1, "minutes": 10}
+"""The settings of a probe that sets nothing."""
 DEFAULT_GATE = [{"metric": "normalized_discounted_cumulative_gain_at_10", "maxDrop": 0.25}]
 IDS = st.text(st.characters(exclude_characters="\n\r", codec="utf-8"), min_size=1, max_size=9)
 PROBE = st.one_of(
@@ -153,12 +155,13 @@ def test_any_valid_config_is_read_and_reaches_the_settings_of_the_workflow(confi
     settings_of_solutions = settings_of(args)["solutions"]
     for solution, expected in zip(settings_of_solutions, config["solutions"], strict=True):
         enabled = expected.get("qualityGateEnabled", True) in (True, "true")
-        assert solution["qualityGate"] == (
-            expected.get("qualityGate", DEFAULT_GATE) if enabled else []
-        )
+        rules = expected.get("qualityGate", DEFAULT_GATE) if enabled else []
+        assert solution["qualityGate"] == [
+            {"maxDrop": None, "minimum": None, **rule} for rule in rules
+        ]
         probes = [campaign.get("probe") for campaign in expected.get("campaigns", [])]
         assert [campaign["probe"] for campaign in solution["campaigns"]] == [
-            probe and {"minResults": 1, "minutes": 10, **probe} for probe in probes
+            probe and {**UNSET_PROBE, **probe} for probe in probes
         ]
 
 
