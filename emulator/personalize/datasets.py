@@ -7,14 +7,11 @@ from emulator.personalize.lifecycle import active, create
 from emulator.personalize.resources import Dataset, DatasetGroup, EventTracker, Schema
 from emulator.personalize.store import Request, Store
 from emulator.personalize.tables import REQUIRED_FIELDS, Table, parse_schema
-from emulator.personalize.timeline import Moment, Timeline
 
 
 def create_schema(store: Store, request: Request) -> Schema:
     """Create a schema. It can be used immediately, because a schema has no status."""
-    columns = parse_schema(request["schema"])
-    always = Timeline([Moment(store.now, "ACTIVE")])
-    return create(store, Schema, request, timeline=always, columns=columns)
+    return create(store, Schema, request, columns=parse_schema(request["schema"]))
 
 
 def create_dataset_group(store: Store, request: Request) -> DatasetGroup:

@@ -61,7 +61,6 @@ def _shown_fields(store: Store, resource: Resource) -> Response:
 
 
 def _show_settings(shown: dict[str, Any], switches: Switches) -> None:
-    """Change the settings of a campaign, or of its update, as the switches ask for."""
     config = shown["campaignConfig"]
     if switches.latest_in_describe and config.get("syncWithLatestSolutionVersion"):
         solution_arn = shown["solutionVersionArn"].rpartition("/")[0]

@@ -14,7 +14,6 @@ from emulator.personalize.resources import (
     SolutionVersion,
 )
 from emulator.personalize.store import R, Request, Response, Store
-from emulator.personalize.timeline import Timeline
 
 C = TypeVar("C", bound=Changeable)
 TAGS_PER_RESOURCE = 50  # guide, "Amazon Personalize endpoints and quotas"
@@ -29,14 +28,12 @@ def create(
     belongs_to: Sequence[str] = (),
     on_progress: Callable[[], None] | None = None,
     on_end: Callable[[], None] | None = None,
-    timeline: Timeline | None = None,
     **fields: object,
 ) -> R:
     """Add a resource, start the job that creates it, and return it.
 
     `details` are the fields of the request, perhaps with others that Describe shows. The ARN ends
-    in `path`, by default in the name. A resource with a `timeline` needs no job. `fields` are those
-    that only this kind of resource has.
+    in `path`, by default in the name. `fields` are those that only this kind of resource has.
 
     Raises:
         ApiError: The name is taken, a quota is used up, or a tag is not valid.
@@ -48,10 +45,8 @@ def create(
         raise already_exists(arn)
     _check_quotas(store, kind, belongs_to[-1] if belongs_to else None)
     tags = _with_tags({}, details.get("tags", ()))
-    names = [*belongs_to, *([] if name is None else [str(name)])]
-    timeline = timeline or store.start_job(
-        kind.kind, arn, *names, on_progress=on_progress, on_end=on_end
-    )
+    names = [*belongs_to, str(name)]
+    timeline = store.start_job(kind.kind, arn, *names, on_progress=on_progress, on_end=on_end)
     resource = kind(
         arn=arn,
         details={kind.arn_field(): arn, **details},
@@ -114,7 +109,6 @@ def update(
     timeline = store.start_job(kind, resource.arn, name, on_end=on_end, verb=switches.update_verb)
     visible_from = store.now + timedelta(seconds=switches.update_visible_after)
     resource.changes.append(Change(details, timeline, visible_from))
-    store.schedule(timeline)
 
 
 def delete(kind: type[Resource], store: Store, request: Request) -> None:

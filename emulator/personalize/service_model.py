@@ -101,7 +101,6 @@ def _broken_limits(value: object, limits: Mapping[str, Any]) -> Iterator[str]:
 
 @cache
 def _python_pattern(java_pattern: str) -> re.Pattern[str]:
-    """Return a regular expression of the service model for Python."""
     for java_class, python_class in JAVA_CLASSES.items():
         java_pattern = java_pattern.replace(java_class, python_class)
     return re.compile(java_pattern)

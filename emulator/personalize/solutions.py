@@ -99,7 +99,7 @@ def stop_solution_version_creation(store: Store, request: Request) -> None:
     status = version.status(store.now)
     if not version.is_unfinished(store.now) or status == "CREATE STOPPING":
         raise invalid_input(f"Solution version {version.arn} is {status} and cannot be stopped")
-    version.timeline.stop(store.now, sum(store.duration("stop", version.arn)))
+    version.timeline.stop(store.now, store.stop_seconds(version.arn))
 
 
 def get_solution_metrics(store: Store, request: Request) -> Response:

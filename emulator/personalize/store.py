@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol, TypeVar
 
 from emulator.personalize.errors import JobFailed, not_found
 from emulator.personalize.faults import Faults
 from emulator.personalize.resources import Resource
-from emulator.personalize.timeline import Duration, Timeline, Timings, planned_timeline
+from emulator.personalize.timeline import Moment, Timeline, Timings
 
 R = TypeVar("R", bound=Resource)
 Request = Mapping[str, Any]
@@ -75,14 +75,9 @@ class Store:
         return f"arn:aws:personalize:{self.region}:{self.account}:{kind}/{name}"
 
     def add(self, resource: R) -> R:
-        """Add a new resource and schedule the effects of its timeline."""
+        """Add a new resource, and return it."""
         self._resources[resource.arn] = resource
-        self.schedule(resource.timeline)
         return resource
-
-    def schedule(self, timeline: Timeline) -> None:
-        """Let `advance` perform the effects of a timeline."""
-        self._jobs.append(timeline)
 
     def __contains__(self, arn: str) -> bool:
         return arn in self._resources
@@ -115,26 +110,34 @@ class Store:
         kind: str,
         arn: str,
         *names: str,
+        verb: str = "CREATE",
+        outcome: str = "ACTIVE",
         on_progress: Callable[[], None] | None = None,
         on_end: Callable[[], None] | None = None,
-        verb: str = "CREATE",
     ) -> Timeline:
-        """Return the timeline of a job that starts now.
+        """Start a job that is PENDING, then IN_PROGRESS, and ends in `outcome`.
 
-        An injected fault that matches the job changes the timeline and is used up. It matches the
-        job by its ARN or by one of `names`.
+        `verb` is the first word of the status before the outcome. `on_progress` is called when the
+        job becomes IN_PROGRESS, and `on_end` when it reaches its outcome. Both may raise JobFailed.
+        An injected fault for the job's ARN, or for one of `names`, changes its course.
         """
-        duration = self.duration(kind, arn)
-        timeline = planned_timeline(
-            self.now, duration, verb=verb, on_progress=on_progress, on_end=on_end
-        )
+        # A schema has no status, and exists at once.
+        pending, in_progress = (0, 0) if kind == "schema" else self.timings(kind, arn)
+        progress = self.now + timedelta(seconds=pending)
+        moments = [
+            Moment(self.now, f"{verb} PENDING"),
+            Moment(progress, f"{verb} IN_PROGRESS", on_progress),
+            Moment(progress + timedelta(seconds=in_progress), outcome, on_end),
+        ]
+        timeline = Timeline(moments, verb)
         if fault := self.faults.take_for_job(kind, (arn, *names)):
-            fault.change_course(timeline, stop_seconds=sum(self.duration("stop", arn)))
+            fault.change_course(timeline, self.stop_seconds(arn))
+        self._jobs.append(timeline)
         return timeline
 
-    def duration(self, kind: str, arn: str) -> Duration:
-        """Return how long a job of this kind takes. `Timings` names the kinds."""
-        return Duration(*self.timings(kind, arn))
+    def stop_seconds(self, arn: str) -> float:
+        """Return how long the training of a version is STOPPING."""
+        return sum(self.timings("stop", arn))
 
     def advance(self, time: datetime) -> None:
         """Perform every effect that is due at `time` or earlier, once, and set `now` to `time`.
@@ -166,9 +169,7 @@ class Store:
             for deleted in (resource, *contents):
                 del self._resources[deleted.arn]
 
-        duration = self.duration("deletion", resource.arn)
-        deletion = planned_timeline(
-            self.now, duration, verb="DELETE", outcome="DELETED", on_end=remove
+        deletion = self.start_job(
+            "deletion", resource.arn, verb="DELETE", outcome="DELETED", on_end=remove
         )
         resource.timeline.moments += deletion.moments
-        self.schedule(deletion)

@@ -108,27 +108,3 @@ class Timeline:
             self.moments.append(Moment(time, f"{self.verb} STOPPING"))
             time += timedelta(seconds=seconds)
         self.moments.append(Moment(time, f"{self.verb} STOPPED"))
-
-
-def planned_timeline(
-    start: datetime,
-    duration: Duration,
-    *,
-    verb: str = "CREATE",
-    outcome: str = "ACTIVE",
-    on_progress: Callable[[], None] | None = None,
-    on_end: Callable[[], None] | None = None,
-) -> Timeline:
-    """Return the timeline of a job that is PENDING, then IN_PROGRESS, and ends in `outcome`.
-
-    `verb` is the first word of the status before the outcome. `on_progress` is called when the
-    job becomes IN_PROGRESS, and `on_end` when it reaches its outcome. Both may raise JobFailed.
-    """
-    progress = start + timedelta(seconds=duration.pending)
-    end = progress + timedelta(seconds=duration.in_progress)
-    moments = [
-        Moment(start, f"{verb} PENDING"),
-        Moment(progress, f"{verb} IN_PROGRESS", on_progress),
-        Moment(end, outcome, on_end),
-    ]
-    return Timeline(moments, verb)
