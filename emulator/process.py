@@ -1,11 +1,8 @@
 """Starts the emulator in a separate process, and ends it with everything that it started.
 
-    with running() as emulator:
-        boto3.client("s3", **emulator.connection).create_bucket(...)
-
 The emulator needs a process because MiniStack keeps its state in modules and reads the environment
-when it is imported. The processes of its functions end with it. The emulator ends when the `with`
-block ends, and also when the process of the block dies.
+when it is imported. It ends when the `with` block ends, and also when the process of the block
+dies.
 """
 
 from __future__ import annotations
@@ -108,7 +105,7 @@ class Emulator:
         return self.process.poll() is None
 
     def client(self, service: str) -> BaseClient:
-        """Return the boto3 client of `service` for the account's root, created at the first call.
+        """Return the boto3 client of a service for the account's root.
 
         Typed code calls `boto3.client("s3", **emulator.connection)`, which has the exact type.
         """
@@ -164,15 +161,9 @@ def running(
 ) -> Iterator[Emulator]:
     """Run the emulator on 127.0.0.1 during a `with` block, and yield an `Emulator`.
 
-    Args:
-        port: The port, or 0 for a free one.
-        account: The number of the account, 12 digits.
-        region: The region.
-        timings: The durations of the jobs of Personalize, by default a few seconds.
-        switches: The choices where the behaviour of Personalize is not documented.
-
-    Raises:
-        EmulatorError: The emulator cannot start, for example because the port is taken.
+    The port 0 is a free one, and an account has 12 digits. `timings` are the durations of the jobs
+    of Personalize, by default a few seconds. `switches` are the choices where its behaviour is not
+    documented. Raise EmulatorError if the emulator cannot start.
     """
     directory = Path(tempfile.mkdtemp(prefix="emulator-"))
     options: Options = {

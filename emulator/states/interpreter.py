@@ -126,10 +126,6 @@ def _pass(_branch: Branch, state: Object, state_input: StateInput) -> Next:
     return _finish(state, state_input, result)
 
 
-def _succeed(_branch: Branch, _state: Object, state_input: StateInput) -> Next:
-    return Next(state_input.document, None)
-
-
 def _fail(_branch: Branch, state: Object, state_input: StateInput) -> Next:
     raise StateFailed(
         _text_field(state, state_input, "Error"), _text_field(state, state_input, "Cause")
@@ -222,7 +218,7 @@ STATES: Mapping[str, Callable[[Branch, Object, StateInput], Next]] = {
     "Choice": _choice,
     "Wait": _wait,
     "Map": _map,
-    "Succeed": _succeed,
+    "Succeed": _pass,
     "Fail": _fail,
 }
 
