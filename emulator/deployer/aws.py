@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import os
 import urllib.request
-from contextlib import contextmanager
 from threading import Lock
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, cast
 
 from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError
@@ -16,14 +15,13 @@ from emulator.deployer import models
 from emulator.deployer.errors import DeploymentError, GoneError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from botocore.client import BaseClient
 
 SESSION_VARIABLES = {
     "profile": (None, None, None, None),
-    "config_file": (None, None, os.devnull, None),
-    "credentials_file": (None, None, os.devnull, None),
+    **dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None)),
 }
 """The session variables of botocore that name the profile and the files of the user. They are
 switched off here. Each value is the key in the config file, the environment variable, the default
@@ -40,36 +38,16 @@ Response = dict[str, Any]
 """The response of a service. Its keys are those of the operation in the AWS API."""
 
 
-class EmulatedAccount(NamedTuple):
-    """The account number and the region of an emulator."""
-
-    account: str
-    region: str
-
-
-def emulated_account(endpoint: str) -> EmulatedAccount:
-    """Return the account and region of the emulator at an endpoint.
+def emulator_health(endpoint: str) -> dict[str, str]:
+    """Return the `account` and `region` of the emulator at an endpoint.
 
     Raises DeploymentError if no emulator answers there.
     """
     try:
         with urllib.request.urlopen(f"{endpoint}/_emulator/health", timeout=30) as response:  # noqa: S310
-            health: dict[str, str] = json.load(response)
+            return cast("dict[str, str]", json.load(response))
     except OSError as error:
         raise DeploymentError(f"no emulator answers at {endpoint}: {error}") from error
-    return EmulatedAccount(health["account"], health["region"])
-
-
-@contextmanager
-def _translated_errors() -> Iterator[None]:
-    """Raise botocore's errors as DeploymentError or GoneError."""
-    try:
-        yield
-    except ClientError as error:
-        is_gone = error.response["Error"]["Code"] in NOT_FOUND_CODES
-        raise (GoneError if is_gone else DeploymentError)(str(error)) from error
-    except BotoCoreError as error:
-        raise DeploymentError(str(error)) from error
 
 
 class Aws:
@@ -80,25 +58,11 @@ class Aws:
     """
 
     def __init__(self, endpoint: str, account: str, region: str) -> None:
-        # The import is slow, and the engine waits until the provider has started.
-        import boto3  # noqa: PLC0415
-        from botocore.session import Session  # noqa: PLC0415
-
+        self.account = account
         self.region = region
-        session = Session(session_vars=SESSION_VARIABLES)
-        session.register_component("data_loader", models.loader())
-        self._session = boto3.Session(
-            botocore_session=session,
-            aws_access_key_id=account,
-            aws_secret_access_key="test",  # noqa: S106  # the secret of every account
-            region_name=region,
-        )
         self._endpoint = endpoint
         self._clients: dict[str, BaseClient] = {}
         self._lock = Lock()
-        self.partition = self._session.get_partition_for_region(region)
-        """The partition of the region: aws, aws-cn, ..."""
-        self.account = account
 
     def call(self, service: str, operation: str, values: Mapping[str, object]) -> Response:
         """Call an operation, for example `CreateRole`, and return the response.
@@ -107,27 +71,35 @@ class Aws:
         message of botocore or of the service, and GoneError if the resource does not exist.
         """
         request = models.request(service, operation, values)
-        with _translated_errors():
+        try:
             response: Response = getattr(self._client(service), xform_name(operation))(**request)
+        except ClientError as error:
+            is_gone = error.response["Error"]["Code"] in NOT_FOUND_CODES
+            raise (GoneError if is_gone else DeploymentError)(str(error)) from error
+        except BotoCoreError as error:
+            raise DeploymentError(str(error)) from error
         if response.get("FailedEntryCount"):  # EventBridge reports no error.
             raise DeploymentError(f"{operation}: {response['FailedEntries']}")
+        if "FunctionError" in response:  # Lambda reports an error of the function.
+            raise DeploymentError(f"{operation}: {response['Payload'].read().decode()}")
         return response
-
-    def list_items(
-        self, service: str, operation: str, member: str, values: Mapping[str, object]
-    ) -> Iterator[Response]:
-        """Yield the items of a list in the responses of an operation such as `DescribeAlarms`."""
-        request = models.request(service, operation, values)
-        paginator = self._client(service).get_paginator(xform_name(operation))
-        with _translated_errors():
-            for page in paginator.paginate(**request):
-                yield from page[member]
 
     def _client(self, service: str) -> BaseClient:
         """Return the client of a service. It is created at the first call."""
+        # The imports are slow, and the engine waits until the provider has started.
+        import boto3  # noqa: PLC0415
+        from botocore.session import Session  # noqa: PLC0415
+
         with self._lock:
             if service not in self._clients:
-                self._clients[service] = self._session.client(
+                session = Session(session_vars=SESSION_VARIABLES)
+                session.register_component("data_loader", models.loader())
+                self._clients[service] = boto3.Session(
+                    botocore_session=session,
+                    aws_access_key_id=self.account,
+                    aws_secret_access_key="test",  # noqa: S106  # the secret of every account
+                    region_name=self.region,
+                ).client(
                     service,  # type: ignore[call-overload]  # the stubs want a literal
                     endpoint_url=self._endpoint,
                 )

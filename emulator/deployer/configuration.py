@@ -6,34 +6,27 @@ import functools
 import json
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NoReturn
 
 from ruamel.yaml import YAML
+from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
+from ruamel.yaml.nodes import ScalarNode
 
 from emulator.deployer.errors import DeploymentError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
-    from ruamel.yaml.nodes import Node
+    from ruamel.yaml.nodes import MappingNode, Node
 
 SUPPORTED_FIELDS = {"default", "value", "description"}
 """The supported fields of a key that Pulumi.yaml declares. `type` is missing, because only the CLI
 can check a type."""
 YAML_TAG = "tag:yaml.org,2002:"
 NUMBER = r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?"
-JSON_NOTATIONS = {
-    "str": r"(?s:.*)",
-    "int": NUMBER,
-    "float": NUMBER,
-    "bool": "true|True|TRUE|false|False|FALSE",
-    "null": "~|null|Null|NULL|",
-}
-"""The types of YAML that JSON has, and their notations that all YAML readers read in one way. The
-CLI passes the config to a program as JSON."""
+"""The notation of numbers in JSON. All YAML readers read it in one way."""
 
 
 @dataclass(frozen=True)
@@ -87,76 +80,62 @@ def read_project(directory: Path, stack: str, overrides: Mapping[str, str]) -> P
 def read_mapping(file: Path) -> dict[str, object]:
     """Return the content of a YAML file as JSON values. It must be a mapping or empty.
 
-    Raises DeploymentError if the file cannot be read or is no mapping. If it has values or keys
-    that JSON does not have, such as dates, the error lists all of them.
+    Raises DeploymentError if the file cannot be read, is no mapping, or has a value or key that
+    JSON does not have, such as a date. The CLI passes the config to a program as JSON.
     """
     try:
-        problems, json_text = _parsed(file.read_text(encoding="utf-8"))
+        content = json.loads(_json_text(file.read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise DeploymentError(f"{file}: there is no such file") from None
     except MarkedYAMLError as error:
         reason = ": ".join(filter(None, (error.context, error.problem)))
         line = error.problem_mark.line + 1
         raise DeploymentError(f"{file}: line {line}: {reason}; correct the YAML") from error
-    except (OSError, ValueError, YAMLError, RecursionError) as error:
+    except (OSError, ValueError, YAMLError) as error:
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
         raise DeploymentError(f"{file}: cannot be read: {reason.lower()}") from error
-    if problems:
-        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        raise DeploymentError("\n  ".join([f"{count} in {file}:", *problems]))
-    return _mapping(json.loads(json_text, parse_float=_number), str(file))
-
-
-class _Parsed(NamedTuple):
-    """The content of a YAML file."""
-
-    problems: list[str]
-    """The messages about values that JSON does not have."""
-    json_text: str
-    """The content as JSON, if there are no problems."""
+    return _mapping(content, str(file))
 
 
 @functools.cache  # a command reads its files several times, and reading YAML is slow
-def _parsed(text: str) -> _Parsed:
-    """Return the content of a YAML file with this text. Raises the errors of the YAML reader."""
+def _json_text(text: str) -> str:
+    """Return a YAML document as JSON. Raises the errors of the YAML reader."""
     yaml = YAML(typ="safe", pure=True)
-    node = yaml.compose(text)
-    if problems := list(_problems(node, "")):
-        return _Parsed(problems, "")
-    content = yaml.constructor.construct_document(node) if node else None
-    return _Parsed([], json.dumps(content))
+    yaml.Constructor = _JsonConstructor
+    return json.dumps(yaml.load(text))
 
 
-def _problems(node: Node | None, key: str) -> Iterator[str]:
-    """Yield a message for each value and each key that JSON does not have."""
-    kind = str(node.tag).removeprefix(YAML_TAG) if node else "null"
-    if isinstance(node, MappingNode) and kind == "map":
-        for name, value in node.value:
-            name_text = name.value if isinstance(name, ScalarNode) else "?"
-            inner_key = f"{key}.{name_text}" if key not in ("", "config") else name_text
-            if name.tag not in (f"{YAML_TAG}str", f"{YAML_TAG}merge"):
-                yield _problem(name, inner_key, "key")
-            yield from _problems(value, inner_key)
-    elif isinstance(node, SequenceNode) and kind == "seq":
-        for index, item in enumerate(node.value):
-            yield from _problems(item, f"{key}[{index}]")
-    elif node and not (
-        isinstance(node, ScalarNode)
-        and kind in JSON_NOTATIONS
-        and re.fullmatch(JSON_NOTATIONS[kind], node.value)
-    ):
-        yield _problem(node, key, "value")
+class _JsonConstructor(SafeConstructor):
+    """Constructs the values of a YAML document, and refuses those that JSON does not have."""
+
+    def construct_object_of_json(self, node: MappingNode) -> object:
+        """Construct a mapping whose keys are text."""
+        for key, _ in node.value:
+            if key.tag not in (f"{YAML_TAG}str", f"{YAML_TAG}merge"):
+                self.refuse(key)
+        return self.construct_yaml_map(node)
+
+    def construct_number(self, node: ScalarNode) -> float:
+        """Construct a number. A whole number is an int, because the CLI writes 1e3 as 1000."""
+        if not re.fullmatch(NUMBER, node.value):
+            self.refuse(node)
+        number = float(node.value)
+        return int(number) if number.is_integer() else number
+
+    def refuse(self, node: Node) -> NoReturn:
+        """Raise an error that names the line of a key or value."""
+        text = repr(node.value) if isinstance(node, ScalarNode) else "this"
+        problem = f"{text} is not written as in JSON: write it in quotes"
+        raise MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
 
 
-def _problem(node: Node, key: str, noun: str) -> str:
-    line = node.start_mark.line + 1
-    return f"line {line}: {key}: the {noun} is not written as in JSON; write it in quotes"
-
-
-def _number(text: str) -> float:
-    """Return the number in a text. A whole number is an int, because the CLI writes 1e3 as 1000."""
-    number = float(text)
-    return int(number) if number.is_integer() else number
+for _names, _construct in (
+    (("map",), _JsonConstructor.construct_object_of_json),
+    (("float", "int"), _JsonConstructor.construct_number),
+    (("binary", "omap", "pairs", "set", "timestamp"), _JsonConstructor.refuse),
+):
+    for _name in _names:
+        _JsonConstructor.add_constructor(f"{YAML_TAG}{_name}", _construct)
 
 
 def _stack_config(file: Path, project: str) -> dict[str, str]:

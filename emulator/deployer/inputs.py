@@ -1,4 +1,4 @@
-"""Checks the inputs that a program declares, and adds the inputs that the provider decides."""
+"""Checks, completes and compares the inputs of a resource."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from emulator.deployer.errors import InputRefusedError
-from emulator.deployer.translation import to_api
-from emulator.deployer.wire import UNKNOWN, Properties, contains_unknown
+from emulator.deployer.errors import DeploymentError
+from emulator.deployer.translation import parse_document, to_api
+from emulator.deployer.wire import UNKNOWN, Properties, contains_unknown, is_archive
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from emulator.deployer.rows import Row
 
 DEFAULTS = "__defaults"
@@ -24,40 +22,43 @@ ALL_TAGS = "tagsAll"
 """The input that holds the tags of the resource and the provider's default tags."""
 
 
-class ProviderContext(NamedTuple):
-    """The settings of the provider that are inputs of each resource."""
-
-    region: str
-    default_tags: Mapping[str, str]
-
-
 class CheckedInputs(NamedTuple):
-    """The complete inputs of a resource, and an error for each value that AWS would refuse."""
+    """The complete inputs of a resource, and a reason for each input that AWS would refuse."""
 
     inputs: Properties
-    failures: list[InputRefusedError]
+    refused: dict[str, str]
+
+
+class Difference(NamedTuple):
+    """The changes that an update would make."""
+
+    changed: frozenset[str]
+    """The inputs that were added, removed or given another value."""
+    replacing: frozenset[str]
+    """The changed inputs that need a new resource."""
+    delete_first: bool
+    """True if the old resource must be deleted before the new one can be created."""
 
 
 def check_inputs(
     row: Row,
     declared: Mapping[str, object],
-    context: ProviderContext,
+    default_tags: Mapping[str, str],
     *,
     logical_name: str,
     seed: bytes,
     old_inputs: Mapping[str, object],
 ) -> CheckedInputs:
-    """Return the inputs that a program declares, completed, with an error for each refused value.
+    """Return the inputs that a program declares, completed, with the reasons of refused values.
 
-    The defaults of the type are added, and the region and the tags of the provider. If the program
-    leaves the physical name out, it is the logical name and 7 digits that depend on `seed`. A
-    resource that has an automatic name in `old_inputs` keeps it.
+    The defaults of the type are added, and the default tags of the provider. If the program leaves
+    the physical name out, it is the logical name and 7 digits that depend on `seed`. A resource
+    that has an automatic name in `old_inputs` keeps it.
     """
-    added_later = {ALL_TAGS, "region"} if row.regional else {ALL_TAGS}
     inputs = {
         name: _document_text(value) if name in row.documents.split() else value
         for name, value in without_internal(declared).items()
-        if name not in added_later
+        if name != ALL_TAGS
     }
     filled_in = {name: value for name, value in row.defaults.items() if name not in inputs}
     if row.name_pattern and row.name_input not in inputs:
@@ -65,14 +66,16 @@ def check_inputs(
         new_name = f"{logical_name}-{hashlib.sha256(seed).hexdigest()[:7]}"
         filled_in[row.name_input] = old_inputs[row.name_input] if was_automatic else new_name
     inputs |= filled_in
-    failures = list(_refused_inputs(row, inputs))
-
+    refused = {}
+    for name, value in inputs.items():
+        try:
+            _check_input(row, name, value)
+        except DeploymentError as error:
+            refused[name] = str(error)
     if "tags" in row.fields:
-        inputs[ALL_TAGS] = _all_tags(inputs.get("tags", {}), context.default_tags)
-    if row.regional:
-        inputs["region"] = declared.get("region", context.region)
+        inputs[ALL_TAGS] = _all_tags(inputs.get("tags", {}), default_tags)
     inputs[DEFAULTS] = sorted(filled_in)
-    return CheckedInputs(inputs, failures)
+    return CheckedInputs(inputs, refused)
 
 
 def without_internal(inputs: Mapping[str, object]) -> Properties:
@@ -80,32 +83,43 @@ def without_internal(inputs: Mapping[str, object]) -> Properties:
     return {name: value for name, value in inputs.items() if not name.startswith("__")}
 
 
-def _refused_inputs(row: Row, inputs: Mapping[str, object]) -> Iterator[InputRefusedError]:
-    """Yield an error for each input that AWS would refuse."""
-    for name, value in inputs.items():
-        try:
-            _check_input(row, name, value)
-        except InputRefusedError as error:
-            yield error
+def difference(row: Row, old: Mapping[str, object], new: Mapping[str, object]) -> Difference:
+    """Return the changes between two sets of checked inputs.
+
+    A resource that the program has named is deleted before its replacement is created, because two
+    resources cannot have one name. Pulumi's own provider does the same: pulumi-terraform-bridge,
+    pkg/tfbridge/schema.go, nameRequiresDeleteBeforeReplace.
+    """
+    changed = frozenset(
+        name for name in (*row.fields, ALL_TAGS) if not _is_same(row, name, old, new)
+    )
+    replacing = changed & {*row.replacing.split()}
+    filled_in = cast("list[str]", new.get(DEFAULTS, []))
+    has_fixed_name = bool(row.name_pattern) and row.name_input not in filled_in
+    return Difference(changed, replacing, bool(replacing) and has_fixed_name)
+
+
+def _is_same(row: Row, name: str, old: Mapping[str, object], new: Mapping[str, object]) -> bool:
+    """Return True if an input did not change.
+
+    JSON documents are compared by their contents, and archives by their hashes.
+    """
+    before, after = old.get(name), new.get(name)
+    if name in row.documents.split():
+        return parse_document(before) == parse_document(after)
+    if is_archive(before) and is_archive(after):
+        return before["hash"] == after["hash"]
+    return before == after
 
 
 def _check_input(row: Row, name: str, value: object) -> None:
-    """Raise InputRefusedError if AWS or the emulator would refuse an input."""
+    """Raise DeploymentError if AWS or the emulator would refuse an input."""
     if name not in row.fields:
-        raise InputRefusedError(name, "unknown or not supported")
-    if value == UNKNOWN or row.is_unset(name, value):
-        return
-    to_api(value, row.fields[name].shape, name, row.api_names)
-    if name in row.checks:
-        row.checks[name](value)
-    if row.name_pattern and name == row.name_input:
-        text = str(value)
-        if row.longest_name and len(text) > row.longest_name:
-            reason = f"{len(text)} characters is more than AWS allows, {row.longest_name}"
-            raise InputRefusedError(name, reason)
-        if not re.fullmatch(row.name_pattern, text):
-            reason = f"{value!r} does not match AWS's pattern {row.name_pattern}"
-            raise InputRefusedError(name, reason)
+        raise DeploymentError(f"{name}: unknown or not supported")
+    api_value = to_api(value, row.fields[name].shape, name, row.api_names)
+    is_name = row.name_pattern and name == row.name_input and value != UNKNOWN
+    if is_name and not re.fullmatch(row.name_pattern, str(api_value)):
+        raise DeploymentError(f"{name}: {value!r} does not match AWS's pattern {row.name_pattern}")
 
 
 def _document_text(document: object) -> object:

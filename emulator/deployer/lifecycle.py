@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from emulator.deployer import calls
-from emulator.deployer.calls import NO_PARAMETERS
-from emulator.deployer.differences import difference, is_same
+from emulator.deployer import models
 from emulator.deployer.errors import GoneError
-from emulator.deployer.inputs import ALL_TAGS, without_internal
-from emulator.deployer.translation import current_value, split_path, to_api, value_at
+from emulator.deployer.inputs import ALL_TAGS, difference, without_internal
+from emulator.deployer.rows import Resource
+from emulator.deployer.translation import (
+    contains,
+    merge,
+    nest,
+    split_path,
+    tags_from_api,
+    to_api,
+    value_at,
+)
 from emulator.deployer.wire import UNKNOWN, Properties
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from collections.abc import Set as AbstractSet
 
     from emulator.deployer.aws import Aws, Response
-    from emulator.deployer.rows import DeletionLimit, Resource, Row
+    from emulator.deployer.rows import Row
+    from emulator.deployer.translation import Request
 
 
 class ExistingResource(NamedTuple):
@@ -29,15 +37,7 @@ class ExistingResource(NamedTuple):
     outputs: Properties
 
 
-def planned_outputs(row: Row, inputs: Mapping[str, object]) -> Properties:
-    """Return the outputs that a new resource will have.
-
-    The outputs that AWS decides are UNKNOWN.
-    """
-    return {**dict.fromkeys(row.outputs, UNKNOWN), **without_internal(inputs)}
-
-
-def planned_outputs_after_update(
+def planned_outputs(
     row: Row,
     old_inputs: Mapping[str, object],
     old_outputs: Mapping[str, object],
@@ -45,25 +45,36 @@ def planned_outputs_after_update(
 ) -> Properties:
     """Return the outputs that a resource will have after an update.
 
-    The outputs that AWS decides again are UNKNOWN.
+    The outputs that AWS decides again are UNKNOWN. They are all outputs of a new resource, which
+    has no old outputs.
     """
-    changed = difference(row, old_inputs, new_inputs).changed
-    decided_by_aws = {name: value for name, value in old_outputs.items() if name not in old_inputs}
-    decided_again = row.recomputed_outputs(changed, new_inputs)
-    unknown = dict.fromkeys(decided_again, UNKNOWN)
-    return {**decided_by_aws, **without_internal(new_inputs), **unknown}
+    kept = {name: old_outputs.get(name, UNKNOWN) for name in row.outputs}
+    if difference(row, old_inputs, new_inputs).changed - {"tags", ALL_TAGS}:
+        kept |= dict.fromkeys(row.recomputed_outputs.split(), UNKNOWN)
+    return {**kept, **without_internal(new_inputs)}
 
 
 def create(row: Row, inputs: Properties, aws: Aws) -> ExistingResource:
     """Create a resource from its complete inputs."""
-    identifier = calls.create(row, inputs, aws)
+    values = _api_values(row, inputs)
+    if tags := inputs.get(ALL_TAGS):
+        path, shape = row.fields["tags"]
+        values[path[0]] = to_api(tags, shape, "tags", {})
+    response = aws.call(row.service, row.operation, values)
+    if row.id_parameter:
+        identifier = str(response[row.id_parameter])
+    else:
+        identifier = (row.id or f"{{{row.name_parameter}}}").format_map(values)
+    parameters = models.parameters(row.service, row.operation)
     set_later = {
-        name for name in row.set_later & inputs.keys() if not row.is_unset(name, inputs[name])
+        name
+        for name in row.own_calls.keys() & inputs.keys()
+        if row.fields[name].path[0] not in parameters
     }
-    resource = calls.existing_resource(row, identifier, inputs, set_later)
-    calls.set_own_inputs(row, resource, inputs, aws)
-    description = calls.describe(row, resource, aws)
-    return ExistingResource(identifier, inputs, _outputs(row, description, inputs))
+    resource = _existing_resource(row, identifier, inputs, set_later)
+    _set_own_inputs(row, resource, inputs, aws)
+    outputs = _outputs(row, _describe(row, resource, aws), inputs)
+    return ExistingResource(identifier, inputs, outputs)
 
 
 def read(
@@ -71,72 +82,174 @@ def read(
 ) -> ExistingResource | None:
     """Return a resource as it is now, or None if it does not exist."""
     try:
-        description = calls.describe(row, calls.existing_resource(row, identifier, inputs), aws)
+        description = _describe(row, _existing_resource(row, identifier, inputs), aws)
     except GoneError:
         return None
-    inputs_now = _inputs_now(row, inputs, description, default_tags)
+    inputs_now = {
+        **_inputs_now(row, inputs, description),
+        **_tags_now(row, inputs, description, default_tags),
+    }
     return ExistingResource(identifier, inputs_now, _outputs(row, description, inputs_now))
 
 
 def update(
     row: Row, identifier: str, old_inputs: Properties, new_inputs: Properties, aws: Aws
-) -> ExistingResource:
-    """Change a resource in place and return it as it is now."""
+) -> Properties:
+    """Change a resource in place and return its outputs."""
     changed = difference(row, old_inputs, new_inputs).changed
-    resource = calls.existing_resource(row, identifier, new_inputs, changed - NO_PARAMETERS)
-    calls.set_own_inputs(row, resource, new_inputs, aws)
+    resource = _existing_resource(row, identifier, new_inputs, changed - {"tags", ALL_TAGS})
+    _set_own_inputs(row, resource, new_inputs, aws)
     if resource.changed - row.own_calls.keys():
-        calls.make_call(row, row.update, resource, aws)
-    outputs = _outputs(row, calls.describe(row, resource, aws), new_inputs)
+        _make_call(row, row.update, resource, aws)
+    outputs = _outputs(row, _describe(row, resource, aws), new_inputs)
     if ALL_TAGS in changed:
-        old_tags = cast("dict[str, object]", old_inputs.get(ALL_TAGS, {}))
-        _update_tags(row, resource, old_tags, outputs, aws)
-    return ExistingResource(identifier, new_inputs, outputs)
+        _update_tags(row, resource, old_inputs, outputs, aws)
+    return outputs
 
 
-def delete(row: Row, identifier: str, inputs: Properties, aws: Aws, limit: DeletionLimit) -> None:
-    """Delete a resource. Do nothing if it does not exist."""
-    resource = calls.existing_resource(row, identifier, inputs, limit=limit)
+def delete(row: Row, identifier: str, inputs: Properties, aws: Aws, seconds: float) -> None:
+    """Delete a resource. Do nothing if it does not exist.
+
+    `seconds` are what the program allows (`custom_timeouts`), or 0 for the limit of the type.
+    """
+    resource = _existing_resource(row, identifier, inputs, delete_seconds=seconds)
     with suppress(GoneError):
-        calls.make_call(row, row.delete, resource, aws)
+        _make_call(row, row.delete, resource, aws)
+
+
+def _api_values(row: Row, inputs: Mapping[str, object]) -> Request:
+    """Return the constants and the inputs under the API's names, without the tags.
+
+    The values in the parameter `within` are also values of their own, because operations that read
+    or delete a resource take some of them.
+    """
+    values: object = row.constants
+    for name, (path, shape) in row.fields.items():
+        if name in inputs and name != "tags":  # tags have operations of their own
+            values = merge(values, nest(path, to_api(inputs[name], shape, name, row.api_names)))
+    inner = value_at(values, split_path(row.within))
+    return {**cast("Request", inner or {}), **cast("Request", values)}
+
+
+def _existing_resource(
+    row: Row,
+    identifier: str,
+    inputs: Properties,
+    changed: AbstractSet[str] = frozenset(),
+    delete_seconds: float = 0,
+) -> Resource:
+    """Return a resource as the functions of its row need it.
+
+    An input that was removed has the value that removes it.
+    """
+    removed = changed - inputs.keys()
+    unset = {name: value for name, value in row.unset.items() if name in removed}
+    own_id = {row.id_parameter: identifier} if row.id_parameter else {}
+    values = {**_api_values(row, {**inputs, **unset}), **own_id}
+    return Resource(identifier, values, frozenset(changed), delete_seconds)
+
+
+def _make_call(
+    row: Row, call: str | Callable[[Resource, Aws], object] | None, resource: Resource, aws: Aws
+) -> None:
+    """Update or delete a resource with a call of its row. Do nothing if it has no such call."""
+    if isinstance(call, str):
+        aws.call(row.service, call, resource.values)
+    elif call:
+        call(resource, aws)
+
+
+def _set_own_inputs(row: Row, resource: Resource, inputs: Properties, aws: Aws) -> None:
+    """Set or remove the changed inputs that have operations of their own."""
+    for name in sorted(resource.changed & row.own_calls.keys()):
+        call, path = row.own_calls[name], row.fields[name].path
+        if name in inputs:
+            value = value_at(resource.values, path)
+            values = {**resource.values, call.parameter or path[-1]: value}
+            aws.call(row.service, call.put, values)
+        else:
+            aws.call(row.service, call.remove, resource.values)
+
+
+def _describe(row: Row, resource: Resource, aws: Aws) -> Response:
+    """Return the description of a resource, with its tags and its id.
+
+    Raises GoneError if the resource does not exist.
+    """
+    description = _read(row, resource, aws)
+    if row.id_parameter:
+        description = {**description, row.id_parameter: resource.id}
+    if "tags" in row.fields and row.tag_calls.list:
+        arn = value_at(description, split_path(row.outputs["arn"]))
+        response = _call_for_tags(row, row.tag_calls.list, resource, arn, aws=aws)
+        tags = response.get("Tags", response.get("tags", {}))
+        description = {**description, row.fields["tags"].path[0]: tags}
+    return description
+
+
+def _read(row: Row, resource: Resource, aws: Aws) -> Response:
+    """Return what a call says about a resource. Raises GoneError if a list does not contain it."""
+    if row.read is None:
+        return {}
+    if not isinstance(row.read, str):
+        return row.read(resource, aws)
+    response = aws.call(row.service, row.read, resource.values)
+    found = cast("Response", response[row.found_in]) if row.found_in else response
+    if not isinstance(found, list):
+        return found
+    for item in found:
+        if item[row.name_parameter] == resource.values[row.name_parameter]:
+            return cast("Response", nest(split_path(row.within), item))
+    raise GoneError(resource.id)
+
+
+def _call_for_tags(
+    row: Row, operation: str, resource: Resource, arn: object, *tags: object, aws: Aws
+) -> Response:
+    """Call an operation for tags, whose parameters are the ARN or name of a resource, and tags.
+
+    `tags` has the tags or the keys of tags, if the operation takes some.
+    """
+    first, *others = models.parameters(row.service, operation)
+    request = {first: resource.values.get(first, arn), **dict(zip(others, tags, strict=False))}
+    return aws.call(row.service, operation, request)
 
 
 def _update_tags(
-    row: Row, resource: Resource, old_tags: Properties, outputs: Properties, aws: Aws
+    row: Row, resource: Resource, old_inputs: Properties, outputs: Properties, aws: Aws
 ) -> None:
     """Remove the tags that are not wanted any more, and set those that are new or differ."""
-    new_tags = cast("dict[str, object]", outputs[ALL_TAGS])
+    old_tags = cast("Properties", old_inputs.get(ALL_TAGS, {}))
+    new_tags = cast("Properties", outputs[ALL_TAGS])
     removed = sorted(old_tags.keys() - new_tags.keys())
     changed = {key: tag for key, tag in new_tags.items() if old_tags.get(key) != tag}
     api_tags = to_api(changed, row.fields["tags"].shape, "tags", {})
     for operation, tags in ((row.tag_calls.untag, removed), (row.tag_calls.tag, api_tags)):
         if tags:
-            calls.call_for_tags(row, operation, resource, outputs["arn"], tags, aws=aws)
+            _call_for_tags(row, operation, resource, outputs["arn"], tags, aws=aws)
 
 
-def _inputs_now(
-    row: Row, declared: Properties, description: Response, default_tags: Mapping[str, str]
-) -> Properties:
+def _inputs_now(row: Row, declared: Properties, description: Response) -> Properties:
     """Return the declared inputs with the values that the service has now.
 
-    An unreadable input of the type keeps its declared value. Another input that the service does
-    not return has its default, or is left out because it is not set any more.
+    A changed value is shown as the API writes it. An input that the service does not return has its
+    default, or is left out because it is not set any more. Nobody can change an input in place that
+    replaces the resource, so it keeps its declared value.
     """
-    inputs: Properties = {}
-    for name, value in declared.items():
-        if name.startswith("__") or name in {*NO_PARAMETERS, *row.unreadable.split()}:
-            inputs[name] = value
+    inputs = dict(declared)
+    compared = row.fields.keys() - {"tags", *row.replacing.split(), *row.unreadable.split()}
+    for name in compared & declared.keys():
+        path, shape = row.fields[name]
+        read_path = split_path(row.read_names[name]) if name in row.read_names else path
+        current = value_at(description, read_path)
+        if contains(current, to_api(declared[name], shape, name, row.api_names)):
             continue
-        field = row.fields[name]
-        if name in row.read_names:
-            field = field._replace(path=split_path(row.read_names[name]))
-        current = current_value(description, field, value, name, row.api_names)
-        if current is None:
+        if current in (None, "", [], {}):
             current = row.defaults.get(name)
-        if current is not None:
-            inputs[name] = value if is_same(row, name, value, current) else current
-    if "tags" in row.fields:
-        inputs |= _tags_now(row, declared, description, default_tags)
+        if current is None:
+            del inputs[name]
+        else:
+            inputs[name] = current
     return inputs
 
 
@@ -148,11 +261,13 @@ def _tags_now(
     `tags` does not have the default tags of the provider, unless the program declares them there or
     the service has other values of them.
     """
-    current = current_value(description, row.fields["tags"], {}, "tags", {}) or {}
-    all_tags = cast("dict[str, object]", current)
+    if "tags" not in row.fields:
+        return {}
+    path, shape = row.fields["tags"]
+    all_tags = tags_from_api(value_at(description, path), shape)
     if "tags" not in declared:
         return {ALL_TAGS: all_tags}
-    declared_tags = cast("dict[str, object]", declared["tags"])
+    declared_tags = cast("Properties", declared["tags"])
     tags = {
         key: tag
         for key, tag in all_tags.items()
@@ -164,15 +279,6 @@ def _tags_now(
 def _outputs(row: Row, description: Response, inputs: Mapping[str, object]) -> Properties:
     """Return the outputs of a resource: its inputs, and the values that AWS decided."""
     decided_by_aws = {
-        name: _output(value_at(description, split_path(path))) for name, path in row.outputs.items()
+        name: value_at(description, split_path(path)) for name, path in row.outputs.items()
     }
     return {**decided_by_aws, **without_internal(inputs)}
-
-
-def _output(value: object) -> object:
-    """Return a value of a response as an output. A missing value is an empty text."""
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if value in ("true", "false"):
-        return value == "true"
-    return "" if value is None else value

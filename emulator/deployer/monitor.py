@@ -141,7 +141,7 @@ class Monitor:
             provider_pb2.CheckRequest(urn=urn, type=type_token, name=name, news=request.object)
         )
         if checked.failures:
-            raise DeploymentError("; ".join(map(_message, checked.failures)))
+            raise DeploymentError("; ".join(failure.reason for failure in checked.failures))
         created = provider.Create(
             provider_pb2.CreateRequest(
                 urn=urn, type=type_token, name=name, properties=checked.inputs
@@ -149,12 +149,6 @@ class Monitor:
         )
         inputs, outputs = from_struct(checked.inputs), from_struct(created.properties)
         return DeployedResource(urn, type_token, name, inputs, created.id, outputs)
-
-
-def _message(failure: provider_pb2.CheckFailure) -> str:
-    """Return the path of a refused input and the reason, which may begin with the path."""
-    prefix = "" if failure.reason.startswith(failure.property) else f"{failure.property}: "
-    return f"{prefix}{failure.reason}"
 
 
 def _configured_provider(environment: Mapping[str, str], settings: Struct) -> Provider:

@@ -16,7 +16,7 @@ from pulumi.runtime import Settings, configure, set_all_config
 from pulumi.runtime import stack as pulumi_stack
 from pulumi.runtime.proto import engine_pb2
 
-from emulator.deployer.aws import emulated_account
+from emulator.deployer.aws import emulator_health
 from emulator.deployer.configuration import Project, read_project
 from emulator.deployer.errors import DeploymentError
 from emulator.deployer.monitor import DeployedResource, Monitor
@@ -63,7 +63,7 @@ def deploy(
     loop, and not in two threads at once, because it changes the working directory.
     """
     project = read_project(project_dir.resolve(), stack, config or {})
-    environment = {"AWS_ENDPOINT_URL": endpoint, "AWS_REGION": emulated_account(endpoint).region}
+    environment = {"AWS_ENDPOINT_URL": endpoint, "AWS_REGION": emulator_health(endpoint)["region"]}
     settings = {
         key.removeprefix("aws:"): value
         for key, value in project.config.items()

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
-from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 from urllib.parse import urlsplit
 
 from emulator.deployer.errors import DeploymentError
@@ -13,17 +11,14 @@ from emulator.deployer.errors import DeploymentError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-IGNORED_SETTINGS = {
-    "profile",
-    "skipCredentialsValidation",
-    "skipMetadataApiCheck",
-    "skipRegionValidation",
-    "skipRequestingAccountId",
-}
-"""Settings that are only needed for a real account."""
-ENGINE_PROPERTIES = {"version", "pluginDownloadURL"}
-"""Properties of every provider. The engine finds the plugin by them."""
 SUPPORTED_SETTINGS = {"region", "allowedAccountIds", "defaultTags"}
+IGNORED_SETTINGS = {
+    *("profile", "skipCredentialsValidation", "skipMetadataApiCheck", "skipRegionValidation"),
+    "skipRequestingAccountId",
+    # The engine finds the plugin by these properties.
+    *("version", "pluginDownloadURL"),
+}
+"""Settings that are only needed for a real account or plugin."""
 LOOPBACK_HOSTS = {"127.0.0.1", "localhost", "::1"}
 NO_EMULATOR = (
     "this pulumi-resource-aws is a stand-in that works with the emulator only, and "
@@ -32,14 +27,7 @@ NO_EMULATOR = (
     "'pulumi plugin install resource aws'"
 )
 
-
-class ProviderSettings(NamedTuple):
-    """The settings of a provider that the emulator supports."""
-
-    region: str | None = None
-    allowed_accounts: list[str] | None = None
-    """None if every account is allowed."""
-    default_tags: Mapping[str, str] = MappingProxyType({})
+Value = TypeVar("Value")
 
 
 def emulator_endpoint(environment: Mapping[str, str]) -> str:
@@ -60,52 +48,46 @@ def unsupported_settings(settings: Mapping[str, object]) -> list[str]:
 
     Names that begin with two underscores are internal to Pulumi.
     """
-    known = SUPPORTED_SETTINGS | IGNORED_SETTINGS | ENGINE_PROPERTIES
+    known = SUPPORTED_SETTINGS | IGNORED_SETTINGS
     return sorted(name for name in settings if name not in known and not name.startswith("__"))
 
 
-def provider_settings(settings: Mapping[str, object]) -> ProviderSettings:
-    """Return the supported settings. Raises DeploymentError for a value of the wrong type."""
-    accounts = _list_or_mapping(settings, "allowedAccountIds")
-    if not (accounts is None or isinstance(accounts, list)):
-        raise _type_error(settings, "allowedAccountIds", ["123456789012"])
-    tags = _list_or_mapping(settings, "defaultTags") or {"tags": {}}
-    if not (isinstance(tags, dict) and tags.keys() == {"tags"} and isinstance(tags["tags"], dict)):
-        raise _type_error(settings, "defaultTags", {"tags": {"team": "data"}})
-    return ProviderSettings(
-        cast("str | None", settings.get("region")),
-        None if accounts is None else [str(account) for account in accounts],
-        {
-            key: tag if isinstance(tag, str) else json.dumps(tag)
-            for key, tag in tags["tags"].items()
-        },
-    )
-
-
-def account_error(settings: ProviderSettings, account: str) -> str | None:
-    """Return an error message if the account is not allowed, else None.
+def check_account(settings: Mapping[str, object], account: str) -> None:
+    """Raise DeploymentError if the settings do not allow the account.
 
     The words before the semicolon are those of the real provider: hashicorp/aws-sdk-go-base,
     internal/config/config.go, VerifyAccountIDAllowed.
     """
-    allowed = settings.allowed_accounts
-    if allowed is None or account in allowed:
-        return None
-    return f"AWS account ID not allowed: {account}; aws:allowedAccountIds has {', '.join(allowed)}"
+    accounts = _parsed(settings, "allowedAccountIds", ["123456789012"])
+    allowed = [str(allowed_account) for allowed_account in accounts or [account]]
+    if account not in allowed:
+        reason = f"aws:allowedAccountIds has {', '.join(allowed)}"
+        raise DeploymentError(f"AWS account ID not allowed: {account}; {reason}")
 
 
-def _list_or_mapping(settings: Mapping[str, object], name: str) -> object:
-    """Return a setting that should be a list or a mapping, or None if it is not set.
+def default_tags(settings: Mapping[str, object]) -> dict[str, str]:
+    """Return the tags of every resource. Raises DeploymentError if they are not a mapping."""
+    tags = _parsed(settings, "defaultTags", {"tags": {"team": "data"}}) or {"tags": {}}
+    return {
+        key: tag if isinstance(tag, str) else json.dumps(tag) for key, tag in tags["tags"].items()
+    }
 
-    The CLI passes a list or a mapping as JSON. A value of another type is returned unchanged.
+
+def _parsed(settings: Mapping[str, object], name: str, example: Value) -> Value | None:
+    """Return a setting, which the CLI passes as JSON, or None if it is not set.
+
+    Raises DeploymentError if it has not the type of the example.
     """
-    value = settings.get(name)
-    if isinstance(value, str):
-        with suppress(ValueError):
-            return json.loads(value)
-    return value
-
-
-def _type_error(settings: Mapping[str, object], name: str, example: object) -> DeploymentError:
-    """Return the error for a setting that has not the type of the example."""
-    return DeploymentError(f"aws:{name}: {settings[name]!r}; expected {json.dumps(example)}")
+    if name not in settings:
+        return None
+    try:
+        value = json.loads(str(settings[name]))
+    except ValueError:
+        value = None
+    has_its_type = isinstance(value, type(example))
+    if has_its_type and isinstance(value, dict):
+        has_its_type = isinstance(value.get("tags"), dict)
+    if not has_its_type:
+        expected = json.dumps(example)
+        raise DeploymentError(f"aws:{name}: {settings[name]!r}; expected {expected}")
+    return cast("Value", value)

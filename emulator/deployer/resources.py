@@ -1,20 +1,293 @@
-"""The table of the resource types that the deployer supports."""
+"""The table of the resource types that the deployer supports.
 
-from emulator.deployer import (
-    resources_cloudwatch,
-    resources_events,
-    resources_iam,
-    resources_lambda,
-    resources_messages,
-    resources_sfn,
-)
-from emulator.deployer.rows import Rows
+It has the inputs that the program of this repository uses, and the outputs that a program needs to
+connect resources.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from emulator.deployer import resources_lambda, resources_sfn
+from emulator.deployer.rows import OwnCall, Resource, Row, Rows, TagCalls
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from emulator.deployer.aws import Aws
+
+NAME = r"[0-9a-zA-Z\-_.]+"
+"""The pattern of the names in EventBridge."""
+IAM_NAME = r"[\w+=,.@-]+"
+ALARM_NAME = r"[^\x00-\x1f\x7f]+"
+ALARM_INPUTS = "alarmActions alarmDescription okActions tags"
+"""The inputs that both kinds of alarms have."""
+
+
+def _set_topic_attributes(topic: Resource, aws: Aws) -> None:
+    """Set the attributes of a topic, each with a call."""
+    attributes = cast("Mapping[str, object]", topic.values.get("Attributes", {}))
+    for name, value in attributes.items():
+        attribute = {"AttributeName": name, "AttributeValue": value}
+        aws.call("sns", "SetTopicAttributes", {**topic.values, **attribute})
+
 
 ROWS: Rows = {
-    **resources_cloudwatch.ROWS,
-    **resources_events.ROWS,
-    **resources_iam.ROWS,
     **resources_lambda.ROWS,
-    **resources_messages.ROWS,
     **resources_sfn.ROWS,
+    # terraform-provider-aws, internal/service/iam/role.go. IAM does not delete a role that has
+    # policies, and its error is DeleteConflict.
+    "aws:iam/role:Role": Row(
+        service="iam",
+        operation="CreateRole",
+        inputs="name assumeRolePolicy permissionsBoundary tags",
+        api_names={"name": "RoleName", "assumeRolePolicy": "AssumeRolePolicyDocument"},
+        documents="assumeRolePolicy",
+        name_pattern=IAM_NAME,
+        read="GetRole",
+        found_in="Role",
+        read_names={"permissionsBoundary": "PermissionsBoundary.PermissionsBoundaryArn"},
+        outputs={"arn": "Arn"},
+        own_calls={
+            "assumeRolePolicy": OwnCall("UpdateAssumeRolePolicy", parameter="PolicyDocument"),
+            "permissionsBoundary": OwnCall(
+                "PutRolePermissionsBoundary", "DeleteRolePermissionsBoundary"
+            ),
+        },
+        replacing="name",
+        tag_calls=TagCalls("TagRole", "UntagRole", list=""),
+        delete="DeleteRole",
+    ),
+    # internal/service/iam/role_policy.go
+    "aws:iam/rolePolicy:RolePolicy": Row(
+        service="iam",
+        operation="PutRolePolicy",
+        inputs="name role policy",
+        api_names={"name": "PolicyName", "role": "RoleName", "policy": "PolicyDocument"},
+        documents="policy",
+        name_pattern=IAM_NAME,
+        id="{RoleName}:{PolicyName}",
+        read="GetRolePolicy",
+        update="PutRolePolicy",
+        replacing="name role",
+        delete="DeleteRolePolicy",
+    ),
+    # internal/service/scheduler/schedule_group.go
+    "aws:scheduler/scheduleGroup:ScheduleGroup": Row(
+        service="scheduler",
+        operation="CreateScheduleGroup",
+        inputs="name tags",
+        name_pattern=NAME,
+        read="GetScheduleGroup",
+        outputs={"arn": "Arn"},
+        replacing="name",
+        delete="DeleteScheduleGroup",
+    ),
+    # internal/service/scheduler/schedule.go. UpdateSchedule sets what the request leaves out to its
+    # default: https://docs.aws.amazon.com/scheduler/latest/APIReference/API_UpdateSchedule.html
+    "aws:scheduler/schedule:Schedule": Row(
+        service="scheduler",
+        operation="CreateSchedule",
+        inputs="name groupName description scheduleExpression scheduleExpressionTimezone state "
+        "flexibleTimeWindow target",
+        name_pattern=NAME,
+        defaults={"groupName": "default", "state": "ENABLED", "scheduleExpressionTimezone": "UTC"},
+        id="{GroupName}/{Name}",
+        read="GetSchedule",
+        outputs={"arn": "Arn"},
+        update="UpdateSchedule",
+        replacing="name groupName",
+        delete="DeleteSchedule",
+    ),
+    # internal/service/events/rule.go
+    "aws:cloudwatch/eventRule:EventRule": Row(
+        service="events",
+        operation="PutRule",
+        inputs="name description eventPattern scheduleExpression state tags",
+        documents="eventPattern",
+        name_pattern=NAME,
+        read="DescribeRule",
+        outputs={"arn": "Arn"},
+        update="PutRule",
+        unset={"description": ""},
+        replacing="name",
+        delete="DeleteRule",
+    ),
+    # internal/service/events/target.go
+    "aws:cloudwatch/eventTarget:EventTarget": Row(
+        service="events",
+        operation="PutTargets",
+        inputs="targetId rule arn input inputTransformer",
+        api_names={
+            "targetId": "Targets.0.Id",
+            "inputTransformer.inputPaths": "InputPathsMap",
+            "inputTransformer.inputTemplate": "InputTemplate",
+        },
+        within="Targets.0",
+        name_input="targetId",
+        name_pattern=NAME,
+        id="{Rule}-{Id}",
+        read="ListTargetsByRule",
+        found_in="Targets",
+        update="PutTargets",
+        replacing="rule targetId",
+        delete="RemoveTargets",
+    ),
+    # internal/service/cloudwatch/metric_alarm.go
+    "aws:cloudwatch/metricAlarm:MetricAlarm": Row(
+        service="cloudwatch",
+        operation="PutMetricAlarm",
+        inputs=f"name {ALARM_INPUTS} comparisonOperator dimensions evaluationPeriods metricName "
+        "metricQueries namespace period statistic threshold treatMissingData warmUpConfiguration",
+        api_names={
+            "name": "AlarmName",
+            "metricQueries": "Metrics",
+            "metricQueries.metric": "MetricStat",
+            "metricQueries.metric.dimensions": "Metric.Dimensions",
+            "metricQueries.metric.metricName": "Metric.MetricName",
+            "metricQueries.metric.namespace": "Metric.Namespace",
+        },
+        name_pattern=ALARM_NAME,
+        defaults={"treatMissingData": "missing"},
+        read="DescribeAlarms",
+        found_in="MetricAlarms",
+        outputs={"arn": "AlarmArn"},
+        update="PutMetricAlarm",
+        replacing="name",
+        delete="DeleteAlarms",
+    ),
+    # internal/service/cloudwatch/composite_alarm.go
+    "aws:cloudwatch/compositeAlarm:CompositeAlarm": Row(
+        service="cloudwatch",
+        operation="PutCompositeAlarm",
+        inputs=f"alarmName {ALARM_INPUTS} alarmRule",
+        name_input="alarmName",
+        name_pattern=ALARM_NAME,
+        constants={"AlarmTypes": ["CompositeAlarm"]},
+        read="DescribeAlarms",
+        found_in="CompositeAlarms",
+        outputs={"arn": "AlarmArn"},
+        update="PutCompositeAlarm",
+        replacing="alarmName",
+        delete="DeleteAlarms",
+    ),
+    # internal/service/cloudwatch/dashboard.go
+    "aws:cloudwatch/dashboard:Dashboard": Row(
+        service="cloudwatch",
+        operation="PutDashboard",
+        inputs="dashboardName dashboardBody",
+        documents="dashboardBody",
+        name_input="dashboardName",
+        # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutDashboard.html
+        name_pattern=r"[A-Za-z0-9_-]{1,255}",
+        read="GetDashboard",
+        update="PutDashboard",
+        replacing="dashboardName",
+        delete="DeleteDashboards",
+    ),
+    # internal/service/logs/group.go
+    "aws:cloudwatch/logGroup:LogGroup": Row(
+        service="logs",
+        operation="CreateLogGroup",
+        inputs="name kmsKeyId retentionInDays tags",
+        api_names={"name": "logGroupName"},
+        name_pattern=r"[.\-_/#A-Za-z0-9]+",
+        read="DescribeLogGroups",
+        found_in="logGroups",
+        outputs={"arn": "logGroupArn"},
+        own_calls={
+            "kmsKeyId": OwnCall("AssociateKmsKey", "DisassociateKmsKey"),
+            "retentionInDays": OwnCall("PutRetentionPolicy", "DeleteRetentionPolicy"),
+        },
+        replacing="name",
+        delete="DeleteLogGroup",
+    ),
+    # internal/service/logs/metric_filter.go
+    "aws:cloudwatch/logMetricFilter:LogMetricFilter": Row(
+        service="logs",
+        operation="PutMetricFilter",
+        inputs="name logGroupName pattern metricTransformation",
+        api_names={
+            "name": "filterName",
+            "pattern": "filterPattern",
+            "metricTransformation": "metricTransformations.0",
+            "metricTransformation.name": "metricName",
+            "metricTransformation.namespace": "metricNamespace",
+            "metricTransformation.value": "metricValue",
+        },
+        # botocore's model also allows control characters, which no console shows.
+        name_pattern=r"[^:*\x00-\x1f\x7f]+",
+        read="DescribeMetricFilters",
+        found_in="metricFilters",
+        update="PutMetricFilter",
+        replacing="name logGroupName",
+        delete="DeleteMetricFilter",
+    ),
+    # internal/service/sqs/queue.go
+    "aws:sqs/queue:Queue": Row(
+        service="sqs",
+        operation="CreateQueue",
+        inputs="name kmsMasterKeyId messageRetentionSeconds sqsManagedSseEnabled tags",
+        api_names={
+            "name": "QueueName",
+            "messageRetentionSeconds": "Attributes.MessageRetentionPeriod",
+        },
+        within="Attributes",
+        # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html
+        name_pattern=r"[A-Za-z0-9_-]{1,80}",
+        defaults={"messageRetentionSeconds": 345600},
+        constants={"AttributeNames": ["All"]},
+        id_parameter="QueueUrl",
+        read="GetQueueAttributes",
+        outputs={"arn": "Attributes.QueueArn", "url": "QueueUrl"},
+        update="SetQueueAttributes",
+        unset={"kmsMasterKeyId": "", "sqsManagedSseEnabled": False},
+        replacing="name",
+        tag_calls=TagCalls("TagQueue", "UntagQueue", "ListQueueTags"),
+        delete="DeleteQueue",
+    ),
+    # internal/service/sns/topic.go
+    "aws:sns/topic:Topic": Row(
+        service="sns",
+        operation="CreateTopic",
+        inputs="name displayName kmsMasterKeyId tags",
+        within="Attributes",
+        # https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html
+        name_pattern=r"[A-Za-z0-9_-]{1,256}",
+        id_parameter="TopicArn",
+        read="GetTopicAttributes",
+        outputs={"arn": "TopicArn"},
+        update=_set_topic_attributes,
+        unset={"displayName": "", "kmsMasterKeyId": ""},
+        replacing="name",
+        delete="DeleteTopic",
+    ),
+    # internal/service/sns/topic_policy.go. A policy is deleted with its topic.
+    "aws:sns/topicPolicy:TopicPolicy": Row(
+        service="sns",
+        operation="SetTopicAttributes",
+        inputs="arn policy",
+        api_names={"arn": "TopicArn", "policy": "AttributeValue"},
+        documents="policy",
+        constants={"AttributeName": "Policy"},
+        id="{TopicArn}",
+        read="GetTopicAttributes",
+        read_names={"policy": "Attributes.Policy"},
+        update="SetTopicAttributes",
+        replacing="arn",
+        delete=None,
+    ),
+    # internal/service/sns/topic_subscription.go
+    "aws:sns/topicSubscription:TopicSubscription": Row(
+        service="sns",
+        operation="Subscribe",
+        inputs="topic protocol endpoint",
+        api_names={"topic": "TopicArn"},
+        constants={"ReturnSubscriptionArn": True},
+        id_parameter="SubscriptionArn",
+        read="GetSubscriptionAttributes",
+        outputs={"arn": "SubscriptionArn"},
+        replacing="topic protocol endpoint",
+        delete="Unsubscribe",
+    ),
 }

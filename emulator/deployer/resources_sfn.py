@@ -22,10 +22,10 @@ def _delete(machine: Resource, aws: Aws) -> None:
     """Delete a state machine, and wait until it does not exist any more.
 
     Its running executions end at their next state, and Step Functions waits for them. Raises
-    DeploymentError if that takes too long, or if the user cancels the deployment.
+    DeploymentError if that takes too long.
     https://docs.aws.amazon.com/step-functions/latest/apireference/API_DeleteStateMachine.html
     """
-    seconds = machine.deletion_limit.seconds or DELETE_SECONDS
+    seconds = machine.delete_seconds or DELETE_SECONDS
     deadline = time.monotonic() + seconds
     aws.call("stepfunctions", "DeleteStateMachine", machine.values)
     while time.monotonic() < deadline:
@@ -33,9 +33,7 @@ def _delete(machine: Resource, aws: Aws) -> None:
             aws.call("stepfunctions", "DescribeStateMachine", machine.values)
         except GoneError:
             return
-        if machine.deletion_limit.cancelled.wait(POLL_SECONDS):
-            message = "is still DELETING, and waiting for it was cancelled"
-            raise DeploymentError(f"{machine.id} {message}")
+        time.sleep(POLL_SECONDS)
     raise DeploymentError(
         f"{machine.id} is still DELETING after {seconds:g} seconds, because executions of it are "
         "running and have not reached their next state; stop them, or give the state machine "
@@ -48,8 +46,7 @@ ROWS: Rows = {
     "aws:sfn/stateMachine:StateMachine": Row(
         service="stepfunctions",
         operation="CreateStateMachine",
-        inputs="name definition roleArn type loggingConfiguration tracingConfiguration "
-        "encryptionConfiguration tags",
+        inputs="name definition roleArn type loggingConfiguration tracingConfiguration tags",
         api_names={
             "loggingConfiguration.logDestination": (
                 "destinations.0.cloudWatchLogsLogGroup.logGroupArn"
@@ -60,15 +57,7 @@ ROWS: Rows = {
         defaults={"type": "STANDARD"},
         id_parameter="stateMachineArn",
         read="DescribeStateMachine",
-        outputs={
-            "arn": "stateMachineArn",
-            "creationDate": "creationDate",
-            "description": "description",
-            "revisionId": "revisionId",
-            "stateMachineVersionArn": "stateMachineVersionArn",
-            "status": "status",
-            "versionDescription": "versionDescription",
-        },
+        outputs={"arn": "stateMachineArn"},
         update="UpdateStateMachine",
         replacing="name type",
         delete=_delete,

@@ -1,8 +1,7 @@
 """Defines a row of the resource table: one resource type, its inputs, and its calls of the AWS API.
 
-To add a resource type, write a row in `resources_<service>.py`, and the inputs of a resource with
-their changes in `tests/emulator/resource_types.py`. A new module is listed in `resources.py`. The
-shortest row is that of the schedule groups, in `resources_events.py`.
+To add a resource type, write a row in `resources.py`, and the inputs of a resource with their
+changes in `tests/emulator/resource_types.py`. The shortest row is that of the schedule groups.
 
 The source of the real provider says which inputs replace the resource (`ForceNew`), which outputs
 AWS decides (`Computed`), and what the defaults are:
@@ -14,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from threading import Event
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
 
 from emulator.deployer import models
@@ -24,23 +22,6 @@ if TYPE_CHECKING:
     from botocore.model import Shape
 
     from emulator.deployer.aws import Aws, Response
-
-Outputs: TypeAlias = Mapping[str, object]
-"""Pulumi's names of output properties -> plain JSON values."""
-
-
-@dataclass(frozen=True)
-class DeletionLimit:
-    """The limits of the wait for a deletion: a time, and a cancellation by the user."""
-
-    seconds: float = 0
-    """The seconds that the program allows (`custom_timeouts`), or 0 for the limit of the type."""
-    cancelled: Event = field(default_factory=Event)
-    """Set when the user cancels the deployment."""
-
-
-NO_LIMIT = DeletionLimit()
-"""The limit of the type, and no cancellation."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +34,8 @@ class Resource:
     """The inputs under the API's names, and the other parameters of the calls."""
     changed: frozenset[str] = frozenset()
     """The inputs that an update adds, removes or changes, except the tags."""
-    deletion_limit: DeletionLimit = NO_LIMIT
+    delete_seconds: float = 0
+    """The seconds for a deletion (`custom_timeouts`), or 0 for the limit of the type."""
 
 
 class OwnCall(NamedTuple):
@@ -61,7 +43,7 @@ class OwnCall(NamedTuple):
 
     put: str
     remove: str = ""
-    """It is called if the input is removed or has its default."""
+    """It is called if the input is removed."""
     parameter: str = ""
     """The parameter of `put` that takes the value, if it has another name in `operation`."""
 
@@ -73,9 +55,6 @@ class TagCalls(NamedTuple):
     untag: str = "UntagResource"
     list: str = "ListTagsForResource"
     """Empty if `read` returns the tags."""
-
-
-TAG_CALLS = TagCalls()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -99,30 +78,21 @@ class Row:
     """The path of the parameter that contains the inputs that are no parameters themselves."""
     documents: str = ""
     """The inputs that are JSON documents. Two documents may differ only in their spaces."""
-    checks: Mapping[str, Callable[[object], None]] = field(default_factory=dict)
-    """Functions that raise InputRefusedError if the emulator does not support an input's value."""
     name_input: str = "name"
     """The input that holds the physical name."""
     name_pattern: str = ""
     """The regular expression for the physical name, or empty for a type without a name. A name is
-    filled in if the program leaves it out."""
-    longest_name: int | None = None
-    """The limit of the physical name, if botocore's model has none or another one."""
+    filled in if the program leaves it out. The model has the longest name, if this has none."""
     defaults: Mapping[str, object] = field(default_factory=dict)
     """The values that the real provider fills in for inputs that the program leaves out."""
-    regional: bool = True
-    """False for a global service, such as IAM. Its resources have no input `region`."""
     constants: Request = field(default_factory=dict)
     """Values of parameters that are the same for every resource."""
 
-    id: Callable[[Mapping[str, object]], str] | None = None
-    """Returns Pulumi's id for the values of a resource, if it is not the physical name."""
+    id: str = ""
+    """The template of Pulumi's id, filled in with the values, if it is not the physical name."""
     id_parameter: str = ""
     """The member of the response that is Pulumi's id, if AWS decides the id. It is a parameter of
     the other calls."""
-    create: Callable[[Request, Aws], Response] | None = None
-    """Creates the resource in place of `operation`, for example with values of its own."""
-
     read: str | Callable[[Resource, Aws], Response] | None
     """Describes the resource. None if its inputs cannot be read."""
     found_in: str = ""
@@ -137,38 +107,28 @@ class Row:
     update: str | Callable[[Resource, Aws], object] | None = None
     """Sets the inputs, except tags and those with an own call."""
     own_calls: Mapping[str, OwnCall] = field(default_factory=dict)
-    """The inputs that have operations of their own. If `operation` does not take an input, it is
-    set right after the creation."""
+    """The inputs that have operations of their own. An input that `operation` does not take is set
+    right after the creation."""
     unset: Mapping[str, object] = field(default_factory=dict)
     """The values that remove inputs which an update would keep if its request left them out."""
     replacing: str = ""
     """The inputs that AWS cannot change. A new value needs a new resource."""
-    recomputed_outputs: Callable[[frozenset[str], Outputs], frozenset[str]] = (
-        lambda _changed, _inputs: frozenset()
-    )
-    """Returns the names of the outputs that AWS decides again in an update. The arguments are the
-    names of the inputs that change, and all new inputs."""
-    tag_calls: TagCalls = TAG_CALLS
+    recomputed_outputs: str = ""
+    """The outputs that AWS decides again in an update of more than the tags."""
+    tag_calls: TagCalls = field(default_factory=TagCalls)
 
     delete: str | Callable[[Resource, Aws], object] | None
     """Deletes the resource and waits until it does not exist any more. None if nothing is left."""
+
+    @property
+    def name_parameter(self) -> str:
+        """The parameter that takes the physical name."""
+        return self.fields[self.name_input].path[-1]
 
     @cached_property
     def fields(self) -> Mapping[str, Field]:
         """The place of each input in the API."""
         return {name: self._field(name) for name in self.inputs.split()}
-
-    @cached_property
-    def set_later(self) -> frozenset[str]:
-        """The inputs with an own call that `operation` does not take."""
-        parameters = models.parameters(self.service, self.operation)
-        return frozenset(
-            name for name in self.own_calls if self.fields[name].path[0] not in parameters
-        )
-
-    def is_unset(self, name: str, value: object) -> bool:
-        """Return True for the value of an input with an own call that stands for no value."""
-        return name in self.own_calls and value == self.defaults.get(name)
 
     def _field(self, name: str) -> Field:
         own_operation = [self.own_calls[name].put] if name in self.own_calls else []

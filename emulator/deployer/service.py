@@ -7,9 +7,7 @@ sends the plain values of secrets, and itself marks the values in the responses 
 
 from __future__ import annotations
 
-import json
 from importlib.metadata import version
-from threading import Event, Lock
 from typing import TYPE_CHECKING
 
 from google.protobuf.empty_pb2 import Empty  # type: ignore[import-untyped]  # brings no types
@@ -17,30 +15,28 @@ from pulumi.runtime.proto import plugin_pb2
 from pulumi.runtime.proto import provider_pb2 as pb
 
 from emulator.deployer import lifecycle
-from emulator.deployer.aws import Aws, emulated_account
-from emulator.deployer.differences import Difference, difference
+from emulator.deployer.aws import Aws, emulator_health
 from emulator.deployer.errors import DeploymentError
-from emulator.deployer.inputs import ProviderContext, check_inputs
+from emulator.deployer.inputs import Difference, check_inputs, difference
 from emulator.deployer.provider_settings import (
-    ProviderSettings,
-    account_error,
+    check_account,
+    default_tags,
     emulator_endpoint,
-    provider_settings,
     unsupported_settings,
 )
 from emulator.deployer.resources import ROWS
-from emulator.deployer.rows import DeletionLimit
-from emulator.deployer.schema import schema
 from emulator.deployer.wire import from_struct, to_struct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from emulator.deployer.rows import Outputs, Row
+    from emulator.deployer.rows import Row
 
 VERSION = version("pulumi-aws")
 """The version of the real provider that this provider replaces."""
 NO_REGION = "missing region information; run 'pulumi config set aws:region eu-west-1'"
+GET_ACCOUNT = "aws:index/getCallerIdentity:getCallerIdentity"
+GET_REGION = "aws:index/getRegion:getRegion"
 UNSUPPORTED = "is not supported by the emulator's provider"
 
 
@@ -52,27 +48,13 @@ class Provider:
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        self.cancelled = Event()
-        """Set when the user cancels the deployment."""
         self._environment = environment
-        self._endpoint = ""
-        self._account = ""
-        self._settings = ProviderSettings()
-        self._aws: dict[str, Aws] = {}
-        self._lock = Lock()
+        self._default_tags: Mapping[str, str] = {}
+        self._aws: Aws
 
     def GetPluginInfo(self, _request: Empty) -> plugin_pb2.PluginInfo:
         """Return the version of the provider."""
         return plugin_pb2.PluginInfo(version=VERSION)
-
-    def GetSchema(self, _request: pb.GetSchemaRequest) -> pb.GetSchemaResponse:
-        """Return the names of the types and of their properties. YAML programs need them."""
-        return pb.GetSchemaResponse(schema=json.dumps(schema(VERSION)))
-
-    def Cancel(self, _request: Empty) -> Empty:
-        """Stop waiting for deletions, because the engine is about to end this process."""
-        self.cancelled.set()
-        return Empty()
 
     def CheckConfig(self, request: pb.CheckRequest) -> pb.CheckResponse:
         """Return the settings of the provider, with a failure for each unsupported setting.
@@ -100,20 +82,24 @@ class Provider:
 
         Fail if there is no emulator, no region, or if the account is not allowed.
         """
-        self._endpoint = emulator_endpoint(self._environment)
-        self._settings = provider_settings(from_struct(request.args))
-        self._account = emulated_account(self._endpoint).account
-        if message := account_error(self._settings, self._account):
-            raise DeploymentError(message)
-        self._provider_context()  # raises an error if there is no region
+        endpoint = emulator_endpoint(self._environment)
+        account = emulator_health(endpoint)["account"]
+        settings = from_struct(request.args)
+        check_account(settings, account)
+        self._default_tags = default_tags(settings)
+        regions = (self._environment.get(name) for name in ("AWS_REGION", "AWS_DEFAULT_REGION"))
+        region = next(filter(None, (settings.get("region"), *regions)), None)
+        if region is None:
+            raise DeploymentError(NO_REGION)
+        self._aws = Aws(endpoint, account, str(region))
         return pb.ConfigureResponse(supportsPreview=True)
 
     def Check(self, request: pb.CheckRequest) -> pb.CheckResponse:
         """Return the complete inputs of a resource, and a failure for each refused value."""
-        inputs, failures = check_inputs(
+        inputs, refused = check_inputs(
             _row(request.type),
             from_struct(request.news),
-            self._provider_context(),
+            self._default_tags,
             logical_name=request.name,
             seed=request.randomSeed or request.urn.encode(),
             old_inputs=from_struct(request.olds),
@@ -121,8 +107,7 @@ class Provider:
         return pb.CheckResponse(
             inputs=to_struct(inputs),
             failures=[
-                pb.CheckFailure(property=failure.input, reason=failure.reason_in_input)
-                for failure in failures
+                pb.CheckFailure(property=name, reason=reason) for name, reason in refused.items()
             ],
         )
 
@@ -135,9 +120,9 @@ class Provider:
         """Create a resource and return its outputs. In a preview, return the planned outputs."""
         row, inputs = _row(request.type), from_struct(request.properties)
         if request.preview:
-            outputs = lifecycle.planned_outputs(row, inputs)
+            outputs = lifecycle.planned_outputs(row, {}, {}, inputs)
             return pb.CreateResponse(properties=to_struct(outputs))
-        resource = lifecycle.create(row, inputs, self._aws_for(inputs))
+        resource = lifecycle.create(row, inputs, self._aws)
         return pb.CreateResponse(id=resource.id, properties=to_struct(resource.outputs))
 
     def Read(self, request: pb.ReadRequest) -> pb.ReadResponse:
@@ -145,8 +130,7 @@ class Provider:
         row, inputs = _row(request.type), from_struct(request.inputs)
         if not inputs:
             raise DeploymentError(f"import and get() of {request.type} {UNSUPPORTED}")
-        tags, aws = self._settings.default_tags, self._aws_for(inputs)
-        resource = lifecycle.read(row, request.id, inputs, tags, aws)
+        resource = lifecycle.read(row, request.id, inputs, self._default_tags, self._aws)
         if resource is None:
             return pb.ReadResponse()
         return pb.ReadResponse(
@@ -157,76 +141,38 @@ class Provider:
 
     def Update(self, request: pb.UpdateRequest) -> pb.UpdateResponse:
         """Change a resource and return its outputs. In a preview, return the planned outputs."""
-        row, old, new = (
-            _row(request.type),
-            from_struct(request.old_inputs),
-            from_struct(request.news),
-        )
+        row, old = _row(request.type), from_struct(request.old_inputs)
+        new = from_struct(request.news)
         if request.preview:
             old_outputs = from_struct(request.olds)
-            outputs = lifecycle.planned_outputs_after_update(row, old, old_outputs, new)
+            outputs = lifecycle.planned_outputs(row, old, old_outputs, new)
         else:
-            outputs = lifecycle.update(row, request.id, old, new, self._aws_for(new)).outputs
+            outputs = lifecycle.update(row, request.id, old, new, self._aws)
         return pb.UpdateResponse(properties=to_struct(outputs))
 
     def Delete(self, request: pb.DeleteRequest) -> Empty:
         """Delete a resource, and wait until it does not exist any more."""
         row, inputs = _row(request.type), from_struct(request.old_inputs)
-        limit = DeletionLimit(request.timeout, self.cancelled)
-        lifecycle.delete(row, request.id, inputs, self._aws_for(inputs), limit)
+        lifecycle.delete(row, request.id, inputs, self._aws, request.timeout)
         return Empty()
 
     def Invoke(self, request: pb.InvokeRequest) -> pb.InvokeResponse:
         """Return the result of a function of the provider that the program calls."""
-        result = _invoke(request.tok, from_struct(request.args), self._aws_for({}))
+        results = {
+            GET_ACCOUNT: {"accountId": self._aws.account},
+            GET_REGION: {"region": self._aws.region},
+        }
+        arguments = sorted(from_struct(request.args))
+        if request.tok not in results or arguments:
+            raise DeploymentError(f"{' '.join([request.tok, *arguments])} {UNSUPPORTED}")
         # `return` is a keyword of Python, so it cannot be written as the name of an argument.
-        return pb.InvokeResponse(**{"return": to_struct(result)})
-
-    def _provider_context(self) -> ProviderContext:
-        """Return the region and the default tags. Raises DeploymentError if there is no region."""
-        regions = (self._environment.get(name) for name in ("AWS_REGION", "AWS_DEFAULT_REGION"))
-        region = self._settings.region or next(filter(None, regions), None)
-        if region is None:
-            raise DeploymentError(NO_REGION)
-        return ProviderContext(region, self._settings.default_tags)
-
-    def _aws_for(self, inputs: Mapping[str, object]) -> Aws:
-        """Return the services of the region of a resource with these inputs."""
-        region = str(inputs.get("region", self._provider_context().region))
-        with self._lock:
-            if region not in self._aws:
-                self._aws[region] = Aws(self._endpoint, self._account, region)
-            return self._aws[region]
+        return pb.InvokeResponse(**{"return": to_struct(results[request.tok])})
 
 
 def _row(type_token: str) -> Row:
     if type_token not in ROWS:
         raise DeploymentError(f"{type_token} {UNSUPPORTED}")
     return ROWS[type_token]
-
-
-def _invoke(token: str, arguments: Mapping[str, object], aws: Aws) -> Outputs:
-    """Return the result of a function of the provider. No argument is supported."""
-    results: Mapping[str, Outputs] = {
-        "aws:index/getCallerIdentity:getCallerIdentity": {
-            "id": aws.account,
-            "accountId": aws.account,
-            "arn": f"arn:{aws.partition}:iam::{aws.account}:root",
-            "userId": aws.account,
-        },
-        "aws:index/getRegion:getRegion": {
-            "id": aws.region,
-            "region": aws.region,
-            "name": aws.region,
-            "description": aws.region,
-            "endpoint": f"ec2.{aws.region}.amazonaws.com",
-        },
-    }
-    if token not in results:
-        raise DeploymentError(f"{token} {UNSUPPORTED}")
-    if arguments:
-        raise DeploymentError(f"{token}: {', '.join(sorted(arguments))} {UNSUPPORTED}")
-    return results[token]
 
 
 def _diff_response(diff: Difference) -> pb.DiffResponse:

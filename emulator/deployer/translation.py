@@ -12,9 +12,9 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
 
-from emulator.deployer.errors import InputRefusedError
+from emulator.deployer.errors import DeploymentError
 from emulator.deployer.models import members
-from emulator.deployer.wire import UNKNOWN, is_archive
+from emulator.deployer.wire import UNKNOWN, is_archive, zip_file
 
 if TYPE_CHECKING:
     from botocore.model import ListShape, MapShape, Shape, StringShape
@@ -87,11 +87,13 @@ def value_at(value: object, path: tuple[str, ...]) -> object | None:
 def to_api(value: object, shape: Shape, path: str, names: Names) -> object:
     """Return the value of an input as the API takes it.
 
-    A value that is not known stays UNKNOWN, and an archive is not translated. Raises
-    InputRefusedError with the path of a value that has the wrong type or that AWS would refuse.
+    A value that is not known stays UNKNOWN, and an archive becomes a zip file. Raises
+    DeploymentError with the path of a value that has the wrong type or that AWS would refuse.
     """
-    if value == UNKNOWN or is_archive(value):
+    if value == UNKNOWN:
         return value
+    if is_archive(value):
+        return {"ZipFile": zip_file(value, path)}
     if shape.type_name == "structure":
         return _structure_to_api(_mapping(value, path, "block"), shape, path, names)
     if shape.type_name == "map":
@@ -103,47 +105,40 @@ def to_api(value: object, shape: Shape, path: str, names: Names) -> object:
             for key, item in _mapping(value, path, "mapping").items()
         }
     if shape.type_name == "list":
-        value = _list_to_api(value, cast("ListShape", shape).member, path, names)
+        item_shape = cast("ListShape", shape).member
+        if pair := _pair_names(item_shape):  # for example tags
+            name, content = pair
+            tags = _mapping(value, path, "mapping")
+            value = [{name: key, content: item} for key, item in tags.items()]
+        if not isinstance(value, list):
+            raise DeploymentError(f"{path}: a list was expected, not {value!r}")
+        value = [
+            to_api(item, item_shape, f"{path}[{index}]", names) for index, item in enumerate(value)
+        ]
     elif shape.type_name == "string" and not isinstance(value, str):
         value = json.dumps(value)
     _check(shape, value, path)
     return value
 
 
-def from_api(value: object, declared: object, shape: Shape, path: str, names: Names) -> object:
-    """Return a value of a response in the form in which the program declares the input.
+def contains(current: object, wanted: object) -> bool:
+    """Return True if a value of a response has every value that a request sets.
 
-    A structure has only the members that are declared. A member that is not set is left out.
+    A service may add members to a structure, and write a document in another way.
     """
-    if shape.type_name == "structure" and isinstance(declared, Mapping):
-        current = {
-            name: current_value(
-                value, _field(shape, f"{path}.{name}", names), item, f"{path}.{name}", names
-            )
-            for name, item in declared.items()
-        }
-        return {name: item for name, item in current.items() if item is not None}
-    if shape.type_name == "list" and isinstance(value, list):
-        return _list_from_api(value, declared, cast("ListShape", shape).member, path, names)
-    if shape.type_name == "string" and not isinstance(value, str):
-        return json.dumps(value)  # boto3 has already parsed some documents
-    if shape.type_name == "string" and not isinstance(declared, str):
-        return parse_document(value)
-    return value
+    if isinstance(current, Mapping) and isinstance(wanted, Mapping):
+        return all(contains(current.get(name), value) for name, value in wanted.items())
+    if isinstance(current, list) and isinstance(wanted, list):
+        return len(current) == len(wanted) and all(map(contains, current, wanted))
+    return parse_document(current) == parse_document(wanted)
 
 
-def current_value(
-    response: object, field: Field, declared: object, path: str, names: Names
-) -> object | None:
-    """Return the value of an input in a response, or None if the input is not set.
-
-    Services return an empty text, list or mapping for an input that is not set.
-    """
-    value = value_at(response, field.path)
-    if value is None:
-        return None
-    current = from_api(value, declared, field.shape, path, names)
-    return None if current in ("", [], {}) and current != declared else current
+def tags_from_api(tags: object, shape: Shape) -> Request:
+    """Return tags as a mapping. Some services return a list of pairs, or nothing."""
+    if not isinstance(tags, list):
+        return cast("Request", tags or {})
+    key, value = _pair_names(cast("ListShape", shape).member) or []
+    return {tag[key]: tag[value] for tag in tags}
 
 
 def parse_document(document: object) -> object:
@@ -165,37 +160,6 @@ def _structure_to_api(
     return request
 
 
-def _list_to_api(value: object, item_shape: Shape, path: str, names: Names) -> list[object]:
-    """Return a list, or the pairs for a mapping such as tags."""
-    if pair := _pair_names(item_shape):
-        shapes = members(item_shape)
-        return [
-            {
-                name: to_api(part, shapes[name], f"{path}.{key}", names)
-                for name, part in zip(pair, (key, item), strict=True)
-            }
-            for key, item in _mapping(value, path, "mapping").items()
-        ]
-    if not isinstance(value, list):
-        raise InputRefusedError(path, f"a list was expected, not {value!r}")
-    return [to_api(item, item_shape, f"{path}[{index}]", names) for index, item in enumerate(value)]
-
-
-def _list_from_api(
-    values: list[object], declared: object, item_shape: Shape, path: str, names: Names
-) -> object:
-    if pair := _pair_names(item_shape):
-        pairs = cast("list[dict[str, object]]", values)
-        return {str(item[pair[0]]): item[pair[1]] for item in pairs}
-    if item_shape.type_name != "structure":
-        return values
-    known = declared if isinstance(declared, list) else []
-    return [
-        from_api(value, known[index] if index < len(known) else {}, item_shape, path, names)
-        for index, value in enumerate(values)
-    ]
-
-
 def _pair_names(shape: Shape) -> list[str] | None:
     """Return the names of the two parts of a pair, such as `Key` and `Value`, or None."""
     if shape.type_name != "structure":
@@ -206,11 +170,11 @@ def _pair_names(shape: Shape) -> list[str] | None:
 
 
 def _field(parent: Shape, path: str, names: Names) -> Field:
-    """Return the field of an input in a structure. Raises InputRefusedError if there is none."""
+    """Return the field of an input in a structure. Raises DeploymentError if there is none."""
     key = re.sub(r"\[\d+\]", "", path)
     field = find_field(parent, path.rpartition(".")[2], names.get(key))
     if field is None:
-        raise InputRefusedError(path, "unknown or not supported")
+        raise DeploymentError(f"{path}: unknown or not supported")
     return field
 
 
@@ -222,15 +186,15 @@ def _inner_shape(shape: Shape, step: str) -> Shape:
 
 def _mapping(value: object, path: str, noun: str) -> Mapping[str, object]:
     if not isinstance(value, Mapping):
-        raise InputRefusedError(path, f"a {noun} was expected, not {value!r}")
+        raise DeploymentError(f"{path}: a {noun} was expected, not {value!r}")
     return value
 
 
 def _check(shape: Shape, value: object, path: str) -> None:
-    """Raise InputRefusedError for a value that is not allowed, too long, too short or too large."""
+    """Raise DeploymentError for a value that is not allowed, too long, too short or too large."""
     allowed = cast("StringShape", shape).enum if shape.type_name == "string" else []
     if allowed and value not in allowed:
-        raise InputRefusedError(path, f"{value!r} is not one of {', '.join(allowed)}")
+        raise DeploymentError(f"{path}: {value!r} is not one of {', '.join(allowed)}")
     if isinstance(value, int) and shape.type_name in ("integer", "long"):
         size, unit = value, ""
     elif isinstance(value, str | list):
@@ -239,6 +203,6 @@ def _check(shape: Shape, value: object, path: str) -> None:
         return
     least, most = shape.metadata.get("min"), shape.metadata.get("max")
     if most is not None and size > most:
-        raise InputRefusedError(path, f"{size}{unit} is more than AWS allows, {most}")
+        raise DeploymentError(f"{path}: {size}{unit} is more than AWS allows, {most}")
     if least is not None and size < least:
-        raise InputRefusedError(path, f"{size}{unit} is less than AWS allows, {least}")
+        raise DeploymentError(f"{path}: {size}{unit} is less than AWS allows, {least}")

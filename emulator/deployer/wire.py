@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeAlias, TypeGuard, cast
@@ -11,7 +13,7 @@ from google.protobuf import (  # type: ignore[import-untyped]  # protobuf brings
     struct_pb2,
 )
 
-from emulator.deployer.errors import InputRefusedError
+from emulator.deployer.errors import DeploymentError
 
 # Each constant is also in Pulumi's Go SDK: sdk/go/common/resource/sig/sig.go.
 SIGNATURE = "4dabf18193072939515e22adb298388d"
@@ -23,16 +25,6 @@ ARCHIVE = "0def7320c3a5731c473e5ecbe6d01bc7"
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """The value of a property that is not known yet, because this is a preview."""
-TYPED_UNKNOWNS = {
-    "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",
-    "3eeb2bf0-c639-47a8-9e75-3b44932eb421",
-    "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2",
-    "030794c1-ac77-496b-92df-f27374a8bd58",
-    "e48ece36-62e2-4504-bad9-02848725956a",
-    "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",
-}
-"""The values that the engine sends for an unknown boolean, number, array, asset, archive or
-object."""
 
 NOT_SUPPORTED = "is not supported, only an AssetArchive of FileAssets and StringAssets"
 
@@ -67,25 +59,37 @@ def is_archive(value: object) -> TypeGuard[Mapping[str, object]]:
     return isinstance(value, Mapping) and value.get(SIGNATURE) == ARCHIVE
 
 
-def read_files(archive: Mapping[str, object], path: str) -> dict[str, bytes]:
+def zip_file(archive: Mapping[str, object], path: str) -> bytes:
+    """Return the zip file of an archive. `path` is the path of the input.
+
+    Its entries have no time, so that equal files give equal bytes, which are unpacked once.
+    """
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        for name, content in sorted(_read_files(archive, path).items()):
+            file.writestr(zipfile.ZipInfo(name), content)
+    return buffer.getvalue()
+
+
+def _read_files(archive: Mapping[str, object], path: str) -> dict[str, bytes]:
     """Return the files of an archive that consists of files, texts and archives.
 
-    Paths of files are relative to the working directory, which is the program's folder. Raises
-    InputRefusedError for another kind of archive or asset. `path` is the path of the input.
+    The engine leaves the content of an archive out of its state, so an archive may be empty. Paths
+    of files are relative to the working directory, which is the program's folder.
     """
     files: dict[str, bytes] = {}
-    if not isinstance(archive.get("assets"), Mapping):
-        raise InputRefusedError(path, NOT_SUPPORTED)
-    for name, asset in cast("Mapping[str, Mapping[str, str]]", archive["assets"]).items():
+    if "path" in archive or "uri" in archive:
+        raise DeploymentError(f"{path}: {NOT_SUPPORTED}")
+    for name, asset in cast("Mapping[str, Mapping[str, str]]", archive.get("assets", {})).items():
         if asset[SIGNATURE] == ARCHIVE:
-            inner_files = read_files(asset, f"{path}[{name}]")
+            inner_files = _read_files(asset, f"{path}[{name}]")
             files |= {f"{name}/{inner}": content for inner, content in inner_files.items()}
         elif "path" in asset:
             files[name] = Path(asset["path"]).read_bytes()
         elif "text" in asset:
             files[name] = asset["text"].encode()
         else:
-            raise InputRefusedError(f"{path}[{name}]", NOT_SUPPORTED)
+            raise DeploymentError(f"{path}[{name}]: {NOT_SUPPORTED}")
     return files
 
 
@@ -99,4 +103,4 @@ def _from_wire(value: object) -> object:
         return [_from_wire(item) for item in value]
     if isinstance(value, float) and value.is_integer():
         return int(value)
-    return UNKNOWN if value in TYPED_UNKNOWNS else value
+    return value

@@ -39,60 +39,65 @@ def refusal(read, tmp_path):
     return refusal
 
 
-def test_values_become_text_and_structures_become_json(read):
-    stack = """
-config:
+READ = {
+    "values become text, and structures JSON": (
+        """
   test:text: seven days
-  test:number: 0.25
-  test:count: 20
-  test:flag: true
-  test:quoted: "20"
-  test:structure:
+  number: 0.25
+  count: 20
+  flag: true
+  quoted: "20"
+  structure:
     list: [1, two, null]
     at: s3://bucket/{date}/
-"""
-    assert read(stack).config == {
-        "test:text": "seven days",
-        "test:number": "0.25",
-        "test:count": "20",
-        "test:flag": "true",
-        "test:quoted": "20",
-        "test:structure": '{"at":"s3://bucket/{date}/","list":[1,"two",null]}',
-    }
+""",
+        {
+            "test:text": "seven days",
+            "test:number": "0.25",
+            "test:count": "20",
+            "test:flag": "true",
+            "test:quoted": "20",
+            "test:structure": '{"at":"s3://bucket/{date}/","list":[1,"two",null]}',
+        },
+    ),
+    "numbers are written as the CLI 3.274.1 writes them": (
+        """
+  whole: 4711.0
+  numbers: [1e3, !!float 2, 1e20, 0.5e1, -0.5, -0.0]
+  text: [_12, 0xZZ, 0x, v1_2, "0x10", '12_34', 2026-11]
+""",
+        {
+            "test:whole": "4711",
+            "test:numbers": "[1000,2,100000000000000000000,5,-0.5,0]",
+            "test:text": '["_12","0xZZ","0x","v1_2","0x10","12_34","2026-11"]',
+        },
+    ),
+    "words that are booleans in YAML 1.1 are text, because the CLI reads YAML 1.2": (
+        "\n  words: {off: 1, on: failure, time: 12:30, yes: no}\n",
+        {"test:words": '{"off":1,"on":"failure","time":"12:30","yes":"no"}'},
+    ),
+    "anchors and standard tags": (
+        """
+  base: &base {size: 1, colour: red}
+  more: {<<: *base, size: !!float 2, name: !!str 3, "4": "0815", "2026-11-29": -0.5}
+  list: [*base, *base]
+""",
+        {
+            "test:base": '{"colour":"red","size":1}',
+            "test:more": '{"2026-11-29":-0.5,"4":"0815","colour":"red","name":"3","size":2}',
+            "test:list": '[{"colour":"red","size":1},{"colour":"red","size":1}]',
+        },
+    ),
+    "encrypted values of providers are credentials, which the emulator does not need": (
+        "\n  aws:secretKey: {secure: AAABAA}\n  aws:defaultTags: {tags: {team: data}}\n",
+        {"aws:defaultTags": '{"tags":{"team":"data"}}'},
+    ),
+}
 
 
-def test_numbers_are_written_as_the_cli_writes_them(read):
-    stack = """
-config:
-  test:whole: 4711.0
-  test:numbers: [1e3, !!float 2, 1e20, 0.5e1, -0.5, -0.0]
-  test:text: [_12, 0xZZ, 0x, v1_2, "0x10", '12_34', 2026-11]
-"""
-    assert read(stack).config == {
-        "test:whole": "4711",
-        "test:numbers": "[1000,2,100000000000000000000,5,-0.5,0]",
-        "test:text": '["_12","0xZZ","0x","v1_2","0x10","12_34","2026-11"]',
-    }, "as the CLI 3.274.1 wrote them"
-
-
-def test_a_key_without_a_namespace_belongs_to_the_project(read):
-    assert read("config:\n  size: large\n  aws:region: eu-west-1\n").config == {
-        "test:size": "large",
-        "aws:region": "eu-west-1",
-    }
-
-
-def test_words_that_are_booleans_in_older_yaml_are_text(read):
-    stack = (
-        "config:\n  notifications: {on: failure, off: 1, yes: no, at: '2026-11-29', time: 12:30}\n"
-    )
-    assert json.loads(read(stack).config["test:notifications"]) == {
-        "on": "failure",
-        "off": 1,
-        "yes": "no",
-        "at": "2026-11-29",
-        "time": "12:30",
-    }, "the CLI reads YAML 1.2"
+@pytest.mark.parametrize(("stack", "config"), READ.values(), ids=READ)
+def test_a_stack_file_is_read_as_the_cli_reads_it(read, stack, config):
+    assert read(f"encryptionsalt: v1:FEN2g3tdxeU=\nconfig:{stack}").config == config
 
 
 def test_a_declared_default_is_used_if_the_stack_does_not_set_the_key(read):
@@ -113,23 +118,6 @@ config:
         "test:short": "hello",
         "aws:region": "us-west-1",
     }, "a default that is a mapping is replaced as a whole"
-
-
-def test_fields_that_the_cli_adds_are_ignored(read):
-    stack = """
-secretsprovider: awskms://alias/pulumi
-encryptedkey: AQICAHg=
-encryptionsalt: v1:FEN2g3tdxeU=
-config:
-  test:flag: "false"
-  aws:secretKey: {secure: AAABAA}
-  aws:defaultTags:
-    tags: {team: data}
-"""
-    assert read(stack, "requiredPulumiVersion: '>=3.219.0'\n").config == {
-        "test:flag": "false",
-        "aws:defaultTags": '{"tags":{"team":"data"}}',
-    }, "the emulator does not need the credentials of a provider"
 
 
 def test_an_override_wins_over_both_files(read):
@@ -188,53 +176,27 @@ def test_the_error_about_a_project_names_file_and_key(refusal, stack, project, m
     assert refusal(stack, project) == message
 
 
-NOT_JSON = {
-    "a number as a key": ("{1: films, cost-center: '4711'}", ".1", "key"),
-    "null as a key": ("{~: x}", ".~", "key"),
-    "a date as a key": ("{2026-11-29: x}", ".2026-11-29", "key"),
-    "a list as a key": ("{[a]: x}", ".?", "key"),
-    "a date": ("{since: 2026-11-29}", ".since", "value"),
-    "a time": ("[2026-11-29T03:00:00Z]", "[0]", "value"),
-    "binary data": ("{team: !!binary aGk=}", ".team", "value"),
-    "a set": ("!!set {a, b}", "", "value"),
-    "a type that YAML does not know": ("!mine {a: b}", "", "value"),
-    "text with the tag of a boolean": ("!!bool maybe", "", "value"),
-    **{
-        number: (number, "", "value")
-        for number in ("0815", "-012", "0x10", "0b11", "0o17", "12_34", ".inf", ".nan", "5.", "+5")
-    },
-}
-
-
-@pytest.mark.parametrize(("text", "path", "noun"), NOT_JSON.values(), ids=NOT_JSON)
-def test_what_json_does_not_have_is_refused_with_line_and_key(refusal, text, path, noun):
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("{1: films}", "'1'"),
+        ("{~: x}", "'~'"),
+        ("{2026-11-29: x}", "'2026-11-29'"),
+        ("{[a]: x}", "this"),
+        ("{since: 2026-11-29}", "'2026-11-29'"),
+        ("{team: !!binary aGk=}", "'aGk='"),
+        ("!!set {a, b}", "this"),
+        *(
+            (number, f"'{number}'")
+            for number in ("0815", "0x10", "0o17", "12_34", ".inf", ".nan", "5.", "+5")
+        ),
+    ],
+)
+def test_what_json_does_not_have_is_refused_with_its_line(refusal, text, named):
     assert refusal(f"config:\n  test:x: {text}\n") == (
-        "1 problem in Pulumi.dev.yaml:\n"
-        f"  line 2: test:x{path}: the {noun} is not written as in JSON; write it in quotes"
+        f"Pulumi.dev.yaml: line 2: {named} is not written as in JSON: write it in quotes; "
+        "correct the YAML"
     )
-
-
-def test_all_problems_of_a_file_are_reported_in_the_order_of_the_file(refusal):
-    assert refusal("config:\n  test:tags: {1: a, b: 2026-11-29}\n  test:zone: 0x1\n") == (
-        "3 problems in Pulumi.dev.yaml:\n"
-        "  line 2: test:tags.1: the key is not written as in JSON; write it in quotes\n"
-        "  line 2: test:tags.b: the value is not written as in JSON; write it in quotes\n"
-        "  line 3: test:zone: the value is not written as in JSON; write it in quotes"
-    )
-
-
-def test_anchors_standard_tags_and_equal_keys_in_different_places_are_accepted(read):
-    stack = """
-config:
-  test:base: &base {size: 1, colour: red}
-  test:more: {<<: *base, size: !!float 2, name: !!str 3, "4": "0815", "2026-11-29": -0.5}
-  test:list: [*base, *base]
-"""
-    assert read(stack).config == {
-        "test:base": '{"colour":"red","size":1}',
-        "test:more": '{"2026-11-29":-0.5,"4":"0815","colour":"red","name":"3","size":2}',
-        "test:list": '[{"colour":"red","size":1},{"colour":"red","size":1}]',
-    }
 
 
 NOT_UTF8 = "'utf-8' codec can't decode byte 0xff in position 0: invalid start byte"
@@ -242,25 +204,11 @@ DUPLICATE = 'found duplicate key "b" with value "2" (original value: "1")'
 UNREADABLE = {
     "a structure that contains itself": (
         "config:\n  test:tags: &tags {team: *tags}\n",
-        "cannot be read: maximum recursion depth exceeded",
-    ),
-    "two documents": (
-        "a: 1\n---\nb: 2\n",
-        (
-            "line 2: expected a single document in the stream: but found another document; "
-            "correct the YAML"
-        ),
+        "cannot be read: circular reference detected",
     ),
     "a key twice": (
         "a:\n  b: 1\n  b: 2\n",
         f"line 3: while constructing a mapping: {DUPLICATE}; correct the YAML",
-    ),
-    "a list without an end": (
-        "config:\n  test:emails: [a@example.com\n\n  test:paused: true\n",
-        (
-            "line 4: while parsing a flow sequence: expected ',' or ']', but got ':'; "
-            "correct the YAML"
-        ),
     ),
     "an unknown anchor": ("\na: *b", "line 2: found undefined alias 'b'; correct the YAML"),
     "a control character": (

@@ -212,7 +212,7 @@ function = aws.lambda_.Function(
 aws.lambda_.Invocation("failing", function_name=function.name, input="{}")
 """
     folder = write_project(tmp_path, program, name="failing")
-    with pytest.raises(DeploymentError, match=r"invoking Lambda Function .*division by zero"):
+    with pytest.raises(DeploymentError, match=r"Invoke: .*division by zero"):
         deploy("dev", endpoint=aws.endpoint, project_dir=folder)
 
 

@@ -87,7 +87,7 @@ def test_a_program_gets_outputs_tags_and_providers_as_from_pulumis_engine(aws, r
     role = aws.iam.Role(
         "role",
         assume_role_policy=trusts("lambda"),
-        description=f"in {account}",
+        tags={"account": account},
         opts=pulumi.ResourceOptions(parent=part),
     )
     elsewhere = aws.Provider("elsewhere", region="us-east-1")
@@ -106,7 +106,7 @@ def test_a_program_gets_outputs_tags_and_providers_as_from_pulumis_engine(aws, r
     assert outputs["tags"] == {"team": "ranking", "cost-center": "4711"}
     assert aws.client("sqs").list_queue_tags(QueueUrl=outputs["queue"])["Tags"] == outputs["tags"]
     role = aws.client("iam").get_role(RoleName=outputs["role"])["Role"]
-    assert role["Description"] == f"in {aws.account}"
+    assert {"Key": "account", "Value": aws.account} in role["Tags"]
     assert outputs["topic"].split(":")[3] == "us-east-1"
 
     [*resources] = [(resource.type, resource.urn) for resource in deployment.resources]

@@ -3,7 +3,6 @@
 The tests in `tests/engine/` start it with the real engine.
 """
 
-import json
 import os
 import subprocess
 import sys
@@ -13,13 +12,12 @@ from pathlib import Path
 import grpc
 import pytest
 from google.protobuf import empty_pb2
-from provider_support import FUNCTION, GROUP, QUEUE, connected, message, provider, struct
+from provider_support import FUNCTION, QUEUE, connected, message, provider, struct
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 from small_stack import eventually
 
 from emulator.deployer import wire
 from emulator.deployer.provider_settings import emulator_endpoint
-from emulator.deployer.resources import ROWS
 from emulator.deployer.service import VERSION
 
 ROOT = Path(__file__).parents[2]
@@ -31,6 +29,7 @@ NO_EMULATOR = (
     " 'pulumi plugin install resource aws'"
 )
 NO_REGION = "missing region information; run 'pulumi config set aws:region eu-west-1'"
+GET_REGION = "aws:index/getRegion:getRegion"
 PROVIDER = {"urn": "urn:pulumi:dev::p::pulumi:providers:aws::a", "type": "pulumi:providers:aws"}
 
 
@@ -54,7 +53,6 @@ def test_the_provider_refuses_an_endpoint_that_is_not_on_this_machine(endpoint, 
     with connected(endpoint) as engine:
         assert check_config(engine, region="eu-west-1")[1] == {"": refusal}, "a new provider"
         assert message(engine.configure, region="eu-west-1") == refusal, "a provider in the state"
-        assert message(engine.create, QUEUE, "q", {}) == NO_REGION, "the provider has no settings"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
@@ -128,19 +126,6 @@ def test_the_version_is_the_one_that_the_program_needs(engine):
     ), "the engine would look for another plugin otherwise"
 
 
-def test_the_schema_names_the_types_and_their_properties(engine):
-    schema = json.loads(engine.stub.GetSchema(provider_pb2.GetSchemaRequest()).schema)
-    assert (schema["name"], schema["version"]) == ("aws", VERSION)
-    assert schema["resources"].keys() == ROWS.keys()
-    group = schema["resources"][GROUP]
-    assert list(group["inputProperties"]) == ["name", "region", "tags"]
-    assert list(group["properties"]) == [
-        *("arn", "creationDate", "lastModificationDate", "name", "region"),
-        *("state", "tags", "tagsAll"),
-    ]
-    assert "defaultTags" in schema["provider"]["inputProperties"]
-
-
 def check_config(engine, **settings):
     """Return the settings that the provider returns, and a reason for each that is refused."""
     request = provider_pb2.CheckRequest(news=struct(settings), name="a", **PROVIDER)
@@ -190,7 +175,7 @@ def test_only_another_region_replaces_a_provider(engine, new, changed, replaces)
     assert (list(response.diffs), list(response.replaces)) == (changed, replaces)
 
 
-@pytest.mark.parametrize("accounts", ['["999999999999"]', ["999999999999"], [999999999999]])
+@pytest.mark.parametrize("accounts", ['["999999999999"]', "[999999999999]"])
 def test_an_account_that_is_not_allowed_is_refused_as_by_the_real_provider(aws, accounts):
     with connected(aws.endpoint) as engine:
         assert message(engine.configure, region=aws.region, allowedAccountIds=accounts) == (
@@ -198,10 +183,9 @@ def test_an_account_that_is_not_allowed_is_refused_as_by_the_real_provider(aws, 
         )
 
 
-@pytest.mark.parametrize("accounts", ['["123456789012"]', ["123456789012", "1"]])
-def test_an_allowed_account_is_accepted(aws, accounts):
+def test_an_allowed_account_is_accepted(aws):
     with connected(aws.endpoint) as engine:
-        response = engine.configure(region=aws.region, allowedAccountIds=accounts)
+        response = engine.configure(region=aws.region, allowedAccountIds='["1", "123456789012"]')
     assert response == provider_pb2.ConfigureResponse(supportsPreview=True)
 
 
@@ -214,7 +198,7 @@ def test_a_missing_region_is_refused(aws):
 def test_the_environment_may_name_the_region(aws, name):
     with connected(aws.endpoint, {name: "eu-central-1"}) as engine:
         engine.configure()
-        assert engine.checked(QUEUE, "q", {})["region"] == "eu-central-1"
+        assert invoke(engine, GET_REGION) == {"region": "eu-central-1"}
 
 
 def test_an_endpoint_without_an_emulator_is_refused():
@@ -230,33 +214,24 @@ def test_a_provider_for_another_region_creates_resources_there(aws):
     assert queue.outputs["arn"].split(":")[3] == "us-east-1"
 
 
-def test_a_resource_may_name_its_region(engine):
-    queue = engine.create(QUEUE, "elsewhere-too", {"region": "us-west-2"})
-    assert queue.outputs["arn"].split(":")[3] == "us-west-2"
-    assert engine.read(queue).outputs == queue.outputs, "the resource is read in its region"
-    engine.delete(queue)
-    assert engine.read(queue) is None
-
-
 def invoke(engine, token, **arguments):
     """Return the result of a function of the provider."""
     request = provider_pb2.InvokeRequest(tok=token, args=struct(arguments))
     return wire.from_struct(getattr(engine.stub.Invoke(request), "return"))
 
 
-def test_the_provider_returns_account_and_region(engine):
+def test_the_provider_returns_the_account(engine):
     identity = invoke(engine, "aws:index/getCallerIdentity:getCallerIdentity")
-    assert identity["accountId"] == "123456789012"
-    assert invoke(engine, "aws:index/getRegion:getRegion")["region"] == "eu-west-1"
+    assert identity == {"accountId": "123456789012"}
 
 
 def test_an_unsupported_function_is_refused_by_name(engine):
     reason = "is not supported by the emulator's provider"
     function = "aws:index/getAvailabilityZones:getAvailabilityZones"
     assert message(invoke, engine, function) == f"{function} {reason}"
-    function = "aws:index/getRegion:getRegion"
-    argument = {"region": "us-east-1"}
-    assert message(invoke, engine, function, **argument) == f"{function}: region {reason}"
+    assert (
+        message(invoke, engine, GET_REGION, region="us-east-1") == f"{GET_REGION} region {reason}"
+    )
 
 
 def test_the_credentials_of_the_caller_are_not_used(aws, monkeypatch):

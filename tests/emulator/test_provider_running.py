@@ -3,12 +3,12 @@
 The calls go over gRPC to the emulator.
 """
 
+import itertools
 import json
 import threading
 import time
 
 import pytest
-from google.protobuf import empty_pb2
 from provider_support import (
     FUNCTION,
     GROUP,
@@ -19,7 +19,6 @@ from provider_support import (
     archive,
     function_inputs,
     message,
-    provider,
     schedule_inputs,
 )
 from small_stack import allow, eventually, finished, invoke, policy, trust
@@ -30,6 +29,7 @@ def returning(digest, value):
     return archive(digest, work=f"def handler(*_):\n    return {value!r}\n")
 
 
+NUMBERS = itertools.count()
 NEW_CODE = {"code": returning("sha-new", "new")}
 
 
@@ -56,16 +56,9 @@ def inputs(role):
 
 
 @pytest.fixture
-def function(engine, inputs, request):
+def function(engine, inputs):
     """Create a function for one test."""
-    name = request.node.name.replace("_", "-")[:50]
-    return engine.create(FUNCTION, name, inputs)
-
-
-def versions(aws, name):
-    """Return the numbers of a function's versions."""
-    response = aws.client("lambda").list_versions_by_function(FunctionName=name)
-    return [version["Version"] for version in response["Versions"]]
+    return engine.create(FUNCTION, f"function-{next(NUMBERS)}", inputs)
 
 
 def test_new_code_becomes_a_new_version(aws, engine, function, inputs):
@@ -89,16 +82,17 @@ def test_a_new_configuration_becomes_a_new_version(aws, engine, function, inputs
     assert [configuration["MemorySize"] for configuration in configurations] == [128, 256]
 
 
-def test_new_tags_do_not_become_a_new_version(aws, engine, function, inputs):
-    updated = engine.update(function, inputs | {"tags": {"team": "ranking"}})
-    assert updated.outputs["version"] == "1"
-    assert versions(aws, function.id) == ["$LATEST", "1"]
-
-
-def test_a_function_that_is_not_published_has_no_new_version(aws, engine, function, inputs):
-    updated = engine.update(function, inputs | NEW_CODE | {"publish": False})
+@pytest.mark.parametrize(
+    "change",
+    [{"tags": {"team": "ranking"}}, NEW_CODE | {"publish": False}],
+    ids=["tags", "not published"],
+)
+def test_these_changes_do_not_become_a_new_version(aws, engine, function, inputs, change):
+    updated = engine.update(function, inputs | change)
     assert updated.outputs["version"] == "1", "the latest version that exists"
-    assert versions(aws, function.id) == ["$LATEST", "1"]
+    client = aws.client("lambda")
+    versions = client.list_versions_by_function(FunctionName=function.id)["Versions"]
+    assert [version["Version"] for version in versions] == ["$LATEST", "1"]
 
 
 def test_a_new_logging_config_reaches_the_runtime(aws, engine, function, inputs):
@@ -207,19 +201,6 @@ def test_a_deletion_that_takes_too_long_fails_with_the_reason(aws, engine, machi
     aws.client("stepfunctions").stop_execution(executionArn=running)
     engine.delete(machine)
     assert engine.read(machine) is None, "the second attempt succeeds"
-
-
-def test_a_cancelled_deployment_does_not_wait_for_a_deletion(aws, machine_inputs):
-    with provider(aws) as engine:
-        machine = engine.create(MACHINE, "given-up", machine_inputs(wait_twice(60)))
-        running = start_and_wait(aws, machine)
-        timer = threading.Timer(1, engine.stub.Cancel, [empty_pb2.Empty()])
-        timer.start()
-        assert message(engine.delete, machine) == (
-            f"{machine.id} is still DELETING, and waiting for it was cancelled"
-        )
-        timer.join()
-    aws.client("stepfunctions").stop_execution(executionArn=running)
 
 
 def test_a_role_with_a_policy_that_was_added_by_hand_is_not_deleted(aws, engine):

@@ -39,6 +39,7 @@ OFFICIAL_PROVIDER = {
     # These attributes are read after each change.
     "lambda:GetFunctionCodeSigningConfig",
     "lambda:GetFunctionConfiguration",
+    "lambda:GetPolicy",
     "lambda:ListTags",
     "states:ListStateMachineVersions",
     # The definition is checked in a preview.

@@ -115,12 +115,7 @@ MAY_IMPORT = {
         f"emulator.deployer.{name}" for name in ("aws", "models", "translation")
     },
     "emulator.deployer.inputs": ROW_PARTS,
-    "emulator.deployer.calls": {*ROW_PARTS, "emulator.deployer.inputs"},
-    "emulator.deployer.differences": {*ROW_PARTS, "emulator.deployer.inputs"},
-    "emulator.deployer.lifecycle": {
-        *ROW_PARTS,
-        *(f"emulator.deployer.{name}" for name in ("calls", "differences", "inputs")),
-    },
+    "emulator.deployer.lifecycle": {*ROW_PARTS, "emulator.deployer.inputs"},
     **{
         f"emulator.deployer.{path.stem}": ROW_PARTS
         for path in (ROOT / "emulator/deployer").glob("resources_*.py")

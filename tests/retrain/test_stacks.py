@@ -56,15 +56,9 @@ def test_all_problems_of_a_config_are_printed(project, capsys):
 
 def test_a_file_that_yaml_readers_read_differently_is_refused(project, capsys):
     file = project() / "Pulumi.bad.yaml"
-    file.write_text(
-        f"config:\n  {PROJECT}:tags: {{1: films, cost-center: '4711', team: !!binary aGk=}}\n"
-        f"  {PROJECT}:datasets: {{7: {{}}, users: {{}}}}\n"
-    )
+    file.write_text(f"config:\n  {PROJECT}:tags: {{1: films}}\n")
     assert error_message(file.parent, capsys, "bad") == (
-        f"3 problems in {file}:\n"
-        f"  line 2: {PROJECT}:tags.1: the key is not written as in JSON; write it in quotes\n"
-        f"  line 2: {PROJECT}:tags.team: the value is not written as in JSON; write it in quotes\n"
-        f"  line 3: {PROJECT}:datasets.7: the key is not written as in JSON; write it in quotes\n"
+        f"{file}: line 2: '1' is not written as in JSON: write it in quotes; correct the YAML\n"
     )
 
 
