@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
     from ruamel.yaml.nodes import MappingNode, Node
 
-SUPPORTED_FIELDS = {"default", "value", "description"}
-"""The supported fields of a key that Pulumi.yaml declares. `type` is missing, because only the CLI
-can check a type."""
 YAML_TAG = "tag:yaml.org,2002:"
 NUMBER = r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?"
 """The notation of numbers in JSON. All YAML readers read it in one way."""
@@ -47,33 +44,29 @@ def read_project(directory: Path, stack: str, overrides: Mapping[str, str]) -> P
     Pulumi.yaml. A key without a namespace belongs to the project. Encrypted values of providers are
     left out, because they are credentials and the emulator needs none.
 
-    Raises DeploymentError for a file that cannot be read, and for a missing value of a key that
-    Pulumi.yaml declares without a default. Also raises it for encrypted values, ESC environments
-    and declared types, which only the CLI can read.
+    Raises DeploymentError for a file that cannot be read, and for encrypted values and ESC
+    environments, which only the CLI can read.
     """
     project_file = directory / "Pulumi.yaml"
     project = read_mapping(project_file)
     name = project.get("name")
     if not isinstance(name, str):
-        raise DeploymentError(
-            f"{project_file}: name: {name!r} is not text; add `name: personalize-retraining`"
-        )
-    declared = {
-        _full_key(key, name): _default(value, f"{project_file}: config: {key}")
+        raise DeploymentError(f"{project_file}: name: {name!r} is not text")
+    defaults = {
+        # A key of the project has `default`, and a key of a provider has `value`.
+        key: value.get("default", value.get("value")) if isinstance(value, dict) else value
         for key, value in _mapping(project.get("config"), f"{project_file}: config").items()
     }
-    defaults = {key: default for key, default in declared.items() if default is not None}
+    stack_file = directory / f"Pulumi.{stack}.yaml"
+    content = read_mapping(stack_file)
+    if "environment" in content:
+        raise DeploymentError(f"{stack_file}: environment: ESC is not supported by the emulator")
+    stack_config = _mapping(content.get("config"), f"{stack_file}: config")
     config = {
-        **defaults,
-        **_stack_config(directory / f"Pulumi.{stack}.yaml", name),
-        **{_full_key(key, name): value for key, value in overrides.items()},
+        **_texts(defaults, name, project_file),
+        **_texts(stack_config, name, stack_file),
+        **_texts(overrides, name, stack_file),
     }
-    missing = sorted(key for key in declared.keys() - config.keys() if key.startswith(f"{name}:"))
-    if missing:
-        raise DeploymentError(
-            f"stack {stack} has no value for {', '.join(missing)}; "
-            f"{project_file} declares no default"
-        )
     return Project(name, directory / str(project.get("main", ".")), config)
 
 
@@ -85,8 +78,6 @@ def read_mapping(file: Path) -> dict[str, object]:
     """
     try:
         content = json.loads(_json_text(file.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        raise DeploymentError(f"{file}: there is no such file") from None
     except MarkedYAMLError as error:
         reason = ": ".join(filter(None, (error.context, error.problem)))
         line = error.problem_mark.line + 1
@@ -138,39 +129,15 @@ for _names, _construct in (
         _JsonConstructor.add_constructor(f"{YAML_TAG}{_name}", _construct)
 
 
-def _stack_config(file: Path, project: str) -> dict[str, str]:
-    """Return the config in a stack's file: full key -> text."""
-    content = read_mapping(file)
-    if "environment" in content:
-        raise DeploymentError(f"{file}: environment: ESC is not supported by the emulator")
-    config: dict[str, str] = {}
-    for key, value in _mapping(content.get("config"), f"{file}: config").items():
-        full_key = _full_key(key, project)
-        if full_key in config:
-            raise DeploymentError(
-                f"{file}: {full_key}: is given twice, with and without the project's name"
-            )
-        is_credential = _is_encrypted(value) and not full_key.startswith(f"{project}:")
-        if not is_credential:
-            config[full_key] = _text(value, f"{file}: {key}")
-    return config
-
-
-def _default(declaration: object, path: str) -> str | None:
-    """Return the default of a key that Pulumi.yaml declares, or None."""
-    default = declaration
-    if isinstance(declaration, dict):
-        if unknown := sorted(set(declaration) - SUPPORTED_FIELDS):
-            names = ", ".join(unknown)
-            raise DeploymentError(f"{path}: {names} is not supported by the emulator")
-        # A key of the project has `default`, and a key of a provider has `value`.
-        default = declaration.get("default", declaration.get("value"))
-    return None if default is None else _text(default, path)
-
-
-def _full_key(key: str, project: str) -> str:
-    """Return the key with its namespace, which is the project's name if the key has none."""
-    return key if ":" in key else f"{project}:{key}"
+def _texts(values: Mapping[str, object], project: str, file: Path) -> dict[str, str]:
+    """Return full key -> text, without values that are null and the secrets of providers."""
+    texts: dict[str, str] = {}
+    for key, value in values.items():
+        is_own = ":" not in key or key.startswith(f"{project}:")
+        if value is not None and (is_own or not _is_encrypted(value)):
+            full_key = key if ":" in key else f"{project}:{key}"
+            texts[full_key] = _text(value, f"{file}: {key}")
+    return texts
 
 
 def _text(value: object, path: str) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from emulator.deployer.errors import DeploymentError
 from emulator.deployer.translation import parse_document, to_api
-from emulator.deployer.wire import UNKNOWN, Properties, contains_unknown, is_archive
+from emulator.deployer.wire import UNKNOWN, Properties, is_archive
 
 if TYPE_CHECKING:
     from emulator.deployer.rows import Row
@@ -122,19 +122,12 @@ def _check_input(row: Row, name: str, value: object) -> None:
         raise DeploymentError(f"{name}: {value!r} does not match AWS's pattern {row.name_pattern}")
 
 
-def _document_text(document: object) -> object:
+def _document_text(document: object) -> str:
     """Return a JSON document as text, because the outputs of a resource have it as text."""
-    if contains_unknown(document):
-        return UNKNOWN
-    return document if isinstance(document, str) else json.dumps(document, sort_keys=True)
+    text = document if isinstance(document, str) else json.dumps(document, sort_keys=True)
+    return UNKNOWN if UNKNOWN in text else text
 
 
 def _all_tags(tags: object, default_tags: Mapping[str, str]) -> object:
-    """Return the default tags and the tags of the resource, which win.
-
-    If one tag is not known yet, the result is UNKNOWN:
-    https://github.com/pulumi/pulumi-aws/blob/master/provider/tags.go
-    """
-    if not isinstance(tags, Mapping) or contains_unknown(tags):
-        return UNKNOWN
-    return {**default_tags, **tags}
+    """Return the default tags and the tags of the resource, which win, or UNKNOWN."""
+    return {**default_tags, **tags} if isinstance(tags, Mapping) else UNKNOWN

@@ -13,7 +13,6 @@ from emulator.deployer.translation import (
     contains,
     merge,
     nest,
-    split_path,
     tags_from_api,
     to_api,
     value_at,
@@ -59,7 +58,7 @@ def create(row: Row, inputs: Properties, aws: Aws) -> ExistingResource:
     values = _api_values(row, inputs)
     if tags := inputs.get(ALL_TAGS):
         path, shape = row.fields["tags"]
-        values[path[0]] = to_api(tags, shape, "tags", {})
+        values[path] = to_api(tags, shape, "tags", {})
     response = aws.call(row.service, row.operation, values)
     if row.id_parameter:
         identifier = str(response[row.id_parameter])
@@ -69,7 +68,7 @@ def create(row: Row, inputs: Properties, aws: Aws) -> ExistingResource:
     set_later = {
         name
         for name in row.own_calls.keys() & inputs.keys()
-        if row.fields[name].path[0] not in parameters
+        if row.fields[name].path not in parameters
     }
     resource = _existing_resource(row, identifier, inputs, set_later)
     _set_own_inputs(row, resource, inputs, aws)
@@ -127,7 +126,7 @@ def _api_values(row: Row, inputs: Mapping[str, object]) -> Request:
     for name, (path, shape) in row.fields.items():
         if name in inputs and name != "tags":  # tags have operations of their own
             values = merge(values, nest(path, to_api(inputs[name], shape, name, row.api_names)))
-    inner = value_at(values, split_path(row.within))
+    inner = value_at(values, row.within)
     return {**cast("Request", inner or {}), **cast("Request", values)}
 
 
@@ -165,7 +164,7 @@ def _set_own_inputs(row: Row, resource: Resource, inputs: Properties, aws: Aws) 
         call, path = row.own_calls[name], row.fields[name].path
         if name in inputs:
             value = value_at(resource.values, path)
-            values = {**resource.values, call.parameter or path[-1]: value}
+            values = {**resource.values, call.parameter or path: value}
             aws.call(row.service, call.put, values)
         else:
             aws.call(row.service, call.remove, resource.values)
@@ -180,10 +179,10 @@ def _describe(row: Row, resource: Resource, aws: Aws) -> Response:
     if row.id_parameter:
         description = {**description, row.id_parameter: resource.id}
     if "tags" in row.fields and row.tag_calls.list:
-        arn = value_at(description, split_path(row.outputs["arn"]))
+        arn = value_at(description, row.outputs["arn"])
         response = _call_for_tags(row, row.tag_calls.list, resource, arn, aws=aws)
         tags = response.get("Tags", response.get("tags", {}))
-        description = {**description, row.fields["tags"].path[0]: tags}
+        description = {**description, row.fields["tags"].path: tags}
     return description
 
 
@@ -199,7 +198,7 @@ def _read(row: Row, resource: Resource, aws: Aws) -> Response:
         return found
     for item in found:
         if item[row.name_parameter] == resource.values[row.name_parameter]:
-            return cast("Response", nest(split_path(row.within), item))
+            return cast("Response", nest(row.within, item))
     raise GoneError(resource.id)
 
 
@@ -240,8 +239,7 @@ def _inputs_now(row: Row, declared: Properties, description: Response) -> Proper
     compared = row.fields.keys() - {"tags", *row.replacing.split(), *row.unreadable.split()}
     for name in compared & declared.keys():
         path, shape = row.fields[name]
-        read_path = split_path(row.read_names[name]) if name in row.read_names else path
-        current = value_at(description, read_path)
+        current = value_at(description, row.read_names.get(name, path))
         if contains(current, to_api(declared[name], shape, name, row.api_names)):
             continue
         if current in (None, "", [], {}):
@@ -258,8 +256,7 @@ def _tags_now(
 ) -> Properties:
     """Return the inputs of a resource that hold its tags, with the tags that it has now.
 
-    `tags` does not have the default tags of the provider, unless the program declares them there or
-    the service has other values of them.
+    `tags` does not have the default tags of the provider, unless the program declares them there.
     """
     if "tags" not in row.fields:
         return {}
@@ -267,18 +264,12 @@ def _tags_now(
     all_tags = tags_from_api(value_at(description, path), shape)
     if "tags" not in declared:
         return {ALL_TAGS: all_tags}
-    declared_tags = cast("Properties", declared["tags"])
-    tags = {
-        key: tag
-        for key, tag in all_tags.items()
-        if key in declared_tags or default_tags.get(key) != tag
-    }
+    only_default = default_tags.keys() - cast("Properties", declared["tags"]).keys()
+    tags = {key: tag for key, tag in all_tags.items() if key not in only_default}
     return {ALL_TAGS: all_tags, "tags": tags}
 
 
 def _outputs(row: Row, description: Response, inputs: Mapping[str, object]) -> Properties:
     """Return the outputs of a resource: its inputs, and the values that AWS decided."""
-    decided_by_aws = {
-        name: value_at(description, split_path(path)) for name, path in row.outputs.items()
-    }
+    decided_by_aws = {name: value_at(description, path) for name, path in row.outputs.items()}
     return {**decided_by_aws, **without_internal(inputs)}

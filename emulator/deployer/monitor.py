@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from google.protobuf.empty_pb2 import Empty  # type: ignore[import-untyped]  # brings no types
-from pulumi.runtime.proto import provider_pb2
+from pulumi.runtime.proto import engine_pb2, provider_pb2
 from pulumi.runtime.proto import resource_pb2 as pb
 
 from emulator.deployer.errors import DeploymentError
-from emulator.deployer.service import Provider
+from emulator.deployer.service import UNSUPPORTED, Provider
 from emulator.deployer.wire import from_struct, to_struct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from google.protobuf.struct_pb2 import Struct  # type: ignore[import-untyped]  # no types
+
+logger = logging.getLogger(__name__)
 
 STACK = "pulumi:pulumi:Stack"
 PROVIDER = "pulumi:providers:aws"
@@ -58,6 +61,8 @@ class Monitor:
         """The program's exports."""
         self.resources: list[DeployedResource] = []
         """All resources but the stack, in the order in which they were deployed."""
+        self.errors: list[str] = []
+        """The messages of severity error that the program logged."""
         self._environment = environment
         default_provider = _configured_provider(environment, to_struct(settings))
         self._providers = {"": default_provider}
@@ -95,9 +100,7 @@ class Monitor:
 
     def ReadResource(self, request: pb.ReadResourceRequest) -> pb.ReadResourceResponse:
         """Raise DeploymentError, because the deployer only knows resources that it created."""
-        raise DeploymentError(
-            f"{request.type} {request.name}: get() is not supported by the emulator's deployer"
-        )
+        raise DeploymentError(f"{request.type} {request.name}: get() {UNSUPPORTED}")
 
     def GetDeploymentInfo(self, _request: Empty) -> pb.DeploymentInfo:
         """Return the supported features. Pulumi itself refuses transforms and hooks."""
@@ -106,6 +109,13 @@ class Monitor:
     def SignalAndWaitForShutdown(self, _request: Empty) -> Empty:
         """Return at once, because there is nothing to wait for."""
         return Empty()
+
+    def Log(self, request: engine_pb2.LogRequest) -> None:
+        """Log a warning in place of Pulumi's engine, and keep an error."""
+        if request.severity == engine_pb2.ERROR:
+            self.errors.append(request.message)
+        elif request.severity == engine_pb2.WARNING:
+            logger.warning("%s", request.message)
 
     def _claim_urn(self, request: pb.RegisterResourceRequest) -> str:
         """Return the URN that Pulumi's engine would give to a resource, and remember it."""
@@ -125,16 +135,14 @@ class Monitor:
     def _deploy(self, request: pb.RegisterResourceRequest) -> DeployedResource:
         """Deploy a component, a provider or an AWS resource. Only an AWS resource needs calls."""
         if request.remote or request.importId:
-            unsupported = "remote components are" if request.remote else "import is"
-            raise DeploymentError(f"{unsupported} not supported by the emulator's deployer")
+            raise DeploymentError(f"remote components and import {UNSUPPORTED}")
         urn, type_token, name = self._claim_urn(request), request.type, request.name
         declared = from_struct(request.object)
         if not request.custom:  # It is a component.
             return DeployedResource(urn, type_token, name, declared)
         if type_token == PROVIDER:
-            self._providers[f"{urn}::{name}"] = _configured_provider(
-                self._environment, request.object
-            )
+            configured = _configured_provider(self._environment, request.object)
+            self._providers[f"{urn}::{name}"] = configured
             return DeployedResource(urn, type_token, name, declared, id=name)
         provider = self._providers[request.provider]
         checked = provider.Check(
@@ -154,8 +162,5 @@ class Monitor:
 def _configured_provider(environment: Mapping[str, str], settings: Struct) -> Provider:
     """Return a provider with these settings. Raises DeploymentError if one is not supported."""
     provider = Provider(environment)
-    checked = provider.CheckConfig(provider_pb2.CheckRequest(news=settings))
-    if checked.failures:
-        raise DeploymentError("; ".join(failure.reason for failure in checked.failures))
     provider.Configure(provider_pb2.ConfigureRequest(args=settings))
     return provider

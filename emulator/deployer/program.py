@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from pulumi.runtime import Settings, configure, set_all_config
 from pulumi.runtime import stack as pulumi_stack
-from pulumi.runtime.proto import engine_pb2
 
 from emulator.deployer.aws import emulator_health
 from emulator.deployer.configuration import Project, read_project
@@ -79,7 +78,6 @@ def _run_program(project: Project, stack: str, project_dir: Path, monitor: Monit
 
     Raises the errors of the program, and DeploymentError if the program logged an error.
     """
-    engine = _Engine()
 
     def run_main() -> None:
         runpy.run_path(str(project.program), run_name="__main__")
@@ -90,7 +88,7 @@ def _run_program(project: Project, stack: str, project_dir: Path, monitor: Monit
                 project=project.name,
                 stack=stack,
                 monitor=monitor,
-                engine=engine,
+                engine=monitor,
                 dry_run=False,
                 organization="organization",
                 root_directory=str(project_dir),
@@ -106,8 +104,8 @@ def _run_program(project: Project, stack: str, project_dir: Path, monitor: Monit
         asyncio.Runner(loop_factory=_loop_without_error_logs) as runner,
     ):
         runner.run(run(), context=contextvars.Context())
-    if engine.errors:
-        raise DeploymentError("the program logged errors: " + "; ".join(engine.errors))
+    if monitor.errors:
+        raise DeploymentError("the program logged errors: " + "; ".join(monitor.errors))
 
 
 def _loop_without_error_logs() -> asyncio.AbstractEventLoop:
@@ -119,19 +117,3 @@ def _loop_without_error_logs() -> asyncio.AbstractEventLoop:
     loop = asyncio.new_event_loop()
     loop.set_exception_handler(lambda _, context: logger.debug("%s", context["message"]))
     return loop
-
-
-class _Engine:
-    """Receives the log messages of a program in place of Pulumi's engine."""
-
-    def __init__(self) -> None:
-        self.errors: list[str] = []
-        """The messages of severity error."""
-
-    def Log(self, request: engine_pb2.LogRequest) -> None:  # noqa: N802
-        """Log a message, or keep it if it is an error. An error fails the deployment later."""
-        if request.severity == engine_pb2.ERROR:
-            self.errors.append(request.message)
-        elif request.severity != engine_pb2.DEBUG:
-            level = logging.INFO if request.severity == engine_pb2.INFO else logging.WARNING
-            logger.log(level, "%s", request.message)

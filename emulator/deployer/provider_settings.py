@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, TypeVar, cast
+import re
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from emulator.deployer.errors import DeploymentError
@@ -11,23 +12,15 @@ from emulator.deployer.errors import DeploymentError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SUPPORTED_SETTINGS = {"region", "allowedAccountIds", "defaultTags"}
-IGNORED_SETTINGS = {
+KNOWN_SETTINGS = {
+    *("region", "allowedAccountIds", "defaultTags"),
+    # These are only needed for a real account.
     *("profile", "skipCredentialsValidation", "skipMetadataApiCheck", "skipRegionValidation"),
     "skipRequestingAccountId",
     # The engine finds the plugin by these properties.
     *("version", "pluginDownloadURL"),
 }
-"""Settings that are only needed for a real account or plugin."""
 LOOPBACK_HOSTS = {"127.0.0.1", "localhost", "::1"}
-NO_EMULATOR = (
-    "this pulumi-resource-aws is a stand-in that works with the emulator only, and "
-    "AWS_ENDPOINT_URL {is_wrong}; start an emulator with 'retrain emulate' and export what it "
-    "prints, or take emulator/deployer/plugin off the PATH and install the real provider with "
-    "'pulumi plugin install resource aws'"
-)
-
-Value = TypeVar("Value")
 
 
 def emulator_endpoint(environment: Mapping[str, str]) -> str:
@@ -35,31 +28,29 @@ def emulator_endpoint(environment: Mapping[str, str]) -> str:
 
     Raises DeploymentError if it is not set or not on this machine.
     """
-    endpoint = environment.get("AWS_ENDPOINT_URL")
-    if not endpoint:
-        raise DeploymentError(NO_EMULATOR.format(is_wrong="is not set"))
+    endpoint = environment.get("AWS_ENDPOINT_URL", "")
     if urlsplit(endpoint).hostname not in LOOPBACK_HOSTS:
-        raise DeploymentError(NO_EMULATOR.format(is_wrong=f"is {endpoint!r}, not this machine"))
+        raise DeploymentError(
+            "this pulumi-resource-aws is a stand-in that works with an emulator on this machine "
+            f"only, and AWS_ENDPOINT_URL is {endpoint or 'not set'}; start an emulator with "
+            "'retrain emulate' and export what it prints, or take emulator/deployer/plugin off "
+            "the PATH and install the real provider with 'pulumi plugin install resource aws'"
+        )
     return endpoint
 
 
-def unsupported_settings(settings: Mapping[str, object]) -> list[str]:
-    """Return the sorted names of the settings that the emulator does not support.
+def check_settings(settings: Mapping[str, object], account: str) -> None:
+    """Raise DeploymentError for unsupported settings, and if they do not allow the account.
 
-    Names that begin with two underscores are internal to Pulumi.
+    Names that begin with two underscores are internal to Pulumi. The real provider has the first
+    words about the account: hashicorp/aws-sdk-go-base, internal/config/config.go,
+    VerifyAccountIDAllowed.
     """
-    known = SUPPORTED_SETTINGS | IGNORED_SETTINGS
-    return sorted(name for name in settings if name not in known and not name.startswith("__"))
-
-
-def check_account(settings: Mapping[str, object], account: str) -> None:
-    """Raise DeploymentError if the settings do not allow the account.
-
-    The words before the semicolon are those of the real provider: hashicorp/aws-sdk-go-base,
-    internal/config/config.go, VerifyAccountIDAllowed.
-    """
-    accounts = _parsed(settings, "allowedAccountIds", ["123456789012"])
-    allowed = [str(allowed_account) for allowed_account in accounts or [account]]
+    unknown = sorted(settings.keys() - KNOWN_SETTINGS)
+    if names := ", ".join(f"aws:{name}" for name in unknown if not name.startswith("__")):
+        raise DeploymentError(f"{names}: not supported by the emulator's provider")
+    # The CLI passes a list or a mapping as JSON.
+    allowed = re.findall(r"\d+", str(settings.get("allowedAccountIds", account)))
     if account not in allowed:
         reason = f"aws:allowedAccountIds has {', '.join(allowed)}"
         raise DeploymentError(f"AWS account ID not allowed: {account}; {reason}")
@@ -67,27 +58,10 @@ def check_account(settings: Mapping[str, object], account: str) -> None:
 
 def default_tags(settings: Mapping[str, object]) -> dict[str, str]:
     """Return the tags of every resource. Raises DeploymentError if they are not a mapping."""
-    tags = _parsed(settings, "defaultTags", {"tags": {"team": "data"}}) or {"tags": {}}
-    return {
-        key: tag if isinstance(tag, str) else json.dumps(tag) for key, tag in tags["tags"].items()
-    }
-
-
-def _parsed(settings: Mapping[str, object], name: str, example: Value) -> Value | None:
-    """Return a setting, which the CLI passes as JSON, or None if it is not set.
-
-    Raises DeploymentError if it has not the type of the example.
-    """
-    if name not in settings:
-        return None
+    text = str(settings.get("defaultTags", '{"tags": {}}'))
     try:
-        value = json.loads(str(settings[name]))
-    except ValueError:
-        value = None
-    has_its_type = isinstance(value, type(example))
-    if has_its_type and isinstance(value, dict):
-        has_its_type = isinstance(value.get("tags"), dict)
-    if not has_its_type:
-        expected = json.dumps(example)
-        raise DeploymentError(f"aws:{name}: {settings[name]!r}; expected {expected}")
-    return cast("Value", value)
+        tags = json.loads(text)["tags"].items()
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        example = '{"tags": {"team": "data"}}'
+        raise DeploymentError(f"aws:defaultTags: {text!r}; expected {example}") from error
+    return {key: tag if isinstance(tag, str) else json.dumps(tag) for key, tag in tags}

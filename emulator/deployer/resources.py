@@ -1,20 +1,12 @@
 """The table of the resource types that the deployer supports.
 
-It has the inputs that the program of this repository uses, and the outputs that a program needs to
-connect resources.
+It has the inputs that the program of this repository uses, and the outputs that connect resources.
 """
 
-from __future__ import annotations
+from collections.abc import Mapping
 
-from typing import TYPE_CHECKING, cast
-
-from emulator.deployer import resources_lambda, resources_sfn
-from emulator.deployer.rows import OwnCall, Resource, Row, Rows, TagCalls
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from emulator.deployer.aws import Aws
+from emulator.deployer import calls
+from emulator.deployer.rows import OwnCall, Row, TagCalls
 
 NAME = r"[0-9a-zA-Z\-_.]+"
 """The pattern of the names in EventBridge."""
@@ -22,19 +14,10 @@ IAM_NAME = r"[\w+=,.@-]+"
 ALARM_NAME = r"[^\x00-\x1f\x7f]+"
 ALARM_INPUTS = "alarmActions alarmDescription okActions tags"
 """The inputs that both kinds of alarms have."""
+PERMISSION_INPUTS = "statementId function action principal sourceArn"
+INVOCATION_INPUTS = "functionName input"
 
-
-def _set_topic_attributes(topic: Resource, aws: Aws) -> None:
-    """Set the attributes of a topic, each with a call."""
-    attributes = cast("Mapping[str, object]", topic.values.get("Attributes", {}))
-    for name, value in attributes.items():
-        attribute = {"AttributeName": name, "AttributeValue": value}
-        aws.call("sns", "SetTopicAttributes", {**topic.values, **attribute})
-
-
-ROWS: Rows = {
-    **resources_lambda.ROWS,
-    **resources_sfn.ROWS,
+ROWS: Mapping[str, Row] = {
     # terraform-provider-aws, internal/service/iam/role.go. IAM does not delete a role that has
     # policies, and its error is DeleteConflict.
     "aws:iam/role:Role": Row(
@@ -257,7 +240,7 @@ ROWS: Rows = {
         id_parameter="TopicArn",
         read="GetTopicAttributes",
         outputs={"arn": "TopicArn"},
-        update=_set_topic_attributes,
+        update=calls.set_topic_attributes,
         unset={"displayName": "", "kmsMasterKeyId": ""},
         replacing="name",
         delete="DeleteTopic",
@@ -290,4 +273,75 @@ ROWS: Rows = {
         replacing="topic protocol endpoint",
         delete="Unsubscribe",
     ),
+    # internal/service/lambda/function.go
+    "aws:lambda/function:Function": Row(
+        service="lambda",
+        operation="CreateFunction",
+        inputs="name code handler runtime architectures role timeout memorySize environment "
+        "loggingConfig tracingConfig publish tags",
+        api_names={"name": "FunctionName"},
+        # The model's limit is for an ARN:
+        # https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
+        name_pattern=r"[A-Za-z0-9_-]{1,64}",
+        defaults={"timeout": 3, "memorySize": 128, "publish": False},
+        read=calls.read_function,
+        unreadable="code publish",
+        outputs={
+            "arn": "FunctionArn",
+            "codeSha256": "CodeSha256",
+            "qualifiedArn": "QualifiedArn",
+            "version": "Version",
+        },
+        update=calls.update_function,
+        unset={"environment": {}},
+        replacing="name",
+        recomputed_outputs="version qualifiedArn",
+        tag_calls=TagCalls(list=""),
+        delete="DeleteFunction",
+    ),
+    # internal/service/lambda/permission.go
+    "aws:lambda/permission:Permission": Row(
+        service="lambda",
+        operation="AddPermission",
+        inputs=PERMISSION_INPUTS,
+        api_names={"function": "FunctionName"},
+        name_input="statementId",
+        name_pattern=r"[A-Za-z0-9_-]+",
+        read=None,
+        replacing=PERMISSION_INPUTS,
+        delete="RemovePermission",
+    ),
+    # internal/service/lambda/invocation.go, with the default lifecycle scope CREATE_ONLY.
+    "aws:lambda/invocation:Invocation": Row(
+        service="lambda",
+        operation="Invoke",
+        inputs=INVOCATION_INPUTS,
+        api_names={"input": "Payload"},
+        constants={"InvocationType": "RequestResponse"},
+        id="{FunctionName}",
+        read=None,
+        replacing=INVOCATION_INPUTS,
+        delete=None,
+    ),
+    # internal/service/sfn/state_machine.go
+    "aws:sfn/stateMachine:StateMachine": Row(
+        service="stepfunctions",
+        operation="CreateStateMachine",
+        inputs="name definition roleArn type loggingConfiguration tracingConfiguration tags",
+        api_names={
+            "loggingConfiguration.logDestination": (
+                "destinations.0.cloudWatchLogsLogGroup.logGroupArn"
+            )
+        },
+        # https://docs.aws.amazon.com/step-functions/latest/apireference/API_CreateStateMachine.html
+        name_pattern=r'[^\s<>{}\[\]?*"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]+',
+        defaults={"type": "STANDARD"},
+        id_parameter="stateMachineArn",
+        read="DescribeStateMachine",
+        outputs={"arn": "stateMachineArn"},
+        update="UpdateStateMachine",
+        replacing="name type",
+        delete=calls.delete_state_machine,
+    ),
 }
+"""Pulumi's type tokens -> rows."""

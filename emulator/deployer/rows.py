@@ -10,15 +10,16 @@ https://github.com/hashicorp/terraform-provider-aws/tree/main/internal/service
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from emulator.deployer import models
 from emulator.deployer.translation import Field, Names, Request, find_field
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from botocore.model import Shape
 
     from emulator.deployer.aws import Aws, Response
@@ -123,7 +124,7 @@ class Row:
     @property
     def name_parameter(self) -> str:
         """The parameter that takes the physical name."""
-        return self.fields[self.name_input].path[-1]
+        return self.fields[self.name_input].path.rpartition(".")[2]
 
     @cached_property
     def fields(self) -> Mapping[str, Field]:
@@ -139,12 +140,8 @@ class Row:
         inner = find_field(container.shape, name) if container else None
         if container is None or inner is None:
             raise AttributeError(f"{self.operation} has no parameter for {name}")
-        return Field((*container.path, *inner.path), inner.shape)
+        return Field(f"{container.path}.{inner.path}", inner.shape)
 
     def _shape(self, operation: str) -> Shape:
         """Return the shape of the parameters of an operation."""
         return cast("Shape", models.operation_model(self.service, operation).input_shape)
-
-
-Rows: TypeAlias = Mapping[str, Row]
-"""Pulumi's type tokens -> rows."""

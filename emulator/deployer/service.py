@@ -17,13 +17,8 @@ from pulumi.runtime.proto import provider_pb2 as pb
 from emulator.deployer import lifecycle
 from emulator.deployer.aws import Aws, emulator_health
 from emulator.deployer.errors import DeploymentError
-from emulator.deployer.inputs import Difference, check_inputs, difference
-from emulator.deployer.provider_settings import (
-    check_account,
-    default_tags,
-    emulator_endpoint,
-    unsupported_settings,
-)
+from emulator.deployer.inputs import check_inputs, difference
+from emulator.deployer.provider_settings import check_settings, default_tags, emulator_endpoint
 from emulator.deployer.resources import ROWS
 from emulator.deployer.wire import from_struct, to_struct
 
@@ -56,36 +51,24 @@ class Provider:
         """Return the version of the provider."""
         return plugin_pb2.PluginInfo(version=VERSION)
 
-    def CheckConfig(self, request: pb.CheckRequest) -> pb.CheckResponse:
-        """Return the settings of the provider, with a failure for each unsupported setting.
-
-        If the environment names no emulator, return only that failure.
-        """
-        try:
-            emulator_endpoint(self._environment)
-            failures = [
-                pb.CheckFailure(property=name, reason=f"aws:{name} {UNSUPPORTED}")
-                for name in unsupported_settings(from_struct(request.news))
-            ]
-        except DeploymentError as error:
-            failures = [pb.CheckFailure(reason=str(error))]
-        return pb.CheckResponse(inputs=request.news, failures=failures)
-
     def DiffConfig(self, request: pb.DiffRequest) -> pb.DiffResponse:
-        """Return the settings that differ. Another region replaces the provider's resources."""
+        """Compare the settings. Another region replaces the provider's resources."""
         old, new = from_struct(request.old_inputs), from_struct(request.news)
-        changed = frozenset(name for name in {*old, *new} if old.get(name) != new.get(name))
-        return _diff_response(Difference(changed, changed & {"region"}, delete_first=False))
+        is_elsewhere = old.get("region") != new.get("region")
+        return pb.DiffResponse(
+            changes=pb.DiffResponse.DIFF_SOME if old != new else pb.DiffResponse.DIFF_NONE,
+            replaces=["region"] if is_elsewhere else [],
+        )
 
     def Configure(self, request: pb.ConfigureRequest) -> pb.ConfigureResponse:
         """Keep the settings for the other methods.
 
-        Fail if there is no emulator, no region, or if the account is not allowed.
+        Fail if there is no emulator or no region, and if a setting is not supported.
         """
         endpoint = emulator_endpoint(self._environment)
         account = emulator_health(endpoint)["account"]
         settings = from_struct(request.args)
-        check_account(settings, account)
+        check_settings(settings, account)
         self._default_tags = default_tags(settings)
         regions = (self._environment.get(name) for name in ("AWS_REGION", "AWS_DEFAULT_REGION"))
         region = next(filter(None, (settings.get("region"), *regions)), None)
@@ -114,7 +97,13 @@ class Provider:
     def Diff(self, request: pb.DiffRequest) -> pb.DiffResponse:
         """Return the inputs that an update would change, and those that need a new resource."""
         old, new = from_struct(request.old_inputs), from_struct(request.news)
-        return _diff_response(difference(_row(request.type), old, new))
+        diff = difference(_row(request.type), old, new)
+        return pb.DiffResponse(
+            changes=pb.DiffResponse.DIFF_SOME if diff.changed else pb.DiffResponse.DIFF_NONE,
+            diffs=sorted(diff.changed),
+            replaces=sorted(diff.replacing),
+            deleteBeforeReplace=diff.delete_first,
+        )
 
     def Create(self, request: pb.CreateRequest) -> pb.CreateResponse:
         """Create a resource and return its outputs. In a preview, return the planned outputs."""
@@ -173,12 +162,3 @@ def _row(type_token: str) -> Row:
     if type_token not in ROWS:
         raise DeploymentError(f"{type_token} {UNSUPPORTED}")
     return ROWS[type_token]
-
-
-def _diff_response(diff: Difference) -> pb.DiffResponse:
-    return pb.DiffResponse(
-        changes=pb.DiffResponse.DIFF_SOME if diff.changed else pb.DiffResponse.DIFF_NONE,
-        diffs=sorted(diff.changed),
-        replaces=sorted(diff.replacing),
-        deleteBeforeReplace=diff.delete_first,
-    )

@@ -1,4 +1,4 @@
-"""Translates Pulumi's inputs into requests of the AWS API, and responses into inputs.
+"""Translates Pulumi's inputs into requests of the AWS API, and compares them with responses.
 
 Names and types come from botocore's models. The model of a value also says which values AWS
 refuses: botocore itself checks no allowed values, lengths and ranges. Patterns are not checked,
@@ -28,8 +28,8 @@ Names: TypeAlias = Mapping[str, str]
 class Field(NamedTuple):
     """The place of an input in the API."""
 
-    path: tuple[str, ...]
-    """Names of members. `0` stands for the only item of a list."""
+    path: str
+    """Names of members, with dots between them. `0` stands for the only item of a list."""
     shape: Shape
 
 
@@ -46,21 +46,15 @@ def find_field(parent: Shape, name: str, api_path: str | None = None) -> Field |
         api_path = next(same, None)
     if api_path is None:
         return None
-    path = split_path(api_path)
     shape = parent
-    for step in path:
+    for step in _steps(api_path):
         shape = _inner_shape(shape, step)
-    return Field(path, shape)
+    return Field(api_path, shape)
 
 
-def split_path(path: str) -> tuple[str, ...]:
-    """Return the steps of a path in the API. An empty path has none."""
-    return tuple(path.split(".")) if path else ()
-
-
-def nest(path: tuple[str, ...], value: object) -> object:
+def nest(path: str, value: object) -> object:
     """Return a value as the only one in nested structures and lists."""
-    for step in reversed(path):
+    for step in reversed(_steps(path)):
         value = [value] if step == "0" else {step: value}
     return value
 
@@ -74,9 +68,9 @@ def merge(first: object, second: object) -> object:
     return {**first, **second, **both}
 
 
-def value_at(value: object, path: tuple[str, ...]) -> object | None:
+def value_at(value: object, path: str) -> object | None:
     """Return the value at a path in a request or response, or None if there is none."""
-    for step in path:
+    for step in _steps(path):
         if isinstance(value, list):
             value = value[0] if value else None
         else:
@@ -158,6 +152,10 @@ def _structure_to_api(
         api_value = to_api(value, field.shape, f"{path}.{name}", names)
         request = merge(request, nest(field.path, api_value))
     return request
+
+
+def _steps(path: str) -> list[str]:
+    return path.split(".") if path else []
 
 
 def _pair_names(shape: Shape) -> list[str] | None:

@@ -45,15 +45,6 @@ def to_struct(properties: Mapping[str, object]) -> struct_pb2.Struct:
     return struct
 
 
-def contains_unknown(value: object) -> bool:
-    """Return True if a value, or a value inside it, is not known yet."""
-    if isinstance(value, Mapping):
-        return any(map(contains_unknown, value.values()))
-    if isinstance(value, list):
-        return any(map(contains_unknown, value))
-    return value == UNKNOWN
-
-
 def is_archive(value: object) -> TypeGuard[Mapping[str, object]]:
     """Return True if a value is an archive. The engine leaves its content out of its state."""
     return isinstance(value, Mapping) and value.get(SIGNATURE) == ARCHIVE

@@ -116,10 +116,8 @@ MAY_IMPORT = {
     },
     "emulator.deployer.inputs": ROW_PARTS,
     "emulator.deployer.lifecycle": {*ROW_PARTS, "emulator.deployer.inputs"},
-    **{
-        f"emulator.deployer.{path.stem}": ROW_PARTS
-        for path in (ROOT / "emulator/deployer").glob("resources_*.py")
-    },
+    "emulator.deployer.calls": ROW_PARTS,
+    "emulator.deployer.resources": {f"emulator.deployer.{name}" for name in ("calls", "rows")},
     "emulator.deployer.provider": {"emulator.deployer.errors", "emulator.deployer.service"},
 }
 """Module, or package for all its modules, to the modules of this project that it may import."""
