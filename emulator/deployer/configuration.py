@@ -130,34 +130,24 @@ for _names, _construct in (
 
 
 def _texts(values: Mapping[str, object], project: str, file: Path) -> dict[str, str]:
-    """Return full key -> text, without values that are null and the secrets of providers."""
+    """Return full key -> the text that a program gets. A value that is not text becomes JSON.
+
+    Leave out values that are null and the secrets of providers. Raises DeploymentError for another
+    encrypted value.
+    """
     texts: dict[str, str] = {}
     for key, value in values.items():
-        is_own = ":" not in key or key.startswith(f"{project}:")
-        if value is not None and (is_own or not _is_encrypted(value)):
-            full_key = key if ":" in key else f"{project}:{key}"
-            texts[full_key] = _text(value, f"{file}: {key}")
+        if value is None:
+            continue
+        full_key = key if ":" in key else f"{project}:{key}"
+        json_text = json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+        if not isinstance(value, str) and '{"secure":' in json_text:
+            if full_key.startswith(f"{project}:"):
+                reason = "is encrypted, and the emulator has no key; set it again with --plaintext"
+                raise DeploymentError(f"{file}: {key}: {reason}")
+        else:
+            texts[full_key] = value if isinstance(value, str) else json_text
     return texts
-
-
-def _text(value: object, path: str) -> str:
-    """Return a value as the text that a program gets. A value that is not text becomes JSON.
-
-    Raises DeploymentError with the path for an encrypted value.
-    """
-    if isinstance(value, str):
-        return value
-    if _is_encrypted(value):
-        message = "is encrypted, and the emulator has no key; set it again with --plaintext"
-        raise DeploymentError(f"{path}: {message}")
-    return json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
-
-
-def _is_encrypted(value: object) -> bool:
-    """Return True if a value, or a value inside it, is encrypted."""
-    if isinstance(value, dict):
-        return set(value) == {"secure"} or any(map(_is_encrypted, value.values()))
-    return isinstance(value, list) and any(map(_is_encrypted, value))
 
 
 def _mapping(value: object, path: str) -> dict[str, object]:

@@ -141,8 +141,7 @@ def _existing_resource(
 
     An input that was removed has the value that removes it.
     """
-    removed = changed - inputs.keys()
-    unset = {name: value for name, value in row.unset.items() if name in removed}
+    unset = {name: row.unset[name] for name in row.unset.keys() & (changed - inputs.keys())}
     own_id = {row.id_parameter: identifier} if row.id_parameter else {}
     values = {**_api_values(row, {**inputs, **unset}), **own_id}
     return Resource(identifier, values, frozenset(changed), delete_seconds)
@@ -163,8 +162,7 @@ def _set_own_inputs(row: Row, resource: Resource, inputs: Properties, aws: Aws) 
     for name in sorted(resource.changed & row.own_calls.keys()):
         call, path = row.own_calls[name], row.fields[name].path
         if name in inputs:
-            value = value_at(resource.values, path)
-            values = {**resource.values, call.parameter or path: value}
+            values = {**resource.values, call.parameter or path: resource.values[path]}
             aws.call(row.service, call.put, values)
         else:
             aws.call(row.service, call.remove, resource.values)
@@ -179,10 +177,9 @@ def _describe(row: Row, resource: Resource, aws: Aws) -> Response:
     if row.id_parameter:
         description = {**description, row.id_parameter: resource.id}
     if "tags" in row.fields and row.tag_calls.list:
-        arn = value_at(description, row.outputs["arn"])
+        path, arn = row.fields["tags"].path, value_at(description, row.outputs["arn"])
         response = _call_for_tags(row, row.tag_calls.list, resource, arn, aws=aws)
-        tags = response.get("Tags", response.get("tags", {}))
-        description = {**description, row.fields["tags"].path: tags}
+        description = {**description, path: response.get("Tags", response.get("tags"))}
     return description
 
 

@@ -38,7 +38,7 @@ class DeployedResource:
     inputs: Mapping[str, object]
     """The inputs, completed by the provider."""
     id: str = ""
-    """Pulumi's id of the resource. It is empty for a component."""
+    """It is empty for a component."""
     outputs: Mapping[str, object] = field(default_factory=dict)
     """The inputs, and the values that AWS decided."""
 

@@ -91,13 +91,9 @@ def to_api(value: object, shape: Shape, path: str, names: Names) -> object:
     if shape.type_name == "structure":
         return _structure_to_api(_mapping(value, path, "block"), shape, path, names)
     if shape.type_name == "map":
-        map_shape = cast("MapShape", shape)
-        return {
-            to_api(key, map_shape.key, f"{path}.{key}", names): to_api(
-                item, map_shape.value, f"{path}.{key}", names
-            )
-            for key, item in _mapping(value, path, "mapping").items()
-        }
+        item_shape = cast("MapShape", shape).value
+        items = _mapping(value, path, "mapping").items()
+        return {key: to_api(item, item_shape, f"{path}.{key}", names) for key, item in items}
     if shape.type_name == "list":
         item_shape = cast("ListShape", shape).member
         if pair := _pair_names(item_shape):  # for example tags

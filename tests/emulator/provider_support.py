@@ -4,7 +4,6 @@ import contextlib
 from dataclasses import dataclass, field
 
 import grpc
-from google.protobuf import struct_pb2
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 from emulator.deployer import wire
@@ -25,16 +24,8 @@ ROLE = "aws:iam/role:Role"
 ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
 RULE = "aws:cloudwatch/eventRule:EventRule"
 SCHEDULE = "aws:scheduler/schedule:Schedule"
-TARGET = "aws:cloudwatch/eventTarget:EventTarget"
 TOPIC = "aws:sns/topic:Topic"
 TOPIC_POLICY = "aws:sns/topicPolicy:TopicPolicy"
-
-
-def struct(properties):
-    """Return properties in the wire format as a protobuf structure."""
-    structure = struct_pb2.Struct()
-    structure.update(properties)
-    return structure
 
 
 def archive(digest, assets=None, **files):
@@ -78,22 +69,16 @@ def schedule_inputs(group, role_arn, **inputs):
     }
 
 
-def without_content(properties):
-    """Return properties without the content of archives.
+def short_struct(properties):
+    """Return properties as a structure without the content of archives.
 
     The engine sends them so to Diff, Read and Delete, and the old ones to Update.
     """
-    return {
-        name: archive(value["hash"])
-        if isinstance(value, dict) and value.get(wire.SIGNATURE) == wire.ARCHIVE
-        else value
+    short = {
+        name: archive(value["hash"]) if wire.is_archive(value) else value
         for name, value in properties.items()
     }
-
-
-def short_struct(properties):
-    """Return properties as a structure without the content of archives."""
-    return struct(without_content(properties))
+    return wire.to_struct(short)
 
 
 @dataclass
@@ -121,8 +106,8 @@ class Engine:
         """Return the complete inputs, and a reason for each property that is refused."""
         response = self.stub.Check(
             provider_pb2.CheckRequest(
-                news=struct(inputs),
-                olds=struct(old_inputs or {}),
+                news=wire.to_struct(inputs),
+                olds=wire.to_struct(old_inputs or {}),
                 randomSeed=seed,
                 **self._names(type_token, name),
             )
@@ -152,7 +137,9 @@ class Engine:
         """Check and create a resource."""
         complete = self.checked(type_token, name, inputs)
         response = self.stub.Create(
-            provider_pb2.CreateRequest(properties=struct(complete), **self._names(type_token, name))
+            provider_pb2.CreateRequest(
+                properties=wire.to_struct(complete), **self._names(type_token, name)
+            )
         )
         outputs = wire.from_struct(response.properties)
         return Resource(type_token, name, response.id, complete, outputs)
@@ -162,7 +149,7 @@ class Engine:
         complete = self.checked(type_token, name, inputs)
         response = self.stub.Create(
             provider_pb2.CreateRequest(
-                properties=struct(complete), preview=True, **self._names(type_token, name)
+                properties=wire.to_struct(complete), preview=True, **self._names(type_token, name)
             )
         )
         assert response.id == "", "the resource does not exist"
@@ -173,7 +160,7 @@ class Engine:
         complete = self.checked(resource.type, resource.name, inputs, resource.inputs)
         response = self.stub.Update(
             provider_pb2.UpdateRequest(
-                **self._state(resource), news=struct(complete), preview=preview
+                **self._state(resource), news=wire.to_struct(complete), preview=preview
             )
         )
         outputs = wire.from_struct(response.properties)
@@ -210,7 +197,7 @@ class Engine:
     def configure(self, **settings):
         """Configure the provider and return its response."""
         return self.stub.Configure(
-            provider_pb2.ConfigureRequest(args=struct(settings), acceptSecrets=True)
+            provider_pb2.ConfigureRequest(args=wire.to_struct(settings), acceptSecrets=True)
         )
 
     def _names(self, type_token, name):

@@ -1,38 +1,23 @@
-"""Proves that a deployed function keeps Lambda's contract: errors by class, JSON logs, the context.
+"""Proves that a deployed function gets its bundle, environment and role, and can be invoked.
 
-Does not prove Lambda's timings, nor the log records that Lambda itself writes.
+`test_server_functions.py` proves what a function returns and logs.
 """
-
-import json
 
 import pytest
 from deployer_support import write_project
-from small_stack import eventually
+from small_stack import invoke
 
 from emulator.deployer.errors import DeploymentError
 from emulator.deployer.program import deploy
 
 PROGRAM = """
 role = aws.iam.Role("worker", assume_role_policy=trusts("lambda"))
-group = aws.cloudwatch.LogGroup("functions", name="/sample/functions")
-logs = aws.iam.RolePolicy(
-    "worker",
-    role=role.name,
-    policy=pulumi.Output.json_dumps({
-        "Version": "2012-10-17",
-        "Statement": [{
-            "Effect": "Allow",
-            "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
-            "Resource": pulumi.Output.concat(group.arn, ":*"),
-        }],
-    }),
-)
 function = aws.lambda_.Function(
     "worker",
     code=pulumi.AssetArchive({
         "functions": pulumi.AssetArchive({
             f"{name}.py": pulumi.FileAsset(f"functions/{name}.py")
-            for name in ("__init__", "work", "errors")
+            for name in ("__init__", "work")
         })
     }),
     handler="functions.work.handler",
@@ -43,48 +28,37 @@ function = aws.lambda_.Function(
     architectures=["arm64"],
     publish=True,
     environment={"variables": {"MODE": "fast"}},
-    logging_config={
-        "log_group": group.name, "log_format": "JSON", "application_log_level": "INFO"
-    },
+)
+queue = aws.sqs.Queue("invocations")
+access = aws.iam.RolePolicy(
+    "worker",
+    role=role.name,
+    policy=pulumi.Output.json_dumps({
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": queue.arn}],
+    }),
 )
 aws.lambda_.Invocation(
     "worker",
     function_name=function.name,
-    input=json.dumps({"attempt": 7}),
-    opts=pulumi.ResourceOptions(depends_on=[logs]),
-)
-plain = aws.lambda_.Function(
-    "plain",
-    code=pulumi.AssetArchive({"work.py": pulumi.StringAsset(
-        "def handler(event, context):\\n    return context.log_group_name\\n"
-    )}),
-    handler="work.handler",
-    runtime="python3.12",
-    role=role.arn,
+    input=pulumi.Output.json_dumps({"queue": queue.url}),
+    opts=pulumi.ResourceOptions(depends_on=[access]),
 )
 pulumi.export("arn", function.qualified_arn)
 pulumi.export("name", function.name)
-pulumi.export("plain", plain.name)
+pulumi.export("queue", queue.url)
 pulumi.export("role", role.name)
 """
-
 WORK = """
-import logging
 import os
 import sys
 
 import boto3
 
-from functions.errors import TooManyImportsError
-
-logger = logging.getLogger(__name__)
-
 
 def handler(event, context):
-    logger.debug("not wanted")
-    logger.info("began", extra={"run": "20261129T030000Z", "attempt": event.get("attempt", 1)})
-    if event.get("fail"):
-        raise TooManyImportsError("5 imports are under way")
+    if "queue" in event:
+        boto3.client("sqs").send_message(QueueUrl=event["queue"], MessageBody="invoked")
     return {
         "function_name": context.function_name,
         "function_version": context.function_version,
@@ -96,7 +70,7 @@ def handler(event, context):
             name: os.environ.get(name)
             for name in ("MODE", "AWS_EXECUTION_ENV", "PYTHONPATH", "AWS_PROFILE", "AWS_REGION")
         },
-        "here": os.listdir(),
+        "here": sorted(os.listdir(), reverse=True),
         "path": [path for path in sys.path if os.path.isdir(os.path.join(path, "functions"))],
         "home": os.getcwd(),
         "caller": boto3.client("sts").get_caller_identity()["Arn"],
@@ -111,92 +85,37 @@ def outputs(aws, tmp_path_factory):
     (folder / "functions").mkdir()
     (folder / "functions/__init__.py").touch()
     (folder / "functions/work.py").write_text(WORK)
-    (folder / "functions/errors.py").write_text("class TooManyImportsError(Exception):\n    pass\n")
     return deploy("dev", endpoint=aws.endpoint, project_dir=folder).outputs
 
 
-@pytest.fixture(scope="module")
-def invoke(aws, outputs):
-    """Return a function that invokes a function and returns error, version and payload."""
-
-    def invoke(event, function=outputs["arn"]):
-        response = aws.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event))
-        return {
-            "error": response.get("FunctionError"),
-            "version": response["ExecutedVersion"],
-            "payload": json.loads(response["Payload"].read()),
-        }
-
-    return invoke
-
-
-def test_a_published_version_returns_its_context(invoke, outputs):
-    result = invoke({})
-    context = result["payload"]
-    assert (result["error"], result["version"]) == (None, "1")
-    assert context["function_name"] == outputs["name"]
-    assert context["function_version"] == "1"
-    assert context["memory_limit_in_mb"] == "256"
-    assert context["log_group_name"] == "/sample/functions"
-    assert context["invoked_function_arn"] == outputs["arn"], "the qualified ARN"
-    assert 15_000 < context["remaining"] <= 20_000, "milliseconds until the timeout of 20 s"
-
-
-def test_a_function_sees_only_its_bundle_and_its_environment(aws, invoke, outputs):
-    context = invoke({})["payload"]
-    assert sorted(context["here"]) == ["bootstrap", "functions"], "the bundle and its start script"
-    assert context["path"] == [context["home"]], "`functions` is only found in the bundle"
-    assert context["environment"] == {
-        "MODE": "fast",
-        "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",
-        "PYTHONPATH": None,
-        "AWS_PROFILE": None,
-        "AWS_REGION": "eu-west-1",
+def test_a_function_sees_only_its_bundle_and_its_environment(aws, outputs):
+    context = invoke(aws, outputs["arn"], {})
+    name, home, remaining = (context.pop(key) for key in ("function_name", "home", "remaining"))
+    assert name == outputs["name"]
+    assert 15_000 < remaining <= 20_000, "milliseconds until the timeout of 20 s"
+    assert context == {
+        "function_version": "1",
+        "invoked_function_arn": outputs["arn"],
+        "memory_limit_in_mb": "256",
+        "log_group_name": f"/aws/lambda/{name}",
+        "here": ["functions", "bootstrap"],
+        "path": [home],
+        "environment": {
+            "MODE": "fast",
+            "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",
+            "PYTHONPATH": None,
+            "AWS_PROFILE": None,
+            "AWS_REGION": "eu-west-1",
+        },
+        "caller": f"arn:aws:sts::{aws.account}:assumed-role/{outputs['role']}/{name}",
     }, "the variables of the program and of Lambda, not of the emulator's process"
-    role, name = outputs["role"], outputs["name"]
-    assert context["caller"] == f"arn:aws:sts::{aws.account}:assumed-role/{role}/{name}", (
-        "the function calls AWS with its role"
+
+
+def test_a_program_invokes_a_function_once(aws, outputs):
+    response = aws.client("sqs").get_queue_attributes(
+        QueueUrl=outputs["queue"], AttributeNames=["ApproximateNumberOfMessages"]
     )
-
-
-def test_an_exception_is_returned_with_its_class(invoke):
-    result = invoke({"fail": True})
-    assert result["error"] == "Unhandled", "as Lambda returns for every exception"
-    assert result["payload"]["errorType"] == "TooManyImportsError", "a workflow matches the class"
-    assert result["payload"]["errorMessage"] == "5 imports are under way"
-    assert 'raise TooManyImportsError("5 imports' in result["payload"]["stackTrace"][-1]
-
-
-def test_log_records_reach_the_log_group_as_json(invoke, aws):
-    invoke({"fail": True})
-    # The logs arrive after the response.
-    records = eventually(
-        lambda: json_records(aws, "/sample/functions"),
-        lambda records: any(record["level"] == "ERROR" for record in records),
-    )
-    first = next(record for record in records if record.get("attempt") == 1)
-    del first["timestamp"], first["requestId"]
-    assert first == {
-        "level": "INFO",
-        "message": "began",
-        "logger": "functions.work",
-        "run": "20261129T030000Z",
-        "attempt": 1,
-    }, "the values in `extra` are at the top level"
-    error = next(record for record in records if record["level"] == "ERROR")
-    assert error["errorType"] == "TooManyImportsError"
-    messages = {record.get("message") for record in records}
-    assert "not wanted" not in messages, "the log level is INFO"
-
-
-def test_a_program_can_invoke_a_function(aws, outputs):
-    assert outputs["name"]
-    records = eventually(
-        lambda: json_records(aws, "/sample/functions"),
-        lambda records: any(record.get("attempt") == 7 for record in records),
-    )
-    invoked = [record for record in records if record.get("attempt") == 7]
-    assert len(invoked) == 1, "it was invoked once, during the deployment"
+    assert response["Attributes"] == {"ApproximateNumberOfMessages": "1"}
 
 
 def test_a_function_that_fails_ends_the_deployment(aws, tmp_path):
@@ -214,14 +133,3 @@ aws.lambda_.Invocation("failing", function_name=function.name, input="{}")
     folder = write_project(tmp_path, program, name="failing")
     with pytest.raises(DeploymentError, match=r"Invoke: .*division by zero"):
         deploy("dev", endpoint=aws.endpoint, project_dir=folder)
-
-
-def json_records(aws, group):
-    """Return the JSON records in a log group."""
-    events = aws.client("logs").filter_log_events(logGroupName=group)["events"]
-    return [json.loads(event["message"]) for event in events if event["message"].startswith("{")]
-
-
-def test_a_function_without_a_logging_config_has_lambdas_log_group(invoke, outputs):
-    result = invoke({}, outputs["plain"])
-    assert result["payload"] == f"/aws/lambda/{outputs['plain']}"

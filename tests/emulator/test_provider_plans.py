@@ -71,6 +71,7 @@ def test_unknown_values_stay_unknown(engine):
     schedule = schedule_inputs(UNKNOWN, UNKNOWN, flexibleTimeWindow=UNKNOWN, name=UNKNOWN)
     inputs = engine.checked(SCHEDULE, "nightly", schedule)
     assert {name: inputs[name] for name in schedule} == schedule, "also inside a block"
+    assert engine.checked(QUEUE, "q", {"tags": UNKNOWN})["tagsAll"] == UNKNOWN
 
 
 def test_a_document_becomes_text(engine):
@@ -80,10 +81,6 @@ def test_a_document_becomes_text(engine):
     assert engine.checked(ROLE_POLICY, "p", inputs)["policy"] == text
     document["Statement"][0]["Resource"] = UNKNOWN
     assert engine.checked(ROLE_POLICY, "p", inputs)["policy"] == UNKNOWN
-
-
-def test_unknown_tags_make_all_tags_unknown(engine):
-    assert engine.checked(QUEUE, "q", {"tags": UNKNOWN})["tagsAll"] == UNKNOWN
 
 
 def test_default_tags_reach_the_resource_and_its_own_tags_win(aws):

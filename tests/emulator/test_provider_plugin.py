@@ -12,7 +12,7 @@ from pathlib import Path
 import grpc
 import pytest
 from google.protobuf import empty_pb2
-from provider_support import FUNCTION, QUEUE, connected, message, provider, struct
+from provider_support import FUNCTION, QUEUE, connected, message, provider
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 from small_stack import eventually
 
@@ -142,7 +142,7 @@ def test_settings_that_only_help_to_find_an_account_are_accepted(aws):
 def test_only_another_region_replaces_a_provider(engine, new, changes, replaces):
     old = {"region": "eu-west-1", "profile": "work"}
     request = provider_pb2.DiffRequest(
-        old_inputs=struct(old), news=struct(new), name="a", **PROVIDER
+        old_inputs=wire.to_struct(old), news=wire.to_struct(new), name="a", **PROVIDER
     )
     response = engine.stub.DiffConfig(request)
     assert provider_pb2.DiffResponse.DiffChanges.Name(response.changes) == changes
@@ -176,7 +176,7 @@ def test_a_provider_for_another_region_creates_resources_there(aws):
 
 def invoke(engine, token, **arguments):
     """Return the result of a function of the provider."""
-    request = provider_pb2.InvokeRequest(tok=token, args=struct(arguments))
+    request = provider_pb2.InvokeRequest(tok=token, args=wire.to_struct(arguments))
     return wire.from_struct(getattr(engine.stub.Invoke(request), "return"))
 
 

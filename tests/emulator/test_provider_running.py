@@ -95,24 +95,6 @@ def test_these_changes_do_not_become_a_new_version(aws, engine, function, inputs
     assert [version["Version"] for version in versions] == ["$LATEST", "1"]
 
 
-def test_a_new_logging_config_reaches_the_runtime(aws, engine, function, inputs):
-    code = "import os\n\n\ndef handler(*_):\n    return os.environ['AWS_LAMBDA_LOG_FORMAT']\n"
-    inputs |= {"code": archive("sha-logs", work=code)}
-    text = engine.update(function, inputs)
-    assert invoke(aws, text.outputs["qualifiedArn"], {}) == "Text", "Lambda's default"
-    as_json = engine.update(text, inputs | {"loggingConfig": {"logFormat": "JSON"}})
-    assert invoke(aws, as_json.outputs["qualifiedArn"], {}) == "JSON"
-
-
-def test_a_deleted_function_has_no_version(aws, engine, function, inputs):
-    updated = engine.update(function, inputs | NEW_CODE)
-    engine.delete(updated)
-    client = aws.client("lambda")
-    for qualifier in ("$LATEST", "1", "2"):
-        with pytest.raises(client.exceptions.ResourceNotFoundException):
-            client.get_function(FunctionName=updated.id, Qualifier=qualifier)
-
-
 def wait_then_call(seconds, function_arn):
     """Return a definition that waits and then calls a function."""
     return _two_states(
@@ -159,17 +141,6 @@ def test_a_running_execution_keeps_the_version_of_its_functions(
     next_one = start_and_wait(aws, machine)
     assert finished(aws, next_one)["output"] == '{"said":"new"}'
     assert finished(aws, running)["output"] == '{"said":"old"}'
-
-
-def test_the_definition_of_a_running_execution_can_be_read_after_an_update(
-    aws, engine, machine_inputs
-):
-    machine = engine.create(MACHINE, "reading", machine_inputs(wait_twice(60)))
-    running = start_and_wait(aws, machine)
-    engine.update(machine, machine_inputs(wait_twice(1)))
-    client = aws.client("stepfunctions")
-    response = client.describe_state_machine_for_execution(executionArn=running)
-    assert response["definition"] == wait_twice(60)
 
 
 def test_the_deletion_of_a_state_machine_waits_for_its_executions(aws, engine, machine_inputs):

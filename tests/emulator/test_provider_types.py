@@ -18,7 +18,6 @@ from provider_support import (
     ROLE,
     ROLE_POLICY,
     RULE,
-    TARGET,
     TOPIC,
     TOPIC_POLICY,
     UNKNOWN,
@@ -26,7 +25,7 @@ from provider_support import (
     function_inputs,
     short_struct,
 )
-from resource_types import ALARM, FIRST_CODE, LIFECYCLES, QUEUE_ARN
+from resource_types import ALARM, FIRST_CODE, LIFECYCLES
 from small_stack import allow, policy, trust
 
 from emulator.deployer import wire
@@ -189,11 +188,3 @@ def test_a_permission_allows_what_it_says(aws, engine, existing):
     assert f'"Sid": "{permission.id}"' in policy_text
     assert inputs["sourceArn"] in policy_text
     engine.delete(permission)
-
-
-def test_a_target_belongs_to_its_rule(aws, engine, existing):
-    target = engine.create(TARGET, "target", {"rule": existing["rule"], "arn": QUEUE_ARN})
-    targets = aws.client("events").list_targets_by_rule(Rule=existing["rule"])["Targets"]
-    assert targets == [{"Id": target.inputs["targetId"], "Arn": QUEUE_ARN}]
-    assert target.id == f"{existing['rule']}-{target.inputs['targetId']}"
-    engine.delete(target)
