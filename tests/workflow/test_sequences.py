@@ -9,7 +9,6 @@ more stories and long stories of a year, which takes some minutes.
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 
 import pytest
 
@@ -53,8 +52,6 @@ DURATIONS = {"solution-version": 600, "campaign-update": 300}
 def storyteller(seed: int, **options: object) -> Iterator[Storyteller]:
     """Deploy the pipeline, and yield who tells a story of it."""
     kills, setup, switches = Kills(), draw_setup(seed), draw_switches(seed)
-    if setup.is_streamed:  # the emulator does not receive the records of which UPDATE would learn
-        switches = replace(switches, update_needs_new_data=False)
     with deploy(
         setup.group, durations=DURATIONS, handlers=kills.handlers(), switches=switches
     ) as pipeline:
