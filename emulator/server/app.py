@@ -9,7 +9,7 @@
 import datetime as dt
 from typing import Any
 
-from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, Scope
+from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, HTTPResponseStartEvent, Scope
 from ministack import app as ministack_app
 
 from emulator.personalize.api import Personalize
@@ -35,6 +35,12 @@ from emulator.server.stepfunctions import StepFunctions
 
 CORRECTED = (alarms, events, functions, iam, logs, scheduler)
 """The services of MiniStack that these modules have corrected."""
+FORBIDDEN: HTTPResponseStartEvent = {
+    "type": "http.response.start",
+    "status": call_log.FORBIDDEN,
+    "headers": [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")],
+    "trailers": False,
+}
 POLICY_VIOLATION = 1008  # RFC 6455, status codes of a websocket that is closed
 
 
@@ -88,7 +94,8 @@ class Application:
         elif scope["type"] == "lifespan":
             await ministack_app.app(scope, receive, send)
         elif refusal := local_requests.refusal(scope["method"], http.fields(scope), self._port):
-            headers = {"content-type": "text/plain; charset=utf-8", "connection": "close"}
-            await http.send_response(send, call_log.FORBIDDEN, headers, f"{refusal}\n".encode())
+            await send(FORBIDDEN)
+            body = f"{refusal}\n".encode()
+            await send({"type": "http.response.body", "body": body, "more_body": False})
         else:
             await ministack_app.app(scope, receive, http.filtered(send))

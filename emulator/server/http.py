@@ -1,8 +1,7 @@
-"""HTTP for this server: read requests, send responses and the errors of AWS."""
+"""HTTP for this server: headers, the errors of AWS, and what is kept of a response."""
 
 import json
 import uuid
-from collections.abc import Mapping
 from typing import Any
 
 from hypercorn.protocol.events import StreamClosed
@@ -18,22 +17,6 @@ NO_RESPONSE: Response = 0, {}, b""
 def fields(scope: HTTPScope) -> list[tuple[str, str]]:
     """Return the headers of a request, with their names in lower case."""
     return [(name.decode().lower(), value.decode("latin-1")) for name, value in scope["headers"]]
-
-
-async def send_response(
-    send: ASGISendCallable, status: int, headers: Mapping[str, str], body: bytes
-) -> None:
-    """Send a whole response. Its Content-Length is added to the headers."""
-    headers = {**headers, "content-length": str(len(body))}
-    await send(
-        {
-            "type": "http.response.start",
-            "status": status,
-            "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
-            "trailers": False,
-        }
-    )
-    await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 def error(code: str, message: str, status: int = 400) -> Response:
