@@ -41,11 +41,7 @@ INHERITED = ("HOME", "LANG", "LC_ALL", "PATH", "SYSTEMROOT", "TZ")
 
 
 class Options(TypedDict):
-    """The options that the server gets as JSON.
-
-    `directory` is for the files of the process. `timings` and `switches` are the fields of
-    Personalize's FixedTimings and Switches.
-    """
+    """The options that the server gets as JSON. `directory` is for the files of the process."""
 
     port: int
     account: str

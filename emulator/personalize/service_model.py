@@ -11,7 +11,7 @@ from botocore.validate import ParamValidator
 
 from emulator.personalize.errors import ApiError, invalid_input
 
-CONTROL, RUNTIME, EVENTS = "personalize", "personalize-runtime", "personalize-events"
+CONTROL, RUNTIME = "personalize", "personalize-runtime"
 
 # The patterns are Java's. Python's \w is \p{L}, \p{N} and the underscore, which they allow too.
 JAVA_CLASSES = {
@@ -40,7 +40,7 @@ def operation_model(name: str) -> OperationModel:
     Raises:
         ApiError: UnknownOperationException if no service of Personalize has this operation.
     """
-    for model in (service_model(CONTROL), service_model(RUNTIME), service_model(EVENTS)):
+    for model in (service_model(CONTROL), service_model(RUNTIME)):
         if name in model.operation_names:
             return model.operation_model(name)
     raise ApiError("UnknownOperationException", f"Amazon Personalize has no operation {name}.")

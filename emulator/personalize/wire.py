@@ -17,12 +17,11 @@ from urllib3 import HTTPResponse
 from emulator.personalize.api import Personalize
 from emulator.personalize.authorization import Caller
 from emulator.personalize.errors import ApiError, NoResponse
-from emulator.personalize.service_model import CONTROL, EVENTS, RUNTIME, service_model
+from emulator.personalize.service_model import CONTROL, RUNTIME, service_model
 
 CONTENT_TYPES = {
     CONTROL: "application/x-amz-json-1.1",
     RUNTIME: "application/json",
-    EVENTS: "application/json",
     "stepfunctions": "application/x-amz-json-1.0",
 }
 

@@ -6,6 +6,8 @@ service (https://docs.aws.amazon.com/personalize/latest/dg/granting-personalize-
 """
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -34,50 +36,38 @@ class RoleObjects:
 
         Raise JobFailed if a policy does not allow it, or there is no such bucket.
         """
-        try:
-            client = self._client(role_arn)
+        with self._client(role_arn, "s3:ListBucket", bucket) as client:
             pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
             keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
-        except ClientError as error:
-            raise _object_error(error, f"arn:aws:s3:::{bucket}") from error
-        self._check_bucket_policy(role_arn, "s3:ListBucket", bucket)
         return [key for key in keys if key == prefix or prefix.endswith("/")]
 
     def read(self, bucket: str, key: str, role_arn: str) -> bytes:
         """Return the bytes of an object. Raise JobFailed if they cannot be read."""
-        try:
-            response = self._client(role_arn).get_object(Bucket=bucket, Key=key)
-            content: bytes = response["Body"].read()
-        except ClientError as error:
-            raise _object_error(error, f"arn:aws:s3:::{bucket}/{key}") from error
-        self._check_bucket_policy(role_arn, "s3:GetObject", bucket, f"/{key}")
+        with self._client(role_arn, "s3:GetObject", bucket, f"/{key}") as client:
+            content: bytes = client.get_object(Bucket=bucket, Key=key)["Body"].read()
         return content
 
-    def _client(self, role_arn: str) -> Any:  # noqa: ANN401  # as Clients.get
-        """Return a client with the credentials of a role. Raise AccessDeniedError."""
-        credentials = iam.assume_role(
-            role_arn, service=SERVICE, source_arn=self._job(role_arn), session_name="Personalize"
-        )
-        return self._clients.get("s3", self._region, credentials)
+    @contextmanager
+    def _client(self, role_arn: str, action: str, bucket: str, path: str = "") -> Iterator[Any]:
+        """Yield a client with the credentials of a role, for one action on a resource.
 
-    def _job(self, role_arn: str) -> str:
-        account = role_arn.split(":")[4]
-        return f"arn:aws:personalize:{self._region}:{account}:dataset-import-job/import"
-
-    def _check_bucket_policy(self, role_arn: str, action: str, bucket: str, path: str = "") -> None:
-        """Raise JobFailed unless the bucket's policy lets Personalize perform an action."""
+        Raise JobFailed for an error of the client, and if the bucket's policy does not allow the
+        action to Personalize.
+        """
         account, resource = role_arn.split(":")[4], f"arn:aws:s3:::{bucket}{path}"
+        job = f"arn:aws:personalize:{self._region}:{account}:dataset-import-job/import"
+        try:
+            credentials = iam.assume_role(
+                role_arn, service=SERVICE, source_arn=job, session_name="Personalize"
+            )
+            yield self._clients.get("s3", self._region, credentials)
+        except ClientError as error:
+            details = error.response["Error"]
+            reason = "Invalid Data location" if details["Code"] in MISSING else DENIED
+            raise JobFailed(f"{reason}: {resource}: {details['Message']}") from error
         text = s3._bucket_policies.get_scoped(account, None, bucket)  # noqa: SLF001  # GetBucketPolicy needs a caller
-        policy = json.loads(text) if text else None
-        if not iam.service_may(policy, SERVICE, action, resource, self._job(role_arn)):
+        if not iam.service_may(json.loads(text or "null"), SERVICE, action, resource, job):
             raise JobFailed(
                 f"{DENIED}: the policy of bucket {bucket} does not allow {SERVICE} to perform:"
                 f" {action} on resource: {resource}"
             )
-
-
-def _object_error(error: ClientError, resource: str) -> JobFailed:
-    """Return the reason for which an object or a bucket cannot be read."""
-    details = error.response["Error"]
-    reason = "Invalid Data location" if details["Code"] in MISSING else DENIED
-    return JobFailed(f"{reason}: {resource}: {details['Message']}")
