@@ -10,7 +10,7 @@ from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from threading import RLock
-from typing import NamedTuple, cast
+from typing import cast
 
 from emulator.personalize import campaigns, datasets, import_jobs, lifecycle, runtime, solutions
 from emulator.personalize.authorization import Caller, required_permissions
@@ -48,23 +48,11 @@ OPERATIONS: Mapping[str, Operation] = {
     "TagResource": lifecycle.tag_resource,
     "UntagResource": lifecycle.untag_resource,
     "ListTagsForResource": lifecycle.list_tags_for_resource,
-    "GetRecommendations": runtime.get_recommendations,
-    "GetActionRecommendations": runtime.get_action_recommendations,
-    "GetPersonalizedRanking": runtime.get_personalized_ranking,
+    **{name: partial(runtime.recommend, name) for name in runtime.RESULT_FIELDS},
     **{f"Describe{noun}": partial(describe, kind) for noun, kind in RESOURCE_CLASSES.items()},
     **{f"List{noun}s": partial(list_page, kind) for noun, kind in RESOURCE_CLASSES.items()},
     **{f"Delete{noun}": partial(lifecycle.delete, kind) for noun, kind in RESOURCE_CLASSES.items()},
 }
-
-KEPT_CALLS = 10_000
-
-
-class Call(NamedTuple):
-    """A call that arrived, successful or not."""
-
-    operation: str
-    caller: str
-    request: Request
 
 
 class Personalize:
@@ -86,7 +74,7 @@ class Personalize:
 
     Attributes:
         faults: The injected faults.
-        calls: The last calls, oldest first.
+        calls: The last calls, oldest first, successful or not.
     """
 
     def __init__(
@@ -99,7 +87,7 @@ class Personalize:
         switches: Switches | None = None,
     ) -> None:
         self.faults = Faults()
-        self.calls: deque[Call] = deque(maxlen=KEPT_CALLS)
+        self.calls: deque[dict[str, object]] = deque(maxlen=10_000)
         self._clock = clock or partial(datetime.now, UTC)
         self._new_store = partial(
             Store,
@@ -123,7 +111,9 @@ class Personalize:
             key: value for key, value in deepcopy(dict(request)).items() if value is not None
         }
         with self._lock:
-            self.calls.append(Call(operation_name, caller.arn, request))
+            self.calls.append(
+                {"operation": operation_name, "caller": caller.arn, "request": request}
+            )
             fault = self.faults.take_for_call(operation_name, request)
             fault.raise_before_operation()
             validate(operation_name, request)

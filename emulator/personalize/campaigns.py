@@ -51,13 +51,7 @@ def update_campaign(store: Store, request: Request) -> Campaign:
     return campaign
 
 
-def follow_latest(store: Store, solution: Solution) -> None:
-    """Start to deploy the newest version on each campaign that follows the latest version."""
-    for campaign in store.all(Campaign, solution.arn):
-        _deploy_latest(store, campaign)
-
-
-def _deploy_latest(store: Store, campaign: Campaign) -> None:
+def deploy_latest(store: Store, campaign: Campaign) -> None:
     """Start to deploy the newest version if a campaign follows it and serves an older one.
 
     Do nothing while the campaign is not ACTIVE or is being updated.
@@ -79,7 +73,7 @@ def _deploy(
 
     def finish() -> None:
         campaign.belongs_to = (version.solution.arn, version.solution.group_arn)
-        _deploy_latest(store, campaign)
+        deploy_latest(store, campaign)
 
     details = {key: settings[key] for key in DEFAULTS} | {"solutionVersionArn": version.arn}
     update(store, campaign, details, on_end=finish)

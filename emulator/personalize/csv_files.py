@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache, partial
+from typing import NamedTuple
 
 from emulator.personalize.errors import JobFailed
 from emulator.personalize.tables import Field, Row, Value
@@ -22,7 +23,6 @@ ID_FIELDS = ("USER_ID", "ITEM_ID", "ACTION_ID")
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC).timestamp()
 FIRST_MILLISECONDS = 10**11  # in seconds it would be the year 5138
 LINE_BREAK = re.compile(r"\r\n|\n|\r")
-FIRST_LINE = re.compile(r"[^\r\n]+")
 WHOLE_NUMBER = re.compile(rf"-?[0-9]{{1,{MAX_LENGTH}}}")
 DECIMAL_NUMBER = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
 OTHER_FORMATS = (b"\x1f\x8b", b"PK\x03\x04", b"BZh91AY&SY", b"\x28\xb5\x2f\xfd", b"PAR1\x15")
@@ -46,10 +46,17 @@ TYPES: Mapping[str, tuple[re.Pattern[str], Callable[[str], str | float], float]]
 """Avro type -> the pattern of its texts, the function that reads them, and the end of its range."""
 
 
-def read_csv(name: str, data: bytes, schema: Sequence[Field], today: date) -> list[Row]:
-    """Return the rows of a CSV file with a header, in the order of the schema's columns.
+class CsvFile(NamedTuple):
+    """The columns of a file, and its rows. The rows have the columns of the schema."""
 
-    Other columns of the file are left out, and a missing nullable column is None in every row.
+    columns: list[str]
+    rows: list[Row]
+
+
+def read_csv(name: str, data: bytes, schema: Sequence[Field], today: date) -> CsvFile:
+    """Return the content of a CSV file with a header.
+
+    The rows lack other columns of the file, and a missing nullable column is None in every row.
     Empty lines are left out. `name` stands for the file in messages. `today` is the day of the
     import in UTC.
 
@@ -85,7 +92,7 @@ def read_csv(name: str, data: bytes, schema: Sequence[Field], today: date) -> li
         except JobFailed as failure:
             raise JobFailed(f"{name}, line {number}: {failure}") from None
         rows.append(tuple(row))
-    return rows
+    return CsvFile(names, rows)
 
 
 def _check_header(names: Sequence[str], schema: Sequence[Field]) -> None:
@@ -104,16 +111,6 @@ def _check_header(names: Sequence[str], schema: Sequence[Field]) -> None:
         if wrong:
             shown = [name if name.isprintable() else repr(name) for name in wrong]
             raise JobFailed(f"Input csv {reason}: [{', '.join(shown)}]")
-
-
-def check_equal_columns(files: Mapping[str, bytes]) -> None:
-    """Raise JobFailed if the files of an import job do not have the same columns.
-
-    `read_csv` must have accepted each file.
-    """
-    headers = [FIRST_LINE.search(data.decode()) for data in files.values()]
-    if len({frozenset(header[0].split(",")) for header in headers if header}) > 1:
-        raise JobFailed("Input csv files do not have the same columns")
 
 
 def _values(line: str) -> list[str]:

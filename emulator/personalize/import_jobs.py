@@ -3,7 +3,7 @@
 import hashlib
 from codecs import BOM_UTF8
 
-from emulator.personalize.csv_files import check_equal_columns, read_csv
+from emulator.personalize.csv_files import read_csv
 from emulator.personalize.errors import JobFailed, invalid_input
 from emulator.personalize.lifecycle import active, create
 from emulator.personalize.resources import Dataset, ImportJob
@@ -68,8 +68,10 @@ def _import(store: Store, dataset: Dataset, files: dict[str, bytes], mode: str) 
         raise JobFailed(f"Incremental dataset import job has {total_bytes} bytes, more than 1 GB")
     schema = dataset.schema.columns
     today = store.now.date()
-    rows = [row for name, data in files.items() for row in read_csv(name, data, schema, today)]
-    check_equal_columns(files)
+    contents = [read_csv(name, data, schema, today) for name, data in files.items()]
+    if len({frozenset(content.columns) for content in contents}) > 1:
+        raise JobFailed("Input csv files do not have the same columns")
+    rows = [row for content in contents for row in content.rows]
     adds_actions = is_incremental and dataset.type == "ACTION_INTERACTIONS"
     if (dataset.type == "INTERACTIONS" or adds_actions) and len(rows) < MIN_INTERACTIONS:
         raise JobFailed(

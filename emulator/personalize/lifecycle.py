@@ -41,7 +41,7 @@ def create(
     name = details.get("name", details.get("jobName"))
     # The ARN of a version begins like that of its solution.
     arn = store.arn(kind.kind.removesuffix("-version"), path or str(name))
-    if arn in store:
+    if arn in store.resources:
         raise already_exists(arn)
     _check_quotas(store, kind, belongs_to[-1] if belongs_to else None)
     tags = _with_tags({}, details.get("tags", ()))
@@ -55,7 +55,8 @@ def create(
         tags=tags,
         **fields,
     )
-    return store.add(resource)
+    store.resources[arn] = resource
+    return resource
 
 
 def _check_quotas(store: Store, kind: type[Resource], group_arn: str | None) -> None:

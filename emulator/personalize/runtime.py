@@ -1,16 +1,11 @@
 """The operations of the runtime: recommendations, rankings and next best actions."""
 
-from collections.abc import Mapping
 from itertools import islice
-from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from emulator.personalize.errors import invalid_input
 from emulator.personalize.resources import Campaign, SolutionVersion
 from emulator.personalize.store import Request, Response, Store
-
-if TYPE_CHECKING:
-    from emulator.personalize.training import Model
 
 DEFAULT_RESULTS = 25  # API reference: numResults defaults to 25
 MAX_RESULTS = 500  # guide, quotas: also the most items for a ranking
@@ -22,41 +17,19 @@ OPERATIONS = {
     "PERSONALIZED_RANKING": "GetPersonalizedRanking",
     "PERSONALIZED_ACTIONS": "GetActionRecommendations",
 }
+RESULT_FIELDS = {
+    "GetRecommendations": ("itemList", "itemId"),
+    "GetPersonalizedRanking": ("personalizedRanking", "itemId"),
+    "GetActionRecommendations": ("actionList", "actionId"),
+}
+"""The field of each response with the results, and the field of each result with the id."""
 SUPPORTED_FIELDS = ("campaignArn", "userId", "itemId", "inputList", "numResults")
 
 
-def get_recommendations(store: Store, request: Request) -> Response:
-    """Return items for a user, or items that are similar to an item if the recipe is for those."""
-    version, model = _served(store, request, "GetRecommendations")
-    if version.solution.recipe.type == "RELATED_ITEMS":
-        scores = model.similar_items(_required(request, "itemId"))
-    else:
-        scores = _scores_of_user(store, model, request)
-    return _response(version, "itemList", scores, request.get("numResults"))
+def recommend(operation: str, store: Store, request: Request) -> Response:
+    """Return the best results of the version that a campaign serves now.
 
-
-def get_action_recommendations(store: Store, request: Request) -> Response:
-    """Return the best actions for a user."""
-    version, model = _served(store, request, "GetActionRecommendations")
-    scores = _scores_of_user(store, model, request)
-    return _response(version, "actionList", scores, request.get("numResults"))
-
-
-def get_personalized_ranking(store: Store, request: Request) -> Response:
-    """Return the items of the request, best first for the user."""
-    version, model = _served(store, request, "GetPersonalizedRanking")
-    items = request["inputList"]
-    if len(items) > MAX_RESULTS:
-        raise invalid_input(f"inputList has {len(items)} items, more than {MAX_RESULTS}")
-    scores = model.rank(request["userId"], items)
-    return _response(version, "personalizedRanking", scores, MAX_RESULTS)
-
-
-def _served(store: Store, request: Request, operation: str) -> tuple[SolutionVersion, "Model"]:
-    """Return the solution version that the campaign serves now, and its model.
-
-    Raise ApiError if the emulator would ignore a field of the request, if the campaign is not
-    ACTIVE, or if its recipe needs another operation.
+    A version that was trained with the fault `no-results` has none.
     """
     for name in request:
         if name not in SUPPORTED_FIELDS:
@@ -71,13 +44,29 @@ def _served(store: Store, request: Request, operation: str) -> tuple[SolutionVer
             f"{operation} is not supported by the recipe {recipe.name} of {campaign.arn}; "
             f"use {OPERATIONS[recipe.type]}"
         )
-    assert version.model is not None, "an ACTIVE version has been trained"
-    return version, version.model
+    scores = _scores(store, version, request)
+    shown = scores.items() if version.timeline.gives_results else ()
+    limit = MAX_RESULTS if "inputList" in request else request.get("numResults")
+    first = islice(shown, min(limit or DEFAULT_RESULTS, MAX_RESULTS))
+    list_field, id_field = RESULT_FIELDS[operation]
+    results = [{id_field: item, "score": score} for item, score in first]
+    return {list_field: results, "recommendationId": f"RID-{uuid4()}"}
 
 
-def _scores_of_user(store: Store, model: "Model", request: Request) -> dict[str, float]:
-    """Return the scores for a user. The switch `unknown_user` decides if the user is unknown."""
-    user_id = _required(request, "userId")
+def _scores(store: Store, version: SolutionVersion, request: Request) -> dict[str, float]:
+    """Return the results by their ids, best first.
+
+    The switch `unknown_user` decides about a user who is not in the data.
+    """
+    model = version.model
+    assert model is not None, "an ACTIVE version has been trained"
+    if version.solution.recipe.type == "RELATED_ITEMS":
+        return model.similar_items(_required(request, "itemId"))
+    user_id, items = _required(request, "userId"), request.get("inputList", [])
+    if len(items) > MAX_RESULTS:
+        raise invalid_input(f"inputList has {len(items)} items, more than {MAX_RESULTS}")
+    if version.solution.recipe.type == "PERSONALIZED_RANKING":
+        return model.rank(user_id, items)
     answers = user_id in model.histories or store.switches.unknown_user == "popular"
     return model.recommend_to_user(user_id) if answers else {}
 
@@ -87,17 +76,3 @@ def _required(request: Request, name: str) -> str:
     if not request.get(name):
         raise invalid_input(f"{name} is required")
     return str(request[name])
-
-
-def _response(
-    version: SolutionVersion, list_field: str, scores: Mapping[str, float], limit: int | None
-) -> Response:
-    """Return the response with the first scores, or with none after the fault `no-results`.
-
-    `scores` must be sorted, best first.
-    """
-    id_field = "actionId" if list_field == "actionList" else "itemId"
-    shown = scores.items() if version.timeline.gives_results else ()
-    first = islice(shown, min(limit or DEFAULT_RESULTS, MAX_RESULTS))
-    results = [{id_field: item, "score": score} for item, score in first]
-    return {list_field: results, "recommendationId": f"RID-{uuid4()}"}

@@ -9,6 +9,7 @@ from emulator.personalize.errors import JobFailed, already_exists, invalid_input
 from emulator.personalize.lifecycle import active, create, updatable, update
 from emulator.personalize.recipes import RECIPES
 from emulator.personalize.resources import (
+    Campaign,
     Dataset,
     DatasetGroup,
     Solution,
@@ -62,8 +63,15 @@ def create_solution_version(store: Store, request: Request) -> SolutionVersion:
     name = request.get("name")
     if store.switches.unique_version_names and name is not None and name in names:
         raise already_exists(names[name])
-    if mode == "UPDATE":
-        _check_can_train_update(store, solution)
+    has_full_version = any(
+        version.is_active(store.now) and version.details["trainingMode"] == "FULL"
+        for version in solution.versions
+    )
+    if mode == "UPDATE" and not (solution.recipe.updatable and has_full_version):
+        raise invalid_input(
+            "Training mode UPDATE needs a recipe that supports it, and an ACTIVE solution version"
+            f" of {solution.arn} that was trained with mode FULL"
+        )
     dataset = _training_dataset(store, solution)
 
     def take_data() -> None:
@@ -73,7 +81,8 @@ def create_solution_version(store: Store, request: Request) -> SolutionVersion:
 
     def train() -> None:
         _train(version)
-        campaigns.follow_latest(store, solution)
+        for campaign in store.all(Campaign, solution.arn):
+            campaigns.deploy_latest(store, campaign)
 
     # The same history of calls gives the same ids.
     history = f"{solution.arn} {solution.timeline.created.isoformat()} {len(solution.versions)}"
@@ -107,26 +116,6 @@ def get_solution_metrics(store: Store, request: Request) -> Response:
     version = active(store, SolutionVersion, request["solutionVersionArn"])
     assert version.model is not None, "an ACTIVE version has been trained"
     return {"solutionVersionArn": version.arn, "metrics": version.model.metrics}
-
-
-def _check_can_train_update(store: Store, solution: Solution) -> None:
-    """Raise ApiError if a solution cannot be trained in the mode UPDATE.
-
-    The recipe must support it, and an ACTIVE version must have been trained in the mode FULL.
-    """
-    if not solution.recipe.updatable:
-        raise invalid_input(
-            f"Training mode UPDATE is not supported by the recipe {solution.recipe.name}"
-        )
-    has_full_version = any(
-        version.is_active(store.now) and version.details["trainingMode"] == "FULL"
-        for version in solution.versions
-    )
-    if not has_full_version:
-        raise invalid_input(
-            f"Training mode UPDATE needs an ACTIVE solution version of {solution.arn} "
-            "that was trained with mode FULL"
-        )
 
 
 def _training_dataset(store: Store, solution: Solution) -> Dataset:

@@ -53,7 +53,7 @@ class Switches:
 
 @dataclass(eq=False)
 class Store:
-    """The resources of one account and region, and the time.
+    """The resources of one account and region by their ARNs, oldest first, and the time.
 
     Nothing runs in the background. `advance` performs everything that is due, oldest first, and
     the service calls it before it responds to a call. `now` is the time of the call, or the time
@@ -67,27 +67,19 @@ class Store:
     timings: Timings
     switches: Switches
     faults: Faults
-    _resources: dict[str, Resource] = field(default_factory=dict)
+    resources: dict[str, Resource] = field(default_factory=dict)
     _jobs: list[Timeline] = field(default_factory=list)
 
     def arn(self, kind: str, name: str) -> str:
         """Return the ARN of a resource in this account and region."""
         return f"arn:aws:personalize:{self.region}:{self.account}:{kind}/{name}"
 
-    def add(self, resource: R) -> R:
-        """Add a new resource, and return it."""
-        self._resources[resource.arn] = resource
-        return resource
-
-    def __contains__(self, arn: str) -> bool:
-        return arn in self._resources
-
     def get(self, kind: type[R], arn: str) -> R:
         """Return the resource with an ARN. `Resource` stands for any kind.
 
         Raise ApiError (ResourceNotFoundException) if there is none of this kind at the time `now`.
         """
-        resource = self._resources.get(arn)
+        resource = self.resources.get(arn)
         if not isinstance(resource, kind) or resource.timeline.created > self.now:
             raise not_found(arn)
         return resource
@@ -99,7 +91,7 @@ class Store:
         """
         return [
             resource
-            for resource in self._resources.values()
+            for resource in self.resources.values()
             if isinstance(resource, kind)
             and belonging_to in (None, *resource.belongs_to)
             and resource.timeline.created <= self.now
@@ -167,7 +159,7 @@ class Store:
 
         def remove() -> None:
             for deleted in (resource, *contents):
-                del self._resources[deleted.arn]
+                del self.resources[deleted.arn]
 
         deletion = self.start_job(
             "deletion", resource.arn, verb="DELETE", outcome="DELETED", on_end=remove

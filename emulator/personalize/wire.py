@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from functools import partial
 from io import BytesIO
 from typing import Any, NamedTuple, cast
@@ -54,7 +53,8 @@ def respond(
         status = traits.get("httpStatusCode", error.status)
         fields = {"__type": error.code, "message": error.message}
         headers["x-amzn-ErrorType"] = error.code
-    text = json.dumps(fields, default=_json_time).encode()
+    # Both protocols have times in seconds since 1970, rounded to milliseconds.
+    text = json.dumps(fields, default=lambda time: round(time.timestamp(), 3)).encode()
     return Response(status, {**headers, "Content-Length": str(len(text))}, text)
 
 
@@ -64,12 +64,6 @@ def _parse_body(body: bytes) -> dict[str, object]:
         return dict(json.loads(body or b"{}"))
     except (TypeError, ValueError) as error:
         raise ApiError("SerializationException", "The body is not a JSON object") from error
-
-
-def _json_time(value: object) -> float:
-    """Return a datetime in seconds since 1970, rounded to milliseconds, as both protocols do."""
-    assert isinstance(value, datetime), f"{value!r} has no JSON"
-    return round(value.timestamp(), 3)
 
 
 def attach(client: BaseClient, personalize: Personalize, caller: Caller) -> None:
