@@ -1,5 +1,6 @@
 """The world of a test: a Personalize in this process, boto3 clients, a clock and a few files."""
 
+import re
 from collections import UserDict
 from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property
@@ -68,11 +69,26 @@ class Files(UserDict):
         return self[bucket, key]
 
 
+def describer(field):
+    """Return a method that describes a resource, which is this field of the response."""
+    operation = re.sub("([A-Z])", r"_\1", f"describe_{field}").lower()
+
+    def describe(self, arn):
+        return getattr(self.client, operation)(**{f"{field}Arn": arn})[field]
+
+    return describe
+
+
 class World:
     """A Personalize with one caller. `options` are arguments of Personalize.
 
     The methods return ARNs, and those without `start` in their names wait for the end of the job.
     """
+
+    describe_import = describer("datasetImportJob")
+    describe_solution = describer("solution")
+    describe_version = describer("solutionVersion")
+    describe_campaign = describer("campaign")
 
     def __init__(self, **options):
         self.now = datetime(2026, 11, 1, tzinfo=UTC)
@@ -162,11 +178,6 @@ class World:
         self.wait()
         return self.describe_import(arn)
 
-    def describe_import(self, arn):
-        """Describe an import job."""
-        response = self.client.describe_dataset_import_job(datasetImportJobArn=arn)
-        return response["datasetImportJob"]
-
     def create_solution(self, group=None, name="for-you", recipe=RECIPE, **fields):
         """Create a solution, by default in a new group without data."""
         arn = self.client.create_solution(
@@ -182,10 +193,6 @@ class World:
         self.import_file(self.create_dataset(group))
         return self.create_solution(group, recipe=recipe)
 
-    def describe_solution(self, arn):
-        """Describe a solution."""
-        return self.client.describe_solution(solutionArn=arn)["solution"]
-
     def start_training(self, solution, **fields):
         """Start the training of a solution version."""
         response = self.client.create_solution_version(solutionArn=solution, **fields)
@@ -197,11 +204,6 @@ class World:
         self.wait()
         return arn
 
-    def describe_version(self, arn):
-        """Describe a solution version."""
-        response = self.client.describe_solution_version(solutionVersionArn=arn)
-        return response["solutionVersion"]
-
     def start_campaign(self, version, name="live", **fields):
         """Start to create a campaign."""
         response = self.client.create_campaign(name=name, solutionVersionArn=version, **fields)
@@ -212,10 +214,6 @@ class World:
         arn = self.start_campaign(version, name, **fields)
         self.wait()
         return arn
-
-    def describe_campaign(self, arn):
-        """Describe a campaign."""
-        return self.client.describe_campaign(campaignArn=arn)["campaign"]
 
     def start_update(self, campaign, version=None, **fields):
         """Start an update of a campaign. Return nothing."""

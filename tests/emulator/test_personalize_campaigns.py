@@ -44,15 +44,6 @@ def shown(description, *names):
     return tuple(description.get(name) for name in names)
 
 
-def test_a_campaign_is_pending_then_in_progress_then_active(world, solution):
-    version = world.train(solution)
-    campaign = world.start_campaign(version)
-    statuses = world.statuses(world.describe_campaign, campaign, [1.5, 1.5])
-    assert statuses == ["CREATE PENDING", "CREATE IN_PROGRESS", "ACTIVE"]
-    names = ("minProvisionedTPS", "solutionVersionArn", "latestCampaignUpdate")
-    assert shown(world.describe_campaign(campaign), *names) == (1, version, None)
-
-
 def test_a_campaign_stays_active_and_serves_the_old_version_during_an_update(world, solution):
     old, new = world.train(solution), world.train(solution)
     campaign = world.create_campaign(old)
@@ -190,19 +181,15 @@ def test_a_switch_decides_if_an_update_keeps_the_other_settings(keeps, settings)
     assert shown(description, "minProvisionedTPS", "campaignConfig") == settings
 
 
-def test_a_switch_decides_when_describe_shows_an_update():
-    world, campaign, version = world_with_update({"update_visible_after": 2})
+def test_switches_decide_when_describe_shows_an_update_and_its_first_word():
+    switches = {"update_visible_after": 2, "update_verb": "UPDATE"}
+    world, campaign, version = world_with_update(switches)
     assert "latestCampaignUpdate" not in world.describe_campaign(campaign)
     error = error_of(world.client.update_campaign, campaignArn=campaign, minProvisionedTPS=2)
     assert error.code == "ResourceInUseException", "the update has started"
     world.wait(2)
-    assert world.latest_update(campaign)["solutionVersionArn"] == version
-
-
-def test_a_switch_decides_about_the_first_word_of_an_update_status():
-    world, campaign, _ = world_with_update({"update_verb": "UPDATE"})
-    world.wait(2)
-    assert world.latest_update(campaign)["status"] == "UPDATE IN_PROGRESS"
+    update = world.latest_update(campaign)
+    assert shown(update, "solutionVersionArn", "status") == (version, "UPDATE IN_PROGRESS")
 
 
 @pytest.mark.parametrize("shows_latest", [False, True])

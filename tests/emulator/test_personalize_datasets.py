@@ -52,13 +52,6 @@ def test_accounts_and_regions_are_separate(world, other):
     )
 
 
-def test_a_group_may_have_a_domain_and_custom_solutions(world):
-    group = world.create_group(domain="ECOMMERCE")
-    description = world.client.describe_dataset_group(datasetGroupArn=group)["datasetGroup"]
-    assert (description["domain"], description["status"]) == ("ECOMMERCE", "ACTIVE")
-    assert world.describe_solution(world.create_solution(group))["status"] == "ACTIVE"
-
-
 def test_an_event_tracker_has_an_id_of_its_own(world):
     first, second = (
         world.client.create_event_tracker(name=name, datasetGroupArn=world.create_group(name))

@@ -33,15 +33,10 @@ class Served:
         solution = self.world.create_trainable_solution(recipe_arn(recipe), interactions())
         self.campaign = self.world.create_campaign(self.world.train(solution))
 
-    def recommendations(self, **fields):
-        """Return the item list of GetRecommendations."""
-        return self.world.runtime.get_recommendations(campaignArn=self.campaign, **fields)[
-            "itemList"
-        ]
-
     def items(self, **fields):
         """Return the item ids of GetRecommendations."""
-        return [item["itemId"] for item in self.recommendations(**fields)]
+        call = self.world.runtime.get_recommendations
+        return [item["itemId"] for item in call(campaignArn=self.campaign, **fields)["itemList"]]
 
     def ranking(self, **fields):
         """Return the ranking of GetPersonalizedRanking."""
@@ -55,8 +50,8 @@ def personalization():
 
 
 def test_each_known_user_gets_different_items_with_falling_scores(personalization):
-    recommendations = personalization.recommendations(userId="user-001")
-    scores = [item["score"] for item in recommendations]
+    call, campaign = personalization.world.runtime.get_recommendations, personalization.campaign
+    scores = [item["score"] for item in call(campaignArn=campaign, userId="user-001")["itemList"]]
     assert len(scores) == 25, "the default of numResults"
     assert scores == sorted(scores, reverse=True)
     assert sum(scores) <= 1, "the scores of all items add up to 1"

@@ -71,15 +71,6 @@ def test_describe_shows_the_request_and_the_settings_of_the_solution_but_no_tags
     assert "name" not in world.describe_version(second)
 
 
-def test_training_hours_follow_the_timings():
-    world = World(timings=lambda kind, _: (60, 5400) if kind == "solution-version" else (0, 0))
-    arn = world.start_training(world.create_trainable_solution())
-    world.wait(5459)
-    assert "trainingHours" not in world.describe_version(arn), "in progress"
-    world.wait(1)
-    assert world.describe_version(arn)["trainingHours"] == 1.5
-
-
 @pytest.mark.parametrize("are_unique", [False, True])
 def test_a_switch_decides_if_version_names_are_unique(are_unique):
     world = World(switches=Switches(unique_version_names=are_unique))
@@ -105,6 +96,11 @@ def test_update_needs_an_active_full_version(world, solution):
     assert error.code == "InvalidInputException", "the first version failed, the second is pending"
     world.wait()
     assert failure(world, solution, trainingMode="UPDATE") is None
+    similar = world.create_solution(GROUP, "similar", recipe_arn("sims"))
+    world.train(similar)
+    request["solutionArn"] = similar
+    error = error_of(world.client.create_solution_version, **request)
+    assert error.code == "InvalidInputException", "the recipe has no UPDATE"
 
 
 def test_a_training_uses_the_data_of_the_time_when_it_came_into_progress(world, solution):
@@ -163,19 +159,6 @@ def test_an_event_type_without_its_column_fails_the_training(world):
     world.import_file(world.create_dataset(avro=avro))
     solution = world.create_solution(GROUP, eventType="watch")
     assert failure(world, solution) == f"{TOO_FEW} after filtering by event type: watch"
-
-
-def test_metrics_have_the_names_of_the_guide(world, solution):
-    assert sorted(metrics(world, world.train(solution))) == [
-        "coverage",
-        "mean_reciprocal_rank_at_25",
-        "normalized_discounted_cumulative_gain_at_10",
-        "normalized_discounted_cumulative_gain_at_25",
-        "normalized_discounted_cumulative_gain_at_5",
-        "precision_at_10",
-        "precision_at_25",
-        "precision_at_5",
-    ]
 
 
 @pytest.mark.parametrize("has_underscore", [False, True])
@@ -243,30 +226,3 @@ def test_describe_solution_shows_the_latest_version(world, solution):
     latest = world.describe_solution(solution)["latestSolutionVersion"]
     assert latest["solutionVersionArn"] == second
     assert (latest["status"], latest["trainingMode"]) == ("CREATE PENDING", "UPDATE")
-
-
-def test_only_unfinished_versions_count_for_the_quota_of_trainings(world, solution):
-    for _ in range(20):
-        world.start_training(solution)
-    error = error_of(world.client.create_solution_version, solutionArn=solution)
-    assert error.code == "LimitExceededException"
-    world.inject("fail", job="solution-version")
-    world.wait()
-    world.train(solution)
-    assert len(world.client.list_solution_versions()["solutionVersions"]) == 21
-
-
-def test_the_quota_of_solutions_is_for_each_group(world):
-    for number in range(10):
-        world.create_solution(GROUP if number else None, f"solution-{number}", recipe_arn("sims"))
-    world.create_solution(world.create_group("other"), "more")
-
-
-def test_a_solution_is_deleted_with_its_versions(world, solution):
-    version = world.train(solution)
-    world.client.delete_solution(solutionArn=solution)
-    assert world.describe_solution(solution)["status"] == "DELETE PENDING"
-    world.wait()
-    error = error_of(world.client.describe_solution_version, solutionVersionArn=version)
-    assert error.code == "ResourceNotFoundException"
-    assert world.create_solution(GROUP) == solution, "the name is free"

@@ -1,6 +1,5 @@
-"""Proves that the models learn from structure in the data, and train quickly."""
+"""Proves that the models learn from structure in the data."""
 
-import time
 from datetime import date
 
 import pytest
@@ -21,7 +20,7 @@ RECIPE_BY_NAME = {recipe.name: recipe for recipe in RECIPES.values()}
 
 def table(csv, dataset_type="INTERACTIONS"):
     columns = parse_schema(schema(dataset_type))
-    rows = read_csv("file.csv", csv, columns, TODAY)
+    rows = read_csv("file.csv", csv, columns, TODAY).rows
     return Table(tuple(column.name for column in columns)).with_rows(
         rows, IDENTITY_FIELDS[dataset_type]
     )
@@ -55,12 +54,6 @@ def test_neighbours_predict_more_than_popularity(model):
     assert popularity["coverage"] < model.metrics["coverage"], "it recommends few items to all"
 
 
-def test_metrics_are_between_0_and_1_and_gain_grows_with_the_ranks(model):
-    assert all(0 < value <= 1 for value in model.metrics.values())
-    gains = [model.metrics[f"normalized_discounted_cumulative_gain_at_{k}"] for k in (5, 10, 25)]
-    assert gains == sorted(gains)
-
-
 def test_metrics_of_perfect_predictions_are_1():
     rows = [
         (f"user-{user}", f"film-{100 * (user % 2) + film:03}", "watch", FIRST_TIME + film)
@@ -88,37 +81,6 @@ def test_recommendations_are_new_to_the_user_and_of_the_favourite_genre(model):
     recommended = list(model.recommend_to_user("user-007"))[:10]
     assert not set(recommended) & set(watched)
     assert [genres[item] for item in recommended].count(favourite) >= 4
-
-
-def test_the_next_part_of_a_series_is_the_most_similar_item():
-    similar = list(trained(interactions(), "aws-similar-items").similar_items("film-001"))
-    assert similar[0] == "film-002", "The Lost Island II"
-
-
-def test_actions_are_learnt_from_action_interactions():
-    csv = sample_data()["ACTION_INTERACTIONS"]
-    model = trained(csv, "aws-next-best-action", "ACTION_INTERACTIONS")
-    assert len(model.items) == 8
-    assert model.metrics[NDCG] > 0
-
-
-def test_training_on_30000_interactions_takes_less_than_two_seconds():
-    rows = [
-        (
-            f"user-{number % 500}",
-            f"film-{(number * 7919 + number // 500) % 300}",
-            "watch",
-            FIRST_TIME + number,
-        )
-        for number in range(30_000)
-    ]
-    data = table(to_csv(INTERACTION_COLUMNS, rows))
-    recipe = RECIPE_BY_NAME["aws-user-personalization"]
-    train(data, recipe)  # imports the libraries
-    start = time.perf_counter()
-    train(data, recipe)
-    assert len(data) == 30_000
-    assert time.perf_counter() - start < 2, "it takes about 0.1 s on an idle machine"
 
 
 def test_get_solution_metrics_returns_the_metrics_of_the_model(model):
