@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple
 import pulumi
 import pulumi_aws as aws
 
-from .args import HOURS_PER_DAY, RetrainingPipelineArgs
+from .args import HOURS_PER_DAY
 from .shared import Shared
 
 METRICS_NAMESPACE = "PersonalizeRetraining"
@@ -16,18 +16,15 @@ PIPELINE: Literal["Pipeline"] = "Pipeline"
 Dimension = Literal["Pipeline", "StateMachineArn", "QueueName"]
 NAMESPACES: Mapping[Dimension, str] = {"StateMachineArn": "AWS/States", "QueueName": "AWS/SQS"}
 """Dimension -> the namespace of the metrics that have it, if it is not METRICS_NAMESPACE."""
-FIVE_MINUTES, HOUR = 300, 3600
-"""Seconds. Step Functions, SQS and Lambda publish their metrics each minute. The ages are measured
-each hour, and an alarm looks back at most a day if its period is shorter than an hour:
-https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html"""
+FIVE_MINUTES, THREE_HOURS = (1, 300), (3, 3600)
+"""Numbers of periods, with the seconds of each.
+
+Step Functions, SQS and Lambda publish their metrics each minute. The ages are measured each hour,
+and an alarm looks back at most a day if its period is shorter than an hour:
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html
+"""
 NO_MEASUREMENT = 100_000
 """The age in hours that stands for an hour without a measurement. It is more than any threshold."""
-WARM_UP_MINUTES = 90
-"""How long a new alarm about an age waits for the first measurements, which come every hour.
-
-Without it, the alarm would ring if CloudWatch evaluated it before the measurement that `pulumi up`
-makes has arrived: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-warm-up.html
-"""
 
 EXPECTED_ERRORS = ("Throttled", "ServiceUnavailable", "RunRefused", "NameTaken")
 """The exceptions of `functions/errors.py`. They are retried, or they are a result of the run."""
@@ -44,7 +41,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html#pla
 
 
 class Alarm(NamedTuple):
-    """One row of the table of alarms. It rings if each of the last `periods` periods is bad."""
+    """One row of the table of alarms. It rings if each of the last periods is bad."""
 
     name: str
     """The end of the alarm's name. It is permanent, because it identifies the deployed alarm."""
@@ -56,14 +53,13 @@ class Alarm(NamedTuple):
     """The value of the dimension `Outcome`, if the metric has it."""
     pattern: str | None = None
     """The filter pattern of the log records that the metric counts. It then has no dimension."""
-    is_state: bool = False
-    """True if the alarm is about a state, which lasts until a person or a run ends it. Then the
-    greatest value of a period counts, and not the sum, and the alarm also says that it is over."""
-    is_age: bool = False
-    """True if the threshold is the age in `limits.maxModelAgeDays`. Then hours without a
-    measurement are bad as well. Any other alarm rings at 1, and missing data are good."""
-    period_seconds: int = FIVE_MINUTES
-    periods: int = 1
+    kind: Literal["event", "state", "age"] = "event"
+    """A state lasts until a person or a run ends it. Then the greatest value of a period counts,
+    and not the sum, and the alarm also says that it is over. An age is a state whose threshold is
+    `limits.maxModelAgeDays`, and hours without a measurement are bad as well. Any other alarm rings
+    at 1, and missing data are good."""
+    periods: tuple[int, int] = FIVE_MINUTES
+    """The number of periods, and the seconds of each."""
     is_notice: bool = False
     """True if the pipeline did its job, and a person should look at the result."""
 
@@ -98,7 +94,7 @@ ALARMS = (
         "the dead-letter queue, which names the error. Correct it, start a run with retrain start "
         "-s STACK, and delete the message.",
         dimension="QueueName",
-        is_state=True,
+        kind="state",
     ),
     Alarm(
         "model-too-old",
@@ -107,20 +103,16 @@ ALARMS = (
         "Users get recommendations without the newest items. retrain history -s STACK shows what "
         "the last runs did, and retrain doctor -s STACK shows whether the schedule is enabled. If "
         "the dashboard shows no age, look at the errors of measure_model_age in the log.",
-        is_state=True,
-        is_age=True,
-        period_seconds=HOUR,
-        periods=3,
+        kind="age",
+        periods=THREE_HOURS,
     ),
     Alarm(
         "data-too-old",
         "DataAgeHours",
         "A dataset has got no new data for too long, or nothing has measured it for 3 hours. Check "
         "the job that writes the exports. Runs without new data are skipped and train nothing.",
-        is_state=True,
-        is_age=True,
-        period_seconds=HOUR,
-        periods=3,
+        kind="age",
+        periods=THREE_HOURS,
     ),
     Alarm(
         "trial-unfinished",
@@ -128,9 +120,8 @@ ALARMS = (
         "A campaign serves a new version that no probe has judged, and no execution will end its "
         'trial before the next run. Start an execution with the input {"trigger": "trial"}, or go '
         "back at once with retrain rollback -s STACK.",
-        is_state=True,
-        period_seconds=HOUR,
-        periods=3,
+        kind="state",
+        periods=THREE_HOURS,
     ),
     Alarm(
         "report-undelivered",
@@ -169,8 +160,8 @@ ALARMS = (
 
 def create_alarms(
     shared: Shared,
+    settings: Mapping[str, Any],
     *,
-    topic_arn: pulumi.Output[str],
     log_group_name: pulumi.Output[str],
     state_machine_arn: pulumi.Output[str],
     dead_letter_queue_name: pulumi.Output[str],
@@ -180,6 +171,10 @@ def create_alarms(
 
     The first ARN is that of the composite alarm. It rings while an alarm that is no notice rings.
     """
+    watched: Mapping[Dimension, pulumi.Input[str]] = {
+        "StateMachineArn": state_machine_arn,
+        "QueueName": dead_letter_queue_name,
+    }
     alarms = {}
     for alarm in ALARMS:
         if alarm.pattern is not None:
@@ -197,27 +192,24 @@ def create_alarms(
         alarms[alarm] = aws.cloudwatch.MetricAlarm(
             f"{shared.name}-{alarm.name}",
             aws.cloudwatch.MetricAlarmArgs(
-                **alarm_inputs(
-                    alarm,
-                    shared.name,
-                    state_machine_arn=state_machine_arn,
-                    dead_letter_queue_name=dead_letter_queue_name,
-                    max_age_hours=max_age_hours(shared.args),
-                ),
-                alarm_actions=[topic_arn],
+                **alarm_inputs(alarm, shared.name, watched, max_age_hours(settings)),
+                alarm_actions=[settings["notifications"]["topicArn"]],
                 # The end of an event would only mean that it did not happen again.
-                ok_actions=[topic_arn] if alarm.is_state else None,
+                ok_actions=[settings["notifications"]["topicArn"]]
+                if alarm.kind != "event"
+                else None,
                 tags=shared.tags,
             ),
             opts=pulumi.ResourceOptions(
-                parent=shared.component, depends_on=[first_measurement] if alarm.is_age else []
+                parent=shared.component,
+                depends_on=[first_measurement] if alarm.kind == "age" else [],
             ),
         )
     names = [created.name for alarm, created in alarms.items() if not alarm.is_notice]
     composite = aws.cloudwatch.CompositeAlarm(
         f"{shared.name}-unhealthy",
         # Pulumi adds no random suffix to this name, and two alarms cannot have the same name.
-        alarm_name=pulumi.Output.concat(shared.unique_name, "-unhealthy"),
+        alarm_name=pulumi.Output.concat(shared.group.name, "-unhealthy"),
         alarm_rule=pulumi.Output.all(*names).apply(
             lambda known: " OR ".join(f'ALARM("{name}")' for name in known)
         ),
@@ -229,48 +221,46 @@ def create_alarms(
     return [composite.arn, *(alarm.arn for alarm in alarms.values())]
 
 
-def max_age_hours(args: RetrainingPipelineArgs) -> float:
+def max_age_hours(settings: Mapping[str, Any]) -> float:
     """Return the age in hours at which the alarms about ages ring."""
-    return round(args.max_model_age_days * HOURS_PER_DAY, 2)
+    return round(float(settings["limits"]["maxModelAgeDays"]) * HOURS_PER_DAY, 2)
 
 
 def alarm_inputs(
     alarm: Alarm,
     pipeline: str,
-    *,
-    state_machine_arn: pulumi.Input[str],
-    dead_letter_queue_name: pulumi.Input[str],
+    watched: Mapping[Dimension, pulumi.Input[str]],
     max_age_hours: float,
 ) -> dict[str, Any]:
-    """Return the inputs of a MetricAlarm of the pipeline, except its actions and tags."""
-    values: Mapping[Dimension, pulumi.Input[str]] = {
-        PIPELINE: pipeline,
-        "StateMachineArn": state_machine_arn,
-        "QueueName": dead_letter_queue_name,
-    }
+    """Return the inputs of a MetricAlarm of the pipeline, except its actions and tags.
+
+    `watched` has the values of the dimensions that AWS's metrics have.
+    """
     dimensions: dict[str, pulumi.Input[str]] = {}
     if alarm.pattern is None:
-        dimensions[alarm.dimension] = values[alarm.dimension]
+        dimensions[alarm.dimension] = {PIPELINE: pipeline, **watched}[alarm.dimension]
     if alarm.outcome is not None:
         dimensions["Outcome"] = alarm.outcome
+    periods, seconds = alarm.periods
     metric = {
         "namespace": _namespace(alarm, pipeline),
         "metric_name": alarm.metric,
         # CloudWatch shows no dimensions if there are none, and an empty block would differ from
         # that: each refresh would find a change.
         "dimensions": dimensions or None,
-        "period": alarm.period_seconds,
+        "period": seconds,
     }
-    statistic = "Maximum" if alarm.is_state else "Sum"
+    statistic = "Sum" if alarm.kind == "event" else "Maximum"
+    is_age = alarm.kind == "age"
     inputs: dict[str, Any] = {
         "alarm_description": f'{alarm.text} See "Alarms" in docs/operations.md.',
         # An age of exactly the limit is too old already.
         "comparison_operator": "GreaterThanOrEqualToThreshold",
-        "threshold": max_age_hours if alarm.is_age else 1,
-        "evaluation_periods": alarm.periods,
-        "treat_missing_data": "breaching" if alarm.is_age else "notBreaching",
+        "threshold": max_age_hours if is_age else 1,
+        "evaluation_periods": periods,
+        "treat_missing_data": "breaching" if is_age else "notBreaching",
     }
-    if not alarm.is_age:
+    if not is_age:
         return {**inputs, **metric, "statistic": statistic}
     return {
         **inputs,
@@ -286,8 +276,11 @@ def alarm_inputs(
             },
             {"id": "measured", "metric": {**metric, "stat": statistic}},
         ],
+        # Otherwise a new alarm would ring if CloudWatch evaluated it before the measurement that
+        # `pulumi up` makes has arrived:
+        # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-warm-up.html
         "warm_up_configuration": {
-            "warm_up_period_duration_in_minutes": WARM_UP_MINUTES,
+            "warm_up_period_duration_in_minutes": 90,
             "only_start_evaluating_after_warm_up_period_ends": True,
         },
     }

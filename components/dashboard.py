@@ -58,33 +58,25 @@ Options: TypeAlias = Mapping[str, object]
 
 def create_dashboard(
     shared: Shared,
-    settings: pulumi.Output[Mapping[str, Any]],
+    settings: Mapping[str, Any],
     *,
     alarm_arns: Sequence[pulumi.Output[str]],
     log_group_name: pulumi.Output[str],
     state_machine_arn: pulumi.Output[str],
 ) -> None:
     """Create the dashboard. Its name is unique, because PutDashboard replaces any other."""
-
-    def body(values: dict[str, Any]) -> dict[str, object]:
-        view = DashboardView(
-            pipeline=shared.name,
-            max_age_hours=max_age_hours(shared.args),
-            **{**values, "home": Home(*values["home"])},
-        )
-        return view.body()
-
-    values = pulumi.Output.all(
+    body = pulumi.Output.all(
+        pipeline=shared.name,
         settings=settings,
         home=shared.home,
         alarm_arns=alarm_arns,
         log_group=log_group_name,
         state_machine_arn=state_machine_arn,
-    )
+    ).apply(lambda values: DashboardView(**values).body())
     aws.cloudwatch.Dashboard(
         shared.name,
-        dashboard_name=shared.unique_name,
-        dashboard_body=pulumi.Output.json_dumps(values.apply(body)),
+        dashboard_name=shared.group.name,
+        dashboard_body=pulumi.Output.json_dumps(body),
         opts=pulumi.ResourceOptions(parent=shared.component),
     )
 
@@ -109,7 +101,6 @@ class DashboardView:
     """The name of the log group of the functions."""
     alarm_arns: Sequence[str]
     """The ARNs of the alarms. The composite alarm comes first."""
-    max_age_hours: float
 
     def body(self) -> dict[str, object]:
         """Return the body. It shows four weeks, because most pipelines run once a week."""
@@ -130,57 +121,59 @@ class DashboardView:
         The recipe of a solution decides which of its offline metrics exist.
         """
         alarms = {"title": "Is it healthy?", "alarms": [*self.alarm_arns]}
-        limit = {"label": "an alarm rings", "value": self.max_age_hours, "color": RED}
+        limit = {"label": "an alarm rings", "value": max_age_hours(self.settings), "color": RED}
         # A measurement that has stopped is a gap in the line.
         age = {"stat": "Maximum", "period": HOUR, "annotations": {"horizontal": [limit]}}
         outcomes = {"stat": "Sum", "period": DAY, "view": "bar", "setPeriodToTimeRange": True}
         longest = {"stat": "Maximum", "period": DAY}
         total = {"stat": "Sum", "period": DAY}
-        chart = self._chart
+        chart, lines = self._chart, self._lines
         quality = [
-            self._metrics(
+            chart(
                 f"Offline metrics of {name}",
                 [self._line(metric, "Solution", name, label=metric) for metric in METRIC_NAMES],
                 {"stat": "Average", "period": DAY},
             )
-            for name in self._values()["Solution"]
+            for name in self._values("Solution")
         ]
         return [
             [
                 {"type": "alarm", "properties": alarms},
-                chart("Age of the models in use (hours)", "ModelAgeHours", "Solution", age),
-                chart("Outcomes of the runs in this time", "Runs", "Outcome", outcomes),
-                chart("Age of the data (hours)", "DataAgeHours", "Dataset", age),
+                chart("Age of the models in use (hours)", lines("ModelAgeHours", "Solution"), age),
+                chart("Outcomes of the runs in this time", lines("Runs", "Outcome"), outcomes),
+                chart("Age of the data (hours)", lines("DataAgeHours", "Dataset"), age),
             ],
             [
-                chart("Imports (seconds)", "ImportSeconds", "Dataset", longest),
-                chart("Trainings (seconds)", "TrainingSeconds", "Solution", longest),
-                chart("Campaign updates (seconds)", "CampaignUpdateSeconds", "Solution", longest),
+                chart("Imports (seconds)", lines("ImportSeconds", "Dataset"), longest),
+                chart("Trainings (seconds)", lines("TrainingSeconds", "Solution"), longest),
+                chart(
+                    "Campaign updates (seconds)",
+                    lines("CampaignUpdateSeconds", "Solution"),
+                    longest,
+                ),
             ],
             *(
                 quality[start : start + CHARTS_PER_ROW]
                 for start in range(0, len(quality), CHARTS_PER_ROW)
             ),
             [
-                chart("Training hours a day", "TrainingHours", "Solution", total),
-                chart("Imported bytes a day", "ImportedBytes", "Dataset", total),
+                chart("Training hours a day", lines("TrainingHours", "Solution"), total),
+                chart("Imported bytes a day", lines("ImportedBytes", "Dataset"), total),
             ],
             [self._log(title, query) for title, query in QUERIES.items()],
         ]
 
-    def _values(self) -> Mapping[str, Sequence[str]]:
-        """Return the values that the second dimension of a metric has in this pipeline."""
-        solutions = self.settings["solutions"]
-        return {
-            "Dataset": [dataset["type"] for dataset in self.settings["datasets"]],
-            "Solution": [solution["solutionArn"].rpartition("/")[2] for solution in solutions],
-            "Outcome": [*OUTCOME_COLORS],
-        }
+    def _values(self, dimension: str) -> list[str]:
+        """Return the values of a metric's second dimension in this pipeline."""
+        if dimension == "Outcome":
+            return [*OUTCOME_COLORS]
+        if dimension == "Dataset":
+            return [dataset["type"] for dataset in self.settings["datasets"]]
+        return [row["solutionArn"].rpartition("/")[2] for row in self.settings["solutions"]]
 
-    def _chart(self, title: str, metric: str, dimension: str, options: Options) -> Widget:
-        """Return a chart with a line for each dataset, solution or outcome."""
-        lines = [self._line(metric, dimension, value) for value in self._values()[dimension]]
-        return self._metrics(title, lines, options)
+    def _lines(self, metric: str, dimension: str) -> list[list[object]]:
+        """Return a line of a chart for each dataset, solution or outcome."""
+        return [self._line(metric, dimension, value) for value in self._values(dimension)]
 
     def _line(self, metric: str, dimension: str, value: str, label: str = "") -> list[object]:
         """Return a metric as the body writes it. Its label is the value unless one is given."""
@@ -188,7 +181,7 @@ class DashboardView:
         options = {"label": label or value, **color}
         return [METRICS_NAMESPACE, metric, PIPELINE, self.pipeline, dimension, value, options]
 
-    def _metrics(self, title: str, lines: list[list[object]], options: Options) -> Widget:
+    def _chart(self, title: str, lines: list[list[object]], options: Options) -> Widget:
         """Return a chart of metrics over time, unless the options name another kind."""
         properties = {"title": title, "region": self.home.region, "metrics": lines}
         return {"type": "metric", "properties": {**properties, "view": "timeSeries", **options}}

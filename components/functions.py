@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import pulumi
 import pulumi_aws as aws
@@ -21,34 +21,31 @@ Functions: TypeAlias = Mapping[str, aws.lambda_.Function]
 """Step -> its function. A step is a key of STEPS."""
 
 
-class LoggedFunctions(NamedTuple):
-    """The functions that a pipeline needs, and the name of their log group."""
-
-    functions: Functions
-    log_group_name: pulumi.Output[str]
-
-
-def create_functions(
-    shared: Shared, resource_arns: pulumi.Input[Mapping[Resource, Sequence[str]]]
-) -> LoggedFunctions:
-    """Create the functions that a pipeline needs, and the log group with their JSON records.
-
-    A function is created after its policy, because Lambda writes logs and traces with its role.
-    So every resource that refers to a function waits for the policy.
-    """
-    log_group = aws.cloudwatch.LogGroup(
-        f"{shared.name}-functions",
+def create_log_group(
+    shared: Shared, name: str, physical_name: pulumi.Input[str] | None = None
+) -> aws.cloudwatch.LogGroup:
+    """Create a log group with the retention and the key of the pipeline."""
+    return aws.cloudwatch.LogGroup(
+        name,
+        name=physical_name,
         retention_in_days=shared.args.log_retention_days,
         kms_key_id=shared.args.kms_key_arn,
         tags=shared.tags,
         opts=pulumi.ResourceOptions(parent=shared.component),
     )
-    functions = {
-        step: _create_function(shared, step, resource_arns, log_group)
+
+
+def create_functions(
+    shared: Shared,
+    log_group: aws.cloudwatch.LogGroup,
+    resource_arns: pulumi.Input[Mapping[Resource, Sequence[str]]],
+) -> Functions:
+    """Create the functions that the pipeline needs. Their records in the log group are JSON."""
+    return {
+        step: _create_function(shared, step, log_group, resource_arns)
         for step in STEPS
         if step != "start_on_export" or shared.args.trigger.on_export
     }
-    return LoggedFunctions(functions, log_group.name)
 
 
 def _function_policy(
@@ -65,23 +62,24 @@ def _function_policy(
 def _create_function(
     shared: Shared,
     step: str,
-    resource_arns: pulumi.Input[Mapping[Resource, Sequence[str]]],
     log_group: aws.cloudwatch.LogGroup,
+    resource_arns: pulumi.Input[Mapping[Resource, Sequence[str]]],
 ) -> aws.lambda_.Function:
     """Create the function of a step, its role and its policy, which all have the same name."""
     row = STEPS[step]
     name = step_name(shared.name, step)
-    access = iam.create_role(
+    role_arn = iam.create_role(
         shared,
         name,
-        trust=iam.trust_policy("lambda"),
+        "lambda",
+        source_arn=None,
         policy=pulumi.Output.all(resource_arns, log_group.arn).apply(
             lambda arns: _function_policy(row, *arns)
         ),
     )
     return aws.lambda_.Function(
         name,
-        role=access.role.arn,
+        role=role_arn,
         runtime=aws.lambda_.Runtime.PYTHON3D13,
         architectures=["arm64"],
         code=bundle(step),
@@ -98,7 +96,7 @@ def _create_function(
         },
         tracing_config={"mode": "Active"},
         tags=shared.tags,
-        opts=pulumi.ResourceOptions(parent=shared.component, depends_on=[access.policy]),
+        opts=pulumi.ResourceOptions(parent=shared.component),
     )
 
 

@@ -1,7 +1,7 @@
 """The IAM roles of a pipeline, their policies, and the ARNs that the policies name."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import pulumi
 import pulumi_aws as aws
@@ -12,7 +12,7 @@ from .shared import Shared
 from .state_machine.steps import Resource
 
 PolicyDocument: TypeAlias = dict[str, object]
-Grant: TypeAlias = tuple[Sequence[str], Sequence[str]]
+Grant: TypeAlias = tuple[Sequence[str], Sequence[str | None]]
 """IAM actions, and the ARNs of the resources on which they are allowed."""
 
 TRACING_ACTIONS = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
@@ -41,24 +41,25 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-k
 """
 
 
-class RoleWithPolicy(NamedTuple):
-    """A role and its only policy."""
-
-    role: aws.iam.Role
-    policy: aws.iam.RolePolicy
-
-
 def create_role(
     shared: Shared,
     name: str,
-    *,
-    trust: pulumi.Input[PolicyDocument],
+    service: str,
+    source_arn: pulumi.Input[str] | None,
     policy: pulumi.Input[PolicyDocument],
-) -> RoleWithPolicy:
-    """Create a role and its policy, which are both called `name`.
+) -> pulumi.Output[str]:
+    """Create a role and its policy, which are both called `name`, and return the role's ARN.
 
-    `trust` is the trust policy. The role has the permissions boundary of the pipeline.
+    The service may assume the role for resources with the source ARN, which may be a pattern.
+    Lambda documents no condition, and EventBridge Scheduler accepts only the ARN of a schedule
+    group. Every resource with the returned ARN is created after the policy, and deleted before it.
+    https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
+    https://docs.aws.amazon.com/step-functions/latest/dg/procedure-create-iam-role.html
+    https://docs.aws.amazon.com/personalize/latest/dg/cross-service-confused-deputy-prevention.html
     """
+    trust = pulumi.Output.from_input(source_arn).apply(
+        lambda arn: _document([_service_statement(service, "sts:AssumeRole", arn)])
+    )
     role = aws.iam.Role(
         name,
         assume_role_policy=pulumi.Output.json_dumps(trust),
@@ -72,37 +73,26 @@ def create_role(
         policy=pulumi.Output.json_dumps(policy),
         opts=pulumi.ResourceOptions(parent=shared.component),
     )
-    return RoleWithPolicy(role, role_policy)
+    return pulumi.Output.all(role.arn, role_policy.id).apply(lambda values: str(values[0]))
 
 
 def policy_document(*grants: Grant) -> PolicyDocument:
     """Return a policy with these grants. A role may be passed only to Personalize.
 
-    A grant without resources is left out, because IAM refuses such a statement.
+    None stands for a resource that the pipeline does not have. A grant without resources is left
+    out, because IAM refuses such a statement.
     """
     passed_to = {"StringEquals": {"iam:PassedToService": "personalize.amazonaws.com"}}
     return _document(
         {
             "Effect": "Allow",
             "Action": [*actions],
-            "Resource": [*resources],
+            "Resource": [arn for arn in resources if arn],
             **({"Condition": passed_to} if "iam:PassRole" in actions else {}),
         }
         for actions, resources in grants
-        if resources
+        if any(resources)
     )
-
-
-def trust_policy(service: str, source_arn: str | None = None) -> PolicyDocument:
-    """Return the trust policy of a role that a service assumes for resources with an ARN.
-
-    `source_arn` may be a pattern. Lambda documents no condition for its trust policy. EventBridge
-    Scheduler accepts only the ARN of a schedule group, and not that of a schedule:
-    https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
-    https://docs.aws.amazon.com/step-functions/latest/dg/procedure-create-iam-role.html
-    https://docs.aws.amazon.com/personalize/latest/dg/cross-service-confused-deputy-prevention.html
-    """
-    return _document([_service_statement(service, "sts:AssumeRole", source_arn)])
 
 
 def topic_policy(topic_arn: str) -> PolicyDocument:
@@ -115,31 +105,6 @@ def topic_policy(topic_arn: str) -> PolicyDocument:
     alarms = resource_arn(Home(partition, region, account), "cloudwatch", "alarm:*")
     statement = _service_statement("cloudwatch", "sns:Publish", alarms)
     return _document([{"Sid": "Alarms", **statement, "Resource": topic_arn}])
-
-
-def state_machine_policy(function_arns: Sequence[str]) -> PolicyDocument:
-    """Return the policy of the state machine: it may call every version of these functions."""
-    return policy_document(
-        (["lambda:InvokeFunction"], [*function_arns, *(f"{arn}:*" for arn in function_arns)]),
-        (LOG_DELIVERY_ACTIONS, ["*"]),
-        ([*TRACING_ACTIONS, *SAMPLING_ACTIONS], ["*"]),
-    )
-
-
-def import_policy(
-    partition: str, locations: Sequence[str], data_kms_key_arn: str | None
-) -> PolicyDocument:
-    """Return the policy of the import role: it may read the configured exports and use their key.
-
-    As AWS documents it, the role may list the whole bucket. No page says with which prefix
-    Personalize lists a single file, and an import fails if it may not list:
-    https://docs.aws.amazon.com/personalize/latest/dg/granting-personalize-s3-access.html
-    """
-    return policy_document(
-        (["s3:GetObject"], export_arns(partition, locations)),
-        (["s3:ListBucket"], bucket_arns(partition, locations)),
-        (["kms:Decrypt"], [data_kms_key_arn] if data_kms_key_arn else []),
-    )
 
 
 def resource_arns(
@@ -157,18 +122,16 @@ def resource_arns(
     """
     datasets = settings["datasets"]
     dataset_arns = [dataset["datasetArn"] for dataset in datasets]
+    # dataset/<group>/<type> is in dataset-group/<group>.
+    groups = {arn.split("/")[1] for arn in dataset_arns}
     solution_arns = [solution["solutionArn"] for solution in settings["solutions"]]
     locations = [dataset["dataLocation"] for dataset in datasets]
     markers = [dataset["readyMarker"] for dataset in datasets if dataset["readyMarker"]]
     return {
         "any": ["*"],
-        # dataset/<group>/<type> is in dataset-group/<group>.
-        "dataset groups": sorted(
-            {
-                arn.rpartition("/")[0].replace(":dataset/", ":dataset-group/", 1)
-                for arn in dataset_arns
-            }
-        ),
+        "dataset groups": [
+            resource_arn(home, "personalize", f"dataset-group/{group}") for group in sorted(groups)
+        ],
         "datasets": dataset_arns,
         # The schema of a dataset is known only at run time.
         "schemas": [resource_arn(home, "personalize", "schema/*")],
@@ -227,20 +190,14 @@ def _s3_paths(locations: Iterable[str]) -> Iterator[str]:
 
 def _service_statement(service: str, action: str, source_arn: str | None) -> PolicyDocument:
     """Return a statement that lets a service act for a resource with this ARN or pattern."""
-    condition = (
-        {
+    principal = {"Service": f"{service}.amazonaws.com"}
+    statement: PolicyDocument = {"Effect": "Allow", "Principal": principal, "Action": action}
+    if source_arn is not None:
+        statement["Condition"] = {
             "StringEquals": {"aws:SourceAccount": source_arn.split(":")[4]},
             "ArnLike": {"aws:SourceArn": source_arn},
         }
-        if source_arn
-        else None
-    )
-    return {
-        "Effect": "Allow",
-        "Principal": {"Service": f"{service}.amazonaws.com"},
-        "Action": action,
-        **({"Condition": condition} if condition else {}),
-    }
+    return statement
 
 
 def _document(statements: Iterable[PolicyDocument]) -> PolicyDocument:

@@ -7,12 +7,6 @@ from . import iam
 from .functions import call_on_event
 from .shared import Shared
 
-UNREPORTED_STATUSES = ["FAILED", "TIMED_OUT", "ABORTED"]
-"""The statuses of executions that may have ended without a report.
-
-Most FAILED executions have sent a report, and `close_run` does nothing for them.
-"""
-
 
 def create_topic(shared: Shared) -> pulumi.Output[str]:
     """Create the SNS topic and the subscriptions of the addresses, and return the topic's ARN.
@@ -65,6 +59,7 @@ def report_unreported_runs(
 ) -> None:
     """Create the rule that calls `close_run` after an execution that did not succeed.
 
+    Most FAILED executions have sent a report, and `close_run` does nothing for them.
     `notifications` are the settings about reports. The function needs them if the state machine was
     deleted.
     """
@@ -77,7 +72,10 @@ def report_unreported_runs(
         pattern={
             "source": ["aws.states"],
             "detail-type": ["Step Functions Execution Status Change"],
-            "detail": {"stateMachineArn": [state_machine_arn], "status": UNREPORTED_STATUSES},
+            "detail": {
+                "stateMachineArn": [state_machine_arn],
+                "status": ["FAILED", "TIMED_OUT", "ABORTED"],
+            },
         },
         event_fields={field: f"$.detail.{field}" for field in fields},
         document={

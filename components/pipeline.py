@@ -1,7 +1,7 @@
 """The component that deploys the pipeline of one dataset group."""
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
 
 import pulumi
@@ -11,13 +11,17 @@ from . import iam, naming
 from .alarms import create_alarms
 from .args import RetrainingPipelineArgs, resolved
 from .dashboard import create_dashboard, dashboard_url
-from .functions import CALLED_BY_EVENTS, Functions, create_functions
+from .functions import CALLED_BY_EVENTS, Functions, create_functions, create_log_group
 from .monitoring import create_topic, report_unreported_runs
 from .rules.arns import Home, parse_arn
 from .rules.pipeline import problems
-from .schedules import create_retraining_schedule, measure_every_hour, start_on_export
+from .schedules import (
+    create_dead_letter_queue,
+    measure_every_hour,
+    start_on_export,
+    start_on_schedule,
+)
 from .shared import Shared
-from .state_machine import asl
 from .state_machine.definition import definition
 from .workflow_settings import workflow_settings
 
@@ -94,19 +98,11 @@ class RetrainingPipeline(pulumi.ComponentResource):
         group = aws.scheduler.ScheduleGroup(
             name, tags=tags, opts=pulumi.ResourceOptions(parent=self)
         )
-        shared = Shared(
-            name=name,
-            args=args,
-            component=self,
-            home=home,
-            tags=tags,
-            # Pulumi has added a random suffix to it.
-            unique_name=group.name,
-        )
-        self.import_role_arn, import_policies = _import_role(shared)
+        shared = Shared(name=name, args=args, component=self, home=home, tags=tags, group=group)
+        self.import_role_arn = _import_role_arn(shared)
         self.topic_arn = create_topic(shared)
         self.dashboard_url = pulumi.Output.all(home, group.name).apply(
-            lambda both: dashboard_url(Home(*both[0]), both[1])
+            lambda values: dashboard_url(*values)
         )
         settings = workflow_settings(
             args,
@@ -115,81 +111,74 @@ class RetrainingPipeline(pulumi.ComponentResource):
             topic_arn=self.topic_arn,
             dashboard_url=self.dashboard_url,
         )
-        known_settings = pulumi.Output.from_input(settings)
         resource_arns = pulumi.Output.all(
-            settings=known_settings,
+            settings=settings,
             home=home,
             unique_name=group.name,
             kms_key_arn=args.kms_key_arn,
             data_kms_key_arn=args.data_kms_key_arn,
-        ).apply(lambda values: iam.resource_arns(**{**values, "home": Home(*values["home"])}))
-        functions, self.log_group_name = create_functions(shared, resource_arns)
-        machine = _create_state_machine(shared, settings, functions, import_policies)
-        self.state_machine_arn = machine.arn
-        schedule, dead_letters = create_retraining_schedule(shared, group, machine.arn)
-        self.schedule_arn = schedule.arn
-        self.dead_letter_queue_url = dead_letters.url
+        ).apply(lambda values: iam.resource_arns(**values))
+        log_group = create_log_group(shared, f"{name}-functions")
+        functions = create_functions(shared, log_group, resource_arns)
+        machine = _create_state_machine(shared, settings, functions)
+        queue = create_dead_letter_queue(shared)
+        schedule = start_on_schedule(shared, machine.arn, queue)
         if args.trigger.on_export:
             start_on_export(shared, machine.arn, functions["start_on_export"])
         report_unreported_runs(
             shared, machine.arn, functions["close_run"], settings["notifications"]
         )
+        measurement = measure_every_hour(shared, machine.arn, functions["measure_model_age"])
         alarm_arns = create_alarms(
             shared,
-            topic_arn=self.topic_arn,
-            log_group_name=self.log_group_name,
+            settings,
+            log_group_name=log_group.name,
             state_machine_arn=machine.arn,
-            dead_letter_queue_name=dead_letters.name,
-            first_measurement=measure_every_hour(
-                shared, group, machine.arn, functions["measure_model_age"]
-            ),
+            dead_letter_queue_name=queue.name,
+            first_measurement=measurement,
         )
         create_dashboard(
             shared,
-            known_settings,
+            settings,
             alarm_arns=alarm_arns,
-            log_group_name=self.log_group_name,
+            log_group_name=log_group.name,
             state_machine_arn=machine.arn,
         )
+        self.state_machine_arn = machine.arn
+        self.schedule_arn = schedule.arn
+        self.log_group_name = log_group.name
+        self.dead_letter_queue_url = queue.url
         self.register_outputs(
-            {
-                "state_machine_arn": self.state_machine_arn,
-                "schedule_arn": self.schedule_arn,
-                "log_group_name": self.log_group_name,
-                "import_role_arn": self.import_role_arn,
-                "topic_arn": self.topic_arn,
-                "dashboard_url": self.dashboard_url,
-                "dead_letter_queue_url": self.dead_letter_queue_url,
-            }
+            {output: getattr(self, output) for output in type(self).__annotations__}
         )
 
 
-def _import_role(shared: Shared) -> tuple[pulumi.Output[str], list[pulumi.Resource]]:
-    """Return the ARN of the role that Personalize assumes, and the policy if it is created."""
+def _import_role_arn(shared: Shared) -> pulumi.Output[str]:
+    """Return the ARN of the role that Personalize assumes. Create the role if none was given."""
     args = shared.args
     if args.import_role_arn is not None:
-        return pulumi.Output.from_input(args.import_role_arn), []
-    datasets = args.datasets.configured().values()
-    access = iam.create_role(
+        return pulumi.Output.from_input(args.import_role_arn)
+    locations = [dataset.data_location for dataset in args.datasets.configured().values()]
+    return iam.create_role(
         shared,
         f"{shared.name}-import",
-        trust=shared.home.apply(
-            lambda home: iam.trust_policy("personalize", iam.resource_arn(home, "personalize", "*"))
+        "personalize",
+        source_arn=shared.home.apply(lambda home: iam.resource_arn(home, "personalize", "*")),
+        # As AWS documents it, the role may list the whole bucket. No page says with which prefix
+        # Personalize lists a single file, and an import fails if it may not list:
+        # https://docs.aws.amazon.com/personalize/latest/dg/granting-personalize-s3-access.html
+        policy=pulumi.Output.all(shared.home.partition, locations, args.data_kms_key_arn).apply(
+            lambda values: iam.policy_document(
+                (["s3:GetObject"], iam.export_arns(*values[:2])),
+                (["s3:ListBucket"], iam.bucket_arns(*values[:2])),
+                (["kms:Decrypt"], [values[2]]),
+            )
         ),
-        policy=pulumi.Output.all(
-            partition=shared.home.partition,
-            locations=[dataset.data_location for dataset in datasets],
-            data_kms_key_arn=args.data_kms_key_arn,
-        ).apply(lambda values: iam.import_policy(**values)),
     )
-    return access.role.arn, [access.policy]
 
 
 def _create_state_machine(
-    shared: Shared,
-    settings: Mapping[str, object],
-    functions: Functions,
-    import_policies: Sequence[pulumi.Resource],
+    shared: Shared, settings: Mapping[str, object], functions: Functions
 ) -> aws.sfn.StateMachine:
     """Create the state machine, its role and its log group.
 
@@ -200,35 +189,35 @@ def _create_state_machine(
     workflow = definition(
         {step: function.qualified_arn for step, function in called.items()}, settings, args
     )
-    raise_if_any_problem(asl.problems(workflow), shared.name)
-    access = iam.create_role(
+    role_arn = iam.create_role(
         shared,
         shared.name,
-        trust=shared.home.apply(
-            lambda home: iam.trust_policy(
-                "states", iam.resource_arn(home, "states", "stateMachine:*")
+        "states",
+        source_arn=shared.home.apply(
+            lambda home: iam.resource_arn(home, "states", "stateMachine:*")
+        ),
+        # It may call every version of these functions.
+        policy=pulumi.Output.all(*(function.arn for function in called.values())).apply(
+            lambda arns: iam.policy_document(
+                (["lambda:InvokeFunction"], [*arns, *(f"{arn}:*" for arn in arns)]),
+                (iam.LOG_DELIVERY_ACTIONS, ["*"]),
+                ([*iam.TRACING_ACTIONS, *iam.SAMPLING_ACTIONS], ["*"]),
             )
         ),
-        policy=pulumi.Output.all(*(function.arn for function in called.values())).apply(
-            iam.state_machine_policy
-        ),
     )
-    log_group = aws.cloudwatch.LogGroup(
+    log_group = create_log_group(
+        shared,
         shared.name,
         # AWS requires this prefix:
         # https://docs.aws.amazon.com/step-functions/latest/dg/bp-cwl.html
-        name=pulumi.Output.concat("/aws/vendedlogs/states/", shared.unique_name),
-        retention_in_days=args.log_retention_days,
-        kms_key_id=args.kms_key_arn,
-        tags=shared.tags,
-        opts=pulumi.ResourceOptions(parent=shared.component),
+        pulumi.Output.concat("/aws/vendedlogs/states/", shared.group.name),
     )
     return aws.sfn.StateMachine(
         shared.name,
-        name=shared.unique_name,
+        name=shared.group.name,
         type="STANDARD",
         definition=pulumi.Output.json_dumps(workflow),
-        role_arn=access.role.arn,
+        role_arn=role_arn,
         logging_configuration={
             "level": "ERROR",
             "include_execution_data": False,
@@ -238,7 +227,6 @@ def _create_state_machine(
         tags=shared.tags,
         opts=pulumi.ResourceOptions(
             parent=shared.component,
-            depends_on=[access.policy, *import_policies],
             # AWS deletes a state machine only after each execution has reached its next
             # transition, which may be at the end of a long Wait state:
             # https://docs.aws.amazon.com/step-functions/latest/apireference/API_DeleteStateMachine.html

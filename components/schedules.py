@@ -1,7 +1,6 @@
 """What starts runs and measurements: the schedule, the ready markers, and an hourly schedule."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 import pulumi
 import pulumi_aws as aws
@@ -11,8 +10,6 @@ from .functions import call_on_event
 from .naming import step_name
 from .rules.values import DATE_PLACEHOLDER
 from .shared import Shared
-
-SECONDS_PER_DAY = 24 * 3600
 
 EXECUTION_INPUT = {
     "trigger": "schedule",
@@ -27,67 +24,62 @@ https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context
 """
 
 
-class RetrainingSchedule(NamedTuple):
-    """The schedule of the runs, and the queue of the starts that failed for an hour."""
-
-    schedule: aws.scheduler.Schedule
-    dead_letters: aws.sqs.Queue
-
-
-def create_retraining_schedule(
-    shared: Shared, group: aws.scheduler.ScheduleGroup, state_machine_arn: pulumi.Output[str]
-) -> RetrainingSchedule:
-    """Create the schedule that starts runs. A start that fails for an hour goes to a queue."""
-    args = shared.args
-    queue = aws.sqs.Queue(
+def create_dead_letter_queue(shared: Shared) -> aws.sqs.Queue:
+    """Create the queue that keeps the starts of runs that failed for an hour."""
+    key = shared.args.kms_key_arn
+    return aws.sqs.Queue(
         f"{shared.name}-dead-letters",
-        message_retention_seconds=14 * SECONDS_PER_DAY,
+        message_retention_seconds=14 * 24 * 3600,
         # SQS accepts only one of the two: encryption with its own key, or a customer's key.
-        sqs_managed_sse_enabled=True if args.kms_key_arn is None else None,
-        kms_master_key_id=args.kms_key_arn,
+        sqs_managed_sse_enabled=True if key is None else None,
+        kms_master_key_id=key,
         tags=shared.tags,
         opts=pulumi.ResourceOptions(parent=shared.component),
     )
-    access = iam.create_role(
+
+
+def start_on_schedule(
+    shared: Shared, state_machine_arn: pulumi.Output[str], dead_letters: aws.sqs.Queue
+) -> aws.scheduler.Schedule:
+    """Create the schedule that starts runs."""
+    args = shared.args
+    role_arn = iam.create_role(
         shared,
         f"{shared.name}-schedule",
-        trust=group.arn.apply(lambda arn: iam.trust_policy("scheduler", arn)),
+        "scheduler",
+        source_arn=shared.group.arn,
         policy=pulumi.Output.all(
-            machine=state_machine_arn, queue=queue.arn, key=args.kms_key_arn
+            machine=state_machine_arn, queue=dead_letters.arn, key=args.kms_key_arn
         ).apply(
             lambda arns: iam.policy_document(
                 (["states:StartExecution"], [arns["machine"]]),
                 (["sqs:SendMessage"], [arns["queue"]]),
-                (iam.KEY_ACTIONS, [arns["key"]] if arns["key"] else []),
+                (iam.KEY_ACTIONS, [arns["key"]]),
             )
         ),
     )
-    schedule = aws.scheduler.Schedule(
+    return aws.scheduler.Schedule(
         f"{shared.name}-schedule",
-        group_name=group.name,
+        group_name=shared.group.name,
         schedule_expression=args.schedule_expression,
         schedule_expression_timezone=args.timezone,
         state="DISABLED" if args.paused else "ENABLED",
         flexible_time_window={"mode": "OFF"},
         target={
             "arn": state_machine_arn,
-            "role_arn": access.role.arn,
+            "role_arn": role_arn,
             "input": pulumi.Output.json_dumps(EXECUTION_INPUT),
             # By default, Scheduler retries for a day. Such a late run would import the data of
             # the next day.
             "retry_policy": {"maximum_event_age_in_seconds": 3600, "maximum_retry_attempts": 30},
-            "dead_letter_config": {"arn": queue.arn},
+            "dead_letter_config": {"arn": dead_letters.arn},
         },
-        opts=pulumi.ResourceOptions(parent=shared.component, depends_on=[access.policy]),
+        opts=pulumi.ResourceOptions(parent=shared.component),
     )
-    return RetrainingSchedule(schedule, queue)
 
 
 def measure_every_hour(
-    shared: Shared,
-    group: aws.scheduler.ScheduleGroup,
-    state_machine_arn: pulumi.Output[str],
-    function: aws.lambda_.Function,
+    shared: Shared, state_machine_arn: pulumi.Output[str], function: aws.lambda_.Function
 ) -> aws.lambda_.Invocation:
     """Create the schedule that measures how old the models and the data are.
 
@@ -97,28 +89,29 @@ def measure_every_hour(
     """
     name = step_name(shared.name, "measure_model_age")
     event = pulumi.Output.json_dumps({"stateMachineArn": state_machine_arn})
-    access = iam.create_role(
+    role_arn = iam.create_role(
         shared,
         f"{shared.name}-model-age",
-        trust=group.arn.apply(lambda arn: iam.trust_policy("scheduler", arn)),
+        "scheduler",
+        source_arn=shared.group.arn,
         policy=function.arn.apply(
             lambda arn: iam.policy_document((["lambda:InvokeFunction"], [arn]))
         ),
     )
     aws.scheduler.Schedule(
         name,
-        group_name=group.name,
+        group_name=shared.group.name,
         schedule_expression="rate(1 hour)",
         flexible_time_window={"mode": "OFF"},
         target={
             "arn": function.arn,
-            "role_arn": access.role.arn,
+            "role_arn": role_arn,
             "input": event,
             # The next measurement comes after an hour. If one is missing, the alarm counts it as
             # too old, so no dead-letter queue is needed.
             "retry_policy": {"maximum_event_age_in_seconds": 900, "maximum_retry_attempts": 5},
         },
-        opts=pulumi.ResourceOptions(parent=shared.component, depends_on=[access.policy]),
+        opts=pulumi.ResourceOptions(parent=shared.component),
     )
     return aws.lambda_.Invocation(
         name,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
+import pulumi_aws as aws
 
 from .args import RetrainingPipelineArgs
 from .rules.arns import Home
@@ -22,8 +23,6 @@ class Shared:
     """The partition, region and account. They are known once all arguments have been checked."""
     tags: pulumi.Output[Mapping[str, str]]
     """The tags of every resource."""
-    unique_name: pulumi.Output[str]
-    """The name of the schedule group, which no other pipeline of the account and region has.
-
-    The state machine and the dashboard have the same name.
-    """
+    group: aws.scheduler.ScheduleGroup
+    """The group of the schedules. Pulumi adds a random suffix to its name, so no other pipeline of
+    the account and region has it. The state machine and the dashboard have the same name."""

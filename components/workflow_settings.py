@@ -20,14 +20,9 @@ def workflow_settings(
 ) -> dict[str, Any]:
     """Return the settings of the pipeline, which are `Settings` in functions/workflow_settings.py.
 
-    Values may be outputs, so serialise the settings with `pulumi.Output.json_dumps`.
-
-    Args:
-        args: the arguments of the pipeline.
-        job_prefix: the beginning of the names of all import jobs.
-        import_role_arn: the ARN of the role that Personalize assumes to read the exports.
-        topic_arn: the ARN of the SNS topic to which reports are published.
-        dashboard_url: the address of the dashboard, to which reports link.
+    Values may be outputs, so serialise the settings with `pulumi.Output.json_dumps`. The names of
+    all import jobs begin with `job_prefix`. Reports are published to the topic, and link to the
+    dashboard.
     """
     config = _document(args)
     copied = ("trainingHourPrice", "skipWhenUnchanged", "autoTraining", "tags")

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from .values import Problem
@@ -40,7 +41,8 @@ _AWS_MANAGED = ("account", "aws")
 """The part and its value that may differ: the account of the policies that AWS manages."""
 
 
-class Home(NamedTuple):
+@dataclass(frozen=True)
+class Home:
     """The partition, region and account of a pipeline's resources."""
 
     partition: str

@@ -62,7 +62,6 @@ def shown_inputs(resource, engine):
     options = {
         "after": shown_dependencies(resource, engine),
         "deleteTimeout": resource.delete_timeout,
-        "ignoreChanges": resource.ignored,
     }
     inputs = {
         key: shown_value(key, value)

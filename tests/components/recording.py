@@ -52,12 +52,13 @@ class Registered(NamedTuple):
     name: str
     parent: str
     inputs: dict
+    dependencies: frozenset
+    """The URNs of the resources that are created before."""
     after: frozenset
     """The dependencies that no input refers to."""
     aliases: list
     provider: str
     delete_timeout: str
-    ignored: list
 
 
 class Engine(MockMonitor):
@@ -98,11 +99,11 @@ class Engine(MockMonitor):
             name=request.name,
             parent=request.parent,
             inputs=rpc.deserialize_properties(request.object, keep_unknowns=True),
+            dependencies=frozenset(request.dependencies),
             after=frozenset(request.dependencies) - referred,
             aliases=list(request.aliases),
             provider=request.provider,
             delete_timeout=request.customTimeouts.delete,
-            ignored=list(request.ignoreChanges),
         )
         with self._lock:
             assert urn not in self.registered, f"{urn} is registered twice"

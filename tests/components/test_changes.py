@@ -151,7 +151,7 @@ def before():
 
 def change_of(before, after):
     """Return `updated` or `replaced`, or None if the inputs did not change."""
-    names = {*before.inputs, *after.inputs} - {*after.ignored, "code"}
+    names = {*before.inputs, *after.inputs} - {"code"}
     changed = {name for name in names if before.inputs.get(name) != after.inputs.get(name)}
     if not changed:
         return None

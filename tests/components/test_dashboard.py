@@ -84,8 +84,8 @@ def test_the_charts_of_many_solutions_fill_several_rows():
         state_machine_arn=MACHINE,
         log_group="log",
         alarm_arns=[],
-        max_age_hours=1,
         settings={
+            "limits": {"maxModelAgeDays": 1},
             "datasets": [{"type": "items"}],
             "solutions": [{"solutionArn": f"arn/solution-{number}"} for number in range(30)],
         },

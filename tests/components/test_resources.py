@@ -21,7 +21,6 @@ from components import (
 from components.bundles import bundle
 from components.functions import CALLED_BY_EVENTS
 from components.naming import MAX_NAME_CHARACTERS
-from components.state_machine import asl
 from components.state_machine.steps import STEPS
 from tests.components.conftest import deploy
 from tests.components.documents import PIPELINE, changes, document, recorded, text_of
@@ -82,13 +81,15 @@ def test_the_definition_calls_a_version_of_each_function_that_no_event_calls(dep
     }
 
 
-def test_a_definition_with_a_problem_is_refused(monkeypatch):
-    monkeypatch.setattr(asl, "problems", lambda _definition: ["the message of asl.problems"])
-    with pytest.raises(InvalidPipelineError) as caught:
-        deploy(minimal)
-    assert str(caught.value) == (
-        "1 problem in the retraining pipeline 'retraining-dev':\n  the message of asl.problems"
-    )
+@pytest.mark.parametrize("type_", [FUNCTION, STATE_MACHINE, "aws:scheduler/schedule:Schedule"])
+def test_a_resource_with_a_role_is_created_after_the_policy_of_the_role(deployed, type_):
+    policies = deployed.all_of("aws:iam/rolePolicy:RolePolicy").values()
+    urns = {policy.inputs["role"]: policy.urn for policy in policies}
+    for resource in deployed.all_of(type_).values():
+        inputs = {**resource.inputs, **resource.inputs.get("target", {})}
+        role_arn = inputs.get("role") or inputs["roleArn"]
+        policy = urns[role_arn.rpartition("/")[2]]
+        assert policy in resource.dependencies, f"{resource.name} would lack permissions"
 
 
 # --- names, aliases and options ------------------------------------------------------------------

@@ -154,7 +154,16 @@ LATE_IMPORTS = ("retrain.rehearsal.emulate", "retrain.rehearsal.rehearse")
 
 CREATE_RESOURCES = {
     f"components.{name}"
-    for name in ("alarms", "dashboard", "functions", "iam", "monitoring", "pipeline", "schedules")
+    for name in (
+        "alarms",
+        "dashboard",
+        "functions",
+        "iam",
+        "monitoring",
+        "pipeline",
+        "schedules",
+        "shared",
+    )
 }
 
 OPTIONS = {"parent", "depends_on", "aliases", "custom_timeouts"}

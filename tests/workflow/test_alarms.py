@@ -135,13 +135,9 @@ class Life:
 
     def inputs(self, alarm):
         """Return the inputs of a deployed alarm."""
-        return alarm_inputs(
-            alarm,
-            PIPELINE,
-            state_machine_arn=self.pipeline.machine.arn,
-            dead_letter_queue_name=QUEUE,
-            max_age_hours=self.pipeline.args.max_model_age_days * 24,
-        )
+        watched = {"StateMachineArn": self.pipeline.machine.arn, "QueueName": QUEUE}
+        hours = self.pipeline.args.max_model_age_days * 24
+        return alarm_inputs(alarm, PIPELINE, watched, hours)
 
 
 class Collector(logging.Handler):
@@ -428,7 +424,6 @@ def test_the_dashboard_draws_the_metrics_that_the_functions_write():
             state_machine_arn=life.pipeline.machine.arn,
             log_group="log",
             alarm_arns=[],
-            max_age_hours=1,
             settings=group.settings(),
         )
     drawn = {
