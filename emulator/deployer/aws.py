@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import urllib.request
 from threading import Lock
 from typing import TYPE_CHECKING, Any, cast
@@ -27,12 +28,8 @@ SESSION_VARIABLES = {
 switched off here. Each value is the key in the config file, the environment variable, the default
 and the conversion."""
 
-NOT_FOUND_CODES = frozenset(
-    {"NoSuchEntity", "NotFound", "NotFoundException", "QueueDoesNotExist", "ResourceNotFound"}
-    | {"ResourceNotFoundException", "StateMachineDoesNotExist", "DashboardNotFoundError"}
-    | {"AWS.SimpleQueueService.NonExistentQueue"}
-)
-"""The error codes of all services for a resource that does not exist."""
+NOT_FOUND = re.compile("NoSuchEntity|NotFound|DoesNotExist|NonExistent")
+"""A part of the error codes of all services for a resource that does not exist."""
 
 Response = dict[str, Any]
 """The response of a service. Its keys are those of the operation in the AWS API."""
@@ -74,7 +71,7 @@ class Aws:
         try:
             response: Response = getattr(self._client(service), xform_name(operation))(**request)
         except ClientError as error:
-            is_gone = error.response["Error"]["Code"] in NOT_FOUND_CODES
+            is_gone = NOT_FOUND.search(error.response["Error"]["Code"])
             raise (GoneError if is_gone else DeploymentError)(str(error)) from error
         except BotoCoreError as error:
             raise DeploymentError(str(error)) from error
@@ -86,21 +83,18 @@ class Aws:
 
     def _client(self, service: str) -> BaseClient:
         """Return the client of a service. It is created at the first call."""
-        # The imports are slow, and the engine waits until the provider has started.
-        import boto3  # noqa: PLC0415
+        # The import is slow, and the engine waits until the provider has started.
         from botocore.session import Session  # noqa: PLC0415
 
         with self._lock:
             if service not in self._clients:
                 session = Session(session_vars=SESSION_VARIABLES)
                 session.register_component("data_loader", models.loader())
-                self._clients[service] = boto3.Session(
-                    botocore_session=session,
+                self._clients[service] = session.create_client(
+                    service,
+                    region_name=self.region,
+                    endpoint_url=self._endpoint,
                     aws_access_key_id=self.account,
                     aws_secret_access_key="test",  # noqa: S106  # the secret of every account
-                    region_name=self.region,
-                ).client(
-                    service,  # type: ignore[call-overload]  # the stubs want a literal
-                    endpoint_url=self._endpoint,
                 )
             return self._clients[service]

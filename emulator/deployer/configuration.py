@@ -5,8 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import SafeConstructor
@@ -26,8 +25,7 @@ NUMBER = r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?"
 """The notation of numbers in JSON. All YAML readers read it in one way."""
 
 
-@dataclass(frozen=True)
-class Project:
+class Project(NamedTuple):
     """A Pulumi project and the config of one of its stacks."""
 
     name: str

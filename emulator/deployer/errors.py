@@ -2,10 +2,7 @@
 
 
 class DeploymentError(Exception):
-    """The program or a file needs something that the deployer or a service cannot do.
-
-    The message names it and where it is.
-    """
+    """The program or a file needs something that the deployer or a service cannot do."""
 
 
 class GoneError(DeploymentError):

@@ -107,10 +107,7 @@ def update(
 
 
 def delete(row: Row, identifier: str, inputs: Properties, aws: Aws, seconds: float) -> None:
-    """Delete a resource. Do nothing if it does not exist.
-
-    `seconds` are what the program allows (`custom_timeouts`), or 0 for the limit of the type.
-    """
+    """Delete a resource in at most these seconds. Do nothing if it does not exist."""
     resource = _existing_resource(row, identifier, inputs, delete_seconds=seconds)
     with suppress(GoneError):
         _make_call(row, row.delete, resource, aws)

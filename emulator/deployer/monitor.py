@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from threading import Lock
 from typing import TYPE_CHECKING
 
 from google.protobuf.empty_pb2 import Empty  # type: ignore[import-untyped]  # brings no types
@@ -70,7 +69,6 @@ class Monitor:
         self._urn_prefix = f"urn:pulumi:{stack}::{project}::"
         self._stack_urn = ""
         self._urns: set[str] = set()
-        self._lock = Lock()
 
     def RegisterResource(self, request: pb.RegisterResourceRequest) -> pb.RegisterResourceResponse:
         """Create the resource. Raises DeploymentError with the type and name of the resource."""
@@ -124,12 +122,11 @@ class Monitor:
             parent_type = request.parent.split("::")[2]  # after the stack and the project
             qualified_type = f"{parent_type}${request.type}"
         urn = f"{self._urn_prefix}{qualified_type}::{request.name}"
-        with self._lock:
-            if urn in self._urns:
-                raise DeploymentError(f"duplicate URN {urn}")
-            self._urns.add(urn)
-            if request.type == STACK:
-                self._stack_urn = urn
+        if urn in self._urns:
+            raise DeploymentError(f"duplicate URN {urn}")
+        self._urns.add(urn)
+        if request.type == STACK:
+            self._stack_urn = urn
         return urn
 
     def _deploy(self, request: pb.RegisterResourceRequest) -> DeployedResource:

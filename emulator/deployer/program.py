@@ -7,10 +7,9 @@ import contextlib
 import contextvars
 import logging
 import runpy
-from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pulumi.runtime import Settings, configure, set_all_config
 from pulumi.runtime import stack as pulumi_stack
@@ -34,8 +33,7 @@ vars(pulumi_stack)["asyncio"] = SimpleNamespace(
 REPOSITORY = Path(__file__).parents[2]
 
 
-@dataclass(frozen=True)
-class Deployment:
+class Deployment(NamedTuple):
     """The outputs and the resources of a program after it has run."""
 
     outputs: Mapping[str, object]

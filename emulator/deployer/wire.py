@@ -18,9 +18,8 @@ from emulator.deployer.errors import DeploymentError
 # Each constant is also in Pulumi's Go SDK: sdk/go/common/resource/sig/sig.go.
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 """The key of the mark in a mapping that is a secret, an asset or an archive. Its value is the
-next three constants."""
+next two constants."""
 SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105  # the signature of any secret
-ASSET = "c44067f5952c0a294b673a41bacd8c17"
 ARCHIVE = "0def7320c3a5731c473e5ecbe6d01bc7"
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"

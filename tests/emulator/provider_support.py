@@ -11,6 +11,8 @@ from emulator.deployer.provider import serve
 from emulator.deployer.service import Provider
 
 UNKNOWN = wire.UNKNOWN
+ASSET = "c44067f5952c0a294b673a41bacd8c17"
+"""The signature of an asset: pulumi/pulumi, sdk/go/common/resource/sig/sig.go."""
 
 FUNCTION = "aws:lambda/function:Function"
 GROUP = "aws:scheduler/scheduleGroup:ScheduleGroup"
@@ -36,7 +38,7 @@ def archive(digest, assets=None, **files):
     texts = {f"{name}.py": {"text": text} for name, text in files.items()}
     content = {
         "assets": {
-            name: {wire.SIGNATURE: wire.ASSET, "hash": f"{digest}-{name}", **asset}
+            name: {wire.SIGNATURE: ASSET, "hash": f"{digest}-{name}", **asset}
             for name, asset in {**texts, **(assets or {})}.items()
         }
     }
