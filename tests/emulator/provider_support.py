@@ -2,6 +2,7 @@
 
 import contextlib
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 import grpc
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
@@ -14,20 +15,24 @@ UNKNOWN = wire.UNKNOWN
 ASSET = "c44067f5952c0a294b673a41bacd8c17"
 """The signature of an asset: pulumi/pulumi, sdk/go/common/resource/sig/sig.go."""
 
-FUNCTION = "aws:lambda/function:Function"
-GROUP = "aws:scheduler/scheduleGroup:ScheduleGroup"
-INVOCATION = "aws:lambda/invocation:Invocation"
-LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
-MACHINE = "aws:sfn/stateMachine:StateMachine"
-METRIC_ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
-PERMISSION = "aws:lambda/permission:Permission"
-QUEUE = "aws:sqs/queue:Queue"
-ROLE = "aws:iam/role:Role"
-ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
-RULE = "aws:cloudwatch/eventRule:EventRule"
-SCHEDULE = "aws:scheduler/schedule:Schedule"
-TOPIC = "aws:sns/topic:Topic"
-TOPIC_POLICY = "aws:sns/topicPolicy:TopicPolicy"
+
+class Type(StrEnum):
+    """Type tokens of resources."""
+
+    FUNCTION = "aws:lambda/function:Function"
+    GROUP = "aws:scheduler/scheduleGroup:ScheduleGroup"
+    INVOCATION = "aws:lambda/invocation:Invocation"
+    LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
+    MACHINE = "aws:sfn/stateMachine:StateMachine"
+    METRIC_ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
+    PERMISSION = "aws:lambda/permission:Permission"
+    QUEUE = "aws:sqs/queue:Queue"
+    ROLE = "aws:iam/role:Role"
+    ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
+    RULE = "aws:cloudwatch/eventRule:EventRule"
+    SCHEDULE = "aws:scheduler/schedule:Schedule"
+    TOPIC = "aws:sns/topic:Topic"
+    TOPIC_POLICY = "aws:sns/topicPolicy:TopicPolicy"
 
 
 def archive(digest, assets=None, **files):

@@ -6,21 +6,7 @@
 import json
 
 import pytest
-from provider_support import (
-    FUNCTION,
-    GROUP,
-    LOG_GROUP,
-    METRIC_ALARM,
-    QUEUE,
-    ROLE,
-    RULE,
-    SCHEDULE,
-    archive,
-    function_inputs,
-    message,
-    provider,
-    schedule_inputs,
-)
+from provider_support import Type, archive, function_inputs, message, provider, schedule_inputs
 from resource_types import QUERIES
 from small_stack import allow, policy, trust
 
@@ -38,7 +24,7 @@ def engine(aws):
 def roles(engine):
     """Create a role for each service that needs one. Return service -> ARN."""
     created = {
-        service: engine.create(ROLE, f"drift-{service}", {"assumeRolePolicy": trust(service)})
+        service: engine.create(Type.ROLE, f"drift-{service}", {"assumeRolePolicy": trust(service)})
         for service in ("lambda", "scheduler")
     }
     return {service: role.outputs["arn"] for service, role in created.items()}
@@ -73,9 +59,9 @@ def corrections(engine, resource):
 
 
 def test_a_schedule_that_was_disabled_in_the_console_is_found_and_enabled_again(aws, engine, roles):
-    group = engine.create(GROUP, "drift", {})
+    group = engine.create(Type.GROUP, "drift", {})
     inputs = schedule_inputs(group.id, roles["scheduler"], state="ENABLED")
-    schedule = engine.create(SCHEDULE, "drift", inputs)
+    schedule = engine.create(Type.SCHEDULE, "drift", inputs)
     scheduler = aws.client("scheduler")
     current = scheduler.get_schedule(Name=schedule.inputs["name"], GroupName=group.id)
     request = {name: current[name] for name in ("Name", "GroupName")}
@@ -97,13 +83,13 @@ OTHER_POLICY = policy(allow("sqs:*"))
 RATE = "rate(1 day)"
 BY_HAND = {
     "a removed retention": (
-        LOG_GROUP,
+        Type.LOG_GROUP,
         {"name": "/drift", "retentionInDays": 90},
         lambda aws: aws.client("logs").delete_retention_policy(logGroupName="/drift"),
         {"retentionInDays": None},
     ),
     "a removed description": (
-        RULE,
+        Type.RULE,
         {"name": "drift", "scheduleExpression": RATE, "description": "works"},
         lambda aws: aws.client("events").put_rule(
             Name="drift", ScheduleExpression=RATE, Description=""
@@ -111,7 +97,7 @@ BY_HAND = {
         {"description": None},
     ),
     "an edited policy": (
-        ROLE,
+        Type.ROLE,
         {"name": "drift", **TRUST},
         lambda aws: aws.client("iam").update_assume_role_policy(
             RoleName="drift", PolicyDocument=OTHER_POLICY
@@ -119,13 +105,13 @@ BY_HAND = {
         {"assumeRolePolicy": json.loads(OTHER_POLICY)},
     ),
     "nothing, for an input that the program does not declare": (
-        ROLE,
+        Type.ROLE,
         {"name": "drift-silent", **TRUST},
         lambda aws: aws.client("iam").update_role(RoleName="drift-silent", Description="by hand"),
         {},
     ),
     "nothing, for a document in another spelling": (
-        ROLE,
+        Type.ROLE,
         {
             "name": "drift-spelling",
             "assumeRolePolicy": json.dumps(json.loads(trust("lambda")), indent=2),
@@ -146,7 +132,7 @@ def test_a_change_by_hand_is_found(aws, engine, name):
 
 
 def test_edited_tags_are_found(aws, engine):
-    queue = engine.create(QUEUE, "drift", {"tags": {"team": "ranking", "cost": "1"}})
+    queue = engine.create(Type.QUEUE, "drift", {"tags": {"team": "ranking", "cost": "1"}})
     sqs = aws.client("sqs")
     sqs.tag_queue(QueueUrl=queue.id, Tags={"team": "search", "owner": "me"})
     sqs.untag_queue(QueueUrl=queue.id, TagKeys=["cost"])
@@ -159,7 +145,7 @@ def test_edited_tags_are_found(aws, engine):
 
 
 def test_a_default_tag_that_was_removed_is_found(aws, engine):
-    queue = engine.create(QUEUE, "drift-default", {"tags": {"team": "ranking"}})
+    queue = engine.create(Type.QUEUE, "drift-default", {"tags": {"team": "ranking"}})
     aws.client("sqs").untag_queue(QueueUrl=queue.id, TagKeys=["stage"])
     changed = {"tagsAll": {"team": "ranking"}}
     assert drift(engine, queue) == (changed, changed)
@@ -172,7 +158,7 @@ def test_an_edited_query_of_an_alarm_is_found(aws, engine):
         "evaluationPeriods": 1,
         "threshold": 1,
     }
-    alarm = engine.create(METRIC_ALARM, "drift", inputs)
+    alarm = engine.create(Type.METRIC_ALARM, "drift", inputs)
     cloudwatch = aws.client("cloudwatch")
     [current] = cloudwatch.describe_alarms(AlarmNames=[alarm.id])["MetricAlarms"]
     [_, metric] = current["Metrics"]
@@ -186,7 +172,7 @@ def test_an_edited_query_of_an_alarm_is_found(aws, engine):
 
 def test_code_that_was_changed_in_the_console_is_found_by_its_hash(engine, roles):
     inputs = function_inputs(roles["lambda"], archive("sha-1", work="x = 1\n"))
-    function = engine.create(FUNCTION, "drift", inputs)
+    function = engine.create(Type.FUNCTION, "drift", inputs)
     updated = engine.update(function, inputs | {"code": archive("sha-2", work="longer = 'code'\n")})
     assert drift(engine, function) == ({}, {"codeSha256": updated.outputs["codeSha256"]}), (
         "the service does not return the archive"
@@ -194,15 +180,15 @@ def test_code_that_was_changed_in_the_console_is_found_by_its_hash(engine, roles
 
 
 def test_a_log_group_whose_name_begins_another_is_read(engine):
-    longer = engine.create(LOG_GROUP, "drift-longer", {"name": "drift-prefix-0"})
-    group = engine.create(LOG_GROUP, "drift-prefix", {"name": "drift-prefix"})
+    longer = engine.create(Type.LOG_GROUP, "drift-longer", {"name": "drift-prefix-0"})
+    group = engine.create(Type.LOG_GROUP, "drift-prefix", {"name": "drift-prefix"})
     engine.delete(group)
     assert engine.read(group) is None, "the name of the other log group only begins so"
     engine.delete(longer)
 
 
 def test_a_resource_that_was_deleted_by_hand_is_gone(aws, engine):
-    group = engine.create(LOG_GROUP, "drift-gone", {"retentionInDays": 90})
+    group = engine.create(Type.LOG_GROUP, "drift-gone", {"retentionInDays": 90})
     aws.client("logs").delete_log_group(logGroupName=group.id)
     assert engine.read(group) is None
     assert message(engine.update, group, {}) == (

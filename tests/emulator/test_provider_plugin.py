@@ -12,7 +12,7 @@ from pathlib import Path
 import grpc
 import pytest
 from google.protobuf import empty_pb2
-from provider_support import FUNCTION, QUEUE, connected, message, provider
+from provider_support import Type, connected, message, provider
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 from small_stack import eventually
 
@@ -170,7 +170,7 @@ def test_an_endpoint_without_an_emulator_is_refused():
 
 def test_a_provider_for_another_region_creates_resources_there(aws):
     with provider(aws, region="us-east-1") as engine:
-        queue = engine.create(QUEUE, "elsewhere", {})
+        queue = engine.create(Type.QUEUE, "elsewhere", {})
     assert queue.outputs["arn"].split(":")[3] == "us-east-1"
 
 
@@ -200,13 +200,13 @@ def test_the_credentials_of_the_caller_are_not_used(aws, monkeypatch):
     monkeypatch.setenv("AWS_PROFILE", "work")
     aws.control("DELETE", "calls")
     with provider(aws, profile="work") as engine:
-        engine.create(QUEUE, "root", {})
+        engine.create(Type.QUEUE, "root", {})
     assert {call["caller"] for call in aws.calls()} == {"arn:aws:iam::123456789012:root"}
 
 
 def test_get_and_import_are_refused(engine):
     request = provider_pb2.ReadRequest(
-        id="f", urn=engine.urn(FUNCTION, "f"), type=FUNCTION, name="f"
+        id="f", urn=engine.urn(Type.FUNCTION, "f"), type=Type.FUNCTION, name="f"
     )
     assert message(engine.stub.Read, request) == (
         "import and get() of aws:lambda/function:Function is not supported by the emulator's"

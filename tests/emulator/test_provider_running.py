@@ -9,18 +9,7 @@ import threading
 import time
 
 import pytest
-from provider_support import (
-    FUNCTION,
-    GROUP,
-    MACHINE,
-    ROLE,
-    ROLE_POLICY,
-    SCHEDULE,
-    archive,
-    function_inputs,
-    message,
-    schedule_inputs,
-)
+from provider_support import Type, archive, function_inputs, message, schedule_inputs
 from small_stack import allow, eventually, finished, invoke, policy, trust
 
 
@@ -36,15 +25,15 @@ NEW_CODE = {"code": returning("sha-new", "new")}
 @pytest.fixture(scope="module")
 def role(engine):
     """Create a role for functions."""
-    return engine.create(ROLE, "running", {"assumeRolePolicy": trust("lambda")})
+    return engine.create(Type.ROLE, "running", {"assumeRolePolicy": trust("lambda")})
 
 
 @pytest.fixture(scope="module")
 def machine_inputs(engine):
     """Create a role for state machines. Return a function from a definition to complete inputs."""
-    role = engine.create(ROLE, "running-states", {"assumeRolePolicy": trust("states")})
+    role = engine.create(Type.ROLE, "running-states", {"assumeRolePolicy": trust("states")})
     permissions = {"role": role.id, "policy": policy(allow("lambda:*"))}
-    engine.create(ROLE_POLICY, "running", permissions)
+    engine.create(Type.ROLE_POLICY, "running", permissions)
     return lambda definition: {"roleArn": role.outputs["arn"], "definition": definition}
 
 
@@ -58,7 +47,7 @@ def inputs(role):
 @pytest.fixture
 def function(engine, inputs):
     """Create a function for one test."""
-    return engine.create(FUNCTION, f"function-{next(NUMBERS)}", inputs)
+    return engine.create(Type.FUNCTION, f"function-{next(NUMBERS)}", inputs)
 
 
 def test_new_code_becomes_a_new_version(aws, engine, function, inputs):
@@ -133,7 +122,7 @@ def test_a_running_execution_keeps_the_version_of_its_functions(
     aws, engine, function, inputs, machine_inputs
 ):
     definition = wait_then_call(2, function.outputs["qualifiedArn"])
-    machine = engine.create(MACHINE, "keeping", machine_inputs(definition))
+    machine = engine.create(Type.MACHINE, "keeping", machine_inputs(definition))
     running = start_and_wait(aws, machine)
     updated = engine.update(function, inputs | NEW_CODE)
     definition = wait_then_call(0, updated.outputs["qualifiedArn"])
@@ -144,7 +133,7 @@ def test_a_running_execution_keeps_the_version_of_its_functions(
 
 
 def test_the_deletion_of_a_state_machine_waits_for_its_executions(aws, engine, machine_inputs):
-    machine = engine.create(MACHINE, "waiting", machine_inputs(wait_twice(3)))
+    machine = engine.create(Type.MACHINE, "waiting", machine_inputs(wait_twice(3)))
     running = start_and_wait(aws, machine)
     client = aws.client("stepfunctions")
     deletion = threading.Thread(target=engine.delete, args=(machine,))
@@ -162,7 +151,7 @@ def test_the_deletion_of_a_state_machine_waits_for_its_executions(aws, engine, m
 
 
 def test_a_deletion_that_takes_too_long_fails_with_the_reason(aws, engine, machine_inputs):
-    machine = engine.create(MACHINE, "held", machine_inputs(wait_twice(60)))
+    machine = engine.create(Type.MACHINE, "held", machine_inputs(wait_twice(60)))
     running = start_and_wait(aws, machine)
     assert message(engine.delete, machine, seconds=1) == (
         f"{machine.id} is still DELETING after 1 seconds, because executions of it are running "
@@ -175,7 +164,7 @@ def test_a_deletion_that_takes_too_long_fails_with_the_reason(aws, engine, machi
 
 
 def test_a_role_with_a_policy_that_was_added_by_hand_is_not_deleted(aws, engine):
-    role = engine.create(ROLE, "held", {"assumeRolePolicy": trust("lambda")})
+    role = engine.create(Type.ROLE, "held", {"assumeRolePolicy": trust("lambda")})
     aws.client("iam").put_role_policy(
         RoleName=role.id, PolicyName="by-hand", PolicyDocument=policy(allow("s3:*"))
     )
@@ -187,10 +176,10 @@ def test_a_role_with_a_policy_that_was_added_by_hand_is_not_deleted(aws, engine)
 
 def test_the_schedules_of_a_deleted_group_are_deleted(engine):
     scheduler_role = engine.create(
-        ROLE, "running-scheduler", {"assumeRolePolicy": trust("scheduler")}
+        Type.ROLE, "running-scheduler", {"assumeRolePolicy": trust("scheduler")}
     )
-    group = engine.create(GROUP, "running", {})
+    group = engine.create(Type.GROUP, "running", {})
     inputs = schedule_inputs(group.id, scheduler_role.outputs["arn"])
-    schedule = engine.create(SCHEDULE, "running", inputs)
+    schedule = engine.create(Type.SCHEDULE, "running", inputs)
     engine.delete(group)
     assert engine.read(schedule) is None

@@ -7,24 +7,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from provider_support import (
-    FUNCTION,
-    GROUP,
-    INVOCATION,
-    LOG_GROUP,
-    METRIC_ALARM,
-    PERMISSION,
-    QUEUE,
-    ROLE,
-    ROLE_POLICY,
-    RULE,
-    TOPIC,
-    TOPIC_POLICY,
-    UNKNOWN,
-    Resource,
-    function_inputs,
-    short_struct,
-)
+from provider_support import UNKNOWN, Resource, Type, function_inputs, short_struct
 from resource_types import ALARM, FIRST_CODE, LIFECYCLES
 from small_stack import allow, policy, trust
 
@@ -47,21 +30,21 @@ def existing(aws, engine):
     }
     values = {}
     for key, (service, name) in roles.items():
-        role = engine.create(ROLE, name, {"assumeRolePolicy": trust(service)})
-        engine.create(ROLE_POLICY, name, {"role": role.id, "policy": policy(allow("logs:*"))})
+        role = engine.create(Type.ROLE, name, {"assumeRolePolicy": trust(service)})
+        engine.create(Type.ROLE_POLICY, name, {"role": role.id, "policy": policy(allow("logs:*"))})
         values |= {key: role.id, f"{key}Arn": role.outputs["arn"]}
     inputs = function_inputs(values["roleArn"], FIRST_CODE)
-    function = engine.create(FUNCTION, "lifecycle", inputs)
+    function = engine.create(Type.FUNCTION, "lifecycle", inputs)
     return {
         **values,
         "function": function.id,
         "functionArn": function.outputs["arn"],
-        "group": engine.create(GROUP, "lifecycle", {}).id,
-        "rule": engine.create(RULE, "lifecycle", {"scheduleExpression": "rate(1 day)"}).id,
-        "topicArn": engine.create(TOPIC, "lifecycle", {}).id,
-        "queueArn": engine.create(QUEUE, "lifecycle", {}).outputs["arn"],
-        "logGroup": engine.create(LOG_GROUP, "lifecycle", {}).id,
-        "alarm": engine.create(METRIC_ALARM, "lifecycle", ALARM).id,
+        "group": engine.create(Type.GROUP, "lifecycle", {}).id,
+        "rule": engine.create(Type.RULE, "lifecycle", {"scheduleExpression": "rate(1 day)"}).id,
+        "topicArn": engine.create(Type.TOPIC, "lifecycle", {}).id,
+        "queueArn": engine.create(Type.QUEUE, "lifecycle", {}).outputs["arn"],
+        "logGroup": engine.create(Type.LOG_GROUP, "lifecycle", {}).id,
+        "alarm": engine.create(Type.METRIC_ALARM, "lifecycle", ALARM).id,
     }
 
 
@@ -104,7 +87,7 @@ def test_a_resource_is_created_as_previewed_and_deleted(engine, existing, type_t
     assert None not in resource.outputs.values(), "the response has each output"
     assert_current(engine, resource)
     engine.delete(resource)
-    if type_token not in (TOPIC_POLICY, INVOCATION, PERMISSION):
+    if type_token not in (Type.TOPIC_POLICY, Type.INVOCATION, Type.PERMISSION):
         assert engine.read(resource) is None, "it does not exist any more"
     engine.delete(resource)  # A resource that does not exist is no error.
 
@@ -182,8 +165,8 @@ def test_a_name_is_checked_against_its_rule(engine, type_token):
 
 
 def test_a_permission_allows_what_it_says(aws, engine, existing):
-    inputs = filled(LIFECYCLES[PERMISSION].inputs, existing)
-    permission = engine.create(PERMISSION, "statement", inputs)
+    inputs = filled(LIFECYCLES[Type.PERMISSION].inputs, existing)
+    permission = engine.create(Type.PERMISSION, "statement", inputs)
     policy_text = aws.client("lambda").get_policy(FunctionName=existing["function"])["Policy"]
     assert f'"Sid": "{permission.id}"' in policy_text
     assert inputs["sourceArn"] in policy_text
