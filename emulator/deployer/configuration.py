@@ -80,7 +80,7 @@ def read_mapping(file: Path) -> dict[str, object]:
         reason = ": ".join(filter(None, (error.context, error.problem)))
         line = error.problem_mark.line + 1
         raise DeploymentError(f"{file}: line {line}: {reason}; correct the YAML") from error
-    except (OSError, ValueError, YAMLError) as error:
+    except (OSError, ValueError, YAMLError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
         raise DeploymentError(f"{file}: cannot be read: {reason.lower()}") from error
     return _mapping(content, str(file))

@@ -17,8 +17,8 @@ from emulator.deployer.errors import DeploymentError
 
 # Each constant is also in Pulumi's Go SDK: sdk/go/common/resource/sig/sig.go.
 SIGNATURE = "4dabf18193072939515e22adb298388d"
-"""The key of the mark in a mapping that is a secret, an asset or an archive. Its value is the
-next two constants."""
+"""The key of the mark in a mapping that is a secret, an asset or an archive. The next two constants
+are its values."""
 SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105  # the signature of any secret
 ARCHIVE = "0def7320c3a5731c473e5ecbe6d01bc7"
 
