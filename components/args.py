@@ -1,18 +1,22 @@
 """The arguments of a retraining pipeline, as frozen dataclasses.
 
 The fields have the names of the stack's config keys, in snake_case. `settings.py` reads the config
-into these classes, and a host program creates them itself. `rules/pipeline.py` checks them. The
-docstring and the default of a field are also its row in docs/configuration.md.
+into these classes, and a host program creates them itself. The rule of a field is a part of its
+type, and `rules/pipeline.py` has the rules about several fields. The docstring, the default and the
+range of a field are also its row in docs/configuration.md.
 """
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
-from typing import TYPE_CHECKING, Literal, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar, get_args, get_origin
 
 import pulumi
 
-from .rules import metrics, rates
+from .rules import arns, metrics, rates
+from .rules import fields as rules
+from .rules.fields import Between, Elements
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -29,6 +33,12 @@ MAX_OVERLAP_HOURS = 24
 MODEL_AGE_FACTOR = 1.5
 """The age at which the alarm about a model rings, as a multiple of the longest time between two
 firings. One late run does not ring."""
+MAX_SOLUTIONS, MAX_CAMPAIGNS, MAX_GATE_RULES, MAX_TAGS = 10, 5, 5, 30
+"""The most solutions of a pipeline, campaigns of a solution, rules of a quality gate, and tags. The
+state of an execution with all of them has at most 256 KiB, as AWS requires
+(tests/workflow/test_sizes.py measures it):
+https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html."""
+OTHER_STACK = "and give the others a stack of their own"
 DEFAULT_FULL_EVERY = "7 days"
 """The longest time between two FULL trainings with UPDATE. AWS advises one a week."""
 
@@ -37,9 +47,9 @@ DEFAULT_FULL_EVERY = "7 days"
 class DatasetArgs:
     """A dataset and the CSV export that fills it."""
 
-    dataset_arn: pulumi.Input[str]
+    dataset_arn: Annotated[pulumi.Input[str], arns.DATASET]
     """ARN of the dataset to fill."""
-    data_location: pulumi.Input[str]
+    data_location: Annotated[pulumi.Input[str], rules.location_error]
     """`s3://bucket/file.csv`, or a folder that ends in `/`: its files are imported.
 
     Files in subfolders are not imported. The files are plain CSV in UTF-8. Each dataset needs a
@@ -51,12 +61,12 @@ class DatasetArgs:
     `INCREMENTAL` needs a `FULL` import before it. An export of interactions has at least 1,000
     rows, and an `INCREMENTAL` export of action interactions too.
     """
-    min_relative_size: float = 0.5
+    min_relative_size: Annotated[float, Between(0, 1, "write a share, for example 0.5")] = 0.5
     """A `FULL` export with less than this share of the bytes of the last `FULL` import is refused.
 
     0 accepts every export. Has no effect with `INCREMENTAL`.
     """
-    ready_marker: pulumi.Input[str] | None = None
+    ready_marker: Annotated[pulumi.Input[str] | None, rules.marker_error] = None
     """`s3://bucket/file` that the export job writes last, outside the data location.
 
     The run is refused if this object is missing or older than the last import. May contain
@@ -98,18 +108,29 @@ class DatasetsArgs:
 class ProbeArgs:
     """A request to a campaign after its update: by user, by item, or to rank items for a user."""
 
-    user_id: str | None = None
+    user_id: Annotated[str | None, rules.id_error] = None
     """The user to request recommendations for."""
-    item_id: str | None = None
+    item_id: Annotated[str | None, rules.id_error] = None
     """The item to request related items for, instead of `userId`."""
-    input_list: Sequence[str] | None = None
+    input_list: Annotated[
+        Sequence[Annotated[str, rules.id_error]] | None,
+        Elements(1, rules.MAX_RESULTS, "list 1 to 500 items"),
+    ] = None
     """Items to rank for the user, for a recipe of the type PERSONALIZED_RANKING.
 
     The ids in all probes of a pipeline have at most 5,000 characters.
     """
-    min_results: int = 1
+    min_results: Annotated[int, Between(1, rules.MAX_RESULTS, "set for example 10")] = 1
     """A response with fewer results fails the probe."""
-    minutes: float = 10
+    minutes: Annotated[
+        float,
+        Between(
+            0,
+            24 * 60,
+            "set for example 10, because a longer probe hides a stuck run",
+            is_above=True,
+        ),
+    ] = 10
     """For how many minutes the request is repeated."""
 
 
@@ -117,7 +138,7 @@ class ProbeArgs:
 class CampaignArgs:
     """A campaign that serves the newest version of the solution."""
 
-    campaign_arn: pulumi.Input[str]
+    campaign_arn: Annotated[pulumi.Input[str], arns.CAMPAIGN]
     """ARN of the campaign to update.
 
     Remove a campaign only while no version is on trial there. No later run finishes its trial.
@@ -130,15 +151,18 @@ class CampaignArgs:
 class QualityRuleArgs:
     """A rule for one offline metric of a new version: `maxDrop`, `minimum` or both."""
 
-    metric: str
+    metric: Annotated[str, metrics.metric_error]
     """The name of the metric in GetSolutionMetrics, for example `coverage`."""
-    max_drop: float | None = None
+    max_drop: Annotated[float | None, Between(0, 1, "write a share, for example 0.25")] = None
     """The share of the live version's value that may be lost.
 
     0.25 accepts a fall from 0.4 to 0.3. A version that lacks a metric of the live version is
     rejected.
     """
-    minimum: float | None = None
+    minimum: Annotated[
+        float | None,
+        Between(0, 1, "set for example 0.1, because metrics are shares", is_above=True),
+    ] = None
     """The lowest value that passes. The value of the live version does not matter."""
 
 
@@ -153,7 +177,15 @@ Personalize measures metrics on a random tenth of the users, so a smaller drop c
 class ApprovalArgs:
     """A person has to approve each new version before the campaigns of the solution move to it."""
 
-    timeout_hours: float = 72
+    timeout_hours: Annotated[
+        float,
+        Between(
+            0,
+            24 * 90,
+            "set for example 72, because an older version is better trained again",
+            is_above=True,
+        ),
+    ] = 72
     """For how many hours after the last request a version can be approved."""
 
 
@@ -161,7 +193,7 @@ class ApprovalArgs:
 class SolutionArgs:
     """A solution to retrain, with the campaigns that serve its new version."""
 
-    solution_arn: pulumi.Input[str]
+    solution_arn: Annotated[pulumi.Input[str], arns.SOLUTION]
     """ARN of the solution to retrain, not of one of its versions."""
     training_mode: TrainingMode = "FULL"
     """`FULL` trains a new model. `UPDATE` adds new items and interactions to the existing model.
@@ -169,11 +201,17 @@ class SolutionArgs:
     If a version was rejected, rolled back or refused, the next training is `FULL`.
     The recipes aws-user-personalization and aws-hrnn-coldstart support `UPDATE`.
     """
-    full_every: str | None = None
+    full_every: Annotated[str | None, rates.days_error] = None
     """How old the last `FULL` version may become with `UPDATE`. Without it, `7 days`."""
-    campaigns: Sequence[CampaignArgs] = ()
+    campaigns: Annotated[
+        Sequence[CampaignArgs],
+        Elements(0, MAX_CAMPAIGNS, f"keep at most {MAX_CAMPAIGNS} campaigns, {OTHER_STACK}"),
+    ] = ()
     """The campaigns to update. A solution without campaigns is only trained."""
-    quality_gate: Sequence[QualityRuleArgs] = DEFAULT_GATE
+    quality_gate: Annotated[
+        Sequence[QualityRuleArgs],
+        Elements(0, MAX_GATE_RULES, f"keep at most {MAX_GATE_RULES} rules"),
+    ] = DEFAULT_GATE
     """The rules that a new version has to pass before a campaign moves to it."""
     quality_gate_enabled: bool = True
     """`false` deploys every new version and ignores the rules."""
@@ -185,9 +223,9 @@ class SolutionArgs:
 class NotificationsArgs:
     """Who gets the reports of runs and the alarms, by Amazon SNS."""
 
-    emails: Sequence[str] = ()
+    emails: Sequence[Annotated[str, rules.email_error]] = ()
     """The addresses that get each message. AWS asks each address for a confirmation."""
-    topic_arn: pulumi.Input[str] | None = None
+    topic_arn: Annotated[pulumi.Input[str] | None, arns.TOPIC] = None
     """ARN of the SNS topic to publish to. Without it, the pipeline creates a topic.
 
     The policy of the topic must let `cloudwatch.amazonaws.com` publish the alarms.
@@ -212,25 +250,41 @@ class TriggerArgs:
 class LimitsArgs:
     """How long each stage may take, how often a run may train, and how old a model may become."""
 
-    max_import_hours: float = 6
+    max_import_hours: Annotated[
+        float,
+        Between(
+            0, 72, "set for example 6, because an import takes minutes to hours", is_above=True
+        ),
+    ] = 6
     """Hours for the import of a dataset. A longer import fails the run."""
-    max_training_hours: float = 24
+    max_training_hours: Annotated[
+        float,
+        Between(
+            0, 4000, "set for example 24, because an execution ends after a year", is_above=True
+        ),
+    ] = 24
     """Hours for the training of a solution version. A longer training is stopped."""
-    max_campaign_hours: float = 3
+    max_campaign_hours: Annotated[
+        float, Between(0, 24, "set for example 3, because an update takes minutes", is_above=True)
+    ] = 3
     """Hours for the update of a campaign."""
-    max_trainings_per_month: int | None = None
+    max_trainings_per_month: Annotated[
+        int | None, Between(0, math.inf, "set for example 35, or 0 for no limit")
+    ] = None
     """How many versions of a solution may be trained within 30 days before no more are trained.
 
     Without it, twice the number of times that the schedule fires within 30 days, and 2 more. 0 is
     no limit.
     """
-    max_model_age_days: float | None = None
+    max_model_age_days: Annotated[
+        float | None, Between(0, 3650, "set days, for example 14", is_above=True)
+    ] = None
     """How many days old the model that a campaign serves may become before an alarm rings.
 
     The time counts from its training, or from the last run that found it up to date. Without it,
     the longest gap between two firings of the schedule times 1.5, plus `maxTrainingHours`.
     """
-    settle_seconds: float = 180
+    settle_seconds: Annotated[float, Between(0, 3600, "set seconds, for example 180")] = 180
     """After how many seconds the lists of Personalize and Step Functions are surely up to date.
 
     For half of this time a run waits for executions that are not listed yet, and for all of it
@@ -244,17 +298,23 @@ class RetrainingPipelineArgs:
 
     datasets: DatasetsArgs
     """The datasets to import before each training. There must be at least one."""
-    solutions: Sequence[SolutionArgs]
+    solutions: Annotated[
+        Sequence[SolutionArgs],
+        Elements(1, MAX_SOLUTIONS, f"configure 1 to {MAX_SOLUTIONS} solutions, {OTHER_STACK}"),
+    ]
     """The solutions to retrain, in parallel. There must be at least one."""
-    import_role_arn: pulumi.Input[str] | None = None
+    import_role_arn: Annotated[pulumi.Input[str] | None, arns.ROLE] = None
     """ARN of the role that Personalize assumes to read the exports.
 
     Without it, the pipeline creates a role that may read only the configured exports.
     """
-    retraining_rate: str = "7 days"
+    retraining_rate: Annotated[str, rates.rate_error] = "7 days"
     """`7 days`, `rate(12 hours)` or `cron(0 3 ? * MON *)`, and at most once an hour."""
-    timezone: str = "UTC"
-    """The IANA time zone of a cron. Has no effect with a rate, which counts from the deployment."""
+    timezone: Annotated[str, rates.timezone_error] = "UTC"
+    """The IANA time zone of a cron. Has no effect with a rate, which counts from the deployment.
+
+    A run at an hour that the clocks skip in spring is left out on that day.
+    """
     paused: bool = False
     """`true` deploys the schedule disabled. Runs can still be started by hand."""
     skip_when_unchanged: bool = True
@@ -267,21 +327,25 @@ class RetrainingPipelineArgs:
     """Who gets the reports of runs and the alarms."""
     trigger: TriggerArgs = field(default_factory=TriggerArgs)
     """What starts a run besides the schedule."""
-    training_hour_price: float | None = None
+    training_hour_price: Annotated[
+        float | None, Between(0, math.inf, "set a price in dollars, for example 0.24")
+    ] = None
     """The price of a training hour in dollars. With it, reports and `retrain plan` show costs."""
-    tags: Mapping[str, str] = field(default_factory=dict)
+    tags: Annotated[Mapping[str, str], Elements(0, MAX_TAGS, f"keep at most {MAX_TAGS} tags")] = (
+        field(default_factory=dict)
+    )
     """Tags of every resource, import job and solution version.
 
     The pipeline reserves keys that begin with `retraining-`. `aws:defaultTags` would not reach
     import jobs and solution versions.
     """
-    permissions_boundary_arn: pulumi.Input[str] | None = None
+    permissions_boundary_arn: Annotated[pulumi.Input[str] | None, arns.POLICY] = None
     """ARN of the IAM policy that is the permissions boundary of every created role."""
-    log_retention_days: int = 90
+    log_retention_days: Annotated[int, rules.retention_error] = 90
     """How many days CloudWatch Logs keeps the logs."""
-    kms_key_arn: pulumi.Input[str] | None = None
+    kms_key_arn: Annotated[pulumi.Input[str] | None, arns.KEY] = None
     """ARN of the KMS key that encrypts the logs, the topic and the dead-letter queue."""
-    data_kms_key_arn: pulumi.Input[str] | None = None
+    data_kms_key_arn: Annotated[pulumi.Input[str] | None, arns.KEY] = None
     """ARN of the KMS key of the exports.
 
     The created import role and plan_retraining may decrypt with it.
@@ -295,7 +359,7 @@ class RetrainingPipelineArgs:
     @property
     def cadence_seconds(self) -> int:
         """The shortest time between two firings of the schedule within a year."""
-        return rates.shortest_seconds_between_runs(self.retraining_rate, self.timezone)
+        return rates.shortest_seconds_between_runs(self.retraining_rate)
 
     @property
     def overlap_hours(self) -> float:
@@ -321,7 +385,7 @@ class RetrainingPipelineArgs:
         """The age in days at which the alarm about the model rings."""
         if self.limits.max_model_age_days is not None:
             return self.limits.max_model_age_days
-        gap_seconds = rates.longest_seconds_between_runs(self.retraining_rate, self.timezone)
+        gap_seconds = rates.longest_seconds_between_runs(self.retraining_rate)
         hours = gap_seconds * MODEL_AGE_FACTOR / SECONDS_PER_HOUR + self.limits.max_training_hours
         return round(hours / HOURS_PER_DAY, 2)
 

@@ -7,7 +7,7 @@ import pulumi
 import pulumi_aws as aws
 
 from .rules.arns import Home
-from .rules.values import DATE_PLACEHOLDER
+from .rules.fields import DATE_PLACEHOLDER
 from .shared import Shared
 from .state_machine.steps import Resource
 

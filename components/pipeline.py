@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, date, datetime
 
 import pulumi
 import pulumi_aws as aws
@@ -14,7 +13,7 @@ from .dashboard import create_dashboard, dashboard_url
 from .functions import CALLED_BY_EVENTS, Functions, create_functions, create_log_group
 from .monitoring import create_topic, report_unreported_runs
 from .rules.arns import Home, parse_arn
-from .rules.pipeline import problems
+from .rules.pipeline import check
 from .schedules import (
     create_dead_letter_queue,
     measure_every_hour,
@@ -86,11 +85,10 @@ class RetrainingPipeline(pulumi.ComponentResource):
         args: RetrainingPipelineArgs,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        today = datetime.now(tz=UTC).date()
-        argument_problems = map(str, problems(args, today=today))
+        argument_problems = map(str, check(args).problems)
         raise_if_any_problem([*naming.name_problems(name), *argument_problems], name)
         super().__init__("personalize-retraining:index:RetrainingPipeline", name, {}, opts)
-        home = _checked_home(name, args, today, pulumi.InvokeOptions(parent=self))
+        home = _checked_home(name, args, pulumi.InvokeOptions(parent=self))
         args = dataclasses.replace(args, tags={**args.tags, PIPELINE_TAG: name})
         # The tags are known once _checked_home has passed. Every resource waits for this check,
         # because it has these tags or refers to a resource that has them.
@@ -246,7 +244,7 @@ def raise_if_any_problem(messages: Iterable[str], name: str) -> None:
 
 
 def _checked_home(
-    name: str, args: RetrainingPipelineArgs, today: date, opts: pulumi.InvokeOptions
+    name: str, args: RetrainingPipelineArgs, opts: pulumi.InvokeOptions
 ) -> pulumi.Output[Home]:
     """Return the home of the ARNs, once all inputs are known and have been checked.
 
@@ -255,10 +253,10 @@ def _checked_home(
     """
     stack = pulumi.get_stack()
 
-    def check(known_args: RetrainingPipelineArgs, account: str, region: str) -> Home:
-        raise_if_any_problem(map(str, problems(known_args, today=today)), name)
+    def home_of(known_args: RetrainingPipelineArgs, account: str, region: str) -> Home:
+        raise_if_any_problem(map(str, check(known_args).problems), name)
         arn = parse_arn(str(known_args.solutions[0].solution_arn))
-        assert arn is not None, "problems() has checked that it is an ARN"
+        assert arn is not None, "check() has found that it is an ARN"
         raise_if_any_problem(_caller_problems(arn.home, account, region, stack), name)
         return arn.home
 
@@ -266,7 +264,7 @@ def _checked_home(
         known_args=resolved(args),
         account=aws.get_caller_identity_output(opts=opts).account_id,
         region=aws.get_region_output(opts=opts).region,
-    ).apply(lambda values: check(**values))
+    ).apply(lambda values: home_of(**values))
     # An ARN may be a secret, but its account and region are not. Without this line, the tags of
     # every resource would be secret as well.
     return pulumi.Output.unsecret(checked_home)

@@ -8,7 +8,7 @@ import pulumi_aws as aws
 from . import iam
 from .functions import call_on_event
 from .naming import step_name
-from .rules.values import DATE_PLACEHOLDER
+from .rules.fields import DATE_PLACEHOLDER
 from .shared import Shared
 
 EXECUTION_INPUT = {

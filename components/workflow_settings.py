@@ -7,7 +7,6 @@ from typing import Any
 import pulumi
 
 from .args import DEFAULT_FULL_EVERY, RetrainingPipelineArgs, SolutionArgs, config_values
-from .rules import rates
 
 
 def workflow_settings(
@@ -58,7 +57,8 @@ def _solution(solution: SolutionArgs) -> dict[str, object]:
         settings["qualityGate"] = []
     settings.pop("fullEvery")
     if solution.training_mode == "UPDATE":
-        settings["fullEveryDays"] = rates.number_of_days(solution.full_every or DEFAULT_FULL_EVERY)
+        full_every = solution.full_every or DEFAULT_FULL_EVERY
+        settings["fullEveryDays"] = int(full_every.split()[0])
     return settings
 
 

@@ -15,6 +15,7 @@ from components.args import (
     camel_case,
     config_values,
 )
+from components.rules.fields import Between, Elements
 from package.schema import attribute_docstrings
 
 PAGE = """\
@@ -63,7 +64,8 @@ def rows(cls: type = RetrainingPipelineArgs, prefix: str = "") -> Iterator[Row]:
         nested = next(filter(is_dataclass, _types(field.type)), None)
         # A group of keys with defaults, as `limits`, has no row. Only its keys have rows.
         if nested is None or field.default_factory is MISSING:
-            yield Row(key, _default(field), " ".join(meanings[field.name].split()))
+            meaning = " ".join([meanings[field.name], *_range(field)])
+            yield Row(key, _default(field), " ".join(meaning.split()))
         # The five datasets have the same keys.
         if isinstance(nested, type) and nested is not DatasetArgs:
             yield from rows(nested, f"{key}[]." if _has_elements(field) else f"{key}.")
@@ -78,6 +80,13 @@ def _types(type_: object) -> list[object]:
 
 def _has_elements(field: Field[object]) -> bool:
     return any(get_origin(type_) is Sequence for type_ in _types(field.type))
+
+
+def _range(field: Field[object]) -> Iterator[str]:
+    """Yield a sentence about the numbers that a field allows, if a rule limits them."""
+    for rule in getattr(field.type, "__metadata__", ()):
+        if isinstance(rule, Between | Elements):
+            yield f"Allowed: {rule}."
 
 
 def _default(field: Field[object]) -> str:

@@ -2,7 +2,6 @@
 
 import json
 import tomllib
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pulumi
@@ -13,9 +12,8 @@ from components import RetrainingPipeline
 from components.args import camel_case
 from components.naming import name_problems
 from components.pipeline import raise_if_any_problem
-from components.rules.pipeline import warnings
+from components.rules.pipeline import check
 from package.schema import OUTPUTS, TOKEN, schema
-from settings import all_problems, read_config
 
 
 class RetrainingProvider(Provider):
@@ -39,20 +37,17 @@ class RetrainingProvider(Provider):
         """
         if resource_type != TOKEN:
             raise pulumi.RunError(f"{resource_type}: unknown; the package has {TOKEN}")
-        today = datetime.now(tz=UTC).date()
-        config = read_config({key: _as_config(value) for key, value in inputs.items()})
-        setting_problems = all_problems(config, region=None, today=today)
-        setting_problems.sort(key=lambda problem: problem.key)
-        raise_if_any_problem([*name_problems(name), *map(str, setting_problems)], name)
-        for warning in (*config.warnings, *warnings(config.args, today=today)):
+        checked = check({key: _as_config(value) for key, value in inputs.items()})
+        raise_if_any_problem([*name_problems(name), *map(str, checked.problems)], name)
+        for warning in checked.warnings:
             pulumi.log.warn(f"{name}: {warning}")
-        pipeline = RetrainingPipeline(name, config.args, options)
+        pipeline = RetrainingPipeline(name, checked.args, options)
         state = {camel_case(output): getattr(pipeline, output) for output in OUTPUTS}
         return ConstructResult(urn=pipeline.urn, state=state)
 
 
 def _as_config(value: object) -> object:
-    """Return an input as a config contains it, so that `read_config` can read it.
+    """Return an input as a config contains it, so that `check` can read it.
 
     The engine sends all numbers as floats, so whole numbers become int. A value that is still
     unknown in a preview becomes a `pulumi.Output`.

@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias, Union, get_args, get_origin
 
 from components import RetrainingPipeline, RetrainingPipelineArgs
 from components.args import camel_case
+from components.rules.fields import without_rules
 
 Spec: TypeAlias = dict[str, object]
 """A part of the schema: https://www.pulumi.com/docs/iac/guides/building-extending/packages/schema/."""
@@ -86,6 +87,7 @@ def _field_type(type_: object, name: str, types: dict[str, Spec]) -> Spec:
 
     A field whose type is not pulumi.Input is plain, so typed SDKs refuse an Output for it.
     """
+    type_ = without_rules(type_)
     members = get_args(type_)
     origin = get_origin(type_)
     if origin in (Union, UnionType):

@@ -20,6 +20,10 @@ from dataclasses import dataclass, field, replace
 from random import Random
 
 from components.args import (
+    MAX_CAMPAIGNS,
+    MAX_GATE_RULES,
+    MAX_SOLUTIONS,
+    MAX_TAGS,
     CampaignArgs,
     DatasetArgs,
     DatasetsArgs,
@@ -30,13 +34,7 @@ from components.args import (
     SolutionArgs,
 )
 from components.rules.metrics import METRIC_NAMES
-from components.rules.pipeline import (
-    MAX_CAMPAIGNS,
-    MAX_GATE_RULES,
-    MAX_PROBE_CHARACTERS,
-    MAX_SOLUTIONS,
-)
-from components.rules.values import MAX_TAGS
+from components.rules.pipeline import MAX_PROBE_CHARACTERS
 from components.workflow_settings import workflow_settings
 from functions.workflow_settings import PIPELINE_TAG
 

@@ -1,125 +1,341 @@
-"""Checks all arguments of a pipeline, and warns about some that are allowed."""
+"""Checks all arguments of a pipeline, and warns about some that are allowed.
 
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
-from typing import NamedTuple, get_args
+`args.py` has the rules of single fields. Here are those that need more than one field.
+"""
 
-import pulumi
+import re
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any, NamedTuple, TypeAlias
 
 from ..args import (
-    DEFAULT_FULL_EVERY,
     DEFAULT_GATE,
-    AutoTraining,
+    DatasetArgs,
     DatasetsArgs,
-    LimitsArgs,
+    NotificationsArgs,
     ProbeArgs,
     QualityRuleArgs,
     RetrainingPipelineArgs,
     SolutionArgs,
-    TrainingMode,
-    camel_case,
     config_keys,
 )
-from . import arns, locations, metrics, operation, rates, values
+from . import arns
+from .fields import DATE_PLACEHOLDER, MAX_RESULTS, Problem
 from .reading import Reader
-from .values import Check, Problem
 
+Rule: TypeAlias = Callable[[Any, str], Iterator[Problem]]
+"""A function that yields the problems of an object, or warnings about it. It also gets the
+key of the object in the config."""
+Rules: TypeAlias = dict[type, list[Rule]]
+PROBLEMS: Rules = defaultdict(list)
+WARNINGS: Rules = defaultdict(list)
+"""Dataclass to its rules. Warnings are for settings that work, but perhaps not as intended."""
 
-class LongestDeadline(NamedTuple):
-    """The longest deadline that a stage may have."""
-
-    hours: float
-    reason: str
-
-
-LONGEST_DEADLINES: Mapping[str, LongestDeadline] = {
-    "max_import_hours": LongestDeadline(
-        72, "an import takes minutes to hours, and a longer import is stuck"
-    ),
-    "max_training_hours": LongestDeadline(
-        4000, "an execution with all its stages ends after a year"
-    ),
-    "max_campaign_hours": LongestDeadline(
-        24, "an update takes minutes, and a longer update is stuck"
-    ),
-}
-"""Field of LimitsArgs to its largest value."""
-MAX_RESULTS = 500
-"""The most results that GetRecommendations returns, and the most items that GetPersonalizedRanking
-accepts. The numbers are in the models of their requests."""
-MAX_SOLUTIONS, MAX_CAMPAIGNS, MAX_GATE_RULES = 10, 5, 5
-"""The most solutions of a pipeline, campaigns of a solution, and rules of a quality gate. The state
-of an execution with all of them has at most 256 KiB, as AWS requires (tests/workflow/test_sizes.py
-measures it):
-https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html."""
 MAX_PROBE_CHARACTERS = 5_000
 """The most characters of the ids in all probes together. The state of an execution contains the
-probes three times."""
-OTHER_STACK = "give the others a stack of their own"
-"""The way out if there are too many solutions or campaigns."""
-MAX_PROBE_MINUTES = 24 * 60
-"""A probe of several days would hide that the run is stuck."""
+probes three times, and has at most 256 KiB (tests/workflow/test_sizes.py)."""
+RESERVED_TAGS = "retraining-"
+"""The beginning of the keys of the tags that the pipeline itself sets.
+
+A tag on every resource has the name of the pipeline. The tags of jobs are in
+`functions/personalize/tags.py`.
+"""
+TAG_KEY = re.compile(r"[\w .:/=+\-@]{1,128}")
+TAG_VALUE = re.compile(r"[\w .:/=+\-@]{1,256}")
+"""A value that AWS allows. EventBridge Scheduler refuses an empty value."""
+ENCRYPTED = (
+    "is encrypted, but the state machine shows this setting to everyone who may read it; "
+    "set it again with pulumi config set --plaintext -s <stack>"
+)
 
 
-def problems(
-    args: RetrainingPipelineArgs, *, region: str | None = None, today: date | None = None
-) -> list[Problem]:
-    """Return all problems of the arguments, in the order of their keys.
+class Checked(NamedTuple):
+    """The arguments of a pipeline, with what was found out about them."""
 
-    `region` is the region of the stack. Without `today`, a cron whose years are in the past is no
-    problem. Inputs that are not known yet are not checked: to check them, pass the result of
-    `resolved()`. Nothing calls AWS.
+    args: RetrainingPipelineArgs
+    """The arguments without the settings that could not be read."""
+    problems: list[Problem]
+    """All problems, in the order of their keys. The arguments may be used if there are none."""
+    warnings: list[Problem]
+    """All warnings, if there are no problems."""
+    regions: set[str]
+    """The regions of the ARNs whose values are known."""
+
+
+def check(
+    given: RetrainingPipelineArgs | Mapping[str, object],
+    *,
+    region: str | None = None,
+    secrets: Collection[str] = (),
+) -> Checked:
+    """Check arguments, or a config with keys in camelCase. Nothing calls AWS.
+
+    `region` is the region of the stack, and `secrets` are the keys whose values are encrypted.
+    Inputs that are not known yet are not checked: to check them, pass the result of `resolved()`.
     """
-    reader = Reader()
-    readable = reader.read(RetrainingPipelineArgs, args, "")
-    failed_checks = (check for check in _checks(readable, today) if check.error)
-    rule_problems = [
-        *(Problem(check.key, str(check.error), check.value) for check in failed_checks),
-        *arns.problems(_arn_settings(readable), region=region),
-    ]
+    if isinstance(given, Mapping):
+        given = {key: value for key, value in given.items() if key not in secrets}
+    reader = Reader(unread=[Problem(key, ENCRYPTED) for key in secrets])
+    args = reader.read(RetrainingPipelineArgs, given, "")
+    broken = {problem.key for problem in reader.broken}
+    combined = [*_found(PROBLEMS, reader), *arns.problems(reader.arns, region)]
     # A setting that could not be read was checked as missing, so its other problems are wrong.
-    unread_keys = [problem.key for problem in reader.unread]
-    problems_of_read_values = [
-        problem
-        for problem in rule_problems
-        if not any(values.keys_overlap(problem.key, key) for key in unread_keys)
+    unread = [problem.key for problem in reader.unread]
+    problems = [
+        *reader.unread,
+        *(
+            problem
+            for problem in (*reader.broken, *(each for each in combined if each.key not in broken))
+            if not any(_overlap(problem.key, key) for key in unread)
+        ),
     ]
-    return sorted([*reader.unread, *problems_of_read_values], key=lambda problem: problem.key)
+    return Checked(
+        args,
+        sorted(problems, key=lambda problem: problem.key),
+        [] if problems else [*reader.warnings, *_found(WARNINGS, reader)],
+        {setting.arn.region for setting in reader.arns if setting.arn.region},
+    )
 
 
-def warnings(args: RetrainingPipelineArgs, *, today: date) -> list[Problem]:
-    """Return a warning for each setting that works, but perhaps not as the user intends.
+def _found(rules: Rules, reader: Reader) -> Iterator[Problem]:
+    """Yield what the rules find in all objects that were read."""
+    for key, found in reader.objects:
+        for rule in rules[type(found)]:
+            yield from rule(found, key)
 
-    The arguments must have no problems.
+
+def _overlap(first_key: str, second_key: str) -> bool:
+    """Return True if two keys are equal, or if one setting contains the other.
+
+    For example, `solutions[0]` contains `solutions[0].campaigns`.
     """
-    return [
-        *locations.incremental_warnings(args.datasets),
-        *_skipped_time_warnings(args, today),
-        *_timezone_warnings(args),
-        *_gate_warnings(args),
-        *operation.warnings(args),
-    ]
+    outer, inner = sorted((first_key, second_key), key=len)
+    return outer == inner or inner.startswith((f"{outer}.", f"{outer}["))
 
 
-def regions(args: RetrainingPipelineArgs) -> set[str]:
-    """Return the regions of the ARNs whose values are known."""
-    parsed = (arns.parse_arn(setting.text) for setting in _arn_settings(args))
-    return {arn.region for arn in parsed if arn and arn.region}
+def _rule(rules: Rules, cls: type) -> Callable[[Rule], Rule]:
+    """Return a decorator that adds a rule of a dataclass to the rules."""
+
+    def add(rule: Rule) -> Rule:
+        rules[cls].append(rule)
+        return rule
+
+    return add
 
 
-def _skipped_time_warnings(args: RetrainingPipelineArgs, today: date) -> Iterator[Problem]:
-    """Yield a warning if the change to summer time skips a run."""
-    skipped_time = rates.first_skipped_time(args.retraining_rate, args.timezone, today=today)
-    if skipped_time is not None:
-        message = (
-            f"will not run on {skipped_time:%Y-%m-%d}, when daylight saving in {args.timezone} "
-            f"skips {skipped_time:%H:%M}; choose an hour that every day has"
+@_rule(PROBLEMS, DatasetsArgs)
+def _datasets(datasets: DatasetsArgs, key: str) -> Iterator[Problem]:
+    """Check that there is a dataset, and that each has an ARN of its type and its own location."""
+    if not datasets.configured():
+        yield Problem(
+            key, f"missing; configure at least one of {', '.join(config_keys(DatasetsArgs))}"
         )
-        yield Problem("retrainingRate", message, args.retraining_rate)
+    first_keys: dict[object, str] = {}
+    for name, dataset in datasets.configured().items():
+        location_key = f"{key}.{name}.dataLocation"
+        arn, location = dataset.dataset_arn, dataset.data_location
+        type_ = arns.dataset_type(name)
+        if isinstance(arn, str) and not arns.DATASET(arn) and not arn.endswith(f"/{type_}"):
+            right = f"{arn.rpartition('/')[0]}/{type_}"
+            message = f"is not the ARN of the {type_} dataset; name it, '{right}'"
+            yield Problem(f"{key}.{name}.datasetArn", message, arn)
+        first_key = first_keys.setdefault(location, location_key)
+        if location and first_key != location_key:
+            message = (
+                f"is also {first_key}, so each dataset would get the rows of both; give each "
+                "dataset a location of its own"
+            )
+            yield Problem(location_key, message, location)
 
 
-def _timezone_warnings(args: RetrainingPipelineArgs) -> Iterator[Problem]:
-    """Yield a warning if a time zone is set that has no effect, because there is no cron."""
+@_rule(PROBLEMS, DatasetsArgs)
+def _files_inside_a_location(datasets: DatasetsArgs, key: str) -> Iterator[Problem]:
+    """Check that no location and no marker lies in the folder of a dataset.
+
+    A file in the folder would be imported into that dataset. A file in a subfolder would not, but
+    each run would warn about it.
+    """
+    folders = {
+        f"{key}.{name}.dataLocation": dataset.data_location
+        for name, dataset in datasets.configured().items()
+        if isinstance(dataset.data_location, str) and dataset.data_location.endswith("/")
+    }
+    for name, dataset in datasets.configured().items():
+        for field, location in (
+            ("dataLocation", dataset.data_location),
+            ("readyMarker", dataset.ready_marker),
+        ):
+            for folder_key, folder in folders.items():
+                if isinstance(location, str) and location != folder and location.startswith(folder):
+                    message = f"lies inside {folder_key}; move it out of '{folder}'"
+                    yield Problem(f"{key}.{name}.{field}", message, location)
+
+
+@_rule(WARNINGS, DatasetArgs)
+def _files_imported_twice(dataset: DatasetArgs, key: str) -> Iterator[Problem]:
+    """Warn about an INCREMENTAL import from the same location in every run."""
+    location = dataset.data_location
+    if dataset.import_mode != "INCREMENTAL" or not isinstance(location, str):
+        return
+    if DATE_PLACEHOLDER not in location:
+        example = f"{location.rpartition('/')[0]}/{DATE_PLACEHOLDER}/"
+        message = (
+            "is the same location for every run, and INCREMENTAL would import the same files "
+            "twice, so every run that finds old files is refused; export to a new location each "
+            f"day, for example '{example}'"
+        )
+        yield Problem(f"{key}.dataLocation", message, location)
+
+
+@_rule(PROBLEMS, SolutionArgs)
+def _full_every(solution: SolutionArgs, key: str) -> Iterator[Problem]:
+    """Check that `fullEvery` is set only with UPDATE trainings."""
+    if solution.full_every and solution.training_mode == "FULL":
+        message = "has an effect only with trainingMode UPDATE; leave it out, or set that mode"
+        yield Problem(f"{key}.fullEvery", message, solution.full_every)
+
+
+@_rule(PROBLEMS, SolutionArgs)
+def _gate(solution: SolutionArgs, key: str) -> Iterator[Problem]:
+    """Check that an enabled gate has a rule, and that each metric has only one."""
+    if solution.quality_gate_enabled and not solution.quality_gate:
+        message = (
+            "an empty list; add a rule, or write 'qualityGateEnabled: false' to deploy every new "
+            "version"
+        )
+        yield Problem(f"{key}.qualityGate", message)
+    first_keys: dict[str, str] = {}
+    for index, rule in enumerate(solution.quality_gate):
+        metric_key = f"{key}.qualityGate[{index}].metric"
+        first_key = first_keys.setdefault(rule.metric, metric_key)
+        if first_key != metric_key:
+            message = f"already has a rule in {first_key}; combine both rules into one"
+            yield Problem(metric_key, message, rule.metric)
+
+
+@_rule(WARNINGS, SolutionArgs)
+def _nothing_to_deploy(solution: SolutionArgs, key: str) -> Iterator[Problem]:
+    """Warn about a gate or an approval of a solution without campaigns."""
+    has_gate = solution.quality_gate_enabled and solution.quality_gate != DEFAULT_GATE
+    for name, is_set in (("qualityGate", has_gate), ("approval", solution.approval)):
+        if is_set and not solution.campaigns:
+            message = (
+                "has no effect, because only campaigns get a new version and this solution has "
+                "none; add campaigns or leave it out"
+            )
+            yield Problem(f"{key}.{name}", message)
+
+
+@_rule(PROBLEMS, QualityRuleArgs)
+def _threshold(rule: QualityRuleArgs, key: str) -> Iterator[Problem]:
+    """Check that a rule of a gate has a threshold."""
+    if rule.max_drop is None and rule.minimum is None:
+        message = "has no threshold; give maxDrop, minimum or both, as in 'maxDrop: 0.25'"
+        yield Problem(key, message)
+
+
+@_rule(PROBLEMS, ProbeArgs)
+def _request(probe: ProbeArgs, key: str) -> Iterator[Problem]:
+    """Check that a probe makes one request, and expects no more items than its list has."""
+    given = {"userId": probe.user_id, "itemId": probe.item_id, "inputList": probe.input_list}
+    names = [name for name, value in given.items() if value is not None]
+    if names not in (["userId"], ["itemId"], ["userId", "inputList"]):
+        message = (
+            f"has {' and '.join(names) or 'nothing'} to request; set only userId, itemId, or "
+            "userId with an inputList"
+        )
+        yield Problem(key, message)
+    most = len(probe.input_list or ()) or MAX_RESULTS
+    if most < probe.min_results <= MAX_RESULTS:
+        message = f"is more than the inputList has; expected at most {most}"
+        yield Problem(f"{key}.minResults", message, probe.min_results)
+
+
+@_rule(PROBLEMS, NotificationsArgs)
+def _emails(notifications: NotificationsArgs, key: str) -> Iterator[Problem]:
+    """Check that each address is listed once."""
+    for index, address in enumerate(notifications.emails):
+        if address in notifications.emails[:index]:
+            message = "is listed twice; leave one of them out"
+            yield Problem(f"{key}.emails[{index}]", message, address)
+
+
+@_rule(PROBLEMS, RetrainingPipelineArgs)
+def _probes(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
+    """Check that the ids in all probes together fit into the state of an execution."""
+    campaigns = [campaign for solution in args.solutions for campaign in solution.campaigns]
+    probes = [campaign.probe for campaign in campaigns if campaign.probe is not None]
+    ids = [
+        each
+        for probe in probes
+        for each in (probe.user_id, probe.item_id, *(probe.input_list or ()))
+        if each
+    ]
+    characters = sum(map(len, ids))
+    if characters > MAX_PROBE_CHARACTERS:
+        message = (
+            f"has {characters} characters in the ids of all probes; shorten them to "
+            f"{MAX_PROBE_CHARACTERS} together"
+        )
+        yield Problem("solutions", message)
+
+
+@_rule(PROBLEMS, RetrainingPipelineArgs)
+def _tags(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
+    """Check that AWS accepts each tag, and that the pipeline does not reserve its key."""
+    first_spellings: dict[str, str] = {}
+    for key, value in args.tags.items():
+        first_spelling = first_spellings.setdefault(key.lower(), key)
+        message = None
+        if key.lower().startswith(("aws:", RESERVED_TAGS)):
+            message = (
+                f"has a reserved key; choose one that begins with neither aws: nor {RESERVED_TAGS}"
+            )
+        elif first_spelling != key:
+            message = (
+                f"differs from tags.{first_spelling} only in upper and lower case; remove one of "
+                "them, because IAM allows only one"
+            )
+        elif not TAG_KEY.fullmatch(key) or not TAG_VALUE.fullmatch(value):
+            message = (
+                "is not a tag of AWS; write 1 to 128 characters as the key and 1 to 256 as the "
+                "value: letters, digits, spaces and _ . : / = + - @"
+            )
+        if message:
+            yield Problem(f"tags.{key}", message, value)
+
+
+@_rule(PROBLEMS, RetrainingPipelineArgs)
+def _trigger(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
+    """Check the settings that a run on the arrival of an export needs."""
+    if not args.trigger.on_export:
+        return
+    datasets = args.datasets.configured()
+    markers = {key: dataset.ready_marker for key, dataset in datasets.items()}
+    if not any(markers.values()):
+        message = (
+            "needs a ready marker, whose arrival starts the run; set for example "
+            "datasets.interactions.readyMarker to 's3://bucket/{date}.SUCCESS'"
+        )
+        yield Problem("trigger.onExport", message)
+    for key, marker in markers.items():
+        if isinstance(marker, str) and DATE_PLACEHOLDER not in marker:
+            message = (
+                "needs {date} with trigger.onExport, because the day in the marker says which "
+                "exports belong together; write for example 's3://bucket/{date}.SUCCESS'"
+            )
+            yield Problem(f"datasets.{key}.readyMarker", message, marker)
+    if args.limits.max_trainings_per_month is None:
+        message = (
+            "missing; trigger.onExport needs it, because the number of exports is not known; set "
+            "for example 35, or 0 for no limit"
+        )
+        yield Problem("limits.maxTrainingsPerMonth", message)
+
+
+@_rule(WARNINGS, RetrainingPipelineArgs)
+def _timezone(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
+    """Warn about a time zone without a cron."""
     is_set = args.timezone != RetrainingPipelineArgs.timezone
     if is_set and not args.schedule_expression.startswith("cron("):
         message = (
@@ -127,238 +343,3 @@ def _timezone_warnings(args: RetrainingPipelineArgs) -> Iterator[Problem]:
             "deployment; set a cron as retrainingRate to run at a local time, or leave timezone out"
         )
         yield Problem("timezone", message, args.timezone)
-
-
-def _gate_warnings(args: RetrainingPipelineArgs) -> Iterator[Problem]:
-    """Yield a warning for each quality gate that is set for a solution without campaigns."""
-    for index, solution in enumerate(args.solutions):
-        # The config cannot contain this object, only an equal one.
-        is_configured = solution.quality_gate is not DEFAULT_GATE
-        if solution.quality_gate_enabled and is_configured and not solution.campaigns:
-            message = (
-                "has no effect, because a new version is compared for each campaign and this "
-                "solution has none; add campaigns or leave the gate out"
-            )
-            yield Problem(f"solutions[{index}].qualityGate", message)
-
-
-def _checks(args: RetrainingPipelineArgs, today: date | None) -> Iterator[Check]:
-    """Yield a check for each setting except the ARNs."""
-    if not args.datasets.configured():
-        keys = ", ".join(config_keys(DatasetsArgs))
-        yield Check("datasets", f"missing; configure at least one of {keys}")
-    yield from locations.checks(args.datasets)
-    if not args.solutions:
-        yield Check("solutions", "missing; configure at least one solution with its solutionArn")
-    count = len(args.solutions)
-    yield Check("solutions", values.count_error(count, MAX_SOLUTIONS, "solutions", OTHER_STACK))
-    for index, solution in enumerate(args.solutions):
-        yield from _solution_checks(f"solutions[{index}]", solution)
-    yield Check("solutions", _probes_error(args.solutions))
-    rate, timezone = args.retraining_rate, args.timezone
-    yield Check("retrainingRate", rates.rate_error(rate, today=today), value=rate)
-    yield Check("timezone", rates.timezone_error(timezone), value=timezone)
-    auto_training = args.auto_training
-    error = values.choice_error(auto_training, get_args(AutoTraining))
-    yield Check("autoTraining", error, value=auto_training)
-    yield from _limit_checks(args.limits)
-    yield from operation.checks(args)
-    retention = args.log_retention_days
-    yield Check("logRetentionDays", values.retention_error(retention), value=retention)
-    error = values.count_error(len(args.tags), values.MAX_TAGS, "tags", "remove some of them")
-    yield Check("tags", error)
-    yield from values.tag_checks(args.tags)
-
-
-def _limit_checks(limits: LimitsArgs) -> Iterator[Check]:
-    for field, longest in LONGEST_DEADLINES.items():
-        hours, default = getattr(limits, field), getattr(LimitsArgs, field)
-        error = values.hours_error(hours, longest.hours, longest.reason, example=default)
-        yield Check(f"limits.{camel_case(field)}", error, value=hours)
-    key, trainings = "maxTrainingsPerMonth", limits.max_trainings_per_month
-    error = None if trainings is None else values.trainings_error(trainings)
-    yield Check(f"limits.{key}", error, value=trainings)
-    settle_seconds = limits.settle_seconds
-    error = values.settle_seconds_error(settle_seconds)
-    yield Check("limits.settleSeconds", error, value=settle_seconds)
-
-
-def _solution_checks(key: str, solution: SolutionArgs) -> Iterator[Check]:
-    """Yield the checks of a solution. `key` is its key, for example `solutions[0]`."""
-    mode = solution.training_mode
-    error = values.choice_error(mode, get_args(TrainingMode))
-    yield Check(f"{key}.trainingMode", error, value=mode)
-    yield Check(f"{key}.fullEvery", _full_every_error(solution), value=solution.full_every)
-    yield from _gate_checks(f"{key}.qualityGate", solution)
-    count = len(solution.campaigns)
-    error = values.count_error(count, MAX_CAMPAIGNS, "campaigns", OTHER_STACK)
-    yield Check(f"{key}.campaigns", error)
-    for index, campaign in enumerate(solution.campaigns):
-        if campaign.probe is not None:
-            yield from _probe_checks(f"{key}.campaigns[{index}].probe", campaign.probe)
-
-
-def _full_every_error(solution: SolutionArgs) -> str | None:
-    if solution.full_every is None:
-        return None
-    if rates.number_of_days(solution.full_every) is None:
-        return f"is not a number of days; expected for example '{DEFAULT_FULL_EVERY}'"
-    if solution.training_mode == "FULL":
-        return "has an effect only with trainingMode UPDATE; leave it out, or set that mode"
-    return None
-
-
-def _probes_error(solutions: Sequence[SolutionArgs]) -> str | None:
-    """Return an error message if the ids in all probes together are too long."""
-    campaigns = [campaign for solution in solutions for campaign in solution.campaigns]
-    probes = [campaign.probe for campaign in campaigns if campaign.probe is not None]
-    ids = [
-        each
-        for probe in probes
-        for each in (probe.user_id, probe.item_id, *(probe.input_list or ()))
-    ]
-    characters = sum(len(each) for each in ids if each)
-    if characters <= MAX_PROBE_CHARACTERS:
-        return None
-    return (
-        f"the ids in all probes have {characters} characters, and an execution carries at most "
-        f"{MAX_PROBE_CHARACTERS}; shorten the inputLists, because a few items show whether a "
-        "campaign ranks"
-    )
-
-
-def _gate_checks(key: str, solution: SolutionArgs) -> Iterator[Check]:
-    """Yield the checks of the quality gate of a solution, or one check if it is no list."""
-    rules = solution.quality_gate
-    if old_form := values.old_form_error("qualityGate", rules):
-        yield Check(key, old_form)
-        return
-    if solution.quality_gate_enabled and not rules:
-        message = (
-            "an empty list; add a rule, or write 'qualityGateEnabled: false' to deploy every new "
-            "version"
-        )
-        yield Check(key, message)
-    error = values.count_error(len(rules), MAX_GATE_RULES, "rules", "remove some of them")
-    yield Check(key, error)
-    first_keys: dict[str, str] = {}
-    for index, rule in enumerate(rules):
-        metric_key = f"{key}[{index}].metric"
-        first_key = first_keys.setdefault(rule.metric, metric_key)
-        error = metrics.metric_error(rule.metric)
-        if not error and first_key != metric_key:
-            error = f"already has a rule in {first_key}; combine both rules into one"
-        yield Check(metric_key, error, value=rule.metric or None)
-        yield from _threshold_checks(f"{key}[{index}]", rule)
-
-
-def _threshold_checks(key: str, rule: QualityRuleArgs) -> Iterator[Check]:
-    """Yield the checks of `maxDrop` and `minimum`. `key` is the key of the rule."""
-    if rule.max_drop is None and rule.minimum is None:
-        yield Check(key, "has no threshold; give maxDrop, minimum or both, as in 'maxDrop: 0.25'")
-    if rule.max_drop is not None:
-        error = values.share_error(rule.max_drop, example=0.25)
-        yield Check(f"{key}.maxDrop", error, value=rule.max_drop)
-    if rule.minimum is not None and not 0 < rule.minimum <= 1:
-        error = "is not a possible minimum of a metric; expected a number above 0 and at most 1"
-        yield Check(f"{key}.minimum", error, value=rule.minimum)
-
-
-def _probe_checks(key: str, probe: ProbeArgs) -> Iterator[Check]:
-    """Yield the checks of a probe. `key` is its key, which ends in `.probe`."""
-    yield from _request_checks(key, probe)
-    max_results = MAX_RESULTS
-    if probe.input_list is not None:
-        yield from _input_list_checks(f"{key}.inputList", probe.input_list)
-        # A ranking returns as many items as the list has. An empty list is reported above.
-        max_results = min(len(probe.input_list) or MAX_RESULTS, MAX_RESULTS)
-    if not 1 <= probe.min_results <= max_results:
-        error = f"is not a possible number of results; expected 1 to {max_results}"
-        yield Check(f"{key}.minResults", error, value=probe.min_results)
-    if not 0 < probe.minutes <= MAX_PROBE_MINUTES:
-        error = (
-            "is not a possible number of minutes; expected a number above 0 and at most "
-            f"{MAX_PROBE_MINUTES}, which is a day"
-        )
-        yield Check(f"{key}.minutes", error, value=probe.minutes)
-
-
-def _request_checks(key: str, probe: ProbeArgs) -> Iterator[Check]:
-    """Yield the checks of the fields that make the request. They must make exactly one request."""
-    allowed = "userId, itemId, or userId with an inputList"
-    fields = {"userId": probe.user_id, "itemId": probe.item_id, "inputList": probe.input_list}
-    request_keys = [name for name, value in fields.items() if value is not None]
-    if not request_keys:
-        yield Check(key, f"has nothing to request; set {allowed}")
-    elif request_keys == ["inputList"]:
-        yield Check(f"{key}.inputList", "needs the user for whom it is ranked; add userId")
-    elif "itemId" in request_keys and len(request_keys) > 1:
-        yield Check(
-            key, f"has {' and '.join(request_keys)}, which are two requests; keep only {allowed}"
-        )
-    for name, text in (("userId", probe.user_id), ("itemId", probe.item_id)):
-        if text is not None:
-            yield Check(f"{key}.{name}", values.id_error(text), value=text or None)
-
-
-def _input_list_checks(key: str, items: Sequence[str]) -> Iterator[Check]:
-    if not 1 <= len(items) <= MAX_RESULTS:
-        yield Check(key, f"a list of {len(items)} items; expected 1 to {MAX_RESULTS} items")
-    for index, item in enumerate(items):
-        yield Check(f"{key}[{index}]", values.id_error(item), value=item or None)
-
-
-def _arn_settings(args: RetrainingPipelineArgs) -> Iterator[arns.ArnSetting]:
-    """Yield every setting with an ARN whose value is known."""
-    for key, value, kind, message_if_empty in _arn_inputs(args):
-        if isinstance(value, str):
-            yield arns.ArnSetting(key, value, kind, message_if_empty)
-
-
-class _ArnInput(NamedTuple):
-    """A setting that holds an ARN, as in arns.ArnSetting. Its value may be missing or an Output."""
-
-    key: str
-    value: pulumi.Input[str] | None
-    kind: arns.Kind
-    message_if_empty: str
-
-
-def _arn_inputs(args: RetrainingPipelineArgs) -> Iterator[_ArnInput]:
-    """Yield every setting that holds an ARN."""
-    for key, dataset in args.datasets.configured().items():
-        yield _ArnInput(
-            f"datasets.{key}.datasetArn",
-            dataset.dataset_arn,
-            arns.dataset_kind(key),
-            "missing; the dataset to fill",
-        )
-    for index, solution in enumerate(args.solutions):
-        key = f"solutions[{index}]"
-        yield _ArnInput(
-            f"{key}.solutionArn",
-            solution.solution_arn,
-            arns.SOLUTION,
-            "missing; the solution to retrain",
-        )
-        for number, campaign in enumerate(solution.campaigns):
-            yield _ArnInput(
-                f"{key}.campaigns[{number}].campaignArn",
-                campaign.campaign_arn,
-                arns.CAMPAIGN,
-                "missing; the campaign to update",
-            )
-    yield _ArnInput(
-        "notifications.topicArn",
-        args.notifications.topic_arn,
-        arns.TOPIC,
-        f"empty; leave it out or name {arns.with_article(arns.TOPIC.noun)}",
-    )
-    for name, kind in (
-        ("import_role_arn", arns.ROLE),
-        ("permissions_boundary_arn", arns.POLICY),
-        ("kms_key_arn", arns.KEY),
-        ("data_kms_key_arn", arns.KEY),
-    ):
-        message = f"empty; leave it out or name {arns.with_article(kind.noun)}"
-        yield _ArnInput(camel_case(name), getattr(args, name), kind, message)

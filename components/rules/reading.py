@@ -1,21 +1,24 @@
 """Reads a config, or the arguments of a program, as the dataclasses of `args.py`.
 
 One walk along the types finds everything that the types can tell: unknown keys, wrong types,
-outputs where a plain value is needed, and invisible characters. Whatever cannot be read is left
-out, so that the rules can check the rest and all problems are reported at once.
+outputs where a plain value is needed, and invisible characters. It also applies the rule that a
+type declares for its field. Whatever cannot be read is left out, so that the rules in `pipeline.py`
+can check the rest and all problems are reported at once.
 """
 
 import re
 import unicodedata
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from difflib import get_close_matches
 from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
 import pulumi
 
 from ..args import camel_case, config_keys, config_paths
-from .values import Problem, old_form_error, unknown_key_message
+from .arns import ArnSetting, Kind, parse_arn
+from .fields import Problem, without_rules
 
 IS_OUTPUT = (
     "is an Output; give a plain value, because the program needs it before it creates resources"
@@ -86,27 +89,54 @@ class Reader:
 
     unread: list[Problem] = field(default_factory=list)
     """A problem for each value that could not be read, or that has an invisible character."""
+    broken: list[Problem] = field(default_factory=list)
+    """A problem for each value that breaks the rule of its field."""
+    objects: list[tuple[str, Any]] = field(default_factory=list)
+    """Each dataclass that was read, after its key. The dataclasses inside it come first."""
+    arns: list[ArnSetting] = field(default_factory=list)
+    """Each ARN that fits its field."""
     warnings: list[Problem] = field(default_factory=list)
     """A warning for each whole number that was read as text."""
 
     def read(self, type_: object, value: object, key: str) -> Any:  # noqa: ANN401
         """Return the value as this type, or UNREAD. `key` is the key of the value in the config.
 
-        A text with an invisible character is returned and reported.
+        A text with an invisible character, or a value that breaks a rule, is returned and reported.
         """
-        expected = _first_member(type_)
-        kind = get_origin(expected) or expected
         if isinstance(value, pulumi.Output | Awaitable):
             if _is_input(type_):
                 return value
             self._refuse(key, IS_OUTPUT)
             return _empty(type_)
+        read = self._read(_first_member(type_), value, key)
+        if read is not UNREAD:
+            for rule in getattr(type_, "__metadata__", ()):
+                self._apply(rule, read, key)
+        return read
+
+    def _apply(self, rule: Callable[[Any], str | None], value: Any, key: str) -> None:  # noqa: ANN401
+        """Report a value that breaks a rule. A list or mapping is not shown."""
+        if error := rule(value):
+            if value in ("", ()):
+                error = f"missing or empty; {error.partition('; ')[2]}"
+            is_shown = isinstance(value, str | float | int) and value != ""
+            self.broken.append(Problem(key, error, value if is_shown else None))
+        elif isinstance(rule, Kind):
+            arn = parse_arn(value)
+            assert arn is not None, "the ARN fits the pattern of its kind"
+            self.arns.append(ArnSetting(key, arn))
+
+    def _read(self, expected: Any, value: object, key: str) -> Any:  # noqa: ANN401
+        """Read a value as a type that is not a union."""
+        kind = get_origin(expected) or expected
         if is_dataclass(expected):
             return self._dataclass(expected, value, key)
         if kind is Sequence:
             return self._sequence(get_args(expected)[0], value, key)
         if kind is Mapping:
             return self._mapping(get_args(expected)[1], value, key)
+        if kind is Literal:
+            return self._choice(get_args(expected), value, key)
         return self._scalar(kind, value, key)
 
     def _dataclass(self, cls: Any, value: object, key: str) -> Any:  # noqa: ANN401
@@ -119,17 +149,20 @@ class Reader:
             names = {camel_case(each.name): each.name for each in fields(cls)}
             for name in value:
                 if name not in names:
-                    message = unknown_key_message(name, config_keys(cls), config_paths())
-                    self._refuse(f"{prefix}{name}", message)
+                    self._refuse(f"{prefix}{name}", _unknown_key(name, config_keys(cls)))
             given = {names[name]: inner for name, inner in value.items() if name in names}
         else:
             return self._wrong_type(f"a mapping with {', '.join(config_keys(cls))}", value, key)
+        # A required field that is missing is read as empty, and its rule says what it needs.
+        given = {**{each.name: _empty(each.type) for each in _required(cls)}, **given}
         read = {
             each.name: self.read(each.type, given[each.name], f"{prefix}{camel_case(each.name)}")
             for each in fields(cls)
             if each.name in given
         }
-        return _filled(cls, read)
+        filled = _filled(cls, read)
+        self.objects.append((key, filled))
+        return filled
 
     def _sequence(self, type_: object, value: object, key: str) -> Any:  # noqa: ANN401
         """Read a list. An unread element becomes an empty one, so that the others keep numbers."""
@@ -148,6 +181,18 @@ class Reader:
             self._find_hidden(name, f"{key}.{name}")
         read = {name: self.read(type_, each, f"{key}.{name}") for name, each in value.items()}
         return {name: each for name, each in read.items() if each is not UNREAD}
+
+    def _choice(self, choices: Sequence[str], value: object, key: str) -> Any:  # noqa: ANN401
+        """Read one of a few words. The case matters, but not for the suggestion."""
+        word = self._text(value, key)
+        if word is not UNREAD and word not in choices:
+            spellings = {choice.lower(): choice for choice in choices}
+            nearest = get_close_matches(word.lower(), spellings, 1)
+            expected = f"expected {' or '.join(choices)}"
+            if nearest:
+                expected = f"did you mean {spellings[nearest[0]]}?"
+            self.broken.append(Problem(key, f"is unknown; {expected}", word))
+        return word
 
     def _scalar(self, kind: object, value: object, key: str) -> Any:  # noqa: ANN401
         """Read a boolean, a number or a text."""
@@ -173,8 +218,6 @@ class Reader:
 
     def _wrong_type(self, expected: str, value: object, key: str) -> Any:  # noqa: ANN401
         """Refuse a value whose type does not fit. A list or mapping is described, not shown."""
-        if old_form := old_form_error(key.rpartition(".")[2], value):
-            return self._refuse(key, old_form)
         shown = None if isinstance(value, list | dict) else value
         description = DESCRIPTIONS.get(type(value), "is unknown")
         return self._refuse(key, f"{description}; expected {expected}", shown)
@@ -195,21 +238,43 @@ class Reader:
 
 def _first_member(type_: object) -> Any:  # noqa: ANN401
     """Return the first type of a union: `Input[str]` and `str | None` are read as str."""
-    return get_args(type_)[0] if get_origin(type_) in (Union, UnionType) else type_
+    plain = without_rules(type_)
+    return get_args(plain)[0] if get_origin(plain) in (Union, UnionType) else plain
 
 
 def _is_input(type_: object) -> bool:
     """Return True for `pulumi.Input`, which is a union with Awaitable."""
-    return any(get_origin(member) is Awaitable for member in get_args(type_))
+    return any(get_origin(member) is Awaitable for member in get_args(without_rules(type_)))
+
+
+def _required(cls: Any) -> list[Any]:  # noqa: ANN401
+    """Return the fields of a dataclass that have no default."""
+    return [
+        each for each in fields(cls) if each.default is MISSING and each.default_factory is MISSING
+    ]
+
+
+def _unknown_key(key: str, known_keys: Sequence[str]) -> str:
+    """Return the message about an unknown key. `known_keys` are the keys that may stand there.
+
+    It suggests the place of the key in the config, or a similar key, or else lists the keys.
+    """
+    spelling = camel_case(key)
+    places = [path for path in config_paths() if path.rpartition(".")[2] == spelling]
+    if spelling in known_keys:
+        return f"unknown; did you mean {spelling}?"
+    if places:
+        return f"unknown here; did you mean {' or '.join(places)}?"
+    nearest = get_close_matches(key, known_keys, 1)
+    if nearest:
+        return f"unknown; did you mean {nearest[0]}?"
+    return f"unknown; the known keys are {', '.join(known_keys)}"
 
 
 def _filled(cls: Any, read: Mapping[str, object]) -> Any:  # noqa: ANN401
     """Return a dataclass. An unread field has its default, or an empty value, without a default."""
     values = {name: value for name, value in read.items() if value is not UNREAD}
-    required = (
-        each for each in fields(cls) if each.default is MISSING and each.default_factory is MISSING
-    )
-    return cls(**{**{each.name: _empty(each.type) for each in required}, **values})
+    return cls(**{**{each.name: _empty(each.type) for each in _required(cls)}, **values})
 
 
 def _empty(type_: object) -> Any:  # noqa: ANN401

@@ -5,7 +5,7 @@ from difflib import get_close_matches
 
 from ..naming import MAX_NAME_CHARACTERS, MAX_ROLE_NAME_CHARACTERS, RANDOM_SUFFIX_CHARACTERS
 from . import arns
-from .values import Problem
+from .fields import Problem
 
 NAME_PREFIX = "retraining-"
 """The beginning of the name of a stack's pipeline, and so of the names of all its resources."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from botocore.exceptions import ClientError
 
-from components.rules.arns import DATASET_GROUP, arn_error, dataset_kind, parse_arn
+from components.rules.arns import DATASET_GROUP, dataset_type, parse_arn
 from functions.personalize.campaigns import follows_newest
 from functions.personalize.import_lists import import_jobs, newest_import
 from functions.personalize.ownership import created_by_any_run
@@ -122,7 +122,7 @@ def read_group(client: PersonalizeClient, group_arn: str) -> AdoptedGroup:
 
 def check_group_arn(group_arn: str) -> Arn:
     """Return the parts of the ARN of a dataset group. Raise OperatorError for any other text."""
-    if error := arn_error(group_arn, DATASET_GROUP):
+    if error := DATASET_GROUP(group_arn):
         raise OperatorError(
             f"--dataset-group-arn {group_arn!r} {error}; `{LIST_COMMAND}` lists the groups"
         )
@@ -156,7 +156,7 @@ def _read_datasets(client: PersonalizeClient, group_arn: str) -> list[AdoptedDat
     pages = client.get_paginator("list_datasets").paginate(datasetGroupArn=group_arn)
     arns = [dataset["datasetArn"] for page in pages for dataset in page["datasets"]]
     keys = {
-        arn: key for key in DATASET_KEYS for arn in arns if dataset_kind(key).pattern.fullmatch(arn)
+        arn: key for key in DATASET_KEYS for arn in arns if arn.endswith(f"/{dataset_type(key)}")
     }
     imports = {arn: _first_and_last_import(client, arn) for arn in keys}
     roles = _roles_of_people(client, [job for jobs in imports.values() for job in jobs])

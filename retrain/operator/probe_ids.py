@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from components.rules.values import MAX_ID_CHARACTERS
+from components.rules.fields import MAX_ID_CHARACTERS
 from functions.exports import read_export
 
 if TYPE_CHECKING:

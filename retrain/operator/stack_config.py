@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from datetime import UTC, datetime
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -40,7 +39,7 @@ def config_problems(text: str, project: str, stack: str) -> list[str]:
     """Return the problems that `pulumi preview` would report about the text of a stack's file."""
     config = yaml.safe_load(text)["config"]
     try:
-        settings.parse_stack(project, stack, _texts(config), today=datetime.now(UTC).date())
+        settings.parse_stack(project, stack, _texts(config))
     except settings.SettingsError as error:
         return [line.strip() for line in str(error).splitlines()]
     return []
@@ -85,9 +84,8 @@ def _read_plain_args(project_dir: Path, file: Path, stack: str) -> RetrainingPip
     secrets = [
         key for key, value in config.items() if isinstance(value, dict) and "secure" in value
     ]
-    today = datetime.now(UTC).date()
     try:
-        return settings.parse_stack(name, stack, _texts(config), secrets=secrets, today=today)
+        return settings.parse_stack(name, stack, _texts(config), secrets=secrets)
     except settings.SettingsError as error:
         raise OperatorError(str(error)) from error
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from components.rules import values
 from components.rules.arns import ROLE
+from components.rules.fields import location_error
 from functions.executions import DATE
 from retrain.operator.solution_lines import solutions_section, unusable_solution
 from retrain.operator.yaml_lines import Section, comment, heading, scalar
@@ -124,7 +124,7 @@ def _unusable_dataset(dataset: AdoptedDataset) -> str | None:
     if dataset.last_import is None:
         return "nothing was ever imported into it from S3, so its location is not known"
     location = dataset.last_import.location
-    if error := values.location_error(location, f"s3://bucket/{dataset.key}.csv"):
+    if error := location_error(location):
         return f"the location of its last import, {location!r}, {error}"
     return None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pulumi
@@ -28,7 +27,6 @@ def read_stack_args(project_dir: Path, stack: str) -> RetrainingPipelineArgs:
     try:
         with without_environments(project_dir, stack) as folder:
             project = read_project(folder, stack, {})
-        today = datetime.now(UTC).date()
-        return settings.parse_stack(project.name, stack, project.config, today=today)
+        return settings.parse_stack(project.name, stack, project.config)
     except (pulumi.RunError, DeploymentError) as error:
         raise RehearsalError(str(error)) from error

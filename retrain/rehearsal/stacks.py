@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -132,11 +131,10 @@ def _read_stack(project_dir: Path, name: str, change: Change, data: DataSet) -> 
     The settings in the file are checked first, because the changes could hide a mistake.
     """
     project = read_project(project_dir, name, {})
-    today = datetime.now(tz=UTC).date()
-    settings.parse_stack(project.name, name, project.config, today=today)
+    settings.parse_stack(project.name, name, project.config)
     overrides = _overrides(config_changes.decode(project.config, project.name), change)
     rehearsed_config = read_project(project_dir, name, overrides).config
-    args = settings.parse_stack(project.name, name, rehearsed_config, today=today)
+    args = settings.parse_stack(project.name, name, rehearsed_config)
     return Stack(name, project_dir, args, overrides, data)
 
 

@@ -1,7 +1,7 @@
 """Proves what is derived from arguments: the settings of the functions, and the time of a run."""
 
+import re
 from dataclasses import fields, is_dataclass, replace
-from datetime import date
 from types import NoneType, UnionType
 from typing import (
     Literal,
@@ -30,13 +30,13 @@ from components.args import (
     config_values,
     resolved,
 )
-from components.rules.pipeline import LONGEST_DEADLINES, MAX_PROBE_MINUTES, problems, warnings
+from components.rules.fields import Between, without_rules
+from components.rules.pipeline import check
 from components.state_machine.longest_run import execution_timeout_seconds
 from components.workflow_settings import workflow_settings
 from functions.workflow_settings import Settings
 from tests.components.sample import IMPORT_ROLE, PERSONALIZE, complete, minimal
 
-TODAY = date(2026, 11, 24)
 SOLUTION = f"{PERSONALIZE}:solution/movies"
 RATES = ("1 hour", "23 hours", "30 days")
 RULE = QualityRuleArgs(metric="coverage", minimum=0.2)
@@ -117,7 +117,7 @@ def test_the_settings_have_every_field_of_the_datasets_and_limits():
     }
     assert settings["limits"] == {
         **config_values(args.limits),
-        "maxModelAgeDays": 11.56,  # one week has an hour more in autumn
+        "maxModelAgeDays": 11.5,
     }
 
 
@@ -164,7 +164,7 @@ def test_the_days_between_full_trainings_can_be_set():
 @pytest.mark.parametrize("rules", [[RULE], []])
 def test_a_gate_that_is_switched_off_has_no_rules_in_the_settings(rules):
     args = with_solution(quality_gate=rules, quality_gate_enabled=False)
-    assert problems(args) == []
+    assert check(args).problems == []
     (solution,) = settings_of(args)["solutions"]
     assert solution["qualityGate"] == []
 
@@ -212,8 +212,8 @@ def test_inputs_that_are_not_known_yet_have_no_problems_and_no_warnings():
         solutions=[SolutionArgs(solution_arn=pending)],
     )
     try:
-        assert problems(args) == []
-        assert warnings(args, today=TODAY) == []
+        checked = check(args)
+        assert (checked.problems, checked.warnings) == ([], [])
     finally:
         pending.close()
 
@@ -264,12 +264,24 @@ def test_a_trial_without_a_probe_has_time_for_a_rollback():
     )
 
 
+def largest_value(field):
+    """Return the largest number that the rule of a field allows."""
+    (rule,) = field.type.__metadata__
+    assert isinstance(rule, Between)
+    return rule.most
+
+
 def test_the_longest_deadlines_together_fit_into_the_year_of_a_state_machine():
-    limits = {name: longest.hours for name, longest in LONGEST_DEADLINES.items()}
-    probe = ProbeArgs(user_id="u1", minutes=MAX_PROBE_MINUTES)
+    limits = {
+        each.name: largest_value(each)
+        for each in fields(LimitsArgs)
+        if re.fullmatch("max_.*_hours", each.name)
+    }
+    (minutes,) = (largest_value(each) for each in fields(ProbeArgs) if each.name == "minutes")
+    probe = ProbeArgs(user_id="u1", minutes=minutes)
     campaign = CampaignArgs(campaign_arn=f"{PERSONALIZE}:campaign/movies", probe=probe)
     args = with_solution(campaigns=[campaign])
-    assert problems(replace(args, limits=LimitsArgs(**limits))) == []
+    assert check(replace(args, limits=LimitsArgs(**limits))).problems == []
     assert timeout_hours(args, **limits) <= 365 * 24
 
 
@@ -287,8 +299,8 @@ def test_no_setting_has_two_types_because_generated_sdks_have_no_unions():
         f"{cls.__name__}.{field.name}"
         for cls in classes
         for field in fields(cls)
-        if get_origin(field.type) in (Union, UnionType)
-        and len({*get_args(field.type)} - plain) != 1
+        if get_origin(type_ := without_rules(field.type)) in (Union, UnionType)
+        and len({*get_args(type_)} - plain) != 1
     }
     assert len(classes) == 11, "these are all classes of arguments"
     assert unions == set()

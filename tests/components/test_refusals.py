@@ -3,8 +3,6 @@
 `tests/program/golden/config.yaml` has the messages about settings.
 """
 
-from datetime import UTC, datetime
-
 import pulumi
 import pulumi_aws as aws
 import pytest
@@ -43,7 +41,7 @@ def test_all_problems_are_reported_at_once_and_nothing_is_registered():
     name = "a" * 31
     lines, types = refused(
         lambda: minimal(
-            retraining_rate="cron(0 3 ? * MON 2020)",
+            retraining_rate="weekly",
             tags={"retraining-pipeline": "mine"},
             paused=pulumi.Output.from_input(False),
         ),
@@ -58,7 +56,6 @@ def test_all_problems_are_reported_at_once_and_nothing_is_registered():
         "retrainingRate",
         "tags.retraining-pipeline",
     ]
-    assert f"does not fire again after {datetime.now(tz=UTC).date()}" in lines[2]
     assert types == []
 
 
@@ -77,7 +74,7 @@ def test_an_output_is_checked_once_its_value_is_known(preview):
         return complete(permissions_boundary_arn=pulumi.Output.from_input("x"))
 
     (line,), _ = refused(with_wrong_boundary, preview=preview)
-    assert line.startswith("permissionsBoundaryArn: 'x' is not an ARN")
+    assert line.startswith("permissionsBoundaryArn: 'x' is not the ARN of a policy")
 
 
 def test_the_preview_refuses_a_provider_in_another_region_before_any_resource():

@@ -6,12 +6,12 @@ from copy import deepcopy
 from dataclasses import is_dataclass
 from pathlib import Path
 
-import pytest
 import yaml
 
 import components
 import settings
 from components.args import config_keys
+from components.rules.pipeline import check
 
 ROOT = Path(settings.__file__).parent
 LEFT_OUT = "(left out)"
@@ -75,11 +75,16 @@ def texts(changes):
     }
 
 
-def error_of(config, **options):
-    """Return the text of the SettingsError about a config."""
-    with pytest.raises(settings.SettingsError) as caught:
-        settings.parse(config, **options)
-    return str(caught.value)
+def parse(config, **options):
+    """Return the arguments for a config, which must have no problem."""
+    checked = check(config, **options)
+    assert checked.problems == []
+    return checked.args
+
+
+def problems_of(config, **options):
+    """Return the problems of a config."""
+    return [str(problem) for problem in check(config, **options).problems]
 
 
 def one_problem(line):

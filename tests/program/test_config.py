@@ -7,17 +7,15 @@ as written. `…` is the changed key with its value. `python -m tests.golden` re
 import json
 import re
 from dataclasses import asdict
-from datetime import date
 from pathlib import Path
 
 import yaml
 
 import settings
 from components.args import camel_case
-from tests.program.sample_stack import HOME, LEFT_OUT, PROJECT, changed, texts
+from tests.program.sample_stack import HOME, LEFT_OUT, PROJECT, changed, parse, problems_of, texts
 
 GOLDEN = Path(__file__).parent / "golden" / "config.yaml"
-TODAY = date(2026, 11, 24)
 
 
 def results(case):
@@ -30,14 +28,15 @@ def results(case):
     of_stack = {key: changes.pop(key) for key in case if re.match(r"stack$|[\w-]+:", key)}
     config = {**texts(changes), **of_stack}
     given = {key: value for key, value in config.items() if value != LEFT_OUT and key != "stack"}
+    if not of_stack and (problems := problems_of(changed(changes))):
+        return problems
     warnings = []
     try:
-        args = None if of_stack else settings.parse(changed(changes), today=TODAY)
-        stack_args = settings.parse_stack(PROJECT, stack, given, today=TODAY, warn=warnings.append)
+        stack_args = settings.parse_stack(PROJECT, stack, given, warn=warnings.append)
     except settings.SettingsError as error:
         return [line.strip() for line in str(error).splitlines()[1:]]
-    found = set(leaves(asdict(args or stack_args)))
-    differences = found - set(leaves(asdict(settings.parse(changed({})))))
+    found = set(leaves(asdict(stack_args if of_stack else parse(changed(changes)))))
+    differences = found - set(leaves(asdict(parse(changed({})))))
     as_written = differences == set(leaves(changes))
     return [
         *([] if as_written else ["; ".join(sorted(differences))]),

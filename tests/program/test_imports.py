@@ -13,11 +13,6 @@ from components.state_machine.steps import STEPS
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("components", "functions", "emulator", "retrain", "package", "settings", "__main__")
-CHECKS = {
-    f"components.rules.{name}" for name in ("arns", "locations", "metrics", "rates", "values")
-}
-"""Modules that check single values, or the datasets together."""
-
 ROW_PARTS = {
     f"emulator.deployer.{name}"
     for name in ("aws", "errors", "models", "rows", "translation", "wire")
@@ -30,34 +25,42 @@ MAY_IMPORT = {
     "components.state_machine.longest_run": {"components.args"},
     "components.state_machine.steps": set(),
     "components.state_machine.trial": {"components.state_machine.asl"},
-    "components.rules.arns": {"components.rules.values"},
-    "components.rules.locations": {"components.args", "components.rules.values"},
+    "components.rules.arns": {"components.rules.fields"},
     "components.rules.metrics": set(),
     "components.rules.rates": set(),
     "components.bundles": set(),
-    "components.rules.reading": {"components.args", "components.rules.values"},
-    "components.rules.values": set(),
-    "components.args": {"components.rules.metrics", "components.rules.rates"},
-    "components.workflow_settings": {"components.args", "components.rules.rates"},
-    "components.rules.operation": {"components.args", "components.rules.values"},
+    "components.rules.fields": set(),
+    "components.args": {
+        "components.rules",
+        "components.rules.arns",
+        "components.rules.fields",
+        "components.rules.metrics",
+        "components.rules.rates",
+    },
+    "components.rules.reading": {
+        "components.args",
+        "components.rules.arns",
+        "components.rules.fields",
+    },
+    "components.workflow_settings": {"components.args"},
     "components.rules.pipeline": {
         "components.args",
-        "components.rules.operation",
+        "components.rules.arns",
+        "components.rules.fields",
         "components.rules.reading",
-        *CHECKS,
     },
     "components.naming": {"components.state_machine.steps"},
     "components.rules.stacks": {
         "components.naming",
         "components.rules.arns",
-        "components.rules.values",
+        "components.rules.fields",
     },
     "components.rules": set(),
     "components.state_machine": set(),
     "components.shared": {"components.args", "components.rules.arns"},
     "components.iam": {
         "components.rules.arns",
-        "components.rules.values",
+        "components.rules.fields",
         "components.shared",
         "components.state_machine.steps",
     },
@@ -78,7 +81,7 @@ MAY_IMPORT = {
         "components.functions",
         "components.iam",
         "components.naming",
-        "components.rules.values",
+        "components.rules.fields",
         "components.shared",
     },
     "components.alarms": {"components.args", "components.shared"},
@@ -93,10 +96,9 @@ MAY_IMPORT = {
     "components": {"components.args", "components.pipeline"},
     "settings": {
         "components.args",
-        "components.rules.reading",
         "components.rules.pipeline",
         "components.rules.stacks",
-        "components.rules.values",
+        "components.rules.fields",
     },
     "package": {"package", "components", "settings"},
     "__main__": {"settings", "components"},

@@ -1,14 +1,13 @@
 """Proves that the config of the current stack is read as the CLI passes it, and that it warns."""
 
 import json
-from datetime import UTC, datetime
 
 import pulumi
 import pytest
 from pulumi.runtime.config import set_all_config
 
 import settings
-from tests.program.sample_stack import CONFIG, PROJECT, STACK_CONFIG, one_problem, texts
+from tests.program.sample_stack import CONFIG, PROJECT, STACK_CONFIG, one_problem, parse, texts
 
 
 @pytest.fixture
@@ -28,21 +27,6 @@ def set_config(monkeypatch):
     set_all_config({}, [])
 
 
-@pytest.fixture
-def set_today(monkeypatch):
-    """Return a function that sets the day on which the program runs."""
-
-    def set_day(*day):
-        class Today(datetime):
-            @classmethod
-            def now(cls, tz=None):
-                return cls(*day, tzinfo=tz or UTC)
-
-        monkeypatch.setattr(settings, "datetime", Today)
-
-    return set_day
-
-
 def error():
     with pytest.raises(settings.SettingsError) as caught:
         settings.load()
@@ -51,7 +35,7 @@ def error():
 
 def test_the_config_of_the_stack_is_loaded(set_config):
     set_config(STACK_CONFIG)
-    assert settings.load() == settings.parse(CONFIG)
+    assert settings.load() == parse(CONFIG)
 
 
 def test_text_that_is_not_json_is_read_as_text(set_config):
@@ -72,15 +56,6 @@ def test_the_region_and_the_encrypted_keys_of_the_stack_are_known(set_config):
 
 def test_the_error_has_no_stack_trace_in_the_cli():
     assert issubclass(settings.SettingsError, pulumi.RunError)
-
-
-def test_a_cron_has_to_come_again_after_the_day_of_the_deployment(set_config, set_today):
-    set_today(2031, 1, 9)
-    set_config({**STACK_CONFIG, f"{PROJECT}:retrainingRate": "cron(0 3 ? * MON 2026-2030)"})
-    assert str(error()) == one_problem(
-        "retrainingRate: 'cron(0 3 ? * MON 2026-2030)' does not fire again after 2031-01-09; "
-        "write a year in the future, or * for every year"
-    )
 
 
 def test_warnings_are_logged(set_config, monkeypatch):

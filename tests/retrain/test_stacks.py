@@ -1,7 +1,6 @@
 """Proves how a stack is read for a rehearsal, and the messages about a stack that is not valid."""
 
 import json
-from datetime import UTC, datetime
 
 import pytest
 
@@ -60,12 +59,6 @@ def test_a_file_that_yaml_readers_read_differently_is_refused(project, capsys):
     assert error_message(file.parent, capsys, "bad") == (
         f"{file}: line 2: '1' is not written as in JSON: write it in quotes; correct the YAML\n"
     )
-
-
-def test_a_cron_without_a_future_slot_is_a_problem_of_the_config(project, capsys):
-    message = error_message(project(retrainingRate="cron(0 3 ? * MON 2020)"), capsys)
-    today = datetime.now(tz=UTC).date()
-    assert f"'cron(0 3 ? * MON 2020)' does not fire again after {today}" in message
 
 
 def test_a_partition_that_the_emulator_does_not_support_is_refused(project, capsys):

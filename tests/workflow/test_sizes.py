@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from components.rules.pipeline import problems
+from components.rules.pipeline import check
 from emulator.personalize.resources import Campaign, Solution
 from functions.texts import MAX_LIST_BYTES
 from tests.workflow.pipeline import before_step, deploy
@@ -89,7 +89,7 @@ def test_the_largest_pipeline_stays_within_the_limits_of_step_functions(monkeypa
         )
 
     group = largest_group()
-    assert problems(group.args) == []
+    assert check(group.args).problems == []
     handlers = before_step("probe_campaign", deny_rollbacks)
     # A rollback that fails is tried until the deadline. That changes no size, but takes long.
     durations = {"campaign-update": 150}

@@ -80,14 +80,12 @@ def next_firing(schedule: GetScheduleOutputTypeDef, now: datetime) -> datetime |
     A rate counts from the last change of the schedule.
     """
     expression = schedule["ScheduleExpression"]
-    zone = schedule.get("ScheduleExpressionTimezone") or "UTC"
-    period = rates.shortest_seconds_between_runs(expression, zone)
     if expression.startswith("rate"):
+        period = timedelta(seconds=rates.shortest_seconds_between_runs(expression))
         changed = schedule["LastModificationDate"]
-        periods = (now - changed) // timedelta(seconds=period) + 1
-        return changed + periods * timedelta(seconds=period)
-    local_now = now.astimezone(ZoneInfo(zone))
-    return rates.next_firing(expression, local_now)
+        return changed + ((now - changed) // period + 1) * period
+    zone = ZoneInfo(schedule.get("ScheduleExpressionTimezone") or "UTC")
+    return rates.next_firing(expression, now.astimezone(zone))
 
 
 def check_last_run(account: Account) -> Iterator[Finding]:

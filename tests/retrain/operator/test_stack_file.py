@@ -213,7 +213,8 @@ def test_datasets_without_a_usable_location_are_left_out_with_the_reason():
         (
             "datasets.users is left out: the location of its last import, "
             "'https://exports/users.csv', "
-            "is not a location in S3; expected for example 's3://bucket/users.csv'"
+            "is not a file or a folder in S3; expected for example 's3://bucket/users.csv' or "
+            "'s3://bucket/users/', no wildcards"
         ),
     ]
 

@@ -1,7 +1,5 @@
 """Proves that `retrain adopt` writes the stack of a dataset group, and refuses what it cannot."""
 
-from datetime import UTC, datetime
-
 import boto3
 import pytest
 import yaml
@@ -59,11 +57,8 @@ def test_the_file_of_an_existing_group_can_be_deployed_and_rehearsed(run, projec
     assert campaign["campaignArn"] == CAMPAIGN
     assert campaign["probe"]["userId"].startswith("user-"), "a user of the export"
     project = read_project(project_dir, "prod", {})
-    today = datetime.now(UTC).date()
     warnings = []
-    args = settings.parse_stack(
-        project.name, "prod", project.config, today=today, warn=warnings.append
-    )
+    args = settings.parse_stack(project.name, "prod", project.config, warn=warnings.append)
     assert warnings == []
     assert args.import_role_arn.endswith(":role/rehearsal-import-movies")
     with open_stack(project_dir, "prod", None) as stack:
@@ -309,7 +304,7 @@ def test_a_file_with_problems_is_written_and_fails(run, project_dir, monkeypatch
         (
             (ITEMS,),
             (
-                f"--dataset-group-arn '{ITEMS}' is an ITEMS dataset; expected a dataset group, for "
+                f"--dataset-group-arn '{ITEMS}' is not the ARN of a dataset group; expected for "
                 f"example '{ARN}:dataset-group/movies'; {LIST_COMMAND}"
             ),
         ),
