@@ -149,9 +149,6 @@ class Execution:
             time = self.now()
             event = {"timestamp": time, "type": kind, "id": number, "previousEventId": previous}
             shown = {key: value for key, value in details.items() if value is not None}
-            for key in ("input", "output"):
-                if key in shown:
-                    shown[f"{key}Details"] = {"truncated": False}
             if shown or kind.startswith("Execution"):
                 field = STATE_EVENT.sub("State", kind)  # details of all types are in one field
                 event[f"{field[0].lower()}{field[1:]}EventDetails"] = shown

@@ -72,8 +72,6 @@ def _run_machine(branch: Branch, machine: Object, document: Json, context: Objec
 
 def _run_state(branch: Branch, name: str, state: Object, document: Json, context: Object) -> Next:
     execution, kind = branch.execution, state["Type"]
-    if execution.machine.is_deleting:
-        execution.stop()
     branch.add(f"{kind}StateEntered", name=name, input=execution.text(document))
     entered = {"EnteredTime": _iso_time(execution.now()), "Name": name}
     state_input, entered_id = StateInput(document, {**context, "State": entered}), branch.last_id

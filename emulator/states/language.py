@@ -16,8 +16,6 @@ from emulator.states.documents import (
     parse_path,
 )
 
-NAME_CHARACTERS = 80
-"""https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html."""
 FUNCTION = re.compile(r"arn:aws[\w-]*:lambda:[\w-]+:\d{12}:function:[\w-]+(:[\w$-]+)?")
 
 # The fields of each type of state and of each other object. `A?` may be absent. `A|B` is exactly
@@ -123,8 +121,6 @@ def _state_problems(states: Json, place: str) -> Iterator[str]:
         return
     for name, state in states.items():
         here = f"{place}[{name!r}]"
-        if len(name) > NAME_CHARACTERS:
-            yield f"{here}: the name has more than {NAME_CHARACTERS} characters"
         kind = str(state.get("Type")) if isinstance(state, dict) else ""
         if kind in STATES:
             yield from _object_problems(kind, state, here, f"Type Comment? {STATES[kind]}")

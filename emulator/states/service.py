@@ -32,7 +32,6 @@ SETTINGS = (
     *("definition", "roleArn"),
     *("loggingConfiguration", "tracingConfiguration", "encryptionConfiguration"),
 )
-INCLUDED = {"included": True}
 SUPPORTED = {
     "type": "STANDARD",
     "publish": False,
@@ -54,19 +53,12 @@ class Machine:
     settings: Row
     creation_date: datetime
     tags: dict[str, str]
-    is_deleting: bool = False
     executions: dict[str, Execution] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         """Return the last part of the ARN."""
         return self.arn.rpartition(":")[2]
-
-    def raise_if_deleting(self) -> None:
-        """Raise ApiError if the state machine is being deleted."""
-        if self.is_deleting:
-            message = f"State Machine is being deleted: '{self.arn}'"
-            raise ApiError("StateMachineDeleting", message)
 
 
 class Request(NamedTuple):
@@ -110,10 +102,6 @@ class StepFunctions:
                 raise ApiError("ValidationException", message)
         if not NAME.fullmatch(fields.get("name", "any")):
             raise ApiError("InvalidName", f"Invalid Name: '{fields['name']}'")
-        for machine in list(self._machines.values()):
-            runs = list(machine.executions.values())
-            if machine.is_deleting and all(run.status != "RUNNING" for run in runs):
-                self._machines.pop(machine.arn, None)
         response: Row = method(Request(fields, scope, as_of or self._host.now()))
         return response
 
@@ -136,7 +124,6 @@ class StepFunctions:
         settings = _settings(request)
         tags = {tag["key"]: tag["value"] for tag in request.fields.get("tags", ())}
         machine = self._machines.setdefault(arn, Machine(arn, settings, self._host.now(), tags))
-        machine.raise_if_deleting()
         if machine.settings != {**settings, "roleArn": machine.settings["roleArn"]}:
             raise ApiError("StateMachineAlreadyExists", f"State Machine Already Exists: '{arn}'")
         return {"stateMachineArn": arn, "creationDate": machine.creation_date}
@@ -148,7 +135,7 @@ class StepFunctions:
             "stateMachineArn": machine.arn,
             "name": machine.name,
             **machine.settings,
-            "status": "DELETING" if machine.is_deleting else "ACTIVE",
+            "status": "ACTIVE",
             "type": "STANDARD",
             "creationDate": machine.creation_date,
         }
@@ -156,19 +143,14 @@ class StepFunctions:
     def update_state_machine(self, request: Request) -> Row:
         """Change a state machine. Its running executions keep their definition and their role."""
         machine = self._machine(request.fields["stateMachineArn"])
-        machine.raise_if_deleting()
         machine.settings = {**machine.settings, **_settings(request)}
         return {"updateDate": self._host.now()}
 
     def delete_state_machine(self, request: Request) -> Row:
-        """Start to delete a state machine. It disappears when its last execution has ended.
-
-        An execution is aborted at the next state that it enters.
-        https://docs.aws.amazon.com/step-functions/latest/apireference/API_DeleteStateMachine.html
-        """
-        machine = self._machines.get(request.fields["stateMachineArn"])
-        if machine is not None:
-            machine.is_deleting = True
+        """Delete a state machine. Its executions end at once, and on AWS at their next state."""
+        machine = self._machines.pop(request.fields["stateMachineArn"], None)
+        for execution in list(machine.executions.values()) if machine else ():
+            execution.stop()
         return {}
 
     def list_state_machines(self, request: Request) -> Row:
@@ -213,7 +195,6 @@ class StepFunctions:
             message = f"Invalid State Machine Execution Input: '{error}'"
             raise ApiError("InvalidExecutionInput", message) from None
         machine = self._machine(request.fields["stateMachineArn"])
-        machine.raise_if_deleting()
         new = Execution(self._host, machine, name, text)
         execution = machine.executions.setdefault(name, new)
         if execution is new:
@@ -233,12 +214,10 @@ class StepFunctions:
         """Describe an execution."""
         execution = self.execution(request.fields["executionArn"], request.as_of)
         row = _summary(execution, request.as_of)
-        row |= {"input": execution.input, "inputDetails": INCLUDED}
-        if row["status"] == "SUCCEEDED":
-            row |= {"output": execution.output, "outputDetails": INCLUDED}
+        row["input"] = execution.input
         if row["status"] != "RUNNING":
-            reasons = {"error": execution.error, "cause": execution.cause}
-            row |= {key: text for key, text in reasons.items() if text is not None}
+            ends = {"output": execution.output, "error": execution.error, "cause": execution.cause}
+            row |= {key: text for key, text in ends.items() if text is not None}
         return row
 
     def describe_state_machine_for_execution(self, request: Request) -> Row:

@@ -106,7 +106,7 @@ def recorded(execution, start, shown):
     rows = []
     for event in execution.events:
         details = next((item for key, item in event.items() if key.endswith("EventDetails")), {})
-        details = {key: item for key, item in details.items() if not key.endswith("putDetails")}
+        details = dict(details)
         for key in {"input", "output"} & set(details):
             details[key] = shown(json.loads(details[key]))
         seconds = (event["timestamp"] - start).total_seconds()

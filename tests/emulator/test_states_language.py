@@ -114,7 +114,6 @@ REFUSALS = [
         "States['A'].Retry[0].BackoffRate: 0.5 is not a number from 1 on",
         "States['A'].Retry[0].JitterStrategy: 'HALF' is not FULL or NONE",
     ),
-    (machine(**{"x" * 81: DONE}), f"States['{'x' * 81}']: the name has more than 80 characters"),
     # Next states that do not exist
     ({**machine(A=DONE), "StartAt": "B"}, "StartAt: there is no state 'B'"),
     (machine(A=wait(1, Next="B")), "States['A'].Next: there is no state 'B'"),
