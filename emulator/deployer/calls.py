@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, cast
-
-from emulator.deployer.errors import DeploymentError, GoneError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,12 +10,6 @@ if TYPE_CHECKING:
     from emulator.deployer.aws import Aws, Response
     from emulator.deployer.rows import Resource
     from emulator.deployer.translation import Request
-
-DELETE_SECONDS = 300.0
-"""The longest wait for a deletion if the program sets no `custom_timeouts`.
-terraform-provider-aws, internal/service/sfn/state_machine.go: schema.DefaultTimeout."""
-POLL_SECONDS = 0.5
-"""The time between two requests while a deletion is under way."""
 
 
 def read_function(function: Resource, aws: Aws) -> Response:
@@ -49,29 +40,6 @@ def update_function(function: Resource, aws: Aws) -> None:
         aws.call("lambda", "UpdateFunctionCode", {**values, **code})
     if publishes:
         aws.call("lambda", "PublishVersion", {"FunctionName": function.id})
-
-
-def delete_state_machine(machine: Resource, aws: Aws) -> None:
-    """Delete a state machine, and wait until it does not exist any more.
-
-    Its running executions end at their next state, and Step Functions waits for them. Raises
-    DeploymentError if that takes too long.
-    https://docs.aws.amazon.com/step-functions/latest/apireference/API_DeleteStateMachine.html
-    """
-    seconds = machine.delete_seconds or DELETE_SECONDS
-    deadline = time.monotonic() + seconds
-    aws.call("stepfunctions", "DeleteStateMachine", machine.values)
-    while time.monotonic() < deadline:
-        try:
-            aws.call("stepfunctions", "DescribeStateMachine", machine.values)
-        except GoneError:
-            return
-        time.sleep(POLL_SECONDS)
-    raise DeploymentError(
-        f"{machine.id} is still DELETING after {seconds:g} seconds, because executions of it are "
-        "running and have not reached their next state; stop them, or give the state machine "
-        "custom_timeouts with a longer delete"
-    )
 
 
 def set_topic_attributes(topic: Resource, aws: Aws) -> None:

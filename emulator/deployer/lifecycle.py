@@ -106,9 +106,9 @@ def update(
     return outputs
 
 
-def delete(row: Row, identifier: str, inputs: Properties, aws: Aws, seconds: float) -> None:
-    """Delete a resource in at most these seconds. Do nothing if it does not exist."""
-    resource = _existing_resource(row, identifier, inputs, delete_seconds=seconds)
+def delete(row: Row, identifier: str, inputs: Properties, aws: Aws) -> None:
+    """Delete a resource. Do nothing if it does not exist."""
+    resource = _existing_resource(row, identifier, inputs)
     with suppress(GoneError):
         _make_call(row, row.delete, resource, aws)
 
@@ -132,7 +132,6 @@ def _existing_resource(
     identifier: str,
     inputs: Properties,
     changed: AbstractSet[str] = frozenset(),
-    delete_seconds: float = 0,
 ) -> Resource:
     """Return a resource as the functions of its row need it.
 
@@ -141,7 +140,7 @@ def _existing_resource(
     unset = {name: row.unset[name] for name in row.unset.keys() & (changed - inputs.keys())}
     own_id = {row.id_parameter: identifier} if row.id_parameter else {}
     values = {**_api_values(row, {**inputs, **unset}), **own_id}
-    return Resource(identifier, values, frozenset(changed), delete_seconds)
+    return Resource(identifier, values, frozenset(changed))
 
 
 def _make_call(

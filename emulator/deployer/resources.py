@@ -341,7 +341,7 @@ ROWS: Mapping[str, Row] = {
         outputs={"arn": "stateMachineArn"},
         update="UpdateStateMachine",
         replacing="name type",
-        delete=calls.delete_state_machine,
+        delete="DeleteStateMachine",
     ),
 }
 """Pulumi's type tokens -> rows."""

@@ -35,8 +35,6 @@ class Resource:
     """The inputs under the API's names, and the other parameters of the calls."""
     changed: frozenset[str] = frozenset()
     """The inputs that an update adds, removes or changes, except the tags."""
-    delete_seconds: float = 0
-    """The seconds for a deletion (`custom_timeouts`), or 0 for the limit of the type."""
 
 
 class OwnCall(NamedTuple):
@@ -119,7 +117,7 @@ class Row:
     tag_calls: TagCalls = field(default_factory=TagCalls)
 
     delete: str | Callable[[Resource, Aws], object] | None
-    """Deletes the resource and waits until it does not exist any more. None if nothing is left."""
+    """Deletes the resource. None if nothing is left."""
 
     @property
     def name_parameter(self) -> str:

@@ -142,7 +142,7 @@ class Provider:
     def Delete(self, request: pb.DeleteRequest) -> Empty:
         """Delete a resource, and wait until it does not exist any more."""
         row, inputs = _row(request.type), from_struct(request.old_inputs)
-        lifecycle.delete(row, request.id, inputs, self._aws, request.timeout)
+        lifecycle.delete(row, request.id, inputs, self._aws)
         return Empty()
 
     def Invoke(self, request: pb.InvokeRequest) -> pb.InvokeResponse:

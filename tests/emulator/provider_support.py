@@ -189,14 +189,13 @@ class Engine:
         outputs = wire.from_struct(response.properties)
         return Resource(resource.type, resource.name, response.id, inputs, outputs)
 
-    def delete(self, resource, seconds=0.0):
-        """Delete a resource. The program allows this number of seconds, or 0 for the default."""
+    def delete(self, resource):
+        """Delete a resource."""
         self.stub.Delete(
             provider_pb2.DeleteRequest(
                 id=resource.id,
                 old_inputs=short_struct(resource.inputs),
                 properties=short_struct(resource.outputs),
-                timeout=seconds,
                 **self._names(resource.type, resource.name),
             )
         )

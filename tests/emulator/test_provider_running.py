@@ -5,8 +5,6 @@ The calls go over gRPC to the emulator.
 
 import itertools
 import json
-import threading
-import time
 
 import pytest
 from provider_support import Type, archive, function_inputs, message, schedule_inputs
@@ -86,25 +84,10 @@ def test_these_changes_do_not_become_a_new_version(aws, engine, function, inputs
 
 def wait_then_call(seconds, function_arn):
     """Return a definition that waits and then calls a function."""
-    return _two_states(
-        seconds,
-        {
-            "Type": "Task",
-            "Resource": function_arn,
-            "ResultSelector": {"said.$": "$"},
-            "End": True,
-        },
-    )
-
-
-def wait_twice(seconds):
-    """Return a definition that waits for some seconds and then for a minute."""
-    return _two_states(seconds, {"Type": "Wait", "Seconds": 60, "End": True})
-
-
-def _two_states(seconds, last):
     wait = {"Type": "Wait", "Seconds": seconds, "Next": "Last"}
-    return json.dumps({"StartAt": "Wait", "States": {"Wait": wait, "Last": last}})
+    last = {"Type": "Task", "Resource": function_arn, "ResultSelector": {"said.$": "$"}}
+    states = {"Wait": wait, "Last": {**last, "End": True}}
+    return json.dumps({"StartAt": "Wait", "States": states})
 
 
 def start_and_wait(aws, machine):
@@ -130,37 +113,6 @@ def test_a_running_execution_keeps_the_version_of_its_functions(
     next_one = start_and_wait(aws, machine)
     assert finished(aws, next_one)["output"] == '{"said":"new"}'
     assert finished(aws, running)["output"] == '{"said":"old"}'
-
-
-def test_the_deletion_of_a_state_machine_waits_for_its_executions(aws, engine, machine_inputs):
-    machine = engine.create(Type.MACHINE, "waiting", machine_inputs(wait_twice(3)))
-    running = start_and_wait(aws, machine)
-    client = aws.client("stepfunctions")
-    deletion = threading.Thread(target=engine.delete, args=(machine,))
-    started = time.monotonic()
-    deletion.start()
-    eventually(
-        lambda: client.describe_state_machine(stateMachineArn=machine.id)["status"],
-        lambda status: status == "DELETING",
-    )
-    assert client.describe_execution(executionArn=running)["status"] == "RUNNING"
-    deletion.join(30)
-    assert not deletion.is_alive(), "the deletion ends when the execution reaches its next state"
-    assert time.monotonic() - started >= 2
-    assert engine.read(machine) is None
-
-
-def test_a_deletion_that_takes_too_long_fails_with_the_reason(aws, engine, machine_inputs):
-    machine = engine.create(Type.MACHINE, "held", machine_inputs(wait_twice(60)))
-    running = start_and_wait(aws, machine)
-    assert message(engine.delete, machine, seconds=1) == (
-        f"{machine.id} is still DELETING after 1 seconds, because executions of it are running "
-        "and have not reached their next state; stop them, or give the state machine "
-        "custom_timeouts with a longer delete"
-    )
-    aws.client("stepfunctions").stop_execution(executionArn=running)
-    engine.delete(machine)
-    assert engine.read(machine) is None, "the second attempt succeeds"
 
 
 def test_a_role_with_a_policy_that_was_added_by_hand_is_not_deleted(aws, engine):
