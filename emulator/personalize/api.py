@@ -10,7 +10,7 @@ from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from threading import RLock
-from typing import cast
+from typing import NamedTuple, cast
 
 from emulator.personalize import campaigns, datasets, import_jobs, lifecycle, runtime, solutions
 from emulator.personalize.authorization import Caller, required_permissions
@@ -55,6 +55,14 @@ OPERATIONS: Mapping[str, Operation] = {
 }
 
 
+class Call(NamedTuple):
+    """A call that arrived, successful or not."""
+
+    operation: str
+    caller: str
+    request: Request
+
+
 class Personalize:
     """Amazon Personalize for any number of accounts and regions, in memory.
 
@@ -74,7 +82,7 @@ class Personalize:
 
     Attributes:
         faults: The injected faults.
-        calls: The last calls, oldest first, successful or not.
+        calls: The last calls, oldest first.
     """
 
     def __init__(
@@ -87,7 +95,7 @@ class Personalize:
         switches: Switches | None = None,
     ) -> None:
         self.faults = Faults()
-        self.calls: deque[dict[str, object]] = deque(maxlen=10_000)
+        self.calls: deque[Call] = deque(maxlen=10_000)
         self._clock = clock or partial(datetime.now, UTC)
         self._new_store = partial(
             Store,
@@ -111,9 +119,7 @@ class Personalize:
             key: value for key, value in deepcopy(dict(request)).items() if value is not None
         }
         with self._lock:
-            self.calls.append(
-                {"operation": operation_name, "caller": caller.arn, "request": request}
-            )
+            self.calls.append(Call(operation_name, caller.arn, request))
             fault = self.faults.take_for_call(operation_name, request)
             fault.raise_before_operation()
             validate(operation_name, request)

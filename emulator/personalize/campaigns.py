@@ -92,10 +92,11 @@ def _active_version(store: Store, arn: str, *, sync: bool) -> SolutionVersion:
     if not sync:
         return active(store, SolutionVersion, arn)
     solution = store.get(Solution, arn.removesuffix("/$LATEST"))
-    versions = [version for version in solution.versions if version.is_active(store.now)]
-    if not versions:
+    versions = store.all(SolutionVersion, solution.arn)
+    active_versions = [version for version in versions if version.is_active(store.now)]
+    if not active_versions:
         raise invalid_input(f"Solution {solution.arn} has no ACTIVE solution version")
-    return versions[-1]
+    return active_versions[-1]
 
 
 def _is_syncing(settings: Mapping[str, Any]) -> bool:

@@ -51,6 +51,9 @@ def _shown_fields(store: Store, resource: Resource) -> Response:
     """
     switches = store.switches
     fields: dict[str, Any] = resource.fields_at(store.now)
+    if isinstance(resource, Solution):
+        versions = store.all(SolutionVersion, resource.arn)
+        fields["latestSolutionVersion"] = versions[-1].fields_at(store.now) if versions else None
     latest = [fields.get("latestCampaignUpdate"), fields.get("latestSolutionVersion")]
     for shown in filter(None, [fields, *latest]):
         if switches.underscore_in_stop_status and "STOP" in shown["status"]:

@@ -126,7 +126,17 @@ def delete(kind: type[Resource], store: Store, request: Request) -> None:
         is_job = isinstance(user, ImportJob | SolutionVersion)
         if not is_job or user.is_unfinished(store.now):
             raise in_use(f"Resource {resource.arn} is in use by {user.arn}")
-    store.delete(resource, *(resource.versions if isinstance(resource, Solution) else ()))
+    is_solution = isinstance(resource, Solution)
+    versions = store.all(SolutionVersion, resource.arn) if is_solution else []
+
+    def remove() -> None:
+        for deleted in (resource, *versions):
+            del store.resources[deleted.arn]
+
+    deletion = store.start_job(
+        "deletion", resource.arn, verb="DELETE", outcome="DELETED", on_end=remove
+    )
+    resource.timeline.moments += deletion.moments
 
 
 def _with_tags(tags: Mapping[str, str], added: Sequence[Mapping[str, str]]) -> dict[str, str]:

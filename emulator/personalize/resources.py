@@ -164,25 +164,16 @@ class ImportJob(Resource):
 
 @dataclass(kw_only=True, eq=False)
 class Solution(Changeable):
-    """A recipe with its configuration. `versions` has the oldest version first."""
+    """A recipe with its configuration."""
 
     kind = "solution"
     quota = 10
     recipe: "Recipe"
-    versions: list["SolutionVersion"] = field(default_factory=list)
 
     @property
     def group_arn(self) -> str:
         """The ARN of the dataset group."""
         return self.belongs_to[-1]
-
-    def fields_at(self, time: datetime) -> dict[str, object]:
-        """Return all fields at a time, with the newest version and the newest visible update."""
-        fields = super().fields_at(time)
-        created = [version for version in self.versions if version.timeline.created <= time]
-        if created:
-            fields["latestSolutionVersion"] = created[-1].fields_at(time)
-        return fields
 
 
 @dataclass(kw_only=True, eq=False)

@@ -59,13 +59,14 @@ def create_solution_version(store: Store, request: Request) -> SolutionVersion:
     """Start a training. It uses the rows of the time when the version becomes IN_PROGRESS."""
     solution = active(store, Solution, request["solutionArn"])
     mode = request.get("trainingMode", "FULL")
-    names = {version.details.get("name"): version.arn for version in solution.versions}
+    versions = store.all(SolutionVersion, solution.arn)
+    names = {version.details.get("name"): version.arn for version in versions}
     name = request.get("name")
     if store.switches.unique_version_names and name is not None and name in names:
         raise already_exists(names[name])
     has_full_version = any(
         version.is_active(store.now) and version.details["trainingMode"] == "FULL"
-        for version in solution.versions
+        for version in versions
     )
     if mode == "UPDATE" and not (solution.recipe.updatable and has_full_version):
         raise invalid_input(
@@ -85,7 +86,7 @@ def create_solution_version(store: Store, request: Request) -> SolutionVersion:
             campaigns.deploy_latest(store, campaign)
 
     # The same history of calls gives the same ids.
-    history = f"{solution.arn} {solution.timeline.created.isoformat()} {len(solution.versions)}"
+    history = f"{solution.arn} {solution.timeline.created.isoformat()} {len(versions)}"
     version_id = hashlib.sha256(history.encode()).hexdigest()[:8]
     inherited = {**solution.details, "name": None, "tags": ()}
     version = create(
@@ -98,7 +99,6 @@ def create_solution_version(store: Store, request: Request) -> SolutionVersion:
         on_progress=take_data,
         on_end=train,
     )
-    solution.versions.append(version)
     return version
 
 

@@ -153,15 +153,3 @@ class Store:
             timeline for timeline in self._jobs if any(moment.effect for moment in timeline.moments)
         ]
         self.now = time
-
-    def delete(self, resource: Resource, *contents: Resource) -> None:
-        """Start to delete a resource. When the deletion ends, its contents disappear too."""
-
-        def remove() -> None:
-            for deleted in (resource, *contents):
-                del self.resources[deleted.arn]
-
-        deletion = self.start_job(
-            "deletion", resource.arn, verb="DELETE", outcome="DELETED", on_end=remove
-        )
-        resource.timeline.moments += deletion.moments
