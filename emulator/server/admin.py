@@ -57,14 +57,12 @@ def _answer(
         return 404, {"error": f"no {name[0]} {PREFIX}{name[1]}; there are {known}"}
     try:
         parameters = {key: values[0] for key, values in query.items()}
-        document = json.loads(body) if body else parameters
-        if not isinstance(document, dict):
-            return 400, {"error": "the body must be a JSON object"}
+        document = dict(json.loads(body)) if body else parameters
         return 200, controls[name](document)
     except KeyError as error:
         return 400, {"error": f"{error.args[0]} is missing"}
     except ClientError as error:
         details = error.response["Error"]
         return 400, {"error": f"{details['Code']}: {details['Message']}"}
-    except (LookupError, ValueError) as error:
+    except (LookupError, TypeError, ValueError) as error:
         return 400, {"error": str(error)}

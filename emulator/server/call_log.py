@@ -52,7 +52,7 @@ async def log_call(respond: Callable[..., Any], *request: Any) -> http.Response:
     response: http.Response = await respond(*request)
     method, path, headers, body, query, _ = request
     operation, access_key = operation_of(headers, path), extract_access_key_id(headers, query)
-    action = f"personalize:{operation.name}" if operation else None
+    action = f"personalize:{operation[1]}" if operation else None
     if action is None:
         query = app._routing_params(method, path, headers, body, query)  # noqa: SLF001  # also the body's
         service = detect_service(method, path, headers, query)

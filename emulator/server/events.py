@@ -4,7 +4,6 @@ The resource policy of a function, a queue or a topic must let `events.amazonaws
 rule. PutTargets refuses all other targets.
 """
 
-import logging
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -15,7 +14,6 @@ from emulator.personalize.errors import ApiError
 from emulator.server import call_log, functions, iam, ministack
 
 SERVICE = "events.amazonaws.com"
-log = logging.getLogger(__name__)
 
 # By service: the action that delivers an event, and the function that returns a policy and its
 # account.
@@ -58,7 +56,6 @@ def invoke_target(
     if action.startswith("lambda:") and not functions.can_run(arn):
         call_log.add(functions.SERVICE, "sts:AssumeRole", call_log.FORBIDDEN)
     elif not iam.service_may(policy, SERVICE, action, arn, rule_arn):
-        log.warning("%s may not do %s: the policy of %s does not allow it", rule_arn, action, arn)
         call_log.add(rule_arn, action, call_log.FORBIDDEN)
     else:
         deliver(target, event, rule, view)

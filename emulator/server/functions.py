@@ -38,9 +38,6 @@ socketserver.StreamRequestHandler.disable_nagle_algorithm = True
 lambda_runtime.Worker._drain_stderr_bounded.__defaults__ = (0.05, 0.05, 0.25)  # noqa: SLF001
 
 
-# The role
-
-
 @ministack.guard("lambda")
 def refuse_other_roles(call: ministack.Call) -> None:
     """Refuse CreateFunction and Invoke if Lambda may not assume the role."""
@@ -62,9 +59,6 @@ def can_run(function: str) -> bool:
         return True
     config = record["config"]
     return iam.trusts(config["Role"], service=SERVICE, source_arn=config["FunctionArn"])
-
-
-# The runtime
 
 
 @ministack.replace(lambda_svc, "_execute_function_warm")
@@ -129,9 +123,6 @@ def _add_bootstrap(code: bytes, script: str) -> bytes:
     return buffer.getvalue()
 
 
-# The log
-
-
 def _log_group(config: dict[str, Any]) -> str:
     default = f"/aws/lambda/{config['FunctionName']}"
     return str(config["LoggingConfig"].get("LogGroup", default))
@@ -155,9 +146,6 @@ def write_allowed_logs(
             call_log.add(iam.caller_arn(access_key), action, call_log.FORBIDDEN)
             return
     write(function, *args, **kwargs)
-
-
-# The ports from which functions get their events
 
 
 @ministack.replace(BaseHTTPRequestHandler, "parse_request")

@@ -10,7 +10,7 @@ the caller must be allowed to pass it to Personalize, and Personalize must be al
 import asyncio
 import functools
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from ministack.core import router
 from ministack.core.responses import get_account_id, get_region
@@ -24,13 +24,8 @@ from emulator.server import http, iam, ministack
 
 SERVICE = "personalize.amazonaws.com"
 TARGET = "AmazonPersonalize."
-
-
-class Operation(NamedTuple):
-    """An operation of one of Personalize's services."""
-
-    service: str
-    name: str
+Operation = tuple[str, str]
+"""The service and the name of an operation."""
 
 
 def mount(personalize: Personalize) -> None:
@@ -42,11 +37,12 @@ def mount(personalize: Personalize) -> None:
         if operation is None:
             message = f"{call.path} is not supported by this emulator of Personalize"
             return http.error("UnknownOperationException", message)
+        service, name = operation
         key = router.extract_access_key_id(call.headers, call.query)
         caller = Caller(get_account_id(), get_region(), iam.caller_arn(key), key)
-        perform = functools.partial(personalize.call, operation.name, caller=caller)
+        perform = functools.partial(personalize.call, name, caller=caller)
         try:
-            return await asyncio.to_thread(wire.respond, perform, operation.service, call.body)
+            return await asyncio.to_thread(wire.respond, perform, service, call.body)
         except NoResponse:
             return http.NO_RESPONSE
 
@@ -59,7 +55,7 @@ def operation_of(headers: Mapping[str, str], path: str) -> Operation | None:
     """Return the operation that a request is for, or None if it is not for Personalize."""
     target = headers.get("x-amz-target", "")
     if target.startswith(TARGET):
-        return Operation(CONTROL, target.removeprefix(TARGET))
+        return CONTROL, target.removeprefix(TARGET)
     if "/personalize/aws4_request" not in headers.get("authorization", ""):
         return None
     return _operations_by_path().get(path)
@@ -70,7 +66,7 @@ def _operations_by_path() -> dict[str, Operation]:
     """Return the operations of the runtime by their paths."""
     model = service_model(RUNTIME)
     return {
-        model.operation_model(name).http["requestUri"]: Operation(RUNTIME, name)
+        model.operation_model(name).http["requestUri"]: (RUNTIME, name)
         for name in model.operation_names
     }
 

@@ -13,12 +13,12 @@ group, or if its expression is invalid.
 """
 
 import datetime as dt
-import logging
 import re
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 from urllib.parse import unquote
 
@@ -35,7 +35,6 @@ TARGET_ARN = re.compile("arn:[^:]+:(states|lambda):")
 SECONDS_BETWEEN_TICKS = 0.5
 Schedule = dict[str, Any]
 """MiniStack's record of a schedule, with the field names of the API."""
-log = logging.getLogger(__name__)
 
 
 class Scheduler:
@@ -109,7 +108,7 @@ class Scheduler:
             "TARGET_ARN": schedule["Target"]["Arn"],
         }
         account, queue = schedule["Target"]["DeadLetterConfig"]["Arn"].split(":")[4:]
-        try:
+        with suppress(ClientError):  # the log of the calls has the refusal
             sqs = self._client("sqs", schedule, context)
             sqs.send_message(
                 QueueUrl=f"{sqs.meta.endpoint_url}/{account}/{queue}",
@@ -119,8 +118,6 @@ class Scheduler:
                     for name, value in attributes.items()
                 },
             )
-        except ClientError as send_error:
-            log.warning("%s: no dead letter: %s", schedule["Arn"], send_error)
 
     def _client(self, service: str, schedule: Schedule, context: dict[str, str]) -> Any:  # noqa: ANN401  # as Clients.get
         """Return a client with the credentials of the schedule's role. Raise AccessDeniedError."""
