@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, cast
+
+from emulator.deployer.errors import GoneError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,6 +43,14 @@ def update_function(function: Resource, aws: Aws) -> None:
         aws.call("lambda", "UpdateFunctionCode", {**values, **code})
     if publishes:
         aws.call("lambda", "PublishVersion", {"FunctionName": function.id})
+
+
+def read_permission(permission: Resource, aws: Aws) -> Response:
+    """Return nothing if the permission exists. AWS cannot change the statement of a permission."""
+    policy = json.loads(aws.call("lambda", "GetPolicy", permission.values)["Policy"])
+    if permission.id not in [statement["Sid"] for statement in policy["Statement"]]:
+        raise GoneError(permission.id)
+    return {}
 
 
 def set_topic_attributes(topic: Resource, aws: Aws) -> None:

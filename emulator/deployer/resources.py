@@ -307,7 +307,7 @@ ROWS: Mapping[str, Row] = {
         api_names={"function": "FunctionName"},
         name_input="statementId",
         name_pattern=r"[A-Za-z0-9_-]+",
-        read=None,
+        read=calls.read_permission,
         replacing=PERMISSION_INPUTS,
         delete="RemovePermission",
     ),

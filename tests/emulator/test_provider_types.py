@@ -87,7 +87,7 @@ def test_a_resource_is_created_as_previewed_and_deleted(engine, existing, type_t
     assert None not in resource.outputs.values(), "the response has each output"
     assert_current(engine, resource)
     engine.delete(resource)
-    if type_token not in (Type.TOPIC_POLICY, Type.INVOCATION, Type.PERMISSION):
+    if type_token not in (Type.TOPIC_POLICY, Type.INVOCATION):
         assert engine.read(resource) is None, "it does not exist any more"
     engine.delete(resource)  # A resource that does not exist is no error.
 

@@ -39,7 +39,6 @@ OFFICIAL_PROVIDER = {
     # These attributes are read after each change.
     "lambda:GetFunctionCodeSigningConfig",
     "lambda:GetFunctionConfiguration",
-    "lambda:GetPolicy",
     "lambda:ListTags",
     "states:ListStateMachineVersions",
     # The definition is checked in a preview.
