@@ -20,7 +20,7 @@ from emulator.deployer.translation import (
 from emulator.deployer.wire import UNKNOWN, Properties
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from collections.abc import Set as AbstractSet
 
     from emulator.deployer.aws import Aws, Response
@@ -99,7 +99,10 @@ def update(
     resource = _existing_resource(row, identifier, new_inputs, changed - {"tags", ALL_TAGS})
     _set_own_inputs(row, resource, new_inputs, aws)
     if resource.changed - row.own_calls.keys():
-        _make_call(row, row.update, resource, aws)
+        if callable(row.update):
+            row.update(resource, aws)
+        else:
+            aws.call(row.service, row.update, resource.values)
     outputs = _outputs(row, _describe(row, resource, aws), new_inputs)
     if ALL_TAGS in changed:
         _update_tags(row, resource, old_inputs, outputs, aws)
@@ -108,9 +111,10 @@ def update(
 
 def delete(row: Row, identifier: str, inputs: Properties, aws: Aws) -> None:
     """Delete a resource. Do nothing if it does not exist."""
-    resource = _existing_resource(row, identifier, inputs)
     with suppress(GoneError):
-        _make_call(row, row.delete, resource, aws)
+        if row.delete:
+            values = _existing_resource(row, identifier, inputs).values
+            aws.call(row.service, row.delete, values)
 
 
 def _api_values(row: Row, inputs: Mapping[str, object]) -> Request:
@@ -141,16 +145,6 @@ def _existing_resource(
     own_id = {row.id_parameter: identifier} if row.id_parameter else {}
     values = {**_api_values(row, {**inputs, **unset}), **own_id}
     return Resource(identifier, values, frozenset(changed))
-
-
-def _make_call(
-    row: Row, call: str | Callable[[Resource, Aws], object] | None, resource: Resource, aws: Aws
-) -> None:
-    """Update or delete a resource with a call of its row. Do nothing if it has no such call."""
-    if isinstance(call, str):
-        aws.call(row.service, call, resource.values)
-    elif call:
-        call(resource, aws)
 
 
 def _set_own_inputs(row: Row, resource: Resource, inputs: Properties, aws: Aws) -> None:

@@ -103,8 +103,8 @@ class Row:
     outputs: Names = field(default_factory=dict)
     """The outputs that AWS decides -> their paths in the response."""
 
-    update: str | Callable[[Resource, Aws], object] | None = None
-    """Sets the inputs, except tags and those with an own call."""
+    update: str | Callable[[Resource, Aws], object] = ""
+    """Sets the inputs, except tags and those with an own call. Empty if there are no others."""
     own_calls: Mapping[str, OwnCall] = field(default_factory=dict)
     """The inputs that have operations of their own. An input that `operation` does not take is set
     right after the creation."""
@@ -116,7 +116,7 @@ class Row:
     """The outputs that AWS decides again in an update of more than the tags."""
     tag_calls: TagCalls = field(default_factory=TagCalls)
 
-    delete: str | Callable[[Resource, Aws], object] | None
+    delete: str | None
     """Deletes the resource. None if nothing is left."""
 
     @property
