@@ -23,7 +23,7 @@ from components.functions import CALLED_BY_EVENTS
 from components.naming import MAX_NAME_CHARACTERS
 from components.state_machine.steps import STEPS
 from tests.components.conftest import deploy
-from tests.components.documents import PIPELINE, changes, document, recorded, text_of
+from tests.components.documents import PIPELINE, changes, document, recorded
 from tests.components.recording import STACK_TYPE, run
 from tests.components.sample import KEY, NAME, complete, minimal
 
@@ -53,7 +53,8 @@ def test_a_change_of_options_changes_the_resources_of_the_golden_file(
     golden(
         "changes.txt",
         "\n".join(
-            f"{title}\n{text_of(changes(deployed, engine))}" for title, engine in pipelines.items()
+            "\n".join([title, *changes(deployed, engine), ""])
+            for title, engine in pipelines.items()
         ),
     )
 
@@ -90,6 +91,12 @@ def test_a_resource_with_a_role_is_created_after_the_policy_of_the_role(deployed
         role_arn = inputs.get("role") or inputs["roleArn"]
         policy = urns[role_arn.rpartition("/")[2]]
         assert policy in resource.dependencies, f"{resource.name} would lack permissions"
+
+
+def test_every_resource_is_a_child_of_the_pipeline(deployed):
+    pipeline = deployed.one(PIPELINE, NAME)
+    children = [r for r in deployed.registered.values() if r.type.startswith("aws:")]
+    assert {resource.parent for resource in children} == {pipeline.urn}
 
 
 # --- names, aliases and options ------------------------------------------------------------------
