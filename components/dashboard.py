@@ -12,7 +12,7 @@ import pulumi_aws as aws
 
 from .alarms import METRICS_NAMESPACE, PIPELINE, max_age_hours
 from .rules.arns import Home
-from .rules.metrics import METRIC_NAMES
+from .rules.metrics import RANKING_METRICS
 from .shared import Shared
 
 CONSOLES = {
@@ -116,10 +116,7 @@ class DashboardView:
         return {"start": "-P28D", "periodOverride": "inherit", "widgets": widgets}
 
     def _rows(self) -> list[list[Widget]]:
-        """Return the widgets of each row, from the top and from the left.
-
-        The recipe of a solution decides which of its offline metrics exist.
-        """
+        """Return the widgets of each row, from the top and from the left."""
         alarms = {"title": "Is it healthy?", "alarms": [*self.alarm_arns]}
         limit = {"label": "an alarm rings", "value": max_age_hours(self.settings), "color": RED}
         # A measurement that has stopped is a gap in the line.
@@ -131,7 +128,7 @@ class DashboardView:
         quality = [
             chart(
                 f"Offline metrics of {name}",
-                [self._line(metric, "Solution", name, label=metric) for metric in METRIC_NAMES],
+                [self._line(metric, "Solution", name, label=metric) for metric in RANKING_METRICS],
                 {"stat": "Average", "period": DAY},
             )
             for name in self._values("Solution")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, get_args
 
 from components.alarms import ALARMS
-from components.rules.metrics import METRIC_NAMES
+from components.rules.metrics import RANKING_METRICS
 from functions.contract import Outcome
 from functions.metrics import METRICS
 from functions.workflow_settings import Settings
@@ -27,9 +27,6 @@ INVOCATIONS_PER_RUN = 40
 """README.md, section "What it costs"."""
 KILOBYTES_PER_METRIC = 0.4
 """The record of a metric with one dimension beside the pipeline."""
-
-OFFLINE_COUNT = len([name for name in METRIC_NAMES if name.rpartition("_")[2].isdecimal()]) + 1
-"""The number of offline metrics of most recipes: `coverage`, and those at 5, 10 or 25 items."""
 
 
 class Cost(NamedTuple):
@@ -77,7 +74,7 @@ def metric_count(settings: Settings, *, only_hourly: bool = False) -> int:
         "Dataset": len(settings["datasets"]),
         "Solution": len(settings["solutions"]),
     }
-    offline_count = 0 if only_hourly else 2 * OFFLINE_COUNT * len(judged_solutions)
+    offline_count = 0 if only_hourly else 2 * len(RANKING_METRICS) * len(judged_solutions)
     return offline_count + sum(
         counts[dimension]
         for metric in METRICS.values()

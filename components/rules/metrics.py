@@ -10,16 +10,20 @@ from difflib import get_close_matches
 NDCG = "normalized_discounted_cumulative_gain"
 NDCG_AT_10 = f"{NDCG}_at_10"
 MRR = "mean_reciprocal_rank"
-METRIC_NAMES = (
+RANKING_METRICS = (
     "coverage",
     f"{MRR}_at_25",
     *(f"{NDCG}_at_{k}" for k in (5, 10, 25)),
     *(f"precision_at_{k}" for k in (5, 10, 25)),
+)
+"""The names of the metrics that the versions of most recipes have."""
+METRIC_NAMES = (
+    *RANKING_METRICS,
     "average_rewards_at_k",
     f"{NDCG}_with_event_weights_at_k",
     "trend_prediction_accuracy",
 )
-"""The names of the metrics. The recipe and the configuration of a solution decide which of them a
+"""The names of all metrics. The recipe and the configuration of a solution decide which of them a
 solution version has."""
 
 _WITHOUT_API_NAME = re.compile(
