@@ -24,8 +24,8 @@ class DatasetSettings(TypedDict):
     """The smallest size that a FULL export may have, as a share of the last FULL import."""
     readyMarker: str | None
     """The location of the object that is written after the export, or null."""
-    streamed: NotRequired[bool]
-    """True if records also reach the dataset through the API. Earlier releases do not write it."""
+    streamed: bool
+    """True if records also reach the dataset through the API."""
 
 
 class ProbeSettings(TypedDict):
@@ -74,8 +74,8 @@ class SolutionSettings(TypedDict):
     trainingMode: TrainingMode
     fullEveryDays: NotRequired[float]
     qualityGate: list[QualityRule]
-    approval: NotRequired[ApprovalSettings | None]
-    """Null if nobody has to approve. Earlier releases do not write it."""
+    approval: ApprovalSettings | None
+    """Null if nobody has to approve."""
     campaigns: list[CampaignSettings]
 
 
@@ -87,8 +87,8 @@ class Limits(TypedDict):
     maxCampaignHours: float
     maxTrainingsPerMonth: int
     """0 means no limit."""
-    maxModelAgeDays: NotRequired[float]
-    """The age at which the alarm about the model rings. Earlier releases do not write it."""
+    maxModelAgeDays: float
+    """The age at which the alarm about the model rings."""
     settleSeconds: float
     """The seconds after which the lists of Personalize and Step Functions are surely up to date."""
 
@@ -116,12 +116,11 @@ class Settings(TypedDict):
     """The shortest time between two firings of the schedule within a year."""
     skipWhenUnchanged: bool
     autoTraining: Literal["warn", "refuse"]
-    notifications: NotRequired[NotificationSettings]
-    """Earlier releases do not write it."""
-    trainingHourPrice: NotRequired[float | None]
-    """The price of a training hour in dollars, or null. Earlier releases do not write it."""
-    triggerOnExport: NotRequired[bool]
-    """True if ready markers start runs. Earlier releases do not write it."""
+    notifications: NotificationSettings
+    trainingHourPrice: float | None
+    """The price of a training hour in dollars, or null."""
+    triggerOnExport: bool
+    """True if ready markers start runs."""
     tags: Tags
     """The tags of every job. One of them is the name of the pipeline."""
 
