@@ -16,7 +16,7 @@ import pulumi
 
 from .rules import arns, metrics, rates
 from .rules import fields as rules
-from .rules.fields import Between, Elements
+from .rules.fields import Between, Elements, above_zero
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -123,13 +123,7 @@ class ProbeArgs:
     min_results: Annotated[int, Between(1, rules.MAX_RESULTS, "set for example 10")] = 1
     """A response with fewer results fails the probe."""
     minutes: Annotated[
-        float,
-        Between(
-            0,
-            24 * 60,
-            "set for example 10, because a longer probe hides a stuck run",
-            is_above=True,
-        ),
+        float, above_zero(24 * 60, "set for example 10, because a longer probe hides a stuck run")
     ] = 10
     """For how many minutes the request is repeated."""
 
@@ -160,8 +154,7 @@ class QualityRuleArgs:
     rejected.
     """
     minimum: Annotated[
-        float | None,
-        Between(0, 1, "set for example 0.1, because metrics are shares", is_above=True),
+        float | None, above_zero(1, "set for example 0.1, because metrics are shares")
     ] = None
     """The lowest value that passes. The value of the live version does not matter."""
 
@@ -179,12 +172,7 @@ class ApprovalArgs:
 
     timeout_hours: Annotated[
         float,
-        Between(
-            0,
-            24 * 90,
-            "set for example 72, because an older version is better trained again",
-            is_above=True,
-        ),
+        above_zero(24 * 90, "set for example 72, because an older version is better trained again"),
     ] = 72
     """For how many hours after the last request a version can be approved."""
 
@@ -251,21 +239,15 @@ class LimitsArgs:
     """How long each stage may take, how often a run may train, and how old a model may become."""
 
     max_import_hours: Annotated[
-        float,
-        Between(
-            0, 72, "set for example 6, because an import takes minutes to hours", is_above=True
-        ),
+        float, above_zero(72, "set for example 6, because an import takes minutes to hours")
     ] = 6
     """Hours for the import of a dataset. A longer import fails the run."""
     max_training_hours: Annotated[
-        float,
-        Between(
-            0, 4000, "set for example 24, because an execution ends after a year", is_above=True
-        ),
+        float, above_zero(4000, "set for example 24, because an execution ends after a year")
     ] = 24
     """Hours for the training of a solution version. A longer training is stopped."""
     max_campaign_hours: Annotated[
-        float, Between(0, 24, "set for example 3, because an update takes minutes", is_above=True)
+        float, above_zero(24, "set for example 3, because an update takes minutes")
     ] = 3
     """Hours for the update of a campaign."""
     max_trainings_per_month: Annotated[
@@ -276,9 +258,7 @@ class LimitsArgs:
     Without it, twice the number of times that the schedule fires within 30 days, and 2 more. 0 is
     no limit.
     """
-    max_model_age_days: Annotated[
-        float | None, Between(0, 3650, "set days, for example 14", is_above=True)
-    ] = None
+    max_model_age_days: Annotated[float | None, above_zero(3650, "set days, for example 14")] = None
     """How many days old the model that a campaign serves may become before an alarm rings.
 
     The time counts from its training, or from the last run that found it up to date. Without it,

@@ -30,7 +30,7 @@ _BUCKET = r"(?!\d+\.\d+\.\d+\.\d+/)(?![^/]*\.\.)[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9
 _S3_LOCATION = re.compile(rf"s3://{_BUCKET}/[^*?]+")
 """A location in S3. Personalize supports no wildcards."""
 _OTHER_FORMATS = re.compile(
-    r"\.(gz|gzip|zip|bz2|xz|zst|lz4|snappy|tar|tgz|7z|parquet|orc|avro|json|jsonl|ndjson|tsv|xlsx?)",
+    r"\.(gz|gzip|zip|bz2|xz|zst|lz4|snappy|tar|tgz|7z|parquet|orc|avro|json|jsonl|ndjson|tsv|xlsx?)$",
     re.IGNORECASE,
 )
 """Extensions of files that are not plain CSV, the only format that Personalize imports:
@@ -85,6 +85,11 @@ class Between(NamedTuple):
         return f"from {self.least:g} to {self.most:g}"
 
 
+def above_zero(most: float, hint: str) -> Between:
+    """Return the rule that a number is above 0 and at most `most`."""
+    return Between(0, most, hint, is_above=True)
+
+
 class Elements(NamedTuple):
     """The rule that a list or mapping has a number of elements. `hint` says what else to do."""
 
@@ -110,22 +115,20 @@ def location_error(text: str) -> str | None:
             f"is {length} characters long, but Personalize accepts at most "
             f"{MAX_LOCATION_CHARACTERS}; choose a shorter location"
         )
-    if _OTHER_FORMATS.search(text, text.rfind("/") + 1):
+    if error := _s3_error(text, "'s3://bucket/users.csv' or 's3://bucket/users/'"):
+        return error
+    if _OTHER_FORMATS.search(text):
         return "is not plain CSV, the only format that Personalize imports; export to a .csv file"
-    return _s3_error(text, "'s3://bucket/users.csv' or 's3://bucket/users/'") or (
-        None
-        if re.search(r"/$|[^/]\.[a-zA-Z0-9]+$", text)
-        else f"is neither a file nor a folder; write '{text}.csv' or '{text}/'"
-    )
+    if not re.search(r"/$|[^/]\.[a-zA-Z0-9]+$", text):
+        return f"is neither a file nor a folder; write '{text}.csv' or '{text}/'"
+    return None
 
 
 def marker_error(text: str) -> str | None:
     """Check the object in S3 that is written when an export is complete."""
-    return _s3_error(text, "'s3://bucket/_SUCCESS'") or (
-        f"is a folder; name the object that is written last, for example '{text}_SUCCESS'"
-        if text.endswith("/")
-        else None
-    )
+    if text.endswith("/"):
+        return f"is a folder; name the object that is written last, for example '{text}_SUCCESS'"
+    return _s3_error(text, "'s3://bucket/_SUCCESS'")
 
 
 def _s3_error(text: str, examples: str) -> str | None:

@@ -24,8 +24,8 @@ from .fields import DATE_PLACEHOLDER, MAX_RESULTS, Problem
 from .reading import Reader
 
 Rule: TypeAlias = Callable[[Any, str], Iterator[Problem]]
-"""A function that yields the problems of an object, or warnings about it. It also gets the
-key of the object in the config."""
+"""A function that yields the problems of an object, or warnings about it. It also gets the key of
+the object in the config."""
 Rules: TypeAlias = dict[type, list[Rule]]
 PROBLEMS: Rules = defaultdict(list)
 WARNINGS: Rules = defaultdict(list)
@@ -78,22 +78,19 @@ def check(
     reader = Reader(unread=[Problem(key, ENCRYPTED) for key in secrets])
     args = reader.read(RetrainingPipelineArgs, given, "")
     broken = {problem.key for problem in reader.broken}
-    combined = [*_found(PROBLEMS, reader), *arns.problems(reader.arns, region)]
+    found = [*_found(PROBLEMS, reader), *arns.problems(reader.arns, region)]
     # A setting that could not be read was checked as missing, so its other problems are wrong.
-    unread = [problem.key for problem in reader.unread]
     problems = [
-        *reader.unread,
-        *(
-            problem
-            for problem in (*reader.broken, *(each for each in combined if each.key not in broken))
-            if not any(_overlap(problem.key, key) for key in unread)
-        ),
+        problem
+        for problem in (*reader.broken, *(each for each in found if each.key not in broken))
+        if not any(_overlap(problem.key, unread.key) for unread in reader.unread)
     ]
+    problems = sorted([*reader.unread, *problems], key=lambda problem: problem.key)
     return Checked(
         args,
-        sorted(problems, key=lambda problem: problem.key),
-        [] if problems else [*reader.warnings, *_found(WARNINGS, reader)],
-        {setting.arn.region for setting in reader.arns if setting.arn.region},
+        problems,
+        warnings=[] if problems else [*reader.warnings, *_found(WARNINGS, reader)],
+        regions={setting.arn.region for setting in reader.arns if setting.arn.region},
     )
 
 
