@@ -19,7 +19,6 @@ import sys
 import threading
 import traceback
 from concurrent.futures import ThreadPoolExecutor
-from typing import NoReturn
 
 import botocore.session
 from hypercorn.asyncio import serve
@@ -36,10 +35,8 @@ THREADS = 100
 
 
 def main() -> None:
-    """Serve until standard input closes or a signal arrives. Then kill the process group."""
+    """Serve until standard input closes. Then kill the process group."""
     options: Options = json.loads(sys.argv[1])
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: kill_group())
     try:
         listener = socket.create_server(("127.0.0.1", options["port"]), backlog=200)
     except (OSError, OverflowError) as error:
@@ -60,7 +57,7 @@ def main() -> None:
         asyncio.run(_serve(application, listener))
     except Exception:  # noqa: BLE001  # the process ends now, and this is the last chance to log
         traceback.print_exc()
-    kill_group()
+    os.killpg(0, signal.SIGKILL)
 
 
 def environment(options: Options, endpoint: str) -> dict[str, str]:
@@ -106,7 +103,7 @@ def _end_with_parent(directory: str) -> None:
     while os.read(0, 1024):
         pass
     shutil.rmtree(directory, ignore_errors=True)
-    kill_group()
+    os.killpg(0, signal.SIGKILL)
 
 
 async def _serve(application: ASGIFramework, listener: socket.socket) -> None:
@@ -117,12 +114,6 @@ async def _serve(application: ASGIFramework, listener: socket.socket) -> None:
     config.keep_alive_timeout = 75
     config.loglevel = "WARNING"
     await serve(application, config, shutdown_trigger=asyncio.Event().wait)
-
-
-def kill_group() -> NoReturn:
-    """Kill this process and every process that it started."""
-    os.killpg(0, signal.SIGKILL)
-    raise AssertionError("a killed process does not continue")
 
 
 if __name__ == "__main__":

@@ -33,11 +33,8 @@ def first_slot(timing: Timing) -> dt.datetime | None:
 def next_slot(timing: Timing, after: dt.datetime) -> dt.datetime | None:
     """Return the first time after `after` at which the schedule is due, in UTC and whole seconds.
 
-    Return None if it is never due again.
-
-    Raises:
-        ValueError: Scheduler refuses the expression or the time zone, or it is an expression that
-            the emulator cannot evaluate: at(), or cron() with LW.
+    Return None if it is never due again. Raise ValueError for an expression or a time zone that
+    Scheduler refuses, and for at() and LW, which the emulator cannot evaluate.
     """
     expression, zone_name = timing["ScheduleExpression"], timing.get("ScheduleExpressionTimezone")
     try:
