@@ -49,16 +49,12 @@ class Machine:
     `settings` has the fields in SETTINGS. It is replaced, not changed.
     """
 
+    name: str
     arn: str
     settings: Row
     creation_date: datetime
     tags: dict[str, str]
     executions: dict[str, Execution] = field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        """Return the last part of the ARN."""
-        return self.arn.rpartition(":")[2]
 
 
 class Request(NamedTuple):
@@ -120,10 +116,11 @@ class StepFunctions:
 
     def create_state_machine(self, request: Request) -> Row:
         """Create a state machine, or return the one that was created with the same request."""
-        arn = f"arn:aws:states:{request.scope}:stateMachine:{request.fields['name']}"
-        settings = _settings(request)
+        name, settings = request.fields["name"], _settings(request)
+        arn = f"arn:aws:states:{request.scope}:stateMachine:{name}"
         tags = {tag["key"]: tag["value"] for tag in request.fields.get("tags", ())}
-        machine = self._machines.setdefault(arn, Machine(arn, settings, self._host.now(), tags))
+        new = Machine(name, arn, settings, self._host.now(), tags)
+        machine = self._machines.setdefault(arn, new)
         if machine.settings != {**settings, "roleArn": machine.settings["roleArn"]}:
             raise ApiError("StateMachineAlreadyExists", f"State Machine Already Exists: '{arn}'")
         return {"stateMachineArn": arn, "creationDate": machine.creation_date}

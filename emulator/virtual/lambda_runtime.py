@@ -8,7 +8,6 @@ import traceback
 import uuid
 from collections.abc import Callable, Mapping
 
-from awslambdaric.lambda_runtime_exception import FaultException
 from awslambdaric.lambda_runtime_marshaller import LambdaMarshaller
 
 from emulator.states.documents import StateFailed
@@ -63,9 +62,6 @@ def invoke(
     except LimitReached:
         message = f"RequestId: {request_id} Error: Task timed out after {timeout:.2f} seconds"
         raise _function_error("Sandbox.Timedout", message) from None
-    except FaultException as fault:  # the result is not JSON
-        details = {"requestId": request_id, "stackTrace": []}
-        raise _function_error(fault.exception_type, fault.msg, **details) from None
     except Fails as failure:
         if failure.error.startswith("Lambda."):
             code = failure.error.removeprefix("Lambda.")

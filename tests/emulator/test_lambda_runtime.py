@@ -54,12 +54,6 @@ def test_the_event_and_the_result_are_converted_to_json():
     assert execution.calls == [("work", {"items": []}, [1, 0.5, None])]
 
 
-def test_a_result_that_json_cannot_hold_is_a_marshal_error():
-    execution = run(machine(Work=task("work")), {"work": replies({1, 2})}, {})
-    assert execution.error == "Runtime.MarshalError"
-    assert '"Unable to marshal response: Object of type set is not' in execution.cause
-
-
 def test_a_function_is_stopped_at_its_timeout():
     clock, times = VirtualClock(), []
 
