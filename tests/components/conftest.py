@@ -58,16 +58,20 @@ def smallest():
 
 @pytest.fixture(scope="session")
 def with_users_arns():
-    """Return the engine that recorded a pipeline with an import role and a topic of the user."""
-    notifications = NotificationsArgs(emails=["lead@example.com", EMAIL], topic_arn=USERS_TOPIC)
-    return deploy(lambda: complete(import_role_arn=IMPORT_ROLE, notifications=notifications))
+    """Return the engine that recorded a pipeline with an import role and a topic of the user.
 
-
-@pytest.fixture(scope="session")
-def running():
-    """Return the engine that recorded a pipeline that is not paused, with an age that is set."""
-    limits = LimitsArgs(max_trainings_per_month=35, max_model_age_days=2.5)
-    return deploy(lambda: complete(paused=False, limits=limits))
+    It is not paused, and its largest age is set.
+    """
+    return deploy(
+        lambda: complete(
+            import_role_arn=IMPORT_ROLE,
+            notifications=NotificationsArgs(
+                emails=["lead@example.com", EMAIL], topic_arn=USERS_TOPIC
+            ),
+            paused=False,
+            limits=LimitsArgs(max_trainings_per_month=35, max_model_age_days=2.5),
+        )
+    )
 
 
 @pytest.fixture

@@ -32,27 +32,13 @@ def test_a_bundle_has_the_handler_and_everything_that_it_imports(code):
         first_step="import json\nfrom . import second\nfrom .third import thing",
         second="from .fourth import thing",
         third="def later():\n    from .fifth import thing",
-        fourth="from .second import thing",
-        fifth="",
+        fourth="from .second import thing\nif TYPE_CHECKING:\n    from .types_of_it import Thing",
+        fifth="from .inner.one import thing\nfrom .inner import two",
+        types_of_it="",
         other_step="from .third import thing",
-    )
-    assert names(bundle("first_step")) == [
-        "__init__.py",
-        "fifth.py",
-        "first_step.py",
-        "fourth.py",
-        "second.py",
-        "third.py",
-    ], "with late imports and circles, and without modules that nothing imports"
-
-
-def test_a_module_in_a_package_is_bundled_with_the_package(code):
-    code(
-        packed_step="from .inner.one import thing\nfrom .inner import two\nfrom . import outer",
-        outer="",
         **{
             "inner/__init__": "",
-            "inner/one": "from . import three\nfrom .. import top\nfrom ..top import name",
+            "inner/one": "from . import three\nfrom .. import top\nfrom ..second import name",
             "inner/two": "from ..other.four import thing",
             "inner/three": "",
             "inner/unused": "",
@@ -61,23 +47,22 @@ def test_a_module_in_a_package_is_bundled_with_the_package(code):
             "top": "",
         },
     )
-    assert names(bundle("packed_step")) == [
+    assert names(bundle("first_step")) == [
         "__init__.py",
+        "fifth.py",
+        "first_step.py",
+        "fourth.py",
         "inner/__init__.py",
         "inner/one.py",
         "inner/three.py",
         "inner/two.py",
         "other/__init__.py",
         "other/four.py",
-        "outer.py",
-        "packed_step.py",
+        "second.py",
+        "third.py",
         "top.py",
-    ]
-
-
-def test_a_module_that_is_imported_for_its_types_is_bundled(code):
-    code(typed_step="if TYPE_CHECKING:\n    from .types_of_it import Thing", types_of_it="")
-    assert names(bundle("typed_step")) == ["__init__.py", "typed_step.py", "types_of_it.py"]
+        "types_of_it.py",
+    ], "with packages, types, late imports and circles, and without what nothing imports"
 
 
 def test_the_archive_has_the_folder_and_the_files(code):
