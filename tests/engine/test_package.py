@@ -101,10 +101,9 @@ def test_all_problems_of_a_yaml_program_are_reported_without_a_traceback(plugin,
     assert (
         f"""\
 3 problems in the retraining pipeline 'books':
-      datasets.interactions.dataLocation: missing; the CSV to import, for example \
-'s3://bucket/interactions.csv'
-      logRetentionDays: 31 is not a number of days that CloudWatch Logs accepts; set 30, \
-the nearest number
+      datasets.interactions.dataLocation: missing or empty; expected for example \
+'s3://bucket/users.csv' or 's3://bucket/users/', no wildcards
+      logRetentionDays: 31 is not a number of days that CloudWatch Logs accepts; set for example 30
       timezone: {IS_OUTPUT}
 """
         in text
