@@ -41,8 +41,6 @@ DESCRIPTIONS: Mapping[type, str] = {
 """Type of a value to the beginning of the message about it. `is` stands behind the value."""
 HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Zl", "Zp", "Zs"})
 """The Unicode categories of control characters, characters of no width, separators and spaces."""
-CONTROL_NAMES = {"\n": "line break", "\r": "carriage return", "\t": "tab"}
-"""The names of control characters, for which Unicode has no names."""
 LINE_BREAKS = "\n\r"
 SHOWN_CHARACTERS = 20
 """The most characters that a message quotes from the text before a character."""
@@ -288,19 +286,12 @@ def _empty(type_: object) -> Any:  # noqa: ANN401
 def _hidden_character(text: str, *, is_id: bool) -> str | None:
     """Return a message about the first invisible character of a text, or None without one."""
     for index, character in enumerate(text):
-        if not _is_hidden(character, is_id=is_id):
-            continue
-        name = CONTROL_NAMES.get(character, unicodedata.name(character, "control character"))
-        before = text[max(0, index - SHOWN_CHARACTERS) : index]
-        place = f"after {before!r}" if before else "at the beginning"
-        is_space = unicodedata.category(character) == "Zs"
-        instead = "write an ordinary space or nothing" if is_space else "delete it"
-        return f"contains U+{ord(character):04X} ({name.lower()}) {place}; {instead}"
+        is_hidden = character != " " and unicodedata.category(character) in HIDDEN_CATEGORIES
+        if character in LINE_BREAKS if is_id else is_hidden:
+            name = unicodedata.name(character, "control character").lower()
+            before = text[max(0, index - SHOWN_CHARACTERS) : index]
+            return (
+                f"contains U+{ord(character):04X} ({name}) after {before!r}; delete it, or write "
+                "an ordinary space"
+            )
     return None
-
-
-def _is_hidden(character: str, *, is_id: bool) -> bool:
-    """Return True for an invisible character, except the ordinary space."""
-    if is_id:
-        return character in LINE_BREAKS
-    return character != " " and unicodedata.category(character) in HIDDEN_CATEGORIES
