@@ -97,7 +97,7 @@ def _json_text(text: str) -> str:
 class _JsonConstructor(SafeConstructor):
     """Constructs the values of a YAML document, and refuses those that JSON does not have."""
 
-    def construct_object_of_json(self, node: MappingNode) -> object:
+    def construct_json_object(self, node: MappingNode) -> object:
         """Construct a mapping whose keys are text."""
         for key, _ in node.value:
             if key.tag not in (f"{YAML_TAG}str", f"{YAML_TAG}merge"):
@@ -108,8 +108,8 @@ class _JsonConstructor(SafeConstructor):
         """Construct a number. A whole number is an int, because the CLI writes 1e3 as 1000."""
         if not re.fullmatch(NUMBER, node.value):
             self.refuse(node)
-        number = float(node.value)
-        return int(number) if number.is_integer() else number
+        number: float = json.loads(node.value)
+        return int(number) if number % 1 == 0 else number
 
     def refuse(self, node: Node) -> NoReturn:
         """Raise an error that names the line of a key or value."""
@@ -119,7 +119,7 @@ class _JsonConstructor(SafeConstructor):
 
 
 for _names, _construct in (
-    (("map",), _JsonConstructor.construct_object_of_json),
+    (("map",), _JsonConstructor.construct_json_object),
     (("float", "int"), _JsonConstructor.construct_number),
     (("binary", "omap", "pairs", "set", "timestamp"), _JsonConstructor.refuse),
 ):

@@ -6,7 +6,7 @@ The expectations follow the CLI's own tests of sdk/go/common/workspace. The CLI 
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from emulator.deployer.configuration import read_project
@@ -211,6 +211,7 @@ def test_a_project_without_a_name_is_refused(tmp_path, line, name):
     assert str(caught.value) == f"{file}: name: {name!r} is not text"
 
 
+@example(12345678901234567890)
 @given(
     value=st.recursive(
         st.none() | st.booleans() | st.integers() | st.text("abc on:-0123.e~", max_size=8),
