@@ -16,11 +16,11 @@ PIPELINE: Literal["Pipeline"] = "Pipeline"
 Dimension = Literal["Pipeline", "StateMachineArn", "QueueName"]
 NAMESPACES: Mapping[Dimension, str] = {"StateMachineArn": "AWS/States", "QueueName": "AWS/SQS"}
 """Dimension -> the namespace of the metrics that have it, if it is not METRICS_NAMESPACE."""
-FIVE_MINUTES, THREE_HOURS = (1, 300), (3, 3600)
+FIVE_MINUTES, HALF_HOUR, THREE_HOURS = (1, 300), (2, 900), (3, 3600)
 """Numbers of periods, with the seconds of each.
 
-Step Functions, SQS and Lambda publish their metrics each minute. The ages are measured each hour,
-and an alarm looks back at most a day if its period is shorter than an hour:
+Step Functions, SQS and Lambda publish their metrics each minute. `watch_pipeline` measures every
+15 minutes. An alarm looks back at most a day if its period is shorter than an hour:
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html
 """
 NO_MEASUREMENT = 100_000
@@ -102,7 +102,7 @@ ALARMS = (
         "A campaign serves a model that is too old, or nothing has measured its age for 3 hours. "
         "Users get recommendations without the newest items. retrain history -s STACK shows what "
         "the last runs did, and retrain doctor -s STACK shows whether the schedule is enabled. If "
-        "the dashboard shows no age, look at the errors of measure_model_age in the log.",
+        "the dashboard shows no age, look at the errors of watch_pipeline in the log.",
         kind="age",
         periods=THREE_HOURS,
     ),
@@ -117,11 +117,11 @@ ALARMS = (
     Alarm(
         "trial-unfinished",
         "UnfinishedTrials",
-        "A campaign serves a new version that no probe has judged, and no execution will end its "
-        'trial before the next run. Start an execution with the input {"trigger": "trial"}, or go '
-        "back at once with retrain rollback -s STACK.",
+        "A campaign has a version on trial for more than 5 hours, or cannot be read. The version "
+        "may be served although no probe has judged it. Go back at once with retrain rollback -s "
+        "STACK. If the campaign cannot be read, the log of watch_pipeline says why.",
         kind="state",
-        periods=THREE_HOURS,
+        periods=HALF_HOUR,
     ),
     Alarm(
         "report-undelivered",
@@ -165,7 +165,7 @@ def create_alarms(
     log_group_name: pulumi.Output[str],
     state_machine_arn: pulumi.Output[str],
     dead_letter_queue_name: pulumi.Output[str],
-    first_measurement: pulumi.Resource,
+    first_look: pulumi.Resource,
 ) -> list[pulumi.Output[str]]:
     """Create the alarms and the filters of the log that count for them, and return their ARNs.
 
@@ -202,7 +202,7 @@ def create_alarms(
             ),
             opts=pulumi.ResourceOptions(
                 parent=shared.component,
-                depends_on=[first_measurement] if alarm.kind == "age" else [],
+                depends_on=[first_look] if alarm.kind == "age" else [],
             ),
         )
     names = [created.name for alarm, created in alarms.items() if not alarm.is_notice]

@@ -13,9 +13,9 @@ from .naming import step_name
 from .shared import Shared
 from .state_machine.steps import STEPS, Resource, Step
 
-CALLED_BY_EVENTS = frozenset({"close_run", "start_on_export", "measure_model_age"})
+CALLED_BY_EVENTS = frozenset({"close_run", "start_on_export", "watch_pipeline"})
 """The steps that EventBridge calls: after executions that ended without a report, for objects that
-may be ready markers, and hourly."""
+may be ready markers, and every 15 minutes."""
 
 Functions: TypeAlias = Mapping[str, aws.lambda_.Function]
 """Step -> its function. A step is a key of STEPS."""

@@ -16,9 +16,9 @@ from .rules.arns import Home, parse_arn
 from .rules.pipeline import check
 from .schedules import (
     create_dead_letter_queue,
-    measure_every_hour,
     start_on_export,
     start_on_schedule,
+    watch,
 )
 from .shared import Shared
 from .state_machine.definition import definition
@@ -126,14 +126,14 @@ class RetrainingPipeline(pulumi.ComponentResource):
         report_unreported_runs(
             shared, machine.arn, functions["close_run"], settings["notifications"]
         )
-        measurement = measure_every_hour(shared, machine.arn, functions["measure_model_age"])
+        first_look = watch(shared, machine.arn, functions["watch_pipeline"])
         alarm_arns = create_alarms(
             shared,
             settings,
             log_group_name=log_group.name,
             state_machine_arn=machine.arn,
             dead_letter_queue_name=queue.name,
-            first_measurement=measurement,
+            first_look=first_look,
         )
         create_dashboard(
             shared,

@@ -1,4 +1,4 @@
-"""What starts runs and measurements: the schedule, the ready markers, and an hourly schedule."""
+"""What starts runs and the watcher: two schedules, and the ready markers."""
 
 from collections.abc import Mapping, Sequence
 
@@ -78,20 +78,20 @@ def start_on_schedule(
     )
 
 
-def measure_every_hour(
+def watch(
     shared: Shared, state_machine_arn: pulumi.Output[str], function: aws.lambda_.Function
 ) -> aws.lambda_.Invocation:
-    """Create the schedule that measures how old the models and the data are.
+    """Create the schedule that calls the watcher every 15 minutes.
 
-    It also measures while the pipeline is paused, because the models grow older then. Return the
-    measurement during the deployment. An alarm that depends on it has a value when it is created,
-    so that a missing value does not ring.
+    It also calls while the pipeline is paused: the models grow older, and a trial may be open.
+    Return the call during the deployment, which measures the ages. An alarm that depends on it has
+    a value when it is created, so that a missing value does not ring.
     """
-    name = step_name(shared.name, "measure_model_age")
+    name = step_name(shared.name, "watch_pipeline")
     event = pulumi.Output.json_dumps({"stateMachineArn": state_machine_arn})
     role_arn = iam.create_role(
         shared,
-        f"{shared.name}-model-age",
+        f"{shared.name}-watcher",
         "scheduler",
         source_arn=shared.group.arn,
         policy=function.arn.apply(
@@ -101,15 +101,15 @@ def measure_every_hour(
     aws.scheduler.Schedule(
         name,
         group_name=shared.group.name,
-        schedule_expression="rate(1 hour)",
+        schedule_expression="rate(15 minutes)",
         flexible_time_window={"mode": "OFF"},
         target={
             "arn": function.arn,
             "role_arn": role_arn,
             "input": event,
-            # The next measurement comes after an hour. If one is missing, the alarm counts it as
-            # too old, so no dead-letter queue is needed.
-            "retry_policy": {"maximum_event_age_in_seconds": 900, "maximum_retry_attempts": 5},
+            # The next call comes after 15 minutes. If they are missing for three hours, the alarm
+            # counts the ages as too old, so no dead-letter queue is needed.
+            "retry_policy": {"maximum_event_age_in_seconds": 600, "maximum_retry_attempts": 5},
         },
         opts=pulumi.ResourceOptions(parent=shared.component),
     )

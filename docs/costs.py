@@ -39,7 +39,7 @@ class Cost(NamedTuple):
 
 def monthly_costs(settings: Settings, *, runs_per_week: float = 1) -> Sequence[Cost]:
     """Return what the monitoring of a pipeline with these settings costs in a month."""
-    hourly = metric_count(settings, only_hourly=True)
+    hourly = metric_count(settings, only_watched=True)
     by_runs = metric_count(settings) - hourly
     share_of_hours = min(1, runs_per_week / HOURS_PER_WEEK)
     gigabytes = log_megabytes(settings, runs_per_week=runs_per_week) / 1000
@@ -58,7 +58,7 @@ def total(costs: Sequence[Cost]) -> float:
     return sum(cost.dollars for cost in costs)
 
 
-def metric_count(settings: Settings, *, only_hourly: bool = False) -> int:
+def metric_count(settings: Settings, *, only_watched: bool = False) -> int:
     """Return the most metrics that a pipeline with these settings has.
 
     A version without a gate or without a campaign is not judged, so it has no offline metrics.
@@ -74,19 +74,19 @@ def metric_count(settings: Settings, *, only_hourly: bool = False) -> int:
         "Dataset": len(settings["datasets"]),
         "Solution": len(settings["solutions"]),
     }
-    offline_count = 0 if only_hourly else 2 * len(RANKING_METRICS) * len(judged_solutions)
+    offline_count = 0 if only_watched else 2 * len(RANKING_METRICS) * len(judged_solutions)
     return offline_count + sum(
         counts[dimension]
         for metric in METRICS.values()
         for dimension in metric.dimensions
-        if metric.is_hourly or not only_hourly
+        if metric.is_watched or not only_watched
     )
 
 
 def log_megabytes(settings: Settings, *, runs_per_week: float) -> float:
     """Return about how many megabytes the functions write into their log in a month."""
     of_measurement = KILOBYTES_PER_INVOCATION + KILOBYTES_PER_METRIC * metric_count(
-        settings, only_hourly=True
+        settings, only_watched=True
     )
     of_run = INVOCATIONS_PER_RUN * KILOBYTES_PER_INVOCATION * len(settings["solutions"])
     runs = runs_per_week * HOURS_PER_MONTH / HOURS_PER_WEEK

@@ -100,16 +100,13 @@ def worst_outcome(outcomes: Sequence[Outcome]) -> Outcome:
     return next(outcome for outcome in WORST_FIRST if outcome in outcomes)
 
 
-def trial_warnings(standings: Standings, trials_note: str) -> Iterator[str]:
-    """Yield a warning for each campaign that still has a version on trial.
-
-    `trials_note` says who finishes the trial (`trial_executions.py`).
-    """
+def trial_warnings(standings: Standings) -> Iterator[str]:
+    """Yield a warning for each campaign that still has a version on trial."""
     for arn, standing in standings.items():
         if version := standing["versionOnTrial"]:
             yield (
                 f"{arn}: {version} is on trial: no probe has found yet whether it answers well; "
-                f"{trials_note}"
+                "watch_pipeline starts a run that finishes the trial"
             )
 
 

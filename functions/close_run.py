@@ -1,4 +1,4 @@
-"""Closes a run whose execution ended without a report."""
+"""Reports a run whose execution ended without a report."""
 
 from __future__ import annotations
 
@@ -7,33 +7,27 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 from . import clock, metrics
-from .aws import stepfunctions, write_client
+from .aws import read_client, stepfunctions
 from .errors import ServiceUnavailable
 from .executions import (
     configured_run_of,
     deployed_settings,
-    is_any_running,
     machine_arn_of,
     run_of,
     unreported_error,
 )
 from .personalize.import_lists import imports_of_run
 from .personalize.standings import read_standings
-from .personalize.statuses import is_running
-from .personalize.trainings import stop_training
 from .personalize.versions import versions_of_run
 from .report import RunReport, report_of
 from .report_delivery import send_report
 from .report_event import Sender, sender_of
 from .texts import shortened
-from .trial_executions import finish_trials_later
 
 if TYPE_CHECKING:
-    from mypy_boto3_personalize.type_defs import SolutionVersionTypeDef
-
     from .campaign_reports import Standings
-    from .contract import ConfiguredRun, FinishedRun, Run, StartedRun
-    from .workflow_settings import NotificationSettings, Settings
+    from .contract import ConfiguredRun, FinishedRun, StartedRun
+    from .workflow_settings import NotificationSettings
 
 MAX_CREATION_DELAY = timedelta(minutes=1)
 """A function that was running when the execution ended may create a job within this time."""
@@ -78,10 +72,10 @@ class StatusChange(TypedDict):
 
 
 def handler(event: StatusChange, _context: object) -> RunReport | None:
-    """Stop the overdue trainings of the run, send its report, and return it.
+    """Send the report of the run, and return it. Nothing happens if the run has sent it itself.
 
-    If a version is still on trial, start an execution that finishes the trial. Nothing happens if
-    the run has sent its report. The handler may be called more than once for a run.
+    The handler may be called more than once for a run. It starts and stops nothing: what the run
+    has left is the business of `watch_pipeline`.
 
     Raises:
         Exception: the execution or its jobs cannot be read. Lambda retries the function, and the
@@ -110,7 +104,7 @@ def _close_run(event: StatusChange) -> RunReport | None:
             settings = deployed_settings(stepfunctions(), detail["executionArn"])
         else:
             started, settings = configured, configured["settings"]
-            messages += _close_jobs(detail, configured)
+            messages += _jobs_of_run(detail, configured)
     except Exception as failure:
         if _is_retried(detail):
             raise
@@ -122,14 +116,11 @@ def _close_run(event: StatusChange) -> RunReport | None:
     }
     if settings is None:
         return _report(event, document, {})
-    standings = read_standings(write_client(), settings)
-    trials_note = _finish_trials(document["run"], standings, status=error["Error"])
-    return _report(event, {"settings": settings, **document}, standings, trials_note)
+    standings = read_standings(read_client(), settings)
+    return _report(event, {"settings": settings, **document}, standings)
 
 
-def _report(
-    event: StatusChange, document: FinishedRun, standings: Standings, trials_note: str = ""
-) -> RunReport:
+def _report(event: StatusChange, document: FinishedRun, standings: Standings) -> RunReport:
     """Send the report of a run, and return it.
 
     The event says where to send it, if the document has no settings or those of an earlier release.
@@ -139,7 +130,7 @@ def _report(
     if "settings" in document:
         configured = sender_of(document["settings"])
         sender = configured._replace(notifications=configured.notifications or sender.notifications)
-    report = report_of(document, standings, trials_note)
+    report = report_of(document, standings)
     metrics.write_run(sender.pipeline, document["run"], report["status"])
     return send_report("close_run", sender, document, report, standings)
 
@@ -148,16 +139,6 @@ def _is_retried(detail: Detail) -> bool:
     """Return True if Lambda calls the function again if it fails now."""
     ended_at = datetime.fromtimestamp(detail["stopDate"] / 1000, UTC)
     return clock.now() - ended_at < RETRIED_FOR
-
-
-def _finish_trials(run: Run, standings: Standings, *, status: str) -> str:
-    """Return who finishes the trials of the run, as `finish_trials_later` does.
-
-    If a person has stopped an execution that finishes trials, no other execution starts.
-    """
-    if run["trigger"] == "trial" and status == "ABORTED":
-        return "the next run finishes the trial"
-    return finish_trials_later(stepfunctions(), run, standings)
 
 
 def _report_deleted_run(event: StatusChange) -> RunReport:
@@ -187,31 +168,14 @@ def _started_run(detail: Detail) -> StartedRun:
     }
 
 
-def _close_jobs(detail: Detail, configured: ConfiguredRun) -> list[str]:
-    """Stop the overdue trainings of a run, and return a message about each job of the run.
-
-    Personalize has no request that stops an import job. The jobs that are running are used by the
-    next run. Nothing is stopped while another execution is running, because it may use the jobs.
-    """
+def _jobs_of_run(detail: Detail, configured: ConfiguredRun) -> list[str]:
+    """Return a message about each job of a run."""
     settings, run = configured["settings"], run_of(configured)
     ended_at = datetime.fromtimestamp(detail["stopDate"] / 1000, UTC)
     created_before = ended_at + MAX_CREATION_DELAY
-    imports = imports_of_run(write_client(), settings, run, created_before)
-    versions = versions_of_run(write_client(), settings, run, created_before)
-    may_stop = not is_any_running(stepfunctions(), machine_arn_of(detail["executionArn"]))
+    imports = imports_of_run(read_client(), settings, run, created_before)
+    versions = versions_of_run(read_client(), settings, run, created_before)
     return [
         *(f"{job['datasetImportJobArn']} is {job['status']}" for job in imports),
-        *(_close_training(settings, version, may_stop=may_stop) for version in versions),
+        *(f"{version['solutionVersionArn']} is {version['status']}" for version in versions),
     ]
-
-
-def _close_training(settings: Settings, version: SolutionVersionTypeDef, *, may_stop: bool) -> str:
-    """Return a message about a training, after stopping it if that is allowed and it is overdue."""
-    arn, status = version["solutionVersionArn"], version["status"]
-    if not is_running(status):
-        return f"{arn} is {status}"
-    deadline = timedelta(hours=settings["limits"]["maxTrainingHours"])
-    if may_stop and clock.now() - version["creationDateTime"] >= deadline:
-        stop_training(write_client(), arn, status)
-        return f"{arn} was stopped"
-    return f"{arn} is {status}, and the next run uses it"

@@ -31,8 +31,6 @@ class Request(TypedDict, total=False):
     dryRun: bool
     resume: str
     """The id of the run to resume."""
-    attempt: int
-    """The number of this `trial` run, which repeats the trials that the previous run left open."""
 
 
 class StartedRun(TypedDict):

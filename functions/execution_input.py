@@ -21,14 +21,12 @@ if TYPE_CHECKING:
 SCHEDULE_ARN = re.compile(r"arn:[^:]+:scheduler:[^:]+:\d{12}:schedule/[^/]+/[^/]+")
 KEYS = tuple(Request.__annotations__)
 """The keys that the input of an execution may have."""
-AUTOMATIC_KEYS = ("scheduledTime", "scheduleArn", "attempt", "deploy", "day")
+AUTOMATIC_KEYS = ("scheduledTime", "scheduleArn", "deploy", "day")
 """The keys that only programs write. Messages do not suggest them."""
 TRIGGERS = ("schedule", "manual", "trial", "approval", "export")
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 EARLIER_ZONES = timedelta(days=1)
 """In some time zones a day begins up to 14 hours earlier than in UTC."""
-MAX_ATTEMPTS = 3
-"""The most executions in a row that only finish trials."""
 MAX_SHOWN_BYTES = 200
 """The most bytes of a wrong value that a message shows."""
 
@@ -114,22 +112,15 @@ def _wrong_day(value: object) -> str | None:
     return None if _day(value) else "is not a day, for example '2026-11-29'"
 
 
-def _wrong_attempt(value: object) -> str | None:
-    """Return a message if the value is not the number of an execution that finishes trials."""
-    if not isinstance(value, bool) and value in range(1, MAX_ATTEMPTS + 1):
-        return None
-    return f"is not a whole number of 1 to {MAX_ATTEMPTS}"
-
-
 class _KeyOfTrigger(NamedTuple):
     """The key that belongs to a trigger, and why other keys have no effect with it."""
 
-    key: str
+    key: str | None
     reason: str
 
 
 KEY_OF_TRIGGER: Mapping[str, _KeyOfTrigger] = {
-    "trial": _KeyOfTrigger("attempt", "a run with 'trial' only finishes trials"),
+    "trial": _KeyOfTrigger(None, "a run with 'trial' only finishes trials"),
     "approval": _KeyOfTrigger("deploy", "a run with 'approval' deploys one version"),
     "export": _KeyOfTrigger("day", "a run with 'export' imports the exports of one day"),
 }
@@ -140,7 +131,6 @@ VALUE_CHECKS: Mapping[str, Callable[[object], str | None]] = {
     "scheduleArn": _wrong_schedule_arn,
     "trainingMode": _wrong_training_mode,
     "resume": _wrong_run_id,
-    "attempt": _wrong_attempt,
     "day": _wrong_day,
 }
 """Key of the input -> the check of its value, which returns what is wrong with it, or None."""
@@ -235,11 +225,11 @@ def _keys_without_effect(request: Request) -> Iterator[str]:
         return
     if trigger in KEY_OF_TRIGGER:
         key, reason = KEY_OF_TRIGGER[trigger]
-        allowed = {"trigger", key} if trigger == "trial" else {"trigger", key, "dryRun"}
+        allowed = {"trigger", key, "dryRun"} if key else {"trigger"}
         yield from _keys_not_allowed(request, allowed, f"trigger: {reason}")
         return
     for needed_trigger, (key, _) in KEY_OF_TRIGGER.items():
-        if key in request:
+        if key and key in request:
             yield f"{key}: has an effect only with trigger {needed_trigger!r}; leave it out"
     if request.get("skipImport"):
         for key in ("datasets", "exportDate"):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from .errors import ServiceUnavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mypy_boto3_stepfunctions import SFNClient
     from mypy_boto3_stepfunctions.type_defs import ExecutionListItemTypeDef
 
@@ -30,10 +32,6 @@ FIRST_EVENTS = 10
 """The number of history events to read. The result of the first state is among the first four."""
 LISTED_EXECUTIONS = 100
 """The number of executions that are searched. With a run each day they go back three months."""
-TRIAL_PAUSE = timedelta(hours=1)
-"""The time between two executions that finish trials."""
-REPEATED_TRIAL = re.compile(r"trial-(?!1-)[0-9]+-")
-"""The beginning of the name of the second or a later execution that finishes the same trials."""
 
 
 def run_of(started: StartedRun) -> Run:
@@ -151,14 +149,6 @@ def _settings_in(definition: str) -> Settings:
     return cast("Settings", first_state["Parameters"]["settings"])
 
 
-def is_any_running(client: SFNClient, machine_arn: str) -> bool:
-    """Return True if an execution of the state machine is running."""
-    response = client.list_executions(
-        stateMachineArn=machine_arn, statusFilter="RUNNING", maxResults=1
-    )
-    return bool(response["executions"])
-
-
 def unreported_error(client: SFNClient, execution_arn: str) -> StateError | None:
     """Return the error of an execution that ended without a report.
 
@@ -180,19 +170,10 @@ def unreported_error(client: SFNClient, execution_arn: str) -> StateError | None
     return {"Error": status, "Cause": f"{error}: {cause}" if error else cause}
 
 
-def turn_of(execution_arn: str, started_at: datetime) -> datetime:
-    """Return the time from which other executions have to wait for this execution.
-
-    This is its start. An execution that repeats trials has its turn an hour later.
-    """
-    name = execution_arn.rpartition(":")[2]
-    return started_at + TRIAL_PAUSE if REPEATED_TRIAL.match(name) else started_at
-
-
 def older_executions(client: SFNClient, run: Run) -> list[str]:
-    """Return the ARNs of the running executions whose turn is before this run's, oldest first.
+    """Return the ARNs of the running executions that are older than this run, oldest first.
 
-    If two executions have their turn at the same time, the execution whose ARN comes first in the
+    If two executions have started at the same time, the execution whose ARN comes first in the
     alphabet counts as older. So at least one of the running executions finds no older one and goes
     on, even if the list does not contain every execution yet. The list may have rounded start
     times. So for this run too the time from the list counts, if the list contains this run.
@@ -207,8 +188,13 @@ def older_executions(client: SFNClient, run: Run) -> list[str]:
         for execution in page["executions"]
     }
     start_times.setdefault(own_arn, datetime.fromisoformat(run["startedAt"]))
-    oldest_first = sorted(start_times, key=lambda arn: (turn_of(arn, start_times[arn]), arn))
+    oldest_first = sorted(start_times, key=lambda arn: (start_times[arn], arn))
     return oldest_first[: oldest_first.index(own_arn)]
+
+
+def is_any_running(executions: Sequence[ExecutionListItemTypeDef]) -> bool:
+    """Return True if one of these executions is running."""
+    return any(execution["status"] == "RUNNING" for execution in executions)
 
 
 def last_executions(client: SFNClient, machine_arn: str) -> list[ExecutionListItemTypeDef]:

@@ -39,8 +39,8 @@ class Metric(NamedTuple):
     dimensions: Sequence[Dimension | None]
     """The second dimensions. None stands for a value of the whole pipeline."""
     meaning: str
-    is_hourly: bool = False
-    """True if the metric is written every hour, not only by runs."""
+    is_watched: bool = False
+    """True if `watch_pipeline` writes the metric every 15 minutes."""
 
 
 METRICS: Mapping[str, Metric] = {
@@ -76,7 +76,7 @@ METRICS: Mapping[str, Metric] = {
         (None, "Solution"),
         "the hours since the model that a campaign serves was trained, or was last found up to "
         "date by a run. The oldest model counts. A model does not count as older than the pipeline",
-        is_hourly=True,
+        is_watched=True,
     ),
     "DataAgeHours": Metric(
         "None",
@@ -84,14 +84,14 @@ METRICS: Mapping[str, Metric] = {
         "the hours since a dataset was last imported, or was last found unchanged by a run. The "
         "oldest dataset counts. For interactions and actionInteractions an unchanged export does "
         "not count, unless an event tracker is ACTIVE or `streamed` is set",
-        is_hourly=True,
+        is_watched=True,
     ),
     "UnfinishedTrials": Metric(
         "Count",
         (None,),
-        "the number of campaigns with a version on trial, if no execution is running that will "
-        "finish the trials. It is missing if a campaign cannot be read",
-        is_hourly=True,
+        "the number of campaigns with a version on trial for more than 5 hours, and of campaigns "
+        "that cannot be read",
+        is_watched=True,
     ),
 }
 """Name -> metric. The offline metrics are not in this table: they have the names and the order of
@@ -203,7 +203,8 @@ class Ages(TypedDict):
     """Name of each solution -> the age of the oldest model that its campaigns serve."""
     data: dict[str, float | None]
     """Type of each dataset -> the age of its data."""
-    unfinishedTrials: int | None
+    unfinishedTrials: int
+    """The campaigns whose trial is too old, or that cannot be read."""
 
 
 def write_ages(settings: Settings, measured: Ages) -> None:

@@ -17,7 +17,6 @@ from .executions import (
     machine_arn_of,
     older_executions,
     run_of,
-    turn_of,
 )
 
 if TYPE_CHECKING:
@@ -135,9 +134,8 @@ def _wait_for_turn(settings: Settings, run: Run) -> Begin | None:
 
 
 def _waited(run: Run) -> timedelta:
-    """Return the time since the turn of the run, which is negative before its turn."""
-    turn = turn_of(run["executionArn"], datetime.fromisoformat(run["startedAt"]))
-    return clock.now() - turn
+    """Return the time since the start of the run."""
+    return clock.now() - datetime.fromisoformat(run["startedAt"])
 
 
 def _half_settled(settings: Settings) -> timedelta:

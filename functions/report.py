@@ -92,23 +92,19 @@ class ReportedRun(FinishedRun, total=False):
     outcome: RunReport
 
 
-def report_of(
-    document: FinishedRun, standings: Standings | None = None, trials_note: str = ""
-) -> RunReport:
+def report_of(document: FinishedRun, standings: Standings | None = None) -> RunReport:
     """Return the report of a run, which may have ended at any state.
 
     Args:
         document: the output of the last state that succeeded. It lacks the results of later states.
         standings: what the campaigns serve now.
-        trials_note: which execution finishes the trials that have not ended. It is the end of a
-            message (`trial_executions.py`).
     """
     standings = standings or {}
     run = run_of_document(document)
     imports = [_import_report(result) for result in _import_results(document)]
     solutions = [_solution_report(result, standings) for result in _solution_results(document)]
     trials = [campaign_report(result, standings) for result in document.get("trials", [])]
-    warnings = [*trial_warnings(standings, trials_note), *_warnings(document, solutions)]
+    warnings = [*trial_warnings(standings), *_warnings(document, solutions)]
     report: RunReport = {
         "status": _status(document, imports, solutions, trials),
         "runId": run["id"],

@@ -64,9 +64,9 @@ REPORTING_SECONDS = 360
 end after 60 seconds (`functions/personalize/standings.py`). If no service answers, the last of them
 takes twice 70 seconds longer, the request for an execution that finishes trials takes 70, and the
 message and the event 35 each (`functions/aws.py`)."""
-MEASURING_SECONDS = 420
+WATCHING_SECONDS = 420
 """The timeout of a function that reads every campaign and the imports of every dataset. It begins
-no read after 120 seconds (`functions/measure_model_age.py`)."""
+no read after 120 seconds (`functions/watch_pipeline.py`)."""
 
 # The key is the name of a module of functions/. With hyphens it is the end of the function's name.
 STEPS: Mapping[str, Step] = {
@@ -261,7 +261,6 @@ STEPS: Mapping[str, Step] = {
         grants={
             "campaigns": ("personalize:DescribeCampaign", "personalize:ListTagsForResource"),
             **SEND_REPORTS,
-            "state machine": ("states:StartExecution",),
         },
     ),
     "start_on_export": Step(
@@ -279,11 +278,9 @@ STEPS: Mapping[str, Step] = {
             "solution versions": (
                 "personalize:DescribeSolutionVersion",
                 "personalize:ListTagsForResource",
-                "personalize:StopSolutionVersionCreation",
             ),
             "campaigns": ("personalize:DescribeCampaign", "personalize:ListTagsForResource"),
             **SEND_REPORTS,
-            "state machine": ("states:ListExecutions", "states:StartExecution"),
             "executions": (
                 "states:DescribeExecution",
                 "states:DescribeStateMachineForExecution",
@@ -291,8 +288,8 @@ STEPS: Mapping[str, Step] = {
             ),
         },
     ),
-    "measure_model_age": Step(
-        timeout_seconds=MEASURING_SECONDS,
+    "watch_pipeline": Step(
+        timeout_seconds=WATCHING_SECONDS,
         grants={
             "any": (
                 "personalize:ListDatasetImportJobs",
@@ -301,9 +298,17 @@ STEPS: Mapping[str, Step] = {
             ),
             "datasets": ("personalize:ListTagsForResource",),
             "solutions": ("personalize:ListTagsForResource",),
-            "solution versions": ("personalize:DescribeSolutionVersion",),
+            "solution versions": (
+                "personalize:DescribeSolutionVersion",
+                "personalize:ListTagsForResource",
+                "personalize:StopSolutionVersionCreation",
+            ),
             "campaigns": ("personalize:DescribeCampaign", "personalize:ListTagsForResource"),
-            "state machine": ("states:DescribeStateMachine", "states:ListExecutions"),
+            "state machine": (
+                "states:DescribeStateMachine",
+                "states:ListExecutions",
+                "states:StartExecution",
+            ),
         },
     ),
 }

@@ -8,7 +8,7 @@ from rich.console import Group
 
 from functions import clock
 from functions.errors import RunRefused
-from functions.executions import is_any_running
+from functions.executions import is_any_running, last_executions
 from retrain.operator.errors import EXIT_FAILED
 from retrain.operator.examined_pipeline import find_pipeline
 from retrain.operator.function_clients import function_clients
@@ -105,8 +105,9 @@ def _notes(pipeline: ExaminedPipeline, document: PlanDocument) -> Iterator[str]:
             "No run has created an import job or a version yet. So a run "
             "imports every export and trains every solution, even if somebody has done so by hand."
         )
-    if pipeline.target and is_any_running(
-        pipeline.target.access.step_functions, pipeline.target.state_machine_arn
+    target = pipeline.target
+    if target and is_any_running(
+        last_executions(target.access.step_functions, target.state_machine_arn)
     ):
         yield "A run is under way. Another run would wait until it has ended."
 

@@ -69,6 +69,7 @@ class DeployedStack:
         self.personalize = boto3.client("personalize", **connection)
         self.runtime = boto3.client("personalize-runtime", **connection)
         self.step_functions = boto3.client("stepfunctions", **connection)
+        self.functions = boto3.client("lambda", **connection)
 
     def output(self, name: str) -> str:
         """Return an output of the deployed stack."""
@@ -142,6 +143,17 @@ class DeployedStack:
         arn = self.output("state_machine_arn")
         response = self.step_functions.start_execution(stateMachineArn=arn, input="{}")
         return response["executionArn"]
+
+    def watch(self) -> None:
+        """Call the watcher, as its schedule does every 15 minutes."""
+        (watcher,) = (
+            resource
+            for resource in self.deployment.resources
+            if resource.type == "aws:lambda/invocation:Invocation"
+        )
+        self.functions.invoke(
+            FunctionName=str(watcher.inputs["functionName"]), Payload=str(watcher.inputs["input"])
+        )
 
     def executions_since(self, start: datetime, name_prefix: str) -> list[str]:
         """Return the ARNs of the executions that have started since, and whose names begin so."""

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 JOB_SECONDS = 120
 """A run in the emulator starts each of its jobs in less time."""
 TRIAL_SECONDS = 240
-"""The function that closes a stopped run starts the next execution at once. If it fails, Lambda
-repeats it after one minute, and after two more minutes."""
+"""The watcher, which is called all the time here, waits for half of the age of the trial."""
 TRIAL_PREFIX = "trial-"
 """The beginning of the names of executions that only finish trials."""
 
@@ -42,12 +41,13 @@ def stop_during_update(deployed: DeployedStack, execution_arn: str) -> list[str]
     """
     if not _wait_for_jobs(deployed, execution_arn, "update"):
         return []
-    deployed.report("stopping the execution while it updates a campaign")
+    deployed.report("stopping the execution while it updates a campaign, and calling the watcher")
     stopped_at = datetime.now(UTC)
     deployed.step_functions.stop_execution(executionArn=execution_arn)
     trials: list[str] = []
 
     def has_started() -> bool:
+        deployed.watch()
         trials[:] = deployed.executions_since(stopped_at, TRIAL_PREFIX)
         return bool(trials)
 

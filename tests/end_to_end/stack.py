@@ -144,6 +144,12 @@ class Stack:
         )
         return execution["executionArn"]
 
+    def watch(self) -> None:
+        """Call the watcher, as its schedule does every 15 minutes."""
+        function = self.resources("lambda/function:Function")["retraining-films-watch-pipeline"]
+        event = json.dumps({"stateMachineArn": self.output("state_machine_arn")})
+        self.client("lambda").invoke(FunctionName=function["name"], Payload=event)
+
     def wait_for(self, execution_arn: str) -> Run:
         """Return an execution after it has ended."""
         states = self.client("stepfunctions")

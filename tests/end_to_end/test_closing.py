@@ -1,18 +1,14 @@
-"""Runs that end without a report: EventBridge invokes `close_run`, which reports them."""
-
-import json
-import re
+"""Runs that end without a report: `close_run` reports them, and the watcher ends what they left."""
 
 from tests.end_to_end.sample_runs import (
     abort_during_training,
     abort_during_update,
+    deadline,
     exceed_size,
     hanging_training,
     time_out,
 )
 from tests.end_to_end.stack import eventually
-
-NEXT_RUN = "CREATE IN_PROGRESS, and the next run uses it"
 
 
 def test_an_aborted_run_is_reported_and_its_training_goes_on(films):
@@ -23,7 +19,7 @@ def test_an_aborted_run_is_reported_and_its_training_goes_on(films):
     assert run.status == "ABORTED"
     assert record["message"] == (
         f"Retraining run {run.id}: FAILED: ABORTED: Enough: stopped by hand; "
-        f"{run.version_arn} is {NEXT_RUN}"
+        f"{run.version_arn} is CREATE IN_PROGRESS"
     )
     assert record["outcome"] == "FAILED"
 
@@ -34,37 +30,34 @@ def test_a_run_that_times_out_is_reported_and_its_training_goes_on(films, result
     assert run.status == "TIMED_OUT"
     assert record["message"] == (
         f"Retraining run {run.id}: FAILED: TIMED_OUT: no cause given; "
-        f"{run.version_arn} is {NEXT_RUN}"
+        f"{run.version_arn} is CREATE IN_PROGRESS"
     )
 
 
-def test_the_overdue_training_of_a_run_without_a_report_is_stopped(films):
-    function = films.resources("lambda/function:Function")["retraining-films-close-run"]
-    with hanging_training(films):
+def test_the_watcher_stops_the_overdue_training_of_a_dead_run(films):
+    with hanging_training(films), deadline(films, 1 / 600):
         run = abort_during_training(films, deadline_hours=1 / 600)
-        ended_at = int(run.execution["stopDate"].timestamp() * 1000)
-        detail = {"executionArn": run.arn, "startDate": ended_at, "stopDate": ended_at}
 
-        def close_again():
-            films.client("lambda").invoke(
-                FunctionName=function["name"], Payload=json.dumps({"detail": detail})
-            )
+        def watch():
+            films.watch()
             return films.version_status(run.version_arn)
 
-        assert eventually(close_again, lambda status: status != "CREATE IN_PROGRESS") == (
+        assert eventually(watch, lambda status: status != "CREATE IN_PROGRESS") == (
             "CREATE STOPPED"
         ), "it would cost money"
-    assert any(
-        record["message"].endswith(f"{run.version_arn} was stopped")
-        for record in films.closing_records(run)
-    )
 
 
-def test_a_trial_that_an_aborted_run_has_left_is_finished_by_another_execution(films):
+def test_the_watcher_starts_a_run_for_a_trial_that_an_aborted_run_has_left(films):
     run = abort_during_update(films)
-    (record,) = eventually(lambda: films.closing_records(run), bool)
-    name = re.search("the execution (trial-1-[^ ]+) finishes the trial", record["message"])[1]
-    trial = films.wait_for(run.arn.rpartition(":")[0] + f":{name}")
+
+    def started():
+        films.watch()
+        machine = films.output("state_machine_arn")
+        executions = films.client("stepfunctions").list_executions(stateMachineArn=machine)
+        return [each for each in executions["executions"] if each["name"].startswith("trial-")]
+
+    (execution,) = eventually(started, bool)
+    trial = films.wait_for(execution["executionArn"])
     assert trial.status == "SUCCEEDED"
     assert [report["outcome"] for report in trial.report["trials"]] == ["DEPLOYED"]
     assert films.served_version() == run.version_arn

@@ -233,7 +233,7 @@ def test_the_commands_for_an_emergency_work(paste, films):
     assert {"tagKey": "retraining-verdict", "tagValue": "ROLLED_BACK"} in bad_tags["tags"]
 
     assert '"step": "report_outcome"' in paste("Logs", RUN_ID=run_id)
-    assert '"step": "measure_model_age"' in paste("Age of the models")
+    assert '"step": "watch_pipeline"' in paste("Age of the models")
     tags = [tag["tagKey"] for tag in json.loads(paste("Tags"))]
     assert "retraining-previous" in tags
 

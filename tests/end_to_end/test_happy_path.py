@@ -200,7 +200,7 @@ def test_each_step_calls_personalize_with_its_own_role(stack, run):
         "probe_campaign": {"DescribeCampaign", "GetRecommendations"},
         "end_trial": {"TagResource"},
         "report_outcome": {"DescribeCampaign", "ListTagsForResource"},
-        "measure_model_age": {
+        "watch_pipeline": {
             "DescribeCampaign",
             "DescribeSolutionVersion",
             "ListDatasetImportJobs",

@@ -36,7 +36,7 @@ def test_every_metric_of_the_table_is_written(written):
 
 
 def test_the_ages_are_measured_during_the_deployment(stack, written):
-    (first, *_) = [record for record in stack.log() if record.get("step") == "measure_model_age"]
+    (first, *_) = [record for record in stack.log() if record.get("step") == "watch_pipeline"]
     assert (first["level"], first["unfinishedTrials"]) == ("INFO", 0)
     assert list(first["data"]) == ["interactions", "items", "users"]
     assert 0 <= values(written, "ModelAgeHours")[0] < 1, "the pipeline is new"

@@ -60,7 +60,7 @@ WITHOUT_CALLS = {
     # (`test_closing.py`).
     "personalize:StopSolutionVersionCreation",
     "states:StartExecution",
-    # Only once an hour, by the schedule of the measurement. During the deployment root calls it.
+    # Only every 15 minutes, by the schedule of the watcher. During the deployment root calls it.
     "lambda:InvokeFunction",
     # Only for the age of a solution without campaigns, and for a campaign on trial.
     "personalize:ListSolutionVersions",
@@ -84,7 +84,7 @@ The role `""` is that of the state machine. The trust policies are one for each 
 
 IMPORT_DETAILS = ("personalize:DescribeDatasetImportJob", "personalize:ListTagsForResource")
 NEEDED_RARELY = {
-    ("model-age", ("lambda:InvokeFunction",)),
+    ("watcher", ("lambda:InvokeFunction",)),
     ("begin-run", IMPORT_DETAILS[:1]),
     ("close-run", IMPORT_DETAILS[:1]),
     ("create-dataset-import-job", ("personalize:DescribeDatasetGroup",)),
@@ -98,8 +98,7 @@ NEEDED_RARELY = {
     ("create-solution-version", IMPORT_DETAILS),
     ("watch-solution-version", IMPORT_DETAILS),
     # Only the age of a solution without campaigns needs its tags.
-    ("measure-model-age", ("personalize:ListTagsForResource",)),
-    ("report-outcome", ("states:StartExecution",)),
+    ("watch-pipeline", ("personalize:ListTagsForResource",)),
 }
 """Statements that no run of this module needs, because nothing disturbs its imports."""
 
@@ -169,7 +168,7 @@ def test_iam_has_no_other_role_of_the_stack(films):
     stack_roles = {name for name in names if name.startswith("retraining-films")}
     assert set(roles(films).values()) == stack_roles
     assert {step.replace("_", "-") for step in STEPS_WITHOUT_TRIGGER} == set(roles(films)) - {
-        *("", "schedule", "import", "model-age")
+        *("", "schedule", "import", "watcher")
     }
 
 

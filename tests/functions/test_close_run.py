@@ -2,7 +2,6 @@
 
 import json
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -19,7 +18,6 @@ from tests.functions.samples import (
     RUN_ID,
     SOLUTION,
     VERSION,
-    ago,
     campaign,
     configured,
     expect_execution,
@@ -48,7 +46,7 @@ def expect_campaign(personalize):
 def close(monkeypatch, executions, personalize):
     """Return a function that calls the handler with the sample event."""
     monkeypatch.setattr(close_run, "stepfunctions", lambda: executions.client)
-    monkeypatch.setattr(close_run, "write_client", lambda: personalize.client)
+    monkeypatch.setattr(close_run, "read_client", lambda: personalize.client)
     return lambda **fields: close_run.handler({**EVENT, **fields}, None)
 
 
@@ -88,22 +86,6 @@ def in_training(arn=VERSION, **changes):
     return version_summary(solutionVersionArn=arn, status="CREATE IN_PROGRESS", **changes)
 
 
-def expect_running(executions, *arns):
-    """Expect a request for the executions that are running."""
-    listed = [
-        {
-            "executionArn": arn,
-            "name": "other",
-            "stateMachineArn": MACHINE,
-            "status": "RUNNING",
-            "startDate": NOW,
-        }
-        for arn in arns
-    ]
-    request = {"stateMachineArn": MACHINE, "statusFilter": "RUNNING", "maxResults": 1}
-    executions.expect("list_executions", {"executions": listed}, **request)
-
-
 def expect_definition(executions, definition):
     """Expect a request for the definition with which the execution was started."""
     response = {
@@ -114,34 +96,6 @@ def expect_definition(executions, definition):
         "updateDate": NOW,
     }
     executions.expect("describe_state_machine_for_execution", response, executionArn=EXECUTION)
-
-
-GOES_ON = "is CREATE IN_PROGRESS, and the next run uses it"
-
-
-@pytest.mark.parametrize("status", ["TIMED_OUT", "FAILED", "ABORTED"])
-def test_the_overdue_trainings_of_a_run_are_stopped(close, executions, personalize, status):
-    expect_execution(executions, status, error="States.Runtime", cause="no such path")
-    expect_history(executions, CONFIGURED)
-    young = f"{SOLUTION}/young"
-    expect_jobs(personalize, versions=[in_training(), in_training(young)])
-    expect_version(personalize, creationDateTime=ago(24))
-    expect_version(personalize, young, creationDateTime=ago(23.9))
-    expect_running(executions)
-    personalize.expect("stop_solution_version_creation", {}, solutionVersionArn=VERSION)
-    expect_campaign(personalize)
-    closed = f"{VERSION} was stopped; {young} {GOES_ON}"
-    assert close() == report(f"{status}: States.Runtime: no such path; {closed}")
-
-
-def test_no_training_is_stopped_while_another_execution_is_running(close, executions, personalize):
-    expect_execution(executions, "TIMED_OUT", error="States.Timeout")
-    expect_history(executions, CONFIGURED)
-    expect_jobs(personalize, versions=[in_training()])
-    expect_version(personalize, creationDateTime=ago(48))
-    expect_running(executions, f"{EXECUTION}2")
-    expect_campaign(personalize)
-    assert close() == report(f"TIMED_OUT: States.Timeout: no cause given; {VERSION} {GOES_ON}")
 
 
 def test_the_report_contains_every_job_of_the_run(close, executions, personalize):
@@ -155,7 +109,6 @@ def test_the_report_contains_every_job_of_the_run(close, executions, personalize
         versions=[version_summary(solutionVersionArn=VERSION, creationDateTime=NOW)],
     )
     expect_version(personalize, status="ACTIVE")
-    expect_running(executions)
     expect_campaign(personalize)
     jobs = f"{IMPORT_JOB} is CREATE FAILED; {VERSION} is ACTIVE"
     assert close() == report(f"TIMED_OUT: States.Timeout: no cause given; {jobs}")
@@ -169,12 +122,11 @@ def test_a_cause_with_the_whole_document_leaves_room_for_the_jobs(
     expect_history(executions, CONFIGURED)
     expect_jobs(personalize, versions=[in_training()])
     expect_version(personalize, creationDateTime=NOW)
-    expect_running(executions)
     expect_campaign(personalize)
     reason = close(notifications=NOTIFICATIONS)["reason"]
     assert reason.startswith("FAILED: States.Runtime: the path '$.plan' was not found in the ")
-    assert reason.endswith(f" characters); {VERSION} {GOES_ON}")
-    assert f"solution/taste/new {GOES_ON}\n" in inbox.messages[0].body
+    assert reason.endswith(f" characters); {VERSION} is CREATE IN_PROGRESS")
+    assert "solution/taste/new is CREATE IN_PROGRESS\n" in inbox.messages[0].body
 
 
 @pytest.mark.parametrize(("seconds", "is_named"), [(59, True), (60, False), (3600, False)])
@@ -188,9 +140,8 @@ def test_trainings_that_a_resumed_run_has_started_since_are_not_named(
     expect_jobs(personalize, versions=[in_training(creationDateTime=created)])
     if is_named:
         expect_version(personalize, creationDateTime=created)
-    expect_running(executions)
     expect_campaign(personalize)
-    jobs = f"; {VERSION} {GOES_ON}" if is_named else ""
+    jobs = f"; {VERSION} is CREATE IN_PROGRESS" if is_named else ""
     assert close() == report(f"TIMED_OUT: States.Timeout: no cause given{jobs}")
 
 
@@ -262,37 +213,6 @@ def test_a_run_of_which_nothing_can_be_read_is_reported_to_the_topic_of_the_rule
     (message,) = inbox.messages
     assert message.subject == "FAILED retraining-prod: the execution was stopped"
     assert inbox.details[0]["pipeline"] == "retraining-prod"
-
-
-def test_a_run_of_the_release_before_is_reported_to_the_topic_of_the_rule(
-    close, executions, personalize, inbox
-):
-    """The settings are those that the release has deployed, with the names of this test."""
-    state = json.loads((Path(__file__).parents[1] / "engine/states/0ea36e1.json").read_text())
-    machines = [
-        resource["inputs"]["definition"]
-        for resource in state["deployment"]["resources"]
-        if resource["type"] == "aws:sfn/stateMachine:StateMachine"
-    ]
-    first, *_ = json.loads(machines[0])["States"].values()
-    earlier = first["Parameters"]["settings"]
-    assert "notifications" not in earlier
-    expect_execution(executions, "TIMED_OUT", error="States.Timeout")
-    expect_history(executions, first_state({**configured(), "settings": earlier}))
-    for dataset in earlier["datasets"]:
-        request = {"datasetArn": dataset["datasetArn"], "maxResults": 100}
-        personalize.expect("list_dataset_import_jobs", {"datasetImportJobs": []}, **request)
-    (solution,) = earlier["solutions"]
-    request = {"solutionArn": solution["solutionArn"], "maxResults": 100}
-    personalize.expect("list_solution_versions", {"solutionVersions": []}, **request)
-    expect_running(executions)
-    arn = solution["campaigns"][0]["campaignArn"]
-    personalize.expect("describe_campaign", {"campaign": campaign()}, campaignArn=arn)
-    personalize.expect("list_tags_for_resource", {"tags": []}, resourceArn=arn)
-    close(pipeline="retraining-dev", notifications=NOTIFICATIONS)
-    (message,) = inbox.messages
-    assert message.topic == TOPIC
-    assert message.subject == "FAILED retraining-dev: the execution took too long"
 
 
 def expect_no_execution(executions):

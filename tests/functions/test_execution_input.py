@@ -37,7 +37,7 @@ JSON = st.recursive(
     max_leaves=8,
 )
 KEYS = ("trigger", "scheduledTime", "scheduleArn", "skipImport", "datasets", "solutions")
-KEYS += ("exportDate", "trainingMode", "force", "dryRun", "resume", "attempt")
+KEYS += ("exportDate", "trainingMode", "force", "dryRun", "resume")
 KEYS_FOR_PEOPLE = ["trigger", "skipImport", "datasets", "solutions", "exportDate", "trainingMode"]
 KEYS_FOR_PEOPLE += ["force", "dryRun", "resume"]
 TIMES = st.datetimes().map(str) | st.datetimes(timezones=st.timezones()).map(str)
@@ -61,7 +61,7 @@ def problems(request):
         {"resume": RUN_ID},
         {"resume": MANUAL_RUN_ID},
         {"trigger": "manual", "resume": RUN_ID, "dryRun": True},
-        {"trigger": "trial", "attempt": 3},
+        {"trigger": "trial"},
         {"skipImport": False, "datasets": ["items"], "force": True},
         {"exportDate": "2026-11-29", "datasets": ["items"]},
         dict.fromkeys(KEYS),
@@ -216,18 +216,6 @@ WRONG = {
             "trigger: a run with 'trial' only finishes trials, so dryRun would have no effect; "
             "leave it out"
         ),
-    ),
-    "an attempt without a trial": (
-        {"attempt": 2},
-        "attempt: has an effect only with trigger 'trial'; leave it out",
-    ),
-    "an attempt too many": (
-        {"trigger": "trial", "attempt": 4},
-        "attempt: 4 is not a whole number of 1 to 3",
-    ),
-    "an attempt that is a flag": (
-        {"trigger": "trial", "attempt": True},
-        "attempt: True is not a whole number of 1 to 3",
     ),
     "a long value": (
         {"trainingMode": "F" * 1000},

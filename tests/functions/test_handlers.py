@@ -72,7 +72,6 @@ WRITERS = {
     "roll_back_campaign",
     "end_trial",
     "evaluate_solution_version",
-    "close_run",
 }
 
 
@@ -450,9 +449,6 @@ def close_run(personalize, executions, **_):
     response = {"solutionVersions": [version_summary()]}
     request = {"solutionArn": SOLUTION, "maxResults": 100}
     personalize.expect("list_solution_versions", response, **request)
-    machine = "arn:aws:states:eu-west-1:123456789012:stateMachine:retraining"
-    request = {"stateMachineArn": machine, "statusFilter": "RUNNING", "maxResults": 1}
-    executions.expect("list_executions", {"executions": []}, **request)
     expect_campaign(personalize)
     expect_tags(personalize, CAMPAIGN)
     milliseconds = int(NOW.timestamp() * 1000)
@@ -466,7 +462,7 @@ def close_run(personalize, executions, **_):
     return event, report_without_jobs("FAILED", "TIMED_OUT: no cause given")
 
 
-def measure_model_age(personalize, executions, **_):
+def watch_pipeline(personalize, executions, **_):
     machine = "arn:aws:states:eu-west-1:123456789012:stateMachine:retraining"
     first_state = {"Type": "Pass", "Parameters": {"settings": settings()}, "End": True}
     definition = {"StartAt": "Configure run", "States": {"Configure run": first_state}}
@@ -483,6 +479,10 @@ def measure_model_age(personalize, executions, **_):
     expect_campaign(personalize)
     created_at = {"solutionVersionArn": OLD_VERSION, "creationDateTime": ago(72)}
     expect_version(personalize, **created_at)
+    request = {"stateMachineArn": machine, "maxResults": 100}
+    executions.expect("list_executions", {"executions": []}, **request)
+    request = {"solutionArn": SOLUTION, "maxResults": 100}
+    personalize.expect("list_solution_versions", {"solutionVersions": []}, **request)
     response = {"datasetImportJobs": [import_summary()]}
     request = {"datasetArn": DATASET, "maxResults": 100}
     personalize.expect("list_dataset_import_jobs", response, **request)
@@ -526,7 +526,7 @@ CASES = {
         report_outcome,
         start_on_export,
         close_run,
-        measure_model_age,
+        watch_pipeline,
     )
 }
 
@@ -557,7 +557,7 @@ def expected_extra(step, result):
     if step in ("report_outcome", "close_run"):
         report = result.get("outcome", result)
         return {"step": step, "runId": RUN_ID, "outcome": report["status"]}
-    if step == "measure_model_age":
+    if step == "watch_pipeline":
         return {"step": step, **result}
     fields = {key: result[key] for key in ("arn", "phase", "failure")}
     return {"step": step, "runId": RUN_ID, **fields}
@@ -567,7 +567,7 @@ METRIC_RECORDS = {
     "evaluate_solution_version": 1,
     "report_outcome": 2,
     "close_run": 2,
-    "measure_model_age": 3,
+    "watch_pipeline": 3,
 }
 """The number of records from which CloudWatch makes metrics. The jobs of these samples have ended
 before the run began, so the functions that poll write none (`test_metrics.py`)."""
@@ -597,7 +597,7 @@ MESSAGES = {
     "watch_dataset_import_job": "watch_dataset_import_job: ACTIVE",
     "stop_solution_version": "stop_solution_version: CREATE IN_PROGRESS",
     "evaluate_solution_version": "evaluate_solution_version: ACCEPTED",
-    "measure_model_age": "measure_model_age: the oldest model has 72.0 hours, and the data 48.0",
+    "watch_pipeline": "watch_pipeline: the oldest model has 72.0 hours, and the data 48.0",
     "report_outcome": f"Retraining run {RUN_ID}: SKIPPED: this is a dry run",
     "close_run": f"Retraining run {RUN_ID}: FAILED: TIMED_OUT: no cause given",
 }

@@ -420,7 +420,7 @@ def final_report(result, served, on_trial=None):
     """Return the report of a run with this result, after which the campaign serves a version."""
     standings = {CAMPAIGN: {"servedVersionArn": served, "versionOnTrial": on_trial}}
     document = finished(solutions=[solution_result(campaigns=[result])])
-    return report_of(document, standings, trials_note="somebody finishes it")
+    return report_of(document, standings)
 
 
 def final_campaign(result, served):
@@ -457,7 +457,7 @@ def test_a_version_that_is_still_on_trial_is_a_warning():
     (warning,) = report["warnings"]
     assert warning == (
         f"{CAMPAIGN}: {VERSION} is on trial: no probe has found yet whether it answers well; "
-        "somebody finishes it"
+        "watch_pipeline starts a run that finishes the trial"
     )
 
 

@@ -60,7 +60,7 @@ UPDATED = ended_job(
 def detail_of(document, standings=SERVES_NEW, price=None):
     """Return the detail of the event about a run of two hours."""
     sender = Sender(PIPELINE, NOTIFICATIONS, price)
-    report = report_of(document, standings, "the next run finishes the trial")
+    report = report_of(document, standings)
     return event_detail(sender, document, report, standings, NOW + timedelta(hours=2, minutes=8))
 
 

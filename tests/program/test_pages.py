@@ -52,7 +52,7 @@ def test_the_metrics_of_a_pipeline_are_counted():
         + 2 * offline
     )
     # The age of three models and of three datasets, their greatest ages, and unfinished trials.
-    assert costs.metric_count(many.settings(), only_hourly=True) == 3 + 3 + 2 + 1
+    assert costs.metric_count(many.settings(), only_watched=True) == 3 + 3 + 2 + 1
 
 
 def test_permissions_name_the_actions_and_what_they_are_allowed_on():

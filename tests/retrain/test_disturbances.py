@@ -51,6 +51,7 @@ def execution(deployed, monkeypatch):
     fake = FakeStepFunctions()
     monkeypatch.setattr(deployed, "step_functions", fake)
     monkeypatch.setattr(disturbances, "started_jobs", lambda *_: fake.started_jobs())
+    monkeypatch.setattr(deployed, "watch", lambda: None)
     monkeypatch.setattr(waiting, "POLL_SECONDS", 0)
     return fake
 

@@ -36,7 +36,7 @@ EXTRA_PERIODS = 2
 """In AWS's example, an alarm of 3 periods reads 5. More are read in a test of their own."""
 QUEUE = "dead-letters"
 FIRST = datetime.fromisoformat(SLOT)
-WEEK, DAY = timedelta(weeks=1), timedelta(days=1)
+WEEK, DAY, QUARTER = timedelta(weeks=1), timedelta(days=1), timedelta(minutes=15)
 STATUSES = {
     "FAILED": "ExecutionsFailed",
     "TIMED_OUT": "ExecutionsTimedOut",
@@ -47,7 +47,7 @@ SHORT = {"solution-version": 900, "campaign-update": 300}
 
 @dataclass
 class Life:
-    """A pipeline with its metrics, and the hourly measurement."""
+    """A pipeline with its metrics, and its watcher."""
 
     pipeline: object
     records: list
@@ -73,17 +73,20 @@ class Life:
         """Measure the ages, unless the measurement is dead."""
         if self.measures:
             event = {"stateMachineArn": self.pipeline.machine.arn}
-            called(self.pipeline, self.records, "measure_model_age")(event, None)
+            called(self.pipeline, self.records, "watch_pipeline")(event, None)
 
-    def live(self, until, slots=()):
-        """Let time pass with a measurement each hour, and start a run at each of the slots."""
+    def live(self, until, slots=(), step=timedelta(hours=1)):
+        """Let time pass, call the watcher after each step, and start a run at each of the slots.
+
+        An hour is four times as fast as the real step of 15 minutes. Only trials need that.
+        """
         slots = sorted(slots)
         while self.now < until:
-            next_hour = self.now + timedelta(hours=1)
-            while slots and slots[0] <= next_hour:
+            next_call = self.now + step
+            while slots and slots[0] <= next_call:
                 self.sleep_until(slots[0])
                 self.start(slots.pop(0))
-            self.sleep_until(next_hour)
+            self.sleep_until(next_call)
             self.measure()
 
     def sleep_until(self, time):
@@ -282,8 +285,17 @@ def unfinished_trial(life):
         life.pipeline.sleep(60)
     started.abort("Enough", "of this")
     aborted = life.now
-    life.live(FIRST + DAY)
+    life.pipeline.inject_fault("deny", operation="DescribeCampaign", times=None)
+    life.live(FIRST + DAY / 2, step=QUARTER)
     return aborted
+
+
+def unreadable_campaign(life):
+    life.live(FIRST + timedelta(hours=6), [FIRST])
+    life.pipeline.inject_fault("deny", operation="ListTagsForResource", times=None)
+    denied = life.now
+    life.live(life.now + timedelta(hours=2), step=QUARTER)
+    return denied
 
 
 def dead_letter(life):
@@ -304,8 +316,9 @@ WAYS = {
     "a training takes longer than": endless_training,
     "a run is aborted": aborted_run,
     "the topic is deleted": no_topic,
-    "`measure_model_age` does not run any more": dead_measurement,
+    "`watch_pipeline` does not run any more": dead_measurement,
     "a campaign is left on trial": unfinished_trial,
+    "a campaign cannot be read": unreadable_campaign,
     "an event goes to the dead-letter queue": dead_letter,
 }
 """The beginning of a row in the guide -> what happens."""

@@ -1,4 +1,4 @@
-"""`close_run` reports a run that ended without a report, and stops its trainings."""
+"""`close_run` reports a run that ended without a report. It starts and stops nothing."""
 
 from datetime import timedelta
 
@@ -7,11 +7,8 @@ import pytest
 from components.args import LimitsArgs
 from components.state_machine.longest_run import execution_timeout_seconds
 from emulator.virtual.lambda_runtime import Fails
-from functions import close_run
 from functions.errors import ServiceUnavailable
 from functions.executions import REPORTED_ERROR
-from functions.personalize.tags import GOOD, tags_of
-from functions.personalize.trainings import stop_training
 from tests.workflow.pipeline import (
     NEXT_SLOT,
     RUN_ID,
@@ -21,7 +18,7 @@ from tests.workflow.pipeline import (
     killed_after_work,
 )
 from tests.workflow.summaries import DEPLOYED, failed_calls, outcomes, problems_of, report
-from tests.world import MOVIES, PREFIX, campaign_arn, solution, solution_arn
+from tests.world import MOVIES, PREFIX
 
 VERSION_NAME = f"{PREFIX}-{RUN_ID}-0b519087-1"
 SHORT_LIMITS = MOVIES.with_options(
@@ -115,70 +112,20 @@ def test_a_run_that_nearly_reaches_every_deadline_does_not_time_out():
     assert outcomes(execution) == {"items": "IMPORTED", **DEPLOYED}
 
 
-def test_closing_a_run_that_timed_out_stops_its_training_and_reports():
+def test_a_run_that_timed_out_is_reported():
     with deploy(SHORT_LIMITS) as pipeline:
         pipeline.inject_fault("hang", job="solution-version")
         execution = time_out(pipeline, skipImport=True)
         assert "report_outcome" not in {call.function for call in execution.calls}
         closing = close(execution)
         new = pipeline.versions()[-1]
-        pipeline.sleep(1200)
-        assert pipeline.statuses()[-1] == "CREATE STOPPED"
+        assert pipeline.requests("StopSolutionVersionCreation") == [], "the watcher stops it"
     assert closing["status"] == "FAILED"
     assert closing["runId"] == RUN_ID
     assert closing["executionArn"] == execution.arn
     assert closing["text"] == (
-        f"Retraining run {RUN_ID}: FAILED: TIMED_OUT: no cause given; {new} was stopped"
+        f"Retraining run {RUN_ID}: FAILED: TIMED_OUT: no cause given; {new} is CREATE IN_PROGRESS"
     )
-
-
-def test_closing_a_run_again_stops_nothing_again():
-    with deploy(SHORT_LIMITS) as pipeline:
-        pipeline.inject_fault("hang", job="solution-version")
-        execution = time_out(pipeline, skipImport=True)
-        first, second = close(execution), close(execution)
-        assert len(pipeline.requests("StopSolutionVersionCreation")) == 1
-        pipeline.sleep(1200)
-        third = close(execution)
-        assert pipeline.statuses()[-1] == "CREATE STOPPED"
-        new = pipeline.versions()[-1]
-    assert first == second, "while the training is stopping, the report is the same"
-    assert third["text"] == (
-        f"Retraining run {RUN_ID}: FAILED: TIMED_OUT: no cause given; {new} is CREATE STOPPED"
-    )
-
-
-def test_closing_stops_only_the_trainings_of_this_run():
-    names = ("by-hand", f"{PREFIX}-20261122T030000Z-0b519087-1", f"ffffffff-{RUN_ID}-0b519087-1")
-    with deploy(SHORT_LIMITS) as pipeline:
-        pipeline.inject_fault("hang", job="solution-version", times=4)
-        for name in names:
-            pipeline.foreign_training(name, trainingMode="UPDATE")
-        pipeline.sleep(600)
-        close(time_out(pipeline, skipImport=True))
-        stopped = pipeline.requests("StopSolutionVersionCreation")
-        assert stopped == [{"solutionVersionArn": pipeline.versions()[-1]}], (
-            "the others are foreign, of another run and of another stack"
-        )
-
-
-def test_closing_stops_the_other_trainings_if_one_training_has_just_ended():
-    two = SHORT_LIMITS.with_solutions(solution("taste"), solution("like", campaigns=[]))
-    with deploy(two) as pipeline:
-        late = execution_timeout_seconds(SHORT_LIMITS.args) + 30
-        pipeline.inject_fault(
-            "take", job="solution-version", of=solution_arn("taste"), seconds=late - 150
-        )
-        pipeline.inject_fault("hang", job="solution-version", of=solution_arn("like"))
-        execution = time_out(pipeline, skipImport=True)
-        pipeline.sleep(60)
-        for operation in ("ListSolutionVersions", "DescribeSolutionVersion"):
-            pipeline.inject_fault("stale", operation=operation, seconds=120)
-        closing = close(execution)
-        pipeline.sleep(1200)
-        assert pipeline.statuses("taste")[-1] == "ACTIVE", "the service refused to stop it"
-        assert pipeline.statuses("like")[-1] == "CREATE STOPPED"
-    assert closing["status"] == "FAILED"
 
 
 # An abort
@@ -199,45 +146,8 @@ def test_closing_an_aborted_run_names_its_jobs_and_stops_nothing():
     assert reasons == [
         "ABORTED: Enough: of this",
         *(f"{PREFIX}-{RUN_ID}-{kind}-1 is ACTIVE" for kind in dataset_types),
-        f"{new.rpartition('/')[2]} is CREATE IN_PROGRESS, and the next run uses it",
+        f"{new.rpartition('/')[2]} is CREATE IN_PROGRESS",
     ]
-
-
-def abort_during_update(pipeline):
-    """Abort a run after its update of the campaign was sent."""
-    started = pipeline.start(skipImport=True)
-    while not pipeline.requests("UpdateCampaign"):
-        pipeline.sleep(30)
-    started.abort()
-    return started.now()
-
-
-def test_closing_a_run_that_was_aborted_during_an_update_starts_one_execution_for_the_trial():
-    with deploy() as pipeline:
-        execution = abort_during_update(pipeline)
-        closing, again = close(execution), close(execution)
-        (trial,) = pipeline.executions("trial")
-        name = trial.arn.rpartition(":")[2]
-        assert name.startswith(f"trial-1-{RUN_ID}-"), "it has its turn at once"
-        pipeline.sleep(2 * 3600)
-        assert pipeline.served_version() == pipeline.versions()[-1]
-        assert tags_of(pipeline.client, campaign_arn())[GOOD] == pipeline.versions()[-1], (
-            "no schedule has fired, but the trial has ended"
-        )
-    assert closing == again
-    assert f"the execution {name} finishes the trial" in closing["text"]
-
-
-def test_closing_an_execution_for_trials_that_a_person_aborted_starts_no_other_one():
-    with deploy() as pipeline:
-        close(abort_during_update(pipeline))
-        (trial,) = pipeline.executions("trial")
-        pipeline.sleep(60)
-        trial.abort()
-        pipeline.sleep(1)
-        closing = close(trial.now())
-        assert pipeline.executions("trial") == [trial]
-    assert "the next run finishes the trial" in closing["text"]
 
 
 def test_the_next_run_uses_the_training_of_an_aborted_run():
@@ -250,100 +160,6 @@ def test_the_next_run_uses_the_training_of_an_aborted_run():
         assert len(pipeline.versions()) == 2
         assert pipeline.served_version() == pipeline.versions()[-1]
     assert outcomes(execution) == DEPLOYED
-
-
-def test_closing_stops_no_overdue_training_while_another_execution_is_running():
-    with deploy(SHORT_LIMITS) as pipeline:
-        pipeline.inject_fault("hang", job="solution-version")
-        waiting = []
-
-        def start_another_run(_event):
-            waiting.append(pipeline.start(scheduledTime=NEXT_SLOT))
-
-        watch = before_step("watch_solution_version", start_another_run)["watch_solution_version"]
-
-        def report_running(event, context):
-            watch(event, context)
-            return {**event["version"], "phase": "UNDER_WAY", "seconds": 3600}
-
-        pipeline.handlers["watch_solution_version"] = report_running
-        execution = pipeline.run(skipImport=True)
-        assert execution.status == "TIMED_OUT"
-        another = pipeline.start(scheduledTime="2026-12-13T03:00:00Z")
-        closing = close(execution)
-        assert pipeline.requests("StopSolutionVersionCreation") == []
-        another.abort()
-    assert closing["reason"].endswith("is CREATE IN_PROGRESS, and the next run uses it")
-
-
-def test_closing_late_does_not_stop_the_training_of_a_resumed_execution():
-    with deploy(SHORT_LIMITS) as pipeline:
-        pipeline.inject_fault("hang", job="solution-version")
-        execution = time_out(pipeline, skipImport=True)
-        close(execution)
-        pipeline.sleep(1200)
-        resumed = pipeline.start(scheduledTime=None, scheduleArn=None, trigger=None, resume=RUN_ID)
-        pipeline.sleep(1800)
-        assert pipeline.statuses()[-1] == "CREATE IN_PROGRESS"
-        late = close(execution)
-        assert len(pipeline.requests("StopSolutionVersionCreation")) == 1
-        resumed.wait()
-        _, first, _ = pipeline.versions()
-    assert late["text"] == (
-        f"Retraining run {RUN_ID}: FAILED: TIMED_OUT: no cause given; {first} is CREATE STOPPED"
-    )
-
-
-# A run that is resumed while close_run works
-
-RESUMED = {"scheduledTime": None, "scheduleArn": None, "trigger": None, "resume": RUN_ID}
-
-
-def test_a_run_that_is_resumed_while_its_overdue_training_is_stopped_trains_again(monkeypatch):
-    resumed = []
-
-    def resume_and_stop(client, arn, status):
-        resumed.append(pipeline.start(**RESUMED))
-        stop_training(client, arn, status)
-
-    monkeypatch.setattr(close_run, "stop_training", resume_and_stop)
-    with deploy(SHORT_LIMITS, durations={"solution-version": 1800}) as pipeline:
-        pipeline.inject_fault("hang", job="solution-version")
-        execution = time_out(pipeline, skipImport=True)
-        functions = pipeline.machine.functions
-        functions["watch_solution_version"] = handler("watch_solution_version")
-        close(execution)
-        finished = resumed[0].wait()
-        assert pipeline.statuses() == ["ACTIVE", "CREATE STOPPED", "ACTIVE"]
-        assert pipeline.served_version() == pipeline.versions()[-1]
-    assert outcomes(finished) == DEPLOYED
-
-
-def test_a_run_that_is_resumed_before_it_is_closed_keeps_its_training():
-    with deploy() as pipeline:
-        started = pipeline.start()
-        pipeline.sleep(3600)
-        started.abort()
-        resumed = pipeline.start(**RESUMED)
-        closing = close(started.now())
-        finished = resumed.wait()
-        assert len(pipeline.versions()) == 2
-        assert pipeline.requests("StopSolutionVersionCreation") == []
-    assert closing["reason"].endswith("is CREATE IN_PROGRESS, and the next run uses it")
-    assert outcomes(finished) == DEPLOYED
-
-
-def test_a_trial_that_a_resumed_run_finishes_is_not_finished_again():
-    with deploy() as pipeline:
-        execution = abort_during_update(pipeline)
-        resumed = pipeline.start(**RESUMED)
-        close(execution)
-        (trial,) = pipeline.executions("trial")
-        resumed.wait()
-        pipeline.sleep(3600)
-        assert len(pipeline.requests("UpdateCampaign")) == 1
-        assert tags_of(pipeline.client, campaign_arn())[GOOD] == pipeline.versions()[-1]
-        assert pipeline.executions("trial") == [trial], "no trial is left for another execution"
 
 
 def test_an_abort_without_a_cause_is_reported():

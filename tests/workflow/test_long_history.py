@@ -129,9 +129,9 @@ def test_the_ages_are_measured_within_the_timeout_of_the_function(order):
         pipeline.run(scheduledTime=NEXT_SLOT)
         history.seconds = 1
         began_at = pipeline.clock.now()
-        ages = handler("measure_model_age")(event, None)
+        ages = handler("watch_pipeline")(event, None)
         seconds = (pipeline.clock.now() - began_at).total_seconds()
-    assert seconds < STEPS["measure_model_age"].timeout_seconds
+    assert seconds < STEPS["watch_pipeline"].timeout_seconds
     hours = [*ages["models"].values(), *ages["data"].values()]
     assert [0 < age < 24 for age in hours] == [True] * 4, "the newest job counts in any order"
 

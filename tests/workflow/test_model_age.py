@@ -75,7 +75,7 @@ def test_a_tag_that_cannot_be_written_is_a_warning(fault):
 
 def ages(pipeline):
     """Return what the hourly measurement finds now."""
-    return handler("measure_model_age")({"stateMachineArn": pipeline.machine.arn}, None)
+    return handler("watch_pipeline")({"stateMachineArn": pipeline.machine.arn}, None)
 
 
 def deployed(pipeline):

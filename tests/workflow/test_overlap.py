@@ -7,7 +7,7 @@ import pytest
 from components.args import LimitsArgs
 from tests.workflow.pipeline import NEXT_SLOT, RUN_ID, deploy
 from tests.workflow.summaries import ALL_DONE, DEPLOYED, outcomes, problems_of, report, skip_reason
-from tests.world import HOUR, MOVIES, interactions
+from tests.world import MOVIES, interactions
 
 DAILY = MOVIES.with_options(retraining_rate="1 day")
 STALE = {"operation": "ListExecutions", "times": None}
@@ -215,25 +215,3 @@ def test_a_run_of_another_pipeline_does_not_block_a_run():
 
 
 # Executions that finish trials
-
-
-def test_a_run_does_not_wait_for_an_execution_that_repeats_trials_before_its_turn():
-    with deploy() as pipeline:
-        trial = pipeline.machine.start(
-            {"trigger": "trial", "attempt": 2}, name=f"trial-2-{RUN_ID}-00000000"
-        )
-        pipeline.sleep(60)
-        execution = pipeline.run()
-        repeated = trial.wait()
-    assert outcomes(execution) == ALL_DONE
-    assert waits(execution) == [90]
-    assert began_at(repeated) > ended_at(execution), "the run began before the trial's turn"
-
-
-def test_an_execution_that_repeats_trials_waits_for_an_hour():
-    with deploy() as pipeline:
-        started_at = pipeline.clock.now()
-        name = f"trial-2-{RUN_ID}-00000000"
-        execution = pipeline.machine.start({"trigger": "trial", "attempt": 2}, name=name).wait()
-    assert began_at(execution) - started_at == timedelta(seconds=HOUR + 90)
-    assert max(waits(execution)) <= HOUR

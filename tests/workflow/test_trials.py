@@ -2,7 +2,6 @@
 
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 
@@ -11,7 +10,7 @@ from emulator.personalize import Switches
 from emulator.virtual.lambda_runtime import Fails
 from functions.personalize.tags import GOOD, TRIAL, VERDICT, tags_of
 from tests.workflow.answers import bad_answers
-from tests.workflow.pipeline import NEXT_SLOT, before_step, deploy
+from tests.workflow.pipeline import NEXT_SLOT, before_step, deploy, handler
 from tests.workflow.summaries import failures, outcomes, report
 from tests.world import HOUR, MOVIES, campaign, campaign_arn, solution
 
@@ -108,8 +107,8 @@ def test_a_dry_run_only_names_the_trial():
         assert pipeline.served_version() == bad
         assert pipeline.requests("UpdateCampaign") == pipeline.requests("TagResource") == []
     assert report(execution)["warnings"][0] == (
-        f"{campaign_arn()}: {bad} is on trial: no probe has found yet whether it answers well; the "
-        "next run finishes the trial"
+        f"{campaign_arn()}: {bad} is on trial: no probe has found yet whether it answers well; "
+        "watch_pipeline starts a run that finishes the trial"
     )
 
 
@@ -161,40 +160,20 @@ def test_a_tag_that_a_person_has_written_is_no_trial(value):
 # Executions that finish trials by themselves
 
 
-def test_an_update_that_goes_live_after_its_deadline_is_probed_by_an_execution_of_its_own():
+def test_an_update_that_goes_live_after_its_deadline_is_probed_by_a_run_of_the_watcher():
     limited = PROBED.with_options(limits=LimitsArgs(max_campaign_hours=2))
     with deploy(limited) as pipeline, bad_answers(pipeline):
         pipeline.inject_fault("take", job="campaign-update", seconds=3 * HOUR)
         first = pipeline.run()
         new = pipeline.versions()[-1]
         assert tags(pipeline)[TRIAL].startswith(f"{new} ")
-        pipeline.sleep(6 * HOUR)
+        pipeline.sleep(2 * HOUR)
+        handler("watch_pipeline")({"stateMachineArn": pipeline.machine.arn}, None)
+        pipeline.sleep(4 * HOUR)
         check_rolled_back(pipeline)
         (second,) = pipeline.executions("trial")
     assert outcomes(first)["home"] == "FAILED"
     assert trials(second.now()) == {"home": "ROLLED_BACK"}
-    name = second.arn.rpartition(":")[2]
-    assert f"the execution {name} finishes the trial" in report(first)["warnings"][0]
-
-
-def test_three_executions_in_a_row_try_to_finish_a_trial_an_hour_apart():
-    with left_on_trial() as pipeline:
-        pipeline.inject_fault("deny", operation="TagResource", times=None)
-        pipeline.inject_fault("deny", operation="UpdateCampaign", times=None)
-        pipeline.machine.start({"trigger": "trial"}, name="trial-1-first").wait()
-        pipeline.sleep(24 * HOUR)
-        executions = [started.now() for started in pipeline.executions("trial")]
-        names = [execution.arn.rpartition(":")[2] for execution in executions]
-    assert names == ["trial-1-first", "trial-2-first", "trial-3-first"]
-    starts = [execution.events[0]["timestamp"] for execution in executions]
-    probes = [
-        next(time for time, name in execution.timeline if name == "Find trials")
-        for execution in executions
-    ]
-    pauses = [probe - start for probe, start in zip(probes, starts, strict=True)]
-    assert pauses[0] < timedelta(minutes=10)
-    assert pauses[1] >= timedelta(hours=1)
-    assert "the next run finishes the trial" in report(executions[2])["warnings"][0]
 
 
 def test_a_dry_run_starts_no_execution():

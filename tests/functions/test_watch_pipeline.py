@@ -1,4 +1,7 @@
-"""Tests of the ages: what counts, what is logged, and what is not known."""
+"""Tests of the ages: what counts, what is logged, and what is not known.
+
+`tests/workflow/test_watcher.py` shows what the watcher starts and stops.
+"""
 
 import json
 import logging
@@ -6,7 +9,7 @@ import logging
 import pytest
 from botocore.exceptions import ClientError
 
-from functions import measure_model_age
+from functions import watch_pipeline
 from tests.functions.samples import (
     CAMPAIGN,
     DATASET,
@@ -28,7 +31,6 @@ from tests.functions.samples import (
 )
 
 MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:retraining"
-TRIAL = f"{OLD_VERSION} {iso(5)}"
 ONLY_ITEMS = settings(datasets=[items_settings()], solutions=[])
 WITHOUT_CAMPAIGNS = settings(datasets=[], solutions=[solution_settings(campaigns=[])])
 
@@ -36,12 +38,13 @@ WITHOUT_CAMPAIGNS = settings(datasets=[], solutions=[solution_settings(campaigns
 @pytest.fixture
 def measure(personalize, executions, monkeypatch):
     """Return a function that measures a pipeline which was deployed so many hours ago."""
-    monkeypatch.setattr(measure_model_age, "read_client", lambda: personalize.client)
-    monkeypatch.setattr(measure_model_age, "stepfunctions", lambda: executions.client)
+    monkeypatch.setattr(watch_pipeline, "read_client", lambda: personalize.client)
+    monkeypatch.setattr(watch_pipeline, "stepfunctions", lambda: executions.client)
 
     def call(settings_, deployed=1000):
         expect_machine(executions, settings_, deployed)
-        return measure_model_age.handler({"stateMachineArn": MACHINE}, None)
+        expect_executions(executions, "RUNNING")
+        return watch_pipeline.handler({"stateMachineArn": MACHINE}, None)
 
     return call
 
@@ -58,6 +61,22 @@ def expect_machine(executions, settings_, deployed=1000):
         "creationDate": ago(deployed),
     }
     executions.expect("describe_state_machine", response, stateMachineArn=MACHINE)
+
+
+def expect_executions(executions, *statuses):
+    """Expect the executions with these statuses to be listed. They were started an hour ago."""
+    items = [
+        {
+            "executionArn": MACHINE.replace(":stateMachine:", ":execution:") + f":{status}",
+            "stateMachineArn": MACHINE,
+            "name": status,
+            "status": status,
+            "startDate": ago(1),
+        }
+        for status in statuses
+    ]
+    request = {"stateMachineArn": MACHINE, "maxResults": 100}
+    executions.expect("list_executions", {"executions": items}, **request)
 
 
 def expect_tags(personalize, arn, **tags):
@@ -175,9 +194,7 @@ def test_a_solution_without_a_version_has_no_age(measure, personalize, caplog):
     request = {"solutionArn": SOLUTION, "maxResults": 100}
     personalize.expect("list_solution_versions", {"solutionVersions": []}, **request)
     assert measure(WITHOUT_CAMPAIGNS)["models"] == {"taste": None}
-    assert errors(caplog) == [
-        f"measure_model_age: {SOLUTION} cannot be measured: {SOLUTION} has no ACTIVE version"
-    ]
+    assert errors(caplog) == [f"watch_pipeline: {SOLUTION}: {SOLUTION} has no ACTIVE version"]
 
 
 def test_a_campaign_that_serves_nothing_has_no_age(measure, personalize, caplog):
@@ -186,19 +203,18 @@ def test_a_campaign_that_serves_nothing_has_no_age(measure, personalize, caplog)
     assert model_age(measure) is None
     (message,) = errors(caplog)
     failure = f"{CAMPAIGN} serves nothing, because it is not ACTIVE"
-    assert message == f"measure_model_age: {CAMPAIGN} cannot be measured: {failure}"
+    assert message == f"watch_pipeline: {CAMPAIGN}: {failure}"
 
 
 @pytest.mark.parametrize(
     ("code", "status"),
     [
-        ("ResourceNotFoundException", 400),
         ("AccessDeniedException", 400),
         ("ThrottlingException", 400),
         ("InternalServerError", 500),
     ],
 )
-def test_a_resource_that_cannot_be_read_is_logged_and_stops_nothing(
+def test_a_campaign_that_cannot_be_read_is_logged_and_rings_and_stops_nothing(
     measure, personalize, caplog, code, status
 ):
     caplog.set_level(logging.INFO)
@@ -208,15 +224,15 @@ def test_a_resource_that_cannot_be_read_is_logged_and_stops_nothing(
     expect_imports(personalize, ITEMS, 20)
     expect_tags(personalize, ITEMS)
     ages = measure(settings(datasets=[items_settings()]))
-    assert ages == {"models": {"taste": None}, "data": {"items": 20}, "unfinishedTrials": None}
+    assert ages == {"models": {"taste": None}, "data": {"items": 20}, "unfinishedTrials": 1}
     (message,) = errors(caplog)
-    assert message.startswith(f"measure_model_age: {CAMPAIGN} cannot be measured: ")
+    assert message.startswith(f"watch_pipeline: {CAMPAIGN}: ")
     assert code in message
     names = [record.getMessage() for record in caplog.records]
     assert names[-3:] == [
         "metrics: DataAgeHours",
-        "metrics: DataAgeHours",
-        "measure_model_age: the oldest model has None hours, and the data 20.0",
+        "metrics: DataAgeHours, UnfinishedTrials",
+        "watch_pipeline: the oldest model has None hours, and the data 20.0",
     ]
 
 
@@ -241,7 +257,7 @@ def test_a_service_that_answers_slowly_does_not_keep_back_what_was_read(
     assert ages["data"]["items"] == pytest.approx(20, abs=0.1)
     assert ages["data"]["interactions"] is None
     (message,) = errors(caplog)
-    assert message.startswith(f"measure_model_age: {DATASET} cannot be measured: the other ")
+    assert message.startswith(f"watch_pipeline: {DATASET}: the other ")
 
 
 # Data
@@ -302,69 +318,6 @@ def test_an_unchanged_export_of_a_streamed_dataset_makes_the_data_new(measure, p
     assert measure(streamed)["data"] == {"interactions": 2}
 
 
-# Trials
-
-
-def expect_trial(personalize):
-    expect_tags(personalize, CAMPAIGN, trial=TRIAL)
-    expect_campaign(personalize)
-
-
-def expect_running(executions, *running):
-    items = [
-        {
-            "executionArn": MACHINE.replace(":stateMachine:", ":execution:") + f":{name}",
-            "stateMachineArn": MACHINE,
-            "name": name,
-            "status": "RUNNING",
-            "startDate": ago(1),
-        }
-        for name in running
-    ]
-    request = {"stateMachineArn": MACHINE, "statusFilter": "RUNNING", "maxResults": 1}
-    executions.expect("list_executions", {"executions": items}, **request)
-
-
-@pytest.mark.usefixtures("measure")
-def test_a_trial_beside_a_campaign_that_cannot_be_read_is_counted(personalize, executions):
-    shelf = CAMPAIGN.replace("home", "shelf")
-    campaigns = [{"campaignArn": arn, "probe": None} for arn in (CAMPAIGN, shelf)]
-    two = settings(datasets=[], solutions=[solution_settings(campaigns=campaigns)])
-    expect_trial(personalize)
-    personalize.expect_error("list_tags_for_resource", "AccessDeniedException", resourceArn=shelf)
-    expect_machine(executions, two)
-    expect_running(executions)
-    ages = measure_model_age.handler({"stateMachineArn": MACHINE}, None)
-    assert (ages["models"], ages["unfinishedTrials"]) == ({"taste": None}, 1)
-
-
-@pytest.mark.parametrize(("running", "count"), [((), 1), (("monday",), 0)])
-def test_a_trial_is_unfinished_if_no_execution_is_running(
-    personalize, executions, monkeypatch, running, count
-):
-    monkeypatch.setattr(measure_model_age, "read_client", lambda: personalize.client)
-    monkeypatch.setattr(measure_model_age, "stepfunctions", lambda: executions.client)
-    expect_machine(executions, settings(datasets=[]))
-    expect_trial(personalize)
-    expect_running(executions, *running)
-    ages = measure_model_age.handler({"stateMachineArn": MACHINE}, None)
-    assert ages["unfinishedTrials"] == count
-
-
-def test_executions_that_cannot_be_listed_leave_the_number_unknown(
-    personalize, executions, monkeypatch, caplog
-):
-    monkeypatch.setattr(measure_model_age, "read_client", lambda: personalize.client)
-    monkeypatch.setattr(measure_model_age, "stepfunctions", lambda: executions.client)
-    expect_machine(executions, settings(datasets=[]))
-    expect_trial(personalize)
-    request = {"stateMachineArn": MACHINE, "statusFilter": "RUNNING", "maxResults": 1}
-    executions.expect_error("list_executions", "AccessDeniedException", "no", **request)
-    ages = measure_model_age.handler({"stateMachineArn": MACHINE}, None)
-    assert ages["unfinishedTrials"] is None
-    assert [MACHINE in message for message in errors(caplog)] == [True]
-
-
 # The state machine
 
 
@@ -387,9 +340,9 @@ def test_a_role_that_may_not_read_the_state_machine_yet_is_waited_for(
 def test_a_state_machine_that_cannot_be_read_is_an_error(
     executions, monkeypatch, clock, code, pauses
 ):
-    monkeypatch.setattr(measure_model_age, "stepfunctions", lambda: executions.client)
+    monkeypatch.setattr(watch_pipeline, "stepfunctions", lambda: executions.client)
     for _ in range(pauses + 1):
         executions.expect_error("describe_state_machine", code, "no", stateMachineArn=MACHINE)
     with pytest.raises(ClientError, match=code):
-        measure_model_age.handler({"stateMachineArn": MACHINE}, None)
+        watch_pipeline.handler({"stateMachineArn": MACHINE}, None)
     assert clock.slept == [5] * pauses

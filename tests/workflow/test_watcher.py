@@ -1,0 +1,127 @@
+"""The watcher starts what a dead run has left, stops what is late, and rings."""
+
+import pytest
+
+from components.args import LimitsArgs
+from functions.personalize.tags import GOOD, tags_of
+from tests.workflow.pipeline import NEXT_SLOT, deploy, handler
+from tests.workflow.summaries import DEPLOYED, outcomes, report
+from tests.world import HOUR, MOVIES, campaign, campaign_arn, solution
+
+QUARTER = HOUR / 4
+PROBED = MOVIES.with_solutions(solution(campaigns=[campaign("home", user_id="u1", minutes=1)]))
+
+
+def watch(pipeline):
+    """Call the watcher once, and return how many campaigns ring."""
+    event = {"stateMachineArn": pipeline.machine.arn}
+    return handler("watch_pipeline")(event, None)["unfinishedTrials"]
+
+
+def watch_for(pipeline, hours):
+    """Call the watcher every 15 minutes. Return the number of ringing campaigns at each call."""
+    rings = []
+    for _ in range(round(hours * 4)):
+        pipeline.sleep(QUARTER)
+        rings.append(watch(pipeline))
+    return rings
+
+
+def die_on_trial(pipeline):
+    """Let a run die just after it has put a version on trial and sent its update."""
+    started = pipeline.start()
+    while not pipeline.requests("UpdateCampaign"):
+        pipeline.sleep(30)
+    started.abort()
+
+
+def trial_runs(pipeline):
+    """Return the executions that the watcher has started."""
+    return pipeline.executions("trial")
+
+
+@pytest.mark.parametrize("group", [MOVIES, PROBED], ids=["without a probe", "with a probe"])
+def test_a_trial_that_a_dead_run_has_left_is_played_within_minutes(group):
+    with deploy(group) as pipeline:
+        die_on_trial(pipeline)
+        assert watch_for(pipeline, 1.5) == [0] * 6
+        (run,) = trial_runs(pipeline)
+        assert outcomes(run.wait()) == {}
+        assert report(run.wait())["trials"][0]["outcome"] == "DEPLOYED"
+        new = pipeline.versions()[-1]
+        assert pipeline.served_version() == tags_of(pipeline.client, campaign_arn())[GOOD] == new
+
+
+def test_nothing_is_started_while_a_run_works_or_without_a_trial():
+    with deploy(PROBED) as pipeline:
+        started = pipeline.start()
+        while not pipeline.requests("UpdateCampaign"):
+            watch_for(pipeline, 0.25)
+        watch_for(pipeline, 0.5)
+        assert outcomes(started.wait()).items() >= DEPLOYED.items()
+        watch_for(pipeline, 2)
+        assert trial_runs(pipeline) == []
+
+
+def test_a_trial_that_no_run_can_end_is_tried_after_growing_pauses_and_rings_after_five_hours():
+    with deploy(PROBED) as pipeline:
+        die_on_trial(pipeline)
+        pipeline.inject_fault("deny", operation="DescribeCampaign", times=None)
+        rings = watch_for(pipeline, 24)
+        count = len(trial_runs(pipeline))
+    assert rings.index(1) in (19, 20), "after five hours"
+    assert rings[21:] == [1] * len(rings[21:])
+    assert 6 <= count <= 14, "with a pause of 15 minutes there would be 96"
+
+
+def test_a_campaign_whose_tags_cannot_be_read_rings():
+    with deploy(PROBED) as pipeline:
+        pipeline.run()
+        pipeline.inject_fault("deny", operation="ListTagsForResource", times=None)
+        assert watch(pipeline) == 1
+        pipeline.personalize.faults.clear()
+        assert watch(pipeline) == 0
+
+
+def test_a_campaign_that_was_deleted_has_no_trial():
+    with deploy(PROBED) as pipeline:
+        die_on_trial(pipeline)
+        pipeline.sleep(HOUR)
+        pipeline.client.delete_campaign(campaignArn=campaign_arn())
+        pipeline.sleep(HOUR)
+        assert watch_for(pipeline, 6) == [0] * 24
+        assert trial_runs(pipeline) == []
+
+
+def test_an_overdue_training_of_a_dead_run_is_stopped_and_a_foreign_one_is_not():
+    short = MOVIES.with_options(limits=LimitsArgs(max_training_hours=1))
+    with deploy(short) as pipeline:
+        pipeline.inject_fault("hang", job="solution-version", times=2)
+        started = pipeline.start(skipImport=True)
+        while len(pipeline.versions()) == 1:
+            pipeline.sleep(60)
+        pipeline.foreign_training()
+        started.abort()
+        watch_for(pipeline, 0.75)
+        assert pipeline.statuses()[1:] == ["CREATE IN_PROGRESS"] * 2, "it has time until then"
+        watch_for(pipeline, 0.75)
+        assert pipeline.statuses()[1:] == ["CREATE STOPPED", "CREATE IN_PROGRESS"]
+
+
+def test_what_has_failed_is_tried_again_by_the_next_call():
+    with deploy(PROBED) as pipeline:
+        die_on_trial(pipeline)
+        pipeline.inject_fault("deny", operation="ListTagsForResource")
+        watch_for(pipeline, 0.25)
+        assert trial_runs(pipeline) == []
+        watch_for(pipeline, 0.25)
+        assert len(trial_runs(pipeline)) == 1
+
+
+def test_the_next_run_plays_a_trial_too():
+    with deploy(PROBED) as pipeline:
+        die_on_trial(pipeline)
+        execution = pipeline.run(scheduledTime=NEXT_SLOT)
+        assert watch_for(pipeline, 1) == [0] * 4
+        assert trial_runs(pipeline) == []
+    assert report(execution)["warnings"][0].startswith(f"trial at {campaign_arn()}: DEPLOYED")
