@@ -27,6 +27,12 @@ def test_a_description_says_what_happened_and_what_to_do(deployed, alarm):
     assert len(text) <= MAX_DESCRIPTION
 
 
+def test_every_alarm_is_created_after_the_policy_that_lets_it_publish(deployed):
+    policy = deployed.one("aws:sns/topicPolicy:TopicPolicy", NAME).urn
+    alarms = deployed.all_of("aws:cloudwatch/metricAlarm:MetricAlarm").values()
+    assert [alarm.name for alarm in alarms if policy not in alarm.dependencies] == []
+
+
 def test_the_composite_alarm_rings_with_each_alarm_except_the_notices(deployed):
     name = f"{NAME}-unhealthy"
     rule = deployed.one("aws:cloudwatch/compositeAlarm:CompositeAlarm", name).inputs["alarmRule"]

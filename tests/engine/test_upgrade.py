@@ -12,12 +12,7 @@ from tests.engine.stacks import ROOT, copy_program, create_stack
 
 STATES = ROOT / "tests" / "engine" / "states"
 RELEASES = sorted(path.stem for path in STATES.glob("*.json"))
-ASKS_NO_MORE = "only begin_run lists executions now; an upgrade waits until no run is active"
-GONE = {
-    "RolePolicy retraining-dev-create-solution-version-executions": ASKS_NO_MORE,
-    "RolePolicy retraining-dev-plan-retraining-executions": ASKS_NO_MORE,
-    "LogGroup retraining-dev": "its name ends like that of the schedule group now",
-}
+GONE: dict[str, str] = {}
 """Resource -> the reason why an upgrade replaces or deletes it."""
 
 
