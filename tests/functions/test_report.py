@@ -194,7 +194,7 @@ def test_a_text_that_is_too_long_begins_with_the_worst_outcomes():
         )
         for number in range(2)
     )
-    failure = "x" * 900
+    failure = "x" * 500
     bad = {**bad, "outcome": "FAILED", "error": {"Error": "E", "Cause": failure}}
     good_solution = solution_result(campaigns=[good])
     bad_solution = solution_result(campaigns=[good, bad])
@@ -204,7 +204,7 @@ def test_a_text_that_is_too_long_begins_with_the_worst_outcomes():
     ]
     document = finished(
         imports={"results": imports, "anyFailed": True},
-        solutions=[*[good_solution] * 3, *[bad_solution] * 40],
+        solutions=[*[good_solution] * 3, *[bad_solution] * 60],
     )
     report = report_of(document)
     lines = report["text"].splitlines()
@@ -221,7 +221,7 @@ def test_a_text_that_is_too_long_begins_with_the_worst_outcomes():
     )
     assert NDCG not in report["text"], "the metrics are left out before the failures"
     assert len(json.dumps(report["text"])) <= MAX_REPORT_BYTES
-    assert [item["outcome"] for item in report["solutions"]] == ["DEPLOYED"] * 3 + ["FAILED"] * 40
+    assert [item["outcome"] for item in report["solutions"]] == ["DEPLOYED"] * 3 + ["FAILED"] * 60
 
 
 def test_the_output_has_the_document_and_the_report():
