@@ -25,7 +25,8 @@ MAX_LIST_BYTES = 8_000
 SHORTEST_CUT_BYTES = 100
 """The fewest bytes for which the first text of a list is cut instead of being left out."""
 MAX_REFUSAL_BYTES = 16_000
-"""The most bytes of the message of RunRefused, which lists everything that is wrong with a run."""
+"""The most bytes of the message of RunRefused, which lists everything that is wrong with a run. A
+NameTaken may be as long."""
 KEPT = ("settings",)
 """The keys whose values are not shortened. The settings are as they were deployed."""
 ARN = re.compile(r"arn:\S{1,252}")
@@ -126,7 +127,8 @@ def _short_error(error: Exception, max_bytes: int) -> Exception:
     message = str(error)
     if type(error).__module__ != errors.__name__:
         logger.error("%s: %s", type(error).__name__, message, exc_info=error)
-    is_refusal = isinstance(error, errors.RunRefused)
+    # These messages are the program's, and end with the way out. No campaign has them.
+    is_refusal = isinstance(error, errors.RunRefused | errors.NameTaken)
     short_message = shortened(message, MAX_REFUSAL_BYTES if is_refusal else max_bytes)
     if short_message != message:
         error.args = (short_message,)

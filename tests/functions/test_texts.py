@@ -127,8 +127,8 @@ def test_a_refusal_may_be_longer_and_is_not_logged(caplog):
     with pytest.raises(RunRefused) as caught:
         raises(RunRefused(["y" * 900] * 40))({}, None)
     assert 15_000 < json_bytes(str(caught.value)) <= 16_000
-    with pytest.raises(NameTaken):
-        raises(NameTaken("taken"))({}, None)
+    with pytest.raises(NameTaken, match=r"^x{900}$"):
+        raises(NameTaken("x" * 900))({}, None)
     assert caplog.records == []
 
 
