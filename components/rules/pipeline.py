@@ -121,7 +121,7 @@ def _rule(rules: Rules, cls: type) -> Callable[[Rule], Rule]:
 
 
 @_rule(PROBLEMS, DatasetsArgs)
-def _datasets(datasets: DatasetsArgs, key: str) -> Iterator[Problem]:
+def _check_datasets(datasets: DatasetsArgs, key: str) -> Iterator[Problem]:
     """Check that there is a dataset, and that each has an ARN of its type and its own location."""
     if not datasets.configured():
         yield Problem(
@@ -146,7 +146,7 @@ def _datasets(datasets: DatasetsArgs, key: str) -> Iterator[Problem]:
 
 
 @_rule(PROBLEMS, DatasetsArgs)
-def _files_inside_a_location(datasets: DatasetsArgs, key: str) -> Iterator[Problem]:
+def _check_folders(datasets: DatasetsArgs, key: str) -> Iterator[Problem]:
     """Check that no location and no marker lies in the folder of a dataset.
 
     A file in the folder would be imported into that dataset. A file in a subfolder would not, but
@@ -169,7 +169,7 @@ def _files_inside_a_location(datasets: DatasetsArgs, key: str) -> Iterator[Probl
 
 
 @_rule(WARNINGS, DatasetArgs)
-def _files_imported_twice(dataset: DatasetArgs, key: str) -> Iterator[Problem]:
+def _warn_about_repeated_files(dataset: DatasetArgs, key: str) -> Iterator[Problem]:
     """Warn about an INCREMENTAL import from the same location in every run."""
     location = dataset.data_location
     if dataset.import_mode != "INCREMENTAL" or not isinstance(location, str):
@@ -185,7 +185,7 @@ def _files_imported_twice(dataset: DatasetArgs, key: str) -> Iterator[Problem]:
 
 
 @_rule(PROBLEMS, SolutionArgs)
-def _full_every(solution: SolutionArgs, key: str) -> Iterator[Problem]:
+def _check_full_every(solution: SolutionArgs, key: str) -> Iterator[Problem]:
     """Check that `fullEvery` is set only with UPDATE trainings."""
     if solution.full_every and solution.training_mode == "FULL":
         message = "has an effect only with trainingMode UPDATE; leave it out, or set that mode"
@@ -193,7 +193,7 @@ def _full_every(solution: SolutionArgs, key: str) -> Iterator[Problem]:
 
 
 @_rule(PROBLEMS, SolutionArgs)
-def _gate(solution: SolutionArgs, key: str) -> Iterator[Problem]:
+def _check_gate(solution: SolutionArgs, key: str) -> Iterator[Problem]:
     """Check that an enabled gate has a rule, and that each metric has only one."""
     if solution.quality_gate_enabled and not solution.quality_gate:
         message = (
@@ -211,7 +211,7 @@ def _gate(solution: SolutionArgs, key: str) -> Iterator[Problem]:
 
 
 @_rule(WARNINGS, SolutionArgs)
-def _nothing_to_deploy(solution: SolutionArgs, key: str) -> Iterator[Problem]:
+def _warn_without_campaigns(solution: SolutionArgs, key: str) -> Iterator[Problem]:
     """Warn about a gate or an approval of a solution without campaigns."""
     has_gate = solution.quality_gate_enabled and solution.quality_gate != DEFAULT_GATE
     for name, is_set in (("qualityGate", has_gate), ("approval", solution.approval)):
@@ -224,7 +224,7 @@ def _nothing_to_deploy(solution: SolutionArgs, key: str) -> Iterator[Problem]:
 
 
 @_rule(PROBLEMS, QualityRuleArgs)
-def _threshold(rule: QualityRuleArgs, key: str) -> Iterator[Problem]:
+def _check_thresholds(rule: QualityRuleArgs, key: str) -> Iterator[Problem]:
     """Check that a rule of a gate has a threshold."""
     if rule.max_drop is None and rule.minimum is None:
         message = "has no threshold; give maxDrop, minimum or both, as in 'maxDrop: 0.25'"
@@ -232,7 +232,7 @@ def _threshold(rule: QualityRuleArgs, key: str) -> Iterator[Problem]:
 
 
 @_rule(PROBLEMS, ProbeArgs)
-def _request(probe: ProbeArgs, key: str) -> Iterator[Problem]:
+def _check_request(probe: ProbeArgs, key: str) -> Iterator[Problem]:
     """Check that a probe makes one request, and expects no more items than its list has."""
     given = {"userId": probe.user_id, "itemId": probe.item_id, "inputList": probe.input_list}
     names = [name for name, value in given.items() if value is not None]
@@ -249,7 +249,7 @@ def _request(probe: ProbeArgs, key: str) -> Iterator[Problem]:
 
 
 @_rule(PROBLEMS, NotificationsArgs)
-def _emails(notifications: NotificationsArgs, key: str) -> Iterator[Problem]:
+def _check_emails(notifications: NotificationsArgs, key: str) -> Iterator[Problem]:
     """Check that each address is listed once."""
     for index, address in enumerate(notifications.emails):
         if address in notifications.emails[:index]:
@@ -258,7 +258,7 @@ def _emails(notifications: NotificationsArgs, key: str) -> Iterator[Problem]:
 
 
 @_rule(PROBLEMS, RetrainingPipelineArgs)
-def _probes(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
+def _check_size_of_probes(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
     """Check that the ids in all probes together fit into the state of an execution."""
     campaigns = [campaign for solution in args.solutions for campaign in solution.campaigns]
     probes = [campaign.probe for campaign in campaigns if campaign.probe is not None]
@@ -278,7 +278,7 @@ def _probes(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
 
 
 @_rule(PROBLEMS, RetrainingPipelineArgs)
-def _tags(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
+def _check_tags(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
     """Check that AWS accepts each tag, and that the pipeline does not reserve its key."""
     first_spellings: dict[str, str] = {}
     for key, value in args.tags.items():
@@ -303,7 +303,7 @@ def _tags(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
 
 
 @_rule(PROBLEMS, RetrainingPipelineArgs)
-def _trigger(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
+def _check_trigger(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
     """Check the settings that a run on the arrival of an export needs."""
     if not args.trigger.on_export:
         return
@@ -331,7 +331,7 @@ def _trigger(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
 
 
 @_rule(WARNINGS, RetrainingPipelineArgs)
-def _timezone(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
+def _warn_about_timezone(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
     """Warn about a time zone without a cron."""
     is_set = args.timezone != RetrainingPipelineArgs.timezone
     if is_set and not args.schedule_expression.startswith("cron("):
