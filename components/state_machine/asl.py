@@ -1,12 +1,12 @@
-"""The part of the Amazon States Language that the workflow uses, and the checks of a definition.
+"""The part of the Amazon States Language that the workflow uses.
 
 Keys keep the spelling of ASL (https://states-language.net/spec.html). The `Resource` of a Task is
 the ARN of a function, so the result is what the function returns. The `lambda:invoke` integration
 would wrap the result in an envelope, and every path in the document would have to name it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Literal, TypeAlias, cast
+from collections.abc import Mapping, Sequence
+from typing import Literal, TypeAlias
 
 import pulumi
 
@@ -16,9 +16,6 @@ Definition: TypeAlias = dict[str, object]
 
 TASK_TIMEOUT_SECONDS = 480
 """One minute more than the longest timeout of a function (`steps.POLLING_SECONDS`)."""
-
-MAX_STATE_NAME_CHARACTERS = 80
-"""https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html."""
 
 THROTTLING_ERRORS = ["Throttled", "Lambda.TooManyRequestsException"]
 """Errors after which the function has done nothing. The first is from functions/errors.py."""
@@ -194,90 +191,3 @@ def for_each(
 def end_with(parameters: Mapping[str, object]) -> State:
     """Return a Pass that ends an iteration. Its output contains only these parameters."""
     return {"Type": "Pass", "Parameters": dict(parameters), "ResultPath": "$", "End": True}
-
-
-def machines(definition: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
-    """Yield the definition and the processor of each Map in it. Each has StartAt and States."""
-    yield definition
-    for state in _states(definition).values():
-        processor = state.get("ItemProcessor")
-        if isinstance(processor, Mapping):
-            yield from machines(processor)
-
-
-def problems(definition: Mapping[str, object]) -> list[str]:
-    """Return a message for each mistake in a definition.
-
-    A machine is the definition or the processor of a Map. Every next state must be in the same
-    machine, every state must be reachable, and every Choice must have a Default. State names must
-    be unique over all machines and have at most 80 characters.
-    """
-    messages: list[str] = []
-    names: set[str] = set()
-    for machine in machines(definition):
-        for name, state in _states(machine).items():
-            if name in names:
-                messages.append(f"{name!r} is the name of two states; rename one of them")
-            names.add(name)
-            messages.extend(_state_problems(name, state))
-        messages.extend(_transition_problems(machine))
-    return messages
-
-
-def _state_problems(name: str, state: Mapping[str, object]) -> Iterator[str]:
-    """Yield a message if the name is too long, and one for a Choice without a Default."""
-    if len(name) > MAX_STATE_NAME_CHARACTERS:
-        limit = MAX_STATE_NAME_CHARACTERS
-        yield f"{name!r} has {len(name)} characters; shorten it to {limit} or less"
-    if state.get("Type") == "Choice" and "Default" not in state:
-        yield f"{name!r} is a Choice without a Default; add the Default"
-
-
-def _transition_problems(machine: Mapping[str, object]) -> Iterator[str]:
-    """Yield a message for each next state that does not exist and each unreachable state."""
-    transitions = {name: list(_next_states(state)) for name, state in _states(machine).items()}
-    start = str(machine.get("StartAt"))
-    if start not in transitions:
-        yield f"StartAt is {start!r}, which is not a state; correct the name, or add the state"
-    for name, next_states in transitions.items():
-        for next_state in next_states:
-            if next_state not in transitions:
-                yield (
-                    f"{name!r} has the next state {next_state!r}, which its machine does not have; "
-                    "correct the name, or add the state"
-                )
-    reachable = _reachable_states(start, transitions)
-    for name in transitions:
-        if name not in reachable:
-            yield f"{name!r} is not the next state of any state that runs; connect it, or remove it"
-
-
-def _states(machine: Mapping[str, object]) -> Mapping[str, Mapping[str, object]]:
-    """Return the states of a machine by their names. A machine without States has none."""
-    states = machine.get("States")
-    return states if isinstance(states, Mapping) else {}
-
-
-def _next_states(state: Mapping[str, object]) -> Iterator[str]:
-    """Yield the name of each state that may follow this state. A name may come twice."""
-    for key in ("Next", "Default"):
-        if key in state:
-            yield str(state[key])
-    for key in ("Catch", "Choices"):
-        for rule in cast("Sequence[Mapping[str, object]]", state.get(key, ())):
-            yield str(rule["Next"])
-
-
-def _reachable_states(start: str, transitions: Mapping[str, Sequence[str]]) -> set[str]:
-    """Return the names that can be reached from `start`. It may contain names without a state.
-
-    `transitions` maps each state to its next states.
-    """
-    reached: set[str] = set()
-    names_to_visit = [start]
-    while names_to_visit:
-        name = names_to_visit.pop()
-        if name not in reached:
-            reached.add(name)
-            names_to_visit.extend(transitions.get(name, ()))
-    return reached

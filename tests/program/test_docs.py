@@ -2,8 +2,8 @@
 
 import json
 
-from components.state_machine.asl import machines, problems
 from docs import state_machine
+from tests.definitions import machines, problems
 from tests.program.sample_stack import CONFIG, ROOT
 
 

@@ -8,10 +8,10 @@ from botocore.session import get_session
 
 from components.functions import CALLED_BY_EVENTS
 from components.state_machine import definition as module
-from components.state_machine.asl import machines, problems
 from components.state_machine.steps import STEPS
 from functions import errors, executions
 from functions.contract import Evaluation, Phase, ProbeState, TrialEnd
+from tests.definitions import machines, problems
 from tests.workflow.pipeline import definition_of
 from tests.world import MOVIES
 
