@@ -4,7 +4,7 @@ import pulumi
 import pulumi_aws as aws
 
 from . import iam
-from .functions import call_on_event
+from .lambda_functions import call_on_event
 from .shared import Shared
 
 

@@ -10,7 +10,7 @@ from . import iam, naming
 from .alarms import create_alarms
 from .args import RetrainingPipelineArgs, resolved
 from .dashboard import create_dashboard, dashboard_url
-from .functions import CALLED_BY_EVENTS, Functions, create_functions, create_log_group
+from .lambda_functions import CALLED_BY_EVENTS, Functions, create_functions, create_log_group
 from .monitoring import create_topic, report_unreported_runs
 from .rules.arns import Home, parse_arn
 from .rules.pipeline import check

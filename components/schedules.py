@@ -6,7 +6,7 @@ import pulumi
 import pulumi_aws as aws
 
 from . import iam
-from .functions import call_on_event
+from .lambda_functions import call_on_event
 from .naming import step_name
 from .rules.fields import DATE_PLACEHOLDER
 from .shared import Shared

@@ -19,7 +19,7 @@ import yaml  # type: ignore[import-untyped]  # PyYAML brings no types
 import settings
 from components import naming
 from components.dashboard import dashboard_url
-from components.functions import CALLED_BY_EVENTS
+from components.lambda_functions import CALLED_BY_EVENTS
 from components.rules.arns import parse_arn
 from components.state_machine.definition import definition
 from components.state_machine.steps import STEPS

@@ -19,7 +19,7 @@ from components import (
     SolutionArgs,
 )
 from components.bundles import bundle
-from components.functions import CALLED_BY_EVENTS
+from components.lambda_functions import CALLED_BY_EVENTS
 from components.naming import MAX_NAME_CHARACTERS
 from components.state_machine.steps import STEPS
 from tests.components.conftest import deploy

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.functions import CALLED_BY_EVENTS
+from components.lambda_functions import CALLED_BY_EVENTS
 from components.state_machine.steps import STEPS
 from functions.errors import NameTaken, RunRefused
 from functions.texts import (

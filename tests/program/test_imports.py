@@ -70,7 +70,7 @@ MAY_IMPORT = {
         "components.state_machine.longest_run",
         "components.state_machine.trial",
     },
-    "components.functions": {
+    "components.lambda_functions": {
         "components.bundles",
         "components.iam",
         "components.naming",
@@ -78,7 +78,7 @@ MAY_IMPORT = {
         "components.state_machine.steps",
     },
     "components.schedules": {
-        "components.functions",
+        "components.lambda_functions",
         "components.iam",
         "components.naming",
         "components.rules.fields",
@@ -91,7 +91,7 @@ MAY_IMPORT = {
         "components.rules.metrics",
         "components.shared",
     },
-    "components.monitoring": {"components.functions", "components.iam", "components.shared"},
+    "components.monitoring": {"components.lambda_functions", "components.iam", "components.shared"},
     "components.pipeline": {"components"},
     "components": {"components.args", "components.pipeline"},
     "settings": {

@@ -6,7 +6,7 @@ from typing import get_args, get_type_hints
 
 from botocore.session import get_session
 
-from components.functions import CALLED_BY_EVENTS
+from components.lambda_functions import CALLED_BY_EVENTS
 from components.state_machine import definition as module
 from components.state_machine.steps import STEPS
 from functions import errors, executions
