@@ -159,7 +159,7 @@ CREATE_RESOURCES = {
     for name in (
         "alarms",
         "dashboard",
-        "functions",
+        "lambda_functions",
         "iam",
         "monitoring",
         "pipeline",
