@@ -3,7 +3,7 @@
 import json
 from collections import defaultdict
 
-from tests.components.recording import ACCOUNT, PROJECT, REGION, STACK_TYPE
+from tests.components.recording import ACCOUNT, PROJECT, REGION, SCHEDULE_GROUP, STACK_TYPE
 from tests.components.sample import BOUNDARY, DATA_KEY, KEY, NAME
 
 PIPELINE = f"{PROJECT}:index:RetrainingPipeline"
@@ -57,7 +57,7 @@ def shown_inputs(resource, engine):
         "after": sorted(f"{other.type.rpartition(':')[2]} {other.name}" for other in others),
         "deleteTimeout": resource.delete_timeout,
     }
-    pipeline_tags = engine.all_of("aws:scheduler/scheduleGroup:ScheduleGroup")[NAME].inputs["tags"]
+    pipeline_tags = engine.one(SCHEDULE_GROUP, NAME).inputs["tags"]
     inputs = {
         key: shown_value(key, value)
         for key, value in resource.inputs.items()

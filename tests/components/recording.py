@@ -25,13 +25,11 @@ stack.asyncio = SimpleNamespace(**{**vars(asyncio), "FIRST_COMPLETED": asyncio.F
 PROJECT, STACK, ORGANIZATION = "personalize-retraining", "dev", "acme"
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 STACK_TYPE = "pulumi:pulumi:Stack"
-METRIC_ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
-COMPOSITE_ALARM = "aws:cloudwatch/compositeAlarm:CompositeAlarm"
 SCHEDULE_GROUP = "aws:scheduler/scheduleGroup:ScheduleGroup"
 
 ARNS = {
-    METRIC_ALARM: "cloudwatch:{region}:{account}:alarm:{name}",
-    COMPOSITE_ALARM: "cloudwatch:{region}:{account}:alarm:{name}",
+    "aws:cloudwatch/metricAlarm:MetricAlarm": "cloudwatch:{region}:{account}:alarm:{name}",
+    "aws:cloudwatch/compositeAlarm:CompositeAlarm": "cloudwatch:{region}:{account}:alarm:{name}",
     "aws:cloudwatch/eventRule:EventRule": "events:{region}:{account}:rule/{name}",
     "aws:cloudwatch/logGroup:LogGroup": "logs:{region}:{account}:log-group:{name}",
     "aws:iam/role:Role": "iam::{account}:role/{name}",
@@ -67,7 +65,9 @@ class Engine(MockMonitor):
     In a preview only the inputs of a resource are known, as before a first deployment.
     """
 
-    def __init__(self, *, preview, account, region, partition, answers_after=0):
+    def __init__(
+        self, *, preview=False, account=ACCOUNT, region=REGION, partition="aws", answers_after=0
+    ):
         super().__init__(NoMocks())
         self._answers_after = answers_after
         self.registered = {}
@@ -207,27 +207,12 @@ class _Messages(logging.Handler):
             self._messages.append(record.getMessage())
 
 
-def run(
-    program,
-    *,
-    preview=False,
-    account=ACCOUNT,
-    region=REGION,
-    partition="aws",
-    answers_after=0,
-    config=None,
-):
+def run(program, *, preview=False, config=None, **options):
     """Run a program to its end, and return the engine that recorded it.
 
-    An error in the program is raised.
+    `options` are those of the engine. An error in the program is raised.
     """
-    engine = Engine(
-        preview=preview,
-        account=account,
-        region=region,
-        partition=partition,
-        answers_after=answers_after,
-    )
+    engine = Engine(preview=preview, **options)
     logger = logging.Logger("pulumi-program")  # noqa: LOG001  # no other run uses it
     logger.addHandler(_Messages(engine.messages))
 

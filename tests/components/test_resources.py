@@ -24,12 +24,11 @@ from components.naming import MAX_NAME_CHARACTERS
 from components.state_machine.steps import STEPS
 from tests.components.conftest import deploy
 from tests.components.documents import PIPELINE, changes, document, recorded
-from tests.components.recording import run
+from tests.components.recording import SCHEDULE_GROUP, run
 from tests.components.sample import KEY, NAME, complete, minimal
 
 FUNCTION = "aws:lambda/function:Function"
 LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
-SCHEDULE_GROUP = "aws:scheduler/scheduleGroup:ScheduleGroup"
 STATE_MACHINE = "aws:sfn/stateMachine:StateMachine"
 
 
