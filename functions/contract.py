@@ -284,6 +284,22 @@ class StateError(TypedDict):
     Cause: NotRequired[str]
 
 
+class Item(TypedDict):
+    """How far an import, a training or a deployment has come (`reconcile.py`)."""
+
+    phase: str
+    """What the item waits for, in the words of the rules."""
+    seconds: int
+    """The seconds to wait before the next call: 0 for at once."""
+    outcome: str | None
+    """The end of the item, or null while it goes on."""
+    reasons: list[str]
+    """Why the item ends with this outcome."""
+    warnings: list[str]
+    memory: dict[str, object]
+    """What the next call must know (`memory.py`)."""
+
+
 class DatasetIteration(RunContext):
     """The document inside `Import datasets`. The result of a state that has not run is null."""
 

@@ -11,6 +11,10 @@ class ServiceUnavailable(Exception):  # noqa: N818 - the word of the API
     """The service sent a 5xx response, an old response or none. The workflow retries (`asl.py`)."""
 
 
+class Refused(Exception):  # noqa: N818 - the word of `reconcile`
+    """A service has certainly not done what it was asked for. `reconcile` looks again."""
+
+
 class RunRefused(Exception):  # noqa: N818 - a result of planning, not a fault of the program
     """A guard refuses the run. The report contains the messages.
 

@@ -14,8 +14,11 @@ State: TypeAlias = dict[str, object]
 States: TypeAlias = dict[str, State]
 Definition: TypeAlias = dict[str, object]
 
-TASK_TIMEOUT_SECONDS = 480
-"""One minute more than the longest timeout of a function (`steps.POLLING_SECONDS`)."""
+TASK_TIMEOUT_SECONDS = 960
+"""One minute more than the longest timeout of a function, 15 minutes."""
+LONGEST_PAUSE_SECONDS = 180
+"""The longest pause before a retry. A function that was killed may have created a job, which is in
+the lists after 90 seconds."""
 
 THROTTLING_ERRORS = ["Throttled", "Lambda.TooManyRequestsException"]
 """Errors after which the function has done nothing. The first is from functions/errors.py."""
@@ -107,7 +110,7 @@ def retry_rule(
         "ErrorEquals": list(errors),
         "IntervalSeconds": seconds,
         "BackoffRate": 2,
-        "MaxDelaySeconds": 180,
+        "MaxDelaySeconds": LONGEST_PAUSE_SECONDS,
         "MaxAttempts": attempts,
         "JitterStrategy": jitter,
     }
@@ -117,12 +120,17 @@ def choose(variable: str, cases: Mapping[str, str], *, default: str) -> State:
     """Return a Choice by the text at `variable`. `cases` maps each text to the next state."""
     return {
         "Type": "Choice",
-        "Choices": [
-            {"Variable": variable, "StringEquals": text, "Next": target}
-            for text, target in cases.items()
-        ],
+        "Choices": _cases(variable, cases),
         "Default": default,
     }
+
+
+def _cases(variable: str, cases: Mapping[str, str]) -> list[object]:
+    """Return the rules of a Choice that compare a text. A value that is no text equals none."""
+    return [
+        {"Variable": variable, "StringEquals": text, "Next": target}
+        for text, target in cases.items()
+    ]
 
 
 def wait(seconds_path: str, *, next_state: str) -> State:
@@ -155,6 +163,50 @@ def watch(
         f"Watch {noun}": call(
             function, result_path=job, next_state=f"Has the {noun} ended?", on_error=on_failed
         ),
+    }
+
+
+def loop(
+    name: str,
+    question: str,
+    *,
+    function: pulumi.Input[str],
+    waits: Mapping[str, str],
+    outcomes: Mapping[str, str],
+    on_error: str,
+) -> States:
+    """Return the states that call a function until its item has an outcome. `name` is the first.
+
+    The function returns the item (`functions/contract.py`), which is at `$.item` of the document.
+
+    Args:
+        name: the Task, for example `Import dataset`.
+        question: the Choice after it, for example `How is the import?`.
+        function: the ARN of the function.
+        waits: phase of the item -> the name of the Wait state until the next call. The first of
+            them is also the Wait of every other phase.
+        outcomes: outcome of the item -> the state that ends the iteration.
+        on_error: the next state after an error that cannot be retried.
+    """
+    names = list(dict.fromkeys(waits.values()))
+    return {
+        name: call(
+            function,
+            result_path="$.item",
+            next_state=question,
+            on_error=on_error,
+            unanswered_pause=LONGEST_PAUSE_SECONDS,
+        ),
+        question: {
+            "Type": "Choice",
+            "Choices": [
+                *_cases("$.item.outcome", outcomes),
+                {"Variable": "$.item.seconds", "NumericEquals": 0, "Next": name},
+                *_cases("$.item.phase", waits),
+            ],
+            "Default": names[0],
+        },
+        **{wait_name: wait("$.item.seconds", next_state=name) for wait_name in names},
     }
 
 

@@ -44,6 +44,9 @@ SHORT_SECONDS = 60
 """The timeout of a function that sends a few requests. A cold start with boto3 takes about 5 s."""
 LONG_SECONDS = 120
 """The timeout of a function that reads lists of several pages."""
+LOOP_SECONDS = 900
+"""The timeout of a function that looks, decides and acts. It goes on for 14 minutes
+(`functions/reconcile.py`)."""
 POLLING_SECONDS = 420
 """The timeout of a function that polls. It polls for at most 300 seconds
 (`functions/personalize/pacing.py`), and `start_on_export` repeats its work for as long."""

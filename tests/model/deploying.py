@@ -8,9 +8,10 @@ from campaign_world import Campaign, CampaignWorld, Version
 from machine import Execution, Machine, wait_for_turn
 from rules import deployments
 from rules.deployments import Deployment, Memory, Notes, SeenCampaign, Update
-from rules.probing import Response
-from rules.steps import Step
 from simulation import STALE_SECONDS, Call, Process, RequestFailedError, Sleep
+
+from functions.rules.probing import Response
+from functions.rules.steps import Step
 
 EPOCH = datetime(2026, 11, 1, tzinfo=UTC)
 FIRST_MINUTE = 60

@@ -20,8 +20,9 @@ from rules.deployments import (
     is_busy,
     was_moved,
 )
-from rules.probing import Probing, Response
-from rules.steps import Step
+
+from functions.rules.probing import Probing, Response
+from functions.rules.steps import Step
 
 NOW = datetime(2026, 11, 29, 6, tzinfo=UTC)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)

@@ -17,7 +17,8 @@ from rules.imports import (
     is_partial,
     learned,
 )
-from rules.steps import Step
+
+from functions.rules.steps import Step
 
 
 def step(*jobs, memory=None, export=PLANNED, newest_at=NOW - 200 * HOUR, **fields):

@@ -4,11 +4,11 @@ from datetime import timedelta
 from typing import NamedTuple
 
 import pytest
-from rules.reconcile import Progress, Refused, reconcile
-from rules.steps import Step
 
 from functions import clock
-from functions.errors import ServiceUnavailable, Throttled
+from functions.errors import Refused, ServiceUnavailable, Throttled
+from functions.reconcile import Progress, reconcile
+from functions.rules.steps import Step
 
 
 class Change(NamedTuple):

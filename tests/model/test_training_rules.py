@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import pytest
 from import_jobs import HOUR, MINUTE, NOW, job
-from rules.steps import Step
 from rules.trainings import (
     Create,
     Memory,
@@ -16,6 +15,8 @@ from rules.trainings import (
     digest,
     trainings_of_month,
 )
+
+from functions.rules.steps import Step
 
 DAY = timedelta(days=1)
 

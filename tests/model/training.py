@@ -7,9 +7,10 @@ from data_world import DATASETS, DAY, SOLUTIONS, DataWorld, ImportJob, TaggedJob
 from deploying import FIRST_MINUTE, as_time
 from rules import imports, trainings
 from rules.imports import Export, Import, SeenDataset, WantedImport
-from rules.steps import Step
 from rules.trainings import SeenSolution, Training, WantedTraining
 from simulation import Call, Process, RequestFailedError, Sleep
+
+from functions.rules.steps import Step
 
 MAX_HOURS = 26
 LOOK_SECONDS = 120

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from .pacing import pause
-from .probing import Probing, Response, count, pause_between
-from .steps import SHORT_PAUSE, Action, Case, Step, first_step
+from functions.rules.pacing import pause
+from functions.rules.probing import Probing, Response, count, pause_between
+from functions.rules.steps import SHORT_PAUSE, Action, Case, Step, first_step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from .pacing import pause
-from .steps import BUSY_PAUSE, Action, Case, Step, first_step
+from functions.rules.pacing import pause
+from functions.rules.steps import BUSY_PAUSE, Action, Case, Step, first_step
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

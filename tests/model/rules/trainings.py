@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
+from functions.rules.pacing import pause
+from functions.rules.steps import BUSY_PAUSE, SHORT_PAUSE, Action, Case, Step, first_step
+
 from .imports import UNLISTED, Import, has_been_replaced, is_partial, learned
-from .pacing import pause
-from .steps import BUSY_PAUSE, SHORT_PAUSE, Action, Case, Step, first_step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

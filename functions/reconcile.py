@@ -10,14 +10,15 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from functions import clock
-from functions.errors import ServiceUnavailable, Throttled
-
-from .pacing import LONGEST_SLEEP
-from .steps import BUSY_PAUSE, SHORT_PAUSE, Action, Step
+from . import clock
+from .errors import Refused, ServiceUnavailable, Throttled
+from .rules.pacing import LONGEST_SLEEP
+from .rules.steps import BUSY_PAUSE, SHORT_PAUSE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from .rules.steps import Action, Step
 
 INVOCATION = timedelta(minutes=14)
 """The time for which one invocation goes on. Lambda ends it after 15 minutes."""
@@ -26,10 +27,6 @@ ACTING = timedelta(minutes=1)
 that was aborted goes on to its end."""
 
 Seen = TypeVar("Seen")
-
-
-class Refused(Exception):  # noqa: N818 - the word of `reconcile`
-    """A service has certainly not done what it was asked for. `reconcile` looks again."""
 
 
 class Progress(NamedTuple):
