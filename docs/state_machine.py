@@ -134,6 +134,8 @@ def _condition(rule: Document) -> str:
     field = str(rule["Variable"]).rpartition(".")[2]
     if "IsNull" in rule:
         return f"{field} is {'' if rule['IsNull'] else 'not '}null"
+    if "NumericEquals" in rule:
+        return f"{field} is {rule['NumericEquals']}"
     return f"{field} is {json.dumps(rule['BooleanEquals'])}"
 
 

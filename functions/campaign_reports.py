@@ -14,7 +14,6 @@ from .contract import (
     RunToPlan,
     StateError,
 )
-from .personalize.versions import is_latest
 from .texts import MAX_REFUSAL_BYTES, MAX_TEXT_BYTES, shortened
 
 WORST_FIRST: tuple[Outcome, ...] = (
@@ -47,20 +46,19 @@ class CampaignReport(TypedDict):
 
 def campaign_report(result: CampaignResult, standings: Standings) -> CampaignReport:
     """Return the report of a campaign. A version is DEPLOYED only if the campaign serves it now."""
-    arn = result["campaign"]["campaignArn"]
-    update, evaluation = result["update"], result["evaluation"]
+    arn, item = result["campaign"]["campaignArn"], result["item"]
     standing = standings.get(arn)
     served = standing["servedVersionArn"] if standing else None
     report: CampaignReport = {
         "campaignArn": arn,
         "outcome": result["outcome"],
         "servedVersionArn": served,
-        "previousVersionArn": update.get("previousVersionArn") if update else None,
-        "metrics": evaluation["metrics"] if evaluation else {},
+        "previousVersionArn": item["previousVersionArn"] if item else None,
+        "metrics": item["metrics"] if item else {},
         "failure": _failure(result),
     }
-    version = update.get("targetVersionArn") if update else None
-    if standing is None or (served and is_latest(served)):
+    version = item["versionArn"] if item else None
+    if standing is None:
         return report
     if report["outcome"] == "DEPLOYED" and served is None:
         failure = "the campaign serves nothing now, because it is not ACTIVE any more"
@@ -81,9 +79,8 @@ def with_trials(plan: Plan, document: RunToPlan) -> Plan:
     the results of the campaigns, and the document of a large pipeline has no space for both.
     """
     trials = [campaign_report(result, {}) for result in document.get("trials", [])]
-    warnings = document["unfinished"]["warnings"] if "unfinished" in document else []
     lines = [trial_line(trial) for trial in trials]
-    plan = {**plan, "warnings": [*warnings, *lines, *plan["warnings"]]}
+    plan = {**plan, "warnings": [*lines, *plan["warnings"]]}
     if trials:
         plan["worstTrial"] = worst_outcome([trial["outcome"] for trial in trials])
     return plan
@@ -105,8 +102,8 @@ def trial_warnings(standings: Standings) -> Iterator[str]:
     for arn, standing in standings.items():
         if version := standing["versionOnTrial"]:
             yield (
-                f"{arn}: {version} is on trial: no probe has found yet whether it answers well; "
-                "watch_pipeline starts a run that finishes the trial"
+                f"{arn}: {version} is on trial, and the trial has not ended; watch_pipeline starts "
+                "a run that finishes the trial"
             )
 
 
@@ -123,32 +120,9 @@ def error_text(error: StateError) -> str:
 
 
 def _failure(result: CampaignResult) -> str | None:
-    """Return why a campaign does not serve the new version, or None if it does.
-
-    If the state machine had an error, return the error, even if the outcome is good.
-    """
+    """Return why a campaign does not serve the new version, or None if it does."""
     if result["outcome"] == "DEPLOYED":
         return None
     error = [error_text(result["error"])] if result["error"] else []
-    reasons = "; ".join([*error, *_reasons(result)])
+    reasons = "; ".join([*error, *(result["item"]["reasons"] if result["item"] else [])])
     return shortened(reasons, MAX_FAILURE_BYTES) or None
-
-
-def _reasons(result: CampaignResult) -> Iterator[str]:
-    """Yield the reasons why a campaign does not serve the new version, in running order.
-
-    There is none if the campaign serves it.
-    """
-    evaluation, probe_state, rollback = result["evaluation"], result["probing"], result["rollback"]
-    if evaluation and evaluation["verdict"] != "ACCEPTED":
-        yield from evaluation["reasons"]
-    if result["update"] and result["update"]["failure"]:
-        yield result["update"]["failure"]
-    elif probe_state and probe_state["phase"] == "MOVED":
-        yield str(probe_state["failure"])
-    if probe_state and probe_state["phase"] == "FAILED":
-        yield f"the probe failed: {probe_state['failure']}"
-    if rollback and rollback["failure"]:
-        yield rollback["failure"]
-    if result["trialEnd"] and result["trialEnd"]["failure"]:
-        yield result["trialEnd"]["failure"]

@@ -54,10 +54,7 @@ Phase = Literal[
     "ENDED",
     "OVERDUE",
     "AGAIN",
-    "ON_TRIAL",
-    "SUPERSEDED",
     "CHANGED",
-    "SKIPPED",
 ]
 """The phase of a job, in the words that the Choice states compare.
 
@@ -67,12 +64,8 @@ Phase = Literal[
 - ENDED: the job has failed, was stopped or was deleted. `failure` gives the reason.
 - OVERDUE: the job is past its deadline.
 - AGAIN: the job could not be started yet. The next try is in `seconds`.
-- ON_TRIAL: the tags of the campaign name the version on trial, so the update may be sent.
-- SUPERSEDED: the campaign serves a newer version and keeps it.
-- CHANGED: the gate must judge again, because the campaign serves another version than the gate
-  compared with, or because another campaign was rolled back from the new version. An import: the
-  export changed during the import, so it is imported once more after a quiet time of `seconds`.
-- SKIPPED: the rollback was not started. `failure` gives the reason.
+- CHANGED: the export changed during the import, so it is imported once more after a quiet time of
+  `seconds`.
 """
 Outcome = Literal[
     "DEPLOYED", "TRAINED", "AWAITING_APPROVAL", "REJECTED", "ROLLED_BACK", "SKIPPED", "FAILED"
@@ -138,8 +131,10 @@ class PlannedCampaign(TypedDict):
     campaignArn: str
     isProbed: bool
     """True if the settings contain a probe for the campaign."""
+    isWaiting: bool
+    """True if an earlier run trained the version, so that a person may have moved the campaign."""
     durations: list[int]
-    """The seconds that the last update took. The list is empty if the update failed."""
+    """The seconds that the last update took. The list is empty if that is not known."""
 
 
 class PlannedSolution(TypedDict):
@@ -191,7 +186,7 @@ class PlannedRun(RunContext):
 
 
 class Job(TypedDict):
-    """A dataset import job, solution version or campaign update, as Describe last showed it."""
+    """A dataset import job or solution version, as Describe last showed it."""
 
     arn: str
     phase: Phase
@@ -213,15 +208,6 @@ class Job(TypedDict):
     stopRequestedAt: NotRequired[str]
     trainingHours: NotRequired[float]
     """Versions: the hours that Personalize charges for a training that has succeeded."""
-    previousVersionArn: NotRequired[str | None]
-    """Campaigns: the good version, to which the campaign can be rolled back, or null if none is
-    known."""
-    targetVersionArn: NotRequired[str]
-    """Campaigns: the version that the update deploys."""
-    trialBeganAt: NotRequired[str]
-    """Campaigns: the time just before the update was sent. An older update is another update."""
-    rolledBackAt: NotRequired[str | None]
-    """Campaigns: the creation time of the last rollback of the campaign, or null."""
 
 
 class MetricValues(TypedDict):
@@ -229,52 +215,6 @@ class MetricValues(TypedDict):
 
     new: float | None
     live: float | None
-
-
-class Evaluation(TypedDict):
-    """The judgement of a version for one campaign, by the gate and by people who approve it."""
-
-    verdict: Literal["ACCEPTED", "AWAITING_APPROVAL", "REJECTED"]
-    comparedWith: str | None
-    """The version that the campaign served, or null if it served none."""
-    reasons: list[str]
-    """Why the version was not accepted."""
-    notes: list[str]
-    """Messages about metrics that could not be compared."""
-    metrics: dict[str, MetricValues]
-
-
-ProbePhase = Literal["NEAR", "PASSED", "FAILED", "MOVED", "UPDATING"]
-"""The phase of a probe.
-
-- NEAR: the probe goes on in another invocation at once.
-- PASSED: the campaign serves the version, and answers well.
-- FAILED: the campaign serves the version, and answers badly.
-- MOVED: the campaign serves another version, so nothing is known about the version.
-- UPDATING: an update of the campaign is running, so nothing is known yet.
-"""
-
-
-class ProbeState(TypedDict):
-    """How far the probe of a campaign has come."""
-
-    phase: ProbePhase
-    startedAt: str
-    badInARow: int
-    """The number of responses with too few results since the last good response."""
-    failingSince: str | None
-    """The time of the first error since the last good response, or null."""
-    failure: str | None
-    """Why the last bad response was bad, or null if there was no bad response. With the phase MOVED
-    or UPDATING, what the campaign serves."""
-
-
-class TrialEnd(TypedDict):
-    """How the trial of a version on a campaign ended."""
-
-    outcome: Literal["DEPLOYED", "ROLLED_BACK", "FAILED"]
-    failure: str | None
-    """A message about something else than the failure of a job or a probe, or null."""
 
 
 class StateError(TypedDict):
@@ -298,6 +238,20 @@ class Item(TypedDict):
     warnings: list[str]
     memory: dict[str, object]
     """What the next call must know (`memory.py`)."""
+
+
+class DeploymentItem(Item):
+    """How far the deployment of a version to a campaign has come."""
+
+    versionArn: str | None
+    """The version, or null if the campaign has no version on trial."""
+    previousVersionArn: str | None
+    """The version that the campaign served before, or null if it served none."""
+    metrics: dict[str, MetricValues]
+    """The metrics that the quality gate has compared."""
+    createdAt: NotRequired[str]
+    """The creation of the update, once it has ended."""
+    endedAt: NotRequired[str]
 
 
 class DatasetIteration(RunContext):
@@ -345,71 +299,26 @@ class StartedTraining(RunContext):
 
 
 class CampaignIteration(RunContext):
-    """The document inside `Update campaigns`. The result of a state that has not run is null."""
+    """The document of a campaign that gets a version, or whose trial is ended."""
 
-    solutionArn: str
-    version: Job
+    versionArn: str | None
+    """The version that the campaign shall serve, or null if only its trial is ended."""
     campaign: PlannedCampaign
-    evaluation: Evaluation | None
-    update: Job | None
-    probing: ProbeState | None
-    rollback: Job | None
-    rollbackProbing: ProbeState | None
-    trialEnd: TrialEnd | None
+    item: DeploymentItem | None
     error: StateError | None
-
-
-class EvaluatedCampaign(RunContext):
-    """The document inside `Update campaigns` after the gate has judged."""
-
-    version: Job
-    campaign: PlannedCampaign
-    evaluation: Evaluation
-    update: Job | None
-
-
-class CampaignToUpdate(RunContext):
-    """The document inside `Update campaigns` after the trial has begun."""
-
-    campaign: PlannedCampaign
-    evaluation: Evaluation
-    update: Job
-
-
-class UpdatedCampaign(RunContext):
-    """The document of a campaign with a version on trial."""
-
-    campaign: PlannedCampaign
-    update: Job
-    probing: ProbeState | None
-    rollback: Job | None
-    rollbackProbing: ProbeState | None
-
-
-class CampaignOnTrial(TypedDict):
-    """A campaign whose version on trial an earlier run has deployed."""
-
-    campaign: PlannedCampaign
-    update: Job
 
 
 class UnfinishedTrials(TypedDict):
     """The trials that earlier runs have not finished."""
 
-    campaigns: list[CampaignOnTrial]
-    warnings: list[str]
+    campaigns: list[PlannedCampaign]
 
 
 class CampaignResult(TypedDict):
     """The result of one campaign."""
 
     campaign: PlannedCampaign
-    evaluation: Evaluation | None
-    update: Job | None
-    probing: ProbeState | None
-    rollback: Job | None
-    rollbackProbing: ProbeState | None
-    trialEnd: TrialEnd | None
+    item: DeploymentItem | None
     error: StateError | None
     outcome: Literal[
         "DEPLOYED", "AWAITING_APPROVAL", "REJECTED", "ROLLED_BACK", "SKIPPED", "FAILED"

@@ -1,5 +1,7 @@
 """Finds the state at which a run failed, for its report. All functions are pure."""
 
+from collections.abc import Iterator, Sequence
+
 from .contract import CampaignResult, DatasetResult, FinishedRun, SolutionResult
 from .executions import WITHOUT_SUCCESS
 from .report_words import short_name
@@ -11,7 +13,7 @@ DELETED = "ExecutionDoesNotExist"
 def failing_step(document: FinishedRun) -> str | None:
     """Return the state at which the run or its first bad part failed, or None if nothing failed.
 
-    A part of the run is named behind the state, for example `Evaluate solution version (home)`.
+    A part of the run is named behind the state, for example `Deploy version (home)`.
     """
     if "error" in document:
         # The state of an execution that ended without a report is not known.
@@ -19,14 +21,13 @@ def failing_step(document: FinishedRun) -> str | None:
         return _step_of_run(document) if is_known else None
     results = document["imports"]["results"] if "imports" in document else []
     solutions = document.get("solutions", [])
-    campaigns = [
-        *document.get("trials", []),
-        *(campaign for solution in solutions for campaign in solution["campaigns"]),
-    ]
+    trials = document.get("trials", [])
+    campaigns = [campaign for solution in solutions for campaign in solution["campaigns"]]
     steps = [
         *(_step_of_import(result) for result in results if result["outcome"] == "FAILED"),
         *(_step_of_solution(result) for result in solutions),
-        *(_step_of_campaign(result) for result in campaigns if result["outcome"] == "FAILED"),
+        *_failed_campaigns("Deploy version on trial", trials),
+        *_failed_campaigns("Deploy version", campaigns),
     ]
     return next((step for step in steps if step), None)
 
@@ -62,16 +63,8 @@ def _step_of_solution(result: SolutionResult) -> str | None:
     return f"Update campaigns ({name})" if result["error"] else None
 
 
-def _step_of_campaign(result: CampaignResult) -> str:
-    """Return the last state that a campaign whose outcome is FAILED has reached."""
-    name = short_name(result["campaign"]["campaignArn"])
-    update = result["update"]
-    if update is None:
-        step = "Begin trial" if result["evaluation"] else "Evaluate solution version"
-    elif result["rollback"] is not None:
-        step = "Roll back campaign"
-    elif result["probing"] is not None:
-        step = "Probe campaign"
-    else:
-        step = "Watch campaign update" if "endedAt" in update else "Update campaign"
-    return f"{step} ({name})"
+def _failed_campaigns(step: str, results: Sequence[CampaignResult]) -> Iterator[str]:
+    """Yield the state at which each campaign whose outcome is FAILED was."""
+    for result in results:
+        if result["outcome"] == "FAILED":
+            yield f"{step} ({short_name(result['campaign']['campaignArn'])})"

@@ -9,6 +9,5 @@ from .texts import with_short_texts
 
 @with_short_texts()
 def handler(event: RunContext, _context: object) -> UnfinishedTrials:
-    """Return the campaigns whose trials this run has to finish."""
-    trials = unfinished_trials(read_client(), event["settings"])
-    return log_trials(event["run"], trials)
+    """Return the campaigns whose trials this run has to end."""
+    return log_trials(event["run"], unfinished_trials(read_client(), event["settings"]))

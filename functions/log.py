@@ -2,8 +2,11 @@
 
 import logging
 from collections.abc import Sequence
+from typing import TypeVar
 
-from .contract import BegunRun, Job, PlannedRun, Run, UnfinishedTrials
+from .contract import BegunRun, Item, Job, PlannedRun, Run, UnfinishedTrials
+
+AnyItem = TypeVar("AnyItem", bound=Item)
 
 logger = logging.getLogger("retraining")
 # At the level INFO, botocore logs where it found its credentials.
@@ -68,14 +71,22 @@ def log_job(step: str, run: Run, job: Job) -> Job:
     return job
 
 
-def log_campaign(step: str, run: Run, campaign_arn: str, outcome: str) -> None:
-    """Log what the gate or the probe found for a campaign: a verdict or a phase."""
+def log_item(step: str, run: Run, arn: str, item: AnyItem) -> AnyItem:
+    """Log how far an item has come, and return the item. `arn` is what it works on."""
     logger.info(
         "%s: %s",
         step,
-        outcome,
-        extra={"step": step, "runId": run["id"], "arn": campaign_arn, "outcome": outcome},
+        item["outcome"] or item["phase"],
+        extra={
+            "step": step,
+            "runId": run["id"],
+            "arn": arn,
+            "phase": item["phase"],
+            "outcome": item["outcome"],
+            "reasons": item["reasons"],
+        },
     )
+    return item
 
 
 def log_marker(location: str, *, started: str | None, missing: Sequence[str]) -> str | None:

@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypedDict
 from . import clock
 from .personalize.statuses import is_active, is_failed
 from .personalize.tags import BYTES
-from .workflow_settings import pipeline_name, solution_of_campaign
+from .workflow_settings import pipeline_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from .contract import Job, Outcome, PlannedCampaign, PlannedImport, PlannedSolution, Run
+    from .contract import Job, Outcome, PlannedImport, PlannedSolution, Run
+    from .rules.deployments import Update
     from .workflow_settings import Settings
 
 NAMESPACE = "PersonalizeRetraining"
@@ -69,7 +70,7 @@ METRICS: Mapping[str, Metric] = {
         "has stopped are measured from its creation",
     ),
     "CampaignUpdateSeconds": Metric(
-        "Seconds", ("Solution",), "the time from the beginning of a trial to the end of its update"
+        "Seconds", ("Solution",), "the time from the creation of an update to its success"
     ),
     "ModelAgeHours": Metric(
         "None",
@@ -157,16 +158,12 @@ def write_training(
     _write(pipeline_name(settings), values, "Solution", short_name(planned_solution["solutionArn"]))
 
 
-def write_update(settings: Settings, run: Run, planned_campaign: PlannedCampaign, job: Job) -> None:
-    """Write the duration of a campaign update that has succeeded in this run.
-
-    A trial begins immediately before its update is sent.
-    """
-    if job["phase"] == "ACTIVE" and _has_ended_in(run, job):
-        seconds = _seconds_between(job["trialBeganAt"], job["endedAt"])
+def write_update(settings: Settings, solution_arn: str, update: Update) -> None:
+    """Write the duration of the update of a campaign. An update that has failed has none."""
+    if not update.has_failed:
+        seconds = (update.ended_at - update.created_at).total_seconds()
         values = {"CampaignUpdateSeconds": seconds}
-        solution = solution_of_campaign(settings, planned_campaign["campaignArn"])
-        _write(pipeline_name(settings), values, "Solution", short_name(solution["solutionArn"]))
+        _write(pipeline_name(settings), values, "Solution", short_name(solution_arn))
 
 
 def write_offline_metrics(

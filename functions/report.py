@@ -248,15 +248,13 @@ def _failure(error: StateError | None, job: Job | None) -> str | None:
 
 
 def _warnings(document: FinishedRun, solutions: list[SolutionReport]) -> Iterator[str]:
-    """Yield the warnings about trials, of the plan, of the gate and of each job, in this order."""
-    if "unfinished" in document:
-        yield from document["unfinished"]["warnings"]
+    """Yield the warnings of the plan, of each campaign and of each job, in this order."""
     if "plan" in document:
         yield from document["plan"]["warnings"]
-    for campaign in _campaign_results(document):
-        evaluation = campaign["evaluation"]
-        for note in evaluation["notes"] if evaluation else []:
-            yield f"{campaign['campaign']['campaignArn']}: {note}"
+    for campaign in [*document.get("trials", []), *_campaign_results(document)]:
+        item = campaign["item"]
+        for warning in item["warnings"] if item else []:
+            yield f"{campaign['campaign']['campaignArn']}: {warning}"
     for job in _jobs(document):
         for warning in job["warnings"]:
             yield f"{job['arn']}: {warning}"
@@ -281,13 +279,11 @@ def _warnings_about_old_versions(solutions: list[SolutionReport]) -> Iterator[st
 
 
 def _jobs(document: FinishedRun) -> list[Job]:
-    """Return the jobs of the run: import jobs, versions, then campaign updates and rollbacks."""
+    """Return the jobs of the run: import jobs, then versions."""
     jobs = [
         *(result["job"] for result in _import_results(document)),
         *(result["version"] for result in _solution_results(document)),
     ]
-    for campaign in [*document.get("trials", []), *_campaign_results(document)]:
-        jobs += [campaign["update"], campaign["rollback"]]
     return [job for job in jobs if job]
 
 

@@ -10,7 +10,15 @@ from datetime import datetime, timedelta
 from typing import Literal, NamedTuple, TypedDict, cast
 
 from .campaign_reports import CampaignReport, Standings
-from .contract import CampaignResult, DatasetResult, FinishedRun, Job, Outcome, SolutionResult
+from .contract import (
+    CampaignResult,
+    DatasetResult,
+    DeploymentItem,
+    FinishedRun,
+    Job,
+    Outcome,
+    SolutionResult,
+)
 from .executions import machine_arn_of
 from .failing_step import failing_step
 from .personalize.tags import BYTES
@@ -279,7 +287,7 @@ def _import(report: ImportReport, result: DatasetResult) -> EventImport:
         "datasetImportJobArn": report["datasetImportJobArn"],
         "bytes": int(size) if size is not None else None,
         "dataWrittenAt": result["dataset"]["newestObjectAt"],
-        "seconds": _seconds(result["job"], "createdAt"),
+        "seconds": _seconds(result["job"]),
         "failure": report["failure"],
     }
 
@@ -298,7 +306,7 @@ def _solution(report: SolutionReport, result: SolutionResult) -> EventSolution:
         "trainingMode": report["trainingMode"],
         "isTrained": is_trained,
         "trainingHours": version.get("trainingHours") if version and is_trained else None,
-        "seconds": _seconds(version, "createdAt") if is_trained else None,
+        "seconds": _seconds(version) if is_trained else None,
         "failure": report["failure"],
         "campaigns": _campaigns(report["campaigns"], result["campaigns"]),
     }
@@ -311,27 +319,25 @@ def _campaigns(
 
 
 def _campaign(report: CampaignReport, result: CampaignResult) -> EventCampaign:
-    evaluation = result["evaluation"]
-    compared = evaluation["comparedWith"] if evaluation else None
     return {
         "campaignArn": report["campaignArn"],
         "outcome": report["outcome"],
-        "previousVersionArn": report["previousVersionArn"] or compared,
+        "previousVersionArn": report["previousVersionArn"],
         "servedVersionArn": report["servedVersionArn"],
         "metrics": {
             name: {**values, "change": share_of_change(values["new"], values["live"])}
             for name, values in report["metrics"].items()
         },
-        "seconds": _seconds(result["update"], "trialBeganAt"),
+        "seconds": _seconds(result["item"]),
         "failure": report["failure"],
     }
 
 
-def _seconds(job: Job | None, start: Literal["createdAt", "trialBeganAt"]) -> float | None:
-    """Return the duration of a job, or None if it has not begun or not ended."""
-    if job is None or start not in job or "endedAt" not in job:
+def _seconds(job: Job | DeploymentItem | None) -> float | None:
+    """Return the duration of a job or an update, or None if it has not begun or not ended."""
+    if job is None or "createdAt" not in job or "endedAt" not in job:
         return None
-    began_at, ended_at = (datetime.fromisoformat(job[key]) for key in (start, "endedAt"))
+    began_at, ended_at = map(datetime.fromisoformat, (job["createdAt"], job["endedAt"]))
     return max(0, (ended_at - began_at) / timedelta(seconds=1))
 
 

@@ -15,11 +15,11 @@ from .aws import read_client, stepfunctions, write_client
 from .errors import ServiceUnavailable, Throttled
 from .executions import DeployedMachine, deployed_machine, is_any_running, last_executions
 from .personalize.ages import NotMeasurableError, imported_at, served_model_at, trained_at
+from .personalize.notes import read_notes
 from .personalize.ownership import created_by_any_run
 from .personalize.statuses import is_running
 from .personalize.tags import tags_of
 from .personalize.trainings import stop_training
-from .personalize.trial_tags import read_trial_tags
 from .personalize.versions import versions
 
 if TYPE_CHECKING:
@@ -194,11 +194,9 @@ def _read_campaign(reading: _Reading, arn: str, solution_arn: str) -> _Campaign:
     tags = _read_or_log(arn, lambda: _tags_of_campaign(client, arn), end)
     if tags is None:
         return _Campaign(age=None, is_read=False)
-    age = _read_or_log(
-        arn, lambda: _hours(deployed_at, served_model_at(client, arn, solution_arn, tags)), end
-    )
-    trial = read_trial_tags(tags, solution_arn).trial
-    return _Campaign(age, is_read=True, trial_began_at=trial.began_at if trial else None)
+    age = _read_or_log(arn, lambda: _hours(deployed_at, served_model_at(client, arn, tags)), end)
+    trial = read_notes(tags, solution_arn).trial
+    return _Campaign(age, is_read=True, trial_began_at=trial.at if trial else None)
 
 
 def _tags_of_campaign(client: PersonalizeClient, arn: str) -> Tags:

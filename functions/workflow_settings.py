@@ -139,13 +139,6 @@ def dataset_settings(settings: Settings, dataset_type: str) -> DatasetSettings:
     return next(dataset for dataset in settings["datasets"] if dataset["type"] == dataset_type)
 
 
-def solution_settings(settings: Settings, solution_arn: str) -> SolutionSettings:
-    """Return the settings of a solution."""
-    return next(
-        solution for solution in settings["solutions"] if solution["solutionArn"] == solution_arn
-    )
-
-
 def solution_of_version(version_arn: str) -> str:
     """Return the ARN of the solution of a version. A version's ARN is `<solution>/<id>`."""
     return version_arn.rpartition("/")[0]

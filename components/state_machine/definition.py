@@ -12,15 +12,16 @@ from ..args import RetrainingPipelineArgs
 from .asl import (
     NO_RESPONSE_PAUSE_SECONDS,
     Definition,
+    States,
     call,
     choose,
     end_with,
     for_each,
+    loop,
     wait,
     watch,
 )
 from .longest_run import execution_timeout_seconds
-from .trial import TRIAL_RESULTS, finish_trial
 
 REPORTED_ERROR = "RetrainingFailed"
 """The error of a failed execution that has sent its report. `close_run` does nothing after it."""
@@ -39,8 +40,7 @@ def _copied_fields(*names: str) -> dict[str, str]:
 # The fields that each iteration of a Map needs, and the fields that it returns.
 RUN_FIELDS = _copied_fields("settings", "run")
 DATASET_RESULT = _copied_fields("dataset", "job", "error")
-CAMPAIGN_RESULT = _copied_fields("campaign", "evaluation", "update", *TRIAL_RESULTS)
-TRIAL_RESULT = {**_copied_fields("campaign", "update", *TRIAL_RESULTS), "evaluation": None}
+CAMPAIGN_RESULT = _copied_fields("campaign", "item", "error")
 SOLUTION_RESULT = _copied_fields("solution", "version", "campaigns", "error")
 
 
@@ -108,11 +108,12 @@ def definition(
                 "$.unfinished.campaigns",
                 selector={
                     **RUN_FIELDS,
-                    "campaign.$": "$$.Map.Item.Value.campaign",
-                    "update.$": "$$.Map.Item.Value.update",
-                    **TRIAL_RESULTS,
+                    "versionArn": None,
+                    "campaign.$": "$$.Map.Item.Value",
+                    "item": None,
+                    "error": None,
                 },
-                states=finish_trial(functions, result=TRIAL_RESULT, of_earlier_run=True),
+                states=_deploy(functions["deploy_version"], " on trial"),
                 result_path="$.trials",
                 next_state="Is there more than trials?",
                 on_error="Report outcome",
@@ -229,75 +230,12 @@ def definition(
                         "$.solution.campaigns",
                         selector={
                             **RUN_FIELDS,
-                            "version.$": "$.version",
-                            "solutionArn.$": "$.solution.solutionArn",
+                            "versionArn.$": "$.version.arn",
                             "campaign.$": "$$.Map.Item.Value",
-                            "evaluation": None,
-                            "update": None,
-                            **TRIAL_RESULTS,
+                            "item": None,
+                            "error": None,
                         },
-                        states={
-                            "Evaluate solution version": call(
-                                functions["evaluate_solution_version"],
-                                result_path="$.evaluation",
-                                next_state="Is the solution version good enough?",
-                                on_error="Campaign not updated",
-                            ),
-                            "Is the solution version good enough?": choose(
-                                "$.evaluation.verdict",
-                                {
-                                    "ACCEPTED": "Begin trial",
-                                    "AWAITING_APPROVAL": "Solution version awaits approval",
-                                },
-                                default="Solution version rejected",
-                            ),
-                            "Begin trial": call(
-                                functions["begin_trial"],
-                                result_path="$.update",
-                                next_state="May the campaign be updated?",
-                                on_error="Campaign not updated",
-                            ),
-                            "May the campaign be updated?": choose(
-                                "$.update.phase",
-                                {
-                                    "ON_TRIAL": "Update campaign",
-                                    "ACTIVE": "Campaign updated",
-                                    "AGAIN": "Wait for the campaign to be free",
-                                    "CHANGED": "Wait to ask the gate again",
-                                    "SUPERSEDED": "Campaign serves a newer version",
-                                },
-                                default="Campaign not updated",
-                            ),
-                            "Wait for the campaign to be free": wait(
-                                "$.update.seconds", next_state="Begin trial"
-                            ),
-                            "Wait to ask the gate again": wait(
-                                "$.update.seconds", next_state="Evaluate solution version"
-                            ),
-                            # The request may arrive although the function fails, so an error does
-                            # not end the trial.
-                            "Update campaign": call(
-                                functions["update_campaign"],
-                                result_path="$.update",
-                                next_state="Was the update sent?",
-                                on_error="Watch campaign update",
-                            ),
-                            "Was the update sent?": choose(
-                                "$.update.phase",
-                                {"UNDER_WAY": "Has the campaign update ended?"},
-                                default="May the campaign be updated?",
-                            ),
-                            **finish_trial(functions, result=CAMPAIGN_RESULT),
-                            "Solution version rejected": end_with(
-                                {**CAMPAIGN_RESULT, "outcome": "REJECTED"}
-                            ),
-                            "Solution version awaits approval": end_with(
-                                {**CAMPAIGN_RESULT, "outcome": "AWAITING_APPROVAL"}
-                            ),
-                            "Campaign serves a newer version": end_with(
-                                {**CAMPAIGN_RESULT, "outcome": "SKIPPED"}
-                            ),
-                        },
+                        states=_deploy(functions["deploy_version"]),
                         result_path="$.campaigns",
                         next_state="Solution finished",
                         on_error="Solution finished",
@@ -332,4 +270,36 @@ def definition(
                 "Cause": "the outcome could not be reported; see the history of this execution",
             },
         },
+    }
+
+
+def _deploy(function: pulumi.Input[str], on_trial: str = "") -> States:
+    """Return the states that bring a version to a campaign, or that end the trial of a version.
+
+    Names are unique in a state machine, so the states that only end a trial have another ending.
+    """
+    result = {**CAMPAIGN_RESULT, "outcome.$": "$.item.outcome"}
+    updated, rolled_back = f"Campaign updated{on_trial}", f"Campaign rolled back{on_trial}"
+    kept, not_updated = f"Campaign left as it is{on_trial}", f"Campaign not updated{on_trial}"
+    return {
+        **loop(
+            f"Deploy version{on_trial}",
+            f"How is the campaign{on_trial}?",
+            function=function,
+            waits={
+                "UPDATING": f"Wait for the update{on_trial}",
+                "GOING_BACK": f"Wait for the rollback{on_trial}",
+            },
+            outcomes={
+                "DEPLOYED": updated,
+                "ROLLED_BACK": rolled_back,
+                **dict.fromkeys(("REJECTED", "AWAITING_APPROVAL", "SKIPPED"), kept),
+                "FAILED": not_updated,
+            },
+            on_error=not_updated,
+        ),
+        updated: end_with(result),
+        rolled_back: end_with(result),
+        kept: end_with(result),
+        not_updated: end_with({**CAMPAIGN_RESULT, "outcome": "FAILED"}),
     }

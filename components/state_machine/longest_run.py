@@ -6,6 +6,8 @@ SPARE_HOURS = 2
 """Hours of an execution for everything except jobs and probes. A training that is stopped takes at
 most one hour (`functions/personalize/trainings.py`), and so does the report
 (`definition.REPORT_ATTEMPTS`)."""
+LONGEST_TRIAL_HOURS = 24
+"""A run gives up a trial after this time (`functions/rules/deployments.py`)."""
 
 
 def execution_timeout_seconds(args: RetrainingPipelineArgs) -> int:
@@ -25,20 +27,15 @@ def execution_timeout_seconds(args: RetrainingPipelineArgs) -> int:
     # A training may first wait for imports that the run did not start, or for a free slot.
     hours += max(limits.max_import_hours, limits.max_training_hours) + limits.max_training_hours
     if trial_hours:
-        # An update may first wait until its campaign is free.
-        hours += limits.max_campaign_hours + trial_hours
+        # A campaign may first be busy, and then refuse the update.
+        hours += 2 * limits.max_campaign_hours + trial_hours
     return round((hours + SPARE_HOURS) * SECONDS_PER_HOUR)
 
 
 def _trial_hours(args: RetrainingPipelineArgs) -> float:
     """Return the hours of the longest trial, or 0 if there is no campaign.
 
-    A trial is an update, its probe, a rollback and the probe after the rollback. A rollback may
-    wait until its campaign is free. It can happen without a probe too, after an error. Trials of
-    several campaigns run at the same time.
+    Trials of several campaigns run at the same time.
     """
-    campaigns = [campaign for solution in args.solutions for campaign in solution.campaigns]
-    if not campaigns:
-        return 0
-    probe_minutes = max(campaign.probe.minutes if campaign.probe else 0 for campaign in campaigns)
-    return 3 * args.limits.max_campaign_hours + 2 * probe_minutes / 60
+    has_campaign = any(solution.campaigns for solution in args.solutions)
+    return LONGEST_TRIAL_HOURS if has_campaign else 0

@@ -107,6 +107,7 @@ STEPS: Mapping[str, Step] = {
             "solutions": ("personalize:DescribeSolution", "personalize:TagResource"),
             "solution versions": (
                 "personalize:DescribeSolutionVersion",
+                "personalize:GetSolutionMetrics",
                 "personalize:ListTagsForResource",
                 "personalize:TagResource",
             ),
@@ -200,64 +201,24 @@ STEPS: Mapping[str, Step] = {
             ),
         },
     ),
-    "evaluate_solution_version": Step(
-        timeout_seconds=SHORT_SECONDS,
-        grants={
-            "campaigns": (
-                "personalize:DescribeCampaign",
-                "personalize:ListTagsForResource",
-                "personalize:TagResource",
-            ),
-            "solution versions": (
-                "personalize:GetSolutionMetrics",
-                "personalize:ListTagsForResource",
-                "personalize:TagResource",
-            ),
-        },
-    ),
-    "begin_trial": Step(
-        timeout_seconds=SHORT_SECONDS,
-        grants={
-            "campaigns": (
-                "personalize:DescribeCampaign",
-                "personalize:ListTagsForResource",
-                "personalize:TagResource",
-            ),
-            "solution versions": (
-                "personalize:DescribeSolutionVersion",
-                "personalize:ListTagsForResource",
-            ),
-        },
-    ),
-    "update_campaign": Step(
-        timeout_seconds=SHORT_SECONDS,
-        grants={
-            "campaigns": ("personalize:DescribeCampaign", "personalize:UpdateCampaign"),
-        },
-    ),
-    "watch_campaign_update": Step(
-        timeout_seconds=POLLING_SECONDS,
-        grants={"campaigns": ("personalize:DescribeCampaign",)},
-    ),
-    "probe_campaign": Step(
-        timeout_seconds=POLLING_SECONDS,
+    "deploy_version": Step(
+        timeout_seconds=LOOP_SECONDS,
         grants={
             "campaigns": (
                 "personalize:DescribeCampaign",
                 "personalize:GetPersonalizedRanking",
                 "personalize:GetRecommendations",
+                "personalize:ListTagsForResource",
+                "personalize:TagResource",
+                "personalize:UpdateCampaign",
+            ),
+            "solution versions": (
+                "personalize:DescribeSolutionVersion",
+                "personalize:GetSolutionMetrics",
+                "personalize:ListTagsForResource",
+                "personalize:TagResource",
             ),
         },
-    ),
-    "roll_back_campaign": Step(
-        timeout_seconds=SHORT_SECONDS,
-        grants={
-            "campaigns": ("personalize:DescribeCampaign", "personalize:UpdateCampaign"),
-        },
-    ),
-    "end_trial": Step(
-        timeout_seconds=SHORT_SECONDS,
-        grants={"campaigns": ("personalize:TagResource",)},
     ),
     "report_outcome": Step(
         timeout_seconds=REPORTING_SECONDS,

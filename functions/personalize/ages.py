@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from .. import clock
+from .approvals import CLOCKS_DIFFER
 from .campaigns import describe_campaign, live_version
 from .event_trackers import active_event_trackers
 from .import_lists import newest_import, read_import_list
 from .statuses import is_active
 from .tags import CHECKED, tags_of
-from .trial_tags import CLOCKS_DIFFER
-from .versions import is_latest, version_created_at, versions
+from .versions import version_created_at, versions
 
 if TYPE_CHECKING:
     from mypy_boto3_personalize import PersonalizeClient
@@ -28,15 +28,12 @@ class NotMeasurableError(Exception):
     """There is no model whose age could be measured. The log has the message."""
 
 
-def served_model_at(
-    client: PersonalizeClient, campaign_arn: str, solution_arn: str, tags: Tags
-) -> datetime:
+def served_model_at(client: PersonalizeClient, campaign_arn: str, tags: Tags) -> datetime:
     """Return when the model of a campaign was trained, or was last found up to date.
 
     Args:
         client: a client for reads.
         campaign_arn: the campaign.
-        solution_arn: its solution. A campaign may follow the newest version of the solution.
         tags: the tags of the campaign.
 
     Raises:
@@ -45,11 +42,7 @@ def served_model_at(
     served = live_version(describe_campaign(client, campaign_arn))
     if served is None:
         raise NotMeasurableError(f"{campaign_arn} serves nothing, because it is not ACTIVE")
-    if is_latest(served):
-        created_at = _newest_training(client, solution_arn)
-    else:
-        created_at = version_created_at(client, served)
-    return _latest(created_at, checked_at(tags))
+    return _latest(version_created_at(client, served), checked_at(tags))
 
 
 def trained_at(client: PersonalizeClient, solution_arn: str) -> datetime:
@@ -58,19 +51,10 @@ def trained_at(client: PersonalizeClient, solution_arn: str) -> datetime:
     Raises:
         NotMeasurableError: the solution has no ACTIVE version.
     """
-    created_at = _newest_training(client, solution_arn)
-    return _latest(created_at, checked_at(tags_of(client, solution_arn)))
-
-
-def _newest_training(client: PersonalizeClient, solution_arn: str) -> datetime:
-    """Return when the newest ACTIVE version of a solution was created.
-
-    Raises:
-        NotMeasurableError: there is no ACTIVE version.
-    """
     for version in versions(client, solution_arn):
         if is_active(version["status"]):
-            return version["creationDateTime"]
+            checked = checked_at(tags_of(client, solution_arn))
+            return _latest(version["creationDateTime"], checked)
     raise NotMeasurableError(f"{solution_arn} has no ACTIVE version")
 
 

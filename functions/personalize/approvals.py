@@ -1,143 +1,89 @@
-"""Reads and writes the answers of people about versions that need an approval.
+"""Reads and builds the tag of a version with the answer of a person.
 
-A run that asks writes the time on the version. The answer is a tag of the version as well, so no
-execution waits for it, and it survives the stack. `retrain approve` and `retrain reject` write it.
+A run that asks writes the time on the version. The answer replaces it, so no execution waits for
+it, and it survives the stack. `retrain approve` and `retrain reject` write it.
 """
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
-from .. import clock
-from .tags import APPROVED_AT, APPROVED_BY, ASKED, REFUSED_AT, REFUSED_BY, tags_of, write_tags
+from .tags import APPROVAL
 
 if TYPE_CHECKING:
-    from mypy_boto3_personalize import PersonalizeClient
-
     from ..workflow_settings import ApprovalSettings, Tags
 
 CLOCKS_DIFFER = timedelta(minutes=5)
-"""A time in a tag that is further in the future than this does not count."""
-Answer = Literal["APPROVED", "REFUSED", "NONE"]
+"""A time that is further in the future than this was not written by a run."""
+Answer = Literal["ASKED", "APPROVED", "REFUSED"]
 
 
-class ApprovalVerdict(NamedTuple):
-    """What the answer about a version means for its campaigns."""
+class Approval(NamedTuple):
+    """What the tag of a version says."""
 
-    verdict: Literal["ACCEPTED", "AWAITING_APPROVAL", "REJECTED"]
-    reasons: list[str]
-    """Why the version is not accepted."""
+    answer: Answer
+    at: datetime
+    by: str = ""
+    """The ARN of the person or role that has answered."""
 
 
-def answer_about(tags: Tags, approval: ApprovalSettings, now: datetime) -> Answer:
-    """Return the answer about a version. An approval that came too late is no answer.
+def read_approval(tags: Tags, now: datetime) -> Approval | None:
+    """Return what the tags of a version say about its approval, or None.
 
-    An approval that is older than the last request is not about this request. A time in the future
-    does not count. A refusal holds for ever.
+    A person may have edited the tag, so a value that this program cannot have written counts as
+    missing, and so does a request in the future.
     """
-    if REFUSED_BY in tags:
-        return "REFUSED"
-    asked_at, approved_at = _past_time(tags, ASKED, now), _past_time(tags, APPROVED_AT, now)
-    if asked_at is None or approved_at is None or APPROVED_BY not in tags:
-        return "NONE"
-    in_time = asked_at <= approved_at <= asked_at + _timeout(approval)
-    return "APPROVED" if in_time else "NONE"
+    answer, at, by, *_ = [*tags.get(APPROVAL, "").split(" ", 2), "", "", ""]
+    known = next((word for word in get_args(Answer) if word == answer), None)
+    try:
+        time = datetime.fromisoformat(at)
+    except ValueError:
+        return None
+    if known is None or time.tzinfo is None or (known == "ASKED" and time > now + CLOCKS_DIFFER):
+        return None
+    return Approval(known, time, by)
 
 
-def answer_error(tags: Tags, approval: ApprovalSettings, now: datetime) -> str | None:
+def approval_tags(answer: Answer, now: datetime, by: str = "") -> Tags:
+    """Return the tag that says that a run asks now, or what a person has answered now."""
+    return {APPROVAL: f"{answer} {now.isoformat(timespec='seconds')} {by}".rstrip()}
+
+
+def answer_about(tags: Tags, settings: ApprovalSettings | None, now: datetime) -> Answer | None:
+    """Return the answer about a version. A request whose time is over counts as no request."""
+    approval = read_approval(tags, now)
+    if approval is None:
+        return None
+    is_over = settings is not None and now > end_of_request(approval, settings)
+    return None if approval.answer == "ASKED" and is_over else approval.answer
+
+
+def answer_error(tags: Tags, settings: ApprovalSettings, now: datetime) -> str | None:
     """Return why nobody can answer about a version now, or None if it waits for an answer."""
-    if REFUSED_BY in tags:
-        at = f" at {tags[REFUSED_AT]}" if REFUSED_AT in tags else ""
-        return f"it was refused by {tags[REFUSED_BY]}{at}; a run asks again after the next training"
-    asked_at = _past_time(tags, ASKED, now)
-    if asked_at is None and (message := _future_message(tags, ASKED, now)):
-        return f"{message}; the next run asks again"
-    if asked_at is None:
+    approval = read_approval(tags, now)
+    if approval is None:
         return "no run has asked for an approval; a run asks when the version has passed the gate"
-    if answer_about(tags, approval, now) == "APPROVED":
-        return f"it was approved by {tags[APPROVED_BY]} at {tags[APPROVED_AT]}"
-    if now > asked_at + _timeout(approval):
-        return (
-            f"an answer was possible until {_shown(asked_at + _timeout(approval))}; the next run "
-            "asks again"
-        )
-    return None
+    if approval.answer == "ASKED":
+        end = end_of_request(approval, settings)
+        if now <= end:
+            return None
+        return f"an answer was possible until {end.isoformat()}; the next run asks again"
+    ending = "; a run asks again after the next training" if approval.answer == "REFUSED" else ""
+    return f"it was {approval.answer.lower()} by {approval.by} at {approval.at.isoformat()}{ending}"
 
 
-def reason_not_approved(tags: Tags, approval: ApprovalSettings, now: datetime) -> str:
-    """Return why a version is not approved."""
-    return (
-        answer_error(tags, approval, now)
-        or _future_message(tags, APPROVED_AT, now)
-        or "it waits for an answer"
-    )
-
-
-def approval_verdict(
-    client: PersonalizeClient, version_arn: str, approval: ApprovalSettings
-) -> ApprovalVerdict:
-    """Return whether a person has approved a version that has passed the gate.
-
-    If there is no answer, a tag of the version says that a run has asked now.
-    """
-    tags, now = tags_of(client, version_arn), clock.now()
-    match answer_about(tags, approval, now):
-        case "APPROVED":
-            return ApprovalVerdict("ACCEPTED", [])
-        case "REFUSED":
-            return ApprovalVerdict("REJECTED", [f"{tags[REFUSED_BY]} has refused {version_arn}"])
-        case _:
-            write_tags(client, version_arn, {ASKED: _shown(now)})
-            reason = f"{version_arn} waits for an approval until {_shown(now + _timeout(approval))}"
-            return ApprovalVerdict("AWAITING_APPROVAL", [reason])
-
-
-def advice_about_newer(tags: Tags) -> str:
+def advice_about_newer(tags: Tags, now: datetime) -> str:
     """Return what to do about a version if there is a newer version with these tags.
 
     The newer version may not have passed the gate, or may be refused. Then it takes no answer.
     """
-    if ASKED in tags and REFUSED_BY not in tags:
+    approval = read_approval(tags, now)
+    if approval and approval.answer == "ASKED":
         return "answer about the newer version instead"
     return "the newer version takes no answer now, and a later run asks about the newest version"
 
 
-def is_refused(tags: Tags) -> bool:
-    """Return True if a person has refused the version with these tags."""
-    return REFUSED_BY in tags
-
-
-def _timeout(approval: ApprovalSettings) -> timedelta:
-    return timedelta(hours=approval["timeoutHours"])
-
-
-def _past_time(tags: Tags, key: str, now: datetime) -> datetime | None:
-    """Return the time in a tag, or None if there is none or if it is in the future."""
-    time = _time_of(tags, key)
-    return time if time and time <= now + CLOCKS_DIFFER else None
-
-
-def _future_message(tags: Tags, key: str, now: datetime) -> str | None:
-    """Return a message about a tag with a time in the future, or None."""
-    time = _time_of(tags, key)
-    if time is None or time <= now + CLOCKS_DIFFER:
-        return None
-    return (
-        f"the tag {key} has the time {tags[key]}, which is in the future, so it does not count; "
-        "check the clock of the machine that wrote it"
-    )
-
-
-def _time_of(tags: Tags, key: str) -> datetime | None:
-    """Return the time in a tag, or None if there is none. A person may have edited the tag."""
-    try:
-        time = datetime.fromisoformat(tags.get(key, ""))
-    except ValueError:
-        return None
-    return time if time.tzinfo else None
-
-
-def _shown(time: datetime) -> str:
-    """Return a time in the form of the tags, which people also read in messages."""
-    return time.isoformat(timespec="seconds")
+def end_of_request(approval: Approval, settings: ApprovalSettings) -> datetime:
+    """Return until when a person can answer a request."""
+    return approval.at + timedelta(hours=settings["timeoutHours"])

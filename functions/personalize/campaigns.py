@@ -1,4 +1,4 @@
-"""Moves campaigns to a solution version, and polls their updates.
+"""Reads campaigns and versions for the rules of deployments, and builds the request of an update.
 
 While a campaign is updated, its status stays ACTIVE. `latestCampaignUpdate` shows the state of the
 update, and `solutionVersionArn` shows which version is served.
@@ -6,145 +6,99 @@ update, and `solutionVersionArn` shows which version is served.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+import math
 from typing import TYPE_CHECKING
 
-from .. import clock
-from .jobs import postponed_job
-from .pacing import SHORT_JOB
-from .statuses import is_active, is_running, status_warnings
-from .versions import is_latest, version_created_at
-from .watch import watch
+from botocore.exceptions import ClientError
+
+from ..errors import Refused
+from ..rules.deployments import Deployment, SeenCampaign, Update, Version
+from .approvals import answer_about
+from .notes import read_notes
+from .statuses import is_active, is_running, phase_of
+from .tags import tags_of
+from .versions import version_created_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from mypy_boto3_personalize import PersonalizeClient
     from mypy_boto3_personalize.type_defs import (
-        CampaignConfigOutputTypeDef,
         CampaignTypeDef,
         CampaignUpdateSummaryTypeDef,
         UpdateCampaignRequestTypeDef,
     )
 
-    from ..contract import Evaluation, Job, PlannedCampaign
-    from ..workflow_settings import Settings
+    from ..contract import PlannedCampaign
+    from ..rules.gate import Gate
+    from ..workflow_settings import Settings, SolutionSettings, Tags
 
-BUSY_PAUSE = 60
-"""Seconds until the next try to update a campaign that is busy."""
-LONGEST_USUAL_UPDATE = SHORT_JOB
-"""Seconds. An update takes 8 to 25 minutes, as users of Personalize have seen. The service promises
-no time."""
-UPDATE_VISIBLE_AFTER = timedelta(minutes=10)
-"""The time after which Describe certainly shows an update that was sent, and what it changed."""
-
-
-def update_campaign(
-    client: PersonalizeClient,
-    settings: Settings,
-    planned_campaign: PlannedCampaign,
-    evaluation: Evaluation,
-    update: Job,
-) -> Job:
-    """Move the campaign to the version on trial, and return the job of the update.
-
-    An earlier try of this function may have sent the update, without a response. So no update is
-    sent if the campaign is being updated to the version or serves the version. If the campaign has
-    changed since its trial began, the phase of the returned job is AGAIN.
-
-    Args:
-        client: a client that sends each request once.
-        settings: the settings of the pipeline.
-        planned_campaign: the campaign to update.
-        evaluation: the judgement of the gate, with the version that the campaign served.
-        update: the job with the phase ON_TRIAL.
-    """
-    target = update["targetVersionArn"]
-    campaign = describe_campaign(client, planned_campaign["campaignArn"])
-    sent_job: Job = {**update, "phase": "UNDER_WAY"}
-    if live_version(campaign) == target or _is_updating_to(campaign, target):
-        return sent_job
-    reason = busy_reason(campaign)
-    if reason is None and live_version(campaign) != evaluation["comparedWith"]:
-        reason = f"the campaign serves {campaign['solutionVersionArn']} now"
-    if reason is None:
-        try:
-            client.update_campaign(**update_request(campaign, target))
-        except client.exceptions.ResourceInUseException:
-            reason = "Personalize answers that the campaign is in use"
-    if reason is None:
-        return sent_job
-    return postponed_job(
-        planned_campaign["campaignArn"],
-        reason,
-        update,
-        max_hours=settings["limits"]["maxCampaignHours"],
-        shortest_pause=BUSY_PAUSE,
-    )
-
-
-def watch_campaign_update(
-    client: PersonalizeClient, settings: Settings, planned_campaign: PlannedCampaign, update: Job
-) -> Job:
-    """Poll the campaign until no update is running or until this invocation has used its time.
-
-    An update that was sent just now may not be visible yet. So the poll goes on until an update is
-    visible that is not older than the trial, or until UPDATE_VISIBLE_AFTER.
-
-    When no update is running any more, the phase is ACTIVE if the campaign serves the target of the
-    update, else ENDED. If an update is still running at the deadline, the phase is OVERDUE.
-    """
-    job = _watch(
-        client, settings, planned_campaign, update, lambda campaign: _polled_job(campaign, update)
-    )
-    if job["phase"] == "OVERDUE":
-        failure = f"{job['failure']}; the campaign may serve {update['targetVersionArn']} later"
-        return {**job, "failure": failure}
-    return job
-
-
-def watch_rollback(
-    client: PersonalizeClient, settings: Settings, planned_campaign: PlannedCampaign, rollback: Job
-) -> Job:
-    """Poll the campaign until its rollback ends or until this invocation has used its time.
-
-    The phase of a rollback after which the campaign does not serve the good version is AGAIN.
-    """
-
-    def polled_job(campaign: CampaignTypeDef) -> Job:
-        job = _polled_job(campaign, rollback)
-        if job["phase"] == "ENDED":
-            return {**job, "phase": "AGAIN", "seconds": BUSY_PAUSE}
-        if job["phase"] == "ACTIVE":
-            return {**job, "rolledBackAt": latest_update_time(campaign)}
-        return job
-
-    job = _watch(client, settings, planned_campaign, rollback, polled_job)
-    if job["phase"] == "OVERDUE":
-        failure = f"{job['failure']}; the campaign may still serve the version that answers badly"
-        return {**job, "failure": failure}
-    return job
-
-
-def _watch(
-    client: PersonalizeClient,
-    settings: Settings,
-    planned_campaign: PlannedCampaign,
-    update: Job,
-    polled_job: Callable[[CampaignTypeDef], Job],
-) -> Job:
-    """Poll the campaign. `polled_job` returns the job of the update from the description."""
-    return watch(
-        lambda: polled_job(describe_campaign(client, planned_campaign["campaignArn"])),
-        durations=planned_campaign["durations"],
-        max_hours=settings["limits"]["maxCampaignHours"],
-        warnings=update["warnings"],
-    )
+REFUSALS = ("ResourceInUseException", "LimitExceededException")
+"""The errors of UpdateCampaign after which the same request may be accepted later."""
 
 
 def describe_campaign(client: PersonalizeClient, campaign_arn: str) -> CampaignTypeDef:
     """Return a campaign as DescribeCampaign shows it."""
     return client.describe_campaign(campaignArn=campaign_arn)["campaign"]
+
+
+def seen_campaign(
+    campaign: CampaignTypeDef, tags: Tags, solution_arn: str, version: Callable[[str], Version]
+) -> SeenCampaign:
+    """Return a campaign as the rules of deployments see it.
+
+    Args:
+        campaign: the campaign as DescribeCampaign shows it.
+        tags: the tags of the campaign.
+        solution_arn: its solution.
+        version: returns what is known about a version.
+    """
+    latest = campaign.get("latestCampaignUpdate")
+    return SeenCampaign(
+        serves=live_version(campaign),
+        is_being_created=is_running(campaign["status"]),
+        update=_seen_update(latest) if latest else None,
+        notes=read_notes(tags, solution_arn),
+        version=version,
+    )
+
+
+def _seen_update(latest: CampaignUpdateSummaryTypeDef) -> Update:
+    """Return the latest update of a campaign as the rules of deployments see it."""
+    phase = phase_of(latest["status"])
+    return Update(
+        version=latest["solutionVersionArn"],
+        is_running=phase == "UNDER_WAY",
+        has_failed=phase == "ENDED",
+        created_at=latest["creationDateTime"],
+        ended_at=latest["lastUpdatedDateTime"],
+        failure=latest.get("failureReason"),
+    )
+
+
+def read_version(
+    client: PersonalizeClient, arn: str, solution: SolutionSettings, now: datetime
+) -> Version:
+    """Read what the rules have to know about a version.
+
+    Without a quality gate nothing is compared, so no metrics are requested.
+    """
+    metrics = metrics_of(client, arn) if solution["qualityGate"] else {}
+    answer = answer_about(tags_of(client, arn), solution.get("approval"), now)
+    return Version(version_created_at(client, arn), metrics, answer or "")
+
+
+def metrics_of(client: PersonalizeClient, version_arn: str) -> dict[str, float]:
+    """Return the offline metrics of a version by name. It is empty if the version has none.
+
+    JSON has no NaN, so a service may send it as a text.
+    """
+    metrics = client.get_solution_metrics(solutionVersionArn=version_arn).get("metrics", {})
+    return {
+        name: value if isinstance(value, int | float) else math.nan
+        for name, value in metrics.items()
+    }
 
 
 def live_version(campaign: CampaignTypeDef) -> str | None:
@@ -156,59 +110,57 @@ def live_version(campaign: CampaignTypeDef) -> str | None:
     return campaign["solutionVersionArn"] if is_active(campaign["status"]) else None
 
 
-def latest_update_time(campaign: CampaignTypeDef) -> str | None:
-    """Return when the latest update was created, or None if the campaign was never updated."""
-    latest_update = campaign.get("latestCampaignUpdate")
-    return latest_update["creationDateTime"].isoformat() if latest_update else None
-
-
-def not_served_message(campaign: CampaignTypeDef, version_arn: str) -> str:
-    """Return a message about a campaign that does not serve the version."""
-    served = live_version(campaign) or "nothing"
-    return (
-        f"the campaign serves {served}, not {version_arn}: "
-        "it was not updated, or somebody has moved it"
-    )
-
-
-def running_update(campaign: CampaignTypeDef) -> CampaignUpdateSummaryTypeDef | None:
-    """Return the update of the campaign that is running, or None."""
-    latest_update = campaign.get("latestCampaignUpdate")
-    if latest_update and is_running(latest_update["status"]):
-        return latest_update
-    return None
-
-
-def busy_reason(campaign: CampaignTypeDef) -> str | None:
-    """Return why the campaign cannot be updated now, or None if it can."""
-    if update := running_update(campaign):
-        return f"the campaign is being updated to {update['solutionVersionArn']}"
-    if is_running(campaign["status"]):
-        return f"the status of the campaign is {campaign['status']}"
-    return None
-
-
 def follows_newest(campaign: CampaignTypeDef) -> bool:
     """Return True if Personalize moves the campaign to each new version."""
     return campaign.get("campaignConfig", {}).get("syncWithLatestSolutionVersion", False)
 
 
-def serves_newer_than(
-    client: PersonalizeClient, campaign: CampaignTypeDef, version_arn: str
-) -> bool:
-    """Return True if the campaign serves a version that was created after this version."""
-    live = live_version(campaign)
-    if live is None or is_latest(live):
-        return False
-    return version_created_at(client, live) > version_created_at(client, version_arn)
+def wanted_deployment(
+    settings: Settings,
+    solution: SolutionSettings,
+    planned: PlannedCampaign,
+    version: str | None,
+    gate: Gate,
+) -> Deployment:
+    """Return what a run wants of a campaign: that it serves a version.
+
+    Without a version, the run only ends a trial.
+    """
+    arn, approval = planned["campaignArn"], solution.get("approval")
+    probes = {campaign["campaignArn"]: campaign["probe"] for campaign in solution["campaigns"]}
+    probe = probes[arn]
+    return Deployment(
+        version=version,
+        waited=planned["isWaiting"],
+        rejections=gate.rejections,
+        approval_hours=approval["timeoutHours"] if approval else None,
+        probe_minutes=probe["minutes"] if probe else None,
+        max_hours=settings["limits"]["maxCampaignHours"],
+    )
+
+
+def update_campaign(client: PersonalizeClient, campaign_arn: str, version: str) -> None:
+    """Send an update of a campaign to a version.
+
+    Raises:
+        Refused: Personalize does not update the campaign now.
+    """
+    request = update_request(describe_campaign(client, campaign_arn), version)
+    try:
+        client.update_campaign(**request)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in REFUSALS:
+            raise Refused(str(error)) from error
+        raise
 
 
 def update_request(campaign: CampaignTypeDef, target: str) -> UpdateCampaignRequestTypeDef:
-    """Return the request that changes the version of the campaign and no other setting.
+    """Return the request that moves the campaign to a version and changes no other setting.
 
     The request repeats the other settings, because the API does not promise to keep a setting that
     a request leaves out. It does not repeat what DescribeCampaign may show, but UpdateCampaign
-    refuses: fewer than one provisioned transaction per second, and empty settings.
+    refuses: fewer than one provisioned transaction per second, and empty settings. A campaign that
+    follows the newest version would leave the version again, so the request turns that off.
     """
     request: UpdateCampaignRequestTypeDef = {
         "campaignArn": campaign["campaignArn"],
@@ -216,65 +168,13 @@ def update_request(campaign: CampaignTypeDef, target: str) -> UpdateCampaignRequ
     }
     if campaign.get("minProvisionedTPS", 0) >= 1:
         request["minProvisionedTPS"] = campaign["minProvisionedTPS"]
-    if config := _settings_to_repeat(campaign.get("campaignConfig", {})):
+    config = campaign.get("campaignConfig", {}).copy()
+    if not config.get("itemExplorationConfig"):
+        config.pop("itemExplorationConfig", None)
+    if not config.get("rankingInfluence"):
+        config.pop("rankingInfluence", None)
+    if config.get("syncWithLatestSolutionVersion"):
+        config["syncWithLatestSolutionVersion"] = False
+    if config:
         request["campaignConfig"] = config
     return request
-
-
-def _settings_to_repeat(config: CampaignConfigOutputTypeDef) -> CampaignConfigOutputTypeDef:
-    """Return the settings of a campaign without the settings that are empty."""
-    repeated = config.copy()
-    if not repeated.get("itemExplorationConfig"):
-        repeated.pop("itemExplorationConfig", None)
-    if not repeated.get("rankingInfluence"):
-        repeated.pop("rankingInfluence", None)
-    return repeated
-
-
-def _is_updating_to(campaign: CampaignTypeDef, target: str) -> bool:
-    """Return True if an update of the campaign to the target is running."""
-    update = running_update(campaign)
-    return update is not None and update["solutionVersionArn"] == target
-
-
-def _polled_job(campaign: CampaignTypeDef, update: Job) -> Job:
-    """Return the job of an update as the description of the campaign shows it.
-
-    What counts is the version that the campaign serves as soon as no update is running. The
-    description contains only the latest update, which may be the update of a person.
-    """
-    target = update["targetVersionArn"]
-    latest_update = campaign.get("latestCampaignUpdate")
-    status = latest_update["status"] if latest_update else campaign["status"]
-    job: Job = {**update, "seconds": 1, "status": status, "warnings": status_warnings(status)}
-    if busy_reason(campaign) or not _is_settled(campaign, update):
-        return {**job, "phase": "UNDER_WAY"}
-    ended_at = (latest_update or campaign)["lastUpdatedDateTime"].isoformat()
-    if live_version(campaign) == target:
-        return {**job, "phase": "ACTIVE", "failure": None, "endedAt": ended_at}
-    failure = _reason_of_failure(campaign, target)
-    return {**job, "phase": "ENDED", "failure": failure, "endedAt": ended_at}
-
-
-def _is_settled(campaign: CampaignTypeDef, update: Job) -> bool:
-    """Return True if the description shows the update, and what it changed.
-
-    After the end of an update the campaign may still show the old version for a moment.
-    """
-    latest_update = campaign.get("latestCampaignUpdate")
-    began_at = datetime.fromisoformat(update["trialBeganAt"])
-    if latest_update is None or latest_update["creationDateTime"] < began_at:
-        return clock.now() >= began_at + UPDATE_VISIBLE_AFTER
-    if not is_active(latest_update["status"]):
-        return True
-    if latest_update["solutionVersionArn"] == campaign["solutionVersionArn"]:
-        return True
-    return clock.now() >= latest_update["lastUpdatedDateTime"] + UPDATE_VISIBLE_AFTER
-
-
-def _reason_of_failure(campaign: CampaignTypeDef, target: str) -> str:
-    """Return why the campaign does not serve the target, according to its latest update."""
-    latest_update = campaign.get("latestCampaignUpdate")
-    if latest_update and latest_update["solutionVersionArn"] == target:
-        return latest_update.get("failureReason") or not_served_message(campaign, target)
-    return not_served_message(campaign, target)

@@ -10,8 +10,8 @@ from botocore.exceptions import ClientError
 from .. import clock
 from ..errors import ServiceUnavailable, Throttled
 from .campaigns import describe_campaign, live_version
+from .notes import read_notes
 from .tags import tags_of
-from .trial_tags import read_trial_tags
 
 if TYPE_CHECKING:
     from mypy_boto3_personalize import PersonalizeClient
@@ -45,5 +45,5 @@ def read_standings(client: PersonalizeClient, settings: Settings) -> dict[str, C
 def _standing(client: PersonalizeClient, arn: str, solution_arn: str) -> CampaignStanding:
     """Return what a campaign serves."""
     served = live_version(describe_campaign(client, arn))
-    trial = read_trial_tags(tags_of(client, arn), solution_arn).trial
-    return {"servedVersionArn": served, "versionOnTrial": trial.version_arn if trial else None}
+    trial = read_notes(tags_of(client, arn), solution_arn).trial
+    return {"servedVersionArn": served, "versionOnTrial": trial.version if trial else None}

@@ -112,6 +112,11 @@ def read_trained_versions(
     ]
 
 
+def newest_known_version(versions: Sequence[TrainedVersion]) -> TrainedVersion | None:
+    """Return the newest ACTIVE version that a run has trained. `versions` are newest first."""
+    return next((row for row in versions if row.is_known and is_active(row.status)), None)
+
+
 def described_version(version: SolutionVersionTypeDef, tags: Tags) -> TrainedVersion:
     """Return a version that a run deploys no matter what it learned, so that is left out."""
     return TrainedVersion(

@@ -20,16 +20,6 @@ if TYPE_CHECKING:
     from ..contract import Run
     from ..workflow_settings import Settings
 
-LATEST_SUFFIX = "/$LATEST"
-
-
-def is_latest(version_arn: str) -> bool:
-    """Return True for `<solution>/$LATEST`, which has the form of an ARN but is not a version.
-
-    A campaign that always serves the newest version of its solution shows it instead of a version.
-    """
-    return version_arn.endswith(LATEST_SUFFIX)
-
 
 def versions(client: PersonalizeClient, solution_arn: str) -> list[SolutionVersionSummaryTypeDef]:
     """Return the versions of a solution, newest first."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..personalize.approvals import advice_about_newer, answer_about, reason_not_approved
+from ..personalize.approvals import advice_about_newer, answer_about, answer_error
 from ..personalize.campaigns import live_version
 from ..personalize.statuses import is_active
 from .waiting_campaigns import moved_campaigns
@@ -66,7 +66,8 @@ def _answer_problems(situation: Situation, version: TrainedVersion) -> Iterator[
     if approval is None:
         yield f"{version.solution_arn} needs no approval; use retrain start"
     elif answer_about(version.tags, approval, situation.world.now) != "APPROVED":
-        reason = reason_not_approved(version.tags, approval, situation.world.now)
+        reason = answer_error(version.tags, approval, situation.world.now)
+        reason = reason or "it waits for an answer"
         yield f"{version.arn} is not approved: {reason}; approve it with retrain approve"
 
 
@@ -86,4 +87,5 @@ def _newer_versions(situation: Situation, version: TrainedVersion) -> Iterator[s
             )
     for newer in situation.world.trained_versions.get(version.solution_arn, []):
         if newer.is_known and is_active(newer.status) and newer.created_at > version.created_at:
-            yield f"{version.arn} is older than {newer.arn}; {advice_about_newer(newer.tags)}"
+            advice = advice_about_newer(newer.tags, situation.world.now)
+            yield f"{version.arn} is older than {newer.arn}; {advice}"

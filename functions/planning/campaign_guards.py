@@ -6,14 +6,12 @@ import json
 from typing import TYPE_CHECKING
 
 from ..personalize.campaigns import follows_newest
-from ..personalize.tags import CHECKED, GOOD, PREVIOUS, TRIAL, VERDICT
-from ..personalize.versions import is_latest
+from ..personalize.notes import LATEST
+from ..personalize.tags import BAD, CHECKED, GOOD, PREVIOUS, TRIAL
 from .world import newest_active
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from mypy_boto3_personalize.type_defs import CampaignTypeDef
 
     from ..workflow_settings import CampaignSettings, ProbeSettings
     from .situation import Situation
@@ -29,43 +27,31 @@ PROBE_KEYS = {
 https://docs.aws.amazon.com/personalize/latest/dg/API_RS_GetRecommendations.html."""
 MAX_TAGS = 50
 """https://docs.aws.amazon.com/personalize/latest/dg/tagging-resources.html."""
-TRIAL_TAGS = {TRIAL, GOOD, PREVIOUS, VERDICT}
+TRIAL_TAGS = {TRIAL, GOOD, PREVIOUS, BAD}
 """The tags with which a trial begins. They are all written before a campaign moves."""
 
 
-def deployment_past_the_gate(situation: Situation) -> Iterator[str]:
-    """Yield a message for a campaign that gets new versions without gate, probe or approval."""
-    for campaign_settings in situation.solution["campaigns"]:
-        campaign = situation.world.campaigns.get(campaign_settings["campaignArn"])
-        checks = {
-            "quality gate": bool(situation.solution["qualityGate"]),
-            "probe": campaign_settings["probe"] is not None,
-            "approval": situation.solution.get("approval") is not None,
-        }
-        passed = " and the ".join(name for name, is_configured in checks.items() if is_configured)
-        if campaign and follows_newest(campaign) and passed:
-            yield (
-                f"{campaign['campaignArn']}: syncWithLatestSolutionVersion deploys every version "
-                f"past the {passed}; turn it off with "
-                f"{_command_without_sync(situation, campaign)}, or configure no gate, no probe "
-                "and no approval"
-            )
+def automatic_deployment(situation: Situation) -> Iterator[str]:
+    """Yield a message for a campaign that Personalize moves to each new version by itself.
 
-
-def _command_without_sync(situation: Situation, campaign: CampaignTypeDef) -> str:
-    """Return the command after which a campaign keeps its version and its other settings.
-
-    Personalize wants the ARN of a version in the same request.
+    The command of the message keeps the other settings of the campaign. Personalize wants the ARN
+    of a version in the same request.
     """
-    version = campaign["solutionVersionArn"]
-    if is_latest(version):
-        newest = newest_active(situation.world.versions[situation.solution["solutionArn"]])
-        version = newest["solutionVersionArn"] if newest else "<ARN of the version to serve>"
-    config = {**campaign["campaignConfig"], "syncWithLatestSolutionVersion": False}
-    return (
-        f"aws personalize update-campaign --campaign-arn {campaign['campaignArn']} "
-        f"--solution-version-arn {version} --campaign-config '{json.dumps(config)}'"
-    )
+    for campaign_settings in situation.solution["campaigns"]:
+        arn = campaign_settings["campaignArn"]
+        campaign = situation.world.campaigns.get(arn)
+        if campaign is None or not follows_newest(campaign):
+            continue
+        version = campaign["solutionVersionArn"]
+        if version.endswith(LATEST):
+            newest = newest_active(situation.world.versions[situation.solution["solutionArn"]])
+            version = newest["solutionVersionArn"] if newest else "<ARN of the version to serve>"
+        config = {**campaign["campaignConfig"], "syncWithLatestSolutionVersion": False}
+        yield (
+            f"{arn}: syncWithLatestSolutionVersion deploys versions before a run has judged them; "
+            f"turn it off with aws personalize update-campaign --campaign-arn {arn} "
+            f"--solution-version-arn {version} --campaign-config '{json.dumps(config)}'"
+        )
 
 
 def unanswered_probes(situation: Situation) -> Iterator[str]:

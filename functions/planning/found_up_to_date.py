@@ -16,18 +16,15 @@ from ..errors import ServiceUnavailable, Throttled
 from ..personalize.campaigns import live_version
 from ..personalize.statuses import is_active
 from ..personalize.tags import CHECKED, write_tag
-from ..personalize.versions import is_latest
 from .campaign_guards import MAX_TAGS, TRIAL_TAGS
 from .news import needs_training, up_to_date_version
 from .planned_imports import is_imported
-from .world import newest_active
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mypy_boto3_personalize import PersonalizeClient
 
-    from ..personalize.trained_versions import TrainedVersion
     from .situation import Situation
 
 LONGEST_WRITING = timedelta(seconds=30)
@@ -114,14 +111,5 @@ def _up_to_date_in_solution(situation: Situation) -> Iterator[str]:
         yield version.solution_arn
     for campaign in campaigns:
         arn = campaign["campaignArn"]
-        if _serves(situation, arn, version):
+        if live_version(situation.world.campaigns[arn]) == version.arn:
             yield arn
-
-
-def _serves(situation: Situation, campaign_arn: str, version: TrainedVersion) -> bool:
-    """Return True if a campaign serves a version, perhaps because it follows the newest version."""
-    live = live_version(situation.world.campaigns[campaign_arn])
-    if live is None or not is_latest(live):
-        return live == version.arn
-    newest = newest_active(situation.world.versions[version.solution_arn])
-    return newest is not None and newest["solutionVersionArn"] == version.arn

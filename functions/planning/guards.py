@@ -108,10 +108,10 @@ GUARDS = (
         "Import new data, or start with `trainingMode` FULL.",
     ),
     Guard(
-        "deployment past the gate",
+        "automatic deployment",
         "REFUSE",
         "solution",
-        campaign_guards.deployment_past_the_gate,
+        campaign_guards.automatic_deployment,
         "Turn `syncWithLatestSolutionVersion` off with the command of the message.",
     ),
     Guard(

@@ -5,21 +5,21 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from ..executions import is_resumed
-from ..personalize.approvals import is_refused
-from ..personalize.campaigns import LONGEST_USUAL_UPDATE
 from ..personalize.jobs import training_mode_of
 from ..personalize.ownership import version_name
-from ..personalize.statuses import is_active
-from ..personalize.tags import REQUESTED_BY, RUN, VERDICT
-from .news import needs_training, training_requested_by, up_to_date_version
+from ..personalize.tags import REQUESTED_BY, RUN
+from .news import needs_training, training_requested_by
 from .planned_imports import durations_of
-from .waiting_campaigns import moved_campaigns, waits_for
+from .waiting_campaigns import (
+    is_bad,
+    is_on_trial,
+    moved_campaigns,
+    waiting_version,
+    waits_for,
+)
 from .world import newest_active
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from mypy_boto3_personalize.type_defs import (
         SolutionVersionSummaryTypeDef,
     )
@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from .situation import Situation
     from .world import World
 
-ROLLED_BACK = "ROLLED_BACK"
-"""The verdict of an earlier release, as a tag of the version, that no run may deploy it again."""
+LONGEST_USUAL_UPDATE = 1500
+"""Seconds. An update takes 8 to 25 minutes, as users of Personalize have seen. The service promises
+no time."""
 MAX_TRAINING_DELAY = timedelta(hours=12)
 """A run creates its version within this time after its start, because it imports first.
 
@@ -48,7 +49,7 @@ def planned_solution(situation: Situation) -> PlannedSolution | None:
     """
     world, solution = situation.world, situation.solution
     must_train = needs_training(situation)
-    existing_version = None if must_train else _existing_version(situation)
+    existing_version = None if must_train else waiting_version(situation)
     campaigns = _campaigns_to_update(situation, existing_version)
     if not must_train and (existing_version is None or not campaigns):
         return None
@@ -69,7 +70,7 @@ def planned_solution(situation: Situation) -> PlannedSolution | None:
         "durations": durations_of(
             version for version in versions if training_mode_of(version) == mode
         ),
-        "campaigns": [_planned_campaign(world, campaign) for campaign in campaigns],
+        "campaigns": campaigns,
     }
 
 
@@ -93,41 +94,26 @@ def _version_name(situation: Situation) -> str:
     return version_name(situation.settings, situation.run, arn, len(earlier) + 1)
 
 
-def _existing_version(situation: Situation) -> TrainedVersion | None:
-    """Return the version that an approval names, else the version that is up to date."""
-    if "deploy" in situation.run["request"]:
-        return situation.world.version_to_deploy
-    return up_to_date_version(situation)
-
-
 def _campaigns_to_update(
     situation: Situation, existing_version: TrainedVersion | None
-) -> Sequence[CampaignSettings]:
+) -> list[PlannedCampaign]:
     """Return the campaigns of the selected solution that have to serve the version of this run.
 
-    A resumed run deploys the version that it trained to all campaigns. An approval deploys the
-    version that it names to the campaigns that nobody has moved since. Any other existing version
-    is deployed only to the campaigns that wait for it. No campaign waits for a version that a
-    person has refused.
+    An existing version is deployed only to the campaigns that wait for it. An approval deploys the
+    version that it names to the campaigns that nobody has moved since. A campaign whose trial could
+    not be ended is left out.
     """
-    campaigns = situation.solution["campaigns"]
+    planned = [
+        _planned_campaign(situation.world, campaign, is_waiting=existing_version is not None)
+        for campaign in situation.solution["campaigns"]
+        if not is_on_trial(situation, campaign["campaignArn"])
+    ]
     if existing_version is None:
-        return campaigns
+        return planned
     if "deploy" in situation.run["request"]:
         moved = moved_campaigns(situation, existing_version)
-        return [campaign for campaign in campaigns if campaign["campaignArn"] not in moved]
-    tags = existing_version.tags
-    if not is_active(existing_version.status) or tags.get(VERDICT) == ROLLED_BACK:
-        return []
-    if is_refused(tags):
-        return []
-    if is_resumed(situation.run) and existing_version.belongs_to(situation.run["id"]):
-        return campaigns
-    return [
-        campaign
-        for campaign in campaigns
-        if waits_for(existing_version, campaign, situation.settings, situation.world)
-    ]
+        return [campaign for campaign in planned if campaign["campaignArn"] not in moved]
+    return [campaign for campaign in planned if waits_for(situation, campaign, existing_version)]
 
 
 def _training_mode(situation: Situation, existing_version: TrainedVersion | None) -> TrainingMode:
@@ -151,27 +137,25 @@ def _training_mode(situation: Situation, existing_version: TrainedVersion | None
 
 
 def _newest_version_is_bad(situation: Situation) -> bool:
-    """Return True if the newest ACTIVE version was found bad, in whichever mode it was trained.
+    """Return True if a campaign does not take the newest ACTIVE version, because it is bad.
 
     UPDATE learns only what has changed since the latest training, so it keeps the model of this
     version: https://docs.aws.amazon.com/personalize/latest/dg/API_SolutionVersion.html.
     """
     world, solution = situation.world, situation.solution
     newest = newest_active(world.versions.get(solution["solutionArn"], []))
-    if newest is None:
+    version = waiting_version(situation)
+    if newest is None or version is None or version.arn != newest["solutionVersionArn"]:
         return False
-    arn = newest["solutionVersionArn"]
-    for version in world.trained_versions.get(solution["solutionArn"], []):
-        # An earlier release has written its verdict as a tag of the version.
-        if version.arn == arn and (is_refused(version.tags) or VERDICT in version.tags):
-            return True
-    campaign_tags = [
-        world.campaign_tags.get(campaign["campaignArn"], {}) for campaign in solution["campaigns"]
-    ]
-    return any(tags.get(VERDICT, "").startswith(f"{arn} ") for tags in campaign_tags)
+    return any(
+        is_bad(situation, _planned_campaign(world, campaign, is_waiting=False), version)
+        for campaign in solution["campaigns"]
+    )
 
 
-def _planned_campaign(world: World, campaign: CampaignSettings) -> PlannedCampaign:
+def _planned_campaign(
+    world: World, campaign: CampaignSettings, *, is_waiting: bool
+) -> PlannedCampaign:
     """Return the update of a campaign.
 
     The update is expected to take as long as the last update. If the campaign was never updated, it
@@ -184,5 +168,6 @@ def _planned_campaign(world: World, campaign: CampaignSettings) -> PlannedCampai
     return {
         "campaignArn": campaign["campaignArn"],
         "isProbed": campaign["probe"] is not None,
+        "isWaiting": is_waiting,
         "durations": [min(seconds, LONGEST_USUAL_UPDATE) for seconds in durations],
     }

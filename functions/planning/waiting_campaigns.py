@@ -1,51 +1,49 @@
-"""Decides which campaigns wait for a version that was trained before."""
+"""Asks the rules of deployments which campaigns a version that was trained before waits for."""
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING
 
-from ..personalize.campaigns import live_version
-from ..personalize.trial_tags import read_trial_tags
-from ..personalize.verdicts import valid_verdict
-from ..workflow_settings import solution_of_version
+from ..personalize.campaigns import seen_campaign, wanted_deployment
+from ..personalize.trained_versions import newest_known_version
+from ..rules.deployments import Memory, decide, waits, was_moved
+from ..rules.gate import Gate
 
 if TYPE_CHECKING:
-    from mypy_boto3_personalize.type_defs import CampaignTypeDef
-
+    from ..contract import PlannedCampaign
     from ..personalize.trained_versions import TrainedVersion
-    from ..workflow_settings import CampaignSettings, Settings, Tags
+    from ..rules.deployments import Deployment, SeenCampaign
     from .situation import Situation
-    from .world import World
 
 
-def waits_for(
-    version: TrainedVersion,
-    campaign_settings: CampaignSettings,
-    settings: Settings,
-    world: World,
-) -> bool:
-    """Return True if the campaign still has to be updated to the version.
+def waiting_version(situation: Situation) -> TrainedVersion | None:
+    """Return the version that the campaigns of the selected solution may wait for.
 
-    A campaign does not wait if
-
-    - it serves the version or a newer version,
-    - the version has a verdict that is valid for this campaign,
-    - somebody has moved the campaign to another version since the version was created.
+    It is the version that an approval names, or else the newest version that a run has trained.
     """
-    arn = campaign_settings["campaignArn"]
-    campaign, tags = world.campaigns[arn], world.campaign_tags.get(arn, {})
-    live = live_version(campaign)
-    newer_arns = [
-        summary["solutionVersionArn"]
-        for summary in world.versions[version.solution_arn]
-        if summary["creationDateTime"] > version.created_at
-    ]
-    if live == version.arn or live in newer_arns:
-        return False
-    if valid_verdict(settings, arn, tags, version.arn, live):
-        return False
-    return moved_to(campaign, tags, version.arn, version.created_at) is None
+    if "deploy" in situation.run["request"]:
+        return situation.world.version_to_deploy
+    arn = situation.solution["solutionArn"]
+    return newest_known_version(situation.world.trained_versions.get(arn, []))
+
+
+def waits_for(situation: Situation, planned: PlannedCampaign, version: TrainedVersion) -> bool:
+    """Return True if there is something to do at a campaign with a version of an earlier run."""
+    seen = seen_in_world(situation, planned["campaignArn"])
+    return waits(seen, _wanted(situation, planned, version), situation.world.now)
+
+
+def is_bad(situation: Situation, planned: PlannedCampaign, version: TrainedVersion) -> bool:
+    """Return True if a campaign does not take a version, because it was found bad."""
+    seen = seen_in_world(situation, planned["campaignArn"])
+    now = situation.world.now
+    step = decide(seen, _wanted(situation, planned, version), Memory(now), now)
+    return step.outcome in ("REJECTED", "ROLLED_BACK")
+
+
+def is_on_trial(situation: Situation, campaign_arn: str) -> bool:
+    """Return True if the trial of the campaign could not be ended in this run."""
+    return seen_in_world(situation, campaign_arn).notes.trial is not None
 
 
 def moved_campaigns(situation: Situation, version: TrainedVersion) -> dict[str, str]:
@@ -53,32 +51,27 @@ def moved_campaigns(situation: Situation, version: TrainedVersion) -> dict[str, 
 
     Each campaign has the version to which it was moved. The solution of the version is selected.
     """
-    world, moved = situation.world, {}
-    for settings in situation.solution["campaigns"]:
-        arn = settings["campaignArn"]
-        campaign, tags = world.campaigns.get(arn), world.campaign_tags.get(arn, {})
-        if campaign and (
-            moved_version := moved_to(campaign, tags, version.arn, version.created_at)
-        ):
-            moved[arn] = moved_version
+    moved = {}
+    for campaign in situation.solution["campaigns"]:
+        arn = campaign["campaignArn"]
+        if arn in situation.world.campaigns:
+            seen = seen_in_world(situation, arn)
+            if seen.serves and was_moved(seen, version.arn):
+                moved[arn] = seen.serves
     return moved
 
 
-def moved_to(
-    campaign: CampaignTypeDef, tags: Tags, version_arn: str, version_created_at: datetime
-) -> str | None:
-    """Return the version to which somebody has moved the campaign since a version was created.
+def seen_in_world(situation: Situation, campaign_arn: str) -> SeenCampaign:
+    """Return a campaign of the selected solution as the rules of deployments see it."""
+    world = situation.world
+    return seen_campaign(
+        world.campaigns[campaign_arn],
+        world.campaign_tags.get(campaign_arn, {}),
+        situation.solution["solutionArn"],
+        world.version_facts.__getitem__,
+    )
 
-    Return None if nobody has. The latest update does not count if it is an update to the version,
-    if it is older than the version, or if it is the last rollback of the campaign.
-    """
-    update = campaign.get("latestCampaignUpdate")
-    if update is None or update["solutionVersionArn"] == version_arn:
-        return None
-    created_at = update["creationDateTime"]
-    if created_at <= version_created_at:
-        return None
-    rolled_back_at = read_trial_tags(tags, solution_of_version(version_arn)).rolled_back_at
-    if rolled_back_at and created_at == datetime.fromisoformat(rolled_back_at):
-        return None
-    return update["solutionVersionArn"]
+
+def _wanted(situation: Situation, planned: PlannedCampaign, version: TrainedVersion) -> Deployment:
+    gate = Gate(situation.solution["qualityGate"])
+    return wanted_deployment(situation.settings, situation.solution, planned, version.arn, gate)

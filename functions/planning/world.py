@@ -10,11 +10,17 @@ from botocore.exceptions import ClientError
 
 from .. import aws, clock, exports
 from ..executions import scheduled_at
+from ..personalize.campaigns import live_version, read_version
 from ..personalize.event_trackers import active_event_trackers
 from ..personalize.import_lists import GroupImports, group_imports, newest_import
+from ..personalize.notes import read_notes
 from ..personalize.statuses import is_active
 from ..personalize.tags import tags_of
-from ..personalize.trained_versions import described_version, read_trained_versions
+from ..personalize.trained_versions import (
+    described_version,
+    newest_known_version,
+    read_trained_versions,
+)
 from ..personalize.versions import describe_version, versions
 from .import_tags import read_import_tags
 from .trainings_of_month import count_trainings_of_month
@@ -36,6 +42,7 @@ if TYPE_CHECKING:
 
     from ..contract import Request, Run
     from ..personalize.trained_versions import TrainedVersion
+    from ..rules.deployments import Version
     from ..workflow_settings import Settings, SolutionSettings, Tags
     from .situation import DatasetOfRun
 
@@ -94,6 +101,9 @@ class World:
     and that did not fail. It is counted only up to the limit."""
     version_to_deploy: TrainedVersion | None = None
     """The version that an approval names, or None if it does not exist."""
+    version_facts: Mapping[str, Version] = field(default_factory=dict)
+    """What the rules of deployments have to know about versions: of each solution the version that
+    its campaigns may wait for, and the versions that they serve."""
     campaigns: Mapping[str, CampaignTypeDef] = field(default_factory=dict)
     campaign_tags: Mapping[str, Tags] = field(default_factory=dict)
     """Campaign ARN -> its tags, which say what the runs have found about its versions."""
@@ -136,14 +146,19 @@ def read_world(
     )
     dataset_arns = [dataset["datasetArn"] for dataset in settings["datasets"]]
     world = read_data(client, dataset_arns, datasets)
-    world = _with_versions(client, settings, world, existing_solutions)
-    return replace(
-        world,
+    world = replace(
+        _with_versions(client, settings, world, existing_solutions),
         schedule_changed_at=_schedule_changed_at(run["request"]),
         version_to_deploy=_version_to_deploy(client, run),
         campaigns=campaigns,
         campaign_tags={arn: tags_of(client, arn) for arn in campaigns},
     )
+    facts = {
+        arn: read_version(client, arn, solution, world.now)
+        for solution in solutions
+        for arn in _compared_versions(world, solution)
+    }
+    return replace(world, version_facts=facts)
 
 
 def read_data(
@@ -208,6 +223,27 @@ def _with_versions(
             for arn, newest_first in versions_of_solutions.items()
         },
     )
+
+
+def _compared_versions(world: World, solution: SolutionSettings) -> set[str]:
+    """Return the version that the campaigns of a solution may wait for, and those they serve.
+
+    If all campaigns serve the version and have found it good, there is nothing to compare.
+    """
+    solution_arn = solution["solutionArn"]
+    newest = newest_known_version(world.trained_versions.get(solution_arn, []))
+    version = world.version_to_deploy or newest
+    if version is None or version.solution_arn != solution_arn or not is_active(version.status):
+        return set()
+    described = [
+        (world.campaigns[arn], world.campaign_tags.get(arn, {}))
+        for arn in (campaign["campaignArn"] for campaign in solution["campaigns"])
+        if arn in world.campaigns
+    ]
+    states = {(live_version(row), read_notes(tags, solution_arn).good) for row, tags in described}
+    if states <= {(version.arn, version.arn)}:
+        return set()
+    return {version.arn, *(live for live, _ in states if live)}
 
 
 def _read_exports(imported: Sequence[DatasetOfRun]) -> dict[str, exports.Export]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 MAX_PAUSE = 30
 """The most seconds between two requests."""
@@ -17,7 +16,8 @@ LONGEST_SILENCE = timedelta(minutes=15)
 service."""
 
 
-class Response(NamedTuple):
+@dataclass
+class Response:
     """What one request has shown."""
 
     failure: str | None = None
@@ -33,6 +33,9 @@ class Probing:
     version: str
     began_at: datetime
     asked_at: datetime | None = None
+    """When the last request was sent."""
+    update_at: datetime | None = None
+    """The creation of the campaign's latest update when the last request was sent."""
     bad_in_a_row: int = 0
     silent_since: datetime | None = None
     failure: str | None = None

@@ -31,7 +31,7 @@ def history(
         typer.Option(
             metavar="VERSION",
             help="Show where this solution version comes from, instead of the list: its run, its "
-            "imports, its metrics, its verdicts, and who approved it. The ARN of the version needs "
+            "imports, metrics and campaigns, and who approved it. The ARN of the version needs "
             "no stack. With a stack, movies/1a2b3c4d or 1a2b3c4d is enough.",
         ),
     ] = None,

@@ -10,22 +10,26 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from functions.executions import short_hash
-from functions.personalize.approvals import advice_about_newer, answer_about, answer_error
-from functions.personalize.campaigns import describe_campaign, live_version
+from functions.personalize.approvals import (
+    advice_about_newer,
+    answer_about,
+    answer_error,
+    approval_tags,
+    read_approval,
+)
+from functions.personalize.campaigns import (
+    describe_campaign,
+    live_version,
+    metrics_of,
+    read_version,
+    seen_campaign,
+)
 from functions.personalize.ownership import created_by_any_run
 from functions.personalize.statuses import is_active
-from functions.personalize.tags import (
-    APPROVED_AT,
-    APPROVED_BY,
-    ASKED,
-    REFUSED_AT,
-    REFUSED_BY,
-    tags_of,
-    write_tags,
-)
-from functions.personalize.versions import describe_version, is_latest, versions
+from functions.personalize.tags import APPROVAL, tags_of, write_tags
+from functions.personalize.versions import describe_version, versions
 from functions.planning.approval_guards import moved_message
-from functions.planning.waiting_campaigns import moved_to
+from functions.rules.deployments import was_moved
 from functions.workflow_settings import solution_of_version
 from retrain.names import short_name
 from retrain.operator.errors import FailedError, OperatorError
@@ -37,7 +41,6 @@ from retrain.operator.version_names import find_version
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from mypy_boto3_personalize import PersonalizeClient
     from mypy_boto3_personalize.type_defs import CampaignTypeDef
 
     from functions.contract import MetricValues
@@ -77,9 +80,11 @@ def approve(target: Target, name: str | None, *, yes: bool, as_json: bool) -> in
     _print_metrics(target, version, campaigns)
     if not confirm(f"Deploy {version.arn}?", yes=yes):
         raise FailedError("nothing was changed")
+    tags = version.tags
     if not version.is_approved:
-        write_tags(target.access.personalize, version.arn, _approval_tags(target, version))
-    execution_arn = _start_deployment(target, version)
+        tags = approval_tags("APPROVED", _now(), _caller(target))
+        write_tags(target.access.personalize, version.arn, tags)
+    execution_arn = _start_deployment(target, version.arn, tags)
     if as_json:
         print_json({"versionArn": version.arn, "answer": "APPROVED", "executionArn": execution_arn})
     else:
@@ -97,7 +102,7 @@ def reject(target: Target, name: str | None, *, yes: bool, as_json: bool) -> int
     _print_metrics(target, version, _campaigns_of(target, version))
     if not confirm(f"Never deploy {version.arn}?", yes=yes):
         raise FailedError("nothing was changed")
-    refusal = {REFUSED_BY: _caller(target), REFUSED_AT: _now().isoformat(timespec="seconds")}
+    refusal = approval_tags("REFUSED", _now(), _caller(target))
     write_tags(target.access.personalize, version.arn, refusal)
     if as_json:
         print_json({"versionArn": version.arn, "answer": "REFUSED"})
@@ -132,13 +137,11 @@ def _waiting_version(target: Target, name: str | None, *, command: Command) -> W
         raise FailedError(f"{version_arn} takes no answer: {reason}")
     is_approved = answer_about(tags, approval, _now()) == "APPROVED"
     if is_approved:
-        print_message(
-            f"{version_arn} was approved by {tags[APPROVED_BY]}, but no execution deploys it"
-        )
+        print_message(f"{version_arn} was approved already, but no execution deploys it")
     newest = _newest_version_of_runs(target, solution_arn)
     if newest and newest.created_at > version["creationDateTime"]:
         raise FailedError(
-            f"{version_arn} is older than {newest.arn}; {advice_about_newer(newest.tags)}"
+            f"{version_arn} is older than {newest.arn}; {advice_about_newer(newest.tags, _now())}"
         )
     return WaitingVersion(version_arn, solution_arn, version["creationDateTime"], tags, is_approved)
 
@@ -204,13 +207,6 @@ def _newest_version_of_runs(target: Target, solution_arn: str) -> _VersionOfRun 
     return None
 
 
-def _approval_tags(target: Target, version: WaitingVersion) -> Tags:
-    """Return the tags of the approval. The clock of this machine may be behind that of AWS."""
-    asked_at = datetime.fromisoformat(version.tags[ASKED])
-    approved_at = max(_now(), asked_at).isoformat(timespec="seconds")
-    return {APPROVED_BY: _caller(target), APPROVED_AT: approved_at}
-
-
 def _approval(target: Target, solution_arn: str) -> ApprovalSettings:
     """Return the settings of the approval of a solution. Raise OperatorError if it needs none."""
     solutions = {row["solutionArn"]: row for row in target.settings["solutions"]}
@@ -223,15 +219,15 @@ def _approval(target: Target, solution_arn: str) -> ApprovalSettings:
     return approval
 
 
-def _start_deployment(target: Target, version: WaitingVersion) -> str:
+def _start_deployment(target: Target, version_arn: str, tags: Tags) -> str:
     """Start the execution that deploys an approved version, and return its ARN."""
     client = target.access.step_functions
-    arn = _execution_arn(target, version.arn, version.tags)
+    arn = _execution_arn(target, version_arn, tags)
     with suppress(client.exceptions.ExecutionAlreadyExists):
         client.start_execution(
             stateMachineArn=target.state_machine_arn,
             name=arn.rpartition(":")[2],
-            input=json.dumps({"trigger": "approval", "deploy": version.arn}),
+            input=json.dumps({"trigger": "approval", "deploy": version_arn}),
         )
     return arn
 
@@ -249,9 +245,9 @@ def _is_started(target: Target, version_arn: str, tags: Tags) -> bool:
 def _execution_arn(target: Target, version_arn: str, tags: Tags) -> str:
     """Return the ARN of the execution that deploys an approved version.
 
-    The name comes from the version and the request, so a second call starts no second execution.
+    The name comes from the version and the answer, so a second call starts no second execution.
     """
-    name = f"approval-{short_hash(f'{version_arn} {tags[ASKED]}', 16)}"
+    name = f"approval-{short_hash(f'{version_arn} {tags[APPROVAL]}', 16)}"
     return f"{target.state_machine_arn.replace(':stateMachine:', ':execution:')}:{name}"
 
 
@@ -276,13 +272,20 @@ def _print_moved_campaigns(
 
     Raises FailedError if the approval would deploy the version nowhere.
     """
-    messages = []
+    client, messages = target.access.personalize, []
+    solution = next(
+        row for row in target.settings["solutions"] if row["solutionArn"] == version.solution_arn
+    )
     for campaign in campaigns:
         arn = campaign["campaignArn"]
-        tags = tags_of(target.access.personalize, arn)
-        moved_version = moved_to(campaign, tags, version.arn, version.created_at)
-        if moved_version:
-            messages.append(moved_message(arn, moved_version, version.arn))
+        seen = seen_campaign(
+            campaign,
+            tags_of(client, arn),
+            version.solution_arn,
+            lambda arn: read_version(client, arn, solution, _now()),
+        )
+        if seen.serves and was_moved(seen, version.arn):
+            messages.append(moved_message(arn, seen.serves, version.arn))
     if messages and len(messages) == len(campaigns):
         raise FailedError("\n".join(messages))
     for message in messages:
@@ -293,25 +296,22 @@ def _print_metrics(
     target: Target, version: WaitingVersion, campaigns: Sequence[CampaignTypeDef]
 ) -> None:
     """Print the offline metrics of a version beside those of each version in use."""
-    print_message(f"{version.arn} waits for an answer since {version.tags[ASKED]}")
+    asked = read_approval(version.tags, _now())
+    since = f" since {asked.at.isoformat()}" if asked else ""
+    print_message(f"{version.arn} waits for an answer{since}")
     client = target.access.personalize
-    new = _metrics(client, version.arn)
+    new = metrics_of(client, version.arn)
     names: dict[str, list[str]] = {}
     for campaign in campaigns:
         served = live_version(campaign)
-        if served and not is_latest(served):
+        if served:
             names.setdefault(served, []).append(short_name(campaign["campaignArn"]))
     for served, campaign_names in names.items():
         print_message(f"compared with {short_name(served)}, in use at {list_text(campaign_names)}")
-        _print_change(new, live=_metrics(client, served))
+        _print_change(new, live=metrics_of(client, served))
     if not names:
         print_message("no campaign serves a version to compare it with")
         _print_change(new, live={})
-
-
-def _metrics(client: PersonalizeClient, version_arn: str) -> Mapping[str, float]:
-    """Return the offline metrics of a version by name."""
-    return client.get_solution_metrics(solutionVersionArn=version_arn).get("metrics", {})
 
 
 def _print_change(new: Mapping[str, float], live: Mapping[str, float]) -> None:

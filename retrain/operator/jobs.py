@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from functions.contract import Plan, StateError
     from functions.report import RunReport
 
-Kind: TypeAlias = Literal["import", "train", "update", "probe", "roll back"]
+Kind: TypeAlias = Literal["import", "train", "update"]
 State: TypeAlias = Literal["planned", "waiting", "running", "done", "held", "failed"]
 """`held`: the job was not started, or not kept, although nothing failed: the gate has rejected the
 version, the version waits for an approval, or the campaign serves a newer one."""
@@ -42,11 +42,9 @@ STAGES = {
     "Report outcome": "reporting the outcome",
 }
 """Each state outside the Maps that takes a while -> what the run does there."""
-EARLIER_TRIAL = (" on trial", "unfinished trial")
-"""Parts of the names of the states that finish the trial of an earlier run
-(`components/state_machine/trial.py`)."""
-PROBES = ("Probe campaign", "Probe campaign on trial")
-ROLLBACKS = ("Roll back campaign", "Roll back campaign on trial")
+EARLIER_TRIAL = " on trial"
+"""The end of the names of the states that end the trial of an earlier run
+(`components/state_machine/definition.py`). A question has a question mark after it."""
 STATUS_OF_OUTCOME: Mapping[str, State] = {
     "IMPORTED": "done",
     "DEPLOYED": "done",
@@ -60,7 +58,7 @@ STATUS_OF_OUTCOME: Mapping[str, State] = {
 
 @dataclass
 class Job:
-    """A job of a run: an import, a training, or the update, probe or rollback of a campaign."""
+    """A job of a run: an import, a training, or the update of a campaign with its probe."""
 
     kind: Kind
     subject: str
@@ -140,8 +138,8 @@ class RunProgress:
         if "dataset" in document:
             self._read_import(document)
         elif "campaign" in document:
-            earlier = any(part in name for part in EARLIER_TRIAL)
-            _CampaignReader(self, document, name, time, earlier=earlier).read(is_entry=is_entry)
+            earlier = name.rstrip("?").endswith(EARLIER_TRIAL)
+            self._read_campaign(document, time, earlier=earlier)
         elif "solution" in document:
             self._read_training(document)
         elif not is_entry:
@@ -175,10 +173,8 @@ class RunProgress:
             training.expected_seconds = median_seconds(solution["durations"])
             for campaign in solution["campaigns"]:
                 arn = campaign["campaignArn"]
-                self.job("update", arn).expected_seconds = median_seconds(campaign["durations"])
-                if campaign["isProbed"]:
-                    minutes = _probe_minutes(document, arn)
-                    self.job("probe", arn).expected_seconds = minutes and minutes * 60
+                job, seconds = self.job("update", arn), median_seconds(campaign["durations"])
+                job.expected_seconds = seconds and seconds + _probe_minutes(document, arn) * 60
 
     def job(self, kind: Kind, subject: str, *, earlier: bool = False) -> Job:
         """Return the job of this kind and subject. Add it if it is new."""
@@ -198,74 +194,19 @@ class RunProgress:
         if document["error"] and job.is_open:
             job.state, job.status, job.failure = "failed", "FAILED", error_text(document["error"])
 
-
-@dataclass
-class _CampaignReader:
-    """Reads the document of a state that updates, probes or rolls back a campaign."""
-
-    progress: RunProgress
-    document: Document
-    name: str
-    """The name of the state."""
-    time: datetime
-    earlier: bool
-    """True if the state finishes the trial of an earlier run."""
-
-    def read(self, *, is_entry: bool) -> None:
-        """Add what the document says."""
-        if self.document.get("evaluation"):
-            self._read_evaluation(self.document["evaluation"])
-        if self.document["update"]:
-            read_job(self._job("update"), self.document["update"], None)
-        self._read_probe(is_entry=is_entry)
-        if self.document["rollback"]:
-            read_job(self._job("roll back"), self.document["rollback"], None)
-        elif is_entry and self.name in ROLLBACKS:
-            self._job("roll back").state = "running"
-        if "outcome" in self.document:
-            self._read_outcome(self.document["outcome"])
-
-    def _job(self, kind: Kind) -> Job:
-        arn = self.document["campaign"]["campaignArn"]
-        job = self.progress.job(kind, arn, earlier=self.earlier)
-        if kind != "probe" and job.expected_seconds is None:
-            job.expected_seconds = median_seconds(self.document["campaign"]["durations"])
-        return job
-
-    def _read_evaluation(self, evaluation: Document) -> None:
-        """Add the judgement of the gate and of people who approve versions."""
-        if evaluation["verdict"] != "ACCEPTED":
-            job = self._job("update")
-            job.state, job.status = "held", evaluation["verdict"]
-            job.failure = "; ".join(evaluation["reasons"])
-
-    def _read_probe(self, *, is_entry: bool) -> None:
-        """Add the state of the probe."""
-        probing = self.document["probing"]
-        if probing is None and not (is_entry and self.name in PROBES):
-            return
-        if not self.document["campaign"]["isProbed"]:
-            return
-        probe = self._job("probe")
-        if probing is None:
-            probe.state, probe.started_at = "running", probe.started_at or self.time
-        else:
-            ends: Mapping[str, State] = {"PASSED": "done", "FAILED": "failed", "MOVED": "held"}
-            was_open = probe.is_open
-            probe.state = ends.get(probing["phase"], "running")
-            probe.started_at = datetime.fromisoformat(probing["startedAt"])
-            probe.failure = probing["failure"] if probe.state != "done" else None
-            probe.status = "" if probe.is_open else probing["phase"]
-            if was_open and not probe.is_open:
-                probe.ended_at = self.time
-
-    def _read_outcome(self, outcome: str) -> None:
-        """Add the outcome of the campaign. It ends the update and a probe that has not begun."""
-        update = self._job("update")
-        update.state, update.status = STATUS_OF_OUTCOME[outcome], outcome
-        if self.document["error"]:
-            update.failure = error_text(self.document["error"])
-        update.ended_at = update.ended_at or self.time
+    def _read_campaign(self, document: Document, time: datetime, *, earlier: bool) -> None:
+        """Add what the document of a state says that moves or probes a campaign."""
+        job, item = self.job("update", document["campaign"]["campaignArn"], earlier=earlier), None
+        job.started_at = job.started_at or time
+        if job.is_open:
+            job.state = "running"
+        if item := document["item"]:
+            job.status = item["outcome"] or item["phase"]
+            job.failure = "; ".join(item["reasons"]) or None
+        if outcome := document.get("outcome"):
+            job.state, job.status, job.ended_at = STATUS_OF_OUTCOME[outcome], outcome, time
+        if document["error"]:
+            job.failure = error_text(document["error"])
 
 
 def read_job(job: Job, document: Document | None, error: StateError | None) -> None:
@@ -273,7 +214,7 @@ def read_job(job: Job, document: Document | None, error: StateError | None) -> N
     if document:
         job.status = document["status"]
         job.failure = document["failure"]
-        began = document.get("createdAt") or document.get("trialBeganAt")
+        began = document.get("createdAt")
         if began:
             job.started_at = datetime.fromisoformat(began)
             job.arn = document["arn"]
@@ -292,8 +233,6 @@ def _state_of(document: Document) -> State:
         return "done"
     if phase == "ENDED":
         return "failed"
-    if phase in ("SKIPPED", "SUPERSEDED"):
-        return "held"
     if phase in ("AGAIN", "CHANGED"):
         return "waiting"
     if phase == "NEAR" and not is_running(document["status"]):
@@ -309,10 +248,10 @@ def median_seconds(durations: Sequence[int]) -> float | None:
     return median_high(durations) if durations else None
 
 
-def _probe_minutes(document: Document, campaign_arn: str) -> float | None:
-    """Return the minutes of the probe of a campaign, or None if it has none."""
+def _probe_minutes(document: Document, campaign_arn: str) -> float:
+    """Return the minutes of the probe of a campaign, or 0 if it has none."""
     probe = campaign_settings(document["settings"], campaign_arn)["probe"]
-    return probe["minutes"] if probe else None
+    return probe["minutes"] if probe else 0
 
 
 def expected_end_seconds(jobs: Sequence[Job], now: datetime) -> float | None:
@@ -322,7 +261,7 @@ def expected_end_seconds(jobs: Sequence[Job], now: datetime) -> float | None:
     stage waits for its slowest job, so the sum may be too long.
     """
     total = 0.0
-    for kinds in (("import",), ("train",), ("update",), ("probe",), ("roll back",)):
+    for kinds in (("import",), ("train",), ("update",)):
         remaining = list(_remaining(jobs, kinds, now))
         if None in remaining:
             return None

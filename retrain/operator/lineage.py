@@ -1,4 +1,4 @@
-"""Reads where a solution version comes from: its run, its data, its metrics and its verdicts.
+"""Reads where a solution version comes from: its run, its data, its metrics and its campaigns.
 
 Everything is read from Personalize, so a version can be traced after its stack was destroyed.
 """
@@ -6,41 +6,36 @@ Everything is read from Personalize, so a version can be traced after its stack 
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypedDict
 
 from botocore.exceptions import ClientError
 
-from functions.personalize.campaigns import describe_campaign, live_version
+from functions.personalize.approvals import read_approval
+from functions.personalize.campaigns import describe_campaign, live_version, metrics_of
 from functions.personalize.digest import imports_digest, is_digest, learned_jobs
 from functions.personalize.import_lists import group_imports
 from functions.personalize.jobs import import_mode_of, training_mode_of
 from functions.personalize.lists import PAGE_SIZE
+from functions.personalize.notes import read_notes
 from functions.personalize.statuses import is_active
 from functions.personalize.tags import (
     ADOPTED,
-    APPROVED_AT,
-    APPROVED_BY,
-    ASKED,
     BYTES,
     CONFIRMED,
     DAY,
     DIGEST,
     MIXED,
     NOT_CONFIRMED,
-    REFUSED_AT,
-    REFUSED_BY,
     REQUESTED_BY,
     RUN,
-    VERDICT,
     tags_of,
 )
-from functions.personalize.trial_tags import read_trial_tags
 from functions.personalize.versions import describe_version
 from retrain.operator.errors import OperatorError, code_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from datetime import datetime
 
     from mypy_boto3_personalize import PersonalizeClient
     from mypy_boto3_personalize.type_defs import (
@@ -89,7 +84,7 @@ class LearnedDataset(TypedDict):
 
 
 class CampaignVerdict(TypedDict):
-    """What a campaign has to do with a version: if it serves the version, and its verdict."""
+    """What a campaign has to do with a version."""
 
     campaignArn: str
     serves: bool
@@ -97,19 +92,18 @@ class CampaignVerdict(TypedDict):
     good: bool
     """True if the campaign is rolled back to this version when its next version is bad."""
     previous: bool
-    verdict: str | None
-    """REJECTED, ROLLED_BACK, or null."""
+    bad: bool
+    """True if the version was taken back here, so that no run deploys it here again."""
 
 
-class Approval(TypedDict):
-    """The answer of a person about a version. What there is not is null."""
+class ApprovalOfVersion(TypedDict):
+    """The request for an approval of a version, or the answer of a person."""
 
-    askedAt: str | None
-    approvedBy: str | None
-    approvedAt: str | None
-    refusedBy: str | None
-    refusedAt: str | None
-    """The time of the refusal, or null if an earlier release has written the refusal."""
+    answer: str
+    """ASKED, APPROVED or REFUSED."""
+    at: datetime
+    by: str | None
+    """Who has answered, or null if nobody has."""
 
 
 class Lineage(TypedDict):
@@ -131,9 +125,8 @@ class Lineage(TypedDict):
     """True if no run has trained the version."""
     requestedBy: str | None
     """What asked for the training although there may have been no new data, or null."""
-    verdict: str | None
-    """ROLLED_BACK if no run deploys the version again, or null."""
-    approval: Approval
+    approval: ApprovalOfVersion | None
+    """Null if no run has asked for an approval."""
     datasets: list[LearnedDataset]
     metrics: dict[str, float]
     campaigns: list[CampaignVerdict]
@@ -190,14 +183,7 @@ def _lineage(
         "runId": tags.get(RUN),
         "isForeign": RUN not in tags or ADOPTED in tags,
         "requestedBy": tags.get(REQUESTED_BY),
-        "verdict": tags.get(VERDICT),
-        "approval": {
-            "askedAt": tags.get(ASKED),
-            "approvedBy": tags.get(APPROVED_BY),
-            "approvedAt": tags.get(APPROVED_AT),
-            "refusedBy": tags.get(REFUSED_BY),
-            "refusedAt": tags.get(REFUSED_AT),
-        },
+        "approval": _approval(tags),
         "datasets": [
             _learned_dataset(client, arn, learned_jobs(jobs, version["creationDateTime"]))
             for arn, jobs in imports.jobs.items()
@@ -242,32 +228,35 @@ def _learned_import(
     }
 
 
+def _approval(tags: Tags) -> ApprovalOfVersion | None:
+    """Return the request for an approval, or the answer, according to the tags of a version."""
+    approval = read_approval(tags, datetime.now(UTC))
+    if approval is None:
+        return None
+    return {"answer": approval.answer, "at": approval.at, "by": approval.by or None}
+
+
 def _metrics(client: PersonalizeClient, version_arn: str, status: str) -> dict[str, float]:
     """Return the offline metrics of a version. Only an ACTIVE version has any."""
-    if not is_active(status):
-        return {}
-    return client.get_solution_metrics(solutionVersionArn=version_arn).get("metrics", {})
+    return metrics_of(client, version_arn) if is_active(status) else {}
 
 
 def _campaigns(
     client: PersonalizeClient, version_arn: str, solution_arn: str
 ) -> Iterator[CampaignVerdict]:
-    """Yield the verdict of each campaign of the solution about the version."""
+    """Yield what each campaign of the solution has to do with the version."""
     pages = client.get_paginator("list_campaigns").paginate(
         solutionArn=solution_arn, PaginationConfig=PAGE_SIZE
     )
     for arn in [item["campaignArn"] for page in pages for item in page["campaigns"]]:
-        tags = tags_of(client, arn)
-        trial_tags = read_trial_tags(tags, solution_arn)
-        trial, words = trial_tags.trial, trial_tags.verdict.split()
-        has_verdict = len(words) > 1 and words[0] == version_arn
+        notes = read_notes(tags_of(client, arn), solution_arn)
         yield {
             "campaignArn": arn,
             "serves": live_version(describe_campaign(client, arn)) == version_arn,
-            "onTrial": trial is not None and trial.version_arn == version_arn,
-            "good": trial_tags.good == version_arn,
-            "previous": trial_tags.previous == version_arn,
-            "verdict": words[1] if has_verdict else None,
+            "onTrial": notes.trial is not None and notes.trial.version == version_arn,
+            "good": notes.good == version_arn,
+            "previous": notes.previous == version_arn,
+            "bad": notes.bad == version_arn,
         }
 
 

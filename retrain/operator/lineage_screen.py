@@ -88,17 +88,14 @@ def _origin_text(lineage: Lineage) -> str:
 
 
 def _approval_rows(lineage: Lineage) -> Iterator[tuple[str, str | Text]]:
-    """Yield rows about the approval or refusal of a version, and its verdict."""
-    approval = lineage["approval"]
-    if approval["approvedBy"]:
-        yield "approved", f"by {approval['approvedBy']} at {approval['approvedAt']}"
-    elif approval["askedAt"] and not approval["refusedBy"]:
-        yield "approval", f"asked for at {approval['askedAt']}, without an answer"
-    if approval["refusedBy"]:
-        at = f" at {approval['refusedAt']}" if approval["refusedAt"] else ""
-        yield "refused", Text(f"by {approval['refusedBy']}{at}", "yellow")
-    if lineage["verdict"]:
-        yield "verdict", outcome_text(lineage["verdict"])
+    """Yield a row about the approval or refusal of a version."""
+    if approval := lineage["approval"]:
+        at = f"at {time_text(approval['at'])} UTC"
+        if approval["by"] is None:
+            yield "approval", f"asked for {at}, without an answer"
+        else:
+            style = "yellow" if approval["answer"] == "REFUSED" else ""
+            yield approval["answer"].lower(), Text(f"by {approval['by']} {at}", style)
 
 
 def _add_dataset(table: Table, dataset: LearnedDataset) -> None:
@@ -127,15 +124,13 @@ def _import_text(job: LearnedImport) -> str:
 
 
 def _campaign_text(campaign: CampaignVerdict) -> Text:
-    """Return whether a campaign serves a version, and its verdict about the version."""
+    """Return what a campaign has to do with a version."""
     words = {
         "serves it": campaign["serves"],
         "has it on trial": campaign["onTrial"],
         "rolls back to it": campaign["good"] and not campaign["serves"],
         "had it before": campaign["previous"],
+        "was moved back from it": campaign["bad"],
     }
     parts = [text for text, holds in words.items() if holds] or ["does not serve it"]
-    text = Text(f"{short_name(campaign['campaignArn'])} {', '.join(parts)}")
-    if campaign["verdict"]:
-        text = Text.assemble(text, ": ", outcome_text(campaign["verdict"]))
-    return text
+    return Text(f"{short_name(campaign['campaignArn'])} {', '.join(parts)}")

@@ -6,12 +6,9 @@ from datetime import UTC
 from statistics import median
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypedDict
 
-from functions.personalize.campaigns import live_version
 from functions.personalize.import_lists import newest_import, running_imports
 from functions.personalize.ownership import created_by_any_run
 from functions.personalize.statuses import is_active
-from functions.personalize.tags import VERDICT
-from functions.personalize.verdicts import valid_verdict
 from functions.planning.campaign_guards import recipe_of
 from functions.planning.guards import GUARDS
 from functions.planning.news import needs_training, training_requested_by, up_to_date_version
@@ -20,6 +17,7 @@ from functions.planning.planned_imports import (
     imports_are_requested,
     imports_to_do,
 )
+from functions.planning.waiting_campaigns import seen_in_world
 from functions.planning.world import newest_active
 from retrain.operator.option_words import FLAGS, in_words_of_options
 
@@ -114,11 +112,11 @@ def plan_document(facts: PlanFacts) -> PlanDocument:
         "outcome": "REFUSED",
         "reason": None,
         "problems": [*map(in_words_of_options, facts.problems)],
-        "trials": [trial["campaign"]["campaignArn"] for trial in facts.trials["campaigns"]],
+        "trials": [trial["campaignArn"] for trial in facts.trials["campaigns"]],
         "imports": [],
         "trainings": [],
         "expectedCost": None,
-        "warnings": list(facts.trials["warnings"]),
+        "warnings": [],
         "hasOwnJobs": _has_own_jobs(situation),
     }
     if plan is None:
@@ -136,7 +134,7 @@ def plan_document(facts: PlanFacts) -> PlanDocument:
         ],
         "trainings": trainings,
         "expectedCost": sum(costs) if costs else None,
-        "warnings": [*document["warnings"], *map(in_words_of_options, plan["warnings"])],
+        "warnings": [*map(in_words_of_options, plan["warnings"])],
     }
 
 
@@ -323,25 +321,13 @@ def _campaign_step(
 
 
 def _rolled_back_version(situation: Situation, campaign_arn: str) -> str | None:
-    """Return the newest ACTIVE version of the selected solution if no run deploys it again.
-
-    A person who rolls back writes that on the version, and a run writes it on the campaign.
-    """
-    world, solution_arn = situation.world, situation.solution["solutionArn"]
-    newest = newest_active(world.versions.get(solution_arn, ()))
-    campaign = world.campaigns.get(campaign_arn)
-    if newest is None or campaign is None:
+    """Return the newest ACTIVE version of the selected solution if it was taken back here."""
+    world = situation.world
+    newest = newest_active(world.versions.get(situation.solution["solutionArn"], ()))
+    if newest is None or campaign_arn not in world.campaigns:
         return None
-    arn, live = newest["solutionVersionArn"], live_version(campaign)
-    if live == arn:
-        return None
-    tags_by_version = {row.arn: row.tags for row in world.trained_versions.get(solution_arn, ())}
-    campaign_tags = world.campaign_tags.get(campaign_arn, {})
-    verdicts = (
-        tags_by_version.get(arn, {}).get(VERDICT),
-        valid_verdict(situation.settings, campaign_arn, campaign_tags, arn, live),
-    )
-    return arn if "ROLLED_BACK" in verdicts else None
+    arn, seen = newest["solutionVersionArn"], seen_in_world(situation, campaign_arn)
+    return arn if seen.notes.bad == arn != seen.serves else None
 
 
 def _expected_seconds(planned: PlannedImport | PlannedSolution | None) -> int | None:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from functions.personalize.versions import is_latest
 from functions.report_words import change, share_of_change
 from retrain.names import short_name
 
@@ -150,4 +149,4 @@ def metric_name(name: str) -> str:
 
 def version_id(version_arn: str) -> str:
     """Return the last part of the ARN of a version, which is its id."""
-    return "the newest version" if is_latest(version_arn) else version_arn.rpartition("/")[2]
+    return version_arn.rpartition("/")[2]

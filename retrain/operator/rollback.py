@@ -8,16 +8,12 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from functions.personalize.campaigns import (
-    busy_reason,
-    describe_campaign,
-    live_version,
-)
-from functions.personalize.rollback import rollback_request
-from functions.personalize.statuses import is_active
-from functions.personalize.tags import GOOD, TRIAL, VERDICT, tags_of, write_tags
-from functions.personalize.trial_tags import ended_value, read_trial_tags
-from functions.personalize.versions import describe_version, is_latest
+from functions.personalize.campaigns import describe_campaign, live_version, update_request
+from functions.personalize.notes import LATEST, read_notes, tags_of_notes
+from functions.personalize.statuses import is_active, is_running
+from functions.personalize.tags import tags_of, write_tags
+from functions.personalize.versions import describe_version
+from functions.rules.deployments import Notes
 from functions.workflow_settings import solution_of_campaign
 from retrain.operator.errors import AWS_ERRORS, FailedError, OperatorError, aws_error, code_of
 from retrain.operator.output import confirm, print_json, print_message, print_result
@@ -28,8 +24,6 @@ if TYPE_CHECKING:
 
     from retrain.operator.target import Target
 
-ROLLED_BACK = "ROLLED_BACK"
-"""The value of the tag `retraining-verdict` of a version that no run deploys again."""
 POLL_SECONDS = 10
 
 
@@ -38,6 +32,7 @@ class Rollback:
     """A campaign, the version that it serves, and the version to which it moves."""
 
     campaign: CampaignTypeDef
+    notes: Notes
     bad: str
     good: str
 
@@ -65,10 +60,10 @@ def rollback(  # the options of the command
     """
     planned = _planned_rollback(target, campaign, version)
     print_message(f"{planned.arn}\n  serves   {planned.bad}\n  moves to {planned.good}")
-    if _was_rolled_back(target, planned):
+    if planned.notes.bad == planned.good:
         print_message(
-            f"warning: a campaign was rolled back from {planned.good}, so no run deploys it; it "
-            "may answer badly again"
+            f"warning: the campaign was moved back from {planned.good} before, so it may answer "
+            "badly again"
         )
     print_message("a rollback restores the model, not the data: bad data have to be imported again")
     if runs := _running_executions(target):
@@ -78,9 +73,7 @@ def rollback(  # the options of the command
         )
     if not confirm("Move the campaign?", yes=yes):
         raise FailedError("nothing was changed")
-    target.access.personalize.update_campaign(
-        **rollback_request(planned.campaign, planned.arn, planned.good)
-    )
+    target.access.personalize.update_campaign(**update_request(planned.campaign, planned.good))
     warnings = _write_marks(target, planned)
     served = _served_after(target, planned) if wait else planned.bad
     for warning in warnings:
@@ -112,20 +105,20 @@ def _planned_rollback(target: Target, campaign: str | None, version: str | None)
         if code_of(error) != "ResourceNotFoundException":
             raise
         raise OperatorError(f"{arn} does not exist; correct the stack's config") from error
-    if reason := busy_reason(described):
+    if _is_busy(described):
         raise FailedError(
-            f"{arn} cannot be moved now: {reason}; wait some minutes until this has ended, and try "
-            "again"
+            f"{arn} is being updated; wait some minutes until this has ended, and try again"
         )
     bad = live_version(described)
-    if bad is None or is_latest(bad):
+    if bad is None or bad.endswith(LATEST):
         raise FailedError(
             f"{arn} serves {bad or 'nothing'}, so there is no version to leave; move it with "
             f"`aws personalize update-campaign --campaign-arn {arn} --solution-version-arn VERSION`"
         )
     solution_arn = solution_of_campaign(target.settings, arn)["solutionArn"]
+    notes = read_notes(tags_of(client, arn), solution_arn)
     if version is None:
-        good = _version_before(target, arn, solution_arn, bad)
+        good = _version_before(target, arn, notes, bad)
     else:
         good = find_version(client, [solution_arn], version)
     if good == bad:
@@ -133,18 +126,13 @@ def _planned_rollback(target: Target, campaign: str | None, version: str | None)
     status = describe_version(client, good)["status"]
     if not is_active(status):
         raise FailedError(f"{good} is {status}, so no campaign can serve it; choose another one")
-    return Rollback(described, bad, good)
+    return Rollback(described, notes, bad, good)
 
 
-def _was_rolled_back(target: Target, planned: Rollback) -> bool:
-    """Return True if a campaign was rolled back from the version to which the campaign moves.
-
-    A person who rolls back writes that on the version, and a run writes it on the campaign.
-    """
-    client = target.access.personalize
-    if tags_of(client, planned.good).get(VERDICT) == ROLLED_BACK:
-        return True
-    return tags_of(client, planned.arn).get(VERDICT, "").startswith(f"{planned.good} {ROLLED_BACK}")
+def _is_busy(campaign: CampaignTypeDef) -> bool:
+    """Return True if a campaign is being created or updated."""
+    update = campaign.get("latestCampaignUpdate")
+    return is_running(campaign["status"]) or (update is not None and is_running(update["status"]))
 
 
 def _campaign_arn(target: Target, campaign: str | None) -> str:
@@ -169,10 +157,9 @@ def _campaign_arn(target: Target, campaign: str | None) -> str:
     )
 
 
-def _version_before(target: Target, arn: str, solution_arn: str, bad: str) -> str:
+def _version_before(target: Target, arn: str, notes: Notes, bad: str) -> str:
     """Return the version to which a campaign moves back, according to its tags."""
-    tags = read_trial_tags(tags_of(target.access.personalize, arn), solution_arn)
-    for version in (tags.good, tags.previous):
+    for version in (notes.good, notes.previous):
         if version and version != bad:
             return version
     raise FailedError(
@@ -192,24 +179,18 @@ def _running_executions(target: Target) -> list[str]:
 def _write_marks(target: Target, planned: Rollback) -> list[str]:
     """Write which version is good, and that no run may deploy the version that is left.
 
-    The campaign moves already. A tag that cannot be written is a warning with the command for it.
+    The campaign moves already. Tags that cannot be written are a warning with the command for them.
     """
-    client = target.access.personalize
-    marks = {
-        planned.arn: {GOOD: planned.good, TRIAL: ended_value(rolled_back_at=None)},
-        planned.bad: {VERDICT: ROLLED_BACK},
-    }
-    warnings = []
-    for arn, tags in marks.items():
-        try:
-            write_tags(client, arn, tags)
-        except AWS_ERRORS as error:
-            words = " ".join(f"tagKey={key},tagValue='{value}'" for key, value in tags.items())
-            warnings.append(
-                f"warning: {aws_error(error)}; the campaign moves, but write the tags yourself: "
-                f"aws personalize tag-resource --resource-arn {arn} --tags {words}"
-            )
-    return warnings
+    previous = None if planned.notes.previous == planned.good else planned.notes.previous
+    tags = tags_of_notes(Notes(None, planned.good, previous, planned.bad))
+    try:
+        write_tags(target.access.personalize, planned.arn, tags)
+    except AWS_ERRORS as error:
+        words = " ".join(f"tagKey={key},tagValue='{value}'" for key, value in tags.items())
+        command = f"aws personalize tag-resource --resource-arn {planned.arn} --tags {words}"
+        warning = f"warning: {aws_error(error)}; the campaign moves, but write the tags yourself"
+        return [f"{warning}: {command}"]
+    return []
 
 
 def _served_after(target: Target, planned: Rollback) -> str:
@@ -224,7 +205,7 @@ def _served_after(target: Target, planned: Rollback) -> str:
         served, update = live_version(campaign), campaign.get("latestCampaignUpdate")
         if served == planned.good:
             return served
-        if busy_reason(campaign) is None and update and not is_active(update["status"]):
+        if not _is_busy(campaign) and update and not is_active(update["status"]):
             raise FailedError(
                 f"the update failed: {update.get('failureReason', update['status'])}; "
                 f"{planned.arn} still serves {served}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from functions.executions import configured_run_of, run_of
-from functions.personalize.campaigns import describe_campaign, running_update
+from functions.personalize.campaigns import describe_campaign
 from functions.personalize.import_lists import imports_of_run
 from functions.personalize.standings import read_standings
 from functions.personalize.statuses import cannot_succeed, is_running
@@ -147,7 +147,8 @@ def _going_on(target: Target, to_stop: _RunToStop) -> Iterator[str]:
     for solution in settings["solutions"]:
         for campaign in solution["campaigns"]:
             arn = campaign["campaignArn"]
-            if update := running_update(describe_campaign(personalize, arn)):
+            update = describe_campaign(personalize, arn).get("latestCampaignUpdate")
+            if update and is_running(update["status"]):
                 version = short_name(update["solutionVersionArn"])
                 yield (
                     f"the update of {short_name(arn)} to {version} goes on, because Personalize "

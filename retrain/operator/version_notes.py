@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from functions.personalize.approvals import answer_error
-from functions.personalize.tags import ASKED, VERDICT, tags_of
+from functions.personalize.approvals import answer_error, end_of_request, read_approval
+from functions.personalize.tags import BAD, tags_of
 from retrain.names import short_name
 from retrain.operator.errors import code_of
 from retrain.operator.texts import time_text
@@ -48,8 +48,9 @@ class VersionNotes:
             if "AWAITING_APPROVAL" in outcomes:
                 note = self._answer(solution, version_arn, is_newest=newest == version_arn)
             elif "DEPLOYED" in outcomes:
-                tags = self._tags_of(version_arn) or {}
-                note = ROLLED_BACK_SINCE if tags.get(VERDICT) == "ROLLED_BACK" else None
+                arns = [campaign["campaignArn"] for campaign in solution["campaigns"]]
+                bad = [(self._tags_of(arn) or {}).get(BAD) for arn in arns]
+                note = ROLLED_BACK_SINCE if version_arn in bad else None
             if note:
                 notes[version_arn] = note
         return notes
@@ -62,11 +63,13 @@ class VersionNotes:
         approval = self._approval(solution["solutionArn"])
         if approval is None:
             return "the solution needs no approval any more"
-        if reason := answer_error(tags, approval, datetime.now(UTC)):
-            return reason
+        now = datetime.now(UTC)
+        asked = read_approval(tags, now)
+        if (reason := answer_error(tags, approval, now)) or asked is None:
+            return reason or "nobody has asked"
         if not is_newest:
             return "nobody has answered, and there is a newer version"
-        until = datetime.fromisoformat(tags[ASKED]) + timedelta(hours=approval["timeoutHours"])
+        until = end_of_request(asked, approval)
         approve, reject = (
             self._target.command(word, short_name(version_arn)) for word in ("approve", "reject")
         )
@@ -79,13 +82,13 @@ class VersionNotes:
                 return row.get("approval")
         return None
 
-    def _tags_of(self, version_arn: str) -> Tags | None:
-        """Return the tags of a version, or None if it does not exist any more."""
-        if version_arn not in self._tags:
+    def _tags_of(self, arn: str) -> Tags | None:
+        """Return the tags of a version or a campaign, or None if it does not exist any more."""
+        if arn not in self._tags:
             try:
-                self._tags[version_arn] = tags_of(self._target.access.personalize, version_arn)
+                self._tags[arn] = tags_of(self._target.access.personalize, arn)
             except ClientError as error:
                 if code_of(error) != "ResourceNotFoundException":
                     raise
-                self._tags[version_arn] = None
-        return self._tags[version_arn]
+                self._tags[arn] = None
+        return self._tags[arn]

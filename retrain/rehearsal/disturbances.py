@@ -10,6 +10,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeAlias
 
+from functions.personalize.notes import NONE
+from functions.personalize.tags import TRIAL, tags_of
 from retrain.rehearsal.data.exports import exports_of
 from retrain.rehearsal.jobs import started_jobs
 from retrain.rehearsal.waiting import wait_until
@@ -35,11 +37,11 @@ def no_disturbance(_deployed: DeployedStack, _execution_arn: str) -> list[str]:
 
 
 def stop_during_update(deployed: DeployedStack, execution_arn: str) -> list[str]:
-    """Stop an execution as soon as it has sent the update of a campaign.
+    """Stop an execution as soon as it sends the update of a campaign.
 
     Return the ARN of the execution that finishes the trial, or nothing if none starts.
     """
-    if not _wait_for_jobs(deployed, execution_arn, "update"):
+    if not _wait_for_trial(deployed, execution_arn):
         return []
     deployed.report("stopping the execution while it updates a campaign, and calling the watcher")
     stopped_at = datetime.now(UTC)
@@ -89,15 +91,35 @@ def _wait_for_jobs(
     deployed: DeployedStack, execution_arn: str, kind: JobKind, count: int = 1
 ) -> bool:
     """Wait until an execution has started jobs of a kind. Return False if it ends without them."""
-    have_started = False
 
-    def have_started_or_cannot() -> bool:
-        nonlocal have_started
-        # The status is read first, so that a job is not missed when the execution ends.
-        execution = deployed.step_functions.describe_execution(executionArn=execution_arn)
+    def have_started() -> bool:
         jobs = started_jobs(deployed.step_functions, execution_arn)
-        have_started = len({job.arn for job in jobs if job.kind == kind}) >= count
-        return have_started or execution["status"] != "RUNNING"
+        return len({job.arn for job in jobs if job.kind == kind}) >= count
 
-    wait_until(have_started_or_cannot, seconds=JOB_SECONDS)
-    return have_started
+    return _wait_for(deployed, execution_arn, have_started)
+
+
+def _wait_for_trial(deployed: DeployedStack, execution_arn: str) -> bool:
+    """Wait until a version is on trial. Return False if the execution ends without a trial."""
+    solutions = deployed.stack.args.solutions
+    arns = [str(row.campaign_arn) for solution in solutions for row in solution.campaigns]
+
+    def is_on_trial() -> bool:
+        return any(tags_of(deployed.personalize, arn).get(TRIAL, NONE) != NONE for arn in arns)
+
+    return _wait_for(deployed, execution_arn, is_on_trial)
+
+
+def _wait_for(deployed: DeployedStack, execution_arn: str, holds: Callable[[], bool]) -> bool:
+    """Wait until something holds. Return False if the execution ends before."""
+    is_true = False
+
+    def is_true_or_too_late() -> bool:
+        nonlocal is_true
+        # The status is read first, so that nothing is missed when the execution ends.
+        execution = deployed.step_functions.describe_execution(executionArn=execution_arn)
+        is_true = holds()
+        return is_true or execution["status"] != "RUNNING"
+
+    wait_until(is_true_or_too_late, seconds=JOB_SECONDS)
+    return is_true

@@ -34,7 +34,6 @@ class JobOutput(NamedTuple):
 JOB_OUTPUTS = {
     "Create dataset import job": JobOutput("import", "job", "dataset"),
     "Create solution version": JobOutput("train", "version", "solution"),
-    "Update campaign": JobOutput("update", "update", "campaign"),
 }
 """The states that start jobs, by their names."""
 
@@ -137,6 +136,12 @@ def started_jobs(step_functions: SFNClient, execution_arn: str) -> Iterator[Job]
             job = _read_job(JOB_OUTPUTS[state_name], json.loads(details["output"]))
             if job is not None:
                 yield job
+        entered = event.get("stateEnteredEventDetails", {})
+        if entered.get("name") == "Deploy version":
+            document = json.loads(entered["input"])
+            campaign = document["campaign"]
+            arn, durations = campaign["campaignArn"], campaign["durations"]
+            yield Job("update", arn, document["versionArn"], durations, ["CREATE PENDING"])
 
 
 def _read_job(place: JobOutput, state_output: Mapping[str, Any]) -> Job | None:
@@ -147,6 +152,5 @@ def _read_job(place: JobOutput, state_output: Mapping[str, Any]) -> Job | None:
     job = state_output[place.job_key]
     if not job or "createdAt" not in job:
         return None
-    target_version = state_output["version"]["arn"] if place.kind == "update" else None
     durations = state_output[place.target_key]["durations"]
-    return Job(place.kind, job["arn"], target_version, durations, [job["status"]])
+    return Job(place.kind, job["arn"], None, durations, [job["status"]])

@@ -130,7 +130,7 @@ def _ends(execution: Execution) -> dict[str, datetime]:
     jobs = {
         **{item["dataset"]["type"]: item["job"] for item in output["imports"]["results"]},
         "solution-version": solution["version"],
-        "campaign-update": solution["campaigns"][0]["update"],
+        "campaign-update": solution["campaigns"][0]["item"],
     }
     return {stage: datetime.fromisoformat(job["endedAt"]) for stage, job in jobs.items()}
 

@@ -243,24 +243,14 @@ def test_the_state_machine_runs_longer_than_all_deadlines():
         "two imports, and each waits as long as it may run, as the training does"
     )
     args = with_solution(campaigns=CAMPAIGNS)
-    trial, probes = 3 * 1.5, 2 * 1
     assert timeout_hours(args, **limits, max_campaign_hours=1.5) == (
-        OVERLAP_AND_SPARE_HOURS + imports + training + 1.5 + 2 * (trial + probes)
-    ), "a trial is an update, a rollback that waits, and two probes; one may be left unfinished"
+        OVERLAP_AND_SPARE_HOURS + imports + training + 2 * 1.5 + 2 * 24
+    ), "a run gives up a trial after a day; one may be left unfinished"
 
 
 def test_a_training_waits_for_running_imports_as_long_as_they_may_take():
     assert timeout_hours(minimal(), max_import_hours=6, max_training_hours=1) == (
         OVERLAP_AND_SPARE_HOURS + 4 * 6 + 6 + 1
-    )
-
-
-def test_a_trial_without_a_probe_has_time_for_a_rollback():
-    campaign = CampaignArgs(campaign_arn=f"{PERSONALIZE}:campaign/movies")
-    limits = {"max_import_hours": 1, "max_training_hours": 1, "max_campaign_hours": 1}
-    without_campaign = timeout_hours(with_solution(campaigns=[]), **limits)
-    assert timeout_hours(with_solution(campaigns=[campaign]), **limits) == (
-        without_campaign + 1 + 2 * 3
     )
 
 

@@ -90,7 +90,15 @@ def abort_during_update(stack: Stack) -> Run:
     """Abort a run while its update of the campaign goes on. Its version stays on trial."""
     fault = {"fault": "take", "job": "campaign-update", "of": stack.campaign_arn, "seconds": 10}
     stack.emulator.control("POST", "faults", fault)
-    return abort_at(stack, stack.start(**TRAIN), "Watch campaign update")
+    execution_arn = stack.start(**TRAIN)
+    eventually(lambda: update_status(stack), lambda status: status == "CREATE IN_PROGRESS")
+    return abort_at(stack, execution_arn, "Deploy version")
+
+
+def update_status(stack: Stack) -> str | None:
+    """Return the status of the latest update of the campaign."""
+    response = stack.client("personalize").describe_campaign(campaignArn=stack.campaign_arn)
+    return response["campaign"].get("latestCampaignUpdate", {}).get("status")
 
 
 def abort_at(stack: Stack, execution_arn: str, state: str) -> Run:

@@ -229,8 +229,8 @@ def test_the_commands_for_an_emergency_work(paste, films):
     assert f"serves now:    {deployed.version_arn}\nserved before: {old_version}\n" in printed
     assert "last update:   ACTIVE\n" in printed
     eventually(films.served_version, lambda version: version == old_version)
-    bad_tags = films.client("personalize").list_tags_for_resource(resourceArn=deployed.version_arn)
-    assert {"tagKey": "retraining-verdict", "tagValue": "ROLLED_BACK"} in bad_tags["tags"]
+    written = films.client("personalize").list_tags_for_resource(resourceArn=films.campaign_arn)
+    assert {"tagKey": "retraining-bad", "tagValue": deployed.version_arn} in written["tags"]
 
     assert '"step": "report_outcome"' in paste("Logs", RUN_ID=run_id)
     assert '"step": "watch_pipeline"' in paste("Age of the models")

@@ -17,12 +17,7 @@ LOGGED_STEPS = [
     *["watch_dataset_import_job"] * 3,
     "create_solution_version",
     "watch_solution_version",
-    "evaluate_solution_version",
-    "begin_trial",
-    "update_campaign",
-    "watch_campaign_update",
-    "probe_campaign",
-    "end_trial",
+    "deploy_version",
     "report_outcome",
 ]
 """The records of a run with three datasets, a solution and a campaign."""
@@ -184,27 +179,22 @@ def test_each_step_calls_personalize_with_its_own_role(stack, run):
             "ListTagsForResource",
             "TagResource",
         },
-        "evaluate_solution_version": {
-            "DescribeCampaign",
-            "GetSolutionMetrics",
-            "ListTagsForResource",
-        },
-        "begin_trial": {
+        "deploy_version": {
             "DescribeCampaign",
             "DescribeSolutionVersion",
+            "GetRecommendations",
+            "GetSolutionMetrics",
             "ListTagsForResource",
             "TagResource",
+            "UpdateCampaign",
         },
-        "update_campaign": {"DescribeCampaign", "UpdateCampaign"},
-        "watch_campaign_update": {"DescribeCampaign"},
-        "probe_campaign": {"DescribeCampaign", "GetRecommendations"},
-        "end_trial": {"TagResource"},
         "report_outcome": {"DescribeCampaign", "ListTagsForResource"},
         "watch_pipeline": {
             "DescribeCampaign",
             "DescribeSolutionVersion",
             "ListDatasetImportJobs",
             "ListEventTrackers",
+            "ListSolutionVersions",
             "ListTagsForResource",
         },
     }
@@ -268,7 +258,7 @@ def test_nothing_fails_in_a_run_that_succeeds(stack, run):
 def test_all_steps_run_except_the_steps_for_failures(run):
     called = {state.lower().replace(" ", "_") for state in run.states}
     not_called = set(STEPS_WITHOUT_TRIGGER) - CALLED_BY_EVENTS - called
-    assert not_called == {"stop_solution_version", "roll_back_campaign"}
+    assert not_called == {"stop_solution_version"}
 
 
 def test_a_run_that_succeeded_is_not_resumed(stack, run):

@@ -13,6 +13,7 @@ from functions.personalize.trained_versions import Learned, TrainedVersion
 from functions.planning import planned_imports, planned_jobs
 from functions.planning.situation import situation_of
 from functions.planning.world import World
+from functions.rules.deployments import Version
 from tests.world import IMPORT_ROLE as ROLE
 from tests.world import (
     MOVIES,
@@ -337,6 +338,11 @@ def world(**changes):
         "solutions": {SOLUTION: solution_resource()},
         "versions": {SOLUTION: [version_summary()]},
         "campaigns": {CAMPAIGN: campaign()},
+        "version_facts": {
+            OLD_VERSION: Version(ago(72), {NDCG: 0.4}),
+            VERSION: Version(ago(47), {NDCG: 0.42}),
+            FOREIGN_VERSION: Version(ago(1), {NDCG: 0.42}),
+        },
     }
     return World(**{**standard, **changes})
 
@@ -427,26 +433,6 @@ def ended_job(arn=VERSION, **changes):
     return {**described, **changes}
 
 
-def update_on_trial(**changes):
-    """Return the update to the new version, which was put on trial just now."""
-    return {
-        "arn": CAMPAIGN,
-        "phase": "ON_TRIAL",
-        "seconds": 60,
-        "status": "CREATE PENDING",
-        "failure": None,
-        "warnings": [],
-        "foreign": False,
-        "createdAt": NOW.isoformat(),
-        "firstTriedAt": NOW.isoformat(),
-        "targetVersionArn": VERSION,
-        "previousVersionArn": OLD_VERSION,
-        "trialBeganAt": NOW.isoformat(),
-        "rolledBackAt": None,
-        **changes,
-    }
-
-
 def dataset_result(**changes):
     return {
         "dataset": planned_import(),
@@ -457,41 +443,31 @@ def dataset_result(**changes):
     }
 
 
-def evaluation(**changes):
-    """Return the judgement of a version that is a little better than the live one."""
+def item(**changes):
+    """Return the end of a deployment: the version is a little better than the live one."""
     return {
-        "verdict": "ACCEPTED",
-        "comparedWith": OLD_VERSION,
-        "reasons": [],
-        "notes": [],
-        "metrics": {NDCG: {"new": 0.42, "live": 0.4}},
-        **changes,
-    }
-
-
-def probing(**changes):
-    return {
-        "phase": "NEAR",
-        "startedAt": NOW.isoformat(),
-        "badInARow": 0,
-        "failingSince": None,
-        "failure": None,
-        **changes,
-    }
-
-
-def campaign_result(**changes):
-    return {
-        "campaign": planned_campaign(),
-        "evaluation": evaluation(),
-        "update": ended_job(CAMPAIGN, previousVersionArn=OLD_VERSION, targetVersionArn=VERSION),
-        "probing": None,
-        "rollback": None,
-        "rollbackProbing": None,
-        "trialEnd": None,
-        "error": None,
+        "phase": "TRYING",
+        "seconds": 0,
         "outcome": "DEPLOYED",
+        "reasons": [],
+        "warnings": [],
+        "memory": {},
+        "versionArn": VERSION,
+        "previousVersionArn": OLD_VERSION,
+        "metrics": {NDCG: {"new": 0.42, "live": 0.4}},
+        "createdAt": iso(minutes=50),
+        "endedAt": iso(minutes=30),
         **changes,
+    }
+
+
+def campaign_result(outcome="DEPLOYED", *reasons, campaign=None, error=None, **changes):
+    """Return the result of a campaign. `changes` are fields of its item."""
+    return {
+        "campaign": campaign or planned_campaign(),
+        "item": item(outcome=outcome, reasons=list(reasons), **changes),
+        "error": error,
+        "outcome": outcome,
     }
 
 

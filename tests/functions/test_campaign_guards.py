@@ -3,8 +3,8 @@
 import pytest
 
 from functions.planning.campaign_guards import (
+    automatic_deployment,
     campaigns_without_free_tags,
-    deployment_past_the_gate,
     probes_of_unknown_recipe,
     unanswered_probes,
 )
@@ -12,6 +12,7 @@ from tests.functions.samples import (
     CAMPAIGN,
     OLD_VERSION,
     SOLUTION,
+    VERSION,
     campaign,
     campaign_settings,
     messages,
@@ -24,6 +25,7 @@ from tests.functions.samples import (
 
 CONFIG = {"itemExplorationConfig": {"explorationWeight": "0.3"}}
 FOLLOWING = {CAMPAIGN: campaign(campaignConfig={**CONFIG, "syncWithLatestSolutionVersion": True})}
+LATEST_VERSION = f"{SOLUTION}/$LATEST"
 USER = {"userId": "u1", "minResults": 1, "minutes": 1}
 ITEM = {"itemId": "i1", "minResults": 1, "minutes": 1}
 LIST = {**USER, "inputList": ["i1"]}
@@ -39,50 +41,24 @@ def command(version):
 
 
 @pytest.mark.parametrize(
-    ("changes", "passed"),
+    ("served", "versions", "version"),
     [
-        ({}, "quality gate"),
-        ({"qualityGate": [], "campaigns": [campaign_settings(probe=USER)]}, "probe"),
-        ({"campaigns": [campaign_settings(probe=USER)]}, "quality gate and the probe"),
-        ({"qualityGate": [], "approval": {"timeoutHours": 72}}, "approval"),
+        (OLD_VERSION, [version_summary(solutionVersionArn=VERSION)], OLD_VERSION),
+        (LATEST_VERSION, [version_summary()], OLD_VERSION),
+        (LATEST_VERSION, [], "<ARN of the version to serve>"),
     ],
 )
-def test_a_campaign_that_takes_every_version_in_spite_of_a_check_is_found(changes, passed):
-    solution = solution_settings(**changes)
-    assert messages(deployment_past_the_gate, solution=solution, campaigns=FOLLOWING) == [
-        (
-            f"{CAMPAIGN}: syncWithLatestSolutionVersion deploys every version past the {passed}; "
-            f"turn it off with {command(OLD_VERSION)}, or configure no gate, no probe "
-            "and no approval"
-        )
-    ]
-
-
-@pytest.mark.parametrize(
-    ("versions", "version"),
-    [([version_summary()], OLD_VERSION), ([], "<ARN of the version to serve>")],
-)
-def test_the_command_names_a_version_also_if_the_campaign_does_not(versions, version):
-    latest = {**FOLLOWING[CAMPAIGN], "solutionVersionArn": f"{SOLUTION}/$LATEST"}
-    known = {"campaigns": {CAMPAIGN: latest}, "versions": {SOLUTION: versions}}
-    (message,) = messages(deployment_past_the_gate, **known)
-    assert command(version) in message
+def test_a_campaign_that_follows_the_newest_version_is_found(served, versions, version):
+    campaigns = {CAMPAIGN: {**FOLLOWING[CAMPAIGN], "solutionVersionArn": served}}
+    found = messages(automatic_deployment, campaigns=campaigns, versions={SOLUTION: versions})
+    reason = "syncWithLatestSolutionVersion deploys versions before a run has judged them"
+    assert found == [f"{CAMPAIGN}: {reason}; turn it off with {command(version)}"]
 
 
 def test_a_campaign_that_only_the_pipeline_updates_passes_the_guard():
-    without = campaign()
-    del without["campaignConfig"]
-    off = campaign(campaignConfig={"syncWithLatestSolutionVersion": False})
-    for known in ({CAMPAIGN: campaign()}, {CAMPAIGN: off}, {CAMPAIGN: without}, {}):
-        assert messages(deployment_past_the_gate, campaigns=known) == []
-
-
-def test_without_a_gate_a_campaign_may_follow_the_newest_version():
-    solution = solution_settings(qualityGate=[])
-    assert messages(deployment_past_the_gate, solution=solution, campaigns=FOLLOWING) == []
-
-
-# Probes
+    not_following = {CAMPAIGN: campaign(campaignConfig={"syncWithLatestSolutionVersion": False})}
+    for campaigns in ({}, {CAMPAIGN: campaign()}, not_following):
+        assert messages(automatic_deployment, campaigns=campaigns) == []
 
 
 def probe_messages(recipe, probe, check=unanswered_probes):

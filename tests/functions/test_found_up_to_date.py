@@ -69,11 +69,6 @@ def test_a_campaign_that_serves_another_version_is_outdated(served):
     assert found(**outdated) == [DATASET]
 
 
-def test_a_campaign_that_follows_the_newest_version_serves_it():
-    live = campaign(solutionVersionArn=f"{SOLUTION}/$LATEST")
-    assert found(campaigns={CAMPAIGN: live}) == [DATASET, CAMPAIGN]
-
-
 def test_a_campaign_that_serves_nothing_is_outdated():
     failed = campaign(solutionVersionArn=VERSION, status="CREATE FAILED")
     assert found(campaigns={CAMPAIGN: failed}) == [DATASET]

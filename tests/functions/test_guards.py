@@ -413,7 +413,10 @@ def test_lists_that_are_too_long_are_named():
 def test_a_run_with_nothing_to_do_is_found():
     known = {"request": {"skipImport": True}, "campaigns": {CAMPAIGN: campaign()}}
     assert messages(nothing_new, **known) == []
-    served = {"campaigns": {CAMPAIGN: campaign(solutionVersionArn=VERSION)}}
+    served = {
+        "campaigns": {CAMPAIGN: campaign(solutionVersionArn=VERSION)},
+        "campaign_tags": {CAMPAIGN: {"retraining-good": VERSION}},
+    }
     trained = {"trained_versions": {SOLUTION: [trained_version()]}, **served}
     assert messages(nothing_new, **trained) == [], "the export was not imported yet"
     assert messages(nothing_new, request={"skipImport": True}, **trained) == [

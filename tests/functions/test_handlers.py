@@ -12,6 +12,7 @@ from botocore.response import StreamingBody
 from components.state_machine.steps import STEPS
 from functions.errors import RunRefused
 from functions.executions import short_hash
+from functions.personalize import deployments
 from functions.personalize.tags import api_tags
 from tests.functions.samples import (
     API_TAGS,
@@ -26,7 +27,6 @@ from tests.functions.samples import (
     NDCG,
     NOW,
     OLD_VERSION,
-    PROBE,
     ROLE,
     RUN_ID,
     SCHEMA,
@@ -36,29 +36,25 @@ from tests.functions.samples import (
     VERSION_TAGS,
     ago,
     campaign,
-    campaign_update,
     configured,
     dataset_resource,
     dataset_result,
     digest,
     ended_job,
-    evaluation,
     finished,
     group_resource,
     import_job,
     import_summary,
     iso,
+    item,
     job,
     plan,
     planned_campaign,
     planned_import,
     planned_solution,
-    probed_settings,
-    probing,
     run,
     settings,
     solution_resource,
-    update_on_trial,
     version,
     version_summary,
 )
@@ -67,15 +63,10 @@ WRITERS = {
     "create_dataset_import_job",
     "create_solution_version",
     "stop_solution_version",
-    "begin_trial",
-    "update_campaign",
-    "roll_back_campaign",
-    "end_trial",
-    "evaluate_solution_version",
 }
 
 
-READERS_THAT_WRITE = {"plan_retraining"}
+READERS_THAT_WRITE = {"deploy_version", "plan_retraining"}
 """The functions that read with retries and write without."""
 
 
@@ -100,8 +91,9 @@ def handle(monkeypatch, services, caplog):
             "s3": services["s3"].client,
         }
         for name, client in clients.items():
-            if hasattr(module, name):
-                monkeypatch.setattr(module, name, lambda client=client: client)
+            for user in (module, deployments):
+                if hasattr(user, name):
+                    monkeypatch.setattr(user, name, lambda client=client: client)
         with caplog.at_level(logging.INFO):
             result = module.handler(json.loads(json.dumps(event)), None)
         messages = [record for record in caplog.records if record.name == "retraining"]
@@ -171,7 +163,7 @@ def begin_run(executions, **_):
 
 def find_trials(personalize, **_):
     expect_tags(personalize, CAMPAIGN)
-    return iteration(), {"campaigns": [], "warnings": []}
+    return iteration(), {"campaigns": []}
 
 
 def expect_imports(personalize, *jobs):
@@ -297,89 +289,22 @@ def stop_solution_version(personalize, **_):
     return event, job(failure="late", seconds=30, stopRequestedAt=NOW.isoformat())
 
 
-def campaign_iteration(**changes):
-    """Return the document inside `Update campaigns`."""
-    standard = {
-        "solutionArn": SOLUTION,
-        "version": ended_job(),
-        "campaign": planned_campaign(),
-        "evaluation": None,
-        "update": None,
-        "probing": None,
-        "rollback": None,
-        "rollbackProbing": None,
-    }
-    return iteration(**{**standard, **changes})
-
-
-def evaluate_solution_version(personalize, **_):
+def deploy_version(personalize, **_):
     expect_campaign(personalize)
-    for arn, value in ((VERSION, 0.42), (OLD_VERSION, 0.4)):
+    expect_tags(personalize, CAMPAIGN)
+    for arn, value in ((OLD_VERSION, 0.4), (VERSION, 0.2)):
         response = {"solutionVersionArn": arn, "metrics": {NDCG: value}}
         personalize.expect("get_solution_metrics", response, solutionVersionArn=arn)
-    expect_tags(personalize, VERSION)
-    expect_tags(personalize, CAMPAIGN)
-    return campaign_iteration(), evaluation()
-
-
-def begin_trial(personalize, **_):
-    expect_campaign(personalize, latestCampaignUpdate=campaign_update())
-    trial = {"tagKey": "retraining-trial", "tagValue": f"{VERSION} {NOW.isoformat()}"}
-    response = {"tags": [trial]}
-    personalize.expect("list_tags_for_resource", response, resourceArn=CAMPAIGN)
-    begun = update_on_trial(seconds=45, previousVersionArn=None)
-    return campaign_iteration(evaluation=evaluation()), begun
-
-
-def update_campaign(personalize, **_):
-    expect_campaign(personalize, latestCampaignUpdate=campaign_update())
-    event = campaign_iteration(evaluation=evaluation(), update=update_on_trial())
-    return event, update_on_trial(phase="UNDER_WAY")
-
-
-def watch_campaign_update(personalize, **_):
-    latest = campaign_update(status="ACTIVE", creationDateTime=NOW)
-    expect_campaign(personalize, latestCampaignUpdate=latest, solutionVersionArn=VERSION)
-    ended = {"phase": "ACTIVE", "seconds": 1, "status": "ACTIVE", "endedAt": iso(minutes=4)}
-    return campaign_iteration(update=update_on_trial()), update_on_trial(**ended)
-
-
-def probe_campaign(personalize, runtime, **_):
-    for _ in range(2):
-        expect_campaign(personalize, solutionVersionArn=VERSION)
-    response = {"itemList": [{"itemId": str(number)} for number in range(5)]}
-    request = {"campaignArn": CAMPAIGN, "numResults": 5, "userId": "1"}
-    runtime.expect("get_recommendations", response, **request)
-    before = probing(startedAt=iso(1))
-    event = campaign_iteration(
-        settings=probed_settings(**PROBE), update=update_on_trial(), probing=before
+        expect_tags(personalize, arn)
+        expect_version(personalize, solutionVersionArn=arn)
+    event = iteration(versionArn=VERSION, campaign=planned_campaign(), item=None)
+    result = item(
+        phase="JUDGING",
+        outcome="REJECTED",
+        reasons=[f"{NDCG} fell from 0.4000 to 0.2000, by more than 25%"],
+        metrics={NDCG: {"new": 0.2, "live": 0.4}},
     )
-    return event, {**before, "phase": "PASSED"}
-
-
-def roll_back_campaign(personalize, **_):
-    expect_campaign(personalize)
-    event = campaign_iteration(update=update_on_trial())
-    back = {
-        "arn": CAMPAIGN,
-        "phase": "ACTIVE",
-        "seconds": 0,
-        "status": "ACTIVE",
-        "failure": None,
-        "warnings": [],
-        "foreign": False,
-        "targetVersionArn": OLD_VERSION,
-        "rolledBackAt": None,
-    }
-    return event, back
-
-
-def end_trial(personalize, **_):
-    tags = {"trial": "ended", "good": VERSION, "previous": OLD_VERSION}
-    written = [{"tagKey": f"retraining-{key}", "tagValue": value} for key, value in tags.items()]
-    personalize.expect("tag_resource", {}, resourceArn=CAMPAIGN, tags=written)
-    event = campaign_iteration(update=update_on_trial(), probing=probing(phase="PASSED"))
-    return event, {"outcome": "DEPLOYED", "failure": None}
+    return event, {key: result[key] for key in result if key not in ("createdAt", "endedAt")}
 
 
 def report_outcome(personalize, **_):
@@ -516,25 +441,12 @@ CASES = {
         create_solution_version,
         watch_solution_version,
         stop_solution_version,
-        evaluate_solution_version,
-        begin_trial,
-        update_campaign,
-        watch_campaign_update,
-        probe_campaign,
-        roll_back_campaign,
-        end_trial,
+        deploy_version,
         report_outcome,
         start_on_export,
         close_run,
         watch_pipeline,
     )
-}
-
-
-OUTCOMES = {
-    "evaluate_solution_version": "ACCEPTED",
-    "probe_campaign": "PASSED",
-    "end_trial": "DEPLOYED",
 }
 
 
@@ -552,8 +464,9 @@ def expected_extra(step, result):
         return {"step": step, "runId": RUN_ID, **result["begin"]}
     if step in OTHER_FIELDS:
         return {"step": step, **OTHER_FIELDS[step]}
-    if step in OUTCOMES:
-        return {"step": step, "runId": RUN_ID, "arn": CAMPAIGN, "outcome": OUTCOMES[step]}
+    if step == "deploy_version":
+        fields = {key: result[key] for key in ("phase", "outcome", "reasons")}
+        return {"step": step, "runId": RUN_ID, "arn": CAMPAIGN, **fields}
     if step in ("report_outcome", "close_run"):
         report = result.get("outcome", result)
         return {"step": step, "runId": RUN_ID, "outcome": report["status"]}
@@ -564,7 +477,7 @@ def expected_extra(step, result):
 
 
 METRIC_RECORDS = {
-    "evaluate_solution_version": 1,
+    "deploy_version": 1,
     "report_outcome": 2,
     "close_run": 2,
     "watch_pipeline": 3,
@@ -596,7 +509,7 @@ MESSAGES = {
     "plan_retraining": "plan_retraining: 1 to import, 1 to train",
     "watch_dataset_import_job": "watch_dataset_import_job: ACTIVE",
     "stop_solution_version": "stop_solution_version: CREATE IN_PROGRESS",
-    "evaluate_solution_version": "evaluate_solution_version: ACCEPTED",
+    "deploy_version": "deploy_version: REJECTED",
     "watch_pipeline": "watch_pipeline: the oldest model has 72.0 hours, and the data 48.0",
     "report_outcome": f"Retraining run {RUN_ID}: SKIPPED: this is a dry run",
     "close_run": f"Retraining run {RUN_ID}: FAILED: TIMED_OUT: no cause given",

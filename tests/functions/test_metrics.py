@@ -7,21 +7,21 @@ import pytest
 from awslambdaric.lambda_runtime_log_utils import _RESERVED_FIELDS, JsonFormatter
 
 from functions import metrics
+from functions.rules.deployments import Update
 from tests.emf import data
 from tests.functions.samples import (
-    CAMPAIGN,
     NDCG,
     NOW,
     SOLUTION,
+    VERSION,
+    ago,
     ended_job,
     iso,
     job,
-    planned_campaign,
     planned_import,
     planned_solution,
     run,
     settings,
-    update_on_trial,
 )
 from tests.world import PIPELINE
 
@@ -110,17 +110,14 @@ def test_an_import_that_has_not_succeeded_has_no_metrics(written, import_job):
     assert written() == []
 
 
-@pytest.mark.parametrize(
-    "write", [metrics.write_import, metrics.write_training, metrics.write_update]
-)
+@pytest.mark.parametrize("write", [metrics.write_import, metrics.write_training])
 def test_a_job_that_ended_before_the_run_began_is_not_measured_again(written, write):
     planned = {
         metrics.write_import: planned_import(),
         metrics.write_training: planned_solution(),
-        metrics.write_update: planned_campaign(),
     }
     began = iso(minutes=29)
-    write(settings(), run(startedAt=began), planned[write], ended_job(trialBeganAt=iso(1)))
+    write(settings(), run(startedAt=began), planned[write], ended_job())
     assert written() == []
 
 
@@ -161,16 +158,22 @@ def test_a_training_that_is_running_has_no_metrics(written):
 # Campaigns and offline metrics
 
 
-def test_a_campaign_update_is_measured_from_the_begin_of_its_trial(written):
-    update = update_on_trial(phase="ACTIVE", trialBeganAt=iso(0.6), endedAt=iso(0.1))
-    metrics.write_update(settings(), STARTED, planned_campaign(campaignArn=CAMPAIGN), update)
+def campaign_update(**changes):
+    """Return an update that took half an hour."""
+    times = {"created_at": ago(0.6), "ended_at": ago(0.1)}
+    return Update(
+        **{"version": VERSION, "is_running": False, "has_failed": False, **times} | changes
+    )
+
+
+def test_a_campaign_update_is_measured_from_its_creation(written):
+    metrics.write_update(settings(), SOLUTION, campaign_update())
     assert dimensions(written) == {"Pipeline": PIPELINE, "Solution": "taste"}
     assert values(written) == {"CampaignUpdateSeconds": 1800}
 
 
 def test_an_update_that_failed_is_not_measured(written):
-    update = update_on_trial(phase="ENDED", status="ACTIVE", endedAt=iso(0.1))
-    metrics.write_update(settings(), STARTED, planned_campaign(), update)
+    metrics.write_update(settings(), SOLUTION, campaign_update(has_failed=True))
     assert written() == []
 
 
@@ -258,8 +261,7 @@ def write_everything():
     metrics.write_run(PIPELINE, STARTED, "DEPLOYED")
     metrics.write_import(settings(), STARTED, planned_import(), ended_job())
     metrics.write_training(settings(), STARTED, planned_solution(), ended_job(trainingHours=1.5))
-    update = update_on_trial(phase="ACTIVE", endedAt=NOW.isoformat())
-    metrics.write_update(settings(), STARTED, planned_campaign(), update)
+    metrics.write_update(settings(), SOLUTION, campaign_update())
     metrics.write_ages(settings(), AGES)
     metrics.write_undelivered_reports(PIPELINE, 0)
 

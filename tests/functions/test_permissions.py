@@ -66,7 +66,7 @@ def methods():
 
 @cache
 def module(name):
-    """Return the functions and constants of a module, and name -> origin of its imports.
+    """Return the functions of a module, its classes and constants, and name -> origin of imports.
 
     `name` is the path below functions/ without the suffix, for example `personalize/jobs`.
     """
@@ -74,6 +74,11 @@ def module(name):
     tree = ast.parse(path.read_text())
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
     constants = {
+        node.name: ast.Module([part for part in node.body if isinstance(part, ast.FunctionDef)], [])
+        for node in tree.body
+        if isinstance(node, ast.ClassDef)
+    }
+    constants |= {
         ast.unparse(node.targets[0] if isinstance(node, ast.Assign) else node.target): node.value
         for node in tree.body
         if isinstance(node, ast.Assign | ast.AnnAssign)
@@ -112,7 +117,7 @@ def mentions(module_name, part):
 def reached(step):
     """Return (module, name) -> node of the functions that a step's handler can reach.
 
-    A constant can lead to functions too, for example the table of the guards.
+    A constant or a class can lead to functions too, for example the table of the guards.
     """
     nodes, waiting = {}, [(step, "handler")]
     while waiting:

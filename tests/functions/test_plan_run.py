@@ -106,7 +106,7 @@ def test_the_plan_repeats_no_setting():
     (planned,) = plan()["solutions"]
     assert set(planned) & set(solution_settings()) == {"solutionArn", "trainingMode", "campaigns"}
     (planned,) = planned["campaigns"]
-    assert set(planned) == {"campaignArn", "isProbed", "durations"}
+    assert set(planned) == {"campaignArn", "isProbed", "isWaiting", "durations"}
 
 
 def test_a_request_may_choose_datasets_and_solutions():
@@ -229,7 +229,7 @@ def test_a_dataset_that_the_run_does_not_import_cannot_refuse_it():
                     CAMPAIGN: campaign(campaignConfig={"syncWithLatestSolutionVersion": True})
                 }
             },
-            "past the quality gate",
+            "syncWithLatestSolutionVersion",
         ),
         (
             {"settings_": probed_settings(itemId="i1", minResults=1, minutes=1)},
@@ -293,6 +293,7 @@ UNCHANGED = {
     "import_tags": {MONDAY: {"retraining-run": "x", "retraining-confirmed": FINGERPRINT}},
     "trained_versions": {SOLUTION: [trained_version()]},
     "campaigns": {CAMPAIGN: campaign(solutionVersionArn=VERSION)},
+    "campaign_tags": {CAMPAIGN: {"retraining-good": VERSION}},
 }
 NOTHING_NEW = "nothing is new: the exports were imported before"
 WAITING = {**UNCHANGED, "campaigns": {CAMPAIGN: campaign()}}

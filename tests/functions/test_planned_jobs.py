@@ -5,12 +5,13 @@ from dataclasses import replace
 import pytest
 
 from functions.personalize.trained_versions import Learned
-from functions.personalize.verdicts import verdict_tags
 from functions.planning import planned_jobs
+from functions.rules.deployments import Version
 from tests.functions.samples import (
     CAMPAIGN,
     FOREIGN_VERSION,
     LAST_RUN,
+    NDCG,
     OLD_VERSION,
     PROBE,
     RUN_ID,
@@ -34,6 +35,8 @@ RESUME = {"resume": RUN_ID}
 WITHOUT_IMPORT = {"skipImport": True}
 SECOND_VERSION_NAME = f"{VERSION_NAME[:-1]}2"
 UPDATE = solution_settings(trainingMode="UPDATE", fullEveryDays=7)
+FULL = version_summary()
+LEARNED = trained_version()
 
 
 def planned_solution(request=None, *, solution=None, **changes):
@@ -126,13 +129,12 @@ def test_the_newest_full_version_is_the_first_that_succeeded():
 
 @pytest.mark.parametrize("mode", ["UPDATE", "FULL"])
 def test_after_a_bad_version_the_next_training_is_full(mode):
-    versions = {SOLUTION: [version_summary(trainingMode=mode), version_summary()]}
-    known = {"solution": UPDATE, "versions": versions}
+    versions = {SOLUTION: [version_summary(solutionVersionArn=VERSION, trainingMode=mode), FULL]}
+    known = {"solution": UPDATE, "versions": versions, "trained_versions": {SOLUTION: [LEARNED]}}
     assert planned_solution(**known)["trainingMode"] == "UPDATE"
-    judged = trained_version(arn=OLD_VERSION, tags={"retraining-verdict": "REJECTED"})
-    trained_versions = {SOLUTION: [judged]}
-    assert planned_solution(trained_versions=trained_versions, **known)["trainingMode"] == "FULL"
-    tags = {CAMPAIGN: verdict_tags(settings(), CAMPAIGN, OLD_VERSION, "ROLLED_BACK", None)}
+    worse = {OLD_VERSION: Version(ago(72), {NDCG: 0.9}), VERSION: Version(ago(47), {NDCG: 0.1})}
+    assert planned_solution(version_facts=worse, **known)["trainingMode"] == "FULL"
+    tags = {CAMPAIGN: {"retraining-bad": VERSION}}
     assert planned_solution(campaign_tags=tags, **known)["trainingMode"] == "FULL"
 
 
@@ -147,9 +149,6 @@ def planned(request=WITHOUT_IMPORT, *versions, **changes):
 
 def is_trained(plan):
     return plan is not None and plan["existingVersionArn"] is None
-
-
-LEARNED = trained_version()
 
 
 @pytest.mark.parametrize(
@@ -265,22 +264,23 @@ def test_a_version_that_a_run_adopted_is_foreign(tags, foreign):
 
 
 def test_a_version_that_every_campaign_serves_does_not_wait():
-    assert existing(campaigns={CAMPAIGN: campaign(solutionVersionArn=VERSION)}) is None
+    served = {CAMPAIGN: campaign(solutionVersionArn=VERSION)}
+    good = {CAMPAIGN: {"retraining-good": VERSION}}
+    assert existing(campaigns=served, campaign_tags=good) is None
+    assert existing(campaigns=served) == VERSION, "it was not probed here"
 
 
-def test_a_resumed_run_updates_all_campaigns_of_its_version():
-    """A campaign that serves the version already may still have to be probed."""
-    own = trained_version(tags={"retraining-run": RUN_ID})
-    campaigns = {CAMPAIGN: campaign(solutionVersionArn=VERSION)}
-    plan = planned({**WITHOUT_IMPORT, **RESUME}, own, campaigns=campaigns)
-    assert [each["campaignArn"] for each in plan["campaigns"]] == [CAMPAIGN]
+def test_an_older_version_does_not_wait_although_it_has_learned_the_present_imports():
+    older = trained_version(arn=OLD_VERSION)
+    newer = trained_version(tags={"retraining-run": LAST_RUN}, learned=None)
+    good = {CAMPAIGN: {"retraining-good": OLD_VERSION}}
+    assert existing(newer, older, campaign_tags=good) == VERSION
 
 
-@pytest.mark.parametrize(("verdict", "waits"), [("REJECTED", True), ("ROLLED_BACK", False)])
-def test_a_version_that_an_earlier_release_rolled_back_does_not_wait(verdict, waits):
-    """The gate judges a version again that an earlier release rejected."""
-    tags = {"retraining-run": LAST_RUN, "retraining-verdict": verdict}
-    assert existing(trained_version(tags=tags)) == (VERSION if waits else None)
+def test_a_campaign_whose_trial_could_not_be_ended_is_left_out():
+    trial = {CAMPAIGN: {"retraining-trial": f"{OLD_VERSION} {iso(30)}"}}
+    assert existing(campaign_tags=trial) is None
+    assert planned_solution(campaign_tags=trial)["campaigns"] == []
 
 
 def test_no_version_waits_for_a_solution_without_campaigns():
@@ -295,6 +295,7 @@ def test_only_the_campaigns_that_lack_the_version_are_updated():
         LEARNED,
         solution=solution_settings(campaigns=campaigns),
         campaigns={CAMPAIGN: campaign(solutionVersionArn=VERSION), second: campaign()},
+        campaign_tags={CAMPAIGN: {"retraining-good": VERSION}},
     )
     assert [campaign["campaignArn"] for campaign in plan["campaigns"]] == [second]
 
@@ -312,60 +313,17 @@ def test_a_campaign_that_serves_a_newer_version_does_not_wait(status, expected):
     assert existing(campaigns=campaigns, versions={SOLUTION: [NEWER]}) == expected
 
 
-@pytest.mark.parametrize(
-    ("update", "waits"),
-    [
-        ({"status": "ACTIVE", "creationDateTime": ago(1)}, False),
-        ({"status": "UPDATE IN_PROGRESS", "creationDateTime": ago(1)}, False),
-        ({"status": "ACTIVE", "creationDateTime": LEARNED.created_at}, True),
-        ({"status": "CREATE FAILED", "creationDateTime": ago(1)}, False),
-        (
-            {
-                "status": "CREATE FAILED",
-                "creationDateTime": ago(1),
-                "solutionVersionArn": VERSION,
-            },
-            True,
-        ),
-        (
-            {
-                "status": "UPDATE IN_PROGRESS",
-                "creationDateTime": ago(1),
-                "solutionVersionArn": VERSION,
-            },
-            True,
-        ),
-    ],
-    ids=[
-        "moved back by a person",
-        "being moved back by a person",
-        "moved before the training",
-        "update of a person failed",
-        "update failed",
-        "update is late",
-    ],
-)
-def test_a_campaign_that_was_moved_since_the_training_does_not_wait(update, waits):
-    latest = {"solutionVersionArn": OLD_VERSION, "lastUpdatedDateTime": ago(1), **update}
-    campaigns = {CAMPAIGN: campaign(latestCampaignUpdate=latest)}
-    assert existing(campaigns=campaigns) == (VERSION if waits else None)
+def test_a_campaign_that_somebody_has_moved_since_the_training_does_not_wait():
+    good = {CAMPAIGN: {"retraining-good": f"{SOLUTION}/earlier"}}
+    for hours, waits in ((1, False), (48, True)):
+        moved = campaign_update(
+            solutionVersionArn=OLD_VERSION, status="ACTIVE", creationDateTime=ago(hours)
+        )
+        campaigns = {CAMPAIGN: campaign(latestCampaignUpdate=moved)}
+        assert existing(campaigns=campaigns, campaign_tags=good) == (VERSION if waits else None)
 
 
-def test_a_campaign_that_was_rolled_back_without_a_verdict_waits():
-    latest = campaign_update(
-        solutionVersionArn=OLD_VERSION, status="ACTIVE", creationDateTime=ago(1)
-    )
-    rolled_back = {
-        "campaigns": {CAMPAIGN: campaign(latestCampaignUpdate=latest)},
-        "campaign_tags": {CAMPAIGN: {"retraining-trial": f"ended {iso(1)}"}},
-    }
-    assert existing(**rolled_back) == VERSION
-
-
-@pytest.mark.parametrize("verdict", ["REJECTED", "ROLLED_BACK"])
-def test_a_version_with_a_verdict_does_not_wait_until_the_live_version_changes(verdict):
-    tags = verdict_tags(settings(), CAMPAIGN, VERSION, verdict, OLD_VERSION)
-    known = {"campaign_tags": {CAMPAIGN: tags}}
-    assert existing(**known) is None
-    moved = {CAMPAIGN: campaign(solutionVersionArn=f"{SOLUTION}/other")}
-    assert existing(**known, campaigns=moved) == VERSION
+def test_a_version_that_was_taken_back_or_is_worse_does_not_wait():
+    assert existing(campaign_tags={CAMPAIGN: {"retraining-bad": VERSION}}) is None
+    worse = {OLD_VERSION: Version(ago(72), {NDCG: 0.9}), VERSION: Version(ago(47), {NDCG: 0.1})}
+    assert existing(version_facts=worse) is None

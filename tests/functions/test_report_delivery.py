@@ -19,7 +19,6 @@ from tests.functions.samples import (
     RUN_ID,
     SOLUTION,
     campaign_result,
-    evaluation,
     finished,
     plan,
     run,
@@ -30,19 +29,7 @@ from tests.world import PIPELINE, TOPIC
 ALWAYS = {"topicArn": TOPIC, "on": "always", "dashboardUrl": None}
 SENDER = Sender(PIPELINE, ALWAYS)
 ONLY_PROBLEMS = Sender(PIPELINE, {**ALWAYS, "on": "problems"})
-REJECTED = finished(
-    solutions=[
-        solution_result(
-            campaigns=[
-                campaign_result(
-                    evaluation=evaluation(verdict="REJECTED", reasons=["it fell"]),
-                    update=None,
-                    outcome="REJECTED",
-                )
-            ]
-        )
-    ]
-)
+REJECTED = finished(solutions=[solution_result(campaigns=[campaign_result("REJECTED", "it fell")])])
 
 
 def send(document=None, sender=SENDER, standings=None):
@@ -132,7 +119,7 @@ def test_an_execution_without_a_trial_to_finish_sends_nothing(inbox):
 
 
 def test_an_execution_that_has_finished_a_trial_sends_a_message(inbox):
-    send(only_trials(campaign_result(evaluation=None)))
+    send(only_trials(campaign_result()))
     assert (len(inbox.messages), len(inbox.details)) == (1, 1)
 
 

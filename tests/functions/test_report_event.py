@@ -24,15 +24,12 @@ from tests.functions.samples import (
     configured,
     dataset_result,
     ended_job,
-    evaluation,
     finished,
-    iso,
     job,
     plan,
     planned_campaign,
     planned_import,
     planned_solution,
-    probing,
     run,
     settings,
     solution_result,
@@ -42,13 +39,6 @@ from tests.world import PIPELINE
 ERROR = {"Error": "Throttled", "Cause": "too many requests"}
 SENDER = Sender(PIPELINE, None)
 SERVING = {CAMPAIGN: {"servedVersionArn": VERSION, "versionOnTrial": None}}
-UPDATED = ended_job(
-    CAMPAIGN,
-    previousVersionArn=OLD_VERSION,
-    targetVersionArn=VERSION,
-    trialBeganAt=iso(minutes=50),
-)
-"""An update that has taken 20 minutes."""
 
 
 def detail_of(document=None, *, sender=SENDER, standings=SERVING, ended_at=None):
@@ -64,16 +54,14 @@ def only_solution(**changes):
     return solution
 
 
-def only_campaign(**changes):
-    """Return the campaign in the detail about a result with these changes."""
-    (campaign,) = only_solution(campaigns=[campaign_result(**changes)])["campaigns"]
+def only_campaign(*result, **changes):
+    """Return the campaign in the detail about this result."""
+    (campaign,) = only_solution(campaigns=[campaign_result(*result, **changes)])["campaigns"]
     return campaign
 
 
 def test_the_event_of_a_good_run_is_complete():
-    trained = solution_result(
-        version=ended_job(trainingHours=1.5), campaigns=[campaign_result(update=UPDATED)]
-    )
+    trained = solution_result(version=ended_job(trainingHours=1.5), campaigns=[campaign_result()])
     assert detail_of(finished(solutions=[trained]), sender=Sender(PIPELINE, None, 0.25)) == {
         "schemaVersion": 1,
         "pipeline": PIPELINE,
@@ -239,20 +227,14 @@ def test_a_solution_without_a_version_is_not_trained():
     assert (solution["isTrained"], solution["solutionVersionArn"]) == (False, None)
 
 
-def test_a_rejected_version_has_the_version_that_it_was_compared_with():
-    rejected = evaluation(verdict="REJECTED", comparedWith=OLD_VERSION)
-    campaign = only_campaign(evaluation=rejected, update=None, outcome="REJECTED")
-    assert (campaign["previousVersionArn"], campaign["seconds"]) == (OLD_VERSION, None)
-
-
 @pytest.mark.parametrize(
     ("new", "live", "change"),
     [(0.3, 0.4, -0.25), (0.3, None, None), (None, 0.4, None), (0.3, 0, None), (-1, -2, 0.5)],
 )
 def test_the_change_of_a_metric_is_a_share_of_the_live_value(new, live, change):
-    judged = evaluation(metrics={NDCG: {"new": new, "live": live}})
+    metrics = {NDCG: {"new": new, "live": live}}
     metric = {"new": new, "live": live, "change": change}
-    assert only_campaign(evaluation=judged)["metrics"] == {NDCG: metric}
+    assert only_campaign(metrics=metrics)["metrics"] == {NDCG: metric}
 
 
 def test_a_campaign_that_could_not_be_read_is_not_known():
@@ -272,7 +254,7 @@ def test_a_run_of_a_deleted_state_machine_has_no_campaigns():
 
 def test_the_event_lists_trials_of_earlier_runs():
     document = finished(
-        trials=[campaign_result(evaluation=None, update=UPDATED)],
+        trials=[campaign_result()],
         begin={"phase": "GO", "seconds": 0, "reason": None},
     )
     for key in ("plan", "imports", "solutions"):
@@ -297,7 +279,7 @@ FAILED_JOB = {"phase": "ENDED", "failure": "no"}
 
 
 def failed_campaign(**changes):
-    return [solution_result(campaigns=[campaign_result(outcome="FAILED", **changes)])]
+    return [solution_result(campaigns=[campaign_result("FAILED", **changes)])]
 
 
 def failed_import(import_job):
@@ -333,34 +315,14 @@ STEPS = {
         {"solutions": [solution_result(error=ERROR, campaigns=[])]},
         "Update campaigns (taste)",
     ),
-    "evaluate": (
-        {"solutions": failed_campaign(evaluation=None, update=None, error=ERROR)},
-        "Evaluate solution version (home)",
+    "deploy": ({"solutions": failed_campaign()}, "Deploy version (home)"),
+    "deploy after an error": (
+        {"solutions": failed_campaign(error=ERROR)},
+        "Deploy version (home)",
     ),
-    "begin trial": (
-        {"solutions": failed_campaign(update=None, error=ERROR)},
-        "Begin trial (home)",
-    ),
-    "update": (
-        {"solutions": failed_campaign(update=job(CAMPAIGN))},
-        "Update campaign (home)",
-    ),
-    "watch update": (
-        {"solutions": failed_campaign(update=ended_job(CAMPAIGN, **FAILED_JOB))},
-        "Watch campaign update (home)",
-    ),
-    "probe": (
-        {"solutions": failed_campaign(probing=probing(phase="FAILED", failure="0 results"))},
-        "Probe campaign (home)",
-    ),
-    "roll back": (
-        {
-            "solutions": failed_campaign(
-                probing=probing(phase="FAILED", failure="0 results"),
-                rollback=ended_job(CAMPAIGN, **FAILED_JOB),
-            )
-        },
-        "Roll back campaign (home)",
+    "end a trial": (
+        {"trials": [campaign_result("FAILED")]},
+        "Deploy version on trial (home)",
     ),
     "nothing": ({}, None),
 }
@@ -380,7 +342,7 @@ def test_an_execution_that_ended_without_a_report_has_no_failing_step():
 
 
 def many_campaigns(count, failure):
-    failed = campaign_result(error={"Error": "E", "Cause": failure}, outcome="FAILED")
+    failed = campaign_result("FAILED", error={"Error": "E", "Cause": failure})
     campaigns = [
         {**failed, "campaign": planned_campaign(campaignArn=f"{CAMPAIGN}-{number}")}
         for number in range(count)

@@ -29,14 +29,11 @@ from tests.functions.samples import (
     configured,
     dataset_result,
     ended_job,
-    evaluation,
     finished,
-    iso,
     job,
     plan,
     planned_campaign,
     planned_solution,
-    probing,
     run,
     solution_result,
 )
@@ -49,12 +46,6 @@ NOTIFICATIONS = {"topicArn": "t", "on": "always", "dashboardUrl": "https://dashb
 SERVES_NEW = {CAMPAIGN: {"servedVersionArn": VERSION, "versionOnTrial": None}}
 SERVES_OLD = {CAMPAIGN: {"servedVersionArn": OLD_VERSION, "versionOnTrial": None}}
 ERROR = {"Error": "Throttled", "Cause": "too many requests"}
-UPDATED = ended_job(
-    CAMPAIGN,
-    previousVersionArn=OLD_VERSION,
-    targetVersionArn=VERSION,
-    trialBeganAt=iso(minutes=50),
-)
 
 
 def detail_of(document, standings=SERVES_NEW, price=None):
@@ -74,37 +65,21 @@ def paragraphs(message):
     return {section.partition("\n")[0]: section.split("\n")[1:] for section in sections}
 
 
-def with_campaign(**changes):
-    """Return the document of a run with one campaign whose result has these changes."""
-    return finished(solutions=[solution_result(campaigns=[campaign_result(**changes)])])
+def with_campaign(*result, **changes):
+    """Return the document of a run with one campaign with this result."""
+    return finished(solutions=[solution_result(campaigns=[campaign_result(*result, **changes)])])
 
 
 REJECTED = with_campaign(
-    evaluation=evaluation(
-        verdict="REJECTED",
-        reasons=[f"{NDCG} fell from 0.4 to 0.1, by more than 25%"],
-        metrics={NDCG: {"new": 0.1, "live": 0.4}},
-    ),
-    update=None,
-    outcome="REJECTED",
+    "REJECTED",
+    f"{NDCG} fell from 0.4 to 0.1, by more than 25%",
+    metrics={NDCG: {"new": 0.1, "live": 0.4}},
 )
 ROLLED_BACK = with_campaign(
-    update=UPDATED,
-    probing=probing(phase="FAILED", failure="0 results, fewer than minResults 5"),
-    rollback=ended_job(CAMPAIGN),
-    outcome="ROLLED_BACK",
+    "ROLLED_BACK", f"{VERSION} failed its probe: 0 results, fewer than minResults 5"
 )
-AWAITING = with_campaign(
-    evaluation=evaluation(verdict="AWAITING_APPROVAL", reasons=[f"{VERSION} waits"]),
-    update=None,
-    outcome="AWAITING_APPROVAL",
-)
-FAILED_UPDATE = with_campaign(
-    update=ended_job(
-        CAMPAIGN, phase="ENDED", failure="no capacity", previousVersionArn=OLD_VERSION
-    ),
-    outcome="FAILED",
-)
+AWAITING = with_campaign("AWAITING_APPROVAL", f"{VERSION} waits")
+FAILED_UPDATE = with_campaign("FAILED", "no capacity")
 FAILED_IMPORT = finished(
     imports={
         "results": [
@@ -140,9 +115,7 @@ def skipped(reason, **changes):
 
 
 def test_the_message_about_a_good_run():
-    trained = solution_result(
-        version=ended_job(trainingHours=1.5), campaigns=[campaign_result(update=UPDATED)]
-    )
+    trained = solution_result(version=ended_job(trainingHours=1.5), campaigns=[campaign_result()])
     message = message_about(finished(solutions=[trained]), price=0.25)
     assert message.subject == f"DEPLOYED {PIPELINE}: 1 campaign serves a new version"
     assert message.body == (
@@ -212,7 +185,7 @@ TWO_CAMPAIGNS = finished(
     ]
 )
 TRIAL = finished(
-    trials=[campaign_result(evaluation=None, outcome="DEPLOYED")],
+    trials=[campaign_result()],
     begin={"phase": "GO", "seconds": 0, "reason": None},
 )
 for key in ("plan", "imports", "solutions"):
@@ -258,8 +231,7 @@ def test_the_subject_has_the_outcome_the_pipeline_and_the_most_important_fact(do
 def test_a_subject_has_fewer_than_100_printable_ascii_characters():
     campaigns = [
         campaign_result(
-            campaign=planned_campaign(campaignArn=f"{CAMPAIGN}-{'é' * 40}-{number}"),
-            outcome="REJECTED",
+            "REJECTED", campaign=planned_campaign(campaignArn=f"{CAMPAIGN}-{'é' * 40}-{number}")
         )
         for number in range(9)
     ]
@@ -382,9 +354,7 @@ def test_a_long_reason_is_cut():
 
 
 def test_arns_of_personalize_are_short_outside_of_commands():
-    document = with_campaign(
-        update=ended_job(CAMPAIGN, warnings=[f"{VERSION} is odd"], previousVersionArn=OLD_VERSION)
-    )
+    document = with_campaign(warnings=[f"{VERSION} is odd"])
     assert paragraphs(message_about(document))["Warnings"] == [
         "- campaign/home: solution/taste/new is odd"
     ]
@@ -435,16 +405,16 @@ def test_the_same_metrics_of_two_campaigns_are_shown_once():
     lines = paragraphs(message_about(TWO_CAMPAIGNS))["taste: DEPLOYED"]
     assert lines == [
         "Version new, trained (FULL) in 30 min",
-        "- home: DEPLOYED, old -> new",
+        "- home: DEPLOYED, old -> new, updated in 20 min",
         "  0.4 -> 0.42 (+5.0%)",
         f"  {NDCG}",
-        "- home-2: DEPLOYED",
+        "- home-2: DEPLOYED, updated in 20 min",
     ]
 
 
 def test_a_metric_without_a_value_has_no_change():
-    judged = evaluation(metrics={NDCG: {"new": 0.42, "live": None}})
-    lines = paragraphs(message_about(with_campaign(evaluation=judged)))["taste: DEPLOYED"]
+    metrics = {NDCG: {"new": 0.42, "live": None}}
+    lines = paragraphs(message_about(with_campaign(metrics=metrics)))["taste: DEPLOYED"]
     assert lines[-2:] == ["  none -> 0.42", f"  {NDCG}"]
 
 
@@ -455,13 +425,13 @@ def test_a_campaign_that_keeps_its_version_shows_it_once():
 
 def test_a_campaign_that_somebody_has_moved_shows_both_versions():
     moved = {CAMPAIGN: {"servedVersionArn": FOREIGN_VERSION, "versionOnTrial": None}}
-    lines = paragraphs(message_about(with_campaign(update=UPDATED), moved))["taste: SKIPPED"]
+    lines = paragraphs(message_about(with_campaign(), moved))["taste: SKIPPED"]
     assert lines[1] == "- home: SKIPPED, old -> foreign"
 
 
 def test_a_trial_of_an_earlier_run_has_a_line():
     assert paragraphs(message_about(TRIAL))["Trials of earlier runs"] == [
-        "- home: DEPLOYED, old -> new"
+        "- home: DEPLOYED, old -> new, updated in 20 min"
     ]
 
 
@@ -488,9 +458,7 @@ def test_without_a_price_there_are_only_hours():
 
 def test_a_message_about_too_many_parts_keeps_its_beginning_and_its_links():
     metrics = {f"metric_{number}": {"new": 0.1, "live": 0.2} for number in range(20)}
-    solutions = [
-        solution_result(campaigns=[campaign_result(evaluation=evaluation(metrics=metrics))])
-    ] * 60
+    solutions = [solution_result(campaigns=[campaign_result(metrics=metrics)])] * 60
     message = message_about(finished(solutions=solutions))
     assert len(message.body.encode()) < 60_000
     assert re.search(r"\n\n… and \d+ more parts; the execution has the whole", message.body)
@@ -520,17 +488,15 @@ def large_run(outcome, text):
         solution = SOLUTION.replace("taste", f"s{number}".ljust(63, "x"))
         campaigns = [
             campaign_result(
+                outcome,
+                text,
                 campaign=planned_campaign(
                     campaignArn=CAMPAIGN.replace("home", f"c{number}-{place}".ljust(63, "y"))
                 ),
-                evaluation=evaluation(
-                    verdict=outcome,
-                    reasons=[text],
-                    metrics={f"metric_{count}": {"new": 0.1, "live": 0.4} for count in range(20)},
-                ),
-                update=ended_job(warnings=[text], previousVersionArn=f"{solution}/old"),
+                metrics={f"metric_{count}": {"new": 0.1, "live": 0.4} for count in range(20)},
+                warnings=[text],
+                previousVersionArn=f"{solution}/old",
                 error={"Error": "E", "Cause": text},
-                outcome=outcome,
             )
             for place in range(5)
         ]
@@ -591,7 +557,7 @@ def test_a_failure_of_several_lines_does_not_look_like_a_section():
 
 
 def test_many_failures_are_counted():
-    failed = campaign_result(error={"Error": "E", "Cause": "é" * 400}, outcome="FAILED")
+    failed = campaign_result("FAILED", error={"Error": "E", "Cause": "é" * 400})
     campaigns = [
         {**failed, "campaign": planned_campaign(campaignArn=f"{CAMPAIGN}-{number}")}
         for number in range(200)
@@ -599,7 +565,7 @@ def test_many_failures_are_counted():
     message = message_about(finished(solutions=[solution_result(campaigns=campaigns)]))
     why = paragraphs(message)["Why"]
     assert re.fullmatch(r"- … and \d+ more", why[-2])
-    assert why[-1] == "Step: Watch campaign update (home-0)"
+    assert why[-1] == "Step: Deploy version (home-0)"
     advice = paragraphs(message)["What to do"]
     assert len([line for line in advice if "retrain rollback" in line]) == 5
     assert len(message.by_protocol()) < 100_000

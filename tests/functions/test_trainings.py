@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from functions.personalize.tags import api_tags
 from functions.personalize.trainings import stop_solution_version, watch_solution_version
-from functions.personalize.versions import is_latest, version_created_at, versions_of_run
+from functions.personalize.versions import version_created_at, versions_of_run
 from tests.functions.samples import (
     FOREIGN_VERSION,
     NOW,
@@ -239,8 +239,3 @@ def test_only_the_versions_of_the_execution_are_found(personalize):
 def test_the_creation_time_of_a_version_is_read(personalize):
     expect_description(personalize)
     assert version_created_at(personalize.client, VERSION) == ago(1)
-
-
-def test_only_the_arn_of_the_newest_version_is_latest():
-    assert is_latest(f"{SOLUTION}/$LATEST")
-    assert not is_latest(VERSION)

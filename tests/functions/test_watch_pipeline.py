@@ -152,19 +152,6 @@ def test_a_model_is_not_older_than_the_pipeline(measure, personalize):
     assert model_age(measure, deployed=0.5) == 0.5
 
 
-def test_a_campaign_that_follows_the_newest_version_serves_it(measure, personalize):
-    expect_tags(personalize, CAMPAIGN)
-    expect_campaign(personalize, trained=None, solutionVersionArn=f"{SOLUTION}/$LATEST")
-    versions = [
-        version_summary(creationDateTime=ago(1), status="CREATE IN_PROGRESS"),
-        version_summary(creationDateTime=ago(30)),
-        version_summary(creationDateTime=ago(60)),
-    ]
-    request = {"solutionArn": SOLUTION, "maxResults": 100}
-    personalize.expect("list_solution_versions", {"solutionVersions": versions}, **request)
-    assert model_age(measure) == 30
-
-
 def test_the_oldest_campaign_of_a_solution_counts(measure, personalize):
     shelf = CAMPAIGN.replace("home", "shelf")
     campaigns = [{"campaignArn": arn, "probe": None} for arn in (CAMPAIGN, shelf)]

@@ -408,6 +408,8 @@ def test_a_version_that_has_learned_the_newest_imports_is_read(service):
     service.versions = [[OLD, NEW]]
     learned = {"retraining-run": RUN_ID, "retraining-digest": DIGEST, "retraining-mixed": "false"}
     service.version_tags = {VERSION: api_tags(learned)}
+    service.campaigns = {CAMPAIGN: campaign(solutionVersionArn=VERSION)}
+    service.campaign_tags = {CAMPAIGN: api_tags({"retraining-good": VERSION})}
     (seen,) = service.read().trained_versions[SOLUTION]
     assert seen == TrainedVersion(
         arn=VERSION,

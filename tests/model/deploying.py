@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 from campaign_world import Campaign, CampaignWorld, Version
 from machine import Execution, Machine, wait_for_turn
-from rules import deployments
-from rules.deployments import Deployment, Memory, Notes, SeenCampaign, Update
 from simulation import STALE_SECONDS, Call, Process, RequestFailedError, Sleep
 
+from functions.rules import deployments
+from functions.rules.deployments import Deployment, Memory, Notes, SeenCampaign, Update
 from functions.rules.probing import Response
 from functions.rules.steps import Step
 
@@ -68,9 +68,8 @@ class Run:
             version=str(version) if version else None,
             waited=self.kind == "again",
             rejections=self._rejections,
-            needs_approval=self.world.needs_approval,
+            approval_hours=1000 if self.world.needs_approval else None,
             probe_minutes=3 if campaign.probed else None,
-            durations=[900],
             max_hours=1,
         )
         memory = Memory(as_time(self.world.now))

@@ -3,7 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from rules.deployments import (
+
+from functions.rules.deployments import (
     Ask,
     Deploy,
     Deployment,
@@ -18,9 +19,9 @@ from rules.deployments import (
     WriteNotes,
     decide,
     is_busy,
+    waits,
     was_moved,
 )
-
 from functions.rules.probing import Probing, Response
 from functions.rules.steps import Step
 
@@ -60,7 +61,6 @@ def wanted(**fields):
         "version": NEW,
         "rejections": lambda new, live: ["worse"] if new["ndcg"] < live["ndcg"] * 0.9 else [],
         "probe_minutes": 10,
-        "durations": [900],
         "max_hours": 3,
     }
     return Deployment(**{**standard, **fields})
@@ -80,6 +80,7 @@ def on_trial(version=NEW, ago=10 * MINUTE):
 BEGUN = Trial(NEW, NOW)
 LATE = Memory(NOW - 3 * HOUR)
 REJECTED = wanted(rejections=lambda *_: ["worse", "much worse"])
+WAITING, SOON = "new waits for an approval", "2026-11-29T08:00:00+00:00"
 APPROVED = {NEW: VERSIONS[NEW]._replace(answer="APPROVED")}
 ASKED = {NEW: VERSIONS[NEW]._replace(answer="ASKED")}
 REFUSED = {NEW: VERSIONS[NEW]._replace(answer="REFUSED")}
@@ -136,17 +137,17 @@ REFUSED = {NEW: VERSIONS[NEW]._replace(answer="REFUSED")}
         ),
         (
             campaign(),
-            wanted(needs_approval=True),
-            Step("JUDGING", Ask(NEW), outcome="AWAITING_APPROVAL"),
+            wanted(approval_hours=2),
+            Step("JUDGING", Ask(NEW), 0, "AWAITING_APPROVAL", (f"{WAITING} until {SOON}",)),
         ),
         (
             campaign(versions=ASKED),
-            wanted(needs_approval=True),
-            Step("JUDGING", outcome="AWAITING_APPROVAL"),
+            wanted(approval_hours=2),
+            Step("JUDGING", outcome="AWAITING_APPROVAL", reasons=(WAITING,)),
         ),
         (
             campaign(versions=APPROVED),
-            wanted(needs_approval=True),
+            wanted(approval_hours=2),
             Step("UPDATING", Deploy(Notes(BEGUN, good=LIVE))),
         ),
         (
@@ -186,8 +187,9 @@ RUNNING = update(NEW, is_running=True, created_at=NOW - 10 * MINUTE)
         (campaign(latest=RUNNING._replace(is_running=False, ended_at=NOW)), "UPDATING"),
     ],
 )
-def test_an_update_is_waited_for_until_shortly_before_its_expected_end(seen, phase):
-    assert step(seen)[0] == Step(phase, pause=900 * (1 - 0.2 * 2**0.5) - 600)
+def test_an_update_is_waited_for(seen, phase):
+    age = (NOW - seen.update.created_at).total_seconds()
+    assert step(seen)[0] == Step(phase, pause=max(10, age * 0.02))
 
 
 @pytest.mark.parametrize(
@@ -199,12 +201,18 @@ def test_an_update_is_waited_for_until_shortly_before_its_expected_end(seen, pha
 )
 def test_an_update_is_given_up_at_its_deadline(trial, memory, hours):
     late = update(NEW, is_running=True, created_at=NOW - timedelta(hours=hours))
-    reason = "the update to new has not ended in 3 hours"
+    reason = f"the update to new has not ended in {hours} hours"
     given_up = step(campaign(latest=late, trial=trial), memory=memory)[0]
     assert given_up == Step("UPDATING", outcome="FAILED", reasons=(reason,))
     young = late._replace(created_at=late.created_at + MINUTE)
     memory.began_at += MINUTE
     assert step(campaign(latest=young, trial=trial), memory=memory)[0].outcome is None
+
+
+def test_the_update_of_a_trial_is_looked_at_rarely_after_its_deadline():
+    late = update(NEW, is_running=True, created_at=NOW - 5 * HOUR)
+    seen = campaign(latest=late, trial=on_trial(ago=5 * HOUR))
+    assert step(seen)[0] == Step("UPDATING", pause=HOUR.total_seconds())
 
 
 def test_a_trial_that_does_not_end_is_left_to_the_watcher():
@@ -273,7 +281,7 @@ def test_a_version_on_trial_that_is_served_is_kept_or_taken_back(seen, memory, w
 
 TAKEN_BACK = update(LIVE, created_at=NOW - 5 * MINUTE)
 AT_FAULT = "the probe is at fault; correct the probe"
-NEVER = "the update to new was never sent"
+NEVER = "the update to newer was never sent"
 
 
 @pytest.mark.parametrize(
@@ -282,6 +290,11 @@ NEVER = "the update to new was never sent"
         (campaign(trial=on_trial(ago=9 * MINUTE)), Memory(NOW), Step("UPDATING", pause=15)),
         (
             campaign(trial=on_trial(), good=LIVE),
+            Memory(NOW),
+            Step("UPDATING", WriteNotes(Notes(good=LIVE))),
+        ),
+        (
+            campaign(trial=on_trial(NEWER), good=LIVE),
             Memory(NOW),
             Step("UPDATING", WriteNotes(Notes(good=LIVE)), outcome="FAILED", reasons=(NEVER,)),
         ),
@@ -381,6 +394,24 @@ def test_a_response_counts_only_if_nothing_has_changed_meanwhile():
 )
 def test_a_campaign_is_busy_until_describe_shows_what_has_changed(latest, created, expected):
     assert bool(is_busy(campaign(latest=latest, created=created), NOW)) is expected
+
+
+@pytest.mark.parametrize(
+    ("seen", "want", "expected"),
+    [
+        (campaign(), wanted(), True),
+        (campaign(NEW), wanted(), True),
+        (campaign(latest=RUNNING), wanted(), True),
+        (campaign(), wanted(approval_hours=2), True),
+        (campaign(versions=ASKED), wanted(approval_hours=2), False),
+        (campaign(NEW, good=NEW), wanted(), False),
+        (campaign(bad=NEW), wanted(), False),
+        (campaign(), REJECTED, False),
+        (campaign(OLD, good=LIVE), wanted(waited=True), False),
+    ],
+)
+def test_a_campaign_waits_if_there_is_something_to_do(seen, want, expected):
+    assert waits(seen, want, NOW) is expected
 
 
 @pytest.mark.parametrize(

@@ -128,6 +128,7 @@ ORDER = (
     ("functions.clock", "functions.errors", "functions.workflow_settings"),
     ("functions.contract",),
     ("functions.memory", "functions.rules"),
+    ("functions.reconcile",),
     ("functions.texts",),
     ("functions.aws", "functions.csv_files"),
     ("functions.executions", "functions.exports"),
@@ -147,7 +148,6 @@ ORDER = (
     ("functions.report_message",),
     ("functions.report_delivery",),
     ("functions.log",),
-    ("functions.reconcile",),
     tuple(f"functions.{step}" for step in STEPS),
 )
 """The layers of functions/, from the bottom. Each layer imports only modules of the layers below

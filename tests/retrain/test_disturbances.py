@@ -6,6 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from functions.personalize.notes import NONE
+from functions.personalize.tags import TRIAL
 from retrain.rehearsal import disturbances, waiting
 from tests.program.sample_stack import ITEMS
 from tests.retrain.builders import EXECUTION, STATE_MACHINE, import_job, training, update
@@ -46,6 +48,15 @@ class FakeStepFunctions:
 
 
 @pytest.fixture
+def trial(deployed, monkeypatch):
+    """Return the tags of the campaigns, which a test may change."""
+    tags = {TRIAL: NONE}
+    monkeypatch.setattr(deployed, "personalize", None)
+    monkeypatch.setattr(disturbances, "tags_of", lambda *_: tags)
+    return tags
+
+
+@pytest.fixture
 def execution(deployed, monkeypatch):
     """Return a double of Step Functions with an execution that has started no job yet."""
     fake = FakeStepFunctions()
@@ -62,10 +73,11 @@ def listed(name, **ago):
     return {"name": name, "executionArn": f"arn:{name}", "startDate": started_at}
 
 
-def test_a_run_is_stopped_when_it_has_sent_an_update_and_the_next_execution_returned(
-    deployed, execution
+def test_a_run_is_stopped_when_it_sends_an_update_and_the_next_execution_returned(
+    deployed, execution, trial
 ):
-    execution.jobs = [*IMPORTS, training(), update()]
+    execution.jobs = [update()]
+    trial[TRIAL] = "a version"
     execution.executions = [
         listed("trial-1-new", minutes=-1),
         listed("by-hand", minutes=-1),
@@ -73,13 +85,21 @@ def test_a_run_is_stopped_when_it_has_sent_an_update_and_the_next_execution_retu
     ]
     assert disturbances.stop_during_update(deployed, EXECUTION) == ["arn:trial-1-new"]
     assert execution.stopped == [{"executionArn": EXECUTION}]
-    assert execution.shown == len(execution.jobs)
 
 
-def test_no_execution_is_returned_if_none_finishes_the_trial(deployed, execution, monkeypatch):
+def test_no_execution_is_returned_if_none_finishes_the_trial(
+    deployed, execution, trial, monkeypatch
+):
     monkeypatch.setattr(disturbances, "TRIAL_SECONDS", -1)
+    trial[TRIAL] = "a version"
     execution.jobs = [update()]
     assert disturbances.stop_during_update(deployed, EXECUTION) == []
+
+
+def test_a_run_that_ends_without_an_update_is_not_stopped(deployed, execution, trial):
+    assert trial[TRIAL] == NONE
+    assert disturbances.stop_during_update(deployed, EXECUTION) == []
+    assert execution.stopped == []
 
 
 @pytest.fixture
@@ -130,7 +150,6 @@ def test_the_exports_are_written_again_when_all_of_them_are_imported(deployed, e
 @pytest.mark.parametrize(
     "disturb",
     [
-        disturbances.stop_during_update,
         disturbances.import_during_training,
         disturbances.rewrite_exports_during_imports,
     ],

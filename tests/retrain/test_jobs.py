@@ -26,6 +26,17 @@ def exited(state, output, *, event_type="TaskStateExited"):
     return {"timestamp": NOW, "type": event_type, "id": 1, "stateExitedEventDetails": details}
 
 
+def entered(state, document):
+    """Return an event of an execution's history: a state has begun with this document."""
+    details = {"name": state, "input": json.dumps(document)}
+    return {
+        "timestamp": NOW,
+        "type": "TaskStateEntered",
+        "id": 1,
+        "stateEnteredEventDetails": details,
+    }
+
+
 def created(arn):
     """Return the result of a function that has created a job."""
     return {"arn": arn, "status": "CREATE PENDING", "createdAt": NOW.isoformat()}
@@ -62,9 +73,9 @@ def test_the_history_contains_a_job_for_each_state_that_starts_one(respond, clie
             "Create solution version", {"solution": {"durations": [60]}, "version": created(NEW)}
         ),
         exited("Update campaigns", {}, event_type="MapStateExited"),
-        exited(
-            "Update campaign",
-            {"campaign": {"durations": []}, "version": {"arn": NEW}, "update": created(CAMPAIGN)},
+        entered(
+            "Deploy version",
+            {"campaign": {"campaignArn": CAMPAIGN, "durations": []}, "versionArn": NEW},
         ),
     )
     assert list(started_jobs(clients["stepfunctions"], EXECUTION)) == [

@@ -17,7 +17,8 @@ from components.rules.metrics import NDCG_AT_10
 from emulator.personalize.faults import Faults
 from emulator.virtual.step_functions import Execution, StartedExecution
 from functions.errors import ServiceUnavailable, Throttled
-from functions.personalize.tags import VERDICT
+from functions.personalize.notes import NONE
+from functions.personalize.tags import BAD
 from tests.workflow.clients import FUNCTIONS, OPERATOR
 from tests.workflow.pipeline import RUN_ID, Pipeline, handler
 from tests.world import PREFIX, campaign_arn, solution_arn
@@ -78,7 +79,7 @@ class Recorder:
     creators: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     """The executions that requested a job, by the name of the job."""
     rolled_back: set[tuple[str, str]] = field(default_factory=set)
-    """The campaign and the version of each verdict ROLLED_BACK."""
+    """The campaign and the version of each tag `retraining-bad`."""
     aborted: set[str] = field(default_factory=set)
     """The executions that were aborted."""
     overtaken: dict[str, datetime] = field(default_factory=dict)
@@ -246,9 +247,8 @@ class Recorder:
     def _record_tags(self, request: Mapping[str, object]) -> None:
         arn = str(request["resourceArn"])
         tags = {tag["tagKey"]: tag["tagValue"] for tag in request["tags"]}
-        version, _, verdict = tags.get(VERDICT, "").partition(" ")
-        if verdict.startswith("ROLLED_BACK"):
-            self.rolled_back.add((arn, version))
+        if tags.get(BAD, NONE) != NONE:
+            self.rolled_back.add((arn, tags[BAD]))
 
     def _record_answer(self, request: Mapping[str, object], response: Mapping[str, object]) -> None:
         campaign = str(request["campaignArn"])

@@ -5,8 +5,9 @@ from random import Random
 from typing import NamedTuple
 
 from components.args import LimitsArgs
+from tests.workflow.pipeline import Pipeline
 from tests.workflow.stories import DATASETS
-from tests.world import MOVIES, DatasetGroup, campaign, solution
+from tests.world import MOVIES, DatasetGroup, campaign, interactions, solution
 
 GROUP = (
     MOVIES.with_datasets(*DATASETS)
@@ -48,7 +49,7 @@ class Setup(NamedTuple):
     trains_update: bool = False
     """The solution novel has `trainingMode` UPDATE, with a FULL training in 20 days."""
     is_unguarded: bool = False
-    """The solution novel has neither a gate nor a probe, so its campaign may follow $LATEST."""
+    """The solution novel has neither a gate nor a probe."""
 
     @property
     def daily(self) -> list[str]:
@@ -80,3 +81,8 @@ def draw_setup(seed: int) -> Setup:
     """Draw the pipeline of a story."""
     random = Random(seed)  # noqa: S311 - a reproducible story
     return Setup(*(random.random() < PROBABILITY for _ in Setup._fields))
+
+
+def write_worse_data(pipeline: Pipeline) -> None:
+    """Write interactions from which a model learns nothing."""
+    pipeline.bucket.put("interactions.csv", interactions(shuffled=True))

@@ -103,7 +103,7 @@ def test_a_run_that_nearly_reaches_every_deadline_does_not_time_out():
     with deploy(
         MOVIES.with_datasets("items").with_options(limits=limits),
         durations=durations,
-        handlers=before_step("update_campaign", start_foreign_update),
+        handlers=before_step("deploy_version", start_foreign_update),
     ) as pipeline:
         for job_name in foreign_jobs:
             pipeline.foreign_import("items", job_name=job_name)
@@ -308,7 +308,7 @@ def test_errors_of_lambda_itself_are_retried(error):
     handlers = {
         **killed_after_work("plan_retraining", error=error),
         **killed_after_work("create_solution_version", error=error),
-        **killed_after_work("update_campaign", error=error),
+        **killed_after_work("deploy_version", error=error),
     }
     with deploy(handlers=handlers) as pipeline:
         execution = pipeline.run(skipImport=True)

@@ -14,8 +14,8 @@ from functions.report_words import duration
 from retrain.operator.history import history
 from retrain.operator.target import Target
 from tests.workflow.pipeline import NEXT_SLOT, deploy
+from tests.workflow.setups import write_worse_data
 from tests.workflow.summaries import report
-from tests.workflow.test_gate import write_worse_data
 from tests.world import MOVIES, PIPELINE, TOPIC, solution, solution_arn
 
 ONLY_PROBLEMS = NotificationsArgs(on="problems")

@@ -198,16 +198,3 @@ def test_a_campaign_that_is_gone_has_no_age_and_the_others_have():
         models = ages(pipeline)["models"]
     assert models["similar"] is None
     assert models["taste"] > 0
-
-
-def test_a_trial_that_a_dead_run_has_left_is_counted_until_it_is_finished():
-    with deploy(durations={"campaign-update": 3600}) as pipeline:
-        started = pipeline.start()
-        while not any(pipeline.requests("UpdateCampaign")):
-            pipeline.sleep(300)
-        while_running = ages(pipeline)["unfinishedTrials"]
-        started.abort()
-        after = ages(pipeline)["unfinishedTrials"]
-        pipeline.run(trigger="trial", attempt=1, scheduledTime=None, scheduleArn=None)
-        finished = ages(pipeline)["unfinishedTrials"]
-    assert (while_running, after, finished) == (0, 1, 0)

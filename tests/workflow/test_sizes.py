@@ -1,13 +1,14 @@
 """Proves that a run stays within the limits of Step Functions: long texts and large pipelines."""
 
 import json
+import re
 
 import pytest
 
 from components.rules.pipeline import check
 from emulator.personalize.resources import Campaign, Solution
 from functions.texts import MAX_LIST_BYTES
-from tests.workflow.pipeline import before_step, deploy
+from tests.workflow.pipeline import deploy
 from tests.workflow.summaries import report
 from tests.world import largest_group
 
@@ -43,7 +44,7 @@ def test_a_failure_reason_of_100_kb_is_cut_where_it_enters_the_document(job):
         execution = pipeline.run()
     assert execution.status == "FAILED"
     assert len(execution.cause) <= MAX_CAUSE_CHARACTERS
-    assert "(cut, 100,051 characters)" in execution.cause
+    assert re.search(r"\(cut, 100,\d{3} characters\)", execution.cause)
     failures = [result for result in execution.cause.splitlines() if "The data are not" in result]
     assert failures, "the report begins with the reason"
     outputs = [
@@ -79,25 +80,20 @@ def largest_state(execution):
 
 
 def test_the_largest_pipeline_stays_within_the_limits_of_step_functions(monkeypatch):
-    """Each update succeeds. Then its probe fails with a long error, and then each rollback."""
+    """Each update succeeds. Its probe fails with a long error, and so does each rollback."""
     monkeypatch.setattr(Campaign, "quota", 50)
     monkeypatch.setattr(Solution, "quota", 50)
 
-    def deny_rollbacks(_event):
-        pipeline.inject_fault(
-            "error", operation="UpdateCampaign", message=LONG_REASON, times=ALWAYS
-        )
-
     group = largest_group()
     assert check(group.args).problems == []
-    handlers = before_step("probe_campaign", deny_rollbacks)
-    # A rollback that fails is tried until the deadline. That changes no size, but takes long.
-    durations = {"campaign-update": 150}
-    with deploy(group, handlers=handlers, durations=durations) as pipeline:
-        pipeline.inject_fault(
-            "error", operation="GetRecommendations", message=LONG_REASON, times=ALWAYS
-        )
-        execution = pipeline.run()
+    error = {"fault": "error", "message": LONG_REASON, "times": ALWAYS}
+    with deploy(group, durations={"campaign-update": 150}) as pipeline:
+        pipeline.inject_fault(operation="GetRecommendations", **error)
+        started = pipeline.start()
+        while not pipeline.requests("GetRecommendations"):
+            pipeline.sleep(60)
+        pipeline.inject_fault(operation="UpdateCampaign", **error)
+        execution = started.wait()
     assert execution.status == "FAILED"
     assert_delivered(pipeline)
     campaigns = [

@@ -175,7 +175,7 @@ def test_automatic_training_can_be_refused():
     assert problems_of(execution) == [AUTOMATIC]
 
 
-def test_a_campaign_that_syncs_with_the_newest_version_is_refused_beside_a_gate():
+def test_a_campaign_that_syncs_with_the_newest_version_is_refused():
     with deploy() as pipeline:
         pipeline.foreign_update(
             f"{solution_arn()}/$LATEST",
@@ -187,11 +187,10 @@ def test_a_campaign_that_syncs_with_the_newest_version_is_refused_beside_a_gate(
         (newest,) = pipeline.versions()
     (problem,) = problems_of(execution)
     assert problem == (
-        f"{campaign_arn()}: syncWithLatestSolutionVersion deploys every version past the quality "
-        f"gate; turn it off with aws personalize update-campaign --campaign-arn {campaign_arn()} "
+        f"{campaign_arn()}: syncWithLatestSolutionVersion deploys versions before a run has judged "
+        f"them; turn it off with aws personalize update-campaign --campaign-arn {campaign_arn()} "
         f"--solution-version-arn {newest} "
-        """--campaign-config '{"syncWithLatestSolutionVersion": false}', """
-        "or configure no gate, no probe and no approval"
+        """--campaign-config '{"syncWithLatestSolutionVersion": false}'"""
     )
 
 

@@ -1,84 +1,12 @@
 """A later run finishes what a failed or aborted run has left unfinished."""
 
-from contextlib import contextmanager
-
 import pytest
 
-from functions.personalize.tags import GOOD, tags_of
-from tests.workflow.answers import bad_answers
 from tests.workflow.pipeline import RUN_ID, before_step, deploy
-from tests.workflow.summaries import DEPLOYED, failures, outcomes, report
-from tests.world import MOVIES, campaign, campaign_arn, interactions, solution
+from tests.workflow.summaries import DEPLOYED, outcomes, report
+from tests.world import MOVIES, campaign_arn, solution
 
 NEXT_SLOT = "2026-11-30T03:00:00Z"
-PROBED = MOVIES.with_solutions(solution(campaigns=[campaign("home", user_id="u1")]))
-
-
-@contextmanager
-def deploy_probed(group=PROBED, **options):
-    """Deploy a pipeline. Only the first version answers well."""
-    with deploy(group, **options) as pipeline, bad_answers(pipeline):
-        yield pipeline
-
-
-# Probes and rollbacks
-
-
-def test_a_run_that_is_aborted_during_an_update_finishes_the_trial_when_it_is_resumed():
-    with deploy_probed() as pipeline:
-        started = pipeline.start(skipImport=True)
-        while "latestCampaignUpdate" not in pipeline.describe_campaign():
-            pipeline.sleep(30)
-        started.abort()
-        pipeline.sleep(3600)
-        old, new = pipeline.versions()
-        assert pipeline.served_version() == new, "the update continued"
-        execution = pipeline.run(resume=RUN_ID)
-        assert pipeline.served_version() == old
-        assert len(pipeline.versions()) == 2, "a version that was rolled back is a result"
-    assert report(execution)["warnings"][0].startswith(f"trial at {campaign_arn()}: ROLLED_BACK: ")
-    assert outcomes(execution) == {"taste": "REJECTED", "home": "REJECTED"}
-
-
-def test_no_rollback_leads_to_a_version_that_a_failed_rollback_should_have_left():
-    def deny_updates(_event):
-        pipeline.inject_fault("deny", operation="UpdateCampaign", times=None)
-
-    with deploy_probed(handlers=before_step("roll_back_campaign", deny_updates)) as pipeline:
-        good = pipeline.served_version()
-        first = pipeline.run()
-        bad = pipeline.served_version()
-        assert bad != good
-        pipeline.personalize.faults.clear()
-        pipeline.bucket.put("interactions.csv", interactions(shift=1))
-        pipeline.run(scheduledTime=NEXT_SLOT)
-        assert pipeline.served_version() == good
-        assert tags_of(pipeline.client, campaign_arn())[GOOD] == good
-    assert outcomes(first)["home"] == "FAILED"
-
-
-def test_a_version_with_a_rollback_is_not_deployed_to_another_campaign():
-    probed = campaign("home", user_id="u1", minutes=1)
-    two = MOVIES.with_solutions(solution(campaigns=[probed, "shop"]))
-    with deploy_probed(two) as pipeline:
-        old = pipeline.served_version()
-        started = pipeline.start(skipImport=True)
-        while len(pipeline.versions()) == 1 or pipeline.statuses()[-1] != "ACTIVE":
-            pipeline.sleep(10)
-        pipeline.inject_fault(
-            "take", job="campaign-update", of=campaign_arn("shop"), seconds=2 * 3600
-        )
-        pipeline.foreign_update(old, "shop")
-        execution = started.wait()
-        assert pipeline.served_version("home") == pipeline.served_version("shop") == old
-        bad = pipeline.versions()[-1]
-    assert outcomes(execution) == {
-        "taste": "ROLLED_BACK",
-        "home": "ROLLED_BACK",
-        "shop": "REJECTED",
-    }
-    assert failures(execution)["shop"] == f"{campaign_arn()} was rolled back from {bad}"
-
 
 # Campaigns that a person has moved
 

@@ -77,10 +77,10 @@ def solution_event(version, error=None, state="Watch solution version"):
 
 def campaign_document(**results):
     """Return the document of a state in `Update campaigns`."""
-    empty = dict.fromkeys(("evaluation", "update", "probing", "rollback", "error"))
+    empty = {"item": None, "error": None}
     return {**RUN_DOCUMENT, "campaign": PLANNED_CAMPAIGN, **empty, **results}
 
 
-def probing(phase, failure=None):
-    """Return the state of a probe."""
-    return {"phase": phase, "startedAt": at(90).isoformat(), "failure": failure}
+def campaign_item(phase, outcome=None, *reasons):
+    """Return how far the deployment of a version has come."""
+    return {"phase": phase, "outcome": outcome, "reasons": list(reasons)}

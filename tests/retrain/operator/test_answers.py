@@ -5,7 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from functions.personalize.tags import ASKED, REFUSED_BY, RUN
+from functions.personalize.approvals import approval_tags
+from functions.personalize.tags import RUN
 from retrain.operator import answers
 from retrain.operator.access import Access
 from retrain.operator.errors import FailedError, OperatorError
@@ -40,8 +41,9 @@ def only_waiting(monkeypatch):
     return choose
 
 
-WAITING = {ASKED: datetime.now(UTC).isoformat()}
-REFUSED = {**WAITING, REFUSED_BY: "ops"}
+NOW = datetime.now(UTC).replace(microsecond=0)
+WAITING = approval_tags("ASKED", NOW)
+REFUSED = approval_tags("REFUSED", NOW, "ops")
 
 
 def test_the_only_version_that_waits_needs_no_name(only_waiting):
@@ -63,7 +65,8 @@ def test_without_a_version_that_waits_the_message_says_why(only_waiting):
         only_waiting(None, REFUSED)
     assert str(caught.value) == (
         "no version waits for an answer, `retrain history --stack prod` lists the versions; "
-        "series/1a2b: it was refused by ops; a run asks again after the next training"
+        f"series/1a2b: it was refused by ops at {NOW.isoformat()}; a run asks again after the next "
+        "training"
     )
 
 
@@ -112,9 +115,8 @@ def test_a_version_is_compared_with_each_version_in_use(compared):
     ]
 
 
-@pytest.mark.parametrize("served", [[], [f"{SOLUTION}/$LATEST"]])
-def test_without_a_version_in_use_only_the_new_values_are_printed(compared, served):
-    assert compared(*served) == [
+def test_without_a_version_in_use_only_the_new_values_are_printed(compared):
+    assert compared() == [
         "no campaign serves a version to compare it with",
         "  coverage none → 0.5000",
         "  precision@5 none → 0.2000",

@@ -13,12 +13,12 @@ from tests.retrain.operator.events import (
     VERSION,
     at,
     campaign_document,
+    campaign_item,
     dataset_event,
     entered,
     exited,
     job,
     planned,
-    probing,
     solution_event,
 )
 
@@ -49,12 +49,11 @@ def test_a_plan_has_its_jobs_in_their_order_with_what_they_usually_take():
     assert [(job.label, job.expected_seconds, job.state) for job in progress.jobs.values()] == [
         ("import items", 900, "planned"),
         ("train movies", 3600, "planned"),
-        ("update home-page", 600, "planned"),
-        ("probe home-page", 120, "planned"),
+        ("update home-page", 720, "planned"),
     ]
 
 
-def test_a_campaign_without_a_probe_has_no_job_for_it():
+def test_a_job_that_was_never_done_has_no_expected_end():
     campaign = {"campaignArn": CAMPAIGN, "isProbed": False, "durations": []}
     solution = {"solutionArn": SOLUTION, "existingVersionArn": VERSION, "durations": []}
     jobs = read(planned(imports=[], solutions=[{**solution, "campaigns": [campaign]}])).jobs
@@ -105,7 +104,6 @@ def test_the_stage_is_the_state_that_was_entered_last():
         (job("NEAR", "ACTIVE", ended=15), "done", "ACTIVE"),
         (job("ACTIVE", "ACTIVE", ended=15), "done", "ACTIVE"),
         (job("ENDED", "CREATE FAILED", ended=15), "failed", "CREATE FAILED"),
-        (job("SKIPPED", "SKIPPED", began=None), "held", "SKIPPED"),
     ],
 )
 def test_the_state_of_an_import_is_that_of_its_document(import_job, state, status):
@@ -140,29 +138,26 @@ def test_a_training_has_the_arn_of_its_version():
     assert (found.arn, found.state) == (VERSION, "running")
 
 
-@pytest.mark.parametrize("verdict", ["REJECTED", "AWAITING_APPROVAL"])
-def test_a_version_that_is_not_accepted_holds_the_update(verdict):
-    reasons = ["NDCG is 10% worse", "MRR is 0"]
-    document = campaign_document(evaluation={"verdict": verdict, "reasons": reasons})
-    assert state_after("update", planned(), exited("Evaluate solution version", document)) == (
-        *("held", verdict),
+def test_an_update_runs_from_its_first_state_until_its_outcome():
+    begun = entered("Deploy version", campaign_document(), 80)
+    found = job_after("update", planned(), begun)
+    assert (found.state, found.started_at, found.ended_at) == ("running", at(80), None)
+    assert found.expected_seconds == 720, "with its probe"
+    item = campaign_item("GOING_BACK")
+    waiting = exited("Deploy version", campaign_document(item=item), 94)
+    assert state_after("update", planned(), begun, waiting) == ("running", "GOING_BACK", None)
+    document = campaign_document(item=campaign_item("TRYING", "DEPLOYED"), outcome="DEPLOYED")
+    found = job_after("update", planned(), begun, exited("Campaign updated", document, 95))
+    assert (found.state, found.status, found.ended_at) == ("done", "DEPLOYED", at(95))
+
+
+def test_the_reasons_of_an_item_are_the_failure_of_its_job():
+    item = campaign_item("JUDGING", "REJECTED", "NDCG is 10% worse", "MRR is 0")
+    document = campaign_document(item=item, outcome="REJECTED")
+    assert state_after("update", exited("Campaign left as it is", document)) == (
+        *("held", "REJECTED"),
         "NDCG is 10% worse; MRR is 0",
     )
-    accepted = campaign_document(evaluation={"verdict": "ACCEPTED", "reasons": []})
-    event = exited("Evaluate solution version", accepted)
-    assert state_after("update", planned(), event)[0] == "planned"
-
-
-UPDATE = {**job("UNDER_WAY", arn=CAMPAIGN, began=None), "trialBeganAt": at(80).isoformat()}
-
-
-def test_an_update_begins_with_its_trial_and_ends_with_its_outcome():
-    sent = exited("Update campaign", campaign_document(update=UPDATE), 80)
-    found = job_after("update", planned(), sent)
-    assert (found.state, found.started_at, found.ended_at) == ("running", at(80), None)
-    done = exited("Campaign updated", campaign_document(update=UPDATE, outcome="DEPLOYED"), 95)
-    found = job_after("update", planned(), sent, done)
-    assert (found.state, found.status, found.ended_at) == ("done", "DEPLOYED", at(95))
 
 
 @pytest.mark.parametrize(
@@ -179,54 +174,11 @@ def test_an_outcome_decides_the_state_of_an_update(outcome, state):
     assert state_after("update", exited("Campaign not updated", document)) == (state, outcome, TEXT)
 
 
-def test_a_probe_begins_when_its_state_is_entered():
-    document = campaign_document(update=UPDATE)
-    found = job_after("probe", planned(), entered("Probe campaign", document, 90))
-    assert (found.state, found.started_at, found.ended_at) == ("running", at(90), None)
-
-
-@pytest.mark.parametrize(
-    ("phase", "state", "status", "failure"),
-    [
-        ("NEAR", "running", "", "3 results"),
-        ("PASSED", "done", "PASSED", None),
-        ("FAILED", "failed", "FAILED", "3 results"),
-        ("MOVED", "held", "MOVED", "3 results"),
-    ],
-)
-def test_the_phase_of_a_probe_decides_its_state(phase, state, status, failure):
-    document = campaign_document(update=UPDATE, probing=probing(phase, "3 results"))
-    event = exited("Probe campaign", document, 93)
-    later = exited("End trial", document, 99)
-    found = job_after("probe", planned(), event, later)
-    assert (found.state, found.status, found.failure) == (state, status, failure)
-    assert found.ended_at == (None if state == "running" else at(93))
-
-
-def test_a_campaign_without_a_probe_gets_none_from_the_states_of_the_probe():
-    document = campaign_document(update=UPDATE, probing=probing("PASSED"))
-    document["campaign"] = {**document["campaign"], "isProbed": False}
-    assert [job.kind for job in read(exited("Probe campaign", document)).jobs.values()] == [
-        "update"
-    ]
-
-
-def test_a_rollback_is_a_job():
-    document = campaign_document(update=UPDATE, probing=probing("FAILED"))
-    begun = entered("Roll back campaign", document, 95)
-    assert state_after("roll back", begun) == ("running", "", None)
-    rollback = job("ACTIVE", "ACTIVE", CAMPAIGN, began=95, ended=105)
-    ended = exited("Watch rollback", {**document, "rollback": rollback}, 105)
-    assert state_after("roll back", begun, ended) == ("done", "ACTIVE", None)
-
-
-@pytest.mark.parametrize(
-    "state", ["Watch campaign update on trial", "End unfinished trial", "Campaign on trial updated"]
-)
+@pytest.mark.parametrize("state", ["Deploy version on trial", "How is the campaign on trial?"])
 def test_a_trial_that_an_earlier_run_has_left_is_a_job_of_its_own(state):
-    progress = read(planned(), exited(state, campaign_document(update=UPDATE)))
+    progress = read(planned(), exited(state, campaign_document()))
     assert [job.label for job in progress.jobs.values()][-1] == "update home-page (earlier run)"
-    assert len(progress.jobs) == 5
+    assert len(progress.jobs) == 4
 
 
 def test_the_report_is_the_output_of_its_state():
@@ -244,8 +196,7 @@ def test_the_end_of_a_run_is_the_sum_of_its_slowest_jobs():
         expected_job("import", 900),
         expected_job("train", 3600),
         expected_job("update", 300, "done"),
-        expected_job("probe", 60),
     ]
-    assert expected_end_seconds(jobs, at(0)) == 900 + 3600 + 60
+    assert expected_end_seconds(jobs, at(0)) == 900 + 3600
     assert expected_end_seconds([*jobs, expected_job("train", None)], at(0)) is None
     assert expected_end_seconds([], at(0)) == 0

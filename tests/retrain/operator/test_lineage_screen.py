@@ -14,11 +14,9 @@ from retrain.operator.lineage_screen import lineage_table
 from tests.retrain.builders import CAMPAIGN, HOME, NEW
 
 BEGAN_AT = datetime(2026, 11, 29, 4, tzinfo=UTC)
-NO_ANSWER = dict.fromkeys(("askedAt", "approvedBy", "approvedAt", "refusedBy", "refusedAt"))
-NO_VERDICT = {
+UNRELATED = {
     "campaignArn": CAMPAIGN,
-    **dict.fromkeys(("serves", "onTrial", "good", "previous"), False),
-    "verdict": None,
+    **dict.fromkeys(("serves", "onTrial", "good", "previous", "bad"), False),
 }
 
 
@@ -54,8 +52,7 @@ def lineage(**changes):
         "runId": "20261129T030000Z",
         "isForeign": False,
         "requestedBy": None,
-        "verdict": None,
-        "approval": NO_ANSWER,
+        "approval": None,
         "datasets": [],
         "metrics": {},
         "campaigns": [],
@@ -104,19 +101,13 @@ def test_a_version_has_its_training_and_its_run():
         ({"isForeign": True}, "by not by a run: run 20261129T030000Z has found it and used it"),
         ({"requestedBy": "force"}, "by run 20261129T030000Z, asked for by force"),
         (
-            {"approval": {**NO_ANSWER, "askedAt": "then"}},
-            "approval asked for at then, without an answer",
+            {"approval": {"answer": "ASKED", "at": BEGAN_AT, "by": None}},
+            "approval asked for at 2026-11-29 04:00 UTC, without an answer",
         ),
         (
-            {"approval": {**NO_ANSWER, "askedAt": "t", "approvedBy": "ops", "approvedAt": "then"}},
-            "approved by ops at then",
+            {"approval": {"answer": "REFUSED", "at": BEGAN_AT, "by": "ops"}},
+            "refused by ops at 2026-11-29 04:00 UTC",
         ),
-        ({"approval": {**NO_ANSWER, "askedAt": "t", "refusedBy": "ops"}}, "refused by ops"),
-        (
-            {"approval": {**NO_ANSWER, "refusedBy": "ops", "refusedAt": "then"}},
-            "refused by ops at then",
-        ),
-        ({"verdict": "ROLLED_BACK"}, "verdict ROLLED_BACK"),
         ({"warnings": ["lists are long"]}, "warning lists are long"),
     ],
 )
@@ -166,11 +157,11 @@ def test_metrics_are_sorted_by_name_and_number():
         ({"serves": True, "good": True}, "serves it"),
         ({"serves": True, "onTrial": True}, "serves it, has it on trial"),
         ({"good": True}, "rolls back to it"),
-        ({"previous": True, "verdict": "REJECTED"}, "had it before: REJECTED"),
+        ({"previous": True, "bad": True}, "had it before, was moved back from it"),
     ],
 )
 def test_a_campaign_says_what_it_makes_of_the_version(changes, line):
-    assert new_lines(campaigns=[{**NO_VERDICT, **changes}]) == [f"campaigns home-page {line}"]
+    assert new_lines(campaigns=[{**UNRELATED, **changes}]) == [f"campaigns home-page {line}"]
 
 
 VERSION = {"creationDateTime": BEGAN_AT}

@@ -3,7 +3,6 @@
 import pytest
 
 from functions.errors import RunRefused
-from functions.personalize.verdicts import verdict_tags
 from functions.planning.plan_run import plan_run
 from retrain.operator.plan_document import plan_document
 from retrain.operator.plan_facts import PlanFacts
@@ -30,7 +29,6 @@ from tests.functions.samples import (
 
 MONDAY = import_summary()["datasetImportJobArn"]
 OWN = {"retraining-run": LAST_RUN}
-ROLLED_BACK = {**OWN, "retraining-verdict": "ROLLED_BACK"}
 IMPORTED = {
     "import_tags": {
         MONDAY: {**OWN, "retraining-planned": FINGERPRINT, "retraining-confirmed": FINGERPRINT}
@@ -49,7 +47,7 @@ def document(request=None, settings_=None, *, hours=None, **changes):
         situation=situation(request, settings_, **changes),
         plan=plan,
         problems=problems,
-        trials={"campaigns": [{"campaign": {"campaignArn": CAMPAIGN}}], "warnings": ["t"]},
+        trials={"campaigns": [{"campaignArn": CAMPAIGN}]},
         training_hours=hours or {},
     )
     return plan_document(facts)
@@ -121,7 +119,11 @@ LEARNED = {**IMPORTED, "trained_versions": {SOLUTION: [trained_version()]}}
         ({}, IMPORTED, ("train", "no version of a run has learned the present imports")),
         (
             {},
-            {**LEARNED, "campaigns": {CAMPAIGN: campaign(solutionVersionArn=VERSION)}},
+            {
+                **LEARNED,
+                "campaigns": {CAMPAIGN: campaign(solutionVersionArn=VERSION)},
+                "campaign_tags": {CAMPAIGN: {"retraining-good": VERSION}},
+            },
             ("keep", "its newest version has learned the present imports"),
         ),
         ({"trainingMode": "FULL"}, LEARNED, ("train", "--training-mode asks for it")),
@@ -199,7 +201,7 @@ def test_a_refused_run_has_problems_and_trials_but_no_steps():
     assert refused["outcome"] == "REFUSED"
     assert len(refused["problems"]) == 1
     assert (refused["imports"], refused["trainings"]) == ([], [])
-    assert (refused["trials"], refused["warnings"]) == ([CAMPAIGN], ["t"])
+    assert (refused["trials"], refused["warnings"]) == ([CAMPAIGN], [])
 
 
 @pytest.mark.parametrize(
@@ -240,23 +242,16 @@ def test_a_job_is_the_pipelines_own_if_a_run_created_it(changes, is_own):
 
 OLDER = f"{SOLUTION}/older"
 SERVES_NEW = campaign(solutionVersionArn=VERSION)
-VERDICT_OF_A_RUN = verdict_tags(settings(), CAMPAIGN, VERSION, "ROLLED_BACK", OLDER)
+TAKEN_BACK = {CAMPAIGN: {"retraining-bad": VERSION}}
 
 
 @pytest.mark.parametrize(
     ("changes", "rolled_back"),
     [
         ({}, None),
-        ({"trained_versions": {SOLUTION: [trained_version(tags=ROLLED_BACK)]}}, VERSION),
-        ({"campaign_tags": {CAMPAIGN: VERDICT_OF_A_RUN}}, VERSION),
-        (
-            {
-                "trained_versions": {SOLUTION: [trained_version(tags=ROLLED_BACK)]},
-                "campaigns": {CAMPAIGN: SERVES_NEW},
-            },
-            None,
-        ),
-        ({"versions": {SOLUTION: []}}, None),
+        ({"campaign_tags": TAKEN_BACK}, VERSION),
+        ({"campaign_tags": TAKEN_BACK, "campaigns": {CAMPAIGN: SERVES_NEW}}, None),
+        ({"campaign_tags": TAKEN_BACK, "versions": {SOLUTION: []}}, None),
     ],
 )
 def test_a_campaign_whose_newest_version_was_rolled_back_names_it(changes, rolled_back):

@@ -60,7 +60,6 @@ def test_a_run_is_started_and_followed_to_its_report(stack, retrain):
         "import users: ACTIVE after some time",
         "train movies-for-you: planned",
         "update movies-for-you: DEPLOYED after some time",
-        "probe movies-for-you: PASSED after some time",
     }
 
     again = retrain("watch", "--run", run.id, "--json")
@@ -92,7 +91,6 @@ def test_a_run_is_left_in_a_terminal_stopped_and_resumed(stack, retrain, hanging
         *(rf"import {dataset} +━+ ACTIVE +\d+ s" for dataset in ("interactions", "items", "users")),
         r"train movies-for-you +[━╸╺]+ running +\d+ s, .*",
         r"update movies-for-you +━+ planned.*",
-        r"probe movies-for-you +━+ planned.*",
         r"The run goes on\. To take it up again:",
         rf"  retrain watch --run {name} --stack dev .*",
     ]

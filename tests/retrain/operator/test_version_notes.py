@@ -5,14 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from botocore.exceptions import ClientError
 
-from functions.personalize.tags import (
-    APPROVED_AT,
-    APPROVED_BY,
-    ASKED,
-    REFUSED_AT,
-    REFUSED_BY,
-    VERDICT,
-)
+from functions.personalize.approvals import approval_tags
+from functions.personalize.tags import BAD
 from retrain.operator import history, version_notes
 from retrain.operator.access import Access
 from retrain.operator.target import Target
@@ -29,7 +23,10 @@ from tests.retrain.builders import (
 )
 
 ASKED_AT = (datetime.now(UTC) - timedelta(hours=1)).replace(microsecond=0)
-WAITS = {ASKED: ASKED_AT.isoformat()}
+WAITS = approval_tags("ASKED", ASKED_AT)
+REFUSED_NOTE = (
+    f"it was refused by ops at {ASKED_AT.isoformat()}; a run asks again after the next training"
+)
 WAITING_NOTE = (
     f"waits for an answer until {time_text(ASKED_AT + timedelta(hours=24))} UTC: `retrain approve "
     "movies/00000002 --stack prod` or `retrain reject movies/00000002 --stack prod`"
@@ -44,7 +41,7 @@ def run_with(outcome, version=NEW, **changes):
 
 @pytest.fixture
 def notes(monkeypatch):
-    """Return a function that returns the notes about reports. All versions have the tags."""
+    """Return a function that returns the notes about reports. All resources have the tags."""
     monkeypatch.setattr(Access, "personalize", None)
 
     def about(tags, *reports, **solution):
@@ -71,15 +68,15 @@ def notes(monkeypatch):
     [
         (WAITS, WAITING_NOTE),
         (
-            {**WAITS, REFUSED_BY: "ops", REFUSED_AT: "then"},
-            "it was refused by ops at then; a run asks again after the next training",
+            approval_tags("REFUSED", ASKED_AT, "ops"),
+            REFUSED_NOTE,
         ),
         (
-            {**WAITS, APPROVED_BY: "ops", APPROVED_AT: ASKED_AT.isoformat()},
+            approval_tags("APPROVED", ASKED_AT, "ops"),
             f"it was approved by ops at {ASKED_AT.isoformat()}",
         ),
         (
-            {ASKED: "2026-01-01T00:00:00+00:00"},
+            approval_tags("ASKED", datetime(2026, 1, 1, tzinfo=UTC)),
             "an answer was possible until 2026-01-02T00:00:00+00:00; the next run asks again",
         ),
     ],
@@ -101,7 +98,7 @@ def test_only_the_newest_version_takes_an_answer(notes):
 
 
 def test_a_deployed_version_that_was_rolled_back_since_says_so(notes):
-    rolled_back = {VERDICT: "ROLLED_BACK"}
+    rolled_back = {BAD: NEW}
     assert (
         notes(rolled_back, run_with("DEPLOYED"), run_with("DEPLOYED"))
         == [{NEW: ROLLED_BACK_SINCE}] * 2

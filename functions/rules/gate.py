@@ -1,10 +1,17 @@
-"""Judges the offline metrics of a new version: the quality gate. The functions are pure."""
+"""Compares the offline metrics of a new version with those of the version in use."""
+
+from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from ..contract import Evaluation
-from ..workflow_settings import QualityRule
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ..contract import MetricValues
+    from ..workflow_settings import QualityRule
 
 ROUNDING = 1e-9
 """Metrics that differ by less than this are equal, because floating-point numbers are rounded."""
@@ -12,33 +19,57 @@ ROUNDING = 1e-9
 Metrics = Mapping[str, float]
 
 
-def judge(
-    new: Metrics, live: Metrics, rules: Sequence[QualityRule], *, compared_with: str | None
-) -> Evaluation:
-    """Judge the metrics of a new version by every rule. A higher value is better in every metric.
+@dataclass
+class Comparison:
+    """The metrics of a new version and of the version in use, compared by the quality gate."""
+
+    new: Metrics
+    live: Metrics
+    reasons: Sequence[str]
+    """Why the new version is rejected. Empty if it is good enough."""
+    notes: Sequence[str]
+    """Messages about metrics that could not be compared."""
+    values: Mapping[str, MetricValues]
+    """The values of the metrics of the rules."""
+
+
+@dataclass
+class Gate:
+    """The quality gate of a solution."""
+
+    rules: Sequence[QualityRule]
+    last: Comparison | None = field(default=None, init=False)
+    """The last comparison, for the report of the run."""
+
+    def rejections(self, new: Metrics, live: Metrics) -> Sequence[str]:
+        """Return why metrics are not good enough beside the metrics in use."""
+        self.last = compare(new, live, self.rules)
+        return self.last.reasons
+
+
+def compare(new: Metrics, live: Metrics, rules: Sequence[QualityRule]) -> Comparison:
+    """Compare the metrics by every rule. A higher value is better in every metric.
 
     A version without the metric of a rule is rejected if the rule has a minimum, or if it has a
     maximal drop and the live version has the metric. If the live version lacks the metric, nothing
-    can be compared, and a note says so. NaN and infinity are not compared, and a new version with
-    such a value is rejected.
+    can be compared, and a note says so. NaN and infinity are not compared, and a new version
+    with such a value is rejected.
 
     Args:
         new: metrics of the new version, as GetSolutionMetrics returns them.
         live: metrics of the live version. It is empty if there is no version to compare with.
         rules: the rules, which must all hold. Without rules every version is accepted.
-        compared_with: ARN of the live version.
     """
-    reasons = [reason for rule in rules for reason in _reasons_to_reject(new, live, rule)]
-    return {
-        "verdict": "REJECTED" if reasons else "ACCEPTED",
-        "comparedWith": compared_with,
-        "reasons": reasons,
-        "notes": [note for rule in rules for note in _notes(new, live, rule)],
-        "metrics": {
+    return Comparison(
+        new,
+        live,
+        [reason for rule in rules for reason in _reasons_to_reject(new, live, rule)],
+        [note for rule in rules for note in _notes(new, live, rule)],
+        {
             rule["metric"]: {"new": _metric_value(new, rule), "live": _metric_value(live, rule)}
             for rule in rules
         },
-    }
+    )
 
 
 def _metric_value(metrics: Metrics, rule: QualityRule) -> float | None:

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from functions.rules.pacing import pause
-from functions.rules.probing import Probing, Response, count, pause_between
-from functions.rules.steps import SHORT_PAUSE, Action, Case, Step, first_step
+from .pacing import pause
+from .probing import Probing, Response, count, pause_between
+from .steps import SHORT_PAUSE, Action, Case, Step, first_step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +22,9 @@ UNSEEN = timedelta(minutes=10)
 """The time after which Describe certainly shows an update that was sent, and what it changed."""
 LONGEST_TRIAL = timedelta(hours=24)
 """A run gives up a trial after this time. The trial stays open, and the watcher rings."""
+OVERDUE_SHARE = 0.2
+"""The update of a trial that is past its deadline is looked at in pauses of this share of its age,
+so that the looks of a day do not fill the history of the execution."""
 
 # What a look shows
 
@@ -93,10 +96,10 @@ class Deployment:
     meanwhile."""
     rejections: Callable[[Mapping[str, float], Mapping[str, float]], Sequence[str]]
     """The quality gate: returns why metrics are not good enough beside the metrics in use."""
-    needs_approval: bool = False
+    approval_hours: float | None = None
+    """The hours in which a person may approve the version, or None if nobody has to."""
     probe_minutes: float | None
     """None if the campaign has no probe. Then each version passes."""
-    durations: Sequence[int] = ()
     max_hours: float
 
 
@@ -108,8 +111,6 @@ class Memory:
     probing: Probing | None = None
     response: Response | None = None
     """The response to the last request of the probe, until the next look shows if it counts."""
-    asked: tuple[str | None, datetime | None] = (None, None)
-    """The version that was served, and its update, when that request was sent."""
     is_refused: bool = False
     """True if Personalize has certainly refused the update of the version on trial."""
     reasons: list[str] = field(default_factory=list)
@@ -165,7 +166,10 @@ def decide(seen: SeenCampaign, wanted: Deployment, memory: Memory, now: datetime
 
 
 def _wait_for_update(case: DeploymentCase) -> Step | None:
-    """Look again until no update is running. Give it up at its deadline."""
+    """Look again until no update is running. Give it up at its deadline.
+
+    An update takes 8 to 25 minutes, so the invocation stays open from its beginning.
+    """
     seen, wanted, memory, now = case
     if not is_busy(seen, now):
         return None
@@ -178,9 +182,13 @@ def _wait_for_update(case: DeploymentCase) -> Step | None:
         deadline = max(created_at, memory.began_at) + LONGEST_TRIAL
     phase = "GOING_BACK" if trial and target != trial.version else "UPDATING"
     if now >= deadline:
-        reason = f"the update to {target} has not ended in {wanted.max_hours:g} hours"
+        hours = (deadline - created_at) / timedelta(hours=1)
+        reason = f"the update to {target} has not ended in {hours:g} hours"
         return Step(phase, outcome="FAILED", reasons=(*memory.reasons, reason))
-    return Step(phase, pause=pause(wanted.durations, (now - created_at).total_seconds()))
+    age = (now - created_at).total_seconds()
+    if age >= wanted.max_hours * 3600:
+        return Step(phase, pause=age * OVERDUE_SHARE)
+    return Step(phase, pause=pause((), age))
 
 
 def _give_up_trial(case: DeploymentCase) -> Step | None:
@@ -224,7 +232,10 @@ def _send_again(case: DeploymentCase) -> Step | None:
 
 
 def _end_unsent_trial(case: DeploymentCase) -> Step | None:
-    """End the trial of a version whose update was never sent, or has failed."""
+    """End the trial of a version whose update was never sent, or has failed.
+
+    If a run wants the version, the update that was not sent is sent again.
+    """
     update, notes = case.seen.update, case.seen.notes
     trial = notes.trial
     if trial is None:
@@ -233,6 +244,8 @@ def _end_unsent_trial(case: DeploymentCase) -> Step | None:
     if update is None or update.created_at < trial.at:
         if case.now < trial.at + UNSEEN:
             return Step("UPDATING", pause=SHORT_PAUSE)
+        if case.wanted.version == trial.version:
+            return Step("UPDATING", ended)
         reason = f"the update to {trial.version} was never sent"
         return Step("UPDATING", ended, outcome="FAILED", reasons=(reason,))
     if update.version == trial.version:
@@ -324,12 +337,16 @@ def _refuse_worse(case: DeploymentCase) -> Step | None:
 
 def _ask_for_approval(case: DeploymentCase) -> Step | None:
     """Ask for an approval if one is needed."""
-    version = _version(case)
+    version, hours = _version(case), case.wanted.approval_hours
     answer = case.seen.version(version).answer
-    if not case.wanted.needs_approval or answer == "APPROVED":
+    if hours is None or answer == "APPROVED":
         return None
-    act = None if answer == "ASKED" else Ask(version)
-    return Step("JUDGING", act, outcome="AWAITING_APPROVAL")
+    reason = f"{version} waits for an approval"
+    if answer == "ASKED":
+        return Step("JUDGING", outcome="AWAITING_APPROVAL", reasons=(reason,))
+    end = case.now + timedelta(hours=hours)
+    reasons = (f"{reason} until {end.isoformat(timespec='seconds')}",)
+    return Step("JUDGING", Ask(version), outcome="AWAITING_APPROVAL", reasons=reasons)
 
 
 def _send(case: DeploymentCase) -> Step:
@@ -370,6 +387,12 @@ def is_busy(seen: SeenCampaign, now: datetime) -> bool:
     if update is None or update.has_failed or update.version == seen.serves:
         return False
     return now < update.ended_at + UNSEEN
+
+
+def waits(seen: SeenCampaign, wanted: Deployment, now: datetime) -> bool:
+    """Return True if there is something to do at a campaign with a version that waits for it."""
+    step = decide(seen, wanted, Memory(now), now)
+    return step.outcome is None or step.act is not None
 
 
 def was_moved(seen: SeenCampaign, version: str) -> bool:
@@ -421,15 +444,16 @@ def _probe(case: DeploymentCase, version: str) -> Step | None:
         return None
     if memory.probing is None or memory.probing.version != version:
         memory.probing, memory.response = Probing(version, now), None
-    probing, served = memory.probing, (version, seen.update.created_at if seen.update else None)
+    probing, update_at = memory.probing, seen.update.created_at if seen.update else None
     response, memory.response = memory.response, None
-    if response is not None and memory.asked == served:
+    is_same = probing.asked_at is not None and probing.update_at == update_at
+    if response is not None and is_same:
         count(probing, response, wanted.probe_minutes, now)
     if probing.verdict:
         return None
-    if probing.asked_at is not None and memory.asked == served:
+    if probing.asked_at is not None and is_same:
         rest = pause_between(wanted.probe_minutes) - (now - probing.asked_at).total_seconds()
         if rest > 0:
             return Step("TRYING", pause=rest)
-    probing.asked_at, memory.asked = now, served
+    probing.asked_at, probing.update_at = now, update_at
     return Step("TRYING", Probe())

@@ -1,0 +1,307 @@
+"""Tests of `deploy_version` against the emulator: what it reads, sends and remembers.
+
+tests/model shows what the rules decide.
+"""
+
+import json
+import math
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from functions.aws import runtime_client
+from functions.deploy_version import handler
+from functions.personalize.approvals import (
+    advice_about_newer,
+    answer_about,
+    answer_error,
+    approval_tags,
+)
+from functions.personalize.campaigns import update_request
+from functions.personalize.notes import read_notes, tags_of_notes
+from functions.personalize.probe import request_recommendations
+from functions.personalize.tags import tags_of, write_tags
+from functions.personalize.unfinished_trials import unfinished_trials
+from functions.rules.deployments import Notes, Trial
+from functions.rules.probing import Response
+from tests.functions.samples import (
+    CAMPAIGN,
+    NDCG,
+    NOW,
+    OLD_VERSION,
+    SOLUTION,
+    VERSION,
+    campaign,
+    run,
+)
+from tests.workflow.answers import bad_answers, no_results, server_error, without_list
+from tests.workflow.pipeline import deploy
+from tests.world import MOVIES, campaign_arn, solution, solution_arn
+from tests.world import campaign as campaign_args
+
+PROBED = MOVIES.with_solutions(solution(campaigns=[campaign_args("home", user_id="u1")]))
+
+
+def deploy_once(pipeline, version, item=None):
+    """Invoke the function as the state machine does, and return the item."""
+    started_at = {"startedAt": pipeline.clock.now().isoformat()}
+    event = {
+        "settings": pipeline.group.settings(),
+        "run": run(**started_at),
+        "versionArn": version,
+        "campaign": {
+            "campaignArn": campaign_arn(),
+            "isProbed": True,
+            "isWaiting": False,
+            "durations": [],
+        },
+        "item": item,
+        "error": None,
+    }
+    return json.loads(json.dumps(handler(json.loads(json.dumps(event)), None)))
+
+
+def trained(pipeline):
+    """Train a version, and return its ARN."""
+    arn = pipeline.foreign_training()
+    pipeline.sleep(7200)
+    return arn
+
+
+def notes(pipeline):
+    return read_notes(tags_of(pipeline.client, campaign_arn()), solution_arn())
+
+
+# One deployment
+
+
+def test_a_deployment_goes_on_from_its_item_until_the_version_is_kept():
+    with deploy(PROBED) as pipeline:
+        old, new = pipeline.versions()[0], trained(pipeline)
+        began_at, phases = pipeline.clock.now(), []
+        item = deploy_once(pipeline, new)
+        assert notes(pipeline).trial == Trial(new, began_at)
+        while item["outcome"] is None:
+            phases.append(item["phase"])
+            pipeline.sleep(item["seconds"])
+            item = deploy_once(pipeline, new, item)
+        assert notes(pipeline) == Notes(good=new, previous=old)
+        assert len(pipeline.requests("UpdateCampaign")) == 1
+    assert phases == ["UPDATING", "TRYING"], "an invocation lasts 14 minutes"
+    assert (item["versionArn"], item["previousVersionArn"]) == (new, old)
+    assert item["endedAt"] > item["createdAt"] >= began_at.isoformat()
+    assert list(item["metrics"]) == [NDCG]
+    assert item["reasons"] == item["warnings"] == []
+
+
+def test_a_campaign_that_is_in_use_is_asked_again():
+    with deploy() as pipeline:
+        new = trained(pipeline)
+        pipeline.inject_fault("resource-in-use", operation="UpdateCampaign")
+        item = deploy_once(pipeline, new)
+        assert (item["phase"], item["seconds"], item["outcome"]) == ("UPDATING", 60, None)
+        assert item["memory"]["is_refused"] is True
+        deploy_once(pipeline, new, item)
+        assert len(pipeline.requests("UpdateCampaign")) == 2
+
+
+def test_an_unknown_status_is_a_warning():
+    with deploy() as pipeline:
+        new = trained(pipeline)
+        pipeline.inject_fault("unknown-status", job="campaign-update", status="UPDATE QUEUED")
+        item = deploy_once(pipeline, new)
+    assert item["warnings"] == ["the status 'UPDATE QUEUED' is unknown and counts as running"]
+
+
+def test_an_approval_is_asked_for_with_a_tag_of_the_version():
+    with deploy() as pipeline:
+        new = trained(pipeline)
+        settings = pipeline.group.settings()
+        settings["solutions"][0]["approval"] = {"timeoutHours": 24}
+        asking = replace(pipeline)
+        asking.group = type("Group", (), {"settings": lambda _self: settings})()
+        item = deploy_once(asking, new)
+        asked = tags_of(pipeline.client, new)["retraining-approval"]
+        assert deploy_once(asking, new)["outcome"] == "AWAITING_APPROVAL"
+        assert tags_of(pipeline.client, new)["retraining-approval"] == asked, "it is asked once"
+        write_tags(pipeline.client, new, approval_tags("APPROVED", pipeline.clock.now(), "boss"))
+        assert deploy_once(asking, new)["phase"] == "UPDATING"
+    assert item["outcome"] == "AWAITING_APPROVAL"
+    assert item["reasons"][0].startswith(f"{new} waits for an approval until ")
+    assert asked.startswith("ASKED 2026-")
+
+
+def test_the_trials_of_earlier_runs_are_found():
+    with deploy(PROBED) as pipeline:
+        settings = pipeline.group.settings()
+        assert unfinished_trials(pipeline.client, settings) == {"campaigns": []}
+        new = trained(pipeline)
+        deploy_once(pipeline, new)
+        (found,) = unfinished_trials(pipeline.client, settings)["campaigns"]
+        assert found == {
+            "campaignArn": campaign_arn(),
+            "isProbed": True,
+            "isWaiting": True,
+            "durations": [],
+        }
+        pipeline.sleep(3600)
+        pipeline.client.delete_campaign(campaignArn=campaign_arn())
+        pipeline.sleep(3600)
+        assert unfinished_trials(pipeline.client, settings) == {"campaigns": []}
+
+
+@pytest.mark.parametrize("value", ["NaN", math.nan])
+def test_a_version_whose_metric_is_no_number_is_rejected(value):
+    with deploy() as pipeline:
+        new = trained(pipeline)
+        pipeline.inject_fault(
+            "metrics", operation="GetSolutionMetrics", of=new, values={NDCG: value}
+        )
+        item = deploy_once(pipeline, new)
+    assert item["reasons"] == [f"{NDCG} has the value nan, which is not a finite number"]
+
+
+# Requests
+
+
+@pytest.mark.parametrize(
+    ("shown", "sent"),
+    [
+        ({"minProvisionedTPS": 0}, {"campaignConfig": campaign()["campaignConfig"]}),
+        ({"campaignConfig": {}}, {"minProvisionedTPS": 2}),
+        (
+            {"campaignConfig": {"itemExplorationConfig": {}, "rankingInfluence": {}}},
+            {"minProvisionedTPS": 2},
+        ),
+        (
+            {"campaignConfig": {"rankingInfluence": {"POPULARITY": 0.5}}},
+            {"minProvisionedTPS": 2, "campaignConfig": {"rankingInfluence": {"POPULARITY": 0.5}}},
+        ),
+        (
+            {"campaignConfig": {"syncWithLatestSolutionVersion": True}},
+            {
+                "minProvisionedTPS": 2,
+                "campaignConfig": {"syncWithLatestSolutionVersion": False},
+            },
+        ),
+    ],
+    ids=["no transactions", "no config", "empty settings", "influence", "sync"],
+)
+def test_an_update_repeats_every_setting_that_the_service_accepts(shown, sent):
+    request = {"campaignArn": CAMPAIGN, "solutionVersionArn": VERSION, **sent}
+    assert update_request(campaign(**shown), VERSION) == request
+
+
+@pytest.mark.parametrize(
+    ("recipe", "probe", "operation", "expected"),
+    [
+        ("user-personalization-v2", {"userId": "u1"}, "GetRecommendations", {"userId": "u1"}),
+        ("similar-items", {"itemId": "i1"}, "GetRecommendations", {"itemId": "i1"}),
+        (
+            "personalized-ranking",
+            {"userId": "u1", "inputList": ["i1"]},
+            "GetPersonalizedRanking",
+            {"userId": "u1", "inputList": ["i1"]},
+        ),
+    ],
+)
+def test_a_probe_requests_what_its_campaign_answers(recipe, probe, operation, expected):
+    group = replace(MOVIES, recipe=f"arn:aws:personalize:::recipe/aws-{recipe}")
+    with deploy(group) as pipeline:
+        whole = {"minResults": 1, "minutes": 1, **probe}
+        answered = request_recommendations(runtime_client(), campaign_arn(), whole)
+        (request,) = pipeline.requests(operation)
+    assert answered == Response()
+    assert request == {
+        "campaignArn": campaign_arn(),
+        **({"numResults": 1} if operation == "GetRecommendations" else {}),
+        **expected,
+    }
+
+
+@pytest.mark.parametrize(
+    ("answer", "failure", "is_error"),
+    [
+        (no_results, "0 results, fewer than minResults 1", False),
+        (without_list, "the response has no list of results", False),
+        (server_error, "InternalServerError", True),
+    ],
+)
+def test_a_bad_response_says_what_is_wrong_with_it(answer, failure, is_error):
+    probe = {"userId": "u1", "minResults": 1, "minutes": 1}
+    with deploy() as pipeline, bad_answers(pipeline, answer=answer, good_versions=()):
+        response = request_recommendations(runtime_client(), campaign_arn(), probe)
+    assert failure in response.failure
+    assert response.is_error == is_error
+
+
+# Tags
+
+
+@pytest.mark.parametrize(
+    "written",
+    [Notes(), Notes(Trial(VERSION, NOW), good=OLD_VERSION), Notes(None, VERSION, OLD_VERSION, "x")],
+)
+def test_the_tags_of_a_campaign_are_read_as_they_were_written(written):
+    readable = written._replace(bad=None) if written.bad == "x" else written
+    assert read_notes(tags_of_notes(written), SOLUTION) == readable
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "nonsense",
+        "-",
+        "",
+        VERSION,
+        f"{VERSION} soon",
+        f"{VERSION} 2026-11-29T03:00:00",
+        f"{SOLUTION}-2/new {NOW.isoformat()}",
+        f"{SOLUTION}/$LATEST {NOW.isoformat()}",
+    ],
+)
+def test_a_tag_that_no_run_has_written_is_no_trial(value):
+    assert read_notes({"retraining-trial": value}, SOLUTION) == Notes()
+
+
+HOURS = {"timeoutHours": 24}
+ASKED = approval_tags("ASKED", NOW)
+WHEN = NOW.isoformat()
+
+
+@pytest.mark.parametrize(
+    ("tags", "later", "answer", "error"),
+    [
+        (ASKED, 24, "ASKED", None),
+        (ASKED, 24.1, None, "an answer was possible until 2026-11-30T03:00:00+00:00; the next run"),
+        (ASKED, -0.1, None, "no run has asked for an approval; "),
+        (
+            approval_tags("APPROVED", NOW, "boss"),
+            99,
+            "APPROVED",
+            f"it was approved by boss at {WHEN}",
+        ),
+        (
+            approval_tags("REFUSED", NOW, "boss"),
+            99,
+            "REFUSED",
+            f"it was refused by boss at {WHEN}; a run asks again after the next training",
+        ),
+        ({"retraining-approval": "soon"}, 0, None, "no run has asked"),
+        ({"retraining-approval": f"GRANTED {WHEN} me"}, 0, None, "no run has asked"),
+        ({"retraining-approval": "APPROVED 2026-11-29"}, 0, None, "no run has asked"),
+        ({}, 0, None, "no run has asked"),
+    ],
+)
+def test_the_answer_about_a_version_is_in_one_tag(tags, later, answer, error):
+    now = NOW + timedelta(hours=later)
+    assert answer_about(tags, HOURS, now) == answer
+    found = answer_error(tags, HOURS, now)
+    assert found is None if error is None else found.startswith(error)
+
+
+def test_a_newer_version_takes_an_answer_only_if_it_waits():
+    assert advice_about_newer(ASKED, NOW) == "answer about the newer version instead"
+    refused = approval_tags("REFUSED", NOW, "boss")
+    assert advice_about_newer(refused, NOW).startswith("the newer version takes no answer now")

@@ -1,0 +1,301 @@
+"""Whole runs deploy versions: they judge, update, probe, and keep a version or go back.
+
+tests/model shows the rules. These runs show that the state machine and its function keep them.
+"""
+
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+
+from components.args import LimitsArgs
+from components.rules.metrics import NDCG_AT_10
+from emulator.personalize import Switches
+from functions.personalize.notes import read_notes
+from functions.personalize.tags import tags_of
+from functions.rules.deployments import Notes
+from tests.workflow.answers import bad_answers
+from tests.workflow.pipeline import NEXT_SLOT, RUN_ID, before_step, deploy, killed_after_work
+from tests.workflow.setups import write_worse_data
+from tests.workflow.summaries import (
+    DEPLOYED,
+    failures,
+    metric_line,
+    ndcg,
+    outcomes,
+    report,
+    skip_reason,
+    warning_about_old_version,
+)
+from tests.world import HOUR, MOVIES, campaign, campaign_arn, solution, solution_arn
+
+PROBED = MOVIES.with_solutions(solution(campaigns=[campaign("home", user_id="u1")]))
+TWO = MOVIES.with_solutions(solution(campaigns=["home", "mail"]))
+ROLLED_BACK = {"taste": "ROLLED_BACK", "home": "ROLLED_BACK"}
+FAILED = {"taste": "FAILED", "home": "FAILED"}
+FEW = "0 results, fewer than minResults 1"
+AGAIN = {"skipImport": True, "scheduledTime": NEXT_SLOT}
+
+
+def notes(pipeline, name="home"):
+    """Return what the tags of a campaign say about its versions."""
+    return read_notes(tags_of(pipeline.client, campaign_arn(name)), solution_arn())
+
+
+def trials(execution):
+    """Return the outcome of each trial that an execution has ended, by campaign."""
+    return {
+        trial["campaignArn"].rpartition("/")[2]: trial["outcome"]
+        for trial in report(execution)["trials"]
+    }
+
+
+@contextmanager
+def left_on_trial(group=PROBED, *, pause=HOUR, **options):
+    """Abort a run after its update was sent, and let the update end. Only version 1 is good."""
+    with deploy(group, **options) as pipeline, bad_answers(pipeline):
+        started = pipeline.start()
+        while not pipeline.requests("UpdateCampaign"):
+            pipeline.sleep(30)
+        started.abort()
+        pipeline.sleep(pause)
+        yield pipeline
+
+
+# A version is kept, or taken back
+
+
+def test_a_version_that_answers_well_is_kept():
+    with deploy(PROBED) as pipeline:
+        execution = pipeline.run(skipImport=True)
+        old, new = pipeline.versions()
+        assert pipeline.served_version() == new
+        assert notes(pipeline) == Notes(good=new, previous=old)
+        questions = pipeline.requests("GetRecommendations")
+    assert outcomes(execution) == DEPLOYED
+    assert failures(execution) == {}
+    assert 10 <= len(questions) <= 30, "about two requests in each of ten minutes"
+
+
+def test_a_version_without_results_is_taken_back_and_not_deployed_again():
+    with deploy(PROBED) as pipeline, bad_answers(pipeline):
+        execution = pipeline.run(skipImport=True)
+        old, bad = pipeline.versions()
+        assert pipeline.served_version() == old
+        assert notes(pipeline) == Notes(good=old, bad=bad)
+        later = pipeline.run(**AGAIN)
+        assert pipeline.versions() == [old, bad], "nothing is new"
+    assert outcomes(execution) == ROLLED_BACK
+    assert failures(execution) == {"home": f"{bad} failed its probe: {FEW}"}
+    assert "nothing is new" in skip_reason(later)
+
+
+def test_a_worse_version_is_rejected_with_both_values_and_reported_once():
+    with deploy() as pipeline:
+        write_worse_data(pipeline)
+        before = pipeline.describe_campaign()
+        execution = pipeline.run()
+        old, new = pipeline.versions()
+        old_value, new_value = ndcg(pipeline, old), ndcg(pipeline, new)
+        assert pipeline.describe_campaign() == before
+        later = pipeline.run(**AGAIN)
+        assert pipeline.requests("UpdateCampaign") == []
+    reason = f"{NDCG_AT_10} fell from {old_value:.4f} to {new_value:.4f}, by more than 25%"
+    assert execution.status == "SUCCEEDED", "a rejection is a result, and not a failure"
+    assert report(execution)["status"] == "REJECTED"
+    assert failures(execution) == {"home": reason}
+    row = report(execution)["solutions"][0]["campaigns"][0]
+    assert row["metrics"] == {NDCG_AT_10: {"new": new_value, "live": old_value}}
+    assert report(execution)["text"] == (
+        f"Retraining run {RUN_ID}: REJECTED\n"
+        "  import of interactions: IMPORTED\n"
+        "  import of items: IMPORTED\n"
+        "  import of users: IMPORTED\n"
+        f"  {solution_arn()}: REJECTED\n"
+        f"    version {new}\n"
+        f"    {campaign_arn()}: REJECTED: {reason}\n"
+        f"{metric_line(execution)}\n" + warning_about_old_version(solution_arn())
+    )
+    assert "nothing is new" in skip_reason(later)
+
+
+def test_a_version_that_was_rejected_is_deployed_when_the_gate_is_disabled():
+    """The gate is computed by whoever looks, so nothing has to be forgotten."""
+    with deploy() as pipeline:
+        write_worse_data(pipeline)
+        pipeline.run()
+        without_gate = MOVIES.with_solutions(solution(quality_gate_enabled=False))
+        changed = replace(pipeline, group=without_gate, prefix="changed")
+        later = changed.machine.start({}).wait()
+        assert pipeline.served_version() == pipeline.versions()[-1]
+        assert len(pipeline.versions()) == 2, "nothing was trained"
+    assert outcomes(later) == DEPLOYED
+
+
+def test_a_probe_that_no_version_answers_is_at_fault_and_condemns_no_version():
+    at_fault = MOVIES.with_solutions(
+        solution(campaigns=[campaign("home", user_id="u1", min_results=400)])
+    )
+    with deploy(at_fault) as pipeline:
+        execution = pipeline.run(skipImport=True)
+        old = pipeline.versions()[0]
+        assert pipeline.served_version() == old
+        assert notes(pipeline) == Notes(good=old)
+    assert outcomes(execution) == FAILED
+    assert "the probe is at fault; correct the probe" in failures(execution)["home"]
+
+
+# The service is slow, fails, or does not answer
+
+
+def test_a_failed_update_leaves_the_old_version_live_and_the_next_run_repeats_it():
+    with deploy() as pipeline:
+        pipeline.inject_fault("fail", job="campaign-update", reason="Internal service error")
+        old = pipeline.served_version()
+        execution = pipeline.run(skipImport=True)
+        new = pipeline.versions()[-1]
+        assert (pipeline.served_version(), notes(pipeline)) == (old, Notes(good=old))
+        pipeline.client.update_campaign(
+            campaignArn=campaign_arn(), solutionVersionArn=old, minProvisionedTPS=3
+        )
+        later = pipeline.run(**AGAIN)
+        assert pipeline.served_version() == new, "more transactions are no move"
+    assert outcomes(execution) == FAILED
+    assert failures(execution) == {"home": f"the update to {new} failed: Internal service error"}
+    assert report(execution)["solutions"][0]["campaigns"][0]["previousVersionArn"] == old
+    assert outcomes(later) == DEPLOYED
+
+
+def test_a_campaign_that_cannot_be_read_fails_alone():
+    with deploy(
+        TWO,
+        handlers=before_step(
+            "create_solution_version",
+            lambda _: pipeline.client.delete_campaign(campaignArn=campaign_arn("mail")),
+        ),
+    ) as pipeline:
+        execution = pipeline.run(skipImport=True)
+    assert outcomes(execution) == {"taste": "FAILED", "home": "DEPLOYED", "mail": "FAILED"}
+    assert failures(execution)["mail"].startswith("ResourceNotFoundException")
+
+
+def test_an_update_that_is_denied_ends_the_trial_with_the_error():
+    with deploy() as pipeline:
+        pipeline.inject_fault("deny", operation="UpdateCampaign")
+        execution = pipeline.run(skipImport=True)
+        assert notes(pipeline).trial is None
+    assert outcomes(execution) == FAILED
+    assert "AccessDeniedException" in failures(execution)["home"]
+
+
+@pytest.mark.parametrize("visible_after", [0, 20, 120])
+@pytest.mark.parametrize("status", [None, 500])
+def test_an_update_without_a_response_is_not_requested_twice(status, visible_after):
+    with deploy(switches=Switches(update_visible_after=visible_after)) as pipeline:
+        pipeline.inject_fault("lost-answer", operation="UpdateCampaign", status=status)
+        execution = pipeline.run(skipImport=True)
+        assert len(pipeline.requests("UpdateCampaign")) == 1
+    assert outcomes(execution) == DEPLOYED
+
+
+@pytest.mark.parametrize("operation", ["UpdateCampaign", "DescribeCampaign", "TagResource"])
+@pytest.mark.parametrize("fault", ["throttle", "server-error"])
+def test_a_run_goes_on_after_throttling_and_server_errors(operation, fault):
+    with deploy(PROBED) as pipeline:
+        pipeline.inject_fault(fault, operation=operation, times=3)
+        execution = pipeline.run(skipImport=True)
+        assert pipeline.served_version() == pipeline.versions()[-1]
+    assert outcomes(execution) == DEPLOYED
+
+
+def test_a_function_that_is_killed_is_called_again():
+    with deploy(PROBED, handlers=killed_after_work("deploy_version")) as pipeline:
+        execution = pipeline.run(skipImport=True)
+        assert len(pipeline.requests("UpdateCampaign")) == 1
+    assert outcomes(execution) == DEPLOYED
+
+
+def test_the_run_waits_for_a_foreign_update_and_then_updates():
+    def move(_event):
+        pipeline.foreign_update(pipeline.versions()[0])
+
+    with deploy(handlers=before_step("deploy_version", move)) as pipeline:
+        execution = pipeline.run(skipImport=True)
+        assert pipeline.served_version() == pipeline.versions()[-1]
+    assert outcomes(execution) == DEPLOYED
+
+
+def test_a_campaign_that_serves_nothing_gets_the_version():
+    with deploy() as pipeline:
+        pipeline.replace_campaign("fail", reason="Internal service error")
+        execution = pipeline.run(skipImport=True)
+        assert pipeline.served_version() == pipeline.versions()[-1]
+    assert outcomes(execution) == DEPLOYED
+
+
+# Trials of earlier runs
+
+
+def test_a_run_that_is_refused_has_ended_the_trial_before():
+    with left_on_trial() as pipeline:
+        del pipeline.bucket.objects["interactions.csv"]
+        execution = pipeline.run(scheduledTime=NEXT_SLOT)
+        old, bad = pipeline.versions()
+        assert pipeline.served_version() == old
+        assert notes(pipeline) == Notes(good=old, bad=bad)
+    assert trials(execution) == {"home": "ROLLED_BACK"}
+    assert report(execution)["status"] == "FAILED", "there is no export"
+
+
+def test_a_run_in_which_nothing_is_new_has_ended_the_trial_before():
+    with left_on_trial() as pipeline:
+        execution = pipeline.run(scheduledTime=NEXT_SLOT)
+        assert pipeline.served_version() == pipeline.versions()[0]
+    assert report(execution)["status"] == "ROLLED_BACK"
+    assert report(execution)["warnings"][0].startswith(f"trial at {campaign_arn()}: ROLLED_BACK")
+
+
+def test_a_trial_run_only_ends_trials():
+    with left_on_trial() as pipeline:
+        execution = pipeline.run(trigger="trial", scheduledTime=None, scheduleArn=None)
+        later = pipeline.run(trigger="trial", scheduledTime=None, scheduleArn=None)
+    assert trials(execution) == {"home": "ROLLED_BACK"}
+    assert report(execution)["status"] == "ROLLED_BACK"
+    assert skip_reason(later) == "no campaign has a version on trial"
+
+
+def test_a_campaign_that_could_not_be_moved_back_is_moved_back_by_the_next_run():
+    with deploy(PROBED) as pipeline, bad_answers(pipeline):
+        started = pipeline.start(skipImport=True)
+        while not pipeline.requests("UpdateCampaign"):
+            pipeline.sleep(30)
+        pipeline.inject_fault("deny", operation="UpdateCampaign", times=None)
+        execution = started.wait()
+        good, bad = pipeline.versions()
+        assert (pipeline.served_version(), notes(pipeline).trial.version) == (bad, bad)
+        pipeline.personalize.faults.clear()
+        later = pipeline.run(**AGAIN)
+        assert (pipeline.served_version(), notes(pipeline)) == (good, Notes(good=good, bad=bad))
+    assert "AccessDeniedException" in failures(execution)["home"]
+    assert report(later)["status"] == "ROLLED_BACK"
+
+
+def test_an_update_that_hangs_is_given_up_after_a_day_and_stays_on_trial():
+    with deploy(MOVIES.with_options(limits=LimitsArgs(max_campaign_hours=1))) as pipeline:
+        pipeline.inject_fault("hang", job="campaign-update")
+        execution = pipeline.run(skipImport=True)
+        new = pipeline.versions()[-1]
+        assert notes(pipeline).trial.version == new
+    assert failures(execution) == {"home": f"the update to {new} has not ended in 24 hours"}
+    events = [event for event in execution.events if "stateEnteredEventDetails" in event]
+    assert len(events) < 120, "the looks of a day do not fill the history"
+
+
+def test_a_campaign_whose_trial_stays_open_gets_no_other_version():
+    with deploy(MOVIES.with_options(limits=LimitsArgs(max_campaign_hours=1))) as pipeline:
+        pipeline.inject_fault("hang", job="campaign-update")
+        pipeline.run(skipImport=True)
+        execution = pipeline.run(**AGAIN, force=True)
+        assert len(pipeline.requests("UpdateCampaign")) == 1
+    assert report(execution)["status"] == "FAILED"
+    assert outcomes(execution) == {"taste": "TRAINED"}
