@@ -1,4 +1,4 @@
-"""The operations on campaigns: deploy a version, replace it, follow the latest version."""
+"""The operations on campaigns: deploy a version, and replace it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -51,21 +51,6 @@ def update_campaign(store: Store, request: Request) -> Campaign:
     return campaign
 
 
-def deploy_latest(store: Store, campaign: Campaign) -> None:
-    """Start to deploy the newest version if a campaign follows it and serves an older one.
-
-    Do nothing while the campaign is not ACTIVE or is being updated.
-    """
-    settings = campaign.settings(store.now)
-    is_ready = campaign.is_active(store.now) and not campaign.is_changing(store.now)
-    if not is_ready or not _is_syncing(settings):
-        return
-    served = store.get(SolutionVersion, campaign.served_version_arn(store.now))
-    newest = _active_version(store, f"{served.solution.arn}/$LATEST", sync=True)
-    if newest is not served:
-        _deploy(store, campaign, newest, settings)
-
-
 def _deploy(
     store: Store, campaign: Campaign, version: SolutionVersion, settings: Mapping[str, object]
 ) -> None:
@@ -73,7 +58,6 @@ def _deploy(
 
     def finish() -> None:
         campaign.belongs_to = (version.solution.arn, version.solution.group_arn)
-        deploy_latest(store, campaign)
 
     details = {key: settings[key] for key in DEFAULTS} | {"solutionVersionArn": version.arn}
     update(store, campaign, details, on_end=finish)
@@ -100,5 +84,5 @@ def _active_version(store: Store, arn: str, *, sync: bool) -> SolutionVersion:
 
 
 def _is_syncing(settings: Mapping[str, Any]) -> bool:
-    """Return True if a campaign with these settings deploys each new version by itself."""
+    """Return True if a campaign with these settings shall deploy each new version by itself."""
     return settings.get("campaignConfig", {}).get("syncWithLatestSolutionVersion") is True

@@ -4,12 +4,10 @@ import hashlib
 from collections import Counter
 from typing import Any
 
-from emulator.personalize import campaigns
 from emulator.personalize.errors import JobFailed, already_exists, invalid_input, not_found
 from emulator.personalize.lifecycle import active, create, updatable, update
 from emulator.personalize.recipes import RECIPES
 from emulator.personalize.resources import (
-    Campaign,
     Dataset,
     DatasetGroup,
     Solution,
@@ -80,11 +78,6 @@ def create_solution_version(store: Store, request: Request) -> SolutionVersion:
         datasets = store.all(Dataset, solution.group_arn)
         version.learned = {item.arn: item.imports for item in datasets}
 
-    def train() -> None:
-        _train(version)
-        for campaign in store.all(Campaign, solution.arn):
-            campaigns.deploy_latest(store, campaign)
-
     # The same history of calls gives the same ids.
     history = f"{solution.arn} {solution.timeline.created.isoformat()} {len(versions)}"
     version_id = hashlib.sha256(history.encode()).hexdigest()[:8]
@@ -97,7 +90,7 @@ def create_solution_version(store: Store, request: Request) -> SolutionVersion:
         belongs_to=[dataset.arn, solution.arn, solution.group_arn],
         solution=solution,
         on_progress=take_data,
-        on_end=train,
+        on_end=lambda: _train(version),
     )
     return version
 

@@ -19,13 +19,6 @@ def solution(world):
     return world.create_trainable_solution()
 
 
-@pytest.fixture
-def syncing_campaign(world, solution):
-    """A campaign that follows the latest version of the solution."""
-    world.train(solution)
-    return world.create_campaign(f"{solution}/$LATEST", campaignConfig=SYNC)
-
-
 def world_with_update(switches, **campaign_fields):
     """Return a world, a campaign, and the version to which an update of it has just begun."""
     world = World(switches=Switches(**switches))
@@ -122,36 +115,6 @@ def test_a_campaign_is_listed_below_the_solution_that_it_serves(world, solution)
     assert [[item["campaignArn"] for item in items] for items in listed] == [[], [campaign]]
 
 
-def test_a_syncing_campaign_deploys_every_new_version(world, solution, syncing_campaign):
-    version = world.start_training(solution)
-    end_of_training = world.now.timestamp() + 3
-    world.wait(4)
-    update = world.latest_update(syncing_campaign)
-    assert update["solutionVersionArn"] == version
-    assert update["creationDateTime"].timestamp() == end_of_training, "immediately"
-    world.wait()
-    assert served_version(world, syncing_campaign) == version
-
-
-def test_a_syncing_campaign_deploys_a_version_that_ended_during_an_update(
-    world, solution, syncing_campaign
-):
-    world.start_training(solution)
-    world.wait(1)
-    newest = world.start_training(solution)
-    for _ in range(2):
-        world.wait()
-        world.describe_campaign(syncing_campaign)
-    assert served_version(world, syncing_campaign) == newest
-
-
-def test_a_syncing_campaign_does_not_deploy_a_failed_version(world, solution, syncing_campaign):
-    description = world.describe_campaign(syncing_campaign)
-    world.inject("fail", job="solution-version")
-    world.train(solution)
-    assert world.describe_campaign(syncing_campaign) == description
-
-
 @pytest.mark.parametrize("keeps_settings", [True, False])
 def test_sync_is_turned_off_by_one_update_with_a_version_and_the_value_false(keeps_settings):
     world = World(switches=Switches(update_keeps_settings=keeps_settings))
@@ -168,7 +131,7 @@ def test_sync_is_turned_off_by_one_update_with_a_version_and_the_value_false(kee
     assert served_version(world, campaign) == version, "it stays on its version"
     world.start_update(campaign, f"{solution}/$LATEST", campaignConfig=SYNC)
     world.wait()
-    assert served_version(world, campaign) != version, "it follows the latest version again"
+    assert served_version(world, campaign) != version, "it has the latest version again"
 
 
 @pytest.mark.parametrize(("keeps", "settings"), [(True, (3, EXPLORATION)), (False, (1, {}))])
@@ -199,11 +162,9 @@ def test_describe_may_show_latest_instead_of_the_version_of_a_syncing_campaign(s
     first = world.train(solution)
     pinned = world.create_campaign(first, "pinned")
     campaign = world.create_campaign(f"{solution}/$LATEST", campaignConfig=SYNC)
-    second = world.train(solution)
-    expected = f"{solution}/$LATEST" if shows_latest else second
-    descriptions = (world.describe_campaign(campaign), world.latest_update(campaign))
-    assert [item["solutionVersionArn"] for item in descriptions] == [expected] * 2
-    assert served_version(world, pinned) == first, "it does not follow the latest version"
+    expected = f"{solution}/$LATEST" if shows_latest else first
+    assert served_version(world, campaign) == expected
+    assert served_version(world, pinned) == first
 
 
 def test_describe_may_show_settings_that_update_campaign_refuses():
