@@ -65,9 +65,6 @@ def _shown_fields(store: Store, resource: Resource) -> Response:
 
 def _show_settings(shown: dict[str, Any], switches: Switches) -> None:
     config = shown["campaignConfig"]
-    if switches.latest_in_describe and config.get("syncWithLatestSolutionVersion"):
-        solution_arn = shown["solutionVersionArn"].rpartition("/")[0]
-        shown["solutionVersionArn"] = f"{solution_arn}/$LATEST"
     if switches.senseless_campaign_settings:
         shown["campaignConfig"] = {"itemExplorationConfig": {}, **config}
         if shown["minProvisionedTPS"] == 1:

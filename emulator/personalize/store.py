@@ -42,7 +42,6 @@ class Switches:
     update_visible_after: float = 0
     update_keeps_settings: bool = True
     update_verb: Literal["CREATE", "UPDATE"] = "CREATE"
-    latest_in_describe: bool = False
     senseless_campaign_settings: bool = False
     underscore_in_stop_status: bool = False
     list_order: Literal["oldest first", "newest first", "shuffled"] = "oldest first"

@@ -30,7 +30,6 @@ from emulator.server import (
     s3,
     scheduler,
 )
-from emulator.server.clients import Clients
 from emulator.server.stepfunctions import StepFunctions
 
 CORRECTED = (alarms, events, functions, iam, logs, scheduler)
@@ -50,17 +49,16 @@ class Application:
     def __init__(self, endpoint: str, options: Options) -> None:
         account, region = options["account"], options["region"]
         timings = {kind: Duration(*seconds) for kind, seconds in options["timings"].items()}
-        clients = Clients(endpoint)
         self._port = int(endpoint.rpartition(":")[2])
         self._personalize = Personalize(
-            objects=s3.RoleObjects(clients, region),
+            objects=s3.RoleObjects(region),
             timings=FixedTimings(**timings),
             switches=Switches(**options["switches"]),
             authorize=personalize.authorize,
         )
         personalize.mount(self._personalize)
-        self._step_functions = StepFunctions(clients)
-        self._scheduler = scheduler.Scheduler(clients)
+        self._step_functions = StepFunctions()
+        self._scheduler = scheduler.Scheduler()
         controls: dict[tuple[str, str], admin.Control] = {
             ("GET", "health"): lambda _: {"status": "ok", "account": account, "region": region},
             ("GET", "calls"): lambda query: call_log.calls(query.get("action", "")),

@@ -1,6 +1,7 @@
-"""A cache of boto3 clients that call the emulator with the credentials of a session."""
+"""The boto3 clients that call the emulator with the credentials of a session."""
 
-import threading
+from functools import cache
+from threading import Lock
 from typing import Any
 
 import boto3
@@ -17,24 +18,15 @@ CONFIG = Config(
     read_timeout=3600,
     max_pool_connections=50,
 )
+_LOCK = Lock()
 
 
-class Clients:
-    """The boto3 clients of one endpoint, by service, region and access key, for many threads."""
+def client(service: str, region: str, credentials: Credentials) -> Any:  # noqa: ANN401  # the type depends on the service
+    """Return the client of a service, for example "lambda". Each client is created once."""
+    with _LOCK:
+        return _client(service, region_name=region, **credentials)
 
-    def __init__(self, endpoint: str) -> None:
-        self._endpoint = endpoint
-        self._clients: dict[tuple[str, ...], object] = {}
-        self._lock = threading.Lock()
 
-    def get(self, service: str, region: str, credentials: Credentials) -> Any:  # noqa: ANN401  # the type depends on the service
-        """Return the client of a service (for example "lambda"), created at the first call."""
-        key = (service, region, credentials["aws_access_key_id"])
-        with self._lock:  # boto3 sessions are not safe in several threads
-            if key not in self._clients:
-                self._clients[key] = boto3.Session(region_name=region, **credentials).client(
-                    service,  # type: ignore[call-overload]  # the overloads need a literal
-                    endpoint_url=self._endpoint,
-                    config=CONFIG,
-                )
-            return self._clients[key]
+@cache
+def _client(service: str, **session: Any) -> object:  # noqa: ANN401  # the fields of a session
+    return boto3.Session(**session).client(service, config=CONFIG)  # type: ignore[call-overload]  # the overloads need a literal

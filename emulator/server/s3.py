@@ -15,7 +15,7 @@ from ministack.services import s3
 
 from emulator.personalize.errors import JobFailed
 from emulator.server import iam
-from emulator.server.clients import Clients
+from emulator.server.clients import client
 from emulator.server.personalize import SERVICE
 
 DENIED = "Insufficient privileges for accessing data in S3"
@@ -28,23 +28,23 @@ class RoleObjects:
     The policy of a bucket sees the account and the import job for which Personalize calls S3.
     """
 
-    def __init__(self, clients: Clients, region: str) -> None:
-        self._clients, self._region = clients, region
+    def __init__(self, region: str) -> None:
+        self._region = region
 
     def keys(self, bucket: str, prefix: str, role_arn: str) -> list[str]:
         """Return the keys below a prefix that ends in "/". Any other `prefix` is a whole key.
 
         Raise JobFailed if a policy does not allow it, or there is no such bucket.
         """
-        with self._client(role_arn, "s3:ListBucket", bucket) as client:
-            pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        with self._client(role_arn, "s3:ListBucket", bucket) as service:
+            pages = service.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
             keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
         return [key for key in keys if key == prefix or prefix.endswith("/")]
 
     def read(self, bucket: str, key: str, role_arn: str) -> bytes:
         """Return the bytes of an object. Raise JobFailed if they cannot be read."""
-        with self._client(role_arn, "s3:GetObject", bucket, f"/{key}") as client:
-            content: bytes = client.get_object(Bucket=bucket, Key=key)["Body"].read()
+        with self._client(role_arn, "s3:GetObject", bucket, f"/{key}") as service:
+            content: bytes = service.get_object(Bucket=bucket, Key=key)["Body"].read()
         return content
 
     @contextmanager
@@ -60,7 +60,7 @@ class RoleObjects:
             credentials = iam.assume_role(
                 role_arn, service=SERVICE, source_arn=job, session_name="Personalize"
             )
-            yield self._clients.get("s3", self._region, credentials)
+            yield client("s3", self._region, credentials)
         except ClientError as error:
             details = error.response["Error"]
             reason = "Invalid Data location" if details["Code"] in MISSING else DENIED

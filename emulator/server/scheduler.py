@@ -28,7 +28,7 @@ from ministack.services import scheduler
 
 from emulator.personalize.errors import ApiError
 from emulator.server import http, iam, ministack, slots
-from emulator.server.clients import Clients
+from emulator.server.clients import client
 
 SERVICE = "scheduler.amazonaws.com"
 TARGET_ARN = re.compile("arn:[^:]+:(states|lambda):")
@@ -40,8 +40,7 @@ Schedule = dict[str, Any]
 class Scheduler:
     """The scheduler of every account and region in MiniStack's store."""
 
-    def __init__(self, clients: Clients) -> None:
-        self._clients = clients
+    def __init__(self) -> None:
         threading.Thread(target=self._run, daemon=True, name="scheduler").start()
 
     def fire(self, name: str, group: str, slot: dt.datetime) -> str:
@@ -119,7 +118,7 @@ class Scheduler:
                 },
             )
 
-    def _client(self, service: str, schedule: Schedule, context: dict[str, str]) -> Any:  # noqa: ANN401  # as Clients.get
+    def _client(self, service: str, schedule: Schedule, context: dict[str, str]) -> Any:  # noqa: ANN401  # as in clients.py
         """Return a client with the credentials of the schedule's role. Raise AccessDeniedError."""
         head, _, path = schedule["Arn"].partition(":schedule/")
         credentials = iam.assume_role(
@@ -128,7 +127,7 @@ class Scheduler:
             source_arn=f"{head}:schedule-group/{path.partition('/')[0]}",
             session_name=context["execution-id"],
         )
-        return self._clients.get(service, head.split(":")[3], credentials)
+        return client(service, head.split(":")[3], credentials)
 
 
 def context_attributes(schedule: Schedule, slot: dt.datetime) -> dict[str, str]:

@@ -21,7 +21,7 @@ from ministack.services import eventbridge
 from emulator.personalize.errors import ApiError
 from emulator.personalize.wire import respond
 from emulator.server import http, iam, ministack
-from emulator.server.clients import Clients
+from emulator.server.clients import client
 from emulator.states.documents import StateFailed
 from emulator.states.execution import Execution, invoke_failure
 from emulator.states.service import StepFunctions as Service
@@ -45,8 +45,7 @@ LOGGING_ACTIONS = (
 class StepFunctions:
     """The responder to `AWSStepFunctions.*`, and the host of the executions."""
 
-    def __init__(self, clients: Clients) -> None:
-        self._clients = clients
+    def __init__(self) -> None:
         self._service = Service(self)
         self.event, self.uniform = threading.Event, random.uniform
         ministack.SERVICE_HANDLERS["states"] = self.respond  # instead of MiniStack's
@@ -80,8 +79,8 @@ class StepFunctions:
         region = execution.arn.split(":")[3]
         try:
             credentials = _assume_role(execution.role, execution.machine.arn)
-            client = self._clients.get("lambda", region, credentials)
-            response = client.invoke(FunctionName=resource, Payload=payload.encode())
+            functions = client("lambda", region, credentials)
+            response = functions.invoke(FunctionName=resource, Payload=payload.encode())
             result = response["Payload"].read().decode()
         except ClientError as error:
             code, message = (error.response["Error"][key] for key in ("Code", "Message"))

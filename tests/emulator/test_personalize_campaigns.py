@@ -155,18 +155,6 @@ def test_switches_decide_when_describe_shows_an_update_and_its_first_word():
     assert shown(update, "solutionVersionArn", "status") == (version, "UPDATE IN_PROGRESS")
 
 
-@pytest.mark.parametrize("shows_latest", [False, True])
-def test_describe_may_show_latest_instead_of_the_version_of_a_syncing_campaign(shows_latest):
-    world = World(switches=Switches(latest_in_describe=shows_latest))
-    solution = world.create_trainable_solution()
-    first = world.train(solution)
-    pinned = world.create_campaign(first, "pinned")
-    campaign = world.create_campaign(f"{solution}/$LATEST", campaignConfig=SYNC)
-    expected = f"{solution}/$LATEST" if shows_latest else first
-    assert served_version(world, campaign) == expected
-    assert served_version(world, pinned) == first
-
-
 def test_describe_may_show_settings_that_update_campaign_refuses():
     world, campaign, _ = world_with_update({"senseless_campaign_settings": True})
     names = ("minProvisionedTPS", "campaignConfig")

@@ -211,7 +211,6 @@ def draw_switches(seed: int) -> Switches:
         underscore_in_stop_status=random.random() < 0.5,
         import_reads=random.choice(("start", "end")),
         list_order=random.choice(("oldest first", "newest first", "shuffled")),
-        latest_in_describe=random.random() < 0.5,
     )
 
 

@@ -12,7 +12,6 @@ WAYS = [
     {"update_visible_after": 50},
     {"update_keeps_settings": False},
     {"update_verb": "UPDATE"},
-    {"latest_in_describe": True},
     {"senseless_campaign_settings": True},
     {"underscore_in_stop_status": True},
     {"list_order": "newest first"},
