@@ -12,7 +12,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from threading import Event
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import grpc  # type: ignore[import-untyped]  # brings no types
 from pulumi.runtime.proto import provider_pb2_grpc
@@ -35,15 +35,8 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             setattr(self, name, partial(_answer, getattr(provider, name)))
 
 
-class ProviderServer(NamedTuple):
-    """A server that runs, and its port on 127.0.0.1."""
-
-    server: grpc.Server
-    port: int
-
-
-def serve(provider: Provider) -> ProviderServer:
-    """Start a server on a free port of 127.0.0.1."""
+def serve(provider: Provider) -> tuple[grpc.Server, int]:
+    """Start a server on a free port of 127.0.0.1. Return the server and the port."""
     server = grpc.server(
         ThreadPoolExecutor(max_workers=32),
         options=[("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)],
@@ -51,7 +44,7 @@ def serve(provider: Provider) -> ProviderServer:
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(Servicer(provider), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
-    return ProviderServer(server, port)
+    return server, port
 
 
 def main() -> None:
