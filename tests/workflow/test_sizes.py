@@ -21,7 +21,7 @@ MAX_CAUSE_CHARACTERS = 32_768
 MAX_STATE_BYTES, MAX_EVENTS = 256 * 1024, 25_000
 """https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html"""
 MAX_NOTE_BYTES = 200
-"""The most bytes that the gate notes about a rule (`functions/personalize/gate.py`)."""
+"""The most bytes that the gate notes about a rule (`functions/rules/gate.py`)."""
 
 
 def longest_text(value):

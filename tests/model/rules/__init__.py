@@ -1,1 +1,1 @@
-"""The rules of an import, a training and a deployment, which no step in `functions/` calls yet."""
+"""The rules of an import and a training, which no step in `functions/` calls yet."""

@@ -182,7 +182,7 @@ def test_automatic_training_and_sync_have_the_command_that_turns_them_off(findin
     assert automatic == [("warn", f"{SOLUTION}: also trains automatically", command)]
     ((level, text, fix),) = deployment
     assert level == "missing"
-    assert "syncWithLatestSolutionVersion deploys every version past the quality gate" in text
+    assert "syncWithLatestSolutionVersion deploys versions before a run has judged them" in text
     assert fix.startswith(f"aws personalize update-campaign --campaign-arn {CAMPAIGN} ")
     assert argument(fix, "--campaign-config")["syncWithLatestSolutionVersion"] is False
 
