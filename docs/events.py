@@ -21,7 +21,6 @@ EXAMPLE = {
     "outcome": "DEPLOYED",
     "runId": "20261130T030000Z",
     "trigger": "schedule",
-    "isDryRun": False,
     "executionArn": "arn:aws:states:eu-west-1:123456789012:execution:retraining-prod-1a2b3c4:7f1d",
     "stateMachineArn": "arn:aws:states:eu-west-1:123456789012:stateMachine:retraining-prod-1a2b3c4",
     "startedAt": "2026-11-30T03:00:00.000Z",

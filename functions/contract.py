@@ -28,7 +28,6 @@ class Request(TypedDict, total=False):
     """The day of the exports to import. Without it, it is the day of the run."""
     trainingMode: TrainingMode
     force: bool
-    dryRun: bool
     resume: str
     """The id of the run to resume."""
 
@@ -326,10 +325,10 @@ class CampaignResult(TypedDict):
 
 
 class RunToPlan(RunContext):
-    """The document before planning. A dry run finishes no trials."""
+    """The document before planning."""
 
-    unfinished: NotRequired[UnfinishedTrials]
-    trials: NotRequired[list[CampaignResult]]
+    unfinished: UnfinishedTrials
+    trials: list[CampaignResult]
 
 
 class CampaignStanding(TypedDict):

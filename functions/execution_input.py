@@ -23,6 +23,10 @@ KEYS = tuple(Request.__annotations__)
 """The keys that the input of an execution may have."""
 AUTOMATIC_KEYS = ("scheduledTime", "scheduleArn", "deploy", "day")
 """The keys that only programs write. Messages do not suggest them."""
+REMOVED_KEYS = {
+    "dryRun": "is not an input any more; `retrain plan -s STACK` prints what a run would do",
+}
+"""The keys that an input had before -> what to do instead."""
 TRIGGERS = ("schedule", "manual", "trial", "approval", "export")
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 EARLIER_ZONES = timedelta(days=1)
@@ -44,7 +48,9 @@ def _messages(configured: ConfiguredRun) -> Iterator[str]:
     """Yield a message for each mistake in an input that is a JSON object."""
     settings, request = configured["settings"], request_of(configured["request"])
     for key in request:
-        if key not in KEYS:
+        if key in REMOVED_KEYS:
+            yield f"{key}: {REMOVED_KEYS[key]}"
+        elif key not in KEYS:
             keys_for_people = [known for known in KEYS if known not in AUTOMATIC_KEYS]
             yield _unknown_message("key", key, keys_for_people)
     yield from _wrong_values(request)
@@ -126,7 +132,7 @@ KEY_OF_TRIGGER: Mapping[str, _KeyOfTrigger] = {
 }
 """Trigger of a run that a program starts -> the only other key that the input may have."""
 VALUE_CHECKS: Mapping[str, Callable[[object], str | None]] = {
-    **dict.fromkeys(("skipImport", "dryRun", "force"), _wrong_flag),
+    **dict.fromkeys(("skipImport", "force"), _wrong_flag),
     "trigger": _wrong_trigger,
     "scheduleArn": _wrong_schedule_arn,
     "trainingMode": _wrong_training_mode,
@@ -218,14 +224,14 @@ def _keys_without_effect(request: Request) -> Iterator[str]:
     """Yield a message for each combination in which a key would have no effect."""
     trigger = str(request.get("trigger", "manual"))
     if request.get("resume"):
-        allowed = {"resume", "dryRun", "trigger"} if trigger == "manual" else {"resume", "dryRun"}
+        allowed = {"resume", "trigger"} if trigger == "manual" else {"resume"}
         yield from _keys_not_allowed(
             request, allowed, "resume: the run goes on with its first input"
         )
         return
     if trigger in KEY_OF_TRIGGER:
         key, reason = KEY_OF_TRIGGER[trigger]
-        allowed = {"trigger", key, "dryRun"} if key else {"trigger"}
+        allowed = {"trigger", key} if key else {"trigger"}
         yield from _keys_not_allowed(request, allowed, f"trigger: {reason}")
         return
     for needed_trigger, (key, _) in KEY_OF_TRIGGER.items():

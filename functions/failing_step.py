@@ -37,8 +37,6 @@ def _step_of_run(document: FinishedRun) -> str:
     if "begin" not in document:
         return "Begin run"
     if "plan" not in document:
-        if document["run"]["request"].get("dryRun"):
-            return "Plan retraining"
         if "unfinished" not in document:
             return "Find trials"
         return "Plan retraining" if "trials" in document else "Finish trials"

@@ -45,7 +45,7 @@ class Metric(NamedTuple):
 
 
 METRICS: Mapping[str, Metric] = {
-    "Runs": Metric("Count", ("Outcome",), "1 for each run that has ended, except dry runs"),
+    "Runs": Metric("Count", ("Outcome",), "1 for each run that has ended"),
     "UndeliveredReports": Metric(
         "Count",
         (None,),
@@ -182,10 +182,9 @@ def write_offline_metrics(
     _write(pipeline_name(settings), {**new, **changes}, "Solution", short_name(solution_arn))
 
 
-def write_run(pipeline: str, run: Run, outcome: Outcome) -> None:
-    """Write that a run has ended with this outcome. A dry run does nothing, so it is left out."""
-    if not run["request"].get("dryRun"):
-        _write(pipeline, {"Runs": 1}, "Outcome", outcome)
+def write_run(pipeline: str, outcome: Outcome) -> None:
+    """Write that a run has ended with this outcome."""
+    _write(pipeline, {"Runs": 1}, "Outcome", outcome)
 
 
 def write_undelivered_reports(pipeline: str, count: int) -> None:

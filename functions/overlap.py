@@ -41,14 +41,11 @@ GO: Begin = {"phase": "GO", "seconds": 0, "reason": None}
 def begin(client: SFNClient, settings: Settings, run: Run) -> Begin:
     """Return whether the run may begin now, has to wait, or is skipped.
 
-    The list of executions may be `settleSeconds / 2` behind, so no run begins earlier. A dry run
-    writes nothing, so it does not wait.
+    The list of executions may be `settleSeconds / 2` behind, so no run begins earlier.
 
     Raises:
         RunRefused: the run has waited too long, and no other run imports its exports.
     """
-    if run["request"].get("dryRun"):
-        return GO
     if older := older_executions(client, run):
         return _begin_after(client, settings, run, older)
     return _wait_for_lists(client, settings, run) or _wait_for_turn(settings, run) or GO

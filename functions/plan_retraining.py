@@ -28,8 +28,7 @@ def handler(event: RunToPlan, _context: object) -> PlannedRun:
         solutions=solutions_to_train(settings, run),
     )
     plan = with_trials(plan_run(settings, run, world), event)
-    if not run["request"].get("dryRun"):
-        situation = situation_of(settings, run, world)
-        write_late_tags(write_client(), situation)
-        plan["warnings"] += write_checks(read_client(), situation)
+    situation = situation_of(settings, run, world)
+    write_late_tags(write_client(), situation)
+    plan["warnings"] += write_checks(read_client(), situation)
     return log_plan({"settings": settings, "run": run, "plan": plan})

@@ -1,7 +1,7 @@
 """Builds the report of a run, as data and as text. All functions are pure."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, TypedDict
 
 from .campaign_reports import (
@@ -24,7 +24,6 @@ from .contract import (
     SolutionResult,
     StateError,
 )
-from .dry_run import dry_run_sentences
 from .executions import run_of
 from .report_words import metric_change, one_line
 from .texts import shortened_list
@@ -116,7 +115,7 @@ def report_of(document: FinishedRun, standings: Standings | None = None) -> RunR
         "warnings": shortened_list(warnings),
         "text": "",
     }
-    return {**report, "text": _report_text(report, [*dry_run_sentences(document)])}
+    return {**report, "text": _report_text(report)}
 
 
 def output_of(document: FinishedRun, report: RunReport) -> ReportedRun:
@@ -311,12 +310,12 @@ def _uncertain_creations(document: FinishedRun) -> Iterator[str]:
             )
 
 
-def _report_text(report: RunReport, sentences: Sequence[str] = ()) -> str:
+def _report_text(report: RunReport) -> str:
     """Return the text of a report.
 
     If it would be too long, its worst parts come first, and the metrics are left out.
     """
-    lines = [*_lines(report), *(f"  {sentence}" for sentence in sentences)]
+    lines = [*_lines(report)]
     if shortened_list(lines, MAX_REPORT_BYTES) != lines:
         worst_first = [*_lines(_worst_first(report), with_metrics=False)]
         lines = shortened_list(worst_first, MAX_REPORT_BYTES, end=REST_OF_TEXT)

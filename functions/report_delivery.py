@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from . import clock, metrics
 from .aws import events, sns
-from .dry_run import dry_run_sentences
 from .report import run_of_document
 from .report_event import DETAIL_TYPE, SOURCE, event_detail
 from .report_message import message_of, needs_person
@@ -91,7 +90,7 @@ def _failed_deliveries(
     """Send the message and the event. Yield why one of them was not delivered."""
     try:
         detail = event_detail(sender, document, report, standings, clock.now())
-        message = message_of(detail, [*dry_run_sentences(document)])
+        message = message_of(detail)
     except Exception as error:
         # The documents of other releases may differ. The run has done its work anyway.
         logger.exception("the report could not be written")

@@ -152,8 +152,6 @@ class EventDetail(TypedDict):
     """The id of the run. A resumed run keeps it."""
     trigger: str
     """What started the run: `schedule`, `manual`, `trial`, `approval`, `export` or `unknown`."""
-    isDryRun: bool
-    """True for a dry run, which changes nothing."""
     executionArn: str
     """The execution of the run. Use it to recognize an event that comes twice."""
     stateMachineArn: str
@@ -237,7 +235,6 @@ def event_detail(
         "outcome": report["status"],
         "runId": report["runId"],
         "trigger": run["trigger"] if run["trigger"] in TRIGGERS else "unknown",
-        "isDryRun": bool(run["request"].get("dryRun")),
         "executionArn": report["executionArn"],
         "stateMachineArn": machine_arn_of(report["executionArn"]),
         "startedAt": run["startedAt"],

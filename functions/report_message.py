@@ -86,15 +86,14 @@ def needs_person(detail: EventDetail) -> bool:
     )
 
 
-def message_of(detail: EventDetail, dry_run_sentences: Sequence[str] = ()) -> Message:
-    """Return the message about a run. A dry run also has sentences about what a run would do."""
+def message_of(detail: EventDetail) -> Message:
+    """Return the message about a run."""
     head, why, advice = (
         "\n".join(_head_lines(detail)),
         reason_section(detail),
         advice_section(detail),
     )
     details = [
-        _section("What a run would do", map(with_short_arns, dry_run_sentences)),
         _section("What the campaigns serve now", _serving_lines(detail)),
         *("\n".join(_solution_lines(solution)) for solution in detail["solutions"]),
         _section("Trials of earlier runs", map(_campaign_line, detail["trials"])),
@@ -151,7 +150,7 @@ def headline(detail: EventDetail) -> str:
         "AWAITING_APPROVAL": f"a new version for {who} needs your approval",
         "REJECTED": f"{who} {'keeps its version' if len(names) <= 1 else 'keep their versions'}",
         "ROLLED_BACK": f"{who} moved back to the good version",
-        "SKIPPED": "this was a dry run" if detail["isDryRun"] else "there was nothing to deploy",
+        "SKIPPED": "there was nothing to deploy",
         "FAILED": _failed_parts(detail, names),
     }
     return facts[detail["outcome"]]

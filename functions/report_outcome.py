@@ -4,7 +4,7 @@ from . import metrics
 from .aws import read_client
 from .contract import FinishedRun
 from .personalize.standings import read_standings
-from .report import ReportedRun, output_of, report_of, run_of_document
+from .report import ReportedRun, output_of, report_of
 from .report_delivery import send_report
 from .report_event import sender_of
 
@@ -14,6 +14,6 @@ def handler(event: FinishedRun, _context: object) -> ReportedRun:
     standings = read_standings(read_client(), event["settings"])
     report = report_of(event, standings)
     sender = sender_of(event["settings"])
-    metrics.write_run(sender.pipeline, run_of_document(event), report["status"])
+    metrics.write_run(sender.pipeline, report["status"])
     send_report("report_outcome", sender, event, report, standings)
     return output_of(event, report)

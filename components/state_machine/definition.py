@@ -81,23 +81,10 @@ def definition(
             ),
             "May the run begin?": choose(
                 "$.begin.phase",
-                {"GO": "Is this a dry run?", "WAIT": "Wait to begin"},
+                {"GO": "Find trials", "WAIT": "Wait to begin"},
                 default="Report outcome",
             ),
             "Wait to begin": wait("$.begin.seconds", next_state="Begin run"),
-            "Is this a dry run?": {
-                "Type": "Choice",
-                "Choices": [
-                    {
-                        "And": [
-                            {"Variable": "$.run.request.dryRun", "IsPresent": True},
-                            {"Variable": "$.run.request.dryRun", "BooleanEquals": True},
-                        ],
-                        "Next": "Plan retraining",
-                    },
-                ],
-                "Default": "Find trials",
-            },
             "Find trials": call(
                 functions["find_trials"],
                 result_path="$.unfinished",

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from .situation import Situation
     from .world import World
 
-DRY_RUN = "this is a dry run"
-
 
 def plan_run(settings: Settings, run: Run, world: World) -> Plan:
     """Return the plan of a run. The guards are checked in the order of their table.
@@ -86,7 +84,7 @@ def _situations_to_check(guard: Guard, situation: Situation) -> list[Situation]:
 
 
 def _plan(situation: Situation) -> Plan:
-    """Return the plan with all imports and trainings of the run. A dry run is always skipped.
+    """Return the plan with all imports and trainings of the run.
 
     A solution whose training a guard holds back is left out. If nothing else is left to do, the
     run is skipped.
@@ -101,12 +99,11 @@ def _plan(situation: Situation) -> Plan:
     imports = [planned_import(of_dataset) for of_dataset in imports_to_do(situation)]
     is_empty = not solutions and not imports
     reason = "; ".join(reasons.values()) if reasons and is_empty else None
-    dry_run = DRY_RUN if situation.run["request"].get("dryRun") else None
     return {
         "imports": imports,
         "newestImports": newest_imports(situation),
         "solutions": solutions,
-        "skipped": dry_run or reason,
+        "skipped": reason,
         "warnings": [*([] if reason else reasons.values()), *_warnings(situation)],
     }
 

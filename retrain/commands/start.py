@@ -23,14 +23,6 @@ OVERRIDES = "For this run only"
 def start(
     stack: StackOption = "dev",
     *,
-    dry_run: Annotated[
-        bool,
-        typer.Option(
-            "--dry-run",
-            help="Check everything and change nothing. The report says what a run would do.",
-            rich_help_panel=OVERRIDES,
-        ),
-    ] = False,
     skip_import: Annotated[
         bool,
         typer.Option(
@@ -107,7 +99,7 @@ def start(
 
     The ARN of the execution is printed. With --watch the report follows.
 
-    For example: retrain start --stack prod --dry-run --watch
+    For example: retrain start --stack prod --watch
 
     Exit code 0: the run was started. With --watch: the run succeeded.
     Exit code 1: you answered no. With --watch: the run failed.
@@ -115,7 +107,6 @@ def start(
     Exit code 130: you pressed Ctrl-C during --watch. The run goes on.
     """
     values: dict[str, object] = {
-        "dryRun": dry_run,
         "skipImport": skip_import,
         "datasets": dataset,
         "solutions": solution,

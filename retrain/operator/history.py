@@ -112,10 +112,8 @@ def _row(target: Target, arn: str, notes: VersionNotes) -> RunRow:
 
 
 def _trigger(request: object) -> str:
-    """Return what has started a run: `schedule`, `manual`, `resume`, `dry run` or `trial`."""
+    """Return what has started a run: `schedule`, `manual`, `resume` or `trial`."""
     values = request if isinstance(request, dict) else {}
-    if values.get("dryRun"):
-        return "dry run"
     return "resume" if "resume" in values else str(values.get("trigger", "manual"))
 
 

@@ -161,7 +161,7 @@ class RunProgress:
     def _read_plan(self, plan: Plan, document: Document) -> None:
         """Add the jobs of a plan."""
         self.plan = plan
-        if plan["skipped"] is not None or document["run"]["request"].get("dryRun"):
+        if plan["skipped"] is not None:
             return
         for dataset in plan["imports"]:
             self.job("import", dataset["type"]).expected_seconds = median_seconds(

@@ -14,7 +14,6 @@ FLAGS = {
     "skipImport": "--skip-import",
     "trainingMode": "--training-mode",
     "force": "--force",
-    "dryRun": "--dry-run",
     "datasets": "--dataset",
     "solutions": "--solution",
     "exportDate": "--export-date",
@@ -22,7 +21,7 @@ FLAGS = {
 }
 """Key of the input -> the option that sets it."""
 NAMED_KEY = re.compile(
-    r"\b(skipImport|dryRun|exportDate)\b|(?<=\bwith )(the key datasets)\b|"
+    r"\b(skipImport|exportDate)\b|(?<=\bwith )(the key datasets)\b|"
     r"(?<=\bwithout )(resume)\b"
 )
 """The words that are keys of the input in a message, and not English or keys of the config."""

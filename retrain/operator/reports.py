@@ -47,10 +47,7 @@ def outcome_text(outcome: str) -> Text:
 
 
 def report_lines(report: RunReport) -> Iterator[Text]:
-    """Yield the lines of a report below its outcome: each part, and then the warnings.
-
-    Only the text of a dry run says what a run would do.
-    """
+    """Yield the lines of a report below its outcome: each part, and then the warnings."""
     if report["reason"]:
         yield Text(f"  {report['reason']}")
     if not (report["trials"] or report["imports"] or report["solutions"]):

@@ -36,7 +36,7 @@ def start(
     request = cast("Request", {key: value for key, value in values.items() if value})
     request = with_solution_arns(target.settings, request)
     _check(target, request)
-    if not request.get("dryRun") and not _may_wait(target, yes=yes):
+    if not _may_wait(target, yes=yes):
         print_message("nothing was started")
         return EXIT_FAILED
     execution = _start(target, request)
@@ -85,7 +85,7 @@ def _may_wait(target: Target, *, yes: bool) -> bool:
 
 def _start(target: Target, request: Request) -> Execution:
     """Start an execution. A request that is repeated starts no second one, because of the name."""
-    kind = "dry-run" if request.get("dryRun") else "resume" if "resume" in request else "manual"
+    kind = "resume" if "resume" in request else "manual"
     name = f"{kind}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
     response = target.access.step_functions.start_execution(
         stateMachineArn=target.state_machine_arn, name=name, input=json.dumps(request)

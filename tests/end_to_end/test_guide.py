@@ -334,7 +334,7 @@ def test_a_pause_begins_and_ends_with_a_deployment(paste, pulumi_calls):
     ]
 
 
-def test_a_dry_run_is_started_and_its_report_printed(paste):
+def test_a_run_is_started_and_its_report_printed(paste):
     printed = paste("Start a run")
     assert printed.startswith("SUCCEEDED\nRetraining run ")
     assert json.loads(printed[printed.index("{") :])["status"] == "SKIPPED"

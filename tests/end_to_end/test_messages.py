@@ -170,13 +170,13 @@ def test_a_run_whose_topic_was_deleted_ends_as_before(films, mailbox):
     sns = films.client("sns")
     sns.delete_topic(TopicArn=topic)
     try:
-        run = films.run(dryRun=True)
+        run = films.run(skipImport=True)
         assert (run.status, run.report["status"]) == ("SUCCEEDED", "SKIPPED")
         (record,) = eventually(lambda: undelivered(films, run), bool)
         assert record["undeliveredReports"] == 1
         assert record["level"] == "ERROR"
         assert f"message to {topic}: " in record["message"]
-        assert mailbox.event_about(run)["detail"]["isDryRun"] is True
+        assert mailbox.event_about(run)["detail"]["outcome"] == "SKIPPED"
         assert not mailbox.has_message_about(run)
     finally:
         assert sns.create_topic(Name=topic.rpartition(":")[2])["TopicArn"] == topic

@@ -233,7 +233,7 @@ def test_a_step_without_its_statement_for_the_log_leaves_no_record(films, result
         without_log = sample_runs.plan(films)
     assert [run["steps"] for run in without_log] == [[], []]
     assert [run["steps"] for run in result_of(sample_runs.plan)] == [
-        ["begin_run", "plan_retraining", "report_outcome"]
+        ["begin_run", "find_trials", "plan_retraining", "report_outcome"]
     ] * 2
 
 

@@ -216,7 +216,7 @@ def test_a_run_keeps_its_code_although_the_code_changed(stack, start, take, run)
     }
     output = execution.finish()["output"]
     assert MARK not in output, "this execution started before the change"
-    output = start(dryRun=True).finish()["output"]
+    output = start(trigger="trial").finish()["output"]
     assert MARK in output, "this execution started after the change"
 
 

@@ -37,9 +37,9 @@ JSON = st.recursive(
     max_leaves=8,
 )
 KEYS = ("trigger", "scheduledTime", "scheduleArn", "skipImport", "datasets", "solutions")
-KEYS += ("exportDate", "trainingMode", "force", "dryRun", "resume")
+KEYS += ("exportDate", "trainingMode", "force", "resume")
 KEYS_FOR_PEOPLE = ["trigger", "skipImport", "datasets", "solutions", "exportDate", "trainingMode"]
-KEYS_FOR_PEOPLE += ["force", "dryRun", "resume"]
+KEYS_FOR_PEOPLE += ["force", "resume"]
 TIMES = st.datetimes().map(str) | st.datetimes(timezones=st.timezones()).map(str)
 
 
@@ -54,13 +54,13 @@ def problems(request):
         {},
         SCHEDULED,
         {**SCHEDULED, "scheduleArn": SCHEDULE},
-        {"trigger": "manual", "skipImport": True, "dryRun": False},
+        {"trigger": "manual", "skipImport": True, "force": False},
         {"datasets": ["items"], "solutions": [OTHER_SOLUTION, SOLUTION]},
         {"trainingMode": "FULL"},
         {"trainingMode": "UPDATE"},
         {"resume": RUN_ID},
         {"resume": MANUAL_RUN_ID},
-        {"trigger": "manual", "resume": RUN_ID, "dryRun": True},
+        {"trigger": "manual", "resume": RUN_ID},
         {"trigger": "trial"},
         {"skipImport": False, "datasets": ["items"], "force": True},
         {"exportDate": "2026-11-29", "datasets": ["items"]},
@@ -84,13 +84,17 @@ WRONG = {
         {"x": 1},
         f"key: 'x' is unknown; expected one of {KEYS_FOR_PEOPLE}",
     ),
+    "a key that is gone": (
+        {"dryRun": True},
+        "dryRun: is not an input any more; `retrain plan -s STACK` prints what a run would do",
+    ),
     "a flag that is text": (
         {"skipImport": "true"},
         "skipImport: 'true' is not a boolean; write true or false, without quotes",
     ),
     "a flag that is a number": (
-        {"dryRun": 1},
-        "dryRun: 1 is not a boolean; write true or false, without quotes",
+        {"force": 1},
+        "force: 1 is not a boolean; write true or false, without quotes",
     ),
     "force as text": (
         {"force": "no"},
@@ -211,9 +215,9 @@ WRONG = {
         ),
     ),
     "trials with a choice": (
-        {"trigger": "trial", "dryRun": True},
+        {"trigger": "trial", "force": True},
         (
-            "trigger: a run with 'trial' only finishes trials, so dryRun would have no effect; "
+            "trigger: a run with 'trial' only finishes trials, so force would have no effect; "
             "leave it out"
         ),
     ),

@@ -30,7 +30,7 @@ MANUAL_RUN_ID = "20261129-f4750e9e"
 
 
 def test_a_key_that_is_null_is_left_out():
-    assert request_of({"datasets": None, "dryRun": False}) == {"dryRun": False}
+    assert request_of({"datasets": None, "force": False}) == {"force": False}
     assert request_of(None) == {}
 
 

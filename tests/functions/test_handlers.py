@@ -310,9 +310,9 @@ def deploy_version(personalize, **_):
 def report_outcome(personalize, **_):
     expect_campaign(personalize)
     expect_tags(personalize, CAMPAIGN)
-    document = finished(plan=plan(skipped="this is a dry run"), imports={"results": []})
+    document = finished(plan=plan(skipped="nothing is new"), imports={"results": []})
     del document["solutions"]
-    report = report_without_jobs("SKIPPED", "this is a dry run")
+    report = report_without_jobs("SKIPPED", "nothing is new")
     return document, {**document, "outcome": report}
 
 
@@ -511,7 +511,7 @@ MESSAGES = {
     "stop_solution_version": "stop_solution_version: CREATE IN_PROGRESS",
     "deploy_version": "deploy_version: REJECTED",
     "watch_pipeline": "watch_pipeline: the oldest model has 72.0 hours, and the data 48.0",
-    "report_outcome": f"Retraining run {RUN_ID}: SKIPPED: this is a dry run",
+    "report_outcome": f"Retraining run {RUN_ID}: SKIPPED: nothing is new",
     "close_run": f"Retraining run {RUN_ID}: FAILED: TIMED_OUT: no cause given",
 }
 
@@ -536,10 +536,10 @@ def test_a_percent_sign_in_a_report_is_logged_as_it_is(handle, personalize):
 
 def test_a_wrong_input_is_refused_before_any_request(handle):
     with pytest.raises(RunRefused) as error:
-        handle("begin_run", configured({"dryrun": True, "trigger": "x"}))
+        handle("begin_run", configured({"skipimport": True, "trigger": "x"}))
     assert str(error.value) == (
         "2 problems with this run:\n"
-        "  key: 'dryrun' is unknown; did you mean 'dryRun'?\n"
+        "  key: 'skipimport' is unknown; did you mean 'skipImport'?\n"
         "  trigger: 'x' is not one of 'schedule', 'manual', 'trial', 'approval', 'export'; leave "
         "it out"
     )

@@ -53,7 +53,7 @@ def dimensions(written):
 
 
 def test_a_record_names_the_pipeline_and_the_time(written):
-    metrics.write_run(PIPELINE, run(), "DEPLOYED")
+    metrics.write_run(PIPELINE, "DEPLOYED")
     (datum,) = written()
     assert datum == (
         "PersonalizeRetraining",
@@ -67,13 +67,8 @@ def test_a_record_names_the_pipeline_and_the_time(written):
 
 def test_a_record_says_in_its_message_what_it_is(caplog):
     caplog.set_level(logging.INFO)
-    metrics.write_run(PIPELINE, run(), "DEPLOYED")
+    metrics.write_run(PIPELINE, "DEPLOYED")
     assert [record.getMessage() for record in caplog.records] == ["metrics: Runs"]
-
-
-def test_a_dry_run_is_not_counted(written):
-    metrics.write_run(PIPELINE, run({"dryRun": True}), "SKIPPED")
-    assert written() == []
 
 
 def test_the_number_of_undelivered_reports_is_of_the_pipeline(written):
@@ -258,7 +253,7 @@ def test_an_unknown_age_is_not_written_and_neither_is_the_greatest(written):
 
 def write_everything():
     """Write every metric once."""
-    metrics.write_run(PIPELINE, STARTED, "DEPLOYED")
+    metrics.write_run(PIPELINE, "DEPLOYED")
     metrics.write_import(settings(), STARTED, planned_import(), ended_job())
     metrics.write_training(settings(), STARTED, planned_solution(), ended_job(trainingHours=1.5))
     metrics.write_update(settings(), SOLUTION, campaign_update())

@@ -129,11 +129,6 @@ def test_a_run_may_skip_the_import():
     assert len(plan({"skipImport": False})["imports"]) == 1
 
 
-def test_a_dry_run_plans_everything_and_executes_nothing():
-    assert plan({"dryRun": True}) == {**plan(), "skipped": "this is a dry run"}
-    assert plan({"dryRun": False})["skipped"] is None
-
-
 # The date in a location
 
 DATED = dataset_settings(
@@ -306,12 +301,9 @@ def test_a_run_with_nothing_new_is_skipped():
     assert (planned["imports"], planned["solutions"]) == ([], [])
 
 
-@pytest.mark.parametrize(
-    ("request_", "skipped"), [({}, None), ({"dryRun": True}, "this is a dry run")]
-)
-def test_a_version_that_waits_is_deployed_although_nothing_is_new(request_, skipped):
-    planned = plan(request_, **WAITING)
-    assert (planned["imports"], planned["skipped"]) == ([], skipped)
+def test_a_version_that_waits_is_deployed_although_nothing_is_new():
+    planned = plan(**WAITING)
+    assert (planned["imports"], planned["skipped"]) == ([], None)
     assert [solution["existingVersionArn"] for solution in planned["solutions"]] == [VERSION]
 
 
@@ -355,8 +347,6 @@ def test_a_run_that_may_train_nothing_and_imports_nothing_is_skipped():
         OTHER_SOLUTION,
     ]
     assert planned["warnings"] == [], "the reason says it"
-    dry = plan({"skipImport": True, "dryRun": True}, **two)
-    assert dry["skipped"] == "this is a dry run"
 
 
 def test_a_version_that_exists_is_used_however_often_the_solution_was_trained():

@@ -118,9 +118,9 @@ def test_a_run_that_deployed_everything():
 
 
 def test_a_run_that_was_skipped_has_a_reason():
-    document = finished(plan=plan(skipped="this is a dry run"))
+    document = finished(plan=plan(skipped="nothing is new"))
     del document["imports"], document["solutions"]
-    assert report_of(document) == without_jobs("SKIPPED", "this is a dry run")
+    assert report_of(document) == without_jobs("SKIPPED", "nothing is new")
 
 
 @pytest.mark.parametrize("execution_input", [{}, [], {"scheduledTime": 5}])

@@ -81,13 +81,6 @@ def test_the_text_of_the_report_is_logged(caplog):
     assert (record.step, record.runId, record.outcome) == ("report_outcome", RUN_ID, "DEPLOYED")
 
 
-def test_a_dry_run_says_what_a_run_would_do(inbox):
-    document = finished(run=run({"dryRun": True}), plan=plan(skipped="this is a dry run"))
-    del document["imports"], document["solutions"]
-    send(document)
-    assert f"- {SOLUTION.partition(':123456789012:')[2]} would be" in inbox.messages[0].body
-
-
 @pytest.mark.parametrize(
     ("sender", "document", "subjects"),
     [

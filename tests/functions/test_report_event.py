@@ -68,7 +68,6 @@ def test_the_event_of_a_good_run_is_complete():
         "outcome": "DEPLOYED",
         "runId": RUN_ID,
         "trigger": "schedule",
-        "isDryRun": False,
         "executionArn": EXECUTION,
         "stateMachineArn": "arn:aws:states:eu-west-1:123456789012:stateMachine:retraining",
         "startedAt": NOW.isoformat(),
@@ -175,10 +174,6 @@ def test_a_known_trigger_is_named(trigger):
 
 def test_a_refused_input_may_have_any_trigger():
     assert detail_of(finished(run=run(trigger="x" * 5000)))["trigger"] == "unknown"
-
-
-def test_a_dry_run_is_marked():
-    assert detail_of(finished(run=run({"dryRun": True})))["isDryRun"] is True
 
 
 def test_a_run_that_could_not_begin_has_an_event():
@@ -292,10 +287,6 @@ STEPS = {
     "find trials": ({**NO_PARTS, **BEGUN, "plan": None, "error": ERROR}, "Find trials"),
     "finish trials": ({**NO_PARTS, **FOUND, "plan": None, "error": ERROR}, "Finish trials"),
     "plan": ({**NO_PARTS, **FOUND, "trials": [], "plan": None, "error": ERROR}, "Plan retraining"),
-    "plan of a dry run": (
-        {**NO_PARTS, **BEGUN, "run": run({"dryRun": True}), "plan": None, "error": ERROR},
-        "Plan retraining",
-    ),
     "imports": ({**NO_PARTS, **FOUND, "error": ERROR}, "Import datasets"),
     "solutions": ({**FOUND, "solutions": None, "error": ERROR}, "Retrain solutions"),
     "create import": (failed_import(None), "Create dataset import job (interactions)"),

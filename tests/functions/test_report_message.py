@@ -206,7 +206,6 @@ HEADLINES = {
         "ROLLED_BACK {}: a campaign moved back to the good version",
     ),
     "skipped": (skipped("nothing is new"), "SKIPPED {}: there was nothing to deploy"),
-    "dry run": (skipped("dry", run=run({"dryRun": True})), "SKIPPED {}: this was a dry run"),
     "trial": (TRIAL, "DEPLOYED {}: 1 campaign serves a new version"),
     "import": (FAILED_IMPORT, "FAILED {}: the import of interactions failed"),
     "update": (FAILED_UPDATE, "FAILED {}: the update of home failed"),
@@ -443,11 +442,6 @@ def test_a_failed_import_has_no_duration():
 def test_the_message_of_a_run_without_imports_says_that_nothing_was_imported():
     document = finished(imports={"results": [], "anyFailed": False})
     assert paragraphs(message_about(document))["Data"] == ["- nothing was imported"]
-
-
-def test_a_dry_run_says_what_a_run_would_do():
-    message = message_of(detail_of(skipped("dry")), [f"{SOLUTION} would be trained."])
-    assert paragraphs(message)["What a run would do"] == ["- solution/taste would be trained."]
 
 
 def test_without_a_price_there_are_only_hours():

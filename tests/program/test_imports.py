@@ -139,7 +139,6 @@ ORDER = (
     ("functions.planning",),
     ("functions.campaign_reports",),
     ("functions.trial_executions",),
-    ("functions.dry_run",),
     ("functions.report_words", "functions.report_links"),
     ("functions.failing_step",),
     ("functions.report",),

@@ -87,7 +87,7 @@ PLACES: Mapping[str, Iterable[str]] = {
     "probe-fault": CAMPAIGNS,
     "configure": SOLUTIONS,
     "duplicate": ("schedule",),
-    "run": ("manual", "force", "dryRun"),
+    "run": ("manual", "force"),
     "recreate": ("stack",),
     "resume": ("manual",),
 }

@@ -41,7 +41,6 @@ CONTENTS = {
         "Begin run",
         "May the run begin?",
         "Wait to begin",
-        "Is this a dry run?",
         "Find trials",
         "Finish trials",
         "Is there more than trials?",

@@ -41,14 +41,6 @@ def test_a_solution_without_campaigns_remembers_it_itself():
         assert checked(pipeline, solution_arn()) is not None
 
 
-def test_a_dry_run_writes_nothing():
-    with deploy() as pipeline:
-        pipeline.run()
-        pipeline.run(scheduledTime=NEXT_SLOT, dryRun=True)
-        assert checked(pipeline, campaign_arn()) is None
-        assert checked(pipeline, DATASETS[0]) is None
-
-
 def test_only_the_datasets_with_an_old_export_are_up_to_date_if_one_export_is_new():
     with deploy() as pipeline:
         pipeline.run()

@@ -147,15 +147,6 @@ def export_hash(pipeline, key):
     return read_export(pipeline.bucket, f"s3://exports/{key}").fingerprint
 
 
-def test_a_dry_run_writes_no_tags():
-    with deploy() as pipeline:
-        pipeline.run()
-        new = pipeline.versions()[-1]
-        pipeline.client.untag_resource(resourceArn=new, tagKeys=[DIGEST, MIXED])
-        pipeline.run(scheduledTime=NEXT_SLOT, dryRun=True)
-        assert DIGEST not in version_tags(pipeline, new)
-
-
 def test_a_version_that_can_take_no_more_tags_is_judged_in_every_run():
     with deploy() as pipeline:
         pipeline.run()

@@ -6,7 +6,7 @@ import pytest
 
 from components.args import LimitsArgs
 from tests.workflow.pipeline import NEXT_SLOT, RUN_ID, deploy
-from tests.workflow.summaries import ALL_DONE, DEPLOYED, outcomes, problems_of, report, skip_reason
+from tests.workflow.summaries import ALL_DONE, DEPLOYED, outcomes, problems_of, skip_reason
 from tests.world import MOVIES, interactions
 
 DAILY = MOVIES.with_options(retraining_rate="1 day")
@@ -164,17 +164,6 @@ def test_a_slot_that_fires_twice_runs_once():
 
 
 # Runs that do not wait
-
-
-def test_a_dry_run_does_not_wait_for_an_older_run():
-    with deploy() as pipeline:
-        older = pipeline.start()
-        pipeline.sleep(600)
-        started_at = pipeline.clock.now()
-        execution = pipeline.run(scheduledTime=NEXT_SLOT, dryRun=True)
-        assert pipeline.clock.now() - started_at < timedelta(seconds=30)
-        older.abort()
-    assert report(execution)["status"] == "SKIPPED"
 
 
 def test_a_refused_input_does_not_wait_for_an_older_run():

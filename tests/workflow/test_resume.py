@@ -133,26 +133,6 @@ def test_a_run_by_hand_can_be_resumed():
     assert outcomes(execution) == DEPLOYED, "the import of the first execution is used"
 
 
-def test_a_dry_run_of_a_resumed_run_changes_nothing():
-    with deploy() as pipeline:
-        pipeline.inject_fault("fail", job="solution-version", reason="Too few users")
-        pipeline.run(skipImport=True)
-        execution = pipeline.run(resume=RUN_ID, dryRun=True)
-        assert len(pipeline.versions()) == 2
-        assert report(execution)["status"] == "SKIPPED"
-        resumed = pipeline.run(resume=RUN_ID)
-    assert outcomes(resumed) == DEPLOYED, "the run can still be resumed"
-
-
-def test_a_dry_run_cannot_be_resumed():
-    with deploy() as pipeline:
-        pipeline.run(dryRun=True)
-        execution = pipeline.run(resume=RUN_ID)
-    assert refusal(execution)[0] == (
-        f"resume: run {RUN_ID} was a dry run; start a new run without resume"
-    )
-
-
 # Runs that cannot be resumed
 
 

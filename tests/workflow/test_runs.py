@@ -1,6 +1,5 @@
 """Good runs of different sizes, and runs that have nothing to do."""
 
-import re
 from datetime import datetime, timedelta
 
 import pytest
@@ -9,7 +8,6 @@ from components.rules.metrics import NDCG_AT_10
 from functions.exports import read_export
 from functions.personalize.fingerprint import fingerprint_of
 from functions.personalize.tags import tags_of
-from tests.workflow.clients import FUNCTIONS
 from tests.workflow.pipeline import NEXT_SLOT, RUN_ID, SLOT, deploy
 from tests.workflow.summaries import ALL_DONE, failed_calls, metric_line, ndcg, outcomes, report
 from tests.world import (
@@ -271,59 +269,3 @@ def test_a_manual_run_starts_right_after_a_deployment():
         pipeline.schedule_changed_at = pipeline.clock.now()
         execution = pipeline.machine.start({"trigger": "manual"}).wait()
     assert outcomes(execution)["home"] == "DEPLOYED"
-
-
-def test_a_dry_run_says_why_it_would_not_import_or_train():
-    with deploy() as pipeline:
-        pipeline.run()
-        unchanged = pipeline.run(scheduledTime="2026-12-06T03:00:00Z", dryRun=True)
-        chosen = pipeline.run(datasets=["items"], force=True, dryRun=True)
-    reason = "because its export was imported before."
-    types = ("interactions", "items", "users")
-    assert report(unchanged)["text"].splitlines()[1:] == [
-        *(f"  {kind} would not be imported, {reason}" for kind in types),
-        f"  {solution_arn()} would not be trained, because it has learned the present imports.",
-    ]
-    assert "  users would not be imported, because the input leaves it out." in (
-        report(chosen)["text"].splitlines()
-    )
-
-
-def test_a_dry_run_of_a_version_that_waits_names_the_version():
-    with deploy() as pipeline:
-        pipeline.inject_fault("fail", job="campaign-update", reason="Internal service error")
-        pipeline.run()
-        execution = pipeline.run(scheduledTime="2026-12-06T03:00:00Z", dryRun=True)
-        version = pipeline.versions()[-1]
-    assert f"  {solution_arn()} would use the version {version} without a training." in (
-        report(execution)["text"].splitlines()
-    )
-
-
-def test_a_dry_run_plans_and_changes_nothing():
-    with deploy() as pipeline:
-        execution = pipeline.run(dryRun=True)
-        writes = [
-            call.operation
-            for call in pipeline.personalize.calls
-            if call.caller == FUNCTIONS.arn and not call.operation.startswith(("Describe", "List"))
-        ]
-    assert writes == []
-    first_line, *sentences = report(execution)["text"].splitlines()
-    assert first_line == f"Retraining run {RUN_ID}: SKIPPED: this is a dry run"
-    starts = [sentence.split(":")[0] for sentence in sentences[:3]]
-    assert starts == [
-        f"  {kind} would be imported from s3" for kind in ("interactions", "items", "users")
-    ]
-    assert re.fullmatch(r".*csv: [0-9]+ bytes, written [0-9.]+ (minutes|hours) ago\.", sentences[0])
-    assert sentences[3:] == [
-        f"  {solution_arn()} would be trained with FULL.",
-        f"  {campaign_arn()} would be updated if the version passes the gate.",
-    ]
-    plan = execution.output["plan"]
-    assert [planned["jobName"] for planned in plan["imports"]] == [
-        f"{JOB_PREFIX}-interactions-1",
-        f"{JOB_PREFIX}-items-1",
-        f"{JOB_PREFIX}-users-1",
-    ]
-    assert [planned["versionName"] for planned in plan["solutions"]] == [f"{JOB_PREFIX}-0b519087-1"]

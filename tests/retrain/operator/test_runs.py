@@ -189,7 +189,7 @@ def test_an_aborted_run_is_listed_with_the_reason(listed, described, configured,
     ]
 
 
-@pytest.mark.parametrize("request_of_run", [{"dryRun": True, **SCHEDULED}, None])
+@pytest.mark.parametrize("request_of_run", [SCHEDULED, None])
 def test_a_run_under_way_has_no_reason(listed, described, configured, capsys, request_of_run):
     run_id = RUN_ID if request_of_run else None
     listed("a")
@@ -202,7 +202,7 @@ def test_a_run_under_way_has_no_reason(listed, described, configured, capsys, re
         "executionStatus": "RUNNING",
         "outcome": "RUNNING",
         "runId": run_id,
-        "trigger": "dry run" if run_id else "manual",
+        "trigger": "schedule" if run_id else "manual",
         "startedAt": "2026-11-29T03:00:00+00:00",
         "stoppedAt": None,
         "seconds": 3 * 3600,

@@ -703,7 +703,7 @@ def test_the_printed_policy_is_enough_for_these_commands(
     for arguments in (
         ("history",),
         ("history", "--version", films.served_version()),
-        ("start", "--dry-run", "--watch"),
+        ("start", "--skip-import", "--watch"),
         ("watch",),
         ("stop",),
         ("rollback",),
