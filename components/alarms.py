@@ -26,7 +26,7 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEma
 NO_MEASUREMENT = 100_000
 """The age in hours that stands for an hour without a measurement. It is more than any threshold."""
 
-EXPECTED_ERRORS = ("Throttled", "ServiceUnavailable", "RunRefused", "NameTaken")
+EXPECTED_ERRORS = ("Throttled", "ServiceUnavailable", "RunRefused")
 """The exceptions of `functions/errors.py`. They are retried, or they are a result of the run."""
 FUNCTION_ERRORS_PATTERN = (
     '{ ($.errorType = "*" && '

@@ -69,8 +69,8 @@ class DatasetArgs:
     ready_marker: Annotated[pulumi.Input[str] | None, rules.marker_error] = None
     """`s3://bucket/file` that the export job writes last, outside the data location.
 
-    The run is refused if this object is missing or older than the last import. May contain
-    `{date}`. Then it may be older than the import of another day.
+    The run is refused if this object is missing, or older than an object of the export. May contain
+    `{date}`.
     """
     streamed: bool = False
     """`true` if records also reach the dataset through the API, for example with PutItems.

@@ -35,7 +35,7 @@ EXAMPLE = {
             "type": "interactions",
             "outcome": "IMPORTED",
             "datasetImportJobArn": "arn:aws:personalize:eu-west-1:123456789012:dataset-import-job/"
-            "0a1b2c3d-20261130T030000Z-interactions-1",
+            "0a1b2c3d-20261130T030000Z-interactions",
             "bytes": 1234567890,
             "dataWrittenAt": "2026-11-30T01:14:00+00:00",
             "seconds": 930.0,

@@ -53,7 +53,6 @@ Phase = Literal[
     "ENDED",
     "OVERDUE",
     "AGAIN",
-    "CHANGED",
 ]
 """The phase of a job, in the words that the Choice states compare.
 
@@ -63,8 +62,6 @@ Phase = Literal[
 - ENDED: the job has failed, was stopped or was deleted. `failure` gives the reason.
 - OVERDUE: the job is past its deadline.
 - AGAIN: the job could not be started yet. The next try is in `seconds`.
-- CHANGED: the export changed during the import, so it is imported once more after a quiet time of
-  `seconds`.
 """
 Outcome = Literal[
     "DEPLOYED", "TRAINED", "AWAITING_APPROVAL", "REJECTED", "ROLLED_BACK", "SKIPPED", "FAILED"
@@ -106,20 +103,18 @@ class BegunRun(ConfiguredRun):
 
 
 class PlannedImport(TypedDict):
-    """One dataset import job to create, or to adopt if an earlier execution created it."""
+    """One export to import. The dataset may hold it when its turn comes."""
 
     type: str
-    jobName: str
     dataLocation: str
     """The location of the export, in which the day has replaced `{date}`."""
-    schemaArn: str
+    fingerprint: str
+    """The fingerprint of the export whose content was checked (`personalize/fingerprint.py`)."""
+    bytes: int
     newestObjectAt: str | None
     """When the newest object of the export was written, or null if there is no object."""
     isRequested: bool
-    """True if the export has to be imported although it may have been imported before. Then only an
-    import job of this run is used instead of a new one."""
-    tags: Tags
-    """The tags of the job besides the tags of the stack."""
+    """True if somebody asks for the import, although it may not be needed."""
     durations: list[int]
     """The seconds that the last imports took, newest first."""
 
@@ -202,8 +197,6 @@ class Job(TypedDict):
     endedAt: NotRequired[str]
     firstTriedAt: NotRequired[str]
     """The time of the first try, if the job could not be started at once."""
-    isRepeated: NotRequired[bool]
-    """Imports: True if the export changed during an import of this run, and is imported again."""
     stopRequestedAt: NotRequired[str]
     trainingHours: NotRequired[float]
     """Versions: the hours that Personalize charges for a training that has succeeded."""
@@ -253,26 +246,30 @@ class DeploymentItem(Item):
     endedAt: NotRequired[str]
 
 
+class ImportItem(Item):
+    """How far the import of a dataset has come."""
+
+    arn: str | None
+    """The import job of this run, or else the one by which the dataset holds its export."""
+    createdAt: str | None
+    endedAt: str | None
+    bytes: int
+    """The size of the export when the import job was created."""
+
+
 class DatasetIteration(RunContext):
     """The document inside `Import datasets`. The result of a state that has not run is null."""
 
     dataset: PlannedImport
-    job: Job | None
+    item: ImportItem | None
     error: StateError | None
-
-
-class StartedImport(RunContext):
-    """The document inside `Import datasets` after the job was created."""
-
-    dataset: PlannedImport
-    job: Job
 
 
 class DatasetResult(TypedDict):
     """The result of one import."""
 
     dataset: PlannedImport
-    job: Job | None
+    item: ImportItem | None
     error: StateError | None
     outcome: Literal["IMPORTED", "FAILED"]
 
@@ -361,7 +358,7 @@ def known_imports(
 ) -> dict[str, str | None]:
     """Return dataset type -> the import job that the dataset should hold after the imports."""
     imported = {
-        result["dataset"]["type"]: result["job"]["arn"] for result in results if result["job"]
+        result["dataset"]["type"]: result["item"]["arn"] for result in results if result["item"]
     }
     return {**newest_imports, **imported}
 

@@ -26,7 +26,3 @@ class RunRefused(Exception):  # noqa: N818 - a result of planning, not a fault o
         count = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}"
         super().__init__("\n  ".join((f"{count} with this run:", *problems)))
         self.problems = list(problems)
-
-
-class NameTaken(Exception):  # noqa: N818 - a result of a create, not a fault of the program
-    """Another job has the name of this run's job. The report contains the message."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from .contract import CampaignResult, DatasetResult, FinishedRun, SolutionResult
+from .contract import CampaignResult, FinishedRun, SolutionResult
 from .executions import WITHOUT_SUCCESS
 from .report_words import short_name
 
@@ -24,7 +24,11 @@ def failing_step(document: FinishedRun) -> str | None:
     trials = document.get("trials", [])
     campaigns = [campaign for solution in solutions for campaign in solution["campaigns"]]
     steps = [
-        *(_step_of_import(result) for result in results if result["outcome"] == "FAILED"),
+        *(
+            f"Import dataset ({result['dataset']['type']})"
+            for result in results
+            if result["outcome"] == "FAILED"
+        ),
         *(_step_of_solution(result) for result in solutions),
         *_failed_campaigns("Deploy version on trial", trials),
         *_failed_campaigns("Deploy version", campaigns),
@@ -41,14 +45,6 @@ def _step_of_run(document: FinishedRun) -> str:
             return "Find trials"
         return "Plan retraining" if "trials" in document else "Finish trials"
     return "Retrain solutions" if "imports" in document else "Import datasets"
-
-
-def _step_of_import(result: DatasetResult) -> str:
-    """Return the state at which an import failed."""
-    dataset = result["dataset"]["type"]
-    is_created = result["job"] is not None and "createdAt" in result["job"]
-    verb = "Watch" if is_created else "Create"
-    return f"{verb} dataset import job ({dataset})"
 
 
 def _step_of_solution(result: SolutionResult) -> str | None:

@@ -16,13 +16,12 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypedDict
 
 from . import clock
 from .personalize.statuses import is_active, is_failed
-from .personalize.tags import BYTES
 from .workflow_settings import pipeline_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from .contract import Job, Outcome, PlannedImport, PlannedSolution, Run
+    from .contract import ImportItem, Job, Outcome, PlannedSolution, Run
     from .rules.deployments import Update
     from .workflow_settings import Settings
 
@@ -57,7 +56,7 @@ METRICS: Mapping[str, Metric] = {
     "ImportedBytes": Metric(
         "Bytes",
         ("Dataset",),
-        "the size of an imported export when the import was planned. Personalize does not say how "
+        "the size of an imported export when the import began. Personalize does not say how "
         "many rows it has imported",
     ),
     "TrainingSeconds": Metric(
@@ -125,17 +124,21 @@ RESERVED = frozenset(vars(logging.makeLogRecord({}))) | {
 logger = logging.getLogger("retraining.metrics")
 
 
-def write_import(settings: Settings, run: Run, planned_import: PlannedImport, job: Job) -> None:
+def write_import(settings: Settings, run: Run, dataset_type: str, item: ImportItem) -> None:
     """Write the duration and the bytes of an import that has succeeded in this run.
 
-    An import counts also if the export changed meanwhile, so that it has to be repeated.
+    A run also goes on with an import that ended before. The run that waited for it has written its
+    metrics.
     """
-    if is_active(job["status"]) and _has_ended_in(run, job):
+    created_at, ended_at = item["createdAt"], item["endedAt"]
+    if item["outcome"] != "IMPORTED" or created_at is None or ended_at is None:
+        return
+    if _seconds_between(run["startedAt"], ended_at) >= 0:
         values = {
-            "ImportSeconds": _seconds_between(job["createdAt"], job["endedAt"]),
-            "ImportedBytes": float(planned_import["tags"][BYTES]),
+            "ImportSeconds": _seconds_between(created_at, ended_at),
+            "ImportedBytes": float(item["bytes"]),
         }
-        _write(pipeline_name(settings), values, "Dataset", planned_import["type"])
+        _write(pipeline_name(settings), values, "Dataset", dataset_type)
 
 
 def write_training(
@@ -242,7 +245,7 @@ def _has_ended_in(run: Run, job: Job) -> bool:
 
     A run also uses jobs that ended before. The run that waited for them has written their metrics.
     """
-    has_ended = job["phase"] in ("ACTIVE", "ENDED", "CHANGED") and "endedAt" in job
+    has_ended = job["phase"] in ("ACTIVE", "ENDED") and "endedAt" in job
     return has_ended and _seconds_between(run["startedAt"], job["endedAt"]) >= 0
 
 

@@ -81,9 +81,12 @@ def _way_out(settings: Settings, run: Run) -> str:
     """Return which run does the work of a run that has waited too long."""
     if _has_exports_of_a_day(settings, run):
         day = export_day(run)
+        chosen = "".join(
+            f" --dataset {dataset_type}" for dataset_type in _types_with_days(settings)
+        )
         return (
             f"no other run imports the exports of {day}; if no later export has replaced them, "
-            f"use retrain start --export-date {day}"
+            f"use retrain start{chosen} --export-date {day}"
         )
     if run["trigger"] == "approval":
         return "the next run deploys the version if it is still the newest"
@@ -92,8 +95,12 @@ def _way_out(settings: Settings, run: Run) -> str:
 
 def _has_exports_of_a_day(settings: Settings, run: Run) -> bool:
     """Return True if ready markers have started the run, and each day has exports of its own."""
-    has_days = any(DATE in dataset["dataLocation"] for dataset in settings["datasets"])
-    return run["trigger"] == "export" and has_days
+    return run["trigger"] == "export" and bool(_types_with_days(settings))
+
+
+def _types_with_days(settings: Settings) -> list[str]:
+    """Return the types of the datasets that have an export of each day."""
+    return [dataset["type"] for dataset in settings["datasets"] if DATE in dataset["dataLocation"]]
 
 
 def _is_duplicate(client: SFNClient, run: Run, execution_arn: str) -> bool:

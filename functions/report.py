@@ -31,7 +31,7 @@ from .texts import shortened_list
 if TYPE_CHECKING:
     from .contract import StartedRun
 
-ERRORS_WITHOUT_JOB = ("InvalidInputException", "LimitExceededException", "NameTaken")
+ERRORS_WITHOUT_JOB = ("InvalidInputException", "LimitExceededException")
 """After these errors of a create it is certain that no job was created."""
 MAX_REPORT_BYTES = 24_000
 """The most bytes of the text of a report. The text becomes the cause of a failed execution, which
@@ -197,11 +197,13 @@ def _reason(document: FinishedRun) -> str | None:
 
 
 def _import_report(result: DatasetResult) -> ImportReport:
+    item, error = result["item"], result["error"]
+    failure = error_text(error) if error else "; ".join(item["reasons"]) if item else ""
     return {
         "type": result["dataset"]["type"],
         "outcome": result["outcome"],
-        "datasetImportJobArn": _created_arn(result["job"]),
-        "failure": _failure(result["error"], result["job"]),
+        "datasetImportJobArn": item["arn"] if item else None,
+        "failure": failure or None,
     }
 
 
@@ -254,9 +256,9 @@ def _warnings(document: FinishedRun, solutions: list[SolutionReport]) -> Iterato
         item = campaign["item"]
         for warning in item["warnings"] if item else []:
             yield f"{campaign['campaign']['campaignArn']}: {warning}"
-    for job in _jobs(document):
-        for warning in job["warnings"]:
-            yield f"{job['arn']}: {warning}"
+    for result in _solution_results(document):
+        if version := result["version"]:
+            yield from (f"{version['arn']}: {warning}" for warning in version["warnings"])
     yield from _uncertain_creations(document)
     yield from _warnings_about_old_versions(solutions)
 
@@ -277,35 +279,18 @@ def _warnings_about_old_versions(solutions: list[SolutionReport]) -> Iterator[st
             )
 
 
-def _jobs(document: FinishedRun) -> list[Job]:
-    """Return the jobs of the run: import jobs, then versions."""
-    jobs = [
-        *(result["job"] for result in _import_results(document)),
-        *(result["version"] for result in _solution_results(document)),
-    ]
-    return [job for job in jobs if job]
-
-
 def _uncertain_creations(document: FinishedRun) -> Iterator[str]:
-    """Yield a warning for each job that may have been created although its create failed.
+    """Yield a warning for each version that may have been created although its create failed.
 
-    Without a response to the create, the ARN of the job is not known, nor whether the job exists.
+    Without a response to the create, the ARN of the version is not known, nor whether it exists.
     """
     run_id = run_of_document(document)["id"]
-    creations = [
-        *(
-            (result["dataset"]["jobName"], result["job"], result["error"])
-            for result in _import_results(document)
-        ),
-        *(
-            (result["solution"]["versionName"], result["version"], result["error"])
-            for result in _solution_results(document)
-        ),
-    ]
-    for name, job, error in creations:
-        if job is None and error and error["Error"] not in ERRORS_WITHOUT_JOB:
+    for result in _solution_results(document):
+        error = result["error"]
+        if result["version"] is None and error and error["Error"] not in ERRORS_WITHOUT_JOB:
             yield (
-                f"Personalize did not answer the request to create {name}, so it may exist; "
+                f"Personalize did not answer the request to create "
+                f"{result['solution']['versionName']}, so it may exist; "
                 f"resume run {run_id}, which uses it if it exists"
             )
 

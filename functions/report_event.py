@@ -21,7 +21,6 @@ from .contract import (
 )
 from .executions import machine_arn_of
 from .failing_step import failing_step
-from .personalize.tags import BYTES
 from .report import ImportReport, RunReport, SolutionReport, run_of_document
 from .report_links import execution_url
 from .report_words import share_of_change
@@ -50,9 +49,8 @@ class EventImport(TypedDict):
     """`IMPORTED` or `FAILED`."""
     datasetImportJobArn: str | None
     """The import job, or null if none was created."""
-    bytes: int | None
-    """The size of the export when the import was planned, or null if an earlier release planned
-    it."""
+    bytes: int
+    """The size of the export when its import began, or when it was planned if none began."""
     dataWrittenAt: str | None
     """When the newest file of the export was written, or null if the export has no files."""
     seconds: float | None
@@ -277,14 +275,14 @@ def _imports(reports: Sequence[ImportReport], document: FinishedRun) -> list[Eve
 
 
 def _import(report: ImportReport, result: DatasetResult) -> EventImport:
-    size = result["dataset"]["tags"].get(BYTES)
+    item = result["item"]
     return {
         "type": report["type"],
         "outcome": result["outcome"],
         "datasetImportJobArn": report["datasetImportJobArn"],
-        "bytes": int(size) if size is not None else None,
+        "bytes": (item or result["dataset"])["bytes"],
         "dataWrittenAt": result["dataset"]["newestObjectAt"],
-        "seconds": _seconds(result["job"]),
+        "seconds": _seconds_between(item["createdAt"], item["endedAt"]) if item else None,
         "failure": report["failure"],
     }
 
@@ -332,10 +330,15 @@ def _campaign(report: CampaignReport, result: CampaignResult) -> EventCampaign:
 
 def _seconds(job: Job | DeploymentItem | None) -> float | None:
     """Return the duration of a job or an update, or None if it has not begun or not ended."""
-    if job is None or "createdAt" not in job or "endedAt" not in job:
+    return _seconds_between(job.get("createdAt"), job.get("endedAt")) if job else None
+
+
+def _seconds_between(start: str | None, end: str | None) -> float | None:
+    """Return the seconds between two times, or None if one of them is not known."""
+    if start is None or end is None:
         return None
-    began_at, ended_at = map(datetime.fromisoformat, (job["createdAt"], job["endedAt"]))
-    return max(0, (ended_at - began_at) / timedelta(seconds=1))
+    duration = datetime.fromisoformat(end) - datetime.fromisoformat(start)
+    return max(0, duration / timedelta(seconds=1))
 
 
 def _within_size_limit(detail: EventDetail) -> EventDetail:

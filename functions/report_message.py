@@ -270,8 +270,7 @@ def _import_lines(detail: EventDetail) -> Iterator[str]:
 def _import_facts(dataset: EventImport, started_at: str) -> Iterator[str]:
     if dataset["outcome"] == "FAILED":
         yield "FAILED"
-    if dataset["bytes"] is not None:
-        yield size(dataset["bytes"])
+    yield size(dataset["bytes"])
     if dataset["dataWrittenAt"] is not None:
         age = datetime.fromisoformat(started_at) - datetime.fromisoformat(dataset["dataWrittenAt"])
         yield f"written {duration(max(0, age.total_seconds()))} before the run"

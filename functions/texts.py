@@ -127,8 +127,7 @@ def _short_error(error: Exception, max_bytes: int) -> Exception:
     message = str(error)
     if type(error).__module__ != errors.__name__:
         logger.error("%s: %s", type(error).__name__, message, exc_info=error)
-    # These messages are the program's, and end with the way out. No campaign has them.
-    is_refusal = isinstance(error, errors.RunRefused | errors.NameTaken)
+    is_refusal = isinstance(error, errors.RunRefused)
     short_message = shortened(message, MAX_REFUSAL_BYTES if is_refusal else max_bytes)
     if short_message != message:
         error.args = (short_message,)

@@ -5,10 +5,10 @@ def short_name(arn: str) -> str:
     """Return the part of an ARN that identifies a resource among others of its kind.
 
     For a solution version this is `movies/1a2b3c4d`, and for a campaign `movies`. For an import
-    job it is the dataset type, because the job is named `<prefix>-<run>-<type>-<attempt>`.
+    job it is the dataset type, because the job is named `<prefix>-<run>-<type>`.
     """
     resource = arn.rpartition(":")[2]
     kind, _, name = resource.partition("/")
     if kind == "dataset-import-job":
-        return name.split("-")[-2]
+        return name.rpartition("-")[2]
     return name or resource

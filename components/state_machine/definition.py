@@ -39,7 +39,7 @@ def _copied_fields(*names: str) -> dict[str, str]:
 
 # The fields that each iteration of a Map needs, and the fields that it returns.
 RUN_FIELDS = _copied_fields("settings", "run")
-DATASET_RESULT = _copied_fields("dataset", "job", "error")
+DATASET_RESULT = _copied_fields("dataset", "item", "error")
 CAMPAIGN_RESULT = _copied_fields("campaign", "item", "error")
 SOLUTION_RESULT = _copied_fields("solution", "version", "campaigns", "error")
 
@@ -128,30 +128,24 @@ def definition(
                 selector={
                     **RUN_FIELDS,
                     "dataset.$": "$$.Map.Item.Value",
-                    "job": None,
+                    "item": None,
                     "error": None,
                 },
                 states={
-                    "Create dataset import job": call(
-                        functions["create_dataset_import_job"],
-                        result_path="$.job",
-                        next_state="Has the dataset import job ended?",
-                        on_error="Dataset not imported",
-                        unanswered_pause=settle_pause,
-                    ),
-                    **watch(
-                        "dataset import job",
-                        function=functions["watch_dataset_import_job"],
-                        job="$.job",
-                        on_active="Dataset imported",
-                        on_failed="Dataset not imported",
-                        on_phase={
-                            "AGAIN": "Wait to import",
-                            "CHANGED": "Wait to import",
-                            "OVERDUE": "Dataset not imported",
+                    **loop(
+                        "Import dataset",
+                        "How is the import?",
+                        function=functions["import_dataset"],
+                        waits={
+                            "IMPORTING": "Wait for the import",
+                            "WAITING": "Wait to import",
                         },
+                        outcomes={
+                            "IMPORTED": "Dataset imported",
+                            "FAILED": "Dataset not imported",
+                        },
+                        on_error="Dataset not imported",
                     ),
-                    "Wait to import": wait("$.job.seconds", next_state="Create dataset import job"),
                     "Dataset imported": end_with({**DATASET_RESULT, "outcome": "IMPORTED"}),
                     "Dataset not imported": end_with({**DATASET_RESULT, "outcome": "FAILED"}),
                 },

@@ -21,9 +21,8 @@ def execution_timeout_seconds(args: RetrainingPipelineArgs) -> int:
     """
     limits, trial_hours = args.limits, _trial_hours(args)
     hours = args.overlap_hours + trial_hours
-    # An import may wait for a free slot until its deadline, and then run until the deadline. If its
-    # export has changed meanwhile, it does so once more.
-    hours += 2 * 2 * limits.max_import_hours
+    # An import may wait for a free slot until its deadline, and then run until the deadline.
+    hours += 2 * limits.max_import_hours
     # A training may first wait for imports that the run did not start, or for a free slot.
     hours += max(limits.max_import_hours, limits.max_training_hours) + limits.max_training_hours
     if trial_hours:

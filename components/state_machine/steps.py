@@ -122,8 +122,8 @@ STEPS: Mapping[str, Step] = {
             "schedule": ("scheduler:GetSchedule",),
         },
     ),
-    "create_dataset_import_job": Step(
-        timeout_seconds=SHORT_SECONDS,
+    "import_dataset": Step(
+        timeout_seconds=LOOP_SECONDS,
         memory_megabytes=256,
         grants={
             "any": (
@@ -134,26 +134,16 @@ STEPS: Mapping[str, Step] = {
             "dataset groups": ("personalize:DescribeDatasetGroup",),
             "datasets": ("personalize:CreateDatasetImportJob", "personalize:DescribeDataset"),
             "schemas": ("personalize:DescribeSchema",),
-            "import jobs": ("personalize:CreateDatasetImportJob", "personalize:TagResource"),
-            "all import jobs": (
-                "personalize:DescribeDatasetImportJob",
-                "personalize:ListTagsForResource",
-            ),
-            "import role": ("iam:PassRole",),
-            "export buckets": ("s3:ListBucket",),
-            "exports": ("s3:GetObject",),
-            "data key": ("kms:Decrypt",),
-        },
-    ),
-    "watch_dataset_import_job": Step(
-        timeout_seconds=POLLING_SECONDS,
-        grants={
+            "import jobs": ("personalize:CreateDatasetImportJob",),
             "all import jobs": (
                 "personalize:DescribeDatasetImportJob",
                 "personalize:ListTagsForResource",
                 "personalize:TagResource",
             ),
+            "import role": ("iam:PassRole",),
             "export buckets": ("s3:ListBucket",),
+            "exports": ("s3:GetObject",),
+            "data key": ("kms:Decrypt",),
         },
     ),
     "create_solution_version": Step(

@@ -97,13 +97,6 @@ def group_imports(
     return GroupImports(jobs, is_complete=is_complete)
 
 
-def running_imports(
-    jobs: Iterable[DatasetImportJobSummaryTypeDef],
-) -> list[DatasetImportJobSummaryTypeDef]:
-    """Return the import jobs that have not ended."""
-    return [job for job in jobs if is_running(job["status"])]
-
-
 def newest_import(
     jobs: Iterable[DatasetImportJobSummaryTypeDef],
 ) -> DatasetImportJobSummaryTypeDef | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..executions import short_hash
+from ..executions import is_resumed, short_hash
 from .tags import RUN
 
 if TYPE_CHECKING:
@@ -18,12 +18,18 @@ if TYPE_CHECKING:
     from ..workflow_settings import Settings, Tags
 
 
-def import_job_name(settings: Settings, run: Run, dataset_type: str, attempt: int) -> str:
-    """Return the name of an import job of this run. Names are unique in an account and region.
+def import_run(run: Run) -> str:
+    """Return the id by which the import jobs of an execution are known.
 
-    The attempt counts from 1. It grows if a resumed run has to repeat a failed import.
+    A resumed run has the id of the earlier run, whose import may have failed. So it gets jobs of
+    its own.
     """
-    return f"{_name_prefix(settings, run)}{dataset_type}-{attempt}"
+    return f"{run['id']}-{short_hash(run['executionArn'], 8)}" if is_resumed(run) else run["id"]
+
+
+def import_job_name(settings: Settings, run: Run, dataset_type: str) -> str:
+    """Return the name of an import job of this run. Names are unique in an account and region."""
+    return f"{settings['prefix']}-{import_run(run)}-{dataset_type}"
 
 
 def version_name(settings: Settings, run: Run, solution_arn: str, attempt: int) -> str:

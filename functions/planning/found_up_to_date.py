@@ -18,7 +18,7 @@ from ..personalize.statuses import is_active
 from ..personalize.tags import CHECKED, write_tag
 from .campaign_guards import MAX_TAGS, TRIAL_TAGS
 from .news import needs_training, up_to_date_version
-from .planned_imports import is_imported
+from .planned_imports import is_held
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,7 +68,7 @@ def found_up_to_date(situation: Situation) -> Iterator[str]:
     """
     if "exportDate" not in situation.run["request"]:
         for dataset in situation.datasets:
-            if is_imported(situation.with_dataset(dataset)):
+            if is_held(situation.with_dataset(dataset)):
                 yield dataset["datasetArn"]
     if not any(key in situation.run["request"] for key in PARTIAL_KEYS):
         for solution in situation.solutions:

@@ -87,6 +87,13 @@ GUARDS = (
         "Import the dataset once with `importMode` FULL.",
     ),
     Guard(
+        "replaced data",
+        "REFUSE",
+        "export",
+        import_guards.replaced_data,
+        "Import a complete export with `importMode` FULL, or add this one with `force`.",
+    ),
+    Guard(
         "recipe for UPDATE",
         "REFUSE",
         "solution",

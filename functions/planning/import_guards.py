@@ -1,14 +1,12 @@
-"""Checks the datasets against the import jobs that exist."""
+"""Checks the datasets against the imports that exist."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..personalize.import_lists import newest_import
-from ..personalize.jobs import import_mode_of
-from ..personalize.tags import RUN
-from .planned_imports import imports_to_do
-from .world import newest_active
+from ..rules.imports import learned, refusal_to_append
+from .earlier_exports import imports_of_location
+from .planned_imports import imports_are_requested, imports_to_do
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,14 +17,21 @@ if TYPE_CHECKING:
 def incremental_without_full(situation: Situation) -> Iterator[str]:
     """Yield a message for an INCREMENTAL import of a dataset that has no ACTIVE FULL import."""
     dataset = situation.dataset
-    jobs = situation.world.import_jobs.get(dataset["datasetArn"], [])
-    newest_full_import = newest_active(job for job in jobs if import_mode_of(job) == "FULL")
-    if dataset["importMode"] == "INCREMENTAL" and newest_full_import is None:
+    has_full = any(job.is_active and job.is_full for job in situation.imports)
+    if dataset["importMode"] == "INCREMENTAL" and not has_full:
         yield (
             f"importMode INCREMENTAL needs an ACTIVE FULL import of {dataset['datasetArn']} "
             "before; import a complete export once with importMode FULL, which replaces all "
             "bulk data"
         )
+
+
+def replaced_data(situation: Situation) -> Iterator[str]:
+    """Yield a message for an INCREMENTAL export if a foreign import has replaced the data."""
+    if situation.dataset["importMode"] == "INCREMENTAL" and not imports_are_requested(situation):
+        reason = refusal_to_append(situation.imports)
+        if reason is not None:
+            yield reason
 
 
 def foreign_data(situation: Situation) -> Iterator[str]:
@@ -37,23 +42,38 @@ def foreign_data(situation: Situation) -> Iterator[str]:
     to_do = {of_dataset.dataset["datasetArn"] for of_dataset in imports_to_do(situation)}
     for dataset in situation.settings["datasets"]:
         arn = dataset["datasetArn"]
-        newest = newest_import(situation.world.import_jobs.get(arn, ()))
-        if arn in to_do or newest is None or arn not in situation.world.last_full_import_tags:
-            continue
-        if RUN not in situation.world.tags_of_newest_import(arn):
+        imports = situation.world.imports.get(arn, ())
+        data = learned(imports)
+        is_own = any(job.is_active and job.run is not None for job in imports)
+        if arn not in to_do and is_own and data[-1].run is None:
             yield (
-                f"datasets.{dataset['type']}: {newest['datasetImportJobArn']}, the newest import, "
-                "was not started by this pipeline, and this run does not import the export again; "
-                "use retrain start to import it"
+                f"datasets.{dataset['type']}: {data[-1].arn}, the newest import, was not started "
+                "by this pipeline, and this run does not import the export again; use retrain "
+                "start --force to import it"
             )
 
 
 def skipped_days(situation: Situation) -> Iterator[str]:
-    """Yield a message for earlier days of an INCREMENTAL export that were never imported."""
-    days = situation.world.unimported_days.get(situation.dataset["datasetArn"], [])
-    if days:
+    """Yield a message for earlier days of an INCREMENTAL export that the dataset does not hold."""
+    day, data = str(situation.dataset["day"]), learned(situation.imports)
+    never, changed = [], []
+    found = situation.world.earlier_exports.get(situation.dataset["datasetArn"], {})
+    for earlier in found:
+        location = situation.dataset["dataLocation"].replace(day, earlier)
+        jobs = imports_of_location(data, location)
+        if not jobs:
+            never.append(earlier)
+        elif not any(job.is_held for job in jobs):
+            changed.append(earlier)
+    command = f"retrain start --dataset {situation.dataset['type']} --export-date"
+    if never:
         yield (
-            f"the exports of these days were never imported: {', '.join(days)}; append each with "
-            f"retrain start --export-date {days[0]}, or import a complete export with importMode "
-            "FULL"
+            f"the exports of these days were never imported: {', '.join(never)}; append each with "
+            f"{command} {never[0]}, or import a complete export with importMode FULL"
+        )
+    if changed:
+        yield (
+            f"the exports of these days changed while they were imported: {', '.join(changed)}; "
+            f"import each again with {command} {changed[0]}, or import a complete export with "
+            "importMode FULL"
         )

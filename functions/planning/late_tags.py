@@ -1,4 +1,4 @@
-"""Writes the tags that an earlier run did not write on its imports and versions before it ended."""
+"""Writes the tags that an earlier run did not write on its versions before it ended."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..personalize.statuses import is_active
-from ..personalize.tags import CONFIRMED, PLANNED, write_tags
+from ..personalize.tags import write_tags
 from ..personalize.trained_versions import tags_of_learning
-from .planned_imports import fingerprint, unconfirmed_import
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,14 +19,14 @@ if TYPE_CHECKING:
 
 
 class LateTags(NamedTuple):
-    """The tags that an import job or a version lacks."""
+    """The tags that a version lacks."""
 
     arn: str
     tags: Tags
 
 
 def write_late_tags(client: PersonalizeClient, situation: Situation) -> None:
-    """Write the tags that imports and versions of an earlier run or release lack.
+    """Write the tags that versions of an earlier run or release lack.
 
     A resource that can take no more tags stays as it is. Then every run finds out again what it
     would have read from the tags.
@@ -38,17 +37,10 @@ def write_late_tags(client: PersonalizeClient, situation: Situation) -> None:
 
 
 def late_tags(situation: Situation) -> Iterator[LateTags]:
-    """Yield the missing tags of each import job and version whose tags are incomplete.
+    """Yield the missing tags of each version whose tags are incomplete.
 
-    The newest import of a dataset is confirmed if its export has not changed since. A version gets
-    the digest of what it learned if it is ACTIVE and no run has written that on it.
+    A version gets the digest of what it learned if it is ACTIVE and no run has written that on it.
     """
-    for dataset in situation.datasets:
-        of_dataset = situation.with_dataset(dataset)
-        if unconfirmed := unconfirmed_import(of_dataset):
-            hash_of_export = fingerprint(of_dataset)
-            tags = {PLANNED: hash_of_export, CONFIRMED: hash_of_export}
-            yield LateTags(unconfirmed["datasetImportJobArn"], tags)
     for versions in situation.world.trained_versions.values():
         for version in versions:
             is_certain = is_active(version.status) and not version.is_recorded

@@ -2,75 +2,55 @@
 
 from __future__ import annotations
 
-from itertools import count
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from ..personalize.fingerprint import fingerprint_of
-from ..personalize.import_lists import newest_import, running_imports
-from ..personalize.jobs import import_mode_of
-from ..personalize.ownership import import_job_name
+from ..executions import DATE
+from ..personalize.fingerprint import location_digits
+from ..personalize.import_lists import newest_import
+from ..personalize.imports import wanted_import
 from ..personalize.statuses import is_active
-from ..personalize.tags import (
-    BYTES,
-    CONFIRMED,
-    COUNTED,
-    DAY,
-    FINGERPRINT,
-    FIRST_LEVEL,
-    NOT_CONFIRMED,
-    PLANNED,
-    RUN,
-)
+from ..rules.imports import holding, learned, wanted_holder
+from ..workflow_settings import dataset_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
-    from datetime import datetime
+    from collections.abc import Iterable
 
     from mypy_boto3_personalize.type_defs import (
         CampaignTypeDef,
         CampaignUpdateSummaryTypeDef,
-        DatasetImportJobSummaryTypeDef,
         SolutionVersionSummaryTypeDef,
     )
 
     from ..contract import PlannedImport
-    from ..exports import Export
-    from ..workflow_settings import Tags
+    from ..rules.imports import Import
     from .situation import Situation
 
-    TimedJob = (
-        DatasetImportJobSummaryTypeDef
-        | SolutionVersionSummaryTypeDef
-        | CampaignUpdateSummaryTypeDef
-        | CampaignTypeDef
-    )
+    TimedJob = SolutionVersionSummaryTypeDef | CampaignUpdateSummaryTypeDef | CampaignTypeDef
 
 TIMED_JOBS = 5
 """The number of earlier jobs from which the duration of the next job is estimated."""
+SEARCHED_DAYS = 400
+"""The number of days among which the day of an import is searched."""
 
 
 def planned_import(situation: Situation) -> PlannedImport:
     """Return the import of the selected dataset."""
-    dataset, export = situation.dataset, situation.export
-    newest = _newest_object_at(export)
+    dataset, export = situation.dataset, situation.seen.export
+    is_full = dataset["importMode"] == "FULL"
+    durations = [
+        round((job.ended_at - job.created_at).total_seconds())
+        for job in situation.imports
+        if job.is_active and job.is_full == is_full
+    ]
     return {
         "type": dataset["type"],
-        "jobName": _import_name(situation),
         "dataLocation": dataset["dataLocation"],
-        "schemaArn": _schema_arn(situation),
-        "newestObjectAt": newest.isoformat() if newest else None,
+        "fingerprint": export.fingerprint,
+        "bytes": situation.export.size,
+        "newestObjectAt": export.newest_at.isoformat() if export.newest_at else None,
         "isRequested": imports_are_requested(situation),
-        "tags": {
-            RUN: situation.run["id"],
-            BYTES: str(export.size),
-            COUNTED: FIRST_LEVEL,
-            PLANNED: fingerprint(situation),
-            CONFIRMED: NOT_CONFIRMED,
-            **_day_tag(situation),
-        },
-        "durations": durations_of(
-            job for job in _jobs(situation) if import_mode_of(job) == dataset["importMode"]
-        ),
+        "durations": durations[:TIMED_JOBS],
     }
 
 
@@ -90,10 +70,14 @@ def imports_to_do(situation: Situation) -> list[Situation]:
 
 
 def needs_import(situation: Situation) -> bool:
-    """Return True if the run has to import the export of the selected dataset."""
+    """Return True if the run has to import the export of the selected dataset.
+
+    It also has to wait if any import of the dataset is running.
+    """
     if awaits_marker(situation) or _has_later_day(situation):
         return False
-    return not is_imported(situation)
+    is_running = any(job.is_running for job in situation.imports)
+    return is_running or newest_holder(situation) is None
 
 
 def awaits_marker(situation: Situation) -> bool:
@@ -115,70 +99,64 @@ def _has_later_day(situation: Situation) -> bool:
     may be ready before the schedule fires. A FULL import of the run's day would replace newer data.
     A person may bring back an earlier day with `exportDate`.
     """
-    day, request = situation.dataset["day"], situation.run["request"]
-    is_relevant = situation.settings.get("triggerOnExport") and "exportDate" not in request
-    if day is None or not is_relevant or situation.dataset["importMode"] != "FULL":
+    if not situation.settings.get("triggerOnExport") or has_export_date(situation):
         return False
-    newest_tags = situation.world.tags_of_newest_import(situation.dataset["datasetArn"])
-    return newest_tags.get(DAY, "") > day
+    return later_import(situation) is not None
 
 
-def fingerprint(situation: Situation) -> str:
-    """Return the fingerprint of the selected dataset's export."""
-    mode = situation.dataset["importMode"]
-    return fingerprint_of(situation.export, mode, _schema_arn(situation))
+def later_import(situation: Situation) -> Import | None:
+    """Return the FULL import of a later day than the run's that the selected dataset holds.
+
+    Only the exports of a location with `{date}` belong to a day.
+    """
+    day, data = situation.dataset["day"], learned(situation.imports)
+    if day is None or situation.dataset["importMode"] != "FULL" or not data:
+        return None
+    imported = imported_day(situation, data[0])
+    return data[0] if imported is not None and imported > day else None
+
+
+def imported_day(situation: Situation, job: Import) -> str | None:
+    """Return the day of the export that an import of the selected dataset has brought.
+
+    The location of the day has the digits with which the fingerprint of the import begins. Return
+    None if the import is foreign, or has brought an export from another location.
+    """
+    location = dataset_settings(situation.settings, situation.dataset["type"])["dataLocation"]
+    digits = (job.planned or "").partition("-")[0]
+    newest = situation.world.now.date() + timedelta(days=1)
+    days = ((newest - timedelta(days=number)).isoformat() for number in range(SEARCHED_DAYS))
+    return next(
+        (day for day in days if location_digits(location.replace(DATE, day)) == digits), None
+    )
 
 
 def imports_are_requested(situation: Situation) -> bool:
-    """Return True if the run imports FULL exports that were imported before."""
+    """Return True if the run imports the selected dataset although it may hold its export.
+
+    `skipWhenUnchanged` is about FULL exports. Only `force` adds an INCREMENTAL export to data that
+    a foreign import has replaced.
+    """
+    is_full = situation.dataset["importMode"] == "FULL"
     is_forced = situation.run["request"].get("force", False)
-    return is_forced or not situation.settings["skipWhenUnchanged"]
+    return is_forced or (is_full and not situation.settings["skipWhenUnchanged"])
 
 
 def has_export_date(situation: Situation) -> bool:
-    """Return True if the run imports a named day, which may be earlier than the last import.
-
-    A person names the day with `exportDate`. The ready marker of an INCREMENTAL export names it as
-    well, and it may come late.
-    """
-    request = situation.run["request"]
-    is_appended = situation.dataset["importMode"] == "INCREMENTAL"
-    return "exportDate" in request or ("day" in request and is_appended)
+    """Return True if the run imports a day that a person has named with `exportDate`."""
+    return "exportDate" in situation.run["request"]
 
 
-def is_imported(situation: Situation) -> bool:
-    """Return True if the selected dataset holds its export, so that no import is needed.
-
-    This is so if the newest import of the dataset is an import of the present export. The export of
-    one day is imported only once, so an earlier import counts too, unless a foreign import has
-    replaced its data. With `exportDate` the export of a FULL import has to be the newest. If
-    imports are requested, only an import of this run counts.
-    """
-    jobs = _jobs(situation)
-    if running_imports(jobs):
-        return False
-    newest = newest_import(jobs)
-    if situation.dataset["importMode"] == "FULL" and imports_are_requested(situation):
-        run_id = situation.world.tags_of_newest_import(situation.dataset["datasetArn"]).get(RUN)
-        return run_id == situation.run["id"] and _has_this_export(situation, newest)
-    if _has_this_export(situation, newest):
-        return True
-    if situation.dataset["day"] is None:
-        return False
-    must_be_newest = situation.dataset["importMode"] == "FULL" and has_export_date(situation)
-    return not must_be_newest and _was_imported_before(situation)
+def is_held(situation: Situation) -> bool:
+    """Return True if the selected dataset holds its export."""
+    is_full = situation.dataset["importMode"] == "FULL"
+    return holding(situation.seen, is_full=is_full) is not None
 
 
-def unconfirmed_import(situation: Situation) -> DatasetImportJobSummaryTypeDef | None:
-    """Return the newest import of the selected dataset if only its confirmation is missing.
-
-    The run that created it has died, or belongs to an earlier release.
-    """
-    newest = newest_import(_jobs(situation))
-    if newest is None or not _has_this_export(situation, newest):
-        return None
-    tags = situation.world.import_tags[newest["datasetImportJobArn"]]
-    return None if tags.get(CONFIRMED) == fingerprint(situation) else newest
+def newest_holder(situation: Situation) -> Import | None:
+    """Return the import by which the selected dataset holds its export as the run wants it."""
+    wanted = wanted_import(situation.settings, situation.run, planned_import(situation))
+    return wanted_holder(situation.seen, wanted)
 
 
 def has_begun_import(situation: Situation) -> bool:
@@ -186,7 +164,8 @@ def has_begun_import(situation: Situation) -> bool:
 
     The run waits for this import job instead of creating another one.
     """
-    return any(_has_this_export(situation, job) for job in running_imports(_jobs(situation)))
+    fingerprint = situation.seen.export.fingerprint
+    return any(job.is_running and job.planned == fingerprint for job in situation.imports)
 
 
 def durations_of(newest_first: Iterable[TimedJob]) -> list[int]:
@@ -199,83 +178,3 @@ def durations_of(newest_first: Iterable[TimedJob]) -> list[int]:
         round((job["lastUpdatedDateTime"] - job["creationDateTime"]).total_seconds())
         for job in successful[:TIMED_JOBS]
     ]
-
-
-def first_name_to_use(name_of_attempt: Callable[[int], str], used_names: Collection[str]) -> str:
-    """Return the name of the first attempt that is not used yet. Attempts count from 1."""
-    names = (name_of_attempt(attempt) for attempt in count(1))
-    return next(name for name in names if name not in used_names)
-
-
-def _import_name(situation: Situation) -> str:
-    """Return the name for the import of the selected dataset."""
-
-    def name_of_attempt(attempt: int) -> str:
-        return import_job_name(
-            situation.settings, situation.run, situation.dataset["type"], attempt
-        )
-
-    return first_name_to_use(name_of_attempt, {job["jobName"] for job in _jobs(situation)})
-
-
-def _has_this_export(situation: Situation, job: DatasetImportJobSummaryTypeDef | None) -> bool:
-    """Return True if a run created the import job for the present export of the selected dataset.
-
-    If the import was not confirmed, no object of the export may be newer than the import job. An
-    import of an earlier release has only a hash of the objects.
-    """
-    tags = situation.world.import_tags.get(job["datasetImportJobArn"], {}) if job else {}
-    if job is None or RUN not in tags:
-        return False
-    if tags.get(CONFIRMED) == fingerprint(situation):
-        return True
-    if PLANNED in tags:
-        is_same = tags[PLANNED] == fingerprint(situation)
-    else:
-        is_same = tags.get(FINGERPRINT) == situation.export.fingerprint
-    return is_same and not _is_older_than_export(job, situation)
-
-
-def _was_imported_before(situation: Situation) -> bool:
-    """Return True if an earlier import has brought the present export, and its data remain.
-
-    A FULL import of this pipeline may follow a FULL import, because then the export of another day
-    was imported on purpose. Any other FULL import has replaced the data.
-    """
-    active = [job for job in _jobs(situation) if is_active(job["status"])]
-    for job in sorted(active, key=lambda job: job["lastUpdatedDateTime"], reverse=True):
-        if _has_this_export(situation, job):
-            return True
-        tags = situation.world.import_tags.get(job["datasetImportJobArn"], {})
-        is_incremental = situation.dataset["importMode"] == "INCREMENTAL"
-        if import_mode_of(job) == "FULL" and (RUN not in tags or is_incremental):
-            return False
-    return False
-
-
-def _is_older_than_export(job: DatasetImportJobSummaryTypeDef, situation: Situation) -> bool:
-    """Return True if an object of the export was written after the import job was created."""
-    newest = _newest_object_at(situation.export)
-    return newest is not None and newest > job["creationDateTime"]
-
-
-def _newest_object_at(export: Export) -> datetime | None:
-    """Return when the newest object of an export was written, or None without an object."""
-    return max((file.modified_at for file in export.objects), default=None)
-
-
-def _day_tag(situation: Situation) -> Tags:
-    """Return the tag with the day of the export. It is empty for a location without `{date}`."""
-    day = situation.dataset["day"]
-    return {DAY: day} if day else {}
-
-
-def _schema_arn(situation: Situation) -> str:
-    """Return the ARN of the selected dataset's schema, which is empty if there is no dataset."""
-    dataset = situation.world.datasets.get(situation.dataset["datasetArn"])
-    return dataset["schemaArn"] if dataset else ""
-
-
-def _jobs(situation: Situation) -> Sequence[DatasetImportJobSummaryTypeDef]:
-    """Return the import jobs of the selected dataset, newest first."""
-    return situation.world.import_jobs.get(situation.dataset["datasetArn"], [])

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..executions import DATE, export_day
+from ..personalize.fingerprint import seen_export
+from ..rules.imports import SeenDataset
 from ..workflow_settings import DatasetSettings, solution_of_version
 
 if TYPE_CHECKING:
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 
     from ..contract import Run
     from ..exports import Export
+    from ..rules.imports import Import
     from ..workflow_settings import Settings, SolutionSettings
     from .world import SchemaField, World
 
@@ -58,6 +61,22 @@ class Situation:
     def export(self) -> Export:
         """The export of the selected dataset."""
         return self.world.exports[self.dataset["datasetArn"]]
+
+    @property
+    def imports(self) -> Sequence[Import]:
+        """The imports of the selected dataset."""
+        return self.world.imports.get(self.dataset["datasetArn"], ())
+
+    @property
+    def seen(self) -> SeenDataset:
+        """The selected dataset and its export, as the rules of an import see them.
+
+        The ARN of the schema is empty if the dataset does not exist.
+        """
+        described = self.world.datasets.get(self.dataset["datasetArn"])
+        schema_arn = described["schemaArn"] if described else ""
+        export = seen_export(self.export, self.dataset["importMode"], schema_arn)
+        return SeenDataset(imports=self.imports, export=export)
 
     @property
     def fields(self) -> Sequence[SchemaField]:

@@ -12,7 +12,9 @@ from .. import aws, clock, exports
 from ..executions import scheduled_at
 from ..personalize.campaigns import live_version, read_version
 from ..personalize.event_trackers import active_event_trackers
-from ..personalize.import_lists import GroupImports, group_imports, newest_import
+from ..personalize.fingerprint import seen_export
+from ..personalize.import_lists import GroupImports, group_imports
+from ..personalize.import_records import ImportReader
 from ..personalize.notes import read_notes
 from ..personalize.statuses import is_active
 from ..personalize.tags import tags_of
@@ -22,9 +24,9 @@ from ..personalize.trained_versions import (
     read_trained_versions,
 )
 from ..personalize.versions import describe_version, versions
-from .import_tags import read_import_tags
+from ..rules.imports import confirmed
+from .earlier_exports import earlier_exports
 from .trainings_of_month import count_trainings_of_month
-from .unimported_days import unimported_days
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from ..contract import Request, Run
     from ..personalize.trained_versions import TrainedVersion
     from ..rules.deployments import Version
+    from ..rules.imports import Export, Import
     from ..workflow_settings import Settings, SolutionSettings, Tags
     from .situation import DatasetOfRun
 
@@ -82,15 +85,16 @@ class World:
     """ARN of each dataset of the group, configured or not -> its import jobs."""
     imports_are_complete: bool = True
     """False if a list of import jobs was too long to be read in time."""
-    import_tags: Mapping[str, Tags] = field(default_factory=dict)
-    """The tags of the import jobs that are running, of the newest ACTIVE import of each dataset,
-    and of the imports of the last days of a dataset with `{date}` in its location."""
-    last_full_import_tags: Mapping[str, Tags] = field(default_factory=dict)
-    """Dataset ARN -> the tags of the newest ACTIVE FULL import that a run of any stack created."""
+    imports: Mapping[str, Sequence[Import]] = field(default_factory=dict)
+    """Dataset ARN -> its imports with their tags, for each configured dataset. An import that holds
+    its export, as reading has shown, says so."""
+    found_held: Mapping[str, str] = field(default_factory=dict)
+    """The ARN of each import job that holds its export, without a tag that says so -> the
+    fingerprint."""
     exports: Mapping[str, exports.Export] = field(default_factory=dict)
     """Dataset ARN -> the export at its location, for each dataset that the run imports."""
-    unimported_days: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """Dataset ARN -> the earlier days of its INCREMENTAL export that no import has brought."""
+    earlier_exports: Mapping[str, Mapping[str, Export]] = field(default_factory=dict)
+    """Dataset ARN -> day -> its INCREMENTAL export, if no import of its location has `held`."""
     solutions: Mapping[str, SolutionTypeDef] = field(default_factory=dict)
     versions: Mapping[str, Sequence[SolutionVersionSummaryTypeDef]] = field(default_factory=dict)
     """Solution ARN -> its versions."""
@@ -107,11 +111,6 @@ class World:
     campaigns: Mapping[str, CampaignTypeDef] = field(default_factory=dict)
     campaign_tags: Mapping[str, Tags] = field(default_factory=dict)
     """Campaign ARN -> its tags, which say what the runs have found about its versions."""
-
-    def tags_of_newest_import(self, dataset_arn: str) -> Tags:
-        """Return the tags of the newest ACTIVE import of a dataset, if there is an import."""
-        newest = newest_import(self.import_jobs.get(dataset_arn, ()))
-        return self.import_tags.get(newest["datasetImportJobArn"], {}) if newest else {}
 
 
 def newest_active(newest_first: Iterable[Summary]) -> Summary | None:
@@ -180,8 +179,12 @@ def read_data(
     )
     lists = [group_imports(client, group_arn) for group_arn in dataset_groups]
     jobs_of_datasets = {arn: jobs for listed in lists for arn, jobs in listed.jobs.items()}
-    tags = read_import_tags(client, jobs_of_datasets, datasets, imported)
-    return World(
+    reader = ImportReader(client)
+    imports = {
+        arn: reader.of_dataset(arn, dataset["creationDateTime"])
+        for arn, dataset in datasets.items()
+    }
+    world = World(
         now=clock.now(),
         dataset_groups=dataset_groups,
         event_trackers=[
@@ -193,11 +196,31 @@ def read_data(
         },
         import_jobs=jobs_of_datasets,
         imports_are_complete=all(listed.is_complete for listed in lists),
-        import_tags=tags.by_job,
-        last_full_import_tags=tags.last_full,
+        imports=imports,
         exports=_read_exports(imported),
-        unimported_days=_find_unimported_days(imported, jobs_of_datasets, tags.by_job),
     )
+    return _with_confirmed_imports(world, imported)
+
+
+def _with_confirmed_imports(world: World, imported: Sequence[DatasetOfRun]) -> World:
+    """Return the world in which each import says that it holds its export, if it does."""
+    imports, earlier = dict(world.imports), {}
+    found_held: dict[str, str] = {}
+    for dataset in imported:
+        arn, mode = dataset["datasetArn"], dataset["importMode"]
+        if arn not in world.datasets:
+            continue
+        schema_arn = world.datasets[arn]["schemaArn"]
+        earlier[arn] = earlier_exports(aws.s3(), dataset, schema_arn, imports[arn])
+        present = seen_export(world.exports[arn], mode, schema_arn)
+        jobs = confirmed(imports[arn], [present, *earlier[arn].values()], world.now)
+        found_held |= {
+            job.arn: str(job.planned)
+            for job, before in zip(jobs, imports[arn], strict=True)
+            if job.is_held and not before.is_held
+        }
+        imports[arn] = jobs
+    return replace(world, imports=imports, earlier_exports=earlier, found_held=found_held)
 
 
 def _with_versions(
@@ -251,20 +274,6 @@ def _read_exports(imported: Sequence[DatasetOfRun]) -> dict[str, exports.Export]
     return {
         dataset["datasetArn"]: exports.read_export(
             aws.s3(), dataset["dataLocation"], dataset["readyMarker"]
-        )
-        for dataset in imported
-    }
-
-
-def _find_unimported_days(
-    imported: Sequence[DatasetOfRun],
-    jobs_of_datasets: Mapping[str, Sequence[DatasetImportJobSummaryTypeDef]],
-    tags_of_jobs: Mapping[str, Tags],
-) -> dict[str, list[str]]:
-    """Return dataset ARN -> the earlier days of its export that no import has brought."""
-    return {
-        dataset["datasetArn"]: unimported_days(
-            aws.s3(), dataset, jobs_of_datasets.get(dataset["datasetArn"], []), tags_of_jobs
         )
         for dataset in imported
     }

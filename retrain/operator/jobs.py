@@ -185,7 +185,9 @@ class RunProgress:
 
     def _read_import(self, document: Document) -> None:
         job = self.job("import", document["dataset"]["type"])
-        read_job(job, document["job"], document["error"])
+        if document["item"]:
+            read_item(job, document["item"])
+        read_job(job, None, document["error"])
 
     def _read_training(self, document: Document) -> None:
         job = self.job("train", document["solution"]["solutionArn"])
@@ -207,6 +209,17 @@ class RunProgress:
             job.state, job.status, job.ended_at = STATUS_OF_OUTCOME[outcome], outcome, time
         if document["error"]:
             job.failure = error_text(document["error"])
+
+
+def read_item(job: Job, item: Document) -> None:
+    """Add what the function of an import has returned."""
+    job.arn, job.status = item["arn"], item["outcome"] or item["phase"]
+    job.started_at, job.ended_at = (
+        datetime.fromisoformat(item[key]) if item[key] else None for key in ("createdAt", "endedAt")
+    )
+    job.failure = "; ".join(item["reasons"]) or None
+    state: State = "running" if item["phase"] == "IMPORTING" else "waiting"
+    job.state = STATUS_OF_OUTCOME[item["outcome"]] if item["outcome"] else state
 
 
 def read_job(job: Job, document: Document | None, error: StateError | None) -> None:

@@ -22,11 +22,10 @@ from functions.personalize.statuses import is_active
 from functions.personalize.tags import (
     ADOPTED,
     BYTES,
-    CONFIRMED,
-    DAY,
     DIGEST,
+    HELD,
     MIXED,
-    NOT_CONFIRMED,
+    PLANNED,
     REQUESTED_BY,
     RUN,
     tags_of,
@@ -63,13 +62,11 @@ class LearnedImport(TypedDict):
     createdAt: datetime
     endedAt: datetime
     dataLocation: str | None
-    day: str | None
-    """The day of the export, or null if its location has no `{date}`."""
     bytes: int | None
-    """The size of the export when the import was planned, or null for a foreign import."""
+    """The size of the export when the import began, or null for a foreign import."""
     runId: str | None
     """The run that has created the job, or null for a foreign import."""
-    confirmed: bool
+    held: bool
     """True if the export did not change during the import."""
 
 
@@ -221,10 +218,9 @@ def _learned_import(
         "createdAt": job["creationDateTime"],
         "endedAt": job["lastUpdatedDateTime"],
         "dataLocation": described["dataSource"].get("dataLocation"),
-        "day": tags.get(DAY),
         "bytes": int(size) if size.isdecimal() else None,
         "runId": tags.get(RUN),
-        "confirmed": tags.get(CONFIRMED, NOT_CONFIRMED) != NOT_CONFIRMED,
+        "held": HELD in tags and tags[HELD] == tags.get(PLANNED),
     }
 
 

@@ -112,10 +112,8 @@ def _add_dataset(table: Table, dataset: LearnedDataset) -> None:
 
 
 def _import_text(job: LearnedImport) -> str:
-    """Return an import job: its mode, its day, its size, its run and its location."""
+    """Return an import job: its mode, its size, its run and its location."""
     parts = [f"{job['importMode']}, ended {time_text(job['endedAt'])} UTC"]
-    if job["day"]:
-        parts.append(f"export of {job['day']}")
     if job["bytes"] is not None:
         parts.append(size_text(job["bytes"]))
     parts.append(f"run {job['runId']}" if job["runId"] else "foreign")

@@ -6,8 +6,6 @@ from datetime import UTC
 from statistics import median
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypedDict
 
-from functions.personalize.import_lists import newest_import, running_imports
-from functions.personalize.ownership import created_by_any_run
 from functions.personalize.statuses import is_active
 from functions.planning.campaign_guards import recipe_of
 from functions.planning.guards import GUARDS
@@ -16,18 +14,19 @@ from functions.planning.planned_imports import (
     has_begun_import,
     imports_are_requested,
     imports_to_do,
+    newest_holder,
 )
 from functions.planning.waiting_campaigns import seen_in_world
 from functions.planning.world import newest_active
+from functions.rules.imports import learned
 from retrain.operator.option_words import FLAGS, in_words_of_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from mypy_boto3_personalize.type_defs import DatasetImportJobSummaryTypeDef
-
     from functions.contract import Plan, PlannedImport, PlannedSolution
     from functions.planning.situation import Situation
+    from functions.rules.imports import Import
     from functions.workflow_settings import DatasetSettings, SolutionSettings
     from retrain.operator.plan_facts import PlanFacts
 
@@ -141,7 +140,8 @@ def plan_document(facts: PlanFacts) -> PlanDocument:
 def _has_own_jobs(situation: Situation) -> bool:
     """Return True if a run of any stack has created an import or a version that the plan knows."""
     versions = situation.world.trained_versions.values()
-    return any(map(created_by_any_run, situation.world.import_tags.values())) or any(
+    imports = situation.world.imports.values()
+    return any(job.run for of_dataset in imports for job in of_dataset) or any(
         version.is_known for of_solution in versions for version in of_solution
     )
 
@@ -182,33 +182,31 @@ def _import_step(situation: Situation, plan: Plan, configured: DatasetSettings) 
 
 def _reason_to_import(situation: Situation) -> str:
     """Return why the selected dataset is imported."""
-    jobs = situation.world.import_jobs.get(situation.dataset["datasetArn"], ())
-    newest = newest_import(jobs)
+    data = learned(situation.imports)
     if has_begun_import(situation):
         return "an import of this export is running, and the run waits for it"
-    if running_imports(jobs):
+    if any(job.is_running for job in situation.imports):
         return "another import is running, and the run waits for it before it imports"
-    if newest is None:
+    if not data:
         return "it was never imported"
     if imports_are_requested(situation):
         return "every export is imported, changed or not"
-    tags = situation.world.tags_of_newest_import(situation.dataset["datasetArn"])
-    is_own = created_by_any_run(tags)
-    reason = "it has changed since the import" if is_own else "no run created the newest import,"
-    return f"{reason} that ended at {_end_of(newest)}".replace(", that", ", which")
+    if data[-1].run is None:
+        return f"no run created the newest import, which ended at {_end_of(data[-1])}"
+    return f"it has changed since the import that ended at {_end_of(data[-1])}"
 
 
 def _reason_to_keep(situation: Situation) -> str:
     """Return why the selected dataset is not imported."""
-    newest = newest_import(situation.world.import_jobs.get(situation.dataset["datasetArn"], ()))
-    if newest is None:
+    holder = newest_holder(situation)
+    if holder is None:
         return "the run is skipped"
-    return f"it has not changed since the import that ended at {_end_of(newest)}"
+    return f"it has not changed since the import that ended at {_end_of(holder)}"
 
 
-def _end_of(job: DatasetImportJobSummaryTypeDef) -> str:
+def _end_of(job: Import) -> str:
     """Return when an import job ended, in UTC to the minute."""
-    return f"{job['lastUpdatedDateTime'].astimezone(UTC):%Y-%m-%d %H:%M}"
+    return f"{job.ended_at.astimezone(UTC):%Y-%m-%d %H:%M}"
 
 
 def _training_step(facts: PlanFacts, plan: Plan, solution: SolutionSettings) -> TrainingStep:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeAlias
 
 from functions.personalize.notes import NONE
+from functions.personalize.statuses import is_running
 from functions.personalize.tags import TRIAL, tags_of
 from retrain.rehearsal.data.exports import exports_of
 from retrain.rehearsal.jobs import started_jobs
@@ -18,7 +19,6 @@ from retrain.rehearsal.waiting import wait_until
 
 if TYPE_CHECKING:
     from retrain.rehearsal.deployed_stack import DeployedStack
-    from retrain.rehearsal.jobs import JobKind
 
 JOB_SECONDS = 120
 """A run in the emulator starts each of its jobs in less time."""
@@ -59,7 +59,7 @@ def stop_during_update(deployed: DeployedStack, execution_arn: str) -> list[str]
 
 def import_during_training(deployed: DeployedStack, execution_arn: str) -> list[str]:
     """Import into a dataset of the stack as somebody else would, while the execution trains."""
-    if not _wait_for_jobs(deployed, execution_arn, "train"):
+    if not _wait_for_training(deployed, execution_arn):
         return []
     configured = len(deployed.stack.args.datasets.configured())
     export = next(
@@ -81,22 +81,26 @@ def import_during_training(deployed: DeployedStack, execution_arn: str) -> list[
 def rewrite_exports_during_imports(deployed: DeployedStack, execution_arn: str) -> list[str]:
     """Write all exports again as soon as the execution imports each of them."""
     count = len(deployed.stack.args.datasets.configured())
-    if _wait_for_jobs(deployed, execution_arn, "import", count):
+
+    def are_running() -> bool:
+        pages = deployed.personalize.get_paginator("list_dataset_import_jobs").paginate()
+        jobs = [job for page in pages for job in page["datasetImportJobs"]]
+        return sum(is_running(job["status"]) for job in jobs) >= count
+
+    if _wait_for(deployed, execution_arn, are_running):
         deployed.report("writing the exports again, while they are imported")
         deployed.rewrite_exports()
     return []
 
 
-def _wait_for_jobs(
-    deployed: DeployedStack, execution_arn: str, kind: JobKind, count: int = 1
-) -> bool:
-    """Wait until an execution has started jobs of a kind. Return False if it ends without them."""
+def _wait_for_training(deployed: DeployedStack, execution_arn: str) -> bool:
+    """Wait until an execution has started a training. Return False if it ends without one."""
 
-    def have_started() -> bool:
+    def has_started() -> bool:
         jobs = started_jobs(deployed.step_functions, execution_arn)
-        return len({job.arn for job in jobs if job.kind == kind}) >= count
+        return any(job.kind == "train" for job in jobs)
 
-    return _wait_for(deployed, execution_arn, have_started)
+    return _wait_for(deployed, execution_arn, has_started)
 
 
 def _wait_for_trial(deployed: DeployedStack, execution_arn: str) -> bool:

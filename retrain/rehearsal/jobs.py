@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
+from functions.personalize.statuses import CREATE_PENDING
 from retrain.names import short_name
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class JobOutput(NamedTuple):
 
 
 JOB_OUTPUTS = {
-    "Create dataset import job": JobOutput("import", "job", "dataset"),
+    "Import dataset": JobOutput("import", "item", "dataset"),
     "Create solution version": JobOutput("train", "version", "solution"),
 }
 """The states that start jobs, by their names."""
@@ -150,7 +151,7 @@ def _read_job(place: JobOutput, state_output: Mapping[str, Any]) -> Job | None:
     The state started none if it failed, or if the job has to wait. Then it has no creation time.
     """
     job = state_output[place.job_key]
-    if not job or "createdAt" not in job:
+    if not job or job.get("createdAt") is None:
         return None
     durations = state_output[place.target_key]["durations"]
-    return Job(place.kind, job["arn"], None, durations, [job["status"]])
+    return Job(place.kind, job["arn"], None, durations, [job.get("status", CREATE_PENDING)])

@@ -267,11 +267,11 @@ SCENARIOS = (
     Scenario(
         name=Name.REWRITTEN_EXPORT,
         story="The export job writes the exports again while the run imports them.",
-        expected="The run imports them once more before it trains.",
+        expected="The run is FAILED before it trains, and the next run imports them again.",
         prevented="the model would have learned parts of two exports",
         faults=[{"fault": "take", "job": "dataset-import-job", "seconds": 4, "times": UNLIMITED}],
         disturb=disturbances.rewrite_exports_during_imports,
-        judge=judges.imported_again,
+        judge=judges.failed_by_changed_exports,
     ),
     Scenario(
         name=Name.AUTO_TRAINING,

@@ -128,7 +128,7 @@ def _ends(execution: Execution) -> dict[str, datetime]:
     output = execution.output or {}
     solution = output["solutions"][0]
     jobs = {
-        **{item["dataset"]["type"]: item["job"] for item in output["imports"]["results"]},
+        **{item["dataset"]["type"]: item["item"] for item in output["imports"]["results"]},
         "solution-version": solution["version"],
         "campaign-update": solution["campaigns"][0]["item"],
     }

@@ -238,9 +238,9 @@ def timeout_hours(args, **limits):
 
 def test_the_state_machine_runs_longer_than_all_deadlines():
     limits = {"max_import_hours": 0.5, "max_training_hours": 8}
-    imports, training = 4 * 0.5, 2 * 8
+    imports, training = 2 * 0.5, 2 * 8
     assert timeout_hours(minimal(), **limits) == OVERLAP_AND_SPARE_HOURS + imports + training, (
-        "two imports, and each waits as long as it may run, as the training does"
+        "an import waits as long as it may run, as the training does"
     )
     args = with_solution(campaigns=CAMPAIGNS)
     assert timeout_hours(args, **limits, max_campaign_hours=1.5) == (
@@ -250,7 +250,7 @@ def test_the_state_machine_runs_longer_than_all_deadlines():
 
 def test_a_training_waits_for_running_imports_as_long_as_they_may_take():
     assert timeout_hours(minimal(), max_import_hours=6, max_training_hours=1) == (
-        OVERLAP_AND_SPARE_HOURS + 4 * 6 + 6 + 1
+        OVERLAP_AND_SPARE_HOURS + 2 * 6 + 6 + 1
     )
 
 

@@ -83,6 +83,7 @@ def test_a_handler_is_only_in_the_bundle_of_its_step():
 
 def test_every_module_is_in_a_bundle():
     packed = {name for step in STEPS for name in names(bundle(step))}
-    assert packed == {
+    modules = {
         path.relative_to(FUNCTIONS_FOLDER).as_posix() for path in FUNCTIONS_FOLDER.rglob("*.py")
     }
+    assert packed == modules

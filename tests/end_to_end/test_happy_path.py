@@ -13,8 +13,7 @@ LOGGED_STEPS = [
     "begin_run",
     "find_trials",
     "plan_retraining",
-    *["create_dataset_import_job"] * 3,
-    *["watch_dataset_import_job"] * 3,
+    *["import_dataset"] * 3,
     "create_solution_version",
     "watch_solution_version",
     "deploy_version",
@@ -69,7 +68,7 @@ def test_the_report_contains_every_import_solution_and_campaign(stack, run, firs
                 "type": key,
                 "outcome": "IMPORTED",
                 "datasetImportJobArn": f"{home}:dataset-import-job/"
-                f"{stack.job_prefix}-{RUN_ID}-{key}-1",
+                f"{stack.job_prefix}-{RUN_ID}-{key}",
                 "failure": None,
             }
             for key in ("interactions", "items", "users")
@@ -152,13 +151,11 @@ def test_each_step_calls_personalize_with_its_own_role(stack, run):
             "DescribeSolutionVersion",
             "ListTagsForResource",
         },
-        "create_dataset_import_job": {
+        "import_dataset": {
             "CreateDatasetImportJob",
-            "ListDatasetImportJobs",
-            "ListTagsForResource",
-        },
-        "watch_dataset_import_job": {
+            "DescribeDataset",
             "DescribeDatasetImportJob",
+            "ListDatasetImportJobs",
             "ListTagsForResource",
             "TagResource",
         },
@@ -203,7 +200,7 @@ def test_each_step_calls_personalize_with_its_own_role(stack, run):
 def test_the_jobs_have_the_names_and_tags_of_the_run(stack, run, home):
     job_arns = [dataset["datasetImportJobArn"] for dataset in run.report["imports"]]
     assert job_arns == [
-        f"{home}:dataset-import-job/{stack.job_prefix}-{RUN_ID}-{key}-1"
+        f"{home}:dataset-import-job/{stack.job_prefix}-{RUN_ID}-{key}"
         for key in ("interactions", "items", "users")
     ]
     run_tags = {
@@ -211,12 +208,7 @@ def test_the_jobs_have_the_names_and_tags_of_the_run(stack, run, home):
         "retraining-pipeline": "retraining-dev",
         "retraining-run": RUN_ID,
     }
-    export_tags = {
-        "retraining-bytes",
-        "retraining-bytes-counted",
-        "retraining-planned",
-        "retraining-confirmed",
-    }
+    export_tags = {"retraining-bytes", "retraining-planned", "retraining-held"}
     learned_tags = {"retraining-digest", "retraining-mixed"}
     further_tags = {**dict.fromkeys(job_arns, export_tags), run.version_arn: learned_tags}
     for arn, keys in further_tags.items():

@@ -74,7 +74,7 @@ FAILS_WITHOUT = {
     ("plan-retraining", TRUST): sample_runs.plan,
     ("schedule", TRUST): sample_runs.fire_twice,
     ("import", TRUST): sample_runs.import_datasets,
-    ("create-dataset-import-job", ("iam:PassRole",)): sample_runs.import_datasets,
+    ("import-dataset", ("iam:PassRole",)): sample_runs.import_datasets,
 }
 """Statements that no call shows to be needed, and a run that ends otherwise without each.
 
@@ -87,14 +87,11 @@ NEEDED_RARELY = {
     ("watcher", ("lambda:InvokeFunction",)),
     ("begin-run", IMPORT_DETAILS[:1]),
     ("close-run", IMPORT_DETAILS[:1]),
-    ("create-dataset-import-job", ("personalize:DescribeDatasetGroup",)),
-    ("create-dataset-import-job", ("personalize:DescribeSchema",)),
-    ("create-dataset-import-job", ("s3:GetObject",)),
+    ("import-dataset", ("personalize:DescribeDatasetGroup",)),
+    ("import-dataset", ("personalize:DescribeSchema",)),
+    ("import-dataset", ("s3:GetObject",)),
     # The emulator asks only for the permission on the dataset.
-    (
-        "create-dataset-import-job",
-        ("personalize:CreateDatasetImportJob", "personalize:TagResource"),
-    ),
+    ("import-dataset", ("personalize:CreateDatasetImportJob",)),
     ("create-solution-version", IMPORT_DETAILS),
     ("watch-solution-version", IMPORT_DETAILS),
     # Only the age of a solution without campaigns needs its tags.

@@ -18,8 +18,8 @@ def test_the_import_jobs_of_both_have_different_names(first_runs):
     names = [job["jobName"] for page in pages for job in page["datasetImportJobs"]]
     assert sorted(name for name in names if f"-{RUN_ID}-" in name) == sorted(
         [
-            *(f"{stack.job_prefix}-{RUN_ID}-{key}-1" for key in ("interactions", "items", "users")),
-            *(f"{films.job_prefix}-{RUN_ID}-{key}-1" for key in ("interactions", "users")),
+            *(f"{stack.job_prefix}-{RUN_ID}-{key}" for key in ("interactions", "items", "users")),
+            *(f"{films.job_prefix}-{RUN_ID}-{key}" for key in ("interactions", "users")),
         ]
     )
     assert stack.job_prefix != films.job_prefix

@@ -225,13 +225,13 @@ def test_a_run_whose_dataset_is_removed_fails_and_reports_the_denied_action(
 ):
     take("dataset-import-job", 20, times=3)
     execution = start(force=True)
-    execution.wait_for("Wait for dataset import job")
+    execution.wait_for("Import dataset")
     stack.remove("datasets.users")
     assert run(stack.up).changes[f"RolePolicy {NAME}-import"] == "updated"
     execution = execution.finish()
     assert execution["status"] == "FAILED", "an update changes the policies of a run at once"
     assert "import of items: IMPORTED\n  import of users: FAILED: " in execution["cause"]
-    assert "not authorized to perform: s3:GetObject" in execution["cause"]
+    assert "not authorized to perform: s3:" in execution["cause"]
 
 
 def test_new_settings_change_resources_in_place(stack, run):

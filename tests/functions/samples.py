@@ -14,6 +14,7 @@ from functions.planning import planned_imports, planned_jobs
 from functions.planning.situation import situation_of
 from functions.planning.world import World
 from functions.rules.deployments import Version
+from functions.rules.imports import Import
 from tests.world import IMPORT_ROLE as ROLE
 from tests.world import (
     MOVIES,
@@ -39,15 +40,13 @@ RUN_ID = "20261129T030000Z"
 LAST_RUN = "20261122T030000Z"
 LOCATION = "s3://exports/interactions.csv"
 EXPORT_HASH = "e4f62bba75eba9fa267af92b48fb83dc"
-FINGERPRINT = "8a04ac727a0f63778796d73f8a9a4961"
+FINGERPRINT = "5a6dcc21-8a04ac727a0f63778796d73f8a9a4961"
 TAGS = {
     "team": "recommendations",
     "retraining-pipeline": PIPELINE,
     "retraining-run": RUN_ID,
     "retraining-bytes": "1000",
-    "retraining-bytes-counted": "first level",
     "retraining-planned": FINGERPRINT,
-    "retraining-confirmed": "no",
 }
 """The tags of an import job."""
 API_TAGS = [{"tagKey": key, "tagValue": value} for key, value in TAGS.items()]
@@ -56,7 +55,7 @@ VERSION_TAGS = API_TAGS[:3]
 NDCG = "normalized_discounted_cumulative_gain_at_10"
 RULES = [{"metric": NDCG, "maxDrop": 0.25}]
 PROBE = {"userId": "1", "minResults": 5, "minutes": 10}
-JOB_NAME = f"{PREFIX}-{RUN_ID}-interactions-1"
+JOB_NAME = f"{PREFIX}-{RUN_ID}-interactions"
 IMPORT_JOB = f"{ARN}:dataset-import-job/{JOB_NAME}"
 VERSION_NAME = f"{PREFIX}-{RUN_ID}-0b519087-1"
 EXECUTION = f"arn:aws:states:{REGION}:123456789012:execution:retraining:first"
@@ -103,6 +102,26 @@ def import_summary(**changes):
         "lastUpdatedDateTime": ago(47.5),
         **changes,
     }
+
+
+def imported(**changes):
+    """Return the foreign import of `import_summary`, as the rules see it."""
+    standard = {
+        "arn": f"{ARN}:dataset-import-job/monday",
+        "dataset": DATASET,
+        "is_full": True,
+        "is_running": False,
+        "is_active": True,
+        "created_at": ago(48),
+        "ended_at": ago(47.5),
+    }
+    return Import(**{**standard, **changes})
+
+
+def held_import(**changes):
+    """Return the import of last week's run by which the dataset holds its export."""
+    held = {"run": LAST_RUN, "planned": FINGERPRINT, "is_held": True, "size": 1000}
+    return imported(**{**held, **changes})
 
 
 def version(**changes):
@@ -168,6 +187,7 @@ def dataset_resource(**changes):
         "datasetGroupArn": GROUP,
         "schemaArn": SCHEMA,
         "status": "ACTIVE",
+        "creationDateTime": ago(1000),
         **changes,
     }
 
@@ -335,6 +355,7 @@ def world(**changes):
         "schemas": {DATASET: FIELDS},
         "exports": {DATASET: export()},
         "import_jobs": {DATASET: [import_summary()]},
+        "imports": {DATASET: [imported()]},
         "solutions": {SOLUTION: solution_resource()},
         "versions": {SOLUTION: [version_summary()]},
         "campaigns": {CAMPAIGN: campaign()},
@@ -433,10 +454,27 @@ def ended_job(arn=VERSION, **changes):
     return {**described, **changes}
 
 
+def import_item(**changes):
+    """Return the item of an import that took half an hour."""
+    return {
+        "phase": "IMPORTED",
+        "seconds": 0,
+        "outcome": "IMPORTED",
+        "reasons": [],
+        "warnings": [],
+        "memory": {"began_at": iso(1)},
+        "arn": IMPORT_JOB,
+        "createdAt": iso(1),
+        "endedAt": iso(0.5),
+        "bytes": 1000,
+        **changes,
+    }
+
+
 def dataset_result(**changes):
     return {
         "dataset": planned_import(),
-        "job": ended_job(IMPORT_JOB),
+        "item": import_item(),
         "error": None,
         "outcome": "IMPORTED",
         **changes,

@@ -1,11 +1,9 @@
 """Tests of the guards that compare an export with earlier imports."""
 
-from dataclasses import replace
-from datetime import timedelta
-
 import pytest
 
 from functions.exports import Export
+from functions.personalize.fingerprint import location_digits
 from functions.planning.export_guards import (
     export_not_ready,
     export_of_earlier_day,
@@ -18,7 +16,8 @@ from tests.functions.samples import (
     ago,
     dataset_of_run,
     export,
-    import_summary,
+    held_import,
+    imported,
     messages,
     s3_object,
     sample,
@@ -36,8 +35,7 @@ def found(check, known_export, **changes):
 
 # The size
 
-LAST_FULL = {DATASET: {"retraining-bytes": "1000"}}
-COUNTED = {"retraining-bytes-counted": "first level"}
+LAST_FULL = {DATASET: [held_import()]}
 TINY = export(objects=[s3_object(size=1)])
 
 
@@ -53,7 +51,7 @@ def test_an_export_that_is_much_smaller_than_the_last_one_is_found(size, share, 
         f"minRelativeSize {share:g} of it; a FULL import replaces all bulk data, so only if "
         "the data really shrank, lower minRelativeSize for one run"
     )
-    assert found(truncated_export, seen, dataset=dataset, last_full_import_tags=LAST_FULL) == (
+    assert found(truncated_export, seen, dataset=dataset, imports=LAST_FULL) == (
         [message] * refused
     )
 
@@ -62,21 +60,22 @@ def test_an_export_that_is_much_smaller_than_the_last_one_is_found(size, share, 
     ("dataset", "seen", "last_full"),
     [
         (INCREMENTAL, TINY, LAST_FULL),
-        (dataset_of_run(), TINY, {}),
+        (dataset_of_run(), TINY, {DATASET: [imported()]}),
         (dataset_of_run(), NO_EXPORT, LAST_FULL),
     ],
     ids=["incremental", "no size known", "no export, which another guard finds"],
 )
 def test_a_small_export_passes_if_it_replaces_no_known_data(dataset, seen, last_full):
-    assert found(truncated_export, seen, dataset=dataset, last_full_import_tags=last_full) == []
+    assert found(truncated_export, seen, dataset=dataset, imports=last_full) == []
 
 
-@pytest.mark.parametrize(("counted", "refused"), [({}, False), (COUNTED, True)], ids=str)
-def test_the_size_of_a_folder_is_compared_if_subfolders_were_not_counted(counted, refused):
-    last_full = {DATASET: {**LAST_FULL[DATASET], **counted}}
-    folder = replace(TINY, location="s3://exports/interactions/")
-    found_messages = found(truncated_export, folder, last_full_import_tags=last_full)
-    assert len(found_messages) == refused
+def test_the_last_full_import_with_a_known_size_counts_whatever_is_newer():
+    foreign = [imported(ended_at=ago(hours)) for hours in range(20)]
+    earlier = held_import(ended_at=ago(100), size=1)
+    smaller = held_import(is_full=False, size=1, ended_at=ago(1))
+    failed = held_import(is_active=False, size=1, ended_at=ago(1))
+    jobs = [*foreign, smaller, failed, earlier, held_import(ended_at=ago(90))]
+    assert len(found(truncated_export, TINY, imports={DATASET: jobs})) == 1
 
 
 # The ready marker
@@ -85,72 +84,26 @@ MARKER = "s3://exports/_SUCCESS"
 MARKED = dataset_of_run(readyMarker=MARKER)
 
 
-def marker_messages(marker_written_at, jobs=None, dataset=MARKED):
+def marker_messages(marker_written_at, dataset=MARKED):
     """Return the messages about a marker that was written at this time."""
-    jobs = [import_summary()] if jobs is None else jobs
     seen = export(marker_written_at=marker_written_at, objects=[s3_object(modified_at=ago(48))])
-    return found(export_not_ready, seen, dataset=dataset, import_jobs={DATASET: jobs})
+    return found(export_not_ready, seen, dataset=dataset)
 
 
-def test_a_missing_marker_is_found_before_and_after_the_first_import():
-    missing = [
+def test_a_missing_marker_is_found():
+    assert marker_messages(None) == [
         (
             f"the ready marker {MARKER} does not exist; write it when the export is "
             "complete, or use retrain start --skip-import to train without an import"
         )
     ]
-    assert marker_messages(None) == missing
-    assert marker_messages(None, []) == missing
 
 
-def test_a_marker_that_is_not_newer_than_the_last_import_is_found():
-    assert marker_messages(ago(48)) == [
-        (
-            f"the ready marker {MARKER} was written at 2026-11-27T03:00:00+00:00, before the last "
-            "import at 2026-11-27T03:00:00+00:00; write the marker after each export, or use "
-            "retrain start --skip-import to train without an import"
-        )
-    ]
-
-
-@pytest.mark.parametrize(
-    "jobs",
-    [
-        [import_summary()],
-        [],
-        [import_summary(status="CREATE FAILED", creationDateTime=ago(1)), import_summary()],
-    ],
-    ids=["after the last import", "before the first", "after the last that succeeded"],
-)
-def test_a_newer_marker_passes(jobs):
-    assert marker_messages(ago(48) + timedelta(seconds=1), jobs) == []
-
-
-@pytest.mark.parametrize(
-    ("marker", "day", "refused"),
-    [
-        ("s3://exports/{date}.done", "2026-11-22", True),
-        ("s3://exports/{date}.done", "2026-11-21", False),
-        (MARKER, "2026-11-21", True),
-    ],
-    ids=["of the same day", "of another day", "of another day, with the same marker"],
-)
-def test_the_marker_of_a_day_may_be_older_than_the_import_of_another_day(marker, day, refused):
-    """The export of the same day may be written again, and half of it may be missing."""
-    found_messages = found(
-        export_not_ready,
-        export(marker_written_at=ago(48), objects=[s3_object(modified_at=ago(49))]),
-        dataset={**MARKED, "day": "2026-11-22"},
-        settings_=settings(datasets=[dataset_of_run(readyMarker=marker)]),
-        import_jobs={DATASET: [import_summary()]},
-        import_tags={import_summary()["datasetImportJobArn"]: {"retraining-day": day}},
-    )
-    assert [message.split(";")[0] for message in found_messages] == [
-        (
-            f"the ready marker {MARKER} was written at 2026-11-27T03:00:00+00:00, before the last "
-            "import at 2026-11-27T03:00:00+00:00"
-        )
-    ] * refused
+def test_a_marker_that_is_older_than_the_last_import_passes():
+    """The fingerprint shows what is new, so an export can be imported again on purpose."""
+    seen = export(marker_written_at=ago(60), objects=[s3_object(modified_at=ago(60))])
+    imports = {DATASET: [held_import(created_at=ago(1)), imported(created_at=ago(0.5))]}
+    assert found(export_not_ready, seen, dataset=MARKED, imports=imports) == []
 
 
 def test_data_that_are_newer_than_the_marker_are_found():
@@ -182,13 +135,12 @@ NEW = s3_object(modified_at=ago(48))
 def appending(*objects, dataset=INCREMENTAL, jobs=None, **changes):
     """Return the messages about an export that is added to the data."""
     files = [sample()] * len(objects)
-    jobs = [import_summary()] if jobs is None else jobs
     arn = dataset["datasetArn"]
     return messages(
         wrong_increment,
         dataset=dataset,
         exports={arn: export(objects=objects, samples=files)},
-        import_jobs={arn: jobs},
+        imports={arn: [held_import(planned="x")] if jobs is None else jobs},
         **changes,
     )
 
@@ -209,77 +161,73 @@ def test_objects_that_were_imported_before_are_found():
     ]
 
 
-def appending_day(day, *jobs, request=None, trigger="export"):
-    """Return the messages about the export of a day, before the first semicolon.
+DAY = "2026-11-22"
+LOCATION_OF_DAY = f"{location_digits(LOCATION)}-x"
+FULL = held_import(planned="x", created_at=ago(20 * 24), ended_at=ago(20 * 24))
+APPENDED = held_import(
+    planned=LOCATION_OF_DAY, is_full=False, created_at=ago(7 * 24), ended_at=ago(7 * 24)
+)
 
-    `jobs` are pairs of the import mode and the time of an import job, newest first. The INCREMENTAL
-    jobs have imported the export of DAY.
-    """
-    summaries = [
-        import_summary(datasetImportJobArn=str(number), importMode=mode, creationDateTime=time)
-        for number, (mode, time) in enumerate(jobs)
-    ]
+
+def appending_day(day, *jobs, request=None, trigger="export"):
+    """Return the messages about the export of a day, before the first semicolon."""
     found_messages = appending(
         s3_object(modified_at=ago(1)),
         dataset={**INCREMENTAL, "day": day},
-        jobs=summaries,
-        import_tags={
-            job["datasetImportJobArn"]: {"retraining-day": DAY}
-            for job in summaries
-            if job["importMode"] == "INCREMENTAL"
-        },
+        jobs=jobs,
         request=request,
         trigger=trigger,
     )
     return [message.partition(", so")[0] for message in found_messages]
 
 
-DAY = "2026-11-22"
-LONG_AGO, IMPORTED = ("FULL", ago(20 * 24)), ("INCREMENTAL", ago(7 * 24))
-"""IMPORTED is on DAY at 03:00."""
-
-
 def test_the_changed_export_of_a_day_is_not_appended_twice():
-    reason = f"{LOCATION} was imported by 0, and has changed since then"
-    assert appending_day(DAY, IMPORTED, LONG_AGO) == [reason]
-    assert appending_day("2026-11-23", IMPORTED, LONG_AGO) == []
+    reason = f"{LOCATION} was imported by {APPENDED.arn}, and has changed since then"
+    assert appending_day(DAY, APPENDED, FULL) == [reason]
+    assert appending_day(DAY, APPENDED._replace(planned="other-x"), FULL) == []
+    assert appending_day(DAY, APPENDED._replace(is_held=False), FULL) == [], (
+        "it changed during the import, so it has to be imported again"
+    )
+
+
+def test_a_day_is_not_appended_twice_however_many_imports_came_after_it():
+    later = [held_import(planned=f"{n}-x", is_full=False, ended_at=ago(150 - n)) for n in range(40)]
+    assert len(appending_day(DAY, *later, APPENDED, FULL)) == 1
 
 
 def test_a_day_may_be_appended_again_if_a_full_import_has_replaced_its_rows():
-    assert appending_day(DAY, ("FULL", ago(7 * 24 - 1)), IMPORTED) == []
+    replacing = FULL._replace(created_at=ago(7 * 24 - 1), ended_at=ago(7 * 24 - 2))
+    assert appending_day(DAY, replacing, APPENDED) == []
 
 
 def test_a_day_before_the_last_full_import_is_not_appended():
     reason = "is of a day before the last FULL import, which has brought all earlier data"
-    assert appending_day(DAY, ("FULL", ago(6 * 24))) == [f"{LOCATION} {reason}"]
-    assert appending_day(DAY, ("FULL", ago(6 * 24)), trigger="schedule") == [], (
+    full = FULL._replace(created_at=ago(6 * 24), ended_at=ago(6 * 24))
+    assert appending_day(DAY, full) == [f"{LOCATION} {reason}"]
+    assert appending_day("2026-11-23", full) == []
+    assert appending_day(DAY, full, trigger="schedule") == [], (
         "the slot of a schedule is never long past"
     )
 
 
-@pytest.mark.parametrize(("count", "refused"), [(31, False), (32, True)])
-def test_a_day_is_not_appended_if_the_tags_of_its_import_may_not_be_read(count, refused):
-    jobs = [("INCREMENTAL", ago(number * 24)) for number in range(count)]
-    reason = "is of a day before the last 31 imports, and may be imported already"
-    assert appending_day("2026-10-30", *jobs) == [f"{LOCATION} {reason}"] * refused
-    assert appending_day("2026-10-31", *jobs) == []
-
-
-@pytest.mark.parametrize("jobs", [[IMPORTED, LONG_AGO], [("FULL", ago(0))]])
+@pytest.mark.parametrize("jobs", [[APPENDED, FULL], [FULL._replace(created_at=ago(0))]])
 def test_a_person_may_append_a_day_on_purpose(jobs):
     assert appending_day(DAY, *jobs, request={"exportDate": DAY}) == []
 
 
-def test_a_running_import_counts_as_the_last_import():
-    running = import_summary(status="CREATE IN_PROGRESS", creationDateTime=ago(1))
-    (message,) = appending(NEW, jobs=[running, import_summary()])
-    assert "would be appended again" in message, "the import may succeed, and cannot be stopped"
+RUNNING = imported(is_running=True, is_active=False, created_at=ago(1))
+FAILED = imported(is_active=False, created_at=ago(1))
+PARTIAL = held_import(is_held=False, created_at=ago(1))
 
 
-def test_a_failed_import_does_not_count_as_the_last_import():
-    failed = import_summary(status="CREATE FAILED", creationDateTime=ago(1))
-    assert appending(NEW, jobs=[failed]) == []
-    assert appending(NEW, jobs=[failed, import_summary()]) == []
+@pytest.mark.parametrize(
+    ("job", "counts"),
+    [(RUNNING, True), (FAILED, False), (imported(created_at=ago(1)), True), (PARTIAL, False)],
+    ids=["running", "failed", "foreign", "changed during the import"],
+)
+def test_an_import_counts_as_the_last_import_if_its_rows_are_or_may_be_there(job, counts):
+    found_messages = appending(NEW, jobs=[job, held_import()])
+    assert ["would be appended again" in message for message in found_messages] == [True] * counts
 
 
 @pytest.mark.parametrize(("size", "refused"), [(10**9, False), (10**9 + 1, True)])
@@ -303,38 +251,40 @@ def test_these_limits_hold_only_for_data_that_are_appended(dataset, objects):
 
 # An export of a later day
 
+DATED = "s3://exports/{date}.csv"
+
 
 @pytest.mark.parametrize(
-    ("last_run", "mode", "location", "refused"),
+    ("imported_day", "mode", "location", "request_", "refused"),
     [
-        ("20261206T030000Z", "FULL", "s3://exports/{date}.csv", True),
-        ("20261206-0a1b2c3d", "FULL", "s3://exports/{date}.csv", True),
-        ("20261129T120000Z", "FULL", "s3://exports/{date}.csv", False),
-        ("20261122T030000Z", "FULL", "s3://exports/{date}.csv", False),
-        ("", "FULL", "s3://exports/{date}.csv", False),
-        ("20261206T030000Z", "INCREMENTAL", "s3://exports/{date}.csv", False),
-        ("20261206T030000Z", "FULL", "s3://exports/interactions.csv", False),
+        ("2026-11-30", "FULL", DATED, {}, True),
+        ("2026-11-29", "FULL", DATED, {}, False),
+        ("2026-11-22", "FULL", DATED, {}, False),
+        ("2026-11-30", "INCREMENTAL", DATED, {}, False),
+        ("2026-11-30", "FULL", "s3://exports/interactions.csv", {}, False),
+        ("2026-11-30", "FULL", DATED, {"exportDate": "2026-11-29"}, False),
     ],
-    ids=["later", "later by hand", "same day", "earlier", "none", "incremental", "no date"],
+    ids=["later", "same day", "earlier", "incremental", "no date", "on purpose"],
 )
 def test_an_export_that_would_replace_that_of_a_later_day_is_found(
-    last_run, mode, location, refused
+    imported_day, mode, location, request_, refused
 ):
     configured = dataset_of_run(importMode=mode, dataLocation=location)
-    dated = {**configured, "dataLocation": location.replace("{date}", "2026-11-29")}
+    day = "2026-11-29" if "{date}" in location else None
+    dated = {**configured, "dataLocation": location.replace("{date}", "2026-11-29"), "day": day}
+    digits = location_digits(location.replace("{date}", imported_day))
+    job = held_import(planned=f"{digits}-x", is_full=mode == "FULL")
     message = (
-        "s3://exports/2026-11-29.csv is of 2026-11-29, but run "
-        f"{last_run} has imported a later day since then; use retrain start, which imports "
-        "the export of today"
+        f"s3://exports/2026-11-29.csv is of 2026-11-29, but {job.arn} has imported 2026-11-30 "
+        "since then; use retrain start, which imports the export of today"
     )
-    job = import_summary()["datasetImportJobArn"]
-    last_import = {job: {"retraining-run": last_run}} if last_run else {}
     assert (
         messages(
             export_of_earlier_day,
+            request=request_,
             settings_=settings(datasets=[configured]),
             dataset=dated,
-            import_tags=last_import,
+            imports={DATASET: [job]},
         )
         == [message] * refused
     )

@@ -6,12 +6,11 @@ from functions.planning.found_up_to_date import found_up_to_date, write_checks
 from tests.functions.samples import (
     CAMPAIGN,
     DATASET,
-    FINGERPRINT,
     NOW,
     SOLUTION,
     VERSION,
     campaign,
-    import_summary,
+    held_import,
     settings,
     situation,
     solution_settings,
@@ -19,18 +18,13 @@ from tests.functions.samples import (
     version_summary,
 )
 
-IMPORTED = {
-    "retraining-run": "20261122T030000Z",
-    "retraining-planned": FINGERPRINT,
-    "retraining-confirmed": FINGERPRINT,
-}
 WITHOUT_CAMPAIGNS = settings(solutions=[solution_settings(campaigns=[])])
 
 
 def up_to_date(request=None, *, settings_=None, version=None, **changes):
     """Return the situation of a run that finds nothing new, with these changes."""
     standard = {
-        "import_tags": {import_summary()["datasetImportJobArn"]: IMPORTED},
+        "imports": {DATASET: [held_import()]},
         "trained_versions": {SOLUTION: [version or trained_version()]},
         "versions": {SOLUTION: [version_summary(solutionVersionArn=VERSION)]},
         "campaigns": {CAMPAIGN: campaign(solutionVersionArn=VERSION)},
@@ -52,12 +46,11 @@ def test_a_solution_without_campaigns_is_found_itself():
 
 
 def test_a_changed_export_makes_the_dataset_and_the_campaign_outdated():
-    tags = {**IMPORTED, "retraining-planned": "other", "retraining-confirmed": "other"}
-    assert found(import_tags={import_summary()["datasetImportJobArn"]: tags}) == []
+    assert found(imports={DATASET: [held_import(planned="other")]}) == []
 
 
 def test_a_dataset_is_found_although_its_solution_has_to_be_trained():
-    assert found({"force": True}, trained_versions={SOLUTION: []}) == []
+    assert found({"force": True}, trained_versions={SOLUTION: []}) == [DATASET]
     assert found(trained_versions={SOLUTION: []}) == [DATASET]
 
 

@@ -5,8 +5,9 @@ from datetime import timedelta
 import pytest
 
 from docs import guards as page
+from functions.personalize.fingerprint import location_digits
 from functions.planning.guards import GUARDS
-from functions.planning.import_guards import foreign_data, incremental_without_full
+from functions.planning.import_guards import foreign_data, incremental_without_full, skipped_days
 from functions.planning.resource_guards import inactive_datasets, unusable_solution
 from functions.planning.run_guards import (
     event_of_deployment,
@@ -36,10 +37,12 @@ from tests.functions.samples import (
     VERSION,
     ago,
     campaign,
+    dataset_of_run,
     dataset_resource,
     dataset_settings,
     group_resource,
-    import_summary,
+    held_import,
+    imported,
     items_settings,
     limits,
     messages,
@@ -193,15 +196,15 @@ def test_a_campaign_of_another_solution_is_found(served):
     "jobs",
     [
         [],
-        [import_summary(status="CREATE FAILED")],
-        [import_summary(status="CREATE IN_PROGRESS")],
-        [import_summary(importMode="INCREMENTAL")],
+        [imported(is_active=False)],
+        [imported(is_active=False, is_running=True)],
+        [imported(is_full=False)],
     ],
     ids=["none", "failed", "running", "incremental"],
 )
 def test_an_incremental_import_without_a_full_one_is_found(jobs):
-    import_jobs = {DATASET: jobs}
-    assert messages(incremental_without_full, dataset=INCREMENTAL, import_jobs=import_jobs) == [
+    known = {"dataset": INCREMENTAL, "imports": {DATASET: jobs}}
+    assert messages(incremental_without_full, **known) == [
         (
             f"importMode INCREMENTAL needs an ACTIVE FULL import of {DATASET} before; import a "
             "complete export once with importMode FULL, which replaces all bulk data"
@@ -210,15 +213,12 @@ def test_an_incremental_import_without_a_full_one_is_found(jobs):
 
 
 def test_an_incremental_import_after_any_full_one_passes():
-    jobs = [import_summary(importMode="INCREMENTAL"), import_summary()]
-    known = {"dataset": INCREMENTAL, "import_jobs": {DATASET: jobs}}
-    assert messages(incremental_without_full, **known) == []
-    del jobs[1]["importMode"]
-    assert messages(incremental_without_full, **known) == [], "a job without a mode was FULL"
+    known = {DATASET: [imported(is_full=False), imported()]}
+    assert messages(incremental_without_full, dataset=INCREMENTAL, imports=known) == []
 
 
 def test_a_full_import_needs_no_import_before():
-    assert messages(incremental_without_full, import_jobs={DATASET: []}) == []
+    assert messages(incremental_without_full, imports={DATASET: []}) == []
 
 
 # UPDATE trainings
@@ -366,35 +366,72 @@ def test_a_person_may_force_a_training_beyond_the_limit(request_):
 
 # Foreign data
 
-MONDAY = import_summary()["datasetImportJobArn"]
-IMPORTED_BEFORE = {DATASET: {"retraining-bytes": "1000"}}
+FOREIGN = imported(arn="foreign", ended_at=ago(1))
 
 
 @pytest.mark.parametrize(
-    ("tags", "before", "count"),
+    ("jobs", "count"),
     [
-        ({}, IMPORTED_BEFORE, 1),
-        ({"retraining-run": "x"}, IMPORTED_BEFORE, 0),
-        ({}, {}, 0),
+        ([FOREIGN, held_import()], 1),
+        ([FOREIGN._replace(is_full=False), held_import()], 1),
+        ([FOREIGN, held_import(ended_at=ago(0.5))], 0),
+        ([FOREIGN], 0),
+        ([FOREIGN, held_import(is_active=False)], 0),
+        ([], 0),
     ],
-    ids=["foreign", "own", "never imported by a run"],
 )
-def test_foreign_data_are_named_if_the_run_does_not_replace_them(tags, before, count):
-    known = {"import_tags": {MONDAY: tags}, "last_full_import_tags": before}
+def test_foreign_data_are_named_if_the_run_does_not_replace_them(jobs, count):
+    known = {"imports": {DATASET: jobs}}
     found = messages(foreign_data, request={"skipImport": True}, **known)
     assert found == count * [
         (
-            f"datasets.interactions: {MONDAY}, the newest import, was not started by this "
-            "pipeline, and this run does not import the export again; use retrain start to "
-            "import it"
+            "datasets.interactions: foreign, the newest import, was not started by this "
+            "pipeline, and this run does not import the export again; use retrain start --force "
+            "to import it"
         )
     ]
-    assert messages(foreign_data, **known) == [], "this run imports the export again"
+    forced = {"request": {"force": True}, **known}
+    assert messages(foreign_data, **forced) == [], "this run imports the export again"
 
 
-def test_a_dataset_that_was_never_imported_holds_no_foreign_data():
-    nothing = {"import_jobs": {DATASET: []}, "last_full_import_tags": IMPORTED_BEFORE}
-    assert messages(foreign_data, request={"skipImport": True}, **nothing) == []
+# Earlier days
+
+
+def skipped(*jobs):
+    """Return what is said about the exports of two earlier days, before the first semicolon."""
+    dataset = {
+        **dataset_of_run(importMode="INCREMENTAL"),
+        "dataLocation": "s3://exports/2026-11-29.csv",
+        "day": "2026-11-29",
+    }
+    found = messages(
+        skipped_days,
+        dataset=dataset,
+        imports={DATASET: jobs},
+        earlier_exports={DATASET: dict.fromkeys(("2026-11-27", "2026-11-28"))},
+    )
+    return [message.partition(";")[0] for message in found]
+
+
+def import_of_day(day, **changes):
+    """Return an import of the export of a day, which changed during the import."""
+    planned = f"{location_digits(f's3://exports/{day}.csv')}-x"
+    return held_import(planned=planned, is_full=False, is_held=False, **changes)
+
+
+def test_a_day_is_never_imported_or_changed_during_its_import_or_imported():
+    never = "the exports of these days were never imported: {}"
+    changed = "the exports of these days changed while they were imported: {}"
+    both = "2026-11-27, 2026-11-28"
+    partial = [import_of_day(day) for day in ("2026-11-27", "2026-11-28")]
+    assert skipped() == [never.format(both)]
+    assert skipped(partial[1]) == [never.format("2026-11-27"), changed.format("2026-11-28")]
+    assert skipped(*partial) == [changed.format(both)]
+    later = partial[0]._replace(is_held=True, ended_at=ago(1))
+    assert skipped(*partial, later) == [changed.format("2026-11-28")]
+    assert skipped(*partial, imported(ended_at=ago(1))) == [never.format(both)], (
+        "a FULL import has replaced the rows"
+    )
 
 
 def test_lists_that_are_too_long_are_named():

@@ -10,12 +10,12 @@ from awslambdaric.lambda_runtime_log_utils import JsonFormatter
 from botocore.response import StreamingBody
 
 from components.state_machine.steps import STEPS
+from functions import aws
 from functions.errors import RunRefused
 from functions.executions import short_hash
 from functions.personalize import deployments
 from functions.personalize.tags import api_tags
 from tests.functions.samples import (
-    API_TAGS,
     CAMPAIGN,
     DATASET,
     EXECUTION,
@@ -23,7 +23,6 @@ from tests.functions.samples import (
     FINGERPRINT,
     GROUP,
     IMPORT_JOB,
-    JOB_NAME,
     NDCG,
     NOW,
     OLD_VERSION,
@@ -43,7 +42,7 @@ from tests.functions.samples import (
     ended_job,
     finished,
     group_resource,
-    import_job,
+    import_item,
     import_summary,
     iso,
     item,
@@ -60,7 +59,6 @@ from tests.functions.samples import (
 )
 
 WRITERS = {
-    "create_dataset_import_job",
     "create_solution_version",
     "stop_solution_version",
 }
@@ -91,7 +89,7 @@ def handle(monkeypatch, services, caplog):
             "s3": services["s3"].client,
         }
         for name, client in clients.items():
-            for user in (module, deployments):
+            for user in (module, deployments, aws):
                 if hasattr(user, name):
                     monkeypatch.setattr(user, name, lambda client=client: client)
         with caplog.at_level(logging.INFO):
@@ -170,8 +168,12 @@ def expect_imports(personalize, *jobs):
     """Expect the only dataset of the group, and its import jobs, to be listed."""
     response = {"datasets": [{"datasetArn": DATASET}]}
     personalize.expect("list_datasets", response, datasetGroupArn=GROUP, maxResults=100)
-    response = {"datasetImportJobs": list(jobs)}
+    expect_import_list(personalize, *jobs)
+
+
+def expect_import_list(personalize, *jobs):
     request = {"datasetArn": DATASET, "maxResults": 100}
+    response = {"datasetImportJobs": list(jobs)}
     personalize.expect("list_dataset_import_jobs", response, **request)
 
 
@@ -192,6 +194,7 @@ def plan_retraining(personalize, s3, **_):
     response = {"datasetGroup": group_resource()}
     personalize.expect("describe_dataset_group", response, datasetGroupArn=GROUP)
     expect_imports(personalize)
+    expect_import_list(personalize)
     personalize.expect("list_event_trackers", {"eventTrackers": []}, datasetGroupArn=GROUP)
     response = {"schema": {"schema": json.dumps({"fields": FIELDS})}}
     personalize.expect("describe_schema", response, schemaArn=SCHEMA)
@@ -218,34 +221,30 @@ def iteration(**changes):
     return {"settings": settings(), "run": run(), "error": None, **changes}
 
 
-def create_dataset_import_job(personalize, s3, **_):
+def import_dataset(personalize, s3, **_):
+    dataset = dataset_resource()
+    personalize.expect("describe_dataset", {"dataset": dataset}, datasetArn=DATASET)
+    held = import_summary(creationDateTime=ago(minutes=20), lastUpdatedDateTime=ago(minutes=5))
+    expect_import_list(personalize, held)
+    tags = {
+        "retraining-run": "other",
+        "retraining-planned": FINGERPRINT,
+        "retraining-held": FINGERPRINT,
+        "retraining-bytes": "7",
+    }
+    arn = held["datasetImportJobArn"]
+    personalize.expect("list_tags_for_resource", {"tags": api_tags(tags)}, resourceArn=arn)
     expect_objects(s3)
-    request = {"datasetArn": DATASET, "maxResults": 100}
-    personalize.expect("list_dataset_import_jobs", {"datasetImportJobs": []}, **request)
-    personalize.expect(
-        "create_dataset_import_job",
-        {"datasetImportJobArn": IMPORT_JOB},
-        jobName=JOB_NAME,
-        datasetArn=DATASET,
-        dataSource={"dataLocation": "s3://exports/interactions.csv"},
-        roleArn=ROLE,
-        importMode="FULL",
-        tags=API_TAGS,
-    )
-    created = {"seconds": 225, "status": "CREATE PENDING", "createdAt": NOW.isoformat()}
-    event = iteration(dataset=planned_import(), job=None)
-    return event, job(IMPORT_JOB, isRepeated=False, **created)
-
-
-def watch_dataset_import_job(personalize, s3, **_):
-    response = {"datasetImportJob": import_job(status="ACTIVE")}
-    personalize.expect("describe_dataset_import_job", response, datasetImportJobArn=IMPORT_JOB)
-    expect_objects(s3)
-    confirmed = [{"tagKey": "retraining-confirmed", "tagValue": FINGERPRINT}]
-    personalize.expect("list_tags_for_resource", {"tags": confirmed}, resourceArn=IMPORT_JOB)
-    event = iteration(dataset=planned_import(), job=job(IMPORT_JOB))
     times = {"createdAt": iso(minutes=20), "endedAt": iso(minutes=5)}
-    return event, ended_job(IMPORT_JOB, isRepeated=False, **times)
+    memory = {
+        "began_at": NOW.isoformat(),
+        "checked": "",
+        "problems": [],
+        "sent_at": None,
+        "refusal": "",
+    }
+    event = iteration(dataset=planned_import(), item=None)
+    return event, import_item(arn=arn, memory=memory, bytes=7, **times)
 
 
 def create_solution_version(personalize, **_):
@@ -436,8 +435,7 @@ CASES = {
         begin_run,
         find_trials,
         plan_retraining,
-        create_dataset_import_job,
-        watch_dataset_import_job,
+        import_dataset,
         create_solution_version,
         watch_solution_version,
         stop_solution_version,
@@ -464,9 +462,9 @@ def expected_extra(step, result):
         return {"step": step, "runId": RUN_ID, **result["begin"]}
     if step in OTHER_FIELDS:
         return {"step": step, **OTHER_FIELDS[step]}
-    if step == "deploy_version":
+    if step in ("deploy_version", "import_dataset"):
         fields = {key: result[key] for key in ("phase", "outcome", "reasons")}
-        return {"step": step, "runId": RUN_ID, "arn": CAMPAIGN, **fields}
+        return {"step": step, "runId": RUN_ID, "arn": result.get("arn", CAMPAIGN), **fields}
     if step in ("report_outcome", "close_run"):
         report = result.get("outcome", result)
         return {"step": step, "runId": RUN_ID, "outcome": report["status"]}
@@ -507,7 +505,7 @@ def test_a_handler_does_its_step_and_logs_it(handle, services, step):
 MESSAGES = {
     "begin_run": "begin_run: WAIT",
     "plan_retraining": "plan_retraining: 1 to import, 1 to train",
-    "watch_dataset_import_job": "watch_dataset_import_job: ACTIVE",
+    "import_dataset": "import_dataset: IMPORTED",
     "stop_solution_version": "stop_solution_version: CREATE IN_PROGRESS",
     "deploy_version": "deploy_version: REJECTED",
     "watch_pipeline": "watch_pipeline: the oldest model has 72.0 hours, and the data 48.0",

@@ -16,9 +16,9 @@ from tests.functions.samples import (
     VERSION,
     ago,
     ended_job,
+    import_item,
     iso,
     job,
-    planned_import,
     planned_solution,
     run,
     settings,
@@ -81,34 +81,34 @@ def test_the_number_of_undelivered_reports_is_of_the_pipeline(written):
 
 
 def test_an_import_has_a_duration_and_bytes(written):
-    metrics.write_import(settings(), STARTED, planned_import(), ended_job(endedAt=iso(0.25)))
+    metrics.write_import(settings(), STARTED, "interactions", import_item(endedAt=iso(0.25)))
     assert dimensions(written) == {"Pipeline": PIPELINE, "Dataset": "interactions"}
     assert values(written) == {"ImportSeconds": 2700, "ImportedBytes": 1000}
 
 
-def test_an_import_that_has_to_be_repeated_is_measured_too(written):
-    metrics.write_import(settings(), STARTED, planned_import(), ended_job(phase="CHANGED"))
-    assert values(written)["ImportedBytes"] == 1000
-
-
 @pytest.mark.parametrize(
-    "import_job",
+    "item",
     [
-        job(),
-        ended_job(phase="NEAR"),
-        ended_job(phase="ENDED", status="CREATE FAILED"),
+        import_item(outcome=None, endedAt=None),
+        import_item(outcome=None, phase="CONFIRMING"),
+        import_item(outcome="FAILED"),
     ],
     ids=["running", "not confirmed yet", "failed"],
 )
-def test_an_import_that_has_not_succeeded_has_no_metrics(written, import_job):
-    metrics.write_import(settings(), STARTED, planned_import(), import_job)
+def test_an_import_that_has_not_succeeded_has_no_metrics(written, item):
+    metrics.write_import(settings(), STARTED, "interactions", item)
     assert written() == []
 
 
-@pytest.mark.parametrize("write", [metrics.write_import, metrics.write_training])
+def test_an_import_that_ended_before_the_run_began_is_not_measured_again(written):
+    began = run(startedAt=iso(minutes=29))
+    metrics.write_import(settings(), began, "interactions", import_item())
+    assert written() == []
+
+
+@pytest.mark.parametrize("write", [metrics.write_training])
 def test_a_job_that_ended_before_the_run_began_is_not_measured_again(written, write):
     planned = {
-        metrics.write_import: planned_import(),
         metrics.write_training: planned_solution(),
     }
     began = iso(minutes=29)
@@ -254,7 +254,7 @@ def test_an_unknown_age_is_not_written_and_neither_is_the_greatest(written):
 def write_everything():
     """Write every metric once."""
     metrics.write_run(PIPELINE, "DEPLOYED")
-    metrics.write_import(settings(), STARTED, planned_import(), ended_job())
+    metrics.write_import(settings(), STARTED, "interactions", import_item())
     metrics.write_training(settings(), STARTED, planned_solution(), ended_job(trainingHours=1.5))
     metrics.write_update(settings(), SOLUTION, campaign_update())
     metrics.write_ages(settings(), AGES)

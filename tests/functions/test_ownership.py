@@ -8,6 +8,7 @@ from functions.personalize.ownership import (
     belongs_to_run,
     created_by_any_run,
     import_job_name,
+    import_run,
     version_name,
 )
 from tests.functions.samples import (
@@ -27,8 +28,16 @@ OTHER_RUN = VERSION_NAME.replace(RUN_ID, "20261122T030000Z")
 OTHER_STACK = VERSION_NAME.replace(PREFIX, "ffffffff")
 
 
-def test_the_name_of_an_import_job_contains_prefix_run_dataset_and_attempt():
-    assert import_job_name(settings(), run(), "interactions", 1) == JOB_NAME
+def test_the_name_of_an_import_job_contains_prefix_run_and_dataset():
+    assert import_job_name(settings(), run(), "interactions") == JOB_NAME
+
+
+def test_a_resumed_run_has_import_jobs_of_its_own():
+    resumed = run({"resume": RUN_ID})
+    name = import_job_name(settings(), resumed, "interactions")
+    assert name == f"{PREFIX}-{import_run(resumed)}-interactions"
+    assert import_run(resumed) != import_run(run()) == RUN_ID
+    assert belongs_to_run(name, settings(), run())
 
 
 def test_the_name_of_a_version_contains_prefix_run_solution_and_attempt():
@@ -37,7 +46,9 @@ def test_the_name_of_a_version_contains_prefix_run_solution_and_attempt():
 
 
 def test_personalize_accepts_the_longest_names():
-    assert NAME.fullmatch(import_job_name(settings(), run(), "actionInteractions", 999))
+    assert NAME.fullmatch(
+        import_job_name(settings(), run({"resume": RUN_ID}), "actionInteractions")
+    )
     assert NAME.fullmatch(version_name(settings(), run(), SOLUTION, 999))
 
 

@@ -3,20 +3,18 @@
 import pytest
 
 from functions.errors import RunRefused
+from functions.personalize.fingerprint import location_digits
 from functions.planning.plan_run import plan_run
-from functions.planning.planned_imports import fingerprint
 from functions.planning.situation import datasets_to_import
 from tests.functions.samples import (
     ARN,
     CAMPAIGN,
     DATASET,
     FIELDS,
-    FINGERPRINT,
     ITEMS,
     NOW,
     OTHER_SOLUTION,
     ROW,
-    RUN_ID,
     SOLUTION,
     VERSION,
     ago,
@@ -25,7 +23,9 @@ from tests.functions.samples import (
     dataset_resource,
     dataset_settings,
     export,
+    held_import,
     import_summary,
+    imported,
     items_settings,
     limits,
     planned_campaign,
@@ -70,6 +70,7 @@ TWO_OF_EACH = {
     "schemas": {DATASET: FIELDS, ITEMS: [{"name": "ITEM_ID", "type": "string"}]},
     "exports": {DATASET: export(), ITEMS: export()},
     "import_jobs": {DATASET: [], ITEMS: []},
+    "imports": {DATASET: [], ITEMS: []},
     "solutions": {arn: solution_resource(solutionArn=arn) for arn in (SOLUTION, OTHER_SOLUTION)},
     "versions": {SOLUTION: [], OTHER_SOLUTION: []},
 }
@@ -95,12 +96,11 @@ def test_the_plan_repeats_no_setting():
     (planned,) = plan()["imports"]
     assert set(planned) == {
         "type",
-        "jobName",
         "dataLocation",
-        "schemaArn",
+        "fingerprint",
+        "bytes",
         "newestObjectAt",
         "isRequested",
-        "tags",
         "durations",
     }
     (planned,) = plan()["solutions"]
@@ -169,7 +169,7 @@ def test_a_run_is_refused_with_the_messages_of_all_guards():
         solutions=[solution_settings(trainingMode="UPDATE", fullEveryDays=7)],
     )
     changes = {
-        "import_jobs": {DATASET: []},
+        "imports": {DATASET: []},
         "solutions": {SOLUTION: solution_resource(recipeArn=f"{ARN}:::recipe/aws-sims")},
         "versions": {SOLUTION: []},
         "exports": {DATASET: export(samples=[sample(ROW)])},
@@ -198,7 +198,7 @@ def test_no_resource_has_to_exist_for_a_refusal():
         "datasets",
         "dataset_groups",
         "schemas",
-        "import_jobs",
+        "imports",
         "solutions",
         "versions",
         "campaigns",
@@ -209,7 +209,7 @@ def test_no_resource_has_to_exist_for_a_refusal():
 
 def test_a_dataset_that_the_run_does_not_import_cannot_refuse_it():
     settings_ = settings(datasets=[dataset_settings(importMode="INCREMENTAL")])
-    planned = plan({"skipImport": True}, settings_=settings_, import_jobs={DATASET: []})
+    planned = plan({"skipImport": True}, settings_=settings_, imports={DATASET: []})
     assert planned["imports"] == []
 
 
@@ -232,7 +232,7 @@ def test_a_dataset_that_the_run_does_not_import_cannot_refuse_it():
         ),
         ({"exports": {DATASET: export(objects=[], samples=[])}}, "check dataLocation and the job"),
         (
-            {"last_full_import_tags": {DATASET: {"retraining-bytes": "9999"}}},
+            {"imports": {DATASET: [held_import(is_held=False, size=9999)]}},
             "less than minRelativeSize",
         ),
         (
@@ -242,9 +242,11 @@ def test_a_dataset_that_the_run_does_not_import_cannot_refuse_it():
         (
             {
                 "settings_": settings(datasets=[dataset_settings(dataLocation="s3://x/{date}")]),
-                "import_tags": {MONDAY: {"retraining-run": "20261206T030000Z"}},
+                "imports": {
+                    DATASET: [held_import(planned=location_digits("s3://x/2026-11-30") + "-x")]
+                },
             },
-            "has imported a later day since",
+            "has imported 2026-11-30 since",
         ),
     ],
     ids=lambda value: str(value)[:30],
@@ -255,23 +257,35 @@ def test_each_of_these_guards_refuses_the_run(changes, message):
 
 # Guards of exports that are being imported
 
-RESUME = {"resume": RUN_ID}
 BAD_EXPORT = {"exports": {DATASET: export(objects=[], samples=[])}}
 
 
-@pytest.mark.parametrize("status", ["ACTIVE", "CREATE IN_PROGRESS"])
-def test_an_export_that_a_run_has_begun_to_import_is_not_checked_again(status):
+@pytest.mark.parametrize("is_running", [False, True], ids=["held", "running"])
+def test_an_export_that_a_run_has_begun_to_import_is_not_checked_again(is_running):
     """Its objects are older than the import by now, and may have been deleted."""
-    jobs = {DATASET: [import_summary(status=status)]}
-    of_dataset = situation(**BAD_EXPORT).with_dataset(dataset_of_run())
-    tags = {"retraining-run": "x", "retraining-planned": fingerprint(of_dataset)}
-    plan(RESUME, import_jobs=jobs, import_tags={MONDAY: tags}, **BAD_EXPORT)
+    planned = situation(**BAD_EXPORT).with_dataset(dataset_of_run()).seen.export.fingerprint
+    job = held_import(planned=planned, is_running=is_running, is_active=not is_running)
+    plan(imports={DATASET: [job]}, **BAD_EXPORT)
 
 
-@pytest.mark.parametrize("status", ["CREATE FAILED", "ACTIVE"])
-def test_any_other_export_is_checked(status):
-    jobs = {DATASET: [import_summary(status=status)]}
-    assert "check dataLocation and the job" in refusal(import_jobs=jobs, **BAD_EXPORT)
+@pytest.mark.parametrize("is_active", [False, True])
+def test_any_other_export_is_checked(is_active):
+    imports = {DATASET: [imported(is_active=is_active)]}
+    assert "check dataLocation and the job" in refusal(imports=imports, **BAD_EXPORT)
+
+
+def test_an_incremental_export_is_not_added_to_foreign_data_unless_somebody_asks_for_it():
+    foreign = imported(ended_at=ago(1))
+    changes = {
+        "settings_": settings(datasets=[dataset_settings(importMode="INCREMENTAL")]),
+        "imports": {DATASET: [foreign, held_import(is_full=False)]},
+        "exports": {DATASET: export(objects=[s3_object(modified_at=ago(0.5))])},
+    }
+    assert refusal(**changes) == (
+        f"1 problem with this run:\n  datasets.interactions: {foreign.arn}, which this pipeline "
+        "did not start, has replaced the data; `--force` adds the export to it"
+    )
+    assert len(plan({"force": True}, **changes)["imports"]) == 1
 
 
 # Guards that skip
@@ -285,7 +299,7 @@ def test_an_event_of_the_deployment_is_skipped_even_if_other_guards_would_refuse
 
 
 UNCHANGED = {
-    "import_tags": {MONDAY: {"retraining-run": "x", "retraining-confirmed": FINGERPRINT}},
+    "imports": {DATASET: [held_import()]},
     "trained_versions": {SOLUTION: [trained_version()]},
     "campaigns": {CAMPAIGN: campaign(solutionVersionArn=VERSION)},
     "campaign_tags": {CAMPAIGN: {"retraining-good": VERSION}},

@@ -1,83 +1,63 @@
-"""Tests of the planned imports: names, tags, durations, and exports that were imported before."""
+"""Tests of the planned imports: what a run imports, and how long it probably takes."""
 
 import pytest
 
+from functions.personalize.fingerprint import location_digits
 from functions.planning import planned_imports
+from functions.planning.earlier_exports import earlier_exports
+from functions.rules.imports import Export
 from tests.functions.samples import (
-    ARN,
     DATASET,
-    EXPORT_HASH,
     FINGERPRINT,
-    JOB_NAME,
-    LAST_RUN,
+    LOCATION,
     NOW,
-    RUN_ID,
     SCHEMA,
     ago,
     dataset_of_run,
+    dataset_settings,
     export,
-    import_summary,
-    s3_object,
+    held_import,
+    imported,
     settings,
     situation,
 )
 
-MONDAY = f"{ARN}:dataset-import-job/monday"
-OLD_EXPORT = {"exports": {DATASET: export(objects=[s3_object(modified_at=ago(50))])}}
-CONFIRMED = {
-    "retraining-run": LAST_RUN,
-    "retraining-planned": FINGERPRINT,
-    "retraining-confirmed": FINGERPRINT,
-}
-UNCONFIRMED = {**CONFIRMED, "retraining-confirmed": "no"}
-EARLIER_RELEASE = {"retraining-run": LAST_RUN, "retraining-fingerprint": EXPORT_HASH}
+DATED = "s3://exports/{date}.csv"
 
 
-def of_dataset(request=None, *, dataset=None, **changes):
-    """Return the situation of a dataset in the standard world with these changes."""
-    return situation(request, **changes).with_dataset(dataset or dataset_of_run())
+def of_dataset(request=None, *imports, dataset=None, **changes):
+    """Return the situation of a dataset with these imports."""
+    of_run = situation(request, imports={DATASET: imports}, **changes)
+    return of_run.with_dataset(dataset or dataset_of_run())
 
 
-def with_tags(tags, request=None, **changes):
-    """Return the situation of a dataset whose newest import has these tags."""
-    return of_dataset(request, import_tags={MONDAY: tags}, **changes)
+def of_day(day, mode, *imports, request=None, on_export=True):
+    """Return the situation of a dataset whose location has the day of the run."""
+    dataset = dataset_settings(dataLocation=DATED, importMode=mode)
+    return of_dataset(
+        request,
+        *imports,
+        dataset={**dataset, "dataLocation": DATED.replace("{date}", day), "day": day},
+        settings_=settings(datasets=[dataset], triggerOnExport=on_export),
+    )
 
 
-# Names and tags
+def import_of_day(day, mode="FULL", **changes):
+    """Return an import that holds the export of a day."""
+    planned = f"{location_digits(DATED.replace('{date}', day))}-x"
+    return held_import(planned=planned, is_full=mode == "FULL", **changes)
 
 
-def test_an_import_has_a_name_tags_and_a_location():
-    assert planned_imports.planned_import(of_dataset(import_jobs={DATASET: []})) == {
+def test_the_plan_has_the_export_whose_content_was_checked():
+    assert planned_imports.planned_import(of_dataset()) == {
         "type": "interactions",
-        "jobName": JOB_NAME,
-        "dataLocation": "s3://exports/interactions.csv",
-        "schemaArn": SCHEMA,
+        "dataLocation": LOCATION,
+        "fingerprint": FINGERPRINT,
+        "bytes": 1000,
         "newestObjectAt": ago(2).isoformat(),
         "isRequested": False,
-        "tags": {
-            "retraining-run": RUN_ID,
-            "retraining-bytes": "1000",
-            "retraining-bytes-counted": "first level",
-            "retraining-planned": FINGERPRINT,
-            "retraining-confirmed": "no",
-        },
         "durations": [],
     }
-
-
-def test_the_import_of_a_day_has_a_tag_with_the_day():
-    dated = dataset_of_run(day="2026-11-29")
-    tags = planned_imports.planned_import(of_dataset(dataset=dated))["tags"]
-    assert tags["retraining-day"] == "2026-11-29"
-
-
-def test_the_name_of_an_import_is_the_first_that_no_job_has():
-    jobs = [
-        import_summary(jobName=name, status="CREATE FAILED")
-        for name in (JOB_NAME, f"{JOB_NAME[:-1]}2")
-    ]
-    planned = planned_imports.planned_import(of_dataset(import_jobs={DATASET: jobs}))
-    assert planned["jobName"] == f"{JOB_NAME[:-1]}3"
 
 
 def test_an_empty_export_has_no_newest_object():
@@ -87,137 +67,126 @@ def test_an_empty_export_has_no_newest_object():
 
 def test_the_last_five_successful_imports_with_this_mode_count_for_the_durations():
     def lasted(minutes, **changes):
-        times = {"creationDateTime": ago(minutes=minutes), "lastUpdatedDateTime": NOW}
-        return import_summary(**times, **changes)
+        return imported(created_at=ago(minutes=minutes), ended_at=NOW, **changes)
 
-    without_mode = lasted(3)
-    del without_mode["importMode"]
-    jobs = [
-        lasted(1, status="CREATE FAILED"),
-        lasted(2, importMode="INCREMENTAL"),
-        without_mode,
-        *(lasted(minutes) for minutes in (4, 5, 6, 7, 8)),
+    imports = [
+        lasted(1, is_active=False),
+        lasted(2, is_full=False),
+        *(lasted(minutes) for minutes in (3, 4, 5, 6, 7, 8)),
     ]
-    planned = planned_imports.planned_import(of_dataset(import_jobs={DATASET: jobs}))
+    planned = planned_imports.planned_import(of_dataset(None, *imports))
     assert planned["durations"] == [180, 240, 300, 360, 420]
 
 
-# What was imported before
-
-
-@pytest.mark.parametrize("tags", [CONFIRMED, UNCONFIRMED, EARLIER_RELEASE])
-def test_an_export_is_not_imported_again_if_the_newest_import_has_brought_it(tags):
-    assert planned_imports.is_imported(with_tags(tags, **OLD_EXPORT))
+RUNNING = imported(is_running=True, is_active=False)
 
 
 @pytest.mark.parametrize(
-    ("tags", "imported"), [(CONFIRMED, True), (UNCONFIRMED, False), (EARLIER_RELEASE, False)]
-)
-def test_an_object_that_is_newer_than_an_unconfirmed_import_may_have_changed(tags, imported):
-    assert planned_imports.is_imported(with_tags(tags)) == imported
-
-
-@pytest.mark.parametrize(
-    "tags",
+    ("imports", "needed"),
     [
-        {},
-        {**CONFIRMED, "retraining-planned": "x", "retraining-confirmed": "x"},
-        {"retraining-run": LAST_RUN},
-        {key: value for key, value in CONFIRMED.items() if key != "retraining-run"},
+        ([], True),
+        ([held_import()], False),
+        ([held_import(is_held=False)], True),
+        ([held_import(), RUNNING], True),
     ],
-    ids=["no tags", "another export", "no fingerprint", "foreign"],
+    ids=["none", "held", "not held", "another is running"],
 )
-def test_any_other_import_has_not_brought_the_export(tags):
-    assert not planned_imports.is_imported(with_tags(tags, **OLD_EXPORT))
+def test_an_export_is_imported_unless_the_rules_say_that_the_dataset_holds_it(imports, needed):
+    assert planned_imports.needs_import(of_dataset(None, *imports)) == needed
 
 
-def test_without_an_import_nothing_was_imported():
-    assert not planned_imports.is_imported(of_dataset(import_jobs={DATASET: []}))
-
-
-def test_an_import_that_is_running_is_waited_for():
-    running = import_summary(status="CREATE IN_PROGRESS", datasetImportJobArn="running")
-    jobs = {DATASET: [running, import_summary()]}
-    waiting = with_tags(CONFIRMED, import_jobs=jobs)
-    assert not planned_imports.is_imported(waiting)
-    assert not planned_imports.has_begun_import(waiting)
-    tags = {"running": UNCONFIRMED}
-    begun = of_dataset(import_jobs={DATASET: [running]}, import_tags=tags, **OLD_EXPORT)
-    assert planned_imports.has_begun_import(begun)
+def test_an_import_of_this_export_that_is_running_has_begun():
+    assert not planned_imports.has_begun_import(of_dataset(None, RUNNING))
+    own = RUNNING._replace(run="x", planned=FINGERPRINT)
+    assert planned_imports.has_begun_import(of_dataset(None, own))
 
 
 @pytest.mark.parametrize(
-    ("request_", "settings_"),
-    [({"force": True}, settings()), ({}, settings(skipWhenUnchanged=False))],
-    ids=["force", "setting"],
-)
-def test_a_full_export_is_imported_again_if_that_is_asked_for_but_once(request_, settings_):
-    assert not planned_imports.is_imported(with_tags(CONFIRMED, request_, settings_=settings_))
-    own = {**CONFIRMED, "retraining-run": RUN_ID}
-    assert planned_imports.is_imported(with_tags(own, request_, settings_=settings_))
-
-
-def test_an_incremental_export_is_never_imported_again():
-    appended = dataset_of_run(importMode="INCREMENTAL")
-    of_appended = of_dataset({"force": True}, dataset=appended)
-    tags = {**CONFIRMED, "retraining-confirmed": planned_imports.fingerprint(of_appended)}
-    assert planned_imports.is_imported(with_tags(tags, {"force": True}, dataset=appended))
-
-
-# The export of a day
-
-TUESDAY = import_summary(
-    datasetImportJobArn="tuesday", creationDateTime=ago(24), lastUpdatedDateTime=ago(23)
-)
-JOBS = {DATASET: [TUESDAY, import_summary()]}
-OTHER_DAY = {**CONFIRMED, "retraining-planned": "x", "retraining-confirmed": "x"}
-
-
-@pytest.mark.parametrize(
-    ("day", "mode", "tuesday", "full", "imported"),
+    ("request_", "settings_", "mode", "requested"),
     [
-        ("2026-11-29", "FULL", OTHER_DAY, "FULL", True),
-        (None, "FULL", OTHER_DAY, "FULL", False),
-        ("2026-11-29", "FULL", {}, "FULL", False),
-        ("2026-11-29", "FULL", {}, "INCREMENTAL", True),
-        ("2026-11-29", "INCREMENTAL", OTHER_DAY, "FULL", False),
-        ("2026-11-29", "INCREMENTAL", OTHER_DAY, "INCREMENTAL", True),
-    ],
-    ids=[
-        "another day was brought back",
-        "no day",
-        "foreign import since",
-        "foreign rows since",
-        "all rows replaced since",
-        "rows added since",
+        ({"force": True}, settings(), "FULL", True),
+        ({"force": True}, settings(), "INCREMENTAL", True),
+        ({}, settings(skipWhenUnchanged=False), "FULL", True),
+        ({}, settings(skipWhenUnchanged=False), "INCREMENTAL", False),
+        ({}, settings(), "FULL", False),
     ],
 )
-def test_the_export_of_a_day_is_imported_once(day, mode, tuesday, full, imported):
-    dataset = dataset_of_run(day=day, importMode=mode)
-    fingerprint = planned_imports.fingerprint(of_dataset(dataset=dataset))
-    monday = {**CONFIRMED, "retraining-confirmed": fingerprint}
-    jobs = {DATASET: [{**TUESDAY, "importMode": full}, import_summary(importMode=mode)]}
-    known = {"import_jobs": jobs, "import_tags": {MONDAY: monday, "tuesday": tuesday}}
-    assert planned_imports.is_imported(of_dataset(dataset=dataset, **known)) == imported
+def test_an_import_is_requested_by_force_or_by_a_setting(request_, settings_, mode, requested):
+    dataset = dataset_of_run(importMode=mode)
+    settings_ = {**settings_, "datasets": [dataset_settings(importMode=mode)]}
+    of_mode = of_dataset(request_, held_import(), settings_=settings_, dataset=dataset)
+    assert planned_imports.imports_are_requested(of_mode) == requested
+    planned = of_mode.seen.export.fingerprint
+    holds = held_import(is_full=mode == "FULL", planned=planned)
+    held = of_dataset(request_, holds, settings_=settings_, dataset=dataset)
+    assert planned_imports.needs_import(held) == (requested and mode == "FULL"), (
+        "no export is appended twice"
+    )
 
 
-def test_an_export_that_no_import_has_brought_is_imported():
-    dataset = dataset_of_run(day="2026-11-29")
-    known = {"import_jobs": JOBS, "import_tags": {MONDAY: OTHER_DAY, "tuesday": OTHER_DAY}}
-    assert not planned_imports.is_imported(of_dataset(dataset=dataset, **known))
+# Days
 
 
-# Late confirmations
+@pytest.mark.parametrize("day", ["2026-11-30", "2026-11-29", "2026-01-01"])
+def test_the_day_of_an_import_is_known_by_the_location_in_its_fingerprint(day):
+    of_dataset_ = of_day("2026-11-29", "FULL")
+    assert planned_imports.imported_day(of_dataset_, import_of_day(day)) == day
+    assert planned_imports.imported_day(of_dataset_, imported()) is None
+    nonsense = imported(run="x", planned="no day")
+    assert planned_imports.imported_day(of_dataset_, nonsense) is None
 
 
 @pytest.mark.parametrize(
-    ("tags", "late"),
-    [(CONFIRMED, False), (UNCONFIRMED, True), (EARLIER_RELEASE, True), ({}, False)],
+    ("imported_", "mode", "request_", "on_export", "needed"),
+    [
+        ("2026-11-29", "FULL", {}, True, False),
+        ("2026-11-27", "FULL", {}, True, True),
+        ("2026-11-29", "FULL", {"exportDate": "2026-11-28"}, True, True),
+        ("2026-11-29", "INCREMENTAL", {}, True, True),
+        ("2026-11-29", "FULL", {}, False, True),
+    ],
 )
-def test_an_import_whose_run_has_died_is_confirmed_late(tags, late):
-    job = planned_imports.unconfirmed_import(with_tags(tags, **OLD_EXPORT))
-    assert (job is not None) == late
+def test_a_late_ready_marker_does_not_bring_an_earlier_day_back(
+    imported_, mode, request_, on_export, needed
+):
+    later = import_of_day(imported_, mode)
+    of_run = of_day("2026-11-28", mode, later, request=request_, on_export=on_export)
+    assert planned_imports.needs_import(of_run) == needed
 
 
-def test_without_an_import_there_is_nothing_to_confirm():
-    assert planned_imports.unconfirmed_import(of_dataset(import_jobs={DATASET: []})) is None
+@pytest.fixture
+def days(monkeypatch):
+    """Replace S3: there is an export on each day of November."""
+    module = "functions.planning.earlier_exports"
+
+    def list_objects(_, location):
+        return export().objects if "/2026-11-" in location else []
+
+    monkeypatch.setattr(f"{module}.exports.list_objects", list_objects)
+
+
+def earlier_days(day, *imports, mode="INCREMENTAL"):
+    """Return the earlier days whose exports no import is known to hold."""
+    dataset = of_day(day, mode).dataset
+    return earlier_exports(None, dataset, SCHEMA, imports)
+
+
+@pytest.mark.usefixtures("days")
+def test_earlier_exports_are_searched_until_the_last_full_import():
+    full = imported(created_at=ago(72))
+    assert list(earlier_days("2026-11-29", full)) == ["2026-11-27", "2026-11-28"]
+    assert len(earlier_days("2026-11-29")) == 28, "there is no export before November"
+    assert len(earlier_days("2026-12-02")) == 30
+    assert earlier_days("2026-11-29", mode="FULL") == {}
+    undated = dataset_of_run(importMode="INCREMENTAL")
+    assert earlier_exports(None, undated, SCHEMA, []) == {}
+
+
+@pytest.mark.usefixtures("days")
+def test_an_earlier_export_that_was_held_is_not_read_again():
+    held = import_of_day("2026-11-28", "INCREMENTAL", created_at=ago(20), ended_at=ago(19))
+    full = imported(created_at=ago(72))
+    assert list(earlier_days("2026-11-29", held, full)) == ["2026-11-27"]
+    partial = held._replace(is_held=False)
+    found = earlier_days("2026-11-29", partial, full)
+    assert found["2026-11-28"] == Export(found["2026-11-28"].fingerprint, ago(2))

@@ -9,11 +9,9 @@ from functions.campaign_reports import with_trials, worst_outcome
 from functions.report import MAX_REPORT_BYTES, output_of, report_of
 from tests.functions.samples import (
     CAMPAIGN,
-    DATASET,
     EXECUTION,
     FOREIGN_VERSION,
     IMPORT_JOB,
-    JOB_NAME,
     NDCG,
     NOW,
     OLD_VERSION,
@@ -26,6 +24,7 @@ from tests.functions.samples import (
     dataset_result,
     ended_job,
     finished,
+    import_item,
     job,
     plan,
     planned_campaign,
@@ -37,7 +36,10 @@ from tests.functions.samples import (
 
 MAX_CAUSE_CHARACTERS = 32_768
 """https://docs.aws.amazon.com/step-functions/latest/apireference/API_StopExecution.html"""
-ERROR = {"Error": "NameTaken", "Cause": json.dumps({"errorMessage": "it exists", "errorType": "x"})}
+ERROR = {
+    "Error": "InvalidInputException",
+    "Cause": json.dumps({"errorMessage": "it exists", "errorType": "x"}),
+}
 IMPORTED = {
     "type": "interactions",
     "outcome": "IMPORTED",
@@ -153,7 +155,7 @@ def test_a_cause_is_shown_as_the_message_of_the_function_or_as_it_is(cause, text
 
 def test_an_error_outside_of_the_iterations_fails_the_run():
     report = report_of(finished(error=ERROR))
-    assert (report["status"], report["reason"]) == ("FAILED", "NameTaken: it exists")
+    assert (report["status"], report["reason"]) == ("FAILED", "InvalidInputException: it exists")
 
 
 def test_the_status_of_a_run_is_its_worst_outcome():
@@ -236,14 +238,14 @@ def test_an_output_that_would_be_too_large_has_only_the_report():
 
 # Imports
 
-NOT_IMPORTED = job(IMPORT_JOB, phase="ENDED", status="CREATE FAILED", failure="too few users")
+NOT_IMPORTED = import_item(outcome="FAILED", reasons=["too few users", "too few items"])
 
 
 @pytest.mark.parametrize(
     ("result", "arn", "failure"),
     [
-        ({"job": NOT_IMPORTED, "error": None}, IMPORT_JOB, "too few users"),
-        ({"job": None, "error": ERROR}, None, "NameTaken: it exists"),
+        ({"item": NOT_IMPORTED, "error": None}, IMPORT_JOB, "too few users; too few items"),
+        ({"item": None, "error": ERROR}, None, "InvalidInputException: it exists"),
     ],
     ids=["failed", "not created"],
 )
@@ -262,15 +264,6 @@ def test_a_failed_import_fails_the_run(result, arn, failure):
         "  import of interactions: IMPORTED\n"
         f"  import of items: FAILED: {failure}"
     )
-
-
-def test_an_import_that_found_no_free_slot_has_no_arn():
-    waiting = ended_job(DATASET, phase="ENDED", status="WAITING", failure="no slot")
-    del waiting["createdAt"]
-    document = finished(imports={"results": [dataset_result(job=waiting, outcome="FAILED")]})
-    assert report_of(document)["imports"] == [
-        {**IMPORTED, "outcome": "FAILED", "datasetImportJobArn": None, "failure": "no slot"}
-    ]
 
 
 # Solutions
@@ -292,14 +285,14 @@ def test_a_training_that_was_not_started_has_no_version():
         **RETRAINED,
         "outcome": "FAILED",
         "solutionVersionArn": None,
-        "failure": "NameTaken: it exists",
+        "failure": "InvalidInputException: it exists",
         "campaigns": [],
     }
 
 
 def test_a_solution_whose_campaigns_could_not_be_updated_at_all_is_failed():
     report = solution_report(error=ERROR, campaigns=[])
-    assert (report["outcome"], report["failure"]) == ("FAILED", "NameTaken: it exists")
+    assert (report["outcome"], report["failure"]) == ("FAILED", "InvalidInputException: it exists")
 
 
 def test_a_solution_without_campaigns_is_trained():
@@ -330,7 +323,7 @@ def test_a_failed_solution_fails_the_run():
         f"    version {VERSION}\n"
         f"    {CAMPAIGN}: DEPLOYED\n"
         f"      {NDCG}: 0.4 -> 0.42 (+5.0%)\n"
-        f"  {SOLUTION}: FAILED: NameTaken: it exists"
+        f"  {SOLUTION}: FAILED: InvalidInputException: it exists"
     )
 
 
@@ -341,7 +334,7 @@ def test_a_failed_solution_fails_the_run():
     ("reasons", "error", "outcome", "failure"),
     [
         (["no capacity"], None, "FAILED", "no capacity"),
-        (["no capacity"], ERROR, "FAILED", "NameTaken: it exists; no capacity"),
+        (["no capacity"], ERROR, "FAILED", "InvalidInputException: it exists; no capacity"),
         (["it serves x"], None, "SKIPPED", "it serves x"),
     ],
 )
@@ -371,7 +364,7 @@ def test_a_campaign_whose_function_failed_has_the_error():
     failed = {**campaign_result("FAILED", error=ERROR), "item": None}
     report = solution_report(campaigns=[failed])["campaigns"][0]
     assert (report["outcome"], report["metrics"]) == ("FAILED", {})
-    assert report["failure"] == "NameTaken: it exists"
+    assert report["failure"] == "InvalidInputException: it exists"
 
 
 # What the campaigns serve at the end of the run
@@ -429,7 +422,6 @@ def test_the_warnings_of_the_plan_and_of_every_job_are_in_running_order():
 
     document = finished(
         plan=plan(warnings=["about the plan"]),
-        imports={"results": [dataset_result(job=warned(IMPORT_JOB)), dataset_result(job=None)]},
         solutions=[
             solution_result(
                 version=warned(VERSION),
@@ -442,10 +434,9 @@ def test_the_warnings_of_the_plan_and_of_every_job_are_in_running_order():
     assert report["warnings"] == [
         "about the plan",
         f"{CAMPAIGN}: about home",
-        f"{IMPORT_JOB}: about ns-1",
         f"{VERSION}: about /new",
     ]
-    lines = report["text"].splitlines()[-4:]
+    lines = report["text"].splitlines()[-3:]
     assert lines == [f"  warning: {warning}" for warning in report["warnings"]]
 
 
@@ -475,24 +466,17 @@ def test_a_metric_that_could_not_be_compared_is_a_warning():
         ("ResourceNotFoundException", True),
         ("LimitExceededException", False),
         ("InvalidInputException", False),
-        ("NameTaken", False),
     ],
 )
-def test_a_job_that_may_have_been_created_is_a_warning_with_its_name(error, uncertain):
+def test_a_version_that_may_have_been_created_is_a_warning_with_its_name(error, uncertain):
     no_response = {"Error": error, "Cause": "no answer"}
     document = finished(
-        imports={
-            "results": [
-                dataset_result(job=None, error=no_response, outcome="FAILED"),
-                dataset_result(job=job(IMPORT_JOB), error=no_response, outcome="FAILED"),
-            ]
-        },
         solutions=[
             solution_result(version=None, error=no_response),
             solution_result(version=job(), error=no_response),
         ],
     )
-    names = [JOB_NAME, VERSION_NAME] if uncertain else []
+    names = [VERSION_NAME] if uncertain else []
     assert report_of(document)["warnings"] == [
         f"Personalize did not answer the request to create {name}, so it may exist; resume run "
         f"{RUN_ID}, which uses it if it exists"

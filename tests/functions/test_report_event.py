@@ -25,6 +25,7 @@ from tests.functions.samples import (
     dataset_result,
     ended_job,
     finished,
+    import_item,
     job,
     plan,
     planned_campaign,
@@ -186,18 +187,22 @@ def test_a_clock_that_is_a_little_behind_gives_no_negative_duration():
     assert detail_of(ended_at=NOW - timedelta(seconds=1))["seconds"] == 0
 
 
-def test_an_import_of_an_earlier_release_may_have_no_size():
-    planned = planned_import(tags={}, newestObjectAt=None)
-    document = finished(imports={"results": [dataset_result(dataset=planned)], "anyFailed": False})
-    (imported,) = detail_of(document)["imports"]
-    assert (imported["bytes"], imported["dataWrittenAt"]) == (None, None)
-
-
-@pytest.mark.parametrize("import_job", [None, job(IMPORT_JOB)])
-def test_an_import_that_has_not_ended_has_no_duration(import_job):
-    result = dataset_result(job=import_job, error=ERROR, outcome="FAILED")
+@pytest.mark.parametrize(
+    ("item", "size", "seconds"),
+    [
+        (None, 1000, None),
+        (import_item(endedAt=None, bytes=7), 7, None),
+        (import_item(arn=None, createdAt=None, endedAt=None, bytes=7), 7, None),
+        (import_item(bytes=7), 7, 1800),
+    ],
+)
+def test_an_import_has_a_size_and_after_its_end_a_duration(item, size, seconds):
+    planned = planned_import(newestObjectAt=None)
+    result = dataset_result(dataset=planned, item=item, error=ERROR, outcome="FAILED")
     document = finished(imports={"results": [result], "anyFailed": True})
-    assert detail_of(document)["imports"][0]["seconds"] is None
+    (imported,) = detail_of(document)["imports"]
+    assert (imported["bytes"], imported["seconds"]) == (size, seconds)
+    assert imported["dataWrittenAt"] is None
 
 
 @pytest.mark.parametrize(
@@ -277,9 +282,7 @@ def failed_campaign(**changes):
     return [solution_result(campaigns=[campaign_result("FAILED", **changes)])]
 
 
-def failed_import(import_job):
-    result = dataset_result(job=import_job, error=ERROR, outcome="FAILED")
-    return {"imports": {"results": [dataset_result(), result], "anyFailed": True}}
+FAILED_IMPORT = dataset_result(item=None, error=ERROR, outcome="FAILED")
 
 
 STEPS = {
@@ -289,10 +292,9 @@ STEPS = {
     "plan": ({**NO_PARTS, **FOUND, "trials": [], "plan": None, "error": ERROR}, "Plan retraining"),
     "imports": ({**NO_PARTS, **FOUND, "error": ERROR}, "Import datasets"),
     "solutions": ({**FOUND, "solutions": None, "error": ERROR}, "Retrain solutions"),
-    "create import": (failed_import(None), "Create dataset import job (interactions)"),
-    "watch import": (
-        failed_import(job(IMPORT_JOB, **FAILED_JOB)),
-        "Watch dataset import job (interactions)",
+    "import": (
+        {"imports": {"results": [dataset_result(), FAILED_IMPORT], "anyFailed": True}},
+        "Import dataset (interactions)",
     ),
     "create version": (
         {"solutions": [solution_result(version=None, error=ERROR, campaigns=[])]},

@@ -18,7 +18,6 @@ from tests.functions.samples import (
     CAMPAIGN,
     EXECUTION,
     FOREIGN_VERSION,
-    IMPORT_JOB,
     NDCG,
     NOW,
     OLD_VERSION,
@@ -30,6 +29,7 @@ from tests.functions.samples import (
     dataset_result,
     ended_job,
     finished,
+    import_item,
     job,
     plan,
     planned_campaign,
@@ -84,7 +84,7 @@ FAILED_IMPORT = finished(
     imports={
         "results": [
             dataset_result(
-                job=job(IMPORT_JOB, phase="ENDED", failure="no access"), outcome="FAILED"
+                item=import_item(outcome="FAILED", reasons=["no access"]), outcome="FAILED"
             )
         ],
         "anyFailed": True,

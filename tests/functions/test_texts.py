@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from components.lambda_functions import CALLED_BY_EVENTS
 from components.state_machine.steps import STEPS
-from functions.errors import NameTaken, RunRefused
+from functions.errors import RunRefused
 from functions.texts import (
     json_bytes,
     shortened,
@@ -127,8 +127,6 @@ def test_a_refusal_may_be_longer_and_is_not_logged(caplog):
     with pytest.raises(RunRefused) as caught:
         raises(RunRefused(["y" * 900] * 40))({}, None)
     assert 15_000 < json_bytes(str(caught.value)) <= 16_000
-    with pytest.raises(NameTaken, match=r"^x{900}$"):
-        raises(NameTaken("x" * 900))({}, None)
     assert caplog.records == []
 
 

@@ -2,12 +2,14 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from botocore.exceptions import ClientError
 
 from functions.errors import Throttled
 from functions.personalize.digest import digest_of
+from functions.personalize.fingerprint import seen_export
 from functions.personalize.tags import api_tags
 from functions.personalize.trained_versions import Learned, TrainedVersion
 from functions.planning import world
@@ -19,6 +21,7 @@ from tests.functions.samples import (
     CAMPAIGN,
     DATASET,
     FIELDS,
+    FINGERPRINT,
     GROUP,
     ITEMS,
     LOCATION,
@@ -30,18 +33,19 @@ from tests.functions.samples import (
     SCHEDULE,
     SCHEMA,
     SOLUTION,
-    TAGS,
     VERSION,
     ago,
     campaign,
-    dataset_of_run,
     dataset_resource,
     dataset_settings,
+    export,
     group_resource,
+    held_import,
     import_summary,
     items_settings,
     limits,
     run,
+    s3_object,
     settings,
     solution_resource,
     solution_settings,
@@ -56,9 +60,25 @@ NEW = version_summary(solutionVersionArn=VERSION, creationDateTime=ago(1))
 
 @pytest.fixture(autouse=True)
 def other_modules(monkeypatch):
-    """Replace the module that reads S3. It has tests of its own."""
+    """Replace the modules that read exports and imports. They have tests of their own."""
     monkeypatch.setattr(world.aws, "s3", lambda: "s3")
-    monkeypatch.setattr(world.exports, "read_export", lambda *arguments: arguments)
+    monkeypatch.setattr(
+        world.exports,
+        "read_export",
+        lambda _, location, marker: export(location=location, marker_written_at=marker),
+    )
+    monkeypatch.setattr(
+        world,
+        "ImportReader",
+        lambda _: SimpleNamespace(of_dataset=lambda arn, _: READ.get(arn, [])),
+    )
+    monkeypatch.setattr(world, "earlier_exports", lambda *_: dict(EARLIER))
+    READ.clear()
+    EARLIER.clear()
+
+
+READ, EARLIER = {}, {}
+"""What the replaced modules return: dataset ARN -> imports, and day -> export."""
 
 
 def expect_pages(personalize, operation, key, pages, **request):
@@ -84,8 +104,6 @@ class Service:
         """Dataset ARN -> the pages of its import jobs."""
         self.present = {}
         """Import job ARN -> the description of a job that the list shows as running."""
-        self.import_tags = {}
-        """Import job ARN -> tags, in the order in which they are read."""
         self.versions = [[]]
         """The pages of the versions of each solution."""
         self.described_versions = {}
@@ -111,7 +129,6 @@ class Service:
             self._expect_list("datasets", [listed], datasetGroupArn=arn, maxResults=100)
             for dataset_arn in arns:
                 self._expect_imports(dataset_arn)
-        self._expect_tags(self.import_tags)
         for arn in self._existing(self.groups):
             self._expect_list("event_trackers", self.event_trackers, datasetGroupArn=arn)
         for fields in self.schemas.values():
@@ -181,8 +198,9 @@ EMPTY = World(
     datasets={DATASET: dataset_resource()},
     schemas={DATASET: FIELDS},
     import_jobs={DATASET: []},
-    exports={DATASET: ("s3", LOCATION, None)},
-    unimported_days={DATASET: []},
+    imports={DATASET: []},
+    exports={DATASET: export()},
+    earlier_exports={DATASET: {}},
     solutions={SOLUTION: solution_resource()},
     versions={SOLUTION: []},
     trained_versions={SOLUTION: []},
@@ -210,15 +228,11 @@ FOREIGN_TAG = {"tagKey": "team", "tagValue": "analytics"}
 def test_lists_are_read_to_their_last_page_and_sorted_newest_first(service):
     service.versions = [[OLD], [NEW]]
     service.imports = {DATASET: [[import_summary()], [OWN]]}
-    service.import_tags = {OWN_ARN: API_TAGS}
     service.described_versions = {VERSION: version()}
     service.version_tags = {VERSION: []}
     seen = service.read()
     assert seen.import_jobs == {DATASET: [OWN, import_summary()]}
     assert seen.versions == {SOLUTION: [NEW, OLD]}
-    assert seen.import_tags == {OWN_ARN: TAGS}
-    assert seen.tags_of_newest_import(DATASET) == TAGS
-    assert seen.last_full_import_tags == {DATASET: TAGS}
 
 
 def test_the_imports_of_datasets_that_are_not_configured_are_listed(service):
@@ -226,13 +240,11 @@ def test_the_imports_of_datasets_that_are_not_configured_are_listed(service):
     service.imports = {DATASET: [[]], ITEMS: [[OWN]]}
     seen = service.read()
     assert seen.import_jobs == {DATASET: [], ITEMS: [OWN]}
-    assert seen.import_tags == {}
 
 
 def test_an_import_that_the_list_shows_as_running_is_described(service):
     service.imports = {DATASET: [[{**OWN, "status": "CREATE IN_PROGRESS"}]]}
     service.present = {OWN_ARN: {**OWN, "lastUpdatedDateTime": ago(1)}}
-    service.import_tags = {OWN_ARN: API_TAGS}
     seen = service.read()
     assert seen.import_jobs == {DATASET: [{**OWN, "lastUpdatedDateTime": ago(1)}]}
 
@@ -247,6 +259,7 @@ def test_a_resource_that_does_not_exist_is_left_out(service, missing):
     if missing == "datasets":
         service.imports, service.schemas, service.groups = {}, {}, {}
         without |= {"import_jobs": {}, "schemas": {}, "dataset_groups": {}}
+        without |= {"imports": {}, "earlier_exports": {}}
     if missing == "solutions":
         without |= {"versions": {}, "trained_versions": {}, "trainings_of_last_month": {}}
     assert service.read() == replace(EMPTY, **without)
@@ -268,8 +281,9 @@ def test_all_datasets_are_read_but_only_the_exports_to_import(service):
         datasets=service.datasets,
         import_jobs={DATASET: [], ITEMS: []},
         schemas={DATASET: FIELDS, ITEMS: FIELDS[1:2]},
-        exports={ITEMS: ("s3", LOCATION, "s3://exports/_SUCCESS")},
-        unimported_days={ITEMS: []},
+        imports={DATASET: [], ITEMS: []},
+        exports={ITEMS: export(marker_written_at="s3://exports/_SUCCESS")},
+        earlier_exports={ITEMS: {}},
     ), "the group of both datasets is read once"
 
 
@@ -284,118 +298,22 @@ def test_only_active_event_trackers_count(service):
     assert service.read().event_trackers == [f"{ARN}:event-tracker/{name}" for name in "ac"]
 
 
-# The last imports
+# Imports that hold their exports
 
 
-@pytest.mark.parametrize("name", [OWN["jobName"], "ffffffff-tuesday-interactions-1"])
-def test_an_import_is_known_by_its_tag_whatever_its_name_is(service, name):
-    service.imports = {DATASET: [[{**OWN, "jobName": name}]]}
-    service.import_tags = {OWN_ARN: API_TAGS}
+@pytest.mark.parametrize("day", [None, "2026-11-28"])
+def test_an_import_that_holds_its_export_is_found_if_its_run_has_died(service, day):
+    known = seen_export(export(objects=[s3_object(modified_at=ago(50))]), "FULL", SCHEMA)
+    job = held_import(is_held=False, planned=FINGERPRINT if day is None else "other")
+    if day is None:
+        job = job._replace(created_at=ago(1), ended_at=ago(0.5))
+    else:
+        EARLIER[day] = known._replace(fingerprint="other")
+    changed = held_import(is_held=False, planned="changed")
+    READ[DATASET] = [job, changed]
     seen = service.read()
-    assert seen.tags_of_newest_import(DATASET) == TAGS
-    assert seen.last_full_import_tags == {DATASET: TAGS}
-
-
-def test_an_import_without_the_tag_of_a_run_is_foreign_whatever_its_name_is(service):
-    service.imports = {DATASET: [[OWN]]}
-    service.import_tags = {OWN_ARN: [FOREIGN_TAG]}
-    seen = service.read()
-    assert seen.tags_of_newest_import(DATASET) == {"team": "analytics"}
-    assert seen.last_full_import_tags == {}
-
-
-def test_the_tags_of_a_failed_import_are_not_read(service):
-    service.imports = {DATASET: [[{**OWN, "status": "CREATE FAILED"}]]}
-    seen = service.read()
-    assert (seen.import_tags, seen.tags_of_newest_import(DATASET)) == ({}, {})
-
-
-def test_the_newest_import_is_the_one_that_ended_last(service):
-    late = {**FOREIGN, "creationDateTime": ago(72), "lastUpdatedDateTime": ago(1)}
-    service.imports = {DATASET: [[OWN, late]]}
-    service.import_tags = {late["datasetImportJobArn"]: [FOREIGN_TAG], OWN_ARN: API_TAGS}
-    assert service.read().tags_of_newest_import(DATASET) == {"team": "analytics"}
-
-
-def test_the_tags_of_a_running_import_are_read(service):
-    running = {**OWN, "status": "CREATE IN_PROGRESS"}
-    service.imports = {DATASET: [[running, import_summary()]]}
-    monday = import_summary()["datasetImportJobArn"]
-    service.import_tags = {OWN_ARN: API_TAGS, monday: []}
-    assert service.read().import_tags == {OWN_ARN: TAGS, monday: {}}
-
-
-def test_the_tags_of_a_month_of_imports_are_read_if_the_location_has_a_day(service):
-    jobs = [
-        import_summary(datasetImportJobArn=f"{ARN}:dataset-import-job/{n}", creationDateTime=ago(n))
-        for n in range(40)
-    ]
-    service.imports = {DATASET: [jobs]}
-    service.import_tags = {
-        job["datasetImportJobArn"]: API_TAGS if number == 0 else []
-        for number, job in enumerate(jobs[:31])
-    }
-    dated = dataset_of_run(day="2026-11-29")
-    assert len(service.read(datasets=[dated]).import_tags) == 31
-
-
-INCREMENTAL = {
-    **OWN,
-    "datasetImportJobArn": f"{ARN}:dataset-import-job/incremental",
-    "importMode": "INCREMENTAL",
-    "creationDateTime": ago(1),
-}
-SMALL = [
-    {"tagKey": "retraining-run", "tagValue": RUN_ID},
-    {"tagKey": "retraining-bytes", "tagValue": "1"},
-]
-
-
-@pytest.mark.parametrize(
-    ("newer", "tags"),
-    [
-        (FOREIGN, {FOREIGN["datasetImportJobArn"]: []}),
-        ({**OWN, "status": "CREATE FAILED", "creationDateTime": ago(1)}, {}),
-        (INCREMENTAL, {INCREMENTAL["datasetImportJobArn"]: SMALL}),
-    ],
-    ids=["foreign", "failed", "incremental"],
-)
-def test_the_last_full_import_of_a_run_is_known_whatever_is_newer(service, newer, tags):
-    service.imports = {DATASET: [[newer, OWN]]}
-    service.import_tags = {**tags, OWN_ARN: API_TAGS}
-    assert service.read().last_full_import_tags == {DATASET: TAGS}
-
-
-def test_without_a_full_import_of_a_run_none_is_known(service):
-    foreign = import_summary()
-    service.imports = {DATASET: [[INCREMENTAL, foreign]]}
-    service.import_tags = {
-        INCREMENTAL["datasetImportJobArn"]: SMALL,
-        foreign["datasetImportJobArn"]: [],
-    }
-    assert service.read().last_full_import_tags == {}
-
-
-SIX_FULL = [
-    import_summary(
-        datasetImportJobArn=f"{ARN}:dataset-import-job/{hours}", creationDateTime=ago(hours)
-    )
-    for hours in range(1, 7)
-]
-"""Imports of one dataset, newest first."""
-
-
-def test_the_five_newest_full_imports_are_searched(service):
-    service.imports = {DATASET: [SIX_FULL]}
-    foreign = {job["datasetImportJobArn"]: [] for job in SIX_FULL[:5]}
-    service.import_tags = {**foreign, SIX_FULL[4]["datasetImportJobArn"]: API_TAGS}
-    assert service.read().last_full_import_tags == {DATASET: TAGS}
-
-
-def test_the_tags_of_a_sixth_full_import_are_not_read(service):
-    service.imports = {DATASET: [SIX_FULL]}
-    service.import_tags = {job["datasetImportJobArn"]: [] for job in SIX_FULL[:5]}
-    assert service.read().last_full_import_tags == {}
+    assert seen.imports == {DATASET: [job._replace(is_held=True), changed]}
+    assert seen.found_held == {job.arn: job.planned}
 
 
 # Versions
@@ -403,8 +321,6 @@ def test_the_tags_of_a_sixth_full_import_are_not_read(service):
 
 def test_a_version_that_has_learned_the_newest_imports_is_read(service):
     service.imports = {DATASET: [[import_summary()]]}
-    monday = import_summary()["datasetImportJobArn"]
-    service.import_tags = {monday: []}
     service.versions = [[OLD, NEW]]
     learned = {"retraining-run": RUN_ID, "retraining-digest": DIGEST, "retraining-mixed": "false"}
     service.version_tags = {VERSION: api_tags(learned)}
@@ -435,7 +351,6 @@ def test_a_version_without_a_record_is_described(service):
 
 def test_the_newest_active_version_is_read_although_an_import_is_newer(service):
     service.imports = {DATASET: [[{**OWN, "lastUpdatedDateTime": ago(0.5)}]]}
-    service.import_tags = {OWN_ARN: API_TAGS}
     service.versions = [[OLD, NEW]]
     service.version_tags = {VERSION: []}
     service.described_versions = {VERSION: version(status="ACTIVE", recipeArn=RECIPE)}

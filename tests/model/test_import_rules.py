@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 from import_jobs import HOUR, MINUTE, NOW, PLANNED, job
-from rules.imports import (
+
+from functions.rules.imports import (
     CheckContent,
     Confirm,
     Create,
@@ -17,7 +18,6 @@ from rules.imports import (
     is_partial,
     learned,
 )
-
 from functions.rules.steps import Step
 
 
@@ -29,7 +29,7 @@ def step(*jobs, memory=None, export=PLANNED, newest_at=NOW - 200 * HOUR, **field
 
 
 DONE = Step("IMPORTED", outcome="IMPORTED")
-CREATE = Step("IMPORTING", Create(PLANNED))
+CREATE = Step("WAITING", Create(PLANNED))
 
 
 def failed(phase, *reasons):
@@ -61,6 +61,8 @@ REPLACED = (
         ([job(), job(2, is_full=False, planned="a-0")], {"is_full": False}, DONE),
         ([job()], {"requested_at": NOW}, CREATE),
         ([job()], {"requested_at": NOW - 99 * HOUR}, DONE),
+        ([job(run="this")], {"requested_at": NOW}, DONE),
+        ([job(), job(2, is_full=False)], {"is_full": False, "requested_at": NOW}, DONE),
         ([job(run="this")], {}, DONE),
         ([job(run="this", planned="a-0")], {}, failed("IMPORTING", CHANGED)),
         ([job(run="this", is_active=False, failure="no")], {}, failed("IMPORTING", "no")),
@@ -83,10 +85,10 @@ def test_an_export_that_is_not_held_is_imported_once(jobs, fields, expected):
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
-        ({}, Step("CONFIRMING", Confirm("job-1"))),
-        ({"run": "this"}, Step("CONFIRMING", Confirm("job-1"))),
+        ({}, Step("CONFIRMING", Confirm("job-1", PLANNED))),
+        ({"run": "this"}, Step("CONFIRMING", Confirm("job-1", PLANNED))),
         ({"created_at": NOW - 201 * HOUR}, CREATE),
-        ({"created_at": NOW - 200 * HOUR}, Step("CONFIRMING", Confirm("job-1"))),
+        ({"created_at": NOW - 200 * HOUR}, Step("CONFIRMING", Confirm("job-1", PLANNED))),
         ({"ended_at": NOW - timedelta(days=31)}, CREATE),
         ({"planned": "a-0"}, CREATE),
         ({"is_active": False}, CREATE),
@@ -112,12 +114,14 @@ def test_a_running_import_is_waited_for_whoever_has_started_it():
 
 
 def test_an_export_that_has_changed_since_the_plan_is_checked_again():
-    memory = Memory(NOW)
-    assert step(export="a-2", memory=memory) == Step("CHECKING", CheckContent("a-2"))
-    memory.checked.add("a-2")
-    assert step(export="a-2", memory=memory) == Step("IMPORTING", Create("a-2"))
+    check = Step("CHECKING", CheckContent())
+    memory = Memory(NOW, checked="a-1", problems=["no header"])
+    assert step(export="a-2", memory=memory) == check, "the problem was found in another export"
+    memory = Memory(NOW, checked="a-2")
+    assert step(export="a-2", memory=memory) == Step("WAITING", Create("a-2"))
     memory.problems = ["no header", "no rows"]
     assert step(export="a-2", memory=memory) == failed("CHECKING", "no header", "no rows")
+    assert step(memory=memory) == CREATE, "the export that was planned has no problem"
 
 
 def test_a_create_without_an_answer_is_not_repeated_at_once():

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 
 from data_world import DATASETS, DAY, SOLUTIONS, DataWorld, ImportJob, TaggedJob, Version
 from deploying import FIRST_MINUTE, as_time
-from rules import imports, trainings
-from rules.imports import Export, Import, SeenDataset, WantedImport
+from rules import trainings
 from rules.trainings import SeenSolution, Training, WantedTraining
 from simulation import Call, Process, RequestFailedError, Sleep
 
+from functions.rules import imports
+from functions.rules.imports import Export, Import, SeenDataset, WantedImport
 from functions.rules.steps import Step
 
 MAX_HOURS = 26
@@ -71,9 +72,10 @@ class Run:
 
         def perform(act: object) -> Process:
             match act:
-                case imports.CheckContent(present):
-                    memory.checked.add(present)
-                case imports.Confirm(arn):
+                case imports.CheckContent():
+                    objects = yield Call(lambda: self.world.list_export(dataset, folder))
+                    memory.checked = fingerprint(folder, objects)
+                case imports.Confirm(arn, _):
                     job = self.world.import_named(arn)
                     yield Call(lambda: self.world.tag(job, held=True), may_fail=True)
                 case imports.Create(present):

@@ -18,7 +18,7 @@ SOLUTION = f"{HOME}:solution/movies"
 OLD, NEW = f"{SOLUTION}/00000001", f"{SOLUTION}/00000002"
 SECOND_SOLUTION = f"{HOME}:solution/series"
 CAMPAIGN = f"{HOME}:campaign/home-page"
-IMPORT = f"{HOME}:dataset-import-job/1a2b3c4d-20261130T030000Z-actionInteractions-1"
+IMPORT = f"{HOME}:dataset-import-job/1a2b3c4d-20261130T030000Z-actionInteractions"
 METRICS = {
     "normalized_discounted_cumulative_gain_at_10": 0.25,
     "mean_reciprocal_rank_at_25": 0.5,

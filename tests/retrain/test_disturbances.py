@@ -137,26 +137,38 @@ def test_a_full_import_is_started_by_hand_during_a_training(
     ]
 
 
-def test_the_exports_are_written_again_when_all_of_them_are_imported(deployed, execution, services):
+@pytest.fixture
+def imports(deployed, monkeypatch):
+    """Return the import jobs, to which a test may add others."""
+    jobs = [{"status": "ACTIVE"}]
+    paginator = SimpleNamespace(paginate=lambda: [{"datasetImportJobs": jobs}])
+    monkeypatch.setattr(deployed, "personalize", SimpleNamespace(get_paginator=lambda _: paginator))
+    return jobs
+
+
+def test_the_exports_are_written_again_when_all_of_them_are_imported(
+    deployed, execution, imports, services
+):
     deployed.prepare_run()
     execution.jobs = IMPORTS
+    imports += [{"status": "CREATE PENDING"}, *[{"status": "CREATE IN_PROGRESS"}] * 2]
     assert disturbances.rewrite_exports_during_imports(deployed, EXECUTION) == []
-    assert execution.shown == 3
     assert [export["rotation"] for export in services.exports] == [0, 1]
     assert len({export["day"] for export in services.exports}) == 1
     assert deployed.written_export.rotation == 1, "the next scenario has to know it"
 
 
-@pytest.mark.parametrize(
-    "disturb",
-    [
-        disturbances.import_during_training,
-        disturbances.rewrite_exports_during_imports,
-    ],
-)
-def test_a_run_that_ends_before_is_not_disturbed(
-    deployed, execution, imports_by_hand, services, disturb
+def test_a_run_that_ends_before_its_imports_is_not_disturbed(
+    deployed, execution, imports, services
 ):
+    execution.status = "FAILED"
+    execution.jobs = IMPORTS
+    imports += [{"status": "CREATE IN_PROGRESS"}] * 2
+    assert disturbances.rewrite_exports_during_imports(deployed, EXECUTION) == []
+    assert services.exports == []
+
+
+def test_a_run_that_ends_before_its_training_is_not_disturbed(deployed, execution, imports_by_hand):
     execution.jobs = [import_job()]
-    assert disturb(deployed, EXECUTION) == []
-    assert (execution.stopped, imports_by_hand, services.exports) == ([], [], [])
+    assert disturbances.import_during_training(deployed, EXECUTION) == []
+    assert (execution.stopped, imports_by_hand) == ([], [])

@@ -66,8 +66,8 @@ def test_the_history_contains_a_job_for_each_state_that_starts_one(respond, clie
         {"timestamp": NOW, "type": "ExecutionStarted", "id": 1},
         exited("Plan retraining", {}),
         exited(
-            "Create dataset import job",
-            {"dataset": {"durations": [4, 5]}, "job": created(IMPORT)},
+            "Import dataset",
+            {"dataset": {"durations": [4, 5]}, "item": created(IMPORT)},
         ),
         exited(
             "Create solution version", {"solution": {"durations": [60]}, "version": created(NEW)}
@@ -85,9 +85,9 @@ def test_the_history_contains_a_job_for_each_state_that_starts_one(respond, clie
     ]
 
 
-@pytest.mark.parametrize("job", [None, {"arn": "x", "status": "waits"}], ids=["failed", "waits"])
+@pytest.mark.parametrize("job", [None, {"arn": None, "createdAt": None}], ids=["failed", "waits"])
 def test_a_job_that_was_not_created_is_left_out(respond, clients, job):
-    event = exited("Create dataset import job", {"dataset": {}, "job": job})
+    event = exited("Import dataset", {"dataset": {}, "item": job})
     respond_with_history(respond, event)
     assert list(started_jobs(clients["stepfunctions"], EXECUTION)) == []
 

@@ -45,7 +45,7 @@ def printed(print_function, *arguments, width=80):
         (NEW, "movies/00000002"),
         (CAMPAIGN, "home-page"),
         (IMPORT, "actionInteractions"),
-        (f"{HOME}:dataset-import-job/1a2b3c4d-20261130T030000Z-1f2e3d4c-users-2", "users"),
+        (f"{HOME}:dataset-import-job/1a2b3c4d-20261130T030000Z-1f2e3d4c-users", "users"),
         ("arn:aws:states:eu-west-1:123456789012:stateMachine:retraining", "retraining"),
     ],
 )

@@ -41,9 +41,9 @@ NEXT_SLOT = "2026-12-06T03:00:00Z"
 SCHEDULE = f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/group/weekly"
 
 DURATIONS = {
-    f"{PREFIX}-{RUN_ID}-interactions-1": 930,
-    f"{PREFIX}-{RUN_ID}-items-1": 745,
-    f"{PREFIX}-{RUN_ID}-users-1": 1245,
+    f"{PREFIX}-{RUN_ID}-interactions": 930,
+    f"{PREFIX}-{RUN_ID}-items": 745,
+    f"{PREFIX}-{RUN_ID}-users": 1245,
     "solution-version": 5430,
     "campaign-update": 930,
 }

@@ -92,7 +92,7 @@ def test_a_run_that_nearly_reaches_every_deadline_does_not_time_out():
     limits = LimitsArgs(max_import_hours=0.5, max_training_hours=1, max_campaign_hours=5)
     foreign_jobs = [f"foreign-{number}" for number in range(5)]
     durations = {
-        **dict.fromkeys((*foreign_jobs, f"{PREFIX}-{RUN_ID}-items-1"), 0.49 * 3600),
+        **dict.fromkeys((*foreign_jobs, f"{PREFIX}-{RUN_ID}-items"), 0.49 * 3600),
         "solution-version": 0.99 * 3600,
         "campaign-update": 4.9 * 3600,
     }
@@ -145,7 +145,7 @@ def test_closing_an_aborted_run_names_its_jobs_and_stops_nothing():
     dataset_types = ("interactions", "items", "users")
     assert reasons == [
         "ABORTED: Enough: of this",
-        *(f"{PREFIX}-{RUN_ID}-{kind}-1 is ACTIVE" for kind in dataset_types),
+        *(f"{PREFIX}-{RUN_ID}-{kind} is ACTIVE" for kind in dataset_types),
         f"{new.rpartition('/')[2]} is CREATE IN_PROGRESS",
     ]
 

@@ -66,10 +66,9 @@ CONTENTS = {
         "Campaign not updated on trial",
     ],
     "each dataset": [
-        "Create dataset import job",
-        "Has the dataset import job ended?",
-        "Wait for dataset import job",
-        "Watch dataset import job",
+        "Import dataset",
+        "How is the import?",
+        "Wait for the import",
         "Wait to import",
         "Dataset imported",
         "Dataset not imported",
@@ -202,7 +201,7 @@ def test_only_errors_without_an_effect_are_retried_after_a_random_pause():
 def test_a_function_that_writes_has_ended_before_its_retry_starts():
     """Two invocations at the same time would both find no job, and would both create one."""
     write_verbs = ("Create", "Stop", "Update", "Tag", "PassRole")
-    writes_equal_tags = ("plan_retraining", "watch_dataset_import_job", "watch_solution_version")
+    writes_equal_tags = ("plan_retraining", "watch_solution_version")
     for name, state in states("Task"):
         step = STEPS[function_of(state)]
         actions = [action.partition(":")[2] for group in step.grants.values() for action in group]

@@ -3,9 +3,9 @@
 import pytest
 
 from functions.personalize.tags import MIXED, tags_of
-from tests.workflow.pipeline import NEXT_SLOT, deploy
+from tests.workflow.pipeline import NEXT_SLOT, RUN_ID, deploy
 from tests.workflow.summaries import ALL_DONE, DEPLOYED, failures, outcomes, report
-from tests.world import MOVIES, PERSONALIZE, dataset_arn
+from tests.world import MOVIES, PERSONALIZE, PREFIX, dataset_arn
 
 FOREIGN = f"{PERSONALIZE}:dataset-import-job/foreign"
 REPLACED = (
@@ -27,7 +27,7 @@ def test_a_foreign_import_before_an_import_is_waited_for(seconds):
 
 
 @pytest.mark.parametrize("seconds", [600, 3 * 3600], ids=["ended", "running"])
-def test_a_foreign_full_import_during_the_imports_fails_the_solution(seconds):
+def test_a_foreign_full_import_during_the_imports_fails_its_dataset(seconds):
     with deploy(durations={"foreign": seconds}) as pipeline:
         started = pipeline.start()
         pipeline.sleep(760)
@@ -36,7 +36,8 @@ def test_a_foreign_full_import_during_the_imports_fails_the_solution(seconds):
         assert pipeline.requests("CreateSolutionVersion") == []
         second = pipeline.run(scheduledTime=NEXT_SLOT)
         assert pipeline.served_version() == pipeline.versions()[-1]
-    assert failures(execution) == {"taste": REPLACED}
+    job = f"{PERSONALIZE}:dataset-import-job/{PREFIX}-{RUN_ID}-items"
+    assert failures(execution) == {"items": f"another import has replaced the data of {job}"}
     assert outcomes(second) == {"items": "IMPORTED", **DEPLOYED}, "the next run imports it again"
 
 

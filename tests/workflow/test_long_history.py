@@ -49,8 +49,14 @@ class History:
         if operation in KEYS:
             return self._page(operation, request)
         if "/old-" in str(request.get("resourceArn")):
-            return {"tags": [{"tagKey": "retraining-run", "tagValue": "old"}]}
-        return self.real_call(operation, request, caller)
+            tags = {"retraining-run": "old", "retraining-bytes": "1"}
+            return {"tags": [{"tagKey": key, "tagValue": tags[key]} for key in tags]}
+        response = self.real_call(operation, request, caller)
+        return (
+            {**response, "dataset": _older(response["dataset"])}
+            if "dataset" in response
+            else response
+        )
 
     def _page(self, operation: str, request: Mapping[str, object]):
         key = KEYS[operation]
@@ -83,6 +89,11 @@ class History:
                     "importMode": "FULL",
                     **times,
                 }
+
+
+def _older(dataset):
+    """Return a dataset that has existed during the whole history."""
+    return {**dataset, "creationDateTime": START - timedelta(days=DAYS + 1)}
 
 
 @contextmanager

@@ -232,8 +232,8 @@ def test_a_run_that_has_waited_in_vain_fails_and_says_how_to_import_its_export()
     (problem,) = problems_of(failed)
     assert (
         "this run has waited for 24 hours; no other run imports the exports of 2026-11-22; if no "
-        "later export has replaced them, use retrain start --export-date 2026-11-22; if the "
-        "older run hangs, stop it"
+        "later export has replaced them, use retrain start --dataset interactions --export-date "
+        "2026-11-22; if the older run hangs, stop it"
     ) in problem
 
 
@@ -286,7 +286,8 @@ def test_an_export_that_is_written_again_is_not_appended_again():
         f"datasets.interactions: s3://exports/{DAY}/interactions.csv was imported by "
         f"{PERSONALIZE}:dataset-import-job/{imported['jobName']}, and has changed since then, so "
         "its rows would be appended twice; write new rows to the location of a later day, or "
-        f"append this export on purpose with retrain start --export-date {DAY}"
+        "append this export on purpose with retrain start --dataset interactions --export-date "
+        f"{DAY}"
     )
     assert outcomes(appended)["interactions"] == "IMPORTED"
 

@@ -97,7 +97,8 @@ def test_of_three_runs_each_waits_for_the_one_before():
         assert len(pipeline.versions()) == 4
     assert ended_at(first) < began_at(second)
     assert ended_at(second) < began_at(third)
-    assert outcomes(third) == ALL_DONE
+    assert outcomes(second)["interactions"] == "IMPORTED"
+    assert outcomes(third) == DEPLOYED, "the second run has imported since the third one began"
 
 
 def test_a_run_goes_on_after_the_older_run_was_aborted():

@@ -6,7 +6,7 @@ import pytest
 
 from components.rules.metrics import NDCG_AT_10
 from functions.exports import read_export
-from functions.personalize.fingerprint import fingerprint_of
+from functions.personalize.fingerprint import seen_export
 from functions.personalize.tags import tags_of
 from tests.workflow.pipeline import NEXT_SLOT, RUN_ID, SLOT, deploy
 from tests.workflow.summaries import ALL_DONE, failed_calls, metric_line, ndcg, outcomes, report
@@ -49,7 +49,7 @@ def test_a_good_run_imports_trains_and_updates_the_campaign():
                 "type": dataset_type,
                 "outcome": "IMPORTED",
                 "datasetImportJobArn": (
-                    f"{PERSONALIZE}:dataset-import-job/{JOB_PREFIX}-{dataset_type}-1"
+                    f"{PERSONALIZE}:dataset-import-job/{JOB_PREFIX}-{dataset_type}"
                 ),
                 "failure": None,
             }
@@ -99,10 +99,8 @@ def api_tags(**tags):
 def import_tags(export, dataset):
     """Return the tags of an import job."""
     facts = {
+        "retraining-planned": seen_export(export, "FULL", dataset["schemaArn"]).fingerprint,
         "retraining-bytes": str(export.size),
-        "retraining-bytes-counted": "first level",
-        "retraining-planned": fingerprint_of(export, "FULL", dataset["schemaArn"]),
-        "retraining-confirmed": "no",
     }
     return api_tags(**facts)
 
@@ -125,7 +123,7 @@ def test_a_good_run_requests_exactly_what_is_configured():
         digest = tags_of(pipeline.client, new)["retraining-digest"]
     assert imports == [
         {
-            "jobName": f"{JOB_PREFIX}-{dataset_type}-1",
+            "jobName": f"{JOB_PREFIX}-{dataset_type}",
             "datasetArn": dataset_arn(dataset_type),
             "dataSource": {"dataLocation": f"s3://exports/{dataset_type}.csv"},
             "roleArn": IMPORT_ROLE,
@@ -155,7 +153,7 @@ def test_the_imports_run_in_parallel_and_the_training_starts_after_the_last_impo
     with deploy() as pipeline:
         started_at = pipeline.clock.now()
         execution = pipeline.run()
-    jobs = [result["job"] for result in execution.output["imports"]["results"]]
+    jobs = [result["item"] for result in execution.output["imports"]["results"]]
     created_at = {datetime.fromisoformat(job["createdAt"]) for job in jobs}
     assert created_at == {started_at + timedelta(seconds=90)}, "half of settleSeconds"
     last_end = max(datetime.fromisoformat(job["endedAt"]) for job in jobs)

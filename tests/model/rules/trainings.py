@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
+from functions.rules.imports import UNLISTED, Import, has_been_replaced, is_partial, learned
 from functions.rules.pacing import pause
 from functions.rules.steps import BUSY_PAUSE, SHORT_PAUSE, Action, Case, Step, first_step
-
-from .imports import UNLISTED, Import, has_been_replaced, is_partial, learned
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

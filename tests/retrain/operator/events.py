@@ -7,7 +7,7 @@ BEGAN_AT = datetime(2026, 11, 29, 3, tzinfo=UTC)
 HOME = "arn:aws:personalize:eu-west-1:123456789012"
 SOLUTION, CAMPAIGN = f"{HOME}:solution/movies", f"{HOME}:campaign/home-page"
 VERSION = f"{SOLUTION}/1a2b3c4d"
-IMPORT = f"{HOME}:dataset-import-job/1a2b3c4d-20261129T030000Z-items-1"
+IMPORT = f"{HOME}:dataset-import-job/1a2b3c4d-20261129T030000Z-items"
 RUN = {"id": "20261129T030000Z", "request": {}}
 SETTINGS = {
     "solutions": [
@@ -63,9 +63,21 @@ def job(phase, status="CREATE IN_PROGRESS", arn=IMPORT, *, began=0, ended=None, 
     return {"arn": arn, "phase": phase, "status": status, "failure": failure, **times}
 
 
-def dataset_event(import_job, error=None, state="Watch dataset import job"):
+def item(phase, outcome=None, *reasons, began=0, ended=None):
+    """Return the item of an import. The times are minutes after the run's start."""
+    return {
+        "phase": phase,
+        "outcome": outcome,
+        "reasons": list(reasons),
+        "arn": IMPORT if began is not None else None,
+        "createdAt": None if began is None else at(began).isoformat(),
+        "endedAt": None if ended is None else at(ended).isoformat(),
+    }
+
+
+def dataset_event(import_item, error=None, state="Import dataset"):
     """Return the event of a state in `Import datasets`."""
-    document = {"dataset": {"type": "items"}, "job": import_job, "error": error}
+    document = {"dataset": {"type": "items"}, "item": import_item, "error": error}
     return exited(state, {**RUN_DOCUMENT, **document})
 
 

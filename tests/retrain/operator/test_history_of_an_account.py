@@ -63,7 +63,7 @@ def test_a_version_is_traced_to_its_data_without_a_stack(first_run, stack, insta
     assert [[job["datasetImportJobArn"] for job in row] for row in jobs] == [[arn] for arn in arns]
     for (job,), settings in zip(jobs, stack.args.datasets.configured().values(), strict=True):
         assert job["dataLocation"] == settings.data_location
-        assert (job["importMode"], job["runId"], job["confirmed"]) == ("FULL", first_run.id, True)
+        assert (job["importMode"], job["runId"], job["held"]) == ("FULL", first_run.id, True)
         assert job["bytes"] > 1000
     (campaign,) = lineage["campaigns"]
     assert campaign["campaignArn"] == stack.campaign_arn

@@ -15,6 +15,7 @@ from tests.retrain.operator.events import (
     dataset_event,
     entered,
     exited,
+    item,
     job,
     planned,
     solution_event,
@@ -85,35 +86,32 @@ def test_the_stage_is_the_state_that_was_entered_last():
 
 
 @pytest.mark.parametrize(
-    ("import_job", "state", "status"),
+    ("import_item", "state", "status"),
     [
         (None, "planned", ""),
-        (job("AGAIN", "WAITING", began=None), "waiting", "WAITING"),
-        (job("UNDER_WAY"), "running", "CREATE IN_PROGRESS"),
-        (job("NEAR"), "running", "CREATE IN_PROGRESS"),
-        (job("OVERDUE"), "running", "CREATE IN_PROGRESS"),
-        (job("CHANGED", "ACTIVE", ended=15), "waiting", "ACTIVE"),
-        (job("NEAR", "ACTIVE", ended=15), "done", "ACTIVE"),
-        (job("ACTIVE", "ACTIVE", ended=15), "done", "ACTIVE"),
-        (job("ENDED", "CREATE FAILED", ended=15), "failed", "CREATE FAILED"),
+        (item("WAITING", began=None), "waiting", "WAITING"),
+        (item("IMPORTING"), "running", "IMPORTING"),
+        (item("CONFIRMING", ended=15), "waiting", "CONFIRMING"),
+        (item("IMPORTED", "IMPORTED", ended=15), "done", "IMPORTED"),
+        (item("IMPORTING", "FAILED", ended=15), "failed", "FAILED"),
     ],
 )
-def test_the_state_of_an_import_is_that_of_its_document(import_job, state, status):
-    assert state_after("import", planned(), dataset_event(import_job)) == (state, status, None)
+def test_the_state_of_an_import_is_that_of_its_item(import_item, state, status):
+    assert state_after("import", planned(), dataset_event(import_item)) == (state, status, None)
 
 
 def test_an_import_has_its_times_and_the_reason_of_its_failure():
-    failed = job("ENDED", "CREATE FAILED", began=2, ended=17, failure="no such column")
+    failed = item("IMPORTING", "FAILED", "no such column", began=2, ended=17)
     found = job_after("import", planned(), dataset_event(failed))
     assert (found.arn, found.failure) == (IMPORT, "no such column")
     assert [found.seconds(at(minutes)) for minutes in (3, 60)] == [900, 900]
-    running = job_after("import", planned(), dataset_event(job("UNDER_WAY", began=2)))
+    running = job_after("import", planned(), dataset_event(item("IMPORTING", began=2)))
     assert [running.seconds(at(minutes)) for minutes in (1, 3)] == [0, 60]
     assert [running.remaining_seconds(at(minutes)) for minutes in (3, 60)] == [840, 0]
 
 
-ERROR = {"Error": "NameTaken", "Cause": '{"errorMessage": "the name is taken"}'}
-TEXT = "NameTaken: the name is taken"
+ERROR = {"Error": "Denied", "Cause": '{"errorMessage": "the name is taken"}'}
+TEXT = "Denied: the name is taken"
 
 
 def test_an_error_of_the_state_machine_fails_a_job():

@@ -28,10 +28,9 @@ def learned(day=29, **changes):
         "createdAt": BEGAN_AT,
         "endedAt": datetime(2026, 11, day, 3, 20, tzinfo=UTC),
         "dataLocation": "s3://exports/items.csv",
-        "day": f"2026-11-{day:02}",
         "bytes": 1_400_000,
         "runId": "20261129T030000Z",
-        "confirmed": True,
+        "held": True,
         **changes,
     }
 
@@ -122,13 +121,12 @@ def test_a_failed_version_has_its_reason():
     ]
 
 
-def test_an_import_has_its_day_size_run_and_location():
-    foreign = dict.fromkeys(("day", "bytes", "runId", "dataLocation"))
+def test_an_import_has_its_size_run_and_location():
+    foreign = dict.fromkeys(("bytes", "runId", "dataLocation"))
     imports = [learned(), {**learned(28), **foreign}]
     dataset = {"type": "ITEMS", "datasetArn": "a", "imports": imports, "olderImports": 0}
     assert new_lines(datasets=[dataset]) == [
-        "items FULL, ended 2026-11-29 03:20 UTC, export of 2026-11-29, 1.4 MB, run",
-        "20261129T030000Z",
+        "items FULL, ended 2026-11-29 03:20 UTC, 1.4 MB, run 20261129T030000Z",
         "s3://exports/items.csv",
         "FULL, ended 2026-11-28 03:20 UTC, foreign",
     ]

@@ -15,7 +15,8 @@ from tests.functions.samples import (
     VERSION,
     ago,
     campaign,
-    import_summary,
+    held_import,
+    imported,
     limits,
     run,
     settings,
@@ -27,13 +28,8 @@ from tests.functions.samples import (
     world,
 )
 
-MONDAY = import_summary()["datasetImportJobArn"]
 OWN = {"retraining-run": LAST_RUN}
-IMPORTED = {
-    "import_tags": {
-        MONDAY: {**OWN, "retraining-planned": FINGERPRINT, "retraining-confirmed": FINGERPRINT}
-    }
-}
+IMPORTED = {"imports": {DATASET: [held_import()]}}
 
 
 def document(request=None, settings_=None, *, hours=None, **changes):
@@ -64,12 +60,10 @@ def training_step(request=None, settings_=None, **changes):
 
 
 def imports(*jobs):
-    return {"import_jobs": {DATASET: list(jobs)}}
+    return {"imports": {DATASET: list(jobs)}}
 
 
-RUNNING = import_summary(
-    datasetImportJobArn=f"{MONDAY}-2", status="CREATE IN_PROGRESS", creationDateTime=ago(0.1)
-)
+RUNNING = imported(arn="running", is_running=True, is_active=False, created_at=ago(0.1))
 ENDED = f"{ago(47.5):%Y-%m-%d %H:%M}"
 
 
@@ -80,7 +74,7 @@ ENDED = f"{ago(47.5):%Y-%m-%d %H:%M}"
         ({}, {}, ("import", f"no run created the newest import, which ended at {ENDED}")),
         (
             {},
-            {"import_tags": {MONDAY: {**OWN, "retraining-planned": "old"}}},
+            imports(held_import(planned="old")),
             ("import", f"it has changed since the import that ended at {ENDED}"),
         ),
         ({}, IMPORTED, ("keep", f"it has not changed since the import that ended at {ENDED}")),
@@ -91,15 +85,12 @@ ENDED = f"{ago(47.5):%Y-%m-%d %H:%M}"
         ),
         (
             {},
-            imports(RUNNING, import_summary()),
+            imports(RUNNING, imported()),
             ("import", "another import is running, and the run waits for it before it imports"),
         ),
         (
             {},
-            {
-                **imports(RUNNING, import_summary()),
-                "import_tags": {f"{MONDAY}-2": {**OWN, "retraining-planned": FINGERPRINT}},
-            },
+            imports(RUNNING._replace(run=LAST_RUN, planned=FINGERPRINT), imported()),
             ("import", "an import of this export is running, and the run waits for it"),
         ),
         ({"skipImport": True}, {}, ("leave out", "the options leave it out")),

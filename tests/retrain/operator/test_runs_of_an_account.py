@@ -24,6 +24,14 @@ def wait_for_state(stack, arn, state):
     eventually(lambda: stack.read_run(arn).states, lambda states: state in states)
 
 
+def running_imports(stack):
+    """Return how many imports are running."""
+    pages = stack.client("personalize").get_paginator("list_dataset_import_jobs").paginate()
+    return sum(
+        job["status"].startswith("CREATE") for page in pages for job in page["datasetImportJobs"]
+    )
+
+
 class Answer(io.StringIO):
     """A standard input that is a terminal at which somebody types."""
 
@@ -57,7 +65,7 @@ def test_a_run_is_started_and_followed_to_its_report(stack, retrain):
     assert progress[0] == f"following {name}"
     assert {re.sub(r"after \d+ s", "after some time", line) for line in progress} > {
         "importing the datasets",
-        "import users: ACTIVE after some time",
+        "import users: IMPORTED after some time",
         "train movies-for-you: planned",
         "update movies-for-you: DEPLOYED after some time",
     }
@@ -88,7 +96,10 @@ def test_a_run_is_left_in_a_terminal_stopped_and_resumed(stack, retrain, hanging
     header = f"Run {run_id}, started {started_at:%Y-%m-%d %H:%M} UTC"
     last_frame = screen.lines[len(screen.lines) - screen.lines[::-1].index(header) - 1 :]
     patterns = [
-        *(rf"import {dataset} +━+ ACTIVE +\d+ s" for dataset in ("interactions", "items", "users")),
+        *(
+            rf"import {dataset} +━+ IMPORTED +\d+ s"
+            for dataset in ("interactions", "items", "users")
+        ),
         r"train movies-for-you +[━╸╺]+ running +\d+ s, .*",
         r"update movies-for-you +━+ planned.*",
         r"The run goes on\. To take it up again:",
@@ -130,7 +141,8 @@ def test_a_run_under_way_is_asked_about_and_its_imports_go_on(stack, retrain, ha
     with hanging("dataset-import-job"):
         name = json.loads(retrain("start", "--force", "--json").out)["name"]
         arn = f"{stack.output('state_machine_arn').replace(':stateMachine:', ':execution:')}:{name}"
-        wait_for_state(stack, arn, "Watch dataset import job")
+        wait_for_state(stack, arn, "Import dataset")
+        eventually(lambda: running_imports(stack), lambda count: count == 3)
         unattended = retrain("start")
         monkeypatch.setattr(sys, "stdin", Answer("n\nn\n"))
         declined = retrain("start")

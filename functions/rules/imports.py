@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from functions.rules.pacing import pause
-from functions.rules.steps import BUSY_PAUSE, Action, Case, Step, first_step
+from .pacing import pause
+from .steps import BUSY_PAUSE, Action, Case, Step, first_step
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,6 +38,8 @@ class Import(NamedTuple):
     """The fingerprint of the export when the job was created: `<location>-<content>`."""
     is_held: bool = False
     """True if a look after the end has found the export unchanged."""
+    size: int | None = None
+    """The bytes of the export when the job was created, if the pipeline has written them."""
     failure: str | None = None
 
 
@@ -68,7 +70,9 @@ class WantedImport:
     planned: str
     """The fingerprint of the export whose content was checked when the run was planned."""
     requested_at: datetime | None = None
-    """The start of the run if somebody wants the import in any case."""
+    """The start of the run if somebody asks for the import. Then a FULL export is imported although
+    the dataset holds it, and an INCREMENTAL one is added to data that a foreign import has
+    replaced. No export is appended twice."""
     durations: Sequence[int] = ()
     max_hours: float
 
@@ -78,8 +82,8 @@ class Memory:
     """What an import remembers between two looks."""
 
     began_at: datetime
-    checked: set[str] = field(default_factory=set)
-    """The fingerprints of exports whose content this run has checked."""
+    checked: str = ""
+    """The fingerprint of the export whose content this run has checked last."""
     problems: list[str] = field(default_factory=list)
     """What the last check of the content has found."""
     sent_at: datetime | None = None
@@ -103,13 +107,13 @@ class Confirm(Action):
     """Write on an import job that it holds its export."""
 
     arn: str
+    planned: str
 
 
 @dataclass(frozen=True)
 class CheckContent(Action):
     """Ask the guards about the content of the present export."""
 
-    fingerprint: str
     changes: ClassVar[bool] = False
 
 
@@ -143,24 +147,21 @@ def _wait_for_import(case: ImportCase) -> Step | None:
 def _confirm(case: ImportCase) -> Step | None:
     """Write on an import that it holds its export, once that is certain."""
     job = unconfirmed(case.seen, case.now)
-    return Step("CONFIRMING", Confirm(job.arn)) if job else None
+    return Step("CONFIRMING", Confirm(job.arn, case.seen.export.fingerprint)) if job else None
 
 
 def _is_imported(case: ImportCase) -> Step | None:
-    """End the item if the dataset holds the export. A requested import has to be a new one."""
-    holder, requested_at = holding(case.seen, is_full=case.wanted.is_full), case.wanted.requested_at
-    if holder is None or (requested_at and holder.created_at < requested_at):
-        return None
-    return Step("IMPORTED", outcome="IMPORTED")
+    """End the item if the dataset holds the export."""
+    is_imported = wanted_holder(case.seen, case.wanted) is not None
+    return Step("IMPORTED", outcome="IMPORTED") if is_imported else None
 
 
 def _has_failed(case: ImportCase) -> Step | None:
     """Fail if the import of this run has ended and the dataset does not hold the export."""
-    seen, wanted = case.seen, case.wanted
-    own = [job for job in seen.imports if job.run == wanted.run]
-    if not own:
+    seen = case.seen
+    job = import_of_run(seen.imports, case.wanted.run)
+    if job is None:
         return None
-    job = max(own, key=lambda job: job.created_at)
     if not job.is_active:
         reason = job.failure or f"{job.arn} has failed without a reason"
     elif job.planned != seen.export.fingerprint or not job.is_held:
@@ -172,14 +173,11 @@ def _has_failed(case: ImportCase) -> Step | None:
 
 def _refuse_replaced(case: ImportCase) -> Step | None:
     """Add nothing to data that a foreign FULL import has replaced, unless somebody asks for it."""
-    seen, wanted = case.seen, case.wanted
-    if wanted.is_full or wanted.requested_at or not has_been_replaced(seen.imports):
+    wanted = case.wanted
+    if wanted.is_full or wanted.requested_at:
         return None
-    reason = (
-        f"{learned(seen.imports)[0].arn}, which this pipeline did not start, has replaced the "
-        "data; `--force` adds the export to it"
-    )
-    return Step("CHECKING", outcome="FAILED", reasons=(reason,))
+    reason = refusal_to_append(case.seen.imports)
+    return Step("CHECKING", outcome="FAILED", reasons=(reason,)) if reason else None
 
 
 def _wait_for_list(case: ImportCase) -> Step | None:
@@ -196,11 +194,11 @@ def _wait_for_list(case: ImportCase) -> Step | None:
 def _create(case: ImportCase) -> Step:
     """Create the import, after the content of an export that has changed was checked again."""
     fingerprint, memory = case.seen.export.fingerprint, case.memory
-    if fingerprint != case.wanted.planned and fingerprint not in memory.checked:
-        return Step("CHECKING", CheckContent(fingerprint))
-    if memory.problems:
+    if fingerprint not in (case.wanted.planned, memory.checked):
+        return Step("CHECKING", CheckContent())
+    if fingerprint == memory.checked and memory.problems:
         return Step("CHECKING", outcome="FAILED", reasons=tuple(memory.problems))
-    return Step("IMPORTING", Create(fingerprint))
+    return Step("WAITING", Create(fingerprint))
 
 
 RULES = (
@@ -224,33 +222,61 @@ def holding(seen: SeenDataset, *, is_full: bool) -> Import | None:
     A FULL export is held if the newest FULL import holds it, and an INCREMENTAL one if any import
     since the newest FULL import does.
     """
-    present = learned(seen.imports)
-    full = [job for job in present if job.is_full]
-    candidates = full if is_full else present
     return next(
         (
             job
-            for job in reversed(candidates)
-            if job.is_held and job.planned == seen.export.fingerprint
+            for job in reversed(learned(seen.imports))
+            if job.is_held
+            and job.planned == seen.export.fingerprint
+            and (job.is_full or not is_full)
         ),
         None,
     )
 
 
+def wanted_holder(seen: SeenDataset, wanted: WantedImport) -> Import | None:
+    """Return the import by which the dataset holds the export as the run wants it, or None.
+
+    If somebody asks for a FULL import, only an import of this run or a later one counts.
+    """
+    job, requested_at = holding(seen, is_full=wanted.is_full), wanted.requested_at
+    if job is None or not wanted.is_full or requested_at is None:
+        return job
+    return job if job.run == wanted.run or job.created_at >= requested_at else None
+
+
+def import_of_run(imports: Sequence[Import], run: str) -> Import | None:
+    """Return the import that a run has created, or None."""
+    own = [job for job in imports if job.run == run]
+    return max(own, key=lambda job: job.created_at, default=None)
+
+
 def unconfirmed(seen: SeenDataset, now: datetime) -> Import | None:
     """Return an import that holds the present export without saying so, or None."""
-    export = seen.export
-    return next(
-        (
-            job
-            for job in seen.imports
-            if job.is_active
-            and not job.is_held
-            and job.planned == export.fingerprint
-            and now < job.ended_at + CONFIRMED_WITHIN
-            and (export.newest_at is None or export.newest_at <= job.created_at)
-        ),
-        None,
+    return next((job for job in seen.imports if _is_unconfirmed(job, seen.export, now)), None)
+
+
+def confirmed(imports: Sequence[Import], exports: Sequence[Export], now: datetime) -> list[Import]:
+    """Return imports of which each that holds one of the exports says so."""
+    return [
+        job._replace(is_held=True)
+        if any(_is_unconfirmed(job, export, now) for export in exports)
+        else job
+        for job in imports
+    ]
+
+
+def _is_unconfirmed(job: Import, export: Export, now: datetime) -> bool:
+    """Return True if an import holds an export, as a look after its end shows, and has no `held`.
+
+    No object of the export may be newer than the import job.
+    """
+    return (
+        job.is_active
+        and not job.is_held
+        and job.planned == export.fingerprint
+        and now < job.ended_at + CONFIRMED_WITHIN
+        and (export.newest_at is None or export.newest_at <= job.created_at)
     )
 
 
@@ -279,6 +305,16 @@ def is_partial(job: Import, later: Sequence[Import]) -> bool:
         and not any(
             other.is_held and (other.planned or "").startswith(f"{location}-") for other in later
         )
+    )
+
+
+def refusal_to_append(imports: Sequence[Import]) -> str | None:
+    """Return why nothing is added to the data unless somebody asks for it, or None."""
+    if not has_been_replaced(imports):
+        return None
+    return (
+        f"{learned(imports)[0].arn}, which this pipeline did not start, has replaced the data; "
+        "`--force` adds the export to it"
     )
 
 

@@ -1,0 +1,335 @@
+"""Tests of an import against the emulator: what is read for the rules, and what is requested."""
+
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+from botocore.exceptions import ClientError
+
+from functions import clock, exports
+from functions.errors import ServiceUnavailable, Throttled
+from functions.import_dataset import handler
+from functions.personalize.fingerprint import seen_export
+from functions.personalize.import_records import ImportReader
+from functions.personalize.tags import tags_of, write_tags
+from functions.rules.imports import Import
+from tests.workflow.pipeline import RUN_ID, deploy
+from tests.world import MOVIES, PERSONALIZE, PREFIX, dataset_arn
+from tests.world import exports as csv_files
+
+LOCATION = "s3://exports/items.csv"
+ITEMS = dataset_arn("items")
+JOBS = f"{PERSONALIZE}:dataset-import-job"
+JOB = f"{JOBS}/{PREFIX}-{RUN_ID}-items"
+FIRST = f"{JOBS}/movies-first-items"
+
+
+@contextmanager
+def items(**changes):
+    """Deploy a pipeline that imports the items. Its imports take 10 minutes.
+
+    `changes` are fields of the dataset.
+    """
+    with deploy(MOVIES.with_datasets("items", **changes)) as pipeline:
+        yield pipeline
+
+
+def fingerprint(pipeline, mode="FULL"):
+    """Return the fingerprint of the export as it is now."""
+    export = exports.Export(
+        location=LOCATION, objects=exports.list_objects(pipeline.bucket, LOCATION)
+    )
+    dataset = pipeline.client.describe_dataset(datasetArn=ITEMS)["dataset"]
+    return seen_export(export, mode, dataset["schemaArn"]).fingerprint
+
+
+def iteration(pipeline, item=None, **changes):
+    """Return the document of the dataset in a run that was planned now."""
+    planned = {
+        "type": "items",
+        "dataLocation": LOCATION,
+        "fingerprint": fingerprint(pipeline),
+        "bytes": 1503,
+        "newestObjectAt": None,
+        "isRequested": False,
+        "durations": [600],
+        **changes,
+    }
+    run = {
+        "id": RUN_ID,
+        "trigger": "schedule",
+        "startedAt": clock.now().isoformat(),
+        "executionArn": "arn:aws:states:eu-west-1:123456789012:execution:retraining:first",
+        "request": {},
+    }
+    settings = pipeline.group.settings()
+    return {"settings": settings, "run": run, "dataset": planned, "item": item, "error": None}
+
+
+def import_items(pipeline, event=None, calls=100):
+    """Call the function as the state machine does until the import has an outcome."""
+    event = event or iteration(pipeline)
+    for _ in range(calls):
+        event["item"] = handler(event, None)
+        if event["item"]["outcome"] is not None:
+            break
+        pipeline.sleep(event["item"]["seconds"])
+    return event["item"]
+
+
+def seen(pipeline, own_arn=None, **options):
+    """Return the imports of the dataset as the rules see them."""
+    dataset = pipeline.client.describe_dataset(datasetArn=ITEMS)["dataset"]
+    reader = ImportReader(pipeline.client)
+    return reader.of_dataset(ITEMS, dataset["creationDateTime"], own_arn, **options)
+
+
+def created(pipeline):
+    """Return the names of the import jobs that were requested."""
+    return [request["jobName"] for request in pipeline.requests("CreateDatasetImportJob")]
+
+
+# What is read
+
+
+def test_an_import_is_read_with_its_tags():
+    with items() as pipeline:
+        import_items(pipeline)
+        own, first = seen(pipeline)
+        planned = fingerprint(pipeline)
+        assert own == Import(
+            arn=JOB,
+            dataset=ITEMS,
+            is_full=True,
+            is_running=False,
+            is_active=True,
+            created_at=own.created_at,
+            ended_at=own.created_at + timedelta(minutes=745 / 60),
+            run=RUN_ID,
+            planned=planned,
+            is_held=True,
+            size=1503,
+        )
+    assert (first.arn, first.run, first.planned, first.size) == (FIRST, None, None, None)
+
+
+@pytest.mark.parametrize("size", ["many", "-1", "1.5", "", "٣"])
+def test_tags_that_a_person_has_edited_make_no_import_hold_its_export(size):
+    with items() as pipeline:
+        import_items(pipeline)
+        write_tags(pipeline.client, JOB, {"retraining-bytes": size, "retraining-held": "yes"})
+        own, _ = seen(pipeline)
+    assert (own.run, own.size, own.is_held) == (RUN_ID, None, False)
+
+
+def test_the_tags_of_imports_whose_data_were_replaced_are_not_read():
+    with items() as pipeline:
+        tags = [{"tagKey": "retraining-run", "tagValue": "old"}]
+        pipeline.foreign_import("items", job_name="old", tags=tags)
+        pipeline.sleep(700)
+        import_items(pipeline)
+        own_tags = [{"tagKey": "retraining-run", "tagValue": "later"}]
+        pipeline.foreign_import("items", job_name="later", tags=own_tags, importMode="INCREMENTAL")
+        pipeline.sleep(700)
+        runs = {job.arn.rpartition("/")[2]: job.run for job in seen(pipeline)}
+        assert runs == {
+            "later": "later",
+            f"{PREFIX}-{RUN_ID}-items": RUN_ID,
+            "old": None,
+            "movies-first-items": None,
+        }
+        (_, _, old, _) = seen(pipeline, own_arn=f"{JOBS}/old")
+    assert old.run == "old", "the import of the present run is always known"
+
+
+def test_an_import_that_the_list_shows_as_running_or_lacks_is_described():
+    with items() as pipeline:
+        pipeline.foreign_import("items")
+        pipeline.sleep(300)
+        pipeline.inject_fault("stale", operation="ListDatasetImportJobs", seconds=400, times=4)
+        pipeline.sleep(350)
+        assert [job.is_running for job in seen(pipeline)] == [False, False]
+        pipeline.foreign_import("items", job_name="new")
+        pipeline.sleep(1)
+        assert len(seen(pipeline)) == 2
+        assert len(seen(pipeline, f"{JOBS}/new", may_be_unlisted=True)) == 3
+        assert len(seen(pipeline, f"{JOBS}/none", may_be_unlisted=True)) == 2
+
+
+def test_the_imports_of_an_earlier_dataset_with_this_arn_are_left_out():
+    with items() as pipeline:
+        assert ImportReader(pipeline.client).of_dataset(ITEMS, clock.now()) == []
+
+
+def test_the_imports_of_a_group_have_tags_only_in_the_configured_datasets():
+    with items() as pipeline:
+        import_items(pipeline)
+        imports = ImportReader(pipeline.client).of_group(pipeline.group.arn, [ITEMS])
+        assert sorted((job.dataset, job.run or "") for job in imports) == [
+            (dataset_arn("interactions"), ""),
+            (ITEMS, ""),
+            (ITEMS, RUN_ID),
+        ]
+        pipeline.personalize.calls.clear()
+        ImportReader(pipeline.client).of_group(pipeline.group.arn, [])
+        operations = {call.operation for call in pipeline.personalize.calls}
+    assert operations == {"ListDatasets", "ListDatasetImportJobs"}
+
+
+def test_a_list_that_cannot_be_read_in_time_decides_nothing():
+    with items() as pipeline:
+        real_call = pipeline.personalize.call
+
+        def slow_call(*request):
+            pipeline.sleep(31)
+            return real_call(*request)
+
+        pipeline.personalize.call = slow_call
+        with pytest.raises(ServiceUnavailable, match="is too slow"):
+            seen(pipeline)
+
+
+def test_the_tags_of_an_import_are_read_again_until_it_is_held():
+    with items() as pipeline:
+        pipeline.personalize.calls.clear()
+        import_items(pipeline)
+        reads = [
+            call.request["resourceArn"]
+            for call in pipeline.personalize.calls
+            if call.operation == "ListTagsForResource"
+        ]
+        looks = sum(
+            call.operation == "ListDatasetImportJobs" for call in pipeline.personalize.calls
+        )
+    assert looks > 10
+    assert reads.count(JOB) <= 6, "while it runs, its tags do not change"
+
+
+# What is requested
+
+
+def test_an_export_is_imported_once_and_held_from_then_on():
+    with items() as pipeline:
+        event = iteration(pipeline)
+        first = handler(event, None)
+        assert (first["phase"], first["arn"], first["endedAt"]) == ("IMPORTING", JOB, None)
+        assert first["seconds"] > 45, "a Wait passes the time until it is expected to end"
+        item = import_items(pipeline, {**event, "item": first})
+        assert tags_of(pipeline.client, JOB) == {
+            "retraining-pipeline": "retraining",
+            "retraining-run": RUN_ID,
+            "retraining-planned": fingerprint(pipeline),
+            "retraining-held": fingerprint(pipeline),
+            "retraining-bytes": "1503",
+        }
+        again = import_items(pipeline)
+        assert created(pipeline) == [f"{PREFIX}-{RUN_ID}-items"]
+    assert (item["outcome"], item["arn"], item["bytes"]) == ("IMPORTED", JOB, 1503)
+    assert again == {**item, "memory": again["memory"]}
+
+
+def test_an_export_that_changes_during_its_import_fails():
+    with items() as pipeline:
+        event = iteration(pipeline)
+        event["item"] = handler(event, None)
+        pipeline.bucket.put("items.csv", csv_files()["items.csv"] + b"\ni999,g1")
+        item = import_items(pipeline, event)
+        assert "retraining-held" not in tags_of(pipeline.client, JOB)
+        assert len(created(pipeline)) == 1
+    assert (item["outcome"], item["arn"]) == ("FAILED", JOB)
+    assert item["reasons"] == [
+        "the export changed while it was imported; the next run imports it again"
+    ]
+
+
+def test_an_export_that_has_changed_since_the_plan_is_checked_again():
+    with items() as pipeline:
+        event = iteration(pipeline)
+        pipeline.bucket.put("items.csv", csv_files()["items.csv"] + b"\ni999,g1")
+        item = import_items(pipeline, event)
+        tags = tags_of(pipeline.client, JOB)
+        assert tags["retraining-planned"] == fingerprint(pipeline)
+        assert tags["retraining-bytes"] == "1511"
+    assert (item["outcome"], item["bytes"]) == ("IMPORTED", 1511)
+
+
+def test_an_export_that_was_broken_since_the_plan_is_not_imported():
+    with items() as pipeline:
+        event = iteration(pipeline)
+        pipeline.bucket.put("items.csv", b"ITEM,GENRE\ni1,g1")
+        item = import_items(pipeline, event)
+        assert created(pipeline) == []
+    assert (item["phase"], item["outcome"], item["arn"]) == ("CHECKING", "FAILED", None)
+    assert item["reasons"][0].startswith("datasets.items: ")
+    assert "ITEM_ID" in item["reasons"][0]
+
+
+@pytest.mark.parametrize("status", [None, 500])
+def test_a_create_that_got_no_answer_is_not_sent_again(status):
+    with items() as pipeline:
+        pipeline.inject_fault("lost-answer", operation="CreateDatasetImportJob", status=status)
+        pipeline.inject_fault("stale", operation="ListDatasetImportJobs", seconds=90, times=9)
+        assert import_items(pipeline)["outcome"] == "IMPORTED"
+        assert len(created(pipeline)) == 1, "the import job is found by its ARN"
+
+
+def test_a_create_after_a_lost_memory_is_refused_and_the_job_is_found():
+    with items() as pipeline:
+        handler(iteration(pipeline), None)
+        pipeline.inject_fault("stale", operation="ListDatasetImportJobs", seconds=60, times=1)
+        pipeline.inject_fault("stale", operation="DescribeDatasetImportJob", seconds=60, times=1)
+        assert import_items(pipeline)["outcome"] == "IMPORTED"
+        assert len(created(pipeline)) == 2
+        jobs = pipeline.client.list_dataset_import_jobs(datasetArn=ITEMS)["datasetImportJobs"]
+        assert len(jobs) == 2
+
+
+def test_a_throttled_create_is_sent_again_soon():
+    with items() as pipeline:
+        pipeline.inject_fault("throttle", operation="CreateDatasetImportJob", times=2)
+        item = import_items(pipeline, calls=1)
+        assert len(created(pipeline)) == 3
+    assert (item["outcome"], item["phase"]) == (None, "IMPORTING")
+
+
+@pytest.mark.parametrize("fault", ["throttle", "server-error"])
+def test_an_error_before_the_first_look_is_retried_by_the_state_machine(fault):
+    with items() as pipeline:
+        event = iteration(pipeline)
+        pipeline.inject_fault(fault, operation="ListDatasetImportJobs", times=99)
+        with pytest.raises((Throttled, ServiceUnavailable)):
+            handler(event, None)
+
+
+@pytest.mark.parametrize(
+    ("fault", "message", "refusal"),
+    [
+        ("limit-exceeded", "More than 5 resources with PENDING or IN_PROGRESS status", "no import"),
+        ("resource-in-use", None, "the dataset is in use"),
+    ],
+)
+def test_a_create_that_personalize_refuses_for_now_is_tried_again(fault, message, refusal):
+    with items() as pipeline:
+        text = {"message": message} if message else {}
+        pipeline.inject_fault(fault, operation="CreateDatasetImportJob", times=2, **text)
+        item = import_items(pipeline, calls=1)
+        assert (item["phase"], item["seconds"]) == ("WAITING", 60)
+        assert item["memory"]["refusal"].startswith(refusal)
+        assert import_items(pipeline)["outcome"] == "IMPORTED"
+
+
+def test_another_quota_is_an_error():
+    with items() as pipeline:
+        pipeline.inject_fault(
+            "limit-exceeded", operation="CreateDatasetImportJob", message="More than 100 datasets"
+        )
+        with pytest.raises(ClientError, match="More than 100 datasets"):
+            import_items(pipeline)
+
+
+def test_an_import_of_the_dataset_is_waited_for_whoever_has_started_it():
+    with items() as pipeline:
+        pipeline.foreign_import("items")
+        item = import_items(pipeline, calls=1)
+        assert (item["phase"], item["arn"]) == ("IMPORTING", None)
+        assert import_items(pipeline)["outcome"] == "IMPORTED"
