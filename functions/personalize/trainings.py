@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from .. import clock
 from ..errors import ServiceUnavailable
-from .digest import digest_of
+from .digest import digest_of, newest_end
 from .foreign_imports import foreign_imports, replaced_message
 from .import_lists import group_imports
 from .jobs import created_job, described_job, postponed_job, refused_job
@@ -77,7 +77,9 @@ def create_solution_version(
     if obstacle := _obstacle(settings, arn, foreign, last_try):
         return obstacle
     candidates = read_trained_versions(client, solution, versions(client, arn), imports)
-    digest = digest_of(imports.jobs, solution, clock.now()) if imports.is_complete else None
+    # An import that is ACTIVE now has ended, also if the clock of Personalize is ahead.
+    now = max(clock.now(), newest_end(imports.jobs) or clock.now())
+    digest = digest_of(imports.jobs, solution, now) if imports.is_complete else None
     if usable := _usable_version(candidates, digest, planned_solution):
         return _adopted_job(client, usable, planned_solution)
     job = _train(client, settings, planned_solution, digest, last_try)
