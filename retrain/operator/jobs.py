@@ -246,7 +246,7 @@ def _state_of(document: Document) -> State:
         return "done"
     if phase == "ENDED":
         return "failed"
-    if phase in ("AGAIN", "CHANGED"):
+    if phase == "AGAIN":
         return "waiting"
     if phase == "NEAR" and not is_running(document["status"]):
         return "done"
