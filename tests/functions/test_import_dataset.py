@@ -315,6 +315,7 @@ def test_a_create_that_personalize_refuses_for_now_is_tried_again(fault, message
         item = import_items(pipeline, calls=1)
         assert (item["phase"], item["seconds"]) == ("WAITING", 60)
         assert item["memory"]["refusal"].startswith(refusal)
+        assert item["memory"]["sent_at"] is None, "no import job can exist"
         assert import_items(pipeline)["outcome"] == "IMPORTED"
 
 

@@ -303,16 +303,17 @@ def test_only_active_event_trackers_count(service):
 
 @pytest.mark.parametrize("day", [None, "2026-11-28"])
 def test_an_import_that_holds_its_export_is_found_if_its_run_has_died(service, day):
-    known = seen_export(export(objects=[s3_object(modified_at=ago(50))]), "FULL", SCHEMA)
+    old_export = seen_export(export(objects=[s3_object(modified_at=ago(50))]), "FULL", SCHEMA)
     job = held_import(is_held=False, planned=FINGERPRINT if day is None else "other")
     if day is None:
         job = job._replace(created_at=ago(1), ended_at=ago(0.5))
     else:
-        EARLIER[day] = known._replace(fingerprint="other")
+        EARLIER[day] = old_export._replace(fingerprint="other")
     changed = held_import(is_held=False, planned="changed")
-    READ[DATASET] = [job, changed]
+    known = held_import(arn="known")
+    READ[DATASET] = [job, changed, known]
     seen = service.read()
-    assert seen.imports == {DATASET: [job._replace(is_held=True), changed]}
+    assert seen.imports == {DATASET: [job._replace(is_held=True), changed, known]}
     assert seen.found_held == {job.arn: job.planned}
 
 
