@@ -35,9 +35,8 @@ def not_found(arn: str) -> ApiError:
 
 def already_exists(arn: str) -> ApiError:
     """Return the error for a name that is taken, in the words of the service."""
-    return ApiError(
-        "ResourceAlreadyExistsException", f"Another resource with Arn {arn} already exists."
-    )
+    message = f"Another resource with Arn {arn} already exists."
+    return ApiError("ResourceAlreadyExistsException", message)
 
 
 def in_use(message: str) -> ApiError:

@@ -150,8 +150,7 @@ def due_deliveries(since: dt.datetime, now: dt.datetime) -> Iterator[tuple[Sched
     """
     for schedule in _stored_schedules():
         changed = schedule["LastModificationDate"]
-        is_new = changed >= since.timestamp()
-        slot = slots.first_slot(schedule) if is_new else slots.next_slot(schedule, since)
+        slot = slots.next_slot(schedule, None if changed >= since.timestamp() else since)
         while slot is not None and slot <= now and changed <= now.timestamp():
             if schedule["State"] == "ENABLED":
                 yield schedule, slot
@@ -188,7 +187,7 @@ def refuse_schedule(call: ministack.Call) -> None:
     arn, role_arn = schedule["Target"]["Arn"], schedule["Target"]["RoleArn"]
     problem = None
     try:
-        slots.first_slot({**schedule, "LastModificationDate": time.time()})
+        slots.next_slot({**schedule, "LastModificationDate": time.time()})
     except ValueError as error:
         problem = str(error)
     if schedule.keys() & {"StartDate", "EndDate"}:

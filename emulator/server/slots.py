@@ -21,21 +21,14 @@ Timing = Mapping[str, Any]
 """The fields of a schedule that say when it is due. Times are seconds since 1970."""
 
 
-def first_slot(timing: Timing) -> dt.datetime | None:
-    """Return the first time at or after a schedule's last change at which it is due, in UTC.
-
-    Return None if it is never due. Raise ValueError like `next_slot`.
-    """
-    # The search begins before the change, so that it finds the time of the change too.
-    return next_slot(timing, _last_change(timing) - dt.timedelta(microseconds=1))
-
-
-def next_slot(timing: Timing, after: dt.datetime) -> dt.datetime | None:
+def next_slot(timing: Timing, after: dt.datetime | None = None) -> dt.datetime | None:
     """Return the first time after `after` at which the schedule is due, in UTC and whole seconds.
 
-    Return None if it is never due again. Raise ValueError for an expression or a time zone that
+    Without `after` it may be the time of the last change itself. Return None if the schedule is
+    never due again. Raise ValueError for an expression or a time zone that
     Scheduler refuses, and for at() and LW, which the emulator cannot evaluate.
     """
+    after = after or _last_change(timing) - dt.timedelta(microseconds=1)
     expression, zone_name = timing["ScheduleExpression"], timing.get("ScheduleExpressionTimezone")
     try:
         zone = ZoneInfo(zone_name or "UTC")
@@ -57,8 +50,7 @@ def _next_match(fields: list[str], zone: ZoneInfo, after: dt.datetime) -> dt.dat
     The parser knows only UTC, so it gets the local times of the zone as if they were UTC.
     """
     if fields[4:5] == ["L"]:
-        # The parser accepts L as day of the week, which is Saturday, but never finds a match.
-        fields[4] = "SAT"
+        fields[4] = "SAT"  # The parser accepts L as day of the week, but never finds a match.
     try:
         cron = AwsCroniter(" ".join(fields))
     except ValueError as error:

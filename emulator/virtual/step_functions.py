@@ -1,25 +1,30 @@
 """Run state machines with Python handlers in this process, on virtual time.
 
-A Task calls the Python handler of its function (`lambda_runtime.py`).
+A Task calls the Python handler of its function as Lambda would: JSON in, JSON out, limited time,
+Lambda's errors. Handlers get None as their context, because no function of ours reads it.
 """
 
 import functools
 import itertools
 import json
+import traceback
+import uuid
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+from awslambdaric.lambda_runtime_marshaller import LambdaMarshaller
 
 from emulator.personalize.faults import Faults
 from emulator.personalize.service_model import service_model
 from emulator.states import execution as states
 from emulator.states import service
 from emulator.states.documents import StateFailed
+from emulator.states.execution import invoke_failure
 from emulator.states.service import Row
-from emulator.virtual.lambda_runtime import Handler, function_name, invoke
-from emulator.virtual.virtual_time import Event, VirtualClock
+from emulator.virtual.virtual_time import Event, LimitReached, VirtualClock
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions.type_defs import HistoryEventTypeDef
@@ -27,6 +32,27 @@ if TYPE_CHECKING:
 ACCOUNT = "123456789012"
 REGION = "eu-west-1"
 SCOPE = f"{REGION}:{ACCOUNT}"
+# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+MAX_TIMEOUT_SECONDS = 900
+
+Handler = Callable[[dict[str, object], None], object]
+
+
+class Fails(Exception):  # noqa: N818  # reads as a sentence: the handler fails with ...
+    """Raised by a handler to fail with an error of Lambda itself.
+
+    Names like `Lambda.TooManyRequestsException` are errors of the Invoke call, and names like
+    `Sandbox.Timedout` are errors of the function.
+    """
+
+    def __init__(self, error: str, message: str = "made to fail") -> None:
+        super().__init__(error, message)
+        self.error, self.message = error, message
+
+
+def function_name(arn: str) -> str:
+    """Return the name of a function. `arn` is its name or ARN, and may end in a version."""
+    return arn.rpartition(":function:")[2].split(":")[0]
 
 
 class Call(NamedTuple):
@@ -147,7 +173,7 @@ class StepFunctions:
         position = len(calls)  # other tasks may append calls before this one has ended
         calls.append(Call(function_name(resource), json.loads(payload), None))
         try:
-            outcome = invoke(machine.functions, machine.timeouts, self.clock, resource, payload)
+            outcome = _invoke(machine, self.clock, resource, payload)
         except StateFailed as failure:
             calls[position] = calls[position]._replace(outcome=failure.error)
             raise
@@ -219,3 +245,43 @@ class StartedExecution:
     def time_out(self) -> None:
         """End the execution immediately, as the TimeoutSeconds of the state machine does."""
         self.running.time_out()
+
+
+def _invoke(machine: Machine, clock: VirtualClock, arn: str, payload: str) -> object:
+    """Call the handler of a function and return its result after a round trip through JSON.
+
+    Raise StateFailed if the function is missing or fails, or sleeps on the clock past its timeout.
+    """
+    name = function_name(arn)
+    request_id = str(uuid.UUID(int=clock.random.getrandbits(128), version=4))
+    timeout = machine.timeouts.get(name, MAX_TIMEOUT_SECONDS)
+    if name not in machine.functions:
+        message = f"Function not found: {arn}"
+        raise invoke_failure("ResourceNotFoundException", message, 404, "-")
+    try:
+        clock.running.limit = clock.time_after(timeout)  # the task ends with the function
+        result = machine.functions[name](json.loads(payload), None)
+        return json.loads(LambdaMarshaller().marshal_response(result)[0])
+    except LimitReached:
+        message = f"RequestId: {request_id} Error: Task timed out after {timeout:.2f} seconds"
+        raise _function_error("Sandbox.Timedout", message) from None
+    except Fails as failure:
+        if failure.error.startswith("Lambda."):
+            code = failure.error.removeprefix("Lambda.")
+            status = 429 if code == "TooManyRequestsException" else 500
+            raise invoke_failure(code, failure.message, status, request_id) from None
+        raise _function_error(failure.error, failure.message) from None
+    except Exception as error:
+        frames = traceback.extract_tb(error.__traceback__)[1:]
+        details = {"requestId": request_id, "stackTrace": traceback.format_list(frames)}
+        raise _function_error(type(error).__name__, str(error), **details) from error
+
+
+def _function_error(error: str, message: str, **details: object) -> StateFailed:
+    """Return the error of an invocation in which the function itself failed.
+
+    Its cause is the JSON that Lambda returns with `FunctionError`. An error of the sandbox has no
+    details.
+    """
+    cause = {"errorMessage": message, "errorType": error, **details}
+    return StateFailed(error, json.dumps(cause, separators=(",", ":")))

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from components.state_machine.steps import STEPS
-from emulator.virtual.lambda_runtime import Handler
+from emulator.virtual.step_functions import Handler
 from functions import clock
 from tests.benchmarks.replay import USUAL_SECONDS, WARM_UP_RUNS, Measurements, replay
 from tests.workflow.pipeline import handler

@@ -17,8 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from emulator.virtual.lambda_runtime import Handler
-from emulator.virtual.step_functions import Execution
+from emulator.virtual.step_functions import Execution, Handler
 from tests.workflow.bucket import Bucket
 from tests.workflow.pipeline import deploy
 from tests.world import exports

@@ -18,8 +18,7 @@ from pathlib import Path
 import pytest
 
 from emulator.states import language
-from emulator.virtual.lambda_runtime import Fails
-from emulator.virtual.step_functions import StepFunctions
+from emulator.virtual.step_functions import Fails, StepFunctions
 from emulator.virtual.virtual_time import DEFAULT_START, VirtualClock
 
 FOLDER = Path(__file__).parent

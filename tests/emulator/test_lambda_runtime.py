@@ -6,8 +6,7 @@ from decimal import Decimal
 import pytest
 from small_machines import FUNCTION, elapsed, machine, replies, task
 
-from emulator.virtual.lambda_runtime import Fails
-from emulator.virtual.step_functions import StepFunctions, run
+from emulator.virtual.step_functions import Fails, StepFunctions, run
 from emulator.virtual.virtual_time import VirtualClock
 
 

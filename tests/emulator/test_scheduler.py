@@ -26,7 +26,7 @@ from small_stack import (
 import emulator
 from emulator.server import scheduler as scheduler_module
 from emulator.server.scheduler import due_deliveries
-from emulator.server.slots import first_slot, next_slot
+from emulator.server.slots import next_slot
 
 SLOT = "2026-11-29T02:00:00Z"
 ATTRIBUTES = ("schedule-arn", "scheduled-time", "execution-id", "attempt-number")
@@ -308,7 +308,7 @@ NIGHTLY = "cron(0 3 * * ? *)"
     ],
 )
 def test_a_rate_is_due_at_its_creation_or_start_and_a_cron_at_its_next_match(schedule, slot):
-    assert first_slot(schedule).isoformat() == f"{slot}+00:00"
+    assert next_slot(schedule).isoformat() == f"{slot}+00:00"
 
 
 @pytest.mark.parametrize(
@@ -349,5 +349,5 @@ def test_the_next_slot_is_as_the_guide_of_scheduler_says(moment, schedule, slot)
 )
 def test_an_invalid_expression_or_zone_is_refused_by_name(expression, zone, end):
     with pytest.raises(ValueError, match="Invalid") as error:
-        first_slot(timing(expression, zone))
+        next_slot(timing(expression, zone))
     assert str(error.value) == f"Invalid Schedule Expression{end}"

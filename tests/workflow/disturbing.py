@@ -4,8 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 
-from emulator.virtual.lambda_runtime import Fails, Handler
-from emulator.virtual.step_functions import StartedExecution
+from emulator.virtual.step_functions import Fails, Handler, StartedExecution
 from tests.workflow.disturbances import FAULTS, Disturbance
 from tests.workflow.pipeline import Pipeline, handler
 from tests.workflow.recorder import HOME, SHELF, Recorder, report_of

@@ -3,7 +3,7 @@
 from collections import defaultdict
 
 from components.state_machine.steps import STEPS
-from emulator.virtual.lambda_runtime import Fails, Handler
+from emulator.virtual.step_functions import Fails, Handler
 from tests.workflow.pipeline import handler
 from tests.workflow.stories import Happening
 

@@ -13,8 +13,14 @@ from components.args import RetrainingPipelineArgs
 from components.state_machine.definition import definition
 from components.state_machine.steps import STEPS
 from emulator.personalize import Personalize, import_jobs
-from emulator.virtual.lambda_runtime import Fails, Handler
-from emulator.virtual.step_functions import Execution, Machine, StartedExecution, StepFunctions
+from emulator.virtual.step_functions import (
+    Execution,
+    Fails,
+    Handler,
+    Machine,
+    StartedExecution,
+    StepFunctions,
+)
 from emulator.virtual.virtual_time import VirtualClock
 from functions import clock as functions_clock
 from tests.inbox import Inbox

@@ -23,7 +23,7 @@ from components.dashboard import DashboardView
 from components.rules.arns import Home
 from components.state_machine.steps import STEPS
 from docs import costs
-from emulator.virtual.lambda_runtime import Fails
+from emulator.virtual.step_functions import Fails
 from functions.contract import Outcome
 from functions.metrics import METRICS, NAMESPACE
 from tests.emf import data

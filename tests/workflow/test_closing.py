@@ -6,7 +6,7 @@ import pytest
 
 from components.args import LimitsArgs
 from components.state_machine.longest_run import execution_timeout_seconds
-from emulator.virtual.lambda_runtime import Fails
+from emulator.virtual.step_functions import Fails
 from functions.errors import ServiceUnavailable
 from functions.executions import REPORTED_ERROR
 from tests.workflow.pipeline import (

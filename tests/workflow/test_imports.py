@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from emulator.virtual.lambda_runtime import Fails
+from emulator.virtual.step_functions import Fails
 from tests.workflow.pipeline import RUN_ID, deploy, handler, killed_after_work
 from tests.workflow.summaries import ALL_DONE, failed_calls, failures, outcomes, report
 from tests.world import PERSONALIZE, PREFIX
