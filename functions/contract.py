@@ -46,23 +46,6 @@ class ConfiguredRun(StartedRun):
     settings: Settings
 
 
-Phase = Literal[
-    "UNDER_WAY",
-    "NEAR",
-    "ACTIVE",
-    "ENDED",
-    "OVERDUE",
-    "AGAIN",
-]
-"""The phase of a job, in the words that the Choice states compare.
-
-- UNDER_WAY: the job is polled again in `seconds`.
-- NEAR: the job will end soon, so it is polled again at once.
-- ACTIVE: the job has succeeded.
-- ENDED: the job has failed, was stopped or was deleted. `failure` gives the reason.
-- OVERDUE: the job is past its deadline.
-- AGAIN: the job could not be started yet. The next try is in `seconds`.
-"""
 Outcome = Literal[
     "DEPLOYED", "TRAINED", "AWAITING_APPROVAL", "REJECTED", "ROLLED_BACK", "SKIPPED", "FAILED"
 ]
@@ -139,12 +122,10 @@ class PlannedSolution(TypedDict):
     trainingMode: TrainingMode
     """The mode of this training, which may differ from the settings."""
     existingVersionArn: str | None
-    """An earlier version that the run uses instead of a training, or null."""
-    existingVersionIsForeign: bool
-    """True if no run of this pipeline trained the existing version. No run may stop it."""
-    isRequested: bool
-    """True if the solution has to be trained although it may have learned the newest imports. Then
-    only a version of this run or a version in training is used instead of a training."""
+    """The version of an earlier run that the run deploys instead of a training, or null."""
+    requestedSince: str | None
+    """The time after which the version has to be trained although it may learn the same, or null if
+    any version that has learned the present data will do."""
     tags: Tags
     """The tags of the version besides the tags of the stack."""
     durations: list[int]
@@ -156,8 +137,6 @@ class Plan(TypedDict):
     """The jobs of a run."""
 
     imports: list[PlannedImport]
-    newestImports: dict[str, str | None]
-    """Type of each dataset -> the ARN of its newest import job, or null if there is none."""
     solutions: list[PlannedSolution]
     skipped: str | None
     """The reason why the run executes none of these jobs, or null."""
@@ -177,29 +156,6 @@ class PlannedRun(RunContext):
     """The document after planning."""
 
     plan: Plan
-
-
-class Job(TypedDict):
-    """A dataset import job or solution version, as Describe last showed it."""
-
-    arn: str
-    phase: Phase
-    seconds: int
-    """The seconds to wait before the next poll or try."""
-    status: str
-    """The status that Personalize shows, or WAITING or SKIPPED if the job was not created."""
-    failure: str | None
-    """Why the job did not succeed, or null."""
-    warnings: list[str]
-    foreign: bool
-    """True if no run of this pipeline created the job. A foreign job is never stopped."""
-    createdAt: NotRequired[str]
-    endedAt: NotRequired[str]
-    firstTriedAt: NotRequired[str]
-    """The time of the first try, if the job could not be started at once."""
-    stopRequestedAt: NotRequired[str]
-    trainingHours: NotRequired[float]
-    """Versions: the hours that Personalize charges for a training that has succeeded."""
 
 
 class MetricValues(TypedDict):
@@ -257,6 +213,19 @@ class ImportItem(Item):
     """The size of the export when the import job was created."""
 
 
+class TrainingItem(Item):
+    """How far a training has come, and the version that the run waits for or goes on with."""
+
+    arn: str | None
+    """The version, or null if there is none yet."""
+    isOfRun: bool
+    """True if this run has started the training."""
+    createdAt: str | None
+    endedAt: str | None
+    trainingHours: float | None
+    """The hours that Personalize charges for a training that has succeeded."""
+
+
 class DatasetIteration(RunContext):
     """The document inside `Import datasets`. The result of a state that has not run is null."""
 
@@ -277,21 +246,10 @@ class DatasetResult(TypedDict):
 class SolutionIteration(RunContext):
     """The document inside `Retrain solutions`. The result of a state that has not run is null."""
 
-    newestImports: dict[str, str | None]
-    imports: list[DatasetResult]
     solution: PlannedSolution
-    version: Job | None
+    item: TrainingItem | None
     campaigns: list["CampaignResult"]
     error: StateError | None
-
-
-class StartedTraining(RunContext):
-    """The document inside `Retrain solutions` after the version was created."""
-
-    newestImports: dict[str, str | None]
-    imports: list[DatasetResult]
-    solution: PlannedSolution
-    version: Job
 
 
 class CampaignIteration(RunContext):
@@ -341,7 +299,7 @@ class SolutionResult(TypedDict):
     """The result of one solution."""
 
     solution: PlannedSolution
-    version: Job | None
+    version: TrainingItem | None
     campaigns: list[CampaignResult]
     error: StateError | None
 
@@ -351,16 +309,6 @@ class ImportResults(TypedDict):
 
     results: list[DatasetResult]
     anyFailed: bool
-
-
-def known_imports(
-    newest_imports: dict[str, str | None], results: list[DatasetResult]
-) -> dict[str, str | None]:
-    """Return dataset type -> the import job that the dataset should hold after the imports."""
-    imported = {
-        result["dataset"]["type"]: result["item"]["arn"] for result in results if result["item"]
-    }
-    return {**newest_imports, **imported}
 
 
 class FinishedRun(TypedDict, total=False):

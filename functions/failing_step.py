@@ -50,10 +50,8 @@ def _step_of_run(document: FinishedRun) -> str:
 def _step_of_solution(result: SolutionResult) -> str | None:
     """Return the state at which a training failed, or None if the solution has a version."""
     version, name = result["version"], short_name(result["solution"]["solutionArn"])
-    if version is None or "createdAt" not in version:
-        return f"Create solution version ({name})"
-    if version["phase"] != "ACTIVE":
-        return f"Watch solution version ({name})"
+    if version is None or version["outcome"] not in ("TRAINED", "SKIPPED"):
+        return f"Train solution ({name})"
     return f"Update campaigns ({name})" if result["error"] else None
 
 

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 from typing import TypeVar
 
-from .contract import BegunRun, Item, Job, PlannedRun, Run, UnfinishedTrials
+from .contract import BegunRun, Item, PlannedRun, Run, UnfinishedTrials
 
 AnyItem = TypeVar("AnyItem", bound=Item)
 
@@ -52,23 +52,6 @@ def log_plan(planned: PlannedRun) -> PlannedRun:
         },
     )
     return planned
-
-
-def log_job(step: str, run: Run, job: Job) -> Job:
-    """Log the state of a job after this step, and return the job."""
-    logger.info(
-        "%s: %s",
-        step,
-        job["status"],
-        extra={
-            "step": step,
-            "runId": run["id"],
-            "arn": job["arn"],
-            "phase": job["phase"],
-            "failure": job["failure"],
-        },
-    )
-    return job
 
 
 def log_item(step: str, run: Run, arn: str, item: AnyItem) -> AnyItem:

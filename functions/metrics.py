@@ -15,13 +15,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypedDict
 
 from . import clock
-from .personalize.statuses import is_active, is_failed
 from .workflow_settings import pipeline_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from .contract import ImportItem, Job, Outcome, PlannedSolution, Run
+    from .contract import ImportItem, Outcome, PlannedSolution, Run, TrainingItem
     from .rules.deployments import Update
     from .workflow_settings import Settings
 
@@ -142,21 +141,22 @@ def write_import(settings: Settings, run: Run, dataset_type: str, item: ImportIt
 
 
 def write_training(
-    settings: Settings, run: Run, planned_solution: PlannedSolution, job: Job
+    settings: Settings, planned_solution: PlannedSolution, item: TrainingItem
 ) -> None:
-    """Write the duration and the charged hours of a training that has ended in this run.
+    """Write the duration and the charged hours of a training of this run that has ended.
 
     A training that has failed is not charged, and a training that was stopped has no duration.
     """
-    values = {}
-    if not _has_ended_in(run, job):
+    created_at, ended_at, hours = item["createdAt"], item["endedAt"], item["trainingHours"]
+    if item["outcome"] is None or not item["isOfRun"] or created_at is None or ended_at is None:
         return
-    seconds = _seconds_between(job["createdAt"], job["endedAt"])
-    if is_active(job["status"]):
-        values["TrainingSeconds"] = seconds
-    if "trainingHours" in job:
-        values["TrainingHours"] = job["trainingHours"]
-    elif "stopRequestedAt" in job and not is_failed(job["status"]):
+    values = {}
+    seconds = _seconds_between(created_at, ended_at)
+    if item["outcome"] == "TRAINED":
+        values = {"TrainingSeconds": seconds}
+    if hours is not None:
+        values["TrainingHours"] = hours
+    elif item["memory"].get("stopping_since"):
         values["TrainingHours"] = seconds / 3600
     _write(pipeline_name(settings), values, "Solution", short_name(planned_solution["solutionArn"]))
 
@@ -238,15 +238,6 @@ def short_name(arn: str) -> str:
 def _known(values: Mapping[str, float | None]) -> dict[str, float]:
     """Return the values that are known."""
     return {name: value for name, value in values.items() if value is not None}
-
-
-def _has_ended_in(run: Run, job: Job) -> bool:
-    """Return True if the job has ended since the run began.
-
-    A run also uses jobs that ended before. The run that waited for them has written their metrics.
-    """
-    has_ended = job["phase"] in ("ACTIVE", "ENDED") and "endedAt" in job
-    return has_ended and _seconds_between(run["startedAt"], job["endedAt"]) >= 0
 
 
 def _seconds_between(start: str, end: str) -> float:

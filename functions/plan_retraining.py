@@ -6,7 +6,6 @@ from .contract import PlannedRun, RunToPlan
 from .log import log_plan
 from .personalize.tags import HELD, write_tag
 from .planning.found_up_to_date import write_checks
-from .planning.late_tags import write_late_tags
 from .planning.plan_run import plan_run
 from .planning.situation import datasets_to_import, situation_of, solutions_to_train
 from .planning.world import read_world
@@ -32,6 +31,5 @@ def handler(event: RunToPlan, _context: object) -> PlannedRun:
     situation = situation_of(settings, run, world)
     for arn, fingerprint in world.found_held.items():
         write_tag(write_client(), arn, HELD, fingerprint)
-    write_late_tags(write_client(), situation)
     plan["warnings"] += write_checks(read_client(), situation)
     return log_plan({"settings": settings, "run": run, "plan": plan})

@@ -18,7 +18,7 @@ from .contract import (
     CampaignResult,
     DatasetResult,
     FinishedRun,
-    Job,
+    Item,
     Outcome,
     Run,
     SolutionResult,
@@ -43,17 +43,12 @@ REST_OF_TEXT = "… and {} more lines; the output of this execution has the whol
 
 
 class SolutionReport(TypedDict):
-    """The result of one solution.
-
-    `solutionVersionArn` is null if no version was created. `adopted` is true if the version is
-    foreign.
-    """
+    """The result of one solution. `solutionVersionArn` is null if there is no version."""
 
     solutionArn: str
     outcome: Outcome
     solutionVersionArn: str | None
     trainingMode: str
-    adopted: bool
     failure: str | None
     campaigns: list[CampaignReport]
 
@@ -197,13 +192,12 @@ def _reason(document: FinishedRun) -> str | None:
 
 
 def _import_report(result: DatasetResult) -> ImportReport:
-    item, error = result["item"], result["error"]
-    failure = error_text(error) if error else "; ".join(item["reasons"]) if item else ""
+    item = result["item"]
     return {
         "type": result["dataset"]["type"],
         "outcome": result["outcome"],
         "datasetImportJobArn": item["arn"] if item else None,
-        "failure": failure or None,
+        "failure": _item_failure(result["error"], item),
     }
 
 
@@ -213,10 +207,9 @@ def _solution_report(result: SolutionResult, standings: Standings) -> SolutionRe
     return {
         "solutionArn": result["solution"]["solutionArn"],
         "outcome": _solution_outcome(result, campaigns),
-        "solutionVersionArn": _created_arn(version),
+        "solutionVersionArn": version["arn"] if version else None,
         "trainingMode": result["solution"]["trainingMode"],
-        "adopted": version is not None and version["foreign"],
-        "failure": _failure(result["error"], version),
+        "failure": _item_failure(result["error"], version),
         "campaigns": campaigns,
     }
 
@@ -224,28 +217,20 @@ def _solution_report(result: SolutionResult, standings: Standings) -> SolutionRe
 def _solution_outcome(result: SolutionResult, campaigns: list[CampaignReport]) -> Outcome:
     """Return the outcome of the training, or the worst outcome of the campaigns after it."""
     version = result["version"]
-    if result["error"] or version is None:
+    if result["error"] or version is None or version["outcome"] is None:
         return "FAILED"
-    if version["phase"] != "ACTIVE":
-        return "FAILED"
+    if version["outcome"] != "TRAINED":
+        return "SKIPPED" if version["outcome"] == "SKIPPED" else "FAILED"
     if not campaigns:
         return "TRAINED"
     return worst_outcome([report["outcome"] for report in campaigns])
 
 
-def _created_arn(job: Job | None) -> str | None:
-    """Return the ARN of a job, or None if the job could not be created.
-
-    The document of a job that was not created has the ARN of its dataset or solution instead.
-    """
-    return job["arn"] if job and "createdAt" in job else None
-
-
-def _failure(error: StateError | None, job: Job | None) -> str | None:
-    """Return why a job failed, or None. An error of the state machine comes before the job's."""
+def _item_failure(error: StateError | None, item: Item | None) -> str | None:
+    """Return why an item failed or was skipped, or None."""
     if error:
         return error_text(error)
-    return job["failure"] if job else None
+    return "; ".join(item["reasons"]) or None if item else None
 
 
 def _warnings(document: FinishedRun, solutions: list[SolutionReport]) -> Iterator[str]:
@@ -257,9 +242,8 @@ def _warnings(document: FinishedRun, solutions: list[SolutionReport]) -> Iterato
         for warning in item["warnings"] if item else []:
             yield f"{campaign['campaign']['campaignArn']}: {warning}"
     for result in _solution_results(document):
-        if version := result["version"]:
-            yield from (f"{version['arn']}: {warning}" for warning in version["warnings"])
-    yield from _uncertain_creations(document)
+        for warning in result["version"]["warnings"] if result["version"] else ():
+            yield f"{result['solution']['solutionArn']}: {warning}"
     yield from _warnings_about_old_versions(solutions)
 
 
@@ -276,22 +260,6 @@ def _warnings_about_old_versions(solutions: list[SolutionReport]) -> Iterator[st
                 f"{solution['solutionArn']}: a campaign keeps an older version. With the recipes "
                 "User-Personalization and Next-Best-Action, Personalize adds new items to the "
                 "newest version only; correct the data or the rules, and train again soon"
-            )
-
-
-def _uncertain_creations(document: FinishedRun) -> Iterator[str]:
-    """Yield a warning for each version that may have been created although its create failed.
-
-    Without a response to the create, the ARN of the version is not known, nor whether it exists.
-    """
-    run_id = run_of_document(document)["id"]
-    for result in _solution_results(document):
-        error = result["error"]
-        if result["version"] is None and error and error["Error"] not in ERRORS_WITHOUT_JOB:
-            yield (
-                f"Personalize did not answer the request to create "
-                f"{result['solution']['versionName']}, so it may exist; "
-                f"resume run {run_id}, which uses it if it exists"
             )
 
 
@@ -335,8 +303,7 @@ def _lines(report: RunReport, *, with_metrics: bool = True) -> Iterator[str]:
     for solution in report["solutions"]:
         yield _line(1, solution["solutionArn"], solution["outcome"], solution["failure"])
         if solution["solutionVersionArn"]:
-            adopted = ", foreign, used instead of a training" if solution["adopted"] else ""
-            yield f"    version {solution['solutionVersionArn']}{adopted}"
+            yield f"    version {solution['solutionVersionArn']}"
         for campaign in solution["campaigns"]:
             yield _line(2, campaign["campaignArn"], campaign["outcome"], campaign["failure"])
             if with_metrics:

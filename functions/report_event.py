@@ -13,9 +13,7 @@ from .campaign_reports import CampaignReport, Standings
 from .contract import (
     CampaignResult,
     DatasetResult,
-    DeploymentItem,
     FinishedRun,
-    Job,
     Outcome,
     SolutionResult,
 )
@@ -289,19 +287,19 @@ def _import(report: ImportReport, result: DatasetResult) -> EventImport:
 
 def _solution(report: SolutionReport, result: SolutionResult) -> EventSolution:
     version = result["version"]
-    is_trained = (
-        report["solutionVersionArn"] is not None
-        and result["solution"]["existingVersionArn"] is None
-        and not report["adopted"]
-    )
+    is_trained = version is not None and version["isOfRun"]
     return {
         "solutionArn": report["solutionArn"],
         "outcome": report["outcome"],
         "solutionVersionArn": report["solutionVersionArn"],
         "trainingMode": report["trainingMode"],
         "isTrained": is_trained,
-        "trainingHours": version.get("trainingHours") if version and is_trained else None,
-        "seconds": _seconds(version) if is_trained else None,
+        "trainingHours": version["trainingHours"] if version and is_trained else None,
+        "seconds": (
+            _seconds_between(version["createdAt"], version["endedAt"])
+            if version and is_trained
+            else None
+        ),
         "failure": report["failure"],
         "campaigns": _campaigns(report["campaigns"], result["campaigns"]),
     }
@@ -314,6 +312,7 @@ def _campaigns(
 
 
 def _campaign(report: CampaignReport, result: CampaignResult) -> EventCampaign:
+    item = result["item"]
     return {
         "campaignArn": report["campaignArn"],
         "outcome": report["outcome"],
@@ -323,14 +322,9 @@ def _campaign(report: CampaignReport, result: CampaignResult) -> EventCampaign:
             name: {**values, "change": share_of_change(values["new"], values["live"])}
             for name, values in report["metrics"].items()
         },
-        "seconds": _seconds(result["item"]),
+        "seconds": _seconds_between(item.get("createdAt"), item.get("endedAt")) if item else None,
         "failure": report["failure"],
     }
-
-
-def _seconds(job: Job | DeploymentItem | None) -> float | None:
-    """Return the duration of a job or an update, or None if it has not begun or not ended."""
-    return _seconds_between(job.get("createdAt"), job.get("endedAt")) if job else None
 
 
 def _seconds_between(start: str | None, end: str | None) -> float | None:

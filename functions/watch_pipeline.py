@@ -16,9 +16,8 @@ from .errors import ServiceUnavailable, Throttled
 from .executions import DeployedMachine, deployed_machine, is_any_running, last_executions
 from .personalize.ages import NotMeasurableError, imported_at, served_model_at, trained_at
 from .personalize.notes import read_notes
-from .personalize.ownership import created_by_any_run
-from .personalize.statuses import is_running
-from .personalize.tags import tags_of
+from .personalize.statuses import cannot_succeed, is_running
+from .personalize.tags import RUN, tags_of
 from .personalize.trainings import stop_training
 from .personalize.versions import versions
 
@@ -163,7 +162,7 @@ def _stop_late_trainings(reading: _Reading, settings: Settings) -> None:
         listed = _read_or_log(arn, partial(versions, reading.client, arn), reading.end)
         for version in listed or ():
             is_late = clock.now() - version["creationDateTime"] >= longest
-            if is_late and is_running(version["status"]):
+            if is_late and not cannot_succeed(version["status"]) and is_running(version["status"]):
                 version_arn = version["solutionVersionArn"]
                 _read_or_log(version_arn, partial(_stop_if_own, reading, version))
 
@@ -171,8 +170,8 @@ def _stop_late_trainings(reading: _Reading, settings: Settings) -> None:
 def _stop_if_own(reading: _Reading, version: SolutionVersionSummaryTypeDef) -> None:
     """Stop a training if a run of this pipeline has started it."""
     arn = version["solutionVersionArn"]
-    if created_by_any_run(tags_of(reading.client, arn)):
-        stop_training(write_client(), arn, version["status"])
+    if RUN in tags_of(reading.client, arn):
+        stop_training(write_client(), arn)
         logger.info("watch_pipeline: stopped %s", arn, extra={"step": "watch_pipeline"})
 
 

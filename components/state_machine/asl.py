@@ -138,34 +138,6 @@ def wait(seconds_path: str, *, next_state: str) -> State:
     return {"Type": "Wait", "SecondsPath": seconds_path, "Next": next_state}
 
 
-def watch(
-    noun: str,
-    *,
-    function: pulumi.Input[str],
-    job: str,
-    on_active: str,
-    on_failed: str,
-    on_phase: Mapping[str, str] | None = None,
-) -> States:
-    """Return the states that poll a job until it ends. They begin with `Has the {noun} ended?`.
-
-    `job` is the path of the job in the document (functions/contract.py). `on_active` is the next
-    state if the job succeeds. `on_failed` is the next state if it fails, or after an error that
-    cannot be retried. `on_phase` maps each further phase to the next state.
-    """
-    return {
-        f"Has the {noun} ended?": choose(
-            f"{job}.phase",
-            {"ACTIVE": on_active, "ENDED": on_failed, "NEAR": f"Watch {noun}", **(on_phase or {})},
-            default=f"Wait for {noun}",
-        ),
-        f"Wait for {noun}": wait(f"{job}.seconds", next_state=f"Watch {noun}"),
-        f"Watch {noun}": call(
-            function, result_path=job, next_state=f"Has the {noun} ended?", on_error=on_failed
-        ),
-    }
-
-
 def loop(
     name: str,
     question: str,

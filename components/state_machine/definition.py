@@ -3,14 +3,12 @@
 `functions/contract.py` describes the document that travels between the states.
 """
 
-import math
 from collections.abc import Mapping
 
 import pulumi
 
 from ..args import RetrainingPipelineArgs
 from .asl import (
-    NO_RESPONSE_PAUSE_SECONDS,
     Definition,
     States,
     call,
@@ -19,7 +17,6 @@ from .asl import (
     for_each,
     loop,
     wait,
-    watch,
 )
 from .longest_run import execution_timeout_seconds
 
@@ -41,7 +38,7 @@ def _copied_fields(*names: str) -> dict[str, str]:
 RUN_FIELDS = _copied_fields("settings", "run")
 DATASET_RESULT = _copied_fields("dataset", "item", "error")
 CAMPAIGN_RESULT = _copied_fields("campaign", "item", "error")
-SOLUTION_RESULT = _copied_fields("solution", "version", "campaigns", "error")
+SOLUTION_RESULT = {**_copied_fields("solution", "campaigns", "error"), "version.$": "$.item"}
 
 
 def definition(
@@ -54,9 +51,6 @@ def definition(
     `functions` maps each step to the ARN of its function. `settings` come from
     `components/workflow_settings.py`.
     """
-    # A create without a response is repeated after this pause. By then the lists are up to date, so
-    # that the repeated create finds what the first create has created.
-    settle_pause = max(NO_RESPONSE_PAUSE_SECONDS, math.ceil(args.limits.settle_seconds))
     return {
         "Comment": "Retrain an Amazon Personalize dataset group.",
         "StartAt": "Configure run",
@@ -172,46 +166,33 @@ def definition(
                 "$.plan.solutions",
                 selector={
                     **RUN_FIELDS,
-                    "newestImports.$": "$.plan.newestImports",
-                    "imports.$": "$.imports.results",
                     "solution.$": "$$.Map.Item.Value",
-                    "version": None,
+                    "item": None,
                     "campaigns": [],
                     "error": None,
                 },
                 states={
-                    "Create solution version": call(
-                        functions["create_solution_version"],
-                        result_path="$.version",
-                        next_state="Has the solution version ended?",
-                        on_error="Solution finished",
-                        unanswered_pause=settle_pause,
-                    ),
-                    **watch(
-                        "solution version",
-                        function=functions["watch_solution_version"],
-                        job="$.version",
-                        on_active="Update campaigns",
-                        on_failed="Solution finished",
-                        on_phase={
-                            "AGAIN": "Wait to train",
-                            "OVERDUE": "Stop solution version",
+                    **loop(
+                        "Train solution",
+                        "How is the training?",
+                        function=functions["train_solution"],
+                        waits={
+                            "TRAINING": "Wait for the training",
+                            "STOPPING": "Wait for the training",
+                            "WAITING": "Wait to train",
                         },
-                    ),
-                    "Wait to train": wait(
-                        "$.version.seconds", next_state="Create solution version"
-                    ),
-                    "Stop solution version": call(
-                        functions["stop_solution_version"],
-                        result_path="$.version",
-                        next_state="Has the solution version ended?",
+                        outcomes={
+                            "TRAINED": "Update campaigns",
+                            "SKIPPED": "Solution finished",
+                            "FAILED": "Solution finished",
+                        },
                         on_error="Solution finished",
                     ),
                     "Update campaigns": for_each(
                         "$.solution.campaigns",
                         selector={
                             **RUN_FIELDS,
-                            "versionArn.$": "$.version.arn",
+                            "versionArn.$": "$.item.arn",
                             "campaign.$": "$$.Map.Item.Value",
                             "item": None,
                             "error": None,

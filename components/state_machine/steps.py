@@ -48,8 +48,7 @@ LOOP_SECONDS = 900
 """The timeout of a function that looks, decides and acts. It goes on for 14 minutes
 (`functions/reconcile.py`)."""
 POLLING_SECONDS = 420
-"""The timeout of a function that polls. It polls for at most 300 seconds
-(`functions/personalize/pacing.py`), and `start_on_export` repeats its work for as long."""
+"""The timeout of `start_on_export`, which repeats its work for at most 300 seconds."""
 
 SEND_REPORTS: Mapping[Resource, tuple[str, ...]] = {
     "topic": ("sns:Publish",),
@@ -146,8 +145,8 @@ STEPS: Mapping[str, Step] = {
             "data key": ("kms:Decrypt",),
         },
     ),
-    "create_solution_version": Step(
-        timeout_seconds=SHORT_SECONDS,
+    "train_solution": Step(
+        timeout_seconds=LOOP_SECONDS,
         grants={
             "any": (
                 "personalize:ListDatasetImportJobs",
@@ -162,32 +161,8 @@ STEPS: Mapping[str, Step] = {
             "solution versions": (
                 "personalize:DescribeSolutionVersion",
                 "personalize:ListTagsForResource",
-                "personalize:TagResource",
-            ),
-        },
-    ),
-    "watch_solution_version": Step(
-        timeout_seconds=POLLING_SECONDS,
-        grants={
-            "any": ("personalize:ListDatasetImportJobs", "personalize:ListDatasets"),
-            "all import jobs": (
-                "personalize:DescribeDatasetImportJob",
-                "personalize:ListTagsForResource",
-            ),
-            "solutions": ("personalize:DescribeSolution",),
-            "solution versions": (
-                "personalize:DescribeSolutionVersion",
-                "personalize:ListTagsForResource",
-                "personalize:TagResource",
-            ),
-        },
-    ),
-    "stop_solution_version": Step(
-        timeout_seconds=SHORT_SECONDS,
-        grants={
-            "solution versions": (
-                "personalize:DescribeSolutionVersion",
                 "personalize:StopSolutionVersionCreation",
+                "personalize:TagResource",
             ),
         },
     ),

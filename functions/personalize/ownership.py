@@ -1,4 +1,4 @@
-"""Decides which jobs belong to a run, and which were created by a run of this pipeline.
+"""Names the jobs of a run, and decides which jobs belong to it.
 
 The name of a job contains the prefix of the stack and the id of the run, so it shows whether a run
 of this stack created the job. A stack that was recreated or moved to another backend has a new
@@ -11,43 +11,34 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..executions import is_resumed, short_hash
-from .tags import RUN
 
 if TYPE_CHECKING:
     from ..contract import Run
-    from ..workflow_settings import Settings, Tags
+    from ..workflow_settings import Settings
 
 
-def import_run(run: Run) -> str:
-    """Return the id by which the import jobs of an execution are known.
+def run_of_jobs(run: Run) -> str:
+    """Return the id by which the import jobs and versions of an execution are known.
 
-    A resumed run has the id of the earlier run, whose import may have failed. So it gets jobs of
-    its own.
+    A resumed run has the id of the earlier run, whose jobs may have failed. So it gets jobs of its
+    own.
     """
     return f"{run['id']}-{short_hash(run['executionArn'], 8)}" if is_resumed(run) else run["id"]
 
 
 def import_job_name(settings: Settings, run: Run, dataset_type: str) -> str:
     """Return the name of an import job of this run. Names are unique in an account and region."""
-    return f"{settings['prefix']}-{import_run(run)}-{dataset_type}"
+    return f"{settings['prefix']}-{run_of_jobs(run)}-{dataset_type}"
 
 
-def version_name(settings: Settings, run: Run, solution_arn: str, attempt: int) -> str:
-    """Return the name of a solution version of this run, with 8 hex digits for the solution.
-
-    The attempt counts from 1. It grows if a resumed run has to repeat a failed training.
-    """
-    return f"{_name_prefix(settings, run)}{short_hash(solution_arn, 8)}-{attempt}"
+def version_name(settings: Settings, run: Run, solution_arn: str) -> str:
+    """Return the name of a solution version of this run, with 8 hex digits for the solution."""
+    return f"{settings['prefix']}-{run_of_jobs(run)}-{short_hash(solution_arn, 8)}"
 
 
 def belongs_to_run(name: str, settings: Settings, run: Run) -> bool:
     """Return True if a job with this name belongs to any attempt of the run."""
     return name.startswith(_name_prefix(settings, run))
-
-
-def created_by_any_run(tags: Tags) -> bool:
-    """Return True if any run created the job with these tags, in this stack or an earlier stack."""
-    return RUN in tags
 
 
 def _name_prefix(settings: Settings, run: Run) -> str:

@@ -3,7 +3,9 @@
 Except ACTIVE, a status is an operation and how far it has come, for example `CREATE PENDING`.
 """
 
-from ..contract import Phase
+from typing import Literal
+
+Phase = Literal["UNDER_WAY", "ACTIVE", "ENDED"]
 
 ACTIVE = "ACTIVE"
 CREATE_PENDING = "CREATE PENDING"

@@ -1,313 +1,300 @@
-"""Creates, adopts, polls, judges and stops the trainings of solution versions."""
+"""Looks at a solution and its versions for the rules of a training, and sends their requests."""
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, cast
 
-from .. import clock
-from ..errors import ServiceUnavailable
-from .digest import digest_of, newest_end
-from .foreign_imports import foreign_imports, replaced_message
-from .import_lists import group_imports
-from .jobs import created_job, described_job, postponed_job, refused_job
-from .judged_trainings import adoption_tags, judged_training
-from .statuses import cannot_succeed, is_running
-from .tags import DIGEST, MIXED, RUN, UNKNOWN, api_tags, write_tags
-from .trained_versions import read_trained_versions
+from .. import aws, clock
+from ..errors import Refused, Throttled
+from ..executions import short_hash
+from ..memory import from_document, to_document
+from ..rules import trainings as rules
+from ..rules.trainings import (
+    MONTH,
+    Create,
+    Memory,
+    SeenSolution,
+    Stop,
+    Training,
+    WantedTraining,
+)
+from .import_records import ImportReader
+from .ownership import run_of_jobs
+from .statuses import cannot_succeed, is_active, is_failed, is_running, status_warnings
+from .tags import DIGEST, RUN, api_tags, tags_of
 from .versions import describe_version, versions
-from .watch import watch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mypy_boto3_personalize import PersonalizeClient
-    from mypy_boto3_personalize.type_defs import SolutionVersionTypeDef
+    from mypy_boto3_personalize.type_defs import (
+        SolutionTypeDef,
+        SolutionVersionSummaryTypeDef,
+        SolutionVersionTypeDef,
+    )
 
-    from ..contract import Job, PlannedSolution, Run
-    from ..workflow_settings import Settings
-    from .foreign_imports import ForeignImports
-    from .import_lists import GroupImports
-    from .trained_versions import TrainedVersion
+    from ..contract import Run, SolutionIteration, TrainingItem
+    from ..reconcile import Progress
+    from ..rules.imports import Import
+    from ..rules.steps import Action, Step
+    from ..workflow_settings import Settings, Tags
 
-STOP_GRACE = timedelta(hours=1)
-"""The time that a training may take to stop. After this time it counts as ended."""
-STOP_PAUSE = 30
-"""Seconds between polls of a training that is stopping."""
-WAIT_PAUSE = 300
-"""Seconds between tries to create a training. A training takes 40 minutes to several hours."""
-
-
-def create_solution_version(
-    client: PersonalizeClient,
-    settings: Settings,
-    run: Run,
-    planned_solution: PlannedSolution,
-    *,
-    known_imports: Mapping[str, str | None],
-    last_try: Job | None,
-) -> Job:
-    """Start a training, unless the run can use another version, must wait, or must not train.
-
-    The run uses, in this order: the existing version of the plan, a version of any run that has
-    learned the present imports, or a foreign version in training that learns them. The phase of a
-    version that is ACTIVE already is NEAR, so it is watched and judged like any other version.
-
-    Args:
-        client: a client that sends each request once.
-        settings: the settings of the pipeline.
-        run: the run that needs the version.
-        planned_solution: the version to create or to use.
-        known_imports: type of each configured dataset -> the import job that it should hold.
-        last_try: the result of the last try, or None if there was no try yet.
-
-    Raises:
-        ServiceUnavailable: a version with the planned name exists and is not listed yet.
-    """
-    if planned_solution["existingVersionArn"]:
-        version = describe_version(client, planned_solution["existingVersionArn"])
-        return _job_of(version, foreign=planned_solution["existingVersionIsForeign"])
-    arn = planned_solution["solutionArn"]
-    solution = client.describe_solution(solutionArn=arn)["solution"]
-    known_arns = [arn_of_import for arn_of_import in known_imports.values() if arn_of_import]
-    imports = group_imports(client, solution["datasetGroupArn"], known_arns)
-    started_at = datetime.fromisoformat(run["startedAt"])
-    foreign = foreign_imports(client, settings, imports.jobs, known_imports, since=started_at)
-    if obstacle := _obstacle(settings, arn, foreign, last_try):
-        return obstacle
-    candidates = read_trained_versions(client, solution, versions(client, arn), imports)
-    # An import that is ACTIVE now has ended, also if the clock of Personalize is ahead.
-    now = max(clock.now(), newest_end(imports.jobs) or clock.now())
-    digest = digest_of(imports.jobs, solution, now) if imports.is_complete else None
-    if usable := _usable_version(candidates, digest, planned_solution):
-        return _adopted_job(client, usable, planned_solution)
-    job = _train(client, settings, planned_solution, digest, last_try)
-    warnings = _warnings(candidates, foreign, imports)
-    return {**job, "warnings": [*job["warnings"], *warnings]}
+CONFIG_DIGITS = 8
+CONFIG_KEYS = ("recipeArn", "performHPO", "performAutoML", "eventType")
+"""The fields of a solution that decide how a version is trained, besides `solutionConfig`. Names,
+dates and automatic training make no difference."""
 
 
-def watch_solution_version(
-    client: PersonalizeClient,
-    settings: Settings,
-    run: Run,
-    planned_solution: PlannedSolution,
-    *,
-    known_imports: Mapping[str, str | None],
-    training: Job,
-) -> Job:
-    """Poll the training until it ends or until this invocation has used its time.
+class SolutionReader:
+    """Reads the versions of solutions. `tags` has the tags of each version that were read."""
 
-    When the version becomes ACTIVE, write on it what it learned. The version is not used if a
-    foreign import has replaced the data. A training that was asked to stop is polled only once in
-    an invocation, because the workflow waits for STOP_PAUSE between two polls.
-    """
+    def __init__(self, client: PersonalizeClient) -> None:
+        self._client = client
+        self.tags: dict[str, Tags] = {}
 
-    def describe() -> Job:
-        version = describe_version(client, training["arn"])
-        return _job_of(version, foreign=training["foreign"])
+    def solution(
+        self,
+        solution: SolutionTypeDef,
+        newest_first: Sequence[SolutionVersionSummaryTypeDef],
+        imports: Sequence[Import],
+    ) -> SeenSolution:
+        """Return a solution with its versions, newest first.
 
-    if "stopRequestedAt" in training:
-        job = _stopping_job(describe(), training)
-    else:
-        job = watch(
-            describe,
-            durations=planned_solution["durations"],
-            max_hours=settings["limits"]["maxTrainingHours"],
-            warnings=training["warnings"],
+        The tags of a version are read if the version can count: if it was created since the last
+        import ended or within a month, and if no newer ACTIVE version of a run was found.
+
+        Args:
+            solution: the solution as Describe shows it.
+            newest_first: the versions of its list, newest first.
+            imports: the imports of all datasets of its group.
+        """
+        last_end = max((job.ended_at for job in imports if job.is_active), default=None)
+        since = min(last_end or datetime.max.replace(tzinfo=UTC), clock.now() - MONTH)
+        trainings: list[Training] = []
+        for summary in newest_first:
+            counts = summary["creationDateTime"] >= since
+            is_tagged = counts or rules.newest_active(trainings) is None
+            trainings.append(self._listed(summary, is_tagged=is_tagged))
+        return SeenSolution(
+            config=config_digest(solution),
+            is_being_updated=is_running(
+                solution.get("latestSolutionUpdate", {}).get("status", "ACTIVE")
+            ),
+            imports=imports,
+            trainings=trainings,
         )
-    if job["phase"] != "ACTIVE":
-        return job
-    return judged_training(
-        client, settings, run, planned_solution, known_imports=known_imports, training=job
+
+    def training(self, version_arn: str) -> Training:
+        """Return a version as Describe shows it, with its tags."""
+        version = describe_version(self._client, version_arn)
+        return _training(version, self._tags_of(version_arn))
+
+    def _listed(self, summary: SolutionVersionSummaryTypeDef, *, is_tagged: bool) -> Training:
+        """Return a version of a list. The list may be old, so a running training is described.
+
+        Personalize may list a version before it describes the version.
+        """
+        arn, is_in_training = summary["solutionVersionArn"], is_running(summary["status"])
+        if is_in_training:
+            with suppress(self._client.exceptions.ResourceNotFoundException):
+                return self.training(arn)
+        return _training(summary, self._tags_of(arn) if is_tagged or is_in_training else {})
+
+    def _tags_of(self, version_arn: str) -> Tags:
+        """Return the tags of a version. The rules ask for tags that are written at its creation."""
+        if version_arn not in self.tags:
+            self.tags[version_arn] = tags_of(self._client, version_arn)
+        return self.tags[version_arn]
+
+
+def _training(
+    version: SolutionVersionTypeDef | SolutionVersionSummaryTypeDef, tags: Tags
+) -> Training:
+    status = version["status"]
+    return Training(
+        arn=version["solutionVersionArn"],
+        is_running=is_running(status),
+        is_active=is_active(status),
+        created_at=version["creationDateTime"],
+        ended_at=version["lastUpdatedDateTime"],
+        run=tags.get(RUN),
+        digest=tags.get(DIGEST),
+        was_stopped=cannot_succeed(status) and not is_running(status) and not is_failed(status),
+        is_stopping=cannot_succeed(status) and is_running(status),
+        failure=version.get("failureReason"),
+        status=status,
+        mode=version.get("trainingMode", "FULL"),
+        hours=cast("float | None", version.get("trainingHours")),
     )
 
 
-def stop_solution_version(client: PersonalizeClient, training: Job) -> Job:
-    """Stop an overdue training of this pipeline, and return its job.
+def config_digest(solution: SolutionTypeDef | SolutionVersionTypeDef) -> str:
+    """Return a hash of the recipe and the configuration of a solution or a solution version."""
+    fields = cast("Mapping[str, object]", solution)
+    config = dict(cast("Mapping[str, object]", fields.get("solutionConfig") or {}))
+    config.pop("autoTrainingConfig", None)
+    values = {**{key: fields.get(key) for key in CONFIG_KEYS}, "solutionConfig": config}
+    values_in_use = {key: value for key, value in values.items() if value}
+    return short_hash(json.dumps(values_in_use, sort_keys=True, default=str), CONFIG_DIGITS)
 
-    The run no longer waits for a foreign training, but does not stop it. If a training has ended in
-    the meantime, its result counts: a version that is ACTIVE now is watched and judged.
+
+def wanted_training(
+    settings: Settings, run: Run, requested_since: datetime | None = None
+) -> WantedTraining:
+    """Return what a run wants of each of its solutions. `force` by a person passes the limit."""
+    limits, request = settings["limits"], run["request"]
+    return WantedTraining(
+        run=run_of_jobs(run),
+        datasets={
+            dataset["datasetArn"]: dataset["importMode"] == "FULL"
+            for dataset in settings["datasets"]
+        },
+        accepts_foreign=request.get("skipImport", False),
+        requested_since=requested_since,
+        max_per_month=0 if request.get("force") else limits["maxTrainingsPerMonth"],
+        max_hours=limits["maxTrainingHours"],
+    )
+
+
+class SolutionTraining:
+    """The training of a solution in a run: what it looks at, decides and does.
+
+    Args:
+        iteration: the document of the solution.
     """
-    job = _job_of(describe_version(client, training["arn"]), foreign=training["foreign"])
-    if job["phase"] != "UNDER_WAY":
-        phase = "NEAR" if job["phase"] == "ACTIVE" else job["phase"]
-        return {**job, "phase": phase, "warnings": training["warnings"]}
-    if training["foreign"]:
-        return {**training, "phase": "ENDED"}
-    stop_training(client, training["arn"], job["status"])
-    return {
-        **training,
-        "phase": "UNDER_WAY",
-        "seconds": STOP_PAUSE,
-        "stopRequestedAt": clock.now().isoformat(),
-    }
+
+    def __init__(self, iteration: SolutionIteration) -> None:
+        self._settings, self._planned = iteration["settings"], iteration["solution"]
+        since = self._planned["requestedSince"]
+        self._wanted = replace(
+            wanted_training(
+                self._settings,
+                iteration["run"],
+                datetime.fromisoformat(since) if since else None,
+            ),
+            version=self._planned["existingVersionArn"],
+            durations=self._planned["durations"],
+        )
+        item = iteration["item"]
+        self._memory = from_document(Memory, item["memory"]) if item else Memory(clock.now())
+        self._solutions = SolutionReader(aws.read_client())
+        self._imports = ImportReader(aws.read_client())
+        self._seen: SeenSolution | None = None
+
+    def look(self) -> SeenSolution:
+        """Return the solution as it is now.
+
+        Once the version is known, because it was given or because this run has created it, the
+        rules ask for nothing else. Then nothing else is read.
+        """
+        self._seen = self._known_version() or self._whole_solution()
+        if version := self._version():
+            unknown = status_warnings(version.status)
+            self._memory.warnings = sorted({*self._memory.warnings, *unknown})
+        return self._seen
+
+    def decide(self, seen: SeenSolution) -> Step:
+        """Return the next step."""
+        return rules.decide(seen, self._wanted, self._memory, clock.now())
+
+    def act(self, action: Action) -> None:
+        """Do what the rules have decided.
+
+        Raises:
+            Refused: Personalize has certainly not started a training.
+        """
+        match action:
+            case Create(digest):
+                self._create(digest)
+            case Stop(arn):
+                stop_training(aws.write_client(), arn)
+                self._memory.stopping_since = clock.now()
+
+    def item(self, progress: Progress) -> TrainingItem:
+        """Return how far the training has come, with what is known about its version."""
+        step, memory, version = progress.step, self._memory, self._version()
+        return {
+            "phase": step.phase,
+            "seconds": progress.seconds,
+            "outcome": step.outcome,
+            "reasons": list(step.reasons),
+            "warnings": memory.warnings,
+            "memory": to_document(memory),
+            "arn": memory.version,
+            "isOfRun": version is not None and version.run == self._wanted.run,
+            "createdAt": version.created_at.isoformat() if version else None,
+            "endedAt": version.ended_at.isoformat() if version and not version.is_running else None,
+            "trainingHours": version.hours if version else None,
+        }
+
+    def _version(self) -> Training | None:
+        """Return the version that the run waits for or goes on with, as it was last seen."""
+        trainings = self._seen.trainings if self._seen else ()
+        return next((item for item in trainings if item.arn == self._memory.version), None)
+
+    def _known_version(self) -> SeenSolution | None:
+        """Return a look at the given version or at that of this run, or None if none is known.
+
+        Personalize may not know a version yet that it has just created.
+        """
+        arn = self._wanted.version or self._memory.version
+        if arn is None:
+            return None
+        try:
+            version = self._solutions.training(arn)
+        except aws.read_client().exceptions.ResourceNotFoundException:
+            return None
+        if arn != self._wanted.version and version.run != self._wanted.run:
+            return None
+        return SeenSolution(config="", imports=(), trainings=[version])
+
+    def _whole_solution(self) -> SeenSolution:
+        """Return a look at the solution, all its versions and the imports of its group."""
+        client = aws.read_client()
+        arn = self._planned["solutionArn"]
+        solution = client.describe_solution(solutionArn=arn)["solution"]
+        imports = self._imports.of_group(solution["datasetGroupArn"], self._wanted.datasets)
+        return self._solutions.solution(solution, versions(client, arn), imports)
+
+    def _create(self, digest: str) -> None:
+        """Start the training. Remember that it may exist, unless it certainly does not."""
+        client = aws.write_client()
+        memory, planned = self._memory, self._planned
+        memory.sent_at = clock.now()
+        try:
+            response = client.create_solution_version(
+                name=planned["versionName"],
+                solutionArn=planned["solutionArn"],
+                trainingMode=planned["trainingMode"],
+                tags=api_tags({**self._settings["tags"], **planned["tags"], DIGEST: digest}),
+            )
+        except client.exceptions.ResourceAlreadyExistsException:
+            memory.refusal = f"a version with the name {planned['versionName']} exists already"
+        except (
+            client.exceptions.LimitExceededException,
+            client.exceptions.ResourceInUseException,
+        ) as error:
+            message = error.response["Error"]["Message"]
+            memory.sent_at, memory.refusal = None, f"the training cannot start yet: {message}"
+            raise Refused(memory.refusal) from error
+        except Throttled:
+            memory.sent_at = None
+            raise
+        else:
+            memory.version = response["solutionVersionArn"]
 
 
-def stop_training(client: PersonalizeClient, version_arn: str, status: str) -> None:
-    """Ask Personalize to stop a training with this status.
+def stop_training(client: PersonalizeClient, version_arn: str) -> None:
+    """Ask Personalize to stop a training.
 
-    Do nothing if the training is stopping or has ended. It may also end just before the request
-    arrives, so the errors of Personalize for a training that has ended are ignored.
+    It may end just before the request arrives, so the errors of Personalize for a training that has
+    ended or is stopping are ignored.
     """
-    if cannot_succeed(status):
-        return
     errors = client.exceptions
     with suppress(errors.InvalidInputException, errors.ResourceInUseException):
         client.stop_solution_version_creation(solutionVersionArn=version_arn)
-
-
-def _obstacle(
-    settings: Settings, solution_arn: str, foreign: ForeignImports, last_try: Job | None
-) -> Job | None:
-    """Return the job of a training that must not start, or not yet, because of foreign imports."""
-    if foreign.replacing:
-        return refused_job(solution_arn, replaced_message(foreign.replacing[0]))
-    if foreign.running:
-        return postponed_job(
-            solution_arn,
-            f"{foreign.running[0]} is importing into the dataset group",
-            last_try,
-            max_hours=settings["limits"]["maxImportHours"],
-            shortest_pause=WAIT_PAUSE,
-        )
-    return None
-
-
-def _usable_version(
-    candidates: Sequence[TrainedVersion], digest: str | None, planned_solution: PlannedSolution
-) -> TrainedVersion | None:
-    """Return the newest version that can be used instead of a training, or None.
-
-    If the training is requested although there are no new imports, a version that has ended is used
-    only if this run trained or adopted it. A foreign version is used only while it is in training.
-    """
-    for version in candidates:
-        if not version.can_be_used:
-            continue
-        belongs_to_run = version.belongs_to(planned_solution["tags"][RUN])
-        is_in_training = is_running(version.status)
-        if version.has_learned(digest) and (
-            belongs_to_run or is_in_training or not planned_solution["isRequested"]
-        ):
-            return version
-        learns_the_same = version.learned is not None and version.learned.digest == digest
-        replaces = planned_solution["trainingMode"] == "UPDATE" or version.mode == "FULL"
-        if is_in_training and not version.is_known and learns_the_same and replaces:
-            return version
-        if digest is None and belongs_to_run:
-            return version
-    return None
-
-
-def _adopted_job(
-    client: PersonalizeClient, version: TrainedVersion, planned_solution: PlannedSolution
-) -> Job:
-    """Return the job of a version that the run uses instead of a training.
-
-    A foreign version gets the tags of a version of this run, so later runs know it. A version that
-    is being created may refuse the tags. Then they are written when the training has ended.
-    """
-    if not version.is_known:
-        errors = client.exceptions
-        with suppress(errors.ResourceInUseException, errors.TooManyTagsException):
-            write_tags(client, version.arn, adoption_tags(planned_solution))
-    job = _job_of(describe_version(client, version.arn), foreign=version.is_foreign)
-    if job["phase"] == "ACTIVE":
-        job["phase"] = "NEAR"
-    return job
-
-
-def _train(
-    client: PersonalizeClient,
-    settings: Settings,
-    planned_solution: PlannedSolution,
-    digest: str | None,
-    last_try: Job | None,
-) -> Job:
-    """Start the training, or return a job that tries again later if there is no room for it.
-
-    Raises:
-        ServiceUnavailable: a version with the planned name exists and is not listed yet.
-    """
-    name, arn = planned_solution["versionName"], planned_solution["solutionArn"]
-    digest_tags = {DIGEST: digest or UNKNOWN, MIXED: UNKNOWN}
-    try:
-        response = client.create_solution_version(
-            name=name,
-            solutionArn=arn,
-            trainingMode=planned_solution["trainingMode"],
-            tags=api_tags({**settings["tags"], **planned_solution["tags"], **digest_tags}),
-        )
-    except client.exceptions.ResourceAlreadyExistsException as error:
-        raise ServiceUnavailable(
-            f"Personalize answers that {name} exists, but does not list it yet"
-        ) from error
-    except (
-        client.exceptions.LimitExceededException,
-        client.exceptions.ResourceInUseException,
-    ) as error:
-        return postponed_job(
-            arn,
-            f"the training cannot start yet: {error.response['Error']['Message']}",
-            last_try,
-            max_hours=settings["limits"]["maxTrainingHours"],
-            shortest_pause=WAIT_PAUSE,
-        )
-    return created_job(response["solutionVersionArn"], planned_solution["durations"])
-
-
-def _warnings(
-    candidates: Sequence[TrainedVersion], foreign: ForeignImports, imports: GroupImports
-) -> list[str]:
-    """Return the warnings about other trainings and imports at the time of a training."""
-    warnings = [
-        f"{version.arn} is in training too, but this pipeline did not start it; stop it if nobody "
-        "needs it"
-        for version in candidates
-        if not version.is_known and is_running(version.status) and version.can_be_used
-    ]
-    warnings += [
-        f"{arn}, an import that this pipeline did not start, has added data, and the version "
-        "learns them too; find out who started it"
-        for arn in foreign.added
-    ]
-    if not imports.is_complete:
-        warnings.append(
-            "the lists of import jobs are too long to be read in time, so foreign imports may have "
-            "been missed"
-        )
-    return warnings
-
-
-def _stopping_job(polled: Job, training: Job) -> Job:
-    """Return the job of a training that was asked to stop. After an hour it counts as ended.
-
-    Args:
-        polled: the job as Describe shows it now.
-        training: the job of the previous state. It has the reason and the time of the request.
-    """
-    stop_requested_at, reason = training["stopRequestedAt"], training["failure"]
-    warnings = sorted({*training["warnings"], *polled["warnings"]})
-    job: Job = {**polled, "stopRequestedAt": stop_requested_at, "warnings": warnings}
-    if job["phase"] == "ACTIVE":
-        return job
-    if job["phase"] == "ENDED":
-        return {**job, "failure": f"{reason}, so it was stopped"}
-    if clock.now() - datetime.fromisoformat(stop_requested_at) > STOP_GRACE:
-        return {**job, "phase": "ENDED", "failure": f"{reason}, and did not stop within an hour"}
-    return {**job, "failure": reason, "seconds": STOP_PAUSE}
-
-
-def _job_of(version: SolutionVersionTypeDef, *, foreign: bool = False) -> Job:
-    job = described_job(
-        version["solutionVersionArn"],
-        version["status"],
-        created=version["creationDateTime"],
-        updated=version["lastUpdatedDateTime"],
-        failure=version.get("failureReason"),
-        foreign=foreign,
-    )
-    if "trainingHours" in version:
-        job["trainingHours"] = version["trainingHours"]
-    return job

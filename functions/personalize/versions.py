@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from ..errors import ServiceUnavailable
 from ..executions import scheduled_at
 from .lists import PAGE_SIZE, read_pages
+from .ownership import run_of_jobs
 from .statuses import is_running
-from .tags import ADOPTED, RUN, tags_of
+from .tags import RUN, tags_of
 
 if TYPE_CHECKING:
     from mypy_boto3_personalize import PersonalizeClient
@@ -20,19 +22,32 @@ if TYPE_CHECKING:
     from ..contract import Run
     from ..workflow_settings import Settings
 
+    Version = SolutionVersionTypeDef | SolutionVersionSummaryTypeDef
+
 
 def versions(client: PersonalizeClient, solution_arn: str) -> list[SolutionVersionSummaryTypeDef]:
-    """Return the versions of a solution, newest first."""
+    """Return the versions of a solution, newest first.
+
+    Raises:
+        ServiceUnavailable: the list was not read to its end in time.
+    """
     pages = client.get_paginator("list_solution_versions").paginate(
         solutionArn=solution_arn, PaginationConfig=PAGE_SIZE
     )
     listed = read_pages(pages, lambda page: page["solutionVersions"])
+    if not listed.is_complete:
+        raise ServiceUnavailable(f"the list of the versions of {solution_arn} is too slow")
     return sorted(listed.items, key=lambda summary: summary["creationDateTime"], reverse=True)
 
 
 def describe_version(client: PersonalizeClient, arn: str) -> SolutionVersionTypeDef:
     """Return a solution version as DescribeSolutionVersion shows it."""
     return client.describe_solution_version(solutionVersionArn=arn)["solutionVersion"]
+
+
+def training_mode_of(version: Version) -> str:
+    """Return FULL, UPDATE or AUTOTRAIN. A version from before there were modes was FULL."""
+    return version.get("trainingMode", "FULL")
 
 
 def version_created_at(client: PersonalizeClient, version_arn: str) -> datetime:
@@ -62,9 +77,8 @@ def versions_of_run(
 
 
 def _was_trained_by(client: PersonalizeClient, arn: str, run: Run) -> bool:
-    """Return True if the run has trained the version. A version that it has adopted is foreign."""
-    tags = tags_of(client, arn)
-    return tags.get(RUN) == run["id"] and ADOPTED not in tags
+    """Return True if the run has trained the version."""
+    return tags_of(client, arn).get(RUN) == run_of_jobs(run)
 
 
 def run_began_at(run: Run) -> datetime:

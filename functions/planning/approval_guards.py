@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from ..personalize.approvals import advice_about_newer, answer_about, answer_error
 from ..personalize.campaigns import live_version
-from ..personalize.statuses import is_active
+from ..rules.trainings import newest_active
 from .waiting_campaigns import moved_campaigns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..personalize.trained_versions import TrainedVersion
+    from ..rules.trainings import Training
     from .situation import Situation
 
 
@@ -24,7 +24,7 @@ def unapproved_deployment(situation: Situation) -> Iterator[str]:
     version = situation.world.version_to_deploy
     if version is None:
         yield f"{arn} does not exist; take the ARN from the report that asks for the approval"
-    elif not is_active(version.status):
+    elif not version.is_active:
         yield f"{arn} is {version.status}, so it cannot be deployed"
     else:
         yield from _answer_problems(situation, version)
@@ -32,7 +32,7 @@ def unapproved_deployment(situation: Situation) -> Iterator[str]:
         yield from newer or _nowhere_to_deploy(situation, version)
 
 
-def _nowhere_to_deploy(situation: Situation, version: TrainedVersion) -> Iterator[str]:
+def _nowhere_to_deploy(situation: Situation, version: Training) -> Iterator[str]:
     """Yield a message for each campaign if somebody has moved all of them meanwhile."""
     if len(moved_campaigns(situation, version)) == len(situation.solution["campaigns"]):
         yield from campaigns_moved_meanwhile(situation)
@@ -60,22 +60,22 @@ def moved_message(campaign_arn: str, moved_version: str, version_arn: str) -> st
     )
 
 
-def _answer_problems(situation: Situation, version: TrainedVersion) -> Iterator[str]:
+def _answer_problems(situation: Situation, version: Training) -> Iterator[str]:
     """Yield a message if nobody has approved the version in time."""
-    approval = situation.solution.get("approval")
+    approval, tags = situation.solution.get("approval"), situation.world.version_tags[version.arn]
     if approval is None:
-        yield f"{version.solution_arn} needs no approval; use retrain start"
-    elif answer_about(version.tags, approval, situation.world.now) != "APPROVED":
-        reason = answer_error(version.tags, approval, situation.world.now)
+        yield f"{situation.solution['solutionArn']} needs no approval; use retrain start"
+    elif answer_about(tags, approval, situation.world.now) != "APPROVED":
+        reason = answer_error(tags, approval, situation.world.now)
         reason = reason or "it waits for an answer"
         yield f"{version.arn} is not approved: {reason}; approve it with retrain approve"
 
 
-def _newer_versions(situation: Situation, version: TrainedVersion) -> Iterator[str]:
+def _newer_versions(situation: Situation, version: Training) -> Iterator[str]:
     """Yield a message if a newer version of the solution is served or waits for an answer."""
     created_at = {
         summary["solutionVersionArn"]: summary["creationDateTime"]
-        for summary in situation.world.versions.get(version.solution_arn, [])
+        for summary in situation.world.versions.get(situation.solution["solutionArn"], [])
     }
     for campaign in situation.solution["campaigns"]:
         described = situation.world.campaigns.get(campaign["campaignArn"])
@@ -85,7 +85,7 @@ def _newer_versions(situation: Situation, version: TrainedVersion) -> Iterator[s
                 f"{version.arn} is older than {live}, which {campaign['campaignArn']} serves; to "
                 "go back to an earlier version, use retrain rollback"
             )
-    for newer in situation.world.trained_versions.get(version.solution_arn, []):
-        if newer.is_known and is_active(newer.status) and newer.created_at > version.created_at:
-            advice = advice_about_newer(newer.tags, situation.world.now)
-            yield f"{version.arn} is older than {newer.arn}; {advice}"
+    newer = newest_active(situation.seen_solution.trainings) if situation.seen_solution else None
+    if newer and newer.created_at > version.created_at:
+        advice = advice_about_newer(situation.world.version_tags[newer.arn], situation.world.now)
+        yield f"{version.arn} is older than {newer.arn}; {advice}"

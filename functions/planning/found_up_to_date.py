@@ -14,7 +14,6 @@ from botocore.exceptions import ClientError
 from .. import clock
 from ..errors import ServiceUnavailable, Throttled
 from ..personalize.campaigns import live_version
-from ..personalize.statuses import is_active
 from ..personalize.tags import CHECKED, write_tag
 from .campaign_guards import MAX_TAGS, TRIAL_TAGS
 from .news import needs_training, up_to_date_version
@@ -104,11 +103,11 @@ def _up_to_date_in_solution(situation: Situation) -> Iterator[str]:
     Without campaigns, yield the ARN of the solution if it has this version.
     """
     version = up_to_date_version(situation)
-    if version is None or not is_active(version.status) or needs_training(situation):
+    if version is None or not version.is_active or needs_training(situation):
         return
     campaigns = situation.solution["campaigns"]
     if not campaigns:
-        yield version.solution_arn
+        yield situation.solution["solutionArn"]
     for campaign in campaigns:
         arn = campaign["campaignArn"]
         if live_version(situation.world.campaigns[arn]) == version.arn:

@@ -228,13 +228,6 @@ GUARDS = (
         'Wait, raise `limits.maxTrainingsPerMonth`, or start with `{"force": true}`.',
     ),
     Guard(
-        "trainings in a month",
-        "WARN",
-        "training",
-        training_guards.forced_trainings,
-        "Nothing, if the training is needed. Somebody has asked for it with `force`.",
-    ),
-    Guard(
         "campaign moved by somebody",
         "WARN",
         "solution",
@@ -254,13 +247,6 @@ GUARDS = (
         "dataset",
         import_guards.skipped_days,
         "Append each day with `exportDate`, or import a complete export with `importMode` FULL.",
-    ),
-    Guard(
-        "long lists",
-        "WARN",
-        "run",
-        run_guards.incomplete_lists,
-        "Start with `force` if a solution has to be trained.",
     ),
     Guard(
         "subfolders",

@@ -2,40 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from ..executions import is_resumed
-from ..personalize.digest import digest_of
-from ..personalize.statuses import is_active
+from ..personalize.trainings import wanted_training
+from ..personalize.versions import run_began_at
+from ..rules.trainings import reached_limit, usable_version
 from .planned_imports import imports_to_do
 
 if TYPE_CHECKING:
-    from ..personalize.trained_versions import TrainedVersion
+    from datetime import datetime
+
+    from ..rules.trainings import Training, WantedTraining
     from .situation import Situation
 
 
-def present_digest(situation: Situation) -> str | None:
-    """Return the digest of what the selected solution would learn now.
+def wanted(situation: Situation) -> WantedTraining:
+    """Return what the run wants of each solution."""
+    return wanted_training(situation.settings, situation.run, requested_since(situation))
 
-    Return None if the run imports something first, if an incomplete list hides an import, or if
-    the solution does not exist.
+
+def up_to_date_version(situation: Situation) -> Training | None:
+    """Return the newest version of the selected solution that has learned the present data.
+
+    The version may be in training, or it may have been stopped. Return None if the run imports
+    something first, or if the solution does not exist.
     """
-    world = situation.world
-    solution = world.solutions.get(situation.solution["solutionArn"])
-    if imports_to_do(situation) or not world.imports_are_complete or solution is None:
+    seen = situation.seen_solution
+    if seen is None or imports_to_do(situation):
         return None
-    return digest_of(world.import_jobs, solution, world.now)
-
-
-def up_to_date_version(situation: Situation) -> TrainedVersion | None:
-    """Return the newest version of the selected solution that has learned the present imports.
-
-    The version also counts if it is in training, rejected or stopped.
-    """
-    digest = present_digest(situation)
-    versions = situation.world.trained_versions.get(situation.solution["solutionArn"], [])
-    return next((version for version in versions if version.has_learned(digest)), None)
+    return usable_version(seen, replace(wanted(situation), requested_since=None))
 
 
 def training_requested_by(situation: Situation) -> str | None:
@@ -50,42 +47,49 @@ def training_requested_by(situation: Situation) -> str | None:
         return "trainingMode"
     if not situation.settings["skipWhenUnchanged"]:
         return "skipWhenUnchanged"
-    if receives_events(situation) and _is_outdated_by_events(situation):
-        return "events"
-    return None
+    return "events" if receives_events(situation) else None
+
+
+def requested_since(situation: Situation) -> datetime | None:
+    """Return the time after which a version has to be trained, or None if its data alone count.
+
+    A person asks for a training that is newer than the beginning of the run. Events ask for one
+    that is younger than half the time between two runs.
+    """
+    requested_by = training_requested_by(situation)
+    if requested_by == "events":
+        return situation.world.now - timedelta(seconds=situation.settings["cadenceSeconds"] / 2)
+    return run_began_at(situation.run) if requested_by else None
 
 
 def needs_training(situation: Situation) -> bool:
     """Return True if the run has to train the selected solution, or to wait for its training.
 
-    A resumed run repeats a training that was stopped. A requested training is run at most once. A
-    run that deploys an approved version trains nothing.
+    A run that deploys an approved version trains nothing.
     """
     if "deploy" in situation.run["request"]:
         return False
-    if imports_to_do(situation):
+    seen = situation.seen_solution
+    if imports_to_do(situation) or seen is None:
         return True
-    version = up_to_date_version(situation)
-    is_requested = training_requested_by(situation) is not None
-    if version is None:
-        return situation.world.imports_are_complete or is_requested
-    if not is_active(version.status) and version.can_be_used:
-        return True
-    if is_resumed(situation.run) and not version.can_be_used:
-        return True
-    return is_requested and not version.belongs_to(situation.run["id"])
+    version = usable_version(seen, wanted(situation))
+    return version is None or version.is_running
+
+
+def limit_of_month(situation: Situation) -> str | None:
+    """Return a message if the limit of the month forbids the training that is needed, or None.
+
+    A training that is running already may be waited for.
+    """
+    seen = situation.seen_solution
+    if seen is None or not needs_training(situation):
+        return None
+    version = None if imports_to_do(situation) else usable_version(seen, wanted(situation))
+    now = situation.world.now
+    return None if version else reached_limit(seen.trainings, wanted(situation), now)
 
 
 def receives_events(situation: Situation) -> bool:
     """Return True if the dataset group receives records that no import brings."""
     is_streamed = any(dataset.get("streamed") for dataset in situation.settings["datasets"])
     return is_streamed or bool(situation.world.event_trackers)
-
-
-def _is_outdated_by_events(situation: Situation) -> bool:
-    """Return True if the newest version is older than half the time between two runs."""
-    if not situation.world.imports_are_complete:
-        return False
-    version = up_to_date_version(situation)
-    max_age = timedelta(seconds=situation.settings["cadenceSeconds"] / 2)
-    return version is None or situation.world.now - version.created_at > max_age

@@ -11,7 +11,6 @@ from .planned_imports import (
     has_begun_import,
     imports_to_do,
     needs_import,
-    newest_imports,
     planned_import,
 )
 from .planned_jobs import planned_solution
@@ -86,22 +85,21 @@ def _situations_to_check(guard: Guard, situation: Situation) -> list[Situation]:
 def _plan(situation: Situation) -> Plan:
     """Return the plan with all imports and trainings of the run.
 
-    A solution whose training a guard holds back is left out. If nothing else is left to do, the
-    run is skipped.
+    A solution whose training a guard holds back is left out, unless a campaign waits for one of its
+    versions. If nothing else is left to do, the run is skipped.
     """
     reasons = _reasons_to_hold(situation)
     solutions = [
         planned
         for solution in situation.solutions
-        if solution["solutionArn"] not in reasons
-        and (planned := planned_solution(situation.with_solution(solution)))
+        if (planned := planned_solution(situation.with_solution(solution)))
+        and (planned["existingVersionArn"] or solution["solutionArn"] not in reasons)
     ]
     imports = [planned_import(of_dataset) for of_dataset in imports_to_do(situation)]
     is_empty = not solutions and not imports
     reason = "; ".join(reasons.values()) if reasons and is_empty else None
     return {
         "imports": imports,
-        "newestImports": newest_imports(situation),
         "solutions": solutions,
         "skipped": reason,
         "warnings": [*([] if reason else reasons.values()), *_warnings(situation)],
@@ -112,7 +110,6 @@ def _skipped_plan(reason: str, warnings: list[str]) -> Plan:
     """Return the plan of a run that a guard skips."""
     return {
         "imports": [],
-        "newestImports": {},
         "solutions": [],
         "skipped": reason,
         "warnings": warnings,

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from ..executions import DATE
 from ..personalize.fingerprint import location_digits
-from ..personalize.import_lists import newest_import
 from ..personalize.imports import wanted_import
 from ..personalize.statuses import is_active
 from ..rules.imports import holding, learned, wanted_holder
@@ -52,15 +51,6 @@ def planned_import(situation: Situation) -> PlannedImport:
         "isRequested": imports_are_requested(situation),
         "durations": durations[:TIMED_JOBS],
     }
-
-
-def newest_imports(situation: Situation) -> dict[str, str | None]:
-    """Return type of each configured dataset -> the ARN of its newest import job, or None."""
-    arns = {}
-    for dataset in situation.settings["datasets"]:
-        newest = newest_import(situation.world.import_jobs.get(dataset["datasetArn"], ()))
-        arns[dataset["type"]] = newest["datasetImportJobArn"] if newest else None
-    return arns
 
 
 def imports_to_do(situation: Situation) -> list[Situation]:

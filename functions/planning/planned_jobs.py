@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from ..personalize.jobs import training_mode_of
-from ..personalize.ownership import version_name
+from ..personalize.ownership import run_of_jobs, version_name
 from ..personalize.tags import REQUESTED_BY, RUN
-from .news import needs_training, training_requested_by
+from ..personalize.versions import training_mode_of
+from .news import limit_of_month, needs_training, requested_since, training_requested_by
 from .planned_imports import durations_of
 from .waiting_campaigns import (
     is_bad,
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     )
 
     from ..contract import PlannedCampaign, PlannedSolution
-    from ..personalize.trained_versions import TrainedVersion
+    from ..rules.trainings import Training
     from ..workflow_settings import CampaignSettings, TrainingMode
     from .situation import Situation
     from .world import World
@@ -45,26 +45,26 @@ by this time.
 def planned_solution(situation: Situation) -> PlannedSolution | None:
     """Return the training of the selected solution, or the use of an existing version.
 
-    Return None if there is nothing new to learn and no campaign waits for the newest version.
+    Return None if nothing is trained, because there is nothing new to learn or because the limit of
+    the month is reached, and if no campaign waits for the newest version.
     """
     world, solution = situation.world, situation.solution
-    must_train = needs_training(situation)
+    must_train = needs_training(situation) and not limit_of_month(situation)
     existing_version = None if must_train else waiting_version(situation)
     campaigns = _campaigns_to_update(situation, existing_version)
     if not must_train and (existing_version is None or not campaigns):
         return None
     mode = _training_mode(situation, existing_version)
     versions = world.versions[solution["solutionArn"]]
-    requested_by = training_requested_by(situation)
+    requested_by, since = training_requested_by(situation), requested_since(situation)
     return {
         "solutionArn": solution["solutionArn"],
-        "versionName": _version_name(situation),
+        "versionName": version_name(situation.settings, situation.run, solution["solutionArn"]),
         "trainingMode": mode,
         "existingVersionArn": existing_version.arn if existing_version else None,
-        "existingVersionIsForeign": existing_version is not None and existing_version.is_foreign,
-        "isRequested": requested_by is not None,
+        "requestedSince": since.isoformat() if since else None,
         "tags": {
-            RUN: situation.run["id"],
+            RUN: run_of_jobs(situation.run),
             **({REQUESTED_BY: requested_by} if requested_by else {}),
         },
         "durations": durations_of(
@@ -80,22 +80,8 @@ def newest_full_version(situation: Situation) -> SolutionVersionSummaryTypeDef |
     return newest_active(version for version in newest_first if training_mode_of(version) == "FULL")
 
 
-def _version_name(situation: Situation) -> str:
-    """Return the name for the version of the selected solution.
-
-    A resumed run counts the versions that it has trained before. Names need not be unique.
-    """
-    arn = situation.solution["solutionArn"]
-    earlier = [
-        version
-        for version in situation.world.trained_versions.get(arn, [])
-        if version.belongs_to(situation.run["id"])
-    ]
-    return version_name(situation.settings, situation.run, arn, len(earlier) + 1)
-
-
 def _campaigns_to_update(
-    situation: Situation, existing_version: TrainedVersion | None
+    situation: Situation, existing_version: Training | None
 ) -> list[PlannedCampaign]:
     """Return the campaigns of the selected solution that have to serve the version of this run.
 
@@ -116,7 +102,7 @@ def _campaigns_to_update(
     return [campaign for campaign in planned if waits_for(situation, campaign, existing_version)]
 
 
-def _training_mode(situation: Situation, existing_version: TrainedVersion | None) -> TrainingMode:
+def _training_mode(situation: Situation, existing_version: Training | None) -> TrainingMode:
     """Return the mode of the request, else of the existing version, else of the settings.
 
     The UPDATE of the settings becomes FULL if there is no FULL version, if the newest FULL version
@@ -125,7 +111,7 @@ def _training_mode(situation: Situation, existing_version: TrainedVersion | None
     if mode := situation.run["request"].get("trainingMode"):
         return mode
     if existing_version:
-        return existing_version.mode
+        return "UPDATE" if existing_version.mode == "UPDATE" else "FULL"
     solution = situation.solution
     if solution["trainingMode"] == "FULL" or _newest_version_is_bad(situation):
         return "FULL"

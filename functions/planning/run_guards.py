@@ -6,11 +6,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from ..executions import scheduled_at
+from .news import needs_training, up_to_date_version
 from .planned_imports import awaits_marker, imports_to_do
 from .planned_jobs import planned_solution
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from .situation import Situation
 
@@ -40,28 +41,30 @@ def event_of_deployment(situation: Situation) -> Iterator[str]:
         )
 
 
-def incomplete_lists(situation: Situation) -> Iterator[str]:
-    """Yield a message for lists of import jobs that are too long to be read in time."""
-    if not situation.world.imports_are_complete:
-        yield (
-            "the lists of import jobs are too long to be read in time, so only solutions whose "
-            "data this run imports are trained; to train anyway, use retrain start --force"
-        )
-
-
 def nothing_new(situation: Situation) -> Iterator[str]:
     """Yield a message for a run that has nothing to import, to train or to deploy.
 
-    This is so if every dataset holds its export, if every solution has learned it, and if no
+    This is so if every dataset holds its export, if no solution has to be trained, and if no
     campaign waits for a version.
     """
     of_solutions = [situation.with_solution(solution) for solution in situation.solutions]
-    if imports_to_do(situation) or any(map(planned_solution, of_solutions)):
+    if imports_to_do(situation) or any(
+        needs_training(solution) or planned_solution(solution) for solution in of_solutions
+    ):
         return
     exports = "the exports were imported before" if situation.datasets else "nothing is imported"
     if any(awaits_marker(situation.with_dataset(dataset)) for dataset in situation.datasets):
         exports = "no new export is ready"
     yield (
-        f"nothing is new: {exports}, no event tracker sends events, and every solution was trained "
-        "since the last import; to train anyway, use retrain start --force"
+        f"nothing is new: {exports}, and {_what_was_learned(of_solutions)}; to train anyway, use "
+        "retrain start --force"
     )
+
+
+def _what_was_learned(of_solutions: Sequence[Situation]) -> str:
+    """Return why no solution has to be trained."""
+    versions = [up_to_date_version(solution) for solution in of_solutions]
+    stopped = [version.arn for version in versions if version and version.was_stopped]
+    if stopped:
+        return f"the training of the present data was stopped: {', '.join(stopped)}"
+    return "every solution has learned the present data"

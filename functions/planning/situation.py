@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ..contract import Run
     from ..exports import Export
     from ..rules.imports import Import
+    from ..rules.trainings import SeenSolution
     from ..workflow_settings import Settings, SolutionSettings
     from .world import SchemaField, World
 
@@ -56,6 +57,11 @@ class Situation:
         """The settings of the selected solution."""
         assert self.selected_solution is not None, "no solution is selected"
         return self.selected_solution
+
+    @property
+    def seen_solution(self) -> SeenSolution | None:
+        """The selected solution with its versions, or None if it does not exist."""
+        return self.world.seen_solutions.get(self.solution["solutionArn"])
 
     @property
     def export(self) -> Export:

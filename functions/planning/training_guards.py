@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .campaign_guards import recipe_of
-from .news import receives_events, up_to_date_version
+from .news import limit_of_month, receives_events, up_to_date_version
 from .planned_imports import imports_to_do
 from .planned_jobs import newest_full_version
 
@@ -87,27 +87,5 @@ def too_many_trainings(situation: Situation) -> Iterator[str]:
 
     A limit of 0 means no limit. `force` by a person passes.
     """
-    if not situation.run["request"].get("force"):
-        yield from _trainings_of_last_month(situation)
-
-
-def forced_trainings(situation: Situation) -> Iterator[str]:
-    """Yield a message for a forced training beyond the number that is allowed in 30 days."""
-    if situation.run["request"].get("force"):
-        yield from _trainings_of_last_month(situation)
-
-
-def _trainings_of_last_month(situation: Situation) -> Iterator[str]:
-    """Yield a message if the trainings of this pipeline in the last 30 days reach the limit.
-
-    Trainings that failed do not count, because they cost nothing.
-    """
-    limit = situation.settings["limits"]["maxTrainingsPerMonth"]
-    arn = situation.solution["solutionArn"]
-    number = situation.world.trainings_of_last_month.get(arn, 0)
-    if limit and number >= limit:
-        yield (
-            f"{arn}: trainings of this pipeline within 30 days: {number}, and "
-            f"limits.maxTrainingsPerMonth is {limit}, so it is not trained; wait some days, raise "
-            "the limit, or use retrain start --force"
-        )
+    if reason := limit_of_month(situation):
+        yield f"{situation.solution['solutionArn']}: {reason}"

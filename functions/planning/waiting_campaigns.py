@@ -5,35 +5,35 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..personalize.campaigns import seen_campaign, wanted_deployment
-from ..personalize.trained_versions import newest_known_version
 from ..rules.deployments import Memory, decide, waits, was_moved
 from ..rules.gate import Gate
+from ..rules.trainings import newest_active
 
 if TYPE_CHECKING:
     from ..contract import PlannedCampaign
-    from ..personalize.trained_versions import TrainedVersion
     from ..rules.deployments import Deployment, SeenCampaign
+    from ..rules.trainings import Training
     from .situation import Situation
 
 
-def waiting_version(situation: Situation) -> TrainedVersion | None:
+def waiting_version(situation: Situation) -> Training | None:
     """Return the version that the campaigns of the selected solution may wait for.
 
     It is the version that an approval names, or else the newest version that a run has trained.
     """
     if "deploy" in situation.run["request"]:
         return situation.world.version_to_deploy
-    arn = situation.solution["solutionArn"]
-    return newest_known_version(situation.world.trained_versions.get(arn, []))
+    seen = situation.seen_solution
+    return newest_active(seen.trainings) if seen else None
 
 
-def waits_for(situation: Situation, planned: PlannedCampaign, version: TrainedVersion) -> bool:
+def waits_for(situation: Situation, planned: PlannedCampaign, version: Training) -> bool:
     """Return True if there is something to do at a campaign with a version of an earlier run."""
     seen = seen_in_world(situation, planned["campaignArn"])
     return waits(seen, _wanted(situation, planned, version), situation.world.now)
 
 
-def is_bad(situation: Situation, planned: PlannedCampaign, version: TrainedVersion) -> bool:
+def is_bad(situation: Situation, planned: PlannedCampaign, version: Training) -> bool:
     """Return True if a campaign does not take a version, because it was found bad."""
     seen = seen_in_world(situation, planned["campaignArn"])
     now = situation.world.now
@@ -46,7 +46,7 @@ def is_on_trial(situation: Situation, campaign_arn: str) -> bool:
     return seen_in_world(situation, campaign_arn).notes.trial is not None
 
 
-def moved_campaigns(situation: Situation, version: TrainedVersion) -> dict[str, str]:
+def moved_campaigns(situation: Situation, version: Training) -> dict[str, str]:
     """Return the campaigns that somebody has moved since the version was created.
 
     Each campaign has the version to which it was moved. The solution of the version is selected.
@@ -72,6 +72,6 @@ def seen_in_world(situation: Situation, campaign_arn: str) -> SeenCampaign:
     )
 
 
-def _wanted(situation: Situation, planned: PlannedCampaign, version: TrainedVersion) -> Deployment:
+def _wanted(situation: Situation, planned: PlannedCampaign, version: Training) -> Deployment:
     gate = Gate(situation.solution["qualityGate"])
     return wanted_deployment(situation.settings, situation.solution, planned, version.arn, gate)

@@ -13,20 +13,15 @@ from ..executions import scheduled_at
 from ..personalize.campaigns import live_version, read_version
 from ..personalize.event_trackers import active_event_trackers
 from ..personalize.fingerprint import seen_export
-from ..personalize.import_lists import GroupImports, group_imports
 from ..personalize.import_records import ImportReader
 from ..personalize.notes import read_notes
 from ..personalize.statuses import is_active
 from ..personalize.tags import tags_of
-from ..personalize.trained_versions import (
-    described_version,
-    newest_known_version,
-    read_trained_versions,
-)
-from ..personalize.versions import describe_version, versions
+from ..personalize.trainings import SolutionReader
+from ..personalize.versions import versions
+from ..rules import trainings
 from ..rules.imports import confirmed
 from .earlier_exports import earlier_exports
-from .trainings_of_month import count_trainings_of_month
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -36,21 +31,19 @@ if TYPE_CHECKING:
     from mypy_boto3_personalize.type_defs import (
         CampaignTypeDef,
         DatasetGroupTypeDef,
-        DatasetImportJobSummaryTypeDef,
         DatasetTypeDef,
         SolutionTypeDef,
         SolutionVersionSummaryTypeDef,
     )
 
     from ..contract import Request, Run
-    from ..personalize.trained_versions import TrainedVersion
     from ..rules.deployments import Version
     from ..rules.imports import Export, Import
+    from ..rules.trainings import SeenSolution, Training
     from ..workflow_settings import Settings, SolutionSettings, Tags
     from .situation import DatasetOfRun
 
 Resource = TypeVar("Resource")
-Summary = TypeVar("Summary", "DatasetImportJobSummaryTypeDef", "SolutionVersionSummaryTypeDef")
 
 
 class SchemaField(TypedDict):
@@ -79,15 +72,9 @@ class World:
     datasets: Mapping[str, DatasetTypeDef] = field(default_factory=dict)
     schemas: Mapping[str, Sequence[SchemaField]] = field(default_factory=dict)
     """Dataset ARN -> the fields of its schema."""
-    import_jobs: Mapping[str, Sequence[DatasetImportJobSummaryTypeDef]] = field(
-        default_factory=dict
-    )
-    """ARN of each dataset of the group, configured or not -> its import jobs."""
-    imports_are_complete: bool = True
-    """False if a list of import jobs was too long to be read in time."""
     imports: Mapping[str, Sequence[Import]] = field(default_factory=dict)
-    """Dataset ARN -> its imports with their tags, for each configured dataset. An import that holds
-    its export, as reading has shown, says so."""
+    """ARN of each dataset of the group, configured or not -> its imports. Those of the configured
+    datasets have their tags. An import that holds its export, as reading has shown, says so."""
     found_held: Mapping[str, str] = field(default_factory=dict)
     """The ARN of each import job that holds its export, without a tag that says so -> the
     fingerprint."""
@@ -98,12 +85,11 @@ class World:
     solutions: Mapping[str, SolutionTypeDef] = field(default_factory=dict)
     versions: Mapping[str, Sequence[SolutionVersionSummaryTypeDef]] = field(default_factory=dict)
     """Solution ARN -> its versions."""
-    trained_versions: Mapping[str, Sequence[TrainedVersion]] = field(default_factory=dict)
-    """Solution ARN -> its versions that may have learned the newest imports, newest first."""
-    trainings_of_last_month: Mapping[str, int] = field(default_factory=dict)
-    """Solution ARN -> the number of trainings of the last 30 days that runs of any stack started
-    and that did not fail. It is counted only up to the limit."""
-    version_to_deploy: TrainedVersion | None = None
+    seen_solutions: Mapping[str, SeenSolution] = field(default_factory=dict)
+    """Solution ARN -> the solution with its versions, as the rules of a training see them."""
+    version_tags: Mapping[str, Tags] = field(default_factory=dict)
+    """The tags of the versions that the rules count, and of the version that an approval names."""
+    version_to_deploy: Training | None = None
     """The version that an approval names, or None if it does not exist."""
     version_facts: Mapping[str, Version] = field(default_factory=dict)
     """What the rules of deployments have to know about versions: of each solution the version that
@@ -113,9 +99,11 @@ class World:
     """Campaign ARN -> its tags, which say what the runs have found about its versions."""
 
 
-def newest_active(newest_first: Iterable[Summary]) -> Summary | None:
-    """Return the newest ACTIVE job, or None. The jobs must be sorted, newest first."""
-    return next((job for job in newest_first if is_active(job["status"])), None)
+def newest_active(
+    newest_first: Iterable[SolutionVersionSummaryTypeDef],
+) -> SolutionVersionSummaryTypeDef | None:
+    """Return the newest ACTIVE version, or None. The versions must be sorted, newest first."""
+    return next((version for version in newest_first if is_active(version["status"])), None)
 
 
 def read_world(
@@ -144,11 +132,12 @@ def read_world(
         lambda arn: client.describe_campaign(campaignArn=arn)["campaign"],
     )
     dataset_arns = [dataset["datasetArn"] for dataset in settings["datasets"]]
-    world = read_data(client, dataset_arns, datasets)
+    world, reader = read_data(client, dataset_arns, datasets), SolutionReader(client)
     world = replace(
-        _with_versions(client, settings, world, existing_solutions),
+        _with_versions(client, reader, world, existing_solutions),
         schedule_changed_at=_schedule_changed_at(run["request"]),
-        version_to_deploy=_version_to_deploy(client, run),
+        version_to_deploy=_version_to_deploy(reader, run),
+        version_tags=reader.tags,
         campaigns=campaigns,
         campaign_tags={arn: tags_of(client, arn) for arn in campaigns},
     )
@@ -177,13 +166,10 @@ def read_data(
         {dataset["datasetGroupArn"] for dataset in datasets.values()},
         lambda arn: client.describe_dataset_group(datasetGroupArn=arn)["datasetGroup"],
     )
-    lists = [group_imports(client, group_arn) for group_arn in dataset_groups]
-    jobs_of_datasets = {arn: jobs for listed in lists for arn, jobs in listed.jobs.items()}
-    reader = ImportReader(client)
-    imports = {
-        arn: reader.of_dataset(arn, dataset["creationDateTime"])
-        for arn, dataset in datasets.items()
-    }
+    imports: dict[str, list[Import]] = {arn: [] for arn in datasets}
+    for group_arn in dataset_groups:
+        for job in ImportReader(client).of_group(group_arn, datasets):
+            imports.setdefault(job.dataset, []).append(job)
     world = World(
         now=clock.now(),
         dataset_groups=dataset_groups,
@@ -194,8 +180,6 @@ def read_data(
         schemas={
             arn: _schema_fields(client, dataset["schemaArn"]) for arn, dataset in datasets.items()
         },
-        import_jobs=jobs_of_datasets,
-        imports_are_complete=all(listed.is_complete for listed in lists),
         imports=imports,
         exports=_read_exports(imported),
     )
@@ -225,25 +209,20 @@ def _with_confirmed_imports(world: World, imported: Sequence[DatasetOfRun]) -> W
 
 def _with_versions(
     client: PersonalizeClient,
-    settings: Settings,
+    reader: SolutionReader,
     world: World,
     solutions: Mapping[str, SolutionTypeDef],
 ) -> World:
     """Return the world with these solutions and what is known about their versions."""
-    imports = GroupImports(world.import_jobs, world.imports_are_complete)
-    limit = settings["limits"]["maxTrainingsPerMonth"]
+    imports = [job for jobs in world.imports.values() for job in jobs]
     versions_of_solutions = {arn: versions(client, arn) for arn in solutions}
     return replace(
         world,
         solutions=solutions,
         versions=versions_of_solutions,
-        trained_versions={
-            arn: read_trained_versions(client, solution, versions_of_solutions[arn], imports)
+        seen_solutions={
+            arn: reader.solution(solution, versions_of_solutions[arn], imports)
             for arn, solution in solutions.items()
-        },
-        trainings_of_last_month={
-            arn: count_trainings_of_month(client, newest_first, limit)
-            for arn, newest_first in versions_of_solutions.items()
         },
     )
 
@@ -254,9 +233,9 @@ def _compared_versions(world: World, solution: SolutionSettings) -> set[str]:
     If all campaigns serve the version and have found it good, there is nothing to compare.
     """
     solution_arn = solution["solutionArn"]
-    newest = newest_known_version(world.trained_versions.get(solution_arn, []))
-    version = world.version_to_deploy or newest
-    if version is None or version.solution_arn != solution_arn or not is_active(version.status):
+    seen, to_deploy = world.seen_solutions.get(solution_arn), world.version_to_deploy
+    version = to_deploy or (trainings.newest_active(seen.trainings) if seen else None)
+    if version is None or not version.is_active or not version.arn.startswith(f"{solution_arn}/"):
         return set()
     described = [
         (world.campaigns[arn], world.campaign_tags.get(arn, {}))
@@ -279,13 +258,10 @@ def _read_exports(imported: Sequence[DatasetOfRun]) -> dict[str, exports.Export]
     }
 
 
-def _version_to_deploy(client: PersonalizeClient, run: Run) -> TrainedVersion | None:
+def _version_to_deploy(reader: SolutionReader, run: Run) -> Training | None:
     """Return the version that an approval names, or None without one."""
     arn = run["request"].get("deploy")
-    if arn is None:
-        return None
-    existing = _describe_existing([arn], lambda arn: describe_version(client, arn))
-    return described_version(existing[arn], tags_of(client, arn)) if existing else None
+    return _describe_existing([arn], reader.training).get(arn) if arn else None
 
 
 def _describe_existing(

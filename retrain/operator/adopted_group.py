@@ -10,9 +10,8 @@ from botocore.exceptions import ClientError
 from components.rules.arns import DATASET_GROUP, dataset_type, parse_arn
 from functions.personalize.campaigns import follows_newest
 from functions.personalize.import_lists import import_jobs, newest_import
-from functions.personalize.ownership import created_by_any_run
 from functions.personalize.statuses import is_active
-from functions.personalize.tags import tags_of
+from functions.personalize.tags import RUN, tags_of
 from functions.personalize.versions import versions
 from functions.planning.world import newest_active
 from retrain.operator.errors import DENIED_CODES, OperatorError, code_of
@@ -191,7 +190,7 @@ def _roles_of_people(
     return {
         job["roleArn"]
         for job in jobs
-        if "roleArn" in job and not created_by_any_run(tags_of(client, job["datasetImportJobArn"]))
+        if "roleArn" in job and RUN not in tags_of(client, job["datasetImportJobArn"])
     }
 
 

@@ -24,9 +24,8 @@ from functions.personalize.campaigns import (
     read_version,
     seen_campaign,
 )
-from functions.personalize.ownership import created_by_any_run
 from functions.personalize.statuses import is_active
-from functions.personalize.tags import APPROVAL, tags_of, write_tags
+from functions.personalize.tags import APPROVAL, RUN, tags_of, write_tags
 from functions.personalize.versions import describe_version, versions
 from functions.planning.approval_guards import moved_message
 from functions.rules.deployments import was_moved
@@ -202,7 +201,7 @@ def _newest_version_of_runs(target: Target, solution_arn: str) -> _VersionOfRun 
         if is_active(summary["status"]):
             arn = summary["solutionVersionArn"]
             tags = tags_of(client, arn)
-            if created_by_any_run(tags):
+            if RUN in tags:
                 return _VersionOfRun(arn, summary["creationDateTime"], tags)
     return None
 

@@ -155,8 +155,7 @@ def _report_lines(report: RunReport, since: Mapping[str, str]) -> Iterator[Text]
 def _solution_lines(solution: SolutionReport, since: str | None) -> Iterator[Text]:
     """Yield the version of a solution, and what happened to its campaigns and to it since."""
     name, version = short_name(solution["solutionArn"]), solution["solutionVersionArn"]
-    mode = "foreign" if solution["adopted"] else solution["trainingMode"]
-    text = f"{short_name(version)} {mode}" if version else f"{name}: no version"
+    text = f"{short_name(version)} {solution['trainingMode']}" if version else f"{name}: no version"
     if solution["failure"]:
         yield Text.assemble(INDENT, f"{text}, ", (solution["failure"], "red"))
     else:

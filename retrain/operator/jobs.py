@@ -47,6 +47,7 @@ EARLIER_TRIAL = " on trial"
 (`components/state_machine/definition.py`). A question has a question mark after it."""
 STATUS_OF_OUTCOME: Mapping[str, State] = {
     "IMPORTED": "done",
+    "TRAINED": "done",
     "DEPLOYED": "done",
     "AWAITING_APPROVAL": "held",
     "REJECTED": "held",
@@ -54,6 +55,8 @@ STATUS_OF_OUTCOME: Mapping[str, State] = {
     "SKIPPED": "held",
     "FAILED": "failed",
 }
+RUNNING_PHASES = ("IMPORTING", "TRAINING", "STOPPING")
+"""The phases of an item whose job has begun."""
 
 
 @dataclass
@@ -191,8 +194,8 @@ class RunProgress:
 
     def _read_training(self, document: Document) -> None:
         job = self.job("train", document["solution"]["solutionArn"])
-        if document.get("version"):
-            read_job(job, document["version"], None)
+        if item := document.get("item") or document.get("version"):
+            read_item(job, item)
         if document["error"] and job.is_open:
             job.state, job.status, job.failure = "failed", "FAILED", error_text(document["error"])
 
@@ -212,13 +215,13 @@ class RunProgress:
 
 
 def read_item(job: Job, item: Document) -> None:
-    """Add what the function of an import has returned."""
+    """Add how far an import or a training has come (`functions/contract.py`)."""
     job.arn, job.status = item["arn"], item["outcome"] or item["phase"]
     job.started_at, job.ended_at = (
         datetime.fromisoformat(item[key]) if item[key] else None for key in ("createdAt", "endedAt")
     )
     job.failure = "; ".join(item["reasons"]) or None
-    state: State = "running" if item["phase"] == "IMPORTING" else "waiting"
+    state: State = "running" if item["phase"] in RUNNING_PHASES else "waiting"
     job.state = STATUS_OF_OUTCOME[item["outcome"]] if item["outcome"] else state
 
 
@@ -256,7 +259,7 @@ def _state_of(document: Document) -> State:
 def median_seconds(durations: Sequence[int]) -> float | None:
     """Return the median of the durations of earlier jobs, or None if there are none.
 
-    The workflow expects the same duration (`functions/personalize/pacing.py`).
+    The workflow expects the same duration (`functions/rules/pacing.py`).
     """
     return median_high(durations) if durations else None
 

@@ -13,36 +13,31 @@ from botocore.exceptions import ClientError
 
 from functions.personalize.approvals import read_approval
 from functions.personalize.campaigns import describe_campaign, live_version, metrics_of
-from functions.personalize.digest import imports_digest, is_digest, learned_jobs
-from functions.personalize.import_lists import group_imports
-from functions.personalize.jobs import import_mode_of, training_mode_of
+from functions.personalize.import_records import ImportReader
 from functions.personalize.lists import PAGE_SIZE
 from functions.personalize.notes import read_notes
 from functions.personalize.statuses import is_active
 from functions.personalize.tags import (
-    ADOPTED,
     BYTES,
     DIGEST,
     HELD,
-    MIXED,
     PLANNED,
     REQUESTED_BY,
     RUN,
     tags_of,
 )
-from functions.personalize.versions import describe_version
+from functions.personalize.versions import describe_version, training_mode_of
+from functions.rules.imports import learned
+from functions.rules.trainings import SeenSolution, digest
 from retrain.operator.errors import OperatorError, code_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from mypy_boto3_personalize import PersonalizeClient
-    from mypy_boto3_personalize.type_defs import (
-        DatasetImportJobSummaryTypeDef,
-        SolutionVersionTypeDef,
-    )
+    from mypy_boto3_personalize.type_defs import SolutionVersionTypeDef
 
-    from functions.personalize.import_lists import GroupImports
+    from functions.rules.imports import Import
     from functions.workflow_settings import Tags
     from retrain.operator.access import Access
 
@@ -117,9 +112,7 @@ class Lineage(TypedDict):
     createdAt: datetime
     endedAt: datetime
     runId: str | None
-    """The run that has trained or adopted the version, or null if no run knows it."""
-    isForeign: bool
-    """True if no run has trained the version."""
+    """The run that has trained the version, or null if a person or the service has."""
     requestedBy: str | None
     """What asked for the training although there may have been no new data, or null."""
     approval: ApprovalOfVersion | None
@@ -165,7 +158,7 @@ def _lineage(
 ) -> Lineage:
     """Return where a version that exists comes from."""
     tags = tags_of(client, version_arn)
-    imports = group_imports(client, version["datasetGroupArn"])
+    imports = ImportReader(client).of_group(version["datasetGroupArn"], ())
     return {
         "solutionVersionArn": version_arn,
         "solutionArn": version["solutionArn"],
@@ -178,12 +171,11 @@ def _lineage(
         "createdAt": version["creationDateTime"],
         "endedAt": version["lastUpdatedDateTime"],
         "runId": tags.get(RUN),
-        "isForeign": RUN not in tags or ADOPTED in tags,
         "requestedBy": tags.get(REQUESTED_BY),
         "approval": _approval(tags),
         "datasets": [
-            _learned_dataset(client, arn, learned_jobs(jobs, version["creationDateTime"]))
-            for arn, jobs in imports.jobs.items()
+            _learned_dataset(client, arn, _learned(arn, version, imports))
+            for arn in sorted({job.dataset for job in imports})
         ],
         "metrics": _metrics(client, version_arn, version["status"]),
         "campaigns": list(_campaigns(client, version_arn, version["solutionArn"])),
@@ -191,8 +183,16 @@ def _lineage(
     }
 
 
+def _learned(
+    dataset_arn: str, version: SolutionVersionTypeDef, imports: Sequence[Import]
+) -> list[Import]:
+    """Return the imports of a dataset that a version has learned, oldest first."""
+    of_dataset = [job for job in imports if job.dataset == dataset_arn]
+    return learned(of_dataset, version["creationDateTime"])
+
+
 def _learned_dataset(
-    client: PersonalizeClient, dataset_arn: str, jobs: Sequence[DatasetImportJobSummaryTypeDef]
+    client: PersonalizeClient, dataset_arn: str, jobs: Sequence[Import]
 ) -> LearnedDataset:
     """Return the import jobs of a dataset that a version has learned. `jobs` are oldest first."""
     newest_first = jobs[::-1]
@@ -204,19 +204,17 @@ def _learned_dataset(
     }
 
 
-def _learned_import(
-    client: PersonalizeClient, job: DatasetImportJobSummaryTypeDef
-) -> LearnedImport:
+def _learned_import(client: PersonalizeClient, job: Import) -> LearnedImport:
     """Return an import job with its location and what its tags say."""
-    arn = job["datasetImportJobArn"]
+    arn = job.arn
     described = client.describe_dataset_import_job(datasetImportJobArn=arn)["datasetImportJob"]
     tags = tags_of(client, arn)
     size = tags.get(BYTES, "")
     return {
         "datasetImportJobArn": arn,
-        "importMode": import_mode_of(job),
-        "createdAt": job["creationDateTime"],
-        "endedAt": job["lastUpdatedDateTime"],
+        "importMode": "FULL" if job.is_full else "INCREMENTAL",
+        "createdAt": job.created_at,
+        "endedAt": job.ended_at,
         "dataLocation": described["dataSource"].get("dataLocation"),
         "bytes": int(size) if size.isdecimal() else None,
         "runId": tags.get(RUN),
@@ -256,17 +254,14 @@ def _campaigns(
         }
 
 
-def _warnings(version: SolutionVersionTypeDef, tags: Tags, imports: GroupImports) -> Iterator[str]:
+def _warnings(
+    version: SolutionVersionTypeDef, tags: Tags, imports: Sequence[Import]
+) -> Iterator[str]:
     """Yield what makes the lineage uncertain."""
-    if not imports.is_complete:
-        yield "the lists of import jobs are too long to be read in time, so imports may be missing"
-    if tags.get(MIXED) == "true":
-        yield "an import ended during the training, so the version may lack a part of that import"
-    digest = tags.get(DIGEST, "")
-    if imports.is_complete and is_digest(digest):
-        listed = imports_digest(imports.jobs, version["creationDateTime"])
-        if not digest.startswith(f"{listed}-"):
-            yield (
-                "the tag of the version names other import jobs than the lists show now; import "
-                "jobs or datasets may have been deleted"
-            )
+    seen = SeenSolution(config="", imports=imports, trainings=())
+    listed = digest(seen, version["creationDateTime"])
+    if RUN in tags and not tags.get(DIGEST, "").startswith(listed):
+        yield (
+            "the tag of the version names other import jobs than the lists show now; import jobs "
+            "or datasets may have been deleted, or the tag was edited"
+        )

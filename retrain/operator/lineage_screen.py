@@ -80,8 +80,6 @@ def _origin_text(lineage: Lineage) -> str:
     run = f"run {lineage['runId']}"
     if lineage["runId"] is None:
         return "no run of a pipeline: Personalize itself or a person has trained it"
-    if lineage["isForeign"]:
-        return f"not by a run: {run} has found it and used it"
     if lineage["requestedBy"]:
         return f"{run}, asked for by {lineage['requestedBy']}"
     return run

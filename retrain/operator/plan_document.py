@@ -6,7 +6,6 @@ from datetime import UTC
 from statistics import median
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypedDict
 
-from functions.personalize.statuses import is_active
 from functions.planning.campaign_guards import recipe_of
 from functions.planning.guards import GUARDS
 from functions.planning.news import needs_training, training_requested_by, up_to_date_version
@@ -139,10 +138,9 @@ def plan_document(facts: PlanFacts) -> PlanDocument:
 
 def _has_own_jobs(situation: Situation) -> bool:
     """Return True if a run of any stack has created an import or a version that the plan knows."""
-    versions = situation.world.trained_versions.values()
-    imports = situation.world.imports.values()
-    return any(job.run for of_dataset in imports for job in of_dataset) or any(
-        version.is_known for of_solution in versions for version in of_solution
+    world = situation.world
+    return any(job.run for jobs in world.imports.values() for job in jobs) or any(
+        version.run for seen in world.seen_solutions.values() for version in seen.trainings
     )
 
 
@@ -254,19 +252,21 @@ def _training_decision(
     situation: Situation, plan: Plan, planned: PlannedSolution | None
 ) -> _Decision:
     """Return what happens to the selected solution, which the run may train."""
-    if planned and planned["existingVersionArn"]:
-        reason = "it is trained already, and campaigns wait for it"
-        return _Decision("use", reason, planned["existingVersionArn"])
     version = up_to_date_version(situation)
-    if planned and version and not is_active(version.status) and version.can_be_used:
+    held_back = "; ".join(_reasons_to_hold(situation))
+    if planned and planned["existingVersionArn"]:
+        reason = held_back or "it is trained already"
+        return _Decision("use", f"{reason}; campaigns wait for it", planned["existingVersionArn"])
+    if planned and version and version.is_running:
         return _Decision("use", "it is in training, and the run waits for it", version.arn)
     if planned:
         return _Decision("train", _reason_to_train(situation))
-    if reason := "; ".join(_reasons_to_hold(situation)):
-        return _Decision("hold back", reason)
+    if held_back:
+        return _Decision("hold back", held_back)
     if version:
-        reason = "its newest version has learned the present imports"
-        return _Decision("keep", reason, version.arn)
+        learned = "its newest version has learned the present data"
+        stopped = "the training of the present data was stopped"
+        return _Decision("keep", stopped if version.was_stopped else learned, version.arn)
     reason = plan["skipped"] or "it has nothing new to learn"
     return _Decision("keep", in_words_of_options(reason))
 
@@ -277,12 +277,12 @@ def _reason_to_train(situation: Situation) -> str:
     if imported:
         verb = "is" if len(imported) == 1 else "are"
         return f"{_listed(imported)} {verb} imported"
+    if up_to_date_version(situation) is None:
+        return "no version of a run has learned the present data"
     requested_by = training_requested_by(situation)
     if requested_by == "events":
         return "an event tracker or the API has sent records since the last training"
-    if requested_by:
-        return f"{FLAGS.get(requested_by, requested_by)} asks for it"
-    return "no version of a run has learned the present imports"
+    return f"{FLAGS.get(requested_by or '', requested_by)} asks for it"
 
 
 def _reasons_to_hold(situation: Situation) -> Iterator[str]:

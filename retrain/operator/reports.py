@@ -83,9 +83,8 @@ def solution_lines(solution: SolutionReport) -> Iterator[Text]:
     version = solution["solutionVersionArn"]
     detail = solution["failure"]
     if version:
-        origin = "foreign version" if solution["adopted"] else "version"
         detail = "; ".join(
-            part for part in (f"{origin} {version_id(version)}", solution["failure"]) if part
+            part for part in (f"version {version_id(version)}", solution["failure"]) if part
         )
     name = f"  solution {short_name(solution['solutionArn'])}"
     yield _part_line(name, solution["outcome"], detail)

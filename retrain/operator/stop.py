@@ -130,7 +130,7 @@ def _question(to_stop: _RunToStop, trainings: Sequence[SolutionVersionTypeDef]) 
 def _stop_trainings(target: Target, trainings: Sequence[SolutionVersionTypeDef]) -> list[str]:
     """Ask Personalize to stop the trainings. Return the ARNs of their versions."""
     for version in trainings:
-        stop_training(target.access.personalize, version["solutionVersionArn"], version["status"])
+        stop_training(target.access.personalize, version["solutionVersionArn"])
     return [version["solutionVersionArn"] for version in trainings]
 
 

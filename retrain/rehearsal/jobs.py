@@ -34,7 +34,7 @@ class JobOutput(NamedTuple):
 
 JOB_OUTPUTS = {
     "Import dataset": JobOutput("import", "item", "dataset"),
-    "Create solution version": JobOutput("train", "version", "solution"),
+    "Train solution": JobOutput("train", "item", "solution"),
 }
 """The states that start jobs, by their names."""
 
@@ -154,4 +154,4 @@ def _read_job(place: JobOutput, state_output: Mapping[str, Any]) -> Job | None:
     if not job or job.get("createdAt") is None:
         return None
     durations = state_output[place.target_key]["durations"]
-    return Job(place.kind, job["arn"], None, durations, [job.get("status", CREATE_PENDING)])
+    return Job(place.kind, job["arn"], None, durations, [CREATE_PENDING])

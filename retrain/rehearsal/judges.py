@@ -19,8 +19,8 @@ SUCCESSES = ("DEPLOYED", "TRAINED")
 """The statuses of a run that has trained every solution."""
 CHANGED_EXPORT = "the export changed while it was imported"
 """A part of the reason of an import (`functions/rules/imports.py`)."""
-FOREIGN_IMPORT = "a FULL import that this pipeline did not start"
-"""A part of the message about a foreign import (`functions/personalize/foreign_imports.py`)."""
+FOREIGN_IMPORT = "which this pipeline did not start, is the newest FULL import"
+"""A part of the message about a foreign import (`functions/rules/trainings.py`)."""
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ def refused(make_args, name=NAME, **options):
 
 
 def test_all_problems_are_reported_at_once_and_nothing_is_registered():
-    name = "a" * 33
+    name = "a" * 41
     lines, types = refused(
         lambda: minimal(
             retraining_rate="weekly",
@@ -48,7 +48,7 @@ def test_all_problems_are_reported_at_once_and_nothing_is_registered():
         name,
     )
     assert lines[0] == (
-        f"name: '{name}' is 33 characters long; expected at most 32, because the names of roles "
+        f"name: '{name}' is 41 characters long; expected at most 40, because the names of roles "
         "and functions begin with it and have at most 64 characters; choose a shorter name"
     )
     assert [line.split(":")[0] for line in lines[1:]] == [

@@ -71,7 +71,7 @@ class Run:
     @property
     def version_arn(self) -> str:
         """The ARN of the solution version that the run created."""
-        return self.output("Create solution version")["version"]["arn"]
+        return self.output("Train solution")["item"]["arn"]
 
     @property
     def states(self) -> list[str]:

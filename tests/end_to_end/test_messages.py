@@ -146,8 +146,8 @@ def test_a_message_about_a_failed_run_has_the_reason_and_the_command(films, mail
     assert f"  retrain start --resume {run.report['runId']} --state-machine-arn {machine}" in lines(
         message
     )
-    assert "Step: Watch solution version (films)" in lines(message)
-    assert mailbox.event_about(run)["detail"]["failingStep"] == ("Watch solution version (films)")
+    assert "Step: Train solution (films)" in lines(message)
+    assert mailbox.event_about(run)["detail"]["failingStep"] == ("Train solution (films)")
 
 
 def test_a_message_about_a_run_whose_state_machine_was_deleted_arrives(films, mailbox):

@@ -207,7 +207,7 @@ def test_a_schedule_that_was_disabled_by_hand_is_found_and_enabled_again(
 def test_a_run_keeps_its_code_although_the_code_changed(stack, start, take, run):
     take("solution-version", 15, of=SOLUTION)
     execution = start(force=True, skipImport=True)
-    execution.wait_for("Wait for solution version")
+    execution.wait_for("Train solution")
     module = stack.folder / "functions" / "report_outcome.py"
     module.write_text(module.read_text() + CHANGED_HANDLER)
     assert run(stack.up).changes == {
@@ -267,7 +267,7 @@ def test_an_input_that_aws_cannot_change_replaces_its_resource(stack, run):
 
 def test_a_destroy_waits_for_the_run_and_deletes_all_resources(stack, start, take, emulator, run):
     take("solution-version", 10, of=SOLUTION)
-    start(force=True, skipImport=True).wait_for("Wait for solution version")
+    start(force=True, skipImport=True).wait_for("Train solution")
     assert remaining_resources(emulator) != []
     started = time.monotonic()
     assert set(run(stack.destroy).steps.values()) == {"deleted"}

@@ -7,14 +7,14 @@ from datetime import UTC, datetime, timedelta
 from components.args import LimitsArgs
 from functions.csv_files import FileSample, Row
 from functions.exports import Export, S3Object
-from functions.personalize import jobs
-from functions.personalize.digest import digest_of
-from functions.personalize.trained_versions import Learned, TrainedVersion
+from functions.personalize.trainings import config_digest
 from functions.planning import planned_imports, planned_jobs
 from functions.planning.situation import situation_of
 from functions.planning.world import World
+from functions.rules import trainings as training_rules
 from functions.rules.deployments import Version
 from functions.rules.imports import Import
+from functions.rules.trainings import SeenSolution, Training
 from tests.world import IMPORT_ROLE as ROLE
 from tests.world import (
     MOVIES,
@@ -57,7 +57,7 @@ RULES = [{"metric": NDCG, "maxDrop": 0.25}]
 PROBE = {"userId": "1", "minResults": 5, "minutes": 10}
 JOB_NAME = f"{PREFIX}-{RUN_ID}-interactions"
 IMPORT_JOB = f"{ARN}:dataset-import-job/{JOB_NAME}"
-VERSION_NAME = f"{PREFIX}-{RUN_ID}-0b519087-1"
+VERSION_NAME = f"{PREFIX}-{RUN_ID}-0b519087"
 EXECUTION = f"arn:aws:states:{REGION}:123456789012:execution:retraining:first"
 SCHEDULE = f"arn:aws:scheduler:{REGION}:123456789012:schedule/group/weekly"
 
@@ -347,14 +347,14 @@ def run(request=None, **changes):
     }
 
 
-def world(**changes):
+def world(trainings=(), **changes):
+    """Return the state of the services. `trainings` are the versions as the rules see them."""
     standard = {
         "now": NOW,
         "dataset_groups": {GROUP: group_resource()},
         "datasets": {DATASET: dataset_resource()},
         "schemas": {DATASET: FIELDS},
         "exports": {DATASET: export()},
-        "import_jobs": {DATASET: [import_summary()]},
         "imports": {DATASET: [imported()]},
         "solutions": {SOLUTION: solution_resource()},
         "versions": {SOLUTION: [version_summary()]},
@@ -364,27 +364,34 @@ def world(**changes):
             VERSION: Version(ago(47), {NDCG: 0.42}),
             FOREIGN_VERSION: Version(ago(1), {NDCG: 0.42}),
         },
+        **changes,
     }
-    return World(**{**standard, **changes})
+    imports = [job for jobs in standard["imports"].values() for job in jobs]
+    seen = {
+        arn: SeenSolution(config=config_digest(solution), imports=imports, trainings=trainings)
+        for arn, solution in standard["solutions"].items()
+    }
+    return World(**{"seen_solutions": seen, **standard})
 
 
 def digest(solution=None, **changes):
     """Return the digest of what a solution would learn now in the world with these changes."""
-    return digest_of(world(**changes).import_jobs, solution or solution_resource(), NOW)
+    solutions = {SOLUTION: solution or solution_resource()}
+    return training_rules.digest(world(solutions=solutions, **changes).seen_solutions[SOLUTION])
 
 
 def trained_version(**changes):
     """Return a version that the run of last week has trained on the present imports."""
-    return TrainedVersion(
+    return Training(
         **{
             "arn": VERSION,
-            "solution_arn": SOLUTION,
-            "status": "ACTIVE",
-            "mode": "FULL",
+            "is_running": False,
+            "is_active": True,
             "created_at": ago(47),
             "ended_at": ago(46),
-            "tags": {"retraining-run": LAST_RUN},
-            "learned": Learned(digest=digest(), is_mixed=False),
+            "run": LAST_RUN,
+            "digest": digest(),
+            "status": "ACTIVE",
             **changes,
         }
     )
@@ -438,20 +445,6 @@ def planned_solution(**changes):
 
 def _planned_solution():
     return planned_jobs.planned_solution(situation().with_solution(solution_settings()))
-
-
-def job(arn=VERSION, **changes):
-    """Return a job that has been running for an hour."""
-    described = jobs.described_job(
-        arn, "CREATE IN_PROGRESS", created=ago(1), updated=ago(0.5), failure=None
-    )
-    return {**described, **changes}
-
-
-def ended_job(arn=VERSION, **changes):
-    """Return a job that succeeded half an hour ago."""
-    described = jobs.described_job(arn, "ACTIVE", created=ago(1), updated=ago(0.5), failure=None)
-    return {**described, **changes}
 
 
 def import_item(**changes):
@@ -509,10 +502,34 @@ def campaign_result(outcome="DEPLOYED", *reasons, campaign=None, error=None, **c
     }
 
 
+def training_item(**changes):
+    """Return a training of this run that succeeded half an hour ago."""
+    return {
+        "phase": "TRAINED",
+        "seconds": 0,
+        "outcome": "TRAINED",
+        "reasons": [],
+        "warnings": [],
+        "memory": {},
+        "arn": VERSION,
+        "isOfRun": True,
+        "createdAt": iso(1),
+        "endedAt": iso(0.5),
+        "trainingHours": None,
+        **changes,
+    }
+
+
+def failed_training(*reasons, **changes):
+    """Return a training of this run that failed half an hour ago."""
+    failed = {"phase": "TRAINING", "outcome": "FAILED", "reasons": list(reasons)}
+    return training_item(**{**failed, **changes})
+
+
 def solution_result(**changes):
     return {
         "solution": planned_solution(),
-        "version": ended_job(),
+        "version": training_item(),
         "campaigns": [campaign_result()],
         "error": None,
         **changes,
@@ -523,7 +540,6 @@ def plan(**changes):
     """Return the plan of a run that imports, trains and updates everything."""
     return {
         "imports": [planned_import()],
-        "newestImports": {"interactions": f"{ARN}:dataset-import-job/monday"},
         "solutions": [planned_solution()],
         "skipped": None,
         "warnings": [],

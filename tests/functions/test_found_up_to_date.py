@@ -25,7 +25,7 @@ def up_to_date(request=None, *, settings_=None, version=None, **changes):
     """Return the situation of a run that finds nothing new, with these changes."""
     standard = {
         "imports": {DATASET: [held_import()]},
-        "trained_versions": {SOLUTION: [version or trained_version()]},
+        "trainings": [version or trained_version()],
         "versions": {SOLUTION: [version_summary(solutionVersionArn=VERSION)]},
         "campaigns": {CAMPAIGN: campaign(solutionVersionArn=VERSION)},
     }
@@ -50,8 +50,8 @@ def test_a_changed_export_makes_the_dataset_and_the_campaign_outdated():
 
 
 def test_a_dataset_is_found_although_its_solution_has_to_be_trained():
-    assert found({"force": True}, trained_versions={SOLUTION: []}) == [DATASET]
-    assert found(trained_versions={SOLUTION: []}) == [DATASET]
+    assert found({"force": True}, trainings=[]) == [DATASET]
+    assert found(trainings=[]) == [DATASET]
 
 
 @pytest.mark.parametrize("served", ["old", "$LATEST"])
@@ -67,14 +67,10 @@ def test_a_campaign_that_serves_nothing_is_outdated():
     assert found(campaigns={CAMPAIGN: failed}) == [DATASET]
 
 
-@pytest.mark.parametrize("status", ["CREATE IN_PROGRESS", "CREATE STOPPED"])
-def test_a_version_that_is_not_active_is_no_model(status):
-    version = trained_version(status=status)
+@pytest.mark.parametrize("state", ["is_running", "was_stopped"])
+def test_a_version_that_is_not_active_is_no_model(state):
+    version = trained_version(is_active=False, **{state: True})
     assert found(settings_=WITHOUT_CAMPAIGNS, version=version) == [DATASET]
-
-
-def test_incomplete_lists_find_no_campaign():
-    assert found(imports_are_complete=False) == [DATASET]
 
 
 @pytest.mark.parametrize(

@@ -9,15 +9,10 @@ from functions.personalize.fingerprint import location_digits
 from functions.planning.guards import GUARDS
 from functions.planning.import_guards import foreign_data, incremental_without_full, skipped_days
 from functions.planning.resource_guards import inactive_datasets, unusable_solution
-from functions.planning.run_guards import (
-    event_of_deployment,
-    incomplete_lists,
-    nothing_new,
-)
+from functions.planning.run_guards import event_of_deployment, nothing_new
 from functions.planning.training_guards import (
     allowed_automatic_training,
     automatic_training,
-    forced_trainings,
     refused_automatic_training,
     too_many_trainings,
     update_without_full,
@@ -322,46 +317,18 @@ def test_automatic_training_is_either_refused_or_a_warning(setting):
 # Trainings in a month
 
 
-def training_messages(check, limit, number, request=None):
-    return messages(
-        check,
-        request=request,
-        settings_=limits(maxTrainingsPerMonth=limit),
-        trainings_of_last_month={SOLUTION: number},
-    )
-
-
-def test_a_solution_that_was_trained_as_often_as_allowed_is_found():
-    assert training_messages(too_many_trainings, 2, 2) == [
+def test_a_solution_that_was_trained_as_often_as_allowed_is_named():
+    known = {"request": {"skipImport": True}, "settings_": limits(maxTrainingsPerMonth=1)}
+    other = [trained_version(digest="other")]
+    assert messages(too_many_trainings, trainings=other, **known) == [
         (
-            f"{SOLUTION}: trainings of this pipeline within 30 days: 2, and "
-            "limits.maxTrainingsPerMonth is 2, so it is not trained; wait some days, raise the "
-            "limit, or use retrain start --force"
+            f"{SOLUTION}: trainings of this pipeline within 30 days: 1, and "
+            "limits.maxTrainingsPerMonth is 1; wait some days, raise the limit, or use retrain "
+            "start --force"
         )
     ]
-
-
-@pytest.mark.parametrize(
-    ("limit", "number", "count"),
-    [(3, 2, 0), (2, 3, 1), (0, 100, 0)],
-    ids=["one more allowed", "more than allowed", "no limit"],
-)
-def test_the_number_of_trainings_is_compared_with_the_limit(limit, number, count):
-    assert len(training_messages(too_many_trainings, limit, number)) == count
-
-
-def test_a_solution_without_known_versions_passes():
-    limit = limits(maxTrainingsPerMonth=1)
-    assert messages(too_many_trainings, settings_=limit) == []
-
-
-@pytest.mark.parametrize("request_", [{}, {"force": True}], ids=str)
-def test_a_person_may_force_a_training_beyond_the_limit(request_):
-    counts = [
-        len(training_messages(check, 1, 1, request_))
-        for check in (too_many_trainings, forced_trainings)
-    ]
-    assert counts == ([0, 1] if request_ else [1, 0])
+    assert messages(too_many_trainings, trainings=[trained_version()], **known) == []
+    assert messages(too_many_trainings, solutions={}, **known) == []
 
 
 # Foreign data
@@ -434,16 +401,6 @@ def test_a_day_is_never_imported_or_changed_during_its_import_or_imported():
     )
 
 
-def test_lists_that_are_too_long_are_named():
-    assert messages(incomplete_lists) == []
-    assert messages(incomplete_lists, imports_are_complete=False) == [
-        (
-            "the lists of import jobs are too long to be read in time, so only solutions whose "
-            "data this run imports are trained; to train anyway, use retrain start --force"
-        )
-    ]
-
-
 # Nothing new
 
 
@@ -454,20 +411,35 @@ def test_a_run_with_nothing_to_do_is_found():
         "campaigns": {CAMPAIGN: campaign(solutionVersionArn=VERSION)},
         "campaign_tags": {CAMPAIGN: {"retraining-good": VERSION}},
     }
-    trained = {"trained_versions": {SOLUTION: [trained_version()]}, **served}
+    trained = {"trainings": [trained_version()], **served}
     assert messages(nothing_new, **trained) == [], "the export was not imported yet"
     assert messages(nothing_new, request={"skipImport": True}, **trained) == [
         (
-            "nothing is new: nothing is imported, no event tracker sends events, and every "
-            "solution was trained since the last import; to train anyway, use retrain start --force"
+            "nothing is new: nothing is imported, and every solution has learned the present data; "
+            "to train anyway, use retrain start --force"
         )
     ]
+
+
+def test_a_run_after_a_stopped_training_says_that_it_was_stopped():
+    stopped = trained_version(is_active=False, was_stopped=True)
+    assert messages(nothing_new, request={"skipImport": True}, trainings=[stopped]) == [
+        (
+            f"nothing is new: nothing is imported, and the training of the present data was "
+            f"stopped: {VERSION}; to train anyway, use retrain start --force"
+        )
+    ]
+
+
+def test_a_run_at_the_limit_of_trainings_is_not_a_run_without_news():
+    limit = {"settings_": limits(maxTrainingsPerMonth=1), "request": {"skipImport": True}}
+    assert messages(nothing_new, trainings=[trained_version(digest="other")], **limit) == []
 
 
 def test_an_update_without_new_data_is_found():
     known = {
         "request": {"skipImport": True, "trainingMode": "UPDATE"},
-        "trained_versions": {SOLUTION: [trained_version()]},
+        "trainings": [trained_version()],
     }
     assert messages(update_without_news, **known) == [
         (
@@ -478,4 +450,4 @@ def test_an_update_without_new_data_is_found():
     assert messages(update_without_news, event_trackers=["tracker"], **known) == []
     assert messages(update_without_news, **{**known, "request": {"trainingMode": "UPDATE"}}) == []
     assert messages(update_without_news, **{**known, "request": {"skipImport": True}}) == []
-    assert messages(update_without_news, **{**known, "trained_versions": {}}) == []
+    assert messages(update_without_news, **{**known, "trainings": []}) == []

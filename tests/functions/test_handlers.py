@@ -22,7 +22,6 @@ from tests.functions.samples import (
     FIELDS,
     FINGERPRINT,
     GROUP,
-    IMPORT_JOB,
     NDCG,
     NOW,
     OLD_VERSION,
@@ -37,16 +36,13 @@ from tests.functions.samples import (
     campaign,
     configured,
     dataset_resource,
-    dataset_result,
     digest,
-    ended_job,
     finished,
     group_resource,
     import_item,
     import_summary,
     iso,
     item,
-    job,
     plan,
     planned_campaign,
     planned_import,
@@ -54,17 +50,12 @@ from tests.functions.samples import (
     run,
     settings,
     solution_resource,
+    training_item,
     version,
     version_summary,
 )
 
-WRITERS = {
-    "create_solution_version",
-    "stop_solution_version",
-}
-
-
-READERS_THAT_WRITE = {"deploy_version", "plan_retraining"}
+READERS_THAT_WRITE = {"deploy_version", "import_dataset", "plan_retraining", "train_solution"}
 """The functions that read with retries and write without."""
 
 
@@ -79,7 +70,7 @@ def handle(monkeypatch, services, caplog):
 
     def call(step, event):
         module = importlib.import_module(f"functions.{step}")
-        names = ["write_client" if step in WRITERS else "read_client"]
+        names = ["read_client"]
         if step in READERS_THAT_WRITE:
             names.append("write_client")
         clients = {
@@ -89,9 +80,9 @@ def handle(monkeypatch, services, caplog):
             "s3": services["s3"].client,
         }
         for name, client in clients.items():
-            for user in (module, deployments, aws):
-                if hasattr(user, name):
-                    monkeypatch.setattr(user, name, lambda client=client: client)
+            for owner in (module, deployments, aws):
+                if hasattr(owner, name):
+                    monkeypatch.setattr(owner, name, lambda client=client: client)
         with caplog.at_level(logging.INFO):
             result = module.handler(json.loads(json.dumps(event)), None)
         messages = [record for record in caplog.records if record.name == "retraining"]
@@ -166,7 +157,7 @@ def find_trials(personalize, **_):
 
 def expect_imports(personalize, *jobs):
     """Expect the only dataset of the group, and its import jobs, to be listed."""
-    response = {"datasets": [{"datasetArn": DATASET}]}
+    response = {"datasets": [{"datasetArn": DATASET, "creationDateTime": ago(500)}]}
     personalize.expect("list_datasets", response, datasetGroupArn=GROUP, maxResults=100)
     expect_import_list(personalize, *jobs)
 
@@ -194,7 +185,6 @@ def plan_retraining(personalize, s3, **_):
     response = {"datasetGroup": group_resource()}
     personalize.expect("describe_dataset_group", response, datasetGroupArn=GROUP)
     expect_imports(personalize)
-    expect_import_list(personalize)
     personalize.expect("list_event_trackers", {"eventTrackers": []}, datasetGroupArn=GROUP)
     response = {"schema": {"schema": json.dumps({"fields": FIELDS})}}
     personalize.expect("describe_schema", response, schemaArn=SCHEMA)
@@ -209,7 +199,6 @@ def plan_retraining(personalize, s3, **_):
     first_update = planned_campaign(durations=[1500])
     planned = plan(
         imports=[planned_import(durations=[])],
-        newestImports={"interactions": None},
         solutions=[planned_solution(durations=[], campaigns=[first_update])],
     )
     event = {"settings": settings(), "run": run(request)}
@@ -247,45 +236,39 @@ def import_dataset(personalize, s3, **_):
     return event, import_item(arn=arn, memory=memory, bytes=7, **times)
 
 
-def create_solution_version(personalize, **_):
+def train_solution(personalize, **_):
     expect_solution(personalize)
-    imported = import_summary(datasetImportJobArn=IMPORT_JOB)
-    expect_imports(personalize, imported)
+    expect_imports(personalize)
     expect_versions(personalize)
-    learned = {
-        "retraining-digest": digest(import_jobs={DATASET: [imported]}),
-        "retraining-mixed": "unknown",
-    }
+    tags = [*VERSION_TAGS, *api_tags({"retraining-digest": digest(imports={})})]
     personalize.expect(
         "create_solution_version",
         {"solutionVersionArn": VERSION},
         name=VERSION_NAME,
         solutionArn=SOLUTION,
         trainingMode="FULL",
-        tags=[*VERSION_TAGS, *api_tags(learned)],
+        tags=tags,
     )
-    created = {"seconds": 900, "status": "CREATE PENDING", "createdAt": NOW.isoformat()}
-    event = iteration(
-        newestImports={},
-        imports=[dataset_result()],
-        solution=planned_solution(),
-        version=None,
-        campaigns=[],
+    expect_version(personalize, creationDateTime=NOW)
+    tags = api_tags({"retraining-run": RUN_ID})
+    personalize.expect("list_tags_for_resource", {"tags": tags}, resourceArn=VERSION)
+    event = iteration(solution=planned_solution(), item=None, campaigns=[])
+    memory = {
+        "began_at": NOW.isoformat(),
+        "version": VERSION,
+        "stopping_since": None,
+        "sent_at": NOW.isoformat(),
+        "refusal": "",
+        "warnings": [],
+    }
+    return event, training_item(
+        phase="TRAINING",
+        seconds=5164,
+        outcome=None,
+        memory=memory,
+        createdAt=NOW.isoformat(),
+        endedAt=None,
     )
-    return event, job(**created)
-
-
-def watch_solution_version(personalize, **_):
-    expect_version(personalize, status="CREATE FAILED", failureReason="too few users")
-    event = iteration(newestImports={}, imports=[], solution=planned_solution(), version=job())
-    return event, ended_job(phase="ENDED", status="CREATE FAILED", failure="too few users")
-
-
-def stop_solution_version(personalize, **_):
-    expect_version(personalize)
-    personalize.expect("stop_solution_version_creation", {}, solutionVersionArn=VERSION)
-    event = iteration(solution=planned_solution(), version=job(phase="OVERDUE", failure="late"))
-    return event, job(failure="late", seconds=30, stopRequestedAt=NOW.isoformat())
 
 
 def deploy_version(personalize, **_):
@@ -436,9 +419,7 @@ CASES = {
         find_trials,
         plan_retraining,
         import_dataset,
-        create_solution_version,
-        watch_solution_version,
-        stop_solution_version,
+        train_solution,
         deploy_version,
         report_outcome,
         start_on_export,
@@ -456,22 +437,25 @@ OTHER_FIELDS = {
 """The fields of steps that are about neither a job nor a campaign."""
 
 
+LOOPS = {"import_dataset": None, "train_solution": None, "deploy_version": CAMPAIGN}
+"""The resource that a loop names in its record, unless it is the job."""
+
+
 def expected_extra(step, result):
     """Return the extra fields of the one record of a step with this result."""
     if step == "begin_run":
         return {"step": step, "runId": RUN_ID, **result["begin"]}
     if step in OTHER_FIELDS:
         return {"step": step, **OTHER_FIELDS[step]}
-    if step in ("deploy_version", "import_dataset"):
-        fields = {key: result[key] for key in ("phase", "outcome", "reasons")}
-        return {"step": step, "runId": RUN_ID, "arn": result.get("arn", CAMPAIGN), **fields}
     if step in ("report_outcome", "close_run"):
         report = result.get("outcome", result)
         return {"step": step, "runId": RUN_ID, "outcome": report["status"]}
     if step == "watch_pipeline":
         return {"step": step, **result}
-    fields = {key: result[key] for key in ("arn", "phase", "failure")}
-    return {"step": step, "runId": RUN_ID, **fields}
+    if step in LOOPS:
+        fields = {key: result[key] for key in ("phase", "outcome", "reasons")}
+        return {"step": step, "runId": RUN_ID, "arn": LOOPS[step] or result["arn"], **fields}
+    raise AssertionError(step)
 
 
 METRIC_RECORDS = {
@@ -480,8 +464,7 @@ METRIC_RECORDS = {
     "close_run": 2,
     "watch_pipeline": 3,
 }
-"""The number of records from which CloudWatch makes metrics. The jobs of these samples have ended
-before the run began, so the functions that poll write none (`test_metrics.py`)."""
+"""The number of records from which CloudWatch makes metrics."""
 
 
 def test_every_function_has_a_case():
@@ -506,7 +489,7 @@ MESSAGES = {
     "begin_run": "begin_run: WAIT",
     "plan_retraining": "plan_retraining: 1 to import, 1 to train",
     "import_dataset": "import_dataset: IMPORTED",
-    "stop_solution_version": "stop_solution_version: CREATE IN_PROGRESS",
+    "train_solution": "train_solution: TRAINING",
     "deploy_version": "deploy_version: REJECTED",
     "watch_pipeline": "watch_pipeline: the oldest model has 72.0 hours, and the data 48.0",
     "report_outcome": f"Retraining run {RUN_ID}: SKIPPED: nothing is new",

@@ -15,13 +15,12 @@ from tests.functions.samples import (
     SOLUTION,
     VERSION,
     ago,
-    ended_job,
     import_item,
     iso,
-    job,
     planned_solution,
     run,
     settings,
+    training_item,
 )
 from tests.world import PIPELINE
 
@@ -106,47 +105,37 @@ def test_an_import_that_ended_before_the_run_began_is_not_measured_again(written
     assert written() == []
 
 
-@pytest.mark.parametrize("write", [metrics.write_training])
-def test_a_job_that_ended_before_the_run_began_is_not_measured_again(written, write):
-    planned = {
-        metrics.write_training: planned_solution(),
-    }
-    began = iso(minutes=29)
-    write(settings(), run(startedAt=began), planned[write], ended_job())
-    assert written() == []
-
-
 # Trainings
 
 
+def write_training(**changes):
+    metrics.write_training(settings(), planned_solution(), training_item(**changes))
+
+
 def test_a_training_has_a_duration_and_the_hours_that_are_charged(written):
-    metrics.write_training(settings(), STARTED, planned_solution(), ended_job(trainingHours=1.5))
+    write_training(trainingHours=1.5)
     assert dimensions(written) == {"Pipeline": PIPELINE, "Solution": "taste"}
     assert values(written) == {"TrainingSeconds": 1800, "TrainingHours": 1.5}
     assert {datum.name: datum.unit for datum in written()}["TrainingHours"] == "None"
 
 
-def test_a_training_that_the_run_does_not_use_is_measured_too(written):
-    training = ended_job(phase="ENDED", trainingHours=0.4)
-    metrics.write_training(settings(), STARTED, planned_solution(), training)
-    assert values(written)["TrainingHours"] == 0.4
-
-
 def test_a_training_that_was_stopped_is_charged_until_its_end(written):
-    stopped = ended_job(phase="ENDED", status="CREATE STOPPED", stopRequestedAt=iso(0.6))
-    metrics.write_training(settings(), STARTED, planned_solution(), stopped)
+    write_training(outcome="FAILED", memory={"stopping_since": iso(0.6)})
     assert values(written) == {"TrainingHours": 0.5}
 
 
-@pytest.mark.parametrize("changes", [{}, {"stopRequestedAt": iso(0.6)}])
-def test_a_training_that_failed_is_not_charged(written, changes):
-    failed = ended_job(phase="ENDED", status="CREATE FAILED", **changes)
-    metrics.write_training(settings(), STARTED, planned_solution(), failed)
-    assert written() == []
-
-
-def test_a_training_that_is_running_has_no_metrics(written):
-    metrics.write_training(settings(), STARTED, planned_solution(), job())
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"outcome": "FAILED"},
+        {"outcome": None},
+        {"isOfRun": False, "trainingHours": 1.5},
+        {"arn": None, "createdAt": None, "endedAt": None, "outcome": "SKIPPED"},
+    ],
+    ids=["failed", "running", "of an earlier run", "not created"],
+)
+def test_only_trainings_of_this_run_that_cost_something_are_measured(written, changes):
+    write_training(**changes)
     assert written() == []
 
 
@@ -255,7 +244,7 @@ def write_everything():
     """Write every metric once."""
     metrics.write_run(PIPELINE, "DEPLOYED")
     metrics.write_import(settings(), STARTED, "interactions", import_item())
-    metrics.write_training(settings(), STARTED, planned_solution(), ended_job(trainingHours=1.5))
+    write_training(trainingHours=1.5)
     metrics.write_update(settings(), SOLUTION, campaign_update())
     metrics.write_ages(settings(), AGES)
     metrics.write_undelivered_reports(PIPELINE, 0)

@@ -6,9 +6,8 @@ import pytest
 
 from functions.personalize.ownership import (
     belongs_to_run,
-    created_by_any_run,
     import_job_name,
-    import_run,
+    run_of_jobs,
     version_name,
 )
 from tests.functions.samples import (
@@ -35,21 +34,21 @@ def test_the_name_of_an_import_job_contains_prefix_run_and_dataset():
 def test_a_resumed_run_has_import_jobs_of_its_own():
     resumed = run({"resume": RUN_ID})
     name = import_job_name(settings(), resumed, "interactions")
-    assert name == f"{PREFIX}-{import_run(resumed)}-interactions"
-    assert import_run(resumed) != import_run(run()) == RUN_ID
+    assert name == f"{PREFIX}-{run_of_jobs(resumed)}-interactions"
+    assert run_of_jobs(resumed) != run_of_jobs(run()) == RUN_ID
     assert belongs_to_run(name, settings(), run())
 
 
-def test_the_name_of_a_version_contains_prefix_run_solution_and_attempt():
-    assert version_name(settings(), run(), SOLUTION, 1) == VERSION_NAME
-    assert version_name(settings(), run(), OTHER_SOLUTION, 1) != VERSION_NAME
+def test_the_name_of_a_version_contains_prefix_run_and_solution():
+    assert version_name(settings(), run(), SOLUTION) == VERSION_NAME
+    assert version_name(settings(), run(), OTHER_SOLUTION) != VERSION_NAME
 
 
 def test_personalize_accepts_the_longest_names():
     assert NAME.fullmatch(
         import_job_name(settings(), run({"resume": RUN_ID}), "actionInteractions")
     )
-    assert NAME.fullmatch(version_name(settings(), run(), SOLUTION, 999))
+    assert NAME.fullmatch(version_name(settings(), run({"resume": RUN_ID}), SOLUTION))
 
 
 @pytest.mark.parametrize(
@@ -57,7 +56,6 @@ def test_personalize_accepts_the_longest_names():
     [
         (JOB_NAME, True),
         (VERSION_NAME, True),
-        (f"{VERSION_NAME[:-1]}2", True),
         (OTHER_RUN, False),
         (OTHER_STACK, False),
         ("by-hand", False),
@@ -66,8 +64,3 @@ def test_personalize_accepts_the_longest_names():
 )
 def test_a_job_belongs_to_the_run_that_its_name_contains(name, belongs):
     assert belongs_to_run(name, settings(), run()) is belongs
-
-
-def test_a_job_with_the_tag_of_any_run_was_created_by_any_run():
-    assert created_by_any_run({"retraining-run": "20261122T030000Z"})
-    assert not created_by_any_run({"team": "recommendations"})

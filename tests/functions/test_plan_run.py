@@ -69,7 +69,6 @@ TWO_OF_EACH = {
     "datasets": {DATASET: dataset_resource(), ITEMS: dataset_resource(datasetArn=ITEMS)},
     "schemas": {DATASET: FIELDS, ITEMS: [{"name": "ITEM_ID", "type": "string"}]},
     "exports": {DATASET: export(), ITEMS: export()},
-    "import_jobs": {DATASET: [], ITEMS: []},
     "imports": {DATASET: [], ITEMS: []},
     "solutions": {arn: solution_resource(solutionArn=arn) for arn in (SOLUTION, OTHER_SOLUTION)},
     "versions": {SOLUTION: [], OTHER_SOLUTION: []},
@@ -84,7 +83,6 @@ def test_a_run_imports_trains_and_updates_what_is_configured():
     created_in = planned_campaign(durations=[1500])
     assert plan() == {
         "imports": [planned_import()],
-        "newestImports": {"interactions": MONDAY},
         "solutions": [planned_solution(campaigns=[created_in])],
         "skipped": None,
         "warnings": [],
@@ -298,11 +296,14 @@ def test_an_event_of_the_deployment_is_skipped_even_if_other_guards_would_refuse
     assert planned["skipped"].startswith("the schedule was created or changed at 2026-11-29T03:00")
 
 
-UNCHANGED = {
-    "imports": {DATASET: [held_import()]},
-    "trained_versions": {SOLUTION: [trained_version()]},
+SERVED = {
     "campaigns": {CAMPAIGN: campaign(solutionVersionArn=VERSION)},
     "campaign_tags": {CAMPAIGN: {"retraining-good": VERSION}},
+}
+UNCHANGED = {
+    "imports": {DATASET: [held_import()]},
+    "trainings": [trained_version()],
+    **SERVED,
 }
 NOTHING_NEW = "nothing is new: the exports were imported before"
 WAITING = {**UNCHANGED, "campaigns": {CAMPAIGN: campaign()}}
@@ -340,19 +341,20 @@ def test_a_run_is_refused_although_nothing_is_new():
 
 
 ONCE = limits(maxTrainingsPerMonth=1)
-OFTEN = {"settings_": ONCE, "trainings_of_last_month": {SOLUTION: 1, OTHER_SOLUTION: 1}}
+OFTEN = {"settings_": ONCE, "trainings": [trained_version(digest="other")]}
+"""The version that a run has trained this month is served, or there are no campaigns."""
 HELD_BACK = "trainings of this pipeline within 30 days: 1"
 
 
 def test_a_solution_that_was_trained_too_often_is_left_out_with_a_warning():
-    planned = plan(**OFTEN)
+    planned = plan(**OFTEN, **SERVED)
     assert (len(planned["imports"]), planned["solutions"], planned["skipped"]) == (1, [], None)
     (warning,) = planned["warnings"]
     assert warning.startswith(f"{SOLUTION}: {HELD_BACK}")
 
 
 def test_a_run_that_may_train_nothing_and_imports_nothing_is_skipped():
-    two = {**TWO_OF_EACH, **OFTEN}
+    two = {**TWO_OF_EACH, **OFTEN, **SERVED}
     two["settings_"] = {**TWO_OF_EACH["settings_"], "limits": ONCE["limits"]}
     planned = plan({"skipImport": True}, **two)
     reasons = planned["skipped"].split("; ")

@@ -1,16 +1,12 @@
 """Tests of the planned trainings: names, tags, durations, modes, and existing versions."""
 
-from dataclasses import replace
-
 import pytest
 
-from functions.personalize.trained_versions import Learned
 from functions.planning import planned_jobs
 from functions.rules.deployments import Version
 from tests.functions.samples import (
     CAMPAIGN,
     FOREIGN_VERSION,
-    LAST_RUN,
     NDCG,
     OLD_VERSION,
     PROBE,
@@ -24,6 +20,7 @@ from tests.functions.samples import (
     campaign_update,
     dataset_settings,
     iso,
+    limits,
     settings,
     situation,
     solution_settings,
@@ -31,9 +28,7 @@ from tests.functions.samples import (
     version_summary,
 )
 
-RESUME = {"resume": RUN_ID}
 WITHOUT_IMPORT = {"skipImport": True}
-SECOND_VERSION_NAME = f"{VERSION_NAME[:-1]}2"
 UPDATE = solution_settings(trainingMode="UPDATE", fullEveryDays=7)
 FULL = version_summary()
 LEARNED = trained_version()
@@ -130,7 +125,7 @@ def test_the_newest_full_version_is_the_first_that_succeeded():
 @pytest.mark.parametrize("mode", ["UPDATE", "FULL"])
 def test_after_a_bad_version_the_next_training_is_full(mode):
     versions = {SOLUTION: [version_summary(solutionVersionArn=VERSION, trainingMode=mode), FULL]}
-    known = {"solution": UPDATE, "versions": versions, "trained_versions": {SOLUTION: [LEARNED]}}
+    known = {"solution": UPDATE, "versions": versions, "trainings": [LEARNED]}
     assert planned_solution(**known)["trainingMode"] == "UPDATE"
     worse = {OLD_VERSION: Version(ago(72), {NDCG: 0.9}), VERSION: Version(ago(47), {NDCG: 0.1})}
     assert planned_solution(version_facts=worse, **known)["trainingMode"] == "FULL"
@@ -143,7 +138,7 @@ def test_after_a_bad_version_the_next_training_is_full(mode):
 
 def planned(request=WITHOUT_IMPORT, *versions, **changes):
     """Return what is planned with these versions, by default in a run without imports."""
-    known = {"trained_versions": {SOLUTION: versions}, "datasets": {}, **changes}
+    known = {"trainings": versions, **changes}
     return planned_solution(request, **known)
 
 
@@ -151,31 +146,19 @@ def is_trained(plan):
     return plan is not None and plan["existingVersionArn"] is None
 
 
-@pytest.mark.parametrize(
-    "version",
-    [
-        trained_version(learned=Learned(digest="other", is_mixed=False)),
-        trained_version(learned=replace(LEARNED.learned, is_mixed=True)),
-        trained_version(learned=None),
-        trained_version(status="CREATE FAILED"),
-        trained_version(tags={}),
-    ],
-    ids=["other imports", "mixed", "unknown", "failed", "foreign"],
-)
-def test_a_solution_is_trained_if_no_version_has_learned_the_present_imports(version):
-    assert is_trained(planned(WITHOUT_IMPORT, version))
+def test_a_solution_is_trained_if_no_version_has_learned_the_present_data():
+    assert is_trained(planned(WITHOUT_IMPORT, trained_version(digest="other")))
+    assert planned(WITHOUT_IMPORT, LEARNED)["existingVersionArn"] == VERSION
 
 
-@pytest.mark.parametrize("status", ["CREATE STOPPED", "CREATE_STOPPED", "CREATE STOPPING"])
-def test_a_training_that_was_stopped_counts_until_the_run_is_resumed(status):
-    stopped = trained_version(status=status)
+def test_a_training_that_was_stopped_is_not_repeated():
+    stopped = trained_version(is_active=False, was_stopped=True)
     assert planned(WITHOUT_IMPORT, stopped) is None
-    assert is_trained(planned({**WITHOUT_IMPORT, **RESUME}, stopped))
 
 
-def test_a_training_of_the_present_imports_is_waited_for():
-    running = trained_version(status="CREATE IN_PROGRESS")
-    assert is_trained(planned(WITHOUT_IMPORT, running)), "creating it adopts the running training"
+def test_a_training_of_the_present_data_is_waited_for():
+    running = trained_version(is_active=False, is_running=True)
+    assert is_trained(planned(WITHOUT_IMPORT, running)), "the function waits for it"
 
 
 @pytest.mark.parametrize(
@@ -190,10 +173,10 @@ def test_a_training_of_the_present_imports_is_waited_for():
 def test_a_training_may_be_asked_for(request_, settings_, asked):
     plan = planned({**WITHOUT_IMPORT, **request_}, LEARNED, settings_=settings_)
     assert is_trained(plan)
-    assert (plan["isRequested"], plan["tags"]["retraining-requested-by"]) == (True, asked)
-    own = replace(LEARNED, tags={"retraining-run": RUN_ID})
-    again = planned({**WITHOUT_IMPORT, **request_}, own, settings_=settings_)
-    assert again["existingVersionArn"] == VERSION, "it is asked for once"
+    assert (plan["requestedSince"], plan["tags"]["retraining-requested-by"]) == (iso(), asked)
+    again = trained_version(created_at=ago(0))
+    plan = planned({**WITHOUT_IMPORT, **request_}, again, settings_=settings_)
+    assert plan["existingVersionArn"] == VERSION, "it is asked for once"
 
 
 HALF_A_WEEK = 3.5 * 24
@@ -208,31 +191,42 @@ def test_events_are_new_after_half_the_time_between_two_runs(source, hours, trai
     changes = {"event_trackers": ["tracker"]}
     if source == "streamed":
         changes = {"settings_": settings(datasets=[dataset_settings(streamed=True)])}
-    assert is_trained(planned(WITHOUT_IMPORT, version, **changes)) == trained
-
-
-def test_events_are_new_to_a_solution_without_a_version():
-    plan = planned(WITHOUT_IMPORT, event_trackers=["tracker"])
-    assert plan["tags"]["retraining-requested-by"] == "events"
+    plan = planned(WITHOUT_IMPORT, version, **changes)
+    assert is_trained(plan) == trained
+    if trained:
+        assert plan["requestedSince"] == iso(HALF_A_WEEK)
+        assert plan["tags"]["retraining-requested-by"] == "events"
 
 
 def test_a_run_that_imports_trains():
     assert is_trained(planned({}, LEARNED))
 
 
-def test_with_incomplete_lists_only_a_run_that_imports_trains():
-    assert planned(WITHOUT_IMPORT, imports_are_complete=False) is None
-    events = {"event_trackers": ["tracker"], "imports_are_complete": False}
-    assert planned(WITHOUT_IMPORT, **events) is None, "nobody knows how old the version is"
-    assert is_trained(planned({**WITHOUT_IMPORT, "force": True}, imports_are_complete=False))
-    assert is_trained(planned({}, imports_are_complete=False))
+# The limit of the month
+
+LIMITED = limits(maxTrainingsPerMonth=1)
 
 
-def test_a_resumed_run_counts_its_trainings():
-    failed = trained_version(status="CREATE FAILED", tags={"retraining-run": RUN_ID})
-    assert planned(RESUME, failed)["versionName"] == SECOND_VERSION_NAME
-    third = planned(RESUME, failed, failed)["versionName"]
-    assert third == f"{VERSION_NAME[:-1]}3"
+@pytest.mark.parametrize("request_", [{}, WITHOUT_IMPORT], ids=["with imports", "without"])
+def test_at_the_limit_a_campaign_still_gets_the_version_that_it_waits_for(request_):
+    older = trained_version(digest="other")
+    plan = planned(request_, older, settings_=LIMITED)
+    assert plan["existingVersionArn"] == VERSION
+    served = {
+        "campaigns": {CAMPAIGN: campaign(solutionVersionArn=VERSION)},
+        "campaign_tags": {CAMPAIGN: {"retraining-good": VERSION}},
+    }
+    assert planned(request_, older, settings_=LIMITED, **served) is None
+
+
+def test_at_the_limit_a_training_that_is_running_is_waited_for():
+    running = trained_version(is_active=False, is_running=True)
+    assert is_trained(planned(WITHOUT_IMPORT, running, settings_=LIMITED))
+
+
+def test_a_person_may_force_a_training_beyond_the_limit():
+    request = {**WITHOUT_IMPORT, "force": True}
+    assert is_trained(planned(request, trained_version(digest="other"), settings_=LIMITED))
 
 
 # A version that waits for a campaign
@@ -246,21 +240,14 @@ def existing(*versions, **changes):
 
 def test_a_waiting_version_is_deployed_without_a_training():
     assert existing() == VERSION
+    assert existing(LEARNED, trained_version(arn=FOREIGN_VERSION, created_at=ago(1), run=None)) == (
+        VERSION
+    ), "no foreign version waits"
 
 
 def test_a_waiting_version_is_planned_in_its_mode():
     plan = planned(WITHOUT_IMPORT, trained_version(mode="UPDATE"))
     assert plan["trainingMode"] == "UPDATE"
-
-
-@pytest.mark.parametrize(
-    ("tags", "foreign"),
-    [({"retraining-run": LAST_RUN}, False), ({"retraining-adopted-as": "x"}, True)],
-    ids=["trained", "adopted"],
-)
-def test_a_version_that_a_run_adopted_is_foreign(tags, foreign):
-    plan = planned(WITHOUT_IMPORT, trained_version(tags=tags))
-    assert (plan["existingVersionArn"], plan["existingVersionIsForeign"]) == (VERSION, foreign)
 
 
 def test_a_version_that_every_campaign_serves_does_not_wait():
@@ -270,9 +257,9 @@ def test_a_version_that_every_campaign_serves_does_not_wait():
     assert existing(campaigns=served) == VERSION, "it was not probed here"
 
 
-def test_an_older_version_does_not_wait_although_it_has_learned_the_present_imports():
-    older = trained_version(arn=OLD_VERSION)
-    newer = trained_version(tags={"retraining-run": LAST_RUN}, learned=None)
+def test_an_older_version_does_not_wait_although_it_has_learned_the_present_data():
+    older = trained_version(arn=OLD_VERSION, created_at=ago(48))
+    newer = trained_version(digest="other")
     good = {CAMPAIGN: {"retraining-good": OLD_VERSION}}
     assert existing(newer, older, campaign_tags=good) == VERSION
 

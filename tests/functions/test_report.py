@@ -18,20 +18,19 @@ from tests.functions.samples import (
     RUN_ID,
     SOLUTION,
     VERSION,
-    VERSION_NAME,
     campaign_result,
     configured,
     dataset_result,
-    ended_job,
+    failed_training,
     finished,
     import_item,
-    job,
     plan,
     planned_campaign,
     planned_import,
     planned_solution,
     run,
     solution_result,
+    training_item,
 )
 
 MAX_CAUSE_CHARACTERS = 32_768
@@ -59,7 +58,6 @@ RETRAINED = {
     "outcome": "DEPLOYED",
     "solutionVersionArn": VERSION,
     "trainingMode": "FULL",
-    "adopted": False,
     "failure": None,
     "campaigns": [DEPLOYED],
 }
@@ -180,7 +178,7 @@ def test_the_text_of_a_refused_run_with_the_longest_reason_begins_with_the_reaso
 
 def test_a_failure_of_several_lines_is_one_line_of_the_text():
     failure = "too few users\r\n\n  arn: DEPLOYED"
-    solutions = [solution_result(version=job(failure=failure))]
+    solutions = [solution_result(version=failed_training(failure), campaigns=[])]
     trial = campaign_result("FAILED", error={"Error": "E", "Cause": failure})
     lines = report_of(finished(solutions=solutions, trials=[trial]))["text"].splitlines()
     assert f"  {SOLUTION}: FAILED: too few users arn: DEPLOYED" in lines
@@ -269,15 +267,21 @@ def test_a_failed_import_fails_the_run(result, arn, failure):
 # Solutions
 
 
-@pytest.mark.parametrize("phase", ["ENDED", "OVERDUE", "UNDER_WAY"])
-def test_a_training_that_did_not_succeed_is_failed(phase):
-    version = job(phase=phase, failure="too few users")
+@pytest.mark.parametrize("outcome", ["FAILED", "SKIPPED"])
+def test_a_training_without_success_has_its_reason(outcome):
+    version = failed_training("too few users", outcome=outcome)
     assert solution_report(version=version, campaigns=[]) == {
         **RETRAINED,
-        "outcome": "FAILED",
+        "outcome": outcome,
         "failure": "too few users",
         "campaigns": [],
     }
+
+
+def test_a_training_that_an_error_of_the_state_machine_has_ended_is_failed():
+    version = training_item(outcome=None, phase="TRAINING")
+    report = solution_report(version=version, error=ERROR, campaigns=[])
+    assert (report["outcome"], report["failure"]) == ("FAILED", "InvalidInputException: it exists")
 
 
 def test_a_training_that_was_not_started_has_no_version():
@@ -302,14 +306,6 @@ def test_a_solution_without_campaigns_is_trained():
 def test_the_training_mode_is_that_of_the_plan():
     report = solution_report(solution=planned_solution(trainingMode="UPDATE"))
     assert report == {**RETRAINED, "trainingMode": "UPDATE"}
-
-
-def test_a_foreign_version_is_marked_as_adopted():
-    foreign = solution_result(version=ended_job(FOREIGN_VERSION, foreign=True))
-    report = report_of(finished(solutions=[foreign]))
-    adopted = {"adopted": True, "solutionVersionArn": FOREIGN_VERSION}
-    assert report["solutions"] == [{**RETRAINED, **adopted}]
-    assert f"    version {FOREIGN_VERSION}, foreign, used instead of a training\n" in report["text"]
 
 
 def test_a_failed_solution_fails_the_run():
@@ -417,14 +413,13 @@ def test_a_version_that_is_still_on_trial_is_a_warning():
 
 
 def test_the_warnings_of_the_plan_and_of_every_job_are_in_running_order():
-    def warned(arn):
-        return ended_job(arn, warnings=[f"about {arn[-4:]}"])
+    version = training_item(warnings=["about /new"])
 
     document = finished(
         plan=plan(warnings=["about the plan"]),
         solutions=[
             solution_result(
-                version=warned(VERSION),
+                version=version,
                 campaigns=[campaign_result(warnings=["about home"]), campaign_result()],
             ),
             solution_result(version=None),
@@ -434,7 +429,7 @@ def test_the_warnings_of_the_plan_and_of_every_job_are_in_running_order():
     assert report["warnings"] == [
         "about the plan",
         f"{CAMPAIGN}: about home",
-        f"{VERSION}: about /new",
+        f"{SOLUTION}: about /new",
     ]
     lines = report["text"].splitlines()[-3:]
     assert lines == [f"  warning: {warning}" for warning in report["warnings"]]
@@ -452,36 +447,6 @@ def test_a_metric_that_could_not_be_compared_is_a_warning():
     solution = solution_result(campaigns=[noted, not_judged])
     report = report_of(finished(solutions=[solution]))
     assert report["warnings"] == [f"{CAMPAIGN}: x could not be compared"]
-
-
-@pytest.mark.parametrize(
-    ("error", "uncertain"),
-    [
-        ("ServiceUnavailable", True),
-        ("Lambda.Unknown", True),
-        ("Sandbox.Timedout", True),
-        ("Runtime.ExitError", True),
-        ("States.Timeout", True),
-        ("Throttled", True),
-        ("ResourceNotFoundException", True),
-        ("LimitExceededException", False),
-        ("InvalidInputException", False),
-    ],
-)
-def test_a_version_that_may_have_been_created_is_a_warning_with_its_name(error, uncertain):
-    no_response = {"Error": error, "Cause": "no answer"}
-    document = finished(
-        solutions=[
-            solution_result(version=None, error=no_response),
-            solution_result(version=job(), error=no_response),
-        ],
-    )
-    names = [VERSION_NAME] if uncertain else []
-    assert report_of(document)["warnings"] == [
-        f"Personalize did not answer the request to create {name}, so it may exist; resume run "
-        f"{RUN_ID}, which uses it if it exists"
-        for name in names
-    ], "a job with an ARN is in the report anyway"
 
 
 # Trials that an earlier run has left

@@ -182,13 +182,13 @@ def test_an_entry_that_eventbridge_takes_later_is_delivered(inbox, caplog, monke
 def test_a_report_that_cannot_be_written_changes_nothing(inbox, caplog):
     document = finished()
     report = report_of(document)
-    del document["solutions"][0]["solution"]["existingVersionArn"]
+    del document["solutions"][0]["version"]["isOfRun"]
     assert send_report("report_outcome", SENDER, document, report) == report
     assert (inbox.messages, inbox.details) == ([], [])
     trace, record = errors(caplog)
     assert trace.exc_info[0] is KeyError, "the log has the stack trace"
     assert record.undeliveredReports == 1
-    assert record.getMessage().endswith("not delivered: KeyError: 'existingVersionArn'")
+    assert record.getMessage().endswith("not delivered: KeyError: 'isOfRun'")
 
 
 # The requests

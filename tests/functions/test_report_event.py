@@ -11,7 +11,6 @@ from functions.texts import json_bytes
 from tests.functions.samples import (
     CAMPAIGN,
     EXECUTION,
-    FOREIGN_VERSION,
     IMPORT_JOB,
     NDCG,
     NOW,
@@ -23,10 +22,9 @@ from tests.functions.samples import (
     campaign_result,
     configured,
     dataset_result,
-    ended_job,
+    failed_training,
     finished,
     import_item,
-    job,
     plan,
     planned_campaign,
     planned_import,
@@ -34,6 +32,7 @@ from tests.functions.samples import (
     run,
     settings,
     solution_result,
+    training_item,
 )
 from tests.world import PIPELINE
 
@@ -62,7 +61,8 @@ def only_campaign(*result, **changes):
 
 
 def test_the_event_of_a_good_run_is_complete():
-    trained = solution_result(version=ended_job(trainingHours=1.5), campaigns=[campaign_result()])
+    version = training_item(trainingHours=1.5)
+    trained = solution_result(version=version, campaigns=[campaign_result()])
     assert detail_of(finished(solutions=[trained]), sender=Sender(PIPELINE, None, 0.25)) == {
         "schemaVersion": 1,
         "pipeline": PIPELINE,
@@ -149,7 +149,7 @@ def test_the_settings_of_an_earlier_release_name_no_topic():
 
 
 def test_without_a_price_there_is_no_cost():
-    solution = solution_result(version=ended_job(trainingHours=1.5))
+    solution = solution_result(version=training_item(trainingHours=1.5))
     detail = detail_of(finished(solutions=[solution]))
     assert (detail["trainingHours"], detail["trainingCost"]) == (1.5, None)
 
@@ -209,12 +209,13 @@ def test_an_import_has_a_size_and_after_its_end_a_duration(item, size, seconds):
     "changes",
     [
         {"solution": planned_solution(existingVersionArn=VERSION)},
-        {"version": ended_job(FOREIGN_VERSION, foreign=True, trainingHours=2)},
+        {},
     ],
-    ids=["waiting version", "foreign version"],
+    ids=["waiting version", "version of an earlier run"],
 )
 def test_a_version_that_the_run_did_not_train_costs_the_run_nothing(changes):
-    solution = only_solution(**changes)
+    version = training_item(isOfRun=False, trainingHours=2)
+    solution = only_solution(version=version, **changes)
     assert (solution["isTrained"], solution["trainingHours"], solution["seconds"]) == (
         False,
         None,
@@ -298,11 +299,11 @@ STEPS = {
     ),
     "create version": (
         {"solutions": [solution_result(version=None, error=ERROR, campaigns=[])]},
-        "Create solution version (taste)",
+        "Train solution (taste)",
     ),
     "watch version": (
-        {"solutions": [solution_result(version=job(**FAILED_JOB), campaigns=[])]},
-        "Watch solution version (taste)",
+        {"solutions": [solution_result(version=failed_training("no"), campaigns=[])]},
+        "Train solution (taste)",
     ),
     "update campaigns": (
         {"solutions": [solution_result(error=ERROR, campaigns=[])]},

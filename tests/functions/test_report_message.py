@@ -27,15 +27,15 @@ from tests.functions.samples import (
     campaign_result,
     configured,
     dataset_result,
-    ended_job,
+    failed_training,
     finished,
     import_item,
-    job,
     plan,
     planned_campaign,
     planned_solution,
     run,
     solution_result,
+    training_item,
 )
 from tests.world import PIPELINE
 
@@ -92,7 +92,7 @@ FAILED_IMPORT = finished(
     solutions=[],
 )
 FAILED_TRAINING = finished(
-    solutions=[solution_result(version=job(phase="ENDED", failure="too few users"), campaigns=[])]
+    solutions=[solution_result(version=failed_training("too few users"), campaigns=[])]
 )
 
 
@@ -115,7 +115,8 @@ def skipped(reason, **changes):
 
 
 def test_the_message_about_a_good_run():
-    trained = solution_result(version=ended_job(trainingHours=1.5), campaigns=[campaign_result()])
+    version = training_item(trainingHours=1.5)
+    trained = solution_result(version=version, campaigns=[campaign_result()])
     message = message_about(finished(solutions=[trained]), price=0.25)
     assert message.subject == f"DEPLOYED {PIPELINE}: 1 campaign serves a new version"
     assert message.body == (
@@ -152,7 +153,7 @@ def test_the_message_about_a_failed_run_begins_with_the_reason_the_step_and_the_
         "\n"
         "Why\n"
         "- training of taste: too few users\n"
-        "Step: Watch solution version (taste)\n"
+        "Step: Train solution (taste)\n"
         "\n"
         "What to do\n"
         "Solve the problem, and resume the run. It uses everything that has succeeded:\n"
@@ -377,8 +378,8 @@ def test_the_message_says_what_a_campaign_serves_now(standings, line):
 
 
 def test_a_version_that_existed_before_was_not_trained():
-    existing = planned_solution(existingVersionArn=VERSION)
-    message = message_about(finished(solutions=[solution_result(solution=existing)]))
+    earlier = training_item(isOfRun=False)
+    message = message_about(finished(solutions=[solution_result(version=earlier)]))
     assert paragraphs(message)["taste: DEPLOYED"][0] == "Version new, which existed before"
     assert "Training hours" not in message.body
 
@@ -388,9 +389,9 @@ def test_a_training_without_success_has_its_duration_if_it_ended():
         document = finished(solutions=[solution_result(version=version, campaigns=[])])
         return paragraphs(message_about(document))["taste: FAILED"]
 
-    failed = ended_job(phase="ENDED", failure="no")
+    failed = failed_training("no")
     assert line(failed) == ["Version new, training (FULL) without success after 30 min"]
-    overdue = job(phase="OVERDUE", failure="no")
+    overdue = failed_training("no", endedAt=None)
     assert line(overdue) == ["Version new, training (FULL) without success"]
     assert line(None) == []
 
@@ -445,7 +446,7 @@ def test_the_message_of_a_run_without_imports_says_that_nothing_was_imported():
 
 
 def test_without_a_price_there_are_only_hours():
-    trained = solution_result(version=ended_job(trainingHours=1.5))
+    trained = solution_result(version=training_item(trainingHours=1.5))
     message = message_about(finished(solutions=[trained]))
     assert "\nTraining hours: 1.5\nExecution:" in message.body
 
@@ -495,7 +496,7 @@ def large_run(outcome, text):
             for place in range(5)
         ]
         planned = planned_solution(solutionArn=solution)
-        version = ended_job(f"{solution}/{'n' * 12}", warnings=[text])
+        version = training_item(arn=f"{solution}/{'n' * 12}", warnings=[text])
         solutions.append(solution_result(solution=planned, version=version, campaigns=campaigns))
     return finished(solutions=solutions)
 
@@ -543,7 +544,7 @@ def test_characters_that_sns_refuses_or_that_turn_a_line_around_are_replaced(inb
 
 
 def test_a_failure_of_several_lines_does_not_look_like_a_section():
-    version = job(phase="ENDED", failure="no\n\nWhat to do\nretrain everything")
+    version = failed_training("no\n\nWhat to do\nretrain everything")
     document = finished(solutions=[solution_result(version=version, campaigns=[])])
     message = message_about(document, SERVES_OLD)
     assert paragraphs(message)["Why"][0] == "- training of taste: no What to do retrain everything"

@@ -4,7 +4,9 @@ from datetime import timedelta
 
 import pytest
 from import_jobs import HOUR, MINUTE, NOW, job
-from rules.trainings import (
+
+from functions.rules.steps import Step
+from functions.rules.trainings import (
     Create,
     Memory,
     SeenSolution,
@@ -13,10 +15,9 @@ from rules.trainings import (
     WantedTraining,
     decide,
     digest,
+    newest_active,
     trainings_of_month,
 )
-
-from functions.rules.steps import Step
 
 DAY = timedelta(days=1)
 
@@ -26,7 +27,7 @@ IMPORTED = job()
 
 def present(*jobs, config="c"):
     """Return the digest of these imports, by default of the one import."""
-    return digest(SeenSolution(config=config, imports=jobs or (IMPORTED,), trainings=[]), NOW)
+    return digest(SeenSolution(config=config, imports=jobs or (IMPORTED,), trainings=[]))
 
 
 def version(number=1, **fields):
@@ -39,7 +40,6 @@ def version(number=1, **fields):
         "ended_at": NOW - 48 * HOUR + number * HOUR,
         "run": "earlier",
         "digest": present(),
-        "is_of_pipeline": True,
     }
     return Training(**{**standard, **fields})
 
@@ -50,19 +50,21 @@ def own(**fields):
     return version(**{**standard, **fields})
 
 
+def earlier(**fields):
+    """Return the version of an earlier run that is in training for an hour."""
+    return own(run="earlier", **fields)
+
+
 def step(*versions, imports=(IMPORTED,), memory=None, updated=False, **fields):
     """Return the step of the rules for a solution with these versions."""
     seen = SeenSolution(config="c", is_being_updated=updated, imports=imports, trainings=versions)
     standard = {"run": "this", "datasets": {"items": True}, "max_hours": 24}
-    return decide(seen, WantedTraining(**{**standard, **fields}), memory or Memory(NOW), NOW)
+    memory = memory or Memory(NOW)
+    return decide(seen, WantedTraining(**{**standard, **fields}), memory, NOW)
 
 
 CREATE = Step("TRAINING", Create(present()))
-
-
-def trained(arn="version-1"):
-    """Return the step of a solution that goes on with a version."""
-    return Step("TRAINED", outcome="TRAINED", reasons=(arn,))
+TRAINED = Step("TRAINED", outcome="TRAINED")
 
 
 def failed(reason, phase="TRAINING"):
@@ -70,50 +72,93 @@ def failed(reason, phase="TRAINING"):
     return Step(phase, outcome="FAILED", reasons=(reason,))
 
 
-STOPPED = "version-1 learned the same data and was stopped; `--force` trains again"
+def limited(limit):
+    """Return the step of a solution that was trained as often as the limit allows."""
+    reason = (
+        f"trainings of this pipeline within 30 days: {limit}, and limits.maxTrainingsPerMonth is "
+        f"{limit}; wait some days, raise the limit, or use retrain start --force"
+    )
+    return Step("LIMITED", outcome="SKIPPED", reasons=(reason,))
+
+
+STOPPED = (
+    "version-1, which an earlier run has trained on the same data, was stopped; use retrain start "
+    "--force to train again"
+)
+NO_REASON = "version-1 has failed, and Personalize gives no reason"
 
 
 @pytest.mark.parametrize(
-    ("versions", "fields", "expected"),
+    ("versions", "fields", "expected", "used"),
     [
-        ([], {}, CREATE),
-        ([version()], {}, trained()),
-        ([version(), version(2)], {}, trained("version-2")),
-        ([version(digest="other")], {}, CREATE),
-        ([version(run=None)], {}, CREATE),
-        ([version(is_active=False)], {}, CREATE),
-        ([version(is_active=False, was_stopped=True)], {}, failed(STOPPED)),
+        ([], {}, CREATE, None),
+        ([version()], {}, TRAINED, "version-1"),
+        ([version(), version(2)], {}, TRAINED, "version-2"),
+        ([version(digest="other")], {}, CREATE, None),
+        ([version(run=None)], {}, CREATE, None),
+        ([version(is_active=False)], {}, CREATE, None),
+        ([version(is_active=False, was_stopped=True)], {}, failed(STOPPED), "version-1"),
         (
-            [version(is_active=False, is_running=True, created_at=NOW - HOUR)],
+            [earlier()],
             {"durations": [6000]},
             Step("TRAINING", pause=6000 * (1 - 0.2 * 2**0.5) - 3600),
+            "version-1",
         ),
-        ([version()], {"requested_since": NOW}, CREATE),
-        ([version()], {"requested_since": NOW - 49 * HOUR}, trained()),
-        ([own(is_running=False, is_active=True, digest="other")], {}, trained()),
-        ([own(is_running=False, failure="no")], {}, failed("no")),
-        ([own(is_running=False)], {}, failed("version-1 has failed without a reason")),
-        ([own(is_running=False, was_stopped=True)], {}, failed("version-1 was stopped")),
-        ([own()], {"max_hours": 1}, Step("STOPPING", Stop("version-1"))),
-        ([own(is_stopping=True)], {}, Step("STOPPING", pause=15)),
         (
-            [version(digest="other")] * 2,
-            {"max_per_month": 2},
-            Step(
-                "LIMITED", outcome="SKIPPED", reasons=("limits.maxTrainingsPerMonth 2 is reached",)
-            ),
+            [own()],
+            {"durations": [90000], "max_hours": 2},
+            Step("TRAINING", pause=3600),
+            "version-1",
         ),
-        ([version(digest="other")], {"max_per_month": 2}, CREATE),
-        ([version()], {"max_per_month": 1}, trained()),
+        ([earlier()], {"max_hours": 1}, Step("STOPPING", Stop("version-1")), "version-1"),
+        ([version()], {"requested_since": NOW}, CREATE, None),
+        ([version()], {"requested_since": NOW - 49 * HOUR}, TRAINED, "version-1"),
+        ([own(is_running=False, is_active=True, digest="other")], {}, TRAINED, "version-1"),
+        ([own(is_running=False, failure="no")], {}, failed("no"), "version-1"),
+        ([own(is_running=False)], {}, failed(NO_REASON), "version-1"),
+        (
+            [own(is_running=False, was_stopped=True)],
+            {},
+            failed("version-1 was stopped"),
+            "version-1",
+        ),
+        ([own()], {"max_hours": 1}, Step("STOPPING", Stop("version-1")), "version-1"),
+        ([own(is_stopping=True)], {}, Step("STOPPING", pause=15), "version-1"),
+        ([version(digest="other")] * 2, {"max_per_month": 2}, limited(2), None),
+        ([version(digest="other")], {"max_per_month": 2}, CREATE, None),
+        ([version(digest="other", run=None)] * 2, {"max_per_month": 2}, CREATE, None),
+        ([version()], {"max_per_month": 1}, TRAINED, "version-1"),
+        ([own(digest="other")], {"max_per_month": 1}, Step("TRAINING", pause=45), "version-1"),
+        ([], {"version": "version-0"}, TRAINED, "version-0"),
     ],
 )
-def test_the_present_data_are_learned_once(versions, fields, expected):
-    assert step(*versions, **fields) == expected
+def test_the_present_data_are_learned_once(versions, fields, expected, used):
+    memory = Memory(NOW)
+    assert step(*versions, memory=memory, **fields) == expected
+    assert memory.version == used
+
+
+def test_a_foreign_training_is_named_and_neither_used_nor_stopped():
+    memory = Memory(NOW)
+    foreign = own(run=None, arn="foreign")
+    assert step(foreign, memory=memory, max_hours=1) == CREATE
+    assert memory.warnings == [
+        "foreign is in training too, but this pipeline did not start it; stop it if nobody needs it"
+    ]
+    assert newest_active([version(), version(2, run=None)]) == version()
 
 
 FOREIGN = job(9, run=None, is_held=False)
-REPLACED = failed("job-9, which this pipeline did not start, has replaced the data", "CHECKING")
-PARTIAL = failed("the export of job-2 changed while it was imported", "CHECKING")
+REPLACED = failed(
+    "job-9, which this pipeline did not start, is the newest FULL import of its dataset; import "
+    "the export with retrain start, or train on these data with retrain start --skip-import",
+    "CHECKING",
+)
+PARTIAL = failed(
+    "job-2 may have brought only a part of its export, because no run has found the export "
+    "unchanged after the import; import the export again with retrain start",
+    "CHECKING",
+)
 ADDED = {"datasets": {"items": False}}
 
 
@@ -135,6 +180,16 @@ ADDED = {"datasets": {"items": False}}
 def test_only_data_that_a_run_has_checked_are_learned(imports, fields, expected):
     assert step(imports=imports, **fields) == (
         expected or Step("TRAINING", Create(present(*imports)))
+    )
+
+
+def test_foreign_data_that_were_added_are_named():
+    memory = Memory(NOW)
+    step(imports=[job(), FOREIGN._replace(is_full=False)], memory=memory)
+    (warning,) = memory.warnings
+    assert warning == (
+        "job-9, an import that this pipeline did not start, has added data, and the version learns "
+        "them too; find out who started it"
     )
 
 
@@ -168,8 +223,20 @@ def test_a_late_training_is_stopped_once_and_watched_for_an_hour():
     memory.stopping_since = NOW - HOUR
     reason = "version-1 did not stop within an hour"
     assert step(own(), max_hours=1, memory=memory) == failed(reason, "STOPPING")
+
+
+@pytest.mark.parametrize(
+    ("stopping_since", "reason"),
+    [
+        (NOW, "it took more than 1 hours, so it was stopped"),
+        (NOW - MINUTE, "version-1 was stopped"),
+        (None, "version-1 was stopped"),
+    ],
+    ids=["at its deadline", "before its deadline", "unseen"],
+)
+def test_a_training_that_a_person_has_stopped_was_not_too_long(stopping_since, reason):
     ended = own(is_running=False, was_stopped=True)
-    reason = "it took more than 1 hours, so it was stopped"
+    memory = Memory(NOW, stopping_since=stopping_since)
     assert step(ended, max_hours=1, memory=memory) == failed(reason)
 
 
@@ -186,8 +253,15 @@ def test_the_digest_changes_with_each_import_and_with_the_configuration():
     assert present(IMPORTED, job(2, is_running=True, is_active=False)) == present()
 
 
-def test_only_versions_of_this_pipeline_and_month_are_counted():
+def test_the_digest_of_an_earlier_time_has_the_imports_that_had_ended_by_then():
+    jobs = [IMPORTED, job(2)]
+    seen = SeenSolution(config="c", imports=jobs, trainings=[])
+    assert digest(seen, jobs[1].ended_at - MINUTE) == present(IMPORTED)
+    assert digest(seen, jobs[1].ended_at) == present(*jobs)
+
+
+def test_only_trainings_of_runs_within_a_month_that_have_not_failed_are_counted():
     month_old = version(created_at=NOW - 30 * DAY)
     younger = version(created_at=NOW - 30 * DAY + MINUTE)
-    versions = [month_old, younger, version(is_of_pipeline=False)]
+    versions = [month_old, younger, version(run=None), version(is_active=False)]
     assert trainings_of_month(versions, NOW) == 1

@@ -5,13 +5,12 @@ from dataclasses import dataclass, field
 
 from data_world import DATASETS, DAY, SOLUTIONS, DataWorld, ImportJob, TaggedJob, Version
 from deploying import FIRST_MINUTE, as_time
-from rules import trainings
-from rules.trainings import SeenSolution, Training, WantedTraining
 from simulation import Call, Process, RequestFailedError, Sleep
 
-from functions.rules import imports
+from functions.rules import imports, trainings
 from functions.rules.imports import Export, Import, SeenDataset, WantedImport
 from functions.rules.steps import Step
+from functions.rules.trainings import SeenSolution, Training, WantedTraining
 
 MAX_HOURS = 26
 LOOK_SECONDS = 120
@@ -129,7 +128,7 @@ class Run:
 
         step, _ = yield from self._reconcile(trainings.decide, look, perform, wanted, memory)
         if step.outcome == "TRAINED":
-            self.trained[solution] = self.world.version_named(step.reasons[0])
+            self.trained[solution] = self.world.version_named(memory.version)
         else:
             self.failed.append(f"{solution}: {step.reasons}")
 

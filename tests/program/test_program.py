@@ -60,7 +60,7 @@ def test_the_sample_stack_deploys_one_pipeline_with_the_name_of_the_stack(deploy
 def test_the_longest_name_of_a_stack_leads_to_the_longest_name_of_a_pipeline(deployed):
     (name,) = deployed.all_of("personalize-retraining:index:RetrainingPipeline")
     assert len(name) - len(STACK) + LONGEST_STACK_NAME == MAX_NAME_CHARACTERS
-    assert LONGEST_STACK_NAME == 21
+    assert LONGEST_STACK_NAME == 29
 
 
 def configured_part(value, config):

@@ -58,7 +58,6 @@ def solution_report(solution_arn=SOLUTION, version=NEW, **changes):
         "outcome": "DEPLOYED" if version else "FAILED",
         "solutionVersionArn": version,
         "trainingMode": "FULL",
-        "adopted": False,
         "failure": None,
         "campaigns": [],
         **changes,

@@ -69,9 +69,7 @@ def test_the_history_contains_a_job_for_each_state_that_starts_one(respond, clie
             "Import dataset",
             {"dataset": {"durations": [4, 5]}, "item": created(IMPORT)},
         ),
-        exited(
-            "Create solution version", {"solution": {"durations": [60]}, "version": created(NEW)}
-        ),
+        exited("Train solution", {"solution": {"durations": [60]}, "item": created(NEW)}),
         exited("Update campaigns", {}, event_type="MapStateExited"),
         entered(
             "Deploy version",

@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from functions.personalize.foreign_imports import replaced_message
-from retrain.rehearsal.judges import Evidence, Expectation
+from retrain.rehearsal.judges import FOREIGN_IMPORT, Evidence, Expectation
 from retrain.rehearsal.scenarios import SCENARIOS, Name
 from tests.retrain.builders import (
     CAMPAIGN,
@@ -53,9 +52,7 @@ SKIPPED_BY_HAND = run(
 )
 FIRST, SECOND = run(jobs=[import_job(arn="a")]), run("TRAINED", jobs=[import_job(arn="b")])
 ABORTED = replace(run_without_report("ABORTED"), jobs=[training(), update()])
-REPLACED = run(
-    "FAILED", solution_report(failure=f"the version is not used: {replaced_message('a')}")
-)
+REPLACED = run("FAILED", solution_report(failure=f"a, {FOREIGN_IMPORT} of its dataset"))
 CHANGED = run(
     "FAILED",
     reason="the export changed while it was imported; the next run imports it again",

@@ -169,12 +169,12 @@ def test_a_run_without_a_report_shows_how_the_execution_ended():
         summary(
             report=None,
             ending="FAILED: States.Runtime: no such field",
-            steps=[Step(0.0, "watch_solution_version", OLD, "CREATE FAILED", "too few users")],
+            steps=[Step(0.0, "train_solution", OLD, "CREATE FAILED", "too few users")],
             campaigns=[campaign(solution_version_arn=OLD, new_version_arn=None)],
             trained=False,
         ),
     )
-    assert " 0.0 watch_solution_version  movies/00000001  CREATE FAILED: too few users" in lines
+    assert " 0.0 train_solution  movies/00000001  CREATE FAILED: too few users" in lines
     assert "serves       movies/00000001, not a new version" in lines
     assert lines[-1] == (
         "Not every campaign serves a new version: the run ended as FAILED: States.Runtime: no such "

@@ -133,7 +133,7 @@ def _without_the_impossible(drawn: tuple[Disturbance, ...]) -> list[Disturbance]
     places = {(item.kind, item.where) for item in drawn}
     if ("stale", "ListSolutionVersions") not in places:
         return list(drawn)
-    second_create = ("twice", "create_solution_version")
+    second_create = ("twice", "train_solution")
     return [item for item in drawn if (item.kind, item.where) != second_create]
 
 

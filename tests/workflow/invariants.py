@@ -13,21 +13,18 @@ MAX_DROP = 0.25
 ENDS_WITHOUT_REPORT = ("ABORTED", "TIMED_OUT", "ReportFailed")
 
 
-def check_invariants(
-    recorder: Recorder, executions: Sequence[Execution], resumed: Execution | None
-) -> list[Report]:
+def check_invariants(recorder: Recorder, executions: Sequence[Execution]) -> list[Report]:
     """Assert all invariants, and return the reports of the executions.
 
     Args:
         recorder: has recorded all requests.
         executions: all executions, which have ended.
-        resumed: the execution that resumed the run, if there is one.
     """
     optional_reports = [_check_report(recorder, execution) for execution in executions]
     reports = [report for report in optional_reports if report is not None]
     for update in recorder.updates:
         _check_update(recorder, update)
-    _check_trainings(recorder, executions, reports, resumed)
+    _check_trainings(recorder, reports)
     _check_stops(recorder)
     _check_started_jobs_are_reported(recorder, executions, reports)
     _check_probes(recorder, reports)
@@ -41,18 +38,6 @@ def campaigns_of(reports: Iterable[Report]) -> Iterator[tuple[Mapping, Mapping]]
         for solution in report["solutions"]:
             for campaign in solution["campaigns"]:
                 yield solution, campaign
-
-
-def adopted_versions(executions: Iterable[Execution]) -> set[str]:
-    """Return the foreign versions that the executions adopted."""
-    return {
-        call.outcome["arn"]
-        for execution in executions
-        for call in execution.calls
-        if call.function == "create_solution_version"
-        and isinstance(call.outcome, dict)
-        and call.outcome["foreign"]
-    }
 
 
 def _check_report(recorder: Recorder, execution: Execution) -> Report | None:
@@ -96,35 +81,16 @@ def _is_rollback(recorder: Recorder, update: Update) -> bool:
     )
 
 
-def _check_trainings(
-    recorder: Recorder,
-    executions: Sequence[Execution],
-    reports: Sequence[Report],
-    resumed: Execution | None,
-) -> None:
-    """Check that the run trains at most one useful version, and none if it adopted one."""
+def _check_trainings(recorder: Recorder, reports: Sequence[Report]) -> None:
+    """Check that the run trains at most one useful version, and uses no foreign version."""
     versions = recorder.versions()
     trained = {_arn(version) for version in versions if is_of_this_run(version)}
     useful = {_arn(version) for version in versions if not recorder.is_useless(version)}
     assert len(trained & useful) <= 1, f"{trained & useful} were trained, and none of them failed"
 
     solutions = [solution for report in reports for solution in report["solutions"]]
-    adopted = adopted_versions(executions)
-    adopted |= {item["solutionVersionArn"] for item in solutions if item["adopted"]}
-    assert adopted & trained == set(), f"{adopted & trained} are reported as foreign"
-    reported = {item["solutionVersionArn"] for item in solutions if not item["adopted"]} - {None}
-    assert reported <= trained, f"{reported - trained} are foreign, and not reported as such"
-
-    if any(version["status"] == "ACTIVE" for version in versions if _arn(version) in adopted):
-        assert len(trained) <= 1, f"{adopted} were adopted, and {trained} were trained too"
-    earlier = [execution for execution in executions if execution is not resumed]
-    if resumed and adopted_versions(earlier) & useful:
-        requested = [
-            version
-            for version in versions
-            if resumed.arn in recorder.creators.get(str(version.get("name")), ())
-        ]
-        assert requested == [], f"{adopted} were adopted, and the resumed run trains another"
+    reported = {item["solutionVersionArn"] for item in solutions} - {None}
+    assert reported <= trained, f"{reported - trained} are foreign"
 
 
 def _check_stops(recorder: Recorder) -> None:

@@ -20,7 +20,7 @@ from tests.workflow.pipeline import (
 from tests.workflow.summaries import DEPLOYED, failed_calls, outcomes, problems_of, report
 from tests.world import MOVIES, PREFIX
 
-VERSION_NAME = f"{PREFIX}-{RUN_ID}-0b519087-1"
+VERSION_NAME = f"{PREFIX}-{RUN_ID}-0b519087"
 SHORT_LIMITS = MOVIES.with_options(
     limits=LimitsArgs(max_import_hours=1, max_training_hours=1, max_campaign_hours=1)
 )
@@ -63,13 +63,15 @@ def close(execution):
     return handler("close_run")(status_change(execution), None)
 
 
+def report_running(event, context):
+    """Start the training, and report then that it is running without a look at it."""
+    item = event["item"] or handler("train_solution")(event, context)
+    return {**item, "outcome": None, "seconds": 3600}
+
+
 def time_out(pipeline, **request):
     """Run until the TimeoutSeconds of the machine end the run, because no watcher ends it."""
-
-    def report_running(event, _context):
-        return {**event["version"], "phase": "UNDER_WAY", "seconds": 3600}
-
-    pipeline.handlers["watch_solution_version"] = report_running
+    pipeline.handlers["train_solution"] = report_running
     execution = pipeline.run(**request)
     assert execution.status == "TIMED_OUT", execution
     return execution
@@ -307,7 +309,7 @@ def test_a_plan_that_is_always_killed_is_reported():
 def test_errors_of_lambda_itself_are_retried(error):
     handlers = {
         **killed_after_work("plan_retraining", error=error),
-        **killed_after_work("create_solution_version", error=error),
+        **killed_after_work("train_solution", error=error),
         **killed_after_work("deploy_version", error=error),
     }
     with deploy(handlers=handlers) as pipeline:

@@ -170,7 +170,7 @@ def test_a_campaign_that_cannot_be_read_fails_alone():
     with deploy(
         TWO,
         handlers=before_step(
-            "create_solution_version",
+            "train_solution",
             lambda _: pipeline.client.delete_campaign(campaignArn=campaign_arn("mail")),
         ),
     ) as pipeline:

@@ -101,7 +101,7 @@ def run_disturbed(
             for execution in executions:
                 if execution.status == "FAILED" and report_of(execution):
                     recorder.close(execution)
-        check_invariants(recorder, executions, resumed)
+        check_invariants(recorder, executions)
 
 
 def resume(

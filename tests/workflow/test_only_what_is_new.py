@@ -2,8 +2,7 @@
 
 import pytest
 
-from functions.personalize.tags import ADOPTED, DIGEST, MIXED, tags_of
-from tests.workflow.pipeline import NEXT_SLOT, RUN_ID, before_step, deploy
+from tests.workflow.pipeline import NEXT_SLOT, before_step, deploy
 from tests.workflow.summaries import DEPLOYED, failures, outcomes, report, skip_reason
 from tests.workflow.test_skipped_runs import NOTHING_NEW
 from tests.world import MOVIES, PREFIX, interactions, solution, solution_arn
@@ -12,22 +11,7 @@ TWO = MOVIES.with_solutions(solution("taste"), solution("like", campaigns=["deta
 LATER_SLOTS = (NEXT_SLOT, "2026-12-13T03:00:00Z", "2026-12-20T03:00:00Z")
 
 
-def version_tags(pipeline, version):
-    """Return the tags of a version."""
-    return tags_of(pipeline.client, version)
-
-
 # One of two solutions
-
-
-def test_while_one_solution_fails_at_every_slot_the_other_is_not_trained_again():
-    with deploy(TWO) as pipeline:
-        pipeline.inject_fault("fail", job="solution-version", of=solution_arn("like"), times=None)
-        for slot in ("2026-11-29T03:00:00Z", *LATER_SLOTS):
-            pipeline.run(scheduledTime=slot)
-        assert pipeline.statuses("taste") == ["ACTIVE", "ACTIVE"], "the first one is foreign"
-        assert pipeline.statuses("like")[1:] == ["CREATE FAILED"] * 4
-        assert len(pipeline.requests("CreateDatasetImportJob")) == 3
 
 
 def test_a_solution_for_which_there_is_no_room_does_not_hold_back_the_other():
@@ -74,7 +58,7 @@ def test_after_a_lost_answer_old_lists_lead_to_no_second_job(operation):
         for listed in ("ListDatasetImportJobs", "ListSolutionVersions"):
             pipeline.inject_fault("stale", operation=listed, seconds=90, times=4)
 
-    handlers = before_step("create_solution_version", let_lists_be_old, times=9)
+    handlers = before_step("train_solution", let_lists_be_old, times=9)
     with deploy(handlers=handlers) as pipeline:
         pipeline.inject_fault("lost-answer", operation=operation, status=500)
         execution = pipeline.run()
@@ -83,53 +67,7 @@ def test_after_a_lost_answer_old_lists_lead_to_no_second_job(operation):
     assert outcomes(execution)["home"] == "DEPLOYED"
 
 
-def test_a_training_that_a_person_stopped_is_trained_again_only_when_its_run_is_resumed():
-    with deploy() as pipeline:
-        pipeline.inject_fault("stop", job="solution-version", of=solution_arn())
-        pipeline.run()
-        assert skip_reason(pipeline.run(scheduledTime=NEXT_SLOT)) == NOTHING_NEW
-        resumed = pipeline.machine.start({"resume": RUN_ID}).wait()
-        assert pipeline.statuses() == ["ACTIVE", "CREATE STOPPED", "ACTIVE"]
-    assert outcomes(resumed) == DEPLOYED
-
-
-# Other releases, and the service itself
-
-
-def test_a_version_without_a_digest_counts_if_it_is_newer_than_every_import():
-    with deploy() as pipeline:
-        pipeline.run()
-        new = pipeline.versions()[-1]
-        digest = version_tags(pipeline, new)[DIGEST]
-        pipeline.client.untag_resource(resourceArn=new, tagKeys=[DIGEST, MIXED])
-        assert skip_reason(pipeline.run(scheduledTime=NEXT_SLOT)) == NOTHING_NEW
-        tags = version_tags(pipeline, new)
-        assert (tags[DIGEST], tags[MIXED]) == (digest, "false"), "the run has written them"
-
-
-@pytest.mark.parametrize("value", ["", "x", "true"])
-def test_a_digest_that_a_person_has_edited_into_nonsense_is_written_again(value):
-    with deploy() as pipeline:
-        pipeline.run()
-        new = pipeline.versions()[-1]
-        digest = version_tags(pipeline, new)[DIGEST]
-        edited = [{"tagKey": DIGEST, "tagValue": value}]
-        pipeline.client.tag_resource(resourceArn=new, tags=edited)
-        second = pipeline.run(scheduledTime=NEXT_SLOT)
-        assert pipeline.versions()[-1] == new, "nothing is trained twice on the same data"
-        assert version_tags(pipeline, new)[DIGEST] == digest
-    assert report(second)["status"] == "SKIPPED"
-
-
-def test_a_version_that_can_take_no_more_tags_is_judged_in_every_run():
-    with deploy() as pipeline:
-        pipeline.run()
-        new = pipeline.versions()[-1]
-        pipeline.client.untag_resource(resourceArn=new, tagKeys=[DIGEST, MIXED])
-        many = [{"tagKey": f"t{number}", "tagValue": "x"} for number in range(48)]
-        pipeline.client.tag_resource(resourceArn=new, tags=many)
-        for slot in LATER_SLOTS:
-            assert skip_reason(pipeline.run(scheduledTime=slot)) == NOTHING_NEW
+# The service itself
 
 
 def test_turning_automatic_training_off_is_no_news():
@@ -162,18 +100,6 @@ def test_a_rejected_version_of_unchanged_data_is_not_trained_again():
             assert skip_reason(pipeline.run(scheduledTime=slot)) == NOTHING_NEW
         assert len(pipeline.requests("CreateSolutionVersion")) == 1
     assert outcomes(first)["home"] == "REJECTED"
-
-
-def test_an_adopted_foreign_version_counts_for_later_runs():
-    def train(_event):
-        pipeline.foreign_training()
-
-    with deploy(handlers=before_step("create_solution_version", train)) as pipeline:
-        pipeline.run()
-        foreign = pipeline.versions()[-1]
-        assert ADOPTED in version_tags(pipeline, foreign)
-        assert skip_reason(pipeline.run(scheduledTime=NEXT_SLOT)) == NOTHING_NEW
-        assert pipeline.requests("CreateSolutionVersion") == []
 
 
 # Days of an INCREMENTAL export
@@ -236,42 +162,6 @@ def test_the_import_of_a_dead_run_is_confirmed_by_the_next_run_unless_its_export
     )
     assert (warning in report(execution)["warnings"]) == has_changed
     assert not any("never imported" in text for text in report(execution)["warnings"])
-
-
-# Old lists
-
-
-def test_an_import_of_this_run_that_no_list_shows_is_described():
-    def let_lists_be_old(_event):
-        pipeline.inject_fault("stale", operation="ListDatasetImportJobs", seconds=3000, times=3)
-
-    handlers = before_step("create_solution_version", let_lists_be_old)
-    with deploy(handlers=handlers) as pipeline:
-        execution = pipeline.run()
-        digest = version_tags(pipeline, pipeline.versions()[-1])[DIGEST]
-        (request,) = pipeline.requests("CreateSolutionVersion")
-        assert {"tagKey": DIGEST, "tagValue": digest} in request["tags"]
-    assert outcomes(execution)["home"] == "DEPLOYED"
-    assert report(execution)["warnings"] == []
-
-
-def test_a_training_that_ends_before_the_next_run_adopts_it_is_judged_and_used():
-    def let_training_end(_event):
-        pipeline.sleep(8000)
-
-    with deploy() as pipeline:
-        started = pipeline.start()
-        pipeline.sleep(3600)
-        started.abort()
-        pipeline.sleep(180)
-        functions = pipeline.machine.functions
-        functions["create_solution_version"] = before_step(
-            "create_solution_version", let_training_end
-        )["create_solution_version"]
-        execution = pipeline.machine.start({}).wait()
-        assert len(pipeline.versions()) == 2
-        assert version_tags(pipeline, pipeline.versions()[-1])[MIXED] == "false"
-    assert outcomes(execution) == DEPLOYED
 
 
 # An earlier export
@@ -348,16 +238,3 @@ def test_an_import_that_cannot_be_tagged_at_its_end_fails_and_is_not_repeated():
     assert set(failures(execution)) == {"interactions", "items", "users"}
     assert all("AccessDeniedException" in failure for failure in failures(execution).values())
     assert outcomes(second) == DEPLOYED
-
-
-def test_a_version_that_cannot_be_tagged_at_its_end_fails_alone_and_is_not_trained_again():
-    with deploy(TWO) as pipeline:
-        started = pipeline.start()
-        pipeline.sleep(3600)
-        pipeline.inject_fault("deny", operation="TagResource")
-        execution = started.wait()
-        second = pipeline.run(scheduledTime=NEXT_SLOT)
-        assert len(pipeline.requests("CreateSolutionVersion")) == 2
-    ((name, failure),) = failures(execution).items()
-    assert "AccessDeniedException" in failure
-    assert outcomes(second)[name] == "DEPLOYED"

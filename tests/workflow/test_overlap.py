@@ -94,11 +94,11 @@ def test_of_three_runs_each_waits_for_the_one_before():
             )
             pipeline.sleep(300)
         first, second, third = (execution.wait() for execution in started)
-        assert len(pipeline.versions()) == 4
+        assert len(pipeline.versions()) == 3
     assert ended_at(first) < began_at(second)
     assert ended_at(second) < began_at(third)
     assert outcomes(second)["interactions"] == "IMPORTED"
-    assert outcomes(third) == DEPLOYED, "the second run has imported since the third one began"
+    assert skip_reason(third), "the second run has done what it was asked for"
 
 
 def test_a_run_goes_on_after_the_older_run_was_aborted():

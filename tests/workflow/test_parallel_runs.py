@@ -4,7 +4,7 @@ from tests.workflow.pipeline import RUN_ID, deploy
 from tests.workflow.summaries import ALL_DONE, failed_calls, outcomes
 from tests.world import PREFIX, DatasetGroup, solution
 
-VERSION_NAME = f"{PREFIX}-{RUN_ID}-0b519087-1"
+VERSION_NAME = f"{PREFIX}-{RUN_ID}-0b519087"
 
 
 def test_two_stacks_with_the_same_slot_use_their_own_jobs():

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.workflow.pipeline import deploy
+from tests.workflow.pipeline import NEXT_SLOT, deploy
 from tests.workflow.summaries import DEPLOYED, outcomes, problems_of, report
 from tests.world import (
     HOUR,
@@ -39,7 +39,8 @@ def test_skip_import_trains_on_the_present_imports():
 
 def test_datasets_selects_the_datasets_to_import():
     with deploy() as pipeline:
-        execution = pipeline.run(datasets=["items", "users"])
+        pipeline.run()
+        execution = pipeline.run(datasets=["items", "users"], force=True, scheduledTime=NEXT_SLOT)
     assert outcomes(execution) == {"items": "IMPORTED", "users": "IMPORTED", **DEPLOYED}
 
 

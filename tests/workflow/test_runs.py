@@ -61,7 +61,6 @@ def test_a_good_run_imports_trains_and_updates_the_campaign():
                 "outcome": "DEPLOYED",
                 "solutionVersionArn": new,
                 "trainingMode": "FULL",
-                "adopted": False,
                 "failure": None,
                 "campaigns": [
                     {
@@ -134,10 +133,10 @@ def test_a_good_run_requests_exactly_what_is_configured():
     ]
     assert trainings == [
         {
-            "name": f"{JOB_PREFIX}-0b519087-1",
+            "name": f"{JOB_PREFIX}-0b519087",
             "solutionArn": solution_arn(),
             "trainingMode": "FULL",
-            "tags": api_tags(**{"retraining-digest": digest, "retraining-mixed": "unknown"}),
+            "tags": api_tags(**{"retraining-digest": digest}),
         }
     ]
     assert updates == [

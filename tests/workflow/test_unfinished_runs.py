@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.workflow.pipeline import RUN_ID, before_step, deploy
+from tests.workflow.pipeline import deploy
 from tests.workflow.summaries import DEPLOYED, outcomes, report
 from tests.world import MOVIES, campaign_arn, solution
 
@@ -24,26 +24,6 @@ def test_a_campaign_that_a_person_moved_back_stays_when_its_version_waits_for_an
         assert pipeline.served_version("home") == old
         assert pipeline.served_version("shop") == new
     assert outcomes(execution) == {"taste": "DEPLOYED", "shop": "DEPLOYED"}
-
-
-# Foreign versions
-
-
-@pytest.mark.parametrize("request_", [{"resume": RUN_ID}, {"scheduledTime": NEXT_SLOT}], ids=str)
-def test_an_adopted_version_is_deployed_by_a_later_run_without_a_training(request_):
-    def start_foreign_training(_event):
-        pipeline.foreign_training()
-
-    handlers = before_step("create_solution_version", start_foreign_training)
-    with deploy(handlers=handlers) as pipeline:
-        pipeline.inject_fault("fail", job="campaign-update")
-        first = pipeline.run()
-        second = pipeline.run(**request_)
-        assert pipeline.served_version() == pipeline.versions()[-1]
-        assert len(pipeline.versions()) == 2, "the second run trains nothing"
-    assert outcomes(first)["home"] == "FAILED"
-    assert outcomes(second).items() >= DEPLOYED.items()
-    assert report(second)["solutions"][0]["adopted"]
 
 
 # Manual runs

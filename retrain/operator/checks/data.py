@@ -28,7 +28,7 @@ SCHEMAS = (
     *("format", "header", "values", "number of rows", "byte-order mark", "unknown columns"),
     "order of columns",
 )
-IMPORTS = ("first import", "foreign import", "replaced data", "long lists")
+IMPORTS = ("first import", "foreign import", "replaced data")
 TRAININGS = ("recipe for UPDATE", "first training", "data for UPDATE", "trainings in a month")
 AUTOMATIC_TRAINING = ("automatic training",)
 SYNC = ("automatic deployment",)

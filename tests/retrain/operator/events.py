@@ -63,13 +63,13 @@ def job(phase, status="CREATE IN_PROGRESS", arn=IMPORT, *, began=0, ended=None, 
     return {"arn": arn, "phase": phase, "status": status, "failure": failure, **times}
 
 
-def item(phase, outcome=None, *reasons, began=0, ended=None):
-    """Return the item of an import. The times are minutes after the run's start."""
+def item(phase, outcome=None, *reasons, began=0, ended=None, arn=IMPORT):
+    """Return the item of an import or a training. The times are minutes after the run's start."""
     return {
         "phase": phase,
         "outcome": outcome,
         "reasons": list(reasons),
-        "arn": IMPORT if began is not None else None,
+        "arn": arn if began is not None else None,
         "createdAt": None if began is None else at(began).isoformat(),
         "endedAt": None if ended is None else at(ended).isoformat(),
     }
@@ -81,9 +81,9 @@ def dataset_event(import_item, error=None, state="Import dataset"):
     return exited(state, {**RUN_DOCUMENT, **document})
 
 
-def solution_event(version, error=None, state="Watch solution version"):
+def solution_event(training_item, error=None, state="Train solution"):
     """Return the event of a state in `Retrain solutions`."""
-    document = {"solution": {"solutionArn": SOLUTION}, "version": version, "error": error}
+    document = {"solution": {"solutionArn": SOLUTION}, "item": training_item, "error": error}
     return exited(state, {**RUN_DOCUMENT, **document})
 
 

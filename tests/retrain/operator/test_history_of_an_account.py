@@ -51,9 +51,9 @@ def test_a_version_is_traced_to_its_data_without_a_stack(first_run, stack, insta
     options = ("--endpoint-url", stack.emulator.endpoint)
     assert cli.main(["history", "--version", arn, "--json", *options]) == 0
     lineage = json.loads(capsys.readouterr().out)
-    facts = ("solutionArn", "status", "trainingMode", "runId", "isForeign", "requestedBy")
+    facts = ("solutionArn", "status", "trainingMode", "runId", "requestedBy")
     assert [lineage[key] for key in facts] == [
-        *(stack.solution_arn, "ACTIVE", "FULL", first_run.id, False, "force")
+        *(stack.solution_arn, "ACTIVE", "FULL", first_run.id, "force")
     ]
     assert lineage["warnings"] == []
     assert lineage["metrics"]["normalized_discounted_cumulative_gain_at_10"] > 0
@@ -97,7 +97,7 @@ def test_a_version_that_no_run_has_trained_is_foreign(first_run, stack, retrain)
     (solution,) = first_run.report["solutions"]
     old_arn = solution["campaigns"][0]["previousVersionArn"]
     lineage = json.loads(retrain("history", "--version", old_arn, "--json").out)
-    assert (lineage["runId"], lineage["isForeign"]) == (None, True)
+    assert lineage["runId"] is None
     assert [[job["runId"] for job in row["imports"]] for row in lineage["datasets"]] == [[None]] * 3
     assert lineage["solutionArn"] == stack.solution_arn
 

@@ -16,7 +16,6 @@ from tests.retrain.operator.events import (
     entered,
     exited,
     item,
-    job,
     planned,
     solution_event,
 )
@@ -117,14 +116,14 @@ TEXT = "Denied: the name is taken"
 def test_an_error_of_the_state_machine_fails_a_job():
     assert state_after("import", dataset_event(None, ERROR)) == ("failed", "FAILED", TEXT)
     assert state_after("train", solution_event(None, ERROR)) == ("failed", "FAILED", TEXT)
-    active = job("ACTIVE", "ACTIVE", VERSION, ended=60)
-    assert state_after("train", solution_event(active, ERROR)) == ("done", "ACTIVE", None), (
+    trained = item("TRAINED", "TRAINED", arn=VERSION, ended=60)
+    assert state_after("train", solution_event(trained, ERROR)) == ("done", "TRAINED", None), (
         "the error came after the training"
     )
 
 
 def test_a_training_has_the_arn_of_its_version():
-    found = job_after("train", planned(), solution_event(job("UNDER_WAY", arn=VERSION)))
+    found = job_after("train", planned(), solution_event(item("TRAINING", arn=VERSION)))
     assert (found.arn, found.state) == (VERSION, "running")
 
 

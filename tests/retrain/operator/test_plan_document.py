@@ -100,14 +100,14 @@ def test_a_dataset_is_imported_or_kept_for_a_reason(request_, changes, step):
     assert import_step(request_, **changes) == step
 
 
-LEARNED = {**IMPORTED, "trained_versions": {SOLUTION: [trained_version()]}}
+LEARNED = {**IMPORTED, "trainings": [trained_version()]}
 
 
 @pytest.mark.parametrize(
     ("request_", "changes", "step"),
     [
         ({}, {}, ("train", "interactions is imported")),
-        ({}, IMPORTED, ("train", "no version of a run has learned the present imports")),
+        ({}, IMPORTED, ("train", "no version of a run has learned the present data")),
         (
             {},
             {
@@ -115,7 +115,7 @@ LEARNED = {**IMPORTED, "trained_versions": {SOLUTION: [trained_version()]}}
                 "campaigns": {CAMPAIGN: campaign(solutionVersionArn=VERSION)},
                 "campaign_tags": {CAMPAIGN: {"retraining-good": VERSION}},
             },
-            ("keep", "its newest version has learned the present imports"),
+            ("keep", "its newest version has learned the present data"),
         ),
         ({"trainingMode": "FULL"}, LEARNED, ("train", "--training-mode asks for it")),
         (
@@ -123,7 +123,7 @@ LEARNED = {**IMPORTED, "trained_versions": {SOLUTION: [trained_version()]}}
             {
                 **IMPORTED,
                 "event_trackers": ["tracker"],
-                "trained_versions": {SOLUTION: [trained_version(created_at=ago(24 * 40))]},
+                "trainings": [trained_version(created_at=ago(24 * 40))],
             },
             ("train", "an event tracker or the API has sent records since the last training"),
         ),
@@ -131,7 +131,7 @@ LEARNED = {**IMPORTED, "trained_versions": {SOLUTION: [trained_version()]}}
             {},
             {
                 **IMPORTED,
-                "trained_versions": {SOLUTION: [trained_version(status="CREATE IN_PROGRESS")]},
+                "trainings": [trained_version(is_active=False, is_running=True)],
             },
             ("use", "it is in training, and the run waits for it"),
         ),
@@ -160,20 +160,20 @@ def test_a_solution_that_the_options_leave_out_has_no_campaigns():
 def test_a_version_that_waits_for_its_campaign_is_used():
     (step,) = document({}, **LEARNED)["trainings"]
     assert (step["action"], step["solutionVersionArn"]) == ("use", VERSION)
-    assert step["reason"] == "it is trained already, and campaigns wait for it"
+    assert step["reason"] == "it is trained already; campaigns wait for it"
     assert step["campaigns"][0]["action"] == "update"
 
 
 def test_a_training_beyond_the_limit_is_held_back():
     limited = limits(maxTrainingsPerMonth=1)
-    action, reason = training_step({}, limited, trainings_of_last_month={SOLUTION: 1})
+    other = [trained_version(digest="other")]
+    served = {
+        "campaigns": {CAMPAIGN: campaign(solutionVersionArn=VERSION)},
+        "campaign_tags": {CAMPAIGN: {"retraining-good": VERSION}},
+    }
+    action, reason = training_step({}, limited, trainings=other, **served)
     assert action == "hold back"
     assert reason.startswith(f"{SOLUTION}: trainings of this pipeline within 30 days: 1")
-
-
-def test_nothing_is_trained_without_news_if_a_list_is_incomplete():
-    action, reason = training_step({}, **IMPORTED, imports_are_complete=False)
-    assert (action, reason.partition(":")[0]) == ("keep", "nothing is new")
 
 
 def test_a_run_that_a_guard_skips_keeps_everything():
@@ -225,7 +225,7 @@ def test_approval_is_a_condition_of_the_update():
 
 @pytest.mark.parametrize(
     ("changes", "is_own"),
-    [({}, False), (IMPORTED, True), ({"trained_versions": {SOLUTION: [trained_version()]}}, True)],
+    [({}, False), (IMPORTED, True), ({"trainings": [trained_version()]}, True)],
 )
 def test_a_job_is_the_pipelines_own_if_a_run_created_it(changes, is_own):
     assert document({}, **changes)["hasOwnJobs"] is is_own

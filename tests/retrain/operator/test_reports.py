@@ -29,7 +29,7 @@ def test_a_report_has_a_line_for_each_part():
                 campaign_report("FAILED", servedVersionArn=None),
             ]
         ),
-        solution_report(version=NEW, adopted=True, failure="it failed"),
+        solution_report(version=NEW, failure="it failed"),
         solution_report(version=None),
         imports=[{"type": "items", "outcome": "FAILED", "failure": "no such column"}],
         trials=[campaign_report("ROLLED_BACK", servedVersionArn=OLD)],
@@ -44,7 +44,7 @@ def test_a_report_has_a_line_for_each_part():
         "      coverage none → 0.5000",
         "    campaign home-page: SKIPPED, serves 00000001; it is busy",
         "    campaign home-page: FAILED",
-        "  solution movies: DEPLOYED, foreign version 00000002; it failed",
+        "  solution movies: DEPLOYED, version 00000002; it failed",
         "  solution movies: FAILED",
         "  warning: two pipelines",
     ]

@@ -94,9 +94,7 @@ def test_start_and_stop_need_the_rights_of_their_rows(stack, retrain, become, ha
         result = retrain("start", "--skip-import", "--force", "--json")
         assert result.code == 0, result.err
         arn = json.loads(result.out)["executionArn"]
-        eventually(
-            lambda: stack.read_run(arn).states, lambda states: "Watch solution version" in states
-        )
+        eventually(lambda: stack.read_run(arn).states, lambda states: "Train solution" in states)
         run_id = stack.read_run(arn).id
         stopped_calls = become("stop")
         result = retrain("stop", "--yes", "--json")

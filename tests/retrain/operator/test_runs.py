@@ -113,7 +113,6 @@ def test_a_failed_run_is_listed_with_its_failures(listed, described, respond, ca
     report = run_report(
         solution_report(version=None, failure="the training failed", trainingMode="UPDATE"),
         solution_report(
-            adopted=True,
             campaigns=[
                 campaign_report("SKIPPED", servedVersionArn=NEW, previousVersionArn=NEW),
                 campaign_report("DEPLOYED", servedVersionArn=NEW, failure=None),
@@ -155,7 +154,7 @@ def test_a_failed_run_is_listed_with_its_failures(listed, described, respond, ca
         "    import items: no such column",
         "    campaign home-page ROLLED_BACK: 3 bad answers",
         "    movies: no version, the training failed",
-        "    movies/00000002 foreign",
+        "    movies/00000002 FULL",
         "    campaign home-page SKIPPED",
         "    campaign home-page DEPLOYED 00000001 → 00000002",
     ]

@@ -59,7 +59,7 @@ def account(monkeypatch):
     monkeypatch.setattr(Access, "step_functions", double)
     monkeypatch.setattr(Access, "sts", double)
     monkeypatch.setattr(Access, "personalize", None)
-    stop_training = lambda _client, arn, _status: double.stopped.append(arn)  # noqa: E731
+    stop_training = lambda _client, arn: double.stopped.append(arn)  # noqa: E731
     replacements = {
         "now": lambda: NOW,
         "running_executions": lambda _: [execution(name) for name in double.running],

@@ -123,9 +123,7 @@ def test_a_run_is_started_watched_stopped_and_listed(allowed, songs, emulator):
     assert started.code == 0
     states = songs.client("stepfunctions")
     execution = started.document["executionArn"]
-    eventually(
-        lambda: songs.read_run(execution).states, lambda names: "Wait for solution version" in names
-    )
+    eventually(lambda: songs.read_run(execution).states, lambda names: "Train solution" in names)
     assert allowed("stop", "--yes").code == 0
     emulator.control("DELETE", "faults")
     assert states.describe_execution(executionArn=execution)["status"] == "ABORTED"

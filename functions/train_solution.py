@@ -1,0 +1,19 @@
+"""Trains a solution: looks, decides and acts until the solution has its version."""
+
+from . import metrics
+from .contract import SolutionIteration, TrainingItem
+from .log import log_item
+from .personalize.trainings import SolutionTraining
+from .reconcile import reconcile
+from .texts import with_short_texts
+
+
+@with_short_texts()
+def handler(event: SolutionIteration, _context: object) -> TrainingItem:
+    """Train the solution until it has an outcome, or has to wait for long."""
+    settings, run, planned = event["settings"], event["run"], event["solution"]
+    training = SolutionTraining(event)
+    item = training.item(reconcile(training.look, training.decide, training.act))
+    metrics.write_training(settings, planned, item)
+    log_item("train_solution", run, item["arn"] or planned["solutionArn"], item)
+    return item

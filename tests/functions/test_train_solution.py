@@ -1,0 +1,273 @@
+"""Tests of the function that trains a solution: what it reads and sends, against the emulator.
+
+Which version is used, and when, is tested in `tests/model/test_training_rules.py`.
+"""
+
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+
+from components.args import LimitsArgs
+from emulator.personalize import Switches
+from functions.personalize.trainings import config_digest
+from tests.workflow.pipeline import deploy, handler
+from tests.world import HOUR, MOVIES, PREFIX, solution_arn
+
+NAME = f"{PREFIX}-this-0b519087"
+"""The name of the version of this run."""
+TAGS = {"retraining-run": "earlier", "retraining-planned": "a-1", "retraining-held": "a-1"}
+"""The tags of an import that holds its export."""
+QUOTA = "More than 20 resources with PENDING or IN_PROGRESS status"
+
+
+@contextmanager
+def deployed(group=MOVIES, **options):
+    """Deploy a pipeline whose imports were created by an earlier run, and hold their exports."""
+    with deploy(group, **options) as pipeline:
+        for job in pipeline.client.list_dataset_import_jobs()["datasetImportJobs"]:
+            tag(pipeline, job["datasetImportJobArn"], **TAGS)
+        yield pipeline
+
+
+def tag(pipeline, arn, **tags):
+    """Write tags on a resource."""
+    pairs = [{"tagKey": key, "tagValue": value} for key, value in tags.items()]
+    pipeline.client.tag_resource(resourceArn=arn, tags=pairs)
+
+
+def tags_of(pipeline, arn):
+    """Return the tags of a resource."""
+    tags = pipeline.client.list_tags_for_resource(resourceArn=arn)["tags"]
+    return {item["tagKey"]: item["tagValue"] for item in tags}
+
+
+def document(pipeline, run="this", **planned):
+    """Return the document of the solution in a run. `planned` are changes of its plan."""
+    standard = {
+        "solutionArn": solution_arn(),
+        "versionName": f"{PREFIX}-{run}-0b519087",
+        "trainingMode": "FULL",
+        "existingVersionArn": None,
+        "requestedSince": None,
+        "tags": {"retraining-run": run},
+        "durations": [5430],
+        "campaigns": [],
+    }
+    now = pipeline.clock.now().isoformat()
+    return {
+        "settings": pipeline.group.settings(),
+        "run": {"id": run, "startedAt": now, "request": {}},
+        "solution": {**standard, **planned},
+        "item": None,
+        "campaigns": [],
+        "error": None,
+    }
+
+
+def train(pipeline, event):
+    """Return the item of each call of the function until the training has its outcome."""
+    items = []
+    while not items or items[-1]["outcome"] is None:
+        items.append(handler("train_solution")(event, None))
+        event = {**event, "item": items[-1]}
+        pipeline.sleep(items[-1]["seconds"])
+    return items
+
+
+def trained(pipeline, **document_):
+    """Train the solution in a run, and return the last item. It must have succeeded."""
+    item = train(pipeline, document(pipeline, **document_))[-1]
+    assert (item["outcome"], item["reasons"]) == ("TRAINED", [])
+    return item
+
+
+def test_a_version_is_created_with_the_tags_of_the_run_and_the_digest_of_its_data():
+    with deployed() as pipeline:
+        began_at = pipeline.clock.now()
+        waiting, *_, item = train(pipeline, document(pipeline))
+        new = pipeline.versions()[-1]
+        (request,) = pipeline.requests("CreateSolutionVersion")
+        assert pipeline.clock.now() - began_at < timedelta(seconds=5430 + 60)
+    tags = {item["tagKey"]: item["tagValue"] for item in request.pop("tags")}
+    assert request == {"name": NAME, "solutionArn": solution_arn(), "trainingMode": "FULL"}
+    assert tags.pop("retraining-digest").count("-") == 1
+    assert tags == {"retraining-pipeline": "retraining", "retraining-run": "this"}
+    assert (waiting["phase"], waiting["outcome"], waiting["arn"]) == ("TRAINING", None, new)
+    assert waiting["seconds"] > 1000, "the time until shortly before the end passes in a Wait"
+    assert (item["arn"], item["isOfRun"], item["warnings"]) == (new, True, [])
+    assert item["trainingHours"] > 0
+
+
+def test_the_same_data_are_learned_once_until_the_configuration_changes():
+    with deployed() as pipeline:
+        first = trained(pipeline, run="first")
+        pipeline.client.update_solution(solutionArn=solution_arn(), performAutoTraining=True)
+        pipeline.sleep(HOUR)
+        again = trained(pipeline)
+        assert (again["arn"], again["isOfRun"]) == (first["arn"], False)
+        tag(pipeline, first["arn"], **{"retraining-digest": "nonsense"})
+        assert trained(pipeline)["isOfRun"], "a digest that a person has edited counts as another"
+
+
+def test_automatic_training_and_names_do_not_change_the_digest():
+    solution = {"recipeArn": "recipe", "name": "a", "solutionConfig": {}, "performHPO": False}
+    automatic = {"solutionConfig": {"autoTrainingConfig": {"schedulingExpression": "rate(1 day)"}}}
+    digest = config_digest(solution)
+    assert config_digest({**solution, **automatic, "name": "b"}) == digest
+    assert config_digest({**solution, "recipeArn": "another"}) != digest
+    assert config_digest({**solution, "solutionConfig": {"eventValueThreshold": "1"}}) != digest
+
+
+def test_many_foreign_versions_hide_no_version_of_a_run():
+    with deployed() as pipeline:
+        first = trained(pipeline, run="first")
+        for number in range(25):
+            pipeline.foreign_training(f"foreign-{number}")
+            pipeline.sleep(2 * HOUR)
+        pipeline.sleep(60 * 24 * HOUR)
+        assert trained(pipeline)["arn"] == first["arn"]
+
+
+def test_a_foreign_training_is_named_and_not_used():
+    with deployed() as pipeline:
+        foreign = pipeline.foreign_training()
+        item = trained(pipeline)
+    assert item["arn"] != foreign
+    (warning,) = item["warnings"]
+    assert warning == (
+        f"{foreign} is in training too, but this pipeline did not start it; stop it if nobody "
+        "needs it"
+    )
+
+
+def test_a_given_version_is_used_without_a_look_at_anything_else():
+    with deployed() as pipeline:
+        (version,) = pipeline.versions()
+        item = trained(pipeline, existingVersionArn=version)
+        assert pipeline.requests("DescribeSolution") == []
+    assert (item["arn"], item["isOfRun"]) == (version, False)
+
+
+def test_a_training_starts_when_no_import_and_no_update_of_the_solution_is_running():
+    with deployed() as pipeline:
+        pipeline.foreign_import("items", importMode="INCREMENTAL")
+        items = train(pipeline, document(pipeline))
+        assert {item["phase"] for item in items} == {"WAITING", "TRAINING", "TRAINED"}
+        (warning,) = items[-1]["warnings"]
+        assert warning == (
+            "arn:aws:personalize:eu-west-1:123456789012:dataset-import-job/foreign, an import that "
+            "this pipeline did not start, has added data, and the version learns them too; find "
+            "out who started it"
+        )
+        pipeline.client.update_solution(solutionArn=solution_arn(), performAutoTraining=True)
+        assert train(pipeline, document(pipeline, run="other"))[0]["phase"] == "WAITING"
+
+
+@pytest.mark.parametrize("fault", ["limit-exceeded", "resource-in-use"])
+def test_a_training_waits_until_there_is_room_for_it(fault):
+    with deployed() as pipeline:
+        pipeline.inject_fault(fault, operation="CreateSolutionVersion", times=5)
+        items = train(pipeline, document(pipeline))
+        assert len(pipeline.requests("CreateSolutionVersion")) == 6
+    assert [item["phase"] for item in items[:5]] == ["TRAINING"] * 5
+    assert items[-1]["outcome"] == "TRAINED"
+
+
+def test_a_training_that_cannot_be_created_fails_at_its_deadline_with_the_reason():
+    with deployed(MOVIES.with_options(limits=LimitsArgs(max_training_hours=2))) as pipeline:
+        pipeline.inject_fault(
+            "limit-exceeded", operation="CreateSolutionVersion", message=QUOTA, times=None
+        )
+        began_at = pipeline.clock.now()
+        item = train(pipeline, document(pipeline))[-1]
+        assert pipeline.clock.now() - began_at < timedelta(hours=2, minutes=5)
+    assert item["reasons"] == [f"gave up after 2 hours: the training cannot start yet: {QUOTA}"]
+
+
+@pytest.mark.parametrize("unique", [True, False], ids=["unique names", "any names"])
+@pytest.mark.parametrize("stale", [0, 100], ids=["fresh lists", "late lists"])
+def test_a_create_without_an_answer_creates_one_version(unique, stale):
+    with deployed(switches=Switches(unique_version_names=unique)) as pipeline:
+        pipeline.inject_fault("lost-answer", operation="CreateSolutionVersion")
+        if stale:
+            pipeline.inject_fault("stale", operation="ListSolutionVersions", seconds=stale, times=2)
+        item = trained(pipeline)
+        assert len(pipeline.requests("CreateSolutionVersion")) == 1
+        assert item["arn"] == pipeline.versions()[-1]
+
+
+def test_a_function_that_died_after_the_create_finds_the_version():
+    with deployed() as pipeline:
+        event = document(pipeline)
+        handler("train_solution")(event, None)
+        pipeline.sleep(180)
+        assert train(pipeline, event)[-1]["arn"] == pipeline.versions()[-1]
+        assert len(pipeline.requests("CreateSolutionVersion")) == 1
+
+
+def test_a_version_that_is_not_visible_right_after_its_creation_is_waited_for():
+    with deployed() as pipeline:
+        pipeline.inject_fault(
+            "error", operation="DescribeSolutionVersion", code="ResourceNotFoundException"
+        )
+        pipeline.inject_fault("stale", operation="ListSolutionVersions", seconds=100, times=2)
+        trained(pipeline)
+        assert len(pipeline.requests("CreateSolutionVersion")) == 1
+
+
+def test_a_late_training_is_stopped_and_its_hours_are_measured(caplog):
+    caplog.set_level("INFO")
+    with deployed() as pipeline:
+        pipeline.inject_fault("hang", job="solution-version")
+        pipeline.inject_fault("throttle", operation="StopSolutionVersionCreation", times=3)
+        item = train(pipeline, document(pipeline))[-1]
+        assert pipeline.statuses()[-1] == "CREATE STOPPED"
+    assert item["reasons"] == ["it took more than 24 hours, so it was stopped"]
+    hours = [vars(record).get("TrainingHours") for record in caplog.records]
+    assert [round(number) for number in hours if number] == [24]
+
+
+def test_a_training_that_ends_just_before_it_is_stopped_is_used():
+    with deployed(MOVIES.with_options(limits=LimitsArgs(max_training_hours=1.5))) as pipeline:
+        pipeline.inject_fault("take", job="solution-version", seconds=1.5 * HOUR - 60 - 30)
+        pipeline.inject_fault("stale", operation="DescribeSolutionVersion", seconds=60, times=None)
+        trained(pipeline)
+        assert len(pipeline.requests("StopSolutionVersionCreation")) == 1
+
+
+def test_the_limit_of_the_month_counts_the_versions_of_runs():
+    group = MOVIES.with_options(limits=LimitsArgs(max_trainings_per_month=1))
+    with deployed(group) as pipeline:
+        pipeline.foreign_training()
+        pipeline.sleep(2 * HOUR)
+        assert trained(pipeline, run="first")["isOfRun"]
+        started_at = pipeline.clock.now().isoformat()
+        event = document(pipeline, requestedSince=started_at)
+        item = train(pipeline, event)[-1]
+        assert (item["outcome"], item["arn"]) == ("SKIPPED", None)
+        event["run"]["request"] = {"force": True}
+        assert train(pipeline, event)[-1]["isOfRun"], "`force` passes the limit"
+
+
+def test_an_unknown_status_counts_as_running_and_is_named():
+    with deployed(MOVIES.with_options(limits=LimitsArgs(max_training_hours=1))) as pipeline:
+        pipeline.inject_fault("unknown-status", job="solution-version", status="CREATE PAUSED")
+        item = train(pipeline, document(pipeline))[-1]
+    assert item["warnings"] == ["the status 'CREATE PAUSED' is unknown and counts as running"]
+
+
+def test_a_list_that_takes_too_long_is_an_error_and_not_an_empty_list(monkeypatch):
+    monkeypatch.setattr("functions.personalize.lists.READING_TIME", timedelta(seconds=-1))
+    with deployed() as pipeline, pytest.raises(Exception, match="is too slow"):
+        handler("train_solution")(document(pipeline), None)
+
+
+@pytest.mark.parametrize("operation", ["CreateSolutionVersion", "DescribeSolutionVersion"])
+@pytest.mark.parametrize("fault", ["throttle", "server-error"])
+def test_transient_errors_after_the_first_look_are_pauses(operation, fault):
+    with deployed() as pipeline:
+        event = document(pipeline)
+        pipeline.inject_fault(fault, operation=operation, times=5)
+        assert train(pipeline, event)[-1]["outcome"] == "TRAINED"
+        assert len(pipeline.versions()) == 2
