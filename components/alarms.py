@@ -69,22 +69,23 @@ ALARMS = (
         "run-failed",
         "ExecutionsFailed",
         "A run failed. The campaigns serve what they served before, unless the report says "
-        "otherwise. Read the report, solve the problem, and resume the run with retrain start -s "
-        "STACK --resume RUN.",
+        "otherwise. Read the report, solve the problem, and start a run with retrain start -s "
+        "STACK.",
         dimension="StateMachineArn",
     ),
     Alarm(
         "run-timed-out",
         "ExecutionsTimedOut",
         "A run took longer than all its deadlines together, and Step Functions ended it. Read the "
-        "report of close_run, which says what is still running, and resume the run.",
+        "report of close_run, which says what is still running, and start a run with retrain start "
+        "-s STACK.",
         dimension="StateMachineArn",
     ),
     Alarm(
         "run-aborted",
         "ExecutionsAborted",
         "A person or a program stopped a run. Its trainings go on, and the next run uses them. If "
-        "nobody wanted this, resume the run with retrain start -s STACK --resume RUN.",
+        "nobody wanted this, start a run with retrain start -s STACK.",
         dimension="StateMachineArn",
     ),
     Alarm(

@@ -28,8 +28,6 @@ class Request(TypedDict, total=False):
     """The day of the exports to import. Without it, it is the day of the run."""
     trainingMode: TrainingMode
     force: bool
-    resume: str
-    """The id of the run to resume."""
 
 
 class StartedRun(TypedDict):
@@ -60,7 +58,7 @@ class Run(TypedDict):
     """The identity of a run, and the request that started it."""
 
     id: str
-    """The scheduled time, or the day and a hash. A resumed run has the id of the earlier run."""
+    """The scheduled time, or the day and a hash."""
     trigger: str
     """`schedule`, `manual`, `trial`, `approval` or `export`."""
     startedAt: str

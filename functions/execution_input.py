@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, NamedTuple, get_args
 
 from .contract import Request
-from .executions import DATE, RUN_ID, request_of, scheduled_at
+from .executions import DATE, request_of, scheduled_at
 from .texts import shortened
 from .workflow_settings import TrainingMode, solution_of_version
 
@@ -24,6 +24,8 @@ KEYS = tuple(Request.__annotations__)
 AUTOMATIC_KEYS = ("scheduledTime", "scheduleArn", "deploy", "day")
 """The keys that only programs write. Messages do not suggest them."""
 REMOVED_KEYS = {
+    "resume": "is not an input any more; start a run without it, which goes on from what is there, "
+    "and add exportDate for the exports of an earlier day",
     "dryRun": "is not an input any more; `retrain plan -s STACK` prints what a run would do",
 }
 """The keys that an input had before -> what to do instead."""
@@ -106,13 +108,6 @@ def _wrong_training_mode(value: object) -> str | None:
     return "is neither 'FULL' nor 'UPDATE'; write one of them, or leave it out"
 
 
-def _wrong_run_id(value: object) -> str | None:
-    """Return a message if the value does not have the form of a run id."""
-    if RUN_ID.fullmatch(str(value)):
-        return None
-    return "is not a run id; take it from the report of the run, for example '20261129T030000Z'"
-
-
 def _wrong_day(value: object) -> str | None:
     """Return a message if the value is not a day."""
     return None if _day(value) else "is not a day, for example '2026-11-29'"
@@ -136,7 +131,6 @@ VALUE_CHECKS: Mapping[str, Callable[[object], str | None]] = {
     "trigger": _wrong_trigger,
     "scheduleArn": _wrong_schedule_arn,
     "trainingMode": _wrong_training_mode,
-    "resume": _wrong_run_id,
     "day": _wrong_day,
 }
 """Key of the input -> the check of its value, which returns what is wrong with it, or None."""
@@ -223,12 +217,6 @@ def _chosen_datasets(settings: Settings, request: Request) -> list[DatasetSettin
 def _keys_without_effect(request: Request) -> Iterator[str]:
     """Yield a message for each combination in which a key would have no effect."""
     trigger = str(request.get("trigger", "manual"))
-    if request.get("resume"):
-        allowed = {"resume", "trigger"} if trigger == "manual" else {"resume"}
-        yield from _keys_not_allowed(
-            request, allowed, "resume: the run goes on with its first input"
-        )
-        return
     if trigger in KEY_OF_TRIGGER:
         key, reason = KEY_OF_TRIGGER[trigger]
         allowed = {"trigger", key} if key else {"trigger"}

@@ -27,7 +27,7 @@ DATE = "{date}"
 REPORTED_ERROR = "RetrainingFailed"
 """The error of a failed execution that has sent its report (`state_machine/definition.py`)."""
 WITHOUT_SUCCESS = ("FAILED", "TIMED_OUT", "ABORTED")
-"""The statuses of an execution that has ended without success. Its run can be resumed."""
+"""The statuses of an execution that has ended without success."""
 FIRST_EVENTS = 10
 """The number of history events to read. The result of the first state is among the first four."""
 LISTED_EXECUTIONS = 100
@@ -47,14 +47,12 @@ def run_of(started: StartedRun) -> Run:
 
 
 def _run_id(started: StartedRun, request: Request) -> str:
-    """Return the id of a run. A resumed run keeps the id of the earlier execution.
+    """Return the id of a run.
 
     The id of a scheduled run is its scheduled time. The id of a manual run is the day and a hash of
     the execution's ARN and start time. The ARN alone is not enough, because the name of an
     execution may be used again after 90 days.
     """
-    if RUN_ID.fullmatch(str(request.get("resume"))):
-        return str(request["resume"])
     if scheduled := scheduled_at(request):
         return scheduled.strftime(RUN_ID_FORMAT)
     day = datetime.fromisoformat(started["startedAt"]).astimezone(UTC).strftime("%Y%m%d")
@@ -84,11 +82,6 @@ def scheduled_at(request: Request) -> datetime | None:
         return scheduled.astimezone(UTC) if scheduled.tzinfo else None
     except (ValueError, OverflowError):
         return None
-
-
-def is_resumed(run: Run) -> bool:
-    """Return True if the run goes on with the jobs of an earlier execution."""
-    return "resume" in run["request"]
 
 
 def short_hash(text: str, length: int) -> str:

@@ -82,10 +82,9 @@ def _after_failure(detail: EventDetail) -> Iterator[str]:
         return
     if reason.startswith(REFUSED) and detail["trigger"] == "export":
         yield (
-            "Nothing was imported or trained. If you write the export and its ready marker again, "
-            "a run starts. Otherwise correct what the reason names, and resume the run:"
+            "Nothing was imported or trained. Correct what the reason names, and write the ready "
+            "marker again, which starts a run."
         )
-        yield _command(detail, "start", "--resume", detail["runId"])
     elif reason.startswith(REFUSED):
         yield "Nothing was imported or trained. Correct what the reason names, and start a run:"
         yield _command(detail, "start")
@@ -93,8 +92,8 @@ def _after_failure(detail: EventDetail) -> Iterator[str]:
         yield "Solve the problem. To see what the campaigns serve, and what the last runs did:"
         yield _command(detail, "history")
     else:
-        yield "Solve the problem, and resume the run. It uses everything that has succeeded:"
-        yield _command(detail, "start", "--resume", detail["runId"])
+        yield "Solve the problem, and start a run. It uses everything that has succeeded:"
+        yield _command(detail, "start")
     uncertain = [
         campaign["campaignArn"]
         for campaign in campaigns_of(detail)

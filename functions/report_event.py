@@ -145,7 +145,7 @@ class EventDetail(TypedDict):
     outcome: Outcome
     """The outcome of the run."""
     runId: str
-    """The id of the run. A resumed run keeps it."""
+    """The id of the run."""
     trigger: str
     """What started the run: `schedule`, `manual`, `trial`, `approval`, `export` or `unknown`."""
     executionArn: str

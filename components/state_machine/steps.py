@@ -75,8 +75,6 @@ STEPS: Mapping[str, Step] = {
     "begin_run": Step(
         timeout_seconds=LONG_SECONDS,
         grants={
-            "any": ("personalize:ListDatasetImportJobs",),
-            "all import jobs": ("personalize:DescribeDatasetImportJob",),
             "state machine": ("states:ListExecutions",),
             "executions": ("states:GetExecutionHistory",),
         },

@@ -13,7 +13,7 @@ from ..rules.imports import CheckContent, Confirm, Create, Memory, SeenDataset, 
 from ..workflow_settings import dataset_settings
 from .fingerprint import seen_export
 from .import_records import ImportReader
-from .ownership import import_job_name, run_of_jobs
+from .ownership import import_job_name
 from .tags import BYTES, HELD, PLANNED, RUN, api_tags, write_tag
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def wanted_import(settings: Settings, run: Run, planned: PlannedImport) -> Wante
     """Return what a run wants of a dataset, according to its plan."""
     started_at = datetime.fromisoformat(run["startedAt"])
     return WantedImport(
-        run=run_of_jobs(run),
+        run=run["id"],
         is_full=dataset_settings(settings, planned["type"])["importMode"] == "FULL",
         planned=planned["fingerprint"],
         requested_at=started_at if planned["isRequested"] else None,

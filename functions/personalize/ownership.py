@@ -10,34 +10,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..executions import is_resumed, short_hash
+from ..executions import short_hash
 
 if TYPE_CHECKING:
     from ..contract import Run
     from ..workflow_settings import Settings
 
 
-def run_of_jobs(run: Run) -> str:
-    """Return the id by which the import jobs and versions of an execution are known.
-
-    A resumed run has the id of the earlier run, whose jobs may have failed. So it gets jobs of its
-    own.
-    """
-    return f"{run['id']}-{short_hash(run['executionArn'], 8)}" if is_resumed(run) else run["id"]
-
-
 def import_job_name(settings: Settings, run: Run, dataset_type: str) -> str:
     """Return the name of an import job of this run. Names are unique in an account and region."""
-    return f"{settings['prefix']}-{run_of_jobs(run)}-{dataset_type}"
+    return f"{_name_prefix(settings, run)}{dataset_type}"
 
 
 def version_name(settings: Settings, run: Run, solution_arn: str) -> str:
     """Return the name of a solution version of this run, with 8 hex digits for the solution."""
-    return f"{settings['prefix']}-{run_of_jobs(run)}-{short_hash(solution_arn, 8)}"
+    return f"{_name_prefix(settings, run)}{short_hash(solution_arn, 8)}"
 
 
 def belongs_to_run(name: str, settings: Settings, run: Run) -> bool:
-    """Return True if a job with this name belongs to any attempt of the run."""
+    """Return True if a job with this name belongs to the run."""
     return name.startswith(_name_prefix(settings, run))
 
 

@@ -23,7 +23,6 @@ from ..rules.trainings import (
     WantedTraining,
 )
 from .import_records import ImportReader
-from .ownership import run_of_jobs
 from .statuses import cannot_succeed, is_active, is_failed, is_running, status_warnings
 from .tags import DIGEST, RUN, api_tags, tags_of
 from .versions import describe_version, versions
@@ -149,7 +148,7 @@ def wanted_training(
     """Return what a run wants of each of its solutions. `force` by a person passes the limit."""
     limits, request = settings["limits"], run["request"]
     return WantedTraining(
-        run=run_of_jobs(run),
+        run=run["id"],
         datasets={
             dataset["datasetArn"]: dataset["importMode"] == "FULL"
             for dataset in settings["datasets"]

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from ..errors import ServiceUnavailable
 from ..executions import scheduled_at
 from .lists import PAGE_SIZE, read_pages
-from .ownership import run_of_jobs
 from .statuses import is_running
 from .tags import RUN, tags_of
 
@@ -78,7 +77,7 @@ def versions_of_run(
 
 def _was_trained_by(client: PersonalizeClient, arn: str, run: Run) -> bool:
     """Return True if the run has trained the version."""
-    return tags_of(client, arn).get(RUN) == run_of_jobs(run)
+    return tags_of(client, arn).get(RUN) == run["id"]
 
 
 def run_began_at(run: Run) -> datetime:

@@ -26,9 +26,9 @@ https://docs.aws.amazon.com/personalize/latest/dg/limits.html."""
 def export_of_earlier_day(situation: Situation) -> Iterator[str]:
     """Yield a message for a FULL import of an earlier day than the day of the last import.
 
-    The import would replace newer data. This can happen if a run is resumed late, or if the event
-    of the schedule comes late. Only a location with `{date}` belongs to a day. A person may bring
-    back an earlier day with `exportDate`.
+    The import would replace newer data. This can happen if the event of the schedule comes late.
+    Only a location with `{date}` belongs to a day. A person may bring back an earlier day with
+    `exportDate`.
     """
     later = None if has_export_date(situation) else later_import(situation)
     if later is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from ..personalize.ownership import run_of_jobs, version_name
+from ..personalize.ownership import version_name
 from ..personalize.tags import REQUESTED_BY, RUN
 from ..personalize.versions import training_mode_of
 from .news import limit_of_month, needs_training, requested_since, training_requested_by
@@ -64,7 +64,7 @@ def planned_solution(situation: Situation) -> PlannedSolution | None:
         "existingVersionArn": existing_version.arn if existing_version else None,
         "requestedSince": since.isoformat() if since else None,
         "tags": {
-            RUN: run_of_jobs(situation.run),
+            RUN: situation.run["id"],
             **({REQUESTED_BY: requested_by} if requested_by else {}),
         },
         "durations": durations_of(

@@ -73,15 +73,6 @@ def start(
             rich_help_panel=OVERRIDES,
         ),
     ] = None,
-    resume: Annotated[
-        str | None,
-        typer.Option(
-            metavar="RUN",
-            help="Continue the failed or stopped run with this id. Its finished jobs are "
-            "not repeated.",
-            rich_help_panel=OVERRIDES,
-        ),
-    ] = None,
     watch: Annotated[
         bool, typer.Option("--watch", "-w", help="Follow the run, as `retrain watch` does.")
     ] = False,
@@ -113,7 +104,6 @@ def start(
         "trainingMode": training_mode,
         "force": force,
         "exportDate": export_date,
-        "resume": resume,
     }
     target = find_target(stack, state_machine_arn, Access(region, profile, endpoint_url))
     raise typer.Exit(start_run(target, values, watch=watch, yes=yes, as_json=json))

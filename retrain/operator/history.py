@@ -112,9 +112,9 @@ def _row(target: Target, arn: str, notes: VersionNotes) -> RunRow:
 
 
 def _trigger(request: object) -> str:
-    """Return what has started a run: `schedule`, `manual`, `resume` or `trial`."""
+    """Return what has started a run: for example `schedule` or `manual`."""
     values = request if isinstance(request, dict) else {}
-    return "resume" if "resume" in values else str(values.get("trigger", "manual"))
+    return str(values.get("trigger", "manual"))
 
 
 def _lines(row: RunRow) -> Iterator[Text]:

@@ -17,13 +17,9 @@ FLAGS = {
     "datasets": "--dataset",
     "solutions": "--solution",
     "exportDate": "--export-date",
-    "resume": "--resume",
 }
 """Key of the input -> the option that sets it."""
-NAMED_KEY = re.compile(
-    r"\b(skipImport|exportDate)\b|(?<=\bwith )(the key datasets)\b|"
-    r"(?<=\bwithout )(resume)\b"
-)
+NAMED_KEY = re.compile(r"\b(skipImport|exportDate)\b|(?<=\bwith )(the key datasets)\b")
 """The words that are keys of the input in a message, and not English or keys of the config."""
 LISTED_KEYS = re.compile(r"(?<=, so )[\w, ]+(?= would have no effect)")
 UNKNOWN_SOLUTION = re.compile(r"solutions: '(?P<value>.*)' is unknown; (?P<hint>.*)")

@@ -109,9 +109,7 @@ COMMANDS: Mapping[str, Grants] = {
         },
     ),
     "plan": PLAN,
-    "start": merged(
-        FIND, READ_RUNS, _of_step("begin_run"), {"state machine": ("states:StartExecution",)}
-    ),
+    "start": merged(FIND, READ_RUNS, {"state machine": ("states:StartExecution",)}),
     "stop": merged(
         FIND,
         READ_RUNS,

@@ -98,7 +98,7 @@ def running_executions(target: Target) -> list[Execution]:
 def find_execution(target: Target, run: str | None) -> Execution:
     """Return an execution by its ARN, its name or the id of its run. Without one, the newest.
 
-    Of a run with several executions, because it was resumed, the newest is returned. Raises
+    Of a run with several executions, because its event came twice, the newest is returned. Raises
     OperatorError if there is none.
     """
     if run is None:

@@ -7,10 +7,8 @@ import secrets
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, cast
 
-from functions.errors import RunRefused
 from functions.execution_input import input_problems
 from functions.overlap import LONGEST_OVERLAP
-from functions.resume import resumed_run
 from retrain.operator.errors import EXIT_FAILED, OperatorError
 from retrain.operator.option_words import in_words_of_options, with_solution_arns
 from retrain.operator.output import confirm, print_command, print_json, print_message, print_result
@@ -19,7 +17,7 @@ from retrain.operator.texts import duration_text, time_text
 from retrain.operator.watch import watch_execution
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from functions.contract import ConfiguredRun, Request
     from retrain.operator.target import Target
@@ -53,13 +51,7 @@ def _check(target: Target, request: Request) -> None:
         "executionArn": _execution_arn(target, "not-started"),
         "startedAt": datetime.now(UTC).isoformat(),
     }
-    problems: Sequence[str] = input_problems(configured)
-    if not problems and "resume" in request:
-        try:
-            resumed_run(target.access.step_functions, target.access.personalize, configured)
-        except RunRefused as error:
-            problems = [str(error).partition("\n")[2].strip()]
-    if problems:
+    if problems := input_problems(configured):
         raise OperatorError("\n".join(map(in_words_of_options, problems)))
 
 
@@ -85,8 +77,7 @@ def _may_wait(target: Target, *, yes: bool) -> bool:
 
 def _start(target: Target, request: Request) -> Execution:
     """Start an execution. A request that is repeated starts no second one, because of the name."""
-    kind = "resume" if "resume" in request else "manual"
-    name = f"{kind}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    name = f"manual-{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
     response = target.access.step_functions.start_execution(
         stateMachineArn=target.state_machine_arn, name=name, input=json.dumps(request)
     )

@@ -177,7 +177,7 @@ def _print_stopped(
     stopped: Sequence[str],
     going_on: Sequence[str],
 ) -> None:
-    """Print what was stopped, what goes on, and how the run can be resumed."""
+    """Print what was stopped, what goes on, and how to train later what was stopped."""
     for arn in stopped:
         print_result(f"the training {short_name(arn)} stops")
     if ended.status != "ABORTED":
@@ -187,5 +187,6 @@ def _print_stopped(
     for message in going_on:
         print_result(message)
     if to_stop.run is not None and to_stop.run["trigger"] != "trial":
-        command = target.command("start", "--resume", to_stop.run["id"])
-        print_command("To go on with this run later", command)
+        # A run trains what was stopped again only if a person asks for it.
+        options = ("--skip-import", "--force") if stopped else ()
+        print_command("To go on with this later", target.command("start", *options))

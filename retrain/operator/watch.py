@@ -89,5 +89,4 @@ def _print_report(
             print_command(f"To deploy {name}", target.command("approve", name))
             print_command(f"To refuse {name}", target.command("reject", name))
         if execution.status != "SUCCEEDED":
-            resume = target.command("start", "--resume", report["runId"])
-            print_command("To go on with this run when the cause is gone", resume)
+            print_command("To start a run when the cause is gone", target.command("start"))

@@ -21,8 +21,8 @@ MAX_INPUT_BYTES = 1024
 class KeptStack:
     """A deployed stack whose emulator keeps running, and the last export that was written.
 
-    An export stays as it is until the user asks for another one. So a run can be resumed, and an
-    export that was brought back with `exportDate` is not followed by a newer one.
+    An export stays as it is until the user asks for another one. So an export that was
+    brought back with `exportDate` is not followed by a newer one.
     """
 
     deployed: DeployedStack

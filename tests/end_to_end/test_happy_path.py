@@ -243,12 +243,3 @@ def test_nothing_fails_in_a_run_that_succeeds(stack, run):
 def test_all_steps_run(run):
     called = {state.lower().replace(" ", "_") for state in run.states}
     assert set(STEPS_WITHOUT_TRIGGER) - CALLED_BY_EVENTS - called == set()
-
-
-def test_a_run_that_succeeded_is_not_resumed(stack, run):
-    resumed = stack.run(resume=RUN_ID)
-    calls = stack.calls("personalize:", resumed.started_at)
-    calls = [call for call in calls if call["status"] == OK]
-    assert [call["action"] for call in calls if "Create" in call["action"]] == []
-    assert (run.status, resumed.status) == ("SUCCEEDED", "FAILED")
-    assert f"resume: run {RUN_ID} is SUCCEEDED" in resumed.report["reason"]

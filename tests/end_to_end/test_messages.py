@@ -143,9 +143,7 @@ def test_a_message_about_a_failed_run_has_the_reason_and_the_command(films, mail
     message = mailbox.message_about(run)
     assert message["Subject"] == "FAILED retraining-films: the training of films failed"
     machine = films.output("state_machine_arn")
-    assert f"  retrain start --resume {run.report['runId']} --state-machine-arn {machine}" in lines(
-        message
-    )
+    assert f"  retrain start --state-machine-arn {machine}" in lines(message)
     assert "Step: Train solution (films)" in lines(message)
     assert mailbox.event_about(run)["detail"]["failingStep"] == ("Train solution (films)")
 

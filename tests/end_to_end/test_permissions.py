@@ -65,6 +65,8 @@ WITHOUT_CALLS = {
     # Only for the age of a solution without campaigns, and for a campaign on trial.
     "personalize:ListSolutionVersions",
     "states:ListExecutions",
+    # Only if the schedule delivers an event while another execution is running.
+    "states:GetExecutionHistory",
 }
 """Actions that a role may use although it makes no such call."""
 
@@ -85,7 +87,7 @@ The role `""` is that of the state machine. The trust policies are one for each 
 IMPORT_DETAILS = ("personalize:DescribeDatasetImportJob", "personalize:ListTagsForResource")
 NEEDED_RARELY = {
     ("watcher", ("lambda:InvokeFunction",)),
-    ("begin-run", IMPORT_DETAILS[:1]),
+    ("begin-run", ("states:GetExecutionHistory",)),
     ("close-run", IMPORT_DETAILS[:1]),
     ("import-dataset", ("personalize:DescribeDatasetGroup",)),
     ("import-dataset", ("personalize:DescribeSchema",)),
@@ -115,7 +117,7 @@ def all_runs(result_of, unenforced):
     assert unenforced != []
     runs = (
         sample_runs.plan,
-        sample_runs.resume,
+        sample_runs.start_again,
         sample_runs.import_datasets,
         sample_runs.stop_overdue_training,
         sample_runs.roll_back,

@@ -130,7 +130,7 @@ def test_a_cause_with_the_whole_document_leaves_room_for_the_jobs(
 
 
 @pytest.mark.parametrize(("seconds", "is_named"), [(59, True), (60, False), (3600, False)])
-def test_trainings_that_a_resumed_run_has_started_since_are_not_named(
+def test_trainings_that_a_later_run_has_started_are_not_named(
     close, executions, personalize, seconds, is_named
 ):
     """A function that was running when the execution ended may start a training for a minute."""

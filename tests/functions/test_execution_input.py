@@ -10,7 +10,6 @@ from functions.execution_input import input_problems
 from functions.executions import run_of
 from tests.functions.samples import (
     DATASET,
-    EXECUTION,
     OTHER_SOLUTION,
     RUN_ID,
     SCHEDULE,
@@ -37,9 +36,9 @@ JSON = st.recursive(
     max_leaves=8,
 )
 KEYS = ("trigger", "scheduledTime", "scheduleArn", "skipImport", "datasets", "solutions")
-KEYS += ("exportDate", "trainingMode", "force", "resume")
+KEYS += ("exportDate", "trainingMode", "force")
 KEYS_FOR_PEOPLE = ["trigger", "skipImport", "datasets", "solutions", "exportDate", "trainingMode"]
-KEYS_FOR_PEOPLE += ["force", "resume"]
+KEYS_FOR_PEOPLE += ["force"]
 TIMES = st.datetimes().map(str) | st.datetimes(timezones=st.timezones()).map(str)
 
 
@@ -58,9 +57,6 @@ def problems(request):
         {"datasets": ["items"], "solutions": [OTHER_SOLUTION, SOLUTION]},
         {"trainingMode": "FULL"},
         {"trainingMode": "UPDATE"},
-        {"resume": RUN_ID},
-        {"resume": MANUAL_RUN_ID},
-        {"trigger": "manual", "resume": RUN_ID},
         {"trigger": "trial"},
         {"skipImport": False, "datasets": ["items"], "force": True},
         {"exportDate": "2026-11-29", "datasets": ["items"]},
@@ -73,7 +69,6 @@ def test_a_correct_input_has_no_problems(request_):
 
 
 NO_TIME = "is not a time with a zone, for example '2026-11-29T03:00:00Z'"
-NO_RUN = "is not a run id; take it from the report of the run, for example '20261129T030000Z'"
 NO_LIST = "is not a list of one or more of ['interactions', 'items']"
 WRONG = {
     "an unknown key": (
@@ -84,7 +79,14 @@ WRONG = {
         {"x": 1},
         f"key: 'x' is unknown; expected one of {KEYS_FOR_PEOPLE}",
     ),
-    "a key that is gone": (
+    "a run to resume": (
+        {"resume": RUN_ID},
+        (
+            "resume: is not an input any more; start a run without it, which goes on from what is "
+            "there, and add exportDate for the exports of an earlier day"
+        ),
+    ),
+    "a dry run": (
         {"dryRun": True},
         "dryRun: is not an input any more; `retrain plan -s STACK` prints what a run would do",
     ),
@@ -137,14 +139,6 @@ WRONG = {
             "trainingMode: 'AUTOTRAIN' is neither 'FULL' nor 'UPDATE'; write one of them, or "
             "leave it out"
         ),
-    ),
-    "an execution instead of a run": (
-        {"resume": EXECUTION},
-        f"resume: '{EXECUTION}' {NO_RUN}",
-    ),
-    "an empty run": (
-        {"resume": ""},
-        f"resume: '' {NO_RUN}",
     ),
     "a dataset without a list": (
         {"datasets": "items"},
@@ -199,20 +193,6 @@ WRONG = {
     "a schedule without a scheduled time": (
         {"scheduleArn": SCHEDULE},
         "scheduleArn: has no effect without scheduledTime; leave it out",
-    ),
-    "a resumed run with another input": (
-        {"resume": RUN_ID, "force": True, "solutions": [SOLUTION]},
-        (
-            "resume: the run goes on with its first input, so force, solutions would have no "
-            "effect; leave them out"
-        ),
-    ),
-    "a resumed run of the schedule": (
-        {**SCHEDULED, "resume": RUN_ID},
-        (
-            "resume: the run goes on with its first input, so trigger, scheduledTime would have "
-            "no effect; leave them out"
-        ),
     ),
     "trials with a choice": (
         {"trigger": "trial", "force": True},

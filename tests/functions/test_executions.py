@@ -7,7 +7,6 @@ import pytest
 from functions.errors import ServiceUnavailable
 from functions.executions import (
     configured_run_of,
-    is_resumed,
     older_executions,
     request_of,
     run_of,
@@ -22,7 +21,6 @@ from tests.functions.samples import (
     expect_execution,
     expect_history,
     first_state,
-    run,
 )
 
 SCHEDULED = {"trigger": "schedule", "scheduledTime": "2026-11-29T03:00:00Z"}
@@ -75,13 +73,6 @@ def test_the_id_of_a_manual_run_is_its_day_and_a_hash_of_its_execution():
 def test_another_execution_has_another_run_id(changes):
     """The name of an execution may be used again after 90 days."""
     assert run_of(configured({}, **changes))["id"] != MANUAL_RUN_ID
-
-
-def test_a_resumed_run_keeps_its_id():
-    resumed = run_of(configured({**SCHEDULED, "resume": MANUAL_RUN_ID}))
-    assert resumed["id"] == MANUAL_RUN_ID
-    assert is_resumed(resumed)
-    assert not is_resumed(run())
 
 
 # How an execution ended

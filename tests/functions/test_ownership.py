@@ -7,7 +7,6 @@ import pytest
 from functions.personalize.ownership import (
     belongs_to_run,
     import_job_name,
-    run_of_jobs,
     version_name,
 )
 from tests.functions.samples import (
@@ -31,24 +30,14 @@ def test_the_name_of_an_import_job_contains_prefix_run_and_dataset():
     assert import_job_name(settings(), run(), "interactions") == JOB_NAME
 
 
-def test_a_resumed_run_has_import_jobs_of_its_own():
-    resumed = run({"resume": RUN_ID})
-    name = import_job_name(settings(), resumed, "interactions")
-    assert name == f"{PREFIX}-{run_of_jobs(resumed)}-interactions"
-    assert run_of_jobs(resumed) != run_of_jobs(run()) == RUN_ID
-    assert belongs_to_run(name, settings(), run())
-
-
 def test_the_name_of_a_version_contains_prefix_run_and_solution():
     assert version_name(settings(), run(), SOLUTION) == VERSION_NAME
     assert version_name(settings(), run(), OTHER_SOLUTION) != VERSION_NAME
 
 
 def test_personalize_accepts_the_longest_names():
-    assert NAME.fullmatch(
-        import_job_name(settings(), run({"resume": RUN_ID}), "actionInteractions")
-    )
-    assert NAME.fullmatch(version_name(settings(), run({"resume": RUN_ID}), SOLUTION))
+    assert NAME.fullmatch(import_job_name(settings(), run(), "actionInteractions"))
+    assert NAME.fullmatch(version_name(settings(), run(), SOLUTION))
 
 
 @pytest.mark.parametrize(

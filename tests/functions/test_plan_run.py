@@ -141,7 +141,7 @@ DATED = dataset_settings(
         {"id": "20261128-0a1b2c3d"},
         {"id": "20261128T233000Z", "startedAt": "2026-12-01T00:00:00Z"},
     ],
-    ids=["scheduled", "started by hand", "resumed"],
+    ids=["scheduled", "started by hand", "begun late"],
 )
 def test_a_date_in_a_location_is_the_day_of_the_run(changes):
     assert datasets_to_import(settings(datasets=[DATED]), run(**changes)) == [

@@ -156,8 +156,8 @@ def test_the_message_about_a_failed_run_begins_with_the_reason_the_step_and_the_
         "Step: Train solution (taste)\n"
         "\n"
         "What to do\n"
-        "Solve the problem, and resume the run. It uses everything that has succeeded:\n"
-        f"  retrain start --resume {RUN_ID} {MACHINE}\n"
+        "Solve the problem, and start a run. It uses everything that has succeeded:\n"
+        f"  retrain start {MACHINE}\n"
         'Guide: docs/operations.md, section "A run failed"\n'
         "\n"
         "What the campaigns serve now\n"
@@ -251,11 +251,11 @@ def test_four_names_are_counted():
 # What to do
 
 ADVICE = {
-    "import": (FAILED_IMPORT, [f"  retrain start --resume {RUN_ID} {MACHINE}"], "A run failed"),
+    "import": (FAILED_IMPORT, [f"  retrain start {MACHINE}"], "A run failed"),
     "update": (
         FAILED_UPDATE,
         [
-            f"  retrain start --resume {RUN_ID} {MACHINE}",
+            f"  retrain start {MACHINE}",
             f"  retrain rollback --campaign home {MACHINE}",
         ],
         "A run failed",
@@ -263,7 +263,7 @@ ADVICE = {
     "refused": (refused(), [f"  retrain start {MACHINE}"], "A run failed"),
     "aborted": (
         ended("ABORTED"),
-        [f"  retrain start --resume {RUN_ID} {MACHINE}"],
+        [f"  retrain start {MACHINE}"],
         "No report",
     ),
     "trial": (
@@ -274,7 +274,7 @@ ADVICE = {
     "deployment of an approved version": (
         FAILED_UPDATE | {"run": run(trigger="approval")},
         [
-            f"  retrain start --resume {RUN_ID} {MACHINE}",
+            f"  retrain start {MACHINE}",
             f"  retrain rollback --campaign home {MACHINE}",
         ],
         "A run failed",
@@ -321,18 +321,22 @@ def test_a_version_waits_for_an_approval_also_if_another_campaign_failed():
     assert 'Guide: docs/operations.md, section "A run failed"' in lines
 
 
-def test_a_refused_run_of_a_ready_marker_is_resumed_because_it_knows_the_day():
+def test_a_refused_run_of_a_ready_marker_comes_again_with_the_marker():
     error = {"Error": "RunRefused", "Cause": "the ready marker is too old"}
     detail = detail_of(finished(error=error)) | {"trigger": "export"}
-    lines = message_of(detail).body.splitlines()
-    assert f"  retrain start --resume {detail['runId']} {MACHINE}" in lines
-    assert f"  retrain start {MACHINE}" not in lines
+    assert paragraphs(message_of(detail))["What to do"] == [
+        (
+            "Nothing was imported or trained. Correct what the reason names, and write the ready "
+            "marker again, which starts a run."
+        ),
+        'Guide: docs/operations.md, section "A run failed"',
+    ], "a command would import the exports of another day"
 
 
-def test_a_command_can_be_pasted_although_a_name_of_a_trigger_is_odd():
-    odd = detail_of(FAILED_IMPORT) | {"runId": "a b; rm x"}
+def test_a_command_can_be_pasted_although_a_name_is_odd():
+    odd = detail_of(FAILED_IMPORT) | {"stateMachineArn": "a b; rm x"}
     (line,) = [line for line in message_of(odd).body.splitlines() if line.startswith("  retrain")]
-    assert shlex.split(line)[:4] == ["retrain", "start", "--resume", "a b; rm x"]
+    assert shlex.split(line) == ["retrain", "start", "--state-machine-arn", "a b; rm x"]
 
 
 @pytest.mark.parametrize("document", [finished(), skipped("nothing is new")])

@@ -135,7 +135,6 @@ ORDER = (
     ("functions.execution_input", "functions.overlap", "functions.ready_markers"),
     ("functions.personalize",),
     ("functions.metrics",),
-    ("functions.resume",),
     ("functions.planning",),
     ("functions.campaign_reports",),
     ("functions.trial_executions",),

@@ -93,8 +93,8 @@ def _disturbances() -> dict[str, list[Disturbance]]:
 
 
 DISTURBANCES = _disturbances()
-CLOSINGS = ("once", "twice", "late")
-"""How often a run is closed. "late" also closes it while a resumed execution is running."""
+CLOSINGS = ("once", "twice")
+"""How often a run is closed."""
 ENDINGS = {
     **{
         kind: [

@@ -111,14 +111,10 @@ class Pipeline:
         return self.start(**request).wait()
 
     def start(self, **request: object) -> StartedExecution:
-        """Start an execution as the schedule does, with overrides. None removes a key.
-
-        A run is resumed by a person, so no other key is added to `resume`.
-        """
+        """Start an execution as the schedule does, with overrides. None removes a key."""
         scheduled = {"trigger": "schedule", "scheduledTime": SLOT, "scheduleArn": SCHEDULE}
-        execution_input = request if "resume" in request else {**scheduled, **request}
         return self.machine.start(
-            {key: value for key, value in execution_input.items() if value is not None}
+            {key: value for key, value in {**scheduled, **request}.items() if value is not None}
         )
 
     def executions(self, prefix: str) -> list[StartedExecution]:

@@ -30,15 +30,11 @@ def broken_promises(teller: Storyteller) -> Iterator[str]:
 
 
 def asked_times(teller: Storyteller) -> list[tuple[datetime, datetime]]:
-    """Return the times at which executions of runs with `force` or `trainingMode` were running.
-
-    A resumed run has the request of the run that it resumes.
-    """
-    asked_runs = {run_id(ended) for ended in teller.ended if is_asked(ended)} - {None}
+    """Return the times at which executions with `force` or `trainingMode` were running."""
     return [
         (ended.execution.events[0]["timestamp"], ended.at)
         for ended in teller.ended
-        if is_asked(ended) or run_id(ended) in asked_runs
+        if is_asked(ended)
     ]
 
 

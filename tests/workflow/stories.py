@@ -89,7 +89,6 @@ PLACES: Mapping[str, Iterable[str]] = {
     "duplicate": ("schedule",),
     "run": ("manual", "force"),
     "recreate": ("stack",),
-    "resume": ("manual",),
 }
 """The places of each kind of happening."""
 RARE_PLACES: Mapping[str, Iterable[str]] = {
@@ -106,7 +105,7 @@ STAY_PROBABILITY = 0.3
 EARLY = ("old-list", "old-executions", "fail", "fail-one", "late", "hang", "full", "in-use")
 """The kinds that wait for a call or job, so they happen at the start of the slot."""
 
-BY_HAND = ("move", "run", "resume", "recreate")
+BY_HAND = ("move", "run", "recreate")
 """The kinds in which a person uses the pipeline or its campaigns."""
 HARD = {
     "abort",
@@ -170,8 +169,6 @@ def _draw(random: Random, kind: str) -> Happening:
     )
     if kind == "recreate":
         seconds = -2 * HOUR
-    if kind == "resume":
-        seconds = random.choice((LAST_SECOND, 2 * LAST_SECOND))
     places = tuple({**PLACES, **RARE_PLACES}[kind])
     return Happening(kind, random.choice(places), seconds, random.randint(1, 3))
 

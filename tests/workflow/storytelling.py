@@ -335,16 +335,6 @@ class Storyteller:
         prefix = f"{next(self.number):08x}"
         self.pipeline = self.pipeline.second_pipeline(self.pipeline.group, prefix=prefix)
 
-    def resume(self, _happening: Happening) -> None:
-        """Resume the last run that did not succeed."""
-        failed = [ended for ended in self.ended if ended.execution.status != "SUCCEEDED"]
-        reports = [ended.report or (ended.closed_by or [{}])[0] for ended in failed]
-        run_ids = [report["runId"] for report in reports if "runId" in report]
-        if run_ids:
-            for _, day in list(self.truth.brought_back):
-                self.truth.bring_back(day)  # the request of the resumed run may name this day
-            self._start_by_hand(resume=run_ids[-1])
-
 
 HAPPENINGS: Mapping[str, Callable[[Storyteller, Happening], None]] = {
     "upload": Storyteller.upload,
@@ -364,7 +354,6 @@ HAPPENINGS: Mapping[str, Callable[[Storyteller, Happening], None]] = {
     "time-out": Storyteller.end,
     "duplicate": Storyteller.start_again,
     "run": Storyteller.start_by_hand,
-    "resume": Storyteller.resume,
     "recreate": Storyteller.recreate,
     "follow-latest": Storyteller.follow_latest,
     "stay": Storyteller.stay,

@@ -17,12 +17,11 @@ from hypothesis import strategies as st
 
 from components.args import CampaignArgs
 from emulator.personalize import Switches
-from emulator.virtual.step_functions import Execution, StartedExecution
 from tests.workflow.answers import bad_answers
 from tests.workflow.disturbances import CAMPAIGNS, DISTURBANCES, ENDINGS, Disturbance, disturbances
 from tests.workflow.disturbing import close, disturbed_handlers, interfere, prepare
 from tests.workflow.invariants import check_invariants
-from tests.workflow.pipeline import RUN_ID, Pipeline, deploy
+from tests.workflow.pipeline import RUN_ID, deploy
 from tests.workflow.recorder import Recorder, report_of
 from tests.world import MOVIES, PREFIX, DatasetGroup, campaign, solution
 
@@ -34,10 +33,6 @@ DURATIONS = {
     "campaign-update": 120,
 }
 """The jobs are short, because a long job only adds polls."""
-CLOSE_PAUSES = (1, 59, 300)
-"""The seconds after which an earlier execution is closed again beside a resumed execution."""
-RESUME_PAUSES = (0, 600, 3600)
-"""The seconds between the end of a run and its resumption."""
 SHELVES = ("none", "none", "without a probe", "with a probe")
 """The second campaign. It takes time, so half of the examples have none."""
 SWITCHES = st.builds(
@@ -68,13 +63,8 @@ def dataset_group(shelf: str) -> DatasetGroup:
     return group.with_solutions(solution(campaigns=[probed("home"), *shelves[shelf]]))
 
 
-def run_disturbed(
-    drawn: Sequence[Disturbance], switches: Switches, shelf: str, resume_after: float | None
-) -> None:
-    """Run once with these disturbances, and check the invariants.
-
-    A run that failed is resumed after `resume_after` seconds, if given.
-    """
+def run_disturbed(drawn: Sequence[Disturbance], switches: Switches, shelf: str) -> None:
+    """Run once with these disturbances, and check the invariants."""
     with deploy(
         dataset_group(shelf),
         durations=DURATIONS,
@@ -92,34 +82,14 @@ def run_disturbed(
             for ending in (item for item in drawn if item.kind == "no-report"):
                 for execution in started:
                     close(recorder, execution, ending)
-            pipeline.personalize.faults.clear()
-            resumed = None
-            if resume_after is not None and executions[0].status != "SUCCEEDED":
-                pipeline.sleep(resume_after)
-                resumed = resume(pipeline, recorder, drawn, first)
-                executions.append(resumed)
             for execution in executions:
                 if execution.status == "FAILED" and report_of(execution):
                     recorder.close(execution)
         check_invariants(recorder, executions)
 
 
-def resume(
-    pipeline: Pipeline, recorder: Recorder, drawn: Sequence[Disturbance], first: StartedExecution
-) -> Execution:
-    """Resume the run. If the event of its end comes late, close the first execution meanwhile."""
-    started = pipeline.start(scheduledTime=None, scheduleArn=None, trigger=None, resume=RUN_ID)
-    for ending in (item for item in drawn if item.where == "late"):
-        for seconds in CLOSE_PAUSES:
-            pipeline.sleep(seconds)
-            close(recorder, first, ending)
-    return started.wait()
-
-
-def run_examples(
-    kind: str, *, endings_in_ten: int, resume_after: st.SearchStrategy[float | None]
-) -> None:
-    """Draw and run the examples of a kind of disturbance."""
+@pytest.mark.parametrize("kind", [*DISTURBANCES, *ENDINGS])
+def test_nothing_is_done_twice_whatever_goes_wrong(kind):
 
     @settings(
         max_examples=EXAMPLES,
@@ -128,28 +98,8 @@ def run_examples(
         suppress_health_check=[HealthCheck.too_slow],
     )
     @seed(0)
-    @given(
-        disturbances(kind, endings_in_ten=endings_in_ten),
-        SWITCHES,
-        st.sampled_from(SHELVES),
-        resume_after,
-    )
-    def example(
-        drawn: Sequence[Disturbance], switches: Switches, shelf: str, pause: float | None
-    ) -> None:
-        run_disturbed(drawn, switches, shelf, pause)
+    @given(disturbances(kind, endings_in_ten=2), SWITCHES, st.sampled_from(SHELVES))
+    def example(drawn: Sequence[Disturbance], switches: Switches, shelf: str) -> None:
+        run_disturbed(drawn, switches, shelf)
 
     example()
-
-
-every_kind = pytest.mark.parametrize("kind", [*DISTURBANCES, *ENDINGS])
-
-
-@every_kind
-def test_nothing_is_done_twice_whatever_goes_wrong(kind):
-    run_examples(kind, endings_in_ten=2, resume_after=st.none())
-
-
-@every_kind
-def test_nothing_is_done_twice_when_a_run_is_resumed(kind):
-    run_examples(kind, endings_in_ten=7, resume_after=st.sampled_from(RESUME_PAUSES))

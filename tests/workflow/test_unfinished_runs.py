@@ -3,7 +3,7 @@
 import pytest
 
 from tests.workflow.pipeline import deploy
-from tests.workflow.summaries import DEPLOYED, outcomes, report
+from tests.workflow.summaries import outcomes
 from tests.world import MOVIES, campaign_arn, solution
 
 NEXT_SLOT = "2026-11-30T03:00:00Z"
@@ -24,22 +24,3 @@ def test_a_campaign_that_a_person_moved_back_stays_when_its_version_waits_for_an
         assert pipeline.served_version("home") == old
         assert pipeline.served_version("shop") == new
     assert outcomes(execution) == {"taste": "DEPLOYED", "shop": "DEPLOYED"}
-
-
-# Manual runs
-
-
-def test_a_manual_run_that_is_resumed_on_another_day_imports_the_export_of_its_first_day():
-    dated = MOVIES.with_datasets(
-        "interactions", data_location="s3://exports/{date}/interactions.csv"
-    )
-    with deploy(dated) as pipeline:
-        content = pipeline.bucket.objects["interactions.csv"]
-        for day in ("29", "30"):
-            pipeline.bucket.put(f"2026-11-{day}/interactions.csv", content)
-        pipeline.inject_fault("fail", job="solution-version")
-        first = pipeline.machine.start({}).wait()
-        pipeline.sleep(24 * 3600)
-        second = pipeline.machine.start({"resume": report(first)["runId"]}).wait()
-    assert outcomes(first)["taste"] == "FAILED"
-    assert outcomes(second) == DEPLOYED, "the export of the first day is imported already"

@@ -142,14 +142,14 @@ def report_at_end(double, status, solutions=()):
     ]
 
 
-def test_a_failed_run_is_resumed_with_a_command(states, capsys):
+def test_after_a_failed_run_a_command_starts_another(states, capsys):
     report_at_end(states("FAILED"), "FAILED")
     assert watch_execution(TARGET, EXECUTION, as_json=False) == 1
     out, err = capsys.readouterr()
     assert out.splitlines() == ["Run 20261129T030000Z: FAILED, 0 s", "  no data"]
     assert err.splitlines()[-2:] == [
-        "To go on with this run when the cause is gone:",
-        "  retrain start --resume 20261129T030000Z --stack prod",
+        "To start a run when the cause is gone:",
+        "  retrain start --stack prod",
     ]
 
 

@@ -11,11 +11,9 @@ MESSAGES = {
     ),
     "movies: trainingMode UPDATE needs data": "movies: trainingMode UPDATE needs data",
     "choose the datasets with the key datasets": "choose the datasets with --dataset",
-    "resume: the run goes on with its first input, so trigger, force would have no effect": (
-        "--resume: the run goes on with its first input, so trigger, --force would have no effect"
-    ),
-    "start a new run without resume, or use exportDate": (
-        "start a new run without --resume, or use --export-date"
+    "datasets: leave it out, or use exportDate": "--dataset: leave it out, or use --export-date",
+    "trigger: a run with 'trial' only finishes trials, so trigger, force would have no effect": (
+        "trigger: a run with 'trial' only finishes trials, so trigger, --force would have no effect"
     ),
     f"solutions: 'movie' is unknown; expected one of ['{SOLUTION}', '{SOLUTION}-2']": (
         "--solution: 'movie' is unknown; did you mean 'movies-for-you'?"

@@ -179,11 +179,11 @@ def test_a_report_that_is_not_among_the_last_events_is_missing(
 
 def test_an_aborted_run_is_listed_with_the_reason(listed, described, configured, capsys):
     listed("a")
-    described("a", "ABORTED", error="Stopped", cause="by ops.", input='{"resume": "x"}')
+    described("a", "ABORTED", error="Stopped", cause="by ops.", input='{"force": true}')
     configured("a", SCHEDULED)
     history(TARGET, limit=5, as_json=False)
     assert lines(capsys) == [
-        f"2026-11-29 03:00  ABORTED            2 h 31 min  resume    {RUN_ID}",
+        f"2026-11-29 03:00  ABORTED            2 h 31 min  manual    {RUN_ID}",
         "    Stopped: by ops",
     ]
 

@@ -103,8 +103,8 @@ def test_trainings_are_stopped_before_the_run_and_again_after_it(account, capsys
             "manual-1 was stopped",
         ],
         [
-            "To go on with this run later:",
-            "  retrain start --resume 20261129-a41065ac --stack prod",
+            "To go on with this later:",
+            "  retrain start --skip-import --force --stack prod",
         ],
     )
     assert account.stopped == [NEW, "manual-1", f"{SOLUTION}/late"]
@@ -127,7 +127,8 @@ def test_the_question_names_the_training_that_is_lost(account, monkeypatch):
 def test_an_update_and_a_trial_go_on(account, capsys):
     account.update = {"status": "CREATE IN_PROGRESS", "solutionVersionArn": NEW}
     account.on_trial = NEW
-    code, out, _ = stopped(capsys)
+    code, out, err = stopped(capsys)
+    assert err == ["To go on with this later:", "  retrain start --stack prod"]
     assert (code, out[1:]) == (
         0,
         [
@@ -144,7 +145,7 @@ def test_an_update_and_a_trial_go_on(account, capsys):
     )
 
 
-def test_a_run_that_only_finishes_trials_is_not_resumed(account, capsys):
+def test_after_a_run_that_only_finishes_trials_nothing_has_to_be_started(account, capsys):
     account.running, account.on_trial = ["trial-1-20261129T030000Z-1a2b3c4d"], NEW
     account.request = {"trigger": "trial"}
     assert stopped(capsys) == (
