@@ -18,6 +18,9 @@ SPREAD = 0.2
 differ by less from the expected duration."""
 UNKNOWN_SHARE = 0.02
 """A job that is late, or of unknown duration, is looked at in pauses of this share of its age."""
+YOUNG_SHARE = 0.25
+"""The share for a job that is younger than 40 seconds. It may be a job of a rehearsal, which takes
+seconds."""
 
 
 def pause(durations: Sequence[int], elapsed: float) -> float:
@@ -29,7 +32,8 @@ def pause(durations: Sequence[int], elapsed: float) -> float:
         durations: seconds that the last jobs of this kind took. The list may be empty.
         elapsed: seconds since this job was created.
     """
-    late = min(max(elapsed * UNKNOWN_SHARE, SHORTEST_PAUSE), LONGEST_SLEEP)
+    young = min(max(elapsed * YOUNG_SHARE, 1), SHORTEST_PAUSE)
+    late = min(max(elapsed * UNKNOWN_SHARE, young), LONGEST_SLEEP)
     if not durations:
         return late
     expected = sorted(durations)[len(durations) // 2]
