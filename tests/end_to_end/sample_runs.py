@@ -76,8 +76,10 @@ def time_out(stack: Stack) -> Run:
 def abort_during_training(stack: Stack, deadline_hours: float) -> Run:
     """Start a run whose training hangs, and abort the run before the training is overdue."""
     with deadline(stack, deadline_hours):
+        count = len(stack.version_arns())
         execution_arn = stack.start(**TRAIN)
-        return abort_at(stack, execution_arn, "Wait for solution version")
+        eventually(stack.version_arns, lambda arns: len(arns) > count)
+        return abort_at(stack, execution_arn, "Train solution")
 
 
 def abort_during_update(stack: Stack) -> Run:

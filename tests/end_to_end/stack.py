@@ -144,6 +144,12 @@ class Stack:
         )
         return execution["executionArn"]
 
+    def version_arns(self) -> list[str]:
+        """Return the versions of the solution, the newest last."""
+        listed = self.client("personalize").list_solution_versions(solutionArn=self.solution_arn)
+        versions = sorted(listed["solutionVersions"], key=lambda row: row["creationDateTime"])
+        return [version["solutionVersionArn"] for version in versions]
+
     def watch(self) -> None:
         """Call the watcher, as its schedule does every 15 minutes."""
         function = self.resources("lambda/function:Function")["retraining-films-watch-pipeline"]

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from retrain.rehearsal.judges import FOREIGN_IMPORT, Evidence, Expectation
+from retrain.rehearsal.judges import Evidence, Expectation
 from retrain.rehearsal.scenarios import SCENARIOS, Name
 from tests.retrain.builders import (
     CAMPAIGN,
@@ -52,7 +52,6 @@ SKIPPED_BY_HAND = run(
 )
 FIRST, SECOND = run(jobs=[import_job(arn="a")]), run("TRAINED", jobs=[import_job(arn="b")])
 ABORTED = replace(run_without_report("ABORTED"), jobs=[training(), update()])
-REPLACED = run("FAILED", solution_report(failure=f"a, {FOREIGN_IMPORT} of its dataset"))
 CHANGED = run(
     "FAILED",
     reason="the export changed while it was imported; the next run imports it again",
@@ -76,7 +75,7 @@ AS_DESIGNED = {
     ),
     "nothing-new": Evidence([run("SKIPPED", reason="nothing is new: the exports")], [NOT_UPDATED]),
     "aborted-run": Evidence([ABORTED, finishing("ROLLED_BACK")], [NOT_UPDATED]),
-    "foreign-import": Evidence([REPLACED], [NOT_UPDATED], ACTIVE),
+    "foreign-import": Evidence([retrained("DEPLOYED")], [UPDATED], ACTIVE),
     "rewritten-export": Evidence([CHANGED], [NOT_UPDATED]),
     "auto-training": Evidence([refused(BOTH_TRAIN)], [NOT_UPDATED]),
     "two-stacks": Evidence([FIRST, SECOND], [UPDATED], ACTIVE),
@@ -104,9 +103,8 @@ NOT_AS_DESIGNED = [
         "it was stopped before the update",
     ),
     ("aborted-run", {"runs": [FAILED, finishing("ROLLED_BACK")]}, "it was not stopped"),
-    ("foreign-import", {"runs": [FAILED]}, "it failed for another reason"),
-    ("foreign-import", {"runs": [retrained("DEPLOYED")]}, "the import was not noticed"),
-    ("foreign-import", {"campaigns": [UPDATED]}, "the campaign was updated"),
+    ("foreign-import", {"runs": [retrained("REJECTED")]}, "the campaign keeps its version"),
+    ("foreign-import", {"version_statuses": {}}, "nothing was trained"),
     ("rewritten-export", {"runs": [FAILED]}, "it failed for another reason"),
     ("rewritten-export", {"runs": [retrained("DEPLOYED")]}, "the change was not noticed"),
     ("rewritten-export", {"runs": [replace(CHANGED, jobs=[training()])]}, "it trained"),
