@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -188,12 +189,19 @@ class Stack:
         return described["solutionVersion"]["status"].replace("STOPPING", "STOPPED")
 
     def steps(self, run: Run) -> list[str]:
-        """Return the names of the functions that logged something since the start of a run.
+        """Return the names of the functions that logged something about a run.
 
-        Functions that events call are left out.
+        Functions that events call are left out. The last invocation of a run that was aborted goes
+        on for minutes, so its records are left out too, unless the run itself was not planned.
         """
-        records = self.log(run.started_at)
-        return sorted({record["step"] for record in records if "step" in record} - CALLED_BY_EVENTS)
+        with suppress(StopIteration):
+            wanted = (None, run.id)
+            return self._steps(run, lambda record: record.get("runId") in wanted)
+        return self._steps(run, lambda _: True)
+
+    def _steps(self, run: Run, is_wanted) -> list[str]:
+        records = [each for each in self.log(run.started_at) if "step" in each and is_wanted(each)]
+        return sorted({record["step"] for record in records} - CALLED_BY_EVENTS)
 
     def closing_records(self, run: Run, run_id: str | None = None) -> list[Mapping[str, object]]:
         """Return what `close_run` logged about a run. A run that was not planned needs its id."""
