@@ -42,7 +42,7 @@ GRANT_TRIES = 13
 READING_TIME = timedelta(seconds=120)
 """The time for which the resources are read. The last of them may take 200 seconds longer, if
 Personalize does not answer (`aws.py`)."""
-LONGEST_TRIAL = timedelta(hours=5)
+RINGING_AGE = timedelta(hours=5)
 """A trial that is older rings, whoever works on it. An update takes up to 3 hours by default."""
 PAUSE_SHARE = 0.5
 """A run that plays trials is started if none was started for this share of the trial's age. So a
@@ -126,7 +126,7 @@ def handler(event: Watch, _context: object) -> metrics.Ages:
 def _rings(campaign: _Campaign) -> bool:
     """Return True if the trial of a campaign is too old, or if the campaign cannot be read."""
     began_at = campaign.trial_began_at
-    return not campaign.is_read or (began_at is not None and clock.now() - began_at > LONGEST_TRIAL)
+    return not campaign.is_read or (began_at is not None and clock.now() - began_at > RINGING_AGE)
 
 
 def _play_trials(
@@ -163,8 +163,7 @@ def _stop_late_trainings(reading: _Reading, settings: Settings) -> None:
         for version in listed or ():
             is_late = clock.now() - version["creationDateTime"] >= longest
             if is_late and not cannot_succeed(version["status"]) and is_running(version["status"]):
-                version_arn = version["solutionVersionArn"]
-                _read_or_log(version_arn, partial(_stop_if_own, reading, version))
+                _read_or_log(version["solutionVersionArn"], partial(_stop_if_own, reading, version))
 
 
 def _stop_if_own(reading: _Reading, version: SolutionVersionSummaryTypeDef) -> None:
