@@ -5,7 +5,7 @@ from .contract import BegunRun, ConfiguredRun
 from .errors import RunRefused
 from .execution_input import input_problems
 from .executions import run_of
-from .log import log_begin
+from .log import log
 from .overlap import begin
 from .texts import MAX_PLAN_TEXT_BYTES, with_short_texts
 
@@ -21,4 +21,6 @@ def handler(event: ConfiguredRun, _context: object) -> BegunRun:
     if problems := input_problems(event):
         raise RunRefused(problems)
     run = run_of(event)
-    return log_begin({**event, "run": run, "begin": begin(stepfunctions(), event["settings"], run)})
+    decision = begin(stepfunctions(), event["settings"], run)
+    log("begin_run", decision["phase"], runId=run["id"], **decision)
+    return {**event, "run": run, "begin": decision}

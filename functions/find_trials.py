@@ -2,7 +2,7 @@
 
 from .aws import read_client
 from .contract import RunContext, UnfinishedTrials
-from .log import log_trials
+from .log import log
 from .personalize.unfinished_trials import unfinished_trials
 from .texts import with_short_texts
 
@@ -10,4 +10,7 @@ from .texts import with_short_texts
 @with_short_texts()
 def handler(event: RunContext, _context: object) -> UnfinishedTrials:
     """Return the campaigns whose trials this run has to end."""
-    return log_trials(event["run"], unfinished_trials(read_client(), event["settings"]))
+    trials = unfinished_trials(read_client(), event["settings"])
+    count = len(trials["campaigns"])
+    log("find_trials", f"{count} on trial", runId=event["run"]["id"], campaigns=count)
+    return trials

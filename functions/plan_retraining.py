@@ -3,7 +3,7 @@
 from .aws import read_client, write_client
 from .campaign_reports import with_trials
 from .contract import PlannedRun, RunToPlan
-from .log import log_plan
+from .log import log
 from .personalize.tags import HELD, write_tag
 from .planning.found_up_to_date import write_checks
 from .planning.plan_run import plan_run
@@ -32,4 +32,13 @@ def handler(event: RunToPlan, _context: object) -> PlannedRun:
     for arn, fingerprint in world.found_held.items():
         write_tag(write_client(), arn, HELD, fingerprint)
     plan["warnings"] += write_checks(read_client(), situation)
-    return log_plan({"settings": settings, "run": run, "plan": plan})
+    imports, solutions = len(plan["imports"]), len(plan["solutions"])
+    log(
+        "plan_retraining",
+        f"{imports} to import, {solutions} to train",
+        runId=run["id"],
+        imports=imports,
+        solutions=solutions,
+        skipped=plan["skipped"],
+    )
+    return {"settings": settings, "run": run, "plan": plan}

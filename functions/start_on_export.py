@@ -11,7 +11,7 @@ from . import clock
 from .aws import s3, stepfunctions
 from .errors import ServiceUnavailable, Throttled
 from .executions import settings_of_machine
-from .log import log_marker
+from .log import log
 from .ready_markers import day_of_marker, read_ready_exports
 
 if TYPE_CHECKING:
@@ -61,13 +61,19 @@ def _start_if_ready(event: WrittenObject) -> str | None:
     location = f"s3://{event['bucket']}/{event['key']}"
     settings = settings_of_machine(stepfunctions(), event["stateMachineArn"])
     day = day_of_marker(settings, location)
-    if day is None:
-        return log_marker(location, started=None, missing=[])
-    ready = read_ready_exports(s3(), settings, day)
-    if ready.missing:
-        return log_marker(location, started=None, missing=ready.missing)
-    _start(stepfunctions(), event["stateMachineArn"], ready)
-    return log_marker(location, started=ready.execution_name, missing=[])
+    ready = read_ready_exports(s3(), settings, day) if day else None
+    started = None
+    if ready and not ready.missing:
+        _start(stepfunctions(), event["stateMachineArn"], ready)
+        started = ready.execution_name
+    log(
+        "start_on_export",
+        started or "nothing started",
+        locationWritten=location,
+        execution=started,
+        missing=list(ready.missing) if ready else [],
+    )
+    return started
 
 
 def _start(client: SFNClient, machine_arn: str, ready: ReadyExports) -> None:
