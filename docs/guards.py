@@ -3,27 +3,31 @@
 import inspect
 import sys
 
-from functions.planning.guards import GUARDS, Guard
+from functions.planning.guards import Guard
+from functions.planning.plan_run import GUARDS
 
 PAGE = """\
 # The guards
 
-`python -m docs.guards` prints this page from the table in `functions/planning/guards.py`.
+`python -m docs.guards` prints this page from the guards in `functions/planning/`.
 
-The guards are checked before anything is imported or trained. So after a REFUSE or SKIP, the
+The guards are checked before anything is imported or trained. So if a guard refuses the run, the
 campaigns serve what they served before.
 
 - **REFUSE**: the run fails with the messages of all guards that refuse it.
-- **SKIP**: the run ends without an error, unless another guard refuses it.
-- **HOLD**: the solution is not trained. Imports, other solutions and waiting versions go on.
 - **WARN**: the run goes on, and its report contains the message.
 
 The message of a guard says what is wrong and what to do. A message about a dataset begins with its
 key, for example `datasets.items: ...`. An export is not checked if the dataset holds it already, or
 if a run is importing it. An export that changes after the plan is checked again before its import.
 
-| guard | verdict | checked for | what it looks for | what to do |
-| --- | --- | --- | --- | --- |
+Three more rules need no guard. A run that the deployment of its schedule has caused is skipped, and
+so is a run that has nothing to import, to train or to deploy. A solution that was trained as often
+as `limits.maxTrainingsPerMonth` allows is not trained, but imports, other solutions and waiting
+versions go on.
+
+| guard | verdict | checked for | what it looks for |
+| --- | --- | --- | --- |
 {rows}
 """
 SCOPES = {
@@ -31,7 +35,6 @@ SCOPES = {
     "dataset": "each dataset to import",
     "export": "each export to import",
     "solution": "each solution to train",
-    "training": "each solution that needs a new version",
 }
 
 
@@ -45,7 +48,7 @@ def _row(guard: Guard) -> str:
     purpose = _first_sentence(inspect.getdoc(guard.check) or "").removeprefix(
         "Yield a message for "
     )
-    cells = (guard.name, guard.verdict, SCOPES[guard.scope], purpose, guard.advice)
+    cells = (guard.name, guard.verdict, SCOPES[guard.scope], purpose)
     return f"| {' | '.join(cells)} |"
 
 

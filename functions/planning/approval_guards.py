@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ..personalize.approvals import advice_about_newer, answer_about, answer_error
 from ..personalize.campaigns import live_version
 from ..rules.trainings import newest_active
+from .guards import guard
 from .waiting_campaigns import moved_campaigns
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from .situation import Situation
 
 
+@guard("approval", "REFUSE", "solution")
 def unapproved_deployment(situation: Situation) -> Iterator[str]:
     """Yield a message for a version that is not approved, or that a newer version has replaced."""
     arn = situation.run["request"].get("deploy")
@@ -35,9 +37,10 @@ def unapproved_deployment(situation: Situation) -> Iterator[str]:
 def _nowhere_to_deploy(situation: Situation, version: Training) -> Iterator[str]:
     """Yield a message for each campaign if somebody has moved all of them meanwhile."""
     if len(moved_campaigns(situation, version)) == len(situation.solution["campaigns"]):
-        yield from campaigns_moved_meanwhile(situation)
+        yield from campaigns_moved_meanwhile.check(situation)
 
 
+@guard("campaign moved by somebody", "WARN", "solution")
 def campaigns_moved_meanwhile(situation: Situation) -> Iterator[str]:
     """Yield a message for each campaign that the approved version is not deployed to.
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from ..personalize.campaigns import follows_newest
 from ..personalize.notes import LATEST
-from ..personalize.tags import BAD, CHECKED, GOOD, PREVIOUS, TRIAL
+from ..personalize.tags import BAD, GOOD, PREVIOUS, TRIAL
+from .guards import guard
 from .world import newest_active
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ TRIAL_TAGS = {TRIAL, GOOD, PREVIOUS, BAD}
 """The tags with which a trial begins. They are all written before a campaign moves."""
 
 
+@guard("automatic deployment", "REFUSE", "solution")
 def automatic_deployment(situation: Situation) -> Iterator[str]:
     """Yield a message for a campaign that Personalize moves to each new version by itself.
 
@@ -54,6 +56,7 @@ def automatic_deployment(situation: Situation) -> Iterator[str]:
         )
 
 
+@guard("probe", "REFUSE", "solution")
 def unanswered_probes(situation: Situation) -> Iterator[str]:
     """Yield a message for a probe that does not fit the recipe of the solution.
 
@@ -89,39 +92,6 @@ def _unanswered_probe(
 def _probe_key(probe: ProbeSettings) -> str:
     """Return the key that says what is requested. A probe with a list to rank also has a user."""
     return next(key for key in ("inputList", "itemId", "userId") if probe.get(key))
-
-
-def probes_of_unknown_recipe(situation: Situation) -> Iterator[str]:
-    """Yield a message for a probe if this release does not know the recipe of the solution."""
-    recipe = recipe_of(situation)
-    if recipe is None or recipe in PROBE_KEYS:
-        return
-    for campaign in situation.solution["campaigns"]:
-        if campaign["probe"] is not None:
-            yield (
-                f"{campaign['campaignArn']}: this release does not know the recipe "
-                f"{recipe or 'of this solution'}, so its campaigns may not answer the probe, and "
-                "each new version would be rolled back; watch the first run, or remove the probe"
-            )
-
-
-def campaigns_without_free_tags(situation: Situation) -> Iterator[str]:
-    """Yield a message for a campaign that has no room for the tags of a trial.
-
-    No version could be deployed there after a training that was paid for.
-    """
-    for campaign in situation.solution["campaigns"]:
-        arn = campaign["campaignArn"]
-        tags = set(situation.world.campaign_tags.get(arn, {}))
-        pipeline_tags = TRIAL_TAGS | (tags & {CHECKED})
-        other_tags = tags - pipeline_tags
-        excess = len(other_tags) + len(pipeline_tags) - MAX_TAGS
-        if excess > 0:
-            yield (
-                f"{arn}: has {len(other_tags)} tags besides those of this pipeline, which needs "
-                f"{len(pipeline_tags)} of at most {MAX_TAGS}, so its solution is not trained; "
-                f"remove {excess} of its tags"
-            )
 
 
 def recipe_of(situation: Situation) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..personalize.imports import Content
-from .guards import GUARDS
+from .plan_run import GUARDS
 from .situation import datasets_to_import, situation_of
 from .world import read_data
 

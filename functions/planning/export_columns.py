@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..csv_files import SHOWN_CHARACTERS, SHOWN_FILES, printable
 from .export_values import is_nullable
+from .guards import guard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,6 +25,7 @@ MAX_HEADER_LENGTH = 200
 may be very long."""
 
 
+@guard("header", "REFUSE", "export")
 def wrong_columns(situation: Situation) -> Iterator[str]:
     """Yield a message for a file whose header lacks a required field of the schema.
 
@@ -38,6 +40,7 @@ def wrong_columns(situation: Situation) -> Iterator[str]:
     yield from islice(messages, SHOWN_FILES)
 
 
+@guard("unknown columns", "WARN", "export")
 def unknown_columns(situation: Situation) -> Iterator[str]:
     """Yield a message for columns that are not imported, because the schema lacks them."""
     export = situation.export
@@ -51,6 +54,7 @@ def unknown_columns(situation: Situation) -> Iterator[str]:
         )
 
 
+@guard("order of columns", "WARN", "export")
 def order_of_columns(situation: Situation) -> Iterator[str]:
     """Yield a message for a file whose columns are in another order than in the schema.
 

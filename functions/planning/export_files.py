@@ -9,6 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from ..csv_files import SHOWN_FILES
+from .guards import guard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,6 +20,7 @@ SHOWN_KEYS = 3
 """A message names this number of keys."""
 
 
+@guard("export", "REFUSE", "export")
 def missing_export(situation: Situation) -> Iterator[str]:
     """Yield a message for a location that cannot be read, has no rows, or has an empty file."""
     export = situation.export
@@ -49,6 +51,7 @@ def missing_export(situation: Situation) -> Iterator[str]:
         yield f"{export.location} has no rows; repeat the export"
 
 
+@guard("format", "REFUSE", "export")
 def unreadable_file(situation: Situation) -> Iterator[str]:
     """Yield a message for a file that is not CSV in UTF-8 with one record on each line."""
     messages = (
@@ -59,6 +62,7 @@ def unreadable_file(situation: Situation) -> Iterator[str]:
     yield from islice(messages, SHOWN_FILES)
 
 
+@guard("subfolders", "WARN", "export")
 def ignored_subfolders(situation: Situation) -> Iterator[str]:
     """Yield a message for files in subfolders, which are not imported."""
     export = situation.export
@@ -70,6 +74,7 @@ def ignored_subfolders(situation: Situation) -> Iterator[str]:
         )
 
 
+@guard("other files", "WARN", "export")
 def other_files(situation: Situation) -> Iterator[str]:
     """Yield a message for a folder with files whose names do not end in `.csv`.
 
@@ -84,6 +89,7 @@ def other_files(situation: Situation) -> Iterator[str]:
         )
 
 
+@guard("byte-order mark", "WARN", "export")
 def byte_order_mark(situation: Situation) -> Iterator[str]:
     """Yield a message for files that begin with a byte-order mark.
 

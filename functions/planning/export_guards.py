@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..rules.imports import learned
 from .earlier_exports import imports_of_location
+from .guards import guard
 from .planned_imports import has_export_date, imported_day, later_import
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ MAX_INCREMENTAL_BYTES = 10**9
 https://docs.aws.amazon.com/personalize/latest/dg/limits.html."""
 
 
+@guard("export of a later day", "REFUSE", "export")
 def export_of_earlier_day(situation: Situation) -> Iterator[str]:
     """Yield a message for a FULL import of an earlier day than the day of the last import.
 
@@ -39,6 +41,7 @@ def export_of_earlier_day(situation: Situation) -> Iterator[str]:
         )
 
 
+@guard("size", "REFUSE", "export")
 def truncated_export(situation: Situation) -> Iterator[str]:
     """Yield a message for a FULL export that is much smaller than the last FULL import.
 
@@ -64,6 +67,7 @@ def truncated_export(situation: Situation) -> Iterator[str]:
         )
 
 
+@guard("ready marker", "REFUSE", "export")
 def export_not_ready(situation: Situation) -> Iterator[str]:
     """Yield a message for a ready marker that is missing, or older than an object of the export.
 
@@ -88,6 +92,7 @@ def export_not_ready(situation: Situation) -> Iterator[str]:
         )
 
 
+@guard("rows to append", "REFUSE", "export")
 def wrong_increment(situation: Situation) -> Iterator[str]:
     """Yield a message for an INCREMENTAL export that was imported before or is too large.
 

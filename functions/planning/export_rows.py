@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .guards import guard
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -16,12 +18,14 @@ MIN_ROWS = 1000
 """An import of interactions needs this number of rows."""
 
 
+@guard("number of rows", "REFUSE", "export")
 def too_few_rows(situation: Situation) -> Iterator[str]:
     """Yield a message for an export with fewer interactions than the 1,000 that an import needs."""
     if not _events_arrive(situation):
         yield from _too_few_rows(situation)
 
 
+@guard("number of rows", "WARN", "export")
 def few_rows_beside_events(situation: Situation) -> Iterator[str]:
     """Yield a message for a FULL export with fewer than 1,000 interactions, if events add others.
 

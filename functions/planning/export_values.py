@@ -17,6 +17,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..csv_files import SHOWN_CHARACTERS, SHOWN_FILES
+from .guards import guard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -59,6 +60,7 @@ class _Column(NamedTuple):
     checks: Sequence[Callable[[str, SchemaField, datetime], str | None]]
 
 
+@guard("values", "REFUSE", "export")
 def wrong_values(situation: Situation) -> Iterator[str]:
     """Yield a message for a file that has a wrong value in one of its first 1,000 rows."""
     messages = (

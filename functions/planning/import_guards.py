@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from ..rules.imports import learned, refusal_to_append
 from .earlier_exports import imports_of_location
-from .planned_imports import imports_are_requested, imports_to_do
+from .guards import guard
+from .planned_imports import imports_are_requested
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from .situation import Situation
 
 
+@guard("first import", "REFUSE", "dataset")
 def incremental_without_full(situation: Situation) -> Iterator[str]:
     """Yield a message for an INCREMENTAL import of a dataset that has no ACTIVE FULL import."""
     dataset = situation.dataset
@@ -26,6 +28,7 @@ def incremental_without_full(situation: Situation) -> Iterator[str]:
         )
 
 
+@guard("replaced data", "REFUSE", "export")
 def replaced_data(situation: Situation) -> Iterator[str]:
     """Yield a message for an INCREMENTAL export if a foreign import has replaced the data."""
     if situation.dataset["importMode"] == "INCREMENTAL" and not imports_are_requested(situation):
@@ -34,25 +37,7 @@ def replaced_data(situation: Situation) -> Iterator[str]:
             yield reason
 
 
-def foreign_data(situation: Situation) -> Iterator[str]:
-    """Yield a message for a dataset with foreign data that this run does not replace.
-
-    A dataset that this pipeline has never imported is not named.
-    """
-    to_do = {of_dataset.dataset["datasetArn"] for of_dataset in imports_to_do(situation)}
-    for dataset in situation.settings["datasets"]:
-        arn = dataset["datasetArn"]
-        imports = situation.world.imports.get(arn, ())
-        data = learned(imports)
-        is_own = any(job.is_active and job.run is not None for job in imports)
-        if arn not in to_do and is_own and data[-1].run is None:
-            yield (
-                f"datasets.{dataset['type']}: {data[-1].arn}, the newest import, was not started "
-                "by this pipeline, and this run does not import the export again; use retrain "
-                "start --force to import it"
-            )
-
-
+@guard("skipped days", "WARN", "dataset")
 def skipped_days(situation: Situation) -> Iterator[str]:
     """Yield a message for earlier days of an INCREMENTAL export that the dataset does not hold."""
     day, data = str(situation.dataset["day"]), learned(situation.imports)

@@ -5,8 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..errors import RunRefused
-from .guards import GUARDS
-from .news import needs_training
+from . import (
+    approval_guards,
+    campaign_guards,
+    export_columns,
+    export_files,
+    export_guards,
+    export_rows,
+    export_values,
+    import_guards,
+    resource_guards,
+    training_guards,
+)
+from .guards import Guard
+from .news import limit_of_month
 from .planned_imports import (
     has_begun_import,
     imports_to_do,
@@ -14,6 +26,7 @@ from .planned_imports import (
     planned_import,
 )
 from .planned_jobs import planned_solution
+from .run_guards import event_of_deployment, nothing_new
 from .situation import situation_of
 
 if TYPE_CHECKING:
@@ -21,33 +34,63 @@ if TYPE_CHECKING:
 
     from ..contract import Plan, Run
     from ..workflow_settings import Settings
-    from .guards import Guard
+    from .guards import Verdict
     from .situation import Situation
     from .world import World
 
+GUARDS = tuple(
+    found
+    for module in (
+        resource_guards,
+        approval_guards,
+        import_guards,
+        training_guards,
+        campaign_guards,
+        export_guards,
+        export_files,
+        export_columns,
+        export_values,
+        export_rows,
+    )
+    for found in vars(module).values()
+    if isinstance(found, Guard)
+)
+"""The guards in the order in which they are checked. `docs/guards.md` shows them."""
+
 
 def plan_run(settings: Settings, run: Run, world: World) -> Plan:
-    """Return the plan of a run. The guards are checked in the order of their table.
-
-    The first guard that skips the run ends the check, unless a guard before it has refused the run.
+    """Return the plan of a run: its imports and trainings, or why it is skipped.
 
     Raises:
         RunRefused: one or more guards refuse the run. The exception has all their messages.
     """
     situation = situation_of(settings, run, world)
-    refusals: list[str] = []
-    for guard in GUARDS:
-        if guard.verdict == "REFUSE":
-            refusals.extend(messages_of(guard, situation))
-        elif guard.verdict == "SKIP" and not refusals:
-            messages = list(messages_of(guard, situation))
-            if messages:
-                return _skipped_plan(
-                    "; ".join(messages), warnings=_warnings(situation) if guard.warns else []
-                )
-    if refusals:
+    skipped = event_of_deployment(situation)
+    if skipped is None and (refusals := _messages("REFUSE", situation)):
         raise RunRefused(refusals)
-    return _plan(situation)
+    of_solutions = [situation.with_solution(solution) for solution in situation.solutions]
+    imports = [] if skipped else [planned_import(each) for each in imports_to_do(situation)]
+    planned = [None if skipped else planned_solution(each) for each in of_solutions]
+    limits = [
+        f"{each.solution['solutionArn']}: {limit}"
+        for each in of_solutions
+        if not skipped and (limit := limit_of_month(each))
+    ]
+    warnings = _messages("WARN", situation)
+    if not skipped and not imports and not any(planned):
+        skipped, limits = "; ".join(limits) or nothing_new(situation), []
+    return {
+        "imports": imports,
+        "solutions": [solution for solution in planned if solution],
+        "skipped": skipped,
+        "warnings": [*limits, *warnings],
+    }
+
+
+def _messages(verdict: Verdict, situation: Situation) -> list[str]:
+    """Return the messages of the guards with a verdict."""
+    guards = [guard for guard in GUARDS if guard.verdict == verdict]
+    return [message for guard in guards for message in messages_of(guard, situation)]
 
 
 def messages_of(guard: Guard, situation: Situation) -> Iterator[str]:
@@ -78,60 +121,3 @@ def _situations_to_check(guard: Guard, situation: Situation) -> list[Situation]:
             ]
         case "solution":
             return solutions
-        case _:  # the scope is "training"
-            return [solution for solution in solutions if needs_training(solution)]
-
-
-def _plan(situation: Situation) -> Plan:
-    """Return the plan with all imports and trainings of the run.
-
-    A solution whose training a guard holds back is left out, unless a campaign waits for one of its
-    versions. If nothing else is left to do, the run is skipped.
-    """
-    reasons = _reasons_to_hold(situation)
-    solutions = [
-        planned
-        for solution in situation.solutions
-        if (planned := planned_solution(situation.with_solution(solution)))
-        and (planned["existingVersionArn"] or solution["solutionArn"] not in reasons)
-    ]
-    imports = [planned_import(of_dataset) for of_dataset in imports_to_do(situation)]
-    is_empty = not solutions and not imports
-    reason = "; ".join(reasons.values()) if reasons and is_empty else None
-    return {
-        "imports": imports,
-        "solutions": solutions,
-        "skipped": reason,
-        "warnings": [*([] if reason else reasons.values()), *_warnings(situation)],
-    }
-
-
-def _skipped_plan(reason: str, warnings: list[str]) -> Plan:
-    """Return the plan of a run that a guard skips."""
-    return {
-        "imports": [],
-        "solutions": [],
-        "skipped": reason,
-        "warnings": warnings,
-    }
-
-
-def _reasons_to_hold(situation: Situation) -> dict[str, str]:
-    """Return the ARN of each solution whose training is held back -> the messages about it."""
-    reasons: dict[str, str] = {}
-    for guard in GUARDS:
-        if guard.verdict == "HOLD":
-            for of_solution in _situations_to_check(guard, situation):
-                if messages := list(guard.check(of_solution)):
-                    reasons[of_solution.solution["solutionArn"]] = "; ".join(messages)
-    return reasons
-
-
-def _warnings(situation: Situation) -> list[str]:
-    """Return the messages of the guards that only warn."""
-    return [
-        message
-        for guard in GUARDS
-        if guard.verdict == "WARN"
-        for message in messages_of(guard, situation)
-    ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..personalize.statuses import ACTIVE, is_active, is_deleted
+from .guards import guard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from .situation import Situation
 
 
+@guard("datasets", "REFUSE", "run")
 def inactive_datasets(situation: Situation) -> Iterator[str]:
     """Yield a message for a dataset or dataset group that does not exist or is not ACTIVE."""
     world = situation.world
@@ -21,6 +23,7 @@ def inactive_datasets(situation: Situation) -> Iterator[str]:
         yield from _missing_or_inactive(group_arn, world.dataset_groups)
 
 
+@guard("solutions and campaigns", "REFUSE", "solution")
 def unusable_solution(situation: Situation) -> Iterator[str]:
     """Yield a message for a solution or campaign that does not exist or is not usable.
 

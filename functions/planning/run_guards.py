@@ -6,12 +6,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from ..executions import scheduled_at
-from .news import needs_training, up_to_date_version
-from .planned_imports import awaits_marker, imports_to_do
-from .planned_jobs import planned_solution
+from .news import up_to_date_version
+from .planned_imports import awaits_marker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from .situation import Situation
 
@@ -24,8 +23,8 @@ SCHEDULE_ROUNDING = timedelta(minutes=2)
 change by this much. An event with an even earlier time was due before the change and came late."""
 
 
-def event_of_deployment(situation: Situation) -> Iterator[str]:
-    """Yield a message for an event that the deployment of the schedule caused.
+def event_of_deployment(situation: Situation) -> str | None:
+    """Return why the run is skipped if the deployment of the schedule has caused its event.
 
     A rate schedule starts an execution when it is created, and perhaps when it is changed. A person
     who deploys does not expect a training, which costs money.
@@ -33,29 +32,22 @@ def event_of_deployment(situation: Situation) -> Iterator[str]:
     scheduled = scheduled_at(situation.run["request"])
     changed = situation.world.schedule_changed_at
     if scheduled is None or changed is None:
-        return
-    if -SCHEDULE_ROUNDING <= scheduled - changed <= DEPLOYMENT_EVENT_WINDOW:
-        yield (
-            f"the schedule was created or changed at {changed.isoformat(timespec='seconds')}, and "
-            "a deployment starts no training; to retrain now, use retrain start"
-        )
+        return None
+    if not -SCHEDULE_ROUNDING <= scheduled - changed <= DEPLOYMENT_EVENT_WINDOW:
+        return None
+    return (
+        f"the schedule was created or changed at {changed.isoformat(timespec='seconds')}, and "
+        "a deployment starts no training; to retrain now, use retrain start"
+    )
 
 
-def nothing_new(situation: Situation) -> Iterator[str]:
-    """Yield a message for a run that has nothing to import, to train or to deploy.
-
-    This is so if every dataset holds its export, if no solution has to be trained, and if no
-    campaign waits for a version.
-    """
+def nothing_new(situation: Situation) -> str:
+    """Return why a run with nothing to import, to train or to deploy is skipped."""
     of_solutions = [situation.with_solution(solution) for solution in situation.solutions]
-    if imports_to_do(situation) or any(
-        needs_training(solution) or planned_solution(solution) for solution in of_solutions
-    ):
-        return
     exports = "the exports were imported before" if situation.datasets else "nothing is imported"
     if any(awaits_marker(situation.with_dataset(dataset)) for dataset in situation.datasets):
         exports = "no new export is ready"
-    yield (
+    return (
         f"nothing is new: {exports}, and {_what_was_learned(of_solutions)}; to train anyway, use "
         "retrain start --force"
     )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .campaign_guards import recipe_of
-from .news import limit_of_month, receives_events, up_to_date_version
+from .guards import guard
+from .news import receives_events, up_to_date_version
 from .planned_imports import imports_to_do
 from .planned_jobs import newest_full_version
 
@@ -21,6 +22,7 @@ UPDATE_RECIPES = ("aws-user-personalization", "aws-hrnn-coldstart")
 https://docs.aws.amazon.com/personalize/latest/dg/API_CreateSolutionVersion.html#trainingMode."""
 
 
+@guard("recipe for UPDATE", "REFUSE", "solution")
 def update_without_recipe(situation: Situation) -> Iterator[str]:
     """Yield a message for a training with UPDATE of a solution whose recipe does not support it."""
     solution = situation.solution
@@ -34,6 +36,7 @@ def update_without_recipe(situation: Situation) -> Iterator[str]:
         )
 
 
+@guard("first training", "REFUSE", "solution")
 def update_without_full(situation: Situation) -> Iterator[str]:
     """Yield a message for a requested UPDATE of a solution without a FULL version."""
     if _requested_mode(situation) == "UPDATE" and newest_full_version(situation) is None:
@@ -43,6 +46,7 @@ def update_without_full(situation: Situation) -> Iterator[str]:
         )
 
 
+@guard("data for UPDATE", "REFUSE", "solution")
 def update_without_news(situation: Situation) -> Iterator[str]:
     """Yield a message for a requested UPDATE of a solution that has nothing new to learn."""
     has_news = imports_to_do(situation) or receives_events(situation)
@@ -70,22 +74,15 @@ def automatic_training(situation: Situation) -> Iterator[str]:
         )
 
 
+@guard("automatic training", "REFUSE", "solution")
 def refused_automatic_training(situation: Situation) -> Iterator[str]:
     """Yield a message for a solution with automatic training, if autoTraining is `refuse`."""
     if situation.settings["autoTraining"] == "refuse":
         yield from automatic_training(situation)
 
 
+@guard("automatic training", "WARN", "solution")
 def allowed_automatic_training(situation: Situation) -> Iterator[str]:
     """Yield a message for a solution with automatic training, if autoTraining is `warn`."""
     if situation.settings["autoTraining"] == "warn":
         yield from automatic_training(situation)
-
-
-def too_many_trainings(situation: Situation) -> Iterator[str]:
-    """Yield a message for a solution that was trained as often as allowed in 30 days.
-
-    A limit of 0 means no limit. `force` by a person passes.
-    """
-    if reason := limit_of_month(situation):
-        yield f"{situation.solution['solutionArn']}: {reason}"

@@ -7,8 +7,11 @@ from statistics import median
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypedDict
 
 from functions.planning.campaign_guards import recipe_of
-from functions.planning.guards import GUARDS
-from functions.planning.news import needs_training, training_requested_by, up_to_date_version
+from functions.planning.news import (
+    limit_of_month,
+    training_requested_by,
+    up_to_date_version,
+)
 from functions.planning.planned_imports import (
     has_begun_import,
     imports_are_requested,
@@ -21,7 +24,7 @@ from functions.rules.imports import learned
 from retrain.operator.option_words import FLAGS, in_words_of_options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from functions.contract import Plan, PlannedImport, PlannedSolution
     from functions.planning.situation import Situation
@@ -253,7 +256,8 @@ def _training_decision(
 ) -> _Decision:
     """Return what happens to the selected solution, which the run may train."""
     version = up_to_date_version(situation)
-    held_back = "; ".join(_reasons_to_hold(situation))
+    held_back = limit_of_month(situation)
+    held_back = f"{situation.solution['solutionArn']}: {held_back}" if held_back else ""
     if planned and planned["existingVersionArn"]:
         reason = held_back or "it is trained already"
         return _Decision("use", f"{reason}; campaigns wait for it", planned["existingVersionArn"])
@@ -283,14 +287,6 @@ def _reason_to_train(situation: Situation) -> str:
     if requested_by == "events":
         return "an event tracker or the API has sent records since the last training"
     return f"{FLAGS.get(requested_by or '', requested_by)} asks for it"
-
-
-def _reasons_to_hold(situation: Situation) -> Iterator[str]:
-    """Yield the messages of the guards that hold the training of the selected solution back."""
-    if needs_training(situation):
-        for guard in GUARDS:
-            if guard.verdict == "HOLD":
-                yield from map(in_words_of_options, guard.check(situation))
 
 
 def _campaigns(situation: Situation) -> Sequence[str]:

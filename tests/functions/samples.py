@@ -403,7 +403,7 @@ def situation(request=None, settings_=None, **changes):
 
 
 def messages(
-    check,
+    guard,
     *,
     request=None,
     trigger="schedule",
@@ -412,7 +412,7 @@ def messages(
     solution=None,
     **changes,
 ):
-    """Return the messages of a guard's check in the standard world with these changes.
+    """Return the messages of a guard in the standard world with these changes.
 
     `dataset` and `solution` are the settings of the selected dataset and solution.
     """
@@ -423,7 +423,7 @@ def messages(
         selected_dataset=dataset or dataset_of_run(),
         selected_solution=solution or solution_settings(),
     )
-    return list(check(selected))
+    return list(guard.check(selected))
 
 
 def planned_import(**changes):

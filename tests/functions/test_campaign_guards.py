@@ -4,8 +4,6 @@ import pytest
 
 from functions.planning.campaign_guards import (
     automatic_deployment,
-    campaigns_without_free_tags,
-    probes_of_unknown_recipe,
     unanswered_probes,
 )
 from tests.functions.samples import (
@@ -61,11 +59,11 @@ def test_a_campaign_that_only_the_pipeline_updates_passes_the_guard():
         assert messages(automatic_deployment, campaigns=campaigns) == []
 
 
-def probe_messages(recipe, probe, check=unanswered_probes):
+def probe_messages(recipe, probe):
     """Return the messages about this probe of a campaign with this recipe."""
     resource = solution_resource(recipeArn=f"arn:aws:personalize:::recipe/{recipe}")
     solution = solution_settings(campaigns=[campaign_settings(probe=probe)])
-    return messages(check, solution=solution, solutions={SOLUTION: resource})
+    return messages(unanswered_probes, solution=solution, solutions={SOLUTION: resource})
 
 
 @pytest.mark.parametrize(
@@ -113,57 +111,3 @@ def test_a_probe_that_the_recipe_answers_passes(recipe, probe):
 def test_a_probe_of_a_solution_that_does_not_exist_is_not_checked():
     solution = solution_settings(campaigns=[campaign_settings(probe=USER)])
     assert messages(unanswered_probes, solution=solution, solutions={}) == []
-
-
-def test_a_probe_of_an_unknown_recipe_is_a_warning():
-    assert probe_messages("aws-of-next-year", ITEM, probes_of_unknown_recipe) == [
-        (
-            f"{CAMPAIGN}: this release does not know the recipe aws-of-next-year, so its campaigns "
-            "may not answer the probe, and each new version would be rolled back; watch the first "
-            "run, or remove the probe"
-        )
-    ]
-
-
-@pytest.mark.parametrize(
-    ("recipe", "probe"), [("aws-of-next-year", None), ("aws-user-personalization", USER)]
-)
-def test_no_warning_is_needed_without_a_probe_or_for_a_known_recipe(recipe, probe):
-    assert probe_messages(recipe, probe, probes_of_unknown_recipe) == []
-
-
-def test_an_unknown_solution_has_no_recipe():
-    assert messages(probes_of_unknown_recipe, solutions={}) == []
-
-
-# Tags
-
-
-def with_tags(count, *keys):
-    """Return the messages about a campaign with so many other tags, and with these tags."""
-    tags = {**{f"team-{number}": "x" for number in range(count)}, **dict.fromkeys(keys, "none")}
-    return messages(campaigns_without_free_tags, campaign_tags={CAMPAIGN: tags})
-
-
-def test_a_campaign_without_a_place_for_the_tags_of_a_trial_is_found():
-    assert with_tags(48) == [
-        (
-            f"{CAMPAIGN}: has 48 tags besides those of this pipeline, which needs 4 of at most 50, "
-            "so its solution is not trained; remove 2 of its tags"
-        )
-    ]
-
-
-def test_the_time_of_the_last_check_takes_one_of_the_places():
-    assert with_tags(45, "retraining-checked") == []
-    assert with_tags(46, "retraining-checked") == [
-        (
-            f"{CAMPAIGN}: has 46 tags besides those of this pipeline, which needs 5 of at most 50, "
-            "so its solution is not trained; remove 1 of its tags"
-        )
-    ]
-
-
-@pytest.mark.parametrize("keys", [(), ("retraining-trial", "retraining-good")])
-def test_a_campaign_with_four_places_or_with_these_tags_passes(keys):
-    assert with_tags(46, *keys) == []

@@ -6,15 +6,13 @@ import pytest
 
 from docs import guards as page
 from functions.personalize.fingerprint import location_digits
-from functions.planning.guards import GUARDS
-from functions.planning.import_guards import foreign_data, incremental_without_full, skipped_days
+from functions.planning.import_guards import incremental_without_full, skipped_days
+from functions.planning.plan_run import GUARDS
 from functions.planning.resource_guards import inactive_datasets, unusable_solution
 from functions.planning.run_guards import event_of_deployment, nothing_new
 from functions.planning.training_guards import (
     allowed_automatic_training,
-    automatic_training,
     refused_automatic_training,
-    too_many_trainings,
     update_without_full,
     update_without_news,
     update_without_recipe,
@@ -39,9 +37,9 @@ from tests.functions.samples import (
     held_import,
     imported,
     items_settings,
-    limits,
     messages,
     settings,
+    situation,
     solution_resource,
     solution_settings,
     trained_version,
@@ -70,22 +68,16 @@ def test_the_docstring_of_a_check_says_what_it_looks_for(guard):
     )
 
 
-def test_only_a_guard_that_skips_says_whether_the_warnings_are_reported():
-    assert {guard.verdict for guard in GUARDS if guard.warns} == {"SKIP"}
-
-
 # The event of a deployment
 
 
 @pytest.mark.parametrize("after", [timedelta(0), timedelta(minutes=10), timedelta(minutes=-2)])
 def test_an_event_right_after_a_deployment_is_found(after):
     changed = NOW - after
-    assert messages(event_of_deployment, request=SCHEDULED, schedule_changed_at=changed) == [
-        (
-            f"the schedule was created or changed at {changed.isoformat()}, and a deployment "
-            "starts no training; to retrain now, use retrain start"
-        )
-    ]
+    assert event_of_deployment(situation(SCHEDULED, schedule_changed_at=changed)) == (
+        f"the schedule was created or changed at {changed.isoformat()}, and a deployment "
+        "starts no training; to retrain now, use retrain start"
+    )
 
 
 @pytest.mark.parametrize(
@@ -94,12 +86,12 @@ def test_an_event_right_after_a_deployment_is_found(after):
     ids=["long after", "due before and late", "schedule unknown"],
 )
 def test_an_event_of_the_calendar_passes(changed):
-    assert messages(event_of_deployment, request=SCHEDULED, schedule_changed_at=changed) == []
+    assert event_of_deployment(situation(SCHEDULED, schedule_changed_at=changed)) is None
 
 
 def test_a_person_may_start_a_run_right_after_a_deployment():
     request = {"trigger": "manual"}
-    assert messages(event_of_deployment, request=request, schedule_changed_at=NOW) == []
+    assert event_of_deployment(situation(request, schedule_changed_at=NOW)) is None
 
 
 # Resources exist and belong together
@@ -290,7 +282,7 @@ AUTOMATIC = {SOLUTION: solution_resource(performAutoTraining=True)}
 
 
 def test_a_solution_that_trains_automatically_is_found():
-    assert messages(automatic_training, solutions=AUTOMATIC) == [
+    assert messages(allowed_automatic_training, solutions=AUTOMATIC) == [
         (
             f"{SOLUTION}: also trains automatically; turn that off with 'aws personalize "
             f"update-solution --solution-arn {SOLUTION} --no-perform-auto-training'"
@@ -301,7 +293,7 @@ def test_a_solution_that_trains_automatically_is_found():
 def test_a_solution_that_does_not_train_automatically_passes():
     off = {SOLUTION: solution_resource(performAutoTraining=False)}
     for known in (off, {SOLUTION: solution_resource()}, {}):
-        assert messages(automatic_training, solutions=known) == []
+        assert messages(allowed_automatic_training, solutions=known) == []
 
 
 @pytest.mark.parametrize("setting", ["warn", "refuse"])
@@ -312,53 +304,6 @@ def test_automatic_training_is_either_refused_or_a_warning(setting):
         "warn": len(messages(allowed_automatic_training, **known)),
     }
     assert counts == {"refuse": 0, "warn": 0, setting: 1}
-
-
-# Trainings in a month
-
-
-def test_a_solution_that_was_trained_as_often_as_allowed_is_named():
-    known = {"request": {"skipImport": True}, "settings_": limits(maxTrainingsPerMonth=1)}
-    other = [trained_version(digest="other")]
-    assert messages(too_many_trainings, trainings=other, **known) == [
-        (
-            f"{SOLUTION}: trainings of this pipeline within 30 days: 1, and "
-            "limits.maxTrainingsPerMonth is 1; wait some days, raise the limit, or use retrain "
-            "start --force"
-        )
-    ]
-    assert messages(too_many_trainings, trainings=[trained_version()], **known) == []
-    assert messages(too_many_trainings, solutions={}, **known) == []
-
-
-# Foreign data
-
-FOREIGN = imported(arn="foreign", ended_at=ago(1))
-
-
-@pytest.mark.parametrize(
-    ("jobs", "count"),
-    [
-        ([FOREIGN, held_import()], 1),
-        ([FOREIGN._replace(is_full=False), held_import()], 1),
-        ([FOREIGN, held_import(ended_at=ago(0.5))], 0),
-        ([FOREIGN], 0),
-        ([FOREIGN, held_import(is_active=False)], 0),
-        ([], 0),
-    ],
-)
-def test_foreign_data_are_named_if_the_run_does_not_replace_them(jobs, count):
-    known = {"imports": {DATASET: jobs}}
-    found = messages(foreign_data, request={"skipImport": True}, **known)
-    assert found == count * [
-        (
-            "datasets.interactions: foreign, the newest import, was not started by this "
-            "pipeline, and this run does not import the export again; use retrain start --force "
-            "to import it"
-        )
-    ]
-    forced = {"request": {"force": True}, **known}
-    assert messages(foreign_data, **forced) == [], "this run imports the export again"
 
 
 # Earlier days
@@ -404,36 +349,12 @@ def test_a_day_is_never_imported_or_changed_during_its_import_or_imported():
 # Nothing new
 
 
-def test_a_run_with_nothing_to_do_is_found():
-    known = {"request": {"skipImport": True}, "campaigns": {CAMPAIGN: campaign()}}
-    assert messages(nothing_new, **known) == []
-    served = {
-        "campaigns": {CAMPAIGN: campaign(solutionVersionArn=VERSION)},
-        "campaign_tags": {CAMPAIGN: {"retraining-good": VERSION}},
-    }
-    trained = {"trainings": [trained_version()], **served}
-    assert messages(nothing_new, **trained) == [], "the export was not imported yet"
-    assert messages(nothing_new, request={"skipImport": True}, **trained) == [
-        (
-            "nothing is new: nothing is imported, and every solution has learned the present data; "
-            "to train anyway, use retrain start --force"
-        )
-    ]
-
-
 def test_a_run_after_a_stopped_training_says_that_it_was_stopped():
     stopped = trained_version(is_active=False, was_stopped=True)
-    assert messages(nothing_new, request={"skipImport": True}, trainings=[stopped]) == [
-        (
-            f"nothing is new: nothing is imported, and the training of the present data was "
-            f"stopped: {VERSION}; to train anyway, use retrain start --force"
-        )
-    ]
-
-
-def test_a_run_at_the_limit_of_trainings_is_not_a_run_without_news():
-    limit = {"settings_": limits(maxTrainingsPerMonth=1), "request": {"skipImport": True}}
-    assert messages(nothing_new, trainings=[trained_version(digest="other")], **limit) == []
+    assert nothing_new(situation({"skipImport": True}, trainings=[stopped])) == (
+        f"nothing is new: nothing is imported, and the training of the present data was "
+        f"stopped: {VERSION}; to train anyway, use retrain start --force"
+    )
 
 
 def test_an_update_without_new_data_is_found():

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from functions import csv_files
 from functions.exports import read_export
 from functions.planning import export_columns, export_files, export_rows, export_values
-from functions.planning.guards import GUARDS
+from functions.planning.plan_run import GUARDS
 from tests.emulator.personalize_world import World
 from tests.functions.samples import NOW, dataset_settings, messages
 from tests.workflow.bucket import Bucket
@@ -80,7 +80,7 @@ def verdicts(files: Mapping[str, bytes]) -> Verdicts:
     known = {"exports": {chosen["datasetArn"]: export}, "schemas": {chosen["datasetArn"]: FIELDS}}
     texts = {"REFUSE": [], "WARN": []}
     for guard in OF_EXPORTS:
-        texts[guard.verdict] += messages(guard.check, dataset=chosen, **known)
+        texts[guard.verdict] += messages(guard, dataset=chosen, **known)
     return Verdicts(texts["REFUSE"], texts["WARN"], job["status"], job.get("failureReason"))
 
 

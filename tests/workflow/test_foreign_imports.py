@@ -129,14 +129,3 @@ def test_an_import_of_an_aborted_run_has_to_be_confirmed_before_a_training():
         assert len(pipeline.requests("CreateDatasetImportJob")) == 3
     assert "may have brought only a part of its export" in failures(execution)["taste"]
     assert outcomes(second) == DEPLOYED
-
-
-def test_a_run_without_an_import_names_foreign_data():
-    with deploy() as pipeline:
-        pipeline.run()
-        pipeline.foreign_import("items")
-        pipeline.sleep(3600)
-        execution = pipeline.run(scheduledTime=NEXT_SLOT, skipImport=True)
-    assert outcomes(execution) == DEPLOYED
-    (warning,) = report(execution)["warnings"]
-    assert warning.startswith(f"datasets.items: {FOREIGN}, the newest import, was not started by")

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from functions.executions import export_day
 from functions.personalize.statuses import is_active
-from functions.planning.guards import GUARDS
-from functions.planning.plan_run import messages_of
+from functions.planning.plan_run import GUARDS, messages_of
 from retrain.operator.checks.findings import Finding
 from retrain.operator.texts import count_text, size_text, time_text
 
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from retrain.operator.checks.findings import Account, Level
 
 DATASETS = ("datasets",)
-SOLUTIONS = ("solutions and campaigns", "unknown recipe")
+SOLUTIONS = ("solutions and campaigns",)
 EXPORTS = (
     *("export", "ready marker", "size", "rows to append", "subfolders", "other files"),
     *("export of a later day", "skipped days"),
@@ -28,16 +27,13 @@ SCHEMAS = (
     *("format", "header", "values", "number of rows", "byte-order mark", "unknown columns"),
     "order of columns",
 )
-IMPORTS = ("first import", "foreign import", "replaced data")
-TRAININGS = ("recipe for UPDATE", "first training", "data for UPDATE", "trainings in a month")
+IMPORTS = ("first import", "replaced data")
+TRAININGS = ("recipe for UPDATE", "first training", "data for UPDATE")
 AUTOMATIC_TRAINING = ("automatic training",)
 SYNC = ("automatic deployment",)
 PROBES = ("probe",)
-CAMPAIGN_TAGS = ("tags of a campaign",)
-ONLY_OF_RUNS = ("event of a deployment", "nothing new", "approval", "campaign moved by somebody")
+ONLY_OF_RUNS = ("approval", "campaign moved by somebody")
 """The guards that say nothing about the account. All others belong to one of the checks."""
-VERDICTS = ("REFUSE", "HOLD", "WARN")
-"""The verdicts that a person can do something about. The others depend on the run."""
 QUOTED_COMMAND = re.compile(r"'(aws [^']+)'")
 COMMAND_WITH_JSON = re.compile(r"(aws .+ '{.+}')")
 MAX_TAGS, FEW_FREE_TAGS = 50, 5
@@ -145,14 +141,17 @@ def check_probes(account: Account) -> Iterator[Finding]:
 def check_tags(account: Account) -> Iterator[Finding]:
     """Find out whether there is room for the pipeline's tags."""
     world = account.situation.world
-    yield from _of_guards(account, CAMPAIGN_TAGS, "the campaigns have room for the pipeline's tags")
-    for arn, tags in world.campaign_tags.items():
-        if len(tags) > MAX_TAGS - FEW_FREE_TAGS:
-            yield Finding(
-                "warn",
-                f"{arn} has {len(tags)} of {MAX_TAGS} tags",
-                f"aws personalize untag-resource --resource-arn {arn} --tag-keys KEY",
-            )
+    findings = [
+        Finding(
+            "warn",
+            f"{arn} has {len(tags)} of {MAX_TAGS} tags",
+            f"aws personalize untag-resource --resource-arn {arn} --tag-keys KEY",
+        )
+        for arn, tags in world.campaign_tags.items()
+        if len(tags) > MAX_TAGS - FEW_FREE_TAGS
+    ]
+    ok_text = "the campaigns have room for the pipeline's tags"
+    yield from findings or [Finding("ok", ok_text)]
 
 
 def _of_guards(account: Account, names: Sequence[str], ok_text: str) -> Iterator[Finding]:
@@ -167,11 +166,11 @@ def _of_guards(account: Account, names: Sequence[str], ok_text: str) -> Iterator
 def _guard_findings(situation: Situation, names: Sequence[str]) -> Iterator[Finding]:
     """Yield a finding for each message of some guards. The way out is after the first `; `."""
     for guard in GUARDS:
-        if guard.name in names and guard.verdict in VERDICTS:
+        if guard.name in names:
             for message in messages_of(guard, situation):
                 text, _, way_out = message.partition("; ")
                 level: Level = "warn" if guard.verdict == "WARN" else "missing"
-                yield Finding(level, text, _command_in(way_out) or way_out or guard.advice)
+                yield Finding(level, text, _command_in(way_out) or way_out or None)
 
 
 def _command_in(way_out: str) -> str | None:

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
 from functions.contract import Outcome
-from functions.planning.guards import GUARDS
+from functions.planning.plan_run import GUARDS
 from retrain.operator import doctor
 from retrain.operator.checks import account, alarms, data, operation, quotas
 from retrain.operator.checks.findings import Check
@@ -666,7 +666,7 @@ def test_every_guard_belongs_to_a_check_or_says_nothing_about_the_account():
     groups = (
         *(data.DATASETS, data.SOLUTIONS, data.EXPORTS, data.SCHEMAS, data.IMPORTS),
         *(data.TRAININGS, data.AUTOMATIC_TRAINING, data.SYNC, data.PROBES),
-        *(data.CAMPAIGN_TAGS, data.ONLY_OF_RUNS),
+        data.ONLY_OF_RUNS,
     )
     names = [name for group in groups for name in group]
     assert sorted(names) == sorted({guard.name for guard in GUARDS})
