@@ -4,9 +4,8 @@ import pulumi
 
 import settings
 from components import RetrainingPipeline
-from components.rules import stacks
 
-pipeline = RetrainingPipeline(stacks.pipeline_name(pulumi.get_stack()), settings.load())
+pipeline = RetrainingPipeline(settings.pipeline_name(pulumi.get_stack()), settings.load())
 
 pulumi.export("state_machine_arn", pipeline.state_machine_arn)
 pulumi.export("schedule_arn", pipeline.schedule_arn)

@@ -1,18 +1,23 @@
 """Reads the config of a stack into the arguments of the pipeline, and reports all its problems."""
 
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
+from difflib import get_close_matches
 
 import pulumi
 from pulumi.runtime.config import CONFIG, is_config_secret
 
 from components.args import RetrainingPipelineArgs
-from components.rules import stacks
+from components.naming import MAX_NAME_CHARACTERS
 from components.rules.fields import Problem
-from components.rules.pipeline import check
+from components.rules.pipeline import Checked, check
 
 PROJECT = "personalize-retraining"
+NAME_PREFIX = "retraining-"
+"""The beginning of the name of a stack's pipeline, and so of the names of all its resources."""
+LONGEST_STACK_NAME = MAX_NAME_CHARACTERS - len(NAME_PREFIX)
+"""The most characters of a stack's name."""
 
 
 class SettingsError(pulumi.RunError):
@@ -20,6 +25,11 @@ class SettingsError(pulumi.RunError):
 
     The CLI shows the message of a RunError without a stack trace.
     """
+
+
+def pipeline_name(stack: str) -> str:
+    """Return the name of the pipeline that a stack deploys."""
+    return f"{NAME_PREFIX}{stack}"
 
 
 def load() -> RetrainingPipelineArgs:
@@ -43,12 +53,12 @@ def parse_stack(
     config: Mapping[str, str],
     *,
     secrets: Collection[str] = (),
-    warn: Callable[[str], object] | None = None,
+    warn: Callable[[str], object] = lambda _: None,
 ) -> RetrainingPipelineArgs:
     """Return the arguments for the whole config of a stack.
 
     `config` has keys like `namespace:key`, and its values are text or JSON. `secrets` are the keys
-    whose values are encrypted. `warn` is called with each warning, if there is no problem.
+    whose values are encrypted. `warn` is called with each warning if there is no problem.
 
     Raises SettingsError with a message for each setting that cannot be read, or that breaks a rule.
     """
@@ -59,27 +69,48 @@ def parse_stack(
             for key, value in config.items()
             if key.startswith(prefix)
         },
-        region=config.get("aws:region") or None,
         secrets=[key.removeprefix(prefix) for key in secrets if key.startswith(prefix)],
     )
     problems = [
-        *stacks.problems(project, stack, config, checked.regions),
-        *_with_project(project, checked.problems),
+        *_stack_problems(project, stack, config, checked),
+        *(problem._replace(key=f"{prefix}{problem.key}") for problem in checked.problems),
     ]
     if problems:
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         header = f"{count} in the configuration of stack {stack}:"
         lines = map(str, sorted(problems, key=lambda problem: problem.key))
         raise SettingsError("\n  ".join([header, *lines]))
-    if warn:
-        for warning in _with_project(project, checked.warnings):
-            warn(str(warning))
+    for warning in checked.warnings:
+        warn(f"{prefix}{warning}")
     return checked.args
 
 
-def _with_project(project: str, config_problems: Iterable[Problem]) -> list[Problem]:
-    """Return the problems with the name of the project in front of their keys."""
-    return [problem._replace(key=f"{project}:{problem.key}") for problem in config_problems]
+def _stack_problems(
+    project: str, stack: str, config: Mapping[str, str], checked: Checked
+) -> Iterator[Problem]:
+    """Yield each problem of the name of a stack, of its region, and of its namespaces."""
+    if len(stack) > LONGEST_STACK_NAME:
+        message = (
+            f"has {len(stack)} characters; expected at most {LONGEST_STACK_NAME}, because the "
+            "names of roles and functions contain it; choose a shorter name with "
+            f"pulumi stack rename <name> -s {stack}"
+        )
+        yield Problem("stack", message, stack)
+    region = config.get("aws:region") or None
+    if region is None or (checked.regions and region not in checked.regions):
+        # Without this setting, the region would depend on the shell that runs Pulumi.
+        expected = " or ".join(sorted(checked.regions)) or "<the region of the ARNs>"
+        message = (
+            f"{'is not' if region else 'missing; expected'} the region of the ARNs; run "
+            f"pulumi config set aws:region {expected} -s {stack}"
+        )
+        yield Problem("aws:region", message, region)
+    for key in config:
+        namespace, _, name = key.partition(":")
+        # The namespaces of the AWS provider and of Pulumi may be similar to the project's name.
+        is_known = namespace in (project, "aws", "pulumi")
+        if not is_known and get_close_matches(namespace.lower(), [project.lower()]):
+            yield Problem(key, f"unknown; did you mean {project}:{name}?")
 
 
 def _decoded(value: str) -> object:

@@ -8,13 +8,13 @@ range of a field are also its row in docs/configuration.md.
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import pulumi
 
-from .rules import arns, metrics, rates
+from .rules import arns, rates
 from .rules import fields as rules
 from .rules.fields import Between, Elements, above_zero
 
@@ -39,8 +39,6 @@ state of an execution with all of them has at most 256 KiB, as AWS requires
 (tests/workflow/test_sizes.py measures it):
 https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html."""
 OTHER_STACK = "and give the others a stack of their own"
-DEFAULT_FULL_EVERY = "7 days"
-"""The longest time between two FULL trainings with UPDATE. AWS advises one a week."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,7 +143,7 @@ class CampaignArgs:
 class QualityRuleArgs:
     """A rule for one offline metric of a new version: `maxDrop`, `minimum` or both."""
 
-    metric: Annotated[str, metrics.metric_error]
+    metric: Annotated[str, rules.metric_error]
     """The name of the metric in GetSolutionMetrics, for example `coverage`."""
     max_drop: Annotated[float | None, Between(0, 1, "write a share, for example 0.25")] = None
     """The share of the live version's value that may be lost.
@@ -159,7 +157,7 @@ class QualityRuleArgs:
     """The lowest value that passes. The value of the live version does not matter."""
 
 
-DEFAULT_GATE = (QualityRuleArgs(metric=metrics.NDCG_AT_10, max_drop=0.25),)
+DEFAULT_GATE = (QualityRuleArgs(metric=rules.NDCG_AT_10, max_drop=0.25),)
 """The quality gate of a solution that sets none.
 
 Personalize measures metrics on a random tenth of the users, so a smaller drop can be chance.
@@ -186,11 +184,10 @@ class SolutionArgs:
     training_mode: TrainingMode = "FULL"
     """`FULL` trains a new model. `UPDATE` adds new items and interactions to the existing model.
 
-    If a version was rejected, rolled back or refused, the next training is `FULL`.
-    The recipes aws-user-personalization and aws-hrnn-coldstart support `UPDATE`.
+    With `UPDATE`, a training is `FULL` once a week, as AWS advises, and after a version that was
+    rejected, rolled back or refused. The recipes aws-user-personalization and aws-hrnn-coldstart
+    support `UPDATE`.
     """
-    full_every: Annotated[str | None, rates.days_error] = None
-    """How old the last `FULL` version may become with `UPDATE`. Without it, `7 days`."""
     campaigns: Annotated[
         Sequence[CampaignArgs],
         Elements(0, MAX_CAMPAIGNS, f"keep at most {MAX_CAMPAIGNS} campaigns, {OTHER_STACK}"),
@@ -321,8 +318,8 @@ class RetrainingPipelineArgs:
     """
     permissions_boundary_arn: Annotated[pulumi.Input[str] | None, arns.POLICY] = None
     """ARN of the IAM policy that is the permissions boundary of every created role."""
-    log_retention_days: Annotated[int, rules.retention_error] = 90
-    """How many days CloudWatch Logs keeps the logs."""
+    log_retention_days: Annotated[int, Between(1, 3653, "set for example 90")] = 90
+    """How many days CloudWatch Logs keeps the logs. It accepts 30, 90, 365 and a few others."""
     kms_key_arn: Annotated[pulumi.Input[str] | None, arns.KEY] = None
     """ARN of the KMS key that encrypts the logs, the topic and the dead-letter queue."""
     data_kms_key_arn: Annotated[pulumi.Input[str] | None, arns.KEY] = None
@@ -378,35 +375,6 @@ def camel_case(name: str) -> str:
 def config_keys(cls: "type[DataclassInstance]") -> list[str]:
     """Return the keys of a dataclass in the stack's config, in the order of its fields."""
     return [camel_case(field_.name) for field_ in fields(cls)]
-
-
-def config_paths(
-    cls: "type[DataclassInstance]" = RetrainingPipelineArgs, prefix: str = ""
-) -> Iterator[str]:
-    """Yield each key of a config with the keys that lead to it, as docs/configuration.md does.
-
-    `[]` stands for each element of a list, and `*` for each dataset: `solutions[].campaigns`.
-    """
-    for field_ in fields(cls):
-        path = f"{prefix}{camel_case(field_.name)}"
-        yield path
-        nested, is_list = _nested_dataclass(field_.type)
-        # The five datasets have the same keys.
-        if nested is not None and nested is not DatasetArgs:
-            yield from config_paths(nested, f"{path}[]." if is_list else f"{path}.")
-    if cls is DatasetsArgs:
-        yield from config_paths(DatasetArgs, f"{prefix}*.")
-
-
-def _nested_dataclass(type_: object) -> "tuple[type[DataclassInstance] | None, bool]":
-    """Return the dataclass inside the type of a field, and True if the field has a list of it."""
-    if isinstance(type_, type) and is_dataclass(type_):
-        return type_, False
-    for argument in get_args(type_):
-        nested, is_list = _nested_dataclass(argument)
-        if nested is not None:
-            return nested, is_list or get_origin(type_) is Sequence
-    return None, False
 
 
 def config_values(args: "DataclassInstance") -> dict[str, object]:

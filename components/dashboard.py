@@ -12,7 +12,7 @@ import pulumi_aws as aws
 
 from .alarms import METRICS_NAMESPACE, PIPELINE, max_age_hours
 from .rules.arns import Home
-from .rules.metrics import RANKING_METRICS
+from .rules.fields import RANKING_METRICS
 from .shared import Shared
 
 CONSOLES = {

@@ -6,7 +6,7 @@ from typing import Any
 
 import pulumi
 
-from .args import DEFAULT_FULL_EVERY, RetrainingPipelineArgs, SolutionArgs, config_values
+from .args import RetrainingPipelineArgs, config_values
 
 
 def workflow_settings(
@@ -24,7 +24,10 @@ def workflow_settings(
     dashboard.
     """
     config = _document(args)
-    copied = ("trainingHourPrice", "skipWhenUnchanged", "autoTraining", "tags")
+    for solution in config["solutions"]:
+        if not solution.pop("qualityGateEnabled"):
+            solution["qualityGate"] = []
+    copied = ("solutions", "trainingHourPrice", "skipWhenUnchanged", "autoTraining", "tags")
     return {
         **{key: config[key] for key in copied},
         "prefix": job_prefix,
@@ -34,7 +37,6 @@ def workflow_settings(
             for dataset_type, dataset in config["datasets"].items()
             if dataset is not None
         ],
-        "solutions": [_solution(solution) for solution in args.solutions],
         "limits": {
             **config["limits"],
             "maxTrainingsPerMonth": args.max_trainings_per_month,
@@ -48,18 +50,6 @@ def workflow_settings(
         "triggerOnExport": args.trigger.on_export,
         "cadenceSeconds": args.cadence_seconds,
     }
-
-
-def _solution(solution: SolutionArgs) -> dict[str, object]:
-    """Return the settings of a solution. A gate that is not enabled has no rules."""
-    settings: dict[str, object] = _document(solution)
-    if not settings.pop("qualityGateEnabled"):
-        settings["qualityGate"] = []
-    settings.pop("fullEvery")
-    if solution.training_mode == "UPDATE":
-        full_every = solution.full_every or DEFAULT_FULL_EVERY
-        settings["fullEveryDays"] = int(full_every.split()[0])
-    return settings
 
 
 def _document(value: Any) -> Any:  # noqa: ANN401  # JSON

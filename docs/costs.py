@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, get_args
 
 from components.alarms import ALARMS
-from components.rules.metrics import RANKING_METRICS
+from components.rules.fields import RANKING_METRICS
 from functions.contract import Outcome
 from functions.metrics import METRICS
 from functions.workflow_settings import Settings

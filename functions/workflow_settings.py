@@ -72,7 +72,6 @@ class SolutionSettings(TypedDict):
 
     solutionArn: str
     trainingMode: TrainingMode
-    fullEveryDays: NotRequired[float]
     qualityGate: list[QualityRule]
     approval: ApprovalSettings | None
     """Null if nobody has to approve."""

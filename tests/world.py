@@ -33,7 +33,7 @@ from components.args import (
     RetrainingPipelineArgs,
     SolutionArgs,
 )
-from components.rules.metrics import METRIC_NAMES
+from components.rules.fields import METRIC_NAMES
 from components.rules.pipeline import MAX_PROBE_CHARACTERS
 from components.workflow_settings import workflow_settings
 from functions.workflow_settings import PIPELINE_TAG

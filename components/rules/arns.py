@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,8 +10,6 @@ from .fields import Problem
 
 _PARTITION = r"aws(?:-[a-z]+)*"
 _REGION = r"[a-z]{2,}(?:-[a-z]+)+-[0-9]+"
-REGION_PATTERN = re.compile(_REGION)
-"""The pattern of the name of a region, for example `eu-west-1`."""
 _ACCOUNT = r"[0-9]{12}"
 _NAME = r"[a-zA-Z0-9][a-zA-Z0-9\-_]{0,62}"
 _PATH = r"(?:[!-~]+/)?[a-zA-Z0-9_+=,.@\-]+"
@@ -27,8 +25,8 @@ _SHARED_PARTS = {
 }
 """Service to the parts that all ARNs of a pipeline have in common. A key or topic may be in another
 account, and the ARNs of IAM have no region."""
-_AWS_MANAGED = ("account", "aws")
-"""The part and its value that may differ: the account of the policies that AWS manages."""
+_AWS_MANAGED = "aws"
+"""The account of the policies that AWS manages. It may differ from the other accounts."""
 
 
 @dataclass(frozen=True)
@@ -142,70 +140,40 @@ def parse_arn(text: str) -> Arn | None:
     return Arn(*parts.groups()) if parts else None
 
 
-def problems(settings: Sequence[ArnSetting], region: str | None) -> Iterator[Problem]:
-    """Yield the problems of all ARNs of a pipeline together. `region` is the region of the stack.
+def problems(settings: Sequence[ArnSetting]) -> Iterator[Problem]:
+    """Yield the problems of all ARNs of a pipeline together.
 
-    All ARNs must have one home (partition, region and account), and all datasets must be in one
-    dataset group. If they differ, the most common home and the most common group are taken as the
-    right ones. ARNs in the region of the stack come first, so that a few wrong ARNs do not make the
-    others wrong. No dataset, solution or campaign may be named twice.
+    All ARNs must have the same partition, region and account, and all datasets the same dataset
+    group. No dataset, solution or campaign may be named twice.
     """
-    in_personalize = [setting for setting in settings if setting.arn.service == "personalize"]
-    if in_personalize:
-        in_region = [setting for setting in in_personalize if setting.arn.region == region]
-        typical = _first_with_most_common(in_region or in_personalize, lambda arn: arn.home)
-        yield from _home_problems(settings, typical, region)
-    datasets = [entry for entry in in_personalize if entry.arn.resource.startswith("dataset/")]
-    if datasets:
-        typical = _first_with_most_common(datasets, lambda arn: arn.name)
-        yield from _group_problems(datasets, typical)
+    for part in ("partition", "region", "account"):
+        values = [
+            (setting, getattr(setting.arn, part))
+            for setting in settings
+            if part in _SHARED_PARTS[setting.arn.service]
+        ]
+        yield from _differences(part, [value for value in values if value[1] != _AWS_MANAGED])
+    datasets = [each for each in settings if each.arn.resource.startswith("dataset/")]
+    yield from _differences("dataset group", [(each, each.arn.name) for each in datasets])
     first_keys: dict[Arn, str] = {}
-    for key, arn in in_personalize:
+    for key, arn in settings:
         first_key = first_keys.setdefault(arn, key)
-        if first_key != key:
+        if first_key != key and arn.service == "personalize":
             message = f"is also the value of {first_key}; correct or remove one of the two settings"
             yield Problem(key, message, str(arn))
 
 
-def _first_with_most_common(
-    settings: Sequence[ArnSetting], feature: Callable[[Arn], Hashable]
-) -> ArnSetting:
-    """Return the first setting whose ARN has the most common value of `feature`."""
-    ((most_common, _),) = Counter(feature(setting.arn) for setting in settings).most_common(1)
-    return next(setting for setting in settings if feature(setting.arn) == most_common)
+def _differences(part: str, values: Sequence[tuple[ArnSetting, str]]) -> Iterator[Problem]:
+    """Yield a problem for each ARN whose part differs from the most common value of this part.
 
-
-def _home_problems(
-    settings: Iterable[ArnSetting], typical: ArnSetting, region: str | None
-) -> Iterator[Problem]:
-    """Yield a problem for each part of an ARN that differs from the same part of the typical ARN.
-
-    Yield another problem if no ARN is in the region of the stack.
+    `part` is the name of the part, and `values` has the value of each ARN.
     """
-    home = typical.arn.home
-    if region not in (None, home.region):
-        message = (
-            f"is in region {home.region}, but the stack's aws:region is {region}; correct the ARN, "
-            f"or set aws:region to {home.region} in the stack's file"
-        )
-        yield Problem(typical.key, message, str(typical.arn))
-    for key, arn in settings:
-        for part in _SHARED_PARTS[arn.service]:
-            actual, expected = getattr(arn, part), getattr(home, part)
-            if actual != expected and (part, actual) != _AWS_MANAGED:
+    for expected, _ in Counter(value for _, value in values).most_common(1):
+        typical = next(setting for setting, value in values if value == expected)
+        for (key, arn), value in values:
+            if value != expected:
                 message = (
-                    f"is in {part} {actual}, but {typical.key} is in {part} {expected}; correct "
-                    f"one of the ARNs, because all of them need the same {part}"
+                    f"is in {part} {value}, but {typical.key} is in {part} {expected}; correct one "
+                    f"of the two, because a pipeline needs one {part}"
                 )
                 yield Problem(key, message, str(arn))
-
-
-def _group_problems(datasets: Iterable[ArnSetting], typical: ArnSetting) -> Iterator[Problem]:
-    """Yield a problem for each dataset that is not in the group of the typical dataset."""
-    for key, arn in datasets:
-        if arn.name != typical.arn.name:
-            message = (
-                f"is in dataset group {arn.name}, but {typical.key} is in dataset group "
-                f"{typical.arn.name}; correct the ARN, or give {arn.name} a stack of its own"
-            )
-            yield Problem(key, message, str(arn))

@@ -7,6 +7,7 @@ what is wrong, and after a semicolon what to write instead.
 import math
 import re
 from collections.abc import Sized
+from difflib import get_close_matches
 from typing import Annotated, Any, NamedTuple, get_args, get_origin
 
 DATE_PLACEHOLDER = "{date}"
@@ -18,23 +19,37 @@ MAX_ID_CHARACTERS = 256
 MAX_RESULTS = 500
 """The most results that GetRecommendations returns, and the most items that GetPersonalizedRanking
 accepts. The numbers are in the models of their requests."""
-LOG_RETENTION_DAYS = (
-    *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557),
-    *(2922, 3288, 3653),
-)
-"""The numbers of days that CloudWatch Logs accepts:
-https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html"""
 
-_BUCKET = r"(?!\d+\.\d+\.\d+\.\d+/)(?![^/]*\.\.)[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9]"
-"""https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html"""
-_S3_LOCATION = re.compile(rf"s3://{_BUCKET}/[^*?]+")
-"""A location in S3. Personalize supports no wildcards."""
-_OTHER_FORMATS = re.compile(
-    r"\.(gz|gzip|zip|bz2|xz|zst|lz4|snappy|tar|tgz|7z|parquet|orc|avro|json|jsonl|ndjson|tsv|xlsx?)$",
-    re.IGNORECASE,
+NDCG = "normalized_discounted_cumulative_gain"
+NDCG_AT_10 = f"{NDCG}_at_10"
+MRR = "mean_reciprocal_rank"
+RANKING_METRICS = (
+    "coverage",
+    f"{MRR}_at_25",
+    *(f"{NDCG}_at_{k}" for k in (5, 10, 25)),
+    *(f"precision_at_{k}" for k in (5, 10, 25)),
 )
-"""Extensions of files that are not plain CSV, the only format that Personalize imports:
-https://docs.aws.amazon.com/personalize/latest/dg/data-prep-formatting.html"""
+"""The names of the metrics that the versions of most recipes have."""
+METRIC_NAMES = (
+    *RANKING_METRICS,
+    "average_rewards_at_k",
+    f"{NDCG}_with_event_weights_at_k",
+    "trend_prediction_accuracy",
+)
+"""The names of all metrics in GetSolutionMetrics. The recipe and the configuration of a solution
+decide which of them a solution version has:
+https://docs.aws.amazon.com/personalize/latest/dg/working-with-training-metrics.html"""
+_METRICS_WITHOUT_API_NAME = re.compile(
+    r"(?:hit|recall)(?:_at_[a-z0-9_]+)?|precision|auc|area_under_the_curve"
+)
+"""Metrics of user segments and of next best actions.
+
+AWS describes them without their names in GetSolutionMetrics, so every likely name is accepted. If a
+solution version does not have the metric, the gate reports it.
+"""
+
+_S3_LOCATION = re.compile(r"s3://[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9]/(?:[^*?{}]|\{date\})+")
+"""A location in S3. Personalize supports no wildcards."""
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
 """An address as a person writes it. Only the confirmation shows that the address exists."""
 
@@ -108,43 +123,44 @@ class Elements(NamedTuple):
 
 
 def location_error(text: str) -> str | None:
-    """Check the location of an export: a file in S3, or a prefix that ends in `/`."""
+    """Check the location of an export: a CSV file in S3, or a folder, which ends in `/`."""
     length = len(text.replace(DATE_PLACEHOLDER, "2026-11-29"))
     if length > MAX_LOCATION_CHARACTERS:
+        return f"has {length} characters; Personalize accepts at most {MAX_LOCATION_CHARACTERS}"
+    if not _S3_LOCATION.fullmatch(text) or not text.lower().endswith((".csv", "/")):
         return (
-            f"is {length} characters long, but Personalize accepts at most "
-            f"{MAX_LOCATION_CHARACTERS}; choose a shorter location"
+            "is not a CSV file or a folder in S3; expected for example 's3://bucket/users.csv' or "
+            "'s3://bucket/{date}/users/', without wildcards and other placeholders"
         )
-    if error := _s3_error(text, "'s3://bucket/users.csv' or 's3://bucket/users/'"):
-        return error
-    if _OTHER_FORMATS.search(text):
-        return "is not plain CSV, the only format that Personalize imports; export to a .csv file"
-    if not re.search(r"/$|[^/]\.[a-zA-Z0-9]+$", text):
-        return f"is neither a file nor a folder; write '{text}.csv' or '{text}/'"
     return None
 
 
 def marker_error(text: str) -> str | None:
     """Check the object in S3 that is written when an export is complete."""
-    if text.endswith("/"):
-        return f"is a folder; name the object that is written last, for example '{text}_SUCCESS'"
-    return _s3_error(text, "'s3://bucket/_SUCCESS'")
+    if _S3_LOCATION.fullmatch(text) and not text.endswith("/"):
+        return None
+    return (
+        "is not an object in S3; name the object that is written last, for example "
+        "'s3://bucket/{date}.SUCCESS'"
+    )
 
 
-def _s3_error(text: str, examples: str) -> str | None:
-    """Check an object or a prefix in S3."""
-    if re.search("[{}]", text.replace(DATE_PLACEHOLDER, "")):
-        return f"has an unknown placeholder; the only placeholder is {DATE_PLACEHOLDER}"
-    if not _S3_LOCATION.fullmatch(text):
-        return f"is not a file or a folder in S3; expected for example {examples}, no wildcards"
-    return None
+def metric_error(name: str) -> str | None:
+    """Return an error message if no solution version has a metric of this name, else None."""
+    if name in METRIC_NAMES or _METRICS_WITHOUT_API_NAME.fullmatch(name):
+        return None
+    nearest = get_close_matches(name, METRIC_NAMES, 1)
+    hint = (
+        f"did you mean {nearest[0]}?" if nearest else f"expected one of {', '.join(METRIC_NAMES)}"
+    )
+    return f"is not a metric of Personalize; {hint}"
 
 
 def id_error(text: str) -> str | None:
     """Check the id of a user or an item."""
     if 1 <= len(text) <= MAX_ID_CHARACTERS:
         return None
-    return f"is {len(text)} characters long; expected an id of at most {MAX_ID_CHARACTERS}"
+    return f"has {len(text)} characters; expected an id of 1 to {MAX_ID_CHARACTERS}"
 
 
 def email_error(text: str) -> str | None:
@@ -152,11 +168,3 @@ def email_error(text: str) -> str | None:
     if _EMAIL.fullmatch(text):
         return None
     return "is not an email address; expected for example 'team@example.com'"
-
-
-def retention_error(days: int) -> str | None:
-    """Check the number of days for which the logs are kept."""
-    if days in LOG_RETENTION_DAYS:
-        return None
-    nearest = min(LOG_RETENTION_DAYS, key=lambda retention: abs(retention - days))
-    return f"is not a number of days that CloudWatch Logs accepts; set for example {nearest}"

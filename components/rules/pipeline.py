@@ -1,4 +1,4 @@
-"""Checks all arguments of a pipeline, and warns about some that are allowed.
+"""Checks all arguments of a pipeline.
 
 `args.py` has the rules of single fields. Here are those that need more than one field.
 """
@@ -9,10 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 from ..args import (
-    DEFAULT_GATE,
-    DatasetArgs,
     DatasetsArgs,
-    NotificationsArgs,
     ProbeArgs,
     QualityRuleArgs,
     RetrainingPipelineArgs,
@@ -20,16 +17,13 @@ from ..args import (
     config_keys,
 )
 from . import arns
-from .fields import DATE_PLACEHOLDER, MAX_RESULTS, Problem
+from .fields import DATE_PLACEHOLDER, Problem
 from .reading import Reader
 
 Rule: TypeAlias = Callable[[Any, str], Iterator[Problem]]
-"""A function that yields the problems of an object, or warnings about it. It also gets the key of
-the object in the config."""
-Rules: TypeAlias = dict[type, list[Rule]]
-PROBLEMS: Rules = defaultdict(list)
-WARNINGS: Rules = defaultdict(list)
-"""Dataclass to its rules. Warnings are for settings that work, but perhaps not as intended."""
+"""A function that yields the problems of an object. It also gets the key of the object."""
+RULES: dict[type, list[Rule]] = defaultdict(list)
+"""Dataclass to its rules."""
 
 MAX_PROBE_CHARACTERS = 5_000
 """The most characters of the ids in all probes together. The state of an execution contains the
@@ -43,19 +37,18 @@ A tag on every resource has the name of the pipeline. The tags of jobs are in
 TAG_KEY = re.compile(r"[\w .:/=+\-@]{1,128}")
 TAG_VALUE = re.compile(r"[\w .:/=+\-@]{1,256}")
 """A value that AWS allows. EventBridge Scheduler refuses an empty value."""
-ENCRYPTED = (
-    "is encrypted, but the state machine shows this setting to everyone who may read it; "
-    "set it again with pulumi config set --plaintext -s <stack>"
-)
 
 
 class Checked(NamedTuple):
     """The arguments of a pipeline, with what was found out about them."""
 
     args: RetrainingPipelineArgs
-    """The arguments without the settings that could not be read."""
+    """The arguments. They may be used if there are no problems."""
     problems: list[Problem]
-    """All problems, in the order of their keys. The arguments may be used if there are none."""
+    """All problems, in the order of their keys.
+
+    A rule about several settings is applied once all of them can be read.
+    """
     warnings: list[Problem]
     """All warnings, if there are no problems."""
     regions: set[str]
@@ -63,167 +56,89 @@ class Checked(NamedTuple):
 
 
 def check(
-    given: RetrainingPipelineArgs | Mapping[str, object],
-    *,
-    region: str | None = None,
-    secrets: Collection[str] = (),
+    given: RetrainingPipelineArgs | Mapping[str, object], *, secrets: Collection[str] = ()
 ) -> Checked:
     """Check arguments, or a config with keys in camelCase. Nothing calls AWS.
 
-    `region` is the region of the stack, and `secrets` are the keys whose values are encrypted.
-    Inputs that are not known yet are not checked: to check them, pass the result of `resolved()`.
+    `secrets` are the keys whose values are encrypted. Inputs that are not known yet are not
+    checked: to check them, pass the result of `resolved()`.
     """
-    if isinstance(given, Mapping):
-        given = {key: value for key, value in given.items() if key not in secrets}
-    reader = Reader(unread=[Problem(key, ENCRYPTED) for key in secrets])
+    reader = Reader(secrets)
     args = reader.read(RetrainingPipelineArgs, given, "")
-    broken = {problem.key for problem in reader.broken}
-    found = [*_found(PROBLEMS, reader), *arns.problems(reader.arns, region)]
-    # A setting that could not be read was checked as missing, so its other problems are wrong.
-    problems = [
+    found = [
         problem
-        for problem in (*reader.broken, *(each for each in found if each.key not in broken))
-        if not any(_overlap(problem.key, unread.key) for unread in reader.unread)
+        for key, read in reader.objects
+        for rule in RULES[type(read)]
+        for problem in rule(read, key)
     ]
-    problems = sorted([*reader.unread, *problems], key=lambda problem: problem.key)
+    problems = [*reader.problems, *found, *arns.problems(reader.arns)]
     return Checked(
         args,
-        problems,
-        warnings=[] if problems else [*reader.warnings, *_found(WARNINGS, reader)],
+        sorted(problems, key=lambda problem: problem.key),
+        warnings=[] if problems else reader.warnings,
         regions={setting.arn.region for setting in reader.arns if setting.arn.region},
     )
 
 
-def _found(rules: Rules, reader: Reader) -> Iterator[Problem]:
-    """Yield what the rules find in all objects that were read."""
-    for key, found in reader.objects:
-        for rule in rules[type(found)]:
-            yield from rule(found, key)
-
-
-def _overlap(first_key: str, second_key: str) -> bool:
-    """Return True if two keys are equal, or if one setting contains the other.
-
-    For example, `solutions[0]` contains `solutions[0].campaigns`.
-    """
-    outer, inner = sorted((first_key, second_key), key=len)
-    return outer == inner or inner.startswith((f"{outer}.", f"{outer}["))
-
-
-def _rule(rules: Rules, cls: type) -> Callable[[Rule], Rule]:
-    """Return a decorator that adds a rule of a dataclass to the rules."""
+def _rule(cls: type) -> Callable[[Rule], Rule]:
+    """Return a decorator that adds a rule of a dataclass to RULES."""
 
     def add(rule: Rule) -> Rule:
-        rules[cls].append(rule)
+        RULES[cls].append(rule)
         return rule
 
     return add
 
 
-@_rule(PROBLEMS, DatasetsArgs)
+@_rule(DatasetsArgs)
 def _check_datasets(datasets: DatasetsArgs, key: str) -> Iterator[Problem]:
-    """Check that there is a dataset, and that each has an ARN of its type and its own location."""
+    """Check that there is a dataset, and that each dataset has an ARN of its type."""
     if not datasets.configured():
-        yield Problem(
-            key, f"missing; configure at least one of {', '.join(config_keys(DatasetsArgs))}"
-        )
-    first_keys: dict[object, str] = {}
+        keys = ", ".join(config_keys(DatasetsArgs))
+        yield Problem(key, f"has no dataset; configure at least one of {keys}")
     for name, dataset in datasets.configured().items():
-        location_key = f"{key}.{name}.dataLocation"
-        arn, location = dataset.dataset_arn, dataset.data_location
-        type_ = arns.dataset_type(name)
+        arn, type_ = dataset.dataset_arn, arns.dataset_type(name)
         if isinstance(arn, str) and not arns.DATASET(arn) and not arn.endswith(f"/{type_}"):
             right = f"{arn.rpartition('/')[0]}/{type_}"
             message = f"is not the ARN of the {type_} dataset; name it, '{right}'"
             yield Problem(f"{key}.{name}.datasetArn", message, arn)
-        first_key = first_keys.setdefault(location, location_key)
-        if location and first_key != location_key:
-            message = (
-                f"is also {first_key}, so each dataset would get the rows of both; give each "
-                "dataset a location of its own"
-            )
-            yield Problem(location_key, message, location)
 
 
-@_rule(PROBLEMS, DatasetsArgs)
-def _check_folders(datasets: DatasetsArgs, key: str) -> Iterator[Problem]:
-    """Check that no location and no marker lies in the folder of a dataset.
+@_rule(DatasetsArgs)
+def _check_locations(datasets: DatasetsArgs, key: str) -> Iterator[Problem]:
+    """Check that no location and no marker lies at the location of another dataset.
 
-    A file in the folder would be imported into that dataset. A file in a subfolder would not, but
-    each run would warn about it.
+    A file there would be imported into that dataset. A file in a subfolder would not, but each run
+    would warn about it.
     """
-    folders = {
-        f"{key}.{name}.dataLocation": dataset.data_location
+    locations = {
+        f"{key}.{name}.{field}": location
         for name, dataset in datasets.configured().items()
-        if isinstance(dataset.data_location, str) and dataset.data_location.endswith("/")
-    }
-    for name, dataset in datasets.configured().items():
         for field, location in (
             ("dataLocation", dataset.data_location),
             ("readyMarker", dataset.ready_marker),
-        ):
-            for folder_key, folder in folders.items():
-                if isinstance(location, str) and location != folder and location.startswith(folder):
-                    message = f"lies inside {folder_key}; move it out of '{folder}'"
-                    yield Problem(f"{key}.{name}.{field}", message, location)
-
-
-@_rule(WARNINGS, DatasetArgs)
-def _warn_about_repeated_files(dataset: DatasetArgs, key: str) -> Iterator[Problem]:
-    """Warn about an INCREMENTAL import from the same location in every run."""
-    location = dataset.data_location
-    if dataset.import_mode != "INCREMENTAL" or not isinstance(location, str):
-        return
-    if DATE_PLACEHOLDER not in location:
-        example = f"{location.rpartition('/')[0]}/{DATE_PLACEHOLDER}/"
-        message = (
-            "is the same location for every run, and INCREMENTAL would import the same files "
-            "twice, so every run that finds old files is refused; export to a new location each "
-            f"day, for example '{example}'"
         )
-        yield Problem(f"{key}.dataLocation", message, location)
+        if isinstance(location, str)
+    }
+    for outer_key, outer in locations.items():
+        for inner_key, inner in locations.items():
+            is_inside = inner.startswith(outer) if outer.endswith("/") else inner == outer
+            if is_inside and inner_key != outer_key and outer_key.endswith("dataLocation"):
+                message = f"lies in {outer_key}, so it would be imported there; move it elsewhere"
+                yield Problem(inner_key, message, inner)
 
 
-@_rule(PROBLEMS, SolutionArgs)
-def _check_full_every(solution: SolutionArgs, key: str) -> Iterator[Problem]:
-    """Check that `fullEvery` is set only with UPDATE trainings."""
-    if solution.full_every and solution.training_mode == "FULL":
-        message = "has an effect only with trainingMode UPDATE; leave it out, or set that mode"
-        yield Problem(f"{key}.fullEvery", message, solution.full_every)
-
-
-@_rule(PROBLEMS, SolutionArgs)
+@_rule(SolutionArgs)
 def _check_gate(solution: SolutionArgs, key: str) -> Iterator[Problem]:
-    """Check that an enabled gate has a rule, and that each metric has only one."""
+    """Check that an enabled gate has a rule."""
     if solution.quality_gate_enabled and not solution.quality_gate:
         message = (
-            "an empty list; add a rule, or write 'qualityGateEnabled: false' to deploy every new "
-            "version"
+            "is empty; add a rule, or write 'qualityGateEnabled: false' to deploy every new version"
         )
         yield Problem(f"{key}.qualityGate", message)
-    first_keys: dict[str, str] = {}
-    for index, rule in enumerate(solution.quality_gate):
-        metric_key = f"{key}.qualityGate[{index}].metric"
-        first_key = first_keys.setdefault(rule.metric, metric_key)
-        if first_key != metric_key:
-            message = f"already has a rule in {first_key}; combine both rules into one"
-            yield Problem(metric_key, message, rule.metric)
 
 
-@_rule(WARNINGS, SolutionArgs)
-def _warn_without_campaigns(solution: SolutionArgs, key: str) -> Iterator[Problem]:
-    """Warn about a gate or an approval of a solution without campaigns."""
-    has_gate = solution.quality_gate_enabled and solution.quality_gate != DEFAULT_GATE
-    for name, is_set in (("qualityGate", has_gate), ("approval", solution.approval)):
-        if is_set and not solution.campaigns:
-            message = (
-                "has no effect, because only campaigns get a new version and this solution has "
-                "none; add campaigns or leave it out"
-            )
-            yield Problem(f"{key}.{name}", message)
-
-
-@_rule(PROBLEMS, QualityRuleArgs)
+@_rule(QualityRuleArgs)
 def _check_thresholds(rule: QualityRuleArgs, key: str) -> Iterator[Problem]:
     """Check that a rule of a gate has a threshold."""
     if rule.max_drop is None and rule.minimum is None:
@@ -231,9 +146,9 @@ def _check_thresholds(rule: QualityRuleArgs, key: str) -> Iterator[Problem]:
         yield Problem(key, message)
 
 
-@_rule(PROBLEMS, ProbeArgs)
+@_rule(ProbeArgs)
 def _check_request(probe: ProbeArgs, key: str) -> Iterator[Problem]:
-    """Check that a probe makes one request, and expects no more items than its list has."""
+    """Check that a probe makes one request."""
     given = {"userId": probe.user_id, "itemId": probe.item_id, "inputList": probe.input_list}
     names = [name for name, value in given.items() if value is not None]
     if names not in (["userId"], ["itemId"], ["userId", "inputList"]):
@@ -242,33 +157,15 @@ def _check_request(probe: ProbeArgs, key: str) -> Iterator[Problem]:
             "userId with an inputList"
         )
         yield Problem(key, message)
-    most = len(probe.input_list or ()) or MAX_RESULTS
-    if most < probe.min_results <= MAX_RESULTS:
-        message = f"is more than the inputList has; expected at most {most}"
-        yield Problem(f"{key}.minResults", message, probe.min_results)
 
 
-@_rule(PROBLEMS, NotificationsArgs)
-def _check_emails(notifications: NotificationsArgs, key: str) -> Iterator[Problem]:
-    """Check that each address is listed once."""
-    for index, address in enumerate(notifications.emails):
-        if address in notifications.emails[:index]:
-            message = "is listed twice; leave one of them out"
-            yield Problem(f"{key}.emails[{index}]", message, address)
-
-
-@_rule(PROBLEMS, RetrainingPipelineArgs)
+@_rule(RetrainingPipelineArgs)
 def _check_size_of_probes(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
     """Check that the ids in all probes together fit into the state of an execution."""
     campaigns = [campaign for solution in args.solutions for campaign in solution.campaigns]
     probes = [campaign.probe for campaign in campaigns if campaign.probe is not None]
-    ids = [
-        each
-        for probe in probes
-        for each in (probe.user_id, probe.item_id, *(probe.input_list or ()))
-        if each
-    ]
-    characters = sum(map(len, ids))
+    ids = [(probe.user_id, probe.item_id, *(probe.input_list or ())) for probe in probes]
+    characters = sum(len(each or "") for ids_of_probe in ids for each in ids_of_probe)
     if characters > MAX_PROBE_CHARACTERS:
         message = (
             f"has {characters} characters in the ids of all probes; shorten them to "
@@ -277,32 +174,24 @@ def _check_size_of_probes(args: RetrainingPipelineArgs, _key: str) -> Iterator[P
         yield Problem("solutions", message)
 
 
-@_rule(PROBLEMS, RetrainingPipelineArgs)
+@_rule(RetrainingPipelineArgs)
 def _check_tags(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
     """Check that AWS accepts each tag, and that the pipeline does not reserve its key."""
-    first_spellings: dict[str, str] = {}
     for key, value in args.tags.items():
-        first_spelling = first_spellings.setdefault(key.lower(), key)
-        message = None
         if key.lower().startswith(("aws:", RESERVED_TAGS)):
             message = (
                 f"has a reserved key; choose one that begins with neither aws: nor {RESERVED_TAGS}"
             )
-        elif first_spelling != key:
-            message = (
-                f"differs from tags.{first_spelling} only in upper and lower case; remove one of "
-                "them, because IAM allows only one"
-            )
+            yield Problem(f"tags.{key}", message, value)
         elif not TAG_KEY.fullmatch(key) or not TAG_VALUE.fullmatch(value):
             message = (
                 "is not a tag of AWS; write 1 to 128 characters as the key and 1 to 256 as the "
                 "value: letters, digits, spaces and _ . : / = + - @"
             )
-        if message:
             yield Problem(f"tags.{key}", message, value)
 
 
-@_rule(PROBLEMS, RetrainingPipelineArgs)
+@_rule(RetrainingPipelineArgs)
 def _check_trigger(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
     """Check the settings that a run on the arrival of an export needs."""
     if not args.trigger.on_export:
@@ -328,15 +217,3 @@ def _check_trigger(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]
             "for example 35, or 0 for no limit"
         )
         yield Problem("limits.maxTrainingsPerMonth", message)
-
-
-@_rule(WARNINGS, RetrainingPipelineArgs)
-def _warn_about_timezone(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
-    """Warn about a time zone without a cron."""
-    is_set = args.timezone != RetrainingPipelineArgs.timezone
-    if is_set and not args.schedule_expression.startswith("cron("):
-        message = (
-            f"has no effect with the rate '{args.retraining_rate}', which counts from the "
-            "deployment; set a cron as retrainingRate to run at a local time, or leave timezone out"
-        )
-        yield Problem("timezone", message, args.timezone)

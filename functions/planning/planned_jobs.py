@@ -33,12 +33,11 @@ if TYPE_CHECKING:
 LONGEST_USUAL_UPDATE = 1500
 """Seconds. An update takes 8 to 25 minutes, as users of Personalize have seen. The service promises
 no time."""
-MAX_TRAINING_DELAY = timedelta(hours=12)
-"""A run creates its version within this time after its start, because it imports first.
+MAX_FULL_AGE = timedelta(days=6, hours=12)
+"""The age from which a FULL version is followed by a FULL training, although the mode is UPDATE.
 
-When the next run starts after 7 days, the FULL version is younger than 7 days by up to this time.
-With `fullEveryDays` 7 a new FULL version is still due, so the allowed age is reduced
-by this time.
+AWS advises a FULL training a week. A weekly run creates its version up to 12 hours after its start,
+because it imports first, so the FULL version of the week before is younger than 7 days.
 """
 
 
@@ -106,18 +105,16 @@ def _training_mode(situation: Situation, existing_version: Training | None) -> T
     """Return the mode of the request, else of the existing version, else of the settings.
 
     The UPDATE of the settings becomes FULL if there is no FULL version, if the newest FULL version
-    is older than `fullEveryDays` allows, or if the newest version was found bad.
+    is older than MAX_FULL_AGE, or if the newest version was found bad.
     """
     if mode := situation.run["request"].get("trainingMode"):
         return mode
     if existing_version:
         return "UPDATE" if existing_version.mode == "UPDATE" else "FULL"
-    solution = situation.solution
-    if solution["trainingMode"] == "FULL" or _newest_version_is_bad(situation):
+    if situation.solution["trainingMode"] == "FULL" or _newest_version_is_bad(situation):
         return "FULL"
     full_version = newest_full_version(situation)
-    max_age = timedelta(days=solution["fullEveryDays"]) - MAX_TRAINING_DELAY
-    if full_version and full_version["creationDateTime"] > situation.world.now - max_age:
+    if full_version and full_version["creationDateTime"] > situation.world.now - MAX_FULL_AGE:
         return "UPDATE"
     return "FULL"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from components.rules import metrics
+from components.rules.fields import MRR, NDCG_AT_10
 from functions.personalize.statuses import is_active
 from functions.planning.campaign_guards import PROBE_KEYS
 from functions.planning.training_guards import UPDATE_RECIPES
@@ -19,8 +19,8 @@ SEGMENT_RECIPES = ("aws-item-affinity", "aws-item-attribute-affinity")
 """The recipes of user segments. Their solutions are trained, but have no campaigns."""
 KNOWN_RECIPES = {*PROBE_KEYS, *UPDATE_RECIPES, *SEGMENT_RECIPES}
 GATE_METRICS = (
-    metrics.NDCG_AT_10,
-    f"{metrics.MRR}_at_25",
+    NDCG_AT_10,
+    f"{MRR}_at_25",
     "precision_at_10",
     "average_rewards_at_k",
     "trend_prediction_accuracy",
@@ -118,10 +118,8 @@ def _training_mode_lines(recipe: str) -> list[str]:
     if recipe in UPDATE_RECIPES:
         return [
             *comment(3, "FULL trains a new model. UPDATE adds new items and interactions to the "
-                         "existing model, which is cheaper. Then every fullEvery a training is "
-                         "FULL:"),
+                         "existing model, which is cheaper, and is FULL once a week:"),
             "      # trainingMode: UPDATE",
-            "      # fullEvery: 7 days",
             "      trainingMode: FULL",
         ]  # fmt: skip
     return [*comment(3, "The recipe supports no other mode."), "      trainingMode: FULL"]
@@ -138,7 +136,7 @@ def _gate_lines(solution: AdoptedSolution) -> list[str]:
                          f"metrics. It has {', '.join(sorted(solution.metrics))}."),
             "      qualityGateEnabled: false",
         ]  # fmt: skip
-    metric = metric or metrics.NDCG_AT_10
+    metric = metric or NDCG_AT_10
     return [
         *comment(3, "A campaign moves to a new version only if the metric falls by no more than "
                      f"maxDrop (a share).{' The value' + value + '.' if value else ''}"),

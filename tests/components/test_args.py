@@ -155,12 +155,6 @@ def test_the_age_of_the_alarm_is_derived_from_the_longest_gap_unless_it_is_set(r
     assert settings_of(args)["limits"]["maxModelAgeDays"] == days
 
 
-def test_the_days_between_full_trainings_can_be_set():
-    args = with_solution(training_mode="UPDATE", full_every="30 days")
-    (solution,) = settings_of(args)["solutions"]
-    assert solution["fullEveryDays"] == 30
-
-
 @pytest.mark.parametrize("rules", [[RULE], []])
 def test_a_gate_that_is_switched_off_has_no_rules_in_the_settings(rules):
     args = with_solution(quality_gate=rules, quality_gate_enabled=False)

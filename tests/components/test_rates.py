@@ -38,12 +38,6 @@ def test_the_times_between_runs_are_those_of_a_year(rate, shortest, longest, run
     assert rates.most_runs_in_a_month(rate) == runs
 
 
-@pytest.mark.parametrize("text", ["1 days", "7 day", "0 days", "7", "rate(7 days)", "7 hours"])
-def test_a_number_of_days_is_read_from_words(text):
-    assert rates.days_error("1 day") is rates.days_error("30 days") is None
-    assert rates.days_error(text) == "is not a number of days; expected for example '7 days'"
-
-
 @pytest.mark.parametrize(
     ("cron", "after", "firing"),
     [

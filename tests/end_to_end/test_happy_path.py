@@ -3,7 +3,7 @@
 import pytest
 
 from components.lambda_functions import CALLED_BY_EVENTS
-from components.rules.metrics import NDCG_AT_10
+from components.rules.fields import NDCG_AT_10
 from functions.report_words import metric_change
 from tests.components.sample import STEPS_WITHOUT_TRIGGER
 

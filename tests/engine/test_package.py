@@ -9,6 +9,7 @@ import tomllib
 import pytest
 import yaml
 
+from components.rules.fields import location_error
 from components.rules.reading import IS_OUTPUT
 from package.schema import schema
 from tests.engine.stacks import ROOT, CommandError, create_stack
@@ -92,7 +93,7 @@ def test_all_problems_of_a_yaml_program_are_reported_without_a_traceback(plugin,
     program = copy.deepcopy(program)
     books = program["resources"]["books"]["properties"]
     books["timezone"] = "${movies.stateMachineArn}"
-    books["logRetentionDays"] = 31
+    books["logRetentionDays"] = 4000
     books["datasets"]["interactions"]["dataLocation"] = ""
     shop = project(yaml.safe_dump(program))
     with pytest.raises(CommandError) as failed:
@@ -101,9 +102,8 @@ def test_all_problems_of_a_yaml_program_are_reported_without_a_traceback(plugin,
     assert (
         f"""\
 3 problems in the retraining pipeline 'books':
-      datasets.interactions.dataLocation: missing or empty; expected for example \
-'s3://bucket/users.csv' or 's3://bucket/users/', no wildcards
-      logRetentionDays: 31 is not a number of days that CloudWatch Logs accepts; set for example 30
+      datasets.interactions.dataLocation: '' {location_error("")}
+      logRetentionDays: 4000 is not from 1 to 3653; set for example 90
       timezone: {IS_OUTPUT}
 """
         in text

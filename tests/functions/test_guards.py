@@ -47,7 +47,7 @@ from tests.functions.samples import (
 )
 
 SCHEDULED = {"trigger": "schedule", "scheduledTime": NOW.isoformat()}
-UPDATE = solution_settings(trainingMode="UPDATE", fullEveryDays=7)
+UPDATE = solution_settings(trainingMode="UPDATE")
 INCREMENTAL = dataset_settings(importMode="INCREMENTAL")
 USER_PERSONALIZATION_V2 = "arn:aws:personalize:::recipe/aws-user-personalization-v2"
 

@@ -164,7 +164,7 @@ def test_a_location_without_a_date_stays_as_it_is():
 def test_a_run_is_refused_with_the_messages_of_all_guards():
     settings_ = settings(
         datasets=[dataset_settings(importMode="INCREMENTAL")],
-        solutions=[solution_settings(trainingMode="UPDATE", fullEveryDays=7)],
+        solutions=[solution_settings(trainingMode="UPDATE")],
     )
     changes = {
         "imports": {DATASET: []},

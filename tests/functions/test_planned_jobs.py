@@ -29,7 +29,7 @@ from tests.functions.samples import (
 )
 
 WITHOUT_IMPORT = {"skipImport": True}
-UPDATE = solution_settings(trainingMode="UPDATE", fullEveryDays=7)
+UPDATE = solution_settings(trainingMode="UPDATE")
 FULL = version_summary()
 LEARNED = trained_version()
 

@@ -26,15 +26,13 @@ MAY_IMPORT = {
     "components.state_machine.steps": set(),
     "components.state_machine.trial": {"components.state_machine.asl"},
     "components.rules.arns": {"components.rules.fields"},
-    "components.rules.metrics": set(),
+    "components.rules.fields": set(),
     "components.rules.rates": set(),
     "components.bundles": set(),
-    "components.rules.fields": set(),
     "components.args": {
         "components.rules",
         "components.rules.arns",
         "components.rules.fields",
-        "components.rules.metrics",
         "components.rules.rates",
     },
     "components.rules.reading": {
@@ -50,11 +48,6 @@ MAY_IMPORT = {
         "components.rules.reading",
     },
     "components.naming": {"components.state_machine.steps"},
-    "components.rules.stacks": {
-        "components.naming",
-        "components.rules.arns",
-        "components.rules.fields",
-    },
     "components.rules": set(),
     "components.state_machine": set(),
     "components.shared": {"components.args", "components.rules.arns"},
@@ -88,7 +81,7 @@ MAY_IMPORT = {
     "components.dashboard": {
         "components.alarms",
         "components.rules.arns",
-        "components.rules.metrics",
+        "components.rules.fields",
         "components.shared",
     },
     "components.monitoring": {"components.lambda_functions", "components.iam", "components.shared"},
@@ -96,8 +89,8 @@ MAY_IMPORT = {
     "components": {"components.args", "components.pipeline"},
     "settings": {
         "components.args",
+        "components.naming",
         "components.rules.pipeline",
-        "components.rules.stacks",
         "components.rules.fields",
     },
     "package": {"package", "components", "settings"},

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from components.naming import MAX_NAME_CHARACTERS
-from components.rules.stacks import LONGEST_STACK_NAME
+from settings import LONGEST_STACK_NAME
 from tests.components.recording import PROJECT, STACK, run
 from tests.program import sample_stack
 from tests.program.sample_stack import STACK_CONFIG

@@ -81,7 +81,7 @@ def test_the_config_is_what_the_cli_prints_in_the_caller_s_environment(project, 
 def test_a_rehearsal_reads_the_resolved_config(project, install_cli, capsys):
     install_cli(texts({"paused": "no"}))
     assert rehearse.rehearse("dev", project_dir=project) == 2
-    problem = one_problem("paused: 'no' is text; expected true or false")
+    problem = one_problem("paused: 'no' is not true or false")
     assert capsys.readouterr().err == f"{problem}\n"
     assert os.environ["AWS_PROFILE"] == "the-callers"
 

@@ -13,7 +13,7 @@ from unittest.mock import patch
 from botocore.exceptions import ClientError
 
 from components.args import ProbeArgs
-from components.rules.metrics import NDCG_AT_10
+from components.rules.fields import NDCG_AT_10
 from emulator.personalize.faults import Faults
 from emulator.virtual.step_functions import Execution, StartedExecution
 from functions.errors import ServiceUnavailable, Throttled

@@ -71,7 +71,7 @@ class Setup(NamedTuple):
             )
         taste, novel = group.solutions
         if self.trains_update:
-            novel = replace(novel, training_mode="UPDATE", full_every="20 days")
+            novel = replace(novel, training_mode="UPDATE")
         if self.is_unguarded:
             novel = replace(novel, campaigns=[campaign("page")], quality_gate_enabled=False)
         return group.with_solutions(taste, novel)

@@ -1,6 +1,6 @@
 """Summarise an execution in the few values that the tests compare."""
 
-from components.rules.metrics import NDCG_AT_10
+from components.rules.fields import NDCG_AT_10
 from functions.report_words import metric_change
 
 DEPLOYED = {"taste": "DEPLOYED", "home": "DEPLOYED"}

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from components.args import LimitsArgs
-from components.rules.metrics import NDCG_AT_10
+from components.rules.fields import NDCG_AT_10
 from emulator.personalize import Switches
 from functions.personalize.notes import read_notes
 from functions.personalize.tags import tags_of

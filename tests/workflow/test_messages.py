@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from components.args import ApprovalArgs, NotificationsArgs, QualityRuleArgs
-from components.rules.metrics import NDCG_AT_10
+from components.rules.fields import NDCG_AT_10
 from functions import aws
 from functions.report_words import duration
 from retrain.operator.history import history

@@ -17,7 +17,7 @@ from tests.world import (
     solution_arn,
 )
 
-UPDATING = MOVIES.with_solutions(solution(training_mode="UPDATE", full_every="7 days"))
+UPDATING = MOVIES.with_solutions(solution(training_mode="UPDATE"))
 WEEK = 7 * 24 * HOUR
 
 

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from components.rules.metrics import NDCG_AT_10
+from components.rules.fields import NDCG_AT_10
 from functions.exports import read_export
 from functions.personalize.fingerprint import seen_export
 from functions.personalize.tags import tags_of

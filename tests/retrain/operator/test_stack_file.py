@@ -7,6 +7,7 @@ import yaml
 
 from components.args import RetrainingPipelineArgs, config_keys
 from components.rules.arns import parse_arn
+from components.rules.fields import location_error
 from functions.planning.campaign_guards import PROBE_KEYS
 from retrain.operator.adopted_group import (
     AdoptedCampaign,
@@ -156,7 +157,7 @@ def test_each_recipe_has_the_probe_that_its_campaigns_answer(recipe):
 
 def test_a_recipe_with_update_has_the_other_mode_as_a_comment():
     text = written(group(solutions=[solution("aws-user-personalization")])).text
-    assert "      # trainingMode: UPDATE\n      # fullEvery: 7 days\n" in text
+    assert "      # trainingMode: UPDATE\n" in text
 
 
 def test_without_ids_the_probe_is_a_comment():
@@ -213,8 +214,7 @@ def test_datasets_without_a_usable_location_are_left_out_with_the_reason():
         (
             "datasets.users is left out: the location of its last import, "
             "'https://exports/users.csv', "
-            "is not a file or a folder in S3; expected for example 's3://bucket/users.csv' or "
-            "'s3://bucket/users/', no wildcards"
+            f"{location_error('https://exports/users.csv')}"
         ),
     ]
 

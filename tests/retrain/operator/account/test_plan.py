@@ -135,7 +135,7 @@ def test_a_stack_file_with_mistakes_is_refused_with_all_of_them(run, project_dir
         "",
         (
             "1 problem in the configuration of stack dev:\n"
-            "  personalize-retraining:autoTraining: 'wrn' is unknown; did you mean warn?\n"
+            "  personalize-retraining:autoTraining: 'wrn' is not one of warn, refuse\n"
         ),
     )
 
