@@ -58,9 +58,11 @@ def replay(
     """
     chance = random.Random(seed)  # noqa: S311 - a simulation
     durations: dict[str, float] = {}
+    simulated: set[str] = set()
 
     def timings(kind: str, arn: str) -> tuple[float, float]:
-        stage = next((stage for stage in STAGES if f"-{stage}-" in arn), kind)
+        stage = arn.rpartition("-")[2] if kind == "dataset-import-job" else kind
+        simulated.add(stage)
         return 60, durations.get(stage, 600) - 60
 
     with deploy(timings=timings, handlers=handlers) as pipeline:
@@ -72,6 +74,8 @@ def replay(
             execution = pipeline.run(scheduledTime=slot.isoformat())
             if execution.status != "SUCCEEDED":
                 raise AssertionError(f"a good run ended {execution.status}: {execution.cause}")
+            if missing := {*STAGES} - simulated:
+                raise AssertionError(f"no job had the simulated duration of {missing}")
             if number >= WARM_UP_RUNS:
                 yield _measure(execution)
             pipeline.sleep((slot + WEEK - pipeline.clock.now()).total_seconds())

@@ -22,6 +22,7 @@ from functions.rules.deployments import (
     waits,
     was_moved,
 )
+from functions.rules.pacing import pause
 from functions.rules.probing import Probing, Response
 from functions.rules.steps import Step
 
@@ -189,7 +190,7 @@ RUNNING = update(NEW, is_running=True, created_at=NOW - 10 * MINUTE)
 )
 def test_an_update_is_waited_for(seen, phase):
     age = (NOW - seen.update.created_at).total_seconds()
-    assert step(seen)[0] == Step(phase, pause=max(10, age * 0.02))
+    assert step(seen)[0] == Step(phase, pause=pause((), age))
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from functions.rules.imports import (
     is_partial,
     learned,
 )
+from functions.rules.pacing import pause
 from functions.rules.steps import Step
 
 
@@ -100,7 +101,7 @@ def test_an_import_is_confirmed_if_its_export_has_not_changed(fields, expected):
 
 def test_a_running_import_is_waited_for_whoever_has_started_it():
     running = job(is_running=True, is_active=False, run=None, created_at=NOW - 10 * MINUTE)
-    assert step(running, durations=[1200]).pause == 1200 * (1 - 0.2 * 2**0.5) - 600
+    assert step(running, durations=[1200]).pause == pause([1200], 600)
     old = running._replace(created_at=NOW - 50 * HOUR)
     memory = Memory(NOW - 6 * HOUR)
     reason = (

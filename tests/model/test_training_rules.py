@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from import_jobs import HOUR, MINUTE, NOW, job
 
+from functions.rules.pacing import pause
 from functions.rules.steps import Step
 from functions.rules.trainings import (
     Create,
@@ -101,7 +102,7 @@ NO_REASON = "version-1 has failed, and Personalize gives no reason"
         (
             [earlier()],
             {"durations": [6000]},
-            Step("TRAINING", pause=6000 * (1 - 0.2 * 2**0.5) - 3600),
+            Step("TRAINING", pause=pause([6000], 3600)),
             "version-1",
         ),
         (
@@ -128,7 +129,12 @@ NO_REASON = "version-1 has failed, and Personalize gives no reason"
         ([version(digest="other")], {"max_per_month": 2}, CREATE, None),
         ([version(digest="other", run=None)] * 2, {"max_per_month": 2}, CREATE, None),
         ([version()], {"max_per_month": 1}, TRAINED, "version-1"),
-        ([own(digest="other")], {"max_per_month": 1}, Step("TRAINING", pause=45), "version-1"),
+        (
+            [own(digest="other")],
+            {"max_per_month": 1},
+            Step("TRAINING", pause=pause((), 3600)),
+            "version-1",
+        ),
         ([], {"version": "version-0"}, TRAINED, "version-0"),
     ],
 )
