@@ -263,7 +263,7 @@ def train_solution(personalize, **_):
     }
     return event, training_item(
         phase="TRAINING",
-        seconds=5164,
+        seconds=2880,
         outcome=None,
         memory=memory,
         createdAt=NOW.isoformat(),
