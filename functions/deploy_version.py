@@ -1,21 +1,190 @@
 """Deploys a version to a campaign: judge it, put it on trial, then keep it or go back."""
 
-from . import metrics
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from . import clock, metrics
+from .aws import read_client, runtime_client, write_client
 from .contract import CampaignIteration, DeploymentItem
+from .errors import Refused, ServiceUnavailable
 from .log import log_item
-from .personalize.deployments import Deploying
-from .texts import with_short_texts
+from .memory import from_document, to_document
+from .personalize.approvals import approval_tags
+from .personalize.campaigns import (
+    Versions,
+    describe_campaign,
+    read_notes,
+    seen_campaign,
+    tags_of_notes,
+    update_request,
+    wanted_deployment,
+)
+from .personalize.statuses import status_warnings
+from .personalize.tags import tags_of, write_tags
+from .reconcile import Progress, reconcile
+from .rules import deployments
+from .rules.deployments import Ask, Deploy, GoBack, Memory, Notes, SeenCampaign, WriteNotes
+from .rules.probing import Probe, Response
+from .rules.steps import Action, Step
+from .texts import shortened, with_short_texts
+from .workflow_settings import ProbeSettings, campaign_settings, solution_of_campaign
+
+if TYPE_CHECKING:
+    from mypy_boto3_personalize_runtime.type_defs import GetRecommendationsRequestTypeDef
+
+
+REFUSALS = ("ResourceInUseException", "LimitExceededException")
+"""The errors of UpdateCampaign after which the same request may be accepted later."""
+MAX_FAILURE_BYTES = 180
+"""The most bytes of the error of a probe. The document of a run has it twice: as the failure of the
+probe, and as the reason why the campaign goes back."""
 
 
 @with_short_texts()
 def handler(event: CampaignIteration, _context: object) -> DeploymentItem:
     """Look, decide and act, until there is an outcome or the next look is later."""
-    settings, arn = event["settings"], event["campaign"]["campaignArn"]
-    deploying = Deploying(event)
-    item = deploying.deploy()
-    solution_arn = deploying.solution["solutionArn"]
-    if compared := deploying.gate.last:
-        metrics.write_offline_metrics(settings, solution_arn, compared.new, compared.live)
-    if update := deploying.ended_update:
-        metrics.write_update(settings, solution_arn, update)
-    return log_item("deploy_version", event["run"], arn, item)
+    deployment = CampaignDeployment(event)
+    item = deployment.item(reconcile(deployment.look, deployment.decide, deployment.act))
+    if item["outcome"]:
+        deployment.write_metrics()
+    return log_item("deploy_version", event["run"], event["campaign"]["campaignArn"], item)
+
+
+class CampaignDeployment:
+    """The deployment to a campaign in one invocation. The item of the last one has the memory."""
+
+    def __init__(self, event: CampaignIteration) -> None:
+        settings, planned, item = event["settings"], event["campaign"], event["item"]
+        self._settings = settings
+        self.arn = planned["campaignArn"]
+        self.solution = solution_of_campaign(settings, self.arn)
+        self._versions = Versions(read_client(), self.solution)
+        self._probe = campaign_settings(settings, self.arn)["probe"]
+        self._wanted = wanted_deployment(settings, self.solution, planned, event["versionArn"])
+        self._memory = from_document(Memory, item["memory"]) if item else Memory(clock.now())
+
+    def look(self) -> SeenCampaign:
+        """Return the campaign as Personalize shows it now."""
+        campaign, memory = describe_campaign(read_client(), self.arn), self._memory
+        latest = campaign.get("latestCampaignUpdate", campaign)
+        memory.warnings = sorted({*memory.warnings, *status_warnings(latest["status"])})
+        notes = read_notes(tags_of(read_client(), self.arn), self.solution["solutionArn"])
+        return seen_campaign(campaign, notes, self._versions)
+
+    def decide(self, seen: SeenCampaign) -> Step:
+        """Return the next step."""
+        return deployments.decide(seen, self._wanted, self._memory, clock.now())
+
+    def act(self, action: Action) -> None:
+        """Send the request of an action.
+
+        Raises:
+            Refused: Personalize does not update the campaign now.
+        """
+        match action:
+            case Deploy(notes):
+                self._deploy(notes)
+            case WriteNotes(notes):
+                self._write(notes)
+            case GoBack(version):
+                self._update(version)
+            case Ask(version):
+                write_tags(write_client(), version, approval_tags("ASKED", clock.now()))
+            case Probe():
+                assert self._probe, "the rules probe only campaigns with a probe"
+                assert self._memory.probing, "the rules remember what they probe"
+                response = request_recommendations(self.arn, self._probe)
+                self._memory.probing.response = response
+
+    def item(self, progress: Progress) -> DeploymentItem:
+        """Return how far the deployment has come, with what the report needs."""
+        step, memory, update = progress.step, self._memory, self._memory.update
+        item: DeploymentItem = {
+            "phase": step.phase,
+            "seconds": progress.seconds,
+            "outcome": step.outcome,
+            "reasons": list(step.reasons),
+            "warnings": memory.warnings,
+            "memory": {} if step.outcome else to_document(memory),
+            "versionArn": memory.version,
+            "previousVersionArn": memory.previous,
+            "metrics": memory.metrics,
+        }
+        if update:
+            item["createdAt"] = update.created_at.isoformat()
+            if not update.is_running:
+                item["endedAt"] = update.ended_at.isoformat()
+        return item
+
+    def write_metrics(self) -> None:
+        """Write the metrics of the version, and the duration of its update."""
+        solution_arn, compared = self.solution["solutionArn"], self._memory.metrics.items()
+        new = {name: values["new"] for name, values in compared if values["new"] is not None}
+        live = {name: values["live"] for name, values in compared if values["live"] is not None}
+        metrics.write_offline_metrics(self._settings, solution_arn, new, live)
+        if self._memory.update:
+            metrics.write_update(self._settings, solution_arn, self._memory.update)
+
+    def _deploy(self, notes: Notes) -> None:
+        """Write the tags, and send the update. If it was certainly not sent, end the trial."""
+        assert notes.trial, "a version is deployed on trial"
+        self._write(notes)
+        try:
+            self._update(notes.trial.version)
+        except ServiceUnavailable:
+            raise  # The request may have arrived.
+        except Exception:
+            self._write(notes._replace(trial=None))
+            raise
+
+    def _write(self, notes: Notes) -> None:
+        write_tags(write_client(), self.arn, tags_of_notes(notes))
+
+    def _update(self, version: str) -> None:
+        """Send an update to a version."""
+        request = update_request(describe_campaign(read_client(), self.arn), version)
+        try:
+            write_client().update_campaign(**request)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in REFUSALS:
+                raise Refused(str(error)) from error
+            raise
+
+
+def request_recommendations(campaign_arn: str, probe: ProbeSettings) -> Response:
+    """Send one request of a probe, and judge its response.
+
+    A response is bad if it has fewer results than `minResults`, or none that can be read. An error
+    shows nothing about the version.
+    """
+    try:
+        results = _results(campaign_arn, probe)
+    except (ClientError, BotoCoreError) as error:
+        return Response(shortened(str(error), MAX_FAILURE_BYTES), is_error=True)
+    if not isinstance(results, list):
+        return Response("the response has no list of results")
+    if len(results) < probe["minResults"]:
+        return Response(f"{len(results)} results, fewer than minResults {probe['minResults']}")
+    return Response()
+
+
+def _results(campaign_arn: str, probe: ProbeSettings) -> object:
+    """Return the list in the response to a ranking or recommendations, or None without a list."""
+    client = runtime_client()
+    user_id, item_id = probe.get("userId"), probe.get("itemId")
+    if user_id and (items := probe.get("inputList")):
+        ranking = client.get_personalized_ranking(
+            campaignArn=campaign_arn, userId=user_id, inputList=items
+        )
+        return ranking.get("personalizedRanking")
+    # Without numResults a response has at most 25 results.
+    request: GetRecommendationsRequestTypeDef = {
+        "campaignArn": campaign_arn,
+        "numResults": probe["minResults"],
+    }
+    if user_id:
+        request["userId"] = user_id
+    if item_id:
+        request["itemId"] = item_id
+    return client.get_recommendations(**request).get("itemList")

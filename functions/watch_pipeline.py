@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import logging
-from datetime import timedelta
-from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, TypedDict, TypeVar
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, ParamSpec, TypedDict, TypeVar
 
 from botocore.exceptions import ClientError
 
@@ -14,31 +12,28 @@ from . import clock, metrics
 from .aws import read_client, stepfunctions, write_client
 from .errors import ServiceUnavailable, Throttled
 from .executions import DeployedMachine, deployed_machine, is_any_running, last_executions
-from .personalize.ages import NotMeasurableError, imported_at, served_model_at, trained_at
-from .personalize.notes import read_notes
-from .personalize.statuses import cannot_succeed, is_running
-from .personalize.tags import RUN, tags_of
+from .log import log, logger
+from .personalize.campaigns import describe_campaign, live_version, read_notes
+from .personalize.event_trackers import active_event_trackers
+from .personalize.import_lists import newest_import, read_import_list
+from .personalize.statuses import cannot_succeed, is_active
+from .personalize.tags import CHECKED, RUN, tags_of
 from .personalize.trainings import stop_training
-from .personalize.versions import versions
+from .personalize.versions import version_created_at, versions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from datetime import datetime
+    from collections.abc import Callable
 
-    from mypy_boto3_personalize import PersonalizeClient
     from mypy_boto3_personalize.type_defs import SolutionVersionSummaryTypeDef
-    from mypy_boto3_stepfunctions import SFNClient
-    from mypy_boto3_stepfunctions.type_defs import ExecutionListItemTypeDef
 
-    from .workflow_settings import DatasetSettings, Settings, Tags
+    from .workflow_settings import DatasetSettings, SolutionSettings, Tags
 
+Arguments = ParamSpec("Arguments")
 Value = TypeVar("Value")
 
-GRANT_PAUSE = 5
-"""The seconds between tries to read the state machine. A new policy of a role takes some seconds
-until it is effective, and the first look happens while the stack is deployed."""
-GRANT_TRIES = 13
-"""The tries take a minute in all."""
+GRANT_PAUSE, GRANT_TRIES = 5, 13
+"""The seconds between tries to read the state machine, and their number. A new policy of a role
+takes some seconds until it is effective, and the first call comes while the stack is deployed."""
 READING_TIME = timedelta(seconds=120)
 """The time for which the resources are read. The last of them may take 200 seconds longer, if
 Personalize does not answer (`aws.py`)."""
@@ -47,33 +42,17 @@ RINGING_AGE = timedelta(hours=5)
 PAUSE_SHARE = 0.5
 """A run that plays trials is started if none was started for this share of the trial's age. So a
 trial that no run can end is tried again after growing pauses."""
-
-logger = logging.getLogger("retraining")
+CLOCKS_DIFFER = timedelta(minutes=5)
+"""A time that is further in the future than this was not written by a run."""
+SENT_BY_APPLICATIONS = ("interactions", "actionInteractions")
+"""The datasets that grow every day. If the export of such a dataset does not change, its data have
+stopped arriving, unless applications send events as well."""
 
 
 class Watch(TypedDict):
     """The input, which the schedule and the deployment send."""
 
     stateMachineArn: str
-
-
-class _Reading(NamedTuple):
-    """How the resources of a pipeline are read."""
-
-    client: PersonalizeClient
-    deployed_at: datetime
-    end: datetime
-    """The time after which nothing more is read."""
-
-
-class _Campaign(NamedTuple):
-    """What is known about a campaign."""
-
-    age: float | None
-    """The age of its model in hours, or None if it cannot be read."""
-    is_read: bool
-    trial_began_at: datetime | None = None
-    """The beginning of its trial, or None without one."""
 
 
 def handler(event: Watch, _context: object) -> metrics.Ages:
@@ -89,170 +68,195 @@ def handler(event: Watch, _context: object) -> metrics.Ages:
     Raises:
         ClientError: the state machine cannot be read, so nothing is known.
     """
-    arn = event["stateMachineArn"]
-    machine = _machine(stepfunctions(), arn)
-    settings = machine.settings
-    reading = _Reading(read_client(), machine.created_at, clock.now() + READING_TIME)
-    campaigns = {
-        solution["solutionArn"]: [
-            _read_campaign(reading, campaign["campaignArn"], solution["solutionArn"])
-            for campaign in solution["campaigns"]
-        ]
+    watcher = Watcher(event["stateMachineArn"])
+    settings = watcher.settings
+    models = {
+        metrics.short_name(solution["solutionArn"]): watcher.model_age(solution)
         for solution in settings["solutions"]
     }
-    all_campaigns = [campaign for found in campaigns.values() for campaign in found]
-    executions = _read_or_log(arn, lambda: last_executions(stepfunctions(), arn))
-    if executions is not None and not is_any_running(executions):
-        _play_trials(stepfunctions(), arn, all_campaigns, executions)
-        _stop_late_trainings(reading, settings)
-    ages: metrics.Ages = {
-        "models": {
-            metrics.short_name(solution_arn): _model_age(reading, solution_arn, found)
-            for solution_arn, found in campaigns.items()
-        },
-        "data": {dataset["type"]: _data_age(reading, dataset) for dataset in settings["datasets"]},
-        "unfinishedTrials": sum(map(_rings, all_campaigns)),
-    }
+    watcher.act()
+    data = {dataset["type"]: watcher.data_age(dataset) for dataset in settings["datasets"]}
+    ages: metrics.Ages = {"models": models, "data": data, "unfinishedTrials": watcher.ringing}
     metrics.write_ages(settings, ages)
-    logger.info(
-        "watch_pipeline: the oldest model has %s hours, and the data %s",
-        metrics.oldest(ages["models"].values()),
-        metrics.oldest(ages["data"].values()),
-        extra={"step": "watch_pipeline", **ages},
-    )
+    model, export = metrics.oldest(models.values()), metrics.oldest(data.values())
+    log("watch_pipeline", f"the oldest model has {model} hours, and the data {export}", **ages)
     return ages
 
 
-def _rings(campaign: _Campaign) -> bool:
-    """Return True if the trial of a campaign is too old, or if the campaign cannot be read."""
-    began_at = campaign.trial_began_at
-    return not campaign.is_read or (began_at is not None and clock.now() - began_at > RINGING_AGE)
+class Watcher:
+    """What one call finds and does."""
 
+    def __init__(self, machine_arn: str) -> None:
+        machine = _deployed_machine(machine_arn)
+        self.settings = machine.settings
+        self.ringing = 0
+        """The number of campaigns whose trial is too old, or that cannot be read."""
+        self._trials_began_at: list[datetime] = []
+        self._arn, self._deployed_at = machine_arn, machine.created_at
+        self._client = read_client()
+        self._end = clock.now() + READING_TIME
 
-def _play_trials(
-    client: SFNClient,
-    machine_arn: str,
-    campaigns: Sequence[_Campaign],
-    executions: Sequence[ExecutionListItemTypeDef],
-) -> None:
-    """Start a run that plays the trials, if there is one and no run was started just now."""
-    trials = [campaign.trial_began_at for campaign in campaigns if campaign.trial_began_at]
-    if not trials:
-        return
-    now = clock.now()
-    pause = (now - min(trials)) * PAUSE_SHARE
-    if executions and now - executions[0]["startDate"] < pause:
-        return
-    name = f"trial-{now:%Y%m%dT%H%M%SZ}"
-    started = _read_or_log(
-        machine_arn,
-        lambda: client.start_execution(
-            stateMachineArn=machine_arn, name=name, input=json.dumps({"trigger": "trial"})
-        ),
-    )
-    if started:
-        logger.info("watch_pipeline: started %s", name, extra={"step": "watch_pipeline"})
+    def model_age(self, solution: SolutionSettings) -> float | None:
+        """Return the age of the oldest model that the campaigns of a solution serve, in hours.
 
-
-def _stop_late_trainings(reading: _Reading, settings: Settings) -> None:
-    """Stop the trainings of this pipeline that are past their deadline."""
-    longest = timedelta(hours=settings["limits"]["maxTrainingHours"])
-    for solution in settings["solutions"]:
+        Without campaigns it is the age of the newest version. It is None if it cannot be read.
+        """
         arn = solution["solutionArn"]
-        listed = _read_or_log(arn, partial(versions, reading.client, arn), reading.end)
-        for version in listed or ():
-            is_late = clock.now() - version["creationDateTime"] >= longest
-            if is_late and not cannot_succeed(version["status"]) and is_running(version["status"]):
-                _read_or_log(version["solutionVersionArn"], partial(_stop_if_own, reading, version))
+        if not solution["campaigns"]:
+            return self._read(arn, self._age_of_newest, arn)
+        campaigns = [campaign["campaignArn"] for campaign in solution["campaigns"]]
+        return metrics.oldest([self._campaign_age(campaign, arn) for campaign in campaigns])
+
+    def data_age(self, dataset: DatasetSettings) -> float | None:
+        """Return the age of the data of a dataset in hours, or None if it cannot be read."""
+        return self._read(dataset["datasetArn"], self._age_of_data, dataset)
+
+    def act(self) -> None:
+        """If no run is at work, play the trials that were found, and stop what is late."""
+        executions = _try(self._arn, last_executions, stepfunctions(), self._arn)
+        if executions is None or is_any_running(executions):
+            return
+        last_start = executions[0]["startDate"] if executions else None
+        _try(self._arn, self._play_trials, last_start)
+        for solution in self.settings["solutions"]:
+            arn = solution["solutionArn"]
+            for version in self._read(arn, versions, self._client, arn) or ():
+                _try(version["solutionVersionArn"], self._stop_if_late, version)
+
+    def _play_trials(self, last_start: datetime | None) -> None:
+        """Start a run that plays the trials, if there is one and no run was started just now."""
+        now = clock.now()
+        began_at = min(self._trials_began_at, default=now)
+        if began_at == now or (last_start and now - last_start < (now - began_at) * PAUSE_SHARE):
+            return
+        name, request = f"trial-{now:%Y%m%dT%H%M%SZ}", json.dumps({"trigger": "trial"})
+        stepfunctions().start_execution(stateMachineArn=self._arn, name=name, input=request)
+        log("watch_pipeline", f"started {name}")
+
+    def _stop_if_late(self, version: SolutionVersionSummaryTypeDef) -> None:
+        """Stop a training past its deadline if a run of this pipeline has started it."""
+        arn, status = version["solutionVersionArn"], version["status"]
+        longest = timedelta(hours=self.settings["limits"]["maxTrainingHours"])
+        if is_active(status) or cannot_succeed(status):
+            return
+        if clock.now() - version["creationDateTime"] < longest:
+            return
+        if RUN in tags_of(self._client, arn):
+            stop_training(write_client(), arn)
+            log("watch_pipeline", f"stopped {arn}")
+
+    def _campaign_age(self, arn: str, solution_arn: str) -> float | None:
+        """Return the age of the model that a campaign serves. Note its trial, if it has one."""
+        tags = self._read(arn, self._tags_of_campaign, arn)
+        if tags is None:
+            self.ringing += 1
+            return None
+        if trial := read_notes(tags, solution_arn).trial:
+            self._trials_began_at.append(trial.at)
+            self.ringing += clock.now() - trial.at > RINGING_AGE
+        return self._read(arn, self._age_of_served, arn, tags)
+
+    def _tags_of_campaign(self, arn: str) -> Tags:
+        """Return the tags of a campaign. One that was deleted has none, and so no trial."""
+        try:
+            return tags_of(self._client, arn)
+        except self._client.exceptions.ResourceNotFoundException:
+            return {}
+
+    def _age_of_served(self, arn: str, tags: Tags) -> float | None:
+        """Return the age of the version that a campaign serves, or of the last check."""
+        served = live_version(describe_campaign(self._client, arn))
+        if served is None:
+            _log_failure(arn, "the campaign serves nothing, because it is not ACTIVE")
+            return None
+        return self._hours(version_created_at(self._client, served), checked_at(tags))
+
+    def _age_of_newest(self, solution_arn: str) -> float | None:
+        """Return the age of the newest ACTIVE version of a solution, or of the last check."""
+        for version in versions(self._client, solution_arn):
+            if is_active(version["status"]):
+                checked = checked_at(tags_of(self._client, solution_arn))
+                return self._hours(version["creationDateTime"], checked)
+        _log_failure(solution_arn, "the solution has no ACTIVE version")
+        return None
+
+    def _age_of_data(self, dataset: DatasetSettings) -> float:
+        """Return the age of the newest import, or of the last check if the export may stay."""
+        arn = dataset["datasetArn"]
+        newest = newest_import(read_import_list(self._client, arn).items)
+        may_stay = dataset["type"] not in SENT_BY_APPLICATIONS or dataset.get("streamed")
+        # The ARN is `dataset/<group>/<type>`, and the dataset is in `dataset-group/<group>`.
+        group_arn = arn.rpartition("/")[0].replace(":dataset/", ":dataset-group/", 1)
+        if may_stay or active_event_trackers(self._client, group_arn):
+            checked = checked_at(tags_of(self._client, arn))
+        else:
+            checked = None
+        return self._hours(newest["creationDateTime"] if newest else None, checked)
+
+    def _hours(self, *times: datetime | None) -> float:
+        """Return the hours since the last of these times, or since the deployment of the pipeline.
+
+        A pipeline that was deployed just now is not to blame for an old model.
+        """
+        start = max([self._deployed_at, *filter(None, times)])
+        return round((clock.now() - start).total_seconds() / 3600, 2)
+
+    def _read(
+        self,
+        arn: str,
+        read: Callable[Arguments, Value],
+        *args: Arguments.args,
+        **options: Arguments.kwargs,
+    ) -> Value | None:
+        """Return what `read` returns, or None if it fails.
+
+        After the reading time nothing is read, so that what was read before is still written.
+        """
+        if clock.now() >= self._end:
+            _log_failure(arn, "the other resources took all the time")
+            return None
+        return _try(arn, read, *args, **options)
 
 
-def _stop_if_own(reading: _Reading, version: SolutionVersionSummaryTypeDef) -> None:
-    """Stop a training if a run of this pipeline has started it."""
-    arn = version["solutionVersionArn"]
-    if RUN in tags_of(reading.client, arn):
-        stop_training(write_client(), arn)
-        logger.info("watch_pipeline: stopped %s", arn, extra={"step": "watch_pipeline"})
+def checked_at(tags: Tags) -> datetime | None:
+    """Return when a run has found a resource up to date, or None.
+
+    A time that no run can have written does not count: one without a zone, or in the future.
+    """
+    try:
+        time = datetime.fromisoformat(tags.get(CHECKED, ""))
+        return time if time <= clock.now() + CLOCKS_DIFFER else None
+    except (ValueError, TypeError):
+        return None
 
 
-def _machine(client: SFNClient, arn: str) -> DeployedMachine:
+def _deployed_machine(arn: str) -> DeployedMachine:
     """Return the state machine, after waiting until the role of this function may read it."""
     for _ in range(GRANT_TRIES - 1):
         try:
-            return deployed_machine(client, arn)
+            return deployed_machine(stepfunctions(), arn)
         except ClientError as error:
             if error.response["Error"]["Code"] != "AccessDeniedException":
                 raise
         clock.sleep(GRANT_PAUSE)
-    return deployed_machine(client, arn)
+    return deployed_machine(stepfunctions(), arn)
 
 
-def _read_campaign(reading: _Reading, arn: str, solution_arn: str) -> _Campaign:
-    """Return what is known about a campaign. A campaign that was deleted has no trial."""
-    client, deployed_at, end = reading
-    tags = _read_or_log(arn, lambda: _tags_of_campaign(client, arn), end)
-    if tags is None:
-        return _Campaign(age=None, is_read=False)
-    age = _read_or_log(arn, lambda: _hours(deployed_at, served_model_at(client, arn, tags)), end)
-    trial = read_notes(tags, solution_arn).trial
-    return _Campaign(age, is_read=True, trial_began_at=trial.at if trial else None)
-
-
-def _tags_of_campaign(client: PersonalizeClient, arn: str) -> Tags:
-    """Return the tags of a campaign, or none if it was deleted."""
+def _try(
+    arn: str,
+    call: Callable[Arguments, Value],
+    *args: Arguments.args,
+    **options: Arguments.kwargs,
+) -> Value | None:
+    """Return what `call` returns. If it fails, log that and return None."""
     try:
-        return tags_of(client, arn)
-    except client.exceptions.ResourceNotFoundException:
-        return {}
-
-
-def _model_age(
-    reading: _Reading, solution_arn: str, campaigns: Sequence[_Campaign]
-) -> float | None:
-    """Return the age of the oldest model that the campaigns of a solution serve, in hours.
-
-    Without campaigns it is the age of the newest version. It is None if it cannot be read.
-    """
-    client, deployed_at, end = reading
-    if campaigns:
-        return metrics.oldest(campaign.age for campaign in campaigns)
-    return _read_or_log(
-        solution_arn, lambda: _hours(deployed_at, trained_at(client, solution_arn)), end
-    )
-
-
-def _data_age(reading: _Reading, dataset: DatasetSettings) -> float | None:
-    """Return the age of a dataset in hours, or None if it cannot be read."""
-    client, deployed_at, end = reading
-    return _read_or_log(
-        dataset["datasetArn"], lambda: _hours(deployed_at, imported_at(client, dataset)), end
-    )
-
-
-def _hours(deployed_at: datetime, time: datetime | None) -> float:
-    """Return the hours since a time, but not more than since the deployment of the pipeline.
-
-    A pipeline that was deployed just now is not to blame for an old model. Without a time, return
-    the hours since the deployment.
-    """
-    start = max(time, deployed_at) if time else deployed_at
-    return round((clock.now() - start).total_seconds() / 3600, 2)
-
-
-def _read_or_log(arn: str, read: Callable[[], Value], end: datetime | None = None) -> Value | None:
-    """Return what `read` returns. If the resource cannot be read, log that and return None.
-
-    After `end` nothing is read, so that what was read before is still written.
-    """
-    try:
-        if end and clock.now() >= end:
-            message = "the other resources took all the time"
-            raise NotMeasurableError(message)  # noqa: TRY301 - it is logged like other errors
-        return read()
-    except (ClientError, ServiceUnavailable, Throttled, NotMeasurableError) as error:
-        logger.error(  # noqa: TRY400 - the stack trace says nothing more
-            "watch_pipeline: %s: %s",
-            arn,
-            error,
-            extra={"step": "watch_pipeline", "arn": arn, "failure": str(error)},
-        )
+        return call(*args, **options)
+    except (ClientError, ServiceUnavailable, Throttled) as error:
+        _log_failure(arn, str(error))
         return None
+
+
+def _log_failure(arn: str, failure: str) -> None:
+    """Log that something about a resource has failed."""
+    extra = {"step": "watch_pipeline", "arn": arn, "failure": failure}
+    logger.error("watch_pipeline: %s: %s", arn, failure, extra=extra)

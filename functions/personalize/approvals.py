@@ -14,8 +14,6 @@ from .tags import APPROVAL
 if TYPE_CHECKING:
     from ..workflow_settings import ApprovalSettings, Tags
 
-CLOCKS_DIFFER = timedelta(minutes=5)
-"""A time that is further in the future than this was not written by a run."""
 Answer = Literal["ASKED", "APPROVED", "REFUSED"]
 
 
@@ -27,12 +25,16 @@ class Approval(NamedTuple):
     by: str = ""
     """The ARN of the person or role that has answered."""
 
+    def end(self, settings: ApprovalSettings) -> datetime:
+        """Return until when a person can answer a request."""
+        return self.at + timedelta(hours=settings["timeoutHours"])
 
-def read_approval(tags: Tags, now: datetime) -> Approval | None:
+
+def read_approval(tags: Tags) -> Approval | None:
     """Return what the tags of a version say about its approval, or None.
 
     A person may have edited the tag, so a value that this program cannot have written counts as
-    missing, and so does a request in the future.
+    missing.
     """
     answer, at, by, *_ = [*tags.get(APPROVAL, "").split(" ", 2), "", "", ""]
     known = next((word for word in get_args(Answer) if word == answer), None)
@@ -40,9 +42,7 @@ def read_approval(tags: Tags, now: datetime) -> Approval | None:
         time = datetime.fromisoformat(at)
     except ValueError:
         return None
-    if known is None or time.tzinfo is None or (known == "ASKED" and time > now + CLOCKS_DIFFER):
-        return None
-    return Approval(known, time, by)
+    return Approval(known, time, by) if known and time.tzinfo else None
 
 
 def approval_tags(answer: Answer, now: datetime, by: str = "") -> Tags:
@@ -52,38 +52,22 @@ def approval_tags(answer: Answer, now: datetime, by: str = "") -> Tags:
 
 def answer_about(tags: Tags, settings: ApprovalSettings | None, now: datetime) -> Answer | None:
     """Return the answer about a version. A request whose time is over counts as no request."""
-    approval = read_approval(tags, now)
+    approval = read_approval(tags)
     if approval is None:
         return None
-    is_over = settings is not None and now > end_of_request(approval, settings)
-    return None if approval.answer == "ASKED" and is_over else approval.answer
+    is_over = approval.answer == "ASKED" and settings is not None and now > approval.end(settings)
+    return None if is_over else approval.answer
 
 
 def answer_error(tags: Tags, settings: ApprovalSettings, now: datetime) -> str | None:
     """Return why nobody can answer about a version now, or None if it waits for an answer."""
-    approval = read_approval(tags, now)
-    if approval is None:
-        return "no run has asked for an approval; a run asks when the version has passed the gate"
-    if approval.answer == "ASKED":
-        end = end_of_request(approval, settings)
-        if now <= end:
-            return None
-        return f"an answer was possible until {end.isoformat()}; the next run asks again"
-    ending = "; a run asks again after the next training" if approval.answer == "REFUSED" else ""
-    return f"it was {approval.answer.lower()} by {approval.by} at {approval.at.isoformat()}{ending}"
-
-
-def advice_about_newer(tags: Tags, now: datetime) -> str:
-    """Return what to do about a version if there is a newer version with these tags.
-
-    The newer version may not have passed the gate, or may be refused. Then it takes no answer.
-    """
-    approval = read_approval(tags, now)
-    if approval and approval.answer == "ASKED":
-        return "answer about the newer version instead"
-    return "the newer version takes no answer now, and a later run asks about the newest version"
-
-
-def end_of_request(approval: Approval, settings: ApprovalSettings) -> datetime:
-    """Return until when a person can answer a request."""
-    return approval.at + timedelta(hours=settings["timeoutHours"])
+    approval, answer = read_approval(tags), answer_about(tags, settings, now)
+    if approval is None or answer is None:
+        return (
+            "it waits for no answer; a run asks when the version has passed the gate, and an "
+            f"answer is possible for {settings['timeoutHours']:g} hours"
+        )
+    if answer == "ASKED":
+        return None
+    ending = "; a run asks again after the next training" if answer == "REFUSED" else ""
+    return f"it was {answer.lower()} by {approval.by} at {approval.at.isoformat()}{ending}"

@@ -7,98 +7,36 @@ update, and `solutionVersionArn` shows which version is served.
 from __future__ import annotations
 
 import math
+from contextlib import suppress
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
-from ..errors import Refused
-from ..rules.deployments import Deployment, SeenCampaign, Update, Version
+from .. import clock
+from ..rules.deployments import Deployment, Notes, SeenCampaign, Trial, Update, Version
 from .approvals import answer_about
-from .notes import read_notes
 from .statuses import is_active, is_running, phase_of
-from .tags import tags_of
+from .tags import BAD, GOOD, PREVIOUS, TRIAL, tags_of
 from .versions import version_created_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
+    from collections.abc import Mapping
 
     from mypy_boto3_personalize import PersonalizeClient
-    from mypy_boto3_personalize.type_defs import (
-        CampaignTypeDef,
-        CampaignUpdateSummaryTypeDef,
-        UpdateCampaignRequestTypeDef,
-    )
+    from mypy_boto3_personalize.type_defs import CampaignTypeDef, UpdateCampaignRequestTypeDef
 
     from ..contract import PlannedCampaign
-    from ..rules.gate import Gate
     from ..workflow_settings import Settings, SolutionSettings, Tags
 
-REFUSALS = ("ResourceInUseException", "LimitExceededException")
-"""The errors of UpdateCampaign after which the same request may be accepted later."""
+LATEST = "/$LATEST"
+"""The end of what a campaign with syncWithLatestSolutionVersion may show instead of a version."""
+NONE = "-"
+"""The value of a tag that says nothing. All tags are written together, because a resource can have
+at most 50 tags, and a trial has to be ended even if a person has added tags meanwhile."""
 
 
 def describe_campaign(client: PersonalizeClient, campaign_arn: str) -> CampaignTypeDef:
     """Return a campaign as DescribeCampaign shows it."""
     return client.describe_campaign(campaignArn=campaign_arn)["campaign"]
-
-
-def seen_campaign(
-    campaign: CampaignTypeDef, tags: Tags, solution_arn: str, version: Callable[[str], Version]
-) -> SeenCampaign:
-    """Return a campaign as the rules of deployments see it.
-
-    Args:
-        campaign: the campaign as DescribeCampaign shows it.
-        tags: the tags of the campaign.
-        solution_arn: its solution.
-        version: returns what is known about a version.
-    """
-    latest = campaign.get("latestCampaignUpdate")
-    return SeenCampaign(
-        serves=live_version(campaign),
-        is_being_created=is_running(campaign["status"]),
-        update=_seen_update(latest) if latest else None,
-        notes=read_notes(tags, solution_arn),
-        version=version,
-    )
-
-
-def _seen_update(latest: CampaignUpdateSummaryTypeDef) -> Update:
-    """Return the latest update of a campaign as the rules of deployments see it."""
-    phase = phase_of(latest["status"])
-    return Update(
-        version=latest["solutionVersionArn"],
-        is_running=phase == "UNDER_WAY",
-        has_failed=phase == "ENDED",
-        created_at=latest["creationDateTime"],
-        ended_at=latest["lastUpdatedDateTime"],
-        failure=latest.get("failureReason"),
-    )
-
-
-def read_version(
-    client: PersonalizeClient, arn: str, solution: SolutionSettings, now: datetime
-) -> Version:
-    """Read what the rules have to know about a version.
-
-    Without a quality gate nothing is compared, so no metrics are requested.
-    """
-    metrics = metrics_of(client, arn) if solution["qualityGate"] else {}
-    answer = answer_about(tags_of(client, arn), solution.get("approval"), now)
-    return Version(version_created_at(client, arn), metrics, answer or "")
-
-
-def metrics_of(client: PersonalizeClient, version_arn: str) -> dict[str, float]:
-    """Return the offline metrics of a version by name. It is empty if the version has none.
-
-    JSON has no NaN, so a service may send it as a text.
-    """
-    metrics = client.get_solution_metrics(solutionVersionArn=version_arn).get("metrics", {})
-    return {
-        name: value if isinstance(value, int | float) else math.nan
-        for name, value in metrics.items()
-    }
 
 
 def live_version(campaign: CampaignTypeDef) -> str | None:
@@ -115,43 +53,99 @@ def follows_newest(campaign: CampaignTypeDef) -> bool:
     return campaign.get("campaignConfig", {}).get("syncWithLatestSolutionVersion", False)
 
 
+def seen_campaign(
+    campaign: CampaignTypeDef, notes: Notes, versions: Mapping[str, Version]
+) -> SeenCampaign:
+    """Return a campaign that DescribeCampaign shows as the rules of deployments see it."""
+    latest = campaign.get("latestCampaignUpdate", campaign)
+    update = Update(
+        version=latest["solutionVersionArn"],
+        is_running=is_running(latest["status"]),
+        has_failed=phase_of(latest["status"]) == "ENDED",
+        created_at=latest["creationDateTime"],
+        ended_at=latest["lastUpdatedDateTime"],
+        failure=latest.get("failureReason"),
+    )
+    return SeenCampaign(
+        serves=live_version(campaign), update=update, notes=notes, versions=versions
+    )
+
+
+def read_notes(tags: Tags, solution_arn: str) -> Notes:
+    """Return what the tags of a campaign say about the versions of its solution.
+
+    A person may have edited the tags, so a value that no run can have written counts as missing.
+    """
+    known = {key: value for key, value in tags.items() if value.startswith(f"{solution_arn}/")}
+    trial, (version, _, written_at) = None, known.get(TRIAL, "").partition(" ")
+    with suppress(ValueError):
+        at = datetime.fromisoformat(written_at)
+        trial = Trial(version, at) if at.tzinfo else None
+    return Notes(trial, known.get(GOOD), known.get(PREVIOUS), known.get(BAD))
+
+
+def tags_of_notes(notes: Notes) -> Tags:
+    """Return the tags of a campaign that say this about its versions."""
+    trial = notes.trial
+    return {
+        TRIAL: f"{trial.version} {trial.at.isoformat()}" if trial else NONE,
+        GOOD: notes.good or NONE,
+        PREVIOUS: notes.previous or NONE,
+        BAD: notes.bad or NONE,
+    }
+
+
+class Versions(dict[str, Version]):
+    """What is known about the versions of a solution. Each is read when a rule first asks for it.
+
+    Without a quality gate nothing is compared, so no metrics are requested.
+    """
+
+    def __init__(self, client: PersonalizeClient, solution: SolutionSettings) -> None:
+        super().__init__()
+        self._client, self._solution = client, solution
+
+    def __missing__(self, arn: str) -> Version:
+        """Read what is known about a version."""
+        client, solution = self._client, self._solution
+        metrics = metrics_of(client, arn) if solution["qualityGate"] else {}
+        answer = answer_about(tags_of(client, arn), solution.get("approval"), clock.now())
+        self[arn] = Version(version_created_at(client, arn), metrics, answer)
+        return self[arn]
+
+
+def metrics_of(client: PersonalizeClient, version_arn: str) -> dict[str, float]:
+    """Return the offline metrics of a version by name. It is empty if the version has none.
+
+    JSON has no NaN, so a service may send it as a text.
+    """
+    metrics = client.get_solution_metrics(solutionVersionArn=version_arn).get("metrics", {})
+    return {
+        name: value if isinstance(value, int | float) else math.nan
+        for name, value in metrics.items()
+    }
+
+
 def wanted_deployment(
     settings: Settings,
     solution: SolutionSettings,
     planned: PlannedCampaign,
     version: str | None,
-    gate: Gate,
 ) -> Deployment:
-    """Return what a run wants of a campaign: that it serves a version.
+    """Return what a run wants of a campaign of a solution: that it serves a version.
 
     Without a version, the run only ends a trial.
     """
-    arn, approval = planned["campaignArn"], solution.get("approval")
     probes = {campaign["campaignArn"]: campaign["probe"] for campaign in solution["campaigns"]}
-    probe = probes[arn]
+    probe, approval = probes[planned["campaignArn"]], solution.get("approval")
     return Deployment(
         version=version,
         waited=planned["isWaiting"],
-        rejections=gate.rejections,
+        gate=solution["qualityGate"],
         approval_hours=approval["timeoutHours"] if approval else None,
         probe_minutes=probe["minutes"] if probe else None,
         max_hours=settings["limits"]["maxCampaignHours"],
     )
-
-
-def update_campaign(client: PersonalizeClient, campaign_arn: str, version: str) -> None:
-    """Send an update of a campaign to a version.
-
-    Raises:
-        Refused: Personalize does not update the campaign now.
-    """
-    request = update_request(describe_campaign(client, campaign_arn), version)
-    try:
-        client.update_campaign(**request)
-    except ClientError as error:
-        if error.response["Error"]["Code"] in REFUSALS:
-            raise Refused(str(error)) from error
-        raise
 
 
 def update_request(campaign: CampaignTypeDef, target: str) -> UpdateCampaignRequestTypeDef:

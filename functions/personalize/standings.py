@@ -9,8 +9,7 @@ from botocore.exceptions import ClientError
 
 from .. import clock
 from ..errors import ServiceUnavailable, Throttled
-from .campaigns import describe_campaign, live_version
-from .notes import read_notes
+from .campaigns import describe_campaign, live_version, read_notes
 from .tags import tags_of
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .notes import read_notes
+from .campaigns import read_notes
 from .tags import tags_of
 
 if TYPE_CHECKING:

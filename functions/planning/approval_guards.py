@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..personalize.approvals import advice_about_newer, answer_about, answer_error
+from ..personalize.approvals import answer_about, answer_error
 from ..personalize.campaigns import live_version
 from ..rules.trainings import newest_active
 from .guards import guard
@@ -90,5 +90,4 @@ def _newer_versions(situation: Situation, version: Training) -> Iterator[str]:
             )
     newer = newest_active(situation.seen_solution.trainings) if situation.seen_solution else None
     if newer and newer.created_at > version.created_at:
-        advice = advice_about_newer(situation.world.version_tags[newer.arn], situation.world.now)
-        yield f"{version.arn} is older than {newer.arn}; {advice}"
+        yield f"{version.arn} is older than {newer.arn}; only the newest version takes an answer"

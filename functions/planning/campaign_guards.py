@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from ..personalize.campaigns import follows_newest
-from ..personalize.notes import LATEST
+from ..personalize.campaigns import LATEST, follows_newest
 from ..personalize.tags import BAD, GOOD, PREVIOUS, TRIAL
 from .guards import guard
 from .world import newest_active

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..personalize.campaigns import seen_campaign, wanted_deployment
+from ..personalize.campaigns import read_notes, seen_campaign, wanted_deployment
 from ..rules.deployments import Memory, decide, waits, was_moved
-from ..rules.gate import Gate
 from ..rules.trainings import newest_active
 
 if TYPE_CHECKING:
@@ -66,12 +65,10 @@ def seen_in_world(situation: Situation, campaign_arn: str) -> SeenCampaign:
     world = situation.world
     return seen_campaign(
         world.campaigns[campaign_arn],
-        world.campaign_tags.get(campaign_arn, {}),
-        situation.solution["solutionArn"],
-        world.version_facts.__getitem__,
+        read_notes(world.campaign_tags.get(campaign_arn, {}), situation.solution["solutionArn"]),
+        world.version_facts,
     )
 
 
 def _wanted(situation: Situation, planned: PlannedCampaign, version: Training) -> Deployment:
-    gate = Gate(situation.solution["qualityGate"])
-    return wanted_deployment(situation.settings, situation.solution, planned, version.arn, gate)
+    return wanted_deployment(situation.settings, situation.solution, planned, version.arn)

@@ -10,11 +10,10 @@ from botocore.exceptions import ClientError
 
 from .. import aws, clock, exports
 from ..executions import scheduled_at
-from ..personalize.campaigns import live_version, read_version
+from ..personalize.campaigns import Versions, live_version, read_notes
 from ..personalize.event_trackers import active_event_trackers
 from ..personalize.fingerprint import seen_export
 from ..personalize.import_records import ImportReader
-from ..personalize.notes import read_notes
 from ..personalize.statuses import is_active
 from ..personalize.tags import tags_of
 from ..personalize.trainings import SolutionReader
@@ -142,7 +141,7 @@ def read_world(
         campaign_tags={arn: tags_of(client, arn) for arn in campaigns},
     )
     facts = {
-        arn: read_version(client, arn, solution, world.now)
+        arn: Versions(client, solution)[arn]
         for solution in solutions
         for arn in _compared_versions(world, solution)
     }

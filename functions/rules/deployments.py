@@ -5,18 +5,17 @@ the campaign serves another version again. The tags of the campaign say so, so a
 this pipeline or of a new stack, goes on where a run has died.
 """
 
-from __future__ import annotations
-
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import NamedTuple
 
+from ..contract import MetricValues
+from ..workflow_settings import QualityRule
+from .gate import compare
 from .pacing import pause
-from .probing import Probing, Response, count, pause_between
-from .steps import SHORT_PAUSE, Action, Case, Step, first_step
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+from .probing import Probing
+from .steps import SHORT_PAUSE, Action, Case, Step
 
 UNSEEN = timedelta(minutes=10)
 """The time after which Describe certainly shows an update that was sent, and what it changed."""
@@ -44,16 +43,22 @@ class Notes(NamedTuple):
     good: str | None = None
     """The version that has passed here, to which the campaign goes back."""
     previous: str | None = None
+    """The version that was good before."""
     bad: str | None = None
     """The version that was taken back here, by a run or by a person."""
 
+    def good_before(self, version: str | None) -> str | None:
+        """Return the last good version that is not this version."""
+        return self.good if self.good != version else self.previous
 
-class Update(NamedTuple):
-    """The latest update of a campaign."""
+
+@dataclass(frozen=True, kw_only=True)
+class Update:
+    """The latest update of a campaign, or its creation."""
 
     version: str
-    is_running: bool
-    has_failed: bool
+    is_running: bool = False
+    has_failed: bool = False
     created_at: datetime
     ended_at: datetime
     """The time of the last change, which is the end of an update that has ended."""
@@ -65,8 +70,8 @@ class Version(NamedTuple):
 
     created_at: datetime
     metrics: Mapping[str, float]
-    answer: str = ""
-    """APPROVED, REFUSED, ASKED, or empty if nobody was asked or the time to answer is over."""
+    answer: str | None = None
+    """APPROVED, REFUSED, ASKED, or None if nobody was asked or the time to answer is over."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,11 +80,10 @@ class SeenCampaign:
 
     serves: str | None
     """The version that the campaign serves, or None if its creation has failed."""
-    is_being_created: bool = False
-    update: Update | None
+    update: Update
     notes: Notes
-    version: Callable[[str], Version]
-    """Reads what is known about a version, when a rule needs it."""
+    versions: Mapping[str, Version]
+    """What is known about each version that the rules ask for."""
 
 
 # What is given, and what is remembered
@@ -94,11 +98,10 @@ class Deployment:
     waited: bool = False
     """True if an earlier run trained the version, so that a person may have moved the campaign
     meanwhile."""
-    rejections: Callable[[Mapping[str, float], Mapping[str, float]], Sequence[str]]
-    """The quality gate: returns why metrics are not good enough beside the metrics in use."""
+    gate: Sequence[QualityRule] = ()
     approval_hours: float | None = None
     """The hours in which a person may approve the version, or None if nobody has to."""
-    probe_minutes: float | None
+    probe_minutes: float | None = None
     """None if the campaign has no probe. Then each version passes."""
     max_hours: float
 
@@ -108,12 +111,18 @@ class Memory:
     """What a deployment remembers between two looks."""
 
     began_at: datetime
+    version: str | None = None
+    """The version that the deployment is about: the version on trial, or else the wanted one."""
+    previous: str | None = None
+    """The version that the campaign served before."""
+    update: Update | None = None
+    """The update to the version on trial, as it was last seen."""
     probing: Probing | None = None
-    response: Response | None = None
-    """The response to the last request of the probe, until the next look shows if it counts."""
-    is_refused: bool = False
-    """True if Personalize has certainly refused the update of the version on trial."""
     reasons: list[str] = field(default_factory=list)
+    """Why the campaign goes back."""
+    warnings: list[str] = field(default_factory=list)
+    metrics: dict[str, MetricValues] = field(default_factory=dict)
+    """The metrics that the quality gate has compared."""
 
 
 # What may be done
@@ -147,246 +156,23 @@ class Ask(Action):
     version: str
 
 
-@dataclass(frozen=True)
-class Probe(Action):
-    """Request recommendations from the campaign."""
-
-    changes: ClassVar[bool] = False
-
-
 DeploymentCase = Case[SeenCampaign, Deployment, Memory]
 
 
 def decide(seen: SeenCampaign, wanted: Deployment, memory: Memory, now: datetime) -> Step:
     """Return the next step of a deployment."""
-    return first_step(RULES, Case(seen, wanted, memory, now))
-
-
-# The rules about an update and a trial, in the order in which they are asked
-
-
-def _wait_for_update(case: DeploymentCase) -> Step | None:
-    """Look again until no update is running. Give it up at its deadline.
-
-    An update takes 8 to 25 minutes, so the invocation stays open from its beginning.
-    """
-    seen, wanted, memory, now = case
-    if not is_busy(seen, now):
-        return None
-    update, trial = seen.update, seen.notes.trial
-    target = update.version if update else seen.serves
-    created_at = update.created_at if update else memory.began_at
-    deadline = created_at + timedelta(hours=wanted.max_hours)
+    trial, case = seen.notes.trial, Case(seen, wanted, memory, now)
+    _remember(seen, wanted, memory)
+    if step := _give_up(case) or _wait_for_update(case):
+        return step
     if trial:
-        # The update may be of an earlier run, which has given up.
-        deadline = max(created_at, memory.began_at) + LONGEST_TRIAL
-    phase = "GOING_BACK" if trial and target != trial.version else "UPDATING"
-    if now >= deadline:
-        hours = (deadline - created_at) / timedelta(hours=1)
-        reason = f"the update to {target} has not ended in {hours:g} hours"
-        return Step(phase, outcome="FAILED", reasons=(*memory.reasons, reason))
-    age = (now - created_at).total_seconds()
-    if age >= wanted.max_hours * 3600:
-        return Step(phase, pause=age * OVERDUE_SHARE)
-    return Step(phase, pause=pause((), age))
-
-
-def _give_up_trial(case: DeploymentCase) -> Step | None:
-    """Leave a trial open that does not end. The watcher rings."""
-    trial = case.seen.notes.trial
-    if trial is None or case.now < max(trial.at, case.memory.began_at) + LONGEST_TRIAL:
-        return None
-    return Step("TRYING", outcome="FAILED", reasons=(f"{trial.version} is still on trial",))
-
-
-def _try_version(case: DeploymentCase) -> Step | None:
-    """Probe the version on trial if it is served. Keep it, or go back."""
-    seen, wanted, memory, _ = case
-    notes, trial = seen.notes, seen.notes.trial
-    if trial is None or seen.serves != trial.version:
-        return None
-    if step := _probe(case, trial.version):
-        return step
-    probing = memory.probing
-    if probing is None or probing.verdict == "PASSED":
-        previous = notes.good if notes.good != trial.version else notes.previous
-        bad = None if notes.bad == trial.version else notes.bad
-        kept = Notes(None, good=trial.version, previous=previous, bad=bad)
-        return Step("TRYING", WriteNotes(kept), outcome=_if_wanted("DEPLOYED", trial, wanted))
-    failure = f"{trial.version} failed its probe: {probing.failure}"
-    if notes.good in (None, trial.version):
-        ended = notes._replace(trial=None, good=None, bad=trial.version)
-        reason = f"no good version is known, so the campaign still serves {trial.version}"
-        return Step("TRYING", WriteNotes(ended), outcome="FAILED", reasons=(failure, reason))
-    memory.reasons = [failure]
-    return Step("GOING_BACK", GoBack(str(notes.good)))
-
-
-def _send_again(case: DeploymentCase) -> Step | None:
-    """End a trial whose update was certainly refused, so that it is judged and sent again."""
-    notes, memory = case.seen.notes, case.memory
-    if notes.trial is None or not memory.is_refused:
-        return None
-    memory.is_refused = False
-    return Step("UPDATING", WriteNotes(notes._replace(trial=None)))
-
-
-def _end_unsent_trial(case: DeploymentCase) -> Step | None:
-    """End the trial of a version whose update was never sent, or has failed.
-
-    If a run wants the version, the update that was not sent is sent again.
-    """
-    update, notes = case.seen.update, case.seen.notes
-    trial = notes.trial
-    if trial is None:
-        return None
-    ended = WriteNotes(notes._replace(trial=None))
-    if update is None or update.created_at < trial.at:
-        if case.now < trial.at + UNSEEN:
-            return Step("UPDATING", pause=SHORT_PAUSE)
-        if case.wanted.version == trial.version:
-            return Step("UPDATING", ended)
-        reason = f"the update to {trial.version} was never sent"
-        return Step("UPDATING", ended, outcome="FAILED", reasons=(reason,))
-    if update.version == trial.version:
-        reason = f"the update to {trial.version} failed: {update.failure or 'it is not served'}"
-        return Step("UPDATING", ended, outcome="FAILED", reasons=(reason,))
-    return None
-
-
-def _judge_taken_back(case: DeploymentCase) -> Step | None:
-    """End the trial of a version that was taken back, by a run or by a person.
-
-    The good version has to answer better. If it does not, the probe is at fault.
-    """
-    seen, wanted, memory, _ = case
-    notes, trial = seen.notes, seen.notes.trial
-    if trial is None:
-        return None
-    ended = notes._replace(trial=None)
-    if seen.serves is None or seen.serves != notes.good:
-        reason = f"somebody has moved the campaign to {seen.serves}"
-        return Step("TRYING", WriteNotes(ended), outcome="SKIPPED", reasons=(reason,))
-    if step := _probe(case, seen.serves):
-        return step
-    if memory.probing and memory.probing.verdict == "FAILED":
-        fault = (
-            f"{seen.serves} answers as badly ({memory.probing.failure}), so the probe is at fault; "
-            "correct the probe"
-        )
-        faults = (*memory.reasons, fault)
-        return Step("GOING_BACK", WriteNotes(ended), outcome="FAILED", reasons=faults)
-    reasons = memory.reasons or [f"somebody has moved the campaign back to {seen.serves}"]
-    taken_back = WriteNotes(ended._replace(bad=trial.version))
-    outcome = _if_wanted("ROLLED_BACK", trial, wanted)
-    return Step("GOING_BACK", taken_back, outcome=outcome, reasons=reasons)
-
-
-# The rules about a version that the campaign shall serve. No version is on trial.
-
-
-def _end_without_version(case: DeploymentCase) -> Step | None:
-    """End an item that only ends a trial."""
-    if case.wanted.version is not None:
-        return None
-    return Step("TRYING", outcome="SKIPPED", reasons=("no version is on trial",))
-
-
-def _keep_served(case: DeploymentCase) -> Step | None:
-    """Put the version on trial if it is served already and has not passed here."""
-    notes, version = case.seen.notes, _version(case)
-    if case.seen.serves != version:
-        return None
-    if notes.good == version:
-        return Step("JUDGING", outcome="DEPLOYED")
-    return Step("TRYING", WriteNotes(_notes_on_trial(case)))
-
-
-def _respect_campaign(case: DeploymentCase) -> Step | None:
-    """Skip a campaign that serves a newer version, or that somebody has moved away."""
-    seen, version, live = case.seen, _version(case), case.seen.serves
-    if live and seen.version(live).created_at > seen.version(version).created_at:
-        reason = f"the campaign serves {live}, which is newer than {version}"
-    elif case.wanted.waited and was_moved(seen, version):
-        reason = f"somebody has moved the campaign to {live}"
-    else:
-        return None
-    return Step("JUDGING", outcome="SKIPPED", reasons=(reason,))
-
-
-def _refuse_bad(case: DeploymentCase) -> Step | None:
-    """Leave out a version that was taken back here."""
-    version = _version(case)
-    if case.seen.notes.bad != version:
-        return None
-    reasons = case.memory.reasons or [f"{version} was taken back here before"]
-    return Step("JUDGING", outcome="ROLLED_BACK", reasons=reasons)
-
-
-def _refuse_worse(case: DeploymentCase) -> Step | None:
-    """Reject a version that a person has refused, or that the quality gate rejects now."""
-    version, live = _version(case), case.seen.serves
-    known = case.seen.version(version)
-    if known.answer == "REFUSED":
-        return Step("JUDGING", outcome="REJECTED", reasons=(f"{version} was refused",))
-    live_metrics = case.seen.version(live).metrics if live else {}
-    if reasons := case.wanted.rejections(known.metrics, live_metrics):
-        return Step("JUDGING", outcome="REJECTED", reasons=tuple(reasons))
-    return None
-
-
-def _ask_for_approval(case: DeploymentCase) -> Step | None:
-    """Ask for an approval if one is needed."""
-    version, hours = _version(case), case.wanted.approval_hours
-    answer = case.seen.version(version).answer
-    if hours is None or answer == "APPROVED":
-        return None
-    reason = f"{version} waits for an approval"
-    if answer == "ASKED":
-        return Step("JUDGING", outcome="AWAITING_APPROVAL", reasons=(reason,))
-    end = case.now + timedelta(hours=hours)
-    reasons = (f"{reason} until {end.isoformat(timespec='seconds')}",)
-    return Step("JUDGING", Ask(version), outcome="AWAITING_APPROVAL", reasons=reasons)
-
-
-def _send(case: DeploymentCase) -> Step:
-    """Put the version on trial and send its update, until it is accepted or too late."""
-    hours = case.wanted.max_hours
-    if case.now >= case.memory.began_at + timedelta(hours=hours):
-        reason = f"Personalize has not accepted the update to {_version(case)} in {hours:g} hours"
-        return Step("UPDATING", outcome="FAILED", reasons=(reason,))
-    return Step("UPDATING", Deploy(_notes_on_trial(case)))
-
-
-RULES = (
-    _wait_for_update,
-    _give_up_trial,
-    _try_version,
-    _send_again,
-    _end_unsent_trial,
-    _judge_taken_back,
-    _end_without_version,
-    _keep_served,
-    _respect_campaign,
-    _refuse_bad,
-    _refuse_worse,
-    _ask_for_approval,
-    _send,
-)
-"""The rules of a deployment, in the order in which they are asked."""
-
-
-# Facts that rules share
-
-
-def is_busy(seen: SeenCampaign, now: datetime) -> bool:
-    """Return True if an update is running, or if Describe does not show yet what it has changed."""
-    update = seen.update
-    if seen.is_being_created or (update and update.is_running):
-        return True
-    if update is None or update.has_failed or update.version == seen.serves:
-        return False
-    return now < update.ended_at + UNSEEN
+        return _end_unsent(case, trial) or _judge_served(case, trial)
+    if wanted.version is None:
+        return Step("TRYING", outcome="SKIPPED", reasons=("no version is on trial",))
+    for rule in (_keep_served, _respect_campaign, _refuse, _ask_for_approval):
+        if step := rule(case, wanted.version):
+            return step
+    return Step("UPDATING", Deploy(_notes_on_trial(case, wanted.version)))
 
 
 def waits(seen: SeenCampaign, wanted: Deployment, now: datetime) -> bool:
@@ -400,60 +186,213 @@ def was_moved(seen: SeenCampaign, version: str) -> bool:
 
     The pipeline itself moves a campaign to the version on trial and to the good version only.
     """
-    update, notes = seen.update, seen.notes
-    own = {notes.good, notes.trial and notes.trial.version}
+    notes = seen.notes
     return (
         notes.good is not None
-        and seen.serves not in own
-        and update is not None
-        and update.created_at > seen.version(version).created_at
+        and seen.serves not in (notes.good, notes.trial and notes.trial.version)
+        and seen.update.created_at > seen.versions[version].created_at
     )
 
 
-def _version(case: DeploymentCase) -> str:
-    """Return the version that the campaign shall serve."""
-    assert case.wanted.version is not None, "only `_end_without_version` gets no version"
-    return case.wanted.version
+def _remember(seen: SeenCampaign, wanted: Deployment, memory: Memory) -> None:
+    """Remember what the report has to say about the version, and about its update."""
+    notes, update = seen.notes, seen.update
+    trial = notes.trial
+    memory.version = trial.version if trial else wanted.version or memory.version
+    if trial is None or memory.previous is None:
+        is_served = seen.serves == memory.version
+        memory.previous = notes.good_before(memory.version) if is_served else seen.serves
+    if trial and update.version == trial.version and update.created_at >= trial.at:
+        memory.update = update
 
 
-def _if_wanted(outcome: str, trial: Trial, wanted: Deployment) -> str | None:
-    """Return the outcome if the trial decides about the item. Another version may be wanted."""
-    return outcome if wanted.version in (None, trial.version) else None
+# The rules about an update, whether a version is on trial or not
 
 
-def _notes_on_trial(case: DeploymentCase) -> Notes:
-    """Return the notes that put the wanted version on trial now.
+def _give_up(case: DeploymentCase) -> Step | None:
+    """Give up at the deadline. A trial stays open, and the watcher rings."""
+    seen, wanted, memory, now = case
+    trial = seen.notes.trial
+    limit = LONGEST_TRIAL if trial else timedelta(hours=wanted.max_hours)
+    if now < memory.began_at + limit:
+        return None
+    hours = f"{limit / timedelta(hours=1):g} hours"
+    if _is_busy(seen, now):
+        reason = f"the update to {seen.update.version} has not ended in {hours}"
+    elif trial:
+        reason = f"{trial.version} is still on trial after {hours}"
+    else:
+        reason = f"Personalize has not accepted the update to {memory.version} in {hours}"
+    phase = "TRYING" if trial else "UPDATING"
+    return Step(phase, outcome="FAILED", reasons=(*memory.reasons, reason))
 
-    The version that is served becomes the good one, unless it was taken back here. The time is the
-    beginning of a second, so that no update of this second looks older.
+
+def _wait_for_update(case: DeploymentCase) -> Step | None:
+    """Look again until no update is running.
+
+    An update takes 8 to 25 minutes, so the invocation stays open from its beginning.
     """
-    notes, live, version = case.seen.notes, case.seen.serves, _version(case)
-    good = notes.good if live in (None, version, notes.bad) else live
-    trial = Trial(version, case.now.replace(microsecond=0))
-    return notes._replace(trial=trial, good=good if good != version else notes.previous)
+    seen, wanted, _, now = case
+    if not _is_busy(seen, now):
+        return None
+    trial, age = seen.notes.trial, (now - seen.update.created_at).total_seconds()
+    is_overdue = trial is not None and age >= wanted.max_hours * 3600
+    phase = "GOING_BACK" if trial and seen.update.version != trial.version else "UPDATING"
+    return Step(phase, pause=age * OVERDUE_SHARE if is_overdue else pause((), age))
+
+
+def _is_busy(seen: SeenCampaign, now: datetime) -> bool:
+    """Return True if an update is running, or if Describe does not show yet what it has changed."""
+    update = seen.update
+    if update.is_running or update.has_failed or update.version == seen.serves:
+        return update.is_running
+    return now < update.ended_at + UNSEEN
+
+
+# The rules about a version on trial
+
+
+def _end_unsent(case: DeploymentCase, trial: Trial) -> Step | None:
+    """End the trial of a version whose update was never sent, or has failed.
+
+    If a run wants the version, the update that was not sent is sent again.
+    """
+    seen, wanted, _, now = case
+    update, ended = seen.update, WriteNotes(seen.notes._replace(trial=None))
+    if seen.serves == trial.version:
+        return None
+    if update.created_at < trial.at:
+        if now < trial.at + UNSEEN:
+            return Step("UPDATING", pause=SHORT_PAUSE)
+        if wanted.version == trial.version:
+            return Step("UPDATING", ended)
+        reason = f"the update to {trial.version} was never sent"
+    elif update.version == trial.version:
+        reason = f"the update to {trial.version} failed: {update.failure or 'it is not served'}"
+    else:
+        return None
+    return Step("UPDATING", ended, outcome="FAILED", reasons=(reason,))
+
+
+def _judge_served(case: DeploymentCase, trial: Trial) -> Step:
+    """Probe the version that is served, and end the trial.
+
+    It is the version on trial, or the good version after a run or a person went back to it. The
+    good version has to answer better. If it does not, the probe is at fault.
+    """
+    seen, _, memory, _ = case
+    notes, served = seen.notes, seen.serves
+    ended = notes._replace(trial=None)
+    if served is None or served not in (trial.version, notes.good):
+        reason = f"somebody has moved the campaign to {served}"
+        return Step("TRYING", WriteNotes(ended), outcome="SKIPPED", reasons=(reason,))
+    if step := _probe(case, served):
+        return step
+    failure = memory.probing.failure if memory.probing else None
+    has_passed = memory.probing is None or memory.probing.verdict == "PASSED"
+    if served == trial.version:
+        return _keep(notes, trial) if has_passed else _go_back(case, trial, f"{failure}")
+    if has_passed:
+        reasons = memory.reasons or [f"somebody has moved the campaign back to {served}"]
+        bad = WriteNotes(ended._replace(bad=trial.version))
+        return Step("GOING_BACK", bad, outcome="ROLLED_BACK", reasons=reasons)
+    fault = f"{served} answers as badly ({failure}), so the probe is at fault; correct the probe"
+    reasons = [*memory.reasons, fault]
+    return Step("GOING_BACK", WriteNotes(ended), outcome="FAILED", reasons=reasons)
+
+
+def _keep(notes: Notes, trial: Trial) -> Step:
+    """Keep the version on trial, which has passed."""
+    version = trial.version
+    bad = None if notes.bad == version else notes.bad
+    kept = Notes(good=version, previous=notes.good_before(version), bad=bad)
+    return Step("TRYING", WriteNotes(kept), outcome="DEPLOYED")
+
+
+def _go_back(case: DeploymentCase, trial: Trial, failure: str) -> Step:
+    """Go back to the good version, if there is one."""
+    notes, memory = case.seen.notes, case.memory
+    memory.reasons = [f"{trial.version} failed its probe: {failure}"]
+    if notes.good and notes.good != trial.version:
+        return Step("GOING_BACK", GoBack(notes.good))
+    reason = f"no good version is known, so the campaign still serves {trial.version}"
+    ended = WriteNotes(notes._replace(trial=None, good=None, bad=trial.version))
+    return Step("TRYING", ended, outcome="FAILED", reasons=(*memory.reasons, reason))
 
 
 def _probe(case: DeploymentCase, version: str) -> Step | None:
-    """Return the next step of the probe of the version that is served, or None at its end.
-
-    A response counts only if the campaign has served the version without an update in between.
-    """
+    """Return the next step of the probe of the version that is served, or None at its end."""
     seen, wanted, memory, now = case
     if wanted.probe_minutes is None:
         memory.probing = None
         return None
     if memory.probing is None or memory.probing.version != version:
-        memory.probing, memory.response = Probing(version, now), None
-    probing, update_at = memory.probing, seen.update.created_at if seen.update else None
-    response, memory.response = memory.response, None
-    is_same = probing.asked_at is not None and probing.update_at == update_at
-    if response is not None and is_same:
-        count(probing, response, wanted.probe_minutes, now)
-    if probing.verdict:
+        memory.probing = Probing(version, now)
+    return memory.probing.next_step(seen.update.created_at, wanted.probe_minutes, now)
+
+
+# The rules about a version that the campaign shall serve. No version is on trial.
+
+
+def _keep_served(case: DeploymentCase, version: str) -> Step | None:
+    """Put the version on trial if it is served already and has not passed here."""
+    if case.seen.serves != version:
         return None
-    if probing.asked_at is not None and is_same:
-        rest = pause_between(wanted.probe_minutes) - (now - probing.asked_at).total_seconds()
-        if rest > 0:
-            return Step("TRYING", pause=rest)
-    probing.asked_at, probing.update_at = now, update_at
-    return Step("TRYING", Probe())
+    if case.seen.notes.good == version:
+        return Step("JUDGING", outcome="DEPLOYED")
+    return Step("TRYING", WriteNotes(_notes_on_trial(case, version)))
+
+
+def _respect_campaign(case: DeploymentCase, version: str) -> Step | None:
+    """Skip a campaign that serves a newer version, or that somebody has moved away."""
+    seen, live = case.seen, case.seen.serves
+    if live and seen.versions[live].created_at > seen.versions[version].created_at:
+        reason = f"the campaign serves {live}, which is newer than {version}"
+    elif case.wanted.waited and was_moved(seen, version):
+        reason = f"somebody has moved the campaign to {live}"
+    else:
+        return None
+    return Step("JUDGING", outcome="SKIPPED", reasons=(reason,))
+
+
+def _refuse(case: DeploymentCase, version: str) -> Step | None:
+    """Leave out a version that was taken back here, or refused, or that is worse."""
+    seen, wanted, memory, _ = case
+    if seen.notes.bad == version:
+        reasons = memory.reasons or [f"{version} was taken back here before"]
+        return Step("JUDGING", outcome="ROLLED_BACK", reasons=reasons)
+    new, live = seen.versions[version], seen.serves
+    if new.answer == "REFUSED":
+        return Step("JUDGING", outcome="REJECTED", reasons=(f"{version} was refused",))
+    compared = compare(new.metrics, seen.versions[live].metrics if live else {}, wanted.gate)
+    memory.metrics = compared.values
+    memory.warnings = sorted({*memory.warnings, *compared.warnings})
+    if compared.rejections:
+        return Step("JUDGING", outcome="REJECTED", reasons=compared.rejections)
+    return None
+
+
+def _ask_for_approval(case: DeploymentCase, version: str) -> Step | None:
+    """Ask for an approval if one is needed."""
+    hours, answer = case.wanted.approval_hours, case.seen.versions[version].answer
+    if hours is None or answer == "APPROVED":
+        return None
+    reason = f"{version} waits for an approval"
+    if answer == "ASKED":
+        return Step("JUDGING", outcome="AWAITING_APPROVAL", reasons=(reason,))
+    end = case.now + timedelta(hours=hours)
+    reasons = (f"{reason} until {end.isoformat(timespec='seconds')}",)
+    return Step("JUDGING", Ask(version), outcome="AWAITING_APPROVAL", reasons=reasons)
+
+
+def _notes_on_trial(case: DeploymentCase, version: str) -> Notes:
+    """Return the notes that put the version on trial now.
+
+    The version that is served becomes the good one, unless it was taken back here. The time is the
+    beginning of a second, so that no update of this second looks older.
+    """
+    notes, live = case.seen.notes, case.seen.serves
+    trial = Trial(version, case.now.replace(microsecond=0))
+    if live not in (None, version, notes.bad):
+        return notes._replace(trial=trial, good=live)
+    return notes._replace(trial=trial, good=notes.good_before(version))

@@ -1,19 +1,29 @@
-"""Judges the responses of a campaign to the probe's requests."""
+"""Decides when the probe of a campaign sends a request, and whether the version has passed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import ClassVar
+
+from .steps import Action, Step
 
 MAX_PAUSE = 30
 """The most seconds between two requests."""
 FEWEST_REQUESTS = 10
-"""The number of requests of a short probe, which therefore has shorter pauses."""
+"""A short probe has shorter pauses, so that it sends at least this number of requests."""
 BAD_RESPONSES_TO_FAIL = 3
 """A probe fails after this number of bad responses in a row. Fewer may be chance."""
 LONGEST_SILENCE = timedelta(minutes=15)
 """A probe fails if no request was answered for this time. A shorter failure may be a fault of the
 service."""
+
+
+@dataclass(frozen=True)
+class Probe(Action):
+    """Request recommendations from the campaign."""
+
+    changes: ClassVar[bool] = False
 
 
 @dataclass
@@ -36,6 +46,8 @@ class Probing:
     """When the last request was sent."""
     update_at: datetime | None = None
     """The creation of the campaign's latest update when the last request was sent."""
+    response: Response | None = None
+    """The response to the last request, until the next look shows if it counts."""
     bad_in_a_row: int = 0
     silent_since: datetime | None = None
     failure: str | None = None
@@ -43,29 +55,34 @@ class Probing:
     verdict: str = ""
     """PASSED, FAILED, or empty while the probe goes on."""
 
+    def next_step(self, update_at: datetime, minutes: float, now: datetime) -> Step | None:
+        """Return the next step of a probe that takes some minutes, or None at its end.
 
-def pause_between(minutes: float) -> float:
-    """Return the seconds between two requests of a probe that takes some minutes."""
-    return min(MAX_PAUSE, minutes * 60 / FEWEST_REQUESTS)
+        A response counts only if no update was created since the request.
+        """
+        response, self.response = self.response, None
+        if self.asked_at and self.update_at == update_at:
+            if response:
+                self._count(response, minutes, now)
+            pause = min(MAX_PAUSE, minutes * 60 / FEWEST_REQUESTS)
+            rest = pause - (now - self.asked_at).total_seconds()
+            if not self.verdict and rest > 0:
+                return Step("TRYING", pause=rest)
+        if self.verdict:
+            return None
+        self.asked_at, self.update_at = now, update_at
+        return Step("TRYING", Probe())
 
-
-def count(probing: Probing, response: Response, minutes: float, now: datetime) -> None:
-    """Add a response to a probe.
-
-    The probe fails after three bad responses in a row, or after 15 minutes of errors. It passes
-    with a good response after its minutes. After a bad response it goes on until one of the two.
-    """
-    if response.failure is None:
-        probing.bad_in_a_row, probing.silent_since = 0, None
-        if now >= probing.began_at + timedelta(minutes=minutes):
-            probing.verdict = "PASSED"
-        return
-    probing.failure = response.failure
-    if response.is_error:
-        probing.silent_since = probing.silent_since or now
-        is_silent = now - probing.silent_since >= LONGEST_SILENCE
-    else:
-        probing.bad_in_a_row += 1
-        is_silent = False
-    if is_silent or probing.bad_in_a_row >= BAD_RESPONSES_TO_FAIL:
-        probing.verdict = "FAILED"
+    def _count(self, response: Response, minutes: float, now: datetime) -> None:
+        """Add a response. A probe ends with a good response, unless it fails before."""
+        self.failure = response.failure or self.failure
+        if response.is_error:
+            self.silent_since = self.silent_since or now
+        else:
+            self.silent_since = None
+            self.bad_in_a_row = self.bad_in_a_row + 1 if response.failure else 0
+        is_silent = self.silent_since and now - self.silent_since >= LONGEST_SILENCE
+        if is_silent or self.bad_in_a_row >= BAD_RESPONSES_TO_FAIL:
+            self.verdict = "FAILED"
+        elif response.failure is None and now >= self.began_at + timedelta(minutes=minutes):
+            self.verdict = "PASSED"

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from functions.executions import short_hash
 from functions.personalize.approvals import (
-    advice_about_newer,
     answer_about,
     answer_error,
     approval_tags,
     read_approval,
 )
 from functions.personalize.campaigns import (
+    Versions,
     describe_campaign,
     live_version,
     metrics_of,
-    read_version,
+    read_notes,
     seen_campaign,
 )
 from functions.personalize.statuses import is_active
@@ -140,7 +140,7 @@ def _waiting_version(target: Target, name: str | None, *, command: Command) -> W
     newest = _newest_version_of_runs(target, solution_arn)
     if newest and newest.created_at > version["creationDateTime"]:
         raise FailedError(
-            f"{version_arn} is older than {newest.arn}; {advice_about_newer(newest.tags, _now())}"
+            f"{version_arn} is older than {newest.arn}; only the newest version takes an answer"
         )
     return WaitingVersion(version_arn, solution_arn, version["creationDateTime"], tags, is_approved)
 
@@ -277,12 +277,8 @@ def _print_moved_campaigns(
     )
     for campaign in campaigns:
         arn = campaign["campaignArn"]
-        seen = seen_campaign(
-            campaign,
-            tags_of(client, arn),
-            version.solution_arn,
-            lambda arn: read_version(client, arn, solution, _now()),
-        )
+        notes = read_notes(tags_of(client, arn), version.solution_arn)
+        seen = seen_campaign(campaign, notes, Versions(client, solution))
         if seen.serves and was_moved(seen, version.arn):
             messages.append(moved_message(arn, seen.serves, version.arn))
     if messages and len(messages) == len(campaigns):
@@ -295,7 +291,7 @@ def _print_metrics(
     target: Target, version: WaitingVersion, campaigns: Sequence[CampaignTypeDef]
 ) -> None:
     """Print the offline metrics of a version beside those of each version in use."""
-    asked = read_approval(version.tags, _now())
+    asked = read_approval(version.tags)
     since = f" since {asked.at.isoformat()}" if asked else ""
     print_message(f"{version.arn} waits for an answer{since}")
     client = target.access.personalize

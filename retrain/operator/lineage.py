@@ -6,16 +6,14 @@ Everything is read from Personalize, so a version can be traced after its stack 
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypedDict
 
 from botocore.exceptions import ClientError
 
 from functions.personalize.approvals import read_approval
-from functions.personalize.campaigns import describe_campaign, live_version, metrics_of
+from functions.personalize.campaigns import describe_campaign, live_version, metrics_of, read_notes
 from functions.personalize.import_records import ImportReader
 from functions.personalize.lists import PAGE_SIZE
-from functions.personalize.notes import read_notes
 from functions.personalize.statuses import is_active
 from functions.personalize.tags import (
     BYTES,
@@ -33,6 +31,7 @@ from retrain.operator.errors import OperatorError, code_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import datetime
 
     from mypy_boto3_personalize import PersonalizeClient
     from mypy_boto3_personalize.type_defs import SolutionVersionTypeDef
@@ -224,7 +223,7 @@ def _learned_import(client: PersonalizeClient, job: Import) -> LearnedImport:
 
 def _approval(tags: Tags) -> ApprovalOfVersion | None:
     """Return the request for an approval, or the answer, according to the tags of a version."""
-    approval = read_approval(tags, datetime.now(UTC))
+    approval = read_approval(tags)
     if approval is None:
         return None
     return {"answer": approval.answer, "at": approval.at, "by": approval.by or None}

@@ -8,8 +8,14 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from functions.personalize.campaigns import describe_campaign, live_version, update_request
-from functions.personalize.notes import LATEST, read_notes, tags_of_notes
+from functions.personalize.campaigns import (
+    LATEST,
+    describe_campaign,
+    live_version,
+    read_notes,
+    tags_of_notes,
+    update_request,
+)
 from functions.personalize.statuses import is_active, is_running
 from functions.personalize.tags import tags_of, write_tags
 from functions.personalize.versions import describe_version
@@ -159,9 +165,8 @@ def _campaign_arn(target: Target, campaign: str | None) -> str:
 
 def _version_before(target: Target, arn: str, notes: Notes, bad: str) -> str:
     """Return the version to which a campaign moves back, according to its tags."""
-    for version in (notes.good, notes.previous):
-        if version and version != bad:
-            return version
+    if version := notes.good_before(bad):
+        return version
     raise FailedError(
         f"no run has noted what {arn} served before {bad}; choose a version with --to, "
         f"`{target.command('history')}` lists them"

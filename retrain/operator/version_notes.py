@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from functions.personalize.approvals import answer_error, end_of_request, read_approval
+from functions.personalize.approvals import answer_error, read_approval
 from functions.personalize.tags import BAD, tags_of
 from retrain.names import short_name
 from retrain.operator.errors import code_of
@@ -64,12 +64,12 @@ class VersionNotes:
         if approval is None:
             return "the solution needs no approval any more"
         now = datetime.now(UTC)
-        asked = read_approval(tags, now)
+        asked = read_approval(tags)
         if (reason := answer_error(tags, approval, now)) or asked is None:
             return reason or "nobody has asked"
         if not is_newest:
             return "nobody has answered, and there is a newer version"
-        until = end_of_request(asked, approval)
+        until = asked.end(approval)
         approve, reject = (
             self._target.command(word, short_name(version_arn)) for word in ("approve", "reject")
         )

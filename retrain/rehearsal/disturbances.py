@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeAlias
 
-from functions.personalize.notes import NONE
+from functions.personalize.campaigns import NONE
 from functions.personalize.statuses import is_running
 from functions.personalize.tags import TRIAL, tags_of
 from retrain.rehearsal.data.exports import exports_of

@@ -13,7 +13,6 @@ from components.state_machine.steps import STEPS
 from functions import aws
 from functions.errors import RunRefused
 from functions.executions import short_hash
-from functions.personalize import deployments
 from functions.personalize.tags import api_tags
 from tests.functions.samples import (
     CAMPAIGN,
@@ -80,7 +79,7 @@ def handle(monkeypatch, services, caplog):
             "s3": services["s3"].client,
         }
         for name, client in clients.items():
-            for owner in (module, deployments, aws):
+            for owner in (module, aws):
                 if hasattr(owner, name):
                     monkeypatch.setattr(owner, name, lambda client=client: client)
         with caplog.at_level(logging.INFO):

@@ -41,6 +41,7 @@ CLIENT_CALLS = {
     "write_client": "personalize",
     "runtime_client": "personalize-runtime",
     "scheduler": "scheduler",
+    "stepfunctions": "stepfunctions",
 }
 """Function of `aws.py` -> the service of its client."""
 RENAMED = {"s3:ListObjectsV2": "s3:ListBucket"}

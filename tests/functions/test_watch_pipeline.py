@@ -181,7 +181,7 @@ def test_a_solution_without_a_version_has_no_age(measure, personalize, caplog):
     request = {"solutionArn": SOLUTION, "maxResults": 100}
     personalize.expect("list_solution_versions", {"solutionVersions": []}, **request)
     assert measure(WITHOUT_CAMPAIGNS)["models"] == {"taste": None}
-    assert errors(caplog) == [f"watch_pipeline: {SOLUTION}: {SOLUTION} has no ACTIVE version"]
+    assert errors(caplog) == [f"watch_pipeline: {SOLUTION}: the solution has no ACTIVE version"]
 
 
 def test_a_campaign_that_serves_nothing_has_no_age(measure, personalize, caplog):
@@ -189,7 +189,7 @@ def test_a_campaign_that_serves_nothing_has_no_age(measure, personalize, caplog)
     expect_campaign(personalize, trained=None, status="CREATE FAILED")
     assert model_age(measure) is None
     (message,) = errors(caplog)
-    failure = f"{CAMPAIGN} serves nothing, because it is not ACTIVE"
+    failure = "the campaign serves nothing, because it is not ACTIVE"
     assert message == f"watch_pipeline: {CAMPAIGN}: {failure}"
 
 

@@ -17,7 +17,7 @@ class Version:
     created: int
     serves_well: bool
     metric: int
-    answer: str = ""
+    answer: str | None = None
     """What a person has answered about the version: APPROVED, REFUSED, ASKED or nothing."""
 
     def __str__(self) -> str:
@@ -96,7 +96,8 @@ class CampaignWorld(World):
     campaigns: list[Campaign] = field(default_factory=list)
     probe_is_at_fault: bool = False
     fault_changes: int = 0
-    gate_changes: int = 0
+    max_drop: float = 0.1
+    """The share of a metric that a version may lose against the version in use."""
     needs_approval: bool = False
 
     def __post_init__(self) -> None:
@@ -140,7 +141,7 @@ class CampaignWorld(World):
 
     def loosen(self) -> None:
         """Loosen the rules of the gate."""
-        self.gate_changes += 1
+        self.max_drop *= 2
 
     def fill_tags(self, campaign: Campaign) -> None:
         """Add tags to a campaign until it can take no more."""

@@ -10,7 +10,7 @@ from simulation import STALE_SECONDS, Call, Process, RequestFailedError, Sleep
 
 from functions.rules import deployments
 from functions.rules.deployments import Deployment, Memory, Notes, SeenCampaign, Update
-from functions.rules.probing import Response
+from functions.rules.probing import Probe, Response
 from functions.rules.steps import Step
 
 EPOCH = datetime(2026, 11, 1, tzinfo=UTC)
@@ -18,7 +18,6 @@ FIRST_MINUTE = 60
 """The seconds in which an invocation may change something."""
 LOOK_SECONDS = 20
 """The least pause between two looks. Shorter ones would show nothing new."""
-MAX_DROP = 5
 
 
 def as_time(seconds: float) -> datetime:
@@ -67,7 +66,7 @@ class Run:
         wanted = Deployment(
             version=str(version) if version else None,
             waited=self.kind == "again",
-            rejections=self._rejections,
+            gate=[{"metric": "m", "maxDrop": self.world.max_drop}],
             approval_hours=1000 if self.world.needs_approval else None,
             probe_minutes=3 if campaign.probed else None,
             max_hours=1,
@@ -120,27 +119,24 @@ class Run:
             serves=str(described.serves),
             update=update,
             notes=notes_of(tags),
-            version=self._version,
+            versions={
+                str(version): deployments.Version(
+                    as_time(version.created), {"m": version.metric}, version.answer
+                )
+                for version in self.world.versions
+            },
         )
 
     def _since(self, seen: SeenCampaign) -> float:
         return (seen.notes.trial.at - EPOCH).total_seconds() if seen.notes.trial else 0
 
-    def _version(self, name: str) -> deployments.Version:
-        version = self.world.version(name)
-        return deployments.Version(as_time(version.created), {"m": version.metric}, version.answer)
-
-    def _rejections(self, new, live) -> list[str]:
-        lowest = live.get("m", 0) - MAX_DROP * (1 + self.world.gate_changes)
-        return [] if new["m"] >= lowest else ["worse"]
-
     def _perform(self, campaign: Campaign, act: object, memory: Memory) -> Process:
         """Send the requests of an action. Return False if something went wrong."""
         try:
             match act:
-                case deployments.Probe():
+                case Probe():
                     well = yield Call(lambda: self.world.answers_well(campaign), may_fail=True)
-                    memory.response = Response() if well else Response("too few results")
+                    memory.probing.response = Response(None if well else "too few results")
                 case deployments.WriteNotes(notes):
                     yield Call(lambda: self.world.tag(campaign, **tags_of(notes)), may_fail=True)
                 case deployments.GoBack(version):
@@ -152,11 +148,13 @@ class Run:
                     try:
                         yield from self._update(campaign, notes.trial.version)
                     except RequestFailedError as error:
-                        memory.is_refused = error.args == ("ResourceInUse",)
-                        return False
+                        if error.args == ("ResourceInUse",):
+                            ended = tags_of(notes._replace(trial=None))
+                            yield Call(lambda: self.world.tag(campaign, **ended), may_fail=True)
+                        raise
         except RequestFailedError as error:
-            if isinstance(act, deployments.Probe):
-                memory.response = Response(str(error), is_error=True)
+            if isinstance(act, Probe):
+                memory.probing.response = Response(str(error), is_error=True)
                 return True
             return False
         return True
@@ -180,7 +178,7 @@ class Run:
         return "DEPLOYED" if version.serves_well or not campaign.probed else "ROLLED_BACK"
 
     def _is_worse(self, version: Version, live: Version) -> bool:
-        return version.metric < live.metric - MAX_DROP * (1 + self.world.gate_changes)
+        return version.metric < live.metric * (1 - self.world.max_drop)
 
     def _check_outcome(
         self, campaign: Campaign, version: Version | None, step: Step, began_at: int

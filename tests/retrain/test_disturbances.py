@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from functions.personalize.notes import NONE
+from functions.personalize.campaigns import NONE
 from functions.personalize.tags import TRIAL
 from retrain.rehearsal import disturbances, waiting
 from tests.program.sample_stack import ITEMS

@@ -17,7 +17,7 @@ from components.rules.fields import NDCG_AT_10
 from emulator.personalize.faults import Faults
 from emulator.virtual.step_functions import Execution, StartedExecution
 from functions.errors import ServiceUnavailable, Throttled
-from functions.personalize.notes import NONE
+from functions.personalize.campaigns import NONE
 from functions.personalize.tags import BAD
 from tests.workflow.clients import FUNCTIONS, OPERATOR
 from tests.workflow.pipeline import RUN_ID, Pipeline, handler

@@ -11,7 +11,7 @@ import pytest
 from components.args import LimitsArgs
 from components.rules.fields import NDCG_AT_10
 from emulator.personalize import Switches
-from functions.personalize.notes import read_notes
+from functions.personalize.campaigns import read_notes
 from functions.personalize.tags import tags_of
 from functions.rules.deployments import Notes
 from tests.workflow.answers import bad_answers

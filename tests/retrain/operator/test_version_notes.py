@@ -77,7 +77,10 @@ def notes(monkeypatch):
         ),
         (
             approval_tags("ASKED", datetime(2026, 1, 1, tzinfo=UTC)),
-            "an answer was possible until 2026-01-02T00:00:00+00:00; the next run asks again",
+            (
+                "it waits for no answer; a run asks when the version has passed the gate, and an "
+                "answer is possible for 24 hours"
+            ),
         ),
     ],
     ids=["nobody has answered", "refused", "approved", "too late"],

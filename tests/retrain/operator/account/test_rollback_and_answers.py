@@ -12,7 +12,7 @@ import settings
 from components.args import ApprovalArgs
 from emulator.deployer.configuration import read_project
 from functions.personalize.approvals import approval_tags, read_approval
-from functions.personalize.notes import NONE
+from functions.personalize.campaigns import NONE
 from functions.personalize.tags import (
     APPROVAL,
     BAD,
@@ -102,7 +102,7 @@ def test_an_approval_is_a_tag_and_starts_an_execution(command, client, train, em
     version = train(asked=now(hours=1))
     result = command("approve", version, "--yes", "--json")
     assert result.code == 0, result.err
-    approval = read_approval(tags_of(client, version), now())
+    approval = read_approval(tags_of(client, version))
     assert (approval.answer, approval.by) == ("APPROVED", "arn:aws:iam::123456789012:root")
     machines = boto3.client("stepfunctions", **emulator.connection)
     execution = machines.describe_execution(executionArn=result.document["executionArn"])
@@ -150,7 +150,7 @@ def test_a_refused_version_takes_no_other_answer(command, client, train):
         0,
         "refused; the campaigns keep the version that they serve\n",
     )
-    approval = read_approval(tags_of(client, version), now())
+    approval = read_approval(tags_of(client, version))
     assert (approval.answer, approval.by) == ("REFUSED", "arn:aws:iam::123456789012:root")
     again = command("approve", version, "--yes")
     assert again.code == 1
@@ -168,7 +168,7 @@ def test_a_late_answer_is_refused(command, client, train):
     version = train(asked=now(hours=25))
     result = command("approve", version, "--yes")
     assert result.code == 1
-    assert result.err.startswith(f"{version} takes no answer: an answer was possible until ")
+    assert result.err.startswith(f"{version} takes no answer: it waits for no answer; ")
     assert not tags_of(client, version)[APPROVAL].startswith("APPROVED")
 
 
@@ -177,7 +177,7 @@ def test_an_answer_about_an_older_version_is_refused(command, train):
     result = command("approve", older, "--yes")
     assert (result.code, result.err) == (
         1,
-        f"{older} is older than {newer}; answer about the newer version instead\n",
+        f"{older} is older than {newer}; only the newest version takes an answer\n",
     )
 
 
@@ -200,8 +200,8 @@ def test_a_version_without_a_request_for_approval_takes_no_answer(command, train
     assert (result.code, result.err) == (
         1,
         (
-            f"{version} takes no answer: no run has asked for an approval; a run asks when the "
-            "version has passed the gate\n"
+            f"{version} takes no answer: it waits for no answer; a run asks when the version has "
+            "passed the gate, and an answer is possible for 24 hours\n"
         ),
     )
 
