@@ -3,8 +3,7 @@
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import pulumi
@@ -12,7 +11,6 @@ import pulumi_aws as aws
 
 from .alarms import METRICS_NAMESPACE, PIPELINE, max_age_hours
 from .rules.arns import Home
-from .rules.fields import RANKING_METRICS
 from .shared import Shared
 
 CONSOLES = {
@@ -25,8 +23,6 @@ HOUR, DAY = 3600, 86400
 """Periods in seconds."""
 COLUMNS, HEIGHT = 24, 6
 """The columns of a dashboard, and the height of each widget."""
-CHARTS_PER_ROW = 4
-"""The most charts in a row. CloudWatch refuses a widget without a width."""
 RED = "#d62728"
 OUTCOME_COLORS = {
     "DEPLOYED": "#2ca02c",
@@ -51,9 +47,7 @@ QUERIES = {
 }
 """Title -> a query of the functions' log."""
 
-
 Widget: TypeAlias = dict[str, object]
-Options: TypeAlias = Mapping[str, object]
 
 
 def create_dashboard(
@@ -72,7 +66,7 @@ def create_dashboard(
         alarm_arns=alarm_arns,
         log_group=log_group_name,
         state_machine_arn=state_machine_arn,
-    ).apply(lambda values: DashboardView(**values).body())
+    ).apply(lambda values: dashboard_body(**values))
     aws.cloudwatch.Dashboard(
         shared.name,
         dashboard_name=shared.group.name,
@@ -87,110 +81,81 @@ def dashboard_url(home: Home, name: str) -> str:
     return f"{_console(home)}/{page}"
 
 
-@dataclass(frozen=True, kw_only=True)
-class DashboardView:
-    """What the dashboard of a pipeline shows."""
+def dashboard_body(
+    *,
+    pipeline: str,
+    settings: Mapping[str, Any],
+    home: Home,
+    alarm_arns: Sequence[str],
+    log_group: str,
+    state_machine_arn: str,
+) -> dict[str, object]:
+    """Return the body. It shows four weeks, because most pipelines run once a week."""
 
-    pipeline: str
-    """The name of the component."""
-    settings: Mapping[str, Any]
-    """The settings of the state machine."""
-    home: Home
-    state_machine_arn: str
-    log_group: str
-    """The name of the log group of the functions."""
-    alarm_arns: Sequence[str]
-    """The ARNs of the alarms. The composite alarm comes first."""
+    def chart(title: str, lines: Sequence[object], **options: object) -> Widget:
+        properties = {"title": title, "region": home.region, "metrics": lines}
+        return {"type": "metric", "properties": {"view": "timeSeries", **properties, **options}}
 
-    def body(self) -> dict[str, object]:
-        """Return the body. It shows four weeks, because most pipelines run once a week."""
-        page = f"states/home?region={self.home.region}#/statemachines/view/{self.state_machine_arn}"
-        title = f"**{self.pipeline}** · [executions]({_console(self.home)}/{page})"
-        position = {"x": 0, "y": 0, "width": COLUMNS, "height": 1}
-        widgets = [{"type": "text", **position, "properties": {"markdown": title}}]
-        for number, row in enumerate(self._rows()):
-            width = COLUMNS // len(row)
-            for column, widget in enumerate(row):
-                position = {"x": column * width, "y": 1 + number * HEIGHT}
-                widgets.append({**position, "width": width, "height": HEIGHT, **widget})
-        return {"start": "-P28D", "periodOverride": "inherit", "widgets": widgets}
-
-    def _rows(self) -> list[list[Widget]]:
-        """Return the widgets of each row, from the top and from the left."""
-        alarms = {"title": "Is it healthy?", "alarms": [*self.alarm_arns]}
-        limit = {"label": "an alarm rings", "value": max_age_hours(self.settings), "color": RED}
-        # A measurement that has stopped is a gap in the line.
-        age = {"stat": "Maximum", "period": HOUR, "annotations": {"horizontal": [limit]}}
-        outcomes = {"stat": "Sum", "period": DAY, "view": "bar", "setPeriodToTimeRange": True}
-        longest = {"stat": "Maximum", "period": DAY}
-        total = {"stat": "Sum", "period": DAY}
-        chart, lines = self._chart, self._lines
-        quality = [
-            chart(
-                f"Offline metrics of {name}",
-                [self._line(metric, "Solution", name, label=metric) for metric in RANKING_METRICS],
-                {"stat": "Average", "period": DAY},
-            )
-            for name in self._values("Solution")
-        ]
-        return [
-            [
-                {"type": "alarm", "properties": alarms},
-                chart("Age of the models in use (hours)", lines("ModelAgeHours", "Solution"), age),
-                chart("Outcomes of the runs in this time", lines("Runs", "Outcome"), outcomes),
-                chart("Age of the data (hours)", lines("DataAgeHours", "Dataset"), age),
-            ],
-            [
-                chart("Imports (seconds)", lines("ImportSeconds", "Dataset"), longest),
-                chart("Trainings (seconds)", lines("TrainingSeconds", "Solution"), longest),
-                chart(
-                    "Campaign updates (seconds)",
-                    lines("CampaignUpdateSeconds", "Solution"),
-                    longest,
-                ),
-            ],
-            *(
-                quality[start : start + CHARTS_PER_ROW]
-                for start in range(0, len(quality), CHARTS_PER_ROW)
-            ),
-            [
-                chart("Training hours a day", lines("TrainingHours", "Solution"), total),
-                chart("Imported bytes a day", lines("ImportedBytes", "Dataset"), total),
-            ],
-            [self._log(title, query) for title, query in QUERIES.items()],
-        ]
-
-    def _values(self, dimension: str) -> list[str]:
-        """Return the values of a metric's second dimension in this pipeline."""
-        if dimension == "Outcome":
-            return [*OUTCOME_COLORS]
-        if dimension == "Dataset":
-            return [dataset["type"] for dataset in self.settings["datasets"]]
-        return [row["solutionArn"].rpartition("/")[2] for row in self.settings["solutions"]]
-
-    def _lines(self, metric: str, dimension: str) -> list[list[object]]:
-        """Return a line of a chart for each dataset, solution or outcome."""
-        return [self._line(metric, dimension, value) for value in self._values(dimension)]
-
-    def _line(self, metric: str, dimension: str, value: str, label: str = "") -> list[object]:
-        """Return a metric as the body writes it. Its label is the value unless one is given."""
+    def line(metric: str, dimension: str, value: str, label: str) -> list[object]:
         color = {"color": OUTCOME_COLORS[value]} if dimension == "Outcome" else {}
-        options = {"label": label or value, **color}
-        return [METRICS_NAMESPACE, metric, PIPELINE, self.pipeline, dimension, value, options]
+        options = {"label": label, **color}
+        return [METRICS_NAMESPACE, metric, PIPELINE, pipeline, dimension, value, options]
 
-    def _chart(self, title: str, lines: list[list[object]], options: Options) -> Widget:
-        """Return a chart of metrics over time, unless the options name another kind."""
-        properties = {"title": title, "region": self.home.region, "metrics": lines}
-        return {"type": "metric", "properties": {**properties, "view": "timeSeries", **options}}
+    def lines(metric: str, dimension: str, values: Iterable[str]) -> list[list[object]]:
+        return [line(metric, dimension, value, label=value) for value in values]
 
-    def _log(self, title: str, query: str) -> Widget:
-        """Return a table with the last 20 records that a query finds in the functions' log."""
-        whole_query = f"SOURCE '{self.log_group}' | {query} | sort @timestamp desc | limit 20"
-        properties = {"title": title, "region": self.home.region, "query": whole_query}
-        return {"type": "log", "properties": {**properties, "view": "table"}}
+    datasets = [dataset["type"] for dataset in settings["datasets"]]
+    gates = {
+        solution["solutionArn"].rpartition("/")[2]: solution["qualityGate"]
+        for solution in settings["solutions"]
+    }
+    scores = [
+        line(rule["metric"], "Solution", name, label=f"{name} {rule['metric']}")
+        for name, rules in gates.items()
+        for rule in rules
+    ]
+    limit = {"label": "an alarm rings", "value": max_age_hours(settings), "color": RED}
+    # A measurement that has stopped is a gap in the line.
+    age = {"stat": "Maximum", "period": HOUR, "annotations": {"horizontal": [limit]}}
+    mean, total = {"stat": "Average", "period": DAY}, {"stat": "Sum", "period": DAY}
+    outcomes = {**total, "view": "bar", "setPeriodToTimeRange": True}
+    rows: list[list[Widget]] = [
+        [
+            {"type": "alarm", "properties": {"title": "Is it healthy?", "alarms": [*alarm_arns]}},
+            chart("Age of the models (hours)", lines("ModelAgeHours", "Solution", gates), **age),
+            chart("Outcomes of the runs", lines("Runs", "Outcome", OUTCOME_COLORS), **outcomes),
+            chart("Age of the data (hours)", lines("DataAgeHours", "Dataset", datasets), **age),
+        ],
+        [
+            # CloudWatch refuses a chart without a line.
+            *([chart("Offline metrics of new versions", scores, **mean)] if scores else []),
+            chart("Training hours a day", lines("TrainingHours", "Solution", gates), **total),
+        ],
+        [
+            {
+                "type": "log",
+                "properties": {
+                    "title": title,
+                    "region": home.region,
+                    "query": f"SOURCE '{log_group}' | {query} | sort @timestamp desc | limit 20",
+                    "view": "table",
+                },
+            }
+            for title, query in QUERIES.items()
+        ],
+    ]
+    page = f"states/home?region={home.region}#/statemachines/view/{state_machine_arn}"
+    link = f"**{pipeline}** · [executions]({_console(home)}/{page})"
+    position = {"x": 0, "y": 0, "width": COLUMNS, "height": 1}
+    widgets: list[Widget] = [{"type": "text", **position, "properties": {"markdown": link}}]
+    for number, row in enumerate(rows):
+        width = COLUMNS // len(row)
+        for column, widget in enumerate(row):
+            position = {"x": column * width, "y": 1 + number * HEIGHT}
+            widgets.append({**position, "width": width, "height": HEIGHT, **widget})
+    return {"start": "-P28D", "periodOverride": "inherit", "widgets": widgets}
 
 
 def _console(home: Home) -> str:
     """Return the address of the console of a region. Other partitions have the one of `aws`."""
-    host = CONSOLES.get(home.partition, CONSOLES["aws"])
-    return f"https://{home.region}.{host}"
+    return f"https://{home.region}.{CONSOLES.get(home.partition, CONSOLES['aws'])}"

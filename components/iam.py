@@ -15,18 +15,8 @@ PolicyDocument: TypeAlias = dict[str, object]
 Grant: TypeAlias = tuple[Sequence[str], Sequence[str | None]]
 """IAM actions, and the ARNs of the resources on which they are allowed."""
 
-TRACING_ACTIONS = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
-"""The actions that send traces. They support no resource but `*`:
-https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html."""
-
-SAMPLING_ACTIONS = ["xray:GetSamplingRules", "xray:GetSamplingTargets"]
-"""More actions that a state machine needs for traces. They support no resource but `*` either."""
-
 LOG_DELIVERY_ACTIONS = [
-    "logs:CreateLogDelivery",
-    "logs:GetLogDelivery",
-    "logs:UpdateLogDelivery",
-    "logs:DeleteLogDelivery",
+    *(f"logs:{verb}LogDelivery" for verb in ("Create", "Get", "Update", "Delete")),
     "logs:ListLogDeliveries",
     "logs:PutResourcePolicy",
     "logs:DescribeResourcePolicies",
@@ -34,11 +24,6 @@ LOG_DELIVERY_ACTIONS = [
 ]
 """The actions that a state machine needs to write logs. AWS documents `*` as their resource:
 https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html#cloudwatch-iam-policy."""
-
-KEY_ACTIONS = ["kms:GenerateDataKey", "kms:Decrypt"]
-"""The actions on a customer's key that a sender needs for messages to an encrypted queue:
-https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
-"""
 
 
 def create_role(

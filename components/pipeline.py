@@ -7,15 +7,15 @@ import pulumi
 import pulumi_aws as aws
 
 from . import iam, naming
-from .alarms import create_alarms
+from .alarms import PIPELINE, create_alarms, create_topic
 from .args import RetrainingPipelineArgs, resolved
 from .dashboard import create_dashboard, dashboard_url
 from .lambda_functions import CALLED_BY_EVENTS, Functions, create_functions, create_log_group
-from .monitoring import create_topic, report_unreported_runs
 from .rules.arns import Home, parse_arn
 from .rules.pipeline import check
 from .schedules import (
     create_dead_letter_queue,
+    report_unreported_runs,
     start_on_export,
     start_on_schedule,
     watch,
@@ -126,14 +126,12 @@ class RetrainingPipeline(pulumi.ComponentResource):
         report_unreported_runs(
             shared, machine.arn, functions["close_run"], settings["notifications"]
         )
-        first_look = watch(shared, machine.arn, functions["watch_pipeline"])
+        watch(shared, machine.arn, functions["watch_pipeline"])
         alarm_arns = create_alarms(
             shared,
             settings,
             log_group_name=log_group.name,
-            state_machine_arn=machine.arn,
-            dead_letter_queue_name=queue.name,
-            first_look=first_look,
+            watched={PIPELINE: name, "StateMachineArn": machine.arn, "QueueName": queue.name},
         )
         create_dashboard(
             shared,
@@ -199,7 +197,6 @@ def _create_state_machine(
             lambda arns: iam.policy_document(
                 (["lambda:InvokeFunction"], [*arns, *(f"{arn}:*" for arn in arns)]),
                 (iam.LOG_DELIVERY_ACTIONS, ["*"]),
-                ([*iam.TRACING_ACTIONS, *iam.SAMPLING_ACTIONS], ["*"]),
             )
         ),
     )
@@ -221,7 +218,6 @@ def _create_state_machine(
             "include_execution_data": False,
             "log_destination": pulumi.Output.concat(log_group.arn, ":*"),
         },
-        tracing_configuration={"enabled": True},
         tags=shared.tags,
         opts=pulumi.ResourceOptions(
             parent=shared.component,

@@ -1,12 +1,12 @@
-"""What starts runs and the watcher: two schedules, and the ready markers."""
+"""What starts runs and calls functions: two schedules, and rules about events."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 import pulumi
 import pulumi_aws as aws
 
 from . import iam
-from .lambda_functions import call_on_event
 from .naming import step_name
 from .rules.fields import DATE_PLACEHOLDER
 from .shared import Shared
@@ -48,13 +48,13 @@ def start_on_schedule(
         f"{shared.name}-schedule",
         "scheduler",
         source_arn=shared.group.arn,
-        policy=pulumi.Output.all(
-            machine=state_machine_arn, queue=dead_letters.arn, key=args.kms_key_arn
-        ).apply(
+        policy=pulumi.Output.all(state_machine_arn, dead_letters.arn, args.kms_key_arn).apply(
             lambda arns: iam.policy_document(
-                (["states:StartExecution"], [arns["machine"]]),
-                (["sqs:SendMessage"], [arns["queue"]]),
-                (iam.KEY_ACTIONS, [arns["key"]]),
+                (["states:StartExecution"], arns[:1]),
+                (["sqs:SendMessage"], arns[1:2]),
+                # A message to an encrypted queue needs the key:
+                # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
+                (["kms:GenerateDataKey", "kms:Decrypt"], arns[2:]),
             )
         ),
     )
@@ -80,15 +80,11 @@ def start_on_schedule(
 
 def watch(
     shared: Shared, state_machine_arn: pulumi.Output[str], function: aws.lambda_.Function
-) -> aws.lambda_.Invocation:
+) -> None:
     """Create the schedule that calls the watcher every 15 minutes.
 
     It also calls while the pipeline is paused: the models grow older, and a trial may be open.
-    Return the call during the deployment, which measures the ages. An alarm that depends on it has
-    a value when it is created, so that a missing value does not ring.
     """
-    name = step_name(shared.name, "watch_pipeline")
-    event = pulumi.Output.json_dumps({"stateMachineArn": state_machine_arn})
     role_arn = iam.create_role(
         shared,
         f"{shared.name}-watcher",
@@ -99,24 +95,18 @@ def watch(
         ),
     )
     aws.scheduler.Schedule(
-        name,
+        step_name(shared.name, "watch_pipeline"),
         group_name=shared.group.name,
         schedule_expression="rate(15 minutes)",
         flexible_time_window={"mode": "OFF"},
         target={
             "arn": function.arn,
             "role_arn": role_arn,
-            "input": event,
-            # The next call comes after 15 minutes. If they are missing for three hours, the alarm
-            # counts the ages as too old, so no dead-letter queue is needed.
+            "input": pulumi.Output.json_dumps({"stateMachineArn": state_machine_arn}),
+            # The next call comes after 15 minutes. If calls are missing for hours, the alarms
+            # count the ages as too old, so no dead-letter queue is needed.
             "retry_policy": {"maximum_event_age_in_seconds": 600, "maximum_retry_attempts": 5},
         },
-        opts=pulumi.ResourceOptions(parent=shared.component),
-    )
-    return aws.lambda_.Invocation(
-        name,
-        function_name=function.name,
-        input=event,
         opts=pulumi.ResourceOptions(parent=shared.component),
     )
 
@@ -129,12 +119,9 @@ def start_on_export(
     The bucket has to send its events to EventBridge, which the pipeline does not change:
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-event-notifications-eventbridge.html
     """
-    markers = [
-        dataset.ready_marker
-        for dataset in shared.args.datasets.configured().values()
-        if dataset.ready_marker is not None
-    ]
-    call_on_event(
+    datasets = shared.args.datasets.configured().values()
+    markers = [dataset.ready_marker for dataset in datasets if dataset.ready_marker is not None]
+    _call_on_event(
         shared,
         "start_on_export",
         function,
@@ -162,3 +149,86 @@ def _marker_pattern(markers: Sequence[str]) -> Mapping[str, object]:
             "object": {"key": [{"prefix": prefix} for prefix in sorted(prefixes)]},
         },
     }
+
+
+def report_unreported_runs(
+    shared: Shared,
+    state_machine_arn: pulumi.Output[str],
+    function: aws.lambda_.Function,
+    notifications: object,
+) -> None:
+    """Create the rule that calls `close_run` after an execution that did not succeed.
+
+    Most FAILED executions have sent a report, and `close_run` does nothing for them.
+    `notifications` are the settings about reports. The function needs them if the state machine was
+    deleted.
+    """
+    fields = ("executionArn", "startDate", "stopDate")
+    _call_on_event(
+        shared,
+        "close_run",
+        function,
+        description="Executions that may have ended without a report",
+        pattern={
+            "source": ["aws.states"],
+            "detail-type": ["Step Functions Execution Status Change"],
+            "detail": {
+                "stateMachineArn": [state_machine_arn],
+                "status": ["FAILED", "TIMED_OUT", "ABORTED"],
+            },
+        },
+        event_fields={field: f"$.detail.{field}" for field in fields},
+        document={
+            "detail": {field: f"<{field}>" for field in fields},
+            "pipeline": shared.name,
+            "notifications": notifications,
+        },
+    )
+
+
+def _call_on_event(
+    shared: Shared,
+    step: str,
+    function: aws.lambda_.Function,
+    *,
+    description: str,
+    pattern: pulumi.Input[Mapping[str, object]],
+    event_fields: Mapping[str, str],
+    document: Mapping[str, object],
+    is_enabled: bool = True,
+) -> None:
+    """Create a rule that calls the function of a step for each event that matches a pattern.
+
+    The function gets the document. A value `<key>` in it stands for the field of the event whose
+    path `event_fields` has under this key. EventBridge does not guarantee that it delivers events:
+    https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
+    """
+    name = step_name(shared.name, step)
+    rule = aws.cloudwatch.EventRule(
+        name,
+        description=description,
+        event_pattern=pulumi.Output.json_dumps(pattern),
+        state="ENABLED" if is_enabled else "DISABLED",
+        tags=shared.tags,
+        opts=pulumi.ResourceOptions(parent=shared.component),
+    )
+    permission = aws.lambda_.Permission(
+        name,
+        action="lambda:InvokeFunction",
+        function=function.name,
+        principal="events.amazonaws.com",
+        source_arn=rule.arn,
+        opts=pulumi.ResourceOptions(parent=shared.component),
+    )
+    # EventBridge writes the quotes around a text that it fills in:
+    # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
+    template = pulumi.Output.json_dumps(document).apply(
+        lambda text: re.sub(r'"(<\w+>)"', r"\1", text)
+    )
+    aws.cloudwatch.EventTarget(
+        name,
+        rule=rule.name,
+        arn=function.arn,
+        input_transformer={"input_paths": event_fields, "input_template": template},
+        opts=pulumi.ResourceOptions(parent=shared.component, depends_on=[permission]),
+    )

@@ -8,21 +8,15 @@ from typing import cast
 
 from docs import costs
 from docs.state_machine import sample_definition
-from functions.metrics import CHANGE, METRICS, NAMESPACE, PIPELINE, Metric
+from functions.metrics import METRICS, NAMESPACE, PIPELINE, Metric
 from functions.workflow_settings import Settings
 
 OFFLINE = {
     "`precision_at_5`, …": Metric(
-        "None", ("Solution",), "the offline metrics of a new version, under the names of the API"
-    ),
-    f"`{CHANGE.format('precision_at_5')}`, …": Metric(
-        "None",
-        ("Solution",),
-        "the change of an offline metric against the version that the campaign serves, as a share "
-        "of its value. -0.25 means a quarter less",
+        "None", ("Solution",), "an offline metric of a new version that the quality gate compares"
     ),
 }
-"""The rows of the offline metrics."""
+"""The row of the offline metrics."""
 SHAPES = ((1, 3), (3, 3), (10, 5))
 """The numbers of solutions and datasets for which the page has the whole cost."""
 
@@ -42,10 +36,10 @@ the outcome of a run.
 | --- | --- | --- | --- |
 {rows}
 
-- The unit `None` stands for hours and shares, for which CloudWatch has no unit.
-- A job is measured by the run that sees its end. A job that ends while no run is active is not
-  measured, and neither is a rollback.
-- A version has offline metrics if a quality gate judges it. They have the names of
+- The unit `None` stands for hours and scores, for which CloudWatch has no unit.
+- A training is measured by the run that sees its end. How long each job took is in the report of
+  the run.
+- Offline metrics have the names of
   [GetSolutionMetrics](https://docs.aws.amazon.com/personalize/latest/dg/working-with-training-metrics.html).
   The gate judges a version for each campaign, so the metrics of a solution with three campaigns are
   written three times.
@@ -53,7 +47,7 @@ the outcome of a run.
 To read a metric:
 
 ```console
-aws cloudwatch get-metric-statistics --namespace {namespace} --metric-name TrainingSeconds \\
+aws cloudwatch get-metric-statistics --namespace {namespace} --metric-name TrainingHours \\
   --dimensions Name={pipeline},Value=retraining-dev Name=Solution,Value=movies-for-you \\
   --start-time "$(date -u -d '-30 days' +%FT%TZ)" --end-time "$(date -u +%FT%TZ)" \\
   --period 86400 --statistics Maximum
@@ -61,9 +55,9 @@ aws cloudwatch get-metric-statistics --namespace {namespace} --metric-name Train
 
 ## What it costs
 
-CloudWatch charges about ${dollars:.2f} a month for the alarms, the dashboard, the metrics and the
-log of the sample stack ([prices]({prices}) of us-east-1, without the
-free tier of an account):
+CloudWatch charges about ${dollars:.2f} a month for the alarms, the dashboard and the metrics of
+the sample stack ([prices]({prices}) of us-east-1, without the free
+tier of an account). The log of the functions has about 3 MB a month, which costs less than a cent.
 
 | part | number | dollars a month |
 | --- | --- | --- |

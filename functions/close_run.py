@@ -131,7 +131,7 @@ def _report(event: StatusChange, document: FinishedRun, standings: Standings) ->
         configured = sender_of(document["settings"])
         sender = configured._replace(notifications=configured.notifications or sender.notifications)
     report = report_of(document, standings)
-    metrics.write_run(sender.pipeline, report["status"])
+    metrics.write(sender.pipeline, {"Runs": 1}, Outcome=report["status"])
     return send_report("close_run", sender, document, report, standings)
 
 

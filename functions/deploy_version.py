@@ -28,7 +28,12 @@ from .rules.deployments import Ask, Deploy, GoBack, Memory, Notes, SeenCampaign,
 from .rules.probing import Probe, Response
 from .rules.steps import Action, Step
 from .texts import shortened, with_short_texts
-from .workflow_settings import ProbeSettings, campaign_settings, solution_of_campaign
+from .workflow_settings import (
+    ProbeSettings,
+    campaign_settings,
+    pipeline_name,
+    solution_of_campaign,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_personalize_runtime.type_defs import GetRecommendationsRequestTypeDef
@@ -47,7 +52,9 @@ def handler(event: CampaignIteration, _context: object) -> DeploymentItem:
     deployment = CampaignDeployment(event)
     item = deployment.item(reconcile(deployment.look, deployment.decide, deployment.act))
     if item["outcome"]:
-        deployment.write_metrics()
+        values = {name: compared["new"] for name, compared in item["metrics"].items()}
+        solution = metrics.short_name(deployment.solution["solutionArn"])
+        metrics.write(pipeline_name(event["settings"]), values, Solution=solution)
     return log_item("deploy_version", event["run"], event["campaign"]["campaignArn"], item)
 
 
@@ -56,7 +63,6 @@ class CampaignDeployment:
 
     def __init__(self, event: CampaignIteration) -> None:
         settings, planned, item = event["settings"], event["campaign"], event["item"]
-        self._settings = settings
         self.arn = planned["campaignArn"]
         self.solution = solution_of_campaign(settings, self.arn)
         self._versions = Versions(read_client(), self.solution)
@@ -116,15 +122,6 @@ class CampaignDeployment:
             if not update.is_running:
                 item["endedAt"] = update.ended_at.isoformat()
         return item
-
-    def write_metrics(self) -> None:
-        """Write the metrics of the version, and the duration of its update."""
-        solution_arn, compared = self.solution["solutionArn"], self._memory.metrics.items()
-        new = {name: values["new"] for name, values in compared if values["new"] is not None}
-        live = {name: values["live"] for name, values in compared if values["live"] is not None}
-        metrics.write_offline_metrics(self._settings, solution_arn, new, live)
-        if self._memory.update:
-            metrics.write_update(self._settings, solution_arn, self._memory.update)
 
     def _deploy(self, notes: Notes) -> None:
         """Write the tags, and send the update. If it was certainly not sent, end the trial."""

@@ -1,6 +1,5 @@
 """Imports the export of a dataset: looks, decides and acts until the dataset holds it."""
 
-from . import metrics
 from .aws import read_client
 from .contract import DatasetIteration, ImportItem
 from .log import log_item
@@ -19,5 +18,4 @@ def handler(event: DatasetIteration, _context: object) -> ImportItem:
     )
     progress = reconcile(dataset_import.look, dataset_import.decide, dataset_import.act)
     item = dataset_import.item(progress)
-    metrics.write_import(settings, run, planned["type"], item)
     return log_item("import_dataset", run, item["arn"] or planned["dataLocation"], item)

@@ -63,7 +63,7 @@ def send_report(
     )
     if _is_worth_sending(document, report):
         failures = [*_failed_deliveries(sender, document, report, standings or {})]
-        metrics.write_undelivered_reports(sender.pipeline, len(failures))
+        metrics.write(sender.pipeline, {"UndeliveredReports": len(failures)})
         if failures:
             logger.error(
                 "%s: the report was not delivered: %s",

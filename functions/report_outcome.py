@@ -14,6 +14,6 @@ def handler(event: FinishedRun, _context: object) -> ReportedRun:
     standings = read_standings(read_client(), event["settings"])
     report = report_of(event, standings)
     sender = sender_of(event["settings"])
-    metrics.write_run(sender.pipeline, report["status"])
+    metrics.write(sender.pipeline, {"Runs": 1}, Outcome=report["status"])
     send_report("report_outcome", sender, event, report, standings)
     return output_of(event, report)

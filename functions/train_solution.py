@@ -6,6 +6,7 @@ from .log import log_item
 from .personalize.trainings import SolutionTraining
 from .reconcile import reconcile
 from .texts import with_short_texts
+from .workflow_settings import pipeline_name
 
 
 @with_short_texts()
@@ -14,6 +15,9 @@ def handler(event: SolutionIteration, _context: object) -> TrainingItem:
     settings, run, planned = event["settings"], event["run"], event["solution"]
     training = SolutionTraining(event)
     item = training.item(reconcile(training.look, training.decide, training.act))
-    metrics.write_training(settings, planned, item)
+    if item["outcome"] and item["isOfRun"]:
+        solution = metrics.short_name(planned["solutionArn"])
+        hours = {"TrainingHours": item["trainingHours"]}
+        metrics.write(pipeline_name(settings), hours, Solution=solution)
     log_item("train_solution", run, item["arn"] or planned["solutionArn"], item)
     return item

@@ -26,7 +26,7 @@ def test_alarm(
 ) -> None:
     """Send a test alarm to the topic of the pipeline, and print who gets its messages.
 
-    The alarm about a rejected version goes to ALARM and notifies the topic. Then
+    The alarm about a failed run goes to ALARM and notifies the topic. Then
     the command sets it back to its former state. The reason of the alarm says
     that this is a test.
 

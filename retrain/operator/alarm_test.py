@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from retrain.operator.subscriptions import Subscriptions
     from retrain.operator.target import Target
 
-TESTED_ALARM = "version-rejected"
-"""The end of the name of the alarm that is tested. It is no part of the composite alarm."""
+TESTED_ALARM = "run-failed"
+"""The end of the name of the alarm that is tested."""
 DEADLINE_SECONDS = 60
 """CloudWatch executes the actions of an alarm within seconds."""
 POLL_SECONDS = 2
@@ -75,7 +75,7 @@ def _in_alarm(target: Target, former: TestedAlarm) -> Iterator[datetime]:
     if state == "ALARM" and former.reason.startswith(TEST_REASON):
         state = "OK"  # an earlier test was interrupted
     began_at = datetime.now(tz=UTC) - timedelta(seconds=1)
-    reason = f"{TEST_REASON} by {access.caller()}. No version was rejected."
+    reason = f"{TEST_REASON} by {access.caller()}. No run failed."
     try:
         # CloudWatch notifies the topic only if the state changes.
         for test_state in ("OK", "ALARM"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import boto3
 from botocore.exceptions import ClientError
@@ -146,14 +146,14 @@ class DeployedStack:
 
     def watch(self) -> None:
         """Call the watcher, as its schedule does every 15 minutes."""
-        (watcher,) = (
+        (schedule,) = (
             resource
             for resource in self.deployment.resources
-            if resource.type == "aws:lambda/invocation:Invocation"
+            if resource.type == "aws:scheduler/schedule:Schedule"
+            and resource.name.endswith("-watch-pipeline")
         )
-        self.functions.invoke(
-            FunctionName=str(watcher.inputs["functionName"]), Payload=str(watcher.inputs["input"])
-        )
+        target = cast("Mapping[str, str]", schedule.inputs["target"])
+        self.functions.invoke(FunctionName=target["arn"], Payload=target["input"])
 
     def executions_since(self, start: datetime, name_prefix: str) -> list[str]:
         """Return the ARNs of the executions that have started since, and whose names begin so."""

@@ -28,7 +28,7 @@ IMPORT_POLICY = f"RolePolicy {NAME}-import"
 AGE_ALARMS = (f"MetricAlarm {NAME}-model-too-old", f"MetricAlarm {NAME}-data-too-old")
 TYPES_WITHOUT_TAGS = {
     *("RolePolicy", "Schedule", "EventTarget", "Permission", "TopicPolicy"),
-    *("Invocation", "Dashboard", "LogMetricFilter"),
+    *("Dashboard", "LogMetricFilter"),
     "RetrainingPipeline",
 }
 
@@ -74,7 +74,7 @@ CHANGES = [
             quality_gate=[QualityRuleArgs(metric="precision_at_5", max_drop=0.3)],
             campaigns=[CampaignArgs(campaign_arn=campaign_arn(), probe=ProbeArgs(user_id="u1"))],
         ),
-        {MACHINE},
+        {MACHINE, DASHBOARD},
     ),
     Change(
         "another dataset, in another bucket",

@@ -18,8 +18,7 @@ from components import (
     RetrainingPipeline,
     SolutionArgs,
 )
-from components.bundles import bundle
-from components.lambda_functions import CALLED_BY_EVENTS
+from components.lambda_functions import CALLED_BY_EVENTS, FUNCTIONS_FOLDER
 from components.naming import MAX_NAME_CHARACTERS
 from components.state_machine.steps import STEPS
 from tests.components.conftest import deploy
@@ -60,15 +59,15 @@ def test_a_change_of_options_changes_the_resources_of_the_golden_file(
 # --- functions and definition --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("step", STEPS)
-def test_a_function_has_the_handler_and_the_bundle_of_its_step(deployed, step):
-    inputs = deployed.one(FUNCTION, f"{NAME}-{step.replace('_', '-')}").inputs
-    assert inputs["handler"] == f"functions.{step}.handler"
-    paths, expected = (
-        {key: asset.path for key, asset in code.assets.items()}
-        for code in (inputs["code"], bundle(step))
-    )
-    assert paths == expected
+def test_a_function_has_the_handler_of_its_step_and_all_modules(deployed):
+    modules = {
+        f"functions/{path.relative_to(FUNCTIONS_FOLDER).as_posix()}": str(path)
+        for path in FUNCTIONS_FOLDER.rglob("*.py")
+    }
+    for step in STEPS:
+        inputs = deployed.one(FUNCTION, f"{NAME}-{step.replace('_', '-')}").inputs
+        assert inputs["handler"] == f"functions.{step}.handler"
+        assert {key: asset.path for key, asset in inputs["code"].assets.items()} == modules
 
 
 def test_the_definition_calls_a_version_of_each_function_that_no_event_calls(deployed):

@@ -9,11 +9,6 @@ import re
 from tests.components.test_policies import IAM, fits, resource_patterns
 from tests.program.sample_stack import ROOT
 
-ONLY_ON_ALL = {"cloudwatch:PutCompositeAlarm", "cloudwatch:DescribeAlarms"}
-"""Actions that work for composite alarms only if they are allowed on `*`:
-https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutCompositeAlarm.html and
-https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html"""
-
 
 def documented_statements():
     """Return the statements of the policy in the guide."""
@@ -38,9 +33,6 @@ def test_each_action_of_the_guide_exists_and_supports_a_resource_of_its_statemen
     for statement in documented_statements():
         resources = as_list(statement["Resource"])
         for action in as_list(statement["Action"]):
-            if action in ONLY_ON_ALL:
-                assert resources == ["*"], action
-                continue
             patterns = resource_patterns(action)
             supported = not patterns or any(
                 fits(resource, pattern) for resource in resources for pattern in patterns

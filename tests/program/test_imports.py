@@ -21,72 +21,7 @@ ROW_PARTS = {
 
 MAY_IMPORT = {
     "functions": {"functions"},
-    "components.state_machine.asl": set(),
-    "components.state_machine.longest_run": {"components.args"},
-    "components.state_machine.steps": set(),
-    "components.state_machine.trial": {"components.state_machine.asl"},
-    "components.rules.arns": {"components.rules.fields"},
-    "components.rules.fields": set(),
-    "components.rules.rates": set(),
-    "components.bundles": set(),
-    "components.args": {
-        "components.rules",
-        "components.rules.arns",
-        "components.rules.fields",
-        "components.rules.rates",
-    },
-    "components.rules.reading": {
-        "components.args",
-        "components.rules.arns",
-        "components.rules.fields",
-    },
-    "components.workflow_settings": {"components.args"},
-    "components.rules.pipeline": {
-        "components.args",
-        "components.rules.arns",
-        "components.rules.fields",
-        "components.rules.reading",
-    },
-    "components.naming": {"components.state_machine.steps"},
-    "components.rules": set(),
-    "components.state_machine": set(),
-    "components.shared": {"components.args", "components.rules.arns"},
-    "components.iam": {
-        "components.rules.arns",
-        "components.rules.fields",
-        "components.shared",
-        "components.state_machine.steps",
-    },
-    "components.state_machine.definition": {
-        "components.args",
-        "components.state_machine.asl",
-        "components.state_machine.longest_run",
-        "components.state_machine.trial",
-    },
-    "components.lambda_functions": {
-        "components.bundles",
-        "components.iam",
-        "components.naming",
-        "components.shared",
-        "components.state_machine.steps",
-    },
-    "components.schedules": {
-        "components.lambda_functions",
-        "components.iam",
-        "components.naming",
-        "components.rules.fields",
-        "components.shared",
-    },
-    "components.alarms": {"components.args", "components.shared"},
-    "components.dashboard": {
-        "components.alarms",
-        "components.rules.arns",
-        "components.rules.fields",
-        "components.shared",
-    },
-    "components.monitoring": {"components.lambda_functions", "components.iam", "components.shared"},
-    "components.pipeline": {"components"},
-    "components": {"components.args", "components.pipeline"},
+    "components": {"components"},
     "settings": {
         "components.args",
         "components.naming",
@@ -140,9 +75,19 @@ ORDER = (
     ("functions.report_delivery",),
     ("functions.log",),
     tuple(f"functions.{step}" for step in STEPS),
+    ("components.rules.fields", "components.rules.rates"),
+    ("components.state_machine.asl", "components.state_machine.steps"),
+    ("components.naming", "components.rules.arns"),
+    ("components.args",),
+    ("components.rules.reading", "components.shared", "components.state_machine.longest_run"),
+    ("components.iam", "components.rules.pipeline", "components.workflow_settings"),
+    ("components.alarms", "components.lambda_functions", "components.schedules"),
+    ("components.dashboard", "components.state_machine.definition"),
+    ("components.pipeline",),
+    ("components",),
 )
-"""The layers of functions/, from the bottom. Each layer imports only modules of the layers below
-and of the same entry."""
+"""The layers of functions/ and of components/, from the bottom. Each layer imports only modules of
+the layers below and of the same entry."""
 
 LATE_IMPORTS = ("retrain.rehearsal.emulate", "retrain.rehearsal.rehearse")
 """Modules that are imported only inside functions, because they need the emulator's libraries."""
@@ -154,7 +99,6 @@ CREATE_RESOURCES = {
         "dashboard",
         "lambda_functions",
         "iam",
-        "monitoring",
         "pipeline",
         "schedules",
         "shared",
@@ -222,24 +166,26 @@ def is_in(module, packages):
     return any(module == package or module.startswith(f"{package}.") for package in packages)
 
 
-def test_a_function_imports_only_its_layer_entry_and_lower_layers():
+def entry_of(name, layers):
+    """Return the entry that a module belongs to, or None if no layer has it."""
+    return max((module for module in layers if is_in(name, [module])), key=len, default=None)
+
+
+def test_a_module_imports_only_its_layer_entry_and_lower_layers():
     layers = {name: number for number, names in enumerate(ORDER) for name in names}
     upward_imports = []
-    for name in (module for module in MODULES if module.startswith("functions.")):
-        (entry,) = [module for module in layers if is_in(name, [module])]
+    for name in (name for name in MODULES if is_in(name, ["functions", "components"])):
+        entry = entry_of(name, layers)
+        assert entry, f"{name} has a layer"
         for imported in imports(name, syntax_tree(name)):
-            other_entry = next((module for module in layers if is_in(imported, [module])), None)
-            if other_entry in (None, entry):
-                continue
-            if layers[other_entry] >= layers[entry]:
+            other_entry = entry_of(imported, layers)
+            if other_entry not in (None, entry) and layers[other_entry] >= layers[entry]:
                 upward_imports.append((name, imported))
     assert upward_imports == []
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_a_module_imports_only_what_its_rule_allows(name):
-    if name.startswith("components."):
-        assert name in MAY_IMPORT, "every module of the component has its own rule"
     rule = max((module for module in MAY_IMPORT if is_in(name, [module])), key=len)
     imported = imports(name, syntax_tree(name))
     assert [module for module in imported if not is_in(module, MAY_IMPORT[rule])] == []

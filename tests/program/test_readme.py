@@ -60,12 +60,11 @@ def test_the_readme_names_only_keys_that_exist():
 def test_the_costs_of_the_monitoring_are_those_of_the_page_about_metrics():
     rows = costs.monthly_costs(metrics.settings_of_sample_stack())
     dollars = {row.subject: row.dollars for row in rows}
-    alarms = dollars["alarms"] + dollars["composite alarm"]
     assert (
         f"cost [about ${costs.total(rows):.0f} a month](docs/metrics.md#what-it-costs): the "
         f"dashboard ${dollars['dashboard']:.2f},\n"
-        f"hourly metrics ${dollars['metrics of each hour']:.2f}, and {len(ALARMS)} alarms and a "
-        f"composite alarm ${alarms:.2f}."
+        f"hourly metrics ${dollars['metrics of each hour']:.2f}, and {len(ALARMS)} alarms "
+        f"${dollars['alarms']:.2f}."
     ) in README
 
 

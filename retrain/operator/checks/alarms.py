@@ -33,13 +33,11 @@ def check_alarms(account: Account) -> Iterator[Finding]:
     access = target.access
     client = access.session.client("cloudwatch", **access.client_options)
     name = pipeline_name(target.settings)
-    pages = client.get_paginator("describe_alarms").paginate(
-        AlarmNamePrefix=f"{name}-", AlarmTypes=["MetricAlarm", "CompositeAlarm"]
-    )
+    pages = client.get_paginator("describe_alarms").paginate(AlarmNamePrefix=f"{name}-")
     alarms = [
         (alarm["AlarmName"], alarm["StateValue"], alarm.get("StateReason", ""))
         for page in pages
-        for alarm in [*page.get("MetricAlarms", []), *page.get("CompositeAlarms", [])]
+        for alarm in page.get("MetricAlarms", [])
     ]
     ringing = [row for row in alarms if row[1] == "ALARM"]
     for alarm, _, reason in ringing:

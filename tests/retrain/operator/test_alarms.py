@@ -20,9 +20,9 @@ from retrain.operator.errors import FailedError
 from tests.program.sample_stack import REGION
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:reports"
-NAME = "retraining-prod-version-rejected-1a2b3c4"
+NAME = "retraining-prod-run-failed-1a2b3c4"
 CALLER = "arn:aws:iam::123456789012:user/ops"
-TEST_REASON = f"A test of retrain test-alarm by {CALLER}. No version was rejected."
+TEST_REASON = f"A test of retrain test-alarm by {CALLER}. No run failed."
 REASON = "Threshold Crossed: 1 datapoint [1.0] was greater than the threshold (0.0)."
 SETTINGS = {
     "tags": {"retraining-pipeline": "retraining-prod"},
@@ -77,8 +77,7 @@ def add_alarm(stubs, state, reason, **request):
     ],
 )
 def test_an_alarm_is_a_warning_because_it_stops_no_run(account, stubs, state, reason, expected):
-    prefix, types = "retraining-prod-", ["MetricAlarm", "CompositeAlarm"]
-    add_alarm(stubs, state, reason, AlarmNamePrefix=prefix, AlarmTypes=types)
+    add_alarm(stubs, state, reason, AlarmNamePrefix="retraining-prod-")
     assert [*check_alarms(account)] == [expected]
 
 
@@ -139,7 +138,7 @@ def test_before_the_deployment_the_addresses_of_the_file_count(account, emails, 
 
 def add_test(stubs, *, former, restored, action):
     """Let CloudWatch take part in a test of an alarm. States are pairs of a value and a reason."""
-    add_alarm(stubs, *former, AlarmNamePrefix="retraining-prod-version-rejected-")
+    add_alarm(stubs, *former, AlarmNamePrefix="retraining-prod-run-failed-")
     test = [("OK", TEST_REASON), ("ALARM", TEST_REASON)]
     for value, reason in test:
         add_state(stubs, value, reason)
