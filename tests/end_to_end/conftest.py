@@ -107,6 +107,8 @@ def first_runs(emulator, tmp_path_factory):
         create_resources(emulator, args, lambda _: None, SampleData())
     stack = deploy_stack(emulator, "dev", **SHORT_WAITS)
     films = deploy_stack(emulator, "films", folder)
+    stack.watch()
+    films.watch()
     previous_version_arn = stack.served_version()
     deliveries = [stack.fire(SLOT), stack.fire(SLOT)]
     films_execution = films.fire(SLOT)

@@ -153,7 +153,10 @@ class Stack:
 
     def watch(self) -> None:
         """Call the watcher, as its schedule does every 15 minutes."""
-        function = self.resources("lambda/function:Function")["retraining-films-watch-pipeline"]
+        functions = self.resources("lambda/function:Function")
+        (function,) = (
+            function for name, function in functions.items() if name.endswith("-watch-pipeline")
+        )
         event = json.dumps({"stateMachineArn": self.output("state_machine_arn")})
         self.client("lambda").invoke(FunctionName=function["name"], Payload=event)
 

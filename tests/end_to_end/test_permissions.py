@@ -20,15 +20,6 @@ from tests.end_to_end.statements import (
 
 UNENFORCED = {
     # AWS uses these permissions in the background. The emulator does not.
-    ("xray:PutTraceSegments", "xray:PutTelemetryRecords"): (
-        "https://docs.aws.amazon.com/lambda/latest/dg/services-xray.html"
-    ),
-    (
-        "xray:PutTraceSegments",
-        "xray:PutTelemetryRecords",
-        "xray:GetSamplingRules",
-        "xray:GetSamplingTargets",
-    ): "https://docs.aws.amazon.com/step-functions/latest/dg/xray-iam.html",
     ("kms:GenerateDataKey", "kms:Decrypt"): (
         "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html"
     ),
@@ -60,7 +51,7 @@ WITHOUT_CALLS = {
     # (`test_closing.py`).
     "personalize:StopSolutionVersionCreation",
     "states:StartExecution",
-    # Only every 15 minutes, by the schedule of the watcher. During the deployment root calls it.
+    # Only every 15 minutes, by the schedule of the watcher. The tests call it as root.
     "lambda:InvokeFunction",
     # Only for the age of a solution without campaigns, and for a campaign on trial.
     "personalize:ListSolutionVersions",

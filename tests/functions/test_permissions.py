@@ -121,6 +121,18 @@ def mentions(module_name, part):
             owner, imported = names.get(node.id, (None, None))
             if owner:
                 yield owner, imported
+            elif imported:  # a table of modules leads to their guards
+                yield from ((imported, guard) for guard in guards(imported))
+
+
+def guards(module_name):
+    """Return the names of the guards of a module."""
+    functions, _, _ = module(module_name)
+    return [
+        name
+        for name, node in functions.items()
+        if any(ast.unparse(decorator).startswith("guard(") for decorator in node.decorator_list)
+    ]
 
 
 def reached(step):
