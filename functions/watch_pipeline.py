@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from . import clock, metrics
 from .aws import read_client, stepfunctions, write_client
 from .errors import ServiceUnavailable, Throttled
-from .executions import DeployedMachine, deployed_machine, is_any_running, last_executions
+from .executions import deployed_machine, is_any_running, last_executions
 from .log import log, logger
 from .personalize.campaigns import describe_campaign, live_version, read_notes
 from .personalize.event_trackers import active_event_trackers
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 Arguments = ParamSpec("Arguments")
 Value = TypeVar("Value")
 
-GRANT_PAUSE, GRANT_TRIES = 5, 13
-"""The seconds between tries to read the state machine, and their number. A new policy of a role
-takes some seconds until it is effective, and the first call comes while the stack is deployed."""
 READING_TIME = timedelta(seconds=120)
 """The time for which the resources are read. The last of them may take 200 seconds longer, if
 Personalize does not answer (`aws.py`)."""
@@ -50,7 +47,7 @@ stopped arriving, unless applications send events as well."""
 
 
 class Watch(TypedDict):
-    """The input, which the schedule and the deployment send."""
+    """The input, which the schedule sends."""
 
     stateMachineArn: str
 
@@ -87,7 +84,7 @@ class Watcher:
     """What one call finds and does."""
 
     def __init__(self, machine_arn: str) -> None:
-        machine = _deployed_machine(machine_arn)
+        machine = deployed_machine(stepfunctions(), machine_arn)
         self.settings = machine.settings
         self.ringing = 0
         """The number of campaigns whose trial is too old, or that cannot be read."""
@@ -228,18 +225,6 @@ def checked_at(tags: Tags) -> datetime | None:
         return time if time <= clock.now() + CLOCKS_DIFFER else None
     except (ValueError, TypeError):
         return None
-
-
-def _deployed_machine(arn: str) -> DeployedMachine:
-    """Return the state machine, after waiting until the role of this function may read it."""
-    for _ in range(GRANT_TRIES - 1):
-        try:
-            return deployed_machine(stepfunctions(), arn)
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "AccessDeniedException":
-                raise
-        clock.sleep(GRANT_PAUSE)
-    return deployed_machine(stepfunctions(), arn)
 
 
 def _try(

@@ -308,28 +308,9 @@ def test_an_unchanged_export_of_a_streamed_dataset_makes_the_data_new(measure, p
 # The state machine
 
 
-def test_a_role_that_may_not_read_the_state_machine_yet_is_waited_for(
-    measure, executions, clock, personalize
-):
-    for _ in range(2):
-        executions.expect_error(
-            "describe_state_machine", "AccessDeniedException", "not yet", stateMachineArn=MACHINE
-        )
-    expect_imports(personalize, ITEMS, 20)
-    expect_tags(personalize, ITEMS)
-    assert measure(ONLY_ITEMS)["data"] == {"items": 20 + round(10 / 3600, 2)}
-    assert clock.slept == [5, 5]
-
-
-@pytest.mark.parametrize(
-    ("code", "pauses"), [("AccessDeniedException", 12), ("StateMachineDoesNotExist", 0)]
-)
-def test_a_state_machine_that_cannot_be_read_is_an_error(
-    executions, monkeypatch, clock, code, pauses
-):
+def test_a_state_machine_that_cannot_be_read_is_an_error(executions, monkeypatch):
     monkeypatch.setattr(watch_pipeline, "stepfunctions", lambda: executions.client)
-    for _ in range(pauses + 1):
-        executions.expect_error("describe_state_machine", code, "no", stateMachineArn=MACHINE)
+    code = "StateMachineDoesNotExist"
+    executions.expect_error("describe_state_machine", code, "no", stateMachineArn=MACHINE)
     with pytest.raises(ClientError, match=code):
         watch_pipeline.handler({"stateMachineArn": MACHINE}, None)
-    assert clock.slept == [5] * pauses
