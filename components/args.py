@@ -9,17 +9,14 @@ range of a field are also its row in docs/configuration.md.
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Annotated, Any, Literal
 
 import pulumi
 
 from .rules import arns, rates
 from .rules import fields as rules
 from .rules.fields import Between, Elements, above_zero
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
 ImportMode = Literal["FULL", "INCREMENTAL"]
 TrainingMode = Literal["FULL", "UPDATE"]
@@ -95,11 +92,8 @@ class DatasetsArgs:
 
     def configured(self) -> dict[str, DatasetArgs]:
         """Return the datasets that are set, in a fixed order, by their key in the config."""
-        return {
-            key: dataset
-            for key, dataset in config_values(self).items()
-            if isinstance(dataset, DatasetArgs)
-        }
+        datasets = {camel_case(each.name): getattr(self, each.name) for each in fields(self)}
+        return {key: dataset for key, dataset in datasets.items() if dataset is not None}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -372,33 +366,18 @@ def camel_case(name: str) -> str:
     return re.sub("_([a-z])", lambda letter: letter[1].upper(), name)
 
 
-def config_keys(cls: "type[DataclassInstance]") -> list[str]:
+def config_keys(cls: type) -> list[str]:
     """Return the keys of a dataclass in the stack's config, in the order of its fields."""
     return [camel_case(field_.name) for field_ in fields(cls)]
 
 
-def config_values(args: "DataclassInstance") -> dict[str, object]:
-    """Return the values of a dataclass by their keys in the config, in the order of its fields."""
-    return {camel_case(field_.name): getattr(args, field_.name) for field_ in fields(args)}
-
-
-Dataclass = TypeVar("Dataclass", bound="DataclassInstance")
-
-
-def resolved(args: Dataclass) -> pulumi.Output[Dataclass]:
-    """Return an Output of a copy of the arguments in which every input is replaced by its value.
-
-    As long as one input is unknown, for example in a preview, the whole Output is unknown.
-    """
-    names = [field_.name for field_ in fields(args)]
-    inputs = {name: _resolved_value(getattr(args, name)) for name in names}
-    return pulumi.Output.all(**inputs).apply(lambda values: replace(args, **values))
-
-
-def _resolved_value(value: object) -> pulumi.Input[object]:
-    """Return the value of a field in which every input has its value, as in `resolved()`."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return resolved(value)
+def as_config(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """Return arguments as a config has them, with keys in camelCase. Outputs stay outputs."""
+    if is_dataclass(value):
+        return {
+            camel_case(field_.name): as_config(getattr(value, field_.name))
+            for field_ in fields(value)
+        }
     if isinstance(value, list | tuple):
-        return pulumi.Output.from_input(tuple(map(_resolved_value, value)))
+        return [as_config(element) for element in value]
     return value

@@ -2,13 +2,14 @@
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 
 from . import iam, naming
 from .alarms import PIPELINE, create_alarms, create_topic
-from .args import RetrainingPipelineArgs, resolved
+from .args import RetrainingPipelineArgs, as_config
 from .dashboard import create_dashboard, dashboard_url
 from .lambda_functions import CALLED_BY_EVENTS, Functions, create_functions, create_log_group
 from .rules.arns import Home, parse_arn
@@ -249,15 +250,15 @@ def _checked_home(
     """
     stack = pulumi.get_stack()
 
-    def home_of(known_args: RetrainingPipelineArgs, account: str, region: str) -> Home:
-        raise_if_any_problem(map(str, check(known_args).problems), name)
-        arn = parse_arn(str(known_args.solutions[0].solution_arn))
+    def home_of(config: Mapping[str, Any], account: str, region: str) -> Home:
+        raise_if_any_problem(map(str, check(config).problems), name)
+        arn = parse_arn(config["solutions"][0]["solutionArn"])
         assert arn is not None, "check() has found that it is an ARN"
         raise_if_any_problem(_caller_problems(arn.home, account, region, stack), name)
         return arn.home
 
     checked_home = pulumi.Output.all(
-        known_args=resolved(args),
+        config=as_config(args),
         account=aws.get_caller_identity_output(opts=opts).account_id,
         region=aws.get_region_output(opts=opts).region,
     ).apply(lambda values: home_of(**values))

@@ -1,12 +1,10 @@
 """Builds the settings that the first state of the state machine adds to every execution."""
 
-from collections.abc import Mapping
-from dataclasses import is_dataclass
 from typing import Any
 
 import pulumi
 
-from .args import RetrainingPipelineArgs, config_values
+from .args import RetrainingPipelineArgs, as_config
 
 
 def workflow_settings(
@@ -23,7 +21,7 @@ def workflow_settings(
     all import jobs begin with `job_prefix`. Reports are published to the topic, and link to the
     dashboard.
     """
-    config = _document(args)
+    config = as_config(args)
     for solution in config["solutions"]:
         if not solution.pop("qualityGateEnabled"):
             solution["qualityGate"] = []
@@ -50,14 +48,3 @@ def workflow_settings(
         "triggerOnExport": args.trigger.on_export,
         "cadenceSeconds": args.cadence_seconds,
     }
-
-
-def _document(value: Any) -> Any:  # noqa: ANN401  # JSON
-    """Return arguments as JSON has them, with their keys in the config. Outputs stay outputs."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {key: _document(field) for key, field in config_values(value).items()}
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, list | tuple):
-        return [_document(element) for element in value]
-    return value

@@ -12,8 +12,8 @@ from components.args import (
     DatasetArgs,
     DatasetsArgs,
     RetrainingPipelineArgs,
+    as_config,
     camel_case,
-    config_values,
 )
 from components.rules.fields import Between, Elements
 from package.schema import attribute_docstrings
@@ -96,16 +96,15 @@ def _default(field: Field[object]) -> str:
         return "required"
     if value is None or value in ((), {}):
         return "none"
-    return f"`{_yaml(value)}`"
+    return f"`{_yaml(as_config(value))}`"
 
 
 def _yaml(value: object) -> str:
     """Return a default as YAML in one line. Fields of a dataclass without a value are left out."""
-    if isinstance(value, tuple):
+    if isinstance(value, list):
         return f"[{', '.join(map(_yaml, value))}]"
-    if is_dataclass(value) and not isinstance(value, type):
-        items = config_values(value).items()
-        pairs = [f"{key}: {_yaml(item)}" for key, item in items if item is not None]
+    if isinstance(value, dict):
+        pairs = [f"{key}: {_yaml(item)}" for key, item in value.items() if item is not None]
         return f"{{{', '.join(pairs)}}}"
     return str(value).lower() if isinstance(value, bool) else str(value)
 

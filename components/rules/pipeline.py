@@ -14,6 +14,7 @@ from ..args import (
     QualityRuleArgs,
     RetrainingPipelineArgs,
     SolutionArgs,
+    as_config,
     config_keys,
 )
 from . import arns
@@ -61,10 +62,10 @@ def check(
     """Check arguments, or a config with keys in camelCase. Nothing calls AWS.
 
     `secrets` are the keys whose values are encrypted. Inputs that are not known yet are not
-    checked: to check them, pass the result of `resolved()`.
+    checked.
     """
     reader = Reader(secrets)
-    args = reader.read(RetrainingPipelineArgs, given, "")
+    args = reader.read(RetrainingPipelineArgs, as_config(given), "")
     found = [
         problem
         for key, read in reader.objects

@@ -14,7 +14,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 import pulumi
 
-from ..args import config_keys, config_values
+from ..args import config_keys
 from .arns import ArnSetting, Kind, parse_arn
 from .fields import Elements, Problem, without_rules
 
@@ -119,10 +119,7 @@ class Reader:
         return self._text(value, key)
 
     def _dataclass(self, cls: Any, value: object, key: str) -> Any:  # noqa: ANN401
-        """Read a mapping of a config with keys in camelCase, or the dataclass of a program."""
-        if isinstance(value, cls):
-            given = config_values(value).items()
-            value = {name: inner for name, inner in given if inner is not None}
+        """Read a mapping with keys in camelCase. A key without a value counts as left out."""
         keys = config_keys(cls)
         if not isinstance(value, Mapping):
             return self._wrong_type(f"a mapping with {', '.join(keys)}", value, key)
@@ -132,7 +129,7 @@ class Reader:
                 self._refuse(f"{prefix}{name}", _unknown_key(name, keys))
         read = {}
         for name, each in zip(keys, fields(cls), strict=True):
-            if name in value:
+            if value.get(name) is not None:
                 read[each] = self.read(each.type, value[name], f"{prefix}{name}")
             elif each.default is MISSING and each.default_factory is MISSING:
                 read[each] = self._refuse(f"{prefix}{name}", f"missing; {_hint(each.type)}")

@@ -26,9 +26,8 @@ from components.args import (
     ProbeArgs,
     QualityRuleArgs,
     SolutionArgs,
+    as_config,
     camel_case,
-    config_values,
-    resolved,
 )
 from components.rules.fields import Between, without_rules
 from components.rules.pipeline import check
@@ -113,10 +112,10 @@ def test_the_settings_have_every_field_of_the_datasets_and_limits():
     interactions = args.datasets.interactions
     assert settings["datasets"][0] == {
         "type": "interactions",
-        **config_values(interactions),
+        **as_config(interactions),
     }
     assert settings["limits"] == {
-        **config_values(args.limits),
+        **as_config(args.limits),
         "maxModelAgeDays": 11.5,
     }
 
@@ -172,7 +171,7 @@ def test_resolved_arguments_stay_secret():
     args = minimal(solutions=[SolutionArgs(solution_arn=pulumi.Output.secret(SOLUTION))])
 
     async def check():
-        assert await resolved(args).is_secret() is True
+        assert await pulumi.Output.from_input(as_config(args)).is_secret() is True
 
     return pulumi.Output.from_input(check())
 
@@ -184,7 +183,10 @@ def test_one_unknown_input_makes_all_arguments_unknown():
 
     async def check():
         assert await location.is_known() is False
-        assert await resolved(with_users(data_location=location)).is_known() is False
+        assert (
+            await pulumi.Output.from_input(as_config(with_users(data_location=location))).is_known()
+            is False
+        )
 
     return pulumi.Output.from_input(check())
 

@@ -17,7 +17,7 @@ from components.args import (
     QualityRuleArgs,
     RetrainingPipelineArgs,
     SolutionArgs,
-    config_values,
+    as_config,
 )
 from components.naming import MAX_NAME_CHARACTERS, step_name
 from components.pipeline import PIPELINE_TAG
@@ -137,7 +137,7 @@ def test_the_sample_stack_shows_every_key():
 
 def test_the_project_file_declares_the_defaults_of_the_arguments():
     declared = {key: setting["default"] for key, setting in PROJECT_FILE["config"].items()}
-    defaults = config_values(parse(SMALLEST))
+    defaults = as_config(parse(SMALLEST))
     assert declared == {key: defaults[key] for key in declared}
     assert all(
         set(setting) == {"description", "default"} for setting in PROJECT_FILE["config"].values()
