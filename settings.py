@@ -10,7 +10,7 @@ from pulumi.runtime.config import CONFIG, is_config_secret
 
 from components.args import RetrainingPipelineArgs
 from components.naming import MAX_NAME_CHARACTERS
-from components.rules.fields import Problem
+from components.rules.fields import Problem, listed
 from components.rules.pipeline import Checked, check
 
 PROJECT = "personalize-retraining"
@@ -76,10 +76,8 @@ def parse_stack(
         *(problem._replace(key=f"{prefix}{problem.key}") for problem in checked.problems),
     ]
     if problems:
-        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        header = f"{count} in the configuration of stack {stack}:"
-        lines = map(str, sorted(problems, key=lambda problem: problem.key))
-        raise SettingsError("\n  ".join([header, *lines]))
+        problems.sort(key=lambda problem: problem.key)
+        raise SettingsError(listed(problems, f"the configuration of stack {stack}"))
     for warning in checked.warnings:
         warn(f"{prefix}{warning}")
     return checked.args

@@ -366,7 +366,7 @@ def camel_case(name: str) -> str:
     return re.sub("_([a-z])", lambda letter: letter[1].upper(), name)
 
 
-def config_keys(cls: type) -> list[str]:
+def config_keys(cls: Any) -> list[str]:  # noqa: ANN401 - a dataclass
     """Return the keys of a dataclass in the stack's config, in the order of its fields."""
     return [camel_case(field_.name) for field_ in fields(cls)]
 

@@ -6,7 +6,7 @@ what is wrong, and after a semicolon what to write instead.
 
 import math
 import re
-from collections.abc import Sized
+from collections.abc import Sequence, Sized
 from difflib import get_close_matches
 from typing import Annotated, Any, NamedTuple, get_args, get_origin
 
@@ -70,6 +70,12 @@ class Problem(NamedTuple):
         # The key of a tag, or an unknown key, may contain a line break or an invisible character.
         key = self.key if self.key.isprintable() else repr(self.key)[1:-1]
         return f"{key}: {value}{self.message}"
+
+
+def listed(problems: Sequence[object], where: str) -> str:
+    """Return the text of an error, with one problem in each line. `where` says what has them."""
+    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+    return "\n  ".join([f"{count} in {where}:", *map(str, problems)])
 
 
 def without_rules(type_: Any) -> Any:  # noqa: ANN401

@@ -5,8 +5,9 @@ plain value is needed, and invisible characters. It also applies the rule that a
 its field, so that the problems of all settings are reported at once.
 """
 
-import re
+import json
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from difflib import get_close_matches
 from types import UnionType
@@ -33,32 +34,17 @@ UNREAD: Any = object()
 """Stands for a value that cannot be read."""
 
 
-def _boolean(value: object) -> bool | None:
-    """Return the boolean, or None. `pulumi config set` stores it as text."""
-    if isinstance(value, str):
-        return {"true": True, "false": False}.get(value)
-    return value if isinstance(value, bool) else None
-
-
-def _number(value: object) -> float | None:
-    """Return the number, or None. `pulumi config set` stores it as text."""
-    if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,9}(\.[0-9]{1,9})?", value):
-        return float(value) if "." in value else int(value)
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def _whole_number(value: object) -> int | None:
-    """Return the whole number, or None."""
-    number = _number(value)
-    return number if isinstance(number, int) else None
-
-
-SCALARS: Mapping[object, tuple[Callable[[object], object], str]] = {
-    bool: (_boolean, "true or false"),
-    int: (_whole_number, "a whole number"),
-    float: (_number, "a number"),
+EXPECTED: Mapping[object, str] = {
+    Sequence: "a list",
+    Mapping: "a mapping",
+    str: "text; write it in quotes",
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
 }
-"""Type -> what reads a value as this type, and what the message about another value expects."""
+"""Type -> what the message about another value expects."""
+SCALARS: Mapping[object, tuple[type, ...]] = {bool: (bool,), int: (int,), float: (int, float)}
+"""Type of a field to the types of its values. A boolean is no number here."""
 
 
 @dataclass
@@ -104,25 +90,23 @@ class Reader:
     def _read(self, expected: Any, value: object, key: str) -> Any:  # noqa: ANN401
         """Read a value as a type that is not a union."""
         kind = get_origin(expected) or expected
-        if is_dataclass(expected):
+        if is_dataclass(expected) and isinstance(value, Mapping):
             return self._dataclass(expected, value, key)
-        if kind is Sequence:
+        if kind is Sequence and isinstance(value, list | tuple):
             return self._sequence(get_args(expected)[0], value, key)
-        if kind is Mapping:
+        if kind is Mapping and isinstance(value, Mapping):
             return self._mapping(get_args(expected)[1], value, key)
-        if kind is Literal:
-            return self._choice(get_args(expected), value, key)
-        if kind in SCALARS:
-            read, description = SCALARS[kind]
-            scalar = read(value)
-            return self._wrong_type(description, value, key) if scalar is None else scalar
-        return self._text(value, key)
+        if kind is str and isinstance(value, str | int) and not isinstance(value, bool):
+            return self._text(value, key)
+        scalar = _decoded(value)
+        words = get_args(expected) if kind is Literal else ()
+        if type(scalar) in SCALARS.get(kind, ()) or scalar in words:
+            return scalar
+        return self._refuse(key, f"is not {_description(expected)}", value)
 
-    def _dataclass(self, cls: Any, value: object, key: str) -> Any:  # noqa: ANN401
+    def _dataclass(self, cls: Any, value: Mapping[str, object], key: str) -> Any:  # noqa: ANN401
         """Read a mapping with keys in camelCase. A key without a value counts as left out."""
         keys = config_keys(cls)
-        if not isinstance(value, Mapping):
-            return self._wrong_type(f"a mapping with {', '.join(keys)}", value, key)
         prefix = f"{key}." if key else ""
         for name in value:
             if name not in keys:
@@ -140,43 +124,27 @@ class Reader:
         self.objects.append((key, filled))
         return filled
 
-    def _sequence(self, type_: object, value: object, key: str) -> Any:  # noqa: ANN401
+    def _sequence(self, type_: object, value: Sequence[object], key: str) -> Any:  # noqa: ANN401
         """Read a list, without the elements that cannot be read. At least one must be left."""
-        if not isinstance(value, list | tuple):
-            return self._wrong_type("a list", value, key)
         read = [self.read(type_, element, f"{key}[{index}]") for index, element in enumerate(value)]
         left = tuple(element for element in read if element is not UNREAD)
         return left if left or not value else UNREAD
 
-    def _mapping(self, type_: object, value: object, key: str) -> Any:  # noqa: ANN401
+    def _mapping(self, type_: object, value: Mapping[str, object], key: str) -> dict[str, Any]:
         """Read a mapping with free keys, without the values that cannot be read."""
-        if not isinstance(value, Mapping):
-            return self._wrong_type("a mapping", value, key)
         read = {name: self.read(type_, inner, f"{key}.{name}") for name, inner in value.items()}
         return {name: inner for name, inner in read.items() if inner is not UNREAD}
 
-    def _choice(self, choices: Sequence[str], value: object, key: str) -> Any:  # noqa: ANN401
-        """Read one of a few words."""
-        if value in choices:
-            return value
-        return self._wrong_type(f"one of {', '.join(choices)}", value, key)
-
-    def _text(self, value: object, key: str) -> Any:  # noqa: ANN401
+    def _text(self, value: str | int, key: str) -> Any:  # noqa: ANN401
         """Read a text, or a whole number with a warning."""
-        if isinstance(value, int) and not isinstance(value, bool):
+        if isinstance(value, int):
             message = f"is a number and is read as the text '{value}'; {IN_QUOTES}"
             self.warnings.append(Problem(key, message, value))
             return str(value)
-        if not isinstance(value, str):
-            return self._wrong_type("text; write it in quotes", value, key)
         if not value.isprintable() or value != value.strip():
             message = "has an invisible character, or a space at its beginning or end; delete it"
             return self._refuse(key, message, value)
         return value
-
-    def _wrong_type(self, expected: str, value: object, key: str) -> Any:  # noqa: ANN401
-        """Refuse a value whose type does not fit."""
-        return self._refuse(key, f"is not {expected}", value)
 
     def _refuse(self, key: str, message: str, value: object = None) -> Any:  # noqa: ANN401
         """Report a value. A list or mapping is not shown, because it may be long."""
@@ -208,4 +176,20 @@ def _hint(type_: Any) -> str:  # noqa: ANN401
     for rule in getattr(type_, "__metadata__", ()):
         message: str = rule(() if isinstance(rule, Elements) else "")
         return message.partition("; ")[2]
-    return f"expected a mapping with {', '.join(config_keys(type_))}"
+    return f"expected {_description(type_)}"
+
+
+def _description(type_: Any) -> str:  # noqa: ANN401
+    """Return what the value of a type is, for a message about another value."""
+    if is_dataclass(type_):
+        return f"a mapping with {', '.join(config_keys(type_))}"
+    kind = get_origin(type_) or type_
+    return f"one of {', '.join(get_args(type_))}" if kind is Literal else EXPECTED[kind]
+
+
+def _decoded(value: object) -> object:
+    """Return the boolean or number that `pulumi config set` has stored as text."""
+    if isinstance(value, str):
+        with suppress(ValueError, RecursionError):
+            return json.loads(value)
+    return value

@@ -64,11 +64,13 @@ def assert_read_or_refused(config):
         checked.args, job_prefix="p", import_role_arn="r", topic_arn="t", dashboard_url="d"
     )
     assert {dataset["type"]: dataset["datasetArn"] for dataset in settings["datasets"]} == {
-        key: dataset["datasetArn"] for key, dataset in config["datasets"].items()
+        key: dataset["datasetArn"]
+        for key, dataset in config["datasets"].items()
+        if dataset is not None
     }
     assert [solution["solutionArn"] for solution in settings["solutions"]] == [
         solution["solutionArn"] for solution in config["solutions"]
     ]
-    assert settings["tags"] == {key: str(value) for key, value in config.get("tags", {}).items()}, (
-        "a whole number is read as its digits"
-    )
+    assert settings["tags"] == {
+        key: str(value) for key, value in (config.get("tags") or {}).items()
+    }, "a whole number is read as its digits"
