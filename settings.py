@@ -1,8 +1,6 @@
 """Reads the config of a stack into the arguments of the pipeline, and reports all its problems."""
 
-import json
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import suppress
 from difflib import get_close_matches
 
 import pulumi
@@ -64,12 +62,8 @@ def parse_stack(
     """
     prefix = f"{project}:"
     checked = check(
-        {
-            key.removeprefix(prefix): _decoded(value)
-            for key, value in config.items()
-            if key.startswith(prefix)
-        },
-        secrets=[key.removeprefix(prefix) for key in secrets if key.startswith(prefix)],
+        {key.removeprefix(prefix): config[key] for key in config if key.startswith(prefix)},
+        secrets=[key.removeprefix(prefix) for key in secrets],
     )
     problems = [
         *_stack_problems(project, stack, config, checked),
@@ -109,11 +103,3 @@ def _stack_problems(
         is_known = namespace in (project, "aws", "pulumi")
         if not is_known and get_close_matches(namespace.lower(), [project.lower()]):
             yield Problem(key, f"unknown; did you mean {project}:{name}?")
-
-
-def _decoded(value: str) -> object:
-    """Return the list or mapping that Pulumi has stored as JSON. Return other text unchanged."""
-    with suppress(ValueError, RecursionError):
-        if value.lstrip().startswith(("{", "[")):
-            return json.loads(value)
-    return value

@@ -325,7 +325,8 @@ class RetrainingPipelineArgs:
     @property
     def schedule_expression(self) -> str:
         """The retraining rate as EventBridge Scheduler writes it."""
-        return rates.schedule_expression(self.retraining_rate)
+        rate = self.retraining_rate
+        return rate if "(" in rate else f"rate({rate})"
 
     @property
     def cadence_seconds(self) -> int:

@@ -66,10 +66,7 @@ class Problem(NamedTuple):
 
     def __str__(self) -> str:
         """Return the key, the value and the message in one line."""
-        value = "" if self.value is None else f"{self.value!r} "
-        # The key of a tag, or an unknown key, may contain a line break or an invisible character.
-        key = self.key if self.key.isprintable() else repr(self.key)[1:-1]
-        return f"{key}: {value}{self.message}"
+        return f"{self.key}: {'' if self.value is None else f'{self.value!r} '}{self.message}"
 
 
 def listed(problems: Sequence[object], where: str) -> str:

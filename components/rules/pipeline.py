@@ -4,9 +4,8 @@
 """
 
 import re
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from ..args import (
     DatasetsArgs,
@@ -20,11 +19,6 @@ from ..args import (
 from . import arns
 from .fields import DATE_PLACEHOLDER, Problem
 from .reading import Reader
-
-Rule: TypeAlias = Callable[[Any, str], Iterator[Problem]]
-"""A function that yields the problems of an object. It also gets the key of the object."""
-RULES: dict[type, list[Rule]] = defaultdict(list)
-"""Dataclass to its rules."""
 
 MAX_PROBE_CHARACTERS = 5_000
 """The most characters of the ids in all probes together. The state of an execution contains the
@@ -69,7 +63,7 @@ def check(
     found = [
         problem
         for key, read in reader.objects
-        for rule in RULES[type(read)]
+        for rule in RULES.get(type(read), ())
         for problem in rule(read, key)
     ]
     problems = [*reader.problems, *found, *arns.problems(reader.arns)]
@@ -81,17 +75,6 @@ def check(
     )
 
 
-def _rule(cls: type) -> Callable[[Rule], Rule]:
-    """Return a decorator that adds a rule of a dataclass to RULES."""
-
-    def add(rule: Rule) -> Rule:
-        RULES[cls].append(rule)
-        return rule
-
-    return add
-
-
-@_rule(DatasetsArgs)
 def _check_datasets(datasets: DatasetsArgs, key: str) -> Iterator[Problem]:
     """Check that there is a dataset, and that each dataset has an ARN of its type."""
     if not datasets.configured():
@@ -105,7 +88,6 @@ def _check_datasets(datasets: DatasetsArgs, key: str) -> Iterator[Problem]:
             yield Problem(f"{key}.{name}.datasetArn", message, arn)
 
 
-@_rule(DatasetsArgs)
 def _check_locations(datasets: DatasetsArgs, key: str) -> Iterator[Problem]:
     """Check that no location and no marker lies at the location of another dataset.
 
@@ -129,7 +111,6 @@ def _check_locations(datasets: DatasetsArgs, key: str) -> Iterator[Problem]:
                 yield Problem(inner_key, message, inner)
 
 
-@_rule(SolutionArgs)
 def _check_gate(solution: SolutionArgs, key: str) -> Iterator[Problem]:
     """Check that an enabled gate has a rule."""
     if solution.quality_gate_enabled and not solution.quality_gate:
@@ -139,7 +120,6 @@ def _check_gate(solution: SolutionArgs, key: str) -> Iterator[Problem]:
         yield Problem(f"{key}.qualityGate", message)
 
 
-@_rule(QualityRuleArgs)
 def _check_thresholds(rule: QualityRuleArgs, key: str) -> Iterator[Problem]:
     """Check that a rule of a gate has a threshold."""
     if rule.max_drop is None and rule.minimum is None:
@@ -147,7 +127,6 @@ def _check_thresholds(rule: QualityRuleArgs, key: str) -> Iterator[Problem]:
         yield Problem(key, message)
 
 
-@_rule(ProbeArgs)
 def _check_request(probe: ProbeArgs, key: str) -> Iterator[Problem]:
     """Check that a probe makes one request."""
     given = {"userId": probe.user_id, "itemId": probe.item_id, "inputList": probe.input_list}
@@ -160,7 +139,6 @@ def _check_request(probe: ProbeArgs, key: str) -> Iterator[Problem]:
         yield Problem(key, message)
 
 
-@_rule(RetrainingPipelineArgs)
 def _check_size_of_probes(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
     """Check that the ids in all probes together fit into the state of an execution."""
     campaigns = [campaign for solution in args.solutions for campaign in solution.campaigns]
@@ -175,7 +153,6 @@ def _check_size_of_probes(args: RetrainingPipelineArgs, _key: str) -> Iterator[P
         yield Problem("solutions", message)
 
 
-@_rule(RetrainingPipelineArgs)
 def _check_tags(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
     """Check that AWS accepts each tag, and that the pipeline does not reserve its key."""
     for key, value in args.tags.items():
@@ -192,7 +169,6 @@ def _check_tags(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
             yield Problem(f"tags.{key}", message, value)
 
 
-@_rule(RetrainingPipelineArgs)
 def _check_trigger(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
     """Check the settings that a run on the arrival of an export needs."""
     if not args.trigger.on_export:
@@ -218,3 +194,13 @@ def _check_trigger(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]
             "for example 35, or 0 for no limit"
         )
         yield Problem("limits.maxTrainingsPerMonth", message)
+
+
+RULES: Mapping[type, Sequence[Callable[[Any, str], Iterator[Problem]]]] = {
+    DatasetsArgs: (_check_datasets, _check_locations),
+    SolutionArgs: (_check_gate,),
+    QualityRuleArgs: (_check_thresholds,),
+    ProbeArgs: (_check_request,),
+    RetrainingPipelineArgs: (_check_size_of_probes, _check_tags, _check_trigger),
+}
+"""Dataclass to the functions that yield its problems. They get an object and its key."""

@@ -57,16 +57,11 @@ def timezone_error(name: str) -> str | None:
     return "is not an IANA time zone; expected for example 'Europe/Berlin'"
 
 
-def schedule_expression(text: str) -> str:
-    """Return the rate as EventBridge Scheduler writes it: `7 days` becomes `rate(7 days)`.
+def most_runs_in_a_month(text: str) -> int:
+    """Return the largest number of times that a rate fires within 30 days.
 
     `text` must be a rate for which `rate_error()` returns None, here and in the functions below.
     """
-    return text if "(" in text else f"rate({text})"
-
-
-def most_runs_in_a_month(text: str) -> int:
-    """Return the largest number of times that a rate fires within 30 days."""
     times = _firings(text)
     return max(bisect_left(times, time + _MONTH) - index for index, time in enumerate(times))
 
@@ -88,18 +83,6 @@ def longest_seconds_between_runs(text: str) -> int:
     # A cron of a few months pauses until these months come again.
     pause = firings[0] + _YEAR - firings[-1]
     return round(max([*gaps, pause]).total_seconds())
-
-
-def next_firing(cron: str, after: datetime) -> datetime | None:
-    """Return the first time after `after` at which a cron fires, or None if it never does.
-
-    `after` has the time zone of the cron. The result may be an hour wrong on the day on which the
-    clocks change.
-    """
-    # The parser knows only UTC, so local times are passed to it as UTC.
-    firing: datetime | None
-    (firing,) = AwsCroniter(cron[len("cron(") : -1]).get_next(after.replace(tzinfo=UTC))
-    return firing and firing.replace(tzinfo=after.tzinfo)
 
 
 @lru_cache(16)

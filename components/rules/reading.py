@@ -71,7 +71,9 @@ class Reader:
             return self._refuse(key, ENCRYPTED)
         if isinstance(value, pulumi.Output | Awaitable):
             return value if _is_input(type_) else self._refuse(key, IS_OUTPUT)
-        read = self._read(_first_member(type_), value, key)
+        expected = _first_member(type_)
+        value = value if expected is str else _decoded(value)
+        read = self._read(expected, value, key)
         if read is not UNREAD:
             for rule in getattr(type_, "__metadata__", ()):
                 # Elements that could not be read count as well.
@@ -98,10 +100,9 @@ class Reader:
             return self._mapping(get_args(expected)[1], value, key)
         if kind is str and isinstance(value, str | int) and not isinstance(value, bool):
             return self._text(value, key)
-        scalar = _decoded(value)
         words = get_args(expected) if kind is Literal else ()
-        if type(scalar) in SCALARS.get(kind, ()) or scalar in words:
-            return scalar
+        if type(value) in SCALARS.get(kind, ()) or value in words:
+            return value
         return self._refuse(key, f"is not {_description(expected)}", value)
 
     def _dataclass(self, cls: Any, value: Mapping[str, object], key: str) -> Any:  # noqa: ANN401
@@ -188,7 +189,7 @@ def _description(type_: Any) -> str:  # noqa: ANN401
 
 
 def _decoded(value: object) -> object:
-    """Return the boolean or number that `pulumi config set` has stored as text."""
+    """Return what the Pulumi CLI passes as JSON: a list or mapping, a boolean or a number."""
     if isinstance(value, str):
         with suppress(ValueError, RecursionError):
             return json.loads(value)

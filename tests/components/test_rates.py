@@ -1,8 +1,5 @@
 """Proves what is derived from a rate. `tests/program/golden/config.yaml` has the refused rates."""
 
-from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
-
 import pytest
 
 from components.rules import rates
@@ -36,19 +33,3 @@ def test_the_times_between_runs_are_those_of_a_year(rate, shortest, longest, run
     assert rates.shortest_seconds_between_runs(rate) == shortest * 3600
     assert rates.longest_seconds_between_runs(rate) == longest * 3600
     assert rates.most_runs_in_a_month(rate) == runs
-
-
-@pytest.mark.parametrize(
-    ("cron", "after", "firing"),
-    [
-        ("cron(0 3 ? * MON *)", "2026-11-24T00:00", "2026-11-30T03:00+01:00"),
-        ("cron(0 3 ? * MON *)", "2026-11-30T02:59", "2026-11-30T03:00+01:00"),
-        ("cron(0 3 ? * MON *)", "2026-11-30T03:00", "2026-12-07T03:00+01:00"),
-        ("cron(0 3 1 1 ? 2020)", "2026-11-24T00:00", None),
-    ],
-    ids=["days ahead", "minutes ahead", "just fired", "over"],
-)
-def test_a_cron_fires_next_in_its_time_zone(cron, after, firing):
-    zone = ZoneInfo("Europe/Berlin")
-    found = rates.next_firing(cron, datetime.fromisoformat(after).replace(tzinfo=zone))
-    assert found == (None if firing is None else datetime.fromisoformat(firing).astimezone(UTC))
