@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 Arguments = ParamSpec("Arguments")
 Value = TypeVar("Value")
 
-READING_TIME = timedelta(seconds=120)
-"""The time for which the resources are read. The last of them may take 200 seconds longer, if
-Personalize does not answer (`aws.py`)."""
+WATCHING_TIME = timedelta(seconds=120)
+"""The time for which requests are sent. The last one may take 200 seconds longer, if Personalize
+does not answer (`aws.py`)."""
 RINGING_AGE = timedelta(hours=5)
 """A trial that is older rings, whoever works on it. An update takes up to 3 hours by default."""
 PAUSE_SHARE = 0.5
@@ -50,6 +50,10 @@ class Watch(TypedDict):
     """The input, which the schedule sends."""
 
     stateMachineArn: str
+
+
+class NotMeasurableError(Exception):
+    """The age of a model cannot be measured. The log has the message."""
 
 
 def handler(event: Watch, _context: object) -> metrics.Ages:
@@ -91,7 +95,7 @@ class Watcher:
         self._trials_began_at: list[datetime] = []
         self._arn, self._deployed_at = machine_arn, machine.created_at
         self._client = read_client()
-        self._end = clock.now() + READING_TIME
+        self._end = clock.now() + WATCHING_TIME
 
     def model_age(self, solution: SolutionSettings) -> float | None:
         """Return the age of the oldest model that the campaigns of a solution serve, in hours.
@@ -100,25 +104,25 @@ class Watcher:
         """
         arn = solution["solutionArn"]
         if not solution["campaigns"]:
-            return self._read(arn, self._age_of_newest, arn)
+            return self._try(arn, self._age_of_newest, arn)
         campaigns = [campaign["campaignArn"] for campaign in solution["campaigns"]]
         return metrics.oldest([self._campaign_age(campaign, arn) for campaign in campaigns])
 
     def data_age(self, dataset: DatasetSettings) -> float | None:
         """Return the age of the data of a dataset in hours, or None if it cannot be read."""
-        return self._read(dataset["datasetArn"], self._age_of_data, dataset)
+        return self._try(dataset["datasetArn"], self._age_of_data, dataset)
 
     def act(self) -> None:
         """If no run is at work, play the trials that were found, and stop what is late."""
-        executions = _try(self._arn, last_executions, stepfunctions(), self._arn)
+        executions = self._try(self._arn, last_executions, stepfunctions(), self._arn)
         if executions is None or is_any_running(executions):
             return
         last_start = executions[0]["startDate"] if executions else None
-        _try(self._arn, self._play_trials, last_start)
+        self._try(self._arn, self._play_trials, last_start)
         for solution in self.settings["solutions"]:
             arn = solution["solutionArn"]
-            for version in self._read(arn, versions, self._client, arn) or ():
-                _try(version["solutionVersionArn"], self._stop_if_late, version)
+            for version in self._try(arn, versions, self._client, arn) or ():
+                self._try(version["solutionVersionArn"], self._stop_if_late, version)
 
     def _play_trials(self, last_start: datetime | None) -> None:
         """Start a run that plays the trials, if there is one and no run was started just now."""
@@ -144,14 +148,14 @@ class Watcher:
 
     def _campaign_age(self, arn: str, solution_arn: str) -> float | None:
         """Return the age of the model that a campaign serves. Note its trial, if it has one."""
-        tags = self._read(arn, self._tags_of_campaign, arn)
+        tags = self._try(arn, self._tags_of_campaign, arn)
         if tags is None:
             self.ringing += 1
             return None
         if trial := read_notes(tags, solution_arn).trial:
             self._trials_began_at.append(trial.at)
             self.ringing += clock.now() - trial.at > RINGING_AGE
-        return self._read(arn, self._age_of_served, arn, tags)
+        return self._try(arn, self._age_of_served, arn, tags)
 
     def _tags_of_campaign(self, arn: str) -> Tags:
         """Return the tags of a campaign. One that was deleted has none, and so no trial."""
@@ -160,22 +164,20 @@ class Watcher:
         except self._client.exceptions.ResourceNotFoundException:
             return {}
 
-    def _age_of_served(self, arn: str, tags: Tags) -> float | None:
+    def _age_of_served(self, arn: str, tags: Tags) -> float:
         """Return the age of the version that a campaign serves, or of the last check."""
         served = live_version(describe_campaign(self._client, arn))
         if served is None:
-            _log_failure(arn, "the campaign serves nothing, because it is not ACTIVE")
-            return None
+            raise NotMeasurableError("the campaign serves nothing, because it is not ACTIVE")
         return self._hours(version_created_at(self._client, served), checked_at(tags))
 
-    def _age_of_newest(self, solution_arn: str) -> float | None:
+    def _age_of_newest(self, solution_arn: str) -> float:
         """Return the age of the newest ACTIVE version of a solution, or of the last check."""
         for version in versions(self._client, solution_arn):
             if is_active(version["status"]):
                 checked = checked_at(tags_of(self._client, solution_arn))
                 return self._hours(version["creationDateTime"], checked)
-        _log_failure(solution_arn, "the solution has no ACTIVE version")
-        return None
+        raise NotMeasurableError("the solution has no ACTIVE version")
 
     def _age_of_data(self, dataset: DatasetSettings) -> float:
         """Return the age of the newest import, or of the last check if the export may stay."""
@@ -198,21 +200,26 @@ class Watcher:
         start = max([self._deployed_at, *filter(None, times)])
         return round((clock.now() - start).total_seconds() / 3600, 2)
 
-    def _read(
+    def _try(
         self,
         arn: str,
-        read: Callable[Arguments, Value],
+        call: Callable[Arguments, Value],
         *args: Arguments.args,
         **options: Arguments.kwargs,
     ) -> Value | None:
-        """Return what `read` returns, or None if it fails.
+        """Return what `call` returns. If it fails, log that and return None.
 
-        After the reading time nothing is read, so that what was read before is still written.
+        At the end of the time nothing more is tried, so that what was read is still written.
         """
-        if clock.now() >= self._end:
-            _log_failure(arn, "the other resources took all the time")
-            return None
-        return _try(arn, read, *args, **options)
+        try:
+            if clock.now() < self._end:
+                return call(*args, **options)
+            failure = "the other resources took all the time"
+        except (ClientError, ServiceUnavailable, Throttled, NotMeasurableError) as error:
+            failure = str(error)
+        extra = {"step": "watch_pipeline", "arn": arn, "failure": failure}
+        logger.error("watch_pipeline: %s: %s", arn, failure, extra=extra)
+        return None
 
 
 def checked_at(tags: Tags) -> datetime | None:
@@ -225,23 +232,3 @@ def checked_at(tags: Tags) -> datetime | None:
         return time if time <= clock.now() + CLOCKS_DIFFER else None
     except (ValueError, TypeError):
         return None
-
-
-def _try(
-    arn: str,
-    call: Callable[Arguments, Value],
-    *args: Arguments.args,
-    **options: Arguments.kwargs,
-) -> Value | None:
-    """Return what `call` returns. If it fails, log that and return None."""
-    try:
-        return call(*args, **options)
-    except (ClientError, ServiceUnavailable, Throttled) as error:
-        _log_failure(arn, str(error))
-        return None
-
-
-def _log_failure(arn: str, failure: str) -> None:
-    """Log that something about a resource has failed."""
-    extra = {"step": "watch_pipeline", "arn": arn, "failure": failure}
-    logger.error("watch_pipeline: %s: %s", arn, failure, extra=extra)
