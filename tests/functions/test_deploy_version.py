@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from botocore.exceptions import ClientError
 
 from functions.deploy_version import handler, request_recommendations
 from functions.personalize.approvals import answer_about, answer_error, approval_tags
@@ -97,6 +98,15 @@ def test_a_campaign_that_is_in_use_is_asked_again():
         deploy_once(pipeline, new, item)
         assert len(pipeline.requests("UpdateCampaign")) == 2
         assert notes(pipeline).trial.version == new
+
+
+def test_an_update_that_is_denied_ends_the_trial():
+    with deploy() as pipeline:
+        new = trained(pipeline)
+        pipeline.inject_fault("deny", operation="UpdateCampaign")
+        with pytest.raises(ClientError, match="AccessDeniedException"):
+            deploy_once(pipeline, new)
+        assert notes(pipeline) == Notes(good=pipeline.served_version())
 
 
 def test_an_unknown_status_is_a_warning():

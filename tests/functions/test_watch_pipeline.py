@@ -4,7 +4,6 @@
 """
 
 import json
-import logging
 
 import pytest
 from botocore.exceptions import ClientError
@@ -43,7 +42,7 @@ def measure(personalize, executions, monkeypatch):
 
     def call(settings_, deployed=1000):
         expect_machine(executions, settings_, deployed)
-        expect_executions(executions, "RUNNING")
+        expect_running_execution(executions)
         return watch_pipeline.handler({"stateMachineArn": MACHINE}, None)
 
     return call
@@ -63,20 +62,17 @@ def expect_machine(executions, settings_, deployed=1000):
     executions.expect("describe_state_machine", response, stateMachineArn=MACHINE)
 
 
-def expect_executions(executions, *statuses):
-    """Expect the executions with these statuses to be listed. They were started an hour ago."""
-    items = [
-        {
-            "executionArn": MACHINE.replace(":stateMachine:", ":execution:") + f":{status}",
-            "stateMachineArn": MACHINE,
-            "name": status,
-            "status": status,
-            "startDate": ago(1),
-        }
-        for status in statuses
-    ]
+def expect_running_execution(executions):
+    """Expect the executions to be listed. One of them is running, so nothing is started."""
+    running = {
+        "executionArn": f"{MACHINE.replace(':stateMachine:', ':execution:')}:running",
+        "stateMachineArn": MACHINE,
+        "name": "running",
+        "status": "RUNNING",
+        "startDate": ago(1),
+    }
     request = {"stateMachineArn": MACHINE, "maxResults": 100}
-    executions.expect("list_executions", {"executions": items}, **request)
+    executions.expect("list_executions", {"executions": [running]}, **request)
 
 
 def expect_tags(personalize, arn, **tags):
@@ -84,28 +80,29 @@ def expect_tags(personalize, arn, **tags):
     personalize.expect("list_tags_for_resource", {"tags": response}, resourceArn=arn)
 
 
-def expect_campaign(personalize, trained=72, **changes):
+def expect_campaign(personalize, trained=72, arn=CAMPAIGN, **changes):
     """Expect a campaign and its version, which was trained so many hours ago, to be described."""
-    described = campaign(**changes)
-    personalize.expect("describe_campaign", {"campaign": described}, campaignArn=CAMPAIGN)
+    personalize.expect("describe_campaign", {"campaign": campaign(**changes)}, campaignArn=arn)
     if trained is not None:
         response = {"solutionVersion": version(creationDateTime=ago(trained))}
         personalize.expect("describe_solution_version", response, solutionVersionArn=OLD_VERSION)
 
 
-def expect_imports(personalize, arn, *hours, **changes):
-    """Expect the import jobs of a dataset to be listed, which were created so many hours ago."""
+def expect_imports(personalize, arn, statuses):
+    """Expect the import jobs of a dataset to be listed: the hours since their creation, status."""
     jobs = [
-        import_summary(creationDateTime=ago(hour), lastUpdatedDateTime=ago(hour - 0.5), **changes)
-        for hour in hours
+        import_summary(
+            creationDateTime=ago(hours), lastUpdatedDateTime=ago(hours - 0.5), status=status
+        )
+        for hours, status in statuses.items()
     ]
     request = {"datasetArn": arn, "maxResults": 100}
     personalize.expect("list_dataset_import_jobs", {"datasetImportJobs": jobs}, **request)
 
 
-def expect_trackers(personalize, *statuses):
-    trackers = [{"eventTrackerArn": "tracker", "status": status} for status in statuses]
-    personalize.expect("list_event_trackers", {"eventTrackers": trackers}, datasetGroupArn=GROUP)
+def expect_versions(personalize, *summaries):
+    response, request = {"solutionVersions": summaries}, {"maxResults": 100}
+    personalize.expect("list_solution_versions", response, solutionArn=SOLUTION, **request)
 
 
 def errors(caplog):
@@ -116,60 +113,46 @@ def errors(caplog):
 # Models
 
 
-def model_age(measure, deployed=1000):
-    """Return the age of the model of a pipeline without datasets."""
-    return measure(settings(datasets=[]), deployed)["models"]["taste"]
-
-
-def test_a_model_is_as_old_as_the_version_that_its_campaign_serves(measure, personalize):
-    expect_tags(personalize, CAMPAIGN)
+@pytest.mark.parametrize(
+    ("checked", "deployed", "age"),
+    [
+        ({}, 1000, 72),
+        ({"checked": iso(10)}, 1000, 10),
+        ({"checked": iso(100)}, 1000, 72),
+        ({"checked": "yesterday"}, 1000, 72),
+        ({"checked": "2026-11-29T03:00:00"}, 1000, 72),
+        ({"checked": iso(-1)}, 1000, 72),
+        ({}, 0.5, 0.5),
+    ],
+    ids=[
+        "as old as its version",
+        "found up to date since",
+        "found up to date before",
+        "no time",
+        "no zone",
+        "in the future",
+        "not older than the pipeline",
+    ],
+)
+def test_a_model_has_an_age(measure, personalize, checked, deployed, age):
+    expect_tags(personalize, CAMPAIGN, **checked)
     expect_campaign(personalize, trained=72)
-    assert model_age(measure) == 72
-
-
-def test_a_model_that_was_found_up_to_date_is_as_old_as_this_check(measure, personalize):
-    expect_tags(personalize, CAMPAIGN, checked=iso(10))
-    expect_campaign(personalize, trained=72)
-    assert model_age(measure) == 10
-
-
-def test_a_check_of_an_earlier_version_does_not_make_a_model_older(measure, personalize):
-    expect_tags(personalize, CAMPAIGN, checked=iso(100))
-    expect_campaign(personalize, trained=72)
-    assert model_age(measure) == 72
-
-
-@pytest.mark.parametrize("value", ["yesterday", "2026-11-29T03:00:00", iso(-1), ""])
-def test_a_time_that_no_run_has_written_does_not_count(measure, personalize, value):
-    expect_tags(personalize, CAMPAIGN, checked=value)
-    expect_campaign(personalize, trained=72)
-    assert model_age(measure) == 72
-
-
-def test_a_model_is_not_older_than_the_pipeline(measure, personalize):
-    expect_tags(personalize, CAMPAIGN)
-    expect_campaign(personalize, trained=72)
-    assert model_age(measure, deployed=0.5) == 0.5
+    assert measure(settings(datasets=[]), deployed)["models"] == {"taste": age}
 
 
 def test_the_oldest_campaign_of_a_solution_counts(measure, personalize):
     shelf = CAMPAIGN.replace("home", "shelf")
     campaigns = [{"campaignArn": arn, "probe": None} for arn in (CAMPAIGN, shelf)]
-    expect_tags(personalize, CAMPAIGN, checked=iso(1))
-    expect_campaign(personalize, trained=200)
-    expect_tags(personalize, shelf, checked=iso(40))
-    personalize.expect("describe_campaign", {"campaign": campaign()}, campaignArn=shelf)
-    response = {"solutionVersion": version(creationDateTime=ago(200))}
-    personalize.expect("describe_solution_version", response, solutionVersionArn=OLD_VERSION)
+    for arn, hours in ((CAMPAIGN, 1), (shelf, 40)):
+        expect_tags(personalize, arn, checked=iso(hours))
+        expect_campaign(personalize, trained=200, arn=arn)
     with_two = settings(datasets=[], solutions=[solution_settings(campaigns=campaigns)])
     assert measure(with_two)["models"] == {"taste": 40}
 
 
 @pytest.mark.parametrize(("checked", "hours"), [({}, 70), ({"checked": iso(3)}, 3)])
 def test_a_solution_without_campaigns_has_its_newest_version(measure, personalize, checked, hours):
-    versions = [version_summary(creationDateTime=ago(70))]
-    request = {"solutionArn": SOLUTION, "maxResults": 100}
-    personalize.expect("list_solution_versions", {"solutionVersions": versions}, **request)
+    expect_versions(personalize, version_summary(creationDateTime=ago(70)))
     expect_tags(personalize, SOLUTION, **checked)
     assert measure(WITHOUT_CAMPAIGNS)["models"] == {"taste": hours}
 
@@ -178,8 +161,7 @@ def test_a_solution_without_campaigns_has_its_newest_version(measure, personaliz
 
 
 def test_a_solution_without_a_version_has_no_age(measure, personalize, caplog):
-    request = {"solutionArn": SOLUTION, "maxResults": 100}
-    personalize.expect("list_solution_versions", {"solutionVersions": []}, **request)
+    expect_versions(personalize)
     assert measure(WITHOUT_CAMPAIGNS)["models"] == {"taste": None}
     assert errors(caplog) == [f"watch_pipeline: {SOLUTION}: the solution has no ACTIVE version"]
 
@@ -187,10 +169,9 @@ def test_a_solution_without_a_version_has_no_age(measure, personalize, caplog):
 def test_a_campaign_that_serves_nothing_has_no_age(measure, personalize, caplog):
     expect_tags(personalize, CAMPAIGN)
     expect_campaign(personalize, trained=None, status="CREATE FAILED")
-    assert model_age(measure) is None
-    (message,) = errors(caplog)
+    assert measure(settings(datasets=[]))["models"] == {"taste": None}
     failure = "the campaign serves nothing, because it is not ACTIVE"
-    assert message == f"watch_pipeline: {CAMPAIGN}: {failure}"
+    assert errors(caplog) == [f"watch_pipeline: {CAMPAIGN}: {failure}"]
 
 
 @pytest.mark.parametrize(
@@ -204,23 +185,16 @@ def test_a_campaign_that_serves_nothing_has_no_age(measure, personalize, caplog)
 def test_a_campaign_that_cannot_be_read_is_logged_and_rings_and_stops_nothing(
     measure, personalize, caplog, code, status
 ):
-    caplog.set_level(logging.INFO)
     personalize.expect_error(
         "list_tags_for_resource", code, "no", status=status, resourceArn=CAMPAIGN
     )
-    expect_imports(personalize, ITEMS, 20)
+    expect_imports(personalize, ITEMS, {20: "ACTIVE"})
     expect_tags(personalize, ITEMS)
     ages = measure(settings(datasets=[items_settings()]))
     assert ages == {"models": {"taste": None}, "data": {"items": 20}, "unfinishedTrials": 1}
     (message,) = errors(caplog)
     assert message.startswith(f"watch_pipeline: {CAMPAIGN}: ")
     assert code in message
-    names = [record.getMessage() for record in caplog.records]
-    assert names[-3:] == [
-        "metrics: DataAgeHours",
-        "metrics: DataAgeHours, UnfinishedTrials",
-        "watch_pipeline: the oldest model has None hours, and the data 20.0",
-    ]
 
 
 def test_a_service_that_answers_slowly_does_not_keep_back_what_was_read(
@@ -228,81 +202,61 @@ def test_a_service_that_answers_slowly_does_not_keep_back_what_was_read(
 ):
     expect_tags(personalize, CAMPAIGN)
     expect_campaign(personalize, trained=72)
-    expect_imports(personalize, ITEMS, 20)
+    expect_imports(personalize, ITEMS, {20: "ACTIVE"})
     expect_tags(personalize, ITEMS)
-    personalize.client.meta.events.register(
-        "after-call.personalize.ListTagsForResource", lambda **_: clock.advance(60), "slow"
-    )
-    datasets = [items_settings(), dataset_settings()]
+    events, name = personalize.client.meta.events, "after-call.personalize.ListTagsForResource"
+    events.register(name, lambda **_: clock.advance(60), "slow")
     try:
-        ages = measure(settings(datasets=datasets))
+        ages = measure(settings(datasets=[items_settings(), dataset_settings()]))
     finally:
-        personalize.client.meta.events.unregister(
-            "after-call.personalize.ListTagsForResource", unique_id="slow"
-        )
+        events.unregister(name, unique_id="slow")
     assert ages["models"]["taste"] == pytest.approx(72, abs=0.1)
-    assert ages["data"]["items"] == pytest.approx(20, abs=0.1)
-    assert ages["data"]["interactions"] is None
-    (message,) = errors(caplog)
-    assert message.startswith(f"watch_pipeline: {DATASET}: the other ")
+    assert ages["data"] == {"items": pytest.approx(20, abs=0.1), "interactions": None}
+    failure = "the other resources took all the time"
+    assert errors(caplog) == [f"watch_pipeline: {DATASET}: {failure}"]
 
 
 # Data
 
 
-def data_age(measure, deployed=1000):
-    """Return the age of the dataset items of a pipeline without solutions."""
-    return measure(ONLY_ITEMS, deployed)["data"]["items"]
+@pytest.mark.parametrize(
+    ("imports", "checked", "age"),
+    [
+        ({90: "ACTIVE", 20: "ACTIVE", 50: "ACTIVE"}, {}, 20),
+        ({20: "CREATE FAILED"}, {}, 1000),
+        ({90: "ACTIVE"}, {"checked": iso(2)}, 2),
+        ({}, {"checked": iso(2)}, 2),
+    ],
+    ids=["the newest import", "a failed import", "an unchanged export", "no import"],
+)
+def test_the_data_of_items_have_an_age(measure, personalize, imports, checked, age):
+    expect_imports(personalize, ITEMS, imports)
+    expect_tags(personalize, ITEMS, **checked)
+    assert measure(ONLY_ITEMS)["data"] == {"items": age}
 
 
-def test_data_are_as_old_as_the_newest_import_job(measure, personalize):
-    expect_imports(personalize, ITEMS, 90, 20, 50)
-    expect_tags(personalize, ITEMS)
-    assert data_age(measure) == 20
-
-
-def test_an_import_that_has_not_succeeded_does_not_count(measure, personalize):
-    expect_imports(personalize, ITEMS, 20, status="CREATE FAILED")
-    expect_tags(personalize, ITEMS)
-    assert data_age(measure, deployed=600) == 600
-
-
-def test_an_unchanged_export_of_items_makes_the_data_new(measure, personalize):
-    expect_imports(personalize, ITEMS, 90)
-    expect_tags(personalize, ITEMS, checked=iso(2))
-    assert data_age(measure) == 2
-
-
-def test_data_that_were_only_found_unchanged_have_that_age(measure, personalize):
-    expect_imports(personalize, ITEMS)
-    expect_tags(personalize, ITEMS, checked=iso(2))
-    assert data_age(measure) == 2
-
-
-@pytest.mark.parametrize("dataset_type", ["interactions", "actionInteractions"])
-@pytest.mark.parametrize(("statuses", "hours"), [((), 90), (("CREATE FAILED",), 90)])
-def test_an_unchanged_export_of_interactions_means_that_no_data_arrive(
-    measure, personalize, dataset_type, statuses, hours
+@pytest.mark.parametrize(
+    ("dataset", "trackers", "age"),
+    [
+        (dataset_settings(), [], 90),
+        (dataset_settings(type="actionInteractions"), [], 90),
+        (dataset_settings(), ["CREATE FAILED"], 90),
+        (dataset_settings(), ["ACTIVE"], 2),
+        (dataset_settings(streamed=True), None, 2),
+    ],
+)
+def test_an_unchanged_export_of_interactions_means_that_no_data_arrive_without_events(
+    measure, personalize, dataset, trackers, age
 ):
-    expect_imports(personalize, DATASET, 90)
-    expect_trackers(personalize, *statuses)
-    dataset = dataset_settings(type=dataset_type)
+    expect_imports(personalize, DATASET, {90: "ACTIVE"})
+    if trackers is not None:
+        found = [{"eventTrackerArn": "tracker", "status": status} for status in trackers]
+        request = {"datasetGroupArn": GROUP}
+        personalize.expect("list_event_trackers", {"eventTrackers": found}, **request)
+    if age == 2:
+        expect_tags(personalize, DATASET, checked=iso(2))
     ages = measure(settings(solutions=[], datasets=[dataset]))
-    assert ages["data"] == {dataset_type: hours}
-
-
-def test_an_unchanged_export_beside_an_event_tracker_makes_the_data_new(measure, personalize):
-    expect_imports(personalize, DATASET, 90)
-    expect_trackers(personalize, "ACTIVE")
-    expect_tags(personalize, DATASET, checked=iso(2))
-    assert measure(settings(solutions=[]))["data"] == {"interactions": 2}
-
-
-def test_an_unchanged_export_of_a_streamed_dataset_makes_the_data_new(measure, personalize):
-    expect_imports(personalize, DATASET, 90)
-    expect_tags(personalize, DATASET, checked=iso(2))
-    streamed = settings(solutions=[], datasets=[dataset_settings(streamed=True)])
-    assert measure(streamed)["data"] == {"interactions": 2}
+    assert ages["data"] == {dataset["type"]: age}
 
 
 # The state machine

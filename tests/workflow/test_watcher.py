@@ -1,21 +1,25 @@
-"""The watcher starts what a dead run has left, stops what is late, and rings."""
+"""The watcher starts what a dead run has left, stops what is late, rings, and measures ages."""
 
 import pytest
 
 from components.args import LimitsArgs
-from functions.personalize.tags import GOOD, tags_of
+from functions.personalize.tags import CHECKED, GOOD, tags_of
 from tests.workflow.pipeline import NEXT_SLOT, deploy, handler
 from tests.workflow.summaries import DEPLOYED, outcomes, report
-from tests.world import HOUR, MOVIES, campaign, campaign_arn, solution
+from tests.world import HOUR, MOVIES, campaign, campaign_arn, dataset_arn, solution
 
 QUARTER = HOUR / 4
 PROBED = MOVIES.with_solutions(solution(campaigns=[campaign("home", user_id="u1", minutes=1)]))
 
 
+def ages(pipeline):
+    """Call the watcher once, and return what it has measured."""
+    return handler("watch_pipeline")({"stateMachineArn": pipeline.machine.arn}, None)
+
+
 def watch(pipeline):
     """Call the watcher once, and return how many campaigns ring."""
-    event = {"stateMachineArn": pipeline.machine.arn}
-    return handler("watch_pipeline")(event, None)["unfinishedTrials"]
+    return ages(pipeline)["unfinishedTrials"]
 
 
 def watch_for(pipeline, hours):
@@ -126,3 +130,21 @@ def test_the_next_run_plays_a_trial_too():
         assert watch_for(pipeline, 1) == [0] * 4
         assert trial_runs(pipeline) == []
     assert report(execution)["warnings"][0].startswith(f"trial at {campaign_arn()}: DEPLOYED")
+
+
+def test_what_a_run_finds_up_to_date_is_as_old_as_this_check_except_interactions():
+    with deploy() as pipeline:
+        assert pipeline.machine.arn, "the pipeline is deployed, so that its age hides no other"
+        pipeline.sleep(24 * HOUR)
+        pipeline.run()
+        pipeline.sleep(24 * HOUR)
+        pipeline.run(scheduledTime=NEXT_SLOT)
+        measured = ages(pipeline)
+        checked = {
+            tags_of(pipeline.client, arn).get(CHECKED)
+            for arn in (campaign_arn(), *map(dataset_arn, ("interactions", "items", "users")))
+        }
+    assert len(checked) == 1
+    assert measured["models"]["taste"] < 1
+    assert measured["data"]["items"] < 1, "a catalogue may stay as it is"
+    assert measured["data"]["interactions"] > 24, "people stopped sending them"
