@@ -30,7 +30,6 @@ from .rules.steps import Action, Step
 from .texts import shortened, with_short_texts
 from .workflow_settings import (
     ProbeSettings,
-    campaign_settings,
     pipeline_name,
     solution_of_campaign,
 )
@@ -66,7 +65,6 @@ class CampaignDeployment:
         self.arn = planned["campaignArn"]
         self.solution = solution_of_campaign(settings, self.arn)
         self._versions = Versions(read_client(), self.solution)
-        self._probe = campaign_settings(settings, self.arn)["probe"]
         self._wanted = wanted_deployment(settings, self.solution, planned, event["versionArn"])
         self._memory = from_document(Memory, item["memory"]) if item else Memory(clock.now())
 
@@ -98,10 +96,10 @@ class CampaignDeployment:
             case Ask(version):
                 write_tags(write_client(), version, approval_tags("ASKED", clock.now()))
             case Probe():
-                assert self._probe, "the rules probe only campaigns with a probe"
-                assert self._memory.probing, "the rules remember what they probe"
-                response = request_recommendations(self.arn, self._probe)
-                self._memory.probing.response = response
+                probe, probing = self._wanted.probe, self._memory.probing
+                assert probe, "the rules probe only campaigns with a probe"
+                assert probing, "the rules remember what they probe"
+                probing.response = request_recommendations(self.arn, probe)
 
     def item(self, progress: Progress) -> DeploymentItem:
         """Return how far the deployment has come, with what the report needs."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from .. import clock
 from ..rules.deployments import Deployment, Notes, SeenCampaign, Trial, Update, Version
 from .approvals import answer_about
-from .statuses import is_active, is_running, phase_of
+from .statuses import is_active, is_running
 from .tags import BAD, GOOD, PREVIOUS, TRIAL, tags_of
 from .versions import version_created_at
 
@@ -61,7 +61,6 @@ def seen_campaign(
     update = Update(
         version=latest["solutionVersionArn"],
         is_running=is_running(latest["status"]),
-        has_failed=phase_of(latest["status"]) == "ENDED",
         created_at=latest["creationDateTime"],
         ended_at=latest["lastUpdatedDateTime"],
         failure=latest.get("failureReason"),
@@ -137,13 +136,13 @@ def wanted_deployment(
     Without a version, the run only ends a trial.
     """
     probes = {campaign["campaignArn"]: campaign["probe"] for campaign in solution["campaigns"]}
-    probe, approval = probes[planned["campaignArn"]], solution.get("approval")
+    approval = solution.get("approval")
     return Deployment(
         version=version,
         waited=planned["isWaiting"],
         gate=solution["qualityGate"],
         approval_hours=approval["timeoutHours"] if approval else None,
-        probe_minutes=probe["minutes"] if probe else None,
+        probe=probes[planned["campaignArn"]],
         max_hours=settings["limits"]["maxCampaignHours"],
     )
 

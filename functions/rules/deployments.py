@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from ..contract import MetricValues
-from ..workflow_settings import QualityRule
+from ..workflow_settings import ProbeSettings, QualityRule
 from .gate import compare
 from .pacing import pause
 from .probing import Probing
@@ -58,11 +58,11 @@ class Update:
 
     version: str
     is_running: bool = False
-    has_failed: bool = False
     created_at: datetime
     ended_at: datetime
     """The time of the last change, which is the end of an update that has ended."""
     failure: str | None = None
+    """Why it has failed, or None if it has not."""
 
 
 class Version(NamedTuple):
@@ -101,7 +101,7 @@ class Deployment:
     gate: Sequence[QualityRule] = ()
     approval_hours: float | None = None
     """The hours in which a person may approve the version, or None if nobody has to."""
-    probe_minutes: float | None = None
+    probe: ProbeSettings | None = None
     """None if the campaign has no probe. Then each version passes."""
     max_hours: float
 
@@ -244,7 +244,7 @@ def _wait_for_update(case: DeploymentCase) -> Step | None:
 def _is_busy(seen: SeenCampaign, now: datetime) -> bool:
     """Return True if an update is running, or if Describe does not show yet what it has changed."""
     update = seen.update
-    if update.is_running or update.has_failed or update.version == seen.serves:
+    if update.is_running or update.failure or update.version == seen.serves:
         return update.is_running
     return now < update.ended_at + UNSEEN
 
@@ -323,12 +323,12 @@ def _go_back(case: DeploymentCase, trial: Trial, failure: str) -> Step:
 def _probe(case: DeploymentCase, version: str) -> Step | None:
     """Return the next step of the probe of the version that is served, or None at its end."""
     seen, wanted, memory, now = case
-    if wanted.probe_minutes is None:
+    if wanted.probe is None:
         memory.probing = None
         return None
     if memory.probing is None or memory.probing.version != version:
         memory.probing = Probing(version, now)
-    return memory.probing.next_step(seen.update.created_at, wanted.probe_minutes, now)
+    return memory.probing.next_step(seen.update.created_at, wanted.probe["minutes"], now)
 
 
 # The rules about a version that the campaign shall serve. No version is on trial.

@@ -68,7 +68,7 @@ class Run:
             waited=self.kind == "again",
             gate=[{"metric": "m", "maxDrop": self.world.max_drop}],
             approval_hours=1000 if self.world.needs_approval else None,
-            probe_minutes=3 if campaign.probed else None,
+            probe={"minutes": 3} if campaign.probed else None,
             max_hours=1,
         )
         memory = Memory(as_time(self.world.now))
@@ -111,7 +111,7 @@ class Run:
         update = Update(
             version=str(latest.version),
             is_running=status == "IN_PROGRESS",
-            has_failed=status == "FAILED",
+            failure="no reason" if status == "FAILED" else None,
             created_at=as_time(latest.created),
             ended_at=as_time(min(latest.ended, self.world.now)),
         )

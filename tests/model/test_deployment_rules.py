@@ -55,7 +55,7 @@ def wanted(**fields):
     standard = {
         "version": NEW,
         "gate": [{"metric": "ndcg", "maxDrop": 0.1}],
-        "probe_minutes": 10,
+        "probe": {"minutes": 10},
         "max_hours": 3,
     }
     return Deployment(**{**standard, **fields})
@@ -160,7 +160,7 @@ def test_without_a_trial_the_version_is_judged_and_put_on_trial(seen, want, expe
 
 
 def test_a_campaign_that_serves_nothing_has_no_version_to_compare_with():
-    sending, memory = step(campaign(None, latest=update(LIVE, has_failed=True)))
+    sending, memory = step(campaign(None, latest=update(LIVE, failure="no")))
     assert sending.act == Deploy(Notes(BEGUN))
     assert memory.metrics == {"ndcg": {"new": 0.39, "live": None}}
     assert memory.warnings[0].startswith("ndcg was not compared, because the new version has 0.39")
@@ -238,7 +238,7 @@ NO_WAY_BACK = "no good version is known, so the campaign still serves new"
         (
             campaign(NEW, trial=on_trial(), good=LIVE),
             Memory(NOW),
-            wanted(probe_minutes=None),
+            wanted(probe=None),
             Step("TRYING", WriteNotes(Notes(good=NEW, previous=LIVE)), outcome="DEPLOYED"),
         ),
         (
@@ -280,7 +280,7 @@ NEVER = "the update to newer was never sent"
         ),
         (
             campaign(
-                latest=update(NEW, has_failed=True, created_at=NOW - 9 * MINUTE, failure="no"),
+                latest=update(NEW, created_at=NOW - 9 * MINUTE, failure="no"),
                 trial=on_trial(),
             ),
             Memory(NOW),
@@ -361,7 +361,7 @@ def test_a_response_counts_only_if_nothing_has_changed_meanwhile():
     [
         (update(LIVE), False),
         (update(LIVE, is_running=True), True),
-        (update(NEW, has_failed=True, ended_at=NOW), False),
+        (update(NEW, failure="no", ended_at=NOW), False),
         (update(NEW, ended_at=NOW - 9 * MINUTE), True),
         (update(NEW, ended_at=NOW - 10 * MINUTE), False),
     ],
