@@ -16,9 +16,9 @@ from .executions import (
     run_of,
     unreported_error,
 )
-from .personalize.import_lists import imports_of_run
+from .personalize.imports import imports_of_run
 from .personalize.standings import read_standings
-from .personalize.versions import versions_of_run
+from .personalize.trainings import versions_of_run
 from .report import RunReport, report_of
 from .report_delivery import send_report
 from .report_event import Sender, sender_of
@@ -104,7 +104,7 @@ def _close_run(event: StatusChange) -> RunReport | None:
             settings = deployed_settings(stepfunctions(), detail["executionArn"])
         else:
             started, settings = configured, configured["settings"]
-            messages += _jobs_of_run(detail, configured)
+            messages += _jobs_of_run(configured)
     except Exception as failure:
         if _is_retried(detail):
             raise
@@ -168,13 +168,11 @@ def _started_run(detail: Detail) -> StartedRun:
     }
 
 
-def _jobs_of_run(detail: Detail, configured: ConfiguredRun) -> list[str]:
+def _jobs_of_run(configured: ConfiguredRun) -> list[str]:
     """Return a message about each job of a run."""
     settings, run = configured["settings"], run_of(configured)
-    ended_at = datetime.fromtimestamp(detail["stopDate"] / 1000, UTC)
-    created_before = ended_at + MAX_CREATION_DELAY
-    imports = imports_of_run(read_client(), settings, run, created_before)
-    versions = versions_of_run(read_client(), settings, run, created_before)
+    imports = imports_of_run(read_client(), settings, run)
+    versions = versions_of_run(read_client(), settings, run)
     return [
         *(f"{job['datasetImportJobArn']} is {job['status']}" for job in imports),
         *(f"{version['solutionVersionArn']} is {version['status']}" for version in versions),

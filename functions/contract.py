@@ -90,7 +90,7 @@ class PlannedImport(TypedDict):
     dataLocation: str
     """The location of the export, in which the day has replaced `{date}`."""
     fingerprint: str
-    """The fingerprint of the export whose content was checked (`personalize/fingerprint.py`)."""
+    """The fingerprint of the export whose content was checked (`personalize/imports.py`)."""
     bytes: int
     newestObjectAt: str | None
     """When the newest object of the export was written, or null if there is no object."""
@@ -183,7 +183,7 @@ class Item(TypedDict):
     """Why the item ends with this outcome."""
     warnings: list[str]
     memory: dict[str, object]
-    """What the next call must know (`memory.py`)."""
+    """What the next call must know (`reconcile.py`)."""
 
 
 class DeploymentItem(Item):

@@ -9,7 +9,6 @@ from .aws import read_client, runtime_client, write_client
 from .contract import CampaignIteration, DeploymentItem
 from .errors import Refused, ServiceUnavailable
 from .log import log_item
-from .memory import from_document, to_document
 from .personalize.approvals import approval_tags
 from .personalize.campaigns import (
     Versions,
@@ -20,9 +19,8 @@ from .personalize.campaigns import (
     update_request,
     wanted_deployment,
 )
-from .personalize.statuses import status_warnings
 from .personalize.tags import tags_of, write_tags
-from .reconcile import Progress, reconcile
+from .reconcile import Progress, from_document, reconcile, to_document
 from .rules import deployments
 from .rules.deployments import Ask, Deploy, GoBack, Memory, Notes, SeenCampaign, WriteNotes
 from .rules.probing import Probe, Response
@@ -70,9 +68,7 @@ class CampaignDeployment:
 
     def look(self) -> SeenCampaign:
         """Return the campaign as Personalize shows it now."""
-        campaign, memory = describe_campaign(read_client(), self.arn), self._memory
-        latest = campaign.get("latestCampaignUpdate", campaign)
-        memory.warnings = sorted({*memory.warnings, *status_warnings(latest["status"])})
+        campaign = describe_campaign(read_client(), self.arn)
         notes = read_notes(tags_of(read_client(), self.arn), self.solution["solutionArn"])
         return seen_campaign(campaign, notes, self._versions)
 

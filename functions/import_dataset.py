@@ -5,7 +5,6 @@ from .contract import DatasetIteration, ImportItem
 from .log import log_item
 from .personalize.imports import DatasetImport
 from .planning.content_check import checked_content
-from .reconcile import reconcile
 from .texts import with_short_texts
 
 
@@ -13,9 +12,7 @@ from .texts import with_short_texts
 def handler(event: DatasetIteration, _context: object) -> ImportItem:
     """Import the dataset until it has an outcome, or has to wait for long."""
     settings, run, planned = event["settings"], event["run"], event["dataset"]
-    dataset_import = DatasetImport(
+    item = DatasetImport(
         event, lambda: checked_content(read_client(), settings, run, planned["type"])
-    )
-    progress = reconcile(dataset_import.look, dataset_import.decide, dataset_import.act)
-    item = dataset_import.item(progress)
+    ).item()
     return log_item("import_dataset", run, item["arn"] or planned["dataLocation"], item)

@@ -4,7 +4,7 @@ from .aws import read_client, write_client
 from .campaign_reports import with_trials
 from .contract import PlannedRun, RunToPlan
 from .log import log
-from .personalize.tags import HELD, write_tag
+from .personalize.tags import HELD, write_tags
 from .planning.found_up_to_date import write_checks
 from .planning.plan_run import plan_run
 from .planning.situation import datasets_to_import, situation_of, solutions_to_train
@@ -30,7 +30,7 @@ def handler(event: RunToPlan, _context: object) -> PlannedRun:
     plan = with_trials(plan_run(settings, run, world), event)
     situation = situation_of(settings, run, world)
     for arn, fingerprint in world.found_held.items():
-        write_tag(write_client(), arn, HELD, fingerprint)
+        write_tags(write_client(), arn, {HELD: fingerprint})
     plan["warnings"] += write_checks(read_client(), situation)
     imports, solutions = len(plan["imports"]), len(plan["solutions"])
     log(

@@ -2,13 +2,15 @@
 
 An import, a training and a deployment are the same loop. It never remembers what it has done, only
 what the services do not show yet. So a run that dies loses nothing: the next look finds what is
-there, and the same rules go on from it.
+there, and the same rules go on from it. What an item must remember until the next invocation
+travels in the document of the run.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from dataclasses import fields, is_dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, get_args, get_type_hints
 
 from . import clock
 from .errors import Refused, ServiceUnavailable, Throttled
@@ -18,6 +20,7 @@ from .rules.steps import BUSY_PAUSE, SHORT_PAUSE
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .contract import Item
     from .rules.steps import Action, Step
 
 INVOCATION = timedelta(minutes=14)
@@ -27,6 +30,7 @@ ACTING = timedelta(minutes=1)
 that was aborted goes on to its end."""
 
 Seen = TypeVar("Seen")
+Memory = TypeVar("Memory")
 
 
 class Progress(NamedTuple):
@@ -35,6 +39,17 @@ class Progress(NamedTuple):
     step: Step
     seconds: int
     """The seconds until the next invocation: 0 for at once."""
+
+    def item(self, memory: object, warnings: list[str] | None = None) -> Item:
+        """Return what the document of the run says about any kind of item."""
+        return {
+            "phase": self.step.phase,
+            "seconds": self.seconds,
+            "outcome": self.step.outcome,
+            "reasons": list(self.step.reasons),
+            "warnings": warnings or [],
+            "memory": to_document(memory),
+        }
 
 
 def reconcile(
@@ -72,3 +87,34 @@ def reconcile(
         if clock.now() + timedelta(seconds=seconds) > began_at + INVOCATION:
             return Progress(step, 0)
         clock.sleep(seconds)
+
+
+def to_document(value: Any) -> Any:  # noqa: ANN401 - any value of JSON, a time or a dataclass
+    """Return a value as JSON: a dataclass as an object, and a time in ISO 8601."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, list):
+        return [to_document(item) for item in value]
+    if is_dataclass(value):
+        return {field.name: to_document(getattr(value, field.name)) for field in fields(value)}
+    return value
+
+
+def from_document(kind: type[Memory], document: dict[str, Any]) -> Memory:
+    """Return the dataclass of which `to_document` has written this object.
+
+    A field is a value of JSON, a time, a dataclass of such fields, or one of these or None.
+    """
+    hints = get_type_hints(kind)
+    return kind(**{name: _read(hints[name], value) for name, value in document.items()})
+
+
+def _read(hint: Any, value: Any) -> Any:  # noqa: ANN401 - see `to_document`
+    """Return the value of a field with this type."""
+    kind = next((kind for kind in get_args(hint) if kind is not type(None)), hint)
+    if value is None or isinstance(value, list):
+        return value
+    if kind is datetime:
+        return datetime.fromisoformat(value)
+    is_object = isinstance(kind, type) and is_dataclass(kind)
+    return from_document(kind, value) if is_object else value

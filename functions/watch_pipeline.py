@@ -14,12 +14,11 @@ from .errors import ServiceUnavailable, Throttled
 from .executions import deployed_machine, is_any_running, last_executions
 from .log import log, logger
 from .personalize.campaigns import describe_campaign, live_version, read_notes
-from .personalize.event_trackers import active_event_trackers
-from .personalize.import_lists import newest_import, read_import_list
-from .personalize.statuses import cannot_succeed, is_active
+from .personalize.imports import list_imports
+from .personalize.lists import active_event_trackers
+from .personalize.statuses import is_active, is_running, is_stopping
 from .personalize.tags import CHECKED, RUN, tags_of
-from .personalize.trainings import stop_training
-from .personalize.versions import version_created_at, versions
+from .personalize.trainings import describe_version, stop_training, versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -138,7 +137,7 @@ class Watcher:
         """Stop a training past its deadline if a run of this pipeline has started it."""
         arn, status = version["solutionVersionArn"], version["status"]
         longest = timedelta(hours=self.settings["limits"]["maxTrainingHours"])
-        if is_active(status) or cannot_succeed(status):
+        if not is_running(status) or is_stopping(status):
             return
         if clock.now() - version["creationDateTime"] < longest:
             return
@@ -169,7 +168,8 @@ class Watcher:
         served = live_version(describe_campaign(self._client, arn))
         if served is None:
             raise NotMeasurableError("the campaign serves nothing, because it is not ACTIVE")
-        return self._hours(version_created_at(self._client, served), checked_at(tags))
+        trained_at = describe_version(self._client, served)["creationDateTime"]
+        return self._hours(trained_at, checked_at(tags))
 
     def _age_of_newest(self, solution_arn: str) -> float:
         """Return the age of the newest ACTIVE version of a solution, or of the last check."""
@@ -182,7 +182,11 @@ class Watcher:
     def _age_of_data(self, dataset: DatasetSettings) -> float:
         """Return the age of the newest import, or of the last check if the export may stay."""
         arn = dataset["datasetArn"]
-        newest = newest_import(read_import_list(self._client, arn).items)
+        imported = [
+            job["creationDateTime"]
+            for job in list_imports(self._client, arn)
+            if is_active(job["status"])
+        ]
         may_stay = dataset["type"] not in SENT_BY_APPLICATIONS or dataset.get("streamed")
         # The ARN is `dataset/<group>/<type>`, and the dataset is in `dataset-group/<group>`.
         group_arn = arn.rpartition("/")[0].replace(":dataset/", ":dataset-group/", 1)
@@ -190,7 +194,7 @@ class Watcher:
             checked = checked_at(tags_of(self._client, arn))
         else:
             checked = None
-        return self._hours(newest["creationDateTime"] if newest else None, checked)
+        return self._hours(max(imported, default=None), checked)
 
     def _hours(self, *times: datetime | None) -> float:
         """Return the hours since the last of these times, or since the deployment of the pipeline.

@@ -201,7 +201,6 @@ STEPS: Mapping[str, Step] = {
         timeout_seconds=REPORTING_SECONDS,
         grants={
             "any": ("personalize:ListDatasetImportJobs", "personalize:ListSolutionVersions"),
-            "all import jobs": ("personalize:DescribeDatasetImportJob",),
             "solution versions": (
                 "personalize:DescribeSolutionVersion",
                 "personalize:ListTagsForResource",

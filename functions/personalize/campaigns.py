@@ -16,7 +16,7 @@ from ..rules.deployments import Deployment, Notes, SeenCampaign, Trial, Update, 
 from .approvals import answer_about
 from .statuses import is_active, is_running
 from .tags import BAD, GOOD, PREVIOUS, TRIAL, tags_of
-from .versions import version_created_at
+from .trainings import describe_version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -109,7 +109,7 @@ class Versions(dict[str, Version]):
         client, solution = self._client, self._solution
         metrics = metrics_of(client, arn) if solution["qualityGate"] else {}
         answer = answer_about(tags_of(client, arn), solution.get("approval"), clock.now())
-        self[arn] = Version(version_created_at(client, arn), metrics, answer)
+        self[arn] = Version(describe_version(client, arn)["creationDateTime"], metrics, answer)
         return self[arn]
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from .. import clock
+from ..errors import ServiceUnavailable
+from .statuses import is_active
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
+    from mypy_boto3_personalize import PersonalizeClient
     from mypy_boto3_personalize.type_defs import PaginatorConfigTypeDef
 
 Item = TypeVar("Item")
@@ -23,24 +26,29 @@ READING_TIME = timedelta(seconds=30)
 their lists become longer with every run."""
 
 
-class Listed(NamedTuple, Generic[Item]):
-    """The items of a list. They are all items if `is_complete` is true."""
-
-    items: list[Item]
-    is_complete: bool
-
-
-def read_pages(
+def read_list(
     pages: Iterable[Page], items_of: Callable[[Page], Sequence[Item]], end: datetime | None = None
-) -> Listed[Item]:
-    """Read the pages of a list until the last page, or until the reading time is over.
+) -> list[Item]:
+    """Return the items of all pages of a list. With `end`, several lists share their reading time.
 
-    Several lists share their reading time if `end` is given.
+    Raises:
+        ServiceUnavailable: the reading time was over before the last page.
     """
     end = end or clock.now() + READING_TIME
     items: list[Item] = []
     for page in pages:
         if clock.now() > end:
-            return Listed(items, is_complete=False)
+            raise ServiceUnavailable("a list of Personalize is too slow")
         items.extend(items_of(page))
-    return Listed(items, is_complete=True)
+    return items
+
+
+def active_event_trackers(client: PersonalizeClient, group_arn: str) -> list[str]:
+    """Return the ARNs of the ACTIVE event trackers of a dataset group."""
+    pages = client.get_paginator("list_event_trackers").paginate(datasetGroupArn=group_arn)
+    return [
+        tracker["eventTrackerArn"]
+        for page in pages
+        for tracker in page["eventTrackers"]
+        if is_active(tracker["status"])
+    ]

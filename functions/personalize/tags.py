@@ -19,7 +19,7 @@ RUN = "retraining-run"
 BYTES = "retraining-bytes"
 """Import jobs: the size of the export in bytes when the import job was created."""
 PLANNED = "retraining-planned"
-"""Import jobs: the fingerprint of the export when the import job was created (`fingerprint.py`)."""
+"""Import jobs: the fingerprint of the export when the import job was created (`imports.py`)."""
 HELD = "retraining-held"
 """Import jobs: the fingerprint again, once the export was found unchanged after the import."""
 DIGEST = "retraining-digest"
@@ -46,11 +46,6 @@ def tags_of(client: PersonalizeClient, arn: str) -> Tags:
     """Return key -> value of the tags of a resource."""
     tags = client.list_tags_for_resource(resourceArn=arn)["tags"]
     return {tag["tagKey"]: tag["tagValue"] for tag in tags}
-
-
-def write_tag(client: PersonalizeClient, arn: str, key: str, value: str) -> None:
-    """Write one tag on a resource. It replaces a tag with this key."""
-    write_tags(client, arn, {key: value})
 
 
 def write_tags(client: PersonalizeClient, arn: str, tags: Tags) -> None:

@@ -1,17 +1,16 @@
-"""Looks at a solution and its versions for the rules of a training, and sends their requests."""
+"""Reads solution versions, and trains a solution: looks, does what the rules decide."""
 
 from __future__ import annotations
 
 import json
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
 from .. import aws, clock
-from ..errors import Refused, Throttled
-from ..executions import short_hash
-from ..memory import from_document, to_document
+from ..executions import scheduled_at, short_hash
+from ..reconcile import from_document, reconcile
 from ..rules import trainings as rules
 from ..rules.trainings import (
     MONTH,
@@ -22,10 +21,10 @@ from ..rules.trainings import (
     Training,
     WantedTraining,
 )
-from .import_records import ImportReader
-from .statuses import cannot_succeed, is_active, is_failed, is_running, status_warnings
+from .imports import ImportReader, creation
+from .lists import PAGE_SIZE, read_list
+from .statuses import is_active, is_running, is_stopped, is_stopping
 from .tags import DIGEST, RUN, api_tags, tags_of
-from .versions import describe_version, versions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,15 +37,64 @@ if TYPE_CHECKING:
     )
 
     from ..contract import Run, SolutionIteration, TrainingItem
-    from ..reconcile import Progress
     from ..rules.imports import Import
-    from ..rules.steps import Action, Step
+    from ..rules.steps import Action
     from ..workflow_settings import Settings, Tags
+
+    Version = SolutionVersionTypeDef | SolutionVersionSummaryTypeDef
 
 CONFIG_DIGITS = 8
 CONFIG_KEYS = ("recipeArn", "performHPO", "performAutoML", "eventType")
 """The fields of a solution that decide how a version is trained, besides `solutionConfig`. Names,
 dates and automatic training make no difference."""
+
+
+def versions(client: PersonalizeClient, solution_arn: str) -> list[SolutionVersionSummaryTypeDef]:
+    """Return the versions of a solution, newest first. The list may be 90 seconds old.
+
+    Raises:
+        ServiceUnavailable: the list was not read to its end in time.
+    """
+    pages = client.get_paginator("list_solution_versions").paginate(
+        solutionArn=solution_arn, PaginationConfig=PAGE_SIZE
+    )
+    listed = read_list(pages, lambda page: page["solutionVersions"])
+    return sorted(listed, key=lambda summary: summary["creationDateTime"], reverse=True)
+
+
+def describe_version(client: PersonalizeClient, arn: str) -> SolutionVersionTypeDef:
+    """Return a solution version as DescribeSolutionVersion shows it."""
+    return client.describe_solution_version(solutionVersionArn=arn)["solutionVersion"]
+
+
+def training_mode_of(version: Version) -> str:
+    """Return FULL, UPDATE or AUTOTRAIN. A version from before there were modes was FULL."""
+    return version.get("trainingMode", "FULL")
+
+
+def versions_of_run(
+    client: PersonalizeClient, settings: Settings, run: Run
+) -> list[SolutionVersionTypeDef]:
+    """Return the versions that a run has trained, with their present statuses."""
+    began_at = run_began_at(run)
+    arns = [
+        summary["solutionVersionArn"]
+        for solution in settings["solutions"]
+        for summary in versions(client, solution["solutionArn"])
+        if summary["creationDateTime"] >= began_at
+    ]
+    return [
+        describe_version(client, arn) for arn in arns if tags_of(client, arn).get(RUN) == run["id"]
+    ]
+
+
+def run_began_at(run: Run) -> datetime:
+    """Return the earlier of the scheduled time of the run and the start of its execution.
+
+    An earlier execution may have run for the same scheduled time.
+    """
+    started_at = datetime.fromisoformat(run["startedAt"])
+    return min(started_at, scheduled_at(run["request"]) or started_at)
 
 
 class SolutionReader:
@@ -64,20 +112,20 @@ class SolutionReader:
     ) -> SeenSolution:
         """Return a solution with its versions, newest first.
 
-        The tags of a version are read if the version can count: if it was created since the last
-        import ended or within a month, and if no newer ACTIVE version of a run was found.
+        The tags of a version are read if it may count: if it was created within a month, and
+        until the newest ACTIVE version of a run was found.
 
         Args:
             solution: the solution as Describe shows it.
             newest_first: the versions of its list, newest first.
             imports: the imports of all datasets of its group.
         """
-        last_end = max((job.ended_at for job in imports if job.is_active), default=None)
-        since = min(last_end or datetime.max.replace(tzinfo=UTC), clock.now() - MONTH)
         trainings: list[Training] = []
         for summary in newest_first:
-            counts = summary["creationDateTime"] >= since
-            is_tagged = counts or rules.newest_active(trainings) is None
+            is_tagged = (
+                summary["creationDateTime"] > clock.now() - MONTH
+                or rules.newest_active(trainings) is None
+            )
             trainings.append(self._listed(summary, is_tagged=is_tagged))
         return SeenSolution(
             config=config_digest(solution),
@@ -123,8 +171,8 @@ def _training(
         ended_at=version["lastUpdatedDateTime"],
         run=tags.get(RUN),
         digest=tags.get(DIGEST),
-        was_stopped=cannot_succeed(status) and not is_running(status) and not is_failed(status),
-        is_stopping=cannot_succeed(status) and is_running(status),
+        was_stopped=is_stopped(status),
+        is_stopping=is_stopping(status),
         failure=version.get("failureReason"),
         status=status,
         mode=version.get("trainingMode", "FULL"),
@@ -161,7 +209,7 @@ def wanted_training(
 
 
 class SolutionTraining:
-    """The training of a solution in a run: what it looks at, decides and does.
+    """The training of a solution in a run.
 
     Args:
         iteration: the document of the solution.
@@ -185,45 +233,17 @@ class SolutionTraining:
         self._imports = ImportReader(aws.read_client())
         self._seen: SeenSolution | None = None
 
-    def look(self) -> SeenSolution:
-        """Return the solution as it is now.
-
-        Once the version is known, because it was given or because this run has created it, the
-        rules ask for nothing else. Then nothing else is read.
-        """
-        self._seen = self._known_version() or self._whole_solution()
-        if version := self._version():
-            unknown = status_warnings(version.status)
-            self._memory.warnings = sorted({*self._memory.warnings, *unknown})
-        return self._seen
-
-    def decide(self, seen: SeenSolution) -> Step:
-        """Return the next step."""
-        return rules.decide(seen, self._wanted, self._memory, clock.now())
-
-    def act(self, action: Action) -> None:
-        """Do what the rules have decided.
-
-        Raises:
-            Refused: Personalize has certainly not started a training.
-        """
-        match action:
-            case Create(digest):
-                self._create(digest)
-            case Stop(arn):
-                stop_training(aws.write_client(), arn)
-                self._memory.stopping_since = clock.now()
-
-    def item(self, progress: Progress) -> TrainingItem:
-        """Return how far the training has come, with what is known about its version."""
-        step, memory, version = progress.step, self._memory, self._version()
+    def item(self) -> TrainingItem:
+        """Look, decide and act. Return how far the training has come, and its version."""
+        progress = reconcile(
+            self._look,
+            lambda seen: rules.decide(seen, self._wanted, self._memory, clock.now()),
+            self._act,
+        )
+        memory, trainings = self._memory, self._seen.trainings if self._seen else ()
+        version = next((item for item in trainings if item.arn == memory.version), None)
         return {
-            "phase": step.phase,
-            "seconds": progress.seconds,
-            "outcome": step.outcome,
-            "reasons": list(step.reasons),
-            "warnings": memory.warnings,
-            "memory": to_document(memory),
+            **progress.item(memory, memory.warnings),
             "arn": memory.version,
             "isOfRun": version is not None and version.run == self._wanted.run,
             "createdAt": version.created_at.isoformat() if version else None,
@@ -231,10 +251,14 @@ class SolutionTraining:
             "trainingHours": version.hours if version else None,
         }
 
-    def _version(self) -> Training | None:
-        """Return the version that the run waits for or goes on with, as it was last seen."""
-        trainings = self._seen.trainings if self._seen else ()
-        return next((item for item in trainings if item.arn == self._memory.version), None)
+    def _look(self) -> SeenSolution:
+        """Return the solution as it is now.
+
+        Once the version is known, because it was given or because this run has created it, the
+        rules ask for nothing else. Then nothing else is read.
+        """
+        self._seen = self._known_version() or self._whole_solution()
+        return self._seen
 
     def _known_version(self) -> SeenSolution | None:
         """Return a look at the given version or at that of this run, or None if none is known.
@@ -260,32 +284,26 @@ class SolutionTraining:
         imports = self._imports.of_group(solution["datasetGroupArn"], self._wanted.datasets)
         return self._solutions.solution(solution, versions(client, arn), imports)
 
-    def _create(self, digest: str) -> None:
-        """Start the training. Remember that it may exist, unless it certainly does not."""
-        client = aws.write_client()
-        memory, planned = self._memory, self._planned
-        memory.sent_at = clock.now()
-        try:
-            response = client.create_solution_version(
-                name=planned["versionName"],
-                solutionArn=planned["solutionArn"],
-                trainingMode=planned["trainingMode"],
-                tags=api_tags({**self._settings["tags"], **planned["tags"], DIGEST: digest}),
-            )
-        except client.exceptions.ResourceAlreadyExistsException:
-            memory.refusal = f"a version with the name {planned['versionName']} exists already"
-        except (
-            client.exceptions.LimitExceededException,
-            client.exceptions.ResourceInUseException,
-        ) as error:
-            message = error.response["Error"]["Message"]
-            memory.sent_at, memory.refusal = None, f"the training cannot start yet: {message}"
-            raise Refused(memory.refusal) from error
-        except Throttled:
-            memory.sent_at = None
-            raise
-        else:
-            memory.version = response["solutionVersionArn"]
+    def _act(self, action: Action) -> None:
+        """Do what the rules have decided.
+
+        Raises:
+            Refused: Personalize has certainly not started a training.
+        """
+        planned = self._planned
+        match action:
+            case Stop(arn):
+                stop_training(aws.write_client(), arn)
+            case Create(digest):
+                tags = {**self._settings["tags"], **planned["tags"], DIGEST: digest}
+                with creation(self._memory, planned["versionName"]):
+                    response = aws.write_client().create_solution_version(
+                        name=planned["versionName"],
+                        solutionArn=planned["solutionArn"],
+                        trainingMode=planned["trainingMode"],
+                        tags=api_tags(tags),
+                    )
+                    self._memory.version = response["solutionVersionArn"]
 
 
 def stop_training(client: PersonalizeClient, version_arn: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..personalize.imports import Content
 from .plan_run import GUARDS
 from .situation import datasets_to_import, situation_of
 from .world import read_data
@@ -18,16 +17,15 @@ if TYPE_CHECKING:
 
 def checked_content(
     client: PersonalizeClient, settings: Settings, run: Run, dataset_type: str
-) -> Content:
+) -> list[str]:
     """Return what the guards find in the present export of a dataset."""
     datasets = datasets_to_import(settings, run)
     dataset = next(dataset for dataset in datasets if dataset["type"] == dataset_type)
     world = read_data(client, [dataset["datasetArn"]], [dataset])
     situation = situation_of(settings, run, world).with_dataset(dataset)
-    problems = [
+    return [
         f"datasets.{dataset_type}: {message}"
         for guard in GUARDS
         if guard.verdict == "REFUSE" and guard.scope in ("dataset", "export")
         for message in guard.check(situation)
     ]
-    return Content(situation.seen.export.fingerprint, problems)

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from .. import exports
-from ..personalize.fingerprint import location_digits, seen_export
+from ..personalize.imports import location_digits, seen_export
 from ..rules.imports import learned
 
 if TYPE_CHECKING:

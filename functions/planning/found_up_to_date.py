@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from .. import clock
 from ..errors import ServiceUnavailable, Throttled
 from ..personalize.campaigns import live_version
-from ..personalize.tags import CHECKED, write_tag
+from ..personalize.tags import CHECKED, write_tags
 from .campaign_guards import MAX_TAGS, TRIAL_TAGS
 from .news import needs_training, up_to_date_version
 from .planned_imports import is_held
@@ -89,7 +89,7 @@ def _lack_of_room(situation: Situation, arn: str) -> str | None:
 def _write_tag(client: PersonalizeClient, arn: str, checked_at: str) -> str | None:
     """Write the tag on a resource, or return the error."""
     try:
-        write_tag(client, arn, CHECKED, checked_at)
+        write_tags(client, arn, {CHECKED: checked_at})
     except client.exceptions.TooManyTagsException:
         return "the resource already has 50 tags; remove a tag"
     except (ClientError, ServiceUnavailable, Throttled) as error:

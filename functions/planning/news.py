@@ -6,8 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from ..personalize.trainings import wanted_training
-from ..personalize.versions import run_began_at
+from ..personalize.trainings import run_began_at, wanted_training
 from ..rules.trainings import reached_limit, usable_version
 from .planned_imports import imports_to_do
 

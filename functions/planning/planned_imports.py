@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from ..executions import DATE
-from ..personalize.fingerprint import location_digits
-from ..personalize.imports import wanted_import
+from ..personalize.imports import location_digits
 from ..personalize.statuses import is_active
-from ..rules.imports import holding, learned, wanted_holder
+from ..rules.imports import holder, learned
 from ..workflow_settings import dataset_settings
 
 if TYPE_CHECKING:
@@ -140,13 +139,15 @@ def has_export_date(situation: Situation) -> bool:
 def is_held(situation: Situation) -> bool:
     """Return True if the selected dataset holds its export."""
     is_full = situation.dataset["importMode"] == "FULL"
-    return holding(situation.seen, is_full=is_full) is not None
+    return holder(situation.seen, is_full=is_full) is not None
 
 
 def newest_holder(situation: Situation) -> Import | None:
     """Return the import by which the selected dataset holds its export as the run wants it."""
-    wanted = wanted_import(situation.settings, situation.run, planned_import(situation))
-    return wanted_holder(situation.seen, wanted)
+    is_full = situation.dataset["importMode"] == "FULL"
+    started_at = datetime.fromisoformat(situation.run["startedAt"])
+    since = started_at if imports_are_requested(situation) else None
+    return holder(situation.seen, is_full=is_full, since=since)
 
 
 def has_begun_import(situation: Situation) -> bool:

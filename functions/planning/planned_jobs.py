@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..personalize.ownership import version_name
 from ..personalize.tags import REQUESTED_BY, RUN
-from ..personalize.versions import training_mode_of
+from ..personalize.trainings import training_mode_of
 from .news import limit_of_month, needs_training, requested_since, training_requested_by
 from .planned_imports import durations_of
 from .waiting_campaigns import (

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..executions import DATE, export_day
-from ..personalize.fingerprint import seen_export
+from ..personalize.imports import seen_export
 from ..rules.imports import SeenDataset
 from ..workflow_settings import DatasetSettings, solution_of_version
 

@@ -11,15 +11,13 @@ from botocore.exceptions import ClientError
 from .. import aws, clock, exports
 from ..executions import scheduled_at
 from ..personalize.campaigns import Versions, live_version, read_notes
-from ..personalize.event_trackers import active_event_trackers
-from ..personalize.fingerprint import seen_export
-from ..personalize.import_records import ImportReader
+from ..personalize.imports import ImportReader, seen_export
+from ..personalize.lists import active_event_trackers
 from ..personalize.statuses import is_active
 from ..personalize.tags import tags_of
-from ..personalize.trainings import SolutionReader
-from ..personalize.versions import versions
+from ..personalize.trainings import SolutionReader, versions
 from ..rules import trainings
-from ..rules.imports import confirmed
+from ..rules.imports import newly_held
 from .earlier_exports import earlier_exports
 
 if TYPE_CHECKING:
@@ -196,13 +194,9 @@ def _with_confirmed_imports(world: World, imported: Sequence[DatasetOfRun]) -> W
         schema_arn = world.datasets[arn]["schemaArn"]
         earlier[arn] = earlier_exports(aws.s3(), dataset, schema_arn, imports[arn])
         present = seen_export(world.exports[arn], mode, schema_arn)
-        jobs = confirmed(imports[arn], [present, *earlier[arn].values()], world.now)
-        found_held |= {
-            job.arn: str(job.planned)
-            for job, before in zip(jobs, imports[arn], strict=True)
-            if job.is_held and not before.is_held
-        }
-        imports[arn] = jobs
+        held = newly_held(imports[arn], [present, *earlier[arn].values()], world.now)
+        found_held |= {job.arn: str(job.planned) for job in held}
+        imports[arn] = [job._replace(is_held=job.is_held or job in held) for job in imports[arn]]
     return replace(world, imports=imports, earlier_exports=earlier, found_held=found_held)
 
 

@@ -7,13 +7,11 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from .pacing import pause
-from .steps import BUSY_PAUSE, Action, Case, Step, first_step
+from .steps import Action, Case, JobMemory, Step, failed, first_step
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-UNLISTED = timedelta(minutes=3)
-"""The time after which a list certainly shows a job whose create got no answer."""
 CONFIRMED_WITHIN = timedelta(days=31)
 """An import that ended longer ago is not compared with its export any more."""
 
@@ -41,6 +39,11 @@ class Import(NamedTuple):
     size: int | None = None
     """The bytes of the export when the job was created, if the pipeline has written them."""
     failure: str | None = None
+
+    @property
+    def location(self) -> str:
+        """The hash of the location, with which the fingerprint of the export begins."""
+        return (self.planned or "").partition("-")[0]
 
 
 class Export(NamedTuple):
@@ -78,18 +81,13 @@ class WantedImport:
 
 
 @dataclass
-class Memory:
+class Memory(JobMemory):
     """What an import remembers between two looks."""
 
-    began_at: datetime
     checked: str = ""
     """The fingerprint of the export whose content this run has checked last."""
     problems: list[str] = field(default_factory=list)
     """What the last check of the content has found."""
-    sent_at: datetime | None = None
-    """When a create was sent that got no answer, or whose name was taken."""
-    refusal: str = ""
-    """Why Personalize has last refused a create for now."""
 
 
 # What may be done
@@ -115,6 +113,7 @@ class CheckContent(Action):
     """Ask the guards about the content of the present export."""
 
     changes: ClassVar[bool] = False
+    fingerprint: str
 
 
 ImportCase = Case[SeenDataset, WantedImport, Memory]
@@ -129,98 +128,73 @@ def decide(seen: SeenDataset, wanted: WantedImport, memory: Memory, now: datetim
 
 
 def _wait_for_import(case: ImportCase) -> Step | None:
-    """Look again until no import of the dataset is running. Give it up at its deadline."""
+    """Look again until no import of the dataset is running. Give up at the deadline."""
     seen, wanted, memory, now = case
     job = next((job for job in seen.imports if job.is_running), None)
     if job is None:
         return None
-    since = job.created_at if job.run == wanted.run else max(job.created_at, memory.began_at)
-    if now >= since + timedelta(hours=wanted.max_hours):
-        reason = (
+    if now >= max(job.created_at, memory.began_at) + timedelta(hours=wanted.max_hours):
+        return failed(
+            "IMPORTING",
             f"{job.arn} is still running after {wanted.max_hours:g} hours; no import can be "
-            "stopped, so wait for its end, or ask AWS Support"
+            "stopped, so wait for its end, or ask AWS Support",
         )
-        return Step("IMPORTING", outcome="FAILED", reasons=(reason,))
     return Step("IMPORTING", pause=pause(wanted.durations, (now - job.created_at).total_seconds()))
 
 
 def _confirm(case: ImportCase) -> Step | None:
     """Write on an import that it holds its export, once that is certain."""
-    job = unconfirmed(case.seen, case.now)
-    return Step("CONFIRMING", Confirm(job.arn, case.seen.export.fingerprint)) if job else None
-
-
-def _is_imported(case: ImportCase) -> Step | None:
-    """End the item if the dataset holds the export."""
-    is_imported = wanted_holder(case.seen, case.wanted) is not None
-    return Step("IMPORTED", outcome="IMPORTED") if is_imported else None
-
-
-def _has_failed(case: ImportCase) -> Step | None:
-    """Fail if the import of this run has ended and the dataset does not hold the export."""
     seen = case.seen
-    job = import_of_run(seen.imports, case.wanted.run)
+    job = next(iter(newly_held(seen.imports, [seen.export], case.now)), None)
+    return Step("CONFIRMING", Confirm(job.arn, seen.export.fingerprint)) if job else None
+
+
+def _end(case: ImportCase) -> Step | None:
+    """End the item if the dataset holds the export, or if the import of this run has ended."""
+    seen, wanted = case.seen, case.wanted
+    if holder(seen, is_full=wanted.is_full, since=wanted.requested_at):
+        return Step("IMPORTED", outcome="IMPORTED")
+    job = import_of_run(seen.imports, wanted.run)
     if job is None:
         return None
     if not job.is_active:
         reason = job.failure or f"{job.arn} has failed without a reason"
-    elif job.planned != seen.export.fingerprint or not job.is_held:
-        reason = "the export changed while it was imported; the next run imports it again"
-    else:
+    elif job.is_held and job.planned == seen.export.fingerprint:
         reason = f"another import has replaced the data of {job.arn}"
-    return Step("IMPORTING", outcome="FAILED", reasons=(reason,))
-
-
-def _refuse_replaced(case: ImportCase) -> Step | None:
-    """Add nothing to data that a foreign FULL import has replaced, unless somebody asks for it."""
-    wanted = case.wanted
-    if wanted.is_full or wanted.requested_at:
-        return None
-    reason = refusal_to_append(case.seen.imports)
-    return Step("CHECKING", outcome="FAILED", reasons=(reason,)) if reason else None
-
-
-def _wait_for_list(case: ImportCase) -> Step | None:
-    """Wait for a job whose create got no answer. Give up at the deadline."""
-    memory, now, hours = case.memory, case.now, case.wanted.max_hours
-    if now >= memory.began_at + timedelta(hours=hours):
-        reason = f"gave up after {hours:g} hours: {memory.refusal or 'Personalize did not answer'}"
-        return Step("WAITING", outcome="FAILED", reasons=(reason,))
-    if memory.sent_at and now < memory.sent_at + UNLISTED:
-        return Step("WAITING", pause=BUSY_PAUSE)
-    return None
+    else:
+        reason = "the export changed while it was imported; the next run imports it again"
+    return failed("IMPORTING", reason)
 
 
 def _create(case: ImportCase) -> Step:
     """Create the import, after the content of an export that has changed was checked again."""
-    fingerprint, memory = case.seen.export.fingerprint, case.memory
-    if fingerprint not in (case.wanted.planned, memory.checked):
-        return Step("CHECKING", CheckContent())
+    seen, wanted, memory, now = case
+    fingerprint = seen.export.fingerprint
+    is_asked = wanted.is_full or wanted.requested_at
+    if not is_asked and (refusal := refusal_to_append(seen.imports)):
+        return failed("CHECKING", refusal)
+    if wait := memory.before_create(wanted.max_hours, now):
+        return wait
+    if fingerprint not in (wanted.planned, memory.checked):
+        return Step("CHECKING", CheckContent(fingerprint))
     if fingerprint == memory.checked and memory.problems:
         return Step("CHECKING", outcome="FAILED", reasons=tuple(memory.problems))
     return Step("WAITING", Create(fingerprint))
 
 
-RULES = (
-    _wait_for_import,
-    _confirm,
-    _is_imported,
-    _has_failed,
-    _refuse_replaced,
-    _wait_for_list,
-    _create,
-)
+RULES = (_wait_for_import, _confirm, _end, _create)
 """The rules of an import, in the order in which they are asked."""
 
 
 # Facts that rules share. `imports` are those of one dataset.
 
 
-def holding(seen: SeenDataset, *, is_full: bool) -> Import | None:
+def holder(seen: SeenDataset, *, is_full: bool, since: datetime | None = None) -> Import | None:
     """Return the import by which the dataset holds the present export, or None.
 
-    A FULL export is held if the newest FULL import holds it, and an INCREMENTAL one if any import
-    since the newest FULL import does.
+    A FULL export is held if the newest FULL import holds it. With `since`, that import must not be
+    older. An INCREMENTAL export is held if any import since the newest FULL import holds it,
+    because no export is appended twice.
     """
     return next(
         (
@@ -228,102 +202,78 @@ def holding(seen: SeenDataset, *, is_full: bool) -> Import | None:
             for job in reversed(learned(seen.imports))
             if job.is_held
             and job.planned == seen.export.fingerprint
-            and (job.is_full or not is_full)
+            and (not is_full or (job.is_full and (since is None or job.created_at >= since)))
         ),
         None,
     )
 
 
-def wanted_holder(seen: SeenDataset, wanted: WantedImport) -> Import | None:
-    """Return the import by which the dataset holds the export as the run wants it, or None.
-
-    If somebody asks for a FULL import, only an import of this run or a later one counts.
-    """
-    job, requested_at = holding(seen, is_full=wanted.is_full), wanted.requested_at
-    if job is None or not wanted.is_full or requested_at is None:
-        return job
-    return job if job.run == wanted.run or job.created_at >= requested_at else None
-
-
-def import_of_run(imports: Sequence[Import], run: str) -> Import | None:
+def import_of_run(imports: Iterable[Import], run: str) -> Import | None:
     """Return the import that a run has created, or None."""
-    own = [job for job in imports if job.run == run]
-    return max(own, key=lambda job: job.created_at, default=None)
+    return next((job for job in imports if job.run == run), None)
 
 
-def unconfirmed(seen: SeenDataset, now: datetime) -> Import | None:
-    """Return an import that holds the present export without saying so, or None."""
-    return next((job for job in seen.imports if _is_unconfirmed(job, seen.export, now)), None)
+def newly_held(imports: Iterable[Import], exports: Sequence[Export], now: datetime) -> list[Import]:
+    """Return the imports that hold one of the exports, as a look after their end shows.
 
-
-def confirmed(imports: Sequence[Import], exports: Sequence[Export], now: datetime) -> list[Import]:
-    """Return imports of which each that holds one of the exports says so."""
+    An import with `held` is left out. No object of the export may be newer than the import job.
+    """
     return [
-        job._replace(is_held=True)
-        if any(_is_unconfirmed(job, export, now) for export in exports)
-        else job
+        job
         for job in imports
+        if job.is_active
+        and not job.is_held
+        and now < job.ended_at + CONFIRMED_WITHIN
+        and any(
+            job.planned == export.fingerprint
+            and (export.newest_at is None or export.newest_at <= job.created_at)
+            for export in exports
+        )
     ]
 
 
-def _is_unconfirmed(job: Import, export: Export, now: datetime) -> bool:
-    """Return True if an import holds an export, as a look after its end shows, and has no `held`.
+def learned(imports: Iterable[Import], at: datetime | None = None) -> list[Import]:
+    """Return the imports whose data their datasets hold: the newest FULL one and all later ones.
 
-    No object of the export may be newer than the import job.
-    """
-    return (
-        job.is_active
-        and not job.is_held
-        and job.planned == export.fingerprint
-        and now < job.ended_at + CONFIRMED_WITHIN
-        and (export.newest_at is None or export.newest_at <= job.created_at)
-    )
-
-
-def learned(imports: Sequence[Import], at: datetime | None = None) -> list[Import]:
-    """Return the imports whose data a dataset holds, oldest first: the newest FULL and all later.
-
-    With a time, return those that had ended by then.
+    The imports are those of one dataset or of several. The one that ended first is first. With a
+    time, only imports that had ended by then count.
     """
     ended = sorted(
         (job for job in imports if job.is_active and (at is None or job.ended_at <= at)),
         key=lambda job: job.ended_at,
     )
-    full = [index for index, job in enumerate(ended) if job.is_full]
-    return ended[full[-1] :] if full else ended
+    newest_full = {job.dataset: index for index, job in enumerate(ended) if job.is_full}
+    return [job for index, job in enumerate(ended) if index >= newest_full.get(job.dataset, 0)]
 
 
-def is_partial(job: Import, later: Sequence[Import]) -> bool:
-    """Return True if an import may have brought a part of its export only.
+def partial_import(imports: Iterable[Import]) -> Import | None:
+    """Return an import that may have brought only a part of its export, or None.
 
-    An import of the same location that holds its export makes up for it.
+    A later import of the same location that holds its export makes up for it.
     """
-    location = (job.planned or "").partition("-")[0]
-    return (
-        job.run is not None
-        and not job.is_held
-        and not any(
-            other.is_held and (other.planned or "").startswith(f"{location}-") for other in later
-        )
+    newest = {job.location: job for job in learned(imports) if job.run is not None}
+    return next((job for job in newest.values() if not job.is_held), None)
+
+
+def foreign_replacement(imports: Sequence[Import], *, is_full: bool) -> Import | None:
+    """Return the foreign FULL import that has replaced the data of a dataset, or None.
+
+    A pipeline may add INCREMENTAL imports to a FULL import that is older than its first import, and
+    to any other once a person has asked for it.
+    """
+    data = learned(imports)
+    if not data or not data[0].is_full or data[0].run is not None:
+        return None
+    is_accepted = any(job.run for job in data) or not any(
+        job.is_active and job.run for job in imports
     )
+    return None if is_accepted and not is_full else data[0]
 
 
 def refusal_to_append(imports: Sequence[Import]) -> str | None:
-    """Return why nothing is added to the data unless somebody asks for it, or None."""
-    if not has_been_replaced(imports):
-        return None
-    return (
-        f"{learned(imports)[0].arn}, which this pipeline did not start, has replaced the data; "
-        "`--force` adds the export to it"
+    """Return why an INCREMENTAL export is not added unless somebody asks for it, or None."""
+    job = foreign_replacement(imports, is_full=False)
+    return job and (
+        f"{job.arn}, which this pipeline did not start, has replaced the data; `--force` adds the "
+        "export to it"
     )
-
-
-def has_been_replaced(imports: Sequence[Import]) -> bool:
-    """Return True if a foreign FULL import has replaced the data and nothing was added since.
-
-    A pipeline may add to a FULL import that is older than its first import.
-    """
-    present = learned(imports)
-    is_foreign = bool(present) and present[0].is_full and present[0].run is None
-    is_newest = all(job.run is None for job in present)
-    return is_foreign and is_newest and any(job.is_active and job.run for job in imports)

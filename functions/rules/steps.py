@@ -9,16 +9,18 @@ must survive the run is in tags.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar, Generic, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from datetime import datetime
 
 SHORT_PAUSE = 15
 """Seconds until the next look while something is about to change."""
 BUSY_PAUSE = 60
 """Seconds until the next look while another job has to end first."""
+UNLISTED = timedelta(minutes=3)
+"""The time after which a list certainly shows a job whose create got no answer."""
 
 Seen = TypeVar("Seen")
 Wanted = TypeVar("Wanted")
@@ -67,3 +69,34 @@ def first_step(
 ) -> Step:
     """Return the step of the first rule that applies. The last rule always applies."""
     return next(step for rule in rules if (step := rule(case)) is not None)
+
+
+def failed(phase: str, reason: str) -> Step:
+    """Return the step of an item that fails."""
+    return Step(phase, outcome="FAILED", reasons=(reason,))
+
+
+@dataclass
+class JobMemory:
+    """What an import or a training remembers between two looks."""
+
+    began_at: datetime
+    sent_at: datetime | None = None
+    """When a create was sent that got no answer, or whose name was taken."""
+    refusal: str = ""
+    """Why Personalize has last refused a create for now."""
+
+    def before_create(self, max_hours: float, now: datetime) -> Step | None:
+        """Return a pause while a list may lack a job that was created, or the end at the deadline.
+
+        Return None if the job may be created.
+        """
+        if self.sent_at and now < self.sent_at + UNLISTED:
+            return Step("WAITING", pause=BUSY_PAUSE)
+        return self.at_deadline(self.refusal or "Personalize did not answer", max_hours, now)
+
+    def at_deadline(self, reason: str, max_hours: float, now: datetime) -> Step | None:
+        """Return the failure of an item that has waited until its deadline, or None before it."""
+        if now < self.began_at + timedelta(hours=max_hours):
+            return None
+        return failed("WAITING", f"gave up after {max_hours:g} hours: {reason}")

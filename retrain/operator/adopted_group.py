@@ -9,10 +9,10 @@ from botocore.exceptions import ClientError
 
 from components.rules.arns import DATASET_GROUP, dataset_type, parse_arn
 from functions.personalize.campaigns import follows_newest
-from functions.personalize.import_lists import import_jobs, newest_import
+from functions.personalize.imports import list_imports
 from functions.personalize.statuses import is_active
 from functions.personalize.tags import RUN, tags_of
-from functions.personalize.versions import versions
+from functions.personalize.trainings import versions
 from functions.planning.world import newest_active
 from retrain.operator.errors import DENIED_CODES, OperatorError, code_of
 
@@ -169,14 +169,13 @@ def _first_and_last_import(
     client: PersonalizeClient, dataset_arn: str
 ) -> list[DatasetImportJobTypeDef]:
     """Return the oldest and the newest import job of a dataset that succeeded, if there are any."""
-    jobs = [job for job in import_jobs(client, dataset_arn).items if is_active(job["status"])]
-    ends = (jobs[-1], newest_import(jobs)) if jobs else ()
+    jobs = [job for job in list_imports(client, dataset_arn) if is_active(job["status"])]
+    jobs.sort(key=lambda job: job["lastUpdatedDateTime"])
     return [
         client.describe_dataset_import_job(datasetImportJobArn=job["datasetImportJobArn"])[
             "datasetImportJob"
         ]
-        for job in ends
-        if job
+        for job in (*jobs[:1], *jobs[-1:])
     ]
 
 

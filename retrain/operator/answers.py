@@ -26,7 +26,7 @@ from functions.personalize.campaigns import (
 )
 from functions.personalize.statuses import is_active
 from functions.personalize.tags import APPROVAL, RUN, tags_of, write_tags
-from functions.personalize.versions import describe_version, versions
+from functions.personalize.trainings import describe_version, versions
 from functions.planning.approval_guards import moved_message
 from functions.rules.deployments import was_moved
 from functions.workflow_settings import solution_of_version

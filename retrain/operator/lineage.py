@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from functions.personalize.approvals import read_approval
 from functions.personalize.campaigns import describe_campaign, live_version, metrics_of, read_notes
-from functions.personalize.import_records import ImportReader
+from functions.personalize.imports import ImportReader
 from functions.personalize.lists import PAGE_SIZE
 from functions.personalize.statuses import is_active
 from functions.personalize.tags import (
@@ -24,7 +24,7 @@ from functions.personalize.tags import (
     RUN,
     tags_of,
 )
-from functions.personalize.versions import describe_version, training_mode_of
+from functions.personalize.trainings import describe_version, training_mode_of
 from functions.rules.imports import learned
 from functions.rules.trainings import SeenSolution, digest
 from retrain.operator.errors import OperatorError, code_of

@@ -10,8 +10,8 @@ from functions.errors import RunRefused
 from functions.execution_input import input_problems
 from functions.executions import run_of
 from functions.personalize.statuses import is_active
+from functions.personalize.trainings import training_mode_of
 from functions.personalize.unfinished_trials import unfinished_trials
-from functions.personalize.versions import training_mode_of
 from functions.planning.plan_run import plan_run
 from functions.planning.situation import datasets_to_import, situation_of, solutions_to_train
 from functions.planning.world import read_world

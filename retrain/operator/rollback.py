@@ -18,7 +18,7 @@ from functions.personalize.campaigns import (
 )
 from functions.personalize.statuses import is_active, is_running
 from functions.personalize.tags import tags_of, write_tags
-from functions.personalize.versions import describe_version
+from functions.personalize.trainings import describe_version
 from functions.rules.deployments import Notes
 from functions.workflow_settings import solution_of_campaign
 from retrain.operator.errors import AWS_ERRORS, FailedError, OperatorError, aws_error, code_of

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from functions.executions import configured_run_of, run_of
 from functions.personalize.campaigns import describe_campaign
-from functions.personalize.import_lists import imports_of_run
+from functions.personalize.imports import imports_of_run
 from functions.personalize.standings import read_standings
-from functions.personalize.statuses import cannot_succeed, is_running
-from functions.personalize.trainings import stop_training
-from functions.personalize.versions import versions_of_run
+from functions.personalize.statuses import is_running, is_stopping
+from functions.personalize.trainings import stop_training, versions_of_run
 from retrain.names import short_name
 from retrain.operator.errors import EXIT_FAILED, FailedError, OperatorError
 from retrain.operator.follow import now
@@ -106,11 +105,11 @@ def _trainings(target: Target, to_stop: _RunToStop) -> list[SolutionVersionTypeD
     if to_stop.run is None:
         return []
     personalize = target.access.personalize
-    versions = versions_of_run(personalize, to_stop.settings, to_stop.run, created_before=now())
+    versions = versions_of_run(personalize, to_stop.settings, to_stop.run)
     return [
         version
         for version in versions
-        if is_running(version["status"]) and not cannot_succeed(version["status"])
+        if is_running(version["status"]) and not is_stopping(version["status"])
     ]
 
 
@@ -138,7 +137,7 @@ def _going_on(target: Target, to_stop: _RunToStop) -> Iterator[str]:
     """Yield a message about each job that goes on although the run was stopped."""
     settings, personalize = to_stop.settings, target.access.personalize
     if to_stop.run is not None:
-        for job in imports_of_run(personalize, settings, to_stop.run, created_before=now()):
+        for job in imports_of_run(personalize, settings, to_stop.run):
             if is_running(job["status"]):
                 yield (
                     f"the import {short_name(job['datasetImportJobArn'])} goes on, because "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from functions.personalize.versions import versions
+from functions.personalize.trainings import versions
 from retrain.names import short_name
 from retrain.operator.errors import OperatorError
 from retrain.operator.reports import version_id

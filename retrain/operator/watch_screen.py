@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from functions.personalize.statuses import STOPPING_SUFFIX
+from functions.personalize.statuses import is_stopping
 from retrain.operator.jobs import expected_end_seconds
 from retrain.operator.reports import outcome_text
 from retrain.operator.texts import clock_text, duration_text, time_text
@@ -252,7 +252,7 @@ def status_word(job: Job) -> str:
     """
     if not job.is_open:
         return job.status.removeprefix("CREATE ") or job.state
-    return "stopping" if job.status.endswith(STOPPING_SUFFIX) else job.state
+    return "stopping" if is_stopping(job.status) else job.state
 
 
 def time_column(job: Job, now: datetime) -> str:

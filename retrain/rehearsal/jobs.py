@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
-from functions.personalize.statuses import CREATE_PENDING
 from retrain.names import short_name
 
 if TYPE_CHECKING:
@@ -154,4 +153,4 @@ def _read_job(place: JobOutput, state_output: Mapping[str, Any]) -> Job | None:
     if not job or job.get("createdAt") is None:
         return None
     durations = state_output[place.target_key]["durations"]
-    return Job(place.kind, job["arn"], None, durations, [CREATE_PENDING])
+    return Job(place.kind, job["arn"], None, durations, ["CREATE PENDING"])

@@ -102,10 +102,9 @@ def test_the_report_contains_every_job_of_the_run(close, executions, personalize
     expect_execution(executions, "TIMED_OUT", error="States.Timeout")
     expect_history(executions, CONFIGURED)
     own = {"jobName": JOB_NAME, "datasetImportJobArn": IMPORT_JOB, "status": "CREATE FAILED"}
-    later = {"jobName": f"{JOB_NAME[:-1]}2", "creationDateTime": NOW + timedelta(minutes=1)}
     expect_jobs(
         personalize,
-        imports=[import_summary(), import_summary(**own), import_summary(**later)],
+        imports=[import_summary(), import_summary(**own)],
         versions=[version_summary(solutionVersionArn=VERSION, creationDateTime=NOW)],
     )
     expect_version(personalize, status="ACTIVE")
@@ -120,29 +119,13 @@ def test_a_cause_with_the_whole_document_leaves_room_for_the_jobs(
     cause = "the path '$.plan' was not found in the input '{" + "x" * 30_000
     expect_execution(executions, "FAILED", error="States.Runtime", cause=cause)
     expect_history(executions, CONFIGURED)
-    expect_jobs(personalize, versions=[in_training()])
+    expect_jobs(personalize, versions=[in_training(creationDateTime=NOW)])
     expect_version(personalize, creationDateTime=NOW)
     expect_campaign(personalize)
     reason = close(notifications=NOTIFICATIONS)["reason"]
     assert reason.startswith("FAILED: States.Runtime: the path '$.plan' was not found in the ")
     assert reason.endswith(f" characters); {VERSION} is CREATE IN_PROGRESS")
     assert "solution/taste/new is CREATE IN_PROGRESS\n" in inbox.messages[0].body
-
-
-@pytest.mark.parametrize(("seconds", "is_named"), [(59, True), (60, False), (3600, False)])
-def test_trainings_that_a_later_run_has_started_are_not_named(
-    close, executions, personalize, seconds, is_named
-):
-    """A function that was running when the execution ended may start a training for a minute."""
-    expect_execution(executions, "TIMED_OUT", error="States.Timeout")
-    expect_history(executions, CONFIGURED)
-    created = NOW + timedelta(seconds=seconds)
-    expect_jobs(personalize, versions=[in_training(creationDateTime=created)])
-    if is_named:
-        expect_version(personalize, creationDateTime=created)
-    expect_campaign(personalize)
-    jobs = f"; {VERSION} is CREATE IN_PROGRESS" if is_named else ""
-    assert close() == report(f"TIMED_OUT: States.Timeout: no cause given{jobs}")
 
 
 def test_a_run_that_has_sent_its_report_is_not_closed(close, executions):

@@ -109,14 +109,6 @@ def test_an_update_that_is_denied_ends_the_trial():
         assert notes(pipeline) == Notes(good=pipeline.served_version())
 
 
-def test_an_unknown_status_is_a_warning():
-    with deploy() as pipeline:
-        new = trained(pipeline)
-        pipeline.inject_fault("unknown-status", job="campaign-update", status="UPDATE QUEUED")
-        item = deploy_once(pipeline, new)
-    assert item["warnings"] == ["the status 'UPDATE QUEUED' is unknown and counts as running"]
-
-
 def test_an_approval_is_asked_for_with_a_tag_of_the_version():
     with deploy() as pipeline:
         new = trained(pipeline)

@@ -3,7 +3,7 @@
 import pytest
 
 from functions.exports import Export
-from functions.personalize.fingerprint import location_digits
+from functions.personalize.imports import location_digits
 from functions.planning.export_guards import (
     export_not_ready,
     export_of_earlier_day,

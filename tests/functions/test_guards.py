@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from docs import guards as page
-from functions.personalize.fingerprint import location_digits
+from functions.personalize.imports import location_digits
 from functions.planning.import_guards import incremental_without_full, skipped_days
 from functions.planning.plan_run import GUARDS
 from functions.planning.resource_guards import inactive_datasets, unusable_solution

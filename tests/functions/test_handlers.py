@@ -21,6 +21,7 @@ from tests.functions.samples import (
     FIELDS,
     FINGERPRINT,
     GROUP,
+    IMPORT_JOB,
     NDCG,
     NOW,
     OLD_VERSION,
@@ -212,7 +213,11 @@ def iteration(**changes):
 def import_dataset(personalize, s3, **_):
     dataset = dataset_resource()
     personalize.expect("describe_dataset", {"dataset": dataset}, datasetArn=DATASET)
-    held = import_summary(creationDateTime=ago(minutes=20), lastUpdatedDateTime=ago(minutes=5))
+    held = import_summary(
+        datasetImportJobArn=IMPORT_JOB,
+        creationDateTime=ago(minutes=20),
+        lastUpdatedDateTime=ago(minutes=5),
+    )
     expect_import_list(personalize, held)
     tags = {
         "retraining-run": "other",
@@ -220,8 +225,8 @@ def import_dataset(personalize, s3, **_):
         "retraining-held": FINGERPRINT,
         "retraining-bytes": "7",
     }
-    arn = held["datasetImportJobArn"]
-    personalize.expect("list_tags_for_resource", {"tags": api_tags(tags)}, resourceArn=arn)
+    tagged = {"tags": api_tags(tags)}
+    personalize.expect("list_tags_for_resource", tagged, resourceArn=IMPORT_JOB)
     expect_objects(s3)
     times = {"createdAt": iso(minutes=20), "endedAt": iso(minutes=5)}
     memory = {
@@ -232,7 +237,7 @@ def import_dataset(personalize, s3, **_):
         "refusal": "",
     }
     event = iteration(dataset=planned_import(), item=None)
-    return event, import_item(arn=arn, memory=memory, bytes=7, **times)
+    return event, import_item(memory=memory, bytes=7, **times)
 
 
 def train_solution(personalize, **_):

@@ -3,7 +3,7 @@
 import pytest
 
 from functions.errors import RunRefused
-from functions.personalize.fingerprint import location_digits
+from functions.personalize.imports import location_digits
 from functions.planning.plan_run import plan_run
 from functions.planning.situation import datasets_to_import
 from tests.functions.samples import (

@@ -2,7 +2,7 @@
 
 import pytest
 
-from functions.personalize.fingerprint import location_digits
+from functions.personalize.imports import location_digits
 from functions.planning import planned_imports
 from functions.planning.earlier_exports import earlier_exports
 from functions.rules.imports import Export

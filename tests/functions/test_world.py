@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from functions.errors import Throttled
-from functions.personalize.fingerprint import seen_export
+from functions.personalize.imports import seen_export
 from functions.personalize.tags import api_tags
 from functions.personalize.trainings import config_digest
 from functions.planning import world

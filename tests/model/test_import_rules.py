@@ -14,9 +14,9 @@ from functions.rules.imports import (
     SeenDataset,
     WantedImport,
     decide,
-    has_been_replaced,
-    is_partial,
+    foreign_replacement,
     learned,
+    partial_import,
 )
 from functions.rules.pacing import pause
 from functions.rules.steps import Step
@@ -62,7 +62,7 @@ REPLACED = (
         ([job(), job(2, is_full=False, planned="a-0")], {"is_full": False}, DONE),
         ([job()], {"requested_at": NOW}, CREATE),
         ([job()], {"requested_at": NOW - 99 * HOUR}, DONE),
-        ([job(run="this")], {"requested_at": NOW}, DONE),
+        ([job(created_at=NOW)], {"requested_at": NOW}, DONE),
         ([job(), job(2, is_full=False)], {"is_full": False, "requested_at": NOW}, DONE),
         ([job(run="this")], {}, DONE),
         ([job(run="this", planned="a-0")], {}, failed("IMPORTING", CHANGED)),
@@ -110,12 +110,10 @@ def test_a_running_import_is_waited_for_whoever_has_started_it():
     )
     assert step(old, memory=memory) == failed("IMPORTING", reason)
     assert step(old, memory=Memory(NOW - 5 * HOUR)).outcome is None
-    own = old._replace(run="this", created_at=NOW - 6 * HOUR)
-    assert step(own) == failed("IMPORTING", reason)
 
 
 def test_an_export_that_has_changed_since_the_plan_is_checked_again():
-    check = Step("CHECKING", CheckContent())
+    check = Step("CHECKING", CheckContent("a-2"))
     memory = Memory(NOW, checked="a-1", problems=["no header"])
     assert step(export="a-2", memory=memory) == check, "the problem was found in another export"
     memory = Memory(NOW, checked="a-2")
@@ -154,21 +152,29 @@ def test_a_dataset_of_an_earlier_time_holds_what_had_ended_by_then():
 @pytest.mark.parametrize(
     ("later", "expected"),
     [
-        ([], True),
-        ([job(2)], False),
-        ([job(2, planned="b-1")], True),
-        ([job(2, is_held=False)], True),
+        ([], "job-1"),
+        ([job(2, is_full=False)], None),
+        ([job(2, is_full=False, planned="b-1")], "job-1"),
+        ([job(2, is_full=False, is_held=False)], "job-2"),
+        ([job(2)], None),
+        ([job(2, is_active=False)], "job-1"),
     ],
 )
 def test_an_import_is_partial_until_one_of_the_same_location_is_held(later, expected):
-    partial = job(is_held=False, planned="a-0")
-    assert is_partial(partial, [partial, *later]) is expected
-    assert not is_partial(FOREIGN, [FOREIGN, *later]), "a foreign import was not planned"
+    partial = partial_import([job(is_held=False, planned="a-0"), *later])
+    assert (partial and partial.arn) == expected
+    assert partial_import([FOREIGN]) is None, "a foreign import was not planned"
 
 
-def test_data_are_replaced_only_if_the_pipeline_had_imported_before():
-    assert has_been_replaced([job(), FOREIGN])
-    assert not has_been_replaced([FOREIGN])
-    assert not has_been_replaced([job(), FOREIGN, job(10, is_full=False)])
-    assert not has_been_replaced([job(), FOREIGN._replace(is_full=False)])
-    assert not has_been_replaced([job(is_active=False), FOREIGN])
+@pytest.mark.parametrize(
+    ("imports", "is_replaced"),
+    [
+        ([job(), FOREIGN], True),
+        ([FOREIGN], False),
+        ([job(), FOREIGN, job(10, is_full=False)], False),
+        ([job(), FOREIGN._replace(is_full=False)], False),
+        ([job(is_active=False), FOREIGN], False),
+    ],
+)
+def test_data_are_replaced_only_if_the_pipeline_had_imported_before(imports, is_replaced):
+    assert foreign_replacement(imports, is_full=False) == (FOREIGN if is_replaced else None)

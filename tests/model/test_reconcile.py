@@ -1,13 +1,15 @@
 """The loop of every item: how often it looks, when it acts, and what an error does."""
 
-from datetime import timedelta
+import json
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import pytest
 
 from functions import clock
 from functions.errors import Refused, ServiceUnavailable, Throttled
-from functions.reconcile import Progress, reconcile
+from functions.reconcile import Progress, from_document, reconcile, to_document
 from functions.rules.steps import Step
 
 
@@ -116,3 +118,30 @@ def test_an_error_of_a_service_is_raised_only_at_the_first_look(error, time):
         Item(error).run()
     assert Item(Step("WAITING", pause=10), error, DONE).run() == Progress(DONE, 0)
     assert time() == 25, "it has looked again after 15 seconds"
+
+
+@dataclass
+class Inner:
+    """A dataclass in a memory."""
+
+    at: datetime
+
+
+@dataclass
+class Memory:
+    """What an item remembers."""
+
+    began_at: datetime
+    inner: Inner | None = None
+    sent_at: datetime | None = None
+    reasons: list[str] = field(default_factory=list)
+    is_sent: bool = False
+
+
+NOW = clock.now()
+
+
+@pytest.mark.parametrize("memory", [Memory(NOW), Memory(NOW, Inner(NOW), NOW, ["late"], True)])
+def test_a_memory_is_the_same_after_it_has_travelled_through_the_document(memory):
+    document = json.loads(json.dumps(to_document(memory)))
+    assert from_document(Memory, document) == memory

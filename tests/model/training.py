@@ -71,9 +71,8 @@ class Run:
 
         def perform(act: object) -> Process:
             match act:
-                case imports.CheckContent():
-                    objects = yield Call(lambda: self.world.list_export(dataset, folder))
-                    memory.checked = fingerprint(folder, objects)
+                case imports.CheckContent(present):
+                    memory.checked = present
                 case imports.Confirm(arn, _):
                     job = self.world.import_named(arn)
                     yield Call(lambda: self.world.tag(job, held=True), may_fail=True)
@@ -88,7 +87,7 @@ class Run:
 
         step, seen = yield from self._reconcile(imports.decide, look, perform, wanted, memory)
         if step.outcome == "IMPORTED":
-            holder = imports.holding(seen, is_full=wanted.is_full)
+            holder = imports.holder(seen, is_full=wanted.is_full)
             self.imported[dataset] = self.world.import_named(holder.arn)
         else:
             self.failed.append(f"{dataset}: {step.reasons}")
@@ -110,7 +109,7 @@ class Run:
             return SeenSolution(
                 config=str(config),
                 imports=[seen_import(job, status) for job, status in jobs],
-                trainings=[seen_training(version, status) for version, status in versions],
+                trainings=[seen_training(version, status) for version, status in versions][::-1],
             )
 
         def perform(act: object) -> Process:

@@ -40,11 +40,15 @@ def test_one_failed_import_stops_the_run_before_training():
 def test_all_imports_that_cannot_be_created_are_reported():
     with deploy() as pipeline:
         pipeline.inject_fault(
-            "limit-exceeded", operation="CreateDatasetImportJob", message="No.", times=3
+            "error",
+            operation="CreateDatasetImportJob",
+            code="InvalidInputException",
+            message="No.",
+            times=3,
         )
         execution = pipeline.run()
     error = (
-        "LimitExceededException: An error occurred (LimitExceededException) when calling the "
+        "InvalidInputException: An error occurred (InvalidInputException) when calling the "
         "CreateDatasetImportJob operation (reached max retries: 0): No."
     )
     assert failures(execution) == dict.fromkeys(("interactions", "items", "users"), error)

@@ -6,7 +6,7 @@ import pytest
 
 from components.rules.fields import NDCG_AT_10
 from functions.exports import read_export
-from functions.personalize.fingerprint import seen_export
+from functions.personalize.imports import seen_export
 from functions.personalize.tags import tags_of
 from tests.workflow.pipeline import NEXT_SLOT, RUN_ID, SLOT, deploy
 from tests.workflow.summaries import ALL_DONE, failed_calls, metric_line, ndcg, outcomes, report

@@ -69,7 +69,7 @@ def test_a_training_is_stopped_at_its_deadline_and_not_repeated():
         second = pipeline.run(skipImport=True, scheduledTime=NEXT_SLOT)
         third = pipeline.run(skipImport=True, scheduledTime=NEXT_SLOT, force=True)
         assert pipeline.statuses() == ["ACTIVE", "CREATE STOPPED", "ACTIVE"]
-    assert failures(execution) == {"taste": "it took more than 24 hours, so it was stopped"}
+    assert failures(execution) == {"taste": f"{new} was stopped after more than 24 hours"}
     assert timedelta(hours=24) <= duration < timedelta(hours=24, minutes=15)
     assert f"the training of the present data was stopped: {new}" in skip_reason(second)
     assert outcomes(third)["taste"] == "DEPLOYED"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from botocore.exceptions import ClientError
 
-from functions.personalize.lists import PAGE_SIZE, read_pages
+from functions.personalize.lists import PAGE_SIZE, read_list
 from functions.personalize.statuses import is_active, is_running
 from retrain.operator.checks.findings import Finding
 from retrain.operator.errors import AWS_ERRORS, DENIED_CODES, code_of
@@ -73,25 +73,22 @@ def _running_jobs(account: Account, quotas: Quotas) -> Iterator[Finding]:
     """Yield how many jobs of the region are running, and whether a run has to wait for them."""
     client = account.access.personalize
     settings = account.pipeline.settings
-    imports = read_pages(
+    imports = read_list(
         client.get_paginator("list_dataset_import_jobs").paginate(PaginationConfig=PAGE_SIZE),
         lambda page: [row["status"] for row in page["datasetImportJobs"]],
     )
-    versions = read_pages(
+    versions = read_list(
         client.get_paginator("list_solution_versions").paginate(PaginationConfig=PAGE_SIZE),
         lambda page: [row["status"] for row in page["solutionVersions"]],
     )
     trainings, note = quotas.of(TRAININGS), quotas.note(TRAININGS)
-    for listed, noun, quota, needed, default_note in (
+    for statuses, noun, quota, needed, default_note in (
         (imports, "import", MAX_RUNNING_IMPORTS, len(settings["datasets"]), ""),
         (versions, "training", trainings, len(settings["solutions"]), note),
     ):
-        number = sum(map(is_running, listed.items))
+        number = sum(map(is_running, statuses))
         jobs = f"{number} of {quota} {noun}s of the region are running{default_note}"
-        if not listed.is_complete:
-            text = f"the list of {noun}s is too long to be counted"
-            yield Finding("warn", text, "nothing; a run waits for free slots")
-        elif number + needed > quota:
+        if number + needed > quota:
             text = f"{jobs}, and a run needs {needed}"
             yield Finding("warn", text, "nothing; a run waits until others have ended")
         else:

@@ -450,14 +450,6 @@ def test_too_few_free_slots_are_a_warning(findings, monkeypatch):
     assert group == ("ok", f"movies has 1 of 10 solutions and 1 of 5 campaigns {default}", None)
 
 
-def test_lists_that_are_too_long_are_not_counted(findings, monkeypatch):
-    read_pages = quotas.read_pages
-    monkeypatch.setattr(
-        quotas, "read_pages", lambda *rest: read_pages(*rest)._replace(is_complete=False)
-    )
-    assert findings("quotas")[0][1] == "the list of imports is too long to be counted"
-
-
 def test_exports_of_yesterday_are_checked_if_todays_are_missing(findings, project_dir, emulator):
     yesterday = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
     s3 = emulator.client("s3")
