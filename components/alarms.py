@@ -175,7 +175,7 @@ def create_topic(shared: Shared) -> pulumi.Output[str]:
         topic_arn = pulumi.Output.all(notifications.topic_arn, shared.tags).apply(
             lambda both: both[0]
         )
-    for address in notifications.emails:
+    for address in dict.fromkeys(notifications.emails):
         # SNS cannot delete a subscription that is not confirmed, and forgets it after 48 hours:
         # https://docs.aws.amazon.com/sns/latest/dg/sns-delete-subscription-topic.html
         aws.sns.TopicSubscription(

@@ -26,7 +26,7 @@ _SHARED_PARTS = {
 """Service to the parts that all ARNs of a pipeline have in common. A key or topic may be in another
 account, and the ARNs of IAM have no region."""
 _AWS_MANAGED = "aws"
-"""The account of the policies that AWS manages. It may differ from the other accounts."""
+"""The account of the policies that AWS manages, which every account may use."""
 
 
 @dataclass(frozen=True)
@@ -150,9 +150,9 @@ def problems(settings: Sequence[ArnSetting]) -> Iterator[Problem]:
         values = [
             (setting, getattr(setting.arn, part))
             for setting in settings
-            if part in _SHARED_PARTS[setting.arn.service]
+            if part in _SHARED_PARTS[setting.arn.service] and setting.arn.account != _AWS_MANAGED
         ]
-        yield from _differences(part, [value for value in values if value[1] != _AWS_MANAGED])
+        yield from _differences(part, values)
     datasets = [each for each in settings if each.arn.resource.startswith("dataset/")]
     yield from _differences("dataset group", [(each, each.arn.name) for each in datasets])
     first_keys: dict[Arn, str] = {}

@@ -106,20 +106,6 @@ def test_the_settings_have_the_shape_that_the_functions_expect(args):
     ], "the check can fail"
 
 
-def test_the_settings_have_every_field_of_the_datasets_and_limits():
-    args = complete()
-    settings = settings_of(args)
-    interactions = args.datasets.interactions
-    assert settings["datasets"][0] == {
-        "type": "interactions",
-        **as_config(interactions),
-    }
-    assert settings["limits"] == {
-        **as_config(args.limits),
-        "maxModelAgeDays": 11.5,
-    }
-
-
 @pytest.mark.parametrize(
     ("rate", "limit", "expected"),
     [
