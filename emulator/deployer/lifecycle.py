@@ -175,8 +175,6 @@ def _describe(row: Row, resource: Resource, aws: Aws) -> Response:
 
 def _read(row: Row, resource: Resource, aws: Aws) -> Response:
     """Return what a call says about a resource. Raises GoneError if a list does not contain it."""
-    if row.read is None:
-        return {}
     if not isinstance(row.read, str):
         return row.read(resource, aws)
     response = aws.call(row.service, row.read, resource.values)

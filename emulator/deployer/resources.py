@@ -12,10 +12,7 @@ NAME = r"[0-9a-zA-Z\-_.]+"
 """The pattern of the names in EventBridge."""
 IAM_NAME = r"[\w+=,.@-]+"
 ALARM_NAME = r"[^\x00-\x1f\x7f]+"
-ALARM_INPUTS = "alarmActions alarmDescription okActions tags"
-"""The inputs that both kinds of alarms have."""
 PERMISSION_INPUTS = "statementId function action principal sourceArn"
-INVOCATION_INPUTS = "functionName input"
 
 ROWS: Mapping[str, Row] = {
     # terraform-provider-aws, internal/service/iam/role.go. IAM does not delete a role that has
@@ -120,16 +117,10 @@ ROWS: Mapping[str, Row] = {
     "aws:cloudwatch/metricAlarm:MetricAlarm": Row(
         service="cloudwatch",
         operation="PutMetricAlarm",
-        inputs=f"name {ALARM_INPUTS} comparisonOperator dimensions evaluationPeriods metricName "
-        "metricQueries namespace period statistic threshold treatMissingData warmUpConfiguration",
-        api_names={
-            "name": "AlarmName",
-            "metricQueries": "Metrics",
-            "metricQueries.metric": "MetricStat",
-            "metricQueries.metric.dimensions": "Metric.Dimensions",
-            "metricQueries.metric.metricName": "Metric.MetricName",
-            "metricQueries.metric.namespace": "Metric.Namespace",
-        },
+        inputs="name alarmActions alarmDescription okActions tags comparisonOperator dimensions "
+        "evaluationPeriods metricName namespace period statistic threshold treatMissingData "
+        "warmUpConfiguration",
+        api_names={"name": "AlarmName"},
         name_pattern=ALARM_NAME,
         defaults={"treatMissingData": "missing"},
         read="DescribeAlarms",
@@ -137,21 +128,6 @@ ROWS: Mapping[str, Row] = {
         outputs={"arn": "AlarmArn"},
         update="PutMetricAlarm",
         replacing="name",
-        delete="DeleteAlarms",
-    ),
-    # internal/service/cloudwatch/composite_alarm.go
-    "aws:cloudwatch/compositeAlarm:CompositeAlarm": Row(
-        service="cloudwatch",
-        operation="PutCompositeAlarm",
-        inputs=f"alarmName {ALARM_INPUTS} alarmRule",
-        name_input="alarmName",
-        name_pattern=ALARM_NAME,
-        constants={"AlarmTypes": ["CompositeAlarm"]},
-        read="DescribeAlarms",
-        found_in="CompositeAlarms",
-        outputs={"arn": "AlarmArn"},
-        update="PutCompositeAlarm",
-        replacing="alarmName",
         delete="DeleteAlarms",
     ),
     # internal/service/cloudwatch/dashboard.go
@@ -310,18 +286,6 @@ ROWS: Mapping[str, Row] = {
         read=calls.read_permission,
         replacing=PERMISSION_INPUTS,
         delete="RemovePermission",
-    ),
-    # internal/service/lambda/invocation.go, with the default lifecycle scope CREATE_ONLY.
-    "aws:lambda/invocation:Invocation": Row(
-        service="lambda",
-        operation="Invoke",
-        inputs=INVOCATION_INPUTS,
-        api_names={"input": "Payload"},
-        constants={"InvocationType": "RequestResponse"},
-        id="{FunctionName}",
-        read=None,
-        replacing=INVOCATION_INPUTS,
-        delete=None,
     ),
     # internal/service/sfn/state_machine.go
     "aws:sfn/stateMachine:StateMachine": Row(

@@ -92,8 +92,8 @@ class Row:
     id_parameter: str = ""
     """The member of the response that is Pulumi's id, if AWS decides the id. It is a parameter of
     the other calls."""
-    read: str | Callable[[Resource, Aws], Response] | None
-    """Describes the resource. None if its inputs cannot be read."""
+    read: str | Callable[[Resource, Aws], Response]
+    """Describes the resource."""
     found_in: str = ""
     """The member of the response that describes the resource, or that is a list of resources."""
     read_names: Names = field(default_factory=dict)

@@ -13,11 +13,6 @@ from emulator.server.http import Response
 Alarm = dict[str, Any]
 """MiniStack's record of an alarm, with the field names of the API."""
 
-FORGOTTEN = ("Metrics", "WarmUpConfiguration")
-"""The fields of an alarm that MiniStack does not keep."""
-METRIC_OF_QUERIES = ("MetricName", "Namespace", "Statistic", "Period")
-"""The fields of an alarm that an alarm with queries does not have:
-https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html"""
 ACTIONS = {"ALARM": "AlarmActions", "OK": "OKActions"}
 """The field with the actions of a state, if it is not InsufficientDataActions."""
 
@@ -26,17 +21,11 @@ ACTIONS = {"ALARM": "AlarmActions", "OK": "OKActions"}
 def put_whole_alarm(
     put_alarm: Callable[..., Response], params: object, cbor_data: Alarm, *form: bool
 ) -> Response:
-    """Keep the queries and the warm-up period of an alarm, which MiniStack forgets.
-
-    MiniStack does not evaluate an alarm with queries, because it has no metric. SetAlarmState
-    changes its state.
-    """
+    """Keep the warm-up period of an alarm, which MiniStack forgets."""
     response = put_alarm(params, cbor_data, *form)
     alarm = cloudwatch._alarms.get(cbor_data.get("AlarmName"))  # noqa: SLF001  # no other way
-    if alarm is not None:
-        alarm |= {field: cbor_data[field] for field in FORGOTTEN if field in cbor_data}
-        if "Metrics" in alarm:
-            alarm |= dict.fromkeys(METRIC_OF_QUERIES)
+    if alarm is not None and "WarmUpConfiguration" in cbor_data:
+        alarm["WarmUpConfiguration"] = cbor_data["WarmUpConfiguration"]
     return response
 
 

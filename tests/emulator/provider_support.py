@@ -21,7 +21,6 @@ class Type(StrEnum):
 
     FUNCTION = "aws:lambda/function:Function"
     GROUP = "aws:scheduler/scheduleGroup:ScheduleGroup"
-    INVOCATION = "aws:lambda/invocation:Invocation"
     LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
     MACHINE = "aws:sfn/stateMachine:StateMachine"
     METRIC_ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"

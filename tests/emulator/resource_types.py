@@ -37,12 +37,6 @@ ALARM = {
     "period": 300,
 }
 """The inputs of an alarm about one metric."""
-METRIC = {"namespace": "Sample", "metricName": "AgeHours", "dimensions": {"Pipeline": "one"}}
-QUERIES = [
-    {"id": "age", "expression": "FILL(m1, 100000)", "returnData": True},
-    {"id": "m1", "metric": {**METRIC, "period": 3600, "stat": "Maximum"}},
-]
-"""The queries of an alarm about an expression."""
 
 
 class Lifecycle(NamedTuple):
@@ -106,11 +100,6 @@ LIFECYCLES = {
             {"tags": None},
         ],
         replacements=[{"name": "mine"}],
-    ),
-    "aws:lambda/invocation:Invocation": Lifecycle(
-        {"functionName": "[function]", "input": json.dumps({"n": 1})},
-        updates=[],
-        replacements=[{"functionName": "other"}, {"input": json.dumps({"n": 2})}],
     ),
     "aws:lambda/permission:Permission": Lifecycle(
         {
@@ -275,28 +264,8 @@ LIFECYCLES = {
             {"dimensions": {"StateMachineArn": machine_arn("two")}},
             {"warmUpConfiguration": {"warmUpPeriodDurationInMinutes": 90}},
             {"tags": {"team": "search"}},
-            {
-                **dict.fromkeys(("metricName", "namespace", "dimensions", "statistic", "period")),
-                "metricQueries": QUERIES,
-            },
         ],
         replacements=[{"name": "mine"}],
-    ),
-    "aws:cloudwatch/compositeAlarm:CompositeAlarm": Lifecycle(
-        {
-            "alarmName": "unhealthy",
-            "alarmRule": "ALARM([alarm])",
-            "alarmDescription": "The pipeline is unhealthy.",
-            "okActions": ["[topicArn]"],
-            "tags": {"team": "ranking"},
-        },
-        updates=[
-            {"alarmRule": "ALARM([alarm]) OR OK([alarm])"},
-            {"alarmDescription": None, "okActions": None},
-            {"alarmActions": ["[topicArn]"]},
-            {"tags": {"team": "search"}},
-        ],
-        replacements=[{"alarmName": "mine"}],
     ),
     "aws:cloudwatch/dashboard:Dashboard": Lifecycle(
         {"dashboardName": "sample", "dashboardBody": json.dumps({"widgets": []})},

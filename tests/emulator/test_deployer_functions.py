@@ -7,7 +7,6 @@ import pytest
 from deployer_support import write_project
 from small_stack import invoke
 
-from emulator.deployer.errors import DeploymentError
 from emulator.deployer.program import deploy
 
 PROGRAM = """
@@ -29,24 +28,8 @@ function = aws.lambda_.Function(
     publish=True,
     environment={"variables": {"MODE": "fast"}},
 )
-queue = aws.sqs.Queue("invocations")
-access = aws.iam.RolePolicy(
-    "worker",
-    role=role.name,
-    policy=pulumi.Output.json_dumps({
-        "Version": "2012-10-17",
-        "Statement": [{"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": queue.arn}],
-    }),
-)
-aws.lambda_.Invocation(
-    "worker",
-    function_name=function.name,
-    input=pulumi.Output.json_dumps({"queue": queue.url}),
-    opts=pulumi.ResourceOptions(depends_on=[access]),
-)
 pulumi.export("arn", function.qualified_arn)
 pulumi.export("name", function.name)
-pulumi.export("queue", queue.url)
 pulumi.export("role", role.name)
 """
 WORK = """
@@ -57,8 +40,6 @@ import boto3
 
 
 def handler(event, context):
-    if "queue" in event:
-        boto3.client("sqs").send_message(QueueUrl=event["queue"], MessageBody="invoked")
     return {
         "function_name": context.function_name,
         "function_version": context.function_version,
@@ -109,27 +90,3 @@ def test_a_function_sees_only_its_bundle_and_its_environment(aws, outputs):
         },
         "caller": f"arn:aws:sts::{aws.account}:assumed-role/{outputs['role']}/{name}",
     }, "the variables of the program and of Lambda, not of the emulator's process"
-
-
-def test_a_program_invokes_a_function_once(aws, outputs):
-    response = aws.client("sqs").get_queue_attributes(
-        QueueUrl=outputs["queue"], AttributeNames=["ApproximateNumberOfMessages"]
-    )
-    assert response["Attributes"] == {"ApproximateNumberOfMessages": "1"}
-
-
-def test_a_function_that_fails_ends_the_deployment(aws, tmp_path):
-    program = """
-role = aws.iam.Role("failing", assume_role_policy=trusts("lambda"))
-function = aws.lambda_.Function(
-    "failing",
-    code=pulumi.AssetArchive({"work.py": pulumi.StringAsset("def handler(*_): 1 / 0")}),
-    handler="work.handler",
-    runtime="python3.13",
-    role=role.arn,
-)
-aws.lambda_.Invocation("failing", function_name=function.name, input="{}")
-"""
-    folder = write_project(tmp_path, program, name="failing")
-    with pytest.raises(DeploymentError, match=r"Invoke: .*division by zero"):
-        deploy("dev", endpoint=aws.endpoint, project_dir=folder)

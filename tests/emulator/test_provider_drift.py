@@ -7,7 +7,6 @@ import json
 
 import pytest
 from provider_support import Type, archive, function_inputs, message, provider, schedule_inputs
-from resource_types import QUERIES
 from small_stack import allow, policy, trust
 
 DEFAULT_TAGS = {"stage": "dev"}
@@ -149,25 +148,6 @@ def test_a_default_tag_that_was_removed_is_found(aws, engine):
     aws.client("sqs").untag_queue(QueueUrl=queue.id, TagKeys=["stage"])
     changed = {"tagsAll": {"team": "ranking"}}
     assert drift(engine, queue) == (changed, changed)
-
-
-def test_an_edited_query_of_an_alarm_is_found(aws, engine):
-    inputs = {
-        "metricQueries": QUERIES,
-        "comparisonOperator": "GreaterThanThreshold",
-        "evaluationPeriods": 1,
-        "threshold": 1,
-    }
-    alarm = engine.create(Type.METRIC_ALARM, "drift", inputs)
-    cloudwatch = aws.client("cloudwatch")
-    [current] = cloudwatch.describe_alarms(AlarmNames=[alarm.id])["MetricAlarms"]
-    [_, metric] = current["Metrics"]
-    metric["MetricStat"]["Metric"]["MetricName"] = "AgeDays"
-    names = ("AlarmName", "ComparisonOperator", "EvaluationPeriods", "Threshold", "Metrics")
-    cloudwatch.put_metric_alarm(**{name: current[name] for name in names})
-    changed = {"metricQueries": current["Metrics"]}
-    assert drift(engine, alarm) == (changed, changed), "as the service writes it"
-    assert corrections(engine, alarm) == ["metricQueries"]
 
 
 def test_code_that_was_changed_in_the_console_is_found_by_its_hash(engine, roles):

@@ -23,16 +23,18 @@ def queue(aws):
     return url, topic
 
 
-def put_alarm(aws, name, *actions, **inputs):
-    """Create an alarm with these actions and other inputs."""
-    metric = {"MetricName": "Errors", "Namespace": "Sample", "Statistic": "Sum", "Period": 60}
+def put_alarm(aws, name, *actions):
+    """Create an alarm with these actions."""
     aws.client("cloudwatch").put_metric_alarm(
         AlarmName=name,
         EvaluationPeriods=1,
         Threshold=1,
         ComparisonOperator="GreaterThanOrEqualToThreshold",
         AlarmActions=actions,
-        **(inputs or metric),
+        MetricName="Errors",
+        Namespace="Sample",
+        Statistic="Sum",
+        Period=60,
     )
 
 
@@ -63,21 +65,6 @@ def test_a_value_above_the_threshold_sends_the_message_of_the_alarm(aws, queue):
     message = alarm_message(aws, url)
     assert (message["AlarmName"], message["NewStateValue"]) == ("errors", "ALARM")
     assert actions(aws, "errors") == [f"Successfully executed action {topic}"]
-
-
-def test_an_alarm_on_metric_math_can_be_set_to_alarm(aws, queue):
-    url, topic = queue
-    metric = {"Metric": {"Namespace": "Sample", "MetricName": "Age"}, "Period": 60, "Stat": "Sum"}
-    queries = [
-        {"Id": "age", "Expression": "FILL(m1, 1)", "ReturnData": True},
-        {"Id": "m1", "MetricStat": metric, "ReturnData": False},
-    ]
-    put_alarm(aws, "age", topic, Metrics=queries)
-    set_to_alarm(aws, "age")
-    message = alarm_message(aws, url)
-    assert (message["AlarmName"], message["NewStateReason"]) == ("age", "a test")
-    (alarm,) = aws.client("cloudwatch").describe_alarms(AlarmNames=["age"])["MetricAlarms"]
-    assert alarm["Metrics"] == queries
 
 
 def test_an_action_on_a_topic_that_does_not_exist_fails_in_the_history(aws):
