@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypedDict
@@ -10,16 +11,16 @@ from typing import TYPE_CHECKING, TypedDict
 from . import clock
 from .aws import s3, stepfunctions
 from .errors import ServiceUnavailable, Throttled
-from .executions import settings_of_machine
+from .executions import DATE, settings_of_machine, short_hash
+from .exports import list_objects
 from .log import log
-from .ready_markers import day_of_marker, read_ready_exports
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mypy_boto3_stepfunctions import SFNClient
 
-    from .ready_markers import ReadyExports
-
-
+DAY_PATTERN = r"(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})"
 PATIENCE = timedelta(minutes=5)
 """An invocation repeats its work for this time if a service does not respond.
 
@@ -49,38 +50,52 @@ def handler(event: WrittenObject, _context: object) -> str | None:
     end = clock.now() + PATIENCE
     while True:
         try:
-            return _start_if_ready(event)
+            return _start_if_ready(stepfunctions(), event)
         except (Throttled, ServiceUnavailable):
             if clock.now() >= end:
                 raise
             clock.sleep(PAUSE_SECONDS)
 
 
-def _start_if_ready(event: WrittenObject) -> str | None:
+def _start_if_ready(client: SFNClient, event: WrittenObject) -> str | None:
     """Start an execution as `handler` does, in one attempt."""
-    location = f"s3://{event['bucket']}/{event['key']}"
-    settings = settings_of_machine(stepfunctions(), event["stateMachineArn"])
-    day = day_of_marker(settings, location)
-    ready = read_ready_exports(s3(), settings, day) if day else None
-    started = None
-    if ready and not ready.missing:
-        _start(stepfunctions(), event["stateMachineArn"], ready)
-        started = ready.execution_name
+    written = f"s3://{event['bucket']}/{event['key']}"
+    settings = settings_of_machine(client, event["stateMachineArn"])
+    markers = [row["readyMarker"] for row in settings["datasets"] if row["readyMarker"]]
+    day = _day_of_marker(markers, written)
+    locations = [marker.replace(DATE, day) for marker in markers] if day else []
+    files = {location: list_objects(s3(), location) for location in locations}
+    missing = [location for location, objects in files.items() if not objects]
+    name = None
+    if day and not missing:
+        # A marker that is written again starts another execution.
+        versions = "\n".join(
+            f"{location} {file.etag} {file.modified_at.isoformat()}"
+            for location, objects in files.items()
+            for file in objects
+        )
+        name = f"export-{day}-{short_hash(versions, 16)}"
+        with suppress(client.exceptions.ExecutionAlreadyExists):
+            client.start_execution(
+                stateMachineArn=event["stateMachineArn"],
+                name=name,
+                input=json.dumps({"trigger": "export", "day": day}),
+            )
     log(
         "start_on_export",
-        started or "nothing started",
-        locationWritten=location,
-        execution=started,
-        missing=list(ready.missing) if ready else [],
+        name or "nothing started",
+        locationWritten=written,
+        execution=name,
+        missing=missing,
     )
-    return started
+    return name
 
 
-def _start(client: SFNClient, machine_arn: str, ready: ReadyExports) -> None:
-    """Start the execution that imports these exports, unless it was started before."""
-    with suppress(client.exceptions.ExecutionAlreadyExists):
-        client.start_execution(
-            stateMachineArn=machine_arn,
-            name=ready.execution_name,
-            input=json.dumps({"trigger": "export", "day": ready.day}),
-        )
+def _day_of_marker(markers: Sequence[str], location: str) -> str | None:
+    """Return the day in the location of a ready marker, or None if it is no ready marker."""
+    for marker in markers:
+        pattern = re.escape(marker).replace(re.escape(DATE), DAY_PATTERN, 1)
+        pattern = pattern.replace(re.escape(DATE), "(?P=day)")
+        if match := re.fullmatch(pattern, location):
+            return match["day"]
+    return None

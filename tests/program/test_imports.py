@@ -58,7 +58,7 @@ ORDER = (
     ("functions.texts",),
     ("functions.aws", "functions.csv_files"),
     ("functions.executions", "functions.exports"),
-    ("functions.execution_input", "functions.overlap", "functions.ready_markers"),
+    ("functions.execution_input", "functions.overlap"),
     ("functions.personalize",),
     ("functions.metrics",),
     ("functions.planning",),
