@@ -1,7 +1,6 @@
 """Reads the beginning of a CSV file as Personalize does, and finds what Personalize cannot read.
 
-The rules are tables from a name to a check. A check returns a message, or None. Source:
-https://docs.aws.amazon.com/personalize/latest/dg/preparing-training-data.html.
+Source: https://docs.aws.amazon.com/personalize/latest/dg/preparing-training-data.html.
 """
 
 from __future__ import annotations
@@ -9,27 +8,18 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Sequence
 
+CHECKED_ROWS = 1000
+"""At most this number of rows of each file is checked. It is the least that an import of
+interactions needs."""
 SHOWN_CHARACTERS = 20
 """A message shows this number of characters of a line or of a value."""
-SHOWN_FILES = 3
-"""A guard has messages about at most this number of files of an export."""
 LINE_BREAK = re.compile(r"\r\n|\n|\r")
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
-FORMATS = {
-    b"\x1f\x8b": "gzip",
-    b"PK\x03\x04": "zip",
-    b"BZh91AY&SY": "bzip2",
-    b"\x28\xb5\x2f\xfd": "Zstandard",
-    b"PAR1\x15": "Parquet",
-}
-"""The first bytes of a file -> the format that begins with them."""
 
 
 class Row(NamedTuple):
@@ -42,28 +32,15 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class FileSample:
-    """The beginning of a CSV file: its header, and the complete rows after it."""
+    """The beginning of a CSV file: its header, and at most the first 1,000 rows after it."""
 
     key: str
     header: tuple[str, ...] = ()
     rows: tuple[Row, ...] = ()
     error: str | None = None
-    """A message about the first thing that Personalize cannot read. The rows end before it."""
-    has_byte_order_mark: bool = False
-    is_whole_file: bool = True
-    """False if the file has more rows."""
-
-
-class _Line(NamedTuple):
-    number: int
-    text: str
-
-
-class _Rows(NamedTuple):
-    """The rows before the first line that breaks a rule, and the message about this line."""
-
-    rows: tuple[Row, ...]
-    error: str | None
+    """A message about the first line that Personalize cannot read. The rows end before it."""
+    row_count: int | None = None
+    """The number of all rows, or None if the file has an error or was not read to its end."""
 
 
 def read_sample(key: str, content: bytes, *, is_whole_file: bool) -> FileSample:
@@ -76,53 +53,28 @@ def read_sample(key: str, content: bytes, *, is_whole_file: bool) -> FileSample:
     """
     if not is_whole_file:
         content = _without_last_line(content)
-    sample = FileSample(
-        key=key,
-        has_byte_order_mark=content.startswith(BYTE_ORDER_MARK),
-        is_whole_file=is_whole_file,
-    )
-    for check_file in FILE_RULES.values():
-        if error := check_file(content):
-            return replace(sample, error=error)
-    lines = _lines(content)
-    if not lines:
-        return sample
-    header = lines[0]
-    for check_header in HEADER_RULES.values():
-        if error := check_header(header.text):
-            return replace(sample, error=f"line {header.number}: {error}")
-    names = tuple(header.text.split(","))
-    rows, row_error = _read_rows(lines[1:], len(names))
-    return replace(sample, header=names, rows=rows, error=row_error)
-
-
-def printable(text: str) -> str:
-    """Return a text of a file for a message. Control characters are escaped."""
-    return text if text.isprintable() else repr(text)
+    if error := encoding_error(content):
+        return FileSample(key=key, error=error)
+    numbered = enumerate(LINE_BREAK.split(content.decode("utf-8-sig")), start=1)
+    (header_line, header), *lines = [(line, text) for line, text in numbered if text] or [(1, "")]
+    if error := header_error(header):
+        return FileSample(key=key, error=f"line {header_line}: {error}")
+    names = tuple(header.split(",")) if header else ()
+    rows: list[Row] = []
+    for line, text in lines[:CHECKED_ROWS]:
+        values = cells(text)
+        if error := record_error(text, values, len(names)):
+            error = f"line {line} {error}"
+            return FileSample(key=key, header=names, rows=tuple(rows), error=error)
+        rows.append(Row(line, values))
+    row_count = len(lines) if is_whole_file else None
+    return FileSample(key=key, header=names, rows=tuple(rows), row_count=row_count)
 
 
 def _without_last_line(content: bytes) -> bytes:
     """Return the bytes up to the last line break, or all bytes if there is no line break."""
     end = max(content.rfind(b"\n"), content.rfind(b"\r")) + 1
     return content[:end] if end else content
-
-
-def _lines(content: bytes) -> list[_Line]:
-    """Return the lines that are not empty."""
-    lines = LINE_BREAK.split(content.decode("utf-8-sig"))
-    return [_Line(number, text) for number, text in enumerate(lines, start=1) if text]
-
-
-def _read_rows(lines: Sequence[_Line], columns: int) -> _Rows:
-    """Return the rows in these lines, up to the first line that breaks a rule."""
-    rows: list[Row] = []
-    for number, text in lines:
-        values = cells(text)
-        for check_line in LINE_RULES.values():
-            if error := check_line(text, values, columns):
-                return _Rows(tuple(rows), f"line {number} {error}")
-        rows.append(Row(number, values))
-    return _Rows(tuple(rows), None)
 
 
 def cells(line: str) -> tuple[str, ...]:
@@ -139,59 +91,37 @@ def cells(line: str) -> tuple[str, ...]:
         return ()
 
 
-# The rules
+def encoding_error(content: bytes) -> str | None:
+    """Return a message about the first line that is not text in UTF-8, or None.
 
-
-def _other_format(content: bytes) -> str | None:
-    """Return a message for a file that is compressed, or whose format is not CSV."""
-    for first_bytes, name in FORMATS.items():
-        if content.startswith(first_bytes):
-            return f"is a {name} file, but Personalize reads only plain CSV; export plain CSV"
-    return None
-
-
-def _utf_16(content: bytes) -> str | None:
-    """Return a message for a file in UTF-16, or with the bytes of a binary file."""
-    if content.startswith(UTF_16_MARKS):
-        return "is UTF-16, but Personalize reads only UTF-8; export it as UTF-8"
-    if b"\0" in content:
-        return (
-            "contains NUL bytes, so it is UTF-16 or not a text; Personalize reads only UTF-8; "
-            "export it as UTF-8"
-        )
-    return None
-
-
-def _utf_8(content: bytes) -> str | None:
-    """Return a message for a line that is not UTF-8. It shows no bytes of the file."""
+    A compressed file, a Parquet file or a file in UTF-16 has such a line, too, because it contains
+    NUL or bytes that do not occur in UTF-8.
+    """
     try:
-        content.decode()
+        readable, nul, _ = content.decode().partition("\0")
+        if not nul:
+            return None
     except UnicodeDecodeError as error:
-        line = len(LINE_BREAK.findall(content[: error.start].decode())) + 1
-        return (
-            f"line {line} is not UTF-8, perhaps it is Latin-1 or Windows-1252; Personalize reads "
-            "only UTF-8; export it as UTF-8"
-        )
-    return None
+        readable = content[: error.start].decode()
+    line = len(LINE_BREAK.findall(readable)) + 1
+    return (
+        f"line {line} is not text in UTF-8; perhaps the file is compressed, Parquet, UTF-16, "
+        "Latin-1 or Windows-1252; export plain CSV in UTF-8"
+    )
 
 
-def _quoted_header(header: str) -> str | None:
-    """Return a message for a header with quotation marks."""
+def header_error(header: str) -> str | None:
+    """Return a message about the names of the columns, or None."""
     if '"' in header:
         return (
             f"the header is {header[:SHOWN_CHARACTERS]!r}, but Personalize accepts no quotation "
             "marks there; write the names of the columns without them"
         )
-    return None
-
-
-def _unique_columns(header: str) -> str | None:
-    """Return a message for two names that are equal, or that differ only in underscores."""
     names = header.split(",")
     counts = Counter(name.replace("_", "") for name in names)
     duplicates = [name for name in names if counts[name.replace("_", "")] > 1]
     if duplicates:
-        shown_names = " and ".join(printable(name[:SHOWN_CHARACTERS]) for name in duplicates[:2])
+        shown_names = " and ".join(repr(name[:SHOWN_CHARACTERS]) for name in duplicates[:2])
         return (
             f"the header has the columns {shown_names}, but Personalize needs names that differ, "
             "even without their underscores; rename or remove a column"
@@ -199,42 +129,17 @@ def _unique_columns(header: str) -> str | None:
     return None
 
 
-def _record_per_line(line: str, values: Sequence[str], columns: int) -> str | None:
-    """Return a message for a line that is only a part of a record."""
-    del columns
+def record_error(line: str, values: Sequence[str], column_count: int) -> str | None:
+    """Return a message about a line and its values that are not one row, or None."""
     if not values:
         return (
             f"is {line[:SHOWN_CHARACTERS]!r}, which is not a complete record; remove line breaks "
             "from values, put quotation marks around whole values, and write \\ before a quotation "
             "mark or backslash in a value"
         )
-    return None
-
-
-def _values_per_line(line: str, values: Sequence[str], columns: int) -> str | None:
-    """Return a message for a line with more or fewer values than columns."""
-    del line
-    if len(values) != columns:
+    if len(values) != column_count:
         return (
-            f"has {len(values)} values for {columns} columns; put quotation marks around values "
-            "with a comma, and complete the row"
+            f"has {len(values)} values for {column_count} columns; put quotation marks around "
+            "values with a comma, and complete the row"
         )
     return None
-
-
-FILE_RULES: Mapping[str, Callable[[bytes], str | None]] = {
-    "compression": _other_format,
-    "UTF-16": _utf_16,
-    "UTF-8": _utf_8,
-}
-"""Name of a rule -> the check of the bytes of a file."""
-HEADER_RULES: Mapping[str, Callable[[str], str | None]] = {
-    "quoted header": _quoted_header,
-    "unique columns": _unique_columns,
-}
-"""Name of a rule -> the check of the line with the names of the columns."""
-LINE_RULES: Mapping[str, Callable[[str, Sequence[str], int], str | None]] = {
-    "record per line": _record_per_line,
-    "values per line": _values_per_line,
-}
-"""Name of a rule -> the check of any other line, of its values and of the number of columns."""

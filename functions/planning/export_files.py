@@ -1,6 +1,8 @@
-"""Checks the files of an export: that they are there, and that Personalize can read them.
+"""Checks the files of an export: that they are there, and that Personalize can import them.
 
-Each guard yields messages.
+Each guard yields messages. Sources:
+https://docs.aws.amazon.com/personalize/latest/dg/how-it-works-dataset-schema.html and
+https://docs.aws.amazon.com/personalize/latest/dg/limits.html.
 """
 
 from __future__ import annotations
@@ -8,21 +10,33 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from ..csv_files import SHOWN_FILES
+from ..csv_files import SHOWN_CHARACTERS
+from .export_values import is_nullable, wrong_value
 from .guards import guard
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
+    from ..csv_files import FileSample
     from .situation import Situation
 
 SHOWN_KEYS = 3
 """A message names this number of keys."""
+SHOWN_FILES = 3
+"""There are messages about at most this number of files of an export."""
+SHOWN_HEADER = 200
+"""A message shows this number of characters of a header. The first line of a file that is not CSV
+may be very long."""
+MIN_ROWS = 1000
+"""An import of interactions needs this number of rows."""
 
 
 @guard("export", "REFUSE", "export")
 def missing_export(situation: Situation) -> Iterator[str]:
-    """Yield a message for a location that cannot be read, has no rows, or has an empty file."""
+    """Yield a message for a location that cannot be read, has no rows, or has an empty file.
+
+    Files in subfolders are refused as well, because Personalize does not import them.
+    """
     export = situation.export
     empty = [file.key for file in export.objects if file.size == 0]
     if export.read_error:
@@ -30,11 +44,12 @@ def missing_export(situation: Situation) -> Iterator[str]:
             f"{export.read_error}; check that it exists and that the role of plan-retraining "
             "may list and read it"
         )
-    elif not export.objects and export.deeper_keys:
+    elif export.deeper_keys:
+        shown_keys = ", ".join(export.deeper_keys[:SHOWN_KEYS])
         yield (
-            f"the objects at {export.location} are all in subfolders: {_keys(export.deeper_keys)};"
-            " Personalize imports only the first level of a folder; write the export there, or set "
-            "dataLocation to the subfolder"
+            f"{len(export.deeper_keys)} objects at {export.location} are in subfolders, for "
+            f"example {shown_keys}; Personalize imports only the first level of a folder; move "
+            "them there or out of this location, or set dataLocation to the subfolder"
         )
     elif not export.objects:
         yield (
@@ -51,61 +66,108 @@ def missing_export(situation: Situation) -> Iterator[str]:
         yield f"{export.location} has no rows; repeat the export"
 
 
-@guard("format", "REFUSE", "export")
-def unreadable_file(situation: Situation) -> Iterator[str]:
-    """Yield a message for a file that is not CSV in UTF-8 with one record on each line."""
+@guard("content", "REFUSE", "export")
+def wrong_content(situation: Situation) -> Iterator[str]:
+    """Yield a message for a file that Personalize cannot read or that does not fit the schema.
+
+    A message is about the first problem of a file: its header, or a value or a line among its first
+    1,000 rows.
+    """
     messages = (
-        f"{situation.export.url(file.key)}: {file.error}"
+        f"{situation.export.url(file.key)}: {error}"
         for file in situation.export.samples
-        if file.error
+        if (error := _file_error(file, situation))
     )
     yield from islice(messages, SHOWN_FILES)
 
 
-@guard("subfolders", "WARN", "export")
-def ignored_subfolders(situation: Situation) -> Iterator[str]:
-    """Yield a message for files in subfolders, which are not imported."""
-    export = situation.export
-    if export.objects and export.deeper_keys:
-        yield (
-            f"objects in subfolders of {export.location} are not imported: "
-            f"{_keys(export.deeper_keys)}; Personalize imports only the first level of a folder; "
-            "move them there, or away from this location"
-        )
+def _file_error(file: FileSample, situation: Situation) -> str | None:
+    """Return a message about the first problem of a file, or None."""
+    if file.error and not file.header:
+        return file.error
+    now = situation.world.now
+    header_error = _header_error(file, situation)
+    return header_error or wrong_value(file, situation.fields, now) or file.error
 
 
-@guard("other files", "WARN", "export")
-def other_files(situation: Situation) -> Iterator[str]:
-    """Yield a message for a folder with files whose names do not end in `.csv`.
+def _header_error(file: FileSample, situation: Situation) -> str | None:
+    """Return a message about a header that does not fit the schema or the first file, or None.
 
-    It is not documented whether Personalize imports them, skips them, or fails.
+    The order of the columns does not matter.
     """
-    export = situation.export
-    other_keys = [file.key for file in export.objects if not file.key.lower().endswith(".csv")]
-    if other_keys and export.location.endswith("/"):
-        yield (
-            f"names of objects at {export.location} do not end in .csv: {_keys(other_keys)}; if "
-            "the import fails because of them, rename them, or write them outside of this location"
+    required = [field["name"] for field in situation.fields if not is_nullable(field)]
+    if missing := [name for name in required if name not in file.header]:
+        return (
+            f"the header lacks {', '.join(missing)}, which the dataset's schema requires; the "
+            f"header is {','.join(file.header)[:SHOWN_HEADER]!r}; add or rename columns in the "
+            "export"
         )
+    readable = (sample for sample in situation.export.samples if sample.header)
+    first = next(readable, file)
+    if differing := sorted(set(file.header) ^ set(first.header)):
+        return (
+            f"this file and {first.key} do not both have the column "
+            f"{differing[0][:SHOWN_CHARACTERS]!r}, but all files of an import must have the same "
+            "columns; repeat the export"
+        )
+    return None
 
 
-@guard("byte-order mark", "WARN", "export")
-def byte_order_mark(situation: Situation) -> Iterator[str]:
-    """Yield a message for files that begin with a byte-order mark.
+@guard("number of rows", "REFUSE", "export")
+def too_few_rows(situation: Situation) -> Iterator[str]:
+    """Yield a message for an export with fewer interactions than the 1,000 that an import needs.
 
-    It is not documented whether Personalize reads the mark as a part of the first column's name.
+    If events bring interactions, too, a FULL export may have fewer.
     """
-    export = situation.export
-    marked = [file.key for file in export.samples if file.has_byte_order_mark]
-    if marked:
+    dataset, rows = situation.dataset, situation.export.row_count
+    is_full = dataset["importMode"] == "FULL"
+    if dataset["type"] != "interactions" and (is_full or dataset["type"] != "actionInteractions"):
+        return
+    if is_full and (situation.world.event_trackers or dataset.get("streamed")):
+        return
+    # Another guard finds an export without any row.
+    if rows and rows < MIN_ROWS:
+        advice = (
+            "export all interactions, because a FULL import replaces all bulk data"
+            if is_full
+            else "import less often, or use importMode FULL with a complete export, because it "
+            "replaces all bulk data"
+        )
         yield (
-            f"files at {export.location} begin with a byte-order mark: {_keys(marked)}; if the "
-            "import fails because it misses the first column, export UTF-8 without the mark"
+            f"{situation.export.location} has {rows} interactions, but an import takes at least "
+            f"{MIN_ROWS}; {advice}"
         )
 
 
-def _keys(keys: Sequence[str]) -> str:
-    """Return the first keys, and the number of the others."""
-    hidden_count = len(keys) - SHOWN_KEYS
-    names = ", ".join(keys[:SHOWN_KEYS])
-    return f"{names} and {hidden_count} more" if hidden_count > 0 else names
+@guard("unknown columns", "WARN", "export")
+def unknown_columns(situation: Situation) -> Iterator[str]:
+    """Yield a message for columns that are not imported, because the schema lacks them."""
+    export = situation.export
+    schema_columns = {field["name"] for field in situation.fields}
+    columns = dict.fromkeys(name for file in export.samples for name in file.header)
+    unknown = [repr(name[:SHOWN_CHARACTERS]) for name in columns if name not in schema_columns]
+    if unknown and schema_columns:
+        yield (
+            f"{export.location} has columns that the dataset's schema lacks: {', '.join(unknown)}; "
+            "they are not imported; remove them, or rename them if a name is misspelt"
+        )
+
+
+@guard("order of columns", "WARN", "export")
+def order_of_columns(situation: Situation) -> Iterator[str]:
+    """Yield a message for a file whose columns are in another order than in the schema.
+
+    The guide asks for this order. It is not known whether another order is a problem:
+    https://docs.aws.amazon.com/personalize/latest/dg/how-it-works-dataset-schema.html.
+    """
+    names = [field["name"] for field in situation.fields]
+    for file in situation.export.samples:
+        in_file = [name for name in file.header if name in names]
+        in_schema = [name for name in names if name in file.header]
+        if in_file != in_schema:
+            yield (
+                f"{situation.export.url(file.key)}: the columns are in another order than in the "
+                f"dataset's schema, which has {', '.join(in_schema)}; if values arrive in wrong "
+                "columns, write them in this order"
+            )
+            return

@@ -1,22 +1,17 @@
-"""Checks an export against what was imported before. Each guard yields messages.
-
-The other modules `export_*.py` check its files, columns, values and number of rows.
-"""
+"""Checks an export against its ready marker and the earlier imports. Each guard yields messages."""
 
 from __future__ import annotations
 
-from datetime import UTC
 from typing import TYPE_CHECKING
 
-from ..rules.imports import learned
-from .earlier_exports import imports_of_location
+from ..rules.imports import learned, refusal_to_append
+from .earlier_exports import day_of_full_import, imports_from
 from .guards import guard
-from .planned_imports import has_export_date, imported_day, later_import
+from .planned_imports import has_export_date, imports_are_requested
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
-    from ..rules.imports import Import
     from .situation import Situation
 
 MAX_INCREMENTAL_BYTES = 10**9
@@ -24,20 +19,26 @@ MAX_INCREMENTAL_BYTES = 10**9
 https://docs.aws.amazon.com/personalize/latest/dg/limits.html."""
 
 
-@guard("export of a later day", "REFUSE", "export")
-def export_of_earlier_day(situation: Situation) -> Iterator[str]:
-    """Yield a message for a FULL import of an earlier day than the day of the last import.
+@guard("ready marker", "REFUSE", "export")
+def export_not_ready(situation: Situation) -> Iterator[str]:
+    """Yield a message for a ready marker that is missing, or older than an object of the export.
 
-    The import would replace newer data. This can happen if the event of the schedule comes late.
-    Only a location with `{date}` belongs to a day. A person may bring back an earlier day with
-    `exportDate`.
+    If the export was imported before, the fingerprint shows it, not the marker.
     """
-    later = None if has_export_date(situation) else later_import(situation)
-    if later is not None:
+    export, marker = situation.export, situation.dataset["readyMarker"]
+    if marker is None or export.read_error:
+        return
+    written_at = export.marker_written_at
+    if written_at is None:
         yield (
-            f"{situation.dataset['dataLocation']} is of {situation.dataset['day']}, but "
-            f"{later.arn} has imported {imported_day(situation, later)} since then; use retrain "
-            "start, which imports the export of today"
+            f"the ready marker {marker} does not exist; write it when the export is "
+            "complete, or use retrain start --skip-import to train without an import"
+        )
+    elif late := [file.key for file in export.objects if file.modified_at > written_at]:
+        yield (
+            f"{len(late)} of {len(export.objects)} objects at {export.location} are newer "
+            f"than the ready marker {marker}, for example {late[0]}; write the marker "
+            "after the last object of the export"
         )
 
 
@@ -52,12 +53,9 @@ def truncated_export(situation: Situation) -> Iterator[str]:
     dataset, export = situation.dataset, situation.export
     if dataset["importMode"] != "FULL" or has_export_date(situation) or not export.objects:
         return
-    sizes = {
-        job.ended_at: job.size
-        for job in situation.imports
-        if job.is_active and job.is_full and job.size is not None
-    }
-    last_size, min_share = sizes[max(sizes)] if sizes else 0, dataset["minRelativeSize"]
+    full = [job for job in situation.imports if job.is_active and job.is_full]
+    last_size = next((job.size for job in full if job.size is not None), 0)
+    min_share = dataset["minRelativeSize"]
     if export.size < min_share * last_size:
         yield (
             f"{export.location} has {export.size} bytes, and the last FULL import took "
@@ -67,100 +65,121 @@ def truncated_export(situation: Situation) -> Iterator[str]:
         )
 
 
-@guard("ready marker", "REFUSE", "export")
-def export_not_ready(situation: Situation) -> Iterator[str]:
-    """Yield a message for a ready marker that is missing, or older than an object of the export.
+@guard("first import", "REFUSE", "dataset")
+def incremental_without_full(situation: Situation) -> Iterator[str]:
+    """Yield a message for an INCREMENTAL import of a dataset that has no ACTIVE FULL import."""
+    dataset = situation.dataset
+    has_full = any(job.is_active and job.is_full for job in situation.imports)
+    if dataset["importMode"] == "INCREMENTAL" and not has_full:
+        yield (
+            f"importMode INCREMENTAL needs an ACTIVE FULL import of {dataset['datasetArn']} "
+            "before; import a complete export once with importMode FULL, which replaces all "
+            "bulk data"
+        )
 
-    If the export was imported before, the fingerprint shows it, not the marker.
-    """
-    export, marker = situation.export, situation.dataset["readyMarker"]
-    if marker is None or export.read_error:
-        return
-    if export.marker_written_at is None:
-        yield (
-            f"the ready marker {marker} does not exist; write it when the export is "
-            "complete, or use retrain start --skip-import to train without an import"
-        )
-        return
-    written_at = export.marker_written_at
-    late_keys = [file.key for file in export.objects if file.modified_at > written_at]
-    if late_keys:
-        yield (
-            f"{len(late_keys)} of {len(export.objects)} objects at {export.location} are newer "
-            f"than the ready marker {marker}, for example {late_keys[0]}; write the marker "
-            "after the last object of the export"
-        )
+
+@guard("replaced data", "REFUSE", "export")
+def replaced_data(situation: Situation) -> Iterator[str]:
+    """Yield a message for an INCREMENTAL export if a foreign import has replaced the data."""
+    if situation.dataset["importMode"] == "INCREMENTAL" and not imports_are_requested(situation):
+        reason = refusal_to_append(situation.imports)
+        if reason is not None:
+            yield reason
 
 
 @guard("rows to append", "REFUSE", "export")
 def wrong_increment(situation: Situation) -> Iterator[str]:
     """Yield a message for an INCREMENTAL export that was imported before or is too large.
 
-    An object that is older than the last import was imported before, and its rows would be added
-    again. If each day has a location of its own, the export of a day is imported once. An export is
-    too large with more than 1 GB.
+    If each day has a location, the export of a day is imported once. Otherwise an object that is
+    older than the last import was imported before. An export is too large with more than 1 GB.
     """
     dataset, export = situation.dataset, situation.export
     if dataset["importMode"] != "INCREMENTAL" or not export.objects:
         return
-    if dataset["day"]:
-        yield from _appended_day(situation, dataset["day"])
-    elif old_keys := _keys_older_than_last_import(situation):
-        yield (
-            f"{len(old_keys)} of {len(export.objects)} objects at {export.location} are older than "
-            f"the last import, for example {old_keys[0]}, and would be appended again; "
-            "write each export to a new location, for example "
-            "'s3://bucket/interactions/{date}/', or use retrain start --skip-import to train "
-            "without an import"
-        )
     if export.size > MAX_INCREMENTAL_BYTES:
         yield (
             f"{export.location} has {export.size} bytes; an INCREMENTAL import takes at most "
             f"{MAX_INCREMENTAL_BYTES}; export more often, or use importMode FULL with a "
             "complete export, because it replaces all bulk data"
         )
+    if not dataset["day"]:
+        yield from _appended_objects(situation)
+    elif not has_export_date(situation):
+        yield from _appended_day(situation, dataset["day"])
 
 
-def _appended_day(situation: Situation, day: str) -> Iterator[str]:
-    """Yield a message if the rows of the export of a day are in the dataset.
-
-    Only ready markers start a run for a day that is long past, for example if a bucket is copied. A
-    person may append a day on purpose with `exportDate`.
-    """
-    if has_export_date(situation):
-        return
-    data = learned(situation.imports)
-    held = [job for job in imports_of_location(data, situation.export.location) if job.is_held]
-    reason = None
-    if held:
-        reason = f"was imported by {held[-1].arn}, and has changed since then"
-    elif situation.run["trigger"] == "export" and day < _day_of_full_import(data):
-        reason = "is of a day before the last FULL import, which has brought all earlier data"
-    if reason:
-        yield (
-            f"{situation.export.location} {reason}, so its rows would be appended twice; write new "
-            "rows to the location of a later day, or append this export on purpose with "
-            f"retrain start --dataset {situation.dataset['type']} --export-date {day}"
-        )
-
-
-def _day_of_full_import(data: Sequence[Import]) -> str:
-    """Return the day in UTC on which the FULL import of the data was created, or "" without one."""
-    full = [job for job in data if job.is_full]
-    return full[0].created_at.astimezone(UTC).date().isoformat() if full else ""
-
-
-def _keys_older_than_last_import(situation: Situation) -> list[str]:
-    """Return the keys of the objects that were written before the last import began.
+def _appended_objects(situation: Situation) -> Iterator[str]:
+    """Yield a message if objects of the export were written before the last import began.
 
     An import of this pipeline counts if it holds its export, because otherwise the export has to be
     imported again. A foreign import counts also while it is running, because it may succeed.
     """
+    export = situation.export
     times = [
         job.created_at
         for job in situation.imports
         if job.is_held or (job.run is None and (job.is_active or job.is_running))
     ]
-    if not times:
-        return []
-    return [file.key for file in situation.export.objects if file.modified_at < max(times)]
+    old = [file.key for file in export.objects if times and file.modified_at < max(times)]
+    if old:
+        yield (
+            f"{len(old)} of {len(export.objects)} objects at {export.location} are older than "
+            f"the last import, for example {old[0]}, and would be appended again; "
+            "write each export to a new location, for example "
+            "'s3://bucket/interactions/{date}/', or use retrain start --skip-import to train "
+            "without an import"
+        )
+
+
+def _appended_day(situation: Situation, day: str) -> Iterator[str]:
+    """Yield a message if the rows of the export of a day are in the dataset.
+
+    A ready marker may start a run for a day that is long past, for example if a bucket is copied. A
+    person may append a day on purpose with `exportDate`.
+    """
+    location, data = situation.export.location, learned(situation.imports)
+    held = [job for job in imports_from(location, data) if job.is_held]
+    if held:
+        reason = f"was imported by {held[-1].arn}, and has changed since then"
+    elif day < day_of_full_import(data):
+        reason = "is of a day before the last FULL import, which has brought all earlier data"
+    else:
+        return
+    yield (
+        f"{location} {reason}, so its rows would be appended twice; write new rows to the location "
+        "of a later day, or append this export on purpose with retrain start --dataset "
+        f"{situation.dataset['type']} --export-date {day}"
+    )
+
+
+@guard("skipped days", "WARN", "dataset")
+def skipped_days(situation: Situation) -> Iterator[str]:
+    """Yield a message for earlier days of an INCREMENTAL export that the dataset does not hold.
+
+    The export of a day whose import is running is not named.
+    """
+    dataset, data = situation.dataset, learned(situation.imports)
+    begun = [*data, *(job for job in situation.imports if job.is_running)]
+    never, changed = [], []
+    for day, export in situation.world.earlier_exports.get(dataset["datasetArn"], {}).items():
+        jobs = imports_from(export.location, begun)
+        if not jobs:
+            never.append(day)
+        elif not any(job.is_held or job.is_running for job in jobs):
+            changed.append(day)
+    command = f"retrain start --dataset {dataset['type']} --export-date"
+    foreign = [job.arn for job in data if job.run is None and not job.is_full]
+    if never:
+        doubt = f" ({foreign[-1]}, a foreign import, may have added them)" if foreign else ""
+        yield (
+            f"no run has imported the exports of these days: {', '.join(never)}{doubt}; append "
+            f"each whose rows are missing with {command} {never[0]}, or import a complete export "
+            "with importMode FULL"
+        )
+    if changed:
+        yield (
+            "the exports of these days have changed during or after their import: "
+            f"{', '.join(changed)}; import a complete export with importMode FULL, or append each "
+            f"once more with {command} {changed[0]}, which may add rows twice"
+        )

@@ -1,6 +1,6 @@
-"""Checks the values of an export against the schema of its dataset. Each guard yields messages.
+"""Checks the values of a CSV file against the schema of its dataset.
 
-The rules are a table from a name to a check. Sources:
+Sources:
 https://docs.aws.amazon.com/personalize/latest/dg/custom-datasets-and-schemas.html,
 https://docs.aws.amazon.com/personalize/latest/dg/preparing-training-data.html,
 https://docs.aws.amazon.com/personalize/latest/dg/how-it-works-dataset-schema.html and
@@ -12,103 +12,68 @@ from __future__ import annotations
 import math
 import re
 from datetime import UTC, datetime, timedelta
-from functools import cache
-from itertools import islice
+from functools import cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..csv_files import SHOWN_CHARACTERS, SHOWN_FILES
-from .guards import guard
+from ..csv_files import SHOWN_CHARACTERS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from ..csv_files import FileSample, Row
-    from .situation import Situation
+    from ..csv_files import FileSample
     from .world import SchemaField
 
-CHECKED_ROWS = 1000
-"""The number of rows of each file whose values are checked."""
 MAX_ID_LENGTH = 256
 MAX_LENGTH = 1000
 ID_COLUMNS = ("USER_ID", "ITEM_ID", "ACTION_ID")
-REQUIRED_COLUMNS = (*ID_COLUMNS, "TIMESTAMP", "EVENT_TYPE")
-"""The columns that a schema of some type of dataset has to have. Their types do not allow null."""
 FIRST_YEAR = 1990
 """An interaction before this year is an error, for example a time that counts days."""
 FIRST_TIME = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC).timestamp()
 FIRST_MILLISECONDS = 10**11
 """A time from this number on is not in seconds, which would be the year 5138."""
-WHOLE_NUMBER = re.compile(r"-?[0-9]+")
+# Python refuses to parse a number of thousands of digits, even if they are zeros.
+WHOLE_NUMBER = re.compile(rf"-?[0-9]{{1,{MAX_LENGTH}}}")
 DECIMAL_NUMBER = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
-BITS = {"int": 32, "long": 64}
-"""Avro type -> the number of bits of a whole number."""
 
 
-class ValueRule(NamedTuple):
-    """A rule of the values of some columns. An empty value only has to keep the rule "null"."""
+class _Number(NamedTuple):
+    """A type of numbers: how they are written and read, where they end, and what to write."""
 
-    concerns: Callable[[SchemaField], bool]
-    check: Callable[[str, SchemaField, datetime], str | None]
-    """Returns what is wrong with a value and the way out, or None. The last argument is now."""
-
-
-class _Column(NamedTuple):
-    """A column of a file that the schema contains."""
-
-    position: int
-    field: SchemaField
-    checks: Sequence[Callable[[str, SchemaField, datetime], str | None]]
+    pattern: re.Pattern[str]
+    read: Callable[[str], float]
+    end: float
+    advice: str
 
 
-@guard("values", "REFUSE", "export")
-def wrong_values(situation: Situation) -> Iterator[str]:
-    """Yield a message for a file that has a wrong value in one of its first 1,000 rows."""
-    messages = (
-        f"{situation.export.url(file.key)}: {message}"
-        for file in situation.export.samples
-        if (message := _first_wrong_value(file, situation.fields, situation.world.now))
-    )
-    yield from islice(messages, SHOWN_FILES)
+WHOLE_ADVICE = "write a whole number of {} bits, as digits with an optional minus"
+DECIMALS = _Number(DECIMAL_NUMBER, float, math.inf, "write a number like -2.5 or 1e-3")
+NUMBERS: Mapping[str, _Number] = {
+    "int": _Number(WHOLE_NUMBER, int, 2**31, WHOLE_ADVICE.format(32)),
+    "long": _Number(WHOLE_NUMBER, int, 2**63, WHOLE_ADVICE.format(64)),
+    "float": DECIMALS,
+    "double": DECIMALS,
+}
+"""Avro type -> its numbers."""
 
 
-def _first_wrong_value(
-    file: FileSample, fields: Sequence[SchemaField], now: datetime
-) -> str | None:
-    """Return a message about the first wrong value of a file, or None."""
-    columns = _columns(file, fields)
-    messages = (_wrong_value(row, columns, now) for row in file.rows[:CHECKED_ROWS])
-    return next(filter(None, messages), None)
-
-
-def _columns(file: FileSample, fields: Sequence[SchemaField]) -> list[_Column]:
-    """Return the columns of a file that the schema contains."""
-    return [
-        _Column(
+def wrong_value(file: FileSample, fields: Sequence[SchemaField], now: datetime) -> str | None:
+    """Return a message about the first wrong value in the rows of a file, or None."""
+    # Many values occur in many rows, so each column remembers what it has found about a value.
+    columns = [
+        (
             file.header.index(field["name"]),
-            field,
-            [rule.check for rule in VALUE_RULES.values() if rule.concerns(field)],
+            field["name"],
+            cache(partial(value_error, field=field, now=now)),
         )
         for field in fields
         if field["name"] in file.header
     ]
-
-
-def _wrong_value(row: Row, columns: Sequence[_Column], now: datetime) -> str | None:
-    """Return a message about the first wrong value of a row, or None."""
-    for column in columns:
-        value = row.values[column.position]
-        if value == "" and is_nullable(column.field):
-            continue
-        for check in column.checks:
-            if problem := check(value, column.field, now):
-                shown_value = value[:SHOWN_CHARACTERS]
-                return f"line {row.line}: {column.field['name']} is {shown_value!r}, {problem}"
+    for line, values in file.rows:
+        for position, name, check in columns:
+            if error := check(values[position]):
+                shown_value = values[position][:SHOWN_CHARACTERS]
+                return f"line {line}: {name} is {shown_value!r}, {error}"
     return None
-
-
-def _types(field: SchemaField) -> list[str]:
-    """Return the Avro types of a field, for example `null` and `string`."""
-    return [field["type"]] if isinstance(field["type"], str) else field["type"]
 
 
 def is_nullable(field: SchemaField) -> bool:
@@ -116,117 +81,51 @@ def is_nullable(field: SchemaField) -> bool:
     return "null" in _types(field)
 
 
-def _type(field: SchemaField) -> str:
-    """Return the Avro type of the values that are not null. A value of several types is a text."""
+def _types(field: SchemaField) -> list[str]:
+    """Return the Avro types of a field, for example `null` and `string`."""
+    return [field["type"]] if isinstance(field["type"], str) else field["type"]
+
+
+def value_error(value: str, field: SchemaField, now: datetime) -> str | None:
+    """Return what is wrong with a value of a field and the way out, or None."""
     names = [name for name in _types(field) if name != "null"]
-    return names[0] if len(names) == 1 else "string"
-
-
-def _has_type(*names: str) -> Callable[[SchemaField], bool]:
-    """Return a function that returns True for a field of one of these Avro types."""
-    return lambda field: _type(field) in names
-
-
-def _is_time(name: str) -> Callable[[SchemaField], bool]:
-    """Return a function that returns True for the field of this name, if it is a number."""
-    is_number = _has_type("int", "long", "float", "double")
-    return lambda field: field["name"] == name and is_number(field)
-
-
-def _null(value: str, field: SchemaField, now: datetime) -> str | None:
-    """Return a message for an empty value. It is called only if the schema allows no null."""
-    del now
-    if value:
-        return None
-    message = f"but the schema requires {_type(field)}; write a value"
-    if field["name"] in REQUIRED_COLUMNS:
-        return message
-    return f"{message}, or allow null in the schema of a new dataset"
-
-
-def _whole_number(value: str, field: SchemaField, now: datetime) -> str | None:
-    """Return a message for a text that is not an `int` or `long`."""
-    del now
-    if not WHOLE_NUMBER.fullmatch(value):
-        return (
-            f"but the schema requires {_type(field)}; write a whole number, as digits with an "
-            "optional minus"
-        )
-    bits = BITS[_type(field)]
-    limit = 2 ** (bits - 1)
-    # Python refuses to parse a number of thousands of digits, even if they are zeros.
-    if len(value) <= MAX_LENGTH and -limit <= int(value) < limit:
-        return None
-    return f"but the schema requires {_type(field)}, which has {bits} bits; write a smaller number"
-
-
-def _decimal_number(value: str, field: SchemaField, now: datetime) -> str | None:
-    """Return a message for a text that is not a `float` or `double`."""
-    del now
-    if DECIMAL_NUMBER.fullmatch(value) and math.isfinite(float(value)):
-        return None
-    return f"but the schema requires {_type(field)}; write a number like -2.5 or 1e-3"
-
-
-def _boolean(value: str, field: SchemaField, now: datetime) -> str | None:
-    """Return a message for a text that is not a `boolean`."""
-    del field, now
-    if value.lower() in ("true", "false"):
-        return None
-    return "but the schema requires boolean; write true or false"
-
-
-def _length(value: str, field: SchemaField, now: datetime) -> str | None:
-    """Return a message for a text that is too long."""
-    del now
+    # A value of several types is a text.
+    avro_type = names[0] if len(names) == 1 else "string"
+    if not value:
+        is_wrong = not is_nullable(field)
+        return f"but the schema requires {avro_type}; write a value" if is_wrong else None
+    if number := NUMBERS.get(avro_type):
+        is_number = number.pattern.fullmatch(value)
+        if not is_number or not -number.end - 1 < number.read(value) < number.end:
+            return f"but the schema requires {avro_type}; {number.advice}"
+        return _time_error(number.read(value), field["name"], now)
+    if avro_type == "boolean":
+        is_boolean = value.lower() in ("true", "false")
+        return None if is_boolean else "but the schema requires boolean; write true or false"
     limit = MAX_ID_LENGTH if field["name"] in ID_COLUMNS else MAX_LENGTH
-    if len(value) <= limit:
+    # Personalize cuts a textual value off and imports it.
+    if len(value) <= limit or field.get("textual") is True:
         return None
     return f"which has {len(value)} characters, but Personalize accepts at most {limit}; shorten it"
 
 
-def _timestamp(value: str, field: SchemaField, now: datetime) -> str | None:
-    """Return a message for a time that is not between 1990 and the end of tomorrow in UTC."""
-    del field
-    seconds = float(value)
-    start, end = FIRST_TIME, _end_of_tomorrow(now)
-    if start <= seconds < end:
+def _time_error(seconds: float, column: str, now: datetime) -> str | None:
+    """Return a message about a time that is not in seconds, or that cannot be, or None.
+
+    An interaction is between 1990 and the end of tomorrow in UTC. An item may be older, or it may
+    be announced.
+    """
+    in_milliseconds = "which is in milliseconds; write seconds since 1970"
+    if column == "CREATION_TIMESTAMP" and seconds >= FIRST_MILLISECONDS:
+        return in_milliseconds
+    if column != "TIMESTAMP":
         return None
-    if seconds < 0:
-        return "which is negative; write seconds since 1970"
-    if seconds < start:
-        return f"which is before {FIRST_YEAR}; write seconds since 1970"
-    if start <= seconds / 1000 < end:
-        return "which is in milliseconds; write seconds since 1970"
-    return "which is later than tomorrow; write seconds since 1970, and no future time"
-
-
-@cache
-def _end_of_tomorrow(now: datetime) -> float:
-    """Return the first second after tomorrow in UTC. It is computed once for all values."""
     midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    return (midnight + timedelta(days=2)).timestamp()
-
-
-def _creation_timestamp(value: str, field: SchemaField, now: datetime) -> str | None:
-    """Return a message for a time in milliseconds. An item may be old, or announced."""
-    del field, now
-    if float(value) < FIRST_MILLISECONDS:
+    end = (midnight + timedelta(days=2)).timestamp()
+    if FIRST_TIME <= seconds < end:
         return None
-    return "which is in milliseconds; write seconds since 1970"
-
-
-VALUE_RULES: Mapping[str, ValueRule] = {
-    "null": ValueRule(lambda _: True, _null),
-    "whole number": ValueRule(_has_type("int", "long"), _whole_number),
-    "decimal number": ValueRule(_has_type("float", "double"), _decimal_number),
-    "boolean": ValueRule(_has_type("boolean"), _boolean),
-    "length": ValueRule(
-        # Personalize cuts a textual value off and imports it.
-        lambda field: _type(field) == "string" and field.get("textual") is not True,
-        _length,
-    ),
-    "timestamp": ValueRule(_is_time("TIMESTAMP"), _timestamp),
-    "creation timestamp": ValueRule(_is_time("CREATION_TIMESTAMP"), _creation_timestamp),
-}
-"""Name of a rule -> the check of a value."""
+    if FIRST_TIME <= seconds / 1000 < end:
+        return in_milliseconds
+    if seconds < FIRST_TIME:
+        return f"which is before {FIRST_YEAR}; write seconds since 1970"
+    return "which is later than tomorrow; write seconds since 1970, and no future time"

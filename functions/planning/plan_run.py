@@ -8,12 +8,8 @@ from ..errors import RunRefused
 from . import (
     approval_guards,
     campaign_guards,
-    export_columns,
     export_files,
     export_guards,
-    export_rows,
-    export_values,
-    import_guards,
     resource_guards,
     training_guards,
 )
@@ -43,14 +39,10 @@ GUARDS = tuple(
     for module in (
         resource_guards,
         approval_guards,
-        import_guards,
+        export_guards,
         training_guards,
         campaign_guards,
-        export_guards,
         export_files,
-        export_columns,
-        export_values,
-        export_rows,
     )
     for found in vars(module).values()
     if isinstance(found, Guard)

@@ -82,15 +82,13 @@ def awaits_marker(situation: Situation) -> bool:
 
 
 def _has_later_day(situation: Situation) -> bool:
-    """Return True if ready markers start runs, and the dataset holds a later day than the run's.
+    """Return True if the dataset holds the export of a later day than the run's.
 
-    The event about a ready marker may come late. In another time zone, the export of the next day
-    may be ready before the schedule fires. A FULL import of the run's day would replace newer data.
-    A person may bring back an earlier day with `exportDate`.
+    An event may come late. In another time zone, the export of the next day may be ready before the
+    schedule fires. A FULL import of the run's day would replace newer data. A person may bring back
+    an earlier day with `exportDate`.
     """
-    if not situation.settings.get("triggerOnExport") or has_export_date(situation):
-        return False
-    return later_import(situation) is not None
+    return not has_export_date(situation) and later_import(situation) is not None
 
 
 def later_import(situation: Situation) -> Import | None:

@@ -34,8 +34,9 @@ if TYPE_CHECKING:
     )
 
     from ..contract import Request, Run
+    from ..exports import Export
     from ..rules.deployments import Version
-    from ..rules.imports import Export, Import
+    from ..rules.imports import Import
     from ..rules.trainings import SeenSolution, Training
     from ..workflow_settings import Settings, SolutionSettings, Tags
     from .situation import DatasetOfRun
@@ -75,7 +76,7 @@ class World:
     found_held: Mapping[str, str] = field(default_factory=dict)
     """The ARN of each import job that holds its export, without a tag that says so -> the
     fingerprint."""
-    exports: Mapping[str, exports.Export] = field(default_factory=dict)
+    exports: Mapping[str, Export] = field(default_factory=dict)
     """Dataset ARN -> the export at its location, for each dataset that the run imports."""
     earlier_exports: Mapping[str, Mapping[str, Export]] = field(default_factory=dict)
     """Dataset ARN -> day -> its INCREMENTAL export, if no import of its location has `held`."""
@@ -192,9 +193,12 @@ def _with_confirmed_imports(world: World, imported: Sequence[DatasetOfRun]) -> W
         if arn not in world.datasets:
             continue
         schema_arn = world.datasets[arn]["schemaArn"]
-        earlier[arn] = earlier_exports(aws.s3(), dataset, schema_arn, imports[arn])
-        present = seen_export(world.exports[arn], mode, schema_arn)
-        held = newly_held(imports[arn], [present, *earlier[arn].values()], world.now)
+        earlier[arn] = earlier_exports(aws.s3(), dataset, imports[arn])
+        seen = [
+            seen_export(export, mode, schema_arn)
+            for export in (world.exports[arn], *earlier[arn].values())
+        ]
+        held = newly_held(imports[arn], seen, world.now)
         found_held |= {job.arn: str(job.planned) for job in held}
         imports[arn] = [job._replace(is_held=job.is_held or job in held) for job in imports[arn]]
     return replace(world, imports=imports, earlier_exports=earlier, found_held=found_held)
@@ -241,7 +245,7 @@ def _compared_versions(world: World, solution: SolutionSettings) -> set[str]:
     return {version.arn, *(live for live, _ in states if live)}
 
 
-def _read_exports(imported: Sequence[DatasetOfRun]) -> dict[str, exports.Export]:
+def _read_exports(imported: Sequence[DatasetOfRun]) -> dict[str, Export]:
     """Return dataset ARN -> the export at its location."""
     return {
         dataset["datasetArn"]: exports.read_export(

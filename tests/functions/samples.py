@@ -224,14 +224,13 @@ ROW = ("1", "2", "1790000000")
 
 def sample(*rows, **changes):
     """Return the beginning of a file with these rows, or with 1,000 rows."""
-    return FileSample(
-        **{
-            "key": "interactions.csv",
-            "header": ("USER_ID", "ITEM_ID", "TIMESTAMP"),
-            "rows": rows_of(*rows or [ROW] * 1000),
-            **changes,
-        }
-    )
+    values = {
+        "key": "interactions.csv",
+        "header": ("USER_ID", "ITEM_ID", "TIMESTAMP"),
+        "rows": rows_of(*rows or [ROW] * 1000),
+        **changes,
+    }
+    return FileSample(**{"row_count": len(values["rows"]), **values})
 
 
 def rows_of(*rows):

@@ -1,154 +1,359 @@
-"""Tests of the guards of the files of an export: which files they find, and with which message."""
-
-from dataclasses import replace
+"""Tests of the guards of an export's files: what they find, and with which message."""
 
 import pytest
 
 from functions.exports import Export
 from functions.planning.export_files import (
-    byte_order_mark,
-    ignored_subfolders,
     missing_export,
-    other_files,
-    unreadable_file,
+    order_of_columns,
+    too_few_rows,
+    unknown_columns,
+    wrong_content,
 )
-from tests.functions.samples import DATASET, LOCATION, export, messages, s3_object, sample
+from tests.functions.samples import (
+    DATASET,
+    FIELDS,
+    LOCATION,
+    NOW,
+    ROW,
+    dataset_of_run,
+    export,
+    items_settings,
+    messages,
+    rows_of,
+    s3_object,
+    sample,
+)
 
 FOLDER = "s3://exports/interactions/"
-NO_EXPORT = Export(location=LOCATION)
+FILE = "s3://exports/interactions.csv"
+INCREMENTAL = dataset_of_run(importMode="INCREMENTAL")
 
 
-def found(check, known_export):
+def found(guard, known_export, **changes):
     """Return the messages of a guard about this export of interactions."""
-    return messages(check, exports={DATASET: known_export})
+    return messages(guard, exports={DATASET: known_export}, **changes)
 
 
 # The export is there
 
-
-def test_an_export_that_is_there_passes():
-    assert found(missing_export, export()) == []
-
-
-def test_an_export_that_cannot_be_read_is_found_with_the_reason():
-    unreadable = Export(location=LOCATION, read_error=f"{LOCATION} cannot be read: AccessDenied: x")
-    assert found(missing_export, unreadable) == [
-        (
-            f"{LOCATION} cannot be read: AccessDenied: x; check that it exists and that the "
-            "role of plan-retraining may list and read it"
-        )
-    ]
-
-
-def test_an_export_that_was_not_written_is_found():
-    assert found(missing_export, NO_EXPORT) == [
-        f"there is no object at {LOCATION}; check dataLocation and the job that writes the export"
-    ]
-
-
-@pytest.mark.parametrize(
-    "files", [[sample()], [sample(), sample(header=())]], ids=["one file", "two files"]
-)
-def test_an_export_without_any_row_is_found(files):
-    without_rows = [replace(file, rows=()) for file in files]
-    seen = export(objects=[s3_object()] * len(files), samples=without_rows)
-    assert found(missing_export, seen) == [f"{LOCATION} has no rows; repeat the export"], (
-        "a FULL import would delete all data"
-    )
-
-
-def test_one_file_of_several_may_have_no_row():
-    files = [replace(sample(), rows=()), sample()]
-    assert found(missing_export, export(objects=[s3_object()] * 2, samples=files)) == []
-
-
-def test_several_empty_files_are_one_message():
-    objects = [s3_object(), *[s3_object(key=f"{letter}.csv", size=0) for letter in "abc"]]
-    assert found(missing_export, export(objects=objects)) == [
-        (
-            f"3 of 4 objects at {LOCATION} are empty, for example a.csv; if one is a marker, "
-            "write it outside of this location, otherwise repeat the export"
-        )
-    ]
-
-
-# Subfolders
-
+EMPTY = [s3_object(), *[s3_object(key=f"{letter}.csv", size=0) for letter in "abc"]]
 DEEPER = [f"interactions/{day}/1.csv" for day in ("mon", "tue", "wed", "thu", "fri")]
+SUBFOLDERS = (
+    f"5 objects at {FOLDER} are in subfolders, for example interactions/mon/1.csv, "
+    "interactions/tue/1.csv, interactions/wed/1.csv; Personalize imports only the first level of a "
+    "folder; move them there or out of this location, or set dataLocation to the subfolder"
+)
 
 
-def test_a_folder_that_has_only_subfolders_is_found():
-    assert found(missing_export, Export(location=FOLDER, deeper_keys=DEEPER)) == [
+@pytest.mark.parametrize(
+    ("known_export", "message"),
+    [
+        (export(), None),
         (
-            f"the objects at {FOLDER} are all in subfolders: interactions/mon/1.csv, "
-            "interactions/tue/1.csv, interactions/wed/1.csv and 2 more; Personalize imports only "
-            "the first level of a folder; write the export there, or set dataLocation to the "
-            "subfolder"
+            Export(location=LOCATION, read_error=f"{LOCATION} cannot be read: AccessDenied: x"),
+            (
+                f"{LOCATION} cannot be read: AccessDenied: x; check that it exists and that the "
+                "role of plan-retraining may list and read it"
+            ),
+        ),
+        (
+            Export(location=LOCATION),
+            (
+                f"there is no object at {LOCATION}; check dataLocation and the job that writes the "
+                "export"
+            ),
+        ),
+        (
+            export(objects=EMPTY),
+            (
+                f"3 of 4 objects at {LOCATION} are empty, for example a.csv; if one is a marker, "
+                "write it outside of this location, otherwise repeat the export"
+            ),
+        ),
+        (export(samples=[sample(rows=())]), f"{LOCATION} has no rows; repeat the export"),
+        (export(samples=[sample(rows=()), sample()]), None),
+        (Export(location=FOLDER, deeper_keys=DEEPER), SUBFOLDERS),
+        (export(location=FOLDER, deeper_keys=DEEPER), SUBFOLDERS),
+    ],
+    ids=[
+        *("there", "not readable", "not written", "empty files", "no rows", "one file has rows"),
+        *("only subfolders", "subfolders beside files"),
+    ],
+)
+def test_an_export_is_there_or_the_message_says_what_is_missing(known_export, message):
+    assert found(missing_export, known_export) == ([message] if message else [])
+
+
+# The header
+
+
+def header_messages(*headers, **changes):
+    """Return the messages about files with these headers and no rows, without their location."""
+    files = [
+        sample(key=f"{number}.csv", header=header, rows=())
+        for number, header in enumerate(headers, start=1)
+    ]
+    found_messages = found(wrong_content, export(samples=files), **changes)
+    return [message.removeprefix("s3://exports/") for message in found_messages]
+
+
+COLUMNS = ("USER_ID", "ITEM_ID", "TIMESTAMP")
+LACKS = "which the dataset's schema requires; the header is"
+ADD = "add or rename columns in the export"
+
+
+@pytest.mark.parametrize(
+    ("headers", "message"),
+    [
+        ([COLUMNS, COLUMNS[::-1]], None),
+        ([(*COLUMNS, "EVENT_VALUE")], None),
+        ([(*COLUMNS, "NOTE")], None),
+        (
+            [COLUMNS, ("userId", "TIMESTAMP")],
+            f"2.csv: the header lacks USER_ID, ITEM_ID, {LACKS} 'userId,TIMESTAMP'; {ADD}",
+        ),
+        ([()], f"1.csv: the header lacks USER_ID, ITEM_ID, TIMESTAMP, {LACKS} ''; {ADD}"),
+        (
+            [("\x1b[2J" + "x" * 300,)],
+            (
+                "1.csv: the header lacks USER_ID, ITEM_ID, TIMESTAMP, "
+                f"{LACKS} '\\x1b[2J{'x' * 196}'; {ADD}"
+            ),
+        ),
+        (
+            [COLUMNS, COLUMNS[::-1], ("EVENT_VALUE", *COLUMNS)],
+            (
+                "3.csv: this file and 1.csv do not both have the column 'EVENT_VALUE', but all "
+                "files of an import must have the same columns; repeat the export"
+            ),
+        ),
+    ],
+    ids=[
+        *("any order", "nullable", "unknown column", "missing", "empty", "no CSV", "files differ"),
+    ],
+)
+def test_each_header_has_the_required_columns_and_those_of_the_first_file(headers, message):
+    assert header_messages(*headers) == ([message] if message else [])
+
+
+def test_columns_that_the_schema_lacks_are_a_warning():
+    files = [sample(), sample(header=(*COLUMNS, "eventValue", "x" * 50))]
+    assert found(unknown_columns, export()) == []
+    assert found(unknown_columns, export(samples=files)) == [
+        (
+            f"{LOCATION} has columns that the dataset's schema lacks: 'eventValue', "
+            "'xxxxxxxxxxxxxxxxxxxx'; they are not imported; remove them, or rename them if a name "
+            "is misspelt"
+        )
+    ]
+    assert found(unknown_columns, export(samples=files), schemas={}) == [], "there is no schema"
+
+
+def test_another_order_of_the_columns_is_a_warning_about_the_first_file():
+    header = ("TIMESTAMP", "NOTE", "USER_ID", "ITEM_ID")
+    other = [sample(key=f"{number}.csv", header=header) for number in range(2)]
+    assert found(order_of_columns, export(samples=[sample(header=("NOTE", *COLUMNS))])) == []
+    assert found(order_of_columns, export(samples=[sample(), *other])) == [
+        (
+            "s3://exports/0.csv: the columns are in another order than in the dataset's schema, "
+            "which has USER_ID, ITEM_ID, TIMESTAMP; if values arrive in wrong columns, write them "
+            "in this order"
         )
     ]
 
 
-def test_subfolders_beside_files_are_named():
-    mixed = export(location=FOLDER, deeper_keys=DEEPER[:2])
-    assert found(missing_export, mixed) == []
-    assert found(ignored_subfolders, mixed) == [
-        (
-            f"objects in subfolders of {FOLDER} are not imported: interactions/mon/1.csv, "
-            "interactions/tue/1.csv; Personalize imports only the first level of a folder; move "
-            "them there, or away from this location"
-        )
+# The content
+
+
+def test_the_first_problem_of_a_file_is_named():
+    row = rows_of(("1", "2", "now"))[0]
+    wrong_row = sample(rows=[row._replace(line=7)], error="line 9 is no record")
+    encoding = sample(header=(), rows=(), error="line 1 is not text")
+    assert [found(wrong_content, export(samples=[file])) for file in (wrong_row, encoding)] == [
+        [f"{FILE}: line 7: TIMESTAMP is 'now', but the schema requires long; {WHOLE.format(64)}"],
+        [f"{FILE}: line 1 is not text"],
+    ]
+    good_row = sample(ROW, error="line 9 is no record")
+    assert found(wrong_content, export(samples=[good_row])) == [f"{FILE}: line 9 is no record"]
+
+
+def test_at_most_three_files_are_named():
+    files = [sample(("", "", "x"), ("", "", "x"), key=f"{number}.csv") for number in range(5)]
+    assert [message[:27] for message in found(wrong_content, export(samples=files))] == [
+        f"s3://exports/{number}.csv: line 2:" for number in range(3)
+    ]
+
+
+# The values
+
+WHOLE = "write a whole number of {} bits, as digits with an optional minus"
+DECIMAL = "write a number like -2.5 or 1e-3"
+TOMORROW = int(NOW.timestamp()) + 45 * 3600
+"""The first second after tomorrow. The run starts at 03:00."""
+
+
+def value_messages(value, name="A", type_="string", **field):
+    """Return the messages about a file with one row and this value, without location and line."""
+    fields = [{"name": name, "type": type_, **field}]
+    file = sample((value,), header=(name,))
+    found_messages = found(wrong_content, export(samples=[file]), schemas={DATASET: fields})
+    return [message.removeprefix(f"{FILE}: line 2: ") for message in found_messages]
+
+
+def test_a_wrong_value_in_row_700_is_found():
+    rows = [*[(*ROW, "2.5")] * 699, (*ROW, "x")]
+    file = sample(*rows, header=(*COLUMNS, "EVENT_VALUE"))
+    assert found(wrong_content, export(samples=[file]), schemas={DATASET: FIELDS}) == [
+        f"{FILE}: line 701: EVENT_VALUE is 'x', but the schema requires float; {DECIMAL}"
     ]
 
 
 @pytest.mark.parametrize(
-    "seen", [export(), Export(location=FOLDER, deeper_keys=DEEPER)], ids=["none", "nothing else"]
+    ("column", "message"),
+    [
+        (("TIMESTAMP", "long", "1.5"), f"'1.5', but the schema requires long; {WHOLE.format(64)}"),
+        (("VIEWS", "int", "x"), f"'x', but the schema requires int; {WHOLE.format(32)}"),
+        (("USER_ID", "string", ""), "'', but the schema requires string; write a value"),
+        (("PRICE", "float", "null"), f"'null', but the schema requires float; {DECIMAL}"),
+        (("IN_STOCK", "boolean", "1"), "'1', but the schema requires boolean; write true or false"),
+        (
+            ("USER_ID", "string", "u" * 257),
+            (
+                f"'{'u' * 20}', which has 257 characters, but Personalize accepts at most 256; "
+                "shorten it"
+            ),
+        ),
+        (
+            ("TIMESTAMP", "long", "1790000000000"),
+            "'1790000000000', which is in milliseconds; write seconds since 1970",
+        ),
+        (
+            ("CREATION_TIMESTAMP", "long", "1790000000000"),
+            "'1790000000000', which is in milliseconds; write seconds since 1970",
+        ),
+        (
+            ("TIMESTAMP", "long", "20786"),
+            "'20786', which is before 1990; write seconds since 1970",
+        ),
+        (
+            ("TIMESTAMP", "float", str(TOMORROW)),
+            (
+                f"'{TOMORROW}', which is later than tomorrow; write seconds since 1970, and no "
+                "future time"
+            ),
+        ),
+    ],
 )
-def test_there_is_no_warning_without_files_beside_subfolders(seen):
-    assert found(ignored_subfolders, seen) == []
+def test_a_message_shows_the_wrong_value_and_the_way_out(column, message):
+    name, type_, value = column
+    assert value_messages(value, name, type_) == [f"{name} is {message}"]
 
 
-# Files with other names
+@pytest.mark.parametrize(
+    ("type_", "good", "bad"),
+    [
+        ("int", "-1", "1.0"),
+        ("int", "2147483647", "2147483648"),
+        ("int", "-2147483648", "-2147483649"),
+        ("long", "12345678901", "x"),
+        ("long", "9223372036854775807", "9223372036854775808"),
+        ("long", "007", "+7"),
+        ("long", "0", " 0"),
+        ("long", "-0", "1_000"),
+        ("long", "0" * 1000, "0" * 5000),
+        ("long", "5", "\u0665"),
+        ("float", "1e-3", "1,5"),
+        ("float", ".5", "nan"),
+        ("float", "5.", "inf"),
+        ("double", "2", "-1e999"),
+        ("double", "-2.5E+3", "1_0.5"),
+        ("boolean", "True", "1"),
+        ("string", "x" * 1000, "x" * 1001),
+        (["string", "null"], "", "x" * 1001),
+        (["null", "boolean"], "false", "no"),
+        (["int", "string"], "x", ""),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_each_avro_type_accepts_its_values(type_, good, bad):
+    assert value_messages(good, type_=type_) == []
+    assert len(value_messages(bad, type_=type_)) == 1
 
 
-def test_files_whose_names_do_not_end_in_csv_are_a_warning():
-    objects = [s3_object(key=f"day/{name}") for name in ("a.csv", "b.CSV", "part-0", "c.json")]
-    assert found(other_files, export(location=FOLDER, objects=objects)) == [
+@pytest.mark.parametrize(
+    ("name", "type_", "value"),
+    [
+        ("TIMESTAMP", "long", "631152000"),
+        ("TIMESTAMP", "long", str(TOMORROW - 1)),
+        ("TIMESTAMP", "string", "yesterday"),
+        ("CREATION_TIMESTAMP", "long", "-500000000"),
+        ("CREATION_TIMESTAMP", "float", "1830297600"),
+        ("ACTION_ID", "string", "x" * 256),
+    ],
+    ids=["1990", "tomorrow", "a text", "older than 1990", "announced", "256 characters"],
+)
+def test_a_value_at_the_edge_passes(name, type_, value):
+    assert value_messages(value, name, type_) == []
+
+
+def test_a_textual_value_may_be_long_because_it_is_cut_off():
+    assert value_messages("x" * 30_000, textual=True) == []
+
+
+def test_a_column_that_is_not_in_the_schema_may_contain_anything():
+    file = sample((*ROW, "?"), header=(*COLUMNS, "X"))
+    assert found(wrong_content, export(samples=[file])) == []
+
+
+# The number of rows
+
+
+def row_messages(rows, dataset, **changes):
+    """Return the messages about an export with this number of rows."""
+    seen = export(samples=[sample(ROW, row_count=rows)])
+    exports = {dataset["datasetArn"]: seen}
+    return messages(too_few_rows, dataset=dataset, exports=exports, **changes)
+
+
+@pytest.mark.parametrize(
+    ("mode", "advice"),
+    [
+        ("FULL", "export all interactions, because a FULL import replaces all bulk data"),
         (
-            f"names of objects at {FOLDER} do not end in .csv: day/part-0, day/c.json; if the "
-            "import fails because of them, rename them, or write them outside of this location"
-        )
-    ]
-    assert found(other_files, export(location=FOLDER, objects=objects[:2])) == []
+            "INCREMENTAL",
+            (
+                "import less often, or use importMode FULL with a complete export, because it "
+                "replaces all bulk data"
+            ),
+        ),
+    ],
+)
+@pytest.mark.parametrize(
+    ("rows", "refused"), [(1000, False), (999, True), (1, True), (0, False), (None, False)]
+)
+def test_an_import_needs_a_thousand_interactions(mode, advice, rows, refused):
+    message = f"{LOCATION} has {rows} interactions, but an import takes at least 1000; {advice}"
+    dataset = dataset_of_run(importMode=mode)
+    assert row_messages(rows, dataset) == [message] * refused, "another guard finds 0 rows"
 
 
-def test_a_single_file_may_have_any_name():
-    assert found(other_files, export(location="s3://exports/part-0")) == []
-    assert found(other_files, export(objects=[s3_object(key="part-0")])) == []
+@pytest.mark.parametrize(
+    ("dataset_type", "mode", "refused"),
+    [
+        ("interactions", "INCREMENTAL", True),
+        ("actionInteractions", "FULL", False),
+        ("actionInteractions", "INCREMENTAL", True),
+        ("items", "INCREMENTAL", False),
+        ("users", "FULL", False),
+    ],
+)
+def test_only_these_imports_need_a_thousand_rows(dataset_type, mode, refused):
+    dataset = items_settings(type=dataset_type, importMode=mode)
+    assert len(row_messages(1, dataset)) == refused
 
 
-# Files that cannot be read
-
-
-def test_a_file_that_cannot_be_read_is_found_once():
-    bad = replace(sample(), header=(), rows=(), error="is a gzip file")
-    seen = export(samples=[sample(), bad])
-    assert found(unreadable_file, seen) == ["s3://exports/interactions.csv: is a gzip file"]
-    assert found(missing_export, export(samples=[bad])) == [], "it may have rows"
-
-
-def test_at_most_three_unreadable_files_are_named():
-    bad = [replace(sample(key=f"{number}.csv"), error="is UTF-16") for number in range(5)]
-    assert found(unreadable_file, export(samples=bad)) == [
-        f"s3://exports/{number}.csv: is UTF-16" for number in range(3)
-    ]
-
-
-def test_a_byte_order_mark_is_a_warning():
-    marked = export(samples=[sample(), sample(key="b.csv", has_byte_order_mark=True)])
-    assert found(byte_order_mark, export()) == []
-    assert found(byte_order_mark, marked) == [
-        (
-            f"files at {LOCATION} begin with a byte-order mark: b.csv; if the import fails because "
-            "it misses the first column, export UTF-8 without the mark"
-        )
-    ]
+@pytest.mark.parametrize(("dataset", "refused"), [(dataset_of_run(), False), (INCREMENTAL, True)])
+def test_a_full_export_may_have_few_rows_if_events_bring_others(dataset, refused):
+    assert len(row_messages(1, dataset, event_trackers=["arn:tracker"])) == refused
+    assert len(row_messages(1, {**dataset, "streamed": True})) == refused

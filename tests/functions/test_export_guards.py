@@ -1,12 +1,17 @@
-"""Tests of the guards that compare an export with earlier imports."""
+"""Tests of the guards that compare an export with its marker and with earlier imports."""
+
+import re
 
 import pytest
 
+from functions.execution_input import input_problems
 from functions.exports import Export
 from functions.personalize.imports import location_digits
+from functions.planning.earlier_exports import earlier_exports
 from functions.planning.export_guards import (
     export_not_ready,
-    export_of_earlier_day,
+    incremental_without_full,
+    skipped_days,
     truncated_export,
     wrong_increment,
 )
@@ -14,23 +19,24 @@ from tests.functions.samples import (
     DATASET,
     LOCATION,
     ago,
+    configured,
     dataset_of_run,
+    dataset_settings,
     export,
     held_import,
     imported,
+    items_settings,
     messages,
     s3_object,
-    sample,
     settings,
 )
 
 INCREMENTAL = dataset_of_run(importMode="INCREMENTAL")
-NO_EXPORT = Export(location=LOCATION)
 
 
-def found(check, known_export, **changes):
+def found(guard, known_export, **changes):
     """Return the messages of a guard about this export of interactions."""
-    return messages(check, exports={DATASET: known_export}, **changes)
+    return messages(guard, exports={DATASET: known_export}, **changes)
 
 
 # The size
@@ -57,24 +63,25 @@ def test_an_export_that_is_much_smaller_than_the_last_one_is_found(size, share, 
 
 
 @pytest.mark.parametrize(
-    ("dataset", "seen", "last_full"),
+    "changes",
     [
-        (INCREMENTAL, TINY, LAST_FULL),
-        (dataset_of_run(), TINY, {DATASET: [imported()]}),
-        (dataset_of_run(), NO_EXPORT, LAST_FULL),
+        {"dataset": INCREMENTAL},
+        {"imports": {DATASET: [imported()]}},
+        {"known_export": Export(location=LOCATION)},
+        {"request": {"exportDate": "2026-11-22"}},
     ],
-    ids=["incremental", "no size known", "no export, which another guard finds"],
+    ids=["incremental", "no size known", "no export, which another guard finds", "on purpose"],
 )
-def test_a_small_export_passes_if_it_replaces_no_known_data(dataset, seen, last_full):
-    assert found(truncated_export, seen, dataset=dataset, imports=last_full) == []
+def test_a_small_export_passes_if_it_replaces_no_known_data(changes):
+    assert found(truncated_export, **{"known_export": TINY, "imports": LAST_FULL, **changes}) == []
 
 
 def test_the_last_full_import_with_a_known_size_counts_whatever_is_newer():
     foreign = [imported(ended_at=ago(hours)) for hours in range(20)]
+    smaller = held_import(is_full=False, size=1, ended_at=ago(21))
+    failed = held_import(is_active=False, size=1, ended_at=ago(22))
     earlier = held_import(ended_at=ago(100), size=1)
-    smaller = held_import(is_full=False, size=1, ended_at=ago(1))
-    failed = held_import(is_active=False, size=1, ended_at=ago(1))
-    jobs = [*foreign, smaller, failed, earlier, held_import(ended_at=ago(90))]
+    jobs = [*foreign, smaller, failed, held_import(ended_at=ago(90)), earlier]
     assert len(found(truncated_export, TINY, imports={DATASET: jobs})) == 1
 
 
@@ -84,29 +91,25 @@ MARKER = "s3://exports/_SUCCESS"
 MARKED = dataset_of_run(readyMarker=MARKER)
 
 
-def marker_messages(marker_written_at, dataset=MARKED):
-    """Return the messages about a marker that was written at this time."""
-    seen = export(marker_written_at=marker_written_at, objects=[s3_object(modified_at=ago(48))])
-    return found(export_not_ready, seen, dataset=dataset)
-
-
 def test_a_missing_marker_is_found():
-    assert marker_messages(None) == [
-        (
-            f"the ready marker {MARKER} does not exist; write it when the export is "
-            "complete, or use retrain start --skip-import to train without an import"
-        )
-    ]
+    message = (
+        f"the ready marker {MARKER} does not exist; write it when the export is complete, or use "
+        "retrain start --skip-import to train without an import"
+    )
+    unreadable = Export(location=LOCATION, read_error=f"{LOCATION} cannot be read: AccessDenied: x")
+    assert found(export_not_ready, export(), dataset=MARKED) == [message]
+    assert found(export_not_ready, unreadable, dataset=MARKED) == [], "one message is enough"
+    assert found(export_not_ready, export()) == [], "no marker is configured"
 
 
 def test_a_marker_that_is_older_than_the_last_import_passes():
     """The fingerprint shows what is new, so an export can be imported again on purpose."""
     seen = export(marker_written_at=ago(60), objects=[s3_object(modified_at=ago(60))])
-    imports = {DATASET: [held_import(created_at=ago(1)), imported(created_at=ago(0.5))]}
+    imports = {DATASET: [imported(ended_at=ago(0.5)), held_import(ended_at=ago(1))]}
     assert found(export_not_ready, seen, dataset=MARKED, imports=imports) == []
 
 
-def test_data_that_are_newer_than_the_marker_are_found():
+def test_objects_that_are_newer_than_the_marker_are_found():
     """The marker is that of the export before, and the next export is still being written."""
     objects = [s3_object(key=f"{hours}.csv", modified_at=ago(hours)) for hours in (11, 10, 9)]
     seen = export(marker_written_at=ago(10), objects=objects)
@@ -118,40 +121,45 @@ def test_data_that_are_newer_than_the_marker_are_found():
     ]
 
 
-def test_the_marker_of_an_export_that_cannot_be_read_is_not_checked():
-    unreadable = Export(location=LOCATION, read_error=f"{LOCATION} cannot be read: AccessDenied: x")
-    assert found(export_not_ready, unreadable, dataset=MARKED) == [], "one message is enough"
-
-
-def test_no_marker_is_needed_if_none_is_configured():
-    assert marker_messages(None, dataset=dataset_of_run()) == []
-
-
 # INCREMENTAL exports
 
+
+@pytest.mark.parametrize(
+    ("dataset", "jobs", "refused"),
+    [
+        (INCREMENTAL, [], True),
+        (INCREMENTAL, [imported(is_active=False)], True),
+        (INCREMENTAL, [imported(is_active=False, is_running=True)], True),
+        (INCREMENTAL, [imported(is_full=False)], True),
+        (INCREMENTAL, [imported(is_full=False), imported()], False),
+        (dataset_of_run(), [], False),
+    ],
+    ids=["none", "failed", "running", "incremental", "full before", "FULL mode"],
+)
+def test_an_incremental_import_needs_a_full_one_before(dataset, jobs, refused):
+    message = (
+        f"importMode INCREMENTAL needs an ACTIVE FULL import of {DATASET} before; import a "
+        "complete export once with importMode FULL, which replaces all bulk data"
+    )
+    known = {"dataset": dataset, "imports": {DATASET: jobs}}
+    assert messages(incremental_without_full, **known) == [message] * refused
+
+
 NEW = s3_object(modified_at=ago(48))
+OLD = s3_object(key="old.csv", modified_at=ago(48, seconds=1))
 
 
 def appending(*objects, dataset=INCREMENTAL, jobs=None, **changes):
     """Return the messages about an export that is added to the data."""
-    files = [sample()] * len(objects)
-    arn = dataset["datasetArn"]
-    return messages(
-        wrong_increment,
-        dataset=dataset,
-        exports={arn: export(objects=objects, samples=files)},
-        imports={arn: [held_import(planned="x")] if jobs is None else jobs},
-        **changes,
-    )
-
-
-def test_objects_that_were_written_since_the_last_import_pass():
-    assert appending(NEW) == [], "the very moment of the import counts as since"
+    jobs = [held_import(planned="x")] if jobs is None else jobs
+    known = {"dataset": dataset, "imports": {DATASET: jobs}, **changes}
+    return found(wrong_increment, export(objects=objects), **known)
 
 
 def test_objects_that_were_imported_before_are_found():
-    old = s3_object(key="old.csv", modified_at=ago(48, seconds=1))
-    assert appending(NEW, old) == [
+    assert appending(NEW) == [], "the very moment of the import counts as since"
+    assert appending(OLD, dataset=dataset_of_run()) == [], "a FULL import replaces them"
+    assert appending(NEW, OLD) == [
         (
             f"1 of 2 objects at {LOCATION} are older than the last import, for example old.csv, "
             "and would be appended again; write each export to a new location, for example "
@@ -161,69 +169,15 @@ def test_objects_that_were_imported_before_are_found():
     ]
 
 
-DAY = "2026-11-22"
-LOCATION_OF_DAY = f"{location_digits(LOCATION)}-x"
-FULL = held_import(planned="x", created_at=ago(20 * 24), ended_at=ago(20 * 24))
-APPENDED = held_import(
-    planned=LOCATION_OF_DAY, is_full=False, created_at=ago(7 * 24), ended_at=ago(7 * 24)
-)
-
-
-def appending_day(day, *jobs, request=None, trigger="export"):
-    """Return the messages about the export of a day, before the first semicolon."""
-    found_messages = appending(
-        s3_object(modified_at=ago(1)),
-        dataset={**INCREMENTAL, "day": day},
-        jobs=jobs,
-        request=request,
-        trigger=trigger,
-    )
-    return [message.partition(", so")[0] for message in found_messages]
-
-
-def test_the_changed_export_of_a_day_is_not_appended_twice():
-    reason = f"{LOCATION} was imported by {APPENDED.arn}, and has changed since then"
-    assert appending_day(DAY, APPENDED, FULL) == [reason]
-    assert appending_day(DAY, APPENDED._replace(planned="other-x"), FULL) == []
-    assert appending_day(DAY, APPENDED._replace(is_held=False), FULL) == [], (
-        "it changed during the import, so it has to be imported again"
-    )
-
-
-def test_a_day_is_not_appended_twice_however_many_imports_came_after_it():
-    later = [held_import(planned=f"{n}-x", is_full=False, ended_at=ago(150 - n)) for n in range(40)]
-    assert len(appending_day(DAY, *later, APPENDED, FULL)) == 1
-
-
-def test_a_day_may_be_appended_again_if_a_full_import_has_replaced_its_rows():
-    replacing = FULL._replace(created_at=ago(7 * 24 - 1), ended_at=ago(7 * 24 - 2))
-    assert appending_day(DAY, replacing, APPENDED) == []
-
-
-def test_a_day_before_the_last_full_import_is_not_appended():
-    reason = "is of a day before the last FULL import, which has brought all earlier data"
-    full = FULL._replace(created_at=ago(6 * 24), ended_at=ago(6 * 24))
-    assert appending_day(DAY, full) == [f"{LOCATION} {reason}"]
-    assert appending_day("2026-11-23", full) == []
-    assert appending_day(DAY, full, trigger="schedule") == [], (
-        "the slot of a schedule is never long past"
-    )
-
-
-@pytest.mark.parametrize("jobs", [[APPENDED, FULL], [FULL._replace(created_at=ago(0))]])
-def test_a_person_may_append_a_day_on_purpose(jobs):
-    assert appending_day(DAY, *jobs, request={"exportDate": DAY}) == []
-
-
-RUNNING = imported(is_running=True, is_active=False, created_at=ago(1))
-FAILED = imported(is_active=False, created_at=ago(1))
-PARTIAL = held_import(is_held=False, created_at=ago(1))
-
-
 @pytest.mark.parametrize(
     ("job", "counts"),
-    [(RUNNING, True), (FAILED, False), (imported(created_at=ago(1)), True), (PARTIAL, False)],
-    ids=["running", "failed", "foreign", "changed during the import"],
+    [
+        (imported(is_running=True, is_active=False, created_at=ago(1)), True),
+        (imported(created_at=ago(1)), True),
+        (imported(is_active=False, created_at=ago(1)), False),
+        (held_import(is_held=False, created_at=ago(1)), False),
+    ],
+    ids=["running", "foreign", "failed", "changed during the import"],
 )
 def test_an_import_counts_as_the_last_import_if_its_rows_are_or_may_be_there(job, counts):
     found_messages = appending(NEW, jobs=[job, held_import()])
@@ -238,53 +192,157 @@ def test_at_most_a_gigabyte_is_appended(size, refused):
         "bulk data"
     )
     assert appending(s3_object(size=size)) == [message] * refused
+    assert appending(s3_object(size=size), dataset=dataset_of_run()) == []
 
 
-@pytest.mark.parametrize(
-    ("dataset", "objects"),
-    [(dataset_of_run(), [s3_object(modified_at=ago(100), size=10**10)]), (INCREMENTAL, [])],
-    ids=["full", "no export, which another guard finds"],
+# The days of an INCREMENTAL export
+
+DAY = "2026-11-22"
+FULL = held_import(planned="x", created_at=ago(20 * 24), ended_at=ago(20 * 24))
+APPENDED = held_import(
+    planned=f"{location_digits(LOCATION)}-x",
+    is_full=False,
+    created_at=ago(7 * 24),
+    ended_at=ago(7 * 24),
 )
-def test_these_limits_hold_only_for_data_that_are_appended(dataset, objects):
-    assert appending(*objects, dataset=dataset) == []
 
 
-# An export of a later day
+def appending_day(*jobs, day=DAY, **changes):
+    """Return the messages about the changed export of a day."""
+    dataset = {**INCREMENTAL, "day": day}
+    return appending(s3_object(modified_at=ago(1)), dataset=dataset, jobs=jobs, **changes)
 
-DATED = "s3://exports/{date}.csv"
 
-
-@pytest.mark.parametrize(
-    ("imported_day", "mode", "location", "request_", "refused"),
-    [
-        ("2026-11-30", "FULL", DATED, {}, True),
-        ("2026-11-29", "FULL", DATED, {}, False),
-        ("2026-11-22", "FULL", DATED, {}, False),
-        ("2026-11-30", "INCREMENTAL", DATED, {}, False),
-        ("2026-11-30", "FULL", "s3://exports/interactions.csv", {}, False),
-        ("2026-11-30", "FULL", DATED, {"exportDate": "2026-11-29"}, False),
-    ],
-    ids=["later", "same day", "earlier", "incremental", "no date", "on purpose"],
-)
-def test_an_export_that_would_replace_that_of_a_later_day_is_found(
-    imported_day, mode, location, request_, refused
-):
-    configured = dataset_of_run(importMode=mode, dataLocation=location)
-    day = "2026-11-29" if "{date}" in location else None
-    dated = {**configured, "dataLocation": location.replace("{date}", "2026-11-29"), "day": day}
-    digits = location_digits(location.replace("{date}", imported_day))
-    job = held_import(planned=f"{digits}-x", is_full=mode == "FULL")
-    message = (
-        f"s3://exports/2026-11-29.csv is of 2026-11-29, but {job.arn} has imported 2026-11-30 "
-        "since then; use retrain start, which imports the export of today"
-    )
-    assert (
-        messages(
-            export_of_earlier_day,
-            request=request_,
-            settings_=settings(datasets=[configured]),
-            dataset=dated,
-            imports={DATASET: [job]},
+def test_the_changed_export_of_a_day_is_not_appended_twice():
+    refused = [
+        (
+            f"{LOCATION} was imported by {APPENDED.arn}, and has changed since then, so its rows "
+            "would be appended twice; write new rows to the location of a later day, or append "
+            f"this export on purpose with retrain start --dataset interactions --export-date {DAY}"
         )
-        == [message] * refused
+    ]
+    later = [held_import(planned=f"{n}-x", is_full=False, ended_at=ago(150 - n)) for n in range(40)]
+    assert appending_day(APPENDED, FULL) == appending_day(*later, APPENDED, FULL) == refused
+    assert appending_day(APPENDED._replace(planned="other-x"), FULL) == []
+    assert appending_day(APPENDED, FULL, request={"exportDate": DAY}) == [], "on purpose"
+
+
+@pytest.mark.parametrize(
+    "jobs",
+    [
+        [APPENDED._replace(is_held=False), FULL],
+        [FULL._replace(created_at=ago(7 * 24 - 1), ended_at=ago(7 * 24 - 2)), APPENDED],
+    ],
+    ids=["it changed during the import", "a FULL import has replaced its rows"],
+)
+def test_a_day_is_appended_again_if_its_rows_are_not_in_the_dataset(jobs):
+    assert appending_day(*jobs) == []
+
+
+def test_a_day_before_the_last_full_import_is_not_appended():
+    full = FULL._replace(created_at=ago(6 * 24), ended_at=ago(6 * 24))
+    (message,) = appending_day(full)
+    reason = "is of a day before the last FULL import, which has brought all earlier data"
+    assert message.startswith(f"{LOCATION} {reason}, so its rows would be appended twice; ")
+    assert appending_day(full, day="2026-11-23") == [], "that import was on this day"
+    assert appending_day(full, request={"exportDate": DAY}) == [], "on purpose"
+
+
+DATED = {**INCREMENTAL, "dataLocation": "s3://exports/2026-11-29.csv", "day": "2026-11-29"}
+BOTH = ("2026-11-27", "2026-11-28")
+
+
+def import_of(day, **changes):
+    """Return an import of the export of a day, which has changed since the import began."""
+    planned = f"{location_digits(f's3://exports/{day}.csv')}-x"
+    standard = {"planned": planned, "is_full": False, "is_held": False, "ended_at": ago(9)}
+    return held_import(**{**standard, **changes})
+
+
+def skipped(*jobs):
+    """Return the messages about the exports of two earlier days."""
+    exports = {day: export(location=f"s3://exports/{day}.csv") for day in BOTH}
+    known = {"imports": {DATASET: jobs}, "earlier_exports": {DATASET: exports}}
+    return messages(skipped_days, dataset=DATED, **known)
+
+
+def never(*days, doubt=""):
+    """Return the message about days that no run has imported."""
+    return (
+        f"no run has imported the exports of these days: {', '.join(days)}{doubt}; append each "
+        f"whose rows are missing with retrain start --dataset interactions --export-date {days[0]},"
+        " or import a complete export with importMode FULL"
     )
+
+
+def changed(*days):
+    """Return the message about days whose export is another one than the imported one."""
+    return (
+        f"the exports of these days have changed during or after their import: {', '.join(days)}; "
+        "import a complete export with importMode FULL, or append each once more with retrain "
+        f"start --dataset interactions --export-date {days[0]}, which may add rows twice"
+    )
+
+
+EARLY = imported(ended_at=ago(100))
+
+
+@pytest.mark.parametrize(
+    ("jobs", "expected"),
+    [
+        ([], [never(*BOTH)]),
+        ([import_of(BOTH[1])], [never(BOTH[0]), changed(BOTH[1])]),
+        ([import_of(BOTH[1], is_active=False)], [never(*BOTH)]),
+        ([import_of(day) for day in BOTH], [changed(*BOTH)]),
+        ([*map(import_of, BOTH), import_of(BOTH[0], is_held=True)], [changed(BOTH[1])]),
+        ([import_of(BOTH[0], is_active=False, is_running=True)], [never(BOTH[1])]),
+        ([imported(ended_at=ago(1)), *map(import_of, BOTH)], [never(*BOTH)]),
+        (
+            [imported(ended_at=ago(1), is_full=False), EARLY],
+            [never(*BOTH, doubt=f" ({EARLY.arn}, a foreign import, may have added them)")],
+        ),
+    ],
+    ids=[
+        *("no import", "one changed", "failed", "both changed", "imported again", "running"),
+        *("replaced by a FULL import", "a foreign import has added something"),
+    ],
+)
+def test_the_days_that_no_import_holds_are_named(jobs, expected):
+    assert skipped(*jobs) == expected
+
+
+def test_the_commands_of_the_messages_are_accepted_beside_a_dataset_without_days():
+    dated = dataset_settings(dataLocation="s3://exports/{date}.csv", importMode="INCREMENTAL")
+    known = settings(datasets=[dated, items_settings()])
+    for message in [*appending_day(APPENDED, FULL), *skipped(), *skipped(import_of(BOTH[0]))]:
+        dataset, day = re.search(r"--dataset (\S+) --export-date ([-0-9]+)", message).groups()
+        request = {"datasets": [dataset], "exportDate": day}
+        assert input_problems(configured(request, settings=known)) == [], message
+
+
+@pytest.fixture
+def found_days(monkeypatch):
+    """Return a function that searches earlier days: there is an export on each day of November."""
+
+    def list_objects(_, location):
+        return export().objects if "/2026-11-" in location else []
+
+    monkeypatch.setattr("functions.planning.earlier_exports.exports.list_objects", list_objects)
+
+    def search(of_day, *jobs, **changes):
+        location = f"s3://exports/{of_day}.csv"
+        dataset = {**INCREMENTAL, "dataLocation": location, "day": of_day, **changes}
+        return list(earlier_exports(None, dataset, jobs))
+
+    return search
+
+
+def test_earlier_exports_are_searched_since_the_last_full_import(found_days):
+    full = imported(created_at=ago(72))
+    assert found_days("2026-11-29", full) == ["2026-11-27", "2026-11-28"]
+    assert found_days("2026-11-29", import_of("2026-11-28"), full) == list(BOTH)
+    assert found_days("2026-11-29", import_of("2026-11-28", is_held=True), full) == ["2026-11-27"]
+    assert len(found_days("2026-11-29")) == 28, "there is no export before November"
+    assert len(found_days("2026-12-02")) == 30, "a month is searched"
+    assert found_days("2026-11-29", importMode="FULL") == []
+    assert found_days("2026-11-29", day=None) == []

@@ -15,15 +15,14 @@ from botocore.response import StreamingBody
 
 from functions.csv_files import FileSample
 from functions.errors import ServiceUnavailable
-from functions.exports import Export, list_objects, read_export, split_location
-from tests.functions.samples import LOCATION, ago, rows_of, s3_object
+from functions.exports import SAMPLED_BYTES, Export, list_objects, read_export, split_location
+from tests.functions.samples import LOCATION, ago, rows_of, s3_object, sample
 
-CSV = b"USER_ID,ITEM_ID,TIMESTAMP\n1,2,3\n"
-SAMPLE_BYTES = 65_536
-COUNTED_BYTES = 1_048_576
-FIRST_BYTES = f"bytes=0-{COUNTED_BYTES - 1}"
+HEADER = b"USER_ID,ITEM_ID,TIMESTAMP\n"
+CSV = HEADER + b"1,2,3\n"
+ALL_BYTES = f"bytes=0-{SAMPLED_BYTES - 1}"
 MARKER = "s3://signals/done/_SUCCESS"
-NO_EXPORT = Export(location=LOCATION, objects=[], samples=[])
+NO_EXPORT = Export(location=LOCATION, objects=[], deeper_keys=[], samples=[])
 
 
 def expect_list(s3, *pages, bucket="exports", prefix="interactions.csv"):
@@ -46,7 +45,7 @@ def expect_list(s3, *pages, bucket="exports", prefix="interactions.csv"):
 
 def expect_content(s3, content, key="interactions.csv"):
     body = StreamingBody(io.BytesIO(content), len(content))
-    s3.expect("get_object", {"Body": body}, Bucket="exports", Key=key, Range=FIRST_BYTES)
+    s3.expect("get_object", {"Body": body}, Bucket="exports", Key=key, Range=ALL_BYTES)
 
 
 # Objects
@@ -55,61 +54,33 @@ def expect_content(s3, content, key="interactions.csv"):
 def test_a_small_file_is_read_to_its_end(s3):
     expect_list(s3, {"interactions.csv": (len(CSV), 2)})
     expect_content(s3, CSV)
-    assert read_export(s3.client, LOCATION) == Export(
-        location=LOCATION,
-        objects=[s3_object(size=len(CSV))],
-        samples=[
-            FileSample(
-                key="interactions.csv",
-                header=("USER_ID", "ITEM_ID", "TIMESTAMP"),
-                rows=rows_of(("1", "2", "3")),
-            )
-        ],
-    )
+    rows = rows_of(("1", "2", "3"))
+    header = ("USER_ID", "ITEM_ID", "TIMESTAMP")
+    file = FileSample(key="interactions.csv", header=header, rows=rows, row_count=1)
+    expected = replace(NO_EXPORT, objects=[s3_object(size=len(CSV))], samples=[file])
+    assert read_export(s3.client, LOCATION) == expected
 
 
 def test_other_files_whose_names_begin_alike_are_left_out(s3):
     """A list by prefix contains them, but Personalize imports only the one file."""
-    expect_list(
-        s3,
-        {
-            "interactions.csv": (1, 2),
-            "interactions.csv.bak": (1, 2),
-            "interactions.csv/x": (1, 2),
-        },
-    )
+    names = ("interactions.csv", "interactions.csv.bak", "interactions.csv/x")
+    expect_list(s3, dict.fromkeys(names, (1, 2)))
     assert [each.key for each in list_objects(s3.client, LOCATION)] == ["interactions.csv"]
 
 
-FOLDER_PAGES = [
-    {"day/": (0, 9), "day/1.csv": (len(CSV), 2)},
-    {"day/a/": (0, 9), "day/a/2.csv": (70, 1)},
-    {"day/b/c/3.csv": (70, 1)},
-]
-
-
 def test_only_the_first_level_of_a_folder_belongs_to_the_export(s3):
-    expect_list(s3, *FOLDER_PAGES, prefix="day/")
+    expect_list(
+        s3,
+        {"day/": (0, 9), "day/1.csv": (len(CSV), 2)},
+        {"day/a/": (0, 9), "day/a/2.csv": (70, 1)},
+        {"day/b/c/3.csv": (70, 1)},
+        prefix="day/",
+    )
     expect_content(s3, CSV, "day/1.csv")
     export = read_export(s3.client, "s3://exports/day/")
     assert [file.key for file in export.objects] == ["day/1.csv"]
-    assert export.deeper_keys == ("day/a/2.csv", "day/b/c/3.csv")
+    assert export.deeper_keys == ["day/a/2.csv", "day/b/c/3.csv"]
     assert (export.size, export.row_count) == (len(CSV), 1), "as Personalize imports it"
-
-
-def test_objects_are_listed_as_for_the_fingerprint(s3):
-    expect_list(s3, *FOLDER_PAGES, prefix="day/")
-    assert [each.key for each in list_objects(s3.client, "s3://exports/day/")] == ["day/1.csv"]
-
-
-def test_a_location_may_have_no_objects(s3):
-    s3.expect("list_objects_v2", {}, Bucket="exports", Prefix="interactions.csv")
-    assert read_export(s3.client, LOCATION) == NO_EXPORT
-
-
-def test_an_empty_file_is_not_read(s3):
-    expect_list(s3, {"interactions.csv": (0, 2)})
-    assert read_export(s3.client, LOCATION).samples == []
 
 
 @pytest.mark.parametrize(
@@ -131,17 +102,9 @@ def test_a_ready_marker_may_be_in_another_bucket(s3, objects, written_at):
 # Errors
 
 
-def test_a_list_that_is_refused_is_a_read_error(s3):
-    request = {"Bucket": "exports", "Prefix": "interactions.csv"}
-    s3.expect_error("list_objects_v2", "AccessDenied", "not yours", **request)
-    assert read_export(s3.client, LOCATION) == Export(
-        location=LOCATION, read_error=f"{LOCATION} cannot be read: AccessDenied: not yours"
-    )
-
-
 def test_a_file_that_is_refused_is_a_read_error(s3):
     expect_list(s3, {"interactions.csv": (9, 2)})
-    request = {"Bucket": "exports", "Key": "interactions.csv", "Range": FIRST_BYTES}
+    request = {"Bucket": "exports", "Key": "interactions.csv", "Range": ALL_BYTES}
     s3.expect_error("get_object", "AccessDenied", "not yours", **request)
     assert read_export(s3.client, LOCATION) == Export(
         location=LOCATION, read_error=f"{LOCATION} cannot be read: AccessDenied: not yours"
@@ -164,7 +127,7 @@ def test_a_read_that_breaks_off_is_retried_by_the_workflow(s3, error):
             raise error(endpoint_url="s3", error="gone", actual_bytes=1, expected_bytes=2)
 
     expect_list(s3, {"interactions.csv": (9, 2)})
-    request = {"Bucket": "exports", "Key": "interactions.csv", "Range": FIRST_BYTES}
+    request = {"Bucket": "exports", "Key": "interactions.csv", "Range": ALL_BYTES}
     s3.expect("get_object", {"Body": Broken()}, **request)
     with pytest.raises(
         ServiceUnavailable, match=r"GetObject: s3://exports/interactions\.csv broke off: "
@@ -192,11 +155,9 @@ class Files:
 
     def get_paginator(self, _):
         """Return the paginator of ListObjectsV2."""
-        """Return the paginator of ListObjectsV2."""
         return self
 
     def paginate(self, **_):
-        """Yield one page with all files."""
         """Yield one page with all files."""
         self.lists += 1
         contents = [
@@ -220,31 +181,19 @@ def read_folder(files):
     return export, sorted(key.removeprefix("day/") for key in client.read)
 
 
-HEADER = b"USER_ID,ITEM_ID,TIMESTAMP\n"
-
-
-def test_all_files_of_a_small_export_are_read():
-    files = {f"{number:02}.csv": (len(CSV), number, CSV) for number in range(100)}
-    export, keys = read_folder(files)
-    assert keys == sorted(files)
-    assert export.row_count == 100
-    assert [sample.key for sample in export.samples] == [f"day/{name}" for name in files]
-
-
-@pytest.mark.parametrize(
-    "files",
-    [
-        {f"{number:04}.csv": (40 + number % 7, number, CSV) for number in range(5000)},
-        {f"{number:02}.csv": (30_000, number, CSV) for number in range(40)},
-    ],
-    ids=["many files", "large files"],
-)
-def test_the_newest_and_the_largest_files_of_a_large_export_are_read(files):
+def test_the_newest_and_the_largest_files_are_read():
+    files = {f"{number:04}.csv": (40 + number % 7, number, CSV) for number in range(5000)}
     export, keys = read_folder(files)
     newest = sorted(files, key=lambda name: files[name][1])[:10]
-    largest = sorted(files, key=lambda name: files[name][0], reverse=True)[:10]
-    assert keys == sorted({*newest, *largest})
+    others = [name for name in files if name not in newest]
+    largest = sorted(others, key=lambda name: files[name][0], reverse=True)[:10]
+    assert keys == sorted(newest + largest)
     assert (len(export.objects), export.row_count) == (len(files), None)
+
+
+def test_an_empty_file_is_not_read():
+    export, keys = read_folder({"a.csv": (0, 1, b""), "b.csv": (len(CSV), 1, CSV)})
+    assert (keys, export.row_count) == (["b.csv"], None)
 
 
 def test_ten_files_are_read_at_once():
@@ -267,41 +216,16 @@ def test_a_row_in_the_largest_file_is_found_among_thousands_of_files_without_row
     assert read_folder(files)[0].has_rows
 
 
-@pytest.mark.parametrize("content", [b"\n\n\n", b"\xef\xbb\xbf", HEADER, HEADER + b"\r\n\r\n"])
-def test_a_file_without_a_data_row_has_no_rows(s3, content):
-    expect_list(s3, {"interactions.csv": (len(content), 2)})
-    expect_content(s3, content)
-    export = read_export(s3.client, LOCATION)
-    assert (export.has_rows, export.row_count) == (False, 0)
-
-
-@pytest.mark.parametrize(
-    ("size", "rows", "row_count"),
-    [
-        (COUNTED_BYTES, (COUNTED_BYTES - 4) // 10, (COUNTED_BYTES - 4) // 10),
-        (COUNTED_BYTES + 10, (SAMPLE_BYTES - 4) // 10, None),
-    ],
-    ids=["to its end", "the first 64 KB"],
-)
-def test_a_file_is_read_to_its_end_if_the_export_is_small(size, rows, row_count):
-    content = b"A,B\n" + b"1234,5678\n" * ((size - 4) // 10)
-    client = Files({"day/1.csv": (size, 1, content)})
-    export = read_export(client, "s3://exports/day/")
-    assert (len(export.samples[0].rows), export.row_count) == (rows, row_count)
-
-
-def test_a_file_that_was_emptied_after_the_list_has_no_header(s3):
-    expect_list(s3, {"interactions.csv": (9, 2)})
-    expect_content(s3, b"")
-    assert read_export(s3.client, LOCATION).samples == [FileSample(key="interactions.csv")]
+@pytest.mark.parametrize("files", [1, 8])
+@pytest.mark.parametrize(("extra_bytes", "is_counted"), [(0, True), (1, False)])
+def test_the_rows_are_counted_if_a_megabyte_contains_every_file(files, extra_bytes, is_counted):
+    rows = (SAMPLED_BYTES // files - 4) // 4
+    content = b"A,B\n" + b"1,2\n" * rows
+    known = {f"{number}.csv": (len(content) + extra_bytes, 1, content) for number in range(files)}
+    assert read_folder(known)[0].row_count == (rows * files if is_counted else None)
 
 
 # Size, fingerprint and rows
-
-
-def test_the_size_is_that_of_all_objects():
-    assert Export(location=LOCATION).size == 0
-    assert Export(location=LOCATION, objects=[s3_object(), s3_object(size=5)]).size == 1005
 
 
 @pytest.mark.parametrize("change", [{"key": "x.csv"}, {"size": 999}, {"etag": '"e2"'}], ids=str)
@@ -315,42 +239,27 @@ def test_the_fingerprint_does_not_depend_on_order_or_time():
     first, second = s3_object(), s3_object(key="b.csv")
     before = Export(location=LOCATION, objects=[first, second])
     after = Export(location=LOCATION, objects=[second, s3_object(modified_at=ago(1))])
-    assert after.fingerprint == before.fingerprint
-    assert len(before.fingerprint) == 32, "a tag has at most 256 characters"
+    assert (after.fingerprint, after.size) == (before.fingerprint, 2000)
 
 
 @pytest.mark.parametrize(
-    ("sizes", "samples", "rows"),
+    ("file", "row_count", "has_rows"),
     [
-        ([5, 5], 2, 4),
-        ([5, 5, 5], 2, None),
-        ([], 0, 0),
+        (sample(("1",), ("2",)), 2, True),
+        (sample(rows=()), 0, False),
+        (sample(rows=(), row_count=None), None, False),
+        (sample(rows=(), row_count=None, error="line 1 is not text"), None, True),
     ],
+    ids=["rows", "no rows", "only a header was read", "not readable"],
 )
-def test_rows_are_counted_only_if_every_file_was_read_to_its_end(sizes, samples, rows):
-    two_rows = FileSample(key="x", header=("A",), rows=rows_of(("1",), ("2",)))
-    export = Export(
-        location=LOCATION,
-        objects=[s3_object(size=size) for size in sizes],
-        samples=[two_rows] * samples,
-    )
-    assert export.row_count == rows
-
-
-@pytest.mark.parametrize("problem", [{"error": "is gzip"}, {"is_whole_file": False}], ids=str)
-def test_rows_are_not_counted_if_a_file_is_not_known_to_its_end(problem):
-    unknown = FileSample(key="x", rows=rows_of(("1",)), **problem)
-    export = Export(location=LOCATION, objects=[s3_object()], samples=[unknown])
-    assert (export.row_count, export.has_rows) == (None, True)
+def test_an_export_has_rows_if_a_file_has_or_might_have_some(file, row_count, has_rows):
+    export = Export(location=LOCATION, objects=[s3_object()], samples=[file])
+    assert (export.row_count, export.has_rows) == (row_count, has_rows)
 
 
 @pytest.mark.parametrize(
     ("location", "parts"),
-    [
-        ("s3://exports/a/b.csv", ("exports", "a/b.csv")),
-        ("s3://exports/a/", ("exports", "a/")),
-        ("s3://exports", ("exports", "")),
-    ],
+    [("s3://exports/a/b.csv", ("exports", "a/b.csv")), ("s3://exports", ("exports", ""))],
 )
 def test_a_location_has_a_bucket_and_a_key(location, parts):
     assert split_location(location) == parts

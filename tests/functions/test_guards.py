@@ -5,8 +5,6 @@ from datetime import timedelta
 import pytest
 
 from docs import guards as page
-from functions.personalize.imports import location_digits
-from functions.planning.import_guards import incremental_without_full, skipped_days
 from functions.planning.plan_run import GUARDS
 from functions.planning.resource_guards import inactive_datasets, unusable_solution
 from functions.planning.run_guards import event_of_deployment, nothing_new
@@ -30,12 +28,9 @@ from tests.functions.samples import (
     VERSION,
     ago,
     campaign,
-    dataset_of_run,
     dataset_resource,
     dataset_settings,
     group_resource,
-    held_import,
-    imported,
     items_settings,
     messages,
     settings,
@@ -176,38 +171,6 @@ def test_a_campaign_of_another_solution_is_found(served):
     ]
 
 
-# INCREMENTAL imports
-
-
-@pytest.mark.parametrize(
-    "jobs",
-    [
-        [],
-        [imported(is_active=False)],
-        [imported(is_active=False, is_running=True)],
-        [imported(is_full=False)],
-    ],
-    ids=["none", "failed", "running", "incremental"],
-)
-def test_an_incremental_import_without_a_full_one_is_found(jobs):
-    known = {"dataset": INCREMENTAL, "imports": {DATASET: jobs}}
-    assert messages(incremental_without_full, **known) == [
-        (
-            f"importMode INCREMENTAL needs an ACTIVE FULL import of {DATASET} before; import a "
-            "complete export once with importMode FULL, which replaces all bulk data"
-        )
-    ]
-
-
-def test_an_incremental_import_after_any_full_one_passes():
-    known = {DATASET: [imported(is_full=False), imported()]}
-    assert messages(incremental_without_full, dataset=INCREMENTAL, imports=known) == []
-
-
-def test_a_full_import_needs_no_import_before():
-    assert messages(incremental_without_full, imports={DATASET: []}) == []
-
-
 # UPDATE trainings
 
 
@@ -304,46 +267,6 @@ def test_automatic_training_is_either_refused_or_a_warning(setting):
         "warn": len(messages(allowed_automatic_training, **known)),
     }
     assert counts == {"refuse": 0, "warn": 0, setting: 1}
-
-
-# Earlier days
-
-
-def skipped(*jobs):
-    """Return what is said about the exports of two earlier days, before the first semicolon."""
-    dataset = {
-        **dataset_of_run(importMode="INCREMENTAL"),
-        "dataLocation": "s3://exports/2026-11-29.csv",
-        "day": "2026-11-29",
-    }
-    found = messages(
-        skipped_days,
-        dataset=dataset,
-        imports={DATASET: jobs},
-        earlier_exports={DATASET: dict.fromkeys(("2026-11-27", "2026-11-28"))},
-    )
-    return [message.partition(";")[0] for message in found]
-
-
-def import_of_day(day, **changes):
-    """Return an import of the export of a day, which changed during the import."""
-    planned = f"{location_digits(f's3://exports/{day}.csv')}-x"
-    return held_import(planned=planned, is_full=False, is_held=False, **changes)
-
-
-def test_a_day_is_never_imported_or_changed_during_its_import_or_imported():
-    never = "the exports of these days were never imported: {}"
-    changed = "the exports of these days changed while they were imported: {}"
-    both = "2026-11-27, 2026-11-28"
-    partial = [import_of_day(day) for day in ("2026-11-27", "2026-11-28")]
-    assert skipped() == [never.format(both)]
-    assert skipped(partial[1]) == [never.format("2026-11-27"), changed.format("2026-11-28")]
-    assert skipped(*partial) == [changed.format(both)]
-    later = partial[0]._replace(is_held=True, ended_at=ago(1))
-    assert skipped(*partial, later) == [changed.format("2026-11-28")]
-    assert skipped(*partial, imported(ended_at=ago(1))) == [never.format(both)], (
-        "a FULL import has replaced the rows"
-    )
 
 
 # Nothing new

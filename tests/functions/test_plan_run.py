@@ -3,7 +3,6 @@
 import pytest
 
 from functions.errors import RunRefused
-from functions.personalize.imports import location_digits
 from functions.planning.plan_run import plan_run
 from functions.planning.situation import datasets_to_import
 from tests.functions.samples import (
@@ -236,15 +235,6 @@ def test_a_dataset_that_the_run_does_not_import_cannot_refuse_it():
         (
             {"settings_": settings(datasets=[dataset_settings(readyMarker="s3://exports/x")])},
             "the ready marker",
-        ),
-        (
-            {
-                "settings_": settings(datasets=[dataset_settings(dataLocation="s3://x/{date}")]),
-                "imports": {
-                    DATASET: [held_import(planned=location_digits("s3://x/2026-11-30") + "-x")]
-                },
-            },
-            "has imported 2026-11-30 since",
         ),
     ],
     ids=lambda value: str(value)[:30],

@@ -4,14 +4,11 @@ import pytest
 
 from functions.personalize.imports import location_digits
 from functions.planning import planned_imports
-from functions.planning.earlier_exports import earlier_exports
-from functions.rules.imports import Export
 from tests.functions.samples import (
     DATASET,
     FINGERPRINT,
     LOCATION,
     NOW,
-    SCHEMA,
     ago,
     dataset_of_run,
     dataset_settings,
@@ -143,7 +140,7 @@ def test_the_day_of_an_import_is_known_by_the_location_in_its_fingerprint(day):
         ("2026-11-27", "FULL", {}, True, True),
         ("2026-11-29", "FULL", {"exportDate": "2026-11-28"}, True, True),
         ("2026-11-29", "INCREMENTAL", {}, True, True),
-        ("2026-11-29", "FULL", {}, False, True),
+        ("2026-11-29", "FULL", {}, False, False),
     ],
 )
 def test_a_late_ready_marker_does_not_bring_an_earlier_day_back(
@@ -152,41 +149,3 @@ def test_a_late_ready_marker_does_not_bring_an_earlier_day_back(
     later = import_of_day(imported_, mode)
     of_run = of_day("2026-11-28", mode, later, request=request_, on_export=on_export)
     assert planned_imports.needs_import(of_run) == needed
-
-
-@pytest.fixture
-def days(monkeypatch):
-    """Replace S3: there is an export on each day of November."""
-    module = "functions.planning.earlier_exports"
-
-    def list_objects(_, location):
-        return export().objects if "/2026-11-" in location else []
-
-    monkeypatch.setattr(f"{module}.exports.list_objects", list_objects)
-
-
-def earlier_days(day, *imports, mode="INCREMENTAL"):
-    """Return the earlier days whose exports no import is known to hold."""
-    dataset = of_day(day, mode).dataset
-    return earlier_exports(None, dataset, SCHEMA, imports)
-
-
-@pytest.mark.usefixtures("days")
-def test_earlier_exports_are_searched_until_the_last_full_import():
-    full = imported(created_at=ago(72))
-    assert list(earlier_days("2026-11-29", full)) == ["2026-11-27", "2026-11-28"]
-    assert len(earlier_days("2026-11-29")) == 28, "there is no export before November"
-    assert len(earlier_days("2026-12-02")) == 30
-    assert earlier_days("2026-11-29", mode="FULL") == {}
-    undated = dataset_of_run(importMode="INCREMENTAL")
-    assert earlier_exports(None, undated, SCHEMA, []) == {}
-
-
-@pytest.mark.usefixtures("days")
-def test_an_earlier_export_that_was_held_is_not_read_again():
-    held = import_of_day("2026-11-28", "INCREMENTAL", created_at=ago(20), ended_at=ago(19))
-    full = imported(created_at=ago(72))
-    assert list(earlier_days("2026-11-29", held, full)) == ["2026-11-27"]
-    partial = held._replace(is_held=False)
-    found = earlier_days("2026-11-29", partial, full)
-    assert found["2026-11-28"] == Export(found["2026-11-28"].fingerprint, ago(2))

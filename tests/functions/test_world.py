@@ -251,12 +251,13 @@ def test_only_active_event_trackers_count(service):
 
 @pytest.mark.parametrize("day", [None, "2026-11-28"])
 def test_an_import_that_holds_its_export_is_found_if_its_run_has_died(service, day):
-    old_export = seen_export(export(objects=[s3_object(modified_at=ago(50))]), "FULL", SCHEMA)
-    job = held_import(is_held=False, planned=FINGERPRINT if day is None else "other")
+    old_export = export(location="s3://exports/old.csv", objects=[s3_object(modified_at=ago(50))])
+    old_fingerprint = seen_export(old_export, "FULL", SCHEMA).fingerprint
+    job = held_import(is_held=False, planned=FINGERPRINT if day is None else old_fingerprint)
     if day is None:
         job = job._replace(created_at=ago(1), ended_at=ago(0.5))
     else:
-        EARLIER[day] = old_export._replace(fingerprint="other")
+        EARLIER[day] = old_export
     changed = held_import(is_held=False, planned="changed")
     known = held_import(arn="known")
     READ[DATASET] = [job, changed, known]

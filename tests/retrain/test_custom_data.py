@@ -18,9 +18,10 @@ TRAINED_ON_OLDER = (
 INCREMENTAL_NEEDS = "because an INCREMENTAL import of the newer 20% needs 1000"
 AMONG_OLDER = "among the older 80%; export at least 25, which Personalize needs to train"
 NOT_UTF_8 = (
-    "is not UTF-8, perhaps it is Latin-1 or Windows-1252; Personalize reads only UTF-8; export it "
-    "as UTF-8"
+    "is not text in UTF-8; perhaps the file is compressed, Parquet, UTF-16, Latin-1 or "
+    "Windows-1252; export plain CSV in UTF-8"
 )
+WHOLE = "write a whole number of 64 bits, as digits with an optional minus"
 NO_LONG = "but the schema requires long"
 
 
@@ -190,15 +191,8 @@ def test_all_problems_of_all_files_are_reported(folder):
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (
-            gzip.compress(b"USER_ID\n1\n", mtime=0),
-            "is a gzip file, but Personalize reads only plain CSV; export plain CSV",
-        ),
-        (
-            "USER_ID\n1\n".encode("utf-16"),
-            "is UTF-16, but Personalize reads only UTF-8; export it as UTF-8",
-        ),
-        (b"USER_ID,A,A\n1,2,3\n", "the header has the columns A and A, but"),
+        (gzip.compress(b"USER_ID\n1\n", mtime=0), f"line 1 {NOT_UTF_8}"),
+        (b"USER_ID,A,A\n1,2,3\n", "the header has the columns 'A' and 'A', but"),
         (b'USER_ID,"A"\n1,2\n', "the header is 'USER_ID,\"A\"', but"),
         (b"USER_ID,,A\n1,2,3\n", "column 2 of the header has no name; name it"),
         (b"USER_ID\n\n\n", "has no rows below its header; repeat the export"),
@@ -254,11 +248,11 @@ def test_too_few_users_to_train_on_are_refused(folder):
 @pytest.mark.parametrize(
     ("timestamp", "reason"),
     [
-        ("2020-01-01", f"{NO_LONG}; write a whole number, as digits with an optional minus"),
-        ("1.5", f"{NO_LONG}; write a whole number, as digits with an optional minus"),
+        ("2020-01-01", f"{NO_LONG}; {WHOLE}"),
+        ("1.5", f"{NO_LONG}; {WHOLE}"),
         ("", f"{NO_LONG}; write a value"),
         ("1767225600000", "which is in milliseconds; write seconds since 1970"),
-        ("-5", "which is negative; write seconds since 1970"),
+        ("-5", "which is before 1990; write seconds since 1970"),
     ],
 )
 def test_a_timestamp_in_another_unit_is_refused(folder, timestamp, reason):

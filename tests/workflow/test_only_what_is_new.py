@@ -128,9 +128,9 @@ def test_days_that_were_never_imported_are_named():
         pipeline.run(scheduledTime="2026-11-29T03:00:00Z")
         execution = pipeline.run(scheduledTime="2026-11-30T03:00:00Z")
     assert report(execution)["warnings"][0] == (
-        "datasets.interactions: the exports of these days were never imported: 2026-11-23, "
-        "2026-11-25, 2026-11-28; append each with retrain start --dataset interactions "
-        "--export-date 2026-11-23, or import a complete export with importMode FULL"
+        "datasets.interactions: no run has imported the exports of these days: 2026-11-23, "
+        "2026-11-25, 2026-11-28; append each whose rows are missing with retrain start --dataset "
+        "interactions --export-date 2026-11-23, or import a complete export with importMode FULL"
     ), "the first FULL import was on 2026-11-22"
 
 
@@ -156,12 +156,13 @@ def test_the_import_of_a_dead_run_is_confirmed_by_the_next_run_unless_its_export
         pipeline.sleep(3600)
         execution = pipeline.run(scheduledTime="2026-11-29T03:00:00Z")
     warning = (
-        "datasets.interactions: the exports of these days changed while they were imported: "
-        "2026-11-28; import each again with retrain start --dataset interactions --export-date "
-        "2026-11-28, or import a complete export with importMode FULL"
+        "datasets.interactions: the exports of these days have changed during or after their "
+        "import: 2026-11-28; import a complete export with importMode FULL, or append each once "
+        "more with retrain start --dataset interactions --export-date 2026-11-28, which may add "
+        "rows twice"
     )
     assert (warning in report(execution)["warnings"]) == has_changed
-    assert not any("never imported" in text for text in report(execution)["warnings"])
+    assert not any("no run has imported" in text for text in report(execution)["warnings"])
 
 
 # An earlier export

@@ -19,14 +19,8 @@ if TYPE_CHECKING:
 
 DATASETS = ("datasets",)
 SOLUTIONS = ("solutions and campaigns",)
-EXPORTS = (
-    *("export", "ready marker", "size", "rows to append", "subfolders", "other files"),
-    *("export of a later day", "skipped days"),
-)
-SCHEMAS = (
-    *("format", "header", "values", "number of rows", "byte-order mark", "unknown columns"),
-    "order of columns",
-)
+EXPORTS = ("export", "ready marker", "size", "rows to append", "skipped days")
+SCHEMAS = ("content", "number of rows", "unknown columns", "order of columns")
 IMPORTS = ("first import", "replaced data")
 TRAININGS = ("recipe for UPDATE", "first training", "data for UPDATE")
 AUTOMATIC_TRAINING = ("automatic training",)

@@ -8,8 +8,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from functions.csv_files import FILE_RULES, HEADER_RULES, LINE_RULES, SHOWN_CHARACTERS, cells
-from functions.planning.export_values import VALUE_RULES, is_nullable
+from functions.csv_files import (
+    SHOWN_CHARACTERS,
+    cells,
+    encoding_error,
+    header_error,
+    record_error,
+)
+from functions.planning.export_values import value_error
 from retrain.rehearsal.data.csv_files import lines_of
 
 if TYPE_CHECKING:
@@ -23,16 +29,14 @@ FLOAT: SchemaField = {"name": "", "type": "float"}
 
 def file_problems(content: bytes, required: Sequence[str]) -> Iterator[str]:
     """Yield each problem of the encoding, the header or the size of a CSV file."""
-    for check_file in FILE_RULES.values():
-        if problem := check_file(content):
-            yield problem
-            return
+    if problem := encoding_error(content):
+        yield problem
+        return
     lines = lines_of(content)
     header = lines[0].text if lines else ""
     columns = header.split(",") if header else []
-    for check_header in HEADER_RULES.values():
-        if problem := check_header(header):
-            yield problem
+    if problem := header_error(header):
+        yield problem
     if "" in columns:
         yield f"column {columns.index('') + 1} of the header has no name; name it"
     if missing := [name for name in required if name not in columns]:
@@ -58,32 +62,21 @@ def row_problems(content: bytes, types: Mapping[str, str | list[str]]) -> Iterat
     now = datetime.now(UTC)
     for row in rows:
         values = cells(row.text)
-        checks = (check(row.text, values, len(columns)) for check in LINE_RULES.values())
-        if problem := next(filter(None, checks), None):
+        if problem := record_error(row.text, values, len(columns)):
             yield f"line {row.number} {problem}"
             continue
         for field in fields:
             value = values[columns.index(field["name"])]
-            if problem := _value_problem(value, field, now):
+            if problem := value_error(value, field, now):
                 shown_value = value[:SHOWN_CHARACTERS]
                 yield f"line {row.number}: {field['name']} is {shown_value!r}, {problem}"
 
 
 def is_whole(text: str) -> bool:
     """Return True if Personalize reads a text as a `long`."""
-    return _value_problem(text, LONG, datetime.now(UTC)) is None
+    return value_error(text, LONG, datetime.now(UTC)) is None
 
 
 def is_number(text: str) -> bool:
     """Return True if Personalize reads a text as a `float`."""
-    return _value_problem(text, FLOAT, datetime.now(UTC)) is None
-
-
-def _value_problem(value: str, field: SchemaField, now: datetime) -> str | None:
-    """Return why a value does not fit its field, or None if it does."""
-    if value == "" and is_nullable(field):
-        return None
-    checks = (
-        rule.check(value, field, now) for rule in VALUE_RULES.values() if rule.concerns(field)
-    )
-    return next(filter(None, checks), None)
+    return value_error(text, FLOAT, datetime.now(UTC)) is None
