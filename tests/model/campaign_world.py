@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 from simulation import Job, RequestFailedError, World
 
+from functions.rules.deployments import Notes
+
 UNSEEN_SECONDS = 60
 """How long Describe may not show an update that was accepted."""
 
@@ -45,9 +47,8 @@ class Campaign:
 
     name: str
     updates: list[Update]
-    tags: dict[str, object] = field(default_factory=dict)
-    full: bool = False
-    """It can take no more tags."""
+    notes: Notes = field(default_factory=Notes)
+    """What its tags say."""
     passed: set[int] = field(default_factory=set)
     """Versions that passed a probe here and really serve well."""
     probed: bool = True
@@ -77,15 +78,6 @@ class Campaign:
             update.version is version and update.created > choice.created for update in self.updates
         )
         return choice.person and choice.created > version.created and not sent
-
-
-@dataclass
-class Described:
-    """What Describe shows."""
-
-    serves: Version
-    latest: Update
-    latest_status: str
 
 
 @dataclass
@@ -119,13 +111,13 @@ class CampaignWorld(World):
         """Move a campaign to any version, as a person does. Automatic updates do the same."""
         before = campaign.serves(self.now)
         with suppress(RequestFailedError):
-            self.update(campaign, self.random.choice(self.versions), person=True)
+            self.update(campaign, str(self.random.choice(self.versions)), person=True)
             campaign.updates[-1].resize = campaign.updates[-1].version is before
 
     def resize(self, campaign: Campaign) -> None:
         """Change a setting of a campaign, as minProvisionedTPS."""
         with suppress(RequestFailedError):
-            self.update(campaign, campaign.serves(self.now), person=True)
+            self.update(campaign, str(campaign.serves(self.now)), person=True)
             campaign.updates[-1].resize = True
 
     def answer(self) -> None:
@@ -143,10 +135,6 @@ class CampaignWorld(World):
         """Loosen the rules of the gate."""
         self.max_drop *= 2
 
-    def fill_tags(self, campaign: Campaign) -> None:
-        """Add tags to a campaign until it can take no more."""
-        campaign.full = True
-
     # What the service does
 
     def version(self, name: str) -> Version:
@@ -158,21 +146,24 @@ class CampaignWorld(World):
         version = self.version(name)
         version.answer = version.answer or "ASKED"
 
-    def describe(self, campaign: Campaign) -> Described:
-        """Describe a campaign. An update that was just accepted may not be shown yet."""
+    def describe(self, campaign: Campaign) -> tuple[Version, Update]:
+        """Return the version that is served, and the latest update.
+
+        An update that was just accepted may not be shown yet.
+        """
         late = self.random.random() < 0.5
         shown = [
             update
             for update in campaign.updates
             if not late or update.created <= self.now - UNSEEN_SECONDS or update.created < 0
         ]
-        latest = shown[-1]
-        return Described(campaign.serves(self.now), latest, latest.status(self.now))
+        return campaign.serves(self.now), shown[-1]
 
     def update(
-        self, campaign: Campaign, version: Version, *, person: bool = False, back: bool = False
+        self, campaign: Campaign, name: str, *, person: bool = False, back: bool = False
     ) -> None:
-        """Start an update. A campaign accepts one at a time."""
+        """Start an update to a version. A campaign accepts one at a time."""
+        version = self.version(name)
         if campaign.updates[-1].status(self.now) == "IN_PROGRESS":
             raise RequestFailedError("ResourceInUse")
         lasts = self.random.choice((300, 900, 5000))
@@ -182,11 +173,9 @@ class CampaignWorld(World):
             Update(self.now, self.now + lasts, fails, version, person, back, older)
         )
 
-    def tag(self, campaign: Campaign, **tags: object) -> None:
-        """Write tags in one call. A campaign that is full takes no new key."""
-        if campaign.full and not tags.keys() <= campaign.tags.keys():
-            raise RequestFailedError("TooManyTags")
-        campaign.tags.update(tags)
+    def tag(self, campaign: Campaign, notes: Notes) -> None:
+        """Write the tags of a campaign in one call."""
+        campaign.notes = notes
 
     def answers_well(self, campaign: Campaign) -> bool:
         """Ask a campaign for recommendations."""

@@ -46,18 +46,16 @@ class Run:
         """End the trials of earlier runs. Then deploy the newest version, unless refused."""
         if not (yield from wait_for_turn(self.machine, self.execution, second_look=STALE_SECONDS)):
             return self
-        open_trials = set()
+        open_trials = []
         for campaign in self.world.campaigns:
-            notes = notes_of((yield Call(lambda campaign=campaign: dict(campaign.tags))))
-            if notes.trial:
+            if (yield Call(lambda campaign=campaign: campaign.notes)).trial:
                 yield from self._deploy(campaign, None)
-                after = notes_of((yield Call(lambda campaign=campaign: dict(campaign.tags))))
-                if after.trial:
-                    open_trials.add(campaign.name)
+                if (yield Call(lambda campaign=campaign: campaign.notes)).trial:
+                    open_trials.append(campaign)
         if self.kind in ("retrain", "again"):
             version = self.world.train() if self.kind == "retrain" else self.world.versions[-1]
             for campaign in self.world.campaigns:
-                if campaign.name not in open_trials:
+                if campaign not in open_trials:
                     yield from self._deploy(campaign, version)
         return self
 
@@ -71,15 +69,13 @@ class Run:
             probe={"minutes": 3} if campaign.probed else None,
             max_hours=1,
         )
-        memory = Memory(as_time(self.world.now))
-        invoked_at, changes = self.world.now, self.world.fault_changes
+        began_at, changes = self.world.now, self.world.fault_changes
+        memory, invoked_at = Memory(as_time(began_at)), began_at
         expected = self._expected(campaign, version)
-        began_at = self.world.now
         while True:
-            described = yield Call(lambda: self.world.describe(campaign))
-            tags = yield Call(lambda: dict(campaign.tags))
+            served, latest = yield Call(lambda: self.world.describe(campaign))
+            seen = self._seen(served, latest, (yield Call(lambda: campaign.notes)))
             now = self.world.now
-            seen = self._seen(described, tags)
             step = deployments.decide(seen, wanted, memory, as_time(now))
             if step.act is not None:
                 if step.act.changes and now - invoked_at > FIRST_MINUTE:
@@ -92,22 +88,15 @@ class Run:
                     continue
             if step.outcome is not None:
                 self.outcomes[campaign.name] = step
-                self._check_outcome(campaign, version, step, began_at)
-                late = any(
-                    update.fails or update.ended - update.created > 3600
-                    for update in campaign.updates
-                )
-                if expected is not None and step.outcome != expected and not late:
-                    self.problems.append(f"{campaign.name}: {step} instead of {expected}")
+                self._check_outcome(campaign, version, began_at, expected)
                 return
             if step.act is None:
                 yield Sleep(max(LOOK_SECONDS, round(step.pause)))
                 if step.pause > 45:
                     invoked_at = self.world.now
 
-    def _seen(self, described, tags) -> SeenCampaign:
-        latest = described.latest
-        status = described.latest_status
+    def _seen(self, served: Version, latest, notes: Notes) -> SeenCampaign:
+        status = latest.status(self.world.now)
         update = Update(
             version=str(latest.version),
             is_running=status == "IN_PROGRESS",
@@ -115,58 +104,47 @@ class Run:
             created_at=as_time(latest.created),
             ended_at=as_time(min(latest.ended, self.world.now)),
         )
-        return SeenCampaign(
-            serves=str(described.serves),
-            update=update,
-            notes=notes_of(tags),
-            versions={
-                str(version): deployments.Version(
-                    as_time(version.created), {"m": version.metric}, version.answer
-                )
-                for version in self.world.versions
-            },
-        )
-
-    def _since(self, seen: SeenCampaign) -> float:
-        return (seen.notes.trial.at - EPOCH).total_seconds() if seen.notes.trial else 0
+        versions = {
+            str(version): deployments.Version(
+                as_time(version.created), {"m": version.metric}, version.answer
+            )
+            for version in self.world.versions
+        }
+        return SeenCampaign(serves=str(served), update=update, notes=notes, versions=versions)
 
     def _perform(self, campaign: Campaign, act: object, memory: Memory) -> Process:
         """Send the requests of an action. Return False if something went wrong."""
+        world = self.world
         try:
             match act:
                 case Probe():
-                    well = yield Call(lambda: self.world.answers_well(campaign), may_fail=True)
+                    well = yield Call(lambda: world.answers_well(campaign), may_fail=True)
                     memory.probing.response = Response(None if well else "too few results")
                 case deployments.WriteNotes(notes):
-                    yield Call(lambda: self.world.tag(campaign, **tags_of(notes)), may_fail=True)
+                    yield Call(lambda: world.tag(campaign, notes), may_fail=True)
                 case deployments.GoBack(version):
-                    yield from self._update(campaign, version, back=True)
+                    yield Call(lambda: world.update(campaign, version, back=True), may_fail=True)
                 case deployments.Ask(version):
-                    yield Call(lambda: self.world.ask(version), may_fail=True)
+                    yield Call(lambda: world.ask(version), may_fail=True)
                 case deployments.Deploy(notes):
-                    yield Call(lambda: self.world.tag(campaign, **tags_of(notes)), may_fail=True)
+                    yield Call(lambda: world.tag(campaign, notes), may_fail=True)
                     try:
-                        yield from self._update(campaign, notes.trial.version)
+                        version = notes.trial.version
+                        yield Call(lambda: world.update(campaign, version), may_fail=True)
                     except RequestFailedError as error:
                         if error.args == ("ResourceInUse",):
-                            ended = tags_of(notes._replace(trial=None))
-                            yield Call(lambda: self.world.tag(campaign, **ended), may_fail=True)
+                            ended = notes._replace(trial=None)
+                            yield Call(lambda: world.tag(campaign, ended), may_fail=True)
                         raise
         except RequestFailedError as error:
             if isinstance(act, Probe):
                 memory.probing.response = Response(str(error), is_error=True)
-                return True
-            return False
+            return isinstance(act, Probe)
         return True
-
-    def _update(self, campaign: Campaign, name: str, *, back: bool = False) -> Process:
-        version = self.world.version(name)
-        yield Call(lambda: self.world.update(campaign, version, back=back), may_fail=True)
 
     def _expected(self, campaign: Campaign, version: Version | None) -> str | None:
         """Return the outcome that a campaign must have if nothing happens, or None if unknown."""
-        notes = notes_of(campaign.tags)
-        live = campaign.serves(self.world.now)
+        notes, live = campaign.notes, campaign.serves(self.world.now)
         if not self.is_quiet or version is None or notes.trial:
             return None
         if live is version or notes.bad == str(version):
@@ -181,9 +159,15 @@ class Run:
         return version.metric < live.metric * (1 - self.world.max_drop)
 
     def _check_outcome(
-        self, campaign: Campaign, version: Version | None, step: Step, began_at: int
+        self, campaign: Campaign, version: Version | None, began_at: int, expected: str | None
     ) -> None:
         """Note an outcome that is not true, unless a person has moved the campaign meanwhile."""
+        step = self.outcomes[campaign.name]
+        is_late = any(
+            update.fails or update.ended - update.created > 3600 for update in campaign.updates
+        )
+        if expected is not None and step.outcome != expected and not is_late:
+            self.problems.append(f"{campaign.name}: {step} instead of {expected}")
         if version is None or campaign.moved_by_a_person(began_at - 1):
             return
         is_served = campaign.serves(self.world.now) is version
@@ -194,22 +178,21 @@ class Run:
 
     def _check(self, campaign: Campaign, step: Step, seen: SeenCampaign, changes: int) -> None:
         """Note a promise that an action has broken."""
+        trial = seen.notes.trial
         match step.act:
-            case deployments.WriteNotes(notes):
-                was_on_trial = seen.notes.trial and seen.notes.trial.version
-                if was_on_trial and (notes.trial, notes.good) == (None, was_on_trial):
-                    kept = self.world.version(str(notes.good))
-                    campaign.passed.add(kept.number)
-                    if campaign.probed and not kept.serves_well:
-                        self.problems.append(f"{campaign.name}: {kept} is kept")
-                if was_on_trial and notes.trial is None and notes.bad == was_on_trial:
-                    bad = self.world.version(notes.bad)
-                    was_moved = campaign.moved_by_a_person(self._since(seen))
-                    no_fault = changes == self.world.fault_changes and not (
-                        self.world.probe_is_at_fault
-                    )
-                    if bad.serves_well and no_fault and not was_moved:
-                        self.doubts.append(f"{campaign.name} condemned {bad}")
+            case deployments.WriteNotes(notes) if trial and notes.trial is None:
+                tried = self.world.version(trial.version)
+                if notes.good == trial.version:
+                    campaign.passed.add(tried.number)
+                    if campaign.probed and not tried.serves_well:
+                        self.problems.append(f"{campaign.name}: {tried} is kept")
+                is_innocent = tried.serves_well and not (
+                    self.world.probe_is_at_fault
+                    or self.world.fault_changes != changes
+                    or campaign.moved_by_a_person((trial.at - EPOCH).total_seconds())
+                )
+                if notes.bad == trial.version and is_innocent:
+                    self.doubts.append(f"{campaign.name} condemned {tried}")
             case deployments.Deploy(notes):
                 for reason in self._reasons_against(campaign, seen, notes):
                     self.problems.append(f"{campaign.name}: {notes.trial.version} {reason}")
@@ -219,33 +202,18 @@ class Run:
     ) -> Iterator[str]:
         """Yield why a version must not be deployed to a campaign like this."""
         version, live = self.world.version(notes.trial.version), campaign.serves(self.world.now)
-        chosen = campaign.choice_stands(version, self.world.now)
-        if self.kind == "again" and chosen and seen.notes.good not in (None, seen.serves):
-            yield "replaces a person's choice"
-        if self.kind not in ("retrain", "again"):
-            yield "is deployed by a run that only ends trials"
-        if version.number <= live.number:
-            yield f"is not newer than {live}"
-        if self._is_worse(version, live):
-            yield f"is worse than {live}"
-        if self.world.needs_approval and version.answer != "APPROVED":
-            yield "is not approved"
-        if version.answer == "REFUSED":
-            yield "is refused"
-        if seen.notes.bad == str(version):
-            yield "was taken back"
+        was_chosen = campaign.choice_stands(version, self.world.now)
         is_trusted = live.number in campaign.passed and seen.notes.bad != str(live)
-        if is_trusted and notes.good != str(live):
-            yield f"loses the way back to {live}"
-        if notes.good == str(version):
-            yield "is its own way back"
-
-
-def notes_of(tags: dict[str, object]) -> Notes:
-    """Return what the tags say."""
-    return tags.get("notes", Notes())
-
-
-def tags_of(notes: Notes) -> dict[str, object]:
-    """Return the tags that say this."""
-    return {"notes": notes}
+        has_good = seen.notes.good not in (None, seen.serves)
+        reasons = {
+            "replaces a person's choice": self.kind == "again" and was_chosen and has_good,
+            "is deployed by a run that only ends trials": self.kind not in ("retrain", "again"),
+            f"is not newer than {live}": version.number <= live.number,
+            f"is worse than {live}": self._is_worse(version, live),
+            "is not approved": self.world.needs_approval and version.answer != "APPROVED",
+            "is refused": version.answer == "REFUSED",
+            "was taken back": seen.notes.bad == str(version),
+            f"loses the way back to {live}": is_trusted and notes.good != str(live),
+            "is its own way back": notes.good == str(version),
+        }
+        yield from (reason for reason, is_broken in reasons.items() if is_broken)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from campaign_world import Campaign, CampaignWorld
-from deploying import Run, notes_of
+from deploying import Run
 from machine import Execution, Machine
 from simulation import Died, Simulation
 
@@ -78,16 +78,16 @@ class Sequence:
             self.world.advance(WATCH_SECONDS)
         for campaign in self.world.campaigns:
             served = campaign.served_by(self.world.now).version
-            if notes_of(campaign.tags).trial:
-                self.problems.append(f"{campaign.name} is still on trial: {campaign.tags}")
+            if campaign.notes.trial:
+                self.problems.append(f"{campaign.name} is still on trial: {campaign.notes}")
             elif self._is_bad(campaign) and not self._was_chosen(campaign):
-                self.problems.append(f"{campaign.name} still serves {served}: {campaign.tags}")
+                self.problems.append(f"{campaign.name} still serves {served}: {campaign.notes}")
         return self.problems
 
     def _watch(self) -> None:
         """Start a run that ends trials if no execution is running."""
         self.world.at(self.world.now + WATCH_SECONDS, self._watch)
-        is_open = any(notes_of(campaign.tags).trial for campaign in self.world.campaigns)
+        is_open = any(campaign.notes.trial for campaign in self.world.campaigns)
         if is_open and not self.running:
             self._start(f"watched-{self.world.now}", "trials")
 
@@ -116,7 +116,7 @@ class Sequence:
 
     def _promises(self, campaign: Campaign, run: Run) -> Iterator[str]:
         served = campaign.served_by(self.world.now).version
-        notes = notes_of(campaign.tags)
+        notes = campaign.notes
         on_trial = notes.trial and notes.trial.version
         if not (
             self._was_chosen(campaign)
@@ -136,8 +136,8 @@ class Sequence:
     def _is_bad(self, campaign: Campaign) -> bool:
         """Return True if a campaign serves a bad version although a good one is known."""
         served = campaign.served_by(self.world.now).version
-        notes = notes_of(campaign.tags)
-        return campaign.probed and not served.serves_well and notes.good not in (None, str(served))
+        has_good = campaign.notes.good not in (None, str(served))
+        return campaign.probed and not served.serves_well and has_good
 
     def _was_chosen(self, campaign: Campaign) -> bool:
         """Return True if a person moved the campaign to the version that it serves."""
