@@ -20,7 +20,7 @@ from .personalize.campaigns import (
     wanted_deployment,
 )
 from .personalize.tags import tags_of, write_tags
-from .reconcile import Progress, from_document, reconcile, to_document
+from .reconcile import REFUSALS, Progress, from_document, reconcile, to_document
 from .rules import deployments
 from .rules.deployments import Ask, Deploy, GoBack, Memory, Notes, SeenCampaign, WriteNotes
 from .rules.probing import Probe, Response
@@ -35,9 +35,6 @@ from .workflow_settings import (
 if TYPE_CHECKING:
     from mypy_boto3_personalize_runtime.type_defs import GetRecommendationsRequestTypeDef
 
-
-REFUSALS = ("ResourceInUseException", "LimitExceededException")
-"""The errors of UpdateCampaign after which the same request may be accepted later."""
 MAX_FAILURE_BYTES = 180
 """The most bytes of the error of a probe. The document of a run has it twice: as the failure of the
 probe, and as the reason why the campaign goes back."""
@@ -97,7 +94,7 @@ class CampaignDeployment:
                 assert probing, "the rules remember what they probe"
                 probing.response = request_recommendations(self.arn, probe)
 
-    def item(self, progress: Progress) -> DeploymentItem:
+    def item(self, progress: Progress[SeenCampaign]) -> DeploymentItem:
         """Return how far the deployment has come, with what the report needs."""
         step, memory, update = progress.step, self._memory, self._memory.update
         item: DeploymentItem = {

@@ -1,21 +1,116 @@
 """Imports the export of a dataset: looks, decides and acts until the dataset holds it."""
 
-from .aws import read_client
+from datetime import datetime
+
+from . import aws, clock, exports
 from .contract import DatasetIteration, ImportItem
 from .log import log_item
-from .personalize.imports import DatasetImport
+from .personalize.imports import ImportReader, seen_export
+from .personalize.ownership import import_job_name
+from .personalize.tags import BYTES, HELD, PLANNED, RUN, api_tags, write_tags
 from .planning.plan_run import GUARDS
 from .planning.situation import datasets_to_import, situation_of
 from .planning.world import read_data
+from .reconcile import creation, from_document, reconcile
+from .rules import imports
+from .rules.imports import CheckContent, Confirm, Create, Export, Memory, SeenDataset, WantedImport
+from .rules.steps import Action
 from .texts import with_short_texts
+from .workflow_settings import dataset_settings
 
 
 @with_short_texts()
 def handler(event: DatasetIteration, _context: object) -> ImportItem:
     """Import the dataset until it has an outcome, or has to wait for long."""
-    item = DatasetImport(event, lambda: _content_problems(event)).item()
-    location = event["dataset"]["dataLocation"]
-    return log_item("import_dataset", event["run"], item["arn"] or location, item)
+    item = DatasetImport(event).advance()
+    arn = item["arn"] or event["dataset"]["dataLocation"]
+    return log_item("import_dataset", event["run"], arn, item)
+
+
+class DatasetImport:
+    """The import of a dataset in one invocation. The item of the last one has the memory."""
+
+    def __init__(self, event: DatasetIteration) -> None:
+        settings, run, planned = event["settings"], event["run"], event["dataset"]
+        self._event, self._location = event, planned["dataLocation"]
+        self._configured = dataset_settings(settings, planned["type"])
+        started_at = datetime.fromisoformat(run["startedAt"])
+        self._wanted = WantedImport(
+            run=run["id"],
+            is_full=self._configured["importMode"] == "FULL",
+            planned=planned["fingerprint"],
+            requested_at=started_at if planned["isRequested"] else None,
+            durations=planned["durations"],
+            max_hours=settings["limits"]["maxImportHours"],
+        )
+        item, arn = event["item"], self._configured["datasetArn"]
+        self._memory = from_document(Memory, item["memory"]) if item else Memory(clock.now())
+        self._job_name = import_job_name(settings, run, planned["type"])
+        self._job_arn = f"{arn.split(':dataset/')[0]}:dataset-import-job/{self._job_name}"
+        self._dataset = aws.read_client().describe_dataset(datasetArn=arn)["dataset"]
+        self._reader = ImportReader(aws.read_client())
+
+    def advance(self) -> ImportItem:
+        """Look, decide and act. Return how far the import has come.
+
+        Its job is the import job of this run, or else the one by which the dataset holds its
+        export.
+        """
+        progress = reconcile(
+            self._look,
+            lambda seen: imports.decide(seen, self._wanted, self._memory, clock.now()),
+            self._act,
+        )
+        seen = progress.seen
+        own = imports.import_of_run(seen.imports, self._wanted.run)
+        job = own or imports.holder(seen, is_full=self._wanted.is_full)
+        return {
+            **progress.item(self._memory),
+            "arn": job.arn if job else None,
+            "createdAt": job.created_at.isoformat() if job else None,
+            "endedAt": job.ended_at.isoformat() if job and not job.is_running else None,
+            "bytes": job.size if job and job.size is not None else seen.export.size,
+        }
+
+    def _look(self) -> SeenDataset:
+        """Return the dataset's import jobs and its export as they are now.
+
+        The export is listed last, so that a change before the end of an import is not missed.
+        """
+        jobs = self._reader.of_dataset(self._dataset, self._job_arn)
+        objects = exports.list_objects(aws.s3(), self._location)
+        export = exports.Export(location=self._location, objects=objects)
+        mode, schema_arn = self._configured["importMode"], self._dataset["schemaArn"]
+        return SeenDataset(imports=jobs, export=seen_export(export, mode, schema_arn))
+
+    def _act(self, action: Action) -> None:
+        """Do what the rules have decided.
+
+        Raises:
+            Refused: Personalize has certainly not created the import job.
+        """
+        match action:
+            case CheckContent(fingerprint):
+                self._memory.checked = fingerprint
+                self._memory.problems = _content_problems(self._event)
+            case Confirm(arn, planned):
+                write_tags(aws.write_client(), arn, {HELD: planned})
+            case Create(export):
+                self._create(export)
+
+    def _create(self, export: Export) -> None:
+        """Create the import job of this run."""
+        settings = self._event["settings"]
+        tags = {RUN: self._wanted.run, PLANNED: export.fingerprint, BYTES: str(export.size)}
+        with creation(self._memory, self._job_name):
+            aws.write_client().create_dataset_import_job(
+                jobName=self._job_name,
+                datasetArn=self._configured["datasetArn"],
+                dataSource={"dataLocation": self._location},
+                roleArn=settings["importRoleArn"],
+                importMode=self._configured["importMode"],
+                tags=api_tags({**settings["tags"], **tags}),
+            )
 
 
 def _content_problems(event: DatasetIteration) -> list[str]:
@@ -23,7 +118,7 @@ def _content_problems(event: DatasetIteration) -> list[str]:
     settings, run, dataset_type = event["settings"], event["run"], event["dataset"]["type"]
     datasets = datasets_to_import(settings, run)
     dataset = next(dataset for dataset in datasets if dataset["type"] == dataset_type)
-    world = read_data(read_client(), [dataset["datasetArn"]], [dataset])
+    world = read_data(aws.read_client(), [dataset["datasetArn"]], [dataset])
     situation = situation_of(settings, run, world).with_dataset(dataset)
     return [
         f"datasets.{dataset_type}: {message}"

@@ -8,9 +8,12 @@ travels in the document of the run.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, get_args, get_type_hints
+
+from botocore.exceptions import ClientError
 
 from . import clock
 from .errors import Refused, ServiceUnavailable, Throttled
@@ -18,24 +21,28 @@ from .rules.pacing import LONGEST_SLEEP
 from .rules.steps import BUSY_PAUSE, SHORT_PAUSE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from .contract import Item
-    from .rules.steps import Action, Step
+    from .rules.steps import Action, JobMemory, Step
 
 INVOCATION = timedelta(minutes=14)
 """The time for which one invocation goes on. Lambda ends it after 15 minutes."""
 ACTING = timedelta(minutes=1)
 """An invocation changes something in its first minute only, because the invocation of an execution
 that was aborted goes on to its end."""
+REFUSALS = ("ResourceInUseException", "LimitExceededException")
+"""The errors of Personalize after which the same request may be accepted later."""
 
 Seen = TypeVar("Seen")
 Memory = TypeVar("Memory")
 
 
-class Progress(NamedTuple):
+class Progress(NamedTuple, Generic[Seen]):
     """How far an item has come when its invocation ends."""
 
+    seen: Seen
+    """What the last look has shown."""
     step: Step
     seconds: int
     """The seconds until the next invocation: 0 for at once."""
@@ -54,7 +61,7 @@ class Progress(NamedTuple):
 
 def reconcile(
     look: Callable[[], Seen], decide: Callable[[Seen], Step], act: Callable[[Action], None]
-) -> Progress:
+) -> Progress[Seen]:
     """Look, decide and act until there is an outcome or the next look is later.
 
     An error of a service after the first look is a pause, so that the memory of the item is kept.
@@ -69,13 +76,14 @@ def reconcile(
     step: Step | None = None
     while True:
         try:
-            step = decide(look())
+            seen = look()
+            step = decide(seen)
             if step.act is not None:
                 if step.act.changes and clock.now() - began_at > ACTING:
-                    return Progress(step._replace(outcome=None), 0)
+                    return Progress(seen, step._replace(outcome=None), 0)
                 act(step.act)
             if step.outcome is not None:
-                return Progress(step, 0)
+                return Progress(seen, step, 0)
             seconds = step.pause
         except (Refused, Throttled, ServiceUnavailable) as error:
             if step is None:
@@ -83,10 +91,35 @@ def reconcile(
             step = step._replace(outcome=None)
             seconds = BUSY_PAUSE if isinstance(error, Refused) else SHORT_PAUSE
         if seconds > LONGEST_SLEEP:
-            return Progress(step, round(seconds))
+            return Progress(seen, step, round(seconds))
         if clock.now() + timedelta(seconds=seconds) > began_at + INVOCATION:
-            return Progress(step, 0)
+            return Progress(seen, step, 0)
         clock.sleep(seconds)
+
+
+@contextmanager
+def creation(memory: JobMemory, name: str) -> Iterator[None]:
+    """Remember that a job may exist after its create was sent, unless it certainly does not.
+
+    Raises:
+        Refused: Personalize cannot create the job now. Other jobs have to end first.
+    """
+    memory.sent_at = clock.now()
+    try:
+        yield
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        if code == "ResourceAlreadyExistsException":
+            memory.refusal = f"a job with the name {name} exists already"
+            return
+        memory.sent_at = None
+        if code not in REFUSALS:
+            raise
+        memory.refusal = f"it cannot start yet: {error.response['Error']['Message']}"
+        raise Refused(memory.refusal) from error
+    except Throttled:
+        memory.sent_at = None
+        raise
 
 
 def to_document(value: Any) -> Any:  # noqa: ANN401 - any value of JSON, a time or a dataclass

@@ -1,9 +1,18 @@
 """Trains a solution: looks, decides and acts until the solution has its version."""
 
-from . import metrics
+from contextlib import suppress
+from datetime import datetime
+
+from . import aws, clock, metrics
 from .contract import SolutionIteration, TrainingItem
 from .log import log_item
-from .personalize.trainings import SolutionTraining
+from .personalize.imports import ImportReader
+from .personalize.tags import DIGEST, api_tags
+from .personalize.trainings import SolutionReader, stop_training, versions, wanted_training
+from .reconcile import creation, from_document, reconcile
+from .rules import trainings
+from .rules.steps import Action
+from .rules.trainings import Create, Memory, SeenSolution, Stop
 from .texts import with_short_texts
 from .workflow_settings import pipeline_name
 
@@ -11,10 +20,84 @@ from .workflow_settings import pipeline_name
 @with_short_texts()
 def handler(event: SolutionIteration, _context: object) -> TrainingItem:
     """Train the solution until it has an outcome, or has to wait for long."""
-    settings, run, planned = event["settings"], event["run"], event["solution"]
-    item = SolutionTraining(event).item()
+    solution_arn, item = event["solution"]["solutionArn"], SolutionTraining(event).advance()
     if item["outcome"] and item["isOfRun"]:
-        solution = metrics.short_name(planned["solutionArn"])
         hours = {"TrainingHours": item["trainingHours"]}
-        metrics.write(pipeline_name(settings), hours, Solution=solution)
-    return log_item("train_solution", run, item["arn"] or planned["solutionArn"], item)
+        solution = metrics.short_name(solution_arn)
+        metrics.write(pipeline_name(event["settings"]), hours, Solution=solution)
+    return log_item("train_solution", event["run"], item["arn"] or solution_arn, item)
+
+
+class SolutionTraining:
+    """The training of a solution in one invocation. The item of the last one has the memory."""
+
+    def __init__(self, event: SolutionIteration) -> None:
+        self._settings, self._planned = event["settings"], event["solution"]
+        since = self._planned["requestedSince"]
+        self._wanted = wanted_training(
+            self._settings,
+            event["run"],
+            requested_since=datetime.fromisoformat(since) if since else None,
+            version=self._planned["existingVersionArn"],
+            durations=self._planned["durations"],
+        )
+        item = event["item"]
+        self._memory = from_document(Memory, item["memory"]) if item else Memory(clock.now())
+        self._solutions = SolutionReader(aws.read_client())
+        self._imports = ImportReader(aws.read_client())
+
+    def advance(self) -> TrainingItem:
+        """Look, decide and act. Return how far the training has come, and its version."""
+        progress = reconcile(
+            self._look,
+            lambda seen: trainings.decide(seen, self._wanted, self._memory, clock.now()),
+            self._act,
+        )
+        memory, seen = self._memory, progress.seen
+        version = next((item for item in seen.trainings if item.arn == memory.version), None)
+        return {
+            **progress.item(memory, memory.warnings),
+            "arn": memory.version,
+            "isOfRun": version is not None and version.run == self._wanted.run,
+            "createdAt": version.created_at.isoformat() if version else None,
+            "endedAt": version.ended_at.isoformat() if version and not version.is_running else None,
+            "trainingHours": version.hours if version else None,
+        }
+
+    def _look(self) -> SeenSolution:
+        """Return the solution, all its versions and the imports of its group as they are now.
+
+        If the version was given, or if this run has created it, the rules ask for nothing else, so
+        nothing else is read. Personalize may not know a version yet that it has just created.
+        """
+        client = aws.read_client()
+        if known_arn := self._wanted.version or self._memory.version:
+            with suppress(client.exceptions.ResourceNotFoundException):
+                version = self._solutions.training(known_arn)
+                if known_arn == self._wanted.version or version.run == self._wanted.run:
+                    return SeenSolution(config="", imports=(), trainings=[version])
+        arn = self._planned["solutionArn"]
+        solution = client.describe_solution(solutionArn=arn)["solution"]
+        imports = self._imports.of_group(solution["datasetGroupArn"], self._wanted.datasets)
+        return self._solutions.solution(solution, versions(client, arn), imports)
+
+    def _act(self, action: Action) -> None:
+        """Do what the rules have decided.
+
+        Raises:
+            Refused: Personalize has certainly not started a training.
+        """
+        planned = self._planned
+        match action:
+            case Stop(arn):
+                stop_training(aws.write_client(), arn)
+            case Create(digest):
+                tags = {**self._settings["tags"], **planned["tags"], DIGEST: digest}
+                with creation(self._memory, planned["versionName"]):
+                    response = aws.write_client().create_solution_version(
+                        name=planned["versionName"],
+                        solutionArn=planned["solutionArn"],
+                        trainingMode=planned["trainingMode"],
+                        tags=api_tags(tags),
+                    )
+                    self._memory.version = response["solutionVersionArn"]

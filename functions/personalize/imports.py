@@ -1,25 +1,22 @@
-"""Reads the import jobs of datasets, and imports an export: looks, does what the rules decide."""
+"""Reads the import jobs of datasets, with their tags, as the rules of an import see them."""
 
 from __future__ import annotations
 
-from contextlib import contextmanager, suppress
-from datetime import datetime
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from .. import aws, clock, exports
-from ..errors import Refused, Throttled
+from .. import clock, exports
 from ..executions import short_hash
-from ..reconcile import from_document, reconcile
 from ..rules import imports as rules
-from ..rules.imports import CheckContent, Confirm, Create, Import, Memory, SeenDataset, WantedImport
-from ..workflow_settings import dataset_settings
+from ..rules.imports import Import
 from .lists import PAGE_SIZE, READING_TIME, read_list
-from .ownership import belongs_to_run, import_job_name
+from .ownership import belongs_to_run
 from .statuses import is_active, is_running
-from .tags import BYTES, HELD, PLANNED, RUN, api_tags, tags_of, write_tags
+from .tags import BYTES, HELD, PLANNED, RUN, tags_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Collection, Sequence
+    from datetime import datetime
 
     from mypy_boto3_personalize import PersonalizeClient
     from mypy_boto3_personalize.type_defs import (
@@ -29,8 +26,7 @@ if TYPE_CHECKING:
         DatasetTypeDef,
     )
 
-    from ..contract import DatasetIteration, ImportItem, Run
-    from ..rules.steps import Action, JobMemory
+    from ..contract import Run
     from ..workflow_settings import Settings, Tags
 
     Dataset = DatasetTypeDef | DatasetSummaryTypeDef
@@ -48,6 +44,7 @@ def seen_export(export: exports.Export, import_mode: str, schema_arn: str) -> ru
     content = short_hash(f"{export.fingerprint} {import_mode} {schema_arn}", CONTENT_DIGITS)
     return rules.Export(
         fingerprint=f"{location_digits(export.location)}-{content}",
+        size=export.size,
         newest_at=max((file.modified_at for file in export.objects), default=None),
     )
 
@@ -194,118 +191,3 @@ class ImportReader:
 def _is_held(tags: Tags) -> bool:
     """Return True if the tags say that the export was found unchanged after the import."""
     return PLANNED in tags and tags.get(HELD) == tags[PLANNED]
-
-
-@contextmanager
-def creation(memory: JobMemory, name: str) -> Iterator[None]:
-    """Remember that a job may exist after its create was sent, unless it certainly does not.
-
-    Raises:
-        Refused: Personalize cannot create the job now. Other jobs have to end first.
-    """
-    errors = aws.write_client().exceptions
-    memory.sent_at = clock.now()
-    try:
-        yield
-    except errors.ResourceAlreadyExistsException:
-        memory.refusal = f"a job with the name {name} exists already"
-    except (errors.LimitExceededException, errors.ResourceInUseException) as error:
-        memory.sent_at = None
-        memory.refusal = f"it cannot start yet: {error.response['Error']['Message']}"
-        raise Refused(memory.refusal) from error
-    except Throttled:
-        memory.sent_at = None
-        raise
-
-
-class DatasetImport:
-    """The import of a dataset in a run.
-
-    Args:
-        iteration: the document of the dataset.
-        check_content: returns what the guards find in the present export.
-    """
-
-    def __init__(self, iteration: DatasetIteration, check_content: Callable[[], list[str]]) -> None:
-        settings, run, planned = iteration["settings"], iteration["run"], iteration["dataset"]
-        self._settings, self._location = settings, planned["dataLocation"]
-        self._configured = dataset_settings(settings, planned["type"])
-        self._wanted = WantedImport(
-            run=run["id"],
-            is_full=self._configured["importMode"] == "FULL",
-            planned=planned["fingerprint"],
-            requested_at=(
-                datetime.fromisoformat(run["startedAt"]) if planned["isRequested"] else None
-            ),
-            durations=planned["durations"],
-            max_hours=settings["limits"]["maxImportHours"],
-        )
-        item = iteration["item"]
-        self._memory = from_document(Memory, item["memory"]) if item else Memory(clock.now())
-        self._job_name = import_job_name(settings, run, planned["type"])
-        self._check_content = check_content
-        self._reader = ImportReader(aws.read_client())
-        self._dataset: DatasetTypeDef | None = None
-        self._export = exports.Export(location=self._location)
-        self._seen: SeenDataset | None = None
-
-    def item(self) -> ImportItem:
-        """Look, decide and act. Return how far the import has come.
-
-        Its job is the import job of this run, or else the one by which the dataset holds its
-        export.
-        """
-        progress = reconcile(
-            self._look,
-            lambda seen: rules.decide(seen, self._wanted, self._memory, clock.now()),
-            self._act,
-        )
-        job = None
-        if seen := self._seen:
-            own = rules.import_of_run(seen.imports, self._wanted.run)
-            job = own or rules.holder(seen, is_full=self._wanted.is_full)
-        return {
-            **progress.item(self._memory),
-            "arn": job.arn if job else None,
-            "createdAt": job.created_at.isoformat() if job else None,
-            "endedAt": job.ended_at.isoformat() if job and not job.is_running else None,
-            "bytes": job.size if job and job.size is not None else self._export.size,
-        }
-
-    def _look(self) -> SeenDataset:
-        """Return the dataset's import jobs and its export as they are now."""
-        arn = self._configured["datasetArn"]
-        if self._dataset is None:
-            self._dataset = aws.read_client().describe_dataset(datasetArn=arn)["dataset"]
-        own_arn = f"{arn.split(':dataset/')[0]}:dataset-import-job/{self._job_name}"
-        jobs = self._reader.of_dataset(self._dataset, own_arn)
-        # The export is listed last, so that a change before the end of an import is not missed.
-        objects = exports.list_objects(aws.s3(), self._location)
-        self._export = exports.Export(location=self._location, objects=objects)
-        mode, schema_arn = self._configured["importMode"], self._dataset["schemaArn"]
-        export = seen_export(self._export, mode, schema_arn)
-        self._seen = SeenDataset(imports=jobs, export=export)
-        return self._seen
-
-    def _act(self, action: Action) -> None:
-        """Do what the rules have decided.
-
-        Raises:
-            Refused: Personalize has certainly not created the import job.
-        """
-        match action:
-            case CheckContent(fingerprint):
-                self._memory.checked, self._memory.problems = fingerprint, self._check_content()
-            case Confirm(arn, planned):
-                write_tags(aws.write_client(), arn, {HELD: planned})
-            case Create(planned):
-                tags = {RUN: self._wanted.run, PLANNED: planned, BYTES: str(self._export.size)}
-                with creation(self._memory, self._job_name):
-                    aws.write_client().create_dataset_import_job(
-                        jobName=self._job_name,
-                        datasetArn=self._configured["datasetArn"],
-                        dataSource={"dataLocation": self._location},
-                        roleArn=self._settings["importRoleArn"],
-                        importMode=self._configured["importMode"],
-                        tags=api_tags({**self._settings["tags"], **tags}),
-                    )

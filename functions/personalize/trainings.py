@@ -1,30 +1,19 @@
-"""Reads solution versions, and trains a solution: looks, does what the rules decide."""
+"""Reads solutions and their versions, with tags, as the rules of a training see them."""
 
 from __future__ import annotations
 
 import json
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
-from .. import aws, clock
+from .. import clock
 from ..executions import scheduled_at, short_hash
-from ..reconcile import from_document, reconcile
 from ..rules import trainings as rules
-from ..rules.trainings import (
-    MONTH,
-    Create,
-    Memory,
-    SeenSolution,
-    Stop,
-    Training,
-    WantedTraining,
-)
-from .imports import ImportReader, creation
+from ..rules.trainings import MONTH, SeenSolution, Training, WantedTraining
 from .lists import PAGE_SIZE, read_list
 from .statuses import is_active, is_running, is_stopped, is_stopping
-from .tags import DIGEST, RUN, api_tags, tags_of
+from .tags import DIGEST, RUN, tags_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,9 +25,8 @@ if TYPE_CHECKING:
         SolutionVersionTypeDef,
     )
 
-    from ..contract import Run, SolutionIteration, TrainingItem
+    from ..contract import Run
     from ..rules.imports import Import
-    from ..rules.steps import Action
     from ..workflow_settings import Settings, Tags
 
     Version = SolutionVersionTypeDef | SolutionVersionSummaryTypeDef
@@ -112,8 +100,9 @@ class SolutionReader:
     ) -> SeenSolution:
         """Return a solution with its versions, newest first.
 
-        The tags of a version are read if it may count: if it was created within a month, and
-        until the newest ACTIVE version of a run was found.
+        A list may be old, so a running training is described. Personalize may list a version before
+        it describes the version. The tags of a version are read if the version was created within a
+        month, and until the newest ACTIVE version of a run was found.
 
         Args:
             solution: the solution as Describe shows it.
@@ -122,11 +111,14 @@ class SolutionReader:
         """
         trainings: list[Training] = []
         for summary in newest_first:
-            is_tagged = (
-                summary["creationDateTime"] > clock.now() - MONTH
-                or rules.newest_active(trainings) is None
-            )
-            trainings.append(self._listed(summary, is_tagged=is_tagged))
+            version: Version = summary
+            arn = summary["solutionVersionArn"]
+            if is_running(summary["status"]):
+                with suppress(self._client.exceptions.ResourceNotFoundException):
+                    version = describe_version(self._client, arn)
+            is_young = version["creationDateTime"] > clock.now() - MONTH
+            counts = is_young or rules.newest_active(trainings) is None
+            trainings.append(_training(version, self._tags_of(arn) if counts else {}))
         return SeenSolution(
             config=config_digest(solution),
             is_being_updated=is_running(
@@ -141,17 +133,6 @@ class SolutionReader:
         version = describe_version(self._client, version_arn)
         return _training(version, self._tags_of(version_arn))
 
-    def _listed(self, summary: SolutionVersionSummaryTypeDef, *, is_tagged: bool) -> Training:
-        """Return a version of a list. The list may be old, so a running training is described.
-
-        Personalize may list a version before it describes the version.
-        """
-        arn, is_in_training = summary["solutionVersionArn"], is_running(summary["status"])
-        if is_in_training:
-            with suppress(self._client.exceptions.ResourceNotFoundException):
-                return self.training(arn)
-        return _training(summary, self._tags_of(arn) if is_tagged or is_in_training else {})
-
     def _tags_of(self, version_arn: str) -> Tags:
         """Return the tags of a version. The rules ask for tags that are written at its creation."""
         if version_arn not in self.tags:
@@ -159,9 +140,7 @@ class SolutionReader:
         return self.tags[version_arn]
 
 
-def _training(
-    version: SolutionVersionTypeDef | SolutionVersionSummaryTypeDef, tags: Tags
-) -> Training:
+def _training(version: Version, tags: Tags) -> Training:
     status = version["status"]
     return Training(
         arn=version["solutionVersionArn"],
@@ -191,9 +170,13 @@ def config_digest(solution: SolutionTypeDef | SolutionVersionTypeDef) -> str:
 
 
 def wanted_training(
-    settings: Settings, run: Run, requested_since: datetime | None = None
+    settings: Settings,
+    run: Run,
+    requested_since: datetime | None = None,
+    version: str | None = None,
+    durations: Sequence[int] = (),
 ) -> WantedTraining:
-    """Return what a run wants of each of its solutions. `force` by a person passes the limit."""
+    """Return what a run wants of a solution. `force` by a person passes the limit."""
     limits, request = settings["limits"], run["request"]
     return WantedTraining(
         run=run["id"],
@@ -202,108 +185,12 @@ def wanted_training(
             for dataset in settings["datasets"]
         },
         accepts_foreign=request.get("skipImport", False),
+        version=version,
         requested_since=requested_since,
         max_per_month=0 if request.get("force") else limits["maxTrainingsPerMonth"],
+        durations=durations,
         max_hours=limits["maxTrainingHours"],
     )
-
-
-class SolutionTraining:
-    """The training of a solution in a run.
-
-    Args:
-        iteration: the document of the solution.
-    """
-
-    def __init__(self, iteration: SolutionIteration) -> None:
-        self._settings, self._planned = iteration["settings"], iteration["solution"]
-        since = self._planned["requestedSince"]
-        self._wanted = replace(
-            wanted_training(
-                self._settings,
-                iteration["run"],
-                datetime.fromisoformat(since) if since else None,
-            ),
-            version=self._planned["existingVersionArn"],
-            durations=self._planned["durations"],
-        )
-        item = iteration["item"]
-        self._memory = from_document(Memory, item["memory"]) if item else Memory(clock.now())
-        self._solutions = SolutionReader(aws.read_client())
-        self._imports = ImportReader(aws.read_client())
-        self._seen: SeenSolution | None = None
-
-    def item(self) -> TrainingItem:
-        """Look, decide and act. Return how far the training has come, and its version."""
-        progress = reconcile(
-            self._look,
-            lambda seen: rules.decide(seen, self._wanted, self._memory, clock.now()),
-            self._act,
-        )
-        memory, trainings = self._memory, self._seen.trainings if self._seen else ()
-        version = next((item for item in trainings if item.arn == memory.version), None)
-        return {
-            **progress.item(memory, memory.warnings),
-            "arn": memory.version,
-            "isOfRun": version is not None and version.run == self._wanted.run,
-            "createdAt": version.created_at.isoformat() if version else None,
-            "endedAt": version.ended_at.isoformat() if version and not version.is_running else None,
-            "trainingHours": version.hours if version else None,
-        }
-
-    def _look(self) -> SeenSolution:
-        """Return the solution as it is now.
-
-        Once the version is known, because it was given or because this run has created it, the
-        rules ask for nothing else. Then nothing else is read.
-        """
-        self._seen = self._known_version() or self._whole_solution()
-        return self._seen
-
-    def _known_version(self) -> SeenSolution | None:
-        """Return a look at the given version or at that of this run, or None if none is known.
-
-        Personalize may not know a version yet that it has just created.
-        """
-        arn = self._wanted.version or self._memory.version
-        if arn is None:
-            return None
-        try:
-            version = self._solutions.training(arn)
-        except aws.read_client().exceptions.ResourceNotFoundException:
-            return None
-        if arn != self._wanted.version and version.run != self._wanted.run:
-            return None
-        return SeenSolution(config="", imports=(), trainings=[version])
-
-    def _whole_solution(self) -> SeenSolution:
-        """Return a look at the solution, all its versions and the imports of its group."""
-        client = aws.read_client()
-        arn = self._planned["solutionArn"]
-        solution = client.describe_solution(solutionArn=arn)["solution"]
-        imports = self._imports.of_group(solution["datasetGroupArn"], self._wanted.datasets)
-        return self._solutions.solution(solution, versions(client, arn), imports)
-
-    def _act(self, action: Action) -> None:
-        """Do what the rules have decided.
-
-        Raises:
-            Refused: Personalize has certainly not started a training.
-        """
-        planned = self._planned
-        match action:
-            case Stop(arn):
-                stop_training(aws.write_client(), arn)
-            case Create(digest):
-                tags = {**self._settings["tags"], **planned["tags"], DIGEST: digest}
-                with creation(self._memory, planned["versionName"]):
-                    response = aws.write_client().create_solution_version(
-                        name=planned["versionName"],
-                        solutionArn=planned["solutionArn"],
-                        trainingMode=planned["trainingMode"],
-                        tags=api_tags(tags),
-                    )
-                    self._memory.version = response["solutionVersionArn"]
 
 
 def stop_training(client: PersonalizeClient, version_arn: str) -> None:

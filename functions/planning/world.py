@@ -198,7 +198,7 @@ def _with_confirmed_imports(world: World, imported: Sequence[DatasetOfRun]) -> W
             seen_export(export, mode, schema_arn)
             for export in (world.exports[arn], *earlier[arn].values())
         ]
-        held = newly_held(imports[arn], seen, world.now)
+        held = newly_held(imports[arn], seen)
         found_held |= {job.arn: str(job.planned) for job in held}
         imports[arn] = [job._replace(is_held=job.is_held or job in held) for job in imports[arn]]
     return replace(world, imports=imports, earlier_exports=earlier, found_held=found_held)

@@ -12,9 +12,6 @@ from .steps import Action, Case, JobMemory, Step, failed, first_step
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-CONFIRMED_WITHIN = timedelta(days=31)
-"""An import that ended longer ago is not compared with its export any more."""
-
 # What a look shows
 
 
@@ -50,6 +47,7 @@ class Export(NamedTuple):
     """The objects of an export, as S3 lists them."""
 
     fingerprint: str
+    size: int
     newest_at: datetime | None
 
 
@@ -97,7 +95,7 @@ class Memory(JobMemory):
 class Create(Action):
     """Create the import job of this run for the present export."""
 
-    planned: str
+    export: Export
 
 
 @dataclass(frozen=True)
@@ -145,7 +143,7 @@ def _wait_for_import(case: ImportCase) -> Step | None:
 def _confirm(case: ImportCase) -> Step | None:
     """Write on an import that it holds its export, once that is certain."""
     seen = case.seen
-    job = next(iter(newly_held(seen.imports, [seen.export], case.now)), None)
+    job = next(iter(newly_held(seen.imports, [seen.export])), None)
     return Step("CONFIRMING", Confirm(job.arn, seen.export.fingerprint)) if job else None
 
 
@@ -179,7 +177,7 @@ def _create(case: ImportCase) -> Step:
         return Step("CHECKING", CheckContent(fingerprint))
     if fingerprint == memory.checked and memory.problems:
         return Step("CHECKING", outcome="FAILED", reasons=tuple(memory.problems))
-    return Step("WAITING", Create(fingerprint))
+    return Step("WAITING", Create(seen.export))
 
 
 RULES = (_wait_for_import, _confirm, _end, _create)
@@ -213,7 +211,7 @@ def import_of_run(imports: Iterable[Import], run: str) -> Import | None:
     return next((job for job in imports if job.run == run), None)
 
 
-def newly_held(imports: Iterable[Import], exports: Sequence[Export], now: datetime) -> list[Import]:
+def newly_held(imports: Iterable[Import], exports: Sequence[Export]) -> list[Import]:
     """Return the imports that hold one of the exports, as a look after their end shows.
 
     An import with `held` is left out. No object of the export may be newer than the import job.
@@ -223,7 +221,6 @@ def newly_held(imports: Iterable[Import], exports: Sequence[Export], now: dateti
         for job in imports
         if job.is_active
         and not job.is_held
-        and now < job.ended_at + CONFIRMED_WITHIN
         and any(
             job.planned == export.fingerprint
             and (export.newest_at is None or export.newest_at <= job.created_at)

@@ -67,7 +67,7 @@ class Run:
             listed = yield Call(lambda: self.world.list_imports(dataset))
             newest = max((as_time(item.modified) for item in objects), default=None)
             jobs = [seen_import(job, status) for job, status in listed]
-            return SeenDataset(imports=jobs, export=Export(fingerprint(folder, objects), newest))
+            return SeenDataset(imports=jobs, export=Export(fingerprint(folder, objects), 1, newest))
 
         def perform(act: object) -> Process:
             match act:
@@ -76,9 +76,14 @@ class Run:
                 case imports.Confirm(arn, _):
                     job = self.world.import_named(arn)
                     yield Call(lambda: self.world.tag(job, held=True), may_fail=True)
-                case imports.Create(present):
+                case imports.Create(export):
                     memory.sent_at = as_time(self.world.now)
-                    tags = {"run": self.run_id, "planned": present, "asked": True, "folder": folder}
+                    tags = {
+                        "run": self.run_id,
+                        "planned": export.fingerprint,
+                        "asked": True,
+                        "folder": folder,
+                    }
                     name = f"{self.stack}-{self.run_id}-{dataset}"
                     yield Call(
                         lambda: self.world.create_import(name, dataset, folder, tags),
