@@ -35,7 +35,7 @@ TAG_VALUE = re.compile(r"[\w .:/=+\-@]{1,256}")
 
 
 class Checked(NamedTuple):
-    """The arguments of a pipeline, with what was found out about them."""
+    """The arguments of a pipeline, and what is wrong with them."""
 
     args: RetrainingPipelineArgs
     """The arguments. They may be used if there are no problems."""
@@ -60,13 +60,10 @@ def check(
     """
     reader = Reader(secrets)
     args = reader.read(RetrainingPipelineArgs, as_config(given), "")
-    found = [
-        problem
-        for key, read in reader.objects
-        for rule in RULES.get(type(read), ())
-        for problem in rule(read, key)
-    ]
-    problems = [*reader.problems, *found, *arns.problems(reader.arns)]
+    problems = [*reader.problems, *arns.problems(reader.arns)]
+    for key, arguments in reader.objects:
+        for rule in RULES.get(type(arguments), ()):
+            problems += rule(arguments, key)
     return Checked(
         args,
         sorted(problems, key=lambda problem: problem.key),

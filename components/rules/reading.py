@@ -32,8 +32,6 @@ IN_QUOTES = (
 )
 UNREAD: Any = object()
 """Stands for a value that cannot be read."""
-
-
 EXPECTED: Mapping[object, str] = {
     Sequence: "a list",
     Mapping: "a mapping",
@@ -42,7 +40,7 @@ EXPECTED: Mapping[object, str] = {
     int: "a whole number",
     float: "a number",
 }
-"""Type -> what the message about another value expects."""
+"""Type of a field to what a message expects there."""
 SCALARS: Mapping[object, tuple[type, ...]] = {bool: (bool,), int: (int,), float: (int, float)}
 """Type of a field to the types of its values. A boolean is no number here."""
 
