@@ -47,7 +47,7 @@ class DatasetArgs:
     data_location: Annotated[pulumi.Input[str], rules.location_error]
     """`s3://bucket/file.csv`, or a folder that ends in `/`: its files are imported.
 
-    Files in subfolders are not imported. The files are plain CSV in UTF-8. Each dataset needs a
+    Files in subfolders are refused. The files are plain CSV in UTF-8. Each dataset needs a
     location of its own. `{date}` is the day of the run in UTC, for example 2026-11-29.
     """
     import_mode: ImportMode = "FULL"

@@ -52,7 +52,8 @@ def read_sample(key: str, content: bytes, *, is_whole_file: bool) -> FileSample:
         is_whole_file: False if the file has more bytes, so that the last line may be cut off.
     """
     if not is_whole_file:
-        content = _without_last_line(content)
+        end = max(content.rfind(b"\n"), content.rfind(b"\r")) + 1
+        content = content[:end] or content
     if error := encoding_error(content):
         return FileSample(key=key, error=error)
     numbered = enumerate(LINE_BREAK.split(content.decode("utf-8-sig")), start=1)
@@ -69,12 +70,6 @@ def read_sample(key: str, content: bytes, *, is_whole_file: bool) -> FileSample:
         rows.append(Row(line, values))
     row_count = len(lines) if is_whole_file else None
     return FileSample(key=key, header=names, rows=tuple(rows), row_count=row_count)
-
-
-def _without_last_line(content: bytes) -> bytes:
-    """Return the bytes up to the last line break, or all bytes if there is no line break."""
-    end = max(content.rfind(b"\n"), content.rfind(b"\r")) + 1
-    return content[:end] if end else content
 
 
 def cells(line: str) -> tuple[str, ...]:

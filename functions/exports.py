@@ -54,11 +54,7 @@ class Export:
 
     location: str
     objects: Sequence[S3Object] = ()
-    """The file at the location, or the files in the first level of the folder. Personalize does
-    not import files in subfolders:
-    https://docs.aws.amazon.com/personalize/latest/dg/bulk-data-import-step.html."""
-    deeper_keys: Sequence[str] = ()
-    """The keys of the objects in subfolders."""
+    """The file at the location, or the files in the folder and its subfolders."""
     samples: Sequence[FileSample] = ()
     marker_written_at: datetime | None = None
     """When the ready marker was written, or None if there is no marker."""
@@ -68,6 +64,15 @@ class Export:
     def url(self, key: str) -> str:
         """Return `s3://bucket/key` of an object of the export."""
         return f"s3://{split_location(self.location).bucket}/{key}"
+
+    @property
+    def deeper_keys(self) -> list[str]:
+        """The keys of the objects in subfolders, which Personalize does not import.
+
+        https://docs.aws.amazon.com/personalize/latest/dg/bulk-data-import-step.html
+        """
+        folder = split_location(self.location).key
+        return [file.key for file in self.objects if "/" in file.key.removeprefix(folder)]
 
     @property
     def size(self) -> int:
@@ -104,8 +109,7 @@ def read_export(client: S3Client, location: str, marker: str | None = None) -> E
     """
     being_read = location
     try:
-        listed = _list_all(client, location)
-        objects = [file for file in listed if not _is_deeper(file, location)]
+        objects = list_objects(client, location)
         samples = _read_samples(client, location, objects)
         being_read = marker or location
         marker_objects = list_objects(client, marker) if marker else []
@@ -116,19 +120,13 @@ def read_export(client: S3Client, location: str, marker: str | None = None) -> E
     return Export(
         location=location,
         objects=objects,
-        deeper_keys=[file.key for file in listed if _is_deeper(file, location)],
         samples=samples,
         marker_written_at=marker_objects[0].modified_at if marker_objects else None,
     )
 
 
 def list_objects(client: S3Client, location: str) -> list[S3Object]:
-    """Return the objects at a location that Personalize imports."""
-    return [file for file in _list_all(client, location) if not _is_deeper(file, location)]
-
-
-def _list_all(client: S3Client, location: str) -> list[S3Object]:
-    """Return the objects at a location, and those in its subfolders.
+    """Return the objects at a location.
 
     The S3 console creates an empty object for a folder, with a key that ends in `/`. It is left
     out. If the location is a file, objects with a longer key are left out too.
@@ -141,11 +139,6 @@ def _list_all(client: S3Client, location: str) -> list[S3Object]:
         for listed in page.get("Contents", [])
         if not listed["Key"].endswith("/") and (prefix.endswith("/") or listed["Key"] == prefix)
     ]
-
-
-def _is_deeper(file: S3Object, location: str) -> bool:
-    """Return True if an object is in a subfolder of the location."""
-    return "/" in file.key.removeprefix(split_location(location).key)
 
 
 def split_location(location: str) -> Location:

@@ -88,8 +88,7 @@ def _check_datasets(datasets: DatasetsArgs, key: str) -> Iterator[Problem]:
 def _check_locations(datasets: DatasetsArgs, key: str) -> Iterator[Problem]:
     """Check that no location and no marker lies at the location of another dataset.
 
-    A file there would be imported into that dataset. A file in a subfolder would not, but each run
-    would warn about it.
+    A file there would be imported into that dataset, and a file in a subfolder would be refused.
     """
     locations = {
         f"{key}.{name}.{field}": location

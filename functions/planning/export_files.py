@@ -11,7 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from ..csv_files import SHOWN_CHARACTERS
-from .export_values import is_nullable, wrong_value
+from .export_values import value_error, wrong_value
 from .guards import guard
 
 if TYPE_CHECKING:
@@ -93,9 +93,10 @@ def _file_error(file: FileSample, situation: Situation) -> str | None:
 def _header_error(file: FileSample, situation: Situation) -> str | None:
     """Return a message about a header that does not fit the schema or the first file, or None.
 
-    The order of the columns does not matter.
+    A column is required if its values may not be empty. The order does not matter.
     """
-    required = [field["name"] for field in situation.fields if not is_nullable(field)]
+    now = situation.world.now
+    required = [field["name"] for field in situation.fields if value_error("", field, now)]
     if missing := [name for name in required if name not in file.header]:
         return (
             f"the header lacks {', '.join(missing)}, which the dataset's schema requires; the "

@@ -76,23 +76,16 @@ def wrong_value(file: FileSample, fields: Sequence[SchemaField], now: datetime) 
     return None
 
 
-def is_nullable(field: SchemaField) -> bool:
-    """Return True if a value of the field may be empty, so that a file need not have the column."""
-    return "null" in _types(field)
-
-
-def _types(field: SchemaField) -> list[str]:
-    """Return the Avro types of a field, for example `null` and `string`."""
-    return [field["type"]] if isinstance(field["type"], str) else field["type"]
-
-
 def value_error(value: str, field: SchemaField, now: datetime) -> str | None:
-    """Return what is wrong with a value of a field and the way out, or None."""
-    names = [name for name in _types(field) if name != "null"]
-    # A value of several types is a text.
+    """Return what is wrong with a value of a field and the way out, or None.
+
+    An empty value is null. A value of several types is a text.
+    """
+    types = [field["type"]] if isinstance(field["type"], str) else field["type"]
+    names = [name for name in types if name != "null"]
     avro_type = names[0] if len(names) == 1 else "string"
     if not value:
-        is_wrong = not is_nullable(field)
+        is_wrong = "null" not in types
         return f"but the schema requires {avro_type}; write a value" if is_wrong else None
     if number := NUMBERS.get(avro_type):
         is_number = number.pattern.fullmatch(value)

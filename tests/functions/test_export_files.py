@@ -38,7 +38,7 @@ def found(guard, known_export, **changes):
 # The export is there
 
 EMPTY = [s3_object(), *[s3_object(key=f"{letter}.csv", size=0) for letter in "abc"]]
-DEEPER = [f"interactions/{day}/1.csv" for day in ("mon", "tue", "wed", "thu", "fri")]
+DEEPER = [s3_object(key=f"interactions/{day}/1.csv") for day in ("mon", "tue", "wed", "thu", "fri")]
 SUBFOLDERS = (
     f"5 objects at {FOLDER} are in subfolders, for example interactions/mon/1.csv, "
     "interactions/tue/1.csv, interactions/wed/1.csv; Personalize imports only the first level of a "
@@ -73,8 +73,8 @@ SUBFOLDERS = (
         ),
         (export(samples=[sample(rows=())]), f"{LOCATION} has no rows; repeat the export"),
         (export(samples=[sample(rows=()), sample()]), None),
-        (Export(location=FOLDER, deeper_keys=DEEPER), SUBFOLDERS),
-        (export(location=FOLDER, deeper_keys=DEEPER), SUBFOLDERS),
+        (export(location=FOLDER, objects=DEEPER), SUBFOLDERS),
+        (export(location=FOLDER, objects=[s3_object(key="interactions/1"), *DEEPER]), SUBFOLDERS),
     ],
     ids=[
         *("there", "not readable", "not written", "empty files", "no rows", "one file has rows"),

@@ -11,39 +11,34 @@ from functions.aws import READ_ATTEMPTS
 from functions.errors import ServiceUnavailable
 from tests.workflow.pipeline import deploy
 from tests.workflow.summaries import outcomes, problems_of, report, skip_reason
-from tests.world import MOVIES, PERSONALIZE, interactions
+from tests.world import MOVIES, interactions
 
 MARKERS = {"interactions": "{date}/interactions.SUCCESS", "items": "{date}/items.SUCCESS"}
 DAY, NEXT_DAY = "2026-11-22", "2026-11-23"
 """Virtual time begins on DAY."""
-WITH_TRIGGER = {
-    "trigger": TriggerArgs(on_export=True),
-    "limits": LimitsArgs(max_trainings_per_month=0),
-}
 WAITING = (
     "nothing is new: no new export is ready, and every solution has learned the present data; to "
     "train anyway, use retrain start --force"
 )
 
 
-def group(*types, mode="FULL"):
-    """Return a dataset group whose exports of each day have a ready marker."""
-    datasets = MOVIES.with_datasets(*types)
-    for name in types:
-        datasets = datasets.with_dataset(
-            name,
-            data_location=f"s3://exports/{{date}}/{name}.csv",
-            ready_marker=f"s3://exports/{MARKERS[name]}",
-            import_mode=mode,
-        )
-    return datasets.with_options(**WITH_TRIGGER)
-
-
 @contextmanager
 def deployed(*types, mode="FULL"):
-    """Deploy a pipeline that has imported each dataset before the exports of days began."""
+    """Deploy a pipeline whose exports of each day have a ready marker.
+
+    It has imported each dataset before the exports of days began.
+    """
     with deploy(MOVIES.with_datasets(*types)) as pipeline:
-        pipeline.group = group(*types, mode=mode)
+        for name in types:
+            pipeline.group = pipeline.group.with_dataset(
+                name,
+                data_location=f"s3://exports/{{date}}/{name}.csv",
+                ready_marker=f"s3://exports/{MARKERS[name]}",
+                import_mode=mode,
+            )
+        pipeline.group = pipeline.group.with_options(
+            trigger=TriggerArgs(on_export=True), limits=LimitsArgs(max_trainings_per_month=0)
+        )
         yield pipeline
 
 
@@ -126,17 +121,6 @@ def test_an_object_that_is_no_marker_starts_nothing(key):
         assert start_on_export.handler(event, None) is None
 
 
-def test_a_marker_during_a_run_waits_for_the_run():
-    with deployed("interactions") as pipeline:
-        for number, day in enumerate((DAY, NEXT_DAY)):
-            write(pipeline, "interactions", day, shift=number)
-            marker_event(pipeline, "interactions", day)
-            pipeline.sleep(600)
-        runs = executions(pipeline)
-        assert sources(pipeline) == [f"{DAY}/interactions.csv", f"{NEXT_DAY}/interactions.csv"]
-    assert [report(run)["status"] for run in runs] == ["DEPLOYED", "DEPLOYED"]
-
-
 def test_a_full_export_of_an_earlier_day_that_comes_late_does_not_replace_the_later_one():
     with deployed("interactions") as pipeline:
         for number, day in enumerate((NEXT_DAY, DAY)):
@@ -180,47 +164,6 @@ def test_a_scheduled_run_imports_an_export_whose_marker_has_started_no_run():
     assert report(late)["status"] == "SKIPPED", "the event of the marker came after the run"
 
 
-@pytest.mark.parametrize(
-    ("request_", "problem"),
-    [
-        (
-            {"trigger": "export"},
-            "day: missing, but trigger 'export' needs it; write the day of the exports",
-        ),
-        (
-            {"trigger": "export", "day": "today"},
-            "day: 'today' is not a day, for example '2026-11-29'",
-        ),
-        ({"day": DAY}, "day: has an effect only with trigger 'export'; leave it out"),
-    ],
-)
-def test_an_input_that_names_no_day_is_refused(request_, problem):
-    with deployed("interactions") as pipeline:
-        execution = pipeline.machine.start(request_).wait()
-    assert problems_of(execution) == [problem]
-
-
-def test_an_export_of_a_far_day_is_refused_because_it_would_keep_all_earlier_days_out():
-    with deployed("interactions") as pipeline:
-        write(pipeline, "interactions", "2027-11-26")
-        marker_event(pipeline, "interactions", "2027-11-26")
-        (execution,) = executions(pipeline)
-        assert sources(pipeline) == []
-    assert problems_of(execution) == [
-        (
-            "day: '2027-11-26' is in the future; today is 2026-11-29 in UTC; correct the date in "
-            "the location of the export and of its ready marker"
-        )
-    ]
-
-
-def test_a_day_that_has_begun_in_another_time_zone_is_imported():
-    with deployed("interactions") as pipeline:
-        write(pipeline, "interactions", "2026-11-30")
-        marker_event(pipeline, "interactions", "2026-11-30")
-        assert [outcomes(run)["interactions"] for run in executions(pipeline)] == ["IMPORTED"]
-
-
 def test_a_run_that_has_waited_in_vain_fails_and_says_how_to_import_its_export():
     with deployed("interactions") as pipeline:
         pipeline.inject_fault("hang", job="solution-version")
@@ -237,11 +180,10 @@ def test_a_run_that_has_waited_in_vain_fails_and_says_how_to_import_its_export()
     ) in problem
 
 
-@pytest.mark.parametrize("fault", ["throttle", "server-error", "lost-answer"])
-def test_step_functions_may_be_out_of_order_for_minutes_when_a_marker_comes(fault):
+def test_step_functions_may_be_out_of_order_for_minutes_when_a_marker_comes():
     with deployed("interactions") as pipeline:
         write(pipeline, "interactions", DAY)
-        faults = {"fault": fault, "operation": "StartExecution", "times": 4 * READ_ATTEMPTS}
+        faults = {"fault": "throttle", "operation": "StartExecution", "times": 4 * READ_ATTEMPTS}
         pipeline.step_functions.faults.inject(faults)
         assert marker_event(pipeline, "interactions", DAY).startswith(f"export-{DAY}-")
         (execution,) = executions(pipeline)
@@ -269,36 +211,3 @@ def test_full_exports_whose_markers_come_together_are_each_imported():
             marker_event(pipeline, "interactions", day)
         assert [report(run)["status"] for run in executions(pipeline)] == ["DEPLOYED", "DEPLOYED"]
         assert sources(pipeline) == [f"{DAY}/interactions.csv", f"{NEXT_DAY}/interactions.csv"]
-
-
-def test_an_export_that_is_written_again_is_not_appended_again():
-    with deployed("interactions", mode="INCREMENTAL") as pipeline:
-        for shift in (0, 1):
-            write(pipeline, "interactions", DAY, shift=shift)
-            marker_event(pipeline, "interactions", DAY)
-            pipeline.sleep(6 * 3600)
-        assert sources(pipeline) == [f"{DAY}/interactions.csv"]
-        refused = next(run for run in executions(pipeline) if run.status == "FAILED")
-        (imported,) = pipeline.requests("CreateDatasetImportJob")
-        appended = pipeline.run(trigger=None, scheduledTime=None, scheduleArn=None, exportDate=DAY)
-    (problem,) = problems_of(refused)
-    assert problem == (
-        f"datasets.interactions: s3://exports/{DAY}/interactions.csv was imported by "
-        f"{PERSONALIZE}:dataset-import-job/{imported['jobName']}, and has changed since then, so "
-        "its rows would be appended twice; write new rows to the location of a later day, or "
-        "append this export on purpose with retrain start --dataset interactions --export-date "
-        f"{DAY}"
-    )
-    assert outcomes(appended)["interactions"] == "IMPORTED"
-
-
-def test_a_schedule_in_the_evening_does_not_replace_the_export_of_the_next_day():
-    """East of UTC, the next day has begun."""
-    with deployed("interactions") as pipeline:
-        write(pipeline, "interactions", "2026-11-29")
-        write(pipeline, "interactions", "2026-11-30", shift=1)
-        marker_event(pipeline, "interactions", "2026-11-30")
-        executions(pipeline)
-        evening = pipeline.run(scheduledTime="2026-11-29T23:00:00Z")
-        assert sources(pipeline) == ["2026-11-30/interactions.csv"]
-    assert report(evening)["status"] == "SKIPPED"
