@@ -12,8 +12,10 @@ from .shared import Shared
 from .state_machine.steps import Resource
 
 PolicyDocument: TypeAlias = dict[str, object]
-Grant: TypeAlias = tuple[Sequence[str], Sequence[str | None]]
-"""IAM actions, and the ARNs of the resources on which they are allowed."""
+Grant: TypeAlias = tuple[Sequence[str], pulumi.Input[Sequence[pulumi.Input[str | None]]]]
+"""IAM actions, and the ARNs of the resources on which they are allowed.
+
+None stands for a resource that the pipeline does not have."""
 
 LOG_DELIVERY_ACTIONS = [
     *(f"logs:{verb}LogDelivery" for verb in ("Create", "Get", "Update", "Delete")),
@@ -30,20 +32,21 @@ def create_role(
     shared: Shared,
     name: str,
     service: str,
-    source_arn: pulumi.Input[str] | None,
-    policy: pulumi.Input[PolicyDocument],
+    source: pulumi.Input[str] | None,
+    grants: Sequence[Grant],
 ) -> pulumi.Output[str]:
     """Create a role and its policy, which are both called `name`, and return the role's ARN.
 
-    The service may assume the role for resources with the source ARN, which may be a pattern.
-    Lambda documents no condition, and EventBridge Scheduler accepts only the ARN of a schedule
-    group. Every resource with the returned ARN is created after the policy, and deleted before it.
+    The service may assume the role for the resources of the account whose ARNs end with `source`,
+    which may be a pattern. Lambda documents no condition, and EventBridge Scheduler accepts only
+    the ARN of a schedule group. Every resource with the returned ARN is created after the policy,
+    and deleted before it.
     https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
     https://docs.aws.amazon.com/step-functions/latest/dg/procedure-create-iam-role.html
     https://docs.aws.amazon.com/personalize/latest/dg/cross-service-confused-deputy-prevention.html
     """
-    trust = pulumi.Output.from_input(source_arn).apply(
-        lambda arn: _document([_service_statement(service, "sts:AssumeRole", arn)])
+    trust = pulumi.Output.all(shared.home, source).apply(
+        lambda both: _document([_service_statement(service, "sts:AssumeRole", *both)])
     )
     role = aws.iam.Role(
         name,
@@ -51,6 +54,10 @@ def create_role(
         permissions_boundary=shared.args.permissions_boundary_arn,
         tags=shared.tags,
         opts=pulumi.ResourceOptions(parent=shared.component),
+    )
+    actions = [actions for actions, _ in grants]
+    policy = pulumi.Output.all(*(resources for _, resources in grants)).apply(
+        lambda resources: _document(map(_grant_statement, actions, resources))
     )
     role_policy = aws.iam.RolePolicy(
         name,
@@ -61,25 +68,6 @@ def create_role(
     return pulumi.Output.all(role.arn, role_policy.id).apply(lambda values: str(values[0]))
 
 
-def policy_document(*grants: Grant) -> PolicyDocument:
-    """Return a policy with these grants. A role may be passed only to Personalize.
-
-    None stands for a resource that the pipeline does not have. A grant without resources is left
-    out, because IAM refuses such a statement.
-    """
-    passed_to = {"StringEquals": {"iam:PassedToService": "personalize.amazonaws.com"}}
-    return _document(
-        {
-            "Effect": "Allow",
-            "Action": [*actions],
-            "Resource": [arn for arn in resources if arn],
-            **({"Condition": passed_to} if "iam:PassRole" in actions else {}),
-        }
-        for actions, resources in grants
-        if any(resources)
-    )
-
-
 def topic_policy(topic_arn: str) -> PolicyDocument:
     """Return the policy of the topic: the alarms of its account and region may publish to it.
 
@@ -87,8 +75,8 @@ def topic_policy(topic_arn: str) -> PolicyDocument:
     https://docs.aws.amazon.com/sns/latest/dg/sns-access-policy-use-cases.html
     """
     _, partition, _, region, account, _ = topic_arn.split(":")
-    alarms = resource_arn(Home(partition, region, account), "cloudwatch", "alarm:*")
-    statement = _service_statement("cloudwatch", "sns:Publish", alarms)
+    home = Home(partition, region, account)
+    statement = _service_statement("cloudwatch", "sns:Publish", home, "alarm:*")
     return _document([{"Sid": "Alarms", **statement, "Resource": topic_arn}])
 
 
@@ -173,17 +161,35 @@ def _s3_paths(locations: Iterable[str]) -> Iterator[str]:
         yield location.removeprefix("s3://").replace(DATE_PLACEHOLDER, "*")
 
 
-def _service_statement(service: str, action: str, source_arn: str | None) -> PolicyDocument:
-    """Return a statement that lets a service act for a resource with this ARN or pattern."""
+def _grant_statement(actions: Sequence[str], resources: Sequence[str | None]) -> PolicyDocument:
+    """Return the statement of a grant. A role may be passed only to Personalize.
+
+    Return an empty statement if there are no resources, because IAM refuses such a grant.
+    """
+    arns = [arn for arn in resources if arn]
+    if not arns:
+        return {}
+    passed_to = {"StringEquals": {"iam:PassedToService": "personalize.amazonaws.com"}}
+    return {
+        "Effect": "Allow",
+        "Action": [*actions],
+        "Resource": arns,
+        **({"Condition": passed_to} if "iam:PassRole" in actions else {}),
+    }
+
+
+def _service_statement(service: str, action: str, home: Home, source: str | None) -> PolicyDocument:
+    """Return a statement that lets a service act for the resources whose ARNs end with `source`."""
     principal = {"Service": f"{service}.amazonaws.com"}
     statement: PolicyDocument = {"Effect": "Allow", "Principal": principal, "Action": action}
-    if source_arn is not None:
+    if source is not None:
         statement["Condition"] = {
-            "StringEquals": {"aws:SourceAccount": source_arn.split(":")[4]},
-            "ArnLike": {"aws:SourceArn": source_arn},
+            "StringEquals": {"aws:SourceAccount": home.account},
+            "ArnLike": {"aws:SourceArn": resource_arn(home, service, source)},
         }
     return statement
 
 
 def _document(statements: Iterable[PolicyDocument]) -> PolicyDocument:
-    return {"Version": "2012-10-17", "Statement": [*statements]}
+    """Return the policy document of these statements, without the empty ones."""
+    return {"Version": "2012-10-17", "Statement": [*filter(None, statements)]}

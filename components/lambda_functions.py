@@ -57,7 +57,7 @@ def create_log_group(
 def create_functions(
     shared: Shared,
     log_group: aws.cloudwatch.LogGroup,
-    resource_arns: pulumi.Input[Mapping[Resource, Sequence[str]]],
+    resource_arns: pulumi.Output[Mapping[Resource, Sequence[str]]],
 ) -> Functions:
     """Create the functions that the pipeline needs. Their records in the log group are JSON."""
     return {
@@ -71,25 +71,21 @@ def _create_function(
     shared: Shared,
     step: str,
     log_group: aws.cloudwatch.LogGroup,
-    resource_arns: pulumi.Input[Mapping[Resource, Sequence[str]]],
+    resource_arns: pulumi.Output[Mapping[Resource, Sequence[str]]],
 ) -> aws.lambda_.Function:
     """Create the function of a step, its role and its policy, which all have the same name."""
     name = step_name(shared.name, step)
     timeout_seconds, grants, memory_megabytes = STEPS[step]
-
-    def policy(arns: Mapping[Resource, Sequence[str]], log_group_arn: str) -> iam.PolicyDocument:
-        streams = [f"{log_group_arn}:log-stream:*"]
-        return iam.policy_document(
-            *((actions, arns[kind]) for kind, actions in grants.items()),
-            (["logs:CreateLogStream", "logs:PutLogEvents"], streams),
-        )
-
+    streams = pulumi.Output.concat(log_group.arn, ":log-stream:*")
     role_arn = iam.create_role(
         shared,
         name,
         "lambda",
-        source_arn=None,
-        policy=pulumi.Output.all(resource_arns, log_group.arn).apply(lambda both: policy(*both)),
+        source=None,
+        grants=[
+            *((actions, resource_arns[kind]) for kind, actions in grants.items()),
+            (["logs:CreateLogStream", "logs:PutLogEvents"], [streams]),
+        ],
     )
     return aws.lambda_.Function(
         name,

@@ -157,21 +157,20 @@ def _import_role_arn(shared: Shared) -> pulumi.Output[str]:
     if args.import_role_arn is not None:
         return pulumi.Output.from_input(args.import_role_arn)
     locations = [dataset.data_location for dataset in args.datasets.configured().values()]
+    exports = pulumi.Output.all(shared.home.partition, locations)
     return iam.create_role(
         shared,
         f"{shared.name}-import",
         "personalize",
-        source_arn=shared.home.apply(lambda home: iam.resource_arn(home, "personalize", "*")),
-        # As AWS documents it, the role may list the whole bucket. No page says with which prefix
-        # Personalize lists a single file, and an import fails if it may not list:
-        # https://docs.aws.amazon.com/personalize/latest/dg/granting-personalize-s3-access.html
-        policy=pulumi.Output.all(shared.home.partition, locations, args.data_kms_key_arn).apply(
-            lambda values: iam.policy_document(
-                (["s3:GetObject"], iam.export_arns(*values[:2])),
-                (["s3:ListBucket"], iam.bucket_arns(*values[:2])),
-                (["kms:Decrypt"], [values[2]]),
-            )
-        ),
+        source="*",
+        grants=[
+            (["s3:GetObject"], exports.apply(lambda both: iam.export_arns(*both))),
+            # As AWS documents it, the role may list the whole bucket. No page says with which
+            # prefix Personalize lists a single file, and an import fails if it may not list:
+            # https://docs.aws.amazon.com/personalize/latest/dg/granting-personalize-s3-access.html
+            (["s3:ListBucket"], exports.apply(lambda both: iam.bucket_arns(*both))),
+            (["kms:Decrypt"], [args.data_kms_key_arn]),
+        ],
     )
 
 
@@ -187,20 +186,17 @@ def _create_state_machine(
     workflow = definition(
         {step: function.qualified_arn for step, function in called.items()}, settings, args
     )
+    arns = [function.arn for function in called.values()]
+    every_version = [pulumi.Output.concat(arn, ":*") for arn in arns]
     role_arn = iam.create_role(
         shared,
         shared.name,
         "states",
-        source_arn=shared.home.apply(
-            lambda home: iam.resource_arn(home, "states", "stateMachine:*")
-        ),
-        # It may call every version of these functions.
-        policy=pulumi.Output.all(*(function.arn for function in called.values())).apply(
-            lambda arns: iam.policy_document(
-                (["lambda:InvokeFunction"], [*arns, *(f"{arn}:*" for arn in arns)]),
-                (iam.LOG_DELIVERY_ACTIONS, ["*"]),
-            )
-        ),
+        source="stateMachine:*",
+        grants=[
+            (["lambda:InvokeFunction"], [*arns, *every_version]),
+            (iam.LOG_DELIVERY_ACTIONS, ["*"]),
+        ],
     )
     log_group = create_log_group(
         shared,

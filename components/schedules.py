@@ -47,16 +47,14 @@ def start_on_schedule(
         shared,
         f"{shared.name}-schedule",
         "scheduler",
-        source_arn=shared.group.arn,
-        policy=pulumi.Output.all(state_machine_arn, dead_letters.arn, args.kms_key_arn).apply(
-            lambda arns: iam.policy_document(
-                (["states:StartExecution"], arns[:1]),
-                (["sqs:SendMessage"], arns[1:2]),
-                # A message to an encrypted queue needs the key:
-                # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
-                (["kms:GenerateDataKey", "kms:Decrypt"], arns[2:]),
-            )
-        ),
+        source=pulumi.Output.concat("schedule-group/", shared.group.name),
+        grants=[
+            (["states:StartExecution"], [state_machine_arn]),
+            (["sqs:SendMessage"], [dead_letters.arn]),
+            # A message to an encrypted queue needs the key:
+            # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
+            (["kms:GenerateDataKey", "kms:Decrypt"], [args.kms_key_arn]),
+        ],
     )
     return aws.scheduler.Schedule(
         f"{shared.name}-schedule",
@@ -89,10 +87,8 @@ def watch(
         shared,
         f"{shared.name}-watcher",
         "scheduler",
-        source_arn=shared.group.arn,
-        policy=function.arn.apply(
-            lambda arn: iam.policy_document((["lambda:InvokeFunction"], [arn]))
-        ),
+        source=pulumi.Output.concat("schedule-group/", shared.group.name),
+        grants=[(["lambda:InvokeFunction"], [function.arn])],
     )
     aws.scheduler.Schedule(
         step_name(shared.name, "watch_pipeline"),
