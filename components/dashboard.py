@@ -13,12 +13,6 @@ from .alarms import METRICS_NAMESPACE, PIPELINE, max_age_hours
 from .rules.arns import Home
 from .shared import Shared
 
-CONSOLES = {
-    "aws": "console.aws.amazon.com",
-    "aws-us-gov": "console.amazonaws-us-gov.com",
-    "aws-cn": "console.amazonaws.cn",
-}
-"""Partition -> the host of its console."""
 HOUR, DAY = 3600, 86400
 """Periods in seconds."""
 COLUMNS, HEIGHT = 24, 6
@@ -97,9 +91,9 @@ def dashboard_body(
         return {"type": "metric", "properties": {"view": "timeSeries", **properties, **options}}
 
     def line(metric: str, dimension: str, value: str, label: str) -> list[object]:
+        names = [METRICS_NAMESPACE, metric, PIPELINE, pipeline, dimension, value]
         color = {"color": OUTCOME_COLORS[value]} if dimension == "Outcome" else {}
-        options = {"label": label, **color}
-        return [METRICS_NAMESPACE, metric, PIPELINE, pipeline, dimension, value, options]
+        return [*names, {"label": label, **color}]
 
     def lines(metric: str, dimension: str, values: Iterable[str]) -> list[list[object]]:
         return [line(metric, dimension, value, label=value) for value in values]
@@ -157,5 +151,6 @@ def dashboard_body(
 
 
 def _console(home: Home) -> str:
-    """Return the address of the console of a region. Other partitions have the one of `aws`."""
-    return f"https://{home.region}.{CONSOLES.get(home.partition, CONSOLES['aws'])}"
+    """Return the address of the console of a region. China has a host of its own."""
+    host = "console.amazonaws.cn" if home.partition == "aws-cn" else "console.aws.amazon.com"
+    return f"https://{home.region}.{host}"

@@ -1,6 +1,6 @@
 """The IAM roles of a pipeline, their policies, and the ARNs that the policies name."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import pulumi
@@ -93,45 +93,45 @@ def resource_arns(
     `settings` are those of the state machine. `unique_name` is its name, and that of the schedule
     group. The list of a kind is empty if the pipeline has no such resource.
     """
-    datasets = settings["datasets"]
-    dataset_arns = [dataset["datasetArn"] for dataset in datasets]
+
+    def arn(service: str, resource: str) -> str:
+        return resource_arn(home, service, resource)
+
+    datasets, solutions = settings["datasets"], settings["solutions"]
     # dataset/<group>/<type> is in dataset-group/<group>.
-    groups = {arn.split("/")[1] for arn in dataset_arns}
-    solution_arns = [solution["solutionArn"] for solution in settings["solutions"]]
+    groups = {dataset["datasetArn"].split("/")[1] for dataset in datasets}
     locations = [dataset["dataLocation"] for dataset in datasets]
     markers = [dataset["readyMarker"] for dataset in datasets if dataset["readyMarker"]]
+    campaigns = [campaign for solution in solutions for campaign in solution["campaigns"]]
     return {
         "any": ["*"],
-        "dataset groups": [
-            resource_arn(home, "personalize", f"dataset-group/{group}") for group in sorted(groups)
-        ],
-        "datasets": dataset_arns,
+        "dataset groups": [arn("personalize", f"dataset-group/{name}") for name in sorted(groups)],
+        "datasets": [dataset["datasetArn"] for dataset in datasets],
         # The schema of a dataset is known only at run time.
-        "schemas": [resource_arn(home, "personalize", "schema/*")],
-        "import jobs": [
-            resource_arn(home, "personalize", f"dataset-import-job/{settings['prefix']}-*")
-        ],
+        "schemas": [arn("personalize", "schema/*")],
+        "import jobs": [arn("personalize", f"dataset-import-job/{settings['prefix']}-*")],
         # No grant on it may change a job.
-        "all import jobs": [resource_arn(home, "personalize", "dataset-import-job/*")],
+        "all import jobs": [arn("personalize", "dataset-import-job/*")],
         "import role": [settings["importRoleArn"]],
-        "solutions": solution_arns,
-        "solution versions": [f"{arn}/*" for arn in solution_arns],
-        "campaigns": [
-            campaign["campaignArn"]
-            for solution in settings["solutions"]
-            for campaign in solution["campaigns"]
-        ],
-        "schedule": [resource_arn(home, "scheduler", f"schedule/{unique_name}/*")],
-        "state machine": [resource_arn(home, "states", f"stateMachine:{unique_name}")],
-        "executions": [resource_arn(home, "states", f"execution:{unique_name}:*")],
+        "solutions": [solution["solutionArn"] for solution in solutions],
+        "solution versions": [f"{solution['solutionArn']}/*" for solution in solutions],
+        "campaigns": [campaign["campaignArn"] for campaign in campaigns],
+        "schedule": [arn("scheduler", f"schedule/{unique_name}/*")],
+        "state machine": [arn("states", f"stateMachine:{unique_name}")],
+        "executions": [arn("states", f"execution:{unique_name}:*")],
         "exports": export_arns(home.partition, locations),
         # A ready marker is never read. It only has to be in the list of its bucket.
         "export buckets": bucket_arns(home.partition, [*locations, *markers]),
         "data key": [data_kms_key_arn] if data_kms_key_arn else [],
         "topic": [settings["notifications"]["topicArn"]],
         "topic key": [kms_key_arn] if kms_key_arn else [],
-        "event bus": [resource_arn(home, "events", "event-bus/default")],
+        "event bus": [arn("events", "event-bus/default")],
     }
+
+
+def resource_arn(home: Home, service: str, resource: str) -> str:
+    """Return the ARN of a resource in the region and account of a pipeline."""
+    return f"arn:{home.partition}:{service}:{home.region}:{home.account}:{resource}"
 
 
 def export_arns(partition: str, locations: Iterable[str]) -> list[str]:
@@ -140,25 +140,19 @@ def export_arns(partition: str, locations: Iterable[str]) -> list[str]:
     A location is `s3://bucket/key`, or `s3://bucket/prefix/` for every object below the prefix.
     `{date}` in it stands for any day.
     """
-    paths = {f"{path}*" if path.endswith("/") else path for path in _s3_paths(locations)}
-    return [f"arn:{partition}:s3:::{path}" for path in sorted(paths)]
+    arns = {f"arn:{partition}:s3:::{_s3_path(location)}" for location in locations}
+    return sorted(f"{arn}*" if arn.endswith("/") else arn for arn in arns)
 
 
 def bucket_arns(partition: str, locations: Iterable[str]) -> list[str]:
     """Return the sorted ARNs of the buckets that contain these locations."""
-    buckets = {path.partition("/")[0] for path in _s3_paths(locations)}
+    buckets = {_s3_path(location).partition("/")[0] for location in locations}
     return [f"arn:{partition}:s3:::{bucket}" for bucket in sorted(buckets)]
 
 
-def resource_arn(home: Home, service: str, resource: str) -> str:
-    """Return the ARN of a resource in the region and account of a pipeline."""
-    return f"arn:{home.partition}:{service}:{home.region}:{home.account}:{resource}"
-
-
-def _s3_paths(locations: Iterable[str]) -> Iterator[str]:
-    """Yield `bucket/key` for each location, with a wildcard in place of the date."""
-    for location in locations:
-        yield location.removeprefix("s3://").replace(DATE_PLACEHOLDER, "*")
+def _s3_path(location: str) -> str:
+    """Return `bucket/key` of a location, with a wildcard in place of the date."""
+    return location.removeprefix("s3://").replace(DATE_PLACEHOLDER, "*")
 
 
 def _grant_statement(actions: Sequence[str], resources: Sequence[str | None]) -> PolicyDocument:
