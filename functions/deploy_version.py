@@ -7,7 +7,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from . import clock, metrics
 from .aws import read_client, runtime_client, write_client
 from .contract import CampaignIteration, DeploymentItem
-from .errors import Refused, ServiceUnavailable
+from .errors import Refused, Throttled
 from .log import log_item
 from .personalize.approvals import approval_tags
 from .personalize.campaigns import (
@@ -80,12 +80,12 @@ class CampaignDeployment:
             Refused: Personalize does not update the campaign now.
         """
         match action:
-            case Deploy(notes):
-                self._deploy(notes)
-            case WriteNotes(notes):
-                self._write(notes)
+            case Deploy(version, notes):
+                self._update(version, notes)
             case GoBack(version):
                 self._update(version)
+            case WriteNotes(notes):
+                self._write(notes)
             case Ask(version):
                 write_tags(write_client(), version, approval_tags("ASKED", clock.now()))
             case Probe():
@@ -114,30 +114,24 @@ class CampaignDeployment:
                 item["endedAt"] = update.ended_at.isoformat()
         return item
 
-    def _deploy(self, notes: Notes) -> None:
-        """Write the tags, and send the update. If it was certainly not sent, end the trial."""
-        assert notes.trial, "a version is deployed on trial"
-        self._write(notes)
+    def _update(self, version: str, notes: Notes | None = None) -> None:
+        """Write the tags, and send an update. If it was certainly not accepted, end the trial."""
+        request = update_request(describe_campaign(read_client(), self.arn), version)
+        if notes:
+            self._write(notes)
         try:
-            self._update(notes.trial.version)
-        except ServiceUnavailable:
-            raise  # The request may have arrived.
-        except Exception:
-            self._write(notes._replace(trial=None))
+            write_client().update_campaign(**request)
+        except (ClientError, Throttled) as error:
+            # After ServiceUnavailable the request may have arrived.
+            if notes:
+                self._write(notes._replace(trial=None))
+            code = error.response["Error"]["Code"] if isinstance(error, ClientError) else None
+            if code in REFUSALS:
+                raise Refused(str(error)) from error
             raise
 
     def _write(self, notes: Notes) -> None:
         write_tags(write_client(), self.arn, tags_of_notes(notes))
-
-    def _update(self, version: str) -> None:
-        """Send an update to a version."""
-        request = update_request(describe_campaign(read_client(), self.arn), version)
-        try:
-            write_client().update_campaign(**request)
-        except ClientError as error:
-            if error.response["Error"]["Code"] in REFUSALS:
-                raise Refused(str(error)) from error
-            raise
 
 
 def request_recommendations(campaign_arn: str, probe: ProbeSettings) -> Response:

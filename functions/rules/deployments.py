@@ -132,6 +132,7 @@ class Memory:
 class Deploy(Action):
     """Write `trial` and `good`, then send the update to the version on trial."""
 
+    version: str
     notes: Notes
 
 
@@ -172,7 +173,7 @@ def decide(seen: SeenCampaign, wanted: Deployment, memory: Memory, now: datetime
     for rule in (_keep_served, _respect_campaign, _refuse, _ask_for_approval):
         if step := rule(case, wanted.version):
             return step
-    return Step("UPDATING", Deploy(_notes_on_trial(case, wanted.version)))
+    return Step("UPDATING", Deploy(wanted.version, _notes_on_trial(case, wanted.version)))
 
 
 def waits(seen: SeenCampaign, wanted: Deployment, now: datetime) -> bool:

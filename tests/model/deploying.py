@@ -126,10 +126,9 @@ class Run:
                     yield Call(lambda: world.update(campaign, version, back=True), may_fail=True)
                 case deployments.Ask(version):
                     yield Call(lambda: world.ask(version), may_fail=True)
-                case deployments.Deploy(notes):
+                case deployments.Deploy(version, notes):
                     yield Call(lambda: world.tag(campaign, notes), may_fail=True)
                     try:
-                        version = notes.trial.version
                         yield Call(lambda: world.update(campaign, version), may_fail=True)
                     except RequestFailedError as error:
                         if error.args == ("ResourceInUse",):
@@ -193,15 +192,15 @@ class Run:
                 )
                 if notes.bad == trial.version and is_innocent:
                     self.doubts.append(f"{campaign.name} condemned {tried}")
-            case deployments.Deploy(notes):
-                for reason in self._reasons_against(campaign, seen, notes):
-                    self.problems.append(f"{campaign.name}: {notes.trial.version} {reason}")
+            case deployments.Deploy(name, notes):
+                for reason in self._reasons_against(campaign, seen, name, notes):
+                    self.problems.append(f"{campaign.name}: {name} {reason}")
 
     def _reasons_against(
-        self, campaign: Campaign, seen: SeenCampaign, notes: Notes
+        self, campaign: Campaign, seen: SeenCampaign, name: str, notes: Notes
     ) -> Iterator[str]:
         """Yield why a version must not be deployed to a campaign like this."""
-        version, live = self.world.version(notes.trial.version), campaign.serves(self.world.now)
+        version, live = self.world.version(name), campaign.serves(self.world.now)
         was_chosen = campaign.choice_stands(version, self.world.now)
         is_trusted = live.number in campaign.passed and seen.notes.bad != str(live)
         has_good = seen.notes.good not in (None, seen.serves)

@@ -103,7 +103,7 @@ WAITING = "new waits for an approval"
     ],
 )
 def test_the_version_is_put_on_trial_and_sent(seen, want, notes):
-    assert step(seen, want)[0] == Step("UPDATING", Deploy(notes))
+    assert step(seen, want)[0] == Step("UPDATING", Deploy(NEW, notes))
 
 
 def test_a_version_that_is_served_and_was_never_tried_is_put_on_trial_without_an_update():
