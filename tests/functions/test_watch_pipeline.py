@@ -3,19 +3,16 @@
 `tests/workflow/test_watcher.py` shows what the watcher starts and stops.
 """
 
-import json
-
 import pytest
-from botocore.exceptions import ClientError
 
 from functions import watch_pipeline
+from functions.executions import DeployedMachine
 from tests.functions.samples import (
     CAMPAIGN,
     DATASET,
     GROUP,
     ITEMS,
     OLD_VERSION,
-    ROLE,
     SOLUTION,
     ago,
     campaign,
@@ -29,50 +26,27 @@ from tests.functions.samples import (
     version_summary,
 )
 
-MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:retraining"
 ONLY_ITEMS = settings(datasets=[items_settings()], solutions=[])
 WITHOUT_CAMPAIGNS = settings(datasets=[], solutions=[solution_settings(campaigns=[])])
 
 
 @pytest.fixture
-def measure(personalize, executions, monkeypatch):
-    """Return a function that measures a pipeline which was deployed so many hours ago."""
+def measure(personalize, monkeypatch):
+    """Return a function that measures a pipeline which was deployed so many hours ago.
+
+    An execution is running, so nothing is started or stopped.
+    """
     monkeypatch.setattr(watch_pipeline, "read_client", lambda: personalize.client)
-    monkeypatch.setattr(watch_pipeline, "stepfunctions", lambda: executions.client)
+    monkeypatch.setattr(watch_pipeline, "stepfunctions", lambda: None)
+    running = [{"status": "RUNNING", "startDate": ago(1)}]
+    monkeypatch.setattr(watch_pipeline, "last_executions", lambda *_: running)
 
     def call(settings_, deployed=1000):
-        expect_machine(executions, settings_, deployed)
-        expect_running_execution(executions)
-        return watch_pipeline.handler({"stateMachineArn": MACHINE}, None)
+        machine = DeployedMachine(settings_, ago(deployed))
+        monkeypatch.setattr(watch_pipeline, "deployed_machine", lambda *_: machine)
+        return watch_pipeline.handler({"stateMachineArn": "machine"}, None)
 
     return call
-
-
-def expect_machine(executions, settings_, deployed=1000):
-    first_state = {"Parameters": {"settings": settings_}}
-    definition = {"StartAt": "Configure run", "States": {"Configure run": first_state}}
-    response = {
-        "stateMachineArn": MACHINE,
-        "name": "retraining",
-        "definition": json.dumps(definition),
-        "roleArn": ROLE,
-        "type": "STANDARD",
-        "creationDate": ago(deployed),
-    }
-    executions.expect("describe_state_machine", response, stateMachineArn=MACHINE)
-
-
-def expect_running_execution(executions):
-    """Expect the executions to be listed. One of them is running, so nothing is started."""
-    running = {
-        "executionArn": f"{MACHINE.replace(':stateMachine:', ':execution:')}:running",
-        "stateMachineArn": MACHINE,
-        "name": "running",
-        "status": "RUNNING",
-        "startDate": ago(1),
-    }
-    request = {"stateMachineArn": MACHINE, "maxResults": 100}
-    executions.expect("list_executions", {"executions": [running]}, **request)
 
 
 def expect_tags(personalize, arn, **tags):
@@ -257,14 +231,3 @@ def test_an_unchanged_export_of_interactions_means_that_no_data_arrive_without_e
         expect_tags(personalize, DATASET, checked=iso(2))
     ages = measure(settings(solutions=[], datasets=[dataset]))
     assert ages["data"] == {dataset["type"]: age}
-
-
-# The state machine
-
-
-def test_a_state_machine_that_cannot_be_read_is_an_error(executions, monkeypatch):
-    monkeypatch.setattr(watch_pipeline, "stepfunctions", lambda: executions.client)
-    code = "StateMachineDoesNotExist"
-    executions.expect_error("describe_state_machine", code, "no", stateMachineArn=MACHINE)
-    with pytest.raises(ClientError, match=code):
-        watch_pipeline.handler({"stateMachineArn": MACHINE}, None)

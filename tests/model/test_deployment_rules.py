@@ -64,18 +64,13 @@ def wanted(**fields):
 def step(seen, want=None, memory=None):
     """Return the step of the rules, and the memory after it."""
     memory = memory or Memory(NOW)
-    return decide(seen, want or wanted(), memory, NOW), memory
+    decided = decide(seen, want or wanted(), memory, NOW)
+    return decided._replace(reasons=tuple(decided.reasons)), memory
 
 
 def end(outcome, *reasons, act=None, phase="JUDGING"):
-    """Return a step that ends the item, and the reasons as a list."""
-    return Step(phase, act, outcome=outcome, reasons=list(reasons))
-
-
-def assert_step(found, expected):
-    assert found._replace(reasons=list(found.reasons)) == expected._replace(
-        reasons=list(expected.reasons)
-    )
+    """Return a step that ends the item."""
+    return Step(phase, act, outcome=outcome, reasons=reasons)
 
 
 def on_trial(version=NEW, ago=10 * MINUTE):
@@ -146,7 +141,7 @@ def test_a_version_that_is_served_and_was_never_tried_is_put_on_trial_without_an
     ],
 )
 def test_a_version_that_is_not_deployed_has_a_reason(seen, want, expected):
-    assert_step(step(seen, want)[0], expected)
+    assert step(seen, want)[0] == expected
 
 
 def test_a_campaign_that_serves_nothing_has_no_version_to_compare_with():
@@ -283,7 +278,7 @@ def probed(verdict, version=NEW):
 )
 def test_a_version_on_trial_that_is_served_is_kept_or_taken_back(notes, memory, want, expected):
     seen = campaign(NEW, **notes._replace(trial=on_trial())._asdict())
-    assert_step(step(seen, want, memory)[0], expected)
+    assert step(seen, want, memory)[0] == expected
 
 
 TAKEN_BACK = update(LIVE, created_at=NOW - 5 * MINUTE)
@@ -335,7 +330,7 @@ REJUDGED = campaign(latest=TAKEN_BACK, trial=on_trial(), good=LIVE)
     ],
 )
 def test_a_version_on_trial_that_is_not_served_is_judged_by_what_happened(seen, memory, expected):
-    assert_step(step(seen, memory=memory)[0], expected)
+    assert step(seen, memory=memory)[0] == expected
 
 
 def test_the_reason_of_a_rollback_is_the_failure_of_the_probe_also_if_the_tags_got_no_answer():
@@ -344,7 +339,7 @@ def test_the_reason_of_a_rollback_is_the_failure_of_the_probe_also_if_the_tags_g
     memory.probing = Probing(LIVE, NOW, verdict="PASSED")
     for seen in (REJUDGED, campaign(bad=NEW)):
         ended, _ = step(seen, memory=memory)
-        assert (ended.outcome, ended.reasons) == ("ROLLED_BACK", [FAILURE])
+        assert (ended.outcome, ended.reasons) == ("ROLLED_BACK", (FAILURE,))
 
 
 @pytest.mark.parametrize(
