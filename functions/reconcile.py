@@ -6,25 +6,20 @@ there, and the same rules go on from it. What an item must remember until the ne
 travels in the document of the run.
 """
 
-from __future__ import annotations
-
+import json
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import fields, is_dataclass
+from dataclasses import asdict, is_dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, get_args, get_type_hints
+from typing import Any, Generic, NamedTuple, TypeVar, get_args, get_type_hints
 
 from botocore.exceptions import ClientError
 
 from . import clock
+from .contract import Item
 from .errors import Refused, ServiceUnavailable, Throttled
 from .rules.pacing import LONGEST_SLEEP
-from .rules.steps import BUSY_PAUSE, SHORT_PAUSE
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from .contract import Item
-    from .rules.steps import Action, JobMemory, Step
+from .rules.steps import BUSY_PAUSE, SHORT_PAUSE, Action, JobMemory, Step
 
 INVOCATION = timedelta(minutes=14)
 """The time for which one invocation goes on. Lambda ends it after 15 minutes."""
@@ -122,15 +117,10 @@ def creation(memory: JobMemory, name: str) -> Iterator[None]:
         raise
 
 
-def to_document(value: Any) -> Any:  # noqa: ANN401 - any value of JSON, a time or a dataclass
-    """Return a value as JSON: a dataclass as an object, and a time in ISO 8601."""
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, list):
-        return [to_document(item) for item in value]
-    if is_dataclass(value):
-        return {field.name: to_document(getattr(value, field.name)) for field in fields(value)}
-    return value
+def to_document(memory: Any) -> dict[str, object]:  # noqa: ANN401 - any dataclass
+    """Return a dataclass as a JSON object. A time is in ISO 8601."""
+    document: dict[str, object] = json.loads(json.dumps(asdict(memory), default=datetime.isoformat))
+    return document
 
 
 def from_document(kind: type[Memory], document: dict[str, Any]) -> Memory:

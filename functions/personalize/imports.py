@@ -5,18 +5,15 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from .. import clock, exports
 from ..executions import short_hash
-from ..rules import imports as rules
-from ..rules.imports import Import
-from .lists import PAGE_SIZE, READING_TIME, read_list
+from ..rules.imports import Export, Import
+from .lists import PAGE_SIZE, read_list
 from .ownership import belongs_to_run
 from .statuses import is_active, is_running
 from .tags import BYTES, HELD, PLANNED, RUN, tags_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
-    from datetime import datetime
+    from collections.abc import Collection
 
     from mypy_boto3_personalize import PersonalizeClient
     from mypy_boto3_personalize.type_defs import (
@@ -26,23 +23,25 @@ if TYPE_CHECKING:
         DatasetTypeDef,
     )
 
+    from .. import exports
     from ..contract import Run
     from ..workflow_settings import Settings, Tags
 
     Dataset = DatasetTypeDef | DatasetSummaryTypeDef
+    ImportJob = DatasetImportJobTypeDef | DatasetImportJobSummaryTypeDef
 
 LOCATION_DIGITS = 8
 CONTENT_DIGITS = 32
 
 
-def seen_export(export: exports.Export, import_mode: str, schema_arn: str) -> rules.Export:
+def seen_export(export: exports.Export, import_mode: str, schema_arn: str) -> Export:
     """Return an export as the rules see it.
 
     Its fingerprint is `<location>-<content>`, hashes of its location and of what it would import.
     The same files imported in another mode, or with another schema, make other data.
     """
     content = short_hash(f"{export.fingerprint} {import_mode} {schema_arn}", CONTENT_DIGITS)
-    return rules.Export(
+    return Export(
         fingerprint=f"{location_digits(export.location)}-{content}",
         size=export.size,
         newest_at=max((file.modified_at for file in export.objects), default=None),
@@ -55,7 +54,7 @@ def location_digits(location: str) -> str:
 
 
 def list_imports(
-    client: PersonalizeClient, dataset_arn: str, end: datetime | None = None
+    client: PersonalizeClient, dataset_arn: str
 ) -> list[DatasetImportJobSummaryTypeDef]:
     """Return the import jobs of a dataset. The list may be 90 seconds old.
 
@@ -65,7 +64,7 @@ def list_imports(
     pages = client.get_paginator("list_dataset_import_jobs").paginate(
         datasetArn=dataset_arn, PaginationConfig=PAGE_SIZE
     )
-    return read_list(pages, lambda page: page["datasetImportJobs"], end)
+    return read_list(pages, lambda page: page["datasetImportJobs"])
 
 
 def imports_of_run(
@@ -81,12 +80,7 @@ def imports_of_run(
 
 
 class ImportReader:
-    """Reads the import jobs of datasets, with their tags, as the rules see them.
-
-    A list may be old, so a job that it shows as running is described. Imports that are older than
-    the dataset are left out, because they belong to an earlier dataset with its ARN. The reader
-    remembers tags that cannot change any more, so it reads them once.
-    """
+    """Reads the import jobs of datasets, with their tags, as the rules see them."""
 
     def __init__(self, client: PersonalizeClient) -> None:
         self._client = client
@@ -95,42 +89,71 @@ class ImportReader:
     def of_group(self, group_arn: str, configured_arns: Collection[str]) -> list[Import]:
         """Return the imports of all datasets of a group. In each dataset the last one is first.
 
-        Only the imports of the configured datasets get their tags, because the imports of the other
-        datasets are foreign.
-
         Raises:
             ServiceUnavailable: the lists were not read to their ends in time.
         """
-        end = clock.now() + READING_TIME
         pages = self._client.get_paginator("list_datasets").paginate(
             datasetGroupArn=group_arn, PaginationConfig=PAGE_SIZE
         )
-        imports: list[Import] = []
-        for dataset in read_list(pages, lambda page: page["datasets"], end):
-            listed = self._imports(dataset, end=end)
-            is_configured = dataset["datasetArn"] in configured_arns
-            imports += self._with_tags(listed) if is_configured else listed
-        return imports
+        datasets = read_list(pages, lambda page: page["datasets"])
+        return [
+            job
+            for dataset in datasets
+            for job in self.of_dataset(
+                dataset, is_configured=dataset["datasetArn"] in configured_arns
+            )
+        ]
 
-    def of_dataset(self, dataset: Dataset, own_arn: str) -> list[Import]:
+    def of_dataset(
+        self, dataset: Dataset, own_arn: str | None = None, *, is_configured: bool = True
+    ) -> list[Import]:
         """Return the imports of a dataset. The import that ended last is first.
 
-        The import job of the present run, which need not exist, is found although a list may lack
-        it.
+        An import gets no tags if it is not needed: if it is older than the newest FULL import of
+        the pipeline, which has replaced its data, or if the pipeline does not know the dataset.
+
+        Args:
+            dataset: the dataset as Describe or a list shows it.
+            own_arn: the import job of the present run. It need not exist. It always gets its tags.
+            is_configured: False if all imports of the dataset are foreign.
 
         Raises:
             ServiceUnavailable: the list was not read to its end in time.
         """
-        return self._with_tags(self._imports(dataset, own_arn), own_arn)
+        imports: list[Import] = []
+        is_replaced = not is_configured
+        for job in self._jobs(dataset, own_arn):
+            arn, is_in_progress = job["datasetImportJobArn"], is_running(job["status"])
+            is_tagged = not is_replaced or arn == own_arn
+            tags = self._tags_of(arn, is_in_progress=is_in_progress) if is_tagged else {}
+            size = tags.get(BYTES, "")
+            found = Import(
+                arn=arn,
+                dataset=dataset["datasetArn"],
+                is_full=job.get("importMode", "FULL") == "FULL",
+                is_running=is_in_progress,
+                is_active=is_active(job["status"]),
+                created_at=job["creationDateTime"],
+                ended_at=job["lastUpdatedDateTime"],
+                run=tags.get(RUN),
+                planned=tags.get(PLANNED),
+                is_held=_is_held(tags),
+                size=int(size) if size.isdecimal() else None,
+                failure=job.get("failureReason"),
+            )
+            imports.append(found)
+            is_replaced = is_replaced or bool(found.is_full and found.is_active and found.run)
+        return imports
 
-    def _imports(
-        self, dataset: Dataset, own_arn: str | None = None, end: datetime | None = None
-    ) -> list[Import]:
-        """Return the imports of a dataset without their tags. The one that ended last is first."""
-        jobs: dict[str, DatasetImportJobSummaryTypeDef | DatasetImportJobTypeDef] = {
-            job["datasetImportJobArn"]: job
-            for job in list_imports(self._client, dataset["datasetArn"], end)
-        }
+    def _jobs(self, dataset: Dataset, own_arn: str | None) -> list[ImportJob]:
+        """Return the import jobs of a dataset. The one that ended last is first.
+
+        A list may be old, so a job that it shows as running is described, and so is the own job if
+        the list lacks it. A job that is older than the dataset belongs to an earlier dataset with
+        its ARN.
+        """
+        listed = list_imports(self._client, dataset["datasetArn"])
+        jobs: dict[str, ImportJob] = {job["datasetImportJobArn"]: job for job in listed}
         arns = [arn for arn, job in jobs.items() if is_running(job["status"])]
         if own_arn and own_arn not in jobs:
             arns.append(own_arn)
@@ -138,53 +161,19 @@ class ImportReader:
             with suppress(self._client.exceptions.ResourceNotFoundException):
                 described = self._client.describe_dataset_import_job(datasetImportJobArn=arn)
                 jobs[arn] = described["datasetImportJob"]
-        imports = [
-            Import(
-                arn=arn,
-                dataset=dataset["datasetArn"],
-                is_full=job.get("importMode", "FULL") == "FULL",
-                is_running=is_running(job["status"]),
-                is_active=is_active(job["status"]),
-                created_at=job["creationDateTime"],
-                ended_at=job["lastUpdatedDateTime"],
-                failure=job.get("failureReason"),
-            )
-            for arn, job in jobs.items()
-            if job["creationDateTime"] >= dataset["creationDateTime"]
-        ]
-        return sorted(imports, key=lambda job: job.ended_at, reverse=True)
+        present = (
+            job for job in jobs.values() if job["creationDateTime"] >= dataset["creationDateTime"]
+        )
+        return sorted(present, key=lambda job: job["lastUpdatedDateTime"], reverse=True)
 
-    def _with_tags(self, imports: Sequence[Import], own_arn: str | None = None) -> list[Import]:
-        """Return the imports of one dataset with their tags. The one that ended last is first.
+    def _tags_of(self, arn: str, *, is_in_progress: bool) -> Tags:
+        """Return the tags of an import. They are read once if they cannot change any more.
 
-        Imports before the newest FULL import of the pipeline get no tags, because that import has
-        replaced their data. Only that of the present run always has its tags.
+        Only an import of this pipeline gets another tag: `held`, once it has ended.
         """
-        tagged = []
-        is_replaced = False
-        for listed in imports:
-            job = listed
-            if not is_replaced or job.arn == own_arn:
-                tags = self._tags_of(job)
-                size = tags.get(BYTES, "")
-                job = job._replace(
-                    run=tags.get(RUN),
-                    planned=tags.get(PLANNED),
-                    is_held=_is_held(tags),
-                    size=int(size) if RUN in tags and size.isascii() and size.isdigit() else None,
-                )
-            is_replaced = is_replaced or (job.is_full and job.is_active and job.run is not None)
-            tagged.append(job)
-        return tagged
-
-    def _tags_of(self, job: Import) -> Tags:
-        """Return the tags of an import.
-
-        Only the tags of an import of this pipeline change, once it has ended, until it is held.
-        """
-        tags = self._tags.get(job.arn)
-        if tags is None or (RUN in tags and not job.is_running and not _is_held(tags)):
-            tags = self._tags[job.arn] = tags_of(self._client, job.arn)
+        tags = self._tags.get(arn)
+        if tags is None or (RUN in tags and not is_in_progress and not _is_held(tags)):
+            tags = self._tags[arn] = tags_of(self._client, arn)
         return tags
 
 

@@ -11,7 +11,6 @@ from .statuses import is_active
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from datetime import datetime
 
     from mypy_boto3_personalize import PersonalizeClient
     from mypy_boto3_personalize.type_defs import PaginatorConfigTypeDef
@@ -26,15 +25,13 @@ READING_TIME = timedelta(seconds=30)
 their lists become longer with every run."""
 
 
-def read_list(
-    pages: Iterable[Page], items_of: Callable[[Page], Sequence[Item]], end: datetime | None = None
-) -> list[Item]:
-    """Return the items of all pages of a list. With `end`, several lists share their reading time.
+def read_list(pages: Iterable[Page], items_of: Callable[[Page], Sequence[Item]]) -> list[Item]:
+    """Return the items of all pages of a list.
 
     Raises:
         ServiceUnavailable: the reading time was over before the last page.
     """
-    end = end or clock.now() + READING_TIME
+    end = clock.now() + READING_TIME
     items: list[Item] = []
     for page in pages:
         if clock.now() > end:
@@ -46,9 +43,5 @@ def read_list(
 def active_event_trackers(client: PersonalizeClient, group_arn: str) -> list[str]:
     """Return the ARNs of the ACTIVE event trackers of a dataset group."""
     pages = client.get_paginator("list_event_trackers").paginate(datasetGroupArn=group_arn)
-    return [
-        tracker["eventTrackerArn"]
-        for page in pages
-        for tracker in page["eventTrackers"]
-        if is_active(tracker["status"])
-    ]
+    trackers = read_list(pages, lambda page: page["eventTrackers"])
+    return [tracker["eventTrackerArn"] for tracker in trackers if is_active(tracker["status"])]

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
 from .. import clock
-from ..executions import scheduled_at, short_hash
+from ..executions import short_hash
 from ..rules import trainings as rules
 from ..rules.trainings import MONTH, SeenSolution, Training, WantedTraining
 from .lists import PAGE_SIZE, read_list
@@ -63,26 +63,20 @@ def training_mode_of(version: Version) -> str:
 def versions_of_run(
     client: PersonalizeClient, settings: Settings, run: Run
 ) -> list[SolutionVersionTypeDef]:
-    """Return the versions that a run has trained, with their present statuses."""
-    began_at = run_began_at(run)
+    """Return the versions that a run has trained, with their present statuses.
+
+    An older one is in training: an earlier execution of the run may have started it.
+    """
+    started_at = datetime.fromisoformat(run["startedAt"])
     arns = [
         summary["solutionVersionArn"]
         for solution in settings["solutions"]
         for summary in versions(client, solution["solutionArn"])
-        if summary["creationDateTime"] >= began_at
+        if summary["creationDateTime"] >= started_at or is_running(summary["status"])
     ]
     return [
         describe_version(client, arn) for arn in arns if tags_of(client, arn).get(RUN) == run["id"]
     ]
-
-
-def run_began_at(run: Run) -> datetime:
-    """Return the earlier of the scheduled time of the run and the start of its execution.
-
-    An earlier execution may have run for the same scheduled time.
-    """
-    started_at = datetime.fromisoformat(run["startedAt"])
-    return min(started_at, scheduled_at(run["request"]) or started_at)
 
 
 class SolutionReader:

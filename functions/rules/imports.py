@@ -1,16 +1,12 @@
 """Decides how a dataset gets its export, and which exports a dataset holds."""
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 from .pacing import pause
-from .steps import Action, Case, JobMemory, Step, failed, first_step
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+from .steps import Action, Case, JobMemory, Step, failed
 
 # What a look shows
 
@@ -119,10 +115,11 @@ ImportCase = Case[SeenDataset, WantedImport, Memory]
 
 def decide(seen: SeenDataset, wanted: WantedImport, memory: Memory, now: datetime) -> Step:
     """Return the next step of an import."""
-    return first_step(RULES, Case(seen, wanted, memory, now))
+    case = Case(seen, wanted, memory, now)
+    return _wait_for_import(case) or _confirm(case) or _end(case) or _create(case)
 
 
-# The rules, in the order in which they are asked
+# The rules. The first one that applies decides.
 
 
 def _wait_for_import(case: ImportCase) -> Step | None:
@@ -178,10 +175,6 @@ def _create(case: ImportCase) -> Step:
     if fingerprint == memory.checked and memory.problems:
         return Step("CHECKING", outcome="FAILED", reasons=tuple(memory.problems))
     return Step("WAITING", Create(seen.export))
-
-
-RULES = (_wait_for_import, _confirm, _end, _create)
-"""The rules of an import, in the order in which they are asked."""
 
 
 # Facts that rules share. `imports` are those of one dataset.

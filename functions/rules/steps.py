@@ -6,14 +6,10 @@ must remember until the next look is in its memory, which travels in the documen
 must survive the run is in tags.
 """
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, ClassVar, Generic, NamedTuple, TypeVar
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+from typing import ClassVar, Generic, NamedTuple, TypeVar
 
 SHORT_PAUSE = 15
 """Seconds until the next look while something is about to change."""
@@ -61,14 +57,6 @@ class Case(NamedTuple, Generic[Seen, Wanted, Memory]):
     memory: Memory
     """What the item remembers. Rules may change it."""
     now: datetime
-
-
-def first_step(
-    rules: Sequence[Callable[[Case[Seen, Wanted, Memory]], Step | None]],
-    case: Case[Seen, Wanted, Memory],
-) -> Step:
-    """Return the step of the first rule that applies. The last rule always applies."""
-    return next(step for rule in rules if (step := rule(case)) is not None)
 
 
 def failed(phase: str, reason: str) -> Step:

@@ -1,18 +1,14 @@
 """Decides whether a solution is trained, and which version a run goes on with."""
 
-from __future__ import annotations
-
 import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from .imports import Import, foreign_replacement, learned, partial_import
 from .pacing import pause
-from .steps import BUSY_PAUSE, SHORT_PAUSE, Action, Case, JobMemory, Step, failed, first_step
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+from .steps import BUSY_PAUSE, SHORT_PAUSE, Action, Case, JobMemory, Step, failed
 
 DIGEST_DIGITS = 24
 MONTH = timedelta(days=30)
@@ -116,10 +112,11 @@ TrainingCase = Case[SeenSolution, WantedTraining, Memory]
 
 def decide(seen: SeenSolution, wanted: WantedTraining, memory: Memory, now: datetime) -> Step:
     """Return the next step of a training. The version that it is about is in the memory."""
-    return first_step(RULES, Case(seen, wanted, memory, now))
+    case = Case(seen, wanted, memory, now)
+    return _follow_known(case) or _check_data(case) or _train(case)
 
 
-# The rules, in the order in which they are asked
+# The rules. The first one that applies decides.
 
 
 def _follow_known(case: TrainingCase) -> Step | None:
@@ -134,41 +131,29 @@ def _follow_known(case: TrainingCase) -> Step | None:
     return _follow(version, case) if version else None
 
 
-def _wait_for_data(case: TrainingCase) -> Step | None:
-    """Look again while an import is running or the configuration is changing."""
+def _check_data(case: TrainingCase) -> Step | None:
+    """Look again while data or configuration are changing. Fail if no run has checked the data."""
     seen, wanted, memory, now = case
     running = next((job for job in seen.imports if job.is_running), None)
-    if running is None and not seen.is_being_updated:
-        return None
-    reason = f"{running.arn} is running" if running else "the solution is being updated"
-    return memory.at_deadline(reason, wanted.max_hours, now) or Step("WAITING", pause=BUSY_PAUSE)
+    if running or seen.is_being_updated:
+        reason = f"{running.arn} is running" if running else "the solution is being updated"
+        late = memory.at_deadline(reason, wanted.max_hours, now)
+        return late or Step("WAITING", pause=BUSY_PAUSE)
+    unusable = unusable_data(seen.imports, wanted)
+    return failed("CHECKING", unusable) if unusable else None
 
 
-def _refuse_data(case: TrainingCase) -> Step | None:
-    """Fail if a training would learn data that no run has checked."""
-    reason = unusable_data(case.seen.imports, case.wanted)
-    return failed("CHECKING", reason) if reason else None
-
-
-def _use_version(case: TrainingCase) -> Step | None:
-    """Use a version that has learned the same, or wait for its training."""
-    version = usable_version(case.seen, case.wanted)
-    return _follow(version, case) if version else None
-
-
-def _create(case: TrainingCase) -> Step:
-    """Start the training, unless the limit of the month is reached."""
+def _train(case: TrainingCase) -> Step:
+    """Use a version that has learned the same, or start the training if the limit allows it."""
     seen, wanted, memory, now = case
+    if version := usable_version(seen, wanted):
+        return _follow(version, case)
     if reason := reached_limit(seen.trainings, wanted, now):
         return Step("LIMITED", outcome="SKIPPED", reasons=(reason,))
     if wait := memory.before_create(wanted.max_hours, now):
         return wait
     memory.warnings = list(_foreign_jobs(seen, wanted))
     return Step("TRAINING", Create(digest(seen)))
-
-
-RULES = (_follow_known, _wait_for_data, _refuse_data, _use_version, _create)
-"""The rules of a training, in the order in which they are asked."""
 
 
 # Facts that rules share
