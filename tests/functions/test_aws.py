@@ -2,11 +2,9 @@
 
 import io
 
-import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import (
-    ClientError,
     ConnectionClosedError,
     ConnectTimeoutError,
     EndpointConnectionError,
@@ -15,211 +13,134 @@ from botocore.exceptions import (
 )
 from urllib3 import HTTPResponse
 
-from functions import aws, executions, exports
-from functions.errors import ServiceUnavailable, Throttled
-from functions.planning import world
-from tests.functions.samples import (
-    CAMPAIGN,
-    NOW,
-    REGION,
-    SCHEDULE,
-    run,
-)
+from functions import aws
+from tests.functions.samples import CAMPAIGN, REGION
+
+ATTEMPTS = {
+    "write_client": 1,
+    "read_client": 4,
+    "runtime_client": 1,
+    "s3": 4,
+    "stepfunctions": 4,
+    "scheduler": 4,
+    "sns": 2,
+    "events": 2,
+}
+"""Function of `aws.py` -> how often its client sends a request."""
+REQUESTS = {
+    "write_client": lambda client: client.describe_campaign(campaignArn=CAMPAIGN),
+    "read_client": lambda client: client.describe_campaign(campaignArn=CAMPAIGN),
+    "s3": lambda client: client.list_objects_v2(Bucket="exports"),
+    "stepfunctions": lambda client: client.list_executions(stateMachineArn="arn"),
+    "scheduler": lambda client: client.get_schedule(Name="weekly"),
+}
+"""Function of `aws.py` whose client raises the exceptions that are retried -> a request."""
 
 
-class Wire:
-    """A connection to AWS that returns one response, or raises one error, for every request."""
-
-    def __init__(self, response):
-        self.response = response
-        self.sent = []
-
-    def send(self, request, **_):
-        """Handle botocore's event `before-send`."""
-        self.sent.append(request)
-        if isinstance(self.response, Exception):
-            raise self.response
-        status, body = self.response
-        return AWSResponse(
-            request.url,
-            status,
-            {},
-            HTTPResponse(body=io.BytesIO(body.encode()), preload_content=False),
-        )
+def error_response(code, status=400):
+    return status, f'{{"__type": "{code}", "Code": "{code}", "message": "not now"}}'
 
 
-@pytest.fixture(autouse=True)
-def account(monkeypatch):
+@pytest.fixture
+def error_of(monkeypatch):
+    """Return a function that returns the error of a new client, and the number of its requests."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIA")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     # botocore sleeps between its tries.
     monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _seconds: None)
 
+    def error_of_client(name, response):
+        sent = []
 
-def error_of_personalize(create_client, response):
-    """Return the error of a new client that gets this response, and the number of requests."""
-    create_client.cache_clear()
-    client = create_client()
-    create_client.cache_clear()
-    wire = Wire(response)
-    client.meta.events.register("before-send.personalize", wire.send)
-    with pytest.raises(Exception) as error:  # noqa: PT011 - the caller compares it
-        client.describe_campaign(campaignArn=CAMPAIGN)
-    return error.value, len(wire.sent)
+        def send(request, **_):
+            sent.append(request)
+            if isinstance(response, Exception):
+                raise response
+            status, text = response
+            body = HTTPResponse(body=io.BytesIO(text.encode()), preload_content=False)
+            return AWSResponse(request.url, status, {}, body)
 
+        client = getattr(aws, name).__wrapped__()
+        client.meta.events.register("before-send", send)
+        with pytest.raises(Exception) as error:  # noqa: PT011 - the caller compares it
+            REQUESTS[name](client)
+        return error.value, len(sent)
 
-def error_of_service(service, response, monkeypatch):
-    """Return the error that a function raises if the service sends this response."""
-    create_client, wire = boto3.client, Wire(response)
-
-    def create_tapped_client(name, **options):
-        client = create_client(name, **options)
-        client.meta.events.register("before-send", wire.send)
-        return client
-
-    monkeypatch.setattr("boto3.client", create_tapped_client)
-    for cached in (aws.s3, aws.scheduler, aws.stepfunctions):
-        cached.cache_clear()
-    with pytest.raises(Exception) as error:  # noqa: PT011 - the caller compares it
-        OTHER_SERVICES[service]()
-    for cached in (aws.s3, aws.scheduler, aws.stepfunctions):
-        cached.cache_clear()
-    return error.value
+    return error_of_client
 
 
-def error_response(code, status=400):
-    return status, f'{{"__type": "{code}", "message": "not now"}}'
-
-
-SCHEDULED = {"scheduledTime": NOW.isoformat(), "scheduleArn": SCHEDULE}
-OTHER_SERVICES = {
-    "s3": lambda: exports.list_objects(aws.s3(), "s3://exports/interactions.csv"),
-    "states": lambda: executions.older_executions(aws.stepfunctions(), run()),
-    "scheduler": lambda: world._schedule_changed_at(SCHEDULED),  # noqa: SLF001 - its only use
-}
-"""Service -> a call of a function that sends a request to it."""
-
-THROTTLING = {
-    "s3": (503, "<Error><Code>SlowDown</Code></Error>"),
-    "states": error_response("ThrottlingException"),
-    "scheduler": (429, '{"Code": "ThrottlingException", "Message": "no"}'),
-}
 REFUSED = EndpointConnectionError(endpoint_url="x", error="refused")
-TRANSIENT = {
-    "throttling": (error_response("ThrottlingException"), "Throttled"),
-    "a 5xx": (error_response("InternalServerError", 500), "ServiceUnavailable"),
-    "a 5xx of a gateway": ((503, "<html>"), "ServiceUnavailable"),
-    "a read timeout": (ReadTimeoutError(endpoint_url="x"), "ServiceUnavailable"),
-    "a connection timeout": (ConnectTimeoutError(endpoint_url="x"), "ServiceUnavailable"),
-    "a refused connection": (REFUSED, "ServiceUnavailable"),
-    "a closed connection": (ConnectionClosedError(endpoint_url="x"), "ServiceUnavailable"),
-}
 
 
-@pytest.mark.parametrize(("response", "name"), TRANSIENT.values(), ids=TRANSIENT)
+@pytest.mark.parametrize("name", REQUESTS)
+def test_every_transient_error_has_its_name_and_is_retried_for_reads(error_of, name):
+    slow_down = (503, "<Error><Code>SlowDown</Code></Error>")
+    throttled = slow_down if name == "s3" else error_response("ThrottlingException")
+    for response, expected in (
+        (throttled, "Throttled"),
+        ((500, "<html>"), "ServiceUnavailable"),
+        ((503, "<html>"), "ServiceUnavailable"),
+        (ReadTimeoutError(endpoint_url="x"), "ServiceUnavailable"),
+        (ConnectTimeoutError(endpoint_url="x"), "ServiceUnavailable"),
+        (ConnectionClosedError(endpoint_url="x"), "ServiceUnavailable"),
+        (REFUSED, "ServiceUnavailable"),
+    ):
+        error, sent = error_of(name, response)
+        assert (type(error).__name__, sent) == (expected, ATTEMPTS[name]), response
+
+
 @pytest.mark.parametrize(
-    ("create_client", "times"),
-    [(aws.write_client, 1), (aws.read_client, 4)],
-)
-def test_a_write_is_sent_once_and_a_read_four_times(response, name, create_client, times):
-    error, sent = error_of_personalize(create_client, response)
-    assert (type(error).__name__, sent) == (name, times)
-
-
-@pytest.mark.parametrize("service", OTHER_SERVICES)
-@pytest.mark.parametrize(
-    ("responses", "name"),
+    ("response", "expected", "message"),
     [
-        (THROTTLING, "Throttled"),
-        (dict.fromkeys(OTHER_SERVICES, (500, "<html>")), "ServiceUnavailable"),
-        (dict.fromkeys(OTHER_SERVICES, REFUSED), "ServiceUnavailable"),
-    ],
-    ids=["throttling", "a 5xx", "a refused connection"],
-)
-def test_transient_errors_of_all_services_have_the_same_names(
-    service, responses, name, monkeypatch
-):
-    error = error_of_service(service, responses[service], monkeypatch)
-    assert type(error).__name__ == name
-
-
-@pytest.mark.parametrize(
-    ("response", "message"),
-    [
-        (
-            error_response("ThrottlingException"),
-            "DescribeCampaign: ThrottlingException: not now",
+        *(
+            (error_response(code), "Throttled", f"DescribeCampaign: {code}: not now")
+            for code in (
+                "RequestLimitExceeded",
+                "SlowDown",
+                "Throttling",
+                "ThrottlingException",
+                "TooManyRequestsException",
+            )
         ),
-        (
-            error_response("InternalServerError", 500),
-            "DescribeCampaign: InternalServerError: not now",
-        ),
+        (error_response("Odd", 500), "ServiceUnavailable", "DescribeCampaign: Odd: not now"),
         (
             ReadTimeoutError(endpoint_url="x"),
+            "ServiceUnavailable",
             'the service did not respond: Read timeout on endpoint URL: "x"',
         ),
     ],
 )
-def test_a_transient_error_names_the_operation_and_the_reason(response, message):
-    error, _ = error_of_personalize(aws.write_client, response)
-    assert str(error) == message
+def test_a_transient_error_names_the_operation_and_the_reason(
+    error_of, response, expected, message
+):
+    error, _ = error_of("write_client", response)
+    assert (type(error).__name__, str(error)) == (expected, message)
 
 
-@pytest.mark.parametrize("create_client", [aws.write_client, aws.read_client])
+@pytest.mark.parametrize("name", ["write_client", "read_client"])
 @pytest.mark.parametrize(
-    ("response", "name"),
+    ("response", "expected"),
     [
         (error_response("ResourceNotFoundException"), "ResourceNotFoundException"),
         (error_response("AccessDeniedException"), "ClientError"),
+        (error_response("Odd", 499), "ClientError"),
         (NoCredentialsError(), "NoCredentialsError"),
     ],
-    ids=["in the model", "not in the model", "without credentials"],
 )
-def test_any_other_error_is_raised_as_it_is_and_not_retried(create_client, response, name):
-    error, sent = error_of_personalize(create_client, response)
-    assert (type(error).__name__, sent) == (name, 1)
+def test_any_other_error_is_raised_as_it_is_and_not_retried(error_of, name, response, expected):
+    error, sent = error_of(name, response)
+    assert (type(error).__name__, sent) == (expected, 1)
 
 
-@pytest.mark.parametrize(
-    "code",
-    [
-        "RequestLimitExceeded",
-        "SlowDown",
-        "Throttling",
-        "ThrottlingException",
-        "TooManyRequestsException",
-    ],
-)
-def test_every_code_for_throttling_is_throttled(personalize, code):
-    personalize.expect_error("describe_campaign", code, "slow", campaignArn=CAMPAIGN)
-    with pytest.raises(Throttled, match=f"^DescribeCampaign: {code}: slow$"):
-        personalize.client.describe_campaign(campaignArn=CAMPAIGN)
-
-
-@pytest.mark.parametrize(("status", "expected"), [(499, ClientError), (500, ServiceUnavailable)])
-def test_a_status_of_500_or_more_is_a_fault_of_the_service(personalize, status, expected):
-    personalize.expect_error("describe_campaign", "Odd", status=status, campaignArn=CAMPAIGN)
-    with pytest.raises(expected):
-        personalize.client.describe_campaign(campaignArn=CAMPAIGN)
-
-
-@pytest.mark.parametrize(
-    ("create_client", "attempts"),
-    [
-        (aws.write_client, 1),
-        (aws.read_client, 4),
-        (aws.runtime_client, 1),
-        (aws.s3, 4),
-        (aws.stepfunctions, 4),
-        (aws.scheduler, 4),
-    ],
-)
-def test_a_client_gives_up_well_before_the_timeout_of_its_function(create_client, attempts):
+@pytest.mark.parametrize("name", ATTEMPTS)
+def test_a_client_gives_up_well_before_the_timeout_of_its_function(monkeypatch, name):
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    create_client = getattr(aws, name)
     create_client.cache_clear()
     client = create_client()
     assert create_client() is client, "all invocations share one client"
     create_client.cache_clear()
     config = client.meta.config
-    assert config.retries == {"mode": "standard", "total_max_attempts": attempts}
+    assert config.retries == {"mode": "standard", "total_max_attempts": ATTEMPTS[name]}
     assert (config.connect_timeout, config.read_timeout) == (5, 10)

@@ -15,6 +15,7 @@ from components.state_machine.steps import STEPS
 from tests.functions.samples import REGION
 
 FUNCTIONS = Path(__file__).parents[2] / "functions"
+CODE = (ast.FunctionDef, ast.ClassDef)
 PREFIXES = {
     "personalize": "personalize",
     "personalize-runtime": "personalize",
@@ -74,65 +75,54 @@ def methods():
 
 @cache
 def module(name):
-    """Return the functions of a module, its classes and constants, and name -> origin of imports.
+    """Return name -> node of the definitions of a module, and name -> origin of its imports.
 
-    `name` is the path below functions/ without the suffix, for example `personalize/jobs`.
+    `name` is the path below functions/ without the suffix, for example `personalize/imports`. The
+    node of a constant is its value.
     """
     path = FUNCTIONS / f"{name}.py"
-    tree = ast.parse(path.read_text())
-    kinds = (ast.FunctionDef, ast.ClassDef)
-    functions = {node.name: node for node in tree.body if isinstance(node, kinds)}
-    constants = {
-        node.name: ast.Module([part for part in node.body if isinstance(part, ast.FunctionDef)], [])
-        for node in tree.body
-        if isinstance(node, ast.ClassDef)
-    }
-    constants |= {
-        ast.unparse(node.targets[0] if isinstance(node, ast.Assign) else node.target): node.value
-        for node in tree.body
-        if isinstance(node, ast.Assign | ast.AnnAssign)
-    }
-    names = {}
-    for node in tree.body:
-        if isinstance(node, ast.ImportFrom) and node.level:
-            package = path.parents[node.level - 1]
-            owner = package.joinpath(*(node.module or "").split("."))
+    definitions, imported = {}, {}
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, CODE):
+            definitions[node.name] = node
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+            definitions[ast.unparse(target)] = node.value
+        elif isinstance(node, ast.ImportFrom) and node.level:
+            owner = path.parents[node.level - 1].joinpath(*(node.module or "").split("."))
             for alias in node.names:
-                known = alias.asname or alias.name
+                origin = (owner, alias.name)
                 if owner.is_dir():  # a module, not a name in it
-                    place = (owner / alias.name).relative_to(FUNCTIONS).as_posix()
-                    names[known] = (None, place)
-                else:
-                    names[known] = (owner.relative_to(FUNCTIONS).as_posix(), alias.name)
-    return functions, constants, names
+                    origin = (owner / alias.name, None)
+                owner_name = origin[0].relative_to(FUNCTIONS).as_posix()
+                imported[alias.asname or alias.name] = (owner_name, origin[1])
+    return definitions, imported
 
 
 def mentions(module_name, part):
-    """Yield the functions and constants that a part of a module mentions, as (module, name)."""
-    functions, constants, names = module(module_name)
+    """Yield the definitions that a part of a module mentions, as (module, name)."""
+    definitions, imported = module(module_name)
     for node in ast.walk(part):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            owner, imported = names.get(node.value.id, ("", None))
-            if owner is None:  # from . import exports; exports.read_export(...)
-                yield imported, node.attr
+            owner, name = imported.get(node.value.id, (None, ""))
+            if name is None:  # from . import exports; exports.read_export(...)
+                yield owner, node.attr
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-            if node.id in functions or node.id in constants:
+            if node.id in definitions:
                 yield module_name, node.id
-            owner, imported = names.get(node.id, (None, None))
-            if owner:
-                yield owner, imported
-            elif imported:  # a table of modules leads to their guards
-                yield from ((imported, guard) for guard in guards(imported))
+            owner, name = imported.get(node.id, (None, None))
+            if name:
+                yield owner, name
+            elif owner:  # a table of modules leads to their guards
+                yield from ((owner, guard) for guard in guards(owner))
 
 
 def guards(module_name):
-    """Return the names of the guards of a module."""
-    functions, _, _ = module(module_name)
-    return [
-        name
-        for name, node in functions.items()
-        if any(ast.unparse(decorator).startswith("guard(") for decorator in node.decorator_list)
-    ]
+    """Yield the names of the guards of a module."""
+    for name, node in module(module_name)[0].items():
+        decorators = node.decorator_list if isinstance(node, CODE) else []
+        if any(ast.unparse(decorator).startswith("guard(") for decorator in decorators):
+            yield name
 
 
 def reached(step):
@@ -142,14 +132,12 @@ def reached(step):
     """
     nodes, waiting = {}, [(step, "handler")]
     while waiting:
-        place = waiting.pop()
-        functions, constants, _ = module(place[0])
-        node = functions.get(place[1]) or constants.get(place[1])
-        if place not in nodes and node is not None:
-            nodes[place] = node
-            waiting.extend(mentions(place[0], node))
-    kinds = (ast.FunctionDef, ast.ClassDef)
-    return {place: node for place, node in nodes.items() if isinstance(node, kinds)}
+        module_name, name = found = waiting.pop()
+        node = module(module_name)[0].get(name)
+        if found not in nodes and node is not None:
+            nodes[found] = node
+            waiting.extend(mentions(module_name, node))
+    return {found: node for found, node in nodes.items() if isinstance(node, CODE)}
 
 
 def actions(step):
@@ -192,15 +180,16 @@ def test_a_function_may_call_what_its_code_uses_and_nothing_else(step):
     assert actions(step) | IMPLIED.get(step, set()) == allowed
 
 
-def places():
-    """Return the modules below functions/, for example `personalize/jobs`."""
+def test_every_function_in_the_code_is_reached_from_a_handler():
     files = FUNCTIONS.rglob("*.py")
-    return [path.relative_to(FUNCTIONS).with_suffix("").as_posix() for path in files]
-
-
-def test_every_function_in_the_bundle_is_reached_from_a_handler():
-    everywhere = {(place, name) for place in places() for name in module(place)[0]}
-    everything = {place for step in STEPS for place in reached(step)}
+    names = [path.relative_to(FUNCTIONS).with_suffix("").as_posix() for path in files]
+    everywhere = {
+        (module_name, name)
+        for module_name in names
+        for name, node in module(module_name)[0].items()
+        if isinstance(node, CODE)
+    }
+    everything = {found for step in STEPS for found in reached(step)}
     assert everywhere - everything == set(), "a function that nothing calls can be deleted"
 
 
