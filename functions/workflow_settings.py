@@ -143,16 +143,6 @@ def solution_of_version(version_arn: str) -> str:
     return version_arn.rpartition("/")[0]
 
 
-def campaign_settings(settings: Settings, campaign_arn: str) -> CampaignSettings:
-    """Return the settings of a campaign. A campaign is configured under one solution only."""
-    return next(
-        campaign
-        for solution in settings["solutions"]
-        for campaign in solution["campaigns"]
-        if campaign["campaignArn"] == campaign_arn
-    )
-
-
 def solution_of_campaign(settings: Settings, campaign_arn: str) -> SolutionSettings:
     """Return the settings of the solution under which a campaign is configured."""
     return next(

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from functions.campaign_reports import error_text
 from functions.personalize.statuses import is_running
-from functions.workflow_settings import campaign_settings
 from retrain.names import short_name
 
 if TYPE_CHECKING:
@@ -266,7 +265,9 @@ def median_seconds(durations: Sequence[int]) -> float | None:
 
 def _probe_minutes(document: Document, campaign_arn: str) -> float:
     """Return the minutes of the probe of a campaign, or 0 if it has none."""
-    probe = campaign_settings(document["settings"], campaign_arn)["probe"]
+    solutions = document["settings"]["solutions"]
+    campaigns = [campaign for solution in solutions for campaign in solution["campaigns"]]
+    (probe,) = (each["probe"] for each in campaigns if each["campaignArn"] == campaign_arn)
     return probe["minutes"] if probe else 0
 
 
