@@ -13,7 +13,7 @@ PAGE = """\
 This page is generated from `components/state_machine/steps.py`:
 `python -m docs.permissions > docs/permissions.md`.
 
-Each function has its own role. Each role may write the logs and traces of its function. The
+Each function has its own role. Each role may write the logs of its function. The
 table lists all other permissions. Actions without a service are actions of Personalize.
 
 | function | permissions |
