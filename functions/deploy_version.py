@@ -1,6 +1,6 @@
 """Deploys a version to a campaign: judge it, put it on trial, then keep it or go back."""
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -26,14 +26,7 @@ from .rules.deployments import Ask, Deploy, GoBack, Memory, Notes, SeenCampaign,
 from .rules.probing import Probe, Response
 from .rules.steps import Action, Step
 from .texts import shortened, with_short_texts
-from .workflow_settings import (
-    ProbeSettings,
-    pipeline_name,
-    solution_of_campaign,
-)
-
-if TYPE_CHECKING:
-    from mypy_boto3_personalize_runtime.type_defs import GetRecommendationsRequestTypeDef
+from .workflow_settings import ProbeSettings, pipeline_name, solution_of_campaign
 
 MAX_FAILURE_BYTES = 180
 """The most bytes of the error of a probe. The document of a run has it twice: as the failure of the
@@ -153,20 +146,11 @@ def request_recommendations(campaign_arn: str, probe: ProbeSettings) -> Response
 
 def _results(campaign_arn: str, probe: ProbeSettings) -> object:
     """Return the list in the response to a ranking or recommendations, or None without a list."""
-    client = runtime_client()
-    user_id, item_id = probe.get("userId"), probe.get("itemId")
-    if user_id and (items := probe.get("inputList")):
-        ranking = client.get_personalized_ranking(
-            campaignArn=campaign_arn, userId=user_id, inputList=items
-        )
-        return ranking.get("personalizedRanking")
+    keys = ("userId", "itemId", "inputList")
+    request: dict[str, Any] = {key: value for key, value in probe.items() if key in keys and value}
+    request["campaignArn"] = campaign_arn
+    if "inputList" in request:
+        return runtime_client().get_personalized_ranking(**request).get("personalizedRanking")
     # Without numResults a response has at most 25 results.
-    request: GetRecommendationsRequestTypeDef = {
-        "campaignArn": campaign_arn,
-        "numResults": probe["minResults"],
-    }
-    if user_id:
-        request["userId"] = user_id
-    if item_id:
-        request["itemId"] = item_id
-    return client.get_recommendations(**request).get("itemList")
+    request["numResults"] = probe["minResults"]
+    return runtime_client().get_recommendations(**request).get("itemList")

@@ -147,7 +147,7 @@ class Watcher:
 
     def _campaign_age(self, arn: str, solution_arn: str) -> float | None:
         """Return the age of the model that a campaign serves. Note its trial, if it has one."""
-        tags = self._try(arn, self._tags_of_campaign, arn)
+        tags = self._try(arn, tags_of, self._client, arn)
         if tags is None:
             self.ringing += 1
             return None
@@ -155,13 +155,6 @@ class Watcher:
             self._trials_began_at.append(trial.at)
             self.ringing += clock.now() - trial.at > RINGING_AGE
         return self._try(arn, self._age_of_served, arn, tags)
-
-    def _tags_of_campaign(self, arn: str) -> Tags:
-        """Return the tags of a campaign. One that was deleted has none, and so no trial."""
-        try:
-            return tags_of(self._client, arn)
-        except self._client.exceptions.ResourceNotFoundException:
-            return {}
 
     def _age_of_served(self, arn: str, tags: Tags) -> float:
         """Return the age of the version that a campaign serves, or of the last check."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from contextlib import suppress
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from .. import clock
 from ..rules.deployments import Deployment, Notes, SeenCampaign, Trial, Update, Version
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mypy_boto3_personalize import PersonalizeClient
-    from mypy_boto3_personalize.type_defs import CampaignTypeDef, UpdateCampaignRequestTypeDef
+    from mypy_boto3_personalize.type_defs import (
+        CampaignTypeDef,
+        UpdateCampaignRequestTypeDef,
+    )
 
     from ..contract import PlannedCampaign
     from ..workflow_settings import Settings, SolutionSettings, Tags
@@ -161,13 +164,10 @@ def update_request(campaign: CampaignTypeDef, target: str) -> UpdateCampaignRequ
     }
     if campaign.get("minProvisionedTPS", 0) >= 1:
         request["minProvisionedTPS"] = campaign["minProvisionedTPS"]
-    config = campaign.get("campaignConfig", {}).copy()
-    if not config.get("itemExplorationConfig"):
-        config.pop("itemExplorationConfig", None)
-    if not config.get("rankingInfluence"):
-        config.pop("rankingInfluence", None)
-    if config.get("syncWithLatestSolutionVersion"):
+    shown = campaign.get("campaignConfig", {})
+    config = {key: value for key, value in shown.items() if value not in ({}, None)}
+    if follows_newest(campaign):
         config["syncWithLatestSolutionVersion"] = False
     if config:
-        request["campaignConfig"] = config
+        request["campaignConfig"] = cast("CampaignConfigOutputTypeDef", config)
     return request

@@ -87,16 +87,6 @@ def test_a_campaign_whose_tags_cannot_be_read_rings():
         assert watch(pipeline) == 0
 
 
-def test_a_campaign_that_was_deleted_has_no_trial():
-    with deploy(PROBED) as pipeline:
-        die_on_trial(pipeline)
-        pipeline.sleep(HOUR)
-        pipeline.client.delete_campaign(campaignArn=campaign_arn())
-        pipeline.sleep(HOUR)
-        assert watch_for(pipeline, 6) == [0] * 24
-        assert trial_runs(pipeline) == []
-
-
 def test_an_overdue_training_of_a_dead_run_is_stopped_and_a_foreign_one_is_not():
     short = MOVIES.with_options(limits=LimitsArgs(max_training_hours=1))
     with deploy(short) as pipeline:
