@@ -158,7 +158,7 @@ def update_request(campaign: CampaignTypeDef, target: str) -> UpdateCampaignRequ
     refuses: fewer than one provisioned transaction per second, and empty settings. A campaign that
     follows the newest version would leave the version again, so the request turns that off.
     """
-    request: UpdateCampaignRequestTypeDef = {
+    request: dict[str, object] = {
         "campaignArn": campaign["campaignArn"],
         "solutionVersionArn": target,
     }
@@ -169,5 +169,5 @@ def update_request(campaign: CampaignTypeDef, target: str) -> UpdateCampaignRequ
     if follows_newest(campaign):
         config["syncWithLatestSolutionVersion"] = False
     if config:
-        request["campaignConfig"] = cast("CampaignConfigOutputTypeDef", config)
-    return request
+        request["campaignConfig"] = config
+    return cast("UpdateCampaignRequestTypeDef", request)
