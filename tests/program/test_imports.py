@@ -11,12 +11,6 @@ from components.state_machine.steps import STEPS
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("components", "functions", "emulator", "retrain", "package", "settings", "__main__")
-ROW_PARTS = {
-    f"emulator.deployer.{name}"
-    for name in ("aws", "errors", "models", "rows", "translation", "wire")
-}
-"""Modules that the rows in the emulator's table of resources use."""
-
 MAY_IMPORT = {
     "functions": {"functions"},
     "components": {"components"},
@@ -32,21 +26,6 @@ MAY_IMPORT = {
     "retrain.rehearsal": {"retrain", "settings", "components", "functions", "emulator"},
     "retrain.operator": {"retrain", "settings", "components", "functions"},
     "emulator": {"emulator"},
-    # The table of resources does not know its users: the monitor and the provider of the engine.
-    "emulator.deployer.errors": set(),
-    "emulator.deployer.models": set(),
-    "emulator.deployer.wire": {"emulator.deployer.errors"},
-    "emulator.deployer.translation": {
-        f"emulator.deployer.{name}" for name in ("errors", "models", "wire")
-    },
-    "emulator.deployer.rows": {
-        f"emulator.deployer.{name}" for name in ("aws", "models", "translation")
-    },
-    "emulator.deployer.inputs": ROW_PARTS,
-    "emulator.deployer.lifecycle": {*ROW_PARTS, "emulator.deployer.inputs"},
-    "emulator.deployer.calls": ROW_PARTS,
-    "emulator.deployer.resources": {f"emulator.deployer.{name}" for name in ("calls", "rows")},
-    "emulator.deployer.provider": {"emulator.deployer.errors", "emulator.deployer.service"},
 }
 """Module, or package for all its modules, to the modules of this project that it may import."""
 
