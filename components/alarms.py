@@ -1,4 +1,4 @@
-"""The alarms of a pipeline as a table, and the topic that they and the reports are sent to."""
+"""The table of alarms, and the topic that gets the alarms and the reports."""
 
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
@@ -30,10 +30,10 @@ FUNCTION_ERRORS_PATTERN = (
     + " && ".join(f'$.errorType != "{name}"' for name in EXPECTED_ERRORS)
     + ') || $.record.status = "timeout" }'
 )
-"""The records of the functions' log that count as errors of a function.
+"""The log records that count as errors of a function.
 
 Lambda's runtime writes the class of an exception that ends an invocation as `errorType`. The record
-of an invocation has the status:
+that Lambda itself writes about an invocation has the status:
 https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html#platform-report"""
 
 
@@ -47,7 +47,7 @@ class Alarm(NamedTuple):
     what_to_do: str
     dimension: Dimension = "Pipeline"
     pattern: str | None = None
-    """The filter pattern of the log records that the metric counts. It then has no dimension."""
+    """The pattern of the log records that the metric counts. The metric then has no dimension."""
     threshold: float | None = 1
     """None stands for an age in hours: `limits.maxModelAgeDays`. A missing age is bad as well."""
     periods: int = 1
@@ -193,16 +193,13 @@ def create_alarms(
     settings: Mapping[str, Any],
     *,
     log_group_name: pulumi.Output[str],
-    watched: Mapping[Dimension, pulumi.Input[str]],
+    dimension_values: Mapping[Dimension, pulumi.Input[str]],
 ) -> list[pulumi.Output[str]]:
-    """Create the alarms and the filters of the log that count for them, and return their ARNs.
-
-    `watched` has the value of each dimension.
-    """
+    """Create the alarms, and the log filter whose matches an alarm counts. Return their ARNs."""
     topic_arn = settings["notifications"]["topicArn"]
     arns = []
     for alarm in ALARMS:
-        inputs = alarm_inputs(alarm, shared.name, watched, max_age_hours(settings))
+        inputs = alarm_inputs(alarm, shared.name, dimension_values, max_age_hours(settings))
         if alarm.pattern is not None:
             aws.cloudwatch.LogMetricFilter(
                 f"{shared.name}-{alarm.name}",
@@ -238,18 +235,18 @@ def max_age_hours(settings: Mapping[str, Any]) -> float:
 def alarm_inputs(
     alarm: Alarm,
     pipeline: str,
-    watched: Mapping[Dimension, pulumi.Input[str]],
+    dimension_values: Mapping[Dimension, pulumi.Input[str]],
     max_age_hours: float,
 ) -> dict[str, Any]:
     """Return the inputs of a MetricAlarm of the pipeline, except its actions and tags."""
     namespace = NAMESPACES[alarm.dimension]
-    dimensions = {alarm.dimension: watched[alarm.dimension]}
+    dimensions = {alarm.dimension: dimension_values[alarm.dimension]}
     is_age = alarm.threshold is None
     return {
         "alarm_description": f"{alarm.meaning} {alarm.what_to_do} "
         'See "Alarms" in docs/operations.md.',
-        # A filter of the log takes dimensions only from the records, and the records of Lambda do
-        # not name the pipeline. So each pipeline has a namespace for what its filters count.
+        # A log filter takes dimensions only from the records, and Lambda's records do not name the
+        # pipeline. So each pipeline has a namespace for what its filter counts.
         "namespace": f"{namespace}/{pipeline}" if alarm.pattern else namespace,
         "metric_name": alarm.metric,
         # CloudWatch shows no dimensions if there are none, and an empty block would differ from

@@ -133,7 +133,11 @@ class RetrainingPipeline(pulumi.ComponentResource):
             shared,
             settings,
             log_group_name=log_group.name,
-            watched={PIPELINE: name, "StateMachineArn": machine.arn, "QueueName": queue.name},
+            dimension_values={
+                PIPELINE: name,
+                "StateMachineArn": machine.arn,
+                "QueueName": queue.name,
+            },
         )
         create_dashboard(
             shared,
