@@ -85,9 +85,10 @@ def one(text: str, encoding: str = "utf-8") -> dict[str, bytes]:
     return {"a.csv": f"{HEADER}\n{text}".encode(encoding)}
 
 
-def row(**values: str) -> dict[str, bytes]:
-    """Return an export with one row, which has these values."""
-    return one(",".join({**dict.fromkeys(TYPES, ""), "ITEM_ID": "i1", **values}.values()))
+def rows(name: str, *values: str) -> list[dict[str, bytes]]:
+    """Return exports with one row each, which has one of these values in a column."""
+    empty = {**dict.fromkeys(TYPES, ""), "ITEM_ID": "i1"}
+    return [one(",".join({**empty, name: value}.values())) for value in values]
 
 
 def header(line: str, values: str) -> dict[str, bytes]:
@@ -132,61 +133,34 @@ EXAMPLES = {
     ),
     "record per line": (
         [
-            row(TITLE='"a, b"'),
-            row(TITLE=r'"say \"hi\" c:\\"'),
-            row(TITLE='"say ""hi"""'),
-            row(TITLE='5" disk'),
+            *rows("TITLE", '"a, b"', r'"say \"hi\" c:\\"', '"say ""hi"""', '5" disk'),
+            *rows("TITLE", "a\u2028b\x0bc\x85d"),
             one("i1,,,,,,,\r\n\r\ni2,,,,,,,\ri3,,,,,,,"),
-            row(TITLE="a\u2028b\x0bc\x85d"),
         ],
-        [row(TITLE='"a\nb"'), row(TITLE='"a"b'), row(TITLE='"a'), row(TEXT="a\\")],
+        [*rows("TITLE", '"a\nb"', '"a"b', '"a'), *rows("TEXT", "a\\")],
     ),
-    "values per line": ([row()], [one("i1"), one("i1,,,,,,,,"), one("  ")]),
-    "null": ([row(TITLE="")], [row(ITEM_ID=""), row(ITEM_ID='""')]),
-    "whole number": (
-        [
-            row(VIEWS="-2147483648"),
-            row(VIEWS="007"),
-            row(VIEWS="-0"),
-            row(CREATION_TIMESTAMP="-9223372036854775808"),
-        ],
-        [
-            row(VIEWS="2147483648"),
-            row(VIEWS="1.0"),
-            row(VIEWS="+1"),
-            row(VIEWS=" 1"),
-            row(VIEWS="1_000"),
-            row(VIEWS="--1"),
-            row(VIEWS="\u0661"),
-            row(VIEWS="9" * 5000),
-            row(VIEWS="0" * 5000),
-            row(CREATION_TIMESTAMP="-9223372036854775809"),
-        ],
+    "values per line": ([one("i1,,,,,,,")], [one("i1"), one("i1,,,,,,,,"), one("  ")]),
+    "null": (rows("TITLE", ""), rows("ITEM_ID", "", '""')),
+    "int": (
+        rows("VIEWS", "-2147483648", "007", "-0"),
+        rows("VIEWS", "2147483648", "1.0", "+1", " 1", "1_000", "\u0661", "9" * 5000, "0" * 5000),
     ),
-    "decimal number": (
-        [row(PRICE="-2.5"), row(PRICE=".5"), row(PRICE="5."), row(PRICE="1e-3"), row(PRICE="1E+3")],
-        [row(PRICE="nan"), row(PRICE="inf"), row(PRICE="1e999"), row(PRICE="1_0"), row(PRICE=".")],
+    "long": (
+        rows("CREATION_TIMESTAMP", "-9223372036854775808", "-500000000", "1830297600"),
+        rows("CREATION_TIMESTAMP", "-9223372036854775809", "1790000000000"),
     ),
-    "boolean": (
-        [row(IN_STOCK="true"), row(IN_STOCK="False")],
-        [row(IN_STOCK="1"), row(IN_STOCK="yes"), row(IN_STOCK="true ")],
+    "float": (
+        rows("PRICE", "-2.5", ".5", "5.", "1e-3", "1E+3"),
+        rows("PRICE", "nan", "inf", "-1e999", "1_0", "."),
     ),
+    "boolean": (rows("IN_STOCK", "true", "False"), rows("IN_STOCK", "1", "yes", "true ")),
     "length": (
-        [row(ITEM_ID="i" * 256), row(TITLE="\u00e9" * 1000), row(TEXT="t" * 20_001)],
-        [row(ITEM_ID="i" * 257), row(TITLE="t" * 1001)],
+        [*rows("ITEM_ID", "i" * 256), *rows("TITLE", "\u00e9" * 1000), *rows("TEXT", "t" * 20_001)],
+        [*rows("ITEM_ID", "i" * 257), *rows("TITLE", "t" * 1001)],
     ),
     "timestamp": (
-        [row(TIMESTAMP="631152000"), row(TIMESTAMP=TOMORROW)],
-        [
-            row(TIMESTAMP="631151999"),
-            row(TIMESTAMP=str(int(TOMORROW) + 1)),
-            row(TIMESTAMP="-1"),
-            row(TIMESTAMP="1790000000000"),
-        ],
-    ),
-    "creation timestamp": (
-        [row(CREATION_TIMESTAMP="-500000000"), row(CREATION_TIMESTAMP="1830297600")],
-        [row(CREATION_TIMESTAMP="1790000000000")],
+        rows("TIMESTAMP", "631152000", TOMORROW),
+        rows("TIMESTAMP", "631151999", str(int(TOMORROW) + 1), "-1", "1790000000000"),
     ),
     "first level": ([], [{"mon/a.csv": GOOD}, {"mon/tue/a.csv": GOOD, "wed/b.csv": GOOD}]),
 }

@@ -1,11 +1,7 @@
 """The exports are checked before a run writes anything, and again after the imports."""
 
-from datetime import datetime
-
 import pytest
 
-from emulator.server.slots import next_slot
-from functions.executions import export_day, run_of
 from tests.workflow.clients import OPERATOR
 from tests.workflow.pipeline import NEXT_SLOT, deploy
 from tests.workflow.summaries import DEPLOYED, failures, outcomes, problems_of, report
@@ -148,35 +144,3 @@ def test_an_earlier_export_is_imported_on_purpose_until_the_next_run():
     assert sources == [f"s3://exports/2026-11-{day}/interactions.csv" for day in (29, 22, 29)]
     assert outcomes(back) == {"interactions": "IMPORTED", **DEPLOYED}
     assert outcomes(again)["interactions"] == "IMPORTED"
-
-
-@pytest.mark.parametrize(
-    ("cron", "eve", "run_ids"),
-    [
-        (
-            "cron(30 1,2 * * ? *)",
-            "2027-10-30",
-            ["20271030T003000Z", "20271030T013000Z", "20271031T003000Z", "20271031T023000Z"],
-        ),
-        (
-            "cron(30 0 * * ? *)",
-            "2027-03-27",
-            ["20270327T003000Z", "20270328T003000Z", "20270328T233000Z", "20270329T233000Z"],
-        ),
-    ],
-    ids=["01:30 is repeated", "two runs on a day of UTC"],
-)
-def test_each_firing_has_an_id_of_its_own_while_daylight_saving_changes(cron, eve, run_ids):
-    timing = {
-        "ScheduleExpression": cron,
-        "ScheduleExpressionTimezone": "Europe/Dublin",
-        "LastModificationDate": 0,
-    }
-    slot, found = datetime.fromisoformat(f"{eve}T00:00:00+00:00"), []
-    for _ in run_ids:
-        slot = next_slot(timing, slot)
-        started = {"executionArn": "x", "startedAt": slot.isoformat()}
-        run = run_of({**started, "request": {"scheduledTime": slot.isoformat()}})
-        assert export_day(run) == slot.date().isoformat(), "{date} is the day in UTC"
-        found.append(run["id"])
-    assert found == run_ids
