@@ -70,7 +70,8 @@ def notes(pipeline):
 # One deployment
 
 
-def test_a_deployment_goes_on_from_its_item_until_the_version_is_kept():
+def test_a_deployment_goes_on_from_its_item_until_the_version_is_kept(caplog):
+    caplog.set_level("INFO", "retraining.metrics")
     with deploy(PROBED) as pipeline:
         old, new = pipeline.versions()[0], trained(pipeline)
         began_at, phases = pipeline.clock.now(), []
@@ -86,6 +87,8 @@ def test_a_deployment_goes_on_from_its_item_until_the_version_is_kept():
     assert (item["versionArn"], item["previousVersionArn"]) == (new, old)
     assert item["endedAt"] > item["createdAt"] >= began_at.isoformat()
     assert list(item["metrics"]) == [NDCG]
+    written = [vars(record)[NDCG] for record in caplog.records if NDCG in vars(record)]
+    assert written == [item["metrics"][NDCG]["new"]], "as a metric, at the end"
     assert item["reasons"] == item["warnings"] == []
 
 

@@ -99,13 +99,16 @@ def test_a_version_is_created_with_the_tags_of_the_run_and_the_digest_of_its_dat
     assert item["trainingHours"] > 0
 
 
-def test_the_same_data_are_learned_once_until_the_configuration_changes():
+def test_the_same_data_are_learned_once_until_the_configuration_changes(caplog):
+    caplog.set_level("INFO", "retraining.metrics")
     with deployed() as pipeline:
         first = trained(pipeline, run="first")
         pipeline.client.update_solution(solutionArn=solution_arn(), performAutoTraining=True)
         pipeline.sleep(HOUR)
         again = trained(pipeline)
         assert (again["arn"], again["isOfRun"]) == (first["arn"], False)
+        hours = [vars(record).get("TrainingHours") for record in caplog.records]
+        assert hours == [first["trainingHours"]], "the metric of the run that has trained"
         tag(pipeline, first["arn"], **{"retraining-digest": "nonsense"})
         assert trained(pipeline)["isOfRun"], "a digest that a person has edited counts as another"
 
