@@ -84,6 +84,15 @@ def scheduled_at(request: Request) -> datetime | None:
         return None
 
 
+def run_began_at(run: Run) -> datetime:
+    """Return the earlier of the scheduled time of the run and the start of its execution.
+
+    An earlier execution may have run for the same scheduled time.
+    """
+    started_at = datetime.fromisoformat(run["startedAt"])
+    return min(started_at, scheduled_at(run["request"]) or started_at)
+
+
 def short_hash(text: str, length: int) -> str:
     """Return the first `length` hex digits of the SHA-256 of a text."""
     return hashlib.sha256(text.encode()).hexdigest()[:length]

@@ -1,9 +1,8 @@
 """Imports the export of a dataset: looks, decides and acts until the dataset holds it."""
 
-from datetime import datetime
-
 from . import aws, clock, exports
 from .contract import DatasetIteration, ImportItem
+from .executions import run_began_at
 from .log import log_item
 from .personalize.imports import ImportReader, seen_export
 from .personalize.ownership import import_job_name
@@ -34,12 +33,11 @@ class DatasetImport:
         settings, run, planned = event["settings"], event["run"], event["dataset"]
         self._event, self._location = event, planned["dataLocation"]
         self._configured = dataset_settings(settings, planned["type"])
-        started_at = datetime.fromisoformat(run["startedAt"])
         self._wanted = WantedImport(
             run=run["id"],
             is_full=self._configured["importMode"] == "FULL",
             planned=planned["fingerprint"],
-            requested_at=started_at if planned["isRequested"] else None,
+            requested_at=run_began_at(run) if planned["isRequested"] else None,
             durations=planned["durations"],
             max_hours=settings["limits"]["maxImportHours"],
         )

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
 from .. import clock
-from ..executions import short_hash
+from ..executions import run_began_at, short_hash
 from ..rules import trainings as rules
 from ..rules.trainings import MONTH, SeenSolution, Training, WantedTraining
 from .lists import PAGE_SIZE, read_list
@@ -17,6 +16,7 @@ from .tags import DIGEST, RUN, tags_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from mypy_boto3_personalize import PersonalizeClient
     from mypy_boto3_personalize.type_defs import (
@@ -63,16 +63,13 @@ def training_mode_of(version: Version) -> str:
 def versions_of_run(
     client: PersonalizeClient, settings: Settings, run: Run
 ) -> list[SolutionVersionTypeDef]:
-    """Return the versions that a run has trained, with their present statuses.
-
-    An older one is in training: an earlier execution of the run may have started it.
-    """
-    started_at = datetime.fromisoformat(run["startedAt"])
+    """Return the versions that a run has trained, with their present statuses."""
+    began_at = run_began_at(run)
     arns = [
         summary["solutionVersionArn"]
         for solution in settings["solutions"]
         for summary in versions(client, solution["solutionArn"])
-        if summary["creationDateTime"] >= started_at or is_running(summary["status"])
+        if summary["creationDateTime"] >= began_at
     ]
     return [
         describe_version(client, arn) for arn in arns if tags_of(client, arn).get(RUN) == run["id"]

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from ..executions import run_began_at
 from ..personalize.trainings import wanted_training
 from ..rules.trainings import reached_limit, usable_version
 from .planned_imports import imports_to_do
@@ -50,14 +51,13 @@ def training_requested_by(situation: Situation) -> str | None:
 def requested_since(situation: Situation) -> datetime | None:
     """Return the time after which a version has to be trained, or None if its data alone count.
 
-    A person asks for a training that is newer than the start of the run. Events ask for one
+    A person asks for a training that is newer than the beginning of the run. Events ask for one
     that is younger than half the time between two runs.
     """
     requested_by = training_requested_by(situation)
     if requested_by == "events":
         return situation.world.now - timedelta(seconds=situation.settings["cadenceSeconds"] / 2)
-    started_at = datetime.fromisoformat(situation.run["startedAt"])
-    return started_at if requested_by else None
+    return run_began_at(situation.run) if requested_by else None
 
 
 def needs_training(situation: Situation) -> bool:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from ..executions import DATE
+from ..executions import DATE, run_began_at
 from ..personalize.imports import location_digits
 from ..personalize.statuses import is_active
 from ..rules.imports import holder, learned
@@ -143,8 +143,7 @@ def is_held(situation: Situation) -> bool:
 def newest_holder(situation: Situation) -> Import | None:
     """Return the import by which the selected dataset holds its export as the run wants it."""
     is_full = situation.dataset["importMode"] == "FULL"
-    started_at = datetime.fromisoformat(situation.run["startedAt"])
-    since = started_at if imports_are_requested(situation) else None
+    since = run_began_at(situation.run) if imports_are_requested(situation) else None
     return holder(situation.seen, is_full=is_full, since=since)
 
 
