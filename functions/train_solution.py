@@ -21,7 +21,7 @@ from .workflow_settings import pipeline_name
 def handler(event: SolutionIteration, _context: object) -> TrainingItem:
     """Train the solution until it has an outcome, or has to wait for long."""
     solution_arn, item = event["solution"]["solutionArn"], SolutionTraining(event).advance()
-    if item["outcome"] and item["isOfRun"]:
+    if item["outcome"]:
         hours = {"TrainingHours": item["trainingHours"]}
         solution = metrics.short_name(solution_arn)
         metrics.write(pipeline_name(event["settings"]), hours, Solution=solution)

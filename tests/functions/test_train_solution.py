@@ -108,7 +108,9 @@ def test_the_same_data_are_learned_once_until_the_configuration_changes(caplog):
         again = trained(pipeline)
         assert (again["arn"], again["isOfRun"]) == (first["arn"], False)
         hours = [vars(record).get("TrainingHours") for record in caplog.records]
-        assert hours == [first["trainingHours"]], "the metric of the run that has trained"
+        assert hours == [first["trainingHours"]], (
+            "the run that sees the end of a training writes its hours"
+        )
         tag(pipeline, first["arn"], **{"retraining-digest": "nonsense"})
         assert trained(pipeline)["isOfRun"], "a digest that a person has edited counts as another"
 
