@@ -15,7 +15,7 @@ from components.args import ApprovalArgs
 from functions.deploy_version import handler, request_recommendations
 from functions.personalize.approvals import answer_about, answer_error, approval_tags
 from functions.personalize.campaigns import read_notes, tags_of_notes, update_request
-from functions.personalize.tags import APPROVAL, tags_of, write_tags
+from functions.personalize.tags import APPROVAL, BAD, TRIAL, tags_of, write_tags
 from functions.personalize.unfinished_trials import unfinished_trials
 from functions.rules.deployments import Notes, Trial
 from functions.rules.probing import Response
@@ -27,6 +27,7 @@ from tests.functions.samples import (
     SOLUTION,
     VERSION,
     campaign,
+    planned_campaign,
     run,
 )
 from tests.workflow.answers import bad_answers, no_results, server_error, without_list
@@ -44,12 +45,7 @@ def deploy_once(pipeline, version, item=None):
         "settings": pipeline.group.settings(),
         "run": run(**started_at),
         "versionArn": version,
-        "campaign": {
-            "campaignArn": campaign_arn(),
-            "isProbed": True,
-            "isWaiting": False,
-            "durations": [],
-        },
+        "campaign": {**planned_campaign(), "campaignArn": campaign_arn()},
         "item": item,
         "error": None,
     }
@@ -160,59 +156,50 @@ def test_a_version_whose_metric_is_no_number_is_rejected(value):
 # Requests
 
 
+INFLUENCE = {"rankingInfluence": {"POPULARITY": 0.5}}
+
+
 @pytest.mark.parametrize(
     ("shown", "sent"),
     [
-        ({"minProvisionedTPS": 0}, {"campaignConfig": campaign()["campaignConfig"]}),
-        ({"campaignConfig": {}}, {"minProvisionedTPS": 2}),
-        (
-            {"campaignConfig": {"itemExplorationConfig": {}, "rankingInfluence": {}}},
-            {"minProvisionedTPS": 2},
-        ),
-        (
-            {"campaignConfig": {"rankingInfluence": {"POPULARITY": 0.5}}},
-            {"minProvisionedTPS": 2, "campaignConfig": {"rankingInfluence": {"POPULARITY": 0.5}}},
-        ),
-        (
-            {"campaignConfig": {"syncWithLatestSolutionVersion": True}},
-            {
-                "minProvisionedTPS": 2,
-                "campaignConfig": {"syncWithLatestSolutionVersion": False},
-            },
-        ),
+        ({}, None),
+        ({"itemExplorationConfig": {}, "rankingInfluence": {}}, None),
+        (INFLUENCE, INFLUENCE),
+        ({"syncWithLatestSolutionVersion": True}, {"syncWithLatestSolutionVersion": False}),
     ],
-    ids=["no transactions", "no config", "empty settings", "influence", "sync"],
+    ids=["no config", "empty settings", "influence", "sync"],
 )
-def test_an_update_repeats_every_setting_that_the_service_accepts(shown, sent):
-    request = {"campaignArn": CAMPAIGN, "solutionVersionArn": VERSION, **sent}
-    assert update_request(campaign(**shown), VERSION) == request
+@pytest.mark.parametrize(("transactions", "sent_transactions"), [(0, None), (2, 2)])
+def test_an_update_repeats_every_setting_that_the_service_accepts(
+    shown, sent, transactions, sent_transactions
+):
+    described = campaign(campaignConfig=shown, minProvisionedTPS=transactions)
+    request = {
+        "campaignArn": CAMPAIGN,
+        "solutionVersionArn": VERSION,
+        "campaignConfig": sent,
+        "minProvisionedTPS": sent_transactions,
+    }
+    given = {key: value for key, value in request.items() if value is not None}
+    assert update_request(described, VERSION) == given
 
 
 @pytest.mark.parametrize(
-    ("recipe", "probe", "operation", "expected"),
+    ("recipe", "probe", "operation"),
     [
-        ("user-personalization-v2", {"userId": "u1"}, "GetRecommendations", {"userId": "u1"}),
-        ("similar-items", {"itemId": "i1"}, "GetRecommendations", {"itemId": "i1"}),
-        (
-            "personalized-ranking",
-            {"userId": "u1", "inputList": ["i1"]},
-            "GetPersonalizedRanking",
-            {"userId": "u1", "inputList": ["i1"]},
-        ),
+        ("user-personalization-v2", {"userId": "u1"}, "GetRecommendations"),
+        ("similar-items", {"itemId": "i1"}, "GetRecommendations"),
+        ("personalized-ranking", {"userId": "u1", "inputList": ["i1"]}, "GetPersonalizedRanking"),
     ],
 )
-def test_a_probe_requests_what_its_campaign_answers(recipe, probe, operation, expected):
+def test_a_probe_requests_what_its_campaign_answers(recipe, probe, operation):
     group = replace(MOVIES, recipe=f"arn:aws:personalize:::recipe/aws-{recipe}")
+    numbers = {"numResults": 1} if operation == "GetRecommendations" else {}
     with deploy(group) as pipeline:
         whole = {"minResults": 1, "minutes": 1, **probe}
-        answered = request_recommendations(campaign_arn(), whole)
-        (request,) = pipeline.requests(operation)
-    assert answered == Response()
-    assert request == {
-        "campaignArn": campaign_arn(),
-        **({"numResults": 1} if operation == "GetRecommendations" else {}),
-        **expected,
-    }
+        assert request_recommendations(campaign_arn(), whole) == Response()
+        request = {"campaignArn": campaign_arn(), **numbers, **probe}
+        assert pipeline.requests(operation) == [request]
 
 
 @pytest.mark.parametrize(
@@ -235,12 +222,10 @@ def test_a_bad_response_says_what_is_wrong_with_it(answer, failure, is_error):
 
 
 @pytest.mark.parametrize(
-    "written",
-    [Notes(), Notes(Trial(VERSION, NOW), good=OLD_VERSION), Notes(None, VERSION, OLD_VERSION, "x")],
+    "written", [Notes(), Notes(Trial(VERSION, NOW), good=OLD_VERSION), Notes(None, VERSION, None)]
 )
 def test_the_tags_of_a_campaign_are_read_as_they_were_written(written):
-    readable = written._replace(bad=None) if written.bad == "x" else written
-    assert read_notes(tags_of_notes(written), SOLUTION) == readable
+    assert read_notes(tags_of_notes(written), SOLUTION) == written
 
 
 @pytest.mark.parametrize(
@@ -255,8 +240,9 @@ def test_the_tags_of_a_campaign_are_read_as_they_were_written(written):
         f"{SOLUTION}-2/new {NOW.isoformat()}",
     ],
 )
-def test_a_tag_that_no_run_has_written_is_no_trial(value):
-    assert read_notes({"retraining-trial": value}, SOLUTION) == Notes()
+def test_a_tag_that_no_run_has_written_says_nothing(value):
+    bad = value if value.startswith(f"{SOLUTION}/") else None
+    assert read_notes({TRIAL: value, BAD: value}, SOLUTION) == Notes(bad=bad)
 
 
 HOURS = {"timeoutHours": 24}
@@ -285,9 +271,9 @@ NOT_ASKED = (
             "REFUSED",
             f"it was refused by boss at {WHEN}; a run asks again after the next training",
         ),
-        ({"retraining-approval": "soon"}, 0, None, NOT_ASKED),
-        ({"retraining-approval": f"GRANTED {WHEN} me"}, 0, None, NOT_ASKED),
-        ({"retraining-approval": "APPROVED 2026-11-29"}, 0, None, NOT_ASKED),
+        ({APPROVAL: "soon"}, 0, None, NOT_ASKED),
+        ({APPROVAL: f"GRANTED {WHEN} me"}, 0, None, NOT_ASKED),
+        ({APPROVAL: "APPROVED 2026-11-29"}, 0, None, NOT_ASKED),
         ({}, 0, None, NOT_ASKED),
     ],
 )
