@@ -355,6 +355,8 @@ def test_the_reason_of_a_rollback_is_the_failure_of_the_probe_also_if_the_tags_g
 def test_the_report_is_about_the_version_on_trial_and_the_one_before(seen, version, previous):
     _, memory = step(seen)
     assert (memory.version, memory.previous) == (version, previous)
+    step(campaign(version, trial=on_trial(version), good=OLD), memory=memory)
+    assert memory.previous == previous, "what was served before the trial stays"
 
 
 @pytest.mark.parametrize(
@@ -411,3 +413,5 @@ def test_a_probe_ends_after_its_minutes_three_bad_responses_or_15_silent_minutes
         waiting = probing.next_step(NOW, minutes, now)
         now += timedelta(seconds=waiting.pause if waiting else 0)
     assert probing.verdict == verdict
+    failures = [response.failure for response in responses if response.failure]
+    assert probing.failure == (failures[-1] if failures else None)
