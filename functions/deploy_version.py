@@ -20,7 +20,7 @@ from .personalize.campaigns import (
     wanted_deployment,
 )
 from .personalize.tags import tags_of, write_tags
-from .reconcile import REFUSALS, Progress, from_document, reconcile, to_document
+from .reconcile import REFUSALS, Progress, from_document, reconcile
 from .rules import deployments
 from .rules.deployments import Ask, Deploy, GoBack, Memory, Notes, SeenCampaign, WriteNotes
 from .rules.probing import Probe, Response
@@ -89,14 +89,9 @@ class CampaignDeployment:
 
     def item(self, progress: Progress[SeenCampaign]) -> DeploymentItem:
         """Return how far the deployment has come, with what the report needs."""
-        step, memory, update = progress.step, self._memory, self._memory.update
+        memory, update = self._memory, self._memory.update
         item: DeploymentItem = {
-            "phase": step.phase,
-            "seconds": progress.seconds,
-            "outcome": step.outcome,
-            "reasons": list(step.reasons),
-            "warnings": memory.warnings,
-            "memory": {} if step.outcome else to_document(memory),
+            **progress.item(memory, memory.warnings),
             "versionArn": memory.version,
             "previousVersionArn": memory.previous,
             "metrics": memory.metrics,

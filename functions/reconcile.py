@@ -43,14 +43,17 @@ class Progress(NamedTuple, Generic[Seen]):
     """The seconds until the next invocation: 0 for at once."""
 
     def item(self, memory: object, warnings: list[str] | None = None) -> Item:
-        """Return what the document of the run says about any kind of item."""
+        """Return what the document of the run says about any kind of item.
+
+        An item that has ended needs no memory, and the document of many items must stay small.
+        """
         return {
             "phase": self.step.phase,
             "seconds": self.seconds,
             "outcome": self.step.outcome,
             "reasons": list(self.step.reasons),
             "warnings": warnings or [],
-            "memory": to_document(memory),
+            "memory": {} if self.step.outcome else to_document(memory),
         }
 
 
