@@ -45,7 +45,6 @@ class Checked(NamedTuple):
     A rule about several settings is applied once all of them can be read.
     """
     warnings: list[Problem]
-    """All warnings, if there are no problems."""
     regions: set[str]
     """The regions of the ARNs whose values are known."""
 
@@ -67,7 +66,7 @@ def check(
     return Checked(
         args,
         sorted(problems, key=lambda problem: problem.key),
-        warnings=[] if problems else reader.warnings,
+        reader.warnings,
         regions={setting.arn.region for setting in reader.arns if setting.arn.region},
     )
 
