@@ -195,9 +195,9 @@ class DeploymentItem(Item):
     """The version that the campaign served before, or null if it served none."""
     metrics: dict[str, MetricValues]
     """The metrics that the quality gate has compared."""
-    createdAt: NotRequired[str]
-    """The creation of the update, once it has ended."""
-    endedAt: NotRequired[str]
+    createdAt: str | None
+    """The creation of the update to the version, or null if none was seen."""
+    endedAt: str | None
 
 
 class ImportItem(Item):

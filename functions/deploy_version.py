@@ -90,17 +90,15 @@ class CampaignDeployment:
     def item(self, progress: Progress[SeenCampaign]) -> DeploymentItem:
         """Return how far the deployment has come, with what the report needs."""
         memory, update = self._memory, self._memory.update
-        item: DeploymentItem = {
+        ended_at = update.ended_at if update and not update.is_running else None
+        return {
             **progress.item(memory, memory.warnings),
             "versionArn": memory.version,
             "previousVersionArn": memory.previous,
             "metrics": memory.metrics,
+            "createdAt": update.created_at.isoformat() if update else None,
+            "endedAt": ended_at.isoformat() if ended_at else None,
         }
-        if update:
-            item["createdAt"] = update.created_at.isoformat()
-            if not update.is_running:
-                item["endedAt"] = update.ended_at.isoformat()
-        return item
 
     def _update(self, version: str, notes: Notes | None = None) -> None:
         """Write the tags, and send an update. If it was certainly not accepted, end the trial."""

@@ -454,7 +454,7 @@ def import_item(**changes):
         "outcome": "IMPORTED",
         "reasons": [],
         "warnings": [],
-        "memory": {"began_at": iso(1)},
+        "memory": {},
         "arn": IMPORT_JOB,
         "createdAt": iso(1),
         "endedAt": iso(0.5),

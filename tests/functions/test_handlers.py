@@ -229,15 +229,8 @@ def import_dataset(personalize, s3, **_):
     personalize.expect("list_tags_for_resource", tagged, resourceArn=IMPORT_JOB)
     expect_objects(s3)
     times = {"createdAt": iso(minutes=20), "endedAt": iso(minutes=5)}
-    memory = {
-        "began_at": NOW.isoformat(),
-        "checked": "",
-        "problems": [],
-        "sent_at": None,
-        "refusal": "",
-    }
     event = iteration(dataset=planned_import(), item=None)
-    return event, import_item(memory=memory, bytes=7, **times)
+    return event, import_item(memory={}, bytes=7, **times)
 
 
 def train_solution(personalize, **_):
@@ -289,8 +282,10 @@ def deploy_version(personalize, **_):
         outcome="REJECTED",
         reasons=[f"{NDCG} fell from 0.4000 to 0.2000, by more than 25%"],
         metrics={NDCG: {"new": 0.2, "live": 0.4}},
+        createdAt=None,
+        endedAt=None,
     )
-    return event, {key: result[key] for key in result if key not in ("createdAt", "endedAt")}
+    return event, result
 
 
 def report_outcome(personalize, **_):
