@@ -17,10 +17,9 @@ from .rules.fields import listed
 from .rules.pipeline import check
 from .schedules import (
     create_dead_letter_queue,
+    create_schedules,
     report_unreported_runs,
     start_on_export,
-    start_on_schedule,
-    watch,
 )
 from .shared import Shared
 from .state_machine.definition import definition
@@ -122,13 +121,12 @@ class RetrainingPipeline(pulumi.ComponentResource):
         functions = create_functions(shared, log_group, resource_arns)
         machine = _create_state_machine(shared, settings, functions)
         queue = create_dead_letter_queue(shared)
-        schedule = start_on_schedule(shared, machine.arn, queue)
+        schedule = create_schedules(shared, machine.arn, functions["watch_pipeline"], queue)
         if args.trigger.on_export:
             start_on_export(shared, machine.arn, functions["start_on_export"])
         report_unreported_runs(
             shared, machine.arn, functions["close_run"], settings["notifications"]
         )
-        watch(shared, machine.arn, functions["watch_pipeline"])
         alarm_arns = create_alarms(
             shared,
             settings,

@@ -38,10 +38,17 @@ def create_dead_letter_queue(shared: Shared) -> aws.sqs.Queue:
     )
 
 
-def start_on_schedule(
-    shared: Shared, state_machine_arn: pulumi.Output[str], dead_letters: aws.sqs.Queue
+def create_schedules(
+    shared: Shared,
+    state_machine_arn: pulumi.Output[str],
+    watcher: aws.lambda_.Function,
+    dead_letters: aws.sqs.Queue,
 ) -> aws.scheduler.Schedule:
-    """Create the schedule that starts runs."""
+    """Create the schedules that start runs and call the watcher. Return the one that starts runs.
+
+    The watcher is also called while the pipeline is paused: the models grow older, and a trial may
+    be open.
+    """
     args = shared.args
     role_arn = iam.create_role(
         shared,
@@ -50,11 +57,27 @@ def start_on_schedule(
         source=pulumi.Output.concat("schedule-group/", shared.group.name),
         grants=[
             (["states:StartExecution"], [state_machine_arn]),
+            (["lambda:InvokeFunction"], [watcher.arn]),
             (["sqs:SendMessage"], [dead_letters.arn]),
             # A message to an encrypted queue needs the key:
             # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
             (["kms:GenerateDataKey", "kms:Decrypt"], [args.kms_key_arn]),
         ],
+    )
+    aws.scheduler.Schedule(
+        step_name(shared.name, "watch_pipeline"),
+        group_name=shared.group.name,
+        schedule_expression="rate(15 minutes)",
+        flexible_time_window={"mode": "OFF"},
+        target={
+            "arn": watcher.arn,
+            "role_arn": role_arn,
+            "input": pulumi.Output.json_dumps({"stateMachineArn": state_machine_arn}),
+            # The next call comes after 15 minutes. If calls are missing for hours, the alarms
+            # count the ages as too old, so no dead-letter queue is needed.
+            "retry_policy": {"maximum_event_age_in_seconds": 600, "maximum_retry_attempts": 5},
+        },
+        opts=pulumi.ResourceOptions(parent=shared.component),
     )
     return aws.scheduler.Schedule(
         f"{shared.name}-schedule",
@@ -71,37 +94,6 @@ def start_on_schedule(
             # the next day.
             "retry_policy": {"maximum_event_age_in_seconds": 3600, "maximum_retry_attempts": 30},
             "dead_letter_config": {"arn": dead_letters.arn},
-        },
-        opts=pulumi.ResourceOptions(parent=shared.component),
-    )
-
-
-def watch(
-    shared: Shared, state_machine_arn: pulumi.Output[str], function: aws.lambda_.Function
-) -> None:
-    """Create the schedule that calls the watcher every 15 minutes.
-
-    It also calls while the pipeline is paused: the models grow older, and a trial may be open.
-    """
-    role_arn = iam.create_role(
-        shared,
-        f"{shared.name}-watcher",
-        "scheduler",
-        source=pulumi.Output.concat("schedule-group/", shared.group.name),
-        grants=[(["lambda:InvokeFunction"], [function.arn])],
-    )
-    aws.scheduler.Schedule(
-        step_name(shared.name, "watch_pipeline"),
-        group_name=shared.group.name,
-        schedule_expression="rate(15 minutes)",
-        flexible_time_window={"mode": "OFF"},
-        target={
-            "arn": function.arn,
-            "role_arn": role_arn,
-            "input": pulumi.Output.json_dumps({"stateMachineArn": state_machine_arn}),
-            # The next call comes after 15 minutes. If calls are missing for hours, the alarms
-            # count the ages as too old, so no dead-letter queue is needed.
-            "retry_policy": {"maximum_event_age_in_seconds": 600, "maximum_retry_attempts": 5},
         },
         opts=pulumi.ResourceOptions(parent=shared.component),
     )

@@ -77,7 +77,7 @@ The role `""` is that of the state machine. The trust policies are one for each 
 
 IMPORT_DETAILS = ("personalize:DescribeDatasetImportJob", "personalize:ListTagsForResource")
 NEEDED_RARELY = {
-    ("watcher", ("lambda:InvokeFunction",)),
+    ("schedule", ("lambda:InvokeFunction",)),
     ("begin-run", ("states:GetExecutionHistory",)),
     ("close-run", IMPORT_DETAILS[:1]),
     ("import-dataset", ("personalize:DescribeDatasetGroup",)),
@@ -158,7 +158,7 @@ def test_iam_has_no_other_role_of_the_stack(films):
     stack_roles = {name for name in names if name.startswith("retraining-films")}
     assert set(roles(films).values()) == stack_roles
     assert {step.replace("_", "-") for step in STEPS_WITHOUT_TRIGGER} == set(roles(films)) - {
-        *("", "schedule", "import", "watcher")
+        *("", "schedule", "import")
     }
 
 
