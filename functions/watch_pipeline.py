@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, ParamSpec, TypedDict, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from botocore.exceptions import ClientError
 
@@ -45,17 +45,11 @@ SENT_BY_APPLICATIONS = ("interactions", "actionInteractions")
 stopped arriving, unless applications send events as well."""
 
 
-class Watch(TypedDict):
-    """The input, which the schedule sends."""
-
-    stateMachineArn: str
-
-
 class NotMeasurableError(Exception):
     """The age of a model cannot be measured. The log has the message."""
 
 
-def handler(event: Watch, _context: object) -> metrics.Ages:
+def handler(event: dict[str, str], _context: object) -> metrics.Ages:
     """Start and stop what no run takes care of, write the ages as metrics, and return them.
 
     The settings come from the definition of the state machine, which is what runs use. A resource

@@ -22,10 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mypy_boto3_personalize import PersonalizeClient
-    from mypy_boto3_personalize.type_defs import (
-        CampaignTypeDef,
-        UpdateCampaignRequestTypeDef,
-    )
+    from mypy_boto3_personalize.type_defs import CampaignTypeDef, UpdateCampaignRequestTypeDef
 
     from ..contract import PlannedCampaign
     from ..workflow_settings import Settings, SolutionSettings, Tags

@@ -11,11 +11,10 @@ from datetime import timedelta
 import pytest
 from botocore.exceptions import ClientError
 
-from components.args import ApprovalArgs
 from functions.deploy_version import handler, request_recommendations
 from functions.personalize.approvals import answer_about, answer_error, approval_tags
 from functions.personalize.campaigns import read_notes, tags_of_notes, update_request
-from functions.personalize.tags import APPROVAL, BAD, TRIAL, tags_of, write_tags
+from functions.personalize.tags import APPROVAL, BAD, TRIAL, tags_of
 from functions.personalize.unfinished_trials import unfinished_trials
 from functions.rules.deployments import Notes, Trial
 from functions.rules.probing import Response
@@ -107,20 +106,6 @@ def test_an_update_that_is_denied_ends_the_trial():
         with pytest.raises(ClientError, match="AccessDeniedException"):
             deploy_once(pipeline, new)
         assert notes(pipeline) == Notes(good=pipeline.served_version())
-
-
-def test_an_approval_is_asked_for_with_a_tag_of_the_version():
-    with deploy(MOVIES.with_solutions(solution(approval=ApprovalArgs()))) as pipeline:
-        new = trained(pipeline)
-        item = deploy_once(pipeline, new)
-        asked = tags_of(pipeline.client, new)[APPROVAL]
-        assert deploy_once(pipeline, new)["outcome"] == "AWAITING_APPROVAL"
-        assert tags_of(pipeline.client, new)[APPROVAL] == asked, "it is asked once"
-        write_tags(pipeline.client, new, approval_tags("APPROVED", pipeline.clock.now(), "boss"))
-        assert deploy_once(pipeline, new)["phase"] == "UPDATING"
-    assert item["outcome"] == "AWAITING_APPROVAL"
-    assert item["reasons"][0].startswith(f"{new} waits for an approval until ")
-    assert asked.startswith("ASKED 2026-")
 
 
 def test_the_trials_of_earlier_runs_are_found():

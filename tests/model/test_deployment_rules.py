@@ -154,14 +154,10 @@ def test_a_campaign_that_serves_nothing_has_no_version_to_compare_with():
     ("seen", "want", "expected"),
     [
         (campaign(), wanted(), True),
-        (campaign(NEW), wanted(), True),
         (campaign(latest=update(NEW, is_running=True)), wanted(), True),
         (campaign(), APPROVAL, True),
         (campaign(answer="ASKED"), APPROVAL, False),
         (campaign(NEW, good=NEW), wanted(), False),
-        (campaign(bad=NEW), wanted(), False),
-        (campaign(), MINIMUM, False),
-        (campaign(OLD, good=LIVE), wanted(waited=True), False),
     ],
 )
 def test_a_campaign_waits_if_there_is_something_to_do(seen, want, expected):
