@@ -30,13 +30,10 @@ Functions: TypeAlias = Mapping[str, aws.lambda_.Function]
 
 def function_code() -> pulumi.AssetArchive:
     """Return the code of every function: all modules of `functions/`."""
+    root = FUNCTIONS_FOLDER.parent
+    modules = sorted(FUNCTIONS_FOLDER.rglob("*.py"))
     return pulumi.AssetArchive(
-        {
-            f"functions/{module.relative_to(FUNCTIONS_FOLDER).as_posix()}": pulumi.FileAsset(
-                str(module)
-            )
-            for module in sorted(FUNCTIONS_FOLDER.rglob("*.py"))
-        }
+        {module.relative_to(root).as_posix(): pulumi.FileAsset(str(module)) for module in modules}
     )
 
 
@@ -59,51 +56,44 @@ def create_functions(
     log_group: aws.cloudwatch.LogGroup,
     resource_arns: pulumi.Output[Mapping[Resource, Sequence[str]]],
 ) -> Functions:
-    """Create the functions that the pipeline needs. Their records in the log group are JSON."""
-    return {
-        step: _create_function(shared, step, log_group, resource_arns)
-        for step in STEPS
-        if step != "start_on_export" or shared.args.trigger.on_export
-    }
+    """Create the functions that the pipeline needs. Their records in the log group are JSON.
 
-
-def _create_function(
-    shared: Shared,
-    step: str,
-    log_group: aws.cloudwatch.LogGroup,
-    resource_arns: pulumi.Output[Mapping[Resource, Sequence[str]]],
-) -> aws.lambda_.Function:
-    """Create the function of a step, its role and its policy, which all have the same name."""
-    name = step_name(shared.name, step)
-    timeout_seconds, grants, memory_megabytes = STEPS[step]
+    A function, its role and its policy have the same name.
+    """
     streams = pulumi.Output.concat(log_group.arn, ":log-stream:*")
-    role_arn = iam.create_role(
-        shared,
-        name,
-        "lambda",
-        source=None,
-        grants=[
-            *((actions, resource_arns[kind]) for kind, actions in grants.items()),
-            (["logs:CreateLogStream", "logs:PutLogEvents"], [streams]),
-        ],
-    )
-    return aws.lambda_.Function(
-        name,
-        role=role_arn,
-        runtime=aws.lambda_.Runtime.PYTHON3D13,
-        architectures=["arm64"],
-        code=function_code(),
-        handler=f"functions.{step}.handler",
-        timeout=timeout_seconds,
-        memory_size=memory_megabytes,
-        # Each change of the code becomes a new version. A running execution keeps its version.
-        publish=True,
-        logging_config={
-            "log_format": "JSON",
-            "log_group": log_group.name,
-            "application_log_level": "INFO",
-            "system_log_level": "INFO",
-        },
-        tags=shared.tags,
-        opts=pulumi.ResourceOptions(parent=shared.component),
-    )
+    functions = {}
+    for step, (timeout_seconds, grants, memory_megabytes) in STEPS.items():
+        if step == "start_on_export" and not shared.args.trigger.on_export:
+            continue
+        name = step_name(shared.name, step)
+        role_arn = iam.create_role(
+            shared,
+            name,
+            "lambda",
+            source=None,
+            grants=[
+                *((actions, resource_arns[kind]) for kind, actions in grants.items()),
+                (["logs:CreateLogStream", "logs:PutLogEvents"], [streams]),
+            ],
+        )
+        functions[step] = aws.lambda_.Function(
+            name,
+            role=role_arn,
+            runtime=aws.lambda_.Runtime.PYTHON3D13,
+            architectures=["arm64"],
+            code=function_code(),
+            handler=f"functions.{step}.handler",
+            timeout=timeout_seconds,
+            memory_size=memory_megabytes,
+            # Each change of the code becomes a new version. A running execution keeps its version.
+            publish=True,
+            logging_config={
+                "log_format": "JSON",
+                "log_group": log_group.name,
+                "application_log_level": "INFO",
+                "system_log_level": "INFO",
+            },
+            tags=shared.tags,
+            opts=pulumi.ResourceOptions(parent=shared.component),
+        )
+    return functions
