@@ -1,6 +1,6 @@
-"""Proves the resources of a pipeline: those of every option, and what a change of options changes.
+"""Proves the resources of a pipeline with every option, and how they depend on each other.
 
-`python -m tests.golden` rewrites the golden files.
+`python -m tests.golden` rewrites the golden file.
 """
 
 import json
@@ -22,7 +22,7 @@ from components.lambda_functions import CALLED_BY_EVENTS, FUNCTIONS_FOLDER
 from components.naming import MAX_NAME_CHARACTERS
 from components.state_machine.steps import STEPS
 from tests.components.conftest import deploy
-from tests.components.documents import PIPELINE, changes, document, recorded
+from tests.components.documents import PIPELINE, document, recorded
 from tests.components.recording import SCHEDULE_GROUP, run
 from tests.components.sample import KEY, NAME, complete, minimal
 
@@ -38,22 +38,6 @@ def definition_of(engine, name=NAME):
 
 def test_a_pipeline_with_every_option_has_the_resources_of_the_golden_file(deployed, golden):
     golden("complete.txt", document(deployed))
-
-
-def test_a_change_of_options_changes_the_resources_of_the_golden_file(
-    deployed, smallest, with_users_arns, golden
-):
-    pipelines = {
-        "Without options": smallest,
-        "With ARNs and one more address of the user, and running": with_users_arns,
-    }
-    golden(
-        "changes.txt",
-        "\n".join(
-            "\n".join([title, *changes(deployed, engine), ""])
-            for title, engine in pipelines.items()
-        ),
-    )
 
 
 # --- functions and definition --------------------------------------------------------------------
