@@ -255,7 +255,7 @@ def test_new_settings_change_resources_in_place(stack, run):
 def test_an_input_that_aws_cannot_change_replaces_its_resource(stack, run):
     for key in ("importRoleArn", "kmsKeyArn", "permissionsBoundaryArn", "tags.environment"):
         stack.remove(key)
-    module = stack.folder / "components" / "monitoring.py"
+    module = stack.folder / "components" / "alarms.py"
     module.write_text(module.read_text().replace("endpoint=address", 'endpoint=f"new-{address}"'))
     changes = run(stack.up).changes
     assert {name for name, step in changes.items() if step == "replaced"} == {SUBSCRIPTION}
