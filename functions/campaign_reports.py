@@ -11,7 +11,6 @@ from .contract import (
     MetricValues,
     Outcome,
     Plan,
-    RunToPlan,
     StateError,
 )
 from .texts import MAX_REFUSAL_BYTES, MAX_TEXT_BYTES, shortened
@@ -72,13 +71,13 @@ def campaign_report(result: CampaignResult, standings: Standings) -> CampaignRep
     return report
 
 
-def with_trials(plan: Plan, document: RunToPlan) -> Plan:
+def with_trials(plan: Plan, results: Sequence[CampaignResult]) -> Plan:
     """Return the plan with a line about each trial that the run finished, and their worst outcome.
 
     The plan replaces the results of these trials in the document. They would need as much space as
     the results of the campaigns, and the document of a large pipeline has no space for both.
     """
-    trials = [campaign_report(result, {}) for result in document.get("trials", [])]
+    trials = [campaign_report(result, {}) for result in results]
     lines = [trial_line(trial) for trial in trials]
     plan = {**plan, "warnings": [*lines, *plan["warnings"]]}
     if trials:

@@ -26,7 +26,7 @@ from .texts import shortened
 
 if TYPE_CHECKING:
     from .campaign_reports import Standings
-    from .contract import ConfiguredRun, FinishedRun, StartedRun
+    from .contract import FinishedRun, StartedRun
     from .workflow_settings import NotificationSettings
 
 MAX_CREATION_DELAY = timedelta(minutes=1)
@@ -103,7 +103,7 @@ def _close_run(event: StatusChange) -> RunReport | None:
         if configured is None:
             settings = deployed_settings(stepfunctions(), detail["executionArn"])
         else:
-            started, settings = configured, configured["settings"]
+            started, settings = configured["run"], configured["settings"]
             messages += _jobs_of_run(configured)
     except Exception as failure:
         if _is_retried(detail):
@@ -168,9 +168,9 @@ def _started_run(detail: Detail) -> StartedRun:
     }
 
 
-def _jobs_of_run(configured: ConfiguredRun) -> list[str]:
+def _jobs_of_run(configured: FinishedRun) -> list[str]:
     """Return a message about each job of a run."""
-    settings, run = configured["settings"], run_of(configured)
+    settings, run = configured["settings"], run_of(configured["run"])
     imports = imports_of_run(read_client(), settings, run)
     versions = versions_of_run(read_client(), settings, run)
     return [

@@ -12,13 +12,13 @@ from .workflow_settings import Settings, Tags, TrainingMode
 class Request(TypedDict, total=False):
     """The input of an execution. Every key may be left out."""
 
-    trigger: Literal["schedule", "manual", "trial", "approval", "export"]
-    """A `trial` run only finishes the trials of campaigns. An `approval` run only deploys a version
-    that a person has approved."""
+    trigger: Literal["schedule", "export"]
+    """The program that started the run."""
     day: str
     """The day whose exports are ready. Only an `export` run has it (`start_on_export.py`)."""
-    deploy: str
-    """The ARN of the version that an `approval` run deploys."""
+    only: Literal["trials", "deployments"]
+    """`trials`: the run ends the trials of campaigns. `deployments`: it also deploys the versions
+    that wait for a campaign. Such a run neither imports nor trains."""
     scheduledTime: str
     scheduleArn: str
     skipImport: bool
@@ -34,14 +34,18 @@ class StartedRun(TypedDict):
     """The input and the start of an execution."""
 
     request: Request
+    """Before `Plan retraining` has checked it, the input may be any JSON."""
     executionArn: str
     startedAt: str
 
 
-class ConfiguredRun(StartedRun):
-    """The output of the first state: the settings, the input and the start of the execution."""
+class Run(StartedRun):
+    """The identity of a run, and the request that started it."""
 
-    settings: Settings
+    id: str
+    """The scheduled time, or the day and a hash."""
+    trigger: str
+    """What started the run: `schedule`, `export`, `trials`, `deployments` or `manual`."""
 
 
 Outcome = Literal[
@@ -52,35 +56,6 @@ Outcome = Literal[
 TRAINED: the solution has no campaign. AWAITING_APPROVAL: the version has passed the gate, and a
 person has to approve it.
 """
-
-
-class Run(TypedDict):
-    """The identity of a run, and the request that started it."""
-
-    id: str
-    """The scheduled time, or the day and a hash."""
-    trigger: str
-    """`schedule`, `manual`, `trial`, `approval` or `export`."""
-    startedAt: str
-    executionArn: str
-    request: Request
-
-
-class Begin(TypedDict):
-    """The answer of begin_run: the run begins, waits for other executions, or is skipped."""
-
-    phase: Literal["GO", "WAIT", "SKIPPED"]
-    seconds: int
-    """The seconds to wait before the next check."""
-    reason: str | None
-    """Why the run waits or is skipped, or null."""
-
-
-class BegunRun(ConfiguredRun):
-    """The output of `Begin run`: the run, and whether it may begin."""
-
-    run: Run
-    begin: Begin
 
 
 class PlannedImport(TypedDict):
@@ -132,19 +107,24 @@ class PlannedSolution(TypedDict):
 
 
 class Plan(TypedDict):
-    """The jobs of a run."""
+    """What a run does next, and its jobs."""
 
+    todo: Literal["WAIT", "TRIALS", "WORK", "NOTHING"]
+    """`WAIT`: plan again later. `TRIALS`: first end the trials of earlier runs, which are the
+    campaigns of `solutions`, and plan again. `WORK`: execute the jobs."""
+    seconds: int
+    """The seconds to wait, or 0."""
+    reason: str | None
+    """Why the run waits, or why it executes no job. It is null in a run that only ends trials."""
     imports: list[PlannedImport]
     solutions: list[PlannedSolution]
-    skipped: str | None
-    """The reason why the run executes none of these jobs, or null."""
     warnings: list[str]
     worstTrial: NotRequired[Outcome]
-    """The worst outcome of the trials that the run has finished before it was planned."""
+    """The worst outcome of the trials that are only lines of the warnings."""
 
 
 class RunContext(TypedDict):
-    """The part of the document that every function after `Begin run` gets."""
+    """The part of the document that every function after `Plan retraining` gets."""
 
     settings: Settings
     run: Run
@@ -154,6 +134,9 @@ class PlannedRun(RunContext):
     """The document after planning."""
 
     plan: Plan
+    trials: list["CampaignResult"]
+    """The trials of earlier runs that this run has played. If it has more to do, they are lines of
+    the warnings instead, because the document must not grow too large."""
 
 
 class MetricValues(TypedDict):
@@ -244,6 +227,8 @@ class DatasetResult(TypedDict):
 class SolutionIteration(RunContext):
     """The document inside `Retrain solutions`. The result of a state that has not run is null."""
 
+    todo: Literal["TRIALS", "WORK"]
+    """Before the trials of earlier runs have ended, nothing is trained."""
     solution: PlannedSolution
     item: TrainingItem | None
     campaigns: list["CampaignResult"]
@@ -253,17 +238,12 @@ class SolutionIteration(RunContext):
 class CampaignIteration(RunContext):
     """The document of a campaign that gets a version, or whose trial is ended."""
 
-    versionArn: str | None
-    """The version that the campaign shall serve, or null if only its trial is ended."""
+    training: TrainingItem | None
+    """The training of the version that the campaign shall serve, or null if only its trial is
+    ended."""
     campaign: PlannedCampaign
     item: DeploymentItem | None
     error: StateError | None
-
-
-class UnfinishedTrials(TypedDict):
-    """The trials that earlier runs have not finished."""
-
-    campaigns: list[PlannedCampaign]
 
 
 class CampaignResult(TypedDict):
@@ -275,13 +255,6 @@ class CampaignResult(TypedDict):
     outcome: Literal[
         "DEPLOYED", "AWAITING_APPROVAL", "REJECTED", "ROLLED_BACK", "SKIPPED", "FAILED"
     ]
-
-
-class RunToPlan(RunContext):
-    """The document before planning."""
-
-    unfinished: UnfinishedTrials
-    trials: list[CampaignResult]
 
 
 class CampaignStanding(TypedDict):
@@ -310,21 +283,13 @@ class ImportResults(TypedDict):
 
 
 class FinishedRun(TypedDict, total=False):
-    """The document that report_outcome reads. It has only the keys of the states that have run.
-
-    If the run could not begin, the document is a `ConfiguredRun` with an `error`. If planning
-    failed or the run was skipped before, it is a `BegunRun`.
-    """
+    """The document of a run, with the keys of the states that have run."""
 
     settings: Settings
-    request: Request
-    executionArn: str
-    startedAt: str
     run: Run
-    begin: Begin
-    unfinished: UnfinishedTrials
-    trials: list[CampaignResult]
+    """Before `Plan retraining` has ended, it is a `StartedRun`."""
     plan: Plan
+    trials: list[CampaignResult]
     imports: ImportResults
     solutions: list[SolutionResult]
     error: StateError

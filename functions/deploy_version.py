@@ -50,10 +50,11 @@ class CampaignDeployment:
 
     def __init__(self, event: CampaignIteration) -> None:
         settings, planned, item = event["settings"], event["campaign"], event["item"]
-        self.arn = planned["campaignArn"]
+        self.arn, training = planned["campaignArn"], event["training"]
         self.solution = solution_of_campaign(settings, self.arn)
         self._versions = Versions(read_client(), self.solution)
-        self._wanted = wanted_deployment(settings, self.solution, planned, event["versionArn"])
+        version = training["arn"] if training else None
+        self._wanted = wanted_deployment(settings, self.solution, planned, version)
         self._memory = from_document(Memory, item["memory"]) if item else Memory(clock.now())
 
     def look(self) -> SeenCampaign:

@@ -16,7 +16,15 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
     from mypy_boto3_stepfunctions.type_defs import ExecutionListItemTypeDef
 
-    from .contract import ConfiguredRun, Request, Run, StartedRun, StateError
+    from .contract import (
+        CampaignResult,
+        FinishedRun,
+        Request,
+        Run,
+        SolutionResult,
+        StartedRun,
+        StateError,
+    )
     from .workflow_settings import Settings
 
 RUN_ID_FORMAT = "%Y%m%dT%H%M%SZ"
@@ -39,7 +47,7 @@ def run_of(started: StartedRun) -> Run:
     request = request_of(started["request"])
     return {
         "id": _run_id(started, request),
-        "trigger": str(request.get("trigger", "manual")),
+        "trigger": str(request.get("trigger") or request.get("only") or "manual"),
         "startedAt": started["startedAt"],
         "executionArn": started["executionArn"],
         "request": request,
@@ -109,14 +117,28 @@ def day_of(run_id: str) -> str:
     return f"{run_id[:4]}-{run_id[4:6]}-{run_id[6:8]}"
 
 
-def configured_run_of(client: SFNClient, execution_arn: str) -> ConfiguredRun | None:
+def solution_results(document: FinishedRun) -> list[SolutionResult]:
+    """Return the results of the trainings. There are none if the run ended before them."""
+    is_working = "plan" in document and document["plan"]["todo"] == "WORK"
+    return document.get("solutions", []) if is_working else []
+
+
+def played_trials(document: FinishedRun) -> list[CampaignResult]:
+    """Return the results of the trials that the run has played before it was planned."""
+    has_just_played = "plan" in document and document["plan"]["todo"] == "TRIALS"
+    solutions = document.get("solutions", []) if has_just_played else []
+    just_played = [campaign for solution in solutions for campaign in solution["campaigns"]]
+    return [*document.get("trials", []), *just_played]
+
+
+def configured_run_of(client: SFNClient, execution_arn: str) -> FinishedRun | None:
     """Return the output of the execution's first state, or None if that state did not end."""
     history = client.get_execution_history(
         executionArn=execution_arn, maxResults=FIRST_EVENTS, includeExecutionData=True
     )
     for event in history["events"]:
         if event["type"] == "PassStateExited":
-            return cast("ConfiguredRun", json.loads(event["stateExitedEventDetails"]["output"]))
+            return cast("FinishedRun", json.loads(event["stateExitedEventDetails"]["output"]))
     return None
 
 

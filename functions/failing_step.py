@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from .contract import CampaignResult, FinishedRun, SolutionResult
-from .executions import WITHOUT_SUCCESS
+from .executions import WITHOUT_SUCCESS, played_trials, solution_results
 from .report_words import short_name
 
 DELETED = "ExecutionDoesNotExist"
@@ -20,8 +20,7 @@ def failing_step(document: FinishedRun) -> str | None:
         is_known = document["error"]["Error"] not in (*WITHOUT_SUCCESS, DELETED)
         return _step_of_run(document) if is_known else None
     results = document["imports"]["results"] if "imports" in document else []
-    solutions = document.get("solutions", [])
-    trials = document.get("trials", [])
+    solutions = solution_results(document)
     campaigns = [campaign for solution in solutions for campaign in solution["campaigns"]]
     steps = [
         *(
@@ -30,7 +29,7 @@ def failing_step(document: FinishedRun) -> str | None:
             if result["outcome"] == "FAILED"
         ),
         *(_step_of_solution(result) for result in solutions),
-        *_failed_campaigns("Deploy version on trial", trials),
+        *_failed_campaigns("Deploy version", played_trials(document)),
         *_failed_campaigns("Deploy version", campaigns),
     ]
     return next((step for step in steps if step), None)
@@ -38,13 +37,11 @@ def failing_step(document: FinishedRun) -> str | None:
 
 def _step_of_run(document: FinishedRun) -> str:
     """Return the first state of the run whose result the document does not have."""
-    if "begin" not in document:
-        return "Begin run"
-    if "plan" not in document:
-        if "unfinished" not in document:
-            return "Find trials"
-        return "Plan retraining" if "trials" in document else "Finish trials"
-    return "Retrain solutions" if "imports" in document else "Import datasets"
+    todo = document["plan"]["todo"] if "plan" in document else "WAIT"
+    if todo == "WORK":
+        return "Retrain solutions" if "imports" in document else "Import datasets"
+    is_planning = todo == "WAIT" or "solutions" in document
+    return "Plan retraining" if is_planning else "Retrain solutions"
 
 
 def _step_of_solution(result: SolutionResult) -> str | None:

@@ -1,25 +1,77 @@
-"""Plans what a run imports, trains and updates."""
+"""Plans what a run does next: wait, end the trials of earlier runs, or import, train and deploy."""
 
-from .aws import read_client, write_client
+from collections.abc import Sequence
+
+from .aws import read_client, stepfunctions, write_client
 from .campaign_reports import with_trials
-from .contract import PlannedRun, RunToPlan
+from .contract import CampaignResult, FinishedRun, Plan, PlannedRun, Run
+from .errors import RunRefused
+from .execution_input import input_problems
+from .executions import played_trials, run_of
 from .log import log
+from .overlap import pause_before
 from .personalize.tags import HELD, write_tags
+from .personalize.trials import solutions_on_trial
 from .planning.found_up_to_date import write_checks
 from .planning.plan_run import plan_run
 from .planning.situation import datasets_to_import, situation_of, solutions_to_train
 from .planning.world import read_world
 from .texts import MAX_PLAN_TEXT_BYTES, with_short_texts
+from .workflow_settings import Settings
+
+NO_JOBS: Plan = {
+    "todo": "NOTHING",
+    "seconds": 0,
+    "reason": None,
+    "imports": [],
+    "solutions": [],
+    "warnings": [],
+}
 
 
 @with_short_texts(MAX_PLAN_TEXT_BYTES)
-def handler(event: RunToPlan, _context: object) -> PlannedRun:
-    """Return the plan of the run, with a line about each trial that the run has finished.
+def handler(event: FinishedRun, _context: object) -> PlannedRun:
+    """Return the document with the plan of the run.
 
     Raises:
-        RunRefused: a guard refuses the run.
+        RunRefused: the input of the execution is wrong, the run has waited too long for an older
+            run, or a guard refuses the run.
     """
-    settings, run = event["settings"], event["run"]
+    settings, trials = event["settings"], played_trials(event)
+    if problems := input_problems(settings, event["run"]):
+        raise RunRefused(problems)
+    run = run_of(event["run"])
+    plan = _plan_before_work(settings, run, trials) or _plan_work(settings, run)
+    if plan["todo"] == "WORK":
+        # The document has no space for the results of these trials and of the jobs.
+        plan, trials = with_trials(plan, trials), []
+    facts = {key: plan[key] for key in ("todo", "seconds", "reason")}
+    jobs = {key: len(plan[key]) for key in ("imports", "solutions")}
+    log("plan_retraining", plan["todo"], runId=run["id"], **facts, **jobs)
+    return {"settings": settings, "run": run, "plan": plan, "trials": trials}
+
+
+def _plan_before_work(
+    settings: Settings, run: Run, trials: Sequence[CampaignResult]
+) -> Plan | None:
+    """Return what the run does before it imports, trains or deploys. Return None if it may begin.
+
+    A run plays each trial once, so `trials` are not played again.
+    """
+    if pause := pause_before(stepfunctions(), settings, run):
+        plan: Plan = {**NO_JOBS, "reason": pause.reason, "seconds": pause.seconds}
+        return {**plan, "todo": "WAIT"} if pause.seconds else plan
+    played = {trial["campaign"]["campaignArn"] for trial in trials}
+    if solutions := solutions_on_trial(read_client(), settings, played):
+        return {**NO_JOBS, "todo": "TRIALS", "solutions": solutions}
+    if run["request"].get("only") == "trials":
+        reason = None if trials else "no campaign has a version on trial"
+        return {**NO_JOBS, "reason": reason}
+    return None
+
+
+def _plan_work(settings: Settings, run: Run) -> Plan:
+    """Return the jobs of the run, and write on each resource what was found about it."""
     world = read_world(
         read_client(),
         settings,
@@ -27,18 +79,8 @@ def handler(event: RunToPlan, _context: object) -> PlannedRun:
         datasets=datasets_to_import(settings, run),
         solutions=solutions_to_train(settings, run),
     )
-    plan = with_trials(plan_run(settings, run, world), event)
-    situation = situation_of(settings, run, world)
+    plan = plan_run(settings, run, world)
     for arn, fingerprint in world.found_held.items():
         write_tags(write_client(), arn, {HELD: fingerprint})
-    plan["warnings"] += write_checks(read_client(), situation)
-    imports, solutions = len(plan["imports"]), len(plan["solutions"])
-    log(
-        "plan_retraining",
-        f"{imports} to import, {solutions} to train",
-        runId=run["id"],
-        imports=imports,
-        solutions=solutions,
-        skipped=plan["skipped"],
-    )
-    return {"settings": settings, "run": run, "plan": plan}
+    plan["warnings"] += write_checks(read_client(), situation_of(settings, run, world))
+    return plan

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, TypedDict
+from typing import TypedDict
 
 from .campaign_reports import (
     WORST_FIRST,
@@ -24,12 +24,9 @@ from .contract import (
     SolutionResult,
     StateError,
 )
-from .executions import run_of
+from .executions import played_trials, run_of, solution_results
 from .report_words import metric_change, one_line
 from .texts import shortened_list
-
-if TYPE_CHECKING:
-    from .contract import StartedRun
 
 ERRORS_WITHOUT_JOB = ("InvalidInputException", "LimitExceededException")
 """After these errors of a create it is certain that no job was created."""
@@ -96,8 +93,8 @@ def report_of(document: FinishedRun, standings: Standings | None = None) -> RunR
     standings = standings or {}
     run = run_of_document(document)
     imports = [_import_report(result) for result in _import_results(document)]
-    solutions = [_solution_report(result, standings) for result in _solution_results(document)]
-    trials = [campaign_report(result, standings) for result in document.get("trials", [])]
+    solutions = [_solution_report(result, standings) for result in solution_results(document)]
+    trials = [campaign_report(result, standings) for result in played_trials(document)]
     warnings = [*trial_warnings(standings), *_warnings(document, solutions)]
     report: RunReport = {
         "status": _status(document, imports, solutions, trials),
@@ -129,28 +126,16 @@ def _import_results(document: FinishedRun) -> list[DatasetResult]:
     return document["imports"]["results"] if "imports" in document else []
 
 
-def _solution_results(document: FinishedRun) -> list[SolutionResult]:
-    """Return the results of the solutions. There are none if the run ended before its trainings."""
-    return document.get("solutions", [])
-
-
 def _campaign_results(document: FinishedRun) -> list[CampaignResult]:
     """Return the results of the campaigns of all solutions."""
     return [
-        campaign for solution in _solution_results(document) for campaign in solution["campaigns"]
+        campaign for solution in solution_results(document) for campaign in solution["campaigns"]
     ]
 
 
 def run_of_document(document: FinishedRun) -> Run:
-    """Return the run. If it could not begin, the document has only the first state's output."""
-    if "run" in document:
-        return document["run"]
-    started: StartedRun = {
-        "request": document["request"],
-        "executionArn": document["executionArn"],
-        "startedAt": document["startedAt"],
-    }
-    return run_of(started)
+    """Return the run. If it was not planned, the document has only the first state's output."""
+    return run_of(document["run"])
 
 
 def _status(
@@ -171,7 +156,7 @@ def _status(
         of_trials.append(document["plan"]["worstTrial"])
     if _reason(document) is not None:
         of_solutions: list[Outcome] = ["SKIPPED"]
-    elif "plan" not in document:
+    elif document["plan"]["todo"] == "NOTHING":
         return worst_outcome(of_trials)
     else:
         # If all trainings were held back, there are none. The warnings say why.
@@ -184,11 +169,7 @@ def _reason(document: FinishedRun) -> str | None:
     """Return the error that ended the run, or why the run was skipped, or None."""
     if "error" in document:
         return error_text(document["error"])
-    if "plan" in document:
-        return document["plan"]["skipped"]
-    if document.get("trials") == []:
-        return "no campaign has a version on trial"
-    return document["begin"]["reason"]
+    return document["plan"]["reason"]
 
 
 def _import_report(result: DatasetResult) -> ImportReport:
@@ -237,11 +218,11 @@ def _warnings(document: FinishedRun, solutions: list[SolutionReport]) -> Iterato
     """Yield the warnings of the plan, of each campaign and of each job, in this order."""
     if "plan" in document:
         yield from document["plan"]["warnings"]
-    for campaign in [*document.get("trials", []), *_campaign_results(document)]:
+    for campaign in [*played_trials(document), *_campaign_results(document)]:
         item = campaign["item"]
         for warning in item["warnings"] if item else []:
             yield f"{campaign['campaign']['campaignArn']}: {warning}"
-    for result in _solution_results(document):
+    for result in solution_results(document):
         for warning in result["version"]["warnings"] if result["version"] else ():
             yield f"{result['solution']['solutionArn']}: {warning}"
     yield from _warnings_about_old_versions(solutions)

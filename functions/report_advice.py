@@ -88,7 +88,7 @@ def _after_failure(detail: EventDetail) -> Iterator[str]:
     elif reason.startswith(REFUSED):
         yield "Nothing was imported or trained. Correct what the reason names, and start a run:"
         yield _command(detail, "start")
-    elif detail["trigger"] == "trial":
+    elif detail["trigger"] == "trials":
         yield "Solve the problem. To see what the campaigns serve, and what the last runs did:"
         yield _command(detail, "history")
     else:

@@ -80,7 +80,7 @@ def send_report(
 
 def _is_worth_sending(document: FinishedRun, report: RunReport) -> bool:
     """Return False for an execution that only finishes trials and had none to finish."""
-    is_trial = run_of_document(document)["trigger"] == "trial"
+    is_trial = run_of_document(document)["trigger"] == "trials"
     return not (is_trial and report["status"] == "SKIPPED")
 
 

@@ -17,7 +17,7 @@ from .contract import (
     Outcome,
     SolutionResult,
 )
-from .executions import machine_arn_of
+from .executions import machine_arn_of, played_trials, solution_results
 from .failing_step import failing_step
 from .report import ImportReport, RunReport, SolutionReport, run_of_document
 from .report_links import execution_url
@@ -34,7 +34,7 @@ topic or to a state machine, which take 256 KiB with its other fields:
 https://aws.amazon.com/blogs/compute/more-room-to-build-serverless-services-now-support-payloads-up-to-1-mb"""
 SHORTER_TEXTS = (500, 120, 40)
 """The limits of a text that are tried one after the other if a detail is too large."""
-TRIGGERS = ("schedule", "manual", "trial", "approval", "export")
+TRIGGERS = ("schedule", "export", "trials", "deployments", "manual")
 """What starts a run. The input of a run that was refused may have any other text."""
 
 
@@ -220,7 +220,7 @@ def event_detail(
     solutions = [
         _solution(solution_report, result)
         for solution_report, result in zip(
-            report["solutions"], document.get("solutions", []), strict=True
+            report["solutions"], solution_results(document), strict=True
         )
     ]
     hours = sum(solution["trainingHours"] or 0 for solution in solutions)
@@ -242,7 +242,7 @@ def event_detail(
         "trainingCost": None if price is None else round(hours * price, 2),
         "imports": _imports(report["imports"], document),
         "solutions": solutions,
-        "trials": _campaigns(report["trials"], document.get("trials", [])),
+        "trials": _campaigns(report["trials"], played_trials(document)),
         "serving": [*_serving(document, standings)],
         "warnings": report["warnings"],
         "isComplete": True,

@@ -123,7 +123,7 @@ class Watcher:
         began_at = min(self._trials_began_at, default=now)
         if began_at == now or (last_start and now - last_start < (now - began_at) * PAUSE_SHARE):
             return
-        name, request = f"trial-{now:%Y%m%dT%H%M%SZ}", json.dumps({"trigger": "trial"})
+        name, request = f"trial-{now:%Y%m%dT%H%M%SZ}", json.dumps({"only": "trials"})
         stepfunctions().start_execution(stateMachineArn=self._arn, name=name, input=request)
         log("watch_pipeline", f"started {name}")
 

@@ -138,11 +138,6 @@ def dataset_settings(settings: Settings, dataset_type: str) -> DatasetSettings:
     return next(dataset for dataset in settings["datasets"] if dataset["type"] == dataset_type)
 
 
-def solution_of_version(version_arn: str) -> str:
-    """Return the ARN of the solution of a version. A version's ARN is `<solution>/<id>`."""
-    return version_arn.rpartition("/")[0]
-
-
 def solution_of_campaign(settings: Settings, campaign_arn: str) -> SolutionSettings:
     """Return the settings of the solution under which a campaign is configured."""
     return next(

@@ -1,4 +1,4 @@
-"""The state machine as one literal in running order: begin, plan, import, train, update, report.
+"""The state machine as one literal in running order: plan, import, train, deploy, report.
 
 `functions/contract.py` describes the document that travels between the states.
 """
@@ -8,16 +8,7 @@ from collections.abc import Mapping
 import pulumi
 
 from ..args import RetrainingPipelineArgs
-from .asl import (
-    Definition,
-    States,
-    call,
-    choose,
-    end_with,
-    for_each,
-    loop,
-    wait,
-)
+from .asl import Definition, call, choose, end_with, for_each, loop, wait
 from .longest_run import execution_timeout_seconds
 
 REPORTED_ERROR = "RetrainingFailed"
@@ -38,6 +29,7 @@ def _copied_fields(*names: str) -> dict[str, str]:
 RUN_FIELDS = _copied_fields("settings", "run")
 DATASET_RESULT = _copied_fields("dataset", "item", "error")
 CAMPAIGN_RESULT = _copied_fields("campaign", "item", "error")
+DECIDED_CAMPAIGN = {**CAMPAIGN_RESULT, "outcome.$": "$.item.outcome"}
 SOLUTION_RESULT = {**_copied_fields("solution", "campaigns", "error"), "version.$": "$.item"}
 
 
@@ -60,63 +52,33 @@ def definition(
                 "Type": "Pass",
                 "Parameters": {
                     "settings": settings,
-                    "request.$": "$$.Execution.Input",
-                    "executionArn.$": "$$.Execution.Id",
-                    "startedAt.$": "$$.Execution.StartTime",
+                    "run": {
+                        "request.$": "$$.Execution.Input",
+                        "executionArn.$": "$$.Execution.Id",
+                        "startedAt.$": "$$.Execution.StartTime",
+                    },
                 },
                 "ResultPath": "$",
-                "Next": "Begin run",
+                "Next": "Plan retraining",
             },
-            "Begin run": call(
-                functions["begin_run"],
-                result_path="$",
-                next_state="May the run begin?",
-                on_error="Report outcome",
-            ),
-            "May the run begin?": choose(
-                "$.begin.phase",
-                {"GO": "Find trials", "WAIT": "Wait to begin"},
-                default="Report outcome",
-            ),
-            "Wait to begin": wait("$.begin.seconds", next_state="Begin run"),
-            "Find trials": call(
-                functions["find_trials"],
-                result_path="$.unfinished",
-                next_state="Finish trials",
-                on_error="Report outcome",
-            ),
-            "Finish trials": for_each(
-                "$.unfinished.campaigns",
-                selector={
-                    **RUN_FIELDS,
-                    "versionArn": None,
-                    "campaign.$": "$$.Map.Item.Value",
-                    "item": None,
-                    "error": None,
-                },
-                states=_deploy(functions["deploy_version"], " on trial"),
-                result_path="$.trials",
-                next_state="Is there more than trials?",
-                on_error="Report outcome",
-            ),
-            "Is there more than trials?": choose(
-                "$.run.trigger", {"trial": "Report outcome"}, default="Plan retraining"
-            ),
             "Plan retraining": call(
                 functions["plan_retraining"],
-                # The result leaves out the results of the trials, because the plan has a line
-                # about each of them, and the document must not grow too large.
+                # The result leaves out what the Map of solutions has returned, because the document
+                # must not grow too large.
                 result_path="$",
-                next_state="Is there anything to do?",
+                next_state="What is there to do?",
                 on_error="Report outcome",
             ),
-            "Is there anything to do?": {
-                "Type": "Choice",
-                "Choices": [
-                    {"Variable": "$.plan.skipped", "IsNull": True, "Next": "Import datasets"},
-                ],
-                "Default": "Report outcome",
-            },
+            "What is there to do?": choose(
+                "$.plan.todo",
+                {
+                    "WAIT": "Wait for an older run",
+                    "TRIALS": "Retrain solutions",
+                    "WORK": "Import datasets",
+                },
+                default="Report outcome",
+            ),
+            "Wait for an older run": wait("$.plan.seconds", next_state="Plan retraining"),
             "Import datasets": for_each(
                 "$.plan.imports",
                 selector={
@@ -166,12 +128,16 @@ def definition(
                 "$.plan.solutions",
                 selector={
                     **RUN_FIELDS,
+                    "todo.$": "$.plan.todo",
                     "solution.$": "$$.Map.Item.Value",
                     "item": None,
                     "campaigns": [],
                     "error": None,
                 },
                 states={
+                    "Are there only trials?": choose(
+                        "$.todo", {"TRIALS": "Update campaigns"}, default="Train solution"
+                    ),
                     **loop(
                         "Train solution",
                         "How is the training?",
@@ -192,12 +158,37 @@ def definition(
                         "$.solution.campaigns",
                         selector={
                             **RUN_FIELDS,
-                            "versionArn.$": "$.item.arn",
+                            "training.$": "$.item",
                             "campaign.$": "$$.Map.Item.Value",
                             "item": None,
                             "error": None,
                         },
-                        states=_deploy(functions["deploy_version"]),
+                        states={
+                            **loop(
+                                "Deploy version",
+                                "How is the campaign?",
+                                function=functions["deploy_version"],
+                                waits={
+                                    "UPDATING": "Wait for the update",
+                                    "GOING_BACK": "Wait for the rollback",
+                                },
+                                outcomes={
+                                    "DEPLOYED": "Campaign updated",
+                                    "ROLLED_BACK": "Campaign rolled back",
+                                    "REJECTED": "Campaign left as it is",
+                                    "AWAITING_APPROVAL": "Campaign left as it is",
+                                    "SKIPPED": "Campaign left as it is",
+                                    "FAILED": "Campaign not updated",
+                                },
+                                on_error="Campaign not updated",
+                            ),
+                            "Campaign updated": end_with(DECIDED_CAMPAIGN),
+                            "Campaign rolled back": end_with(DECIDED_CAMPAIGN),
+                            "Campaign left as it is": end_with(DECIDED_CAMPAIGN),
+                            "Campaign not updated": end_with(
+                                {**CAMPAIGN_RESULT, "outcome": "FAILED"}
+                            ),
+                        },
                         result_path="$.campaigns",
                         next_state="Solution finished",
                         on_error="Solution finished",
@@ -205,8 +196,11 @@ def definition(
                     "Solution finished": end_with(SOLUTION_RESULT),
                 },
                 result_path="$.solutions",
-                next_state="Report outcome",
+                next_state="Were these only trials?",
                 on_error="Report outcome",
+            ),
+            "Were these only trials?": choose(
+                "$.plan.todo", {"TRIALS": "Plan retraining"}, default="Report outcome"
             ),
             "Report outcome": call(
                 functions["report_outcome"],
@@ -232,36 +226,4 @@ def definition(
                 "Cause": "the outcome could not be reported; see the history of this execution",
             },
         },
-    }
-
-
-def _deploy(function: pulumi.Input[str], on_trial: str = "") -> States:
-    """Return the states that bring a version to a campaign, or that end the trial of a version.
-
-    Names are unique in a state machine, so the states that only end a trial have another ending.
-    """
-    result = {**CAMPAIGN_RESULT, "outcome.$": "$.item.outcome"}
-    updated, rolled_back = f"Campaign updated{on_trial}", f"Campaign rolled back{on_trial}"
-    kept, not_updated = f"Campaign left as it is{on_trial}", f"Campaign not updated{on_trial}"
-    return {
-        **loop(
-            f"Deploy version{on_trial}",
-            f"How is the campaign{on_trial}?",
-            function=function,
-            waits={
-                "UPDATING": f"Wait for the update{on_trial}",
-                "GOING_BACK": f"Wait for the rollback{on_trial}",
-            },
-            outcomes={
-                "DEPLOYED": updated,
-                "ROLLED_BACK": rolled_back,
-                **dict.fromkeys(("REJECTED", "AWAITING_APPROVAL", "SKIPPED"), kept),
-                "FAILED": not_updated,
-            },
-            on_error=not_updated,
-        ),
-        updated: end_with(result),
-        rolled_back: end_with(result),
-        kept: end_with(result),
-        not_updated: end_with({**CAMPAIGN_RESULT, "outcome": "FAILED"}),
     }

@@ -72,17 +72,6 @@ no read after 120 seconds (`functions/watch_pipeline.py`)."""
 
 # The key is the name of a module of functions/. With hyphens it is the end of the function's name.
 STEPS: Mapping[str, Step] = {
-    "begin_run": Step(
-        timeout_seconds=LONG_SECONDS,
-        grants={
-            "state machine": ("states:ListExecutions",),
-            "executions": ("states:GetExecutionHistory",),
-        },
-    ),
-    "find_trials": Step(
-        timeout_seconds=LONG_SECONDS,
-        grants={"campaigns": ("personalize:ListTagsForResource",)},
-    ),
     "plan_retraining": Step(
         timeout_seconds=LONG_SECONDS,
         memory_megabytes=256,
@@ -117,6 +106,7 @@ STEPS: Mapping[str, Step] = {
             "exports": ("s3:GetObject",),
             "data key": ("kms:Decrypt",),
             "schedule": ("scheduler:GetSchedule",),
+            "state machine": ("states:ListExecutions",),
         },
     ),
     "import_dataset": Step(

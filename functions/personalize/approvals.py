@@ -57,17 +57,3 @@ def answer_about(tags: Tags, settings: ApprovalSettings | None, now: datetime) -
         return None
     is_over = approval.answer == "ASKED" and settings is not None and now > approval.end(settings)
     return None if is_over else approval.answer
-
-
-def answer_error(tags: Tags, settings: ApprovalSettings, now: datetime) -> str | None:
-    """Return why nobody can answer about a version now, or None if it waits for an answer."""
-    approval, answer = read_approval(tags), answer_about(tags, settings, now)
-    if approval is None or answer is None:
-        return (
-            "it waits for no answer; a run asks when the version has passed the gate, and an "
-            f"answer is possible for {settings['timeoutHours']:g} hours"
-        )
-    if answer == "ASKED":
-        return None
-    ending = "; a run asks again after the next training" if answer == "REFUSED" else ""
-    return f"it was {answer.lower()} by {approval.by} at {approval.at.isoformat()}{ending}"

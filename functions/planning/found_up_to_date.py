@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 LONGEST_WRITING = timedelta(seconds=30)
 """No more tags are written after this time, so that the function ends before its timeout."""
-PARTIAL_KEYS = ("skipImport", "datasets", "exportDate", "deploy")
+PARTIAL_KEYS = ("skipImport", "datasets", "exportDate", "only")
 """The keys of a request with which a run does not look at the present export of each dataset."""
 
 

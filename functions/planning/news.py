@@ -63,9 +63,9 @@ def requested_since(situation: Situation) -> datetime | None:
 def needs_training(situation: Situation) -> bool:
     """Return True if the run has to train the selected solution, or to wait for its training.
 
-    A run that deploys an approved version trains nothing.
+    A run that only deploys trains nothing.
     """
-    if "deploy" in situation.run["request"]:
+    if "only" in situation.run["request"]:
         return False
     seen = situation.seen_solution
     if imports_to_do(situation) or seen is None:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from ..errors import RunRefused
 from . import (
-    approval_guards,
     campaign_guards,
     export_files,
     export_guards,
@@ -38,7 +37,6 @@ GUARDS = tuple(
     found
     for module in (
         resource_guards,
-        approval_guards,
         export_guards,
         training_guards,
         campaign_guards,
@@ -72,9 +70,11 @@ def plan_run(settings: Settings, run: Run, world: World) -> Plan:
     if not skipped and not imports and not any(planned):
         skipped, limits = "; ".join(limits) or nothing_new(situation), []
     return {
+        "todo": "NOTHING" if skipped else "WORK",
+        "seconds": 0,
+        "reason": skipped,
         "imports": imports,
         "solutions": [solution for solution in planned if solution],
-        "skipped": skipped,
         "warnings": [*limits, *warnings],
     }
 

@@ -13,7 +13,6 @@ from .planned_imports import durations_of
 from .waiting_campaigns import (
     is_bad,
     is_on_trial,
-    moved_campaigns,
     waiting_version,
     waits_for,
 )
@@ -84,9 +83,8 @@ def _campaigns_to_update(
 ) -> list[PlannedCampaign]:
     """Return the campaigns of the selected solution that have to serve the version of this run.
 
-    An existing version is deployed only to the campaigns that wait for it. An approval deploys the
-    version that it names to the campaigns that nobody has moved since. A campaign whose trial could
-    not be ended is left out.
+    An existing version is deployed only to the campaigns that wait for it. A campaign whose trial
+    could not be ended is left out.
     """
     planned = [
         _planned_campaign(situation.world, campaign, is_waiting=existing_version is not None)
@@ -95,9 +93,6 @@ def _campaigns_to_update(
     ]
     if existing_version is None:
         return planned
-    if "deploy" in situation.run["request"]:
-        moved = moved_campaigns(situation, existing_version)
-        return [campaign for campaign in planned if campaign["campaignArn"] not in moved]
     return [campaign for campaign in planned if waits_for(situation, campaign, existing_version)]
 
 

@@ -44,6 +44,8 @@ def event_of_deployment(situation: Situation) -> str | None:
 def nothing_new(situation: Situation) -> str:
     """Return why a run with nothing to import, to train or to deploy is skipped."""
     of_solutions = [situation.with_solution(solution) for solution in situation.solutions]
+    if "only" in situation.run["request"]:
+        return "no campaign waits for a version"
     exports = "the exports were imported before" if situation.datasets else "nothing is imported"
     if any(awaits_marker(situation.with_dataset(dataset)) for dataset in situation.datasets):
         exports = "no new export is ready"

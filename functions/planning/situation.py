@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..executions import DATE, export_day
 from ..personalize.imports import seen_export
 from ..rules.imports import SeenDataset
-from ..workflow_settings import DatasetSettings, solution_of_version
+from ..workflow_settings import DatasetSettings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,10 +101,10 @@ class Situation:
 def datasets_to_import(settings: Settings, run: Run) -> list[DatasetOfRun]:
     """Return the datasets that the run imports, with the date in their locations filled in.
 
-    Without a choice in the request these are all configured datasets. A run that deploys an
-    approved version imports nothing.
+    Without a choice in the request these are all configured datasets. A run that only deploys
+    imports nothing.
     """
-    if run["request"].get("skipImport") or "deploy" in run["request"]:
+    if run["request"].get("skipImport") or "only" in run["request"]:
         return []
     chosen_types = run["request"].get("datasets")
     return [
@@ -128,12 +128,9 @@ def _with_date(dataset: DatasetSettings, day: str) -> DatasetOfRun:
 def solutions_to_train(settings: Settings, run: Run) -> list[SolutionSettings]:
     """Return the solutions that the run trains.
 
-    Without a choice in the request these are all configured solutions. A run that deploys an
-    approved version is only about the solution of the version.
+    Without a choice in the request these are all configured solutions.
     """
     chosen_arns = run["request"].get("solutions")
-    if deployed := run["request"].get("deploy"):
-        chosen_arns = [solution_of_version(deployed)]
     return [
         solution
         for solution in settings["solutions"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..personalize.campaigns import read_notes, seen_campaign, wanted_deployment
-from ..rules.deployments import Memory, decide, waits, was_moved
+from ..rules.deployments import Memory, decide, waits
 from ..rules.trainings import newest_active
 
 if TYPE_CHECKING:
@@ -16,12 +16,10 @@ if TYPE_CHECKING:
 
 
 def waiting_version(situation: Situation) -> Training | None:
-    """Return the version that the campaigns of the selected solution may wait for.
+    """Return the newest version of the selected solution that a run has trained, or None.
 
-    It is the version that an approval names, or else the newest version that a run has trained.
+    Campaigns may wait for it.
     """
-    if "deploy" in situation.run["request"]:
-        return situation.world.version_to_deploy
     seen = situation.seen_solution
     return newest_active(seen.trainings) if seen else None
 
@@ -43,21 +41,6 @@ def is_bad(situation: Situation, planned: PlannedCampaign, version: Training) ->
 def is_on_trial(situation: Situation, campaign_arn: str) -> bool:
     """Return True if the trial of the campaign could not be ended in this run."""
     return seen_in_world(situation, campaign_arn).notes.trial is not None
-
-
-def moved_campaigns(situation: Situation, version: Training) -> dict[str, str]:
-    """Return the campaigns that somebody has moved since the version was created.
-
-    Each campaign has the version to which it was moved. The solution of the version is selected.
-    """
-    moved = {}
-    for campaign in situation.solution["campaigns"]:
-        arn = campaign["campaignArn"]
-        if arn in situation.world.campaigns:
-            seen = seen_in_world(situation, arn)
-            if seen.serves and was_moved(seen, version.arn):
-                moved[arn] = seen.serves
-    return moved
 
 
 def seen_in_world(situation: Situation, campaign_arn: str) -> SeenCampaign:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from ..exports import Export
     from ..rules.deployments import Version
     from ..rules.imports import Import
-    from ..rules.trainings import SeenSolution, Training
+    from ..rules.trainings import SeenSolution
     from ..workflow_settings import Settings, SolutionSettings, Tags
     from .situation import DatasetOfRun
 
@@ -86,9 +86,7 @@ class World:
     seen_solutions: Mapping[str, SeenSolution] = field(default_factory=dict)
     """Solution ARN -> the solution with its versions, as the rules of a training see them."""
     version_tags: Mapping[str, Tags] = field(default_factory=dict)
-    """The tags of the versions that the rules count, and of the version that an approval names."""
-    version_to_deploy: Training | None = None
-    """The version that an approval names, or None if it does not exist."""
+    """The tags of the versions that the rules count."""
     version_facts: Mapping[str, Version] = field(default_factory=dict)
     """What the rules of deployments have to know about versions: of each solution the version that
     its campaigns may wait for, and the versions that they serve."""
@@ -134,7 +132,6 @@ def read_world(
     world = replace(
         _with_versions(client, reader, world, existing_solutions),
         schedule_changed_at=_schedule_changed_at(run["request"]),
-        version_to_deploy=_version_to_deploy(reader, run),
         version_tags=reader.tags,
         campaigns=campaigns,
         campaign_tags={arn: tags_of(client, arn) for arn in campaigns},
@@ -230,9 +227,9 @@ def _compared_versions(world: World, solution: SolutionSettings) -> set[str]:
     If all campaigns serve the version and have found it good, there is nothing to compare.
     """
     solution_arn = solution["solutionArn"]
-    seen, to_deploy = world.seen_solutions.get(solution_arn), world.version_to_deploy
-    version = to_deploy or (trainings.newest_active(seen.trainings) if seen else None)
-    if version is None or not version.is_active or not version.arn.startswith(f"{solution_arn}/"):
+    seen = world.seen_solutions.get(solution_arn)
+    version = trainings.newest_active(seen.trainings) if seen else None
+    if version is None:
         return set()
     described = [
         (world.campaigns[arn], world.campaign_tags.get(arn, {}))
@@ -253,12 +250,6 @@ def _read_exports(imported: Sequence[DatasetOfRun]) -> dict[str, Export]:
         )
         for dataset in imported
     }
-
-
-def _version_to_deploy(reader: SolutionReader, run: Run) -> Training | None:
-    """Return the version that an approval names, or None without one."""
-    arn = run["request"].get("deploy")
-    return _describe_existing([arn], reader.training).get(arn) if arn else None
 
 
 def _describe_existing(

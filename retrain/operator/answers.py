@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 from functions.executions import short_hash
 from functions.personalize.approvals import (
     answer_about,
-    answer_error,
     approval_tags,
     read_approval,
 )
@@ -27,15 +26,14 @@ from functions.personalize.campaigns import (
 from functions.personalize.statuses import is_active
 from functions.personalize.tags import APPROVAL, RUN, tags_of, write_tags
 from functions.personalize.trainings import describe_version, versions
-from functions.planning.approval_guards import moved_message
 from functions.rules.deployments import was_moved
-from functions.workflow_settings import solution_of_version
 from retrain.names import short_name
 from retrain.operator.errors import FailedError, OperatorError
 from retrain.operator.output import confirm, print_json, print_message, print_result
 from retrain.operator.reports import metric_lines
 from retrain.operator.texts import list_text
 from retrain.operator.version_names import find_version
+from retrain.operator.version_notes import answer_error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -126,7 +124,7 @@ def _waiting_version(target: Target, name: str | None, *, command: Command) -> W
         version_arn = _only_waiting_version(target, command)
     else:
         version_arn = find_version(client, solution_arns, name)
-    solution_arn = solution_of_version(version_arn)
+    solution_arn = version_arn.rpartition("/")[0]
     approval = _approval(target, solution_arn)
     version = describe_version(client, version_arn)
     if not is_active(version["status"]):
@@ -280,7 +278,12 @@ def _print_moved_campaigns(
         notes = read_notes(tags_of(client, arn), version.solution_arn)
         seen = seen_campaign(campaign, notes, Versions(client, solution))
         if seen.serves and was_moved(seen, version.arn):
-            messages.append(moved_message(arn, seen.serves, version.arn))
+            messages.append(
+                f"{arn}: somebody has moved it to {seen.serves} since {version.arn} was created, "
+                "so an approval does not move it; to deploy the version there on purpose, without "
+                f"a probe, use 'aws personalize update-campaign --campaign-arn {arn} "
+                f"--solution-version-arn {version.arn}'"
+            )
     if messages and len(messages) == len(campaigns):
         raise FailedError("\n".join(messages))
     for message in messages:

@@ -94,7 +94,7 @@ def _row(target: Target, arn: str, notes: VersionNotes) -> RunRow:
     request = request_of(json.loads(described.get("input") or "{}"))
     run_id = report["runId"] if report else None
     if report is None and (configured := configured_run_of(client, arn)):
-        run_id = run_of(configured)["id"]
+        run_id = run_of(configured["run"])["id"]
     has_reason = report is None and not execution.is_running
     return {
         "executionArn": arn,

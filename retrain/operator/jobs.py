@@ -32,18 +32,12 @@ OPEN_STATES = ("planned", "waiting", "running")
 Document: TypeAlias = "Mapping[str, Any]"
 
 STAGES = {
-    "Begin run": "beginning",
-    "Find trials": "looking for versions on trial that earlier runs have left",
-    "Finish trials": "finishing the trials of earlier runs",
-    "Plan retraining": "checking the exports and planning",
+    "Plan retraining": "planning",
     "Import datasets": "importing the datasets",
     "Retrain solutions": "retraining the solutions",
     "Report outcome": "reporting the outcome",
 }
 """Each state outside the Maps that takes a while -> what the run does there."""
-EARLIER_TRIAL = " on trial"
-"""The end of the names of the states that end the trial of an earlier run
-(`components/state_machine/definition.py`). A question has a question mark after it."""
 STATUS_OF_OUTCOME: Mapping[str, State] = {
     "IMPORTED": "done",
     "TRAINED": "done",
@@ -128,7 +122,9 @@ class RunProgress:
         else:
             return
         if entered and name in STAGES:
-            self.stage = STAGES[name]
+            trials = "finishing the trials of earlier runs"
+            is_map = name == "Retrain solutions"
+            self.stage = trials if is_map and self._plays_trials else STAGES[name]
         document = json.loads(text) if text else None
         if isinstance(document, dict):
             self._read_document(name, document, event["timestamp"], is_entry=entered is not None)
@@ -140,9 +136,8 @@ class RunProgress:
         if "dataset" in document:
             self._read_import(document)
         elif "campaign" in document:
-            earlier = name.rstrip("?").endswith(EARLIER_TRIAL)
-            self._read_campaign(document, time, earlier=earlier)
-        elif "solution" in document:
+            self._read_campaign(document, time, earlier=self._plays_trials)
+        elif "solution" in document and not self._plays_trials:
             self._read_training(document)
         elif not is_entry:
             self._read_run(name, document, time)
@@ -151,19 +146,23 @@ class RunProgress:
         """Add what the output of a state outside the Maps says."""
         if "run" in document:
             self.run_id = document["run"]["id"]
-        if name == "Begin run" and document.get("begin", {}).get("phase") == "WAIT":
-            end = time + timedelta(seconds=document["begin"]["seconds"])
-            until = f"{end.astimezone(UTC):%H:%M:%S} UTC"
-            self.stage = f"waiting until {until} or longer: {document['begin']['reason']}"
         if name == "Plan retraining" and "plan" in document:
-            self._read_plan(document["plan"], document)
+            self._read_plan(document["plan"], document, time)
         if name == "Report outcome":
             self.report = document.get("outcome")
 
-    def _read_plan(self, plan: Plan, document: Document) -> None:
-        """Add the jobs of a plan."""
+    @property
+    def _plays_trials(self) -> bool:
+        """Return True if the run ends the trials of earlier runs before it does anything else."""
+        return self.plan is not None and self.plan["todo"] == "TRIALS"
+
+    def _read_plan(self, plan: Plan, document: Document, time: datetime) -> None:
+        """Add the jobs of a plan, or what the run does before it is planned."""
         self.plan = plan
-        if plan["skipped"] is not None:
+        if plan["todo"] == "WAIT":
+            end = (time + timedelta(seconds=plan["seconds"])).astimezone(UTC)
+            self.stage = f"waiting until {end:%H:%M:%S} UTC or longer: {plan['reason']}"
+        if plan["todo"] != "WORK":
             return
         for dataset in plan["imports"]:
             self.job("import", dataset["type"]).expected_seconds = median_seconds(

@@ -113,7 +113,9 @@ def plan_document(facts: PlanFacts) -> PlanDocument:
         "outcome": "REFUSED",
         "reason": None,
         "problems": [*map(in_words_of_options, facts.problems)],
-        "trials": [trial["campaignArn"] for trial in facts.trials["campaigns"]],
+        "trials": [
+            campaign["campaignArn"] for trial in facts.trials for campaign in trial["campaigns"]
+        ],
         "imports": [],
         "trainings": [],
         "expectedCost": None,
@@ -128,8 +130,8 @@ def plan_document(facts: PlanFacts) -> PlanDocument:
     costs = [step["expectedCost"] for step in trainings if step["expectedCost"] is not None]
     return {
         **document,
-        "outcome": "SKIPPED" if plan["skipped"] else "RUN",
-        "reason": plan["skipped"] and in_words_of_options(plan["skipped"]),
+        "outcome": "SKIPPED" if plan["reason"] else "RUN",
+        "reason": plan["reason"] and in_words_of_options(plan["reason"]),
         "imports": [
             _import_step(situation, plan, dataset) for dataset in situation.settings["datasets"]
         ],
@@ -271,7 +273,7 @@ def _training_decision(
         learned = "its newest version has learned the present data"
         stopped = "the training of the present data was stopped"
         return _Decision("keep", stopped if version.was_stopped else learned, version.arn)
-    reason = plan["skipped"] or "it has nothing new to learn"
+    reason = plan["reason"] or "it has nothing new to learn"
     return _Decision("keep", in_words_of_options(reason))
 
 

@@ -11,7 +11,7 @@ from functions.execution_input import input_problems
 from functions.executions import run_of
 from functions.personalize.statuses import is_active
 from functions.personalize.trainings import training_mode_of
-from functions.personalize.unfinished_trials import unfinished_trials
+from functions.personalize.trials import solutions_on_trial
 from functions.planning.plan_run import plan_run
 from functions.planning.situation import datasets_to_import, situation_of, solutions_to_train
 from functions.planning.world import read_world
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_personalize import PersonalizeClient
 
-    from functions.contract import ConfiguredRun, Plan, Request, UnfinishedTrials
+    from functions.contract import Plan, PlannedSolution, Request, StartedRun
     from functions.planning.situation import Situation
     from functions.workflow_settings import Settings
 
@@ -38,7 +38,7 @@ class PlanFacts:
     plan: Plan | None
     """The plan of the run, or None if it would be refused."""
     problems: Sequence[str]
-    trials: UnfinishedTrials
+    trials: Sequence[PlannedSolution]
     """The trials that the run would finish before everything else."""
     training_hours: Mapping[str, float]
     """Solution ARN -> the mean of the training hours of its last versions in the planned mode."""
@@ -51,16 +51,15 @@ def read_facts(
 
     Raises RunRefused if the input is wrong.
     """
-    configured: ConfiguredRun = {
-        "settings": settings,
+    started: StartedRun = {
         "request": request,
         "executionArn": f"{machine_arn.replace(':stateMachine:', ':execution:')}:plan",
         "startedAt": now.isoformat(),
     }
-    if problems := input_problems(configured):
+    if problems := input_problems(settings, started):
         raise RunRefused(problems)
-    run = run_of(configured)
-    trials = unfinished_trials(client, settings)
+    run = run_of(started)
+    trials = solutions_on_trial(client, settings)
     world = read_world(
         client,
         settings,

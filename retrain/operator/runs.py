@@ -151,7 +151,7 @@ def _may_have_id(execution: Execution, run_id: str) -> bool:
 def _run_id(target: Target, execution: Execution) -> str | None:
     """Return the id of the run that an execution executes, or None if its first state failed."""
     configured = configured_run_of(target.access.step_functions, execution.arn)
-    return run_of(configured)["id"] if configured else None
+    return run_of(configured["run"])["id"] if configured else None
 
 
 def describe(client: SFNClient, arn: str) -> DescribeExecutionOutputTypeDef:

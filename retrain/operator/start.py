@@ -19,7 +19,7 @@ from retrain.operator.watch import watch_execution
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from functions.contract import ConfiguredRun, Request
+    from functions.contract import Request, StartedRun
     from retrain.operator.target import Target
 
 
@@ -45,13 +45,12 @@ def start(
 
 def _check(target: Target, request: Request) -> None:
     """Raise OperatorError if a run with this input would be refused because of the input."""
-    configured: ConfiguredRun = {
-        "settings": target.settings,
+    started: StartedRun = {
         "request": request,
         "executionArn": _execution_arn(target, "not-started"),
         "startedAt": datetime.now(UTC).isoformat(),
     }
-    if problems := input_problems(configured):
+    if problems := input_problems(target.settings, started):
         raise OperatorError("\n".join(map(in_words_of_options, problems)))
 
 

@@ -97,7 +97,7 @@ def _run_to_stop(target: Target, run: str | None) -> _RunToStop:
     configured = configured_run_of(target.access.step_functions, execution.arn)
     if configured is None:
         return _RunToStop(execution, target.settings, None)
-    return _RunToStop(execution, configured["settings"], run_of(configured))
+    return _RunToStop(execution, configured["settings"], run_of(configured["run"]))
 
 
 def _trainings(target: Target, to_stop: _RunToStop) -> list[SolutionVersionTypeDef]:
@@ -185,7 +185,7 @@ def _print_stopped(
     print_result(f"{ended.name} was stopped")
     for message in going_on:
         print_result(message)
-    if to_stop.run is not None and to_stop.run["trigger"] != "trial":
+    if to_stop.run is not None and to_stop.run["trigger"] != "trials":
         # A run trains what was stopped again only if a person asks for it.
         options = ("--skip-import", "--force") if stopped else ()
         print_command("To go on with this later", target.command("start", *options))

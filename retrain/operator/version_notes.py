@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from functions.personalize.approvals import answer_error, read_approval
+from functions.personalize.approvals import answer_about, read_approval
 from functions.personalize.tags import BAD, tags_of
 from retrain.names import short_name
 from retrain.operator.errors import code_of
@@ -92,3 +92,17 @@ class VersionNotes:
                     raise
                 self._tags[arn] = None
         return self._tags[arn]
+
+
+def answer_error(tags: Tags, settings: ApprovalSettings, now: datetime) -> str | None:
+    """Return why nobody can answer about a version now, or None if it waits for an answer."""
+    approval, answer = read_approval(tags), answer_about(tags, settings, now)
+    if approval is None or answer is None:
+        return (
+            "it waits for no answer; a run asks when the version has passed the gate, and an "
+            f"answer is possible for {settings['timeoutHours']:g} hours"
+        )
+    if answer == "ASKED":
+        return None
+    ending = "; a run asks again after the next training" if answer == "REFUSED" else ""
+    return f"it was {answer.lower()} by {approval.by} at {approval.at.isoformat()}{ending}"

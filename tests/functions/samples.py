@@ -301,13 +301,13 @@ def probed_settings(**probe):
 
 
 def configured(request=None, **changes):
-    return {
-        "settings": settings(),
+    """Return the output of the first state."""
+    started = {
         "request": {} if request is None else request,
         "executionArn": EXECUTION,
         "startedAt": NOW.isoformat(),
-        **changes,
     }
+    return {"settings": settings(), "run": started, **changes}
 
 
 def expect_execution(executions, status, **details):
@@ -335,13 +335,19 @@ def first_state(output):
     return {"type": "PassStateExited", "stateExitedEventDetails": details}
 
 
-def run(request=None, **changes):
+SCHEDULED = {"trigger": "schedule", "scheduledTime": NOW.isoformat()}
+"""The input of an execution that the schedule has started now."""
+
+
+def run(request=None, *, trigger="schedule", **changes):
+    """Return a run at the scheduled time. Without a request, its trigger is in the request."""
+    key = "only" if trigger in ("trials", "deployments") else "trigger"
     return {
         "id": RUN_ID,
-        "trigger": "schedule",
+        "trigger": trigger,
         "startedAt": NOW.isoformat(),
         "executionArn": EXECUTION,
-        "request": {} if request is None else request,
+        "request": {**SCHEDULED, "trigger": None, key: trigger} if request is None else request,
         **changes,
     }
 
@@ -538,9 +544,11 @@ def solution_result(**changes):
 def plan(**changes):
     """Return the plan of a run that imports, trains and updates everything."""
     return {
+        "todo": "WORK",
+        "seconds": 0,
+        "reason": None,
         "imports": [planned_import()],
         "solutions": [planned_solution()],
-        "skipped": None,
         "warnings": [],
         **changes,
     }
@@ -552,6 +560,7 @@ def finished(**changes):
         "settings": settings(),
         "run": run(),
         "plan": plan(),
+        "trials": [],
         "imports": {"results": [dataset_result()], "anyFailed": False},
         "solutions": [solution_result()],
         **changes,

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.execution_input import input_problems
+from functions.execution_input import KEYS, input_problems
 from functions.executions import run_of
 from tests.functions.samples import (
-    DATASET,
     OTHER_SOLUTION,
     RUN_ID,
     SCHEDULE,
+    SCHEDULED,
     SOLUTION,
     configured,
     dataset_settings,
@@ -22,44 +22,35 @@ from tests.functions.samples import (
 )
 
 SETTINGS = settings(
-    datasets=[
-        dataset_settings(),
-        items_settings(dataLocation="s3://exports/items/{date}/"),
-    ],
+    datasets=[dataset_settings(), items_settings(dataLocation="s3://exports/items/{date}/")],
     solutions=[solution_settings(), solution_settings(solutionArn=OTHER_SOLUTION)],
 )
-SCHEDULED = {"trigger": "schedule", "scheduledTime": "2026-11-29T03:00:00Z"}
-MANUAL_RUN_ID = "20261129-f4750e9e"
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )
-KEYS = ("trigger", "scheduledTime", "scheduleArn", "skipImport", "datasets", "solutions")
-KEYS += ("exportDate", "trainingMode", "force")
-KEYS_FOR_PEOPLE = ["trigger", "skipImport", "datasets", "solutions", "exportDate", "trainingMode"]
-KEYS_FOR_PEOPLE += ["force"]
 TIMES = st.datetimes().map(str) | st.datetimes(timezones=st.timezones()).map(str)
 
 
 def problems(request):
     """Return the problems of an input of an execution with these SETTINGS."""
-    return input_problems(configured(request, settings=SETTINGS))
+    return input_problems(SETTINGS, configured(request)["run"])
 
 
 @pytest.mark.parametrize(
     "request_",
     [
         {},
-        SCHEDULED,
         {**SCHEDULED, "scheduleArn": SCHEDULE},
-        {"trigger": "manual", "skipImport": True, "force": False},
+        {"skipImport": True, "force": False},
         {"datasets": ["items"], "solutions": [OTHER_SOLUTION, SOLUTION]},
-        {"trainingMode": "FULL"},
         {"trainingMode": "UPDATE"},
-        {"trigger": "trial"},
+        {"only": "trials"},
+        {"only": "deployments"},
+        {"trigger": "export", "day": "2026-11-30"},
         {"skipImport": False, "datasets": ["items"], "force": True},
-        {"exportDate": "2026-11-29", "datasets": ["items"]},
+        {"exportDate": "2026-11-29"},
         dict.fromkeys(KEYS),
     ],
     ids=json.dumps,
@@ -68,16 +59,20 @@ def test_a_correct_input_has_no_problems(request_):
     assert problems(request_) == []
 
 
-NO_TIME = "is not a time with a zone, for example '2026-11-29T03:00:00Z'"
-NO_LIST = "is not a list of one or more of ['interactions', 'items']"
+NO_CHOICE = "leave it out, or write one"
+NO_TIME = 'is not a time with a zone, for example "2026-11-29T03:00:00Z"'
+NO_LIST = 'is not a list of one or more of ["interactions", "items"]'
 WRONG = {
     "an unknown key": (
         {"skipimport": True},
-        "key: 'skipimport' is unknown; did you mean 'skipImport'?",
+        'key: "skipimport" is unknown; did you mean "skipImport"?',
     ),
     "a key like no other": (
         {"x": 1},
-        f"key: 'x' is unknown; expected one of {KEYS_FOR_PEOPLE}",
+        (
+            'key: "x" is unknown; expected one of ["skipImport", "datasets", "solutions", '
+            '"exportDate", "trainingMode", "force"]'
+        ),
     ),
     "a run to resume": (
         {"resume": RUN_ID},
@@ -92,146 +87,114 @@ WRONG = {
     ),
     "a flag that is text": (
         {"skipImport": "true"},
-        "skipImport: 'true' is not a boolean; write true or false, without quotes",
+        f'skipImport: "true" is not one of true, false; {NO_CHOICE}',
     ),
-    "a flag that is a number": (
-        {"force": 1},
-        "force: 1 is not a boolean; write true or false, without quotes",
-    ),
-    "force as text": (
-        {"force": "no"},
-        "force: 'no' is not a boolean; write true or false, without quotes",
-    ),
+    "a flag that is a number": ({"force": 1}, f"force: 1 is not one of true, false; {NO_CHOICE}"),
     "an unknown trigger": (
         {"trigger": "cron"},
-        (
-            "trigger: 'cron' is not one of 'schedule', 'manual', 'trial', 'approval', 'export'; "
-            "leave it out"
-        ),
-    ),
-    "a schedule without a time": (
-        {"trigger": "schedule"},
-        f"scheduledTime: None {NO_TIME}",
-    ),
-    "a template that was not filled in": (
-        {"trigger": "schedule", "scheduledTime": "<aws.scheduler.scheduled-time>"},
-        f"scheduledTime: '<aws.scheduler.scheduled-time>' {NO_TIME}",
-    ),
-    "a time without a zone": (
-        {"scheduledTime": "2026-11-29T03:00:00"},
-        f"scheduledTime: '2026-11-29T03:00:00' {NO_TIME}",
-    ),
-    "a time before the year 1": (
-        {"scheduledTime": "0001-01-01T00:00:00+10:00"},
-        f"scheduledTime: '0001-01-01T00:00:00+10:00' {NO_TIME}",
-    ),
-    "an ARN of something else": (
-        {**SCHEDULED, "scheduleArn": DATASET},
-        f"scheduleArn: '{DATASET}' is not the ARN of a schedule; leave it out",
-    ),
-    "an ARN with too many parts": (
-        {**SCHEDULED, "scheduleArn": f"{SCHEDULE}/x"},
-        f"scheduleArn: '{SCHEDULE}/x' is not the ARN of a schedule; leave it out",
+        f'trigger: "cron" is not one of "schedule", "export"; {NO_CHOICE}',
     ),
     "an unknown mode": (
         {"trainingMode": "AUTOTRAIN"},
+        f'trainingMode: "AUTOTRAIN" is not one of "FULL", "UPDATE"; {NO_CHOICE}',
+    ),
+    "a long value": (
+        {"only": "F" * 1000},
         (
-            "trainingMode: 'AUTOTRAIN' is neither 'FULL' nor 'UPDATE'; write one of them, or "
-            "leave it out"
+            f'only: "{"F" * 168}… (cut, 1,002 characters) is not one of "trials", "deployments"; '
+            f"{NO_CHOICE}"
         ),
     ),
-    "a dataset without a list": (
-        {"datasets": "items"},
-        f"datasets: 'items' {NO_LIST}",
+    "a schedule without a time": ({"trigger": "schedule"}, f"scheduledTime: null {NO_TIME}"),
+    "a template that was not filled in": (
+        {"scheduledTime": "<aws.scheduler.scheduled-time>"},
+        f'scheduledTime: "<aws.scheduler.scheduled-time>" {NO_TIME}',
     ),
-    "no dataset": (
-        {"datasets": []},
-        f"datasets: [] {NO_LIST}",
+    "a time without a zone": (
+        {"scheduledTime": "2026-11-29T03:00:00"},
+        f'scheduledTime: "2026-11-29T03:00:00" {NO_TIME}',
     ),
+    "a time before the year 1": (
+        {"scheduledTime": "0001-01-01T00:00:00+10:00"},
+        f'scheduledTime: "0001-01-01T00:00:00+10:00" {NO_TIME}',
+    ),
+    "a dataset without a list": ({"datasets": "items"}, f'datasets: "items" {NO_LIST}'),
+    "no dataset": ({"datasets": []}, f"datasets: [] {NO_LIST}"),
     "an unknown dataset": (
         {"datasets": ["items", "item"]},
-        "datasets: 'item' is unknown; did you mean 'items'?",
+        'datasets: "item" is unknown; did you mean "items"?',
     ),
     "a dataset like no other": (
         {"datasets": [5]},
-        "datasets: 5 is unknown; expected one of ['interactions', 'items']",
+        'datasets: 5 is unknown; expected one of ["interactions", "items"]',
     ),
     "an unknown solution": (
         {"solutions": [f"{SOLUTION}s"]},
-        f"solutions: '{SOLUTION}s' is unknown; did you mean '{SOLUTION}'?",
+        f'solutions: "{SOLUTION}s" is unknown; did you mean "{SOLUTION}"?',
     ),
     "a day that does not exist": (
-        {"exportDate": "2026-11-31", "datasets": ["items"]},
-        "exportDate: '2026-11-31' is not a day, for example '2026-11-29'",
+        {"exportDate": "2026-11-31"},
+        'exportDate: "2026-11-31" is not a day, for example "2026-11-29"',
     ),
-    "a day in another form, whatever the location": (
+    "a day in another form": (
         {"exportDate": "20261129"},
-        "exportDate: '20261129' is not a day, for example '2026-11-29'",
+        'exportDate: "20261129" is not a day, for example "2026-11-29"',
     ),
     "a day in the future": (
-        {"exportDate": "2026-11-30", "datasets": ["items"]},
-        "exportDate: '2026-11-30' is in the future; today is 2026-11-29 in UTC",
+        {"exportDate": "2026-11-30"},
+        "exportDate: 2026-11-30 is in the future; today is 2026-11-29 in UTC",
     ),
-    "a day for a location without a day": (
-        {"exportDate": "2026-11-22"},
+    "a marker of the day after tomorrow": (
+        {"trigger": "export", "day": "2026-12-01"},
+        "day: 2026-12-01 is in the future; today is 2026-11-29 in UTC",
+    ),
+    "a day for locations without a day": (
+        {"exportDate": "2026-11-22", "datasets": ["interactions"]},
         (
-            "exportDate: the location of datasets.interactions, s3://exports/interactions.csv, "
-            "does not contain {date}, so it has no export of an earlier day; choose the datasets "
-            "with the key datasets, or write the earlier export to this location and start a run "
-            "without exportDate"
+            "exportDate: no location contains {date}, so there is no export of an earlier day; "
+            "write the earlier export to its location, and start a run without exportDate"
         ),
     ),
     "a day without an import": (
         {"exportDate": "2026-11-22", "datasets": ["items"], "skipImport": True},
-        "datasets: has no effect with skipImport; leave one of them out",
-        "exportDate: has no effect with skipImport; leave one of them out",
-    ),
-    "the datasets of no import": (
-        {"skipImport": True, "datasets": ["items"]},
-        "datasets: has no effect with skipImport; leave one of them out",
-    ),
-    "a schedule without a scheduled time": (
-        {"scheduleArn": SCHEDULE},
-        "scheduleArn: has no effect without scheduledTime; leave it out",
-    ),
-    "trials with a choice": (
-        {"trigger": "trial", "force": True},
         (
-            "trigger: a run with 'trial' only finishes trials, so force would have no effect; "
+            "skipImport: nothing is imported, so exportDate, datasets would have no effect; "
             "leave it out"
         ),
     ),
-    "a long value": (
-        {"trainingMode": "F" * 1000},
+    "trials with a choice": (
+        {"only": "trials", "force": True},
+        "only: such a run neither imports nor trains, so force would have no effect; leave it out",
+    ),
+    "an export with a choice": (
+        {"trigger": "export", "day": "2026-11-29", "force": True},
         (
-            f"trainingMode: '{'F' * 169}… (cut, 1,002 characters) is neither 'FULL' nor 'UPDATE'; "
-            "write one of them, or leave it out"
+            "trigger: a run after an export imports the exports of its day, so force would have no "
+            "effect; leave it out"
         ),
     ),
+    "a day without an export": (
+        {"day": "2026-11-29"},
+        "trigger: no export has started the run, so day would have no effect; leave it out",
+    ),
     "a list": ([], "the input [] is not a JSON object; to retrain as configured, use {}"),
-    "a text": ("{}", "the input '{}' is not a JSON object; to retrain as configured, use {}"),
+    "a text": ("{}", 'the input "{}" is not a JSON object; to retrain as configured, use {}'),
 }
 
 
-@pytest.mark.parametrize("example", WRONG.values(), ids=WRONG)
-def test_a_wrong_input_has_a_message(example):
-    request, *messages = example
-    assert problems(request) == messages
+@pytest.mark.parametrize(("request_", "message"), WRONG.values(), ids=WRONG)
+def test_a_wrong_input_has_a_message(request_, message):
+    assert problems(request_) == [message]
 
 
 def test_all_problems_are_reported_at_once():
     request = {"trigger": "x", "skipImport": 0, "trainingMode": 1, "datasets": {}, "more": []}
-    assert [problem.split(":")[0] for problem in problems(request)] == [
-        "key",
-        "skipImport",
-        "trigger",
-        "trainingMode",
-        "datasets",
-    ]
+    found = [problem.split(":")[0] for problem in problems(request)]
+    assert found == ["key", "trigger", "skipImport", "trainingMode", "datasets"]
 
 
 @given(JSON | st.dictionaries(st.sampled_from(KEYS), JSON | TIMES))
 def test_any_json_is_checked_and_has_a_run_id(execution_input):
-    found = problems(execution_input)
-    assert all(isinstance(problem, str) for problem in found)
-    assert run_of(configured(execution_input))["id"], "the report of a refused run has an id too"
+    assert all(isinstance(problem, str) for problem in problems(execution_input))
+    run = run_of(configured(execution_input)["run"])
+    assert run["id"], "the report of a refused run has an id too"

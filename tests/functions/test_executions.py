@@ -27,6 +27,10 @@ SCHEDULED = {"trigger": "schedule", "scheduledTime": "2026-11-29T03:00:00Z"}
 MANUAL_RUN_ID = "20261129-f4750e9e"
 
 
+def started(request, **changes):
+    return {**configured(request)["run"], **changes}
+
+
 def test_a_key_that_is_null_is_left_out():
     assert request_of({"datasets": None, "force": False}) == {"force": False}
     assert request_of(None) == {}
@@ -41,7 +45,7 @@ def test_a_scheduled_time_is_in_utc():
 
 
 def test_the_id_of_a_scheduled_run_is_its_scheduled_time():
-    assert run_of(configured({**SCHEDULED, "scheduleArn": None})) == {
+    assert run_of(started({**SCHEDULED, "scheduleArn": None})) == {
         "id": RUN_ID,
         "trigger": "schedule",
         "startedAt": NOW.isoformat(),
@@ -52,11 +56,11 @@ def test_the_id_of_a_scheduled_run_is_its_scheduled_time():
 
 def test_the_zone_of_the_scheduled_time_does_not_matter():
     request = {**SCHEDULED, "scheduledTime": "2026-11-29T04:00:00+01:00"}
-    assert run_of(configured(request))["id"] == RUN_ID
+    assert run_of(started(request))["id"] == RUN_ID
 
 
 def test_the_id_of_a_manual_run_is_its_day_and_a_hash_of_its_execution():
-    assert run_of(configured({})) == {
+    assert run_of(started({})) == {
         "id": MANUAL_RUN_ID,
         "trigger": "manual",
         "startedAt": NOW.isoformat(),
@@ -72,7 +76,7 @@ def test_the_id_of_a_manual_run_is_its_day_and_a_hash_of_its_execution():
 )
 def test_another_execution_has_another_run_id(changes):
     """The name of an execution may be used again after 90 days."""
-    assert run_of(configured({}, **changes))["id"] != MANUAL_RUN_ID
+    assert run_of(started({}, **changes))["id"] != MANUAL_RUN_ID
 
 
 # How an execution ended

@@ -317,7 +317,7 @@ def test_the_commands_of_the_messages_are_accepted_beside_a_dataset_without_days
     for message in [*appending_day(APPENDED, FULL), *skipped(), *skipped(import_of(BOTH[0]))]:
         dataset, day = re.search(r"--dataset (\S+) --export-date ([-0-9]+)", message).groups()
         request = {"datasets": [dataset], "exportDate": day}
-        assert input_problems(configured(request, settings=known)) == [], message
+        assert input_problems(known, configured(request)["run"]) == [], message
 
 
 @pytest.fixture

@@ -79,7 +79,7 @@ def test_a_version_that_is_not_active_is_no_model(state):
         ({"skipImport": True}, []),
         ({"datasets": ["interactions"]}, [DATASET]),
         ({"exportDate": "2026-11-28"}, []),
-        ({"deploy": VERSION, "trigger": "approval"}, []),
+        ({"only": "deployments"}, []),
         ({"solutions": [SOLUTION]}, [DATASET, CAMPAIGN]),
     ],
     ids=lambda value: next(iter(value), "nothing"),

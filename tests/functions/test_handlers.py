@@ -12,7 +12,7 @@ from botocore.response import StreamingBody
 from components.state_machine.steps import STEPS
 from functions import aws
 from functions.errors import RunRefused
-from functions.executions import short_hash
+from functions.executions import machine_arn_of, short_hash
 from functions.personalize.tags import api_tags
 from tests.functions.samples import (
     CAMPAIGN,
@@ -125,7 +125,7 @@ def expect_tags(personalize, arn):
     personalize.expect("list_tags_for_resource", {"tags": []}, resourceArn=arn)
 
 
-def expect_executions(executions):
+def _unused(executions):
     machine = "arn:aws:states:eu-west-1:123456789012:stateMachine:retraining"
     request = {"stateMachineArn": machine, "statusFilter": "RUNNING"}
     executions.expect("list_executions", {"executions": []}, **request)
@@ -138,21 +138,6 @@ def expect_objects(s3):
 
 
 # Each of these functions expects the requests of a handler, and returns the event and the result.
-
-
-def begin_run(executions, **_):
-    expect_executions(executions)
-    machine = EXECUTION.replace(":execution:", ":stateMachine:").rpartition(":")[0]
-    request = {"stateMachineArn": machine, "maxResults": 100}
-    executions.expect("list_executions", {"executions": []}, **request)
-    begin = {"phase": "WAIT", "seconds": 90, "reason": "an older run may not be listed yet"}
-    event = configured({"trigger": "schedule", "scheduledTime": NOW.isoformat()})
-    return event, {**event, "run": run(event["request"]), "begin": begin}
-
-
-def find_trials(personalize, **_):
-    expect_tags(personalize, CAMPAIGN)
-    return iteration(), {"campaigns": []}
 
 
 def expect_imports(personalize, *jobs):
@@ -178,7 +163,13 @@ def expect_solution(personalize):
     personalize.expect("describe_solution", response, solutionArn=SOLUTION)
 
 
-def plan_retraining(personalize, s3, **_):
+def plan_retraining(personalize, s3, executions, **_):
+    machine = machine_arn_of(EXECUTION)
+    running = {"stateMachineArn": machine, "statusFilter": "RUNNING"}
+    executions.expect("list_executions", {"executions": []}, **running)
+    last = {"stateMachineArn": machine, "maxResults": 100}
+    executions.expect("list_executions", {"executions": []}, **last)
+    expect_tags(personalize, CAMPAIGN)
     expect_solution(personalize)
     expect_campaign(personalize)
     personalize.expect("describe_dataset", {"dataset": dataset_resource()}, datasetArn=DATASET)
@@ -201,8 +192,10 @@ def plan_retraining(personalize, s3, **_):
         imports=[planned_import(durations=[])],
         solutions=[planned_solution(durations=[], campaigns=[first_update])],
     )
-    event = {"settings": settings(), "run": run(request)}
-    return event, {**event, "plan": planned}
+    started = {"request": request, "executionArn": EXECUTION, "startedAt": iso(minutes=2)}
+    event = {"settings": settings(), "run": started}
+    planned_run = {**started, "id": RUN_ID, "trigger": "schedule"}
+    return event, {"settings": settings(), "run": planned_run, "plan": planned, "trials": []}
 
 
 def iteration(**changes):
@@ -276,7 +269,7 @@ def deploy_version(personalize, **_):
         personalize.expect("get_solution_metrics", response, solutionVersionArn=arn)
         expect_tags(personalize, arn)
         expect_version(personalize, solutionVersionArn=arn)
-    event = iteration(versionArn=VERSION, campaign=planned_campaign(), item=None)
+    event = iteration(training={"arn": VERSION}, campaign=planned_campaign(), item=None)
     result = item(
         phase="JUDGING",
         outcome="REJECTED",
@@ -291,7 +284,7 @@ def deploy_version(personalize, **_):
 def report_outcome(personalize, **_):
     expect_campaign(personalize)
     expect_tags(personalize, CAMPAIGN)
-    document = finished(plan=plan(skipped="nothing is new"), imports={"results": []})
+    document = finished(plan=plan(todo="NOTHING", reason="nothing is new"), imports={"results": []})
     del document["solutions"]
     report = report_without_jobs("SKIPPED", "nothing is new")
     return document, {**document, "outcome": report}
@@ -414,8 +407,6 @@ def report_without_jobs(status, reason):
 CASES = {
     case.__name__: case
     for case in (
-        begin_run,
-        find_trials,
         plan_retraining,
         import_dataset,
         train_solution,
@@ -429,8 +420,14 @@ CASES = {
 
 
 OTHER_FIELDS = {
-    "find_trials": {"runId": RUN_ID, "campaigns": 0},
-    "plan_retraining": {"runId": RUN_ID, "imports": 1, "solutions": 1, "skipped": None},
+    "plan_retraining": {
+        "runId": RUN_ID,
+        "todo": "WORK",
+        "seconds": 0,
+        "reason": None,
+        "imports": 1,
+        "solutions": 1,
+    },
     "start_on_export": {"locationWritten": MARKER, "execution": EXPORT_EXECUTION, "missing": []},
 }
 """The fields of steps that are about neither a job nor a campaign."""
@@ -442,8 +439,6 @@ LOOPS = {"import_dataset": None, "train_solution": None, "deploy_version": CAMPA
 
 def expected_extra(step, result):
     """Return the extra fields of the one record of a step with this result."""
-    if step == "begin_run":
-        return {"step": step, "runId": RUN_ID, **result["begin"]}
     if step in OTHER_FIELDS:
         return {"step": step, **OTHER_FIELDS[step]}
     if step in ("report_outcome", "close_run"):
@@ -485,8 +480,7 @@ def test_a_handler_does_its_step_and_logs_it(handle, services, step):
 
 
 MESSAGES = {
-    "begin_run": "begin_run: WAIT",
-    "plan_retraining": "plan_retraining: 1 to import, 1 to train",
+    "plan_retraining": "plan_retraining: WORK",
     "import_dataset": "import_dataset: IMPORTED",
     "train_solution": "train_solution: TRAINING",
     "deploy_version": "deploy_version: REJECTED",
@@ -507,7 +501,7 @@ def test_the_message_of_a_record_is_readable(handle, services, step, message):
 def test_a_percent_sign_in_a_report_is_logged_as_it_is(handle, personalize):
     expect_campaign(personalize)
     expect_tags(personalize, CAMPAIGN)
-    document = finished(plan=plan(skipped="100%s sure"), imports={"results": []})
+    document = finished(plan=plan(todo="NOTHING", reason="100%s sure"), imports={"results": []})
     del document["solutions"]
     _, records = handle("report_outcome", document)
     (record,) = [record for record in records if record.name == "retraining"]
@@ -516,10 +510,9 @@ def test_a_percent_sign_in_a_report_is_logged_as_it_is(handle, personalize):
 
 def test_a_wrong_input_is_refused_before_any_request(handle):
     with pytest.raises(RunRefused) as error:
-        handle("begin_run", configured({"skipimport": True, "trigger": "x"}))
+        handle("plan_retraining", configured({"skipimport": True, "trigger": "x"}))
     assert str(error.value) == (
         "2 problems with this run:\n"
-        "  key: 'skipimport' is unknown; did you mean 'skipImport'?\n"
-        "  trigger: 'x' is not one of 'schedule', 'manual', 'trial', 'approval', 'export'; leave "
-        "it out"
+        '  key: "skipimport" is unknown; did you mean "skipImport"?\n'
+        '  trigger: "x" is not one of "schedule", "export"; leave it out, or write one'
     )

@@ -83,7 +83,9 @@ def test_a_run_imports_trains_and_updates_what_is_configured():
     assert plan() == {
         "imports": [planned_import()],
         "solutions": [planned_solution(campaigns=[created_in])],
-        "skipped": None,
+        "todo": "WORK",
+        "seconds": 0,
+        "reason": None,
         "warnings": [],
     }
 
@@ -283,7 +285,7 @@ SCHEDULED = {"trigger": "schedule", "scheduledTime": NOW.isoformat()}
 
 def test_an_event_of_the_deployment_is_skipped_even_if_other_guards_would_refuse():
     planned = plan(SCHEDULED, datasets={}, schedule_changed_at=NOW)
-    assert planned["skipped"].startswith("the schedule was created or changed at 2026-11-29T03:00")
+    assert planned["reason"].startswith("the schedule was created or changed at 2026-11-29T03:00")
 
 
 SERVED = {
@@ -302,13 +304,13 @@ WAITING = {**UNCHANGED, "campaigns": {CAMPAIGN: campaign()}}
 
 def test_a_run_with_nothing_new_is_skipped():
     planned = plan(**UNCHANGED)
-    assert planned["skipped"].startswith(NOTHING_NEW)
+    assert planned["reason"].startswith(NOTHING_NEW)
     assert (planned["imports"], planned["solutions"]) == ([], [])
 
 
 def test_a_version_that_waits_is_deployed_although_nothing_is_new():
     planned = plan(**WAITING)
-    assert (planned["imports"], planned["skipped"]) == ([], None)
+    assert (planned["imports"], planned["reason"]) == ([], None)
     assert [solution["existingVersionArn"] for solution in planned["solutions"]] == [VERSION]
 
 
@@ -317,12 +319,12 @@ def test_an_export_that_is_not_new_is_not_checked():
     marked = dataset_settings(readyMarker="s3://exports/_SUCCESS")
     old = {"exports": {DATASET: export(objects=[s3_object(modified_at=ago(100))])}, **UNCHANGED}
     planned = plan(settings_=settings(datasets=[marked]), **old)
-    assert planned["skipped"].startswith(NOTHING_NEW)
+    assert planned["reason"].startswith(NOTHING_NEW)
 
 
 def test_a_forced_run_goes_on_although_nothing_is_new():
     planned = plan({"force": True}, **UNCHANGED)
-    assert (planned["skipped"], len(planned["imports"])) == (None, 1)
+    assert (planned["reason"], len(planned["imports"])) == (None, 1)
 
 
 def test_a_run_is_refused_although_nothing_is_new():
@@ -338,7 +340,7 @@ HELD_BACK = "trainings of this pipeline within 30 days: 1"
 
 def test_a_solution_that_was_trained_too_often_is_left_out_with_a_warning():
     planned = plan(**OFTEN, **SERVED)
-    assert (len(planned["imports"]), planned["solutions"], planned["skipped"]) == (1, [], None)
+    assert (len(planned["imports"]), planned["solutions"], planned["reason"]) == (1, [], None)
     (warning,) = planned["warnings"]
     assert warning.startswith(f"{SOLUTION}: {HELD_BACK}")
 
@@ -347,7 +349,7 @@ def test_a_run_that_may_train_nothing_and_imports_nothing_is_skipped():
     two = {**TWO_OF_EACH, **OFTEN, **SERVED}
     two["settings_"] = {**TWO_OF_EACH["settings_"], "limits": ONCE["limits"]}
     planned = plan({"skipImport": True}, **two)
-    reasons = planned["skipped"].split("; ")
+    reasons = planned["reason"].split("; ")
     assert [reason.partition(": ")[0] for reason in reasons if HELD_BACK in reason] == [
         SOLUTION,
         OTHER_SOLUTION,

@@ -118,7 +118,7 @@ def test_a_run_that_deployed_everything():
 
 
 def test_a_run_that_was_skipped_has_a_reason():
-    document = finished(plan=plan(skipped="nothing is new"))
+    document = finished(plan=plan(todo="NOTHING", reason="nothing is new"))
     del document["imports"], document["solutions"]
     assert report_of(document) == without_jobs("SKIPPED", "nothing is new")
 
@@ -459,21 +459,17 @@ def finished_trial(outcome):
 
 def planned_after(*outcomes, **changes):
     """Return the report of a run that has finished trials with these outcomes, and was planned."""
-    document = {
-        "unfinished": {"campaigns": []},
-        "trials": [finished_trial(outcome) for outcome in outcomes],
-    }
-    return report_of(finished(plan=with_trials(plan(**changes), document)))
+    trials = [finished_trial(outcome) for outcome in outcomes]
+    return report_of(finished(plan=with_trials(plan(**changes), trials)))
 
 
 def only_trials(*outcomes):
     """Return the report of an execution that only finishes trials."""
     document = finished(
         trials=[finished_trial(outcome) for outcome in outcomes],
-        begin={"phase": "GO", "seconds": 0, "reason": None},
-        unfinished={"campaigns": []},
+        plan=plan(todo="NOTHING", reason=None if outcomes else "no campaign is on trial"),
     )
-    for key in ("plan", "imports", "solutions"):
+    for key in ("imports", "solutions"):
         del document[key]
     return report_of(document)
 
@@ -492,11 +488,11 @@ def test_a_finished_trial_has_a_line():
 @pytest.mark.parametrize("outcome", ["FAILED", "ROLLED_BACK"])
 def test_a_trial_that_ended_badly_makes_the_run_worse(outcome):
     assert planned_after(outcome)["status"] == outcome
-    assert planned_after(outcome, skipped="nothing is new")["status"] == outcome
+    assert planned_after(outcome, todo="NOTHING", reason="nothing is new")["status"] == outcome
 
 
 def test_a_trial_that_ended_well_does_not_count_in_a_run_that_does_more():
-    assert planned_after("DEPLOYED", skipped="nothing is new")["status"] == "SKIPPED"
+    assert planned_after("DEPLOYED", todo="NOTHING", reason="nothing is new")["status"] == "SKIPPED"
 
 
 def test_an_execution_that_only_finishes_trials_has_their_worst_outcome():
@@ -508,5 +504,5 @@ def test_an_execution_that_only_finishes_trials_has_their_worst_outcome():
 
 def test_an_execution_without_a_trial_to_finish_is_skipped():
     report = only_trials()
-    assert (report["status"], report["reason"]) == ("SKIPPED", "no campaign has a version on trial")
+    assert (report["status"], report["reason"]) == ("SKIPPED", "no campaign is on trial")
     assert report["warnings"] == []

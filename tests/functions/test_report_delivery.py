@@ -42,11 +42,11 @@ def send(document=None, sender=SENDER, standings=None):
 def only_trials(*trials):
     """Return the document of an execution that finishes trials."""
     document = finished(
-        run=run(trigger="trial"),
+        run=run(trigger="trials"),
         trials=[*trials],
-        begin={"phase": "GO", "seconds": 0, "reason": None},
+        plan=plan(todo="NOTHING", reason=None if trials else "no campaign is on trial"),
     )
-    for key in ("plan", "imports", "solutions"):
+    for key in ("imports", "solutions"):
         del document[key]
     return document
 
@@ -100,7 +100,7 @@ def test_the_config_says_which_runs_send_a_message(inbox, sender, document, subj
 
 def test_a_version_that_is_still_on_trial_is_a_problem(inbox):
     on_trial = {CAMPAIGN: {"servedVersionArn": None, "versionOnTrial": f"{SOLUTION}/new"}}
-    document = finished(plan=plan(skipped="nothing is new"))
+    document = finished(plan=plan(todo="NOTHING", reason="nothing is new"))
     del document["imports"], document["solutions"]
     send(document, ONLY_PROBLEMS, on_trial)
     assert len(inbox.messages) == 1

@@ -168,7 +168,7 @@ def test_each_partition_has_its_console(host, partition):
     assert detail["links"]["execution"].startswith(f"https://{host}/states/home?region=eu-west-1#")
 
 
-@pytest.mark.parametrize("trigger", ["manual", "trial", "approval", "export"])
+@pytest.mark.parametrize("trigger", ["manual", "trials", "deployments", "export"])
 def test_a_known_trigger_is_named(trigger):
     assert detail_of(finished(run=run(trigger=trigger)))["trigger"] == trigger
 
@@ -256,9 +256,9 @@ def test_a_run_of_a_deleted_state_machine_has_no_campaigns():
 def test_the_event_lists_trials_of_earlier_runs():
     document = finished(
         trials=[campaign_result()],
-        begin={"phase": "GO", "seconds": 0, "reason": None},
+        plan=plan(todo="NOTHING"),
     )
-    for key in ("plan", "imports", "solutions"):
+    for key in ("imports", "solutions"):
         del document[key]
     (trial,) = detail_of(document)["trials"]
     assert (trial["outcome"], trial["servedVersionArn"]) == ("DEPLOYED", VERSION)
@@ -273,8 +273,7 @@ def step_of(**changes):
     return detail_of(document)["failingStep"]
 
 
-BEGUN = {"begin": {"phase": "GO", "seconds": 0, "reason": None}}
-FOUND = {**BEGUN, "unfinished": {"campaigns": [], "warnings": []}}
+TRIALS = plan(todo="TRIALS")
 NO_PARTS = {"imports": None, "solutions": None}
 FAILED_JOB = {"phase": "ENDED", "failure": "no"}
 
@@ -287,12 +286,11 @@ FAILED_IMPORT = dataset_result(item=None, error=ERROR, outcome="FAILED")
 
 
 STEPS = {
-    "begin": ({**NO_PARTS, "plan": None, "error": ERROR}, "Begin run"),
-    "find trials": ({**NO_PARTS, **BEGUN, "plan": None, "error": ERROR}, "Find trials"),
-    "finish trials": ({**NO_PARTS, **FOUND, "plan": None, "error": ERROR}, "Finish trials"),
-    "plan": ({**NO_PARTS, **FOUND, "trials": [], "plan": None, "error": ERROR}, "Plan retraining"),
-    "imports": ({**NO_PARTS, **FOUND, "error": ERROR}, "Import datasets"),
-    "solutions": ({**FOUND, "solutions": None, "error": ERROR}, "Retrain solutions"),
+    "begin": ({**NO_PARTS, "plan": None, "error": ERROR}, "Plan retraining"),
+    "trials": ({**NO_PARTS, "plan": TRIALS, "error": ERROR}, "Retrain solutions"),
+    "plan": ({"imports": None, "plan": TRIALS, "error": ERROR}, "Plan retraining"),
+    "imports": ({**NO_PARTS, "error": ERROR}, "Import datasets"),
+    "solutions": ({"solutions": None, "error": ERROR}, "Retrain solutions"),
     "import": (
         {"imports": {"results": [dataset_result(), FAILED_IMPORT], "anyFailed": True}},
         "Import dataset (interactions)",
@@ -316,7 +314,7 @@ STEPS = {
     ),
     "end a trial": (
         {"trials": [campaign_result("FAILED")]},
-        "Deploy version on trial (home)",
+        "Deploy version (home)",
     ),
     "nothing": ({}, None),
 }

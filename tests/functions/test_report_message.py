@@ -106,7 +106,7 @@ def ended(error):
 
 
 def skipped(reason, **changes):
-    document = finished(plan=plan(skipped=reason), **changes)
+    document = finished(plan=plan(todo="NOTHING", reason=reason), **changes)
     del document["imports"], document["solutions"]
     return document
 
@@ -186,12 +186,12 @@ TWO_CAMPAIGNS = finished(
     ]
 )
 TRIAL = finished(
+    run=run(trigger="trials"),
+    plan=plan(todo="NOTHING"),
     trials=[campaign_result()],
-    begin={"phase": "GO", "seconds": 0, "reason": None},
 )
-for key in ("plan", "imports", "solutions"):
+for key in ("imports", "solutions"):
     del TRIAL[key]
-TRIAL["run"] = run(trigger="trial")
 
 HEADLINES = {
     "deployed": (TWO_CAMPAIGNS, "DEPLOYED {}: 2 campaigns serve a new version"),
@@ -203,7 +203,8 @@ HEADLINES = {
     "rejected": (REJECTED, "REJECTED {}: home keeps its version"),
     "rolled back": (ROLLED_BACK, "ROLLED_BACK {}: home moved back to the good version"),
     "rolled back before planning": (
-        skipped("nothing is new") | {"plan": plan(skipped="no", worstTrial="ROLLED_BACK")},
+        skipped("nothing is new")
+        | {"plan": plan(todo="NOTHING", reason="no", worstTrial="ROLLED_BACK")},
         "ROLLED_BACK {}: a campaign moved back to the good version",
     ),
     "skipped": (skipped("nothing is new"), "SKIPPED {}: there was nothing to deploy"),
@@ -213,7 +214,7 @@ HEADLINES = {
     "refused": (refused(), "FAILED {}: the run was refused"),
     "planning": (
         {**configured(), "run": run(), "error": ERROR},
-        "FAILED {}: the run failed at Begin run",
+        "FAILED {}: the run failed at Plan retraining",
     ),
     "aborted": (ended("ABORTED"), "FAILED {}: the execution was stopped"),
     "timed out": (ended("TIMED_OUT"), "FAILED {}: the execution took too long"),
@@ -267,12 +268,12 @@ ADVICE = {
         "No report",
     ),
     "trial": (
-        {**ended("FAILED"), "run": run(trigger="trial")},
+        {**ended("FAILED"), "run": run(trigger="trials")},
         [f"  retrain history {MACHINE}"],
         "No report",
     ),
     "deployment of an approved version": (
-        FAILED_UPDATE | {"run": run(trigger="approval")},
+        FAILED_UPDATE | {"run": run(trigger="deployments")},
         [
             f"  retrain start {MACHINE}",
             f"  retrain rollback --campaign home {MACHINE}",
@@ -286,7 +287,7 @@ ADVICE = {
         "The probe",
     ),
     "rolled back before planning": (
-        skipped("no") | {"plan": plan(skipped="no", worstTrial="ROLLED_BACK")},
+        skipped("no") | {"plan": plan(todo="NOTHING", reason="no", worstTrial="ROLLED_BACK")},
         [f"  retrain history {MACHINE}"],
         "The probe",
     ),

@@ -41,7 +41,7 @@ def test_transitions_to_the_same_state_are_one_arrow_with_all_conditions():
         "Choices": [
             {"Variable": "$.job.phase", "StringEquals": "ENDED", "Next": "Over"},
             {"Variable": "$.job.phase", "StringEquals": "OVERDUE", "Next": "Over"},
-            {"Variable": "$.plan.skipped", "IsNull": True, "Next": "Work"},
+            {"Variable": "$.plan.reason", "IsNull": True, "Next": "Work"},
             {"Variable": "$.anyFailed", "BooleanEquals": True, "Next": "Over"},
         ],
         "Default": "Work",
@@ -54,7 +54,7 @@ def test_transitions_to_the_same_state_are_one_arrow_with_all_conditions():
         "    Over: Over",
         "    [*] --> Ready",
         "    Ready --> Over: ENDED, OVERDUE, anyFailed is true",
-        "    Ready --> Work: skipped is null, else",
+        "    Ready --> Work: reason is null, else",
         "    Work --> Over: done, error",
         "    Over --> [*]",
     ]

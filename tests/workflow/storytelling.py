@@ -328,7 +328,7 @@ class Storyteller:
             self._at(later, self._start_by_hand)
 
     def _start_by_hand(self, **request: object) -> None:
-        self.pipeline.start(scheduledTime=None, scheduleArn=None, trigger="manual", **request)
+        self.pipeline.start(scheduledTime=None, scheduleArn=None, trigger=None, **request)
 
     def recreate(self, _happening: Happening) -> None:
         """Destroy the stack, and deploy it again. Only tags tell what the old one has done."""

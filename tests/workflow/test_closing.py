@@ -210,7 +210,7 @@ def test_a_large_input_that_the_first_state_accepts_is_refused_with_a_report():
     with deploy() as pipeline:
         execution = pipeline.machine.start({"datasets": ["x" * 100_000]}).wait()
     (problem,) = problems_of(execution)
-    assert problem.endswith("is unknown; expected one of ['interactions', 'items', 'users']")
+    assert problem.endswith('is unknown; expected one of ["interactions", "items", "users"]')
     assert len(problem) < 500
 
 

@@ -36,32 +36,18 @@ RESERVED = {
 CONTENTS = {
     "run": [
         "Configure run",
-        "Begin run",
-        "May the run begin?",
-        "Wait to begin",
-        "Find trials",
-        "Finish trials",
-        "Is there more than trials?",
         "Plan retraining",
-        "Is there anything to do?",
+        "What is there to do?",
+        "Wait for an older run",
         "Import datasets",
         "Were all datasets imported?",
         "Retrain solutions",
+        "Were these only trials?",
         "Report outcome",
         "Did the run succeed?",
         "Retrained",
         "Retraining failed",
         "Report failed",
-    ],
-    "each trial": [
-        "Deploy version on trial",
-        "How is the campaign on trial?",
-        "Wait for the update on trial",
-        "Wait for the rollback on trial",
-        "Campaign updated on trial",
-        "Campaign rolled back on trial",
-        "Campaign left as it is on trial",
-        "Campaign not updated on trial",
     ],
     "each dataset": [
         "Import dataset",
@@ -72,6 +58,7 @@ CONTENTS = {
         "Dataset not imported",
     ],
     "each solution": [
+        "Are there only trials?",
         "Train solution",
         "How is the training?",
         "Wait for the training",
@@ -143,12 +130,7 @@ def test_state_names_are_short_enough():
 
 def test_a_task_has_the_name_of_its_function():
     functions = {name: function_of(state) for name, state in states("Task")}
-    expected = {name: name.lower().replace(" ", "_") for name in functions}
-    assert functions == {
-        **expected,
-        # The state that ends the trials of earlier runs has a name of its own.
-        "Deploy version on trial": "deploy_version",
-    }
+    assert functions == {name: name.lower().replace(" ", "_") for name in functions}
 
 
 def test_every_function_except_close_run_is_called_by_a_task():
@@ -252,16 +234,12 @@ def test_every_path_of_the_run_leads_to_the_report():
         name for name, state in run_states.items() if "Report outcome" in json.dumps(state)
     }
     assert predecessors == {
-        "Begin run",
-        "May the run begin?",
-        "Find trials",
-        "Finish trials",
-        "Is there more than trials?",
         "Plan retraining",
-        "Is there anything to do?",
+        "What is there to do?",
         "Import datasets",
         "Were all datasets imported?",
         "Retrain solutions",
+        "Were these only trials?",
     }
 
 

@@ -200,8 +200,8 @@ def test_a_run_that_is_refused_has_ended_the_trial_before():
 
 def test_a_trial_run_only_ends_trials():
     with left_on_trial() as pipeline:
-        execution = pipeline.run(trigger="trial", scheduledTime=None, scheduleArn=None)
-        later = pipeline.run(trigger="trial", scheduledTime=None, scheduleArn=None)
+        execution = pipeline.machine.start({"only": "trials"}).wait()
+        later = pipeline.machine.start({"only": "trials"}).wait()
     assert trials(execution) == {"home": "ROLLED_BACK"}
     assert report(execution)["status"] == "ROLLED_BACK"
     assert skip_reason(later) == "no campaign has a version on trial"

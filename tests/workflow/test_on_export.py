@@ -163,9 +163,9 @@ def test_a_run_that_has_waited_in_vain_fails_and_says_how_to_import_its_export()
         (failed,) = executions(pipeline)
     (problem,) = problems_of(failed)
     assert (
-        "this run has waited for 24 hours; no other run imports the exports of 2026-11-22; if no "
-        "later export has replaced them, use retrain start --dataset interactions --export-date "
-        "2026-11-22; if the older run hangs, stop it"
+        "this run has waited for 24 hours; no other run imports the exports of 2026-11-22, unless "
+        "later exports have replaced them; use retrain start --export-date 2026-11-22; if the "
+        "older run hangs, stop it"
     ) in problem
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from components.args import LimitsArgs
-from tests.workflow.pipeline import NEXT_SLOT, RUN_ID, deploy
+from tests.workflow.pipeline import NEXT_SLOT, deploy
 from tests.workflow.summaries import ALL_DONE, DEPLOYED, outcomes, problems_of, skip_reason
 from tests.world import MOVIES, interactions
 
@@ -14,19 +14,20 @@ STALE = {"operation": "ListExecutions", "times": None}
 """The fault of a list of executions that is behind, in the terms of `inject`."""
 
 
-def begins(execution):
-    """Return what each check of the run decided, in order."""
-    return [call.outcome["begin"] for call in execution.calls if call.function == "begin_run"]
+def plans(execution):
+    """Return what each call of the planner decided, in order."""
+    planned = [call.outcome for call in execution.calls if call.function == "plan_retraining"]
+    return [outcome["plan"] for outcome in planned]
 
 
 def waits(execution):
     """Return the seconds that a run waited before it began."""
-    return [begin["seconds"] for begin in begins(execution) if begin["phase"] == "WAIT"]
+    return [plan["seconds"] for plan in plans(execution) if plan["todo"] == "WAIT"]
 
 
 def began_at(execution):
-    """Return when a run looked for trials to finish, which it does first."""
-    return next(time for time, state in execution.timeline if state == "Find trials")
+    """Return when a run was planned after it had waited."""
+    return [time for time, state in execution.timeline if state == "Plan retraining"][-1]
 
 
 def ended_at(execution):
@@ -49,7 +50,7 @@ def test_a_run_waits_for_an_older_run_and_then_goes_on():
     assert outcomes(later) == {"interactions": "IMPORTED", **DEPLOYED}
     delay = began_at(later) - ended_at(first)
     assert timedelta(0) < delay <= timedelta(minutes=10)
-    assert begins(later)[0]["reason"] == f"{earlier.arn}, an older run, is still running"
+    assert plans(later)[0]["reason"] == f"{earlier.arn}, an older run, is still running"
     assert max(waits(later)) <= 600
     assert len(waits(later)) < 40, "the checks become rarer: three transitions each are paid for"
 
@@ -66,7 +67,7 @@ def test_a_run_waits_for_half_of_the_cadence_and_is_then_skipped():
         earlier.abort()
     assert skip_reason(later) == (
         f"{earlier.arn}, an older run, is still running, and this run has waited for 12 hours; the "
-        "next run imports and trains what is new; if the older run hangs, stop it"
+        "next run does what is left to do; if the older run hangs, stop it"
     )
 
 
@@ -146,8 +147,8 @@ def test_of_two_runs_that_no_list_shows_at_first_the_younger_one_waits(seconds_b
 def test_no_run_begins_before_every_older_run_is_listed():
     with deploy() as pipeline:
         execution = pipeline.run()
-    assert waits(execution) == [90], "half of settleSeconds"
-    assert [begin["phase"] for begin in begins(execution)] == ["WAIT", "GO"]
+    assert waits(execution) == [90], "the lists may be behind"
+    assert [plan["todo"] for plan in plans(execution)] == ["WAIT", "WORK"]
 
 
 # One event of the schedule, twice
@@ -160,7 +161,7 @@ def test_a_slot_that_fires_twice_runs_once():
         second = pipeline.run()
         execution = first.wait()
         assert len(pipeline.versions()) == 2
-    assert skip_reason(second) == f"{first.arn} is executing run {RUN_ID} already"
+    assert skip_reason(second).startswith("nothing is new")
     assert outcomes(execution) == ALL_DONE
 
 
@@ -185,7 +186,7 @@ def test_an_aborted_run_does_not_block_the_next_run():
         started.abort()
         execution = pipeline.run(scheduledTime=NEXT_SLOT)
     assert outcomes(execution) == ALL_DONE
-    assert waits(execution)[0] == 180, "all of settleSeconds, after a run without success"
+    assert waits(execution)[0] == 180, "twice the time, after a run without success"
 
 
 def test_a_run_does_not_wait_after_a_run_that_succeeded():

@@ -1,5 +1,6 @@
 """The input of an execution selects parts of the run or another training mode, or is refused."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -183,7 +184,7 @@ def test_an_input_that_is_no_object_is_refused(input_):
     with deploy() as pipeline:
         execution = pipeline.machine.start(input_).wait()
     assert problems_of(execution) == [
-        (f"the input {input_!r} is not a JSON object; to retrain as configured, use {{}}")
+        f"the input {json.dumps(input_)} is not a JSON object; to retrain as configured, use {{}}"
     ]
 
 

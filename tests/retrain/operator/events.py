@@ -19,7 +19,8 @@ SETTINGS = {
 }
 PLANNED_CAMPAIGN = {"campaignArn": CAMPAIGN, "isProbed": True, "durations": [600]}
 PLAN = {
-    "skipped": None,
+    "todo": "WORK",
+    "reason": None,
     "imports": [{"type": "items", "durations": [300, 900, 1200]}],
     "solutions": [
         {

@@ -11,6 +11,7 @@ from retrain.operator import answers
 from retrain.operator.access import Access
 from retrain.operator.errors import FailedError, OperatorError
 from retrain.operator.target import Target
+from retrain.operator.version_notes import answer_error
 from tests.retrain.builders import (
     CAMPAIGN,
     NEW,
@@ -121,3 +122,28 @@ def test_without_a_version_in_use_only_the_new_values_are_printed(compared):
         "  coverage none → 0.5000",
         "  precision@5 none → 0.2000",
     ]
+
+
+AT = datetime(2026, 11, 29, 3, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("tags", "error"),
+    [
+        (approval_tags("ASKED", AT), None),
+        (
+            {},
+            (
+                "it waits for no answer; a run asks when the version has passed the gate, and an "
+                "answer is possible for 24 hours"
+            ),
+        ),
+        (approval_tags("APPROVED", AT, "boss"), f"it was approved by boss at {AT.isoformat()}"),
+        (
+            approval_tags("REFUSED", AT, "boss"),
+            f"it was refused by boss at {AT.isoformat()}; a run asks again after the next training",
+        ),
+    ],
+)
+def test_a_version_takes_an_answer_only_while_it_waits_for_one(tags, error):
+    assert answer_error(tags, {"timeoutHours": 24}, AT) == error

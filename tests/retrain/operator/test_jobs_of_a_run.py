@@ -62,23 +62,23 @@ def test_a_job_that_was_never_done_has_no_expected_end():
 
 
 def test_a_run_that_does_nothing_has_no_jobs():
-    assert read(planned(skipped="nothing is new")).jobs == {}
+    assert read(planned(todo="NOTHING", reason="nothing is new")).jobs == {}
 
 
 def test_the_stage_is_the_state_that_was_entered_last():
-    begin = {"phase": "WAIT", "seconds": 90, "reason": "an older run is running"}
-    waiting = {**RUN_DOCUMENT, "begin": begin}
+    plan = {"todo": "WAIT", "seconds": 90, "reason": "an older run is running"}
+    waiting = {**RUN_DOCUMENT, "plan": plan}
     events = [
-        entered("Begin run", {}),
-        exited("Begin run", waiting),
-        exited("May the run begin?", waiting),
+        entered("Plan retraining", {}),
+        exited("Plan retraining", waiting),
+        exited("What is there to do?", waiting),
         entered("Import datasets", RUN_DOCUMENT),
         {"timestamp": at(0), "type": "MapIterationStarted"},
         {"timestamp": at(0), "stateExitedEventDetails": {"name": "Has it ended?"}},
     ]
     stages = [read(*events[: count + 1]).stage for count in range(len(events))]
     assert stages == [
-        "beginning",
+        "planning",
         *["waiting until 03:01:30 UTC or longer: an older run is running"] * 2,
         *["importing the datasets"] * 3,
     ]
@@ -163,10 +163,12 @@ def test_an_outcome_decides_the_state_of_an_update(outcome, state):
     assert state_after("update", exited("Campaign not updated", document)) == (state, outcome, TEXT)
 
 
-@pytest.mark.parametrize("state", ["Deploy version on trial", "How is the campaign on trial?"])
-def test_a_trial_that_an_earlier_run_has_left_is_a_job_of_its_own(state):
-    progress = read(planned(), exited(state, campaign_document()))
-    assert [job.label for job in progress.jobs.values()][-1] == "update home-page (earlier run)"
+def test_a_trial_that_an_earlier_run_has_left_is_a_job_of_its_own():
+    trials = exited("Deploy version", campaign_document())
+    progress = read(planned(todo="TRIALS"), entered("Retrain solutions", RUN_DOCUMENT), trials)
+    assert progress.stage == "finishing the trials of earlier runs"
+    progress = read(planned(todo="TRIALS"), trials, planned())
+    assert next(job.label for job in progress.jobs.values()) == "update home-page (earlier run)"
     assert len(progress.jobs) == 4
 
 

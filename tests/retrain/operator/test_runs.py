@@ -75,12 +75,12 @@ def configured(respond):
     """Return a function that adds the response with the first events of an execution."""
 
     def add(name, request=None):
-        document = {
+        started = {
             "request": request or {},
             "executionArn": f"{HOME}:{name}",
             "startedAt": STARTED_AT.isoformat(),
-            "settings": {},
         }
+        document = {"settings": {}, "run": started}
         event = {
             "timestamp": STARTED_AT,
             "type": "PassStateExited",

@@ -44,8 +44,8 @@ class Account:
 
     def configured(self, _client, arn):
         """Return the output of the first state, or None if it has not ended."""
-        started = {"executionArn": arn, "startedAt": BEGAN_AT.isoformat(), "settings": SETTINGS}
-        return None if self.request is None else {**started, "request": self.request}
+        started = {"executionArn": arn, "startedAt": BEGAN_AT.isoformat(), "request": self.request}
+        return None if self.request is None else {"settings": SETTINGS, "run": started}
 
 
 def execution(name, status="RUNNING"):
@@ -147,7 +147,7 @@ def test_an_update_and_a_trial_go_on(account, capsys):
 
 def test_after_a_run_that_only_finishes_trials_nothing_has_to_be_started(account, capsys):
     account.running, account.on_trial = ["trial-1-20261129T030000Z-1a2b3c4d"], NEW
-    account.request = {"trigger": "trial"}
+    account.request = {"only": "trials"}
     assert stopped(capsys) == (
         0,
         [
