@@ -3,7 +3,7 @@
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import pulumi
@@ -18,7 +18,7 @@ HOUR, DAY = 3600, 86400
 COLUMNS, HEIGHT = 24, 6
 """The columns of a dashboard, and the height of each widget."""
 RED = "#d62728"
-OUTCOME_COLORS = {
+COLORS = {
     "DEPLOYED": "#2ca02c",
     "TRAINED": "#1f77b4",
     "AWAITING_APPROVAL": "#9467bd",
@@ -90,20 +90,21 @@ def dashboard_body(
         properties = {"title": title, "region": home.region, "metrics": lines}
         return {"type": "metric", "properties": {"view": "timeSeries", **properties, **options}}
 
-    def line(metric: str, dimension: str, value: str, label: str) -> list[object]:
+    def line(metric: str, dimension: str, value: str, **options: object) -> list[object]:
         names = [METRICS_NAMESPACE, metric, PIPELINE, pipeline, dimension, value]
-        color = {"color": OUTCOME_COLORS[value]} if dimension == "Outcome" else {}
-        return [*names, {"label": label, **color}]
+        return [*names, {"label": value, **options}]
 
-    def lines(metric: str, dimension: str, values: Iterable[str]) -> list[list[object]]:
-        return [line(metric, dimension, value, label=value) for value in values]
-
-    datasets = [dataset["type"] for dataset in settings["datasets"]]
     gates = {
         solution["solutionArn"].rpartition("/")[2]: solution["qualityGate"]
         for solution in settings["solutions"]
     }
-    scores = [
+    model_ages = [line("ModelAgeHours", "Solution", name) for name in gates]
+    training_hours = [line("TrainingHours", "Solution", name) for name in gates]
+    data_ages = [
+        line("DataAgeHours", "Dataset", dataset["type"]) for dataset in settings["datasets"]
+    ]
+    outcomes = [line("Runs", "Outcome", name, color=color) for name, color in COLORS.items()]
+    offline_metrics = [
         line(rule["metric"], "Solution", name, label=f"{name} {rule['metric']}")
         for name, rules in gates.items()
         for rule in rules
@@ -112,18 +113,18 @@ def dashboard_body(
     # A measurement that has stopped is a gap in the line.
     age = {"stat": "Maximum", "period": HOUR, "annotations": {"horizontal": [limit]}}
     mean, total = {"stat": "Average", "period": DAY}, {"stat": "Sum", "period": DAY}
-    outcomes = {**total, "view": "bar", "setPeriodToTimeRange": True}
+    bars = {**total, "view": "bar", "setPeriodToTimeRange": True}
     rows: list[list[Widget]] = [
         [
             {"type": "alarm", "properties": {"title": "Is it healthy?", "alarms": [*alarm_arns]}},
-            chart("Age of the models (hours)", lines("ModelAgeHours", "Solution", gates), **age),
-            chart("Outcomes of the runs", lines("Runs", "Outcome", OUTCOME_COLORS), **outcomes),
-            chart("Age of the data (hours)", lines("DataAgeHours", "Dataset", datasets), **age),
+            chart("Age of the models (hours)", model_ages, **age),
+            chart("Outcomes of the runs", outcomes, **bars),
+            chart("Age of the data (hours)", data_ages, **age),
         ],
         [
             # CloudWatch refuses a chart without a line.
-            *([chart("Offline metrics of new versions", scores, **mean)] if scores else []),
-            chart("Training hours a day", lines("TrainingHours", "Solution", gates), **total),
+            *([chart("Offline metrics", offline_metrics, **mean)] if offline_metrics else []),
+            chart("Training hours a day", training_hours, **total),
         ],
         [
             {

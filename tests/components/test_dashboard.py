@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 from components.alarms import ALARMS
-from components.dashboard import OUTCOME_COLORS, dashboard_url
+from components.dashboard import COLORS, dashboard_body, dashboard_url
 from components.rules.arns import Home
 from functions.contract import Outcome
 from tests.components.sample import NAME
@@ -61,9 +61,25 @@ def test_the_first_row_says_whether_it_is_healthy_and_the_others_show_trainings_
             ("Outcomes of the runs", 6),
             ("Age of the data (hours)", 6),
         ],
-        [("Offline metrics of new versions", 12), ("Training hours a day", 12)],
+        [("Offline metrics", 12), ("Training hours a day", 12)],
         [("Recent errors", 12), ("Recent reports", 12)],
     ]
+
+
+def test_without_a_quality_gate_there_is_no_chart_of_offline_metrics():
+    body = dashboard_body(
+        pipeline=NAME,
+        settings={
+            "datasets": [],
+            "solutions": [{"solutionArn": "solution/taste", "qualityGate": []}],
+            "limits": {"maxModelAgeDays": 1},
+        },
+        home=Home("aws", "eu-west-1", "123456789012"),
+        alarm_arns=[],
+        log_group="log",
+        state_machine_arn="machine",
+    )
+    assert rows(body)[1] == [("Training hours a day", 24)], "CloudWatch refuses an empty chart"
 
 
 def test_all_alarms_are_shown_and_the_ages_show_when_an_alarm_rings(widgets):
@@ -85,14 +101,14 @@ def test_a_chart_has_a_line_for_each_solution_or_dataset(widgets):
         for name in ("interactions", "items")
     ]
     ndcg = "normalized_discounted_cumulative_gain_at_10"
-    assert widgets["Offline metrics of new versions"]["metrics"] == [
+    assert widgets["Offline metrics"]["metrics"] == [
         [SPACE, metric, "Pipeline", NAME, "Solution", name, {"label": f"{name} {metric}"}]
         for name, metric in (("for-you", "coverage"), ("similar", ndcg))
     ]
 
 
 def test_every_outcome_of_a_run_is_counted():
-    assert set(OUTCOME_COLORS) == set(get_args(Outcome))
+    assert set(COLORS) == set(get_args(Outcome))
 
 
 def test_the_queries_search_the_log_of_the_functions(widgets):
