@@ -50,13 +50,8 @@ class RetrainingPipeline(pulumi.ComponentResource):
     checked once their values are known. The deployment also fails if the ARNs are not in the
     caller's account and the provider's region. The preview already checks this.
 
-    The policy of the key `kms_key_arn` must let `logs.<region>.amazonaws.com` use it for this
-    account's log groups
-    (https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html). It must
-    also let IAM policies of this account grant kms:GenerateDataKey and kms:Decrypt, because the
-    role of the schedule sends failed starts to the queue and the functions publish to the topic.
-    `cloudwatch.amazonaws.com` needs the same two actions on it, to publish alarms
-    (https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html).
+    The policy of the key `kms_key_arn` has to let CloudWatch Logs, CloudWatch's alarms and the
+    account's IAM policies use it. docs/deployment.md has the statements.
     """
 
     state_machine_arn: pulumi.Output[str]
@@ -183,12 +178,9 @@ def _create_state_machine(
 
     Its name is known before it exists, so the policies of the functions that it calls can name it.
     """
-    args = shared.args
-    called = {step: row for step, row in functions.items() if step not in CALLED_BY_EVENTS}
-    workflow = definition(
-        {step: function.qualified_arn for step, function in called.items()}, settings, args
-    )
-    arns = [function.arn for function in called.values()]
+    steps = [step for step in functions if step not in CALLED_BY_EVENTS]
+    qualified_arns = {step: functions[step].qualified_arn for step in steps}
+    arns = [functions[step].arn for step in steps]
     every_version = [pulumi.Output.concat(arn, ":*") for arn in arns]
     role_arn = iam.create_role(
         shared,
@@ -211,7 +203,7 @@ def _create_state_machine(
         shared.name,
         name=shared.group.name,
         type="STANDARD",
-        definition=pulumi.Output.json_dumps(workflow),
+        definition=pulumi.Output.json_dumps(definition(qualified_arns, settings, shared.args)),
         role_arn=role_arn,
         logging_configuration={
             "level": "ERROR",
