@@ -9,9 +9,9 @@ from .aws import read_client, runtime_client, write_client
 from .contract import CampaignIteration, DeploymentItem
 from .errors import Refused, Throttled
 from .log import log_item
-from .personalize.approvals import approval_tags
 from .personalize.campaigns import (
     Versions,
+    approval_tags,
     describe_campaign,
     read_notes,
     seen_campaign,

@@ -1,4 +1,4 @@
-"""Reads campaigns and versions for the rules of deployments, and builds the request of an update.
+"""Reads campaigns and versions for the rules of deployments, and builds their tags and updates.
 
 While a campaign is updated, its status stays ACTIVE. `latestCampaignUpdate` shows the state of the
 update, and `solutionVersionArn` shows which version is served.
@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import math
 from contextlib import suppress
-from datetime import datetime
-from typing import TYPE_CHECKING, cast
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Literal, NamedTuple, cast, get_args
 
 from .. import clock
 from ..rules.deployments import Deployment, Notes, SeenCampaign, Trial, Update, Version
-from .approvals import answer_about
 from .statuses import is_active, is_running
-from .tags import BAD, GOOD, PREVIOUS, TRIAL, tags_of
+from .tags import APPROVAL, BAD, GOOD, PREVIOUS, TRIAL, tags_of
 from .trainings import describe_version
 
 if TYPE_CHECKING:
@@ -25,8 +24,9 @@ if TYPE_CHECKING:
     from mypy_boto3_personalize.type_defs import CampaignTypeDef, UpdateCampaignRequestTypeDef
 
     from ..contract import PlannedCampaign
-    from ..workflow_settings import Settings, SolutionSettings, Tags
+    from ..workflow_settings import ApprovalSettings, Settings, SolutionSettings, Tags
 
+Answer = Literal["ASKED", "APPROVED", "REFUSED"]
 LATEST = "/$LATEST"
 """The end of what a campaign with syncWithLatestSolutionVersion may show instead of a version."""
 NONE = "-"
@@ -92,6 +92,51 @@ def tags_of_notes(notes: Notes) -> Tags:
         PREVIOUS: notes.previous or NONE,
         BAD: notes.bad or NONE,
     }
+
+
+class Approval(NamedTuple):
+    """What the tag of a version says: that a run asks for an approval, or what a person answered.
+
+    The answer replaces the request, so no execution waits for it, and it survives the stack.
+    """
+
+    answer: Answer
+    at: datetime
+    by: str = ""
+    """The ARN of the person or role that has answered."""
+
+    def end(self, settings: ApprovalSettings) -> datetime:
+        """Return until when a person can answer a request."""
+        return self.at + timedelta(hours=settings["timeoutHours"])
+
+
+def read_approval(tags: Tags) -> Approval | None:
+    """Return what the tags of a version say about its approval, or None.
+
+    A person may have edited the tag, so a value that this program cannot have written counts as
+    missing.
+    """
+    answer, at, by, *_ = [*tags.get(APPROVAL, "").split(" ", 2), "", "", ""]
+    known = next((word for word in get_args(Answer) if word == answer), None)
+    try:
+        time = datetime.fromisoformat(at)
+    except ValueError:
+        return None
+    return Approval(known, time, by) if known and time.tzinfo else None
+
+
+def approval_tags(answer: Answer, now: datetime, by: str = "") -> Tags:
+    """Return the tag that says that a run asks now, or what a person has answered now."""
+    return {APPROVAL: f"{answer} {now.isoformat(timespec='seconds')} {by}".rstrip()}
+
+
+def answer_about(tags: Tags, settings: ApprovalSettings | None, now: datetime) -> Answer | None:
+    """Return the answer about a version. A request whose time is over counts as no request."""
+    approval = read_approval(tags)
+    if approval is None:
+        return None
+    is_over = approval.answer == "ASKED" and settings is not None and now > approval.end(settings)
+    return None if is_over else approval.answer
 
 
 class Versions(dict[str, Version]):

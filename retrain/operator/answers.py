@@ -10,16 +10,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from functions.executions import short_hash
-from functions.personalize.approvals import (
-    answer_about,
-    approval_tags,
-    read_approval,
-)
 from functions.personalize.campaigns import (
     Versions,
+    answer_about,
+    approval_tags,
     describe_campaign,
     live_version,
     metrics_of,
+    read_approval,
     read_notes,
     seen_campaign,
 )

@@ -10,8 +10,13 @@ from typing import TYPE_CHECKING, TypedDict
 
 from botocore.exceptions import ClientError
 
-from functions.personalize.approvals import read_approval
-from functions.personalize.campaigns import describe_campaign, live_version, metrics_of, read_notes
+from functions.personalize.campaigns import (
+    describe_campaign,
+    live_version,
+    metrics_of,
+    read_approval,
+    read_notes,
+)
 from functions.personalize.imports import ImportReader
 from functions.personalize.lists import PAGE_SIZE
 from functions.personalize.statuses import is_active

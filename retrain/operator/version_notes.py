@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from functions.personalize.approvals import answer_about, read_approval
+from functions.personalize.campaigns import answer_about, read_approval
 from functions.personalize.tags import BAD, tags_of
 from retrain.names import short_name
 from retrain.operator.errors import code_of

@@ -12,8 +12,13 @@ import pytest
 from botocore.exceptions import ClientError
 
 from functions.deploy_version import handler, request_recommendations
-from functions.personalize.approvals import answer_about, approval_tags
-from functions.personalize.campaigns import read_notes, tags_of_notes, update_request
+from functions.personalize.campaigns import (
+    answer_about,
+    approval_tags,
+    read_notes,
+    tags_of_notes,
+    update_request,
+)
 from functions.personalize.tags import APPROVAL, BAD, TRIAL, tags_of
 from functions.personalize.trials import solutions_on_trial
 from functions.rules.deployments import Notes, Trial

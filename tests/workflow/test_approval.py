@@ -1,7 +1,7 @@
 """A version that needs an approval is deployed only after a person has approved it in time."""
 
 from components.args import ApprovalArgs
-from functions.personalize.approvals import approval_tags
+from functions.personalize.campaigns import approval_tags
 from functions.personalize.tags import APPROVAL, GOOD, tags_of, write_tags
 from tests.workflow.pipeline import NEXT_SLOT, deploy
 from tests.workflow.summaries import DEPLOYED, outcomes, report, skip_reason

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from functions.personalize.approvals import approval_tags
+from functions.personalize.campaigns import approval_tags
 from functions.personalize.tags import RUN
 from retrain.operator import answers
 from retrain.operator.access import Access

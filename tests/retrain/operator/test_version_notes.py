@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from botocore.exceptions import ClientError
 
-from functions.personalize.approvals import approval_tags
+from functions.personalize.campaigns import approval_tags
 from functions.personalize.tags import BAD
 from retrain.operator import history, version_notes
 from retrain.operator.access import Access

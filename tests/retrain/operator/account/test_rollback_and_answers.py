@@ -11,8 +11,7 @@ import pytest
 import settings
 from components.args import ApprovalArgs
 from emulator.deployer.configuration import read_project
-from functions.personalize.approvals import approval_tags, read_approval
-from functions.personalize.campaigns import NONE
+from functions.personalize.campaigns import NONE, approval_tags, read_approval
 from functions.personalize.tags import (
     APPROVAL,
     BAD,
