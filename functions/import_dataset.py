@@ -7,8 +7,7 @@ from .log import log_item
 from .personalize.imports import ImportReader, seen_export
 from .personalize.ownership import import_job_name
 from .personalize.tags import BYTES, HELD, PLANNED, RUN, api_tags, write_tags
-from .planning.plan_run import GUARDS
-from .planning.situation import datasets_to_import, situation_of
+from .planning.plan_run import GUARDS, view_of
 from .planning.world import read_data
 from .reconcile import creation, from_document, reconcile
 from .rules import imports
@@ -114,13 +113,12 @@ class DatasetImport:
 def _content_problems(event: DatasetIteration) -> list[str]:
     """Return what the guards find in the export of the dataset, which has changed."""
     settings, run, dataset_type = event["settings"], event["run"], event["dataset"]["type"]
-    datasets = datasets_to_import(settings, run)
-    dataset = next(dataset for dataset in datasets if dataset["type"] == dataset_type)
-    world = read_data(aws.read_client(), [dataset["datasetArn"]], [dataset])
-    situation = situation_of(settings, run, world).with_dataset(dataset)
+    settings = {**settings, "datasets": [dataset_settings(settings, dataset_type)]}
+    world = read_data(aws.read_client(), settings, run)
+    (dataset,) = view_of(settings, run, world).datasets
     return [
         f"datasets.{dataset_type}: {message}"
         for guard in GUARDS
         if guard.verdict == "REFUSE" and guard.scope in ("dataset", "export")
-        for message in guard.check(situation)
+        for message in guard.check(dataset)
     ]

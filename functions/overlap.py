@@ -7,7 +7,7 @@ import os
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from . import clock
+from . import aws, clock
 from .errors import RunRefused
 from .executions import (
     WITHOUT_SUCCESS,
@@ -15,6 +15,7 @@ from .executions import (
     last_executions,
     machine_arn_of,
     older_executions,
+    scheduled_at,
 )
 
 if TYPE_CHECKING:
@@ -27,6 +28,12 @@ LISTS_LAG = "LISTS_LAG_SECONDS"
 """The environment variable with the seconds by which the lists of AWS may be behind. On AWS nobody
 sets it. An emulator sets it to 0, because its lists are never behind."""
 DEFAULT_LISTS_LAG = 90
+DEPLOYMENT_EVENT_WINDOW = timedelta(minutes=10)
+"""A deployment caused an event if the event's time is at most this long after the change of the
+schedule."""
+SCHEDULE_ROUNDING = timedelta(minutes=2)
+"""A schedule counts in minutes, so the time of an event that a deployment caused may be before the
+change by this much. An event with an even earlier time was due before the change and came late."""
 LONGEST_OVERLAP = timedelta(hours=24)
 """A run waits for an older run at most this long (`components/args.py`)."""
 LONGEST_PAUSE = timedelta(minutes=30)
@@ -95,3 +102,25 @@ def _give_up(settings: Settings, run: Run, reason: str) -> Pause:
 def _pause(reason: str, time: timedelta) -> Pause:
     """Return a pause in whole seconds, which a Wait state takes."""
     return Pause(reason, math.ceil(time.total_seconds()))
+
+
+def event_of_deployment(run: Run) -> str | None:
+    """Return why the run is skipped if the deployment of its schedule has caused its event.
+
+    A rate starts an execution when its schedule is created, and perhaps when it is changed. A
+    person who deploys does not expect a training, which costs money. A cron has no such event.
+    """
+    request = run["request"]
+    scheduled, arn = scheduled_at(request), request.get("scheduleArn")
+    if scheduled is None or not arn:
+        return None
+    group, name = arn.split("/")[1:]
+    schedule = aws.scheduler().get_schedule(GroupName=group, Name=name)
+    changed = max(schedule["CreationDate"], schedule["LastModificationDate"])
+    is_close = -SCHEDULE_ROUNDING <= scheduled - changed <= DEPLOYMENT_EVENT_WINDOW
+    if not is_close or not schedule["ScheduleExpression"].startswith("rate("):
+        return None
+    return (
+        f"the schedule was created or changed at {changed.isoformat(timespec='seconds')}, and a "
+        "deployment starts no training; to retrain now, use retrain start"
+    )

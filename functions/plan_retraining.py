@@ -9,13 +9,11 @@ from .errors import RunRefused
 from .execution_input import input_problems
 from .executions import played_trials, run_of
 from .log import log
-from .overlap import pause_before
+from .overlap import event_of_deployment, pause_before
 from .personalize.tags import HELD, write_tags
 from .personalize.trials import solutions_on_trial
 from .planning.found_up_to_date import write_checks
-from .planning.plan_run import plan_run
-from .planning.situation import datasets_to_import, situation_of, solutions_to_train
-from .planning.world import read_world
+from .planning.plan_run import plan_run, read_view
 from .texts import MAX_PLAN_TEXT_BYTES, with_short_texts
 from .workflow_settings import Settings
 
@@ -64,6 +62,8 @@ def _plan_before_work(
     played = {trial["campaign"]["campaignArn"] for trial in trials}
     if solutions := solutions_on_trial(read_client(), settings, played):
         return {**NO_JOBS, "todo": "TRIALS", "solutions": solutions}
+    if reason := event_of_deployment(run):
+        return {**NO_JOBS, "reason": reason}
     if run["request"].get("only") == "trials":
         reason = None if trials else "no campaign has a version on trial"
         return {**NO_JOBS, "reason": reason}
@@ -72,15 +72,9 @@ def _plan_before_work(
 
 def _plan_work(settings: Settings, run: Run) -> Plan:
     """Return the jobs of the run, and write on each resource what was found about it."""
-    world = read_world(
-        read_client(),
-        settings,
-        run,
-        datasets=datasets_to_import(settings, run),
-        solutions=solutions_to_train(settings, run),
-    )
-    plan = plan_run(settings, run, world)
-    for arn, fingerprint in world.found_held.items():
+    view = read_view(read_client(), settings, run)
+    plan = plan_run(view)
+    for arn, fingerprint in view.world.found_held.items():
         write_tags(write_client(), arn, {HELD: fingerprint})
-    plan["warnings"] += write_checks(read_client(), situation_of(settings, run, world))
+    plan["warnings"] += write_checks(read_client(), view)
     return plan

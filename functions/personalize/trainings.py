@@ -55,11 +55,6 @@ def describe_version(client: PersonalizeClient, arn: str) -> SolutionVersionType
     return client.describe_solution_version(solutionVersionArn=arn)["solutionVersion"]
 
 
-def training_mode_of(version: Version) -> str:
-    """Return FULL, UPDATE or AUTOTRAIN. A version from before there were modes was FULL."""
-    return version.get("trainingMode", "FULL")
-
-
 def versions_of_run(
     client: PersonalizeClient, settings: Settings, run: Run
 ) -> list[SolutionVersionTypeDef]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from ..exports import Export
     from ..rules.imports import Import
-    from .situation import DatasetOfRun
+    from .datasets import DatasetOfRun
 
 SEARCHED_DAYS = 31
 """The number of days before the day of the run that are searched."""

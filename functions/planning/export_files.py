@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..csv_files import FileSample
-    from .situation import Situation
+    from .datasets import DatasetView
 
 SHOWN_KEYS = 3
 """A message names this number of keys."""
@@ -32,12 +32,12 @@ MIN_ROWS = 1000
 
 
 @guard("export", "REFUSE", "export")
-def missing_export(situation: Situation) -> Iterator[str]:
+def missing_export(view: DatasetView) -> Iterator[str]:
     """Yield a message for a location that cannot be read, has no rows, or has an empty file.
 
     Files in subfolders are refused as well, because Personalize does not import them.
     """
-    export = situation.export
+    export = view.export
     empty = [file.key for file in export.objects if file.size == 0]
     if export.read_error:
         yield (
@@ -67,43 +67,43 @@ def missing_export(situation: Situation) -> Iterator[str]:
 
 
 @guard("content", "REFUSE", "export")
-def wrong_content(situation: Situation) -> Iterator[str]:
+def wrong_content(view: DatasetView) -> Iterator[str]:
     """Yield a message for a file that Personalize cannot read or that does not fit the schema.
 
     A message is about the first problem of a file: its header, or a value or a line among its first
     1,000 rows.
     """
     messages = (
-        f"{situation.export.url(file.key)}: {error}"
-        for file in situation.export.samples
-        if (error := _file_error(file, situation))
+        f"{view.export.url(file.key)}: {error}"
+        for file in view.export.samples
+        if (error := _file_error(file, view))
     )
     yield from islice(messages, SHOWN_FILES)
 
 
-def _file_error(file: FileSample, situation: Situation) -> str | None:
+def _file_error(file: FileSample, view: DatasetView) -> str | None:
     """Return a message about the first problem of a file, or None."""
     if file.error and not file.header:
         return file.error
-    now = situation.world.now
-    header_error = _header_error(file, situation)
-    return header_error or wrong_value(file, situation.fields, now) or file.error
+    now = view.world.now
+    header_error = _header_error(file, view)
+    return header_error or wrong_value(file, view.fields, now) or file.error
 
 
-def _header_error(file: FileSample, situation: Situation) -> str | None:
+def _header_error(file: FileSample, view: DatasetView) -> str | None:
     """Return a message about a header that does not fit the schema or the first file, or None.
 
     A column is required if its values may not be empty. The order does not matter.
     """
-    now = situation.world.now
-    required = [field["name"] for field in situation.fields if value_error("", field, now)]
+    now = view.world.now
+    required = [field["name"] for field in view.fields if value_error("", field, now)]
     if missing := [name for name in required if name not in file.header]:
         return (
             f"the header lacks {', '.join(missing)}, which the dataset's schema requires; the "
             f"header is {','.join(file.header)[:SHOWN_HEADER]!r}; add or rename columns in the "
             "export"
         )
-    readable = (sample for sample in situation.export.samples if sample.header)
+    readable = (sample for sample in view.export.samples if sample.header)
     first = next(readable, file)
     if differing := sorted(set(file.header) ^ set(first.header)):
         return (
@@ -115,16 +115,16 @@ def _header_error(file: FileSample, situation: Situation) -> str | None:
 
 
 @guard("number of rows", "REFUSE", "export")
-def too_few_rows(situation: Situation) -> Iterator[str]:
+def too_few_rows(view: DatasetView) -> Iterator[str]:
     """Yield a message for an export with fewer interactions than the 1,000 that an import needs.
 
     If events bring interactions, too, a FULL export may have fewer.
     """
-    dataset, rows = situation.dataset, situation.export.row_count
+    dataset, rows = view.dataset, view.export.row_count
     is_full = dataset["importMode"] == "FULL"
     if dataset["type"] != "interactions" and (is_full or dataset["type"] != "actionInteractions"):
         return
-    if is_full and (situation.world.event_trackers or dataset.get("streamed")):
+    if is_full and (view.world.event_trackers or dataset.get("streamed")):
         return
     # Another guard finds an export without any row.
     if rows and rows < MIN_ROWS:
@@ -135,16 +135,16 @@ def too_few_rows(situation: Situation) -> Iterator[str]:
             "replaces all bulk data"
         )
         yield (
-            f"{situation.export.location} has {rows} interactions, but an import takes at least "
+            f"{view.export.location} has {rows} interactions, but an import takes at least "
             f"{MIN_ROWS}; {advice}"
         )
 
 
 @guard("unknown columns", "WARN", "export")
-def unknown_columns(situation: Situation) -> Iterator[str]:
+def unknown_columns(view: DatasetView) -> Iterator[str]:
     """Yield a message for columns that are not imported, because the schema lacks them."""
-    export = situation.export
-    schema_columns = {field["name"] for field in situation.fields}
+    export = view.export
+    schema_columns = {field["name"] for field in view.fields}
     columns = dict.fromkeys(name for file in export.samples for name in file.header)
     unknown = [repr(name[:SHOWN_CHARACTERS]) for name in columns if name not in schema_columns]
     if unknown and schema_columns:
@@ -155,19 +155,19 @@ def unknown_columns(situation: Situation) -> Iterator[str]:
 
 
 @guard("order of columns", "WARN", "export")
-def order_of_columns(situation: Situation) -> Iterator[str]:
+def order_of_columns(view: DatasetView) -> Iterator[str]:
     """Yield a message for a file whose columns are in another order than in the schema.
 
     The guide asks for this order. It is not known whether another order is a problem:
     https://docs.aws.amazon.com/personalize/latest/dg/how-it-works-dataset-schema.html.
     """
-    names = [field["name"] for field in situation.fields]
-    for file in situation.export.samples:
+    names = [field["name"] for field in view.fields]
+    for file in view.export.samples:
         in_file = [name for name in file.header if name in names]
         in_schema = [name for name in names if name in file.header]
         if in_file != in_schema:
             yield (
-                f"{situation.export.url(file.key)}: the columns are in another order than in the "
+                f"{view.export.url(file.key)}: the columns are in another order than in the "
                 f"dataset's schema, which has {', '.join(in_schema)}; if values arrive in wrong "
                 "columns, write them in this order"
             )

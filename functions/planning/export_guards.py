@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 from ..rules.imports import learned, refusal_to_append
 from .earlier_exports import day_of_full_import, imports_from
 from .guards import guard
-from .planned_imports import has_export_date, imports_are_requested
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .situation import Situation
+    from .datasets import DatasetView
 
 MAX_INCREMENTAL_BYTES = 10**9
 """AWS's limit for an INCREMENTAL import:
@@ -20,12 +19,12 @@ https://docs.aws.amazon.com/personalize/latest/dg/limits.html."""
 
 
 @guard("ready marker", "REFUSE", "export")
-def export_not_ready(situation: Situation) -> Iterator[str]:
+def export_not_ready(view: DatasetView) -> Iterator[str]:
     """Yield a message for a ready marker that is missing, or older than an object of the export.
 
     If the export was imported before, the fingerprint shows it, not the marker.
     """
-    export, marker = situation.export, situation.dataset["readyMarker"]
+    export, marker = view.export, view.dataset["readyMarker"]
     if marker is None or export.read_error:
         return
     written_at = export.marker_written_at
@@ -43,17 +42,17 @@ def export_not_ready(situation: Situation) -> Iterator[str]:
 
 
 @guard("size", "REFUSE", "export")
-def truncated_export(situation: Situation) -> Iterator[str]:
+def truncated_export(view: DatasetView) -> Iterator[str]:
     """Yield a message for a FULL export that is much smaller than the last FULL import.
 
     A FULL import replaces all data, so a truncated export would delete data. Foreign imports are
     not compared, because only the imports of this pipeline have a tag with their size. A person may
     bring back an earlier, smaller export with `exportDate`.
     """
-    dataset, export = situation.dataset, situation.export
-    if dataset["importMode"] != "FULL" or has_export_date(situation) or not export.objects:
+    dataset, export = view.dataset, view.export
+    if dataset["importMode"] != "FULL" or view.has_export_date or not export.objects:
         return
-    full = [job for job in situation.imports if job.is_active and job.is_full]
+    full = [job for job in view.imports if job.is_active and job.is_full]
     last_size = next((job.size for job in full if job.size is not None), 0)
     min_share = dataset["minRelativeSize"]
     if export.size < min_share * last_size:
@@ -66,10 +65,10 @@ def truncated_export(situation: Situation) -> Iterator[str]:
 
 
 @guard("first import", "REFUSE", "dataset")
-def incremental_without_full(situation: Situation) -> Iterator[str]:
+def incremental_without_full(view: DatasetView) -> Iterator[str]:
     """Yield a message for an INCREMENTAL import of a dataset that has no ACTIVE FULL import."""
-    dataset = situation.dataset
-    has_full = any(job.is_active and job.is_full for job in situation.imports)
+    dataset = view.dataset
+    has_full = any(job.is_active and job.is_full for job in view.imports)
     if dataset["importMode"] == "INCREMENTAL" and not has_full:
         yield (
             f"importMode INCREMENTAL needs an ACTIVE FULL import of {dataset['datasetArn']} "
@@ -79,22 +78,22 @@ def incremental_without_full(situation: Situation) -> Iterator[str]:
 
 
 @guard("replaced data", "REFUSE", "export")
-def replaced_data(situation: Situation) -> Iterator[str]:
+def replaced_data(view: DatasetView) -> Iterator[str]:
     """Yield a message for an INCREMENTAL export if a foreign import has replaced the data."""
-    if situation.dataset["importMode"] == "INCREMENTAL" and not imports_are_requested(situation):
-        reason = refusal_to_append(situation.imports)
+    if view.dataset["importMode"] == "INCREMENTAL" and not view.is_requested:
+        reason = refusal_to_append(view.imports)
         if reason is not None:
             yield reason
 
 
 @guard("rows to append", "REFUSE", "export")
-def wrong_increment(situation: Situation) -> Iterator[str]:
+def wrong_increment(view: DatasetView) -> Iterator[str]:
     """Yield a message for an INCREMENTAL export that was imported before or is too large.
 
     If each day has a location, the export of a day is imported once. Otherwise an object that is
     older than the last import was imported before. An export is too large with more than 1 GB.
     """
-    dataset, export = situation.dataset, situation.export
+    dataset, export = view.dataset, view.export
     if dataset["importMode"] != "INCREMENTAL" or not export.objects:
         return
     if export.size > MAX_INCREMENTAL_BYTES:
@@ -104,21 +103,21 @@ def wrong_increment(situation: Situation) -> Iterator[str]:
             "complete export, because it replaces all bulk data"
         )
     if not dataset["day"]:
-        yield from _appended_objects(situation)
-    elif not has_export_date(situation):
-        yield from _appended_day(situation, dataset["day"])
+        yield from _appended_objects(view)
+    elif not view.has_export_date:
+        yield from _appended_day(view, dataset["day"])
 
 
-def _appended_objects(situation: Situation) -> Iterator[str]:
+def _appended_objects(view: DatasetView) -> Iterator[str]:
     """Yield a message if objects of the export were written before the last import began.
 
     An import of this pipeline counts if it holds its export, because otherwise the export has to be
     imported again. A foreign import counts also while it is running, because it may succeed.
     """
-    export = situation.export
+    export = view.export
     times = [
         job.created_at
-        for job in situation.imports
+        for job in view.imports
         if job.is_held or (job.run is None and (job.is_active or job.is_running))
     ]
     old = [file.key for file in export.objects if times and file.modified_at < max(times)]
@@ -132,13 +131,13 @@ def _appended_objects(situation: Situation) -> Iterator[str]:
         )
 
 
-def _appended_day(situation: Situation, day: str) -> Iterator[str]:
+def _appended_day(view: DatasetView, day: str) -> Iterator[str]:
     """Yield a message if the rows of the export of a day are in the dataset.
 
     A ready marker may start a run for a day that is long past, for example if a bucket is copied. A
     person may append a day on purpose with `exportDate`.
     """
-    location, data = situation.export.location, learned(situation.imports)
+    location, data = view.export.location, learned(view.imports)
     held = [job for job in imports_from(location, data) if job.is_held]
     if held:
         reason = f"was imported by {held[-1].arn}, and has changed since then"
@@ -149,20 +148,20 @@ def _appended_day(situation: Situation, day: str) -> Iterator[str]:
     yield (
         f"{location} {reason}, so its rows would be appended twice; write new rows to the location "
         "of a later day, or append this export on purpose with retrain start --dataset "
-        f"{situation.dataset['type']} --export-date {day}"
+        f"{view.dataset['type']} --export-date {day}"
     )
 
 
 @guard("skipped days", "WARN", "dataset")
-def skipped_days(situation: Situation) -> Iterator[str]:
+def skipped_days(view: DatasetView) -> Iterator[str]:
     """Yield a message for earlier days of an INCREMENTAL export that the dataset does not hold.
 
     The export of a day whose import is running is not named.
     """
-    dataset, data = situation.dataset, learned(situation.imports)
-    begun = [*data, *(job for job in situation.imports if job.is_running)]
+    dataset, data = view.dataset, learned(view.imports)
+    begun = [*data, *(job for job in view.imports if job.is_running)]
     never, changed = [], []
-    for day, export in situation.world.earlier_exports.get(dataset["datasetArn"], {}).items():
+    for day, export in view.world.earlier_exports.get(dataset["datasetArn"], {}).items():
         jobs = imports_from(export.location, begun)
         if not jobs:
             never.append(day)

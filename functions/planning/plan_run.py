@@ -1,115 +1,134 @@
-"""Plans a run: checks the guards, and returns the jobs of the run. All functions are pure."""
+"""Plans a run: checks the guards, and returns the jobs of the run."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import RunRefused
-from . import (
-    campaign_guards,
-    export_files,
-    export_guards,
-    resource_guards,
-    training_guards,
-)
+from . import export_files, export_guards, resource_guards
+from .datasets import DatasetView, datasets_to_import
 from .guards import Guard
-from .news import limit_of_month
-from .planned_imports import (
-    has_begun_import,
-    imports_to_do,
-    needs_import,
-    planned_import,
-)
-from .planned_jobs import planned_solution
-from .run_guards import event_of_deployment, nothing_new
-from .situation import situation_of
+from .solutions import SolutionView
+from .world import read_world, solutions_to_train
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+
+    from mypy_boto3_personalize import PersonalizeClient
 
     from ..contract import Plan, Run
     from ..workflow_settings import Settings
     from .guards import Verdict
-    from .situation import Situation
     from .world import World
 
 GUARDS = tuple(
     found
-    for module in (
-        resource_guards,
-        export_guards,
-        training_guards,
-        campaign_guards,
-        export_files,
-    )
+    for module in (resource_guards, export_files, export_guards)
     for found in vars(module).values()
     if isinstance(found, Guard)
 )
 """The guards in the order in which they are checked. `docs/guards.md` shows them."""
 
 
-def plan_run(settings: Settings, run: Run, world: World) -> Plan:
+@dataclass(frozen=True, kw_only=True)
+class RunView:
+    """A run with the state of the services, from which it is planned."""
+
+    settings: Settings
+    run: Run
+    world: World
+    datasets: Sequence[DatasetView]
+    """The datasets that the run may import."""
+    solutions: Sequence[SolutionView]
+    """The solutions that the run may train."""
+
+
+def read_view(client: PersonalizeClient, settings: Settings, run: Run) -> RunView:
+    """Read the state of the services for a run."""
+    return view_of(settings, run, read_world(client, settings, run))
+
+
+def view_of(settings: Settings, run: Run, world: World) -> RunView:
+    """Return the view of a run in this state of the services."""
+    datasets = [
+        DatasetView(settings=settings, run=run, world=world, dataset=dataset)
+        for dataset in datasets_to_import(settings, run)
+    ]
+    imports_anything = any(dataset.needs_import for dataset in datasets)
+    solutions = [
+        SolutionView(
+            settings=settings,
+            run=run,
+            world=world,
+            solution=solution,
+            imports_anything=imports_anything,
+        )
+        for solution in solutions_to_train(settings, run)
+    ]
+    return RunView(settings=settings, run=run, world=world, datasets=datasets, solutions=solutions)
+
+
+def plan_run(view: RunView) -> Plan:
     """Return the plan of a run: its imports and trainings, or why it is skipped.
 
     Raises:
         RunRefused: one or more guards refuse the run. The exception has all their messages.
     """
-    situation = situation_of(settings, run, world)
-    skipped = event_of_deployment(situation)
-    if skipped is None and (refusals := _messages("REFUSE", situation)):
+    if refusals := _messages("REFUSE", view):
         raise RunRefused(refusals)
-    of_solutions = [situation.with_solution(solution) for solution in situation.solutions]
-    imports = [] if skipped else [planned_import(each) for each in imports_to_do(situation)]
-    planned = [None if skipped else planned_solution(each) for each in of_solutions]
+    imports = [dataset.planned() for dataset in view.datasets if dataset.needs_import]
+    solutions = [planned for solution in view.solutions if (planned := solution.planned())]
     limits = [
-        f"{each.solution['solutionArn']}: {limit}"
-        for each in of_solutions
-        if not skipped and (limit := limit_of_month(each))
+        f"{solution.arn}: {limit}" for solution in view.solutions if (limit := solution.limit)
     ]
-    warnings = _messages("WARN", situation)
-    if not skipped and not imports and not any(planned):
-        skipped, limits = "; ".join(limits) or nothing_new(situation), []
+    reason = None
+    if not imports and not solutions:
+        reason, limits = "; ".join(limits) or _nothing_new(view), []
     return {
-        "todo": "NOTHING" if skipped else "WORK",
+        "todo": "NOTHING" if reason else "WORK",
         "seconds": 0,
-        "reason": skipped,
+        "reason": reason,
         "imports": imports,
-        "solutions": [solution for solution in planned if solution],
-        "warnings": [*limits, *warnings],
+        "solutions": solutions,
+        "warnings": [*limits, *_messages("WARN", view)],
     }
 
 
-def _messages(verdict: Verdict, situation: Situation) -> list[str]:
+def _messages(verdict: Verdict, view: RunView) -> list[str]:
     """Return the messages of the guards with a verdict."""
     guards = [guard for guard in GUARDS if guard.verdict == verdict]
-    return [message for guard in guards for message in messages_of(guard, situation)]
+    return [message for guard in guards for message in messages_of(guard, view)]
 
 
-def messages_of(guard: Guard, situation: Situation) -> Iterator[str]:
+def messages_of(guard: Guard, view: RunView) -> Iterator[str]:
     """Yield the messages of a guard. A message about a dataset begins with its config key."""
-    for checked_situation in _situations_to_check(guard, situation):
-        dataset = checked_situation.selected_dataset
-        for message in guard.check(checked_situation):
-            yield f"datasets.{dataset['type']}: {message}" if dataset else message
+    if guard.scope == "run":
+        yield from guard.check(view)
+    if guard.scope == "solution":
+        for solution in view.solutions:
+            yield from guard.check(solution)
+    for dataset in view.datasets:
+        is_new = dataset.needs_import and not dataset.is_being_imported
+        if guard.scope == "dataset" or (guard.scope == "export" and is_new):
+            for message in guard.check(dataset):
+                yield f"datasets.{dataset.dataset['type']}: {message}"
 
 
-def _situations_to_check(guard: Guard, situation: Situation) -> list[Situation]:
-    """Return one situation for each dataset or solution in the scope of a guard.
-
-    For a guard with the scope `run`, return the situation as it is.
-    """
-    datasets = [situation.with_dataset(dataset) for dataset in situation.datasets]
-    solutions = [situation.with_solution(solution) for solution in situation.solutions]
-    match guard.scope:
-        case "run":
-            return [situation]
-        case "dataset":
-            return datasets
-        case "export":
-            return [
-                dataset
-                for dataset in datasets
-                if needs_import(dataset) and not has_begun_import(dataset)
-            ]
-        case "solution":
-            return solutions
+def _nothing_new(view: RunView) -> str:
+    """Return why a run with nothing to import, to train or to deploy is skipped."""
+    if "only" in view.run["request"]:
+        return "no campaign waits for a version"
+    exports = "the datasets hold their exports" if view.datasets else "nothing is imported"
+    if any(dataset.holds_later_day for dataset in view.datasets):
+        exports = "no export is newer than the data"
+    if any(dataset.awaits_marker for dataset in view.datasets):
+        exports = "no new export is ready"
+    versions = [solution.version_to_use for solution in view.solutions]
+    stopped = [version.arn for version in versions if version and version.was_stopped]
+    learned = "every solution has learned the present data"
+    if stopped:
+        learned = f"the training of the present data was stopped: {', '.join(stopped)}"
+    elif any(solution.requested_by == "events" for solution in view.solutions):
+        learned = "every solution was trained recently enough for the events"
+    return f"nothing is new: {exports}, and {learned}; to train anyway, use retrain start --force"

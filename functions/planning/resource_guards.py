@@ -1,76 +1,188 @@
-"""Checks that the datasets, solutions and campaigns exist, are usable and belong together."""
+"""The guards of datasets, solutions and campaigns: they exist, and a run can use them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
+from ..personalize.campaigns import LATEST, follows_newest
 from ..personalize.statuses import ACTIVE, is_active, is_deleted
 from .guards import guard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from .situation import Situation
+    from .plan_run import RunView
+    from .solutions import SolutionView
+
+UPDATE_RECIPES = ("aws-user-personalization", "aws-hrnn-coldstart")
+"""The recipes that support a training with UPDATE:
+https://docs.aws.amazon.com/personalize/latest/dg/API_CreateSolutionVersion.html#trainingMode."""
+PROBE_KEYS = {
+    **dict.fromkeys(("aws-sims", "aws-similar-items", "aws-semantic-similarity"), "itemId"),
+    **dict.fromkeys(("aws-personalized-ranking", "aws-personalized-ranking-v2"), "inputList"),
+    **dict.fromkeys(("aws-user-personalization", "aws-user-personalization-v2"), "userId"),
+    **dict.fromkeys(("aws-popularity-count", "aws-trending-now"), "userId"),
+    "aws-next-best-action": None,
+}
+"""Recipe -> the key that a probe must have, or None if campaigns of the recipe answer no probe:
+https://docs.aws.amazon.com/personalize/latest/dg/API_RS_GetRecommendations.html."""
 
 
 @guard("datasets", "REFUSE", "run")
-def inactive_datasets(situation: Situation) -> Iterator[str]:
+def inactive_datasets(view: RunView) -> Iterator[str]:
     """Yield a message for a dataset or dataset group that does not exist or is not ACTIVE."""
-    world = situation.world
-    for dataset in situation.settings["datasets"]:
+    world = view.world
+    for dataset in view.settings["datasets"]:
         yield from _missing_or_inactive(dataset["datasetArn"], world.datasets)
     for group_arn in world.dataset_groups:
         yield from _missing_or_inactive(group_arn, world.dataset_groups)
 
 
 @guard("solutions and campaigns", "REFUSE", "solution")
-def unusable_solution(situation: Situation) -> Iterator[str]:
+def unusable_solution(view: SolutionView) -> Iterator[str]:
     """Yield a message for a solution or campaign that does not exist or is not usable.
 
-    The solution must belong to the dataset group, and the campaign to the solution.
+    The solution must belong to the dataset group, and the campaign to the solution. A campaign need
+    not be ACTIVE, because an update repairs it.
     """
-    world, arn = situation.world, situation.solution["solutionArn"]
-    yield from _missing_or_inactive(arn, world.solutions)
-    solution, groups = world.solutions.get(arn), world.dataset_groups
+    world = view.world
+    yield from _missing_or_inactive(view.arn, world.solutions)
+    solution, groups = world.solutions.get(view.arn), world.dataset_groups
     if solution and groups and solution["datasetGroupArn"] not in groups:
         group = solution["datasetGroupArn"]
         yield (
-            f"{arn}: belongs to {group}, but the datasets of this stack belong to "
-            f"{', '.join(groups)}; "
-            f"correct the ARN, or give {group} a stack of its own"
+            f"{view.arn}: belongs to {group}, but the datasets of this stack belong to "
+            f"{', '.join(groups)}; correct the ARN, or give {group} a stack of its own"
         )
-    for campaign in situation.solution["campaigns"]:
-        yield from _unusable_campaign(situation, campaign["campaignArn"])
+    for configured in view.solution["campaigns"]:
+        arn = configured["campaignArn"]
+        campaign = world.campaigns.get(arn)
+        if campaign is None:
+            yield f"{arn}: does not exist; create it, or take it out of the stack's config"
+        elif is_deleted(campaign["status"]):
+            yield f"{arn}: its status is {campaign['status']}; take it out of the stack's config"
+        elif not campaign["solutionVersionArn"].startswith(f"{view.arn}/"):
+            yield (
+                f"{arn}: serves {campaign['solutionVersionArn']}, which is not a version of "
+                f"{view.arn}; move the campaign to the solution of that version in the config"
+            )
 
 
-def _missing_or_inactive(arn: str, resources: Mapping[str, object]) -> Iterator[str]:
-    """Yield a message if the resource does not exist or is not ACTIVE.
+def _missing_or_inactive(arn: str, resources: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Yield a message if a resource does not exist or is not ACTIVE.
 
     `resources` maps the ARN of each resource that exists to its description.
     """
-    resource = resources.get(arn)
-    if not isinstance(resource, dict):
+    if arn not in resources:
         yield f"{arn}: does not exist; create it, or correct the ARN in the stack's config"
-    elif not is_active(resource["status"]):
+    elif not is_active(resources[arn]["status"]):
         yield (
-            f"{arn}: its status is {resource['status']}, but it has to be {ACTIVE}; wait if "
+            f"{arn}: its status is {resources[arn]['status']}, but it has to be {ACTIVE}; wait if "
             "it is being created, otherwise repair it or take it out of the config"
         )
 
 
-def _unusable_campaign(situation: Situation, arn: str) -> Iterator[str]:
-    """Yield a message if the campaign is missing, deleted, or serves another solution.
+@guard("UPDATE", "REFUSE", "solution")
+def impossible_update(view: SolutionView) -> Iterator[str]:
+    """Yield a message for an UPDATE that the recipe, the versions or the data do not allow.
 
-    Its status need not be ACTIVE.
+    An UPDATE of the settings is FULL where there is no FULL version yet, or nothing new to learn.
     """
-    campaign = situation.world.campaigns.get(arn)
-    solution_arn = situation.solution["solutionArn"]
-    if campaign is None:
-        yield f"{arn}: does not exist; create it, or take it out of the stack's config"
-    elif is_deleted(campaign["status"]):
-        yield f"{arn}: its status is {campaign['status']}; take it out of the stack's config"
-    elif not campaign["solutionVersionArn"].startswith(f"{solution_arn}/"):
+    requested = view.run["request"].get("trainingMode")
+    is_update = (requested or view.solution["trainingMode"]) == "UPDATE"
+    if is_update and view.recipe is not None and view.recipe not in UPDATE_RECIPES:
         yield (
-            f"{arn}: serves {campaign['solutionVersionArn']}, which is not a version of "
-            f"{solution_arn}; move the campaign to the solution of that version in the config"
+            f"{view.arn}: trainingMode UPDATE needs one of the recipes "
+            f"{', '.join(UPDATE_RECIPES)}, but this solution has the recipe {view.recipe}; change "
+            "trainingMode to FULL"
         )
+    if requested != "UPDATE":
+        return
+    if view.newest_full_version is None:
+        yield (
+            f"{view.arn}: trainingMode UPDATE needs an ACTIVE version that was trained with FULL, "
+            "but there is none; use retrain start --training-mode FULL"
+        )
+    if view.up_to_date_version and not view.receives_events:
+        yield (
+            f"{view.arn}: trainingMode UPDATE needs data that are newer than "
+            f"{view.up_to_date_version.arn}; import new data, or use retrain start "
+            "--training-mode FULL"
+        )
+
+
+@guard("automatic training", "REFUSE", "solution")
+def refused_automatic_training(view: SolutionView) -> Iterator[str]:
+    """Yield a message for a solution with automatic training, if autoTraining is `refuse`."""
+    if view.settings["autoTraining"] == "refuse":
+        yield from _automatic_training(view)
+
+
+@guard("automatic training", "WARN", "solution")
+def allowed_automatic_training(view: SolutionView) -> Iterator[str]:
+    """Yield a message for a solution with automatic training, if autoTraining is `warn`."""
+    if view.settings["autoTraining"] == "warn":
+        yield from _automatic_training(view)
+
+
+def _automatic_training(view: SolutionView) -> Iterator[str]:
+    """Yield a message for a solution with automatic training, which is paid for in addition."""
+    solution = view.world.solutions.get(view.arn)
+    if solution and solution.get("performAutoTraining"):
+        yield (
+            f"{view.arn}: also trains automatically; turn that off with 'aws personalize "
+            f"update-solution --solution-arn {view.arn} --no-perform-auto-training'"
+        )
+
+
+@guard("automatic deployment", "REFUSE", "solution")
+def automatic_deployment(view: SolutionView) -> Iterator[str]:
+    """Yield a message for a campaign that Personalize moves to each new version by itself.
+
+    The command of the message keeps the other settings of the campaign. Personalize wants the ARN
+    of a version in the same request.
+    """
+    for configured in view.solution["campaigns"]:
+        arn = configured["campaignArn"]
+        campaign = view.world.campaigns.get(arn)
+        if campaign is None or not follows_newest(campaign):
+            continue
+        version = campaign["solutionVersionArn"]
+        if version.endswith(LATEST):
+            version = next((item.arn for item in view.seen.trainings if item.is_active), version)
+        config = {**campaign["campaignConfig"], "syncWithLatestSolutionVersion": False}
+        yield (
+            f"{arn}: syncWithLatestSolutionVersion deploys versions before a run has judged them; "
+            f"turn it off with aws personalize update-campaign --campaign-arn {arn} "
+            f"--solution-version-arn {version} --campaign-config '{json.dumps(config)}'"
+        )
+
+
+@guard("probe", "REFUSE", "solution")
+def unanswered_probes(view: SolutionView) -> Iterator[str]:
+    """Yield a message for a probe that does not fit the recipe of the solution.
+
+    Otherwise the probe would fail after a training that was paid for. The probes of a recipe that
+    this release does not know are not checked.
+    """
+    recipe = view.recipe
+    if recipe not in PROBE_KEYS:
+        return
+    expected = PROBE_KEYS[recipe]
+    for campaign in view.solution["campaigns"]:
+        arn, probe = campaign["campaignArn"], campaign["probe"]
+        if probe is None:
+            continue
+        # A probe with a list to rank also has a user.
+        key = next(key for key in ("inputList", "itemId", "userId") if probe.get(key))
+        if expected is None:
+            yield (
+                f"{arn}: campaigns of the recipe {recipe} do not answer a probe; remove the "
+                "probe from the campaign"
+            )
+        elif key != expected:
+            yield (
+                f"{arn}: the probe has {key}, but campaigns of the recipe {recipe} need "
+                f"{expected}; use that key in the probe"
+            )

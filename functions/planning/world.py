@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, NotRequired, TypedDict, TypeVar
 from botocore.exceptions import ClientError
 
 from .. import aws, clock, exports
-from ..executions import scheduled_at
-from ..personalize.campaigns import Versions, live_version, read_notes
+from ..personalize.campaigns import Versions
 from ..personalize.imports import ImportReader, seen_export
 from ..personalize.lists import active_event_trackers
-from ..personalize.statuses import is_active
 from ..personalize.tags import tags_of
 from ..personalize.trainings import SolutionReader, versions
-from ..rules import trainings
 from ..rules.imports import newly_held
+from .datasets import datasets_to_import
 from .earlier_exports import earlier_exports
 
 if TYPE_CHECKING:
@@ -30,16 +28,14 @@ if TYPE_CHECKING:
         DatasetGroupTypeDef,
         DatasetTypeDef,
         SolutionTypeDef,
-        SolutionVersionSummaryTypeDef,
     )
 
-    from ..contract import Request, Run
+    from ..contract import Run
     from ..exports import Export
     from ..rules.deployments import Version
     from ..rules.imports import Import
     from ..rules.trainings import SeenSolution
     from ..workflow_settings import Settings, SolutionSettings, Tags
-    from .situation import DatasetOfRun
 
 Resource = TypeVar("Resource")
 
@@ -55,15 +51,13 @@ class SchemaField(TypedDict):
 
 @dataclass(frozen=True, kw_only=True)
 class World:
-    """The state of Personalize, S3, Scheduler and Step Functions when the run was planned.
+    """The state of Personalize and S3 when the run was planned.
 
     Lists of jobs are sorted, newest first. A mapping has the ARN of the resource as its key, if its
     docstring names no other key. A resource that does not exist is missing from its mapping.
     """
 
     now: datetime
-    schedule_changed_at: datetime | None = None
-    """When the schedule that started this run was created or last changed."""
     dataset_groups: Mapping[str, DatasetGroupTypeDef] = field(default_factory=dict)
     event_trackers: Sequence[str] = ()
     """The ARNs of the ACTIVE event trackers of the dataset group."""
@@ -81,175 +75,115 @@ class World:
     earlier_exports: Mapping[str, Mapping[str, Export]] = field(default_factory=dict)
     """Dataset ARN -> day -> its INCREMENTAL export, if no import of its location has `held`."""
     solutions: Mapping[str, SolutionTypeDef] = field(default_factory=dict)
-    versions: Mapping[str, Sequence[SolutionVersionSummaryTypeDef]] = field(default_factory=dict)
-    """Solution ARN -> its versions."""
     seen_solutions: Mapping[str, SeenSolution] = field(default_factory=dict)
     """Solution ARN -> the solution with its versions, as the rules of a training see them."""
-    version_tags: Mapping[str, Tags] = field(default_factory=dict)
-    """The tags of the versions that the rules count."""
-    version_facts: Mapping[str, Version] = field(default_factory=dict)
-    """What the rules of deployments have to know about versions: of each solution the version that
-    its campaigns may wait for, and the versions that they serve."""
     campaigns: Mapping[str, CampaignTypeDef] = field(default_factory=dict)
     campaign_tags: Mapping[str, Tags] = field(default_factory=dict)
     """Campaign ARN -> its tags, which say what the runs have found about its versions."""
+    known_versions: Mapping[str, Mapping[str, Version]] = field(default_factory=dict)
+    """Solution ARN -> version ARN -> what is known about it. A version is read when a rule asks."""
 
 
-def newest_active(
-    newest_first: Iterable[SolutionVersionSummaryTypeDef],
-) -> SolutionVersionSummaryTypeDef | None:
-    """Return the newest ACTIVE version, or None. The versions must be sorted, newest first."""
-    return next((version for version in newest_first if is_active(version["status"])), None)
-
-
-def read_world(
-    client: PersonalizeClient,
-    settings: Settings,
-    run: Run,
-    *,
-    datasets: Sequence[DatasetOfRun],
-    solutions: Sequence[SolutionSettings],
-) -> World:
+def read_world(client: PersonalizeClient, settings: Settings, run: Run) -> World:
     """Read the state of the services.
 
     Args:
         client: a client for reads.
         settings: the settings of the pipeline. All configured datasets are described.
-        run: the run to plan.
-        datasets: the datasets that the run imports. Their exports are read.
-        solutions: the solutions that the run trains.
+        run: the run to plan. Only the exports that it imports and the solutions that it trains are
+            read.
     """
-    existing_solutions = _describe_existing(
+    solutions = solutions_to_train(settings, run)
+    campaigns = [item["campaignArn"] for solution in solutions for item in solution["campaigns"]]
+    world = read_data(client, settings, run)
+    imports = [job for jobs in world.imports.values() for job in jobs]
+    described = _describe_existing(
         [solution["solutionArn"] for solution in solutions],
         lambda arn: client.describe_solution(solutionArn=arn)["solution"],
     )
-    campaigns = _describe_existing(
-        [campaign["campaignArn"] for solution in solutions for campaign in solution["campaigns"]],
-        lambda arn: client.describe_campaign(campaignArn=arn)["campaign"],
-    )
-    dataset_arns = [dataset["datasetArn"] for dataset in settings["datasets"]]
-    world, reader = read_data(client, dataset_arns, datasets), SolutionReader(client)
-    world = replace(
-        _with_versions(client, reader, world, existing_solutions),
-        schedule_changed_at=_schedule_changed_at(run["request"]),
-        version_tags=reader.tags,
-        campaigns=campaigns,
-        campaign_tags={arn: tags_of(client, arn) for arn in campaigns},
-    )
-    facts = {
-        arn: Versions(client, solution)[arn]
-        for solution in solutions
-        for arn in _compared_versions(world, solution)
+    reader = SolutionReader(client)
+    seen_solutions = {
+        arn: reader.solution(solution, versions(client, arn), imports)
+        for arn, solution in described.items()
     }
-    return replace(world, version_facts=facts)
-
-
-def read_data(
-    client: PersonalizeClient, dataset_arns: Sequence[str], imported: Sequence[DatasetOfRun]
-) -> World:
-    """Read the state of datasets, the imports of their group, and the exports to import.
-
-    Args:
-        client: a client for reads.
-        dataset_arns: the datasets that are described.
-        imported: the datasets whose exports are read.
-    """
-    datasets = _describe_existing(
-        dataset_arns, lambda arn: client.describe_dataset(datasetArn=arn)["dataset"]
+    return replace(
+        world,
+        solutions=described,
+        seen_solutions=seen_solutions,
+        campaigns=_describe_existing(
+            campaigns, lambda arn: client.describe_campaign(campaignArn=arn)["campaign"]
+        ),
+        campaign_tags=_describe_existing(campaigns, lambda arn: tags_of(client, arn)),
+        known_versions={item["solutionArn"]: Versions(client, item) for item in solutions},
     )
-    dataset_groups = _describe_existing(
+
+
+def solutions_to_train(settings: Settings, run: Run) -> list[SolutionSettings]:
+    """Return the solutions that the run trains: those of the request, or all."""
+    chosen_arns = run["request"].get("solutions")
+    return [
+        solution
+        for solution in settings["solutions"]
+        if chosen_arns is None or solution["solutionArn"] in chosen_arns
+    ]
+
+
+def read_data(client: PersonalizeClient, settings: Settings, run: Run) -> World:
+    """Read the datasets, the imports of their group, and the exports that the run imports."""
+    datasets = _describe_existing(
+        [dataset["datasetArn"] for dataset in settings["datasets"]],
+        lambda arn: client.describe_dataset(datasetArn=arn)["dataset"],
+    )
+    groups = _describe_existing(
         {dataset["datasetGroupArn"] for dataset in datasets.values()},
         lambda arn: client.describe_dataset_group(datasetGroupArn=arn)["datasetGroup"],
     )
     imports: dict[str, list[Import]] = {arn: [] for arn in datasets}
-    for group_arn in dataset_groups:
+    for group_arn in groups:
         for job in ImportReader(client).of_group(group_arn, datasets):
             imports.setdefault(job.dataset, []).append(job)
     world = World(
         now=clock.now(),
-        dataset_groups=dataset_groups,
-        event_trackers=[
-            tracker for arn in dataset_groups for tracker in active_event_trackers(client, arn)
-        ],
+        dataset_groups=groups,
+        event_trackers=[item for arn in groups for item in active_event_trackers(client, arn)],
         datasets=datasets,
         schemas={
             arn: _schema_fields(client, dataset["schemaArn"]) for arn, dataset in datasets.items()
         },
         imports=imports,
-        exports=_read_exports(imported),
-    )
-    return _with_confirmed_imports(world, imported)
-
-
-def _with_confirmed_imports(world: World, imported: Sequence[DatasetOfRun]) -> World:
-    """Return the world in which each import says that it holds its export, if it does."""
-    imports, earlier = dict(world.imports), {}
-    found_held: dict[str, str] = {}
-    for dataset in imported:
-        arn, mode = dataset["datasetArn"], dataset["importMode"]
-        if arn not in world.datasets:
-            continue
-        schema_arn = world.datasets[arn]["schemaArn"]
-        earlier[arn] = earlier_exports(aws.s3(), dataset, imports[arn])
-        seen = [
-            seen_export(export, mode, schema_arn)
-            for export in (world.exports[arn], *earlier[arn].values())
-        ]
-        held = newly_held(imports[arn], seen)
-        found_held |= {job.arn: str(job.planned) for job in held}
-        imports[arn] = [job._replace(is_held=job.is_held or job in held) for job in imports[arn]]
-    return replace(world, imports=imports, earlier_exports=earlier, found_held=found_held)
-
-
-def _with_versions(
-    client: PersonalizeClient,
-    reader: SolutionReader,
-    world: World,
-    solutions: Mapping[str, SolutionTypeDef],
-) -> World:
-    """Return the world with these solutions and what is known about their versions."""
-    imports = [job for jobs in world.imports.values() for job in jobs]
-    versions_of_solutions = {arn: versions(client, arn) for arn in solutions}
-    return replace(
-        world,
-        solutions=solutions,
-        versions=versions_of_solutions,
-        seen_solutions={
-            arn: reader.solution(solution, versions_of_solutions[arn], imports)
-            for arn, solution in solutions.items()
+        exports={
+            dataset["datasetArn"]: exports.read_export(
+                aws.s3(), dataset["dataLocation"], dataset["readyMarker"]
+            )
+            for dataset in datasets_to_import(settings, run)
         },
     )
+    return _with_confirmed_imports(world, settings, run)
 
 
-def _compared_versions(world: World, solution: SolutionSettings) -> set[str]:
-    """Return the version that the campaigns of a solution may wait for, and those they serve.
+def _with_confirmed_imports(world: World, settings: Settings, run: Run) -> World:
+    """Return the world in which each import that holds its export says so.
 
-    If all campaigns serve the version and have found it good, there is nothing to compare.
+    An import is compared with the export of its own day, so that the import of a run that has died
+    is found on a later day too.
     """
-    solution_arn = solution["solutionArn"]
-    seen = world.seen_solutions.get(solution_arn)
-    version = trainings.newest_active(seen.trainings) if seen else None
-    if version is None:
-        return set()
-    described = [
-        (world.campaigns[arn], world.campaign_tags.get(arn, {}))
-        for arn in (campaign["campaignArn"] for campaign in solution["campaigns"])
-        if arn in world.campaigns
-    ]
-    states = {(live_version(row), read_notes(tags, solution_arn).good) for row, tags in described}
-    if states <= {(version.arn, version.arn)}:
-        return set()
-    return {version.arn, *(live for live, _ in states if live)}
-
-
-def _read_exports(imported: Sequence[DatasetOfRun]) -> dict[str, Export]:
-    """Return dataset ARN -> the export at its location."""
-    return {
-        dataset["datasetArn"]: exports.read_export(
-            aws.s3(), dataset["dataLocation"], dataset["readyMarker"]
-        )
-        for dataset in imported
-    }
+    imports, earlier = dict(world.imports), {}
+    found_held: dict[str, str] = {}
+    for dataset in datasets_to_import(settings, run):
+        arn, mode = dataset["datasetArn"], dataset["importMode"]
+        if arn in world.datasets:
+            schema_arn = world.datasets[arn]["schemaArn"]
+            earlier[arn] = earlier_exports(aws.s3(), dataset, imports[arn])
+            seen = [
+                seen_export(export, mode, schema_arn)
+                for export in (world.exports[arn], *earlier[arn].values())
+            ]
+            held = {job.arn: str(job.planned) for job in newly_held(imports[arn], seen)}
+            found_held |= held
+            imports[arn] = [
+                job._replace(is_held=job.is_held or job.arn in held) for job in imports[arn]
+            ]
+    return replace(world, imports=imports, earlier_exports=earlier, found_held=found_held)
 
 
 def _describe_existing(
@@ -271,13 +205,3 @@ def _schema_fields(client: PersonalizeClient, schema_arn: str) -> list[SchemaFie
     schema = client.describe_schema(schemaArn=schema_arn)["schema"]["schema"]
     fields: list[SchemaField] = json.loads(schema)["fields"]
     return fields
-
-
-def _schedule_changed_at(request: Request) -> datetime | None:
-    """Return when the schedule was created or last changed. None if a person started the run."""
-    arn = request.get("scheduleArn")
-    if not arn or scheduled_at(request) is None:
-        return None
-    group, name = arn.split("/")[1:]
-    schedule = aws.scheduler().get_schedule(GroupName=group, Name=name)
-    return max(schedule["CreationDate"], schedule["LastModificationDate"])

@@ -13,7 +13,6 @@ from functions.personalize.imports import list_imports
 from functions.personalize.statuses import is_active
 from functions.personalize.tags import RUN, tags_of
 from functions.personalize.trainings import versions
-from functions.planning.world import newest_active
 from retrain.operator.errors import DENIED_CODES, OperatorError, code_of
 
 if TYPE_CHECKING:
@@ -214,7 +213,7 @@ def _read_solutions(client: PersonalizeClient, group_arn: str) -> list[AdoptedSo
 def _read_solution(client: PersonalizeClient, arn: str) -> AdoptedSolution:
     """Return a solution with the metrics of its newest version."""
     solution = client.describe_solution(solutionArn=arn)["solution"]
-    newest = newest_active(versions(client, arn))
+    newest = next((item for item in versions(client, arn) if is_active(item["status"])), None)
     metrics: Mapping[str, float] = {}
     training_hours = None
     if newest:

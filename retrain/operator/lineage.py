@@ -29,7 +29,7 @@ from functions.personalize.tags import (
     RUN,
     tags_of,
 )
-from functions.personalize.trainings import describe_version, training_mode_of
+from functions.personalize.trainings import describe_version
 from functions.rules.imports import learned
 from functions.rules.trainings import SeenSolution, digest
 from retrain.operator.errors import OperatorError, code_of
@@ -170,7 +170,7 @@ def _lineage(
         "status": version["status"],
         "failure": version.get("failureReason"),
         "recipeArn": version.get("recipeArn"),
-        "trainingMode": training_mode_of(version),
+        "trainingMode": version.get("trainingMode", "FULL"),
         "trainingHours": version.get("trainingHours"),
         "createdAt": version["creationDateTime"],
         "endedAt": version["lastUpdatedDateTime"],

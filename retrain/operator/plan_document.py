@@ -6,20 +6,6 @@ from datetime import UTC
 from statistics import median
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypedDict
 
-from functions.planning.campaign_guards import recipe_of
-from functions.planning.news import (
-    limit_of_month,
-    training_requested_by,
-    up_to_date_version,
-)
-from functions.planning.planned_imports import (
-    has_begun_import,
-    imports_are_requested,
-    imports_to_do,
-    newest_holder,
-)
-from functions.planning.waiting_campaigns import seen_in_world
-from functions.planning.world import newest_active
 from functions.rules.imports import learned
 from retrain.operator.option_words import FLAGS, in_words_of_options
 
@@ -27,9 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from functions.contract import Plan, PlannedImport, PlannedSolution
-    from functions.planning.situation import Situation
+    from functions.planning.datasets import DatasetView
+    from functions.planning.plan_run import RunView
+    from functions.planning.solutions import SolutionView
     from functions.rules.imports import Import
-    from functions.workflow_settings import DatasetSettings, SolutionSettings
+    from functions.workflow_settings import CampaignSettings, DatasetSettings, SolutionSettings
     from retrain.operator.plan_facts import PlanFacts
 
 PRICED_BY_INTERACTIONS = ("aws-user-personalization-v2", "aws-personalized-ranking-v2")
@@ -108,7 +96,7 @@ class PlanDocument(TypedDict):
 
 def plan_document(facts: PlanFacts) -> PlanDocument:
     """Return what a run would do now. A run that would be refused has no steps."""
-    situation, plan = facts.situation, facts.plan
+    view, plan = facts.view, facts.plan
     document: PlanDocument = {
         "outcome": "REFUSED",
         "reason": None,
@@ -120,36 +108,32 @@ def plan_document(facts: PlanFacts) -> PlanDocument:
         "trainings": [],
         "expectedCost": None,
         "warnings": [],
-        "hasOwnJobs": _has_own_jobs(situation),
+        "hasOwnJobs": _has_own_jobs(view),
     }
     if plan is None:
         return document
-    trainings = [
-        _training_step(facts, plan, solution) for solution in situation.settings["solutions"]
-    ]
+    trainings = [_training_step(facts, plan, solution) for solution in view.settings["solutions"]]
     costs = [step["expectedCost"] for step in trainings if step["expectedCost"] is not None]
     return {
         **document,
         "outcome": "SKIPPED" if plan["reason"] else "RUN",
         "reason": plan["reason"] and in_words_of_options(plan["reason"]),
-        "imports": [
-            _import_step(situation, plan, dataset) for dataset in situation.settings["datasets"]
-        ],
+        "imports": [_import_step(view, plan, dataset) for dataset in view.settings["datasets"]],
         "trainings": trainings,
         "expectedCost": sum(costs) if costs else None,
         "warnings": [*map(in_words_of_options, plan["warnings"])],
     }
 
 
-def _has_own_jobs(situation: Situation) -> bool:
+def _has_own_jobs(view: RunView) -> bool:
     """Return True if a run of any stack has created an import or a version that the plan knows."""
-    world = situation.world
+    world = view.world
     return any(job.run for jobs in world.imports.values() for job in jobs) or any(
         version.run for seen in world.seen_solutions.values() for version in seen.trainings
     )
 
 
-def _import_step(situation: Situation, plan: Plan, configured: DatasetSettings) -> ImportStep:
+def _import_step(view: RunView, plan: Plan, configured: DatasetSettings) -> ImportStep:
     """Return what the run would do with a configured dataset."""
     step: ImportStep = {
         "type": configured["type"],
@@ -162,19 +146,19 @@ def _import_step(situation: Situation, plan: Plan, configured: DatasetSettings) 
         "ageHours": None,
         "expectedSeconds": None,
     }
-    dataset = next((row for row in situation.datasets if row["type"] == configured["type"]), None)
-    if dataset is None:
+    of_type = [item for item in view.datasets if item.dataset["type"] == configured["type"]]
+    if not of_type:
         return step
-    of_dataset = situation.with_dataset(dataset)
-    export = of_dataset.export
+    (dataset,) = of_type
+    export = dataset.export
     newest = max((file.modified_at for file in export.objects), default=None)
-    age = (situation.world.now - newest).total_seconds() / 3600 if newest else None
-    planned = next((row for row in plan["imports"] if row["type"] == dataset["type"]), None)
+    age = (view.world.now - newest).total_seconds() / 3600 if newest else None
+    planned = next((row for row in plan["imports"] if row["type"] == configured["type"]), None)
     return {
         **step,
         "action": "import" if planned else "keep",
-        "reason": _reason_to_import(of_dataset) if planned else _reason_to_keep(of_dataset),
-        "dataLocation": dataset["dataLocation"],
+        "reason": _reason_to_import(dataset) if planned else _reason_to_keep(dataset),
+        "dataLocation": dataset.dataset["dataLocation"],
         "files": len(export.objects),
         "bytes": export.size,
         "rows": export.row_count,
@@ -183,25 +167,25 @@ def _import_step(situation: Situation, plan: Plan, configured: DatasetSettings) 
     }
 
 
-def _reason_to_import(situation: Situation) -> str:
-    """Return why the selected dataset is imported."""
-    data = learned(situation.imports)
-    if has_begun_import(situation):
+def _reason_to_import(dataset: DatasetView) -> str:
+    """Return why a dataset is imported."""
+    data = learned(dataset.imports)
+    if dataset.is_being_imported:
         return "an import of this export is running, and the run waits for it"
-    if any(job.is_running for job in situation.imports):
+    if any(job.is_running for job in dataset.imports):
         return "another import is running, and the run waits for it before it imports"
     if not data:
         return "it was never imported"
-    if imports_are_requested(situation):
+    if dataset.is_requested:
         return "every export is imported, changed or not"
     if data[-1].run is None:
         return f"no run created the newest import, which ended at {_end_of(data[-1])}"
     return f"it has changed since the import that ended at {_end_of(data[-1])}"
 
 
-def _reason_to_keep(situation: Situation) -> str:
-    """Return why the selected dataset is not imported."""
-    holder = newest_holder(situation)
+def _reason_to_keep(dataset: DatasetView) -> str:
+    """Return why a dataset is not imported."""
+    holder = dataset.holder
     if holder is None:
         return "the run is skipped"
     return f"it has not changed since the import that ended at {_end_of(holder)}"
@@ -212,21 +196,20 @@ def _end_of(job: Import) -> str:
     return f"{job.ended_at.astimezone(UTC):%Y-%m-%d %H:%M}"
 
 
-def _training_step(facts: PlanFacts, plan: Plan, solution: SolutionSettings) -> TrainingStep:
+def _training_step(facts: PlanFacts, plan: Plan, configured: SolutionSettings) -> TrainingStep:
     """Return what the run would do with a configured solution."""
-    arn = solution["solutionArn"]
-    situation = facts.situation.with_solution(solution)
+    arn = configured["solutionArn"]
+    solution = next((item for item in facts.view.solutions if item.arn == arn), None)
     planned = next((row for row in plan["solutions"] if row["solutionArn"] == arn), None)
-    is_chosen = any(row["solutionArn"] == arn for row in situation.solutions)
     action, reason, version_arn = (
-        _training_decision(situation, plan, planned)
-        if is_chosen
+        _training_decision(facts.view, plan, solution, planned)
+        if solution
         else _Decision("leave out", LEFT_OUT)
     )
     is_trained = action == "train"
     hours = facts.training_hours.get(arn) if is_trained else None
-    by_interactions = is_chosen and recipe_of(situation) in PRICED_BY_INTERACTIONS
-    price = situation.settings.get("trainingHourPrice")
+    by_interactions = bool(solution and solution.recipe in PRICED_BY_INTERACTIONS)
+    price = facts.view.settings.get("trainingHourPrice")
     return {
         "solutionArn": arn,
         "action": action,
@@ -239,8 +222,8 @@ def _training_step(facts: PlanFacts, plan: Plan, solution: SolutionSettings) -> 
             round(hours * price, 2) if hours and price and not by_interactions else None
         ),
         "pricedByInteractions": by_interactions,
-        "campaigns": [_campaign_step(situation, row, planned) for row in _campaigns(situation)]
-        if is_chosen
+        "campaigns": [_campaign_step(solution, row, planned) for row in configured["campaigns"]]
+        if solution
         else [],
     }
 
@@ -254,19 +237,18 @@ class _Decision(NamedTuple):
 
 
 def _training_decision(
-    situation: Situation, plan: Plan, planned: PlannedSolution | None
+    view: RunView, plan: Plan, solution: SolutionView, planned: PlannedSolution | None
 ) -> _Decision:
-    """Return what happens to the selected solution, which the run may train."""
-    version = up_to_date_version(situation)
-    held_back = limit_of_month(situation)
-    held_back = f"{situation.solution['solutionArn']}: {held_back}" if held_back else ""
+    """Return what happens to a solution that the run may train."""
+    version = solution.up_to_date_version
+    held_back = f"{solution.arn}: {solution.limit}" if solution.limit else ""
     if planned and planned["existingVersionArn"]:
         reason = held_back or "it is trained already"
         return _Decision("use", f"{reason}; campaigns wait for it", planned["existingVersionArn"])
     if planned and version and version.is_running:
         return _Decision("use", "it is in training, and the run waits for it", version.arn)
     if planned:
-        return _Decision("train", _reason_to_train(situation))
+        return _Decision("train", _reason_to_train(view, solution))
     if held_back:
         return _Decision("hold back", held_back)
     if version:
@@ -277,53 +259,43 @@ def _training_decision(
     return _Decision("keep", in_words_of_options(reason))
 
 
-def _reason_to_train(situation: Situation) -> str:
-    """Return why the selected solution is trained."""
-    imported = [of_dataset.dataset["type"] for of_dataset in imports_to_do(situation)]
+def _reason_to_train(view: RunView, solution: SolutionView) -> str:
+    """Return why a solution is trained."""
+    imported = [item.dataset["type"] for item in view.datasets if item.needs_import]
     if imported:
         verb = "is" if len(imported) == 1 else "are"
         return f"{_listed(imported)} {verb} imported"
-    if up_to_date_version(situation) is None:
+    if solution.up_to_date_version is None:
         return "no version of a run has learned the present data"
-    requested_by = training_requested_by(situation)
+    requested_by = solution.requested_by
     if requested_by == "events":
         return "an event tracker or the API has sent records since the last training"
     return f"{FLAGS.get(requested_by or '', requested_by)} asks for it"
 
 
-def _campaigns(situation: Situation) -> Sequence[str]:
-    """Return the ARNs of the campaigns of the selected solution."""
-    return [campaign["campaignArn"] for campaign in situation.solution["campaigns"]]
-
-
 def _campaign_step(
-    situation: Situation, campaign_arn: str, planned: PlannedSolution | None
+    solution: SolutionView, campaign: CampaignSettings, planned: PlannedSolution | None
 ) -> CampaignStep:
-    """Return what happens to a campaign of the selected solution."""
-    solution = situation.solution
-    settings = next(row for row in solution["campaigns"] if row["campaignArn"] == campaign_arn)
+    """Return what happens to a campaign of a solution."""
+    arn, approval = campaign["campaignArn"], solution.solution.get("approval")
     updated = {row["campaignArn"] for row in planned["campaigns"]} if planned else set()
-    approval = solution.get("approval")
-    campaign = situation.world.campaigns.get(campaign_arn)
+    described = solution.world.campaigns.get(arn)
     return {
-        "campaignArn": campaign_arn,
-        "action": "update" if campaign_arn in updated else "keep",
-        "servedVersionArn": campaign.get("solutionVersionArn") if campaign else None,
-        "isGated": bool(solution["qualityGate"]),
-        "isProbed": settings["probe"] is not None,
+        "campaignArn": arn,
+        "action": "update" if arn in updated else "keep",
+        "servedVersionArn": described.get("solutionVersionArn") if described else None,
+        "isGated": bool(solution.solution["qualityGate"]),
+        "isProbed": campaign["probe"] is not None,
         "approvalHours": approval["timeoutHours"] if approval else None,
-        "rolledBackVersionArn": _rolled_back_version(situation, campaign_arn),
+        "rolledBackVersionArn": _rolled_back_version(solution, campaign) if described else None,
     }
 
 
-def _rolled_back_version(situation: Situation, campaign_arn: str) -> str | None:
-    """Return the newest ACTIVE version of the selected solution if it was taken back here."""
-    world = situation.world
-    newest = newest_active(world.versions.get(situation.solution["solutionArn"], ()))
-    if newest is None or campaign_arn not in world.campaigns:
-        return None
-    arn, seen = newest["solutionVersionArn"], seen_in_world(situation, campaign_arn)
-    return arn if seen.notes.bad == arn != seen.serves else None
+def _rolled_back_version(solution: SolutionView, campaign: CampaignSettings) -> str | None:
+    """Return the newest ACTIVE version of a solution if it was taken back at a campaign."""
+    newest = next((item.arn for item in solution.seen.trainings if item.is_active), None)
+    seen = solution.seen_campaign(campaign)
+    return newest if newest and seen.notes.bad == newest != seen.serves else None
 
 
 def _expected_seconds(planned: PlannedImport | PlannedSolution | None) -> int | None:

@@ -9,12 +9,8 @@ from typing import TYPE_CHECKING
 from functions.errors import RunRefused
 from functions.execution_input import input_problems
 from functions.executions import run_of
-from functions.personalize.statuses import is_active
-from functions.personalize.trainings import training_mode_of
 from functions.personalize.trials import solutions_on_trial
-from functions.planning.plan_run import plan_run
-from functions.planning.situation import datasets_to_import, situation_of, solutions_to_train
-from functions.planning.world import read_world
+from functions.planning.plan_run import plan_run, read_view
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,7 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_personalize import PersonalizeClient
 
     from functions.contract import Plan, PlannedSolution, Request, StartedRun
-    from functions.planning.situation import Situation
+    from functions.planning.plan_run import RunView
     from functions.workflow_settings import Settings
 
 BILLED_VERSIONS = 3
@@ -34,7 +30,7 @@ BILLED_VERSIONS = 3
 class PlanFacts:
     """What a run would do now. `problems` are the reasons for which it would be refused."""
 
-    situation: Situation
+    view: RunView
     plan: Plan | None
     """The plan of the run, or None if it would be refused."""
     problems: Sequence[str]
@@ -60,45 +56,36 @@ def read_facts(
         raise RunRefused(problems)
     run = run_of(started)
     trials = solutions_on_trial(client, settings)
-    world = read_world(
-        client,
-        settings,
-        run,
-        datasets=datasets_to_import(settings, run),
-        solutions=solutions_to_train(settings, run),
-    )
-    situation = situation_of(settings, run, world)
+    view = read_view(client, settings, run)
     try:
-        plan = plan_run(settings, run, world)
+        plan = plan_run(view)
     except RunRefused as refusal:
         return PlanFacts(
-            situation=situation,
+            view=view,
             plan=None,
             problems=refusal.problems,
             trials=trials,
             training_hours={},
         )
     return PlanFacts(
-        situation=situation,
+        view=view,
         plan=plan,
         problems=(),
         trials=trials,
-        training_hours=_training_hours(client, situation, plan),
+        training_hours=_training_hours(client, view, plan),
     )
 
 
-def _training_hours(
-    client: PersonalizeClient, situation: Situation, plan: Plan
-) -> dict[str, float]:
+def _training_hours(client: PersonalizeClient, view: RunView, plan: Plan) -> dict[str, float]:
     """Return the training hours to expect of each solution that is trained and has a history."""
     hours = {}
     for planned in plan["solutions"]:
         if planned["existingVersionArn"] is None:
             arn, mode = planned["solutionArn"], planned["trainingMode"]
             newest_first = [
-                version["solutionVersionArn"]
-                for version in situation.world.versions.get(arn, ())
-                if is_active(version["status"]) and training_mode_of(version) == mode
+                version.arn
+                for version in view.world.seen_solutions[arn].trainings
+                if version.is_active and version.mode == mode
             ]
             billed = [
                 client.describe_solution_version(solutionVersionArn=version)["solutionVersion"]

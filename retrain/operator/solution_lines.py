@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from components.rules.fields import MRR, NDCG_AT_10
 from functions.personalize.statuses import is_active
-from functions.planning.campaign_guards import PROBE_KEYS
-from functions.planning.training_guards import UPDATE_RECIPES
+from functions.planning.resource_guards import PROBE_KEYS, UPDATE_RECIPES
 from retrain.operator.yaml_lines import Section, comment, heading, scalar
 
 if TYPE_CHECKING:

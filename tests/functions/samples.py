@@ -1,15 +1,15 @@
 """Ordinary documents and API responses. A test changes the part that it is about."""
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from components.args import LimitsArgs
 from functions.csv_files import FileSample, Row
 from functions.exports import Export, S3Object
 from functions.personalize.trainings import config_digest
-from functions.planning import planned_imports, planned_jobs
-from functions.planning.situation import situation_of
+from functions.planning.datasets import DatasetView
+from functions.planning.plan_run import view_of
+from functions.planning.solutions import SolutionView
 from functions.planning.world import World
 from functions.rules import trainings as training_rules
 from functions.rules.deployments import Version
@@ -39,7 +39,6 @@ CAMPAIGN = campaign_arn("home")
 RUN_ID = "20261129T030000Z"
 LAST_RUN = "20261122T030000Z"
 LOCATION = "s3://exports/interactions.csv"
-EXPORT_HASH = "e4f62bba75eba9fa267af92b48fb83dc"
 FINGERPRINT = "5a6dcc21-8a04ac727a0f63778796d73f8a9a4961"
 TAGS = {
     "team": "recommendations",
@@ -53,7 +52,6 @@ API_TAGS = [{"tagKey": key, "tagValue": value} for key, value in TAGS.items()]
 VERSION_TAGS = API_TAGS[:3]
 """The tags of a solution version, in the form of the API."""
 NDCG = "normalized_discounted_cumulative_gain_at_10"
-RULES = [{"metric": NDCG, "maxDrop": 0.25}]
 PROBE = {"userId": "1", "minResults": 5, "minutes": 10}
 JOB_NAME = f"{PREFIX}-{RUN_ID}-interactions"
 IMPORT_JOB = f"{ARN}:dataset-import-job/{JOB_NAME}"
@@ -294,12 +292,6 @@ def limits(**changes):
     return settings(limits={**SETTINGS["limits"], **changes})
 
 
-def probed_settings(**probe):
-    """Return settings in which the campaign has this probe."""
-    campaigns = [campaign_settings(probe=probe)]
-    return settings(solutions=[solution_settings(campaigns=campaigns)])
-
-
 def configured(request=None, **changes):
     """Return the output of the first state."""
     started = {
@@ -352,6 +344,14 @@ def run(request=None, *, trigger="schedule", **changes):
     }
 
 
+VERSIONS = {
+    OLD_VERSION: Version(ago(72), {NDCG: 0.4}),
+    VERSION: Version(ago(47), {NDCG: 0.42}),
+    FOREIGN_VERSION: Version(ago(1), {NDCG: 0.42}),
+}
+"""What the rules of a deployment know about each version."""
+
+
 def world(trainings=(), **changes):
     """Return the state of the services. `trainings` are the versions as the rules see them."""
     standard = {
@@ -362,13 +362,8 @@ def world(trainings=(), **changes):
         "exports": {DATASET: export()},
         "imports": {DATASET: [imported()]},
         "solutions": {SOLUTION: solution_resource()},
-        "versions": {SOLUTION: [version_summary()]},
         "campaigns": {CAMPAIGN: campaign()},
-        "version_facts": {
-            OLD_VERSION: Version(ago(72), {NDCG: 0.4}),
-            VERSION: Version(ago(47), {NDCG: 0.42}),
-            FOREIGN_VERSION: Version(ago(1), {NDCG: 0.42}),
-        },
+        "known_versions": {SOLUTION: VERSIONS, OTHER_SOLUTION: VERSIONS},
         **changes,
     }
     imports = [job for jobs in standard["imports"].values() for job in jobs]
@@ -402,54 +397,61 @@ def trained_version(**changes):
     )
 
 
-def situation(request=None, settings_=None, **changes):
-    """Return the situation of a run in the standard world with these changes."""
-    return situation_of(settings_ or settings(), run(request), world(**changes))
+def view(request=None, settings_=None, trigger="schedule", **changes):
+    """Return the view of a run in the standard world with these changes."""
+    return view_of(settings_ or settings(), run(request, trigger=trigger), world(**changes))
 
 
-def messages(
-    guard,
-    *,
-    request=None,
-    trigger="schedule",
-    settings_=None,
-    dataset=None,
-    solution=None,
-    **changes,
-):
+def dataset_view(request=None, settings_=None, *, trigger="schedule", dataset=None, **changes):
+    """Return the view of a dataset with these settings, by default of interactions."""
+    return DatasetView(
+        settings=settings_ or settings(),
+        run=run(request, trigger=trigger),
+        world=world(**changes),
+        dataset=dataset or dataset_of_run(),
+    )
+
+
+def solution_view(request=None, settings_=None, *, solution=None, **changes):
+    """Return the view of a solution with these settings, by default with one campaign."""
+    of_run = view(request, settings_, **changes)
+    return SolutionView(
+        settings=of_run.settings,
+        run=of_run.run,
+        world=of_run.world,
+        solution=solution or solution_settings(),
+        imports_anything=any(dataset.needs_import for dataset in of_run.datasets),
+    )
+
+
+def messages(guard, *, dataset=None, solution=None, **changes):
     """Return the messages of a guard in the standard world with these changes.
 
-    `dataset` and `solution` are the settings of the selected dataset and solution.
+    `dataset` and `solution` are the settings of the dataset or the solution that is checked.
     """
-    of_run = situation(request=request, settings_=settings_, **changes)
-    selected = replace(
-        of_run,
-        run={**of_run.run, "trigger": trigger},
-        selected_dataset=dataset or dataset_of_run(),
-        selected_solution=solution or solution_settings(),
-    )
-    return list(guard.check(selected))
+    views = {
+        "run": lambda: view(**changes),
+        "solution": lambda: solution_view(solution=solution, **changes),
+    }
+    checked = views.get(guard.scope, lambda: dataset_view(dataset=dataset, **changes))
+    return list(guard.check(checked()))
 
 
 def planned_import(**changes):
     """Return the import of the dataset interactions in the standard world."""
-    planned = planned_imports.planned_import(situation().with_dataset(dataset_of_run()))
-    return {**planned, **changes}
+    return {**dataset_view().planned(), **changes}
 
 
 def planned_campaign(**changes):
     """Return the update of a campaign that was created in 15 minutes."""
-    (planned,) = _planned_solution()["campaigns"]
+    (planned,) = solution_view().planned()["campaigns"]
     return {**planned, "durations": [900], **changes}
 
 
 def planned_solution(**changes):
-    """Return the training of a solution in the standard world."""
-    return {**_planned_solution(), "campaigns": [planned_campaign()], **changes}
-
-
-def _planned_solution():
-    return planned_jobs.planned_solution(situation().with_solution(solution_settings()))
+    """Return the training of a solution, whose last training took two hours."""
+    usual = {"durations": [7200], "campaigns": [planned_campaign()]}
+    return {**solution_view().planned(), **usual, **changes}
 
 
 def import_item(**changes):

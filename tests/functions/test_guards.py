@@ -1,19 +1,19 @@
-"""Tests of each guard of the run and its resources: which runs it finds, and with which message."""
+"""Tests of the guards of datasets, solutions and campaigns: what they find, and what they say."""
 
-from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from docs import guards as page
 from functions.planning.plan_run import GUARDS
-from functions.planning.resource_guards import inactive_datasets, unusable_solution
-from functions.planning.run_guards import event_of_deployment, nothing_new
-from functions.planning.training_guards import (
+from functions.planning.resource_guards import (
     allowed_automatic_training,
+    automatic_deployment,
+    impossible_update,
+    inactive_datasets,
     refused_automatic_training,
-    update_without_full,
-    update_without_news,
-    update_without_recipe,
+    unanswered_probes,
+    unusable_solution,
 )
 from tests.functions.samples import (
     ARN,
@@ -21,72 +21,36 @@ from tests.functions.samples import (
     DATASET,
     GROUP,
     ITEMS,
-    NOW,
+    OLD_VERSION,
     OTHER_SOLUTION,
     RECIPE,
     SOLUTION,
     VERSION,
-    ago,
     campaign,
+    campaign_settings,
     dataset_resource,
     dataset_settings,
     group_resource,
     items_settings,
     messages,
     settings,
-    situation,
     solution_resource,
     solution_settings,
     trained_version,
-    version_summary,
 )
 
-SCHEDULED = {"trigger": "schedule", "scheduledTime": NOW.isoformat()}
 UPDATE = solution_settings(trainingMode="UPDATE")
-INCREMENTAL = dataset_settings(importMode="INCREMENTAL")
-USER_PERSONALIZATION_V2 = "arn:aws:personalize:::recipe/aws-user-personalization-v2"
 
 
-# The table
-
-
-def test_the_page_shows_the_table():
-    path = page.__file__.replace("guards.py", "guards.md")
-    with open(path) as file:  # noqa: PTH123 - one read
-        assert file.read() == page.page(), "run: python -m docs.guards > docs/guards.md"
+def test_the_page_shows_the_guards():
+    shown = Path(page.__file__).with_suffix(".md").read_text()
+    assert shown == page.page(), "run: python -m docs.guards > docs/guards.md"
 
 
 @pytest.mark.parametrize("guard", GUARDS, ids=lambda guard: f"{guard.name}, {guard.verdict}")
-def test_the_docstring_of_a_check_says_what_it_looks_for(guard):
-    assert guard.check.__doc__.startswith("Yield a message for "), (
-        "the page of the guards shows the rest"
-    )
-
-
-# The event of a deployment
-
-
-@pytest.mark.parametrize("after", [timedelta(0), timedelta(minutes=10), timedelta(minutes=-2)])
-def test_an_event_right_after_a_deployment_is_found(after):
-    changed = NOW - after
-    assert event_of_deployment(situation(SCHEDULED, schedule_changed_at=changed)) == (
-        f"the schedule was created or changed at {changed.isoformat()}, and a deployment "
-        "starts no training; to retrain now, use retrain start"
-    )
-
-
-@pytest.mark.parametrize(
-    "changed",
-    [ago(minutes=10, seconds=1), NOW + timedelta(minutes=2, seconds=1), None],
-    ids=["long after", "due before and late", "schedule unknown"],
-)
-def test_an_event_of_the_calendar_passes(changed):
-    assert event_of_deployment(situation(SCHEDULED, schedule_changed_at=changed)) is None
-
-
-def test_a_person_may_start_a_run_right_after_a_deployment():
-    request = {"trigger": "manual"}
-    assert event_of_deployment(situation(request, schedule_changed_at=NOW)) is None
+def test_the_docstring_of_a_guard_says_what_it_looks_for(guard):
+    docstring = guard.check.__doc__
+    assert docstring.startswith("Yield a message for "), "the page shows the rest"
 
 
 # Resources exist and belong together
@@ -98,24 +62,15 @@ def test_resources_that_exist_and_belong_together_pass():
 
 def test_every_resource_that_does_not_exist_is_found():
     absent = {"datasets": {}, "dataset_groups": {}, "solutions": {}, "campaigns": {}}
-    assert messages(inactive_datasets, **absent) == [
-        f"{DATASET}: does not exist; create it, or correct the ARN in the stack's config"
+    two = settings(datasets=[items_settings(), dataset_settings()])
+    without_import = {"request": {"skipImport": True}, "settings_": two}
+    assert messages(inactive_datasets, **without_import, **absent) == [
+        f"{arn}: does not exist; create it, or correct the ARN in the stack's config"
+        for arn in (ITEMS, DATASET)
     ]
     assert messages(unusable_solution, **absent) == [
         f"{SOLUTION}: does not exist; create it, or correct the ARN in the stack's config",
         f"{CAMPAIGN}: does not exist; create it, or take it out of the stack's config",
-    ]
-
-
-def test_all_datasets_are_checked_if_one_does_not_exist():
-    two = settings(datasets=[items_settings(), dataset_settings()])
-    groups = {GROUP: group_resource(status="CREATE FAILED")}
-    assert messages(inactive_datasets, settings_=two, dataset_groups=groups) == [
-        f"{ITEMS}: does not exist; create it, or correct the ARN in the stack's config",
-        (
-            f"{GROUP}: its status is CREATE FAILED, but it has to be ACTIVE; wait if it is being "
-            "created, otherwise repair it or take it out of the config"
-        ),
     ]
 
 
@@ -147,17 +102,15 @@ def test_a_solution_of_another_group_is_found():
     ]
 
 
-@pytest.mark.parametrize("status", ["DELETE PENDING", "DELETE IN_PROGRESS"])
-def test_a_campaign_that_is_being_deleted_is_found(status):
-    assert messages(unusable_solution, campaigns={CAMPAIGN: campaign(status=status)}) == [
-        f"{CAMPAIGN}: its status is {status}; take it out of the stack's config"
-    ]
-
-
-@pytest.mark.parametrize("status", ["CREATE PENDING", "CREATE FAILED"])
-def test_a_campaign_that_is_not_active_yet_passes(status):
-    """The update waits for its creation, or repairs it."""
-    assert messages(unusable_solution, campaigns={CAMPAIGN: campaign(status=status)}) == []
+@pytest.mark.parametrize(
+    ("status", "is_found"),
+    [("DELETE PENDING", True), ("CREATE PENDING", False), ("CREATE FAILED", False)],
+)
+def test_a_campaign_that_is_being_deleted_is_found(status, is_found):
+    """The update waits for a creation, or repairs it."""
+    found = messages(unusable_solution, campaigns={CAMPAIGN: campaign(status=status)})
+    message = f"{CAMPAIGN}: its status is {status}; take it out of the stack's config"
+    assert found == is_found * [message]
 
 
 @pytest.mark.parametrize("served", [f"{OTHER_SOLUTION}/1", f"{SOLUTION}-2/1"])
@@ -174,17 +127,38 @@ def test_a_campaign_of_another_solution_is_found(served):
 # UPDATE trainings
 
 
-@pytest.mark.parametrize(
-    ("solution", "mode"), [(UPDATE, None), (solution_settings(), "UPDATE"), (UPDATE, "UPDATE")]
-)
-@pytest.mark.parametrize("recipe", [USER_PERSONALIZATION_V2, None])
-def test_an_update_of_a_recipe_that_does_not_support_it_is_found(solution, mode, recipe):
+def of_update(recipe=RECIPE, mode=None, *trainings, solution=UPDATE, **changes):
+    """Return the messages about a solution with this recipe, in a run with this mode."""
     resource = solution_resource(recipeArn=recipe)
     if recipe is None:
         del resource["recipeArn"]
-    request = {"trainingMode": mode} if mode else {}
-    known = {"request": request, "solution": solution, "solutions": {SOLUTION: resource}}
-    assert messages(update_without_recipe, **known) == [
+    return messages(
+        impossible_update,
+        request={"skipImport": True, **({"trainingMode": mode} if mode else {})},
+        solution=solution,
+        trainings=trainings,
+        **{"solutions": {SOLUTION: resource}, **changes},
+    )
+
+
+V2 = "arn:aws:personalize:::recipe/aws-user-personalization-v2"
+OLDER = trained_version(digest="other")
+
+
+@pytest.mark.parametrize(
+    ("solution", "mode", "recipe", "is_found"),
+    [
+        (UPDATE, None, V2, True),
+        (UPDATE, None, None, True),
+        (solution_settings(), "UPDATE", V2, True),
+        (UPDATE, None, RECIPE, False),
+        (UPDATE, None, "arn:aws:personalize:::recipe/aws-hrnn-coldstart", False),
+        (UPDATE, "FULL", V2, False),
+        (solution_settings(), None, V2, False),
+    ],
+)
+def test_an_update_of_a_recipe_that_does_not_support_it_is_found(solution, mode, recipe, is_found):
+    assert of_update(recipe, mode, OLDER, solution=solution) == is_found * [
         (
             f"{SOLUTION}: trainingMode UPDATE needs one of the recipes aws-user-personalization, "
             "aws-hrnn-coldstart, but this solution has the recipe "
@@ -193,105 +167,120 @@ def test_an_update_of_a_recipe_that_does_not_support_it_is_found(solution, mode,
     ]
 
 
-@pytest.mark.parametrize(
-    ("solution", "mode", "recipe"),
-    [
-        (UPDATE, None, RECIPE),
-        (UPDATE, None, "arn:aws:personalize:::recipe/aws-hrnn-coldstart"),
-        (UPDATE, "FULL", USER_PERSONALIZATION_V2),
-        (solution_settings(), None, USER_PERSONALIZATION_V2),
-    ],
-)
-def test_a_training_that_the_recipe_supports_passes(solution, mode, recipe):
-    request = {"trainingMode": mode} if mode else {}
-    solutions = {SOLUTION: solution_resource(recipeArn=recipe)}
-    known = {"request": request, "solution": solution, "solutions": solutions}
-    assert messages(update_without_recipe, **known) == []
-
-
 def test_the_recipe_of_a_solution_that_does_not_exist_is_not_checked():
-    assert messages(update_without_recipe, solution=UPDATE, solutions={}) == []
+    assert of_update(solutions={}) == []
 
 
 @pytest.mark.parametrize(
     "versions",
-    [[], [version_summary(status="CREATE FAILED")], [version_summary(trainingMode="UPDATE")]],
+    [[], [OLDER._replace(is_active=False)], [OLDER._replace(mode="UPDATE")]],
     ids=["none", "failed", "update"],
 )
 def test_a_request_for_an_update_without_a_full_version_is_found(versions):
-    request, known = {"trainingMode": "UPDATE"}, {SOLUTION: versions}
-    assert messages(update_without_full, request=request, solution=UPDATE, versions=known) == [
+    assert of_update(RECIPE, "UPDATE", *versions) == [
         (
             f"{SOLUTION}: trainingMode UPDATE needs an ACTIVE version that was trained with FULL, "
             "but there is none; use retrain start --training-mode FULL"
         )
     ]
+    assert of_update(RECIPE, None, *versions) == [], "an UPDATE of the settings becomes FULL"
 
 
-@pytest.mark.parametrize("request_", [{}, {"trainingMode": "FULL"}])
-def test_a_configured_update_without_a_full_version_passes(request_):
-    """It becomes a FULL training."""
-    known = {"request": request_, "solution": UPDATE, "versions": {SOLUTION: []}}
-    assert messages(update_without_full, **known) == []
-
-
-def test_a_request_for_an_update_after_a_full_version_passes():
-    assert messages(update_without_full, request={"trainingMode": "UPDATE"}, solution=UPDATE) == []
-
-
-# Automatic training
-
-AUTOMATIC = {SOLUTION: solution_resource(performAutoTraining=True)}
-
-
-def test_a_solution_that_trains_automatically_is_found():
-    assert messages(allowed_automatic_training, solutions=AUTOMATIC) == [
-        (
-            f"{SOLUTION}: also trains automatically; turn that off with 'aws personalize "
-            f"update-solution --solution-arn {SOLUTION} --no-perform-auto-training'"
-        )
-    ]
-
-
-def test_a_solution_that_does_not_train_automatically_passes():
-    off = {SOLUTION: solution_resource(performAutoTraining=False)}
-    for known in (off, {SOLUTION: solution_resource()}, {}):
-        assert messages(allowed_automatic_training, solutions=known) == []
-
-
-@pytest.mark.parametrize("setting", ["warn", "refuse"])
-def test_automatic_training_is_either_refused_or_a_warning(setting):
-    known = {"settings_": settings(autoTraining=setting), "solutions": AUTOMATIC}
-    counts = {
-        "refuse": len(messages(refused_automatic_training, **known)),
-        "warn": len(messages(allowed_automatic_training, **known)),
-    }
-    assert counts == {"refuse": 0, "warn": 0, setting: 1}
-
-
-# Nothing new
-
-
-def test_a_run_after_a_stopped_training_says_that_it_was_stopped():
-    stopped = trained_version(is_active=False, was_stopped=True)
-    assert nothing_new(situation({"skipImport": True}, trainings=[stopped])) == (
-        f"nothing is new: nothing is imported, and the training of the present data was "
-        f"stopped: {VERSION}; to train anyway, use retrain start --force"
-    )
-
-
-def test_an_update_without_new_data_is_found():
-    known = {
-        "request": {"skipImport": True, "trainingMode": "UPDATE"},
-        "trainings": [trained_version()],
-    }
-    assert messages(update_without_news, **known) == [
+def test_a_request_for_an_update_without_new_data_is_found():
+    learned = trained_version()
+    assert of_update(RECIPE, "UPDATE", learned) == [
         (
             f"{SOLUTION}: trainingMode UPDATE needs data that are newer than {VERSION}; import new "
             "data, or use retrain start --training-mode FULL"
         )
     ]
-    assert messages(update_without_news, event_trackers=["tracker"], **known) == []
-    assert messages(update_without_news, **{**known, "request": {"trainingMode": "UPDATE"}}) == []
-    assert messages(update_without_news, **{**known, "request": {"skipImport": True}}) == []
-    assert messages(update_without_news, **{**known, "trainings": []}) == []
+    assert of_update(RECIPE, "UPDATE", learned, event_trackers=["tracker"]) == []
+    assert of_update(RECIPE, "UPDATE", OLDER) == of_update(RECIPE, None, learned) == []
+
+
+# Automatic training
+
+AUTOMATIC = solution_resource(performAutoTraining=True)
+
+
+@pytest.mark.parametrize(
+    ("setting", "guard"),
+    [("warn", allowed_automatic_training), ("refuse", refused_automatic_training)],
+)
+def test_automatic_training_is_either_refused_or_a_warning(setting, guard):
+    def found(guard, resource):
+        return messages(
+            guard, settings_=settings(autoTraining=setting), solutions={SOLUTION: resource}
+        )
+
+    (other,) = {allowed_automatic_training, refused_automatic_training} - {guard}
+    assert found(guard, AUTOMATIC) == [
+        (
+            f"{SOLUTION}: also trains automatically; turn that off with 'aws personalize "
+            f"update-solution --solution-arn {SOLUTION} --no-perform-auto-training'"
+        )
+    ]
+    assert found(other, AUTOMATIC) == found(guard, solution_resource()) == []
+
+
+# Versions that go live by themselves
+
+CONFIG = {"itemExplorationConfig": {"explorationWeight": "0.3"}}
+FOLLOWING = campaign(campaignConfig={**CONFIG, "syncWithLatestSolutionVersion": True})
+
+
+@pytest.mark.parametrize("served", [OLD_VERSION, f"{SOLUTION}/$LATEST"])
+def test_a_campaign_that_follows_the_newest_version_is_found(served):
+    campaigns = {CAMPAIGN: {**FOLLOWING, "solutionVersionArn": served}}
+    versions = [
+        trained_version(is_active=False),
+        trained_version(arn=OLD_VERSION, run=None),
+        trained_version(),
+    ]
+    assert messages(automatic_deployment, campaigns=campaigns, trainings=versions) == [
+        (
+            f"{CAMPAIGN}: syncWithLatestSolutionVersion deploys versions before a run has judged "
+            "them; turn it off with aws personalize update-campaign --campaign-arn "
+            f"{CAMPAIGN} --solution-version-arn {OLD_VERSION} --campaign-config "
+            '\'{"itemExplorationConfig": {"explorationWeight": "0.3"}, '
+            '"syncWithLatestSolutionVersion": false}\''
+        )
+    ]
+
+
+def test_a_campaign_that_only_the_pipeline_updates_passes():
+    not_following = {CAMPAIGN: campaign(campaignConfig={"syncWithLatestSolutionVersion": False})}
+    for campaigns in ({}, {CAMPAIGN: campaign()}, not_following):
+        assert messages(automatic_deployment, campaigns=campaigns) == []
+
+
+# Probes
+
+USER = {"userId": "u1", "minResults": 1, "minutes": 1}
+ITEM = {"itemId": "i1", "minResults": 1, "minutes": 1}
+LIST = {**USER, "inputList": ["i1"]}
+WRONG_KEY = "the probe has {}, but campaigns of the recipe {} need {}; use that key in the probe"
+NO_PROBE = "campaigns of the recipe {1} do not answer a probe; remove the probe from the campaign"
+
+
+@pytest.mark.parametrize(
+    ("recipe", "probe", "message"),
+    [
+        ("aws-user-personalization", ITEM, WRONG_KEY.format("itemId", "{1}", "userId")),
+        ("aws-user-personalization-v2", LIST, WRONG_KEY.format("inputList", "{1}", "userId")),
+        ("aws-similar-items", USER, WRONG_KEY.format("userId", "{1}", "itemId")),
+        ("aws-personalized-ranking-v2", USER, WRONG_KEY.format("userId", "{1}", "inputList")),
+        ("aws-next-best-action", USER, NO_PROBE),
+        ("aws-user-personalization", USER, None),
+        ("aws-sims", ITEM, None),
+        ("aws-personalized-ranking", LIST, None),
+        ("aws-next-best-action", None, None),
+        ("aws-of-next-year", ITEM, None),
+    ],
+)
+def test_a_probe_that_does_not_fit_the_recipe_is_found(recipe, probe, message):
+    resource = solution_resource(recipeArn=f"arn:aws:personalize:::recipe/{recipe}")
+    solution = solution_settings(campaigns=[campaign_settings(probe=probe)])
+    found = messages(unanswered_probes, solution=solution, solutions={SOLUTION: resource})
+    assert found == ([f"{CAMPAIGN}: {message.format(None, recipe)}"] if message else [])
+    assert messages(unanswered_probes, solution=solution, solutions={}) == []

@@ -170,8 +170,6 @@ def plan_retraining(personalize, s3, executions, **_):
     last = {"stateMachineArn": machine, "maxResults": 100}
     executions.expect("list_executions", {"executions": []}, **last)
     expect_tags(personalize, CAMPAIGN)
-    expect_solution(personalize)
-    expect_campaign(personalize)
     personalize.expect("describe_dataset", {"dataset": dataset_resource()}, datasetArn=DATASET)
     response = {"datasetGroup": group_resource()}
     personalize.expect("describe_dataset_group", response, datasetGroupArn=GROUP)
@@ -184,7 +182,9 @@ def plan_retraining(personalize, s3, executions, **_):
     response = {"Body": StreamingBody(io.BytesIO(content), len(content))}
     request = {"Bucket": "exports", "Key": "interactions.csv", "Range": "bytes=0-1048575"}
     s3.expect("get_object", response, **request)
+    expect_solution(personalize)
     expect_versions(personalize)
+    expect_campaign(personalize)
     expect_tags(personalize, CAMPAIGN)
     request = {"trigger": "schedule", "scheduledTime": NOW.isoformat()}
     first_update = planned_campaign(durations=[1500])

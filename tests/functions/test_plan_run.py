@@ -1,53 +1,48 @@
-"""Tests of the plan of a run: what it covers, and what each verdict of a guard does to it."""
+"""Tests of the plan of a run: what it covers, why it is refused, and why it is skipped."""
+
+from datetime import timedelta
 
 import pytest
 
 from functions.errors import RunRefused
+from functions.overlap import event_of_deployment
+from functions.personalize.imports import location_digits
 from functions.planning.plan_run import plan_run
-from functions.planning.situation import datasets_to_import
 from tests.functions.samples import (
-    ARN,
     CAMPAIGN,
     DATASET,
     FIELDS,
     ITEMS,
     NOW,
     OTHER_SOLUTION,
-    ROW,
+    SCHEDULE,
     SOLUTION,
     VERSION,
     ago,
     campaign,
-    dataset_of_run,
+    campaign_settings,
     dataset_resource,
     dataset_settings,
     export,
     held_import,
-    import_summary,
     imported,
     items_settings,
     limits,
     planned_campaign,
     planned_import,
     planned_solution,
-    probed_settings,
     run,
-    s3_object,
-    sample,
     settings,
-    situation,
     solution_resource,
     solution_settings,
     trained_version,
-    world,
+    view,
 )
 
-MONDAY = import_summary()["datasetImportJobArn"]
 
-
-def plan(request=None, *, settings_=None, **changes):
+def plan(request=None, **changes):
     """Return the plan in the standard world with these changes."""
-    return plan_run(settings_ or settings(), run(request), world(**changes))
+    return plan_run(view(request, **changes))
 
 
 def refusal(request=None, **changes):
@@ -70,7 +65,6 @@ TWO_OF_EACH = {
     "exports": {DATASET: export(), ITEMS: export()},
     "imports": {DATASET: [], ITEMS: []},
     "solutions": {arn: solution_resource(solutionArn=arn) for arn in (SOLUTION, OTHER_SOLUTION)},
-    "versions": {SOLUTION: [], OTHER_SOLUTION: []},
 }
 """A world with two datasets and two solutions."""
 
@@ -82,7 +76,7 @@ def test_a_run_imports_trains_and_updates_what_is_configured():
     created_in = planned_campaign(durations=[1500])
     assert plan() == {
         "imports": [planned_import()],
-        "solutions": [planned_solution(campaigns=[created_in])],
+        "solutions": [planned_solution(durations=[], campaigns=[created_in])],
         "todo": "WORK",
         "seconds": 0,
         "reason": None,
@@ -93,99 +87,52 @@ def test_a_run_imports_trains_and_updates_what_is_configured():
 def test_the_plan_repeats_no_setting():
     """A new option of a dataset or solution then needs no change of the plan."""
     (planned,) = plan()["imports"]
-    assert set(planned) == {
-        "type",
-        "dataLocation",
-        "fingerprint",
-        "bytes",
-        "newestObjectAt",
-        "isRequested",
-        "durations",
-    }
+    assert set(planned) & set(dataset_settings()) == {"type", "dataLocation"}
     (planned,) = plan()["solutions"]
     assert set(planned) & set(solution_settings()) == {"solutionArn", "trainingMode", "campaigns"}
     (planned,) = planned["campaigns"]
-    assert set(planned) == {"campaignArn", "isProbed", "isWaiting", "durations"}
-
-
-def test_a_request_may_choose_datasets_and_solutions():
-    chosen = plan({"datasets": ["items"], "solutions": [OTHER_SOLUTION]}, **TWO_OF_EACH)
-    assert [planned["type"] for planned in chosen["imports"]] == ["items"]
-    assert [planned["solutionArn"] for planned in chosen["solutions"]] == [OTHER_SOLUTION]
-
-
-def test_a_request_without_a_choice_covers_everything():
-    everything = plan(**TWO_OF_EACH)
-    assert [planned["type"] for planned in everything["imports"]] == ["interactions", "items"]
-    assert [planned["solutionArn"] for planned in everything["solutions"]] == [
-        SOLUTION,
-        OTHER_SOLUTION,
-    ]
-
-
-def test_a_run_may_skip_the_import():
-    assert plan({"skipImport": True, "datasets": ["interactions"]})["imports"] == []
-    assert len(plan({"skipImport": False})["imports"]) == 1
-
-
-# The date in a location
-
-DATED = dataset_settings(
-    dataLocation="s3://exports/{date}/{date}.csv", readyMarker="s3://exports/{date}/_SUCCESS"
-)
+    assert set(planned) & set(campaign_settings()) == {"campaignArn"}
 
 
 @pytest.mark.parametrize(
-    "changes",
+    ("request_", "types", "solutions"),
     [
-        {"id": "20261128T233000Z"},
-        {"id": "20261128-0a1b2c3d"},
-        {"id": "20261128T233000Z", "startedAt": "2026-12-01T00:00:00Z"},
+        ({}, ["interactions", "items"], [SOLUTION, OTHER_SOLUTION]),
+        ({"datasets": ["items"], "solutions": [OTHER_SOLUTION]}, ["items"], [OTHER_SOLUTION]),
+        ({"skipImport": True, "datasets": ["items"]}, [], [SOLUTION, OTHER_SOLUTION]),
+        ({"skipImport": False}, ["interactions", "items"], [SOLUTION, OTHER_SOLUTION]),
     ],
-    ids=["scheduled", "started by hand", "begun late"],
 )
-def test_a_date_in_a_location_is_the_day_of_the_run(changes):
-    assert datasets_to_import(settings(datasets=[DATED]), run(**changes)) == [
-        {
-            **DATED,
-            "dataLocation": "s3://exports/2026-11-28/2026-11-28.csv",
-            "readyMarker": "s3://exports/2026-11-28/_SUCCESS",
-            "day": "2026-11-28",
-        }
-    ]
+def test_a_request_may_choose_datasets_and_solutions(request_, types, solutions):
+    chosen = plan(request_, **TWO_OF_EACH)
+    assert [planned["type"] for planned in chosen["imports"]] == types
+    assert [planned["solutionArn"] for planned in chosen["solutions"]] == solutions
 
 
-def test_a_location_without_a_date_stays_as_it_is():
-    assert datasets_to_import(settings(), run()) == [dataset_of_run(day=None)]
-
-
-# Guards that refuse
+# Runs that are refused
 
 
 def test_a_run_is_refused_with_the_messages_of_all_guards():
+    inactive = {DATASET: dataset_resource(status="CREATE FAILED")}
+    probed = campaign_settings(probe={"itemId": "i1", "minResults": 1, "minutes": 1})
     settings_ = settings(
         datasets=[dataset_settings(importMode="INCREMENTAL")],
-        solutions=[solution_settings(trainingMode="UPDATE")],
+        solutions=[solution_settings(campaigns=[probed])],
     )
-    changes = {
-        "imports": {DATASET: []},
-        "solutions": {SOLUTION: solution_resource(recipeArn=f"{ARN}:::recipe/aws-sims")},
-        "versions": {SOLUTION: []},
-        "exports": {DATASET: export(samples=[sample(ROW)])},
-    }
-    assert refusal({"trainingMode": "UPDATE"}, settings_=settings_, **changes) == (
-        "4 problems with this run:\n"
-        f"  datasets.interactions: importMode INCREMENTAL needs an ACTIVE FULL import of {DATASET} "
-        "before; import a complete export once with importMode FULL, which replaces all bulk data\n"
-        f"  {SOLUTION}: trainingMode UPDATE needs one of the recipes aws-user-personalization, "
-        "aws-hrnn-coldstart, but this solution has the recipe aws-sims; change trainingMode to "
-        "FULL\n"
-        f"  {SOLUTION}: trainingMode UPDATE needs an ACTIVE version that was trained with FULL, "
-        "but there is none; use retrain start --training-mode FULL\n"
-        "  datasets.interactions: s3://exports/interactions.csv has 1 interactions, but an "
-        "import takes at least 1000; import less often, or use importMode FULL with a complete "
-        "export, because it replaces all bulk data"
-    )
+    exports = {DATASET: export(objects=[], samples=[])}
+    changes = {"datasets": inactive, "imports": {DATASET: []}, "exports": exports}
+    heading, *problems = refusal(settings_=settings_, **changes).splitlines()
+    assert heading == "4 problems with this run:"
+    assert [problem.partition(": ")[0] for problem in problems] == [
+        f"  {DATASET}",
+        f"  {CAMPAIGN}",
+        "  datasets.interactions",
+        "  datasets.interactions",
+    ]
+    assert "its status is CREATE FAILED" in problems[0]
+    assert "the probe has itemId" in problems[1]
+    assert "check dataLocation and the job" in problems[2]
+    assert "needs an ACTIVE FULL import" in problems[3]
 
 
 def test_a_single_problem_is_not_called_problems():
@@ -193,100 +140,41 @@ def test_a_single_problem_is_not_called_problems():
 
 
 def test_no_resource_has_to_exist_for_a_refusal():
-    keys = (
-        "datasets",
-        "dataset_groups",
-        "schemas",
-        "imports",
-        "solutions",
-        "versions",
-        "campaigns",
-    )
-    nothing = {key: {} for key in keys}
-    assert refusal({"trainingMode": "UPDATE"}, **nothing).startswith("4 problems with this run:")
+    keys = ("datasets", "dataset_groups", "schemas", "imports", "solutions", "campaigns")
+    text = refusal({"trainingMode": "UPDATE"}, **{key: {} for key in keys})
+    assert text.startswith("4 problems with this run:")
 
-
-def test_a_dataset_that_the_run_does_not_import_cannot_refuse_it():
-    settings_ = settings(datasets=[dataset_settings(importMode="INCREMENTAL")])
-    planned = plan({"skipImport": True}, settings_=settings_, imports={DATASET: []})
-    assert planned["imports"] == []
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"datasets": {}}, "does not exist"),
-        ({"solutions": {}}, "does not exist"),
-        (
-            {
-                "campaigns": {
-                    CAMPAIGN: campaign(campaignConfig={"syncWithLatestSolutionVersion": True})
-                }
-            },
-            "syncWithLatestSolutionVersion",
-        ),
-        (
-            {"settings_": probed_settings(itemId="i1", minResults=1, minutes=1)},
-            "the probe has itemId",
-        ),
-        ({"exports": {DATASET: export(objects=[], samples=[])}}, "check dataLocation and the job"),
-        (
-            {"imports": {DATASET: [held_import(is_held=False, size=9999)]}},
-            "less than minRelativeSize",
-        ),
-        (
-            {"settings_": settings(datasets=[dataset_settings(readyMarker="s3://exports/x")])},
-            "the ready marker",
-        ),
-    ],
-    ids=lambda value: str(value)[:30],
-)
-def test_each_of_these_guards_refuses_the_run(changes, message):
-    assert message in refusal(**changes)
-
-
-# Guards of exports that are being imported
 
 BAD_EXPORT = {"exports": {DATASET: export(objects=[], samples=[])}}
 
 
-@pytest.mark.parametrize("is_running", [False, True], ids=["held", "running"])
-def test_an_export_that_a_run_has_begun_to_import_is_not_checked_again(is_running):
-    """Its objects are older than the import by now, and may have been deleted."""
-    planned = situation(**BAD_EXPORT).with_dataset(dataset_of_run()).seen.export.fingerprint
-    job = held_import(planned=planned, is_running=is_running, is_active=not is_running)
-    plan(imports={DATASET: [job]}, **BAD_EXPORT)
+def planned_bad_import(**changes):
+    """Return an import of the bad export."""
+    (dataset,) = view(**BAD_EXPORT).datasets
+    return held_import(planned=dataset.seen.export.fingerprint, **changes)
 
 
-@pytest.mark.parametrize("is_active", [False, True])
-def test_any_other_export_is_checked(is_active):
-    imports = {DATASET: [imported(is_active=is_active)]}
-    assert "check dataLocation and the job" in refusal(imports=imports, **BAD_EXPORT)
+@pytest.mark.parametrize(
+    ("job", "is_checked"),
+    [
+        (planned_bad_import(), False),
+        (planned_bad_import(is_running=True, is_active=False), False),
+        (imported(is_active=False), True),
+        (imported(), True),
+    ],
+    ids=["held", "running", "failed", "foreign"],
+)
+def test_an_export_is_checked_unless_it_is_held_or_being_imported(job, is_checked):
+    """The objects of a held export may have been deleted by now."""
+    known = {"imports": {DATASET: [job]}, **BAD_EXPORT}
+    if is_checked:
+        assert "check dataLocation and the job" in refusal(**known)
+    else:
+        plan(**known)
+    plan({"skipImport": True}, **known)
 
 
-def test_an_incremental_export_is_not_added_to_foreign_data_unless_somebody_asks_for_it():
-    foreign = imported(ended_at=ago(1))
-    changes = {
-        "settings_": settings(datasets=[dataset_settings(importMode="INCREMENTAL")]),
-        "imports": {DATASET: [foreign, held_import(is_full=False)]},
-        "exports": {DATASET: export(objects=[s3_object(modified_at=ago(0.5))])},
-    }
-    assert refusal(**changes) == (
-        f"1 problem with this run:\n  datasets.interactions: {foreign.arn}, which this pipeline "
-        "did not start, has replaced the data; `--force` adds the export to it"
-    )
-    assert len(plan({"force": True}, **changes)["imports"]) == 1
-
-
-# Guards that skip
-
-SCHEDULED = {"trigger": "schedule", "scheduledTime": NOW.isoformat()}
-
-
-def test_an_event_of_the_deployment_is_skipped_even_if_other_guards_would_refuse():
-    planned = plan(SCHEDULED, datasets={}, schedule_changed_at=NOW)
-    assert planned["reason"].startswith("the schedule was created or changed at 2026-11-29T03:00")
-
+# Runs that are skipped
 
 SERVED = {
     "campaigns": {CAMPAIGN: campaign(solutionVersionArn=VERSION)},
@@ -297,29 +185,50 @@ UNCHANGED = {
     "trainings": [trained_version()],
     **SERVED,
 }
-NOTHING_NEW = "nothing is new: the exports were imported before"
-WAITING = {**UNCHANGED, "campaigns": {CAMPAIGN: campaign()}}
-"""The version that was trained after the last import is not served by the campaign."""
+HELD, LEARNED = "the datasets hold their exports", "every solution has learned the present data"
+ON_EXPORT = settings(
+    datasets=[dataset_settings(readyMarker="s3://exports/_SUCCESS")], triggerOnExport=True
+)
+DATED = settings(datasets=[dataset_settings(dataLocation="s3://exports/{date}.csv")])
 
 
-def test_a_run_with_nothing_new_is_skipped():
-    planned = plan(**UNCHANGED)
-    assert planned["reason"].startswith(NOTHING_NEW)
+LATER = f"{location_digits('s3://exports/2026-11-30.csv')}-x"
+
+
+@pytest.mark.parametrize(
+    ("changes", "exports", "learned"),
+    [
+        ({}, HELD, LEARNED),
+        ({"request": {"skipImport": True}}, "nothing is imported", LEARNED),
+        ({"settings_": ON_EXPORT}, "no new export is ready", LEARNED),
+        (
+            {"settings_": DATED, "imports": {DATASET: [held_import(planned=LATER)]}},
+            "no export is newer than the data",
+            LEARNED,
+        ),
+        (
+            {"trainings": [trained_version(is_active=False, was_stopped=True)]},
+            HELD,
+            f"the training of the present data was stopped: {VERSION}",
+        ),
+        (
+            {"event_trackers": ["tracker"]},
+            HELD,
+            "every solution was trained recently enough for the events",
+        ),
+    ],
+)
+def test_a_run_with_nothing_to_do_says_why(changes, exports, learned):
+    planned = plan(**{**UNCHANGED, **changes})
     assert (planned["imports"], planned["solutions"]) == ([], [])
+    assert planned["reason"] == (
+        f"nothing is new: {exports}, and {learned}; to train anyway, use retrain start --force"
+    )
 
 
-def test_a_version_that_waits_is_deployed_although_nothing_is_new():
-    planned = plan(**WAITING)
-    assert (planned["imports"], planned["reason"]) == ([], None)
-    assert [solution["existingVersionArn"] for solution in planned["solutions"]] == [VERSION]
-
-
-def test_an_export_that_is_not_new_is_not_checked():
-    """Its marker and its objects are older than the import."""
-    marked = dataset_settings(readyMarker="s3://exports/_SUCCESS")
-    old = {"exports": {DATASET: export(objects=[s3_object(modified_at=ago(100))])}, **UNCHANGED}
-    planned = plan(settings_=settings(datasets=[marked]), **old)
-    assert planned["reason"].startswith(NOTHING_NEW)
+def test_a_run_that_only_deploys_says_that_no_version_waits():
+    planned = plan({"only": "deployments"}, **UNCHANGED)
+    assert planned["reason"] == "no campaign waits for a version"
 
 
 def test_a_forced_run_goes_on_although_nothing_is_new():
@@ -327,14 +236,16 @@ def test_a_forced_run_goes_on_although_nothing_is_new():
     assert (planned["reason"], len(planned["imports"])) == (None, 1)
 
 
-def test_a_run_is_refused_although_nothing_is_new():
-    broken = {DATASET: dataset_resource(status="CREATE FAILED")}
-    assert "CREATE FAILED" in refusal(**UNCHANGED, datasets=broken)
+def test_a_version_that_waits_is_deployed_although_nothing_is_new():
+    planned = plan(**{**UNCHANGED, "campaigns": {CAMPAIGN: campaign()}})
+    assert (planned["imports"], planned["reason"]) == ([], None)
+    assert [solution["existingVersionArn"] for solution in planned["solutions"]] == [VERSION]
 
+
+# The limit of the month
 
 ONCE = limits(maxTrainingsPerMonth=1)
 OFTEN = {"settings_": ONCE, "trainings": [trained_version(digest="other")]}
-"""The version that a run has trained this month is served, or there are no campaigns."""
 HELD_BACK = "trainings of this pipeline within 30 days: 1"
 
 
@@ -357,12 +268,7 @@ def test_a_run_that_may_train_nothing_and_imports_nothing_is_skipped():
     assert planned["warnings"] == [], "the reason says it"
 
 
-def test_a_version_that_exists_is_used_however_often_the_solution_was_trained():
-    planned = plan({"skipImport": True}, **{**WAITING, **OFTEN})
-    assert [solution["existingVersionArn"] for solution in planned["solutions"]] == [VERSION]
-
-
-# Guards that warn
+# Warnings
 
 AUTOMATIC = {"solutions": {SOLUTION: solution_resource(performAutoTraining=True)}}
 
@@ -376,3 +282,44 @@ def test_automatic_training_is_a_warning_or_a_refusal_as_configured():
 
 def test_a_skipped_run_warns_too():
     assert len(plan(**UNCHANGED, **AUTOMATIC)["warnings"]) == 1
+
+
+# The event of a deployment
+
+SCHEDULED = {"scheduledTime": NOW.isoformat(), "scheduleArn": SCHEDULE}
+
+
+def reason_to_skip(scheduler, *, after, expression="rate(7 days)", request=SCHEDULED):
+    """Return why an event is skipped if it comes so long after its schedule was changed."""
+    changed = NOW - after
+    response = {
+        "CreationDate": ago(100),
+        "LastModificationDate": changed,
+        "ScheduleExpression": expression,
+    }
+    if request == SCHEDULED:
+        scheduler.expect("get_schedule", response, GroupName="group", Name="weekly")
+    return event_of_deployment(run(request))
+
+
+@pytest.mark.parametrize("after", [timedelta(0), timedelta(minutes=10), timedelta(minutes=-2)])
+def test_an_event_of_a_rate_right_after_a_deployment_is_skipped(scheduler, after):
+    assert reason_to_skip(scheduler, after=after) == (
+        f"the schedule was created or changed at {(NOW - after).isoformat()}, and a deployment "
+        "starts no training; to retrain now, use retrain start"
+    )
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"after": timedelta(minutes=10, seconds=1)},
+        {"after": timedelta(minutes=-2, seconds=-1)},
+        {"expression": "cron(0 3 * * ? *)"},
+        {"request": {}},
+        {"request": {"scheduledTime": NOW.isoformat()}},
+    ],
+    ids=["long after", "due before and late", "a cron's slot", "a person", "schedule unknown"],
+)
+def test_any_other_event_starts_a_run(scheduler, changes):
+    assert reason_to_skip(scheduler, **{"after": timedelta(minutes=1), **changes}) is None

@@ -6,7 +6,7 @@ import pytest
 
 from components.args import ProbeArgs
 from emulator.personalize.faults import Faults
-from functions.planning import training_guards
+from functions.planning import resource_guards
 from retrain.rehearsal.scenarios import SCENARIOS, Name, select
 from tests.retrain.builders import CAMPAIGN, campaign_args, pipeline_args
 
@@ -45,7 +45,7 @@ def test_scenarios_are_selected_once_and_in_the_order_of_the_rows(names, selecte
 
 def test_the_guard_against_automatic_training_uses_the_words_that_the_scenario_expects():
     """The scenario needs a deployment of its own, so no test plays it."""
-    assert "also trains automatically" in inspect.getsource(training_guards)
+    assert "also trains automatically" in inspect.getsource(resource_guards)
 
 
 def test_the_emulator_knows_the_faults():

@@ -57,6 +57,7 @@ class CurrentService:
         return SimpleNamespace(status_code=200), {
             "CreationDate": changed_at,
             "LastModificationDate": changed_at,
+            "ScheduleExpression": "rate(7 days)",
         }
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from tests.workflow.pipeline import NEXT_SLOT, RUN_ID, deploy
 from tests.workflow.summaries import ALL_DONE, DEPLOYED, failures, outcomes, report
-from tests.world import MOVIES, PERSONALIZE, PREFIX, dataset_arn, solution_arn
+from tests.world import PERSONALIZE, PREFIX, dataset_arn, solution_arn
 
 FOREIGN = f"{PERSONALIZE}:dataset-import-job/foreign"
 REPLACED = (
@@ -13,9 +13,8 @@ REPLACED = (
 )
 
 
-@pytest.mark.parametrize("seconds", [600, 3 * 3600])
-def test_a_foreign_import_before_an_import_is_waited_for(seconds):
-    with deploy(durations={"foreign": seconds}) as pipeline:
+def test_a_foreign_import_before_an_import_is_waited_for():
+    with deploy(durations={"foreign": 3 * 3600}) as pipeline:
         pipeline.foreign_import("items")
         execution = pipeline.run()
         jobs = pipeline.client.list_dataset_import_jobs(datasetArn=dataset_arn("items"))
@@ -86,36 +85,6 @@ def test_rows_that_a_foreign_import_is_adding_are_waited_for():
         ended = pipeline.client.describe_dataset_import_job(datasetImportJobArn=FOREIGN)
     assert outcomes(execution) == ALL_DONE
     assert job["createdAt"] > ended["datasetImportJob"]["lastUpdatedDateTime"].isoformat()
-
-
-def test_an_import_of_a_dataset_that_is_not_configured_is_news():
-    group = MOVIES.with_datasets("interactions", "items")
-    with deploy(group, durations={"foreign": 300}) as pipeline:
-        pipeline.group.create_dataset(pipeline.client, "users")
-        pipeline.sleep(600)
-        started = pipeline.start()
-        pipeline.sleep(300)
-        pipeline.foreign_import("users")
-        first = started.wait()
-        pipeline.foreign_import("users", job_name="second")
-        pipeline.sleep(3600)
-        second = pipeline.run(scheduledTime=NEXT_SLOT)
-        assert len(pipeline.requests("CreateSolutionVersion")) == 2
-    assert outcomes(first)["home"] == "DEPLOYED"
-    assert outcomes(second) == DEPLOYED
-
-
-def test_a_foreign_import_during_the_training_that_only_adds_rows_is_learned_next_time():
-    with deploy() as pipeline:
-        started = pipeline.start()
-        pipeline.sleep(2000)
-        pipeline.foreign_import("items", importMode="INCREMENTAL")
-        execution = started.wait()
-        second = pipeline.run(scheduledTime=NEXT_SLOT)
-        assert len(pipeline.requests("CreateSolutionVersion")) == 2
-    assert outcomes(execution) == ALL_DONE
-    added = f"{FOREIGN}, an import that this pipeline did not start, has added data"
-    assert added in report(second)["warnings"][-1]
 
 
 def test_an_import_of_an_aborted_run_has_to_be_confirmed_before_a_training():

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 from botocore.exceptions import ClientError
 
 from functions.exports import split_location
-from functions.planning.situation import datasets_to_import
 from retrain.operator.checks.findings import Finding
 from retrain.operator.checks.policies import (
     PERSONALIZE,
@@ -67,10 +66,9 @@ class Reads(NamedTuple):
 
 def reads_of(account: Account) -> list[Reads]:
     """Return the buckets of the exports, with a key for each location."""
-    situation = account.situation
     keys: dict[str, list[str]] = {}
-    for dataset in datasets_to_import(situation.settings, situation.run):
-        location = split_location(dataset["dataLocation"])
+    for dataset in account.view.datasets:
+        location = split_location(dataset.dataset["dataLocation"])
         key = f"{location.key}export.csv" if location.key.endswith("/") else location.key
         keys.setdefault(location.bucket, []).append(key)
     return [Reads(bucket, keys_of_bucket) for bucket, keys_of_bucket in sorted(keys.items())]

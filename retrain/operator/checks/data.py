@@ -14,7 +14,7 @@ from retrain.operator.texts import count_text, size_text, time_text
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from functions.planning.situation import Situation
+    from functions.planning.plan_run import RunView
     from retrain.operator.checks.findings import Account, Level
 
 DATASETS = ("datasets",)
@@ -22,12 +22,10 @@ SOLUTIONS = ("solutions and campaigns",)
 EXPORTS = ("export", "ready marker", "size", "rows to append", "skipped days")
 SCHEMAS = ("content", "number of rows", "unknown columns", "order of columns")
 IMPORTS = ("first import", "replaced data")
-TRAININGS = ("recipe for UPDATE", "first training", "data for UPDATE")
+TRAININGS = ("UPDATE",)
 AUTOMATIC_TRAINING = ("automatic training",)
 SYNC = ("automatic deployment",)
 PROBES = ("probe",)
-ONLY_OF_RUNS = ("approval", "campaign moved by somebody")
-"""The guards that say nothing about the account. All others belong to one of the checks."""
 QUOTED_COMMAND = re.compile(r"'(aws [^']+)'")
 COMMAND_WITH_JSON = re.compile(r"(aws .+ '{.+}')")
 MAX_TAGS, FEW_FREE_TAGS = 50, 5
@@ -35,7 +33,7 @@ MAX_TAGS, FEW_FREE_TAGS = 50, 5
 
 def check_group(account: Account) -> Iterator[Finding]:
     """Find out whether the dataset group is ACTIVE."""
-    groups = account.situation.world.dataset_groups.values()
+    groups = account.view.world.dataset_groups.values()
     for group in groups:
         arn, name, status = group["datasetGroupArn"], group["name"], group["status"]
         if is_active(status):
@@ -54,22 +52,21 @@ def check_group(account: Account) -> Iterator[Finding]:
 
 def check_datasets(account: Account) -> Iterator[Finding]:
     """Find out whether the datasets exist, with schemas that can be read."""
-    datasets = account.situation.world.datasets
+    datasets = account.view.world.datasets
     number = count_text(len(datasets), "dataset")
     yield from _of_guards(account, DATASETS, f"{number} and the schemas can be read")
 
 
 def check_exports(account: Account) -> Iterator[Finding]:
     """Find out whether the exports exist, and can be read with these credentials."""
-    situation = account.situation
-    if "exportDate" in situation.run["request"]:
+    view = account.view
+    if "exportDate" in view.run["request"]:
         yield Finding(
             "warn",
-            "today's exports are not written yet, so those of "
-            f"{export_day(situation.run)} are checked",
+            f"today's exports are not written yet, so those of {export_day(view.run)} are checked",
             "nothing, if the export job runs before the schedule fires",
         )
-    exports = situation.world.exports.values()
+    exports = view.world.exports.values()
     size = sum(export.size for export in exports)
     newest = max((file.modified_at for export in exports for file in export.objects), default=None)
     written = f", the newest of {time_text(newest)} UTC" if newest else ""
@@ -89,7 +86,7 @@ def check_imports(account: Account) -> Iterator[Finding]:
 
 def check_solutions(account: Account) -> Iterator[Finding]:
     """Find out whether the solutions and campaigns exist and can be updated."""
-    world = account.situation.world
+    world = account.view.world
     solutions = count_text(len(world.solutions), "solution")
     campaigns = count_text(len(world.campaigns), "campaign")
     yield from _of_guards(account, SOLUTIONS, f"{solutions} and {campaigns} can be used")
@@ -134,7 +131,7 @@ def check_probes(account: Account) -> Iterator[Finding]:
 
 def check_tags(account: Account) -> Iterator[Finding]:
     """Find out whether there is room for the pipeline's tags."""
-    world = account.situation.world
+    world = account.view.world
     findings = [
         Finding(
             "warn",
@@ -153,15 +150,15 @@ def _of_guards(account: Account, names: Sequence[str], ok_text: str) -> Iterator
 
     Nothing can be said if a configured dataset or solution does not exist.
     """
-    findings = list(_guard_findings(account.situation, names))
+    findings = list(_guard_findings(account.view, names))
     yield from findings or [Finding("ok", ok_text)]
 
 
-def _guard_findings(situation: Situation, names: Sequence[str]) -> Iterator[Finding]:
+def _guard_findings(view: RunView, names: Sequence[str]) -> Iterator[Finding]:
     """Yield a finding for each message of some guards. The way out is after the first `; `."""
     for guard in GUARDS:
         if guard.name in names:
-            for message in messages_of(guard, situation):
+            for message in messages_of(guard, view):
                 text, _, way_out = message.partition("; ")
                 level: Level = "warn" if guard.verdict == "WARN" else "missing"
                 yield Finding(level, text, _command_in(way_out) or way_out or None)

@@ -7,16 +7,15 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-from functions.executions import DATE, run_of
-from functions.planning.situation import datasets_to_import, situation_of, solutions_to_train
-from functions.planning.world import read_world
+from functions.executions import run_of
+from functions.planning.plan_run import read_view
 from retrain.operator.function_clients import function_clients
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from functions.contract import Request
-    from functions.planning.situation import Situation
+    from functions.planning.plan_run import RunView
     from retrain.operator.access import Access
     from retrain.operator.examined_pipeline import ExaminedPipeline
 
@@ -46,15 +45,15 @@ class Account:
         return self.pipeline.access
 
     @cached_property
-    def situation(self) -> Situation:
+    def view(self) -> RunView:
         """What the plan function would find. Exports of yesterday count if today's are missing."""
-        today = self._situation({})
+        today = self._view({})
         if not _lacks_dated_export(today):
             return today
         yesterday = (self.now - timedelta(days=1)).date().isoformat()
-        return self._situation({"exportDate": yesterday})
+        return self._view({"exportDate": yesterday})
 
-    def _situation(self, request: Request) -> Situation:
+    def _view(self, request: Request) -> RunView:
         """Return what the plan function would find for an input."""
         settings = self.pipeline.settings
         run = run_of(
@@ -65,24 +64,12 @@ class Account:
             }
         )
         with function_clients(self.access) as client:
-            world = read_world(
-                client,
-                settings,
-                run,
-                datasets=datasets_to_import(settings, run),
-                solutions=solutions_to_train(settings, run),
-            )
-        return situation_of(settings, run, world)
+            return read_view(client, settings, run)
 
 
-def _lacks_dated_export(situation: Situation) -> bool:
+def _lacks_dated_export(view: RunView) -> bool:
     """Return True if an export of the day of the run is not written yet."""
-    dated = {
-        dataset["datasetArn"]
-        for dataset in situation.settings["datasets"]
-        if DATE in dataset["dataLocation"]
-    }
-    return any(not situation.world.exports[arn].objects for arn in dated)
+    return any(item.dataset["day"] and not item.export.objects for item in view.datasets)
 
 
 class Check(NamedTuple):

@@ -84,7 +84,7 @@ def _keys_of_exports(account: Account) -> set[str]:
     """Return the KMS keys that encrypt the newest file of each export."""
     client = account.access.session.client("s3", **account.access.client_options)
     keys = set()
-    for export in account.situation.world.exports.values():
+    for export in account.view.world.exports.values():
         newest = max(export.objects, key=lambda file: file.modified_at, default=None)
         if newest is not None:
             bucket = split_location(export.location).bucket

@@ -98,7 +98,7 @@ def _running_jobs(account: Account, quotas: Quotas) -> Iterator[Finding]:
 def _groups(account: Account, quotas: Quotas) -> Iterator[Finding]:
     """Yield how many solutions and campaigns each dataset group has. A run creates none."""
     client = account.access.personalize
-    for group_arn in account.situation.world.dataset_groups:
+    for group_arn in account.view.world.dataset_groups:
         solutions = [
             row["solutionArn"]
             for page in client.get_paginator("list_solutions").paginate(

@@ -18,14 +18,11 @@ from tests.functions.samples import (
     held_import,
     imported,
     limits,
-    run,
     settings,
-    situation,
     solution_resource,
     solution_settings,
     trained_version,
-    version_summary,
-    world,
+    view,
 )
 
 OWN = {"retraining-run": LAST_RUN}
@@ -34,16 +31,16 @@ IMPORTED = {"imports": {DATASET: [held_import()]}}
 
 def document(request=None, settings_=None, *, hours=None, **changes):
     """Return the document of the plan in the standard world with these changes."""
-    settings_ = settings_ or settings()
+    view_of_run = view(request, settings_, **changes)
     try:
-        plan, problems = plan_run(settings_, run(request), world(**changes)), []
+        plan, problems = plan_run(view_of_run), []
     except RunRefused as refusal:
         plan, problems = None, refusal.problems
     facts = PlanFacts(
-        situation=situation(request, settings_, **changes),
+        view=view_of_run,
         plan=plan,
         problems=problems,
-        trials={"campaigns": [{"campaignArn": CAMPAIGN}]},
+        trials=[{"campaigns": [{"campaignArn": CAMPAIGN}]}],
         training_hours=hours or {},
     )
     return plan_document(facts)
@@ -150,7 +147,7 @@ def test_a_solution_that_the_options_leave_out_has_no_campaigns():
         ]
     )
     solutions = {f"{SOLUTION}-2": solution_resource(solutionArn=f"{SOLUTION}-2")}
-    steps = document(chosen, both, solutions=solutions, versions={f"{SOLUTION}-2": []})["trainings"]
+    steps = document(chosen, both, solutions=solutions)["trainings"]
     assert [(step["action"], step["campaigns"]) for step in steps] == [
         ("leave out", []),
         ("train", []),
@@ -174,17 +171,6 @@ def test_a_training_beyond_the_limit_is_held_back():
     action, reason = training_step({}, limited, trainings=other, **served)
     assert action == "hold back"
     assert reason.startswith(f"{SOLUTION}: trainings of this pipeline within 30 days: 1")
-
-
-def test_a_run_that_a_guard_skips_keeps_everything():
-    scheduled = {
-        "trigger": "schedule",
-        "scheduledTime": ago(0).isoformat(),
-        "scheduleArn": "arn:aws:scheduler:eu-west-1:123456789012:schedule/group/schedule",
-    }
-    changes = {"schedule_changed_at": ago(0), **imports()}
-    assert import_step(scheduled, **changes) == ("keep", "the run is skipped")
-    assert document(scheduled, **changes)["outcome"] == "SKIPPED"
 
 
 def test_a_refused_run_has_problems_and_trials_but_no_steps():
@@ -242,13 +228,13 @@ TAKEN_BACK = {CAMPAIGN: {"retraining-bad": VERSION}}
         ({}, None),
         ({"campaign_tags": TAKEN_BACK}, VERSION),
         ({"campaign_tags": TAKEN_BACK, "campaigns": {CAMPAIGN: SERVES_NEW}}, None),
-        ({"campaign_tags": TAKEN_BACK, "versions": {SOLUTION: []}}, None),
+        ({"campaign_tags": TAKEN_BACK, "trainings": []}, None),
     ],
 )
 def test_a_campaign_whose_newest_version_was_rolled_back_names_it(changes, rolled_back):
     standard = {
         "campaigns": {CAMPAIGN: campaign(solutionVersionArn=OLDER)},
-        "versions": {SOLUTION: [version_summary(solutionVersionArn=VERSION)]},
+        "trainings": [trained_version()],
     }
     (step,) = document({"force": True}, **{**standard, **changes})["trainings"]
     assert step["campaigns"][0]["rolledBackVersionArn"] == rolled_back

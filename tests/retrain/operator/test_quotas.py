@@ -61,7 +61,7 @@ def findings():
             pipeline = SimpleNamespace(settings=settings, command=lambda *_: POLICY_COMMAND)
             world = SimpleNamespace(dataset_groups={GROUP: {}})
             account = SimpleNamespace(
-                access=access, pipeline=pipeline, situation=SimpleNamespace(world=world)
+                access=access, pipeline=pipeline, view=SimpleNamespace(world=world)
             )
             return [tuple(row) for row in check_quotas(account)]
 

@@ -8,7 +8,7 @@ import yaml
 from components.args import RetrainingPipelineArgs, config_keys
 from components.rules.arns import parse_arn
 from components.rules.fields import location_error
-from functions.planning.campaign_guards import PROBE_KEYS
+from functions.planning.resource_guards import PROBE_KEYS
 from retrain.operator.adopted_group import (
     AdoptedCampaign,
     AdoptedDataset,

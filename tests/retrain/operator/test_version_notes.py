@@ -11,7 +11,7 @@ from retrain.operator import history, version_notes
 from retrain.operator.access import Access
 from retrain.operator.target import Target
 from retrain.operator.texts import time_text
-from retrain.operator.version_notes import ROLLED_BACK_SINCE, VersionNotes
+from retrain.operator.version_notes import ROLLED_BACK_SINCE, VersionNotes, answer_error
 from tests.retrain.builders import (
     NEW,
     OLD,
@@ -31,6 +31,20 @@ WAITING_NOTE = (
     f"waits for an answer until {time_text(ASKED_AT + timedelta(hours=24))} UTC: `retrain approve "
     "movies/00000002 --stack prod` or `retrain reject movies/00000002 --stack prod`"
 )
+
+
+@pytest.mark.parametrize(
+    ("tags", "error"),
+    [
+        (WAITS, None),
+        ({}, "it waits for no answer; a run asks when the version has passed the gate"),
+        (approval_tags("APPROVED", ASKED_AT, "ops"), "it was approved by ops at"),
+        (approval_tags("REFUSED", ASKED_AT, "ops"), REFUSED_NOTE),
+    ],
+)
+def test_a_version_that_waits_for_no_answer_says_why(tags, error):
+    found = answer_error(tags, {"timeoutHours": 24}, ASKED_AT)
+    assert found == error or found.startswith(error)
 
 
 def run_with(outcome, version=NEW, **changes):

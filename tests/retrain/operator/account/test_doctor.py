@@ -634,7 +634,6 @@ def test_every_guard_belongs_to_a_check_or_says_nothing_about_the_account():
     groups = (
         *(data.DATASETS, data.SOLUTIONS, data.EXPORTS, data.SCHEMAS, data.IMPORTS),
         *(data.TRAININGS, data.AUTOMATIC_TRAINING, data.SYNC, data.PROBES),
-        data.ONLY_OF_RUNS,
     )
     names = [name for group in groups for name in group]
     assert sorted(names) == sorted({guard.name for guard in GUARDS})

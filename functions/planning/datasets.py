@@ -1,0 +1,182 @@
+"""Decides for one dataset whether the run imports its export. It reads nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from ..executions import DATE, export_day, run_began_at
+from ..personalize.imports import location_digits, seen_export
+from ..rules.imports import SeenDataset, holder, learned
+from ..workflow_settings import DatasetSettings, dataset_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ..contract import PlannedImport, Run
+    from ..exports import Export
+    from ..rules.imports import Import
+    from ..rules.trainings import Training
+    from ..workflow_settings import Settings
+    from .world import SchemaField, World
+
+TIMED_JOBS = 5
+"""The number of earlier jobs from which the duration of the next job is estimated."""
+
+
+class DatasetOfRun(DatasetSettings):
+    """The settings of a dataset that a run imports, with the date in its locations filled in."""
+
+    day: str | None
+    """The day that has replaced `{date}` in the location, or None without `{date}`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetView:
+    """A dataset that the run may import, with its export and its earlier imports."""
+
+    settings: Settings
+    run: Run
+    world: World
+    dataset: DatasetOfRun
+
+    @property
+    def export(self) -> Export:
+        """The export as it is in S3."""
+        return self.world.exports[self.dataset["datasetArn"]]
+
+    @property
+    def imports(self) -> Sequence[Import]:
+        """The imports of the dataset."""
+        return self.world.imports.get(self.dataset["datasetArn"], ())
+
+    @property
+    def fields(self) -> Sequence[SchemaField]:
+        """The fields of the schema. A dataset that does not exist has none."""
+        return self.world.schemas.get(self.dataset["datasetArn"], [])
+
+    @property
+    def is_full(self) -> bool:
+        """True if an import replaces the data of the dataset."""
+        return self.dataset["importMode"] == "FULL"
+
+    @property
+    def has_export_date(self) -> bool:
+        """True if a person has named the day of the export with `exportDate`."""
+        return "exportDate" in self.run["request"]
+
+    @cached_property
+    def seen(self) -> SeenDataset:
+        """The dataset and its export, as the rules of an import see them."""
+        described = self.world.datasets.get(self.dataset["datasetArn"])
+        schema_arn = described["schemaArn"] if described else ""
+        export = seen_export(self.export, self.dataset["importMode"], schema_arn)
+        return SeenDataset(imports=self.imports, export=export)
+
+    @property
+    def is_requested(self) -> bool:
+        """True if the run imports the dataset although it may hold its export.
+
+        `skipWhenUnchanged` is about FULL exports. Only `force` adds an INCREMENTAL export to data
+        that a foreign import has replaced.
+        """
+        is_forced = self.run["request"].get("force", False)
+        return is_forced or (self.is_full and not self.settings["skipWhenUnchanged"])
+
+    @property
+    def is_held(self) -> bool:
+        """True if the dataset holds its export."""
+        return holder(self.seen, is_full=self.is_full) is not None
+
+    @property
+    def holder(self) -> Import | None:
+        """The import by which the dataset holds its export as the run wants it, or None."""
+        since = run_began_at(self.run) if self.is_requested else None
+        return holder(self.seen, is_full=self.is_full, since=since)
+
+    @cached_property
+    def needs_import(self) -> bool:
+        """True if the run imports the export, or waits for an import that is running."""
+        if self.awaits_marker or self.holds_later_day:
+            return False
+        return any(job.is_running for job in self.imports) or self.holder is None
+
+    @property
+    def is_being_imported(self) -> bool:
+        """True if an import of this export is running. Then the run creates no other one."""
+        planned = self.seen.export.fingerprint
+        return any(job.is_running and job.planned == planned for job in self.imports)
+
+    @property
+    def awaits_marker(self) -> bool:
+        """True if a ready marker will start a run for the export.
+
+        If ready markers start runs, a scheduled run does not import an export without a marker.
+        """
+        is_scheduled = self.run["trigger"] == "schedule" and self.settings["triggerOnExport"]
+        has_marker = self.dataset["readyMarker"] is not None
+        return is_scheduled and has_marker and self.export.marker_written_at is None
+
+    @property
+    def holds_later_day(self) -> bool:
+        """True if the newest FULL import has brought the export of a later day than the run's.
+
+        An event may come late, or from a schedule in another time zone. The export of the earlier
+        day would replace newer data, so only a person can import it, with `exportDate`.
+        """
+        day, data = self.dataset["day"], learned(self.imports)
+        if day is None or not self.is_full or self.has_export_date or not data:
+            return False
+        location = dataset_settings(self.settings, self.dataset["type"])["dataLocation"]
+        first, tomorrow = date.fromisoformat(day), self.world.now.date() + timedelta(days=1)
+        later_days = (first + timedelta(days=n + 1) for n in range((tomorrow - first).days))
+        digits = {location_digits(location.replace(DATE, str(later))) for later in later_days}
+        return data[0].location in digits
+
+    def planned(self) -> PlannedImport:
+        """Return the import of the dataset."""
+        export = self.seen.export
+        return {
+            "type": self.dataset["type"],
+            "dataLocation": self.dataset["dataLocation"],
+            "fingerprint": export.fingerprint,
+            "bytes": self.export.size,
+            "newestObjectAt": export.newest_at.isoformat() if export.newest_at else None,
+            "isRequested": self.is_requested,
+            "durations": durations_of(job for job in self.imports if job.is_full == self.is_full),
+        }
+
+
+def datasets_to_import(settings: Settings, run: Run) -> list[DatasetOfRun]:
+    """Return the datasets that the run imports, with the date in their locations filled in.
+
+    Without a choice in the request these are all configured datasets.
+    """
+    request, day = run["request"], export_day(run)
+    if request.get("skipImport") or "only" in request:
+        return []
+    return [
+        {
+            **dataset,
+            "day": day if DATE in dataset["dataLocation"] else None,
+            "dataLocation": dataset["dataLocation"].replace(DATE, day),
+            "readyMarker": marker and marker.replace(DATE, day),
+        }
+        for dataset in settings["datasets"]
+        for marker in [dataset["readyMarker"]]
+        if dataset["type"] in request.get("datasets", [dataset["type"]])
+    ]
+
+
+def durations_of(newest_first: Iterable[Import | Training]) -> list[int]:
+    """Return the seconds that the last successful jobs took, newest first.
+
+    The jobs must be sorted, newest first.
+    """
+    return [
+        round((job.ended_at - job.created_at).total_seconds())
+        for job in newest_first
+        if job.is_active
+    ][:TIMED_JOBS]

@@ -1,0 +1,239 @@
+"""Decides for one solution whether the run trains it, and which campaigns get which version."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from ..executions import run_began_at
+from ..personalize.campaigns import read_notes, seen_campaign, wanted_deployment
+from ..personalize.ownership import version_name
+from ..personalize.tags import REQUESTED_BY, RUN
+from ..personalize.trainings import wanted_training
+from ..rules.deployments import Memory, decide, waits
+from ..rules.trainings import SeenSolution, newest_active, reached_limit, usable_version
+from .datasets import durations_of
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from ..contract import PlannedCampaign, PlannedSolution, Run
+    from ..rules.deployments import Deployment, SeenCampaign
+    from ..rules.trainings import Training, WantedTraining
+    from ..workflow_settings import CampaignSettings, Settings, SolutionSettings, TrainingMode
+    from .world import World
+
+LONGEST_USUAL_UPDATE = 1500
+"""Seconds. An update takes 8 to 25 minutes, as users of Personalize have seen. The service promises
+no time."""
+MAX_FULL_AGE = timedelta(days=6, hours=12)
+"""The age from which a FULL version is followed by a FULL training, although the mode is UPDATE.
+
+AWS advises a FULL training a week. A weekly run creates its version up to 12 hours after its start,
+because it imports first, so the FULL version of the week before is younger than 7 days.
+"""
+UNKNOWN_SOLUTION = SeenSolution(config="", imports=(), trainings=())
+
+
+@dataclass(frozen=True, kw_only=True)
+class SolutionView:
+    """A solution that the run may train, with its versions and its campaigns."""
+
+    settings: Settings
+    run: Run
+    world: World
+    solution: SolutionSettings
+    imports_anything: bool
+    """True if the run imports a dataset. Then no version has learned the data of the run yet."""
+
+    @property
+    def arn(self) -> str:
+        """The ARN of the solution."""
+        return self.solution["solutionArn"]
+
+    @property
+    def seen(self) -> SeenSolution:
+        """The solution and its versions, newest first, as the rules of a training see them.
+
+        A solution that does not exist has no versions.
+        """
+        return self.world.seen_solutions.get(self.arn, UNKNOWN_SOLUTION)
+
+    @property
+    def recipe(self) -> str | None:
+        """The name of the recipe, "" without a recipe, or None if the solution does not exist."""
+        solution = self.world.solutions.get(self.arn)
+        return None if solution is None else solution.get("recipeArn", "").rpartition("/")[2]
+
+    @property
+    def receives_events(self) -> bool:
+        """True if the dataset group receives records that no import brings."""
+        is_streamed = any(dataset.get("streamed") for dataset in self.settings["datasets"])
+        return is_streamed or bool(self.world.event_trackers)
+
+    @property
+    def requested_by(self) -> str | None:
+        """What asks for a training of data that a version may have learned before, or None.
+
+        It is a key of the input or of the settings, or the events of an event tracker or the API.
+        """
+        for key in ("force", "trainingMode"):
+            if self.run["request"].get(key):
+                return key
+        if not self.settings["skipWhenUnchanged"]:
+            return "skipWhenUnchanged"
+        return "events" if self.receives_events else None
+
+    @property
+    def requested_since(self) -> datetime | None:
+        """The time after which the version has to be trained, or None if its data alone count.
+
+        A person asks for a version that is newer than the beginning of the run. Events ask for one
+        that is younger than half the time between two runs.
+        """
+        if self.requested_by == "events":
+            return self.world.now - timedelta(seconds=self.settings["cadenceSeconds"] / 2)
+        return run_began_at(self.run) if self.requested_by else None
+
+    @property
+    def wanted(self) -> WantedTraining:
+        """What the run wants of the solution."""
+        return wanted_training(self.settings, self.run, self.requested_since)
+
+    @cached_property
+    def up_to_date_version(self) -> Training | None:
+        """The newest version that has learned the present data, or None.
+
+        It may be in training, or it may have been stopped. A run that imports makes all versions
+        outdated.
+        """
+        if self.imports_anything:
+            return None
+        return usable_version(self.seen, replace(self.wanted, requested_since=None))
+
+    @cached_property
+    def version_to_use(self) -> Training | None:
+        """The version that makes another training unnecessary, or None."""
+        return None if self.imports_anything else usable_version(self.seen, self.wanted)
+
+    @property
+    def needs_training(self) -> bool:
+        """True if the run trains the solution, or waits for a training."""
+        version = self.version_to_use
+        return "only" not in self.run["request"] and (version is None or version.is_running)
+
+    @property
+    def limit(self) -> str | None:
+        """Why the limit of the month forbids the training that is needed, or None.
+
+        The run may wait for a training that is running.
+        """
+        if not self.needs_training or self.version_to_use:
+            return None
+        return reached_limit(self.seen.trainings, self.wanted, self.world.now)
+
+    @property
+    def newest_full_version(self) -> Training | None:
+        """The newest ACTIVE version that was trained in FULL mode, whoever has trained it."""
+        versions = self.seen.trainings
+        return next((item for item in versions if item.is_active and item.mode == "FULL"), None)
+
+    @property
+    def training_mode(self) -> TrainingMode:
+        """The mode of the request, else that of the settings.
+
+        An UPDATE of the settings becomes FULL if there is no FULL version, if the newest one is
+        older than MAX_FULL_AGE, or if the newest version is bad.
+        """
+        if mode := self.run["request"].get("trainingMode"):
+            return mode
+        if self.solution["trainingMode"] == "FULL" or self._newest_version_is_bad:
+            return "FULL"
+        full = self.newest_full_version
+        return "UPDATE" if full and full.created_at > self.world.now - MAX_FULL_AGE else "FULL"
+
+    @property
+    def _newest_version_is_bad(self) -> bool:
+        """True if a campaign does not take the newest version, because it was found bad.
+
+        UPDATE learns only what has changed since the latest training, so it keeps the model of this
+        version: https://docs.aws.amazon.com/personalize/latest/dg/API_SolutionVersion.html.
+        """
+        version, now = newest_active(self.seen.trainings), self.world.now
+        if version is None:
+            return False
+        steps = [
+            decide(self.seen_campaign(planned), self._wanted_of(planned, version), Memory(now), now)
+            for planned in self._campaigns(is_waiting=True)
+        ]
+        return any(step.outcome in ("REJECTED", "ROLLED_BACK") for step in steps)
+
+    def seen_campaign(self, campaign: PlannedCampaign | CampaignSettings) -> SeenCampaign:
+        """Return a campaign of the solution, as the rules of a deployment see it."""
+        world, arn = self.world, campaign["campaignArn"]
+        notes = read_notes(world.campaign_tags.get(arn, {}), self.arn)
+        return seen_campaign(world.campaigns[arn], notes, world.known_versions[self.arn])
+
+    def planned(self) -> PlannedSolution | None:
+        """Return the training of the solution, or the use of a version that waits for a campaign.
+
+        Return None if nothing is trained, and no campaign waits for the newest version.
+        """
+        trains = self.needs_training and not self.limit
+        existing = None if trains else newest_active(self.seen.trainings)
+        campaigns = self._campaigns(is_waiting=existing is not None)
+        if existing:
+            mode: TrainingMode = "UPDATE" if existing.mode == "UPDATE" else "FULL"
+            campaigns = [planned for planned in campaigns if self._waits(planned, existing)]
+        else:
+            mode = self.training_mode
+        if not trains and not (existing and campaigns):
+            return None
+        requested_by, since = self.requested_by, self.requested_since
+        return {
+            "solutionArn": self.arn,
+            "versionName": version_name(self.settings, self.run, self.arn),
+            "trainingMode": mode,
+            "existingVersionArn": existing.arn if existing else None,
+            "requestedSince": since.isoformat() if since else None,
+            "tags": {
+                RUN: self.run["id"],
+                **({REQUESTED_BY: requested_by} if requested_by else {}),
+            },
+            "durations": durations_of(item for item in self.seen.trainings if item.mode == mode),
+            "campaigns": campaigns,
+        }
+
+    def _campaigns(self, *, is_waiting: bool) -> list[PlannedCampaign]:
+        """Return the campaigns that may be updated. A trial that could not be ended prevents it."""
+        return [
+            self._planned_campaign(campaign, is_waiting=is_waiting)
+            for campaign in self.solution["campaigns"]
+            if self.seen_campaign(campaign).notes.trial is None
+        ]
+
+    def _planned_campaign(self, campaign: CampaignSettings, *, is_waiting: bool) -> PlannedCampaign:
+        """Return the update of a campaign.
+
+        The update is expected to take as long as the last update, but at most
+        LONGEST_USUAL_UPDATE, because the last update may have been late.
+        """
+        resource = self.world.campaigns[campaign["campaignArn"]]
+        last = resource.get("latestCampaignUpdate") or resource
+        seconds = (last["lastUpdatedDateTime"] - last["creationDateTime"]).total_seconds()
+        return {
+            "campaignArn": campaign["campaignArn"],
+            "isProbed": campaign["probe"] is not None,
+            "isWaiting": is_waiting,
+            "durations": [min(round(seconds), LONGEST_USUAL_UPDATE)],
+        }
+
+    def _waits(self, planned: PlannedCampaign, version: Training) -> bool:
+        """Return True if there is something to do at a campaign with an earlier run's version."""
+        seen = self.seen_campaign(planned)
+        return waits(seen, self._wanted_of(planned, version), self.world.now)
+
+    def _wanted_of(self, planned: PlannedCampaign, version: Training) -> Deployment:
+        return wanted_deployment(self.settings, self.solution, planned, version.arn)

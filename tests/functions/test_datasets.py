@@ -1,0 +1,180 @@
+"""Tests of the datasets of a run: which exports are imported, and how long that probably takes."""
+
+import pytest
+
+from functions.personalize.imports import location_digits
+from functions.planning.datasets import datasets_to_import
+from tests.functions.samples import (
+    DATASET,
+    FINGERPRINT,
+    LOCATION,
+    NOW,
+    ago,
+    dataset_of_run,
+    dataset_settings,
+    dataset_view,
+    export,
+    held_import,
+    imported,
+    run,
+    settings,
+)
+
+DATED = dataset_settings(
+    dataLocation="s3://exports/{date}/{date}.csv", readyMarker="s3://exports/{date}/_SUCCESS"
+)
+DAY = {
+    **DATED,
+    "dataLocation": "s3://exports/2026-11-28/2026-11-28.csv",
+    "readyMarker": "s3://exports/2026-11-28/_SUCCESS",
+    "day": "2026-11-28",
+}
+RUNNING = imported(is_running=True, is_active=False)
+
+
+def of_imports(*imports, request=None, **changes):
+    """Return the view of a dataset with these imports."""
+    return dataset_view(request, imports={DATASET: imports}, **changes)
+
+
+def import_of_day(day, mode="FULL", **changes):
+    """Return an import that holds the export of a day."""
+    planned = f"{location_digits(DATED['dataLocation'].replace('{date}', day))}-x"
+    return held_import(planned=planned, is_full=mode == "FULL", **changes)
+
+
+# The date in a location
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"id": "20261128T233000Z"},
+        {"id": "20261128-0a1b2c3d"},
+        {"id": "20261128T233000Z", "startedAt": "2026-12-01T00:00:00Z"},
+    ],
+    ids=["scheduled", "started by hand", "begun late"],
+)
+def test_a_date_in_a_location_is_the_day_of_the_run(changes):
+    assert datasets_to_import(settings(datasets=[DATED]), run(**changes)) == [DAY]
+
+
+def test_a_location_without_a_date_stays_as_it_is():
+    assert datasets_to_import(settings(), run()) == [dataset_of_run(day=None)]
+
+
+# Which exports are imported
+
+
+def test_the_plan_has_the_export_whose_content_was_checked():
+    planned = of_imports().planned()
+    assert planned == {
+        "type": "interactions",
+        "dataLocation": LOCATION,
+        "fingerprint": FINGERPRINT,
+        "bytes": 1000,
+        "newestObjectAt": ago(2).isoformat(),
+        "isRequested": False,
+        "durations": [],
+    }
+    nothing = dataset_view(exports={DATASET: export(objects=[], samples=[])}).planned()
+    assert (nothing["bytes"], nothing["newestObjectAt"]) == (0, None)
+
+
+def test_the_last_five_successful_imports_with_this_mode_count_for_the_durations():
+    def lasted(minutes, **changes):
+        return imported(created_at=ago(minutes=minutes), ended_at=NOW, **changes)
+
+    imports = [
+        lasted(1, is_active=False),
+        lasted(2, is_full=False),
+        *(lasted(minutes) for minutes in (3, 4, 5, 6, 7, 8)),
+    ]
+    assert of_imports(*imports).planned()["durations"] == [180, 240, 300, 360, 420]
+
+
+@pytest.mark.parametrize(
+    ("imports", "needed", "begun"),
+    [
+        ([], True, False),
+        ([held_import()], False, False),
+        ([held_import(is_held=False)], True, False),
+        ([held_import(), RUNNING], True, False),
+        ([RUNNING._replace(run="x", planned=FINGERPRINT)], True, True),
+    ],
+    ids=["none", "held", "not held", "another is running", "an import of this export is running"],
+)
+def test_an_export_is_imported_unless_the_rules_say_that_the_dataset_holds_it(
+    imports, needed, begun
+):
+    view = of_imports(*imports)
+    assert (view.needs_import, view.is_being_imported) == (needed, begun)
+
+
+@pytest.mark.parametrize(
+    ("request_", "changes", "mode", "requested"),
+    [
+        ({"force": True}, {}, "FULL", True),
+        ({"force": True}, {}, "INCREMENTAL", True),
+        ({}, {"skipWhenUnchanged": False}, "FULL", True),
+        ({}, {"skipWhenUnchanged": False}, "INCREMENTAL", False),
+        ({}, {}, "FULL", False),
+    ],
+)
+def test_an_import_is_requested_by_force_or_by_a_setting(request_, changes, mode, requested):
+    known = {
+        "request": request_,
+        "settings_": settings(datasets=[dataset_settings(importMode=mode)], **changes),
+        "dataset": dataset_of_run(importMode=mode),
+    }
+    planned = of_imports(**known).seen.export.fingerprint
+    held = of_imports(held_import(is_full=mode == "FULL", planned=planned), **known)
+    assert held.is_requested == requested
+    assert held.needs_import == (requested and mode == "FULL"), "no export is appended twice"
+
+
+# Days and ready markers
+
+
+@pytest.mark.parametrize(
+    ("imported_", "mode", "request_", "needed"),
+    [
+        ("2026-11-29", "FULL", {}, False),
+        ("2026-11-30", "FULL", {"force": True}, False),
+        ("2026-11-28", "FULL", {}, True),
+        ("2026-11-27", "FULL", {}, True),
+        ("2026-12-01", "FULL", {}, True),
+        ("2026-11-29", "FULL", {"exportDate": "2026-11-28"}, True),
+        ("2026-11-29", "INCREMENTAL", {}, True),
+    ],
+    ids=["later", "of tomorrow", "of this day", "earlier", "nonsense", "by a person", "added"],
+)
+def test_an_event_that_comes_late_does_not_bring_an_earlier_day_back(
+    imported_, mode, request_, needed
+):
+    view = of_imports(
+        import_of_day(imported_, mode),
+        request=request_,
+        settings_=settings(datasets=[{**DATED, "importMode": mode}]),
+        dataset={**DAY, "importMode": mode},
+    )
+    assert view.needs_import == needed
+
+
+@pytest.mark.parametrize(
+    ("changes", "awaited"),
+    [
+        ({}, True),
+        ({"trigger": "manual"}, False),
+        ({"settings_": settings(datasets=[DATED])}, False),
+        ({"exports": {DATASET: export(marker_written_at=ago(1))}}, False),
+        ({"dataset": {**DAY, "readyMarker": None}}, False),
+    ],
+    ids=["awaited", "a person starts", "markers start no runs", "written", "no marker"],
+)
+def test_a_scheduled_run_leaves_an_export_without_its_marker_to_the_run_of_the_marker(
+    changes, awaited
+):
+    on_export = settings(datasets=[DATED], triggerOnExport=True)
+    view = dataset_view(**{"settings_": on_export, "dataset": DAY, **changes})
+    assert (view.awaits_marker, view.needs_import) == (awaited, not awaited)

@@ -1,0 +1,264 @@
+"""Tests of the solutions of a run: what is trained, in which mode, and which version waits."""
+
+import pytest
+
+from functions.rules.deployments import Version
+from tests.functions.samples import (
+    CAMPAIGN,
+    FOREIGN_VERSION,
+    NDCG,
+    OLD_VERSION,
+    RUN_ID,
+    SOLUTION,
+    VERSION,
+    VERSION_NAME,
+    VERSIONS,
+    ago,
+    campaign,
+    campaign_settings,
+    campaign_update,
+    dataset_settings,
+    iso,
+    limits,
+    settings,
+    solution_settings,
+    solution_view,
+    trained_version,
+)
+
+WITHOUT_IMPORT = {"skipImport": True}
+UPDATE = solution_settings(trainingMode="UPDATE")
+LEARNED = trained_version()
+SERVED = {
+    "campaigns": {CAMPAIGN: campaign(solutionVersionArn=VERSION)},
+    "campaign_tags": {CAMPAIGN: {"retraining-good": VERSION}},
+}
+"""The campaign serves the newest version, which has passed there."""
+REFUSED = VERSIONS[VERSION]._replace(answer="REFUSED")
+WORSE = {OLD_VERSION: Version(ago(72), {NDCG: 0.9}), VERSION: Version(ago(47), {NDCG: 0.1})}
+
+
+def planned(request=WITHOUT_IMPORT, *versions, **changes):
+    """Return what is planned with these versions, by default in a run without imports."""
+    return solution_view(request, trainings=versions, **changes).planned()
+
+
+def existing(*versions, **changes):
+    """Return the version of an earlier run that a plan without imports uses, or None."""
+    plan = planned(WITHOUT_IMPORT, *(versions or (LEARNED,)), **changes)
+    return plan and plan["existingVersionArn"]
+
+
+def is_trained(plan):
+    return plan is not None and plan["existingVersionArn"] is None
+
+
+# Names, tags and durations
+
+
+def test_a_training_has_a_name_tags_and_campaigns():
+    plan = planned()
+    assert (plan["versionName"], plan["tags"]) == (VERSION_NAME, {"retraining-run": RUN_ID})
+    assert [campaign["campaignArn"] for campaign in plan["campaigns"]] == [CAMPAIGN]
+
+
+def test_only_versions_trained_with_this_mode_count_for_the_durations():
+    versions = [
+        trained_version(mode=mode, created_at=ago(72), ended_at=ago(72 - hours))
+        for mode, hours in (("UPDATE", 0.5), ("FULL", 1), ("FULL", 2))
+    ]
+    assert planned({}, *versions)["durations"] == [3600, 7200]
+    assert planned({"trainingMode": "UPDATE"}, *versions)["durations"] == [1800]
+
+
+# The training mode
+
+
+@pytest.mark.parametrize(
+    ("version", "mode"),
+    [
+        ({"created_at": ago(6.5 * 24 - 0.01)}, "UPDATE"),
+        ({"created_at": ago(6.5 * 24)}, "FULL"),
+        ({"run": None}, "UPDATE"),
+        ({"mode": "UPDATE"}, "FULL"),
+        ({"is_active": False}, "FULL"),
+    ],
+    ids=["young", "too old when its version is created", "foreign", "an UPDATE", "failed"],
+)
+def test_an_update_becomes_full_without_a_young_full_version(version, mode):
+    assert planned({}, trained_version(**version), solution=UPDATE)["trainingMode"] == mode
+    assert planned({}, trained_version(**version))["trainingMode"] == "FULL"
+
+
+@pytest.mark.parametrize("mode", ["FULL", "UPDATE"])
+@pytest.mark.parametrize("solution", [UPDATE, solution_settings()])
+def test_the_mode_of_the_request_counts_first(mode, solution):
+    assert planned({"trainingMode": mode}, solution=solution)["trainingMode"] == mode
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"known_versions": {SOLUTION: WORSE}},
+        {"campaign_tags": {CAMPAIGN: {"retraining-bad": VERSION}}},
+    ],
+    ids=["worse", "taken back"],
+)
+def test_after_a_bad_version_the_next_training_is_full(changes):
+    assert planned({}, LEARNED, solution=UPDATE)["trainingMode"] == "UPDATE"
+    assert planned({}, LEARNED, solution=UPDATE, **changes)["trainingMode"] == "FULL"
+
+
+# What is new to a solution
+
+
+def test_a_solution_is_trained_if_no_version_has_learned_the_present_data():
+    assert is_trained(planned(WITHOUT_IMPORT, trained_version(digest="other")))
+    assert is_trained(planned({}, LEARNED)), "the run imports"
+    assert planned(WITHOUT_IMPORT, LEARNED)["existingVersionArn"] == VERSION
+
+
+def test_a_training_that_was_stopped_is_not_repeated():
+    stopped = trained_version(is_active=False, was_stopped=True)
+    assert planned(WITHOUT_IMPORT, stopped) is None
+
+
+def test_a_training_of_the_present_data_is_waited_for():
+    running = trained_version(is_active=False, is_running=True)
+    assert is_trained(planned(WITHOUT_IMPORT, running)), "the function waits for it"
+
+
+@pytest.mark.parametrize(
+    ("request_", "settings_", "asked"),
+    [
+        ({"force": True}, settings(), "force"),
+        ({"trainingMode": "FULL"}, settings(), "trainingMode"),
+        ({}, settings(skipWhenUnchanged=False), "skipWhenUnchanged"),
+    ],
+    ids=["force", "mode", "setting"],
+)
+def test_a_training_may_be_asked_for(request_, settings_, asked):
+    plan = planned({**WITHOUT_IMPORT, **request_}, LEARNED, settings_=settings_)
+    assert is_trained(plan)
+    assert (plan["requestedSince"], plan["tags"]["retraining-requested-by"]) == (iso(), asked)
+    again = trained_version(created_at=ago(0))
+    plan = planned({**WITHOUT_IMPORT, **request_}, again, settings_=settings_)
+    assert plan["existingVersionArn"] == VERSION, "it is asked for once"
+
+
+HALF_A_WEEK = 3.5 * 24
+
+
+@pytest.mark.parametrize(
+    ("hours", "trained"), [(HALF_A_WEEK, False), (HALF_A_WEEK + 1, True)], ids=["young", "old"]
+)
+@pytest.mark.parametrize("source", ["event tracker", "streamed"])
+def test_events_are_new_after_half_the_time_between_two_runs(source, hours, trained):
+    version = trained_version(created_at=ago(hours))
+    changes = {"event_trackers": ["tracker"]}
+    if source == "streamed":
+        changes = {"settings_": settings(datasets=[dataset_settings(streamed=True)])}
+    plan = planned(WITHOUT_IMPORT, version, **changes)
+    assert is_trained(plan) == trained
+    if trained:
+        assert plan["requestedSince"] == iso(HALF_A_WEEK)
+        assert plan["tags"]["retraining-requested-by"] == "events"
+
+
+# The limit of the month
+
+LIMITED = limits(maxTrainingsPerMonth=1)
+
+
+@pytest.mark.parametrize("request_", [{}, WITHOUT_IMPORT], ids=["with imports", "without"])
+def test_at_the_limit_a_campaign_still_gets_the_version_that_it_waits_for(request_):
+    older = trained_version(digest="other")
+    plan = planned(request_, older, settings_=LIMITED)
+    assert plan["existingVersionArn"] == VERSION
+    assert planned(request_, older, settings_=LIMITED, **SERVED) is None
+
+
+def test_at_the_limit_a_training_that_is_running_is_waited_for():
+    running = trained_version(is_active=False, is_running=True)
+    assert is_trained(planned(WITHOUT_IMPORT, running, settings_=LIMITED))
+
+
+def test_a_person_may_force_a_training_beyond_the_limit():
+    request = {**WITHOUT_IMPORT, "force": True}
+    assert is_trained(planned(request, trained_version(digest="other"), settings_=LIMITED))
+
+
+# A version that waits for a campaign
+
+
+def test_a_waiting_version_is_deployed_without_a_training():
+    foreign = trained_version(arn=FOREIGN_VERSION, created_at=ago(1), run=None)
+    assert existing(LEARNED, foreign) == VERSION, "no foreign version waits"
+    plan = planned(WITHOUT_IMPORT, trained_version(mode="UPDATE"))
+    assert plan["trainingMode"] == "UPDATE", "this is how it was trained"
+
+
+def test_a_run_that_only_deploys_trains_nothing():
+    only = {"only": "deployments"}
+    assert planned(only, trained_version(digest="other"))["existingVersionArn"] == VERSION
+    assert planned(only, trained_version(digest="other"), **SERVED) is None
+
+
+def test_a_version_that_every_campaign_serves_does_not_wait():
+    assert existing(**SERVED) is None
+    assert existing(campaigns=SERVED["campaigns"]) == VERSION, "it was not probed here"
+    assert existing(solution=solution_settings(campaigns=[])) is None
+
+
+def test_an_older_version_does_not_wait_although_it_has_learned_the_present_data():
+    older = trained_version(arn=OLD_VERSION, created_at=ago(48))
+    newer = trained_version(digest="other")
+    good = {CAMPAIGN: {"retraining-good": OLD_VERSION}}
+    assert existing(newer, older, campaign_tags=good) == VERSION
+
+
+def test_a_campaign_whose_trial_could_not_be_ended_is_left_out():
+    trial = {CAMPAIGN: {"retraining-trial": f"{OLD_VERSION} {iso(30)}"}}
+    assert existing(campaign_tags=trial) is None
+    assert planned({}, campaign_tags=trial)["campaigns"] == []
+
+
+def test_only_the_campaigns_that_lack_the_version_are_updated():
+    second = f"{CAMPAIGN}2"
+    campaigns = [campaign_settings(), campaign_settings(campaignArn=second)]
+    plan = planned(
+        WITHOUT_IMPORT,
+        LEARNED,
+        solution=solution_settings(campaigns=campaigns),
+        campaigns={**SERVED["campaigns"], second: campaign()},
+        campaign_tags=SERVED["campaign_tags"],
+    )
+    assert [campaign["campaignArn"] for campaign in plan["campaigns"]] == [second]
+
+
+MOVED = {
+    "campaign_tags": {CAMPAIGN: {"retraining-good": f"{SOLUTION}/earlier"}},
+    "campaigns": {
+        CAMPAIGN: campaign(
+            latestCampaignUpdate=campaign_update(
+                solutionVersionArn=OLD_VERSION, status="ACTIVE", creationDateTime=ago(1)
+            )
+        )
+    },
+}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"campaigns": {CAMPAIGN: campaign(solutionVersionArn=FOREIGN_VERSION)}},
+        {"campaign_tags": {CAMPAIGN: {"retraining-bad": VERSION}}},
+        {"known_versions": {SOLUTION: WORSE}},
+        {"known_versions": {SOLUTION: {**VERSIONS, VERSION: REFUSED}}},
+        MOVED,
+    ],
+    ids=["serves a newer one", "taken back", "worse", "refused", "moved by somebody"],
+)
+def test_a_campaign_that_does_not_take_the_version_does_not_wait(changes):
+    assert existing() == VERSION
+    assert existing(**changes) is None
