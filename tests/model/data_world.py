@@ -1,6 +1,8 @@
 """Exports, imports and trainings, in a service whose lists have entries that are 90 seconds old."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 
 from simulation import Job, RequestFailedError, World
@@ -27,7 +29,7 @@ class TaggedJob(Job):
 
     @property
     def known(self) -> bool:
-        """Return True if the pipeline created or adopted the job, also an earlier stack of it."""
+        """Return True if the pipeline has created the job, also an earlier stack of it."""
         return "run" in self.tags
 
 
@@ -42,14 +44,10 @@ class ImportJob(TaggedJob):
 
 @dataclass(eq=False)
 class Version(TaggedJob):
-    """One solution version. `learned` has the import jobs of each dataset that it was trained on.
-
-    `person` says that the pipeline did not create it, whatever its tags say.
-    """
+    """One solution version. `learned` has the import jobs of each dataset that it learned."""
 
     solution: str
     config: int
-    person: bool
     learned: dict[str, tuple[ImportJob, ...]] = field(default_factory=dict)
 
 
@@ -57,9 +55,8 @@ class Version(TaggedJob):
 class DataWorld(World):
     """S3 and Personalize.
 
-    `incremental` says that each day brings new interactions, which are added to those of before.
-    `dated` says that the items of each day have a folder of their own. `streamed` says that the
-    datasets also receive records without any import.
+    If `incremental` is true, each day brings new interactions, which are added to those of before.
+    If `dated` is true, the items of each day have a folder of their own.
     """
 
     exports: dict[tuple[str, int], list[Object]] = field(default_factory=dict)
@@ -70,13 +67,10 @@ class DataWorld(World):
     uploading: set[tuple[str, int]] = field(default_factory=set)
     denied_until: int = 0
     calm: bool = False
-    undone: list[str] = field(default_factory=list)
-    """Imports that replaced what somebody had brought back on purpose."""
 
     def __post_init__(self) -> None:
         self.incremental = self.random.random() < 0.4
         self.dated = self.random.random() < 0.5
-        self.streamed = self.random.random() < 0.2
         if self.incremental:
             self.jobs.append(ImportJob(-1, -1, False, "foreign", {}, "interactions", True, [0, 0]))
         for dataset in DATASETS:
@@ -104,10 +98,7 @@ class DataWorld(World):
             if self.is_dated(dataset) and (self.calm or self.random.random() < 0.9):
                 folder = self.folder(dataset, self.now // DAY)
                 delay = self.random.choice((0, 3600))
-                self.at(
-                    self.now + delay,
-                    lambda dataset=dataset, folder=folder: self.upload(dataset, folder),
-                )
+                self.at(self.now + delay, partial(self.upload, dataset, folder))
         self.at(self.now + DAY, self._new_day)
 
     def upload(self, dataset: str, folder: int) -> None:
@@ -115,19 +106,19 @@ class DataWorld(World):
 
         Sometimes they are written again as they are.
         """
-        place = dataset, folder
-        if place in self.uploading:
+        key = dataset, folder
+        if key in self.uploading:
             return
         content = next(self.numbers)
-        if place in self.exports and self.random.random() < 0.1:
-            content = self.exports[place][0].content
-        self.uploading.add(place)
-        rest = [Object(0, 0)] if place not in self.exports else self.exports[place][1:]
-        self.exports[place] = [Object(content, self.now), *rest]
+        if key in self.exports and self.random.random() < 0.1:
+            content = self.exports[key][0].content
+        self.uploading.add(key)
+        rest = self.exports.get(key, [Object(0, 0)] * 2)[1:]
+        self.exports[key] = [Object(content, self.now), *rest]
 
         def finish() -> None:
-            self.exports[place] = [self.exports[place][0], Object(content, self.now)]
-            self.uploading.remove(place)
+            self.exports[key] = [self.exports[key][0], Object(content, self.now)]
+            self.uploading.remove(key)
 
         self.at(self.now + self.random.choice((1, 60, 600)), finish)
 
@@ -147,7 +138,7 @@ class DataWorld(World):
 
     def foreign_training(self, solution: str) -> None:
         """Train a solution, as a person or the service's automatic training does."""
-        self._start_training(f"foreign-{next(self.numbers)}", solution, {}, person=True)
+        self._start_training(f"foreign-{next(self.numbers)}", solution, {})
 
     def change_config(self, solution: str) -> None:
         """Change the configuration of a solution."""
@@ -175,45 +166,20 @@ class DataWorld(World):
         seen = [(job, self.as_of()) for job in jobs]
         return [(job, job.status(when)) for job, when in seen if job.created <= when]
 
-    def describe(self, job: TaggedJob) -> str:
-        """Return the status of one job, as it is now."""
-        return job.status(self.now)
-
     def tag(self, job: TaggedJob, **tags: object) -> None:
         """Write tags."""
-        self._check_tags_are_allowed()
+        self._check_create("", ())
         job.tags.update(tags)
 
-    def create_import(
-        self, name: str, dataset: str, folder: int, tags: dict[str, object]
-    ) -> ImportJob:
+    def create_import(self, name: str, dataset: str, folder: int, tags: dict[str, object]) -> None:
         """Start an import. The name of an import job is unique."""
-        self._check_tags_are_allowed()
-        if any(job.name == name for job in self.jobs):
-            raise RequestFailedError("the name is taken")
-        full = self.is_full(dataset)
-        if full and not tags["asked"] and self.was_brought_back(dataset, folder):
-            self.undone.append(f"{name} replaces an export that somebody asked for")
-        return self._start_import(name, dataset, folder, tags, full=full)
+        self._check_create(name, self.jobs)
+        self._start_import(name, dataset, folder, tags, full=self.is_full(dataset))
 
-    def import_named(self, name: str) -> ImportJob | None:
-        """Return an import job by its name, which is part of its ARN, or None."""
-        return next((job for job in self.jobs if job.name == name), None)
-
-    def create_version(self, name: str, solution: str, tags: dict[str, object]) -> Version:
-        """Start a training. The name of a version need not be unique."""
-        self._check_tags_are_allowed()
-        return self._start_training(name, solution, tags)
-
-    def create_unique_version(self, name: str, solution: str, tags: dict[str, object]) -> Version:
+    def create_version(self, name: str, solution: str, tags: dict[str, object]) -> None:
         """Start a training, unless the name is taken."""
-        if any(version.name == name for version in self.versions):
-            raise RequestFailedError("the name is taken")
-        return self.create_version(name, solution, tags)
-
-    def version_named(self, name: str) -> Version:
-        """Return the version with a name."""
-        return next(version for version in self.versions if version.name == name)
+        self._check_create(name, self.versions)
+        self._start_training(name, solution, tags)
 
     def calm_down(self) -> None:
         """Let nothing go wrong any more, and export what is missing of today."""
@@ -223,70 +189,45 @@ class DataWorld(World):
             if (dataset, folder) not in self.exports:
                 self.upload(dataset, folder)
 
-    def _check_tags_are_allowed(self) -> None:
+    def _check_create(self, name: str, jobs: Sequence[TaggedJob]) -> None:
         if self.now < self.denied_until:
             raise RequestFailedError("AccessDenied")
-
-    def was_brought_back(self, dataset: str, folder: int) -> bool:
-        """Return True if a dataset holds an earlier export that somebody asked for.
-
-        That stands as long as the export in this folder is one that the dataset held before.
-        """
-        held = self.content(dataset)
-        tags = held[-1].tags if held else {}
-        today = [item.content for item in self.list_export(dataset, folder)]
-        before = any(
-            job.dataset == dataset and job.status(self.now) == "ACTIVE" and job.read == today
-            for job in self.jobs
-        )
-        return bool(tags.get("asked") and tags.get("confirmed")) and before
+        if any(job.name == name for job in jobs):
+            raise RequestFailedError("the name is taken")
 
     def _start_import(
         self, name: str, dataset: str, folder: int | None, tags: dict[str, object], *, full: bool
-    ) -> ImportJob:
+    ) -> None:
         lasts = self.random.choice((600, 1200, 2400))
         fails = not self.calm and self.random.random() < 0.1
         job = ImportJob(self.now, self.now + lasts, fails, name, dict(tags), dataset, full)
         self.jobs.append(job)
-        for place in (0, 1):
 
-            def read(place: int = place) -> None:
-                foreign = folder is None
-                job.read.append(-1 if foreign else self.exports[dataset, folder][place].content)
+        def read(number: int) -> None:
+            is_foreign = folder is None
+            job.read.append(-1 if is_foreign else self.exports[dataset, folder][number].content)
 
-            self.at(self.now + self.random.randint(0, lasts), read)
-        return job
+        for number in (0, 1):
+            self.at(self.now + self.random.randint(0, lasts), partial(read, number))
 
-    def _start_training(
-        self, name: str, solution: str, tags: dict[str, object], *, person: bool = False
-    ) -> Version:
+    def _start_training(self, name: str, solution: str, tags: dict[str, object]) -> None:
         lasts = self.random.choice((2400, 7200))
         fails = not self.calm and self.random.random() < 0.1
         config = self.config[solution]
-        version = Version(
-            self.now, self.now + lasts, fails, name, dict(tags), solution, config, person
-        )
+        version = Version(self.now, self.now + lasts, fails, name, dict(tags), solution, config)
         self.versions.append(version)
+
+        def learn(dataset: str) -> None:
+            version.learned[dataset] = self.content(dataset)
+
         for dataset in DATASETS:
-
-            def learn(dataset: str = dataset) -> None:
-                version.learned[dataset] = self.content(dataset)
-
-            self.at(self.now + self.random.randint(0, lasts), learn)
-        return version
+            self.at(self.now + self.random.randint(0, lasts), partial(learn, dataset))
 
     def content(self, dataset: str) -> tuple[ImportJob, ...]:
-        """Return the import jobs whose data a dataset holds now."""
+        """Return the import jobs whose data a dataset holds now: the newest FULL and later ones."""
         done = [
             job for job in self.jobs if job.dataset == dataset and job.status(self.now) == "ACTIVE"
         ]
-        return newest_imports(done)
-
-
-def newest_imports(done: list[ImportJob]) -> tuple[ImportJob, ...]:
-    """Return the newest FULL import of these, and all that ended after it, in this order."""
-    full = max((job for job in done if job.full), key=lambda job: job.ended, default=None)
-    if full is None:
-        return ()
-    later = [job for job in done if job.ended > full.ended]
-    return full, *sorted(later, key=lambda job: job.ended)
+        done.sort(key=lambda job: job.ended)
+        full = max((number for number, job in enumerate(done) if job.full), default=len(done))
+        return tuple(done[full:])

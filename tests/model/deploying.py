@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from campaign_world import Campaign, CampaignWorld, Version
 from machine import Execution, Machine, wait_for_turn
-from simulation import STALE_SECONDS, Call, Process, RequestFailedError, Sleep
+from simulation import Call, Process, RequestFailedError, Sleep
 
 from functions.rules import deployments
 from functions.rules.deployments import Deployment, Memory, Notes, SeenCampaign, Update
@@ -44,7 +44,7 @@ class Run:
 
     def process(self) -> Process:
         """End the trials of earlier runs. Then deploy the newest version, unless refused."""
-        if not (yield from wait_for_turn(self.machine, self.execution, second_look=STALE_SECONDS)):
+        if not (yield from wait_for_turn(self.machine, self.execution)):
             return self
         open_trials = []
         for campaign in self.world.campaigns:

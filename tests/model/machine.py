@@ -1,7 +1,6 @@
-"""The executions of a state machine, lists of them that may be old, and how each waits its turn."""
+"""The executions of a state machine, and how each waits for older ones. Lists may be old."""
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from simulation import STALE_SECONDS, Call, Process, Sleep, World
 
@@ -13,26 +12,12 @@ QUIET_SECONDS = 2 * STALE_SECONDS
 
 @dataclass(eq=False)
 class Execution:
-    """One execution. Its turn comes after `delay` seconds, with which a trial execution begins."""
+    """One execution. `failed_at` is the time of its end without success."""
 
     name: str
     started: int
-    delay: int
     ended: int | None = None
-    succeeded: bool = False
-
-    @property
-    def turn(self) -> tuple[int, str]:
-        """Return what decides which of two executions is the older one."""
-        return self.started + self.delay, self.name
-
-
-class Listed(NamedTuple):
-    """An execution as a list shows it. `failed_at` is the time of its end without success."""
-
-    execution: Execution
-    running: bool
-    failed_at: int | None
+    failed_at: int | None = None
 
 
 @dataclass
@@ -42,51 +27,40 @@ class Machine:
     world: World
     executions: list[Execution] = field(default_factory=list)
 
-    def start(self, name: str, *, delay: int = 0) -> Execution | None:
-        """Start an execution, unless one with this name was started before."""
-        if any(execution.name == name for execution in self.executions):
-            return None
-        execution = Execution(name, self.world.now, delay)
-        self.executions.append(execution)
-        return execution
+    def start(self, name: str) -> Execution:
+        """Start an execution."""
+        self.executions.append(Execution(name, self.world.now))
+        return self.executions[-1]
 
     def end(self, execution: Execution, *, succeeded: bool) -> None:
         """End an execution."""
-        execution.ended, execution.succeeded = self.world.now, succeeded
+        execution.ended = self.world.now
+        execution.failed_at = None if succeeded else self.world.now
 
-    def list(self) -> list[Listed]:
-        """List the executions. Each entry may be old."""
-        listed = []
-        for execution in self.executions:
-            when = self.world.as_of()
-            ended = execution.ended is not None and execution.ended <= when
-            if execution.started <= when:
-                failed_at = execution.ended if ended and not execution.succeeded else None
-                listed.append(Listed(execution, not ended, failed_at))
-        return listed
+    def delay(self, execution: Execution) -> int:
+        """Return the seconds until the next look at the list, or 0 if the execution may go on.
+
+        A list may not show an execution that was started, or show one that has ended as running.
+        """
+        now, when = self.world.now, self.world.as_of()
+        others = [other for other in self.executions if other is not execution]
+        seen = [other for other in others if other.started <= when]
+        running = [other for other in seen if other.ended is None or other.ended > when]
+        turn = execution.started, execution.name
+        if any((other.started, other.name) < turn for other in running):
+            return 300
+        quiet = now - QUIET_SECONDS
+        if any(other.failed_at is not None and quiet < other.failed_at <= when for other in seen):
+            return 60
+        return max(0, execution.started + STALE_SECONDS - now)
 
 
-def wait_for_turn(machine: Machine, execution: Execution, *, second_look: int) -> Process:
-    """Wait until no older execution is running. Return False if that takes too long.
-
-    The last look comes `second_look` seconds after the start of the execution, or later, because
-    a list may not show an execution that was started shortly before.
-    """
-    world = machine.world
-    yield Sleep(execution.delay)
-    end = world.now + PATIENCE_SECONDS
-    while world.now < end:
-        listed = yield Call(machine.list)
-        others = [other for other in listed if other.execution is not execution]
-        if any(other.running and other.execution.turn < execution.turn for other in others):
-            yield Sleep(300)
-        elif any(
-            other.failed_at is not None and other.failed_at > world.now - QUIET_SECONDS
-            for other in others
-        ):
-            yield Sleep(60)
-        elif (early := execution.turn[0] + second_look - world.now) > 0:
-            yield Sleep(early)
-        else:
+def wait_for_turn(machine: Machine, execution: Execution) -> Process:
+    """Wait until no older execution is running. Return False if that takes too long."""
+    end = machine.world.now + PATIENCE_SECONDS
+    while machine.world.now < end:
+        delay = yield Call(lambda: machine.delay(execution))
+        if not delay:
             return True
+        yield Sleep(delay)
     return False

@@ -108,9 +108,9 @@ class Simulation:
     death_rate: float
     waiting: list[Waiting] = field(default_factory=list)
 
-    def start(self, process: Process, on_end: Callable[[Any], None], *, delay: int = 0) -> None:
+    def start(self, process: Process, on_end: Callable[[Any], None]) -> None:
         """Start a process. `on_end` receives its result, or `Died`."""
-        self._continue(process, on_end, delay)
+        self._continue(process, on_end, 0)
 
     def calm(self) -> None:
         """Let nothing go wrong any more."""

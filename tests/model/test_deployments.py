@@ -93,7 +93,6 @@ class Sequence:
 
     def _start(self, name: str, kind: str) -> None:
         execution = self.machine.start(name)
-        assert execution is not None, f"{name} is started twice"
         self.running.add(name)
         run = Run(self.world, self.machine, execution, kind, is_quiet=self._is_quiet())
         self.simulation.start(run.process(), lambda result: self._ended(run, execution, result))

@@ -92,7 +92,7 @@ def _paid_twice(world: DataWorld) -> Iterator[str]:
             for job in world.jobs
         )
         has_changed = not str(version.tags.get("digest")).endswith(f"-{version.config}")
-        if version.person or "asked" in version.tags or disturbed or has_changed:
+        if not version.known or "asked" in version.tags or disturbed or has_changed:
             continue
         if version.status(world.now) == "ACTIVE":
             key = version.solution, version.config, *(version.learned[d] for d in DATASETS)

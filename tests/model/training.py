@@ -1,6 +1,6 @@
 """Runs that import and train by the real rules, as processes of the model."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from data_world import DATASETS, DAY, SOLUTIONS, DataWorld, ImportJob, TaggedJob, Version
@@ -63,8 +63,8 @@ class Run:
         memory = imports.Memory(as_time(self.world.now))
 
         def look() -> Process:
-            objects = yield Call(lambda: self.world.list_export(dataset, folder))
             listed = yield Call(lambda: self.world.list_imports(dataset))
+            objects = yield Call(lambda: self.world.list_export(dataset, folder))
             newest = max((as_time(item.modified) for item in objects), default=None)
             jobs = [seen_import(job, status) for job, status in listed]
             return SeenDataset(imports=jobs, export=Export(fingerprint(folder, objects), 1, newest))
@@ -74,16 +74,11 @@ class Run:
                 case imports.CheckContent(present):
                     memory.checked = present
                 case imports.Confirm(arn, _):
-                    job = self.world.import_named(arn)
+                    job = named(arn, self.world.jobs)
                     yield Call(lambda: self.world.tag(job, held=True), may_fail=True)
                 case imports.Create(export):
                     memory.sent_at = as_time(self.world.now)
-                    tags = {
-                        "run": self.run_id,
-                        "planned": export.fingerprint,
-                        "asked": True,
-                        "folder": folder,
-                    }
+                    tags = {"run": self.run_id, "planned": export.fingerprint}
                     name = f"{self.stack}-{self.run_id}-{dataset}"
                     yield Call(
                         lambda: self.world.create_import(name, dataset, folder, tags),
@@ -93,7 +88,7 @@ class Run:
         step, seen = yield from self._reconcile(imports.decide, look, perform, wanted, memory)
         if step.outcome == "IMPORTED":
             holder = imports.holder(seen, is_full=wanted.is_full)
-            self.imported[dataset] = self.world.import_named(holder.arn)
+            self.imported[dataset] = named(holder.arn, self.world.jobs)
         else:
             self.failed.append(f"{dataset}: {step.reasons}")
 
@@ -126,13 +121,13 @@ class Run:
                     if self.force:
                         tags["asked"] = True
                     yield Call(
-                        lambda: self.world.create_unique_version(name, solution, tags),
+                        lambda: self.world.create_version(name, solution, tags),
                         may_fail=True,
                     )
 
         step, _ = yield from self._reconcile(trainings.decide, look, perform, wanted, memory)
         if step.outcome == "TRAINED":
-            self.trained[solution] = self.world.version_named(memory.version)
+            self.trained[solution] = named(memory.version, self.world.versions)
         else:
             self.failed.append(f"{solution}: {step.reasons}")
 
@@ -166,6 +161,11 @@ class Run:
                 yield Sleep(max(LOOK_SECONDS, round(step.pause)))
                 if step.pause > 45:
                     invoked_at = self.world.now
+
+
+def named(name: str, jobs: Sequence[TaggedJob]) -> TaggedJob:
+    """Return the job with a name, which is its ARN for the rules."""
+    return next(job for job in jobs if job.name == name)
 
 
 def fingerprint(folder: int, objects: list) -> str:
