@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from ..csv_files import FileSample
     from .datasets import DatasetView
 
-SHOWN_KEYS = 3
-"""A message names this number of keys."""
 SHOWN_FILES = 3
 """There are messages about at most this number of files of an export."""
 SHOWN_HEADER = 200
@@ -44,12 +42,11 @@ def missing_export(view: DatasetView) -> Iterator[str]:
             f"{export.read_error}; check that it exists and that the role of plan-retraining "
             "may list and read it"
         )
-    elif export.deeper_keys:
-        shown_keys = ", ".join(export.deeper_keys[:SHOWN_KEYS])
+    elif deeper := export.deeper_keys:
         yield (
-            f"{len(export.deeper_keys)} objects at {export.location} are in subfolders, for "
-            f"example {shown_keys}; Personalize imports only the first level of a folder; move "
-            "them there or out of this location, or set dataLocation to the subfolder"
+            f"{len(deeper)} of {len(export.objects)} objects at {export.location} are in "
+            f"subfolders, for example {deeper[0]}; Personalize imports only the first level of a "
+            "folder; move them there or out of this location, or set dataLocation to the subfolder"
         )
     elif not export.objects:
         yield (

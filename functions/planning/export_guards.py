@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..rules.imports import learned, refusal_to_append
-from .earlier_exports import day_of_full_import, imports_from
+from ..personalize.imports import location_digits
+from ..rules.imports import full_import_day, learned, refusal_to_append
 from .guards import guard
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def truncated_export(view: DatasetView) -> Iterator[str]:
     bring back an earlier, smaller export with `exportDate`.
     """
     dataset, export = view.dataset, view.export
-    if dataset["importMode"] != "FULL" or view.has_export_date or not export.objects:
+    if not view.is_full or view.has_export_date or not export.objects:
         return
     full = [job for job in view.imports if job.is_active and job.is_full]
     last_size = next((job.size for job in full if job.size is not None), 0)
@@ -67,11 +67,10 @@ def truncated_export(view: DatasetView) -> Iterator[str]:
 @guard("first import", "REFUSE", "dataset")
 def incremental_without_full(view: DatasetView) -> Iterator[str]:
     """Yield a message for an INCREMENTAL import of a dataset that has no ACTIVE FULL import."""
-    dataset = view.dataset
     has_full = any(job.is_active and job.is_full for job in view.imports)
-    if dataset["importMode"] == "INCREMENTAL" and not has_full:
+    if not view.is_full and not has_full:
         yield (
-            f"importMode INCREMENTAL needs an ACTIVE FULL import of {dataset['datasetArn']} "
+            f"importMode INCREMENTAL needs an ACTIVE FULL import of {view.dataset['datasetArn']} "
             "before; import a complete export once with importMode FULL, which replaces all "
             "bulk data"
         )
@@ -80,10 +79,9 @@ def incremental_without_full(view: DatasetView) -> Iterator[str]:
 @guard("replaced data", "REFUSE", "export")
 def replaced_data(view: DatasetView) -> Iterator[str]:
     """Yield a message for an INCREMENTAL export if a foreign import has replaced the data."""
-    if view.dataset["importMode"] == "INCREMENTAL" and not view.is_requested:
-        reason = refusal_to_append(view.imports)
-        if reason is not None:
-            yield reason
+    reason = None if view.is_full or view.is_requested else refusal_to_append(view.imports)
+    if reason:
+        yield reason
 
 
 @guard("rows to append", "REFUSE", "export")
@@ -93,8 +91,8 @@ def wrong_increment(view: DatasetView) -> Iterator[str]:
     If each day has a location, the export of a day is imported once. Otherwise an object that is
     older than the last import was imported before. An export is too large with more than 1 GB.
     """
-    dataset, export = view.dataset, view.export
-    if dataset["importMode"] != "INCREMENTAL" or not export.objects:
+    day, export = view.dataset["day"], view.export
+    if view.is_full or not export.objects:
         return
     if export.size > MAX_INCREMENTAL_BYTES:
         yield (
@@ -102,10 +100,10 @@ def wrong_increment(view: DatasetView) -> Iterator[str]:
             f"{MAX_INCREMENTAL_BYTES}; export more often, or use importMode FULL with a "
             "complete export, because it replaces all bulk data"
         )
-    if not dataset["day"]:
+    if not day:
         yield from _appended_objects(view)
     elif not view.has_export_date:
-        yield from _appended_day(view, dataset["day"])
+        yield from _appended_day(view, day)
 
 
 def _appended_objects(view: DatasetView) -> Iterator[str]:
@@ -138,10 +136,10 @@ def _appended_day(view: DatasetView, day: str) -> Iterator[str]:
     person may append a day on purpose with `exportDate`.
     """
     location, data = view.export.location, learned(view.imports)
-    held = [job for job in imports_from(location, data) if job.is_held]
-    if held:
-        reason = f"was imported by {held[-1].arn}, and has changed since then"
-    elif day < day_of_full_import(data):
+    held = {job.location: job.arn for job in data if job.is_held}
+    if arn := held.get(location_digits(location)):
+        reason = f"was imported by {arn}, and has changed since then"
+    elif day < full_import_day(data):
         reason = "is of a day before the last FULL import, which has brought all earlier data"
     else:
         return
@@ -159,22 +157,27 @@ def skipped_days(view: DatasetView) -> Iterator[str]:
     The export of a day whose import is running is not named.
     """
     dataset, data = view.dataset, learned(view.imports)
-    begun = [*data, *(job for job in view.imports if job.is_running)]
-    never, changed = [], []
-    for day, export in view.world.earlier_exports.get(dataset["datasetArn"], {}).items():
-        jobs = imports_from(export.location, begun)
-        if not jobs:
-            never.append(day)
-        elif not any(job.is_held or job.is_running for job in jobs):
-            changed.append(day)
+    imported = {job.location for job in data}
+    held_or_running = {
+        *(job.location for job in data if job.is_held),
+        *(job.location for job in view.imports if job.is_running),
+    }
+    exports = view.world.earlier_exports.get(dataset["datasetArn"], {})
+    skipped = {
+        day: location
+        for day, export in exports.items()
+        if (location := location_digits(export.location)) not in held_or_running
+    }
+    unimported = [day for day, location in skipped.items() if location not in imported]
+    changed = [day for day, location in skipped.items() if location in imported]
     command = f"retrain start --dataset {dataset['type']} --export-date"
     foreign = [job.arn for job in data if job.run is None and not job.is_full]
-    if never:
+    if unimported:
         doubt = f" ({foreign[-1]}, a foreign import, may have added them)" if foreign else ""
         yield (
-            f"no run has imported the exports of these days: {', '.join(never)}{doubt}; append "
-            f"each whose rows are missing with {command} {never[0]}, or import a complete export "
-            "with importMode FULL"
+            f"no run has imported the exports of these days: {', '.join(unimported)}{doubt}; "
+            f"append each whose rows are missing with {command} {unimported[0]}, or import a "
+            "complete export with importMode FULL"
         )
     if changed:
         yield (

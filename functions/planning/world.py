@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, NotRequired, TypedDict, TypeVar
 
 from botocore.exceptions import ClientError
 
 from .. import aws, clock, exports
 from ..personalize.campaigns import Versions
-from ..personalize.imports import ImportReader, seen_export
+from ..personalize.imports import ImportReader, location_digits, seen_export
 from ..personalize.lists import active_event_trackers
 from ..personalize.tags import tags_of
 from ..personalize.trainings import SolutionReader, versions
-from ..rules.imports import newly_held
+from ..rules.imports import full_import_day, learned, newly_held
 from .datasets import datasets_to_import
-from .earlier_exports import earlier_exports
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from datetime import datetime
 
     from mypy_boto3_personalize import PersonalizeClient
     from mypy_boto3_personalize.type_defs import (
@@ -36,8 +35,12 @@ if TYPE_CHECKING:
     from ..rules.imports import Import
     from ..rules.trainings import SeenSolution
     from ..workflow_settings import Settings, SolutionSettings, Tags
+    from .datasets import DatasetOfRun
 
 Resource = TypeVar("Resource")
+
+SEARCHED_DAYS = 31
+"""The number of days before the day of the run whose INCREMENTAL exports are searched."""
 
 
 class SchemaField(TypedDict):
@@ -173,7 +176,7 @@ def _with_confirmed_imports(world: World, settings: Settings, run: Run) -> World
         arn, mode = dataset["datasetArn"], dataset["importMode"]
         if arn in world.datasets:
             schema_arn = world.datasets[arn]["schemaArn"]
-            earlier[arn] = earlier_exports(aws.s3(), dataset, imports[arn])
+            earlier[arn] = earlier_exports(dataset, imports[arn])
             seen = [
                 seen_export(export, mode, schema_arn)
                 for export in (world.exports[arn], *earlier[arn].values())
@@ -184,6 +187,25 @@ def _with_confirmed_imports(world: World, settings: Settings, run: Run) -> World
                 job._replace(is_held=job.is_held or job.arn in held) for job in imports[arn]
             ]
     return replace(world, imports=imports, earlier_exports=earlier, found_held=found_held)
+
+
+def earlier_exports(dataset: DatasetOfRun, imports: Sequence[Import]) -> dict[str, Export]:
+    """Return each earlier day -> its INCREMENTAL export, if no import of its location has `held`.
+
+    Only the days since the last FULL import are searched, because it has brought all earlier data.
+    """
+    day, data, found = dataset["day"], learned(imports), {}
+    if dataset["importMode"] == "FULL" or not day:
+        return {}
+    for number in range(SEARCHED_DAYS, 0, -1):
+        earlier = (date.fromisoformat(day) - timedelta(days=number)).isoformat()
+        location = dataset["dataLocation"].replace(day, earlier)
+        is_held = any(job.is_held and job.location == location_digits(location) for job in data)
+        if earlier <= full_import_day(data) or is_held:
+            continue
+        if objects := exports.list_objects(aws.s3(), location):
+            found[earlier] = exports.Export(location=location, objects=objects)
+    return found
 
 
 def _describe_existing(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import ClassVar, NamedTuple
 
 from .pacing import pause
@@ -234,6 +234,12 @@ def learned(imports: Iterable[Import], at: datetime | None = None) -> list[Impor
     )
     newest_full = {job.dataset: index for index, job in enumerate(ended) if job.is_full}
     return [job for index, job in enumerate(ended) if index >= newest_full.get(job.dataset, 0)]
+
+
+def full_import_day(data: Iterable[Import]) -> str:
+    """Return the day in UTC on which the FULL import of the data was created, or "" without one."""
+    days = [job.created_at.astimezone(UTC).date().isoformat() for job in data if job.is_full]
+    return max(days, default="")
 
 
 def partial_import(imports: Iterable[Import]) -> Import | None:

@@ -7,7 +7,7 @@ import pytest
 from functions.execution_input import input_problems
 from functions.exports import Export
 from functions.personalize.imports import location_digits
-from functions.planning.earlier_exports import earlier_exports
+from functions.planning import world
 from functions.planning.export_guards import (
     export_not_ready,
     incremental_without_full,
@@ -327,12 +327,13 @@ def found_days(monkeypatch):
     def list_objects(_, location):
         return export().objects if "/2026-11-" in location else []
 
-    monkeypatch.setattr("functions.planning.earlier_exports.exports.list_objects", list_objects)
+    monkeypatch.setattr(world.aws, "s3", lambda: None)
+    monkeypatch.setattr(world.exports, "list_objects", list_objects)
 
     def search(of_day, *jobs, **changes):
         location = f"s3://exports/{of_day}.csv"
         dataset = {**INCREMENTAL, "dataLocation": location, "day": of_day, **changes}
-        return list(earlier_exports(None, dataset, jobs))
+        return list(world.earlier_exports(dataset, jobs))
 
     return search
 
