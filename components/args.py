@@ -255,12 +255,6 @@ class LimitsArgs:
     The time counts from its training, or from the last run that found it up to date. Without it,
     the longest gap between two firings of the schedule times 1.5, plus `maxTrainingHours`.
     """
-    settle_seconds: Annotated[float, Between(0, 3600, "set seconds, for example 180")] = 180
-    """After how many seconds the lists of Personalize and Step Functions are surely up to date.
-
-    For half of this time a run waits for executions that are not listed yet, and for all of it
-    after an execution that failed. A lower value makes rehearsals faster, and is unsafe on AWS.
-    """
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -147,7 +147,7 @@ class EventDetail(TypedDict):
     runId: str
     """The id of the run."""
     trigger: str
-    """What started the run: `schedule`, `manual`, `trial`, `approval`, `export` or `unknown`."""
+    """What started it: `schedule`, `export`, `trials`, `deployments`, `manual` or `unknown`."""
     executionArn: str
     """The execution of the run. Use it to recognize an event that comes twice."""
     stateMachineArn: str

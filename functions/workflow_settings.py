@@ -88,8 +88,6 @@ class Limits(TypedDict):
     """0 means no limit."""
     maxModelAgeDays: float
     """The age at which the alarm about the model rings."""
-    settleSeconds: float
-    """The seconds after which the lists of Personalize and Step Functions are surely up to date."""
 
 
 class NotificationSettings(TypedDict):

@@ -78,6 +78,7 @@ def environment(options: Options, endpoint: str) -> dict[str, str]:
         "GATEWAY_PORT": endpoint.rsplit(":", 1)[-1],
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
+        "LISTS_LAG_SECONDS": "0",  # for functions that wait because the lists of AWS may be old
         "LOG_LEVEL": "WARNING",
         "MINISTACK_ACCOUNT_ID": account,
         "MINISTACK_REGION": region,

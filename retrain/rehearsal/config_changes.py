@@ -55,11 +55,6 @@ def remove_monthly_limit(config: Config) -> Config:
     return {"limits": {**_mapping(config, "limits"), "maxTrainingsPerMonth": 0}}
 
 
-def shorten_settling(config: Config) -> Config:
-    """Return `limits` with settleSeconds 0, because the lists of the emulator are never old."""
-    return {"limits": {**_mapping(config, "limits"), "settleSeconds": 0}}
-
-
 def shorten_probes(config: Config) -> Config:
     """Return `solutions` in which every probe takes PROBE_MINUTES."""
     solutions = json.loads(json.dumps(config["solutions"]))

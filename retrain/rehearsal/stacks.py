@@ -157,7 +157,6 @@ def _overrides(config: Config, change: Change) -> dict[str, str]:
     """
     changed: dict[str, object] = {}
     for apply in (
-        config_changes.shorten_settling,
         config_changes.shorten_probes,
         config_changes.remove_monthly_limit,
         change,

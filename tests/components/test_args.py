@@ -99,10 +99,10 @@ def test_the_settings_have_the_shape_that_the_functions_expect(args):
     settings = settings_of(args)
     assert list(shape_problems(Settings, settings, "settings")) == []
     settings["datasets"][0]["minRelativeSize"] = "half"
-    del settings["limits"]["settleSeconds"]
+    del settings["limits"]["maxCampaignHours"]
     assert sorted(shape_problems(Settings, settings, "settings")) == [
         "settings.datasets[0].minRelativeSize is 'half'",
-        "settings.limits.settleSeconds is missing",
+        "settings.limits.maxCampaignHours is missing",
     ], "the check can fail"
 
 

@@ -86,8 +86,6 @@ config:
   personalize-retraining:limits:
     # The minimum of one second. A training that hangs is overdue at the first poll.
     maxTrainingHours: 0.00028
-    # The lists of the emulator are never behind, so a run need not wait for them.
-    settleSeconds: 0
   # These two add statements to the policies.
   personalize-retraining:kmsKeyArn: arn:aws:kms:eu-west-1:123456789012:key/logs
   personalize-retraining:dataKmsKeyArn: arn:aws:kms:eu-west-1:123456789012:key/exports

@@ -22,7 +22,6 @@ DEADLINE_SECONDS = 60
 FIRST_POLL_SECONDS = 0.05
 LAST_POLL_SECONDS = 0.5
 PROBE_MINUTES = 0.001
-SETTLE_SECONDS = 1
 BAD_REQUEST = 400
 
 
@@ -261,18 +260,14 @@ class Stack:
 def _short_waits() -> dict[str, str]:
     config = read_project(PROJECT, "dev", {}).config
     solutions = json.loads(config["personalize-retraining:solutions"])
-    limits = json.loads(config["personalize-retraining:limits"])
     for solution in solutions:
         for campaign in solution["campaigns"]:
             campaign["probe"]["minutes"] = PROBE_MINUTES
-    return {
-        "solutions": json.dumps(solutions),
-        "limits": json.dumps({**limits, "settleSeconds": SETTLE_SECONDS}),
-    }
+    return {"solutions": json.dumps(solutions)}
 
 
 SHORT_WAITS = _short_waits()
-"""The config of the sample stack with probes and waits for lists that take about a second."""
+"""The config of the sample stack with probes that take less than a second."""
 
 
 def deploy_stack(emulator: Emulator, name: str, project: Path = PROJECT, **config: str) -> Stack:

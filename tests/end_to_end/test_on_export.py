@@ -26,8 +26,6 @@ config:
     onExport: true
   personalize-retraining:limits:
     maxTrainingsPerMonth: 0
-    # The lists of the emulator are never behind.
-    settleSeconds: 0
 """
 
 

@@ -78,7 +78,6 @@ The role `""` is that of the state machine. The trust policies are one for each 
 IMPORT_DETAILS = ("personalize:DescribeDatasetImportJob", "personalize:ListTagsForResource")
 NEEDED_RARELY = {
     ("schedule", ("lambda:InvokeFunction",)),
-    ("begin-run", ("states:GetExecutionHistory",)),
     ("close-run", IMPORT_DETAILS[:1]),
     ("import-dataset", ("personalize:DescribeDatasetGroup",)),
     ("import-dataset", ("personalize:DescribeSchema",)),
@@ -223,7 +222,7 @@ def test_a_step_without_its_statement_for_the_log_leaves_no_record(films, result
         without_log = sample_runs.plan(films)
     assert [run["steps"] for run in without_log] == [[], []]
     assert [run["steps"] for run in result_of(sample_runs.plan)] == [
-        ["begin_run", "find_trials", "plan_retraining", "report_outcome"]
+        ["plan_retraining", "report_outcome"]
     ] * 2
 
 

@@ -81,7 +81,7 @@ def test_a_stack_with_many_options_is_rehearsed_with_the_csv_files_of_the_user(
     ]
     assert {job["statuses"][-1] for job in document["jobs"]} == {"ACTIVE"}
     steps = [step["step"] for step in document["steps"]]
-    assert (steps[0], steps[-1]) == ("begin_run", "report_outcome")
+    assert (steps[0], steps[-1]) == ("plan_retraining", "report_outcome")
 
     assert [version["age"] for version in document["versions"]] == ["old", "new"] * 2
     old, new, *_ = document["versions"]

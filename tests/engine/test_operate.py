@@ -25,10 +25,7 @@ GROUP = f"{ARN}:dataset-group/movies"
 SOLUTION = f"{ARN}:solution/movies-for-you"
 CAMPAIGN = f"{ARN}:campaign/movies-for-you"
 SECONDS = 120
-SHORT_WAITS = {
-    "solutions[0].campaigns[0].probe.minutes": "0.001",
-    "limits.settleSeconds": "0",
-}
+SHORT_WAITS = {"solutions[0].campaigns[0].probe.minutes": "0.001"}
 """The keys of the config that let a run end within seconds."""
 
 

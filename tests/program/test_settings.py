@@ -78,7 +78,6 @@ EVERY_OPTION = {
     "notifications.on": "problems",
     "notifications.topicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:on-call",
     "trigger.onExport": False,
-    "limits.settleSeconds": 60,
     "limits.maxTrainingsPerMonth": 9,
     "limits.maxModelAgeDays": 9,
     "trainingHourPrice": 0.24,

@@ -46,11 +46,6 @@ def test_a_training_has_a_deadline_of_seconds(config):
     assert config_changes.shorten_trainings(config) == {"limits": limits}
 
 
-def test_the_waits_for_lists_are_short():
-    limits = {**CONFIG["limits"], "settleSeconds": 0}
-    assert config_changes.shorten_settling(CONFIG) == {"limits": limits}
-
-
 def test_automatic_training_is_refused():
     assert config_changes.refuse_automatic_training(CONFIG) == {"autoTraining": "refuse"}
 

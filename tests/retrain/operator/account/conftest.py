@@ -57,7 +57,6 @@ FILMS = (
     .read_text()
     .replace("movies", "films")
     .replace("minutes: 10", "minutes: 0.001")
-    .replace("# settleSeconds: 180", "settleSeconds: 0")
     .replace("# trainingMode: UPDATE", "# trainingMode: OTHER")
 )
 """The file of a stack like the sample stack, with another dataset group and short waits."""
