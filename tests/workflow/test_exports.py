@@ -4,8 +4,8 @@ import pytest
 
 from tests.workflow.clients import OPERATOR
 from tests.workflow.pipeline import NEXT_SLOT, deploy
-from tests.workflow.summaries import DEPLOYED, failures, outcomes, problems_of, report
-from tests.world import MOVIES, exports, interactions
+from tests.workflow.summaries import DEPLOYED, outcomes, problems_of, report
+from tests.world import MOVIES, interactions
 
 INTERACTIONS_ONLY = MOVIES.with_datasets("interactions")
 DAYS = MOVIES.with_datasets("interactions", data_location="s3://exports/{date}/interactions.csv")
@@ -76,21 +76,6 @@ def test_a_foreign_import_does_not_change_the_size_to_compare_with(import_mode):
     assert f"the last FULL import took {len(complete)}: less than" in problem
 
 
-def test_an_export_that_changes_during_the_import_is_imported_by_the_next_run():
-    with deploy() as pipeline:
-        started = pipeline.start()
-        pipeline.sleep(300)
-        pipeline.bucket.put("items.csv", exports()["items.csv"] + b"\ni999,g9")
-        first = started.wait()
-        assert pipeline.requests("CreateSolutionVersion") == []
-        second = pipeline.run(scheduledTime=NEXT_SLOT)
-        assert len(pipeline.requests("CreateDatasetImportJob")) == 4
-    assert failures(first) == {
-        "items": "the export changed while it was imported; the next run imports it again"
-    }
-    assert outcomes(second) == {"items": "IMPORTED", **DEPLOYED}
-
-
 # Ready markers and dates
 
 
@@ -107,26 +92,6 @@ def test_a_ready_marker_allows_force_and_the_import_after_a_foreign_one():
         (problem,) = problems_of(pipeline.run(scheduledTime="2026-12-20T03:00:00Z"))
     assert outcomes(forced)["interactions"] == outcomes(after_foreign)["interactions"] == "IMPORTED"
     assert "1 of 1 objects at s3://exports/interactions.csv are newer than the ready" in problem
-
-
-def test_the_date_in_a_location_is_the_day_of_the_slot():
-    with deploy(INTERACTIONS_ONLY) as pipeline:
-        pipeline.group = MOVIES.with_datasets(
-            "interactions",
-            data_location="s3://exports/{date}/interactions.csv",
-            ready_marker="s3://exports/{date}.ready",
-        )
-        pipeline.bucket.put("2026-11-29/interactions.csv", INTERACTIONS)
-        pipeline.bucket.put("2026-11-29.ready", b"")
-        execution = pipeline.run()
-        (request,) = pipeline.requests("CreateDatasetImportJob")
-        problems = problems_of(pipeline.run(scheduledTime=NEXT_SLOT))
-    assert outcomes(execution) == {"interactions": "IMPORTED", **DEPLOYED}
-    assert request["dataSource"] == {"dataLocation": "s3://exports/2026-11-29/interactions.csv"}
-    assert sorted(problem.partition(";")[0] for problem in problems) == [
-        "datasets.interactions: the ready marker s3://exports/2026-12-06.ready does not exist",
-        "datasets.interactions: there is no object at s3://exports/2026-12-06/interactions.csv",
-    ]
 
 
 def test_an_earlier_export_is_imported_on_purpose_until_the_next_run():

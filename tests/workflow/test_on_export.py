@@ -110,17 +110,6 @@ def test_an_object_that_is_no_marker_starts_nothing(key):
         assert start_on_export.handler(event, None) is None
 
 
-def test_a_full_export_of_an_earlier_day_that_comes_late_does_not_replace_the_later_one():
-    with deployed("interactions") as pipeline:
-        for number, day in enumerate((NEXT_DAY, DAY)):
-            write(pipeline, "interactions", day, shift=number)
-            marker_event(pipeline, "interactions", day)
-            pipeline.sleep(6 * 3600)
-        late, _ = executions(pipeline)
-        assert sources(pipeline) == [f"{NEXT_DAY}/interactions.csv"]
-    assert report(late)["status"] == "SKIPPED"
-
-
 def test_an_incremental_export_of_an_earlier_day_that_comes_late_is_appended():
     with deployed("interactions", mode="INCREMENTAL") as pipeline:
         for number, day in enumerate((NEXT_DAY, DAY)):
