@@ -35,13 +35,16 @@ class DatasetImport:
         self._wanted = WantedImport(
             run=run["id"],
             is_full=self._configured["importMode"] == "FULL",
-            planned=planned["fingerprint"],
             requested_at=run_began_at(run) if planned["isRequested"] else None,
             durations=planned["durations"],
             max_hours=settings["limits"]["maxImportHours"],
         )
         item, arn = event["item"], self._configured["datasetArn"]
-        self._memory = from_document(Memory, item["memory"]) if item else Memory(clock.now())
+        self._memory = (
+            from_document(Memory, item["memory"])
+            if item
+            else Memory(clock.now(), checked=planned["fingerprint"])
+        )
         self._job_name = import_job_name(settings, run, planned["type"])
         self._job_arn = f"{arn.split(':dataset/')[0]}:dataset-import-job/{self._job_name}"
         self._dataset = aws.read_client().describe_dataset(datasetArn=arn)["dataset"]

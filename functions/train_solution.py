@@ -8,7 +8,7 @@ from .contract import SolutionIteration, TrainingItem
 from .log import log_item
 from .personalize.imports import ImportReader
 from .personalize.tags import DIGEST, api_tags
-from .personalize.trainings import SolutionReader, stop_training, versions, wanted_training
+from .personalize.trainings import SolutionReader, stop_training, wanted_training
 from .reconcile import creation, from_document, reconcile
 from .rules import trainings
 from .rules.steps import Action
@@ -79,7 +79,7 @@ class SolutionTraining:
         arn = self._planned["solutionArn"]
         solution = client.describe_solution(solutionArn=arn)["solution"]
         imports = self._imports.of_group(solution["datasetGroupArn"], self._wanted.datasets)
-        return self._solutions.solution(solution, versions(client, arn), imports)
+        return self._solutions.solution(solution, imports)
 
     def _act(self, action: Action) -> None:
         """Do what the rules have decided.

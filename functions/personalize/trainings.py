@@ -11,7 +11,7 @@ from ..executions import run_began_at, short_hash
 from ..rules import trainings as rules
 from ..rules.trainings import MONTH, SeenSolution, Training, WantedTraining
 from .lists import PAGE_SIZE, read_list
-from .statuses import is_active, is_running, is_stopped, is_stopping
+from .statuses import ACTIVE, is_active, is_running, is_stopped, is_stopping
 from .tags import DIGEST, RUN, tags_of
 
 if TYPE_CHECKING:
@@ -72,19 +72,17 @@ def versions_of_run(
 
 
 class SolutionReader:
-    """Reads the versions of solutions. `tags` has the tags of each version that were read."""
+    """Reads solutions and their versions, as the rules see them.
+
+    The tags of a version are read once, because the rules ask only for tags of its creation.
+    """
 
     def __init__(self, client: PersonalizeClient) -> None:
         self._client = client
-        self.tags: dict[str, Tags] = {}
+        self._tags: dict[str, Tags] = {}
 
-    def solution(
-        self,
-        solution: SolutionTypeDef,
-        newest_first: Sequence[SolutionVersionSummaryTypeDef],
-        imports: Sequence[Import],
-    ) -> SeenSolution:
-        """Return a solution with its versions, newest first.
+    def solution(self, solution: SolutionTypeDef, imports: Sequence[Import]) -> SeenSolution:
+        """Return a solution with its versions.
 
         A list may be old, so a running training is described. Personalize may list a version before
         it describes the version. The tags of a version are read if the version was created within a
@@ -92,57 +90,49 @@ class SolutionReader:
 
         Args:
             solution: the solution as Describe shows it.
-            newest_first: the versions of its list, newest first.
             imports: the imports of all datasets of its group.
         """
         trainings: list[Training] = []
-        for summary in newest_first:
+        for summary in versions(self._client, solution["solutionArn"]):
             version: Version = summary
-            arn = summary["solutionVersionArn"]
             if is_running(summary["status"]):
                 with suppress(self._client.exceptions.ResourceNotFoundException):
-                    version = describe_version(self._client, arn)
+                    version = describe_version(self._client, summary["solutionVersionArn"])
             is_young = version["creationDateTime"] > clock.now() - MONTH
-            counts = is_young or rules.newest_active(trainings) is None
-            trainings.append(_training(version, self._tags_of(arn) if counts else {}))
+            is_tagged = is_young or rules.newest_active(trainings) is None
+            trainings.append(self._training(version, is_tagged=is_tagged))
+        latest_update = solution.get("latestSolutionUpdate", {})
         return SeenSolution(
             config=config_digest(solution),
-            is_being_updated=is_running(
-                solution.get("latestSolutionUpdate", {}).get("status", "ACTIVE")
-            ),
+            is_being_updated=is_running(latest_update.get("status", ACTIVE)),
             imports=imports,
             trainings=trainings,
         )
 
     def training(self, version_arn: str) -> Training:
         """Return a version as Describe shows it, with its tags."""
-        version = describe_version(self._client, version_arn)
-        return _training(version, self._tags_of(version_arn))
+        return self._training(describe_version(self._client, version_arn))
 
-    def _tags_of(self, version_arn: str) -> Tags:
-        """Return the tags of a version. The rules ask for tags that are written at its creation."""
-        if version_arn not in self.tags:
-            self.tags[version_arn] = tags_of(self._client, version_arn)
-        return self.tags[version_arn]
-
-
-def _training(version: Version, tags: Tags) -> Training:
-    status = version["status"]
-    return Training(
-        arn=version["solutionVersionArn"],
-        is_running=is_running(status),
-        is_active=is_active(status),
-        created_at=version["creationDateTime"],
-        ended_at=version["lastUpdatedDateTime"],
-        run=tags.get(RUN),
-        digest=tags.get(DIGEST),
-        was_stopped=is_stopped(status),
-        is_stopping=is_stopping(status),
-        failure=version.get("failureReason"),
-        status=status,
-        mode=version.get("trainingMode", "FULL"),
-        hours=cast("float | None", version.get("trainingHours")),
-    )
+    def _training(self, version: Version, *, is_tagged: bool = True) -> Training:
+        """Return a version as the rules see it."""
+        arn, status = version["solutionVersionArn"], version["status"]
+        if is_tagged and arn not in self._tags:
+            self._tags[arn] = tags_of(self._client, arn)
+        tags = self._tags.get(arn, {})
+        return Training(
+            arn=arn,
+            is_running=is_running(status),
+            is_active=is_active(status),
+            created_at=version["creationDateTime"],
+            ended_at=version["lastUpdatedDateTime"],
+            run=tags.get(RUN),
+            digest=tags.get(DIGEST),
+            was_stopped=is_stopped(status),
+            is_stopping=is_stopping(status),
+            failure=version.get("failureReason"),
+            mode=version.get("trainingMode", "FULL"),
+            hours=cast("float | None", version.get("trainingHours")),
+        )
 
 
 def config_digest(solution: SolutionTypeDef | SolutionVersionTypeDef) -> str:

@@ -14,7 +14,7 @@ from ..personalize.campaigns import Versions
 from ..personalize.imports import ImportReader, location_digits, seen_export
 from ..personalize.lists import active_event_trackers
 from ..personalize.tags import tags_of
-from ..personalize.trainings import SolutionReader, versions
+from ..personalize.trainings import SolutionReader
 from ..rules.imports import full_import_day, learned, newly_held
 from .datasets import datasets_to_import
 
@@ -106,8 +106,7 @@ def read_world(client: PersonalizeClient, settings: Settings, run: Run) -> World
     )
     reader = SolutionReader(client)
     seen_solutions = {
-        arn: reader.solution(solution, versions(client, arn), imports)
-        for arn, solution in described.items()
+        arn: reader.solution(solution, imports) for arn, solution in described.items()
     }
     return replace(
         world,

@@ -64,8 +64,6 @@ class WantedImport:
 
     run: str
     is_full: bool
-    planned: str
-    """The fingerprint of the export whose content was checked when the run was planned."""
     requested_at: datetime | None = None
     """The start of the run if somebody asks for the import. Then a FULL export is imported although
     the dataset holds it, and an INCREMENTAL one is added to data that a foreign import has
@@ -79,7 +77,7 @@ class Memory(JobMemory):
     """What an import remembers between two looks."""
 
     checked: str = ""
-    """The fingerprint of the export whose content this run has checked last."""
+    """The fingerprint of the export whose content this run has checked last, first in its plan."""
     problems: list[str] = field(default_factory=list)
     """What the last check of the content has found."""
 
@@ -170,10 +168,10 @@ def _create(case: ImportCase) -> Step:
         return failed("CHECKING", refusal)
     if wait := memory.before_create(wanted.max_hours, now):
         return wait
-    if fingerprint not in (wanted.planned, memory.checked):
+    if fingerprint != memory.checked:
         return Step("CHECKING", CheckContent(fingerprint))
-    if fingerprint == memory.checked and memory.problems:
-        return Step("CHECKING", outcome="FAILED", reasons=tuple(memory.problems))
+    if memory.problems:
+        return failed("CHECKING", *memory.problems)
     return Step("WAITING", Create(seen.export))
 
 

@@ -59,9 +59,9 @@ class Case(NamedTuple, Generic[Seen, Wanted, Memory]):
     now: datetime
 
 
-def failed(phase: str, reason: str) -> Step:
+def failed(phase: str, *reasons: str) -> Step:
     """Return the step of an item that fails."""
-    return Step(phase, outcome="FAILED", reasons=(reason,))
+    return Step(phase, outcome="FAILED", reasons=reasons)
 
 
 @dataclass

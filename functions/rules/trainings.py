@@ -36,8 +36,6 @@ class Training(NamedTuple):
     was_stopped: bool = False
     is_stopping: bool = False
     failure: str | None = None
-    status: str = ""
-    """The status in the words of Personalize."""
     mode: str = "FULL"
     hours: float | None = None
     """The hours that Personalize charges for a training that has succeeded."""

@@ -391,7 +391,6 @@ def trained_version(**changes):
             "ended_at": ago(46),
             "run": LAST_RUN,
             "digest": digest(),
-            "status": "ACTIVE",
             **changes,
         }
     )

@@ -17,28 +17,21 @@ from functions.rules.imports import (
     partial_import,
 )
 from functions.rules.pacing import pause
-from functions.rules.steps import Step
+from functions.rules.steps import Step, failed
 
 EXPORT = Export(PLANNED, 1000, NOW - 200 * HOUR)
-CHANGED_EXPORT = EXPORT._replace(fingerprint="a-2")
+OTHER = EXPORT._replace(fingerprint="a-2")
 
 
-def step(*jobs, memory=None, export=EXPORT, **fields):
+def step(*jobs, export=EXPORT, memory=(), **fields):
     """Return the step of the rules for a dataset with these import jobs."""
-    standard = {"run": "this", "is_full": True, "planned": PLANNED, "max_hours": 6}
-    seen = SeenDataset(imports=jobs, export=export)
-    return decide(seen, WantedImport(**{**standard, **fields}), memory or Memory(NOW), NOW)
+    wanted = WantedImport(**{"run": "this", "is_full": True, "max_hours": 6, **fields})
+    remembered = Memory(**{"began_at": NOW, "checked": PLANNED, **dict(memory)})
+    return decide(SeenDataset(imports=jobs, export=export), wanted, remembered, NOW)
 
 
 DONE = Step("IMPORTED", outcome="IMPORTED")
 CREATE = Step("WAITING", Create(EXPORT))
-
-
-def failed(phase, *reasons):
-    """Return the step of an item that fails."""
-    return Step(phase, outcome="FAILED", reasons=reasons)
-
-
 CHANGED = "the export changed while it was imported; the next run imports it again"
 FOREIGN = job(9, run=None, planned=None, is_held=False)
 REPLACED = (
@@ -99,38 +92,45 @@ def test_an_import_is_confirmed_if_its_export_has_not_changed(fields, expected):
     assert step(job(is_held=False, **fields)) == expected
 
 
+RUNNING = job(is_running=True, is_active=False, run=None, created_at=NOW - 10 * MINUTE)
+OLD = RUNNING._replace(created_at=NOW - 50 * HOUR)
+OVERDUE = failed(
+    "IMPORTING",
+    "job-1 is still running after 6 hours; no import can be stopped, so wait for its end, or ask "
+    "AWS Support",
+)
+
+
 def test_a_running_import_is_waited_for_whoever_has_started_it():
-    running = job(is_running=True, is_active=False, run=None, created_at=NOW - 10 * MINUTE)
-    assert step(running, durations=[1200]).pause == pause([1200], 600)
-    old = running._replace(created_at=NOW - 50 * HOUR)
-    memory = Memory(NOW - 6 * HOUR)
-    reason = (
-        "job-1 is still running after 6 hours; no import can be stopped, so wait for its end, or "
-        "ask AWS Support"
-    )
-    assert step(old, memory=memory) == failed("IMPORTING", reason)
-    assert step(old, memory=Memory(NOW - 5 * HOUR)).outcome is None
+    assert step(RUNNING, durations=[1200]).pause == pause([1200], 600)
+    assert step(OLD, memory={"began_at": NOW - 6 * HOUR}) == OVERDUE
+    assert step(OLD, memory={"began_at": NOW - 5 * HOUR}).outcome is None
+    assert step(RUNNING, memory={"began_at": NOW - 6 * HOUR}).outcome is None
 
 
-def test_an_export_that_has_changed_since_the_plan_is_checked_again():
-    check = Step("CHECKING", CheckContent("a-2"))
-    memory = Memory(NOW, checked="a-1", problems=["no header"])
-    assert step(export=CHANGED_EXPORT, memory=memory) == check, (
-        "the problem was found in another export"
-    )
-    memory = Memory(NOW, checked="a-2")
-    assert step(export=CHANGED_EXPORT, memory=memory) == Step("WAITING", Create(CHANGED_EXPORT))
-    memory.problems = ["no header", "no rows"]
-    assert step(export=CHANGED_EXPORT, memory=memory) == failed("CHECKING", "no header", "no rows")
-    assert step(memory=memory) == CREATE, "the export that was planned has no problem"
-
-
-def test_a_create_without_an_answer_is_not_repeated_at_once():
-    waiting = Step("WAITING", pause=60)
-    assert step(memory=Memory(NOW, sent_at=NOW - 2 * MINUTE)) == waiting
-    assert step(memory=Memory(NOW, sent_at=NOW - 3 * MINUTE)) == CREATE
-    late = Memory(NOW - 6 * HOUR, refusal="no slot is free")
-    assert step(memory=late) == failed("WAITING", "gave up after 6 hours: no slot is free")
+@pytest.mark.parametrize(
+    ("export", "memory", "expected"),
+    [
+        (OTHER, {"problems": ["no header"]}, Step("CHECKING", CheckContent("a-2"))),
+        (OTHER, {"checked": "a-2"}, Step("WAITING", Create(OTHER))),
+        (OTHER, {"checked": "a-2", "problems": ["a", "b"]}, failed("CHECKING", "a", "b")),
+        (EXPORT, {"sent_at": NOW - 2 * MINUTE}, Step("WAITING", pause=60)),
+        (EXPORT, {"sent_at": NOW - 3 * MINUTE}, CREATE),
+        (
+            EXPORT,
+            {"began_at": NOW - 6 * HOUR, "refusal": "no slot"},
+            failed("WAITING", "gave up after 6 hours: no slot"),
+        ),
+        (
+            EXPORT,
+            {"began_at": NOW - 6 * HOUR},
+            failed("WAITING", "gave up after 6 hours: Personalize did not answer"),
+        ),
+        (EXPORT, {"began_at": NOW - 5 * HOUR}, CREATE),
+    ],
+)
+def test_an_export_is_checked_again_if_it_has_changed_and_created_once(export, memory, expected):
+    assert step(export=export, memory=memory) == expected
 
 
 @pytest.mark.parametrize(

@@ -55,12 +55,11 @@ class Run:
         wanted = WantedImport(
             run=self.run_id,
             is_full=self.world.is_full(dataset),
-            planned=planned,
             requested_at=as_time(started) if self.force else None,
             durations=[600],
             max_hours=MAX_HOURS,
         )
-        memory = imports.Memory(as_time(self.world.now))
+        memory = imports.Memory(as_time(self.world.now), checked=planned)
 
         def look() -> Process:
             listed = yield Call(lambda: self.world.list_imports(dataset))
