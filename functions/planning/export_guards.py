@@ -30,8 +30,8 @@ def export_not_ready(view: DatasetView) -> Iterator[str]:
     written_at = export.marker_written_at
     if written_at is None:
         yield (
-            f"the ready marker {marker} does not exist; write it when the export is "
-            "complete, or use retrain start --skip-import to train without an import"
+            f"the ready marker {marker} does not exist; write it when the export is complete, or "
+            "use retrain start --skip-import to train on the data that the dataset has"
         )
     elif late := [file.key for file in export.objects if file.modified_at > written_at]:
         yield (
@@ -124,8 +124,8 @@ def _appended_objects(view: DatasetView) -> Iterator[str]:
             f"{len(old)} of {len(export.objects)} objects at {export.location} are older than "
             f"the last import, for example {old[0]}, and would be appended again; "
             "write each export to a new location, for example "
-            "'s3://bucket/interactions/{date}/', or use retrain start --skip-import to train "
-            "without an import"
+            "'s3://bucket/interactions/{date}/', or use retrain start --skip-import to train on "
+            "the data that the dataset has"
         )
 
 

@@ -96,7 +96,7 @@ def value_error(value: str, field: SchemaField, now: datetime) -> str | None:
         is_boolean = value.lower() in ("true", "false")
         return None if is_boolean else "but the schema requires boolean; write true or false"
     limit = MAX_ID_LENGTH if field["name"] in ID_COLUMNS else MAX_LENGTH
-    # Personalize cuts a textual value off and imports it.
+    # Personalize truncates a longer textual value and imports it.
     if len(value) <= limit or field.get("textual") is True:
         return None
     return f"which has {len(value)} characters, but Personalize accepts at most {limit}; shorten it"

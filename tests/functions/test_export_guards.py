@@ -11,6 +11,7 @@ from functions.planning import world
 from functions.planning.export_guards import (
     export_not_ready,
     incremental_without_full,
+    replaced_data,
     skipped_days,
     truncated_export,
     wrong_increment,
@@ -94,7 +95,7 @@ MARKED = dataset_of_run(readyMarker=MARKER)
 def test_a_missing_marker_is_found():
     message = (
         f"the ready marker {MARKER} does not exist; write it when the export is complete, or use "
-        "retrain start --skip-import to train without an import"
+        "retrain start --skip-import to train on the data that the dataset has"
     )
     unreadable = Export(location=LOCATION, read_error=f"{LOCATION} cannot be read: AccessDenied: x")
     assert found(export_not_ready, export(), dataset=MARKED) == [message]
@@ -145,6 +146,23 @@ def test_an_incremental_import_needs_a_full_one_before(dataset, jobs, refused):
     assert messages(incremental_without_full, **known) == [message] * refused
 
 
+@pytest.mark.parametrize(
+    ("dataset", "request_", "refused"),
+    [
+        (INCREMENTAL, {}, True),
+        (INCREMENTAL, {"force": True}, False),
+        (dataset_of_run(), {}, False),
+    ],
+    ids=["INCREMENTAL", "on purpose", "FULL"],
+)
+def test_nothing_is_added_to_data_that_a_foreign_import_has_replaced(dataset, request_, refused):
+    jobs = [imported(ended_at=ago(1)), held_import()]
+    known = {"dataset": dataset, "request": request_, "imports": {DATASET: jobs}}
+    assert [message.partition(",")[0] for message in messages(replaced_data, **known)] == (
+        [jobs[0].arn] * refused
+    )
+
+
 NEW = s3_object(modified_at=ago(48))
 OLD = s3_object(key="old.csv", modified_at=ago(48, seconds=1))
 
@@ -164,7 +182,7 @@ def test_objects_that_were_imported_before_are_found():
             f"1 of 2 objects at {LOCATION} are older than the last import, for example old.csv, "
             "and would be appended again; write each export to a new location, for example "
             "'s3://bucket/interactions/{date}/', or use retrain start --skip-import to train "
-            "without an import"
+            "on the data that the dataset has"
         )
     ]
 
