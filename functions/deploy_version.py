@@ -1,6 +1,6 @@
 """Deploys a version to a campaign: judge it, put it on trial, then keep it or go back."""
 
-from typing import Any
+from typing import Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -20,7 +20,7 @@ from .personalize.campaigns import (
     wanted_deployment,
 )
 from .personalize.tags import tags_of, write_tags
-from .reconcile import REFUSALS, Progress, from_document, reconcile
+from .reconcile import REFUSALS, Progress, from_document, reconcile, to_document
 from .rules import deployments
 from .rules.deployments import Ask, Deploy, GoBack, Memory, Notes, SeenCampaign, WriteNotes
 from .rules.probing import Probe, Response
@@ -28,6 +28,16 @@ from .rules.steps import Action, Step
 from .texts import shortened, with_short_texts
 from .workflow_settings import ProbeSettings, pipeline_name, solution_of_campaign
 
+REPORTED = {
+    "version": "versionArn",
+    "previous": "previousVersionArn",
+    "metrics": "metrics",
+    "warnings": "warnings",
+    "created_at": "createdAt",
+    "ended_at": "endedAt",
+}
+"""What a deployment remembers -> the key of the item by which the report finds it. It is not in the
+memory of the item, because the document of 50 campaigns has no space for it twice."""
 MAX_FAILURE_BYTES = 180
 """The most bytes of the error of a probe. The document of a run has it twice: as the failure of the
 probe, and as the reason why the campaign goes back."""
@@ -55,7 +65,11 @@ class CampaignDeployment:
         self._versions = Versions(read_client(), self.solution)
         version = training["arn"] if training else None
         self._wanted = wanted_deployment(settings, self.solution, planned, version)
-        self._memory = from_document(Memory, item["memory"]) if item else Memory(clock.now())
+        self._memory = Memory(clock.now())
+        if item:
+            document = cast("dict[str, object]", item)
+            reported = {field: document[key] for field, key in REPORTED.items()}
+            self._memory = from_document(Memory, {**item["memory"], **reported})
 
     def look(self) -> SeenCampaign:
         """Return the campaign as Personalize shows it now."""
@@ -90,16 +104,10 @@ class CampaignDeployment:
 
     def item(self, progress: Progress[SeenCampaign]) -> DeploymentItem:
         """Return how far the deployment has come, with what the report needs."""
-        memory, update = self._memory, self._memory.update
-        ended_at = update.ended_at if update and not update.is_running else None
-        return {
-            **progress.item(memory, memory.warnings),
-            "versionArn": memory.version,
-            "previousVersionArn": memory.previous,
-            "metrics": memory.metrics,
-            "createdAt": update.created_at.isoformat() if update else None,
-            "endedAt": ended_at.isoformat() if ended_at else None,
-        }
+        item, memory = progress.item(self._memory), to_document(self._memory)
+        reported = {key: memory.pop(field) for field, key in REPORTED.items()}
+        memory = {} if item["outcome"] else memory
+        return cast("DeploymentItem", {**item, **reported, "memory": memory})
 
     def _update(self, version: str, notes: Notes | None = None) -> None:
         """Write the tags, and send an update. If it was certainly not accepted, end the trial."""

@@ -115,8 +115,9 @@ class Memory:
     """The version that the deployment is about: the version on trial, or else the wanted one."""
     previous: str | None = None
     """The version that the campaign served before."""
-    update: Update | None = None
-    """The update to the version on trial, as it was last seen."""
+    created_at: datetime | None = None
+    """The creation of the update to the version on trial."""
+    ended_at: datetime | None = None
     probing: Probing | None = None
     reasons: list[str] = field(default_factory=list)
     """Why the campaign goes back."""
@@ -204,7 +205,8 @@ def _remember(seen: SeenCampaign, wanted: Deployment, memory: Memory) -> None:
         is_served = seen.serves == memory.version
         memory.previous = notes.good_before(memory.version) if is_served else seen.serves
     if trial and update.version == trial.version and update.created_at >= trial.at:
-        memory.update = update
+        memory.created_at = update.created_at
+        memory.ended_at = None if update.is_running else update.ended_at
 
 
 # The rules about an update, whether a version is on trial or not

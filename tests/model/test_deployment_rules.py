@@ -356,12 +356,17 @@ def test_the_report_is_about_the_version_on_trial_and_the_one_before(seen, versi
 
 
 @pytest.mark.parametrize(
-    ("latest", "is_of_trial"),
-    [(RUNNING, True), (replace(RUNNING, created_at=NOW - HOUR), False), (TAKEN_BACK, False)],
+    ("latest", "created_at", "ended_at"),
+    [
+        (RUNNING, RUNNING.created_at, None),
+        (replace(RUNNING, is_running=False, ended_at=NOW), RUNNING.created_at, NOW),
+        (replace(RUNNING, created_at=NOW - HOUR), None, None),
+        (TAKEN_BACK, None, None),
+    ],
 )
-def test_only_the_update_of_the_trial_is_reported(latest, is_of_trial):
+def test_only_the_update_of_the_trial_is_reported(latest, created_at, ended_at):
     _, memory = step(campaign(latest=latest, trial=on_trial(), good=LIVE))
-    assert memory.update == (latest if is_of_trial else None)
+    assert (memory.created_at, memory.ended_at) == (created_at, ended_at)
 
 
 # Probes
