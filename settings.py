@@ -7,9 +7,9 @@ import pulumi
 from pulumi.runtime.config import CONFIG, is_config_secret
 
 from components.args import RetrainingPipelineArgs
-from components.naming import MAX_NAME_CHARACTERS
 from components.rules.fields import Problem, listed
 from components.rules.pipeline import Checked, check
+from components.shared import MAX_NAME_CHARACTERS
 
 PROJECT = "personalize-retraining"
 NAME_PREFIX = "retraining-"

@@ -8,8 +8,7 @@ import pulumi
 import pulumi_aws as aws
 
 from . import iam
-from .naming import step_name
-from .shared import Shared
+from .shared import Shared, step_name
 from .state_machine.steps import STEPS, Resource
 
 _HERE = Path(__file__).parent

@@ -7,7 +7,7 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from . import iam, naming
+from . import iam
 from .alarms import PIPELINE, create_alarms, create_topic
 from .args import RetrainingPipelineArgs, as_config
 from .dashboard import create_dashboard, dashboard_url
@@ -21,7 +21,7 @@ from .schedules import (
     report_unreported_runs,
     start_on_export,
 )
-from .shared import Shared
+from .shared import Shared, job_prefix, name_problems
 from .state_machine.definition import definition
 from .workflow_settings import workflow_settings
 
@@ -82,7 +82,7 @@ class RetrainingPipeline(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         argument_problems = map(str, check(args).problems)
-        raise_if_any_problem([*naming.name_problems(name), *argument_problems], name)
+        raise_if_any_problem([*name_problems(name), *argument_problems], name)
         super().__init__("personalize-retraining:index:RetrainingPipeline", name, {}, opts)
         home = _checked_home(name, args, pulumi.InvokeOptions(parent=self))
         args = dataclasses.replace(args, tags={**args.tags, PIPELINE_TAG: name})
@@ -100,7 +100,7 @@ class RetrainingPipeline(pulumi.ComponentResource):
         )
         settings = workflow_settings(
             args,
-            job_prefix=group.arn.apply(naming.job_prefix),
+            job_prefix=group.arn.apply(job_prefix),
             import_role_arn=self.import_role_arn,
             topic_arn=self.topic_arn,
             dashboard_url=self.dashboard_url,

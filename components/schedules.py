@@ -7,9 +7,8 @@ import pulumi
 import pulumi_aws as aws
 
 from . import iam
-from .naming import step_name
 from .rules.fields import DATE_PLACEHOLDER
-from .shared import Shared
+from .shared import Shared, step_name
 
 EXECUTION_INPUT = {
     "trigger": "schedule",

@@ -1,6 +1,8 @@
-"""What the resources of a pipeline have in common."""
+"""What the resources of a pipeline have in common: names, tags and a parent."""
 
-from collections.abc import Mapping
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import pulumi
@@ -8,6 +10,52 @@ import pulumi_aws as aws
 
 from .args import RetrainingPipelineArgs
 from .rules.arns import Home
+from .state_machine.steps import STEPS
+
+MAX_ROLE_NAME_CHARACTERS = 64
+"""The most characters of a role's name. The name of a Lambda function has the same limit.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
+
+RANDOM_SUFFIX_CHARACTERS = 8
+"""The number of characters that Pulumi appends to the name of a resource:
+https://www.pulumi.com/docs/iac/concepts/resources/names/."""
+
+
+def step_name(name: str, step: str) -> str:
+    """Return the name of the function, the role and the policy of a step in the pipeline `name`."""
+    return f"{name}-{step.replace('_', '-')}"
+
+
+MAX_NAME_CHARACTERS = (
+    MAX_ROLE_NAME_CHARACTERS
+    - RANDOM_SUFFIX_CHARACTERS
+    - max(len(step_name("", step)) for step in STEPS)
+)
+"""The most characters of a pipeline's name."""
+
+
+def name_problems(name: str) -> Iterator[str]:
+    """Yield a message for each reason why a pipeline cannot have this name."""
+    if len(name) > MAX_NAME_CHARACTERS:
+        yield (
+            f"name: {name!r} is {len(name)} characters long; expected at most "
+            f"{MAX_NAME_CHARACTERS}, because the names of roles and functions begin with it and "
+            f"have at most {MAX_ROLE_NAME_CHARACTERS} characters; choose a shorter name"
+        )
+    if not re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9_-]*", name):
+        yield (
+            f"name: {name!r} cannot begin the name of a Lambda function; use letters, digits, - "
+            "and _ after a first letter or digit, for example 'retraining-dev'"
+        )
+
+
+def job_prefix(group_arn: str) -> str:
+    """Return the 8 hex digits with which the names of a pipeline's import jobs begin.
+
+    The names of import jobs are unique per account and region, and so is the ARN of the pipeline's
+    schedule group. A job belongs to the pipeline if its tags say so, not because of its name.
+    """
+    return hashlib.sha256(group_arn.encode()).hexdigest()[:8]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ from typing import TypeAlias, cast
 import yaml  # type: ignore[import-untyped]  # PyYAML brings no types
 
 import settings
-from components import naming
+from components import shared
 from components.dashboard import dashboard_url
 from components.lambda_functions import CALLED_BY_EVENTS
 from components.rules.arns import parse_arn
@@ -62,13 +62,13 @@ def sample_definition() -> Document:
     name = f"retraining-{STACK}"
     functions = {
         step: f"arn:{arn.partition}:lambda:{arn.region}:{arn.account}:function:"
-        f"{naming.step_name(name, step)}:1"
+        f"{shared.step_name(name, step)}:1"
         for step in STEPS
         if step not in CALLED_BY_EVENTS
     }
     settings_document = workflow_settings(
         args,
-        job_prefix=naming.job_prefix(
+        job_prefix=shared.job_prefix(
             f"arn:{arn.partition}:scheduler:{arn.region}:{arn.account}:schedule-group/{name}"
         ),
         import_role_arn=f"arn:{arn.partition}:iam::{arn.account}:role/{name}-import",

@@ -10,9 +10,9 @@ from pulumi.provider import ConstructResult, Provider
 
 from components import RetrainingPipeline
 from components.args import camel_case
-from components.naming import name_problems
 from components.pipeline import raise_if_any_problem
 from components.rules.pipeline import check
+from components.shared import name_problems
 from package.schema import OUTPUTS, TOKEN, schema
 
 

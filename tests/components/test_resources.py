@@ -19,7 +19,7 @@ from components import (
     SolutionArgs,
 )
 from components.lambda_functions import CALLED_BY_EVENTS, FUNCTIONS_FOLDER
-from components.naming import MAX_NAME_CHARACTERS
+from components.shared import MAX_NAME_CHARACTERS
 from components.state_machine.steps import STEPS
 from tests.components.conftest import deploy
 from tests.components.documents import PIPELINE, document, recorded

@@ -12,7 +12,7 @@ from pathlib import Path
 import settings
 from components.args import RetrainingPipelineArgs
 from components.lambda_functions import CALLED_BY_EVENTS
-from components.naming import job_prefix
+from components.shared import job_prefix
 from emulator import Emulator
 from emulator.deployer.configuration import read_project
 from emulator.deployer.program import Deployment, deploy

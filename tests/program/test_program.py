@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from components.naming import MAX_NAME_CHARACTERS
+from components.shared import MAX_NAME_CHARACTERS
 from settings import LONGEST_STACK_NAME
 from tests.components.recording import PROJECT, STACK, run
 from tests.program import sample_stack

@@ -15,11 +15,11 @@ from components.args import (
     SolutionArgs,
     as_config,
 )
-from components.naming import MAX_NAME_CHARACTERS, step_name
 from components.pipeline import PIPELINE_TAG
 from components.rules.fields import DATE_PLACEHOLDER, METRIC_NAMES, Problem
 from components.rules.pipeline import RESERVED_TAGS, check
 from components.rules.reading import ENCRYPTED, IS_OUTPUT
+from components.shared import MAX_NAME_CHARACTERS, step_name
 from components.state_machine.steps import STEPS
 from docs.configuration import rows
 from functions import executions
