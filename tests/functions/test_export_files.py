@@ -173,6 +173,7 @@ def test_the_first_problem_of_a_file_is_named():
         [f"{FILE}: line 7: TIMESTAMP is 'now', but the schema requires long; {WHOLE.format(64)}"],
         [f"{FILE}: line 1 is not text"],
     ]
+    assert len(found(wrong_content, export(samples=[encoding, sample()]))) == 1, "no header differs"
     good_row = sample(ROW, error="line 9 is no record")
     assert found(wrong_content, export(samples=[good_row])) == [f"{FILE}: line 9 is no record"]
 
