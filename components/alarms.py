@@ -239,31 +239,36 @@ def alarm_inputs(
     max_age_hours: float,
 ) -> dict[str, Any]:
     """Return the inputs of a MetricAlarm of the pipeline, except its actions and tags."""
-    namespace = NAMESPACES[alarm.dimension]
-    dimensions = {alarm.dimension: dimension_values[alarm.dimension]}
-    is_age = alarm.threshold is None
-    return {
+    inputs: dict[str, Any] = {
         "alarm_description": f"{alarm.meaning} {alarm.what_to_do} "
         'See "Alarms" in docs/operations.md.',
-        # A log filter takes dimensions only from the records, and Lambda's records do not name the
-        # pipeline. So each pipeline has a namespace for what its filter counts.
-        "namespace": f"{namespace}/{pipeline}" if alarm.pattern else namespace,
+        "namespace": NAMESPACES[alarm.dimension],
         "metric_name": alarm.metric,
-        # CloudWatch shows no dimensions if there are none, and an empty block would differ from
-        # that: each refresh would find a change.
-        "dimensions": None if alarm.pattern else dimensions,
-        "statistic": "Maximum" if is_age else "Sum",
+        "dimensions": {alarm.dimension: dimension_values[alarm.dimension]},
+        "statistic": "Sum",
         "period": alarm.period_seconds,
         "evaluation_periods": alarm.periods,
         "comparison_operator": "GreaterThanOrEqualToThreshold",
-        "threshold": max_age_hours if is_age else alarm.threshold,
-        "treat_missing_data": "breaching" if is_age else "notBreaching",
-        # A new alarm would ring before the first measurement:
-        # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-warm-up.html
-        "warm_up_configuration": {
-            "warm_up_period_duration_in_minutes": 90,
-            "only_start_evaluating_after_warm_up_period_ends": True,
-        }
-        if is_age
-        else None,
+        "threshold": alarm.threshold,
+        "treat_missing_data": "notBreaching",
     }
+    if alarm.threshold is None:
+        inputs |= {
+            "statistic": "Maximum",
+            "threshold": max_age_hours,
+            "treat_missing_data": "breaching",
+            # A new alarm would ring before the first measurement:
+            # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-warm-up.html
+            "warm_up_configuration": {
+                "warm_up_period_duration_in_minutes": 90,
+                "only_start_evaluating_after_warm_up_period_ends": True,
+            },
+        }
+    if alarm.pattern is not None:
+        # A log filter takes dimensions only from the records, and Lambda's records do not name the
+        # pipeline. So each pipeline has a namespace for what its filter counts.
+        inputs["namespace"] += f"/{pipeline}"
+        # CloudWatch shows no dimensions if there are none, and an empty block would differ from
+        # that: each refresh would find a change.
+        inputs["dimensions"] = None
+    return inputs

@@ -232,7 +232,7 @@ def raise_if_any_problem(messages: Iterable[str], name: str) -> None:
 def _checked_home(
     name: str, args: RetrainingPipelineArgs, opts: pulumi.InvokeOptions
 ) -> pulumi.Output[Home]:
-    """Return the home of the ARNs, once all inputs are known and have been checked.
+    """Return the account and region of the ARNs, once all inputs are known and have been checked.
 
     Raises InvalidPipelineError for arguments that break a rule, and for ARNs that are not in the
     account of the credentials and the region of the provider.

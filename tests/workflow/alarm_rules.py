@@ -55,7 +55,7 @@ def ringing(
     `extra` is the number of periods that CloudWatch reads besides the evaluation periods. AWS does
     not document it.
     """
-    warm_up = inputs["warm_up_configuration"] or {"warm_up_period_duration_in_minutes": 0}
+    warm_up = inputs.get("warm_up_configuration", {"warm_up_period_duration_in_minutes": 0})
     time = created + timedelta(minutes=warm_up["warm_up_period_duration_in_minutes"])
     while time <= end:
         if is_in_alarm(inputs, metrics, time, extra=extra):
