@@ -79,12 +79,6 @@ class PlannedCampaign(TypedDict):
     """One campaign to update."""
 
     campaignArn: str
-    isProbed: bool
-    """True if the settings contain a probe for the campaign."""
-    isWaiting: bool
-    """True if an earlier run trained the version, so that a person may have moved the campaign."""
-    durations: list[int]
-    """The seconds that the last update took. The list is empty if that is not known."""
 
 
 class PlannedSolution(TypedDict):

@@ -59,12 +59,17 @@ class CampaignDeployment:
     """The deployment to a campaign in one invocation. The item of the last one has the memory."""
 
     def __init__(self, event: CampaignIteration) -> None:
-        settings, planned, item = event["settings"], event["campaign"], event["item"]
-        self.arn, training = planned["campaignArn"], event["training"]
+        settings, training, item = event["settings"], event["training"], event["item"]
+        self.arn = event["campaign"]["campaignArn"]
         self.solution = solution_of_campaign(settings, self.arn)
         self._versions = Versions(read_client(), self.solution)
-        version = training["arn"] if training else None
-        self._wanted = wanted_deployment(settings, self.solution, planned, version)
+        self._wanted = wanted_deployment(
+            settings,
+            self.solution,
+            self.arn,
+            training["arn"] if training else None,
+            waited=training is not None and not training["isOfRun"],
+        )
         self._memory = Memory(clock.now())
         if item:
             document = cast("dict[str, object]", item)

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from mypy_boto3_personalize import PersonalizeClient
     from mypy_boto3_personalize.type_defs import CampaignTypeDef, UpdateCampaignRequestTypeDef
 
-    from ..contract import PlannedCampaign
     from ..workflow_settings import ApprovalSettings, Settings, SolutionSettings, Tags
 
 Answer = Literal["ASKED", "APPROVED", "REFUSED"]
@@ -173,21 +172,24 @@ def metrics_of(client: PersonalizeClient, version_arn: str) -> dict[str, float]:
 def wanted_deployment(
     settings: Settings,
     solution: SolutionSettings,
-    planned: PlannedCampaign,
+    campaign_arn: str,
     version: str | None,
+    *,
+    waited: bool,
 ) -> Deployment:
     """Return what a run wants of a campaign of a solution: that it serves a version.
 
-    Without a version, the run only ends a trial.
+    Without a version, the run only ends a trial. The version has `waited` if an earlier run has
+    started its training.
     """
     probes = {campaign["campaignArn"]: campaign["probe"] for campaign in solution["campaigns"]}
     approval = solution.get("approval")
     return Deployment(
         version=version,
-        waited=planned["isWaiting"],
+        waited=waited,
         gate=solution["qualityGate"],
         approval_hours=approval["timeoutHours"] if approval else None,
-        probe=probes[planned["campaignArn"]],
+        probe=probes[campaign_arn],
         max_hours=settings["limits"]["maxCampaignHours"],
     )
 

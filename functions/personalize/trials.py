@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mypy_boto3_personalize import PersonalizeClient
 
     from ..contract import PlannedCampaign, PlannedSolution
-    from ..workflow_settings import CampaignSettings, Settings
+    from ..workflow_settings import Settings
 
 
 def solutions_on_trial(
@@ -25,8 +25,8 @@ def solutions_on_trial(
     """
     found: list[PlannedSolution] = []
     for solution in settings["solutions"]:
-        campaigns = [
-            _planned(campaign)
+        campaigns: list[PlannedCampaign] = [
+            {"campaignArn": campaign["campaignArn"]}
             for campaign in solution["campaigns"]
             if campaign["campaignArn"] not in played
             and _is_on_trial(client, campaign["campaignArn"], solution["solutionArn"])
@@ -53,12 +53,3 @@ def _is_on_trial(client: PersonalizeClient, campaign_arn: str, solution_arn: str
         return read_notes(tags_of(client, campaign_arn), solution_arn).trial is not None
     except client.exceptions.ResourceNotFoundException:
         return False
-
-
-def _planned(campaign: CampaignSettings) -> PlannedCampaign:
-    return {
-        "campaignArn": campaign["campaignArn"],
-        "isProbed": campaign["probe"] is not None,
-        "isWaiting": True,
-        "durations": [],
-    }

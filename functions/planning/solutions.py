@@ -19,15 +19,12 @@ from .datasets import durations_of
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from ..contract import PlannedCampaign, PlannedSolution, Run
+    from ..contract import PlannedSolution, Run
     from ..rules.deployments import Deployment, SeenCampaign
     from ..rules.trainings import Training, WantedTraining
     from ..workflow_settings import CampaignSettings, Settings, SolutionSettings, TrainingMode
     from .world import World
 
-LONGEST_USUAL_UPDATE = 1500
-"""Seconds. An update takes 8 to 25 minutes, as users of Personalize have seen. The service promises
-no time."""
 MAX_FULL_AGE = timedelta(days=6, hours=12)
 """The age from which a FULL version is followed by a FULL training, although the mode is UPDATE.
 
@@ -165,12 +162,12 @@ class SolutionView:
         if version is None:
             return False
         steps = [
-            decide(self.seen_campaign(planned), self._wanted_of(planned, version), Memory(now), now)
-            for planned in self._campaigns(is_waiting=True)
+            decide(self.seen_campaign(item), self._wanted_of(item, version), Memory(now), now)
+            for item in self._campaigns
         ]
         return any(step.outcome in ("REJECTED", "ROLLED_BACK") for step in steps)
 
-    def seen_campaign(self, campaign: PlannedCampaign | CampaignSettings) -> SeenCampaign:
+    def seen_campaign(self, campaign: CampaignSettings) -> SeenCampaign:
         """Return a campaign of the solution, as the rules of a deployment see it."""
         world, arn = self.world, campaign["campaignArn"]
         notes = read_notes(world.campaign_tags.get(arn, {}), self.arn)
@@ -183,10 +180,10 @@ class SolutionView:
         """
         trains = self.needs_training and not self.limit
         existing = None if trains else newest_active(self.seen.trainings)
-        campaigns = self._campaigns(is_waiting=existing is not None)
+        campaigns = self._campaigns
         if existing:
             mode: TrainingMode = "UPDATE" if existing.mode == "UPDATE" else "FULL"
-            campaigns = [planned for planned in campaigns if self._waits(planned, existing)]
+            campaigns = [item for item in campaigns if self._waits(item, existing)]
         else:
             mode = self.training_mode
         if not trains and not (existing and campaigns):
@@ -203,37 +200,20 @@ class SolutionView:
                 **({REQUESTED_BY: requested_by} if requested_by else {}),
             },
             "durations": durations_of(item for item in self.seen.trainings if item.mode == mode),
-            "campaigns": campaigns,
+            "campaigns": [{"campaignArn": item["campaignArn"]} for item in campaigns],
         }
 
-    def _campaigns(self, *, is_waiting: bool) -> list[PlannedCampaign]:
-        """Return the campaigns that may be updated. A trial that could not be ended prevents it."""
-        return [
-            self._planned_campaign(campaign, is_waiting=is_waiting)
-            for campaign in self.solution["campaigns"]
-            if self.seen_campaign(campaign).notes.trial is None
-        ]
+    @property
+    def _campaigns(self) -> list[CampaignSettings]:
+        """The campaigns that may be updated. A trial that could not be ended prevents it."""
+        configured = self.solution["campaigns"]
+        return [item for item in configured if self.seen_campaign(item).notes.trial is None]
 
-    def _planned_campaign(self, campaign: CampaignSettings, *, is_waiting: bool) -> PlannedCampaign:
-        """Return the update of a campaign.
-
-        The update is expected to take as long as the last update, but at most
-        LONGEST_USUAL_UPDATE, because the last update may have been late.
-        """
-        resource = self.world.campaigns[campaign["campaignArn"]]
-        last = resource.get("latestCampaignUpdate") or resource
-        seconds = (last["lastUpdatedDateTime"] - last["creationDateTime"]).total_seconds()
-        return {
-            "campaignArn": campaign["campaignArn"],
-            "isProbed": campaign["probe"] is not None,
-            "isWaiting": is_waiting,
-            "durations": [min(round(seconds), LONGEST_USUAL_UPDATE)],
-        }
-
-    def _waits(self, planned: PlannedCampaign, version: Training) -> bool:
+    def _waits(self, campaign: CampaignSettings, version: Training) -> bool:
         """Return True if there is something to do at a campaign with an earlier run's version."""
-        seen = self.seen_campaign(planned)
-        return waits(seen, self._wanted_of(planned, version), self.world.now)
+        seen = self.seen_campaign(campaign)
+        return waits(seen, self._wanted_of(campaign, version), self.world.now)
 
-    def _wanted_of(self, planned: PlannedCampaign, version: Training) -> Deployment:
-        return wanted_deployment(self.settings, self.solution, planned, version.arn)
+    def _wanted_of(self, campaign: CampaignSettings, version: Training) -> Deployment:
+        arn = campaign["campaignArn"]
+        return wanted_deployment(self.settings, self.solution, arn, version.arn, waited=True)

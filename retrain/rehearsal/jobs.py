@@ -139,9 +139,8 @@ def started_jobs(step_functions: SFNClient, execution_arn: str) -> Iterator[Job]
         entered = event.get("stateEnteredEventDetails", {})
         if entered.get("name") == "Deploy version":
             document = json.loads(entered["input"])
-            campaign = document["campaign"]
-            arn, durations = campaign["campaignArn"], campaign["durations"]
-            yield Job("update", arn, document["versionArn"], durations, ["CREATE PENDING"])
+            arn, training = document["campaign"]["campaignArn"], document["training"]
+            yield Job("update", arn, training and training["arn"], [], ["CREATE PENDING"])
 
 
 def _read_job(place: JobOutput, state_output: Mapping[str, Any]) -> Job | None:

@@ -442,15 +442,13 @@ def planned_import(**changes):
 
 
 def planned_campaign(**changes):
-    """Return the update of a campaign that was created in 15 minutes."""
-    (planned,) = solution_view().planned()["campaigns"]
-    return {**planned, "durations": [900], **changes}
+    """Return a campaign that the run has to update."""
+    return {"campaignArn": CAMPAIGN, **changes}
 
 
 def planned_solution(**changes):
     """Return the training of a solution, whose last training took two hours."""
-    usual = {"durations": [7200], "campaigns": [planned_campaign()]}
-    return {**solution_view().planned(), **usual, **changes}
+    return {**solution_view().planned(), "durations": [7200], **changes}
 
 
 def import_item(**changes):

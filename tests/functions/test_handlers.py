@@ -187,10 +187,9 @@ def plan_retraining(personalize, s3, executions, **_):
     expect_campaign(personalize)
     expect_tags(personalize, CAMPAIGN)
     request = {"trigger": "schedule", "scheduledTime": NOW.isoformat()}
-    first_update = planned_campaign(durations=[1500])
     planned = plan(
         imports=[planned_import(durations=[])],
-        solutions=[planned_solution(durations=[], campaigns=[first_update])],
+        solutions=[planned_solution(durations=[])],
     )
     started = {"request": request, "executionArn": EXECUTION, "startedAt": iso(minutes=2)}
     event = {"settings": settings(), "run": started}
@@ -269,7 +268,7 @@ def deploy_version(personalize, **_):
         personalize.expect("get_solution_metrics", response, solutionVersionArn=arn)
         expect_tags(personalize, arn)
         expect_version(personalize, solutionVersionArn=arn)
-    event = iteration(training={"arn": VERSION}, campaign=planned_campaign(), item=None)
+    event = iteration(training=training_item(), campaign=planned_campaign(), item=None)
     result = item(
         phase="JUDGING",
         outcome="REJECTED",

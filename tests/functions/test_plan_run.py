@@ -28,7 +28,6 @@ from tests.functions.samples import (
     imported,
     items_settings,
     limits,
-    planned_campaign,
     planned_import,
     planned_solution,
     run,
@@ -73,10 +72,9 @@ TWO_OF_EACH = {
 
 
 def test_a_run_imports_trains_and_updates_what_is_configured():
-    created_in = planned_campaign(durations=[1500])
     assert plan() == {
         "imports": [planned_import()],
-        "solutions": [planned_solution(durations=[], campaigns=[created_in])],
+        "solutions": [planned_solution(durations=[])],
         "todo": "WORK",
         "seconds": 0,
         "reason": None,
@@ -90,8 +88,6 @@ def test_the_plan_repeats_no_setting():
     assert set(planned) & set(dataset_settings()) == {"type", "dataLocation"}
     (planned,) = plan()["solutions"]
     assert set(planned) & set(solution_settings()) == {"solutionArn", "trainingMode", "campaigns"}
-    (planned,) = planned["campaigns"]
-    assert set(planned) & set(campaign_settings()) == {"campaignArn"}
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def test_the_history_contains_a_job_for_each_state_that_starts_one(respond, clie
         exited("Update campaigns", {}, event_type="MapStateExited"),
         entered(
             "Deploy version",
-            {"campaign": {"campaignArn": CAMPAIGN, "durations": []}, "versionArn": NEW},
+            {"campaign": {"campaignArn": CAMPAIGN}, "training": {"arn": NEW}},
         ),
     )
     assert list(started_jobs(clients["stepfunctions"], EXECUTION)) == [

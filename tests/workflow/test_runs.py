@@ -232,7 +232,6 @@ def test_the_plan_contains_the_durations_of_earlier_jobs():
         [1245, 600],
     ], "the newest job comes first"
     assert plan["solutions"][0]["durations"] == [5430, 5430]
-    assert plan["solutions"][0]["campaigns"][0]["durations"] == [930]
 
 
 # Nothing to do

@@ -17,7 +17,7 @@ SETTINGS = {
         }
     ]
 }
-PLANNED_CAMPAIGN = {"campaignArn": CAMPAIGN, "isProbed": True, "durations": [600]}
+PLANNED_CAMPAIGN = {"campaignArn": CAMPAIGN}
 PLAN = {
     "todo": "WORK",
     "reason": None,

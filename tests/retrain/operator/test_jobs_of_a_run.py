@@ -47,17 +47,17 @@ def test_a_plan_has_its_jobs_in_their_order_with_what_they_usually_take():
     assert [(job.label, job.expected_seconds, job.state) for job in progress.jobs.values()] == [
         ("import items", 900, "planned"),
         ("train movies", 3600, "planned"),
-        ("update home-page", 720, "planned"),
+        ("update home-page", 900 + 2 * 60, "planned"),
     ]
 
 
 def test_a_job_that_was_never_done_has_no_expected_end():
-    campaign = {"campaignArn": CAMPAIGN, "isProbed": False, "durations": []}
+    campaign = {"campaignArn": CAMPAIGN}
     solution = {"solutionArn": SOLUTION, "existingVersionArn": VERSION, "durations": []}
     jobs = read(planned(imports=[], solutions=[{**solution, "campaigns": [campaign]}])).jobs
     assert [(job.label, job.expected_seconds) for job in jobs.values()] == [
         ("train movies", None),
-        ("update home-page", None),
+        ("update home-page", 900 + 2 * 60),
     ]
 
 
@@ -131,7 +131,7 @@ def test_an_update_runs_from_its_first_state_until_its_outcome():
     begun = entered("Deploy version", campaign_document(), 80)
     found = job_after("update", planned(), begun)
     assert (found.state, found.started_at, found.ended_at) == ("running", at(80), None)
-    assert found.expected_seconds == 720, "with its probe"
+    assert found.expected_seconds == 900 + 2 * 60, "with its probe"
     item = campaign_item("GOING_BACK")
     waiting = exited("Deploy version", campaign_document(item=item), 94)
     assert state_after("update", planned(), begun, waiting) == ("running", "GOING_BACK", None)
