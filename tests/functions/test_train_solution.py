@@ -10,6 +10,7 @@ import pytest
 
 from components.args import LimitsArgs
 from emulator.personalize import Switches
+from functions.personalize.tags import write_tags
 from functions.personalize.trainings import config_digest
 from tests.workflow.pipeline import deploy, handler
 from tests.world import HOUR, MOVIES, PREFIX, solution_arn
@@ -25,20 +26,8 @@ def deployed(group=MOVIES, **options):
     """Deploy a pipeline whose imports were created by an earlier run, and hold their exports."""
     with deploy(group, **options) as pipeline:
         for job in pipeline.client.list_dataset_import_jobs()["datasetImportJobs"]:
-            tag(pipeline, job["datasetImportJobArn"], **TAGS)
+            write_tags(pipeline.client, job["datasetImportJobArn"], TAGS)
         yield pipeline
-
-
-def tag(pipeline, arn, **tags):
-    """Write tags on a resource."""
-    pairs = [{"tagKey": key, "tagValue": value} for key, value in tags.items()]
-    pipeline.client.tag_resource(resourceArn=arn, tags=pairs)
-
-
-def tags_of(pipeline, arn):
-    """Return the tags of a resource."""
-    tags = pipeline.client.list_tags_for_resource(resourceArn=arn)["tags"]
-    return {item["tagKey"]: item["tagValue"] for item in tags}
 
 
 def document(pipeline, run="this", **planned):
@@ -51,7 +40,6 @@ def document(pipeline, run="this", **planned):
         "requestedSince": None,
         "tags": {"retraining-run": run},
         "durations": [5430],
-        "campaigns": [],
     }
     now = pipeline.clock.now().isoformat()
     return {
@@ -59,8 +47,6 @@ def document(pipeline, run="this", **planned):
         "run": {"id": run, "startedAt": now, "request": {}},
         "solution": {**standard, **planned},
         "item": None,
-        "campaigns": [],
-        "error": None,
     }
 
 
@@ -110,7 +96,7 @@ def test_the_same_data_are_learned_once_until_the_configuration_changes(caplog):
         assert hours == [first["trainingHours"]], (
             "the run that sees the end of a training writes its hours"
         )
-        tag(pipeline, first["arn"], **{"retraining-digest": "nonsense"})
+        write_tags(pipeline.client, first["arn"], {"retraining-digest": "nonsense"})
         assert trained(pipeline)["isOfRun"], "a digest that a person has edited counts as another"
 
 

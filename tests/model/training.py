@@ -174,34 +174,24 @@ def fingerprint(folder: int, objects: list) -> str:
 
 def seen_import(job: ImportJob, status: str) -> Import:
     """Return an import job as the rules see it."""
-    return Import(
-        arn=job.name,
-        dataset=job.dataset,
-        is_full=job.full,
-        created_at=as_time(job.created),
-        run=job.tags.get("run"),
-        planned=job.tags.get("planned"),
-        is_held=bool(job.tags.get("held")),
-        **_state(job, status),
-    )
+    planned, is_held = job.tags.get("planned"), bool(job.tags.get("held"))
+    facts = {"dataset": job.dataset, "is_full": job.full, "planned": planned, "is_held": is_held}
+    return Import(**_facts(job, status), **facts)
 
 
 def seen_training(version: Version, status: str) -> Training:
     """Return a version as the rules see it."""
-    return Training(
-        arn=version.name,
-        created_at=as_time(version.created),
-        run=version.tags.get("run"),
-        digest=version.tags.get("digest"),
-        **_state(version, status),
-    )
+    return Training(**_facts(version, status), digest=version.tags.get("digest"))
 
 
-def _state(job: TaggedJob, status: str) -> dict[str, object]:
+def _facts(job: TaggedJob, status: str) -> dict[str, object]:
     is_running = status == "IN_PROGRESS"
     return {
+        "arn": job.name,
+        "run": job.tags.get("run"),
         "is_running": is_running,
         "is_active": status == "ACTIVE",
+        "created_at": as_time(job.created),
         "ended_at": as_time(job.created if is_running else job.ended),
     }
 
