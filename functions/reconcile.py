@@ -108,7 +108,7 @@ def creation(memory: JobMemory, name: str) -> Iterator[None]:
     except ClientError as error:
         code = error.response["Error"]["Code"]
         if code == "ResourceAlreadyExistsException":
-            memory.refusal = f"a job with the name {name} exists already"
+            memory.refusal = f"the name {name} is taken"
             return
         memory.sent_at = None
         if code not in REFUSALS:

@@ -1,16 +1,18 @@
 """The loop of every item: how often it looks, when it acts, and what an error does."""
 
 import json
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import pytest
+from botocore.exceptions import ClientError
 
 from functions import clock
 from functions.errors import Refused, ServiceUnavailable, Throttled
-from functions.reconcile import from_document, reconcile, to_document
-from functions.rules.steps import Step
+from functions.reconcile import creation, from_document, reconcile, to_document
+from functions.rules.steps import JobMemory, Step
 
 
 class Change(NamedTuple):
@@ -26,6 +28,7 @@ class Question(NamedTuple):
 
 
 DONE = Step("DONE", outcome="DONE")
+NOW = clock.now()
 
 
 class Item:
@@ -120,6 +123,31 @@ def test_an_error_of_a_service_is_raised_only_at_the_first_look(error, time):
     assert time() == 25, "it has looked again after 15 seconds"
 
 
+def client_error(code):
+    """Return an error of Personalize."""
+    return ClientError({"Error": {"Code": code, "Message": "no slot"}}, "Create")
+
+
+@pytest.mark.parametrize(
+    ("error", "raised", "may_exist", "refusal"),
+    [
+        (None, None, True, ""),
+        (client_error("ResourceAlreadyExistsException"), None, True, "the name job is taken"),
+        (client_error("LimitExceededException"), Refused, False, "it cannot start yet: no slot"),
+        (client_error("ResourceInUseException"), Refused, False, "it cannot start yet: no slot"),
+        (client_error("InvalidInputException"), ClientError, False, ""),
+        (Throttled("slow down"), Throttled, False, ""),
+        (ServiceUnavailable("503"), ServiceUnavailable, True, ""),
+    ],
+)
+def test_a_create_is_remembered_if_its_job_may_exist(error, raised, may_exist, refusal):
+    memory = JobMemory(NOW)
+    with pytest.raises(raised) if raised else nullcontext(), creation(memory, "job"):
+        if error:
+            raise error
+    assert (memory.sent_at is not None, memory.refusal) == (may_exist, refusal)
+
+
 @dataclass
 class Inner:
     """A dataclass in a memory."""
@@ -136,9 +164,6 @@ class Memory:
     sent_at: datetime | None = None
     reasons: list[str] = field(default_factory=list)
     is_sent: bool = False
-
-
-NOW = clock.now()
 
 
 @pytest.mark.parametrize("memory", [Memory(NOW), Memory(NOW, Inner(NOW), NOW, ["late"], True)])
