@@ -88,7 +88,7 @@ def test_the_python_program_of_the_page_deploys_what_the_yaml_program_deploys(
         urn: json.loads(json.dumps(resource.inputs, default=contents))
         for urn, resource in engine.registered.items()
     }
-    assert "functions/deploy_version.py" in str(from_wheel), "the bundles are compared"
+    assert "functions/deploy_version.py" in str(from_wheel), "the code of the functions is compared"
 
 
 def contents(archive):
