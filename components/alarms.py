@@ -76,13 +76,6 @@ ALARMS = (
         dimension="StateMachineArn",
     ),
     Alarm(
-        "run-aborted",
-        "ExecutionsAborted",
-        "A person or a program stopped a run. Its trainings go on, and the next run uses them.",
-        "If nobody wanted this, start a run with retrain start -s STACK.",
-        dimension="StateMachineArn",
-    ),
-    Alarm(
         "start-failed",
         "ApproximateNumberOfMessagesVisible",
         "The schedule could not start a run for an hour. The run is missing.",

@@ -34,11 +34,7 @@ EXTRA_PERIODS = 2
 """In AWS's example, an alarm of 3 periods reads 5."""
 FIRST = datetime.fromisoformat(SLOT)
 WEEK, DAY, QUARTER = timedelta(weeks=1), timedelta(days=1), timedelta(minutes=15)
-STATUSES = {
-    "FAILED": "ExecutionsFailed",
-    "TIMED_OUT": "ExecutionsTimedOut",
-    "ABORTED": "ExecutionsAborted",
-}
+STATUSES = {"FAILED": "ExecutionsFailed", "TIMED_OUT": "ExecutionsTimedOut"}
 SHORT = {"solution-version": 900, "campaign-update": 300}
 
 
@@ -206,15 +202,6 @@ def endless_training(life):
     return version["solutionVersion"]["creationDateTime"] + timedelta(hours=hours)
 
 
-def aborted_run(life):
-    started = life.start()
-    life.pipeline.sleep(HOUR / 4)
-    started.abort("Enough", "of this")
-    aborted = life.now
-    life.live(timedelta(hours=6))
-    return aborted
-
-
 def no_topic(life):
     response = {"Error": {"Code": "NotFound", "Message": "Topic does not exist"}}
     life.pipeline.inbox.failure = ClientError(response, "Publish")
@@ -249,7 +236,6 @@ WAYS = {
     "the exports do not change any more": no_new_data,
     "every export is refused": refused_exports,
     "a training takes longer than": endless_training,
-    "a run is aborted": aborted_run,
     "the topic is deleted": no_topic,
     "`watch_pipeline` does not run any more": dead_measurement,
     "a campaign is left on trial": unfinished_trial,
