@@ -1,259 +1,133 @@
-"""Tests of the world that planning reads: every list to its end, newest first, each fact once."""
-
-import json
-from dataclasses import replace
-from itertools import chain
-from types import SimpleNamespace
+"""Tests of the world that planning reads, against the emulator: each fact once, in its place."""
 
 import pytest
 from botocore.exceptions import ClientError
 
+from functions import aws
 from functions.errors import Throttled
-from functions.personalize.imports import seen_export
-from functions.personalize.tags import api_tags
-from functions.personalize.trainings import config_digest
-from functions.planning import world
-from functions.planning.world import World, read_world
-from functions.rules.trainings import SeenSolution
-from tests.functions.samples import (
-    ARN,
-    CAMPAIGN,
-    DATASET,
-    FIELDS,
-    FINGERPRINT,
-    GROUP,
-    ITEMS,
-    NOW,
-    OLD_VERSION,
-    RUN_ID,
-    SCHEMA,
-    SOLUTION,
-    VERSION,
-    ago,
-    campaign,
-    dataset_resource,
-    dataset_settings,
-    export,
-    group_resource,
-    held_import,
-    imported,
-    items_settings,
-    run,
-    s3_object,
-    settings,
-    solution_resource,
-    version_summary,
+from functions.planning.world import read_world
+from tests.functions.samples import run
+from tests.workflow.pipeline import deploy
+from tests.world import (
+    MOVIES,
+    campaign_arn,
+    dataset_arn,
+    interactions,
+    solution,
+    solution_arn,
+)
+
+NAMES = ("interactions", "items", "users")
+DATASETS = {dataset_arn(name) for name in NAMES}
+DAILY = MOVIES.with_datasets(
+    "interactions",
+    import_mode="INCREMENTAL",
+    data_location="s3://exports/{date}/interactions.csv",
 )
 
 
-@pytest.fixture(autouse=True)
-def other_modules(monkeypatch):
-    """Replace the modules that read exports and imports. They have tests of their own."""
-
-    def read_export(_, location, marker):
-        return export(location=location, marker_written_at=marker)
-
-    reader = SimpleNamespace(of_group=lambda *_: [*chain(*READ.values())])
-    monkeypatch.setattr(world.aws, "s3", lambda: "s3")
-    monkeypatch.setattr(world.exports, "read_export", read_export)
-    monkeypatch.setattr(world, "ImportReader", lambda _: reader)
-    monkeypatch.setattr(world, "earlier_exports", lambda *_: dict(EARLIER))
-    READ.clear()
-    EARLIER.clear()
+def read(pipeline, request=None, **changes):
+    """Return the world that a run of this day plans from, with these settings changed."""
+    settings = {**pipeline.group.settings(), **changes}
+    now = pipeline.clock.now()
+    started = {"startedAt": now.isoformat(), "id": f"{now:%Y%m%dT%H%M%SZ}"}
+    return read_world(aws.read_client(), settings, run(request or {}, **started))
 
 
-READ, EARLIER = {}, {}
-"""What the replaced modules return: dataset ARN -> imports, and day -> export."""
+def renamed(arn):
+    return f"{arn}-of-nobody"
 
 
-class Service:
-    """The standard world as the API shows it. A test changes a part of it, and then reads it."""
-
-    def __init__(self, personalize):
-        self.personalize = personalize
-        self.datasets = {DATASET: dataset_resource()}
-        self.solutions = {SOLUTION: solution_resource()}
-        self.groups = {GROUP: group_resource()}
-        self.campaigns = {CAMPAIGN: campaign()}
-        self.version_pages = [[]]
-        """The pages of the versions of each solution."""
-        self.version_tags = {}
-        self.event_trackers = [[]]
-        self.schemas = {DATASET: FIELDS}
-
-    def read(self, request=None, settings_=None):
-        """Expect the requests in the order in which they are sent, and return the world."""
-        self._expect_descriptions("dataset", self.datasets)
-        self._expect_descriptions("datasetGroup", self.groups)
-        for arn in self._existing(self.groups):
-            self._expect_list("eventTrackers", self.event_trackers, datasetGroupArn=arn)
-        for fields in self.schemas.values():
-            schema = json.dumps({"type": "record", "fields": fields})
-            self.personalize.expect(
-                "describe_schema", {"schema": {"schema": schema}}, schemaArn=SCHEMA
-            )
-        self._expect_descriptions("solution", self.solutions)
-        for arn in self._existing(self.solutions):
-            pages = self.version_pages
-            self._expect_list("solutionVersions", pages, solutionArn=arn, maxResults=100)
-        self._expect_tags(self.version_tags)
-        self._expect_descriptions("campaign", self.campaigns)
-        self._expect_tags({arn: [] if found else None for arn, found in self.campaigns.items()})
-        return read_world(self.personalize.client, settings_ or settings(), run(request))
-
-    def _existing(self, resources):
-        return [arn for arn, resource in resources.items() if resource]
-
-    def _expect_descriptions(self, key, resources):
-        """Expect each resource to be described. None stands for a resource that does not exist."""
-        for arn, resource in resources.items():
-            operation, request = f"describe_{snake_case(key)}", {f"{key}Arn": arn}
-            if resource:
-                self.personalize.expect(operation, {key: resource}, **request)
-            else:
-                self.personalize.expect_error(operation, "ResourceNotFoundException", **request)
-
-    def _expect_list(self, key, pages, **request):
-        token = {}
-        for number, items in enumerate(pages, start=1):
-            next_token = {"nextToken": f"page {number + 1}"} if number < len(pages) else {}
-            response = {key: list(items), **next_token}
-            self.personalize.expect(f"list_{snake_case(key)}", response, **request, **token)
-            token = next_token
-
-    def _expect_tags(self, tags_by_arn):
-        operation = "list_tags_for_resource"
-        for arn, tags in tags_by_arn.items():
-            if tags is None:
-                code = "ResourceNotFoundException"
-                self.personalize.expect_error(operation, code, resourceArn=arn)
-            else:
-                self.personalize.expect(operation, {"tags": tags}, resourceArn=arn)
+def test_the_world_has_what_is_configured_and_nothing_twice():
+    with deploy() as pipeline:
+        pipeline.run()
+        world = read(pipeline)
+        newest, first = world.seen_solutions[solution_arn()].trainings
+        assert world.known_versions[solution_arn()][newest.arn].created_at == newest.created_at
+    assert set(world.dataset_groups) == {MOVIES.arn}
+    assert set(world.datasets) == set(world.schemas) == set(world.exports) == DATASETS
+    assert set(world.solutions) == set(world.seen_solutions) == {solution_arn()}
+    assert set(world.campaigns) == set(world.campaign_tags) == {campaign_arn()}
+    assert newest.run is not None, "the tags of the version are read"
+    assert newest.created_at > first.created_at, "the newest version comes first"
+    assert world.campaign_tags[campaign_arn()]["retraining-good"] == newest.arn
+    for jobs in world.imports.values():
+        times = [job.created_at for job in jobs]
+        assert times == sorted(times, reverse=True), "the newest job comes first"
+        assert jobs[0].is_held, "its tags are read"
 
 
-def snake_case(key):
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in key)
+def test_resources_that_do_not_exist_are_left_out():
+    with deploy() as pipeline:
+        settings = pipeline.group.settings()
+        known, *others = settings["datasets"]
+        unknown = [{**row, "datasetArn": renamed(row["datasetArn"])} for row in others]
+        (trained,) = settings["solutions"]
+        (deployed,) = trained["campaigns"]
+        campaigns = [{**deployed, "campaignArn": renamed(campaign_arn())}]
+        solutions = [
+            {**trained, "campaigns": campaigns},
+            {**trained, "solutionArn": renamed(solution_arn()), "campaigns": []},
+        ]
+        world = read(pipeline, datasets=[known, *unknown], solutions=solutions)
+    assert set(world.datasets) == set(world.schemas) == {known["datasetArn"]}
+    assert set(world.solutions) == set(world.seen_solutions) == {solution_arn()}
+    assert world.campaigns == world.campaign_tags == {}
 
 
-@pytest.fixture
-def service(personalize):
-    return Service(personalize)
+def test_the_imports_of_datasets_that_are_not_configured_are_read():
+    """A version learns them too."""
+    with deploy() as pipeline:
+        settings = pipeline.group.settings()["datasets"]
+        world = read(pipeline, datasets=[row for row in settings if row["type"] != "items"])
+    assert set(world.imports) == DATASETS
+    learned = world.seen_solutions[solution_arn()].imports
+    assert {job.dataset for job in learned} == DATASETS
 
 
-EMPTY = World(
-    now=NOW,
-    dataset_groups={GROUP: group_resource()},
-    datasets={DATASET: dataset_resource()},
-    schemas={DATASET: FIELDS},
-    imports={DATASET: []},
-    exports={DATASET: export()},
-    earlier_exports={DATASET: {}},
-    solutions={SOLUTION: solution_resource()},
-    seen_solutions={
-        SOLUTION: SeenSolution(config=config_digest(solution_resource()), imports=[], trainings=[])
-    },
-    campaigns={CAMPAIGN: campaign()},
-    event_trackers=[],
-    campaign_tags={CAMPAIGN: {}},
-    known_versions={SOLUTION: {}},
-)
+def test_only_what_a_run_imports_or_trains_is_read():
+    with deploy(
+        MOVIES.with_solutions(solution("taste"), solution("like", campaigns=["detail"]))
+    ) as pipeline:
+        chosen = {"datasets": ["items"], "solutions": [solution_arn("like")]}
+        world = read(pipeline, chosen)
+        without = read(pipeline, {"skipImport": True})
+    assert set(world.exports) == {dataset_arn("items")}
+    assert set(world.datasets) == DATASETS, "they belong to the group"
+    assert set(world.solutions) == set(world.known_versions) == {solution_arn("like")}
+    assert (without.exports, set(without.datasets)) == ({}, DATASETS)
 
 
-def test_a_world_before_the_first_run_is_read(service):
-    assert service.read() == EMPTY
+def test_only_active_event_trackers_count():
+    with deploy() as pipeline:
+        tracker = pipeline.client.create_event_tracker(name="clicks", datasetGroupArn=MOVIES.arn)
+        pipeline.sleep(600)
+        active = read(pipeline).event_trackers
+        pipeline.client.delete_event_tracker(eventTrackerArn=tracker["eventTrackerArn"])
+        deleted = read(pipeline).event_trackers
+    assert (active, deleted) == ([tracker["eventTrackerArn"]], [])
 
 
-def test_versions_are_read_to_their_last_page_and_sorted_newest_first(service):
-    new = version_summary(solutionVersionArn=VERSION, creationDateTime=ago(1))
-    service.version_pages = [[version_summary()], [new]]
-    service.version_tags = {VERSION: api_tags({"retraining-run": RUN_ID}), OLD_VERSION: []}
-    trainings = service.read().seen_solutions[SOLUTION].trainings
-    assert [(item.arn, item.run) for item in trainings] == [(VERSION, RUN_ID), (OLD_VERSION, None)]
+@pytest.mark.parametrize("has_changed", [False, True])
+def test_the_import_of_an_earlier_day_is_held_if_its_run_has_died(has_changed):
+    key = "2026-11-29/interactions.csv"
+    with deploy(DAILY) as pipeline:
+        pipeline.bucket.put(key, interactions(shift=1))
+        started = pipeline.start()
+        pipeline.sleep(300)
+        started.abort()
+        pipeline.sleep(24 * 3600)
+        if has_changed:
+            pipeline.bucket.put(key, interactions(shift=2))
+        world = read(pipeline)
+    newest = world.imports[dataset_arn("interactions")][0]
+    assert newest.is_held is not has_changed
+    assert world.found_held == ({} if has_changed else {newest.arn: newest.planned})
 
 
-def test_the_imports_of_datasets_that_are_not_configured_are_read(service):
-    READ[ITEMS] = [imported(dataset=ITEMS)]
-    seen = service.read()
-    assert seen.imports == {DATASET: [], ITEMS: READ[ITEMS]}
-    assert seen.seen_solutions[SOLUTION].imports == READ[ITEMS]
-
-
-@pytest.mark.parametrize(
-    ("missing", "others", "fields"),
-    [
-        (
-            "datasets",
-            ("schemas", "groups"),
-            ("datasets", "schemas", "dataset_groups", "imports", "earlier_exports"),
-        ),
-        ("solutions", (), ("solutions", "seen_solutions")),
-        ("campaigns", (), ("campaigns", "campaign_tags")),
-        ("groups", (), ("dataset_groups",)),
-    ],
-)
-def test_a_resource_that_does_not_exist_is_left_out(service, missing, others, fields):
-    setattr(service, missing, dict.fromkeys(getattr(service, missing)))
-    for name in others:
-        setattr(service, name, {})
-    assert service.read() == replace(EMPTY, **{field: {} for field in fields})
-
-
-def test_all_datasets_are_read_but_only_the_exports_to_import(service):
-    items = items_settings(readyMarker="s3://exports/_SUCCESS")
-    service.datasets[ITEMS] = dataset_resource(datasetArn=ITEMS)
-    service.schemas[ITEMS] = FIELDS[1:2]
-    both = settings(datasets=[dataset_settings(), items])
-    of_items = export(location=items["dataLocation"], marker_written_at="s3://exports/_SUCCESS")
-    assert service.read({"datasets": ["items"]}, both) == replace(
-        EMPTY,
-        datasets=service.datasets,
-        schemas={DATASET: FIELDS, ITEMS: FIELDS[1:2]},
-        imports={DATASET: [], ITEMS: []},
-        exports={ITEMS: of_items},
-        earlier_exports={ITEMS: {}},
-    ), "the group of both datasets is read once"
-
-
-def test_only_the_chosen_solutions_are_read(service):
-    service.solutions = service.campaigns = {}
-    without = ("solutions", "seen_solutions", "campaigns", "campaign_tags", "known_versions")
-    chosen = service.read({"solutions": [f"{ARN}:solution/other"]})
-    assert chosen == replace(EMPTY, **{field: {} for field in without})
-
-
-def test_only_active_event_trackers_count(service):
-    def tracker(name, status):
-        return {"eventTrackerArn": f"{ARN}:event-tracker/{name}", "status": status}
-
-    service.event_trackers = [
-        [tracker("a", "ACTIVE"), tracker("b", "DELETE PENDING")],
-        [tracker("c", "ACTIVE")],
-    ]
-    assert service.read().event_trackers == [f"{ARN}:event-tracker/{name}" for name in "ac"]
-
-
-@pytest.mark.parametrize("day", [None, "2026-11-28"])
-def test_an_import_that_holds_its_export_is_found_if_its_run_has_died(service, day):
-    old_export = export(location="s3://exports/old.csv", objects=[s3_object(modified_at=ago(50))])
-    old_fingerprint = seen_export(old_export, "FULL", SCHEMA).fingerprint
-    job = held_import(is_held=False, planned=FINGERPRINT if day is None else old_fingerprint)
-    if day is None:
-        job = job._replace(created_at=ago(1), ended_at=ago(0.5))
-    else:
-        EARLIER[day] = old_export
-    changed = held_import(arn="changed", is_held=False, planned="changed")
-    known = held_import(arn="known")
-    READ[DATASET] = [job, changed, known]
-    seen = service.read()
-    assert seen.imports == {DATASET: [job._replace(is_held=True), changed, known]}
-    assert seen.found_held == {job.arn: job.planned}
-
-
-@pytest.mark.parametrize(
-    ("code", "expected"),
-    [("ThrottlingException", Throttled), ("AccessDeniedException", ClientError)],
-)
-def test_any_other_error_ends_the_read(personalize, code, expected):
-    personalize.expect_error("describe_dataset", code, "no", datasetArn=DATASET)
-    with pytest.raises(expected, match="no"):
-        read_world(personalize.client, settings(), run())
+@pytest.mark.parametrize(("fault", "expected"), [("throttle", Throttled), ("deny", ClientError)])
+def test_any_other_error_ends_the_read(fault, expected):
+    with deploy() as pipeline:
+        pipeline.inject_fault(fault, operation="DescribeDataset", times=None)
+        with pytest.raises(expected):
+            read(pipeline)
