@@ -230,7 +230,10 @@ def unusable_data(imports: Sequence[Import], wanted: WantedTraining) -> str | No
 
 
 def _foreign_jobs(seen: SeenSolution, wanted: WantedTraining) -> Iterator[str]:
-    """Yield a message for each foreign training, and for each foreign import that added data."""
+    """Yield a message for each foreign training, and for each foreign import that is learned.
+
+    A foreign FULL import is learned only if a person has accepted it.
+    """
     for version in seen.trainings:
         if version.run is None and version.is_running and not version.is_stopping:
             yield (
@@ -238,10 +241,11 @@ def _foreign_jobs(seen: SeenSolution, wanted: WantedTraining) -> Iterator[str]:
                 "nobody needs it"
             )
     for job in learned(seen.imports):
-        if job.run is None and not job.is_full and job.dataset in wanted.datasets:
+        is_accepted = not job.is_full or wanted.accepts_foreign
+        if job.run is None and is_accepted and job.dataset in wanted.datasets:
             yield (
-                f"{job.arn}, an import that this pipeline did not start, has added data, and the "
-                "version learns them too; find out who started it"
+                f"{job.arn}, an import that this pipeline did not start, has changed the data that "
+                "the version learns; find out who started it"
             )
 
 

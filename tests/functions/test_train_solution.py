@@ -135,8 +135,8 @@ def test_a_training_starts_when_no_import_and_no_update_of_the_solution_is_runni
         (warning,) = items[-1]["warnings"]
         assert warning == (
             "arn:aws:personalize:eu-west-1:123456789012:dataset-import-job/foreign, an import that "
-            "this pipeline did not start, has added data, and the version learns them too; find "
-            "out who started it"
+            "this pipeline did not start, has changed the data that the version learns; find out "
+            "who started it"
         )
         pipeline.client.update_solution(solutionArn=solution_arn(), performAutoTraining=True)
         assert train(pipeline, document(pipeline, run="other"))[0]["phase"] == "WAITING"

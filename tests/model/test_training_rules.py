@@ -173,6 +173,13 @@ def test_only_data_that_a_run_has_checked_are_learned(imports, fields, expected)
     assert step(imports=imports, **fields) == (expected or create)
 
 
+def test_foreign_data_that_a_person_has_accepted_are_named():
+    memory = Memory(NOW)
+    assert step(imports=[job(), FOREIGN], memory=memory, accepts_foreign=True).act is not None
+    (warning,) = memory.warnings
+    assert warning.startswith("job-9, an import that this pipeline did not start, has changed")
+
+
 def test_what_is_foreign_is_named_and_neither_used_nor_stopped():
     memory, foreign = Memory(NOW), own(run=None, arn="foreign")
     imports = [job(), FOREIGN._replace(is_full=False), FOREIGN._replace(dataset="users")]
@@ -183,8 +190,8 @@ def test_what_is_foreign_is_named_and_neither_used_nor_stopped():
         "foreign is in training too, but this pipeline did not start it; stop it if nobody needs it"
     )
     assert addition == (
-        "job-9, an import that this pipeline did not start, has added data, and the version learns "
-        "them too; find out who started it"
+        "job-9, an import that this pipeline did not start, has changed the data that the version "
+        "learns; find out who started it"
     )
 
 

@@ -1,27 +1,13 @@
-"""Nothing is imported or trained twice, whatever happens between two runs."""
+"""Nothing is imported or trained twice, and nothing is trained unknowingly on foreign data."""
 
 import pytest
 
-from tests.workflow.pipeline import NEXT_SLOT, before_step, deploy
-from tests.workflow.summaries import DEPLOYED, failures, outcomes, report, skip_reason
+from tests.workflow.pipeline import NEXT_SLOT, RUN_ID, deploy
+from tests.workflow.summaries import ALL_DONE, DEPLOYED, failures, outcomes, report, skip_reason
 from tests.workflow.test_skipped_runs import NOTHING_NEW
-from tests.world import MOVIES, PREFIX, interactions, solution, solution_arn
+from tests.world import MOVIES, PERSONALIZE, PREFIX, interactions, solution, solution_arn
 
 TWO = MOVIES.with_solutions(solution("taste"), solution("like", campaigns=["detail"]))
-
-
-# One of two solutions
-
-
-def test_a_solution_for_which_there_is_no_room_does_not_hold_back_the_other():
-    with deploy(TWO) as pipeline:
-        pipeline.inject_fault("limit-exceeded", operation="CreateSolutionVersion", times=None)
-        pipeline.inject_fault("limit-exceeded", operation="CreateSolutionVersion", times=None)
-        started = pipeline.start()
-        pipeline.sleep(3 * 3600)
-        pipeline.personalize.faults.clear()
-        assert outcomes(started.wait())["detail"] == "DEPLOYED"
-        assert skip_reason(pipeline.run(scheduledTime=NEXT_SLOT)) == NOTHING_NEW
 
 
 def test_after_a_run_for_one_solution_by_hand_the_schedule_trains_only_the_other():
@@ -49,35 +35,6 @@ def test_after_an_aborted_run_the_next_run_goes_on_with_its_jobs(seconds):
         assert len(pipeline.requests("CreateSolutionVersion")) == 1
         assert pipeline.served_version() == pipeline.versions()[-1]
     assert outcomes(execution)["home"] == "DEPLOYED"
-
-
-@pytest.mark.parametrize("operation", ["CreateDatasetImportJob", "CreateSolutionVersion"])
-def test_after_a_lost_answer_old_lists_lead_to_no_second_job(operation):
-    def let_lists_be_old(_event):
-        for listed in ("ListDatasetImportJobs", "ListSolutionVersions"):
-            pipeline.inject_fault("stale", operation=listed, seconds=90, times=4)
-
-    handlers = before_step("train_solution", let_lists_be_old, times=9)
-    with deploy(handlers=handlers) as pipeline:
-        pipeline.inject_fault("lost-answer", operation=operation, status=500)
-        execution = pipeline.run()
-        assert len(pipeline.versions()) == 2
-        assert len(pipeline.client.list_dataset_import_jobs()["datasetImportJobs"]) == 6
-    assert outcomes(execution)["home"] == "DEPLOYED"
-
-
-# The service itself
-
-
-def test_another_configuration_of_the_solution_is_news():
-    config = {"eventsConfig": {"eventParametersList": [{"eventType": "click", "weight": 0.5}]}}
-    with deploy() as pipeline:
-        pipeline.run()
-        pipeline.client.update_solution(solutionArn=solution_arn(), solutionUpdateConfig=config)
-        pipeline.sleep(600)
-        execution = pipeline.run(scheduledTime=NEXT_SLOT)
-        assert len(pipeline.requests("CreateSolutionVersion")) == 2
-    assert "taste" in outcomes(execution)
 
 
 # Days of an INCREMENTAL export
@@ -110,29 +67,6 @@ def test_days_that_were_never_imported_are_named():
         "2026-11-25, 2026-11-28; append each whose rows are missing with retrain start --dataset "
         "interactions --export-date 2026-11-23, or import a complete export with importMode FULL"
     ), "the first FULL import was on 2026-11-22"
-
-
-@pytest.mark.parametrize("has_changed", [False, True])
-def test_the_import_of_a_dead_run_is_confirmed_by_the_next_run_unless_its_export_has_changed(
-    has_changed,
-):
-    with deploy(DAILY) as pipeline:
-        put_days(pipeline, 28, 29)
-        started = pipeline.start(scheduledTime="2026-11-28T03:00:00Z")
-        pipeline.sleep(300)
-        started.abort()
-        if has_changed:
-            pipeline.bucket.put("2026-11-28/interactions.csv", interactions(shift=3))
-        pipeline.sleep(3600)
-        execution = pipeline.run(scheduledTime="2026-11-29T03:00:00Z")
-    warning = (
-        "datasets.interactions: the exports of these days have changed during or after their "
-        "import: 2026-11-28; import a complete export with importMode FULL, or append each once "
-        "more with retrain start --dataset interactions --export-date 2026-11-28, which may add "
-        "rows twice"
-    )
-    assert (warning in report(execution)["warnings"]) == has_changed
-    assert not any("no run has imported" in text for text in report(execution)["warnings"])
 
 
 # An earlier export
@@ -182,19 +116,74 @@ def test_the_next_scheduled_run_neither_undoes_nor_repeats_a_day_that_was_append
     assert report(next_day)["warnings"] == [], "no day is missing"
 
 
-# Tags that cannot be written
+# Foreign imports
+
+FOREIGN = f"{PERSONALIZE}:dataset-import-job/foreign"
+REPLACED = (
+    f"{FOREIGN}, which this pipeline did not start, is the newest FULL import of its dataset; "
+    "import the export with retrain start, or train on these data with retrain start --skip-import"
+)
 
 
-def test_an_import_that_cannot_be_tagged_at_its_end_fails_and_is_not_repeated():
+def test_a_foreign_full_import_during_the_imports_fails_its_dataset():
+    with deploy(durations={"foreign": 3 * 3600}) as pipeline:
+        started = pipeline.start()
+        pipeline.sleep(760)
+        pipeline.foreign_import("items")
+        execution = started.wait()
+        assert pipeline.requests("CreateSolutionVersion") == []
+        second = pipeline.run(scheduledTime=NEXT_SLOT)
+        assert pipeline.served_version() == pipeline.versions()[-1]
+    job = f"{PERSONALIZE}:dataset-import-job/{PREFIX}-{RUN_ID}-items"
+    assert failures(execution) == {"items": f"another import has replaced the data of {job}"}
+    assert outcomes(second) == {"items": "IMPORTED", **DEPLOYED}, "the next run imports it again"
+
+
+def test_a_foreign_full_import_during_the_training_is_replaced_by_the_next_run():
+    with deploy() as pipeline:
+        started = pipeline.start()
+        pipeline.sleep(2000)
+        pipeline.foreign_import("items")
+        execution = started.wait()
+        second = pipeline.run(scheduledTime=NEXT_SLOT)
+        assert len(pipeline.requests("CreateSolutionVersion")) == 2
+    assert outcomes(execution) == ALL_DONE, "the run goes on with its training"
+    assert outcomes(second) == {"items": "IMPORTED", **DEPLOYED}
+
+
+def test_nothing_is_trained_on_data_that_a_foreign_import_has_replaced():
+    with deploy() as pipeline:
+        pipeline.run()
+        pipeline.foreign_import("items")
+        pipeline.sleep(3600)
+        execution = pipeline.run(scheduledTime=NEXT_SLOT, datasets=["users"])
+        assert len(pipeline.requests("CreateSolutionVersion")) == 1
+    assert failures(execution) == {"taste": REPLACED}
+
+
+def test_a_run_without_an_import_trains_on_foreign_data_and_names_them():
+    with deploy() as pipeline:
+        pipeline.run()
+        pipeline.foreign_import("items")
+        pipeline.sleep(3600)
+        execution = pipeline.run(scheduledTime=NEXT_SLOT, skipImport=True)
+    assert outcomes(execution) == DEPLOYED
+    assert report(execution)["warnings"] == [
+        (
+            f"{solution_arn()}: {FOREIGN}, an import that this pipeline did not start, has changed "
+            "the data that the version learns; find out who started it"
+        )
+    ]
+
+
+def test_an_import_of_an_aborted_run_has_to_be_confirmed_before_a_training():
     with deploy() as pipeline:
         started = pipeline.start()
         pipeline.sleep(300)
-        pipeline.inject_fault("deny", operation="TagResource", times=None)
-        execution = started.wait()
-        assert pipeline.requests("CreateSolutionVersion") == []
-        pipeline.personalize.faults.clear()
-        second = pipeline.run(scheduledTime=NEXT_SLOT)
+        started.abort()
+        pipeline.sleep(180)
+        execution = pipeline.machine.start({"skipImport": True}).wait()
+        second = pipeline.machine.start({}).wait()
         assert len(pipeline.requests("CreateDatasetImportJob")) == 3
-    assert set(failures(execution)) == {"interactions", "items", "users"}
-    assert all("AccessDeniedException" in failure for failure in failures(execution).values())
+    assert "may have brought only a part of its export" in failures(execution)["taste"]
     assert outcomes(second) == DEPLOYED
