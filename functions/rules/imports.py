@@ -185,16 +185,11 @@ def holder(seen: SeenDataset, *, is_full: bool, since: datetime | None = None) -
     older. An INCREMENTAL export is held if any import since the newest FULL import holds it,
     because no export is appended twice.
     """
-    return next(
-        (
-            job
-            for job in reversed(learned(seen.imports))
-            if job.is_held
-            and job.planned == seen.export.fingerprint
-            and (not is_full or (job.is_full and (since is None or job.created_at >= since)))
-        ),
-        None,
-    )
+    for job in reversed(learned(seen.imports)):
+        is_wanted = job.is_full and (since is None or job.created_at >= since)
+        if job.is_held and job.planned == seen.export.fingerprint and (is_wanted or not is_full):
+            return job
+    return None
 
 
 def import_of_run(imports: Iterable[Import], run: str) -> Import | None:
@@ -207,16 +202,12 @@ def newly_held(imports: Iterable[Import], exports: Sequence[Export]) -> list[Imp
 
     An import with `held` is left out. No object of the export may be newer than the import job.
     """
+    newest = {export.fingerprint: export.newest_at for export in exports}
     return [
         job
         for job in imports
-        if job.is_active
-        and not job.is_held
-        and any(
-            job.planned == export.fingerprint
-            and (export.newest_at is None or export.newest_at <= job.created_at)
-            for export in exports
-        )
+        if job.is_active and not job.is_held and job.planned in newest
+        if (newest_at := newest[job.planned]) is None or newest_at <= job.created_at
     ]
 
 

@@ -119,14 +119,10 @@ def decide(seen: SeenSolution, wanted: WantedTraining, memory: Memory, now: date
 
 def _follow_known(case: TrainingCase) -> Step | None:
     """Go on with the version of this run, or with the given one, whatever is imported meanwhile."""
-    wanted = case.wanted
-    known = (
-        version
-        for version in case.seen.trainings
-        if version.run == wanted.run or version.arn == wanted.version
-    )
-    version = next(known, None)
-    return _follow(version, case) if version else None
+    for version in case.seen.trainings:
+        if version.run == case.wanted.run or version.arn == case.wanted.version:
+            return _follow(version, case)
+    return None
 
 
 def _check_data(case: TrainingCase) -> Step | None:
@@ -174,14 +170,11 @@ def usable_version(seen: SeenSolution, wanted: WantedTraining) -> Training | Non
     that has failed does not count.
     """
     present, since = digest(seen), wanted.requested_since
-    known = (
-        version
-        for version in seen.trainings
-        if _counts(version)
-        and version.digest == present
-        and (since is None or version.created_at >= since)
-    )
-    return next(known, None)
+    for version in seen.trainings:
+        is_new = since is None or version.created_at >= since
+        if version.digest == present and is_new and _counts(version):
+            return version
+    return None
 
 
 def newest_active(trainings: Sequence[Training]) -> Training | None:

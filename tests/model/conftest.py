@@ -2,6 +2,6 @@
 
 The model has late lists, lost responses, executions that die or run side by side, tags that are
 denied, stacks that are recreated, and people who interfere, in random sequences of runs. The rules
-are written once more as processes of the model, so the tests do not prove that the functions
-follow them.
+are those of `functions/rules`. What is around them is written for the model, so the tests do not
+prove that a function reads and sends what the rules mean.
 """
