@@ -183,19 +183,6 @@ def waits(seen: SeenCampaign, wanted: Deployment, now: datetime) -> bool:
     return step.outcome is None or step.act is not None
 
 
-def was_moved(seen: SeenCampaign, version: str) -> bool:
-    """Return True if somebody has moved the campaign since this version was created.
-
-    The pipeline itself moves a campaign to the version on trial and to the good version only.
-    """
-    notes = seen.notes
-    return (
-        notes.good is not None
-        and seen.serves not in (notes.good, notes.trial and notes.trial.version)
-        and seen.update.created_at > seen.versions[version].created_at
-    )
-
-
 def _remember(seen: SeenCampaign, wanted: Deployment, memory: Memory) -> None:
     """Remember what the report has to say about the version, and about its update."""
     notes, update = seen.notes, seen.update
@@ -347,11 +334,18 @@ def _keep_served(case: DeploymentCase, version: str) -> Step | None:
 
 
 def _respect_campaign(case: DeploymentCase, version: str) -> Step | None:
-    """Skip a campaign that serves a newer version, or that somebody has moved away."""
-    seen, live = case.seen, case.seen.serves
-    if live and seen.versions[live].created_at > seen.versions[version].created_at:
+    """Skip a campaign that serves a newer version, or that somebody has moved meanwhile.
+
+    The pipeline itself moves a campaign to the version on trial and to the good version only.
+    """
+    seen, live, good = case.seen, case.seen.serves, case.seen.notes.good
+    created_at = seen.versions[version].created_at
+    was_moved = (
+        good is not None and live not in (good, None) and seen.update.created_at > created_at
+    )
+    if live and seen.versions[live].created_at > created_at:
         reason = f"the campaign serves {live}, which is newer than {version}"
-    elif case.wanted.waited and was_moved(seen, version):
+    elif case.wanted.waited and was_moved:
         reason = f"somebody has moved the campaign to {live}"
     else:
         return None

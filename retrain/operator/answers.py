@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
@@ -20,11 +20,12 @@ from functions.personalize.campaigns import (
     read_approval,
     read_notes,
     seen_campaign,
+    wanted_deployment,
 )
 from functions.personalize.statuses import is_active
 from functions.personalize.tags import APPROVAL, RUN, tags_of, write_tags
 from functions.personalize.trainings import describe_version, versions
-from functions.rules.deployments import was_moved
+from functions.rules.deployments import Memory, decide
 from retrain.names import short_name
 from retrain.operator.errors import FailedError, OperatorError
 from retrain.operator.output import confirm, print_json, print_message, print_result
@@ -66,12 +67,12 @@ def approve(target: Target, name: str | None, *, yes: bool, as_json: bool) -> in
     `name` is that of the version (`version_names.py`), or None for the only version that waits. An
     earlier call may have approved the version, but have started no execution.
 
-    Raises FailedError if the version does not wait for an answer, or if somebody has moved all
-    campaigns since it was created.
+    Raises FailedError if the version does not wait for an answer, or if no run would deploy it to
+    any campaign, for example because somebody has moved them all.
     """
     version = _waiting_version(target, name, command="approve")
     campaigns = _campaigns_of(target, version)
-    _print_moved_campaigns(target, version, campaigns)
+    _print_unchanged_campaigns(target, version, campaigns)
     _print_metrics(target, version, campaigns)
     if not confirm(f"Deploy {version.arn}?", yes=yes):
         raise FailedError("nothing was changed")
@@ -260,10 +261,10 @@ def _campaigns_of(target: Target, version: WaitingVersion) -> list[CampaignTypeD
     ]
 
 
-def _print_moved_campaigns(
+def _print_unchanged_campaigns(
     target: Target, version: WaitingVersion, campaigns: Sequence[CampaignTypeDef]
 ) -> None:
-    """Print a message for each campaign that somebody has moved since the version was created.
+    """Print a message for each campaign to which no run deploys the version, although approved.
 
     Raises FailedError if the approval would deploy the version nowhere.
     """
@@ -275,12 +276,14 @@ def _print_moved_campaigns(
         arn = campaign["campaignArn"]
         notes = read_notes(tags_of(client, arn), version.solution_arn)
         seen = seen_campaign(campaign, notes, Versions(client, solution))
-        if seen.serves and was_moved(seen, version.arn):
+        wanted = wanted_deployment(target.settings, solution, arn, version.arn, waited=True)
+        approved = replace(wanted, approval_hours=None)
+        step = decide(seen, approved, Memory(_now()), _now())
+        if step.outcome in ("SKIPPED", "REJECTED", "ROLLED_BACK"):
             messages.append(
-                f"{arn}: somebody has moved it to {seen.serves} since {version.arn} was created, "
-                "so an approval does not move it; to deploy the version there on purpose, without "
-                f"a probe, use 'aws personalize update-campaign --campaign-arn {arn} "
-                f"--solution-version-arn {version.arn}'"
+                f"{arn}: {'; '.join(step.reasons)}, so no run deploys {version.arn} there; to "
+                "deploy it on purpose, without gate and probe, use 'aws personalize "
+                f"update-campaign --campaign-arn {arn} --solution-version-arn {version.arn}'"
             )
     if messages and len(messages) == len(campaigns):
         raise FailedError("\n".join(messages))

@@ -187,10 +187,18 @@ def test_an_approval_names_the_campaigns_that_somebody_has_moved_meanwhile(comma
     result = command("approve", version, "--yes")
     assert (result.code, result.out) == (1, "")
     assert result.err.startswith(
-        f"{CAMPAIGN}: somebody has moved it to {older} since {version} was created, so an approval "
-        "does not move it; "
+        f"{CAMPAIGN}: somebody has moved the campaign to {older}, so no run deploys {version} "
+        "there; "
     )
     assert tags_of(client, version)[APPROVAL].startswith("ASKED"), "it would deploy it nowhere"
+
+
+def test_an_approval_of_a_version_that_no_run_would_deploy_is_refused(command, client, train):
+    version = train(asked=now(hours=1))
+    write_tags(client, CAMPAIGN, {BAD: version})
+    result = command("approve", version, "--yes")
+    assert (result.code, result.out) == (1, "")
+    assert f"{version} was taken back here before, so no run deploys {version} there" in result.err
 
 
 def test_a_version_without_a_request_for_approval_takes_no_answer(command, train):
