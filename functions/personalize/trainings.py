@@ -15,7 +15,7 @@ from .statuses import ACTIVE, is_active, is_running, is_stopped, is_stopping
 from .tags import DIGEST, RUN, tags_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from mypy_boto3_personalize import PersonalizeClient
@@ -135,12 +135,11 @@ class SolutionReader:
         )
 
 
-def config_digest(solution: SolutionTypeDef | SolutionVersionTypeDef) -> str:
-    """Return a hash of the recipe and the configuration of a solution or a solution version."""
-    fields = cast("Mapping[str, object]", solution)
-    config = dict(cast("Mapping[str, object]", fields.get("solutionConfig") or {}))
+def config_digest(solution: SolutionTypeDef) -> str:
+    """Return a hash of the recipe and the configuration of a solution."""
+    config: dict[str, object] = {**solution.get("solutionConfig", {})}
     config.pop("autoTrainingConfig", None)
-    values = {**{key: fields.get(key) for key in CONFIG_KEYS}, "solutionConfig": config}
+    values = {**{key: solution.get(key) for key in CONFIG_KEYS}, "solutionConfig": config}
     values_in_use = {key: value for key, value in values.items() if value}
     return short_hash(json.dumps(values_in_use, sort_keys=True, default=str), CONFIG_DIGITS)
 
