@@ -147,7 +147,7 @@ class RunProgress:
     def _read_run(self, name: str, document: Document, time: datetime) -> None:
         """Add what the output of a state outside the Maps says."""
         if "run" in document:
-            self.run_id = document["run"]["id"]
+            self.run_id = document["run"].get("id", self.run_id)
         if name == "Plan retraining" and "plan" in document:
             self._read_plan(document["plan"], document, time)
         if name == "Report outcome":
