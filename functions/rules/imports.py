@@ -212,10 +212,10 @@ def newly_held(imports: Iterable[Import], exports: Sequence[Export]) -> list[Imp
 
 
 def learned(imports: Iterable[Import], at: datetime | None = None) -> list[Import]:
-    """Return the imports whose data their datasets hold: the newest FULL one and all later ones.
+    """Return the imports that a training learns: of each dataset the newest FULL one and all later.
 
-    The imports are those of one dataset or of several. The one that ended first is first. With a
-    time, only imports that had ended by then count.
+    A FULL import replaces what was imported before. The import that ended first is first. With a
+    time, return what a training learned that began then.
     """
     ended = sorted(
         (job for job in imports if job.is_active and (at is None or job.ended_at <= at)),
