@@ -6,7 +6,7 @@ settings in these documents are in `workflow_settings.py`.
 
 from typing import Literal, NotRequired, TypedDict
 
-from .workflow_settings import Settings, Tags, TrainingMode
+from .workflow_settings import Settings, TrainingMode
 
 
 class Request(TypedDict, total=False):
@@ -93,8 +93,6 @@ class PlannedSolution(TypedDict):
     requestedSince: str | None
     """The time after which the version has to be trained although it may learn the same, or null if
     any version that has learned the present data will do."""
-    tags: Tags
-    """The tags of the version besides the tags of the stack."""
     durations: list[int]
     """The seconds that the last trainings with this mode took, newest first."""
     campaigns: list[PlannedCampaign]

@@ -7,7 +7,7 @@ from . import aws, clock, metrics
 from .contract import SolutionIteration, TrainingItem
 from .log import log_item
 from .personalize.imports import ImportReader
-from .personalize.tags import DIGEST, api_tags
+from .personalize.tags import DIGEST, RUN, api_tags
 from .personalize.trainings import SolutionReader, stop_training, wanted_training
 from .reconcile import creation, from_document, reconcile
 from .rules import trainings
@@ -92,7 +92,7 @@ class SolutionTraining:
             case Stop(arn):
                 stop_training(aws.write_client(), arn)
             case Create(digest):
-                tags = {**self._settings["tags"], **planned["tags"], DIGEST: digest}
+                tags = {**self._settings["tags"], RUN: self._wanted.run, DIGEST: digest}
                 with creation(self._memory, planned["versionName"]):
                     response = aws.write_client().create_solution_version(
                         name=planned["versionName"],

@@ -25,8 +25,6 @@ HELD = "retraining-held"
 DIGEST = "retraining-digest"
 """Versions: the digest of what the version learns, as its training was created
 (`rules/trainings.py`)."""
-REQUESTED_BY = "retraining-requested-by"
-"""Versions that were trained although there may have been no new imports: what requested them."""
 APPROVAL = "retraining-approval"
 """Versions: that a run has asked for an approval, or the answer of a person (`campaigns.py`)."""
 TRIAL = "retraining-trial"

@@ -39,7 +39,6 @@ def solutions_on_trial(
                     "trainingMode": solution["trainingMode"],
                     "existingVersionArn": None,
                     "requestedSince": None,
-                    "tags": {},
                     "durations": [],
                     "campaigns": campaigns,
                 }

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from ..executions import run_began_at
 from ..personalize.campaigns import read_notes, seen_campaign, wanted_deployment
 from ..personalize.ownership import version_name
-from ..personalize.tags import REQUESTED_BY, RUN
 from ..personalize.trainings import wanted_training
 from ..rules.deployments import Memory, decide, waits
 from ..rules.trainings import SeenSolution, newest_active, reached_limit, usable_version
@@ -188,17 +187,13 @@ class SolutionView:
             mode = self.training_mode
         if not trains and not (existing and campaigns):
             return None
-        requested_by, since = self.requested_by, self.requested_since
+        since = self.requested_since
         return {
             "solutionArn": self.arn,
             "versionName": version_name(self.settings, self.run, self.arn),
             "trainingMode": mode,
             "existingVersionArn": existing.arn if existing else None,
             "requestedSince": since.isoformat() if since else None,
-            "tags": {
-                RUN: self.run["id"],
-                **({REQUESTED_BY: requested_by} if requested_by else {}),
-            },
             "durations": durations_of(item for item in self.seen.trainings if item.mode == mode),
             "campaigns": [{"campaignArn": item["campaignArn"]} for item in campaigns],
         }

@@ -25,7 +25,6 @@ from functions.personalize.tags import (
     DIGEST,
     HELD,
     PLANNED,
-    REQUESTED_BY,
     RUN,
     tags_of,
 )
@@ -117,8 +116,6 @@ class Lineage(TypedDict):
     endedAt: datetime
     runId: str | None
     """The run that has trained the version, or null if a person or the service has."""
-    requestedBy: str | None
-    """What asked for the training although there may have been no new data, or null."""
     approval: ApprovalOfVersion | None
     """Null if no run has asked for an approval."""
     datasets: list[LearnedDataset]
@@ -175,7 +172,6 @@ def _lineage(
         "createdAt": version["creationDateTime"],
         "endedAt": version["lastUpdatedDateTime"],
         "runId": tags.get(RUN),
-        "requestedBy": tags.get(REQUESTED_BY),
         "approval": _approval(tags),
         "datasets": [
             _learned_dataset(client, arn, _learned(arn, version, imports))

@@ -76,13 +76,10 @@ def _training_text(lineage: Lineage) -> str:
 
 
 def _origin_text(lineage: Lineage) -> str:
-    """Return which run has trained a version, and why."""
-    run = f"run {lineage['runId']}"
+    """Return which run has trained a version."""
     if lineage["runId"] is None:
         return "no run of a pipeline: Personalize itself or a person has trained it"
-    if lineage["requestedBy"]:
-        return f"{run}, asked for by {lineage['requestedBy']}"
-    return run
+    return f"run {lineage['runId']}"
 
 
 def _approval_rows(lineage: Lineage) -> Iterator[tuple[str, str | Text]]:

@@ -8,7 +8,6 @@ from tests.functions.samples import (
     FOREIGN_VERSION,
     NDCG,
     OLD_VERSION,
-    RUN_ID,
     SOLUTION,
     VERSION,
     VERSION_NAME,
@@ -58,7 +57,7 @@ def is_trained(plan):
 
 def test_a_training_has_a_name_tags_and_campaigns():
     plan = planned()
-    assert (plan["versionName"], plan["tags"]) == (VERSION_NAME, {"retraining-run": RUN_ID})
+    assert plan["versionName"] == VERSION_NAME
     assert [campaign["campaignArn"] for campaign in plan["campaigns"]] == [CAMPAIGN]
 
 
@@ -129,18 +128,18 @@ def test_a_training_of_the_present_data_is_waited_for():
 
 
 @pytest.mark.parametrize(
-    ("request_", "settings_", "asked"),
+    ("request_", "settings_"),
     [
-        ({"force": True}, settings(), "force"),
-        ({"trainingMode": "FULL"}, settings(), "trainingMode"),
-        ({}, settings(skipWhenUnchanged=False), "skipWhenUnchanged"),
+        ({"force": True}, settings()),
+        ({"trainingMode": "FULL"}, settings()),
+        ({}, settings(skipWhenUnchanged=False)),
     ],
     ids=["force", "mode", "setting"],
 )
-def test_a_training_may_be_asked_for(request_, settings_, asked):
+def test_a_training_may_be_asked_for(request_, settings_):
     plan = planned({**WITHOUT_IMPORT, **request_}, LEARNED, settings_=settings_)
     assert is_trained(plan)
-    assert (plan["requestedSince"], plan["tags"]["retraining-requested-by"]) == (iso(), asked)
+    assert plan["requestedSince"] == iso()
     again = trained_version(created_at=ago(0))
     plan = planned({**WITHOUT_IMPORT, **request_}, again, settings_=settings_)
     assert plan["existingVersionArn"] == VERSION, "it is asked for once"
@@ -162,7 +161,6 @@ def test_events_are_new_after_half_the_time_between_two_runs(source, hours, trai
     assert is_trained(plan) == trained
     if trained:
         assert plan["requestedSince"] == iso(HALF_A_WEEK)
-        assert plan["tags"]["retraining-requested-by"] == "events"
 
 
 # The limit of the month

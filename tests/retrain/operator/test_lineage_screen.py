@@ -48,7 +48,6 @@ def lineage(**changes):
         "createdAt": BEGAN_AT,
         "endedAt": BEGAN_AT + timedelta(hours=1),
         "runId": "20261129T030000Z",
-        "requestedBy": None,
         "approval": None,
         "datasets": [],
         "metrics": {},
@@ -95,7 +94,6 @@ def test_a_version_has_its_training_and_its_run():
             {"runId": None},
             "by no run of a pipeline: Personalize itself or a person has trained it",
         ),
-        ({"requestedBy": "force"}, "by run 20261129T030000Z, asked for by force"),
         (
             {"approval": {"answer": "ASKED", "at": BEGAN_AT, "by": None}},
             "approval asked for at 2026-11-29 04:00 UTC, without an answer",
