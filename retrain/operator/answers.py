@@ -223,7 +223,7 @@ def _start_deployment(target: Target, version_arn: str, tags: Tags) -> str:
         client.start_execution(
             stateMachineArn=target.state_machine_arn,
             name=arn.rpartition(":")[2],
-            input=json.dumps({"trigger": "approval", "deploy": version_arn}),
+            input=json.dumps({"only": "deployments"}),
         )
     return arn
 

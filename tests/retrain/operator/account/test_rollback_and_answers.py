@@ -105,7 +105,7 @@ def test_an_approval_is_a_tag_and_starts_an_execution(command, client, train, em
     assert (approval.answer, approval.by) == ("APPROVED", "arn:aws:iam::123456789012:root")
     machines = boto3.client("stepfunctions", **emulator.connection)
     execution = machines.describe_execution(executionArn=result.document["executionArn"])
-    assert json.loads(execution["input"]) == {"trigger": "approval", "deploy": version}
+    assert json.loads(execution["input"]) == {"only": "deployments"}
     lines = result.err.splitlines()
     live = served(client).partition("solution/")[2]
     assert lines[1] == f"compared with {live}, in use at movies-for-you", "a person compares them"
