@@ -84,7 +84,7 @@ def test_the_screen_of_a_version_names_its_run_its_exports_and_its_answers(
     texts = {row[0]: row[1] for row in rows if len(row) > 1}
     assert result.code == 0, result.err
     assert texts["version"] == f"{arn.partition('solution/')[2]}  ACTIVE"
-    assert texts["by"] == f"run {first_run.id}, asked for by force"
+    assert texts["by"] == f"run {first_run.id}"
     assert texts["approved"].startswith(f"by {person} at 2026-11-29"[:50])
     assert re.fullmatch(
         rf"FULL, ended .* UTC, \d+\.\d kB, run {first_run.id}", texts["interactions"]
