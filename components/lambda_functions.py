@@ -9,7 +9,7 @@ import pulumi_aws as aws
 
 from . import iam
 from .shared import Shared, step_name
-from .state_machine.steps import STEPS, Resource
+from .state_machine.steps import STEPS, TIMEOUT_SECONDS, Resource
 
 _HERE = Path(__file__).parent
 FUNCTIONS_FOLDER = next(
@@ -61,7 +61,7 @@ def create_functions(
     """
     streams = pulumi.Output.concat(log_group.arn, ":log-stream:*")
     functions = {}
-    for step, (timeout_seconds, grants, memory_megabytes) in STEPS.items():
+    for step, (grants, memory_megabytes) in STEPS.items():
         if step == "start_on_export" and not shared.args.trigger.on_export:
             continue
         name = step_name(shared.name, step)
@@ -82,7 +82,7 @@ def create_functions(
             architectures=["arm64"],
             code=function_code(),
             handler=f"functions.{step}.handler",
-            timeout=timeout_seconds,
+            timeout=TIMEOUT_SECONDS,
             memory_size=memory_megabytes,
             # Each change of the code becomes a new version. A running execution keeps its version.
             publish=True,

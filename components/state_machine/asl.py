@@ -5,8 +5,8 @@ the ARN of a function, so the result is what the function returns. The `lambda:i
 would wrap the result in an envelope, and every path in the document would have to name it.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Literal, TypeAlias
+from collections.abc import Mapping
+from typing import TypeAlias
 
 import pulumi
 
@@ -15,104 +15,66 @@ States: TypeAlias = dict[str, State]
 Definition: TypeAlias = dict[str, object]
 
 TASK_TIMEOUT_SECONDS = 960
-"""One minute more than the longest timeout of a function, 15 minutes."""
-LONGEST_PAUSE_SECONDS = 180
-"""The longest pause before a retry. A function that was killed may have created a job, which is in
-the lists after 90 seconds."""
-
+"""One minute more than the timeout of a function, whose own error says more."""
+RETRY_PAUSE_SECONDS = 180
+"""The pause before a retry, except after THROTTLING_ERRORS. A function that was killed may have
+created a job, which is in the lists after 90 seconds. It may still be running, and then it changes
+something for two minutes more at most (`functions/reconcile.py`)."""
 THROTTLING_ERRORS = ["Throttled", "Lambda.TooManyRequestsException"]
 """Errors after which the function has done nothing. The first is from functions/errors.py."""
-
-LAMBDA_FAULTS = [
+UNANSWERED_ERRORS = [
+    "ServiceUnavailable",  # functions/errors.py
+    # Faults of Lambda, mostly before the function has started:
+    # https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html
     "Lambda.ServiceException",
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
-]
-"""Errors of Lambda itself, mostly before the function has started:
-https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html."""
-
-UNANSWERED_ERRORS = [
-    "ServiceUnavailable",  # functions/errors.py
-    *LAMBDA_FAULTS,
     "Lambda.ClientExecutionTimeoutException",
     "Lambda.Unknown",
     # The function was stopped in the middle.
     "Sandbox.Timedout",
     "Runtime.ExitError",
     "States.Timeout",
+    # Personalize may answer this about a job that was created just now.
+    "ResourceNotFoundException",
 ]
 """Errors after which the function may have created a job that is not listed yet.
 
 The retry looks for this job before it creates another one. Its pause has no jitter, which could
 shorten it, because the job has to be listed by then.
 """
-NO_RESPONSE_PAUSE_SECONDS = 65
-"""The pause before the retry of a function from which no response came.
-
-The function may still be running, and functions that create jobs have a timeout of 60 seconds.
-"""
-
-NOT_FOUND_YET = ["ResourceNotFoundException"]
-"""Errors that Personalize may return for a job that was created just now."""
 
 
-def call(
-    function: pulumi.Input[str],
-    *,
-    result_path: str,
-    next_state: str,
-    on_error: str,
-    unanswered_pause: int = NO_RESPONSE_PAUSE_SECONDS,
-    more_attempts: int = 0,
-) -> State:
+def call(function: pulumi.Input[str], *, result_path: str, next_state: str, on_error: str) -> State:
     """Return a Task that calls a function with the whole document.
 
-    The result is written to `result_path`. Transient errors are retried for about ten minutes, and
-    NOT_FOUND_YET for at least one minute. Any other error leads to `on_error`, with Error and Cause
-    at `$.error`. `unanswered_pause` is the first pause in seconds after UNANSWERED_ERRORS.
-    `more_attempts` are further retries while Lambda does not start the function, with three minutes
-    between them.
+    The result is written to `result_path`. Transient errors are retried for 10 to 15 minutes. Any
+    other error leads to `on_error`, with Error and Cause at `$.error`.
     """
-    lambda_faults = (
-        [retry_rule(LAMBDA_FAULTS, seconds=5, attempts=9 + more_attempts, jitter="NONE")]
-        if more_attempts
-        else []
-    )
+    growth = {"BackoffRate": 2, "MaxDelaySeconds": RETRY_PAUSE_SECONDS}
     return {
         "Type": "Task",
         "Resource": function,
         "TimeoutSeconds": TASK_TIMEOUT_SECONDS,
         "ResultPath": result_path,
         "Retry": [
-            retry_rule(THROTTLING_ERRORS, seconds=5, attempts=9 + more_attempts, jitter="FULL"),
-            *lambda_faults,
-            retry_rule(
-                UNANSWERED_ERRORS,
-                seconds=unanswered_pause,
-                attempts=5,
-                jitter="NONE",
-            ),
-            retry_rule(NOT_FOUND_YET, seconds=10, attempts=4, jitter="FULL"),
+            {
+                "ErrorEquals": THROTTLING_ERRORS,
+                "IntervalSeconds": 5,
+                "MaxAttempts": 9,
+                "JitterStrategy": "FULL",
+                **growth,
+            },
+            {
+                "ErrorEquals": UNANSWERED_ERRORS,
+                "IntervalSeconds": RETRY_PAUSE_SECONDS,
+                "MaxAttempts": 5,
+                "JitterStrategy": "NONE",
+                **growth,
+            },
         ],
         "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": on_error}],
         "Next": next_state,
-    }
-
-
-def retry_rule(
-    errors: Sequence[str], *, seconds: int, attempts: int, jitter: Literal["FULL", "NONE"]
-) -> dict[str, object]:
-    """Return a rule of a Task for retries after these errors.
-
-    The pause before a retry is `seconds` at first, and doubles up to three minutes.
-    """
-    return {
-        "ErrorEquals": list(errors),
-        "IntervalSeconds": seconds,
-        "BackoffRate": 2,
-        "MaxDelaySeconds": LONGEST_PAUSE_SECONDS,
-        "MaxAttempts": attempts,
-        "JitterStrategy": jitter,
     }
 
 
@@ -162,13 +124,7 @@ def loop(
     """
     names = list(dict.fromkeys(waits.values()))
     return {
-        name: call(
-            function,
-            result_path="$.item",
-            next_state=question,
-            on_error=on_error,
-            unanswered_pause=LONGEST_PAUSE_SECONDS,
-        ),
+        name: call(function, result_path="$.item", next_state=question, on_error=on_error),
         question: {
             "Type": "Choice",
             "Choices": [

@@ -7,17 +7,17 @@ from collections.abc import Mapping
 
 import pulumi
 
-from ..args import RetrainingPipelineArgs
+from ..args import SECONDS_PER_HOUR, RetrainingPipelineArgs
 from .asl import Definition, call, choose, end_with, for_each, loop, wait
-from .longest_run import execution_timeout_seconds
 
 REPORTED_ERROR = "RetrainingFailed"
 """The error of a failed execution that has sent its report. `close_run` does nothing after it."""
-
-REPORT_ATTEMPTS = 15
-"""The further retries of the report while Lambda does not start it, in 45 minutes at most. If it
-failed, a run that has done its work would count as failed, so it is tried for longer than any other
-step. A report that was started may have sent its message, so it is not retried more often."""
+LONGEST_TRIALS_HOURS = 2 * 24
+"""A run gives up a trial after a day (`functions/rules/deployments.py`). Before it is planned, it
+ends trials that earlier runs have left."""
+SPARE_HOURS = 2
+"""Hours of an execution for everything except jobs and trials. A training that is stopped takes at
+most one hour (`functions/rules/trainings.py`)."""
 
 
 def _copied_fields(*names: str) -> dict[str, str]:
@@ -207,7 +207,6 @@ def definition(
                 result_path="$",
                 next_state="Did the run succeed?",
                 on_error="Report failed",
-                more_attempts=REPORT_ATTEMPTS,
             ),
             "Did the run succeed?": choose(
                 "$.outcome.status", {"FAILED": "Retraining failed"}, default="Retrained"
@@ -227,3 +226,16 @@ def definition(
             },
         },
     }
+
+
+def execution_timeout_seconds(args: RetrainingPipelineArgs) -> int:
+    """Return the seconds after which Step Functions ends an execution that is still running.
+
+    This is the longest time of all stages together, so it ends only an execution whose functions
+    could not enforce the deadlines of its stages. Each job may wait until its deadline, and then
+    run until its deadline. A training may also wait for imports that the run did not start.
+    """
+    limits = args.limits
+    jobs = 2 * (limits.max_import_hours + limits.max_training_hours + limits.max_campaign_hours)
+    waits = args.overlap_hours + limits.max_import_hours
+    return round((waits + jobs + LONGEST_TRIALS_HOURS + SPARE_HOURS) * SECONDS_PER_HOUR)

@@ -1,4 +1,4 @@
-"""The Lambda functions of the pipeline, with the time, the memory and the permissions of each."""
+"""The Lambda functions of the pipeline, with the memory and the permissions of each."""
 
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
@@ -32,23 +32,17 @@ service authorization reference (https://docs.aws.amazon.com/service-authorizati
 
 
 class Step(NamedTuple):
-    """The timeout, the memory and the permissions of one Lambda function."""
+    """The memory and the permissions of one Lambda function."""
 
-    timeout_seconds: int
     grants: Mapping[Resource, tuple[str, ...]]
     """Kind of resource to the IAM actions that the function may use on it."""
     memory_megabytes: int = 128
 
 
-SHORT_SECONDS = 60
-"""The timeout of a function that sends a few requests. A cold start with boto3 takes about 5 s."""
-LONG_SECONDS = 120
-"""The timeout of a function that reads lists of several pages."""
-LOOP_SECONDS = 900
-"""The timeout of a function that looks, decides and acts. It goes on for 14 minutes
-(`functions/reconcile.py`)."""
-POLLING_SECONDS = 420
-"""The timeout of `start_on_export`, which repeats its work for at most 300 seconds."""
+TIMEOUT_SECONDS = 900
+"""The timeout of each function, which is the longest that Lambda allows. A function that looks,
+decides and acts goes on for 14 minutes (`functions/reconcile.py`). The others take seconds, and at
+most minutes if a service does not answer (`functions/aws.py`)."""
 
 SEND_REPORTS: Mapping[Resource, tuple[str, ...]] = {
     "topic": ("sns:Publish",),
@@ -61,19 +55,9 @@ The publisher of a message to an encrypted topic needs the key of the topic:
 https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html.
 """
 
-REPORTING_SECONDS = 360
-"""The timeout of a function that reads all campaigns, and then sends the report of a run. The reads
-end after 60 seconds (`functions/personalize/standings.py`). If no service answers, the last of them
-takes twice 70 seconds longer, the request for an execution that finishes trials takes 70, and the
-message and the event 35 each (`functions/aws.py`)."""
-WATCHING_SECONDS = 420
-"""The timeout of a function that reads every campaign and the imports of every dataset. It begins
-no read after 120 seconds (`functions/watch_pipeline.py`)."""
-
 # The key is the name of a module of functions/. With hyphens it is the end of the function's name.
 STEPS: Mapping[str, Step] = {
     "plan_retraining": Step(
-        timeout_seconds=LONG_SECONDS,
         memory_megabytes=256,
         grants={
             "any": (
@@ -110,7 +94,6 @@ STEPS: Mapping[str, Step] = {
         },
     ),
     "import_dataset": Step(
-        timeout_seconds=LOOP_SECONDS,
         memory_megabytes=256,
         grants={
             "any": (
@@ -134,7 +117,6 @@ STEPS: Mapping[str, Step] = {
         },
     ),
     "train_solution": Step(
-        timeout_seconds=LOOP_SECONDS,
         grants={
             "any": (
                 "personalize:ListDatasetImportJobs",
@@ -155,7 +137,6 @@ STEPS: Mapping[str, Step] = {
         },
     ),
     "deploy_version": Step(
-        timeout_seconds=LOOP_SECONDS,
         grants={
             "campaigns": (
                 "personalize:DescribeCampaign",
@@ -174,21 +155,18 @@ STEPS: Mapping[str, Step] = {
         },
     ),
     "report_outcome": Step(
-        timeout_seconds=REPORTING_SECONDS,
         grants={
             "campaigns": ("personalize:DescribeCampaign", "personalize:ListTagsForResource"),
             **SEND_REPORTS,
         },
     ),
     "start_on_export": Step(
-        timeout_seconds=POLLING_SECONDS,
         grants={
             "export buckets": ("s3:ListBucket",),
             "state machine": ("states:DescribeStateMachine", "states:StartExecution"),
         },
     ),
     "close_run": Step(
-        timeout_seconds=REPORTING_SECONDS,
         grants={
             "any": ("personalize:ListDatasetImportJobs", "personalize:ListSolutionVersions"),
             "solution versions": (
@@ -205,7 +183,6 @@ STEPS: Mapping[str, Step] = {
         },
     ),
     "watch_pipeline": Step(
-        timeout_seconds=WATCHING_SECONDS,
         grants={
             "any": (
                 "personalize:ListDatasetImportJobs",

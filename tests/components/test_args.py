@@ -19,11 +19,9 @@ from pulumi.output import UNKNOWN
 
 import components
 from components.args import (
-    CampaignArgs,
     DatasetArgs,
     DatasetsArgs,
     LimitsArgs,
-    ProbeArgs,
     QualityRuleArgs,
     SolutionArgs,
     as_config,
@@ -31,7 +29,7 @@ from components.args import (
 )
 from components.rules.fields import Between, without_rules
 from components.rules.pipeline import check
-from components.state_machine.longest_run import execution_timeout_seconds
+from components.state_machine.definition import execution_timeout_seconds
 from components.workflow_settings import workflow_settings
 from functions.workflow_settings import Settings
 from tests.components.sample import IMPORT_ROLE, PERSONALIZE, complete, minimal
@@ -203,14 +201,7 @@ def test_inputs_that_are_not_known_yet_have_no_problems_and_no_warnings():
 # --- deadlines -----------------------------------------------------------------------------------
 
 
-CAMPAIGNS = [
-    CampaignArgs(
-        campaign_arn=f"{PERSONALIZE}:campaign/{minutes}",
-        probe=ProbeArgs(user_id="u1", minutes=minutes),
-    )
-    for minutes in (6, 60)
-]
-OVERLAP_AND_SPARE_HOURS = 24 + 2
+OVERLAP_TRIALS_AND_SPARE_HOURS = 24 + 2 * 24 + 2
 
 
 def timeout_hours(args, **limits):
@@ -219,21 +210,10 @@ def timeout_hours(args, **limits):
 
 
 def test_the_state_machine_runs_longer_than_all_deadlines():
-    limits = {"max_import_hours": 0.5, "max_training_hours": 8}
-    imports, training = 2 * 0.5, 2 * 8
-    assert timeout_hours(minimal(), **limits) == OVERLAP_AND_SPARE_HOURS + imports + training, (
-        "an import waits as long as it may run, as the training does"
-    )
-    args = with_solution(campaigns=CAMPAIGNS)
-    assert timeout_hours(args, **limits, max_campaign_hours=1.5) == (
-        OVERLAP_AND_SPARE_HOURS + imports + training + 2 * 1.5 + 2 * 24
-    ), "a run gives up a trial after a day; one may be left unfinished"
-
-
-def test_a_training_waits_for_running_imports_as_long_as_they_may_take():
-    assert timeout_hours(minimal(), max_import_hours=6, max_training_hours=1) == (
-        OVERLAP_AND_SPARE_HOURS + 2 * 6 + 6 + 1
-    )
+    limits = {"max_import_hours": 0.5, "max_training_hours": 8, "max_campaign_hours": 1.5}
+    assert timeout_hours(minimal(), **limits) == (
+        OVERLAP_TRIALS_AND_SPARE_HOURS + 3 * 0.5 + 2 * 8 + 2 * 1.5
+    ), "a job waits as long as it may run, and a training also for imports"
 
 
 def largest_value(field):
@@ -249,12 +229,8 @@ def test_the_longest_deadlines_together_fit_into_the_year_of_a_state_machine():
         for each in fields(LimitsArgs)
         if re.fullmatch("max_.*_hours", each.name)
     }
-    (minutes,) = (largest_value(each) for each in fields(ProbeArgs) if each.name == "minutes")
-    probe = ProbeArgs(user_id="u1", minutes=minutes)
-    campaign = CampaignArgs(campaign_arn=f"{PERSONALIZE}:campaign/movies", probe=probe)
-    args = with_solution(campaigns=[campaign])
-    assert check(replace(args, limits=LimitsArgs(**limits))).problems == []
-    assert timeout_hours(args, **limits) <= 365 * 24
+    assert check(replace(minimal(), limits=LimitsArgs(**limits))).problems == []
+    assert timeout_hours(minimal(), **limits) <= 365 * 24
 
 
 def test_the_longest_run_includes_the_wait_for_an_older_run():

@@ -56,7 +56,7 @@ ORDER = (
     ("components.state_machine.asl", "components.state_machine.steps"),
     ("components.rules.arns",),
     ("components.args",),
-    ("components.rules.reading", "components.shared", "components.state_machine.longest_run"),
+    ("components.rules.reading", "components.shared"),
     ("components.iam", "components.rules.pipeline", "components.workflow_settings"),
     ("components.alarms", "components.lambda_functions", "components.schedules"),
     ("components.dashboard", "components.state_machine.definition"),

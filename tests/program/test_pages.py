@@ -56,7 +56,6 @@ def test_the_metrics_of_a_pipeline_are_counted():
 
 def test_permissions_name_the_actions_and_what_they_are_allowed_on():
     step = Step(
-        timeout_seconds=1,
         grants={
             "campaigns": ("personalize:DescribeCampaign", "personalize:UpdateCampaign"),
             "exports": ("s3:GetObject",),
@@ -65,4 +64,4 @@ def test_permissions_name_the_actions_and_what_they_are_allowed_on():
     assert permissions.permissions(step) == (
         "DescribeCampaign, UpdateCampaign on campaigns; s3:GetObject on exports"
     )
-    assert permissions.permissions(Step(timeout_seconds=1, grants={})) == "nothing"
+    assert permissions.permissions(Step(grants={})) == "nothing"

@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 from components.args import RetrainingPipelineArgs
 from components.state_machine.definition import definition
-from components.state_machine.steps import STEPS
+from components.state_machine.steps import STEPS, TIMEOUT_SECONDS
 from emulator.personalize import Personalize, import_jobs
 from emulator.virtual.step_functions import (
     Execution,
@@ -103,7 +103,7 @@ class Pipeline:
             definition_of(self.group, prefix=self.prefix),
             {**{step: handler(step) for step in STEPS}, **self.handlers},
             name=f"retraining-{self.prefix}",
-            timeouts={name: step.timeout_seconds for name, step in STEPS.items()},
+            timeouts=dict.fromkeys(STEPS, TIMEOUT_SECONDS),
         )
 
     def run(self, **request: object) -> Execution:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from components.args import LimitsArgs
-from components.state_machine.longest_run import execution_timeout_seconds
+from components.state_machine.definition import execution_timeout_seconds
 from emulator.virtual.step_functions import Fails
 from functions.errors import ServiceUnavailable
 from functions.executions import REPORTED_ERROR
