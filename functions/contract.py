@@ -122,15 +122,6 @@ class RunContext(TypedDict):
     run: Run
 
 
-class PlannedRun(RunContext):
-    """The document after planning."""
-
-    plan: Plan
-    trials: list["CampaignResult"]
-    """The trials of earlier runs that this run has played. If it has more to do, they are lines of
-    the warnings instead, because the document must not grow too large."""
-
-
 class MetricValues(TypedDict):
     """The value of a metric for the new and for the live version, null where it is missing."""
 
@@ -282,6 +273,8 @@ class FinishedRun(TypedDict, total=False):
     """Before `Plan retraining` has ended, it is a `StartedRun`."""
     plan: Plan
     trials: list[CampaignResult]
+    """The trials of earlier runs that this run has played. If it has more to do, they are lines of
+    the plan's warnings instead, because the document must not grow too large."""
     imports: ImportResults
     solutions: list[SolutionResult]
     error: StateError

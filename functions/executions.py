@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     )
     from .workflow_settings import Settings
 
-RUN_ID_FORMAT = "%Y%m%dT%H%M%SZ"
-"""The format of the scheduled time in the id of a scheduled run."""
 RUN_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z|[0-9]{8}-[0-9a-f]{8}")
 DATE = "{date}"
 """This placeholder in a location stands for the day of the export in UTC, like 2026-11-29."""
@@ -62,7 +60,7 @@ def _run_id(started: StartedRun, request: Request) -> str:
     execution may be used again after 90 days.
     """
     if scheduled := scheduled_at(request):
-        return scheduled.strftime(RUN_ID_FORMAT)
+        return scheduled.strftime("%Y%m%dT%H%M%SZ")
     day = datetime.fromisoformat(started["startedAt"]).astimezone(UTC).strftime("%Y%m%d")
     execution = f"{started['executionArn']} {started['startedAt']}"
     return f"{day}-{short_hash(execution, 8)}"
@@ -104,6 +102,15 @@ def run_began_at(run: Run) -> datetime:
 def short_hash(text: str, length: int) -> str:
     """Return the first `length` hex digits of the SHA-256 of a text."""
     return hashlib.sha256(text.encode()).hexdigest()[:length]
+
+
+def job_name(settings: Settings, run: Run, suffix: str) -> str:
+    """Return the name of a job of this run. Names are unique in an account and region.
+
+    It shows whether this run created a job. The tag `retraining-run` shows whether any run created
+    it, also in a stack that was recreated since, and so has another prefix.
+    """
+    return f"{settings['prefix']}-{run['id']}-{suffix}"
 
 
 def export_day(run: Run) -> str:
@@ -159,11 +166,6 @@ def deployed_settings(client: SFNClient, execution_arn: str) -> Settings:
     """Return the settings in the definition with which an execution was started."""
     machine = client.describe_state_machine_for_execution(executionArn=execution_arn)
     return _settings_in(machine["definition"])
-
-
-def settings_of_machine(client: SFNClient, machine_arn: str) -> Settings:
-    """Return the settings in the definition of a state machine, for its next execution."""
-    return deployed_machine(client, machine_arn).settings
 
 
 def _settings_in(definition: str) -> Settings:

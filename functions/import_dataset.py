@@ -2,10 +2,9 @@
 
 from . import aws, clock, exports
 from .contract import DatasetIteration, ImportItem
-from .executions import run_began_at
+from .executions import job_name, run_began_at
 from .log import log_item
 from .personalize.imports import ImportReader, seen_export
-from .personalize.ownership import import_job_name
 from .personalize.tags import BYTES, HELD, PLANNED, RUN, api_tags, write_tags
 from .planning.plan_run import GUARDS, view_of
 from .planning.world import read_data
@@ -45,7 +44,7 @@ class DatasetImport:
             if item
             else Memory(clock.now(), checked=planned["fingerprint"])
         )
-        self._job_name = import_job_name(settings, run, planned["type"])
+        self._job_name = job_name(settings, run, planned["type"])
         self._job_arn = f"{arn.split(':dataset/')[0]}:dataset-import-job/{self._job_name}"
         self._dataset = aws.read_client().describe_dataset(datasetArn=arn)["dataset"]
         self._reader = ImportReader(aws.read_client())

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from .aws import read_client, stepfunctions, write_client
 from .campaign_reports import with_trials
-from .contract import CampaignResult, FinishedRun, Plan, PlannedRun, Run
+from .contract import CampaignResult, FinishedRun, Plan, Run
 from .errors import RunRefused
 from .execution_input import input_problems
 from .executions import played_trials, run_of
@@ -28,7 +28,7 @@ NO_JOBS: Plan = {
 
 
 @with_short_texts(MAX_PLAN_TEXT_BYTES)
-def handler(event: FinishedRun, _context: object) -> PlannedRun:
+def handler(event: FinishedRun, _context: object) -> FinishedRun:
     """Return the document with the plan of the run.
 
     Raises:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypedDict
 from . import clock
 from .aws import s3, stepfunctions
 from .errors import ServiceUnavailable, Throttled
-from .executions import DATE, settings_of_machine, short_hash
+from .executions import DATE, deployed_machine, short_hash
 from .exports import list_objects
 from .log import log
 
@@ -60,7 +60,7 @@ def handler(event: WrittenObject, _context: object) -> str | None:
 def _start_if_ready(client: SFNClient, event: WrittenObject) -> str | None:
     """Start an execution as `handler` does, in one attempt."""
     written = f"s3://{event['bucket']}/{event['key']}"
-    settings = settings_of_machine(client, event["stateMachineArn"])
+    settings = deployed_machine(client, event["stateMachineArn"]).settings
     markers = [row["readyMarker"] for row in settings["datasets"] if row["readyMarker"]]
     day = _day_of_marker(markers, written)
     locations = [marker.replace(DATE, day) for marker in markers] if day else []

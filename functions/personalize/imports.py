@@ -5,10 +5,9 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from ..executions import short_hash
+from ..executions import job_name, short_hash
 from ..rules.imports import Export, Import
 from .lists import PAGE_SIZE, read_list
-from .ownership import belongs_to_run
 from .statuses import is_active, is_running
 from .tags import BYTES, HELD, PLANNED, RUN, tags_of
 
@@ -75,7 +74,7 @@ def imports_of_run(
         job
         for dataset in settings["datasets"]
         for job in list_imports(client, dataset["datasetArn"])
-        if belongs_to_run(job["jobName"], settings, run)
+        if job["jobName"].startswith(job_name(settings, run, ""))
     ]
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..workflow_settings import Tags
 
 RUN = "retraining-run"
-"""Import jobs and versions: the id of the run that created the job (`ownership.py`)."""
+"""Import jobs and versions: the id of the run that created the job."""
 BYTES = "retraining-bytes"
 """Import jobs: the size of the export in bytes when the import job was created."""
 PLANNED = "retraining-planned"

@@ -7,9 +7,8 @@ from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ..executions import run_began_at
+from ..executions import job_name, run_began_at, short_hash
 from ..personalize.campaigns import read_notes, seen_campaign, wanted_deployment
-from ..personalize.ownership import version_name
 from ..personalize.trainings import wanted_training
 from ..rules.deployments import Memory, decide, waits
 from ..rules.trainings import SeenSolution, newest_active, reached_limit, usable_version
@@ -190,7 +189,7 @@ class SolutionView:
         since = self.requested_since
         return {
             "solutionArn": self.arn,
-            "versionName": version_name(self.settings, self.run, self.arn),
+            "versionName": job_name(self.settings, self.run, short_hash(self.arn, 8)),
             "trainingMode": mode,
             "existingVersionArn": existing.arn if existing else None,
             "requestedSince": since.isoformat() if since else None,

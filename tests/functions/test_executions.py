@@ -1,5 +1,6 @@
 """Tests of executions: the id of their run, how they ended, and which is older."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from functions.errors import ServiceUnavailable
 from functions.executions import (
     configured_run_of,
+    job_name,
     older_executions,
     request_of,
     run_of,
@@ -15,12 +17,16 @@ from functions.executions import (
 )
 from tests.functions.samples import (
     EXECUTION,
+    JOB_NAME,
     NOW,
     RUN_ID,
+    VERSION_NAME,
     configured,
     expect_execution,
     expect_history,
     first_state,
+    run,
+    settings,
 )
 
 SCHEDULED = {"trigger": "schedule", "scheduledTime": "2026-11-29T03:00:00Z"}
@@ -77,6 +83,21 @@ def test_the_id_of_a_manual_run_is_its_day_and_a_hash_of_its_execution():
 def test_another_execution_has_another_run_id(changes):
     """The name of an execution may be used again after 90 days."""
     assert run_of(started({}, **changes))["id"] != MANUAL_RUN_ID
+
+
+# The names of its jobs
+
+
+def test_the_name_of_a_job_begins_with_the_stack_and_the_run():
+    names = [job_name(settings(), run(), suffix) for suffix in ("interactions", "0b519087")]
+    assert names == [JOB_NAME, VERSION_NAME]
+    assert not JOB_NAME.startswith(job_name(settings(), run(id="20261122T030000Z"), ""))
+    assert not JOB_NAME.startswith(job_name(settings(prefix="ffffffff"), run(), ""))
+
+
+def test_personalize_accepts_the_longest_name():
+    pattern = r"[a-zA-Z0-9][a-zA-Z0-9\-_]{0,62}"
+    assert re.fullmatch(pattern, job_name(settings(), run(), "actionInteractions"))
 
 
 # How an execution ended
