@@ -48,9 +48,6 @@ TAGS = {
     "retraining-planned": FINGERPRINT,
 }
 """The tags of an import job."""
-API_TAGS = [{"tagKey": key, "tagValue": value} for key, value in TAGS.items()]
-VERSION_TAGS = API_TAGS[:3]
-"""The tags of a solution version, in the form of the API."""
 NDCG = "normalized_discounted_cumulative_gain_at_10"
 PROBE = {"userId": "1", "minResults": 5, "minutes": 10}
 JOB_NAME = f"{PREFIX}-{RUN_ID}-interactions"
