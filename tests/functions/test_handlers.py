@@ -62,6 +62,7 @@ def records():
         marker = {"stateMachineArn": arn, "bucket": "exports", "key": "no-marker"}
         handler("start_on_export")(marker, None)
     logger.removeHandler(listener)
+    logger.setLevel(logging.NOTSET)
     return execution, [record for record in found if record.name == "retraining"]
 
 
