@@ -5,7 +5,7 @@ import pytest
 from components.args import LimitsArgs
 from functions.personalize.tags import CHECKED, GOOD, tags_of
 from tests.workflow.pipeline import NEXT_SLOT, deploy, handler
-from tests.workflow.summaries import DEPLOYED, outcomes, report
+from tests.workflow.summaries import DEPLOYED, outcomes, report, skip_reason
 from tests.world import HOUR, MOVIES, campaign, campaign_arn, dataset_arn, solution
 
 QUARTER = HOUR / 4
@@ -54,6 +54,8 @@ def test_a_trial_that_a_dead_run_has_left_is_played_within_minutes(group):
         assert report(run.wait())["trials"][0]["outcome"] == "DEPLOYED"
         new = pipeline.versions()[-1]
         assert pipeline.served_version() == tags_of(pipeline.client, campaign_arn())[GOOD] == new
+        later = pipeline.machine.start({"only": "trials"}).wait()
+    assert skip_reason(later) == "no campaign has a version on trial"
 
 
 def test_nothing_is_started_while_a_run_works_or_without_a_trial():
