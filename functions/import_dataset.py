@@ -8,10 +8,10 @@ from .personalize.imports import ImportReader, seen_export
 from .personalize.tags import BYTES, HELD, PLANNED, RUN, api_tags, write_tags
 from .planning.plan_run import GUARDS, view_of
 from .planning.world import read_data
-from .reconcile import creation, from_document, reconcile
+from .reconcile import Progress, creation, from_document, reconcile
 from .rules import imports
 from .rules.imports import CheckContent, Confirm, Create, Export, Memory, SeenDataset, WantedImport
-from .rules.steps import Action
+from .rules.steps import Action, Step
 from .texts import with_short_texts
 from .workflow_settings import dataset_settings
 
@@ -19,7 +19,10 @@ from .workflow_settings import dataset_settings
 @with_short_texts()
 def handler(event: DatasetIteration, _context: object) -> ImportItem:
     """Import the dataset until it has an outcome, or has to wait for long."""
-    item = DatasetImport(event).advance()
+    dataset_import = DatasetImport(event)
+    item = dataset_import.item(
+        reconcile(dataset_import.look, dataset_import.decide, dataset_import.act)
+    )
     arn = item["arn"] or event["dataset"]["dataLocation"]
     return log_item("import_dataset", event["run"], arn, item)
 
@@ -49,29 +52,7 @@ class DatasetImport:
         self._dataset = aws.read_client().describe_dataset(datasetArn=arn)["dataset"]
         self._reader = ImportReader(aws.read_client())
 
-    def advance(self) -> ImportItem:
-        """Look, decide and act. Return how far the import has come.
-
-        Its job is the import job of this run, or else the one by which the dataset holds its
-        export.
-        """
-        progress = reconcile(
-            self._look,
-            lambda seen: imports.decide(seen, self._wanted, self._memory, clock.now()),
-            self._act,
-        )
-        seen = progress.seen
-        own = imports.import_of_run(seen.imports, self._wanted.run)
-        job = own or imports.holder(seen, is_full=self._wanted.is_full)
-        return {
-            **progress.item(self._memory),
-            "arn": job.arn if job else None,
-            "createdAt": job.created_at.isoformat() if job else None,
-            "endedAt": job.ended_at.isoformat() if job and not job.is_running else None,
-            "bytes": job.size if job and job.size is not None else seen.export.size,
-        }
-
-    def _look(self) -> SeenDataset:
+    def look(self) -> SeenDataset:
         """Return the dataset's import jobs and its export as they are now.
 
         The export is listed last, so that a change before the end of an import is not missed.
@@ -82,7 +63,11 @@ class DatasetImport:
         mode, schema_arn = self._configured["importMode"], self._dataset["schemaArn"]
         return SeenDataset(imports=jobs, export=seen_export(export, mode, schema_arn))
 
-    def _act(self, action: Action) -> None:
+    def decide(self, seen: SeenDataset) -> Step:
+        """Return the next step."""
+        return imports.decide(seen, self._wanted, self._memory, clock.now())
+
+    def act(self, action: Action) -> None:
         """Do what the rules have decided.
 
         Raises:
@@ -96,6 +81,23 @@ class DatasetImport:
                 write_tags(aws.write_client(), arn, {HELD: planned})
             case Create(export):
                 self._create(export)
+
+    def item(self, progress: Progress[SeenDataset]) -> ImportItem:
+        """Return how far the import has come.
+
+        Its job is the import job of this run, or else the one by which the dataset holds its
+        export.
+        """
+        seen = progress.seen
+        own = imports.import_of_run(seen.imports, self._wanted.run)
+        job = own or imports.holder(seen, is_full=self._wanted.is_full)
+        return {
+            **progress.item(self._memory),
+            "arn": job.arn if job else None,
+            "createdAt": job.created_at.isoformat() if job else None,
+            "endedAt": job.ended_at.isoformat() if job and not job.is_running else None,
+            "bytes": job.size if job and job.size is not None else seen.export.size,
+        }
 
     def _create(self, export: Export) -> None:
         """Create the import job of this run."""

@@ -9,9 +9,9 @@ from .log import log_item
 from .personalize.imports import ImportReader
 from .personalize.tags import DIGEST, RUN, api_tags
 from .personalize.trainings import SolutionReader, stop_training, wanted_training
-from .reconcile import creation, from_document, reconcile
+from .reconcile import Progress, creation, from_document, reconcile
 from .rules import trainings
-from .rules.steps import Action
+from .rules.steps import Action, Step
 from .rules.trainings import Create, Memory, SeenSolution, Stop
 from .texts import with_short_texts
 from .workflow_settings import pipeline_name
@@ -20,7 +20,8 @@ from .workflow_settings import pipeline_name
 @with_short_texts()
 def handler(event: SolutionIteration, _context: object) -> TrainingItem:
     """Train the solution until it has an outcome, or has to wait for long."""
-    solution_arn, item = event["solution"]["solutionArn"], SolutionTraining(event).advance()
+    solution_arn, training = event["solution"]["solutionArn"], SolutionTraining(event)
+    item = training.item(reconcile(training.look, training.decide, training.act))
     if item["outcome"]:
         hours = {"TrainingHours": item["trainingHours"]}
         solution = metrics.short_name(solution_arn)
@@ -46,25 +47,7 @@ class SolutionTraining:
         self._solutions = SolutionReader(aws.read_client())
         self._imports = ImportReader(aws.read_client())
 
-    def advance(self) -> TrainingItem:
-        """Look, decide and act. Return how far the training has come, and its version."""
-        progress = reconcile(
-            self._look,
-            lambda seen: trainings.decide(seen, self._wanted, self._memory, clock.now()),
-            self._act,
-        )
-        memory, seen = self._memory, progress.seen
-        version = next((item for item in seen.trainings if item.arn == memory.version), None)
-        return {
-            **progress.item(memory, memory.warnings),
-            "arn": memory.version,
-            "isOfRun": version is not None and version.run == self._wanted.run,
-            "createdAt": version.created_at.isoformat() if version else None,
-            "endedAt": version.ended_at.isoformat() if version and not version.is_running else None,
-            "trainingHours": version.hours if version else None,
-        }
-
-    def _look(self) -> SeenSolution:
+    def look(self) -> SeenSolution:
         """Return the solution, all its versions and the imports of its group as they are now.
 
         If the version was given, or if this run has created it, the rules ask for nothing else, so
@@ -81,7 +64,11 @@ class SolutionTraining:
         imports = self._imports.of_group(solution["datasetGroupArn"], self._wanted.datasets)
         return self._solutions.solution(solution, imports)
 
-    def _act(self, action: Action) -> None:
+    def decide(self, seen: SeenSolution) -> Step:
+        """Return the next step."""
+        return trainings.decide(seen, self._wanted, self._memory, clock.now())
+
+    def act(self, action: Action) -> None:
         """Do what the rules have decided.
 
         Raises:
@@ -101,3 +88,16 @@ class SolutionTraining:
                         tags=api_tags(tags),
                     )
                     self._memory.version = response["solutionVersionArn"]
+
+    def item(self, progress: Progress[SeenSolution]) -> TrainingItem:
+        """Return how far the training has come, and its version."""
+        memory, seen = self._memory, progress.seen
+        version = next((item for item in seen.trainings if item.arn == memory.version), None)
+        return {
+            **progress.item(memory, memory.warnings),
+            "arn": memory.version,
+            "isOfRun": version is not None and version.run == self._wanted.run,
+            "createdAt": version.created_at.isoformat() if version else None,
+            "endedAt": version.ended_at.isoformat() if version and not version.is_running else None,
+            "trainingHours": version.hours if version else None,
+        }

@@ -116,7 +116,6 @@ COMMANDS: Mapping[str, Grants] = {
         {
             "executions": ("states:StopExecution",),
             "any": ("personalize:ListDatasetImportJobs", "personalize:ListSolutionVersions"),
-            "all import jobs": ("personalize:DescribeDatasetImportJob",),
             "solution versions": (
                 "personalize:DescribeSolutionVersion",
                 "personalize:ListTagsForResource",

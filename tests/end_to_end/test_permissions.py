@@ -78,7 +78,6 @@ The role `""` is that of the state machine. The trust policies are one for each 
 IMPORT_DETAILS = ("personalize:DescribeDatasetImportJob", "personalize:ListTagsForResource")
 NEEDED_RARELY = {
     ("schedule", ("lambda:InvokeFunction",)),
-    ("close-run", IMPORT_DETAILS[:1]),
     ("import-dataset", ("personalize:DescribeDatasetGroup",)),
     ("import-dataset", ("personalize:DescribeSchema",)),
     ("import-dataset", ("s3:GetObject",)),
