@@ -41,6 +41,7 @@ WAITING_NOTE = (
         (approval_tags("APPROVED", ASKED_AT, "ops"), "it was approved by ops at"),
         (approval_tags("REFUSED", ASKED_AT, "ops"), REFUSED_NOTE),
     ],
+    ids=["it waits", "nobody was asked", "approved", "refused"],
 )
 def test_a_version_that_waits_for_no_answer_says_why(tags, error):
     found = answer_error(tags, {"timeoutHours": 24}, ASKED_AT)
