@@ -147,10 +147,10 @@ def report_unreported_runs(
     """Create the rule that calls `close_run` after an execution that did not succeed.
 
     Most FAILED executions have sent a report, and `close_run` does nothing for them.
-    `notifications` are the settings about reports. The function needs them if the state machine was
-    deleted.
+    `notifications` are the settings about reports. The function needs them if the first state has
+    failed.
     """
-    fields = ("executionArn", "startDate", "stopDate")
+    fields = ("executionArn", "startDate")
     _call_on_event(
         shared,
         "close_run",

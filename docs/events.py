@@ -1,4 +1,4 @@
-"""Prints the page of the event about a run, whose parts are in `functions/report_event.py`.
+"""Prints the page of the event about a run, whose keys are in `functions/report/model.py`.
 
 Use: `python -m docs.events > docs/events.md`.
 """
@@ -11,60 +11,58 @@ import types
 from collections.abc import Iterator
 from typing import Literal, get_args, get_origin, get_type_hints, is_typeddict
 
-from functions import report_event
 from functions.contract import Outcome
+from functions.report import model, send
 
 JSON_TYPES: dict[object, str] = {str: "string", int: "number", float: "number", bool: "boolean"}
 EXAMPLE = {
     "schemaVersion": 1,
     "pipeline": "retraining-prod",
     "outcome": "DEPLOYED",
+    "error": None,
+    "reason": None,
     "runId": "20261130T030000Z",
     "trigger": "schedule",
     "executionArn": "arn:aws:states:eu-west-1:123456789012:execution:retraining-prod-1a2b3c4:7f1d",
-    "stateMachineArn": "arn:aws:states:eu-west-1:123456789012:stateMachine:retraining-prod-1a2b3c4",
     "startedAt": "2026-11-30T03:00:00.000Z",
     "endedAt": "2026-11-30T06:12:07.501000+00:00",
     "seconds": 11527.501,
-    "reason": None,
-    "failingStep": None,
     "trainingHours": 4.4,
     "trainingCost": 1.06,
     "imports": [
         {
             "type": "interactions",
             "outcome": "IMPORTED",
+            "reason": None,
             "datasetImportJobArn": "arn:aws:personalize:eu-west-1:123456789012:dataset-import-job/"
             "0a1b2c3d-20261130T030000Z-interactions",
             "bytes": 1234567890,
             "dataWrittenAt": "2026-11-30T01:14:00+00:00",
             "seconds": 930.0,
-            "failure": None,
         }
     ],
     "solutions": [
         {
             "solutionArn": "arn:aws:personalize:eu-west-1:123456789012:solution/taste",
             "outcome": "DEPLOYED",
+            "reason": None,
             "solutionVersionArn": "arn:aws:personalize:eu-west-1:123456789012:solution/taste/6f1b",
             "trainingMode": "FULL",
             "isTrained": True,
             "trainingHours": 4.4,
             "seconds": 7260.0,
-            "failure": None,
             "campaigns": [
                 {
                     "campaignArn": "arn:aws:personalize:eu-west-1:123456789012:campaign/home",
                     "outcome": "DEPLOYED",
+                    "reason": None,
+                    "versionArn": "arn:aws:personalize:eu-west-1:123456789012:solution/taste/6f1b",
                     "previousVersionArn": "arn:aws:personalize:eu-west-1:123456789012:solution/"
                     "taste/0c9d",
-                    "servedVersionArn": "arn:aws:personalize:eu-west-1:123456789012:solution/"
-                    "taste/6f1b",
                     "metrics": {
                         "precision_at_10": {"new": 0.12, "live": 0.112, "change": 0.071429}
                     },
                     "seconds": 960.0,
-                    "failure": None,
                 }
             ],
         }
@@ -79,29 +77,24 @@ EXAMPLE = {
         }
     ],
     "warnings": [],
-    "isComplete": True,
-    "links": {
-        "execution": "https://console.aws.amazon.com/states/home?region=eu-west-1#/v2/executions/"
-        "details/arn:aws:states:eu-west-1:123456789012:execution:retraining-prod-1a2b3c4:7f1d",
-        "dashboard": None,
-    },
+    "executionUrl": "https://console.aws.amazon.com/states/home?region=eu-west-1#/v2/executions/"
+    "details/arn:aws:states:eu-west-1:123456789012:execution:retraining-prod-1a2b3c4:7f1d",
+    "dashboardUrl": None,
 }
 """The detail of an event about a good run."""
 
 PAGE = """\
 # Events
 
-This page is generated from `functions/report_event.py`: `python -m docs.events > docs/events.md`.
+This page is generated from `functions/report/model.py`: `python -m docs.events > docs/events.md`.
 
 After each run, the pipeline puts one event on the default event bus of its account and region. It
 contains the facts of the [message](operations.md#messages) as JSON. Its source is `{source}` and
 its detail type is `{detail_type}`. It is sent after every run, even with
-`notifications.on: problems`. An execution that only finishes trials, and finds none, sends no
-event.
+`notifications.on: problems`.
 
 EventBridge and the functions may send an event twice. Compare `executionArn` to recognize the
-second event. An event has at most {max_bytes:,} bytes. If it would have more, the
-values of `failure` and `warnings` are shortened or parts are left out, and `isComplete` is false.
+second event. Texts are shortened, so that the event of the largest pipeline fits into 256 KB.
 
 This rule matches the runs of one pipeline that need a person:
 
@@ -124,13 +117,12 @@ The field `detail` of the event has these keys. A key keeps its name and its mea
 ```
 """
 TITLES = {
-    "EventDetail": "`detail`",
-    "EventImport": "`detail.imports[]`",
-    "EventSolution": "`detail.solutions[]`",
-    "EventCampaign": "`detail.solutions[].campaigns[]`, `detail.trials[]`",
-    "EventMetric": "`detail.solutions[].campaigns[].metrics.*`",
-    "EventServing": "`detail.serving[]`",
-    "EventLinks": "`detail.links`",
+    "Report": "`detail`",
+    "ImportReport": "`detail.imports[]`",
+    "SolutionReport": "`detail.solutions[]`",
+    "CampaignReport": "`detail.solutions[].campaigns[]`, `detail.trials[]`",
+    "MetricReport": "`detail.solutions[].campaigns[].metrics.*`",
+    "ServingReport": "`detail.serving[]`",
 }
 """The parts of the detail -> where they are, in the order of the page."""
 
@@ -138,18 +130,17 @@ TITLES = {
 def page() -> str:
     """Return the whole page."""
     pattern = {
-        "source": [report_event.SOURCE],
-        "detail-type": [report_event.DETAIL_TYPE],
+        "source": [send.SOURCE],
+        "detail-type": [send.DETAIL_TYPE],
         "detail": {
             "pipeline": ["retraining-prod"],
             "outcome": ["FAILED", "ROLLED_BACK", "REJECTED", "AWAITING_APPROVAL"],
         },
     }
     return PAGE.format(
-        source=report_event.SOURCE,
-        detail_type=report_event.DETAIL_TYPE,
-        max_bytes=report_event.MAX_DETAIL_BYTES,
-        version=report_event.SCHEMA_VERSION,
+        source=send.SOURCE,
+        detail_type=send.DETAIL_TYPE,
+        version=model.SCHEMA_VERSION,
         pattern=json.dumps(pattern, indent=2),
         outcomes=", ".join(f"`{outcome}`" for outcome in get_args(Outcome)),
         tables="\n\n".join(_table(name, title) for name, title in TITLES.items()),
@@ -162,14 +153,14 @@ def _table(name: str, title: str) -> str:
     docstrings = dict(_docstrings(name))
     rows = [
         f"| `{key}` | {type_text(hint)} | {docstrings[key]} |"
-        for key, hint in get_type_hints(getattr(report_event, name)).items()
+        for key, hint in get_type_hints(getattr(model, name)).items()
     ]
     return "\n".join([f"### {title}", "", "| key | type | meaning |", "| --- | --- | --- |", *rows])
 
 
 def _docstrings(name: str) -> Iterator[tuple[str, str]]:
     """Yield each key of a part with the text behind it."""
-    (definition,) = ast.parse(inspect.getsource(getattr(report_event, name))).body
+    (definition,) = ast.parse(inspect.getsource(getattr(model, name))).body
     assert isinstance(definition, ast.ClassDef)
     for field, text in zip(definition.body, definition.body[1:], strict=False):
         if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr):

@@ -240,15 +240,6 @@ class CampaignResult(TypedDict):
     ]
 
 
-class CampaignStanding(TypedDict):
-    """What a campaign serves at the end of a run."""
-
-    servedVersionArn: str | None
-    """The version that the campaign serves, or null if it serves none."""
-    versionOnTrial: str | None
-    """The version on trial, or null. The campaign need not serve it yet."""
-
-
 class SolutionResult(TypedDict):
     """The result of one solution."""
 
@@ -269,8 +260,8 @@ class FinishedRun(TypedDict, total=False):
     """The document of a run, with the keys of the states that have run."""
 
     settings: Settings
-    run: Run
-    """Before `Plan retraining` has ended, it is a `StartedRun`."""
+    run: StartedRun
+    """After planning it is a `Run`."""
     plan: Plan
     trials: list[CampaignResult]
     """The trials of earlier runs that this run has played. If it has more to do, they are lines of

@@ -43,7 +43,7 @@ MAX_FAILURE_BYTES = 180
 probe, and as the reason why the campaign goes back."""
 
 
-@with_short_texts()
+@with_short_texts
 def handler(event: CampaignIteration, _context: object) -> DeploymentItem:
     """Look, decide and act, until there is an outcome or the next look is later."""
     deployment = CampaignDeployment(event)

@@ -162,12 +162,6 @@ def deployed_machine(client: SFNClient, machine_arn: str) -> DeployedMachine:
     return DeployedMachine(_settings_in(machine["definition"]), machine["creationDate"])
 
 
-def deployed_settings(client: SFNClient, execution_arn: str) -> Settings:
-    """Return the settings in the definition with which an execution was started."""
-    machine = client.describe_state_machine_for_execution(executionArn=execution_arn)
-    return _settings_in(machine["definition"])
-
-
 def _settings_in(definition: str) -> Settings:
     """Return the settings in the definition of a state machine."""
     document = json.loads(definition)

@@ -16,7 +16,7 @@ from .texts import with_short_texts
 from .workflow_settings import dataset_settings
 
 
-@with_short_texts()
+@with_short_texts
 def handler(event: DatasetIteration, _context: object) -> ImportItem:
     """Import the dataset until it has an outcome, or has to wait for long."""
     dataset_import = DatasetImport(event)

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from .aws import read_client, stepfunctions, write_client
-from .campaign_reports import with_trials
 from .contract import CampaignResult, FinishedRun, Plan, Run
 from .errors import RunRefused
 from .execution_input import input_problems
@@ -14,7 +13,8 @@ from .personalize.tags import HELD, write_tags
 from .personalize.trials import solutions_on_trial
 from .planning.found_up_to_date import write_checks
 from .planning.plan_run import plan_run, read_view
-from .texts import MAX_PLAN_TEXT_BYTES, with_short_texts
+from .report.model import with_trials
+from .texts import with_short_texts
 from .workflow_settings import Settings
 
 NO_JOBS: Plan = {
@@ -27,7 +27,7 @@ NO_JOBS: Plan = {
 }
 
 
-@with_short_texts(MAX_PLAN_TEXT_BYTES)
+@with_short_texts
 def handler(event: FinishedRun, _context: object) -> FinishedRun:
     """Return the document with the plan of the run.
 

@@ -9,7 +9,6 @@ that the rules allow is small enough.
 import functools
 import json
 import logging
-import re
 from collections.abc import Callable, Sequence
 from itertools import accumulate, takewhile
 from typing import TypeVar, cast
@@ -17,20 +16,14 @@ from typing import TypeVar, cast
 from . import errors
 
 MAX_TEXT_BYTES = 300
-"""The most bytes of a text of a job, an evaluation or a probe, and of the message of an error."""
+"""The most bytes of a text of a job, an evaluation or a probe, and of the message of an error. ARNs
+are shorter."""
 MAX_PLAN_TEXT_BYTES = 8_000
 """The most bytes of a text of the plan. The reason why a run is skipped names every solution."""
 MAX_LIST_BYTES = 8_000
 """The most bytes of a list of texts, for example of all warnings of the plan."""
-SHORTEST_CUT_BYTES = 100
-"""The fewest bytes for which the first text of a list is cut instead of being left out."""
 MAX_REFUSAL_BYTES = 16_000
-"""The most bytes of the message of RunRefused, which lists everything that is wrong with a run. A
-NameTaken may be as long."""
-KEPT = ("settings",)
-"""The keys whose values are not shortened. The settings are as they were deployed."""
-ARN = re.compile(r"arn:\S{1,252}")
-"""An ARN of Personalize has at most 256 characters."""
+"""The most bytes of the message of RunRefused, which lists everything that is wrong with a run."""
 
 logger = logging.getLogger("retraining")
 
@@ -39,26 +32,23 @@ Result = TypeVar("Result")
 
 
 def with_short_texts(
-    max_bytes: int = MAX_TEXT_BYTES,
-) -> Callable[[Callable[[Event, object], Result]], Callable[[Event, object], Result]]:
-    """Return a decorator of a handler that shortens the texts of its result and of its errors.
+    handler: Callable[[Event, object], Result],
+) -> Callable[[Event, object], Result]:
+    """Decorate a handler so that the texts of its result and of its errors are shortened.
 
     The stack trace of an error would be a part of the document as well. So the error is raised
     without it, and the log has the whole error.
     """
 
-    def decorate(handler: Callable[[Event, object], Result]) -> Callable[[Event, object], Result]:
-        @functools.wraps(handler)
-        def short_handler(event: Event, context: object) -> Result:
-            try:
-                result = handler(event, context)
-            except Exception as error:  # noqa: BLE001 - it is raised again
-                raise _short_error(error, max_bytes).with_traceback(None) from None
-            return cast("Result", shortened_texts(result, max_bytes))
+    @functools.wraps(handler)
+    def short_handler(event: Event, context: object) -> Result:
+        try:
+            result = handler(event, context)
+        except Exception as error:  # noqa: BLE001 - it is raised again
+            raise _short_error(error).with_traceback(None) from None
+        return cast("Result", shortened_texts(result))
 
-        return short_handler
-
-    return decorate
+    return short_handler
 
 
 def shortened(text: str, max_bytes: int = MAX_TEXT_BYTES) -> str:
@@ -72,38 +62,29 @@ def shortened(text: str, max_bytes: int = MAX_TEXT_BYTES) -> str:
     return text[:kept_count].rstrip() + end
 
 
-def shortened_list(
-    texts: Sequence[str], max_bytes: int = MAX_LIST_BYTES, *, end: str = "… and {} more"
-) -> list[str]:
-    """Return as many texts as `max_bytes` of JSON allow.
+def shortened_list(texts: Sequence[str], max_bytes: int = MAX_LIST_BYTES) -> list[str]:
+    """Return as many texts as `max_bytes` of JSON allow, but at least the first.
 
-    The last text of a cut list is `end` with the number of missing texts. If the first text alone
-    is too long, it is cut, unless fewer than SHORTEST_CUT_BYTES would be left of it.
+    The last text of a cut list is the number of missing texts.
     """
-    sizes = list(accumulate(json_bytes(text) + len('"", ') for text in texts))
-    if not sizes or sizes[-1] <= max_bytes:
-        return list(texts)
-    room = max_bytes - json_bytes(end.format(len(texts))) - len('"", ')
-    kept_texts = list(texts[: sum(1 for size in sizes if size <= room)])
-    if not kept_texts and room >= SHORTEST_CUT_BYTES:
-        kept_texts = [shortened(texts[0], room - len('"", '))]
-    missing_count = len(texts) - len(kept_texts)
-    return [*kept_texts, *([end.format(missing_count)] if missing_count else [])]
+    sizes = accumulate(json_bytes(text) + len('"", ') for text in texts)
+    kept = list(texts[: max(1, sum(1 for size in sizes if size <= max_bytes))])
+    missing = len(texts) - len(kept)
+    return [*kept, f"… and {missing} more"] if missing else kept
 
 
-def shortened_texts(value: object, max_bytes: int) -> object:
-    """Return a JSON value with shorter texts. Lists of texts are shortened as well.
-
-    An ARN is not a text.
-    """
+def shortened_texts(value: object, max_bytes: int = MAX_TEXT_BYTES) -> object:
+    """Return a JSON value with shorter texts. Lists of texts are shortened as well."""
     if isinstance(value, str):
-        return value if ARN.fullmatch(value) else shortened(value, max_bytes)
+        return shortened(value, max_bytes)
     if isinstance(value, dict):
+        limits = {"plan": MAX_PLAN_TEXT_BYTES}
         return {
-            key: inner if key in KEPT else shortened_texts(inner, max_bytes)
+            # The settings stay as they were deployed.
+            key: inner if key == "settings" else shortened_texts(inner, limits.get(key, max_bytes))
             for key, inner in value.items()
         }
-    if isinstance(value, list | tuple):
+    if isinstance(value, list):
         inner_values = [shortened_texts(inner, max_bytes) for inner in value]
         if all(isinstance(inner, str) for inner in inner_values):
             return shortened_list(cast("list[str]", inner_values))
@@ -119,16 +100,13 @@ def json_bytes(text: str) -> int:
     return len(json.dumps(text)) - len('""')
 
 
-def _short_error(error: Exception, max_bytes: int) -> Exception:
-    """Return the error with a message of at most `max_bytes`.
-
-    An error that is not from errors.py is logged.
-    """
+def _short_error(error: Exception) -> Exception:
+    """Return the error with a short message. An error that is not from errors.py is logged."""
     message = str(error)
     if type(error).__module__ != errors.__name__:
         logger.error("%s: %s", type(error).__name__, message, exc_info=error)
     is_refusal = isinstance(error, errors.RunRefused)
-    short_message = shortened(message, MAX_REFUSAL_BYTES if is_refusal else max_bytes)
+    short_message = shortened(message, MAX_REFUSAL_BYTES if is_refusal else MAX_TEXT_BYTES)
     if short_message != message:
         error.args = (short_message,)
     return error

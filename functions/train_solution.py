@@ -17,7 +17,7 @@ from .texts import with_short_texts
 from .workflow_settings import pipeline_name
 
 
-@with_short_texts()
+@with_short_texts
 def handler(event: SolutionIteration, _context: object) -> TrainingItem:
     """Train the solution until it has an outcome, or has to wait for long."""
     solution_arn, training = event["solution"]["solutionArn"], SolutionTraining(event)

@@ -209,13 +209,13 @@ def definition(
                 on_error="Report failed",
             ),
             "Did the run succeed?": choose(
-                "$.outcome.status", {"FAILED": "Retraining failed"}, default="Retrained"
+                "$.report.outcome", {"FAILED": "Retraining failed"}, default="Retrained"
             ),
             "Retrained": {"Type": "Succeed"},
             "Retraining failed": {
                 "Type": "Fail",
                 "Error": REPORTED_ERROR,
-                "CausePath": "$.outcome.text",
+                "CausePath": "$.text",
             },
             "Report failed": {
                 "Type": "Fail",

@@ -168,18 +168,9 @@ STEPS: Mapping[str, Step] = {
     ),
     "close_run": Step(
         grants={
-            "any": ("personalize:ListDatasetImportJobs", "personalize:ListSolutionVersions"),
-            "solution versions": (
-                "personalize:DescribeSolutionVersion",
-                "personalize:ListTagsForResource",
-            ),
             "campaigns": ("personalize:DescribeCampaign", "personalize:ListTagsForResource"),
             **SEND_REPORTS,
-            "executions": (
-                "states:DescribeExecution",
-                "states:DescribeStateMachineForExecution",
-                "states:GetExecutionHistory",
-            ),
+            "executions": ("states:DescribeExecution", "states:GetExecutionHistory"),
         },
     ),
     "watch_pipeline": Step(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from ..executions import job_name, short_hash
+from ..executions import short_hash
 from ..rules.imports import Export, Import
 from .lists import PAGE_SIZE, read_list
 from .statuses import is_active, is_running
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     )
 
     from .. import exports
-    from ..contract import Run
-    from ..workflow_settings import Settings, Tags
+    from ..workflow_settings import Tags
 
     Dataset = DatasetTypeDef | DatasetSummaryTypeDef
     ImportJob = DatasetImportJobTypeDef | DatasetImportJobSummaryTypeDef
@@ -64,18 +63,6 @@ def list_imports(
         datasetArn=dataset_arn, PaginationConfig=PAGE_SIZE
     )
     return read_list(pages, lambda page: page["datasetImportJobs"])
-
-
-def imports_of_run(
-    client: PersonalizeClient, settings: Settings, run: Run
-) -> list[DatasetImportJobSummaryTypeDef]:
-    """Return the import jobs that a run has created."""
-    return [
-        job
-        for dataset in settings["datasets"]
-        for job in list_imports(client, dataset["datasetArn"])
-        if job["jobName"].startswith(job_name(settings, run, ""))
-    ]
 
 
 class ImportReader:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
 from .. import clock
-from ..executions import run_began_at, short_hash
+from ..executions import short_hash
 from ..rules import trainings as rules
 from ..rules.trainings import MONTH, SeenSolution, Training, WantedTraining
 from .lists import PAGE_SIZE, read_list
@@ -53,22 +53,6 @@ def versions(client: PersonalizeClient, solution_arn: str) -> list[SolutionVersi
 def describe_version(client: PersonalizeClient, arn: str) -> SolutionVersionTypeDef:
     """Return a solution version as DescribeSolutionVersion shows it."""
     return client.describe_solution_version(solutionVersionArn=arn)["solutionVersion"]
-
-
-def versions_of_run(
-    client: PersonalizeClient, settings: Settings, run: Run
-) -> list[SolutionVersionTypeDef]:
-    """Return the versions that a run has trained, with their present statuses."""
-    began_at = run_began_at(run)
-    arns = [
-        summary["solutionVersionArn"]
-        for solution in settings["solutions"]
-        for summary in versions(client, solution["solutionArn"])
-        if summary["creationDateTime"] >= began_at
-    ]
-    return [
-        describe_version(client, arn) for arn in arns if tags_of(client, arn).get(RUN) == run["id"]
-    ]
 
 
 class SolutionReader:

@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
 
-    from functions.campaign_reports import CampaignReport
-    from functions.report import RunReport, SolutionReport
+    from functions.report.model import CampaignReport, Report, SolutionReport
     from retrain.operator.access import Access
     from retrain.operator.target import Target
 
@@ -52,7 +51,7 @@ class RunRow(TypedDict):
     seconds: int
     reason: str | None
     """Why the run ended without a report, or null."""
-    report: RunReport | None
+    report: Report | None
     since: dict[str, str]
     """Version ARN -> what has happened to the version since the report (`version_notes.py`)."""
 
@@ -99,7 +98,7 @@ def _row(target: Target, arn: str, notes: VersionNotes) -> RunRow:
     return {
         "executionArn": arn,
         "executionStatus": execution.status,
-        "outcome": report["status"] if report else execution.status,
+        "outcome": report["outcome"] if report else execution.status,
         "runId": run_id,
         "trigger": _trigger(request),
         "startedAt": execution.started_at,
@@ -132,7 +131,7 @@ def _lines(row: RunRow) -> Iterator[Text]:
         yield from _report_lines(row["report"], row["since"])
 
 
-def _report_lines(report: RunReport, since: Mapping[str, str]) -> Iterator[Text]:
+def _report_lines(report: Report, since: Mapping[str, str]) -> Iterator[Text]:
     """Yield what a run has done: why it did nothing, its imports, and its versions.
 
     `since` has what has happened to the versions since the report.
@@ -144,8 +143,7 @@ def _report_lines(report: RunReport, since: Mapping[str, str]) -> Iterator[Text]
         yield Text(f"{INDENT}imported {', '.join(imported)}")
     for item in report["imports"]:
         if item["outcome"] != "IMPORTED":
-            failure = item["failure"] or item["outcome"]
-            yield Text.assemble(INDENT, (f"import {item['type']}: {failure}", "red"))
+            yield Text.assemble(INDENT, (f"import {item['type']}: {item['reason']}", "red"))
     for trial in report["trials"]:
         yield _campaign_line(trial)
     for solution in report["solutions"]:
@@ -156,28 +154,27 @@ def _solution_lines(solution: SolutionReport, since: str | None) -> Iterator[Tex
     """Yield the version of a solution, and what happened to its campaigns and to it since."""
     name, version = short_name(solution["solutionArn"]), solution["solutionVersionArn"]
     text = f"{short_name(version)} {solution['trainingMode']}" if version else f"{name}: no version"
-    if solution["failure"]:
-        yield Text.assemble(INDENT, f"{text}, ", (solution["failure"], "red"))
+    if solution["reason"]:
+        yield Text.assemble(INDENT, f"{text}, ", (solution["reason"], "red"))
     else:
         yield Text.assemble(INDENT, text, (f", {since}" if since else "", "yellow"))
     for campaign in solution["campaigns"]:
         is_told = since and campaign["outcome"] == "AWAITING_APPROVAL"
-        yield _campaign_line({**campaign, "failure": None} if is_told else campaign)
+        yield _campaign_line({**campaign, "reason": None} if is_told else campaign)
 
 
 def _campaign_line(campaign: CampaignReport) -> Text:
     """Return what happened to a campaign, with the first metric that the gate compared."""
-    served, previous = campaign["servedVersionArn"], campaign["previousVersionArn"]
-    moved = ""
-    if served and previous and served != previous:
-        moved = f" {version_id(previous)} → {version_id(served)}"
+    version, previous, moved = campaign["versionArn"], campaign["previousVersionArn"], ""
+    if campaign["outcome"] == "DEPLOYED" and version and previous:
+        moved = f" {version_id(previous)} → {version_id(version)}"
     metrics = "".join(
         f", {metric_name(name)} {metric_summary(values)}"
         for name, values in campaign["metrics"].items()
     )
-    failure = f": {campaign['failure']}" if campaign["failure"] else ""
+    reason = f": {campaign['reason']}" if campaign["reason"] else ""
     return Text.assemble(
         f"{INDENT}campaign {short_name(campaign['campaignArn'])} ",
         outcome_text(campaign["outcome"]),
-        f"{moved}{metrics}{failure}",
+        f"{moved}{metrics}{reason}",
     )

@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 from statistics import median_high
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from functions.campaign_reports import error_text
 from functions.personalize.statuses import is_running
+from functions.report.model import error_text
 from retrain.names import short_name
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions.type_defs import HistoryEventTypeDef
 
     from functions.contract import Plan, StateError
-    from functions.report import RunReport
+    from functions.report.model import Report
 
 Kind: TypeAlias = Literal["import", "train", "update"]
 State: TypeAlias = Literal["planned", "waiting", "running", "done", "held", "failed"]
@@ -106,7 +106,7 @@ class RunProgress:
     stage: str = "starting"
     """What the run does now."""
     plan: Plan | None = None
-    report: RunReport | None = None
+    report: Report | None = None
     """The report at the end of the run. A run that was aborted has none."""
     jobs: dict[tuple[Kind, str, bool], Job] = field(default_factory=dict)
     """The jobs in the order in which they were planned."""
@@ -151,7 +151,7 @@ class RunProgress:
         if name == "Plan retraining" and "plan" in document:
             self._read_plan(document["plan"], document, time)
         if name == "Report outcome":
-            self.report = document.get("outcome")
+            self.report = document.get("report")
 
     @property
     def _plays_trials(self) -> bool:

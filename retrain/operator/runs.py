@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         ListExecutionsInputPaginateTypeDef,
     )
 
-    from functions.report import RunReport
+    from functions.report.model import Report
     from retrain.operator.target import Target
 
 EXECUTION_ARN = re.compile(r"arn:[^:]+:states:[^:]+:\d{12}:execution:[^:]+:[^:]+")
@@ -169,11 +169,11 @@ def execution_of(described: DescribeExecutionOutputTypeDef) -> Execution:
     )
 
 
-def report_of(client: SFNClient, described: DescribeExecutionOutputTypeDef) -> RunReport | None:
+def report_of(client: SFNClient, described: DescribeExecutionOutputTypeDef) -> Report | None:
     """Return the report of an execution that has ended, or None if it ended without a report."""
     if described["status"] == SUCCEEDED:
         document = json.loads(described.get("output") or "{}")
-        report: RunReport | None = document.get("outcome")
+        report: Report | None = document.get("report")
         return report
     if described.get("error") != REPORTED_ERROR:
         return None
@@ -187,7 +187,7 @@ def report_of(client: SFNClient, described: DescribeExecutionOutputTypeDef) -> R
         details = event.get("stateExitedEventDetails")
         if details and details["name"] == REPORT_STATE:
             output = json.loads(details.get("output") or "{}")
-            reported: RunReport | None = output.get("outcome")
+            reported: Report | None = output.get("report")
             return reported
     return None
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from functions.executions import configured_run_of, run_of
+from functions.executions import configured_run_of, job_name, run_of
 from functions.personalize.campaigns import describe_campaign
-from functions.personalize.imports import imports_of_run
-from functions.personalize.standings import read_standings
+from functions.personalize.imports import list_imports
 from functions.personalize.statuses import is_running, is_stopping
-from functions.personalize.trainings import stop_training, versions_of_run
+from functions.personalize.tags import RUN, tags_of
+from functions.personalize.trainings import describe_version, stop_training, versions
+from functions.report.send import read_serving
 from retrain.names import short_name
 from retrain.operator.errors import EXIT_FAILED, FailedError, OperatorError
 from retrain.operator.follow import now
@@ -20,7 +21,11 @@ from retrain.operator.texts import duration_text, time_text
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from mypy_boto3_personalize.type_defs import SolutionVersionTypeDef
+    from mypy_boto3_personalize import PersonalizeClient
+    from mypy_boto3_personalize.type_defs import (
+        DatasetImportJobSummaryTypeDef,
+        SolutionVersionTypeDef,
+    )
 
     from functions.contract import Run
     from functions.workflow_settings import Settings
@@ -105,11 +110,38 @@ def _trainings(target: Target, to_stop: _RunToStop) -> list[SolutionVersionTypeD
     if to_stop.run is None:
         return []
     personalize = target.access.personalize
-    versions = versions_of_run(personalize, to_stop.settings, to_stop.run)
     return [
         version
-        for version in versions
+        for version in versions_of_run(personalize, to_stop.settings, to_stop.run)
         if is_running(version["status"]) and not is_stopping(version["status"])
+    ]
+
+
+def versions_of_run(
+    client: PersonalizeClient, settings: Settings, run: Run
+) -> list[SolutionVersionTypeDef]:
+    """Return the versions that a run is training, with their present statuses."""
+    arns = [
+        summary["solutionVersionArn"]
+        for solution in settings["solutions"]
+        for summary in versions(client, solution["solutionArn"])
+        if is_running(summary["status"])
+    ]
+    return [
+        describe_version(client, arn) for arn in arns if tags_of(client, arn).get(RUN) == run["id"]
+    ]
+
+
+def imports_of_run(
+    client: PersonalizeClient, settings: Settings, run: Run
+) -> list[DatasetImportJobSummaryTypeDef]:
+    """Return the import jobs that a run has created."""
+    names = {job_name(settings, run, dataset["type"]) for dataset in settings["datasets"]}
+    return [
+        job
+        for dataset in settings["datasets"]
+        for job in list_imports(client, dataset["datasetArn"])
+        if job["jobName"] in names
     ]
 
 
@@ -153,10 +185,10 @@ def _going_on(target: Target, to_stop: _RunToStop) -> Iterator[str]:
                     f"the update of {short_name(arn)} to {version} goes on, because Personalize "
                     "cannot stop it"
                 )
-    for arn, standing in read_standings(personalize, settings).items():
-        if on_trial := standing["versionOnTrial"]:
-            finisher = _who_finishes(to_stop)
-            yield f"{short_name(on_trial)} is on trial on {short_name(arn)}: {finisher}"
+    for serving in read_serving(personalize, settings):
+        if on_trial := serving["versionOnTrial"]:
+            name, finisher = short_name(serving["campaignArn"]), _who_finishes(to_stop)
+            yield f"{short_name(on_trial)} is on trial on {name}: {finisher}"
 
 
 def _who_finishes(to_stop: _RunToStop) -> str:

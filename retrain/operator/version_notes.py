@@ -14,7 +14,7 @@ from retrain.operator.errors import code_of
 from retrain.operator.texts import time_text
 
 if TYPE_CHECKING:
-    from functions.report import RunReport, SolutionReport
+    from functions.report.model import Report, SolutionReport
     from functions.workflow_settings import ApprovalSettings, Tags
     from retrain.operator.target import Target
 
@@ -33,7 +33,7 @@ class VersionNotes:
         self._tags: dict[str, Tags | None] = {}
         self._newest: dict[str, str] = {}
 
-    def about(self, report: RunReport) -> dict[str, str]:
+    def about(self, report: Report) -> dict[str, str]:
         """Return version ARN -> what has happened to the version. Most versions have no note.
 
         A version that waited for an approval always has one.
@@ -41,7 +41,7 @@ class VersionNotes:
         notes = {}
         for solution in report["solutions"]:
             version_arn, note = solution["solutionVersionArn"], None
-            if version_arn is None or solution["failure"]:
+            if version_arn is None or solution["reason"]:
                 continue
             newest = self._newest.setdefault(solution["solutionArn"], version_arn)
             outcomes = {campaign["outcome"] for campaign in solution["campaigns"]}

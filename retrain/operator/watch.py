@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from retrain.names import short_name
+from functions.report.text import text_of
 from retrain.operator.errors import EXIT_FAILED, EXIT_INTERRUPTED
 from retrain.operator.follow import follow, now
 from retrain.operator.output import message_console, print_command, print_json, print_result
-from retrain.operator.reports import outcome_text, report_lines, waiting_versions
+from retrain.operator.reports import outcome_text
 from retrain.operator.runs import (
     execution_of,
     find_execution,
@@ -22,7 +22,7 @@ from retrain.operator.texts import duration_text
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions.type_defs import DescribeExecutionOutputTypeDef
 
-    from functions.report import RunReport
+    from functions.report.model import Report
     from retrain.operator.runs import Execution
     from retrain.operator.target import Target
 
@@ -49,18 +49,18 @@ def watch_execution(target: Target, execution: Execution, *, as_json: bool) -> i
     if as_json:
         print_json(run_document(described, report))
     else:
-        _print_report(target, described, report)
+        _print_report(described, report)
     return 0 if described["status"] == "SUCCEEDED" else EXIT_FAILED
 
 
 def run_document(
-    described: DescribeExecutionOutputTypeDef, report: RunReport | None
+    described: DescribeExecutionOutputTypeDef, report: Report | None
 ) -> dict[str, object]:
     """Return a run as JSON: the execution, its outcome, and its report, which may be null."""
     return {
         "executionArn": described["executionArn"],
         "executionStatus": described["status"],
-        "outcome": report["status"] if report else described["status"],
+        "outcome": report["outcome"] if report else described["status"],
         "runId": report["runId"] if report else None,
         "startedAt": described["startDate"],
         "stoppedAt": described.get("stopDate"),
@@ -68,25 +68,14 @@ def run_document(
     }
 
 
-def _print_report(
-    target: Target, described: DescribeExecutionOutputTypeDef, report: RunReport | None
-) -> None:
-    """Print the outcome of a run, its report, and the commands with which a person goes on."""
-    execution = execution_of(described)
-    took = duration_text(execution.seconds(now()))
+def _print_report(described: DescribeExecutionOutputTypeDef, report: Report | None) -> None:
+    """Print the report of a run, or how the run ended without a report."""
     if report is None:
+        execution = execution_of(described)
+        took = duration_text(execution.seconds(now()))
         status = outcome_text(execution.status)
         print_result(Text.assemble(f"{execution.name}: ", status, f" after {took}"))
         print_result(f"  {reason_without_report(described)}")
-    else:
-        print_result(
-            Text.assemble(f"Run {report['runId']}: ", outcome_text(report["status"]), f", {took}")
-        )
-        for line in report_lines(report):
-            print_result(line)
-        for version_arn in waiting_versions(report):
-            name = short_name(version_arn)
-            print_command(f"To deploy {name}", target.command("approve", name))
-            print_command(f"To refuse {name}", target.command("reject", name))
-        if execution.status != "SUCCEEDED":
-            print_command("To start a run when the cause is gone", target.command("start"))
+        return
+    text = text_of(report).removeprefix(report["outcome"]).rstrip()
+    print_result(Text.assemble(outcome_text(report["outcome"]), text))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from retrain.names import short_name
 
 if TYPE_CHECKING:
-    from functions.report import RunReport
+    from functions.report.model import Report
     from retrain.rehearsal.runs import Campaign, Run
 
 SUCCESSES = ("DEPLOYED", "TRAINED")
@@ -48,7 +48,7 @@ class Evidence:
     """The number of users on whom the metrics rest. None if the scenario does not need metrics."""
 
     def messages(self) -> list[str]:
-        """Return the reasons and the failures in the reports, without repetitions."""
+        """Return the reasons in the reports, without repetitions."""
         reports = [run.report for run in self.runs if run.report]
         return list(dict.fromkeys(line for report in reports for line in reasons(report)))
 
@@ -240,8 +240,8 @@ def _campaign_outcomes(evidence: Evidence) -> dict[str, str]:
     }
 
 
-def reasons(report: RunReport) -> Iterator[str]:
-    """Yield the reason in a report, and the failures of its jobs and campaigns.
+def reasons(report: Report) -> Iterator[str]:
+    """Yield the reason in a report, and those of its jobs and campaigns.
 
     If guards refused the run, the reason is a heading above a line for each problem. Then yield
     the problems without the heading.
@@ -251,5 +251,5 @@ def reasons(report: RunReport) -> Iterator[str]:
         yield from (problem.strip() for problem in problems or [heading])
     campaigns = [campaign for solution in report["solutions"] for campaign in solution["campaigns"]]
     for part in (*report["imports"], *report["solutions"], *campaigns, *report["trials"]):
-        if part["failure"]:
-            yield part["failure"]
+        if part["reason"]:
+            yield part["reason"]

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from emulator import running
 from emulator.personalize.timeline import Duration, FixedTimings
+from functions.report.text import text_of
 from retrain.rehearsal import config_changes
 from retrain.rehearsal.commands import (
     ERRORS,
@@ -172,7 +173,7 @@ def _play_scenarios(
 ) -> list[ScenarioResult]:
     """Play the scenarios and print each result. Raises FailedError if the first run failed."""
     if scenarios and not first_run.succeeded:
-        reason = first_run.report["text"] if first_run.report else first_run.ending
+        reason = text_of(first_run.report).rstrip() if first_run.report else first_run.ending
         raise FailedError(f"no scenario was played, because the first run failed: {reason}")
     results = []
     for scenario in scenarios:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
     from components.args import RetrainingPipelineArgs
-    from functions.report import RunReport, SolutionReport
+    from functions.report.model import Report, SolutionReport
     from retrain.rehearsal.jobs import Job
 
 RECOMMENDED_ITEMS = 5
@@ -31,14 +31,14 @@ class Run:
     execution_arn: str
     ending: str
     """The status of the execution, with the error and the cause if it has them."""
-    report: RunReport | None
+    report: Report | None
     """None if the execution ended without a report."""
     jobs: Sequence[Job]
 
     @property
     def status(self) -> str:
-        """The status in the report, or how the execution ended."""
-        return self.report["status"] if self.report else self.ending
+        """The outcome in the report, or how the execution ended."""
+        return self.report["outcome"] if self.report else self.ending
 
     def campaign_outcomes(self) -> dict[str, str]:
         """Return the outcome of each campaign in the report, by its ARN."""
@@ -148,7 +148,7 @@ class Summary(Run):
         return self.trained and all(campaign.serves_new_version for campaign in self.campaigns)
 
 
-def read_report(step_functions: SFNClient, execution_arn: str) -> RunReport | None:
+def read_report(step_functions: SFNClient, execution_arn: str) -> Report | None:
     """Return the report in the history of an execution.
 
     Return None if the execution ended before it wrote a report.
@@ -162,7 +162,7 @@ def read_report(step_functions: SFNClient, execution_arn: str) -> RunReport | No
     for event in history["events"]:
         details = event.get("stateExitedEventDetails", {})
         if details.get("name") == REPORT_STATE:
-            report: RunReport | None = json.loads(details["output"]).get("outcome")
+            report: Report | None = json.loads(details["output"]).get("report")
             return report
     return None
 

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from functions.report.text import text_of
 from retrain.names import short_name
 from retrain.rehearsal.judges import reasons
 
@@ -74,7 +75,7 @@ def print_summary(console: Console, summary: Summary) -> None:
     console.print(PROBE_LEGEND, style="dim", highlight=False)
     console.print()
     if summary.report:
-        console.print(summary.report["text"], markup=False, highlight=False)
+        console.print(text_of(summary.report).rstrip(), markup=False, highlight=False)
     outcomes = summary.campaign_outcomes()
     for campaign in summary.campaigns:
         outcome = outcomes.get(campaign.campaign_arn)

@@ -20,7 +20,7 @@ OUTPUTS = {
 """The shell variables of the README and the operations guide, and the stack outputs in them."""
 FUNCTIONS = """\
 report() { aws stepfunctions describe-execution --execution-arn "$1" \\
-  | jq -r '.status, (.cause // ((.output // "{}") | fromjson | .outcome.text // empty))'; }
+  | jq -r '.status, (.cause // ((.output // "{}") | fromjson | .text // empty))'; }
 campaigns() { for ARN in $CAMPAIGNS; do aws personalize describe-campaign --campaign-arn "$ARN" \
 --output text --query \\
   'campaign.[campaignArn,solutionVersionArn,latestCampaignUpdate.status,\

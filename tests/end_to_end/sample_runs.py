@@ -134,7 +134,7 @@ def fire_twice(stack: Stack) -> object:
     for _ in range(2):
         try:
             run = stack.wait_for(stack.fire(slot.isoformat()))
-            results.append(run.report["status"])
+            results.append(run.report["outcome"])
         except EmulatorError as error:
             results.append(str(error).split(":")[0])
     return {"results": results, "dead letters": len(stack.dead_letters())}

@@ -46,7 +46,7 @@ class Run:
     @cached_property
     def report(self):
         """The report of the run."""
-        return self.output("Report outcome")["outcome"]
+        return self.output("Report outcome")["report"]
 
     @property
     def outcomes(self) -> dict[str, str] | None:

@@ -1,10 +1,12 @@
 """The first run of the sample stack: its schedule is fired, and the campaign gets a new model."""
 
+import json
+
 import pytest
 
 from components.lambda_functions import CALLED_BY_EVENTS
 from components.rules.fields import NDCG_AT_10
-from functions.report_words import metric_change
+from functions.report.text import text_of
 from tests.components.sample import STEPS_WITHOUT_TRIGGER
 
 RUN_ID = "20310106T030000Z"
@@ -54,60 +56,22 @@ def ndcg(stack, version_arn):
 
 
 def test_the_report_contains_every_import_solution_and_campaign(stack, run, first_runs, home):
-    previous = first_runs.previous_version_arn
-    assert run.report == {
-        "status": "DEPLOYED",
-        "runId": RUN_ID,
-        "executionArn": run.arn,
-        "reason": None,
-        "imports": [
-            {
-                "type": key,
-                "outcome": "IMPORTED",
-                "datasetImportJobArn": f"{home}:dataset-import-job/"
-                f"{stack.job_prefix}-{RUN_ID}-{key}",
-                "failure": None,
-            }
-            for key in ("interactions", "items", "users")
-        ],
-        "solutions": [
-            {
-                "solutionArn": stack.solution_arn,
-                "outcome": "DEPLOYED",
-                "solutionVersionArn": run.version_arn,
-                "trainingMode": "FULL",
-                "failure": None,
-                "campaigns": [
-                    {
-                        "campaignArn": stack.campaign_arn,
-                        "outcome": "DEPLOYED",
-                        "servedVersionArn": run.version_arn,
-                        "previousVersionArn": previous,
-                        "metrics": {
-                            NDCG_AT_10: {
-                                "new": ndcg(stack, run.version_arn),
-                                "live": ndcg(stack, previous),
-                            }
-                        },
-                        "failure": None,
-                    }
-                ],
-            }
-        ],
-        "trials": [],
-        "warnings": [],
-        "text": (
-            f"Retraining run {RUN_ID}: DEPLOYED\n"
-            "  import of interactions: IMPORTED\n"
-            "  import of items: IMPORTED\n"
-            "  import of users: IMPORTED\n"
-            f"  {stack.solution_arn}: DEPLOYED\n"
-            f"    version {run.version_arn}\n"
-            f"    {stack.campaign_arn}: DEPLOYED\n"
-            f"      {NDCG_AT_10}: "
-            + metric_change(ndcg(stack, run.version_arn), ndcg(stack, previous))
-        ),
+    previous, report = first_runs.previous_version_arn, run.report
+    assert [report[key] for key in ("outcome", "reason", "runId", "executionArn")] == [
+        *("DEPLOYED", None, RUN_ID, run.arn)
+    ]
+    assert {row["type"]: row["datasetImportJobArn"] for row in report["imports"]} == {
+        key: f"{home}:dataset-import-job/{stack.job_prefix}-{RUN_ID}-{key}"
+        for key in ("interactions", "items", "users")
     }
+    (solution,) = report["solutions"]
+    assert (solution["solutionVersionArn"], solution["isTrained"]) == (run.version_arn, True)
+    (campaign,) = solution["campaigns"]
+    assert (campaign["versionArn"], campaign["previousVersionArn"]) == (run.version_arn, previous)
+    metric = campaign["metrics"][NDCG_AT_10]
+    assert (metric["new"], metric["live"]) == (ndcg(stack, run.version_arn), ndcg(stack, previous))
+    assert report["serving"][0]["servedVersionArn"] == run.version_arn
+    assert run.execution["output"] == json.dumps({"report": report, "text": text_of(report)})
 
 
 def test_both_deliveries_of_the_event_lead_to_one_execution(stack, run, first_runs):
@@ -222,7 +186,7 @@ def test_every_step_logs_what_it_did(stack, run):
         "deploy_version": "DEPLOYED",
     }
     (report,) = [record for record in records if record["step"] == "report_outcome"]
-    assert (report["outcome"], report["message"]) == ("DEPLOYED", run.report["text"])
+    assert (report["outcome"], report["message"]) == ("DEPLOYED", text_of(run.report))
 
 
 def test_nothing_fails_in_a_run_that_succeeds(stack, run):

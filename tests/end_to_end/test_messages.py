@@ -1,7 +1,6 @@
 """The message and the event about a run arrive. If they cannot, the run ends as it would anyway."""
 
 import json
-from types import SimpleNamespace
 from typing import NamedTuple
 
 import pytest
@@ -109,17 +108,17 @@ def test_a_message_and_an_event_about_a_good_run_arrive(films, mailbox):
     run = films.run(datasets=["users"], force=True)
     new = films.served_version().rpartition("/")[2]
     message = mailbox.message_about(run)
-    assert message["Subject"] == "DEPLOYED retraining-films: 1 campaign serves a new version"
+    assert message["Subject"] == "DEPLOYED retraining-films: the new version for films is in use"
     assert {name: value["Value"] for name, value in message["MessageAttributes"].items()} == {
         "pipeline": "retraining-films",
         "outcome": "DEPLOYED",
         "trigger": "manual",
     }
-    assert f"- films: {new} (new)" in lines(message)
+    assert f"- films: {new}" in lines(message)
     assert any(
         line.startswith(f"- films: DEPLOYED, {before} -> {new}, ") for line in lines(message)
     )
-    assert any(line.startswith("Training hours: ") for line in lines(message))
+    assert any(line.startswith("- training hours: ") for line in lines(message))
     event = mailbox.event_about(run)
     assert (event["source"], event["detail-type"]) == (
         "personalize-retraining",
@@ -141,26 +140,12 @@ def test_a_message_about_a_failed_run_has_the_reason_and_the_command(films, mail
     run = films.run(skipImport=True, trainingMode="FULL")
     assert run.status == "FAILED"
     message = mailbox.message_about(run)
-    assert message["Subject"] == "FAILED retraining-films: the training of films failed"
+    assert message["Subject"] == "FAILED retraining-films: training of films failed"
     machine = films.output("state_machine_arn")
     assert f"  retrain start --state-machine-arn {machine}" in lines(message)
-    assert "Step: Train solution (films)" in lines(message)
-    assert mailbox.event_about(run)["detail"]["failingStep"] == ("Train solution (films)")
-
-
-def test_a_message_about_a_run_whose_state_machine_was_deleted_arrives(films, mailbox):
-    """`test_closing.py` proves that the rule invokes the function."""
-    machine = films.output("state_machine_arn")
-    execution = f"{machine.replace(':stateMachine:', ':execution:')}:of-a-deleted-machine"
-    target = films.resources("cloudwatch/eventTarget:EventTarget")["retraining-films-close-run"]
-    event = target["inputTransformer"]["inputTemplate"]
-    for field, value in {"executionArn": f'"{execution}"', "startDate": 1, "stopDate": 2}.items():
-        event = event.replace(f"<{field}>", str(value))
-    function = films.resources("lambda/function:Function")["retraining-films-close-run"]
-    response = films.client("lambda").invoke(FunctionName=function["name"], Payload=event)
-    assert "FunctionError" not in response
-    message = mailbox.message_about(SimpleNamespace(arn=execution))
-    assert message["Subject"] == "FAILED retraining-films: the state machine was deleted"
+    (reason,) = [line for line in lines(message) if line.startswith("- training of films: ")]
+    (failed,) = mailbox.event_about(run)["detail"]["solutions"]
+    assert reason == f"- training of films: {failed['reason']}"
 
 
 def test_a_run_whose_topic_was_deleted_ends_as_before(films, mailbox):
@@ -169,7 +154,7 @@ def test_a_run_whose_topic_was_deleted_ends_as_before(films, mailbox):
     sns.delete_topic(TopicArn=topic)
     try:
         run = films.run(skipImport=True)
-        assert (run.status, run.report["status"]) == ("SUCCEEDED", "SKIPPED")
+        assert (run.status, run.report["outcome"]) == ("SUCCEEDED", "SKIPPED")
         (record,) = eventually(lambda: undelivered(films, run), bool)
         assert record["undeliveredReports"] == 1
         assert record["level"] == "ERROR"

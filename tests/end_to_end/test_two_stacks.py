@@ -9,7 +9,7 @@ from tests.end_to_end.test_happy_path import RUN_ID
 def test_both_runs_overlap_and_update_their_campaigns(first_runs):
     run, films_run = first_runs.run, first_runs.films_run
     assert films_run.execution["startDate"] < run.execution["stopDate"], "the runs overlap"
-    assert (run.report["status"], films_run.report["status"]) == ("DEPLOYED", "DEPLOYED")
+    assert (run.report["outcome"], films_run.report["outcome"]) == ("DEPLOYED", "DEPLOYED")
 
 
 def test_the_import_jobs_of_both_have_different_names(first_runs):

@@ -13,9 +13,10 @@ import pytest
 from botocore.stub import Stubber
 
 import functions
-from functions import aws, report_delivery
+from functions import aws
 from functions import clock as functions_clock
 from functions.aws import with_transient_errors
+from functions.report import send
 from tests.functions.samples import NOW, REGION
 from tests.inbox import Inbox
 
@@ -114,8 +115,8 @@ def scheduler(clients, monkeypatch):
 def inbox(monkeypatch):
     """Return the receiver of all messages and events."""
     receiver = Inbox()
-    monkeypatch.setattr(report_delivery, "sns", lambda: receiver)
-    monkeypatch.setattr(report_delivery, "events", lambda: receiver)
+    monkeypatch.setattr(send, "sns", lambda: receiver)
+    monkeypatch.setattr(send, "events", lambda: receiver)
     return receiver
 
 

@@ -21,6 +21,7 @@ from components.lambda_functions import function_code
 from components.state_machine.steps import STEPS
 from functions.errors import RunRefused
 from functions.plan_retraining import handler as plan
+from functions.report.text import text_of
 from tests.functions.samples import configured
 from tests.workflow.pipeline import RUN_ID, deploy, handler
 from tests.workflow.recorder import event_of, report_of
@@ -93,7 +94,7 @@ def test_the_message_of_a_record_is_readable(records):
     assert last["plan_retraining"].getMessage() == "plan_retraining: WORK"
     assert last["deploy_version"].getMessage() == "deploy_version: DEPLOYED"
     assert last["deploy_version"].arn == campaign_arn()
-    assert last["report_outcome"].getMessage() == report_of(execution)["text"]
+    assert last["report_outcome"].getMessage() == text_of(report_of(execution))
     assert last["start_on_export"].getMessage() == "start_on_export: nothing started"
 
 

@@ -4,7 +4,7 @@ import types
 from typing import get_args, get_origin, get_type_hints, is_typeddict
 
 from docs import events
-from functions import report_event
+from functions.report import model
 from tests.program.sample_stack import ROOT
 
 
@@ -14,8 +14,8 @@ def test_the_page_shows_the_present_keys():
 
 
 def test_the_page_has_a_table_for_each_part():
-    parts = {name for name, value in vars(report_event).items() if is_typeddict(value)}
-    assert {name for name in parts if name.startswith("Event")} == set(events.TITLES)
+    types = {name for name, value in vars(model).items() if is_typeddict(value)}
+    assert {name for name in types if name.endswith("Report")} == set(events.TITLES)
 
 
 def fits(value, hint):
@@ -35,6 +35,6 @@ def fits(value, hint):
 
 
 def test_the_example_has_exactly_the_keys_and_the_types_of_the_detail():
-    assert fits(events.EXAMPLE, report_event.EventDetail)
-    assert not fits({**events.EXAMPLE, "more": 1}, report_event.EventDetail)
-    assert not fits({**events.EXAMPLE, "outcome": "GOOD"}, report_event.EventDetail)
+    assert fits(events.EXAMPLE, model.Report)
+    assert not fits({**events.EXAMPLE, "more": 1}, model.Report)
+    assert not fits({**events.EXAMPLE, "outcome": "GOOD"}, model.Report)

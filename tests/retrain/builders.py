@@ -44,9 +44,11 @@ def campaign_report(outcome, **changes):
     return {
         "campaignArn": CAMPAIGN,
         "outcome": outcome,
+        "reason": None,
+        "versionArn": NEW,
         "previousVersionArn": OLD,
         "metrics": {},
-        "failure": None,
+        "seconds": None,
         **changes,
     }
 
@@ -56,9 +58,12 @@ def solution_report(solution_arn=SOLUTION, version=NEW, **changes):
     return {
         "solutionArn": solution_arn,
         "outcome": "DEPLOYED" if version else "FAILED",
+        "reason": None,
         "solutionVersionArn": version,
         "trainingMode": "FULL",
-        "failure": None,
+        "isTrained": True,
+        "trainingHours": None,
+        "seconds": None,
         "campaigns": [],
         **changes,
     }
@@ -67,15 +72,26 @@ def solution_report(solution_arn=SOLUTION, version=NEW, **changes):
 def run_report(*solutions, **changes):
     """Return the report of a run."""
     return {
-        "status": "DEPLOYED",
-        "runId": "20261130T030000Z",
-        "executionArn": EXECUTION,
+        "schemaVersion": 1,
+        "pipeline": "retraining-dev",
+        "outcome": "DEPLOYED",
+        "error": None,
         "reason": None,
+        "runId": "20261130T030000Z",
+        "trigger": "schedule",
+        "executionArn": EXECUTION,
+        "startedAt": "2026-11-30T03:00:00+00:00",
+        "endedAt": "2026-11-30T05:00:00+00:00",
+        "seconds": 7200,
+        "trainingHours": 0,
+        "trainingCost": None,
         "imports": [],
         "solutions": list(solutions),
         "trials": [],
+        "serving": [],
         "warnings": [],
-        "text": "Retraining run 20261130T030000Z: DEPLOYED",
+        "executionUrl": "https://console/execution",
+        "dashboardUrl": None,
         **changes,
     }
 
@@ -96,8 +112,8 @@ def update(*statuses):
 
 
 def run(status="DEPLOYED", *solutions, jobs=(), execution_arn=EXECUTION, **changes):
-    """Return a run whose report has this status."""
-    report = run_report(*solutions, status=status, **changes)
+    """Return a run whose report has this outcome."""
+    report = run_report(*solutions, outcome=status, **changes)
     return Run(execution_arn, "SUCCEEDED", report, list(jobs))
 
 

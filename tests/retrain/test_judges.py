@@ -184,10 +184,10 @@ def test_a_probe_that_does_not_roll_back_is_noticed_beside_a_campaign_without_on
 
 
 def test_messages_are_the_problems_and_failures_of_the_reports_without_repetitions():
-    failed = {"type": "users", "outcome": "FAILED", "datasetImportJobArn": None, "failure": "a"}
-    imported = {**failed, "outcome": "IMPORTED", "failure": None}
-    report = solution_report(failure="b", campaigns=[campaign_report("FAILED", failure="c")])
-    trials = [campaign_report("FAILED", failure="e")]
+    failed = {"type": "users", "outcome": "FAILED", "datasetImportJobArn": None, "reason": "a"}
+    imported = {**failed, "outcome": "IMPORTED", "reason": None}
+    report = solution_report(reason="b", campaigns=[campaign_report("FAILED", reason="c")])
+    trials = [campaign_report("FAILED", reason="e")]
     reason = "Head:\n  d\n  a"
     failed_run = run("FAILED", report, imports=[failed, imported], trials=trials, reason=reason)
     evidence = Evidence([failed_run, failed_run, run_without_report("ABORTED")], [])

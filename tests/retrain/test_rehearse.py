@@ -14,12 +14,13 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from emulator import EmulatorError
+from functions.report.text import text_of
 from retrain.rehearsal import commands, deployed_stack, rehearse
 from retrain.rehearsal.judges import Evidence, Expectation
 from retrain.rehearsal.scenarios import SCENARIOS, Name, ScenarioResult
 from retrain.rehearsal.shell import FUNCTIONS
 from tests.program.sample_stack import CAMPAIGN, INTERACTIONS, ITEMS, LEFT_OUT, SOLUTION, USERS
-from tests.retrain.builders import OUTPUTS, STATE_MACHINE, run, summary
+from tests.retrain.builders import OUTPUTS, STATE_MACHINE, run, run_report, solution_report, summary
 
 PROBE = "solutions[0].campaigns[0].probe"
 
@@ -107,7 +108,7 @@ def test_a_scenario_that_does_not_end_as_designed_ends_with_1(rehearsed, capsys)
 @pytest.mark.parametrize(
     ("first_run", "reason"),
     [
-        (summary(trained=False), "Retraining run 20261130T030000Z: DEPLOYED"),
+        (summary(trained=False), text_of(run_report(solution_report())).rstrip()),
         (summary(report=None, ending="ABORTED", trained=False), "ABORTED"),
     ],
 )
@@ -181,12 +182,12 @@ def test_json_contains_the_scenarios_with_or_without_the_first_run(rehearsed, ca
         documents.append(json.loads(capsys.readouterr().out))
     only_scenarios, both = documents
     assert list(only_scenarios) == ["stack", "succeeded", "scenarios"]
-    assert both["report"]["status"] == "DEPLOYED"
+    assert both["report"]["outcome"] == "DEPLOYED"
     assert not both["succeeded"], "it is true only if the exit code is 0"
     (scenario,) = both["scenarios"]
     assert (scenario["scenario"], scenario["isAsDesigned"]) == ("worse-model", False)
     assert scenario["expectations"] == [{"text": "it ends well", "isMet": False}]
-    assert scenario["runs"][0]["report"]["status"] == "DEPLOYED"
+    assert scenario["runs"][0]["report"]["outcome"] == "DEPLOYED"
 
 
 NO_CONNECTION = EndpointConnectionError(endpoint_url="http://127.0.0.1:1")

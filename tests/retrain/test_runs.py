@@ -99,7 +99,7 @@ def exited(state, output):
 def test_the_report_is_the_outcome_of_the_report_state(respond, clients):
     report = run_report()
     respond_with_last_events(
-        respond, exited("Retrained", {}), exited("Report outcome", {"outcome": report})
+        respond, exited("Retrained", {}), exited("Report outcome", {"report": report})
     )
     assert runs.read_report(clients["stepfunctions"], EXECUTION) == report
 

@@ -5,6 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
+from functions.report.text import text_of
 from retrain.names import short_name
 from retrain.rehearsal.judges import Evidence, Expectation
 from retrain.rehearsal.runs import Item, Step, User, Version
@@ -64,7 +65,7 @@ def test_a_summary_shows_everything_in_80_columns():
         "A probe asks a campaign for recommendations after its update. If the answers are",
         "errors or too short, the pipeline moves the campaign back.",
         "",
-        "Retraining run 20261130T030000Z: DEPLOYED",
+        *text_of(run_report(solution_report())).splitlines(),
         *LAST_LINES,
     ]
     assert len(LAST_LINES) <= 23, "a terminal of 24 lines shows them, and the prompt below"
@@ -192,14 +193,15 @@ def test_text_that_looks_like_markup_is_printed_unchanged():
     text = "the user [bold]"
     steps = [Step(0.0, "report_outcome", None, "FAILED", text)]
     lines = printed(
-        print_summary, summary(report=run_report(text=text), steps=steps, trained=False)
+        print_summary, summary(report=run_report(reason=text), steps=steps, trained=False)
     )
     assert [line for line in lines if text in line] == [
         f" 0.0 report_outcome      FAILED: {text}",
         text,
+        f"  {text}",
     ]
-    assert lines[-1] == "Not every campaign serves a new version: see the report"
-    reported = run_report(solution_report(failure="too few users"), reason="Head:\n  a\n  b")
+    assert lines[-2] == "Not every campaign serves a new version: see the report"
+    reported = run_report(solution_report(reason="too few users"), reason="Head:\n  a\n  b")
     assert printed(print_summary, summary(report=reported, trained=False))[-4:] == [
         "Not every campaign serves a new version: see the report",
         "  a",
@@ -222,7 +224,7 @@ def print_scenario(runs, campaigns, *, is_met=True, evaluation_users=None):
 
 
 def test_a_scenario_that_ended_as_designed_shows_what_was_expected_and_prevented():
-    report = solution_report(campaigns=[campaign_report("REJECTED", failure="it fell")])
+    report = solution_report(campaigns=[campaign_report("REJECTED", reason="it fell")])
     rejected = run("REJECTED", report, jobs=[training()])
     assert print_scenario([rejected], [NOT_UPDATED]) == [
         "",

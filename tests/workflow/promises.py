@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from functions.executions import day_of
+from functions.report.text import text_of
 from tests.workflow.stories import DATASETS, SOLUTIONS
 from tests.workflow.storytelling import Ended, Storyteller
 from tests.workflow.truth import Training, Truth
@@ -101,7 +102,7 @@ def wrong_report(ended: Ended) -> Iterator[str]:
                 ):
                     yield f"{execution.arn} says {outcome} of {arn}, which serves {served}"
     for arn, served in ended.served.items():
-        text = "".join(str(report.get("text")) for report in reports)
+        text = "".join(map(text_of, reports))
         if ended.on_trial[arn] and execution.status != "RUNNING" and "trial" not in text:
             yield f"{execution.arn} does not say that {served} is on trial at {arn}"
 
@@ -119,7 +120,7 @@ def outdated(truth: Truth, ended: Ended) -> Iterator[str]:
     execution that says that nothing is new must be right. A daily export is that of the run's day,
     or of a day that a person brought back on the day of the execution.
     """
-    report, arn = ended.report or {"solutions": [], "text": ""}, ended.execution.arn
+    report, arn = ended.report or {"solutions": [], "reason": None}, ended.execution.arn
     since = ended.execution.events[0]["timestamp"]
     used = {
         solution["solutionVersionArn"]
@@ -131,7 +132,7 @@ def outdated(truth: Truth, ended: Ended) -> Iterator[str]:
         for training in truth.trainings()
         if training.arn in used and training.created >= since
     }
-    if "nothing is new" in report["text"]:
+    if "nothing is new" in (report["reason"] or ""):
         hashes["nothing"] = ended.held
     days = {day for at, day in truth.brought_back if since - DAY <= at <= ended.at}
     days.add(day_of(str(run_id(ended))))
@@ -200,7 +201,7 @@ def not_up_to_date(teller: Storyteller) -> Iterator[str]:
             yield f"{served} is still on trial at {campaign}"
     last = teller.ended[-1]
     has_bad_choice = any(truth.is_bad(served) for served in last.served.values())
-    if last.report is None or (last.report["status"] == "FAILED" and not has_bad_choice):
+    if last.report is None or (last.report["outcome"] == "FAILED" and not has_bad_choice):
         yield f"nothing goes wrong any more, but {last.execution.arn} failed: {last.report}"
 
 
@@ -221,7 +222,7 @@ def missed_weeks(teller: Storyteller) -> dict[int, list[str]]:
         }
         if len(trained) < len(SOLUTIONS):
             missed[week] = [
-                str((ended.report or {}).get("text"))
+                text_of(ended.report) if ended.report else "no report"
                 for ended in teller.ended
                 if start <= ended.at < end
             ]

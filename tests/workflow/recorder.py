@@ -21,7 +21,7 @@ from functions.personalize.campaigns import NONE
 from functions.personalize.tags import BAD
 from tests.workflow.clients import FUNCTIONS, OPERATOR
 from tests.workflow.pipeline import RUN_ID, Pipeline, handler
-from tests.world import PREFIX, campaign_arn, solution_arn
+from tests.world import MOVIES, PIPELINE, PREFIX, campaign_arn, solution_arn
 
 HOME = campaign_arn("home")
 SHELF = campaign_arn("shelf")
@@ -137,13 +137,13 @@ class Recorder:
         for pause in (*LAMBDA_RETRY_SECONDS, None):
             self._closed_execution = execution
             try:
-                report = handler("close_run")(event_of(execution), None)
+                closed = handler("close_run")(event_of(execution), None)
             except (ClientError, ServiceUnavailable, Throttled):
                 if pause is None:
                     self.not_closed.add(execution.arn)
                     return
             else:
-                self.closings[execution.arn].append(report)
+                self.closings[execution.arn].append(closed and closed["report"])
                 return
             finally:
                 self._closed_execution = None
@@ -272,7 +272,7 @@ def report_of(execution: Execution) -> Report | None:
     for event in reversed(execution.events):
         exited = event.get("stateExitedEventDetails", {})
         if exited.get("name") == "Report outcome":
-            return json.loads(exited["output"]).get("outcome")
+            return json.loads(exited["output"]).get("report")
     return None
 
 
@@ -282,17 +282,10 @@ def is_of_this_run(version: Mapping[str, object]) -> bool:
 
 
 def event_of(execution: Execution) -> Mapping[str, object]:
-    """Return EventBridge's event of an ended execution. Times are milliseconds since 1970."""
-    started, ended = (
-        round(event["timestamp"].timestamp() * 1000)
-        for event in (execution.events[0], execution.events[-1])
-    )
+    """Return what `close_run` gets after the end of an execution."""
+    started = round(execution.events[0]["timestamp"].timestamp() * 1000)
     return {
-        "source": "aws.states",
-        "detail": {
-            "executionArn": execution.arn,
-            "status": execution.status,
-            "startDate": started,
-            "stopDate": ended,
-        },
+        "detail": {"executionArn": execution.arn, "startDate": started},
+        "pipeline": PIPELINE,
+        "notifications": MOVIES.settings()["notifications"],
     }

@@ -136,15 +136,15 @@ class Storyteller:
 
         def close() -> None:
             try:
-                report = handler("close_run")(event_of(ended.execution), None)
+                closed = handler("close_run")(event_of(ended.execution), None)
             except Exception:
                 if attempts == 1:
                     raise
                 later = self.pipeline.clock.now() + timedelta(seconds=60 * (4 - attempts))
                 self._close_at(later, ended, attempts=attempts - 1)
             else:
-                if report is not None:
-                    ended.closed_by.append(report)
+                if closed is not None:
+                    ended.closed_by.append(closed["report"])
 
         self._at(when, close)
 

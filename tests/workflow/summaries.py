@@ -1,7 +1,6 @@
 """Summarise an execution in the few values that the tests compare."""
 
 from components.rules.fields import NDCG_AT_10
-from functions.report_words import metric_change
 
 DEPLOYED = {"taste": "DEPLOYED", "home": "DEPLOYED"}
 """The outcomes of a good run without imports."""
@@ -9,20 +8,24 @@ ALL_DONE = {"interactions": "IMPORTED", "items": "IMPORTED", "users": "IMPORTED"
 """The outcomes of a good run of the default dataset group."""
 
 
-def warning_about_old_version(solution_arn):
-    """Return the line of a report about a solution whose new version a campaign does not serve."""
-    return (
-        f"  warning: {solution_arn}: a campaign keeps an older version. With the recipes "
-        "User-Personalization and Next-Best-Action, Personalize adds new items to the newest "
-        "version only; correct the data or the rules, and train again soon"
-    )
-
-
 def report(execution):
     """Return the report of the run, which must be the only one."""
     reports = [call.outcome for call in execution.calls if call.function == "report_outcome"]
     assert len(reports) == 1, f"a run reports once: {execution}"
-    return reports[0]["outcome"]
+    return reports[0]["report"]
+
+
+def document(execution):
+    """Return the document of the run at its end, from which the report was made."""
+    (reported,) = [call for call in execution.calls if call.function == "report_outcome"]
+    return reported.payload
+
+
+def text(execution):
+    """Return the text of the report, which is the cause of a failed execution."""
+    (reported,) = [call.outcome for call in execution.calls if call.function == "report_outcome"]
+    assert execution.cause in (None, reported["text"])
+    return reported["text"]
 
 
 def outcomes(execution):
@@ -30,16 +33,10 @@ def outcomes(execution):
     return _parts(report(execution), "outcome")
 
 
-def metric_line(execution):
-    """Return the line of the report's text with the metric of the first campaign."""
-    ((name, values),) = report(execution)["solutions"][0]["campaigns"][0]["metrics"].items()
-    return f"      {name}: {metric_change(**values)}"
-
-
 def failures(execution):
-    """Return the failure of each dataset type, solution name and campaign name that failed."""
-    parts = _parts(report(execution), "failure")
-    return {part: failure for part, failure in parts.items() if failure}
+    """Return the reason of each dataset type, solution name and campaign name that has one."""
+    parts = _parts(report(execution), "reason")
+    return {part: reason for part, reason in parts.items() if reason}
 
 
 def problems_of(execution):
@@ -55,7 +52,7 @@ def problems_of(execution):
 def skip_reason(execution):
     """Return the reason for which a run was skipped. Such a run did nothing."""
     assert execution.status == "SUCCEEDED", "a skipped run alarms nobody"
-    assert report(execution)["status"] == "SKIPPED"
+    assert report(execution)["outcome"] == "SKIPPED"
     assert report(execution)["imports"] == report(execution)["solutions"] == []
     return report(execution)["reason"]
 

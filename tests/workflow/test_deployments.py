@@ -12,6 +12,7 @@ from components.rules.fields import NDCG_AT_10
 from emulator.personalize import Switches
 from functions.personalize.campaigns import read_notes
 from functions.personalize.tags import tags_of
+from functions.report.model import share_of_change
 from functions.rules.deployments import Notes
 from tests.workflow.answers import bad_answers
 from tests.workflow.pipeline import NEXT_SLOT, before_step, deploy, killed_after_work
@@ -72,10 +73,16 @@ def test_a_worse_version_is_rejected_with_both_values_and_reported_once():
         assert pipeline.requests("UpdateCampaign") == []
     reason = f"{NDCG_AT_10} fell from {old_value:.4f} to {new_value:.4f}, by more than 25%"
     assert execution.status == "SUCCEEDED", "a rejection is a result, and not a failure"
-    assert report(execution)["status"] == "REJECTED"
+    assert report(execution)["outcome"] == "REJECTED"
     assert failures(execution) == {"home": reason}
     (row,) = report(execution)["solutions"][0]["campaigns"]
-    assert row["metrics"] == {NDCG_AT_10: {"new": new_value, "live": old_value}}
+    assert row["metrics"] == {
+        NDCG_AT_10: {
+            "new": new_value,
+            "live": old_value,
+            "change": share_of_change(new_value, old_value),
+        }
+    }
     assert "nothing is new" in skip_reason(later)
 
 
@@ -180,7 +187,7 @@ def test_a_run_that_is_refused_has_ended_the_trial_before():
         assert notes(pipeline) == Notes(good=old, bad=bad)
     (trial,) = report(execution)["trials"]
     assert (trial["campaignArn"], trial["outcome"]) == (campaign_arn(), "ROLLED_BACK")
-    assert report(execution)["status"] == "FAILED", "there is no export"
+    assert report(execution)["outcome"] == "FAILED", "there is no export"
 
 
 def test_a_campaign_that_could_not_be_moved_back_is_moved_back_by_the_next_run():
@@ -194,7 +201,7 @@ def test_a_campaign_that_could_not_be_moved_back_is_moved_back_by_the_next_run()
         later = pipeline.run(**AGAIN)
         assert (pipeline.served_version(), notes(pipeline)) == (good, Notes(good=good, bad=bad))
     assert "AccessDeniedException" in failures(execution)["home"]
-    assert report(later)["status"] == "ROLLED_BACK"
+    assert report(later)["outcome"] == "ROLLED_BACK"
 
 
 def test_an_update_that_hangs_is_given_up_after_a_day_and_its_campaign_gets_no_other_version():
@@ -208,4 +215,4 @@ def test_an_update_that_hangs_is_given_up_after_a_day_and_its_campaign_gets_no_o
     assert failures(execution) == {"home": f"the update to {new} has not ended in 24 hours"}
     events = [event for event in execution.events if "stateEnteredEventDetails" in event]
     assert len(events) < 120, "the looks of a day do not fill the history"
-    assert (report(later)["status"], outcomes(later)) == ("FAILED", {"taste": "TRAINED"})
+    assert (report(later)["outcome"], outcomes(later)) == ("FAILED", {"taste": "TRAINED"})

@@ -7,7 +7,14 @@ from datetime import datetime, timedelta
 
 from emulator.virtual.step_functions import Fails
 from tests.workflow.pipeline import RUN_ID, deploy, handler, killed_after_work
-from tests.workflow.summaries import ALL_DONE, failed_calls, failures, outcomes, report
+from tests.workflow.summaries import (
+    ALL_DONE,
+    document,
+    failed_calls,
+    failures,
+    outcomes,
+    text,
+)
 from tests.world import PREFIX
 
 ITEMS_JOB = f"{PREFIX}-{RUN_ID}-items"
@@ -22,15 +29,14 @@ def test_one_failed_import_stops_the_run_before_training():
         execution = pipeline.run()
         assert pipeline.requests("CreateSolutionVersion") == []
         assert pipeline.served_version() == old
-    text = (
-        f"Retraining run {RUN_ID}: FAILED\n"
-        "  import of interactions: IMPORTED\n"
-        "  import of items: FAILED: Row 7 has no ITEM_ID\n"
-        "  import of users: IMPORTED"
-    )
-    assert report(execution)["text"] == text, "the run waits for the other imports"
-    assert execution.status == "FAILED"
-    assert (execution.error, execution.cause) == ("RetrainingFailed", text)
+    assert outcomes(execution) == {
+        "interactions": "IMPORTED",
+        "items": "FAILED",
+        "users": "IMPORTED",
+    }
+    assert failures(execution) == {"items": "Row 7 has no ITEM_ID"}
+    assert (execution.status, execution.error) == ("FAILED", "RetrainingFailed")
+    assert execution.cause == text(execution)
     assert failed_calls(execution) == [], "a failed job is no error of a function"
 
 
@@ -41,7 +47,7 @@ def test_the_run_waits_for_free_import_slots():
             pipeline.foreign_import("items", job_name=job_name)
         started_at = pipeline.clock.now()
         execution = pipeline.run()
-        results = execution.output["imports"]["results"]
+        results = document(execution)["imports"]["results"]
     assert outcomes(execution) == ALL_DONE
     assert failed_calls(execution) == [], "a full quota is no error of a function"
     waits = [datetime.fromisoformat(result["item"]["createdAt"]) - started_at for result in results]

@@ -139,7 +139,7 @@ def test_a_scheduled_run_imports_an_export_whose_marker_has_started_no_run():
         assert outcomes(pipeline.run())["interactions"] == "IMPORTED"
         marker_event(pipeline, "interactions", "2026-11-29")
         (late,) = executions(pipeline)
-    assert report(late)["status"] == "SKIPPED", "the event of the marker came after the run"
+    assert report(late)["outcome"] == "SKIPPED", "the event of the marker came after the run"
 
 
 def test_a_run_that_has_waited_in_vain_fails_and_says_how_to_import_its_export():
@@ -165,7 +165,7 @@ def test_step_functions_may_be_out_of_order_for_minutes_when_a_marker_comes():
         pipeline.step_functions.faults.inject(faults)
         assert marker_event(pipeline, "interactions", DAY).startswith(f"export-{DAY}-")
         (execution,) = executions(pipeline)
-    assert report(execution)["status"] == "DEPLOYED"
+    assert report(execution)["outcome"] == "DEPLOYED"
 
 
 def test_the_function_gives_up_before_its_timeout():
@@ -187,5 +187,5 @@ def test_full_exports_whose_markers_come_together_are_each_imported():
         for number, day in enumerate((DAY, NEXT_DAY)):
             write(pipeline, "interactions", day, shift=number)
             marker_event(pipeline, "interactions", day)
-        assert [report(run)["status"] for run in executions(pipeline)] == ["DEPLOYED", "DEPLOYED"]
+        assert [report(run)["outcome"] for run in executions(pipeline)] == ["DEPLOYED", "DEPLOYED"]
         assert sources(pipeline) == [f"{DAY}/interactions.csv", f"{NEXT_DAY}/interactions.csv"]

@@ -33,7 +33,7 @@ def test_two_runs_succeed_whichever_way_personalize_behaves(way):
         executions.append(pipeline.run(scheduledTime=NEXT_SLOT))
         (new,) = new_versions(pipeline)
         assert pipeline.served_version() == new
-    statuses = [(execution.status, report(execution)["status"]) for execution in executions]
+    statuses = [(execution.status, report(execution)["outcome"]) for execution in executions]
     assert statuses == [("SUCCEEDED", "DEPLOYED"), ("SUCCEEDED", "SKIPPED")], (
         "the second run finds nothing new"
     )

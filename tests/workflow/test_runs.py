@@ -9,7 +9,16 @@ from functions.exports import read_export
 from functions.personalize.imports import seen_export
 from functions.personalize.tags import tags_of
 from tests.workflow.pipeline import NEXT_SLOT, RUN_ID, SLOT, deploy
-from tests.workflow.summaries import ALL_DONE, failed_calls, metric_line, ndcg, outcomes, report
+from tests.workflow.summaries import (
+    ALL_DONE,
+    document,
+    failed_calls,
+    ndcg,
+    outcomes,
+    report,
+    skip_reason,
+    text,
+)
 from tests.world import (
     IMPORT_ROLE,
     MOVIES,
@@ -38,54 +47,20 @@ def test_a_good_run_imports_trains_and_updates_the_campaign():
     assert execution.status == "SUCCEEDED", execution
     assert outcomes(execution) == ALL_DONE
     assert failed_calls(execution) == [], "an unfinished job is no error of a function"
-    assert report(execution) == execution.output["outcome"], "the output contains the report"
-    assert report(execution) == {
-        "status": "DEPLOYED",
-        "runId": RUN_ID,
-        "executionArn": EXECUTION_ARN,
-        "reason": None,
-        "imports": [
-            {
-                "type": dataset_type,
-                "outcome": "IMPORTED",
-                "datasetImportJobArn": (
-                    f"{PERSONALIZE}:dataset-import-job/{JOB_PREFIX}-{dataset_type}"
-                ),
-                "failure": None,
-            }
-            for dataset_type in DATASET_TYPES
-        ],
-        "solutions": [
-            {
-                "solutionArn": solution_arn(),
-                "outcome": "DEPLOYED",
-                "solutionVersionArn": new,
-                "trainingMode": "FULL",
-                "failure": None,
-                "campaigns": [
-                    {
-                        "campaignArn": campaign_arn(),
-                        "outcome": "DEPLOYED",
-                        "servedVersionArn": new,
-                        "previousVersionArn": old,
-                        "metrics": {NDCG_AT_10: {"new": quality, "live": quality}},
-                        "failure": None,
-                    }
-                ],
-            }
-        ],
-        "trials": [],
-        "warnings": [],
-        "text": (
-            f"Retraining run {RUN_ID}: DEPLOYED\n"
-            "  import of interactions: IMPORTED\n"
-            "  import of items: IMPORTED\n"
-            "  import of users: IMPORTED\n"
-            f"  {solution_arn()}: DEPLOYED\n"
-            f"    version {new}\n"
-            f"    {campaign_arn()}: DEPLOYED\n{metric_line(execution)}"
-        ),
+    assert execution.output == {"report": report(execution), "text": text(execution)}
+    keys = ("outcome", "reason", "runId", "executionArn", "trials", "warnings")
+    assert [report(execution)[key] for key in keys] == [
+        *("DEPLOYED", None, RUN_ID, EXECUTION_ARN, [], [])
+    ]
+    assert {row["type"]: row["datasetImportJobArn"] for row in report(execution)["imports"]} == {
+        dataset_type: f"{PERSONALIZE}:dataset-import-job/{JOB_PREFIX}-{dataset_type}"
+        for dataset_type in DATASET_TYPES
     }
+    (solution_report,) = report(execution)["solutions"]
+    assert (solution_report["solutionVersionArn"], solution_report["trainingMode"]) == (new, "FULL")
+    (campaign,) = solution_report["campaigns"]
+    assert (campaign["previousVersionArn"], campaign["versionArn"]) == (old, new)
+    assert campaign["metrics"] == {NDCG_AT_10: {"new": quality, "live": quality, "change": 0}}
 
 
 def api_tags(**tags):
@@ -152,11 +127,11 @@ def test_the_imports_run_in_parallel_and_the_training_starts_after_the_last_impo
     with deploy() as pipeline:
         started_at = pipeline.clock.now()
         execution = pipeline.run()
-    jobs = [result["item"] for result in execution.output["imports"]["results"]]
+    jobs = [result["item"] for result in document(execution)["imports"]["results"]]
     created_at = {datetime.fromisoformat(job["createdAt"]) for job in jobs}
     assert created_at == {started_at + timedelta(seconds=90)}, "the lists may be behind"
     last_end = max(datetime.fromisoformat(job["endedAt"]) for job in jobs)
-    training = execution.output["solutions"][0]["version"]
+    training = document(execution)["solutions"][0]["version"]
     delay = datetime.fromisoformat(training["createdAt"]) - last_end
     assert timedelta(0) <= delay <= timedelta(minutes=5)
 
@@ -181,15 +156,9 @@ def test_a_solution_without_campaigns_is_trained():
         execution = pipeline.run()
         new = pipeline.versions()[-1]
     assert execution.status == "SUCCEEDED"
-    assert report(execution)["status"] == "TRAINED"
-    assert report(execution)["text"] == (
-        f"Retraining run {RUN_ID}: TRAINED\n"
-        "  import of interactions: IMPORTED\n"
-        "  import of items: IMPORTED\n"
-        "  import of users: IMPORTED\n"
-        f"  {solution_arn()}: TRAINED\n"
-        f"    version {new}"
-    )
+    assert report(execution)["outcome"] == "TRAINED"
+    (trained,) = report(execution)["solutions"]
+    assert (trained["solutionVersionArn"], trained["campaigns"]) == (new, [])
 
 
 def test_all_campaigns_of_two_solutions_are_updated():
@@ -215,7 +184,7 @@ def test_an_execution_with_an_empty_input_runs_as_configured():
         first = pipeline.machine.start({}).wait()
         second = pipeline.machine.start({}).wait()
     assert outcomes(first)["home"] == "DEPLOYED"
-    assert first.output["run"]["trigger"] == "manual"
+    assert report(first)["trigger"] == "manual"
     run_ids = {report(execution)["runId"] for execution in (first, second)}
     assert len(run_ids) == 2, "each manual run has another id"
     assert {run_id[:9] for run_id in run_ids} == {f"{RUN_ID[:8]}-"}, "the id begins with the day"
@@ -225,7 +194,7 @@ def test_the_plan_contains_the_durations_of_earlier_jobs():
     with deploy(MOVIES.with_options(skip_when_unchanged=False)) as pipeline:
         pipeline.run()
         execution = pipeline.run(scheduledTime=NEXT_SLOT)
-    plan = execution.output["plan"]
+    plan = document(execution)["plan"]
     assert [planned["durations"] for planned in plan["imports"]] == [
         [930, 600],
         [745, 600],
@@ -246,9 +215,9 @@ def test_the_first_event_after_a_deployment_is_skipped(minutes):
         assert pipeline.requests("CreateSolutionVersion") == []
     assert execution.status == "SUCCEEDED", "a skipped run alarms nobody"
     changed_at = pipeline.schedule_changed_at.isoformat()
-    assert report(execution)["text"] == (
-        f"Retraining run {RUN_ID}: SKIPPED: the schedule was created or changed at {changed_at}, "
-        "and a deployment starts no training; to retrain now, use retrain start"
+    assert skip_reason(execution) == (
+        f"the schedule was created or changed at {changed_at}, and a deployment starts no "
+        "training; to retrain now, use retrain start"
     )
 
 

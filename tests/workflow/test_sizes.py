@@ -61,7 +61,7 @@ def test_an_error_of_100_kb_is_cut_where_it_enters_the_document(operation):
     with deploy() as pipeline:
         pipeline.inject_fault("error", operation=operation, message=LONG_REASON)
         execution = pipeline.run()
-    assert report(execution)["status"] == "FAILED"
+    assert report(execution)["outcome"] == "FAILED"
     causes = [
         event["stateExitedEventDetails"]["output"]
         for event in execution.events
@@ -102,9 +102,7 @@ def test_the_largest_pipeline_stays_within_the_limits_of_step_functions(monkeypa
         for campaign in solution["campaigns"]
     ]
     assert len(campaigns) == 50
-    assert all("cut, " in campaign["failure"] for campaign in campaigns), (
-        "the texts are the longest"
-    )
+    assert all("cut, " in campaign["reason"] for campaign in campaigns), "the texts are the longest"
     rules = sum(len(each.quality_gate) * len(each.campaigns) for each in group.solutions)
     reserve = MAX_LIST_BYTES + rules * MAX_NOTE_BYTES
     assert largest_state(execution) + reserve <= MAX_STATE_BYTES, (

@@ -55,7 +55,7 @@ def test_a_manual_run_without_new_data_is_skipped_if_no_version_waits():
         pipeline.run()
         execution = pipeline.machine.start({"skipImport": True}).wait()
         assert len(pipeline.versions()) == 2
-    assert report(execution)["status"] == "SKIPPED"
+    assert report(execution)["outcome"] == "SKIPPED"
 
 
 def test_a_foreign_version_that_waits_is_not_deployed():
@@ -81,4 +81,4 @@ def test_a_second_run_of_a_slot_adopts_all_jobs():
         pipeline.sleep(600)
         execution = pipeline.run(scheduledTime=SLOT)
         assert len(pipeline.versions()) == 2, "both executions have the same run id"
-    assert report(execution)["status"] == "SKIPPED"
+    assert report(execution)["outcome"] == "SKIPPED"

@@ -85,7 +85,7 @@ def check_last_run(account: Account) -> Iterator[Finding]:
         return
     client = target.access.step_functions
     report = report_of(client, describe(client, newest.arn))
-    text = f"{run} and ended with the outcome {report['status'] if report else newest.status}"
+    text = f"{run} and ended with the outcome {report['outcome'] if report else newest.status}"
     if newest.status == SUCCEEDED:
         yield Finding("ok", text)
     else:

@@ -7,13 +7,14 @@ from datetime import UTC, datetime
 import pytest
 from botocore import exceptions
 
+from functions.report.text import text_of
 from retrain.operator import follow as following
 from retrain.operator.access import Access
 from retrain.operator.errors import OperatorError
 from retrain.operator.runs import Execution
 from retrain.operator.target import Target
 from retrain.operator.watch import watch_execution
-from tests.retrain.builders import OLD, campaign_report, solution_report
+from tests.retrain.builders import run_report, solution_report
 from tests.retrain.operator.events import RUN_DOCUMENT, entered
 
 MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:m"
@@ -81,7 +82,7 @@ def test_an_event_is_read_once(states):
     double.events = [event(1), event(2)]
     double.answers[1] = lambda: double.events.append(event(3, "Plan retraining")) or "RUNNING"
     followed = following.follow(TARGET, EXECUTION, None)
-    assert followed.progress.stage == "checking the exports and planning"
+    assert followed.progress.stage == "planning"
     assert double.pages_read == 2 + 2 + 1, "each poll stops at the last event that it knows"
 
 
@@ -126,45 +127,12 @@ def test_ctrl_c_does_not_wait_for_a_request(states):
     assert went_on == [], "a request may take a minute and a half"
 
 
-def report_at_end(double, status, solutions=()):
-    """Let the last event of the double have a report."""
-    report = {
-        "status": status,
-        "runId": "20261129T030000Z",
-        "reason": "no data",
-        "text": f"Retraining run 20261129T030000Z: {status}: no data",
-        **dict.fromkeys(("imports", "trials", "warnings"), ()),
-        "solutions": solutions,
-    }
-    exited = {"name": "Report outcome", "output": json.dumps({"outcome": report})}
+def test_after_a_run_its_report_is_printed(states, capsys):
+    report = run_report(solution_report(), outcome="FAILED", error="X", reason="X: no data")
+    double = states("FAILED")
+    exited = {"name": "Report outcome", "output": json.dumps({"report": report})}
     double.events = [
         {"id": 1, "timestamp": EXECUTION.started_at, "stateExitedEventDetails": exited}
     ]
-
-
-def test_after_a_failed_run_a_command_starts_another(states, capsys):
-    report_at_end(states("FAILED"), "FAILED")
     assert watch_execution(TARGET, EXECUTION, as_json=False) == 1
-    out, err = capsys.readouterr()
-    assert out.splitlines() == ["Run 20261129T030000Z: FAILED, 0 s", "  no data"]
-    assert err.splitlines()[-2:] == [
-        "To start a run when the cause is gone:",
-        "  retrain start --stack prod",
-    ]
-
-
-def test_a_version_that_waits_has_the_commands_that_answer(states, capsys):
-    waiting = campaign_report("AWAITING_APPROVAL", servedVersionArn=None)
-    solutions = [
-        solution_report(campaigns=[waiting]),
-        solution_report(version=OLD, campaigns=[{**waiting, "outcome": "DEPLOYED"}]),
-        solution_report(version=None),
-    ]
-    report_at_end(states("SUCCEEDED"), "AWAITING_APPROVAL", solutions)
-    assert watch_execution(TARGET, EXECUTION, as_json=False) == 0
-    assert capsys.readouterr().err.splitlines()[-4:] == [
-        "To deploy movies/00000002:",
-        "  retrain approve movies/00000002 --stack prod",
-        "To refuse movies/00000002:",
-        "  retrain reject movies/00000002 --stack prod",
-    ]
+    assert capsys.readouterr().out == text_of(report)

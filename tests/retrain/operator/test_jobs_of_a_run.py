@@ -173,8 +173,8 @@ def test_a_trial_that_an_earlier_run_has_left_is_a_job_of_its_own():
 
 
 def test_the_report_is_the_output_of_its_state():
-    report = {"status": "DEPLOYED"}
-    assert read(exited("Report outcome", {**RUN_DOCUMENT, "outcome": report})).report == report
+    report = {"outcome": "DEPLOYED"}
+    assert read(exited("Report outcome", {"report": report})).report == report
 
 
 def expected_job(kind, expected, state="planned"):

@@ -5,13 +5,15 @@ import shlex
 import pytest
 from typer.main import get_command
 
+from functions.report.text import text_of
 from retrain.cli import app
-from tests.functions.test_report_message import ADVICE, SERVES_OLD, message_about
+from tests.functions.test_report import report
+from tests.functions.test_report_text import OUTCOMES
 
 PASTED = {
     line.strip()
-    for document, *_ in ADVICE.values()
-    for line in message_about(document, SERVES_OLD).body.splitlines()
+    for document, *_ in OUTCOMES.values()
+    for line in text_of(report(document, [])).splitlines()
     if line.startswith("  retrain ")
 }
 

@@ -11,7 +11,7 @@ from retrain.operator.errors import OperatorError
 from retrain.operator.history import history
 from retrain.operator.runs import find_execution
 from retrain.operator.target import Target
-from tests.retrain.builders import NEW, campaign_report, run_report, solution_report
+from tests.retrain.builders import campaign_report, run_report, solution_report
 
 MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:retraining-dev"
 HOME = MACHINE.replace(":stateMachine:", ":execution:")
@@ -109,20 +109,20 @@ def lines(capsys):
 def test_a_failed_run_is_listed_with_its_failures(listed, described, respond, capsys):
     listed("a")
     described("a", "FAILED", error="RetrainingFailed", cause="text", input=json.dumps(SCHEDULED))
-    failed = {"type": "items", "outcome": "FAILED", "failure": "no such column"}
+    failed = {"type": "items", "outcome": "FAILED", "reason": "no such column"}
     report = run_report(
-        solution_report(version=None, failure="the training failed", trainingMode="UPDATE"),
+        solution_report(version=None, reason="the training failed", trainingMode="UPDATE"),
         solution_report(
             campaigns=[
-                campaign_report("SKIPPED", servedVersionArn=NEW, previousVersionArn=NEW),
-                campaign_report("DEPLOYED", servedVersionArn=NEW, failure=None),
+                campaign_report("SKIPPED"),
+                campaign_report("DEPLOYED"),
             ],
         ),
-        status="FAILED",
+        outcome="FAILED",
         reason="1 problem with this run:\n  too small",
         runId=RUN_ID,
-        imports=[failed, {"type": "users", "outcome": "IMPORTED", "failure": None}],
-        trials=[campaign_report("ROLLED_BACK", servedVersionArn=None, failure="3 bad answers")],
+        imports=[failed, {"type": "users", "outcome": "IMPORTED", "reason": None}],
+        trials=[campaign_report("ROLLED_BACK", reason="3 bad answers")],
     )
     events = [
         {"timestamp": STARTED_AT, "type": "ExecutionFailed", "id": 9},
@@ -133,7 +133,7 @@ def test_a_failed_run_is_listed_with_its_failures(listed, described, respond, ca
                 "id": 8,
                 "stateExitedEventDetails": {
                     "name": name,
-                    "output": json.dumps({"outcome": report}),
+                    "output": json.dumps({"report": report}),
                 },
             }
             for name in ("Did the run succeed?", "Report outcome")

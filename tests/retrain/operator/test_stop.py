@@ -68,7 +68,7 @@ def account(monkeypatch):
         "stop_training": stop_training,
         "imports_of_run": lambda *_, **__: [],
         "describe_campaign": lambda *_: {"latestCampaignUpdate": double.update},
-        "read_standings": lambda *_: {CAMPAIGN: {"versionOnTrial": double.on_trial}},
+        "read_serving": lambda *_: [{"campaignArn": CAMPAIGN, "versionOnTrial": double.on_trial}],
         "describe": lambda _client, arn: {
             "executionArn": arn,
             "status": double.status,

@@ -50,7 +50,7 @@ def test_a_version_that_waits_for_no_answer_says_why(tags, error):
 
 def run_with(outcome, version=NEW, **changes):
     """Return the report of a run whose campaign had this outcome."""
-    campaign = campaign_report(outcome, servedVersionArn=OLD, failure=f"{version} waits")
+    campaign = campaign_report(outcome, reason=f"{version} waits")
     return run_report(solution_report(version=version, campaigns=[campaign], **changes))
 
 
@@ -108,7 +108,7 @@ def test_only_the_newest_version_takes_an_answer(notes):
     newer, older = run_with("AWAITING_APPROVAL"), run_with("AWAITING_APPROVAL", version=OLD)
     superseded = {OLD: "nobody has answered, and there is a newer version"}
     assert notes(WAITS, newer, older) == [{NEW: WAITING_NOTE}, superseded]
-    failed = run_with("FAILED", version=OLD, failure="no data")
+    failed = run_with("FAILED", version=OLD, reason="no data")
     without = run_report(solution_report(version=None))
     assert notes(WAITS, without, failed, newer) == [{}, {}, {NEW: WAITING_NOTE}], (
         "a training that has failed does not count"

@@ -95,7 +95,7 @@ def role(emulator, name, policy):
 def asked(songs):
     """Run the pipeline, and return the version that waits for an approval."""
     run = songs.run(force=True, skipImport=True)
-    assert run.report["status"] == "AWAITING_APPROVAL"
+    assert run.report["outcome"] == "AWAITING_APPROVAL"
     return run.version_arn
 
 

@@ -1,0 +1,1 @@
+"""The report of a run: what it contains, its text, and how it is sent."""

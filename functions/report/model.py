@@ -1,0 +1,392 @@
+"""Builds the report of a run, which is the detail of its event. All functions are pure.
+
+`docs/events.md` describes the report. Programs of other people read it, so a key keeps its name and
+its meaning. If one has to change, SCHEMA_VERSION becomes 2.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Literal, TypedDict, cast
+
+from ..contract import (
+    CampaignResult,
+    DatasetResult,
+    DeploymentItem,
+    FinishedRun,
+    ImportItem,
+    Item,
+    Outcome,
+    Plan,
+    SolutionResult,
+    StateError,
+    TrainingItem,
+)
+from ..executions import played_trials, run_of, solution_results
+from ..texts import MAX_REFUSAL_BYTES, MAX_TEXT_BYTES, shortened, shortened_list
+
+SCHEMA_VERSION: Literal[1] = 1
+TRIGGERS = ("schedule", "export", "trials", "deployments", "manual")
+"""What starts a run. The input of a run that was refused may have any other text."""
+WORST_FIRST: tuple[Outcome, ...] = (
+    "FAILED",
+    "ROLLED_BACK",
+    "REJECTED",
+    "AWAITING_APPROVAL",
+    "SKIPPED",
+    "TRAINED",
+    "DEPLOYED",
+)
+MAX_REASON_BYTES = 2 * MAX_TEXT_BYTES
+"""The most bytes of the reason of an item: the error that ended it, and what its rule said."""
+CONSOLES = {"aws-us-gov": "console.amazonaws-us-gov.com", "aws-cn": "console.amazonaws.cn"}
+"""Partition -> the host of its console."""
+
+
+class ImportReport(TypedDict):
+    """What a run did with a dataset."""
+
+    type: str
+    """The type of the dataset as the config writes it, for example `interactions`."""
+    outcome: Literal["IMPORTED", "FAILED"]
+    """`IMPORTED` or `FAILED`."""
+    reason: str | None
+    """Why the import failed, or null."""
+    datasetImportJobArn: str | None
+    """The import job, or null if none was created."""
+    bytes: int
+    """The size of the export when its import began, or when it was planned if none began."""
+    dataWrittenAt: str | None
+    """When the newest file of the export was written, or null if the export has no files."""
+    seconds: float | None
+    """The duration of the import job in seconds, or null if it has not ended."""
+
+
+class MetricReport(TypedDict):
+    """An offline metric of a new version and of the version that the campaign served."""
+
+    new: float | None
+    """The value of the new version, or null if it has none."""
+    live: float | None
+    """The value of the version that the campaign served, or null if it has none."""
+    change: float | None
+    """The change as a share of the live version's value. -0.25 means a quarter less. Null if one
+    of the two values is missing."""
+
+
+class CampaignReport(TypedDict):
+    """What a run did with a campaign."""
+
+    campaignArn: str
+    """The campaign."""
+    outcome: Outcome
+    """The outcome of the campaign."""
+    reason: str | None
+    """Why the campaign has this outcome, or null."""
+    versionArn: str | None
+    """The version that the run has deployed or not deployed, or null if there was none."""
+    previousVersionArn: str | None
+    """The version that the campaign served before, or null if it served none."""
+    metrics: dict[str, MetricReport]
+    """The metrics of the quality gate by their names in the API. It is empty without a gate."""
+    seconds: float | None
+    """The duration of the update in seconds, or null if there was none."""
+
+
+class SolutionReport(TypedDict):
+    """What a run did with a solution."""
+
+    solutionArn: str
+    """The solution."""
+    outcome: Outcome
+    """The worst outcome of its campaigns, or `TRAINED`, `SKIPPED` or `FAILED`."""
+    reason: str | None
+    """Why there is no trained version, or null."""
+    solutionVersionArn: str | None
+    """The new version, or null if none was created."""
+    trainingMode: str
+    """`FULL` or `UPDATE`."""
+    isTrained: bool
+    """True if this run trained the version, false if the version existed before."""
+    trainingHours: float | None
+    """The hours that Personalize charges, or null if the training did not succeed or another run
+    trained the version."""
+    seconds: float | None
+    """The duration of the training in seconds, or null if it has not ended or another run trained
+    the version."""
+    campaigns: list[CampaignReport]
+    """The campaigns of the solution."""
+
+
+class ServingReport(TypedDict):
+    """What a configured campaign serves at the end of a run."""
+
+    campaignArn: str
+    """The campaign."""
+    isKnown: bool
+    """False if the campaign could not be read."""
+    servedVersionArn: str | None
+    """The version that the campaign serves, or null if it serves none."""
+    versionOnTrial: str | None
+    """A version whose trial has not ended, or null."""
+
+
+class Report(TypedDict):
+    """The report of a run."""
+
+    schemaVersion: Literal[1]
+    """The version of this format, which is 1. A release that only adds keys does not change it."""
+    pipeline: str
+    """The name of the pipeline, for example `retraining-prod`."""
+    outcome: Outcome
+    """The worst outcome of its imports, solutions and trials."""
+    error: str | None
+    """The name of the error that ended the run, for example `RunRefused` or `TIMED_OUT`, or null.
+    An import, a training or a campaign that failed does not end the run."""
+    reason: str | None
+    """The error with its message, or why the run was skipped, or null."""
+    runId: str
+    """The id of the run."""
+    trigger: str
+    """What started it: `schedule`, `export`, `trials`, `deployments`, `manual` or `unknown`."""
+    executionArn: str
+    """The execution of the run. Use it to recognize an event that comes twice."""
+    startedAt: str
+    """The start of the execution (ISO 8601)."""
+    endedAt: str
+    """The end of the run (ISO 8601)."""
+    seconds: float
+    """The seconds from `startedAt` to `endedAt`."""
+    trainingHours: float
+    """The hours of all trainings of this run."""
+    trainingCost: float | None
+    """The price of these hours in dollars, or null if `trainingHourPrice` is not set."""
+    imports: list[ImportReport]
+    """The imports of the run."""
+    solutions: list[SolutionReport]
+    """The solutions that the run has trained or deployed."""
+    trials: list[CampaignReport]
+    """The campaigns whose trials earlier runs had not finished."""
+    serving: list[ServingReport]
+    """What each configured campaign serves at the end of the run."""
+    warnings: list[str]
+    """What a person should know, as sentences."""
+    executionUrl: str
+    """The page of the execution in the console of AWS."""
+    dashboardUrl: str | None
+    """The page of the pipeline's dashboard, or null if there is none."""
+
+
+def report_of(
+    document: FinishedRun,
+    serving: list[ServingReport],
+    *,
+    pipeline: str,
+    dashboard_url: str | None,
+    ended_at: datetime,
+) -> Report:
+    """Return the report of a run.
+
+    The run may have ended at any state, so the document may lack the results of later states.
+    `serving` is what the campaigns serve now.
+    """
+    run = run_of(document["run"])
+    arn, started_at = run["executionArn"], datetime.fromisoformat(run["startedAt"])
+    served = {row["campaignArn"]: row["servedVersionArn"] for row in serving if row["isKnown"]}
+    results = document["imports"]["results"] if "imports" in document else []
+    imports = [_import_report(result) for result in results]
+    solutions = [_solution_report(result, served) for result in solution_results(document)]
+    trials = [_campaign_report(result, served) for result in played_trials(document)]
+    hours = sum(solution["trainingHours"] or 0 for solution in solutions)
+    price = document["settings"]["trainingHourPrice"] if "settings" in document else None
+    return {
+        "schemaVersion": SCHEMA_VERSION,
+        "pipeline": pipeline,
+        "outcome": _outcome(document, imports, [*solutions, *trials]),
+        "error": document["error"]["Error"] if "error" in document else None,
+        "reason": _reason(document),
+        "runId": run["id"],
+        "trigger": run["trigger"] if run["trigger"] in TRIGGERS else "unknown",
+        "executionArn": arn,
+        "startedAt": run["startedAt"],
+        "endedAt": ended_at.isoformat(),
+        "seconds": max(0, (ended_at - started_at) / timedelta(seconds=1)),
+        "trainingHours": round(hours, 4),
+        "trainingCost": None if price is None else round(hours * price, 2),
+        "imports": imports,
+        "solutions": solutions,
+        "trials": trials,
+        "serving": serving,
+        "warnings": shortened_list([*_warnings(document)]),
+        "executionUrl": _execution_url(arn),
+        "dashboardUrl": dashboard_url,
+    }
+
+
+def worst_outcome(outcomes: Sequence[Outcome]) -> Outcome:
+    """Return the worst of one or more outcomes."""
+    return next(outcome for outcome in WORST_FIRST if outcome in outcomes)
+
+
+def with_trials(plan: Plan, results: Sequence[CampaignResult]) -> Plan:
+    """Return the plan with a line about each trial that the run has played.
+
+    The results of the trials would need as much space as those of the campaigns, and the document
+    of a large pipeline has no space for both.
+    """
+    trials = [_campaign_report(result, {}) for result in results]
+    if not trials:
+        return plan
+    lines = [
+        f"trial at {trial['campaignArn']}: {trial['outcome']}"
+        + (f": {trial['reason']}" if trial["reason"] else "")
+        for trial in trials
+    ]
+    worst = worst_outcome([trial["outcome"] for trial in trials])
+    return {**plan, "warnings": [*lines, *plan["warnings"]], "worstTrial": worst}
+
+
+def campaigns_of(report: Report) -> list[CampaignReport]:
+    """Return the campaigns of all solutions and of the trials of earlier runs."""
+    of_solutions = [row for solution in report["solutions"] for row in solution["campaigns"]]
+    return [*of_solutions, *report["trials"]]
+
+
+def error_text(error: StateError) -> str:
+    """Return an error as text.
+
+    If a function raised the error, the cause is JSON with an `errorMessage`. Any other cause is
+    already a text.
+    """
+    cause = error.get("Cause", "no cause given")
+    with suppress(ValueError, TypeError, KeyError):
+        cause = json.loads(cause)["errorMessage"]
+    return shortened(f"{error['Error']}: {cause}", MAX_REFUSAL_BYTES)
+
+
+def share_of_change(new: float | None, live: float | None) -> float | None:
+    """Return the change as a share of the live value. There is none if the live value is 0."""
+    return None if new is None or not live else round((new - live) / abs(live), 6)
+
+
+def _outcome(
+    document: FinishedRun,
+    imports: Sequence[ImportReport],
+    others: Sequence[SolutionReport | CampaignReport],
+) -> Outcome:
+    """Return the outcome of the run, which is SKIPPED if the run did nothing."""
+    if "error" in document or any(report["outcome"] == "FAILED" for report in imports):
+        return "FAILED"
+    outcomes = [report["outcome"] for report in others]
+    if "worstTrial" in document["plan"]:
+        outcomes.append(document["plan"]["worstTrial"])
+    if document["plan"]["reason"] is not None:
+        outcomes.append("SKIPPED")
+    return worst_outcome(outcomes or ["SKIPPED"])
+
+
+def _reason(document: FinishedRun) -> str | None:
+    """Return the error that ended the run, or why the plan has no jobs, or None."""
+    return error_text(document["error"]) if "error" in document else document["plan"]["reason"]
+
+
+def _import_report(result: DatasetResult) -> ImportReport:
+    item = result["item"]
+    return {
+        "type": result["dataset"]["type"],
+        "outcome": result["outcome"],
+        "reason": _reason_of_item(result["error"], item),
+        "datasetImportJobArn": item["arn"] if item else None,
+        "bytes": (item or result["dataset"])["bytes"],
+        "dataWrittenAt": result["dataset"]["newestObjectAt"],
+        "seconds": _seconds(item),
+    }
+
+
+def _solution_report(result: SolutionResult, served: Mapping[str, str | None]) -> SolutionReport:
+    """Return the report of a solution, whose outcome is that of its training or of its campaigns.
+
+    `served` maps the ARN of a campaign to the version that it serves now.
+    """
+    version = result["version"]
+    campaigns = [_campaign_report(campaign, served) for campaign in result["campaigns"]]
+    outcome: Outcome = "FAILED"
+    if version and version["outcome"] and not result["error"]:
+        outcomes = [campaign["outcome"] for campaign in campaigns]
+        outcome = worst_outcome(outcomes) if outcomes else cast("Outcome", version["outcome"])
+    trained = version if version and version["isOfRun"] else None
+    return {
+        "solutionArn": result["solution"]["solutionArn"],
+        "outcome": outcome,
+        "reason": _reason_of_item(result["error"], version),
+        "solutionVersionArn": version["arn"] if version else None,
+        "trainingMode": result["solution"]["trainingMode"],
+        "isTrained": trained is not None,
+        "trainingHours": trained["trainingHours"] if trained else None,
+        "seconds": _seconds(trained),
+        "campaigns": campaigns,
+    }
+
+
+def _campaign_report(result: CampaignResult, served: Mapping[str, str | None]) -> CampaignReport:
+    """Return the report of a campaign. A person may have moved it since it got its outcome."""
+    arn, item, outcome = result["campaign"]["campaignArn"], result["item"], result["outcome"]
+    reason = _reason_of_item(result["error"], item)
+    version = item["versionArn"] if item else None
+    if arn in served:
+        # Other solutions of the run may have been trained for hours since then.
+        serves_now = f"the campaign serves {served[arn] or 'nothing'} now"
+        if outcome == "DEPLOYED" and served[arn] != version:
+            outcome, reason = "SKIPPED", serves_now
+        elif outcome == "ROLLED_BACK" and served[arn] == version:
+            outcome, reason = "FAILED", f"{reason}; {serves_now}"
+    metrics = item["metrics"] if item else {}
+    return {
+        "campaignArn": arn,
+        "outcome": outcome,
+        "reason": reason,
+        "versionArn": version,
+        "previousVersionArn": item["previousVersionArn"] if item else None,
+        "metrics": {
+            name: {**values, "change": share_of_change(values["new"], values["live"])}
+            for name, values in metrics.items()
+        },
+        "seconds": _seconds(item),
+    }
+
+
+def _reason_of_item(error: StateError | None, item: Item | None) -> str | None:
+    """Return why an item has its outcome: the error that ended it, and the reasons of its rule."""
+    texts = [*([error_text(error)] if error else []), *(item["reasons"] if item else [])]
+    return shortened("; ".join(texts), MAX_REASON_BYTES) or None
+
+
+def _warnings(document: FinishedRun) -> Iterator[str]:
+    """Yield the warnings of the plan, of each campaign and of each training, in this order."""
+    if "plan" in document:
+        yield from document["plan"]["warnings"]
+    solutions = solution_results(document)
+    campaigns = [row for solution in solutions for row in solution["campaigns"]]
+    items: list[tuple[str, Item | None]] = [
+        *((row["campaign"]["campaignArn"], row["item"]) for row in played_trials(document)),
+        *((row["campaign"]["campaignArn"], row["item"]) for row in campaigns),
+        *((row["solution"]["solutionArn"], row["version"]) for row in solutions),
+    ]
+    for arn, item in items:
+        yield from (f"{arn}: {warning}" for warning in (item["warnings"] if item else ()))
+
+
+def _seconds(item: ImportItem | TrainingItem | DeploymentItem | None) -> float | None:
+    """Return the seconds that the job of an item took, or None if they are not known."""
+    start, end = (item.get("createdAt"), item.get("endedAt")) if item else (None, None)
+    if start is None or end is None:
+        return None
+    return (datetime.fromisoformat(end) - datetime.fromisoformat(start)) / timedelta(seconds=1)
+
+
+def _execution_url(arn: str) -> str:
+    """Return the page of an execution. An unknown partition has the console of `aws`."""
+    _, partition, _, region, *_ = arn.split(":")
+    host = CONSOLES.get(partition, "console.aws.amazon.com")
+    return f"https://{host}/states/home?region={region}#/v2/executions/details/{arn}"

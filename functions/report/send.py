@@ -1,0 +1,189 @@
+"""Reports a run: as a log record, as a message to people, and as an event for programs.
+
+A report that cannot be delivered never changes the outcome of a run. It is logged, and an alarm
+counts it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from contextlib import suppress
+from datetime import timedelta
+from typing import TYPE_CHECKING, TypedDict
+
+from botocore.exceptions import ClientError
+
+from .. import clock, metrics
+from ..aws import events, read_client, sns
+from ..errors import ServiceUnavailable, Throttled
+from ..personalize.campaigns import describe_campaign, live_version, read_notes
+from ..personalize.tags import tags_of
+from .model import Report, ServingReport, report_of
+from .text import MAX_CHAT_BYTES, subject_of, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
+    from mypy_boto3_personalize import PersonalizeClient
+    from mypy_boto3_sns import SNSClient
+
+    from ..contract import FinishedRun
+    from ..workflow_settings import NotificationSettings, Settings
+
+SOURCE = "personalize-retraining"
+DETAIL_TYPE = "Retraining Run Report"
+ENTRY_ATTEMPTS = 3
+"""An entry that EventBridge does not take is put again, after one second and after two more."""
+LONGEST_READING = timedelta(seconds=60)
+"""The report must not fail because a service is slow, so no more campaigns are read after this."""
+PROBLEMS = frozenset({"FAILED", "ROLLED_BACK", "REJECTED", "AWAITING_APPROVAL"})
+"""The outcomes of runs that need a person."""
+
+logger = logging.getLogger("retraining")
+
+
+class ReportedRun(TypedDict):
+    """The output of an execution."""
+
+    report: Report
+    text: str
+    """The report as people read it. It is the cause of a failed execution."""
+
+
+class NotDeliveredError(Exception):
+    """EventBridge has answered that it did not take the event."""
+
+
+def report_run(
+    step: str, document: FinishedRun, pipeline: str, notifications: NotificationSettings
+) -> ReportedRun:
+    """Log the report of a run, send it as a message and as an event, and return it.
+
+    `step` is the function that reports.
+    """
+    serving = read_serving(read_client(), document["settings"]) if "settings" in document else []
+    report = report_of(
+        document,
+        serving,
+        pipeline=pipeline,
+        dashboard_url=notifications["dashboardUrl"],
+        ended_at=clock.now(),
+    )
+    text = text_of(report)
+    logger.info(text, extra={"step": step, "runId": report["runId"], "outcome": report["outcome"]})
+    metrics.write(pipeline, {"Runs": 1}, Outcome=report["outcome"])
+    failures = [*_failed_deliveries(notifications, report, text)]
+    metrics.write(pipeline, {"UndeliveredReports": len(failures)})
+    if failures:
+        logger.error(
+            "%s: the report was not delivered: %s",
+            step,
+            "; ".join(failures),
+            extra={"step": step, "runId": report["runId"], "undeliveredReports": len(failures)},
+        )
+    return {"report": report, "text": text}
+
+
+def needs_person(report: Report) -> bool:
+    """Return True if a person should look at the run.
+
+    A version whose trial has not ended counts as well, because nobody knows if it answers well.
+    """
+    return report["outcome"] in PROBLEMS or any(
+        serving["versionOnTrial"] for serving in report["serving"]
+    )
+
+
+def read_serving(client: PersonalizeClient, settings: Settings) -> list[ServingReport]:
+    """Return what each configured campaign serves now, and the version on trial.
+
+    The report still says everything else about a campaign that cannot be read.
+    """
+    end = clock.now() + LONGEST_READING
+    serving: list[ServingReport] = []
+    for solution in settings["solutions"]:
+        for campaign in solution["campaigns"]:
+            arn = campaign["campaignArn"]
+            row: ServingReport = {
+                "campaignArn": arn,
+                "isKnown": False,
+                "servedVersionArn": None,
+                "versionOnTrial": None,
+            }
+            serving.append(row)
+            if clock.now() < end:
+                with suppress(ClientError, ServiceUnavailable, Throttled):
+                    served = live_version(describe_campaign(client, arn))
+                    trial = read_notes(tags_of(client, arn), solution["solutionArn"]).trial
+                    row["versionOnTrial"] = trial.version if trial else None
+                    row["servedVersionArn"], row["isKnown"] = served, True
+    return serving
+
+
+def _failed_deliveries(
+    notifications: NotificationSettings, report: Report, text: str
+) -> Iterator[str]:
+    """Send the message and the event. Yield why one of them was not delivered."""
+    topic = notifications["topicArn"]
+    deliveries: dict[str, Callable[[], None]] = {
+        "event to the default event bus": lambda: _put_event(events(), report)
+    }
+    if notifications["on"] == "always" or needs_person(report):
+        deliveries[f"message to {topic}"] = lambda: _publish(sns(), topic, report, text)
+    for name, deliver in deliveries.items():
+        try:
+            deliver()
+        except Exception as error:  # noqa: BLE001 - after any error, the run has done its work
+            yield f"{name}: {error}"
+
+
+def _publish(client: SNSClient, topic_arn: str, report: Report, text: str) -> None:
+    """Publish a message to the topic, which passes it on to the subscriptions.
+
+    Chat applications subscribe with HTTPS, and show only JSON in this form:
+    https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html
+    """
+    subject = subject_of(report)
+    content = {
+        "textType": "client-markdown",
+        "title": subject,
+        "description": text_of(report, MAX_CHAT_BYTES),
+    }
+    chat = {"version": "1.0", "source": "custom", "content": content}
+    client.publish(
+        TopicArn=topic_arn,
+        Subject=subject,
+        Message=json.dumps({"default": text, "https": json.dumps(chat)}),
+        MessageStructure="json",
+        # The filter policy of a subscription can look at them.
+        MessageAttributes={
+            key: {"DataType": "String", "StringValue": report[key]}
+            for key in ("pipeline", "outcome", "trigger")
+        },
+    )
+
+
+def _put_event(client: EventBridgeClient, report: Report) -> None:
+    """Put the report on the default event bus.
+
+    EventBridge reports a failed entry without an error, so botocore does not retry it.
+
+    Raises:
+        NotDeliveredError: EventBridge has not taken the entry in ENTRY_ATTEMPTS.
+    """
+    entry: PutEventsRequestEntryTypeDef = {
+        "Source": SOURCE,
+        "DetailType": DETAIL_TYPE,
+        "Detail": json.dumps(report),
+        "Resources": [report["executionArn"]],
+    }
+    for attempt in range(ENTRY_ATTEMPTS):
+        clock.sleep(attempt)
+        response = client.put_events(Entries=[entry])
+        if not response["FailedEntryCount"]:
+            return
+    (result,) = response["Entries"]
+    raise NotDeliveredError(f"{result.get('ErrorCode')}: {result.get('ErrorMessage')}")

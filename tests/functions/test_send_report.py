@@ -1,0 +1,325 @@
+"""Tests of the delivery of reports: as a log record, as a message and as an event."""
+
+import json
+import logging
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError, ConnectTimeoutError
+from botocore.stub import Stubber
+
+from functions import clock as functions_clock
+from functions.report import send
+from functions.report.send import read_serving, report_run
+from functions.report.text import text_of
+from tests.functions.samples import (
+    CAMPAIGN,
+    EXECUTION,
+    NDCG,
+    OLD_VERSION,
+    REGION,
+    RUN_ID,
+    SOLUTION,
+    VERSION,
+    campaign,
+    campaign_result,
+    campaign_settings,
+    dataset_result,
+    finished,
+    iso,
+    plan,
+    planned_campaign,
+    planned_solution,
+    settings,
+    solution_result,
+    solution_settings,
+    training_item,
+)
+from tests.world import PIPELINE, TOPIC, campaign_arn
+
+ALWAYS = {"topicArn": TOPIC, "on": "always", "dashboardUrl": None}
+ONLY_PROBLEMS = {**ALWAYS, "on": "problems"}
+REJECTED = finished(solutions=[solution_result(campaigns=[campaign_result("REJECTED", "it fell")])])
+EVENT_BYTES = STATE_BYTES = 256 * 1024
+"""An event may be larger, but a rule can pass 256 KB to an SNS topic or to a state machine."""
+CAUSE_CHARACTERS, CHAT_CHARACTERS = 32_768, 8_000
+
+
+@pytest.fixture(autouse=True)
+def served(monkeypatch):
+    """Let the campaign serve its new version."""
+    serving = {"campaignArn": CAMPAIGN, "isKnown": True, "servedVersionArn": VERSION}
+    monkeypatch.setattr(send, "read_client", lambda: None)
+    monkeypatch.setattr(send, "read_serving", lambda *_: [{**serving, "versionOnTrial": None}])
+
+
+def deliver(document=None, notifications=ALWAYS):
+    return report_run("report_outcome", document or finished(), PIPELINE, notifications)
+
+
+def errors(caplog):
+    return [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+def test_each_run_sends_one_message_and_one_event(inbox):
+    delivered = deliver()
+    (message,), (detail,) = inbox.messages, inbox.details
+    assert delivered == {"report": detail, "text": message.body}
+    assert detail["outcome"] == "DEPLOYED"
+    assert message.body == text_of(detail), "one text for people"
+    subject = f"DEPLOYED {PIPELINE}: the new version for home is in use"
+    assert (message.topic, message.subject) == (TOPIC, subject)
+    assert message.attributes == {
+        "pipeline": PIPELINE,
+        "outcome": "DEPLOYED",
+        "trigger": "schedule",
+    }
+
+
+def test_the_text_of_the_report_is_logged(caplog):
+    caplog.set_level(logging.INFO)
+    delivered = deliver()
+    record, outcome, undelivered = caplog.records
+    assert record.getMessage() == delivered["text"]
+    assert (record.step, record.runId, record.outcome) == ("report_outcome", RUN_ID, "DEPLOYED")
+    assert (outcome.Outcome, outcome.Runs, undelivered.UndeliveredReports) == ("DEPLOYED", 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("notifications", "document", "outcomes"),
+    [
+        (ALWAYS, finished(), ["DEPLOYED"]),
+        (ALWAYS, REJECTED, ["REJECTED"]),
+        (ONLY_PROBLEMS, finished(), []),
+        (ONLY_PROBLEMS, REJECTED, ["REJECTED"]),
+    ],
+)
+def test_the_config_says_which_runs_send_a_message(inbox, notifications, document, outcomes):
+    deliver(document, notifications)
+    assert [message.attributes["outcome"] for message in inbox.messages] == outcomes
+    assert len(inbox.details) == 1, "programs hear of every run"
+
+
+def test_a_run_whose_settings_are_not_known_serves_nothing_that_is_known():
+    document = finished(error={"Error": "ABORTED", "Cause": "by hand"})
+    del document["settings"]
+    assert deliver(document)["report"]["serving"] == []
+
+
+# What cannot be delivered
+
+DENIED = ClientError({"Error": {"Code": "AuthorizationError", "Message": "no"}}, "Publish")
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [DENIED, ConnectTimeoutError(endpoint_url="https://sns"), MemoryError()],
+    ids=["denied", "unreachable", "anything else"],
+)
+def test_a_report_that_cannot_be_delivered_changes_nothing(inbox, caplog, failure):
+    caplog.set_level(logging.INFO)
+    inbox.failure = failure
+    assert deliver()["report"]["outcome"] == "DEPLOYED"
+    (record,) = errors(caplog)
+    assert record.getMessage() == (
+        "report_outcome: the report was not delivered: event to the default event bus: "
+        f"{failure}; message to {TOPIC}: {failure}"
+    )
+    assert (record.step, record.runId, record.undeliveredReports) == ("report_outcome", RUN_ID, 2)
+    assert [getattr(entry, "UndeliveredReports", None) for entry in caplog.records].count(2) == 1, (
+        "the alarm rings"
+    )
+
+
+@pytest.mark.parametrize(("method", "left"), [("publish", (0, 1)), ("put_events", (1, 0))])
+def test_a_message_and_an_event_do_not_keep_each_other_back(
+    inbox, caplog, monkeypatch, method, left
+):
+    def deny(**_):
+        raise DENIED
+
+    monkeypatch.setattr(inbox, method, deny)
+    deliver()
+    assert (len(inbox.messages), len(inbox.details)) == left
+    (record,) = errors(caplog)
+    assert record.undeliveredReports == 1
+
+
+def test_an_entry_that_eventbridge_does_not_take_is_put_again(inbox, caplog, monkeypatch, clock):
+    entry = {"ErrorCode": "InternalFailure", "ErrorMessage": "try again"}
+    refusal = {"FailedEntryCount": 1, "Entries": [entry]}
+    put_events, refusals = inbox.put_events, [refusal] * 4
+    monkeypatch.setattr(
+        inbox, "put_events", lambda **entry: refusals.pop() if refusals else put_events(**entry)
+    )
+    deliver()
+    assert (clock.slept, len(inbox.details)) == ([0, 1, 2], 0)
+    (record,) = errors(caplog)
+    assert record.getMessage().endswith("event bus: InternalFailure: try again")
+    deliver()
+    assert (clock.slept[3:], len(inbox.details), len(errors(caplog))) == ([0, 1], 1, 1)
+
+
+# The requests
+
+
+def test_the_requests_fit_the_api(monkeypatch):
+    keys = {"aws_access_key_id": "AKIA", "aws_secret_access_key": "secret", "region_name": REGION}
+    requests = {}
+    for service, method, response in (
+        ("sns", "publish", {"MessageId": "1"}),
+        ("events", "put_events", {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}),
+    ):
+        stubber = Stubber(boto3.client(service, **keys))
+        stubber.client.meta.events.register(
+            "provide-client-params",
+            lambda params, service=service, **_: requests.update({service: params}),
+        )
+        stubber.add_response(method, response)
+        stubber.activate()
+        monkeypatch.setattr(send, service, lambda client=stubber.client: client)
+    delivered = deliver()
+    published, (entry,) = requests["sns"], requests["events"]["Entries"]
+    assert published["MessageAttributes"]["outcome"] == {
+        "DataType": "String",
+        "StringValue": "DEPLOYED",
+    }
+    bodies = json.loads(published["Message"])
+    assert (published["MessageStructure"], bodies["default"]) == ("json", delivered["text"])
+    assert json.loads(bodies["https"]) == {
+        "version": "1.0",
+        "source": "custom",
+        "content": {
+            "textType": "client-markdown",
+            "title": published["Subject"],
+            "description": delivered["text"],
+        },
+    }, "the form that chat applications show"
+    assert json.loads(entry.pop("Detail")) == delivered["report"]
+    assert entry == {
+        "Source": "personalize-retraining",
+        "DetailType": "Retraining Run Report",
+        "Resources": [EXECUTION],
+    }
+
+
+# The size
+
+
+def largest_run(outcome, text):
+    """Return a run of 10 solutions with 5 campaigns each, with the longest names and texts."""
+    solutions = []
+    for number in range(10):
+        solution = SOLUTION.replace("taste", f"s{number}".ljust(63, "x"))
+        campaigns = [
+            campaign_result(
+                outcome,
+                text,
+                campaign=planned_campaign(
+                    campaignArn=CAMPAIGN.replace("home", f"c{number}-{place}".ljust(63, "y"))
+                ),
+                metrics={f"{NDCG}_{count}": {"new": 1 / 3, "live": 2 / 3} for count in range(5)},
+                warnings=[text],
+                versionArn=f"{solution}/{'n' * 12}",
+                previousVersionArn=f"{solution}/{'o' * 12}",
+                error={"Error": "E", "Cause": text},
+            )
+            for place in range(5)
+        ]
+        version = training_item(arn=f"{solution}/{'n' * 12}", warnings=[text])
+        planned = planned_solution(solutionArn=solution)
+        solutions.append(solution_result(solution=planned, version=version, campaigns=campaigns))
+    imports = {"results": [dataset_result(error={"Error": "E", "Cause": text})] * 5}
+    return finished(solutions=solutions, imports=imports, plan=plan(warnings=[text] * 99))
+
+
+@pytest.mark.parametrize("outcome", ["FAILED", "ROLLED_BACK", "REJECTED", "AWAITING_APPROVAL"])
+@pytest.mark.parametrize("text", ["x" * 300, "\N{BRAIN} " * 22], ids=["ASCII", "emoji"])
+def test_the_report_of_the_largest_pipeline_fits_everywhere(inbox, monkeypatch, outcome, text):
+    document = largest_run(outcome, text)
+    serving = [
+        {
+            "campaignArn": result["campaign"]["campaignArn"],
+            "isKnown": True,
+            "servedVersionArn": result["item"]["previousVersionArn"],
+            "versionOnTrial": result["item"]["versionArn"],
+        }
+        for solution in document["solutions"]
+        for result in solution["campaigns"]
+    ]
+    monkeypatch.setattr(send, "read_serving", lambda *_: serving)
+    delivered = deliver(document)
+    (message,), (detail,) = inbox.messages, inbox.details
+    assert len(json.dumps(delivered)) < STATE_BYTES, "the output of the execution"
+    assert len(json.dumps(detail)) < EVENT_BYTES - 2_000, "with the other fields of an event"
+    assert len(json.dumps(message.body)) < CAUSE_CHARACTERS
+    chat = json.loads(message.chat)["content"]["description"]
+    assert len(chat) < CHAT_CHARACTERS
+    advice = next(part for part in message.body.split("\n\n") if part.startswith("What to do\n"))
+    assert advice in chat, "nothing of the advice is cut"
+    assert all(row["reason"].startswith(f"E: {text[:99]}") for row in detail["imports"])
+
+
+# What the campaigns serve
+
+MAIL = campaign_arn("mail")
+TWO_CAMPAIGNS = settings(
+    solutions=[
+        solution_settings(campaigns=[campaign_settings(), campaign_settings(campaignArn=MAIL)])
+    ]
+)
+
+
+def expect(personalize, arn, trial=None, **changes):
+    """Expect a campaign to be described and its tags to be read."""
+    personalize.expect("describe_campaign", {"campaign": campaign(**changes)}, campaignArn=arn)
+    tags = [{"tagKey": "retraining-trial", "tagValue": trial}] if trial else []
+    personalize.expect("list_tags_for_resource", {"tags": tags}, resourceArn=arn)
+
+
+def serving_of(personalize):
+    """Return what is known, what is served and what is on trial of each campaign."""
+    return {
+        row["campaignArn"]: (row["isKnown"], row["servedVersionArn"], row["versionOnTrial"])
+        for row in read_serving(personalize.client, TWO_CAMPAIGNS)
+    }
+
+
+NOT_KNOWN = (False, None, None)
+
+
+def test_each_campaign_is_read_with_its_trial(personalize):
+    expect(personalize, CAMPAIGN, solutionVersionArn=VERSION, trial=f"{VERSION} {iso(1)}")
+    expect(personalize, MAIL, status="CREATE FAILED")
+    assert serving_of(personalize) == {
+        CAMPAIGN: (True, VERSION, VERSION),
+        MAIL: (True, None, None),
+    }
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "ThrottlingException"])
+@pytest.mark.parametrize("method", ["describe_campaign", "list_tags_for_resource"])
+def test_a_campaign_that_cannot_be_read_is_not_known(personalize, code, method):
+    if method == "describe_campaign":
+        personalize.expect_error(method, code, campaignArn=CAMPAIGN)
+    else:
+        personalize.expect("describe_campaign", {"campaign": campaign()}, campaignArn=CAMPAIGN)
+        personalize.expect_error(method, code, resourceArn=CAMPAIGN)
+    expect(personalize, MAIL)
+    assert serving_of(personalize) == {
+        CAMPAIGN: NOT_KNOWN,
+        MAIL: (True, OLD_VERSION, None),
+    }
+
+
+def test_after_a_minute_no_more_campaigns_are_read(personalize, clock, monkeypatch):
+    def slow_now():
+        clock.advance(30)
+        return clock.now()
+
+    expect(personalize, CAMPAIGN)
+    monkeypatch.setattr(functions_clock, "now", slow_now)
+    assert serving_of(personalize) == {
+        CAMPAIGN: (True, OLD_VERSION, None),
+        MAIL: NOT_KNOWN,
+    }
