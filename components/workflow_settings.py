@@ -15,7 +15,7 @@ def workflow_settings(
     topic_arn: pulumi.Input[str],
     dashboard_url: pulumi.Input[str],
 ) -> dict[str, Any]:
-    """Return the settings of the pipeline, which are `Settings` in functions/workflow_settings.py.
+    """Return the settings of the pipeline, which are `Settings` in `functions/contract.py`.
 
     Values may be outputs, so serialise the settings with `pulumi.Output.json_dumps`. The names of
     all import jobs begin with `job_prefix`. Reports are published to the topic, and link to the

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from typing import NamedTuple, get_args
 
 from components.alarms import ALARMS
-from functions.contract import Outcome
+from functions.contract import Outcome, Settings
 from functions.metrics import METRICS
-from functions.workflow_settings import Settings
 
 PRICES = "https://aws.amazon.com/cloudwatch/pricing/"
 """The source of the following prices in dollars, for a month and us-east-1."""

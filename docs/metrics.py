@@ -8,8 +8,8 @@ from typing import cast
 
 from docs import costs
 from docs.state_machine import sample_definition
+from functions.contract import Settings
 from functions.metrics import METRICS, NAMESPACE, PIPELINE, Metric
-from functions.workflow_settings import Settings
 
 OFFLINE = {
     "`precision_at_5`, …": Metric(

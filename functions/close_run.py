@@ -10,7 +10,7 @@ from .executions import configured_run_of, unreported_error
 from .report.send import ReportedRun, report_run
 
 if TYPE_CHECKING:
-    from .workflow_settings import NotificationSettings
+    from .contract import NotificationSettings
 
 
 class Detail(TypedDict):

@@ -1,12 +1,132 @@
 """The documents that travel through the state machine: the input, and what each state adds.
 
 Times are ISO 8601 with a zone. Durations are whole seconds. Keys are camelCase, as in the API. The
-settings in these documents are in `workflow_settings.py`.
+settings come from the stack's config.
 """
 
 from typing import Literal, NotRequired, TypedDict
 
-from .workflow_settings import Settings, TrainingMode
+ImportMode = Literal["FULL", "INCREMENTAL"]
+TrainingMode = Literal["FULL", "UPDATE"]
+Tags = dict[str, str]
+PIPELINE_TAG = "retraining-pipeline"
+"""Key of the tag that names the pipeline."""
+
+
+class DatasetSettings(TypedDict):
+    """A dataset of the config."""
+
+    type: str
+    """The key of the dataset in the config, for example `interactions`."""
+    datasetArn: str
+    dataLocation: str
+    importMode: ImportMode
+    minRelativeSize: float
+    readyMarker: str | None
+    streamed: bool
+
+
+class ProbeSettings(TypedDict):
+    """The probe of a campaign. It names a user, an item, or a user and a list of items to rank."""
+
+    userId: str | None
+    itemId: str | None
+    inputList: list[str] | None
+    minResults: int
+    minutes: float
+
+
+class CampaignSettings(TypedDict):
+    """A campaign of the config."""
+
+    campaignArn: str
+    probe: ProbeSettings | None
+
+
+class QualityRule(TypedDict):
+    """A rule of the quality gate. It has `maxDrop`, `minimum`, or both."""
+
+    metric: str
+    maxDrop: float | None
+    minimum: float | None
+
+
+class ApprovalSettings(TypedDict):
+    """The approval that each new version of a solution needs."""
+
+    timeoutHours: float
+
+
+class SolutionSettings(TypedDict):
+    """A solution of the config. A gate that is switched off has no rules."""
+
+    solutionArn: str
+    trainingMode: TrainingMode
+    qualityGate: list[QualityRule]
+    approval: ApprovalSettings | None
+    campaigns: list[CampaignSettings]
+
+
+class Limits(TypedDict):
+    """The limits of the config, with the values that are derived from the rate."""
+
+    maxImportHours: float
+    maxTrainingHours: float
+    maxCampaignHours: float
+    maxTrainingsPerMonth: int
+    maxModelAgeDays: float
+
+
+class NotificationSettings(TypedDict):
+    """Where the report of a run goes, and which runs send one."""
+
+    topicArn: str
+    on: Literal["always", "problems"]
+    dashboardUrl: str
+
+
+class Settings(TypedDict):
+    """The settings with which the state machine was deployed.
+
+    docs/configuration.md explains the keys. `components/workflow_settings.py` writes them, and
+    tests/components/test_args.py compares both.
+    """
+
+    prefix: str
+    """The beginning of the names of all import jobs."""
+    importRoleArn: str
+    datasets: list[DatasetSettings]
+    solutions: list[SolutionSettings]
+    limits: Limits
+    cadenceSeconds: int
+    """The shortest time between two firings of the schedule within a year."""
+    skipWhenUnchanged: bool
+    autoTraining: Literal["warn", "refuse"]
+    notifications: NotificationSettings
+    trainingHourPrice: float | None
+    triggerOnExport: bool
+    tags: Tags
+    """The tags of every job. One of them is the name of the pipeline."""
+
+
+def pipeline_name(settings: Settings) -> str:
+    """Return the name of the pipeline, which is the name of its component in Pulumi."""
+    return settings["tags"][PIPELINE_TAG]
+
+
+def dataset_settings(settings: Settings, dataset_type: str) -> DatasetSettings:
+    """Return the settings of the dataset of a type, for example `interactions`."""
+    return next(dataset for dataset in settings["datasets"] if dataset["type"] == dataset_type)
+
+
+def solution_of_campaign(settings: Settings, campaign_arn: str) -> SolutionSettings:
+    """Return the settings of the only solution under which a campaign is configured."""
+    return next(
+        solution
+        for solution in settings["solutions"]
+        for campaign in solution["campaigns"]
+        if campaign["campaignArn"] == campaign_arn
+    )
 
 
 class Request(TypedDict, total=False):

@@ -6,7 +6,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from . import clock, metrics
 from .aws import read_client, runtime_client, write_client
-from .contract import CampaignIteration, DeploymentItem
+from .contract import (
+    CampaignIteration,
+    DeploymentItem,
+    ProbeSettings,
+    pipeline_name,
+    solution_of_campaign,
+)
 from .errors import Refused, Throttled
 from .log import log_item
 from .personalize.campaigns import (
@@ -26,7 +32,6 @@ from .rules.deployments import Ask, Deploy, GoBack, Memory, Notes, SeenCampaign,
 from .rules.probing import Probe, Response
 from .rules.steps import Action, Step
 from .texts import shortened, with_short_texts
-from .workflow_settings import ProbeSettings, pipeline_name, solution_of_campaign
 
 REPORTED = {
     "version": "versionArn",

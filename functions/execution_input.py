@@ -8,16 +8,14 @@ from datetime import UTC, date, datetime, timedelta
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, get_args
 
-from .contract import Request
+from .contract import Request, TrainingMode
 from .executions import DATE, request_of, scheduled_at
 from .texts import shortened
-from .workflow_settings import TrainingMode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from .contract import StartedRun
-    from .workflow_settings import Settings
+    from .contract import Settings, StartedRun
 
 KEYS = tuple(Request.__annotations__)
 """The keys that the input of an execution may have."""

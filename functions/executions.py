@@ -21,11 +21,11 @@ if TYPE_CHECKING:
         FinishedRun,
         Request,
         Run,
+        Settings,
         SolutionResult,
         StartedRun,
         StateError,
     )
-    from .workflow_settings import Settings
 
 RUN_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z|[0-9]{8}-[0-9a-f]{8}")
 DATE = "{date}"

@@ -1,7 +1,7 @@
 """Imports the export of a dataset: looks, decides and acts until the dataset holds it."""
 
 from . import aws, clock, exports
-from .contract import DatasetIteration, ImportItem
+from .contract import DatasetIteration, ImportItem, dataset_settings
 from .executions import job_name, run_began_at
 from .log import log_item
 from .personalize.imports import ImportReader, seen_export
@@ -13,7 +13,6 @@ from .rules import imports
 from .rules.imports import CheckContent, Confirm, Create, Export, Memory, SeenDataset, WantedImport
 from .rules.steps import Action, Step
 from .texts import with_short_texts
-from .workflow_settings import dataset_settings
 
 
 @with_short_texts

@@ -13,12 +13,12 @@ import logging
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypedDict
 
 from . import clock
-from .workflow_settings import pipeline_name
+from .contract import pipeline_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from .workflow_settings import Settings
+    from .contract import Settings
 
 NAMESPACE = "PersonalizeRetraining"
 PIPELINE = "Pipeline"

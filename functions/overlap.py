@@ -21,8 +21,7 @@ from .executions import (
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
-    from .contract import Run
-    from .workflow_settings import Settings
+    from .contract import Run, Settings
 
 LISTS_LAG = "LISTS_LAG_SECONDS"
 """The environment variable with the seconds by which the lists of AWS may be behind. On AWS nobody

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from .aws import read_client, stepfunctions, write_client
-from .contract import CampaignResult, FinishedRun, Plan, Run
+from .contract import CampaignResult, FinishedRun, Plan, Run, Settings
 from .errors import RunRefused
 from .execution_input import input_problems
 from .executions import played_trials, run_of
@@ -15,7 +15,6 @@ from .planning.found_up_to_date import write_checks
 from .planning.plan_run import plan_run, read_view
 from .report.model import with_trials
 from .texts import with_short_texts
-from .workflow_settings import Settings
 
 NO_JOBS: Plan = {
     "todo": "NOTHING",

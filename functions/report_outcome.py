@@ -1,8 +1,7 @@
 """Reports how a run ended."""
 
-from .contract import FinishedRun
+from .contract import FinishedRun, pipeline_name
 from .report.send import ReportedRun, report_run
-from .workflow_settings import pipeline_name
 
 
 def handler(event: FinishedRun, _context: object) -> ReportedRun:

@@ -4,7 +4,7 @@ from contextlib import suppress
 from datetime import datetime
 
 from . import aws, clock, metrics
-from .contract import SolutionIteration, TrainingItem
+from .contract import SolutionIteration, TrainingItem, pipeline_name
 from .log import log_item
 from .personalize.imports import ImportReader
 from .personalize.tags import DIGEST, RUN, api_tags
@@ -14,7 +14,6 @@ from .rules import trainings
 from .rules.steps import Action, Step
 from .rules.trainings import Create, Memory, SeenSolution, Stop
 from .texts import with_short_texts
-from .workflow_settings import pipeline_name
 
 
 @with_short_texts

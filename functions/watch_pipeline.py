@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_personalize.type_defs import SolutionVersionSummaryTypeDef
 
-    from .workflow_settings import DatasetSettings, SolutionSettings, Tags
+    from .contract import DatasetSettings, SolutionSettings, Tags
 
 Arguments = ParamSpec("Arguments")
 Value = TypeVar("Value")

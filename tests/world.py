@@ -36,7 +36,7 @@ from components.args import (
 from components.rules.fields import METRIC_NAMES
 from components.rules.pipeline import MAX_PROBE_CHARACTERS
 from components.workflow_settings import workflow_settings
-from functions.workflow_settings import PIPELINE_TAG
+from functions.contract import PIPELINE_TAG
 
 ACCOUNT = "123456789012"
 REGION = "eu-west-1"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mypy_boto3_personalize import PersonalizeClient
     from mypy_boto3_personalize.type_defs import CampaignTypeDef, UpdateCampaignRequestTypeDef
 
-    from ..workflow_settings import ApprovalSettings, Settings, SolutionSettings, Tags
+    from ..contract import ApprovalSettings, Settings, SolutionSettings, Tags
 
 Answer = Literal["ASKED", "APPROVED", "REFUSED"]
 LATEST = "/$LATEST"

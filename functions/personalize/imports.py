@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     )
 
     from .. import exports
-    from ..workflow_settings import Tags
+    from ..contract import Tags
 
     Dataset = DatasetTypeDef | DatasetSummaryTypeDef
     ImportJob = DatasetImportJobTypeDef | DatasetImportJobSummaryTypeDef

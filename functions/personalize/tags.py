@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mypy_boto3_personalize import PersonalizeClient
     from mypy_boto3_personalize.type_defs import TagTypeDef
 
-    from ..workflow_settings import Tags
+    from ..contract import Tags
 
 RUN = "retraining-run"
 """Import jobs and versions: the id of the run that created the job."""

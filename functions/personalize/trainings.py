@@ -25,9 +25,8 @@ if TYPE_CHECKING:
         SolutionVersionTypeDef,
     )
 
-    from ..contract import Run
+    from ..contract import Run, Settings, Tags
     from ..rules.imports import Import
-    from ..workflow_settings import Settings, Tags
 
     Version = SolutionVersionTypeDef | SolutionVersionSummaryTypeDef
 

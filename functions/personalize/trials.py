@@ -12,8 +12,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_personalize import PersonalizeClient
 
-    from ..contract import PlannedCampaign, PlannedSolution
-    from ..workflow_settings import Settings
+    from ..contract import PlannedCampaign, PlannedSolution, Settings
 
 
 def solutions_on_trial(

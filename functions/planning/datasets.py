@@ -7,19 +7,18 @@ from datetime import date, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from ..contract import DatasetSettings, dataset_settings
 from ..executions import DATE, export_day, run_began_at
 from ..personalize.imports import location_digits, seen_export
 from ..rules.imports import SeenDataset, holder, learned
-from ..workflow_settings import DatasetSettings, dataset_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ..contract import PlannedImport, Run
+    from ..contract import PlannedImport, Run, Settings
     from ..exports import Export
     from ..rules.imports import Import
     from ..rules.trainings import Training
-    from ..workflow_settings import Settings
     from .world import SchemaField, World
 
 TIMED_JOBS = 5

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_personalize import PersonalizeClient
 
-    from ..contract import Plan, Run
-    from ..workflow_settings import Settings
+    from ..contract import Plan, Run, Settings
     from .guards import Verdict
     from .world import World
 

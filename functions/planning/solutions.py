@@ -17,10 +17,16 @@ from .datasets import durations_of
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from ..contract import PlannedSolution, Run
+    from ..contract import (
+        CampaignSettings,
+        PlannedSolution,
+        Run,
+        Settings,
+        SolutionSettings,
+        TrainingMode,
+    )
     from ..rules.deployments import Deployment, SeenCampaign
     from ..rules.trainings import Training, WantedTraining
-    from ..workflow_settings import CampaignSettings, Settings, SolutionSettings, TrainingMode
     from .world import World
 
 MAX_FULL_AGE = timedelta(days=6, hours=12)

@@ -29,12 +29,11 @@ if TYPE_CHECKING:
         SolutionTypeDef,
     )
 
-    from ..contract import Run
+    from ..contract import Run, Settings, SolutionSettings, Tags
     from ..exports import Export
     from ..rules.deployments import Version
     from ..rules.imports import Import
     from ..rules.trainings import SeenSolution
-    from ..workflow_settings import Settings, SolutionSettings, Tags
     from .datasets import DatasetOfRun
 
 Resource = TypeVar("Resource")

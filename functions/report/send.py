@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from mypy_boto3_personalize import PersonalizeClient
     from mypy_boto3_sns import SNSClient
 
-    from ..contract import FinishedRun
-    from ..workflow_settings import NotificationSettings, Settings
+    from ..contract import FinishedRun, NotificationSettings, Settings
 
 SOURCE = "personalize-retraining"
 DETAIL_TYPE = "Retraining Run Report"

@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from ..contract import MetricValues
-from ..workflow_settings import ProbeSettings, QualityRule
+from ..contract import MetricValues, ProbeSettings, QualityRule
 from .gate import compare
 from .pacing import pause
 from .probing import Probing

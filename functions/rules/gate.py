@@ -4,8 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from ..contract import MetricValues
-from ..workflow_settings import QualityRule
+from ..contract import MetricValues, QualityRule
 
 ROUNDING = 1e-9
 """Metrics that differ by less than this are equal, because floating-point numbers are rounded."""

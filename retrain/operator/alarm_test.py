@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from functions.workflow_settings import pipeline_name
+from functions.contract import pipeline_name
 from retrain.operator.errors import FailedError, OperatorError
 from retrain.operator.output import print_json, print_message, print_result
 from retrain.operator.subscriptions import subscriptions_of

@@ -39,8 +39,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_personalize.type_defs import CampaignTypeDef
 
-    from functions.contract import MetricValues
-    from functions.workflow_settings import ApprovalSettings, Tags
+    from functions.contract import ApprovalSettings, MetricValues, Tags
     from retrain.operator.target import Target
 
 Command: TypeAlias = Literal["approve", "reject"]

@@ -19,7 +19,7 @@ from retrain.operator.target import find_target
 if TYPE_CHECKING:
     from components.args import RetrainingPipelineArgs
     from components.rules.arns import Home
-    from functions.workflow_settings import Settings
+    from functions.contract import Settings
     from retrain.operator.access import Access
     from retrain.operator.target import Target
 

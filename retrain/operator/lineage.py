@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from mypy_boto3_personalize import PersonalizeClient
     from mypy_boto3_personalize.type_defs import SolutionVersionTypeDef
 
+    from functions.contract import Tags
     from functions.rules.imports import Import
-    from functions.workflow_settings import Tags
     from retrain.operator.access import Access
 
 VERSION_ARN = re.compile(

@@ -7,8 +7,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from functions.contract import Request
-    from functions.workflow_settings import Settings
+    from functions.contract import Request, Settings
 
 FLAGS = {
     "skipImport": "--skip-import",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from components import iam
 from components.state_machine.steps import STEPS
-from functions.workflow_settings import pipeline_name
+from functions.contract import pipeline_name
 
 if TYPE_CHECKING:
     from retrain.operator.examined_pipeline import ExaminedPipeline

@@ -12,12 +12,18 @@ from retrain.operator.option_words import FLAGS, in_words_of_options
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from functions.contract import Plan, PlannedImport, PlannedSolution
+    from functions.contract import (
+        CampaignSettings,
+        DatasetSettings,
+        Plan,
+        PlannedImport,
+        PlannedSolution,
+        SolutionSettings,
+    )
     from functions.planning.datasets import DatasetView
     from functions.planning.plan_run import RunView
     from functions.planning.solutions import SolutionView
     from functions.rules.imports import Import
-    from functions.workflow_settings import CampaignSettings, DatasetSettings, SolutionSettings
     from retrain.operator.plan_facts import PlanFacts
 
 PRICED_BY_INTERACTIONS = ("aws-user-personalization-v2", "aws-personalized-ranking-v2")

@@ -18,9 +18,8 @@ if TYPE_CHECKING:
 
     from mypy_boto3_personalize import PersonalizeClient
 
-    from functions.contract import Plan, PlannedSolution, Request, StartedRun
+    from functions.contract import Plan, PlannedSolution, Request, Settings, StartedRun
     from functions.planning.plan_run import RunView
-    from functions.workflow_settings import Settings
 
 BILLED_VERSIONS = 3
 """The number of earlier versions from which the training hours are estimated."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from functions.contract import solution_of_campaign
 from functions.personalize.campaigns import (
     LATEST,
     describe_campaign,
@@ -20,7 +21,6 @@ from functions.personalize.statuses import is_active, is_running
 from functions.personalize.tags import tags_of, write_tags
 from functions.personalize.trainings import describe_version
 from functions.rules.deployments import Notes
-from functions.workflow_settings import solution_of_campaign
 from retrain.operator.errors import AWS_ERRORS, FailedError, OperatorError, aws_error, code_of
 from retrain.operator.output import confirm, print_json, print_message, print_result
 from retrain.operator.version_names import find_version

@@ -27,8 +27,7 @@ if TYPE_CHECKING:
         SolutionVersionTypeDef,
     )
 
-    from functions.contract import Run
-    from functions.workflow_settings import Settings
+    from functions.contract import Run, Settings
     from retrain.operator.runs import Execution
     from retrain.operator.target import Target
 

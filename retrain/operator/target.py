@@ -14,7 +14,7 @@ from retrain.operator.errors import OperatorError, code_of
 from retrain.operator.pulumi_cli import deploy_command, stack_outputs, stack_text
 
 if TYPE_CHECKING:
-    from functions.workflow_settings import Settings
+    from functions.contract import Settings
     from retrain.operator.access import Access
 
 MACHINE_ARN = re.compile(

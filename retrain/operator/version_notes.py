@@ -14,8 +14,8 @@ from retrain.operator.errors import code_of
 from retrain.operator.texts import time_text
 
 if TYPE_CHECKING:
+    from functions.contract import ApprovalSettings, Tags
     from functions.report.model import Report, SolutionReport
-    from functions.workflow_settings import ApprovalSettings, Tags
     from retrain.operator.target import Target
 
 ROLLED_BACK_SINCE = "rolled back since, so no run deploys it again"

@@ -31,7 +31,7 @@ from components.rules.fields import Between, without_rules
 from components.rules.pipeline import check
 from components.state_machine.definition import execution_timeout_seconds
 from components.workflow_settings import workflow_settings
-from functions.workflow_settings import Settings
+from functions.contract import Settings
 from tests.components.sample import IMPORT_ROLE, PERSONALIZE, complete, minimal
 
 SOLUTION = f"{PERSONALIZE}:solution/movies"

@@ -30,8 +30,7 @@ MAY_IMPORT = {
 """Module, or package for all its modules, to the modules of this project that it may import."""
 
 ORDER = (
-    ("functions.clock", "functions.errors", "functions.workflow_settings"),
-    ("functions.contract",),
+    ("functions.clock", "functions.contract", "functions.errors"),
     ("functions.memory", "functions.rules"),
     ("functions.reconcile",),
     ("functions.texts",),

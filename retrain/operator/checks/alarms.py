@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from functions.workflow_settings import pipeline_name
+from functions.contract import pipeline_name
 from retrain.operator.alarm_test import TEST_REASON
 from retrain.operator.checks.findings import Finding
 from retrain.operator.permissions import topic_arn_of
