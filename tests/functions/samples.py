@@ -9,7 +9,6 @@ from functions.exports import Export, S3Object
 from functions.personalize.trainings import config_digest
 from functions.planning.datasets import DatasetView
 from functions.planning.plan_run import view_of
-from functions.planning.solutions import SolutionView
 from functions.planning.world import World
 from functions.rules import trainings as training_rules
 from functions.rules.deployments import Version
@@ -203,15 +202,8 @@ FIELDS = [
 
 
 def s3_object(**changes):
-    return S3Object(
-        **{
-            "key": "interactions.csv",
-            "size": 1000,
-            "etag": '"e1"',
-            "modified_at": ago(2),
-            **changes,
-        }
-    )
+    standard = {"key": "interactions.csv", "size": 1000, "etag": '"e1"', "modified_at": ago(2)}
+    return S3Object(**{**standard, **changes})
 
 
 ROW = ("1", "2", "1790000000")
@@ -234,14 +226,8 @@ def rows_of(*rows):
 
 
 def export(**changes):
-    return Export(
-        **{
-            "location": LOCATION,
-            "objects": [s3_object()],
-            "samples": [sample()],
-            **changes,
-        }
-    )
+    standard = {"location": LOCATION, "objects": [s3_object()], "samples": [sample()]}
+    return Export(**{**standard, **changes})
 
 
 # The documents of the state machine
@@ -410,14 +396,11 @@ def dataset_view(request=None, settings_=None, *, trigger="schedule", dataset=No
 
 def solution_view(request=None, settings_=None, *, solution=None, **changes):
     """Return the view of a solution with these settings, by default with one campaign."""
-    of_run = view(request, settings_, **changes)
-    return SolutionView(
-        settings=of_run.settings,
-        run=of_run.run,
-        world=of_run.world,
-        solution=solution or solution_settings(),
-        imports_anything=any(dataset.needs_import for dataset in of_run.datasets),
-    )
+    solutions = [solution or solution_settings()]
+    (found,) = view(
+        request, {**(settings_ or settings()), "solutions": solutions}, **changes
+    ).solutions
+    return found
 
 
 def messages(guard, *, dataset=None, solution=None, **changes):
@@ -448,15 +431,16 @@ def planned_solution(**changes):
     return {**solution_view().planned(), "durations": [7200], **changes}
 
 
+ENDED = {"seconds": 0, "reasons": [], "warnings": [], "memory": {}}
+"""What the items of all jobs have at their end."""
+
+
 def import_item(**changes):
     """Return the item of an import that took half an hour."""
     return {
         "phase": "IMPORTED",
-        "seconds": 0,
+        **ENDED,
         "outcome": "IMPORTED",
-        "reasons": [],
-        "warnings": [],
-        "memory": {},
         "arn": IMPORT_JOB,
         "createdAt": iso(1),
         "endedAt": iso(0.5),
@@ -479,11 +463,8 @@ def item(**changes):
     """Return the end of a deployment: the version is a little better than the live one."""
     return {
         "phase": "TRYING",
-        "seconds": 0,
+        **ENDED,
         "outcome": "DEPLOYED",
-        "reasons": [],
-        "warnings": [],
-        "memory": {},
         "versionArn": VERSION,
         "previousVersionArn": OLD_VERSION,
         "metrics": {NDCG: {"new": 0.42, "live": 0.4}},
@@ -507,11 +488,8 @@ def training_item(**changes):
     """Return a training of this run that succeeded half an hour ago."""
     return {
         "phase": "TRAINED",
-        "seconds": 0,
+        **ENDED,
         "outcome": "TRAINED",
-        "reasons": [],
-        "warnings": [],
-        "memory": {},
         "arn": VERSION,
         "isOfRun": True,
         "createdAt": iso(1),

@@ -1,4 +1,4 @@
-"""Tests of the plan of a run: what it covers, why it is refused, and why it is skipped."""
+"""Tests of the plan of a run: what it covers, why it is refused or skipped, what it finds."""
 
 from datetime import timedelta
 
@@ -7,6 +7,7 @@ import pytest
 from functions.errors import RunRefused
 from functions.overlap import event_of_deployment
 from functions.personalize.imports import location_digits
+from functions.planning.found_up_to_date import found_up_to_date, write_checks
 from functions.planning.plan_run import plan_run
 from tests.functions.samples import (
     CAMPAIGN,
@@ -14,6 +15,7 @@ from tests.functions.samples import (
     FIELDS,
     ITEMS,
     NOW,
+    OLD_VERSION,
     OTHER_SOLUTION,
     SCHEDULE,
     SOLUTION,
@@ -131,10 +133,6 @@ def test_a_run_is_refused_with_the_messages_of_all_guards():
     assert "needs an ACTIVE FULL import" in problems[3]
 
 
-def test_a_single_problem_is_not_called_problems():
-    assert str(RunRefused(["a: b"])) == "1 problem with this run:\n  a: b"
-
-
 def test_no_resource_has_to_exist_for_a_refusal():
     keys = ("datasets", "dataset_groups", "schemas", "imports", "solutions", "campaigns")
     text = refusal({"trainingMode": "UPDATE"}, **{key: {} for key in keys})
@@ -227,29 +225,11 @@ def test_a_run_that_only_deploys_says_that_no_version_waits():
     assert planned["reason"] == "no campaign waits for a version"
 
 
-def test_a_forced_run_goes_on_although_nothing_is_new():
-    planned = plan({"force": True}, **UNCHANGED)
-    assert (planned["reason"], len(planned["imports"])) == (None, 1)
-
-
-def test_a_version_that_waits_is_deployed_although_nothing_is_new():
-    planned = plan(**{**UNCHANGED, "campaigns": {CAMPAIGN: campaign()}})
-    assert (planned["imports"], planned["reason"]) == ([], None)
-    assert [solution["existingVersionArn"] for solution in planned["solutions"]] == [VERSION]
-
-
 # The limit of the month
 
 ONCE = limits(maxTrainingsPerMonth=1)
 OFTEN = {"settings_": ONCE, "trainings": [trained_version(digest="other")]}
 HELD_BACK = "trainings of this pipeline within 30 days: 1"
-
-
-def test_a_solution_that_was_trained_too_often_is_left_out_with_a_warning():
-    planned = plan(**OFTEN, **SERVED)
-    assert (len(planned["imports"]), planned["solutions"], planned["reason"]) == (1, [], None)
-    (warning,) = planned["warnings"]
-    assert warning.startswith(f"{SOLUTION}: {HELD_BACK}")
 
 
 def test_a_run_that_may_train_nothing_and_imports_nothing_is_skipped():
@@ -264,20 +244,88 @@ def test_a_run_that_may_train_nothing_and_imports_nothing_is_skipped():
     assert planned["warnings"] == [], "the reason says it"
 
 
-# Warnings
-
-AUTOMATIC = {"solutions": {SOLUTION: solution_resource(performAutoTraining=True)}}
-
-
-def test_automatic_training_is_a_warning_or_a_refusal_as_configured():
-    (warning,) = plan(**AUTOMATIC)["warnings"]
-    assert warning.startswith(f"{SOLUTION}: also trains automatically")
-    refused = refusal(settings_=settings(autoTraining="refuse"), **AUTOMATIC)
-    assert refused == f"1 problem with this run:\n  {warning}"
-
-
 def test_a_skipped_run_warns_too():
-    assert len(plan(**UNCHANGED, **AUTOMATIC)["warnings"]) == 1
+    automatic = {SOLUTION: solution_resource(performAutoTraining=True)}
+    (warning,) = plan(solutions=automatic, **UNCHANGED)["warnings"]
+    assert warning.startswith(f"{SOLUTION}: also trains automatically")
+
+
+# What is up to date
+
+WITHOUT_CAMPAIGNS = settings(solutions=[solution_settings(campaigns=[])])
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, [DATASET, CAMPAIGN]),
+        ({"settings_": WITHOUT_CAMPAIGNS}, [DATASET, SOLUTION]),
+        ({"imports": {DATASET: [held_import(planned="other")]}}, []),
+        ({"trainings": []}, [DATASET]),
+        ({"request": {"force": True}, "trainings": []}, [DATASET]),
+        ({"campaigns": {CAMPAIGN: campaign(solutionVersionArn=OLD_VERSION)}}, [DATASET]),
+        (
+            {"campaigns": {CAMPAIGN: campaign(solutionVersionArn=VERSION, status="CREATE FAILED")}},
+            [DATASET],
+        ),
+        *(
+            (
+                {
+                    "settings_": WITHOUT_CAMPAIGNS,
+                    "trainings": [trained_version(is_active=False, **{state: True})],
+                },
+                [DATASET],
+            )
+            for state in ("is_running", "was_stopped")
+        ),
+        ({"request": {"skipImport": True}}, []),
+        ({"request": {"datasets": ["interactions"]}}, [DATASET]),
+        ({"request": {"exportDate": "2026-11-28"}}, []),
+        ({"request": {"only": "deployments"}}, []),
+        ({"request": {"solutions": [SOLUTION]}}, [DATASET, CAMPAIGN]),
+    ],
+)
+def test_a_run_finds_up_to_date_what_has_the_present_data(changes, expected):
+    assert list(found_up_to_date(view(**{**UNCHANGED, **changes}))) == expected
+
+
+def expect_tag(personalize, arn, error=None, **details):
+    tag = {"tagKey": "retraining-checked", "tagValue": "2026-11-29T03:00:00+00:00"}
+    request = {"resourceArn": arn, "tags": [tag]}
+    if error:
+        personalize.expect_error("tag_resource", error, "no", **details, **request)
+    else:
+        personalize.expect("tag_resource", {}, **request)
+
+
+def test_the_time_of_the_plan_is_written(personalize):
+    expect_tag(personalize, DATASET)
+    expect_tag(personalize, CAMPAIGN)
+    assert write_checks(personalize.client, view(**UNCHANGED)) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "reason"),
+    [
+        (
+            "TooManyTagsException",
+            400,
+            "An error occurred (TooManyTagsException) when calling the TagResource operation: no",
+        ),
+        ("ThrottlingException", 400, "TagResource: ThrottlingException: no"),
+        ("InternalServerError", 500, "TagResource: InternalServerError: no"),
+    ],
+)
+def test_a_tag_that_cannot_be_written_is_a_warning(personalize, error, status, reason):
+    expect_tag(personalize, DATASET, error, status=status)
+    if error == "TooManyTagsException":
+        expect_tag(personalize, CAMPAIGN)  # A service that does not answer is asked no more.
+    assert write_checks(personalize.client, view(**UNCHANGED)) == [
+        (
+            f"{DATASET}: was found up to date, but the tag retraining-checked cannot be written: "
+            f"{reason}; until a run writes it, the alarm about the age may ring"
+        )
+    ]
 
 
 # The event of a deployment
