@@ -21,7 +21,7 @@ def handler(event: SolutionIteration, _context: object) -> TrainingItem:
     """Train the solution until it has an outcome, or has to wait for long."""
     solution_arn, training = event["solution"]["solutionArn"], SolutionTraining(event)
     item = training.item(reconcile(training.look, training.decide, training.act))
-    if item["outcome"]:
+    if item["outcome"] and not event["solution"]["existingVersionArn"]:
         hours = {"TrainingHours": item["trainingHours"]}
         solution = metrics.short_name(solution_arn)
         metrics.write(pipeline_name(event["settings"]), hours, Solution=solution)

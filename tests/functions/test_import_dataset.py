@@ -259,11 +259,3 @@ def test_a_create_after_a_lost_memory_is_refused_and_the_job_is_found():
         assert len(created(pipeline)) == 2
         jobs = pipeline.client.list_dataset_import_jobs(datasetArn=ITEMS)["datasetImportJobs"]
         assert len(jobs) == 2
-
-
-def test_an_import_of_the_dataset_is_waited_for_whoever_has_started_it():
-    with items() as pipeline:
-        pipeline.foreign_import("items")
-        item = import_items(pipeline, calls=1)
-        assert (item["phase"], item["arn"]) == ("IMPORTING", None)
-        assert import_items(pipeline)["outcome"] == "IMPORTED"

@@ -118,11 +118,13 @@ def test_many_foreign_versions_hide_no_version_of_a_run():
         assert trained(pipeline)["arn"] == first["arn"]
 
 
-def test_a_given_version_is_used_without_a_look_at_anything_else():
+def test_a_given_version_is_used_without_a_look_at_anything_else(caplog):
+    caplog.set_level("INFO", "retraining.metrics")
     with deployed() as pipeline:
         (version,) = pipeline.versions()
         item = trained(pipeline, existingVersionArn=version)
         assert pipeline.requests("DescribeSolution") == []
+    assert caplog.records == [], "its hours were measured when its training ended"
     assert (item["arn"], item["isOfRun"]) == (version, False)
 
 
