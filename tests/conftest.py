@@ -33,7 +33,7 @@ GROUPS = {
     "rehearsal": ("end_to_end/test_rehearse",),
 }
 """The beginnings of the paths of files that share a deployed stack, by group, in order."""
-RANDOM_FAULTS = "workflow/test_exactly_once"
+RANDOM_FAULTS = "workflow/test_sequences"
 ORDER = [*(path for paths in GROUPS.values() for path in paths), RANDOM_FAULTS, "engine/test_life"]
 """The beginnings of the paths of the tests that start first."""
 

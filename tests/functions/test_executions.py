@@ -1,7 +1,7 @@
 """Tests of executions: the id of their run, how they ended, and which is older."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
@@ -9,7 +9,6 @@ from functions.errors import ServiceUnavailable
 from functions.executions import (
     configured_run_of,
     job_name,
-    older_executions,
     request_of,
     run_of,
     scheduled_at,
@@ -146,82 +145,3 @@ def test_the_configuration_is_the_output_of_the_first_state(executions):
 def test_an_execution_that_did_not_leave_its_first_state_has_no_configuration(executions):
     expect_history(executions, STARTED)
     assert configured_run_of(executions.client, EXECUTION) is None
-
-
-# The older of two executions
-
-MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:retraining"
-START = datetime.fromisoformat("2026-11-29T03:00:00.123+00:00")
-MILLISECOND = timedelta(milliseconds=1)
-
-
-def execution_arn(name):
-    return MACHINE.replace(":stateMachine:", ":execution:") + f":{name}"
-
-
-def run_of_execution(name="own", started="2026-11-29T03:00:00.123Z"):
-    return {"executionArn": execution_arn(name), "startedAt": started}
-
-
-def expect_running(executions, *running):
-    """Expect a list of running executions, as (name, start), on two pages."""
-    pages = (running[:1], running[1:])
-    for page, (items, token) in enumerate(zip(pages, ("more", None), strict=True)):
-        executions.expect(
-            "list_executions",
-            {
-                "executions": [
-                    {
-                        "executionArn": execution_arn(name),
-                        "name": name,
-                        "stateMachineArn": MACHINE,
-                        "status": "RUNNING",
-                        "startDate": start,
-                    }
-                    for name, start in items
-                ],
-                **({"nextToken": token} if token else {}),
-            },
-            stateMachineArn=MACHINE,
-            statusFilter="RUNNING",
-            **({"nextToken": "more"} if page else {}),
-        )
-
-
-@pytest.mark.parametrize(
-    ("running", "older"),
-    [
-        pytest.param([("own", START)], [], id="only itself"),
-        pytest.param([], [], id="none, itself not listed yet"),
-        pytest.param([("own", START), ("a", START + MILLISECOND)], [], id="a younger one"),
-        pytest.param([("own", START), ("z", START - MILLISECOND)], ["z"], id="an older one"),
-        pytest.param([("z", START - MILLISECOND)], ["z"], id="an older one, itself not listed yet"),
-        pytest.param([("own", START), ("a", START)], ["a"], id="same start, first by ARN"),
-        pytest.param([("own", START), ("z", START)], [], id="same start, second by ARN"),
-        pytest.param(
-            [("b", START - MILLISECOND), ("c", START - 2 * MILLISECOND), ("own", START)],
-            ["c", "b"],
-            id="two, the oldest first",
-        ),
-    ],
-)
-def test_an_execution_is_older_if_it_started_before_or_is_first_by_arn(executions, running, older):
-    expect_running(executions, *running)
-    expected = [execution_arn(name) for name in older]
-    assert older_executions(executions.client, run_of_execution()) == expected
-
-
-def test_an_execution_is_not_older_than_itself_if_the_list_is_less_precise(executions):
-    expect_running(executions, ("own", START))
-    precise = run_of_execution(started="2026-11-29T03:00:00.123456Z")
-    assert older_executions(executions.client, precise) == []
-
-
-def test_one_of_two_executions_with_the_same_listed_start_goes_on(executions):
-    both = [("a", START), ("own", START)]
-    starts = {"a": "2026-11-29T03:00:00.123456Z", "own": "2026-11-29T03:00:00.123999Z"}
-    older = []
-    for name, started in starts.items():
-        expect_running(executions, *both)
-        older.append(older_executions(executions.client, run_of_execution(name, started)))
-    assert older == [[], [execution_arn("a")]]

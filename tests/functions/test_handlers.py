@@ -24,7 +24,7 @@ from functions.plan_retraining import handler as plan
 from functions.report.text import text_of
 from tests.functions.samples import configured
 from tests.workflow.pipeline import RUN_ID, deploy, handler
-from tests.workflow.recorder import event_of, report_of
+from tests.workflow.summaries import event_of, report_of
 from tests.world import MOVIES, campaign_arn
 
 LOOP_FIELDS = {"runId", "arn", "phase", "outcome", "reasons"}

@@ -14,8 +14,8 @@ from emulator.personalize.faults import Faults
 from emulator.virtual.step_functions import Execution, StartedExecution
 from tests.workflow.kills import Kills
 from tests.workflow.pipeline import SLOT, Pipeline, handler
-from tests.workflow.recorder import event_of, report_of
 from tests.workflow.stories import FAULTS, WEEK, Happening, Slot
+from tests.workflow.summaries import event_of, report_of
 from tests.workflow.truth import Truth
 from tests.world import HOUR, campaign_arn, exports, interactions, solution_arn
 

@@ -1,6 +1,9 @@
 """Summarise an execution in the few values that the tests compare."""
 
+import json
+
 from components.rules.fields import NDCG_AT_10
+from tests.world import MOVIES, PIPELINE
 
 DEPLOYED = {"taste": "DEPLOYED", "home": "DEPLOYED"}
 """The outcomes of a good run without imports."""
@@ -83,3 +86,22 @@ def ndcg(pipeline, version_arn):
 def name(arn):
     """Return the name at the end of an ARN."""
     return arn.rpartition("/")[2]
+
+
+def report_of(execution):
+    """Return the report that an execution wrote before it ended, or None."""
+    for event in reversed(execution.events):
+        exited = event.get("stateExitedEventDetails", {})
+        if exited.get("name") == "Report outcome":
+            return json.loads(exited["output"]).get("report")
+    return None
+
+
+def event_of(execution):
+    """Return what `close_run` gets after the end of an execution. Times are milliseconds."""
+    started = round(execution.events[0]["timestamp"].timestamp() * 1000)
+    return {
+        "detail": {"executionArn": execution.arn, "startDate": started},
+        "pipeline": PIPELINE,
+        "notifications": MOVIES.settings()["notifications"],
+    }

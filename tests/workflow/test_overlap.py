@@ -4,12 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from components.args import LimitsArgs
 from tests.workflow.pipeline import NEXT_SLOT, deploy
-from tests.workflow.summaries import ALL_DONE, DEPLOYED, outcomes, problems_of, skip_reason
-from tests.world import MOVIES, interactions
+from tests.workflow.summaries import ALL_DONE, DEPLOYED, outcomes
+from tests.world import interactions
 
-DAILY = MOVIES.with_options(retraining_rate="1 day")
 STALE = {"operation": "ListExecutions", "times": None}
 """The fault of a list of executions that is behind, in the terms of `inject`."""
 
@@ -55,79 +53,6 @@ def test_a_run_waits_for_an_older_run_and_then_goes_on():
     assert len(waits(later)) < 40, "the checks become rarer: three transitions each are paid for"
 
 
-def test_a_run_waits_for_half_of_the_cadence_and_is_then_skipped():
-    with deploy(DAILY) as pipeline:
-        pipeline.inject_fault("hang", job="solution-version", times=1)
-        earlier = pipeline.start()
-        pipeline.sleep(600)
-        started_at = pipeline.clock.now()
-        later = pipeline.run(scheduledTime=NEXT_SLOT)
-        assert pipeline.clock.now() - started_at == timedelta(hours=12)
-        assert earlier.now().status == "RUNNING"
-        earlier.abort()
-    assert skip_reason(later) == (
-        f"{earlier.arn}, an older run, is still running, and this run has waited for 12 hours; the "
-        "next run does what is left to do; if the older run hangs, stop it"
-    )
-
-
-def test_a_run_waits_for_a_day_at_most():
-    monthly = MOVIES.with_options(
-        retraining_rate="30 days", limits=LimitsArgs(max_training_hours=48)
-    )
-    with deploy(monthly) as pipeline:
-        pipeline.inject_fault("hang", job="solution-version", times=1)
-        earlier = pipeline.start()
-        pipeline.sleep(600)
-        started_at = pipeline.clock.now()
-        later = pipeline.run(scheduledTime=NEXT_SLOT)
-        assert pipeline.clock.now() - started_at == timedelta(hours=24)
-        earlier.abort()
-    assert "has waited for 24 hours" in skip_reason(later)
-
-
-def test_of_three_runs_each_waits_for_the_one_before():
-    with deploy() as pipeline:
-        started = []
-        for day in range(3):
-            started.append(
-                pipeline.start(scheduledTime=f"2026-12-0{day + 1}T03:00:00Z", force=True)
-            )
-            pipeline.sleep(300)
-        first, second, third = (execution.wait() for execution in started)
-        assert len(pipeline.versions()) == 3
-    assert ended_at(first) < began_at(second)
-    assert ended_at(second) < began_at(third)
-    assert outcomes(second)["interactions"] == "IMPORTED"
-    assert skip_reason(third), "the second run has done what it was asked for"
-
-
-def test_a_run_goes_on_after_the_older_run_was_aborted():
-    with deploy() as pipeline:
-        older = pipeline.start()
-        pipeline.sleep(600)
-        younger = pipeline.start(scheduledTime=NEXT_SLOT)
-        pipeline.sleep(3600)
-        older.abort()
-        aborted_at = pipeline.clock.now()
-        execution = younger.wait()
-    assert outcomes(execution) == DEPLOYED
-    assert began_at(execution) - aborted_at >= timedelta(seconds=180), (
-        "a function of the aborted run may have created a job that no list shows yet"
-    )
-
-
-def test_a_run_that_is_aborted_while_it_waits_has_done_nothing():
-    with deploy() as pipeline:
-        older = pipeline.start()
-        pipeline.sleep(600)
-        younger = pipeline.start(scheduledTime=NEXT_SLOT)
-        pipeline.sleep(3600)
-        younger.abort()
-        assert outcomes(older.wait()) == ALL_DONE
-        assert len(pipeline.versions()) == 2
-
-
 # Executions that are not listed yet
 
 
@@ -142,67 +67,3 @@ def test_of_two_runs_that_no_list_shows_at_first_the_younger_one_waits(seconds_b
         assert len(pipeline.versions()) == 2
     assert outcomes(first) == ALL_DONE
     assert began_at(second) > ended_at(first)
-
-
-def test_no_run_begins_before_every_older_run_is_listed():
-    with deploy() as pipeline:
-        execution = pipeline.run()
-    assert waits(execution) == [90], "the lists may be behind"
-    assert [plan["todo"] for plan in plans(execution)] == ["WAIT", "WORK"]
-
-
-# One event of the schedule, twice
-
-
-def test_a_slot_that_fires_twice_runs_once():
-    with deploy() as pipeline:
-        first = pipeline.start()
-        pipeline.sleep(30)
-        second = pipeline.run()
-        execution = first.wait()
-        assert len(pipeline.versions()) == 2
-    assert skip_reason(second).startswith("nothing is new")
-    assert outcomes(execution) == ALL_DONE
-
-
-# Runs that do not wait
-
-
-def test_a_refused_input_does_not_wait_for_an_older_run():
-    with deploy() as pipeline:
-        older = pipeline.start()
-        pipeline.sleep(600)
-        started_at = pipeline.clock.now()
-        execution = pipeline.run(scheduledTime=NEXT_SLOT, force="yes")
-        assert pipeline.clock.now() == started_at
-        older.abort()
-    assert len(problems_of(execution)) == 1
-
-
-def test_an_aborted_run_does_not_block_the_next_run():
-    with deploy() as pipeline:
-        started = pipeline.start()
-        pipeline.sleep(600)
-        started.abort()
-        execution = pipeline.run(scheduledTime=NEXT_SLOT)
-    assert outcomes(execution) == ALL_DONE
-    assert waits(execution)[0] == 180, "twice the time, after a run without success"
-
-
-def test_a_run_does_not_wait_after_a_run_that_succeeded():
-    with deploy() as pipeline:
-        pipeline.run()
-        execution = pipeline.run(scheduledTime=NEXT_SLOT)
-    assert waits(execution) == [90]
-
-
-def test_a_run_of_another_pipeline_does_not_block_a_run():
-    with deploy() as pipeline:
-        wait = {"Type": "Wait", "Seconds": 9 * 3600, "End": True}
-        definition = {"StartAt": "Rest", "States": {"Rest": wait}}
-        pipeline.step_functions.machine(definition, {}, name="retraining-beefbeef").start({})
-        execution = pipeline.run()
-    assert outcomes(execution) == ALL_DONE
-
-
-# Executions that finish trials

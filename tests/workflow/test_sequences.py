@@ -2,7 +2,7 @@
 
 The real state machine and functions run against the Personalize emulator on virtual time. The
 stories are the same in every test run. The environment variable STORIES is the number of stories
-of five slots, and WEEKS the length of the long story, by default 3 and 12. `make faults` tells many
+of five slots, and WEEKS the length of the long story, by default 8 and 12. `make faults` tells many
 more stories and long stories of a year, which takes some minutes.
 """
 
@@ -35,7 +35,7 @@ from tests.workflow.stories import (
 from tests.workflow.storytelling import Storyteller
 from tests.workflow.truth import Truth
 
-STORIES = int(os.environ.get("STORIES", "3"))
+STORIES = int(os.environ.get("STORIES", "8"))
 ONCE_BROKEN = (186,)
 """Stories in which the pipeline once broke a promise: it took an update with which a person had
 turned syncing on for the update to the new version."""
