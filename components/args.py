@@ -20,13 +20,9 @@ from .rules.fields import Between, Elements, above_zero
 
 ImportMode = Literal["FULL", "INCREMENTAL"]
 TrainingMode = Literal["FULL", "UPDATE"]
-AutoTraining = Literal["warn", "refuse"]
-ReportsOn = Literal["always", "problems"]
 
 SECONDS_PER_HOUR = 3600
 HOURS_PER_DAY = 24
-MAX_OVERLAP_HOURS = 24
-"""The most hours for which a run waits for an older run (`functions/overlap.py`)."""
 MODEL_AGE_FACTOR = 1.5
 """The age at which the alarm about a model rings, as a multiple of the longest time between two
 firings. One late run does not ring."""
@@ -209,7 +205,7 @@ class NotificationsArgs:
 
     The policy of the topic must let `cloudwatch.amazonaws.com` publish the alarms.
     """
-    on: ReportsOn = "always"
+    on: Literal["always", "problems"] = "always"
     """Which runs send a message: `always` means all runs, `problems` runs that need a person."""
 
 
@@ -284,7 +280,7 @@ class RetrainingPipelineArgs:
     """`true` deploys the schedule disabled. Runs can still be started by hand."""
     skip_when_unchanged: bool = True
     """`true` skips a run that could only train the same model again."""
-    auto_training: AutoTraining = "warn"
+    auto_training: Literal["warn", "refuse"] = "warn"
     """What to do if a solution also trains automatically: `warn`, or `refuse` to run."""
     limits: LimitsArgs = field(default_factory=LimitsArgs)
     """How long each stage may take, and how often a solution is trained."""
@@ -326,16 +322,6 @@ class RetrainingPipelineArgs:
     def cadence_seconds(self) -> int:
         """The shortest time between two firings of the schedule within a year."""
         return rates.shortest_seconds_between_runs(self.retraining_rate)
-
-    @property
-    def overlap_hours(self) -> float:
-        """The most hours for which a run waits for an older run (`functions/overlap.py`).
-
-        No later run imports the export of a run that a ready marker has started, so such a run
-        waits longer than the other runs.
-        """
-        half_cadence = self.cadence_seconds / 2 / SECONDS_PER_HOUR
-        return MAX_OVERLAP_HOURS if self.trigger.on_export else min(half_cadence, MAX_OVERLAP_HOURS)
 
     @property
     def max_trainings_per_month(self) -> int:

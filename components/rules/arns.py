@@ -95,18 +95,17 @@ def _kind(noun: str, home: str, resource: str, example: str) -> Kind:
 
 _PERSONALIZE = f"personalize:{_REGION}:{_ACCOUNT}"
 _EXAMPLE = "personalize:eu-west-1:123456789012"
-DATASET_TYPES = ("INTERACTIONS", "ITEMS", "USERS", "ACTIONS", "ACTION_INTERACTIONS")
-"""The types of datasets, as their ARNs spell them:
-https://docs.aws.amazon.com/personalize/latest/dg/API_CreateDataset.html."""
 DATASET_GROUP = _kind(
     "a dataset group", _PERSONALIZE, f"dataset-group/{_NAME}", f"{_EXAMPLE}:dataset-group/movies"
 )
 DATASET = _kind(
     "a dataset",
     _PERSONALIZE,
-    f"dataset/{_NAME}/(?:{'|'.join(DATASET_TYPES)})",
+    f"dataset/{_NAME}/(?:INTERACTIONS|ITEMS|USERS|ACTIONS|ACTION_INTERACTIONS)",
     f"{_EXAMPLE}:dataset/movies/INTERACTIONS",
 )
+"""It has one of the types in
+https://docs.aws.amazon.com/personalize/latest/dg/API_CreateDataset.html."""
 SOLUTION = _kind("a solution", _PERSONALIZE, f"solution/{_NAME}", f"{_EXAMPLE}:solution/movies")
 CAMPAIGN = _kind("a campaign", _PERSONALIZE, f"campaign/{_NAME}", f"{_EXAMPLE}:campaign/movies")
 ROLE = _kind(

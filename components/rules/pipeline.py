@@ -168,21 +168,16 @@ def _check_trigger(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]
     """Check the settings that a run on the arrival of an export needs."""
     if not args.trigger.on_export:
         return
-    datasets = args.datasets.configured()
-    markers = {key: dataset.ready_marker for key, dataset in datasets.items()}
-    if not any(markers.values()):
+    markers = [dataset.ready_marker for dataset in args.datasets.configured().values()]
+    if not any(markers) or any(
+        isinstance(marker, str) and DATE_PLACEHOLDER not in marker for marker in markers
+    ):
         message = (
-            "needs a ready marker, whose arrival starts the run; set for example "
+            "needs a ready marker, whose arrival starts the run, and {date} in every ready marker, "
+            "because the day says which exports belong together; set for example "
             "datasets.interactions.readyMarker to 's3://bucket/{date}.SUCCESS'"
         )
         yield Problem("trigger.onExport", message)
-    for key, marker in markers.items():
-        if isinstance(marker, str) and DATE_PLACEHOLDER not in marker:
-            message = (
-                "needs {date} with trigger.onExport, because the day in the marker says which "
-                "exports belong together; write for example 's3://bucket/{date}.SUCCESS'"
-            )
-            yield Problem(f"datasets.{key}.readyMarker", message, marker)
     if args.limits.max_trainings_per_month is None:
         message = (
             "missing; trigger.onExport needs it, because the number of exports is not known; set "

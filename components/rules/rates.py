@@ -18,8 +18,6 @@ EXPECTED_CRON = (
     "write minutes, hours, day-of-month, month, day-of-week and *, with ? as one of the days, for "
     "example 'cron(0 3 ? * MON *)'"
 )
-MIN_BETWEEN_RUNS = timedelta(hours=1)
-"""The shortest time between the starts of two runs. A training alone takes longer."""
 
 _RATE = re.compile(
     r"(?P<open>rate\()?"
@@ -45,7 +43,7 @@ def rate_error(text: str) -> str | None:
         return f"is not a cron that fires in every year; {EXPECTED_CRON}"
     if not _firings(text):
         return f"is not a rate; {EXPECTED}"
-    if shortest_seconds_between_runs(text) < MIN_BETWEEN_RUNS.total_seconds():
+    if shortest_seconds_between_runs(text) < timedelta(hours=1).total_seconds():
         return f"is more often than once an hour, but a training takes longer; {EXPECTED}"
     return None
 
@@ -67,17 +65,13 @@ def most_runs_in_a_month(text: str) -> int:
 
 
 def shortest_seconds_between_runs(text: str) -> int:
-    """Return the shortest time between two firings of a rate within a year, in seconds.
-
-    Every day has 24 hours here. An hour more or less makes no difference to the limits that are
-    derived from this time.
-    """
+    """Return the seconds of the shortest gap between two firings, if every day has 24 hours."""
     gaps = [later - earlier for earlier, later in pairwise(_firings(text))]
     return round(min(gaps, default=_YEAR).total_seconds())
 
 
 def longest_seconds_between_runs(text: str) -> int:
-    """Return the longest time between two firings of a rate within a year, in seconds."""
+    """Return the seconds of the longest gap between two firings within a year."""
     firings = _firings(text)
     gaps = [later - earlier for earlier, later in pairwise(firings)]
     # A cron of a few months pauses until these months come again.

@@ -26,10 +26,6 @@ ENCRYPTED = (
     "is encrypted, but the state machine shows this setting to everyone who may read it; "
     "set it again with pulumi config set --plaintext -s <stack>"
 )
-IN_QUOTES = (
-    "write it in quotes, because YAML reads 012 as 10 and 0x10 as 16, or set it with pulumi config "
-    "set --path --type string -s <stack>"
-)
 UNREAD: Any = object()
 """Stands for a value that cannot be read."""
 EXPECTED: Mapping[object, str] = {
@@ -137,7 +133,10 @@ class Reader:
     def _text(self, value: str | int, key: str) -> Any:  # noqa: ANN401
         """Read a text, or a whole number with a warning."""
         if isinstance(value, int):
-            message = f"is a number and is read as the text '{value}'; {IN_QUOTES}"
+            message = (
+                f"is a number and is read as the text '{value}'; write it in quotes, because YAML "
+                "reads 012 as 10, or set it with pulumi config set --path --type string -s <stack>"
+            )
             self.warnings.append(Problem(key, message, value))
             return str(value)
         if not value.isprintable() or value != value.strip():

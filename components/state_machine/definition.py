@@ -12,6 +12,8 @@ from .asl import Definition, call, choose, end_with, for_each, loop, wait
 
 REPORTED_ERROR = "RetrainingFailed"
 """The error of a failed execution that has sent its report. `close_run` does nothing after it."""
+LONGEST_OVERLAP_HOURS = 24
+"""The most hours for which a run waits for an older run (`functions/overlap.py`)."""
 LONGEST_TRIALS_HOURS = 2 * 24
 """A run gives up a trial after a day (`functions/rules/deployments.py`). Before it is planned, it
 ends trials that earlier runs have left."""
@@ -237,5 +239,5 @@ def execution_timeout_seconds(args: RetrainingPipelineArgs) -> int:
     """
     limits = args.limits
     jobs = 2 * (limits.max_import_hours + limits.max_training_hours + limits.max_campaign_hours)
-    waits = args.overlap_hours + limits.max_import_hours
+    waits = LONGEST_OVERLAP_HOURS + limits.max_import_hours
     return round((waits + jobs + LONGEST_TRIALS_HOURS + SPARE_HOURS) * SECONDS_PER_HOUR)

@@ -35,7 +35,6 @@ from functions.contract import Settings
 from tests.components.sample import IMPORT_ROLE, PERSONALIZE, complete, minimal
 
 SOLUTION = f"{PERSONALIZE}:solution/movies"
-RATES = ("1 hour", "23 hours", "30 days")
 RULE = QualityRuleArgs(metric="coverage", minimum=0.2)
 USERS = DatasetArgs(
     dataset_arn=f"{PERSONALIZE}:dataset/movies/USERS", data_location="s3://bucket/users/"
@@ -231,13 +230,6 @@ def test_the_longest_deadlines_together_fit_into_the_year_of_a_state_machine():
     }
     assert check(replace(minimal(), limits=LimitsArgs(**limits))).problems == []
     assert timeout_hours(minimal(), **limits) <= 365 * 24
-
-
-def test_the_longest_run_includes_the_wait_for_an_older_run():
-    hours = [timeout_hours(minimal(retraining_rate=rate)) for rate in RATES]
-    assert [each - hours[0] for each in hours] == [0, 11, 23.5], (
-        "half of the time between two runs, and a day at most"
-    )
 
 
 def test_no_setting_has_two_types_because_generated_sdks_have_no_unions():
