@@ -37,8 +37,9 @@ def test_a_new_day_gets_an_export_if_locations_contain_the_date(
     kept, services, monkeypatch, is_daily, exports
 ):
     monkeypatch.setattr(KeptStack, "is_daily", is_daily)
-    tomorrow = (datetime.now(UTC) + timedelta(days=1)).date().isoformat()
-    kept.day = "2026-11-29"
+    today = datetime.now(UTC).date()
+    tomorrow = (today + timedelta(days=1)).isoformat()
+    kept.day = (today - timedelta(days=1)).isoformat()
     monkeypatch.setattr(deployed_stack, "_today", lambda: tomorrow)
     kept.refresh()
     assert len(services.exports) == exports

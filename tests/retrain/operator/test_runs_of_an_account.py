@@ -132,7 +132,7 @@ def test_a_run_is_left_in_a_terminal_stopped_and_started_again(stack, retrain, h
 
     started = retrain(*again.split()[1:], "--watch")
     assert started.code == 0, started.err
-    assert ": DEPLOYED" in started.out.splitlines()[1]
+    assert started.out.splitlines()[1].startswith("DEPLOYED: ")
 
 
 def test_a_run_under_way_is_asked_about_and_its_imports_go_on(stack, retrain, hanging, monkeypatch):
@@ -181,16 +181,16 @@ def test_a_run_under_way_is_asked_about_and_its_imports_go_on(stack, retrain, ha
 
 
 MISTAKES = [
-    (["--dataset", "itmes"], "--dataset: 'itmes' is unknown; did you mean 'items'?"),
+    (["--dataset", "itmes"], '--dataset: "itmes" is unknown; did you mean "items"?'),
     (
         ["--training-mode", "full"],
-        "--training-mode: 'full' is neither 'FULL' nor 'UPDATE'; write one of them, or leave it",
+        '--training-mode: "full" is not one of "FULL", "UPDATE"; leave it out, or write one',
     ),
     (
         ["--skip-import", "--dataset", "items"],
-        "--dataset: has no effect with --skip-import; leave one of them out",
+        "--skip-import: nothing is imported, so --dataset would have no effect; leave it out",
     ),
-    (["--export-date", "yesterday"], "--export-date: 'yesterday' is not a day, for example"),
+    (["--export-date", "yesterday"], '--export-date: "yesterday" is not a day, for example'),
 ]
 
 

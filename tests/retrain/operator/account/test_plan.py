@@ -99,9 +99,9 @@ def test_options_change_the_plan_as_they_change_a_run(run, options, actions):
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        (("--dataset", "item"), "--dataset: 'item' is unknown; did you mean 'items'?"),
-        (("--export-date", "2026-13-01"), "--export-date: '2026-13-01' is not a day"),
-        (("--solution", "movie"), "--solution: 'movie' is unknown; "),
+        (("--dataset", "item"), '--dataset: "item" is unknown; did you mean "items"?'),
+        (("--export-date", "2026-13-01"), '--export-date: "2026-13-01" is not a day'),
+        (("--solution", "movie"), '--solution: "movie" is unknown; '),
     ],
 )
 def test_options_that_a_run_refuses_are_problems(run, options, problem):
