@@ -174,7 +174,7 @@ class Watcher:
             for job in list_imports(self._client, arn)
             if is_active(job["status"])
         ]
-        may_stay = dataset["type"] not in SENT_BY_APPLICATIONS or dataset.get("streamed")
+        may_stay = dataset["type"] not in SENT_BY_APPLICATIONS or dataset["streamed"]
         # The ARN is `dataset/<group>/<type>`, and the dataset is in `dataset-group/<group>`.
         group_arn = arn.rpartition("/")[0].replace(":dataset/", ":dataset-group/", 1)
         if may_stay or active_event_trackers(self._client, group_arn):

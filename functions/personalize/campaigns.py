@@ -152,7 +152,7 @@ class Versions(dict[str, Version]):
         """Read what is known about a version."""
         client, solution = self._client, self._solution
         metrics = metrics_of(client, arn) if solution["qualityGate"] else {}
-        answer = answer_about(tags_of(client, arn), solution.get("approval"), clock.now())
+        answer = answer_about(tags_of(client, arn), solution["approval"], clock.now())
         self[arn] = Version(describe_version(client, arn)["creationDateTime"], metrics, answer)
         return self[arn]
 
@@ -183,7 +183,7 @@ def wanted_deployment(
     started its training.
     """
     probes = {campaign["campaignArn"]: campaign["probe"] for campaign in solution["campaigns"]}
-    approval = solution.get("approval")
+    approval = solution["approval"]
     return Deployment(
         version=version,
         waited=waited,

@@ -121,7 +121,7 @@ def too_few_rows(view: DatasetView) -> Iterator[str]:
     is_full = dataset["importMode"] == "FULL"
     if dataset["type"] != "interactions" and (is_full or dataset["type"] != "actionInteractions"):
         return
-    if is_full and (view.world.event_trackers or dataset.get("streamed")):
+    if is_full and (view.world.event_trackers or dataset["streamed"]):
         return
     # Another guard finds an export without any row.
     if rows and rows < MIN_ROWS:

@@ -71,7 +71,7 @@ class SolutionView:
     @property
     def receives_events(self) -> bool:
         """True if the dataset group receives records that no import brings."""
-        is_streamed = any(dataset.get("streamed") for dataset in self.settings["datasets"])
+        is_streamed = any(dataset["streamed"] for dataset in self.settings["datasets"])
         return is_streamed or bool(self.world.event_trackers)
 
     @property
