@@ -275,7 +275,7 @@ def _reason_to_train(view: RunView, solution: SolutionView) -> str:
         return "no version of a run has learned the present data"
     requested_by = solution.requested_by
     if requested_by == "events":
-        return "an event tracker or the API has sent records since the last training"
+        return "an event tracker or the API may have sent records since the last training"
     return f"{FLAGS.get(requested_by or '', requested_by)} asks for it"
 
 

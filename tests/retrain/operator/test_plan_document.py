@@ -122,7 +122,7 @@ LEARNED = {**IMPORTED, "trainings": [trained_version()]}
                 "event_trackers": ["tracker"],
                 "trainings": [trained_version(created_at=ago(24 * 40))],
             },
-            ("train", "an event tracker or the API has sent records since the last training"),
+            ("train", "an event tracker or the API may have sent records since the last training"),
         ),
         (
             {},
