@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
@@ -11,37 +10,32 @@ from components.args import LimitsArgs
 from components.state_machine.steps import TIMEOUT_SECONDS
 from tests.workflow.clients import FUNCTIONS
 from tests.workflow.pipeline import NEXT_SLOT, START, deploy, handler
-from tests.workflow.summaries import ALL_DONE, outcomes, skip_reason
+from tests.workflow.summaries import DEPLOYED, outcomes, skip_reason
 from tests.workflow.test_skipped_runs import NOTHING_NEW
 from tests.world import MOVIES, PERSONALIZE
 
 DAYS = 3 * 365
 DAILY = MOVIES.with_options(limits=LimitsArgs(max_trainings_per_month=62))
 SECONDS_A_CALL = 0.05
-KEYS = {
-    "ListDatasetImportJobs": "datasetImportJobs",
-    "ListSolutionVersions": "solutionVersions",
-}
+KEYS = {"ListDatasetImportJobs": "datasetImportJobs", "ListSolutionVersions": "solutionVersions"}
 
 
 class History:
-    """The requests of the functions, to which the service adds what three years have left."""
+    """The requests of the functions, to which the service now adds what three years have left."""
 
-    def __init__(self, pipeline, order: str, seconds: float):
-        self.pipeline = pipeline
-        self.order = order
-        self.seconds = seconds
+    def __init__(self, pipeline, order):
+        self.pipeline, self.order, self.seconds = pipeline, order, SECONDS_A_CALL
         self.calls = Counter()
         self.real_call = pipeline.personalize.call
+        pipeline.personalize.call = self.call
 
     def call(self, operation: str, request: Mapping[str, object], caller: object):
         """Answer a request after some time. Lists contain the old jobs too, page by page."""
         if caller != FUNCTIONS:
             return self.real_call(operation, request, caller)
-        self.calls[operation] += 1
         self.pipeline.sleep(self.seconds)
         if operation in KEYS:
-            return self._page(operation, request)
+            return self._page(KEYS[operation], operation, request)
         if "/old-" in str(request.get("resourceArn")):
             self.calls["tags of the past"] += 1
             tags = {"run": "old", "bytes": "1", "planned": "old", "held": "old"}
@@ -49,98 +43,76 @@ class History:
                 "tags": [{"tagKey": f"retraining-{key}", "tagValue": tags[key]} for key in tags]
             }
         if "/old-" in str(request.get("solutionVersionArn")):
-            created = {"creationDateTime": START - timedelta(days=1)}
-            return {"metrics": {}, "solutionVersion": created}
+            return {"solutionVersion": {"creationDateTime": START - timedelta(days=1)}}
         response = self.real_call(operation, request, caller)
-        return (
-            {**response, "dataset": _older(response["dataset"])}
-            if "dataset" in response
-            else response
-        )
+        if "dataset" in response:  # It has existed during the whole history.
+            response["dataset"]["creationDateTime"] = START - timedelta(days=DAYS + 1)
+        return response
 
-    def _page(self, operation: str, request: Mapping[str, object]):
-        key = KEYS[operation]
+    def _page(self, key: str, operation: str, request: Mapping[str, object]):
         without_paging = {k: v for k, v in request.items() if k not in ("nextToken", "maxResults")}
         items = self.real_call(operation, {**without_paging, "maxResults": 100}, FUNCTIONS)[key]
-        items = [*items, *self._old(operation, without_paging)]
+        items = [*items, *old_jobs(request)]
         newest_first = self.order == "newest first"
         items.sort(key=lambda item: item["creationDateTime"], reverse=newest_first)
         start, size = int(request.get("nextToken", 0)), request["maxResults"]
         page = {key: items[start : start + size]}
         return {**page, "nextToken": str(start + size)} if start + size < len(items) else page
 
-    def _old(self, operation: str, request: Mapping[str, object]):
-        for day in range(1, DAYS + 1):
-            created = START - timedelta(days=day)
-            times = {
-                "creationDateTime": created,
-                "lastUpdatedDateTime": created + timedelta(hours=1),
-                "status": "ACTIVE",
-            }
-            if operation == "ListSolutionVersions":
-                arn = f"{request['solutionArn']}/old-{day}"
-                yield {"solutionVersionArn": arn, "trainingMode": "FULL", **times}
-            else:
-                name = f"old-{request['datasetArn'].rpartition('/')[2].lower()}-{day}"
-                arn = f"{PERSONALIZE}:dataset-import-job/{name}"
-                yield {
-                    "datasetImportJobArn": arn,
-                    "jobName": name,
-                    "importMode": "FULL",
-                    **times,
-                }
+
+def old_jobs(request: Mapping[str, object]):
+    """Yield an ACTIVE job for each day of the past: a version, or an import of a dataset."""
+    dataset = str(request.get("datasetArn")).rpartition("/")[2]
+    owner = request.get("solutionArn", f"{PERSONALIZE}:dataset-import-job")
+    for day in range(1, DAYS + 1):
+        created, arn = START - timedelta(days=day), f"{owner}/old-{dataset}-{day}"
+        yield {
+            "solutionVersionArn": arn,
+            "datasetImportJobArn": arn,
+            "trainingMode": "FULL",
+            "importMode": "FULL",
+            "status": "ACTIVE",
+            "creationDateTime": created,
+            "lastUpdatedDateTime": created + timedelta(hours=1),
+        }
 
 
-def _older(dataset):
-    """Return a dataset that has existed during the whole history."""
-    return {**dataset, "creationDateTime": START - timedelta(days=DAYS + 1)}
-
-
-@contextmanager
-def deploy_with_history(order="newest first", seconds=SECONDS_A_CALL):
-    """Deploy the pipeline in an account with three years of daily runs."""
-    with deploy(DAILY) as pipeline:
-        history = History(pipeline, order, seconds)
-        pipeline.personalize.call = history.call
-        yield pipeline, history
-
-
-def seconds_of(execution, state):
-    """Return how long each invocation of a state took."""
-    entered, seconds = {}, []
-    for event in execution.events:
-        if event["type"] == "TaskStateEntered":
-            entered[event["stateEnteredEventDetails"]["name"]] = event["timestamp"]
-        if event["type"] == "TaskStateExited":
-            name = event["stateExitedEventDetails"]["name"]
-            if name == state:
-                seconds.append((event["timestamp"] - entered[name]).total_seconds())
-    return seconds
+def seconds_of_first(execution, state):
+    """Return how long the first invocation of a state took."""
+    entered, exited = (
+        next(
+            event["timestamp"]
+            for event in execution.events
+            if event.get(f"state{kind}EventDetails", {}).get("name") == state
+        )
+        for kind in ("Entered", "Exited")
+    )
+    return (exited - entered).total_seconds()
 
 
 @pytest.mark.parametrize("order", ["newest first", "oldest first"])
 def test_planning_and_training_read_few_tags_and_stay_within_their_times(order):
-    with deploy_with_history(order) as (pipeline, history):
-        first = pipeline.run()
-        tags_of_first_run = history.calls["tags of the past"]
-        second = pipeline.run(scheduledTime=NEXT_SLOT)
-        assert len(pipeline.requests("CreateSolutionVersion")) == 1
-    assert outcomes(first) == ALL_DONE
-    assert skip_reason(second) == NOTHING_NEW
-    assert tags_of_first_run <= 60, "only the versions of a month are looked at"
-    assert max(seconds_of(first, "Plan retraining")) < 15
-    assert max(seconds_of(first, "Train solution")[:1]) < 30
+    with deploy(DAILY) as pipeline:
+        pipeline.run()
+        history = History(pipeline, order)
+        unchanged = pipeline.run(scheduledTime=NEXT_SLOT)
+        tags_of_one_run = history.calls["tags of the past"]
+        forced = pipeline.run(scheduledTime="2026-12-13T03:00:00Z", skipImport=True, force=True)
+    assert skip_reason(unchanged) == NOTHING_NEW
+    assert tags_of_one_run <= 60, "only the versions of a month are looked at"
+    assert seconds_of_first(unchanged, "Plan retraining") < 15
+    assert outcomes(forced) == DEPLOYED
+    assert seconds_of_first(forced, "Train solution") < 30
 
 
 @pytest.mark.parametrize("order", ["newest first", "oldest first"])
 def test_the_ages_are_measured_within_the_timeout_of_the_function(order):
-    with deploy_with_history(order) as (pipeline, history):
-        event = {"stateMachineArn": pipeline.machine.arn}
+    with deploy(DAILY) as pipeline:
         pipeline.sleep(10 * 24 * 3600)
         pipeline.run(scheduledTime=NEXT_SLOT)
-        history.seconds = 1
+        History(pipeline, order).seconds = 1
         began_at = pipeline.clock.now()
-        ages = handler("watch_pipeline")(event, None)
+        ages = handler("watch_pipeline")({"stateMachineArn": pipeline.machine.arn}, None)
         seconds = (pipeline.clock.now() - began_at).total_seconds()
     assert seconds < TIMEOUT_SECONDS
     hours = [*ages["models"].values(), *ages["data"].values()]
