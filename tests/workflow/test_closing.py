@@ -169,23 +169,6 @@ def test_a_report_that_is_killed_is_retried():
     assert failed_calls(execution) == [("report_outcome", "Sandbox.Timedout")] * 2
 
 
-def test_a_report_that_lambda_does_not_start_for_20_minutes_is_sent():
-    began_at = None
-
-    def refused(event, context):
-        nonlocal began_at
-        began_at = began_at or pipeline.clock.now()
-        if pipeline.clock.now() - began_at < timedelta(minutes=20):
-            raise Fails("Lambda.ServiceException")
-        return handler("report_outcome")(event, context)
-
-    with deploy(handlers={"report_outcome": refused}) as pipeline:
-        execution = pipeline.run(skipImport=True)
-        ((detail,), messages) = pipeline.inbox.details, pipeline.inbox.messages
-    assert execution.status == "SUCCEEDED"
-    assert (detail["outcome"], len(messages)) == ("DEPLOYED", 1)
-
-
 def test_a_service_that_fails_at_the_end_of_a_run_changes_no_outcome():
     def fail(_event):
         for operation in ("DescribeCampaign", "ListTagsForResource"):
