@@ -166,7 +166,7 @@ def report_unreported_runs(
         },
         event_fields={field: f"$.detail.{field}" for field in fields},
         document={
-            "detail": {field: f"<{field}>" for field in fields},
+            **{field: f"<{field}>" for field in fields},
             "pipeline": shared.name,
             "notifications": notifications,
         },

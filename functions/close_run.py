@@ -13,39 +13,30 @@ if TYPE_CHECKING:
     from .contract import NotificationSettings
 
 
-class Detail(TypedDict):
-    """The fields of a Step Functions Execution Status Change event that are read."""
+class EndedExecution(TypedDict):
+    """An execution that did not succeed, and where to send its report."""
 
     executionArn: str
     startDate: int
     """Milliseconds since 1970."""
-
-
-class StatusChange(TypedDict):
-    """The event, with what the rule adds for a run whose settings cannot be read.
-
-    Its status may be out of date, so the function describes the execution.
-    """
-
-    detail: Detail
     pipeline: str
     notifications: NotificationSettings
 
 
-def handler(event: StatusChange, _context: object) -> ReportedRun | None:
+def handler(event: EndedExecution, _context: object) -> ReportedRun | None:
     """Send the report of the run, and return it. Nothing happens if the run has sent it itself.
 
     The handler may be called more than once for a run. It starts and stops nothing: what the run
     has left is the business of `watch_pipeline`.
     """
-    arn = event["detail"]["executionArn"]
+    arn = event["executionArn"]
     error = unreported_error(stepfunctions(), arn)
     if error is None:
         return None
     document = configured_run_of(stepfunctions(), arn)
     if document is None:
         # The input was too large for the first state, so it is not known what was asked for.
-        started_at = datetime.fromtimestamp(event["detail"]["startDate"] / 1000, UTC).isoformat()
+        started_at = datetime.fromtimestamp(event["startDate"] / 1000, UTC).isoformat()
         document = {"run": {"request": {}, "executionArn": arn, "startedAt": started_at}}
     document["error"] = error
     return report_run("close_run", document, event["pipeline"], event["notifications"])

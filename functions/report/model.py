@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Literal, TypedDict, cast
+from typing import Literal, TypedDict
 
 from ..contract import (
     CampaignResult,
@@ -198,14 +198,16 @@ def report_of(
     imports = [_import_report(result) for result in results]
     solutions = [_solution_report(result, served) for result in solution_results(document)]
     trials = [_campaign_report(result, served) for result in played_trials(document)]
+    outcomes = [row["outcome"] for row in (*imports, *solutions, *trials)]
+    error = document.get("error")
     hours = sum(solution["trainingHours"] or 0 for solution in solutions)
     price = document["settings"]["trainingHourPrice"] if "settings" in document else None
     return {
         "schemaVersion": SCHEMA_VERSION,
         "pipeline": pipeline,
-        "outcome": _outcome(document, imports, [*solutions, *trials]),
-        "error": document["error"]["Error"] if "error" in document else None,
-        "reason": _reason(document),
+        "outcome": "FAILED" if error else _outcome(document["plan"], outcomes),
+        "error": error["Error"] if error else None,
+        "reason": error_text(error) if error else document["plan"]["reason"],
         "runId": run["id"],
         "trigger": run["trigger"] if run["trigger"] in TRIGGERS else "unknown",
         "executionArn": arn,
@@ -224,9 +226,9 @@ def report_of(
     }
 
 
-def worst_outcome(outcomes: Sequence[Outcome]) -> Outcome:
-    """Return the worst of one or more outcomes."""
-    return next(outcome for outcome in WORST_FIRST if outcome in outcomes)
+def worst_outcome(outcomes: Sequence[str | None]) -> Outcome:
+    """Return the worst outcome of solutions and campaigns. Without any, it is SKIPPED."""
+    return next((outcome for outcome in WORST_FIRST if outcome in outcomes), "SKIPPED")
 
 
 def with_trials(plan: Plan, results: Sequence[CampaignResult]) -> Plan:
@@ -270,25 +272,10 @@ def share_of_change(new: float | None, live: float | None) -> float | None:
     return None if new is None or not live else round((new - live) / abs(live), 6)
 
 
-def _outcome(
-    document: FinishedRun,
-    imports: Sequence[ImportReport],
-    others: Sequence[SolutionReport | CampaignReport],
-) -> Outcome:
-    """Return the outcome of the run, which is SKIPPED if the run did nothing."""
-    if "error" in document or any(report["outcome"] == "FAILED" for report in imports):
-        return "FAILED"
-    outcomes = [report["outcome"] for report in others]
-    if "worstTrial" in document["plan"]:
-        outcomes.append(document["plan"]["worstTrial"])
-    if document["plan"]["reason"] is not None:
-        outcomes.append("SKIPPED")
-    return worst_outcome(outcomes or ["SKIPPED"])
-
-
-def _reason(document: FinishedRun) -> str | None:
-    """Return the error that ended the run, or why the plan has no jobs, or None."""
-    return error_text(document["error"]) if "error" in document else document["plan"]["reason"]
+def _outcome(plan: Plan, outcomes: Sequence[str]) -> Outcome:
+    """Return the outcome of a run without an error, which has these outcomes."""
+    skipped = None if plan["reason"] is None else "SKIPPED"
+    return worst_outcome([*outcomes, skipped, plan.get("worstTrial")])
 
 
 def _import_report(result: DatasetResult) -> ImportReport:
@@ -314,7 +301,7 @@ def _solution_report(result: SolutionResult, served: Mapping[str, str | None]) -
     outcome: Outcome = "FAILED"
     if version and version["outcome"] and not result["error"]:
         outcomes = [campaign["outcome"] for campaign in campaigns]
-        outcome = worst_outcome(outcomes) if outcomes else cast("Outcome", version["outcome"])
+        outcome = worst_outcome(outcomes or [version["outcome"]])
     trained = version if version and version["isOfRun"] else None
     return {
         "solutionArn": result["solution"]["solutionArn"],

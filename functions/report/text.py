@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 
 from ..contract import Outcome
 from ..executions import machine_arn_of
+from ..metrics import short_name
 from ..texts import json_bytes, shortened
 from .model import (
     CampaignReport,
@@ -132,7 +133,16 @@ CAMPAIGN_ADVICE: Mapping[Outcome, Advice] = {
 
 def text_of(report: Report, max_bytes: int = MAX_TEXT_BYTES) -> str:
     """Return the report as text. If it is too long, its reasons and its end are cut."""
-    head = "\n".join(_head_lines(report))
+    dashboard = [f"Dashboard: {report['dashboardUrl']}"] if report["dashboardUrl"] else []
+    head = _section(
+        f"{report['outcome']}: {headline(report)}.",
+        [
+            f"Pipeline {report['pipeline']}",
+            f"Run {report['runId']} ({report['trigger']}), {duration(report['seconds'])}",
+            f"Execution: {report['executionUrl']}",
+            *dashboard,
+        ],
+    )
     trials = (line for trial in report["trials"] for line in _campaign_lines(trial))
     why = _section("Why", _reason_lines(report))
     advice = _section("What to do", _advice_lines(report))
@@ -202,11 +212,6 @@ def metric_change(metric: MetricReport) -> str:
     return f"{before} -> {after}{change}"
 
 
-def short_name(arn: str) -> str:
-    """Return the last part of an ARN, which is the name of a resource or the id of a version."""
-    return arn.rpartition("/")[2]
-
-
 def _one_line(text: str) -> str:
     """Return a text with single spaces instead of line breaks, and with short ARNs."""
     return PERSONALIZE_ARN.sub("", " ".join(text.split()))
@@ -216,15 +221,6 @@ def _section(title: str, lines: Iterable[str]) -> str:
     """Return a section with a title, or an empty text if it has no lines."""
     items = list(lines)
     return "\n".join([title, *items]) if items else ""
-
-
-def _head_lines(report: Report) -> Iterator[str]:
-    yield f"{report['outcome']}: {headline(report)}."
-    yield f"Pipeline {report['pipeline']}"
-    yield f"Run {report['runId']} ({report['trigger']}), {duration(report['seconds'])}"
-    yield f"Execution: {report['executionUrl']}"
-    if report["dashboardUrl"] is not None:
-        yield f"Dashboard: {report['dashboardUrl']}"
 
 
 def _results(

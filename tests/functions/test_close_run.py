@@ -21,7 +21,8 @@ from tests.functions.samples import (
 from tests.world import TOPIC
 
 EVENT = {
-    "detail": {"executionArn": EXECUTION, "startDate": int(NOW.timestamp() * 1000)},
+    "executionArn": EXECUTION,
+    "startDate": int(NOW.timestamp() * 1000),
     "pipeline": "retraining-prod",
     "notifications": {"topicArn": TOPIC, "on": "problems", "dashboardUrl": None},
 }

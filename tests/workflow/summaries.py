@@ -101,7 +101,8 @@ def event_of(execution):
     """Return what `close_run` gets after the end of an execution. Times are milliseconds."""
     started = round(execution.events[0]["timestamp"].timestamp() * 1000)
     return {
-        "detail": {"executionArn": execution.arn, "startDate": started},
+        "executionArn": execution.arn,
+        "startDate": started,
         "pipeline": PIPELINE,
         "notifications": MOVIES.settings()["notifications"],
     }

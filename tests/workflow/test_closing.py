@@ -16,7 +16,7 @@ from tests.workflow.pipeline import (
     handler,
     killed_after_work,
 )
-from tests.workflow.summaries import DEPLOYED, failed_calls, outcomes, problems_of, report
+from tests.workflow.summaries import DEPLOYED, event_of, failed_calls, outcomes, problems_of, report
 from tests.world import MOVIES, PIPELINE, PREFIX
 
 VERSION_NAME = f"{PREFIX}-{RUN_ID}-0b519087"
@@ -25,21 +25,9 @@ SHORT_LIMITS = MOVIES.with_options(
 )
 
 
-def status_change(execution):
-    """Return what the rule makes of EventBridge's event about an ended execution."""
-    return {
-        "detail": {
-            "executionArn": execution.arn,
-            "startDate": int(execution.events[0]["timestamp"].timestamp() * 1000),
-        },
-        "pipeline": PIPELINE,
-        "notifications": MOVIES.settings()["notifications"],
-    }
-
-
 def close(execution):
     """Invoke `close_run` as EventBridge does after the end of an execution."""
-    return handler("close_run")(status_change(execution), None)
+    return handler("close_run")(event_of(execution), None)
 
 
 def report_running(event, context):
