@@ -1,11 +1,13 @@
 """Exports, imports and trainings, in a service whose lists have entries that are 90 seconds old."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
 
-from simulation import Job, RequestFailedError, World
+from simulation import Job, RequestFailedError, World, as_time
+
+from functions.rules.imports import Export, Import
+from functions.rules.trainings import Training
 
 DATASETS = "interactions", "items"
 SOLUTIONS = "taste", "similar"
@@ -32,6 +34,18 @@ class TaggedJob(Job):
         """Return True if the pipeline has created the job, also an earlier stack of it."""
         return "run" in self.tags
 
+    def facts(self, when: int) -> dict[str, object]:
+        """Return what the service shows of any job at a time."""
+        is_running = self.status(when) == "IN_PROGRESS"
+        return {
+            "arn": self.name,
+            "run": self.tags.get("run"),
+            "is_running": is_running,
+            "is_active": self.status(when) == "ACTIVE",
+            "created_at": as_time(self.created),
+            "ended_at": as_time(self.created if is_running else self.ended),
+        }
+
 
 @dataclass(eq=False)
 class ImportJob(TaggedJob):
@@ -39,7 +53,15 @@ class ImportJob(TaggedJob):
 
     dataset: str
     full: bool
+    folder: int | None
+    """The folder of the export. A foreign import has none."""
     read: list[int] = field(default_factory=list)
+
+    def seen(self, when: int) -> Import:
+        """Return the import job as the rules see it at a time."""
+        planned, held = self.tags.get("planned"), bool(self.tags.get("held"))
+        facts = {"dataset": self.dataset, "is_full": self.full, "planned": planned, "is_held": held}
+        return Import(**self.facts(when), **facts)
 
 
 @dataclass(eq=False)
@@ -50,13 +72,18 @@ class Version(TaggedJob):
     config: int
     learned: dict[str, tuple[ImportJob, ...]] = field(default_factory=dict)
 
+    def seen(self, when: int) -> Training:
+        """Return the version as the rules see it at a time."""
+        return Training(**self.facts(when), digest=self.tags.get("digest"))
+
 
 @dataclass
 class DataWorld(World):
     """S3 and Personalize.
 
     If `incremental` is true, each day brings new interactions, which are added to those of before.
-    If `dated` is true, the items of each day have a folder of their own.
+    If `dated` is true, the items of each day have a folder of their own. It is not documented
+    whether the name of a version is unique, so both happen.
     """
 
     exports: dict[tuple[str, int], list[Object]] = field(default_factory=dict)
@@ -65,16 +92,22 @@ class DataWorld(World):
     config: dict[str, int] = field(default_factory=lambda: dict.fromkeys(SOLUTIONS, 0))
     numbers: count = field(default_factory=lambda: count(1))
     uploading: set[tuple[str, int]] = field(default_factory=set)
+    contents: dict[tuple[str, int], list[int]] = field(default_factory=dict)
+    """What was written to each location."""
     denied_until: int = 0
     calm: bool = False
 
     def __post_init__(self) -> None:
         self.incremental = self.random.random() < 0.4
         self.dated = self.random.random() < 0.5
+        self.names_are_unique = self.random.random() < 0.5
         if self.incremental:
-            self.jobs.append(ImportJob(-1, -1, False, "foreign", {}, "interactions", True, [0, 0]))
+            self.jobs.append(
+                ImportJob(-1, -1, False, "first", {}, "interactions", True, None, [0, 0])
+            )
         for dataset in DATASETS:
             content = next(self.numbers)
+            self.contents[dataset, 0] = [content]
             self.exports[dataset, 0] = [Object(content, 0), Object(content, 0)]
         self.at(DAY, self._new_day)
 
@@ -104,14 +137,15 @@ class DataWorld(World):
     def upload(self, dataset: str, folder: int) -> None:
         """Write or replace the objects of an export, one after the other.
 
-        Sometimes they are written again as they are.
+        Sometimes they are written again as they are, or as they were before.
         """
         key = dataset, folder
         if key in self.uploading:
             return
-        content = next(self.numbers)
-        if key in self.exports and self.random.random() < 0.1:
-            content = self.exports[key][0].content
+        contents = self.contents.setdefault(key, [])
+        if not contents or self.random.random() < 0.8:
+            contents.append(next(self.numbers))
+        content = self.random.choice(contents[-2:]) if self.random.random() < 0.3 else contents[-1]
         self.uploading.add(key)
         rest = self.exports.get(key, [Object(0, 0)] * 2)[1:]
         self.exports[key] = [Object(content, self.now), *rest]
@@ -123,10 +157,11 @@ class DataWorld(World):
         self.at(self.now + self.random.choice((1, 60, 600)), finish)
 
     def upload_again(self, dataset: str) -> None:
-        """Replace the export of today or of the day before."""
+        """Replace the export of today or of the day before, sometimes twice."""
         folder = self.folder(dataset, self.now // DAY) - self.random.choice((0, 0, 1))
         if (dataset, folder) in self.exports:
             self.upload(dataset, folder)
+            self.at(self.now + self.random.choice((0, 700)), partial(self.upload, dataset, folder))
 
     def foreign_import(self, dataset: str) -> None:
         """Import something else into a dataset, or add it."""
@@ -150,36 +185,47 @@ class DataWorld(World):
 
     # What the service answers
 
-    def list_export(self, dataset: str, folder: int) -> list[Object]:
-        """Return the objects of an export. S3 is consistent."""
-        return list(self.exports.get((dataset, folder), ()))
+    def list_export(self, dataset: str, folder: int) -> Export | None:
+        """Return an export as the rules see it, or None without one. S3 is consistent."""
+        objects = self.exports.get((dataset, folder))
+        if objects is None:
+            return None
+        fingerprint = "-".join(map(str, (folder, *(item.content for item in objects))))
+        return Export(fingerprint, 1, as_time(max(item.modified for item in objects)))
 
-    def list_imports(self, dataset: str | None = None) -> list[tuple[ImportJob, str]]:
-        """Return import jobs with their statuses. Each may be of 90 seconds ago."""
+    def list_imports(self, dataset: str | None = None) -> list[Import]:
+        """Return import jobs. Each may be as it was 90 seconds ago."""
         return self._listed(job for job in self.jobs if dataset in (None, job.dataset))
 
-    def list_versions(self, solution: str) -> list[tuple[Version, str]]:
-        """Return the versions of a solution with their statuses. Each may be of 90 seconds ago."""
-        return self._listed(version for version in self.versions if version.solution == solution)
+    def list_versions(self, solution: str) -> list[Training]:
+        """Return the versions of a solution, newest first. Each may be as it was 90 seconds ago."""
+        return self._listed(
+            version for version in reversed(self.versions) if version.solution == solution
+        )
 
     def _listed(self, jobs):
-        seen = [(job, self.as_of()) for job in jobs]
-        return [(job, job.status(when)) for job, when in seen if job.created <= when]
+        listed = [(job, self.as_of()) for job in jobs]
+        return [job.seen(when) for job, when in listed if job.created <= when]
 
-    def tag(self, job: TaggedJob, **tags: object) -> None:
-        """Write tags."""
-        self._check_create("", ())
-        job.tags.update(tags)
+    def named(self, name: str) -> TaggedJob:
+        """Return the job with a name, which is its ARN for the rules."""
+        return next(job for job in (*self.jobs, *self.versions) if job.name == name)
+
+    def confirm(self, name: str) -> None:
+        """Write on an import job that it holds its export."""
+        self._check("")
+        self.named(name).tags["held"] = True
 
     def create_import(self, name: str, dataset: str, folder: int, tags: dict[str, object]) -> None:
-        """Start an import. The name of an import job is unique."""
-        self._check_create(name, self.jobs)
+        """Start an import, unless the name is taken."""
+        self._check(name)
         self._start_import(name, dataset, folder, tags, full=self.is_full(dataset))
 
     def create_version(self, name: str, solution: str, tags: dict[str, object]) -> None:
         """Start a training, unless the name is taken."""
-        self._check_create(name, self.versions)
-        self._start_training(name, solution, tags)
+        self._check(name if self.names_are_unique else "")
+        is_taken = any(version.name == name for version in self.versions)
+        self._start_training(f"{name}-again" if is_taken else name, solution, tags)
 
     def calm_down(self) -> None:
         """Let nothing go wrong any more, and export what is missing of today."""
@@ -189,10 +235,10 @@ class DataWorld(World):
             if (dataset, folder) not in self.exports:
                 self.upload(dataset, folder)
 
-    def _check_create(self, name: str, jobs: Sequence[TaggedJob]) -> None:
+    def _check(self, name: str) -> None:
         if self.now < self.denied_until:
             raise RequestFailedError("AccessDenied")
-        if any(job.name == name for job in jobs):
+        if any(job.name == name for job in (*self.jobs, *self.versions)):
             raise RequestFailedError("the name is taken")
 
     def _start_import(
@@ -200,7 +246,7 @@ class DataWorld(World):
     ) -> None:
         lasts = self.random.choice((600, 1200, 2400))
         fails = not self.calm and self.random.random() < 0.1
-        job = ImportJob(self.now, self.now + lasts, fails, name, dict(tags), dataset, full)
+        job = ImportJob(self.now, self.now + lasts, fails, name, dict(tags), dataset, full, folder)
         self.jobs.append(job)
 
         def read(number: int) -> None:

@@ -2,27 +2,18 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 
 from campaign_world import Campaign, CampaignWorld, Version
 from machine import Execution, Machine, wait_for_turn
-from simulation import Call, Process, RequestFailedError, Sleep
+from simulation import EPOCH, FIRST_MINUTE, Call, Process, RequestFailedError, Sleep, as_time
 
 from functions.rules import deployments
 from functions.rules.deployments import Deployment, Memory, Notes, SeenCampaign, Update
 from functions.rules.probing import Probe, Response
 from functions.rules.steps import Step
 
-EPOCH = datetime(2026, 11, 1, tzinfo=UTC)
-FIRST_MINUTE = 60
-"""The seconds in which an invocation may change something."""
 LOOK_SECONDS = 20
 """The least pause between two looks. Shorter ones would show nothing new."""
-
-
-def as_time(seconds: float) -> datetime:
-    """Return the time of the world as the rules see it."""
-    return EPOCH + timedelta(seconds=seconds)
 
 
 @dataclass

@@ -9,6 +9,7 @@ import heapq
 from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from math import inf
 from random import Random
@@ -18,6 +19,14 @@ STALE_SECONDS = 90
 """How old the answer of a list may be."""
 LATE_SECONDS = 60
 """How long after a process died its last request may still be carried out."""
+EPOCH = datetime(2026, 11, 1, tzinfo=UTC)
+FIRST_MINUTE = 60
+"""The seconds in which an invocation may change something."""
+
+
+def as_time(seconds: float) -> datetime:
+    """Return the time of the world as the rules see it."""
+    return EPOCH + timedelta(seconds=seconds)
 
 
 class Call(NamedTuple):

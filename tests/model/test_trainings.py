@@ -63,7 +63,7 @@ class Sequence:
             self.world.advance(6 * HOUR)
             self.world.advance(max(0, 2 * HOUR - self.world.now % DAY))
             is_replaced = any("--force" in reason for reason in self.runs[-1].failed)
-            self._run(f"calm-{number}", force=is_replaced, after_failure=died)
+            died = self._run(f"calm-{number}", force=is_replaced, after_failure=died)
         self.problems += _paid_twice(self.world)
         self.problems += _outdated(self.world, self.runs[-1])
         return self.problems
@@ -92,7 +92,7 @@ def _paid_twice(world: DataWorld) -> Iterator[str]:
             for job in world.jobs
         )
         has_changed = not str(version.tags.get("digest")).endswith(f"-{version.config}")
-        if not version.known or "asked" in version.tags or disturbed or has_changed:
+        if not version.known or version.tags["asked"] or disturbed or has_changed:
             continue
         if version.status(world.now) == "ACTIVE":
             key = version.solution, version.config, *(version.learned[d] for d in DATASETS)

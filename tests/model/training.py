@@ -1,16 +1,16 @@
 """Runs that import and train by the real rules, as processes of the model."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
-from data_world import DATASETS, DAY, SOLUTIONS, DataWorld, ImportJob, TaggedJob, Version
-from deploying import FIRST_MINUTE, as_time
-from simulation import Call, Process, RequestFailedError, Sleep
+from data_world import DATASETS, DAY, SOLUTIONS, DataWorld, ImportJob, Version
+from simulation import FIRST_MINUTE, Call, Process, RequestFailedError, Sleep, as_time
 
 from functions.rules import imports, trainings
-from functions.rules.imports import Export, Import, SeenDataset, WantedImport
+from functions.rules.imports import SeenDataset, WantedImport
 from functions.rules.steps import Step
-from functions.rules.trainings import SeenSolution, Training, WantedTraining
+from functions.rules.trainings import SeenSolution, WantedTraining
 
 MAX_HOURS = 26
 LOOK_SECONDS = 120
@@ -40,11 +40,11 @@ class Run:
         self.day = self.world.now // DAY
         for dataset in DATASETS:
             folder = self.world.folder(dataset, self.day)
-            objects = yield Call(lambda d=dataset, f=folder: self.world.list_export(d, f))
-            if not objects:
+            export = yield Call(partial(self.world.list_export, dataset, folder))
+            if export is None:
                 self.failed.append(f"{dataset} has no export")
-                continue
-            yield from self._import(dataset, folder, fingerprint(folder, objects), started)
+            else:
+                yield from self._import(dataset, folder, export.fingerprint, started)
         if self.failed:
             return self
         for solution in SOLUTIONS:
@@ -62,32 +62,27 @@ class Run:
         memory = imports.Memory(as_time(self.world.now), checked=planned)
 
         def look() -> Process:
-            listed = yield Call(lambda: self.world.list_imports(dataset))
-            objects = yield Call(lambda: self.world.list_export(dataset, folder))
-            newest = max((as_time(item.modified) for item in objects), default=None)
-            jobs = [seen_import(job, status) for job, status in listed]
-            return SeenDataset(imports=jobs, export=Export(fingerprint(folder, objects), 1, newest))
+            jobs = yield Call(partial(self.world.list_imports, dataset))
+            export = yield Call(partial(self.world.list_export, dataset, folder))
+            return SeenDataset(imports=jobs, export=export)
 
         def perform(act: object) -> Process:
             match act:
                 case imports.CheckContent(present):
                     memory.checked = present
                 case imports.Confirm(arn, _):
-                    job = named(arn, self.world.jobs)
-                    yield Call(lambda: self.world.tag(job, held=True), may_fail=True)
+                    yield Call(partial(self.world.confirm, arn), may_fail=True)
                 case imports.Create(export):
                     memory.sent_at = as_time(self.world.now)
                     tags = {"run": self.run_id, "planned": export.fingerprint}
                     name = f"{self.stack}-{self.run_id}-{dataset}"
-                    yield Call(
-                        lambda: self.world.create_import(name, dataset, folder, tags),
-                        may_fail=True,
-                    )
+                    create = partial(self.world.create_import, name, dataset, folder, tags)
+                    yield Call(create, may_fail=True)
 
         step, seen = yield from self._reconcile(imports.decide, look, perform, wanted, memory)
         if step.outcome == "IMPORTED":
             holder = imports.holder(seen, is_full=wanted.is_full)
-            self.imported[dataset] = named(holder.arn, self.world.jobs)
+            self.imported[dataset] = self.world.named(holder.arn)
         else:
             self.failed.append(f"{dataset}: {step.reasons}")
 
@@ -102,31 +97,23 @@ class Run:
         memory = trainings.Memory(as_time(self.world.now))
 
         def look() -> Process:
-            config = yield Call(lambda: self.world.config[solution])
-            versions = yield Call(lambda: self.world.list_versions(solution))
+            config = yield Call(lambda: str(self.world.config[solution]))
+            versions = yield Call(partial(self.world.list_versions, solution))
             jobs = yield Call(self.world.list_imports)
-            return SeenSolution(
-                config=str(config),
-                imports=[seen_import(job, status) for job, status in jobs],
-                trainings=[seen_training(version, status) for version, status in versions][::-1],
-            )
+            return SeenSolution(config=config, imports=jobs, trainings=versions)
 
         def perform(act: object) -> Process:
             match act:
                 case trainings.Create(digest):
                     memory.sent_at = as_time(self.world.now)
                     name = f"{self.stack}-{self.run_id}-{solution}"
-                    tags = {"run": self.run_id, "digest": digest}
-                    if self.force:
-                        tags["asked"] = True
-                    yield Call(
-                        lambda: self.world.create_version(name, solution, tags),
-                        may_fail=True,
-                    )
+                    tags = {"run": self.run_id, "digest": digest, "asked": self.force}
+                    create = partial(self.world.create_version, name, solution, tags)
+                    yield Call(create, may_fail=True)
 
         step, _ = yield from self._reconcile(trainings.decide, look, perform, wanted, memory)
         if step.outcome == "TRAINED":
-            self.trained[solution] = named(memory.version, self.world.versions)
+            self.trained[solution] = self.world.named(memory.version)
         else:
             self.failed.append(f"{solution}: {step.reasons}")
 
@@ -162,40 +149,6 @@ class Run:
                     invoked_at = self.world.now
 
 
-def named(name: str, jobs: Sequence[TaggedJob]) -> TaggedJob:
-    """Return the job with a name, which is its ARN for the rules."""
-    return next(job for job in jobs if job.name == name)
-
-
-def fingerprint(folder: int, objects: list) -> str:
-    """Return the fingerprint of an export."""
-    return "-".join(map(str, (folder, *(item.content for item in objects))))
-
-
-def seen_import(job: ImportJob, status: str) -> Import:
-    """Return an import job as the rules see it."""
-    planned, is_held = job.tags.get("planned"), bool(job.tags.get("held"))
-    facts = {"dataset": job.dataset, "is_full": job.full, "planned": planned, "is_held": is_held}
-    return Import(**_facts(job, status), **facts)
-
-
-def seen_training(version: Version, status: str) -> Training:
-    """Return a version as the rules see it."""
-    return Training(**_facts(version, status), digest=version.tags.get("digest"))
-
-
-def _facts(job: TaggedJob, status: str) -> dict[str, object]:
-    is_running = status == "IN_PROGRESS"
-    return {
-        "arn": job.name,
-        "run": job.tags.get("run"),
-        "is_running": is_running,
-        "is_active": status == "ACTIVE",
-        "created_at": as_time(job.created),
-        "ended_at": as_time(job.created if is_running else job.ended),
-    }
-
-
 def wrong_results(run: Run) -> Iterator[str]:
     """Yield a message for each import and version that the run should not go on with."""
     for dataset, job in run.imported.items():
@@ -204,3 +157,15 @@ def wrong_results(run: Run) -> Iterator[str]:
     for solution, version in run.trained.items():
         if not version.known:
             yield f"{run.run_id}: {solution} uses the foreign {version.name}"
+        for job in _learned_parts(version):
+            yield f"{run.run_id}: {version.name} has learned a part: {job.name} read {job.read}"
+
+
+def _learned_parts(version: Version) -> Iterator[ImportJob]:
+    """Yield the imports that brought a part of an export, if no later one brought all of it."""
+    for jobs in version.learned.values():
+        for number, job in enumerate(jobs):
+            later = [other for other in jobs[number:] if other.folder == job.folder]
+            is_part = all(len(set(other.read)) > 1 for other in later)
+            if job.known and is_part and job.ended <= version.created:
+                yield job
