@@ -2,13 +2,11 @@
 
 from datetime import datetime, timedelta
 
-import pytest
-
 from components.rules.fields import NDCG_AT_10
 from functions.exports import read_export
 from functions.personalize.imports import seen_export
 from functions.personalize.tags import tags_of
-from tests.workflow.pipeline import NEXT_SLOT, RUN_ID, SLOT, deploy
+from tests.workflow.pipeline import RUN_ID, deploy
 from tests.workflow.summaries import (
     ALL_DONE,
     document,
@@ -16,7 +14,6 @@ from tests.workflow.summaries import (
     ndcg,
     outcomes,
     report,
-    skip_reason,
     text,
 )
 from tests.world import (
@@ -188,49 +185,3 @@ def test_an_execution_with_an_empty_input_runs_as_configured():
     run_ids = {report(execution)["runId"] for execution in (first, second)}
     assert len(run_ids) == 2, "each manual run has another id"
     assert {run_id[:9] for run_id in run_ids} == {f"{RUN_ID[:8]}-"}, "the id begins with the day"
-
-
-def test_the_plan_contains_the_durations_of_earlier_jobs():
-    with deploy(MOVIES.with_options(skip_when_unchanged=False)) as pipeline:
-        pipeline.run()
-        execution = pipeline.run(scheduledTime=NEXT_SLOT)
-    plan = document(execution)["plan"]
-    assert [planned["durations"] for planned in plan["imports"]] == [
-        [930, 600],
-        [745, 600],
-        [1245, 600],
-    ], "the newest job comes first"
-    assert plan["solutions"][0]["durations"] == [5430, 5430]
-
-
-# Nothing to do
-
-
-@pytest.mark.parametrize("minutes", [-1, 0, 10])
-def test_the_first_event_after_a_deployment_is_skipped(minutes):
-    with deploy() as pipeline:
-        pipeline.schedule_changed_at = datetime.fromisoformat(SLOT) - timedelta(minutes=minutes)
-        execution = pipeline.run()
-        assert pipeline.requests("CreateDatasetImportJob") == []
-        assert pipeline.requests("CreateSolutionVersion") == []
-    assert execution.status == "SUCCEEDED", "a skipped run alarms nobody"
-    changed_at = pipeline.schedule_changed_at.isoformat()
-    assert skip_reason(execution) == (
-        f"the schedule was created or changed at {changed_at}, and a deployment starts no "
-        "training; to retrain now, use retrain start"
-    )
-
-
-@pytest.mark.parametrize("minutes", [11, -40])
-def test_an_event_long_after_or_before_a_deployment_starts_a_run(minutes):
-    with deploy() as pipeline:
-        pipeline.schedule_changed_at = datetime.fromisoformat(SLOT) - timedelta(minutes=minutes)
-        execution = pipeline.run()
-    assert outcomes(execution)["home"] == "DEPLOYED"
-
-
-def test_a_manual_run_starts_right_after_a_deployment():
-    with deploy() as pipeline:
-        pipeline.schedule_changed_at = pipeline.clock.now()
-        execution = pipeline.machine.start({}).wait()
-    assert outcomes(execution)["home"] == "DEPLOYED"

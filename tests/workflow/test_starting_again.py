@@ -50,14 +50,6 @@ def test_a_version_that_waits_is_not_deployed_after_newer_imports():
         assert pipeline.served_version() == pipeline.versions()[-1]
 
 
-def test_a_manual_run_without_new_data_is_skipped_if_no_version_waits():
-    with deploy() as pipeline:
-        pipeline.run()
-        execution = pipeline.machine.start({"skipImport": True}).wait()
-        assert len(pipeline.versions()) == 2
-    assert report(execution)["outcome"] == "SKIPPED"
-
-
 def test_a_foreign_version_that_waits_is_not_deployed():
     with deploy() as pipeline:
         pipeline.foreign_training()
@@ -65,14 +57,6 @@ def test_a_foreign_version_that_waits_is_not_deployed():
         pipeline.machine.start({"skipImport": True}).wait()
         assert len(pipeline.requests("CreateSolutionVersion")) == 1
         assert pipeline.served_version() == pipeline.versions()[-1]
-
-
-def test_a_run_with_a_training_mode_trains_although_a_version_waits():
-    with deploy() as pipeline:
-        pipeline.inject_fault("fail", job="campaign-update", reason="Internal service error")
-        pipeline.run()
-        pipeline.machine.start({"skipImport": True, "trainingMode": "FULL"}).wait()
-        assert len(pipeline.versions()) == 3
 
 
 def test_a_second_run_of_a_slot_adopts_all_jobs():
