@@ -34,8 +34,6 @@ REPORTED_ERROR = "RetrainingFailed"
 """The error of a failed execution that has sent its report (`state_machine/definition.py`)."""
 WITHOUT_SUCCESS = ("FAILED", "TIMED_OUT", "ABORTED")
 """The statuses of an execution that has ended without success."""
-FIRST_EVENTS = 10
-"""The number of history events to read. The result of the first state is among the first four."""
 LISTED_EXECUTIONS = 100
 """The number of executions that are searched. With a run each day they go back three months."""
 
@@ -140,8 +138,9 @@ def played_trials(document: FinishedRun) -> list[CampaignResult]:
 
 def configured_run_of(client: SFNClient, execution_arn: str) -> FinishedRun | None:
     """Return the output of the execution's first state, or None if that state did not end."""
+    # The result of the first state is among the first four events.
     history = client.get_execution_history(
-        executionArn=execution_arn, maxResults=FIRST_EVENTS, includeExecutionData=True
+        executionArn=execution_arn, maxResults=10, includeExecutionData=True
     )
     for event in history["events"]:
         if event["type"] == "PassStateExited":
@@ -159,14 +158,9 @@ class DeployedMachine(NamedTuple):
 def deployed_machine(client: SFNClient, machine_arn: str) -> DeployedMachine:
     """Return the settings in the definition of a state machine, and when it was created."""
     machine = client.describe_state_machine(stateMachineArn=machine_arn)
-    return DeployedMachine(_settings_in(machine["definition"]), machine["creationDate"])
-
-
-def _settings_in(definition: str) -> Settings:
-    """Return the settings in the definition of a state machine."""
-    document = json.loads(definition)
-    first_state = document["States"][document["StartAt"]]
-    return cast("Settings", first_state["Parameters"]["settings"])
+    definition = json.loads(machine["definition"])
+    settings = definition["States"][definition["StartAt"]]["Parameters"]["settings"]
+    return DeployedMachine(settings, machine["creationDate"])
 
 
 def unreported_error(client: SFNClient, execution_arn: str) -> StateError | None:

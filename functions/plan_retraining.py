@@ -1,20 +1,28 @@
 """Plans what a run does next: wait, end the trials of earlier runs, or import, train and deploy."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from .aws import read_client, stepfunctions, write_client
-from .contract import CampaignResult, FinishedRun, Plan, Run, Settings
 from .errors import RunRefused
 from .execution_input import input_problems
 from .executions import played_trials, run_of
 from .log import log
 from .overlap import event_of_deployment, pause_before
-from .personalize.tags import HELD, write_tags
-from .personalize.trials import solutions_on_trial
+from .personalize.campaigns import read_notes
+from .personalize.tags import HELD, tags_of, write_tags
 from .planning.found_up_to_date import write_checks
 from .planning.plan_run import plan_run, read_view
 from .report.model import with_trials
 from .texts import with_short_texts
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from mypy_boto3_personalize import PersonalizeClient
+
+    from .contract import CampaignResult, FinishedRun, Plan, PlannedSolution, Run, Settings
 
 NO_JOBS: Plan = {
     "todo": "NOTHING",
@@ -77,3 +85,40 @@ def _plan_work(settings: Settings, run: Run) -> Plan:
         write_tags(write_client(), arn, {HELD: fingerprint})
     plan["warnings"] += write_checks(read_client(), view)
     return plan
+
+
+def solutions_on_trial(
+    client: PersonalizeClient, settings: Settings, played: Collection[str] = ()
+) -> list[PlannedSolution]:
+    """Return the solutions with campaigns that have a version on trial, with only these campaigns.
+
+    Campaigns that were `played` before are left out. Nothing is trained for these solutions.
+    """
+    found: list[PlannedSolution] = []
+    for solution in settings["solutions"]:
+        solution_arn = solution["solutionArn"]
+        arns = [campaign["campaignArn"] for campaign in solution["campaigns"]]
+        on_trial = [
+            arn for arn in arns if arn not in played and _is_on_trial(client, arn, solution_arn)
+        ]
+        if on_trial:
+            found.append(
+                {
+                    "solutionArn": solution_arn,
+                    "versionName": "",
+                    "trainingMode": solution["trainingMode"],
+                    "existingVersionArn": None,
+                    "requestedSince": None,
+                    "durations": [],
+                    "campaigns": [{"campaignArn": arn} for arn in on_trial],
+                }
+            )
+    return found
+
+
+def _is_on_trial(client: PersonalizeClient, campaign_arn: str, solution_arn: str) -> bool:
+    """Return True if the campaign has a version on trial. A deleted campaign has none."""
+    try:
+        return read_notes(tags_of(client, campaign_arn), solution_arn).trial is not None
+    except client.exceptions.ResourceNotFoundException:
+        return False

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from functions.errors import RunRefused
 from functions.execution_input import input_problems
 from functions.executions import run_of
-from functions.personalize.trials import solutions_on_trial
+from functions.plan_retraining import solutions_on_trial
 from functions.planning.plan_run import plan_run, read_view
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from functions.personalize.campaigns import (
     update_request,
 )
 from functions.personalize.tags import APPROVAL, BAD, TRIAL, tags_of
-from functions.personalize.trials import solutions_on_trial
+from functions.plan_retraining import solutions_on_trial
 from functions.rules.deployments import Notes, Trial
 from functions.rules.probing import Response
 from tests.functions.samples import (
