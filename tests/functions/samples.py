@@ -14,10 +14,8 @@ from functions.rules import trainings as training_rules
 from functions.rules.deployments import Version
 from functions.rules.imports import Import
 from functions.rules.trainings import SeenSolution, Training
-from tests.world import IMPORT_ROLE as ROLE
 from tests.world import (
     MOVIES,
-    PIPELINE,
     PREFIX,
     RECIPE,
     REGION,
@@ -39,16 +37,7 @@ RUN_ID = "20261129T030000Z"
 LAST_RUN = "20261122T030000Z"
 LOCATION = "s3://exports/interactions.csv"
 FINGERPRINT = "5a6dcc21-8a04ac727a0f63778796d73f8a9a4961"
-TAGS = {
-    "team": "recommendations",
-    "retraining-pipeline": PIPELINE,
-    "retraining-run": RUN_ID,
-    "retraining-bytes": "1000",
-    "retraining-planned": FINGERPRINT,
-}
-"""The tags of an import job."""
 NDCG = "normalized_discounted_cumulative_gain_at_10"
-PROBE = {"userId": "1", "minResults": 5, "minutes": 10}
 JOB_NAME = f"{PREFIX}-{RUN_ID}-interactions"
 IMPORT_JOB = f"{ARN}:dataset-import-job/{JOB_NAME}"
 VERSION_NAME = f"{PREFIX}-{RUN_ID}-0b519087"
@@ -69,21 +58,6 @@ def iso(hours=0, **units):
 
 
 # Responses of the API
-
-
-def import_job(**changes):
-    return {
-        "jobName": JOB_NAME,
-        "datasetImportJobArn": IMPORT_JOB,
-        "datasetArn": DATASET,
-        "dataSource": {"dataLocation": LOCATION},
-        "roleArn": ROLE,
-        "importMode": "FULL",
-        "status": "CREATE IN_PROGRESS",
-        "creationDateTime": ago(minutes=20),
-        "lastUpdatedDateTime": ago(minutes=5),
-        **changes,
-    }
 
 
 def import_summary(**changes):
@@ -151,16 +125,6 @@ def campaign(**changes):
         "status": "ACTIVE",
         "creationDateTime": ago(500),
         "lastUpdatedDateTime": ago(100),
-        **changes,
-    }
-
-
-def campaign_update(**changes):
-    return {
-        "solutionVersionArn": VERSION,
-        "status": "UPDATE IN_PROGRESS",
-        "creationDateTime": ago(minutes=5),
-        "lastUpdatedDateTime": ago(minutes=4),
         **changes,
     }
 

@@ -22,7 +22,6 @@ from tests.functions.samples import (
     GROUP,
     ITEMS,
     OLD_VERSION,
-    OTHER_SOLUTION,
     RECIPE,
     SOLUTION,
     VERSION,
@@ -91,37 +90,33 @@ def test_every_resource_that_is_not_active_is_found(status):
     ]
 
 
-def test_a_solution_of_another_group_is_found():
-    other = f"{ARN}:dataset-group/books"
-    solutions = {SOLUTION: solution_resource(datasetGroupArn=other)}
-    assert messages(unusable_solution, solutions=solutions) == [
-        (
-            f"{SOLUTION}: belongs to {other}, but the datasets of this stack belong to "
-            f"{GROUP}; correct the ARN, or give {other} a stack of its own"
-        )
-    ]
+BOOKS = f"{ARN}:dataset-group/books"
+DELETED = f"{CAMPAIGN}: its status is DELETE PENDING; take it out of the stack's config"
+STRAY = (
+    f"{CAMPAIGN}: serves {SOLUTION}-2/1, which is not a version of {SOLUTION}; move the campaign "
+    "to the solution of that version in the config"
+)
+OF_OTHER_GROUP = (
+    f"{SOLUTION}: belongs to {BOOKS}, but the datasets of this stack belong to {GROUP}; correct "
+    f"the ARN, or give {BOOKS} a stack of its own"
+)
 
 
 @pytest.mark.parametrize(
-    ("status", "is_found"),
-    [("DELETE PENDING", True), ("CREATE PENDING", False), ("CREATE FAILED", False)],
+    ("resource", "changes", "message"),
+    [
+        (solution_resource, {"datasetGroupArn": BOOKS}, OF_OTHER_GROUP),
+        (campaign, {"status": "DELETE PENDING"}, DELETED),
+        (campaign, {"solutionVersionArn": f"{SOLUTION}-2/1"}, STRAY),
+        (campaign, {"status": "CREATE PENDING"}, None),
+        (campaign, {"status": "CREATE FAILED"}, None),
+    ],
+    ids=["other group", "deleted", "other solution", "waited for", "repaired by the update"],
 )
-def test_a_campaign_that_is_being_deleted_is_found(status, is_found):
-    """The update waits for a creation, or repairs it."""
-    found = messages(unusable_solution, campaigns={CAMPAIGN: campaign(status=status)})
-    message = f"{CAMPAIGN}: its status is {status}; take it out of the stack's config"
-    assert found == is_found * [message]
-
-
-@pytest.mark.parametrize("served", [f"{OTHER_SOLUTION}/1", f"{SOLUTION}-2/1"])
-def test_a_campaign_of_another_solution_is_found(served):
-    campaigns = {CAMPAIGN: campaign(solutionVersionArn=served)}
-    assert messages(unusable_solution, campaigns=campaigns) == [
-        (
-            f"{CAMPAIGN}: serves {served}, which is not a version of {SOLUTION}; move the "
-            "campaign to the solution of that version in the config"
-        )
-    ]
+def test_resources_that_do_not_belong_together_are_found(resource, changes, message):
+    kind, arn = ("campaigns", CAMPAIGN) if resource is campaign else ("solutions", SOLUTION)
+    found = messages(unusable_solution, **{kind: {arn: resource(**changes)}})
+    assert found == ([message] if message else [])
 
 
 # UPDATE trainings

@@ -14,7 +14,6 @@ from tests.functions.samples import (
     ago,
     campaign,
     campaign_settings,
-    campaign_update,
     dataset_settings,
     iso,
     limits,
@@ -222,10 +221,11 @@ def test_only_the_campaigns_that_lack_the_version_are_updated():
 @pytest.mark.parametrize("hours", [1, 100], ids=["after the training", "before"])
 def test_a_campaign_that_somebody_has_moved_since_the_training_does_not_wait(hours):
     """What else keeps a version from a campaign is the business of the rules."""
-    update = {"solutionVersionArn": OLD_VERSION, "status": "ACTIVE", "creationDateTime": ago(hours)}
+    times = dict.fromkeys(("creationDateTime", "lastUpdatedDateTime"), ago(hours))
+    update = {"solutionVersionArn": OLD_VERSION, "status": "ACTIVE", **times}
     moved = {
         "campaign_tags": {CAMPAIGN: {"retraining-good": f"{SOLUTION}/earlier"}},
-        "campaigns": {CAMPAIGN: campaign(latestCampaignUpdate=campaign_update(**update))},
+        "campaigns": {CAMPAIGN: campaign(latestCampaignUpdate=update)},
     }
     assert existing(**moved) == (None if hours == 1 else VERSION)
     assert existing(campaign_tags={CAMPAIGN: {"retraining-bad": VERSION}}) is None

@@ -41,17 +41,6 @@ def test_a_failed_update_is_repeated_by_the_next_run_without_a_training():
     assert outcomes(execution) == DEPLOYED
 
 
-def test_a_campaign_that_a_person_moved_back_is_not_updated():
-    with deploy() as pipeline:
-        old = pipeline.served_version()
-        pipeline.run()
-        pipeline.foreign_update(old)
-        pipeline.sleep(3600)
-        execution = pipeline.run(scheduledTime=NEXT_SLOT)
-        assert pipeline.served_version() == old
-    assert skip_reason(execution) == NOTHING_NEW
-
-
 def test_force_trains_on_unchanged_exports():
     with deploy() as pipeline:
         pipeline.run()
@@ -111,11 +100,3 @@ def test_beyond_the_trainings_of_a_month_a_run_only_imports_unless_a_person_forc
     assert (second.status, report(second)["outcome"]) == ("SUCCEEDED", "SKIPPED")
     assert report(second)["warnings"] == [held_back(1)]
     assert (outcomes(forced), report(forced)["warnings"]) == (ALL_DONE, [])
-
-
-def test_a_failed_training_does_not_count_and_is_repeated():
-    with deploy(LIMITED) as pipeline:
-        pipeline.inject_fault("fail", job="solution-version", reason="Too few users")
-        pipeline.run()
-        execution = pipeline.run(scheduledTime=NEXT_SLOT)
-    assert outcomes(execution) == ALL_DONE
