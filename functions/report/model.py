@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Literal, TypedDict
 
 from ..contract import (
@@ -193,12 +194,16 @@ def report_of(
     """
     run = run_of(document["run"])
     arn, started_at = run["executionArn"], datetime.fromisoformat(run["startedAt"])
-    served = {row["campaignArn"]: row["servedVersionArn"] for row in serving if row["isKnown"]}
+    served = {
+        campaign["campaignArn"]: campaign["servedVersionArn"]
+        for campaign in serving
+        if campaign["isKnown"]
+    }
     results = document["imports"]["results"] if "imports" in document else []
     imports = [_import_report(result) for result in results]
     solutions = [_solution_report(result, served) for result in solution_results(document)]
     trials = [_campaign_report(result, served) for result in played_trials(document)]
-    outcomes = [row["outcome"] for row in (*imports, *solutions, *trials)]
+    outcomes = [report["outcome"] for report in (*imports, *solutions, *trials)]
     error = document.get("error")
     hours = sum(solution["trainingHours"] or 0 for solution in solutions)
     price = document["settings"]["trainingHourPrice"] if "settings" in document else None
@@ -251,8 +256,8 @@ def with_trials(plan: Plan, results: Sequence[CampaignResult]) -> Plan:
 
 def campaigns_of(report: Report) -> list[CampaignReport]:
     """Return the campaigns of all solutions and of the trials of earlier runs."""
-    of_solutions = [row for solution in report["solutions"] for row in solution["campaigns"]]
-    return [*of_solutions, *report["trials"]]
+    of_solutions = [solution["campaigns"] for solution in report["solutions"]]
+    return [*chain.from_iterable(of_solutions), *report["trials"]]
 
 
 def error_text(error: StateError) -> str:
@@ -354,11 +359,13 @@ def _warnings(document: FinishedRun) -> Iterator[str]:
     if "plan" in document:
         yield from document["plan"]["warnings"]
     solutions = solution_results(document)
-    campaigns = [row for solution in solutions for row in solution["campaigns"]]
+    campaigns = [result for solution in solutions for result in solution["campaigns"]]
     items: list[tuple[str, Item | None]] = [
-        *((row["campaign"]["campaignArn"], row["item"]) for row in played_trials(document)),
-        *((row["campaign"]["campaignArn"], row["item"]) for row in campaigns),
-        *((row["solution"]["solutionArn"], row["version"]) for row in solutions),
+        *(
+            (result["campaign"]["campaignArn"], result["item"])
+            for result in (*played_trials(document), *campaigns)
+        ),
+        *((result["solution"]["solutionArn"], result["version"]) for result in solutions),
     ]
     for arn, item in items:
         yield from (f"{arn}: {warning}" for warning in (item["warnings"] if item else ()))

@@ -106,19 +106,20 @@ def read_serving(client: PersonalizeClient, settings: Settings) -> list[ServingR
     for solution in settings["solutions"]:
         for campaign in solution["campaigns"]:
             arn = campaign["campaignArn"]
-            row: ServingReport = {
+            campaign_report: ServingReport = {
                 "campaignArn": arn,
                 "isKnown": False,
                 "servedVersionArn": None,
                 "versionOnTrial": None,
             }
-            serving.append(row)
+            serving.append(campaign_report)
             if clock.now() < end:
                 with suppress(ClientError, ServiceUnavailable, Throttled):
                     served = live_version(describe_campaign(client, arn))
                     trial = read_notes(tags_of(client, arn), solution["solutionArn"]).trial
-                    row["versionOnTrial"] = trial.version if trial else None
-                    row["servedVersionArn"], row["isKnown"] = served, True
+                    campaign_report["versionOnTrial"] = trial.version if trial else None
+                    campaign_report["servedVersionArn"] = served
+                    campaign_report["isKnown"] = True
     return serving
 
 

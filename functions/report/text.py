@@ -174,8 +174,11 @@ def headline(report: Report) -> str:
     """Return the most important fact about a run, in a few words."""
     if report["outcome"] == "FAILED":
         return _failure(report)
-    rows = [row for row in campaigns_of(report) if row["outcome"] == report["outcome"]]
-    names = [short_name(row["campaignArn"]) for row in rows] or ["a campaign"]
+    names = [
+        short_name(campaign["campaignArn"])
+        for campaign in campaigns_of(report)
+        if campaign["outcome"] == report["outcome"]
+    ] or ["a campaign"]
     more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
     return HEADLINES[report["outcome"]].format(", ".join(names[:MAX_NAMES]) + more)
 
@@ -259,13 +262,17 @@ def _advice_lines(report: Report) -> Iterator[str]:
         advice = RUN_ADVICE.get(report["error"] or "FAILED", RUN_ADVICE["FAILED"])
         yield from _advised(report, advice, [""])
     for outcome, advice in CAMPAIGN_ADVICE.items():
-        arns = [row[advice.subject] for row in campaigns_of(report) if row["outcome"] == outcome]
+        campaigns = [each for each in campaigns_of(report) if each["outcome"] == outcome]
+        arns = [campaign[advice.subject] for campaign in campaigns]
         if names := list(dict.fromkeys(arn for arn in arns if arn)):
             yield from _advised(report, advice, names)
 
 
 def _advised(report: Report, advice: Advice, names: Sequence[str]) -> Iterator[str]:
-    """Yield the lines of an advice. Its commands can be pasted into a shell."""
+    """Yield the sentence, the commands and the guide of some advice.
+
+    The commands can be pasted into a shell.
+    """
     machine = ["--state-machine-arn", machine_arn_of(report["executionArn"])]
     yield advice.sentence
     for name in names[:MAX_ADVISED]:
