@@ -6,7 +6,6 @@ type, and `rules/pipeline.py` has the rules about several fields. The docstring,
 range of a field are also its row in docs/configuration.md.
 """
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
@@ -238,7 +237,7 @@ class LimitsArgs:
     ] = 3
     """Hours for the update of a campaign."""
     max_trainings_per_month: Annotated[
-        int | None, Between(0, math.inf, "set for example 35, or 0 for no limit")
+        int | None, Between(0, 10_000, "set for example 35, or 0 for no limit")
     ] = None
     """How many versions of a solution may be trained within 30 days before no more are trained.
 
@@ -289,7 +288,7 @@ class RetrainingPipelineArgs:
     trigger: TriggerArgs = field(default_factory=TriggerArgs)
     """What starts a run besides the schedule."""
     training_hour_price: Annotated[
-        float | None, Between(0, math.inf, "set a price in dollars, for example 0.24")
+        float | None, Between(0, 1_000, "set a price in dollars, for example 0.24")
     ] = None
     """The price of a training hour in dollars. With it, reports and `retrain plan` show costs."""
     tags: Annotated[Mapping[str, str], Elements(0, MAX_TAGS, f"keep at most {MAX_TAGS} tags")] = (

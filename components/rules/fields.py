@@ -4,7 +4,6 @@ A rule is called with the value of a setting. It returns an error message, or No
 what is wrong, and after a semicolon what to write instead.
 """
 
-import math
 import re
 from collections.abc import Sequence, Sized
 from difflib import get_close_matches
@@ -96,8 +95,6 @@ class Between(NamedTuple):
 
     def __str__(self) -> str:
         """Return the range in words, which docs/configuration.md shows too."""
-        if self.most == math.inf:
-            return f"{self.least:g} or more"
         if self.is_above:
             return f"above {self.least:g} and at most {self.most:g}"
         return f"from {self.least:g} to {self.most:g}"

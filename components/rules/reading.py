@@ -36,7 +36,7 @@ EXPECTED: Mapping[object, str] = {
     int: "a whole number",
     float: "a number",
 }
-"""Type of a field to what a message expects there."""
+"""Type of a field to the words for its values in a message."""
 SCALARS: Mapping[object, tuple[type, ...]] = {bool: (bool,), int: (int,), float: (int, float)}
 """Type of a field to the types of its values. A boolean is no number here."""
 
@@ -52,7 +52,7 @@ class Reader:
     warnings: list[Problem] = field(default_factory=list)
     """A warning for each whole number that was read as text."""
     objects: list[tuple[str, Any]] = field(default_factory=list)
-    """Each dataclass that was read, after its key. The dataclasses inside it come first."""
+    """The key and the dataclass of each object that was read. Inner objects come first."""
     arns: list[ArnSetting] = field(default_factory=list)
     """Each ARN that fits its field."""
 
@@ -70,7 +70,7 @@ class Reader:
         read = self._read(expected, value, key)
         if read is not UNREAD:
             for rule in getattr(type_, "__metadata__", ()):
-                # Elements that could not be read count as well.
+                # The number of elements includes those that could not be read.
                 self._apply(rule, value if isinstance(rule, Elements) else read, key)
         return read
 
@@ -120,13 +120,13 @@ class Reader:
         return filled
 
     def _sequence(self, type_: object, value: Sequence[object], key: str) -> Any:  # noqa: ANN401
-        """Read a list, without the elements that cannot be read. At least one must be left."""
+        """Read a list without its unreadable elements, or return UNREAD if no element is left."""
         read = [self.read(type_, element, f"{key}[{index}]") for index, element in enumerate(value)]
         left = tuple(element for element in read if element is not UNREAD)
         return left if left or not value else UNREAD
 
     def _mapping(self, type_: object, value: Mapping[str, object], key: str) -> dict[str, Any]:
-        """Read a mapping with free keys, without the values that cannot be read."""
+        """Read a mapping whose keys are free, without the values that cannot be read."""
         read = {name: self.read(type_, inner, f"{key}.{name}") for name, inner in value.items()}
         return {name: inner for name, inner in read.items() if inner is not UNREAD}
 
@@ -170,7 +170,7 @@ def _unknown_key(key: str, known_keys: Sequence[str]) -> str:
 
 
 def _hint(type_: Any) -> str:  # noqa: ANN401
-    """Return what to write instead of nothing, for a field of this type that is required."""
+    """Return what to write into a required field of this type."""
     for rule in getattr(type_, "__metadata__", ()):
         message: str = rule(() if isinstance(rule, Elements) else "")
         return message.partition("; ")[2]
@@ -178,7 +178,7 @@ def _hint(type_: Any) -> str:  # noqa: ANN401
 
 
 def _description(type_: Any) -> str:  # noqa: ANN401
-    """Return what the value of a type is, for a message about another value."""
+    """Return the words for the values of a type."""
     if is_dataclass(type_):
         return f"a mapping with {', '.join(config_keys(type_))}"
     kind = get_origin(type_) or type_
