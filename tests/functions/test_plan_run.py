@@ -30,7 +30,6 @@ from tests.functions.samples import (
     imported,
     items_settings,
     limits,
-    planned_import,
     planned_solution,
     run,
     settings,
@@ -39,6 +38,7 @@ from tests.functions.samples import (
     trained_version,
     view,
 )
+from tests.functions.samples import plan as standard_plan
 
 
 def plan(request=None, **changes):
@@ -74,22 +74,7 @@ TWO_OF_EACH = {
 
 
 def test_a_run_imports_trains_and_updates_what_is_configured():
-    assert plan() == {
-        "imports": [planned_import()],
-        "solutions": [planned_solution(durations=[])],
-        "todo": "WORK",
-        "seconds": 0,
-        "reason": None,
-        "warnings": [],
-    }
-
-
-def test_the_plan_repeats_no_setting():
-    """A new option of a dataset or solution then needs no change of the plan."""
-    (planned,) = plan()["imports"]
-    assert set(planned) & set(dataset_settings()) == {"type", "dataLocation"}
-    (planned,) = plan()["solutions"]
-    assert set(planned) & set(solution_settings()) == {"solutionArn", "trainingMode", "campaigns"}
+    assert plan() == standard_plan(solutions=[planned_solution(durations=[])])
 
 
 @pytest.mark.parametrize(
