@@ -90,7 +90,7 @@ class DatasetView:
         return holder(self.seen, is_full=self.is_full) is not None
 
     @property
-    def holder(self) -> Import | None:
+    def held_by(self) -> Import | None:
         """The import by which the dataset holds its export as the run wants it, or None."""
         since = run_began_at(self.run) if self.is_requested else None
         return holder(self.seen, is_full=self.is_full, since=since)
@@ -100,7 +100,7 @@ class DatasetView:
         """True if the run imports the export, or waits for an import that is running."""
         if self.awaits_marker or self.holds_later_day:
             return False
-        return any(job.is_running for job in self.imports) or self.holder is None
+        return any(job.is_running for job in self.imports) or self.held_by is None
 
     @property
     def is_being_imported(self) -> bool:

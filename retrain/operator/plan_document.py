@@ -191,7 +191,7 @@ def _reason_to_import(dataset: DatasetView) -> str:
 
 def _reason_to_keep(dataset: DatasetView) -> str:
     """Return why a dataset is not imported."""
-    holder = dataset.holder
+    holder = dataset.held_by
     if holder is None:
         return "the run is skipped"
     return f"it has not changed since the import that ended at {_end_of(holder)}"
