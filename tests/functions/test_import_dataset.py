@@ -171,17 +171,6 @@ def test_a_list_that_cannot_be_read_in_time_decides_nothing():
             seen(pipeline)
 
 
-def test_the_tags_of_an_import_are_read_again_until_it_is_held():
-    with items() as pipeline:
-        pipeline.personalize.calls.clear()
-        import_items(pipeline)
-        calls = [
-            (call.operation, call.request.get("resourceArn")) for call in pipeline.personalize.calls
-        ]
-    assert calls.count(("ListDatasetImportJobs", None)) > 10
-    assert calls.count(("ListTagsForResource", JOB)) <= 6, "while it runs, its tags do not change"
-
-
 # What is requested
 
 

@@ -94,7 +94,6 @@ class DataWorld(World):
     uploading: set[tuple[str, int]] = field(default_factory=set)
     contents: dict[tuple[str, int], list[int]] = field(default_factory=dict)
     """What was written to each location."""
-    denied_until: int = 0
     calm: bool = False
 
     def __post_init__(self) -> None:
@@ -179,10 +178,6 @@ class DataWorld(World):
         """Change the configuration of a solution."""
         self.config[solution] += 1
 
-    def deny_tags(self) -> None:
-        """Deny every tag for some time."""
-        self.denied_until = self.now + self.random.choice((600, 7200))
-
     # What the service answers
 
     def list_export(self, dataset: str, folder: int) -> Export | None:
@@ -213,33 +208,28 @@ class DataWorld(World):
 
     def confirm(self, name: str) -> None:
         """Write on an import job that it holds its export."""
-        self._check("")
         self.named(name).tags["held"] = True
 
     def create_import(self, name: str, dataset: str, folder: int, tags: dict[str, object]) -> None:
         """Start an import, unless the name is taken."""
-        self._check(name)
+        if any(job.name == name for job in self.jobs):
+            raise RequestFailedError("the name is taken")
         self._start_import(name, dataset, folder, tags, full=self.is_full(dataset))
 
     def create_version(self, name: str, solution: str, tags: dict[str, object]) -> None:
         """Start a training, unless the name is taken."""
-        self._check(name if self.names_are_unique else "")
         is_taken = any(version.name == name for version in self.versions)
+        if is_taken and self.names_are_unique:
+            raise RequestFailedError("the name is taken")
         self._start_training(f"{name}-again" if is_taken else name, solution, tags)
 
     def calm_down(self) -> None:
         """Let nothing go wrong any more, and export what is missing of today."""
-        self.calm, self.denied_until = True, 0
+        self.calm = True
         for dataset in DATASETS:
             folder = self.folder(dataset, self.now // DAY)
             if (dataset, folder) not in self.exports:
                 self.upload(dataset, folder)
-
-    def _check(self, name: str) -> None:
-        if self.now < self.denied_until:
-            raise RequestFailedError("AccessDenied")
-        if any(job.name == name for job in (*self.jobs, *self.versions)):
-            raise RequestFailedError("the name is taken")
 
     def _start_import(
         self, name: str, dataset: str, folder: int | None, tags: dict[str, object], *, full: bool

@@ -45,7 +45,6 @@ class Sequence:
             lambda: world.foreign_import(choice(DATASETS)),
             lambda: world.foreign_training(choice(SOLUTIONS)),
             lambda: world.change_config(choice(SOLUTIONS)),
-            world.deny_tags,
         ]
 
     def run(self) -> list[str]:

@@ -6,7 +6,7 @@ What the function does is tested in `tests/functions/test_import_dataset.py`.
 from datetime import datetime, timedelta
 
 from emulator.virtual.step_functions import Fails
-from tests.workflow.pipeline import RUN_ID, deploy, handler, killed_after_work
+from tests.workflow.pipeline import RUN_ID, deploy, handler
 from tests.workflow.summaries import (
     ALL_DONE,
     document,
@@ -53,14 +53,6 @@ def test_the_run_waits_for_free_import_slots():
     waits = [datetime.fromisoformat(result["item"]["createdAt"]) - started_at for result in results]
     assert min(waits) >= timedelta(hours=3), "the first slot becomes free after three hours"
     assert max(waits) <= timedelta(hours=4.5), "then a slot becomes free every 10 minutes"
-
-
-def test_a_function_that_was_killed_after_it_created_an_import_goes_on_with_the_import():
-    with deploy(handlers=killed_after_work("import_dataset")) as pipeline:
-        execution = pipeline.run()
-        assert len(pipeline.requests("CreateDatasetImportJob")) == 3
-    assert outcomes(execution) == ALL_DONE
-    assert failed_calls(execution) == [("import_dataset", "Sandbox.Timedout")]
 
 
 def test_a_function_that_is_always_killed_fails_only_its_dataset():
