@@ -71,7 +71,7 @@ ALARMS = (
         "run-timed-out",
         "ExecutionsTimedOut",
         "A run took longer than all its deadlines together, and Step Functions ended it.",
-        "Read the report of close_run, which says what is still running, and start a run with "
+        "Read the report of close_run, which says what the campaigns serve, and start a run with "
         "retrain start -s STACK.",
         dimension="StateMachineArn",
     ),
