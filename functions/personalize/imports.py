@@ -95,23 +95,24 @@ class ImportReader:
     ) -> list[Import]:
         """Return the imports of a dataset. The import that ended last is first.
 
-        An import gets no tags if it is not needed: if it is older than the newest FULL import of
-        the pipeline, which has replaced its data, or if the pipeline does not know the dataset.
+        The tags of imports before the pipeline's newest FULL import are not read, because that
+        import has replaced their data.
 
         Args:
             dataset: the dataset as Describe or a list shows it.
-            own_arn: the import job of the present run. It need not exist. It always gets its tags.
-            is_configured: False if all imports of the dataset are foreign.
+            own_arn: the import job of the present run. It need not exist. Its tags are always read.
+            is_configured: False if the pipeline imports nothing into the dataset, so that no import
+                has a tag of a run.
 
         Raises:
             ServiceUnavailable: the list was not read to its end in time.
         """
         imports: list[Import] = []
-        is_replaced = not is_configured
+        needs_tags = is_configured
         for job in self._jobs(dataset, own_arn):
             arn, is_in_progress = job["datasetImportJobArn"], is_running(job["status"])
-            is_tagged = not is_replaced or arn == own_arn
-            tags = self._tags_of(arn, is_in_progress=is_in_progress) if is_tagged else {}
+            is_read = needs_tags or arn == own_arn
+            tags = self._tags_of(arn, is_in_progress=is_in_progress) if is_read else {}
             size = tags.get(BYTES, "")
             found = Import(
                 arn=arn,
@@ -128,7 +129,8 @@ class ImportReader:
                 failure=job.get("failureReason"),
             )
             imports.append(found)
-            is_replaced = is_replaced or bool(found.is_full and found.is_active and found.run)
+            if found.is_full and found.is_active and found.run:
+                needs_tags = False
         return imports
 
     def _jobs(self, dataset: Dataset, own_arn: str | None) -> list[ImportJob]:
