@@ -5,8 +5,7 @@
 
 A mutant is a copy of the project with one random change. It is killed if a test of a suite fails,
 or takes far longer than usual. By default the functions and the state machine are changed, and the
-suites are `tests/functions` and `tests/workflow`. The tests of random faults are left out, because
-they take minutes. The exit code is 1 if less than 85% are killed.
+suites are `tests/functions` and `tests/workflow`. The exit code is 1 if less than 85% are killed.
 """
 
 import argparse

@@ -28,7 +28,6 @@ from tests.workflow.bucket import Bucket
 from tests.workflow.clients import FUNCTIONS, shared_clients, use_shared_clients
 from tests.world import (
     ACCOUNT,
-    HOUR,
     IMPORT_ROLE,
     MOVIES,
     PREFIX,
@@ -37,6 +36,7 @@ from tests.world import (
     campaign_arn,
     dataset_arn,
     exports,
+    interactions,
     solution_arn,
 )
 
@@ -190,15 +190,9 @@ class Pipeline:
             campaignArn=campaign_arn(campaign), solutionVersionArn=version, **request
         )
 
-    def replace_campaign(self, fault: str, **fields: object) -> None:
-        """Replace the campaign home by a new campaign, whose creation meets a fault."""
-        self.client.delete_campaign(campaignArn=campaign_arn())
-        self.sleep(HOUR)
-        self.inject_fault(fault, job="campaign", **fields)
-        self.client.create_campaign(
-            name="home", solutionVersionArn=self.versions()[0], minProvisionedTPS=2
-        )
-        self.sleep(HOUR)
+    def upload_worse_data(self) -> None:
+        """Write interactions from which a model learns nothing."""
+        self.bucket.put("interactions.csv", interactions(shuffled=True))
 
 
 @contextmanager

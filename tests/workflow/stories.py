@@ -1,236 +1,70 @@
-"""Draw what happens in and around several slots. `storytelling.py` makes it happen."""
+"""Draw a pipeline, and what happens in and around several of its slots."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from random import Random
-from typing import NamedTuple
 
-from components.state_machine.steps import STEPS
+from components.args import LimitsArgs
 from emulator.personalize import Switches
-from tests.world import HOUR
+from tests.workflow.storytelling import (
+    CAMPAIGNS,
+    CREATES,
+    DATASETS,
+    HAPPENINGS,
+    LISTS,
+    PROBE,
+    WRITES,
+    Happening,
+    Slot,
+)
+from tests.world import HOUR, MOVIES, DatasetGroup, campaign, solution
 
-WEEK = 7 * 24 * HOUR
-READS = (
-    "DescribeCampaign",
-    "DescribeDatasetImportJob",
-    "DescribeSolutionVersion",
-    "GetSolutionMetrics",
-    "ListDatasetImportJobs",
-    "ListSolutionVersions",
-    "ListTagsForResource",
+HOME, SHELF, PAGE = CAMPAIGNS
+GROUP = (
+    MOVIES.with_datasets(*DATASETS)
+    .with_solutions(
+        solution(
+            "taste", campaigns=[campaign(HOME, user_id="u1", min_results=1, minutes=5), SHELF]
+        ),
+        solution("novel", campaigns=[campaign(PAGE, user_id="u3", min_results=1, minutes=5)]),
+    )
+    .with_options(
+        limits=LimitsArgs(
+            max_import_hours=1,
+            max_training_hours=2,
+            max_campaign_hours=1,
+            max_trainings_per_month=0,
+        )
+    )
 )
-WRITES = (
-    "CreateDatasetImportJob",
-    "CreateSolutionVersion",
-    "StopSolutionVersionCreation",
-    "TagResource",
-    "UpdateCampaign",
+"""The pipeline of the stories. One of its campaigns has no probe."""
+DAILY_GROUP = GROUP.with_dataset(
+    "interactions",
+    data_location="s3://exports/{date}/interactions.csv",
+    import_mode="INCREMENTAL",
 )
-CALLS = (*READS, *WRITES, "GetRecommendations")
-LISTS = ("ListDatasetImportJobs", "ListSolutionVersions")
-EXECUTION_LISTS = ("DescribeExecution", "ListExecutions")
-DATASETS = ("interactions", "items")
-SOLUTIONS = ("taste", "novel")
-CAMPAIGNS = ("home", "shelf", "page")
-JOBS = ("dataset-import-job", "solution-version", "campaign-update")
-FUNCTIONS = tuple(step for step in STEPS if step != "close_run")
+"""A pipeline that appends the interactions of each day."""
+
 LAST_SECOND = 4000
 """The end of the time in which things happen after a slot. A run takes about half of it."""
 IMPORTED_SECOND = 720
 """About the second at which the imports of a run have ended. Half of the things happen before."""
-
-
-class Happening(NamedTuple):
-    """One thing that happens `seconds` after the start of a slot, or before it if negative.
-
-    `where` is an operation, a kind of job, a function, a dataset, a solution or a campaign. `kind`
-    says which of them. `times` is how often it happens.
-    """
-
-    kind: str
-    where: str
-    seconds: int = 0
-    times: int = 1
-
-
-Slot = tuple[Happening, ...]
-
-PLACES: Mapping[str, Iterable[str]] = {
-    # What goes wrong in the services
-    "throttle": CALLS,
-    "server-error": CALLS,
-    "deny": CALLS,
-    "lost": WRITES,
-    "old-list": LISTS,
-    "old-executions": EXECUTION_LISTS,
-    "too-many-tags": ("TagResource",),
-    "no-tags-for-hours": ("TagResource",),
-    "full": ("CreateDatasetImportJob", "CreateSolutionVersion"),
-    "in-use": ("CreateDatasetImportJob", "CreateSolutionVersion"),
-    "no-item-list": CAMPAIGNS,
-    "fail": JOBS,
-    "fail-one": SOLUTIONS,
-    "late": JOBS,
-    "hang": ("solution-version",),
-    # What goes wrong in the functions and executions
-    "killed": FUNCTIONS,
-    "killed-before": FUNCTIONS,
-    "twice": FUNCTIONS,
-    "abort": ("execution",),
-    "time-out": ("execution",),
-    # What other programs and people do
-    "upload": DATASETS,
-    "upload-same": DATASETS,
-    "foreign-import": DATASETS,
-    "foreign-training": SOLUTIONS,
-    "automatic-training": SOLUTIONS,
-    "move": CAMPAIGNS,
-    "probe-fault": CAMPAIGNS,
-    "configure": SOLUTIONS,
-    "duplicate": ("schedule",),
-    "run": ("manual", "force"),
-    "recreate": ("stack",),
-}
-"""The places of each kind of happening."""
-RARE_PLACES: Mapping[str, Iterable[str]] = {
-    "follow-latest": CAMPAIGNS,
-    "run-day": ("1", "2", "3"),
-    "run-update": ("manual",),
-}
-"""The places of the kinds that few pipelines meet: a person lets a campaign follow `$LATEST`,
-brings back the exports of some slots ago, or trains UPDATE."""
-RARE_PROBABILITY = 0.08
-"""The probability of each rare kind in a slot."""
-STAY_PROBABILITY = 0.3
-"""The probability that the campaigns stay at their versions again from a slot on."""
-EARLY = ("old-list", "old-executions", "fail", "fail-one", "late", "hang", "full", "in-use")
-"""The kinds that wait for a call or job, so they happen at the start of the slot."""
-
+MOMENTS = (*CREATES, "TagResource", "UpdateCampaign", PROBE)
+"""The calls after which things happen."""
+DELAYS = (0, 0, 20, 300)
+"""The seconds between such a call and what happens."""
+OFTEN = ("abort", "killed", "lost")
+"""The kinds of which a deck has three cards."""
+DECKS = 4
+"""The number of stories that share a deck of happenings."""
+NOT_DAILY = ("upload", "upload-same", "worse-data", "foreign-import")
+"""The kinds after which a person has to clear up if the dataset grows by appended exports."""
 BY_HAND = ("move", "run", "recreate")
 """The kinds in which a person uses the pipeline or its campaigns."""
 HARD = {
-    "abort",
-    "deny",
-    "fail",
-    "fail-one",
-    "foreign-import",
-    "hang",
-    "late",
-    "no-tags-for-hours",
-    "time-out",
-    "too-many-tags",
-    "upload",
-    "upload-same",
+    *("abort", "deny", "deny-for-hours", "fail", "foreign-import", "hang", "late", "no-memory"),
+    *("stop", "time-out", "too-many-tags", "upload", "upload-same", "worse-data"),
 }
 """The kinds after which a person accepts that a run has not trained."""
-
-
-def draw_story(seed: int, slots: int, *, at_most: int, daily: Collection[str] = ()) -> list[Slot]:
-    """Draw a story of several slots, with at most so many things that go wrong in each of them.
-
-    Most slots bring new data. Some bring data from which a model learns nothing. The `daily`
-    datasets have an export in each slot with data. A slot may also have rare happenings.
-    """
-    random, rare = Random(seed), Random(f"rare {seed}")  # noqa: S311 - a reproducible story
-    return [
-        (*_draw_slot(random, at_most, daily), *_draw_rare_happenings(rare)) for _ in range(slots)
-    ]
-
-
-def _draw_slot(random: Random, at_most: int, daily: Collection[str]) -> Slot:
-    happenings = [
-        _draw(random, kind) for kind in random.sample(list(PLACES), random.randint(0, at_most))
-    ]
-    data = random.choice(("both", "both", "both", "interactions", "worse", "none"))
-    exports = _new_data(data, () if data == "none" else daily)
-    return (*exports, *sorted(happenings, key=lambda item: item.seconds))
-
-
-def _draw_rare_happenings(random: Random) -> list[Happening]:
-    stay = [Happening("stay", name, -HOUR) for name in CAMPAIGNS]
-    return [
-        *(stay if random.random() < STAY_PROBABILITY else ()),
-        *(_draw(random, kind) for kind in RARE_PLACES if random.random() < RARE_PROBABILITY),
-    ]
-
-
-def quiet_slots(daily: Collection[str]) -> list[Slot]:
-    """Return the slots at the end of each story, in which nothing goes wrong.
-
-    The first one has new data, and before it a person corrects the campaigns that follow $LATEST.
-    In the second one only the daily exports are new.
-    """
-    stay = [Happening("stay", name, -HOUR) for name in CAMPAIGNS]
-    return [(*_new_data("both"), *stay), tuple(_new_data("none", daily))]
-
-
-def _draw(random: Random, kind: str) -> Happening:
-    seconds = (
-        0 if kind in EARLY else random.randint(0, random.choice((IMPORTED_SECOND, LAST_SECOND)))
-    )
-    if kind == "recreate":
-        seconds = -2 * HOUR
-    places = tuple({**PLACES, **RARE_PLACES}[kind])
-    return Happening(kind, random.choice(places), seconds, random.randint(1, 3))
-
-
-def _new_data(data: str, daily: Collection[str] = ()) -> list[Happening]:
-    """Return the uploads before a slot: `data`, and the other exports of the day."""
-    datasets = {"both": DATASETS, "interactions": DATASETS[:1], "worse": (), "none": ()}[data]
-    worse = [Happening("worse-data", "interactions", -HOUR)] if data == "worse" else []
-    uploaded = {*datasets, *(happening.where for happening in worse)}
-    missing = [dataset for dataset in daily if dataset not in uploaded]
-    return worse + [Happening("upload", dataset, -HOUR) for dataset in (*datasets, *missing)]
-
-
-def draw_weeks(seed: int, weeks: int, *, probability: float) -> list[Slot]:
-    """Draw so many slots that nobody touches, with new data in each of them.
-
-    Each kind of happening has this probability in each slot, but no person uses the pipeline.
-    """
-    random = Random(seed)  # noqa: S311 - a reproducible story
-    kinds = [kind for kind in PLACES if kind not in BY_HAND]
-    return [
-        (
-            *_new_data("both"),
-            *(_draw(random, kind) for kind in kinds if random.random() < probability),
-        )
-        for _ in range(weeks)
-    ]
-
-
-def draw_switches(seed: int) -> Switches:
-    """Draw how Personalize behaves where its documentation says nothing."""
-    random = Random(seed)  # noqa: S311 - a reproducible story
-    return Switches(
-        unique_version_names=random.random() < 0.5,
-        update_visible_after=random.choice((0, 30, 60)),
-        update_keeps_settings=random.random() < 0.5,
-        underscore_in_stop_status=random.random() < 0.5,
-        import_reads=random.choice(("start", "end")),
-        list_order=random.choice(("oldest first", "newest first", "shuffled")),
-    )
-
-
-FAULTS: Mapping[str, Callable[[Happening], dict[str, object]]] = {
-    "throttle": lambda h: {"fault": "throttle", "operation": h.where, "times": h.times},
-    "server-error": lambda h: {"fault": "server-error", "operation": h.where, "times": h.times},
-    "deny": lambda h: {"fault": "deny", "operation": h.where, "times": h.times},
-    "lost": lambda h: {"fault": "lost-answer", "operation": h.where, "times": h.times},
-    "old-list": lambda h: {
-        "fault": "stale",
-        "operation": h.where,
-        "seconds": 85,
-        "times": None,
-        "rate": 0.5,
-    },
-    "too-many-tags": lambda h: {"fault": "too-many-tags", "operation": h.where, "times": h.times},
-    "full": lambda h: {"fault": "limit-exceeded", "operation": h.where, "times": h.times},
-    "in-use": lambda h: {"fault": "resource-in-use", "operation": h.where, "times": h.times},
-    "fail": lambda h: {"fault": "fail", "job": h.where},
-    "late": lambda h: {"fault": "take", "job": h.where, "seconds": 3 * HOUR},
-    "hang": lambda h: {"fault": "hang", "job": h.where},
-}
-"""The fault of the Personalize emulator for each kind of happening that is one."""
 WEATHER: Sequence[Mapping[str, object]] = (
     {"fault": "throttle", "operation": "*", "times": None, "rate": 0.01},
     {"fault": "server-error", "operation": "*", "times": None, "rate": 0.003},
@@ -244,3 +78,80 @@ WEATHER: Sequence[Mapping[str, object]] = (
     ),
 )
 """Faults that may happen to every call, at a low rate."""
+
+
+def group_of(seed: int) -> DatasetGroup:
+    """Return the pipeline of a story."""
+    return DAILY_GROUP if seed % 5 == 1 else GROUP
+
+
+def draw_story(seed: int, slots: int) -> list[Slot]:
+    """Draw a story of several slots, and two quiet slots in which nothing goes wrong.
+
+    Every four stories share a deck with all kinds of happenings, so each kind is in one of them.
+    Most slots bring new data, and some bring data from which a model learns nothing.
+    """
+    random = Random(seed)  # noqa: S311 - a reproducible story
+    deck = [*HAPPENINGS, *OFTEN, *OFTEN]
+    Random(seed // DECKS).shuffle(deck)  # noqa: S311 - (as above)
+    happenings: list[list[Happening]] = [[] for _ in range(slots)]
+    is_daily = group_of(seed) is DAILY_GROUP
+    for kind in deck[seed % DECKS :: DECKS]:
+        if not (is_daily and kind in NOT_DAILY):
+            random.choice(happenings).append(_draw(random, kind))
+    story = []
+    for slot in happenings:
+        data = random.choice((*DATASETS, "both", "both", "both", "worse", "none"))
+        story.append([*_new_data(data, is_daily=is_daily and data != "none"), *slot])
+    return [*story, _new_data("both"), _new_data("none", is_daily=is_daily)]
+
+
+def draw_weeks(seed: int, weeks: int, *, probability: float) -> list[Slot]:
+    """Draw so many slots that nobody touches, with new data in each of them.
+
+    Each kind of happening has this probability in each slot, but no person uses the pipeline.
+    """
+    random = Random(seed)  # noqa: S311 - a reproducible story
+    kinds = [kind for kind in HAPPENINGS if kind not in BY_HAND]
+    return [
+        [
+            *_new_data("both"),
+            *(_draw(random, kind) for kind in kinds if random.random() < probability),
+        ]
+        for _ in range(weeks)
+    ]
+
+
+def draw_switches(seed: int) -> Switches:
+    """Draw how Personalize behaves where its documentation says nothing."""
+    random = Random(seed)  # noqa: S311 - a reproducible story
+    return Switches(
+        unique_version_names=random.random() < 0.5,
+        update_visible_after=random.choice((0, 30, 90)),
+        update_keeps_settings=random.random() < 0.5,
+        underscore_in_stop_status=random.random() < 0.5,
+        import_reads=random.choice(("start", "end")),
+        list_order=random.choice(("oldest first", "newest first", "shuffled")),
+    )
+
+
+def _draw(random: Random, kind: str) -> Happening:
+    """Draw one happening, after one of the moments or at any second."""
+    where, times = random.choice(HAPPENINGS[kind][0]), random.randint(1, 3)
+    if kind == "recreate":
+        return Happening(kind, where, -2 * HOUR)
+    if random.random() < 0.5:
+        return Happening(kind, where, random.choice(DELAYS), times, random.choice(MOMENTS))
+    seconds = random.randint(0, random.choice((0, IMPORTED_SECOND, LAST_SECOND)))
+    return Happening(kind, where, seconds, times)
+
+
+def _new_data(data: str, *, is_daily: bool = False) -> list[Happening]:
+    """Return the uploads before a slot. Daily interactions have an export in any case."""
+    datasets = {"both": DATASETS, "worse": (), "none": ()}.get(data, (data,))
+    uploads = [Happening("upload", dataset, -HOUR) for dataset in datasets]
+    if data == "worse":
+        uploads.append(Happening("worse-data", "interactions", -HOUR))
+    elif is_daily and "interactions" not in datasets:
+        uploads.append(Happening("upload", "interactions", -HOUR))
+    return uploads

@@ -1,29 +1,95 @@
-"""Make a story happen: several slots of a pipeline, and what goes wrong around them."""
+"""Make a story happen: several slots of a pipeline, and what goes wrong in and around them."""
 
-import heapq
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import count
 from random import Random
+from typing import NamedTuple
+from unittest.mock import patch
 
 from botocore.exceptions import ClientError
 
+from components.state_machine.steps import STEPS
 from emulator.personalize.faults import Faults
-from emulator.virtual.step_functions import Execution, StartedExecution
-from tests.workflow.kills import Kills
+from emulator.virtual.step_functions import Execution, Fails, StartedExecution
 from tests.workflow.pipeline import SLOT, Pipeline, handler
-from tests.workflow.stories import FAULTS, WEEK, Happening, Slot
 from tests.workflow.summaries import event_of, report_of
 from tests.workflow.truth import Truth
 from tests.world import HOUR, campaign_arn, exports, interactions, solution_arn
 
-LOOK_SECONDS = 60
-"""The pause between two looks at the executions."""
+WEEK = 7 * 24 * HOUR
+WATCH_SECONDS = 15 * 60
+"""The pause between two calls of the watcher."""
+WATCHED_HOURS = 24
+"""The hours after a slot within which nothing may be left that the watcher takes care of."""
 CLOSE_SECONDS = (5, 30)
 """When the event of an execution's end arrives. It may arrive twice."""
-OLD_EXECUTIONS_SECONDS = 85
+LAMBDA_RETRY_SECONDS = (60, 120)
+"""The pauses before Lambda's two retries of a function that an event invoked:
+https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html."""
+
+DESCRIPTIONS = ("DescribeCampaign", "DescribeDatasetImportJob", "DescribeSolutionVersion")
+LISTS = ("ListDatasetImportJobs", "ListSolutionVersions")
+CREATES = ("CreateDatasetImportJob", "CreateSolutionVersion")
+WRITES = (*CREATES, "StopSolutionVersionCreation", "TagResource", "UpdateCampaign")
+CALLS = (*DESCRIPTIONS, *LISTS, *WRITES, "GetSolutionMetrics", "ListTagsForResource")
+PROBE = "GetRecommendations"
+JOBS = ("dataset-import-job", "solution-version", "campaign-update")
+DATASETS = ("interactions", "items")
+SOLUTIONS = ("taste", "novel")
+CAMPAIGNS = ("home", "shelf", "page")
+FUNCTIONS = tuple(step for step in STEPS if step != "close_run")
+
+FAULTS: Mapping[str, tuple[Sequence[str], Mapping[str, object]]] = {
+    "throttle": ((*CALLS, PROBE), {"fault": "throttle"}),
+    "server-error": ((*CALLS, PROBE), {"fault": "server-error"}),
+    "deny": ((*CALLS, PROBE), {"fault": "deny"}),
+    "deny-for-hours": (("TagResource",), {"fault": "deny", "times": None}),
+    "lost": (WRITES, {"fault": "lost-answer"}),
+    "lost-with-error": (WRITES, {"fault": "lost-answer", "status": 500}),
+    "old-list": (LISTS, {"fault": "stale", "seconds": 85, "rate": 0.5, "times": None}),
+    "old-description": (DESCRIPTIONS, {"fault": "stale", "seconds": 60}),
+    "too-many-tags": (("TagResource",), {"fault": "too-many-tags"}),
+    "full": (CREATES, {"fault": "limit-exceeded"}),
+    "in-use": (WRITES, {"fault": "resource-in-use"}),
+    "no-item-list": ((PROBE,), {"fault": "no-item-list"}),
+    "fail": (JOBS, {"fault": "fail", "times": 1}),
+    "late": (JOBS, {"fault": "take", "seconds": 3 * HOUR, "times": 1}),
+    "quick": (JOBS, {"fault": "take", "seconds": 1}),
+    "unknown-status": (JOBS, {"fault": "unknown-status"}),
+    "hang": (("solution-version",), {"fault": "hang", "times": 1}),
+    "stop": (("solution-version",), {"fault": "stop", "times": 1}),
+}
+"""The operations or kinds of jobs that a fault of the Personalize emulator can meet, and its
+values. A fault with `times` None is there for hours."""
+DEATHS = {
+    "killed": "Runtime.ExitError",
+    "killed-before": "Sandbox.Timedout",
+    "no-memory": "Runtime.OutOfMemory",
+}
+"""The errors of the invocations that are killed: after their work, before it, and for good."""
+
+
+class Happening(NamedTuple):
+    """One thing that happens in a slot or shortly before it.
+
+    It happens `seconds` after the start of the slot, or after the functions have called the
+    operation `after`. `where` is an operation, a kind of job, a function, a dataset, a solution or
+    a campaign. `kind` says which of them. `times` is how often it happens, or for how many hours.
+    """
+
+    kind: str
+    where: str
+    seconds: int = 0
+    times: int = 1
+    after: str | None = None
+
+
+Slot = Sequence[Happening]
 
 
 @dataclass
@@ -32,15 +98,18 @@ class Ended:
 
     execution: Execution
     report: Mapping[str, object] | None
+    started: datetime
     at: datetime
     served: Mapping[str, str]
     """The version that each campaign served."""
-    on_trial: Mapping[str, bool]
+    on_trial: Sequence[str]
+    """The campaigns that served a version on trial."""
     untried: Sequence[str]
     """The campaigns that served a version that nobody chose, that never passed, not on trial."""
     held: Mapping[str, str | None]
     """The hash of the file that each dataset held."""
     closed_by: list[Mapping[str, object]] = field(default_factory=list)
+    """The reports of `close_run`."""
 
 
 @dataclass
@@ -49,117 +118,229 @@ class Storyteller:
 
     pipeline: Pipeline
     truth: Truth
-    kills: Kills
     seed: int
     weather: Sequence[Mapping[str, object]] = ()
     """Faults that are there during every slot."""
     slots: list[datetime] = field(default_factory=list)
     """The times of the slots, and the end of the last one."""
     ended: list[Ended] = field(default_factory=list)
-    agenda: list[tuple[datetime, int, Callable[[], object]]] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+    """What was left a day after a slot: versions on trial, and trainings that nobody stops."""
     number: Iterator[int] = field(default_factory=lambda: count(1))
 
     def __post_init__(self) -> None:
         self.random = Random(self.seed)  # noqa: S311 - a reproducible story
+        self._tasks = 0
+        self._deaths: dict[str, list[str]] = defaultdict(list)
+        self.pipeline.handlers = {step: partial(self._invoke, step) for step in FUNCTIONS}
         for dataset, content in exports(shift=33).items():
             self.pipeline.bucket.objects[f"foreign-{dataset}"] = content
 
     def tell(self, slots: Sequence[Slot]) -> None:
         """Run the slots, one after the other, until nothing is running."""
-        for number, slot in enumerate(slots, 1):
-            time = datetime.fromisoformat(SLOT) + timedelta(seconds=number * WEEK)
-            self.slots = [*self.slots[:-1], time, time + timedelta(seconds=WEEK)]
-            self._clear_faults()
-            for fault in self.weather:
-                self.pipeline.personalize.faults.inject(fault)
-            for happening in slot:
-                at = time + timedelta(seconds=happening.seconds)
-                self._at(at, lambda happening=happening: self._happen(happening))
-            self._at(time, lambda time=time: self.pipeline.start(scheduledTime=time.isoformat()))
-            self._pass_time()
+        with patch.object(self.pipeline.step_functions, "status_changed", self._status_changed):
+            for number, slot in enumerate(slots, 1):
+                time = datetime.fromisoformat(SLOT) + timedelta(seconds=number * WEEK)
+                self.slots = [*self.slots[:-1], time, time + timedelta(seconds=WEEK)]
+                self._tell_slot(time, slot)
+
+    def _tell_slot(self, time: datetime, slot: Slot) -> None:
+        self.pipeline.personalize.faults.clear()
+        self.pipeline.step_functions.faults.clear()
+        self._deaths.clear()
+        self.truth.after.clear()
+        for fault in self.weather:
+            self.pipeline.personalize.faults.inject(fault)
+        for item in slot:
+            happen = partial(HAPPENINGS[item.kind][1], self, item)
+            if item.after:
+                self.truth.after[item.after].append(partial(self._in, item.seconds, happen))
+            else:
+                self._at(time + timedelta(seconds=item.seconds), happen)
+        self._at(time, lambda: self.pipeline.start(scheduledTime=time.isoformat()))
+        while self._tasks or self._running() or self._is_left(time):
+            self.pipeline.sleep(WATCH_SECONDS)
+            if self._running() or self._left():
+                watch = {"stateMachineArn": self.pipeline.machine.arn}
+                handler("watch_pipeline")(watch, None)
+        self.left += self._left()
 
     # Time
 
     def _at(self, when: datetime, action: Callable[[], object]) -> None:
-        heapq.heappush(self.agenda, (when, next(self.number), action))
+        self._in((when - self.pipeline.clock.now()).total_seconds(), action)
 
-    def _pass_time(self) -> None:
-        """Let time pass until the agenda is empty and no execution is running."""
-        clock = self.pipeline.clock
-        while True:
-            while self.agenda and self.agenda[0][0] <= clock.now():
-                heapq.heappop(self.agenda)[2]()
-            clock.sleep(0)
-            running = self._look_at_executions()
-            if not running and not self.agenda:
-                return
-            pause = LOOK_SECONDS if running else WEEK
-            if self.agenda:
-                pause = min(pause, (self.agenda[0][0] - clock.now()).total_seconds())
-            clock.sleep(max(0, pause))
+    def _in(self, seconds: float, action: Callable[[], object]) -> None:
+        """Do something later, while other things go on."""
 
-    def _look_at_executions(self) -> bool:
-        """Note the executions that have ended. Return True if one is running."""
-        known = {ended.execution.arn for ended in self.ended}
-        for started in self._executions():
-            if started.arn not in known and not self._is_running(started):
-                self._has_ended(started.now())
-        return len(self.ended) < len(self._executions())
+        def task() -> None:
+            self.pipeline.sleep(seconds)
+            action()
+            self._tasks -= 1
 
-    def _is_running(self, started: StartedExecution) -> bool:
-        """Return True if an execution is running. `now` would copy its whole history."""
-        return started.running.status == "RUNNING"
+        self._tasks += 1
+        self.pipeline.clock.start(task)
 
-    def _executions(self) -> list[StartedExecution]:
-        return self.pipeline.step_functions.executions()
+    def _running(self) -> list[StartedExecution]:
+        executions = self.pipeline.step_functions.executions()
+        return [started for started in executions if started.running.status == "RUNNING"]
 
-    def _has_ended(self, execution: Execution) -> None:
-        """Note an execution that has ended. Without a report, `close_run` gets an event."""
-        at = execution.events[-1]["timestamp"]
-        campaigns = [str(c.campaign_arn) for s in self.pipeline.args.solutions for c in s.campaigns]
+    def _left(self) -> list[str]:
+        """Return the campaigns on trial and the trainings of the pipeline that are running."""
+        trials = [arn for arn in map(campaign_arn, CAMPAIGNS) if self.truth.on_trial(arn)]
+        running = ("CREATE PENDING", "CREATE IN_PROGRESS", "CREATE PAUSED")
+        return trials + [
+            training.arn
+            for training in self.truth.trainings()
+            if training.run and training.status in running
+        ]
+
+    def _is_left(self, time: datetime) -> bool:
+        """Return True if something is left that the watcher still has time for."""
+        is_over = self.pipeline.clock.now() - time > timedelta(hours=WATCHED_HOURS)
+        return bool(self._left()) and not is_over
+
+    def _status_changed(self, running) -> None:
+        """Note an execution that has ended. Without success, `close_run` gets an event."""
+        if running.status == "RUNNING":
+            return
+        execution = StartedExecution(self.pipeline.step_functions, running).now()
+        campaigns, truth = list(map(campaign_arn, CAMPAIGNS)), self.truth
         ended = Ended(
             execution,
             report_of(execution),
-            at,
-            {campaign: self.truth.served(campaign, at) for campaign in campaigns},
-            {campaign: self.truth.on_trial(campaign) for campaign in campaigns},
-            [campaign for campaign in campaigns if self.truth.is_untried(campaign)],
-            {dataset: self.truth.held(dataset) for dataset in self.pipeline.group.datasets},
+            execution.events[0]["timestamp"],
+            execution.events[-1]["timestamp"],
+            {campaign: truth.served(campaign) for campaign in campaigns},
+            [campaign for campaign in campaigns if truth.on_trial(campaign)],
+            [campaign for campaign in campaigns if truth.is_untried(campaign)],
+            {dataset: truth.held(dataset) for dataset in DATASETS},
         )
         self.ended.append(ended)
         if execution.status != "SUCCEEDED":
             for seconds in CLOSE_SECONDS[: self.random.choice((1, 1, 2))]:
-                self._close_at(at + timedelta(seconds=seconds), ended, attempts=3)
+                self._in(seconds, partial(self._close, ended))
 
-    def _close_at(self, when: datetime, ended: Ended, *, attempts: int) -> None:
-        """Invoke `close_run` at a time. Lambda tries it again after one and two minutes."""
-
-        def close() -> None:
+    def _close(self, ended: Ended) -> None:
+        """Invoke `close_run` as EventBridge and Lambda do."""
+        for pause in (*LAMBDA_RETRY_SECONDS, None):
             try:
                 closed = handler("close_run")(event_of(ended.execution), None)
             except Exception:
-                if attempts == 1:
+                if pause is None:
                     raise
-                later = self.pipeline.clock.now() + timedelta(seconds=60 * (4 - attempts))
-                self._close_at(later, ended, attempts=attempts - 1)
+                self.pipeline.sleep(pause)
             else:
-                if closed is not None:
-                    ended.closed_by.append(closed["report"])
+                ended.closed_by += [closed["report"]] if closed else []
+                return
 
-        self._at(when, close)
+    def _invoke(self, step: str, event, context):
+        """Invoke a function. Perhaps it is killed, or invoked twice."""
+        kind = self._deaths[step].pop() if self._deaths[step] else None
+        if kind in ("killed-before", "no-memory"):
+            raise Fails(DEATHS[kind])
+        result = handler(step)(event, context)
+        if kind == "killed":
+            raise Fails(DEATHS[kind])
+        return handler(step)(event, context) if kind == "twice" else result
 
-    # What happens
+    # What happens. Each method below does what a `Happening` says.
 
-    def _happen(self, happening: Happening) -> None:
-        if happening.kind in FAULTS:
-            self.pipeline.personalize.faults.inject(FAULTS[happening.kind](happening))
-        elif happening.kind in ("killed", "killed-before", "twice"):
-            self.kills.add(happening)
-        else:
-            HAPPENINGS[happening.kind](self, happening)
+    def disturb(self, item: Happening) -> None:
+        """Inject a fault into Personalize."""
+        scope = "job" if item.where in JOBS else "operation"
+        values = {scope: item.where, "times": item.times, **FAULTS[item.kind][1]}
+        self._inject(self.pipeline.personalize.faults, values, item.times)
+
+    def show_old_executions(self, item: Happening) -> None:
+        """Let Step Functions answer with what it knew a minute ago."""
+        values = {"operation": item.where, **FAULTS["old-list"][1]}
+        self._inject(self.pipeline.step_functions.faults, values, item.times)
+
+    def _inject(self, faults: Faults, values: Mapping[str, object], hours: int) -> None:
+        fault = faults.inject(values)
+        if values["times"] is None:
+            self._in(hours * HOUR, partial(faults.clear, fault))
+
+    def kill(self, item: Happening) -> None:
+        """Kill the next invocations of a function, or invoke it twice."""
+        self._deaths[item.where] += [item.kind] * item.times
+
+    def end(self, item: Happening) -> None:
+        """Abort the executions that are running, or let them time out."""
+        for started in self._running():
+            if item.kind == "abort":
+                started.abort("Enough", "of this")
+            else:
+                started.time_out()
+
+    def start_again(self, _item: Happening) -> None:
+        """Deliver the event of the slot once more."""
+        self.pipeline.start(scheduledTime=self.slots[-2].isoformat())
+
+    def start_by_hand(self, item: Happening) -> None:
+        """Start a run by hand."""
+        request = {"force": True} if item.where == "force" else {}
+        self.pipeline.start(scheduledTime=None, scheduleArn=None, trigger=None, **request)
+
+    def recreate(self, _item: Happening) -> None:
+        """Destroy the stack, and deploy it again. Only tags tell what the old one has done."""
+        prefix = f"{next(self.number):08x}"
+        self.pipeline = self.pipeline.second_pipeline(self.pipeline.group, prefix=prefix)
+
+    def upload(self, item: Happening) -> None:
+        """Write a new export."""
+        shift = next(self.number)
+        content = exports(shift=shift)[f"{item.where}.csv"]
+        if item.where == "items":
+            content += f"\ni{200 + shift},g0".encode()
+        self.truth.upload(item.where, content)
+
+    def upload_same(self, item: Happening) -> None:
+        """Write the newest export once more."""
+        self.truth.upload(item.where, self.truth.newest_export(item.where))
+
+    def upload_worse(self, item: Happening) -> None:
+        """Write an export from which a model learns nothing."""
+        content = interactions(shuffled=True) + b"\nu1,i1,%d" % (1_790_100_000 + next(self.number))
+        self.truth.upload(item.where, content)
+
+    def import_something_else(self, item: Happening) -> None:
+        """Import another file into a dataset."""
+        with self._without_faults():
+            self.pipeline.foreign_import(
+                item.where,
+                location=f"s3://exports/foreign-{item.where}.csv",
+                job_name=f"foreign-{next(self.number)}",
+            )
+
+    def train(self, item: Happening) -> None:
+        """Train a version by hand."""
+        with self._without_faults():
+            name = f"foreign-{next(self.number)}"
+            self.pipeline.foreign_training(name, solutionArn=solution_arn(item.where))
+
+    def move(self, item: Happening) -> None:
+        """Move a campaign to any version of its solution."""
+        solution = self.truth.served(campaign_arn(item.where)).rpartition("/")[0]
+        versions = [
+            training.arn
+            for training in self.truth.trainings()
+            if training.solution == solution and training.status == "ACTIVE"
+        ]
+        with self._without_faults():
+            self.pipeline.foreign_update(self.random.choice(versions), item.where)
+
+    def configure(self, item: Happening) -> None:
+        """Update a solution, as somebody does who turns automatic training off."""
+        with self._without_faults():
+            self.pipeline.client.update_solution(
+                solutionArn=solution_arn(item.where), performAutoTraining=False
+            )
 
     @contextmanager
     def _without_faults(self) -> Iterator[None]:
+        """Let the requests of a person meet no faults. Personalize may still refuse them."""
         personalize = self.pipeline.personalize
         faults, personalize.faults = personalize.faults, Faults()
         try:
@@ -168,196 +349,22 @@ class Storyteller:
         finally:
             personalize.faults = faults
 
-    def _clear_faults(self) -> None:
-        self.pipeline.personalize.faults.clear()
-        self.pipeline.step_functions.faults.clear()
-        self.kills.clear()
 
-    def upload(self, happening: Happening) -> None:
-        """Write a new export."""
-        shift = next(self.number)
-        content = exports(shift=shift)[f"{happening.where}.csv"]
-        if happening.where == "items":
-            content += f"\ni{200 + shift},g0".encode()
-        self.truth.upload(happening.where, content)
-
-    def upload_same(self, happening: Happening) -> None:
-        """Write the newest export once more."""
-        self.truth.upload(happening.where, self.truth.newest_export(happening.where))
-
-    def upload_worse(self, _happening: Happening) -> None:
-        """Write an export from which a model learns nothing."""
-        content = interactions(shuffled=True) + b"\nu1,i1,%d" % (1_790_100_000 + next(self.number))
-        self.truth.upload("interactions", content)
-
-    def import_something_else(self, happening: Happening) -> None:
-        """Import another file into a dataset."""
-        with self._without_faults():
-            self.pipeline.foreign_import(
-                happening.where,
-                location=f"s3://exports/foreign-{happening.where}.csv",
-                job_name=f"foreign-{next(self.number)}",
-            )
-
-    def train(self, happening: Happening) -> None:
-        """Train a version by hand."""
-        with self._without_faults():
-            arn = self.pipeline.foreign_training(
-                f"foreign-{next(self.number)}", solutionArn=solution_arn(happening.where)
-            )
-            self.truth.foreign.add(arn)
-
-    def train_automatically(self, happening: Happening) -> None:
-        """Train a version as the service does by itself."""
-        with self._without_faults():
-            request = {"solutionArn": solution_arn(happening.where)}  # without a name
-            response = self.pipeline.client.create_solution_version(**request)
-            self.truth.foreign.add(response["solutionVersionArn"])
-
-    def move(self, happening: Happening) -> None:
-        """Move a campaign to any version of its solution."""
-        arn = campaign_arn(happening.where)
-        solution = self.truth.served(arn).rpartition("/")[0]
-        versions = [
-            item.arn
-            for item in self.truth.trainings()
-            if item.solution == solution and item.status == "ACTIVE"
-        ]
-        with self._without_faults():
-            self.pipeline.foreign_update(self.random.choice(versions), happening.where)
-
-    def follow_latest(self, happening: Happening) -> None:
-        """Let a campaign follow the newest version of its solution."""
-        self._set_sync(happening.where, "$LATEST", sync=True)
-
-    def stay(self, happening: Happening) -> None:
-        """Let a campaign that follows the newest version stay at the version that it serves."""
-        arn = campaign_arn(happening.where)
-        if self.truth.follows_latest(arn):
-            version = self.truth.served(arn).rpartition("/")[2]
-            self._set_sync(happening.where, version, sync=False)
-
-    def _set_sync(self, campaign: str, version: str, *, sync: bool) -> None:
-        solution = self.truth.served(campaign_arn(campaign)).rpartition("/")[0]
-        config = {"syncWithLatestSolutionVersion": sync}
-        with self._without_faults():
-            self.pipeline.foreign_update(f"{solution}/{version}", campaign, campaignConfig=config)
-
-    def delete_probe_user(self, happening: Happening) -> None:
-        """Let every answer of a campaign be empty for half an hour."""
-        until = self.pipeline.clock.now() + timedelta(seconds=1800)
-        self.truth.probe_faults[campaign_arn(happening.where)] = until
-
-    def configure(self, happening: Happening) -> None:
-        """Update a solution, as somebody does who turns automatic training off."""
-        with self._without_faults():
-            self.pipeline.client.update_solution(
-                solutionArn=solution_arn(happening.where), performAutoTraining=False
-            )
-
-    def deny_tags(self, happening: Happening) -> None:
-        """Deny all tags for some hours."""
-        document = {"fault": "deny", "operation": happening.where, "times": None}
-        fault = self.pipeline.personalize.faults.inject(document)
-        until = self.pipeline.clock.now() + timedelta(seconds=happening.times * HOUR)
-
-        def allow() -> None:
-            with suppress(ValueError):  # another slot has begun
-                self.pipeline.personalize.faults.clear(fault)
-
-        self._at(until, allow)
-
-    def return_no_items(self, happening: Happening) -> None:
-        """Let the next answers of a campaign have no `itemList`."""
-        self.pipeline.inject_fault(
-            "no-item-list",
-            operation="GetRecommendations",
-            of=campaign_arn(happening.where),
-            times=happening.times,
-        )
-
-    def fail_one(self, happening: Happening) -> None:
-        """Let the next training of a solution fail."""
-        self.pipeline.inject_fault("fail", job="solution-version", of=solution_arn(happening.where))
-
-    def show_old_executions(self, happening: Happening) -> None:
-        """Let Step Functions answer with what it knew a minute ago."""
-        self.pipeline.step_functions.faults.inject(
-            {
-                "fault": "stale",
-                "operation": happening.where,
-                "seconds": OLD_EXECUTIONS_SECONDS,
-                "times": None,
-                "rate": 0.5,
-            }
-        )
-
-    def end(self, happening: Happening) -> None:
-        """Abort the executions that are running, or let them time out."""
-        for started in self._executions():
-            if self._is_running(started):
-                if happening.kind == "abort":
-                    started.abort("Enough", "of this")
-                else:
-                    started.time_out()
-
-    def start_again(self, _happening: Happening) -> None:
-        """Deliver the event of the slot once more."""
-        time = self.pipeline.clock.now().replace(hour=3, minute=0, second=0, microsecond=0)
-        self.pipeline.start(scheduledTime=time.isoformat())
-
-    def start_by_hand(self, happening: Happening) -> None:
-        """Start a run by hand."""
-        request = {} if happening.where == "manual" else {happening.where: True}
-        self._start_by_hand(**request)
-
-    def train_update(self, _happening: Happening) -> None:
-        """Train with UPDATE by hand."""
-        self._start_by_hand(trainingMode="UPDATE")
-
-    def bring_back(self, happening: Happening) -> None:
-        """Bring back the daily exports of some slots ago, or append them.
-
-        Another run on the same day must not undo it.
-        """
-        day = (self.slots[-2] - int(happening.where) * timedelta(seconds=WEEK)).date().isoformat()
-        if daily := self.truth.daily_datasets():
-            self.truth.bring_back(day)
-            self._start_by_hand(exportDate=day, datasets=daily)
-            later = self.pipeline.clock.now() + timedelta(seconds=2 * HOUR)
-            self._at(later, self._start_by_hand)
-
-    def _start_by_hand(self, **request: object) -> None:
-        self.pipeline.start(scheduledTime=None, scheduleArn=None, trigger=None, **request)
-
-    def recreate(self, _happening: Happening) -> None:
-        """Destroy the stack, and deploy it again. Only tags tell what the old one has done."""
-        prefix = f"{next(self.number):08x}"
-        self.pipeline = self.pipeline.second_pipeline(self.pipeline.group, prefix=prefix)
-
-
-HAPPENINGS: Mapping[str, Callable[[Storyteller, Happening], None]] = {
-    "upload": Storyteller.upload,
-    "upload-same": Storyteller.upload_same,
-    "worse-data": Storyteller.upload_worse,
-    "foreign-import": Storyteller.import_something_else,
-    "foreign-training": Storyteller.train,
-    "automatic-training": Storyteller.train_automatically,
-    "move": Storyteller.move,
-    "probe-fault": Storyteller.delete_probe_user,
-    "configure": Storyteller.configure,
-    "no-tags-for-hours": Storyteller.deny_tags,
-    "no-item-list": Storyteller.return_no_items,
-    "fail-one": Storyteller.fail_one,
-    "old-executions": Storyteller.show_old_executions,
-    "abort": Storyteller.end,
-    "time-out": Storyteller.end,
-    "duplicate": Storyteller.start_again,
-    "run": Storyteller.start_by_hand,
-    "recreate": Storyteller.recreate,
-    "follow-latest": Storyteller.follow_latest,
-    "stay": Storyteller.stay,
-    "run-day": Storyteller.bring_back,
-    "run-update": Storyteller.train_update,
+HAPPENINGS: Mapping[str, tuple[Sequence[str], Callable[[Storyteller, Happening], None]]] = {
+    **{kind: (places, Storyteller.disturb) for kind, (places, _) in FAULTS.items()},
+    "old-executions": (("DescribeExecution", "ListExecutions"), Storyteller.show_old_executions),
+    **dict.fromkeys((*DEATHS, "twice"), (FUNCTIONS, Storyteller.kill)),
+    "abort": (("execution",), Storyteller.end),
+    "time-out": (("execution",), Storyteller.end),
+    "duplicate": (("schedule",), Storyteller.start_again),
+    "run": (("manual", "force"), Storyteller.start_by_hand),
+    "recreate": (("stack",), Storyteller.recreate),
+    "upload": (DATASETS, Storyteller.upload),
+    "upload-same": (DATASETS, Storyteller.upload_same),
+    "worse-data": (("interactions",), Storyteller.upload_worse),
+    "foreign-import": (DATASETS, Storyteller.import_something_else),
+    "foreign-training": (SOLUTIONS, Storyteller.train),
+    "move": (CAMPAIGNS, Storyteller.move),
+    "configure": (SOLUTIONS, Storyteller.configure),
 }
-"""What the happenings that are no faults do, by kind."""
+"""The places of each kind of happening, and what happens there."""

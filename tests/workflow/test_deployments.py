@@ -16,7 +16,6 @@ from functions.report.model import share_of_change
 from functions.rules.deployments import Notes
 from tests.workflow.answers import bad_answers
 from tests.workflow.pipeline import NEXT_SLOT, before_step, deploy, killed_after_work
-from tests.workflow.setups import write_worse_data
 from tests.workflow.summaries import (
     DEPLOYED,
     failures,
@@ -66,7 +65,7 @@ def test_a_version_without_results_is_taken_back_and_not_deployed_again():
 
 def test_a_worse_version_is_rejected_with_both_values_and_reported_once():
     with deploy() as pipeline:
-        write_worse_data(pipeline)
+        pipeline.upload_worse_data()
         execution = pipeline.run()
         old_value, new_value = (ndcg(pipeline, version) for version in pipeline.versions())
         later = pipeline.run(**AGAIN)
@@ -89,7 +88,7 @@ def test_a_worse_version_is_rejected_with_both_values_and_reported_once():
 def test_a_version_that_was_rejected_is_deployed_when_the_gate_is_disabled():
     """The gate is computed by whoever looks, so nothing has to be forgotten."""
     with deploy() as pipeline:
-        write_worse_data(pipeline)
+        pipeline.upload_worse_data()
         pipeline.run()
         without_gate = MOVIES.with_solutions(solution(quality_gate_enabled=False))
         changed = replace(pipeline, group=without_gate, prefix="changed")
@@ -167,7 +166,12 @@ def test_a_function_that_is_killed_is_called_again():
 
 def test_a_campaign_that_serves_nothing_gets_the_version():
     with deploy() as pipeline:
-        pipeline.replace_campaign("fail", reason="Internal service error")
+        pipeline.client.delete_campaign(campaignArn=campaign_arn())
+        pipeline.sleep(HOUR)
+        pipeline.inject_fault("fail", job="campaign")
+        (version,) = pipeline.versions()
+        pipeline.client.create_campaign(name="home", solutionVersionArn=version)
+        pipeline.sleep(HOUR)
         execution = pipeline.run(skipImport=True)
         assert pipeline.served_version() == pipeline.versions()[-1]
     assert outcomes(execution) == DEPLOYED

@@ -14,8 +14,7 @@ from functions import aws
 from functions.report.text import duration
 from retrain.operator.history import history
 from retrain.operator.target import Target
-from tests.workflow.pipeline import NEXT_SLOT, deploy
-from tests.workflow.setups import write_worse_data
+from tests.workflow.pipeline import NEXT_SLOT, Pipeline, deploy
 from tests.workflow.summaries import report, text
 from tests.world import MOVIES, PIPELINE, TOPIC, solution, solution_arn
 
@@ -35,7 +34,12 @@ RUNS = {
         "TRAINED",
         "there is a new version without a campaign",
     ),
-    "worse data": (MOVIES, write_worse_data, "REJECTED", "the new version for home was rejected"),
+    "worse data": (
+        MOVIES,
+        Pipeline.upload_worse_data,
+        "REJECTED",
+        "the new version for home was rejected",
+    ),
     "approval": (
         MOVIES.with_solutions(solution(approval=ApprovalArgs())),
         None,
@@ -84,7 +88,7 @@ def mixed_run():
         pipeline.inject_fault(
             "fail", job="solution-version", of=solution_arn("late"), reason="too few users"
         )
-        write_worse_data(pipeline)
+        pipeline.upload_worse_data()
         execution = pipeline.run()
         access = SimpleNamespace(step_functions=aws.stepfunctions(), personalize=pipeline.client)
         target = Target(pipeline.machine.arn, THREE_SOLUTIONS.settings(), access, None)

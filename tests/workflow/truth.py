@@ -1,25 +1,21 @@
 """Record what a Personalize emulator really did, whatever the tags and the reports say."""
 
 import hashlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 from unittest.mock import patch
 
-from emulator.personalize.resources import (
-    Campaign,
-    Dataset,
-    EventTracker,
-    ImportJob,
-    SolutionVersion,
-)
+from components.rules.fields import NDCG_AT_10
+from emulator.personalize.resources import Campaign, Dataset, ImportJob, SolutionVersion
+from functions.personalize.tags import BAD, RUN, TRIAL
 from tests.workflow.clients import FUNCTIONS, OPERATOR
 from tests.workflow.pipeline import Pipeline
 from tests.world import dataset_arn
 
-TRIAL = "retraining-trial"
 BAD_VERSIONS = 0.2
 """The share of the versions whose campaign answers without items."""
 
@@ -31,9 +27,11 @@ class Update(NamedTuple):
     campaign: str
     served: str
     target: str
-    person: bool
-    was_good: bool
-    """The served version was not on trial, and the last answer of the campaign was good."""
+    by_person: bool
+    was_bad: bool
+    """The tags of the campaign have called the target bad."""
+    drop: float
+    """The share of the served version's NDCG@10 that the target loses."""
 
 
 class Training(NamedTuple):
@@ -41,15 +39,17 @@ class Training(NamedTuple):
 
     arn: str
     solution: str
+    run: str | None
+    """The run of the pipeline that created the version, or None if it is foreign."""
     status: str
     created: datetime
     ended: datetime
+    """The last moment of the version, which may be in the future."""
     learned: Mapping[str, tuple[str, ...]]
     newest_import: datetime
     """The creation of the newest import that it learned."""
     hashes: Mapping[str, str | None]
     """The hash of the file that each dataset held."""
-    mode: str
     config: str
     """The configuration of the solution."""
 
@@ -77,66 +77,79 @@ class Truth:
 
     pipeline: Pipeline
     seed: int
-    foreign: set[str] = field(default_factory=set)
-    """The versions that the pipeline did not train."""
     updates: list[Update] = field(default_factory=list)
     passed: set[tuple[str, str]] = field(default_factory=set)
     """The campaigns and versions where a probe got a good answer."""
-    answering: set[tuple[str, str]] = field(default_factory=set)
-    """The campaigns and versions where the last answer was good."""
+    bad: set[tuple[str, str]] = field(default_factory=set)
+    """The campaigns and versions of the tags that called a version bad."""
     uploads: list[tuple[datetime, str, str]] = field(default_factory=list)
     """When which dataset got an export with which hash."""
-    brought_back: list[tuple[datetime, str]] = field(default_factory=list)
-    """When a person started a run for the exports of which day."""
-    probe_faults: dict[str, datetime] = field(default_factory=dict)
-    """The end of the time in which the user of a campaign's probe is unknown."""
+    after: dict[str, list[Callable[[], object]]] = field(default_factory=lambda: defaultdict(list))
+    """What happens as soon as the functions have sent the next request of an operation."""
 
     def __post_init__(self) -> None:
-        self.foreign |= {training.arn for training in self.trainings()}
-        for dataset in self.pipeline.group.datasets:
-            content = self.pipeline.bucket.objects[f"{dataset}.csv"]
-            digest = hashlib.sha256(content).hexdigest()
-            self.uploads.append((self.pipeline.clock.now(), dataset, digest))
         self._newest_keys = {dataset: f"{dataset}.csv" for dataset in self.pipeline.group.datasets}
+        for dataset, key in self._newest_keys.items():
+            self._note_upload(dataset, self.pipeline.bucket.objects[key])
 
     @contextmanager
     def recording(self) -> Iterator[None]:
         """Record the requests inside the block, and answer for the bad versions."""
         call_service = self.pipeline.personalize.call
+        record = {
+            "UpdateCampaign": self._update,
+            "GetRecommendations": self._answer,
+            "TagResource": self._tag,
+        }
 
         def call(operation, request, caller):
-            if operation == "UpdateCampaign":
-                return self._update(call_service, request, caller)
-            if operation == "GetRecommendations":
-                return self._answer(call_service, request, caller)
-            return call_service(operation, request, caller)
+            def send():
+                return call_service(operation, request, caller)
+
+            try:
+                return record[operation](request, caller, send) if operation in record else send()
+            finally:
+                if caller.arn == FUNCTIONS.arn:
+                    for happen in self.after.pop(operation, ()):
+                        happen()
 
         with patch.object(self.pipeline.personalize, "call", call):
             yield
 
-    def _update(self, call_service, request, caller):
+    def _update(self, request, caller, send):
         campaign = request["campaignArn"]
-        served, before = self.served(campaign), len(self._campaign(campaign).changes)
-        was_good = (campaign, served) in self.answering and not self.on_trial(campaign)
+        served, changes = self.served(campaign), self._campaign(campaign).changes
+        before = len(changes)
         try:
-            return call_service("UpdateCampaign", request, caller)
+            return send()
         finally:
-            if len(self._campaign(campaign).changes) > before:
-                target = str(self._campaign(campaign).changes[-1].details["solutionVersionArn"])
-                now, person = self.pipeline.clock.now(), caller.arn != FUNCTIONS.arn
-                self.updates.append(Update(now, campaign, served, target, person, was_good))
+            for change in changes[before:]:
+                target = str(change.details["solutionVersionArn"])
+                self.updates.append(
+                    Update(
+                        self.pipeline.clock.now(),
+                        campaign,
+                        served,
+                        target,
+                        by_person=caller.arn != FUNCTIONS.arn,
+                        was_bad=(campaign, target) in self.bad,
+                        drop=1 - self._ndcg(target) / self._ndcg(served),
+                    )
+                )
 
-    def _answer(self, call_service, request, caller):
-        campaign = request["campaignArn"]
-        served = self.served(campaign)
-        self.answering.discard((campaign, served))
-        response = call_service("GetRecommendations", request, caller)
-        now = self.pipeline.clock.now()
-        if self.is_bad(served) or self.probe_faults.get(campaign, now) > now:
+    def _answer(self, request, _caller, send):
+        served = request["campaignArn"], self.served(request["campaignArn"])
+        response = send()
+        if self.is_bad(served[1]):
             return {**response, "itemList": []}
         if response.get("itemList"):
-            self.passed.add((campaign, served))
-            self.answering.add((campaign, served))
+            self.passed.add(served)
+        return response
+
+    def _tag(self, request, _caller, send):
+        response = send()
+        values = {tag["tagKey"]: tag["tagValue"] for tag in request["tags"]}
+        self.bad.add((request["resourceArn"], values.get(BAD, "")))
         return response
 
     # What the emulator stores
@@ -144,15 +157,12 @@ class Truth:
     def is_bad(self, version: str) -> bool:
         """Return True if campaigns answer without items while they serve a version."""
         number = hashlib.sha256(f"{self.seed} {version}".encode()).digest()[0]
-        return version not in self.foreign and number < 256 * BAD_VERSIONS
+        is_of_pipeline = RUN in self._resources(SolutionVersion)[version].tags
+        return is_of_pipeline and number < 256 * BAD_VERSIONS
 
     def served(self, campaign: str, at: datetime | None = None) -> str:
         """Return the version that a campaign serves at a time, by default now."""
         return self._campaign(campaign).served_version_arn(at or self.pipeline.clock.now())
-
-    def is_changing(self, campaign: str) -> bool:
-        """Return True if an update of a campaign is running."""
-        return self._campaign(campaign).is_changing(self.pipeline.clock.now())
 
     def on_trial(self, campaign: str) -> bool:
         """Return True if the tags say that the version that a campaign serves is on trial."""
@@ -160,17 +170,11 @@ class Truth:
         return tag.split(" ")[0] == self.served(campaign)
 
     def was_chosen(self, campaign: str) -> bool:
-        """Return True if a person moved a campaign to its version, or created it so.
-
-        A person who lets a campaign follow the newest version chooses every newest version.
-        """
+        """Return True if a person moved a campaign to its version, or created it so."""
         served = self.served(campaign)
-        if self.follows_latest(campaign):
-            return True
         moves = [update for update in self.updates if update.campaign == campaign]
-        by_person = any(move.person and move.target == served for move in moves)
-        first = not moves or moves[0].served == served
-        return by_person or first
+        by_person = any(move.by_person and move.target == served for move in moves)
+        return by_person or not moves or moves[0].served == served
 
     def is_untried(self, campaign: str) -> bool:
         """Return True if a campaign serves a version that nobody chose, tried or has on trial."""
@@ -178,53 +182,21 @@ class Truth:
             self.was_chosen(campaign)
             or (campaign, self.served(campaign)) in self.passed
             or self.on_trial(campaign)
-            or not self.has_probe(campaign)
+            or campaign not in self.probed_campaigns()
         )
 
-    def follows_latest(self, campaign: str) -> bool:
-        """Return True if a campaign deploys each new version by itself."""
-        config = self._campaign(campaign).settings(self.pipeline.clock.now())["campaignConfig"]
-        return bool(config.get("syncWithLatestSolutionVersion"))
-
-    def was_served(self, campaign: str, version: str, before: datetime) -> bool:
-        """Return True if a campaign has served a version before a time."""
-        resource = self._campaign(campaign)
-        deployed = [
-            resource.details,
-            *(c.details for c in resource.changes if c.timeline.is_active(before)),
-        ]
-        return any(details["solutionVersionArn"] == version for details in deployed)
-
-    def has_probe(self, campaign: str) -> bool:
-        """Return True if a campaign of the pipeline has a probe."""
-        return any(
-            item.probe is not None
+    def probed_campaigns(self) -> set[str]:
+        """Return the campaigns of the pipeline that have a probe."""
+        return {
+            str(campaign.campaign_arn)
             for solution in self.pipeline.group.solutions
-            for item in solution.campaigns
-            if item.campaign_arn == campaign
-        )
-
-    def receives_events(self) -> bool:
-        """Return True if data reach the dataset group that no import brings."""
-        is_streamed = any(item.get("streamed") for item in self.pipeline.group.datasets.values())
-        return is_streamed or bool(self._resources(EventTracker))
+            for campaign in solution.campaigns
+            if campaign.probe is not None
+        }
 
     def is_daily(self, dataset: str) -> bool:
-        """Return True if a dataset has an export of each day."""
+        """Return True if a dataset has an export of each day, which an import appends."""
         return "data_location" in self.pipeline.group.datasets[dataset]
-
-    def daily_datasets(self) -> list[str]:
-        """Return the datasets that have an export of each day."""
-        return [dataset for dataset in self.pipeline.group.datasets if self.is_daily(dataset)]
-
-    def incremental_datasets(self) -> list[str]:
-        """Return the datasets whose exports are appended."""
-        datasets = self.pipeline.group.datasets.items()
-        return [name for name, item in datasets if item.get("import_mode") == "INCREMENTAL"]
-
-    def uploads_between(self, dataset: str, since: datetime, until: datetime) -> bool:
-        """Return True if an export of a dataset was written between two times."""
-        return any(name == dataset and since <= at <= until for at, name, _ in self.uploads)
 
     def newest_export(self, dataset: str) -> bytes:
         """Return the newest export of a dataset."""
@@ -232,15 +204,15 @@ class Truth:
 
     def upload(self, dataset: str, content: bytes) -> None:
         """Write the export of a dataset, for a daily dataset the one of this day."""
-        now = self.pipeline.clock.now()
-        key = f"{now:%Y-%m-%d}/{dataset}.csv" if self.is_daily(dataset) else f"{dataset}.csv"
+        day = self.pipeline.clock.now().date()
+        key = f"{day}/{dataset}.csv" if self.is_daily(dataset) else f"{dataset}.csv"
         self.pipeline.bucket.put(key, content)
         self._newest_keys[dataset] = key
-        self.uploads.append((now, dataset, hashlib.sha256(content).hexdigest()))
+        self._note_upload(dataset, content)
 
-    def bring_back(self, day: str) -> None:
-        """Note that a person starts a run for the exports of a day."""
-        self.brought_back.append((self.pipeline.clock.now(), day))
+    def _note_upload(self, dataset: str, content: bytes) -> None:
+        digest = hashlib.sha256(content).hexdigest()
+        self.uploads.append((self.pipeline.clock.now(), dataset, digest))
 
     def held(self, dataset: str) -> str | None:
         """Return the hash of the file that a dataset holds, or None if it holds none."""
@@ -256,17 +228,9 @@ class Truth:
         before = [digest for at, digest in uploads if at <= since]
         return {*before[-1:], *(digest for at, digest in uploads if since < at <= until)}
 
-    def exports_of_days(self, dataset: str, days: Collection[str]) -> set[str]:
-        """Return the hashes of the exports that were written for a dataset on these days."""
-        return {
-            digest
-            for at, name, digest in self.uploads
-            if name == dataset and at.date().isoformat() in days
-        }
-
-    def imports(self, dataset: str) -> list[Import]:
-        """Return the successful imports of a dataset, in the order of their ends."""
-        now, arn = self.pipeline.clock.now(), dataset_arn(dataset)
+    def imports(self, dataset: str | None = None) -> list[Import]:
+        """Return the successful imports of a dataset, or of all, in the order of their ends."""
+        now = self.pipeline.clock.now()
         imports = [
             Import(
                 job.timeline.created,
@@ -276,15 +240,15 @@ class Truth:
                 next(iter(job.hashes.values())),
             )
             for job in self._resources(ImportJob).values()
-            if job.details["datasetArn"] == arn and job.is_active(now)
+            if job.is_active(now)
+            and (dataset is None or job.details["datasetArn"] == dataset_arn(dataset))
         ]
         return sorted(imports, key=lambda item: item.ended)
 
-    def import_ends(self) -> list[datetime]:
-        """Return the times at which imports succeeded."""
-        now = self.pipeline.clock.now()
-        jobs = self._resources(ImportJob).values()
-        return [job.timeline.moments[-1].time for job in jobs if job.is_active(now)]
+    def jobs_of(self, run: str) -> set[str]:
+        """Return the import jobs and the versions that a run has created."""
+        jobs = {**self._resources(ImportJob), **self._resources(SolutionVersion)}
+        return {arn for arn, job in jobs.items() if job.tags.get(RUN) == run}
 
     def trainings(self) -> list[Training]:
         """Return all versions, oldest first."""
@@ -293,15 +257,16 @@ class Truth:
             Training(
                 version.arn,
                 version.solution.arn,
+                version.tags.get(RUN),
                 version.status(now),
                 version.timeline.created,
                 version.timeline.moments[-1].time,
                 version.learned,
                 max(
                     (
-                        jobs[arn].timeline.created
+                        jobs[job].timeline.created
                         for arns in version.learned.values()
-                        for arn in arns
+                        for job in arns
                     ),
                     default=version.timeline.created,
                 ),
@@ -309,11 +274,13 @@ class Truth:
                     dataset: self._hash(version.learned.get(dataset_arn(dataset), ()))
                     for dataset in self.pipeline.group.datasets
                 },
-                str(version.details["trainingMode"]),
                 str(version.details.get("solutionConfig")),
             )
             for version in self._resources(SolutionVersion).values()
         ]
+
+    def _ndcg(self, version: str) -> float:
+        return self._resources(SolutionVersion)[version].model.metrics[NDCG_AT_10]
 
     def _campaign(self, arn: str) -> Campaign:
         return self._resources(Campaign)[arn]
