@@ -1,7 +1,7 @@
-"""Creates the clients of the AWS services, which raise exceptions for transient errors.
+"""Creates the AWS clients, which raise the exceptions of `errors.py` for transient errors.
 
-No other module creates a client. The timeouts of a client are shorter than the timeout of the
-function that uses it (`components/state_machine/steps.py`).
+No other module creates a client. A client gives up long before the timeout of a function
+(`components/state_machine/steps.py`).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 Client = TypeVar("Client", bound="BaseClient")
 
 READ_ATTEMPTS = 4
-"""A client for reads sends a request at most this number of times."""
+"""The most times that a client for reads sends a request."""
 WRITE_ATTEMPTS = 1
 DELIVERY_ATTEMPTS = 2
 """A message and an event together may take as long as a read."""
@@ -62,8 +62,8 @@ def read_client() -> PersonalizeClient:
 def write_client() -> PersonalizeClient:
     """Return the client of Personalize for functions that write. It sends each request once.
 
-    If the response to a create is lost, the job may exist. So it must be looked for before another
-    create is sent, and botocore does not do that.
+    If the response to a create is lost, the job may exist. Somebody has to look for it before the
+    create is sent again, and botocore would not do that.
     """
     return with_transient_errors(boto3.client("personalize", config=_config(WRITE_ATTEMPTS)))
 
@@ -110,7 +110,7 @@ def events() -> EventBridgeClient:
 def _config(attempts: int) -> Config:
     """Return the config of a client that sends a request at most `attempts` times.
 
-    With these timeouts four attempts take at most 60 seconds, the shortest timeout of a function.
+    With these timeouts, four attempts take about 60 seconds.
     """
     return Config(
         retries={"mode": "standard", "total_max_attempts": attempts},
@@ -120,10 +120,10 @@ def _config(attempts: int) -> Config:
 
 
 def with_transient_errors(client: Client) -> Client:
-    """Change the client so that it raises `Throttled` and `ServiceUnavailable`, and return it.
+    """Make the client raise `Throttled` and `ServiceUnavailable`, and return it.
 
-    For throttling and 5xx responses botocore raises a ClientError, as for many other errors. The
-    workflow matches the names of classes, so it needs a class for each error that it retries.
+    For throttling and 5xx responses, botocore raises a ClientError, as for many other errors. The
+    workflow matches class names, so it needs a class for each error that it retries.
     """
     client.meta.events.register("after-call", _raise_for_response)
     client.meta.events.register("after-call-error", _raise_without_response)
@@ -151,7 +151,7 @@ def _raise_for_response(
 def _raise_without_response(exception: Exception, **_: object) -> None:
     """Raise `ServiceUnavailable` if botocore got no response.
 
-    botocore itself raises the exceptions of other classes.
+    After this function, botocore raises any other exception itself.
     """
     if isinstance(exception, NO_RESPONSE_ERRORS):
         raise ServiceUnavailable(f"the service did not respond: {exception}") from exception

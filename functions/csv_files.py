@@ -15,10 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 CHECKED_ROWS = 1000
-"""At most this number of rows of each file is checked. It is the least that an import of
-interactions needs."""
+"""The most rows that are checked in each file. An import of interactions needs at least as many."""
 SHOWN_CHARACTERS = 20
-"""A message shows this number of characters of a line or of a value."""
+"""The most characters of a line or a value that a message shows."""
 LINE_BREAK = re.compile(r"\r\n|\n|\r")
 
 
@@ -26,7 +25,7 @@ class Row(NamedTuple):
     """A row of a CSV file."""
 
     line: int
-    """The number of the line. The first line of a file is 1."""
+    """The line number. The first line of a file is 1."""
     values: tuple[str, ...]
 
 
@@ -40,7 +39,7 @@ class FileSample:
     error: str | None = None
     """A message about the first line that Personalize cannot read. The rows end before it."""
     row_count: int | None = None
-    """The number of all rows, or None if the file has an error or was not read to its end."""
+    """The number of rows in the file, or None if it has an error or was not read to its end."""
 
 
 def read_sample(key: str, content: bytes, *, is_whole_file: bool) -> FileSample:
@@ -73,7 +72,7 @@ def read_sample(key: str, content: bytes, *, is_whole_file: bool) -> FileSample:
 
 
 def cells(line: str) -> tuple[str, ...]:
-    r"""Return the values of a line. `\` is the escape character.
+    r"""Return the values in a line. `\` is the escape character.
 
     The result is empty if the line is not a record: a quotation mark is not closed, text follows
     the mark that closes a value, or the line ends in the escape character.
@@ -87,10 +86,10 @@ def cells(line: str) -> tuple[str, ...]:
 
 
 def encoding_error(content: bytes) -> str | None:
-    """Return a message about the first line that is not text in UTF-8, or None.
+    """Return a message about the first line that is not UTF-8 text, or None.
 
-    A compressed file, a Parquet file or a file in UTF-16 has such a line, too, because it contains
-    NUL or bytes that do not occur in UTF-8.
+    A compressed, Parquet or UTF-16 file has such a line, because it contains NUL or bytes that do
+    not occur in UTF-8.
     """
     try:
         readable, nul, _ = content.decode().partition("\0")
@@ -100,17 +99,17 @@ def encoding_error(content: bytes) -> str | None:
         readable = content[: error.start].decode()
     line = len(LINE_BREAK.findall(readable)) + 1
     return (
-        f"line {line} is not text in UTF-8; perhaps the file is compressed, Parquet, UTF-16, "
+        f"line {line} is not UTF-8 text; perhaps the file is compressed, Parquet, UTF-16, "
         "Latin-1 or Windows-1252; export plain CSV in UTF-8"
     )
 
 
 def header_error(header: str) -> str | None:
-    """Return a message about the names of the columns, or None."""
+    """Return a message about the column names, or None."""
     if '"' in header:
         return (
             f"the header is {header[:SHOWN_CHARACTERS]!r}, but Personalize accepts no quotation "
-            "marks there; write the names of the columns without them"
+            "marks there; write the column names without them"
         )
     names = header.split(",")
     counts = Counter(name.replace("_", "") for name in names)
@@ -125,7 +124,7 @@ def header_error(header: str) -> str | None:
 
 
 def record_error(line: str, values: Sequence[str], column_count: int) -> str | None:
-    """Return a message about a line and its values that are not one row, or None."""
+    """Return a message if a line is not one complete row, or None."""
     if not values:
         return (
             f"is {line[:SHOWN_CHARACTERS]!r}, which is not a complete record; remove line breaks "

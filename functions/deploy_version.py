@@ -41,16 +41,16 @@ REPORTED = {
     "created_at": "createdAt",
     "ended_at": "endedAt",
 }
-"""What a deployment remembers -> the key of the item by which the report finds it. It is not in the
-memory of the item, because the document of 50 campaigns has no space for it twice."""
+"""Field of `Memory` -> the item's key under which the report reads it. The item's `memory` lacks
+these fields, because the document of 50 campaigns has no room for them twice."""
 MAX_FAILURE_BYTES = 180
-"""The most bytes of the error of a probe. The document of a run has it twice: as the failure of the
-probe, and as the reason why the campaign goes back."""
+"""The most bytes of a probe's error. The document of a run contains the error twice: as the probe's
+failure, and as the reason why the campaign goes back."""
 
 
 @with_short_texts
 def handler(event: CampaignIteration, _context: object) -> DeploymentItem:
-    """Look, decide and act, until there is an outcome or the next look is later."""
+    """Deploy the version until the campaign has an outcome, or has to wait for long."""
     deployment = CampaignDeployment(event)
     item = deployment.item(reconcile(deployment.look, deployment.decide, deployment.act))
     if item["outcome"]:
@@ -61,7 +61,7 @@ def handler(event: CampaignIteration, _context: object) -> DeploymentItem:
 
 
 class CampaignDeployment:
-    """The deployment to a campaign in one invocation. The item of the last one has the memory."""
+    """The deployment to one campaign in one invocation. The item carries its memory to the next."""
 
     def __init__(self, event: CampaignIteration) -> None:
         settings, training, item = event["settings"], event["training"], event["item"]
@@ -142,8 +142,8 @@ class CampaignDeployment:
 def request_recommendations(campaign_arn: str, probe: ProbeSettings) -> Response:
     """Send one request of a probe, and judge its response.
 
-    A response is bad if it has fewer results than `minResults`, or none that can be read. An error
-    shows nothing about the version.
+    A response is bad if it has no list of results, or fewer than `minResults`. An error does not
+    show whether the version is bad.
     """
     try:
         results = _results(campaign_arn, probe)
@@ -157,7 +157,7 @@ def request_recommendations(campaign_arn: str, probe: ProbeSettings) -> Response
 
 
 def _results(campaign_arn: str, probe: ProbeSettings) -> object:
-    """Return the list in the response to a ranking or recommendations, or None without a list."""
+    """Request a ranking or recommendations. Return the list in the response, or None."""
     keys = ("userId", "itemId", "inputList")
     request: dict[str, Any] = {key: value for key, value in probe.items() if key in keys and value}
     request["campaignArn"] = campaign_arn

@@ -1,4 +1,4 @@
-"""Reads the exports in S3: the list of their files, and the beginning of some of the files."""
+"""Reads the exports in S3: lists their files, and reads the beginning of some of them."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from .csv_files import FileSample
 
 SAMPLED_FILES = 20
-"""At most this number of files is read: the newest ten, and the largest of the others."""
+"""The most files that are read: the ten newest, and the largest of the others."""
 SAMPLED_BYTES = 1024 * 1024
-"""The number of bytes that are read of all these files together."""
+"""The most bytes that are read from all these files together."""
 PARALLEL_READS = 10
-"""The number of files that are read at once. It is the number of connections of a boto3 client."""
+"""The number of files that are read at once. A boto3 client has as many connections."""
 
 
 class Location(NamedTuple):
@@ -66,7 +66,7 @@ class Export:
         return f"s3://{split_location(self.location).bucket}/{key}"
 
     @property
-    def deeper_keys(self) -> list[str]:
+    def subfolder_keys(self) -> list[str]:
         """The keys of the objects in subfolders, which Personalize does not import.
 
         https://docs.aws.amazon.com/personalize/latest/dg/bulk-data-import-step.html
@@ -76,27 +76,27 @@ class Export:
 
     @property
     def size(self) -> int:
-        """The size of all objects in bytes."""
+        """The size of all objects together in bytes."""
         return sum(file.size for file in self.objects)
 
     @property
     def fingerprint(self) -> str:
-        """A hash of all objects. It changes if an object is added, removed or changed."""
+        """A hash of the list of objects. It changes if one is added, removed or written again."""
         contents = sorted((file.key, file.size, file.etag) for file in self.objects)
         return hashlib.sha256(repr(contents).encode()).hexdigest()[:32]
 
     @property
     def row_count(self) -> int | None:
-        """The number of rows of all files, or None if not every file was read to its end."""
+        """The number of rows in all files, or None if not every file was read to its end."""
         counts = [file.row_count for file in self.samples if file.row_count is not None]
         return sum(counts) if len(counts) == len(self.objects) else None
 
     @property
     def has_rows(self) -> bool:
-        """True if a sample has a row, or might have rows that cannot be read.
+        """True if a sample has a row, or an error that may hide its rows.
 
-        All files of an export have the same header. If the largest files have only a header, the
-        smaller files have no rows either.
+        Samples are enough: if the largest files have only a header, the smaller files have no more,
+        because all files of an export have the same header.
         """
         return any(sample.rows or sample.error for sample in self.samples)
 
@@ -128,8 +128,8 @@ def read_export(client: S3Client, location: str, marker: str | None = None) -> E
 def list_objects(client: S3Client, location: str) -> list[S3Object]:
     """Return the objects at a location.
 
-    The S3 console creates an empty object for a folder, with a key that ends in `/`. It is left
-    out. If the location is a file, objects with a longer key are left out too.
+    An empty object whose key ends in `/` is left out, because the S3 console creates one for each
+    folder. If the location is a file, longer keys are left out too, because S3 lists by prefix.
     """
     bucket, prefix = split_location(location)
     pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
@@ -159,8 +159,8 @@ def _read_samples(client: S3Client, location: str, objects: Sequence[S3Object]) 
     files = [file for file in objects if file.size > 0]
     newest_first = sorted(files, key=lambda file: file.modified_at, reverse=True)
     largest_first = sorted(files, key=lambda file: file.size, reverse=True)
-    in_order = dict.fromkeys(newest_first[: SAMPLED_FILES // 2] + largest_first)
-    sampled = list(in_order)[:SAMPLED_FILES]
+    candidates = dict.fromkeys(newest_first[: SAMPLED_FILES // 2] + largest_first)
+    sampled = list(candidates)[:SAMPLED_FILES]
     max_bytes = SAMPLED_BYTES // max(len(sampled), 1)
 
     def read_file(file: S3Object) -> FileSample:

@@ -1,4 +1,4 @@
-"""Writes the log records of the functions. They have ids and states, but no payloads."""
+"""Writes the functions' log records. They contain ids and states, but no payloads."""
 
 import logging
 from typing import TypeVar
@@ -8,7 +8,7 @@ from .contract import Item, Run
 AnyItem = TypeVar("AnyItem", bound=Item)
 
 logger = logging.getLogger("retraining")
-# At the level INFO, botocore logs where it found its credentials.
+# At level INFO, botocore logs where it found its credentials.
 logging.getLogger("botocore").setLevel(logging.WARNING)
 
 
@@ -18,7 +18,7 @@ def log(step: str, text: str, **facts: object) -> None:
 
 
 def log_item(step: str, run: Run, arn: str, item: AnyItem) -> AnyItem:
-    """Log how far an item has come, and return the item. `arn` is what the run works on."""
+    """Log how far an item has come, and return it. `arn` is the resource that the run works on."""
     progress = {key: item[key] for key in ("phase", "outcome", "reasons")}
     log(step, item["outcome"] or item["phase"], runId=run["id"], arn=arn, **progress)
     return item

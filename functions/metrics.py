@@ -1,10 +1,10 @@
-"""Writes the metrics of the pipeline as log records from which CloudWatch makes metrics.
+"""Writes the pipeline's metrics as log records, which CloudWatch turns into metrics.
 
-Each function writes one record in the embedded metric format (EMF):
+A record is in the embedded metric format (EMF), so no request is sent:
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
-No request is sent. With its JSON format, Lambda writes the fields of `extra` at the root of the
-record, and there CloudWatch looks for `_aws`. A solution, a dataset or an outcome is a dimension. A
-version is not, because each run would then make a new metric, and every metric costs money.
+Lambda's JSON log format puts the fields of `extra` at the root of the record, where CloudWatch
+looks for `_aws`. A solution, a dataset or an outcome is a dimension. A version is not, because each
+run would then create a new metric, and every metric costs money.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ NAMESPACE = "PersonalizeRetraining"
 PIPELINE = "Pipeline"
 Dimension = Literal["Solution", "Dataset", "Outcome"]
 Unit = Literal["Count", "None"]
-"""A unit of CloudWatch. It knows no hours, so a number of hours has the unit `None`."""
+"""A unit in CloudWatch. There is none for hours, so hours have the unit `None`."""
 
 
 class Metric(NamedTuple):
@@ -78,11 +78,11 @@ logger = logging.getLogger("retraining.metrics")
 
 
 def write(pipeline: str, values: Mapping[str, float | None], **dimensions: str) -> None:
-    """Write metrics with the same dimensions as one record. A value that is None is left out.
+    """Write metrics with the same dimensions in one record. A value that is None is left out.
 
     Args:
         pipeline: the name of the pipeline.
-        values: the name of each metric -> its value.
+        values: metric name -> value.
         dimensions: at most one dimension besides the pipeline, for example `Outcome="FAILED"`.
     """
     known = {name: value for name, value in values.items() if value is not None}
@@ -103,38 +103,38 @@ def write(pipeline: str, values: Mapping[str, float | None], **dimensions: str) 
 
 
 class Ages(TypedDict):
-    """The ages in hours, null where they are not known."""
+    """Ages in hours, null where they are not known."""
 
     models: dict[str, float | None]
-    """Name of each solution -> the age of the oldest model that its campaigns serve."""
+    """Name of a solution -> the age of the oldest model that its campaigns serve."""
     data: dict[str, float | None]
-    """Type of each dataset -> the age of its data."""
+    """Type of a dataset -> the age of its data."""
     unfinishedTrials: int
     """The campaigns whose trial is too old, or that cannot be read."""
 
 
-def write_ages(settings: Settings, measured: Ages) -> None:
-    """Write the ages of all models and datasets, the greatest of them, and the unfinished trials.
+def write_ages(settings: Settings, ages: Ages) -> None:
+    """Write each age, the greatest age of models and of data, and the number of unfinished trials.
 
     An age that is not known is not written. If one age is not known, the greatest age is not known.
     """
     pipeline = pipeline_name(settings)
-    for name, hours in measured["models"].items():
+    for name, hours in ages["models"].items():
         write(pipeline, {"ModelAgeHours": hours}, Solution=name)
-    for dataset_type, hours in measured["data"].items():
+    for dataset_type, hours in ages["data"].items():
         write(pipeline, {"DataAgeHours": hours}, Dataset=dataset_type)
     write(
         pipeline,
         {
-            "ModelAgeHours": oldest(measured["models"].values()),
-            "DataAgeHours": oldest(measured["data"].values()),
-            "UnfinishedTrials": measured["unfinishedTrials"],
+            "ModelAgeHours": greatest_age(ages["models"].values()),
+            "DataAgeHours": greatest_age(ages["data"].values()),
+            "UnfinishedTrials": ages["unfinishedTrials"],
         },
     )
 
 
-def oldest(hours: Iterable[float | None]) -> float | None:
-    """Return the greatest age, or None if an age is not known or if there is no age."""
+def greatest_age(hours: Iterable[float | None]) -> float | None:
+    """Return the greatest age, or None if any age is not known or if there are no ages."""
     ages_in_hours = list(hours)
     known = [age for age in ages_in_hours if age is not None]
     return max(known, default=None) if len(known) == len(ages_in_hours) else None

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 DAY_PATTERN = r"(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})"
 PATIENCE = timedelta(minutes=5)
-"""An invocation repeats its work for this time if a service does not respond.
+"""How long an invocation tries again while a service does not respond.
 
-Lambda invokes a function that has failed only twice more, after one minute and after two minutes.
-After that, nothing starts the run."""
+Lambda retries a failed invocation only twice, after one minute and after two minutes. After that,
+nothing would start the run."""
 PAUSE_SECONDS = 30
 
 
@@ -40,9 +40,9 @@ class WrittenObject(TypedDict):
 def handler(event: WrittenObject, _context: object) -> str | None:
     """Start an execution if all exports of the marker's day are ready, and return its name.
 
-    Return None if the object is no marker, or if another marker is missing. Its event will follow.
-    S3 and EventBridge may deliver an event more than once, late, and out of order. The name of the
-    execution comes from the markers, so the same exports start no second execution.
+    Return None if the object is not a marker. Also return None if another marker is still missing,
+    because its own event will follow. S3 and EventBridge may deliver an event more than once, late,
+    and out of order. The markers determine the name of the execution, so it starts only once.
 
     Raises:
         Throttled, ServiceUnavailable: a service has not responded for PATIENCE.
@@ -58,17 +58,17 @@ def handler(event: WrittenObject, _context: object) -> str | None:
 
 
 def _start_if_ready(client: SFNClient, event: WrittenObject) -> str | None:
-    """Start an execution as `handler` does, in one attempt."""
-    written = f"s3://{event['bucket']}/{event['key']}"
-    settings = deployed_machine(client, event["stateMachineArn"]).settings
-    markers = [row["readyMarker"] for row in settings["datasets"] if row["readyMarker"]]
-    day = _day_of_marker(markers, written)
+    """Do what `handler` does, in one attempt."""
+    written_location = f"s3://{event['bucket']}/{event['key']}"
+    datasets = deployed_machine(client, event["stateMachineArn"]).settings["datasets"]
+    markers = [dataset["readyMarker"] for dataset in datasets if dataset["readyMarker"]]
+    day = _day_of_marker(markers, written_location)
     locations = [marker.replace(DATE, day) for marker in markers] if day else []
     files = {location: list_objects(s3(), location) for location in locations}
     missing = [location for location, objects in files.items() if not objects]
     name = None
     if day and not missing:
-        # A marker that is written again starts another execution.
+        # If a marker is written again, its new version starts another execution.
         versions = "\n".join(
             f"{location} {file.etag} {file.modified_at.isoformat()}"
             for location, objects in files.items()
@@ -84,7 +84,7 @@ def _start_if_ready(client: SFNClient, event: WrittenObject) -> str | None:
     log(
         "start_on_export",
         name or "nothing started",
-        locationWritten=written,
+        locationWritten=written_location,
         execution=name,
         missing=missing,
     )
@@ -92,7 +92,7 @@ def _start_if_ready(client: SFNClient, event: WrittenObject) -> str | None:
 
 
 def _day_of_marker(markers: Sequence[str], location: str) -> str | None:
-    """Return the day in the location of a ready marker, or None if it is no ready marker."""
+    """Return the day in a ready marker's location, or None if the location is not a marker's."""
     for marker in markers:
         pattern = re.escape(marker).replace(re.escape(DATE), DAY_PATTERN, 1)
         pattern = pattern.replace(re.escape(DATE), "(?P=day)")

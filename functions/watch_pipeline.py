@@ -1,4 +1,4 @@
-"""Watches a pipeline every 15 minutes: starts what a dead run has left, and measures ages."""
+"""Watches a pipeline every 15 minutes: finishes what a dead run has left, and measures ages."""
 
 from __future__ import annotations
 
@@ -31,33 +31,34 @@ Arguments = ParamSpec("Arguments")
 Value = TypeVar("Value")
 
 WATCHING_TIME = timedelta(seconds=120)
-"""The time for which requests are sent. The last one may take 200 seconds longer, if Personalize
-does not answer (`aws.py`)."""
-RINGING_AGE = timedelta(hours=5)
-"""A trial that is older rings, whoever works on it. An update takes up to 3 hours by default."""
+"""How long a call sends requests. The last one may take 200 seconds longer, if Personalize does not
+answer (`aws.py`)."""
+LONGEST_TRIAL = timedelta(hours=5)
+"""A trial that is older counts as unfinished, even if a run works on it. By default, an update may
+take 3 hours."""
 PAUSE_SHARE = 0.5
-"""A run that plays trials is started if none was started for this share of the trial's age. So a
-trial that no run can end is tried again after growing pauses."""
-CLOCKS_DIFFER = timedelta(minutes=5)
+"""A run for a trial is started if no run was started for this share of the trial's age. So the
+pauses grow if no run can end the trial."""
+CLOCK_TOLERANCE = timedelta(minutes=5)
 """A time that is further in the future than this was not written by a run."""
-SENT_BY_APPLICATIONS = ("interactions", "actionInteractions")
-"""The datasets that grow every day. If the export of such a dataset does not change, its data have
-stopped arriving, unless applications send events as well."""
+DAILY_DATASETS = ("interactions", "actionInteractions")
+"""The datasets that grow every day. If such an export does not change, its data has stopped
+arriving, unless applications send events as well."""
 
 
 class NotMeasurableError(Exception):
-    """The age of a model cannot be measured. The log has the message."""
+    """The age of a model cannot be measured. The message is logged."""
 
 
 def handler(event: dict[str, str], _context: object) -> metrics.Ages:
     """Start and stop what no run takes care of, write the ages as metrics, and return them.
 
-    The settings come from the definition of the state machine, which is what runs use. A resource
-    that cannot be read has its own log record. Its age is not known, and then the age of the whole
-    pipeline is not known either: the metric is missing, and the alarm counts that as too old.
+    The settings come from the definition of the state machine, because runs use them too. A
+    resource that cannot be read is logged, and its age is not known. The age of the whole pipeline
+    is then not known either, so the metric is missing, which the alarm counts as too old.
 
-    Nothing is remembered from one call to the next. What has failed is tried again by the next
-    call, because it is still there.
+    Nothing is remembered from one call to the next. If something fails, the next call finds it
+    again.
 
     Raises:
         ClientError: the state machine cannot be read, so nothing is known.
@@ -70,10 +71,11 @@ def handler(event: dict[str, str], _context: object) -> metrics.Ages:
     }
     watcher.act()
     data = {dataset["type"]: watcher.data_age(dataset) for dataset in settings["datasets"]}
-    ages: metrics.Ages = {"models": models, "data": data, "unfinishedTrials": watcher.ringing}
+    unfinished = watcher.unfinished_trials
+    ages: metrics.Ages = {"models": models, "data": data, "unfinishedTrials": unfinished}
     metrics.write_ages(settings, ages)
-    model, export = metrics.oldest(models.values()), metrics.oldest(data.values())
-    log("watch_pipeline", f"the oldest model has {model} hours, and the data {export}", **ages)
+    model_age, data_age = map(metrics.greatest_age, (models.values(), data.values()))
+    log("watch_pipeline", f"the models are {model_age} hours old, the data {data_age}", **ages)
     return ages
 
 
@@ -83,7 +85,7 @@ class Watcher:
     def __init__(self, machine_arn: str) -> None:
         machine = deployed_machine(stepfunctions(), machine_arn)
         self.settings = machine.settings
-        self.ringing = 0
+        self.unfinished_trials = 0
         """The number of campaigns whose trial is too old, or that cannot be read."""
         self._trials_began_at: list[datetime] = []
         self._arn, self._deployed_at = machine_arn, machine.created_at
@@ -99,26 +101,26 @@ class Watcher:
         if not solution["campaigns"]:
             return self._try(arn, self._age_of_newest, arn)
         campaigns = [campaign["campaignArn"] for campaign in solution["campaigns"]]
-        return metrics.oldest([self._campaign_age(campaign, arn) for campaign in campaigns])
+        return metrics.greatest_age([self._campaign_age(campaign, arn) for campaign in campaigns])
 
     def data_age(self, dataset: DatasetSettings) -> float | None:
         """Return the age of the data of a dataset in hours, or None if it cannot be read."""
         return self._try(dataset["datasetArn"], self._age_of_data, dataset)
 
     def act(self) -> None:
-        """If no run is at work, play the trials that were found, and stop what is late."""
+        """If no run is at work, finish the trials that were found, and stop late trainings."""
         executions = self._try(self._arn, last_executions, stepfunctions(), self._arn)
         if executions is None or is_any_running(executions):
             return
         last_start = executions[0]["startDate"] if executions else None
-        self._try(self._arn, self._play_trials, last_start)
+        self._try(self._arn, self._finish_trials, last_start)
         for solution in self.settings["solutions"]:
             arn = solution["solutionArn"]
             for version in self._try(arn, versions, self._client, arn) or ():
                 self._try(version["solutionVersionArn"], self._stop_if_late, version)
 
-    def _play_trials(self, last_start: datetime | None) -> None:
-        """Start a run that plays the trials, if there is one and no run was started just now."""
+    def _finish_trials(self, last_start: datetime | None) -> None:
+        """Start a run that finishes the trials, if there are any and no run has just started."""
         now = clock.now()
         began_at = min(self._trials_began_at, default=now)
         if began_at == now or (last_start and now - last_start < (now - began_at) * PAUSE_SHARE):
@@ -131,11 +133,9 @@ class Watcher:
         """Stop a training past its deadline if a run of this pipeline has started it."""
         arn, status = version["solutionVersionArn"], version["status"]
         longest = timedelta(hours=self.settings["limits"]["maxTrainingHours"])
-        if not is_running(status) or is_stopping(status):
-            return
-        if clock.now() - version["creationDateTime"] < longest:
-            return
-        if RUN in tags_of(self._client, arn):
+        is_late = clock.now() - version["creationDateTime"] >= longest
+        is_stoppable = is_running(status) and not is_stopping(status)
+        if is_late and is_stoppable and RUN in tags_of(self._client, arn):
             stop_training(write_client(), arn)
             log("watch_pipeline", f"stopped {arn}")
 
@@ -143,15 +143,15 @@ class Watcher:
         """Return the age of the model that a campaign serves. Note its trial, if it has one."""
         tags = self._try(arn, tags_of, self._client, arn)
         if tags is None:
-            self.ringing += 1
+            self.unfinished_trials += 1
             return None
         if trial := read_notes(tags, solution_arn).trial:
             self._trials_began_at.append(trial.at)
-            self.ringing += clock.now() - trial.at > RINGING_AGE
+            self.unfinished_trials += clock.now() - trial.at > LONGEST_TRIAL
         return self._try(arn, self._age_of_served, arn, tags)
 
     def _age_of_served(self, arn: str, tags: Tags) -> float:
-        """Return the age of the version that a campaign serves, or of the last check."""
+        """Return the hours since the version that a campaign serves was trained or checked."""
         served = live_version(describe_campaign(self._client, arn))
         if served is None:
             raise NotMeasurableError("the campaign serves nothing, because it is not ACTIVE")
@@ -159,7 +159,7 @@ class Watcher:
         return self._hours(trained_at, checked_at(tags))
 
     def _age_of_newest(self, solution_arn: str) -> float:
-        """Return the age of the newest ACTIVE version of a solution, or of the last check."""
+        """Return the hours since a solution's newest ACTIVE version was trained or checked."""
         for version in versions(self._client, solution_arn):
             if is_active(version["status"]):
                 checked = checked_at(tags_of(self._client, solution_arn))
@@ -167,26 +167,27 @@ class Watcher:
         raise NotMeasurableError("the solution has no ACTIVE version")
 
     def _age_of_data(self, dataset: DatasetSettings) -> float:
-        """Return the age of the newest import, or of the last check if the export may stay."""
+        """Return the hours since the newest import, or since the last check if that counts.
+
+        A check counts unless the export should have changed.
+        """
         arn = dataset["datasetArn"]
         imported = [
             job["creationDateTime"]
             for job in list_imports(self._client, arn)
             if is_active(job["status"])
         ]
-        may_stay = dataset["type"] not in SENT_BY_APPLICATIONS or dataset["streamed"]
+        may_stay = dataset["type"] not in DAILY_DATASETS or dataset["streamed"]
         # The ARN is `dataset/<group>/<type>`, and the dataset is in `dataset-group/<group>`.
         group_arn = arn.rpartition("/")[0].replace(":dataset/", ":dataset-group/", 1)
-        if may_stay or active_event_trackers(self._client, group_arn):
-            checked = checked_at(tags_of(self._client, arn))
-        else:
-            checked = None
+        counts = may_stay or active_event_trackers(self._client, group_arn)
+        checked = checked_at(tags_of(self._client, arn)) if counts else None
         return self._hours(max(imported, default=None), checked)
 
     def _hours(self, *times: datetime | None) -> float:
-        """Return the hours since the last of these times, or since the deployment of the pipeline.
+        """Return the hours since the last of these times, or since the pipeline was deployed.
 
-        A pipeline that was deployed just now is not to blame for an old model.
+        A pipeline that was just deployed is not to blame for an old model.
         """
         start = max([self._deployed_at, *filter(None, times)])
         return round((clock.now() - start).total_seconds() / 3600, 2)
@@ -198,9 +199,9 @@ class Watcher:
         *args: Arguments.args,
         **options: Arguments.kwargs,
     ) -> Value | None:
-        """Return what `call` returns. If it fails, log that and return None.
+        """Return what `call` returns. If it fails, log why and return None.
 
-        At the end of the time nothing more is tried, so that what was read is still written.
+        After WATCHING_TIME nothing is called, so that there is time to write what was read.
         """
         try:
             if clock.now() < self._end:
@@ -214,12 +215,12 @@ class Watcher:
 
 
 def checked_at(tags: Tags) -> datetime | None:
-    """Return when a run has found a resource up to date, or None.
+    """Return when a run last found a resource up to date, or None.
 
-    A time that no run can have written does not count: one without a zone, or in the future.
+    A time without a zone or in the future does not count, because no run has written it.
     """
     try:
         time = datetime.fromisoformat(tags.get(CHECKED, ""))
-        return time if time <= clock.now() + CLOCKS_DIFFER else None
+        return time if time <= clock.now() + CLOCK_TOLERANCE else None
     except (ValueError, TypeError):
         return None

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 Answer = Literal["ASKED", "APPROVED", "REFUSED"]
 LATEST = "/$LATEST"
-"""The end of what a campaign with syncWithLatestSolutionVersion may show instead of a version."""
+"""A campaign with syncWithLatestSolutionVersion may show `<solution>/$LATEST` as its version."""
 NONE = "-"
-"""The value of a tag that says nothing. All tags are written together, because a resource can have
-at most 50 tags, and a trial has to be ended even if a person has added tags meanwhile."""
+"""The value of a tag without a fact. All tags are always written, because a resource can have at
+most 50, and a trial must be able to end even if a person has added tags since it began."""
 
 
 def describe_campaign(client: PersonalizeClient, campaign_arn: str) -> CampaignTypeDef:
@@ -48,14 +48,14 @@ def live_version(campaign: CampaignTypeDef) -> str | None:
 
 
 def follows_newest(campaign: CampaignTypeDef) -> bool:
-    """Return True if Personalize moves the campaign to each new version."""
+    """Return True if Personalize itself moves the campaign to each new version."""
     return campaign.get("campaignConfig", {}).get("syncWithLatestSolutionVersion", False)
 
 
 def seen_campaign(
     campaign: CampaignTypeDef, notes: Notes, versions: Mapping[str, Version]
 ) -> SeenCampaign:
-    """Return a campaign that DescribeCampaign shows as the rules of deployments see it."""
+    """Return what the rules of deployments need to know about a campaign."""
     latest = campaign.get("latestCampaignUpdate", campaign)
     update = Update(
         version=latest["solutionVersionArn"],
@@ -72,7 +72,7 @@ def seen_campaign(
 def read_notes(tags: Tags, solution_arn: str) -> Notes:
     """Return what the tags of a campaign say about the versions of its solution.
 
-    A person may have edited the tags, so a value that no run can have written counts as missing.
+    A value that no run can have written counts as missing, because a person may edit the tags.
     """
     known = {key: value for key, value in tags.items() if value.startswith(f"{solution_arn}/")}
     trial, (version, _, written_at) = None, known.get(TRIAL, "").partition(" ")
@@ -83,7 +83,7 @@ def read_notes(tags: Tags, solution_arn: str) -> Notes:
 
 
 def tags_of_notes(notes: Notes) -> Tags:
-    """Return the tags of a campaign that say this about its versions."""
+    """Return the tags of a campaign with these notes."""
     trial = notes.trial
     return {
         TRIAL: f"{trial.version} {trial.at.isoformat()}" if trial else NONE,
@@ -94,9 +94,10 @@ def tags_of_notes(notes: Notes) -> Tags:
 
 
 class Approval(NamedTuple):
-    """What the tag of a version says: that a run asks for an approval, or what a person answered.
+    """The tag of a version about its approval: the request of a run, or the answer of a person.
 
-    The answer replaces the request, so no execution waits for it, and it survives the stack.
+    The answer replaces the request. Because it is in a tag, no execution has to wait for it, and it
+    survives the stack.
     """
 
     answer: Answer
@@ -105,15 +106,14 @@ class Approval(NamedTuple):
     """The ARN of the person or role that has answered."""
 
     def end(self, settings: ApprovalSettings) -> datetime:
-        """Return until when a person can answer a request."""
+        """Return when a request expires."""
         return self.at + timedelta(hours=settings["timeoutHours"])
 
 
 def read_approval(tags: Tags) -> Approval | None:
     """Return what the tags of a version say about its approval, or None.
 
-    A person may have edited the tag, so a value that this program cannot have written counts as
-    missing.
+    A value that no run can have written counts as missing, because a person may edit the tag.
     """
     answer, at, by, *_ = [*tags.get(APPROVAL, "").split(" ", 2), "", "", ""]
     known = next((word for word in get_args(Answer) if word == answer), None)
@@ -125,12 +125,12 @@ def read_approval(tags: Tags) -> Approval | None:
 
 
 def approval_tags(answer: Answer, now: datetime, by: str = "") -> Tags:
-    """Return the tag that says that a run asks now, or what a person has answered now."""
+    """Return the tag for a request or an answer that is given now."""
     return {APPROVAL: f"{answer} {now.isoformat(timespec='seconds')} {by}".rstrip()}
 
 
 def answer_about(tags: Tags, settings: ApprovalSettings | None, now: datetime) -> Answer | None:
-    """Return the answer about a version. A request whose time is over counts as no request."""
+    """Return the answer about a version, or None. An expired request counts as none."""
     approval = read_approval(tags)
     if approval is None:
         return None
@@ -141,7 +141,7 @@ def answer_about(tags: Tags, settings: ApprovalSettings | None, now: datetime) -
 class Versions(dict[str, Version]):
     """What is known about the versions of a solution. Each is read when a rule first asks for it.
 
-    Without a quality gate nothing is compared, so no metrics are requested.
+    Without a quality gate, no metrics are requested.
     """
 
     def __init__(self, client: PersonalizeClient, solution: SolutionSettings) -> None:
@@ -158,9 +158,9 @@ class Versions(dict[str, Version]):
 
 
 def metrics_of(client: PersonalizeClient, version_arn: str) -> dict[str, float]:
-    """Return the offline metrics of a version by name. It is empty if the version has none.
+    """Return the offline metrics of a version by name. The result is empty if there are none.
 
-    JSON has no NaN, so a service may send it as a text.
+    A value that is not a number becomes NaN. JSON has no NaN, so Personalize may send it as a text.
     """
     metrics = client.get_solution_metrics(solutionVersionArn=version_arn).get("metrics", {})
     return {
@@ -177,10 +177,10 @@ def wanted_deployment(
     *,
     waited: bool,
 ) -> Deployment:
-    """Return what a run wants of a campaign of a solution: that it serves a version.
+    """Return what a run wants to do with a campaign: to deploy a version to it.
 
-    Without a version, the run only ends a trial. The version has `waited` if an earlier run has
-    started its training.
+    Without a version, the run only ends a trial. The version has `waited` if an earlier run started
+    its training.
     """
     probes = {campaign["campaignArn"]: campaign["probe"] for campaign in solution["campaigns"]}
     approval = solution["approval"]
@@ -195,12 +195,12 @@ def wanted_deployment(
 
 
 def update_request(campaign: CampaignTypeDef, target: str) -> UpdateCampaignRequestTypeDef:
-    """Return the request that moves the campaign to a version and changes no other setting.
+    """Return the request that moves the campaign to a version and keeps its other settings.
 
     The request repeats the other settings, because the API does not promise to keep a setting that
-    a request leaves out. It does not repeat what DescribeCampaign may show, but UpdateCampaign
-    refuses: fewer than one provisioned transaction per second, and empty settings. A campaign that
-    follows the newest version would leave the version again, so the request turns that off.
+    a request leaves out. DescribeCampaign may show two things that UpdateCampaign refuses: fewer
+    than one provisioned transaction per second, and empty settings. They are left out. If the
+    campaign follows the newest version, the request turns that off, so that the campaign stays.
     """
     request: dict[str, object] = {
         "campaignArn": campaign["campaignArn"],

@@ -1,4 +1,4 @@
-"""Checks the files of an export: that they are there, and that Personalize can import them.
+"""Checks that the files of an export exist and that Personalize can import them.
 
 Each guard yields messages. Sources:
 https://docs.aws.amazon.com/personalize/latest/dg/how-it-works-dataset-schema.html and
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from .datasets import DatasetView
 
 SHOWN_FILES = 3
-"""There are messages about at most this number of files of an export."""
+"""The most files of an export about which there are messages."""
 SHOWN_HEADER = 200
-"""A message shows this number of characters of a header. The first line of a file that is not CSV
-may be very long."""
+"""The most characters of a header that a message shows. A file that is not CSV may have a very long
+first line."""
 MIN_ROWS = 1000
-"""An import of interactions needs this number of rows."""
+"""The fewest rows that Personalize accepts in an import of interactions."""
 
 
 @guard("export", "REFUSE", "export")
@@ -42,11 +42,12 @@ def missing_export(view: DatasetView) -> Iterator[str]:
             f"{export.read_error}; check that it exists and that the role of plan-retraining "
             "may list and read it"
         )
-    elif deeper := export.deeper_keys:
+    elif subfolder_keys := export.subfolder_keys:
         yield (
-            f"{len(deeper)} of {len(export.objects)} objects at {export.location} are in "
-            f"subfolders, for example {deeper[0]}; Personalize imports only the first level of a "
-            "folder; move them there or out of this location, or set dataLocation to the subfolder"
+            f"{len(subfolder_keys)} of {len(export.objects)} objects at {export.location} are in "
+            f"subfolders, for example {subfolder_keys[0]}; Personalize imports only the first "
+            "level of a folder; move them there or out of this location, or set dataLocation to "
+            "the subfolder"
         )
     elif not export.objects:
         yield (
@@ -115,7 +116,7 @@ def _header_error(file: FileSample, view: DatasetView) -> str | None:
 def too_few_rows(view: DatasetView) -> Iterator[str]:
     """Yield a message for an export with fewer interactions than the 1,000 that an import needs.
 
-    If events bring interactions, too, a FULL export may have fewer.
+    A FULL export may have fewer if events add interactions.
     """
     dataset, rows = view.dataset, view.export.row_count
     is_full = dataset["importMode"] == "FULL"
@@ -123,7 +124,7 @@ def too_few_rows(view: DatasetView) -> Iterator[str]:
         return
     if is_full and (view.world.event_trackers or dataset["streamed"]):
         return
-    # Another guard finds an export without any row.
+    # missing_export finds an export without rows.
     if rows and rows < MIN_ROWS:
         advice = (
             "export all interactions, because a FULL import replaces all bulk data"
@@ -139,7 +140,7 @@ def too_few_rows(view: DatasetView) -> Iterator[str]:
 
 @guard("unknown columns", "WARN", "export")
 def unknown_columns(view: DatasetView) -> Iterator[str]:
-    """Yield a message for columns that are not imported, because the schema lacks them."""
+    """Yield a message for columns that are not imported because the schema lacks them."""
     export = view.export
     schema_columns = {field["name"] for field in view.fields}
     columns = dict.fromkeys(name for file in export.samples for name in file.header)

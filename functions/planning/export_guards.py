@@ -1,4 +1,4 @@
-"""Checks an export against its ready marker and the earlier imports. Each guard yields messages."""
+"""Checks an export against its ready marker and against earlier imports."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ https://docs.aws.amazon.com/personalize/latest/dg/limits.html."""
 def export_not_ready(view: DatasetView) -> Iterator[str]:
     """Yield a message for a ready marker that is missing, or older than an object of the export.
 
-    If the export was imported before, the fingerprint shows it, not the marker.
+    Whether the export was imported before is decided by its fingerprint, not by the marker.
     """
     export, marker = view.export, view.dataset["readyMarker"]
     if marker is None or export.read_error:
@@ -45,9 +45,9 @@ def export_not_ready(view: DatasetView) -> Iterator[str]:
 def truncated_export(view: DatasetView) -> Iterator[str]:
     """Yield a message for a FULL export that is much smaller than the last FULL import.
 
-    A FULL import replaces all data, so a truncated export would delete data. Foreign imports are
-    not compared, because only the imports of this pipeline have a tag with their size. A person may
-    bring back an earlier, smaller export with `exportDate`.
+    A FULL import replaces all data, so a truncated export would delete data. Only imports of this
+    pipeline are compared, because only they have a tag with their size. `exportDate` switches the
+    guard off, because a person may want an earlier, smaller export.
     """
     dataset, export = view.dataset, view.export
     if not view.is_full or view.has_export_date or not export.objects:
@@ -86,10 +86,10 @@ def replaced_data(view: DatasetView) -> Iterator[str]:
 
 @guard("rows to append", "REFUSE", "export")
 def wrong_increment(view: DatasetView) -> Iterator[str]:
-    """Yield a message for an INCREMENTAL export that was imported before or is too large.
+    """Yield a message for an INCREMENTAL export that was imported before or has more than 1 GB.
 
-    If each day has a location, the export of a day is imported once. Otherwise an object that is
-    older than the last import was imported before. An export is too large with more than 1 GB.
+    If each day has its own location, the export of a day is imported once. Otherwise, an object
+    that is older than the last import counts as imported.
     """
     day, export = view.dataset["day"], view.export
     if view.is_full or not export.objects:
@@ -110,7 +110,7 @@ def _appended_objects(view: DatasetView) -> Iterator[str]:
     """Yield a message if objects of the export were written before the last import began.
 
     An import of this pipeline counts if it holds its export, because otherwise the export has to be
-    imported again. A foreign import counts also while it is running, because it may succeed.
+    imported again. A foreign import counts even while it is running, because it may succeed.
     """
     export = view.export
     times = [
@@ -130,10 +130,9 @@ def _appended_objects(view: DatasetView) -> Iterator[str]:
 
 
 def _appended_day(view: DatasetView, day: str) -> Iterator[str]:
-    """Yield a message if the rows of the export of a day are in the dataset.
+    """Yield a message if the rows of a day's export are in the dataset already.
 
-    A ready marker may start a run for a day that is long past, for example if a bucket is copied. A
-    person may append a day on purpose with `exportDate`.
+    A ready marker may start a run for a day that is long past, for example when a bucket is copied.
     """
     location, data = view.export.location, learned(view.imports)
     held = {job.location: job.arn for job in data if job.is_held}
@@ -152,9 +151,9 @@ def _appended_day(view: DatasetView, day: str) -> Iterator[str]:
 
 @guard("skipped days", "WARN", "dataset")
 def skipped_days(view: DatasetView) -> Iterator[str]:
-    """Yield a message for earlier days of an INCREMENTAL export that the dataset does not hold.
+    """Yield a message for earlier days whose INCREMENTAL exports the dataset does not hold.
 
-    The export of a day whose import is running is not named.
+    An export whose import is running is not named.
     """
     dataset, data = view.dataset, learned(view.imports)
     imported = {job.location for job in data}

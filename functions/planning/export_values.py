@@ -37,11 +37,12 @@ DECIMAL_NUMBER = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
 
 
 class _Number(NamedTuple):
-    """A type of numbers: how they are written and read, where they end, and what to write."""
+    """A numeric type of Avro."""
 
     pattern: re.Pattern[str]
-    read: Callable[[str], float]
-    end: float
+    parse: Callable[[str], float]
+    limit: float
+    """A value is less than this number, and not less than its negative."""
     advice: str
 
 
@@ -53,12 +54,12 @@ NUMBERS: Mapping[str, _Number] = {
     "float": DECIMALS,
     "double": DECIMALS,
 }
-"""Avro type -> its numbers."""
+"""Name of an Avro type -> what its numbers look like."""
 
 
 def wrong_value(file: FileSample, fields: Sequence[SchemaField], now: datetime) -> str | None:
     """Return a message about the first wrong value in the rows of a file, or None."""
-    # Many values occur in many rows, so each column remembers what it has found about a value.
+    # The same values occur in many rows, so the result for each value is cached.
     columns = [
         (
             file.header.index(field["name"]),
@@ -69,17 +70,17 @@ def wrong_value(file: FileSample, fields: Sequence[SchemaField], now: datetime) 
         if field["name"] in file.header
     ]
     for line, values in file.rows:
-        for position, name, check in columns:
-            if error := check(values[position]):
-                shown_value = values[position][:SHOWN_CHARACTERS]
+        for index, name, check in columns:
+            if error := check(values[index]):
+                shown_value = values[index][:SHOWN_CHARACTERS]
                 return f"line {line}: {name} is {shown_value!r}, {error}"
     return None
 
 
 def value_error(value: str, field: SchemaField, now: datetime) -> str | None:
-    """Return what is wrong with a value of a field and the way out, or None.
+    """Return what is wrong with a field's value and how to correct it, or None.
 
-    An empty value is null. A value of several types is a text.
+    An empty value is null. If the field allows several other types, its values are texts.
     """
     types = [field["type"]] if isinstance(field["type"], str) else field["type"]
     names = [name for name in types if name != "null"]
@@ -89,9 +90,9 @@ def value_error(value: str, field: SchemaField, now: datetime) -> str | None:
         return f"but the schema requires {avro_type}; write a value" if is_wrong else None
     if number := NUMBERS.get(avro_type):
         is_number = number.pattern.fullmatch(value)
-        if not is_number or not -number.end - 1 < number.read(value) < number.end:
+        if not is_number or not -number.limit - 1 < number.parse(value) < number.limit:
             return f"but the schema requires {avro_type}; {number.advice}"
-        return _time_error(number.read(value), field["name"], now)
+        return _time_error(number.parse(value), field["name"], now)
     if avro_type == "boolean":
         is_boolean = value.lower() in ("true", "false")
         return None if is_boolean else "but the schema requires boolean; write true or false"
@@ -103,10 +104,10 @@ def value_error(value: str, field: SchemaField, now: datetime) -> str | None:
 
 
 def _time_error(seconds: float, column: str, now: datetime) -> str | None:
-    """Return a message about a time that is not in seconds, or that cannot be, or None.
+    """Return a message about a time that is not in seconds or cannot be right, or None.
 
-    An interaction is between 1990 and the end of tomorrow in UTC. An item may be older, or it may
-    be announced.
+    An interaction is between 1990 and the end of tomorrow in UTC. The creation of an item may be
+    earlier, or in the future if the item is only announced.
     """
     in_milliseconds = "which is in milliseconds; write seconds since 1970"
     if column == "CREATION_TIMESTAMP" and seconds >= FIRST_MILLISECONDS:

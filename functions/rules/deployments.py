@@ -1,8 +1,8 @@
 """Decides how a campaign gets a version: judge it, put it on trial, then keep it or go back.
 
-A version is on trial from just before its update is sent until it has answered its probe, or until
-the campaign serves another version again. The tags of the campaign say so, so any later run, of
-this pipeline or of a new stack, goes on where a run has died.
+A version is on trial from just before its update is sent until it has passed its probe, or until
+the campaign serves another version again. The campaign's tags record the trial, so any later run,
+even one of a recreated stack, continues where a run has died.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,13 +16,13 @@ from .pacing import pause
 from .probing import Probing
 from .steps import SHORT_PAUSE, Action, Case, Step
 
-UNSEEN = timedelta(minutes=10)
-"""The time after which Describe certainly shows an update that was sent, and what it changed."""
+DESCRIBE_LAG = timedelta(minutes=10)
+"""The time after which DescribeCampaign certainly shows an update, and the version it changed."""
 LONGEST_TRIAL = timedelta(hours=24)
-"""A run gives up a trial after this time. The trial stays open, and the watcher rings."""
+"""A run gives up a trial after this time. The trial stays open, so an alarm goes off."""
 OVERDUE_SHARE = 0.2
-"""The update of a trial that is past its deadline is looked at in pauses of this share of its age,
-so that the looks of a day do not fill the history of the execution."""
+"""The pause between two looks at an overdue update, as a share of its age. A day of more frequent
+looks would fill the history of the execution."""
 
 # What a look shows
 
@@ -32,19 +32,19 @@ class Trial(NamedTuple):
 
     version: str
     at: datetime
-    """The time just before the update was sent. An older update is another update."""
+    """The time just before the update was sent. An older update does not belong to the trial."""
 
 
 class Notes(NamedTuple):
-    """What the tags of a campaign say about versions."""
+    """What the tags of a campaign say about its versions."""
 
     trial: Trial | None = None
     good: str | None = None
-    """The version that has passed here, to which the campaign goes back."""
+    """The version that has passed on this campaign, and to which it goes back."""
     previous: str | None = None
     """The version that was good before."""
     bad: str | None = None
-    """The version that was taken back here, by a run or by a person."""
+    """The version that a run or a person has taken back from this campaign."""
 
     def good_before(self, version: str | None) -> str | None:
         """Return the last good version that is not this version."""
@@ -59,18 +59,18 @@ class Update:
     is_running: bool = False
     created_at: datetime
     ended_at: datetime
-    """The time of the last change, which is the end of an update that has ended."""
+    """The time of the last change, which is the end if the update is not running."""
     failure: str | None = None
-    """Why it has failed, or None if it has not."""
+    """Why the update failed, or None if it did not."""
 
 
 class Version(NamedTuple):
-    """What is known about a version. Only the answer of a person can change."""
+    """What is known about a version. Only a person's answer can change."""
 
     created_at: datetime
     metrics: Mapping[str, float]
     answer: str | None = None
-    """APPROVED, REFUSED, ASKED, or None if nobody was asked or the time to answer is over."""
+    """APPROVED, REFUSED, ASKED, or None if nobody was asked or the request has expired."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,18 +90,17 @@ class SeenCampaign:
 
 @dataclass(frozen=True, kw_only=True)
 class Deployment:
-    """What a run wants of a campaign."""
+    """What a run wants to do with a campaign."""
 
     version: str | None
-    """The version that the campaign shall serve, or None if only a trial has to be ended."""
+    """The version to deploy, or None if only a trial has to be ended."""
     waited: bool = False
-    """True if an earlier run trained the version, so that a person may have moved the campaign
-    meanwhile."""
+    """True if an earlier run trained the version, so somebody may have moved the campaign since."""
     gate: Sequence[QualityRule] = ()
     approval_hours: float | None = None
-    """The hours in which a person may approve the version, or None if nobody has to."""
+    """The hours that a person has to approve the version, or None if no approval is needed."""
     probe: ProbeSettings | None = None
-    """None if the campaign has no probe. Then each version passes."""
+    """The probe of the campaign. Without one, every version passes."""
     max_hours: float
 
 
@@ -130,7 +129,7 @@ class Memory:
 
 @dataclass(frozen=True)
 class Deploy(Action):
-    """Write `trial` and `good`, then send the update to the version on trial."""
+    """Write the tags, then send the update to the version on trial."""
 
     version: str
     notes: Notes
@@ -145,14 +144,14 @@ class WriteNotes(Action):
 
 @dataclass(frozen=True)
 class GoBack(Action):
-    """Send an update to the good version. The tags are written when it serves."""
+    """Send an update to the good version. The tags are written once the campaign serves it."""
 
     version: str
 
 
 @dataclass(frozen=True)
 class Ask(Action):
-    """Write on the version that a run asks for an approval now."""
+    """Tag the version to ask for its approval."""
 
     version: str
 
@@ -177,13 +176,13 @@ def decide(seen: SeenCampaign, wanted: Deployment, memory: Memory, now: datetime
 
 
 def waits(seen: SeenCampaign, wanted: Deployment, now: datetime) -> bool:
-    """Return True if there is something to do at a campaign with a version that waits for it."""
+    """Return True if a run would change the campaign, or wait for it, to deploy the version."""
     step = decide(seen, wanted, Memory(now), now)
     return step.outcome is None or step.act is not None
 
 
 def _remember(seen: SeenCampaign, wanted: Deployment, memory: Memory) -> None:
-    """Remember what the report has to say about the version, and about its update."""
+    """Remember what the report says about the version and its update."""
     notes, update = seen.notes, seen.update
     trial = notes.trial
     memory.version = trial.version if trial else wanted.version or memory.version
@@ -199,7 +198,7 @@ def _remember(seen: SeenCampaign, wanted: Deployment, memory: Memory) -> None:
 
 
 def _give_up(case: DeploymentCase) -> Step | None:
-    """Give up at the deadline. A trial stays open, and the watcher rings."""
+    """Give up at the deadline. A trial stays open, so an alarm goes off."""
     seen, wanted, memory, now = case
     trial = seen.notes.trial
     limit = LONGEST_TRIAL if trial else timedelta(hours=wanted.max_hours)
@@ -231,27 +230,27 @@ def _wait_for_update(case: DeploymentCase) -> Step | None:
 
 
 def _is_busy(seen: SeenCampaign, now: datetime) -> bool:
-    """Return True if an update is running, or if Describe does not show yet what it has changed."""
+    """Return True if an update is running, or if DescribeCampaign does not show its result yet."""
     update = seen.update
     if update.is_running or update.failure or update.version == seen.serves:
         return update.is_running
-    return now < update.ended_at + UNSEEN
+    return now < update.ended_at + DESCRIBE_LAG
 
 
 # The rules about a version on trial
 
 
 def _end_unsent(case: DeploymentCase, trial: Trial) -> Step | None:
-    """End the trial of a version whose update was never sent, or has failed.
+    """End the trial of a version whose update was never sent or has failed.
 
-    If a run wants the version, the update that was not sent is sent again.
+    If it was never sent and the run wants to deploy this version, the deployment begins again.
     """
     seen, wanted, _, now = case
     update, ended = seen.update, WriteNotes(seen.notes._replace(trial=None))
     if seen.serves == trial.version:
         return None
     if update.created_at < trial.at:
-        if now < trial.at + UNSEEN:
+        if now < trial.at + DESCRIBE_LAG:
             return Step("UPDATING", pause=SHORT_PAUSE)
         if wanted.version == trial.version:
             return Step("UPDATING", ended)
@@ -266,8 +265,8 @@ def _end_unsent(case: DeploymentCase, trial: Trial) -> Step | None:
 def _judge_served(case: DeploymentCase, trial: Trial) -> Step:
     """Probe the version that is served, and end the trial.
 
-    It is the version on trial, or the good version after a run or a person went back to it. The
-    good version has to answer better. If it does not, the probe is at fault.
+    It is the version on trial, or the good version after a run or a person went back to it. If the
+    good version fails as well, the probe is at fault.
     """
     seen, _, memory, _ = case
     notes, served = seen.notes, seen.serves
@@ -310,7 +309,7 @@ def _go_back(case: DeploymentCase, trial: Trial, failure: str) -> Step:
 
 
 def _probe(case: DeploymentCase, version: str) -> Step | None:
-    """Return the next step of the probe of the version that is served, or None at its end."""
+    """Return the next step of probing the version that is served, or None at the end."""
     seen, wanted, memory, now = case
     if wanted.probe is None:
         memory.probing = None
@@ -320,11 +319,11 @@ def _probe(case: DeploymentCase, version: str) -> Step | None:
     return memory.probing.next_step(seen.update.created_at, wanted.probe["minutes"], now)
 
 
-# The rules about a version that the campaign shall serve. No version is on trial.
+# The rules about a version to deploy. No version is on trial.
 
 
 def _keep_served(case: DeploymentCase, version: str) -> Step | None:
-    """Put the version on trial if it is served already and has not passed here."""
+    """Put the version on trial if it is already served but has not passed here."""
     if case.seen.serves != version:
         return None
     if case.seen.notes.good == version:
@@ -333,9 +332,9 @@ def _keep_served(case: DeploymentCase, version: str) -> Step | None:
 
 
 def _respect_campaign(case: DeploymentCase, version: str) -> Step | None:
-    """Skip a campaign that serves a newer version, or that somebody has moved meanwhile.
+    """Skip a campaign that serves a newer version, or that somebody has moved since the training.
 
-    The pipeline itself moves a campaign to the version on trial and to the good version only.
+    The pipeline itself moves a campaign only to the version on trial and to the good version.
     """
     seen, live, good = case.seen, case.seen.serves, case.seen.notes.good
     created_at = seen.versions[version].created_at
@@ -352,7 +351,7 @@ def _respect_campaign(case: DeploymentCase, version: str) -> Step | None:
 
 
 def _refuse(case: DeploymentCase, version: str) -> Step | None:
-    """Leave out a version that was taken back here, or refused, or that is worse."""
+    """Refuse a version that was taken back here, or that a person or the quality gate rejects."""
     seen, wanted, memory, _ = case
     if seen.notes.bad == version:
         reasons = memory.reasons or [f"{version} was taken back here before"]
@@ -369,7 +368,7 @@ def _refuse(case: DeploymentCase, version: str) -> Step | None:
 
 
 def _ask_for_approval(case: DeploymentCase, version: str) -> Step | None:
-    """Ask for an approval if one is needed."""
+    """Ask for an approval if the version needs one, or wait for the answer."""
     hours, answer = case.wanted.approval_hours, case.seen.versions[version].answer
     if hours is None or answer == "APPROVED":
         return None
@@ -384,8 +383,8 @@ def _ask_for_approval(case: DeploymentCase, version: str) -> Step | None:
 def _notes_on_trial(case: DeploymentCase, version: str) -> Notes:
     """Return the notes that put the version on trial now.
 
-    The version that is served becomes the good one, unless it was taken back here. The time is the
-    beginning of a second, so that no update of this second looks older.
+    The version that is served becomes the good one, unless it was taken back here. The time is
+    rounded down, because an update created in the same second must not look older.
     """
     notes, live = case.seen.notes, case.seen.serves
     trial = Trial(version, case.now.replace(microsecond=0))

@@ -11,25 +11,25 @@ ROUNDING = 1e-9
 
 
 class Comparison(NamedTuple):
-    """What the quality gate has found."""
+    """The result of the quality gate."""
 
     rejections: list[str]
-    """Why the new version is rejected. Empty if it is good enough."""
+    """Why the new version is rejected. The list is empty if the version is good enough."""
     warnings: list[str]
     """Messages about metrics that could not be compared."""
     values: dict[str, MetricValues]
-    """Metric -> its values. A missing value and one that is not finite are None, as in JSON."""
+    """Metric -> its values. A value that is missing or not finite is None, which JSON can hold."""
 
 
 def compare(
     new: Mapping[str, float], live: Mapping[str, float], rules: Sequence[QualityRule]
 ) -> Comparison:
-    """Compare the metrics by every rule. A higher value is better in every metric.
+    """Compare the metrics by every rule. In every metric, a higher value is better.
 
     Args:
         new: metrics of the new version, as GetSolutionMetrics returns them.
-        live: metrics of the live version. It is empty if there is no version to compare with.
-        rules: the rules, which must all hold. Without rules every version is accepted.
+        live: metrics of the version in use. It is empty if there is none to compare with.
+        rules: the rules, which must all hold. Without rules, every version is accepted.
     """
     compared = Comparison([], [], {})
     for rule in rules:
@@ -56,7 +56,7 @@ def _finite(value: float | None) -> float | None:
 
 
 def _rejections(rule: QualityRule, value: float | None, live_value: float | None) -> Iterator[str]:
-    """Yield a message if the value is below the minimum, and a message if it fell too far."""
+    """Yield a message if the value is below the minimum, and one if it fell too far."""
     metric, minimum, max_drop = rule["metric"], rule.get("minimum"), rule.get("maxDrop")
     if minimum is not None and (value is None or value < minimum):
         shown = "no value" if value is None else f"the value {value:.4f}"

@@ -1,8 +1,8 @@
 """Decides when to look at a job again: after a long wait at first, and then every few seconds.
 
-Hardly a job ends in less than half of its usual time, so a Wait state passes the first part. From
-then on the invocation stays open and looks every few seconds, also while the job is late. A minute
-of a sleeping function costs as much as one look through the state machine: about $0.0001.
+Hardly any job ends in less than half of its usual time, so the first look comes after a Wait state.
+From then on, the invocation stays open and looks every few seconds, even while the job is late. To
+sleep for a minute costs a function about $0.0001, as much as one more look in a new invocation.
 """
 
 from collections.abc import Sequence
@@ -10,8 +10,8 @@ from collections.abc import Sequence
 LONGEST_SLEEP = 45
 """The longest pause in seconds for which an invocation stays open."""
 QUIET_SHARE = 0.4
-"""The share of the usual duration for which nobody looks at a job. It leaves room for a training
-that takes only half as long because half of the data is gone."""
+"""The share of the usual duration before the first look at a job. It is below one half, because a
+training takes only half as long if half of the data is gone."""
 PAUSE_SHARE = 0.01
 """The pause between two looks as a share of the job's age, because a delay of 1% does not matter.
 The jobs of a rehearsal take seconds, so a young job is looked at every second."""

@@ -11,12 +11,11 @@ from .steps import Action, Step
 MAX_PAUSE = 30
 """The most seconds between two requests."""
 FEWEST_REQUESTS = 10
-"""A short probe has shorter pauses, so that it sends at least this number of requests."""
+"""The fewest requests of a probe. A short probe has shorter pauses."""
 BAD_RESPONSES_TO_FAIL = 3
-"""A probe fails after this number of bad responses in a row. Fewer may be chance."""
+"""The number of bad responses in a row after which a probe fails. Fewer may be chance."""
 LONGEST_SILENCE = timedelta(minutes=15)
-"""A probe fails if no request was answered for this time. A shorter failure may be a fault of the
-service."""
+"""A probe fails if every request fails for this long. A shorter time may be the service's fault."""
 
 
 @dataclass(frozen=True)
@@ -33,21 +32,21 @@ class Response:
     failure: str | None = None
     """Why the response is bad, or None if it is good."""
     is_error: bool = False
-    """True if the request met an error, so that nothing is known about the version."""
+    """True if the request failed, which does not show whether the version is bad."""
 
 
 @dataclass
 class Probing:
-    """How far the probe of a version has come on a campaign."""
+    """How far a campaign's probe of a version has come."""
 
     version: str
     began_at: datetime
     asked_at: datetime | None = None
     """When the last request was sent."""
     update_at: datetime | None = None
-    """The creation of the campaign's latest update when the last request was sent."""
+    """When the campaign's latest update was created, as known when the last request was sent."""
     response: Response | None = None
-    """The response to the last request, until the next look shows if it counts."""
+    """The response to the last request, until the next look shows whether it counts."""
     bad_in_a_row: int = 0
     silent_since: datetime | None = None
     failure: str | None = None
@@ -56,25 +55,26 @@ class Probing:
     """PASSED, FAILED, or empty while the probe goes on."""
 
     def next_step(self, update_at: datetime, minutes: float, now: datetime) -> Step | None:
-        """Return the next step of a probe that takes some minutes, or None at its end.
+        """Return the next step of a probe that takes `minutes`, or None at its end.
 
-        A response counts only if no update was created since the request.
+        A response counts only if no update was created since the request, because it may come from
+        another version otherwise.
         """
         response, self.response = self.response, None
         if self.asked_at and self.update_at == update_at:
             if response:
                 self._count(response, minutes, now)
             pause = min(MAX_PAUSE, minutes * 60 / FEWEST_REQUESTS)
-            rest = pause - (now - self.asked_at).total_seconds()
-            if not self.verdict and rest > 0:
-                return Step("TRYING", pause=rest)
+            remaining = pause - (now - self.asked_at).total_seconds()
+            if not self.verdict and remaining > 0:
+                return Step("TRYING", pause=remaining)
         if self.verdict:
             return None
         self.asked_at, self.update_at = now, update_at
         return Step("TRYING", Probe())
 
     def _count(self, response: Response, minutes: float, now: datetime) -> None:
-        """Add a response. A probe ends with a good response, unless it fails before."""
+        """Count a response. Only a good response ends a probe, unless the probe fails before."""
         self.failure = response.failure or self.failure
         if response.is_error:
             self.silent_since = self.silent_since or now

@@ -1,9 +1,9 @@
 """What a rule decides: one step of an import, a training or a deployment.
 
-A rule gets what one look at the services has shown, and returns one step, or None if it does not
-apply. The first rule that applies decides. Rules read no clock and call no service. What an item
-must remember until the next look is in its memory, which travels in the document of the run. What
-must survive the run is in tags.
+A rule gets what one look at the services has shown. It returns a step, or None if it does not
+apply, and the first rule that applies decides. Rules read no clock and call no service. What an
+item must remember until the next look is in its memory, which travels in the document of the run.
+What must survive the run is in tags.
 """
 
 from collections.abc import Sequence
@@ -15,8 +15,8 @@ SHORT_PAUSE = 15
 """Seconds until the next look while something is about to change."""
 BUSY_PAUSE = 60
 """Seconds until the next look while another job has to end first."""
-UNLISTED = timedelta(minutes=3)
-"""The time after which a list certainly shows a job whose create got no answer."""
+LIST_LAG = timedelta(minutes=3)
+"""The time after which a list certainly shows a job that was created."""
 
 Seen = TypeVar("Seen")
 Wanted = TypeVar("Wanted")
@@ -28,7 +28,8 @@ class Action:
     """One request to a service."""
 
     changes: ClassVar[bool] = True
-    """True if the request changes something. An invocation sends it in its first minute only."""
+    """True if the request changes something. It is then sent only in the first minute of an
+    invocation (`reconcile.py`)."""
 
 
 class Step(NamedTuple):
@@ -38,7 +39,7 @@ class Step(NamedTuple):
     """
 
     phase: str
-    """What the item waits for. The console, `retrain watch` and the report show this word."""
+    """What the item is waiting for. The console, `retrain watch` and the report show this word."""
     act: Action | None = None
     pause: float = 0
     """The seconds until the next look."""
@@ -48,19 +49,19 @@ class Step(NamedTuple):
 
 
 class Case(NamedTuple, Generic[Seen, Wanted, Memory]):
-    """Everything that decides about an item."""
+    """Everything on which the next step of an item depends."""
 
     seen: Seen
     """What the last look has shown."""
     wanted: Wanted
-    """What the run wants of the item. It does not change during the run."""
+    """What the run wants to achieve. It does not change during the run."""
     memory: Memory
     """What the item remembers. Rules may change it."""
     now: datetime
 
 
 def failed(phase: str, *reasons: str) -> Step:
-    """Return the step of an item that fails."""
+    """Return the step that ends an item as FAILED."""
     return Step(phase, outcome="FAILED", reasons=reasons)
 
 
@@ -70,21 +71,21 @@ class JobMemory:
 
     began_at: datetime
     sent_at: datetime | None = None
-    """When a create was sent that got no answer, or whose name was taken."""
+    """When a create was sent after which the job may exist."""
     refusal: str = ""
-    """Why Personalize has last refused a create for now."""
+    """Why Personalize last refused to create the job for now."""
 
     def before_create(self, max_hours: float, now: datetime) -> Step | None:
-        """Return a pause while a list may lack a job that was created, or the end at the deadline.
+        """Return None if the job may be created now.
 
-        Return None if the job may be created.
+        Return a pause while a list may lack a job that was created, or a failure at the deadline.
         """
-        if self.sent_at and now < self.sent_at + UNLISTED:
+        if self.sent_at and now < self.sent_at + LIST_LAG:
             return Step("WAITING", pause=BUSY_PAUSE)
         return self.at_deadline(self.refusal or "Personalize did not answer", max_hours, now)
 
     def at_deadline(self, reason: str, max_hours: float, now: datetime) -> Step | None:
-        """Return the failure of an item that has waited until its deadline, or None before it."""
+        """Return the failure of an item that has reached its deadline, or None before it."""
         if now < self.began_at + timedelta(hours=max_hours):
             return None
         return failed("WAITING", f"gave up after {max_hours:g} hours: {reason}")

@@ -66,7 +66,7 @@ RECORD = (
     "whole values, and write \\ before a quotation mark or backslash in a value"
 )
 ENCODING = (
-    "is not text in UTF-8; perhaps the file is compressed, Parquet, UTF-16, Latin-1 or "
+    "is not UTF-8 text; perhaps the file is compressed, Parquet, UTF-16, Latin-1 or "
     "Windows-1252; export plain CSV in UTF-8"
 )
 HEADERS = (
@@ -86,7 +86,7 @@ HEADERS = (
             b'\n"A","B"\n1,2\n',
             (
                 'line 2: the header is \'"A","B"\', but Personalize accepts no quotation marks '
-                "there; write the names of the columns without them"
+                "there; write the column names without them"
             ),
         ),
         (b"A,B,A\n1,2,3\n", f"line 1: the header has the columns 'A' and 'A', {HEADERS}"),

@@ -78,7 +78,7 @@ def test_files_in_subfolders_are_known(s3):
     )
     export = read_export(s3.client, "s3://exports/day/")
     assert [file.key for file in export.objects] == ["day/1.csv", "day/a/2.csv", "day/b/c/3.csv"]
-    assert export.deeper_keys == ["day/a/2.csv", "day/b/c/3.csv"]
+    assert export.subfolder_keys == ["day/a/2.csv", "day/b/c/3.csv"]
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ TRAINED_ON_OLDER = (
 INCREMENTAL_NEEDS = "because an INCREMENTAL import of the newer 20% needs 1000"
 AMONG_OLDER = "among the older 80%; export at least 25, which Personalize needs to train"
 NOT_UTF_8 = (
-    "is not text in UTF-8; perhaps the file is compressed, Parquet, UTF-16, Latin-1 or "
+    "is not UTF-8 text; perhaps the file is compressed, Parquet, UTF-16, Latin-1 or "
     "Windows-1252; export plain CSV in UTF-8"
 )
 WHOLE = "write a whole number of 64 bits, as digits with an optional minus"
