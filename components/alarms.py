@@ -13,7 +13,7 @@ from .shared import Shared
 METRICS_NAMESPACE = "PersonalizeRetraining"
 """The namespace of the metrics that the functions write (`functions/metrics.py`)."""
 PIPELINE: Literal["Pipeline"] = "Pipeline"
-"""The dimension with the name of the pipeline."""
+"""The dimension whose value is the name of the pipeline."""
 Dimension = Literal["Pipeline", "StateMachineArn", "QueueName"]
 NAMESPACES: Mapping[Dimension, str] = {
     "Pipeline": METRICS_NAMESPACE,
@@ -21,10 +21,10 @@ NAMESPACES: Mapping[Dimension, str] = {
     "QueueName": "AWS/SQS",
 }
 """Dimension -> the namespace of the metrics that have it."""
-FIVE_MINUTES, QUARTER, HOUR = 300, 900, 3600
+FIVE_MINUTES, QUARTER_HOUR, HOUR = 300, 900, 3600
 
 EXPECTED_ERRORS = ("Throttled", "ServiceUnavailable", "RunRefused")
-"""The exceptions of `functions/errors.py`. They are retried, or they are a result of the run."""
+"""The exceptions of `functions/errors.py` that are retried, or that are a result of the run."""
 FUNCTION_ERRORS_PATTERN = (
     '{ ($.errorType = "*" && '
     + " && ".join(f'$.errorType != "{name}"' for name in EXPECTED_ERRORS)
@@ -32,16 +32,16 @@ FUNCTION_ERRORS_PATTERN = (
 )
 """The log records that count as errors of a function.
 
-Lambda's runtime writes the class of an exception that ends an invocation as `errorType`. The record
-that Lambda itself writes about an invocation has the status:
+If an exception ends an invocation, Lambda's runtime writes its class as `errorType`. The status is
+in the record that Lambda itself writes about each invocation:
 https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html#platform-report"""
 
 
 class Alarm(NamedTuple):
-    """One alarm. It rings if the metric reaches the threshold in each of the last periods."""
+    """One alarm. It goes off if the metric reaches the threshold in each of the last periods."""
 
     name: str
-    """The end of the alarm's name. It is permanent, because it identifies the deployed alarm."""
+    """The end of the alarm's name. It must never change, because it identifies the alarm."""
     metric: str
     meaning: str
     what_to_do: str
@@ -49,13 +49,13 @@ class Alarm(NamedTuple):
     pattern: str | None = None
     """The pattern of the log records that the metric counts. The metric then has no dimension."""
     threshold: float | None = 1
-    """None stands for an age in hours: `limits.maxModelAgeDays`. A missing age is bad as well."""
+    """None means an age: `limits.maxModelAgeDays` in hours. A missing age counts as too old."""
     periods: int = 1
     period_seconds: int = FIVE_MINUTES
     """Step Functions, SQS and Lambda publish each minute, and `watch_pipeline` measures every 15
     minutes."""
     has_end: bool = False
-    """True for a state that lasts until somebody ends it. The alarm then says that it is over."""
+    """True if the problem lasts until somebody solves it. The alarm then reports its end too."""
 
 
 ALARMS = (
@@ -116,7 +116,7 @@ ALARMS = (
         "Go back at once with retrain rollback -s STACK. If the campaign cannot be read, the log "
         "of watch_pipeline says why.",
         periods=2,
-        period_seconds=QUARTER,
+        period_seconds=QUARTER_HOUR,
         has_end=True,
     ),
     Alarm(
@@ -139,9 +139,9 @@ ALARMS = (
 
 
 def create_topic(shared: Shared) -> pulumi.Output[str]:
-    """Create the SNS topic and the subscriptions of the addresses, and return the topic's ARN.
+    """Create the SNS topic and its e-mail subscriptions, and return the topic's ARN.
 
-    If the arguments name a topic of the user, only the subscriptions are created.
+    If the arguments name an existing topic, only the subscriptions are created.
     """
     notifications = shared.args.notifications
     if notifications.topic_arn is None:
@@ -149,7 +149,7 @@ def create_topic(shared: Shared) -> pulumi.Output[str]:
             shared.name,
             # Mail programs show it as the name of the sender.
             display_name=shared.name,
-            # CloudWatch cannot publish to a topic with the key of AWS, alias/aws/sns:
+            # CloudWatch cannot publish to a topic that is encrypted with alias/aws/sns:
             # https://repost.aws/knowledge-center/cloudwatch-configure-alarm-sns
             kms_master_key_id=shared.args.kms_key_arn,
             tags=shared.tags,
@@ -161,10 +161,10 @@ def create_topic(shared: Shared) -> pulumi.Output[str]:
             policy=pulumi.Output.json_dumps(topic.arn.apply(iam.topic_policy)),
             opts=pulumi.ResourceOptions(parent=shared.component),
         )
-        # An alarm that has this ARN waits for the policy, so it may publish.
+        # An alarm with this ARN is created after the policy that lets it publish.
         topic_arn = policy.arn
     else:
-        # Subscriptions have no tags, and have to wait for the check behind the tags as well.
+        # Subscriptions have no tags, so the ARN makes them wait for the check of the arguments.
         topic_arn = pulumi.Output.all(notifications.topic_arn, shared.tags).apply(
             lambda both: both[0]
         )
@@ -188,7 +188,7 @@ def create_alarms(
     log_group_name: pulumi.Output[str],
     dimension_values: Mapping[Dimension, pulumi.Input[str]],
 ) -> list[pulumi.Output[str]]:
-    """Create the alarms, and the log filter whose matches an alarm counts. Return their ARNs."""
+    """Create the alarms and the log filter of one of them. Return the ARNs of the alarms."""
     topic_arn = settings["notifications"]["topicArn"]
     arns = []
     for alarm in ALARMS:
@@ -210,7 +210,7 @@ def create_alarms(
             aws.cloudwatch.MetricAlarmArgs(
                 **inputs,
                 alarm_actions=[topic_arn],
-                # The end of an event would only mean that it did not happen again.
+                # Without an end, OK would only mean that it did not happen again.
                 ok_actions=[topic_arn] if alarm.has_end else None,
                 tags=shared.tags,
             ),
@@ -221,7 +221,7 @@ def create_alarms(
 
 
 def max_age_hours(settings: Mapping[str, Any]) -> float:
-    """Return the age in hours at which the alarms about ages ring."""
+    """Return the age in hours at which the alarms about ages go off."""
     return round(float(settings["limits"]["maxModelAgeDays"]) * HOURS_PER_DAY, 2)
 
 
@@ -231,7 +231,7 @@ def alarm_inputs(
     dimension_values: Mapping[Dimension, pulumi.Input[str]],
     max_age_hours: float,
 ) -> dict[str, Any]:
-    """Return the inputs of a MetricAlarm of the pipeline, except its actions and tags."""
+    """Return the inputs of a MetricAlarm, except its actions and tags."""
     inputs: dict[str, Any] = {
         "alarm_description": f"{alarm.meaning} {alarm.what_to_do} "
         'See "Alarms" in docs/operations.md.',
@@ -250,7 +250,7 @@ def alarm_inputs(
             "statistic": "Maximum",
             "threshold": max_age_hours,
             "treat_missing_data": "breaching",
-            # A new alarm would ring before the first measurement:
+            # Otherwise a new alarm would go off before the first measurement:
             # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-warm-up.html
             "warm_up_configuration": {
                 "warm_up_period_duration_in_minutes": 90,
@@ -259,9 +259,9 @@ def alarm_inputs(
         }
     if alarm.pattern is not None:
         # A log filter takes dimensions only from the records, and Lambda's records do not name the
-        # pipeline. So each pipeline has a namespace for what its filter counts.
+        # pipeline. So the metric of each pipeline has its own namespace.
         inputs["namespace"] += f"/{pipeline}"
-        # CloudWatch shows no dimensions if there are none, and an empty block would differ from
-        # that: each refresh would find a change.
+        # CloudWatch returns no dimensions if there are none. If the input were an empty mapping,
+        # each refresh would find a change.
         inputs["dimensions"] = None
     return inputs

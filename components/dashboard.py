@@ -27,7 +27,7 @@ COLORS = {
     "SKIPPED": "#7f7f7f",
     "FAILED": RED,
 }
-"""The outcomes of a run, each with its color."""
+"""Outcome of a run -> its color."""
 
 QUERIES = {
     "Recent errors": (
@@ -39,7 +39,7 @@ QUERIES = {
         '| filter step in ["report_outcome", "close_run"] and ispresent(outcome)'
     ),
 }
-"""Title -> a query of the functions' log."""
+"""Title -> a query on the functions' log."""
 
 Widget: TypeAlias = dict[str, object]
 
@@ -52,7 +52,10 @@ def create_dashboard(
     log_group_name: pulumi.Output[str],
     state_machine_arn: pulumi.Output[str],
 ) -> None:
-    """Create the dashboard. Its name is unique, because PutDashboard replaces any other."""
+    """Create the dashboard.
+
+    Its name must be unique, because PutDashboard would replace another dashboard of that name.
+    """
     body = pulumi.Output.all(
         pipeline=shared.name,
         settings=settings,
@@ -84,7 +87,7 @@ def dashboard_body(
     log_group: str,
     state_machine_arn: str,
 ) -> dict[str, object]:
-    """Return the body. It shows four weeks, because most pipelines run once a week."""
+    """Return the body of the dashboard. It shows four weeks, because most pipelines run weekly."""
 
     def chart(title: str, lines: Sequence[object], **options: object) -> Widget:
         properties = {"title": title, "region": home.region, "metrics": lines}
@@ -109,8 +112,8 @@ def dashboard_body(
         for name, rules in gates.items()
         for rule in rules
     ]
-    limit = {"label": "an alarm rings", "value": max_age_hours(settings), "color": RED}
-    # A measurement that has stopped is a gap in the line.
+    limit = {"label": "alarm", "value": max_age_hours(settings), "color": RED}
+    # If no age is measured for an hour, the line has a gap.
     age = {"stat": "Maximum", "period": HOUR, "annotations": {"horizontal": [limit]}}
     mean, total = {"stat": "Average", "period": DAY}, {"stat": "Sum", "period": DAY}
     bars = {**total, "view": "bar", "setPeriodToTimeRange": True}
@@ -122,7 +125,7 @@ def dashboard_body(
             chart("Age of the data (hours)", data_ages, **age),
         ],
         [
-            # CloudWatch refuses a chart without a line.
+            # CloudWatch refuses a chart without any lines.
             *([chart("Offline metrics", offline_metrics, **mean)] if offline_metrics else []),
             chart("Training hours a day", training_hours, **total),
         ],
@@ -152,6 +155,6 @@ def dashboard_body(
 
 
 def _console(home: Home) -> str:
-    """Return the address of the console of a region. China has a host of its own."""
+    """Return the address of the console in a region. China has another host."""
     host = "console.amazonaws.cn" if home.partition == "aws-cn" else "console.aws.amazon.com"
     return f"https://{home.region}.{host}"

@@ -15,7 +15,7 @@ PolicyDocument: TypeAlias = dict[str, object]
 Grant: TypeAlias = tuple[Sequence[str], pulumi.Input[Sequence[pulumi.Input[str | None]]]]
 """IAM actions, and the ARNs of the resources on which they are allowed.
 
-None stands for a resource that the pipeline does not have."""
+An ARN is None if the pipeline does not have the resource."""
 
 LOG_DELIVERY_ACTIONS = [
     *(f"logs:{verb}LogDelivery" for verb in ("Create", "Get", "Update", "Delete")),
@@ -69,9 +69,9 @@ def create_role(
 
 
 def topic_policy(topic_arn: str) -> PolicyDocument:
-    """Return the policy of the topic: the alarms of its account and region may publish to it.
+    """Return the topic policy that lets alarms in the same account and region publish to it.
 
-    The functions of the pipeline are in the same account, so their roles allow it.
+    The functions need no statement here: they are in the same account, so their roles are enough.
     https://docs.aws.amazon.com/sns/latest/dg/sns-access-policy-use-cases.html
     """
     _, partition, _, region, account, _ = topic_arn.split(":")
@@ -88,10 +88,10 @@ def resource_arns(
     kms_key_arn: str | None,
     data_kms_key_arn: str | None,
 ) -> dict[Resource, list[str]]:
-    """Return the ARNs, or patterns of ARNs, of each kind of resource.
+    """Return the ARNs or ARN patterns of each kind of resource.
 
-    `settings` are those of the state machine. `unique_name` is its name, and that of the schedule
-    group. The list of a kind is empty if the pipeline has no such resource.
+    `settings` are the settings of the state machine. `unique_name` is the name of both the state
+    machine and the schedule group. If the pipeline has no resource of a kind, its list is empty.
     """
 
     def arn(service: str, resource: str) -> str:
@@ -110,7 +110,7 @@ def resource_arns(
         # The schema of a dataset is known only at run time.
         "schemas": [arn("personalize", "schema/*")],
         "import jobs": [arn("personalize", f"dataset-import-job/{settings['prefix']}-*")],
-        # No grant on it may change a job.
+        # Grants on these only read, because other pipelines and people have import jobs too.
         "all import jobs": [arn("personalize", "dataset-import-job/*")],
         "import role": [settings["importRoleArn"]],
         "solutions": [solution["solutionArn"] for solution in solutions],
@@ -120,7 +120,7 @@ def resource_arns(
         "state machine": [arn("states", f"stateMachine:{unique_name}")],
         "executions": [arn("states", f"execution:{unique_name}:*")],
         "exports": export_arns(home.partition, locations),
-        # A ready marker is never read. It only has to be in the list of its bucket.
+        # The bucket of a ready marker is listed, but the marker itself is never read.
         "export buckets": bucket_arns(home.partition, [*locations, *markers]),
         "data key": [data_kms_key_arn] if data_kms_key_arn else [],
         "topic": [settings["notifications"]["topicArn"]],
@@ -130,15 +130,15 @@ def resource_arns(
 
 
 def resource_arn(home: Home, service: str, resource: str) -> str:
-    """Return the ARN of a resource in the region and account of a pipeline."""
+    """Return the ARN of a resource in the pipeline's account and region."""
     return f"arn:{home.partition}:{service}:{home.region}:{home.account}:{resource}"
 
 
 def export_arns(partition: str, locations: Iterable[str]) -> list[str]:
-    """Return the sorted ARN patterns of the objects that these locations stand for.
+    """Return the sorted ARN patterns of the objects at these locations.
 
-    A location is `s3://bucket/key`, or `s3://bucket/prefix/` for every object below the prefix.
-    `{date}` in it stands for any day.
+    A location is `s3://bucket/key`, or `s3://bucket/prefix/` for all objects below the prefix.
+    `{date}` matches any day.
     """
     arns = {f"arn:{partition}:s3:::{_s3_path(location)}" for location in locations}
     return sorted(f"{arn}*" if arn.endswith("/") else arn for arn in arns)
@@ -156,9 +156,9 @@ def _s3_path(location: str) -> str:
 
 
 def _grant_statement(actions: Sequence[str], resources: Sequence[str | None]) -> PolicyDocument:
-    """Return the statement of a grant. A role may be passed only to Personalize.
+    """Return the statement for a grant. A role may be passed only to Personalize.
 
-    Return an empty statement if there are no resources, because IAM refuses such a grant.
+    Return {} if there are no resources, because IAM refuses a statement without them.
     """
     arns = [arn for arn in resources if arn]
     if not arns:
@@ -173,7 +173,7 @@ def _grant_statement(actions: Sequence[str], resources: Sequence[str | None]) ->
 
 
 def _service_statement(service: str, action: str, home: Home, source: str | None) -> PolicyDocument:
-    """Return a statement that lets a service act for the resources whose ARNs end with `source`."""
+    """Return a statement that lets a service act for resources whose ARNs end with `source`."""
     principal = {"Service": f"{service}.amazonaws.com"}
     statement: PolicyDocument = {"Effect": "Allow", "Principal": principal, "Action": action}
     if source is not None:
@@ -185,5 +185,5 @@ def _service_statement(service: str, action: str, home: Home, source: str | None
 
 
 def _document(statements: Iterable[PolicyDocument]) -> PolicyDocument:
-    """Return the policy document of these statements, without the empty ones."""
+    """Return the policy document with these statements. Empty ones are left out."""
     return {"Version": "2012-10-17", "Statement": [*filter(None, statements)]}

@@ -17,7 +17,7 @@ FUNCTIONS_FOLDER = next(
 )
 """The folder of the modules that run in Lambda.
 
-If the package is installed, the folder is inside components/. In a checkout, it is next to it.
+It is inside components/ if the package is installed, and next to components/ in a checkout.
 """
 CALLED_BY_EVENTS = frozenset({"close_run", "start_on_export", "watch_pipeline"})
 """The steps that EventBridge calls: after executions that ended without a report, for objects that
@@ -55,7 +55,7 @@ def create_functions(
     log_group: aws.cloudwatch.LogGroup,
     resource_arns: pulumi.Output[Mapping[Resource, Sequence[str]]],
 ) -> Functions:
-    """Create the functions that the pipeline needs. Their records in the log group are JSON.
+    """Create the functions that the pipeline needs. They write JSON records to the log group.
 
     A function, its role and its policy have the same name.
     """
@@ -84,7 +84,7 @@ def create_functions(
             handler=f"functions.{step}.handler",
             timeout=TIMEOUT_SECONDS,
             memory_size=memory_megabytes,
-            # Each change of the code becomes a new version. A running execution keeps its version.
+            # Each change becomes a new version, so that running executions keep the old one.
             publish=True,
             logging_config={
                 "log_format": "JSON",

@@ -32,7 +32,7 @@ PIPELINE_TAG = "retraining-pipeline"
 class InvalidPipelineError(pulumi.RunError):
     """The arguments of the component have problems, which the message lists.
 
-    The CLI shows the message of a RunError without a stack trace.
+    It is a RunError because the CLI shows the message of a RunError without a stack trace.
     """
 
 
@@ -42,20 +42,20 @@ class RetrainingPipeline(pulumi.ComponentResource):
     A schedule starts a state machine that imports the exports of the datasets, trains a new version
     of each solution, and moves the campaigns of the solution to it.
 
-    The names of all resources begin with `name`, which has letters, digits, `-` and `_`. A name
-    that is too long for the names of roles is refused, and the message says how long it may be. To
-    keep the resources under another name, give the component an alias.
+    The names of all resources begin with `name`, which may contain letters, digits, `-` and `_`. It
+    must be short enough for the names of roles. To rename a pipeline and keep its resources, give
+    the component an alias.
 
-    Raises InvalidPipelineError for arguments that break a rule. Arguments that are outputs are
-    checked once their values are known. The deployment also fails if the ARNs are not in the
-    caller's account and the provider's region. The preview already checks this.
+    Raises InvalidPipelineError for arguments that break a rule, and for ARNs that are not in the
+    caller's account and the provider's region. Arguments that are outputs are checked once their
+    values are known. A preview checks all that it knows.
 
-    The policy of the key `kms_key_arn` has to let CloudWatch Logs, CloudWatch's alarms and the
-    account's IAM policies use it. docs/deployment.md has the statements.
+    The key policy of `kms_key_arn` has to let CloudWatch Logs, CloudWatch alarms and the account's
+    IAM policies use the key. docs/deployment.md has the statements.
     """
 
     state_machine_arn: pulumi.Output[str]
-    """ARN of the Step Functions state machine. `{}` is a valid input of an execution."""
+    """ARN of the Step Functions state machine. `{}` is a valid input for an execution."""
 
     schedule_arn: pulumi.Output[str]
     """ARN of the EventBridge Scheduler schedule that starts the state machine."""
@@ -73,7 +73,7 @@ class RetrainingPipeline(pulumi.ComponentResource):
     """Address of the CloudWatch dashboard in the console."""
 
     dead_letter_queue_url: pulumi.Output[str]
-    """URL of the SQS queue that keeps the starts that failed for an hour, for 14 days."""
+    """URL of the SQS queue for runs that the schedule could not start within an hour."""
 
     def __init__(
         self,
@@ -162,8 +162,8 @@ def _import_role_arn(shared: Shared) -> pulumi.Output[str]:
         source="*",
         grants=[
             (["s3:GetObject"], exports.apply(lambda both: iam.export_arns(*both))),
-            # As AWS documents it, the role may list the whole bucket. No page says with which
-            # prefix Personalize lists a single file, and an import fails if it may not list:
+            # As AWS documents it, the role may list the whole bucket. A narrower grant might break
+            # imports of a single file, because no page says with which prefix Personalize lists:
             # https://docs.aws.amazon.com/personalize/latest/dg/granting-personalize-s3-access.html
             (["s3:ListBucket"], exports.apply(lambda both: iam.bucket_arns(*both))),
             (["kms:Decrypt"], [args.data_kms_key_arn]),
@@ -176,7 +176,8 @@ def _create_state_machine(
 ) -> aws.sfn.StateMachine:
     """Create the state machine, its role and its log group.
 
-    Its name is known before it exists, so the policies of the functions that it calls can name it.
+    Its name is that of the schedule group, so policies of functions can contain it before the state
+    machine exists.
     """
     steps = [step for step in functions if step not in CALLED_BY_EVENTS]
     qualified_arns = {step: functions[step].qualified_arn for step in steps}
@@ -214,7 +215,7 @@ def _create_state_machine(
         opts=pulumi.ResourceOptions(
             parent=shared.component,
             # AWS deletes a state machine only after each execution has reached its next
-            # transition, which may be at the end of a long Wait state:
+            # transition, and a Wait state may be long:
             # https://docs.aws.amazon.com/step-functions/latest/apireference/API_DeleteStateMachine.html
             # The provider gives up after 5 minutes by default (terraform-provider-aws,
             # internal/service/sfn/state_machine.go).
@@ -232,10 +233,10 @@ def raise_if_any_problem(messages: Iterable[str], name: str) -> None:
 def _checked_home(
     name: str, args: RetrainingPipelineArgs, opts: pulumi.InvokeOptions
 ) -> pulumi.Output[Home]:
-    """Return the account and region of the ARNs, once all inputs are known and have been checked.
+    """Return the account and region of the ARNs once all inputs are known and have been checked.
 
     Raises InvalidPipelineError for arguments that break a rule, and for ARNs that are not in the
-    account of the credentials and the region of the provider.
+    caller's account and the provider's region.
     """
     stack = pulumi.get_stack()
 
@@ -257,7 +258,7 @@ def _checked_home(
 
 
 def _caller_problems(home: Home, account: str, region: str, stack: str) -> Iterator[str]:
-    """Yield a message if the ARNs are not in this account, and one if not in this region."""
+    """Yield a message if the ARNs are in another account, and one if in another region."""
     if account != home.account:
         yield (
             f"account: the ARNs are in account {home.account!r}, but the current credentials "

@@ -1,4 +1,4 @@
-"""What starts runs and calls functions: two schedules, and rules about events."""
+"""Creates the schedules and event rules that start runs and call functions."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -15,21 +15,21 @@ EXECUTION_INPUT = {
     "scheduledTime": "<aws.scheduler.scheduled-time>",
     "scheduleArn": "<aws.scheduler.schedule-arn>",
 }
-"""The input of an execution. EventBridge Scheduler fills in the context attributes.
+"""The input of a scheduled execution. EventBridge Scheduler fills in the context attributes.
 
-Scheduler may start an execution twice. Both inputs are then equal, so only one execution starts.
-With an attempt number or an execution id in the input, the second start would be an error.
+Scheduler may try to start an execution twice. The second start has no effect, because the inputs
+are equal. With an attempt number or an execution id in the input, it would be an error.
 https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html
 """
 
 
 def create_dead_letter_queue(shared: Shared) -> aws.sqs.Queue:
-    """Create the queue that keeps the starts of runs that failed for an hour."""
+    """Create the queue for runs that the schedule could not start within an hour."""
     key = shared.args.kms_key_arn
     return aws.sqs.Queue(
         f"{shared.name}-dead-letters",
         message_retention_seconds=14 * 24 * 3600,
-        # SQS accepts only one of the two: encryption with its own key, or a customer's key.
+        # SQS accepts only one of the two kinds of keys.
         sqs_managed_sse_enabled=True if key is None else None,
         kms_master_key_id=key,
         tags=shared.tags,
@@ -45,8 +45,8 @@ def create_schedules(
 ) -> aws.scheduler.Schedule:
     """Create the schedules that start runs and call the watcher. Return the one that starts runs.
 
-    The watcher is also called while the pipeline is paused: the models grow older, and a trial may
-    be open.
+    The watcher is called even while the pipeline is paused, because models still grow older and a
+    trial may be open.
     """
     args = shared.args
     role_arn = iam.create_role(
@@ -72,8 +72,8 @@ def create_schedules(
             "arn": watcher.arn,
             "role_arn": role_arn,
             "input": pulumi.Output.json_dumps({"stateMachineArn": state_machine_arn}),
-            # The next call comes after 15 minutes. If calls are missing for hours, the alarms
-            # count the ages as too old, so no dead-letter queue is needed.
+            # The next call comes after 15 minutes. If calls are missing for hours, alarms count
+            # the missing ages as too old, so no dead-letter queue is needed.
             "retry_policy": {"maximum_event_age_in_seconds": 600, "maximum_retry_attempts": 5},
         },
         opts=pulumi.ResourceOptions(parent=shared.component),
@@ -89,8 +89,8 @@ def create_schedules(
             "arn": state_machine_arn,
             "role_arn": role_arn,
             "input": pulumi.Output.json_dumps(EXECUTION_INPUT),
-            # By default, Scheduler retries for a day. Such a late run would import the data of
-            # the next day.
+            # By default, Scheduler retries for a day. A run as late as that would import the next
+            # day's data.
             "retry_policy": {"maximum_event_age_in_seconds": 3600, "maximum_retry_attempts": 30},
             "dead_letter_config": {"arn": dead_letters.arn},
         },
@@ -103,7 +103,7 @@ def start_on_export(
 ) -> None:
     """Create the rule that calls `start_on_export` for each object that may be a ready marker.
 
-    The bucket has to send its events to EventBridge, which the pipeline does not change:
+    The bucket has to send its events to EventBridge. The pipeline does not configure this:
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-event-notifications-eventbridge.html
     """
     datasets = shared.args.datasets.configured().values()
@@ -122,9 +122,9 @@ def start_on_export(
 
 
 def _marker_pattern(markers: Sequence[str]) -> Mapping[str, object]:
-    """Return the pattern of the events about objects that may be one of these markers.
+    """Return the event pattern for objects that may be one of these markers.
 
-    A key matches if it begins like a marker before `{date}`. The function checks the rest.
+    It compares a key only with the text before `{date}`. The function checks the rest.
     """
     locations = [marker.removeprefix("s3://").partition("/") for marker in markers]
     prefixes = {key.partition(DATE_PLACEHOLDER)[0] for *_, key in locations}
@@ -146,9 +146,8 @@ def report_unreported_runs(
 ) -> None:
     """Create the rule that calls `close_run` after an execution that did not succeed.
 
-    Most FAILED executions have sent a report, and `close_run` does nothing for them.
-    `notifications` are the settings about reports. The function needs them if the first state has
-    failed.
+    Most FAILED executions have sent a report, so `close_run` does nothing for them. It gets the
+    `notifications` of the settings in case the first state has failed.
     """
     fields = ("executionArn", "startDate")
     _call_on_event(
@@ -186,8 +185,8 @@ def _call_on_event(
 ) -> None:
     """Create a rule that calls the function of a step for each event that matches a pattern.
 
-    The function gets the document. A value `<key>` in it stands for the field of the event whose
-    path `event_fields` has under this key. EventBridge does not guarantee that it delivers events:
+    The function gets the document, in which EventBridge replaces each `<key>` by the event's field
+    at the path `event_fields[key]`. EventBridge does not guarantee that it delivers events:
     https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
     """
     name = step_name(shared.name, step)
@@ -207,7 +206,7 @@ def _call_on_event(
         source_arn=rule.arn,
         opts=pulumi.ResourceOptions(parent=shared.component),
     )
-    # EventBridge writes the quotes around a text that it fills in:
+    # EventBridge itself writes quotes around a text that it fills in:
     # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
     template = pulumi.Output.json_dumps(document).apply(
         lambda text: re.sub(r'"(<\w+>)"', r"\1", text)

@@ -13,7 +13,7 @@ from .rules.arns import Home
 from .state_machine.steps import STEPS
 
 MAX_ROLE_NAME_CHARACTERS = 64
-"""The most characters of a role's name. The name of a Lambda function has the same limit.
+"""The longest name of a role. The name of a Lambda function has the same limit.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
 
 RANDOM_SUFFIX_CHARACTERS = 8
@@ -31,7 +31,7 @@ MAX_NAME_CHARACTERS = (
     - RANDOM_SUFFIX_CHARACTERS
     - max(len(step_name("", step)) for step in STEPS)
 )
-"""The most characters of a pipeline's name."""
+"""The longest name of a pipeline."""
 
 
 def name_problems(name: str) -> Iterator[str]:
@@ -52,25 +52,25 @@ def name_problems(name: str) -> Iterator[str]:
 def job_prefix(group_arn: str) -> str:
     """Return the 8 hex digits with which the names of a pipeline's import jobs begin.
 
-    The names of import jobs are unique per account and region, and so is the ARN of the pipeline's
-    schedule group. A job belongs to the pipeline if its tags say so, not because of its name.
+    They come from the ARN of the schedule group, because names of import jobs must be unique in an
+    account and region. Tags show which jobs belong to the pipeline, not names.
     """
     return hashlib.sha256(group_arn.encode()).hexdigest()[:8]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shared:
-    """What each module needs to create its resources of a pipeline."""
+    """What each module needs to create its resources."""
 
     name: str
-    """The name of the component, with which the name of every resource begins."""
+    """The name of the component. The names of all resources begin with it."""
     args: RetrainingPipelineArgs
     component: pulumi.Resource
     """The parent of every resource."""
     home: pulumi.Output[Home]
-    """The partition, region and account. They are known once all arguments have been checked."""
+    """The partition, region and account, which are known once all arguments have been checked."""
     tags: pulumi.Output[Mapping[str, str]]
     """The tags of every resource."""
     group: aws.scheduler.ScheduleGroup
-    """The group of the schedules. Pulumi adds a random suffix to its name, so no other pipeline of
-    the account and region has it. The state machine and the dashboard have the same name."""
+    """The group of the schedules. Pulumi adds a random suffix to its name, so the name is unique in
+    the account and region. The state machine and the dashboard have the same name."""
