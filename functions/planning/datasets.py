@@ -63,8 +63,11 @@ class DatasetView:
 
     @property
     def has_export_date(self) -> bool:
-        """True if a person has named the day of the export with `exportDate`."""
-        return "exportDate" in self.run["request"]
+        """True if a person has named the day of the export with `exportDate`.
+
+        The export of a location without `{date}` has no day, so it is checked as in any other run.
+        """
+        return "exportDate" in self.run["request"] and self.dataset["day"] is not None
 
     @cached_property
     def seen(self) -> SeenDataset:

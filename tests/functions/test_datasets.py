@@ -60,6 +60,12 @@ def test_a_date_in_a_location_is_the_day_of_the_run(changes):
     assert datasets_to_import(both, run(**changes)) == [DAY, {**items_settings(), "day": None}]
 
 
+@pytest.mark.parametrize("dataset", [DAY, dataset_of_run()], ids=["with a day", "without a day"])
+def test_the_day_of_a_request_is_about_locations_with_a_day(dataset):
+    view = dataset_view({"exportDate": "2026-11-28"}, dataset=dataset)
+    assert view.has_export_date == (dataset is DAY)
+
+
 # Which exports are imported
 
 

@@ -69,7 +69,7 @@ def test_an_export_that_is_much_smaller_than_the_last_one_is_found(size, share, 
         {"dataset": INCREMENTAL},
         {"imports": {DATASET: [imported()]}},
         {"known_export": Export(location=LOCATION)},
-        {"request": {"exportDate": "2026-11-22"}},
+        {"request": {"exportDate": "2026-11-22"}, "dataset": dataset_of_run(day="2026-11-22")},
     ],
     ids=["incremental", "no size known", "no export, which another guard finds", "on purpose"],
 )

@@ -265,7 +265,7 @@ WITHOUT_CAMPAIGNS = settings(solutions=[solution_settings(campaigns=[])])
         ),
         ({"request": {"skipImport": True}}, []),
         ({"request": {"datasets": ["interactions"]}}, [DATASET]),
-        ({"request": {"exportDate": "2026-11-28"}}, []),
+        ({"request": {"exportDate": "2026-11-28"}}, [DATASET]),  # no {date} in its location
         ({"request": {"only": "deployments"}}, []),
         ({"request": {"solutions": [SOLUTION]}}, [DATASET, CAMPAIGN]),
     ],
