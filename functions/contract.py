@@ -355,9 +355,7 @@ class CampaignResult(TypedDict):
     campaign: PlannedCampaign
     item: DeploymentItem | None
     error: StateError | None
-    outcome: Literal[
-        "DEPLOYED", "AWAITING_APPROVAL", "REJECTED", "ROLLED_BACK", "SKIPPED", "FAILED"
-    ]
+    outcome: Outcome
 
 
 class SolutionResult(TypedDict):
