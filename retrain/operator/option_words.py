@@ -18,11 +18,11 @@ FLAGS = {
     "exportDate": "--export-date",
 }
 """Key of the input -> the option that sets it."""
-NAMED_KEY = re.compile(r"\b(skipImport|exportDate)\b|(?<=\bwith )(the key datasets)\b")
+NAMED_KEY = re.compile(r"\b(skipImport|exportDate)\b")
 """The words that are keys of the input in a message, and not English or keys of the config."""
 LISTED_KEYS = re.compile(r"(?<=, so )[\w, ]+(?= would have no effect)")
-UNKNOWN_SOLUTION = re.compile(r"solutions: '(?P<value>.*)' is unknown; (?P<hint>.*)")
-SOLUTION_ARN = re.compile(r"'arn:[^']+:solution/([^'/]+)'")
+UNKNOWN_SOLUTION = re.compile(r'solutions: "(?P<value>.*)" is unknown; (?P<hint>.*)')
+SOLUTION_ARN = re.compile(r'"arn:[^"]+:solution/([^"/]+)"')
 LEAST_SIMILARITY = 0.4
 """`movie` is as similar to `movies-for-you` as 0.5, in the terms of `get_close_matches`."""
 
@@ -51,10 +51,10 @@ def in_words_of_options(message: str) -> str:
 def _unknown_solution(value: str, names: list[str]) -> str:
     """Return a message about a solution that is not among the solutions with these names."""
     nearest = get_close_matches(value.rpartition("/")[2], names, n=1, cutoff=LEAST_SIMILARITY)
-    hint = f"did you mean {nearest[0]!r}?" if nearest else f"name one of {', '.join(names)}"
-    return f"--solution: {value!r} is unknown; {hint}"
+    hint = f'did you mean "{nearest[0]}"?' if nearest else f"name one of {', '.join(names)}"
+    return f'--solution: "{value}" is unknown; {hint}'
 
 
 def _flag(words: str) -> str:
     """Return the option of a key, or the words if no option sets it."""
-    return FLAGS.get(words.removeprefix("the key "), words)
+    return FLAGS.get(words, words)

@@ -217,7 +217,7 @@ def test_the_commands_for_an_emergency_work(paste, films):
     printed = paste("No report", RUN=stopped_arn)
     assert printed.startswith("FAILED: the execution was stopped.\n")
     printed = paste("A run failed", RUN=films.run(trainingsMode="FULL").arn)
-    assert "'trainingsMode' is unknown; did you mean 'trainingMode'?" in printed
+    assert '"trainingsMode" is unknown; did you mean "trainingMode"?' in printed
     assert deployed.version_arn in printed, "the version that the campaign serves"
 
     started_arn = json.loads(paste("Start again"))["executionArn"]

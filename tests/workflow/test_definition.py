@@ -209,6 +209,13 @@ def test_every_path_of_the_run_leads_to_the_report():
     }
 
 
+def test_only_a_failed_campaign_ends_in_the_state_of_an_error():
+    choices = dict(states("Choice"))["How is the campaign?"]["Choices"]
+    ends = {rule["StringEquals"]: rule["Next"] for rule in choices if "outcome" in rule["Variable"]}
+    failed = [outcome for outcome, end in ends.items() if end == "Campaign not updated"]
+    assert failed == ["FAILED"], "this state writes FAILED as the outcome"
+
+
 def test_close_run_knows_the_error_of_a_run_that_has_reported():
     assert module.REPORTED_ERROR == executions.REPORTED_ERROR
     assert DEFINITION["States"]["Retraining failed"]["Error"] == executions.REPORTED_ERROR

@@ -189,6 +189,9 @@ def test_a_run_that_is_refused_has_ended_the_trial_before():
         old, bad = pipeline.versions()
         assert pipeline.served_version() == old
         assert notes(pipeline) == Notes(good=old, bad=bad)
+    assert report(execution)["solutions"] == []
+    called = {call.function for call in execution.calls}
+    assert called == {"plan_retraining", "deploy_version", "report_outcome"}, "nothing is trained"
     (trial,) = report(execution)["trials"]
     assert (trial["campaignArn"], trial["outcome"]) == (campaign_arn(), "ROLLED_BACK")
     assert report(execution)["outcome"] == "FAILED", "there is no export"

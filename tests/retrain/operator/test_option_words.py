@@ -10,19 +10,18 @@ MESSAGES = {
         "--dataset: has no effect with --skip-import; leave it out"
     ),
     "movies: trainingMode UPDATE needs data": "movies: trainingMode UPDATE needs data",
-    "choose the datasets with the key datasets": "choose the datasets with --dataset",
     "datasets: leave it out, or use exportDate": "--dataset: leave it out, or use --export-date",
-    "trigger: a run with 'trial' only finishes trials, so trigger, force would have no effect": (
-        "trigger: a run with 'trial' only finishes trials, so trigger, --force would have no effect"
+    "only: such a run neither imports nor trains, so trigger, force would have no effect": (
+        "only: such a run neither imports nor trains, so trigger, --force would have no effect"
     ),
-    f"solutions: 'movie' is unknown; expected one of ['{SOLUTION}', '{SOLUTION}-2']": (
-        "--solution: 'movie' is unknown; did you mean 'movies-for-you'?"
+    f'solutions: "movie" is unknown; expected one of ["{SOLUTION}", "{SOLUTION}-2"]': (
+        '--solution: "movie" is unknown; did you mean "movies-for-you"?'
     ),
-    f"solutions: '{SOLUTION}s' is unknown; did you mean '{SOLUTION}'?": (
-        f"--solution: '{SOLUTION}s' is unknown; did you mean 'movies-for-you'?"
+    f'solutions: "{SOLUTION}s" is unknown; did you mean "{SOLUTION}"?': (
+        f'--solution: "{SOLUTION}s" is unknown; did you mean "movies-for-you"?'
     ),
-    f"solutions: 'xyz' is unknown; expected one of ['{SOLUTION}', '{SOLUTION}-2']": (
-        "--solution: 'xyz' is unknown; name one of movies-for-you, movies-for-you-2"
+    f'solutions: "xyz" is unknown; expected one of ["{SOLUTION}", "{SOLUTION}-2"]': (
+        '--solution: "xyz" is unknown; name one of movies-for-you, movies-for-you-2'
     ),
     "a solution of the datasets force": "a solution of the datasets force",
 }
