@@ -132,13 +132,14 @@ def _appended_objects(view: DatasetView) -> Iterator[str]:
 def _appended_day(view: DatasetView, day: str) -> Iterator[str]:
     """Yield a message if the rows of a day's export are in the dataset already.
 
-    A ready marker may start a run for a day that is long past, for example when a bucket is copied.
+    Only a ready marker starts a run for a day that is long past, for example when a bucket is
+    copied.
     """
     location, data = view.export.location, learned(view.imports)
     held = {job.location: job.arn for job in data if job.is_held}
     if arn := held.get(location_digits(location)):
         reason = f"was imported by {arn}, and has changed since then"
-    elif day < full_import_day(data):
+    elif view.run["trigger"] == "export" and day < full_import_day(data):
         reason = "is of a day before the last FULL import, which has brought all earlier data"
     else:
         return

@@ -259,11 +259,11 @@ def test_a_day_is_appended_again_if_its_rows_are_not_in_the_dataset(jobs):
 
 def test_a_day_before_the_last_full_import_is_not_appended():
     full = FULL._replace(created_at=ago(6 * 24), ended_at=ago(6 * 24))
-    (message,) = appending_day(full)
+    (message,) = appending_day(full, trigger="export")
     reason = "is of a day before the last FULL import, which has brought all earlier data"
     assert message.startswith(f"{LOCATION} {reason}, so its rows would be appended twice; ")
-    assert appending_day(full, day="2026-11-23") == [], "that import was on this day"
-    assert appending_day(full, request={"exportDate": DAY}) == [], "on purpose"
+    assert appending_day(full, day="2026-11-23", trigger="export") == [], "it was on this day"
+    assert appending_day(full) == [], "the schedule fires on the day of its export"
 
 
 DATED = {**INCREMENTAL, "dataLocation": "s3://exports/2026-11-29.csv", "day": "2026-11-29"}
