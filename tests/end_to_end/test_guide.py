@@ -263,7 +263,7 @@ def test_retrain_does_what_the_guide_says_in_an_emergency(paste, films):
     assert f"  serves   {served}\n" in printed
     assert printed.endswith(f"{films.campaign_arn} serves {films.served_version()}\n")
     assert films.served_version() != served
-    assert ": SKIPPED" in paste("Start a run", with_retrain=True)
+    assert "SKIPPED: " in paste("Start a run", with_retrain=True)
 
 
 def test_a_rehearsal_prints_what_the_guide_sets_up(films, pulumi_calls):

@@ -71,7 +71,7 @@ def test_the_report_contains_every_import_solution_and_campaign(stack, run, firs
     metric = campaign["metrics"][NDCG_AT_10]
     assert (metric["new"], metric["live"]) == (ndcg(stack, run.version_arn), ndcg(stack, previous))
     assert report["serving"][0]["servedVersionArn"] == run.version_arn
-    assert run.execution["output"] == json.dumps({"report": report, "text": text_of(report)})
+    assert json.loads(run.execution["output"]) == {"report": report, "text": text_of(report)}
 
 
 def test_both_deliveries_of_the_event_lead_to_one_execution(stack, run, first_runs):
