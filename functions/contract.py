@@ -212,7 +212,7 @@ class PlannedSolution(TypedDict):
     """The version of an earlier run that the run deploys instead of a training, or null."""
     requestedSince: str | None
     """The time after which the version has to be trained although it may learn the same, or null if
-    any version that has learned the present data will do."""
+    any version that was trained on the present data will do."""
     durations: list[int]
     """The seconds that the last trainings with this mode took, newest first."""
     campaigns: list[PlannedCampaign]

@@ -5,7 +5,7 @@ from .contract import DatasetIteration, ImportItem, dataset_settings
 from .executions import job_name, run_began_at
 from .log import log_item
 from .personalize.imports import ImportReader, seen_export
-from .personalize.tags import BYTES, HELD, PLANNED, RUN, api_tags, write_tags
+from .personalize.tags import BYTES, CONFIRMED, FINGERPRINT, RUN, api_tags, write_tags
 from .planning.plan_run import GUARDS, view_of
 from .planning.world import read_data
 from .reconcile import Progress, creation, from_document, reconcile
@@ -76,8 +76,8 @@ class DatasetImport:
             case CheckContent(fingerprint):
                 self._memory.checked = fingerprint
                 self._memory.problems = _content_problems(self._event)
-            case Confirm(arn, planned):
-                write_tags(aws.write_client(), arn, {HELD: planned})
+            case Confirm(arn, fingerprint):
+                write_tags(aws.write_client(), arn, {CONFIRMED: fingerprint})
             case Create(export):
                 self._create(export)
 
@@ -101,7 +101,7 @@ class DatasetImport:
     def _create(self, export: Export) -> None:
         """Create the import job of this run."""
         settings = self._event["settings"]
-        tags = {RUN: self._wanted.run, PLANNED: export.fingerprint, BYTES: str(export.size)}
+        tags = {RUN: self._wanted.run, FINGERPRINT: export.fingerprint, BYTES: str(export.size)}
         with creation(self._memory, self._job_name):
             aws.write_client().create_dataset_import_job(
                 jobName=self._job_name,

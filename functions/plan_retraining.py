@@ -11,7 +11,7 @@ from .executions import played_trials, run_of
 from .log import log
 from .overlap import event_of_deployment, pause_before
 from .personalize.campaigns import read_notes
-from .personalize.tags import HELD, tags_of, write_tags
+from .personalize.tags import CONFIRMED, tags_of, write_tags
 from .planning.found_up_to_date import write_checks
 from .planning.plan_run import plan_run, read_view
 from .report.model import with_trials
@@ -81,8 +81,8 @@ def _plan_work(settings: Settings, run: Run) -> Plan:
     """Return the jobs of the run, and write on each resource what was found about it."""
     view = read_view(read_client(), settings, run)
     plan = plan_run(view)
-    for arn, fingerprint in view.world.found_held.items():
-        write_tags(write_client(), arn, {HELD: fingerprint})
+    for arn, fingerprint in view.world.newly_confirmed.items():
+        write_tags(write_client(), arn, {CONFIRMED: fingerprint})
     plan["warnings"] += write_checks(read_client(), view)
     return plan
 

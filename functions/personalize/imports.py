@@ -1,4 +1,4 @@
-"""Reads the import jobs of datasets, with their tags, as the rules of an import see them."""
+"""Reads import jobs and their tags as the facts that the rules need."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..executions import short_hash
 from ..rules.imports import Export, Import
 from .lists import PAGE_SIZE, read_list
 from .statuses import is_active, is_running
-from .tags import BYTES, HELD, PLANNED, RUN, tags_of
+from .tags import BYTES, CONFIRMED, FINGERPRINT, RUN, tags_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -35,8 +35,8 @@ CONTENT_DIGITS = 32
 def seen_export(export: exports.Export, import_mode: str, schema_arn: str) -> Export:
     """Return an export as the rules see it.
 
-    Its fingerprint is `<location>-<content>`, hashes of its location and of what it would import.
-    The same files imported in another mode, or with another schema, make other data.
+    The fingerprint is `<location>-<content>`, two hashes. The content includes import mode and
+    schema, because the same files become other data in another mode or with another schema.
     """
     content = short_hash(f"{export.fingerprint} {import_mode} {schema_arn}", CONTENT_DIGITS)
     return Export(
@@ -47,7 +47,7 @@ def seen_export(export: exports.Export, import_mode: str, schema_arn: str) -> Ex
 
 
 def location_digits(location: str) -> str:
-    """Return the first part of the fingerprint of each export at a location."""
+    """Return the hash of a location, with which the fingerprint of an export begins."""
     return short_hash(location, LOCATION_DIGITS)
 
 
@@ -66,14 +66,14 @@ def list_imports(
 
 
 class ImportReader:
-    """Reads the import jobs of datasets, with their tags, as the rules see them."""
+    """Reads the import jobs of datasets. Tags that cannot change any more are read only once."""
 
     def __init__(self, client: PersonalizeClient) -> None:
         self._client = client
         self._tags: dict[str, Tags] = {}
 
     def of_group(self, group_arn: str, configured_arns: Collection[str]) -> list[Import]:
-        """Return the imports of all datasets of a group. In each dataset the last one is first.
+        """Return the imports of all datasets in a group. Per dataset, the last one is first.
 
         Raises:
             ServiceUnavailable: the lists were not read to their ends in time.
@@ -123,8 +123,8 @@ class ImportReader:
                 created_at=job["creationDateTime"],
                 ended_at=job["lastUpdatedDateTime"],
                 run=tags.get(RUN),
-                planned=tags.get(PLANNED),
-                is_held=_is_held(tags),
+                fingerprint=tags.get(FINGERPRINT),
+                is_confirmed=_is_confirmed(tags),
                 size=int(size) if size.isdecimal() else None,
                 failure=job.get("failureReason"),
             )
@@ -136,9 +136,9 @@ class ImportReader:
     def _jobs(self, dataset: Dataset, own_arn: str | None) -> list[ImportJob]:
         """Return the import jobs of a dataset. The one that ended last is first.
 
-        A list may be old, so a job that it shows as running is described, and so is the own job if
-        the list lacks it. A job that is older than the dataset belongs to an earlier dataset with
-        its ARN.
+        A list may be old. So a job that it shows as running is described, and so is the job of this
+        run if it is missing. A job that is older than the dataset is left out, because it belongs
+        to a deleted dataset with the same ARN.
         """
         listed = list_imports(self._client, dataset["datasetArn"])
         jobs: dict[str, ImportJob] = {job["datasetImportJobArn"]: job for job in listed}
@@ -157,14 +157,17 @@ class ImportReader:
     def _tags_of(self, arn: str, *, is_in_progress: bool) -> Tags:
         """Return the tags of an import. They are read once if they cannot change any more.
 
-        Only an import of this pipeline gets another tag: `held`, once it has ended.
+        Only an import of this pipeline gets another tag later, when it is confirmed.
         """
         tags = self._tags.get(arn)
-        if tags is None or (RUN in tags and not is_in_progress and not _is_held(tags)):
+        if tags is None or (RUN in tags and not is_in_progress and not _is_confirmed(tags)):
             tags = self._tags[arn] = tags_of(self._client, arn)
         return tags
 
 
-def _is_held(tags: Tags) -> bool:
-    """Return True if the tags say that the export was found unchanged after the import."""
-    return PLANNED in tags and tags.get(HELD) == tags[PLANNED]
+def _is_confirmed(tags: Tags) -> bool:
+    """Return True if the tags say that the export was found unchanged after the import.
+
+    Both tags must agree, because a person may edit them.
+    """
+    return FINGERPRINT in tags and tags.get(CONFIRMED) == tags[FINGERPRINT]

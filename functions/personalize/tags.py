@@ -18,12 +18,12 @@ RUN = "retraining-run"
 """Import jobs and versions: the id of the run that created the job."""
 BYTES = "retraining-bytes"
 """Import jobs: the size of the export in bytes when the import job was created."""
-PLANNED = "retraining-planned"
+FINGERPRINT = "retraining-fingerprint"
 """Import jobs: the fingerprint of the export when the import job was created (`imports.py`)."""
-HELD = "retraining-held"
-"""Import jobs: the fingerprint again, once the export was found unchanged after the import."""
+CONFIRMED = "retraining-confirmed"
+"""Import jobs: the same fingerprint, once the export was found unchanged after the import."""
 DIGEST = "retraining-digest"
-"""Versions: the digest of what the version learns, as its training was created
+"""Versions: the digest of the data and configuration, when the training was created
 (`rules/trainings.py`)."""
 APPROVAL = "retraining-approval"
 """Versions: that a run has asked for an approval, or the answer of a person (`campaigns.py`)."""
@@ -36,12 +36,12 @@ PREVIOUS = "retraining-previous"
 BAD = "retraining-bad"
 """Campaigns: the version that was taken back here, by a run or by a person."""
 CHECKED = "retraining-checked"
-"""Campaigns, datasets, and solutions without campaigns: when a run has last found that the campaign
-serves a version which has learned the newest data, or that the dataset holds its present export."""
+"""Campaigns, datasets, and solutions without campaigns: when a run last found that the campaign
+serves a version trained on the newest data, or that the dataset holds its present export."""
 
 
 def tags_of(client: PersonalizeClient, arn: str) -> Tags:
-    """Return key -> value of the tags of a resource."""
+    """Return the tags of a resource as a mapping."""
     tags = client.list_tags_for_resource(resourceArn=arn)["tags"]
     return {tag["tagKey"]: tag["tagValue"] for tag in tags}
 

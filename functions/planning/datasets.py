@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..contract import DatasetSettings, dataset_settings
 from ..executions import DATE, export_day, run_began_at
 from ..personalize.imports import location_digits, seen_export
-from ..rules.imports import SeenDataset, holder, learned
+from ..rules.imports import SeenDataset, effective_imports, holder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -88,13 +88,13 @@ class DatasetView:
         return is_forced or (self.is_full and not self.settings["skipWhenUnchanged"])
 
     @property
-    def is_held(self) -> bool:
-        """True if the dataset holds its export."""
+    def holds_export(self) -> bool:
+        """True if the dataset holds the present export."""
         return holder(self.seen, is_full=self.is_full) is not None
 
     @property
     def held_by(self) -> Import | None:
-        """The import by which the dataset holds its export as the run wants it, or None."""
+        """The import that makes another import of the export unnecessary, or None."""
         since = run_began_at(self.run) if self.is_requested else None
         return holder(self.seen, is_full=self.is_full, since=since)
 
@@ -107,9 +107,9 @@ class DatasetView:
 
     @property
     def is_being_imported(self) -> bool:
-        """True if an import of this export is running. Then the run creates no other one."""
-        planned = self.seen.export.fingerprint
-        return any(job.is_running and job.planned == planned for job in self.imports)
+        """True if an import of this export is running. The run then creates no import job."""
+        fingerprint = self.seen.export.fingerprint
+        return any(job.is_running and job.fingerprint == fingerprint for job in self.imports)
 
     @property
     def awaits_marker(self) -> bool:
@@ -128,7 +128,7 @@ class DatasetView:
         An event may come late, or from a schedule in another time zone. The export of the earlier
         day would replace newer data, so only a person can import it, with `exportDate`.
         """
-        day, data = self.dataset["day"], learned(self.imports)
+        day, data = self.dataset["day"], effective_imports(self.imports)
         if day is None or not self.is_full or self.has_export_date or not data:
             return False
         location = dataset_settings(self.settings, self.dataset["type"])["dataLocation"]

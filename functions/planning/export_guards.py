@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..personalize.imports import location_digits
-from ..rules.imports import full_import_day, learned, refusal_to_append
+from ..rules.imports import effective_imports, full_import_day, refusal_to_append
 from .guards import guard
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def _appended_objects(view: DatasetView) -> Iterator[str]:
     times = [
         job.created_at
         for job in view.imports
-        if job.is_held or (job.run is None and (job.is_active or job.is_running))
+        if job.is_confirmed or (job.run is None and (job.is_active or job.is_running))
     ]
     old = [file.key for file in export.objects if times and file.modified_at < max(times)]
     if old:
@@ -135,8 +135,8 @@ def _appended_day(view: DatasetView, day: str) -> Iterator[str]:
     Only a ready marker starts a run for a day that is long past, for example when a bucket is
     copied.
     """
-    location, data = view.export.location, learned(view.imports)
-    held = {job.location: job.arn for job in data if job.is_held}
+    location, data = view.export.location, effective_imports(view.imports)
+    held = {job.location: job.arn for job in data if job.is_confirmed}
     if arn := held.get(location_digits(location)):
         reason = f"was imported by {arn}, and has changed since then"
     elif view.run["trigger"] == "export" and day < full_import_day(data):
@@ -156,10 +156,10 @@ def skipped_days(view: DatasetView) -> Iterator[str]:
 
     An export whose import is running is not named.
     """
-    dataset, data = view.dataset, learned(view.imports)
+    dataset, data = view.dataset, effective_imports(view.imports)
     imported = {job.location for job in data}
     held_or_running = {
-        *(job.location for job in data if job.is_held),
+        *(job.location for job in data if job.is_confirmed),
         *(job.location for job in view.imports if job.is_running),
     }
     exports = view.world.earlier_exports.get(dataset["datasetArn"], {})

@@ -54,13 +54,13 @@ def found_up_to_date(view: RunView) -> Iterator[str]:
     """Yield the ARNs of the datasets, campaigns and solutions that the run has found up to date.
 
     - A dataset is up to date if it holds its present export.
-    - A campaign is up to date if it serves the version that has learned the present data.
+    - A campaign is up to date if it serves the version that was trained on the present data.
     - A solution without campaigns is up to date if it has such a version.
 
     A run that does not look at the present export of each dataset finds only datasets up to date.
     """
     for dataset in view.datasets:
-        if dataset.is_held and not dataset.has_export_date:
+        if dataset.holds_export and not dataset.has_export_date:
             yield dataset.dataset["datasetArn"]
     if PARTIAL_KEYS & view.run["request"].keys():
         return

@@ -125,7 +125,7 @@ def _nothing_new(view: RunView) -> str:
         exports = "no new export is ready"
     versions = [solution.version_to_use for solution in view.solutions]
     stopped = [version.arn for version in versions if version and version.was_stopped]
-    learned = "every solution has learned the present data"
+    learned = "every solution was trained on the present data"
     if stopped:
         learned = f"the training of the present data was stopped: {', '.join(stopped)}"
     elif any(solution.requested_by == "events" for solution in view.solutions):

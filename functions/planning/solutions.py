@@ -105,7 +105,7 @@ class SolutionView:
 
     @cached_property
     def up_to_date_version(self) -> Training | None:
-        """The newest version that has learned the present data, or None.
+        """The newest version that was trained on the present data, or None.
 
         It may be in training, or it may have been stopped. A run that imports makes all versions
         outdated.

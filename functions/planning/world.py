@@ -15,7 +15,7 @@ from ..personalize.imports import ImportReader, location_digits, seen_export
 from ..personalize.lists import active_event_trackers
 from ..personalize.tags import tags_of
 from ..personalize.trainings import SolutionReader
-from ..rules.imports import full_import_day, learned, newly_held
+from ..rules.imports import confirmable_imports, effective_imports, full_import_day
 from .datasets import datasets_to_import
 
 if TYPE_CHECKING:
@@ -67,15 +67,14 @@ class World:
     schemas: Mapping[str, Sequence[SchemaField]] = field(default_factory=dict)
     """Dataset ARN -> the fields of its schema."""
     imports: Mapping[str, Sequence[Import]] = field(default_factory=dict)
-    """ARN of each dataset of the group, configured or not -> its imports. Those of the configured
-    datasets have their tags. An import that holds its export, as reading has shown, says so."""
-    found_held: Mapping[str, str] = field(default_factory=dict)
-    """The ARN of each import job that holds its export, without a tag that says so -> the
-    fingerprint."""
+    """ARN of each dataset in the group, configured or not -> its imports. Only imports of the
+    configured datasets have tags. Those in `newly_confirmed` are confirmed here already."""
+    newly_confirmed: Mapping[str, str] = field(default_factory=dict)
+    """The ARN of each import job that is confirmed, but not tagged yet -> its fingerprint."""
     exports: Mapping[str, Export] = field(default_factory=dict)
     """Dataset ARN -> the export at its location, for each dataset that the run imports."""
     earlier_exports: Mapping[str, Mapping[str, Export]] = field(default_factory=dict)
-    """Dataset ARN -> day -> its INCREMENTAL export, if no import of its location has `held`."""
+    """Dataset ARN -> earlier day -> its INCREMENTAL export, if no import of it is confirmed."""
     solutions: Mapping[str, SolutionTypeDef] = field(default_factory=dict)
     seen_solutions: Mapping[str, SeenSolution] = field(default_factory=dict)
     """Solution ARN -> the solution with its versions, as the rules of a training see them."""
@@ -163,13 +162,13 @@ def read_data(client: PersonalizeClient, settings: Settings, run: Run) -> World:
 
 
 def _with_confirmed_imports(world: World, settings: Settings, run: Run) -> World:
-    """Return the world in which each import that holds its export says so.
+    """Return the world with each import confirmed whose export has not changed since.
 
-    An import is compared with the export of its own day, so that the import of a run that has died
-    is found on a later day too.
+    An import is compared with the export of the day that it imported, so that the import of a dead
+    run is confirmed on a later day too.
     """
     imports, earlier = dict(world.imports), {}
-    found_held: dict[str, str] = {}
+    newly_confirmed: dict[str, str] = {}
     for dataset in datasets_to_import(settings, run):
         arn, mode = dataset["datasetArn"], dataset["importMode"]
         if arn in world.datasets:
@@ -179,27 +178,28 @@ def _with_confirmed_imports(world: World, settings: Settings, run: Run) -> World
                 seen_export(export, mode, schema_arn)
                 for export in (world.exports[arn], *earlier[arn].values())
             ]
-            held = {job.arn: str(job.planned) for job in newly_held(imports[arn], seen)}
-            found_held |= held
+            unchanged = confirmable_imports(imports[arn], seen)
+            newly_confirmed |= {job.arn: str(job.fingerprint) for job in unchanged}
             imports[arn] = [
-                job._replace(is_held=job.is_held or job.arn in held) for job in imports[arn]
+                job._replace(is_confirmed=True) if job in unchanged else job for job in imports[arn]
             ]
-    return replace(world, imports=imports, earlier_exports=earlier, found_held=found_held)
+    return replace(world, imports=imports, earlier_exports=earlier, newly_confirmed=newly_confirmed)
 
 
 def earlier_exports(dataset: DatasetOfRun, imports: Sequence[Import]) -> dict[str, Export]:
-    """Return each earlier day -> its INCREMENTAL export, if no import of its location has `held`.
+    """Return each earlier day -> its INCREMENTAL export, if no import of it is confirmed.
 
     Only the days since the last FULL import are searched, because it has brought all earlier data.
     """
-    day, data, found = dataset["day"], learned(imports), {}
+    day, data, found = dataset["day"], effective_imports(imports), {}
     if dataset["importMode"] == "FULL" or not day:
         return {}
     for number in range(SEARCHED_DAYS, 0, -1):
         earlier = (date.fromisoformat(day) - timedelta(days=number)).isoformat()
         location = dataset["dataLocation"].replace(day, earlier)
-        is_held = any(job.is_held and job.location == location_digits(location) for job in data)
-        if earlier <= full_import_day(data) or is_held:
+        digits = location_digits(location)
+        is_imported = any(job.is_confirmed and job.location == digits for job in data)
+        if earlier <= full_import_day(data) or is_imported:
             continue
         if objects := exports.list_objects(aws.s3(), location):
             found[earlier] = exports.Export(location=location, objects=objects)

@@ -1,4 +1,4 @@
-"""Decides how a dataset gets its export, and which exports a dataset holds."""
+"""Decides how a dataset gets its export, and which exports it holds already."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -22,21 +22,21 @@ class Import(NamedTuple):
     is_active: bool
     created_at: datetime
     ended_at: datetime
-    """The time of the last change, which is the end of an import that has ended."""
+    """The time of the last change, which is the end if the import is not running."""
     run: str | None = None
     """The run that created the job, or None for a foreign import."""
-    planned: str | None = None
+    fingerprint: str | None = None
     """The fingerprint of the export when the job was created: `<location>-<content>`."""
-    is_held: bool = False
-    """True if a look after the end has found the export unchanged."""
+    is_confirmed: bool = False
+    """True if the export was found unchanged after the end, so the dataset holds all of it."""
     size: int | None = None
-    """The bytes of the export when the job was created, if the pipeline has written them."""
+    """The bytes of the export when the job was created, or None for a foreign import."""
     failure: str | None = None
 
     @property
     def location(self) -> str:
         """The hash of the location, with which the fingerprint of the export begins."""
-        return (self.planned or "").partition("-")[0]
+        return (self.fingerprint or "").partition("-")[0]
 
 
 class Export(NamedTuple):
@@ -60,14 +60,14 @@ class SeenDataset:
 
 @dataclass(frozen=True, kw_only=True)
 class WantedImport:
-    """What a run wants of a dataset."""
+    """What a run wants to do with a dataset."""
 
     run: str
     is_full: bool
     requested_at: datetime | None = None
-    """The start of the run if somebody asks for the import. Then a FULL export is imported although
-    the dataset holds it, and an INCREMENTAL one is added to data that a foreign import has
-    replaced. No export is appended twice."""
+    """The start of the run if somebody asks for the import, else None. On request, a FULL export is
+    imported although the dataset holds it, and an INCREMENTAL one is added to data that a foreign
+    import has replaced. But no export is appended twice."""
     durations: Sequence[int] = ()
     max_hours: float
 
@@ -77,9 +77,9 @@ class Memory(JobMemory):
     """What an import remembers between two looks."""
 
     checked: str = ""
-    """The fingerprint of the export whose content this run has checked last, first in its plan."""
+    """The fingerprint of the export whose content was checked last. The first check is planning."""
     problems: list[str] = field(default_factory=list)
-    """What the last check of the content has found."""
+    """The problems that this check has found."""
 
 
 # What may be done
@@ -94,15 +94,15 @@ class Create(Action):
 
 @dataclass(frozen=True)
 class Confirm(Action):
-    """Write on an import job that it holds its export."""
+    """Tag an import job as confirmed."""
 
     arn: str
-    planned: str
+    fingerprint: str
 
 
 @dataclass(frozen=True)
 class CheckContent(Action):
-    """Ask the guards about the content of the present export."""
+    """Let the guards check the content of the present export."""
 
     changes: ClassVar[bool] = False
     fingerprint: str
@@ -136,9 +136,9 @@ def _wait_for_import(case: ImportCase) -> Step | None:
 
 
 def _confirm(case: ImportCase) -> Step | None:
-    """Write on an import that it holds its export, once that is certain."""
+    """Confirm an import once the export was found unchanged after its end."""
     seen = case.seen
-    job = next(iter(newly_held(seen.imports, [seen.export])), None)
+    job = next(iter(confirmable_imports(seen.imports, [seen.export])), None)
     return Step("CONFIRMING", Confirm(job.arn, seen.export.fingerprint)) if job else None
 
 
@@ -152,7 +152,7 @@ def _end(case: ImportCase) -> Step | None:
         return None
     if not job.is_active:
         reason = job.failure or f"{job.arn} has failed without a reason"
-    elif job.is_held and job.planned == seen.export.fingerprint:
+    elif job.is_confirmed and job.fingerprint == seen.export.fingerprint:
         reason = f"another import has replaced the data of {job.arn}"
     else:
         reason = "the export changed while it was imported; the next run imports it again"
@@ -160,11 +160,11 @@ def _end(case: ImportCase) -> Step | None:
 
 
 def _create(case: ImportCase) -> Step:
-    """Create the import, after the content of an export that has changed was checked again."""
+    """Create the import. If the export has changed since its last check, check it first."""
     seen, wanted, memory, now = case
     fingerprint = seen.export.fingerprint
-    is_asked = wanted.is_full or wanted.requested_at
-    if not is_asked and (refusal := refusal_to_append(seen.imports)):
+    appends_unasked = not wanted.is_full and wanted.requested_at is None
+    if appends_unasked and (refusal := refusal_to_append(seen.imports)):
         return failed("CHECKING", refusal)
     if wait := memory.before_create(wanted.max_hours, now):
         return wait
@@ -181,13 +181,14 @@ def _create(case: ImportCase) -> Step:
 def holder(seen: SeenDataset, *, is_full: bool, since: datetime | None = None) -> Import | None:
     """Return the import by which the dataset holds the present export, or None.
 
-    A FULL export is held if the newest FULL import holds it. With `since`, that import must not be
-    older. An INCREMENTAL export is held if any import since the newest FULL import holds it,
-    because no export is appended twice.
+    A FULL export must have been imported by the newest FULL import. With `since`, that import must
+    not be older. An INCREMENTAL export may have been imported by any import since the newest FULL
+    import, because no export is appended twice.
     """
-    for job in reversed(learned(seen.imports)):
+    for job in reversed(effective_imports(seen.imports)):
         is_wanted = job.is_full and (since is None or job.created_at >= since)
-        if job.is_held and job.planned == seen.export.fingerprint and (is_wanted or not is_full):
+        is_present = job.is_confirmed and job.fingerprint == seen.export.fingerprint
+        if is_present and (is_wanted or not is_full):
             return job
     return None
 
@@ -197,25 +198,25 @@ def import_of_run(imports: Iterable[Import], run: str) -> Import | None:
     return next((job for job in imports if job.run == run), None)
 
 
-def newly_held(imports: Iterable[Import], exports: Sequence[Export]) -> list[Import]:
-    """Return the imports that hold one of the exports, as a look after their end shows.
+def confirmable_imports(imports: Iterable[Import], exports: Sequence[Export]) -> list[Import]:
+    """Return the imports that can be confirmed, because one of the exports is still what they read.
 
-    An import with `held` is left out. No object of the export may be newer than the import job.
+    Confirmed imports are left out. No object of the export may be newer than the import job.
     """
     newest = {export.fingerprint: export.newest_at for export in exports}
     return [
         job
         for job in imports
-        if job.is_active and not job.is_held and job.planned in newest
-        if (newest_at := newest[job.planned]) is None or newest_at <= job.created_at
+        if job.is_active and not job.is_confirmed and job.fingerprint in newest
+        if (newest_at := newest[job.fingerprint]) is None or newest_at <= job.created_at
     ]
 
 
-def learned(imports: Iterable[Import], at: datetime | None = None) -> list[Import]:
-    """Return the imports that a training learns: of each dataset the newest FULL one and all later.
+def effective_imports(imports: Iterable[Import], at: datetime | None = None) -> list[Import]:
+    """Return the imports whose data a training uses. The import that ended first is first.
 
-    A FULL import replaces what was imported before. The import that ended first is first. With a
-    time, return what a training learned that began then.
+    These are the newest FULL import of each dataset, which has replaced all earlier data, and the
+    imports that ended after it. With `at`, return the imports that a training used that began then.
     """
     ended = sorted(
         (job for job in imports if job.is_active and (at is None or job.ended_at <= at)),
@@ -232,21 +233,21 @@ def full_import_day(data: Iterable[Import]) -> str:
 
 
 def partial_import(imports: Iterable[Import]) -> Import | None:
-    """Return an import that may have brought only a part of its export, or None.
+    """Return an import that may have imported only a part of its export, or None.
 
-    A later import of the same location that holds its export makes up for it.
+    It does not count if a later import of the same location is confirmed.
     """
-    newest = {job.location: job for job in learned(imports) if job.run is not None}
-    return next((job for job in newest.values() if not job.is_held), None)
+    newest = {job.location: job for job in effective_imports(imports) if job.run is not None}
+    return next((job for job in newest.values() if not job.is_confirmed), None)
 
 
 def foreign_replacement(imports: Sequence[Import], *, is_full: bool) -> Import | None:
     """Return the foreign FULL import that has replaced the data of a dataset, or None.
 
-    A pipeline may add INCREMENTAL imports to a FULL import that is older than its first import, and
-    to any other once a person has asked for it.
+    A pipeline that appends accepts a foreign FULL import from before its first import. It accepts a
+    later one once a person has asked to append to it.
     """
-    data = learned(imports)
+    data = effective_imports(imports)
     if not data or not data[0].is_full or data[0].run is not None:
         return None
     is_accepted = any(job.run for job in data) or not any(
@@ -256,7 +257,7 @@ def foreign_replacement(imports: Sequence[Import], *, is_full: bool) -> Import |
 
 
 def refusal_to_append(imports: Sequence[Import]) -> str | None:
-    """Return why an INCREMENTAL export is not added unless somebody asks for it, or None."""
+    """Return why an INCREMENTAL export is appended only if somebody asks for it, or None."""
     job = foreign_replacement(imports, is_full=False)
     return job and (
         f"{job.arn}, which this pipeline did not start, has replaced the data; `--force` adds the "

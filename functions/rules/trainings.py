@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from .imports import Import, foreign_replacement, learned, partial_import
+from .imports import Import, effective_imports, foreign_replacement, partial_import
 from .pacing import pause
 from .steps import BUSY_PAUSE, SHORT_PAUSE, Action, Case, JobMemory, Step, failed
 
@@ -158,13 +158,13 @@ def digest(seen: SeenSolution, at: datetime | None = None) -> str:
 
     With a time, return the hash of a training that began then.
     """
-    arns = sorted(job.arn for job in learned(seen.imports, at))
+    arns = sorted(job.arn for job in effective_imports(seen.imports, at))
     imports = hashlib.sha256(" ".join(arns).encode()).hexdigest()[:DIGEST_DIGITS]
     return f"{imports}-{seen.config}"
 
 
 def usable_version(seen: SeenSolution, wanted: WantedTraining) -> Training | None:
-    """Return the newest version that has learned the present data and configuration, or None.
+    """Return the newest version that was trained on the present data and configuration, or None.
 
     A version that was stopped counts too, because somebody did not want this training. A version
     that has failed does not count.
@@ -233,12 +233,12 @@ def _foreign_jobs(seen: SeenSolution, wanted: WantedTraining) -> Iterator[str]:
                 f"{version.arn} is in training too, but this pipeline did not start it; stop it if "
                 "nobody needs it"
             )
-    for job in learned(seen.imports):
+    for job in effective_imports(seen.imports):
         is_accepted = not job.is_full or wanted.accepts_foreign
         if job.run is None and is_accepted and job.dataset in wanted.datasets:
             yield (
                 f"{job.arn}, an import that this pipeline did not start, has changed the data that "
-                "the version learns; find out who started it"
+                "the version is trained on; find out who started it"
             )
 
 

@@ -22,14 +22,14 @@ from functions.personalize.lists import PAGE_SIZE
 from functions.personalize.statuses import is_active
 from functions.personalize.tags import (
     BYTES,
+    CONFIRMED,
     DIGEST,
-    HELD,
-    PLANNED,
+    FINGERPRINT,
     RUN,
     tags_of,
 )
 from functions.personalize.trainings import describe_version
-from functions.rules.imports import learned
+from functions.rules.imports import effective_imports
 from functions.rules.trainings import SeenSolution, digest
 from retrain.operator.errors import OperatorError, code_of
 
@@ -188,7 +188,7 @@ def _learned(
 ) -> list[Import]:
     """Return the imports of a dataset that a version has learned, oldest first."""
     of_dataset = [job for job in imports if job.dataset == dataset_arn]
-    return learned(of_dataset, version["creationDateTime"])
+    return effective_imports(of_dataset, version["creationDateTime"])
 
 
 def _learned_dataset(
@@ -218,7 +218,7 @@ def _learned_import(client: PersonalizeClient, job: Import) -> LearnedImport:
         "dataLocation": described["dataSource"].get("dataLocation"),
         "bytes": int(size) if size.isdecimal() else None,
         "runId": tags.get(RUN),
-        "held": HELD in tags and tags[HELD] == tags.get(PLANNED),
+        "held": CONFIRMED in tags and tags[CONFIRMED] == tags.get(FINGERPRINT),
     }
 
 

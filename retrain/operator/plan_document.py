@@ -6,7 +6,7 @@ from datetime import UTC
 from statistics import median
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypedDict
 
-from functions.rules.imports import learned
+from functions.rules.imports import effective_imports
 from retrain.operator.option_words import FLAGS, in_words_of_options
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ def _import_step(view: RunView, plan: Plan, configured: DatasetSettings) -> Impo
 
 def _reason_to_import(dataset: DatasetView) -> str:
     """Return why a dataset is imported."""
-    data = learned(dataset.imports)
+    data = effective_imports(dataset.imports)
     if dataset.is_being_imported:
         return "an import of this export is running, and the run waits for it"
     if any(job.is_running for job in dataset.imports):
@@ -258,7 +258,7 @@ def _training_decision(
     if held_back:
         return _Decision("hold back", held_back)
     if version:
-        learned = "its newest version has learned the present data"
+        learned = "its newest version was trained on the present data"
         stopped = "the training of the present data was stopped"
         return _Decision("keep", stopped if version.was_stopped else learned, version.arn)
     reason = plan["reason"] or "it has nothing new to learn"
@@ -272,7 +272,7 @@ def _reason_to_train(view: RunView, solution: SolutionView) -> str:
         verb = "is" if len(imported) == 1 else "are"
         return f"{_listed(imported)} {verb} imported"
     if solution.up_to_date_version is None:
-        return "no version of a run has learned the present data"
+        return "no version of a run was trained on the present data"
     requested_by = solution.requested_by
     if requested_by == "events":
         return "an event tracker or the API may have sent records since the last training"

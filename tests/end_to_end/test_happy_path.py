@@ -158,7 +158,7 @@ def test_the_jobs_have_the_names_and_tags_of_the_run(stack, run, home):
         "retraining-pipeline": "retraining-dev",
         "retraining-run": RUN_ID,
     }
-    export_tags = {"retraining-bytes", "retraining-planned", "retraining-held"}
+    export_tags = {"retraining-bytes", "retraining-fingerprint", "retraining-confirmed"}
     learned_tags = {"retraining-digest"}
     further_tags = {**dict.fromkeys(job_arns, export_tags), run.version_arn: learned_tags}
     for arn, keys in further_tags.items():

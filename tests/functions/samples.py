@@ -88,7 +88,7 @@ def imported(**changes):
 
 def held_import(**changes):
     """Return the import of last week's run by which the dataset holds its export."""
-    held = {"run": LAST_RUN, "planned": FINGERPRINT, "is_held": True, "size": 1000}
+    held = {"run": LAST_RUN, "fingerprint": FINGERPRINT, "is_confirmed": True, "size": 1000}
     return imported(**{**held, **changes})
 
 

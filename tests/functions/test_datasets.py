@@ -40,7 +40,7 @@ def of_imports(*imports, request=None, **changes):
 def import_of_day(day, mode="FULL", **changes):
     """Return an import that holds the export of a day."""
     planned = f"{location_digits(DATED['dataLocation'].replace('{date}', day))}-x"
-    return held_import(planned=planned, is_full=mode == "FULL", **changes)
+    return held_import(fingerprint=planned, is_full=mode == "FULL", **changes)
 
 
 # The date in a location
@@ -94,9 +94,9 @@ def test_the_last_five_successful_imports_with_this_mode_count_for_the_durations
     [
         ([], True, False),
         ([held_import()], False, False),
-        ([held_import(is_held=False)], True, False),
+        ([held_import(is_confirmed=False)], True, False),
         ([held_import(), RUNNING], True, False),
-        ([RUNNING._replace(run="x", planned=FINGERPRINT)], True, True),
+        ([RUNNING._replace(run="x", fingerprint=FINGERPRINT)], True, True),
     ],
     ids=["none", "held", "not held", "another is running", "an import of this export is running"],
 )
@@ -124,7 +124,7 @@ def test_an_import_is_requested_by_force_or_by_a_setting(request_, changes, mode
         "dataset": dataset_of_run(importMode=mode),
     }
     planned = of_imports(**known).seen.export.fingerprint
-    held = of_imports(held_import(is_full=mode == "FULL", planned=planned), **known)
+    held = of_imports(held_import(is_full=mode == "FULL", fingerprint=planned), **known)
     assert held.is_requested == requested
     assert held.needs_import == (requested and mode == "FULL"), "no export is appended twice"
 

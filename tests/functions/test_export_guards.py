@@ -169,7 +169,7 @@ OLD = s3_object(key="old.csv", modified_at=ago(48, seconds=1))
 
 def appending(*objects, dataset=INCREMENTAL, jobs=None, **changes):
     """Return the messages about an export that is added to the data."""
-    jobs = [held_import(planned="x")] if jobs is None else jobs
+    jobs = [held_import(fingerprint="x")] if jobs is None else jobs
     known = {"dataset": dataset, "imports": {DATASET: jobs}, **changes}
     return found(wrong_increment, export(objects=objects), **known)
 
@@ -193,7 +193,7 @@ def test_objects_that_were_imported_before_are_found():
         (imported(is_running=True, is_active=False, created_at=ago(1)), True),
         (imported(created_at=ago(1)), True),
         (imported(is_active=False, created_at=ago(1)), False),
-        (held_import(is_held=False, created_at=ago(1)), False),
+        (held_import(is_confirmed=False, created_at=ago(1)), False),
     ],
     ids=["running", "foreign", "failed", "changed during the import"],
 )
@@ -216,9 +216,9 @@ def test_at_most_a_gigabyte_is_appended(size, refused):
 # The days of an INCREMENTAL export
 
 DAY = "2026-11-22"
-FULL = held_import(planned="x", created_at=ago(20 * 24), ended_at=ago(20 * 24))
+FULL = held_import(fingerprint="x", created_at=ago(20 * 24), ended_at=ago(20 * 24))
 APPENDED = held_import(
-    planned=f"{location_digits(LOCATION)}-x",
+    fingerprint=f"{location_digits(LOCATION)}-x",
     is_full=False,
     created_at=ago(7 * 24),
     ended_at=ago(7 * 24),
@@ -239,16 +239,18 @@ def test_the_changed_export_of_a_day_is_not_appended_twice():
             f"this export on purpose with retrain start --dataset interactions --export-date {DAY}"
         )
     ]
-    later = [held_import(planned=f"{n}-x", is_full=False, ended_at=ago(150 - n)) for n in range(40)]
+    later = [
+        held_import(fingerprint=f"{n}-x", is_full=False, ended_at=ago(150 - n)) for n in range(40)
+    ]
     assert appending_day(APPENDED, FULL) == appending_day(*later, APPENDED, FULL) == refused
-    assert appending_day(APPENDED._replace(planned="other-x"), FULL) == []
+    assert appending_day(APPENDED._replace(fingerprint="other-x"), FULL) == []
     assert appending_day(APPENDED, FULL, request={"exportDate": DAY}) == [], "on purpose"
 
 
 @pytest.mark.parametrize(
     "jobs",
     [
-        [APPENDED._replace(is_held=False), FULL],
+        [APPENDED._replace(is_confirmed=False), FULL],
         [FULL._replace(created_at=ago(7 * 24 - 1), ended_at=ago(7 * 24 - 2)), APPENDED],
     ],
     ids=["it changed during the import", "a FULL import has replaced its rows"],
@@ -273,7 +275,7 @@ BOTH = ("2026-11-27", "2026-11-28")
 def import_of(day, **changes):
     """Return an import of the export of a day, which has changed since the import began."""
     planned = f"{location_digits(f's3://exports/{day}.csv')}-x"
-    standard = {"planned": planned, "is_full": False, "is_held": False, "ended_at": ago(9)}
+    standard = {"fingerprint": planned, "is_full": False, "is_confirmed": False, "ended_at": ago(9)}
     return held_import(**{**standard, **changes})
 
 
@@ -312,7 +314,7 @@ EARLY = imported(ended_at=ago(100))
         ([import_of(BOTH[1])], [never(BOTH[0]), changed(BOTH[1])]),
         ([import_of(BOTH[1], is_active=False)], [never(*BOTH)]),
         ([import_of(day) for day in BOTH], [changed(*BOTH)]),
-        ([*map(import_of, BOTH), import_of(BOTH[0], is_held=True)], [changed(BOTH[1])]),
+        ([*map(import_of, BOTH), import_of(BOTH[0], is_confirmed=True)], [changed(BOTH[1])]),
         ([import_of(BOTH[0], is_active=False, is_running=True)], [never(BOTH[1])]),
         ([imported(ended_at=ago(1)), *map(import_of, BOTH)], [never(*BOTH)]),
         (
@@ -360,7 +362,9 @@ def test_earlier_exports_are_searched_since_the_last_full_import(found_days):
     full = imported(created_at=ago(72))
     assert found_days("2026-11-29", full) == ["2026-11-27", "2026-11-28"]
     assert found_days("2026-11-29", import_of("2026-11-28"), full) == list(BOTH)
-    assert found_days("2026-11-29", import_of("2026-11-28", is_held=True), full) == ["2026-11-27"]
+    assert found_days("2026-11-29", import_of("2026-11-28", is_confirmed=True), full) == [
+        "2026-11-27"
+    ]
     assert len(found_days("2026-11-29")) == 28, "there is no export before November"
     assert len(found_days("2026-12-02")) == 30, "a month is searched"
     assert found_days("2026-11-29", importMode="FULL") == []

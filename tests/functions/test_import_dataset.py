@@ -93,21 +93,21 @@ def test_an_import_is_read_with_its_tags():
             created_at=own.created_at,
             ended_at=own.created_at + timedelta(minutes=745 / 60),
             run=RUN_ID,
-            planned=fingerprint(pipeline),
-            is_held=True,
+            fingerprint=fingerprint(pipeline),
+            is_confirmed=True,
             size=1503,
         )
         assert seen(pipeline, creationDateTime=clock.now()) == [], "they are of an older dataset"
-    assert (first.arn, first.run, first.planned, first.size) == (FIRST, None, None, None)
+    assert (first.arn, first.run, first.fingerprint, first.size) == (FIRST, None, None, None)
 
 
 @pytest.mark.parametrize("size", ["many", "-1", "", "²"])
 def test_tags_that_a_person_has_edited_make_no_import_hold_its_export(size):
     with items() as pipeline:
         import_items(pipeline)
-        write_tags(pipeline.client, JOB, {"retraining-bytes": size, "retraining-held": "yes"})
+        write_tags(pipeline.client, JOB, {"retraining-bytes": size, "retraining-confirmed": "yes"})
         own, _ = seen(pipeline)
-    assert (own.run, own.size, own.is_held) == (RUN_ID, None, False)
+    assert (own.run, own.size, own.is_confirmed) == (RUN_ID, None, False)
 
 
 def test_the_tags_of_imports_whose_data_were_replaced_are_not_read():
@@ -184,8 +184,8 @@ def test_an_export_is_imported_once_and_held_from_then_on():
         assert tags_of(pipeline.client, JOB) == {
             "retraining-pipeline": "retraining",
             "retraining-run": RUN_ID,
-            "retraining-planned": fingerprint(pipeline),
-            "retraining-held": fingerprint(pipeline),
+            "retraining-fingerprint": fingerprint(pipeline),
+            "retraining-confirmed": fingerprint(pipeline),
             "retraining-bytes": "1503",
         }
         again = import_items(pipeline)
@@ -200,7 +200,7 @@ def test_an_export_that_changes_during_its_import_fails():
         event["item"] = handler(event, None)
         pipeline.bucket.put("items.csv", csv_files()["items.csv"] + b"\ni999,g1")
         item = import_items(pipeline, event)
-        assert "retraining-held" not in tags_of(pipeline.client, JOB)
+        assert "retraining-confirmed" not in tags_of(pipeline.client, JOB)
         assert len(created(pipeline)) == 1
     assert (item["outcome"], item["arn"]) == ("FAILED", JOB)
     assert item["reasons"] == [
@@ -214,7 +214,7 @@ def test_an_export_that_has_changed_since_the_plan_is_checked_again():
         pipeline.bucket.put("items.csv", csv_files()["items.csv"] + b"\ni999,g1")
         item = import_items(pipeline, event)
         tags = tags_of(pipeline.client, JOB)
-        assert tags["retraining-planned"] == fingerprint(pipeline)
+        assert tags["retraining-fingerprint"] == fingerprint(pipeline)
         assert tags["retraining-bytes"] == "1511"
     assert (item["outcome"], item["bytes"]) == ("IMPORTED", 1511)
 

@@ -130,7 +130,7 @@ BAD_EXPORT = {"exports": {DATASET: export(objects=[], samples=[])}}
 def planned_bad_import(**changes):
     """Return an import of the bad export."""
     (dataset,) = view(**BAD_EXPORT).datasets
-    return held_import(planned=dataset.seen.export.fingerprint, **changes)
+    return held_import(fingerprint=dataset.seen.export.fingerprint, **changes)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ UNCHANGED = {
     "trainings": [trained_version()],
     **SERVED,
 }
-HELD, LEARNED = "the datasets hold their exports", "every solution has learned the present data"
+HELD, LEARNED = "the datasets hold their exports", "every solution was trained on the present data"
 ON_EXPORT = settings(
     datasets=[dataset_settings(readyMarker="s3://exports/_SUCCESS")], triggerOnExport=True
 )
@@ -181,7 +181,7 @@ LATER = f"{location_digits('s3://exports/2026-11-30.csv')}-x"
         ({"request": {"skipImport": True}}, "nothing is imported", LEARNED),
         ({"settings_": ON_EXPORT}, "no new export is ready", LEARNED),
         (
-            {"settings_": DATED, "imports": {DATASET: [held_import(planned=LATER)]}},
+            {"settings_": DATED, "imports": {DATASET: [held_import(fingerprint=LATER)]}},
             "no export is newer than the data",
             LEARNED,
         ),
@@ -245,7 +245,7 @@ WITHOUT_CAMPAIGNS = settings(solutions=[solution_settings(campaigns=[])])
     [
         ({}, [DATASET, CAMPAIGN]),
         ({"settings_": WITHOUT_CAMPAIGNS}, [DATASET, SOLUTION]),
-        ({"imports": {DATASET: [held_import(planned="other")]}}, []),
+        ({"imports": {DATASET: [held_import(fingerprint="other")]}}, []),
         ({"trainings": []}, [DATASET]),
         ({"request": {"force": True}, "trainings": []}, [DATASET]),
         ({"campaigns": {CAMPAIGN: campaign(solutionVersionArn=OLD_VERSION)}}, [DATASET]),

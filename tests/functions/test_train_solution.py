@@ -17,7 +17,7 @@ from tests.world import HOUR, MOVIES, PREFIX, solution_arn
 
 NAME = f"{PREFIX}-this-0b519087"
 """The name of the version of this run."""
-TAGS = {"retraining-run": "earlier", "retraining-planned": "a-1", "retraining-held": "a-1"}
+TAGS = {"retraining-run": "earlier", "retraining-fingerprint": "a-1", "retraining-confirmed": "a-1"}
 """The tags of an import that holds its export."""
 
 
@@ -136,8 +136,8 @@ def test_a_training_starts_when_no_import_and_no_update_of_the_solution_is_runni
         (warning,) = items[-1]["warnings"]
         assert warning == (
             "arn:aws:personalize:eu-west-1:123456789012:dataset-import-job/foreign, an import that "
-            "this pipeline did not start, has changed the data that the version learns; find out "
-            "who started it"
+            "this pipeline did not start, has changed the data that the version is trained on; "
+            "find out who started it"
         )
         pipeline.client.update_solution(solutionArn=solution_arn(), performAutoTraining=True)
         assert train(pipeline, document(pipeline, run="other"))[0]["phase"] == "WAITING"

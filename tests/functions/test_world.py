@@ -54,7 +54,7 @@ def test_the_world_has_what_is_configured_and_nothing_twice():
     for jobs in world.imports.values():
         times = [job.created_at for job in jobs]
         assert times == sorted(times, reverse=True), "the newest job comes first"
-        assert jobs[0].is_held, "its tags are read"
+        assert jobs[0].is_confirmed, "its tags are read"
 
 
 def test_resources_that_do_not_exist_are_left_out():
@@ -121,8 +121,8 @@ def test_the_import_of_an_earlier_day_is_held_if_its_run_has_died(has_changed):
             pipeline.bucket.put(key, interactions(shift=2))
         world = read(pipeline)
     newest = world.imports[dataset_arn("interactions")][0]
-    assert newest.is_held is not has_changed
-    assert world.found_held == ({} if has_changed else {newest.arn: newest.planned})
+    assert newest.is_confirmed is not has_changed
+    assert world.newly_confirmed == ({} if has_changed else {newest.arn: newest.fingerprint})
 
 
 @pytest.mark.parametrize(("fault", "expected"), [("throttle", Throttled), ("deny", ClientError)])

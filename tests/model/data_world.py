@@ -59,8 +59,13 @@ class ImportJob(TaggedJob):
 
     def seen(self, when: int) -> Import:
         """Return the import job as the rules see it at a time."""
-        planned, held = self.tags.get("planned"), bool(self.tags.get("held"))
-        facts = {"dataset": self.dataset, "is_full": self.full, "planned": planned, "is_held": held}
+        planned, held = self.tags.get("fingerprint"), bool(self.tags.get("confirmed"))
+        facts = {
+            "dataset": self.dataset,
+            "is_full": self.full,
+            "fingerprint": planned,
+            "is_confirmed": held,
+        }
         return Import(**self.facts(when), **facts)
 
 
@@ -208,7 +213,7 @@ class DataWorld(World):
 
     def confirm(self, name: str) -> None:
         """Write on an import job that it holds its export."""
-        self.named(name).tags["held"] = True
+        self.named(name).tags["confirmed"] = True
 
     def create_import(self, name: str, dataset: str, folder: int, tags: dict[str, object]) -> None:
         """Start an import, unless the name is taken."""

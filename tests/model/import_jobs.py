@@ -6,7 +6,7 @@ from functions.rules.imports import Import
 
 NOW = datetime(2026, 11, 29, 6, tzinfo=UTC)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
-PLANNED = "a-1"
+FINGERPRINT = "a-1"
 """The fingerprint of the export: its location is `a`."""
 
 
@@ -21,7 +21,7 @@ def job(number=1, **fields):
         "created_at": NOW - 100 * HOUR + number * HOUR,
         "ended_at": NOW - 100 * HOUR + number * HOUR + 20 * MINUTE,
         "run": "earlier",
-        "planned": PLANNED,
-        "is_held": True,
+        "fingerprint": FINGERPRINT,
+        "is_confirmed": True,
     }
     return Import(**{**standard, **fields})

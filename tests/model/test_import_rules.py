@@ -1,7 +1,7 @@
 """The rules of an import, one row for each situation. tests/model plays them in random order."""
 
 import pytest
-from import_jobs import HOUR, MINUTE, NOW, PLANNED, job
+from import_jobs import FINGERPRINT, HOUR, MINUTE, NOW, job
 
 from functions.rules.imports import (
     CheckContent,
@@ -12,28 +12,28 @@ from functions.rules.imports import (
     SeenDataset,
     WantedImport,
     decide,
+    effective_imports,
     foreign_replacement,
-    learned,
     partial_import,
 )
 from functions.rules.pacing import pause
 from functions.rules.steps import Step, failed
 
-EXPORT = Export(PLANNED, 1000, NOW - 200 * HOUR)
+EXPORT = Export(FINGERPRINT, 1000, NOW - 200 * HOUR)
 OTHER = EXPORT._replace(fingerprint="a-2")
 
 
 def step(*jobs, export=EXPORT, memory=(), **fields):
     """Return the step of the rules for a dataset with these import jobs."""
     wanted = WantedImport(**{"run": "this", "is_full": True, "max_hours": 6, **fields})
-    remembered = Memory(**{"began_at": NOW, "checked": PLANNED, **dict(memory)})
+    remembered = Memory(**{"began_at": NOW, "checked": FINGERPRINT, **dict(memory)})
     return decide(SeenDataset(imports=jobs, export=export), wanted, remembered, NOW)
 
 
 DONE = Step("IMPORTED", outcome="IMPORTED")
 CREATE = Step("WAITING", Create(EXPORT))
 CHANGED = "the export changed while it was imported; the next run imports it again"
-FOREIGN = job(9, run=None, planned=None, is_held=False)
+FOREIGN = job(9, run=None, fingerprint=None, is_confirmed=False)
 REPLACED = (
     "job-9, which this pipeline did not start, has replaced the data; `--force` adds the export "
     "to it"
@@ -45,21 +45,21 @@ REPLACED = (
     [
         ([], {}, CREATE),
         ([job()], {}, DONE),
-        ([job(planned="a-0")], {}, CREATE),
-        ([job(), job(2, planned="a-0")], {}, CREATE),
-        ([job(), job(2, is_active=False, is_held=False)], {}, DONE),
+        ([job(fingerprint="a-0")], {}, CREATE),
+        ([job(), job(2, fingerprint="a-0")], {}, CREATE),
+        ([job(), job(2, is_active=False, is_confirmed=False)], {}, DONE),
         ([job(), FOREIGN], {}, CREATE),
         ([job(is_full=False), FOREIGN], {"is_full": False}, failed("CHECKING", REPLACED)),
         ([FOREIGN], {"is_full": False}, CREATE),
         ([job(is_full=False), FOREIGN], {"is_full": False, "requested_at": NOW}, CREATE),
         ([FOREIGN, job(10, is_full=False)], {"is_full": False}, DONE),
-        ([job(), job(2, is_full=False, planned="a-0")], {"is_full": False}, DONE),
+        ([job(), job(2, is_full=False, fingerprint="a-0")], {"is_full": False}, DONE),
         ([job()], {"requested_at": NOW}, CREATE),
         ([job()], {"requested_at": NOW - 99 * HOUR}, DONE),
         ([job(created_at=NOW)], {"requested_at": NOW}, DONE),
         ([job(), job(2, is_full=False)], {"is_full": False, "requested_at": NOW}, DONE),
         ([job(run="this")], {}, DONE),
-        ([job(run="this", planned="a-0")], {}, failed("IMPORTING", CHANGED)),
+        ([job(run="this", fingerprint="a-0")], {}, failed("IMPORTING", CHANGED)),
         ([job(run="this", is_active=False, failure="no")], {}, failed("IMPORTING", "no")),
         (
             [job(run="this", is_active=False)],
@@ -80,16 +80,16 @@ def test_an_export_that_is_not_held_is_imported_once(jobs, fields, expected):
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
-        ({}, Step("CONFIRMING", Confirm("job-1", PLANNED))),
-        ({"run": "this"}, Step("CONFIRMING", Confirm("job-1", PLANNED))),
+        ({}, Step("CONFIRMING", Confirm("job-1", FINGERPRINT))),
+        ({"run": "this"}, Step("CONFIRMING", Confirm("job-1", FINGERPRINT))),
         ({"created_at": NOW - 201 * HOUR}, CREATE),
-        ({"created_at": NOW - 200 * HOUR}, Step("CONFIRMING", Confirm("job-1", PLANNED))),
-        ({"planned": "a-0"}, CREATE),
+        ({"created_at": NOW - 200 * HOUR}, Step("CONFIRMING", Confirm("job-1", FINGERPRINT))),
+        ({"fingerprint": "a-0"}, CREATE),
         ({"is_active": False}, CREATE),
     ],
 )
 def test_an_import_is_confirmed_if_its_export_has_not_changed(fields, expected):
-    assert step(job(is_held=False, **fields)) == expected
+    assert step(job(is_confirmed=False, **fields)) == expected
 
 
 RUNNING = job(is_running=True, is_active=False, run=None, created_at=NOW - 10 * MINUTE)
@@ -142,13 +142,13 @@ def test_an_export_is_checked_again_if_it_has_changed_and_created_once(export, m
     ],
 )
 def test_a_dataset_holds_the_newest_full_import_and_all_later_ones(jobs, numbers):
-    assert [job.arn for job in learned(jobs)] == [f"job-{number}" for number in numbers]
+    assert [job.arn for job in effective_imports(jobs)] == [f"job-{number}" for number in numbers]
 
 
 def test_a_dataset_of_an_earlier_time_holds_what_had_ended_by_then():
     jobs = [job(1), job(2)]
-    assert learned(jobs, jobs[1].ended_at - MINUTE) == jobs[:1]
-    assert learned(jobs, jobs[1].ended_at) == jobs[1:]
+    assert effective_imports(jobs, jobs[1].ended_at - MINUTE) == jobs[:1]
+    assert effective_imports(jobs, jobs[1].ended_at) == jobs[1:]
 
 
 @pytest.mark.parametrize(
@@ -156,14 +156,14 @@ def test_a_dataset_of_an_earlier_time_holds_what_had_ended_by_then():
     [
         ([], "job-1"),
         ([job(2, is_full=False)], None),
-        ([job(2, is_full=False, planned="b-1")], "job-1"),
-        ([job(2, is_full=False, is_held=False)], "job-2"),
+        ([job(2, is_full=False, fingerprint="b-1")], "job-1"),
+        ([job(2, is_full=False, is_confirmed=False)], "job-2"),
         ([job(2)], None),
         ([job(2, is_active=False)], "job-1"),
     ],
 )
 def test_an_import_is_partial_until_one_of_the_same_location_is_held(later, expected):
-    partial = partial_import([job(is_held=False, planned="a-0"), *later])
+    partial = partial_import([job(is_confirmed=False, fingerprint="a-0"), *later])
     assert (partial and partial.arn) == expected
     assert partial_import([FOREIGN]) is None, "a foreign import was not planned"
 

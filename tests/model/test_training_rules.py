@@ -139,7 +139,7 @@ def test_the_limit_of_the_month_counts_the_trainings_that_are_paid_for(versions,
     assert step(own(), *versions, max_per_month=1).phase == "TRAINING", "it has begun"
 
 
-FOREIGN = job(9, run=None, is_held=False)
+FOREIGN = job(9, run=None, is_confirmed=False)
 REPLACED = failed(
     "CHECKING",
     "job-9, which this pipeline did not start, is the newest FULL import of its dataset; import "
@@ -163,9 +163,9 @@ ADDED = {"datasets": {"items": False}}
         ([job(), FOREIGN, job(10, is_full=False)], ADDED, None),
         ([job(), FOREIGN._replace(is_full=False)], {}, None),
         ([FOREIGN._replace(dataset="users")], {}, None),
-        ([job(), job(2, is_held=False)], {}, PARTIAL),
-        ([job(), job(2, is_held=False)], {"accepts_foreign": True}, PARTIAL),
-        ([job(2, is_held=False, planned="a-0"), job(3, is_full=False)], ADDED, None),
+        ([job(), job(2, is_confirmed=False)], {}, PARTIAL),
+        ([job(), job(2, is_confirmed=False)], {"accepts_foreign": True}, PARTIAL),
+        ([job(2, is_confirmed=False, fingerprint="a-0"), job(3, is_full=False)], ADDED, None),
     ],
 )
 def test_only_data_that_a_run_has_checked_are_learned(imports, fields, expected):
@@ -191,7 +191,7 @@ def test_what_is_foreign_is_named_and_neither_used_nor_stopped():
     )
     assert addition == (
         "job-9, an import that this pipeline did not start, has changed the data that the version "
-        "learns; find out who started it"
+        "is trained on; find out who started it"
     )
 
 

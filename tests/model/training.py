@@ -74,7 +74,7 @@ class Run:
                     yield Call(partial(self.world.confirm, arn), may_fail=True)
                 case imports.Create(export):
                     memory.sent_at = as_time(self.world.now)
-                    tags = {"run": self.run_id, "planned": export.fingerprint}
+                    tags = {"run": self.run_id, "fingerprint": export.fingerprint}
                     name = f"{self.stack}-{self.run_id}-{dataset}"
                     create = partial(self.world.create_import, name, dataset, folder, tags)
                     yield Call(create, may_fail=True)

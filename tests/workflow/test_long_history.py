@@ -38,7 +38,7 @@ class History:
             return self._page(KEYS[operation], operation, request)
         if "/old-" in str(request.get("resourceArn")):
             self.calls["tags of the past"] += 1
-            tags = {"run": "old", "bytes": "1", "planned": "old", "held": "old"}
+            tags = {"run": "old", "bytes": "1", "fingerprint": "old", "confirmed": "old"}
             return {
                 "tags": [{"tagKey": f"retraining-{key}", "tagValue": tags[key]} for key in tags]
             }

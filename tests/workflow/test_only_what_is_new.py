@@ -171,7 +171,7 @@ def test_a_run_without_an_import_trains_on_foreign_data_and_names_them():
     assert report(execution)["warnings"] == [
         (
             f"{solution_arn()}: {FOREIGN}, an import that this pipeline did not start, has changed "
-            "the data that the version learns; find out who started it"
+            "the data that the version is trained on; find out who started it"
         )
     ]
 

@@ -70,7 +70,7 @@ def api_tags(**tags):
 def import_tags(export, dataset):
     """Return the tags of an import job."""
     facts = {
-        "retraining-planned": seen_export(export, "FULL", dataset["schemaArn"]).fingerprint,
+        "retraining-fingerprint": seen_export(export, "FULL", dataset["schemaArn"]).fingerprint,
         "retraining-bytes": str(export.size),
     }
     return api_tags(**facts)

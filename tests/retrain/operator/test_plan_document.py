@@ -71,7 +71,7 @@ ENDED = f"{ago(47.5):%Y-%m-%d %H:%M}"
         ({}, {}, ("import", f"no run created the newest import, which ended at {ENDED}")),
         (
             {},
-            imports(held_import(planned="old")),
+            imports(held_import(fingerprint="old")),
             ("import", f"it has changed since the import that ended at {ENDED}"),
         ),
         ({}, IMPORTED, ("keep", f"it has not changed since the import that ended at {ENDED}")),
@@ -87,7 +87,7 @@ ENDED = f"{ago(47.5):%Y-%m-%d %H:%M}"
         ),
         (
             {},
-            imports(RUNNING._replace(run=LAST_RUN, planned=FINGERPRINT), imported()),
+            imports(RUNNING._replace(run=LAST_RUN, fingerprint=FINGERPRINT), imported()),
             ("import", "an import of this export is running, and the run waits for it"),
         ),
         ({"skipImport": True}, {}, ("leave out", "the options leave it out")),
@@ -104,7 +104,7 @@ LEARNED = {**IMPORTED, "trainings": [trained_version()]}
     ("request_", "changes", "step"),
     [
         ({}, {}, ("train", "interactions is imported")),
-        ({}, IMPORTED, ("train", "no version of a run has learned the present data")),
+        ({}, IMPORTED, ("train", "no version of a run was trained on the present data")),
         (
             {},
             {
@@ -112,7 +112,7 @@ LEARNED = {**IMPORTED, "trainings": [trained_version()]}
                 "campaigns": {CAMPAIGN: campaign(solutionVersionArn=VERSION)},
                 "campaign_tags": {CAMPAIGN: {"retraining-good": VERSION}},
             },
-            ("keep", "its newest version has learned the present data"),
+            ("keep", "its newest version was trained on the present data"),
         ),
         ({"trainingMode": "FULL"}, LEARNED, ("train", "--training-mode asks for it")),
         (

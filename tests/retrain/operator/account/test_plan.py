@@ -163,7 +163,7 @@ def test_a_deployed_pipeline_with_nothing_new_would_be_skipped(run, films, insta
         "= keep films-for-you",
     ]
     assert "It has not changed since the import that ended at 20" in lines[2]
-    assert "Its newest version has learned the present data: " in lines[4]
+    assert "Its newest version was trained on the present data: " in lines[4]
     assert lines[-1].startswith("Plan: skipped: nothing is new: the datasets hold their exports")
     command = "retrain start --force --stack films --endpoint"
     assert result.err.splitlines()[-1].startswith(f"next: `{command}"), "nothing else would train"
