@@ -10,6 +10,8 @@ from tests.workflow.storytelling import DATASETS, SOLUTIONS, Ended, Storyteller
 from tests.world import solution_arn
 
 DAY = timedelta(days=1)
+LATEST_CHANGE = timedelta(minutes=2)
+"""An invocation acts in its first minute, and may have to repeat its requests."""
 MAX_DROP = 0.25
 """The limit of the default quality gate."""
 MAX_TRAINING = timedelta(hours=2)
@@ -24,6 +26,9 @@ def broken_promises(teller: Storyteller) -> Iterator[str]:
     for ended in teller.ended:
         yield from _wrong_report(teller, ended)
         yield from _outdated(teller, ended)
+        for at, execution, operation in teller.truth.changes:
+            if execution == ended.execution.arn and at > ended.at + LATEST_CHANGE:
+                yield f"{operation} at {at} by {execution}, which had ended at {ended.at}"
         for campaign in ended.untried:
             served = ended.served[campaign]
             yield f"after {ended.execution.arn}, {campaign} serves {served}, untried"

@@ -50,7 +50,7 @@ IMPORTED_SECOND = 720
 """About the second at which the imports of a run have ended. Half of the things happen before."""
 MOMENTS = (*CREATES, "TagResource", "UpdateCampaign", PROBE)
 """The calls after which things happen."""
-DELAYS = (0, 0, 20, 300)
+DELAYS = (1, 1, 20, 300)
 """The seconds between such a call and what happens."""
 OFTEN = ("abort", "killed", "lost")
 """The kinds of which a deck has three cards."""

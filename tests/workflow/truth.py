@@ -16,6 +16,8 @@ from tests.workflow.clients import FUNCTIONS, OPERATOR
 from tests.workflow.pipeline import Pipeline
 from tests.world import dataset_arn
 
+CHANGES = ("Create", "Stop", "Tag", "Update")
+"""The first words of the operations that change something."""
 BAD_VERSIONS = 0.2
 """The share of the versions whose campaign answers without items."""
 
@@ -84,6 +86,8 @@ class Truth:
     """The campaigns and versions of the tags that called a version bad."""
     uploads: list[tuple[datetime, str, str]] = field(default_factory=list)
     """When which dataset got an export with which hash."""
+    changes: list[tuple[datetime, object, str]] = field(default_factory=list)
+    """When a function of which execution has requested which change."""
     after: dict[str, list[Callable[[], object]]] = field(default_factory=lambda: defaultdict(list))
     """What happens as soon as the functions have sent the next request of an operation."""
 
@@ -110,6 +114,9 @@ class Truth:
                 return record[operation](request, caller, send) if operation in record else send()
             finally:
                 if caller.arn == FUNCTIONS.arn:
+                    if operation.startswith(CHANGES):
+                        clock = self.pipeline.clock
+                        self.changes.append((clock.now(), clock.running.group, operation))
                     for happen in self.after.pop(operation, ()):
                         happen()
 
