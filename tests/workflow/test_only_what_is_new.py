@@ -3,7 +3,7 @@
 import pytest
 
 from tests.workflow.pipeline import NEXT_SLOT, RUN_ID, deploy
-from tests.workflow.summaries import ALL_DONE, DEPLOYED, failures, outcomes, report, skip_reason
+from tests.workflow.summaries import DEPLOYED, failures, outcomes, report, skip_reason
 from tests.workflow.test_skipped_runs import NOTHING_NEW
 from tests.world import MOVIES, PERSONALIZE, PREFIX, interactions, solution, solution_arn
 
@@ -119,10 +119,6 @@ def test_the_next_scheduled_run_neither_undoes_nor_repeats_a_day_that_was_append
 # Foreign imports
 
 FOREIGN = f"{PERSONALIZE}:dataset-import-job/foreign"
-REPLACED = (
-    f"{FOREIGN}, which this pipeline did not start, is the newest FULL import of its dataset; "
-    "import the export with retrain start, or train on these data with retrain start --skip-import"
-)
 
 
 def test_a_foreign_full_import_during_the_imports_fails_its_dataset():
@@ -137,28 +133,6 @@ def test_a_foreign_full_import_during_the_imports_fails_its_dataset():
     job = f"{PERSONALIZE}:dataset-import-job/{PREFIX}-{RUN_ID}-items"
     assert failures(execution) == {"items": f"another import has replaced the data of {job}"}
     assert outcomes(second) == {"items": "IMPORTED", **DEPLOYED}, "the next run imports it again"
-
-
-def test_a_foreign_full_import_during_the_training_is_replaced_by_the_next_run():
-    with deploy() as pipeline:
-        started = pipeline.start()
-        pipeline.sleep(2000)
-        pipeline.foreign_import("items")
-        execution = started.wait()
-        second = pipeline.run(scheduledTime=NEXT_SLOT)
-        assert len(pipeline.requests("CreateSolutionVersion")) == 2
-    assert outcomes(execution) == ALL_DONE, "the run goes on with its training"
-    assert outcomes(second) == {"items": "IMPORTED", **DEPLOYED}
-
-
-def test_nothing_is_trained_on_data_that_a_foreign_import_has_replaced():
-    with deploy() as pipeline:
-        pipeline.run()
-        pipeline.foreign_import("items")
-        pipeline.sleep(3600)
-        execution = pipeline.run(scheduledTime=NEXT_SLOT, datasets=["users"])
-        assert len(pipeline.requests("CreateSolutionVersion")) == 1
-    assert failures(execution) == {"taste": REPLACED}
 
 
 def test_a_run_without_an_import_trains_on_foreign_data_and_names_them():
