@@ -63,6 +63,8 @@ class Reader:
         """
         if key in self.secrets:
             return self._refuse(key, ENCRYPTED)
+        if value is None:
+            return self._refuse(key, "has no value; write one, or remove the key")
         if isinstance(value, pulumi.Output | Awaitable):
             return value if _is_input(type_) else self._refuse(key, IS_OUTPUT)
         expected = _first_member(type_)
@@ -100,7 +102,7 @@ class Reader:
         return self._refuse(key, f"is not {_description(expected)}", value)
 
     def _dataclass(self, cls: Any, value: Mapping[str, object], key: str) -> Any:  # noqa: ANN401
-        """Read a mapping with keys in camelCase. A key without a value counts as left out."""
+        """Read a mapping with keys in camelCase."""
         keys = config_keys(cls)
         prefix = f"{key}." if key else ""
         for name in value:
@@ -108,7 +110,7 @@ class Reader:
                 self._refuse(f"{prefix}{name}", _unknown_key(name, keys))
         read = {}
         for name, each in zip(keys, fields(cls), strict=True):
-            if value.get(name) is not None:
+            if name in value:
                 read[each] = self.read(each.type, value[name], f"{prefix}{name}")
             elif each.default is MISSING and each.default_factory is MISSING:
                 read[each] = self._refuse(f"{prefix}{name}", f"missing; {_hint(each.type)}")
