@@ -1,7 +1,7 @@
 """The documents that travel through the state machine: the input, and what each state adds.
 
-Times are ISO 8601 with a zone. Durations are whole seconds. Keys are camelCase, as in the API. The
-settings come from the stack's config.
+Times are ISO 8601 with a zone, durations are whole seconds, and keys are camelCase, as in the API.
+The settings come from the stack's config.
 """
 
 from typing import Literal, NotRequired, TypedDict
@@ -10,7 +10,7 @@ ImportMode = Literal["FULL", "INCREMENTAL"]
 TrainingMode = Literal["FULL", "UPDATE"]
 Tags = dict[str, str]
 PIPELINE_TAG = "retraining-pipeline"
-"""Key of the tag that names the pipeline."""
+"""The key of the tag that names the pipeline."""
 
 
 class DatasetSettings(TypedDict):
@@ -58,7 +58,7 @@ class ApprovalSettings(TypedDict):
 
 
 class SolutionSettings(TypedDict):
-    """A solution of the config. A gate that is switched off has no rules."""
+    """A solution of the config. If its gate is switched off, `qualityGate` is empty."""
 
     solutionArn: str
     trainingMode: TrainingMode
@@ -68,7 +68,7 @@ class SolutionSettings(TypedDict):
 
 
 class Limits(TypedDict):
-    """The limits of the config, with the values that are derived from the rate."""
+    """The limits of the config. Those that are not set were derived from the rate."""
 
     maxImportHours: float
     maxTrainingHours: float
@@ -93,7 +93,7 @@ class Settings(TypedDict):
     """
 
     prefix: str
-    """The beginning of the names of all import jobs."""
+    """The names of all import jobs begin with it."""
     importRoleArn: str
     datasets: list[DatasetSettings]
     solutions: list[SolutionSettings]
@@ -106,21 +106,21 @@ class Settings(TypedDict):
     trainingHourPrice: float | None
     triggerOnExport: bool
     tags: Tags
-    """The tags of every job. One of them is the name of the pipeline."""
+    """The tags of every job. One of them names the pipeline."""
 
 
 def pipeline_name(settings: Settings) -> str:
-    """Return the name of the pipeline, which is the name of its component in Pulumi."""
+    """Return the name of the pipeline, which is also the name of its Pulumi component."""
     return settings["tags"][PIPELINE_TAG]
 
 
 def dataset_settings(settings: Settings, dataset_type: str) -> DatasetSettings:
-    """Return the settings of the dataset of a type, for example `interactions`."""
+    """Return the settings of the dataset with a type, for example `interactions`."""
     return next(dataset for dataset in settings["datasets"] if dataset["type"] == dataset_type)
 
 
 def solution_of_campaign(settings: Settings, campaign_arn: str) -> SolutionSettings:
-    """Return the settings of the only solution under which a campaign is configured."""
+    """Return the settings of the solution under which a campaign is configured."""
     return next(
         solution
         for solution in settings["solutions"]
@@ -179,20 +179,20 @@ person has to approve it.
 
 
 class PlannedImport(TypedDict):
-    """One export to import. The dataset may hold it when its turn comes."""
+    """One export to import. If the dataset holds it when its turn comes, nothing is imported."""
 
     type: str
     dataLocation: str
     """The location of the export, in which the day has replaced `{date}`."""
     fingerprint: str
-    """The fingerprint of the export whose content was checked (`personalize/imports.py`)."""
+    """The fingerprint of the export that the guards have checked (`personalize/imports.py`)."""
     bytes: int
     newestObjectAt: str | None
-    """When the newest object of the export was written, or null if there is no object."""
+    """When the newest object of the export was written, or null if it has no objects."""
     isRequested: bool
-    """True if somebody asks for the import, although it may not be needed."""
+    """True if somebody asks for the import even if it is not needed."""
     durations: list[int]
-    """The seconds that the last imports took, newest first."""
+    """How many seconds each of the last imports took, newest first."""
 
 
 class PlannedCampaign(TypedDict):
@@ -209,12 +209,12 @@ class PlannedSolution(TypedDict):
     trainingMode: TrainingMode
     """The mode of this training, which may differ from the settings."""
     existingVersionArn: str | None
-    """The version of an earlier run that the run deploys instead of a training, or null."""
+    """An earlier run's version to deploy instead of training one, or null."""
     requestedSince: str | None
-    """The time after which the version has to be trained although it may learn the same, or null if
-    any version that was trained on the present data will do."""
+    """The version must have been created after this time. Null if any version that was trained on
+    the present data will do."""
     durations: list[int]
-    """The seconds that the last trainings with this mode took, newest first."""
+    """How many seconds each of the last trainings in this mode took, newest first."""
     campaigns: list[PlannedCampaign]
 
 
@@ -232,18 +232,18 @@ class Plan(TypedDict):
     solutions: list[PlannedSolution]
     warnings: list[str]
     worstTrial: NotRequired[Outcome]
-    """The worst outcome of the trials that are only lines of the warnings."""
+    """The worst outcome of the trials whose results are only in the warnings."""
 
 
 class RunContext(TypedDict):
-    """The part of the document that every function after `Plan retraining` gets."""
+    """What every function after `Plan retraining` gets."""
 
     settings: Settings
     run: Run
 
 
 class MetricValues(TypedDict):
-    """The value of a metric for the new and for the live version, null where it is missing."""
+    """The values of a metric for the new and the live version, null where one is missing."""
 
     new: float | None
     live: float | None
@@ -260,11 +260,11 @@ class Item(TypedDict):
     """How far an import, a training or a deployment has come (`reconcile.py`)."""
 
     phase: str
-    """What the item waits for, in the words of the rules."""
+    """What the item is waiting for, in the words of the rules."""
     seconds: int
-    """The seconds to wait before the next call: 0 for at once."""
+    """The seconds to wait before the next call. 0 means at once."""
     outcome: str | None
-    """The end of the item, or null while it goes on."""
+    """How the item ended, or null while it goes on."""
     reasons: list[str]
     """Why the item ends with this outcome."""
     warnings: list[str]
@@ -282,7 +282,7 @@ class DeploymentItem(Item):
     metrics: dict[str, MetricValues]
     """The metrics that the quality gate has compared."""
     createdAt: str | None
-    """The creation of the update to the version, or null if none was seen."""
+    """When the update to the version was created, or null if no update was seen."""
     endedAt: str | None
 
 
@@ -290,7 +290,7 @@ class ImportItem(Item):
     """How far the import of a dataset has come."""
 
     arn: str | None
-    """The import job of this run, or else the one by which the dataset holds its export."""
+    """The import job of this run, or else the job that had already imported the export."""
     createdAt: str | None
     endedAt: str | None
     bytes: int
@@ -298,7 +298,7 @@ class ImportItem(Item):
 
 
 class TrainingItem(Item):
-    """How far a training has come, and the version that the run waits for or goes on with."""
+    """How far a training has come, and the version that the run waits for or deploys."""
 
     arn: str | None
     """The version, or null if there is none yet."""
@@ -339,11 +339,10 @@ class SolutionIteration(RunContext):
 
 
 class CampaignIteration(RunContext):
-    """The document of a campaign that gets a version, or whose trial is ended."""
+    """The document inside `Update campaigns`: a version to deploy, or a trial to end."""
 
     training: TrainingItem | None
-    """The training of the version that the campaign shall serve, or null if only its trial is
-    ended."""
+    """The training of the version to deploy, or null if only a trial is ended."""
     campaign: PlannedCampaign
     item: DeploymentItem | None
     error: StateError | None
@@ -382,8 +381,8 @@ class FinishedRun(TypedDict, total=False):
     """After planning it is a `Run`."""
     plan: Plan
     trials: list[CampaignResult]
-    """The trials of earlier runs that this run has played. If it has more to do, they are lines of
-    the plan's warnings instead, because the document must not grow too large."""
+    """The results of earlier runs' trials. If the run has more to do, the plan's warnings contain
+    them instead, because the document must not grow too large."""
     imports: ImportResults
     solutions: list[SolutionResult]
     error: StateError

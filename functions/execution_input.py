@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 KEYS = tuple(Request.__annotations__)
 """The keys that the input of an execution may have."""
 AUTOMATIC_KEYS = ("trigger", "day", "only", "scheduledTime", "scheduleArn")
-"""The keys that only programs write. Messages do not suggest them."""
+"""The keys that only programs set. Messages do not suggest them to people."""
 REMOVED_KEYS = {
     "resume": "is not an input any more; start a run without it, which goes on from what is there, "
     "and add exportDate for the exports of an earlier day",
     "dryRun": "is not an input any more; `retrain plan -s STACK` prints what a run would do",
 }
-"""The keys that people may know from other pipelines -> what to do instead."""
+"""Keys that people may know from other pipelines -> what to do instead."""
 CHOICES: Mapping[str, Sequence[object]] = {
     "trigger": ("schedule", "export"),
     "only": ("trials", "deployments"),
@@ -37,7 +37,7 @@ CHOICES: Mapping[str, Sequence[object]] = {
 """Key of the input -> the values that it may have."""
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 EARLIER_ZONES = timedelta(days=1)
-"""In some time zones a day begins up to 14 hours earlier than in UTC."""
+"""How far a `day` may be ahead of UTC: in some time zones, a day begins 14 hours earlier."""
 MAX_SHOWN_BYTES = 200
 """The most bytes of a wrong value that a message shows."""
 
@@ -69,12 +69,12 @@ def _unknown_keys(request: Request) -> Iterator[str]:
 
 
 def _wrong_values(request: Request) -> Iterator[str]:
-    """Yield a message for each key whose value is none of its choices, and for a wrong time."""
+    """Yield a message for each value that is not one of its key's choices, and for a wrong time."""
     for key, choices in CHOICES.items():
-        known = [json.dumps(choice) for choice in choices]
-        if key in request and json.dumps(request.get(key)) not in known:
+        allowed = [json.dumps(choice) for choice in choices]
+        if key in request and json.dumps(request.get(key)) not in allowed:
             shown = _shown(request.get(key))
-            yield f"{key}: {shown} is not one of {', '.join(known)}; leave it out, or write one"
+            yield f"{key}: {shown} is not one of {', '.join(allowed)}; use one of them or omit it"
     scheduled = request.get("scheduledTime")
     is_needed = scheduled or request.get("trigger") == "schedule"
     if is_needed and scheduled_at(request) is None:
@@ -85,7 +85,7 @@ def _wrong_values(request: Request) -> Iterator[str]:
 
 
 def _unknown_resources(settings: Settings, request: Request) -> Iterator[str]:
-    """Yield a message for each dataset or solution of the input that is not configured."""
+    """Yield a message for each dataset or solution in the input that is not configured."""
     configured = {
         "datasets": [dataset["type"] for dataset in settings["datasets"]],
         "solutions": [solution["solutionArn"] for solution in settings["solutions"]],
@@ -103,7 +103,7 @@ def _unknown_resources(settings: Settings, request: Request) -> Iterator[str]:
 
 
 def _wrong_days(settings: Settings, request: Request, started: StartedRun) -> Iterator[str]:
-    """Yield a message for a day that does not exist, that is in the future, or without effect."""
+    """Yield a message for a day that does not exist, is in the future, or has no effect."""
     today = datetime.fromisoformat(started["startedAt"]).astimezone(UTC).date()
     for key, last_day in (("exportDate", today), ("day", today + EARLIER_ZONES)):
         if key in request:
@@ -127,7 +127,7 @@ def _wrong_days(settings: Settings, request: Request, started: StartedRun) -> It
 
 
 def _day(text: object) -> date | None:
-    """Return the day of a text like 2026-11-29, or None for anything else."""
+    """Return the day that a text like 2026-11-29 means, or None for anything else."""
     try:
         return date.fromisoformat(str(text)) if DAY.fullmatch(str(text)) else None
     except ValueError:
@@ -135,7 +135,7 @@ def _day(text: object) -> date | None:
 
 
 def _keys_without_effect(request: Request) -> Iterator[str]:
-    """Yield a message for the keys that have no effect beside another key."""
+    """Yield a message for keys that have no effect because of another key."""
     if "only" in request:
         ineffective, reason = {*KEYS} - {"only"}, "only: such a run neither imports nor trains"
     elif request.get("trigger") == "export":
@@ -151,7 +151,7 @@ def _keys_without_effect(request: Request) -> Iterator[str]:
 
 
 def _unknown_message(key: str, value: object, known_values: Sequence[str]) -> str:
-    """Return a message that names the known value that is most like this value, or all of them."""
+    """Return a message that suggests the most similar known value, or lists all of them."""
     nearest = get_close_matches(str(value)[:MAX_SHOWN_BYTES], known_values, n=1)
     hint = (
         f'did you mean "{nearest[0]}"?'

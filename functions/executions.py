@@ -1,4 +1,4 @@
-"""Reads what an execution says about its run: its input, its history and how it ended."""
+"""Reads what an execution says about its run: its input, its history, and how it ended."""
 
 from __future__ import annotations
 
@@ -77,9 +77,9 @@ def request_of(execution_input: object) -> Request:
 
 
 def scheduled_at(request: Request) -> datetime | None:
-    """Return the scheduled time of the run in UTC, or None if a person started the run.
+    """Return the scheduled time of the run in UTC, or None if the run was not scheduled.
 
-    Also return None for a time without a zone, and for a text that is no time.
+    Also return None for a text that is not a time with a zone.
     """
     try:
         scheduled = datetime.fromisoformat(str(request.get("scheduledTime")))
@@ -89,9 +89,9 @@ def scheduled_at(request: Request) -> datetime | None:
 
 
 def run_began_at(run: Run) -> datetime:
-    """Return the earlier of the scheduled time of the run and the start of its execution.
+    """Return the run's scheduled time, or the start of its execution if that is earlier.
 
-    An earlier execution may have run for the same scheduled time.
+    What an earlier execution did for the same scheduled time counts as done by this run.
     """
     started_at = datetime.fromisoformat(run["startedAt"])
     return min(started_at, scheduled_at(run["request"]) or started_at)
@@ -105,8 +105,8 @@ def short_hash(text: str, length: int) -> str:
 def job_name(settings: Settings, run: Run, suffix: str) -> str:
     """Return the name of a job of this run. Names are unique in an account and region.
 
-    It shows whether this run created a job. The tag `retraining-run` shows whether any run created
-    it, also in a stack that was recreated since, and so has another prefix.
+    The name identifies a job of this run. To find the jobs of any run, use the tag
+    `retraining-run`, because a stack that is recreated has another prefix.
     """
     return f"{settings['prefix']}-{run['id']}-{suffix}"
 
@@ -118,7 +118,7 @@ def export_day(run: Run) -> str:
 
 
 def day_of(run_id: str) -> str:
-    """Return the day of a run, for example 2026-11-29. The day is part of the id of the run."""
+    """Return the day of a run, for example 2026-11-29. The run's id begins with the day."""
     return f"{run_id[:4]}-{run_id[4:6]}-{run_id[6:8]}"
 
 
@@ -128,12 +128,12 @@ def solution_results(document: FinishedRun) -> list[SolutionResult]:
     return document.get("solutions", []) if is_working else []
 
 
-def played_trials(document: FinishedRun) -> list[CampaignResult]:
-    """Return the results of the trials that the run has played before it was planned."""
-    has_just_played = "plan" in document and document["plan"]["todo"] == "TRIALS"
-    solutions = document.get("solutions", []) if has_just_played else []
-    just_played = [campaign for solution in solutions for campaign in solution["campaigns"]]
-    return [*document.get("trials", []), *just_played]
+def trial_results(document: FinishedRun) -> list[CampaignResult]:
+    """Return the results of the trials of earlier runs that the run has tried to end."""
+    has_just_tried = "plan" in document and document["plan"]["todo"] == "TRIALS"
+    solutions = document.get("solutions", []) if has_just_tried else []
+    latest = [campaign for solution in solutions for campaign in solution["campaigns"]]
+    return [*document.get("trials", []), *latest]
 
 
 def configured_run_of(client: SFNClient, execution_arn: str) -> FinishedRun | None:
@@ -170,9 +170,9 @@ def unreported_error(client: SFNClient, execution_arn: str) -> StateError | None
     status of the execution, for example TIMED_OUT.
 
     Raises:
-        ServiceUnavailable: the response says RUNNING although the execution has ended, because the
-            response is old. An event has invoked the function, so Lambda retries it twice, after
-            one minute and after two minutes.
+        ServiceUnavailable: the response is out of date: it says RUNNING although the execution has
+            ended. An event has invoked the function, so Lambda retries it after one minute, and
+            once more after two minutes.
     """
     execution = client.describe_execution(executionArn=execution_arn)
     status, error = execution["status"], execution.get("error")
@@ -187,10 +187,9 @@ def unreported_error(client: SFNClient, execution_arn: str) -> StateError | None
 def older_executions(client: SFNClient, run: Run) -> list[str]:
     """Return the ARNs of the running executions that are older than this run, oldest first.
 
-    If two executions have started at the same time, the execution whose ARN comes first in the
-    alphabet counts as older. So at least one of the running executions finds no older one and goes
-    on, even if the list does not contain every execution yet. The list may have rounded start
-    times. So for this run too the time from the list counts, if the list contains this run.
+    If two executions started at the same time, the one whose ARN sorts first counts as older. So at
+    least one running execution finds no older one and goes on, even if the list is incomplete. The
+    list may round start times, so this run's time is also taken from the list, if it is there.
     """
     own_arn = run["executionArn"]
     pages = client.get_paginator("list_executions").paginate(

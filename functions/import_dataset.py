@@ -27,7 +27,7 @@ def handler(event: DatasetIteration, _context: object) -> ImportItem:
 
 
 class DatasetImport:
-    """The import of a dataset in one invocation. The item of the last one has the memory."""
+    """The import of one dataset in one invocation. The item carries its memory to the next."""
 
     def __init__(self, event: DatasetIteration) -> None:
         settings, run, planned = event["settings"], event["run"], event["dataset"]
@@ -84,8 +84,7 @@ class DatasetImport:
     def item(self, progress: Progress[SeenDataset]) -> ImportItem:
         """Return how far the import has come.
 
-        Its job is the import job of this run, or else the one by which the dataset holds its
-        export.
+        Its job is the import job of this run, or else the job that had already imported the export.
         """
         seen = progress.seen
         own = imports.import_of_run(seen.imports, self._wanted.run)
@@ -114,7 +113,7 @@ class DatasetImport:
 
 
 def _content_problems(event: DatasetIteration) -> list[str]:
-    """Return what the guards find in the export of the dataset, which has changed."""
+    """Return the messages of the guards about an export that has changed since planning."""
     settings, run, dataset_type = event["settings"], event["run"], event["dataset"]["type"]
     settings = {**settings, "datasets": [dataset_settings(settings, dataset_type)]}
     world = read_data(aws.read_client(), settings, run)

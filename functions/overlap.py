@@ -24,22 +24,21 @@ if TYPE_CHECKING:
     from .contract import Run, Settings
 
 LISTS_LAG = "LISTS_LAG_SECONDS"
-"""The environment variable with the seconds by which the lists of AWS may be behind. On AWS nobody
-sets it. An emulator sets it to 0, because its lists are never behind."""
+"""The environment variable for the seconds that a list of AWS may be out of date. On AWS it is not
+set. An emulator sets it to 0, because its lists are never out of date."""
 DEFAULT_LISTS_LAG = 90
 DEPLOYMENT_EVENT_WINDOW = timedelta(minutes=10)
-"""A deployment caused an event if the event's time is at most this long after the change of the
-schedule."""
+"""A scheduled time at most this long after a change of the schedule was caused by the change."""
 SCHEDULE_ROUNDING = timedelta(minutes=2)
-"""A schedule counts in minutes, so the time of an event that a deployment caused may be before the
-change by this much. An event with an even earlier time was due before the change and came late."""
+"""The same is true for a time at most this long before the change, because a schedule counts in
+minutes. An event with an even earlier time was due before the change and came late."""
 LONGEST_OVERLAP = timedelta(hours=24)
 """A run waits for an older run at most this long (`components/args.py`)."""
 LONGEST_PAUSE = timedelta(minutes=30)
-"""The longest time between two checks for an older run. A state machine that is deleted has to
-reach the end of its Wait state."""
+"""The longest time between two checks for an older run. It is short, because a state machine is
+deleted only after the Wait states of its executions have ended."""
 PAUSE_SHARE = 0.1
-"""A run that waits for an older run checks again after this share of its waiting time."""
+"""The pause before the next check, as a share of the time that the run has already waited."""
 
 
 class Pause(NamedTuple):
@@ -47,13 +46,13 @@ class Pause(NamedTuple):
 
     reason: str
     seconds: int
-    """The seconds until the next check, or 0 if the run has waited too long already."""
+    """The seconds until the next check, or 0 if the run has given up."""
 
 
 def pause_before(client: SFNClient, settings: Settings, run: Run) -> Pause | None:
     """Return why the run may not begin now, or None if it may.
 
-    No run begins before the list of executions surely shows all older ones.
+    It also waits while the lists of executions and jobs may still lack something of an older run.
 
     Raises:
         RunRefused: the run has waited too long, and no other run imports its exports.
@@ -62,29 +61,33 @@ def pause_before(client: SFNClient, settings: Settings, run: Run) -> Pause | Non
     waited = clock.now() - datetime.fromisoformat(run["startedAt"])
     if older := older_executions(client, run):
         reason = f"{older[0]}, an older run, is still running"
-        rest = _longest_wait(settings) - waited
-        if rest <= timedelta():
+        remaining = _longest_wait(settings) - waited
+        if remaining <= timedelta():
             return _give_up(settings, run, reason)
-        return _pause(reason, min(max(lag, min(waited * PAUSE_SHARE, LONGEST_PAUSE)), rest))
+        return _pause(reason, min(max(lag, min(waited * PAUSE_SHARE, LONGEST_PAUSE)), remaining))
     for execution in last_executions(client, machine_arn_of(run["executionArn"])):
         if execution["status"] in WITHOUT_SUCCESS:
-            # A function of this execution may have created a job at the end.
-            rest = execution["stopDate"] + 2 * lag - clock.now()
-            if rest > timedelta():
-                arn = execution["executionArn"]
-                return _pause(f"{arn} has just ended, and its jobs may not be listed yet", rest)
+            # Its last function may still run after its end, and create a job.
+            remaining = execution["stopDate"] + 2 * lag - clock.now()
+            if remaining > timedelta():
+                reason = f"{execution['executionArn']} has just ended, and its jobs may not be"
+                return _pause(f"{reason} listed yet", remaining)
     if waited < lag:
         return _pause("an older run may not be listed yet", lag - waited)
     return None
 
 
 def _longest_wait(settings: Settings) -> timedelta:
-    """Return half of the cadence, so that a run has begun when the schedule fires again."""
+    """Return half of the cadence, so that a run has begun before the schedule fires again."""
     return min(timedelta(seconds=settings["cadenceSeconds"] / 2), LONGEST_OVERLAP)
 
 
 def _give_up(settings: Settings, run: Run, reason: str) -> Pause:
-    """Return why a run does not begin any more. Its work is left to the next run."""
+    """Return why the run gives up. The next run does its work.
+
+    Raises:
+        RunRefused: a ready marker started the run, so no other run imports the exports of its day.
+    """
     hours = _longest_wait(settings) / timedelta(hours=1)
     reason = f"{reason}, and this run has waited for {hours:g} hours"
     advice = "if the older run hangs, stop it"
@@ -99,15 +102,15 @@ def _give_up(settings: Settings, run: Run, reason: str) -> Pause:
 
 
 def _pause(reason: str, time: timedelta) -> Pause:
-    """Return a pause in whole seconds, which a Wait state takes."""
+    """Return a pause in whole seconds, because a Wait state takes no fractions."""
     return Pause(reason, math.ceil(time.total_seconds()))
 
 
 def event_of_deployment(run: Run) -> str | None:
-    """Return why the run is skipped if the deployment of its schedule has caused its event.
+    """Return why the run is skipped if a deployment of its schedule started it, else None.
 
-    A rate starts an execution when its schedule is created, and perhaps when it is changed. A
-    person who deploys does not expect a training, which costs money. A cron has no such event.
+    A schedule with a rate fires when it is created, and perhaps when it is changed. A person who
+    deploys does not expect a training, which costs money. A cron does not fire then.
     """
     request = run["request"]
     scheduled, arn = scheduled_at(request), request.get("scheduleArn")

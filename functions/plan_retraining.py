@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from .aws import read_client, stepfunctions, write_client
 from .errors import RunRefused
 from .execution_input import input_problems
-from .executions import played_trials, run_of
+from .executions import run_of, trial_results
 from .log import log
 from .overlap import event_of_deployment, pause_before
 from .personalize.campaigns import read_notes
@@ -42,13 +42,13 @@ def handler(event: FinishedRun, _context: object) -> FinishedRun:
         RunRefused: the input of the execution is wrong, the run has waited too long for an older
             run, or a guard refuses the run.
     """
-    settings, trials = event["settings"], played_trials(event)
+    settings, trials = event["settings"], trial_results(event)
     if problems := input_problems(settings, event["run"]):
         raise RunRefused(problems)
     run = run_of(event["run"])
     plan = _plan_before_work(settings, run, trials) or _plan_work(settings, run)
     if plan["todo"] == "WORK":
-        # The document has no space for the results of these trials and of the jobs.
+        # The document has no room for the results of both these trials and the jobs.
         plan, trials = with_trials(plan, trials), []
     facts = {key: plan[key] for key in ("todo", "seconds", "reason")}
     jobs = {key: len(plan[key]) for key in ("imports", "solutions")}
@@ -61,13 +61,13 @@ def _plan_before_work(
 ) -> Plan | None:
     """Return what the run does before it imports, trains or deploys. Return None if it may begin.
 
-    A run plays each trial once, so `trials` are not played again.
+    `trials` are the results of the trials that the run has already tried to end. It tries once.
     """
     if pause := pause_before(stepfunctions(), settings, run):
         plan: Plan = {**NO_JOBS, "reason": pause.reason, "seconds": pause.seconds}
         return {**plan, "todo": "WAIT"} if pause.seconds else plan
-    played = {trial["campaign"]["campaignArn"] for trial in trials}
-    if solutions := solutions_on_trial(read_client(), settings, played):
+    tried = {trial["campaign"]["campaignArn"] for trial in trials}
+    if solutions := solutions_on_trial(read_client(), settings, tried):
         return {**NO_JOBS, "todo": "TRIALS", "solutions": solutions}
     if reason := event_of_deployment(run):
         return {**NO_JOBS, "reason": reason}
@@ -78,7 +78,7 @@ def _plan_before_work(
 
 
 def _plan_work(settings: Settings, run: Run) -> Plan:
-    """Return the jobs of the run, and write on each resource what was found about it."""
+    """Return the jobs of the run, and tag each resource that was found confirmed or up to date."""
     view = read_view(read_client(), settings, run)
     plan = plan_run(view)
     for arn, fingerprint in view.world.newly_confirmed.items():
@@ -88,18 +88,18 @@ def _plan_work(settings: Settings, run: Run) -> Plan:
 
 
 def solutions_on_trial(
-    client: PersonalizeClient, settings: Settings, played: Collection[str] = ()
+    client: PersonalizeClient, settings: Settings, tried: Collection[str] = ()
 ) -> list[PlannedSolution]:
-    """Return the solutions with campaigns that have a version on trial, with only these campaigns.
+    """Return the solutions that have campaigns with a version on trial, with only these campaigns.
 
-    Campaigns that were `played` before are left out. Nothing is trained for these solutions.
+    Campaigns in `tried` are left out. Nothing is trained for these solutions.
     """
     found: list[PlannedSolution] = []
     for solution in settings["solutions"]:
         solution_arn = solution["solutionArn"]
         arns = [campaign["campaignArn"] for campaign in solution["campaigns"]]
         on_trial = [
-            arn for arn in arns if arn not in played and _is_on_trial(client, arn, solution_arn)
+            arn for arn in arns if arn not in tried and _is_on_trial(client, arn, solution_arn)
         ]
         if on_trial:
             found.append(

@@ -1,8 +1,8 @@
-"""Looks, decides and acts, until an item of a run has its outcome or has to wait for long.
+"""Looks, decides and acts until an item has its outcome or has to wait for long.
 
-An import, a training and a deployment are the same loop. It never remembers what it has done, only
-what the services do not show yet. So a run that dies loses nothing: the next look finds what is
-there, and the same rules go on from it. What an item must remember until the next invocation
+An import, a training and a deployment use the same loop. It remembers only what the services do not
+show yet, never what it has done. So nothing is lost if a run dies: the next run looks at what is
+there, and the same rules continue from it. What an item must remember until the next invocation
 travels in the document of the run.
 """
 
@@ -22,10 +22,10 @@ from .rules.pacing import LONGEST_SLEEP
 from .rules.steps import BUSY_PAUSE, SHORT_PAUSE, Action, JobMemory, Step
 
 INVOCATION = timedelta(minutes=14)
-"""The time for which one invocation goes on. Lambda ends it after 15 minutes."""
+"""How long one invocation goes on. Lambda would end it after 15 minutes."""
 ACTING = timedelta(minutes=1)
-"""An invocation changes something in its first minute only, because the invocation of an execution
-that was aborted goes on to its end."""
+"""An invocation changes something only in its first minute. Otherwise, an aborted execution could
+still change things for 14 minutes, because its last invocation goes on to its end."""
 REFUSALS = ("ResourceInUseException", "LimitExceededException")
 """The errors of Personalize after which the same request may be accepted later."""
 
@@ -40,12 +40,12 @@ class Progress(NamedTuple, Generic[Seen]):
     """What the last look has shown."""
     step: Step
     seconds: int
-    """The seconds until the next invocation: 0 for at once."""
+    """The seconds until the next invocation. 0 means at once."""
 
     def item(self, memory: object, warnings: list[str] | None = None) -> Item:
-        """Return what the document of the run says about any kind of item.
+        """Return the fields that every kind of item has in the document of the run.
 
-        An item that has ended needs no memory, and the document of many items must stay small.
+        An item that has ended has no memory, because the document must stay small.
         """
         return {
             "phase": self.step.phase,
@@ -60,15 +60,15 @@ class Progress(NamedTuple, Generic[Seen]):
 def reconcile(
     look: Callable[[], Seen], decide: Callable[[Seen], Step], act: Callable[[Action], None]
 ) -> Progress[Seen]:
-    """Look, decide and act until there is an outcome or the next look is later.
+    """Look, decide and act until there is an outcome or the next look is far away.
 
-    An error of a service after the first look is a pause, so that the memory of the item is kept.
+    If a service fails after the first decision, the loop pauses, so that the memory is kept.
 
     Args:
         look: reads what a decision needs.
         decide: returns the next step.
         act: sends the request of an action. It raises Refused if the service has certainly not
-            done what it was asked for.
+            done anything.
     """
     began_at = clock.now()
     step: Step | None = None
@@ -97,7 +97,7 @@ def reconcile(
 
 @contextmanager
 def creation(memory: JobMemory, name: str) -> Iterator[None]:
-    """Remember that a job may exist after its create was sent, unless it certainly does not.
+    """Remember that a job may exist once its create was sent, unless it certainly does not.
 
     Raises:
         Refused: Personalize cannot create the job now. Other jobs have to end first.
@@ -127,16 +127,16 @@ def to_document(memory: Any) -> dict[str, object]:  # noqa: ANN401 - any datacla
 
 
 def from_document(kind: type[Memory], document: dict[str, Any]) -> Memory:
-    """Return the dataclass of which `to_document` has written this object.
+    """Return the dataclass from which `to_document` has made this object.
 
-    A field is a value of JSON, a time, a dataclass of such fields, or one of these or None.
+    Each field is a JSON value, a time or a dataclass, and may be None.
     """
     hints = get_type_hints(kind)
     return kind(**{name: _read(hints[name], value) for name, value in document.items()})
 
 
 def _read(hint: Any, value: Any) -> Any:  # noqa: ANN401 - see `to_document`
-    """Return the value of a field with this type."""
+    """Return the value of a field whose type is `hint`."""
     kind = next((kind for kind in get_args(hint) if kind is not type(None)), hint)
     if value is None or isinstance(value, list):
         return value

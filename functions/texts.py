@@ -16,10 +16,9 @@ from typing import TypeVar, cast
 from . import errors
 
 MAX_TEXT_BYTES = 300
-"""The most bytes of a text of a job, an evaluation or a probe, and of the message of an error. ARNs
-are shorter."""
+"""The most bytes of most texts, for example of a job's failure or an error. ARNs are shorter."""
 MAX_PLAN_TEXT_BYTES = 8_000
-"""The most bytes of a text of the plan. The reason why a run is skipped names every solution."""
+"""The most bytes of a text in the plan, because the reason for a skip may name every solution."""
 MAX_LIST_BYTES = 8_000
 """The most bytes of a list of texts, for example of all warnings of the plan."""
 MAX_REFUSAL_BYTES = 16_000
@@ -34,10 +33,10 @@ Result = TypeVar("Result")
 def with_short_texts(
     handler: Callable[[Event, object], Result],
 ) -> Callable[[Event, object], Result]:
-    """Decorate a handler so that the texts of its result and of its errors are shortened.
+    """Decorate a handler so that the texts in its result and in its errors are shortened.
 
-    The stack trace of an error would be a part of the document as well. So the error is raised
-    without it, and the log has the whole error.
+    An error is raised without its stack trace, which would become part of the document as well. The
+    log has the whole error.
     """
 
     @functools.wraps(handler)
@@ -56,9 +55,9 @@ def shortened(text: str, max_bytes: int = MAX_TEXT_BYTES) -> str:
     if json_bytes(text) <= max_bytes:
         return text
     end = f"… (cut, {len(text):,} characters)"
-    room = max_bytes - json_bytes(end)
+    max_kept_bytes = max_bytes - json_bytes(end)
     sizes = accumulate(map(json_bytes, text))
-    kept_count = sum(1 for _ in takewhile(lambda size: size <= room, sizes))
+    kept_count = sum(1 for _ in takewhile(lambda size: size <= max_kept_bytes, sizes))
     return text[:kept_count].rstrip() + end
 
 
@@ -74,13 +73,13 @@ def shortened_list(texts: Sequence[str], max_bytes: int = MAX_LIST_BYTES) -> lis
 
 
 def shortened_texts(value: object, max_bytes: int = MAX_TEXT_BYTES) -> object:
-    """Return a JSON value with shorter texts. Lists of texts are shortened as well."""
+    """Return a JSON value in which texts and lists of texts are shortened."""
     if isinstance(value, str):
         return shortened(value, max_bytes)
     if isinstance(value, dict):
         limits = {"plan": MAX_PLAN_TEXT_BYTES}
         return {
-            # The settings stay as they were deployed.
+            # Functions need the settings exactly as they were deployed.
             key: inner if key == "settings" else shortened_texts(inner, limits.get(key, max_bytes))
             for key, inner in value.items()
         }
@@ -93,15 +92,15 @@ def shortened_texts(value: object, max_bytes: int = MAX_TEXT_BYTES) -> object:
 
 
 def json_bytes(text: str) -> int:
-    """Return the bytes of a text in JSON without its quotes.
+    """Return the bytes of a text in JSON, without the quotes.
 
-    JSON that is not limited to ASCII has fewer bytes.
+    The JSON is ASCII, which is an upper bound: without escapes, a text has fewer bytes.
     """
     return len(json.dumps(text)) - len('""')
 
 
 def _short_error(error: Exception) -> Exception:
-    """Return the error with a short message. An error that is not from errors.py is logged."""
+    """Return the error with a short message. Log it if its class is not in errors.py."""
     message = str(error)
     if type(error).__module__ != errors.__name__:
         logger.error("%s: %s", type(error).__name__, message, exc_info=error)

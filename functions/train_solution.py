@@ -29,7 +29,7 @@ def handler(event: SolutionIteration, _context: object) -> TrainingItem:
 
 
 class SolutionTraining:
-    """The training of a solution in one invocation. The item of the last one has the memory."""
+    """The training of one solution in one invocation. The item carries its memory to the next."""
 
     def __init__(self, event: SolutionIteration) -> None:
         self._settings, self._planned = event["settings"], event["solution"]
@@ -49,8 +49,8 @@ class SolutionTraining:
     def look(self) -> SeenSolution:
         """Return the solution, all its versions and the imports of its group as they are now.
 
-        If the version was given, or if this run has created it, the rules ask for nothing else, so
-        nothing else is read. Personalize may not know a version yet that it has just created.
+        If the version is given, or if this run has created it, nothing else is read, because the
+        rules need nothing else. Personalize may not find a version that was just created.
         """
         client = aws.read_client()
         if known_arn := self._wanted.version or self._memory.version:

@@ -24,7 +24,7 @@ from ..contract import (
     StateError,
     TrainingItem,
 )
-from ..executions import played_trials, run_of, solution_results
+from ..executions import run_of, solution_results, trial_results
 from ..texts import MAX_REFUSAL_BYTES, MAX_TEXT_BYTES, shortened, shortened_list
 
 SCHEMA_VERSION: Literal[1] = 1
@@ -202,7 +202,7 @@ def report_of(
     results = document["imports"]["results"] if "imports" in document else []
     imports = [_import_report(result) for result in results]
     solutions = [_solution_report(result, served) for result in solution_results(document)]
-    trials = [_campaign_report(result, served) for result in played_trials(document)]
+    trials = [_campaign_report(result, served) for result in trial_results(document)]
     outcomes = [report["outcome"] for report in (*imports, *solutions, *trials)]
     error = document.get("error")
     hours = sum(solution["trainingHours"] or 0 for solution in solutions)
@@ -237,7 +237,7 @@ def worst_outcome(outcomes: Sequence[str | None]) -> Outcome:
 
 
 def with_trials(plan: Plan, results: Sequence[CampaignResult]) -> Plan:
-    """Return the plan with a line about each trial that the run has played.
+    """Return the plan with a warning about each trial of an earlier run.
 
     The results of the trials would need as much space as those of the campaigns, and the document
     of a large pipeline has no space for both.
@@ -278,7 +278,7 @@ def share_of_change(new: float | None, live: float | None) -> float | None:
 
 
 def _outcome(plan: Plan, outcomes: Sequence[str]) -> Outcome:
-    """Return the outcome of a run without an error, which has these outcomes."""
+    """Return the outcome of a run that ended without an error, from the outcomes of its items."""
     skipped = None if plan["reason"] is None else "SKIPPED"
     return worst_outcome([*outcomes, skipped, plan.get("worstTrial")])
 
@@ -363,7 +363,7 @@ def _warnings(document: FinishedRun) -> Iterator[str]:
     items: list[tuple[str, Item | None]] = [
         *(
             (result["campaign"]["campaignArn"], result["item"])
-            for result in (*played_trials(document), *campaigns)
+            for result in (*trial_results(document), *campaigns)
         ),
         *((result["solution"]["solutionArn"], result["version"]) for result in solutions),
     ]

@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 SOURCE = "personalize-retraining"
 DETAIL_TYPE = "Retraining Run Report"
 ENTRY_ATTEMPTS = 3
-"""An entry that EventBridge does not take is put again, after one second and after two more."""
+"""How often an event is sent. The pauses in between are one and two seconds."""
 LONGEST_READING = timedelta(seconds=60)
-"""The report must not fail because a service is slow, so no more campaigns are read after this."""
+"""After this time, no more campaigns are read, because a slow service must not hold up a report."""
 PROBLEMS = frozenset({"FAILED", "ROLLED_BACK", "REJECTED", "AWAITING_APPROVAL"})
 """The outcomes of runs that need a person."""
 
@@ -53,7 +53,7 @@ class ReportedRun(TypedDict):
 
 
 class NotDeliveredError(Exception):
-    """EventBridge has answered that it did not take the event."""
+    """EventBridge has answered that it did not accept the event."""
 
 
 def report_run(
@@ -61,7 +61,7 @@ def report_run(
 ) -> ReportedRun:
     """Log the report of a run, send it as a message and as an event, and return it.
 
-    `step` is the function that reports.
+    `step` is the name of the calling function.
     """
     serving = read_serving(read_client(), document["settings"]) if "settings" in document else []
     report = report_of(
@@ -89,7 +89,7 @@ def report_run(
 def needs_person(report: Report) -> bool:
     """Return True if a person should look at the run.
 
-    A version whose trial has not ended counts as well, because nobody knows if it answers well.
+    A trial that has not ended counts as well, because nobody knows if the version answers well.
     """
     return report["outcome"] in PROBLEMS or any(
         serving["versionOnTrial"] for serving in report["serving"]
@@ -97,9 +97,9 @@ def needs_person(report: Report) -> bool:
 
 
 def read_serving(client: PersonalizeClient, settings: Settings) -> list[ServingReport]:
-    """Return what each configured campaign serves now, and the version on trial.
+    """Return what each configured campaign serves now, and its version on trial.
 
-    The report still says everything else about a campaign that cannot be read.
+    A campaign that cannot be read is marked as not known, so that the report is still sent.
     """
     end = clock.now() + LONGEST_READING
     serving: list[ServingReport] = []
@@ -126,7 +126,7 @@ def read_serving(client: PersonalizeClient, settings: Settings) -> list[ServingR
 def _failed_deliveries(
     notifications: NotificationSettings, report: Report, text: str
 ) -> Iterator[str]:
-    """Send the message and the event. Yield why one of them was not delivered."""
+    """Send the message and the event. Yield a message for each that was not delivered."""
     topic = notifications["topicArn"]
     deliveries: dict[str, Callable[[], None]] = {
         "event to the default event bus": lambda: _put_event(events(), report)
@@ -158,7 +158,7 @@ def _publish(client: SNSClient, topic_arn: str, report: Report, text: str) -> No
         Subject=subject,
         Message=json.dumps({"default": text, "https": json.dumps(chat)}),
         MessageStructure="json",
-        # The filter policy of a subscription can look at them.
+        # A subscription can filter messages by these attributes.
         MessageAttributes={
             key: {"DataType": "String", "StringValue": report[key]}
             for key in ("pipeline", "outcome", "trigger")
@@ -169,10 +169,10 @@ def _publish(client: SNSClient, topic_arn: str, report: Report, text: str) -> No
 def _put_event(client: EventBridgeClient, report: Report) -> None:
     """Put the report on the default event bus.
 
-    EventBridge reports a failed entry without an error, so botocore does not retry it.
+    EventBridge reports a failed entry in a successful response, so botocore does not retry it.
 
     Raises:
-        NotDeliveredError: EventBridge has not taken the entry in ENTRY_ATTEMPTS.
+        NotDeliveredError: EventBridge has refused the event ENTRY_ATTEMPTS times.
     """
     entry: PutEventsRequestEntryTypeDef = {
         "Source": SOURCE,

@@ -59,7 +59,7 @@ def test_a_correct_input_has_no_problems(request_):
     assert problems(request_) == []
 
 
-NO_CHOICE = "leave it out, or write one"
+NO_CHOICE = "use one of them or omit it"
 NO_TIME = 'is not a time with a zone, for example "2026-11-29T03:00:00Z"'
 NO_LIST = 'is not a list of one or more of ["interactions", "items"]'
 WRONG = {

@@ -104,7 +104,7 @@ def test_a_wrong_input_is_refused_before_any_request():
     assert str(error.value) == (
         "2 problems with this run:\n"
         '  key: "skipimport" is unknown; did you mean "skipImport"?\n'
-        '  trigger: "x" is not one of "schedule", "export"; leave it out, or write one'
+        '  trigger: "x" is not one of "schedule", "export"; use one of them or omit it'
     )
 
 

@@ -368,10 +368,10 @@ TRIAL = campaign_result("ROLLED_BACK", "the probe failed: 0 results")
 TRIAL_LINE = f"trial at {CAMPAIGN}: ROLLED_BACK: the probe failed: 0 results"
 
 
-def test_a_run_that_only_plays_trials_has_their_worst_outcome():
-    played = report(skipped(None, trials=[campaign_result(), TRIAL]), serving(OLD_VERSION))
-    assert played["outcome"] == "ROLLED_BACK"
-    assert [trial["outcome"] for trial in played["trials"]] == ["SKIPPED", "ROLLED_BACK"], (
+def test_a_run_that_only_ends_trials_has_their_worst_outcome():
+    ended = report(skipped(None, trials=[campaign_result(), TRIAL]), serving(OLD_VERSION))
+    assert ended["outcome"] == "ROLLED_BACK"
+    assert [trial["outcome"] for trial in ended["trials"]] == ["SKIPPED", "ROLLED_BACK"], (
         "the first one does not serve its version any more"
     )
     assert report(skipped(None, trials=[campaign_result()]))["outcome"] == "DEPLOYED"

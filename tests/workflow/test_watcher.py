@@ -45,7 +45,7 @@ def trial_runs(pipeline):
 
 
 @pytest.mark.parametrize("group", [MOVIES, PROBED], ids=["without a probe", "with a probe"])
-def test_a_trial_that_a_dead_run_has_left_is_played_within_minutes(group):
+def test_a_trial_that_a_dead_run_has_left_is_ended_within_minutes(group):
     with deploy(group) as pipeline:
         die_on_trial(pipeline)
         assert watch_for(pipeline, 1.5) == [0] * 6
@@ -115,7 +115,7 @@ def test_what_has_failed_is_tried_again_by_the_next_call():
         assert len(trial_runs(pipeline)) == 1
 
 
-def test_the_next_run_plays_a_trial_too():
+def test_the_next_run_ends_a_trial_too():
     with deploy(PROBED) as pipeline:
         die_on_trial(pipeline)
         execution = pipeline.run(scheduledTime=NEXT_SLOT)

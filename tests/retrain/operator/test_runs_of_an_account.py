@@ -184,7 +184,7 @@ MISTAKES = [
     (["--dataset", "itmes"], '--dataset: "itmes" is unknown; did you mean "items"?'),
     (
         ["--training-mode", "full"],
-        '--training-mode: "full" is not one of "FULL", "UPDATE"; leave it out, or write one',
+        '--training-mode: "full" is not one of "FULL", "UPDATE"; use one of them or omit it',
     ),
     (
         ["--skip-import", "--dataset", "items"],
