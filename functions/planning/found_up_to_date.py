@@ -1,7 +1,7 @@
 """Writes on campaigns, solutions and datasets when a run has found them up to date.
 
 The alarm about the age of a model counts from this time if the model is older, because a model that
-has learned the newest data is not outdated.
+was trained on the newest data is not outdated.
 """
 
 from __future__ import annotations

@@ -79,7 +79,9 @@ def plan_run(view: RunView) -> Plan:
     imports = [dataset.planned() for dataset in view.datasets if dataset.needs_import]
     solutions = [planned for solution in view.solutions if (planned := solution.planned())]
     limits = [
-        f"{solution.arn}: {limit}" for solution in view.solutions if (limit := solution.limit)
+        f"{solution.arn}: {message}"
+        for solution in view.solutions
+        if (message := solution.limit_message)
     ]
     reason = None
     if not imports and not solutions:
@@ -125,9 +127,9 @@ def _nothing_new(view: RunView) -> str:
         exports = "no new export is ready"
     versions = [solution.version_to_use for solution in view.solutions]
     stopped = [version.arn for version in versions if version and version.was_stopped]
-    learned = "every solution was trained on the present data"
+    trained = "every solution was trained on the present data"
     if stopped:
-        learned = f"the training of the present data was stopped: {', '.join(stopped)}"
+        trained = f"the training of the present data was stopped: {', '.join(stopped)}"
     elif any(solution.requested_by == "events" for solution in view.solutions):
-        learned = "every solution was trained recently enough for the events"
-    return f"nothing is new: {exports}, and {learned}; to train anyway, use retrain start --force"
+        trained = "every solution was trained recently enough for the events"
+    return f"nothing is new: {exports}, and {trained}; to train anyway, use retrain start --force"

@@ -87,7 +87,8 @@ def _missing_or_inactive(arn: str, resources: Mapping[str, Mapping[str, Any]]) -
 def impossible_update(view: SolutionView) -> Iterator[str]:
     """Yield a message for an UPDATE that the recipe, the versions or the data do not allow.
 
-    An UPDATE of the settings is FULL where there is no FULL version yet, or nothing new to learn.
+    If the settings ask for UPDATE, the first training is FULL, and no training without new data is
+    planned. So only a request can ask for what is impossible there.
     """
     requested = view.run["request"].get("trainingMode")
     is_update = (requested or view.solution["trainingMode"]) == "UPDATE"

@@ -47,7 +47,7 @@ class SolutionView:
     world: World
     solution: SolutionSettings
     imports_anything: bool
-    """True if the run imports a dataset. Then no version has learned the data of the run yet."""
+    """True if the run imports a dataset. Then no version was trained on the data of the run yet."""
 
     @property
     def arn(self) -> str:
@@ -76,7 +76,7 @@ class SolutionView:
 
     @property
     def requested_by(self) -> str | None:
-        """What asks for a training of data that a version may have learned before, or None.
+        """What asks for a training although a version was trained on the present data, or None.
 
         It is a key of the input or of the settings, or the events of an event tracker or the API.
         """
@@ -126,7 +126,7 @@ class SolutionView:
         return "only" not in self.run["request"] and (version is None or version.is_running)
 
     @property
-    def limit(self) -> str | None:
+    def limit_message(self) -> str | None:
         """Why the limit of the month forbids the training that is needed, or None.
 
         The run may wait for a training that is running.
@@ -159,8 +159,8 @@ class SolutionView:
     def _newest_version_is_bad(self) -> bool:
         """True if a campaign does not take the newest version, because it was found bad.
 
-        UPDATE learns only what has changed since the latest training, so it keeps the model of this
-        version: https://docs.aws.amazon.com/personalize/latest/dg/API_SolutionVersion.html.
+        UPDATE adds what has changed since the latest training to the model of this version:
+        https://docs.aws.amazon.com/personalize/latest/dg/API_SolutionVersion.html.
         """
         version, now = newest_active(self.seen.trainings), self.world.now
         if version is None:
@@ -182,7 +182,7 @@ class SolutionView:
 
         Return None if nothing is trained, and no campaign waits for the newest version.
         """
-        trains = self.needs_training and not self.limit
+        trains = self.needs_training and not self.limit_message
         existing = None if trains else newest_active(self.seen.trainings)
         campaigns = self._campaigns
         if existing:

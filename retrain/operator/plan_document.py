@@ -247,7 +247,7 @@ def _training_decision(
 ) -> _Decision:
     """Return what happens to a solution that the run may train."""
     version = solution.up_to_date_version
-    held_back = f"{solution.arn}: {solution.limit}" if solution.limit else ""
+    held_back = f"{solution.arn}: {solution.limit_message}" if solution.limit_message else ""
     if planned and planned["existingVersionArn"]:
         reason = held_back or "it is trained already"
         return _Decision("use", f"{reason}; campaigns wait for it", planned["existingVersionArn"])
