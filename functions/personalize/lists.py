@@ -1,4 +1,4 @@
-"""Reads lists of Personalize, which only grow, within a bounded time."""
+"""Reads the lists of Personalize in a limited time, because most of them only grow."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ Item = TypeVar("Item")
 Page = TypeVar("Page")
 
 PAGE_SIZE: PaginatorConfigTypeDef = {"PageSize": 100}
-"""The configuration of a paginator. The service returns at most 100 items a page."""
+"""The configuration of a paginator. Personalize returns at most 100 items per page."""
 READING_TIME = timedelta(seconds=30)
-"""The time for which the pages of a list are read. Import jobs and versions cannot be deleted, so
-their lists become longer with every run."""
+"""How long the pages of a list are read. Import jobs and versions cannot be deleted, so their lists
+become longer with every run."""
 
 
 def read_list(pages: Iterable[Page], items_of: Callable[[Page], Sequence[Item]]) -> list[Item]:

@@ -1,7 +1,7 @@
 """Interprets the statuses of jobs and resources in Amazon Personalize.
 
-Except ACTIVE, a status is an operation and how far it has come, for example `CREATE PENDING`. The
-guide of Personalize writes some of them with an underscore, so only their ends are compared.
+Apart from ACTIVE, a status is an operation and its progress, for example `CREATE PENDING`. The
+developer guide writes some with an underscore, so only their beginnings and ends are compared.
 """
 
 ACTIVE = "ACTIVE"

@@ -1,4 +1,4 @@
-"""Reads solutions and their versions, with tags, as the rules of a training see them."""
+"""Reads solutions and their versions as the facts that the rules need."""
 
 from __future__ import annotations
 
@@ -32,8 +32,7 @@ if TYPE_CHECKING:
 
 CONFIG_DIGITS = 8
 CONFIG_KEYS = ("recipeArn", "performHPO", "performAutoML", "eventType")
-"""The fields of a solution that decide how a version is trained, besides `solutionConfig`. Names,
-dates and automatic training make no difference."""
+"""The fields of a solution that affect a training, besides `solutionConfig`."""
 
 
 def versions(client: PersonalizeClient, solution_arn: str) -> list[SolutionVersionSummaryTypeDef]:
@@ -55,9 +54,9 @@ def describe_version(client: PersonalizeClient, arn: str) -> SolutionVersionType
 
 
 class SolutionReader:
-    """Reads solutions and their versions, as the rules see them.
+    """Reads solutions and their versions.
 
-    The tags of a version are read once, because the rules ask only for tags of its creation.
+    The tags of a version are read once, because the rules use only tags from its creation.
     """
 
     def __init__(self, client: PersonalizeClient) -> None:
@@ -67,13 +66,13 @@ class SolutionReader:
     def solution(self, solution: SolutionTypeDef, imports: Sequence[Import]) -> SeenSolution:
         """Return a solution with its versions.
 
-        A list may be old, so a running training is described. Personalize may list a version before
-        it describes the version. The tags of a version are read if the version was created within a
-        month, and until the newest ACTIVE version of a run was found.
+        A list may be old, so a running training is also described, if Personalize can do so yet.
+        Tags are read only where the rules need them: of versions from the last month, and until the
+        newest ACTIVE version of a run is found.
 
         Args:
-            solution: the solution as Describe shows it.
-            imports: the imports of all datasets of its group.
+            solution: the solution as DescribeSolution shows it.
+            imports: the imports of all datasets in its group.
         """
         trainings: list[Training] = []
         for summary in versions(self._client, solution["solutionArn"]):
@@ -93,11 +92,11 @@ class SolutionReader:
         )
 
     def training(self, version_arn: str) -> Training:
-        """Return a version as Describe shows it, with its tags."""
+        """Return a version as DescribeSolutionVersion shows it, with its tags."""
         return self._training(describe_version(self._client, version_arn))
 
     def _training(self, version: Version, *, is_tagged: bool = True) -> Training:
-        """Return a version as the rules see it."""
+        """Return the facts about a version that the rules need."""
         arn, status = version["solutionVersionArn"], version["status"]
         if is_tagged and arn not in self._tags:
             self._tags[arn] = tags_of(self._client, arn)
@@ -134,7 +133,7 @@ def wanted_training(
     version: str | None = None,
     durations: Sequence[int] = (),
 ) -> WantedTraining:
-    """Return what a run wants of a solution. `force` by a person passes the limit."""
+    """Return what a run wants to do with a solution. `force` switches the monthly limit off."""
     limits, request = settings["limits"], run["request"]
     return WantedTraining(
         run=run["id"],
@@ -154,7 +153,7 @@ def wanted_training(
 def stop_training(client: PersonalizeClient, version_arn: str) -> None:
     """Ask Personalize to stop a training.
 
-    It may end just before the request arrives, so the errors of Personalize for a training that has
+    The training may end just before the request arrives. So the errors for a training that has
     ended or is stopping are ignored.
     """
     errors = client.exceptions

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from .world import SchemaField, World
 
 TIMED_JOBS = 5
-"""The number of earlier jobs from which the duration of the next job is estimated."""
+"""How many earlier jobs are used to estimate the duration of the next one."""
 
 
 class DatasetOfRun(DatasetSettings):
-    """The settings of a dataset that a run imports, with the date in its locations filled in."""
+    """The settings of a dataset that a run imports. Its locations have a day for `{date}`."""
 
     day: str | None
-    """The day that has replaced `{date}` in the location, or None without `{date}`."""
+    """The day that has replaced `{date}` in the data location, or None if there is no `{date}`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +58,7 @@ class DatasetView:
 
     @property
     def is_full(self) -> bool:
-        """True if an import replaces the data of the dataset."""
+        """True if imports replace the data of the dataset."""
         return self.dataset["importMode"] == "FULL"
 
     @property
@@ -71,7 +71,7 @@ class DatasetView:
 
     @cached_property
     def seen(self) -> SeenDataset:
-        """The dataset and its export, as the rules of an import see them."""
+        """The imports and the export, as the rules need them."""
         described = self.world.datasets.get(self.dataset["datasetArn"])
         schema_arn = described["schemaArn"] if described else ""
         export = seen_export(self.export, self.dataset["importMode"], schema_arn)
@@ -79,10 +79,10 @@ class DatasetView:
 
     @property
     def is_requested(self) -> bool:
-        """True if the run imports the dataset although it may hold its export.
+        """True if the run imports the dataset even if it holds its export.
 
-        `skipWhenUnchanged` is about FULL exports. Only `force` adds an INCREMENTAL export to data
-        that a foreign import has replaced.
+        `skipWhenUnchanged` applies only to FULL exports. For an INCREMENTAL export, `force` means
+        that it is appended although a foreign import has replaced the data.
         """
         is_forced = self.run["request"].get("force", False)
         return is_forced or (self.is_full and not self.settings["skipWhenUnchanged"])
@@ -113,9 +113,9 @@ class DatasetView:
 
     @property
     def awaits_marker(self) -> bool:
-        """True if a ready marker will start a run for the export.
+        """True if the export is left to a later run, which its ready marker will start.
 
-        If ready markers start runs, a scheduled run does not import an export without a marker.
+        A scheduled run leaves an export without its marker alone if ready markers start runs.
         """
         is_scheduled = self.run["trigger"] == "schedule" and self.settings["triggerOnExport"]
         has_marker = self.dataset["readyMarker"] is not None
@@ -123,10 +123,10 @@ class DatasetView:
 
     @property
     def holds_later_day(self) -> bool:
-        """True if the newest FULL import has brought the export of a later day than the run's.
+        """True if the newest FULL import has imported the export of a later day.
 
-        An event may come late, or from a schedule in another time zone. The export of the earlier
-        day would replace newer data, so only a person can import it, with `exportDate`.
+        An event may come late, or from a schedule in another time zone. The earlier export would
+        replace newer data, so only a person can import it, with `exportDate`.
         """
         day, data = self.dataset["day"], effective_imports(self.imports)
         if day is None or not self.is_full or self.has_export_date or not data:
@@ -138,7 +138,7 @@ class DatasetView:
         return data[0].location in digits
 
     def planned(self) -> PlannedImport:
-        """Return the import of the dataset."""
+        """Return the planned import of the dataset."""
         export = self.seen.export
         return {
             "type": self.dataset["type"],
@@ -152,10 +152,7 @@ class DatasetView:
 
 
 def datasets_to_import(settings: Settings, run: Run) -> list[DatasetOfRun]:
-    """Return the datasets that the run imports, with the date in their locations filled in.
-
-    Without a choice in the request these are all configured datasets.
-    """
+    """Return the datasets that the run imports: those in the request, or else all."""
     request, day = run["request"], export_day(run)
     if request.get("skipImport") or "only" in request:
         return []

@@ -1,7 +1,7 @@
-"""Writes on campaigns, solutions and datasets when a run has found them up to date.
+"""Tags campaigns, solutions and datasets with the time when a run found them up to date.
 
-The alarm about the age of a model counts from this time if the model is older, because a model that
-was trained on the newest data is not outdated.
+The alarm about a model's age counts from this time, because an old model that was trained on the
+newest data is not outdated.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
     from .plan_run import RunView
 
 PARTIAL_KEYS = {"skipImport", "datasets", "exportDate", "only"}
-"""The keys of a request with which a run does not look at the present export of each dataset."""
+"""The keys of a request with which a run does not check the present export of each dataset."""
 
 
 def write_checks(client: PersonalizeClient, view: RunView) -> list[str]:
-    """Write the present time on each resource that the run has found up to date.
+    """Tag each resource that the run has found up to date with the present time.
 
-    Return a warning for each tag that could not be written. Nothing else depends on these tags, so
-    a service that refuses to answer ends the writing.
+    Return a warning for each tag that could not be written. If Personalize does not respond, the
+    other tags are not tried, because nothing but the alarms depends on them.
 
     Args:
-        client: a client that repeats a request. A tag may be written twice.
+        client: a client that retries, because it does no harm to write a tag twice.
         view: the view from which the run was planned.
     """
     checked_at = view.world.now.isoformat(timespec="seconds")
@@ -43,7 +43,7 @@ def write_checks(client: PersonalizeClient, view: RunView) -> list[str]:
         except (ClientError, ServiceUnavailable, Throttled) as error:
             warnings.append(
                 f"{arn}: was found up to date, but the tag {CHECKED} cannot be written: {error}; "
-                "until a run writes it, the alarm about the age may ring"
+                "until a run writes it, the alarm about the age may go off"
             )
             if not isinstance(error, ClientError):
                 break
@@ -55,9 +55,9 @@ def found_up_to_date(view: RunView) -> Iterator[str]:
 
     - A dataset is up to date if it holds its present export.
     - A campaign is up to date if it serves the version that was trained on the present data.
-    - A solution without campaigns is up to date if it has such a version.
+    - A solution without campaigns is up to date if that version exists.
 
-    A run that does not look at the present export of each dataset finds only datasets up to date.
+    A run that does not check the present export of each dataset finds only datasets up to date.
     """
     for dataset in view.datasets:
         if dataset.holds_export and not dataset.has_export_date:

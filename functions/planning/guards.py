@@ -1,7 +1,7 @@
 """The decorator of the guards, which check a run before anything is imported or trained.
 
-A guard is a function that yields messages. A message says what is wrong and what to do. The first
-sentence of its docstring is its row in `docs/guards.md`.
+A guard is a function that yields messages, which say what is wrong and what to do. The first
+sentence of its docstring describes it in `docs/guards.md`.
 """
 
 from __future__ import annotations
@@ -21,12 +21,11 @@ class Guard(NamedTuple):
     verdict: Verdict
     """REFUSE fails the run. WARN adds a warning to the report."""
     scope: Scope
-    """`run` is checked once, `dataset` for each dataset of the run, `export` for each export that
-    the run has to import and has not begun to import, and `solution` for each solution of the
-    run."""
+    """What the guard gets: the run, each of its datasets, each of its solutions, or each dataset
+    whose export has to be imported and is not being imported yet."""
     check: Check
 
 
 def guard(name: str, verdict: Verdict, scope: Scope) -> Callable[[Check], Guard]:
-    """Return a decorator that makes a guard of a function."""
+    """Return a decorator that turns a function into a guard."""
     return lambda check: Guard(name, verdict, scope, check)

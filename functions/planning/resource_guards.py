@@ -1,4 +1,4 @@
-"""The guards of datasets, solutions and campaigns: they exist, and a run can use them."""
+"""Checks that datasets, solutions and campaigns exist and that a run can use them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .solutions import SolutionView
 
 UPDATE_RECIPES = ("aws-user-personalization", "aws-hrnn-coldstart")
-"""The recipes that support a training with UPDATE:
+"""The recipes that support trainings in UPDATE mode:
 https://docs.aws.amazon.com/personalize/latest/dg/API_CreateSolutionVersion.html#trainingMode."""
 PROBE_KEYS = {
     **dict.fromkeys(("aws-sims", "aws-similar-items", "aws-semantic-similarity"), "itemId"),
@@ -25,7 +25,7 @@ PROBE_KEYS = {
     **dict.fromkeys(("aws-popularity-count", "aws-trending-now"), "userId"),
     "aws-next-best-action": None,
 }
-"""Recipe -> the key that a probe must have, or None if campaigns of the recipe answer no probe:
+"""Recipe -> the key that a probe must have, or None if its campaigns do not answer probes:
 https://docs.aws.amazon.com/personalize/latest/dg/API_RS_GetRecommendations.html."""
 
 
@@ -44,7 +44,7 @@ def unusable_solution(view: SolutionView) -> Iterator[str]:
     """Yield a message for a solution or campaign that does not exist or is not usable.
 
     The solution must belong to the dataset group, and the campaign to the solution. A campaign need
-    not be ACTIVE, because an update repairs it.
+    not be ACTIVE, because an update can repair it.
     """
     world = view.world
     yield from _missing_or_inactive(view.arn, world.solutions)
@@ -87,8 +87,8 @@ def _missing_or_inactive(arn: str, resources: Mapping[str, Mapping[str, Any]]) -
 def impossible_update(view: SolutionView) -> Iterator[str]:
     """Yield a message for an UPDATE that the recipe, the versions or the data do not allow.
 
-    If the settings ask for UPDATE, the first training is FULL, and no training without new data is
-    planned. So only a request can ask for what is impossible there.
+    Only an UPDATE in the request is refused because of versions or data. An UPDATE in the settings
+    becomes FULL instead, or nothing is trained.
     """
     requested = view.run["request"].get("trainingMode")
     is_update = (requested or view.solution["trainingMode"]) == "UPDATE"
@@ -102,12 +102,12 @@ def impossible_update(view: SolutionView) -> Iterator[str]:
         return
     if view.newest_full_version is None:
         yield (
-            f"{view.arn}: trainingMode UPDATE needs an ACTIVE version that was trained with FULL, "
+            f"{view.arn}: trainingMode UPDATE needs an ACTIVE version trained in FULL mode, "
             "but there is none; use retrain start --training-mode FULL"
         )
     if view.up_to_date_version and not view.receives_events:
         yield (
-            f"{view.arn}: trainingMode UPDATE needs data that are newer than "
+            f"{view.arn}: trainingMode UPDATE needs data that is newer than "
             f"{view.up_to_date_version.arn}; import new data, or use retrain start "
             "--training-mode FULL"
         )
@@ -128,7 +128,7 @@ def allowed_automatic_training(view: SolutionView) -> Iterator[str]:
 
 
 def _automatic_training(view: SolutionView) -> Iterator[str]:
-    """Yield a message for a solution with automatic training, which is paid for in addition."""
+    """Yield a message for a solution with automatic training, which costs extra."""
     solution = view.world.solutions.get(view.arn)
     if solution and solution.get("performAutoTraining"):
         yield (
@@ -139,10 +139,10 @@ def _automatic_training(view: SolutionView) -> Iterator[str]:
 
 @guard("automatic deployment", "REFUSE", "solution")
 def automatic_deployment(view: SolutionView) -> Iterator[str]:
-    """Yield a message for a campaign that Personalize moves to each new version by itself.
+    """Yield a message for a campaign that Personalize itself moves to each new version.
 
-    The command of the message keeps the other settings of the campaign. Personalize wants the ARN
-    of a version in the same request.
+    The command in the message keeps the campaign's other settings. It names a version, because
+    UpdateCampaign needs one to turn the setting off.
     """
     for configured in view.solution["campaigns"]:
         arn = configured["campaignArn"]
@@ -164,8 +164,8 @@ def automatic_deployment(view: SolutionView) -> Iterator[str]:
 def unanswered_probes(view: SolutionView) -> Iterator[str]:
     """Yield a message for a probe that does not fit the recipe of the solution.
 
-    Otherwise the probe would fail after a training that was paid for. The probes of a recipe that
-    this release does not know are not checked.
+    Otherwise, the probe would fail after a training that was paid for. Probes for a recipe that is
+    not known here are not checked.
     """
     recipe = view.recipe
     if recipe not in PROBE_KEYS:

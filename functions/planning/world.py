@@ -1,4 +1,4 @@
-"""Reads the state of the AWS services that planning needs. Nothing is decided here."""
+"""Reads what planning needs to know about Personalize and S3. Nothing is decided here."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 Resource = TypeVar("Resource")
 
 SEARCHED_DAYS = 31
-"""The number of days before the day of the run whose INCREMENTAL exports are searched."""
+"""For how many days before the run INCREMENTAL exports are searched."""
 
 
 class SchemaField(TypedDict):
@@ -48,15 +48,15 @@ class SchemaField(TypedDict):
     name: str
     type: str | list[str]
     textual: NotRequired[bool]
-    """True if the field is a long text that models read. Personalize cuts it off."""
+    """True if the field is a long text that models read. Personalize truncates it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class World:
     """The state of Personalize and S3 when the run was planned.
 
-    Lists of jobs are sorted, newest first. A mapping has the ARN of the resource as its key, if its
-    docstring names no other key. A resource that does not exist is missing from its mapping.
+    Lists of jobs are sorted, newest first. The key of a mapping is the ARN of the resource, unless
+    its docstring names another. A resource that does not exist is missing from its mapping.
     """
 
     now: datetime
@@ -77,22 +77,18 @@ class World:
     """Dataset ARN -> earlier day -> its INCREMENTAL export, if no import of it is confirmed."""
     solutions: Mapping[str, SolutionTypeDef] = field(default_factory=dict)
     seen_solutions: Mapping[str, SeenSolution] = field(default_factory=dict)
-    """Solution ARN -> the solution with its versions, as the rules of a training see them."""
+    """Solution ARN -> the solution with its versions, as the rules need them."""
     campaigns: Mapping[str, CampaignTypeDef] = field(default_factory=dict)
     campaign_tags: Mapping[str, Tags] = field(default_factory=dict)
-    """Campaign ARN -> its tags, which say what the runs have found about its versions."""
+    """Campaign ARN -> its tags, which say what runs have found out about its versions."""
     known_versions: Mapping[str, Mapping[str, Version]] = field(default_factory=dict)
     """Solution ARN -> version ARN -> what is known about it. A version is read when a rule asks."""
 
 
 def read_world(client: PersonalizeClient, settings: Settings, run: Run) -> World:
-    """Read the state of the services.
+    """Read all configured datasets, the exports that the run imports, and the solutions it trains.
 
-    Args:
-        client: a client for reads.
-        settings: the settings of the pipeline. All configured datasets are described.
-        run: the run to plan. Only the exports that it imports and the solutions that it trains are
-            read.
+    `client` is a client for reads.
     """
     solutions = solutions_to_train(settings, run)
     campaigns = [item["campaignArn"] for solution in solutions for item in solution["campaigns"]]
@@ -119,7 +115,7 @@ def read_world(client: PersonalizeClient, settings: Settings, run: Run) -> World
 
 
 def solutions_to_train(settings: Settings, run: Run) -> list[SolutionSettings]:
-    """Return the solutions that the run trains: those of the request, or all."""
+    """Return the solutions that the run trains: those in the request, or else all."""
     chosen_arns = run["request"].get("solutions")
     return [
         solution
@@ -129,7 +125,7 @@ def solutions_to_train(settings: Settings, run: Run) -> list[SolutionSettings]:
 
 
 def read_data(client: PersonalizeClient, settings: Settings, run: Run) -> World:
-    """Read the datasets, the imports of their group, and the exports that the run imports."""
+    """Read all configured datasets, the imports of their group, and the run's exports."""
     datasets = _describe_existing(
         [dataset["datasetArn"] for dataset in settings["datasets"]],
         lambda arn: client.describe_dataset(datasetArn=arn)["dataset"],

@@ -1,7 +1,7 @@
-"""Writes the report of a run as a text for people, who read it on a phone or in the console of AWS.
+"""Writes the report of a run as a text, which people read on a phone or in the AWS console.
 
-What needs a person comes first. Lines are short, and ARNs are shortened, except in commands. All
-functions are pure.
+What needs a person comes first. Lines are short, and so are ARNs, except in commands. All functions
+are pure.
 """
 
 import re
@@ -24,17 +24,16 @@ from .model import (
 )
 
 MAX_TEXT_BYTES = 24_000
-"""The most bytes of a text. It is the cause of a failed execution, which may have 32,768
+"""The most bytes of a text. It becomes the cause of a failed execution, which may have 32,768
 characters."""
 MAX_CHAT_BYTES = 7_500
-"""The most bytes of a text in a chat application, which may have 8,000 characters
-(`send.py`)."""
+"""The most bytes of a text for a chat application, which accepts 8,000 characters (`send.py`)."""
 MAX_SUBJECT_CHARACTERS = 99
 """SNS refuses a subject of 100 characters, with a line break, or with characters beyond ASCII:
 https://docs.aws.amazon.com/sns/latest/api/API_Publish.html"""
 MAX_ADVISED = 5
 """The most versions or campaigns for which a text has commands. More would not fit into a chat
-application."""
+message."""
 MAX_NAMES = 3
 """The most campaigns that a headline names."""
 SEPARATORS_BYTES = 100
@@ -62,7 +61,7 @@ UNREADABLE = re.compile(
     r"\ud800-\udfff\ufffe\uffff]"
 )
 """Characters that SNS refuses (https://aws.amazon.com/sns/faqs/), and characters that change the
-direction of a line, so that a person would read another text."""
+direction of a line, with which a name could make a person read something else."""
 
 
 class Advice(NamedTuple):
@@ -132,7 +131,7 @@ CAMPAIGN_ADVICE: Mapping[Outcome, Advice] = {
 
 
 def text_of(report: Report, max_bytes: int = MAX_TEXT_BYTES) -> str:
-    """Return the report as text. If it is too long, its reasons and its end are cut."""
+    """Return the report as text. If it is too long, the reasons and the end are cut."""
     dashboard = [f"Dashboard: {report['dashboardUrl']}"] if report["dashboardUrl"] else []
     head = _section(
         f"{report['outcome']}: {headline(report)}.",
@@ -229,7 +228,7 @@ def _section(title: str, lines: Iterable[str]) -> str:
 def _results(
     report: Report,
 ) -> Iterator[tuple[str, ImportReport | SolutionReport | CampaignReport]]:
-    """Yield each import, each training without a campaign, and each campaign, with a name."""
+    """Yield the name and report of each import, training without campaigns, and campaign."""
     for dataset in report["imports"]:
         yield f"import of {dataset['type']}", dataset
     for solution in report["solutions"]:
@@ -240,7 +239,7 @@ def _results(
 
 
 def _failure(report: Report) -> str:
-    """Return how the run was ended, or else what failed first, in a few words."""
+    """Return the error that ended the run, or else the first item that failed, in a few words."""
     if report["error"] is not None:
         return ENDS.get(report["error"], f"the run ended with {report['error']}")
     failed = (name for name, result in _results(report) if result["outcome"] == "FAILED")
@@ -248,7 +247,7 @@ def _failure(report: Report) -> str:
 
 
 def _reason_lines(report: Report) -> Iterator[str]:
-    """Yield why the run, or something in it, did not bring a new version into use."""
+    """Yield the reason for the outcome of the run, and of each item that has one."""
     if report["reason"] is not None:
         yield PERSONALIZE_ARN.sub("", report["reason"])
     for name, result in _results(report):
@@ -269,10 +268,7 @@ def _advice_lines(report: Report) -> Iterator[str]:
 
 
 def _advised(report: Report, advice: Advice, names: Sequence[str]) -> Iterator[str]:
-    """Yield the sentence, the commands and the guide of some advice.
-
-    The commands can be pasted into a shell.
-    """
+    """Yield the lines of one piece of advice. Its commands can be pasted into a shell."""
     machine = ["--state-machine-arn", machine_arn_of(report["executionArn"])]
     yield advice.sentence
     for name in names[:MAX_ADVISED]:

@@ -1,4 +1,4 @@
-"""Decides whether a solution is trained, and which version a run goes on with."""
+"""Decides whether a solution is trained, and which version a run deploys."""
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,9 +12,9 @@ from .steps import BUSY_PAUSE, SHORT_PAUSE, Action, Case, JobMemory, Step, faile
 
 DIGEST_DIGITS = 24
 MONTH = timedelta(days=30)
-"""The time in which trainings are counted."""
+"""Trainings within this time count for limits.maxTrainingsPerMonth."""
 STOP_GRACE = timedelta(hours=1)
-"""The time that a training may take to stop."""
+"""How long a training may take to stop."""
 
 # What a look shows
 
@@ -24,15 +24,15 @@ class Training(NamedTuple):
 
     arn: str
     is_running: bool
-    """True until the training has ended, so also while it is stopping."""
+    """True until the training has ended, even while it is stopping."""
     is_active: bool
     created_at: datetime
     ended_at: datetime
-    """The time of the last change, which is the end of a training that has ended."""
+    """The time of the last change, which is the end if the training is not running."""
     run: str | None = None
     """The run that created the version, or None for a foreign version."""
     digest: str | None = None
-    """What the version learns, as it was written at its creation."""
+    """A hash of the data and the configuration, as they were when the training began."""
     was_stopped: bool = False
     is_stopping: bool = False
     failure: str | None = None
@@ -46,12 +46,12 @@ class SeenSolution:
     """A solution, its versions and the imports of its dataset group, as one look shows them."""
 
     config: str
-    """A hash of the recipe and the configuration."""
+    """A hash of the recipe and the configuration of the solution."""
     is_being_updated: bool = False
     imports: Sequence[Import]
     """The imports of all datasets of the group."""
     trainings: Sequence[Training]
-    """Its versions, newest first."""
+    """The versions of the solution, newest first."""
 
 
 # What is given, and what is remembered
@@ -59,17 +59,18 @@ class SeenSolution:
 
 @dataclass(frozen=True, kw_only=True)
 class WantedTraining:
-    """What a run wants of a solution."""
+    """What a run wants to do with a solution."""
 
     run: str
     datasets: Mapping[str, bool]
     """The ARN of each configured dataset -> True if its imports are FULL."""
     accepts_foreign: bool = False
-    """True if the run uses the data that are there, with `skipImport`."""
+    """True if the run accepts foreign data, because a person has started it with `skipImport`."""
     version: str | None = None
-    """The ACTIVE version that the run goes on with, or None if the solution has to be trained."""
+    """The ACTIVE version that the run deploys, or None if the solution has to be trained."""
     requested_since: datetime | None = None
-    """The version has to be trained after this time, also if one with the present data exists."""
+    """The version must have been created after this time. None if any version will do that was
+    trained on the present data."""
     max_per_month: int = 0
     """0 means no limit."""
     durations: Sequence[int] = ()
@@ -81,9 +82,9 @@ class Memory(JobMemory):
     """What a training remembers between two looks."""
 
     version: str | None = None
-    """The version that the run waits for or goes on with."""
+    """The version that the run waits for or deploys."""
     stopping_since: datetime | None = None
-    """When a look first found the training stopping, or past its deadline."""
+    """When the training was first seen stopping or past its deadline."""
     warnings: list[str] = field(default_factory=list)
     """What a person should know about the training."""
 
@@ -100,7 +101,7 @@ class Create(Action):
 
 @dataclass(frozen=True)
 class Stop(Action):
-    """Stop a training of the pipeline that is late."""
+    """Stop a training of the pipeline that is past its deadline."""
 
     arn: str
 
@@ -109,7 +110,7 @@ TrainingCase = Case[SeenSolution, WantedTraining, Memory]
 
 
 def decide(seen: SeenSolution, wanted: WantedTraining, memory: Memory, now: datetime) -> Step:
-    """Return the next step of a training. The version that it is about is in the memory."""
+    """Return the next step of a training, and write the version that it is about to `memory`."""
     case = Case(seen, wanted, memory, now)
     return _follow_known(case) or _check_data(case) or _train(case)
 
@@ -118,7 +119,7 @@ def decide(seen: SeenSolution, wanted: WantedTraining, memory: Memory, now: date
 
 
 def _follow_known(case: TrainingCase) -> Step | None:
-    """Go on with the version of this run, or with the given one, whatever is imported meanwhile."""
+    """Follow the version of this run, or the given one, no matter what is imported meanwhile."""
     for version in case.seen.trainings:
         if version.run == case.wanted.run or version.arn == case.wanted.version:
             return _follow(version, case)
@@ -126,7 +127,7 @@ def _follow_known(case: TrainingCase) -> Step | None:
 
 
 def _check_data(case: TrainingCase) -> Step | None:
-    """Look again while data or configuration are changing. Fail if no run has checked the data."""
+    """Wait while the data or the configuration is changing. Fail if no run has checked the data."""
     seen, wanted, memory, now = case
     running = next((job for job in seen.imports if job.is_running), None)
     if running or seen.is_being_updated:
@@ -138,7 +139,7 @@ def _check_data(case: TrainingCase) -> Step | None:
 
 
 def _train(case: TrainingCase) -> Step:
-    """Use a version that has learned the same, or start the training if the limit allows it."""
+    """Use a version that was trained on this data, or train one if the limit allows it."""
     seen, wanted, memory, now = case
     if version := usable_version(seen, wanted):
         return _follow(version, case)
@@ -154,9 +155,9 @@ def _train(case: TrainingCase) -> Step:
 
 
 def digest(seen: SeenSolution, at: datetime | None = None) -> str:
-    """Return a hash of what a training learns: imports and configuration.
+    """Return a hash of what a training depends on: the imports and the configuration.
 
-    With a time, return the hash of a training that began then.
+    With `at`, return the hash for a training that began then.
     """
     arns = sorted(job.arn for job in effective_imports(seen.imports, at))
     imports = hashlib.sha256(" ".join(arns).encode()).hexdigest()[:DIGEST_DIGITS]
@@ -167,7 +168,7 @@ def usable_version(seen: SeenSolution, wanted: WantedTraining) -> Training | Non
     """Return the newest version that was trained on the present data and configuration, or None.
 
     A version that was stopped counts too, because somebody did not want this training. A version
-    that has failed does not count.
+    that failed does not count.
     """
     present, since = digest(seen), wanted.requested_since
     for version in seen.trainings:
@@ -189,9 +190,9 @@ def newest_active(trainings: Sequence[Training]) -> Training | None:
 def reached_limit(
     trainings: Sequence[Training], wanted: WantedTraining, now: datetime
 ) -> str | None:
-    """Return a message if the solution was trained as often as the limit of the month allows.
+    """Return a message if the solution was trained as often as the monthly limit allows, or None.
 
-    A training that has failed does not count, because it costs nothing.
+    A training that failed does not count, because it costs nothing.
     """
     count = sum(_counts(version) and version.created_at > now - MONTH for version in trainings)
     if not wanted.max_per_month or count < wanted.max_per_month:
@@ -203,19 +204,19 @@ def reached_limit(
 
 
 def unusable_data(imports: Sequence[Import], wanted: WantedTraining) -> str | None:
-    """Return why a training would learn data that no run has checked, or None."""
+    """Return a message if no run has checked the data of a dataset, or None."""
     for dataset, is_full in wanted.datasets.items():
         jobs = [job for job in imports if job.dataset == dataset]
         foreign = foreign_replacement(jobs, is_full=is_full)
         if foreign and not wanted.accepts_foreign:
             return (
                 f"{foreign.arn}, which this pipeline did not start, is the newest FULL import "
-                "of its dataset; import the export with retrain start, or train on these data "
+                "of its dataset; import the export with retrain start, or train on this data "
                 "with retrain start --skip-import"
             )
         if partial := partial_import(jobs):
             return (
-                f"{partial.arn} may have brought only a part of its export, because no run has "
+                f"{partial.arn} may have imported only a part of its export, because no run has "
                 "found the export unchanged after the import; import the export again with "
                 "retrain start"
             )
@@ -223,9 +224,10 @@ def unusable_data(imports: Sequence[Import], wanted: WantedTraining) -> str | No
 
 
 def _foreign_jobs(seen: SeenSolution, wanted: WantedTraining) -> Iterator[str]:
-    """Yield a message for each foreign training, and for each foreign import that is learned.
+    """Yield a message for each foreign training, and for each foreign import in the data.
 
-    A foreign FULL import is learned only if a person has accepted it.
+    A foreign FULL import is named only if the run accepts foreign data. Otherwise, the pipeline has
+    accepted it before.
     """
     for version in seen.trainings:
         if version.run is None and version.is_running and not version.is_stopping:
@@ -243,13 +245,13 @@ def _foreign_jobs(seen: SeenSolution, wanted: WantedTraining) -> Iterator[str]:
 
 
 def _counts(version: Training) -> bool:
-    """Return True if a run has started the training, and it has not failed."""
+    """Return True if a run started the training and it has not failed."""
     has_not_failed = version.is_running or version.is_active or version.was_stopped
     return version.run is not None and has_not_failed
 
 
 def _follow(version: Training, case: TrainingCase) -> Step:
-    """Look at a training until it ends. Stop it past its deadline."""
+    """Wait until a training ends. Stop it at its deadline."""
     _, wanted, memory, now = case
     memory.version = version.arn
     deadline = version.created_at + timedelta(hours=wanted.max_hours)
@@ -264,8 +266,8 @@ def _follow(version: Training, case: TrainingCase) -> Step:
         stop = None if version.is_stopping else Stop(version.arn)
         return Step("STOPPING", stop, pause=SHORT_PAUSE)
     elapsed = (now - version.created_at).total_seconds()
-    to_deadline = (deadline - now).total_seconds()
-    return Step("TRAINING", pause=min(pause(wanted.durations, elapsed), to_deadline))
+    remaining = (deadline - now).total_seconds()
+    return Step("TRAINING", pause=min(pause(wanted.durations, elapsed), remaining))
 
 
 def _failure(version: Training, wanted: WantedTraining, deadline: datetime) -> str:

@@ -174,7 +174,7 @@ def test_the_recipe_of_a_solution_that_does_not_exist_is_not_checked():
 def test_a_request_for_an_update_without_a_full_version_is_found(versions):
     assert of_update(RECIPE, "UPDATE", *versions) == [
         (
-            f"{SOLUTION}: trainingMode UPDATE needs an ACTIVE version that was trained with FULL, "
+            f"{SOLUTION}: trainingMode UPDATE needs an ACTIVE version trained in FULL mode, "
             "but there is none; use retrain start --training-mode FULL"
         )
     ]
@@ -185,7 +185,7 @@ def test_a_request_for_an_update_without_new_data_is_found():
     learned = trained_version()
     assert of_update(RECIPE, "UPDATE", learned) == [
         (
-            f"{SOLUTION}: trainingMode UPDATE needs data that are newer than {VERSION}; import new "
+            f"{SOLUTION}: trainingMode UPDATE needs data that is newer than {VERSION}; import new "
             "data, or use retrain start --training-mode FULL"
         )
     ]

@@ -308,7 +308,7 @@ def test_a_tag_that_cannot_be_written_is_a_warning(personalize, error, status, r
     assert write_checks(personalize.client, view(**UNCHANGED)) == [
         (
             f"{DATASET}: was found up to date, but the tag retraining-checked cannot be written: "
-            f"{reason}; until a run writes it, the alarm about the age may ring"
+            f"{reason}; until a run writes it, the alarm about the age may go off"
         )
     ]
 

@@ -143,11 +143,11 @@ FOREIGN = job(9, run=None, is_confirmed=False)
 REPLACED = failed(
     "CHECKING",
     "job-9, which this pipeline did not start, is the newest FULL import of its dataset; import "
-    "the export with retrain start, or train on these data with retrain start --skip-import",
+    "the export with retrain start, or train on this data with retrain start --skip-import",
 )
 PARTIAL = failed(
     "CHECKING",
-    "job-2 may have brought only a part of its export, because no run has found the export "
+    "job-2 may have imported only a part of its export, because no run has found the export "
     "unchanged after the import; import the export again with retrain start",
 )
 ADDED = {"datasets": {"items": False}}

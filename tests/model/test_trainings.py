@@ -111,7 +111,7 @@ def _outdated(world: DataWorld, run: Run) -> Iterator[str]:
             yield f"{dataset} holds {held}, which is not the present export"
     for reason in run.failed:
         # A person has to import the day again of which an INCREMENTAL dataset has a part.
-        if not (world.incremental and "interactions may have brought only a part" in reason):
+        if not (world.incremental and "interactions may have imported only a part" in reason):
             yield reason
     for solution in SOLUTIONS:
         if solution in run.trained and run.trained[solution].config != world.config[solution]:

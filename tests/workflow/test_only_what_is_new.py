@@ -159,5 +159,5 @@ def test_an_import_of_an_aborted_run_has_to_be_confirmed_before_a_training():
         execution = pipeline.machine.start({"skipImport": True}).wait()
         second = pipeline.machine.start({}).wait()
         assert len(pipeline.requests("CreateDatasetImportJob")) == 3
-    assert "may have brought only a part of its export" in failures(execution)["taste"]
+    assert "may have imported only a part of its export" in failures(execution)["taste"]
     assert outcomes(second) == DEPLOYED
