@@ -13,9 +13,9 @@ from components.shared import MAX_NAME_CHARACTERS
 
 PROJECT = "personalize-retraining"
 NAME_PREFIX = "retraining-"
-"""The beginning of the name of a stack's pipeline, and so of the names of all its resources."""
+"""The names of a stack's pipeline and of all its resources begin with it."""
 LONGEST_STACK_NAME = MAX_NAME_CHARACTERS - len(NAME_PREFIX)
-"""The most characters of a stack's name."""
+"""The most characters that a stack's name may have."""
 
 
 class SettingsError(pulumi.RunError):
@@ -53,10 +53,10 @@ def parse_stack(
     secrets: Collection[str] = (),
     warn: Callable[[str], object] = lambda _: None,
 ) -> RetrainingPipelineArgs:
-    """Return the arguments for the whole config of a stack.
+    """Return the pipeline's arguments from the whole config of a stack.
 
     `config` has keys like `namespace:key`, and its values are text or JSON. `secrets` are the keys
-    whose values are encrypted. `warn` is called with each warning if there is no problem.
+    whose values are encrypted. If there are no problems, `warn` is called with each warning.
 
     Raises SettingsError with a message for each setting that cannot be read, or that breaks a rule.
     """
@@ -80,7 +80,7 @@ def parse_stack(
 def _stack_problems(
     project: str, stack: str, config: Mapping[str, str], checked: Checked
 ) -> Iterator[Problem]:
-    """Yield each problem of the name of a stack, of its region, and of its namespaces."""
+    """Yield each problem with the name of a stack, its region, and the namespaces in its config."""
     if len(stack) > LONGEST_STACK_NAME:
         message = (
             f"has {len(stack)} characters; expected at most {LONGEST_STACK_NAME}, because the "

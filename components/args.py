@@ -1,9 +1,9 @@
 """The arguments of a retraining pipeline, as frozen dataclasses.
 
 The fields have the names of the stack's config keys, in snake_case. `settings.py` reads the config
-into these classes, and a host program creates them itself. The rule of a field is a part of its
-type, and `rules/pipeline.py` has the rules about several fields. The docstring, the default and the
-range of a field are also its row in docs/configuration.md.
+into these classes, and a host program creates them itself. The type of a field includes its rule,
+and `rules/pipeline.py` has the rules about several fields. docs/configuration.md is generated from
+the docstrings, defaults and ranges.
 """
 
 import re
@@ -23,11 +23,11 @@ TrainingMode = Literal["FULL", "UPDATE"]
 SECONDS_PER_HOUR = 3600
 HOURS_PER_DAY = 24
 MODEL_AGE_FACTOR = 1.5
-"""The age at which the alarm about a model rings, as a multiple of the longest time between two
-firings. One late run does not ring."""
+"""The age at which the alarm about a model goes off, as a multiple of the longest time between two
+firings. One late run does not set it off."""
 MAX_SOLUTIONS, MAX_CAMPAIGNS, MAX_GATE_RULES, MAX_TAGS = 10, 5, 5, 30
-"""The most solutions of a pipeline, campaigns of a solution, rules of a quality gate, and tags. The
-state of an execution with all of them has at most 256 KiB, as AWS requires
+"""The most solutions per pipeline, campaigns per solution, rules per quality gate, and tags. With
+all of them, the state of an execution still has at most 256 KiB, as AWS requires
 (tests/workflow/test_sizes.py measures it):
 https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html."""
 OTHER_STACK = "and give the others a stack of their own"
@@ -40,21 +40,21 @@ class DatasetArgs:
     dataset_arn: Annotated[pulumi.Input[str], arns.DATASET]
     """ARN of the dataset to fill."""
     data_location: Annotated[pulumi.Input[str], rules.location_error]
-    """`s3://bucket/file.csv`, or a folder that ends in `/`: its files are imported.
+    """`s3://bucket/file.csv`, or a folder that ends in `/`, whose files are imported.
 
-    Files in subfolders are refused. The files are plain CSV in UTF-8. Each dataset needs a
-    location of its own. `{date}` is the day of the run in UTC, for example 2026-11-29.
+    Files in subfolders are refused. The files must be plain CSV in UTF-8. Each dataset needs a
+    separate location. `{date}` stands for the day of the run in UTC, for example 2026-11-29.
     """
     import_mode: ImportMode = "FULL"
     """`FULL` replaces all bulk data of the dataset, and `INCREMENTAL` adds to it.
 
-    `INCREMENTAL` needs a `FULL` import before it. An export of interactions has at least 1,000
-    rows, and an `INCREMENTAL` export of action interactions too.
+    `INCREMENTAL` needs a `FULL` import first. An export of interactions needs at least 1,000 rows,
+    and so does an `INCREMENTAL` export of action interactions.
     """
     min_relative_size: Annotated[float, Between(0, 1, "write a share, for example 0.5")] = 0.5
-    """A `FULL` export with less than this share of the bytes of the last `FULL` import is refused.
+    """A `FULL` export is refused if it is smaller than this share of the last `FULL` import.
 
-    0 accepts every export. Has no effect with `INCREMENTAL`.
+    Sizes are compared in bytes. 0 accepts every export. Has no effect with `INCREMENTAL`.
     """
     ready_marker: Annotated[pulumi.Input[str] | None, rules.marker_error] = None
     """`s3://bucket/file` that the export job writes last, outside the data location.
@@ -65,7 +65,7 @@ class DatasetArgs:
     streamed: bool = False
     """`true` if records also reach the dataset through the API, for example with PutItems.
 
-    Then a solution is trained again although no export has changed. An event tracker is noticed
+    Solutions are then trained again even if no export has changed. An event tracker is noticed
     without this setting.
     """
 
@@ -105,7 +105,7 @@ class ProbeArgs:
     ] = None
     """Items to rank for the user, for a recipe of the type PERSONALIZED_RANKING.
 
-    The ids in all probes of a pipeline have at most 5,000 characters.
+    The ids in all probes of a pipeline may have at most 5,000 characters together.
     """
     min_results: Annotated[int, Between(1, rules.MAX_RESULTS, "set for example 10")] = 1
     """A response with fewer results fails the probe."""
@@ -135,9 +135,9 @@ class QualityRuleArgs:
     metric: Annotated[str, rules.metric_error]
     """The name of the metric in GetSolutionMetrics, for example `coverage`."""
     max_drop: Annotated[float | None, Between(0, 1, "write a share, for example 0.25")] = None
-    """The share of the live version's value that may be lost.
+    """The largest accepted drop, as a share of the live version's value.
 
-    0.25 accepts a fall from 0.4 to 0.3. A version that lacks a metric of the live version is
+    0.25 accepts a drop from 0.4 to 0.3. A version that lacks a metric of the live version is
     rejected.
     """
     minimum: Annotated[
@@ -155,7 +155,7 @@ Personalize measures metrics on a random tenth of the users, so a smaller drop c
 
 @dataclass(frozen=True, kw_only=True)
 class ApprovalArgs:
-    """A person has to approve each new version before the campaigns of the solution move to it."""
+    """A person has to approve each new version before the solution's campaigns move to it."""
 
     timeout_hours: Annotated[
         float,
@@ -215,8 +215,8 @@ class TriggerArgs:
     on_export: bool = False
     """`true` also starts a run when all ready markers of a day are written.
 
-    Then each ready marker has to contain `{date}`, and `limits.maxTrainingsPerMonth` is required.
-    The bucket must send its events to EventBridge.
+    Each ready marker must then contain `{date}`, and `limits.maxTrainingsPerMonth` is required. The
+    bucket must send its events to EventBridge.
     """
 
 
@@ -239,22 +239,21 @@ class LimitsArgs:
     max_trainings_per_month: Annotated[
         int | None, Between(0, 10_000, "set for example 35, or 0 for no limit")
     ] = None
-    """How many versions of a solution may be trained within 30 days before no more are trained.
+    """How often a solution may be trained within 30 days. 0 means no limit.
 
-    Without it, twice the number of times that the schedule fires within 30 days, and 2 more. 0 is
-    no limit.
+    The default is twice the number of times that the schedule fires within 30 days, plus 2.
     """
     max_model_age_days: Annotated[float | None, above_zero(3650, "set days, for example 14")] = None
-    """How many days old the model that a campaign serves may become before an alarm rings.
+    """How old the model that a campaign serves may become, in days, before an alarm goes off.
 
-    The time counts from its training, or from the last run that found it up to date. Without it,
-    the longest gap between two firings of the schedule times 1.5, plus `maxTrainingHours`.
+    The age counts from its training, or from the last run that found it up to date. The default is
+    1.5 times the longest gap between two firings of the schedule, plus `maxTrainingHours`.
     """
 
 
 @dataclass(frozen=True, kw_only=True)
 class RetrainingPipelineArgs:
-    """The arguments of the pipeline of one dataset group."""
+    """The arguments of a pipeline, which retrains one dataset group."""
 
     datasets: DatasetsArgs
     """The datasets to import before each training. There must be at least one."""
@@ -273,7 +272,7 @@ class RetrainingPipelineArgs:
     timezone: Annotated[str, rates.timezone_error] = "UTC"
     """The IANA time zone of a cron. Has no effect with a rate, which counts from the deployment.
 
-    A run at an hour that the clocks skip in spring is left out on that day.
+    On the day when the clocks go forward, a run in the skipped hour is left out.
     """
     paused: bool = False
     """`true` deploys the schedule disabled. Runs can still be started by hand."""
@@ -296,8 +295,8 @@ class RetrainingPipelineArgs:
     )
     """Tags of every resource, import job and solution version.
 
-    The pipeline reserves keys that begin with `retraining-`. `aws:defaultTags` would not reach
-    import jobs and solution versions.
+    Keys that begin with `retraining-` are reserved. `aws:defaultTags` would not reach import jobs
+    and solution versions.
     """
     permissions_boundary_arn: Annotated[pulumi.Input[str] | None, arns.POLICY] = None
     """ARN of the IAM policy that is the permissions boundary of every created role."""
@@ -306,9 +305,9 @@ class RetrainingPipelineArgs:
     kms_key_arn: Annotated[pulumi.Input[str] | None, arns.KEY] = None
     """ARN of the KMS key that encrypts the logs, the topic and the dead-letter queue."""
     data_kms_key_arn: Annotated[pulumi.Input[str] | None, arns.KEY] = None
-    """ARN of the KMS key of the exports.
+    """ARN of the KMS key that encrypts the exports.
 
-    The created import role and plan_retraining may decrypt with it.
+    The created import role and the functions that read exports may decrypt with it.
     """
 
     @property
@@ -326,14 +325,14 @@ class RetrainingPipelineArgs:
     def max_trainings_per_month(self) -> int:
         """The most trainings of a solution within 30 days, or 0 for no limit.
 
-        The derived limit leaves room for as many runs by hand as the schedule starts, and 2 more.
+        The default leaves room for as many manual runs as scheduled ones, and 2 more.
         """
         limit = self.limits.max_trainings_per_month
         return 2 * rates.most_runs_in_a_month(self.retraining_rate) + 2 if limit is None else limit
 
     @property
     def max_model_age_days(self) -> float:
-        """The age in days at which the alarm about the model rings."""
+        """The age in days at which the alarm about a model goes off."""
         if self.limits.max_model_age_days is not None:
             return self.limits.max_model_age_days
         gap_seconds = rates.longest_seconds_between_runs(self.retraining_rate)
@@ -342,7 +341,7 @@ class RetrainingPipelineArgs:
 
 
 def camel_case(name: str) -> str:
-    """Return the name of a field as a stack's config writes it, for example `dataLocation`."""
+    """Return the config key of a field, for example `dataLocation` for `data_location`."""
     return re.sub("_([a-z])", lambda letter: letter[1].upper(), name)
 
 
@@ -352,7 +351,7 @@ def config_keys(cls: Any) -> list[str]:  # noqa: ANN401 - a dataclass
 
 
 def as_config(value: Any, *, with_none: bool = True) -> Any:  # noqa: ANN401 - JSON
-    """Return arguments as a config has them, with keys in camelCase. Outputs stay outputs.
+    """Return arguments in the form of a config, with keys in camelCase. Outputs stay outputs.
 
     Without `with_none`, an argument that is None is left out.
     """

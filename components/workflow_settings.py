@@ -18,8 +18,8 @@ def workflow_settings(
     """Return the settings of the pipeline, which are `Settings` in `functions/contract.py`.
 
     Values may be outputs, so serialise the settings with `pulumi.Output.json_dumps`. The names of
-    all import jobs begin with `job_prefix`. Reports are published to the topic, and link to the
-    dashboard.
+    all import jobs begin with `job_prefix`. Reports go to the topic, and contain the dashboard's
+    address.
     """
     config = as_config(args)
     for solution in config["solutions"]:

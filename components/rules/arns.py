@@ -15,7 +15,7 @@ _NAME = r"[a-zA-Z0-9][a-zA-Z0-9\-_]{0,62}"
 _PATH = r"(?:[!-~]+/)?[a-zA-Z0-9_+=,.@\-]+"
 _ARN = re.compile(rf"arn:({_PARTITION}):([a-z0-9\-]+):({_REGION}|):({_ACCOUNT}|aws|):(\S+)")
 _VERSION = re.compile(rf"(?P<solution>arn:\S+:solution/{_NAME})/\S+")
-"""The ARN of a solution version, which is the classic mistake in `solutionArn`."""
+"""The ARN of a solution version, which people often write into `solutionArn` by mistake."""
 
 _SHARED_PARTS = {
     "personalize": ["partition", "region", "account"],
@@ -23,10 +23,10 @@ _SHARED_PARTS = {
     "kms": ["partition", "region"],
     "sns": ["partition", "region"],
 }
-"""Service to the parts that all ARNs of a pipeline have in common. A key or topic may be in another
-account, and the ARNs of IAM have no region."""
+"""Service -> the parts that must be equal in all ARNs of a pipeline. A key or topic may be in
+another account, and the ARNs of IAM have no region."""
 _AWS_MANAGED = "aws"
-"""The account of the policies that AWS manages, which every account may use."""
+"""The account in the ARNs of AWS managed policies, which every account may use."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Arn(NamedTuple):
 
     @property
     def home(self) -> Home:
-        """Partition, region and account."""
+        """The partition, region and account of the resource."""
         return Home(self.partition, self.region, self.account)
 
     @property
@@ -70,10 +70,10 @@ class ArnSetting(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """The rule that a setting has an ARN of a kind, for example of a solution."""
+    """The rule that a setting is the ARN of a kind of resource, for example of a solution."""
 
     noun: str
-    """The type of the resource with its article, for example `a dataset group`."""
+    """The kind of resource with an article, for example `a dataset group`."""
     pattern: re.Pattern[str]
     """The pattern of the whole ARN."""
     example: str
@@ -104,7 +104,7 @@ DATASET = _kind(
     f"dataset/{_NAME}/(?:INTERACTIONS|ITEMS|USERS|ACTIONS|ACTION_INTERACTIONS)",
     f"{_EXAMPLE}:dataset/movies/INTERACTIONS",
 )
-"""It has one of the types in
+"""The types of datasets are in
 https://docs.aws.amazon.com/personalize/latest/dg/API_CreateDataset.html."""
 SOLUTION = _kind("a solution", _PERSONALIZE, f"solution/{_NAME}", f"{_EXAMPLE}:solution/movies")
 CAMPAIGN = _kind("a campaign", _PERSONALIZE, f"campaign/{_NAME}", f"{_EXAMPLE}:campaign/movies")
@@ -129,7 +129,7 @@ TOPIC = _kind(
 
 
 def dataset_type(key: str) -> str:
-    """Return the type of a dataset by its key, for example ACTION_INTERACTIONS."""
+    """Return the type of the dataset with a config key, for example ACTION_INTERACTIONS."""
     return re.sub("([A-Z])", r"_\1", key).upper()
 
 
@@ -140,10 +140,10 @@ def parse_arn(text: str) -> Arn | None:
 
 
 def problems(settings: Sequence[ArnSetting]) -> Iterator[Problem]:
-    """Yield the problems of all ARNs of a pipeline together.
+    """Yield the problems that the ARNs of a pipeline have together.
 
     All ARNs must have the same partition, region and account, and all datasets the same dataset
-    group. No dataset, solution or campaign may be named twice.
+    group. No dataset, solution or campaign may occur twice.
     """
     for part in ("partition", "region", "account"):
         values = [
@@ -163,9 +163,9 @@ def problems(settings: Sequence[ArnSetting]) -> Iterator[Problem]:
 
 
 def _differences(part: str, values: Sequence[tuple[ArnSetting, str]]) -> Iterator[Problem]:
-    """Yield a problem for each ARN whose part differs from the most common value of this part.
+    """Yield a problem for each ARN that differs from most others in a part, for example the region.
 
-    `part` is the name of the part, and `values` has the value of each ARN.
+    `values` contains each ARN with its value of the part.
     """
     for expected, _ in Counter(value for _, value in values).most_common(1):
         typical = next(setting for setting, value in values if value == expected)

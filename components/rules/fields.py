@@ -1,7 +1,7 @@
-"""The rules of a single setting. `args.py` declares a rule in the type of the field that has it.
+"""The rules for single settings. `args.py` declares the rule of a field in its type.
 
 A rule is called with the value of a setting. It returns an error message, or None. The message says
-what is wrong, and after a semicolon what to write instead.
+what is wrong and, after a semicolon, what to write instead.
 """
 
 import re
@@ -10,14 +10,14 @@ from difflib import get_close_matches
 from typing import Annotated, Any, NamedTuple, get_args, get_origin
 
 DATE_PLACEHOLDER = "{date}"
-"""The placeholder in a location. The day of the run in UTC, as 2026-11-29, replaces it."""
+"""The placeholder in a location. The day of the run in UTC replaces it, for example 2026-11-29."""
 MAX_LOCATION_CHARACTERS = 256
-"""The most characters of a dataLocation in the API's model."""
+"""The longest dataLocation in the API's model."""
 MAX_ID_CHARACTERS = 256
-"""The most characters of the id of a user or an item in the model of GetRecommendations."""
+"""The longest id of a user or an item in the API's model of GetRecommendations."""
 MAX_RESULTS = 500
 """The most results that GetRecommendations returns, and the most items that GetPersonalizedRanking
-accepts. The numbers are in the models of their requests."""
+accepts, according to the API's models."""
 
 NDCG = "normalized_discounted_cumulative_gain"
 NDCG_AT_10 = f"{NDCG}_at_10"
@@ -28,40 +28,40 @@ RANKING_METRICS = (
     *(f"{NDCG}_at_{k}" for k in (5, 10, 25)),
     *(f"precision_at_{k}" for k in (5, 10, 25)),
 )
-"""The names of the metrics that the versions of most recipes have."""
+"""The names of the metrics that most recipes produce."""
 METRIC_NAMES = (
     *RANKING_METRICS,
     "average_rewards_at_k",
     f"{NDCG}_with_event_weights_at_k",
     "trend_prediction_accuracy",
 )
-"""The names of all metrics in GetSolutionMetrics. The recipe and the configuration of a solution
-decide which of them a solution version has:
+"""The names of all metrics in GetSolutionMetrics. Which of them a solution version has depends on
+the recipe and the configuration of its solution:
 https://docs.aws.amazon.com/personalize/latest/dg/working-with-training-metrics.html"""
 _METRICS_WITHOUT_API_NAME = re.compile(
     r"(?:hit|recall)(?:_at_[a-z0-9_]+)?|precision|auc|area_under_the_curve"
 )
 """Metrics of user segments and of next best actions.
 
-AWS describes them without their names in GetSolutionMetrics, so every likely name is accepted. If a
+AWS does not document their names in GetSolutionMetrics, so every likely name is accepted. If a
 solution version does not have the metric, the gate reports it.
 """
 
 _S3_LOCATION = re.compile(r"s3://[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9]/(?:[^*?{}]|\{date\})+")
 """A location in S3. Personalize supports no wildcards."""
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
-"""An address as a person writes it. Only the confirmation shows that the address exists."""
+"""Roughly an email address. Only the confirmation shows whether the address exists."""
 
 
 class Problem(NamedTuple):
-    """A problem of a setting, or a warning about it."""
+    """What is wrong with a setting, or a warning about it."""
 
     key: str
     """The key of the setting in the stack's config, for example `solutions[0].solutionArn`."""
     message: str
-    """What is wrong, and the way out."""
+    """What is wrong, and what to do."""
     value: object = None
-    """The value of the setting. None if it is not shown before the message."""
+    """The value of the setting, or None if the message is shown without it."""
 
     def __str__(self) -> str:
         """Return the key, the value and the message in one line."""
@@ -69,13 +69,13 @@ class Problem(NamedTuple):
 
 
 def listed(problems: Sequence[object], where: str) -> str:
-    """Return the text of an error, with one problem in each line. `where` says what has them."""
+    """Return an error message with one problem per line. `where` says what has the problems."""
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
     return "\n  ".join([f"{count} in {where}:", *map(str, problems)])
 
 
 def without_rules(type_: Any) -> Any:  # noqa: ANN401
-    """Return the type of a field without its rules, which `Annotated` adds."""
+    """Return the type of a field without the rules that `Annotated` adds."""
     return get_args(type_)[0] if get_origin(type_) is Annotated else type_
 
 
@@ -106,7 +106,7 @@ def above_zero(most: float, hint: str) -> Between:
 
 
 class Elements(NamedTuple):
-    """The rule that a list or mapping has a number of elements. `hint` says what else to do."""
+    """The rule that a list or mapping has `least` to `most` elements. `hint` says what to do."""
 
     least: int
     most: int
@@ -118,7 +118,7 @@ class Elements(NamedTuple):
         return None if self.least <= count <= self.most else f"has {count} elements; {self.hint}"
 
     def __str__(self) -> str:
-        """Return the numbers in words, which docs/configuration.md shows too."""
+        """Return the limit in words, which docs/configuration.md shows too."""
         return f"at most {self.most}"
 
 

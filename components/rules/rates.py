@@ -25,14 +25,14 @@ _RATE = re.compile(
     r"(?(open)\))"
 )
 _CRON = re.compile(r"cron\(([^()]{1,248} \*)\)")
-"""A cron for every year. In EventBridge Scheduler's model, an expression has 256 characters."""
+"""A cron for every year. EventBridge Scheduler accepts expressions of up to 256 characters."""
 _CRON_WITHOUT_WORD = re.compile(r"[\d*][\d*/,\-]*( \S+){4,5}")
 _YEAR, _MONTH = timedelta(days=366), timedelta(days=30)
 _COUNTED_FROM = datetime(2028, 1, 1, tzinfo=UTC)
-"""The beginning of the year in which firings are compared and counted. It is fixed, so that the
-settings do not change with the day of the deployment, and it is a leap year."""
+"""The beginning of the year in which firings are counted. It is fixed, so that the settings do not
+depend on the day of the deployment. It is a leap year, so that 29 February is counted."""
 _COUNTED_PERIOD = _YEAR + timedelta(days=31)
-"""A month more than a year, because the shortest gap may be at the turn of the year."""
+"""A year and a month, because the shortest gap may be at the turn of the year."""
 
 
 def rate_error(text: str) -> str | None:
@@ -56,35 +56,36 @@ def timezone_error(name: str) -> str | None:
 
 
 def most_runs_in_a_month(text: str) -> int:
-    """Return the largest number of times that a rate fires within 30 days.
+    """Return the most times that a rate fires within 30 days.
 
-    `text` must be a rate for which `rate_error()` returns None, here and in the functions below.
+    Here and in the functions below, `rate_error()` must return None for the rate.
     """
     times = _firings(text)
     return max(bisect_left(times, time + _MONTH) - index for index, time in enumerate(times))
 
 
 def shortest_seconds_between_runs(text: str) -> int:
-    """Return the seconds of the shortest gap between two firings, if every day has 24 hours."""
+    """Return the shortest gap between two firings in seconds, as if every day had 24 hours."""
     gaps = [later - earlier for earlier, later in pairwise(_firings(text))]
     return round(min(gaps, default=_YEAR).total_seconds())
 
 
 def longest_seconds_between_runs(text: str) -> int:
-    """Return the seconds of the longest gap between two firings within a year."""
+    """Return the longest gap between two firings within a year in seconds."""
     firings = _firings(text)
     gaps = [later - earlier for earlier, later in pairwise(firings)]
-    # A cron of a few months pauses until these months come again.
+    # A cron that names months pauses until these months come again.
     pause = firings[0] + _YEAR - firings[-1]
     return round(max([*gaps, pause]).total_seconds())
 
 
 @lru_cache(16)
 def _firings(text: str) -> tuple[datetime, ...]:
-    """Return when a rate fires in _COUNTED_PERIOD, or nothing if the text is not a rate.
+    """Return when a rate fires in _COUNTED_PERIOD, or () if the text is not a rate.
 
-    The times of a cron are local times, as times in UTC, because the parser knows only UTC. It
-    takes as long as a quarter of a preview, and several limits are derived from the same times.
+    The local times of a cron are returned as if they were UTC, because the parser knows only UTC.
+    The result is cached, because parsing takes a quarter of the time of a preview, and several
+    settings are derived from the same times.
     """
     rate, cron = _RATE.fullmatch(text), _CRON.fullmatch(text)
     if rate and (rate["value"] == "1") != (rate["plural"] == "s"):

@@ -1,8 +1,8 @@
 """Reads a config, or the arguments of a program, as the dataclasses of `args.py`.
 
-One walk along the types finds what the types can tell: unknown keys, wrong types, outputs where a
-plain value is needed, and invisible characters. It also applies the rule that a type declares for
-its field, so that the problems of all settings are reported at once.
+One walk along the types finds unknown keys, wrong types, outputs where a plain value is needed, and
+invisible characters. It also applies the rule that the type of a field declares. So the problems of
+all settings are reported at once.
 """
 
 import json
@@ -36,9 +36,9 @@ EXPECTED: Mapping[object, str] = {
     int: "a whole number",
     float: "a number",
 }
-"""Type of a field to the words for its values in a message."""
+"""Type of a field -> the words for its values in a message."""
 SCALARS: Mapping[object, tuple[type, ...]] = {bool: (bool,), int: (int,), float: (int, float)}
-"""Type of a field to the types of its values. A boolean is no number here."""
+"""Type of a field -> the types of its values. Unlike in Python, a boolean is not a number."""
 
 
 @dataclass
@@ -46,15 +46,15 @@ class Reader:
     """Reads values, and collects what is wrong with them."""
 
     secrets: Collection[str] = ()
-    """The keys whose values are encrypted. They are refused, and not shown."""
+    """The keys whose values are encrypted. Such values are refused, but not shown."""
     problems: list[Problem] = field(default_factory=list)
-    """A problem for each value that could not be read, or that breaks the rule of its field."""
+    """A problem for each value that cannot be read, or that breaks the rule of its field."""
     warnings: list[Problem] = field(default_factory=list)
     """A warning for each whole number that was read as text."""
     objects: list[tuple[str, Any]] = field(default_factory=list)
     """The key and the dataclass of each object that was read. Inner objects come first."""
     arns: list[ArnSetting] = field(default_factory=list)
-    """Each ARN that fits its field."""
+    """Each ARN of the kind that its field needs."""
 
     def read(self, type_: object, value: object, key: str) -> Any:  # noqa: ANN401
         """Return the value as this type, or UNREAD. `key` is the key of the value in the config.
@@ -77,7 +77,7 @@ class Reader:
         return read
 
     def _apply(self, rule: Callable[[Any], str | None], value: Any, key: str) -> None:  # noqa: ANN401
-        """Report a value that breaks a rule. Collect an ARN that keeps it."""
+        """Report the value if it breaks the rule, or else collect it if it is an ARN."""
         if error := rule(value):
             self._refuse(key, error, value)
         elif isinstance(rule, Kind):
@@ -86,7 +86,7 @@ class Reader:
             self.arns.append(ArnSetting(key, arn))
 
     def _read(self, expected: Any, value: object, key: str) -> Any:  # noqa: ANN401
-        """Read a value as a type that is not a union."""
+        """Read a value as a type, which is not a union."""
         kind = get_origin(expected) or expected
         if is_dataclass(expected) and isinstance(value, Mapping):
             return self._dataclass(expected, value, key)
@@ -128,7 +128,7 @@ class Reader:
         return left if left or not value else UNREAD
 
     def _mapping(self, type_: object, value: Mapping[str, object], key: str) -> dict[str, Any]:
-        """Read a mapping whose keys are free, without the values that cannot be read."""
+        """Read a mapping with any keys, without the values that cannot be read."""
         read = {name: self.read(type_, inner, f"{key}.{name}") for name, inner in value.items()}
         return {name: inner for name, inner in read.items() if inner is not UNREAD}
 
@@ -165,14 +165,14 @@ def _is_input(type_: object) -> bool:
 
 
 def _unknown_key(key: str, known_keys: Sequence[str]) -> str:
-    """Return the message about an unknown key. `known_keys` are the keys that may stand there."""
+    """Return a message that suggests the most similar known key, or lists all known keys."""
     for nearest in get_close_matches(key, known_keys, 1):
         return f"unknown; did you mean {nearest}?"
     return f"unknown; the known keys are {', '.join(known_keys)}"
 
 
 def _hint(type_: Any) -> str:  # noqa: ANN401
-    """Return what to write into a required field of this type."""
+    """Return what to write for a required field of this type."""
     for rule in getattr(type_, "__metadata__", ()):
         message: str = rule(() if isinstance(rule, Elements) else "")
         return message.partition("; ")[2]
@@ -188,7 +188,7 @@ def _description(type_: Any) -> str:  # noqa: ANN401
 
 
 def _decoded(value: object) -> object:
-    """Return what the Pulumi CLI passes as JSON: a list or mapping, a boolean or a number."""
+    """Return a value that the Pulumi CLI passed as JSON: a list, mapping, boolean or number."""
     if isinstance(value, str):
         with suppress(ValueError, RecursionError):
             return json.loads(value)

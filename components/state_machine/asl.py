@@ -1,8 +1,8 @@
 """The part of the Amazon States Language that the workflow uses.
 
 Keys keep the spelling of ASL (https://states-language.net/spec.html). The `Resource` of a Task is
-the ARN of a function, so the result is what the function returns. The `lambda:invoke` integration
-would wrap the result in an envelope, and every path in the document would have to name it.
+the ARN of a function, so its result is what the function returns. The `lambda:invoke` integration
+would wrap the result in an envelope that every path in the document would have to name.
 """
 
 from collections.abc import Mapping
@@ -15,11 +15,11 @@ States: TypeAlias = dict[str, State]
 Definition: TypeAlias = dict[str, object]
 
 TASK_TIMEOUT_SECONDS = 960
-"""One minute more than the timeout of a function, whose own error says more."""
+"""One minute more than the timeout of a function, whose error is clearer than a Task's timeout."""
 RETRY_PAUSE_SECONDS = 180
 """The pause before a retry, except after THROTTLING_ERRORS. A function that was killed may have
-created a job, which is in the lists after 90 seconds. It may still be running, and then it changes
-something for two minutes more at most (`functions/reconcile.py`)."""
+created a job, which is listed after 90 seconds. A function that still runs may change something for
+two more minutes at most (`functions/reconcile.py`)."""
 THROTTLING_ERRORS = ["Throttled", "Lambda.TooManyRequestsException"]
 """Errors after which the function has done nothing. The first is from functions/errors.py."""
 UNANSWERED_ERRORS = [
@@ -31,17 +31,17 @@ UNANSWERED_ERRORS = [
     "Lambda.SdkClientException",
     "Lambda.ClientExecutionTimeoutException",
     "Lambda.Unknown",
-    # The function was stopped in the middle.
+    # The function may have been stopped in the middle.
     "Sandbox.Timedout",
     "Runtime.ExitError",
     "States.Timeout",
-    # Personalize may answer this about a job that was created just now.
+    # Personalize may answer this about a job that was just created.
     "ResourceNotFoundException",
 ]
 """Errors after which the function may have created a job that is not listed yet.
 
-The retry looks for this job before it creates another one. Its pause has no jitter, which could
-shorten it, because the job has to be listed by then.
+The retry looks for this job before it creates another one. Jitter could shorten the pause, so it is
+off, because the job must be listed by then.
 """
 
 
@@ -79,7 +79,7 @@ def call(function: pulumi.Input[str], *, result_path: str, next_state: str, on_e
 
 
 def choose(variable: str, cases: Mapping[str, str], *, default: str) -> State:
-    """Return a Choice by the text at `variable`. `cases` maps each text to the next state."""
+    """Return a Choice by the text at `variable`. `cases` maps a text to the next state."""
     return {
         "Type": "Choice",
         "Choices": _cases(variable, cases),
@@ -88,7 +88,7 @@ def choose(variable: str, cases: Mapping[str, str], *, default: str) -> State:
 
 
 def _cases(variable: str, cases: Mapping[str, str]) -> list[object]:
-    """Return the rules of a Choice that compare a text. A value that is no text equals none."""
+    """Return the rules of a Choice that compare a text. No other type of value matches."""
     return [
         {"Variable": variable, "StringEquals": text, "Next": target}
         for text, target in cases.items()
@@ -117,8 +117,8 @@ def loop(
         name: the Task, for example `Import dataset`.
         question: the Choice after it, for example `How is the import?`.
         function: the ARN of the function.
-        waits: phase of the item -> the name of the Wait state until the next call. The first of
-            them is also the Wait of every other phase.
+        waits: phase of the item -> the name of the Wait state before the next call. Every other
+            phase uses the first of them.
         outcomes: outcome of the item -> the state that ends the iteration.
         on_error: the next state after an error that cannot be retried.
     """
@@ -148,9 +148,9 @@ def for_each(
     on_error: str,
     result_selector: Mapping[str, object] | None = None,
 ) -> State:
-    """Return an inline Map that runs `states` for each item, beginning with the first of them.
+    """Return an inline Map that runs `states` for each item, beginning with the first state.
 
-    `selector` builds the document of each iteration.
+    `selector` builds the document of an iteration.
     """
     return {
         "Type": "Map",

@@ -13,17 +13,17 @@ from .asl import Definition, call, choose, end_with, for_each, loop, wait
 REPORTED_ERROR = "RetrainingFailed"
 """The error of a failed execution that has sent its report. `close_run` does nothing after it."""
 LONGEST_OVERLAP_HOURS = 24
-"""The most hours for which a run waits for an older run (`functions/overlap.py`)."""
+"""How long a run waits for an older run (`functions/overlap.py`)."""
 LONGEST_TRIALS_HOURS = 2 * 24
-"""A run gives up a trial after a day (`functions/rules/deployments.py`). Before it is planned, it
-ends trials that earlier runs have left."""
+"""One day for the trials of earlier runs, and one day for those of this run. A run gives up a trial
+after a day (`functions/rules/deployments.py`)."""
 SPARE_HOURS = 2
-"""Hours of an execution for everything except jobs and trials. A training that is stopped takes at
-most one hour (`functions/rules/trainings.py`)."""
+"""The time for everything except jobs and trials. To stop a training takes at most one hour of it
+(`functions/rules/trainings.py`)."""
 
 
 def _copied_fields(*names: str) -> dict[str, str]:
-    """Return parameters that copy these fields of the document under their names."""
+    """Return parameters that copy these fields of the document."""
     return {f"{name}.$": f"$.{name}" for name in names}
 
 
@@ -65,8 +65,8 @@ def definition(
             },
             "Plan retraining": call(
                 functions["plan_retraining"],
-                # The result leaves out what the Map of solutions has returned, because the document
-                # must not grow too large.
+                # The result replaces the whole document, without the results of the Map of
+                # solutions, because the document must not grow too large.
                 result_path="$",
                 next_state="What is there to do?",
                 on_error="Report outcome",
@@ -222,7 +222,7 @@ def definition(
             "Report failed": {
                 "Type": "Fail",
                 "Error": "ReportFailed",
-                # A fixed text, because a timeout has no cause, and a path that does not exist
+                # The text is fixed, because a timeout has no cause, and a path that does not exist
                 # would end the execution with States.Runtime.
                 "Cause": "the outcome could not be reported; see the history of this execution",
             },
@@ -233,9 +233,9 @@ def definition(
 def execution_timeout_seconds(args: RetrainingPipelineArgs) -> int:
     """Return the seconds after which Step Functions ends an execution that is still running.
 
-    This is the longest time of all stages together, so it ends only an execution whose functions
-    could not enforce the deadlines of its stages. Each job may wait until its deadline, and then
-    run until its deadline. A training may also wait for imports that the run did not start.
+    This is the longest time that all stages may take together. So it ends only an execution whose
+    functions could not enforce their deadlines. Each job may wait until its deadline, and then run
+    until its deadline. A training may also wait for imports that the run did not start.
     """
     limits = args.limits
     jobs = 2 * (limits.max_import_hours + limits.max_training_hours + limits.max_campaign_hours)

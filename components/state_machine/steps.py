@@ -1,4 +1,4 @@
-"""The Lambda functions of the pipeline, with the memory and the permissions of each."""
+"""The Lambda functions of the pipeline, with their memory and permissions."""
 
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
@@ -26,7 +26,7 @@ Resource = Literal[
 ]
 """The kinds of resources in policies. `components/iam.py` turns each kind into ARNs.
 
-`any` is `*`. Only actions that support no narrower resource are allowed on it, according to the
+`any` is `*`, which is used only for actions that support no narrower resource, according to the
 service authorization reference (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonpersonalize.html).
 """
 
@@ -35,14 +35,14 @@ class Step(NamedTuple):
     """The memory and the permissions of one Lambda function."""
 
     grants: Mapping[Resource, tuple[str, ...]]
-    """Kind of resource to the IAM actions that the function may use on it."""
+    """Kind of resource -> the IAM actions that the function may use on it."""
     memory_megabytes: int = 128
 
 
 TIMEOUT_SECONDS = 900
 """The timeout of each function, which is the longest that Lambda allows. A function that looks,
-decides and acts goes on for 14 minutes (`functions/reconcile.py`). The others take seconds, and at
-most minutes if a service does not answer (`functions/aws.py`)."""
+decides and acts goes on for 14 minutes (`functions/reconcile.py`). The others take seconds, or some
+minutes if a service does not answer (`functions/aws.py`)."""
 
 SEND_REPORTS: Mapping[Resource, tuple[str, ...]] = {
     "topic": ("sns:Publish",),
@@ -51,11 +51,11 @@ SEND_REPORTS: Mapping[Resource, tuple[str, ...]] = {
 }
 """The grants of a function that sends the report of a run.
 
-The publisher of a message to an encrypted topic needs the key of the topic:
+To publish to an encrypted topic, a function needs the key of the topic:
 https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html.
 """
 
-# The key is the name of a module of functions/. With hyphens it is the end of the function's name.
+# A key is the name of a module in functions/. With hyphens, it ends the name of the function.
 STEPS: Mapping[str, Step] = {
     "plan_retraining": Step(
         memory_megabytes=256,

@@ -1,4 +1,4 @@
-"""Plans a run: checks the guards, and returns the jobs of the run."""
+"""Plans a run: checks the guards, and decides which jobs the run has."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ GUARDS = tuple(
 
 @dataclass(frozen=True, kw_only=True)
 class RunView:
-    """A run with the state of the services, from which it is planned."""
+    """A run, and the state of the services from which it is planned."""
 
     settings: Settings
     run: Run
@@ -49,7 +49,7 @@ def read_view(client: PersonalizeClient, settings: Settings, run: Run) -> RunVie
 
 
 def view_of(settings: Settings, run: Run, world: World) -> RunView:
-    """Return the view of a run in this state of the services."""
+    """Return a run with its datasets and solutions in this state of the services."""
     datasets = [
         DatasetView(settings=settings, run=run, world=world, dataset=dataset)
         for dataset in datasets_to_import(settings, run)
@@ -97,27 +97,27 @@ def plan_run(view: RunView) -> Plan:
 
 
 def _messages(verdict: Verdict, view: RunView) -> list[str]:
-    """Return the messages of the guards with a verdict."""
+    """Return the messages of all guards with this verdict."""
     guards = [guard for guard in GUARDS if guard.verdict == verdict]
     return [message for guard in guards for message in messages_of(guard, view)]
 
 
 def messages_of(guard: Guard, view: RunView) -> Iterator[str]:
-    """Yield the messages of a guard. A message about a dataset begins with its config key."""
+    """Yield a guard's messages. A message about a dataset begins with the dataset's config key."""
     if guard.scope == "run":
         yield from guard.check(view)
     if guard.scope == "solution":
         for solution in view.solutions:
             yield from guard.check(solution)
     for dataset in view.datasets:
-        is_new = dataset.needs_import and not dataset.is_being_imported
-        if guard.scope == "dataset" or (guard.scope == "export" and is_new):
+        has_new_export = dataset.needs_import and not dataset.is_being_imported
+        if guard.scope == "dataset" or (guard.scope == "export" and has_new_export):
             for message in guard.check(dataset):
                 yield f"datasets.{dataset.dataset['type']}: {message}"
 
 
 def _nothing_new(view: RunView) -> str:
-    """Return why a run with nothing to import, to train or to deploy is skipped."""
+    """Return why a run that has nothing to import, train or deploy is skipped."""
     if "only" in view.run["request"]:
         return "no campaign waits for a version"
     exports = "the datasets hold their exports" if view.datasets else "nothing is imported"

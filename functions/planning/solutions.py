@@ -1,4 +1,4 @@
-"""Decides for one solution whether the run trains it, and which campaigns get which version."""
+"""Decides for one solution whether the run trains it, and which version its campaigns get."""
 
 from __future__ import annotations
 
@@ -30,10 +30,11 @@ if TYPE_CHECKING:
     from .world import World
 
 MAX_FULL_AGE = timedelta(days=6, hours=12)
-"""The age from which a FULL version is followed by a FULL training, although the mode is UPDATE.
+"""The age of the newest FULL version from which the next training is FULL although the mode is
+UPDATE.
 
-AWS advises a FULL training a week. A weekly run creates its version up to 12 hours after its start,
-because it imports first, so the FULL version of the week before is younger than 7 days.
+AWS advises a FULL training each week. A weekly run creates its version up to 12 hours after its
+start, because it imports first. So last week's FULL version may be younger than 7 days.
 """
 UNKNOWN_SOLUTION = SeenSolution(config="", imports=(), trainings=())
 
@@ -56,21 +57,18 @@ class SolutionView:
 
     @property
     def seen(self) -> SeenSolution:
-        """The solution and its versions, newest first, as the rules of a training see them.
-
-        A solution that does not exist has no versions.
-        """
+        """The solution and its versions, newest first. A solution that does not exist has none."""
         return self.world.seen_solutions.get(self.arn, UNKNOWN_SOLUTION)
 
     @property
     def recipe(self) -> str | None:
-        """The name of the recipe, "" without a recipe, or None if the solution does not exist."""
+        """The name of the recipe, or "" without one. None if the solution does not exist."""
         solution = self.world.solutions.get(self.arn)
         return None if solution is None else solution.get("recipeArn", "").rpartition("/")[2]
 
     @property
     def receives_events(self) -> bool:
-        """True if the dataset group receives records that no import brings."""
+        """True if the dataset group receives records besides imports."""
         is_streamed = any(dataset["streamed"] for dataset in self.settings["datasets"])
         return is_streamed or bool(self.world.event_trackers)
 
@@ -89,10 +87,10 @@ class SolutionView:
 
     @property
     def requested_since(self) -> datetime | None:
-        """The time after which the version has to be trained, or None if its data alone count.
+        """The time after which the version must have been created, or None if only its data count.
 
-        A person asks for a version that is newer than the beginning of the run. Events ask for one
-        that is younger than half the time between two runs.
+        For a request of a person, it is the beginning of the run. For events, it is half of the
+        time between two runs ago.
         """
         if self.requested_by == "events":
             return self.world.now - timedelta(seconds=self.settings["cadenceSeconds"] / 2)
@@ -100,7 +98,7 @@ class SolutionView:
 
     @property
     def wanted(self) -> WantedTraining:
-        """What the run wants of the solution."""
+        """What the run wants to do with the solution."""
         return wanted_training(self.settings, self.run, self.requested_since)
 
     @cached_property
@@ -116,7 +114,7 @@ class SolutionView:
 
     @cached_property
     def version_to_use(self) -> Training | None:
-        """The version that makes another training unnecessary, or None."""
+        """The newest version that makes another training unnecessary, or None."""
         return None if self.imports_anything else usable_version(self.seen, self.wanted)
 
     @property
@@ -127,9 +125,9 @@ class SolutionView:
 
     @property
     def limit_message(self) -> str | None:
-        """Why the limit of the month forbids the training that is needed, or None.
+        """Why the monthly limit forbids the training that is needed, or None.
 
-        The run may wait for a training that is running.
+        The limit does not matter if the run only waits for a training.
         """
         if not self.needs_training or self.version_to_use:
             return None
@@ -137,16 +135,16 @@ class SolutionView:
 
     @property
     def newest_full_version(self) -> Training | None:
-        """The newest ACTIVE version that was trained in FULL mode, whoever has trained it."""
+        """The newest ACTIVE version that was trained in FULL mode, even a foreign one."""
         versions = self.seen.trainings
         return next((item for item in versions if item.is_active and item.mode == "FULL"), None)
 
     @property
     def training_mode(self) -> TrainingMode:
-        """The mode of the request, else that of the settings.
+        """The mode in the request, or else in the settings.
 
-        An UPDATE of the settings becomes FULL if there is no FULL version, if the newest one is
-        older than MAX_FULL_AGE, or if the newest version is bad.
+        UPDATE in the settings becomes FULL if there is no FULL version, if the newest one is older
+        than MAX_FULL_AGE, or if the newest version is bad.
         """
         if mode := self.run["request"].get("trainingMode"):
             return mode
@@ -157,9 +155,9 @@ class SolutionView:
 
     @property
     def _newest_version_is_bad(self) -> bool:
-        """True if a campaign does not take the newest version, because it was found bad.
+        """True if a campaign would reject the newest version or has rolled it back.
 
-        UPDATE adds what has changed since the latest training to the model of this version:
+        UPDATE adds new data to the model of this version, so the next version would be bad as well:
         https://docs.aws.amazon.com/personalize/latest/dg/API_SolutionVersion.html.
         """
         version, now = newest_active(self.seen.trainings), self.world.now
@@ -172,13 +170,13 @@ class SolutionView:
         return any(step.outcome in ("REJECTED", "ROLLED_BACK") for step in steps)
 
     def seen_campaign(self, campaign: CampaignSettings) -> SeenCampaign:
-        """Return a campaign of the solution, as the rules of a deployment see it."""
+        """Return a campaign of the solution, as the rules of a deployment need it."""
         world, arn = self.world, campaign["campaignArn"]
         notes = read_notes(world.campaign_tags.get(arn, {}), self.arn)
         return seen_campaign(world.campaigns[arn], notes, world.known_versions[self.arn])
 
     def planned(self) -> PlannedSolution | None:
-        """Return the training of the solution, or the use of a version that waits for a campaign.
+        """Return the training of the solution, or the deployment of a version that waits.
 
         Return None if nothing is trained, and no campaign waits for the newest version.
         """
@@ -205,12 +203,12 @@ class SolutionView:
 
     @property
     def _campaigns(self) -> list[CampaignSettings]:
-        """The campaigns that may be updated. A trial that could not be ended prevents it."""
+        """The campaigns that may be updated, because no trial is open there."""
         configured = self.solution["campaigns"]
         return [item for item in configured if self.seen_campaign(item).notes.trial is None]
 
     def _waits(self, campaign: CampaignSettings, version: Training) -> bool:
-        """Return True if there is something to do at a campaign with an earlier run's version."""
+        """Return True if a campaign needs a run to deploy an earlier run's version."""
         seen = self.seen_campaign(campaign)
         return waits(seen, self._wanted_of(campaign, version), self.world.now)
 

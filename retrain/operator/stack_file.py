@@ -198,7 +198,7 @@ def _schedule_lines(group: AdoptedGroup, project: str) -> list[str]:
         "    maxTrainingHours: 24",
         "    maxCampaignHours: 3",
         "    # maxTrainingsPerMonth: 10",
-        *comment(2, "An alarm rings when the model that a campaign serves is older than this. "
+        *comment(2, "An alarm goes off when the model that a campaign serves is older than this. "
                     "Without the key, it follows from the schedule."),
         "    # maxModelAgeDays: 12",
         *heading("MESSAGES"),

@@ -26,7 +26,7 @@ TEST_FIX = "nothing; CloudWatch sets the state again when it next evaluates the 
 
 
 def check_alarms(account: Account) -> Iterator[Finding]:
-    """Find out whether alarms of the pipeline ring. No alarm stops a run."""
+    """Find out whether alarms of the pipeline are on. No alarm stops a run."""
     target = account.pipeline.target
     if target is None:
         return
