@@ -134,6 +134,6 @@ def record_error(line: str, values: Sequence[str], column_count: int) -> str | N
     if len(values) != column_count:
         return (
             f"has {len(values)} values for {column_count} columns; put quotation marks around "
-            "values with a comma, and complete the row"
+            "values that contain a comma, and complete the row"
         )
     return None

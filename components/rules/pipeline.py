@@ -158,7 +158,7 @@ def _check_tags(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
             yield Problem(f"tags.{key}", message, value)
         elif not TAG_KEY.fullmatch(key) or not TAG_VALUE.fullmatch(value):
             message = (
-                "is not a tag of AWS; write 1 to 128 characters as the key and 1 to 256 as the "
+                "is not a valid AWS tag; write 1 to 128 characters as the key and 1 to 256 as the "
                 "value: letters, digits, spaces and _ . : / = + - @"
             )
             yield Problem(f"tags.{key}", message, value)

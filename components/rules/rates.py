@@ -38,9 +38,9 @@ _COUNTED_PERIOD = _YEAR + timedelta(days=31)
 def rate_error(text: str) -> str | None:
     """Return an error message if the pipeline cannot run at this rate, else None."""
     if _CRON_WITHOUT_WORD.fullmatch(text):
-        return f"is a cron without its word; {EXPECTED_CRON}"
+        return f"is a cron without cron() around it; {EXPECTED_CRON}"
     if text.startswith("cron") and not _firings(text):
-        return f"is not a cron that fires in every year; {EXPECTED_CRON}"
+        return f"is not a cron that fires every year; {EXPECTED_CRON}"
     if not _firings(text):
         return f"is not a rate; {EXPECTED}"
     if shortest_seconds_between_runs(text) < timedelta(hours=1).total_seconds():

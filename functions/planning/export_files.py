@@ -105,7 +105,7 @@ def _header_error(file: FileSample, view: DatasetView) -> str | None:
     first = next(readable, file)
     if differing := sorted(set(file.header) ^ set(first.header)):
         return (
-            f"this file and {first.key} do not both have the column "
+            f"only one of this file and {first.key} has the column "
             f"{differing[0][:SHOWN_CHARACTERS]!r}, but all files of an import must have the same "
             "columns; repeat the export"
         )
@@ -133,7 +133,7 @@ def too_few_rows(view: DatasetView) -> Iterator[str]:
             "replaces all bulk data"
         )
         yield (
-            f"{view.export.location} has {rows} interactions, but an import takes at least "
+            f"{view.export.location} has {rows} interactions, but an import needs at least "
             f"{MIN_ROWS}; {advice}"
         )
 
@@ -166,7 +166,7 @@ def order_of_columns(view: DatasetView) -> Iterator[str]:
         if in_file != in_schema:
             yield (
                 f"{view.export.url(file.key)}: the columns are in another order than in the "
-                f"dataset's schema, which has {', '.join(in_schema)}; if values arrive in wrong "
+                f"dataset's schema, which has {', '.join(in_schema)}; if values end up in wrong "
                 "columns, write them in this order"
             )
             return

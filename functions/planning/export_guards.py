@@ -57,10 +57,9 @@ def truncated_export(view: DatasetView) -> Iterator[str]:
     min_share = dataset["minRelativeSize"]
     if export.size < min_share * last_size:
         yield (
-            f"{export.location} has {export.size} bytes, and the last FULL import took "
-            f"{last_size}: less than minRelativeSize {min_share:g} of it; a FULL import "
-            "replaces all bulk data, so only if the data really shrank, lower minRelativeSize for "
-            "one run"
+            f"{export.location} has {export.size} bytes, which is less than minRelativeSize "
+            f"{min_share:g} of the last FULL import, which had {last_size}; a FULL import replaces "
+            "all bulk data, so lower minRelativeSize for one run only if the data really shrank"
         )
 
 
@@ -70,9 +69,9 @@ def incremental_without_full(view: DatasetView) -> Iterator[str]:
     has_full = any(job.is_active and job.is_full for job in view.imports)
     if not view.is_full and not has_full:
         yield (
-            f"importMode INCREMENTAL needs an ACTIVE FULL import of {view.dataset['datasetArn']} "
-            "before; import a complete export once with importMode FULL, which replaces all "
-            "bulk data"
+            f"importMode INCREMENTAL needs an earlier ACTIVE FULL import of "
+            f"{view.dataset['datasetArn']}; import a complete export once with importMode FULL, "
+            "which replaces all bulk data"
         )
 
 
@@ -140,7 +139,7 @@ def _appended_day(view: DatasetView, day: str) -> Iterator[str]:
     if arn := held.get(location_digits(location)):
         reason = f"was imported by {arn}, and has changed since then"
     elif view.run["trigger"] == "export" and day < full_import_day(data):
-        reason = "is of a day before the last FULL import, which has brought all earlier data"
+        reason = "is from a day before the last FULL import, which contains all earlier data"
     else:
         return
     yield (

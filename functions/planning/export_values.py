@@ -46,7 +46,7 @@ class _Number(NamedTuple):
     advice: str
 
 
-WHOLE_ADVICE = "write a whole number of {} bits, as digits with an optional minus"
+WHOLE_ADVICE = "write a {}-bit whole number: digits with an optional minus"
 DECIMALS = _Number(DECIMAL_NUMBER, float, math.inf, "write a number like -2.5 or 1e-3")
 NUMBERS: Mapping[str, _Number] = {
     "int": _Number(WHOLE_NUMBER, int, 2**31, WHOLE_ADVICE.format(32)),
@@ -122,4 +122,4 @@ def _time_error(seconds: float, column: str, now: datetime) -> str | None:
         return in_milliseconds
     if seconds < FIRST_TIME:
         return f"which is before {FIRST_YEAR}; write seconds since 1970"
-    return "which is later than tomorrow; write seconds since 1970, and no future time"
+    return "which is later than tomorrow; write seconds since 1970, not in the future"

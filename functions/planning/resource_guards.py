@@ -53,7 +53,7 @@ def unusable_solution(view: SolutionView) -> Iterator[str]:
         group = solution["datasetGroupArn"]
         yield (
             f"{view.arn}: belongs to {group}, but the datasets of this stack belong to "
-            f"{', '.join(groups)}; correct the ARN, or give {group} a stack of its own"
+            f"{', '.join(groups)}; correct the ARN, or use another stack for {group}"
         )
     for configured in view.solution["campaigns"]:
         arn = configured["campaignArn"]

@@ -260,6 +260,6 @@ def refusal_to_append(imports: Sequence[Import]) -> str | None:
     """Return why an INCREMENTAL export is appended only if somebody asks for it, or None."""
     job = foreign_replacement(imports, is_full=False)
     return job and (
-        f"{job.arn}, which this pipeline did not start, has replaced the data; `--force` adds the "
-        "export to it"
+        f"{job.arn}, which this pipeline did not start, has replaced the data; to append the "
+        "export anyway, use retrain start --force"
     )

@@ -111,8 +111,8 @@ def test_a_file_that_personalize_cannot_read_has_an_error(content, error):
         (
             "1,2,3",
             (
-                "has 3 values for 2 columns; put quotation marks around values with a comma, and "
-                "complete the row"
+                "has 3 values for 2 columns; put quotation marks around values that contain a "
+                "comma, and complete the row"
             ),
         ),
     ],

@@ -123,7 +123,7 @@ ADD = "add or rename columns in the export"
         (
             [COLUMNS, COLUMNS[::-1], ("EVENT_VALUE", *COLUMNS)],
             (
-                "3.csv: this file and 1.csv do not both have the column 'EVENT_VALUE', but all "
+                "3.csv: only one of this file and 1.csv has the column 'EVENT_VALUE', but all "
                 "files of an import must have the same columns; repeat the export"
             ),
         ),
@@ -156,7 +156,7 @@ def test_another_order_of_the_columns_is_a_warning_about_the_first_file():
     assert found(order_of_columns, export(samples=[sample(), *other])) == [
         (
             "s3://exports/0.csv: the columns are in another order than in the dataset's schema, "
-            "which has USER_ID, ITEM_ID, TIMESTAMP; if values arrive in wrong columns, write them "
+            "which has USER_ID, ITEM_ID, TIMESTAMP; if values end up in wrong columns, write them "
             "in this order"
         )
     ]
@@ -187,7 +187,7 @@ def test_at_most_three_files_are_named():
 
 # The values
 
-WHOLE = "write a whole number of {} bits, as digits with an optional minus"
+WHOLE = "write a {}-bit whole number: digits with an optional minus"
 DECIMAL = "write a number like -2.5 or 1e-3"
 TOMORROW = int(NOW.timestamp()) + 45 * 3600
 """The first second after tomorrow. The run starts at 03:00."""
@@ -321,7 +321,7 @@ def row_messages(rows, dataset, **changes):
     ("rows", "refused"), [(1000, False), (999, True), (1, True), (0, False), (None, False)]
 )
 def test_an_import_needs_a_thousand_interactions(mode, advice, rows, refused):
-    message = f"{LOCATION} has {rows} interactions, but an import takes at least 1000; {advice}"
+    message = f"{LOCATION} has {rows} interactions, but an import needs at least 1000; {advice}"
     dataset = dataset_of_run(importMode=mode)
     assert row_messages(rows, dataset) == [message] * refused, "another guard finds 0 rows"
 

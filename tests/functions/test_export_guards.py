@@ -54,9 +54,9 @@ def test_an_export_that_is_much_smaller_than_the_last_one_is_found(size, share, 
     dataset = dataset_of_run(minRelativeSize=share)
     seen = export(objects=[s3_object(size=size)])
     message = (
-        f"{LOCATION} has {size} bytes, and the last FULL import took 1000: less than "
-        f"minRelativeSize {share:g} of it; a FULL import replaces all bulk data, so only if "
-        "the data really shrank, lower minRelativeSize for one run"
+        f"{LOCATION} has {size} bytes, which is less than minRelativeSize {share:g} of the last "
+        "FULL import, which had 1000; a FULL import replaces all bulk data, so lower "
+        "minRelativeSize for one run only if the data really shrank"
     )
     assert found(truncated_export, seen, dataset=dataset, imports=LAST_FULL) == (
         [message] * refused
@@ -139,7 +139,7 @@ def test_objects_that_are_newer_than_the_marker_are_found():
 )
 def test_an_incremental_import_needs_a_full_one_before(dataset, jobs, refused):
     message = (
-        f"importMode INCREMENTAL needs an ACTIVE FULL import of {DATASET} before; import a "
+        f"importMode INCREMENTAL needs an earlier ACTIVE FULL import of {DATASET}; import a "
         "complete export once with importMode FULL, which replaces all bulk data"
     )
     known = {"dataset": dataset, "imports": {DATASET: jobs}}
@@ -262,7 +262,7 @@ def test_a_day_is_appended_again_if_its_rows_are_not_in_the_dataset(jobs):
 def test_a_day_before_the_last_full_import_is_not_appended():
     full = FULL._replace(created_at=ago(6 * 24), ended_at=ago(6 * 24))
     (message,) = appending_day(full, trigger="export")
-    reason = "is of a day before the last FULL import, which has brought all earlier data"
+    reason = "is from a day before the last FULL import, which contains all earlier data"
     assert message.startswith(f"{LOCATION} {reason}, so its rows would be appended twice; ")
     assert appending_day(full, day="2026-11-23", trigger="export") == [], "it was on this day"
     assert appending_day(full) == [], "the schedule fires on the day of its export"

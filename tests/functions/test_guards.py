@@ -98,7 +98,7 @@ STRAY = (
 )
 OF_OTHER_GROUP = (
     f"{SOLUTION}: belongs to {BOOKS}, but the datasets of this stack belong to {GROUP}; correct "
-    f"the ARN, or give {BOOKS} a stack of its own"
+    f"the ARN, or use another stack for {BOOKS}"
 )
 
 

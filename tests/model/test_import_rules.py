@@ -35,8 +35,8 @@ CREATE = Step("WAITING", Create(EXPORT))
 CHANGED = "the export changed while it was imported; the next run imports it again"
 FOREIGN = job(9, run=None, fingerprint=None, is_confirmed=False)
 REPLACED = (
-    "job-9, which this pipeline did not start, has replaced the data; `--force` adds the export "
-    "to it"
+    "job-9, which this pipeline did not start, has replaced the data; to append the export anyway, "
+    "use retrain start --force"
 )
 
 

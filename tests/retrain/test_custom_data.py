@@ -21,7 +21,7 @@ NOT_UTF_8 = (
     "is not UTF-8 text; perhaps the file is compressed, Parquet, UTF-16, Latin-1 or "
     "Windows-1252; export plain CSV in UTF-8"
 )
-WHOLE = "write a whole number of 64 bits, as digits with an optional minus"
+WHOLE = "write a 64-bit whole number: digits with an optional minus"
 NO_LONG = "but the schema requires long"
 
 
