@@ -239,8 +239,8 @@ def test_a_wrong_value_in_row_700_is_found():
         (
             ("TIMESTAMP", "float", str(TOMORROW)),
             (
-                f"'{TOMORROW}', which is later than tomorrow; write seconds since 1970, and no "
-                "future time"
+                f"'{TOMORROW}', which is later than tomorrow; write seconds since 1970, not "
+                "in the future"
             ),
         ),
     ],
