@@ -196,7 +196,7 @@ class Stack:
         Functions that events call are left out. The last invocation of a run that was aborted goes
         on for minutes, so its records are left out too, unless the run itself was not planned.
         """
-        with suppress(StopIteration):
+        with suppress(StopIteration, KeyError):
             wanted = (None, run.id)
             return self._steps(run, lambda record: record.get("runId") in wanted)
         return self._steps(run, lambda _: True)
