@@ -350,18 +350,18 @@ def config_keys(cls: Any) -> list[str]:  # noqa: ANN401 - a dataclass
     return [camel_case(field_.name) for field_ in fields(cls)]
 
 
-def as_config(value: Any, *, with_none: bool = True) -> Any:  # noqa: ANN401 - JSON
+def as_config(value: Any, *, keep_none: bool = True) -> Any:  # noqa: ANN401 - JSON
     """Return arguments in the form of a config, with keys in camelCase. Outputs stay outputs.
 
-    Without `with_none`, an argument that is None is left out.
+    Unless `keep_none` is set, an argument that is None is left out.
     """
     if is_dataclass(value):
         arguments = {field_.name: getattr(value, field_.name) for field_ in fields(value)}
         return {
-            camel_case(name): as_config(argument, with_none=with_none)
+            camel_case(name): as_config(argument, keep_none=keep_none)
             for name, argument in arguments.items()
-            if with_none or argument is not None
+            if keep_none or argument is not None
         }
     if isinstance(value, list | tuple):
-        return [as_config(element, with_none=with_none) for element in value]
+        return [as_config(element, keep_none=keep_none) for element in value]
     return value

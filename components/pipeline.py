@@ -248,7 +248,7 @@ def _checked_home(
         return arn.home
 
     checked_home = pulumi.Output.all(
-        config=as_config(args, with_none=False),
+        config=as_config(args, keep_none=False),
         account=aws.get_caller_identity_output(opts=opts).account_id,
         region=aws.get_region_output(opts=opts).region,
     ).apply(lambda values: home_of(**values))

@@ -113,13 +113,13 @@ class Watcher:
         if executions is None or is_any_running(executions):
             return
         last_start = executions[0]["startDate"] if executions else None
-        self._try(self._arn, self._finish_trials, last_start)
+        self._try(self._arn, self._start_run_for_trials, last_start)
         for solution in self.settings["solutions"]:
             arn = solution["solutionArn"]
             for version in self._try(arn, versions, self._client, arn) or ():
                 self._try(version["solutionVersionArn"], self._stop_if_late, version)
 
-    def _finish_trials(self, last_start: datetime | None) -> None:
+    def _start_run_for_trials(self, last_start: datetime | None) -> None:
         """Start a run that finishes the trials, if there are any and no run has just started."""
         now = clock.now()
         began_at = min(self._trials_began_at, default=now)

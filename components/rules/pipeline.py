@@ -58,7 +58,7 @@ def check(
     checked.
     """
     reader = Reader(secrets)
-    args = reader.read(RetrainingPipelineArgs, as_config(given, with_none=False), "")
+    args = reader.read(RetrainingPipelineArgs, as_config(given, keep_none=False), "")
     problems = [*reader.problems, *arns.problems(reader.arns)]
     for key, arguments in reader.objects:
         for rule in RULES.get(type(arguments), ()):

@@ -177,7 +177,7 @@ def wanted_deployment(
     *,
     waited: bool,
 ) -> Deployment:
-    """Return what a run wants to do with a campaign: to deploy a version to it.
+    """Return the deployment that a run wants for a campaign.
 
     Without a version, the run only ends a trial. The version has `waited` if an earlier run started
     its training.

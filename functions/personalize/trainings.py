@@ -80,9 +80,9 @@ class SolutionReader:
             if is_running(summary["status"]):
                 with suppress(self._client.exceptions.ResourceNotFoundException):
                     version = describe_version(self._client, summary["solutionVersionArn"])
-            is_young = version["creationDateTime"] > clock.now() - MONTH
-            is_tagged = is_young or rules.newest_active(trainings) is None
-            trainings.append(self._training(version, is_tagged=is_tagged))
+            is_recent = version["creationDateTime"] > clock.now() - MONTH
+            with_tags = is_recent or rules.newest_active(trainings) is None
+            trainings.append(self._training(version, with_tags=with_tags))
         latest_update = solution.get("latestSolutionUpdate", {})
         return SeenSolution(
             config=config_digest(solution),
@@ -95,10 +95,10 @@ class SolutionReader:
         """Return a version as DescribeSolutionVersion shows it, with its tags."""
         return self._training(describe_version(self._client, version_arn))
 
-    def _training(self, version: Version, *, is_tagged: bool = True) -> Training:
+    def _training(self, version: Version, *, with_tags: bool = True) -> Training:
         """Return the facts about a version that the rules need."""
         arn, status = version["solutionVersionArn"], version["status"]
-        if is_tagged and arn not in self._tags:
+        if with_tags and arn not in self._tags:
             self._tags[arn] = tags_of(self._client, arn)
         tags = self._tags.get(arn, {})
         return Training(

@@ -131,12 +131,11 @@ def _appended_objects(view: DatasetView) -> Iterator[str]:
 def _appended_day(view: DatasetView, day: str) -> Iterator[str]:
     """Yield a message if the rows of a day's export are in the dataset already.
 
-    Only a ready marker starts a run for a day that is long past, for example when a bucket is
-    copied.
+    Only a ready marker can start a run for an old day, for example when a bucket is copied.
     """
     location, data = view.export.location, effective_imports(view.imports)
-    held = {job.location: job.arn for job in data if job.is_confirmed}
-    if arn := held.get(location_digits(location)):
+    arns = {job.location: job.arn for job in data if job.is_confirmed}
+    if arn := arns.get(location_digits(location)):
         reason = f"was imported by {arn}, and has changed since then"
     elif view.run["trigger"] == "export" and day < full_import_day(data):
         reason = "is from a day before the last FULL import, which contains all earlier data"

@@ -109,11 +109,11 @@ def messages_of(guard: Guard, view: RunView) -> Iterator[str]:
     if guard.scope == "solution":
         for solution in view.solutions:
             yield from guard.check(solution)
-    for dataset in view.datasets:
-        has_new_export = dataset.needs_import and not dataset.is_being_imported
-        if guard.scope == "dataset" or (guard.scope == "export" and has_new_export):
-            for message in guard.check(dataset):
-                yield f"datasets.{dataset.dataset['type']}: {message}"
+    for dataset_view in view.datasets:
+        is_new = dataset_view.needs_import and not dataset_view.is_being_imported
+        if guard.scope == "dataset" or (guard.scope == "export" and is_new):
+            for message in guard.check(dataset_view):
+                yield f"datasets.{dataset_view.dataset['type']}: {message}"
 
 
 def _nothing_new(view: RunView) -> str:

@@ -89,8 +89,8 @@ class SolutionView:
     def requested_since(self) -> datetime | None:
         """The time after which the version must have been created, or None if only its data count.
 
-        For a request of a person, it is the beginning of the run. For events, it is half of the
-        time between two runs ago.
+        A person asks for a version that is newer than the beginning of the run. Events ask for one
+        that is younger than half of the time between two runs.
         """
         if self.requested_by == "events":
             return self.world.now - timedelta(seconds=self.settings["cadenceSeconds"] / 2)
@@ -180,16 +180,15 @@ class SolutionView:
 
         Return None if nothing is trained, and no campaign waits for the newest version.
         """
-        trains = self.needs_training and not self.limit_message
-        existing = None if trains else newest_active(self.seen.trainings)
-        campaigns = self._campaigns
-        if existing:
-            mode: TrainingMode = "UPDATE" if existing.mode == "UPDATE" else "FULL"
-            campaigns = [item for item in campaigns if self._waits(item, existing)]
-        else:
+        existing, campaigns = None, self._campaigns
+        if self.needs_training and not self.limit_message:
             mode = self.training_mode
-        if not trains and not (existing and campaigns):
-            return None
+        else:
+            existing = newest_active(self.seen.trainings)
+            campaigns = [item for item in campaigns if existing and self._waits(item, existing)]
+            if existing is None or not campaigns:
+                return None
+            mode = "UPDATE" if existing.mode == "UPDATE" else "FULL"
         since = self.requested_since
         return {
             "solutionArn": self.arn,

@@ -31,23 +31,23 @@ def compare(
         live: metrics of the version in use. It is empty if there is none to compare with.
         rules: the rules, which must all hold. Without rules, every version is accepted.
     """
-    compared = Comparison([], [], {})
+    comparison = Comparison([], [], {})
     for rule in rules:
         metric = rule["metric"]
         value, live_value = _finite(new.get(metric)), _finite(live.get(metric))
-        compared.values[metric] = {"new": value, "live": live_value}
+        comparison.values[metric] = {"new": value, "live": live_value}
         if metric in new and value is None:
             reason = f"{metric} has the value {new[metric]}, which is not a finite number"
-            compared.rejections.append(reason)
+            comparison.rejections.append(reason)
             continue
-        compared.rejections.extend(_rejections(rule, value, live_value))
+        comparison.rejections.extend(_rejections(rule, value, live_value))
         if rule.get("maxDrop") is not None and live_value is None:
-            compared.warnings.append(
+            comparison.warnings.append(
                 f"{metric} was not compared, because the new version has "
                 f"{'no value' if value is None else value} and the version in use has no value; "
                 "maxDrop had no effect"
             )
-    return compared
+    return comparison
 
 
 def _finite(value: float | None) -> float | None:
