@@ -115,7 +115,7 @@ def test_a_run_is_refused_with_the_messages_of_all_guards():
     assert "its status is CREATE FAILED" in problems[0]
     assert "the probe has itemId" in problems[1]
     assert "check dataLocation and the job" in problems[2]
-    assert "needs an ACTIVE FULL import" in problems[3]
+    assert "needs an earlier ACTIVE FULL import" in problems[3]
 
 
 def test_no_resource_has_to_exist_for_a_refusal():
