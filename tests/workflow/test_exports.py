@@ -73,7 +73,7 @@ def test_a_foreign_import_does_not_change_the_size_to_compare_with(import_mode):
         pipeline.sleep(3600)
         pipeline.bucket.put("interactions.csv", interactions(1000))
         (problem,) = problems_of(pipeline.run(scheduledTime=NEXT_SLOT))
-    assert f"the last FULL import took {len(complete)}: less than" in problem
+    assert f"of the last FULL import, which had {len(complete)};" in problem
 
 
 # Ready markers and dates
