@@ -56,7 +56,8 @@ class DatasetImport:
 
         The export is listed last, so that a change before the end of an import is not missed.
         """
-        jobs = self._reader.of_dataset(self._dataset, self._job_arn)
+        own_arn = self._job_arn if self._memory.sent_at else None
+        jobs = self._reader.of_dataset(self._dataset, own_arn)
         objects = exports.list_objects(aws.s3(), self._location)
         export = exports.Export(location=self._location, objects=objects)
         mode, schema_arn = self._configured["importMode"], self._dataset["schemaArn"]

@@ -100,7 +100,8 @@ class ImportReader:
 
         Args:
             dataset: the dataset as Describe or a list shows it.
-            own_arn: the import job of the present run. It need not exist. Its tags are always read.
+            own_arn: the import job of this run once its create was sent. It need not exist. Its
+                tags are always read, and while it is running, no other import is read.
             is_configured: False if the pipeline imports nothing into the dataset, so that no import
                 has a tag of a run.
 
@@ -136,23 +137,32 @@ class ImportReader:
     def _jobs(self, dataset: Dataset, own_arn: str | None) -> list[ImportJob]:
         """Return the import jobs of a dataset. The one that ended last is first.
 
-        A list may be old. So a job that it shows as running is described, and so is the job of this
-        run if it is missing. A job that is older than the dataset is left out, because it belongs
-        to a deleted dataset with the same ARN.
+        A list may be old and may lack the job of this run, so that job is described, and so is a
+        job that the list shows as running. A job that is older than the dataset is left out,
+        because it belongs to a deleted dataset with the same ARN.
         """
-        listed = list_imports(self._client, dataset["datasetArn"])
-        jobs: dict[str, ImportJob] = {job["datasetImportJobArn"]: job for job in listed}
-        arns = [arn for arn, job in jobs.items() if is_running(job["status"])]
-        if own_arn and own_arn not in jobs:
-            arns.append(own_arn)
-        for arn in arns:
-            with suppress(self._client.exceptions.ResourceNotFoundException):
-                described = self._client.describe_dataset_import_job(datasetImportJobArn=arn)
-                jobs[arn] = described["datasetImportJob"]
+        own = self._described(own_arn) if own_arn else None
+        if own is not None and is_running(own["status"]):
+            return [own]
+        jobs: dict[str, ImportJob] = {}
+        for listed in list_imports(self._client, dataset["datasetArn"]):
+            arn = listed["datasetImportJobArn"]
+            described = self._described(arn) if is_running(listed["status"]) else None
+            jobs[arn] = described or listed
+        if own is not None:
+            jobs[own["datasetImportJobArn"]] = own
         present = (
             job for job in jobs.values() if job["creationDateTime"] >= dataset["creationDateTime"]
         )
         return sorted(present, key=lambda job: job["lastUpdatedDateTime"], reverse=True)
+
+    def _described(self, arn: str) -> DatasetImportJobTypeDef | None:
+        """Return an import job as Describe shows it, or None if it does not exist."""
+        with suppress(self._client.exceptions.ResourceNotFoundException):
+            return self._client.describe_dataset_import_job(datasetImportJobArn=arn)[
+                "datasetImportJob"
+            ]
+        return None
 
     def _tags_of(self, arn: str, *, is_in_progress: bool) -> Tags:
         """Return the tags of an import. They are read once if they cannot change any more.

@@ -227,7 +227,8 @@ def test_a_run_whose_dataset_is_removed_fails_and_reports_the_denied_action(
     assert run(stack.up).changes[f"RolePolicy {NAME}-import"] == "updated"
     execution = execution.finish()
     assert execution["status"] == "FAILED", "an update changes the policies of a run at once"
-    assert "import of items: IMPORTED\n  import of users: FAILED: " in execution["cause"]
+    assert execution["cause"].startswith("FAILED: import of users failed.\n")
+    assert "\n- items: IMPORTED, " in execution["cause"]
     assert "not authorized to perform: s3:" in execution["cause"]
 
 

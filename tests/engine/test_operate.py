@@ -117,7 +117,7 @@ def test_a_group_is_adopted_deployed_retrained_rolled_back_and_traced_after_a_de
     new_version = account.served_version()
     assert new_version != first_version
 
-    assert ": DEPLOYED, " in retrain("watch", "--stack", STACK).splitlines()[0]
+    assert retrain("watch", "--stack", STACK).startswith("DEPLOYED: ")
     (run,) = json.loads(retrain("history", "--stack", STACK, "--json"))
     assert run["outcome"] == "DEPLOYED"
     assert run["trigger"] == "manual"

@@ -140,7 +140,12 @@ def test_an_import_that_the_list_shows_as_running_or_lacks_is_described():
         pipeline.foreign_import("items", job_name="new")
         pipeline.sleep(1)
         assert len(seen(pipeline)) == 2
-        assert len(seen(pipeline, f"{JOBS}/new")) == 3, "the import of this run is always known"
+        (own,) = seen(pipeline, f"{JOBS}/new")
+        assert own.is_running, "nothing else is read until the import of this run has ended"
+        pipeline.sleep(700)
+        assert seen(pipeline, own.arn)[0] == own._replace(
+            is_running=False, is_active=True, ended_at=own.created_at + timedelta(minutes=10)
+        ), "it is always known"
 
 
 def test_the_imports_of_a_group_have_tags_only_in_the_configured_datasets():
