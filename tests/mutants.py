@@ -5,7 +5,7 @@
 
 A mutant is a copy of the project with one random change. It is killed if a test of a suite fails,
 or takes far longer than usual. By default the functions and the state machine are changed, and the
-suites are `tests/functions` and `tests/workflow`. The exit code is 1 if less than 85% are killed.
+suites are `tests/model`, `tests/functions` and `tests/workflow`. The exit code is 1 if less than 85% are killed.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
 SOURCES = ("functions/**/*.py", "components/state_machine/definition.py")
-SUITES = ("tests/functions", "-n 2 tests/workflow")
+SUITES = ("tests/model", "tests/functions", "-n 2 tests/workflow")
 NOT_COPIED = shutil.ignore_patterns(".*", "__pycache__")
 LEAST_SHARE = 0.85
 SWAPS = [(ast.Lt, ast.LtE), (ast.Gt, ast.GtE), (ast.Eq, ast.NotEq)]
