@@ -87,7 +87,7 @@ class DatasetsArgs:
 
     def configured(self) -> dict[str, DatasetArgs]:
         """Return the datasets that are set, in a fixed order, by their key in the config."""
-        datasets = {camel_case(each.name): getattr(self, each.name) for each in fields(self)}
+        datasets = {camel_case(field_.name): getattr(self, field_.name) for field_ in fields(self)}
         return {key: dataset for key, dataset in datasets.items() if dataset is not None}
 
 

@@ -152,8 +152,9 @@ def problems(settings: Sequence[ArnSetting]) -> Iterator[Problem]:
             if part in _SHARED_PARTS[setting.arn.service] and setting.arn.account != _AWS_MANAGED
         ]
         yield from _differences(part, values)
-    datasets = [each for each in settings if each.arn.resource.startswith("dataset/")]
-    yield from _differences("dataset group", [(each, each.arn.name) for each in datasets])
+    datasets = [setting for setting in settings if setting.arn.resource.startswith("dataset/")]
+    groups = [(setting, setting.arn.name) for setting in datasets]
+    yield from _differences("dataset group", groups)
     first_keys: dict[Arn, str] = {}
     for key, arn in settings:
         first_key = first_keys.setdefault(arn, key)

@@ -139,7 +139,7 @@ def _check_size_of_probes(args: RetrainingPipelineArgs, _key: str) -> Iterator[P
     campaigns = [campaign for solution in args.solutions for campaign in solution.campaigns]
     probes = [campaign.probe for campaign in campaigns if campaign.probe is not None]
     ids = [(probe.user_id, probe.item_id, *(probe.input_list or ())) for probe in probes]
-    characters = sum(len(each or "") for ids_of_probe in ids for each in ids_of_probe)
+    characters = sum(len(id_ or "") for ids_of_probe in ids for id_ in ids_of_probe)
     if characters > MAX_PROBE_CHARACTERS:
         message = (
             f"has {characters} characters in the ids of all probes; shorten them to "

@@ -109,17 +109,18 @@ class Reader:
             if name not in keys:
                 self._refuse(f"{prefix}{name}", _unknown_key(name, keys))
         read = {}
-        for name, each in zip(keys, fields(cls), strict=True):
+        for name, field_ in zip(keys, fields(cls), strict=True):
             if name in value:
-                read[each] = self.read(each.type, value[name], f"{prefix}{name}")
-            elif each.default is MISSING and each.default_factory is MISSING:
-                read[each] = self._refuse(f"{prefix}{name}", f"missing; {_hint(each.type)}")
-        # The rules about several fields must not take an unread field for one that is not set.
-        if any(inner is UNREAD and each.default in (None, MISSING) for each, inner in read.items()):
+                read[field_] = self.read(field_.type, value[name], f"{prefix}{name}")
+            elif field_.default is MISSING and field_.default_factory is MISSING:
+                read[field_] = self._refuse(f"{prefix}{name}", f"missing; {_hint(field_.type)}")
+        unread = [field_ for field_, inner in read.items() if inner is UNREAD]
+        # A rule about several fields would take an unread field for one that is not set.
+        if any(field_.default in (None, MISSING) for field_ in unread):
             return UNREAD
-        filled = cls(**{each.name: inner for each, inner in read.items() if inner is not UNREAD})
-        self.objects.append((key, filled))
-        return filled
+        arguments = {field_.name: inner for field_, inner in read.items() if field_ not in unread}
+        self.objects.append((key, cls(**arguments)))
+        return self.objects[-1][1]
 
     def _sequence(self, type_: object, value: Sequence[object], key: str) -> Any:  # noqa: ANN401
         """Read a list without its unreadable elements, or return UNREAD if no element is left."""

@@ -151,7 +151,8 @@ def automatic_deployment(view: SolutionView) -> Iterator[str]:
             continue
         version = campaign["solutionVersionArn"]
         if version.endswith(LATEST):
-            version = next((item.arn for item in view.seen.trainings if item.is_active), version)
+            active = (training.arn for training in view.seen.trainings if training.is_active)
+            version = next(active, version)
         config = {**campaign["campaignConfig"], "syncWithLatestSolutionVersion": False}
         yield (
             f"{arn}: syncWithLatestSolutionVersion deploys versions before a run has judged them; "

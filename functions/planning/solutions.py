@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..executions import job_name, run_began_at, short_hash
 from ..personalize.campaigns import read_notes, seen_campaign, wanted_deployment
 from ..personalize.trainings import wanted_training
-from ..rules.deployments import Memory, decide, waits
+from ..rules.deployments import Memory, decide, needs_run
 from ..rules.trainings import SeenSolution, newest_active, reached_limit, usable_version
 from .datasets import durations_of
 
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
         SolutionSettings,
         TrainingMode,
     )
-    from ..rules.deployments import Deployment, SeenCampaign
+    from ..rules.deployments import SeenCampaign
+    from ..rules.steps import Step
     from ..rules.trainings import Training, WantedTraining
     from .world import World
 
@@ -136,8 +137,8 @@ class SolutionView:
     @property
     def newest_full_version(self) -> Training | None:
         """The newest ACTIVE version that was trained in FULL mode, even a foreign one."""
-        versions = self.seen.trainings
-        return next((item for item in versions if item.is_active and item.mode == "FULL"), None)
+        active = (version for version in self.seen.trainings if version.is_active)
+        return next((version for version in active if version.mode == "FULL"), None)
 
     @property
     def training_mode(self) -> TrainingMode:
@@ -160,14 +161,11 @@ class SolutionView:
         UPDATE adds new data to the model of this version, so the next version would be bad as well:
         https://docs.aws.amazon.com/personalize/latest/dg/API_SolutionVersion.html.
         """
-        version, now = newest_active(self.seen.trainings), self.world.now
-        if version is None:
-            return False
-        steps = [
-            decide(self.seen_campaign(item), self._wanted_of(item, version), Memory(now), now)
-            for item in self._campaigns
-        ]
-        return any(step.outcome in ("REJECTED", "ROLLED_BACK") for step in steps)
+        version = newest_active(self.seen.trainings)
+        return version is not None and any(
+            self._first_step(campaign, version).outcome in ("REJECTED", "ROLLED_BACK")
+            for campaign in self._campaigns
+        )
 
     def seen_campaign(self, campaign: CampaignSettings) -> SeenCampaign:
         """Return a campaign of the solution, as the rules of a deployment need it."""
@@ -185,7 +183,11 @@ class SolutionView:
             mode = self.training_mode
         else:
             existing = newest_active(self.seen.trainings)
-            campaigns = [item for item in campaigns if existing and self._waits(item, existing)]
+            campaigns = [
+                campaign
+                for campaign in campaigns
+                if existing and needs_run(self._first_step(campaign, existing))
+            ]
             if existing is None or not campaigns:
                 return None
             mode = "UPDATE" if existing.mode == "UPDATE" else "FULL"
@@ -196,21 +198,21 @@ class SolutionView:
             "trainingMode": mode,
             "existingVersionArn": existing.arn if existing else None,
             "requestedSince": since.isoformat() if since else None,
-            "durations": durations_of(item for item in self.seen.trainings if item.mode == mode),
-            "campaigns": [{"campaignArn": item["campaignArn"]} for item in campaigns],
+            "durations": durations_of(job for job in self.seen.trainings if job.mode == mode),
+            "campaigns": [{"campaignArn": campaign["campaignArn"]} for campaign in campaigns],
         }
 
     @property
     def _campaigns(self) -> list[CampaignSettings]:
         """The campaigns that may be updated, because no trial is open there."""
-        configured = self.solution["campaigns"]
-        return [item for item in configured if self.seen_campaign(item).notes.trial is None]
+        return [
+            campaign
+            for campaign in self.solution["campaigns"]
+            if self.seen_campaign(campaign).notes.trial is None
+        ]
 
-    def _waits(self, campaign: CampaignSettings, version: Training) -> bool:
-        """Return True if a campaign needs a run to deploy an earlier run's version."""
-        seen = self.seen_campaign(campaign)
-        return waits(seen, self._wanted_of(campaign, version), self.world.now)
-
-    def _wanted_of(self, campaign: CampaignSettings, version: Training) -> Deployment:
-        arn = campaign["campaignArn"]
-        return wanted_deployment(self.settings, self.solution, arn, version.arn, waited=True)
+    def _first_step(self, campaign: CampaignSettings, version: Training) -> Step:
+        """Return the first step of the deployment of an earlier run's version to a campaign."""
+        seen, arn, now = self.seen_campaign(campaign), campaign["campaignArn"], self.world.now
+        wanted = wanted_deployment(self.settings, self.solution, arn, version.arn, waited=True)
+        return decide(seen, wanted, Memory(now), now)

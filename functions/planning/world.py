@@ -91,7 +91,9 @@ def read_world(client: PersonalizeClient, settings: Settings, run: Run) -> World
     `client` is a client for reads.
     """
     solutions = solutions_to_train(settings, run)
-    campaigns = [item["campaignArn"] for solution in solutions for item in solution["campaigns"]]
+    campaigns = [
+        campaign["campaignArn"] for solution in solutions for campaign in solution["campaigns"]
+    ]
     world = read_data(client, settings, run)
     imports = [job for jobs in world.imports.values() for job in jobs]
     described = _describe_existing(
@@ -110,7 +112,9 @@ def read_world(client: PersonalizeClient, settings: Settings, run: Run) -> World
             campaigns, lambda arn: client.describe_campaign(campaignArn=arn)["campaign"]
         ),
         campaign_tags=_describe_existing(campaigns, lambda arn: tags_of(client, arn)),
-        known_versions={item["solutionArn"]: Versions(client, item) for item in solutions},
+        known_versions={
+            solution["solutionArn"]: Versions(client, solution) for solution in solutions
+        },
     )
 
 
@@ -141,7 +145,7 @@ def read_data(client: PersonalizeClient, settings: Settings, run: Run) -> World:
     world = World(
         now=clock.now(),
         dataset_groups=groups,
-        event_trackers=[item for arn in groups for item in active_event_trackers(client, arn)],
+        event_trackers=[arn for group in groups for arn in active_event_trackers(client, group)],
         datasets=datasets,
         schemas={
             arn: _schema_fields(client, dataset["schemaArn"]) for arn, dataset in datasets.items()
@@ -185,7 +189,7 @@ def _with_confirmed_imports(world: World, settings: Settings, run: Run) -> World
 def earlier_exports(dataset: DatasetOfRun, imports: Sequence[Import]) -> dict[str, Export]:
     """Return each earlier day -> its INCREMENTAL export, if no import of it is confirmed.
 
-    Only the days since the last FULL import are searched, because it has brought all earlier data.
+    Only the days since the last FULL import are searched, because it contains all earlier data.
     """
     day, data, found = dataset["day"], effective_imports(imports), {}
     if dataset["importMode"] == "FULL" or not day:

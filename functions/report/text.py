@@ -261,8 +261,11 @@ def _advice_lines(report: Report) -> Iterator[str]:
         advice = RUN_ADVICE.get(report["error"] or "FAILED", RUN_ADVICE["FAILED"])
         yield from _advised(report, advice, [""])
     for outcome, advice in CAMPAIGN_ADVICE.items():
-        campaigns = [each for each in campaigns_of(report) if each["outcome"] == outcome]
-        arns = [campaign[advice.subject] for campaign in campaigns]
+        arns = [
+            campaign[advice.subject]
+            for campaign in campaigns_of(report)
+            if campaign["outcome"] == outcome
+        ]
         if names := list(dict.fromkeys(arn for arn in arns if arn)):
             yield from _advised(report, advice, names)
 

@@ -175,10 +175,9 @@ def decide(seen: SeenCampaign, wanted: Deployment, memory: Memory, now: datetime
     return Step("UPDATING", Deploy(wanted.version, _notes_on_trial(case, wanted.version)))
 
 
-def waits(seen: SeenCampaign, wanted: Deployment, now: datetime) -> bool:
-    """Return True if a run would change the campaign, or wait for it, to deploy the version."""
-    step = decide(seen, wanted, Memory(now), now)
-    return step.outcome is None or step.act is not None
+def needs_run(first_step: Step) -> bool:
+    """Return True if a deployment that begins with this step changes or waits for something."""
+    return first_step.outcome is None or first_step.act is not None
 
 
 def _remember(seen: SeenCampaign, wanted: Deployment, memory: Memory) -> None:

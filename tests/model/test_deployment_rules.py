@@ -18,7 +18,7 @@ from functions.rules.deployments import (
     Version,
     WriteNotes,
     decide,
-    waits,
+    needs_run,
 )
 from functions.rules.pacing import pause
 from functions.rules.probing import Probe, Probing, Response
@@ -160,7 +160,7 @@ def test_a_campaign_that_serves_nothing_has_no_version_to_compare_with():
     ],
 )
 def test_a_campaign_waits_if_there_is_something_to_do(seen, want, expected):
-    assert waits(seen, want, NOW) is expected
+    assert needs_run(decide(seen, want, Memory(NOW), NOW)) is expected
 
 
 @pytest.mark.parametrize(
