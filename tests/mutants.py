@@ -4,8 +4,9 @@
     python -m tests.mutants --source 'emulator/personalize/*.py' --suite tests/emulator
 
 A mutant is a copy of the project with one random change. It is killed if a test of a suite fails,
-or takes far longer than usual. By default the functions and the state machine are changed, and the
-suites are `tests/model`, `tests/functions` and `tests/workflow`. The exit code is 1 if less than 85% are killed.
+or takes far longer than usual. By default, the functions and the state machine are changed, and the
+suites are `tests/model`, `tests/functions` and `tests/workflow`. The exit code is 1 if less than
+85% are killed.
 """
 
 import argparse
