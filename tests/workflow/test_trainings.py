@@ -6,7 +6,7 @@ What the function does is tested in `tests/functions/test_train_solution.py`.
 from datetime import timedelta
 
 from components.args import LimitsArgs
-from tests.workflow.pipeline import NEXT_SLOT, RUN_ID, deploy, killed_after_work
+from tests.workflow.pipeline import NEXT_SLOT, RUN_ID, deploy
 from tests.workflow.summaries import (
     DEPLOYED,
     failed_calls,
@@ -65,14 +65,6 @@ def test_a_training_is_stopped_at_its_deadline_and_not_repeated():
     assert timedelta(hours=24) <= duration < timedelta(hours=24, minutes=15)
     assert f"the training of the present data was stopped: {new}" in skip_reason(second)
     assert outcomes(third)["taste"] == "DEPLOYED"
-
-
-def test_a_function_that_was_killed_after_it_created_a_version_finds_the_version():
-    with deploy(handlers=killed_after_work("train_solution", times=2)) as pipeline:
-        execution = pipeline.run(skipImport=True)
-        assert len(pipeline.versions()) == 2
-    assert outcomes(execution) == DEPLOYED
-    assert failed_calls(execution) == [("train_solution", "Sandbox.Timedout")] * 2
 
 
 def test_a_training_under_way_is_used_by_the_next_run():
