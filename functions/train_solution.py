@@ -19,7 +19,8 @@ from .texts import with_short_texts
 @with_short_texts
 def handler(event: SolutionIteration, _context: object) -> TrainingItem:
     """Train the solution until it has an outcome, or has to wait for long."""
-    solution_arn, training = event["solution"]["solutionArn"], SolutionTraining(event)
+    solution_arn = event["solution"]["solutionArn"]
+    training = SolutionTraining(event)
     item = training.item(reconcile(training.look, training.decide, training.act))
     if item["outcome"] and not event["solution"]["existingVersionArn"]:
         hours = {"TrainingHours": item["trainingHours"]}

@@ -75,7 +75,8 @@ def read_notes(tags: Tags, solution_arn: str) -> Notes:
     A value that no run can have written counts as missing, because a person may edit the tags.
     """
     known = {key: value for key, value in tags.items() if value.startswith(f"{solution_arn}/")}
-    trial, (version, _, written_at) = None, known.get(TRIAL, "").partition(" ")
+    version, _, written_at = known.get(TRIAL, "").partition(" ")
+    trial = None
     with suppress(ValueError):
         at = datetime.fromisoformat(written_at)
         trial = Trial(version, at) if at.tzinfo else None

@@ -178,7 +178,8 @@ class SolutionView:
 
         Return None if nothing is trained, and no campaign waits for the newest version.
         """
-        existing, campaigns = None, self._campaigns
+        existing = None
+        campaigns = self._campaigns
         if self.needs_training and not self.limit_message:
             mode = self.training_mode
         else:

@@ -191,9 +191,10 @@ def earlier_exports(dataset: DatasetOfRun, imports: Sequence[Import]) -> dict[st
 
     Only the days since the last FULL import are searched, because it contains all earlier data.
     """
-    day, data, found = dataset["day"], effective_imports(imports), {}
+    day, data = dataset["day"], effective_imports(imports)
     if dataset["importMode"] == "FULL" or not day:
         return {}
+    found = {}
     for number in range(SEARCHED_DAYS, 0, -1):
         earlier = (date.fromisoformat(day) - timedelta(days=number)).isoformat()
         location = dataset["dataLocation"].replace(day, earlier)
