@@ -16,6 +16,7 @@ from components.shared import job_prefix
 from emulator import Emulator
 from emulator.deployer.configuration import read_project
 from emulator.deployer.program import Deployment, deploy
+from functions.executions import run_of
 
 PROJECT = Path(__file__).resolve().parents[2]
 DEADLINE_SECONDS = 60
@@ -65,8 +66,8 @@ class Run:
 
     @property
     def id(self) -> str:
-        """The id of a run that was planned."""
-        return self.output("Plan retraining")["run"]["id"]
+        """The id of the run."""
+        return run_of(self.output("Configure run")["run"])["id"]
 
     @property
     def version_arn(self) -> str:
