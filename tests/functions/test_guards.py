@@ -55,10 +55,6 @@ def test_the_docstring_of_a_guard_says_what_it_looks_for(guard):
 # Resources exist and belong together
 
 
-def test_resources_that_exist_and_belong_together_pass():
-    assert messages(inactive_datasets) == messages(unusable_solution) == []
-
-
 def test_every_resource_that_does_not_exist_is_found():
     absent = {"datasets": {}, "dataset_groups": {}, "solutions": {}, "campaigns": {}}
     two = settings(datasets=[items_settings(), dataset_settings()])

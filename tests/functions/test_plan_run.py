@@ -205,11 +205,6 @@ def test_a_run_with_nothing_to_do_says_why(changes, exports, learned):
     )
 
 
-def test_a_run_that_only_deploys_says_that_no_version_waits():
-    planned = plan({"only": "deployments"}, **UNCHANGED)
-    assert planned["reason"] == "no campaign waits for a version"
-
-
 # The limit of the month
 
 ONCE = limits(maxTrainingsPerMonth=1)

@@ -172,11 +172,6 @@ def test_at_the_limit_a_training_that_is_running_is_waited_for():
     assert is_trained(planned(WITHOUT_IMPORT, running, settings_=LIMITED))
 
 
-def test_a_person_may_force_a_training_beyond_the_limit():
-    request = {**WITHOUT_IMPORT, "force": True}
-    assert is_trained(planned(request, trained_version(digest="other"), settings_=LIMITED))
-
-
 # A version that waits for a campaign
 
 

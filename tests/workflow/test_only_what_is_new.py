@@ -7,18 +7,6 @@ from tests.workflow.summaries import DEPLOYED, failures, outcomes, report, skip_
 from tests.workflow.test_skipped_runs import NOTHING_NEW
 from tests.world import MOVIES, PERSONALIZE, PREFIX, interactions, solution, solution_arn
 
-TWO = MOVIES.with_solutions(solution("taste"), solution("like", campaigns=["detail"]))
-
-
-def test_after_a_run_for_one_solution_by_hand_the_schedule_trains_only_the_other():
-    with deploy(TWO) as pipeline:
-        pipeline.machine.start({"solutions": [solution_arn("taste")]}).wait()
-        execution = pipeline.run()
-        assert len(pipeline.requests("CreateDatasetImportJob")) == 3
-        assert len(pipeline.requests("CreateSolutionVersion")) == 2
-    assert outcomes(execution) == {"like": "DEPLOYED", "detail": "DEPLOYED"}
-
-
 # Runs that end halfway
 
 
