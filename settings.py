@@ -7,7 +7,7 @@ import pulumi
 from pulumi.runtime.config import CONFIG, is_config_secret
 
 from components.args import RetrainingPipelineArgs
-from components.rules.fields import Problem, listed
+from components.rules.fields import Problem, problem_text
 from components.rules.pipeline import Checked, check
 from components.shared import MAX_NAME_CHARACTERS
 
@@ -71,7 +71,7 @@ def parse_stack(
     ]
     if problems:
         problems.sort(key=lambda problem: problem.key)
-        raise SettingsError(listed(problems, f"the configuration of stack {stack}"))
+        raise SettingsError(problem_text(problems, f"the configuration of stack {stack}"))
     for warning in checked.warnings:
         warn(f"{prefix}{warning}")
     return checked.args

@@ -13,7 +13,7 @@ from .args import RetrainingPipelineArgs, as_config
 from .dashboard import create_dashboard, dashboard_url
 from .lambda_functions import CALLED_BY_EVENTS, Functions, create_functions, create_log_group
 from .rules.arns import Home, parse_arn
-from .rules.fields import listed
+from .rules.fields import problem_text
 from .rules.pipeline import check
 from .schedules import (
     create_dead_letter_queue,
@@ -227,7 +227,7 @@ def _create_state_machine(
 def raise_if_any_problem(messages: Iterable[str], name: str) -> None:
     """Raise InvalidPipelineError with all messages about the pipeline `name`, if there are any."""
     if problems := list(messages):
-        raise InvalidPipelineError(listed(problems, f"the retraining pipeline {name!r}"))
+        raise InvalidPipelineError(problem_text(problems, f"the retraining pipeline {name!r}"))
 
 
 def _checked_home(

@@ -19,9 +19,9 @@ from .personalize.campaigns import (
     Versions,
     approval_tags,
     describe_campaign,
+    notes_as_tags,
     read_notes,
     seen_campaign,
-    tags_of_notes,
     update_request,
     wanted_deployment,
 )
@@ -136,7 +136,7 @@ class CampaignDeployment:
             raise
 
     def _write(self, notes: Notes) -> None:
-        write_tags(write_client(), self.arn, tags_of_notes(notes))
+        write_tags(write_client(), self.arn, notes_as_tags(notes))
 
 
 def request_recommendations(campaign_arn: str, probe: ProbeSettings) -> Response:

@@ -18,7 +18,7 @@ from .personalize.imports import list_imports
 from .personalize.lists import active_event_trackers
 from .personalize.statuses import is_active, is_running, is_stopping
 from .personalize.tags import CHECKED, RUN, tags_of
-from .personalize.trainings import describe_version, stop_training, versions
+from .personalize.trainings import describe_version, list_versions, stop_training
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -116,7 +116,7 @@ class Watcher:
         self._try(self._arn, self._start_run_for_trials, last_start)
         for solution in self.settings["solutions"]:
             arn = solution["solutionArn"]
-            for version in self._try(arn, versions, self._client, arn) or ():
+            for version in self._try(arn, list_versions, self._client, arn) or ():
                 self._try(version["solutionVersionArn"], self._stop_if_late, version)
 
     def _start_run_for_trials(self, last_start: datetime | None) -> None:
@@ -160,7 +160,7 @@ class Watcher:
 
     def _age_of_newest(self, solution_arn: str) -> float:
         """Return the hours since a solution's newest ACTIVE version was trained or checked."""
-        for version in versions(self._client, solution_arn):
+        for version in list_versions(self._client, solution_arn):
             if is_active(version["status"]):
                 checked = checked_at(tags_of(self._client, solution_arn))
                 return self._hours(version["creationDateTime"], checked)

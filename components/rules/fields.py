@@ -68,7 +68,7 @@ class Problem(NamedTuple):
         return f"{self.key}: {'' if self.value is None else f'{self.value!r} '}{self.message}"
 
 
-def listed(problems: Sequence[object], where: str) -> str:
+def problem_text(problems: Sequence[object], where: str) -> str:
     """Return an error message with one problem per line. `where` says what has the problems."""
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
     return "\n  ".join([f"{count} in {where}:", *map(str, problems)])

@@ -83,7 +83,7 @@ def read_notes(tags: Tags, solution_arn: str) -> Notes:
     return Notes(trial, known.get(GOOD), known.get(PREVIOUS), known.get(BAD))
 
 
-def tags_of_notes(notes: Notes) -> Tags:
+def notes_as_tags(notes: Notes) -> Tags:
     """Return the tags of a campaign with these notes."""
     trial = notes.trial
     return {
@@ -130,7 +130,7 @@ def approval_tags(answer: Answer, now: datetime, by: str = "") -> Tags:
     return {APPROVAL: f"{answer} {now.isoformat(timespec='seconds')} {by}".rstrip()}
 
 
-def answer_about(tags: Tags, settings: ApprovalSettings | None, now: datetime) -> Answer | None:
+def current_answer(tags: Tags, settings: ApprovalSettings | None, now: datetime) -> Answer | None:
     """Return the answer about a version, or None. An expired request counts as none."""
     approval = read_approval(tags)
     if approval is None:
@@ -153,7 +153,7 @@ class Versions(dict[str, Version]):
         """Read what is known about a version."""
         client, solution = self._client, self._solution
         metrics = metrics_of(client, arn) if solution["qualityGate"] else {}
-        answer = answer_about(tags_of(client, arn), solution["approval"], clock.now())
+        answer = current_answer(tags_of(client, arn), solution["approval"], clock.now())
         self[arn] = Version(describe_version(client, arn)["creationDateTime"], metrics, answer)
         return self[arn]
 

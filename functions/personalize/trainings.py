@@ -35,7 +35,9 @@ CONFIG_KEYS = ("recipeArn", "performHPO", "performAutoML", "eventType")
 """The fields of a solution that affect a training, besides `solutionConfig`."""
 
 
-def versions(client: PersonalizeClient, solution_arn: str) -> list[SolutionVersionSummaryTypeDef]:
+def list_versions(
+    client: PersonalizeClient, solution_arn: str
+) -> list[SolutionVersionSummaryTypeDef]:
     """Return the versions of a solution, newest first. The list may be 90 seconds old.
 
     Raises:
@@ -75,7 +77,7 @@ class SolutionReader:
             imports: the imports of all datasets in its group.
         """
         trainings: list[Training] = []
-        for summary in versions(self._client, solution["solutionArn"]):
+        for summary in list_versions(self._client, solution["solutionArn"]):
             version: Version = summary
             if is_running(summary["status"]):
                 with suppress(self._client.exceptions.ResourceNotFoundException):

@@ -12,7 +12,7 @@ from functions.personalize.campaigns import follows_newest
 from functions.personalize.imports import list_imports
 from functions.personalize.statuses import is_active
 from functions.personalize.tags import RUN, tags_of
-from functions.personalize.trainings import versions
+from functions.personalize.trainings import list_versions
 from retrain.operator.errors import DENIED_CODES, OperatorError, code_of
 
 if TYPE_CHECKING:
@@ -213,7 +213,7 @@ def _read_solutions(client: PersonalizeClient, group_arn: str) -> list[AdoptedSo
 def _read_solution(client: PersonalizeClient, arn: str) -> AdoptedSolution:
     """Return a solution with the metrics of its newest version."""
     solution = client.describe_solution(solutionArn=arn)["solution"]
-    newest = next((item for item in versions(client, arn) if is_active(item["status"])), None)
+    newest = next((item for item in list_versions(client, arn) if is_active(item["status"])), None)
     metrics: Mapping[str, float] = {}
     training_hours = None
     if newest:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 from functions.executions import short_hash
 from functions.personalize.campaigns import (
     Versions,
-    answer_about,
     approval_tags,
+    current_answer,
     describe_campaign,
     live_version,
     metrics_of,
@@ -24,7 +24,7 @@ from functions.personalize.campaigns import (
 )
 from functions.personalize.statuses import is_active
 from functions.personalize.tags import APPROVAL, RUN, tags_of, write_tags
-from functions.personalize.trainings import describe_version, versions
+from functions.personalize.trainings import describe_version, list_versions
 from functions.rules.deployments import Memory, decide
 from retrain.names import short_name
 from retrain.operator.errors import FailedError, OperatorError
@@ -130,7 +130,7 @@ def _waiting_version(target: Target, name: str | None, *, command: Command) -> W
     tags = tags_of(client, version_arn)
     if reason := _why_no_answer(target, version_arn, tags, approval, command):
         raise FailedError(f"{version_arn} takes no answer: {reason}")
-    is_approved = answer_about(tags, approval, _now()) == "APPROVED"
+    is_approved = current_answer(tags, approval, _now()) == "APPROVED"
     if is_approved:
         print_message(f"{version_arn} was approved already, but no execution deploys it")
     newest = _newest_version_of_runs(target, solution_arn)
@@ -176,7 +176,7 @@ def _why_no_answer(
 
     An approval whose execution was not started can be given again.
     """
-    is_approved = answer_about(tags, approval, _now()) == "APPROVED"
+    is_approved = current_answer(tags, approval, _now()) == "APPROVED"
     if command == "approve" and is_approved and not _is_started(target, version_arn, tags):
         return None
     return answer_error(tags, approval, _now())
@@ -193,7 +193,7 @@ class _VersionOfRun(NamedTuple):
 def _newest_version_of_runs(target: Target, solution_arn: str) -> _VersionOfRun | None:
     """Return the newest ACTIVE version of a solution that a run has created, or None."""
     client = target.access.personalize
-    for summary in versions(client, solution_arn):
+    for summary in list_versions(client, solution_arn):
         if is_active(summary["status"]):
             arn = summary["solutionVersionArn"]
             tags = tags_of(client, arn)

@@ -13,8 +13,8 @@ from functions.personalize.campaigns import (
     LATEST,
     describe_campaign,
     live_version,
+    notes_as_tags,
     read_notes,
-    tags_of_notes,
     update_request,
 )
 from functions.personalize.statuses import is_active, is_running
@@ -187,7 +187,7 @@ def _write_marks(target: Target, planned: Rollback) -> list[str]:
     The campaign moves already. Tags that cannot be written are a warning with the command for them.
     """
     previous = None if planned.notes.previous == planned.good else planned.notes.previous
-    tags = tags_of_notes(Notes(None, planned.good, previous, planned.bad))
+    tags = notes_as_tags(Notes(None, planned.good, previous, planned.bad))
     try:
         write_tags(target.access.personalize, planned.arn, tags)
     except AWS_ERRORS as error:

@@ -9,7 +9,7 @@ from functions.personalize.campaigns import describe_campaign
 from functions.personalize.imports import list_imports
 from functions.personalize.statuses import is_running, is_stopping
 from functions.personalize.tags import RUN, tags_of
-from functions.personalize.trainings import describe_version, stop_training, versions
+from functions.personalize.trainings import describe_version, list_versions, stop_training
 from functions.report.send import read_serving
 from retrain.names import short_name
 from retrain.operator.errors import EXIT_FAILED, FailedError, OperatorError
@@ -123,7 +123,7 @@ def versions_of_run(
     arns = [
         summary["solutionVersionArn"]
         for solution in settings["solutions"]
-        for summary in versions(client, solution["solutionArn"])
+        for summary in list_versions(client, solution["solutionArn"])
         if is_running(summary["status"])
     ]
     return [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from functions.personalize.trainings import versions
+from functions.personalize.trainings import list_versions
 from retrain.names import short_name
 from retrain.operator.errors import OperatorError
 from retrain.operator.reports import version_id
@@ -28,7 +28,7 @@ def find_version(client: PersonalizeClient, solution_arns: Sequence[str], name: 
     Raises OperatorError if no version has this name, or if several have it. The message lists the
     newest versions.
     """
-    summaries = [summary for arn in solution_arns for summary in versions(client, arn)]
+    summaries = [summary for arn in solution_arns for summary in list_versions(client, arn)]
     summaries.sort(key=itemgetter("creationDateTime"), reverse=True)
     newest_first = [summary["solutionVersionArn"] for summary in summaries]
     found = [arn for arn in newest_first if name in (arn, short_name(arn), version_id(arn))]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from functions.personalize.campaigns import answer_about, read_approval
+from functions.personalize.campaigns import current_answer, read_approval
 from functions.personalize.tags import BAD, tags_of
 from retrain.names import short_name
 from retrain.operator.errors import code_of
@@ -96,7 +96,7 @@ class VersionNotes:
 
 def answer_error(tags: Tags, settings: ApprovalSettings, now: datetime) -> str | None:
     """Return why nobody can answer about a version now, or None if it waits for an answer."""
-    approval, answer = read_approval(tags), answer_about(tags, settings, now)
+    approval, answer = read_approval(tags), current_answer(tags, settings, now)
     if approval is None or answer is None:
         return (
             "it waits for no answer; a run asks when the version has passed the gate, and an "

@@ -13,10 +13,10 @@ from botocore.exceptions import ClientError
 
 from functions.deploy_version import handler, request_recommendations
 from functions.personalize.campaigns import (
-    answer_about,
     approval_tags,
+    current_answer,
+    notes_as_tags,
     read_notes,
-    tags_of_notes,
     update_request,
 )
 from functions.personalize.tags import APPROVAL, BAD, TRIAL, tags_of
@@ -212,7 +212,7 @@ def test_a_bad_response_says_what_is_wrong_with_it(answer, failure, is_error):
     "written", [Notes(), Notes(Trial(VERSION, NOW), good=OLD_VERSION), Notes(None, VERSION, None)]
 )
 def test_the_tags_of_a_campaign_are_read_as_they_were_written(written):
-    assert read_notes(tags_of_notes(written), SOLUTION) == written
+    assert read_notes(notes_as_tags(written), SOLUTION) == written
 
 
 @pytest.mark.parametrize(
@@ -251,4 +251,4 @@ WHEN = NOW.isoformat()
     ],
 )
 def test_the_answer_about_a_version_is_in_one_tag(tags, later, answer):
-    assert answer_about(tags, HOURS, NOW + timedelta(hours=later)) == answer
+    assert current_answer(tags, HOURS, NOW + timedelta(hours=later)) == answer

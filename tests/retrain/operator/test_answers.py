@@ -76,7 +76,7 @@ def test_a_version_that_has_failed_or_that_no_run_has_created_does_not_wait(monk
         {"solutionVersionArn": NEW, "status": "CREATE FAILED"},
         {"solutionVersionArn": OLD, "status": "ACTIVE"},
     ]
-    monkeypatch.setattr(answers, "versions", lambda *_: listed)
+    monkeypatch.setattr(answers, "list_versions", lambda *_: listed)
     tags = {NEW: {RUN: "20261129T030000Z"}, OLD: {}}
     monkeypatch.setattr(answers, "tags_of", lambda _, arn: tags[arn])
     monkeypatch.setattr(Access, "personalize", None)

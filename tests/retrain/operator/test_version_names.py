@@ -17,7 +17,7 @@ BOTH = [SOLUTION, SECOND_SOLUTION]
 def find(monkeypatch):
     """Return a function that finds a version. A version with a higher id is newer."""
 
-    def versions(_client, solution_arn):
+    def list_versions(_client, solution_arn):
         return [
             {
                 "solutionVersionArn": f"{solution_arn}/{version}",
@@ -26,7 +26,7 @@ def find(monkeypatch):
             for version in IDS.get(solution_arn, [])
         ]
 
-    monkeypatch.setattr(version_names, "versions", versions)
+    monkeypatch.setattr(version_names, "list_versions", list_versions)
     return lambda name, solutions=BOTH: version_names.find_version(None, solutions, name)
 
 
