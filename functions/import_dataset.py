@@ -89,7 +89,7 @@ class DatasetImport:
         """
         seen = progress.seen
         own = imports.import_of_run(seen.imports, self._wanted.run)
-        job = own or imports.holder(seen, is_full=self._wanted.is_full)
+        job = own or imports.holding_import(seen, is_full=self._wanted.is_full)
         return {
             **progress.item(self._memory),
             "arn": job.arn if job else None,

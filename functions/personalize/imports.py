@@ -73,7 +73,7 @@ class ImportReader:
         self._tags: dict[str, Tags] = {}
 
     def of_group(self, group_arn: str, configured_arns: Collection[str]) -> list[Import]:
-        """Return the imports of all datasets in a group. Per dataset, the last one is first.
+        """Return the imports of all datasets in a group. In each dataset, the last one is first.
 
         Raises:
             ServiceUnavailable: the lists were not read to their ends in time.
@@ -100,8 +100,8 @@ class ImportReader:
 
         Args:
             dataset: the dataset as Describe or a list shows it.
-            own_arn: the import job of this run once its create was sent. It need not exist. Its
-                tags are always read, and while it is running, no other import is read.
+            own_arn: the import job of this run, once its create was sent. It may not exist. Its
+                tags are always read. While it is running, no other import is read.
             is_configured: False if the pipeline imports nothing into the dataset, so that no import
                 has a tag of a run.
 

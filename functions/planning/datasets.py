@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..contract import DatasetSettings, dataset_settings
 from ..executions import DATE, export_day, run_began_at
 from ..personalize.imports import location_digits, seen_export
-from ..rules.imports import SeenDataset, effective_imports, holder
+from ..rules.imports import SeenDataset, effective_imports, holding_import
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -90,13 +90,13 @@ class DatasetView:
     @property
     def holds_export(self) -> bool:
         """True if the dataset holds the present export."""
-        return holder(self.seen, is_full=self.is_full) is not None
+        return holding_import(self.seen, is_full=self.is_full) is not None
 
     @property
     def held_by(self) -> Import | None:
         """The import that makes another import of the export unnecessary, or None."""
         since = run_began_at(self.run) if self.is_requested else None
-        return holder(self.seen, is_full=self.is_full, since=since)
+        return holding_import(self.seen, is_full=self.is_full, since=since)
 
     @cached_property
     def needs_import(self) -> bool:

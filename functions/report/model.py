@@ -1,7 +1,7 @@
 """Builds the report of a run, which is the detail of its event. All functions are pure.
 
-`docs/events.md` describes the report. Programs of other people read it, so a key keeps its name and
-its meaning. If one has to change, SCHEMA_VERSION becomes 2.
+`docs/events.md` describes the report. Other people's programs read it, so a key must keep its name
+and its meaning. If one has to change, SCHEMA_VERSION becomes 2.
 """
 
 import json

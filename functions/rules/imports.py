@@ -145,7 +145,7 @@ def _confirm(case: ImportCase) -> Step | None:
 def _end(case: ImportCase) -> Step | None:
     """End the item if the dataset holds the export, or if the import of this run has ended."""
     seen, wanted = case.seen, case.wanted
-    if holder(seen, is_full=wanted.is_full, since=wanted.requested_at):
+    if holding_import(seen, is_full=wanted.is_full, since=wanted.requested_at):
         return Step("IMPORTED", outcome="IMPORTED")
     job = import_of_run(seen.imports, wanted.run)
     if job is None:
@@ -178,7 +178,9 @@ def _create(case: ImportCase) -> Step:
 # Facts that rules share. `imports` are those of one dataset.
 
 
-def holder(seen: SeenDataset, *, is_full: bool, since: datetime | None = None) -> Import | None:
+def holding_import(
+    seen: SeenDataset, *, is_full: bool, since: datetime | None = None
+) -> Import | None:
     """Return the import by which the dataset holds the present export, or None.
 
     A FULL export must have been imported by the newest FULL import. With `since`, that import must

@@ -81,7 +81,7 @@ class Run:
 
         step, seen = yield from self._reconcile(imports.decide, look, perform, wanted, memory)
         if step.outcome == "IMPORTED":
-            holder = imports.holder(seen, is_full=wanted.is_full)
+            holder = imports.holding_import(seen, is_full=wanted.is_full)
             self.imported[dataset] = self.world.named(holder.arn)
         else:
             self.failed.append(f"{dataset}: {step.reasons}")
