@@ -33,7 +33,7 @@ from .rules.probing import Probe, Response
 from .rules.steps import Action, Step
 from .texts import shortened, with_short_texts
 
-REPORTED = {
+REPORTED_FIELDS = {
     "version": "versionArn",
     "previous": "previousVersionArn",
     "metrics": "metrics",
@@ -78,7 +78,7 @@ class CampaignDeployment:
         self._memory = Memory(clock.now())
         if item:
             document = cast("dict[str, object]", item)
-            reported = {field: document[key] for field, key in REPORTED.items()}
+            reported = {field: document[key] for field, key in REPORTED_FIELDS.items()}
             self._memory = from_document(Memory, {**item["memory"], **reported})
 
     def look(self) -> SeenCampaign:
@@ -115,7 +115,7 @@ class CampaignDeployment:
     def item(self, progress: Progress[SeenCampaign]) -> DeploymentItem:
         """Return how far the deployment has come, with what the report needs."""
         item, memory = progress.item(self._memory), to_document(self._memory)
-        reported = {key: memory.pop(field) for field, key in REPORTED.items()}
+        reported = {key: memory.pop(field) for field, key in REPORTED_FIELDS.items()}
         memory = {} if item["outcome"] else memory
         return cast("DeploymentItem", {**item, **reported, "memory": memory})
 

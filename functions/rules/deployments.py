@@ -245,20 +245,20 @@ def _end_unsent(case: DeploymentCase, trial: Trial) -> Step | None:
     If it was never sent and the run wants to deploy this version, the deployment begins again.
     """
     seen, wanted, _, now = case
-    update, ended = seen.update, WriteNotes(seen.notes._replace(trial=None))
+    update, end_trial = seen.update, WriteNotes(seen.notes._replace(trial=None))
     if seen.serves == trial.version:
         return None
     if update.created_at < trial.at:
         if now < trial.at + DESCRIBE_LAG:
             return Step("UPDATING", pause=SHORT_PAUSE)
         if wanted.version == trial.version:
-            return Step("UPDATING", ended)
+            return Step("UPDATING", end_trial)
         reason = f"the update to {trial.version} was never sent"
     elif update.version == trial.version:
         reason = f"the update to {trial.version} failed: {update.failure or 'it is not served'}"
     else:
         return None
-    return Step("UPDATING", ended, outcome="FAILED", reasons=(reason,))
+    return Step("UPDATING", end_trial, outcome="FAILED", reasons=(reason,))
 
 
 def _judge_served(case: DeploymentCase, trial: Trial) -> Step:
@@ -269,10 +269,10 @@ def _judge_served(case: DeploymentCase, trial: Trial) -> Step:
     """
     seen, _, memory, _ = case
     notes, served = seen.notes, seen.serves
-    ended = notes._replace(trial=None)
+    without_trial = notes._replace(trial=None)
     if served is None or served not in (trial.version, notes.good):
         reason = f"somebody has moved the campaign to {served}"
-        return Step("TRYING", WriteNotes(ended), outcome="SKIPPED", reasons=(reason,))
+        return Step("TRYING", WriteNotes(without_trial), outcome="SKIPPED", reasons=(reason,))
     if step := _probe(case, served):
         return step
     failure = memory.probing.failure if memory.probing else None
@@ -281,11 +281,11 @@ def _judge_served(case: DeploymentCase, trial: Trial) -> Step:
         return _keep(notes, trial) if has_passed else _go_back(case, trial, f"{failure}")
     if has_passed:
         reasons = memory.reasons or [f"somebody has moved the campaign back to {served}"]
-        bad = WriteNotes(ended._replace(bad=trial.version))
-        return Step("GOING_BACK", bad, outcome="ROLLED_BACK", reasons=reasons)
+        mark_bad = WriteNotes(without_trial._replace(bad=trial.version))
+        return Step("GOING_BACK", mark_bad, outcome="ROLLED_BACK", reasons=reasons)
     fault = f"{served} answers as badly ({failure}), so the probe is at fault; correct the probe"
     reasons = [*memory.reasons, fault]
-    return Step("GOING_BACK", WriteNotes(ended), outcome="FAILED", reasons=reasons)
+    return Step("GOING_BACK", WriteNotes(without_trial), outcome="FAILED", reasons=reasons)
 
 
 def _keep(notes: Notes, trial: Trial) -> Step:
@@ -303,8 +303,8 @@ def _go_back(case: DeploymentCase, trial: Trial, failure: str) -> Step:
     if notes.good and notes.good != trial.version:
         return Step("GOING_BACK", GoBack(notes.good))
     reason = f"no good version is known, so the campaign still serves {trial.version}"
-    ended = WriteNotes(notes._replace(trial=None, good=None, bad=trial.version))
-    return Step("TRYING", ended, outcome="FAILED", reasons=(*memory.reasons, reason))
+    mark_bad = WriteNotes(notes._replace(trial=None, good=None, bad=trial.version))
+    return Step("TRYING", mark_bad, outcome="FAILED", reasons=(*memory.reasons, reason))
 
 
 def _probe(case: DeploymentCase, version: str) -> Step | None:
