@@ -26,8 +26,8 @@ class EndedExecution(TypedDict):
 def handler(event: EndedExecution, _context: object) -> ReportedRun | None:
     """Send the report of the run, and return it. Nothing happens if the run has sent it itself.
 
-    The handler may be called more than once for a run. It starts and stops nothing: what the run
-    has left is the business of `watch_pipeline`.
+    The handler may be called more than once for a run. It starts and stops nothing, because
+    `watch_pipeline` takes care of what the run has left.
     """
     arn = event["executionArn"]
     error = unreported_error(stepfunctions(), arn)

@@ -61,7 +61,7 @@ def _plan_before_work(
 ) -> Plan | None:
     """Return what the run does before it imports, trains or deploys. Return None if it may begin.
 
-    `trials` are the results of the trials that the run has already tried to end. It tries once.
+    `trials` are the results of the trials that the run has tried to end. It tries only once.
     """
     if pause := pause_before(stepfunctions(), settings, run):
         plan: Plan = {**NO_JOBS, "reason": pause.reason, "seconds": pause.seconds}

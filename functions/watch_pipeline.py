@@ -140,7 +140,7 @@ class Watcher:
             log("watch_pipeline", f"stopped {arn}")
 
     def _campaign_age(self, arn: str, solution_arn: str) -> float | None:
-        """Return the age of the model that a campaign serves. Note its trial, if it has one."""
+        """Return the age of the model that a campaign serves. Remember its trial, if any."""
         tags = self._try(arn, tags_of, self._client, arn)
         if tags is None:
             self.unfinished_trials += 1

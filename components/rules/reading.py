@@ -86,7 +86,7 @@ class Reader:
             self.arns.append(ArnSetting(key, arn))
 
     def _read(self, expected: Any, value: object, key: str) -> Any:  # noqa: ANN401
-        """Read a value as a type, which is not a union."""
+        """Read a value as a type that is not a union."""
         kind = get_origin(expected) or expected
         if is_dataclass(expected) and isinstance(value, Mapping):
             return self._dataclass(expected, value, key)

@@ -108,7 +108,7 @@ def wrong_increment(view: DatasetView) -> Iterator[str]:
 def _appended_objects(view: DatasetView) -> Iterator[str]:
     """Yield a message if objects of the export were written before the last import began.
 
-    An import of this pipeline counts if it holds its export, because otherwise the export has to be
+    An import of this pipeline counts if it is confirmed, because otherwise its export has to be
     imported again. A foreign import counts even while it is running, because it may succeed.
     """
     export = view.export

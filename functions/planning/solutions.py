@@ -75,9 +75,10 @@ class SolutionView:
 
     @property
     def requested_by(self) -> str | None:
-        """What asks for a training although a version was trained on the present data, or None.
+        """What asks for a training even if a version was trained on the present data, or None.
 
-        It is a key of the input or of the settings, or the events of an event tracker or the API.
+        It is a key of the request or of the settings, or `events`, which reach the dataset group
+        without an import.
         """
         for key in ("force", "trainingMode"):
             if self.run["request"].get(key):

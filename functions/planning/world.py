@@ -162,7 +162,7 @@ def read_data(client: PersonalizeClient, settings: Settings, run: Run) -> World:
 
 
 def _with_confirmed_imports(world: World, settings: Settings, run: Run) -> World:
-    """Return the world with each import confirmed whose export has not changed since.
+    """Return the world in which every import whose export has not changed is confirmed.
 
     An import is compared with the export of the day that it imported, so that the import of a dead
     run is confirmed on a later day too.

@@ -57,8 +57,8 @@ class Probing:
     def next_step(self, update_at: datetime, minutes: float, now: datetime) -> Step | None:
         """Return the next step of a probe that takes `minutes`, or None at its end.
 
-        A response counts only if no update was created since the request, because it may come from
-        another version otherwise.
+        If an update was created since the request, the response does not count, because it may come
+        from another version.
         """
         response, self.response = self.response, None
         if self.asked_at and self.update_at == update_at:
