@@ -33,7 +33,7 @@ Value = TypeVar("Value")
 WATCHING_TIME = timedelta(seconds=120)
 """How long a call sends requests. The last one may take 200 seconds longer, if Personalize does not
 answer (`aws.py`)."""
-LONGEST_TRIAL = timedelta(hours=5)
+UNFINISHED_AGE = timedelta(hours=5)
 """A trial that is older counts as unfinished, even if a run works on it. By default, an update may
 take 3 hours."""
 PAUSE_SHARE = 0.5
@@ -147,7 +147,7 @@ class Watcher:
             return None
         if trial := read_notes(tags, solution_arn).trial:
             self._trials_began_at.append(trial.at)
-            self.unfinished_trials += clock.now() - trial.at > LONGEST_TRIAL
+            self.unfinished_trials += clock.now() - trial.at > UNFINISHED_AGE
         return self._try(arn, self._age_of_served, arn, tags)
 
     def _age_of_served(self, arn: str, tags: Tags) -> float:

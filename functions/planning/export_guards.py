@@ -156,7 +156,7 @@ def skipped_days(view: DatasetView) -> Iterator[str]:
     """
     dataset, data = view.dataset, effective_imports(view.imports)
     imported = {job.location for job in data}
-    held_or_running = {
+    confirmed_or_running = {
         *(job.location for job in data if job.is_confirmed),
         *(job.location for job in view.imports if job.is_running),
     }
@@ -164,7 +164,7 @@ def skipped_days(view: DatasetView) -> Iterator[str]:
     skipped = {
         day: location
         for day, export in exports.items()
-        if (location := location_digits(export.location)) not in held_or_running
+        if (location := location_digits(export.location)) not in confirmed_or_running
     }
     unimported = [day for day, location in skipped.items() if location not in imported]
     changed = [day for day, location in skipped.items() if location in imported]

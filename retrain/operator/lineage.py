@@ -53,7 +53,7 @@ of an INCREMENTAL dataset may have learned hundreds."""
 
 
 class LearnedImport(TypedDict):
-    """An import job whose data a version has learned. Personalize does not count the rows."""
+    """An import job whose data a version was trained on. Personalize does not count the rows."""
 
     datasetImportJobArn: str
     importMode: str
@@ -69,7 +69,7 @@ class LearnedImport(TypedDict):
 
 
 class LearnedDataset(TypedDict):
-    """The import jobs of one dataset that a version has learned, newest first."""
+    """The import jobs of one dataset that a version was trained on, newest first."""
 
     type: str
     datasetArn: str
@@ -186,7 +186,7 @@ def _lineage(
 def _learned(
     dataset_arn: str, version: SolutionVersionTypeDef, imports: Sequence[Import]
 ) -> list[Import]:
-    """Return the imports of a dataset that a version has learned, oldest first."""
+    """Return the imports of a dataset that a version was trained on, oldest first."""
     of_dataset = [job for job in imports if job.dataset == dataset_arn]
     return effective_imports(of_dataset, version["creationDateTime"])
 
@@ -194,7 +194,7 @@ def _learned(
 def _learned_dataset(
     client: PersonalizeClient, dataset_arn: str, jobs: Sequence[Import]
 ) -> LearnedDataset:
-    """Return the import jobs of a dataset that a version has learned. `jobs` are oldest first."""
+    """Return the dataset's import jobs that a version was trained on. `jobs` are oldest first."""
     newest_first = jobs[::-1]
     return {
         "type": dataset_arn.rpartition("/")[2],

@@ -94,7 +94,7 @@ def _approval_rows(lineage: Lineage) -> Iterator[tuple[str, str | Text]]:
 
 
 def _add_dataset(table: Table, dataset: LearnedDataset) -> None:
-    """Add the import jobs of a dataset that a version has learned."""
+    """Add the import jobs of a dataset that a version was trained on."""
     label = dataset["type"].lower()
     imports = dataset["imports"]
     if not imports:

@@ -261,7 +261,7 @@ def _training_decision(
         learned = "its newest version was trained on the present data"
         stopped = "the training of the present data was stopped"
         return _Decision("keep", stopped if version.was_stopped else learned, version.arn)
-    reason = plan["reason"] or "it has nothing new to learn"
+    reason = plan["reason"] or "there is nothing new to train on"
     return _Decision("keep", in_words_of_options(reason))
 
 

@@ -322,7 +322,7 @@ def world(trainings=(), **changes):
 
 
 def digest(solution=None, **changes):
-    """Return the digest of what a solution would learn now in the world with these changes."""
+    """Return the digest of a training that would begin now in the world with these changes."""
     solutions = {SOLUTION: solution or solution_resource()}
     return training_rules.digest(world(solutions=solutions, **changes).seen_solutions[SOLUTION])
 

@@ -76,7 +76,7 @@ def test_resources_that_do_not_exist_are_left_out():
 
 
 def test_the_imports_of_datasets_that_are_not_configured_are_read():
-    """A version learns them too."""
+    """A version is trained on them too."""
     with deploy() as pipeline:
         settings = pipeline.group.settings()["datasets"]
         world = read(pipeline, datasets=[row for row in settings if row["type"] != "items"])

@@ -30,7 +30,7 @@ def present(*jobs, config="c"):
 
 
 def version(number=1, **fields):
-    """Return a version of an earlier run that has learned the present imports."""
+    """Return a version of an earlier run that was trained on the present imports."""
     standard = {
         "arn": f"version-{number}",
         "is_running": False,
@@ -135,7 +135,9 @@ def test_the_limit_of_the_month_counts_the_trainings_that_are_paid_for(versions,
     limited = Step("LIMITED", outcome="SKIPPED", reasons=(LIMITED,))
     assert step(*versions, max_per_month=1) == (limited if is_limited else CREATE)
     assert step(*versions, max_per_month=2) == CREATE
-    assert step(version(), *versions, max_per_month=1) == TRAINED, "it learns the present data"
+    assert step(version(), *versions, max_per_month=1) == TRAINED, (
+        "it is trained on the present data"
+    )
     assert step(own(), *versions, max_per_month=1).phase == "TRAINING", "it has begun"
 
 
