@@ -70,8 +70,9 @@ def pause_before(client: SFNClient, settings: Settings, run: Run) -> Pause | Non
             # Its last function may still run after its end, and create a job.
             remaining = execution["stopDate"] + 2 * lag - clock.now()
             if remaining > timedelta():
-                reason = f"{execution['executionArn']} has just ended, and its jobs may not be"
-                return _pause(f"{reason} listed yet", remaining)
+                arn = execution["executionArn"]
+                reason = f"{arn} has just ended, and its jobs may not be listed yet"
+                return _pause(reason, remaining)
     if waited < lag:
         return _pause("an older run may not be listed yet", lag - waited)
     return None

@@ -59,7 +59,7 @@ class Reader:
     def read(self, type_: object, value: object, key: str) -> Any:  # noqa: ANN401
         """Return the value as this type, or UNREAD. `key` is the key of the value in the config.
 
-        A value that breaks the rule of its field is reported, and returned.
+        A value that breaks the rule of its field is reported, but still returned.
         """
         if key in self.secrets:
             return self._refuse(key, ENCRYPTED)

@@ -170,10 +170,10 @@ def usable_version(seen: SeenSolution, wanted: WantedTraining) -> Training | Non
     A version that was stopped counts too, because somebody did not want this training. A version
     that failed does not count.
     """
-    present, since = digest(seen), wanted.requested_since
+    present_digest, since = digest(seen), wanted.requested_since
     for version in seen.trainings:
         is_new = since is None or version.created_at >= since
-        if version.digest == present and is_new and _counts(version):
+        if version.digest == present_digest and is_new and _counts(version):
             return version
     return None
 
