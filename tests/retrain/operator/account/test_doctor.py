@@ -404,7 +404,7 @@ def test_the_newest_run_is_shown(findings, films, monkeypatch, *, runs, level, t
         lambda _: iter([Execution("x:a", row, started, None) for row in runs]),
     )
     monkeypatch.setattr(operation, "describe", lambda *_: None)
-    report = {"status": "SKIPPED"} if runs == ["SUCCEEDED"] else None
+    report = {"outcome": "SKIPPED"} if runs == ["SUCCEEDED"] else None
     monkeypatch.setattr(operation, "report_of", lambda *_: report)
     ((found, shown, fix),) = findings("newest run", "--state-machine-arn", machine_of(films))
     assert (found, shown) == (level, text)
