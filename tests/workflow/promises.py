@@ -102,15 +102,16 @@ def _wrong_report(teller: Storyteller, ended: Ended) -> Iterator[str]:
         yield f"{arn} ended as {ended.execution.status} with the reports {ended.closed_by}"
     foreign = {item.arn for item in teller.truth.trainings() if item.run is None}
     for report in reports:
+        campaigns = [*report["trials"]]
         for solution in report["solutions"]:
-            version = solution["solutionVersionArn"]
-            if version in foreign:
-                yield f"{arn} used {version}, which somebody else has trained"
-            for campaign in solution["campaigns"]:
-                served, outcome = ended.served[campaign["campaignArn"]], campaign["outcome"]
-                is_wrong = (outcome == "DEPLOYED") != (served == version)
-                if is_wrong and outcome in ("DEPLOYED", "ROLLED_BACK"):
-                    yield f"{arn} says {campaign}, but it serves {served}"
+            campaigns += solution["campaigns"]
+            if solution["solutionVersionArn"] in foreign:
+                yield f"{arn} used a version that somebody else has trained: {solution}"
+        for campaign in campaigns:
+            served, outcome = ended.served[campaign["campaignArn"]], campaign["outcome"]
+            is_wrong = (outcome == "DEPLOYED") != (served == campaign["versionArn"])
+            if is_wrong and outcome in ("DEPLOYED", "ROLLED_BACK"):
+                yield f"{arn} says {campaign}, but it serves {served}"
     text = " ".join(map(text_of, reports))
     for campaign in ended.on_trial:
         if "trial" not in text:

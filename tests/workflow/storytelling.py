@@ -42,7 +42,8 @@ JOBS = ("dataset-import-job", "solution-version", "campaign-update")
 DATASETS = ("interactions", "items")
 SOLUTIONS = ("taste", "novel")
 CAMPAIGNS = ("home", "shelf", "page")
-FUNCTIONS = tuple(step for step in STEPS if step != "close_run")
+FUNCTIONS = [step for step in STEPS if not step.startswith(("close", "watch", "start"))]
+"""The functions that a run calls."""
 
 FAULTS: Mapping[str, tuple[Sequence[str], Mapping[str, object]]] = {
     "throttle": ((*CALLS, PROBE), {"fault": "throttle"}),
