@@ -34,7 +34,6 @@ from tests.functions.samples import (
     planned_campaign,
     run,
 )
-from tests.workflow.answers import bad_answers, no_results, server_error, without_list
 from tests.workflow.pipeline import deploy
 from tests.world import MOVIES, campaign_arn, solution, solution_arn
 from tests.world import campaign as campaign_args
@@ -190,16 +189,18 @@ def test_a_probe_requests_what_its_campaign_answers(recipe, probe, operation):
 
 
 @pytest.mark.parametrize(
-    ("answer", "failure", "is_error"),
+    ("fault", "failure", "is_error"),
     [
-        (no_results, "0 results, fewer than minResults 1", False),
-        (without_list, "the response has no list of results", False),
-        (server_error, "InternalServerError", True),
+        (None, " results, fewer than minResults 500", False),
+        ("no-item-list", "the response has no list of results", False),
+        ("server-error", "InternalServerError", True),
     ],
 )
-def test_a_bad_response_says_what_is_wrong_with_it(answer, failure, is_error):
-    probe = {"userId": "u1", "minResults": 1, "minutes": 1}
-    with deploy() as pipeline, bad_answers(pipeline, answer=answer, good_versions=()):
+def test_a_bad_response_says_what_is_wrong_with_it(fault, failure, is_error):
+    probe = {"userId": "u1", "minResults": 500, "minutes": 1}
+    with deploy() as pipeline:
+        if fault:
+            pipeline.inject_fault(fault, operation="GetRecommendations", times=None)
         response = request_recommendations(campaign_arn(), probe)
     assert failure in response.failure
     assert response.is_error == is_error

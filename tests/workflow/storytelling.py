@@ -67,6 +67,8 @@ FAULTS: Mapping[str, tuple[Sequence[str], Mapping[str, object]]] = {
 }
 """The operations or kinds of jobs that a fault of the Personalize emulator can meet, and its
 values. A fault with `times` None is there for hours."""
+BAD_VERSIONS = {"fault": "no-results", "job": "solution-version", "rate": 0.2, "times": None}
+"""Campaigns that serve one of these versions answer without items."""
 DEATHS = {
     "killed": "Runtime.ExitError",
     "killed-before": "Sandbox.Timedout",
@@ -150,7 +152,7 @@ class Storyteller:
         self.pipeline.step_functions.faults.clear()
         self._deaths.clear()
         self.truth.after.clear()
-        for fault in self.weather:
+        for fault in (BAD_VERSIONS, *self.weather):
             self.pipeline.personalize.faults.inject(fault)
         for item in slot:
             happen = partial(HAPPENINGS[item.kind][1], self, item)

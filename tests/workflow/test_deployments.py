@@ -14,7 +14,6 @@ from functions.personalize.campaigns import read_notes
 from functions.personalize.tags import tags_of
 from functions.report.model import share_of_change
 from functions.rules.deployments import Notes
-from tests.workflow.answers import bad_answers
 from tests.workflow.pipeline import NEXT_SLOT, before_step, deploy, killed_after_work
 from tests.workflow.summaries import (
     DEPLOYED,
@@ -51,7 +50,8 @@ def start_update(pipeline, **request):
 
 
 def test_a_version_without_results_is_taken_back_and_not_deployed_again():
-    with deploy(PROBED) as pipeline, bad_answers(pipeline):
+    with deploy(PROBED) as pipeline:
+        pipeline.inject_fault("no-results", job="solution-version")
         execution = pipeline.run(skipImport=True)
         old, bad = pipeline.versions()
         assert pipeline.served_version() == old
@@ -181,7 +181,8 @@ def test_a_campaign_that_serves_nothing_gets_the_version():
 
 
 def test_a_run_that_is_refused_has_ended_the_trial_before():
-    with deploy(PROBED) as pipeline, bad_answers(pipeline):
+    with deploy(PROBED) as pipeline:
+        pipeline.inject_fault("no-results", job="solution-version")
         start_update(pipeline).abort()
         pipeline.sleep(HOUR)
         del pipeline.bucket.objects["interactions.csv"]
@@ -198,7 +199,8 @@ def test_a_run_that_is_refused_has_ended_the_trial_before():
 
 
 def test_a_campaign_that_could_not_be_moved_back_is_moved_back_by_the_next_run():
-    with deploy(PROBED) as pipeline, bad_answers(pipeline):
+    with deploy(PROBED) as pipeline:
+        pipeline.inject_fault("no-results", job="solution-version")
         started = start_update(pipeline, skipImport=True)
         pipeline.inject_fault("deny", operation="UpdateCampaign", times=None)
         execution = started.wait()

@@ -39,7 +39,7 @@ DURATIONS = {"solution-version": 600, "campaign-update": 300}
 def storyteller(seed: int, **options: object) -> Iterator[Storyteller]:
     """Deploy the pipeline, and yield who tells a story of it."""
     with deploy(group_of(seed), durations=DURATIONS, switches=draw_switches(seed)) as pipeline:
-        truth = Truth(pipeline, seed)
+        truth = Truth(pipeline)
         with truth.recording():
             yield Storyteller(pipeline, truth, seed, **options)
 
