@@ -9,7 +9,11 @@ from tests.workflow.storytelling import (
     CAMPAIGNS,
     CREATES,
     DATASETS,
+    DEATHS,
+    FAULTS,
+    FUNCTIONS,
     HAPPENINGS,
+    JOBS,
     LISTS,
     PROBE,
     WRITES,
@@ -48,16 +52,18 @@ LAST_SECOND = 4000
 """The end of the time in which things happen after a slot. A run takes about half of it."""
 IMPORTED_SECOND = 720
 """About the second at which the imports of a run have ended. Half of the things happen before."""
-MOMENTS = (*CREATES, "TagResource", "UpdateCampaign", PROBE)
+MOMENTS = (*CREATES, "TagResource", "UpdateCampaign", "UpdateCampaign", PROBE)
 """The calls after which things happen."""
 DELAYS = (1, 1, 20, 300)
 """The seconds between such a call and what happens."""
 OFTEN = ("abort", "killed", "lost")
 """The kinds of which a deck has three cards."""
-DECKS = 4
-"""The number of stories that share a deck of happenings."""
+SHARES = 4
+"""The number of stories among which a deck of happenings is dealt."""
 NOT_DAILY = ("upload", "upload-same", "worse-data", "foreign-import")
 """The kinds after which a person has to clear up if the dataset grows by appended exports."""
+BEFORE = {"recreate": -2 * HOUR, "worse-data": 1 - HOUR}
+"""The seconds at which some kinds happen before a slot."""
 BY_HAND = ("move", "run", "recreate")
 """The kinds in which a person uses the pipeline or its campaigns."""
 HARD = {
@@ -89,19 +95,17 @@ def draw_story(seed: int, slots: int) -> list[Slot]:
     """Draw a story of several slots, and two quiet slots in which nothing goes wrong.
 
     Every four stories share a deck with all kinds of happenings, so each kind is in one of them.
-    Most slots bring new data, and some bring data from which a model learns nothing.
+    Most slots bring new data.
     """
     random = Random(seed)  # noqa: S311 - a reproducible story
-    deck = [*HAPPENINGS, *OFTEN, *OFTEN]
-    Random(seed // DECKS).shuffle(deck)  # noqa: S311 - (as above)
     happenings: list[list[Happening]] = [[] for _ in range(slots)]
     is_daily = group_of(seed) is DAILY_GROUP
-    for kind in deck[seed % DECKS :: DECKS]:
+    for kind, where in _deck(seed // SHARES)[seed % SHARES :: SHARES]:
         if not (is_daily and kind in NOT_DAILY):
-            random.choice(happenings).append(_draw(random, kind))
+            random.choice(happenings).append(_draw(random, kind, where))
     story = []
     for slot in happenings:
-        data = random.choice((*DATASETS, "both", "both", "both", "worse", "none"))
+        data = random.choice((*DATASETS, "none", *["both"] * 5))
         story.append([*_new_data(data, is_daily=is_daily and data != "none"), *slot])
     return [*story, _new_data("both"), _new_data("none", is_daily=is_daily)]
 
@@ -116,7 +120,11 @@ def draw_weeks(seed: int, weeks: int, *, probability: float) -> list[Slot]:
     return [
         [
             *_new_data("both"),
-            *(_draw(random, kind) for kind in kinds if random.random() < probability),
+            *(
+                _draw(random, kind, random.choice(HAPPENINGS[kind][0]))
+                for kind in kinds
+                if random.random() < probability
+            ),
         ]
         for _ in range(weeks)
     ]
@@ -135,23 +143,36 @@ def draw_switches(seed: int) -> Switches:
     )
 
 
-def _draw(random: Random, kind: str) -> Happening:
-    """Draw one happening, after one of the moments or at any second."""
-    where, times = random.choice(HAPPENINGS[kind][0]), random.randint(1, 3)
-    if kind == "recreate":
-        return Happening(kind, where, -2 * HOUR)
-    if random.random() < 0.5:
-        return Happening(kind, where, random.choice(DELAYS), times, random.choice(MOMENTS))
-    seconds = random.randint(0, random.choice((0, IMPORTED_SECOND, LAST_SECOND)))
-    return Happening(kind, where, seconds, times)
+def _deck(number: int) -> list[tuple[str, str]]:
+    """Return all kinds of happenings in random order. Successive decks have all places in turn."""
+    deck = []
+    for kind, (places, _) in HAPPENINGS.items():
+        count = 3 if kind in OFTEN else 1
+        cards = range(number * count, (number + 1) * count)
+        deck += [(kind, places[card % len(places)]) for card in cards]
+    Random(number).shuffle(deck)  # noqa: S311 - a reproducible story
+    return deck
+
+
+def _draw(random: Random, kind: str, where: str) -> Happening:
+    """Draw one happening, after one of the moments or at any second.
+
+    A fault or a death waits for its call, job or invocation, so it can be there from the start.
+    """
+    times = random.randint(1, 3)
+    if kind in BEFORE:
+        return Happening(kind, where, BEFORE[kind])
+    if kind in ("abort", "time-out") or random.random() < 0.5:
+        after = random.choice(CREATES if where in (*JOBS, *FUNCTIONS) else MOMENTS)
+        return Happening(kind, where, random.choice(DELAYS), times, after)
+    waits = kind in (*FAULTS, *DEATHS, "twice")
+    last_second = 0 if waits else random.choice((IMPORTED_SECOND, LAST_SECOND))
+    return Happening(kind, where, random.randint(0, last_second), times)
 
 
 def _new_data(data: str, *, is_daily: bool = False) -> list[Happening]:
     """Return the uploads before a slot. Daily interactions have an export in any case."""
-    datasets = {"both": DATASETS, "worse": (), "none": ()}.get(data, (data,))
-    uploads = [Happening("upload", dataset, -HOUR) for dataset in datasets]
-    if data == "worse":
-        uploads.append(Happening("worse-data", "interactions", -HOUR))
-    elif is_daily and "interactions" not in datasets:
-        uploads.append(Happening("upload", "interactions", -HOUR))
-    return uploads
+    datasets = {"both": DATASETS, "none": ()}.get(data, (data,))
+    if is_daily and "interactions" not in datasets:
+        datasets = (*datasets, "interactions")
+    return [Happening("upload", dataset, -HOUR) for dataset in datasets]

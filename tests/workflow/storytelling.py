@@ -67,8 +67,9 @@ FAULTS: Mapping[str, tuple[Sequence[str], Mapping[str, object]]] = {
 }
 """The operations or kinds of jobs that a fault of the Personalize emulator can meet, and its
 values. A fault with `times` None is there for hours."""
-BAD_VERSIONS = {"fault": "no-results", "job": "solution-version", "rate": 0.2, "times": None}
-"""Campaigns that serve one of these versions answer without items."""
+BAD_VERSIONS = 0.25
+"""The probability that a solution trains a version in a slot from which campaigns answer without
+items."""
 DEATHS = {
     "killed": "Runtime.ExitError",
     "killed-before": "Sandbox.Timedout",
@@ -152,8 +153,11 @@ class Storyteller:
         self.pipeline.step_functions.faults.clear()
         self._deaths.clear()
         self.truth.after.clear()
-        for fault in (BAD_VERSIONS, *self.weather):
+        for fault in self.weather:
             self.pipeline.personalize.faults.inject(fault)
+        for arn in map(solution_arn, SOLUTIONS):
+            if self.random.random() < BAD_VERSIONS:
+                self.pipeline.inject_fault("no-results", job="solution-version", of=arn)
         for item in slot:
             happen = partial(HAPPENINGS[item.kind][1], self, item)
             if item.after:
