@@ -30,7 +30,7 @@ MAX_SOLUTIONS, MAX_CAMPAIGNS, MAX_GATE_RULES, MAX_TAGS = 10, 5, 5, 30
 all of them, the state of an execution still has at most 256 KiB, as AWS requires
 (tests/workflow/test_sizes.py measures it):
 https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html."""
-OTHER_STACK = "and give the others a stack of their own"
+OTHER_STACK = "and use another stack for more"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,7 +159,7 @@ class ApprovalArgs:
 
     timeout_hours: Annotated[
         float,
-        above_zero(24 * 90, "set for example 72, because an older version is better trained again"),
+        above_zero(24 * 90, "set for example 72, because it is better to train again later"),
     ] = 72
     """For how many hours after the last request a version can be approved."""
 

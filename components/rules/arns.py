@@ -174,6 +174,6 @@ def _differences(part: str, values: Sequence[tuple[ArnSetting, str]]) -> Iterato
             if value != expected:
                 message = (
                     f"is in {part} {value}, but {typical.key} is in {part} {expected}; correct one "
-                    f"of the two, because they must have the same {part}"
+                    f"of the two, because all must be in the same {part}"
                 )
                 yield Problem(key, message, str(arn))

@@ -130,7 +130,7 @@ def location_error(text: str) -> str | None:
     if not _S3_LOCATION.fullmatch(text) or not text.lower().endswith((".csv", "/")):
         return (
             "is not a CSV file or a folder in S3; expected for example 's3://bucket/users.csv' or "
-            "'s3://bucket/{date}/users/', without wildcards and other placeholders"
+            "'s3://bucket/{date}/users/', without wildcards or other placeholders"
         )
     return None
 

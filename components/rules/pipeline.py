@@ -80,7 +80,7 @@ def _check_datasets(datasets: DatasetsArgs, key: str) -> Iterator[Problem]:
         arn, type_ = dataset.dataset_arn, arns.dataset_type(name)
         if isinstance(arn, str) and not arns.DATASET(arn) and not arn.endswith(f"/{type_}"):
             right = f"{arn.rpartition('/')[0]}/{type_}"
-            message = f"is not the ARN of the {type_} dataset; name it, '{right}'"
+            message = f"is not the ARN of the {type_} dataset; expected '{right}'"
             yield Problem(f"{key}.{name}.datasetArn", message, arn)
 
 
@@ -128,8 +128,8 @@ def _check_request(probe: ProbeArgs, key: str) -> Iterator[Problem]:
     names = [name for name, value in given.items() if value is not None]
     if names not in (["userId"], ["itemId"], ["userId", "inputList"]):
         message = (
-            f"has {' and '.join(names) or 'nothing'} to request; set only userId, itemId, or "
-            "userId with an inputList"
+            f"cannot send a request with {' and '.join(names) or 'no id'}; set only userId, only "
+            "itemId, or userId with an inputList"
         )
         yield Problem(key, message)
 

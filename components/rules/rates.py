@@ -44,7 +44,7 @@ def rate_error(text: str) -> str | None:
     if not _firings(text):
         return f"is not a rate; {EXPECTED}"
     if shortest_seconds_between_runs(text) < timedelta(hours=1).total_seconds():
-        return f"is more often than once an hour, but a training takes longer; {EXPECTED}"
+        return f"runs more often than once an hour, but a training takes longer; {EXPECTED}"
     return None
 
 
