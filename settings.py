@@ -19,10 +19,7 @@ LONGEST_STACK_NAME = MAX_NAME_CHARACTERS - len(NAME_PREFIX)
 
 
 class SettingsError(pulumi.RunError):
-    """The config has problems, which the message lists.
-
-    The CLI shows the message of a RunError without a stack trace.
-    """
+    """The config has problems. The CLI shows the message with all of them, but no stack trace."""
 
 
 def pipeline_name(stack: str) -> str:

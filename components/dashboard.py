@@ -52,10 +52,7 @@ def create_dashboard(
     log_group_name: pulumi.Output[str],
     state_machine_arn: pulumi.Output[str],
 ) -> None:
-    """Create the dashboard.
-
-    Its name must be unique, because PutDashboard would replace another dashboard of that name.
-    """
+    """Create the dashboard. Its name is unique, because PutDashboard would replace a namesake."""
     body = pulumi.Output.all(
         pipeline=shared.name,
         settings=settings,

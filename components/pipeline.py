@@ -176,8 +176,7 @@ def _create_state_machine(
 ) -> aws.sfn.StateMachine:
     """Create the state machine, its role and its log group.
 
-    Its name is that of the schedule group, so policies of functions can contain it before the state
-    machine exists.
+    Its name is that of the schedule group, so the functions' policies can use it before it exists.
     """
     steps = [step for step in functions if step not in CALLED_BY_EVENTS]
     qualified_arns = {step: functions[step].qualified_arn for step in steps}

@@ -84,7 +84,7 @@ def _longest_wait(settings: Settings) -> timedelta:
 
 
 def _give_up(settings: Settings, run: Run, reason: str) -> Pause:
-    """Return why the run gives up. The next run does its work.
+    """Return why the run gives up, which leaves its work to the next run.
 
     Raises:
         RunRefused: a ready marker started the run, so no other run imports the exports of its day.

@@ -153,8 +153,7 @@ def problems(settings: Sequence[ArnSetting]) -> Iterator[Problem]:
         ]
         yield from _differences(part, values)
     datasets = [setting for setting in settings if setting.arn.resource.startswith("dataset/")]
-    groups = [(setting, setting.arn.name) for setting in datasets]
-    yield from _differences("dataset group", groups)
+    yield from _differences("dataset group", [(dataset, dataset.arn.name) for dataset in datasets])
     first_keys: dict[Arn, str] = {}
     for key, arn in settings:
         first_key = first_keys.setdefault(arn, key)

@@ -176,8 +176,5 @@ class ImportReader:
 
 
 def _is_confirmed(tags: Tags) -> bool:
-    """Return True if the tags say that the export was found unchanged after the import.
-
-    Both tags must agree, because a person may edit them.
-    """
+    """Return True if the tags say that the export was found unchanged after the import."""
     return FINGERPRINT in tags and tags.get(CONFIRMED) == tags[FINGERPRINT]

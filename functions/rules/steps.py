@@ -28,8 +28,7 @@ class Action:
     """One request to a service."""
 
     changes: ClassVar[bool] = True
-    """True if the request changes something. It is then sent only in the first minute of an
-    invocation (`reconcile.py`)."""
+    """True if the request changes something. Only the first minute of an invocation sends it."""
 
 
 class Step(NamedTuple):

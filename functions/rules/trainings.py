@@ -69,8 +69,7 @@ class WantedTraining:
     version: str | None = None
     """The ACTIVE version that the run deploys, or None if the solution has to be trained."""
     requested_since: datetime | None = None
-    """The version must have been created after this time. None if any version will do that was
-    trained on the present data."""
+    """The version must have been created after this time. None if the time does not matter."""
     max_per_month: int = 0
     """0 means no limit."""
     durations: Sequence[int] = ()
@@ -226,8 +225,7 @@ def unusable_data(imports: Sequence[Import], wanted: WantedTraining) -> str | No
 def _foreign_jobs(seen: SeenSolution, wanted: WantedTraining) -> Iterator[str]:
     """Yield a message for each foreign training, and for each foreign import in the data.
 
-    A foreign FULL import is named only if the run accepts foreign data. Otherwise, the pipeline has
-    accepted it before.
+    A foreign FULL import is named only if the run accepts foreign data.
     """
     for version in seen.trainings:
         if version.run is None and version.is_running and not version.is_stopping:
