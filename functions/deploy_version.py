@@ -13,7 +13,7 @@ from .contract import (
     pipeline_name,
     solution_of_campaign,
 )
-from .errors import Refused, Throttled
+from .errors import Refused, ServiceUnavailable, Throttled
 from .log import log_item
 from .personalize.campaigns import (
     Versions,
@@ -30,7 +30,7 @@ from .reconcile import REFUSALS, Progress, from_document, reconcile, to_document
 from .rules import deployments
 from .rules.deployments import Ask, Deploy, GoBack, Memory, Notes, SeenCampaign, WriteNotes
 from .rules.probing import Probe, Response
-from .rules.steps import Action, Step
+from .rules.steps import BUSY_PAUSE, Action, Step
 from .texts import shortened, with_short_texts
 
 REPORTED_FIELDS = {
@@ -52,7 +52,10 @@ failure, and as the reason why the campaign goes back."""
 def handler(event: CampaignIteration, _context: object) -> DeploymentItem:
     """Deploy the version until the campaign has an outcome, or has to wait for long."""
     deployment = CampaignDeployment(event)
-    item = deployment.item(reconcile(deployment.look, deployment.decide, deployment.act))
+    try:
+        item = deployment.item(reconcile(deployment.look, deployment.decide, deployment.act))
+    except (ClientError, Throttled, ServiceUnavailable) as error:
+        item = deployment.item(deployment.pause_after(error))
     if item["outcome"]:
         values = {name: compared["new"] for name, compared in item["metrics"].items()}
         solution = metrics.short_name(deployment.solution["solutionArn"])
@@ -91,6 +94,23 @@ class CampaignDeployment:
         """Return the next step."""
         return deployments.decide(seen, self._wanted, self._memory, clock.now())
 
+    def pause_after(self, error: Exception) -> Progress[None]:
+        """Return a pause after an error, if a version is on trial.
+
+        The run may go on for hours with another solution, and nobody else would look at the
+        version. The pauses grow with the time, so that they do not fill the history.
+
+        Raises:
+            Exception: the error, if no version is on trial, or at the deadline of the trial.
+        """
+        memory = self._memory
+        waited = clock.now() - memory.began_at
+        if not memory.is_on_trial or waited >= deployments.LONGEST_TRIAL:
+            raise error
+        memory.warnings = sorted({*memory.warnings, f"{type(error).__name__}: {error}"})
+        seconds = max(BUSY_PAUSE, round(waited.total_seconds() * deployments.OVERDUE_SHARE))
+        return Progress(None, Step("TRYING"), seconds)
+
     def act(self, action: Action) -> None:
         """Send the request of an action.
 
@@ -112,7 +132,7 @@ class CampaignDeployment:
                 assert probing, "the rules remember what they probe"
                 probing.response = request_recommendations(self.arn, probe)
 
-    def item(self, progress: Progress[SeenCampaign]) -> DeploymentItem:
+    def item(self, progress: Progress[SeenCampaign] | Progress[None]) -> DeploymentItem:
         """Return how far the deployment has come, with what the report needs."""
         item, memory = progress.item(self._memory), to_document(self._memory)
         reported = {key: memory.pop(field) for field, key in REPORTED_FIELDS.items()}

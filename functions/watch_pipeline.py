@@ -17,7 +17,7 @@ from .personalize.campaigns import describe_campaign, live_version, read_notes
 from .personalize.imports import list_imports
 from .personalize.lists import active_event_trackers
 from .personalize.statuses import is_active, is_running, is_stopping
-from .personalize.tags import CHECKED, RUN, tags_of
+from .personalize.tags import CHECKED, RUN, past_time, tags_of
 from .personalize.trainings import describe_version, list_versions, stop_training
 
 if TYPE_CHECKING:
@@ -39,8 +39,6 @@ take 3 hours."""
 PAUSE_SHARE = 0.5
 """A run for a trial is started if no run was started for this share of the trial's age. So the
 pauses grow if no run can end the trial."""
-CLOCK_TOLERANCE = timedelta(minutes=5)
-"""A time that is further in the future than this was not written by a run."""
 DAILY_DATASETS = ("interactions", "actionInteractions")
 """The datasets that grow every day. If such an export does not change, its data has stopped
 arriving, unless applications send events as well."""
@@ -156,13 +154,13 @@ class Watcher:
         if served is None:
             raise NotMeasurableError("the campaign serves nothing, because it is not ACTIVE")
         trained_at = describe_version(self._client, served)["creationDateTime"]
-        return self._hours(trained_at, checked_at(tags))
+        return self._hours(trained_at, past_time(tags.get(CHECKED, "")))
 
     def _age_of_newest(self, solution_arn: str) -> float:
         """Return the hours since a solution's newest ACTIVE version was trained or checked."""
         for version in list_versions(self._client, solution_arn):
             if is_active(version["status"]):
-                checked = checked_at(tags_of(self._client, solution_arn))
+                checked = past_time(tags_of(self._client, solution_arn).get(CHECKED, ""))
                 return self._hours(version["creationDateTime"], checked)
         raise NotMeasurableError("the solution has no ACTIVE version")
 
@@ -181,7 +179,7 @@ class Watcher:
         # The ARN is `dataset/<group>/<type>`, and the dataset is in `dataset-group/<group>`.
         group_arn = arn.rpartition("/")[0].replace(":dataset/", ":dataset-group/", 1)
         counts = may_stay or active_event_trackers(self._client, group_arn)
-        checked = checked_at(tags_of(self._client, arn)) if counts else None
+        checked = past_time(tags_of(self._client, arn).get(CHECKED, "")) if counts else None
         return self._hours(max(imported, default=None), checked)
 
     def _hours(self, *times: datetime | None) -> float:
@@ -211,16 +209,4 @@ class Watcher:
             failure = str(error)
         extra = {"step": "watch_pipeline", "arn": arn, "failure": failure}
         logger.error("watch_pipeline: %s: %s", arn, failure, extra=extra)
-        return None
-
-
-def checked_at(tags: Tags) -> datetime | None:
-    """Return when a run last found a resource up to date, or None.
-
-    A time without a zone or in the future does not count, because no run has written it.
-    """
-    try:
-        time = datetime.fromisoformat(tags.get(CHECKED, ""))
-        return time if time <= clock.now() + CLOCK_TOLERANCE else None
-    except (ValueError, TypeError):
         return None

@@ -7,14 +7,13 @@ update, and `solutionVersionArn` shows which version is served.
 from __future__ import annotations
 
 import math
-from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, NamedTuple, cast, get_args
 
 from .. import clock
 from ..rules.deployments import Deployment, Notes, SeenCampaign, Trial, Update, Version
 from .statuses import is_active, is_running
-from .tags import APPROVAL, BAD, GOOD, PREVIOUS, TRIAL, tags_of
+from .tags import APPROVAL, BAD, GOOD, PREVIOUS, TRIAL, past_time, tags_of
 from .trainings import describe_version
 
 if TYPE_CHECKING:
@@ -31,6 +30,9 @@ LATEST = "/$LATEST"
 NONE = "-"
 """The value of a tag without a fact. All tags are always written, because a resource can have at
 most 50, and a trial must be able to end even if a person has added tags since it began."""
+SERVED = "served"
+"""The last word of the tag about a trial, once a run has seen that the campaign serves the version.
+Without it, nobody can have taken the version back."""
 
 
 def describe_campaign(client: PersonalizeClient, campaign_arn: str) -> CampaignTypeDef:
@@ -75,19 +77,18 @@ def read_notes(tags: Tags, solution_arn: str) -> Notes:
     A value that no run can have written counts as missing, because a person may edit the tags.
     """
     known = {key: value for key, value in tags.items() if value.startswith(f"{solution_arn}/")}
-    version, _, written_at = known.get(TRIAL, "").partition(" ")
-    trial = None
-    with suppress(ValueError):
-        at = datetime.fromisoformat(written_at)
-        trial = Trial(version, at) if at.tzinfo else None
+    version, written_at, served, *_ = [*known.get(TRIAL, "").split(" "), "", "", ""]
+    at = past_time(written_at)
+    trial = Trial(version, at, was_served=served == SERVED) if at else None
     return Notes(trial, known.get(GOOD), known.get(PREVIOUS), known.get(BAD))
 
 
 def notes_as_tags(notes: Notes) -> Tags:
     """Return the tags of a campaign with these notes."""
     trial = notes.trial
+    served = f" {SERVED}" if trial and trial.was_served else ""
     return {
-        TRIAL: f"{trial.version} {trial.at.isoformat()}" if trial else NONE,
+        TRIAL: f"{trial.version} {trial.at.isoformat()}{served}" if trial else NONE,
         GOOD: notes.good or NONE,
         PREVIOUS: notes.previous or NONE,
         BAD: notes.bad or NONE,
@@ -118,11 +119,8 @@ def read_approval(tags: Tags) -> Approval | None:
     """
     answer, at, by, *_ = [*tags.get(APPROVAL, "").split(" ", 2), "", "", ""]
     known = next((word for word in get_args(Answer) if word == answer), None)
-    try:
-        time = datetime.fromisoformat(at)
-    except ValueError:
-        return None
-    return Approval(known, time, by) if known and time.tzinfo else None
+    time = past_time(at)
+    return Approval(known, time, by) if known and time else None
 
 
 def approval_tags(answer: Answer, now: datetime, by: str = "") -> Tags:

@@ -6,7 +6,10 @@ may contain letters, digits, white space and `_.:/=+-@` only, so it cannot be JS
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
+
+from .. import clock
 
 if TYPE_CHECKING:
     from mypy_boto3_personalize import PersonalizeClient
@@ -39,6 +42,9 @@ CHECKED = "retraining-checked"
 """Campaigns, datasets, and solutions without campaigns: when a run last found that the campaign
 serves a version trained on the newest data, or that the dataset holds its present export."""
 
+CLOCK_TOLERANCE = timedelta(minutes=5)
+"""How far another clock may be ahead."""
+
 
 def tags_of(client: PersonalizeClient, arn: str) -> Tags:
     """Return the tags of a resource as a mapping."""
@@ -54,3 +60,15 @@ def write_tags(client: PersonalizeClient, arn: str, tags: Tags) -> None:
 def api_tags(tags: Tags) -> list[TagTypeDef]:
     """Return tags in the form that the API of Personalize expects."""
     return [{"tagKey": key, "tagValue": value} for key, value in tags.items()]
+
+
+def past_time(text: str) -> datetime | None:
+    """Return the time that a run or a person has written into a tag, or None.
+
+    A time without a zone or in the future does not count, because no run has written it.
+    """
+    try:
+        time = datetime.fromisoformat(text)
+        return time if time <= clock.now() + CLOCK_TOLERANCE else None
+    except (ValueError, TypeError):
+        return None

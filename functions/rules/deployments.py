@@ -33,6 +33,8 @@ class Trial(NamedTuple):
     version: str
     at: datetime
     """The time just before the update was sent. An older update does not belong to the trial."""
+    was_served: bool = False
+    """True once a look has shown that the campaign serves the version."""
 
 
 class Notes(NamedTuple):
@@ -116,6 +118,8 @@ class Memory:
     created_at: datetime | None = None
     """The creation of the update to the version on trial."""
     ended_at: datetime | None = None
+    is_on_trial: bool = False
+    """True if the last look has shown a version on trial."""
     probing: Probing | None = None
     reasons: list[str] = field(default_factory=list)
     """Why the campaign goes back."""
@@ -184,6 +188,7 @@ def _remember(seen: SeenCampaign, wanted: Deployment, memory: Memory) -> None:
     """Remember what the report says about the version and its update."""
     notes, update = seen.notes, seen.update
     trial = notes.trial
+    memory.is_on_trial = trial is not None
     memory.version = trial.version if trial else wanted.version or memory.version
     if trial is None or memory.previous is None:
         is_served = seen.serves == memory.version
@@ -242,22 +247,24 @@ def _is_busy(seen: SeenCampaign, now: datetime) -> bool:
 def _end_unsent(case: DeploymentCase, trial: Trial) -> Step | None:
     """End the trial of a version whose update was never sent or has failed.
 
-    If it was never sent and the run wants to deploy this version, the deployment begins again.
+    If the run wants to deploy this version and its update is not seen, the deployment begins again.
+    A later update to the good version takes nothing back if the version was never served: somebody
+    may have changed another setting of the campaign.
     """
     seen, wanted, _, now = case
     update, end_trial = seen.update, WriteNotes(seen.notes._replace(trial=None))
     if seen.serves == trial.version:
         return None
-    if update.created_at < trial.at:
-        if now < trial.at + DESCRIBE_LAG:
-            return Step("UPDATING", pause=SHORT_PAUSE)
-        if wanted.version == trial.version:
-            return Step("UPDATING", end_trial)
-        reason = f"the update to {trial.version} was never sent"
-    elif update.version == trial.version:
+    if update.created_at >= trial.at and update.version == trial.version:
         reason = f"the update to {trial.version} failed: {update.failure or 'it is not served'}"
-    else:
+        return Step("UPDATING", end_trial, outcome="FAILED", reasons=(reason,))
+    if update.created_at >= trial.at and (trial.was_served or seen.serves != seen.notes.good):
         return None
+    if now < trial.at + DESCRIBE_LAG:
+        return Step("UPDATING", pause=SHORT_PAUSE)
+    if wanted.version == trial.version:
+        return Step("UPDATING", end_trial)
+    reason = f"the update to {trial.version} was never sent, or it failed"
     return Step("UPDATING", end_trial, outcome="FAILED", reasons=(reason,))
 
 
@@ -280,7 +287,7 @@ def _judge_served(case: DeploymentCase, trial: Trial) -> Step:
     if served == trial.version:
         return _keep(notes, trial) if has_passed else _go_back(case, trial, f"{failure}")
     if has_passed:
-        reasons = memory.reasons or [f"somebody has moved the campaign back to {served}"]
+        reasons = memory.reasons or [f"a run or a person has moved it back to {served}"]
         mark_bad = WriteNotes(without_trial._replace(bad=trial.version))
         return Step("GOING_BACK", mark_bad, outcome="ROLLED_BACK", reasons=reasons)
     fault = f"{served} answers as badly ({failure}), so the probe is at fault; correct the probe"
@@ -310,9 +317,12 @@ def _go_back(case: DeploymentCase, trial: Trial, failure: str) -> Step:
 def _probe(case: DeploymentCase, version: str) -> Step | None:
     """Return the next step of probing the version that is served, or None at the end."""
     seen, wanted, memory, now = case
+    notes, trial = seen.notes, seen.notes.trial
     if wanted.probe is None:
         memory.probing = None
         return None
+    if trial and trial.version == version and not trial.was_served:
+        return Step("TRYING", WriteNotes(notes._replace(trial=trial._replace(was_served=True))))
     if memory.probing is None or memory.probing.version != version:
         memory.probing = Probing(version, now)
     return memory.probing.next_step(seen.update.created_at, wanted.probe["minutes"], now)

@@ -84,13 +84,30 @@ def test_a_deployment_goes_on_from_its_item_until_the_version_is_kept(caplog):
             item = deploy_once(pipeline, new, item)
         assert notes(pipeline) == Notes(good=new, previous=old)
         assert len(pipeline.requests("UpdateCampaign")) == 1
-    assert phases == ["UPDATING", "TRYING"], "an invocation lasts 14 minutes"
+    assert phases == ["UPDATING", "TRYING", "TRYING"], "14 minutes each, or a tag is due"
     assert (item["versionArn"], item["previousVersionArn"]) == (new, old)
     assert item["endedAt"] > item["createdAt"] >= began_at.isoformat()
     assert list(item["metrics"]) == [NDCG]
     written = [vars(record)[NDCG] for record in caplog.records if NDCG in vars(record)]
     assert written == [0.9], "as a metric, at the end"
     assert item["reasons"] == item["warnings"] == []
+
+
+@pytest.mark.parametrize("operation", ["DescribeCampaign", "UpdateCampaign"])
+def test_an_error_while_a_version_is_on_trial_does_not_end_the_deployment(operation):
+    with deploy(PROBED) as pipeline:
+        pipeline.inject_fault("no-results", job="solution-version")
+        old, new = pipeline.versions()[0], trained(pipeline)
+        item = deploy_once(pipeline, new)
+        pipeline.inject_fault("error", operation=operation, message="not now", times=10)
+        began_at = pipeline.clock.now()
+        while item["outcome"] is None:
+            pipeline.sleep(item["seconds"])
+            item = deploy_once(pipeline, new, item)
+        assert pipeline.served_version() == old, "nobody else looks while the run goes on"
+        assert pipeline.clock.now() - began_at < timedelta(hours=4), "each pause is a fifth"
+    assert item["outcome"] == "ROLLED_BACK"
+    assert any("not now" in warning for warning in item["warnings"])
 
 
 def test_a_campaign_that_is_in_use_is_asked_again():
@@ -210,7 +227,12 @@ def test_a_bad_response_says_what_is_wrong_with_it(fault, failure, is_error):
 
 
 @pytest.mark.parametrize(
-    "written", [Notes(), Notes(Trial(VERSION, NOW), good=OLD_VERSION), Notes(None, VERSION, None)]
+    "written",
+    [
+        Notes(),
+        Notes(Trial(VERSION, NOW), good=OLD_VERSION),
+        Notes(Trial(VERSION, NOW, was_served=True), VERSION),
+    ],
 )
 def test_the_tags_of_a_campaign_are_read_as_they_were_written(written):
     assert read_notes(notes_as_tags(written), SOLUTION) == written
@@ -225,6 +247,7 @@ def test_the_tags_of_a_campaign_are_read_as_they_were_written(written):
         VERSION,
         f"{VERSION} soon",
         f"{VERSION} 2026-11-29T03:00:00",
+        f"{VERSION} 9999-12-31T23:59:59+00:00",
         f"{SOLUTION}-2/new {NOW.isoformat()}",
     ],
 )

@@ -72,9 +72,9 @@ def end(outcome, *reasons, act=None, phase="JUDGING"):
     return Step(phase, act, outcome=outcome, reasons=reasons)
 
 
-def on_trial(version=NEW, ago=10 * MINUTE):
+def on_trial(version=NEW, ago=10 * MINUTE, *, was_served=True):
     """Return a trial that has begun some time ago."""
-    return Trial(version, NOW - ago)
+    return Trial(version, NOW - ago, was_served=was_served)
 
 
 # No version is on trial
@@ -276,6 +276,11 @@ def test_a_version_on_trial_that_is_served_is_kept_or_taken_back(notes, memory, 
     assert step(seen, want, memory)[0] == expected
 
 
+def test_before_its_probe_a_tag_says_that_the_version_was_served():
+    seen = campaign(NEW, trial=on_trial(was_served=False), good=LIVE)
+    assert step(seen)[0] == Step("TRYING", WriteNotes(Notes(on_trial(), good=LIVE)))
+
+
 TAKEN_BACK = update(LIVE, created_at=NOW - 5 * MINUTE)
 FAULT = "live answers as badly (0 results), so the probe is at fault; correct the probe"
 GOOD = WriteNotes(Notes(good=LIVE))
@@ -294,7 +299,12 @@ REJUDGED = campaign(latest=TAKEN_BACK, trial=on_trial(), good=LIVE)
         (
             campaign(trial=on_trial(NEWER), good=LIVE),
             Memory(NOW),
-            end("FAILED", "the update to newer was never sent", act=GOOD, phase="UPDATING"),
+            end(
+                "FAILED",
+                "the update to newer was never sent, or it failed",
+                act=GOOD,
+                phase="UPDATING",
+            ),
         ),
         (
             campaign(
@@ -312,11 +322,16 @@ REJUDGED = campaign(latest=TAKEN_BACK, trial=on_trial(), good=LIVE)
         ),
         (REJUDGED, Memory(NOW), Step("TRYING", Probe())),
         (
+            campaign(latest=TAKEN_BACK, trial=on_trial(was_served=False), good=LIVE),
+            Memory(NOW),
+            Step("UPDATING", GOOD),
+        ),
+        (
             REJUDGED,
             probed("PASSED", LIVE),
             end(
                 "ROLLED_BACK",
-                "somebody has moved the campaign back to live",
+                "a run or a person has moved it back to live",
                 act=WriteNotes(Notes(good=LIVE, bad=NEW)),
                 phase="GOING_BACK",
             ),

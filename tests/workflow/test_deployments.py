@@ -209,7 +209,8 @@ def test_a_campaign_that_could_not_be_moved_back_is_moved_back_by_the_next_run()
         pipeline.personalize.faults.clear()
         later = pipeline.run(**AGAIN)
         assert (pipeline.served_version(), notes(pipeline)) == (good, Notes(good=good, bad=bad))
-    assert "AccessDeniedException" in failures(execution)["home"]
+    assert f"{bad} failed its probe" in failures(execution)["home"]
+    assert any("AccessDeniedException" in warning for warning in report(execution)["warnings"])
     assert report(later)["outcome"] == "ROLLED_BACK"
 
 
