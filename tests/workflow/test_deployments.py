@@ -198,22 +198,6 @@ def test_a_run_that_is_refused_has_ended_the_trial_before():
     assert report(execution)["outcome"] == "FAILED", "there is no export"
 
 
-def test_a_campaign_that_could_not_be_moved_back_is_moved_back_by_the_next_run():
-    with deploy(PROBED) as pipeline:
-        pipeline.inject_fault("no-results", job="solution-version")
-        started = start_update(pipeline, skipImport=True)
-        pipeline.inject_fault("deny", operation="UpdateCampaign", times=None)
-        execution = started.wait()
-        good, bad = pipeline.versions()
-        assert (pipeline.served_version(), notes(pipeline).trial.version) == (bad, bad)
-        pipeline.personalize.faults.clear()
-        later = pipeline.run(**AGAIN)
-        assert (pipeline.served_version(), notes(pipeline)) == (good, Notes(good=good, bad=bad))
-    assert f"{bad} failed its probe" in failures(execution)["home"]
-    assert any("AccessDeniedException" in warning for warning in report(execution)["warnings"])
-    assert report(later)["outcome"] == "ROLLED_BACK"
-
-
 def test_an_update_that_hangs_is_given_up_after_a_day_and_its_campaign_gets_no_other_version():
     with deploy(MOVIES.with_options(limits=LimitsArgs(max_campaign_hours=1))) as pipeline:
         pipeline.inject_fault("hang", job="campaign-update")
