@@ -61,6 +61,8 @@ class Job:
     """Every status that a poll returned, in order, without repetitions."""
     seconds: float = 0
     """The job's age at the last poll."""
+    created_after: datetime | None = None
+    """When the state began that judges a version and may update the campaign, for an update."""
 
     @property
     def label(self) -> str:
@@ -71,6 +73,14 @@ class Job:
     def has_ended(self) -> bool:
         """True if the last status is final."""
         return not self.statuses[-1].endswith(RUNNING)
+
+    def exists(self, personalize: PersonalizeClient) -> bool:
+        """Return False for an update that was not created: a version may be rejected or wait."""
+        if self.created_after is None:
+            return True
+        campaign = personalize.describe_campaign(campaignArn=self.arn)["campaign"]
+        update = campaign.get("latestCampaignUpdate")
+        return update is not None and update["creationDateTime"] >= self.created_after
 
     def progress(self) -> float:
         """Return the expected progress, between 0 and 1.
@@ -111,11 +121,12 @@ class Job:
         """Request the description of a campaign, and return that of its update.
 
         DescribeCampaign shows only the latest update. If that is another update, the campaign
-        either serves the target version already, or this update is not visible yet.
+        either serves the target version already, or this update is not visible yet. Without a
+        target version, the run only ends a trial, and the latest update is its rollback.
         """
         campaign = personalize.describe_campaign(campaignArn=self.arn)["campaign"]
         update = campaign.get("latestCampaignUpdate")
-        if update and update["solutionVersionArn"] == self.target_version_arn:
+        if update and self.target_version_arn in (None, update["solutionVersionArn"]):
             return JobDescription(update["status"], update["creationDateTime"])
         serves_target = campaign["solutionVersionArn"] == self.target_version_arn
         return JobDescription("ACTIVE" if serves_target else self.statuses[-1], None)
@@ -124,7 +135,8 @@ class Job:
 def started_jobs(step_functions: SFNClient, execution_arn: str) -> Iterator[Job]:
     """Yield the jobs in the history of an execution, each with the status at its creation.
 
-    A job is yielded several times if several states returned it.
+    A job is yielded several times if several states returned it. An update is yielded as soon as
+    its version is judged, so it may not exist (`Job.exists`).
     """
     pages = step_functions.get_paginator("get_execution_history").paginate(
         executionArn=execution_arn, includeExecutionData=True
@@ -140,7 +152,9 @@ def started_jobs(step_functions: SFNClient, execution_arn: str) -> Iterator[Job]
         if entered.get("name") == "Deploy version":
             document = json.loads(entered["input"])
             arn, training = document["campaign"]["campaignArn"], document["training"]
-            yield Job("update", arn, training and training["arn"], [], ["CREATE PENDING"])
+            version = training and training["arn"]
+            began_at = event["timestamp"]
+            yield Job("update", arn, version, [], ["CREATE PENDING"], created_after=began_at)
 
 
 def _read_job(place: JobOutput, state_output: Mapping[str, Any]) -> Job | None:

@@ -40,7 +40,7 @@ def follow_jobs(
             # The status is read first, so that a job is not missed when the execution ends.
             execution = step_functions.describe_execution(executionArn=execution_arn)
             for job in started_jobs(step_functions, execution_arn):
-                if job.arn not in jobs:
+                if job.arn not in jobs and job.exists(personalize):
                     jobs[job.arn] = job
                     progress.show(job, is_new_status=True)
             for job in jobs.values():

@@ -79,7 +79,7 @@ def test_the_history_contains_a_job_for_each_state_that_starts_one(respond, clie
     assert list(started_jobs(clients["stepfunctions"], EXECUTION)) == [
         Job("import", IMPORT, None, [4, 5], ["CREATE PENDING"]),
         Job("train", NEW, None, [60], ["CREATE PENDING"]),
-        Job("update", CAMPAIGN, NEW, [], ["CREATE PENDING"]),
+        Job("update", CAMPAIGN, NEW, [], ["CREATE PENDING"], created_after=NOW),
     ]
 
 
@@ -125,6 +125,31 @@ def test_a_training_is_polled_for_the_status_of_its_version(respond, clients):
     respond("personalize", "describe_solution_version", {"solutionVersion": version}, **request)
     assert job.poll(clients["personalize"])
     assert (job.statuses[-1], job.label) == ("ACTIVE", "train movies/00000002")
+
+
+@pytest.mark.parametrize(
+    ("latest_update", "minutes", "exists"),
+    [
+        (None, 0, False),
+        ((NEW, "ACTIVE"), 1, False),
+        ((NEW, "UPDATE PENDING"), -1, True),
+        ((OLD, "UPDATE PENDING"), -1, True),
+    ],
+    ids=["never updated", "updated by an earlier run", "under way", "already moved back"],
+)
+def test_an_update_exists_once_the_campaign_shows_one_that_is_newer_than_the_judgement(
+    respond, clients, latest_update, minutes, exists
+):
+    job = Job("update", CAMPAIGN, NEW, [], [], created_after=NOW + timedelta(minutes=minutes))
+    respond_with_campaign(respond, OLD, latest_update)
+    assert job.exists(clients["personalize"]) == exists
+
+
+def test_an_update_without_a_target_is_the_rollback_of_a_trial(respond, clients):
+    job = Job("update", CAMPAIGN, None, [], ["CREATE PENDING"])
+    respond_with_campaign(respond, NEW, (OLD, "UPDATE IN_PROGRESS"))
+    assert job.poll(clients["personalize"])
+    assert job.statuses[-1] == "UPDATE IN_PROGRESS"
 
 
 @pytest.mark.parametrize(

@@ -62,3 +62,10 @@ def test_a_run_is_no_longer_followed_after_the_deadline(follow, monkeypatch):
     monkeypatch.setattr(progress, "DEADLINE_SECONDS", -1)
     (job,) = follow(Console(file=io.StringIO()), ["RUNNING"], ["CREATE IN_PROGRESS"])
     assert not job.has_ended
+
+
+def test_an_update_that_was_not_created_is_no_job_of_the_run(follow, monkeypatch):
+    monkeypatch.setattr(progress.Job, "exists", lambda *_: False)
+    console = Console(file=io.StringIO())
+    assert follow(console, ["RUNNING", "SUCCEEDED"], []) == []
+    assert not console.file.getvalue()
