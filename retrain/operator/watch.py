@@ -9,7 +9,13 @@ from rich.text import Text
 from functions.report.text import text_of
 from retrain.operator.errors import EXIT_FAILED, EXIT_INTERRUPTED
 from retrain.operator.follow import follow, now
-from retrain.operator.output import message_console, print_command, print_json, print_result
+from retrain.operator.output import (
+    message_console,
+    print_command,
+    print_json,
+    print_result,
+    result_console,
+)
 from retrain.operator.reports import outcome_text
 from retrain.operator.runs import (
     execution_of,
@@ -78,4 +84,5 @@ def _print_report(described: DescribeExecutionOutputTypeDef, report: Report | No
         print_result(f"  {reason_without_report(described)}")
         return
     text = text_of(report).removeprefix(report["outcome"]).rstrip()
-    print_result(Text.assemble(outcome_text(report["outcome"]), text))
+    # A line break within a command of the report would be pasted with it.
+    result_console().print(Text.assemble(outcome_text(report["outcome"]), text), soft_wrap=True)

@@ -1,6 +1,7 @@
 """Proves that a run is followed through errors of AWS, and that it can be left."""
 
 import json
+import re
 import signal
 from datetime import UTC, datetime
 
@@ -136,3 +137,16 @@ def test_after_a_run_its_report_is_printed(states, capsys):
     ]
     assert watch_execution(TARGET, EXECUTION, as_json=False) == 1
     assert capsys.readouterr().out == text_of(report)
+
+
+def test_a_terminal_breaks_no_line_of_a_report(states, capsys, monkeypatch):
+    for name, value in {"FORCE_COLOR": "1", "NO_COLOR": "1", "COLUMNS": "40"}.items():
+        monkeypatch.setenv(name, value)
+    report = run_report(solution_report(), outcome="FAILED", error="X", reason="no data " * 20)
+    exited = {"name": "Report outcome", "output": json.dumps({"report": report})}
+    states("FAILED").events = [
+        {"id": 1, "timestamp": EXECUTION.started_at, "stateExitedEventDetails": exited}
+    ]
+    assert watch_execution(TARGET, EXECUTION, as_json=False) == 1
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out).splitlines()
+    assert lines == text_of(report).splitlines(), "its commands can be pasted"
