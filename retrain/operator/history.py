@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from rich.text import Text
 
-from functions.executions import configured_run_of, request_of, run_of
+from functions.executions import configured_run_of, run_of
 from retrain.names import short_name
 from retrain.operator.errors import OperatorError
 from retrain.operator.follow import now
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
 
+    from functions.contract import StartedRun
     from functions.report.model import CampaignReport, Report, SolutionReport
     from retrain.operator.access import Access
     from retrain.operator.target import Target
@@ -90,7 +91,11 @@ def _row(target: Target, arn: str, notes: VersionNotes) -> RunRow:
     client = target.access.step_functions
     described = describe(client, arn)
     execution, report = execution_of(described), report_of(client, described)
-    request = request_of(json.loads(described.get("input") or "{}"))
+    started: StartedRun = {
+        "request": json.loads(described.get("input") or "{}"),
+        "executionArn": arn,
+        "startedAt": execution.started_at.isoformat(),
+    }
     run_id = report["runId"] if report else None
     if report is None and (configured := configured_run_of(client, arn)):
         run_id = run_of(configured["run"])["id"]
@@ -100,7 +105,7 @@ def _row(target: Target, arn: str, notes: VersionNotes) -> RunRow:
         "executionStatus": execution.status,
         "outcome": report["outcome"] if report else execution.status,
         "runId": run_id,
-        "trigger": _trigger(request),
+        "trigger": run_of(started)["trigger"],
         "startedAt": execution.started_at,
         "stoppedAt": execution.stopped_at,
         "seconds": round(execution.seconds(now())),
@@ -110,12 +115,6 @@ def _row(target: Target, arn: str, notes: VersionNotes) -> RunRow:
     }
 
 
-def _trigger(request: object) -> str:
-    """Return what has started a run: for example `schedule` or `manual`."""
-    values = request if isinstance(request, dict) else {}
-    return str(values.get("trigger", "manual"))
-
-
 def _lines(row: RunRow) -> Iterator[Text]:
     """Yield the line of a run, and below it what the run has done."""
     yield Text.assemble(
@@ -123,7 +122,7 @@ def _lines(row: RunRow) -> Iterator[Text]:
         "  ",
         outcome_text(row["outcome"]),
         " " * (19 - len(row["outcome"])),
-        f"{duration_text(row['seconds']):<12}{row['trigger']:<10}{row['runId'] or ''}",
+        f"{duration_text(row['seconds']):<12}{row['trigger']:<13}{row['runId'] or ''}",
     )
     if row["reason"]:
         yield Text(f"{INDENT}{row['reason']}")

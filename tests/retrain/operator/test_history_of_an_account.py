@@ -18,7 +18,7 @@ def test_a_run_is_listed_with_its_versions_and_metrics(first_run, retrain):
     lines = result.out.splitlines()
     started = f"{first_run.started_at:%Y-%m-%d %H:%M}"
     (start,) = [number for number, line in enumerate(lines) if line.endswith(first_run.id)]
-    pattern = rf"{started}  DEPLOYED           \d+ (s|min) +manual    {first_run.id}"
+    pattern = rf"{started}  DEPLOYED           \d+ (s|min) +manual       {first_run.id}"
     assert re.fullmatch(pattern, lines[start])
     (solution,) = first_run.report["solutions"]
     before = solution["campaigns"][0]["previousVersionArn"].rpartition("/")[2]

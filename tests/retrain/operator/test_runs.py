@@ -148,7 +148,7 @@ def test_a_failed_run_is_listed_with_its_failures(listed, described, respond, ca
     )
     assert history(TARGET, limit=5, as_json=False) == 0
     assert lines(capsys) == [
-        f"2026-11-29 03:00  FAILED             2 h 31 min  schedule  {RUN_ID}",
+        f"2026-11-29 03:00  FAILED             2 h 31 min  schedule     {RUN_ID}",
         "    1 problem with this run: too small",
         "    imported users",
         "    import items: no such column",
@@ -183,9 +183,18 @@ def test_an_aborted_run_is_listed_with_the_reason(listed, described, configured,
     configured("a", SCHEDULED)
     history(TARGET, limit=5, as_json=False)
     assert lines(capsys) == [
-        f"2026-11-29 03:00  ABORTED            2 h 31 min  manual    {RUN_ID}",
+        f"2026-11-29 03:00  ABORTED            2 h 31 min  manual       {RUN_ID}",
         "    Stopped: by ops",
     ]
+
+
+@pytest.mark.parametrize("only", ["deployments", "trials"])
+def test_a_run_that_does_only_a_part_is_listed_with_it(listed, described, configured, capsys, only):
+    listed("a")
+    described("a", "ABORTED", input=json.dumps({"only": only}))
+    configured("a", SCHEDULED)
+    history(TARGET, limit=5, as_json=False)
+    assert lines(capsys)[0].endswith(f"  {only:<13}{RUN_ID}"), "nobody has started it by hand"
 
 
 @pytest.mark.parametrize("request_of_run", [SCHEDULED, None])
