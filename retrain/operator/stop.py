@@ -186,18 +186,11 @@ def _going_on(target: Target, to_stop: _RunToStop) -> Iterator[str]:
                 )
     for serving in read_serving(personalize, settings):
         if on_trial := serving["versionOnTrial"]:
-            name, finisher = short_name(serving["campaignArn"]), _who_finishes(to_stop)
-            yield f"{short_name(on_trial)} is on trial on {name}: {finisher}"
-
-
-def _who_finishes(to_stop: _RunToStop) -> str:
-    """Return which execution finishes the trials that the run has left."""
-    if to_stop.execution.only_finishes_trials:
-        return "the next run probes it, and keeps it or rolls back"
-    return (
-        "an execution starts now that probes it, and keeps it or rolls back; if you stop that "
-        "execution too, the next run does this"
-    )
+            yield (
+                f"{short_name(on_trial)} is on trial on {short_name(serving['campaignArn'])}: the "
+                "watcher starts an execution that probes it, and keeps it or rolls back, usually "
+                "within 15 minutes; if you stop that execution too, another one follows"
+            )
 
 
 def _print_stopped(
@@ -219,4 +212,7 @@ def _print_stopped(
     if to_stop.run is not None and to_stop.run["trigger"] != "trials":
         # A run trains what was stopped again only if a person asks for it.
         options = ("--skip-import", "--force") if stopped else ()
-        print_command("To go on with this later", target.command("start", *options))
+        print_command(
+            "Unless the data or a version is bad, to go on with this later",
+            target.command("start", *options),
+        )

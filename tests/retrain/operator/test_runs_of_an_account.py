@@ -116,7 +116,8 @@ def test_a_run_is_left_in_a_terminal_stopped_and_started_again(stack, retrain, h
         f"{name} was stopped",
     ]
     again = f"retrain start --skip-import --force {' '.join(place)}"
-    assert stopped.err == f"To go on with this later:\n  {again}\n"
+    purpose = "Unless the data or a version is bad, to go on with this later"
+    assert stopped.err == f"{purpose}:\n  {again}\n"
     assert stack.version_status(version_arn) == "CREATE STOPPED"
     execution = stack.client("stepfunctions").describe_execution(executionArn=arn)
     assert (execution["status"], execution["error"]) == ("ABORTED", "Stopped")

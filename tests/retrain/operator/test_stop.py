@@ -103,7 +103,7 @@ def test_trainings_are_stopped_before_the_run_and_again_after_it(account, capsys
             "manual-1 was stopped",
         ],
         [
-            "To go on with this later:",
+            "Unless the data or a version is bad, to go on with this later:",
             "  retrain start --skip-import --force --stack prod",
         ],
     )
@@ -128,7 +128,10 @@ def test_an_update_and_a_trial_go_on(account, capsys):
     account.update = {"status": "CREATE IN_PROGRESS", "solutionVersionArn": NEW}
     account.on_trial = NEW
     code, out, err = stopped(capsys)
-    assert err == ["To go on with this later:", "  retrain start --stack prod"]
+    assert err == [
+        "Unless the data or a version is bad, to go on with this later:",
+        "  retrain start --stack prod",
+    ]
     assert (code, out[1:]) == (
         0,
         [
@@ -137,9 +140,9 @@ def test_an_update_and_a_trial_go_on(account, capsys):
                 "stop it"
             ),
             (
-                "movies/00000002 is on trial on home-page: an execution starts now that probes it, "
-                "and keeps it or rolls back; if you stop that execution too, the next run does "
-                "this"
+                "movies/00000002 is on trial on home-page: the watcher starts an execution that "
+                "probes it, and keeps it or rolls back, usually within 15 minutes; if you stop "
+                "that execution too, another one follows"
             ),
         ],
     )
@@ -153,8 +156,9 @@ def test_after_a_run_that_only_finishes_trials_nothing_has_to_be_started(account
         [
             "trial-1-20261129T030000Z-1a2b3c4d was stopped",
             (
-                "movies/00000002 is on trial on home-page: the next run probes it, and keeps it or "
-                "rolls back"
+                "movies/00000002 is on trial on home-page: the watcher starts an execution that "
+                "probes it, and keeps it or rolls back, usually within 15 minutes; if you stop "
+                "that execution too, another one follows"
             ),
         ],
         [],
