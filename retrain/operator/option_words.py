@@ -7,6 +7,8 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from functions.contract import Request, Settings
 
 FLAGS = {
@@ -36,6 +38,15 @@ def with_solution_arns(settings: Settings, request: Request) -> Request:
         for solution in settings["solutions"]
     }
     return {**request, "solutions": [arns.get(name, name) for name in request["solutions"]]}
+
+
+def options_of(values: Mapping[str, object]) -> list[str]:
+    """Return the options that set these keys of an input. Those without a value are left out."""
+    options: list[str] = []
+    for key, value in values.items():
+        for word in value if isinstance(value, list) else [value]:
+            options += [FLAGS[key]] if word is True else [FLAGS[key], str(word)] if word else []
+    return options
 
 
 def in_words_of_options(message: str) -> str:

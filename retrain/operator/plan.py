@@ -12,7 +12,7 @@ from functions.executions import is_any_running, last_executions
 from retrain.operator.errors import EXIT_FAILED
 from retrain.operator.examined_pipeline import find_pipeline
 from retrain.operator.function_clients import function_clients
-from retrain.operator.option_words import in_words_of_options, with_solution_arns
+from retrain.operator.option_words import in_words_of_options, options_of, with_solution_arns
 from retrain.operator.output import print_json, print_message, print_result, result_console
 from retrain.operator.plan_document import plan_document
 from retrain.operator.plan_facts import read_facts
@@ -61,7 +61,7 @@ def plan(
             }
         )
     else:
-        _print_screen(pipeline, document, notes)
+        _print_screen(pipeline, document, notes, options)
     return EXIT_FAILED if document["outcome"] == "REFUSED" else 0
 
 
@@ -112,7 +112,12 @@ def _notes(pipeline: ExaminedPipeline, document: PlanDocument) -> Iterator[str]:
         yield "A run is under way. Another run would wait until it has ended."
 
 
-def _print_screen(pipeline: ExaminedPipeline, document: PlanDocument, notes: list[str]) -> None:
+def _print_screen(
+    pipeline: ExaminedPipeline,
+    document: PlanDocument,
+    notes: list[str],
+    options: Mapping[str, object],
+) -> None:
     """Print the plan as a table on a terminal, and as lines elsewhere."""
     home = pipeline.home
     header = f"{pipeline.source}, account {home.account}, {home.region}: a run now"
@@ -126,8 +131,9 @@ def _print_screen(pipeline: ExaminedPipeline, document: PlanDocument, notes: lis
         print_message(f"next: correct what is wrong, then `{pipeline.command('plan')}` again")
     elif pipeline.target and document["reason"]:
         if "--force" in document["reason"]:
-            print_message(f"next: `{pipeline.command('start', '--force')}` trains anyway")
+            command = pipeline.command("start", *options_of({**options, "force": True}))
+            print_message(f"next: `{command}` trains anyway")
     elif pipeline.target:
-        print_message(f"next: `{pipeline.command('start')}` starts a run")
+        print_message(f"next: `{pipeline.command('start', *options_of(options))}` starts a run")
     else:
         print_message(f"next: `{pipeline.deploy_command}` deploys the pipeline")

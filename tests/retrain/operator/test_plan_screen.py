@@ -263,17 +263,25 @@ def test_an_age_has_its_natural_unit():
 
 
 @pytest.mark.parametrize(
-    ("reason", "last_line"),
+    ("reason", "options", "last_line"),
     [
-        (None, "next: `retrain start` starts a run"),
+        (None, {}, "next: `retrain start` starts a run"),
+        (
+            None,
+            {"skipImport": True, "solutions": ["films", "movies"], "exportDate": None},
+            "next: `retrain start --skip-import --solution films --solution movies` starts a run",
+        ),
         (
             "nothing is new; to train anyway, use retrain start --force",
-            "next: `retrain start --force` trains anyway",
+            {"trainingMode": "FULL", "force": False},
+            "next: `retrain start --training-mode FULL --force` trains anyway",
         ),
-        ("a version waits for an approval", None),
+        ("a version waits for an approval", {}, None),
     ],
 )
-def test_the_plan_advises_no_start_that_would_be_skipped(capsys, reason, last_line):
+def test_the_plan_advises_a_start_with_its_options_unless_that_would_be_skipped(
+    capsys, reason, options, last_line
+):
     pipeline = SimpleNamespace(
         source="Pulumi.prod.yaml",
         home=SimpleNamespace(account="123456789012", region="eu-west-1"),
@@ -281,6 +289,6 @@ def test_the_plan_advises_no_start_that_would_be_skipped(capsys, reason, last_li
         command=lambda *words: " ".join(["retrain", *words]),
     )
     skipped = document(outcome="SKIPPED" if reason else "RUN", reason=reason)
-    plan._print_screen(pipeline, skipped, [])  # noqa: SLF001
+    plan._print_screen(pipeline, skipped, [], options)  # noqa: SLF001
     lines = capsys.readouterr().err.splitlines()
     assert lines == ([last_line] if last_line else []), "a start without --force would be skipped"
