@@ -246,7 +246,8 @@ def _keep(deployed: DeployedStack, console: Console) -> None:
         variables = {**deployed.emulator.exports, **guide_variables(deployed)}
         console.print(
             "\nThe emulator runs until you press Ctrl-C. Paste these lines into bash in another "
-            "shell.\nThen boto3, the AWS CLI and the commands of docs/operations.md use it:\n\n"
+            "shell.\nThen boto3 and the AWS CLI use it, and so do the commands of "
+            'docs/operations.md with\n--state-machine-arn "$MACHINE" in place of -s "$STACK":\n\n'
             f"{export_lines(variables)}\n{FUNCTIONS}\n"
             f"S3 has a newer export{kept.place} for a run by hand, and it stays there.\n"
             "To write another one, press Enter here.\n",

@@ -255,7 +255,8 @@ def test_keep_prints_the_variables_and_waits_for_a_signal(rehearsed, monkeypatch
     assert printed.endswith(
         "\nThe emulator runs until you press Ctrl-C. Paste these lines into bash in another "
         "shell.\n"
-        "Then boto3, the AWS CLI and the commands of docs/operations.md use it:\n\n"
+        "Then boto3 and the AWS CLI use it, and so do the commands of docs/operations.md with\n"
+        '--state-machine-arn "$MACHINE" in place of -s "$STACK":\n\n'
         + "".join(f"export {name}={value}\n" for name, value in variables.items())
         + FUNCTIONS
         + "\nS3 has a newer export for a run by hand, and it stays there.\n"
