@@ -1,1 +1,1 @@
-"""Creates, polls, judges and stops the jobs of Amazon Personalize, and moves campaigns."""
+"""Reads what Amazon Personalize shows as the facts for the rules, and builds the requests."""

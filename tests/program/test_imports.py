@@ -31,7 +31,7 @@ MAY_IMPORT = {
 
 ORDER = (
     ("functions.clock", "functions.contract", "functions.errors"),
-    ("functions.memory", "functions.rules"),
+    ("functions.rules",),
     ("functions.reconcile",),
     ("functions.texts",),
     ("functions.aws", "functions.csv_files"),
