@@ -36,6 +36,7 @@ CHOICES: Mapping[str, Sequence[object]] = {
 }
 """Key of the input -> the values that it may have."""
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+SCHEDULE_ARN = re.compile(r"(?a)arn:[a-z-]+:scheduler:[a-z0-9-]+:\d{12}:schedule(/[\w.-]{1,64}){2}")
 EARLIER_ZONES = timedelta(days=1)
 """How far a `day` may be ahead of UTC: in some time zones, a day begins 14 hours earlier."""
 MAX_SHOWN_BYTES = 200
@@ -69,7 +70,7 @@ def _unknown_keys(request: Request) -> Iterator[str]:
 
 
 def _wrong_values(request: Request) -> Iterator[str]:
-    """Yield a message for each value that is not one of its key's choices, and for a wrong time."""
+    """Yield a message for each value that its key may not have, such as a time without a zone."""
     for key, choices in CHOICES.items():
         allowed = [json.dumps(choice) for choice in choices]
         if key in request and json.dumps(request.get(key)) not in allowed:
@@ -82,6 +83,9 @@ def _wrong_values(request: Request) -> Iterator[str]:
             f"scheduledTime: {_shown(scheduled)} is not a time with a zone, for example "
             '"2026-11-29T03:00:00Z"'
         )
+    schedule_arn: object = request.get("scheduleArn")
+    if schedule_arn is not None and not SCHEDULE_ARN.fullmatch(str(schedule_arn)):
+        yield f"scheduleArn: {_shown(schedule_arn)} is not the ARN of a schedule; leave it out"
 
 
 def _unknown_resources(settings: Settings, request: Request) -> Iterator[str]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.execution_input import KEYS, input_problems
+from functions.execution_input import KEYS, REMOVED_KEYS, input_problems
 from functions.executions import run_of
 from tests.functions.samples import (
     OTHER_SOLUTION,
@@ -61,6 +61,7 @@ def test_a_correct_input_has_no_problems(request_):
 
 NO_CHOICE = "use one of them or omit it"
 NO_TIME = 'is not a time with a zone, for example "2026-11-29T03:00:00Z"'
+NO_SCHEDULE = "is not the ARN of a schedule; leave it out"
 NO_LIST = 'is not a list of one or more of ["interactions", "items"]'
 WRONG = {
     "an unknown key": (
@@ -74,17 +75,7 @@ WRONG = {
             '"exportDate", "trainingMode", "force"]'
         ),
     ),
-    "a run to resume": (
-        {"resume": RUN_ID},
-        (
-            "resume: is not an input any more; start a run without it, which goes on from what is "
-            "there, and add exportDate for the exports of an earlier day"
-        ),
-    ),
-    "a dry run": (
-        {"dryRun": True},
-        "dryRun: is not an input any more; `retrain plan -s STACK` prints what a run would do",
-    ),
+    **{key: ({key: RUN_ID}, f"{key}: {advice}") for key, advice in REMOVED_KEYS.items()},
     "a flag that is text": (
         {"skipImport": "true"},
         f'skipImport: "true" is not one of true, false; {NO_CHOICE}',
@@ -106,18 +97,16 @@ WRONG = {
         ),
     ),
     "a schedule without a time": ({"trigger": "schedule"}, f"scheduledTime: null {NO_TIME}"),
-    "a template that was not filled in": (
-        {"scheduledTime": "<aws.scheduler.scheduled-time>"},
-        f'scheduledTime: "<aws.scheduler.scheduled-time>" {NO_TIME}',
-    ),
-    "a time without a zone": (
-        {"scheduledTime": "2026-11-29T03:00:00"},
-        f'scheduledTime: "2026-11-29T03:00:00" {NO_TIME}',
-    ),
-    "a time before the year 1": (
-        {"scheduledTime": "0001-01-01T00:00:00+10:00"},
-        f'scheduledTime: "0001-01-01T00:00:00+10:00" {NO_TIME}',
-    ),
+    **{
+        f"{key}: {value}": ({key: value}, f"{key}: {json.dumps(value)} {mistake}")
+        for key, mistake, values in (
+            ("scheduledTime", NO_TIME, ("<aws.scheduler.scheduled-time>", "2026-11-29T03:00:00")),
+            ("scheduledTime", NO_TIME, ("0001-01-01T00:00:00+10:00",)),
+            ("scheduleArn", NO_SCHEDULE, ("x", 5, [["a/b/c"]], f"{SCHEDULE}/more", f"{SCHEDULE}é")),
+            ("exportDate", 'is not a day, for example "2026-11-29"', ("2026-11-31", "20261129")),
+        )
+        for value in values
+    },
     "a dataset without a list": ({"datasets": "items"}, f'datasets: "items" {NO_LIST}'),
     "no dataset": ({"datasets": []}, f"datasets: [] {NO_LIST}"),
     "an unknown dataset": (
@@ -131,14 +120,6 @@ WRONG = {
     "an unknown solution": (
         {"solutions": [f"{SOLUTION}s"]},
         f'solutions: "{SOLUTION}s" is unknown; did you mean "{SOLUTION}"?',
-    ),
-    "a day that does not exist": (
-        {"exportDate": "2026-11-31"},
-        'exportDate: "2026-11-31" is not a day, for example "2026-11-29"',
-    ),
-    "a day in another form": (
-        {"exportDate": "20261129"},
-        'exportDate: "20261129" is not a day, for example "2026-11-29"',
     ),
     "a day in the future": (
         {"exportDate": "2026-11-30"},
