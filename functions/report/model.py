@@ -35,10 +35,10 @@ WORST_FIRST: tuple[Outcome, ...] = (
     "ROLLED_BACK",
     "REJECTED",
     "AWAITING_APPROVAL",
-    "SKIPPED",
     "TRAINED",
     "DEPLOYED",
 )
+"""SKIPPED is not among them, because it hides nothing else that has happened."""
 MAX_REASON_BYTES = 2 * MAX_TEXT_BYTES
 """The most bytes of the reason of an item: the error that ended it, and what its rule said."""
 CONSOLES = {"aws-us-gov": "console.amazonaws-us-gov.com", "aws-cn": "console.amazonaws.cn"}
@@ -141,7 +141,7 @@ class Report(TypedDict):
     pipeline: str
     """The name of the pipeline, for example `retraining-prod`."""
     outcome: Outcome
-    """The worst outcome of its imports, solutions and trials."""
+    """The worst outcome of its imports, solutions and trials, or `SKIPPED` if all were skipped."""
     error: str | None
     """The name of the error that ended the run, for example `RunRefused` or `TIMED_OUT`, or null.
     An import, a training or a campaign that failed does not end the run."""
@@ -204,13 +204,14 @@ def report_of(
     solutions = [_solution_report(result, served) for result in solution_results(document)]
     trials = [_campaign_report(result, served) for result in trial_results(document)]
     outcomes = [report["outcome"] for report in (*imports, *solutions, *trials)]
+    trial = document["plan"].get("worstTrial") if "plan" in document else None
     error = document.get("error")
     hours = sum(solution["trainingHours"] or 0 for solution in solutions)
     price = document["settings"]["trainingHourPrice"] if "settings" in document else None
     return {
         "schemaVersion": SCHEMA_VERSION,
         "pipeline": pipeline,
-        "outcome": "FAILED" if error else _outcome(document["plan"], outcomes),
+        "outcome": "FAILED" if error else worst_outcome([*outcomes, trial]),
         "error": error["Error"] if error else None,
         "reason": error_text(error) if error else document["plan"]["reason"],
         "runId": run["id"],
@@ -232,7 +233,7 @@ def report_of(
 
 
 def worst_outcome(outcomes: Sequence[str | None]) -> Outcome:
-    """Return the worst outcome of solutions and campaigns. Without any, it is SKIPPED."""
+    """Return the worst outcome of solutions and campaigns. It is SKIPPED if all were skipped."""
     return next((outcome for outcome in WORST_FIRST if outcome in outcomes), "SKIPPED")
 
 
@@ -275,12 +276,6 @@ def error_text(error: StateError) -> str:
 def share_of_change(new: float | None, live: float | None) -> float | None:
     """Return the change as a share of the live value. There is none if the live value is 0."""
     return None if new is None or not live else round((new - live) / abs(live), 6)
-
-
-def _outcome(plan: Plan, outcomes: Sequence[str]) -> Outcome:
-    """Return the outcome of a run that ended without an error, from the outcomes of its items."""
-    skipped = None if plan["reason"] is None else "SKIPPED"
-    return worst_outcome([*outcomes, skipped, plan.get("worstTrial")])
 
 
 def _import_report(result: DatasetResult) -> ImportReport:

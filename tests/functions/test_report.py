@@ -205,7 +205,7 @@ def test_a_cause_is_shown_as_the_message_of_the_function_or_as_it_is(cause, text
 
 
 def test_the_outcome_of_a_run_is_the_worst_one():
-    outcomes = ["DEPLOYED", "TRAINED", "SKIPPED", "REJECTED", "ROLLED_BACK", "FAILED"]
+    outcomes = ["SKIPPED", "DEPLOYED", "TRAINED", "REJECTED", "ROLLED_BACK", "FAILED"]
     assert [worst_outcome(outcomes[: last + 1]) for last in range(6)] == outcomes
     failed = solution_result(version=failed_training(), campaigns=[])
     assert report(solutions=[solution_result(), failed])["outcome"] == "FAILED"
@@ -272,7 +272,7 @@ SOLUTIONS = {
     "not started": ({"version": None, "error": ERROR, "campaigns": []}, "FAILED"),
     "campaigns not reached": ({"error": ERROR, "campaigns": []}, "FAILED"),
     "without campaigns": ({"campaigns": []}, "TRAINED"),
-    "worst campaign": ({"campaigns": [campaign_result(), campaign_result("SKIPPED")]}, "SKIPPED"),
+    "worst campaign": ({"campaigns": [campaign_result("SKIPPED"), campaign_result()]}, "DEPLOYED"),
 }
 
 
@@ -386,7 +386,7 @@ def test_a_run_that_only_ends_trials_has_their_worst_outcome():
             *(None, "ROLLED_BACK", [f"trial at {CAMPAIGN}: DEPLOYED", TRIAL_LINE]),
         ),
         ([TRIAL], "nothing is new", "ROLLED_BACK", [TRIAL_LINE]),
-        ([campaign_result()], "nothing is new", "SKIPPED", [f"trial at {CAMPAIGN}: DEPLOYED"]),
+        ([campaign_result()], "nothing is new", "DEPLOYED", [f"trial at {CAMPAIGN}: DEPLOYED"]),
     ],
 )
 def test_the_trials_of_a_run_that_does_more_are_lines_of_its_warnings(
