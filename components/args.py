@@ -110,7 +110,7 @@ class ProbeArgs:
     min_results: Annotated[int, Between(1, rules.MAX_RESULTS, "set for example 10")] = 1
     """A response with fewer results fails the probe."""
     minutes: Annotated[
-        float, above_zero(24 * 60, "set for example 10, because a longer probe hides a stuck run")
+        float, above_zero(240, "set for example 10, because an alarm reports a trial of 5 hours")
     ] = 10
     """For how many minutes the request is repeated."""
 
@@ -233,7 +233,7 @@ class LimitsArgs:
     ] = 24
     """Hours for the training of a solution version. A longer training is stopped."""
     max_campaign_hours: Annotated[
-        float, above_zero(24, "set for example 3, because an update takes minutes")
+        float, above_zero(12, "set for example 3, because an update takes minutes")
     ] = 3
     """Hours for the update of a campaign."""
     max_trainings_per_month: Annotated[
