@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from statistics import median_high
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from functions.personalize.statuses import is_running
 from functions.report.model import error_text
 from retrain.names import short_name
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_stepfunctions.type_defs import HistoryEventTypeDef
 
-    from functions.contract import Plan, StateError
+    from functions.contract import Plan
     from functions.report.model import Report
 
 Kind: TypeAlias = Literal["import", "train", "update"]
@@ -65,7 +64,7 @@ class Job:
     """The seconds that the job probably takes, or None if that is not known."""
     state: State = "planned"
     status: str = ""
-    """The status of Personalize, or the outcome."""
+    """The phase of the item in the document of the run, or the outcome."""
     arn: str | None = None
     """The ARN of the import job or the solution version."""
     started_at: datetime | None = None
@@ -190,7 +189,8 @@ class RunProgress:
         job = self.job("import", document["dataset"]["type"])
         if document["item"]:
             read_item(job, document["item"])
-        read_job(job, None, document["error"])
+        if document["error"]:
+            job.state, job.status, job.failure = "failed", "FAILED", error_text(document["error"])
 
     def _read_training(self, document: Document) -> None:
         job = self.job("train", document["solution"]["solutionArn"])
@@ -223,37 +223,6 @@ def read_item(job: Job, item: Document) -> None:
     job.failure = "; ".join(item["reasons"]) or None
     state: State = "running" if item["phase"] in RUNNING_PHASES else "waiting"
     job.state = STATUS_OF_OUTCOME[item["outcome"]] if item["outcome"] else state
-
-
-def read_job(job: Job, document: Document | None, error: StateError | None) -> None:
-    """Add what the document of a job says, and the error of the state machine, if there is one."""
-    if document:
-        job.status = document["status"]
-        job.failure = document["failure"]
-        began = document.get("createdAt")
-        if began:
-            job.started_at = datetime.fromisoformat(began)
-            job.arn = document["arn"]
-        ended = document.get("endedAt")
-        job.ended_at = datetime.fromisoformat(ended) if ended else None
-        job.state = _state_of(document)
-    if error:
-        job.state, job.failure = "failed", error_text(error)
-        job.status = "FAILED"
-
-
-def _state_of(document: Document) -> State:
-    """Return the state of a job that the state machine has a document of."""
-    phase = document["phase"]
-    if phase == "ACTIVE":
-        return "done"
-    if phase == "ENDED":
-        return "failed"
-    if phase == "AGAIN":
-        return "waiting"
-    if phase == "NEAR" and not is_running(document["status"]):
-        return "done"
-    return "running"
 
 
 def median_seconds(durations: Sequence[int]) -> float | None:

@@ -245,13 +245,9 @@ def _status_text(job: Job, status: str) -> Text:
 
 
 def status_word(job: Job) -> str:
-    """Return the state of a job that has not ended, or the status or the outcome of its end.
-
-    The status of a running job may be old, because a function polls the job for some minutes and
-    then returns the status.
-    """
+    """Return the state of a job that has not ended, or its outcome."""
     if not job.is_open:
-        return job.status.removeprefix("CREATE ") or job.state
+        return job.status or job.state
     return "stopping" if is_stopping(job.status) else job.state
 
 

@@ -56,14 +56,6 @@ def planned(**changes):
     return exited("Plan retraining", {**RUN_DOCUMENT, "plan": {**PLAN, **changes}})
 
 
-def job(phase, status="CREATE IN_PROGRESS", arn=IMPORT, *, began=0, ended=None, failure=None):
-    """Return the document of a job. With `began` None it was not created."""
-    times = {} if began is None else {"createdAt": at(began).isoformat()}
-    if ended is not None:
-        times["endedAt"] = at(ended).isoformat()
-    return {"arn": arn, "phase": phase, "status": status, "failure": failure, **times}
-
-
 def item(phase, outcome=None, *reasons, began=0, ended=None, arn=IMPORT):
     """Return the item of an import or a training. The times are minutes after the run's start."""
     return {

@@ -23,14 +23,14 @@ def imported(subject, state, status, failure=None):
 
 
 JOBS = [
-    imported("interactions", "done", "ACTIVE"),
-    imported("items", "failed", "CREATE FAILED", failure="no such column"),
-    Job("train", SOLUTION, 6000, "running", "CREATE PENDING", started_at=at(40)),
+    imported("interactions", "done", "IMPORTED"),
+    imported("items", "failed", "FAILED", failure="no such column"),
+    Job("train", SOLUTION, 6000, "running", "TRAINING", started_at=at(40)),
     Job("train", f"{SOLUTION}-late", 600, "running", started_at=at(40)),
     Job("train", f"{SOLUTION}-unknown", None, "running", started_at=at(40)),
-    Job("train", f"{SOLUTION}-stopping", 600, "running", "CREATE STOPPING", started_at=at(95)),
+    Job("train", f"{SOLUTION}-stopping", 600, "running", "STOPPING", started_at=at(95)),
     Job("update", CAMPAIGN, 600, "waiting", "WAITING"),
-    Job("probe", CAMPAIGN, None),
+    Job("update", f"{CAMPAIGN}-late", None),
 ]
 
 
@@ -65,14 +65,14 @@ def test_each_job_has_a_bar_its_state_and_its_expected_end():
     assert drawn() == [
         f"Run {RUN_ID}, started 2026-11-29 03:00 UTC",
         "retraining the solutions",
-        "import interactions           ━━━━━━━━━━━━━━━━ ACTIVE     15 min",
+        "import interactions           ━━━━━━━━━━━━━━━━ IMPORTED   15 min",
         "import items                  ━━━━━━━━━━━━━━━━ FAILED     15 min",
         "train movies                  ━━━━━━━━━╸       running    1 h, until ~05:20",
         "train movies-late             ━━━━━━━━━━━━━━━╸ running    1 h, 50 min late",
         "train movies-unknown          ━━━━━━━━━━━━━━━━ running    1 h",
         "train movies-stopping         ━━━━━━━━         stopping   5 min, until ~04:45",
         "update home-page                               waiting    takes about 10 min",
-        "probe home-page                                planned",
+        "update home-page-late                          planned",
     ]
 
 
@@ -131,7 +131,7 @@ def test_without_a_terminal_only_what_is_new_is_printed():
     assert console.file.getvalue().splitlines() == [
         "04:40:00 following manual-1",
         "04:40:00 retraining the solutions",
-        "04:40:00 import interactions: ACTIVE after 15 min",
+        "04:40:00 import interactions: IMPORTED after 15 min",
         "04:40:00 import items: FAILED: no such column",
         "04:40:00 train movies: running, probably until 05:20 UTC",
         "04:40:00 AWS did not respond; trying again",
@@ -140,7 +140,7 @@ def test_without_a_terminal_only_what_is_new_is_printed():
         "04:42:00 train movies-unknown: running",
         "04:42:00 train movies-stopping: stopping, probably until 04:45 UTC",
         "04:42:00 update home-page: waiting",
-        "04:42:00 probe home-page: planned",
+        "04:42:00 update home-page-late: planned",
     ]
 
 
