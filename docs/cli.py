@@ -96,15 +96,15 @@ For example:
     To follow the run:
       retrain watch --run manual-20261129T030412Z-1f0c9a --stack prod
     Run 20261129-84d30253, started 2026-11-29 03:04 UTC
-    retraining the solutions, probably until 05:28 UTC
-    import interactions           ━━━━━━━━━━━━━━━━ ACTIVE     19 min
-    import items                  ━━━━━━━━━━━━━━━━ ACTIVE     12 min
+    retraining the solutions, probably until 05:35 UTC
+    import interactions           ━━━━━━━━━━━━━━━━ IMPORTED   19 min
+    import items                  ━━━━━━━━━━━━━━━━ IMPORTED   12 min
     train movies-for-you          ━━━━━━╸━━━━━━━━━ running    41 min, until ~05:10
-    update home-page              ━━━━━━━━━━━━━━━━ planned    takes about 15 min
-    probe home-page               ━━━━━━━━━━━━━━━━ planned    takes about 2 min
+    update home-page              ━━━━━━━━━━━━━━━━ planned    takes about 25 min
 
-- A job is expected to take as long as the median of the last jobs of its kind. The bar of the first
-  job of a kind only shows that the job is running.
+- An import and a training are expected to take as long as the median of the last jobs of their
+  kind. The bar of the first job of a kind only shows that the job is running.
+- An update is expected to take 15 minutes, plus the minutes of the campaign's probe.
 - The screen shows what the workflow has noticed. `make benchmark` prints how late that is.
 - Ctrl-C ends only the display, and the run goes on. `retrain watch` shows it again, even on another
   machine.
