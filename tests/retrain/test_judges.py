@@ -176,6 +176,11 @@ def test_a_campaign_without_a_probe_keeps_a_version_whose_run_was_stopped():
     ]
 
 
+def test_the_function_of_a_stopped_run_may_roll_back_before_the_next_execution():
+    evidence = Evidence([ABORTED, finishing("SKIPPED")], [NOT_UPDATED])
+    assert all(each.is_met for each in expectations("aborted-run", evidence))
+
+
 def test_a_probe_that_does_not_roll_back_is_noticed_beside_a_campaign_without_one():
     evidence = probed("DEPLOYED", "REJECTED", without_probe=1)
     assert [each.is_met for each in expectations("bad-probe", evidence)] == [
