@@ -75,7 +75,7 @@ def test_the_screen_of_a_version_names_its_run_its_exports_and_its_answers(
     arn = first_run.version_arn
     personalize = stack.client("personalize")
     person = "arn:aws:iam::123456789012:user/ops"
-    answers = {"retraining-approval": f"APPROVED 2026-11-29T06:00:00+00:00 {person}"}
+    answers = {"retraining-approval": f"APPROVED 2025-11-29T06:00:00+00:00 {person}"}
     personalize.tag_resource(resourceArn=arn, tags=api_tags(answers))
     result = retrain("history", "--version", arn.partition("solution/")[2])
     personalize.untag_resource(resourceArn=arn, tagKeys=list(answers))
@@ -85,7 +85,7 @@ def test_the_screen_of_a_version_names_its_run_its_exports_and_its_answers(
     assert result.code == 0, result.err
     assert texts["version"] == f"{arn.partition('solution/')[2]}  ACTIVE"
     assert texts["by"] == f"run {first_run.id}"
-    assert texts["approved"].startswith(f"by {person} at 2026-11-29"[:50])
+    assert texts["approved"].startswith(f"by {person} at 2025-11-29"[:50])
     assert re.fullmatch(
         rf"FULL, ended .* UTC, \d+\.\d kB, run {first_run.id}", texts["interactions"]
     )
