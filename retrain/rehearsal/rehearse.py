@@ -191,7 +191,7 @@ def _print_end(console: Console, stack_name: str, result: RehearsalResult) -> No
     The console is quiet if the command was called with `--json`. Then print the JSON document.
     """
     if console.quiet:
-        document = json.dumps(_json_document(stack_name, result), indent=2)
+        document = json.dumps(_json_document(stack_name, result), indent=2, default=str)
         print(document, flush=True)  # noqa: T201  # the output of the command
     elif result.scenarios:
         print_overview(console, result.scenarios)

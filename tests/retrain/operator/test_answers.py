@@ -124,7 +124,7 @@ def test_without_a_version_in_use_only_the_new_values_are_printed(compared):
     ]
 
 
-AT = datetime(2026, 11, 29, 3, tzinfo=UTC)
+AT = datetime(2026, 11, 22, 3, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
