@@ -79,7 +79,6 @@ STEPS: Mapping[str, Step] = {
                 "personalize:DescribeSolutionVersion",
                 "personalize:GetSolutionMetrics",
                 "personalize:ListTagsForResource",
-                "personalize:TagResource",
             ),
             "campaigns": (
                 "personalize:DescribeCampaign",
