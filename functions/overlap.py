@@ -61,7 +61,7 @@ def pause_before(client: SFNClient, settings: Settings, run: Run) -> Pause | Non
     waited = clock.now() - datetime.fromisoformat(run["startedAt"])
     if older := older_executions(client, run):
         reason = f"{older[0]}, an older run, is still running"
-        remaining = _longest_wait(settings) - waited
+        remaining = longest_wait(settings) - waited
         if remaining <= timedelta():
             return _give_up(settings, run, reason)
         return _pause(reason, min(max(lag, min(waited * PAUSE_SHARE, LONGEST_PAUSE)), remaining))
@@ -78,8 +78,11 @@ def pause_before(client: SFNClient, settings: Settings, run: Run) -> Pause | Non
     return None
 
 
-def _longest_wait(settings: Settings) -> timedelta:
-    """Return half of the cadence, so that a run has begun before the schedule fires again."""
+def longest_wait(settings: Settings) -> timedelta:
+    """Return how long a run waits for an older run.
+
+    It is half of the cadence, so that the run has begun before the schedule fires again.
+    """
     return min(timedelta(seconds=settings["cadenceSeconds"] / 2), LONGEST_OVERLAP)
 
 
@@ -89,7 +92,7 @@ def _give_up(settings: Settings, run: Run, reason: str) -> Pause:
     Raises:
         RunRefused: a ready marker started the run, so no other run imports the exports of its day.
     """
-    hours = _longest_wait(settings) / timedelta(hours=1)
+    hours = longest_wait(settings) / timedelta(hours=1)
     reason = f"{reason}, and this run has waited for {hours:g} hours"
     advice = "if the older run hangs, stop it"
     if run["trigger"] == "export":

@@ -67,11 +67,6 @@ class Execution:
         """True if the execution has not ended."""
         return self.status == RUNNING
 
-    @property
-    def only_finishes_trials(self) -> bool:
-        """True if the execution only finishes the trials that an earlier run has left."""
-        return self.name.startswith("trial-")
-
     def seconds(self, now: datetime) -> float:
         """Return how long the execution has been running, or ran."""
         return ((self.stopped_at or now) - self.started_at).total_seconds()

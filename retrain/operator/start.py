@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import secrets
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
 from functions.execution_input import input_problems
-from functions.overlap import LONGEST_OVERLAP
+from functions.overlap import longest_wait
 from retrain.operator.errors import EXIT_FAILED, OperatorError
 from retrain.operator.option_words import in_words_of_options, with_solution_arns
 from retrain.operator.output import confirm, print_command, print_json, print_message, print_result
@@ -65,11 +65,10 @@ def _may_wait(target: Target, *, yes: bool) -> bool:
     if not running:
         return True
     oldest = running[-1]
-    longest = min(timedelta(seconds=target.settings["cadenceSeconds"] / 2), LONGEST_OVERLAP)
+    longest = duration_text(longest_wait(target.settings).total_seconds())
     return confirm(
         f"{oldest.name} has been running since {time_text(oldest.started_at)} UTC. A new run waits "
-        f"until it has ended, for {duration_text(longest.total_seconds())} at most, and is then "
-        "SKIPPED. Start it?",
+        f"until it has ended, for {longest} at most, and is then SKIPPED. Start it?",
         yes=yes,
     )
 
