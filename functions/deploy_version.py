@@ -1,5 +1,7 @@
 """Deploys a version to a campaign: judge it, put it on trial, then keep it or go back."""
 
+import math
+from datetime import timedelta
 from typing import Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -105,11 +107,12 @@ class CampaignDeployment:
         """
         memory = self._memory
         waited = clock.now() - memory.began_at
-        if not memory.is_on_trial or waited >= deployments.LONGEST_TRIAL:
+        remaining = deployments.LONGEST_TRIAL - waited
+        if not memory.is_on_trial or remaining <= timedelta():
             raise error
         memory.warnings = sorted({*memory.warnings, f"{type(error).__name__}: {error}"})
-        seconds = max(BUSY_PAUSE, round(waited.total_seconds() * deployments.OVERDUE_SHARE))
-        return Progress(None, Step("TRYING"), seconds)
+        pause = max(timedelta(seconds=BUSY_PAUSE), waited * deployments.OVERDUE_SHARE)
+        return Progress(None, Step("TRYING"), math.ceil(min(pause, remaining).total_seconds()))
 
     def act(self, action: Action) -> None:
         """Send the request of an action.

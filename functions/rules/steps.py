@@ -16,7 +16,8 @@ SHORT_PAUSE = 15
 BUSY_PAUSE = 60
 """Seconds until the next look while another job has to end first."""
 LIST_LAG = timedelta(minutes=3)
-"""The time after which a list certainly shows a job that was created."""
+"""The time after which a list certainly shows a job that was created: twice the 90 seconds that it
+may be out of date (`overlap.py`)."""
 
 Seen = TypeVar("Seen")
 Wanted = TypeVar("Wanted")

@@ -108,6 +108,18 @@ def test_an_error_while_a_version_is_on_trial_does_not_end_the_deployment(operat
     assert any("not now" in warning for warning in item["warnings"])
 
 
+def test_an_error_that_lasts_a_day_ends_the_deployment():
+    with deploy(PROBED) as pipeline:
+        item = deploy_once(pipeline, new := trained(pipeline))
+        pipeline.inject_fault("error", operation="DescribeCampaign", times=None)
+        pipeline.sleep(23 * 3600)
+        item = deploy_once(pipeline, new, item)
+        pipeline.sleep(item["seconds"])
+        with pytest.raises(ClientError):
+            deploy_once(pipeline, new, item)
+    assert item["seconds"] < 3600, "the pause ends at the deadline"
+
+
 def test_a_campaign_that_is_in_use_is_asked_again():
     with deploy() as pipeline:
         new = trained(pipeline)
@@ -236,7 +248,6 @@ def test_the_tags_of_a_campaign_are_read_as_they_were_written(written):
     [
         "nonsense",
         "-",
-        "",
         VERSION,
         f"{VERSION} soon",
         f"{VERSION} 2026-11-29T03:00:00",

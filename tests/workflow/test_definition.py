@@ -2,14 +2,16 @@
 
 import inspect
 import json
+from datetime import timedelta
 
 from botocore.session import get_session
 
 from components.lambda_functions import CALLED_BY_EVENTS
 from components.state_machine import definition as module
 from components.state_machine.steps import STEPS, TIMEOUT_SECONDS
-from functions import errors, executions
+from functions import errors, executions, overlap
 from functions.reconcile import ACTING
+from functions.rules import deployments
 from tests.definitions import machines, problems
 from tests.workflow.pipeline import definition_of
 from tests.world import MOVIES
@@ -189,6 +191,8 @@ def test_only_a_failed_campaign_ends_in_the_state_of_an_error():
     assert failed == ["FAILED"], "this state writes FAILED as the outcome"
 
 
-def test_close_run_knows_the_error_of_a_run_that_has_reported():
+def test_the_definition_and_the_functions_have_the_same_error_and_deadlines():
+    assert timedelta(hours=module.LONGEST_OVERLAP_HOURS) == overlap.LONGEST_OVERLAP
+    assert timedelta(hours=module.LONGEST_TRIALS_HOURS) == 2 * deployments.LONGEST_TRIAL
     assert module.REPORTED_ERROR == executions.REPORTED_ERROR
     assert DEFINITION["States"]["Retraining failed"]["Error"] == executions.REPORTED_ERROR
