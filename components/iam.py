@@ -110,7 +110,8 @@ def resource_arns(
         # The schema of a dataset is known only at run time.
         "schemas": [arn("personalize", "schema/*")],
         "import jobs": [arn("personalize", f"dataset-import-job/{settings['prefix']}-*")],
-        # Grants on these only read, because other pipelines and people have import jobs too.
+        # A recreated stack has another prefix. Its runs read and confirm the earlier stack's import
+        # jobs too.
         "all import jobs": [arn("personalize", "dataset-import-job/*")],
         "import role": [settings["importRoleArn"]],
         "solutions": [solution["solutionArn"] for solution in solutions],
