@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 import typer
 
 from retrain import cli
+from retrain.account.permissions import COMMANDS
 from retrain.commands import options
-from retrain.operator.permissions import COMMANDS
 
 PAGE = """\
 # The command line

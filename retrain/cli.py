@@ -9,6 +9,14 @@ from typing import Annotated, TextIO
 
 import typer
 
+from retrain.account.errors import (
+    AWS_ERRORS,
+    EXIT_CLOSED_OUTPUT,
+    EXIT_FAILED,
+    EXIT_UNUSABLE,
+    OperatorError,
+    aws_error,
+)
 from retrain.commands import options
 from retrain.commands.adopt import adopt
 from retrain.commands.approve import approve, reject
@@ -22,14 +30,6 @@ from retrain.commands.start import start
 from retrain.commands.stop import stop
 from retrain.commands.test_alarm import test_alarm
 from retrain.commands.watch import watch
-from retrain.operator.errors import (
-    AWS_ERRORS,
-    EXIT_CLOSED_OUTPUT,
-    EXIT_FAILED,
-    EXIT_UNUSABLE,
-    OperatorError,
-    aws_error,
-)
 
 PROGRAM = "retrain"
 COMMANDS = {

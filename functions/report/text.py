@@ -185,7 +185,7 @@ def headline(report: Report) -> str:
 def duration(seconds: float) -> str:
     """Return a duration in whole minutes, for example `3 h 12 min`, or in days if it is long.
 
-    `retrain history` shows the same number of minutes (`retrain/operator/texts.py`).
+    `retrain history` shows the same number of minutes (`retrain/look/texts.py`).
     """
     if seconds < SECONDS_PER_MINUTE:
         return f"{seconds:.0f} s"

@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
+from retrain.account.access import Access
+from retrain.act.adopt import adopt as run_adopt
 from retrain.commands.options import EndpointOption, JsonOption, ProfileOption, RegionOption
-from retrain.operator.access import Access
-from retrain.operator.adopt import adopt as run_adopt
 
 
 def adopt(

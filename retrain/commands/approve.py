@@ -4,6 +4,9 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+from retrain.account.access import Access
+from retrain.account.target import find_target
+from retrain.act import answers
 from retrain.commands.options import (
     EndpointOption,
     JsonOption,
@@ -13,9 +16,6 @@ from retrain.commands.options import (
     StateMachineOption,
     YesOption,
 )
-from retrain.operator import answers
-from retrain.operator.access import Access
-from retrain.operator.target import find_target
 
 VersionArgument: TypeAlias = Annotated[
     str | None,

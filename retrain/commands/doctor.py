@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from retrain.account.access import Access
+from retrain.check.doctor import doctor as run_doctor
 from retrain.commands.options import (
     EndpointOption,
     JsonOption,
@@ -12,8 +14,6 @@ from retrain.commands.options import (
     StackOption,
     StateMachineOption,
 )
-from retrain.operator.access import Access
-from retrain.operator.doctor import doctor as run_doctor
 
 
 def doctor(

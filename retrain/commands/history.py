@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from retrain.account.access import Access
+from retrain.account.target import find_target
 from retrain.commands.options import (
     EndpointOption,
     JsonOption,
@@ -12,11 +14,9 @@ from retrain.commands.options import (
     StackOption,
     StateMachineOption,
 )
-from retrain.operator.access import Access
-from retrain.operator.history import history as list_runs
-from retrain.operator.history import version_history
-from retrain.operator.target import find_target
-from retrain.operator.version_names import find_version
+from retrain.look.history import history as list_runs
+from retrain.look.history import version_history
+from retrain.look.version_names import find_version
 
 
 def history(

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from retrain.account.access import Access
 from retrain.commands.options import (
     EndpointOption,
     JsonOption,
@@ -12,8 +13,7 @@ from retrain.commands.options import (
     StackOption,
     StateMachineOption,
 )
-from retrain.operator.access import Access
-from retrain.operator.plan import plan as run_plan
+from retrain.look.plan import plan as run_plan
 
 
 def plan(

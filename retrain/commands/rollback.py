@@ -4,6 +4,9 @@ from typing import Annotated
 
 import typer
 
+from retrain.account.access import Access
+from retrain.account.target import find_target
+from retrain.act.rollback import rollback as run_rollback
 from retrain.commands.options import (
     EndpointOption,
     JsonOption,
@@ -13,9 +16,6 @@ from retrain.commands.options import (
     StateMachineOption,
     YesOption,
 )
-from retrain.operator.access import Access
-from retrain.operator.rollback import rollback as run_rollback
-from retrain.operator.target import find_target
 
 
 def rollback(

@@ -2,6 +2,9 @@
 
 import typer
 
+from retrain.account.access import Access
+from retrain.account.target import find_target
+from retrain.act.alarm_test import send_test_alarm
 from retrain.commands.options import (
     EndpointOption,
     JsonOption,
@@ -10,9 +13,6 @@ from retrain.commands.options import (
     StackOption,
     StateMachineOption,
 )
-from retrain.operator.access import Access
-from retrain.operator.alarm_test import send_test_alarm
-from retrain.operator.target import find_target
 
 
 def test_alarm(

@@ -2,6 +2,8 @@
 
 import typer
 
+from retrain.account.access import Access
+from retrain.account.target import find_target
 from retrain.commands.options import (
     EndpointOption,
     JsonOption,
@@ -11,9 +13,7 @@ from retrain.commands.options import (
     StackOption,
     StateMachineOption,
 )
-from retrain.operator.access import Access
-from retrain.operator.target import find_target
-from retrain.operator.watch import watch as watch_run
+from retrain.look.watch import watch as watch_run
 
 
 def watch(

@@ -24,7 +24,10 @@ MAY_IMPORT = {
     "__main__": {"settings", "components"},
     "retrain": {"retrain"},
     "retrain.rehearsal": {"retrain", "settings", "components", "functions", "emulator"},
-    "retrain.operator": {"retrain", "settings", "components", "functions"},
+    **{
+        room: {"retrain", "settings", "components", "functions"}
+        for room in ("retrain.account", "retrain.act", "retrain.check", "retrain.look")
+    },
     "emulator": {"emulator"},
 }
 """Module, or package for all its modules, to the modules of this project that it may import."""

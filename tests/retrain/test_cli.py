@@ -19,8 +19,8 @@ from typer.testing import CliRunner
 import retrain.__main__
 from emulator.personalize.tables import REQUIRED_FIELDS
 from retrain import cli
+from retrain.account.output import print_json, print_result
 from retrain.commands import emulator_libraries
-from retrain.operator.output import print_json, print_result
 from retrain.rehearsal import emulate, rehearse
 from retrain.rehearsal.data.data_sets import TYPES
 from retrain.rehearsal.scenarios import Name

@@ -12,8 +12,8 @@ from components.args import ApprovalArgs, NotificationsArgs, QualityRuleArgs
 from components.rules.fields import NDCG_AT_10
 from functions import aws
 from functions.report.text import duration
-from retrain.operator.history import history
-from retrain.operator.target import Target
+from retrain.account.target import Target
+from retrain.look.history import history
 from tests.workflow.pipeline import NEXT_SLOT, Pipeline, deploy
 from tests.workflow.summaries import report, text
 from tests.world import MOVIES, PIPELINE, TOPIC, solution, solution_arn

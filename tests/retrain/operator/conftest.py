@@ -18,8 +18,8 @@ from emulator import running
 from emulator.deployer.configuration import read_project
 from emulator.personalize import Duration, FixedTimings
 from retrain import cli
-from retrain.operator import follow
-from retrain.operator.access import Access
+from retrain.account.access import Access
+from retrain.look import follow
 from retrain.rehearsal.data.resources import create_resources
 from retrain.rehearsal.data.sample_data import SampleData
 from tests.end_to_end.stack import PROJECT, SHORT_WAITS, deploy_stack, eventually

@@ -7,16 +7,16 @@ import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 
-from retrain.operator import alarm_test
-from retrain.operator.alarm_test import send_test_alarm
-from retrain.operator.checks.alarms import (
+from retrain.account.errors import FailedError
+from retrain.act import alarm_test
+from retrain.act.alarm_test import send_test_alarm
+from retrain.check.alarms import (
     ALARM_FIX,
     NOTIFICATIONS_FIX,
     TEST_FIX,
     check_alarms,
     check_notifications,
 )
-from retrain.operator.errors import FailedError
 from tests.program.sample_stack import REGION
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:reports"

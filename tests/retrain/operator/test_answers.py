@@ -7,11 +7,11 @@ import pytest
 
 from functions.personalize.campaigns import approval_tags
 from functions.personalize.tags import RUN
-from retrain.operator import answers
-from retrain.operator.access import Access
-from retrain.operator.errors import FailedError, OperatorError
-from retrain.operator.target import Target
-from retrain.operator.version_notes import answer_error
+from retrain.account.access import Access
+from retrain.account.errors import FailedError, OperatorError
+from retrain.account.target import Target
+from retrain.act import answers
+from retrain.look.version_notes import answer_error
 from tests.retrain.builders import (
     CAMPAIGN,
     NEW,

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from components.rules.arns import Home
-from retrain.operator.checks.buckets import TRY_IMPORT, Reads, bucket_findings
+from retrain.check.buckets import TRY_IMPORT, Reads, bucket_findings
 from tests.program.sample_stack import REGION
 
 ACCOUNT = "123456789012"

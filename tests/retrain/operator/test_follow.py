@@ -9,12 +9,12 @@ import pytest
 from botocore import exceptions
 
 from functions.report.text import text_of
-from retrain.operator import follow as following
-from retrain.operator.access import Access
-from retrain.operator.errors import OperatorError
-from retrain.operator.runs import Execution
-from retrain.operator.target import Target
-from retrain.operator.watch import watch_execution
+from retrain.account.access import Access
+from retrain.account.errors import OperatorError
+from retrain.account.target import Target
+from retrain.look import follow as following
+from retrain.look.runs import Execution
+from retrain.look.watch import watch_execution
 from tests.retrain.builders import run_report, solution_report
 from tests.retrain.operator.events import RUN_DOCUMENT, entered
 

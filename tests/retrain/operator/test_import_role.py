@@ -9,8 +9,8 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from components.rules.arns import Home
-from retrain.operator.checks import import_role
-from retrain.operator.checks.buckets import Reads
+from retrain.check import import_role
+from retrain.check.buckets import Reads
 from tests.program.sample_stack import REGION
 
 ROLE = "arn:aws:iam::123456789012:role/service-role/import"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from retrain.operator.jobs import Job, RunProgress, expected_end_seconds
+from retrain.look.jobs import Job, RunProgress, expected_end_seconds
 from tests.retrain.operator.events import (
     CAMPAIGN,
     IMPORT,

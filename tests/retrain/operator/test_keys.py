@@ -6,8 +6,8 @@ import re
 import pytest
 
 from components.rules.arns import Home
-from retrain.operator.checks.keys import log_key_users
-from retrain.operator.checks.policies import verdict
+from retrain.check.keys import log_key_users
+from retrain.check.policies import verdict
 from tests.program.sample_stack import ACCOUNT, REGION, ROOT
 
 HOME = Home("aws", REGION, ACCOUNT)

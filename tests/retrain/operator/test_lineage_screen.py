@@ -7,9 +7,9 @@ import pytest
 from botocore.exceptions import ClientError
 from rich.console import Console
 
-from retrain.operator import lineage as lineages
-from retrain.operator.access import Access
-from retrain.operator.lineage_screen import lineage_table
+from retrain.account.access import Access
+from retrain.look import lineage as lineages
+from retrain.look.lineage_screen import lineage_table
 from tests.retrain.builders import CAMPAIGN, HOME, NEW
 
 BEGAN_AT = datetime(2026, 11, 29, 4, tzinfo=UTC)

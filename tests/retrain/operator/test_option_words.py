@@ -2,7 +2,7 @@
 
 import pytest
 
-from retrain.operator.option_words import in_words_of_options, with_solution_arns
+from retrain.account.option_words import in_words_of_options, with_solution_arns
 from tests.program.sample_stack import SOLUTION
 
 MESSAGES = {

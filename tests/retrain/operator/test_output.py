@@ -9,8 +9,8 @@ import pytest
 from rich.table import Table
 from rich.text import Text
 
-from retrain.operator.errors import OperatorError
-from retrain.operator.output import (
+from retrain.account.errors import OperatorError
+from retrain.account.output import (
     confirm,
     print_command,
     print_json,

@@ -6,9 +6,9 @@ from importlib.resources import files
 import pytest
 
 from retrain import cli
-from retrain.operator.access import Access
-from retrain.operator.examined_pipeline import ExaminedPipeline
-from retrain.operator.permissions import COMMANDS, merged, policy_of, resource_arns
+from retrain.account.access import Access
+from retrain.account.permissions import COMMANDS, merged, policy_of, resource_arns
+from retrain.check.examined_pipeline import ExaminedPipeline
 from tests.program.sample_stack import SOLUTION
 from tests.world import DatasetGroup
 

@@ -4,8 +4,8 @@ import pytest
 
 from functions.errors import RunRefused
 from functions.planning.plan_run import plan_run
-from retrain.operator.plan_document import plan_document
-from retrain.operator.plan_facts import PlanFacts
+from retrain.look.plan_document import plan_document
+from retrain.look.plan_facts import PlanFacts
 from tests.functions.samples import (
     CAMPAIGN,
     DATASET,

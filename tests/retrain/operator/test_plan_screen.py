@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from retrain.operator import plan
-from retrain.operator.plan_screen import (
+from retrain.look import plan
+from retrain.look.plan_screen import (
     age_text,
     conclusion_of,
     line_of,

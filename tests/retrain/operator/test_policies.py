@@ -3,7 +3,7 @@
 import pytest
 
 from components.rules.arns import Home
-from retrain.operator.checks.policies import (
+from retrain.check.policies import (
     PERSONALIZE,
     Request,
     Verdict,

@@ -6,7 +6,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from retrain.operator.checks.quotas import CAMPAIGNS, SERVICE, SOLUTIONS, TRAININGS, check_quotas
+from retrain.check.quotas import CAMPAIGNS, SERVICE, SOLUTIONS, TRAININGS, check_quotas
 from tests.program.sample_stack import REGION
 
 GROUP = f"arn:aws:personalize:{REGION}:123456789012:dataset-group/movies"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from retrain.operator.reports import metric_change, metric_lines, metric_name, version_id
+from retrain.look.reports import metric_change, metric_lines, metric_name, version_id
 from tests.retrain.builders import NEW
 
 

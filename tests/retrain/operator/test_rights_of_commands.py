@@ -7,10 +7,10 @@ import json
 
 import pytest
 
-from retrain.operator.access import Access
-from retrain.operator.examined_pipeline import ExaminedPipeline
-from retrain.operator.permissions import COMMANDS, policy_of
-from retrain.operator.target import find_target
+from retrain.account.access import Access
+from retrain.account.permissions import COMMANDS, policy_of
+from retrain.account.target import find_target
+from retrain.check.examined_pipeline import ExaminedPipeline
 from tests.end_to_end.stack import eventually
 
 pytestmark = pytest.mark.usefixtures("idle")

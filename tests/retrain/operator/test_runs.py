@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 import pytest
 from botocore.exceptions import ClientError
 
-from retrain.operator.access import Access
-from retrain.operator.errors import OperatorError
-from retrain.operator.history import history
-from retrain.operator.runs import find_execution
-from retrain.operator.target import Target
+from retrain.account.access import Access
+from retrain.account.errors import OperatorError
+from retrain.account.target import Target
+from retrain.look.history import history
+from retrain.look.runs import find_execution
 from tests.retrain.builders import campaign_report, run_report, solution_report
 
 MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:retraining-dev"
@@ -23,8 +23,8 @@ NOW = datetime(2026, 11, 29, 6, tzinfo=UTC)
 
 @pytest.fixture(autouse=True)
 def _at_this_time(monkeypatch):
-    monkeypatch.setattr("retrain.operator.history.now", lambda: NOW)
-    monkeypatch.setattr("retrain.operator.version_notes.tags_of", lambda *_: {})
+    monkeypatch.setattr("retrain.look.history.now", lambda: NOW)
+    monkeypatch.setattr("retrain.look.version_notes.tags_of", lambda *_: {})
     monkeypatch.setattr(Access, "personalize", None)
 
 

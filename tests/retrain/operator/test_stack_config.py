@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from retrain.operator import stack_config
-from retrain.operator.errors import OperatorError
-from retrain.operator.stack_config import read_args
+from retrain.account import stack_config
+from retrain.account.errors import OperatorError
+from retrain.account.stack_config import read_args
 from tests.program.sample_stack import PROJECT, PROJECT_FILE, ROOT, SOLUTION, texts
 
 

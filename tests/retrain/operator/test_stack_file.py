@@ -9,17 +9,17 @@ from components.args import RetrainingPipelineArgs, config_keys
 from components.rules.arns import parse_arn
 from components.rules.fields import location_error
 from functions.planning.resource_guards import PROBE_KEYS
-from retrain.operator.adopted_group import (
+from retrain.account.stack_config import config_problems
+from retrain.act.adopted_group import (
     AdoptedCampaign,
     AdoptedDataset,
     AdoptedGroup,
     AdoptedSolution,
     LastImport,
 )
-from retrain.operator.probe_ids import ProbeIds
-from retrain.operator.solution_lines import KNOWN_RECIPES, SEGMENT_RECIPES
-from retrain.operator.stack_config import config_problems
-from retrain.operator.stack_file import stack_file, usable_datasets, usable_solutions
+from retrain.act.probe_ids import ProbeIds
+from retrain.act.solution_lines import KNOWN_RECIPES, SEGMENT_RECIPES
+from retrain.act.stack_file import stack_file, usable_datasets, usable_solutions
 from tests.program.sample_stack import ACCOUNT, CAMPAIGN, EXAMPLE, INTERACTIONS, PROJECT, SOLUTION
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/import"

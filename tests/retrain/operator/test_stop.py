@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from retrain.operator import stop as stopping
-from retrain.operator.access import Access
-from retrain.operator.errors import FailedError, OperatorError
-from retrain.operator.runs import Execution
-from retrain.operator.target import Target
+from retrain.account.access import Access
+from retrain.account.errors import FailedError, OperatorError
+from retrain.account.target import Target
+from retrain.act import stop as stopping
+from retrain.look.runs import Execution
 from tests.retrain.builders import CAMPAIGN, NEW, SOLUTION
 
 MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:m"

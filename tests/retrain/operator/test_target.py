@@ -8,12 +8,12 @@ import pytest
 from botocore import exceptions
 
 from retrain import cli
-from retrain.operator import pulumi_cli
-from retrain.operator.access import Access
-from retrain.operator.checks.operation import check_deployment
-from retrain.operator.errors import OperatorError, aws_error
-from retrain.operator.examined_pipeline import find_pipeline
-from retrain.operator.target import find_target
+from retrain.account import pulumi_cli
+from retrain.account.access import Access
+from retrain.account.errors import OperatorError, aws_error
+from retrain.account.target import find_target
+from retrain.check.examined_pipeline import find_pipeline
+from retrain.check.operation import check_deployment
 from tests.program.sample_stack import ROOT
 
 MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:retraining-dev-1a2b3c4"

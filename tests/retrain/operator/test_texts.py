@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from retrain.operator import texts
+from retrain.look import texts
 
 
 @pytest.mark.parametrize(

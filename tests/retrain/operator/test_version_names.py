@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from retrain.operator import version_names
-from retrain.operator.errors import OperatorError
+from retrain.account.errors import OperatorError
+from retrain.look import version_names
 from tests.retrain.builders import HOME, SECOND_SOLUTION, SOLUTION
 
 BEGAN_AT = datetime(2026, 11, 29, 4, tzinfo=UTC)

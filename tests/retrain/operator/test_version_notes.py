@@ -7,11 +7,11 @@ from botocore.exceptions import ClientError
 
 from functions.personalize.campaigns import approval_tags
 from functions.personalize.tags import BAD
-from retrain.operator import history, version_notes
-from retrain.operator.access import Access
-from retrain.operator.target import Target
-from retrain.operator.texts import time_text
-from retrain.operator.version_notes import ROLLED_BACK_SINCE, VersionNotes, answer_error
+from retrain.account.access import Access
+from retrain.account.target import Target
+from retrain.look import history, version_notes
+from retrain.look.texts import time_text
+from retrain.look.version_notes import ROLLED_BACK_SINCE, VersionNotes, answer_error
 from tests.retrain.builders import (
     NEW,
     OLD,

@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 from rich.console import Console
 
-from retrain.operator import watch_screen
-from retrain.operator.jobs import Job, RunProgress
-from retrain.operator.runs import Execution
+from retrain.look import watch_screen
+from retrain.look.jobs import Job, RunProgress
+from retrain.look.runs import Execution
 from tests.retrain.operator.events import BEGAN_AT, CAMPAIGN, SOLUTION, at
 
 EXECUTION = Execution("arn:aws:states:eu-west-1:1:execution:m:manual-1", "RUNNING", BEGAN_AT, None)

@@ -86,7 +86,7 @@ def project_dir(tmp_path, monkeypatch):
     for name in ("Pulumi.yaml", "Pulumi.dev.yaml"):
         shutil.copy(ROOT / name, tmp_path / name)
     (tmp_path / "Pulumi.films.yaml").write_text(FILMS)
-    monkeypatch.setattr("retrain.operator.pulumi_cli.PROJECT_DIR", tmp_path)
+    monkeypatch.setattr("retrain.account.pulumi_cli.PROJECT_DIR", tmp_path)
     monkeypatch.setenv("PATH", "")
     return tmp_path
 

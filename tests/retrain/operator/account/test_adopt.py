@@ -9,7 +9,7 @@ from botocore.stub import Stubber
 import settings
 from emulator.deployer.configuration import read_project
 from functions.personalize.tags import api_tags
-from retrain.operator.access import Access
+from retrain.account.access import Access
 from retrain.rehearsal.data.exports import policy_document
 from retrain.rehearsal.data.resources import wait_until_active
 from retrain.rehearsal.data.sample_data import SampleData
@@ -283,7 +283,7 @@ def test_the_screen_has_the_notes_before_the_next_commands(run, series):
 
 def test_a_file_with_problems_is_written_and_fails(run, project_dir, monkeypatch):
     monkeypatch.setattr(
-        "retrain.operator.adopt.config_problems", lambda *_: ["1 problem:", "x: no"]
+        "retrain.act.adopt.config_problems", lambda *_: ["1 problem:", "x: no"]
     )
     result = adopted(run)
     assert result.code == 1
@@ -437,7 +437,7 @@ def test_exports_that_cannot_be_read_give_no_ids(run, project_dir, monkeypatch):
     def refuse(*_):
         raise EndpointConnectionError(endpoint_url="https://s3")
 
-    monkeypatch.setattr("retrain.operator.adopt.read_probe_ids", refuse)
+    monkeypatch.setattr("retrain.act.adopt.read_probe_ids", refuse)
     assert adopted(run).code == 0
     (solution,) = config_of(project_dir)["solutions"]
     assert solution["campaigns"] == [{"campaignArn": CAMPAIGN}], "without a probe"

@@ -11,9 +11,9 @@ import pytest
 
 import settings
 from emulator.deployer.configuration import read_project
-from retrain.operator import permissions
-from retrain.operator.access import Access
-from retrain.operator.examined_pipeline import find_pipeline
+from retrain.account import permissions
+from retrain.account.access import Access
+from retrain.check.examined_pipeline import find_pipeline
 from retrain.rehearsal.data.exports import policy_document
 from retrain.rehearsal.data.resources import create_resources
 from retrain.rehearsal.data.sample_data import SampleData

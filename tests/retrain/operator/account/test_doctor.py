@@ -11,12 +11,11 @@ from botocore.exceptions import ClientError, EndpointConnectionError, NoCredenti
 
 from functions.contract import Outcome
 from functions.planning.plan_run import GUARDS
-from retrain.operator import doctor
-from retrain.operator.checks import account, alarms, data, operation, quotas
-from retrain.operator.checks.findings import Check
-from retrain.operator.errors import OperatorError
-from retrain.operator.function_clients import CACHED_CLIENTS
-from retrain.operator.runs import Execution
+from retrain.account.errors import OperatorError
+from retrain.account.function_clients import CACHED_CLIENTS
+from retrain.check import account, alarms, data, doctor, operation, quotas
+from retrain.check.findings import Check
+from retrain.look.runs import Execution
 from retrain.rehearsal.data.exports import policy_document
 from tests.program.sample_stack import CAMPAIGN, ITEMS, PROJECT, SOLUTION
 
@@ -527,7 +526,7 @@ def test_without_credentials_nothing_else_is_checked(run, monkeypatch):
     def refuse(_):
         raise NoCredentialsError
 
-    monkeypatch.setattr("retrain.operator.access.Access.caller", refuse)
+    monkeypatch.setattr("retrain.account.access.Access.caller", refuse)
     result = run("doctor")
     assert result.code == 1
     assert result.out.splitlines() == [
@@ -581,7 +580,7 @@ def test_errors_that_are_no_absence_are_not_taken_for_one(
     key = "arn:aws:kms:eu-west-1:123456789012:key/none"
     lines = f"  {PROJECT}:importRoleArn: {role}\n  {PROJECT}:kmsKeyArn: {key}\n  #"
     change(project_dir, "  # The permissions boundary", lines)
-    monkeypatch.setattr(f"retrain.operator.checks.{module}.code_of", lambda _: "SlowDown")
+    monkeypatch.setattr(f"retrain.check.{module}.code_of", lambda _: "SlowDown")
     monkeypatch.setattr(doctor, "code_of", lambda _: "SlowDown")
     change(project_dir, f"{BUCKET}/users.csv", "no-such-bucket-here/users.csv")
     assert findings(part)[-1][1].startswith("cannot be checked: AWS refused ")
@@ -606,7 +605,7 @@ def test_a_role_that_cannot_be_read_is_no_principal(emulator, monkeypatch):
 
 def test_credentials_of_another_account_are_missing(findings, monkeypatch):
     other = "arn:aws:iam::999999999999:root"
-    monkeypatch.setattr("retrain.operator.access.Access.caller", lambda _: other)
+    monkeypatch.setattr("retrain.account.access.Access.caller", lambda _: other)
     assert findings("account and region") == [
         (
             "missing",

@@ -218,7 +218,7 @@ def test_a_file_that_is_not_deployed_yet_is_planned_with_a_note(
 
 def test_a_run_that_is_under_way_is_mentioned(run, films, install_pulumi, monkeypatch):
     install_pulumi(films.deployment.outputs)
-    monkeypatch.setattr("retrain.operator.plan.is_any_running", lambda *_: True)
+    monkeypatch.setattr("retrain.look.plan.is_any_running", lambda *_: True)
     assert run("plan", "--stack", "films").out.splitlines()[1] == (
         "A run is under way. Another run would wait until it has ended."
     )
@@ -238,7 +238,7 @@ def test_throttling_is_one_line(run, monkeypatch):
     def throttle(*_):
         raise Throttled("DescribeDataset: ThrottlingException: slow down")
 
-    monkeypatch.setattr("retrain.operator.plan.read_facts", throttle)
+    monkeypatch.setattr("retrain.look.plan.read_facts", throttle)
     result = run("plan")
     assert (result.code, result.err.splitlines()[-1]) == (
         1,

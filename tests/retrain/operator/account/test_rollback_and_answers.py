@@ -22,14 +22,14 @@ from functions.personalize.tags import (
     tags_of,
     write_tags,
 )
-from retrain.operator import answers
-from retrain.operator.errors import OperatorError
+from retrain.account.errors import OperatorError
+from retrain.act import answers
 from retrain.rehearsal.data.resources import wait_until_active
 from retrain.rehearsal.waiting import wait_until
 from tests.program.sample_stack import CAMPAIGN, ROOT, SOLUTION
 from tests.retrain.operator.account.deployed_machine import deployed_machine
 
-WITHOUT_WAITING = "retrain.operator.rollback.POLL_SECONDS"
+WITHOUT_WAITING = "retrain.act.rollback.POLL_SECONDS"
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,1 @@
+"""Finds the pipeline that a command operates, with which credentials, and prints its results."""

@@ -1,0 +1,92 @@
+"""The access to an account: a profile, a region, an endpoint, and boto3's clients for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, TypedDict
+
+import boto3
+from botocore.config import Config
+
+from retrain.account.errors import OperatorError
+
+if TYPE_CHECKING:
+    from mypy_boto3_personalize import PersonalizeClient
+    from mypy_boto3_stepfunctions import SFNClient
+    from mypy_boto3_sts import STSClient
+
+CONFIG = Config(
+    retries={"mode": "standard", "total_max_attempts": 4},
+    connect_timeout=5,
+    read_timeout=20,
+    user_agent_extra="personalize-retraining",
+)
+"""A request that gets no answer ends the command after a minute and a half at most."""
+
+
+class _ClientOptions(TypedDict):
+    """The arguments of every client."""
+
+    config: Config
+    endpoint_url: str | None
+
+
+@dataclass(frozen=True)
+class Access:
+    """The credentials, the region and the endpoint with which a command calls AWS.
+
+    What is None is chosen by boto3: from the environment, and from the files of the AWS CLI. A
+    client is created when it is first used.
+    """
+
+    region: str | None = None
+    profile: str | None = None
+    endpoint_url: str | None = None
+
+    def in_region(self, region: str) -> Access:
+        """Return this access with another region."""
+        return replace(self, region=region)
+
+    @cached_property
+    def session(self) -> boto3.Session:
+        """The session of boto3, for clients of services that this class does not name."""
+        return boto3.Session(profile_name=self.profile, region_name=self.region)
+
+    @property
+    def client_options(self) -> _ClientOptions:
+        """The arguments of every client: `access.session.client("s3", **access.client_options)`."""
+        return {"config": CONFIG, "endpoint_url": self.endpoint_url}
+
+    @cached_property
+    def step_functions(self) -> SFNClient:
+        """The client of Step Functions."""
+        return self.session.client("stepfunctions", **self.client_options)
+
+    @cached_property
+    def personalize(self) -> PersonalizeClient:
+        """The client of Personalize."""
+        return self.session.client("personalize", **self.client_options)
+
+    @cached_property
+    def sts(self) -> STSClient:
+        """The client of the Security Token Service, which tells who the caller is."""
+        return self.session.client("sts", **self.client_options)
+
+    def caller(self) -> str:
+        """Return the ARN of the caller. No permission is needed for this."""
+        return self.sts.get_caller_identity()["Arn"]
+
+    def require_account(self, account: str, subject: str) -> None:
+        """Raise OperatorError if the credentials are not of the account in which `subject` is."""
+        caller = self.caller()
+        if caller.split(":")[4] != account:
+            raise OperatorError(
+                f"{subject} is in account {account}, but the credentials are of {caller}; choose "
+                "others with --profile"
+            )
+
+    def options(self) -> list[str]:
+        """Return the options of the command line that were given, for a command to paste."""
+        given = (("--profile", self.profile), ("--endpoint-url", self.endpoint_url))
+        return [word for name, value in given if value for word in (name, value)]

@@ -1,0 +1,50 @@
+"""Lets the code of the functions call AWS with the credentials of the person at the terminal."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from unittest.mock import patch
+
+import boto3
+
+from functions import aws
+from functions.errors import ServiceUnavailable, Throttled
+from retrain.account.errors import FailedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy_boto3_personalize import PersonalizeClient
+
+    from retrain.account.access import Access
+
+CACHED_CLIENTS = (aws.read_client, aws.s3, aws.stepfunctions, aws.scheduler)
+"""The clients for reads. A command never lets a function write."""
+
+
+@contextmanager
+def function_clients(access: Access) -> Iterator[PersonalizeClient]:
+    """Have the functions create their clients with an access. Yield their client of Personalize.
+
+    Raises FailedError if AWS throttles the requests or does not respond.
+    """
+    endpoint = {"AWS_ENDPOINT_URL": access.endpoint_url} if access.endpoint_url else {}
+    _forget_clients()
+    try:
+        with (
+            patch.object(boto3, "DEFAULT_SESSION", access.session),
+            patch.dict(os.environ, endpoint),
+        ):
+            yield aws.read_client()
+    except (Throttled, ServiceUnavailable) as error:
+        raise FailedError(f"AWS does not answer: {error}; try again") from error
+    finally:
+        _forget_clients()
+
+
+def _forget_clients() -> None:
+    """Empty the caches of the functions' clients."""
+    for client in CACHED_CLIENTS:
+        client.cache_clear()

@@ -1,0 +1,118 @@
+"""Finds the deployed pipeline that a command operates, and its settings."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from botocore.exceptions import ClientError
+
+from retrain.account.errors import OperatorError, code_of
+from retrain.account.pulumi_cli import deploy_command, stack_outputs, stack_text
+
+if TYPE_CHECKING:
+    from functions.contract import Settings
+    from retrain.account.access import Access
+
+MACHINE_ARN = re.compile(
+    r"arn:(?P<partition>aws[a-z-]*):states:(?P<region>[a-z0-9-]+):(?P<account>\d{12})"
+    r":stateMachine:(?P<name>[^:]+)"
+)
+KEYS_OF_EVERY_RELEASE = {"prefix", "datasets", "solutions", "limits", "tags"}
+"""The keys that show that settings belong to a pipeline, and not to another program."""
+ARN_HINT = "`pulumi stack output state_machine_arn --stack STACK` prints it"
+
+
+@dataclass(frozen=True)
+class Target:
+    """A deployed pipeline, and the access to its account."""
+
+    state_machine_arn: str
+    settings: Settings
+    """The settings with which the pipeline is deployed. A run that is under way may have others."""
+    access: Access
+    """The access in the region of the state machine."""
+    stack: str | None
+    """The stack, or None if the ARN of the state machine was given."""
+
+    @property
+    def name(self) -> str:
+        """The name of the state machine."""
+        return self.state_machine_arn.rpartition(":")[2]
+
+    def command(self, *words: str) -> str:
+        """Return a command of this program for the same pipeline, to be pasted into a shell."""
+        place = ["--stack", self.stack] if self.stack else self._arn_options()
+        return shlex.join(["retrain", *words, *place, *self.access.options()])
+
+    @property
+    def deploy_command(self) -> str:
+        """The command that deploys the pipeline."""
+        return deploy_command(self.stack) if self.stack else "pulumi up"
+
+    def _arn_options(self) -> list[str]:
+        """Return the option that names the state machine."""
+        return ["--state-machine-arn", self.state_machine_arn]
+
+
+def find_target(stack: str, state_machine_arn: str | None, access: Access) -> Target:
+    """Return the deployed pipeline of a stack, or the pipeline with this state machine.
+
+    Raises OperatorError if there is none, or if it may not be read.
+    """
+    arn = state_machine_arn or _machine_arn_of(stack)
+    match = MACHINE_ARN.fullmatch(arn)
+    if match is None:
+        raise OperatorError(f"{arn!r} is not the ARN of a state machine; {ARN_HINT}")
+    region = match["region"]
+    if access.region not in (None, region):
+        raise OperatorError(
+            f"--region is {access.region}, but the state machine {arn} is in {region}; leave "
+            "--region out"
+        )
+    access = access.in_region(region)
+    named_stack = None if state_machine_arn else stack
+    settings = _deployed_settings(access, arn, match["account"], named_stack)
+    return Target(arn, settings, access, named_stack)
+
+
+def _machine_arn_of(stack: str) -> str:
+    """Return the ARN of the state machine in the outputs of a stack."""
+    arn = stack_outputs(stack).get("state_machine_arn")
+    if not isinstance(arn, str):
+        raise OperatorError(
+            f"{stack_text(stack)} has no output state_machine_arn, so it is not deployed; deploy "
+            f"it with `{deploy_command(stack)}`, or name another stack with --stack"
+        )
+    return arn
+
+
+def _deployed_settings(access: Access, arn: str, account: str, stack: str | None) -> Settings:
+    """Return the settings in the definition of a state machine."""
+    try:
+        machine = access.step_functions.describe_state_machine(stateMachineArn=arn)
+    except ClientError as error:
+        if code_of(error) != "StateMachineDoesNotExist":
+            raise
+        access.require_account(account, arn)
+        command = deploy_command(stack) if stack else "pulumi up"
+        raise OperatorError(
+            f"{arn} does not exist; deploy the stack with `{command}`, or name another one"
+        ) from error
+    settings = settings_in(machine["definition"])
+    if settings is None:
+        raise OperatorError(f"{arn} is not the state machine of a retraining pipeline; {ARN_HINT}")
+    return settings
+
+
+def settings_in(definition: str) -> Settings | None:
+    """Return the settings in a state machine's definition, or None if it contains none."""
+    document = json.loads(definition)
+    first_state = document["States"][document["StartAt"]]
+    parameters = first_state.get("Parameters")
+    settings = parameters.get("settings") if isinstance(parameters, dict) else None
+    is_of_pipeline = isinstance(settings, dict) and settings.keys() >= KEYS_OF_EVERY_RELEASE
+    return cast("Settings", settings) if is_of_pipeline else None

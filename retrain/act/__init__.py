@@ -1,0 +1,1 @@
+"""Changes something: a stack file, a run, a campaign, an alarm."""

@@ -1,0 +1,97 @@
+"""The command `start`: checks the input of a run as the run would, and starts it."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, cast
+
+from functions.execution_input import input_problems
+from functions.overlap import longest_wait
+from retrain.account.errors import EXIT_FAILED, OperatorError
+from retrain.account.option_words import in_words_of_options, with_solution_arns
+from retrain.account.output import confirm, print_command, print_json, print_message, print_result
+from retrain.look.runs import Execution, running_executions
+from retrain.look.texts import duration_text, time_text
+from retrain.look.watch import watch_execution
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from functions.contract import Request, StartedRun
+    from retrain.account.target import Target
+
+
+def start(
+    target: Target, values: Mapping[str, object], *, watch: bool, yes: bool, as_json: bool
+) -> int:
+    """Start a run with this input, and follow it if that is asked for. Return the exit code.
+
+    `values` are the keys of the input, and those that are not set are empty. Raises OperatorError
+    if the run would be refused because of its input.
+    """
+    request = cast("Request", {key: value for key, value in values.items() if value})
+    request = with_solution_arns(target.settings, request)
+    _check(target, request)
+    if not _may_wait(target, yes=yes):
+        print_message("nothing was started")
+        return EXIT_FAILED
+    execution = _start(target, request)
+    if not (watch and as_json):  # then the only result is the report
+        _print_started(target, execution, as_json=as_json)
+    return watch_execution(target, execution, as_json=as_json) if watch else 0
+
+
+def _check(target: Target, request: Request) -> None:
+    """Raise OperatorError if a run with this input would be refused because of the input."""
+    started: StartedRun = {
+        "request": request,
+        "executionArn": _execution_arn(target, "not-started"),
+        "startedAt": datetime.now(UTC).isoformat(),
+    }
+    if problems := input_problems(target.settings, started):
+        raise OperatorError("\n".join(map(in_words_of_options, problems)))
+
+
+def _execution_arn(target: Target, name: str) -> str:
+    """Return the ARN of an execution of the state machine."""
+    return f"{target.state_machine_arn.replace(':stateMachine:', ':execution:')}:{name}"
+
+
+def _may_wait(target: Target, *, yes: bool) -> bool:
+    """Ask whether the run may wait for the runs that are under way. Return True without any."""
+    running = running_executions(target)
+    if not running:
+        return True
+    oldest = running[-1]
+    longest = duration_text(longest_wait(target.settings).total_seconds())
+    return confirm(
+        f"{oldest.name} has been running since {time_text(oldest.started_at)} UTC. A new run waits "
+        f"until it has ended, for {longest} at most, and is then SKIPPED. Start it?",
+        yes=yes,
+    )
+
+
+def _start(target: Target, request: Request) -> Execution:
+    """Start an execution. A request that is repeated starts no second one, because of the name."""
+    name = f"manual-{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    response = target.access.step_functions.start_execution(
+        stateMachineArn=target.state_machine_arn, name=name, input=json.dumps(request)
+    )
+    return Execution(response["executionArn"], "RUNNING", response["startDate"], None)
+
+
+def _print_started(target: Target, execution: Execution, *, as_json: bool) -> None:
+    """Print the ARN of the execution, and the command that follows it."""
+    if as_json:
+        print_json(
+            {
+                "executionArn": execution.arn,
+                "name": execution.name,
+                "startedAt": execution.started_at,
+            }
+        )
+        return
+    print_result(execution.arn)
+    print_command("To follow the run", target.command("watch", "--run", execution.name))

@@ -1,0 +1,1 @@
+"""Checks an account, and everything that is deployed there."""

@@ -1,0 +1,150 @@
+"""Finds the pipeline that a command examines, which need not be deployed yet."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from components.rules.arns import parse_arn
+from components.workflow_settings import workflow_settings
+from retrain.account import pulumi_cli
+from retrain.account.errors import OperatorError
+from retrain.account.pulumi_cli import StackNotCreatedError, create_command, deploy_command
+from retrain.account.stack_config import read_args, stack_file_of
+from retrain.account.target import find_target
+
+if TYPE_CHECKING:
+    from components.args import RetrainingPipelineArgs
+    from components.rules.arns import Home
+    from functions.contract import Settings
+    from retrain.account.access import Access
+    from retrain.account.target import Target
+
+NO_PREFIX = "00000000"
+"""The prefix of the jobs of a pipeline that is not deployed. It creates none."""
+COMPARED_SETTINGS = (
+    *("datasets", "solutions", "limits", "cadenceSeconds", "skipWhenUnchanged", "autoTraining"),
+)
+"""The settings that decide what a run does."""
+
+
+@dataclass(frozen=True)
+class ExaminedPipeline:
+    """A pipeline as its stack's file or its state machine describes it."""
+
+    settings: Settings
+    """The settings in the stack's file, or those of the state machine if it was named."""
+    access: Access
+    """The access in the region of the pipeline."""
+    source: str
+    """Where the settings are from, for example `Pulumi.prod.yaml`."""
+    stack: str | None
+    """The stack, or None if the ARN of the state machine was given."""
+    args: RetrainingPipelineArgs | None
+    """The arguments in the stack's file, or None if the settings are from the state machine."""
+    target: Target | None
+    """The deployed pipeline, or None if it was not found."""
+    why_not_deployed: str | None
+    """Why the deployed pipeline was not found, or None if it was found."""
+    is_created: bool = True
+    """False if the backend of the Pulumi CLI does not know the stack yet."""
+
+    @property
+    def home(self) -> Home:
+        """The partition, the account and the region of the ARNs in the settings."""
+        arn = parse_arn(self.settings["solutions"][0]["solutionArn"])
+        assert arn is not None, "the settings were checked"
+        return arn.home
+
+    @property
+    def has_other_settings(self) -> bool:
+        """True if the deployed pipeline has other settings than the stack's file."""
+        if self.target is None:
+            return False
+        deployed = cast("dict[str, object]", self.target.settings)
+        settings = cast("dict[str, object]", self.settings)
+        return any(deployed.get(key) != settings.get(key) for key in COMPARED_SETTINGS)
+
+    @property
+    def deploy_command(self) -> str:
+        """The command that deploys the pipeline, and creates its stack if there is none yet."""
+        if self.stack is None:
+            return "pulumi up"
+        return deploy_command(self.stack) if self.is_created else create_command(self.stack)
+
+    def command(self, *words: str) -> str:
+        """Return a command of this program for the same pipeline, to be pasted into a shell."""
+        if self.stack is None and self.target is not None:
+            return self.target.command(*words)
+        stack = ["--stack", str(self.stack)]
+        return shlex.join(["retrain", *words, *stack, *self.access.options()])
+
+
+def find_pipeline(stack: str, state_machine_arn: str | None, access: Access) -> ExaminedPipeline:
+    """Return the pipeline in the file of a stack, or the pipeline with this state machine.
+
+    A stack without a file has to be deployed. Raises OperatorError if there is no pipeline.
+    """
+    file = stack_file_of(pulumi_cli.PROJECT_DIR, stack)
+    if state_machine_arn or not os.path.lexists(file):
+        return _deployed_pipeline(stack, state_machine_arn, access)
+    args = read_args(pulumi_cli.PROJECT_DIR, stack)
+    region = str(args.solutions[0].solution_arn).split(":")[3]
+    if access.region not in (None, region):
+        raise OperatorError(
+            f"--region is {access.region}, but the ARNs in {file.name} are in {region}; leave "
+            "--region out"
+        )
+    access = access.in_region(region)
+    target, error = _find_deployed(stack, access)
+    return ExaminedPipeline(
+        settings=_settings_of(args, target),
+        access=access,
+        source=file.name,
+        stack=stack,
+        args=args,
+        target=target,
+        why_not_deployed=str(error) if error else None,
+        is_created=not isinstance(error, StackNotCreatedError),
+    )
+
+
+def _deployed_pipeline(
+    stack: str, state_machine_arn: str | None, access: Access
+) -> ExaminedPipeline:
+    """Return the pipeline as its state machine describes it."""
+    target = find_target(stack, state_machine_arn, access)
+    return ExaminedPipeline(
+        settings=target.settings,
+        access=target.access,
+        source=f"state machine {target.name}",
+        stack=target.stack,
+        args=None,
+        target=target,
+        why_not_deployed=None,
+    )
+
+
+def _find_deployed(stack: str, access: Access) -> tuple[Target | None, OperatorError | None]:
+    """Return the deployed pipeline of a stack, or the error that says why there is none."""
+    try:
+        return find_target(stack, None, access), None
+    except OperatorError as error:
+        return None, error
+
+
+def _settings_of(args: RetrainingPipelineArgs, target: Target | None) -> Settings:
+    """Return the settings with which the arguments would be deployed.
+
+    The prefix of the jobs and the created resources are known only after the deployment.
+    """
+    prefix = target.settings["prefix"] if target else NO_PREFIX
+    role_arn = args.import_role_arn or (target.settings["importRoleArn"] if target else "")
+    settings = workflow_settings(
+        args, job_prefix=prefix, import_role_arn=role_arn, topic_arn="", dashboard_url=""
+    )
+    # As in the definition of the state machine, there are only JSON's types.
+    return cast("Settings", json.loads(json.dumps(settings)))

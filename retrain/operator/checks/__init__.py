@@ -1,1 +1,0 @@
-"""The checks of `retrain doctor`. Each check yields findings, and nothing is changed."""
