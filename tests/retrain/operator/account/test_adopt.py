@@ -282,9 +282,7 @@ def test_the_screen_has_the_notes_before_the_next_commands(run, series):
 
 
 def test_a_file_with_problems_is_written_and_fails(run, project_dir, monkeypatch):
-    monkeypatch.setattr(
-        "retrain.act.adopt.config_problems", lambda *_: ["1 problem:", "x: no"]
-    )
+    monkeypatch.setattr("retrain.act.adopt.config_problems", lambda *_: ["1 problem:", "x: no"])
     result = adopted(run)
     assert result.code == 1
     assert "\n1 problem:\nx: no\nCorrect Pulumi.prod.yaml before you go on.\n" in result.out
