@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import time
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
+from functions import clock
 from functions.contract import pipeline_name
 from retrain.account.errors import FailedError, OperatorError
 from retrain.account.output import print_json, print_message, print_result
@@ -74,7 +75,7 @@ def _in_alarm(target: Target, former: TestedAlarm) -> Iterator[datetime]:
     alarm, state = former.name, former.state
     if state == "ALARM" and former.reason.startswith(TEST_REASON):
         state = "OK"  # an earlier test was interrupted
-    began_at = datetime.now(tz=UTC) - timedelta(seconds=1)
+    began_at = clock.now() - timedelta(seconds=1)
     reason = f"{TEST_REASON} by {access.caller()}. No run failed."
     try:
         # CloudWatch notifies the topic only if the state changes.
@@ -134,7 +135,7 @@ def _wait_for_action(target: Target, alarm: str, topic_arn: str, began_at: datet
                     f"{alarm} could not notify {topic_arn}: {data.get('error') or 'no reason'}; "
                     "check that the topic exists, its policy, and the policy of its KMS key"
                 )
-        time.sleep(POLL_SECONDS)
+        clock.sleep(POLL_SECONDS)
     raise FailedError(
         f"the history of {alarm} shows no action after {DEADLINE_SECONDS} seconds; look at it with "
         f"`aws cloudwatch describe-alarm-history --alarm-name {alarm}`"
@@ -143,7 +144,7 @@ def _wait_for_action(target: Target, alarm: str, topic_arn: str, began_at: datet
 
 def _soon() -> datetime:
     """Return a time after the present, because the clocks of AWS may be ahead."""
-    return datetime.now(tz=UTC) + timedelta(minutes=5)
+    return clock.now() + timedelta(minutes=5)
 
 
 def _nobody_message(topic_arn: str, subscriptions: Subscriptions) -> str:

@@ -6,9 +6,9 @@ import json
 import re
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
+from functions import clock
 from functions.executions import short_hash
 from functions.personalize.campaigns import (
     Versions,
@@ -36,6 +36,7 @@ from retrain.names import short_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from mypy_boto3_personalize.type_defs import CampaignTypeDef
 
@@ -77,7 +78,7 @@ def approve(target: Target, name: str | None, *, yes: bool, as_json: bool) -> in
         raise FailedError("nothing was changed")
     tags = version.tags
     if not version.is_approved:
-        tags = approval_tags("APPROVED", _now(), _caller(target))
+        tags = approval_tags("APPROVED", clock.now(), _caller(target))
         write_tags(target.access.personalize, version.arn, tags)
     execution_arn = _start_deployment(target, version.arn, tags)
     if as_json:
@@ -97,7 +98,7 @@ def reject(target: Target, name: str | None, *, yes: bool, as_json: bool) -> int
     _print_metrics(target, version, _campaigns_of(target, version))
     if not confirm(f"Never deploy {version.arn}?", yes=yes):
         raise FailedError("nothing was changed")
-    refusal = approval_tags("REFUSED", _now(), _caller(target))
+    refusal = approval_tags("REFUSED", clock.now(), _caller(target))
     write_tags(target.access.personalize, version.arn, refusal)
     if as_json:
         print_json({"versionArn": version.arn, "answer": "REFUSED"})
@@ -130,7 +131,7 @@ def _waiting_version(target: Target, name: str | None, *, command: Command) -> W
     tags = tags_of(client, version_arn)
     if reason := _why_no_answer(target, version_arn, tags, approval, command):
         raise FailedError(f"{version_arn} takes no answer: {reason}")
-    is_approved = current_answer(tags, approval, _now()) == "APPROVED"
+    is_approved = current_answer(tags, approval, clock.now()) == "APPROVED"
     if is_approved:
         print_message(f"{version_arn} was approved already, but no execution deploys it")
     newest = _newest_version_of_runs(target, solution_arn)
@@ -176,10 +177,10 @@ def _why_no_answer(
 
     An approval whose execution was not started can be given again.
     """
-    is_approved = current_answer(tags, approval, _now()) == "APPROVED"
+    is_approved = current_answer(tags, approval, clock.now()) == "APPROVED"
     if command == "approve" and is_approved and not _is_started(target, version_arn, tags):
         return None
-    return answer_error(tags, approval, _now())
+    return answer_error(tags, approval, clock.now())
 
 
 class _VersionOfRun(NamedTuple):
@@ -277,7 +278,7 @@ def _print_unchanged_campaigns(
         seen = seen_campaign(campaign, notes, Versions(client, solution))
         wanted = wanted_deployment(target.settings, solution, arn, version.arn, waited=True)
         approved = replace(wanted, approval_hours=None)
-        step = decide(seen, approved, Memory(_now()), _now())
+        step = decide(seen, approved, Memory(clock.now()), clock.now())
         if step.outcome in ("SKIPPED", "REJECTED", "ROLLED_BACK"):
             messages.append(
                 f"{arn}: {'; '.join(step.reasons)}, so no run deploys {version.arn} there; to "
@@ -319,7 +320,3 @@ def _print_change(new: Mapping[str, float], live: Mapping[str, float]) -> None:
     }
     for line in metric_lines(values):
         print_message(f"  {line}")
-
-
-def _now() -> datetime:
-    return datetime.now(tz=UTC)

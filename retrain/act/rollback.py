@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from functions import clock
 from functions.contract import solution_of_campaign
 from functions.personalize.campaigns import (
     LATEST,
@@ -215,5 +216,5 @@ def _served_after(target: Target, planned: Rollback) -> str:
                 f"the update failed: {update.get('failureReason', update['status'])}; "
                 f"{planned.arn} still serves {served}"
             )
-        time.sleep(POLL_SECONDS)
+        clock.sleep(POLL_SECONDS)
     raise FailedError(f"{planned.arn} does not serve {planned.good} yet; check again later")

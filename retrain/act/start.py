@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import secrets
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
+from functions import clock
 from functions.execution_input import input_problems
 from functions.overlap import longest_wait
 from retrain.account.errors import EXIT_FAILED, OperatorError
@@ -48,7 +48,7 @@ def _check(target: Target, request: Request) -> None:
     started: StartedRun = {
         "request": request,
         "executionArn": _execution_arn(target, "not-started"),
-        "startedAt": datetime.now(UTC).isoformat(),
+        "startedAt": clock.now().isoformat(),
     }
     if problems := input_problems(target.settings, started):
         raise OperatorError("\n".join(map(in_words_of_options, problems)))
@@ -75,7 +75,7 @@ def _may_wait(target: Target, *, yes: bool) -> bool:
 
 def _start(target: Target, request: Request) -> Execution:
     """Start an execution. A request that is repeated starts no second one, because of the name."""
-    name = f"manual-{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    name = f"manual-{clock.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
     response = target.access.step_functions.start_execution(
         stateMachineArn=target.state_machine_arn, name=name, input=json.dumps(request)
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from functions import clock
 from functions.executions import configured_run_of, job_name, run_of
 from functions.personalize.campaigns import describe_campaign
 from functions.personalize.imports import list_imports
@@ -13,7 +14,6 @@ from functions.personalize.trainings import describe_version, list_versions, sto
 from functions.report.send import read_serving
 from retrain.account.errors import EXIT_FAILED, FailedError, OperatorError
 from retrain.account.output import confirm, print_command, print_json, print_message, print_result
-from retrain.look.follow import now
 from retrain.look.runs import describe, execution_of, find_execution, running_executions
 from retrain.look.texts import duration_text, time_text
 from retrain.names import short_name
@@ -149,8 +149,8 @@ def _question(to_stop: _RunToStop, trainings: Sequence[SolutionVersionTypeDef]) 
     execution = to_stop.execution
     lost = "".join(
         f" Its training {short_name(version['solutionVersionArn'])}, "
-        f"{duration_text((now() - version['creationDateTime']).total_seconds())} old, is lost, and "
-        "its hours are paid for."
+        f"{duration_text((clock.now() - version['creationDateTime']).total_seconds())} old, is "
+        "lost, and its hours are paid for."
         for version in trainings
     )
     since = time_text(execution.started_at)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import signal
 import sys
-import time
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from botocore import exceptions
 
+from functions import clock
 from retrain.account.errors import AWS_ERRORS, OperatorError, aws_error
 from retrain.look.jobs import RunProgress
 from retrain.look.runs import describe
@@ -80,10 +79,10 @@ def _described_at_end(
                 f"`{target.command('watch', '--run', execution.name)}` shows it again"
             ) from error
         else:
-            screen.show(progress, now())
+            screen.show(progress, clock.now())
             if described["status"] != "RUNNING":
                 return described
-        time.sleep(POLL_SECONDS)
+        clock.sleep(POLL_SECONDS)
 
 
 def events_after(client: SFNClient, arn: str, last_event: int) -> list[HistoryEventTypeDef]:
@@ -119,8 +118,3 @@ def exit_by_signal() -> Iterator[None]:
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
-
-
-def now() -> datetime:
-    """Return the present time."""
-    return datetime.now(UTC)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, TypedDict
 
 from rich.text import Text
 
+from functions import clock
 from functions.executions import configured_run_of, run_of
 from retrain.account.errors import OperatorError
 from retrain.account.output import print_json, print_lines, print_result
-from retrain.look.follow import now
 from retrain.look.lineage import read_lineage
 from retrain.look.lineage_screen import lineage_table
 from retrain.look.reports import metric_name, metric_summary, outcome_text, version_id
@@ -108,7 +108,7 @@ def _row(target: Target, arn: str, notes: VersionNotes) -> RunRow:
         "trigger": run_of(started)["trigger"],
         "startedAt": execution.started_at,
         "stoppedAt": execution.stopped_at,
-        "seconds": round(execution.seconds(now())),
+        "seconds": round(execution.seconds(clock.now())),
         "reason": reason_without_report(described) if has_reason else None,
         "report": report,
         "since": notes.about(report) if report else {},

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from functions import clock
 from functions.personalize.campaigns import current_answer, read_approval
 from functions.personalize.tags import BAD, tags_of
 from retrain.account.errors import code_of
@@ -14,6 +14,8 @@ from retrain.look.texts import time_text
 from retrain.names import short_name
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from functions.contract import ApprovalSettings, Tags
     from functions.report.model import Report, SolutionReport
     from retrain.account.target import Target
@@ -63,7 +65,7 @@ class VersionNotes:
         approval = self._approval(solution["solutionArn"])
         if approval is None:
             return "the solution needs no approval any more"
-        now = datetime.now(UTC)
+        now = clock.now()
         asked = read_approval(tags)
         if (reason := answer_error(tags, approval, now)) or asked is None:
             return reason or "nobody has asked"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from functions import clock
 from functions.report.text import text_of
 from retrain.account.errors import EXIT_FAILED, EXIT_INTERRUPTED
 from retrain.account.output import (
@@ -15,7 +16,7 @@ from retrain.account.output import (
     print_result,
     result_console,
 )
-from retrain.look.follow import follow, now
+from retrain.look.follow import follow
 from retrain.look.reports import outcome_text
 from retrain.look.runs import (
     execution_of,
@@ -78,7 +79,7 @@ def _print_report(described: DescribeExecutionOutputTypeDef, report: Report | No
     """Print the report of a run, or how the run ended without a report."""
     if report is None:
         execution = execution_of(described)
-        took = duration_text(execution.seconds(now()))
+        took = duration_text(execution.seconds(clock.now()))
         status = outcome_text(execution.status)
         print_result(Text.assemble(f"{execution.name}: ", status, f" after {took}"))
         print_result(f"  {reason_without_report(described)}")

@@ -12,6 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from functions import clock
 from functions.personalize.statuses import is_stopping
 from retrain.look.jobs import expected_end_seconds
 from retrain.look.reports import outcome_text
@@ -96,7 +97,7 @@ class Lines:
         self._shown: dict[str, str] = {}
         """The last line about each job, by the label of the job."""
         self._notes: set[str] = set()
-        self._print(datetime.now(UTC), f"following {execution.name}")
+        self._print(clock.now(), f"following {execution.name}")
 
     def show(self, progress: RunProgress, now: datetime) -> None:
         """Print what is new."""
@@ -114,7 +115,7 @@ class Lines:
         """Print a message, but only once."""
         if text not in self._notes:
             self._notes.add(text)
-            self._print(datetime.now(UTC), text)
+            self._print(clock.now(), text)
 
     def _print(self, now: datetime, text: str) -> None:
         line = f"{now.astimezone(UTC):%H:%M:%S} {text}"
@@ -143,7 +144,7 @@ class Bars:
 
     def render(self) -> RenderableType:
         """Return what is drawn now."""
-        now, progress = datetime.now(UTC), self._progress
+        now, progress = clock.now(), self._progress
         if progress is None:
             return Text(f"reading {self._execution.name}", "dim")
         parts: list[RenderableType] = [self._header(progress, now)]

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from functions import clock
 from retrain.account.access import Access
 from retrain.account.errors import FailedError, OperatorError
 from retrain.account.target import Target
@@ -59,9 +60,9 @@ def account(monkeypatch):
     monkeypatch.setattr(Access, "step_functions", double)
     monkeypatch.setattr(Access, "sts", double)
     monkeypatch.setattr(Access, "personalize", None)
+    monkeypatch.setattr(clock, "now", lambda: NOW)
     stop_training = lambda _client, arn: double.stopped.append(arn)  # noqa: E731
     replacements = {
-        "now": lambda: NOW,
         "running_executions": lambda _: [execution(name) for name in double.running],
         "configured_run_of": double.configured,
         "versions_of_run": lambda *_, **__: double.versions.pop(0),
