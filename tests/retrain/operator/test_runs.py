@@ -23,7 +23,7 @@ NOW = datetime(2026, 11, 29, 6, tzinfo=UTC)
 
 @pytest.fixture(autouse=True)
 def _at_this_time(monkeypatch):
-    monkeypatch.setattr("retrain.look.history.now", lambda: NOW)
+    monkeypatch.setattr("functions.clock.now", lambda: NOW)
     monkeypatch.setattr("retrain.look.version_notes.tags_of", lambda *_: {})
     monkeypatch.setattr(Access, "personalize", None)
 

@@ -41,12 +41,7 @@ def progress(jobs=JOBS, stage="retraining the solutions"):
 
 @pytest.fixture(autouse=True)
 def _at_this_time(monkeypatch):
-    class Clock(watch_screen.datetime):
-        @classmethod
-        def now(cls, tz):
-            return NOW.astimezone(tz)
-
-    monkeypatch.setattr(watch_screen, "datetime", Clock)
+    monkeypatch.setattr("functions.clock.now", lambda: NOW)
 
 
 def drawn(jobs=JOBS, *, is_final=False, note="", height=24, width=80):
