@@ -26,6 +26,7 @@ from ..contract import (
 )
 from ..executions import run_of, solution_results, trial_results
 from ..texts import MAX_REFUSAL_BYTES, MAX_TEXT_BYTES, shortened, shortened_list
+from ..words import share_of_change
 
 SCHEMA_VERSION: Literal[1] = 1
 TRIGGERS = ("schedule", "export", "trials", "deployments", "manual")
@@ -271,11 +272,6 @@ def error_text(error: StateError) -> str:
     with suppress(ValueError, TypeError, KeyError):
         cause = json.loads(cause)["errorMessage"]
     return shortened(f"{error['Error']}: {cause}", MAX_REFUSAL_BYTES)
-
-
-def share_of_change(new: float | None, live: float | None) -> float | None:
-    """Return the change as a share of the live value. There is none if the live value is 0."""
-    return None if new is None or not live else round((new - live) / abs(live), 6)
 
 
 def _import_report(result: DatasetResult) -> ImportReport:

@@ -14,10 +14,10 @@ from ..contract import Outcome
 from ..executions import machine_arn_of
 from ..metrics import short_name
 from ..texts import json_bytes, shortened
+from ..words import duration_text, metric_name, metric_text, size_text
 from .model import (
     CampaignReport,
     ImportReport,
-    MetricReport,
     Report,
     SolutionReport,
     campaigns_of,
@@ -53,8 +53,6 @@ ENDS = {
     "TIMED_OUT": "the execution took too long",
 }
 """Error that ended a run -> what happened, in words."""
-UNITS = ("bytes", "KB", "MB", "GB", "TB")
-SECONDS_PER_MINUTE, MINUTES_PER_HOUR, HOURS_PER_DAY, THOUSAND = 60, 60, 24, 1000
 PERSONALIZE_ARN = re.compile(r"arn:[a-z-]+:personalize:[a-z0-9-]+:\d{12}:")
 UNREADABLE = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069"
@@ -137,7 +135,7 @@ def text_of(report: Report, max_bytes: int = MAX_TEXT_BYTES) -> str:
         f"{report['outcome']}: {headline(report)}.",
         [
             f"Pipeline {report['pipeline']}",
-            f"Run {report['runId']} ({report['trigger']}), {duration(report['seconds'])}",
+            f"Run {report['runId']} ({report['trigger']}), {duration_text(report['seconds'])}",
             f"Execution: {report['executionUrl']}",
             *dashboard,
         ],
@@ -180,38 +178,6 @@ def headline(report: Report) -> str:
     ] or ["a campaign"]
     more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
     return HEADLINES[report["outcome"]].format(", ".join(names[:MAX_NAMES]) + more)
-
-
-def duration(seconds: float) -> str:
-    """Return a duration in whole minutes, for example `3 h 12 min`, or in days if it is long.
-
-    `retrain history` shows the same number of minutes (`retrain/look/texts.py`).
-    """
-    if seconds < SECONDS_PER_MINUTE:
-        return f"{seconds:.0f} s"
-    hours, minutes = divmod(round(seconds / SECONDS_PER_MINUTE), MINUTES_PER_HOUR)
-    if hours >= 2 * HOURS_PER_DAY:
-        return f"{hours // HOURS_PER_DAY} days"
-    if not hours:
-        return f"{minutes} min"
-    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
-
-
-def size(count: int) -> str:
-    """Return a number of bytes with a unit, for example `1.2 GB`."""
-    number, unit = float(count), 0
-    while number >= THOUSAND and unit < len(UNITS) - 1:
-        number, unit = number / THOUSAND, unit + 1
-    return f"{number:.3g} {UNITS[unit]}"
-
-
-def metric_change(metric: MetricReport) -> str:
-    """Return a metric before and after, for example `0.4 -> 0.42 (+5.0%)`."""
-    before, after = (
-        "none" if value is None else f"{value:.4g}" for value in (metric["live"], metric["new"])
-    )
-    change = "" if metric["change"] is None else f" ({metric['change']:+.1%})"
-    return f"{before} -> {after}{change}"
 
 
 def _one_line(text: str) -> str:
@@ -300,7 +266,9 @@ def _solution_lines(solution: SolutionReport) -> Iterator[str]:
         if not solution["isTrained"]:
             facts.append("trained before")
         elif solution["seconds"] is not None:
-            facts.append(f"{solution['trainingMode']} training of {duration(solution['seconds'])}")
+            facts.append(
+                f"{solution['trainingMode']} training of {duration_text(solution['seconds'])}"
+            )
         if solution["trainingHours"] is not None:
             facts.append(f"{solution['trainingHours']:.3g} training hours")
         yield f"- {', '.join(facts)}"
@@ -315,21 +283,21 @@ def _campaign_lines(campaign: CampaignReport) -> Iterator[str]:
         versions = (campaign["previousVersionArn"], campaign["versionArn"])
         facts.append(" -> ".join(short_name(arn) for arn in versions if arn))
     if campaign["seconds"] is not None:
-        facts.append(f"update of {duration(campaign['seconds'])}")
+        facts.append(f"update of {duration_text(campaign['seconds'])}")
     yield f"- {short_name(campaign['campaignArn'])}: {', '.join(facts)}"
     for name, metric in campaign["metrics"].items():
-        yield f"  {name}: {metric_change(metric)}"
+        yield f"  {metric_name(name)}: {metric_text(metric)}"
 
 
 def _import_lines(report: Report) -> Iterator[str]:
     started_at = datetime.fromisoformat(report["startedAt"])
     for dataset in report["imports"]:
-        facts = [dataset["outcome"], size(dataset["bytes"])]
+        facts = [dataset["outcome"], size_text(dataset["bytes"])]
         if dataset["dataWrittenAt"] is not None:
             age = (started_at - datetime.fromisoformat(dataset["dataWrittenAt"])).total_seconds()
-            facts.append(f"written {duration(max(0, age))} before the run")
+            facts.append(f"written {duration_text(max(0, age))} before the run")
         if dataset["seconds"] is not None:
-            facts.append(f"import job of {duration(dataset['seconds'])}")
+            facts.append(f"import job of {duration_text(dataset['seconds'])}")
         yield f"- {dataset['type']}: {', '.join(facts)}"
     if report["trainingHours"]:
         cost = report["trainingCost"]

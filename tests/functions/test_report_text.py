@@ -11,8 +11,6 @@ from functions.report.send import needs_person
 from functions.report.text import (
     MAX_CHAT_BYTES,
     MAX_TEXT_BYTES,
-    duration,
-    size,
     subject_of,
     text_of,
 )
@@ -101,7 +99,7 @@ def test_the_text_about_a_good_run():
         "taste: DEPLOYED\n"
         "- version new, FULL training of 30 min, 1.5 training hours\n"
         "- home: DEPLOYED, old -> new, update of 20 min\n"
-        f"  {NDCG}: 0.4 -> 0.42 (+5.0%)\n"
+        "  NDCG@10: 0.4000 → 0.4200 (+5.0%)\n"
         "\n"
         "Data and costs\n"
         "- interactions: IMPORTED, 1 KB, written 2 h before the run, import job of 30 min\n"
@@ -342,7 +340,7 @@ def test_a_solution_says_how_its_version_was_trained(version, lines):
 def test_a_metric_without_a_value_has_no_change():
     metrics = {NDCG: {"new": 0.42, "live": None}}
     lines = sections(with_campaign(metrics=metrics))["taste: DEPLOYED"]
-    assert lines[-1] == f"  {NDCG}: none -> 0.42"
+    assert lines[-1] == "  NDCG@10: none → 0.4200"
 
 
 def test_a_trial_of_an_earlier_run_has_a_line():
@@ -367,37 +365,3 @@ def test_a_long_reason_is_cut_and_leaves_room_for_what_to_do(max_bytes, reason):
     assert json_bytes(short.rstrip("\n")) <= max_bytes
     assert f"\nWhy\nRunRefused: {reason[:500].strip()}" in short
     assert f"\n  retrain start {MACHINE}\nGuide: " in short
-
-
-# Words
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (0.4, "0 s"),
-        (59, "59 s"),
-        (60, "1 min"),
-        (3560, "59 min"),
-        (3599, "1 h"),
-        (7680, "2 h 8 min"),
-        (172_740, "47 h 59 min"),
-        (172_799, "2 days"),
-    ],
-)
-def test_a_duration_is_short(seconds, words):
-    assert duration(seconds) == words
-
-
-@pytest.mark.parametrize(
-    ("count", "words"),
-    [
-        (0, "0 bytes"),
-        (999, "999 bytes"),
-        (1000, "1 KB"),
-        (1_234_567, "1.23 MB"),
-        (10**16, "1e+04 TB"),
-    ],
-)
-def test_a_size_has_a_unit(count, words):
-    assert size(count) == words

@@ -12,8 +12,8 @@ from components.rules.fields import NDCG_AT_10
 from emulator.personalize import Switches
 from functions.personalize.campaigns import read_notes
 from functions.personalize.tags import tags_of
-from functions.report.model import share_of_change
 from functions.rules.deployments import Notes
+from functions.words import share_of_change
 from tests.workflow.pipeline import NEXT_SLOT, before_step, deploy, killed_after_work
 from tests.workflow.summaries import (
     DEPLOYED,

@@ -11,7 +11,7 @@ import pytest
 from components.args import ApprovalArgs, NotificationsArgs, QualityRuleArgs
 from components.rules.fields import NDCG_AT_10
 from functions import aws
-from functions.report.text import duration
+from functions.words import duration_text
 from retrain.account.target import Target
 from retrain.look.history import history
 from tests.workflow.pipeline import NEXT_SLOT, Pipeline, deploy
@@ -141,7 +141,7 @@ def test_the_report_has_the_metrics_of_the_service(mixed_run):
         assert (metric["new"], metric["live"]) == (new, live), "as GetSolutionMetrics shows them"
         assert change < -0.1, "the data have become worse"
         assert metric["change"] == pytest.approx(change, abs=1e-6)
-        shown = f"  {NDCG_AT_10}: {live:.4g} -> {new:.4g} ({change:+.1%})"
+        shown = f"  NDCG@10: {live:.4f} → {new:.4f} ({change:+.1%})"
         name = campaign["campaignArn"].rpartition("/")[2]
         cause = mixed_run.execution.cause.partition(f"- {name}: {campaign['outcome']}")[2]
         assert cause.splitlines()[1] == shown
@@ -156,7 +156,7 @@ def test_the_report_has_the_durations_of_the_service(mixed_run):
     )
     assert found["seconds"] == duration_of_run.total_seconds()
     assert mixed_run.row["seconds"] == pytest.approx(found["seconds"], abs=5)
-    whole = duration(found["seconds"])
+    whole = duration_text(found["seconds"])
     assert f"({found['trigger']}), {whole}\n" in mixed_run.execution.cause
     assert f"  {whole} " in mixed_run.history
     hours = 0

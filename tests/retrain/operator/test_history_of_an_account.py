@@ -87,7 +87,7 @@ def test_the_screen_of_a_version_names_its_run_its_exports_and_its_answers(
     assert texts["by"] == f"run {first_run.id}"
     assert texts["approved"].startswith(f"by {person} at 2025-11-29"[:50])
     assert re.fullmatch(
-        rf"FULL, ended .* UTC, \d+\.\d kB, run {first_run.id}", texts["interactions"]
+        rf"FULL, ended .* UTC, [\d.]+ KB, run {first_run.id}", texts["interactions"]
     )
     assert "              s3://movies-exports/users.csv" in lines
 

@@ -98,14 +98,14 @@ def lines(**fields):
         (
             imported(rows=1250, files=2, bytes=43_100, expectedSeconds=None),
             (
-                "+ import items: s3://exports/items.csv: 2 files, 1,250 rows, 43.1 kB, written 3 "
+                "+ import items: s3://exports/items.csv: 2 files, 1,250 rows, 43.1 KB, written 3 "
                 "h 12 "
                 "min ago. It was never imported. No earlier import shows how long it takes."
             ),
         ),
         (
             imported(action="keep", files=0, bytes=0, ageHours=None, reason="the run is skipped"),
-            "= keep items: s3://exports/items.csv: 0 files, 0 B. The run is skipped.",
+            "= keep items: s3://exports/items.csv: 0 files, 0 bytes. The run is skipped.",
         ),
         (
             imported(action="leave out", reason="the options leave it out"),

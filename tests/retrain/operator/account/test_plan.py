@@ -43,7 +43,7 @@ def test_before_the_first_up_the_plan_is_that_of_the_file(run, emulator):
         "~ update movies-for-you",
     ]
     assert lines[3].startswith(
-        "+ import interactions: s3://movies-exports/interactions/: 3 files, 11,111 rows, 389.0 kB, "
+        "+ import interactions: s3://movies-exports/interactions/: 3 files, 11,111 rows, 389 KB, "
         "written "
     )
     assert ". No run created the newest import, which ended at 20" in lines[3]

@@ -1,0 +1,68 @@
+"""Writes times, durations, sizes and metrics for people, in messages and on screens."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from .contract import MetricValues
+
+SECONDS_PER_MINUTE, MINUTES_PER_HOUR, HOURS_PER_DAY, BYTES_PER_UNIT = 60, 60, 24, 1000
+SHORT_METRICS = {
+    "normalized_discounted_cumulative_gain": "NDCG",
+    "mean_reciprocal_rank": "MRR",
+    "precision": "precision",
+}
+"""The beginning of the name of a metric that ends with `_at_<number>` -> its usual short name."""
+
+
+def time_text(time: datetime) -> str:
+    """Return a time in UTC to the minute, like `2026-11-29 03:00`."""
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M}"
+
+
+def duration_text(seconds: float) -> str:
+    """Return a duration like `45 s`, `12 min` or `2 h 31 min`, or in days if it is long."""
+    if seconds < SECONDS_PER_MINUTE:
+        return f"{max(seconds, 0):.0f} s"
+    hours, minutes = divmod(round(seconds / SECONDS_PER_MINUTE), MINUTES_PER_HOUR)
+    if hours >= 2 * HOURS_PER_DAY:
+        return f"{hours // HOURS_PER_DAY} days"
+    if not hours:
+        return f"{minutes} min"
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+def size_text(size: int) -> str:
+    """Return a number of bytes like `912 bytes` or `1.23 GB`."""
+    value, units = float(size), iter(("bytes", "KB", "MB", "GB", "TB"))
+    unit = next(units)
+    while value >= BYTES_PER_UNIT and unit != "TB":
+        value, unit = value / BYTES_PER_UNIT, next(units)
+    return f"{value:.3g} {unit}"
+
+
+def count_text(count: int, noun: str) -> str:
+    """Return a number with its noun, like `1 import` or `2 imports`."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def list_text(items: Sequence[str]) -> str:
+    """Return items as in a sentence, like `a`, `a and b` or `a, b and c`."""
+    return " and ".join([*filter(None, [", ".join(items[:-1])]), *items[-1:]])
+
+
+def metric_name(name: str) -> str:
+    """Return the short name of a metric, like `NDCG@10`."""
+    prefix, _, number = name.rpartition("_at_")
+    return f"{SHORT_METRICS[prefix]}@{number}" if prefix in SHORT_METRICS else name
+
+
+def metric_text(values: MetricValues) -> str:
+    """Return a metric of the live and of the new version, like `0.2410 → 0.2492 (+3.4%)`."""
+    live, new = ("none" if values[key] is None else f"{values[key]:.4f}" for key in ("live", "new"))
+    change = share_of_change(values["new"], values["live"])
+    return f"{live} → {new}" + ("" if change is None else f" ({change:+.1%})")
+
+
+def share_of_change(new: float | None, live: float | None) -> float | None:
+    """Return the change as a share of the live value. There is none if the live value is 0."""
+    return None if new is None or not live else round((new - live) / abs(live), 6)
