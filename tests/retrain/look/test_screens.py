@@ -1,0 +1,78 @@
+"""Proves what `watch` and `history` print about runs: a good one, and each way to end badly."""
+
+import pytest
+
+from components.args import ApprovalArgs
+from retrain.look import follow
+from tests.retrain.in_process import account
+from tests.workflow.pipeline import NEXT_SLOT
+from tests.world import MOVIES, campaign, solution
+
+DAY = 24 * 3600
+BY_HAND = {"trigger": None, "scheduledTime": None, "scheduleArn": None}
+"""Changes of the input of a scheduled run, after which a person has started it."""
+
+
+@pytest.fixture(autouse=True)
+def _poll_each_minute(monkeypatch):
+    monkeypatch.setattr(follow, "POLL_SECONDS", 60)
+
+
+def progress(prod, command="watch"):
+    """Return what `watch` prints, but for the report of the run."""
+    result = prod.retrain(command)
+    return f"$ retrain {command}\n{result.out.partition('Pipeline')[0]}{result.err}"
+
+
+def test_the_golden_screens_of_a_good_run(golden):
+    group = MOVIES.with_solutions(solution(campaigns=[campaign(user_id="u1")]))
+    with account(group) as prod:
+        before = prod.transcript("history", "watch")
+        prod.pipeline.start()
+        prod.pipeline.sleep(60)
+        during = prod.transcript("history"), progress(prod), prod.transcript("history")
+        version = prod.pipeline.versions()[-1].rpartition("/")[2]
+        after = (
+            progress(prod, "watch --run 20261129T030000Z"),
+            prod.transcript(f"history --version {version}"),
+        )
+    golden("good_run.txt", "\n".join([before, *during, *after]))
+
+
+def test_the_golden_screens_of_runs_that_ended_badly(golden):
+    screens = []
+
+    def play(act=lambda _: None, **request):
+        pipeline.sleep(DAY)
+        run = pipeline.start(**BY_HAND, **request)
+        act(run)
+        run.wait()
+        screens.append(progress(prod))
+
+    with account(MOVIES) as prod:
+        pipeline = prod.pipeline
+        pipeline.inject_fault("fail", job="dataset-import-job", reason="line 7: no USER_ID")
+        play()
+        pipeline.inject_fault("fail", job="solution-version", reason="too few items")
+        play()
+        play(lambda run: (pipeline.sleep(2700), run.abort("Stopped", "by ops")))
+        play(lambda run: (pipeline.sleep(600), run.time_out()))
+        play(datasets=["films"])
+        screens.append(prod.transcript("history", "history --limit 1 --json"))
+    golden("bad_runs.txt", "\n".join(screens))
+
+
+def test_the_golden_screens_of_rejected_and_waiting_versions(golden):
+    waiting = solution("waiting", campaigns=["shelf"], approval=ApprovalArgs())
+    with account(MOVIES.with_solutions(solution(), waiting)) as prod:
+        pipeline = prod.pipeline
+        pipeline.run()
+        asked = prod.transcript("history")
+        version = pipeline.versions("waiting")[-1].rpartition("solution/")[2]
+        assert prod.retrain(f"approve {version} --yes").code == 0
+        pipeline.run(**BY_HAND, only="deployments")
+        pipeline.upload_worse_data()
+        pipeline.sleep(7 * DAY)
+        pipeline.run(scheduledTime=NEXT_SLOT)
+        rejected = prod.transcript("history")
+    golden("rejected_and_waiting.txt", f"{asked}\n{rejected}")
