@@ -6,13 +6,13 @@ Use: `python -m docs.cli > docs/cli.md`.
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import typer
 
 from retrain import cli
 from retrain.account.permissions import COMMANDS
-from retrain.commands import options
+from retrain.options import commands
 
 PAGE = """\
 # The command line
@@ -110,25 +110,19 @@ For example:
   machine.
 - If the credentials expire, the command ends and prints the command that shows the run again.
 """
-COMMON = ("stack", "state_machine_arn", "region", "profile", "endpoint_url", "json")
+COMMON = ("stack", "state_machine_arn", "region", "profile", "endpoint_url", "as_json")
 """The parameters that commands for an account have in common."""
 EXIT_CODE = re.compile(r"Exit code (\d+): (.*?)(?=Exit code|$)")
-
-Command = Callable[..., None]
 
 
 def page() -> str:
     """Return the whole page."""
+    cli.program()  # imports all commands
     index = _table("command | what it does", _index_rows())
-    common = _table("common option | meaning", _option_rows(_account_command(), common=True))
-    commands = "\n".join(
-        section
-        for panel in cli.COMMANDS.values()
-        for command in panel
-        for section in _sections(command)
-    )
+    common = _table("common option | meaning", _option_rows("doctor", common=True))
+    sections = "\n".join(section for name in cli.MODULES for section in _sections(name))
     return PAGE.format(
-        index=index, common=common, commands=commands, permissions="\n".join(_permission_rows())
+        index=index, common=common, commands=sections, permissions="\n".join(_permission_rows())
     )
 
 
@@ -139,46 +133,34 @@ def _permission_rows() -> Iterator[str]:
         yield f"| `{command}` | {', '.join(actions)} |"
 
 
-def name_of(command: Command) -> str:
-    """Return the name of a command, for example `test-alarm`."""
-    return command.__name__.replace("_", "-")
-
-
-def _account_command() -> Command:
-    """Return a command that has all common options."""
-    return cli.COMMANDS[options.ACCOUNT_COMMANDS][-1]
-
-
 def _index_rows() -> Iterator[str]:
     """Yield a row for each command with the first sentence of its help."""
-    for commands in cli.COMMANDS.values():
-        for command in commands:
-            name = name_of(command)
-            yield f"[`{name}`](#{name}) | {_paragraphs(command)[0]}"
+    for name in cli.MODULES:
+        yield f"[`{name}`](#{name}) | {_paragraphs(name)[0]}"
 
 
-def _paragraphs(command: Command) -> list[str]:
+def _paragraphs(name: str) -> list[str]:
     """Return the paragraphs of the help of a command."""
-    return [" ".join(part.split()) for part in (inspect.getdoc(command) or "").split("\n\n")]
+    return [" ".join(part.split()) for part in (inspect.getdoc(commands[name]) or "").split("\n\n")]
 
 
-def _sections(command: Command) -> Iterator[str]:
+def _sections(name: str) -> Iterator[str]:
     """Yield the heading of a command, its help, its exit codes and its options."""
-    yield f"## {name_of(command)}\n"
-    *paragraphs, codes = _paragraphs(command)
+    yield f"## {name}\n"
+    *paragraphs, codes = _paragraphs(name)
     for paragraph in paragraphs:
         yield f"{paragraph}\n"
     for code, meaning in EXIT_CODE.findall(codes):
         yield f"- exit code {code}: {meaning.strip()}"
     yield ""
-    if rows := list(_option_rows(command, common=False)):
+    if rows := list(_option_rows(name, common=False)):
         yield f"{_table('option | meaning', rows)}\n"
 
 
-def _option_rows(command: Command, *, common: bool) -> Iterator[str]:
+def _option_rows(name: str, *, common: bool) -> Iterator[str]:
     """Yield a row for each option of a command that is common, or that is not."""
     app = typer.Typer(add_completion=False)
-    app.command()(command)
+    app.command()(commands[name])
     for parameter in typer.main.get_command(app).params:
         if parameter.name == "help" or (parameter.name in COMMON) != common:
             continue

@@ -3,7 +3,8 @@
 import os
 import sys
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, TextIO
 
@@ -17,47 +18,37 @@ from retrain.account.errors import (
     OperatorError,
     aws_error,
 )
-from retrain.commands import options
-from retrain.commands.adopt import adopt
-from retrain.commands.approve import approve, reject
-from retrain.commands.doctor import doctor
-from retrain.commands.emulate import emulate
-from retrain.commands.history import history
-from retrain.commands.plan import plan
-from retrain.commands.rehearse import rehearse
-from retrain.commands.rollback import rollback
-from retrain.commands.start import start
-from retrain.commands.stop import stop
-from retrain.commands.test_alarm import test_alarm
-from retrain.commands.watch import watch
+from retrain.options import commands
 
 PROGRAM = "retrain"
-COMMANDS = {
-    options.ACCOUNT_COMMANDS: (
-        doctor,
-        adopt,
-        plan,
-        start,
-        watch,
-        stop,
-        history,
-        rollback,
-        approve,
-        reject,
-        test_alarm,
-    ),
-    options.LOCAL_COMMANDS: (rehearse, emulate),
+ACCOUNT_COMMANDS = {
+    "doctor": "retrain.check.doctor",
+    "adopt": "retrain.act.adopt",
+    "plan": "retrain.look.plan",
+    "start": "retrain.act.start",
+    "watch": "retrain.look.watch",
+    "stop": "retrain.act.stop",
+    "history": "retrain.look.history",
+    "rollback": "retrain.act.rollback",
+    "approve": "retrain.act.answers",
+    "test-alarm": "retrain.act.alarm_test",
 }
-"""The commands by the panels of the help in which they are listed."""
+LOCAL_COMMANDS = dict.fromkeys(("rehearse", "emulate"), "retrain.rehearsal.local_commands")
+PANELS = {"A pipeline in an AWS account": ACCOUNT_COMMANDS, "On this machine": LOCAL_COMMANDS}
+"""The module of each command, by the panels of the help."""
+MODULES = ACCOUNT_COMMANDS | LOCAL_COMMANDS
 
-app = typer.Typer(
-    help="Operate the pipelines that retrain Amazon Personalize.",
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-for panel, commands in COMMANDS.items():
-    for command in commands:
-        app.command(rich_help_panel=panel)(command)
+
+def program(names: Container[str] = MODULES) -> typer.Typer:
+    """Return the program with these commands. Only their modules are imported."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.callback()(retrain)
+    for panel, modules in PANELS.items():
+        for name, module in modules.items():
+            if name in names:
+                import_module(module)
+                app.command(name, rich_help_panel=panel)(commands[name])
+    return app
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -86,6 +77,7 @@ def main(arguments: Sequence[str]) -> int:
 def _run(arguments: Sequence[str]) -> int:
     """Run a command. Print the errors that commands expect, and return the exit code."""
     try:
+        app = program(arguments[:1] if _is_command(arguments) else MODULES)
         exit_code: int | None = app(
             list(arguments) or ["--help"], prog_name=PROGRAM, standalone_mode=False
         )
@@ -135,9 +127,7 @@ def _print_output_error(error: OSError) -> int:
 
 def _print_interruption(arguments: Sequence[str]) -> None:
     """Print that a signal has ended the command, below the ^C that a terminal shows."""
-    is_local = any(
-        command.__name__ in arguments[:1] for command in COMMANDS[options.LOCAL_COMMANDS]
-    )
+    is_local = not LOCAL_COMMANDS.keys().isdisjoint(arguments[:1])
     rest = "" if is_local else "; AWS goes on with what it was asked for"
     start = "\n" if sys.stderr.isatty() else ""
     typer.echo(f"{start}interrupted{rest}", err=True)
@@ -152,7 +142,6 @@ def _print_version(is_asked: bool) -> None:  # noqa: FBT001  # Typer calls it wi
         raise typer.Exit
 
 
-@app.callback()
 def retrain(
     *,
     _version: Annotated[
@@ -167,8 +156,12 @@ def retrain(
 
 def _command_of(arguments: Sequence[str]) -> str:
     """Return the program with the command that the arguments name, if it exists."""
-    names = {command.__name__.replace("_", "-") for row in COMMANDS.values() for command in row}
-    return " ".join([PROGRAM, *(word for word in arguments[:1] if word in names)])
+    return " ".join([PROGRAM, *(arguments[:1] if _is_command(arguments) else ())])
+
+
+def _is_command(arguments: Sequence[str]) -> bool:
+    """Return True if the arguments begin with the name of a command."""
+    return not MODULES.keys().isdisjoint(arguments[:1])
 
 
 def _print_error(error: OperatorError) -> int:

@@ -1,42 +1,70 @@
-"""Reads the values of the options, and refuses the values that no command can use."""
+"""The options that several commands have, and the decorator that makes a function a command."""
 
 from __future__ import annotations
 
-from difflib import get_close_matches
-from pathlib import Path
+import inspect
+import re
+from functools import wraps
+from inspect import Parameter
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
 
 import typer
 from botocore.utils import is_valid_endpoint_url
 
-from retrain.rehearsal.scenarios import Name
+from retrain.account.access import Access
+from retrain.account.target import PipelineOptions, Target, find_target
 
-LAST_PORT = 65535
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+INPUT_PANEL = "For this run only"
+Command = TypeVar("Command", bound="Callable[..., int]")
+
+StackOption: TypeAlias = Annotated[
+    str, typer.Option("--stack", "-s", help="The stack, whose file is Pulumi.<stack>.yaml.")
+]
+JsonOption: TypeAlias = Annotated[
+    bool, typer.Option("--json", help="Print only the result, as a JSON document.")
+]
+YesOption: TypeAlias = Annotated[bool, typer.Option("--yes", "-y", help="Ask no questions.")]
+RunOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--run",
+        metavar="RUN",
+        help="The id of the run, or the name or the ARN of its execution. Without it, the newest "
+        "run, or the one that is under way.",
+    ),
+]
+SkipImportOption: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--skip-import",
+        help="Import nothing, and train on the data that is already in Personalize.",
+        rich_help_panel=INPUT_PANEL,
+    ),
+]
+ForceOption: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--force",
+        help="Import and train even if nothing is new, and even beyond maxTrainingsPerMonth.",
+        rich_help_panel=INPUT_PANEL,
+    ),
+]
+ExportDateOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--export-date",
+        metavar="DAY",
+        help="Import the exports of an earlier day, for example 2026-11-22. Use this to replace "
+        "bad data: a rollback of a campaign does not bring good data back.",
+        rich_help_panel=INPUT_PANEL,
+    ),
+]
 
 
-def parse_port(value: str | int) -> int:
-    """Return the number of a port. Raise BadParameter for a text that is not a port.
-
-    `value` is text, or a number if the option has its default.
-    """
-    text = str(value)
-    if not (text.isascii() and text.isdecimal() and int(text) <= LAST_PORT):
-        raise typer.BadParameter(
-            f"{text!r} is not a port; write a number from 1 to {LAST_PORT}, or 0 for a free port"
-        )
-    return int(text)
-
-
-def parse_scenario(text: str) -> Name:
-    """Return the scenario with this name. Raise BadParameter if there is none."""
-    names = [str(name) for name in Name]
-    if text not in names:
-        close = get_close_matches(text, names, n=1)
-        guess = f"did you mean {close[0]!r}? " if close else ""
-        raise typer.BadParameter(f"{text!r} is unknown; {guess}name one of {', '.join(names)}")
-    return Name(text)
-
-
-def parse_endpoint(text: str) -> str:
+def _parse_endpoint(text: str) -> str:
     """Return the address of an endpoint. Raise BadParameter for a text that boto3 cannot use."""
     has_scheme = text.startswith(("http://", "https://"))
     if not has_scheme or not is_valid_endpoint_url(text):
@@ -46,16 +74,76 @@ def parse_endpoint(text: str) -> str:
     return text
 
 
-def parse_folder(text: str) -> Path:
-    """Return the path of a folder. Raise BadParameter if there is no such folder."""
-    folder = Path(text)
-    try:
-        is_folder = bool(text) and folder.is_dir()
-    except (OSError, ValueError):  # no permission, or a text that cannot be a path
-        is_folder = False
-    if not is_folder:
-        raise typer.BadParameter(
-            f"{text!r} is not a folder that can be read; name the folder that contains "
-            "interactions.csv"
-        )
-    return folder
+def _account_option(
+    name: str, metavar: str, text: str, parser: Callable[[str], str] = str
+) -> Parameter:
+    """Return an option, with its help, that says where a pipeline is and who asks."""
+    option = typer.Option(
+        f"--{name.replace('_', '-')}",
+        metavar=metavar,
+        help=text,
+        parser=parser,
+        rich_help_panel="Account",
+    )
+    kind = Annotated[str | None, option]
+    return Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=kind)
+
+
+STACK = Parameter("stack", Parameter.KEYWORD_ONLY, default="dev", annotation=StackOption)
+STATE_MACHINE = _account_option(
+    "state_machine_arn",
+    "ARN",
+    "The state machine of the pipeline. Without it, the Pulumi CLI reads the ARN from the outputs "
+    "of the stack.",
+)
+ACCESS = (
+    _account_option(
+        "region", "REGION", "The region. Without it, the region of the ARN or of the profile."
+    ),
+    _account_option("profile", "NAME", "A profile of the AWS CLI's files."),
+    _account_option(
+        "endpoint_url",
+        "URL",
+        "Send all requests to this endpoint, for example to the emulator.",
+        _parse_endpoint,
+    ),
+)
+WRAPPED_LINE = re.compile(r"(?<!\n)\n(?!\n|Exit code )")
+"""The end of a line within a paragraph. The help would keep it, however wide the terminal is."""
+commands: dict[str, Callable[..., int]] = {}
+"""Name of each command whose module is imported -> the function that takes all its options."""
+
+
+def command(function: Command) -> Command:
+    """Make a function a command that has the name, the options and the help of the function.
+
+    The function returns the exit code. If its first parameter is an `Access`, the
+    `PipelineOptions` or the deployed pipeline (`Target`), the command has the options that lead to
+    it. They are added here, and the function itself stays as it is.
+    """
+    run = _with_account_options(function)
+    run.__doc__ = WRAPPED_LINE.sub(" ", inspect.getdoc(function) or "")
+    commands[function.__name__.replace("_", "-")] = run
+    return function
+
+
+def _with_account_options(function: Callable[..., int]) -> Callable[..., int]:
+    """Return a function with options in place of the first parameter, if they lead to it."""
+    first, *own = inspect.signature(function, eval_str=True).parameters.values()
+    kind = first.annotation
+    if kind not in (Access, PipelineOptions, Target):
+        return function
+
+    @wraps(function)
+    def run(**values: Any) -> int:  # noqa: ANN401  # the values of all options
+        access = Access(*(values.pop(option.name) for option in ACCESS))
+        if kind is Access:
+            return function(access, **values)
+        chosen = PipelineOptions(values.pop("stack"), values.pop("state_machine_arn"), access)
+        return function(find_target(*chosen) if kind is Target else chosen, **values)
+
+    options = [*own, *ACCESS] if kind is Access else [STACK, *own, STATE_MACHINE, *ACCESS]
+    # Typer reads both.
+    run.__dict__["__signature__"] = inspect.Signature(options)
+    run.__annotations__ = {option.name: option.annotation for option in options}
+    return run

@@ -121,7 +121,7 @@ CAMPAIGN_ADVICE: Mapping[Outcome, Advice] = {
     ),
     "AWAITING_APPROVAL": Advice(
         "Compare the metrics below, and answer with one of two commands:",
-        ["approve {}", "reject {}"],
+        ["approve {}", "approve --reject {}"],
         "Approve a version",
     ),
 }

@@ -179,19 +179,6 @@ COMMANDS: Mapping[str, Grants] = {
             "campaigns": ("personalize:DescribeCampaign", "personalize:ListTagsForResource"),
         },
     ),
-    "reject": merged(
-        FIND,
-        {
-            "any": ("personalize:ListSolutionVersions",),
-            "solution versions": (
-                "personalize:DescribeSolutionVersion",
-                "personalize:GetSolutionMetrics",
-                "personalize:ListTagsForResource",
-                "personalize:TagResource",
-            ),
-            "campaigns": ("personalize:DescribeCampaign",),
-        },
-    ),
     "test-alarm": merged(
         FIND,
         {

@@ -6,7 +6,7 @@ import json
 import re
 import shlex
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from botocore.exceptions import ClientError
 
@@ -24,6 +24,14 @@ MACHINE_ARN = re.compile(
 KEYS_OF_EVERY_RELEASE = {"prefix", "datasets", "solutions", "limits", "tags"}
 """The keys that show that settings belong to a pipeline, and not to another program."""
 ARN_HINT = "`pulumi stack output state_machine_arn --stack STACK` prints it"
+
+
+class PipelineOptions(NamedTuple):
+    """The options that name a pipeline, which need not be deployed."""
+
+    stack: str
+    state_machine_arn: str | None
+    access: Access
 
 
 @dataclass(frozen=True)

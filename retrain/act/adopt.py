@@ -5,39 +5,57 @@ from __future__ import annotations
 import os
 import shlex
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
 from retrain.account import pulumi_cli
+from retrain.account.access import Access
 from retrain.account.errors import EXIT_FAILED, OperatorError
 from retrain.account.output import print_json, print_message, print_result
 from retrain.account.stack_config import config_problems, project_name, stack_file_of
 from retrain.act.adopted_group import check_group_arn, read_group
 from retrain.act.probe_ids import ProbeIds, read_probe_ids
 from retrain.act.stack_file import stack_file, usable_datasets, usable_solutions
+from retrain.options import JsonOption, StackOption, command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from retrain.account.access import Access
     from retrain.act.adopted_group import AdoptedGroup
 
 LABEL_WIDTH = 11
 
 
+@command
 def adopt(
-    dataset_group_arn: str,
-    stack: str,
     access: Access,
     *,
-    force: bool,
-    as_json: bool,
+    dataset_group_arn: Annotated[
+        str,
+        typer.Option(
+            metavar="ARN",
+            help="The dataset group. `aws personalize list-dataset-groups` lists all groups.",
+        ),
+    ],
+    stack: StackOption,
+    force: Annotated[
+        bool, typer.Option("--force", help="Overwrite the file if it exists.")
+    ] = False,
+    as_json: JsonOption = False,
 ) -> int:
-    """Write the file of a stack that retrains a dataset group. Return the exit code.
+    """Write the file of a stack for an existing dataset group.
 
-    Raises OperatorError if the group cannot be adopted, or if the file exists and `force` is false.
+    For example: retrain adopt --dataset-group-arn ARN --stack prod
+
+    The file has the datasets with the locations of their last imports, the solutions and the
+    campaigns, with comments. Nothing is changed in the account.
+
+    Exit code 0: the file was written, and `pulumi preview` accepts it.
+    Exit code 1: the file was written, but has problems, which are listed.
+    Exit code 2: the dataset group cannot be adopted, or the file exists.
     """
     arn = check_group_arn(dataset_group_arn)
     if access.region not in (None, arn.region):
@@ -181,8 +199,8 @@ def _next_commands(file: Path, access: Access) -> Iterator[str]:
         f"pulumi up --stack {stack}": "deploys it",
     }
     width = max(map(len, rows))
-    for command, effect in rows.items():
-        yield f"  {command:{width}}  # {effect}"
+    for words, effect in rows.items():
+        yield f"  {words:{width}}  # {effect}"
 
 
 def _name(arn: str) -> str:

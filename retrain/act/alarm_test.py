@@ -12,12 +12,13 @@ from functions import clock
 from functions.contract import pipeline_name
 from retrain.account.errors import FailedError, OperatorError
 from retrain.account.output import print_json, print_message, print_result
+from retrain.account.target import Target
 from retrain.check.subscriptions import subscriptions_of
+from retrain.options import JsonOption, command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from retrain.account.target import Target
     from retrain.check.subscriptions import Subscriptions
 
 TESTED_ALARM = "run-failed"
@@ -37,12 +38,19 @@ class TestedAlarm(NamedTuple):
     reason: str
 
 
-def send_test_alarm(target: Target, *, as_json: bool) -> int:
-    """Set one alarm to ALARM until it has notified the topic. Return the exit code.
+@command
+def test_alarm(target: Target, *, as_json: JsonOption = False) -> int:
+    """Send a test alarm to the topic of the pipeline, and print who gets its messages.
 
-    At the end, the alarm has its former state again, also if the test fails.
+    For example: retrain test-alarm --stack prod
 
-    Raises OperatorError if the pipeline has no alarms, and FailedError if nobody would get it.
+    The alarm about a failed run goes to ALARM and notifies the topic. Then
+    the command sets it back to its former state. The reason of the alarm says
+    that this is a test.
+
+    Exit code 0: the topic was notified, and somebody has subscribed to it.
+    Exit code 1: the alarm could not notify the topic, or nobody subscribes.
+    Exit code 2: the pipeline or its alarms were not found.
     """
     former = _tested_alarm(target)
     alarm, topic_arn = former.name, _topic_arn(target)

@@ -1,4 +1,4 @@
-"""The commands `approve` and `reject`: the answer of a person about a version that waits for it."""
+"""The command `approve`: the answer of a person about a version that waits for it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import json
 import re
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
 
 from functions import clock
 from functions.executions import short_hash
@@ -28,11 +30,13 @@ from functions.personalize.trainings import describe_version, list_versions
 from functions.rules.deployments import Memory, decide
 from retrain.account.errors import FailedError, OperatorError
 from retrain.account.output import confirm, print_json, print_message, print_result
+from retrain.account.target import Target
 from retrain.look.reports import metric_lines
 from retrain.look.texts import list_text
 from retrain.look.version_names import find_version
 from retrain.look.version_notes import answer_error
 from retrain.names import short_name
+from retrain.options import JsonOption, YesOption, command
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,9 +45,7 @@ if TYPE_CHECKING:
     from mypy_boto3_personalize.type_defs import CampaignTypeDef
 
     from functions.contract import ApprovalSettings, MetricValues, Tags
-    from retrain.account.target import Target
 
-Command: TypeAlias = Literal["approve", "reject"]
 NOT_ALLOWED_IN_TAGS = re.compile(r"[^\w\s.:/=+\-@]")
 """The characters that the value of a tag in Personalize may not have. The name of a session may
 contain a comma."""
@@ -61,16 +63,47 @@ class WaitingVersion:
     """True if it was approved already, and only the execution that deploys it is missing."""
 
 
-def approve(target: Target, name: str | None, *, yes: bool, as_json: bool) -> int:
+@command
+def approve(
+    target: Target,
+    *,
+    version: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[VERSION]",
+            help="The version: movies/1a2b3c4d, 1a2b3c4d or its ARN. Not needed if only one "
+            "version waits for an answer.",
+        ),
+    ] = None,
+    reject: Annotated[
+        bool, typer.Option("--reject", help="Refuse the version instead. No run deploys it.")
+    ] = False,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+) -> int:
+    """Approve a version that waits for an approval, and start its deployment.
+
+    For example: retrain approve movies/1a2b3c4d --stack prod
+
+    An execution checks the quality gate again, and probes the campaigns like any run. If it could
+    not be started, approve the version again.
+
+    Exit code 0: the execution was started, or with --reject the version is refused.
+    Exit code 1: the version does not wait for an answer, or you answered no.
+    Exit code 2: the pipeline or the version was not found.
+    """
+    waiting = _waiting_version(target, version, reject=reject)
+    return (_reject if reject else _approve)(target, waiting, yes=yes, as_json=as_json)
+
+
+def _approve(target: Target, version: WaitingVersion, *, yes: bool, as_json: bool) -> int:
     """Approve a version, and start an execution that deploys it. Return the exit code.
 
-    `name` is that of the version (`version_names.py`), or None for the only version that waits. An
-    earlier call may have approved the version, but have started no execution.
+    An earlier call may have approved the version, but have started no execution.
 
-    Raises FailedError if the version does not wait for an answer, or if no run would deploy it to
-    any campaign, for example because somebody has moved them all.
+    Raises FailedError if no run would deploy the version to any campaign, for example because
+    somebody has moved them all.
     """
-    version = _waiting_version(target, name, command="approve")
     campaigns = _campaigns_of(target, version)
     _print_unchanged_campaigns(target, version, campaigns)
     _print_metrics(target, version, campaigns)
@@ -89,12 +122,8 @@ def approve(target: Target, name: str | None, *, yes: bool, as_json: bool) -> in
     return 0
 
 
-def reject(target: Target, name: str | None, *, yes: bool, as_json: bool) -> int:
-    """Refuse a version, so that no run deploys it. Return the exit code.
-
-    `name` is as in `approve`. Raises FailedError if the version does not wait for an answer.
-    """
-    version = _waiting_version(target, name, command="reject")
+def _reject(target: Target, version: WaitingVersion, *, yes: bool, as_json: bool) -> int:
+    """Refuse a version, so that no run deploys it. Return the exit code."""
     _print_metrics(target, version, _campaigns_of(target, version))
     if not confirm(f"Never deploy {version.arn}?", yes=yes):
         raise FailedError("nothing was changed")
@@ -111,7 +140,7 @@ def reject(target: Target, name: str | None, *, yes: bool, as_json: bool) -> int
     return 0
 
 
-def _waiting_version(target: Target, name: str | None, *, command: Command) -> WaitingVersion:
+def _waiting_version(target: Target, name: str | None, *, reject: bool) -> WaitingVersion:
     """Return the version, if it waits for an answer.
 
     Raises OperatorError for a name of no version of the pipeline, and FailedError if there was an
@@ -120,7 +149,7 @@ def _waiting_version(target: Target, name: str | None, *, command: Command) -> W
     client = target.access.personalize
     solution_arns = [row["solutionArn"] for row in target.settings["solutions"]]
     if name is None:
-        version_arn = _only_waiting_version(target, command)
+        version_arn = _only_waiting_version(target, reject=reject)
     else:
         version_arn = find_version(client, solution_arns, name)
     solution_arn = version_arn.rpartition("/")[0]
@@ -129,7 +158,7 @@ def _waiting_version(target: Target, name: str | None, *, command: Command) -> W
     if not is_active(version["status"]):
         raise FailedError(f"{version_arn} is {version['status']}, so it cannot be deployed")
     tags = tags_of(client, version_arn)
-    if reason := _why_no_answer(target, version_arn, tags, approval, command):
+    if reason := _why_no_answer(target, version_arn, tags, approval, reject=reject):
         raise FailedError(f"{version_arn} takes no answer: {reason}")
     is_approved = current_answer(tags, approval, clock.now()) == "APPROVED"
     if is_approved:
@@ -142,7 +171,7 @@ def _waiting_version(target: Target, name: str | None, *, command: Command) -> W
     return WaitingVersion(version_arn, solution_arn, version["creationDateTime"], tags, is_approved)
 
 
-def _only_waiting_version(target: Target, command: Command) -> str:
+def _only_waiting_version(target: Target, *, reject: bool) -> str:
     """Return the ARN of the only version that waits for an answer.
 
     Raises FailedError if none waits, and OperatorError if several wait.
@@ -152,7 +181,7 @@ def _only_waiting_version(target: Target, command: Command) -> str:
         approval = solution.get("approval")
         newest = _newest_version_of_runs(target, solution["solutionArn"]) if approval else None
         if approval and newest:
-            reason = _why_no_answer(target, newest.arn, newest.tags, approval, command)
+            reason = _why_no_answer(target, newest.arn, newest.tags, approval, reject=reject)
             if reason is None:
                 waiting.append(newest.arn)
             else:
@@ -160,7 +189,8 @@ def _only_waiting_version(target: Target, command: Command) -> str:
     if len(waiting) == 1:
         return waiting[0]
     if waiting:
-        commands = [f"`{target.command(command, short_name(arn))}`" for arn in waiting]
+        words = ["approve", *(["--reject"] if reject else [])]
+        commands = [f"`{target.command(*words, short_name(arn))}`" for arn in waiting]
         raise OperatorError(
             f"{len(waiting)} versions wait for an answer; choose one: {', '.join(commands)}"
         )
@@ -171,14 +201,14 @@ def _only_waiting_version(target: Target, command: Command) -> str:
 
 
 def _why_no_answer(
-    target: Target, version_arn: str, tags: Tags, approval: ApprovalSettings, command: Command
+    target: Target, version_arn: str, tags: Tags, approval: ApprovalSettings, *, reject: bool
 ) -> str | None:
     """Return why nobody can answer about a version now, or None if it waits for an answer.
 
     An approval whose execution was not started can be given again.
     """
     is_approved = current_answer(tags, approval, clock.now()) == "APPROVED"
-    if command == "approve" and is_approved and not _is_started(target, version_arn, tags):
+    if not reject and is_approved and not _is_started(target, version_arn, tags):
         return None
     return answer_error(tags, approval, clock.now())
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+import typer
 from botocore.exceptions import ClientError
 
 from functions import clock
@@ -24,12 +25,12 @@ from functions.personalize.trainings import describe_version
 from functions.rules.deployments import Notes
 from retrain.account.errors import AWS_ERRORS, FailedError, OperatorError, aws_error, code_of
 from retrain.account.output import confirm, print_json, print_message, print_result
+from retrain.account.target import Target
 from retrain.look.version_names import find_version
+from retrain.options import JsonOption, YesOption, command
 
 if TYPE_CHECKING:
     from mypy_boto3_personalize.type_defs import CampaignTypeDef
-
-    from retrain.account.target import Target
 
 POLL_SECONDS = 10
 
@@ -49,23 +50,42 @@ class Rollback:
         return self.campaign["campaignArn"]
 
 
-def rollback(  # the options of the command
+@command
+def rollback(
     target: Target,
-    campaign: str | None,
-    version: str | None,
     *,
-    wait: bool,
-    yes: bool,
-    as_json: bool,
+    campaign: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="The campaign, by name or ARN. Not needed if there is only one."
+        ),
+    ] = None,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            metavar="VERSION",
+            help="The version to move to: movies/1a2b3c4d, 1a2b3c4d or its ARN. Without it, the "
+            "version that was good before.",
+        ),
+    ] = None,
+    wait: Annotated[
+        bool, typer.Option("--wait/--no-wait", help="Wait until the campaign serves the version.")
+    ] = True,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
 ) -> int:
-    """Move a campaign back, and mark the version that it leaves. Return the exit code.
+    """Move a campaign back to an earlier version, and mark the version that it leaves.
 
-    `version` is named as in `version_names.py`. Without it, the campaign moves to the version that
-    its tags call good, or to the version before if it serves that.
+    For example: retrain rollback --stack prod --campaign home-page
 
-    Raises OperatorError if it is not clear what to move where, and FailedError if it cannot move.
+    No run deploys the marked version again. The campaign answers all the time. A rollback restores
+    the model, not the data.
+
+    Exit code 0: the campaign serves the earlier version, or moves to it with --no-wait.
+    Exit code 1: the campaign cannot be moved, the update failed, or you answered no.
+    Exit code 2: the pipeline, the campaign or the version was not found.
     """
-    planned = _planned_rollback(target, campaign, version)
+    planned = _planned_rollback(target, campaign, to)
     print_message(f"{planned.arn}\n  serves   {planned.bad}\n  moves to {planned.good}")
     if planned.notes.bad == planned.good:
         print_message(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import secrets
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
 
 from functions import clock
 from functions.execution_input import input_problems
@@ -12,25 +14,84 @@ from functions.overlap import longest_wait
 from retrain.account.errors import EXIT_FAILED, OperatorError
 from retrain.account.option_words import in_words_of_options, with_solution_arns
 from retrain.account.output import confirm, print_command, print_json, print_message, print_result
+from retrain.account.target import Target
 from retrain.look.runs import Execution, running_executions
 from retrain.look.texts import duration_text, time_text
 from retrain.look.watch import watch_execution
+from retrain.options import (
+    INPUT_PANEL,
+    ExportDateOption,
+    ForceOption,
+    JsonOption,
+    SkipImportOption,
+    YesOption,
+    command,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from functions.contract import Request, StartedRun
-    from retrain.account.target import Target
 
 
+@command
 def start(
-    target: Target, values: Mapping[str, object], *, watch: bool, yes: bool, as_json: bool
+    target: Target,
+    *,
+    skip_import: SkipImportOption = False,
+    dataset: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TYPE",
+            help="Import only this dataset, for example interactions. Repeat the option for "
+            "several.",
+            rich_help_panel=INPUT_PANEL,
+        ),
+    ] = None,
+    solution: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Retrain only this solution, by name or ARN. Repeat the option for several.",
+            rich_help_panel=INPUT_PANEL,
+        ),
+    ] = None,
+    training_mode: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODE",
+            help="FULL or UPDATE, instead of the configured mode.",
+            rich_help_panel=INPUT_PANEL,
+        ),
+    ] = None,
+    force: ForceOption = False,
+    export_date: ExportDateOption = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="Follow the run, as `retrain watch` does.")
+    ] = False,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
 ) -> int:
-    """Start a run with this input, and follow it if that is asked for. Return the exit code.
+    """Check the input of a run, and start the run.
 
-    `values` are the keys of the input, and those that are not set are empty. Raises OperatorError
-    if the run would be refused because of its input.
+    For example: retrain start --stack prod --watch
+
+    If another run is under way, the new run would wait for it, so the command
+    asks first.
+
+    The ARN of the execution is printed. With --watch the report follows.
+
+    Exit code 0: the run was started. With --watch: the run succeeded.
+    Exit code 1: you answered no. With --watch: the run failed.
+    Exit code 2: the input is wrong, or the pipeline cannot be found or read.
+    Exit code 130: you pressed Ctrl-C during --watch. The run goes on.
     """
+    values: dict[str, object] = {
+        "skipImport": skip_import,
+        "datasets": dataset,
+        "solutions": solution,
+        "trainingMode": training_mode,
+        "force": force,
+        "exportDate": export_date,
+    }
     request = cast("Request", {key: value for key, value in values.items() if value})
     request = with_solution_arns(target.settings, request)
     _check(target, request)

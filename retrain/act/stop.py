@@ -14,9 +14,11 @@ from functions.personalize.trainings import describe_version, list_versions, sto
 from functions.report.send import read_serving
 from retrain.account.errors import EXIT_FAILED, FailedError, OperatorError
 from retrain.account.output import confirm, print_command, print_json, print_message, print_result
+from retrain.account.target import Target
 from retrain.look.runs import describe, execution_of, find_execution, running_executions
 from retrain.look.texts import duration_text, time_text
 from retrain.names import short_name
+from retrain.options import JsonOption, RunOption, YesOption, command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     )
 
     from functions.contract import Run, Settings
-    from retrain.account.target import Target
     from retrain.look.runs import Execution
 
 STOPPED_ERROR = "Stopped"
@@ -43,10 +44,25 @@ class _RunToStop(NamedTuple):
     run: Run | None
 
 
-def stop(target: Target, run: str | None, *, yes: bool, as_json: bool) -> int:
-    """Stop a run. Return 0 if it was stopped, and 1 if not.
+@command
+def stop(
+    target: Target,
+    *,
+    run: RunOption = None,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+) -> int:
+    """Stop the trainings that a run has started, and then the run.
 
-    Raises FailedError if no run is under way.
+    For example: retrain stop --stack prod
+
+    Imports and campaign updates cannot be stopped. The command says which of
+    them go on, and who finishes the trial of a version that a campaign serves
+    already. Trainings that this run did not start are never stopped.
+
+    Exit code 0: the run was stopped.
+    Exit code 1: no run is under way, it ended by itself, or you did not confirm.
+    Exit code 2: the run cannot be found or read.
     """
     to_stop = _run_to_stop(target, run)
     trainings = _trainings(target, to_stop)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+import typer
 from botocore.exceptions import ClientError
 from rich.padding import Padding
 from rich.table import Table
@@ -20,16 +21,17 @@ from retrain.account.errors import (
 )
 from retrain.account.output import message_console, print_json, print_result, result_console
 from retrain.account.permissions import policy_of
+from retrain.account.target import PipelineOptions
 from retrain.check import account as account_checks
 from retrain.check import alarms, buckets, data, import_role, keys, operation, quotas
 from retrain.check.examined_pipeline import find_pipeline
 from retrain.check.findings import Account, Check, Finding
 from retrain.look.texts import count_text
+from retrain.options import JsonOption, command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from retrain.account.access import Access
     from retrain.check.examined_pipeline import ExaminedPipeline
     from retrain.check.findings import Level
 
@@ -65,14 +67,29 @@ PROGRAMS = ("aws ", "pulumi ", "retrain ")
 SYMBOLS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "missing": ("✗", "red")}
 
 
+@command
 def doctor(
-    stack: str, state_machine_arn: str | None, access: Access, *, policy: bool, as_json: bool
+    options: PipelineOptions,
+    *,
+    policy: Annotated[
+        bool,
+        typer.Option(
+            "--policy", help="Print only the IAM policy that all commands need for this pipeline."
+        ),
+    ] = False,
+    as_json: JsonOption = False,
 ) -> int:
-    """Check the account of a pipeline, or print the policy of the commands. Return the exit code.
+    """Check everything that a pipeline needs in its account, and print how to repair it.
 
-    Raises OperatorError if there is no pipeline.
+    For example: retrain doctor --stack prod
+
+    The pipeline need not be deployed. Nothing is changed in the account.
+
+    Exit code 0: nothing is missing. There may be warnings.
+    Exit code 1: something is missing.
+    Exit code 2: the stack's file cannot be used, or there is no pipeline.
     """
-    pipeline = find_pipeline(stack, state_machine_arn, access)
+    pipeline = find_pipeline(*options)
     if policy:
         print_json(policy_of(pipeline))
         return 0

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from itertools import islice
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Annotated, TypedDict
 
+import typer
 from rich.text import Text
 
 from functions import clock
 from functions.executions import configured_run_of, run_of
 from retrain.account.errors import OperatorError
 from retrain.account.output import print_json, print_lines, print_result
+from retrain.account.target import PipelineOptions, find_target
 from retrain.look.lineage import read_lineage
 from retrain.look.lineage_screen import lineage_table
 from retrain.look.reports import metric_name, metric_summary, outcome_text, version_id
@@ -23,8 +25,10 @@ from retrain.look.runs import (
     report_of,
 )
 from retrain.look.texts import duration_text, time_text
+from retrain.look.version_names import find_version
 from retrain.look.version_notes import VersionNotes
 from retrain.names import short_name
+from retrain.options import JsonOption, command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -57,7 +61,48 @@ class RunRow(TypedDict):
     """Version ARN -> what has happened to the version since the report (`version_notes.py`)."""
 
 
-def history(target: Target, *, limit: int, as_json: bool) -> int:
+@command
+def history(
+    options: PipelineOptions,
+    *,
+    limit: Annotated[
+        int,
+        typer.Option("--limit", "-n", metavar="NUMBER", min=1, max=1000, help="How many runs."),
+    ] = 10,
+    version: Annotated[
+        str | None,
+        typer.Option(
+            metavar="VERSION",
+            help="Show where this solution version comes from, instead of the list: its run, its "
+            "imports, metrics and campaigns, and who approved it. The ARN of the version needs "
+            "no stack. With a stack, movies/1a2b3c4d or 1a2b3c4d is enough.",
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> int:
+    """List the last runs: outcome, duration, versions and metrics.
+
+    For example: retrain history --stack prod --version movies/1a2b3c4d
+
+    Step Functions keeps an execution for 90 days. The facts about a version are
+    tags in Personalize, so --version works for longer, and even after the stack
+    was destroyed. Personalize does not count rows, so an import shows the size
+    of its export.
+
+    Exit code 0: the list was printed.
+    Exit code 2: there is no run or no version, or it cannot be read.
+    """
+    if version is not None and version.startswith("arn:"):
+        return version_history(options.access, version, as_json=as_json)
+    target = find_target(*options)
+    if version is not None:
+        solution_arns = [row["solutionArn"] for row in target.settings["solutions"]]
+        arn = find_version(target.access.personalize, solution_arns, version)
+        return version_history(target.access, arn, as_json=as_json)
+    return list_runs(target, limit=limit, as_json=as_json)
+
+
+def list_runs(target: Target, *, limit: int, as_json: bool) -> int:
     """Print the last runs, newest first. Return 0.
 
     Raises OperatorError if the pipeline has not run yet.

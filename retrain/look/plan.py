@@ -11,18 +11,19 @@ from functions.errors import RunRefused
 from functions.executions import is_any_running, last_executions
 from retrain.account.errors import EXIT_FAILED
 from retrain.account.function_clients import function_clients
-from retrain.account.option_words import in_words_of_options, options_of, with_solution_arns
+from retrain.account.option_words import in_words_of_options, options_of
 from retrain.account.output import print_json, print_message, print_result, result_console
+from retrain.account.target import PipelineOptions
 from retrain.check.examined_pipeline import find_pipeline
 from retrain.look.plan_document import plan_document
 from retrain.look.plan_facts import read_facts
 from retrain.look.plan_screen import conclusion_of, line_of, rows_of, table_of
+from retrain.options import ExportDateOption, ForceOption, JsonOption, SkipImportOption, command
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from functions.contract import Request
-    from retrain.account.access import Access
     from retrain.check.examined_pipeline import ExaminedPipeline
     from retrain.look.plan_document import PlanDocument
 
@@ -30,24 +31,31 @@ NO_MACHINE = "arn:aws:states:::stateMachine:none"
 """Stands for the state machine of a pipeline that is not deployed."""
 
 
+@command
 def plan(
-    stack: str,
-    state_machine_arn: str | None,
-    access: Access,
-    options: Mapping[str, object],
+    options: PipelineOptions,
     *,
-    as_json: bool,
+    skip_import: SkipImportOption = False,
+    export_date: ExportDateOption = None,
+    force: ForceOption = False,
+    as_json: JsonOption = False,
 ) -> int:
-    """Print what a run would do now. Return the exit code.
+    """Print what a run would do now: imports, trainings, updates, and every problem.
 
-    `options` has the keys of an execution's input. Those without a value are left out.
+    For example: retrain plan --stack prod
 
-    Raises OperatorError if there is no pipeline, if it is in another account than the credentials,
-    or if its state cannot be read.
+    The code of the pipeline plans the run with your credentials. Nothing is changed. The settings
+    are those of the stack's file, so the pipeline need not be deployed.
+
+    Exit code 0: a run would do what is printed.
+    Exit code 1: a run would be refused.
+    Exit code 2: there is no plan, for example without credentials.
     """
-    pipeline = find_pipeline(stack, state_machine_arn, access)
+    pipeline = find_pipeline(*options)
     pipeline.access.require_account(pipeline.home.account, f"the pipeline of {pipeline.source}")
-    request = with_solution_arns(pipeline.settings, _request_of(options))
+    values = {"skipImport": skip_import, "exportDate": export_date, "force": force}
+    # `input_problems()` checks the values.
+    request = cast("Request", {key: value for key, value in values.items() if value})
     print_message(f"reading what a run of {pipeline.source} would find")
     document = _document(pipeline, request)
     notes = [*_notes(pipeline, document)]
@@ -61,13 +69,8 @@ def plan(
             }
         )
     else:
-        _print_screen(pipeline, document, notes, options)
+        _print_screen(pipeline, document, notes, request)
     return EXIT_FAILED if document["outcome"] == "REFUSED" else 0
-
-
-def _request_of(options: Mapping[str, object]) -> Request:
-    """Return the input of an execution. `input_problems()` checks its values."""
-    return cast("Request", {key: value for key, value in options.items() if value})
 
 
 def _document(pipeline: ExaminedPipeline, request: Request) -> PlanDocument:
@@ -116,7 +119,7 @@ def _print_screen(
     pipeline: ExaminedPipeline,
     document: PlanDocument,
     notes: list[str],
-    options: Mapping[str, object],
+    request: Request,
 ) -> None:
     """Print the plan as a table on a terminal, and as lines elsewhere."""
     home = pipeline.home
@@ -131,9 +134,9 @@ def _print_screen(
         print_message(f"next: correct what is wrong, then `{pipeline.command('plan')}` again")
     elif pipeline.target and document["reason"]:
         if "--force" in document["reason"]:
-            command = pipeline.command("start", *options_of({**options, "force": True}))
+            command = pipeline.command("start", *options_of({**request, "force": True}))
             print_message(f"next: `{command}` trains anyway")
     elif pipeline.target:
-        print_message(f"next: `{pipeline.command('start', *options_of(options))}` starts a run")
+        print_message(f"next: `{pipeline.command('start', *options_of(request))}` starts a run")
     else:
         print_message(f"next: `{pipeline.deploy_command}` deploys the pipeline")

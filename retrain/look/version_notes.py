@@ -73,7 +73,8 @@ class VersionNotes:
             return "nobody has answered, and there is a newer version"
         until = asked.end(approval)
         approve, reject = (
-            self._target.command(word, short_name(version_arn)) for word in ("approve", "reject")
+            self._target.command("approve", *options, short_name(version_arn))
+            for options in ((), ("--reject",))
         )
         return f"waits for an answer until {time_text(until)} UTC: `{approve}` or `{reject}`"
 

@@ -16,6 +16,7 @@ from retrain.account.output import (
     print_result,
     result_console,
 )
+from retrain.account.target import Target
 from retrain.look.follow import follow
 from retrain.look.reports import outcome_text
 from retrain.look.runs import (
@@ -25,25 +26,34 @@ from retrain.look.runs import (
     report_of,
 )
 from retrain.look.texts import duration_text
+from retrain.options import JsonOption, RunOption, command
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions.type_defs import DescribeExecutionOutputTypeDef
 
     from functions.report.model import Report
-    from retrain.account.target import Target
     from retrain.look.runs import Execution
 
 
-def watch(target: Target, run: str | None, *, as_json: bool) -> int:
-    """Follow a run, and print its report. Return 0 if it succeeded, and 1 if it did not.
+@command
+def watch(target: Target, *, run: RunOption = None, as_json: JsonOption = False) -> int:
+    """Follow a run with a bar for each job, and print its report.
 
-    Return 130 if the user ends the display. The run then goes on.
+    For example: retrain watch --stack prod --run 20261129T030000Z
+
+    Without --run, this is the newest run, which may have ended. Ctrl-C ends only
+    the display. The run goes on. Without a terminal, each change is a line.
+
+    Exit code 0: the run succeeded. Its versions may have been rejected or rolled back.
+    Exit code 1: the run failed, was stopped or timed out.
+    Exit code 2: the run cannot be found or read.
+    Exit code 130: you pressed Ctrl-C. The run goes on.
     """
     return watch_execution(target, find_execution(target, run), as_json=as_json)
 
 
 def watch_execution(target: Target, execution: Execution, *, as_json: bool) -> int:
-    """Follow an execution as `watch` does."""
+    """Follow an execution, and print its report. Return the exit code that `watch` describes."""
     followed = follow(target, execution, None if as_json else message_console())
     if followed.described is None:
         print_command(

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from retrain.cli import MODULES
 from retrain.rehearsal import shell
 from tests.end_to_end.stack import PROJECT, eventually
 from tests.warm_commands import warm_command
@@ -21,7 +22,7 @@ GUIDE = PROJECT / "docs" / "operations.md"
 CHANGE = "# CHANGES AWS"
 CHANGING = re.compile(
     r"\b(?:start-execution|stop-\w+|update-\w+|tag-resource|put-\w+|create-topic|pulumi up"
-    r"|publish|retrain (?:start|stop|rollback|approve|reject|test-alarm))\b"
+    r"|publish|retrain (?:start|stop|rollback|approve|test-alarm))\b"
 )
 """The commands of the guide that change something."""
 PULUMI = """\
@@ -108,7 +109,7 @@ def commands_folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("commands")
     with (
         warm_command(folder, "aws", "awscli", ["awscli.clidriver", "awscli.handlers"]),
-        warm_command(folder, "retrain", "retrain", ["retrain.cli"], SERVICES),
+        warm_command(folder, "retrain", "retrain", [*MODULES.values()], SERVICES),
     ):
         yield folder
 

@@ -144,7 +144,10 @@ OUTCOMES = {
     "approval": (
         with_campaign("AWAITING_APPROVAL", "it waits"),
         "AWAITING_APPROVAL {}: the new version for home needs your approval",
-        [f"  retrain approve {VERSION} {MACHINE}", f"  retrain reject {VERSION} {MACHINE}"],
+        [
+            f"  retrain approve {VERSION} {MACHINE}",
+            f"  retrain approve --reject {VERSION} {MACHINE}",
+        ],
         ["Approve a version"],
     ),
     "rejected": (
@@ -203,7 +206,7 @@ OUTCOMES = {
         [
             HISTORY,
             f"  retrain approve {VERSION} {MACHINE}",
-            f"  retrain reject {VERSION} {MACHINE}",
+            f"  retrain approve --reject {VERSION} {MACHINE}",
         ],
         ["The quality gate", "Approve a version"],
     ),
@@ -287,7 +290,7 @@ def test_versions_without_a_command_are_counted():
         for number in range(12)
     ]
     lines = sections(solutions=[solution_result(campaigns=campaigns)])["What to do"]
-    assert len([line for line in lines if "retrain approve" in line]) == 5
+    assert len([line for line in lines if "retrain approve arn" in line]) == 5
     assert lines[-2] == "and the same for 7 more, named below"
 
 

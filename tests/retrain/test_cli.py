@@ -14,14 +14,12 @@ import warnings
 from importlib import util
 
 import pytest
-from typer.testing import CliRunner
 
 import retrain.__main__
 from emulator.personalize.tables import REQUIRED_FIELDS
 from retrain import cli
 from retrain.account.output import print_json, print_result
-from retrain.commands import emulator_libraries
-from retrain.rehearsal import emulate, rehearse
+from retrain.rehearsal import emulate, local_commands, rehearse
 from retrain.rehearsal.data.data_sets import TYPES
 from retrain.rehearsal.scenarios import Name
 from tests.program.sample_stack import ROOT
@@ -41,26 +39,23 @@ def calls(monkeypatch):
     return recorded
 
 
-def invoke(*arguments):
-    return CliRunner().invoke(cli.app, arguments)
-
-
 def test_rehearse_has_defaults_and_returns_the_exit_code(calls):
-    assert invoke("rehearse").exit_code == 7
+    assert cli.main(["rehearse"]) == 7
     options = {"scenarios": ["happy-path"], "keep": False, "as_json": False, "data_dir": None}
     assert calls == [("dev", options)]
 
 
 def test_every_option_of_rehearse_reaches_the_command(calls, tmp_path):
     scenarios = ["--scenario", "worse-model", "--scenario", "all"]
-    invoke("rehearse", "--stack", "prod", "--keep", "--json", "--data", str(tmp_path), *scenarios)
+    options = ["--stack", "prod", "--keep", "--json", "--data", str(tmp_path)]
+    cli.main(["rehearse", *options, *scenarios])
     options = {"keep": True, "as_json": True, "data_dir": tmp_path}
     assert calls == [("prod", {"scenarios": ["worse-model", "all"], **options})]
 
 
 def test_every_option_of_emulate_reaches_the_command(calls, tmp_path):
     options = ["--stack", "prod", "--port", "0", "--data", str(tmp_path)]
-    exit_codes = [invoke("emulate").exit_code, invoke("emulate", *options).exit_code]
+    exit_codes = [cli.main(["emulate"]), cli.main(["emulate", *options])]
     assert exit_codes == [7, 7]
     assert calls == [
         ("dev", {"port": 4566, "data_dir": None}),
@@ -68,10 +63,10 @@ def test_every_option_of_emulate_reaches_the_command(calls, tmp_path):
     ]
 
 
-def test_the_version_is_that_of_the_package():
+def test_the_version_is_that_of_the_package(capsys):
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    result = invoke("--version")
-    assert (result.exit_code, result.stdout) == (0, f"retrain {project['version']}\n")
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out == f"retrain {project['version']}\n"
 
 
 NO_SCENARIO = "Invalid value for '--scenario':"
@@ -145,7 +140,7 @@ def test_output_that_cannot_be_written_is_one_line(monkeypatch, capsys):
     def write_to_full_disk(*_, **__):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(cli, "app", write_to_full_disk)
+    monkeypatch.setattr(cli, "program", write_to_full_disk)
     assert cli.main(["--help"]) == 1
     assert capsys.readouterr().err == (
         "[Errno 28] No space left on device; check where the output goes\n"
@@ -164,7 +159,7 @@ def closed_output():
 @pytest.mark.parametrize("write", [print_result, print_json])
 def test_an_output_that_nobody_reads_any_more_is_no_error(capfd, closed_output, monkeypatch, write):
     monkeypatch.setattr(sys, "stdout", closed_output)
-    monkeypatch.setattr(cli, "app", lambda *_, **__: write("movies"))
+    monkeypatch.setattr(cli, "program", lambda _: lambda *_, **__: write("movies"))
     assert cli.main(["history"]) == 141, "as if the signal SIGPIPE had ended the command"
     closed_output.write("more")
     closed_output.flush()
@@ -184,9 +179,10 @@ def test_help_that_nobody_reads_any_more_is_no_error(closed_output):
 
 
 @pytest.mark.parametrize("width", ["80", "100"])
-def test_the_help_of_rehearse_names_every_scenario_and_required_column(monkeypatch, width):
+def test_the_help_of_rehearse_names_every_scenario_and_required_column(monkeypatch, capsys, width):
     monkeypatch.setenv("COLUMNS", width)
-    output = invoke("rehearse", "--help").stdout
+    cli.main(["rehearse", "--help"])
+    output = capsys.readouterr().out
     words = set(re.findall(r"[\w.-]+", output.replace(". ", " ").replace(", ", " ")))
     columns = {column for required in REQUIRED_FIELDS.values() for column in required}
     files = {f"{key}.csv" for key in TYPES}
@@ -196,15 +192,12 @@ def test_the_help_of_rehearse_names_every_scenario_and_required_column(monkeypat
 
 @pytest.mark.parametrize("command", ["rehearse", "emulate"])
 def test_without_the_development_requirements_a_command_says_how_to_install_them(
-    calls, monkeypatch, command
+    calls, monkeypatch, capsys, command
 ):
     missing = ("hypercorn", "ministack")
-    monkeypatch.setattr(
-        emulator_libraries, "find_spec", lambda name: None if name in missing else util
-    )
-    result = invoke(command)
-    assert (result.exit_code, result.stdout, calls) == (2, "", [])
-    assert result.stderr == (
+    monkeypatch.setattr(local_commands, "find_spec", lambda name: None if name in missing else util)
+    assert (cli.main([command]), calls) == (2, [])
+    assert capsys.readouterr().err == (
         "this command needs hypercorn, ministack, which the development requirements install: "
         "pip install --require-hashes -r requirements.txt -r requirements-dev.txt\n"
     )
@@ -262,7 +255,7 @@ def test_a_terminal_that_is_not_utf8_shows_signs_in_ascii(monkeypatch):
 def test_a_signal_ends_the_command_line_and_further_signals_are_ignored(
     monkeypatch, capsys, number, code
 ):
-    monkeypatch.setattr(cli, "app", lambda *_, **__: signal.raise_signal(number))
+    monkeypatch.setattr(cli, "program", lambda _: signal.raise_signal(number))
     monkeypatch.setattr(sys, "argv", ["retrain", "start"])
     with pytest.raises(SystemExit) as caught:
         retrain.__main__.main()

@@ -13,7 +13,7 @@ from components.rules.fields import NDCG_AT_10
 from functions import aws
 from functions.words import duration_text
 from retrain.account.target import Target
-from retrain.look.history import history
+from retrain.look.history import list_runs
 from tests.workflow.pipeline import NEXT_SLOT, Pipeline, deploy
 from tests.workflow.summaries import report, text
 from tests.world import MOVIES, PIPELINE, TOPIC, solution, solution_arn
@@ -93,9 +93,9 @@ def mixed_run():
         access = SimpleNamespace(step_functions=aws.stepfunctions(), personalize=pipeline.client)
         target = Target(pipeline.machine.arn, THREE_SOLUTIONS.settings(), access, None)
         with redirect_stdout(io.StringIO()) as printed:
-            history(target, limit=1, as_json=False)
+            list_runs(target, limit=1, as_json=False)
         with redirect_stdout(io.StringIO()) as printed_json:
-            history(target, limit=1, as_json=True)
+            list_runs(target, limit=1, as_json=True)
         versions = {
             arn: pipeline.client.describe_solution_version(solutionVersionArn=arn)
             for name in ("taste", "similar", "late")

@@ -9,7 +9,7 @@ from botocore.stub import ANY, Stubber
 
 from retrain.account.errors import FailedError
 from retrain.act import alarm_test
-from retrain.act.alarm_test import send_test_alarm
+from retrain.act.alarm_test import test_alarm as send_test_alarm
 from retrain.check.alarms import (
     ALARM_FIX,
     NOTIFICATIONS_FIX,

@@ -37,7 +37,7 @@ def only_waiting(monkeypatch):
 
         monkeypatch.setattr(answers, "_newest_version_of_runs", newest_version)
         target = Target(STATE_MACHINE, {"solutions": solutions}, Access(), "prod")
-        return answers._only_waiting_version(target, "reject")  # noqa: SLF001
+        return answers._only_waiting_version(target, reject=True)  # noqa: SLF001
 
     return choose
 
@@ -56,8 +56,9 @@ def test_several_versions_that_wait_are_named_with_their_commands(only_waiting):
         only_waiting(WAITING, WAITING)
     assert caught.value.exit_code == 2
     assert str(caught.value) == (
-        "2 versions wait for an answer; choose one: `retrain reject movies/1a2b --stack prod`, "
-        "`retrain reject series/1a2b --stack prod`"
+        "2 versions wait for an answer; choose one: "
+        "`retrain approve --reject movies/1a2b --stack prod`, "
+        "`retrain approve --reject series/1a2b --stack prod`"
     )
 
 

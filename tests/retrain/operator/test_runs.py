@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from retrain.account.access import Access
 from retrain.account.errors import OperatorError
 from retrain.account.target import Target
-from retrain.look.history import history
+from retrain.look.history import list_runs
 from retrain.look.runs import find_execution
 from tests.retrain.builders import campaign_report, run_report, solution_report
 
@@ -146,7 +146,7 @@ def test_a_failed_run_is_listed_with_its_failures(listed, described, respond, ca
         reverseOrder=True,
         maxResults=20,
     )
-    assert history(TARGET, limit=5, as_json=False) == 0
+    assert list_runs(TARGET, limit=5, as_json=False) == 0
     assert lines(capsys) == [
         f"2026-11-29 03:00  FAILED             2 h 31 min  schedule     {RUN_ID}",
         "    1 problem with this run: too small",
@@ -173,7 +173,7 @@ def test_a_report_that_is_not_among_the_last_events_is_missing(
         maxResults=20,
     )
     configured("a", SCHEDULED)
-    history(TARGET, limit=5, as_json=False)
+    list_runs(TARGET, limit=5, as_json=False)
     assert lines(capsys)[1] == "    RetrainingFailed: run X: FAILED"
 
 
@@ -181,7 +181,7 @@ def test_an_aborted_run_is_listed_with_the_reason(listed, described, configured,
     listed("a")
     described("a", "ABORTED", error="Stopped", cause="by ops.", input='{"force": true}')
     configured("a", SCHEDULED)
-    history(TARGET, limit=5, as_json=False)
+    list_runs(TARGET, limit=5, as_json=False)
     assert lines(capsys) == [
         f"2026-11-29 03:00  ABORTED            2 h 31 min  manual       {RUN_ID}",
         "    Stopped: by ops",
@@ -193,7 +193,7 @@ def test_a_run_that_does_only_a_part_is_listed_with_it(listed, described, config
     listed("a")
     described("a", "ABORTED", input=json.dumps({"only": only}))
     configured("a", SCHEDULED)
-    history(TARGET, limit=5, as_json=False)
+    list_runs(TARGET, limit=5, as_json=False)
     assert lines(capsys)[0].endswith(f"  {only:<13}{RUN_ID}"), "nobody has started it by hand"
 
 
@@ -203,7 +203,7 @@ def test_a_run_under_way_has_no_reason(listed, described, configured, capsys, re
     listed("a")
     described("a", "RUNNING", input=json.dumps(request_of_run or []))
     configured("a", request_of_run)
-    history(TARGET, limit=5, as_json=True)
+    list_runs(TARGET, limit=5, as_json=True)
     (row,) = json.loads(capsys.readouterr().out)
     assert row == {
         "executionArn": f"{HOME}:a",
@@ -224,14 +224,14 @@ def test_an_output_without_a_report_is_shown_as_its_status(listed, described, co
     listed("a")
     described("a", "SUCCEEDED", output="{}")
     configured("a", SCHEDULED)
-    history(TARGET, limit=1, as_json=False)
+    list_runs(TARGET, limit=1, as_json=False)
     assert "SUCCEEDED" in lines(capsys)[0]
 
 
 def test_without_runs_the_message_says_how_to_start_one(listed):
     listed()
     with pytest.raises(OperatorError) as caught:
-        history(TARGET, limit=5, as_json=False)
+        list_runs(TARGET, limit=5, as_json=False)
     assert str(caught.value) == (
         "retraining-dev has not run in the last 90 days; `retrain start --stack dev` starts a run"
     )

@@ -83,7 +83,7 @@ def account(monkeypatch):
 
 def stopped(capsys, *, as_json=False):
     """Stop the run. Return the exit code and the lines on stdout and stderr."""
-    code = stopping.stop(TARGET, None, yes=True, as_json=as_json)
+    code = stopping.stop(TARGET, yes=True, as_json=as_json)
     out, err = capsys.readouterr()
     return code, out.splitlines(), err.splitlines()
 
@@ -115,7 +115,7 @@ def test_the_question_names_the_training_that_is_lost(account, monkeypatch):
     account.versions = [[{**TRAINING, "status": "CREATE IN_PROGRESS"}]]
     questions = []
     monkeypatch.setattr(stopping, "confirm", lambda question, **_: questions.append(question))
-    assert stopping.stop(TARGET, None, yes=False, as_json=False) == 1
+    assert stopping.stop(TARGET, yes=False, as_json=False) == 1
     assert questions == [
         (
             "manual-1 has been running since 2026-11-29 03:00 UTC. Its training movies/00000002, "
@@ -183,13 +183,13 @@ def test_a_run_may_have_ended_by_itself(account, capsys):
 def test_of_several_runs_one_has_to_be_named(account):
     account.running = ["manual-2", "manual-1"]
     with pytest.raises(OperatorError) as caught:
-        stopping.stop(TARGET, None, yes=True, as_json=False)
+        stopping.stop(TARGET, yes=True, as_json=False)
     assert str(caught.value) == (
         "several runs are under way; name one with --run: manual-2, manual-1"
     )
     account.running = []
     with pytest.raises(FailedError) as caught:
-        stopping.stop(TARGET, None, yes=True, as_json=False)
+        stopping.stop(TARGET, yes=True, as_json=False)
     assert str(caught.value) == (
         "no run is under way; `retrain history --stack prod` lists the last runs"
     )

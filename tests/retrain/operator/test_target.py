@@ -318,5 +318,5 @@ def test_the_command_line_prints_the_message_and_returns_the_code(
     def fail(*_, **__):
         raise error
 
-    monkeypatch.setattr(cli, "app", fail)
+    monkeypatch.setattr(cli, "program", fail)
     assert (cli.main(["watch"]), capsys.readouterr().err) == (exit_code, message)

@@ -29,7 +29,7 @@ REFUSED_NOTE = (
 )
 WAITING_NOTE = (
     f"waits for an answer until {time_text(ASKED_AT + timedelta(hours=24))} UTC: `retrain approve "
-    "movies/00000002 --stack prod` or `retrain reject movies/00000002 --stack prod`"
+    "movies/00000002 --stack prod` or `retrain approve --reject movies/00000002 --stack prod`"
 )
 
 

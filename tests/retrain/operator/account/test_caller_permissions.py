@@ -142,7 +142,7 @@ def test_a_version_is_approved_traced_and_left_again(allowed, songs, asked):
 
 
 def test_a_version_is_refused(allowed, asked):
-    assert allowed("reject", asked, "--yes").code == 0
+    assert allowed("approve", "--reject", asked, "--yes").code == 0
 
 
 def test_an_alarm_notifies_the_confirmed_subscribers(allowed, songs):

@@ -1,4 +1,4 @@
-"""Proves what people do to versions and campaigns: `retrain approve`, `reject` and `rollback`."""
+"""Proves what people do to versions and campaigns: `retrain approve` and `rollback`."""
 
 import json
 import re
@@ -134,7 +134,7 @@ def test_an_approval_whose_execution_was_not_started_is_given_again(
     assert f"{version} was approved already, but no execution deploys it" in again.err
     assert tags_of(client, version) == tags
     assert command("approve", version, "--yes").code == 1
-    assert command("reject", version, "--yes").code == 1
+    assert command("approve", "--reject", version, "--yes").code == 1
 
 
 def no_start(*_):
@@ -144,7 +144,7 @@ def no_start(*_):
 
 def test_a_refused_version_takes_no_other_answer(command, client, train):
     version = train(asked=now(hours=1))
-    result = command("reject", "--yes")
+    result = command("approve", "--reject", "--yes")
     assert (result.code, result.out) == (
         0,
         "refused; the campaigns keep the version that they serve\n",
@@ -203,7 +203,7 @@ def test_an_approval_of_a_version_that_no_run_would_deploy_is_refused(command, c
 
 def test_a_version_without_a_request_for_approval_takes_no_answer(command, train):
     version = train()
-    result = command("reject", version, "--yes")
+    result = command("approve", "--reject", version, "--yes")
     assert (result.code, result.err) == (
         1,
         (
