@@ -1,8 +1,15 @@
 """The Lambda functions of a pipeline: one per step, each with its own role, and one log group."""
 
+import atexit
+import base64
+import hashlib
+import shutil
+import tempfile
+import zipfile
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import pulumi
 import pulumi_aws as aws
@@ -27,13 +34,29 @@ Functions: TypeAlias = Mapping[str, aws.lambda_.Function]
 """Step -> its function. A step is a key of STEPS."""
 
 
-def function_code() -> pulumi.AssetArchive:
-    """Return the code of every function: all modules of `functions/`."""
-    root = FUNCTIONS_FOLDER.parent
-    modules = sorted(FUNCTIONS_FOLDER.rglob("*.py"))
-    return pulumi.AssetArchive(
-        {module.relative_to(root).as_posix(): pulumi.FileAsset(str(module)) for module in modules}
-    )
+class FunctionCode(NamedTuple):
+    """The code of every function: a zip file, and its hash as Lambda computes it."""
+
+    archive: pulumi.FileArchive
+    sha256: str
+
+
+@cache
+def function_code() -> FunctionCode:
+    """Return a zip file with all modules of `functions/`. It exists until the program ends.
+
+    The file is not compressed, so that its hash is the same on each machine.
+    """
+    folder = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    path = Path(folder, "functions.zip")
+    with zipfile.ZipFile(path, "w") as file:
+        for module in sorted(FUNCTIONS_FOLDER.rglob("*.py")):
+            entry = zipfile.ZipInfo(module.relative_to(FUNCTIONS_FOLDER.parent).as_posix())
+            entry.external_attr = 0o644 << 16  # Lambda runs as a user that does not own the file
+            file.writestr(entry, module.read_bytes())
+    digest = hashlib.sha256(path.read_bytes()).digest()
+    return FunctionCode(pulumi.FileArchive(str(path)), base64.b64encode(digest).decode())
 
 
 def create_log_group(
@@ -80,7 +103,10 @@ def create_functions(
             role=role_arn,
             runtime=aws.lambda_.Runtime.PYTHON3D13,
             architectures=["arm64"],
-            code=function_code(),
+            code=function_code().archive,
+            # A refresh finds code that was changed by hand only if the program states the hash. It
+            # also reads the newest version, which would otherwise get into the definition.
+            code_sha256=function_code().sha256,
             handler=f"functions.{step}.handler",
             timeout=TIMEOUT_SECONDS,
             memory_size=memory_megabytes,

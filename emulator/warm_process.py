@@ -13,6 +13,7 @@ or 1 if the copy is killed. If no warm process listens, `run` becomes a new Pyth
 
 from __future__ import annotations
 
+import atexit
 import functools
 import gc
 import importlib
@@ -118,6 +119,7 @@ def run_copy(connection: socket.socket, variables: dict[str, str]) -> NoReturn:
     os.chdir(request["folder"])
     sys.path.insert(0, request["folder"])
     module, *sys.argv[1:] = request["arguments"]
+    atexit._clear()  # noqa: SLF001  # what is registered here is for the end of the warm process
 
     def end_with_caller() -> None:
         connection.recv(1)  # returns when the other side has ended
@@ -135,6 +137,7 @@ def run_copy(connection: socket.socket, variables: dict[str, str]) -> NoReturn:
     if isinstance(code, str):
         print(code, file=sys.stderr)  # noqa: T201  # as Python does it
         code = 1
+    atexit._run_exitfuncs()  # noqa: SLF001  # os._exit does not call them
     sys.stdout.flush()
     sys.stderr.flush()
     exit_code = (code or 0) & 0xFF

@@ -35,10 +35,11 @@ def read_function(function: Resource, aws: Aws) -> Response:
 def update_function(function: Resource, aws: Aws) -> None:
     """Set the inputs that have changed. Then publish a version, if the program wants versions."""
     publishes = function.values["Publish"]
+    changes_of_code = function.changed & {"code", "codeSha256", "architectures"}
     values = {name: value for name, value in function.values.items() if name != "Publish"}
-    if function.changed - {"code", "architectures", "publish"}:
+    if function.changed - {*changes_of_code, "publish"}:
         aws.call("lambda", "UpdateFunctionConfiguration", values)
-    if function.changed & {"code", "architectures"}:
+    if changes_of_code:
         code = cast("Request", values["Code"])
         aws.call("lambda", "UpdateFunctionCode", {**values, **code})
     if publishes:

@@ -253,8 +253,8 @@ ROWS: Mapping[str, Row] = {
     "aws:lambda/function:Function": Row(
         service="lambda",
         operation="CreateFunction",
-        inputs="name code handler runtime architectures role timeout memorySize environment "
-        "loggingConfig tracingConfig publish tags",
+        inputs="name code codeSha256 handler runtime architectures role timeout memorySize "
+        "environment loggingConfig tracingConfig publish tags",
         api_names={"name": "FunctionName"},
         # The model's limit is for an ARN:
         # https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html

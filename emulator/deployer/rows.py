@@ -136,9 +136,12 @@ class Row:
                 return found
         container = find_field(self._shape(self.operation), "", self.within)
         inner = find_field(container.shape, name) if container else None
-        if container is None or inner is None:
-            raise AttributeError(f"{self.operation} has no parameter for {name}")
-        return Field(f"{container.path}.{inner.path}", inner.shape)
+        if container and inner:
+            return Field(f"{container.path}.{inner.path}", inner.shape)
+        response = cast("Shape", models.operation_model(self.service, self.operation).output_shape)
+        if found := find_field(response, name):  # an input that is only compared
+            return found
+        raise AttributeError(f"{self.operation} has no parameter for {name}")
 
     def _shape(self, operation: str) -> Shape:
         """Return the shape of the parameters of an operation."""

@@ -25,7 +25,7 @@ ARCHIVE = "0def7320c3a5731c473e5ecbe6d01bc7"
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """The value of a property that is not known yet, because this is a preview."""
 
-NOT_SUPPORTED = "is not supported, only an AssetArchive of FileAssets and StringAssets"
+NOT_SUPPORTED = "is not supported, only a zip file, or an AssetArchive of files and texts"
 
 Properties: TypeAlias = dict[str, object]
 """Pulumi's names of properties -> JSON values, in which there may be UNKNOWN. An archive is a
@@ -52,8 +52,11 @@ def is_archive(value: object) -> TypeGuard[Mapping[str, object]]:
 def zip_file(archive: Mapping[str, object], path: str) -> bytes:
     """Return the zip file of an archive. `path` is the path of the input.
 
-    Its entries have no time, so that equal files give equal bytes, which are unpacked once.
+    A FileArchive of a zip file is that file, as in Pulumi (sdk/go/common/resource/archive). The
+    entries of others have no time, so that equal files give equal bytes, which are unpacked once.
     """
+    if str(archive.get("path", "")).endswith(".zip"):
+        return Path(str(archive["path"])).read_bytes()
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as file:
         for name, content in sorted(_read_files(archive, path).items()):

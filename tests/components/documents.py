@@ -22,7 +22,7 @@ LEGEND = f"""\
 # Without a service, actions and ARNs are those of Personalize. Code, states, widgets and sentences
 # are left out, because other tests have them. So are tags that are those of the pipeline.
 """
-LEFT_OUT = {"alarmDescription", "code", "dashboardBody", "handler"}
+LEFT_OUT = {"alarmDescription", "code", "codeSha256", "dashboardBody", "handler"}
 DOCUMENTS = {"assumeRolePolicy", "definition", "eventPattern", "policy"}
 """Inputs that are JSON."""
 FEW = 5

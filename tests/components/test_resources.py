@@ -5,6 +5,10 @@
 
 import json
 import re
+import zipfile
+from base64 import b64encode
+from hashlib import sha256
+from pathlib import Path
 
 import pulumi
 import pulumi_aws as aws
@@ -45,13 +49,16 @@ def test_a_pipeline_with_every_option_has_the_resources_of_the_golden_file(deplo
 
 def test_a_function_has_the_handler_of_its_step_and_all_modules(deployed):
     modules = {
-        f"functions/{path.relative_to(FUNCTIONS_FOLDER).as_posix()}": str(path)
+        f"functions/{path.relative_to(FUNCTIONS_FOLDER).as_posix()}": path.read_bytes()
         for path in FUNCTIONS_FOLDER.rglob("*.py")
     }
     for step in STEPS:
         inputs = deployed.one(FUNCTION, f"{NAME}-{step.replace('_', '-')}").inputs
         assert inputs["handler"] == f"functions.{step}.handler"
-        assert {key: asset.path for key, asset in inputs["code"].assets.items()} == modules
+        code = Path(inputs["code"].path)
+        assert inputs["codeSha256"] == b64encode(sha256(code.read_bytes()).digest()).decode()
+        with zipfile.ZipFile(code) as file:
+            assert {name: file.read(name) for name in file.namelist()} == modules
 
 
 def test_the_definition_calls_a_version_of_each_function_that_no_event_calls(deployed):

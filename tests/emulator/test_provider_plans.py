@@ -88,7 +88,7 @@ def test_default_tags_reach_the_resource_and_its_own_tags_win(aws):
     assert untagged["tagsAll"] == {"team": "platform", "stage": "dev"}
 
 
-NOT_SUPPORTED = "is not supported, only an AssetArchive of FileAssets and StringAssets"
+NOT_SUPPORTED = "is not supported, only a zip file, or an AssetArchive of files and texts"
 REMOTE_ASSET = archive("sha", assets={"x.py": {"uri": "https://example.com/x.py"}})
 REFUSED = [
     (Type.QUEUE, {"fifoQueue": True}, "fifoQueue: unknown or not supported"),

@@ -66,9 +66,9 @@ class Stack:
         """Deploy the program."""
         return self._operate("up", "--yes", "--skip-preview")
 
-    def refresh(self) -> Result:
-        """Read all resources and write their present inputs and outputs to the state."""
-        return self._operate("refresh", "--yes", "--skip-preview")
+    def mend(self) -> Result:
+        """Read all resources into the state, and deploy the program."""
+        return self._operate("up", "--refresh", "--yes", "--skip-preview")
 
     def destroy(self) -> Result:
         """Delete all resources of the stack."""

@@ -4,14 +4,16 @@ Each test continues where the test before it has ended, so run the whole file. T
 change of the config updates is in `tests/components/test_changes.py`.
 """
 
+import io
 import json
 import time
+import zipfile
 
 import pytest
 
 from tests.components.sample import BOUNDARY, EMAIL, IMPORT_ROLE, KEY, STEPS_WITHOUT_TRIGGER
 from tests.end_to_end.stack import eventually
-from tests.engine.stacks import ROOT, copy_program, create_stack
+from tests.engine.stacks import ROOT, copy_program, create_stack, short_name
 from tests.program.test_deploy_policy import documented_actions
 
 SCHEDULED_TIME = "2031-01-06T03:00:00Z"
@@ -45,8 +47,8 @@ OFFICIAL_PROVIDER = {
     "states:ValidateStateMachineDefinition",
 }
 """Actions that only the official AWS provider needs (hashicorp/terraform-provider-aws)."""
-LATER_RELEASES = {"iam:UpdateAssumeRolePolicy", "lambda:UpdateFunctionConfiguration"}
-"""Actions that an update needs only if a release changes a trust policy, a timeout or a memory."""
+LATER_RELEASES = {"iam:UpdateAssumeRolePolicy"}
+"""Actions that an update needs only if a release changes a trust policy."""
 NO_PERMISSION_NEEDED = {"sts:GetCallerIdentity"}
 """https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html"""
 
@@ -184,23 +186,56 @@ def test_the_schedule_fires_and_the_campaign_serves_a_new_version(stack, deploye
     assert served_version() != previous_version
 
 
-def test_a_schedule_that_was_disabled_by_hand_is_found_and_enabled_again(
-    stack, deployed, emulator, run
-):
-    scheduler = emulator.client("scheduler")
-    group, name = stack.output("schedule_arn").split("/")[1:]
+DELETED = {
+    f"{kind} {NAME}-{name}"
+    for kind, name in [
+        ("Function", "plan-retraining"),
+        ("RolePolicy", "deploy-version"),
+        ("EventRule", "close-run"),
+        ("LogGroup", "functions"),
+        ("MetricAlarm", "run-failed"),
+    ]
+}
+CHANGED = {SCHEDULE, f"Function {NAME}-report-outcome"}
+
+
+def break_by_hand(ids, client):
+    """Delete DELETED, disable the schedule, and publish broken code of a function."""
+    functions, events, scheduler = client("lambda"), client("events"), client("scheduler")
+    functions.delete_function(FunctionName=ids[f"Function {NAME}-plan-retraining"])
+    role, policy = ids[f"RolePolicy {NAME}-deploy-version"].split(":")
+    client("iam").delete_role_policy(RoleName=role, PolicyName=policy)
+    rule = ids[f"EventRule {NAME}-close-run"]
+    targets = events.list_targets_by_rule(Rule=rule)["Targets"]
+    events.remove_targets(Rule=rule, Ids=[target["Id"] for target in targets])
+    events.delete_rule(Name=rule)
+    client("logs").delete_log_group(logGroupName=ids[f"LogGroup {NAME}-functions"])
+    client("cloudwatch").delete_alarms(AlarmNames=[ids[f"MetricAlarm {NAME}-run-failed"]])
+
+    group, name = ids[SCHEDULE].split("/")
     schedule = scheduler.get_schedule(GroupName=group, Name=name)
     keys = ("Name", "GroupName", "ScheduleExpression", "ScheduleExpressionTimezone")
     request = {key: schedule[key] for key in (*keys, "FlexibleTimeWindow", "Target")}
     scheduler.update_schedule(**request, State="DISABLED")
-    second = run(stack.up)
-    assert second.changes == {}, "the engine only compares with its state"
-    assert second.steps.keys() == deployed.steps.keys()
-    refreshed = run(stack.refresh)
-    assert refreshed.changes == {SCHEDULE: "updated"}
-    assert refreshed.steps.keys() == deployed.steps.keys()
-    assert run(stack.up).changes == {SCHEDULE: "updated"}
-    assert scheduler.get_schedule(GroupName=group, Name=name)["State"] == "ENABLED"
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as file:
+        file.writestr("functions/report_outcome.py", "raise SystemExit")
+    functions.update_function_code(
+        FunctionName=ids[f"Function {NAME}-report-outcome"], ZipFile=code.getvalue(), Publish=True
+    )
+
+
+def test_a_refresh_mends_what_was_deleted_or_changed_by_hand(stack, deployed, start, run, emulator):
+    ids = {short_name(resource["urn"]): resource.get("id") for resource in stack.state()}
+    break_by_hand(ids, emulator.client)
+    plain = run(stack.up)
+    assert plain.changes == {}, "the engine only compares with its state"
+    assert plain.steps.keys() == deployed.steps.keys()
+    mended = run(stack.mend).changes
+    assert {name for name in DELETED if mended[name] == "created/deleted"} == DELETED
+    assert {name for name in CHANGED if mended[name] == "updated"} == CHANGED
+    execution = start(force=True, skipImport=True).finish()
+    assert execution["status"] == "SUCCEEDED", "no state calls the version that was published"
 
 
 def test_a_run_keeps_its_code_although_the_code_changed(stack, start, take, run):
