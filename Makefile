@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/.requirements
 REQUIREMENTS := -r requirements.txt -r requirements-dev.txt
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
-SOURCES := components functions emulator retrain package docs examples tests settings.py __main__.py
+SOURCES := components functions emulator retrain package docs examples tests __main__.py
 
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 

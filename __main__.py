@@ -2,8 +2,7 @@
 
 import pulumi
 
-import settings
-from components import RetrainingPipeline
+from components import RetrainingPipeline, settings
 
 pipeline = RetrainingPipeline(settings.pipeline_name(pulumi.get_stack()), settings.load())
 

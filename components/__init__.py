@@ -1,5 +1,6 @@
 """Pulumi component that retrains an Amazon Personalize dataset group on a schedule."""
 
+from . import settings
 from .args import (
     ApprovalArgs,
     CampaignArgs,
@@ -29,4 +30,5 @@ __all__ = [
     "RetrainingPipelineArgs",
     "SolutionArgs",
     "TriggerArgs",
+    "settings",
 ]

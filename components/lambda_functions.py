@@ -18,14 +18,8 @@ from . import iam
 from .shared import Shared, step_name
 from .state_machine.steps import STEPS, TIMEOUT_SECONDS, Resource
 
-_HERE = Path(__file__).parent
-FUNCTIONS_FOLDER = next(
-    folder for folder in (_HERE / "functions", _HERE.parent / "functions") if folder.is_dir()
-)
-"""The folder of the modules that run in Lambda.
-
-It is inside components/ if the package is installed, and next to components/ in a checkout.
-"""
+FUNCTIONS_FOLDER = Path(__file__).parents[1] / "functions"
+"""The folder of the modules that run in Lambda."""
 CALLED_BY_EVENTS = frozenset({"close_run", "start_on_export", "watch_pipeline"})
 """The steps that EventBridge calls: after executions that ended without a report, for objects that
 may be ready markers, and every 15 minutes."""

@@ -16,8 +16,7 @@ from typing import TypeAlias, cast
 
 import yaml  # type: ignore[import-untyped]  # PyYAML brings no types
 
-import settings
-from components import shared
+from components import settings, shared
 from components.dashboard import dashboard_url
 from components.lambda_functions import CALLED_BY_EVENTS
 from components.rules.arns import parse_arn

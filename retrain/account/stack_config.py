@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import yaml  # type: ignore[import-untyped]  # PyYAML brings no types
 
-import settings
+from components import settings
 from retrain.account.errors import OperatorError
 from retrain.stack_files import STACK_NAME, missing_file_message, stack_file
 

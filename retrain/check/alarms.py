@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from components.settings import PROJECT
 from functions.contract import pipeline_name
 from retrain.account.permissions import topic_arn_of
 from retrain.act.alarm_test import TEST_REASON
 from retrain.check.findings import Finding
 from retrain.check.subscriptions import subscriptions_of
 from retrain.look.texts import count_text
-from settings import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

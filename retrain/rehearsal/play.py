@@ -11,7 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-import settings
+from components import settings
+from components.settings import LONGEST_STACK_NAME, pipeline_name
 from emulator.deployer.configuration import read_project
 from retrain.rehearsal import config_changes, judges
 from retrain.rehearsal.deployed_stack import DeployedStack, deploy_stack
@@ -21,7 +22,6 @@ from retrain.rehearsal.runs import campaign_arns, read_version
 from retrain.rehearsal.scenarios import IMPORT_SLOTS, Fault, Scenario, ScenarioResult
 from retrain.rehearsal.stacks import Stack
 from retrain.rehearsal.waiting import wait_until
-from settings import LONGEST_STACK_NAME, pipeline_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pulumi
 
-import settings
+from components import settings
 from emulator.deployer.configuration import read_project
 from emulator.deployer.errors import DeploymentError
 from retrain.rehearsal.environments import without_environments

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import settings
+from components import settings
 from components.rules import arns
 from emulator.deployer.configuration import read_project
 from retrain.rehearsal import config_changes

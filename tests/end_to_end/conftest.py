@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-import settings
+from components import settings
 from emulator import running
 from emulator.deployer.configuration import read_project
 from emulator.personalize import Duration, FixedTimings

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
-import settings
+from components import settings
 from components.args import RetrainingPipelineArgs
 from components.lambda_functions import CALLED_BY_EVENTS
 from components.shared import job_prefix

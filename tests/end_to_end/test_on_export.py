@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-import settings
+from components import settings
 from emulator.deployer.configuration import read_project
 from retrain.rehearsal.data.resources import create_resources
 from retrain.rehearsal.data.sample_data import SampleData

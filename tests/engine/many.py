@@ -23,7 +23,7 @@ from tests.engine.cli import tools
 from tests.engine.stacks import ROOT, Stack, copy_program, environment
 
 PROGRAM = """\
-import settings
+from components import settings
 from components import RetrainingPipeline
 
 for number in range({count}):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAM_FILES = ("components", "functions", "settings.py", "__main__.py", "Pulumi.yaml")
+PROGRAM_FILES = ("components", "functions", "__main__.py", "Pulumi.yaml")
 """The files and folders of the program, without a stack file."""
 PASSPHRASE = "a passphrase of the tests"  # noqa: S105
 TIMEOUT_SECONDS = 300

@@ -16,7 +16,7 @@ from tests.engine.stacks import ROOT, CommandError, create_stack
 from tests.package import wheel
 from tests.package.page import snippet
 
-PLUGIN_FILES = ("components", "functions", "settings.py", "pyproject.toml", "package")
+PLUGIN_FILES = ("components", "functions", "pyproject.toml", "package")
 """The files of the checkout that the plugin needs."""
 SOURCE = "git.example.com/ml/personalize-retraining.git/package@<commit>"
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import yaml
 
 import components
-import settings
+from components import settings
 from components.args import config_keys
 from components.rules.pipeline import check
 
-ROOT = Path(settings.__file__).parent
+ROOT = Path(settings.__file__).parents[1]
 LEFT_OUT = "(left out)"
 """The value of a key that `changed` removes."""
 

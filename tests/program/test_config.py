@@ -11,7 +11,7 @@ from pathlib import Path
 
 import yaml
 
-import settings
+from components import settings
 from components.args import camel_case
 from tests.program.sample_stack import HOME, LEFT_OUT, PROJECT, changed, parse, problems_of, texts
 

@@ -10,22 +10,16 @@ from pathlib import Path
 from components.state_machine.steps import STEPS
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("components", "functions", "emulator", "retrain", "package", "settings", "__main__")
+ROOMS = ("components", "functions", "emulator", "retrain", "package", "__main__")
 MAY_IMPORT = {
     "functions": {"functions"},
     "components": {"components"},
-    "settings": {
-        "components.args",
-        "components.rules.pipeline",
-        "components.rules.fields",
-        "components.shared",
-    },
-    "package": {"package", "components", "settings"},
-    "__main__": {"settings", "components"},
+    "package": {"package", "components"},
+    "__main__": {"components"},
     "retrain": {"retrain"},
-    "retrain.rehearsal": {"retrain", "settings", "components", "functions", "emulator"},
+    "retrain.rehearsal": {"retrain", "components", "functions", "emulator"},
     **{
-        room: {"retrain", "settings", "components", "functions"}
+        room: {"retrain", "components", "functions"}
         for room in ("retrain.account", "retrain.act", "retrain.check", "retrain.look")
     },
     "emulator": {"emulator"},
@@ -36,7 +30,7 @@ ORDER = (
     ("functions.clock", "functions.contract", "functions.errors"),
     ("functions.rules",),
     ("functions.reconcile",),
-    ("functions.texts",),
+    ("functions.texts", "functions.words"),
     ("functions.aws", "functions.csv_files"),
     ("functions.executions", "functions.exports"),
     ("functions.execution_input", "functions.overlap"),
@@ -54,7 +48,7 @@ ORDER = (
     ("components.iam", "components.rules.pipeline", "components.workflow_settings"),
     ("components.alarms", "components.lambda_functions", "components.schedules"),
     ("components.dashboard", "components.state_machine.definition"),
-    ("components.pipeline",),
+    ("components.pipeline", "components.settings"),
     ("components",),
 )
 """The layers of functions/ and of components/, from the bottom. Each layer imports only modules of

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from components.settings import LONGEST_STACK_NAME
 from components.shared import MAX_NAME_CHARACTERS
-from settings import LONGEST_STACK_NAME
 from tests.components.recording import PROJECT, STACK, run
 from tests.program import sample_stack
 from tests.program.sample_stack import STACK_CONFIG

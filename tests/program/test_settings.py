@@ -7,7 +7,7 @@ from dataclasses import asdict
 import pulumi
 import pytest
 
-import settings
+from components import settings
 from components.args import (
     DatasetArgs,
     DatasetsArgs,

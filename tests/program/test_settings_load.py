@@ -6,7 +6,7 @@ import pulumi
 import pytest
 from pulumi.runtime.config import set_all_config
 
-import settings
+from components import settings
 from tests.program.sample_stack import CONFIG, PROJECT, STACK_CONFIG, one_problem, parse, texts
 
 

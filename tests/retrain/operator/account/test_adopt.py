@@ -6,7 +6,7 @@ import yaml
 from botocore.exceptions import EndpointConnectionError
 from botocore.stub import Stubber
 
-import settings
+from components import settings
 from emulator.deployer.configuration import read_project
 from functions.personalize.tags import api_tags
 from retrain.account.access import Access

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import boto3
 import pytest
 
-import settings
+from components import settings
 from emulator.deployer.configuration import read_project
 from retrain.account import permissions
 from retrain.account.access import Access

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import boto3
 import pytest
 
-import settings
+from components import settings
 from components.args import ApprovalArgs
 from emulator.deployer.configuration import read_project
 from functions.personalize.campaigns import NONE, approval_tags, read_approval

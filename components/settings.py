@@ -1,0 +1,102 @@
+"""Reads the config of a stack into the arguments of the pipeline, and reports all its problems."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from difflib import get_close_matches
+
+import pulumi
+from pulumi.runtime.config import CONFIG, is_config_secret
+
+from .args import RetrainingPipelineArgs
+from .rules.fields import Problem, problem_text
+from .rules.pipeline import Checked, check
+from .shared import MAX_NAME_CHARACTERS
+
+PROJECT = "personalize-retraining"
+NAME_PREFIX = "retraining-"
+"""The names of a stack's pipeline and of all its resources begin with it."""
+LONGEST_STACK_NAME = MAX_NAME_CHARACTERS - len(NAME_PREFIX)
+"""The most characters that a stack's name may have."""
+
+
+class SettingsError(pulumi.RunError):
+    """The config has problems. The CLI shows the message with all of them, but no stack trace."""
+
+
+def pipeline_name(stack: str) -> str:
+    """Return the name of the pipeline that a stack deploys."""
+    return f"{NAME_PREFIX}{stack}"
+
+
+def load() -> RetrainingPipelineArgs:
+    """Read the config of the stack that is being deployed, and log the warnings about it.
+
+    Raises SettingsError.
+    """
+    config = CONFIG.get()
+    return parse_stack(
+        pulumi.get_project(),
+        pulumi.get_stack(),
+        config,
+        secrets=[key for key in config if is_config_secret(key)],
+        warn=pulumi.log.warn,
+    )
+
+
+def parse_stack(
+    project: str,
+    stack: str,
+    config: Mapping[str, str],
+    *,
+    secrets: Collection[str] = (),
+    warn: Callable[[str], object] = lambda _: None,
+) -> RetrainingPipelineArgs:
+    """Return the pipeline's arguments from the whole config of a stack.
+
+    `config` has keys like `namespace:key`, and its values are text or JSON. `secrets` are the keys
+    whose values are encrypted. If there are no problems, `warn` is called with each warning.
+
+    Raises SettingsError with a message for each setting that cannot be read, or that breaks a rule.
+    """
+    prefix = f"{project}:"
+    checked = check(
+        {key.removeprefix(prefix): config[key] for key in config if key.startswith(prefix)},
+        secrets=[key.removeprefix(prefix) for key in secrets],
+    )
+    problems = [
+        *_stack_problems(project, stack, config, checked),
+        *(problem._replace(key=f"{prefix}{problem.key}") for problem in checked.problems),
+    ]
+    if problems:
+        problems.sort(key=lambda problem: problem.key)
+        raise SettingsError(problem_text(problems, f"the configuration of stack {stack}"))
+    for warning in checked.warnings:
+        warn(f"{prefix}{warning}")
+    return checked.args
+
+
+def _stack_problems(
+    project: str, stack: str, config: Mapping[str, str], checked: Checked
+) -> Iterator[Problem]:
+    """Yield each problem with the name of a stack, its region, and the namespaces in its config."""
+    if len(stack) > LONGEST_STACK_NAME:
+        message = (
+            f"has {len(stack)} characters; expected at most {LONGEST_STACK_NAME}, because the "
+            "names of roles and functions contain it; choose a shorter name with "
+            f"pulumi stack rename <name> -s {stack}"
+        )
+        yield Problem("stack", message, stack)
+    region = config.get("aws:region") or None
+    if region is None or (checked.regions and region not in checked.regions):
+        # Without this setting, the region would depend on the shell that runs Pulumi.
+        expected = " or ".join(sorted(checked.regions)) or "<the region of the ARNs>"
+        message = (
+            f"{'is not' if region else 'missing; expected'} the region of the ARNs; run "
+            f"pulumi config set aws:region {expected} -s {stack}"
+        )
+        yield Problem("aws:region", message, region)
+    for key in config:
+        namespace, _, name = key.partition(":")
+        # The namespaces of the AWS provider and of Pulumi may be similar to the project's name.
+        is_known = namespace in (project, "aws", "pulumi")
+        if not is_known and get_close_matches(namespace.lower(), [project.lower()]):
+            yield Problem(key, f"unknown; did you mean {project}:{name}?")
