@@ -1,7 +1,7 @@
 """Defines a row of the resource table: one resource type, its inputs, and its calls of the AWS API.
 
 To add a resource type, write a row in `resources.py`, and the inputs of a resource with their
-changes in `tests/emulator/resource_types.py`. The shortest row is that of the schedule groups.
+changes in `tests/emulator/resource_types.yaml`. The shortest row is that of the schedule groups.
 
 The source of the real provider says which inputs replace the resource (`ForceNew`), which outputs
 AWS decides (`Computed`), and what the defaults are:

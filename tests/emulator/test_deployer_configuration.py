@@ -27,16 +27,11 @@ def read(tmp_path):
     return read
 
 
-@pytest.fixture
-def refusal(read, tmp_path):
-    """Return a function that reads the stack and returns the error, with short paths of files."""
-
-    def refusal(stack):
-        with pytest.raises(DeploymentError) as caught:
-            read(stack)
-        return str(caught.value).replace(f"{tmp_path}/", "")
-
-    return refusal
+def refusal(read, folder, stack):
+    """Read the stack and return the error, with short paths of files."""
+    with pytest.raises(DeploymentError) as caught:
+        read(stack)
+    return str(caught.value).replace(f"{folder}/", "")
 
 
 READ = {
@@ -100,35 +95,27 @@ def test_a_stack_file_is_read_as_the_cli_reads_it(read, stack, config):
     assert read(f"encryptionsalt: v1:FEN2g3tdxeU=\nconfig:{stack}").config == config
 
 
-def test_a_declared_default_is_used_if_the_stack_does_not_set_the_key(read):
-    project = """
+def test_an_override_wins_over_the_stack_and_the_stack_over_declared_defaults(read, tmp_path):
+    project = """main: infra
 config:
   rate: {description: how often, default: 7 days}
   zone: {value: UTC}
-  limits:
-    default: {maxImportHours: 6}
+  limits: {default: {maxImportHours: 6}}
   short: hello
+  mode: fast
   aws:region: {value: us-west-1}
 """
-    stack = "config:\n  zone: Europe/Berlin\n  limits: {maxTrainingHours: 3}\n"
-    assert read(stack, project).config == {
+    stack = "config:\n  zone: Europe/Berlin\n  limits: {maxTrainingHours: 3}\n  mode: slow\n"
+    read_stack = read(stack, project, mode="own", short="bye")
+    assert read_stack.config == {
         "test:rate": "7 days",
         "test:zone": "Europe/Berlin",
         "test:limits": '{"maxTrainingHours":3}',
-        "test:short": "hello",
+        "test:short": "bye",
+        "test:mode": "own",
         "aws:region": "us-west-1",
     }, "a default that is a mapping is replaced as a whole"
-
-
-def test_an_override_wins_over_both_files(read):
-    project = read(
-        "config:\n  mode: slow\n", "config:\n  rate: 7 days\n", mode="fast", rate="1 day"
-    )
-    assert project.config == {"test:mode": "fast", "test:rate": "1 day"}
-
-
-def test_the_program_may_be_in_a_folder_below_the_project_file(read, tmp_path):
-    assert read("", "main: infra\n").program == tmp_path / "infra"
+    assert read_stack.program == tmp_path / "infra"
 
 
 ENCRYPTED = "is encrypted, and the emulator has no key; set it again with --plaintext"
@@ -166,49 +153,44 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize(("stack", "reason"), REFUSED.values(), ids=REFUSED)
-def test_the_error_about_a_stack_names_the_file_and_the_place(refusal, stack, reason):
-    assert refusal(stack) == f"Pulumi.dev.yaml: {reason}"
+NOT_JSON = {
+    **{text: f"'{text.strip('{}').split(':')[0]}'" for text in ("{1: films}", "{~: x}")},
+    **dict.fromkeys(("{[a]: x}", "!!set {a, b}"), "this"),
+    "{since: 2026-11-29}": "'2026-11-29'",
+    "{team: !!binary aGk=}": "'aGk='",
+    **{text: f"'{text}'" for text in ("0815", "0x10", "12_34", ".inf", "5.", "+5")},
+}
 
 
 @pytest.mark.parametrize(
-    ("text", "named"),
+    ("stack", "reason"),
     [
-        ("{1: films}", "'1'"),
-        ("{~: x}", "'~'"),
-        ("{2026-11-29: x}", "'2026-11-29'"),
-        ("{[a]: x}", "this"),
-        ("{since: 2026-11-29}", "'2026-11-29'"),
-        ("{team: !!binary aGk=}", "'aGk='"),
-        ("!!set {a, b}", "this"),
-        *(
-            (number, f"'{number}'")
-            for number in ("0815", "0x10", "0o17", "12_34", ".inf", ".nan", "5.", "+5")
-        ),
+        *REFUSED.values(),
+        *[
+            (
+                f"config:\n  test:x: {text}\n",
+                f"line 2: {named} is not written as in JSON: write it in quotes; correct the YAML",
+            )
+            for text, named in NOT_JSON.items()
+        ],
     ],
+    ids=[*REFUSED, *NOT_JSON],
 )
-def test_what_json_does_not_have_is_refused_with_its_line(refusal, text, named):
-    assert refusal(f"config:\n  test:x: {text}\n") == (
-        f"Pulumi.dev.yaml: line 2: {named} is not written as in JSON: write it in quotes; "
-        "correct the YAML"
-    )
+def test_the_error_about_a_stack_names_the_file_and_the_line(read, tmp_path, stack, reason):
+    assert refusal(read, tmp_path, stack) == f"Pulumi.dev.yaml: {reason}"
 
 
-def test_a_missing_file_is_refused(read, tmp_path):
+def test_a_missing_file_and_a_project_without_a_name_are_refused(read, tmp_path):
     read("")
-    with pytest.raises(DeploymentError) as caught:
-        read_project(tmp_path, "prod", {})
-    file = tmp_path / "Pulumi.prod.yaml"
-    assert str(caught.value) == f"{file}: cannot be read: no such file or directory"
-
-
-@pytest.mark.parametrize(("line", "name"), [("runtime: python", None), ("name: [a]", ["a"])])
-def test_a_project_without_a_name_is_refused(tmp_path, line, name):
-    file = tmp_path / "Pulumi.yaml"
-    file.write_text(f"{line}\n")
-    with pytest.raises(DeploymentError) as caught:
-        read_project(tmp_path, "dev", {})
-    assert str(caught.value) == f"{file}: name: {name!r} is not text"
+    for line, error in (
+        (PROJECT, "Pulumi.prod.yaml: cannot be read: no such file or directory"),
+        ("runtime: python", "Pulumi.yaml: name: None is not text"),
+        ("name: [a]", "Pulumi.yaml: name: ['a'] is not text"),
+    ):
+        (tmp_path / "Pulumi.yaml").write_text(f"{line}\n")
+        with pytest.raises(DeploymentError) as caught:
+            read_project(tmp_path, "prod", {})
+        assert str(caught.value) == f"{tmp_path}/{error}"
 
 
 @example(12345678901234567890)

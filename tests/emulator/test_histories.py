@@ -1,8 +1,7 @@
 """Proves that state machines have the histories that they had in an older, larger interpreter.
 
 `histories.json` has small state machines, at least one for each field and each error. Their events
-were recorded in moto 5.2.5, whose histories were compared with AWS's by its authors. Where moto was
-not like AWS, the events were written as AWS's documents say, and DIFFERENCES names the document.
+were recorded in an older interpreter, or written as AWS's documents say.
 `sample_run.json` is a whole run of the sample's state machine with the results of its functions.
 
 An event is `[seconds since the start, type, previousEventId, details]`. Long texts are cut, and
@@ -25,44 +24,6 @@ FOLDER = Path(__file__).parent
 MACHINES = {case["name"]: case for case in json.loads((FOLDER / "histories.json").read_text())}
 SAMPLE = json.loads((FOLDER / "sample_run.json").read_text())
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-
-# Pages of https://docs.aws.amazon.com/step-functions/latest/dg/, and machines.
-DIFFERENCES = {
-    # States.Runtime and States.DataLimitExceeded cannot be caught. moto's Catch caught them.
-    "concepts-error-handling.html": [
-        "Task: Parameters without such a path",
-        "Task: ResultSelector without such a path",
-        "Map: ItemsPath without such a path",
-        "Map: ItemsPath to no list",
-        "too much data in a result",
-        "too much data after a result",
-        "too much data in Parameters of a Task",
-        "too much data in an iteration",
-        # Errors that have names of their own. In moto they were States.Runtime or Exception.
-        "Pass: ResultPath below a text",
-        "Pass: ResultPath below a text in a list input",
-        "Task: ResultPath below a text",
-        "Pass: States.ArrayContains of no list",
-        "Choice: no match",
-        # The names of errors of Lambda itself. In moto they were Exception.
-        "Task: an error of Lambda",
-        "Task: Catch of Lambda's name",
-        "Task: no such function",
-    ],
-    # A value that the Variable does not find is an error. moto continued with the next rule.
-    "state-choice.html": ["Choice: Variable without such a path"],
-    # 262,144 bytes are allowed. moto allowed one less.
-    "service-quotas.html": ["the most data in a result"],
-    # The Cause has to be a text.
-    "state-fail.html": ["Fail: CausePath to a number"],
-    # The text names the event with which the state was entered. moto named the one before.
-    "input-output-itemselector.html": ["Map: ItemSelector without such a path"],
-    # The StartTime is a text. In moto it was a datetime.
-    "input-output-contextobject.html": ["Pass: Parameters of the context"],
-    # The execution ends at once. moto waited for the function.
-    "statemachine-structure.html": ["TimeoutSeconds in a Task", "TimeoutSeconds in a Map"],
-    "../apireference/API_StopExecution.html": ["StopExecution in a Task", "StopExecution in a Map"],
-}
 
 
 def expanded(value):
@@ -156,11 +117,6 @@ def test_the_run_of_the_sample_has_the_history_that_was_recorded():
         event[3] = {k: v for k, v in event[3].items() if k not in ("roleArn", "resource")}
     assert events == SAMPLE["events"]
     assert execution.status == SAMPLE["status"]
-
-
-def test_the_differences_name_machines():
-    names = [name for machines in DIFFERENCES.values() for name in machines]
-    assert set(names) <= set(MACHINES)
 
 
 def test_there_is_a_machine_for_every_field_of_the_language():

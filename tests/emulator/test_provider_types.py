@@ -1,62 +1,83 @@
-"""Proves that the provider creates, reads, updates, replaces and deletes each resource type.
+"""Proves that each resource type is created, read, updated, replaced and deleted as its row says.
 
-The calls go over gRPC to the emulator. What the real provider does is cited in the rows.
+`resource_types.yaml` has the inputs of a resource of each type, and changes of them. What the real
+provider does is cited in the rows. `test_provider_plugin.py` proves the way over gRPC.
 """
 
+import itertools
+import json
 import re
-from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from provider_support import UNKNOWN, Resource, Type, function_inputs, short_struct
-from resource_types import FIRST_CODE, LIFECYCLES
-from small_stack import allow, policy, trust
+from provider_support import UNKNOWN, Engine, Resource, Type, archive, function_inputs
+from ruamel.yaml import YAML
+from small_stack import ACCOUNT, REGION, allow, eventually, finished, invoke, policy, trust, waiting
 
-from emulator.deployer import wire
+from emulator.deployer.errors import DeploymentError
 from emulator.deployer.resources import ROWS
 from emulator.deployer.translation import parse_document
+
+TYPES = YAML(typ="safe").load(Path(__file__).with_name("resource_types.yaml").read_text())
+NUMBERS = itertools.count()
+
+
+def returning(value):
+    """Return the archive of a function that returns a value."""
+    return archive(f"sha-{value}", work=f"def handler(*_):\n    return {value!r}\n")
 
 
 @pytest.fixture(scope="module")
 def existing(aws, engine):
-    """Create the resources that the inputs of LIFECYCLES name. Return their ids and ARNs."""
+    """Create the resources that the inputs of TYPES name. Return the values by name."""
     for name in ("one", "two"):
         aws.client("iam").create_policy(PolicyName=name, PolicyDocument=policy(allow("*")))
     roles = {
-        "role": ("lambda", "lifecycle"),
-        "otherRole": ("lambda", "lifecycle-other"),
-        "statesRole": ("states", "lifecycle-states"),
-        "otherStatesRole": ("states", "lifecycle-states-other"),
-        "schedulerRole": ("scheduler", "lifecycle-scheduler"),
+        name: engine.create(Type.ROLE, name, {"assumeRolePolicy": trust(name.split("-")[-1])})
+        for name in ("lambda", "other-lambda", "states", "other-states", "scheduler")
     }
-    values = {}
-    for key, (service, name) in roles.items():
-        role = engine.create(Type.ROLE, name, {"assumeRolePolicy": trust(service)})
-        engine.create(Type.ROLE_POLICY, name, {"role": role.id, "policy": policy(allow("logs:*"))})
-        values |= {key: role.id, f"{key}Arn": role.outputs["arn"]}
-    inputs = function_inputs(values["roleArn"], FIRST_CODE)
-    function = engine.create(Type.FUNCTION, "lifecycle", inputs)
+    for role in roles.values():
+        permissions = policy(allow(["logs:*", "lambda:*"]))
+        engine.create(Type.ROLE_POLICY, role.name, {"role": role.id, "policy": permissions})
+    role_arn = roles["lambda"].outputs["arn"]
+    function = engine.create(Type.FUNCTION, "types", function_inputs(role_arn, returning("old")))
+    rule = engine.create(Type.RULE, "types", {"scheduleExpression": "rate(1 day)"})
+    actions = ("s3:GetObject", "s3:PutObject", "sns:Publish", "sns:Subscribe")
     return {
-        **values,
+        **{f"role {name}": role.id for name, role in roles.items()},
+        **{f"arn {name}": role.outputs["arn"] for name, role in roles.items()},
+        **{f"trusts {service}": trust(service) for service in ("lambda", "states")},
+        **{f"allows {action}": policy(allow(action)) for action in actions},
+        **{f"policy {name}": f"arn:aws:iam::{ACCOUNT}:policy/{name}" for name in ("one", "two")},
+        **{f"waits {number}": json.dumps(waiting(number)) for number in (1, 2)},
+        **{f"key {number}": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{number}" for number in (1, 2)},
+        **{f"code {number}": returning(number) for number in (1, 2)},
         "function": function.id,
-        "functionArn": function.outputs["arn"],
-        "group": engine.create(Type.GROUP, "lifecycle", {}).id,
-        "rule": engine.create(Type.RULE, "lifecycle", {"scheduleExpression": "rate(1 day)"}).id,
-        "topicArn": engine.create(Type.TOPIC, "lifecycle", {}).id,
-        "queueArn": engine.create(Type.QUEUE, "lifecycle", {}).outputs["arn"],
-        "logGroup": engine.create(Type.LOG_GROUP, "lifecycle", {}).id,
+        "function arn": function.outputs["arn"],
+        "group": engine.create(Type.GROUP, "types", {}).id,
+        "rule": rule.id,
+        "topic": engine.create(Type.TOPIC, "types", {}).id,
+        "queue arn": engine.create(Type.QUEUE, "types", {}).outputs["arn"],
+        "log group": engine.create(Type.LOG_GROUP, "types", {}).id,
+        "log arn": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/one:*",
     }
 
 
 def filled(value, existing):
-    """Return a value in which `[name]` is replaced by the existing resource."""
-    if isinstance(value, str):
-        return re.sub(r"\[(\w+)\]", lambda match: existing[match[1]], value)
+    """Return a value in which `[name]` is replaced by the existing value."""
     if isinstance(value, dict):
         return {key: filled(item, existing) for key, item in value.items()}
-    return [filled(item, existing) for item in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [filled(item, existing) for item in value]
+    if not isinstance(value, str):
+        return value
+    whole = re.fullmatch(r"\[([\w: -]+)\]", value)
+    if whole:
+        return existing[whole[1]]
+    return re.sub(r"\[([a-z ]+)\]", lambda match: existing[match[1]], value)
 
 
-def apply_change(inputs, change):
+def changed_inputs(inputs, change):
     """Return the inputs after a change, without those that become None."""
     return {key: value for key, value in (inputs | change).items() if value is not None}
 
@@ -64,80 +85,65 @@ def apply_change(inputs, change):
 def assert_current(engine, resource):
     """Assert that the service has every input and every output of a resource."""
     refreshed = engine.read(resource)
-    # The engine sends no content of archives to Read.
-    sent_inputs, sent_outputs = (
-        wire.from_struct(short_struct(properties))
-        for properties in (resource.inputs, resource.outputs)
-    )
-    assert refreshed.inputs == sent_inputs, "the service has other inputs"
-    assert refreshed.outputs == sent_outputs, "a refresh would show a change"
+    assert refreshed.inputs == resource.inputs, "the service has other inputs"
+    assert refreshed.outputs == resource.outputs, "a refresh would show a change"
 
 
-@pytest.mark.parametrize("type_token", LIFECYCLES)
-def test_a_resource_is_created_as_previewed_and_deleted(engine, existing, type_token):
-    inputs = filled(LIFECYCLES[type_token].inputs, existing)
-    previewed = engine.preview_create(type_token, "created", inputs)
-    resource = engine.create(type_token, "created", inputs)
+@pytest.mark.parametrize("type_token", TYPES)
+def test_a_resource_is_created_as_previewed_updated_in_place_and_deleted(
+    engine, existing, type_token
+):
+    row, inputs = ROWS[type_token], filled(TYPES[type_token]["inputs"], existing)
+    previewed = engine.preview(type_token, "sample", inputs)
+    resource = engine.create(type_token, "sample", inputs)
     assert previewed.keys() == resource.outputs.keys(), "a preview shows each output"
-    known = {name for name, value in previewed.items() if value != UNKNOWN}
-    assert {name: previewed[name] for name in known} == {
-        name: resource.outputs[name] for name in known
-    }
+    assert {
+        name: resource.outputs[name]
+        for name, value in previewed.items()
+        if value not in (UNKNOWN, resource.outputs[name]) and name != "code"
+    } == {}, "a preview shows what it knows"
     assert None not in resource.outputs.values(), "the response has each output"
     assert_current(engine, resource)
-    engine.delete(resource)
-    if type_token != Type.TOPIC_POLICY:
-        assert engine.read(resource) is None, "it does not exist any more"
-    engine.delete(resource)  # A resource that does not exist is no error.
-
-
-@pytest.mark.parametrize("type_token", LIFECYCLES)
-def test_an_update_in_place_sets_what_has_changed(engine, existing, type_token):
-    row, inputs = ROWS[type_token], filled(LIFECYCLES[type_token].inputs, existing)
-    resource = engine.create(type_token, "changed", inputs)
-    for change in LIFECYCLES[type_token].updates:
-        new_inputs = apply_change(inputs, filled(change, existing))
-        complete = engine.checked(type_token, "changed", new_inputs, resource.inputs)
-        diff = engine.diff(resource, complete)
-        all_tags = ["tagsAll"] if "tags" in change else []
-        assert diff["diffs"] == sorted([*change, *all_tags]), "the preview shows the change"
-        assert diff["replaces"] == [], f"AWS can change {[*change]} in place"
+    for change in TYPES[type_token]["updates"]:
+        new_inputs = changed_inputs(inputs, filled(change, existing))
+        diff = engine.diff(resource, new_inputs)
+        all_tags = {"tagsAll"} & ({"tagsAll"} if "tags" in change else set())
+        assert (diff.changed, diff.replacing) == ({*change} | all_tags, set()), change
         changed = engine.update(resource, new_inputs)
         assert_current(engine, changed)
-        as_before = engine.read(replace(changed, inputs=resource.inputs)).inputs
+        as_before = engine.read(changed._replace(inputs=resource.inputs)).inputs
         for name in inputs.keys() - new_inputs.keys() - {"tags", *row.unreadable.split()}:
             unset = (row.defaults.get(name), row.unset.get(name))
             assert parse_document(as_before.get(name)) in unset, f"{name} was removed"
         resource = engine.update(changed, inputs)
         assert_current(engine, resource)
     engine.delete(resource)
+    if type_token != Type.TOPIC_POLICY:
+        assert engine.read(resource) is None, "it does not exist any more"
+    engine.delete(resource)  # A resource that does not exist is no error.
 
 
-@pytest.mark.parametrize("type_token", LIFECYCLES)
+@pytest.mark.parametrize("type_token", TYPES)
 def test_an_input_that_aws_cannot_change_replaces_the_resource(engine, existing, type_token):
-    inputs = filled(LIFECYCLES[type_token].inputs, existing)
-    row = ROWS[type_token]
-    for change in LIFECYCLES[type_token].replacements:
-        new_inputs = apply_change(inputs, change)
-        old = engine.checked(type_token, "replaced", inputs)
-        new = engine.checked(type_token, "replaced", new_inputs, old)
-        diff = engine.diff(Resource(type_token, "replaced", "the-id", old, old), new)
-        assert (diff["diffs"], diff["replaces"]) == ([*change], [*change])
+    inputs, row = filled(TYPES[type_token]["inputs"], existing), ROWS[type_token]
+    complete = engine.checked(type_token, "replaced", inputs)
+    resource = Resource(type_token, "replaced", "the-id", complete, complete)
+    for change in TYPES[type_token]["replacements"]:
+        new_inputs = changed_inputs(inputs, filled(change, existing))
+        diff = engine.diff(resource, new_inputs)
+        assert (diff.changed, diff.replacing) == ({*change}, {*change})
         has_fixed_name = bool(row.name_pattern) and row.name_input in new_inputs
-        assert diff["deleteBeforeReplace"] == has_fixed_name, "two resources cannot have one name"
+        assert diff.delete_first == has_fixed_name, "two resources cannot have one name"
 
 
 def test_each_type_and_each_input_is_tried():
-    tried, tried_replacements = {}, {}
-    for type_token, lifecycle in LIFECYCLES.items():
-        replacing = {name for change in lifecycle.replacements for name in change}
-        updated = {name for change in lifecycle.updates for name in change}
-        tried[type_token] = {*lifecycle.inputs, *updated, *replacing}
-        tried_replacements[type_token] = replacing
-    assert tried == {type_token: {*row.inputs.split()} for type_token, row in ROWS.items()}
-    assert tried_replacements == {
-        type_token: {*row.replacing.split()} for type_token, row in ROWS.items()
-    }
+    assert TYPES.keys() == ROWS.keys()
+    for type_token, row in ROWS.items():
+        inputs, updates, replacements = TYPES[type_token].values()
+        replacing = {name for change in replacements for name in change}
+        updated = {name for change in updates for name in change}
+        assert {*inputs} | updated | replacing == {*row.inputs.split()}
+        assert replacing == {*row.replacing.split()}
 
 
 @pytest.mark.parametrize("type_token", [name for name, row in ROWS.items() if row.name_pattern])
@@ -145,28 +151,233 @@ def test_a_name_is_checked_against_its_rule(engine, type_token):
     row = ROWS[type_token]
 
     def refusal(name):
-        _, failures = engine.check(type_token, "named", {row.name_input: name})
-        return failures.get(row.name_input)
+        refused = engine.check(type_token, "named", {row.name_input: name}).refused
+        return refused.get(row.name_input)
 
     reason = f"does not match AWS's pattern {row.name_pattern}"
-    longest = re.search(r"1,(\d+)}$", row.name_pattern)
-    if longest:
-        longest = int(longest[1])
-        name = "n" * (longest + 1)
-        assert refusal(name) == f"{row.name_input}: {name!r} {reason}"
-    else:
-        longest = row.fields[row.name_input].shape.metadata["max"]
-        limit = f"{longest + 1} characters is more than AWS allows, {longest}"
-        assert refusal("n" * (longest + 1)) == f"{row.name_input}: {limit}"
+    in_pattern = re.search(r"1,(\d+)}$", row.name_pattern)
+    longest = int(in_pattern[1]) if in_pattern else row.fields[row.name_input].shape.metadata["max"]
+    long_name = "n" * (longest + 1)
+    limit = f"{longest + 1} characters is more than AWS allows, {longest}"
+    too_long = f"{long_name!r} {reason}" if in_pattern else limit
+    assert refusal(long_name) == f"{row.name_input}: {too_long}"
     assert refusal("n" * longest) is None, "the limit itself is allowed"
     assert refusal("a-name") is None, "letters and hyphens are allowed in each name"
     assert refusal("a\tname") == f"{row.name_input}: 'a\\tname' {reason}"
 
 
-def test_a_permission_allows_what_it_says(aws, engine, existing):
-    inputs = filled(LIFECYCLES[Type.PERMISSION].inputs, existing)
+# Functions and state machines
+
+
+@pytest.fixture
+def inputs(existing):
+    """Return the inputs of a published function that returns 'old'."""
+    code = returning("old")
+    return function_inputs(existing["arn lambda"], code, publish=True, timeout=20)
+
+
+@pytest.fixture
+def function(engine, inputs):
+    """Create a function for one test."""
+    return engine.create(Type.FUNCTION, f"function-{next(NUMBERS)}", inputs)
+
+
+def test_new_code_becomes_a_new_version(aws, engine, function, inputs):
+    updated = engine.update(function, inputs | {"code": returning("new")})
+    assert (function.outputs["version"], updated.outputs["version"]) == ("1", "2")
+    assert updated.outputs["qualifiedArn"] == f"{updated.outputs['arn']}:2"
+    assert updated.outputs["codeSha256"] != function.outputs["codeSha256"]
+    arns = (function.outputs["qualifiedArn"], updated.outputs["qualifiedArn"], function.id)
+    results = [invoke(aws, arn, {}) for arn in arns]
+    assert results == ["old", "new", "new"], "the old version stays, and a name is the latest"
+
+
+@pytest.mark.parametrize(
+    ("change", "version"),
+    [({"memorySize": 256}, "2"), ({"tags": {"team": "ranking"}}, "1"), ({"publish": False}, "1")],
+)
+def test_only_code_and_configuration_become_a_new_version(aws, engine, function, change, version):
+    updated = engine.update(function, function.inputs | change)
+    assert updated.outputs["version"] == version
+    client = aws.client("lambda")
+    versions = client.list_versions_by_function(FunctionName=function.id)["Versions"]
+    assert versions[-1]["Version"] == version
+    first = client.get_function_configuration(FunctionName=function.outputs["qualifiedArn"])
+    assert first["MemorySize"] == 128, "a published version never changes"
+
+
+def wait_then_call(seconds, function_arn):
+    """Return a definition that waits and then calls a function."""
+    wait = {"Type": "Wait", "Seconds": seconds, "Next": "Last"}
+    last = {"Type": "Task", "Resource": function_arn, "End": True}
+    return json.dumps({"StartAt": "Wait", "States": {"Wait": wait, "Last": last}})
+
+
+def start_and_wait(aws, machine):
+    """Start an execution, wait until it is in its Wait state, and return its ARN."""
+    client = aws.client("stepfunctions")
+    arn = client.start_execution(stateMachineArn=machine.id)["executionArn"]
+    eventually(
+        lambda: client.get_execution_history(executionArn=arn)["events"],
+        lambda events: "WaitStateEntered" in [event["type"] for event in events],
+    )
+    return arn
+
+
+def test_a_running_execution_keeps_the_version_of_its_functions(
+    aws, engine, existing, function, inputs
+):
+    def machine_inputs(seconds, function):
+        definition = wait_then_call(seconds, function.outputs["qualifiedArn"])
+        return {"roleArn": existing["arn states"], "definition": definition}
+
+    machine = engine.create(Type.MACHINE, "keeping", machine_inputs(1, function))
+    running = start_and_wait(aws, machine)
+    updated = engine.update(function, inputs | {"code": returning("new")})
+    machine = engine.update(machine, machine_inputs(0, updated))
+    assert finished(aws, start_and_wait(aws, machine))["output"] == '"new"'
+    assert finished(aws, running)["output"] == '"old"'
+
+
+def test_a_permission_has_its_id_and_its_source_in_the_policy(aws, engine, existing):
+    inputs = filled(TYPES[Type.PERMISSION]["inputs"], existing)
     permission = engine.create(Type.PERMISSION, "statement", inputs)
     policy_text = aws.client("lambda").get_policy(FunctionName=existing["function"])["Policy"]
     assert f'"Sid": "{permission.id}"' in policy_text
     assert inputs["sourceArn"] in policy_text
     engine.delete(permission)
+
+
+# Changes by hand
+
+MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:one"
+SCHEDULE = {"scheduleExpression": "cron(0 3 * * ? *)", "flexibleTimeWindow": {"mode": "OFF"}}
+TRUST = {"assumeRolePolicy": trust("lambda")}
+OTHER_POLICY = policy(allow("sqs:*"))
+RULE = {"scheduleExpression": "rate(1 day)"}
+PATTERN = json.dumps({"source": ["aws.s3"]})
+DEFAULT_TAG = {"stage": "dev"}
+EDITED = {"team": "search", "owner": "me"}
+BY_HAND = {
+    "a disabled schedule": (
+        Type.SCHEDULE,
+        {**SCHEDULE, "state": "ENABLED", "target": {"arn": MACHINE, "roleArn": "[arn scheduler]"}},
+        (
+            "scheduler",
+            "update_schedule",
+            {"State": "DISABLED", "ScheduleExpression": "rate(1 day)"},
+        ),
+        {"state": "DISABLED", **RULE},
+    ),
+    "a removed retention": (
+        Type.LOG_GROUP,
+        {"name": "/drift", "retentionInDays": 90},
+        ("logs", "delete_retention_policy", {"logGroupName": "/drift"}),
+        {"retentionInDays": None},
+    ),
+    "a removed description": (
+        Type.RULE,
+        {"name": "drift", "eventPattern": PATTERN, "description": "works"},
+        ("events", "put_rule", {"Name": "drift", "Description": "", "EventPattern": PATTERN}),
+        {"description": None},
+    ),
+    "an edited policy": (
+        Type.ROLE,
+        {"name": "drift", **TRUST},
+        (
+            *("iam", "update_assume_role_policy"),
+            {"RoleName": "drift", "PolicyDocument": OTHER_POLICY},
+        ),
+        {"assumeRolePolicy": json.loads(OTHER_POLICY)},
+    ),
+    "nothing, for an input that the program does not declare": (
+        Type.ROLE,
+        {"name": "drift-silent", **TRUST},
+        ("iam", "update_role", {"RoleName": "drift-silent", "Description": "by hand"}),
+        {},
+    ),
+    "nothing, for a document in another spelling": (
+        Type.ROLE,
+        {"name": "spelled", "assumeRolePolicy": json.dumps(json.loads(trust("lambda")), indent=2)},
+        ("iam", "get_role", {"RoleName": "spelled"}),
+        {},
+    ),
+    "edited tags, without the default tags": (
+        Type.GROUP,
+        {"name": "drift-tags", "tags": {"team": "ranking"}},
+        (
+            "scheduler",
+            "tag_resource",
+            {"Tags": [{"Key": k, "Value": v} for k, v in EDITED.items()]},
+        ),
+        {"tags": EDITED, "tagsAll": EDITED | DEFAULT_TAG},
+    ),
+    "a removed default tag": (
+        Type.GROUP,
+        {"name": "drift-default", "tags": {"team": "ranking"}},
+        ("scheduler", "untag_resource", {"TagKeys": ["stage"]}),
+        {"tagsAll": {"team": "ranking"}},
+    ),
+}
+"""The type and the inputs of a resource, a call that changes it, and the inputs that are found."""
+
+
+@pytest.mark.parametrize("name", BY_HAND)
+def test_a_refresh_finds_a_change_by_hand_and_the_next_update_corrects_it(aws, existing, name):
+    engine = Engine(aws, **DEFAULT_TAG)
+    type_token, inputs, (service, method, fields), found = BY_HAND[name]
+    inputs = filled(inputs, existing)
+    resource = engine.create(type_token, "drift", inputs)
+    client = aws.client(service)
+    if type_token == Type.SCHEDULE:
+        current = client.get_schedule(Name=resource.inputs["name"])
+        kept = ("Name", "GroupName", "FlexibleTimeWindow", "Target")
+        fields = {**{key: current[key] for key in kept}, **fields}
+    if type_token == Type.GROUP:
+        fields = {"ResourceArn": resource.outputs["arn"], **fields}
+    getattr(client, method)(**fields)
+    refreshed = engine.read(resource)
+    states = ((resource.inputs, refreshed.inputs), (resource.outputs, refreshed.outputs))
+    for before, after in states:
+        changed = {key for key in {*before, *after} if before.get(key) != after.get(key)}
+        assert {key: after.get(key) for key in changed} == found
+    assert engine.diff(refreshed, inputs).changed == {*found}, "the next update mends it"
+
+
+def test_code_that_was_changed_in_the_console_is_found_by_its_hash(engine, function, inputs):
+    updated = engine.update(function, inputs | {"code": returning("longer")})
+    refreshed = engine.read(function)
+    assert refreshed.inputs == function.inputs, "the service does not return the archive"
+    assert refreshed.outputs["codeSha256"] == updated.outputs["codeSha256"]
+
+
+def test_a_log_group_whose_name_begins_another_is_read(engine):
+    engine.create(Type.LOG_GROUP, "longer", {"name": "prefix-0"})
+    group = engine.create(Type.LOG_GROUP, "shorter", {"name": "prefix"})
+    engine.delete(group)
+    assert engine.read(group) is None, "the name of the other log group only begins so"
+
+
+def test_a_resource_that_was_deleted_by_hand_is_gone(aws, engine):
+    group = engine.create(Type.LOG_GROUP, "gone", {"retentionInDays": 90})
+    aws.client("logs").delete_log_group(logGroupName=group.id)
+    assert engine.read(group) is None
+    with pytest.raises(DeploymentError, match="specified log group does not exist: gone-"):
+        engine.update(group, {})
+
+
+def test_a_role_with_a_policy_that_was_added_by_hand_is_not_deleted(aws, engine):
+    role = engine.create(Type.ROLE, "held", TRUST)
+    by_hand = {"PolicyName": "by-hand", "PolicyDocument": policy(allow("s3:*"))}
+    aws.client("iam").put_role_policy(RoleName=role.id, **by_hand)
+    with pytest.raises(DeploymentError, match="must delete all inline policies first"):
+        engine.delete(role)
+
+
+def test_the_schedules_of_a_deleted_group_are_deleted(engine, existing):
+    group = engine.create(Type.GROUP, "left", {})
+    target = {"arn": MACHINE, "roleArn": existing["arn scheduler"]}
+    inputs = {**SCHEDULE, "groupName": group.id, "target": target}
+    schedule = engine.create(Type.SCHEDULE, "left", inputs)
+    engine.delete(group)
+    assert engine.read(schedule) is None

@@ -25,96 +25,101 @@ logging.getLogger().setLevel(logging.INFO)
 def handler(event, context):
     logging.getLogger().info("imported", extra={"rows": event["rows"]})
 """
-FAILING_CODE = """
-class Throttled(Exception):
-    pass
+CONTEXT_CODE = """
+import os
+
+import boto3
+
 
 def handler(event, context):
-    raise Throttled("slow down")
+    return {
+        "context": [
+            context.function_name,
+            context.function_version,
+            context.invoked_function_arn,
+            context.memory_limit_in_mb,
+            context.log_group_name,
+        ],
+        "seconds": context.get_remaining_time_in_millis() / 1000,
+        "environment": dict(os.environ),
+        "files": sorted({*os.listdir()} - {"__pycache__"}),
+        "caller": boto3.client("sts").get_caller_identity()["Arn"],
+        "processes": [os.getpid(), os.getppid()],
+    }
 """
+LOG_VARIABLES = ("AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_FORMAT", "AWS_LAMBDA_LOG_LEVEL")
+ERRORS = {
+    "import nowhere\n": "Runtime.ImportModuleError",
+    "x = {}['x']\n": "KeyError",
+    "other = 1\n": "Runtime.HandlerNotFound",
+    "def handler(*_):\n    raise LookupError('slow down')\n": "LookupError",
+}
 WRITE_LOGS = ["logs:CreateLogStream", "logs:PutLogEvents"]
 
 
-def log_group_arn(log_group):
-    return f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{log_group}:*"
+def test_a_function_sees_only_its_code_and_its_environment(aws):
+    options = {"MemorySize": 256, "Environment": {"Variables": {"MODE": "fast"}}}
+    arn = create_function(aws, "fn-context", code=CONTEXT_CODE, **options)
+    seen = invoke(aws, arn, {})
+    assert seen["context"] == ["fn-context", "1", arn, "256", "/aws/lambda/fn-context"]
+    assert 15 < seen["seconds"] <= 20, "until the timeout"
+    assert seen["files"] == ["bootstrap", "code.py"]
+    assert seen["caller"] == f"arn:aws:sts::{ACCOUNT}:assumed-role/fn-context/fn-context"
+    expected = {"MODE": "fast", "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13", "AWS_REGION": REGION}
+    assert {name: seen["environment"].get(name) for name in expected} == expected
+    assert not {"PYTHONPATH", "AWS_PROFILE"} & seen["environment"].keys()
+    own_log = {"LogGroup": "own", "LogFormat": "JSON", "ApplicationLogLevel": "WARN"}
+    other = create_function(aws, "fn-other", code=CONTEXT_CODE, LoggingConfig=own_log)
+    logging = [
+        [environment.get(name) for name in LOG_VARIABLES]
+        for environment in (seen["environment"], invoke(aws, other, {})["environment"])
+    ]
+    assert logging == [["/aws/lambda/fn-context", "Text", None], ["own", "JSON", "WARN"]]
+    (first, parent), (second, second_parent) = (
+        seen["processes"],
+        invoke(aws, other, {})["processes"],
+    )
+    assert first != second
+    assert parent == second_parent != aws.process.pid, "functions are copies of one process"
 
 
-def log_groups(aws, prefix):
-    groups = aws.client("logs").describe_log_groups(logGroupNamePrefix=prefix)["logGroups"]
-    return [group["logGroupName"] for group in groups]
-
-
-def test_an_error_has_its_class_as_type_and_a_stack_trace(aws):
-    arn = create_function(aws, "fn-fails", code=FAILING_CODE)
+@pytest.mark.parametrize(("code", "error"), ERRORS.items(), ids=ERRORS.values())
+def test_an_error_has_its_class_as_type_and_a_stack_trace(aws, code, error):
+    arn = create_function(aws, f"fn-{error.rpartition('.')[2]}", code=code)
     response = aws.client("lambda").invoke(FunctionName=arn)
     assert response["FunctionError"] == "Unhandled"
-    error = json.loads(response["Payload"].read())
-    assert (error["errorType"], error["errorMessage"]) == ("Throttled", "slow down")
-    assert error["stackTrace"][0].endswith('raise Throttled("slow down")\n')
-
-
-@pytest.mark.parametrize(
-    ("code", "error"),
-    [
-        ("import nowhere\n", "Runtime.ImportModuleError"),
-        ("x = {}['x']\n", "KeyError"),
-        ("other = 1\n", "Runtime.HandlerNotFound"),
-    ],
-)
-def test_a_function_that_cannot_be_imported_fails_with_the_type_of_the_error(aws, code, error):
-    name = f"fn-{error.rpartition('.')[2]}"
-    assert invoke(aws, create_function(aws, name, code=code), {})["errorType"] == error
-
-
-def test_the_environment_has_the_runtime_and_the_log(aws):
-    code = "import os\ndef handler(event, context):\n    return dict(os.environ)\n"
-    arn = create_function(aws, "fn-variables", code=code)
-    logging = {"LogFormat": "JSON", "ApplicationLogLevel": "WARN"}
-    create_function(aws, "fn-json-warn", code=code, LoggingConfig=logging)
-    create_function(aws, "fn-own-group", code=code, LoggingConfig={"LogGroup": "own/group"})
-    names = ("AWS_EXECUTION_ENV", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_FORMAT")
-    names += ("AWS_LAMBDA_LOG_LEVEL",)
-    environments = [invoke(aws, name, {}) for name in (arn, "fn-json-warn", "fn-own-group")]
-    assert [[environment.get(name) for name in names] for environment in environments] == [
-        ["AWS_Lambda_python3.13", "/aws/lambda/fn-variables", "Text", None],
-        ["AWS_Lambda_python3.13", "/aws/lambda/fn-json-warn", "JSON", "WARN"],
-        ["AWS_Lambda_python3.13", "own/group", "Text", None],
-    ]
-
-
-def test_functions_are_copies_of_one_process(aws):
-    code = "import os\ndef handler(event, context):\n    return [os.getpid(), os.getppid()]\n"
-    names = [create_function(aws, name, code=code) for name in ("fn-one", "fn-two")]
-    (first, parent), (second, other_parent) = (invoke(aws, name, {}) for name in names)
-    assert first != second
-    assert parent == other_parent != aws.process.pid
+    payload = json.loads(response["Payload"].read())
+    assert payload["errorType"] == error
+    if error == "LookupError":
+        assert payload["errorMessage"] == "slow down"
+        assert payload["stackTrace"][0].endswith("raise LookupError('slow down')\n")
 
 
 def test_log_lines_are_lost_if_the_role_may_not_write_them(aws):
     name = "fn-silent"
-    group = f"/aws/lambda/{name}"
+    group, logs = f"/aws/lambda/{name}", aws.client("logs")
+    group_arn = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{group}:*"
     arn = create_function(aws, name, code=LOGGING_CODE)
-    invoke(aws, arn, {"rows": 1})
-    assert log_groups(aws, group) == []
+    groups = []
+    for actions in ([], WRITE_LOGS[:1], WRITE_LOGS):
+        grant(aws, name, *([allow(actions, group_arn)] if actions else []))
+        invoke(aws, arn, {"rows": 1})
+        found = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
+        groups.append([item["logGroupName"] for item in found])
+    assert groups == [[], [], [group]], "the role needs both actions"
     denied = [call for call in aws.calls("logs:") if f"/{name}/" in call["caller"]]
-    assert [(call["action"], call["status"]) for call in denied] == [("logs:CreateLogStream", 403)]
-    grant(aws, name, allow("logs:CreateLogStream", log_group_arn(group)))
-    invoke(aws, arn, {"rows": 2})
-    assert log_groups(aws, group) == [], "the role needs both actions"
-    grant(aws, name, allow(WRITE_LOGS, log_group_arn(group)))
-    invoke(aws, arn, {"rows": 3})
-    assert log_groups(aws, group) == [group]
+    assert (denied[0]["action"], denied[0]["status"]) == ("logs:CreateLogStream", 403)
 
 
 def test_a_log_group_gets_a_key_and_loses_it(aws):
     logs, key = aws.client("logs"), f"arn:aws:kms:{REGION}:{ACCOUNT}:key/logs"
     logs.create_log_group(logGroupName="fn-key")
     keys = []
-    for change in (
-        lambda: logs.associate_kms_key(logGroupName="fn-key", kmsKeyId=key),
-        lambda: logs.disassociate_kms_key(logGroupName="fn-key"),
+    for change, fields in (
+        (logs.associate_kms_key, {"kmsKeyId": key}),
+        (logs.disassociate_kms_key, {}),
     ):
-        change()
+        change(logGroupName="fn-key", **fields)
         (group,) = logs.describe_log_groups(logGroupNamePrefix="fn-key")["logGroups"]
         keys.append(group.get("kmsKeyId"))
     assert keys == [key, None]
@@ -141,42 +146,18 @@ def test_only_words_can_be_the_pattern_of_a_filter(aws, pattern):
 MESSAGE = "The role defined for the function cannot be assumed by Lambda."
 
 
-def create_request(name, role):
-    """Return the arguments of CreateFunction."""
-    return {
-        "FunctionName": name,
-        "Role": role,
-        "Runtime": "python3.13",
-        "Handler": "code.handler",
-        "Code": {"ZipFile": archive("")},
-    }
-
-
 def test_a_function_is_not_created_with_a_role_that_does_not_trust_lambda(aws):
-    trusts_root = aws.client("iam").create_role(
-        RoleName="fr-other", AssumeRolePolicyDocument=AS_ROOT
-    )["Role"]["Arn"]
-    missing = f"arn:aws:iam::{ACCOUNT}:role/fr-missing"
-    for role in (trusts_root, missing):
-        error = refusal(aws.client("lambda").create_function, **create_request("fr-none", role))
+    iam = aws.client("iam")
+    trusts_root = iam.create_role(RoleName="fr-other", AssumeRolePolicyDocument=AS_ROOT)
+    code = {"Handler": "code.handler", "Runtime": "python3.13", "Code": {"ZipFile": archive("")}}
+    for role in (trusts_root["Role"]["Arn"], f"arn:aws:iam::{ACCOUNT}:role/fr-missing"):
+        error = refusal(aws.client("lambda").create_function, FunctionName="x", Role=role, **code)
         assert error == ("InvalidParameterValueException", MESSAGE), role
 
 
-def test_a_function_whose_role_no_longer_trusts_lambda_does_not_run(aws):
-    arn = create_function(aws, "fr-once")
+def test_a_function_whose_role_no_longer_trusts_lambda_gets_no_calls_and_no_events(aws):
+    arn, events = create_function(aws, "fr-once"), aws.client("events")
     assert invoke(aws, arn, {"n": 1})["event"] == {"n": 1}
-    update = aws.client("iam").update_assume_role_policy
-    update(RoleName="fr-once", PolicyDocument=AS_ROOT)
-    for name in ("fr-once", arn):
-        error = refusal(aws.client("lambda").invoke, FunctionName=name)
-        assert error == ("AccessDeniedException", MESSAGE), name
-    update(RoleName="fr-once", PolicyDocument=trust("lambda"))
-    assert invoke(aws, arn, {"n": 2})["event"] == {"n": 2}, "the role trusts Lambda again"
-
-
-def test_an_event_does_not_reach_a_function_whose_role_does_not_trust_lambda(aws):
-    events = aws.client("events")
-    arn = create_function(aws, "fr-event")
     rule = events.put_rule(Name="fr-event", EventPattern=json.dumps({"source": ["fr"]}))["RuleArn"]
     aws.client("lambda").add_permission(
         FunctionName=arn,
@@ -186,7 +167,9 @@ def test_an_event_does_not_reach_a_function_whose_role_does_not_trust_lambda(aws
         SourceArn=rule,
     )
     events.put_targets(Rule="fr-event", Targets=[{"Id": "1", "Arn": arn}])
-    aws.client("iam").update_assume_role_policy(RoleName="fr-event", PolicyDocument=AS_ROOT)
+    update = aws.client("iam").update_assume_role_policy
+    update(RoleName="fr-once", PolicyDocument=AS_ROOT)
+    aws.control("DELETE", "calls")
     events.put_events(Entries=[{"Source": "fr", "DetailType": "it", "Detail": "{}"}])
 
     def denied_statuses():
@@ -194,3 +177,8 @@ def test_an_event_does_not_reach_a_function_whose_role_does_not_trust_lambda(aws
         return [call["status"] for call in calls if call["caller"] == "lambda.amazonaws.com"]
 
     assert eventually(denied_statuses, bool) == [403]
+    for name in ("fr-once", arn):
+        error = refusal(aws.client("lambda").invoke, FunctionName=name)
+        assert error == ("AccessDeniedException", MESSAGE), name
+    update(RoleName="fr-once", PolicyDocument=trust("lambda"))
+    assert invoke(aws, arn, {"n": 2})["event"] == {"n": 2}, "the role trusts Lambda again"

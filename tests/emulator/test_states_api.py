@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from functools import cache
 
 import boto3
 import pytest
@@ -32,9 +33,9 @@ def resting(step_functions):
     return step_functions.machine(REST, {})
 
 
-@pytest.fixture(scope="module")
+@cache
 def any_client():
-    """A client that makes one attempt. It takes long to create, so all tests share it."""
+    """Return a client that makes one attempt, and the services that it asks. It is slow to make."""
     config = Config(retries={"total_max_attempts": 1})
     keys = {"aws_access_key_id": "any", "aws_secret_access_key": "any"}
     client = boto3.client("stepfunctions", region_name=REGION, config=config, **keys)
@@ -48,10 +49,17 @@ def any_client():
 
 
 @pytest.fixture
-def client(step_functions, any_client):
-    client, services = any_client
+def client(step_functions):
+    client, services = any_client()
     services.append(step_functions)
     return client
+
+
+def described(call, **request):
+    """Return a response without its metadata."""
+    response = call(**request)
+    del response["ResponseMetadata"]
+    return response
 
 
 # State machines
@@ -70,9 +78,7 @@ def test_a_state_machine_is_created_described_changed_and_listed(client):
     other = {"name": "machine", "definition": json.dumps(machine(A=wait(1))), "roleArn": ROLE}
     assert refusal(client.create_state_machine, **other)[0] == "StateMachineAlreadyExists"
     client.update_state_machine(stateMachineArn=arn, roleArn="arn:new")
-    description = client.describe_state_machine(stateMachineArn=arn)
-    del description["ResponseMetadata"]
-    assert description == {
+    assert described(client.describe_state_machine, stateMachineArn=arn) == {
         **fields,
         "stateMachineArn": arn,
         "name": "machine",
@@ -85,28 +91,22 @@ def test_a_state_machine_is_created_described_changed_and_listed(client):
     assert [row["stateMachineArn"] for row in listed] == [arn]
 
 
-def test_tags_are_added_listed_and_removed(client, resting):
-    client.tag_resource(
-        resourceArn=resting.arn, tags=[{"key": "a", "value": "1"}, {"key": "b", "value": "2"}]
-    )
-    client.tag_resource(resourceArn=resting.arn, tags=[{"key": "b", "value": "3"}])
-    client.untag_resource(resourceArn=resting.arn, tagKeys=["a", "c"])
-    tags = client.list_tags_for_resource(resourceArn=resting.arn)["tags"]
-    assert tags == [{"key": "b", "value": "3"}]
-
-
-def test_a_deleted_state_machine_disappears_with_its_executions(client, resting):
-    started = resting.start({})
-    client.tag_resource(resourceArn=resting.arn, tags=[{"key": "team", "value": "ranking"}])
+def test_a_deleted_state_machine_disappears_with_its_executions_and_tags(client, resting):
+    started, arn = resting.start({}), resting.arn
+    for key, value in ("a1", "b2", "b3"):
+        client.tag_resource(resourceArn=arn, tags=[{"key": key, "value": value}])
+    client.untag_resource(resourceArn=arn, tagKeys=["a", "c"])
+    assert client.list_tags_for_resource(resourceArn=arn)["tags"] == [{"key": "b", "value": "3"}]
     for _ in range(2):  # a second deletion is no error
-        client.delete_state_machine(stateMachineArn=resting.arn)
+        client.delete_state_machine(stateMachineArn=arn)
     assert started.now().status == "ABORTED"
-    missing = "StateMachineDoesNotExist"
-    assert refusal(client.describe_state_machine, stateMachineArn=resting.arn)[0] == missing
-    missing = "ExecutionDoesNotExist"
-    assert refusal(client.describe_execution, executionArn=started.arn)[0] == missing
+    errors = [
+        refusal(client.describe_state_machine, stateMachineArn=arn)[0],
+        refusal(client.describe_execution, executionArn=started.arn)[0],
+    ]
+    assert errors == ["StateMachineDoesNotExist", "ExecutionDoesNotExist"]
     client.create_state_machine(name="machine", definition=json.dumps(REST), roleArn=ROLE)
-    assert client.list_tags_for_resource(resourceArn=resting.arn)["tags"] == []
+    assert client.list_tags_for_resource(resourceArn=arn)["tags"] == []
 
 
 # Executions
@@ -129,7 +129,7 @@ def test_an_execution_is_started_once_with_the_same_name_and_input(client, resti
 
 def test_an_execution_is_described_with_its_end(client, step_functions, resting):
     started = resting.start({"a": 1})
-    described = {
+    running = {
         "executionArn": started.arn,
         "stateMachineArn": resting.arn,
         "name": "run-1",
@@ -137,16 +137,10 @@ def test_an_execution_is_described_with_its_end(client, step_functions, resting)
         "startDate": DEFAULT_START,
         "input": '{"a": 1}',
     }
-
-    def describe(arn=started.arn):
-        description = client.describe_execution(executionArn=arn)
-        del description["ResponseMetadata"]
-        return description
-
-    assert describe() == described
+    assert described(client.describe_execution, executionArn=started.arn) == running
     started.wait()
-    assert describe() == {
-        **described,
+    assert described(client.describe_execution, executionArn=started.arn) == {
+        **running,
         "status": "SUCCEEDED",
         "stopDate": DEFAULT_START + timedelta(seconds=HOUR),
         "output": '{"a":1}',
@@ -154,11 +148,13 @@ def test_an_execution_is_described_with_its_end(client, step_functions, resting)
     stopped = resting.start({}).arn
     client.stop_execution(executionArn=stopped, error="Enough", cause="by a test")
     client.stop_execution(executionArn=stopped, error="Again", cause="too late")
-    end = [describe(stopped)[key] for key in ("status", "error", "cause")]
+    description = client.describe_execution(executionArn=stopped)
+    end = [description[key] for key in ("status", "error", "cause")]
     assert end == ["ABORTED", "Enough", "by a test"]
     late = step_functions.machine({**REST, "TimeoutSeconds": 60}, {}, name="late").start({}).wait()
-    times = [describe(late.arn)[key] for key in ("startDate", "stopDate")]
-    assert (late.status, times[1] - times[0]) == ("TIMED_OUT", timedelta(seconds=60))
+    description = client.describe_execution(executionArn=late.arn)
+    seconds = (description["stopDate"] - description["startDate"]).total_seconds()
+    assert (late.status, seconds) == ("TIMED_OUT", 60)
 
 
 def test_an_execution_keeps_the_definition_and_the_role_of_its_start(client, resting):
@@ -176,15 +172,13 @@ def test_an_execution_keeps_the_definition_and_the_role_of_its_start(client, res
 
 
 def test_executions_are_listed_by_their_end_or_by_their_start_while_they_run(client, resting):
-    def start(name):
-        resting.step_functions.clock.sleep(1)
-        return resting.start({}, name=name)
-
-    first, second, _third = start("first"), start("second"), start("third")
-    for started in (second, first):
-        resting.step_functions.clock.sleep(1)
-        started.abort()
-    start("fourth")
+    sleep, started = resting.step_functions.clock.sleep, {}
+    for step in ("first", "second", "third", "end second", "end first", "fourth"):
+        sleep(1)
+        if step.startswith("end"):
+            started[step.removeprefix("end ")].abort()
+        else:
+            started[step] = resting.start({}, name=step)
 
     def names(**fields):
         paginator = client.get_paginator("list_executions")
@@ -227,19 +221,13 @@ def test_a_history_has_at_most_25000_events_and_the_last_one_is_the_end(monkeypa
     assert run(machine(A={"Type": "Pass", "End": True}), {}, {}).status == "SUCCEEDED"
 
 
-def test_an_execution_times_out_after_a_year(step_functions):
+def test_a_year_and_262144_bytes_are_the_limits_of_an_execution(step_functions):
     definition = {**machine(A=wait(50_000_000)), "TimeoutSeconds": 90_000_000}
     assert step_functions.machine(definition, {}).start({}).wait().status == "TIMED_OUT"
     assert step_functions.clock.now() - DEFAULT_START == timedelta(days=365)
-
-
-# The limit of the documents
-
-
-def test_characters_are_counted_in_bytes_of_utf_8():
-    for count, status in ((131_000, "SUCCEEDED"), (131_072, "FAILED")):
+    for count, status in ((131_071, "SUCCEEDED"), (131_072, "FAILED")):  # with two quotes
         execution = run(machine(Work=task("work")), {"work": replies("ü" * count)}, {})
-        assert execution.status == status
+        assert execution.status == status, "characters are counted in bytes of UTF-8"
 
 
 # Refused requests
@@ -258,53 +246,35 @@ def wrong(value, field, constraint):
     )
 
 
+START, LIST, UPDATE = "start_execution", "list_executions", "update_state_machine"
+CREATE = "create_state_machine"
+NOT_EXPRESS = "ValidationException: type: this emulator supports only 'STANDARD', not 'EXPRESS'"
+NO_START = f"{INVALID}the definition: a state machine has one StartAt, but this has 0; the defin"
+NO_REDRIVE = "UnknownOperationException: the emulator's Step Functions has no RedriveExecution"
+TOO_LONG = wrong("x" * 81, "name", "length less than or equal to 80")
+TOO_MANY = wrong(1001, "maxResults", "value less than or equal to 1000")
 REFUSED = [
-    ("start_execution", {"input": '{"a": }'}, "InvalidExecutionInput: Invalid State Machine Exec"),
-    ("start_execution", {"name": "a<b"}, "InvalidName: Invalid Name: 'a<b'"),
-    (
-        "start_execution",
-        {"name": "x" * 81},
-        wrong("x" * 81, "name", "length less than or equal to 80"),
-    ),
-    (
-        "list_executions",
-        {"maxResults": 1001},
-        wrong(1001, "maxResults", "value less than or equal to 1000"),
-    ),
-    ("list_executions", {"nextToken": "rubbish"}, "InvalidToken: Invalid Token: 'Invalid token'"),
-    ("start_execution", {"stateMachineArn": OTHER}, f"{MISSING}{OTHER}"),
-    ("update_state_machine", {"roleArn": ROLE, "publish": True}, ONE_VERSION),
-    (
-        "update_state_machine",
-        {"definition": "{"},
-        f"{INVALID}the definition is not JSON: Expecting",
-    ),
-    (
-        "create_state_machine",
-        {**NEW, "definition": "{}"},
-        f"{INVALID}the definition: a state machine has one StartAt, but this has 0; the defin",
-    ),
-    (
-        "create_state_machine",
-        {**NEW, "type": "EXPRESS"},
-        "ValidationException: type: this emulator supports only 'STANDARD', not 'EXPRESS'",
-    ),
-    ("create_state_machine", {**NEW, "publish": True}, ONE_VERSION),
-    ("list_executions", {"stateMachineArn": None}, f"{MISSING}None"),
+    (START, {"input": '{"a": }'}, "InvalidExecutionInput: Invalid State Machine Exec"),
+    (START, {"name": "a<b"}, "InvalidName: Invalid Name: 'a<b'"),
+    (START, {"name": "x" * 81}, TOO_LONG),
+    (START, {"stateMachineArn": OTHER}, f"{MISSING}{OTHER}"),
+    (LIST, {"maxResults": 1001}, TOO_MANY),
+    (LIST, {"nextToken": "rubbish"}, "InvalidToken: Invalid Token: 'Invalid token'"),
+    (LIST, {"stateMachineArn": None}, f"{MISSING}None"),
+    (UPDATE, {"roleArn": ROLE, "publish": True}, ONE_VERSION),
+    (UPDATE, {"definition": "{"}, f"{INVALID}the definition is not JSON: Expecting"),
+    (CREATE, {**NEW, "definition": "{}"}, NO_START),
+    (CREATE, {**NEW, "type": "EXPRESS"}, NOT_EXPRESS),
+    (CREATE, {**NEW, "publish": True}, ONE_VERSION),
     ("tag_resource", {"resourceArn": OTHER, "tags": []}, f"{MISSING}{OTHER}"),
-    (
-        "redrive_execution",
-        {"executionArn": "arn:none"},
-        "UnknownOperationException: the emulator's Step Functions has no RedriveExecution",
-    ),
+    ("redrive_execution", {"executionArn": "arn:none"}, NO_REDRIVE),
 ]
 
 
 @pytest.mark.parametrize(("method", "fields", "error"), REFUSED)
 def test_a_request_is_refused(client, resting, method, fields, error):
-    about_machine = method in ("start_execution", "update_state_machine", "list_executions")
-    request = {"stateMachineArn": resting.arn, **fields} if about_machine else fields
-    request = {key: value for key, value in request.items() if value is not None}
+    about_machine = {"stateMachineArn": resting.arn} if method in (START, LIST, UPDATE) else {}
+    request = {k: value for k, value in (about_machine | fields).items() if value is not None}
     assert ": ".join(refusal(getattr(client, method), **request)).startswith(error)
 
 
@@ -316,12 +286,11 @@ def test_a_missing_field_is_named(step_functions):
 # Faults
 
 
-def statuses(client, machine, **fields):
-    executions = client.list_executions(stateMachineArn=machine.arn, **fields)["executions"]
-    return [execution["status"] for execution in executions]
-
-
 def test_a_list_of_executions_may_be_old(client, step_functions, resting):
+    def statuses(**fields):
+        listed = client.list_executions(stateMachineArn=resting.arn, **fields)["executions"]
+        return [execution["status"] for execution in listed]
+
     def make_old(**fields):
         fault = {"fault": "stale", "operation": "ListExecutions", "seconds": 90, **fields}
         step_functions.faults.inject(fault)
@@ -329,18 +298,20 @@ def test_a_list_of_executions_may_be_old(client, step_functions, resting):
     started = resting.start({})
     make_old(times=2)
     step_functions.clock.sleep(60)
-    assert statuses(client, resting) == [], "it started 60 seconds ago"
+    assert statuses() == [], "it started 60 seconds ago"
     step_functions.clock.sleep(60)
-    assert statuses(client, resting) == ["RUNNING"]
+    assert statuses() == ["RUNNING"]
     started.wait()
-    assert statuses(client, resting) == ["SUCCEEDED"], "no fault is left"
+    assert statuses() == ["SUCCEEDED"], "no fault is left"
     make_old(times=2)
-    assert statuses(client, resting, statusFilter="RUNNING") == ["RUNNING"]
-    assert statuses(client, resting, statusFilter="SUCCEEDED") == []
+    assert (statuses(statusFilter="RUNNING"), statuses(statusFilter="SUCCEEDED")) == (
+        ["RUNNING"],
+        [],
+    )
     step_functions.clock.sleep(90)
     make_old(times=None, rate=0.5)
     resting.start({})
-    rows = [len(statuses(client, resting)) for _ in range(100)]
+    rows = [len(statuses()) for _ in range(100)]
     assert set(rows) == {1, 2}
     assert 30 < rows.count(1) < 70
 
@@ -351,9 +322,8 @@ def test_an_old_description_shows_an_ended_execution_as_running_and_no_new_execu
     fault = {"fault": "stale", "operation": "DescribeExecution"}
     started = resting.start({})
     step_functions.faults.inject(fault)
-    assert (
-        refusal(client.describe_execution, executionArn=started.arn)[0] == "ExecutionDoesNotExist"
-    )
+    error = refusal(client.describe_execution, executionArn=started.arn)
+    assert error[0] == "ExecutionDoesNotExist"
     started.wait()
     step_functions.faults.inject(fault)
     old, new = (client.describe_execution(executionArn=started.arn) for _ in range(2))

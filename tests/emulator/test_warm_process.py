@@ -17,7 +17,6 @@ print(json.dumps([sys.argv[1:], os.getcwd(), os.environ.get("MEAL"), sys.stdin.r
 """
 ENDINGS = {
     "pass": (0, ""),
-    "import sys; sys.exit()": (0, ""),
     "import sys; sys.exit(7)": (7, ""),
     "import sys; sys.exit(-1)": (255, ""),
     "import sys; sys.exit('no bread')": (1, "no bread\n"),
