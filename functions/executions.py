@@ -53,13 +53,16 @@ def run_of(started: StartedRun) -> Run:
 def _run_id(started: StartedRun, request: Request) -> str:
     """Return the id of a run.
 
-    The id of a scheduled run is its scheduled time. The id of a manual run is the day and a hash of
-    the execution's ARN and start time. The ARN alone is not enough, because the name of an
-    execution may be used again after 90 days.
+    The id of a scheduled run is its scheduled time. `retrain start` names an execution with the id
+    of its run. The id of any other run is the day and a hash of the execution's ARN and start time,
+    because the name of an execution may be used again after 90 days.
     """
     if scheduled := scheduled_at(request):
         return scheduled.strftime("%Y%m%dT%H%M%SZ")
     day = datetime.fromisoformat(started["startedAt"]).astimezone(UTC).strftime("%Y%m%d")
+    name = started["executionArn"].rpartition(":")[2]
+    if re.fullmatch(f"{day}-[0-9a-f]{{8}}", name):
+        return name
     execution = f"{started['executionArn']} {started['startedAt']}"
     return f"{day}-{short_hash(execution, 8)}"
 

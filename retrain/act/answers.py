@@ -28,13 +28,11 @@ from functions.personalize.statuses import is_active
 from functions.personalize.tags import APPROVAL, RUN, tags_of, write_tags
 from functions.personalize.trainings import describe_version, list_versions
 from functions.rules.deployments import Memory, decide
+from functions.words import list_text, metric_name, metric_text
 from retrain.account.errors import FailedError, OperatorError
 from retrain.account.output import confirm, print_json, print_message, print_result
 from retrain.account.target import Target
-from retrain.look.reports import metric_lines
-from retrain.look.texts import list_text
-from retrain.look.version_names import find_version
-from retrain.look.version_notes import answer_error
+from retrain.look.versions import answer_error, find_version
 from retrain.names import short_name
 from retrain.options import JsonOption, YesOption, command
 
@@ -345,8 +343,6 @@ def _print_metrics(
 
 def _print_change(new: Mapping[str, float], live: Mapping[str, float]) -> None:
     """Print a line for each metric of the new version, with the value of the live version."""
-    values: dict[str, MetricValues] = {
-        name: {"new": new[name], "live": live.get(name)} for name in sorted(new)
-    }
-    for line in metric_lines(values):
-        print_message(f"  {line}")
+    for name in sorted(new):
+        values: MetricValues = {"new": new[name], "live": live.get(name)}
+        print_message(f"  {metric_name(name)} {metric_text(values)}")

@@ -26,7 +26,7 @@ from functions.rules.deployments import Notes
 from retrain.account.errors import AWS_ERRORS, FailedError, OperatorError, aws_error, code_of
 from retrain.account.output import confirm, print_json, print_message, print_result
 from retrain.account.target import Target
-from retrain.look.version_names import find_version
+from retrain.look.versions import find_version
 from retrain.options import JsonOption, YesOption, command
 
 if TYPE_CHECKING:

@@ -11,12 +11,12 @@ import typer
 from functions import clock
 from functions.execution_input import input_problems
 from functions.overlap import longest_wait
+from functions.words import duration_text, time_text
 from retrain.account.errors import EXIT_FAILED, OperatorError
 from retrain.account.option_words import in_words_of_options, with_solution_arns
 from retrain.account.output import confirm, print_command, print_json, print_message, print_result
 from retrain.account.target import Target
 from retrain.look.runs import Execution, running_executions
-from retrain.look.texts import duration_text, time_text
 from retrain.look.watch import watch_execution
 from retrain.options import (
     INPUT_PANEL,

@@ -12,11 +12,11 @@ from functions.personalize.statuses import is_running, is_stopping
 from functions.personalize.tags import RUN, tags_of
 from functions.personalize.trainings import describe_version, list_versions, stop_training
 from functions.report.send import read_serving
+from functions.words import duration_text, time_text
 from retrain.account.errors import EXIT_FAILED, FailedError, OperatorError
 from retrain.account.output import confirm, print_command, print_json, print_message, print_result
 from retrain.account.target import Target
-from retrain.look.runs import describe, execution_of, find_execution, running_executions
-from retrain.look.texts import duration_text, time_text
+from retrain.look.runs import execution_of, find_execution, running_executions
 from retrain.names import short_name
 from retrain.options import JsonOption, RunOption, YesOption, command
 
@@ -78,7 +78,7 @@ def stop(
     )
     # A function that was running may have started a training in the meantime.
     stopped += _stop_trainings(target, _trainings(target, to_stop))
-    ended = execution_of(describe(client, to_stop.execution.arn))
+    ended = execution_of(client.describe_execution(executionArn=to_stop.execution.arn))
     going_on = list(_going_on(target, to_stop))
     if as_json:
         print_json(

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from components.settings import PROJECT
 from functions.contract import pipeline_name
+from functions.words import count_text
 from retrain.account.permissions import topic_arn_of
 from retrain.act.alarm_test import TEST_REASON
 from retrain.check.findings import Finding
 from retrain.check.subscriptions import subscriptions_of
-from retrain.look.texts import count_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

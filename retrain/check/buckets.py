@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 from botocore.exceptions import ClientError
 
 from functions.exports import split_location
+from functions.words import list_text
 from retrain.account.errors import DENIED_CODES, code_of
 from retrain.check.findings import Finding
 from retrain.check.policies import (
@@ -20,7 +21,6 @@ from retrain.check.policies import (
     verdict,
     with_statements,
 )
-from retrain.look.texts import list_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from functions.executions import export_day
 from functions.personalize.statuses import is_active
 from functions.planning.plan_run import GUARDS, messages_of
+from functions.words import count_text, size_text, time_text
 from retrain.check.findings import Finding
-from retrain.look.texts import count_text, size_text, time_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from functions import clock
+from functions.words import count_text
 from retrain.account.errors import (
     AWS_ERRORS,
     DENIED_CODES,
@@ -26,7 +27,6 @@ from retrain.check import account as account_checks
 from retrain.check import alarms, buckets, data, import_role, keys, operation, quotas
 from retrain.check.examined_pipeline import find_pipeline
 from retrain.check.findings import Account, Check, Finding
-from retrain.look.texts import count_text
 from retrain.options import JsonOption, command
 
 if TYPE_CHECKING:

@@ -8,9 +8,10 @@ from itertools import islice
 from typing import TYPE_CHECKING, cast
 
 from functions.exports import split_location
+from functions.words import time_text
 from retrain.check.findings import Finding
-from retrain.look.runs import SUCCEEDED, describe, executions, report_of
-from retrain.look.texts import time_text
+from retrain.look.run_view import read_run
+from retrain.look.runs import executions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -83,10 +84,9 @@ def check_last_run(account: Account) -> Iterator[Finding]:
     if newest.is_running:
         yield Finding("ok", f"{run} and is still running")
         return
-    client = target.access.step_functions
-    report = report_of(client, describe(client, newest.arn))
-    text = f"{run} and ended with the outcome {report['outcome'] if report else newest.status}"
-    if newest.status == SUCCEEDED:
+    view = read_run(target.access.step_functions, newest.arn)
+    text = f"{run} and ended with the outcome {view.outcome}"
+    if newest.status == "SUCCEEDED":
         yield Finding("ok", text)
     else:
         yield Finding("warn", text, account.pipeline.command("watch", "--run", newest.name))

@@ -8,9 +8,9 @@ from botocore.exceptions import ClientError
 
 from functions.personalize.lists import PAGE_SIZE, read_list
 from functions.personalize.statuses import is_active, is_running
+from functions.words import count_text
 from retrain.account.errors import AWS_ERRORS, DENIED_CODES, code_of
 from retrain.check.findings import Finding
-from retrain.look.texts import count_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Reads where a solution version comes from: its run, its data, its metrics and its campaigns.
+"""Shows where a solution version comes from: its run, its data, its metrics and its campaigns.
 
 Everything is read from Personalize, so a version can be traced after its stack was destroyed.
 """
@@ -6,7 +6,7 @@ Everything is read from Personalize, so a version can be traced after its stack 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from botocore.exceptions import ClientError
 
@@ -20,22 +20,18 @@ from functions.personalize.campaigns import (
 from functions.personalize.imports import ImportReader
 from functions.personalize.lists import PAGE_SIZE
 from functions.personalize.statuses import is_active
-from functions.personalize.tags import (
-    BYTES,
-    CONFIRMED,
-    DIGEST,
-    FINGERPRINT,
-    RUN,
-    tags_of,
-)
+from functions.personalize.tags import BYTES, CONFIRMED, DIGEST, FINGERPRINT, RUN, tags_of
 from functions.personalize.trainings import describe_version
 from functions.rules.imports import effective_imports
 from functions.rules.trainings import SeenSolution, digest
+from functions.words import metric_name, size_text, time_text
 from retrain.account.errors import OperatorError, code_of
+from retrain.account.output import print_json
+from retrain.look.lines import STYLES, Line, print_lines
+from retrain.names import short_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from datetime import datetime
 
     from mypy_boto3_personalize import PersonalizeClient
     from mypy_boto3_personalize.type_defs import SolutionVersionTypeDef
@@ -44,88 +40,37 @@ if TYPE_CHECKING:
     from functions.rules.imports import Import
     from retrain.account.access import Access
 
+Document: TypeAlias = dict[str, Any]
 VERSION_ARN = re.compile(
     r"arn:[^:]+:personalize:(?P<region>[a-z0-9-]+):\d{12}:solution/[^/]+/[^/$]+"
 )
 MAX_READ_IMPORTS = 60
 """The number of import jobs of a dataset whose location and tags are read, newest first. A version
 of an INCREMENTAL dataset may have learned hundreds."""
+SHOWN_IMPORTS = 5
+"""The number of import jobs of a dataset that the screen shows."""
+VERDICTS = {
+    "serves": "serves it",
+    "onTrial": "has it on trial",
+    "good": "rolls back to it",
+    "previous": "had it before",
+    "bad": "was moved back from it",
+}
+"""What a campaign has to do with a version, by the key in the JSON document."""
 
 
-class LearnedImport(TypedDict):
-    """An import job whose data a version was trained on. Personalize does not count the rows."""
-
-    datasetImportJobArn: str
-    importMode: str
-    createdAt: datetime
-    endedAt: datetime
-    dataLocation: str | None
-    bytes: int | None
-    """The size of the export when the import began, or null for a foreign import."""
-    runId: str | None
-    """The run that has created the job, or null for a foreign import."""
-    held: bool
-    """True if the export did not change during the import."""
+def version_history(access: Access, version_arn: str, *, as_json: bool) -> int:
+    """Print where a solution version comes from. Return 0. No stack is needed for this."""
+    lineage = read_lineage(access, version_arn)
+    if as_json:
+        print_json(lineage)
+    else:
+        print_lines(lineage_lines(lineage))
+    return 0
 
 
-class LearnedDataset(TypedDict):
-    """The import jobs of one dataset that a version was trained on, newest first."""
-
-    type: str
-    datasetArn: str
-    imports: list[LearnedImport]
-    olderImports: int
-    """The number of further import jobs, which were not read."""
-
-
-class CampaignVerdict(TypedDict):
-    """What a campaign has to do with a version."""
-
-    campaignArn: str
-    serves: bool
-    onTrial: bool
-    good: bool
-    """True if the campaign is rolled back to this version when its next version is bad."""
-    previous: bool
-    bad: bool
-    """True if the version was taken back here, so that no run deploys it here again."""
-
-
-class ApprovalOfVersion(TypedDict):
-    """The request for an approval of a version, or the answer of a person."""
-
-    answer: str
-    """ASKED, APPROVED or REFUSED."""
-    at: datetime
-    by: str | None
-    """Who has answered, or null if nobody has."""
-
-
-class Lineage(TypedDict):
-    """A version, and where it comes from."""
-
-    solutionVersionArn: str
-    solutionArn: str
-    name: str | None
-    status: str
-    failure: str | None
-    recipeArn: str | None
-    trainingMode: str
-    trainingHours: float | None
-    createdAt: datetime
-    endedAt: datetime
-    runId: str | None
-    """The run that has trained the version, or null if a person or the service has."""
-    approval: ApprovalOfVersion | None
-    """Null if no run has asked for an approval."""
-    datasets: list[LearnedDataset]
-    metrics: dict[str, float]
-    campaigns: list[CampaignVerdict]
-    warnings: list[str]
-
-
-def read_lineage(access: Access, version_arn: str) -> Lineage:
-    """Return where a version comes from.
+def read_lineage(access: Access, version_arn: str) -> Document:
+    """Return where a version comes from, as a JSON document.
 
     Raises OperatorError if the ARN is not that of a version that exists.
     """
@@ -151,15 +96,9 @@ def read_lineage(access: Access, version_arn: str) -> Lineage:
             f"--version {version_arn} does not exist; it was deleted with its solution, or the "
             "credentials are of another account"
         ) from error
-    return _lineage(client, version_arn, version)
-
-
-def _lineage(
-    client: PersonalizeClient, version_arn: str, version: SolutionVersionTypeDef
-) -> Lineage:
-    """Return where a version that exists comes from."""
     tags = tags_of(client, version_arn)
     imports = ImportReader(client).of_group(version["datasetGroupArn"], ())
+    approval = read_approval(tags)
     return {
         "solutionVersionArn": version_arn,
         "solutionArn": version["solutionArn"],
@@ -171,74 +110,58 @@ def _lineage(
         "trainingHours": version.get("trainingHours"),
         "createdAt": version["creationDateTime"],
         "endedAt": version["lastUpdatedDateTime"],
-        "runId": tags.get(RUN),
-        "approval": _approval(tags),
+        "runId": tags.get(RUN),  # null if a person or Personalize itself has trained it
+        "approval": approval
+        and {"answer": approval.answer, "at": approval.at, "by": approval.by or None},
         "datasets": [
-            _learned_dataset(client, arn, _learned(arn, version, imports))
+            _learned_dataset(client, arn, version, imports)
             for arn in sorted({job.dataset for job in imports})
         ],
-        "metrics": _metrics(client, version_arn, version["status"]),
+        "metrics": metrics_of(client, version_arn) if is_active(version["status"]) else {},
         "campaigns": list(_campaigns(client, version_arn, version["solutionArn"])),
         "warnings": list(_warnings(version, tags, imports)),
     }
 
 
-def _learned(
-    dataset_arn: str, version: SolutionVersionTypeDef, imports: Sequence[Import]
-) -> list[Import]:
-    """Return the imports of a dataset that a version was trained on, oldest first."""
-    of_dataset = [job for job in imports if job.dataset == dataset_arn]
-    return effective_imports(of_dataset, version["creationDateTime"])
-
-
 def _learned_dataset(
-    client: PersonalizeClient, dataset_arn: str, jobs: Sequence[Import]
-) -> LearnedDataset:
-    """Return the dataset's import jobs that a version was trained on. `jobs` are oldest first."""
-    newest_first = jobs[::-1]
+    client: PersonalizeClient,
+    dataset_arn: str,
+    version: SolutionVersionTypeDef,
+    imports: Sequence[Import],
+) -> Document:
+    """Return the import jobs of a dataset that a version was trained on, newest first."""
+    of_dataset = [job for job in imports if job.dataset == dataset_arn]
+    learned = effective_imports(of_dataset, version["creationDateTime"])[::-1]
     return {
         "type": dataset_arn.rpartition("/")[2],
         "datasetArn": dataset_arn,
-        "imports": [_learned_import(client, job) for job in newest_first[:MAX_READ_IMPORTS]],
-        "olderImports": len(newest_first[MAX_READ_IMPORTS:]),
+        "imports": [_learned_import(client, job) for job in learned[:MAX_READ_IMPORTS]],
+        "olderImports": len(learned[MAX_READ_IMPORTS:]),
     }
 
 
-def _learned_import(client: PersonalizeClient, job: Import) -> LearnedImport:
-    """Return an import job with its location and what its tags say."""
-    arn = job.arn
-    described = client.describe_dataset_import_job(datasetImportJobArn=arn)["datasetImportJob"]
-    tags = tags_of(client, arn)
+def _learned_import(client: PersonalizeClient, job: Import) -> Document:
+    """Return an import job with its location and what its tags say. A foreign one has no tags."""
+    described = client.describe_dataset_import_job(datasetImportJobArn=job.arn)["datasetImportJob"]
+    tags = tags_of(client, job.arn)
     size = tags.get(BYTES, "")
     return {
-        "datasetImportJobArn": arn,
+        "datasetImportJobArn": job.arn,
         "importMode": "FULL" if job.is_full else "INCREMENTAL",
         "createdAt": job.created_at,
         "endedAt": job.ended_at,
         "dataLocation": described["dataSource"].get("dataLocation"),
         "bytes": int(size) if size.isdecimal() else None,
         "runId": tags.get(RUN),
+        # The export did not change during the import.
         "held": CONFIRMED in tags and tags[CONFIRMED] == tags.get(FINGERPRINT),
     }
 
 
-def _approval(tags: Tags) -> ApprovalOfVersion | None:
-    """Return the request for an approval, or the answer, according to the tags of a version."""
-    approval = read_approval(tags)
-    if approval is None:
-        return None
-    return {"answer": approval.answer, "at": approval.at, "by": approval.by or None}
-
-
-def _metrics(client: PersonalizeClient, version_arn: str, status: str) -> dict[str, float]:
-    """Return the offline metrics of a version. Only an ACTIVE version has any."""
-    return metrics_of(client, version_arn) if is_active(status) else {}
-
-
 def _campaigns(
     client: PersonalizeClient, version_arn: str, solution_arn: str
-) -> Iterator[CampaignVerdict]:
-    """Yield what each campaign of the solution has to do with the version."""
+) -> Iterator[Document]:
+    """Yield what each campaign of the solution has to do with the version (VERDICTS)."""
     pages = client.get_paginator("list_campaigns").paginate(
         solutionArn=solution_arn, PaginationConfig=PAGE_SIZE
     )
@@ -265,3 +188,66 @@ def _warnings(
             "the tag of the version names other import jobs than the lists show now; import jobs "
             "or datasets may have been deleted, or the tag was edited"
         )
+
+
+def lineage_lines(lineage: Document) -> Iterator[Line]:
+    """Yield a line for each thing that is known about a version."""
+    status, run = lineage["status"], lineage["runId"]
+    name = short_name(lineage["solutionVersionArn"])
+    yield Line(0, "version", f"{name}  {status}", STYLES.get(status, ""))
+    if lineage["failure"]:
+        yield Line(0, "failure", lineage["failure"], "red")
+    yield Line(0, "trained", _training_text(lineage))
+    foreign = "no run of a pipeline: Personalize itself or a person has trained it"
+    yield Line(0, "by", f"run {run}" if run else foreign)
+    if approval := lineage["approval"]:
+        by, at = approval["by"], time_text(approval["at"])
+        text = f"{approval['answer'].lower()} by {by} at {at} UTC"
+        yield Line(0, "approval", text if by else f"asked for at {at} UTC, without an answer")
+    for dataset in lineage["datasets"]:
+        yield from _dataset_lines(dataset)
+    metrics = [f"{metric_name(name)} {value:.4f}" for name, value in lineage["metrics"].items()]
+    if metrics:
+        yield Line(0, "metrics", "\n".join(sorted(metrics, key=_name_and_number)))
+    for number, campaign in enumerate(lineage["campaigns"]):
+        words = [text for key, text in VERDICTS.items() if campaign[key]]
+        if campaign["serves"] and campaign["good"]:
+            words.remove(VERDICTS["good"])
+        text = f"{short_name(campaign['campaignArn'])} {', '.join(words) or 'does not serve it'}"
+        yield Line(0, "" if number else "campaigns", text)
+    for warning in lineage["warnings"]:
+        yield Line(0, "warning", warning, "yellow")
+
+
+def _training_text(lineage: Document) -> str:
+    """Return when and how a version was trained."""
+    began, ended = time_text(lineage["createdAt"]), time_text(lineage["endedAt"])
+    ended = ended.removeprefix(began[: len("2026-11-29 ")])
+    parts = [f"{began} to {ended} UTC", lineage["trainingMode"]]
+    if lineage["trainingHours"] is not None:
+        parts.append(f"{lineage['trainingHours']:.2f} training hours")
+    if lineage["recipeArn"]:
+        parts.append(short_name(lineage["recipeArn"]))
+    return ", ".join(parts)
+
+
+def _dataset_lines(dataset: Document) -> Iterator[Line]:
+    """Yield the import jobs of a dataset that a version was trained on."""
+    label, imports = dataset["type"].lower(), dataset["imports"]
+    if not imports:
+        yield Line(0, label, "no import before the training")
+    for number, job in enumerate(imports[:SHOWN_IMPORTS]):
+        parts = [f"{job['importMode']}, ended {time_text(job['endedAt'])} UTC"]
+        parts += [] if job["bytes"] is None else [size_text(job["bytes"])]
+        parts.append(f"run {job['runId']}" if job["runId"] else "foreign")
+        location = f"\n{job['dataLocation']}" if job["dataLocation"] else ""
+        yield Line(0, "" if number else label, f"{', '.join(parts)}{location}")
+    hidden = len(imports[SHOWN_IMPORTS:]) + dataset["olderImports"]
+    if hidden:
+        yield Line(0, "", f"and {hidden} earlier imports")
+
+
+def _name_and_number(metric: str) -> tuple[str, int]:
+    """Return the name of a metric and its number of results, by which metrics are sorted."""
+    name, _, number = metric.partition(" ")[0].partition("@")
+    return name, int(number or 0)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from rich.table import Table
 from rich.text import Text
 
-from retrain.look.texts import count_text, duration_text, size_text
+from functions.words import count_text, duration_text, size_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,38 +1,52 @@
-"""The command `watch`: follows a run, and prints its report."""
+"""The command `watch`: follows a run until it ends or the user leaves it, and prints its report."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import signal
+import sys
+from contextlib import contextmanager
+from datetime import UTC
+from typing import TYPE_CHECKING, Protocol
 
+from botocore import exceptions
+from rich.console import Group
+from rich.live import Live
 from rich.text import Text
 
 from functions import clock
 from functions.report.text import text_of
-from retrain.account.errors import EXIT_FAILED, EXIT_INTERRUPTED
-from retrain.account.output import (
-    message_console,
-    print_command,
-    print_json,
-    print_result,
-    result_console,
+from functions.words import time_text
+from retrain.account.errors import (
+    AWS_ERRORS,
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    OperatorError,
+    aws_error,
 )
+from retrain.account.output import message_console, print_command, print_json, result_console
 from retrain.account.target import Target
-from retrain.look.follow import follow
-from retrain.look.reports import outcome_text
-from retrain.look.runs import (
-    execution_of,
-    find_execution,
-    reason_without_report,
-    report_of,
-)
-from retrain.look.texts import duration_text
+from retrain.look.lines import STYLES, fitted, print_lines, rendered, wrapped
+from retrain.look.run_view import RunView, clock_text, events_after
+from retrain.look.runs import execution_of, find_execution
 from retrain.options import JsonOption, RunOption, command
 
 if TYPE_CHECKING:
-    from mypy_boto3_stepfunctions.type_defs import DescribeExecutionOutputTypeDef
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+    from types import FrameType
 
-    from functions.report.model import Report
+    from rich.console import Console, RenderableType
+
+    from retrain.look.run_view import Job
     from retrain.look.runs import Execution
+
+POLL_SECONDS = 5
+"""A job is noticed as soon as the workflow notices it. Both requests are free of charge."""
+NO_RESPONSE_ERRORS = (exceptions.ConnectionError, exceptions.HTTPClientError)
+REFRESHES_PER_SECOND = 2
+"""How often the seconds and the bars are drawn again between two polls."""
+LINES_AROUND = 6
+"""The lines of the terminal that are not for jobs: the header, the stage, a note, the prompt."""
 
 
 @command
@@ -53,47 +67,191 @@ def watch(target: Target, *, run: RunOption = None, as_json: JsonOption = False)
 
 
 def watch_execution(target: Target, execution: Execution, *, as_json: bool) -> int:
-    """Follow an execution, and print its report. Return the exit code that `watch` describes."""
-    followed = follow(target, execution, None if as_json else message_console())
-    if followed.described is None:
+    """Follow an execution as `watch` does. Return 0 if it succeeded, and 1 if it did not.
+
+    Return 130 if the user ends the display. The run then goes on.
+    """
+    view = follow(target, execution, None if as_json else message_console())
+    if view.execution.is_running:
         print_command(
-            "The run goes on. To take it up again", target.command("watch", "--run", execution.name)
+            "The run goes on. To take it up again", target.command("watch", "--run", view.id)
         )
-        print_command("To stop it", target.command("stop", "--run", execution.name))
+        print_command("To stop it", target.command("stop", "--run", view.id))
         return EXIT_INTERRUPTED
-    described = followed.described
-    report = followed.progress.report or report_of(target.access.step_functions, described)
     if as_json:
-        print_json(run_document(described, report))
+        print_json(view.document())
+    elif view.report is None:
+        print_lines(view.lines())
     else:
-        _print_report(described, report)
-    return 0 if described["status"] == "SUCCEEDED" else EXIT_FAILED
+        outcome = view.outcome
+        text = text_of(view.report).removeprefix(outcome).rstrip()
+        # A line break within a command of the report would be pasted with it.
+        styled = Text.assemble((outcome, STYLES.get(outcome, "")), text)
+        result_console().print(styled, soft_wrap=True)
+    return 0 if view.execution.status == "SUCCEEDED" else EXIT_FAILED
 
 
-def run_document(
-    described: DescribeExecutionOutputTypeDef, report: Report | None
-) -> dict[str, object]:
-    """Return a run as JSON: the execution, its outcome, and its report, which may be null."""
-    return {
-        "executionArn": described["executionArn"],
-        "executionStatus": described["status"],
-        "outcome": report["outcome"] if report else described["status"],
-        "runId": report["runId"] if report else None,
-        "startedAt": described["startDate"],
-        "stoppedAt": described.get("stopDate"),
-        "report": report,
-    }
+def follow(target: Target, execution: Execution, console: Console | None) -> RunView:
+    """Show what a run does until it ends, or until Ctrl-C or SIGTERM. Return what was seen.
+
+    Without a console nothing is shown. While AWS does not respond, the requests are repeated.
+    Raises OperatorError if AWS refuses a request, for example because the credentials expire.
+    """
+    view = RunView(execution)
+    with _screen(console, view) as screen, exit_by_signal():
+        try:
+            _read_until_end(target, view, screen)
+        except SystemExit:
+            return view
+    return view
 
 
-def _print_report(described: DescribeExecutionOutputTypeDef, report: Report | None) -> None:
-    """Print the report of a run, or how the run ended without a report."""
-    if report is None:
-        execution = execution_of(described)
-        took = duration_text(execution.seconds(clock.now()))
-        status = outcome_text(execution.status)
-        print_result(Text.assemble(f"{execution.name}: ", status, f" after {took}"))
-        print_result(f"  {reason_without_report(described)}")
+def _read_until_end(target: Target, view: RunView, screen: Screen) -> None:
+    """Read and show the events of a run until it ends."""
+    client, arn, last_event = target.access.step_functions, view.execution.arn, 0
+    while view.execution.is_running or not last_event:
+        try:
+            # The status is read first, so that no event is missed when the execution ends.
+            execution = execution_of(client.describe_execution(executionArn=arn))
+            for event in events_after(client, arn, last_event):
+                view.read(event)
+                last_event = event["id"]
+        except NO_RESPONSE_ERRORS as error:
+            screen.show(f"{aws_error(error)}; trying again")
+        except AWS_ERRORS as error:
+            raise OperatorError(
+                f"{aws_error(error)}; the run goes on: "
+                f"`{target.command('watch', '--run', view.id)}` shows it again"
+            ) from error
+        else:
+            if not execution.is_running:
+                view.end(execution)
+            screen.show()
+            if not execution.is_running:
+                return
+        clock.sleep(POLL_SECONDS)
+
+
+@contextmanager
+def exit_by_signal() -> Iterator[None]:
+    """Raise SystemExit at Ctrl-C and SIGTERM, also while a request waits for its response."""
+
+    def leave(number: int, _frame: FrameType | None) -> None:
+        sys.exit(128 + number)
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    handlers = {number: signal.signal(number, leave) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+class Screen(Protocol):
+    """Shows the progress of a run."""
+
+    def show(self, note: str = "") -> None:
+        """Show what the run has done until now, and a note that is not about the run."""
+
+
+@contextmanager
+def _screen(console: Console | None, view: RunView) -> Iterator[Screen]:
+    """Yield the screen for a console. In a terminal it has bars, which stay when the block ends."""
+    if console is None or not console.is_terminal or console.is_dumb_terminal:
+        yield Log(console, view)
         return
-    text = text_of(report).removeprefix(report["outcome"]).rstrip()
-    # A line break within a command of the report would be pasted with it.
-    result_console().print(Text.assemble(outcome_text(report["outcome"]), text), soft_wrap=True)
+    bars = Bars(console, view)
+    with Live(
+        get_renderable=bars.render,
+        console=console,
+        refresh_per_second=REFRESHES_PER_SECOND,
+        vertical_overflow="crop",
+    ) as live:
+        yield bars
+        bars.is_final = True
+        live.refresh()
+
+
+class Log:
+    """Prints a line for each new stage, each new status of a job, and each note."""
+
+    def __init__(self, console: Console | None, view: RunView) -> None:
+        self._console, self._view = console, view
+        self._printed: set[str] = set()
+
+    def show(self, note: str = "") -> None:
+        """Print what is new."""
+        view, now = self._view, clock.now()
+        if note:
+            self._print(note, note)
+            return
+        if view.run_id:
+            started = time_text(view.execution.started_at)
+            self._print(view.run_id, f"run {view.run_id}, started {started} UTC")
+        if view.execution.is_running:
+            self._print(view.stage, view.stage + (f": {view.why}" if view.why else ""))
+        for job in view.jobs:
+            time, status = job.time(now), f"{job.label}: {job.status}"
+            line = ", ".join(filter(None, [status, time]))
+            self._print(status, line + (f": {job.reason}" if job.reason else ""))
+
+    def _print(self, key: str, text: str) -> None:
+        """Print a line unless a line with this key was printed before."""
+        if self._console and key not in self._printed:
+            self._printed.add(key)
+            line = f"{clock.now().astimezone(UTC):%H:%M:%S} {text}"
+            self._console.print(line, soft_wrap=True)
+
+
+class Bars:
+    """Draws a bar for each job."""
+
+    is_final = False
+    """True after the last event. Then all jobs are drawn, even if the terminal is too small."""
+
+    def __init__(self, console: Console, view: RunView) -> None:
+        self._console, self._view = console, view
+        self._note = ""
+
+    def show(self, note: str = "") -> None:
+        """Draw a note below the jobs until the next call."""
+        self._note = note
+
+    def render(self) -> RenderableType:
+        """Return what is drawn now."""
+        view, now, width = self._view, clock.now(), self._console.width
+        header = f"Run {view.id}, started {time_text(view.execution.started_at)} UTC"
+        parts = [Text(header, "bold")]
+        if not self.is_final:
+            stage = f"{view.stage}{_end_text(view, now)}"
+            texts = [stage, *filter(None, [view.why])]
+            parts += [Text(part, "cyan") for text in texts for part in wrapped(text, width)]
+        room = self._console.height - LINES_AROUND
+        shown = view.jobs if self.is_final else most_important(view.jobs, room)
+        lines = [job.line(now, with_bar=True) for job in shown]
+        parts += rendered(fitted(lines, width))
+        if len(shown) < len(view.jobs):
+            parts.append(Text(f"and {len(view.jobs) - len(shown)} more jobs", "dim"))
+        parts += [Text(part, "yellow") for part in wrapped(self._note, width) if part]
+        return Group(*parts)
+
+
+def most_important(jobs: Sequence[Job], room: int) -> list[Job]:
+    """Return as many jobs as there is room for, in their order. Running jobs come first."""
+    if len(jobs) <= room:
+        return list(jobs)
+
+    def rank(index: int) -> int:
+        job = jobs[index]
+        return 0 if job.has_begun else 1 if job.reason else 2 if not job.outcome else 3
+
+    # One line says how many jobs are left out.
+    by_rank = sorted(range(len(jobs)), key=rank)
+    return [jobs[index] for index in sorted(by_rank[: max(room - 1, 1)])]
+
+
+def _end_text(view: RunView, now: datetime) -> str:
+    """Return when the run probably ends, or an empty text if that is not known."""
+    seconds = view.remaining_seconds(now)
+    return f", probably until {clock_text(seconds, now)} UTC" if seconds else ""

@@ -17,7 +17,7 @@ from retrain.rehearsal.data.sample_data import SampleData
 from tests.end_to_end.stack import eventually
 from tests.engine.conftest import emulator_with_resources
 from tests.engine.stacks import ROOT, Stack, copy_program, environment
-from tests.retrain.operator.terminal import terminal
+from tests.terminal import terminal
 
 STACK = "prod"
 ARN = "arn:aws:personalize:eu-west-1:123456789012"

@@ -3,7 +3,7 @@
 import pytest
 
 from components.args import ApprovalArgs
-from retrain.look import follow
+from retrain.look import watch
 from tests.retrain.in_process import account
 from tests.workflow.pipeline import NEXT_SLOT
 from tests.world import MOVIES, campaign, solution
@@ -15,7 +15,7 @@ BY_HAND = {"trigger": None, "scheduledTime": None, "scheduleArn": None}
 
 @pytest.fixture(autouse=True)
 def _poll_each_minute(monkeypatch):
-    monkeypatch.setattr(follow, "POLL_SECONDS", 60)
+    monkeypatch.setattr(watch, "POLL_SECONDS", 60)
 
 
 def progress(prod, command="watch"):

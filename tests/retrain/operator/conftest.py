@@ -19,7 +19,7 @@ from emulator.deployer.configuration import read_project
 from emulator.personalize import Duration, FixedTimings
 from retrain import cli
 from retrain.account.access import Access
-from retrain.look import follow
+from retrain.look import watch
 from retrain.rehearsal.data.resources import create_resources
 from retrain.rehearsal.data.sample_data import SampleData
 from tests.end_to_end.stack import PROJECT, SHORT_WAITS, deploy_stack, eventually
@@ -57,7 +57,7 @@ def stack(account, monkeypatch, install_pulumi):
     for name, value in account.emulator.exports.items():
         if name != "AWS_ENDPOINT_URL":
             monkeypatch.setenv(name, value)
-    monkeypatch.setattr(follow, "POLL_SECONDS", 0.2)
+    monkeypatch.setattr(watch, "POLL_SECONDS", 0.2)
     return account
 
 

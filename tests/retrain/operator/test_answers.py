@@ -11,7 +11,7 @@ from retrain.account.access import Access
 from retrain.account.errors import FailedError, OperatorError
 from retrain.account.target import Target
 from retrain.act import answers
-from retrain.look.version_notes import answer_error
+from retrain.look.versions import answer_error
 from tests.retrain.builders import (
     CAMPAIGN,
     NEW,

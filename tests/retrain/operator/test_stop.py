@@ -39,6 +39,10 @@ class Account:
         """Record the request."""
         self.stopped.append(request["executionArn"].rpartition(":")[2])
 
+    def describe_execution(self, *, executionArn):  # noqa: N803 - AWS's word
+        """Return the execution after its end."""
+        return {"executionArn": executionArn, "status": self.status, "startDate": BEGAN_AT}
+
     def get_caller_identity(self):
         """Return who the caller is."""
         return {"Arn": "arn:aws:iam::123456789012:user/ops"}
@@ -70,11 +74,6 @@ def account(monkeypatch):
         "imports_of_run": lambda *_, **__: [],
         "describe_campaign": lambda *_: {"latestCampaignUpdate": double.update},
         "read_serving": lambda *_: [{"campaignArn": CAMPAIGN, "versionOnTrial": double.on_trial}],
-        "describe": lambda _client, arn: {
-            "executionArn": arn,
-            "status": double.status,
-            "startDate": BEGAN_AT,
-        },
     }
     for name, replacement in replacements.items():
         monkeypatch.setattr(stopping, name, replacement)

@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import get_args
 
 import pytest
@@ -402,9 +403,8 @@ def test_the_newest_run_is_shown(findings, films, monkeypatch, *, runs, level, t
         "executions",
         lambda _: iter([Execution("x:a", row, started, None) for row in runs]),
     )
-    monkeypatch.setattr(operation, "describe", lambda *_: None)
-    report = {"outcome": "SKIPPED"} if runs == ["SUCCEEDED"] else None
-    monkeypatch.setattr(operation, "report_of", lambda *_: report)
+    outcome = "SKIPPED" if runs == ["SUCCEEDED"] else "FAILED"
+    monkeypatch.setattr(operation, "read_run", lambda *_: SimpleNamespace(outcome=outcome))
     ((found, shown, fix),) = findings("newest run", "--state-machine-arn", machine_of(films))
     assert (found, shown) == (level, text)
     if level == "warn":

@@ -1,0 +1,133 @@
+"""The lines of a screen: aligned in columns, and wrapped only in a terminal and between words."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from typing import TYPE_CHECKING, NamedTuple
+
+from rich.text import Text
+
+from retrain.account.output import result_console
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+INDENT, GAP = " " * 4, " " * 2
+MAX_LABEL_WIDTH = 30
+"""The most columns for which texts leave room. A longer label moves only its own text."""
+BAR_WIDTH = 16
+COMMAND = re.compile(r"`[^`]+`")
+UNBREAKABLE = "\N{NO-BREAK SPACE}"
+STYLES = {
+    **dict.fromkeys(("DEPLOYED", "TRAINED", "IMPORTED", "SUCCEEDED", "ACTIVE"), "green"),
+    **dict.fromkeys(("AWAITING_APPROVAL", "RUNNING"), "cyan"),
+    **dict.fromkeys(("REJECTED", "SKIPPED"), "yellow"),
+    **dict.fromkeys(("ROLLED_BACK", "FAILED", "TIMED_OUT", "ABORTED"), "red"),
+}
+"""The outcome of a run or a job, or the status of an execution -> its colour."""
+
+
+class Line(NamedTuple):
+    """A line of a screen."""
+
+    depth: int
+    label: str
+    text: str = ""
+    style: str = ""
+    """The style of the text."""
+    time: str = ""
+    """How long it took or will take, in words."""
+    share: float | None = None
+    """The share of a job that is done. A terminal draws a bar."""
+    label_style: str = ""
+
+
+def print_lines(lines: Iterable[Line]) -> None:
+    """Print lines to stdout. A file or a pipe gets lines of any length."""
+    console = result_console()
+    for text in rendered(lines, console.width if console.is_terminal else None):
+        console.print(text, soft_wrap=True)
+
+
+def rendered(lines: Iterable[Line], width: int | None = None) -> Iterator[Text]:
+    """Yield the lines as texts, in which all lines of one depth have the same columns.
+
+    A text that is longer than `width` is wrapped between words, but not within a command.
+    """
+    rows = list(lines)
+    labels, texts, bars = _widths(rows)
+    for row in rows:
+        indent = INDENT * row.depth
+        column = labels.get(row.depth, 0)
+        hanging = indent + (" " * column + GAP if column else "")
+        label = f"{row.label:<{column}}" if row.text else row.label
+        head = Text.assemble(indent, (label, row.label_style), GAP if label and row.text else "")
+        if bars:
+            done = round(BAR_WIDTH * (row.share or 0))
+            head.append_text(Text("━" * done + " " * (BAR_WIDTH - done) + GAP, "green"))
+        if row.time:
+            head.append(f"{row.text:<{texts[row.depth]}}", row.style)
+            head.append(GAP + row.time, "dim")
+            yield head
+            continue
+        room = None if width is None else max(width - len(hanging), BAR_WIDTH)
+        for number, part in enumerate(wrapped(row.text, room)):
+            text = Text(hanging) if number else head
+            text.append(part, row.style)
+            text.rstrip()
+            yield text
+
+
+def _widths(lines: Sequence[Line]) -> tuple[dict[int, int], dict[int, int], bool]:
+    """Return depth -> width of the labels, depth -> width of the texts, and True if bars exist."""
+    labels: dict[int, int] = {}
+    texts: dict[int, int] = {}
+    for line in lines:
+        if line.text:
+            width = min(len(line.label), MAX_LABEL_WIDTH)
+            labels[line.depth] = max(labels.get(line.depth, 0), width)
+        if line.time:
+            texts[line.depth] = max(texts.get(line.depth, 0), len(line.text))
+    return labels, texts, any(line.share is not None for line in lines)
+
+
+def wrapped(text: str, width: int | None) -> list[str]:
+    """Return a text as lines of at most this width, but with each word and command in one line."""
+    lines = text.split("\n")
+    if width is None:
+        return lines
+    parts: list[str] = []
+    for line in lines:
+        fixed = COMMAND.sub(lambda command: command[0].replace(" ", UNBREAKABLE), line)
+        parts += textwrap.wrap(
+            fixed,
+            width,
+            break_long_words=False,
+            break_on_hyphens=False,
+            subsequent_indent=" " * (len(line) - len(line.lstrip())),
+        ) or [""]
+    return [part.replace(UNBREAKABLE, " ") for part in parts]
+
+
+def fitted(lines: Sequence[Line], width: int) -> list[Line]:
+    """Return the lines of jobs so that each fits into one line of a terminal.
+
+    A narrow terminal has no bars. A label that is too long is cut in the middle, because the names
+    of resources often begin alike.
+    """
+    columns = [
+        max(map(len, column), default=0)
+        for column in zip(*((line.label, line.text, line.time) for line in lines), strict=True)
+    ]
+    needed = sum(columns) + 2 * len(GAP)
+    if needed + BAR_WIDTH + len(GAP) > width:
+        lines = [line._replace(share=None) for line in lines]
+    room = columns[0] - max(needed - width, 0)
+    return [line._replace(label=shortened(line.label, max(room, BAR_WIDTH))) for line in lines]
+
+
+def shortened(text: str, width: int) -> str:
+    """Return a text that is cut in the middle if it is too long."""
+    end = (width - 1) // 2
+    return text if len(text) <= width else f"{text[: width - 1 - end]}…{text[-end:]}"

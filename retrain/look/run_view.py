@@ -1,0 +1,379 @@
+"""Reads what a run plans, does and has done: from the events of its execution, or its report.
+
+The document of each state names what it imports, trains or updates, so an event can be understood
+without the events before it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from statistics import median_high
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+
+from functions import clock
+from functions.contract import solution_of_campaign
+from functions.executions import run_of
+from functions.report.model import error_text
+from functions.report.text import ENDS
+from functions.words import duration_text, metric_name, metric_text, time_text
+from retrain.account.errors import one_line
+from retrain.look.lines import STYLES, Line
+from retrain.look.runs import Execution, execution_of
+from retrain.names import short_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from mypy_boto3_stepfunctions import SFNClient
+    from mypy_boto3_stepfunctions.type_defs import HistoryEventTypeDef
+
+    from functions.report.model import Report
+
+Kind: TypeAlias = Literal["import", "train", "update"]
+Document: TypeAlias = "Mapping[str, Any]"
+STAGES = {
+    "Plan retraining": "planning",
+    "Import datasets": "importing the datasets",
+    "Retrain solutions": "retraining the solutions",
+    "Report outcome": "reporting the outcome",
+}
+"""Each state outside the Maps that takes a while -> what the run does there."""
+TRIALS = "finishing the trials of earlier runs"
+USUAL_UPDATE_SECONDS = 900
+"""An update takes 8 to 25 minutes, as users of Personalize have seen."""
+MAX_SHARE = 0.97
+"""A bar is never full while its job is running, because the expected duration is a guess."""
+PAGE_SIZE = 200
+"""The number of events in a request. A busy run adds fewer between two polls."""
+
+
+@dataclass
+class Job:
+    """A job of a run: an import, a training, or the update of a campaign with its probe."""
+
+    kind: Kind
+    subject: str
+    """The type of the dataset, or the ARN of the solution or the campaign."""
+    of_earlier_run: bool = False
+    """True if the job finishes a trial that an earlier run has left."""
+    is_used: bool = False
+    """True if the run uses a version that existed before, and trains none."""
+    phase: str = "PLANNED"
+    """What the job is waiting for, in the words of `functions/rules`."""
+    outcome: str | None = None
+    """The outcome, or how far the job came if the run ended first."""
+    expected_seconds: float | None = None
+    began_at: datetime | None = None
+    took: float | None = None
+    """The seconds that the job took."""
+    reason: str = ""
+    versions: str = ""
+    """The ids of the version, and of the version that the campaign served before."""
+    metrics: list[str] = field(default_factory=list)
+    arn: str | None = None
+    """The ARN of the import job or the solution version."""
+
+    @property
+    def label(self) -> str:
+        """The kind of the job and what it works on, for example `train movies`."""
+        name = short_name(self.subject) if ":" in self.subject else self.subject
+        verb = "use" if self.is_used else self.kind
+        return f"{verb} {name}{' (earlier run)' if self.of_earlier_run else ''}"
+
+    @property
+    def has_begun(self) -> bool:
+        """True if the job has begun and has not ended."""
+        return self.outcome is None and self.began_at is not None
+
+    @property
+    def status(self) -> str:
+        """The outcome, or the phase as a word."""
+        return self.outcome or self.phase.lower().replace("_", " ")
+
+    def seconds(self, now: datetime) -> float:
+        """Return how long the job has been running, or 0 if it is not running."""
+        began_at = self.began_at if self.has_begun else None
+        return max((now - began_at).total_seconds(), 0) if began_at else 0
+
+    def time(self, now: datetime) -> str:
+        """Return how long the job takes or took, and its versions."""
+        seconds, expected = self.seconds(now), self.expected_seconds
+        if self.outcome:
+            took = "" if self.took is None else duration_text(self.took)
+            return ", ".join(filter(None, [took, self.versions]))
+        if not self.has_begun:
+            return f"takes about {duration_text(expected)}" if expected else ""
+        if not expected:
+            return duration_text(seconds)
+        if seconds > expected:
+            return f"{duration_text(seconds)}, {duration_text(seconds - expected)} late"
+        return f"{duration_text(seconds)}, until ~{clock_text(expected - seconds, now)}"
+
+    def line(self, now: datetime, depth: int = 0, *, with_bar: bool = False) -> Line:
+        """Return the line of the job. `with_bar`: it has the share that is done."""
+        share = float(self.outcome is not None)
+        if self.has_begun and self.expected_seconds:
+            share = min(self.seconds(now) / self.expected_seconds, MAX_SHARE)
+        style = STYLES.get(self.status, "" if self.has_begun else "yellow")
+        bar = share if with_bar else None
+        return Line(depth, self.label, self.status, style, self.time(now), bar)
+
+    def read(self, document: Document, time: datetime, *, is_entry: bool) -> None:
+        """Add what the document of a state says with which the state begins or ends."""
+        item, error = document.get("item") or document.get("version"), document.get("error")
+        if item:
+            self.phase, self.outcome = item["phase"], item["outcome"]
+            self.reason, self.arn = "; ".join(item["reasons"]), item.get("arn")
+            began, ended = (
+                datetime.fromisoformat(item[key]) if item[key] else None
+                for key in ("createdAt", "endedAt")
+            )
+            self.began_at = began or (self.began_at if self.kind == "update" else None)
+            if self.outcome and began and ended:
+                self.took = (ended - began).total_seconds()
+        elif is_entry and self.began_at is None:
+            self.phase, self.began_at = "IN_PROGRESS", time
+        if error and not self.outcome:
+            self.outcome, self.reason = "FAILED", error_text(error)
+
+    def end(self, result: Document, outcome: str) -> None:
+        """Add what the report says about the job."""
+        self.outcome, self.took = outcome, result["seconds"]
+        self.reason = one_line(result["reason"] or "")
+        version = result.get("versionArn") or result.get("solutionVersionArn")
+        previous = result.get("previousVersionArn") if outcome == "DEPLOYED" else None
+        self.versions = " → ".join(arn.rpartition("/")[2] for arn in (previous, version) if arn)
+        metrics = result.get("metrics", {}).items()
+        self.metrics = [f"{metric_name(name)} {metric_text(values)}" for name, values in metrics]
+
+
+@dataclass
+class RunView:
+    """A run: its execution, its plan, its jobs and its report, as far as they have been read."""
+
+    execution: Execution
+    run_id: str | None = None
+    """The id, or None if the execution has only just begun."""
+    trigger: str | None = None
+    """What started the run (`functions/contract.py`), or None like the id."""
+    stage: str = "starting"
+    """What the run does now, or did when it ended without a report."""
+    why: str = ""
+    """What the run waits for before it begins."""
+    report: Report | None = None
+    """The report at the end of the run. A run that was aborted or timed out has none."""
+    is_trial: bool = False
+    """True while the run ends the trials of earlier runs before it does anything else."""
+    all_jobs: dict[tuple[Kind, str, bool], Job] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """The id of the run, or the name of an execution that has only just begun."""
+        return self.run_id or self.execution.name
+
+    @property
+    def outcome(self) -> str:
+        """The outcome in the report, or the status of the execution."""
+        return self.report["outcome"] if self.report else self.execution.status
+
+    @property
+    def jobs(self) -> list[Job]:
+        """The jobs in the order in which they were planned, but no version that was ready."""
+        jobs = self.all_jobs.values()
+        return [job for job in jobs if not (job.is_used and job.outcome == "TRAINED")]
+
+    @property
+    def reason(self) -> str | None:
+        """Why the run ended like this, or None while it goes on or if the jobs say it."""
+        if self.report:
+            return self.report["reason"]
+        if self.execution.is_running:
+            return None
+        return self.execution.error or ENDS.get(self.execution.status, "no cause given")
+
+    def document(self) -> dict[str, object]:
+        """Return the run as JSON: the execution, its outcome, and its report, which may be null."""
+        execution, report = self.execution, self.report
+        return {
+            "runId": self.run_id,
+            "executionArn": execution.arn,
+            "executionStatus": execution.status,
+            "outcome": self.outcome,
+            "trigger": self.trigger,
+            "startedAt": execution.started_at,
+            "stoppedAt": execution.stopped_at,
+            "seconds": round(execution.seconds(clock.now())),
+            "stage": None if report and not report["error"] else self.stage,
+            "reason": self.reason,
+            "report": report,
+        }
+
+    def job(self, kind: Kind, subject: str, *, earlier: bool = False) -> Job:
+        """Return the job of this kind and subject. Add it if it is new."""
+        job = Job(kind, subject, of_earlier_run=earlier)
+        return self.all_jobs.setdefault((kind, subject, earlier), job)
+
+    def read(self, event: HistoryEventTypeDef) -> None:
+        """Add what one event of the execution says. The events must come in their order."""
+        entered = event.get("stateEnteredEventDetails")
+        details = cast("Document", entered or event.get("stateExitedEventDetails") or {})
+        text = details.get("input") or details.get("output")
+        document = json.loads(text) if text else None
+        if not isinstance(document, dict):
+            return
+        name, job = details["name"], None
+        if "dataset" in document:
+            job = self.job("import", document["dataset"]["type"])
+        elif "campaign" in document:
+            arn = document["campaign"]["campaignArn"]
+            job = self.job("update", arn, earlier=self.is_trial)
+        elif "solution" in document:
+            if not self.is_trial:
+                job = self.job("train", document["solution"]["solutionArn"])
+        elif entered:
+            self._enter(name, document)
+        else:
+            self._read_run(name, document, event["timestamp"])
+        if job:
+            job.read(document, event["timestamp"], is_entry=entered is not None)
+
+    def _enter(self, name: str, document: Document) -> None:
+        """Add that a state outside the Maps has begun. A failure keeps the stage that failed."""
+        waits_again = name == "Plan retraining" and self.why
+        if name in STAGES and "error" not in document and not waits_again:
+            is_trial = self.is_trial and name == "Retrain solutions"
+            self.stage, self.why = TRIALS if is_trial else STAGES[name], ""
+
+    def _read_run(self, name: str, document: Document, time: datetime) -> None:
+        """Add the output of a state outside the Maps."""
+        if "run" in document:
+            run = run_of(document["run"])
+            self.run_id, self.trigger = run["id"], run["trigger"]
+        if name == "Plan retraining" and "plan" in document:
+            self._read_plan(document, time)
+        if report := document.get("report"):
+            self.read_report(report)
+
+    def _read_plan(self, document: Document, time: datetime) -> None:
+        """Add the jobs of a plan, or what the run does before it is planned."""
+        plan, settings = document["plan"], document["settings"]
+        self.is_trial, self.why = plan["todo"] == "TRIALS", ""
+        if plan["todo"] == "WAIT":
+            end = (time + timedelta(seconds=plan["seconds"])).astimezone(UTC)
+            self.stage, self.why = f"waiting until {end:%H:%M:%S} UTC or longer", plan["reason"]
+        if plan["todo"] != "WORK":
+            return
+        for dataset in plan["imports"]:
+            durations = dataset["durations"]
+            job = self.job("import", dataset["type"])
+            job.expected_seconds = median_high(durations) if durations else None
+        for solution in plan["solutions"]:
+            durations = solution["durations"]
+            job = self.job("train", solution["solutionArn"])
+            job.expected_seconds = median_high(durations) if durations else None
+            job.is_used = solution["existingVersionArn"] is not None
+            for arn in (campaign["campaignArn"] for campaign in solution["campaigns"]):
+                campaigns = solution_of_campaign(settings, arn)["campaigns"]
+                (probe,) = (row["probe"] for row in campaigns if row["campaignArn"] == arn)
+                minutes = probe["minutes"] if probe else 0
+                self.job("update", arn).expected_seconds = USUAL_UPDATE_SECONDS + minutes * 60
+
+    def read_report(self, report: Report) -> None:
+        """Add the report, which has the last word about each job."""
+        self.report, self.run_id, self.trigger = report, report["runId"], report["trigger"]
+        for item in report["imports"]:
+            self.job("import", item["type"]).end(item, item["outcome"])
+        for trial in report["trials"]:
+            self.job("update", trial["campaignArn"], earlier=True).end(trial, trial["outcome"])
+        for solution in report["solutions"]:
+            training = self.job("train", solution["solutionArn"])
+            training.is_used = not solution["isTrained"]
+            training.end(solution, solution["outcome"] if solution["reason"] else "TRAINED")
+            for campaign in solution["campaigns"]:
+                self.job("update", campaign["campaignArn"]).end(campaign, campaign["outcome"])
+
+    def end(self, execution: Execution) -> None:
+        """Add how the execution ended. Jobs without an outcome go on, or were not started."""
+        self.execution = execution
+        for job in self.all_jobs.values():
+            if job.outcome is None:
+                job.outcome = "not started" if job.phase == "PLANNED" else "not finished"
+
+    def remaining_seconds(self, now: datetime) -> float | None:
+        """Return the seconds until the run probably ends, or None if they are not known.
+
+        The imports run in parallel, then the trainings, and after each training its campaigns.
+        Every stage waits for its slowest job, so the sum may be too long.
+        """
+        total = 0.0
+        for kind in ("import", "train", "update"):
+            open_jobs = [job for job in self.jobs if job.kind == kind and not job.outcome]
+            if any(job.expected_seconds is None for job in open_jobs):
+                return None
+            remaining = [(job.expected_seconds or 0) - job.seconds(now) for job in open_jobs]
+            total += max([0, *remaining])
+        return total
+
+    def lines(self, notes: Mapping[str, str] | None = None) -> Iterator[Line]:
+        """Yield the lines of a run: when it ran, why it ended, and its jobs.
+
+        `notes`: the ARN of a campaign -> what has happened there to the version since the run.
+        """
+        now, execution = clock.now(), self.execution
+        took = duration_text(execution.seconds(now))
+        time = ", ".join([time_text(execution.started_at), took, *filter(None, [self.trigger])])
+        yield Line(0, self.id, self.outcome, STYLES.get(self.outcome, ""), time, label_style="bold")
+        if execution.is_running:
+            yield Line(1, self.stage)
+            yield from [Line(2, "", self.why)] if self.why else []
+        elif self.reason:
+            is_error = self.report is None or self.report["error"]
+            label, style = (self.stage, "red") if is_error else ("why", "yellow")
+            yield Line(1, label, one_line(self.reason), style)
+        for job in self.jobs:
+            yield job.line(now, 1)
+            yield from (Line(2, "", metric) for metric in job.metrics)
+            note = (notes or {}).get(job.subject) or job.reason
+            yield from [Line(2, "", note)] if note else []
+
+
+def read_run(client: SFNClient, execution_arn: str) -> RunView:
+    """Return a run. A run that succeeded is read from its report, and any other from its events."""
+    described = client.describe_execution(executionArn=execution_arn)
+    view = RunView(execution_of(described))
+    if described["status"] == "SUCCEEDED":
+        view.read_report(json.loads(described["output"])["report"])
+    else:
+        for event in events_after(client, execution_arn, 0):
+            view.read(event)
+    if not view.execution.is_running:
+        view.end(view.execution)
+    return view
+
+
+def events_after(client: SFNClient, arn: str, last_event: int) -> list[HistoryEventTypeDef]:
+    """Return the events of an execution after the event with this id, in their order.
+
+    The history is read backwards, so that old events are not read again.
+    """
+    newest_first: list[HistoryEventTypeDef] = []
+    pages = client.get_paginator("get_execution_history").paginate(
+        executionArn=arn,
+        reverseOrder=True,
+        includeExecutionData=True,
+        PaginationConfig={"PageSize": PAGE_SIZE},
+    )
+    for page in pages:
+        newest_first += [event for event in page["events"] if event["id"] > last_event]
+        if not page["events"] or page["events"][-1]["id"] <= last_event:
+            break
+    return newest_first[::-1]
+
+
+def clock_text(seconds: float, now: datetime) -> str:
+    """Return the hour and minute in UTC some seconds from now, with the day if it is not today."""
+    now = now.astimezone(UTC)
+    time = now + timedelta(seconds=seconds)
+    return f"{time:%H:%M}" if time.date() == now.date() else f"{time:%d %b %H:%M}"
