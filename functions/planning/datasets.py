@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ..contract import DatasetSettings, dataset_settings
 from ..executions import DATE, export_day, run_began_at
 from ..personalize.imports import location_digits, seen_export
 from ..rules.imports import SeenDataset, effective_imports, holding_import
+from ..words import time_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,6 +24,21 @@ if TYPE_CHECKING:
 
 TIMED_JOBS = 5
 """How many earlier jobs are used to estimate the duration of the next one."""
+
+
+Action = Literal["import", "train", "deploy", "wait", "keep", "hold back"]
+
+
+class Decision(NamedTuple):
+    """What a run does with a dataset or a solution, and why."""
+
+    action: Action
+    reason: str
+
+    @classmethod
+    def first(cls, *cases: tuple[object, Action, str]) -> Decision:
+        """Return the action and the reason of the first case that applies."""
+        return next(cls(action, reason) for applies, action, reason in cases if applies)
 
 
 class DatasetOfRun(DatasetSettings):
@@ -99,11 +115,29 @@ class DatasetView:
         return holding_import(self.seen, is_full=self.is_full, since=since)
 
     @cached_property
+    def decision(self) -> Decision:
+        """What the run does with the dataset. It waits for an import that is running."""
+        last = next(iter(effective_imports(self.imports)[::-1]), None)
+        last_import = f"the last import ({time_text(last.ended_at)} UTC)" if last else ""
+        newest_at = self.seen.export.newest_at
+        is_newer = last and newest_at and newest_at > last.created_at
+        return Decision.first(
+            (self.awaits_marker, "keep", "its ready marker is missing, and will start a run"),
+            (self.holds_later_day, "keep", "the export of a later day was imported"),
+            (self.is_being_imported, "wait", "an import of this export is running"),
+            (any(job.is_running for job in self.imports), "wait", "another import is running"),
+            (self.held_by, "keep", f"the export has not changed since {last_import}"),
+            (last is None, "import", "the dataset was never imported"),
+            (self.holds_export, "import", "exports are imported even if they have not changed"),
+            (last and last.run is None, "import", f"this pipeline did not start {last_import}"),
+            (is_newer, "import", f"the export is newer than {last_import}"),
+            (True, "import", f"the export has changed since {last_import}"),
+        )
+
+    @property
     def needs_import(self) -> bool:
         """True if the run imports the export, or waits for an import that is running."""
-        if self.awaits_marker or self.holds_later_day:
-            return False
-        return any(job.is_running for job in self.imports) or self.held_by is None
+        return self.decision.action != "keep"
 
     @property
     def is_being_imported(self) -> bool:

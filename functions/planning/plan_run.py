@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import RunRefused
+from ..metrics import short_name
+from ..words import list_text, time_text
 from . import export_files, export_guards, resource_guards
 from .datasets import DatasetView, datasets_to_import
 from .guards import Guard
@@ -120,16 +122,16 @@ def _nothing_new(view: RunView) -> str:
     """Return why a run that has nothing to import, train or deploy is skipped."""
     if "only" in view.run["request"]:
         return "no campaign waits for a version"
-    exports = "the datasets hold their exports" if view.datasets else "nothing is imported"
+    newest = [dataset.seen.export.newest_at for dataset in view.datasets]
+    written_at = max(filter(None, newest), default=None)
+    data = f"no export has changed since {time_text(written_at)} UTC" if written_at else ""
     if any(dataset.holds_later_day for dataset in view.datasets):
-        exports = "no export is newer than the data"
+        data = "no export is newer than the data"
     if any(dataset.awaits_marker for dataset in view.datasets):
-        exports = "no new export is ready"
-    versions = [solution.version_to_use for solution in view.solutions]
-    stopped = [version.arn for version in versions if version and version.was_stopped]
-    trained = "every solution was trained on the present data"
-    if stopped:
-        trained = f"the training of the present data was stopped: {', '.join(stopped)}"
-    elif any(solution.requested_by == "events" for solution in view.solutions):
-        trained = "every solution was trained recently enough for the events"
-    return f"nothing is new: {exports}, and {trained}; to train anyway, use retrain start --force"
+        data = "no new export is ready"
+    names: dict[str, list[str]] = {}
+    for solution in view.solutions:
+        names.setdefault(solution.decision.reason, []).append(short_name(solution.arn))
+    trained = [f"{list_text(found)}: {reason}" for reason, found in names.items()]
+    facts = "; ".join([data or "nothing is imported", *trained])
+    return f"nothing is new: {facts}; to train anyway, use retrain start --force"

@@ -12,7 +12,7 @@ from ..personalize.campaigns import read_notes, seen_campaign, wanted_deployment
 from ..personalize.trainings import wanted_training
 from ..rules.deployments import Memory, decide, needs_run
 from ..rules.trainings import SeenSolution, newest_active, reached_limit, usable_version
-from .datasets import durations_of
+from .datasets import Decision, durations_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -164,7 +164,7 @@ class SolutionView:
         """
         version = newest_active(self.seen.trainings)
         return version is not None and any(
-            self._first_step(campaign, version).outcome in ("REJECTED", "ROLLED_BACK")
+            self.first_step(campaign, version).outcome in ("REJECTED", "ROLLED_BACK")
             for campaign in self._campaigns
         )
 
@@ -174,25 +174,40 @@ class SolutionView:
         notes = read_notes(world.campaign_tags.get(arn, {}), self.arn)
         return seen_campaign(world.campaigns[arn], notes, world.known_versions[self.arn])
 
+    @cached_property
+    def decision(self) -> Decision:
+        """What the run does with the solution, and why."""
+        version, limit = self.version_to_use, self.limit_message or ""
+        trains, by_events = self.needs_training and not limit, self.requested_by == "events"
+        is_new = self.up_to_date_version is None
+        # A run that trains does not read whether a campaign waits for an earlier version.
+        waits = not trains and self._waiting_campaigns
+        return Decision.first(
+            (trains and version, "wait", "a version is in training on the present data"),
+            (trains and self.imports_anything, "train", "new data is imported"),
+            (trains and is_new, "train", "no version was trained on the present data"),
+            (trains and by_events, "train", "events may have come since the last training"),
+            (trains, "train", f"{self.requested_by} asks for a training"),
+            (waits, "deploy", limit or "its newest version waits for a campaign"),
+            (limit, "hold back", limit),
+            (not version, "keep", "the run only deploys versions"),
+            (version and version.was_stopped, "keep", "the training on its data was stopped"),
+            (by_events, "keep", "it was trained recently enough for the events"),
+            (True, "keep", "it was trained on the present data"),
+        )
+
     def planned(self) -> PlannedSolution | None:
         """Return the training of the solution, or the deployment of a version that waits.
 
         Return None if nothing is trained, and no campaign waits for the newest version.
         """
-        existing = None
-        campaigns = self._campaigns
-        if self.needs_training and not self.limit_message:
-            mode = self.training_mode
-        else:
-            existing = newest_active(self.seen.trainings)
-            campaigns = [
-                campaign
-                for campaign in campaigns
-                if existing and needs_run(self._first_step(campaign, existing))
-            ]
-            if existing is None or not campaigns:
-                return None
-            mode = "UPDATE" if existing.mode == "UPDATE" else "FULL"
+        if self.decision.action in ("keep", "hold back"):
+            return None
+        campaigns, existing = self._campaigns, None
+        if self.decision.action == "deploy":
+            campaigns, existing = self._waiting_campaigns, newest_active(self.seen.trainings)
+        mode: TrainingMode = "UPDATE" if existing and existing.mode == "UPDATE" else "FULL"
+        mode = mode if existing else self.training_mode
         since = self.requested_since
         return {
             "solutionArn": self.arn,
@@ -204,6 +219,16 @@ class SolutionView:
             "campaigns": [{"campaignArn": campaign["campaignArn"]} for campaign in campaigns],
         }
 
+    @cached_property
+    def _waiting_campaigns(self) -> list[CampaignSettings]:
+        """The campaigns to which the run deploys the newest version of earlier runs."""
+        newest = newest_active(self.seen.trainings)
+        return [
+            campaign
+            for campaign in self._campaigns
+            if newest and needs_run(self.first_step(campaign, newest))
+        ]
+
     @property
     def _campaigns(self) -> list[CampaignSettings]:
         """The campaigns that may be updated, because no trial is open there."""
@@ -213,7 +238,7 @@ class SolutionView:
             if self.seen_campaign(campaign).notes.trial is None
         ]
 
-    def _first_step(self, campaign: CampaignSettings, version: Training) -> Step:
+    def first_step(self, campaign: CampaignSettings, version: Training) -> Step:
         """Return the first step of the deployment of an earlier run's version to a campaign."""
         seen, arn, now = self.seen_campaign(campaign), campaign["campaignArn"], self.world.now
         wanted = wanted_deployment(self.settings, self.solution, arn, version.arn, waited=True)

@@ -152,7 +152,7 @@ def text_of(report: Report, max_bytes: int = MAX_TEXT_BYTES) -> str:
         *("\n".join(_solution_lines(solution)) for solution in report["solutions"]),
         _section("Trials of earlier runs", trials),
         _section("Data and costs", _import_lines(report)),
-        _section("Warnings", (f"- {_one_line(warning)}" for warning in report["warnings"])),
+        _section("Warnings", (f"- {with_short_arns(warning)}" for warning in report["warnings"])),
     ]
     text = "\n\n".join(section for section in sections if section).replace("\r\n", "\n")
     return shortened(UNREADABLE.sub("?", text), max_bytes) + "\n"
@@ -180,8 +180,8 @@ def headline(report: Report) -> str:
     return HEADLINES[report["outcome"]].format(", ".join(names[:MAX_NAMES]) + more)
 
 
-def _one_line(text: str) -> str:
-    """Return a text with single spaces instead of line breaks, and with short ARNs."""
+def with_short_arns(text: str) -> str:
+    """Return a text in one line, in which the ARNs of Personalize are names."""
     return PERSONALIZE_ARN.sub("", " ".join(text.split()))
 
 
@@ -218,7 +218,7 @@ def _reason_lines(report: Report) -> Iterator[str]:
         yield PERSONALIZE_ARN.sub("", report["reason"])
     for name, result in _results(report):
         if result["reason"]:
-            yield f"- {name}: {_one_line(result['reason'])}"
+            yield f"- {name}: {with_short_arns(result['reason'])}"
 
 
 def _advice_lines(report: Report) -> Iterator[str]:

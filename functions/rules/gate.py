@@ -5,9 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ..contract import MetricValues, QualityRule
+from ..words import metric_name
 
 ROUNDING = 1e-9
 """Metrics that differ by less than this are equal, because floating-point numbers are rounded."""
+WAY_OUT = "check the exports, or remove the rule from the qualityGate"
 
 
 class Comparison(NamedTuple):
@@ -33,17 +35,18 @@ def compare(
     """
     comparison = Comparison([], [], {})
     for rule in rules:
-        metric = rule["metric"]
+        metric, name = rule["metric"], metric_name(rule["metric"])
         value, live_value = _finite(new.get(metric)), _finite(live.get(metric))
         comparison.values[metric] = {"new": value, "live": live_value}
         if metric in new and value is None:
-            reason = f"{metric} has the value {new[metric]}, which is not a finite number"
-            comparison.rejections.append(reason)
+            comparison.rejections.append(
+                f"{name} has the value {new[metric]}, which is not a finite number; {WAY_OUT}"
+            )
             continue
         comparison.rejections.extend(_rejections(rule, value, live_value))
         if rule.get("maxDrop") is not None and live_value is None:
             comparison.warnings.append(
-                f"{metric} was not compared, because the new version has "
+                f"{name} was not compared, because the new version has "
                 f"{'no value' if value is None else value} and the version in use has no value; "
                 "maxDrop had no effect"
             )
@@ -57,7 +60,11 @@ def _finite(value: float | None) -> float | None:
 
 def _rejections(rule: QualityRule, value: float | None, live_value: float | None) -> Iterator[str]:
     """Yield a message if the value is below the minimum, and one if it fell too far."""
-    metric, minimum, max_drop = rule["metric"], rule.get("minimum"), rule.get("maxDrop")
+    metric, minimum, max_drop = (
+        metric_name(rule["metric"]),
+        rule.get("minimum"),
+        rule.get("maxDrop"),
+    )
     if minimum is not None and (value is None or value < minimum):
         shown = "no value" if value is None else f"the value {value:.4f}"
         yield f"{metric} has {shown}, but the minimum is {minimum:g}"
@@ -66,8 +73,7 @@ def _rejections(rule: QualityRule, value: float | None, live_value: float | None
     if value is None:
         yield (
             f"{metric} has no value, but the version in use has {live_value:.4f}, so it may "
-            f"have fallen by more than {max_drop * 100:g}%; check the exports, or remove the "
-            "rule from the qualityGate"
+            f"have fallen by more than {max_drop * 100:g}%; {WAY_OUT}"
         )
     elif live_value - value > max_drop * abs(live_value) + ROUNDING:
         yield (

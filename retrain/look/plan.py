@@ -1,34 +1,109 @@
-"""The command `plan`: says what a run would do now, and changes nothing."""
+"""The command `plan`: prints what a run would do now, and changes nothing.
+
+The code of the pipeline decides, and gives the reasons. This module adds what a person wants to
+know besides: the files, the expected hours and the cost.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from collections import Counter
+from statistics import mean, median
+from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict, cast
 
-from rich.console import Group
+from rich.text import Text
 
 from functions import clock
 from functions.errors import RunRefused
-from functions.executions import is_any_running, last_executions
+from functions.execution_input import input_problems
+from functions.executions import is_any_running, last_executions, run_of
+from functions.metrics import short_name
+from functions.planning.plan_run import plan_run, read_view
+from functions.prices import PRICED_BY_INTERACTIONS, import_cost, training_cost
+from functions.report.text import with_short_arns
+from functions.rules.trainings import newest_active
+from functions.words import count_text, duration_text, list_text, metric_name, size_text
 from retrain.account.errors import EXIT_FAILED
 from retrain.account.function_clients import function_clients
 from retrain.account.option_words import in_words_of_options, options_of
-from retrain.account.output import print_json, print_message, print_result, result_console
+from retrain.account.output import print_json, print_lines, print_message
 from retrain.account.target import PipelineOptions
 from retrain.check.examined_pipeline import find_pipeline
-from retrain.look.plan_document import plan_document
-from retrain.look.plan_facts import read_facts
-from retrain.look.plan_screen import conclusion_of, line_of, rows_of, table_of
 from retrain.options import ExportDateOption, ForceOption, JsonOption, SkipImportOption, command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from functions.contract import Request
+    from mypy_boto3_personalize import PersonalizeClient
+
+    from functions.contract import (
+        CampaignSettings,
+        Plan,
+        PlannedImport,
+        PlannedSolution,
+        Request,
+        StartedRun,
+    )
+    from functions.planning.datasets import DatasetView
+    from functions.planning.plan_run import RunView
+    from functions.planning.solutions import SolutionView
     from retrain.check.examined_pipeline import ExaminedPipeline
-    from retrain.look.plan_document import PlanDocument
 
 NO_MACHINE = "arn:aws:states:::stateMachine:none"
 """Stands for the state machine of a pipeline that is not deployed."""
+BILLED_VERSIONS = 3
+"""The number of earlier versions from which the training hours are estimated."""
+SYMBOLS = {
+    **dict.fromkeys(("import", "train", "deploy"), "+"),
+    **dict.fromkeys(("update", "wait"), "~"),
+    "keep": "=",
+    "hold back": "!",
+}
+"""Action -> its symbol: something new, something that changes, nothing, or a warning."""
+COLOURS = {"+": "green", "~": "yellow", "=": "dim", "!": "yellow", "✗": "red"}
+COUNTED = {
+    "import": "to import",
+    "train": "to train",
+    "deploy": "to deploy without a training",
+    "update": "to update",
+    "wait": "to wait for",
+    "hold back": "held back",
+    "keep": "unchanged",
+}
+"""Action -> how the last line counts it."""
+
+
+class Step(TypedDict):
+    """What a run would do with a dataset, a solution or a campaign."""
+
+    action: str
+    resource: str
+    """The ARN of the dataset, the solution or the campaign."""
+    name: str
+    reason: str
+    facts: NotRequired[list[str]]
+    """What a person wants to know about the export or the training."""
+    expectedSeconds: NotRequired[int | None]
+    """The median of the last durations, or null if there are none."""
+    expectedTrainingHours: NotRequired[float | None]
+    expectedCost: NotRequired[float | None]
+    """Dollars, or null if the hours or the price are not known."""
+
+
+class Document(TypedDict):
+    """What a run would do now."""
+
+    source: str
+    deployed: bool
+    notes: list[str]
+    outcome: Literal["RUN", "SKIPPED", "REFUSED"]
+    reason: str | None
+    """Why the run would be skipped, or null."""
+    problems: list[str]
+    """Why the run would be refused, as all messages in the words of the options."""
+    steps: list[Step]
+    warnings: list[str]
+    expectedCost: float | None
+    """The sum of the known costs in dollars, or null if none is known."""
 
 
 @command
@@ -58,44 +133,59 @@ def plan(
     request = cast("Request", {key: value for key, value in values.items() if value})
     print_message(f"reading what a run of {pipeline.source} would find")
     document = _document(pipeline, request)
-    notes = [*_notes(pipeline, document)]
     if as_json:
-        print_json(
-            {
-                "source": pipeline.source,
-                "deployed": pipeline.target is not None,
-                "notes": notes,
-                **document,
-            }
-        )
+        print_json(document)
     else:
-        _print_screen(pipeline, document, notes, request)
+        home = pipeline.home
+        header = f"{pipeline.source}, account {home.account}, {home.region}: a run now"
+        print_lines([Text(header), *_lines(document)])
+        _print_next(pipeline, document, request)
     return EXIT_FAILED if document["outcome"] == "REFUSED" else 0
 
 
-def _document(pipeline: ExaminedPipeline, request: Request) -> PlanDocument:
-    """Return what a run would do. A wrong input refuses the run before it is planned."""
+def _document(pipeline: ExaminedPipeline, request: Request) -> Document:
+    """Return what a run with this input would do now. A run that is refused has no steps."""
     machine_arn = pipeline.target.state_machine_arn if pipeline.target else NO_MACHINE
+    started: StartedRun = {
+        "request": request,
+        "executionArn": f"{machine_arn.replace(':stateMachine:', ':execution:')}:plan",
+        "startedAt": clock.now().isoformat(),
+    }
+    document: Document = {
+        "source": pipeline.source,
+        "deployed": pipeline.target is not None,
+        "notes": [*_notes(pipeline)],
+        "outcome": "REFUSED",
+        "reason": None,
+        "problems": [],
+        "steps": [],
+        "warnings": [],
+        "expectedCost": None,
+    }
+    if problems := input_problems(pipeline.settings, started):
+        return {**document, "problems": [*map(in_words_of_options, problems)]}
     try:
         with function_clients(pipeline.access) as client:
-            facts = read_facts(client, pipeline.settings, request, machine_arn, clock.now())
+            view = read_view(client, pipeline.settings, run_of(started))
+            planned = plan_run(view)
+            steps = [*_steps(client, view, planned)]
     except RunRefused as refusal:
-        return {
-            "outcome": "REFUSED",
-            "reason": None,
-            "problems": [*map(in_words_of_options, refusal.problems)],
-            "trials": [],
-            "imports": [],
-            "trainings": [],
-            "expectedCost": None,
-            "warnings": [],
-            "hasOwnJobs": False,
-        }
-    return plan_document(facts)
+        return {**document, "problems": [*map(in_words_of_options, refusal.problems)]}
+    costs = [cost for step in steps if (cost := step.get("expectedCost")) is not None]
+    reason = planned["reason"]
+    return {
+        **document,
+        "outcome": "SKIPPED" if reason else "RUN",
+        "reason": reason and in_words_of_options(reason),
+        "steps": steps,
+        "warnings": [*map(in_words_of_options, planned["warnings"])],
+        "expectedCost": round(sum(costs), 2) if costs else None,
+    }
 
 
-def _notes(pipeline: ExaminedPipeline, document: PlanDocument) -> Iterator[str]:
+def _notes(pipeline: ExaminedPipeline) -> Iterator[str]:
     """Yield what has to be known beside the plan."""
+    target = pipeline.target
     if pipeline.why_not_deployed:
         yield f"No deployed pipeline was found: {pipeline.why_not_deployed}."
     elif pipeline.has_other_settings:
@@ -103,40 +193,189 @@ def _notes(pipeline: ExaminedPipeline, document: PlanDocument) -> Iterator[str]:
             f"The deployed pipeline has other settings than {pipeline.source}. "
             f"`{pipeline.deploy_command}` deploys these."
         )
-    if document["outcome"] != "REFUSED" and not document["hasOwnJobs"]:
-        yield (
-            "No run has created an import job or a version yet. So a run "
-            "imports every export and trains every solution, even if somebody has done so by hand."
-        )
-    target = pipeline.target
     if target and is_any_running(
         last_executions(target.access.step_functions, target.state_machine_arn)
     ):
         yield "A run is under way. Another run would wait until it has ended."
 
 
-def _print_screen(
-    pipeline: ExaminedPipeline,
-    document: PlanDocument,
-    notes: list[str],
-    request: Request,
-) -> None:
-    """Print the plan as a table on a terminal, and as lines elsewhere."""
-    home = pipeline.home
-    header = f"{pipeline.source}, account {home.account}, {home.region}: a run now"
-    if result_console().is_terminal:
-        print_result(Group(header, *notes, "", table_of(rows_of(document)), ""))
-        print_result(conclusion_of(document))
-    else:
-        lines = [header, *notes, *map(line_of, rows_of(document)), conclusion_of(document)]
-        print_result("\n".join(lines))
+def _steps(client: PersonalizeClient, view: RunView, planned: Plan) -> Iterator[Step]:
+    """Yield what the run does with each dataset, and with each solution and its campaigns."""
+    imports = {row["type"]: row for row in planned["imports"]}
+    for dataset in view.datasets:
+        yield _import_step(dataset, imports.get(dataset.dataset["type"]))
+    solutions = {row["solutionArn"]: row for row in planned["solutions"]}
+    for solution in view.solutions:
+        row = solutions.get(solution.arn)
+        yield _training_step(client, solution, row)
+        updated = [campaign["campaignArn"] for campaign in row["campaigns"]] if row else []
+        for campaign in solution.solution["campaigns"]:
+            is_updated = campaign["campaignArn"] in updated
+            yield _campaign_step(solution, campaign, is_updated=is_updated)
+
+
+def _import_step(view: DatasetView, planned: PlannedImport | None) -> Step:
+    """Return what the run does with a dataset, and what its export contains."""
+    action, reason = view.decision
+    export, newest_at = view.export, view.seen.export.newest_at
+    contents = [count_text(len(export.objects), "file"), size_text(export.size)]
+    if export.row_count is not None:
+        contents.append(f"{export.row_count:,} rows")
+    if newest_at:
+        age = (view.world.now - newest_at).total_seconds()
+        contents.append(f"written {duration_text(age)} ago")
+    return {
+        "action": action,
+        "resource": view.dataset["datasetArn"],
+        "name": view.dataset["type"],
+        "reason": reason,
+        "facts": [f"{view.dataset['dataLocation']}: {', '.join(contents)}"],
+        "expectedSeconds": _median(planned),
+        "expectedCost": round(import_cost(export.size), 2) if action == "import" else 0,
+    }
+
+
+def _training_step(
+    client: PersonalizeClient, view: SolutionView, planned: PlannedSolution | None
+) -> Step:
+    """Return what the run does with a solution, and what the training probably costs."""
+    action, reason = view.decision
+    step: Step = {
+        "action": action,
+        "resource": view.arn,
+        "name": short_name(view.arn),
+        "reason": reason,
+    }
+    if planned is None or action != "train":
+        return step
+    mode, hours = planned["trainingMode"], _training_hours(client, view, planned)
+    cost = training_cost(view.recipe, hours, view.settings["trainingHourPrice"])
+    facts = [f"{mode} training"]
+    if hours is not None:
+        facts.append(f"about {hours:.3g} training hours")
+    if view.recipe in PRICED_BY_INTERACTIONS:
+        facts.append(f"the recipe {view.recipe} is priced by interactions, not by hours")
+    return {
+        **step,
+        "facts": facts,
+        "expectedSeconds": _median(planned),
+        "expectedTrainingHours": hours and round(hours, 2),
+        "expectedCost": None if cost is None else round(cost, 2),
+    }
+
+
+def _training_hours(
+    client: PersonalizeClient, view: SolutionView, planned: PlannedSolution
+) -> float | None:
+    """Return the mean of the training hours of the last versions in the planned mode, or None."""
+    arns = [
+        version.arn
+        for version in view.seen.trainings
+        if version.is_active and version.mode == planned["trainingMode"]
+    ]
+    billed = [
+        client.describe_solution_version(solutionVersionArn=arn)["solutionVersion"]
+        for arn in arns[:BILLED_VERSIONS]
+    ]
+    hours = [version["trainingHours"] for version in billed if "trainingHours" in version]
+    return mean(hours) if hours else None
+
+
+def _campaign_step(view: SolutionView, campaign: CampaignSettings, *, is_updated: bool) -> Step:
+    """Return what the run does with a campaign. If it keeps its version, the rules say why."""
+    arn, seen = campaign["campaignArn"], view.seen_campaign(campaign)
+    newest = newest_active(view.seen.trainings)
+    first_step = view.first_step(campaign, newest) if newest else None
+    action, reason = "keep", f"it serves {short_name(seen.serves or 'nothing')}"
+    if seen.notes.trial:
+        version = short_name(seen.notes.trial.version)
+        action, reason = "wait", f"{version} is on trial, which the run ends first"
+    elif is_updated:
+        action, reason = "update", f"{_conditions(view, campaign)}; now {reason}"
+    elif newest and first_step and first_step.reasons:
+        rule = with_short_arns("; ".join(first_step.reasons))
+        reason += f", because {short_name(newest.arn)} is {first_step.outcome}: {rule}"
+    return {
+        "action": action,
+        "resource": arn,
+        "name": f"campaign {short_name(arn)}",
+        "reason": reason,
+    }
+
+
+def _conditions(view: SolutionView, campaign: CampaignSettings) -> str:
+    """Return what the new version of a campaign has to pass."""
+    metrics = [metric_name(rule["metric"]) for rule in view.solution["qualityGate"]]
+    approval = view.solution["approval"]
+    conditions = [
+        *([f"it passes the quality gate ({list_text(metrics)})"] if metrics else []),
+        *([f"a person approves it within {approval['timeoutHours']:g} hours"] if approval else []),
+    ]
+    first = f" if {list_text(conditions)}" if conditions else ", because it has no quality gate"
+    probe = "a probe then decides whether it stays" if campaign["probe"] else "no probe follows"
+    return f"it gets the new version{first}; {probe}"
+
+
+def _median(planned: PlannedImport | PlannedSolution | None) -> int | None:
+    """Return the median of the last durations of a job, or None if there are none."""
+    return round(median(planned["durations"])) if planned and planned["durations"] else None
+
+
+def _lines(document: Document) -> Iterator[Text]:
+    """Yield the lines of the screen: notes, problems, steps, warnings and the counts."""
+    yield from map(Text, document["notes"])
+    for problem in document["problems"]:
+        yield _line("✗", f"problem: {problem}")
+    for step in document["steps"]:
+        yield _line(SYMBOLS[step["action"]], f"{step['action']} {step['name']}: {step['reason']}")
+        if details := "; ".join(_details(step)):
+            yield Text(f"    {details}")
+    for warning in document["warnings"]:
+        yield _line("!", f"warning: {with_short_arns(warning)}")
+    yield Text(_conclusion(document))
+
+
+def _line(symbol: str, text: str) -> Text:
+    """Return a line that begins with a coloured symbol."""
+    return Text.assemble((symbol, COLOURS[symbol]), f" {text}")
+
+
+def _details(step: Step) -> Iterator[str]:
+    """Yield the facts about a step, how long it takes, and what it costs."""
+    yield from step.get("facts", ())
+    if seconds := step.get("expectedSeconds"):
+        yield f"takes about {duration_text(seconds)}"
+    if cost := step.get("expectedCost"):
+        yield f"${cost:.2f}"
+
+
+def _conclusion(document: Document) -> str:
+    """Return the last line: what the run would come to, with the counts of what it changes."""
+    if document["outcome"] == "REFUSED":
+        return f"Plan: refused, {count_text(len(document['problems']), 'problem')}."
+    if document["outcome"] == "SKIPPED":
+        return f"Plan: skipped: {document['reason']}."
+    steps, cost = document["steps"], document["expectedCost"]
+    counts = Counter(step["action"] for step in steps)
+    parts = [f"{counts[action]} {words}" for action, words in COUNTED.items() if counts[action]]
+    if hours := sum(step.get("expectedTrainingHours") or 0 for step in steps):
+        parts.append(f"about {hours:.3g} training hours")
+    if cost:
+        is_known = all(
+            "expectedCost" not in step or step["expectedCost"] is not None for step in steps
+        )
+        parts.append(f"about ${cost:.2f}{'' if is_known else ' for what has a known price'}")
+    return f"Plan: {', '.join(parts)}."
+
+
+def _print_next(pipeline: ExaminedPipeline, document: Document, request: Request) -> None:
+    """Print the command to use next, unless only somebody's answer is missing."""
     if document["outcome"] == "REFUSED":
         print_message(f"next: correct what is wrong, then `{pipeline.command('plan')}` again")
-    elif pipeline.target and document["reason"]:
-        if "--force" in document["reason"]:
-            command = pipeline.command("start", *options_of({**request, "force": True}))
-            print_message(f"next: `{command}` trains anyway")
-    elif pipeline.target:
-        print_message(f"next: `{pipeline.command('start', *options_of(request))}` starts a run")
-    else:
+    elif pipeline.target is None:
         print_message(f"next: `{pipeline.deploy_command}` deploys the pipeline")
+    elif document["outcome"] == "RUN":
+        print_message(f"next: `{pipeline.command('start', *options_of(request))}` starts a run")
+    elif "--force" in (document["reason"] or ""):
+        command = pipeline.command("start", *options_of({**request, "force": True}))
+        print_message(f"next: `{command}` trains anyway")

@@ -13,8 +13,8 @@ from tests.workflow.summaries import (
 from tests.world import MOVIES, interactions, solution_arn
 
 NOTHING_NEW = (
-    "nothing is new: the datasets hold their exports, and every solution was trained on the "
-    "present data; to train anyway, use retrain start --force"
+    "nothing is new: no export has changed since 2026-11-01 00:00 UTC; taste: it was trained on "
+    "the present data; to train anyway, use retrain start --force"
 )
 LIMITED = MOVIES.with_options(
     limits=LimitsArgs(max_trainings_per_month=1), skip_when_unchanged=False
@@ -50,7 +50,7 @@ def test_an_event_tracker_means_new_data_after_half_the_time_between_two_runs():
         early = pipeline.run(scheduledTime=NEXT_SLOT)
         pipeline.sleep(24 * 3600)
         late = pipeline.run(scheduledTime="2026-12-13T03:00:00Z")
-    assert "every solution was trained recently enough for the events" in skip_reason(early)
+    assert "it was trained recently enough for the events" in skip_reason(early)
     assert outcomes(late) == DEPLOYED, "the exports are unchanged"
 
 
