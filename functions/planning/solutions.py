@@ -187,7 +187,7 @@ class SolutionView:
             (trains and self.imports_anything, "train", "new data is imported"),
             (trains and is_new, "train", "no version was trained on the present data"),
             (trains and by_events, "train", "events may have come since the last training"),
-            (trains, "train", f"{self.requested_by} asks for a training"),
+            (trains, "train", f"a training is asked for ({self.requested_by})"),
             (waits, "deploy", limit or "its newest version waits for a campaign"),
             (limit, "hold back", limit),
             (not version, "keep", "the run only deploys versions"),

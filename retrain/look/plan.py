@@ -291,7 +291,7 @@ def _campaign_step(view: SolutionView, campaign: CampaignSettings, *, is_updated
         version = short_name(seen.notes.trial.version)
         action, reason = "wait", f"{version} is on trial, which the run ends first"
     elif is_updated:
-        action, reason = "update", f"{_conditions(view, campaign)}; now {reason}"
+        action, reason = "update", f"{reason}; {_conditions(view, campaign)}"
     elif newest and first_step and first_step.reasons:
         rule = with_short_arns("; ".join(first_step.reasons))
         reason += f", because {short_name(newest.arn)} is {first_step.outcome}: {rule}"
@@ -308,12 +308,12 @@ def _conditions(view: SolutionView, campaign: CampaignSettings) -> str:
     metrics = [metric_name(rule["metric"]) for rule in view.solution["qualityGate"]]
     approval = view.solution["approval"]
     conditions = [
-        *([f"it passes the quality gate ({list_text(metrics)})"] if metrics else []),
+        *([f"this passes the quality gate ({list_text(metrics)})"] if metrics else []),
         *([f"a person approves it within {approval['timeoutHours']:g} hours"] if approval else []),
     ]
     first = f" if {list_text(conditions)}" if conditions else ", because it has no quality gate"
-    probe = "a probe then decides whether it stays" if campaign["probe"] else "no probe follows"
-    return f"it gets the new version{first}; {probe}"
+    probe = "; then a probe decides" if campaign["probe"] else ", without a probe"
+    return f"it gets the new version{first}{probe}"
 
 
 def _median(planned: PlannedImport | PlannedSolution | None) -> int | None:

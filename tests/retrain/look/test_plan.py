@@ -1,19 +1,80 @@
 """Proves that `retrain plan` says what a run would do, and changes nothing."""
 
-from components.args import ProbeArgs
+import pytest
+
+from components.args import ApprovalArgs
+from retrain.account import target
+from retrain.account.errors import OperatorError
+from retrain.account.option_words import in_words_of_options, with_solution_arns
+from tests.program.sample_stack import SOLUTION
 from tests.retrain.in_process import account
 from tests.workflow.pipeline import NEXT_SLOT
 from tests.world import MOVIES, campaign, solution
 
+WRITES = ("CreateDatasetImportJob", "CreateSolutionVersion", "UpdateCampaign", "TagResource")
+TWO_SOLUTIONS = MOVIES.with_options(training_hour_price=0.24).with_solutions(
+    solution(campaigns=[campaign("home", user_id="u1"), campaign("mail")]),
+    solution("similar", campaigns=["shelf"], approval=ApprovalArgs(timeout_hours=24)),
+)
 
-def test_golden_transcripts_of_plans(golden):
-    """The first plan, a plan with a changed export, and one of a run that would be skipped."""
+
+def test_golden_plans_of_a_pipeline(golden):
+    """The plan before the first run, after it, with a new export, and after a rejection."""
     with account(MOVIES) as prod:
-        first = prod.transcript("plan", "plan --json")
+        first = prod.transcript("plan -s prod")
         prod.pipeline.run()
-        skipped = prod.transcript("plan", "plan --skip-import --force", "plan --dataset item")
+        requests = [len(prod.pipeline.requests(name)) for name in WRITES]
+        held = prod.transcript("plan -s prod")
         prod.pipeline.upload_worse_data()
-        worse = prod.transcript("plan")
+        newer = prod.transcript("plan -s prod", "plan -s prod --force --skip-import --json")
+        assert [len(prod.pipeline.requests(name)) for name in WRITES] == requests
         prod.pipeline.run(scheduledTime=NEXT_SLOT)
-        rejected = prod.transcript("plan")
-    golden("plan.txt", "\n".join([first, skipped, worse, rejected]))
+        rejected = prod.transcript("plan -s prod")
+    golden("plan.txt", f"{first}\n{held}\n{newer}\n{rejected}")
+
+
+def test_golden_plans_of_campaigns(golden, monkeypatch):
+    """A price, an approval, a probe, a run under way, a refusal, and a stack without `up`."""
+
+    def not_deployed(_):
+        raise OperatorError("the stack prod has no outputs")
+
+    with account(TWO_SOLUTIONS) as prod:
+        prod.pipeline.run()
+        prod.pipeline.upload_worse_data()
+        run = prod.pipeline.start(scheduledTime=NEXT_SLOT)
+        waiting = prod.transcript("plan -s prod")
+        run.wait()
+        prod.pipeline.bucket.put("items.csv", b"ITEM_ID\n")
+        monkeypatch.setattr(target, "stack_outputs", not_deployed)
+        refused = prod.transcript("plan -s prod", "plan -s prod --export-date 2026-13-01")
+    golden("plan_of_campaigns.txt", f"{waiting}\n{refused}")
+
+
+MESSAGES = {
+    "datasets: has no effect with skipImport; leave it out": (
+        "--dataset: has no effect with --skip-import; leave it out"
+    ),
+    "movies: trainingMode UPDATE needs data": "movies: trainingMode UPDATE needs data",
+    "only: such a run neither imports nor trains, so trigger, force would have no effect": (
+        "only: such a run neither imports nor trains, so trigger, --force would have no effect"
+    ),
+    f'solutions: "movie" is unknown; expected one of ["{SOLUTION}", "{SOLUTION}-2"]': (
+        '--solution: "movie" is unknown; did you mean "movies-for-you"?'
+    ),
+    f'solutions: "xyz" is unknown; expected one of ["{SOLUTION}", "{SOLUTION}-2"]': (
+        '--solution: "xyz" is unknown; name one of movies-for-you, movies-for-you-2'
+    ),
+}
+
+
+@pytest.mark.parametrize(("message", "text"), MESSAGES.items())
+def test_a_message_names_the_options(message, text):
+    assert in_words_of_options(message) == text
+
+
+def test_a_solution_may_be_named_without_its_arn():
+    settings, name = {"solutions": [{"solutionArn": SOLUTION}]}, SOLUTION.rpartition("/")[2]
+    assert with_solution_arns(settings, {"solutions": [name, SOLUTION, "unknown"]}) == {
+        "solutions": [SOLUTION, SOLUTION, "unknown"]
+    }, "an unknown name is refused with the other errors of the input"
