@@ -29,6 +29,7 @@ EXAMPLE = {
     "seconds": 11527.501,
     "trainingHours": 4.4,
     "trainingCost": 1.06,
+    "importCost": 0.06,
     "imports": [
         {
             "type": "interactions",

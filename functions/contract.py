@@ -208,6 +208,8 @@ class PlannedSolution(TypedDict):
     versionName: str
     trainingMode: TrainingMode
     """The mode of this training, which may differ from the settings."""
+    recipe: str
+    """The name of the recipe, or an empty text if it is not known."""
     existingVersionArn: str | None
     """An earlier run's version to deploy instead of training one, or null."""
     requestedSince: str | None

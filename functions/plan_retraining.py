@@ -107,6 +107,7 @@ def solutions_on_trial(
                     "solutionArn": solution_arn,
                     "versionName": "",
                     "trainingMode": solution["trainingMode"],
+                    "recipe": "",
                     "existingVersionArn": None,
                     "requestedSince": None,
                     "durations": [],

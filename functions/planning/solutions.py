@@ -213,6 +213,7 @@ class SolutionView:
             "solutionArn": self.arn,
             "versionName": job_name(self.settings, self.run, short_hash(self.arn, 8)),
             "trainingMode": mode,
+            "recipe": self.recipe or "",
             "existingVersionArn": existing.arn if existing else None,
             "requestedSince": since.isoformat() if since else None,
             "durations": durations_of(job for job in self.seen.trainings if job.mode == mode),

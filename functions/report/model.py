@@ -25,6 +25,7 @@ from ..contract import (
     TrainingItem,
 )
 from ..executions import run_of, solution_results, trial_results
+from ..prices import import_cost, training_cost
 from ..texts import MAX_REFUSAL_BYTES, MAX_TEXT_BYTES, shortened, shortened_list
 from ..words import share_of_change
 
@@ -163,7 +164,10 @@ class Report(TypedDict):
     trainingHours: float
     """The hours of all trainings of this run."""
     trainingCost: float | None
-    """The price of these hours in dollars, or null if `trainingHourPrice` is not set."""
+    """The price in dollars of those that are priced by hours, or null if `trainingHourPrice` is not
+    set."""
+    importCost: float
+    """About what AWS charges in dollars for the imports, by the size of their exports."""
     imports: list[ImportReport]
     """The imports of the run."""
     solutions: list[SolutionReport]
@@ -209,6 +213,11 @@ def report_of(
     error = document.get("error")
     hours = sum(solution["trainingHours"] or 0 for solution in solutions)
     price = document["settings"]["trainingHourPrice"] if "settings" in document else None
+    costs = [
+        training_cost(result["solution"]["recipe"], report["trainingHours"], price) or 0
+        for result, report in zip(solution_results(document), solutions, strict=True)
+    ]
+    imported_bytes = sum(report["bytes"] for report in imports if report["datasetImportJobArn"])
     return {
         "schemaVersion": SCHEMA_VERSION,
         "pipeline": pipeline,
@@ -222,7 +231,8 @@ def report_of(
         "endedAt": ended_at.isoformat(),
         "seconds": max(0, (ended_at - started_at) / timedelta(seconds=1)),
         "trainingHours": round(hours, 4),
-        "trainingCost": None if price is None else round(hours * price, 2),
+        "trainingCost": None if price is None else round(sum(costs), 2),
+        "importCost": round(import_cost(imported_bytes), 2),
         "imports": imports,
         "solutions": solutions,
         "trials": trials,

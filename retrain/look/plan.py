@@ -21,13 +21,14 @@ from functions.planning.plan_run import plan_run, read_view
 from functions.prices import PRICED_BY_INTERACTIONS, import_cost, training_cost
 from functions.report.text import with_short_arns
 from functions.rules.trainings import newest_active
-from functions.words import count_text, duration_text, list_text, metric_name, size_text
+from functions.words import duration_text, list_text, metric_name, size_text
 from retrain.account.errors import EXIT_FAILED
 from retrain.account.function_clients import function_clients
 from retrain.account.option_words import in_words_of_options, options_of
 from retrain.account.output import print_json, print_lines, print_message
 from retrain.account.target import PipelineOptions
 from retrain.check.examined_pipeline import find_pipeline
+from retrain.look.texts import count_text
 from retrain.options import ExportDateOption, ForceOption, JsonOption, SkipImportOption, command
 
 if TYPE_CHECKING:

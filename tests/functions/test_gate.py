@@ -63,7 +63,8 @@ def test_a_metric_without_a_value_of_the_live_version_is_accepted_with_a_warning
 @pytest.mark.parametrize("rule", [DROP, MINIMUM])
 def test_a_new_value_that_is_no_number_rejects_the_version(value, rule):
     rejections, _, values = found(value, 0.4, rule)
-    assert rejections == [f"ndcg has the value {value}, which is not a finite number"]
+    way_out = "check the exports, or remove the rule from the qualityGate"
+    assert rejections == [f"ndcg has the value {value}, which is not a finite number; {way_out}"]
     assert values["ndcg"]["new"] is None, "the document of the run is JSON, which has no NaN"
 
 

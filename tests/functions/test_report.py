@@ -111,6 +111,7 @@ def test_the_report_of_a_good_run():
         "seconds": 7200,
         "trainingHours": 1.5,
         "trainingCost": 0.38,
+        "importCost": 0.0,
         "imports": [
             {
                 "type": "interactions",
@@ -296,6 +297,20 @@ def test_a_version_that_the_run_did_not_train_costs_the_run_nothing():
         *(False, None, None)
     ]
     assert report(solutions=[solution_result()])["trainingCost"] is None, "no price is set"
+
+
+def test_a_run_costs_its_training_hours_unless_the_recipe_is_priced_otherwise_and_its_imports():
+    def costs(recipe):
+        planned = planned_solution(recipe=recipe)
+        result = solution_result(solution=planned, version=training_item(trainingHours=2))
+        imported = dataset_result(item=import_item(bytes=20 * 10**9))
+        imports = {"results": [imported, dataset_result(item=None)], "anyFailed": False}
+        priced = settings(trainingHourPrice=0.24)
+        found = report(settings=priced, imports=imports, solutions=[result])
+        return found["trainingCost"], found["importCost"]
+
+    assert costs("aws-user-personalization") == (0.48, 1.0)
+    assert costs("aws-user-personalization-v2") == (0, 1.0)
 
 
 # Campaigns

@@ -28,6 +28,7 @@ MAY_IMPORT = {
 
 ORDER = (
     ("functions.clock", "functions.contract", "functions.errors"),
+    ("functions.prices", "functions.words"),
     ("functions.rules",),
     ("functions.reconcile",),
     ("functions.texts", "functions.words"),

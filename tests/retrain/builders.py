@@ -85,6 +85,7 @@ def run_report(*solutions, **changes):
         "seconds": 7200,
         "trainingHours": 0,
         "trainingCost": None,
+        "importCost": 0,
         "imports": [],
         "solutions": list(solutions),
         "trials": [],

@@ -70,7 +70,7 @@ def test_a_worse_version_is_rejected_with_both_values_and_reported_once():
         old_value, new_value = (ndcg(pipeline, version) for version in pipeline.versions())
         later = pipeline.run(**AGAIN)
         assert pipeline.requests("UpdateCampaign") == []
-    reason = f"{NDCG_AT_10} fell from {old_value:.4f} to {new_value:.4f}, by more than 25%"
+    reason = f"NDCG@10 fell from {old_value:.4f} to {new_value:.4f}, by more than 25%"
     assert execution.status == "SUCCEEDED", "a rejection is a result, and not a failure"
     assert report(execution)["outcome"] == "REJECTED"
     assert failures(execution) == {"home": reason}
