@@ -28,10 +28,11 @@ MAY_IMPORT = {
 
 ORDER = (
     ("functions.clock", "functions.contract", "functions.errors"),
-    ("functions.prices", "functions.words"),
+    ("functions.prices",),
+    ("functions.words",),
     ("functions.rules",),
     ("functions.reconcile",),
-    ("functions.texts", "functions.words"),
+    ("functions.texts",),
     ("functions.aws", "functions.csv_files"),
     ("functions.executions", "functions.exports"),
     ("functions.execution_input", "functions.overlap"),
