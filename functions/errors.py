@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from .words import count_text
+
 
 class Throttled(Exception):  # noqa: N818 - the word of the API
     """The service has limited the rate of requests. The workflow retries (`asl.py`)."""
@@ -23,6 +25,6 @@ class RunRefused(Exception):  # noqa: N818 - a result of planning, not a fault o
     """
 
     def __init__(self, problems: Sequence[str]) -> None:
-        count = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}"
+        count = count_text(len(problems), "problem")
         super().__init__("\n  ".join((f"{count} with this run:", *problems)))
         self.problems = list(problems)

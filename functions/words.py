@@ -40,6 +40,11 @@ def size_text(size: int) -> str:
     return f"{value:.3g} {unit}"
 
 
+def count_text(count: int, noun: str) -> str:
+    """Return a number with its noun, like `1 import` or `2 imports`."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def list_text(items: Sequence[str]) -> str:
     """Return items as in a sentence, like `a`, `a and b` or `a, b and c`."""
     return " and ".join([*filter(None, [", ".join(items[:-1])]), *items[-1:]])

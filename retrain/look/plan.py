@@ -10,8 +10,6 @@ from collections import Counter
 from statistics import mean, median
 from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict, cast
 
-from rich.text import Text
-
 from functions import clock
 from functions.errors import RunRefused
 from functions.execution_input import input_problems
@@ -21,14 +19,14 @@ from functions.planning.plan_run import plan_run, read_view
 from functions.prices import PRICED_BY_INTERACTIONS, import_cost, training_cost
 from functions.report.text import with_short_arns
 from functions.rules.trainings import newest_active
-from functions.words import duration_text, list_text, metric_name, size_text
+from functions.words import count_text, duration_text, list_text, metric_name, size_text
 from retrain.account.errors import EXIT_FAILED
 from retrain.account.function_clients import function_clients
 from retrain.account.option_words import in_words_of_options, options_of
-from retrain.account.output import print_json, print_lines, print_message
+from retrain.account.output import print_json, print_message, print_result
 from retrain.account.target import PipelineOptions
 from retrain.check.examined_pipeline import find_pipeline
-from retrain.look.texts import count_text
+from retrain.look.lines import Line, print_lines
 from retrain.options import ExportDateOption, ForceOption, JsonOption, SkipImportOption, command
 
 if TYPE_CHECKING:
@@ -54,13 +52,12 @@ NO_MACHINE = "arn:aws:states:::stateMachine:none"
 BILLED_VERSIONS = 3
 """The number of earlier versions from which the training hours are estimated."""
 SYMBOLS = {
-    **dict.fromkeys(("import", "train", "deploy"), "+"),
-    **dict.fromkeys(("update", "wait"), "~"),
-    "keep": "=",
-    "hold back": "!",
+    **dict.fromkeys(("import", "train", "deploy"), ("+", "green")),
+    **dict.fromkeys(("update", "wait"), ("~", "yellow")),
+    "keep": ("=", "dim"),
+    "hold back": ("!", "yellow"),
 }
-"""Action -> its symbol: something new, something that changes, nothing, or a warning."""
-COLOURS = {"+": "green", "~": "yellow", "=": "dim", "!": "yellow", "✗": "red"}
+"""Action -> its symbol, and the colour of the symbol."""
 COUNTED = {
     "import": "to import",
     "train": "to train",
@@ -139,7 +136,9 @@ def plan(
     else:
         home = pipeline.home
         header = f"{pipeline.source}, account {home.account}, {home.region}: a run now"
-        print_lines([Text(header), *_lines(document)])
+        print_result(header)
+        print_lines(_lines(document))
+        print_result(_conclusion(document))
         _print_next(pipeline, document, request)
     return EXIT_FAILED if document["outcome"] == "REFUSED" else 0
 
@@ -322,23 +321,19 @@ def _median(planned: PlannedImport | PlannedSolution | None) -> int | None:
     return round(median(planned["durations"])) if planned and planned["durations"] else None
 
 
-def _lines(document: Document) -> Iterator[Text]:
+def _lines(document: Document) -> Iterator[Line]:
     """Yield the lines of the screen: notes, problems, steps, warnings and the counts."""
-    yield from map(Text, document["notes"])
+    yield from (Line(0, note) for note in document["notes"])
     for problem in document["problems"]:
-        yield _line("✗", f"problem: {problem}")
+        yield Line(0, "✗ problem", problem, label_style="red")
     for step in document["steps"]:
-        yield _line(SYMBOLS[step["action"]], f"{step['action']} {step['name']}: {step['reason']}")
+        symbol, colour = SYMBOLS[step["action"]]
+        label = f"{symbol} {step['action']} {step['name']}"
+        yield Line(0, label, step["reason"], label_style=colour)
         if details := "; ".join(_details(step)):
-            yield Text(f"    {details}")
+            yield Line(0, "", details)
     for warning in document["warnings"]:
-        yield _line("!", f"warning: {with_short_arns(warning)}")
-    yield Text(_conclusion(document))
-
-
-def _line(symbol: str, text: str) -> Text:
-    """Return a line that begins with a coloured symbol."""
-    return Text.assemble((symbol, COLOURS[symbol]), f" {text}")
+        yield Line(0, "! warning", with_short_arns(warning), label_style="yellow")
 
 
 def _details(step: Step) -> Iterator[str]:

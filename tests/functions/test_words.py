@@ -5,6 +5,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from functions.words import (
+    count_text,
     duration_text,
     list_text,
     metric_name,
@@ -50,3 +51,8 @@ WORDS = [
 @pytest.mark.parametrize(("write", "value", "text"), WORDS)
 def test_a_value_is_written_as_people_say_it(write, value, text):
     assert write(value) == text
+
+
+@pytest.mark.parametrize(("count", "text"), [(0, "0 runs"), (1, "1 run"), (2, "2 runs")])
+def test_a_count_has_its_noun(count, text):
+    assert count_text(count, "run") == text

@@ -27,9 +27,9 @@ MAY_IMPORT = {
 """Module, or package for all its modules, to the modules of this project that it may import."""
 
 ORDER = (
-    ("functions.clock", "functions.contract", "functions.errors"),
-    ("functions.prices",),
+    ("functions.clock", "functions.contract", "functions.prices"),
     ("functions.words",),
+    ("functions.errors",),
     ("functions.rules",),
     ("functions.reconcile",),
     ("functions.texts",),
