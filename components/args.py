@@ -6,9 +6,13 @@ and `rules/pipeline.py` has the rules about several fields. docs/configuration.m
 the docstrings, defaults and ranges.
 """
 
+import ast
+import inspect
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 import pulumi
@@ -348,6 +352,24 @@ def camel_case(name: str) -> str:
 def config_keys(cls: Any) -> list[str]:  # noqa: ANN401 - a dataclass
     """Return the keys of a dataclass in the stack's config, in the order of its fields."""
     return [camel_case(field_.name) for field_ in fields(cls)]
+
+
+def attribute_docstrings(cls: type) -> dict[str, str]:
+    """Return the docstring below each annotated attribute of a class, by the attribute's name.
+
+    The docstrings are read from the source, because Python does not keep them.
+    """
+    (definition,) = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
+    assert isinstance(definition, ast.ClassDef)
+    return {
+        attribute.target.id: inspect.cleandoc(docstring.value.value)
+        for attribute, docstring in pairwise(definition.body)
+        if isinstance(attribute, ast.AnnAssign)
+        and isinstance(attribute.target, ast.Name)
+        and isinstance(docstring, ast.Expr)
+        and isinstance(docstring.value, ast.Constant)
+        and isinstance(docstring.value.value, str)
+    }
 
 
 def as_config(value: Any, *, keep_none: bool = True) -> Any:  # noqa: ANN401 - JSON

@@ -92,9 +92,9 @@ so it needs access to your Pulumi backend.
 For example:
 
     $ retrain start --stack prod --watch
-    arn:aws:states:eu-west-1:123456789012:execution:retraining-prod-57ea0f0:manual-20261129T030412Z-1f0c9a
+    arn:aws:states:eu-west-1:123456789012:execution:retraining-prod-57ea0f0:20261129-84d30253
     To follow the run:
-      retrain watch --run manual-20261129T030412Z-1f0c9a --stack prod
+      retrain watch --run 20261129-84d30253 --stack prod
     Run 20261129-84d30253, started 2026-11-29 03:04 UTC
     retraining the solutions, probably until 05:35 UTC
     import interactions           ━━━━━━━━━━━━━━━━ IMPORTED   19 min

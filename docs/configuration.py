@@ -13,10 +13,10 @@ from components.args import (
     DatasetsArgs,
     RetrainingPipelineArgs,
     as_config,
+    attribute_docstrings,
     camel_case,
 )
 from components.rules.fields import Between, Elements
-from package.schema import attribute_docstrings
 
 PAGE = """\
 # Configuration

@@ -1,16 +1,13 @@
 """Generates the Pulumi schema of the package from the dataclasses of the arguments."""
 
-import ast
 import inspect
-import textwrap
 from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass
-from itertools import pairwise
 from types import UnionType
 from typing import Literal, TypeAlias, Union, get_args, get_origin
 
 from components import RetrainingPipeline, RetrainingPipelineArgs
-from components.args import camel_case
+from components.args import attribute_docstrings, camel_case
 from components.rules.fields import without_rules
 
 Spec: TypeAlias = dict[str, object]
@@ -127,21 +124,3 @@ def _default_sentence(field: Field[object]) -> Iterator[str]:
         yield f"Default: {str(field.default).lower()}."
     elif isinstance(field.default, str | int | float):
         yield f"Default: {field.default}."
-
-
-def attribute_docstrings(cls: type) -> dict[str, str]:
-    """Return the docstring below each annotated attribute of a class, by the attribute's name.
-
-    The docstrings are read from the source, because Python does not keep them.
-    """
-    (definition,) = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
-    assert isinstance(definition, ast.ClassDef)
-    return {
-        attribute.target.id: inspect.cleandoc(docstring.value.value)
-        for attribute, docstring in pairwise(definition.body)
-        if isinstance(attribute, ast.AnnAssign)
-        and isinstance(attribute.target, ast.Name)
-        and isinstance(docstring, ast.Expr)
-        and isinstance(docstring.value, ast.Constant)
-        and isinstance(docstring.value.value, str)
-    }

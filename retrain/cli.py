@@ -30,7 +30,7 @@ ACCOUNT_COMMANDS = {
     "stop": "retrain.act.stop",
     "history": "retrain.look.history",
     "rollback": "retrain.act.rollback",
-    "approve": "retrain.act.answers",
+    "approve": "retrain.act.approve",
     "test-alarm": "retrain.act.alarm_test",
 }
 LOCAL_COMMANDS = dict.fromkeys(("rehearse", "emulate"), "retrain.rehearsal.local_commands")

@@ -103,20 +103,22 @@ def impossible_update(view: SolutionView) -> Iterator[str]:
     if view.newest_full_version is None:
         yield (
             f"{view.arn}: trainingMode UPDATE needs an ACTIVE version trained in FULL mode, "
-            "but there is none; use retrain start --training-mode FULL"
+            "but there is none; leave trainingMode out"
         )
     if view.up_to_date_version and not view.receives_events:
         yield (
             f"{view.arn}: trainingMode UPDATE needs data that is newer than "
-            f"{view.up_to_date_version.arn}; import new data, or use retrain start "
-            "--training-mode FULL"
+            f"{view.up_to_date_version.arn}; import new data, or leave trainingMode out"
         )
 
 
 @guard("automatic training", "REFUSE", "solution")
 def refused_automatic_training(view: SolutionView) -> Iterator[str]:
-    """Yield a message for a solution with automatic training, if autoTraining is `refuse`."""
-    if view.settings["autoTraining"] == "refuse":
+    """Yield a message for a solution with automatic training, if autoTraining is `refuse`.
+
+    A run that only deploys an approved version trains nothing, so it is not refused.
+    """
+    if view.settings["autoTraining"] == "refuse" and "only" not in view.run["request"]:
         yield from _automatic_training(view)
 
 

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 FLAGS = {
     "skipImport": "--skip-import",
-    "trainingMode": "--training-mode",
     "force": "--force",
     "datasets": "--dataset",
     "solutions": "--solution",

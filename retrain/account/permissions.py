@@ -71,8 +71,7 @@ COMMANDS: Mapping[str, Grants] = {
     "adopt": {
         "any": (
             *("personalize:ListCampaigns", "personalize:ListDatasetImportJobs"),
-            *("personalize:ListDatasets", "personalize:ListEventTrackers"),
-            *("personalize:ListRecommenders", "personalize:ListSolutionVersions"),
+            *("personalize:ListDatasets", "personalize:ListSolutionVersions"),
             "personalize:ListSolutions",
         ),
         "dataset groups": ("personalize:DescribeDatasetGroup",),
@@ -81,10 +80,7 @@ COMMANDS: Mapping[str, Grants] = {
             "personalize:ListTagsForResource",
         ),
         "solutions": ("personalize:DescribeSolution",),
-        "solution versions": (
-            "personalize:DescribeSolutionVersion",
-            "personalize:GetSolutionMetrics",
-        ),
+        "solution versions": ("personalize:GetSolutionMetrics",),
         "campaigns": ("personalize:DescribeCampaign",),
         "exports": ("s3:GetObject",),
         "export buckets": ("s3:ListBucket",),
@@ -115,13 +111,12 @@ COMMANDS: Mapping[str, Grants] = {
         READ_RUNS,
         {
             "executions": ("states:StopExecution",),
-            "any": ("personalize:ListDatasetImportJobs", "personalize:ListSolutionVersions"),
+            "any": ("personalize:ListSolutionVersions",),
             "solution versions": (
                 "personalize:DescribeSolutionVersion",
                 "personalize:ListTagsForResource",
                 "personalize:StopSolutionVersionCreation",
             ),
-            "campaigns": ("personalize:DescribeCampaign", "personalize:ListTagsForResource"),
         },
     ),
     "watch": merged(FIND, READ_RUNS),
@@ -157,18 +152,12 @@ COMMANDS: Mapping[str, Grants] = {
                 "personalize:TagResource",
                 "personalize:UpdateCampaign",
             ),
-            "solution versions": (
-                "personalize:DescribeSolutionVersion",
-                "personalize:ListTagsForResource",
-                "personalize:TagResource",
-            ),
         },
     ),
     "approve": merged(
         FIND,
         {
             "state machine": ("states:StartExecution",),
-            "executions": ("states:DescribeExecution",),
             "any": ("personalize:ListSolutionVersions",),
             "solution versions": (
                 "personalize:DescribeSolutionVersion",

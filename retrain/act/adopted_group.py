@@ -1,23 +1,29 @@
-"""Reads what Personalize knows about a dataset group: its datasets, solutions and campaigns."""
+"""Makes a pipeline's config of what Personalize knows about a dataset group."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+import re
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
-from components.rules.arns import DATASET_GROUP, dataset_type, parse_arn
-from functions.personalize.campaigns import follows_newest
+from components.args import DEFAULT_GATE, DatasetsArgs, config_keys
+from components.rules.arns import dataset_type
+from components.rules.fields import MAX_ID_CHARACTERS, MRR, NDCG_AT_10, location_error
+from functions.executions import DATE
+from functions.exports import read_export
+from functions.personalize.campaigns import describe_campaign, follows_newest, metrics_of
 from functions.personalize.imports import list_imports
 from functions.personalize.statuses import is_active
 from functions.personalize.tags import RUN, tags_of
 from functions.personalize.trainings import list_versions
-from retrain.account.errors import DENIED_CODES, OperatorError, code_of
+from functions.planning.resource_guards import PROBE_KEYS
+from retrain.account.errors import OperatorError, code_of
+from retrain.names import short_name
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Iterable
 
     from mypy_boto3_personalize import PersonalizeClient
     from mypy_boto3_personalize.type_defs import (
@@ -25,121 +31,88 @@ if TYPE_CHECKING:
         DatasetImportJobTypeDef,
         SolutionTypeDef,
     )
+    from mypy_boto3_s3 import S3Client
 
-    from components.rules.arns import Arn
-
-DATASET_KEYS = ("interactions", "items", "users", "actions", "actionInteractions")
-"""The keys of the datasets in a stack's config, in their order."""
-LIST_COMMAND = "aws personalize list-dataset-groups"
-NOT_FOUND = "ResourceNotFoundException"
-
-
-class LastImport(NamedTuple):
-    """The newest import job of a dataset that succeeded."""
-
-    location: str
-    role_arn: str
-    """Its role, or "" if only runs of a pipeline have used the role."""
-    mode: str
-    ended_at: datetime
-
-
-class AdoptedDataset(NamedTuple):
-    """A dataset of the group. `last_import` is None if nothing was ever imported into it."""
-
-    key: str
-    """Its key in a stack's config, for example `actionInteractions`."""
-    arn: str
-    last_import: LastImport | None
+Config = dict[str, Any]
+DAY = re.compile(r"20[0-9]{2}([-/]?)[0-9]{2}\1[0-9]{2}(?![0-9])")
+"""A date in a location, in the form of `{date}` or in another one."""
+GATE_METRICS = (
+    NDCG_AT_10,
+    f"{MRR}_at_25",
+    "precision_at_10",
+    "average_rewards_at_k",
+    "trend_prediction_accuracy",
+    "coverage",
+)
+"""The metrics for a quality gate, the best first. A solution has some of them."""
+RANKED_ITEMS = 3
+"""The number of items that a probe of a ranking sends. A probe needs at least one."""
 
 
-class AdoptedCampaign(NamedTuple):
-    """A campaign of a solution."""
+class Adopted(NamedTuple):
+    """A config that retrains what is in a dataset group."""
 
-    arn: str
-    status: str
-    follows_newest: bool
-    """True if every new version of the solution is deployed to it without a check."""
-    served_version_arn: str
+    config: Config
+    notes: list[str]
+    """What was left out or not found out, and what should be changed before the first run."""
 
 
-class AdoptedSolution(NamedTuple):
-    """A solution of the group, with its campaigns."""
+class Ids(NamedTuple):
+    """Users and items of the exports, with which a probe asks for recommendations."""
 
-    arn: str
-    recipe: str
-    """The name of the recipe, or "" if the solution has none."""
-    status: str
-    automatic_training: str | None
-    """How often the solution trains automatically, or None if it does not."""
-    metrics: Mapping[str, float]
-    """The offline metrics of the newest version. They are empty without a version."""
-    training_hours: float | None
-    """The training hours of the newest version, or None if Personalize does not return them."""
-    campaigns: Sequence[AdoptedCampaign]
+    users: list[str]
+    items: list[str]
 
 
-@dataclass(frozen=True, kw_only=True)
-class AdoptedGroup:
-    """A dataset group, and everything in it that a pipeline could retrain."""
+def adopt_group(client: PersonalizeClient, s3: S3Client, group_arn: str) -> Adopted:
+    """Return the config of a pipeline for an ACTIVE dataset group.
 
-    arn: Arn
-    domain: str | None
-    """The domain of a domain dataset group, or None."""
-    kms_key_arn: str | None
-    """The key that encrypts the group, or None. It says nothing about the key of the exports."""
-    datasets: Sequence[AdoptedDataset]
-    solutions: Sequence[AdoptedSolution]
-    recommenders: Sequence[str]
-    """The names of the recommenders, which Personalize retrains itself."""
-    receives_events: bool
-    """True if an ACTIVE event tracker streams interactions into the group."""
-
-
-def read_group(client: PersonalizeClient, group_arn: str) -> AdoptedGroup:
-    """Return what Personalize knows about a dataset group.
-
-    Raises OperatorError if the group does not exist or is not ACTIVE.
+    Raises OperatorError if the group does not exist, is not ACTIVE, or has nothing to retrain.
     """
-    group = _described_group(client, group_arn)
-    arn = parse_arn(group_arn)
-    assert arn is not None, "the ARN was checked"
-    trackers = client.get_paginator("list_event_trackers").paginate(datasetGroupArn=group_arn)
-    return AdoptedGroup(
-        arn=arn,
-        domain=group.get("domain"),
-        kms_key_arn=group.get("kmsKeyArn"),
-        datasets=_read_datasets(client, group_arn),
-        solutions=_read_solutions(client, group_arn),
-        recommenders=_read_recommenders(client, group_arn) if group.get("domain") else (),
-        receives_events=any(
-            is_active(tracker["status"]) for page in trackers for tracker in page["eventTrackers"]
-        ),
+    group, notes = _active_group(client, group_arn), list[str]()
+    imports = _last_imports(client, group_arn, notes)
+    pages = client.get_paginator("list_solutions").paginate(datasetGroupArn=group_arn)
+    solutions = [
+        client.describe_solution(solutionArn=arn)["solution"]
+        for arn in sorted(row["solutionArn"] for page in pages for row in page["solutions"])
+    ]
+    usable = [solution for solution in solutions if is_active(solution["status"])]
+    notes += [
+        f"solution {solution['name']} is left out: it is {solution['status']}, not ACTIVE"
+        for solution in solutions
+        if solution not in usable
+    ]
+    if group.get("domain"):
+        notes.append("Personalize retrains the recommenders of a Domain dataset group itself")
+    if not usable or not imports:
+        lacks = "dataset that was imported from S3" if usable else "ACTIVE solution"
+        reasons = [f"{group_arn} has no {lacks}; create one first", *notes]
+        raise OperatorError("; ".join(reasons))
+    ids = _ids(s3, [job["dataSource"]["dataLocation"] for job in imports.values()])
+    return Adopted(
+        {
+            "datasets": {key: _dataset(key, job, notes) for key, job in imports.items()},
+            "solutions": [_solution(client, solution, ids, notes) for solution in usable],
+            **_import_role(client, imports.values(), notes),
+            "retrainingRate": "cron(0 3 ? * MON *)",
+            "timezone": "UTC",
+            "notifications": {"emails": []},
+        },
+        notes,
     )
 
 
-def check_group_arn(group_arn: str) -> Arn:
-    """Return the parts of the ARN of a dataset group. Raise OperatorError for any other text."""
-    if error := DATASET_GROUP(group_arn):
-        raise OperatorError(
-            f"--dataset-group-arn {group_arn!r} {error}; `{LIST_COMMAND}` lists the groups"
-        )
-    arn = parse_arn(group_arn)
-    assert arn is not None, "the ARN fits the pattern of its kind"
-    return arn
-
-
-def _described_group(client: PersonalizeClient, group_arn: str) -> DatasetGroupTypeDef:
+def _active_group(client: PersonalizeClient, group_arn: str) -> DatasetGroupTypeDef:
     """Return the description of an ACTIVE dataset group, or raise OperatorError."""
+    region, account = group_arn.split(":")[3:5]
     try:
         group = client.describe_dataset_group(datasetGroupArn=group_arn)["datasetGroup"]
     except ClientError as error:
-        if code_of(error) != NOT_FOUND:
+        if code_of(error) != "ResourceNotFoundException":
             raise
-        region, account = group_arn.split(":")[3:5]
         raise OperatorError(
-            f"{group_arn} does not exist; `{LIST_COMMAND} --region {region}` lists the groups of "
-            f"account {account} in {region}"
+            f"{group_arn} does not exist; `aws personalize list-dataset-groups --region {region}` "
+            f"lists the groups of account {account} in {region}"
         ) from error
     if not is_active(group["status"]):
         raise OperatorError(
@@ -149,127 +122,149 @@ def _described_group(client: PersonalizeClient, group_arn: str) -> DatasetGroupT
     return group
 
 
-def _read_datasets(client: PersonalizeClient, group_arn: str) -> list[AdoptedDataset]:
-    """Return the datasets of a group in the order of the config's keys."""
+def _last_imports(
+    client: PersonalizeClient, group_arn: str, notes: list[str]
+) -> dict[str, DatasetImportJobTypeDef]:
+    """Return the newest ACTIVE import job of each dataset, by the dataset's key in the config.
+
+    Datasets that were never imported from S3 are left out.
+    """
     pages = client.get_paginator("list_datasets").paginate(datasetGroupArn=group_arn)
     arns = [dataset["datasetArn"] for page in pages for dataset in page["datasets"]]
-    keys = {
-        arn: key for key in DATASET_KEYS for arn in arns if arn.endswith(f"/{dataset_type(key)}")
+    imports = {}
+    for key in config_keys(DatasetsArgs):
+        for arn in (arn for arn in arns if arn.endswith(f"/{dataset_type(key)}")):
+            jobs = [job for job in list_imports(client, arn) if is_active(job["status"])]
+            if not jobs:
+                notes.append(
+                    f"datasets.{key} is left out: nothing was ever imported into it from S3, so "
+                    "its location is not known"
+                )
+                continue
+            newest = max(jobs, key=lambda job: job["lastUpdatedDateTime"])["datasetImportJobArn"]
+            described = client.describe_dataset_import_job(datasetImportJobArn=newest)
+            job = described["datasetImportJob"]
+            if error := location_error(job["dataSource"].get("dataLocation", "")):
+                notes.append(f"datasets.{key} is left out: the location of its last import {error}")
+            else:
+                imports[key] = job
+    return imports
+
+
+def _dataset(key: str, job: DatasetImportJobTypeDef, notes: list[str]) -> Config:
+    """Return the config of a dataset, with the location and the mode of its last import."""
+    location = job["dataSource"]["dataLocation"]
+    if day := DAY.search(location):
+        dated = DAY.sub(DATE, location)
+        form = "" if day[1] == "-" else f", which becomes 2026-11-29 and not {day[0]}"
+        notes.append(
+            f"datasets.{key}.dataLocation contains a date; if every export has its own date, use "
+            f"{dated}{form}"
+        )
+    mode = job.get("importMode", "FULL")
+    return {"datasetArn": job["datasetArn"], "dataLocation": location, "importMode": mode}
+
+
+def _import_role(
+    client: PersonalizeClient, jobs: Iterable[DatasetImportJobTypeDef], notes: list[str]
+) -> Config:
+    """Return the role that the last imports have used, or nothing.
+
+    A role that only runs have used is left out, because it may go when its stack is destroyed.
+    """
+    roles = {
+        job["roleArn"] for job in jobs if RUN not in tags_of(client, job["datasetImportJobArn"])
     }
-    imports = {arn: _first_and_last_import(client, arn) for arn in keys}
-    roles = _roles_of_people(client, [job for jobs in imports.values() for job in jobs])
-    return [
-        AdoptedDataset(key, arn, _last_import(imports[arn][-1], roles) if imports[arn] else None)
-        for arn, key in keys.items()
-    ]
+    if len(roles) > 1:
+        notes.append(
+            f"the last imports used several roles ({', '.join(sorted(roles))}); the pipeline "
+            "creates one, unless importRoleArn names a role that may read all locations"
+        )
+    return {"importRoleArn": roles.pop()} if len(roles) == 1 else {}
 
 
-def _first_and_last_import(
-    client: PersonalizeClient, dataset_arn: str
-) -> list[DatasetImportJobTypeDef]:
-    """Return the oldest and the newest import job of a dataset that succeeded, if there are any."""
-    jobs = [job for job in list_imports(client, dataset_arn) if is_active(job["status"])]
-    jobs.sort(key=lambda job: job["lastUpdatedDateTime"])
-    return [
-        client.describe_dataset_import_job(datasetImportJobArn=job["datasetImportJobArn"])[
-            "datasetImportJob"
+def _solution(
+    client: PersonalizeClient, solution: SolutionTypeDef, ids: Ids, notes: list[str]
+) -> Config:
+    """Return the config of a solution with its campaigns, and a gate for a metric that it has."""
+    arn, name = solution["solutionArn"], solution["name"]
+    if solution.get("performAutoTraining"):
+        # Without a schedule in its configuration, it trains every 7 days:
+        # https://docs.aws.amazon.com/personalize/latest/dg/solution-config-auto-training.html
+        schedule = solution.get("solutionConfig", {}).get("autoTrainingConfig", {})
+        notes.append(
+            f"solution {name} also trains automatically, "
+            f"{schedule.get('schedulingExpression', 'rate(7 days)')}, which is paid for twice; "
+            f"turn that off with `aws personalize update-solution --solution-arn {arn} "
+            "--no-perform-auto-training`"
+        )
+    versions = list_versions(client, arn)
+    newest = next((row["solutionVersionArn"] for row in versions if is_active(row["status"])), None)
+    metrics = metrics_of(client, newest) if newest else {NDCG_AT_10: 0}
+    metric = next((known for known in GATE_METRICS if known in metrics), None)
+    if metric is None:
+        notes.append(
+            f"solution {name} has no quality gate, because its newest version has none of the "
+            f"usual metrics; it has {', '.join(sorted(metrics)) or 'none'}"
+        )
+    pages = client.get_paginator("list_campaigns").paginate(solutionArn=arn)
+    campaigns = sorted(row["campaignArn"] for page in pages for row in page["campaigns"])
+    probe = _probe(solution.get("recipeArn", "").rpartition("/")[2], ids)
+    usable = [campaign for campaign in campaigns if _is_usable(client, campaign, notes)]
+    if usable and probe is None:
+        notes.append(
+            f"the campaigns of {name} have no probe, because no export could be read, or their "
+            "recipe answers none"
+        )
+    gate = [{"metric": metric, "maxDrop": DEFAULT_GATE[0].max_drop}]
+    config: Config = {"solutionArn": arn}
+    config |= {"qualityGate": gate} if metric else {"qualityGateEnabled": False}
+    if usable:
+        config["campaigns"] = [
+            {"campaignArn": campaign, **({"probe": probe} if probe else {})} for campaign in usable
         ]
-        for job in (*jobs[:1], *jobs[-1:])
-    ]
+    return config
 
 
-def _roles_of_people(
-    client: PersonalizeClient, jobs: Iterable[DatasetImportJobTypeDef]
-) -> Collection[str]:
-    """Return the roles of the import jobs that no run of a pipeline has created.
-
-    A pipeline may have created the role of its import jobs, which goes when its stack does.
-    """
-    return {
-        job["roleArn"]
-        for job in jobs
-        if "roleArn" in job and RUN not in tags_of(client, job["datasetImportJobArn"])
-    }
-
-
-def _last_import(job: DatasetImportJobTypeDef, roles: Collection[str]) -> LastImport:
-    """Return what the next import can take over from an import job, with one of these roles."""
-    role_arn = job.get("roleArn", "")
-    return LastImport(
-        location=job["dataSource"].get("dataLocation", ""),
-        role_arn=role_arn if role_arn in roles else "",
-        mode=job.get("importMode", "FULL"),
-        ended_at=job["lastUpdatedDateTime"],
-    )
-
-
-def _read_solutions(client: PersonalizeClient, group_arn: str) -> list[AdoptedSolution]:
-    """Return the solutions of a group by their names."""
-    pages = client.get_paginator("list_solutions").paginate(datasetGroupArn=group_arn)
-    arns = sorted(solution["solutionArn"] for page in pages for solution in page["solutions"])
-    return [_read_solution(client, arn) for arn in arns]
-
-
-def _read_solution(client: PersonalizeClient, arn: str) -> AdoptedSolution:
-    """Return a solution with the metrics of its newest version."""
-    solution = client.describe_solution(solutionArn=arn)["solution"]
-    newest = next((item for item in list_versions(client, arn) if is_active(item["status"])), None)
-    metrics: Mapping[str, float] = {}
-    training_hours = None
-    if newest:
-        version_arn = newest["solutionVersionArn"]
-        metrics = client.get_solution_metrics(solutionVersionArn=version_arn)["metrics"]
-        version = client.describe_solution_version(solutionVersionArn=version_arn)
-        training_hours = version["solutionVersion"].get("trainingHours")
-    return AdoptedSolution(
-        arn=arn,
-        recipe=solution.get("recipeArn", "").rpartition("/")[2],
-        status=solution["status"],
-        automatic_training=_automatic_training(solution),
-        metrics=metrics,
-        training_hours=training_hours,
-        campaigns=_read_campaigns(client, arn),
-    )
-
-
-def _automatic_training(solution: SolutionTypeDef) -> str | None:
-    """Return how often a solution trains automatically, or None if it does not.
-
-    Without a schedule in its configuration it is every 7 days:
-    https://docs.aws.amazon.com/personalize/latest/dg/solution-config-auto-training.html.
-    """
-    if not solution.get("performAutoTraining"):
-        return None
-    config = solution.get("solutionConfig", {}).get("autoTrainingConfig", {})
-    return config.get("schedulingExpression", "rate(7 days)")
-
-
-def _read_campaigns(client: PersonalizeClient, solution_arn: str) -> list[AdoptedCampaign]:
-    """Return the campaigns of a solution by their names."""
-    pages = client.get_paginator("list_campaigns").paginate(solutionArn=solution_arn)
-    arns = sorted(campaign["campaignArn"] for page in pages for campaign in page["campaigns"])
-    campaigns = []
-    for arn in arns:
-        campaign = client.describe_campaign(campaignArn=arn)["campaign"]
-        campaigns.append(
-            AdoptedCampaign(
-                arn=arn,
-                status=campaign["status"],
-                follows_newest=follows_newest(campaign),
-                served_version_arn=campaign.get("solutionVersionArn", ""),
-            )
+def _is_usable(client: PersonalizeClient, arn: str, notes: list[str]) -> bool:
+    """Return True if a campaign is ACTIVE. Add a note if not, or if it updates itself."""
+    campaign, name = describe_campaign(client, arn), short_name(arn)
+    if not is_active(campaign["status"]):
+        notes.append(f"campaign {name} is left out: it is {campaign['status']}, not ACTIVE")
+        return False
+    if follows_newest(campaign):
+        notes.append(
+            f"campaign {name}: syncWithLatestSolutionVersion deploys all versions past the quality "
+            "gate and the probe, so runs are refused; `retrain doctor` prints how to turn it off"
         )
-    return campaigns
+    return True
 
 
-def _read_recommenders(client: PersonalizeClient, group_arn: str) -> list[str]:
-    """Return the names of the recommenders of a group. Without the permission there are none."""
-    try:
-        pages = client.get_paginator("list_recommenders").paginate(datasetGroupArn=group_arn)
-        return sorted(
-            str(recommender["name"]) for page in pages for recommender in page["recommenders"]
-        )
-    except ClientError as error:
-        if code_of(error) in DENIED_CODES:
-            return []
-        raise
+def _ids(s3: S3Client, locations: Iterable[str]) -> Ids:
+    """Return the ids in the samples of the exports, as far as they can be read.
+
+    The location of the interactions comes first, so users and items with interactions are found.
+    """
+    ids = Ids([], [])
+    for location in locations:
+        with suppress(ClientError, BotoCoreError):
+            for sample in read_export(s3, location).samples:
+                for column, values in (("USER_ID", ids.users), ("ITEM_ID", ids.items)):
+                    if column in sample.header:
+                        position = sample.header.index(column)
+                        found = (row.values[position] for row in sample.rows)
+                        values += [value for value in found if 0 < len(value) <= MAX_ID_CHARACTERS]
+    return ids
+
+
+def _probe(recipe: str, ids: Ids) -> Config | None:
+    """Return a probe with the key that the recipe needs, or None if there are no ids for it."""
+    users, items = ids.users[:1], list(dict.fromkeys(ids.items))[:RANKED_ITEMS]
+    match PROBE_KEYS.get(recipe, "userId"):
+        case "userId" if users:
+            return {"userId": users[0]}
+        case "itemId" if items:
+            return {"itemId": items[0]}
+        case "inputList" if users and items:
+            return {"userId": users[0], "inputList": items}
+    return None

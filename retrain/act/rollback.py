@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 from botocore.exceptions import ClientError
@@ -21,33 +20,37 @@ from functions.personalize.campaigns import (
 )
 from functions.personalize.statuses import is_active, is_running
 from functions.personalize.tags import tags_of, write_tags
-from functions.personalize.trainings import describe_version
+from functions.personalize.trainings import list_versions
 from functions.rules.deployments import Notes
 from retrain.account.errors import AWS_ERRORS, FailedError, OperatorError, aws_error, code_of
-from retrain.account.output import confirm, print_json, print_message, print_result
+from retrain.account.output import (
+    confirm,
+    print_command,
+    print_json,
+    print_message,
+    print_result,
+)
 from retrain.account.target import Target
-from retrain.look.versions import find_version
+from retrain.look.runs import running_executions
+from retrain.names import short_name
 from retrain.options import JsonOption, YesOption, command
 
 if TYPE_CHECKING:
     from mypy_boto3_personalize.type_defs import CampaignTypeDef
 
+
 POLL_SECONDS = 10
+SHOWN_VERSIONS = 5
+"""The number of versions that an error message lists."""
 
 
-@dataclass(frozen=True)
-class Rollback:
+class Move(NamedTuple):
     """A campaign, the version that it serves, and the version to which it moves."""
 
     campaign: CampaignTypeDef
     notes: Notes
     bad: str
     good: str
-
-    @property
-    def arn(self) -> str:
-        """The ARN of the campaign."""
-        return self.campaign["campaignArn"]
 
 
 @command
@@ -85,81 +88,93 @@ def rollback(
     Exit code 1: the campaign cannot be moved, the update failed, or you answered no.
     Exit code 2: the pipeline, the campaign or the version was not found.
     """
-    planned = _planned_rollback(target, campaign, to)
-    print_message(f"{planned.arn}\n  serves   {planned.bad}\n  moves to {planned.good}")
-    if planned.notes.bad == planned.good:
+    move = planned_move(target, _campaign_arn(target, campaign), to)
+    arn, good = move.campaign["campaignArn"], move.good
+    print_message(
+        f"{short_name(arn)} serves {short_name(move.bad)} and moves to {short_name(good)}"
+    )
+    if move.notes.bad == good:
         print_message(
-            f"warning: the campaign was moved back from {planned.good} before, so it may answer "
-            "badly again"
+            f"warning: it was moved back from {short_name(good)} before, so it may answer badly "
+            "again"
         )
-    print_message("a rollback restores the model, not the data: bad data have to be imported again")
-    if runs := _running_executions(target):
-        print_message(
-            f"{', '.join(runs)} is under way and may still deploy a new version; to prevent this, "
-            f"stop it with `{target.command('stop')}`"
+    for execution in running_executions(target):
+        name = execution.name
+        print_command(
+            f"{name} is under way and may deploy a new version; to prevent this, stop it",
+            target.command("stop", "--run", name),
         )
     if not confirm("Move the campaign?", yes=yes):
         raise FailedError("nothing was changed")
-    target.access.personalize.update_campaign(**update_request(planned.campaign, planned.good))
-    warnings = _write_marks(target, planned)
-    served = _served_after(target, planned) if wait else planned.bad
-    for warning in warnings:
-        print_message(warning)
+    target.access.personalize.update_campaign(**update_request(move.campaign, good))
+    _mark(target, move)
+    if wait:
+        _wait(target, move)
     if as_json:
-        print_json(
-            {
-                "campaignArn": planned.arn,
-                "left": planned.bad,
-                "movesTo": planned.good,
-                "serves": served,
-                "warnings": warnings,
-            }
-        )
-    elif wait:
-        print_result(f"{planned.arn} serves {served}")
-    else:
-        print_result(f"{planned.arn} moves to {planned.good}, which takes some minutes")
+        serves = good if wait else move.bad
+        print_json({"campaignArn": arn, "left": move.bad, "movesTo": good, "serves": serves})
+        return 0
+    when = "" if wait else ", which takes some minutes"
+    verb = "serves" if wait else "moves to"
+    print_result(f"{short_name(arn)} {verb} {short_name(good)}{when}")
+    print_message("The data are as before: replace a bad export before the next run imports it.")
     return 0
 
 
-def _planned_rollback(target: Target, campaign: str | None, version: str | None) -> Rollback:
-    """Return what to move where. Raise OperatorError or FailedError as `rollback` does."""
-    arn = _campaign_arn(target, campaign)
-    client = target.access.personalize
+def planned_move(target: Target, arn: str, to: str | None = None) -> Move:
+    """Return how a campaign would move back: to a version, or to the last good one in its tags.
+
+    Raises OperatorError if there is no such campaign or version, and FailedError if the campaign
+    cannot move. Nothing is changed.
+    """
+    client, name = target.access.personalize, short_name(arn)
     try:
-        described = describe_campaign(client, arn)
+        campaign = describe_campaign(client, arn)
     except ClientError as error:
         if code_of(error) != "ResourceNotFoundException":
             raise
         raise OperatorError(f"{arn} does not exist; correct the stack's config") from error
-    if _is_busy(described):
-        raise FailedError(
-            f"{arn} is being updated; wait some minutes until this has ended, and try again"
-        )
-    bad = live_version(described)
+    if _is_busy(campaign):
+        raise FailedError(f"{name} is being updated; try again when this has ended, in minutes")
+    bad = live_version(campaign)
     if bad is None or bad.endswith(LATEST):
         raise FailedError(
-            f"{arn} serves {bad or 'nothing'}, so there is no version to leave; move it with "
+            f"{name} serves {bad or 'nothing'}, so there is no version to leave; move it with "
             f"`aws personalize update-campaign --campaign-arn {arn} --solution-version-arn VERSION`"
         )
     solution_arn = solution_of_campaign(target.settings, arn)["solutionArn"]
     notes = read_notes(tags_of(client, arn), solution_arn)
-    if version is None:
-        good = _version_before(target, arn, notes, bad)
-    else:
-        good = find_version(client, [solution_arn], version)
+    active = [
+        version["solutionVersionArn"]
+        for version in list_versions(client, solution_arn)
+        if is_active(version["status"])
+    ]
+    good = notes.good_before(bad)
+    if to is not None:
+        good = next((a for a in active if to in (a, short_name(a), a.rpartition("/")[2])), None)
+    if good in active and good != bad:
+        return Move(campaign, notes, bad, good)
     if good == bad:
-        raise FailedError(f"{arn} serves {good} already")
-    status = describe_version(client, good)["status"]
-    if not is_active(status):
-        raise FailedError(f"{good} is {status}, so no campaign can serve it; choose another one")
-    return Rollback(described, notes, bad, good)
+        problem = f"{name} serves {short_name(bad)} already"
+    elif to is not None:
+        problem = f"{to!r} is not an ACTIVE version of {short_name(solution_arn)}"
+    elif good:
+        problem = f"{short_name(good)}, which {name} served before, is no ACTIVE version any more"
+    else:
+        problem = f"no run has noted what {name} served before {short_name(bad)}"
+    others = ", ".join([short_name(arn) for arn in active if arn != bad][:SHOWN_VERSIONS])
+    way_out = (
+        f"choose a version with --to: {others}"
+        if others
+        else f"no other version is ACTIVE, so train one: `{target.command('start', '--force')}`"
+    )
+    error_class = FailedError if to is None or good else OperatorError
+    raise error_class(f"{problem}; {way_out}")
 
 
 def _is_busy(campaign: CampaignTypeDef) -> bool:
     """Return True if a campaign is being created or updated."""
-    update = campaign.get("latestCampaignUpdate")
-    return is_running(campaign["status"]) or (update is not None and is_running(update["status"]))
+    return is_running(campaign.get("latestCampaignUpdate", campaign)["status"])
 
 
 def _campaign_arn(target: Target, campaign: str | None) -> str:
@@ -169,72 +184,51 @@ def _campaign_arn(target: Target, campaign: str | None) -> str:
         for solution in target.settings["solutions"]
         for row in solution["campaigns"]
     ]
-    if campaign is None and len(arns) == 1:
-        return arns[0]
-    names = [arn.rpartition("/")[2] for arn in arns]
-    if campaign is None:
-        raise OperatorError(
-            f"the pipeline has {len(arns)} campaigns; name one with --campaign: {', '.join(names)}"
-        )
-    for arn, name in zip(arns, names, strict=True):
-        if campaign in (arn, name):
-            return arn
-    raise OperatorError(
-        f"{campaign!r} is not a campaign of this pipeline; its campaigns are {', '.join(names)}"
-    )
+    found = [arn for arn in arns if campaign in (None, arn, short_name(arn))]
+    if len(found) == 1:
+        return found[0]
+    given = "--campaign is missing" if campaign is None else f"--campaign {campaign!r} is unknown"
+    names = ", ".join(map(short_name, arns)) or "none"
+    raise OperatorError(f"{given}; the campaigns of this pipeline are {names}")
 
 
-def _version_before(target: Target, arn: str, notes: Notes, bad: str) -> str:
-    """Return the version to which a campaign moves back, according to its tags."""
-    if version := notes.good_before(bad):
-        return version
-    raise FailedError(
-        f"no run has noted what {arn} served before {bad}; choose a version with --to, "
-        f"`{target.command('history')}` lists them"
-    )
-
-
-def _running_executions(target: Target) -> list[str]:
-    """Return the names of the executions that are running."""
-    response = target.access.step_functions.list_executions(
-        stateMachineArn=target.state_machine_arn, statusFilter="RUNNING"
-    )
-    return [execution["name"] for execution in response["executions"]]
-
-
-def _write_marks(target: Target, planned: Rollback) -> list[str]:
+def _mark(target: Target, move: Move) -> None:
     """Write which version is good, and that no run may deploy the version that is left.
 
-    The campaign moves already. Tags that cannot be written are a warning with the command for them.
+    Raises FailedError with the command that writes the tags, because the campaign moves already.
     """
-    previous = None if planned.notes.previous == planned.good else planned.notes.previous
-    tags = notes_as_tags(Notes(None, planned.good, previous, planned.bad))
+    arn, good = move.campaign["campaignArn"], move.good
+    previous = None if move.notes.previous == good else move.notes.previous
+    tags = notes_as_tags(Notes(None, good, previous, move.bad))
     try:
-        write_tags(target.access.personalize, planned.arn, tags)
+        write_tags(target.access.personalize, arn, tags)
     except AWS_ERRORS as error:
         words = " ".join(f"tagKey={key},tagValue='{value}'" for key, value in tags.items())
-        command = f"aws personalize tag-resource --resource-arn {planned.arn} --tags {words}"
-        warning = f"warning: {aws_error(error)}; the campaign moves, but write the tags yourself"
-        return [f"{warning}: {command}"]
-    return []
+        raise FailedError(
+            f"{short_name(arn)} moves, but a run may deploy {short_name(move.bad)} again, because "
+            f"its tags cannot be written: {aws_error(error)}; write them with "
+            f"`aws personalize tag-resource --resource-arn {arn} --tags {words}`"
+        ) from error
 
 
-def _served_after(target: Target, planned: Rollback) -> str:
-    """Wait until no update of the campaign is running. Return the version that it serves.
+def _wait(target: Target, move: Move) -> None:
+    """Wait until the campaign serves the good version.
 
-    Raises FailedError if it does not serve the good version, and after the stack's deadline.
+    Raises FailedError if the update fails, and after the stack's deadline for it.
     """
-    deadline = time.monotonic() + target.settings["limits"]["maxCampaignHours"] * 3600
+    arn, good = move.campaign["campaignArn"], move.good
+    name = short_name(arn)
+    deadline = clock.now() + timedelta(hours=target.settings["limits"]["maxCampaignHours"])
     print_message("waiting for the update, which takes some minutes; Ctrl-C leaves it running")
-    while time.monotonic() < deadline:
-        campaign = describe_campaign(target.access.personalize, planned.arn)
-        served, update = live_version(campaign), campaign.get("latestCampaignUpdate")
-        if served == planned.good:
-            return served
-        if not _is_busy(campaign) and update and not is_active(update["status"]):
+    while clock.now() < deadline:
+        campaign = describe_campaign(target.access.personalize, arn)
+        if live_version(campaign) == good:
+            return
+        update = campaign.get("latestCampaignUpdate")
+        if update and not _is_busy(campaign) and not is_active(update["status"]):
+            reason = update.get("failureReason", update["status"])
             raise FailedError(
-                f"the update failed: {update.get('failureReason', update['status'])}; "
-                f"{planned.arn} still serves {served}"
+                f"the update failed: {reason}; {name} still serves {short_name(move.bad)}"
             )
         clock.sleep(POLL_SECONDS)
-    raise FailedError(f"{planned.arn} does not serve {planned.good} yet; check again later")
+    raise FailedError(f"{name} does not serve {short_name(good)} yet; check again later")

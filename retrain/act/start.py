@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import secrets
+from json import dumps
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
@@ -12,7 +12,7 @@ from functions import clock
 from functions.execution_input import input_problems
 from functions.overlap import longest_wait
 from functions.words import duration_text, time_text
-from retrain.account.errors import EXIT_FAILED, OperatorError
+from retrain.account.errors import FailedError, OperatorError
 from retrain.account.option_words import in_words_of_options, with_solution_arns
 from retrain.account.output import confirm, print_command, print_json, print_message, print_result
 from retrain.account.target import Target
@@ -54,14 +54,6 @@ def start(
             rich_help_panel=INPUT_PANEL,
         ),
     ] = None,
-    training_mode: Annotated[
-        str | None,
-        typer.Option(
-            metavar="MODE",
-            help="FULL or UPDATE, instead of the configured mode.",
-            rich_help_panel=INPUT_PANEL,
-        ),
-    ] = None,
     force: ForceOption = False,
     export_date: ExportDateOption = None,
     watch: Annotated[
@@ -84,75 +76,41 @@ def start(
     Exit code 2: the input is wrong, or the pipeline cannot be found or read.
     Exit code 130: you pressed Ctrl-C during --watch. The run goes on.
     """
-    values: dict[str, object] = {
+    values = {
         "skipImport": skip_import,
         "datasets": dataset,
         "solutions": solution,
-        "trainingMode": training_mode,
         "force": force,
         "exportDate": export_date,
     }
     request = cast("Request", {key: value for key, value in values.items() if value})
     request = with_solution_arns(target.settings, request)
-    _check(target, request)
-    if not _may_wait(target, yes=yes):
-        print_message("nothing was started")
-        return EXIT_FAILED
-    execution = _start(target, request)
-    if not (watch and as_json):  # then the only result is the report
-        _print_started(target, execution, as_json=as_json)
-    return watch_execution(target, execution, as_json=as_json) if watch else 0
-
-
-def _check(target: Target, request: Request) -> None:
-    """Raise OperatorError if a run with this input would be refused because of the input."""
+    name = f"{clock.now():%Y%m%d}-{secrets.token_hex(4)}"  # it is also the id of the run
+    executions = target.state_machine_arn.replace(":stateMachine:", ":execution:")
     started: StartedRun = {
         "request": request,
-        "executionArn": _execution_arn(target, "not-started"),
+        "executionArn": f"{executions}:{name}",
         "startedAt": clock.now().isoformat(),
     }
     if problems := input_problems(target.settings, started):
         raise OperatorError("\n".join(map(in_words_of_options, problems)))
-
-
-def _execution_arn(target: Target, name: str) -> str:
-    """Return the ARN of an execution of the state machine."""
-    return f"{target.state_machine_arn.replace(':stateMachine:', ':execution:')}:{name}"
-
-
-def _may_wait(target: Target, *, yes: bool) -> bool:
-    """Ask whether the run may wait for the runs that are under way. Return True without any."""
-    running = running_executions(target)
-    if not running:
-        return True
-    oldest = running[-1]
-    longest = duration_text(longest_wait(target.settings).total_seconds())
-    return confirm(
-        f"{oldest.name} has been running since {time_text(oldest.started_at)} UTC. A new run waits "
-        f"until it has ended, for {longest} at most, and is then SKIPPED. Start it?",
-        yes=yes,
-    )
-
-
-def _start(target: Target, request: Request) -> Execution:
-    """Start an execution. A request that is repeated starts no second one, because of the name."""
-    name = f"manual-{clock.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
-    response = target.access.step_functions.start_execution(
-        stateMachineArn=target.state_machine_arn, name=name, input=json.dumps(request)
-    )
-    return Execution(response["executionArn"], "RUNNING", response["startDate"], None)
-
-
-def _print_started(target: Target, execution: Execution, *, as_json: bool) -> None:
-    """Print the ARN of the execution, and the command that follows it."""
-    if as_json:
-        print_json(
-            {
-                "executionArn": execution.arn,
-                "name": execution.name,
-                "startedAt": execution.started_at,
-            }
+    if running := running_executions(target):
+        oldest = running[-1]
+        longest = duration_text(longest_wait(target.settings).total_seconds())
+        print_message(
+            f"{oldest.name} has been running since {time_text(oldest.started_at)} UTC. A new run "
+            f"waits until it has ended, for {longest} at most, and is then SKIPPED."
         )
-        return
-    print_result(execution.arn)
-    print_command("To follow the run", target.command("watch", "--run", execution.name))
+        if not confirm("Start it?", yes=yes):
+            raise FailedError("nothing was started")
+    response = target.access.step_functions.start_execution(
+        stateMachineArn=target.state_machine_arn, name=name, input=dumps(request)
+    )
+    execution = Execution(response["executionArn"], "RUNNING", response["startDate"], None)
+    if as_json and not watch:  # with --watch, the only result is the report
+        facts = {"executionArn": execution.arn, "name": name, "startedAt": execution.started_at}
+        print_json(facts)
+    if not as_json:
+        print_result(execution.arn)
+        print_command("To follow the run", target.command("watch", "--run", name))
+    return watch_execution(target, execution, as_json=as_json) if watch else 0

@@ -171,7 +171,7 @@ def test_a_request_for_an_update_without_a_full_version_is_found(versions):
     assert of_update(RECIPE, "UPDATE", *versions) == [
         (
             f"{SOLUTION}: trainingMode UPDATE needs an ACTIVE version trained in FULL mode, "
-            "but there is none; use retrain start --training-mode FULL"
+            "but there is none; leave trainingMode out"
         )
     ]
     assert of_update(RECIPE, None, *versions) == [], "an UPDATE of the settings becomes FULL"
@@ -182,7 +182,7 @@ def test_a_request_for_an_update_without_new_data_is_found():
     assert of_update(RECIPE, "UPDATE", learned) == [
         (
             f"{SOLUTION}: trainingMode UPDATE needs data that is newer than {VERSION}; import new "
-            "data, or use retrain start --training-mode FULL"
+            "data, or leave trainingMode out"
         )
     ]
     assert of_update(RECIPE, "UPDATE", learned, event_trackers=["tracker"]) == []

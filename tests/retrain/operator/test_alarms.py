@@ -1,15 +1,11 @@
 """Proves what is said about alarms and messages, and that a test of an alarm leaves no trace."""
 
-import json
 from types import SimpleNamespace
 
 import boto3
 import pytest
-from botocore.stub import ANY, Stubber
+from botocore.stub import Stubber
 
-from retrain.account.errors import FailedError
-from retrain.act import alarm_test
-from retrain.act.alarm_test import test_alarm as send_test_alarm
 from retrain.check.alarms import (
     ALARM_FIX,
     NOTIFICATIONS_FIX,
@@ -134,50 +130,3 @@ def test_before_the_deployment_the_addresses_of_the_file_count(account, emails, 
     (finding,) = check_notifications(account)
     assert (finding.level, finding.text) == (level, text)
     assert finding.fix == (NOTIFICATIONS_FIX if level == "warn" else None)
-
-
-def add_test(stubs, *, former, restored, action):
-    """Let CloudWatch take part in a test of an alarm. States are pairs of a value and a reason."""
-    add_alarm(stubs, *former, AlarmNamePrefix="retraining-prod-run-failed-")
-    test = [("OK", TEST_REASON), ("ALARM", TEST_REASON)]
-    for value, reason in test:
-        add_state(stubs, value, reason)
-    item = {"HistoryData": json.dumps({"actionState": action})}
-    request = {"AlarmName": NAME, "HistoryItemType": "Action", "StartDate": ANY, "EndDate": ANY}
-    stubs.cloudwatch.add_response("describe_alarm_history", {"AlarmHistoryItems": [item]}, request)
-    add_state(stubs, *restored)
-
-
-def add_state(stubs, value, reason):
-    """Let CloudWatch accept a new state of the alarm."""
-    request = {"AlarmName": NAME, "StateValue": value, "StateReason": reason}
-    stubs.cloudwatch.add_response("set_alarm_state", {}, request)
-
-
-@pytest.mark.parametrize(
-    ("former", "restored"),
-    [
-        (("OK", "fine"), ("OK", "fine")),
-        (("INSUFFICIENT_DATA", "new"), ("INSUFFICIENT_DATA", "new")),
-        (("ALARM", REASON), ("ALARM", REASON)),
-        (("ALARM", TEST_REASON), ("OK", TEST_REASON)),
-    ],
-    ids=["ok", "new", "real alarm", "interrupted test"],
-)
-def test_the_alarm_gets_its_former_state_back(account, stubs, capsys, former, restored):
-    add_test(stubs, former=former, restored=restored, action="Succeeded")
-    add_subscriptions(stubs, ("a@x.org", "arn:a"))
-    assert send_test_alarm(account.target, as_json=False) == 0
-    out, err = capsys.readouterr()
-    assert out == f"{TOPIC} notifies a@x.org\n"
-    assert " ".join(err.split()) == (
-        f"{NAME} is in ALARM for this test {NAME} is set back to {restored[0]}"
-    )
-
-
-def test_the_alarm_gets_its_former_state_back_even_if_the_test_fails(account, stubs, monkeypatch):
-    monkeypatch.setattr(alarm_test, "POLL_SECONDS", 0)
-    state = ("OK", "fine")
-    add_test(stubs, former=state, restored=state, action="Failed")
-    with pytest.raises(FailedError, match="could not notify"):
-        send_test_alarm(account.target, as_json=False)

@@ -150,8 +150,8 @@ def test_an_alarm_notifies_the_confirmed_subscribers(allowed, songs):
     nobody = allowed("test-alarm")
     assert nobody.code == 1
     assert nobody.err.endswith(
-        f"the alarm has notified {topic}, but nobody subscribes to it; add an address with "
-        "notifications.emails\n"
+        f"the alarm has notified {topic}, but nobody has subscribed and confirmed; add an address "
+        "with notifications.emails\n"
     )
     url, arn = create_queue(songs, "pager", "sns.amazonaws.com", topic)
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)

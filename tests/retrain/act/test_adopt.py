@@ -1,0 +1,157 @@
+"""Proves that `adopt` writes the stack of a dataset group, and refuses what nothing can retrain."""
+
+from dataclasses import replace
+from operator import itemgetter
+
+import pytest
+
+from components.args import RetrainingPipelineArgs, as_config, config_keys
+from emulator.deployer.configuration import read_project
+from functions.personalize.tags import RUN, write_tags
+from settings import parse_stack
+from tests.retrain.in_process import account
+from tests.world import (
+    HOUR,
+    IMPORT_ROLE,
+    MOVIES,
+    PERSONALIZE,
+    RECIPE,
+    DatasetGroup,
+    dataset_arn,
+    exports,
+    solution,
+)
+
+RECIPES = RECIPE.rpartition("/")[0]
+
+
+def adopt(group=MOVIES.arn, options="--stack new"):
+    return f"adopt --dataset-group-arn {group} {options}"
+
+
+def adopted(prod, name="new"):
+    """Return the arguments in the file that the command has written, as `pulumi up` reads them."""
+    assert prod.retrain(adopt(options=f"--stack {name} --force")).code == 0
+    project = read_project(prod.folder, name, {})
+    return parse_stack(project.name, name, project.config)
+
+
+def test_golden_the_file_of_a_group_has_what_personalize_knows(golden):
+    with account() as prod:
+        golden("adopt.txt", prod.transcript(adopt(), adopt(), adopt(options="--stack new --force")))
+        text = (prod.folder / "Pulumi.new.yaml").read_text()
+        args = adopted(prod)
+    golden("adopt.yaml", text)
+    described = text.replace(",", " ").replace(".", " ").replace(":", " ").split()
+    assert {*config_keys(RetrainingPipelineArgs)} - {*described} == set(), "each key is mentioned"
+    assert args.datasets == MOVIES.args.datasets
+    assert args.import_role_arn == IMPORT_ROLE
+    (retrained,) = args.solutions
+    (campaign,) = retrained.campaigns
+    assert retrained.solution_arn == solution().solution_arn
+    assert campaign.campaign_arn == solution().campaigns[0].campaign_arn
+
+
+def test_golden_what_needs_a_person_is_said_on_the_screen_and_in_the_file(golden):
+    with account() as prod:
+        client, create = prod.pipeline.client, prod.pipeline.client.create_solution
+        recipe = f"{RECIPES}/aws-similar-items"
+        create(name="auto", datasetGroupArn=MOVIES.arn, recipeArn=recipe, performAutoTraining=True)
+        MOVIES.create_dataset(client, "actions")
+        prod.pipeline.sleep(HOUR)
+        prod.pipeline.bucket.put("2026/11/22/items.csv", exports()["items.csv"])
+        location = "s3://exports/2026/11/22/items.csv"
+        prod.pipeline.foreign_import("items", location=location, importMode="INCREMENTAL")
+        config = {"syncWithLatestSolutionVersion": True}
+        version = prod.pipeline.versions()[0]
+        latest = version.replace(version.rpartition("/")[2], "$LATEST")
+        client.create_campaign(name="sync", solutionVersionArn=latest, campaignConfig=config)
+        prod.pipeline.inject_fault("fail", job="campaign", reason="no capacity")
+        client.create_campaign(name="broken", solutionVersionArn=version)
+        prod.pipeline.sleep(HOUR)
+        golden("adopt_notes.txt", prod.transcript(adopt()))
+        assert adopted(prod).datasets.items.import_mode == "INCREMENTAL"
+        document = prod.retrain(f"{adopt()} --force --json").document
+        text = (prod.folder / "Pulumi.new.yaml").read_text()
+    assert [*document] == ["file", "config", "notes", "problems"]
+    comments = " ".join(line.strip("# ") for line in text.splitlines())
+    assert [note for note in document["notes"] if note not in comments] == []
+
+
+@pytest.mark.parametrize(
+    ("recipe", "probe"),
+    [
+        ("aws-user-personalization-v2", {"userId": "u0"}),
+        ("aws-similar-items", {"itemId": "i0"}),
+        ("aws-personalized-ranking", {"userId": "u0", "inputList": ["i0", "i56", "i112"]}),
+    ],
+)
+def test_a_probe_has_the_key_of_the_recipe_and_ids_of_the_exports(recipe, probe):
+    with account(replace(MOVIES, recipe=f"{RECIPES}/{recipe}")) as prod:
+        written = as_config(adopted(prod).solutions[0].campaigns[0].probe, keep_none=False)
+    assert {key: written[key] for key in probe} == probe
+    assert {*written} - {*probe} == {"minResults", "minutes"}
+
+
+@pytest.mark.parametrize("user", ["42", "true", "a: b", "# x", "käse; [1]", "on", "1e3"])
+def test_an_id_stays_text(user):
+    with account() as prod:
+        text = exports()["interactions.csv"].replace(b"u0,", f"{user},".encode())
+        prod.pipeline.bucket.put("interactions.csv", text)
+        assert adopted(prod).solutions[0].campaigns[0].probe.user_id == user
+
+
+def test_without_the_exports_there_is_no_probe_and_a_note_says_so():
+    with account() as prod:
+        prod.pipeline.bucket.objects.clear()
+        document = prod.retrain(f"{adopt()} --json").document
+    (note,) = document["notes"]
+    assert note == (
+        "the campaigns of taste have no probe, because no export could be read, or their recipe "
+        "answers none"
+    )
+    assert document["problems"] == []
+
+
+def test_a_role_that_only_runs_have_used_is_left_out_because_it_may_go_with_its_stack():
+    with account() as prod:
+        client = prod.pipeline.client
+        for dataset in ("interactions", "items", "users"):
+            jobs = client.list_dataset_import_jobs(datasetArn=dataset_arn(dataset))
+            arn = max(jobs["datasetImportJobs"], key=itemgetter("creationDateTime"))
+            write_tags(client, arn["datasetImportJobArn"], {RUN: "20261122T030000Z"})
+        assert adopted(prod).import_role_arn is None
+
+
+def test_a_file_with_problems_is_written_and_fails(monkeypatch):
+    monkeypatch.setattr("retrain.act.adopt.config_problems", lambda *_: ["1 problem:", "x: no"])
+    with account() as prod:
+        result = prod.retrain(adopt())
+        assert (prod.folder / "Pulumi.new.yaml").exists()
+    assert result.code == 1
+    assert "\n1 problem:\nx: no\nCorrect Pulumi.new.yaml before you go on.\n" in result.out
+
+
+def test_golden_what_cannot_be_adopted_is_one_line(golden):
+    wrong = [
+        adopt(f"{PERSONALIZE}:dataset-group/none"),
+        adopt(dataset_arn()),
+        adopt(options="--stack 'pr od'"),
+        adopt(options="--stack new --region us-east-1"),
+        adopt(MOVIES.arn.replace("123456789012", "210987654321")),
+        adopt(f"{PERSONALIZE}:dataset-group/shop"),
+    ]
+    with account() as prod:
+        client = prod.pipeline.client
+        shop = DatasetGroup("shop", domain="ECOMMERCE")
+        client.create_dataset_group(name="shop", domain="ECOMMERCE")
+        text = prod.transcript(*wrong)
+        prod.pipeline.sleep(HOUR)
+        text += prod.transcript(adopt(shop.arn))
+        client.create_solution(
+            name="shop", datasetGroupArn=shop.arn, recipeArn=RECIPE, performAutoTraining=False
+        )
+        prod.pipeline.sleep(HOUR)
+        text += prod.transcript(adopt(shop.arn))
+        assert [path.name for path in prod.folder.iterdir() if "new" in path.name] == []
+    golden("adopt_refused.txt", text)

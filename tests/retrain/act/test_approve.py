@@ -1,0 +1,154 @@
+"""Proves which version takes an answer, and that an approval deploys it and a refusal does not."""
+
+import pytest
+
+from components.args import ApprovalArgs
+from functions.personalize.campaigns import approval_tags, read_approval
+from functions.personalize.tags import BAD, GOOD, tags_of, write_tags
+from tests.retrain.in_process import CALLER, account
+from tests.workflow.summaries import DEPLOYED, outcomes
+from tests.world import HOUR, MOVIES, campaign_arn, solution
+
+APPROVAL = ApprovalArgs(timeout_hours=24)
+ASKING = MOVIES.with_solutions(solution(approval=APPROVAL))
+TWO = MOVIES.with_solutions(
+    solution(approval=APPROVAL), solution("series", campaigns=["tv"], approval=APPROVAL)
+)
+
+
+def newest(prod, name="taste"):
+    return prod.pipeline.versions(name)[-1]
+
+
+def approval(prod):
+    return read_approval(tags_of(prod.pipeline.client, newest(prod)))
+
+
+def short(arn):
+    return arn.partition(":solution/")[2]
+
+
+def test_golden_an_approved_version_is_deployed(golden):
+    with account(ASKING) as prod:
+        before = prod.transcript("approve --yes")
+        prod.pipeline.run()
+        golden("approve.txt", before + prod.transcript("approve", "approve --yes"))
+        assert (approval(prod).answer, approval(prod).by) == ("APPROVED", CALLER)
+        (execution,) = prod.pipeline.executions("approval")
+        assert outcomes(execution.wait()) == DEPLOYED
+        assert prod.pipeline.served_version() == newest(prod)
+
+
+def test_golden_a_rejected_version_is_never_deployed(golden):
+    with account(ASKING) as prod:
+        prod.pipeline.run()
+        golden("reject.txt", prod.transcript("approve --reject --yes", "approve --yes"))
+        assert approval(prod).answer == "REFUSED"
+        prod.pipeline.sleep(HOUR)
+        prod.pipeline.machine.start({"only": "deployments"}).wait()
+        assert prod.pipeline.served_version() != newest(prod)
+
+
+def test_an_approval_whose_execution_was_not_started_is_given_again():
+    with account(ASKING) as prod:
+        prod.pipeline.run()
+        tags = approval_tags("APPROVED", prod.pipeline.clock.now(), CALLER)
+        write_tags(prod.pipeline.client, newest(prod), tags)
+        assert prod.retrain("approve --reject --yes").code == 1, "it is too late for another answer"
+        document = prod.retrain("approve --yes --json").document
+        (execution,) = prod.pipeline.executions("approval")
+        assert tags_of(prod.pipeline.client, newest(prod)).items() >= tags.items()
+        version = newest(prod)
+    assert document == {
+        "versionArn": version,
+        "answer": "APPROVED",
+        "executionArn": execution.arn,
+    }
+
+
+def test_an_approval_whose_execution_has_failed_is_not_given_again():
+    with account(ASKING) as prod:
+        prod.pipeline.run()
+        prod.pipeline.inject_fault("fail", job="campaign-update", reason="no capacity")
+        prod.retrain("approve --yes")
+        (execution,) = prod.pipeline.executions("approval")
+        assert outcomes(execution.wait())["home"] == "FAILED"
+        again = prod.retrain("approve --yes")
+        name, version = execution.arn.rpartition(":")[2], short(newest(prod))
+    assert (again.code, again.out) == (1, "")
+    assert again.err.splitlines()[-1] == (
+        f"{version} was approved before, and the run {name} was started; "
+        f"`retrain watch --run {name} --stack dev` shows it"
+    )
+
+
+def expire(prod):
+    prod.pipeline.sleep(25 * HOUR)
+
+
+def take_back(prod):
+    write_tags(prod.pipeline.client, campaign_arn(), {BAD: newest(prod)})
+
+
+def move_away(prod):
+    foreign = prod.pipeline.foreign_training()
+    prod.pipeline.sleep(4 * HOUR)
+    write_tags(prod.pipeline.client, campaign_arn(), {GOOD: prod.pipeline.served_version()})
+    prod.pipeline.foreign_update(foreign)
+    prod.pipeline.sleep(HOUR)
+
+
+@pytest.mark.parametrize(
+    ("happening", "reason"),
+    [
+        (expire, "no run has asked about it, or the time to answer is over"),
+        (take_back, "home: taste/{new} was taken back here before"),
+        (move_away, "home: the campaign serves taste/{live}, which is newer than taste/{new}"),
+    ],
+)
+def test_a_version_that_no_run_would_deploy_takes_no_approval(happening, reason):
+    with account(ASKING) as prod:
+        prod.pipeline.run()
+        new = newest(prod)
+        happening(prod)
+        result = prod.retrain("approve --yes")
+        live = prod.pipeline.served_version()
+        assert read_approval(tags_of(prod.pipeline.client, new)).answer == "ASKED"
+    ids = {"new": new.rpartition("/")[2], "live": live.rpartition("/")[2]}
+    expected = f"no version waits for an answer; {short(new)}: {reason.format(**ids)}\n"
+    assert (result.code, result.out, result.err) == (1, "", expected)
+
+
+def test_an_approval_is_not_refused_because_the_solution_also_trains_automatically():
+    group = ASKING.with_options(auto_training="refuse")
+    with account(group) as prod:
+        prod.pipeline.run()
+        update = {"solutionArn": solution().solution_arn, "performAutoTraining": True}
+        prod.pipeline.client.update_solution(**update)
+        prod.pipeline.sleep(HOUR)
+        assert prod.retrain("approve --yes").code == 0
+        (execution,) = prod.pipeline.executions("approval")
+        assert outcomes(execution.wait()) == DEPLOYED, "it trains nothing, so the guard is silent"
+
+
+def test_of_several_versions_one_has_to_be_named():
+    with account(TWO) as prod:
+        prod.pipeline.run()
+        versions = [short(newest(prod, name)) for name in ("taste", "series")]
+        several = prod.retrain("approve --yes")
+        unknown = prod.retrain("approve --yes x")
+        named = prod.retrain(f"approve --yes --reject {newest(prod, 'series').rpartition('/')[2]}")
+    assert (several.code, unknown.code, named.code) == (2, 2, 0)
+    listed = ", ".join(versions)
+    assert several.err == f"2 versions wait for an answer; name one of {listed}\n"
+    assert unknown.err == (
+        f"'x' is not the newest version of a solution with an approval; these are {listed}\n"
+    )
+    assert named.out.startswith(f"{versions[1]} is rejected")
+
+
+def test_without_an_approval_in_the_config_no_version_waits():
+    with account() as prod:
+        prod.pipeline.run()
+        result = prod.retrain("approve --yes")
+    assert (result.code, result.err) == (1, "no version waits for an answer\n")

@@ -1,0 +1,108 @@
+"""Proves that `start` starts the run that was asked for, and that `stop` stops only that run."""
+
+import json
+import secrets
+
+import pytest
+
+from retrain.act import stop
+from tests.retrain.in_process import account
+from tests.world import HOUR, MOVIES, PERSONALIZE, solution
+
+IN_TRAINING = 1.5 * HOUR
+SERIES = MOVIES.with_solutions(solution(), solution("series", campaigns=["tv"]))
+DATED = MOVIES.with_dataset("items", data_location="s3://exports/{date}/items.csv")
+
+
+@pytest.fixture(autouse=True)
+def _numbered_executions(monkeypatch):
+    numbers = iter(range(9))
+    monkeypatch.setattr(secrets, "token_hex", lambda _: f"0000000{next(numbers)}")
+
+
+def test_golden_a_run_is_started_and_stopped_with_its_training(golden):
+    with account() as prod:
+        text = prod.transcript("stop --yes", "start")
+        prod.pipeline.sleep(IN_TRAINING)
+        foreign = prod.pipeline.foreign_training()
+        prod.pipeline.sleep(60)
+        text += prod.transcript("start", "stop", "stop --yes", "stop --yes")
+        golden("start_stop.txt", text)
+        prod.pipeline.sleep(4 * HOUR)
+        versions = dict(zip(prod.pipeline.versions(), prod.pipeline.statuses(), strict=True))
+        (execution,) = prod.pipeline.executions("20261129")
+        assert execution.wait().status == "ABORTED"
+    stopped = [arn for arn, status in versions.items() if status == "CREATE STOPPED"]
+    assert len(stopped) == 1
+    assert versions[foreign] == "ACTIVE", "only the training of the run is stopped"
+
+
+@pytest.mark.parametrize(
+    ("options", "request_"),
+    [
+        ("", {}),
+        ("--skip-import --force", {"skipImport": True, "force": True}),
+        ("--dataset items --dataset users", {"datasets": ["items", "users"]}),
+        ("--solution series", {"solutions": [f"{PERSONALIZE}:solution/series"]}),
+    ],
+)
+def test_the_options_become_the_input_of_the_execution(options, request_):
+    with account(SERIES) as prod:
+        document = prod.retrain(f"start {options} --json").document
+        (execution,) = prod.pipeline.executions("20261129")
+        client = prod.client("stepfunctions")
+        described = client.describe_execution(executionArn=execution.arn)
+    assert json.loads(described["input"]) == request_
+    assert [*document] == ["executionArn", "name", "startedAt"]
+    assert document["executionArn"] == execution.arn
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--skip-import --dataset items", "--skip-import: nothing is imported, so --dataset would"),
+        ("--dataset films", '--dataset: "films" is unknown; did you mean "items"?'),
+        ("--solution tast", '--solution: "tast" is unknown; did you mean "taste"?'),
+        ("--export-date 2026-12-24", "--export-date: 2026-12-24 is in the future; today is 2026-"),
+    ],
+)
+def test_an_input_that_a_run_would_refuse_starts_nothing(options, message):
+    with account(DATED) as prod:
+        result = prod.retrain(f"start {options}")
+        assert prod.pipeline.executions("20261129") == []
+    assert (result.code, result.out) == (2, "")
+    assert result.err.startswith(message)
+
+
+def test_a_second_run_waits_so_the_command_asks_first():
+    with account() as prod:
+        prod.retrain("start")
+        prod.pipeline.sleep(60)
+        assert prod.retrain("start").code == 2, "nobody can answer"
+        assert prod.retrain("start --yes").code == 0
+        several = prod.retrain("stop --yes")
+        document = prod.retrain("stop --yes --json --run 20261129-00000000").document
+    assert several.code == 2
+    assert several.err == (
+        "several runs are under way; name one with --run: 20261129-00000002, 20261129-00000000\n"
+    )
+    assert (document["executionStatus"], document["stoppedVersions"]) == ("ABORTED", [])
+
+
+def test_a_run_that_has_ended_cannot_be_stopped():
+    with account() as prod:
+        name = prod.pipeline.run().arn.rpartition(":")[2]
+        result = prod.retrain(f"stop --yes --run {name}")
+    assert (result.code, result.err) == (1, f"{name} is not under way: it is SUCCEEDED\n")
+
+
+def test_a_training_that_begins_while_the_run_is_stopped_is_stopped_too(monkeypatch):
+    lists = iter([[]])
+    late = stop.list_versions
+    monkeypatch.setattr(stop, "list_versions", lambda *of: next(lists, None) or late(*of))
+    with account() as prod:
+        prod.retrain("start")
+        prod.pipeline.sleep(IN_TRAINING)
+        lists = iter([[{"status": "ACTIVE"}]])
+        document = prod.retrain("stop --yes --json").document
+        assert document["stoppedVersions"] == prod.pipeline.versions()[1:]
