@@ -60,7 +60,8 @@ def pause_before(client: SFNClient, settings: Settings, run: Run) -> Pause | Non
     lag = timedelta(seconds=float(os.environ.get(LISTS_LAG, DEFAULT_LISTS_LAG)))
     waited = clock.now() - datetime.fromisoformat(run["startedAt"])
     if older := older_executions(client, run):
-        reason = f"{older[0]}, an older run, is still running"
+        # `retrain watch` and `retrain stop` find an execution by its name.
+        reason = f"{older[0].rpartition(':')[2]}, an older run, is still running"
         remaining = longest_wait(settings) - waited
         if remaining <= timedelta():
             return _give_up(settings, run, reason)
@@ -70,11 +71,14 @@ def pause_before(client: SFNClient, settings: Settings, run: Run) -> Pause | Non
             # Its last function may still run after its end, and create a job.
             remaining = execution["stopDate"] + 2 * lag - clock.now()
             if remaining > timedelta():
-                arn = execution["executionArn"]
-                reason = f"{arn} has just ended, and its jobs may not be listed yet"
+                name = execution["executionArn"].rpartition(":")[2]
+                reason = f"{name} has just ended, and its jobs may not be listed yet"
                 return _pause(reason, remaining)
     if waited < lag:
-        return _pause("an older run may not be listed yet", lag - waited)
+        late = f"{lag.total_seconds():g} seconds late"
+        return _pause(
+            f"AWS may list an older run {late}, and two must not run at once", lag - waited
+        )
     return None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich.text import Text
@@ -15,8 +16,10 @@ if TYPE_CHECKING:
 
 INDENT, GAP = " " * 4, " " * 2
 MAX_LABEL_WIDTH = 30
-"""The most columns for which texts leave room. A longer label moves only its own text."""
+"""The widest label beside which a text is wrapped. A longer one moves only its own text."""
 BAR_WIDTH = 16
+MIN_LABEL_WIDTH = 20
+"""The room that a label has at least. If a bar leaves less, there are no bars."""
 COMMAND = re.compile(r"`[^`]+`")
 UNBREAKABLE = "\N{NO-BREAK SPACE}"
 STYLES = {
@@ -64,7 +67,7 @@ def rendered(lines: Iterable[Line], width: int | None = None) -> Iterator[Text]:
         label = f"{row.label:<{column}}" if row.text else row.label
         head = Text.assemble(indent, (label, row.label_style), GAP if label and row.text else "")
         if bars:
-            done = round(BAR_WIDTH * (row.share or 0))
+            done = int(BAR_WIDTH * (row.share or 0))
             head.append_text(Text("━" * done + " " * (BAR_WIDTH - done) + GAP, "green"))
         if row.time:
             head.append(f"{row.text:<{texts[row.depth]}}", row.style)
@@ -85,7 +88,7 @@ def _widths(lines: Sequence[Line]) -> tuple[dict[int, int], dict[int, int], bool
     texts: dict[int, int] = {}
     for line in lines:
         if line.text:
-            width = min(len(line.label), MAX_LABEL_WIDTH)
+            width = len(line.label) if line.time else min(len(line.label), MAX_LABEL_WIDTH)
             labels[line.depth] = max(labels.get(line.depth, 0), width)
         if line.time:
             texts[line.depth] = max(texts.get(line.depth, 0), len(line.text))
@@ -116,14 +119,15 @@ def fitted(lines: Sequence[Line], width: int) -> list[Line]:
     A narrow terminal has no bars. A label that is too long is cut in the middle, because the names
     of resources often begin alike.
     """
-    columns = [
-        max(map(len, column), default=0)
-        for column in zip(*((line.label, line.text, line.time) for line in lines), strict=True)
-    ]
-    needed = sum(columns) + 2 * len(GAP)
-    if needed + BAR_WIDTH + len(GAP) > width:
+    text, time = (
+        max((len(part(line)) for line in lines), default=0)
+        for part in (attrgetter("text"), attrgetter("time"))
+    )
+    room = width - text - time - 2 * len(GAP)
+    if room - BAR_WIDTH - len(GAP) >= MIN_LABEL_WIDTH:
+        room -= BAR_WIDTH + len(GAP)
+    else:
         lines = [line._replace(share=None) for line in lines]
-    room = columns[0] - max(needed - width, 0)
     return [line._replace(label=shortened(line.label, max(room, BAR_WIDTH))) for line in lines]
 
 

@@ -234,6 +234,8 @@ class Bars:
         if len(shown) < len(view.jobs):
             parts.append(Text(f"and {len(view.jobs) - len(shown)} more jobs", "dim"))
         parts += [Text(part, "yellow") for part in wrapped(self._note, width) if part]
+        for part in parts:
+            part.no_wrap, part.overflow = True, "ellipsis"
         return Group(*parts)
 
 

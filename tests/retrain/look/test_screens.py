@@ -1,10 +1,15 @@
 """Proves what `watch` and `history` print about runs: a good one, and each way to end badly."""
 
+import io
+
 import pytest
+from rich.console import Console
 
 from components.args import ApprovalArgs
 from retrain.look import watch
+from retrain.look.run_view import read_run
 from tests.retrain.in_process import account
+from tests.terminal import CONTROL_SEQUENCE
 from tests.workflow.pipeline import NEXT_SLOT
 from tests.world import MOVIES, campaign, solution
 
@@ -76,3 +81,36 @@ def test_the_golden_screens_of_rejected_and_waiting_versions(golden):
         pipeline.run(scheduledTime=NEXT_SLOT)
         rejected = prod.transcript("history")
     golden("rejected_and_waiting.txt", f"{asked}\n{rejected}")
+
+
+def frame(prod, run, *, width=80, height=24, note=""):
+    """Return what is drawn in a terminal while a run is followed."""
+    file = io.StringIO()
+    console = Console(file=file, width=width, height=height, force_terminal=True, _environ={})
+    bars = watch.Bars(console, read_run(prod.client("stepfunctions"), run.arn))
+    bars.show(note)
+    console.print(bars.render())
+    text = CONTROL_SEQUENCE.sub("", file.getvalue())
+    lines = [line.rstrip() for line in text.splitlines()]
+    assert max(map(len, lines)) <= width, "a line that is drawn again must not be wrapped"
+    return "\n".join([f"-- {width} x {height} --", *lines, ""])
+
+
+def test_the_golden_screens_of_a_terminal(golden, monkeypatch):
+    names = ("taste", "movies-of-the-shop-in-germany")
+    solutions = [solution(name, campaigns=[name], approval=ApprovalArgs()) for name in names]
+    with account(MOVIES.with_solutions(*solutions)) as prod:
+        pipeline, frames = prod.pipeline, []
+        pipeline.clock.sleep(DAY)
+        pipeline.inject_fault("fail", job="solution-version", reason="too few items")
+        run, older = pipeline.start(), pipeline.start(scheduledTime=NEXT_SLOT)
+        pipeline.sleep(60)
+        frames.append(frame(prod, older))
+        pipeline.sleep(840)
+        frames.append(frame(prod, run, note="AWS did not respond; trying again"))
+        pipeline.sleep(2 * 3600)
+        frames += [frame(prod, run, width=60), frame(prod, run, width=40, height=9)]
+        for name, value in {"FORCE_COLOR": "1", "NO_COLOR": "1", "COLUMNS": "80"}.items():
+            monkeypatch.setenv(name, value)
+        frames.append(CONTROL_SEQUENCE.sub("", prod.transcript("history")))
+    golden("terminal.txt", "\n".join(frames))

@@ -1,0 +1,71 @@
+"""Proves that lines have columns, and are wrapped only between words and commands."""
+
+import pytest
+
+from retrain.look.lines import Line, fitted, rendered, shortened, wrapped
+
+LINES = [
+    Line(0, "version", "movies/1a2b3c4d"),
+    Line(0, "by", "run 20261129T030000Z\ns3://exports/items.csv"),
+    Line(1, "train a", "TRAINED", time="2 h"),
+    Line(1, "train the-other", "AWAITING_APPROVAL", time="3 h"),
+    Line(2, "", "why it waits"),
+    Line(1, "a stage"),
+]
+
+
+def test_lines_of_one_depth_have_the_same_columns():
+    assert [line.plain for line in rendered(LINES)] == [
+        "version  movies/1a2b3c4d",
+        "by       run 20261129T030000Z",
+        "         s3://exports/items.csv",
+        "    train a          TRAINED            2 h",
+        "    train the-other  AWAITING_APPROVAL  3 h",
+        "        why it waits",
+        "    a stage",
+    ]
+
+
+def test_a_terminal_wraps_a_text_below_its_beginning():
+    lines = rendered([Line(0, "warning", "the tag names other jobs", "yellow")], 22)
+    assert [line.plain for line in lines] == ["warning  the tag names", "         other jobs"]
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("a word and another", ["a word and", "another"]),
+        ("now `retrain watch` shows it", ["now", "`retrain watch`", "shows it"]),
+        ("s3://exports/interactions.csv is new", ["s3://exports/interactions.csv", "is new"]),
+        ("a well-known-name", ["a", "well-known-name"]),
+        ("  an item of a list", ["  an item of", "  a list"]),
+        ("one\n\ntwo", ["one", "", "two"]),
+    ],
+)
+def test_no_word_and_no_command_is_broken(text, parts):
+    assert wrapped(text, 12) == parts
+    assert wrapped(text, None) == text.split("\n"), "a file has lines of any length"
+
+
+@pytest.mark.parametrize(
+    ("width", "line"),
+    [
+        (80, "train movies-of-the-shop-in-germany  ━━━━━━━━          training  1 h"),
+        (60, "train movies-…op-in-germany  ━━━━━━━━          training  1 h"),
+        (48, "train movies-of-…-shop-in-germany  training  1 h"),
+        (20, "train mo…germany  training  1 h"),
+    ],
+)
+def test_a_narrow_terminal_shows_what_fits(width, line):
+    job = Line(0, "train movies-of-the-shop-in-germany", "training", time="1 h", share=0.5)
+    (shown,) = rendered(fitted([job], width))
+    assert shown.plain == line
+
+
+def test_no_bar_is_full_before_its_job_has_ended():
+    (shown,) = rendered([Line(0, "train a", "training", time="1 h", share=0.97)])
+    assert shown.plain.count("━") == 15
+
+
+def test_a_text_is_cut_in_the_middle():
+    assert [shortened("abcdefgh", width) for width in (8, 7, 4)] == ["abcdefgh", "abc…fgh", "ab…h"]

@@ -1,0 +1,50 @@
+"""Proves that a run is found by its id and its execution, and what is said if it is not."""
+
+import json
+
+import pytest
+
+from functions.executions import configured_run_of, run_of
+from tests.retrain.in_process import account
+from tests.workflow.pipeline import NEXT_SLOT, RUN_ID
+from tests.world import MOVIES
+
+
+def test_a_run_is_found_by_each_of_its_names():
+    with account(MOVIES) as prod:
+        pipeline, client = prod.pipeline, prod.client("stepfunctions")
+        first, repeated = pipeline.run(), pipeline.run()
+        later = pipeline.run(scheduledTime=NEXT_SLOT)
+
+        def found(name=""):
+            document = prod.retrain(f"watch --json {name}").document
+            return document["executionArn"], document["runId"]
+
+        assert found() == (later.arn, "20261206T030000Z"), "the newest run"
+        assert found(f"--run {RUN_ID}") == (repeated.arn, RUN_ID), "the newest of two executions"
+        for name in (first.arn, first.arn.rpartition(":")[2]):
+            assert found(f"--run {name}") == (first.arn, RUN_ID)
+        name = f"{pipeline.clock.now():%Y%m%d}-1a2b3c4d"
+        started = pipeline.machine.start({}, name=name).wait()
+        assert run_of(configured_run_of(client, started.arn)["run"])["id"] == name
+        assert found(f"--run {name}") == (started.arn, name), "`retrain start` gives such a name"
+
+
+@pytest.mark.parametrize("name", ["20270101T030000Z", "films"])
+def test_a_run_that_does_not_exist_is_one_line(name):
+    with account(MOVIES) as prod:
+        prod.pipeline.start()
+        result = prod.retrain(f"watch --run {name}")
+        hint = "`retrain history --stack dev` lists them"
+        assert result.err == f"--run '{name}' is not the id of one of the last 100 runs; {hint}\n"
+        assert (result.code, result.out) == (2, "")
+
+
+def test_a_pipeline_has_not_run_yet_or_not_for_a_long_time():
+    with account(MOVIES) as prod:
+        start = "; `retrain start --stack dev` starts a run\n"
+        new = (2, "", f"retraining-0a1b2c3d has not run yet{start}")
+        assert [prod.retrain(command) for command in ("history", "watch")] == [new, new]
+        assert json.loads(prod.retrain("history --json").out) == []
+        prod.pipeline.sleep(90 * 24 * 3600)
+        assert prod.retrain("watch").err.endswith(f" has not run in the last 90 days{start}")

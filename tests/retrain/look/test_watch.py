@@ -1,0 +1,144 @@
+"""Proves that a run is followed through errors of AWS, and that it can be left."""
+
+import json
+import signal
+from datetime import UTC, datetime
+
+import pytest
+from botocore import exceptions
+
+from functions.report.text import text_of
+from retrain.account.access import Access
+from retrain.account.errors import OperatorError
+from retrain.account.target import Target
+from retrain.look import watch
+from retrain.look.runs import Execution
+from tests.retrain.builders import run_report, solution_report
+from tests.terminal import CONTROL_SEQUENCE
+
+MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:m"
+ARN = "arn:aws:states:eu-west-1:123456789012:execution:m:20261129-1a2b3c4d"
+EXECUTION = Execution(ARN, "RUNNING", datetime(2026, 11, 29, 3, tzinfo=UTC), None)
+TARGET = Target(MACHINE, {}, Access(), "prod")
+REFUSAL = exceptions.ClientError({"Error": {"Code": "ExpiredToken"}}, "DescribeExecution")
+NO_RESPONSE = exceptions.ConnectTimeoutError(endpoint_url="https://states/")
+COMMANDS = (
+    "The run goes on. To take it up again:\n"
+    "  retrain watch --run 20261129-1a2b3c4d --stack prod\n"
+    "To stop it:\n  retrain stop --run 20261129-1a2b3c4d --stack prod\n"
+)
+
+
+class States:
+    """A double of Step Functions. Each poll returns the next answer, or raises it."""
+
+    def __init__(self, *answers):
+        self.answers = list(answers)
+        self.pages_read = 0
+        self.events = []
+
+    def describe_execution(self, **_):
+        """Return the description with the next status."""
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        if callable(answer):
+            answer = answer()
+        times = dict.fromkeys(("startDate", "stopDate"), EXECUTION.started_at)
+        return {"executionArn": ARN, "status": answer, **times}
+
+    def get_paginator(self, _operation):
+        """Return this double, which has one event on each page."""
+        return self
+
+    def paginate(self, **request):
+        """Yield the events, newest first."""
+        assert request["reverseOrder"]
+        for event in self.events[::-1]:
+            self.pages_read += 1
+            yield {"events": [event]}
+
+
+@pytest.fixture
+def states(monkeypatch):
+    """Return a function that sets the answers of Step Functions."""
+    monkeypatch.setattr(watch, "POLL_SECONDS", 0)
+
+    def answer(*answers):
+        double = States(*answers)
+        monkeypatch.setattr(Access, "step_functions", double)
+        return double
+
+    return answer
+
+
+def entered(number, state):
+    details = {"name": state, "input": "{}"}
+    return {"id": number, "timestamp": EXECUTION.started_at, "stateEnteredEventDetails": details}
+
+
+def reported(report):
+    details = {"name": "Report outcome", "output": json.dumps({"report": report})}
+    return {"id": 1, "timestamp": EXECUTION.started_at, "stateExitedEventDetails": details}
+
+
+def test_an_event_is_read_once(states):
+    double = states("RUNNING", "RUNNING", "SUCCEEDED")
+    double.events = [entered(1, "Plan retraining"), entered(2, "Choose")]
+    double.answers[1] = lambda: double.events.append(entered(3, "Import datasets")) or "RUNNING"
+    assert watch.follow(TARGET, EXECUTION, None).stage == "importing the datasets"
+    assert double.pages_read == 2 + 2 + 1, "each poll stops at the last event that it knows"
+
+
+def test_while_aws_does_not_respond_the_requests_are_repeated(states, capsys):
+    states(NO_RESPONSE, NO_RESPONSE, "TIMED_OUT")
+    assert watch.watch_execution(TARGET, EXECUTION, as_json=False) == 1
+    out, err = capsys.readouterr()
+    assert err.count("AWS did not respond: Connect timeout") == 1, "the note is printed once"
+    assert out.splitlines() == [
+        "20261129-1a2b3c4d  TIMED_OUT  2026-11-29 03:00, 0 s",
+        "    starting  the execution took too long",
+    ]
+
+
+def test_a_refusal_names_the_command_that_takes_the_run_up_again(states):
+    states("RUNNING", REFUSAL)
+    with pytest.raises(OperatorError) as caught:
+        watch.follow(TARGET, EXECUTION, None)
+    assert str(caught.value).endswith(
+        "; the run goes on: `retrain watch --run 20261129-1a2b3c4d --stack prod` shows it again"
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_can_be_left_even_while_a_request_waits(states, capsys, number):
+    before, went_on = signal.getsignal(number), []
+    states(lambda: signal.raise_signal(number) or went_on.append(1))
+    assert watch.watch_execution(TARGET, EXECUTION, as_json=True) == 130
+    assert capsys.readouterr() == ("", COMMANDS)
+    assert went_on == [], "a request may take a minute and a half"
+    assert signal.getsignal(number) == before
+
+
+@pytest.mark.parametrize("columns", [None, 40])
+def test_the_report_is_printed_and_a_terminal_breaks_none_of_its_lines(
+    states, capsys, monkeypatch, columns
+):
+    if columns:
+        for name, value in {"FORCE_COLOR": "1", "NO_COLOR": "1", "COLUMNS": columns}.items():
+            monkeypatch.setenv(name, str(value))
+    report = run_report(solution_report(), outcome="FAILED", error="X", reason="no data " * 20)
+    states("FAILED").events = [reported(report)]
+    assert watch.watch_execution(TARGET, EXECUTION, as_json=False) == 1
+    out, err = capsys.readouterr()
+    assert CONTROL_SEQUENCE.sub("", out) == text_of(report)
+    assert ("\x1b[2K" in err) == bool(columns), "a terminal is drawn again"
+
+
+def test_with_json_the_only_result_is_the_run(states, capsys):
+    report = run_report(solution_report())
+    states("SUCCEEDED").events = [reported(report)]
+    assert watch.watch_execution(TARGET, EXECUTION, as_json=True) == 0
+    out, err = capsys.readouterr()
+    document = json.loads(out)
+    assert (document["report"], document["stage"], err) == (report, None, "")
