@@ -21,12 +21,6 @@ KEYS = tuple(Request.__annotations__)
 """The keys that the input of an execution may have."""
 AUTOMATIC_KEYS = ("trigger", "day", "only", "scheduledTime", "scheduleArn")
 """The keys that only programs set. Messages do not suggest them to people."""
-REMOVED_KEYS = {
-    "resume": "is not an input any more; start a run without it, which goes on from what is there, "
-    "and add exportDate for the exports of an earlier day",
-    "dryRun": "is not an input any more; `retrain plan -s STACK` prints what a run would do",
-}
-"""Keys that people may know from other pipelines -> what to do instead."""
 CHOICES: Mapping[str, Sequence[object]] = {
     "trigger": ("schedule", "export"),
     "only": ("trials", "deployments"),
@@ -62,9 +56,7 @@ def input_problems(settings: Settings, started: StartedRun) -> list[str]:
 def _unknown_keys(request: Request) -> Iterator[str]:
     """Yield a message for each key that the input may not have."""
     for key in request:
-        if key in REMOVED_KEYS:
-            yield f"{key}: {REMOVED_KEYS[key]}"
-        elif key not in KEYS:
+        if key not in KEYS:
             keys_for_people = [known for known in KEYS if known not in AUTOMATIC_KEYS]
             yield _unknown_message("key", key, keys_for_people)
 

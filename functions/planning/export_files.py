@@ -150,23 +150,3 @@ def unknown_columns(view: DatasetView) -> Iterator[str]:
             f"{export.location} has columns that the dataset's schema lacks: {', '.join(unknown)}; "
             "they are not imported; remove them, or rename them if a name is misspelt"
         )
-
-
-@guard("order of columns", "WARN", "export")
-def order_of_columns(view: DatasetView) -> Iterator[str]:
-    """Yield a message for a file whose columns are in another order than in the schema.
-
-    The guide asks for this order. It is not known whether another order is a problem:
-    https://docs.aws.amazon.com/personalize/latest/dg/how-it-works-dataset-schema.html.
-    """
-    names = [field["name"] for field in view.fields]
-    for file in view.export.samples:
-        in_file = [name for name in file.header if name in names]
-        in_schema = [name for name in names if name in file.header]
-        if in_file != in_schema:
-            yield (
-                f"{view.export.url(file.key)}: the columns are in another order than in the "
-                f"dataset's schema, which has {', '.join(in_schema)}; if values end up in wrong "
-                "columns, write them in this order"
-            )
-            return

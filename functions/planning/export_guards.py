@@ -162,34 +162,17 @@ def _appended_day(view: DatasetView, day: str) -> Iterator[str]:
 def skipped_days(view: DatasetView) -> Iterator[str]:
     """Yield a message for earlier days whose INCREMENTAL exports the dataset does not hold.
 
-    An export whose import is running is not named.
+    An export whose import is running is not named. An import may have added a part of an export
+    that has changed since then.
     """
     dataset, data = view.dataset, effective_imports(view.imports)
-    imported = {job.location for job in data}
-    confirmed_or_running = {
-        *(job.location for job in data if job.is_confirmed),
-        *(job.location for job in view.imports if job.is_running),
-    }
+    held = {job.location for job in data if job.is_confirmed}
+    held |= {job.location for job in view.imports if job.is_running}
     exports = view.world.earlier_exports.get(dataset["datasetArn"], {})
-    skipped = {
-        day: location
-        for day, export in exports.items()
-        if (location := location_digits(export.location)) not in confirmed_or_running
-    }
-    unimported = [day for day, location in skipped.items() if location not in imported]
-    changed = [day for day, location in skipped.items() if location in imported]
-    command = f"retrain start --dataset {dataset['type']} --export-date"
-    foreign = [job.arn for job in data if job.run is None and not job.is_full]
-    if unimported:
-        doubt = f" ({foreign[-1]}, a foreign import, may have added them)" if foreign else ""
+    days = [day for day, export in exports.items() if location_digits(export.location) not in held]
+    if days:
         yield (
-            f"no run has imported the exports of these days: {', '.join(unimported)}{doubt}; "
-            f"append each whose rows are missing with {command} {unimported[0]}, or import a "
-            "complete export with importMode FULL"
-        )
-    if changed:
-        yield (
-            "the exports of these days have changed during or after their import: "
-            f"{', '.join(changed)}; import a complete export with importMode FULL, or append each "
-            f"once more with {command} {changed[0]}, which may add rows twice"
+            f"no run has imported the exports of these days as they are now: {', '.join(days)}; "
+            f"append each whose rows are missing with retrain start --dataset {dataset['type']} "
+            f"--export-date {days[0]}, or import a complete export with importMode FULL"
         )

@@ -85,30 +85,13 @@ def _missing_or_inactive(arn: str, resources: Mapping[str, Mapping[str, Any]]) -
 
 @guard("UPDATE", "REFUSE", "solution")
 def impossible_update(view: SolutionView) -> Iterator[str]:
-    """Yield a message for an UPDATE that the recipe, the versions or the data do not allow.
-
-    Only an UPDATE in the request is refused because of versions or data. An UPDATE in the settings
-    becomes FULL instead, or nothing is trained.
-    """
-    requested = view.run["request"].get("trainingMode")
-    is_update = (requested or view.solution["trainingMode"]) == "UPDATE"
-    if is_update and view.recipe is not None and view.recipe not in UPDATE_RECIPES:
+    """Yield a message for an UPDATE that the recipe does not support."""
+    mode = view.run["request"].get("trainingMode") or view.solution["trainingMode"]
+    if mode == "UPDATE" and view.recipe is not None and view.recipe not in UPDATE_RECIPES:
         yield (
             f"{view.arn}: trainingMode UPDATE needs one of the recipes "
             f"{', '.join(UPDATE_RECIPES)}, but this solution has the recipe {view.recipe}; change "
             "trainingMode to FULL"
-        )
-    if requested != "UPDATE":
-        return
-    if view.newest_full_version is None:
-        yield (
-            f"{view.arn}: trainingMode UPDATE needs an ACTIVE version trained in FULL mode, "
-            "but there is none; leave trainingMode out"
-        )
-    if view.up_to_date_version and not view.receives_events:
-        yield (
-            f"{view.arn}: trainingMode UPDATE needs data that is newer than "
-            f"{view.up_to_date_version.arn}; import new data, or leave trainingMode out"
         )
 
 

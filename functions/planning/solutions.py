@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -104,19 +104,12 @@ class SolutionView:
         return wanted_training(self.settings, self.run, self.requested_since)
 
     @cached_property
-    def up_to_date_version(self) -> Training | None:
-        """The newest version that was trained on the present data, or None.
+    def version_to_use(self) -> Training | None:
+        """The newest version that makes another training unnecessary, or None.
 
         It may be in training, or it may have been stopped. A run that imports makes all versions
         outdated.
         """
-        if self.imports_anything:
-            return None
-        return usable_version(self.seen, replace(self.wanted, requested_since=None))
-
-    @cached_property
-    def version_to_use(self) -> Training | None:
-        """The newest version that makes another training unnecessary, or None."""
         return None if self.imports_anything else usable_version(self.seen, self.wanted)
 
     @property
@@ -179,15 +172,14 @@ class SolutionView:
         """What the run does with the solution, and why."""
         version, limit = self.version_to_use, self.limit_message or ""
         trains, by_events = self.needs_training and not limit, self.requested_by == "events"
-        is_new = self.up_to_date_version is None
         # A run that trains does not read whether a campaign waits for an earlier version.
         waits = not trains and self._waiting_campaigns
         return Decision.first(
             (trains and version, "wait", "a version is in training on the present data"),
             (trains and self.imports_anything, "train", "new data is imported"),
-            (trains and is_new, "train", "no version was trained on the present data"),
             (trains and by_events, "train", "events may have come since the last training"),
-            (trains, "train", f"a training is asked for ({self.requested_by})"),
+            (trains and self.requested_by, "train", f"{self.requested_by} asks for a training"),
+            (trains, "train", "no version was trained on the present data"),
             (waits, "deploy", limit or "its newest version waits for a campaign"),
             (limit, "hold back", limit),
             (not version, "keep", "the run only deploys versions"),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 DATASETS = ("datasets",)
 SOLUTIONS = ("solutions and campaigns",)
 EXPORTS = ("export", "ready marker", "size", "rows to append", "skipped days")
-SCHEMAS = ("content", "number of rows", "unknown columns", "order of columns")
+SCHEMAS = ("content", "number of rows", "unknown columns")
 IMPORTS = ("first import", "replaced data")
 TRAININGS = ("UPDATE",)
 AUTOMATIC_TRAINING = ("automatic training",)

@@ -6,11 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.execution_input import KEYS, REMOVED_KEYS, input_problems
+from functions.execution_input import KEYS, input_problems
 from functions.executions import run_of
 from tests.functions.samples import (
     OTHER_SOLUTION,
-    RUN_ID,
     SCHEDULE,
     SCHEDULED,
     SOLUTION,
@@ -75,7 +74,6 @@ WRONG = {
             '"exportDate", "trainingMode", "force"]'
         ),
     ),
-    **{key: ({key: RUN_ID}, f"{key}: {advice}") for key, advice in REMOVED_KEYS.items()},
     "a flag that is text": (
         {"skipImport": "true"},
         f'skipImport: "true" is not one of true, false; {NO_CHOICE}',

@@ -5,7 +5,6 @@ import pytest
 from functions.exports import Export
 from functions.planning.export_files import (
     missing_export,
-    order_of_columns,
     too_few_rows,
     unknown_columns,
     wrong_content,
@@ -147,19 +146,6 @@ def test_columns_that_the_schema_lacks_are_a_warning():
         )
     ]
     assert found(unknown_columns, export(samples=files), schemas={}) == [], "there is no schema"
-
-
-def test_another_order_of_the_columns_is_a_warning_about_the_first_file():
-    header = ("TIMESTAMP", "NOTE", "USER_ID", "ITEM_ID")
-    other = [sample(key=f"{number}.csv", header=header) for number in range(2)]
-    assert found(order_of_columns, export(samples=[sample(header=("NOTE", *COLUMNS))])) == []
-    assert found(order_of_columns, export(samples=[sample(), *other])) == [
-        (
-            "s3://exports/0.csv: the columns are in another order than in the dataset's schema, "
-            "which has USER_ID, ITEM_ID, TIMESTAMP; if values end up in wrong columns, write them "
-            "in this order"
-        )
-    ]
 
 
 # The content

@@ -24,7 +24,6 @@ from tests.functions.samples import (
     OLD_VERSION,
     RECIPE,
     SOLUTION,
-    VERSION,
     campaign,
     campaign_settings,
     dataset_resource,
@@ -160,33 +159,6 @@ def test_an_update_of_a_recipe_that_does_not_support_it_is_found(solution, mode,
 
 def test_the_recipe_of_a_solution_that_does_not_exist_is_not_checked():
     assert of_update(solutions={}) == []
-
-
-@pytest.mark.parametrize(
-    "versions",
-    [[], [OLDER._replace(is_active=False)], [OLDER._replace(mode="UPDATE")]],
-    ids=["none", "failed", "update"],
-)
-def test_a_request_for_an_update_without_a_full_version_is_found(versions):
-    assert of_update(RECIPE, "UPDATE", *versions) == [
-        (
-            f"{SOLUTION}: trainingMode UPDATE needs an ACTIVE version trained in FULL mode, "
-            "but there is none; leave trainingMode out"
-        )
-    ]
-    assert of_update(RECIPE, None, *versions) == [], "an UPDATE of the settings becomes FULL"
-
-
-def test_a_request_for_an_update_without_new_data_is_found():
-    learned = trained_version()
-    assert of_update(RECIPE, "UPDATE", learned) == [
-        (
-            f"{SOLUTION}: trainingMode UPDATE needs data that is newer than {VERSION}; import new "
-            "data, or leave trainingMode out"
-        )
-    ]
-    assert of_update(RECIPE, "UPDATE", learned, event_trackers=["tracker"]) == []
-    assert of_update(RECIPE, "UPDATE", OLDER) == of_update(RECIPE, None, learned) == []
 
 
 # Automatic training

@@ -121,7 +121,7 @@ def test_a_run_is_refused_with_the_messages_of_all_guards():
 def test_no_resource_has_to_exist_for_a_refusal():
     keys = ("datasets", "dataset_groups", "schemas", "imports", "solutions", "campaigns")
     text = refusal({"trainingMode": "UPDATE"}, **{key: {} for key in keys})
-    assert text.startswith("4 problems with this run:")
+    assert text.startswith("3 problems with this run:")
 
 
 BAD_EXPORT = {"exports": {DATASET: export(objects=[], samples=[])}}

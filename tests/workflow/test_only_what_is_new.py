@@ -51,9 +51,10 @@ def test_days_that_were_never_imported_are_named():
         pipeline.run(scheduledTime="2026-11-29T03:00:00Z")
         execution = pipeline.run(scheduledTime="2026-11-30T03:00:00Z")
     assert report(execution)["warnings"][0] == (
-        "datasets.interactions: no run has imported the exports of these days: 2026-11-23, "
-        "2026-11-25, 2026-11-28; append each whose rows are missing with retrain start --dataset "
-        "interactions --export-date 2026-11-23, or import a complete export with importMode FULL"
+        "datasets.interactions: no run has imported the exports of these days as they are now: "
+        "2026-11-23, 2026-11-25, 2026-11-28; append each whose rows are missing with retrain "
+        "start --dataset interactions --export-date 2026-11-23, or import a complete export with "
+        "importMode FULL"
     ), "the first FULL import was on 2026-11-22"
 
 
@@ -87,7 +88,7 @@ def test_a_person_brings_back_an_earlier_smaller_export_until_the_next_scheduled
         later = pipeline.run(scheduledTime="2026-11-29T09:00:00Z")
         assert import_days(pipeline) == ["2026-11-28", "2026-11-29", "2026-11-28", "2026-11-29"]
     assert outcomes(back) == outcomes(later) == {"interactions": "IMPORTED", **DEPLOYED}
-    assert skip_reason(again) == NOTHING_NEW
+    assert skip_reason(again) == NOTHING_NEW.format("2026-11-29 03:00")
 
 
 def test_the_next_scheduled_run_neither_undoes_nor_repeats_a_day_that_was_appended():
@@ -99,7 +100,7 @@ def test_the_next_scheduled_run_neither_undoes_nor_repeats_a_day_that_was_append
         put_days(pipeline, 29)
         next_day = pipeline.run(scheduledTime="2026-11-29T03:00:00Z")
         assert import_days(pipeline) == ["2026-11-28", "2026-11-27", "2026-11-29"]
-    assert skip_reason(same_day) == NOTHING_NEW
+    assert skip_reason(same_day) == NOTHING_NEW.format("2026-11-29 03:00")
     assert outcomes(next_day) == {"interactions": "IMPORTED", **DEPLOYED}
     assert report(next_day)["warnings"] == [], "no day is missing"
 
