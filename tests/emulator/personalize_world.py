@@ -31,6 +31,22 @@ def recipe_arn(name):
 RECIPE = recipe_arn("user-personalization")
 
 
+def long(text, versions):
+    """Return a text of a golden file as Personalize has it: `<campaign/live>` is an ARN."""
+    text = re.sub(r"\{(.)\*(\d+)\}", lambda match: match[1] * int(match[2]), text)
+    text = re.sub(r"<(recipe/[^>]+)>", r"arn:aws:personalize:::\1", text)
+    return re.sub(r"<([^>]+)>", lambda match: versions.get(match[1], ARN + match[1]), text)
+
+
+def short(text, versions):
+    """Return a text of Personalize as a golden file has it."""
+    for name, arn in versions.items():
+        text = text.replace(arn, f"<{name}>")
+    text = re.sub(rf"{ARN}([\w/$-]+)", r"<\1>", text)
+    text = re.sub(r"arn:aws:personalize:::(recipe/[\w-]+)", r"<\1>", text)
+    return re.sub(r"(.)\1{59,}", lambda match: f"{{{match[1]}*{len(match[0])}}}", text)
+
+
 class Error(NamedTuple):
     """The code and the message of an error response."""
 
@@ -86,7 +102,6 @@ class World:
     """
 
     describe_import = describer("datasetImportJob")
-    describe_solution = describer("solution")
     describe_version = describer("solutionVersion")
     describe_campaign = describer("campaign")
 
@@ -120,14 +135,6 @@ class World:
     def inject(self, fault, **fields):
         """Inject a fault and return its id."""
         return self.personalize.faults.inject({"fault": fault, **fields})
-
-    def statuses(self, describe, arn, pauses):
-        """Return the status of a resource now and after each pause in seconds."""
-        statuses = [describe(arn)["status"]]
-        for pause in pauses:
-            self.wait(pause)
-            statuses.append(describe(arn)["status"])
-        return statuses
 
     def create_group(self, name="movies", **fields):
         """Create a dataset group."""
@@ -204,25 +211,16 @@ class World:
         self.wait()
         return arn
 
-    def start_campaign(self, version, name="live", **fields):
-        """Start to create a campaign."""
-        response = self.client.create_campaign(name=name, solutionVersionArn=version, **fields)
-        return response["campaignArn"]
-
     def create_campaign(self, version, name="live", **fields):
         """Create a campaign."""
-        arn = self.start_campaign(version, name, **fields)
+        response = self.client.create_campaign(name=name, solutionVersionArn=version, **fields)
         self.wait()
-        return arn
+        return response["campaignArn"]
 
     def start_update(self, campaign, version=None, **fields):
         """Start an update of a campaign. Return nothing."""
         versions = {} if version is None else {"solutionVersionArn": version}
         self.client.update_campaign(campaignArn=campaign, **versions, **fields)
-
-    def latest_update(self, campaign):
-        """Return the latest update of a campaign."""
-        return self.describe_campaign(campaign)["latestCampaignUpdate"]
 
 
 @cache

@@ -58,6 +58,30 @@ def test_a_response_has_only_fields_of_the_output_shape(world, noun):
         assert arn in [item[arn_field] for item in found]
 
 
+@pytest.mark.parametrize("other", [{"account": "999999999999"}, {"region": "us-east-1"}])
+def test_accounts_and_regions_are_separate(world, other):
+    caller = CALLER._replace(**other)
+    client = world.connect(caller)
+    assert client.list_dataset_groups()["datasetGroups"] == []
+    assert client.create_dataset_group(name="movies")["datasetGroupArn"] == (
+        f"arn:aws:personalize:{caller.region}:{caller.account}:dataset-group/movies"
+    )
+
+
+def test_an_event_tracker_has_an_id_of_its_own():
+    world = World()
+    ids = []
+    for name in ("live", "test"):
+        created = world.client.create_event_tracker(
+            name=name, datasetGroupArn=world.create_group(name)
+        )
+        tracker = world.client.describe_event_tracker(eventTrackerArn=created["eventTrackerArn"])
+        assert tracker["eventTracker"]["accountId"] == CALLER.account
+        assert tracker["eventTracker"]["trackingId"] == created["trackingId"]
+        ids.append(created["trackingId"])
+    assert ids[0] != ids[1]
+
+
 def test_a_list_can_be_limited_to_one_parent(world):
     group = world.create_group("other")
     for call, field, name in (

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from botocore.exceptions import ReadTimeoutError
-from personalize_world import GROUP, World, error_of
+from personalize_world import World, error_of
 
 from emulator.personalize import Faults
 from emulator.personalize.faults import CALL_FAULTS
@@ -123,49 +123,8 @@ def test_a_stale_response_shows_the_resources_as_they_were(world, solution):
     assert "latestCampaignUpdate" not in world.describe_campaign(campaign)
     world.wait(30)
     world.inject("stale", operation="DescribeSolutionVersion", seconds=28)
-    statuses = world.statuses(world.describe_version, version, [0])
+    statuses = [world.describe_version(version)["status"] for _ in range(2)]
     assert statuses == ["CREATE IN_PROGRESS", "ACTIVE"]
-
-
-@pytest.mark.parametrize(
-    ("fault", "pauses", "statuses"),
-    [
-        (
-            {"fault": "stop"},
-            [1.5, 1.5, 0.9, 0.1],
-            "PENDING, IN_PROGRESS, STOPPING, STOPPING, STOPPED",
-        ),
-        ({"fault": "hang"}, [2, 10**8], "PENDING, IN_PROGRESS, IN_PROGRESS"),
-        ({"fault": "unknown-status"}, [2, 60], "PENDING, PAUSED, ACTIVE"),
-        ({"fault": "unknown-status", "status": "CREATE X"}, [2, 60], "PENDING, X, ACTIVE"),
-        ({"fault": "take", "seconds": 7200}, [7200, 1], "PENDING, IN_PROGRESS, ACTIVE"),
-        ({"fault": "fail"}, [2.9, 0.1], "PENDING, IN_PROGRESS, FAILED"),
-        ({"fault": "no-results"}, [2.9, 0.1], "PENDING, IN_PROGRESS, ACTIVE"),
-    ],
-)
-def test_the_next_training_takes_another_course(world, solution, fault, pauses, statuses):
-    world.personalize.faults.inject({**fault, "job": "solution-version"})
-    version = world.start_training(solution)
-    seen = world.statuses(world.describe_version, version, pauses)
-    assert ", ".join(status.removeprefix("CREATE ") for status in seen) == statuses
-    stop = world.client.stop_solution_version_creation
-    if statuses.endswith("IN_PROGRESS"):
-        stop(solutionVersionArn=version)
-        world.wait()
-        assert world.describe_version(version)["status"] == "CREATE STOPPED"
-    normal = world.statuses(world.describe_version, world.start_training(solution), [3])
-    assert normal == ["CREATE PENDING", "ACTIVE"], "only the next training"
-
-
-@pytest.mark.parametrize("names_the_solution", [False, True])
-def test_a_fault_can_name_a_job_or_the_resource_that_it_belongs_to(
-    world, solution, names_the_solution
-):
-    world.inject("fail", job="solution-version", of=solution if names_the_solution else "nightly")
-    other_solution = world.create_solution(GROUP, "other")
-    versions = [world.train(other_solution, name="daily"), world.train(solution, name="nightly")]
-    statuses = [world.describe_version(version)["status"] for version in versions]
-    assert statuses == ["ACTIVE", "CREATE FAILED"]
 
 
 def test_faults_can_be_listed_and_removed(world):

@@ -6,11 +6,20 @@ version, and `{m*64}` stands for 64 times an m. `python -m tests.golden` rewrite
 """
 
 import json
-import re
 from pathlib import Path
 
 import pytest
-from personalize_world import ARN, CALLER, GROUP, INTERACTIONS, RECIPE, World, recipe_arn
+from personalize_world import (
+    ARN,
+    CALLER,
+    GROUP,
+    INTERACTIONS,
+    RECIPE,
+    World,
+    long,
+    recipe_arn,
+    short,
+)
 
 from emulator.personalize import ApiError
 
@@ -46,7 +55,8 @@ def world():
         world.start_training(solution)
     for number in range(5):
         world.start_import(INTERACTIONS, f"job-{number}")
-    world.start_campaign(world.versions["active"], "creating")
+    request = {"name": "creating", "solutionVersionArn": world.versions["active"]}
+    world.client.create_campaign(**request)
     world.start_update(f"{ARN}campaign/updating", world.versions["active"])
     world.client.delete_campaign(campaignArn=f"{ARN}campaign/deleting")
     world.client.update_solution(solutionArn=segments, performAutoTraining=False)
@@ -58,22 +68,6 @@ def world():
         name="new", datasetType="ITEMS", schemaArn=items, datasetGroupArn=GROUP
     )
     return world
-
-
-def long(text, arns):
-    """Return a text of the golden file as Personalize has it."""
-    text = re.sub(r"\{(.)\*(\d+)\}", lambda match: match[1] * int(match[2]), text)
-    text = re.sub(r"<(recipe/[^>]+)>", r"arn:aws:personalize:::\1", text)
-    return re.sub(r"<([^>]+)>", lambda match: arns.get(match[1], ARN + match[1]), text)
-
-
-def short(text, arns):
-    """Return a text of Personalize as the golden file has it."""
-    for name, arn in arns.items():
-        text = text.replace(arn, f"<{name}>")
-    text = re.sub(rf"{ARN}([\w/$-]+)", r"<\1>", text)
-    text = re.sub(r"arn:aws:personalize:::(recipe/[\w-]+)", r"<\1>", text)
-    return re.sub(r"(.)\1{59,}", lambda match: f"{{{match[1]}*{len(match[0])}}}", text)
 
 
 def refusal(world, line):

@@ -1,4 +1,4 @@
-"""Proves the rules of import jobs, and what they do to the rows of a dataset.
+"""Proves what import jobs do to the rows of a dataset, and which rows trainings use.
 
 `golden/personalize_imports.txt` has a type of dataset and the files of a folder in one line, and
 the result of their import in the next one. A number stands for so many interactions.
@@ -9,15 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from personalize_world import (
-    ARN,
-    CALLER,
-    GROUP,
-    IMPORT_ROLE,
-    World,
-    error_of,
-    numbered_interactions,
-)
+from personalize_world import CALLER, GROUP, INTERACTIONS, World, error_of, numbered_interactions
 
 from emulator.personalize import Switches
 from emulator.personalize.resources import Dataset, ImportJob, SolutionVersion
@@ -26,7 +18,6 @@ from retrain.rehearsal.data.sample_data import FIELDS, sample_data, schema
 ACTIONS = "USER_ID,ACTION_ID,EVENT_TYPE,TIMESTAMP\nu1,a1,Taken,1790000000\n"
 ESCAPE = "surrogateescape"
 """A text of a test has `\\udce9` for the byte E9, which is not UTF-8."""
-READ = ("exports", "interactions.csv", IMPORT_ROLE)
 GOLDEN = Path(__file__).parent / "golden" / "personalize_imports.txt"
 
 
@@ -52,47 +43,6 @@ def failure(world, *args, **fields):
     job = world.import_file(*args, **fields)
     assert job["status"] == ("CREATE FAILED" if "failureReason" in job else "ACTIVE")
     return job.get("failureReason")
-
-
-def test_an_import_job_is_pending_then_in_progress_then_active(world, dataset):
-    created = world.now
-    arn = world.start_import(dataset)
-    assert world.files.reads == []
-    statuses = world.statuses(world.describe_import, arn, [0.9] * 4)
-    assert statuses == [
-        "CREATE PENDING",
-        "CREATE PENDING",
-        "CREATE IN_PROGRESS",
-        "CREATE IN_PROGRESS",
-        "ACTIVE",
-    ], "by default 1 s pending and 2 s in progress"
-    assert world.files.reads == [READ, READ], "listed once and read once, at the end"
-    world.wait(500)
-    job = world.describe_import(arn)
-    times = [job[name] - created for name in ("creationDateTime", "lastUpdatedDateTime")]
-    assert [time.total_seconds() for time in times] == [0, 3], "not the time of the call"
-
-
-def test_describe_shows_the_request_and_the_default_mode_but_no_tags(world, dataset):
-    job = world.import_file(dataset, tags=[{"tagKey": "run", "tagValue": "1"}])
-    fields = {name: value for name, value in job.items() if not name.endswith("DateTime")}
-    assert fields == {
-        "jobName": "first",
-        "datasetImportJobArn": f"{ARN}dataset-import-job/first",
-        "datasetArn": dataset,
-        "dataSource": {"dataLocation": "s3://exports/interactions.csv"},
-        "roleArn": IMPORT_ROLE,
-        "status": "ACTIVE",
-        "importMode": "FULL",
-    }
-
-
-def test_a_job_name_can_never_be_used_again(world, dataset):
-    world.put("bad.csv", b"nothing useful")
-    assert failure(world, dataset, key="bad.csv") is not None
-    request = world.import_request(world.create_dataset(world.create_group("other")))
-    error = error_of(world.client.create_dataset_import_job, **request)
-    assert error.code == "ResourceAlreadyExistsException", "after a failure, for another dataset"
 
 
 def test_full_replaces_the_rows_and_incremental_adds_rows(world, dataset):
@@ -214,3 +164,76 @@ def test_a_job_reads_its_files_at_the_start_or_the_end_of_its_work(reads, number
     world.put("interactions.csv", numbered_interactions(1001))
     world.wait(15)
     assert len(rows(world, dataset)) == number
+
+
+# Trainings
+
+
+def training_failure(world, solution):
+    """Train a version, and return why the training failed, or None if it succeeded."""
+    version = world.describe_version(world.train(solution))
+    assert version["status"] == ("CREATE FAILED" if "failureReason" in version else "ACTIVE")
+    return version.get("failureReason")
+
+
+def metrics(world, version):
+    return world.client.get_solution_metrics(solutionVersionArn=version)["metrics"]
+
+
+def test_a_training_uses_the_data_of_the_time_when_it_came_into_progress(world):
+    solution = world.create_trainable_solution()
+    first = world.train(solution)
+    second = world.start_training(solution)
+    world.wait(2)
+    world.describe_version(second)
+    world.put("interactions.csv", sample_data()["INTERACTIONS"])
+    world.start_import(INTERACTIONS, "second")
+    world.wait()
+    third = world.train(solution)
+    assert metrics(world, first) == metrics(world, second), "the import ended during the training"
+    assert metrics(world, second) != metrics(world, third), "it used the new rows"
+
+
+PURCHASES = b"u,i,purchase,1700000000\n"
+GUESTS = b"".join(b"guest-%d,film,watch,1700000000\n" % number for number in range(100))
+TOO_FEW = "Dataset has fewer than 1000 interactions"
+
+
+@pytest.mark.parametrize(
+    ("data", "event_type", "reason"),
+    [
+        (None, None, TOO_FEW),
+        (
+            numbered_interactions(1000) + PURCHASES * 20,
+            "purchase",
+            f"{TOO_FEW} after filtering by event type: purchase",
+        ),
+        (numbered_interactions(1000) + PURCHASES, "watch", None),
+        (
+            numbered_interactions(1200, users=24) + GUESTS,
+            None,
+            "Dataset has fewer than 25 users with at least 2 interactions each",
+        ),
+        (numbered_interactions(1200, users=25) + GUESTS, None, None),
+    ],
+)
+def test_a_training_with_too_few_interactions_or_users_fails(world, data, event_type, reason):
+    dataset = world.create_dataset()
+    if data is not None:
+        world.put("interactions.csv", data)
+        world.import_file(dataset)
+    fields = {} if event_type is None else {"eventType": event_type}
+    assert training_failure(world, world.create_solution(GROUP, **fields)) == reason
+
+
+def test_an_event_type_without_its_column_fails_the_training(world):
+    fields = [
+        {"name": name, "type": avro_type}
+        for name, avro_type in FIELDS["INTERACTIONS"].items()
+        if name != "EVENT_TYPE"
+    ]
+    avro = json.dumps({"type": "record", "fields": fields})
+    world.put("interactions.csv", numbered_interactions(1000))
+    world.import_file(world.create_dataset(avro=avro))
+    solution = world.create_solution(GROUP, eventType="watch")
+    assert training_failure(world, solution) == f"{TOO_FEW} after filtering by event type: watch"
