@@ -60,16 +60,6 @@ def test_the_caller_ends_as_the_copy_does(folder, code):
     assert (ended.returncode, ended.stderr.endswith(error)) == (exit_code, True), ended.stderr
 
 
-def test_all_copies_have_one_parent_that_has_imported_their_modules_and_share_nothing(folder):
-    code = (
-        "import os, sys; warm = sys.modules['colorsys']\n"
-        "print(os.getppid(), hasattr(warm, 'meal')); warm.meal = 1"
-    )
-    first, second = (lunch(folder, code).stdout.split() for _ in range(2))
-    assert first == second
-    assert first[1] == "False"
-
-
 def test_a_copy_ends_with_its_caller(folder):
     (folder / "lunch.py").write_text(
         "import os, time; print(os.getpid(), flush=True)\ntime.sleep(99)"
@@ -104,10 +94,3 @@ def is_running(pid):
     except ProcessLookupError:
         return False
     return True
-
-
-def test_without_a_warm_process_the_program_runs_in_a_process_of_its_own(tmp_path):
-    with warm_command(tmp_path, "lunch", "lunch", []):
-        pass
-    shown = lunch(tmp_path, SHOW, "bread", env={"MEAL": "soup"}, input="salt")
-    assert shown.stdout == f'[["bread"], "{tmp_path}", "soup", "salt", "__main__"]\n'
