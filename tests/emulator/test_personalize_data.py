@@ -67,13 +67,14 @@ def test_full_replaces_the_rows_and_incremental_adds_rows(world, dataset):
 def test_an_incremental_import_of_more_than_1_gb_fails(world, dataset, monkeypatch):
     world.import_file(dataset)
     size = len(numbered_interactions(1500))
-    monkeypatch.setattr("emulator.personalize.import_jobs.MAX_INCREMENTAL_BYTES", size)
-    assert failure(world, dataset, "exactly", importMode="INCREMENTAL") is None
-    monkeypatch.setattr("emulator.personalize.import_jobs.MAX_INCREMENTAL_BYTES", size - 1)
-    assert failure(world, dataset, "more", importMode="INCREMENTAL") == (
-        f"Incremental dataset import job has {size} bytes, more than 1 GB"
-    )
-    assert failure(world, dataset, "full") is None, "FULL may be larger"
+    reason = f"Incremental dataset import job has {size} bytes, more than 1 GB"
+    for limit, mode, expected in (
+        (size, "INCREMENTAL", None),
+        (size - 1, "INCREMENTAL", reason),
+        (size - 1, "FULL", None),
+    ):
+        monkeypatch.setattr("emulator.personalize.import_jobs.MAX_INCREMENTAL_BYTES", limit)
+        assert failure(world, dataset, f"{mode}-{limit}", importMode=mode) == expected
 
 
 @pytest.mark.parametrize("dataset_type", FIELDS)

@@ -7,6 +7,8 @@ provider does is cited in the rows. `test_provider_plugin.py` proves the way ove
 import itertools
 import json
 import re
+from base64 import b64encode
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from provider_support import UNKNOWN, Engine, Resource, Type, archive, function_
 from ruamel.yaml import YAML
 from small_stack import ACCOUNT, REGION, allow, eventually, finished, invoke, policy, trust, waiting
 
+from emulator.deployer import wire
 from emulator.deployer.errors import DeploymentError
 from emulator.deployer.resources import ROWS
 from emulator.deployer.translation import parse_document
@@ -25,6 +28,11 @@ NUMBERS = itertools.count()
 def returning(value):
     """Return the archive of a function that returns a value."""
     return archive(f"sha-{value}", work=f"def handler(*_):\n    return {value!r}\n")
+
+
+def code_hash(code):
+    """Return the hash of an archive as Lambda shows it."""
+    return b64encode(sha256(wire.zip_file(code, "code")).digest()).decode()
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +60,7 @@ def existing(aws, engine):
         **{f"waits {number}": json.dumps(waiting(number)) for number in (1, 2)},
         **{f"key {number}": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{number}" for number in (1, 2)},
         **{f"code {number}": returning(number) for number in (1, 2)},
+        **{f"hash {number}": code_hash(returning(number)) for number in (1, 2)},
         "function": function.id,
         "function arn": function.outputs["arn"],
         "group": engine.create(Type.GROUP, "types", {}).id,
@@ -344,11 +353,17 @@ def test_a_refresh_finds_a_change_by_hand_and_the_next_update_corrects_it(aws, e
     assert engine.diff(refreshed, inputs).changed == {*found}, "the next update mends it"
 
 
-def test_code_that_was_changed_in_the_console_is_found_by_its_hash(engine, function, inputs):
-    updated = engine.update(function, inputs | {"code": returning("longer")})
+def test_code_that_was_changed_by_hand_is_found_by_its_hash_and_mended(
+    aws, engine, function, inputs
+):
+    inputs = inputs | {"codeSha256": code_hash(returning("old"))}
+    function = engine.update(function, inputs)
+    changed = {"ZipFile": wire.zip_file(returning("by hand"), "code"), "Publish": True}
+    aws.client("lambda").update_function_code(FunctionName=function.id, **changed)
     refreshed = engine.read(function)
-    assert refreshed.inputs == function.inputs, "the service does not return the archive"
-    assert refreshed.outputs["codeSha256"] == updated.outputs["codeSha256"]
+    assert refreshed.inputs["codeSha256"] == code_hash(returning("by hand"))
+    assert engine.diff(refreshed, inputs).changed == {"codeSha256"}, "the archive is not returned"
+    assert invoke(aws, engine.update(refreshed, inputs).outputs["arn"], {}) == "old"
 
 
 def test_a_log_group_whose_name_begins_another_is_read(engine):

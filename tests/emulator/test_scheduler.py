@@ -4,23 +4,7 @@ import datetime as dt
 import json
 
 import pytest
-from small_stack import (
-    ACCOUNT,
-    REGION,
-    allow,
-    create_function,
-    create_machine,
-    create_queue,
-    create_role,
-    create_schedule,
-    eventually,
-    group_arn,
-    received,
-    refusal,
-    role_clients,
-    trust,
-    waiting,
-)
+import small_stack as s
 
 import emulator
 from emulator.server import scheduler as scheduler_module
@@ -41,9 +25,9 @@ def handler(event, context):
 
 def create_allowed_schedule(aws, name, seconds=0, **fields):
     """Create a machine that waits, and a schedule whose role may start it. Return both ARNs."""
-    machine_arn = create_machine(aws, f"{name}-machine", waiting(seconds))
-    start = allow("states:StartExecution", machine_arn)
-    return machine_arn, create_schedule(aws, name, machine_arn, start, **fields)
+    machine_arn = s.create_machine(aws, f"{name}-machine", s.waiting(seconds))
+    start = s.allow("states:StartExecution", machine_arn)
+    return machine_arn, s.create_schedule(aws, name, machine_arn, start, **fields)
 
 
 def executions_of(aws, machine_arn):
@@ -71,7 +55,7 @@ def test_a_fired_schedule_fills_in_the_context_and_uses_its_role(aws):
     execution = states.describe_execution(executionArn=first)
     values = (schedule_arn, SLOT, execution["name"], "1")
     assert json.loads(execution["input"]) == dict(zip(ATTRIBUTES, values, strict=True))
-    session = f"arn:aws:sts::{ACCOUNT}:assumed-role/{name}/{execution['name']}"
+    session = f"arn:aws:sts::{s.ACCOUNT}:assumed-role/{name}/{execution['name']}"
     starts = [call for call in aws.calls("states:StartExecution") if call["caller"] == session]
     assert [call["status"] for call in starts] == [200, 200]
     run = states.describe_execution(executionArn=aws.fire(name, name))
@@ -81,27 +65,29 @@ def test_a_fired_schedule_fills_in_the_context_and_uses_its_role(aws):
     states.delete_state_machine(stateMachineArn=machine_arn)
     aws.client("iam").update_assume_role_policy(
         RoleName=name,
-        PolicyDocument=trust("scheduler", StringEquals={"aws:SourceArn": group_arn("other")}),
+        PolicyDocument=s.trust("scheduler", StringEquals={"aws:SourceArn": s.group_arn("other")}),
     )
     assert error_of(aws.fire, name, name, SLOT) == (
         "AccessDeniedException: scheduler.amazonaws.com is not authorized to perform:"
-        f" sts:AssumeRole on resource: arn:aws:iam::{ACCOUNT}:role/{name}"
-        f" (aws:SourceArn: {group_arn(name)})"
+        f" sts:AssumeRole on resource: arn:aws:iam::{s.ACCOUNT}:role/{name}"
+        f" (aws:SourceArn: {s.group_arn(name)})"
     )
     assert error_of(aws.fire, "none", "away") == "there is no schedule none in group away"
 
 
 def test_a_schedule_invokes_a_function_with_its_role_and_does_not_wait(aws):
     name = "sched-function"
-    url, queue_arn = create_queue(aws, name)
-    send = allow("sqs:SendMessage", queue_arn)
-    function_arn = create_function(aws, name, send, code=SENDING_CODE.format(url=url))
-    by, invoke = f"{name}-by", allow("lambda:InvokeFunction", function_arn)
-    create_schedule(aws, by, function_arn, invoke, Input='{"at": "<aws.scheduler.scheduled-time>"}')
+    url, queue_arn = s.create_queue(aws, name)
+    send = s.allow("sqs:SendMessage", queue_arn)
+    function_arn = s.create_function(aws, name, send, code=SENDING_CODE.format(url=url))
+    by, invoke = f"{name}-by", s.allow("lambda:InvokeFunction", function_arn)
+    s.create_schedule(
+        aws, by, function_arn, invoke, Input='{"at": "<aws.scheduler.scheduled-time>"}'
+    )
     assert aws.fire(by, by, SLOT) == function_arn
-    (message,) = received(aws, url)
+    (message,) = s.received(aws, url)
     assert json.loads(message["Body"]) == {"at": SLOT}
-    create_schedule(aws, "sched-denied", function_arn, send)
+    s.create_schedule(aws, "sched-denied", function_arn, send)
     assert "lambda:InvokeFunction" in error_of(aws.fire, "sched-denied", "sched-denied", SLOT)
 
 
@@ -111,19 +97,19 @@ def test_a_schedule_invokes_a_function_with_its_role_and_does_not_wait(aws):
 @pytest.mark.parametrize("may_send", [True, False])
 def test_an_event_that_cannot_be_delivered_is_a_dead_letter(aws, may_send):
     name = f"sched-dead-{may_send}"
-    url, queue_arn = create_queue(aws, name)
-    machine_arn = create_machine(aws, f"{name}-machine", waiting(0))
-    send = [allow("sqs:SendMessage", queue_arn)] if may_send else []
+    url, queue_arn = s.create_queue(aws, name)
+    machine_arn = s.create_machine(aws, f"{name}-machine", s.waiting(0))
+    send = [s.allow("sqs:SendMessage", queue_arn)] if may_send else []
     options = {"Input": '{"at": "<aws.scheduler.scheduled-time>"}'}
     options["DeadLetterConfig"] = {"Arn": queue_arn}
-    schedule_arn = create_schedule(aws, name, machine_arn, *send, **options)
+    schedule_arn = s.create_schedule(aws, name, machine_arn, *send, **options)
     error = error_of(aws.fire, name, name, SLOT)
     sends = [call for call in aws.calls("sqs:SendMessage") if f"/{name}/" in call["caller"]]
     assert [call["status"] for call in sends] == [200 if may_send else 403]
     if not may_send:
         assert "Messages" not in aws.client("sqs").receive_message(QueueUrl=url), "it is lost"
         return
-    (message,) = received(aws, url)
+    (message,) = s.received(aws, url)
     assert json.loads(message["Body"]) == {"at": SLOT}
     sent = message["MessageAttributes"].items()
     attributes = {key: attribute["StringValue"] for key, attribute in sent}
@@ -146,13 +132,13 @@ def test_an_event_that_cannot_be_delivered_is_a_dead_letter(aws, may_send):
 UNTRUSTED = (
     "The execution role you provide must allow AWS EventBridge Scheduler to assume the role."
 )
-QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:any"
+QUEUE = f"arn:aws:sqs:{s.REGION}:{s.ACCOUNT}:any"
 UNSUPPORTED = "is not supported"
 AT = "at(2026-12-01T09:00:00)"
 REFUSED = [
     ("states", {}, {}, UNTRUSTED),
     ("scheduler", {"aws:SourceAccount": "210987654321"}, {}, UNTRUSTED),
-    ("scheduler", {"aws:SourceArn": group_arn("other")}, {}, UNTRUSTED),
+    ("scheduler", {"aws:SourceArn": s.group_arn("other")}, {}, UNTRUSTED),
     ("scheduler", {}, {"Arn": QUEUE}, f"Target.Arn: {QUEUE!r} {UNSUPPORTED}, only a state machine"),
     (
         *("scheduler", {}, {"EndDate": dt.datetime(2026, 12, 1, tzinfo=dt.UTC)}),
@@ -174,23 +160,23 @@ the beginning of the message with which it is refused."""
 @pytest.mark.parametrize("number", range(len(REFUSED)))
 def test_a_schedule_is_refused(aws, number):
     service, condition, fields, beginning = REFUSED[number]
-    policy = trust(service, **({"StringEquals": condition} if condition else {}))
-    role_arn = create_role(aws, f"sched-refused-{number}", policy)
+    policy = s.trust(service, **({"StringEquals": condition} if condition else {}))
+    role_arn = s.create_role(aws, f"sched-refused-{number}", policy)
     request = {"ScheduleExpression": "rate(1 day)", "Arn": "arn:aws:states:x", **fields}
     target = {"Arn": request.pop("Arn"), "RoleArn": role_arn}
     create = aws.client("scheduler").create_schedule
     window = {"Mode": "OFF"}
-    code, message = refusal(create, Name="x", Target=target, FlexibleTimeWindow=window, **request)
+    code, message = s.refusal(create, Name="x", Target=target, FlexibleTimeWindow=window, **request)
     assert (code, message[: len(beginning)]) == ("ValidationException", beginning)
 
 
 def test_a_role_may_read_the_schedules_of_the_group_that_its_policy_names(aws):
     name = "sched-read"
     _, schedule_arn = create_allowed_schedule(aws, name)
-    read = allow("scheduler:GetSchedule", schedule_arn)
-    scheduler = role_clients(aws, "sched-reader", read)("scheduler")
+    read = s.allow("scheduler:GetSchedule", schedule_arn)
+    scheduler = s.role_clients(aws, "sched-reader", read)("scheduler")
     assert scheduler.get_schedule(Name=name, GroupName=name)["Arn"] == schedule_arn
-    code, _ = refusal(scheduler.get_schedule, Name=name)
+    code, _ = s.refusal(scheduler.get_schedule, Name=name)
     assert code == "AccessDeniedException", "this is a schedule of the group default"
 
 
@@ -199,8 +185,8 @@ def test_a_role_may_read_the_schedules_of_the_group_that_its_policy_names(aws):
 
 def test_a_rate_fires_when_it_is_created_and_a_disabled_schedule_does_not(aws):
     paused, by = "sched-paused", "sched-paused-by"
-    machine_arn = create_machine(aws, paused, waiting(0))
-    role_arn = create_role(aws, by, trust("scheduler"), allow("states:*", "*"))
+    machine_arn = s.create_machine(aws, paused, s.waiting(0))
+    role_arn = s.create_role(aws, by, s.trust("scheduler"), s.allow("states:*", "*"))
     aws.client("scheduler").create_schedule(
         Name=paused,
         ScheduleExpression="rate(1 minute)",
@@ -210,7 +196,7 @@ def test_a_rate_fires_when_it_is_created_and_a_disabled_schedule_does_not(aws):
     )
     assert error_of(aws.fire, paused) == f"schedule {paused} in group default is DISABLED"
     later_machine, _ = create_allowed_schedule(aws, "sched-running", expression="rate(1 minute)")
-    eventually(lambda: executions_of(aws, later_machine), bool)
+    s.eventually(lambda: executions_of(aws, later_machine), bool)
     assert executions_of(aws, machine_arn) == [], "it would have fired before the later schedule"
 
 

@@ -3,19 +3,7 @@
 import json
 
 import pytest
-from small_stack import (
-    ACCOUNT,
-    AS_ROOT,
-    REGION,
-    allow,
-    archive,
-    create_function,
-    eventually,
-    grant,
-    invoke,
-    refusal,
-    trust,
-)
+import small_stack as s
 
 LOGGING_CODE = """
 import logging
@@ -59,25 +47,29 @@ WRITE_LOGS = ["logs:CreateLogStream", "logs:PutLogEvents"]
 
 def test_a_function_sees_only_its_code_and_its_environment(aws):
     options = {"MemorySize": 256, "Environment": {"Variables": {"MODE": "fast"}}}
-    arn = create_function(aws, "fn-context", code=CONTEXT_CODE, **options)
-    seen = invoke(aws, arn, {})
+    arn = s.create_function(aws, "fn-context", code=CONTEXT_CODE, **options)
+    seen = s.invoke(aws, arn, {})
     assert seen["context"] == ["fn-context", "1", arn, "256", "/aws/lambda/fn-context"]
     assert 15 < seen["seconds"] <= 20, "until the timeout"
     assert seen["files"] == ["bootstrap", "code.py"]
-    assert seen["caller"] == f"arn:aws:sts::{ACCOUNT}:assumed-role/fn-context/fn-context"
-    expected = {"MODE": "fast", "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13", "AWS_REGION": REGION}
+    assert seen["caller"] == f"arn:aws:sts::{s.ACCOUNT}:assumed-role/fn-context/fn-context"
+    expected = {
+        "MODE": "fast",
+        "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",
+        "AWS_REGION": s.REGION,
+    }
     assert {name: seen["environment"].get(name) for name in expected} == expected
     assert not {"PYTHONPATH", "AWS_PROFILE"} & seen["environment"].keys()
     own_log = {"LogGroup": "own", "LogFormat": "JSON", "ApplicationLogLevel": "WARN"}
-    other = create_function(aws, "fn-other", code=CONTEXT_CODE, LoggingConfig=own_log)
+    other = s.create_function(aws, "fn-other", code=CONTEXT_CODE, LoggingConfig=own_log)
     logging = [
         [environment.get(name) for name in LOG_VARIABLES]
-        for environment in (seen["environment"], invoke(aws, other, {})["environment"])
+        for environment in (seen["environment"], s.invoke(aws, other, {})["environment"])
     ]
     assert logging == [["/aws/lambda/fn-context", "Text", None], ["own", "JSON", "WARN"]]
     (first, parent), (second, second_parent) = (
         seen["processes"],
-        invoke(aws, other, {})["processes"],
+        s.invoke(aws, other, {})["processes"],
     )
     assert first != second
     assert parent == second_parent != aws.process.pid, "functions are copies of one process"
@@ -85,7 +77,7 @@ def test_a_function_sees_only_its_code_and_its_environment(aws):
 
 @pytest.mark.parametrize(("code", "error"), ERRORS.items(), ids=ERRORS.values())
 def test_an_error_has_its_class_as_type_and_a_stack_trace(aws, code, error):
-    arn = create_function(aws, f"fn-{error.rpartition('.')[2]}", code=code)
+    arn = s.create_function(aws, f"fn-{error.rpartition('.')[2]}", code=code)
     response = aws.client("lambda").invoke(FunctionName=arn)
     assert response["FunctionError"] == "Unhandled"
     payload = json.loads(response["Payload"].read())
@@ -98,12 +90,12 @@ def test_an_error_has_its_class_as_type_and_a_stack_trace(aws, code, error):
 def test_log_lines_are_lost_if_the_role_may_not_write_them(aws):
     name = "fn-silent"
     group, logs = f"/aws/lambda/{name}", aws.client("logs")
-    group_arn = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{group}:*"
-    arn = create_function(aws, name, code=LOGGING_CODE)
+    group_arn = f"arn:aws:logs:{s.REGION}:{s.ACCOUNT}:log-group:{group}:*"
+    arn = s.create_function(aws, name, code=LOGGING_CODE)
     groups = []
     for actions in ([], WRITE_LOGS[:1], WRITE_LOGS):
-        grant(aws, name, *([allow(actions, group_arn)] if actions else []))
-        invoke(aws, arn, {"rows": 1})
+        s.grant(aws, name, *([s.allow(actions, group_arn)] if actions else []))
+        s.invoke(aws, arn, {"rows": 1})
         found = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
         groups.append([item["logGroupName"] for item in found])
     assert groups == [[], [], [group]], "the role needs both actions"
@@ -112,7 +104,7 @@ def test_log_lines_are_lost_if_the_role_may_not_write_them(aws):
 
 
 def test_a_log_group_gets_a_key_and_loses_it(aws):
-    logs, key = aws.client("logs"), f"arn:aws:kms:{REGION}:{ACCOUNT}:key/logs"
+    logs, key = aws.client("logs"), f"arn:aws:kms:{s.REGION}:{s.ACCOUNT}:key/logs"
     logs.create_log_group(logGroupName="fn-key")
     keys = []
     for change, fields in (
@@ -123,7 +115,7 @@ def test_a_log_group_gets_a_key_and_loses_it(aws):
         (group,) = logs.describe_log_groups(logGroupNamePrefix="fn-key")["logGroups"]
         keys.append(group.get("kmsKeyId"))
     assert keys == [key, None]
-    assert refusal(logs.associate_kms_key, logGroupName="fn-none", kmsKeyId=key) == (
+    assert s.refusal(logs.associate_kms_key, logGroupName="fn-none", kmsKeyId=key) == (
         "ResourceNotFoundException",
         "The specified log group does not exist: fn-none",
     )
@@ -132,7 +124,7 @@ def test_a_log_group_gets_a_key_and_loses_it(aws):
 @pytest.mark.parametrize("pattern", ['{ $.level = "ERROR" }', "[level]", "%ERR.R%"])
 def test_only_words_can_be_the_pattern_of_a_filter(aws, pattern):
     filter_log_events = aws.client("logs").filter_log_events
-    assert refusal(filter_log_events, logGroupName="any", filterPattern=pattern) == (
+    assert s.refusal(filter_log_events, logGroupName="any", filterPattern=pattern) == (
         "InvalidParameterException",
         (
             f"filterPattern: {pattern!r} is no words; this emulator knows only words that are all"
@@ -148,16 +140,16 @@ MESSAGE = "The role defined for the function cannot be assumed by Lambda."
 
 def test_a_function_is_not_created_with_a_role_that_does_not_trust_lambda(aws):
     iam = aws.client("iam")
-    trusts_root = iam.create_role(RoleName="fr-other", AssumeRolePolicyDocument=AS_ROOT)
-    code = {"Handler": "code.handler", "Runtime": "python3.13", "Code": {"ZipFile": archive("")}}
-    for role in (trusts_root["Role"]["Arn"], f"arn:aws:iam::{ACCOUNT}:role/fr-missing"):
-        error = refusal(aws.client("lambda").create_function, FunctionName="x", Role=role, **code)
+    trusts_root = iam.create_role(RoleName="fr-other", AssumeRolePolicyDocument=s.AS_ROOT)
+    code = {"Handler": "code.handler", "Runtime": "python3.13", "Code": {"ZipFile": s.archive("")}}
+    for role in (trusts_root["Role"]["Arn"], f"arn:aws:iam::{s.ACCOUNT}:role/fr-missing"):
+        error = s.refusal(aws.client("lambda").create_function, FunctionName="x", Role=role, **code)
         assert error == ("InvalidParameterValueException", MESSAGE), role
 
 
 def test_a_function_whose_role_no_longer_trusts_lambda_gets_no_calls_and_no_events(aws):
-    arn, events = create_function(aws, "fr-once"), aws.client("events")
-    assert invoke(aws, arn, {"n": 1})["event"] == {"n": 1}
+    arn, events = s.create_function(aws, "fr-once"), aws.client("events")
+    assert s.invoke(aws, arn, {"n": 1})["event"] == {"n": 1}
     rule = events.put_rule(Name="fr-event", EventPattern=json.dumps({"source": ["fr"]}))["RuleArn"]
     aws.client("lambda").add_permission(
         FunctionName=arn,
@@ -168,7 +160,7 @@ def test_a_function_whose_role_no_longer_trusts_lambda_gets_no_calls_and_no_even
     )
     events.put_targets(Rule="fr-event", Targets=[{"Id": "1", "Arn": arn}])
     update = aws.client("iam").update_assume_role_policy
-    update(RoleName="fr-once", PolicyDocument=AS_ROOT)
+    update(RoleName="fr-once", PolicyDocument=s.AS_ROOT)
     aws.control("DELETE", "calls")
     events.put_events(Entries=[{"Source": "fr", "DetailType": "it", "Detail": "{}"}])
 
@@ -176,9 +168,9 @@ def test_a_function_whose_role_no_longer_trusts_lambda_gets_no_calls_and_no_even
         calls = aws.calls("sts:AssumeRole")
         return [call["status"] for call in calls if call["caller"] == "lambda.amazonaws.com"]
 
-    assert eventually(denied_statuses, bool) == [403]
+    assert s.eventually(denied_statuses, bool) == [403]
     for name in ("fr-once", arn):
-        error = refusal(aws.client("lambda").invoke, FunctionName=name)
+        error = s.refusal(aws.client("lambda").invoke, FunctionName=name)
         assert error == ("AccessDeniedException", MESSAGE), name
-    update(RoleName="fr-once", PolicyDocument=trust("lambda"))
-    assert invoke(aws, arn, {"n": 2})["event"] == {"n": 2}, "the role trusts Lambda again"
+    update(RoleName="fr-once", PolicyDocument=s.trust("lambda"))
+    assert s.invoke(aws, arn, {"n": 2})["event"] == {"n": 2}, "the role trusts Lambda again"

@@ -5,23 +5,12 @@ import json
 
 import boto3
 import pytest
+import small_stack as s
 from botocore.exceptions import ConnectionClosedError
-from small_stack import (
-    ACCOUNT,
-    REGION,
-    allow,
-    create_role,
-    eventually,
-    grant,
-    policy,
-    refusal,
-    role_clients,
-    trust,
-)
 
 from emulator import EmulatorError
 
-ARN = f"arn:aws:personalize:{REGION}:{ACCOUNT}:"
+ARN = f"arn:aws:personalize:{s.REGION}:{s.ACCOUNT}:"
 BUCKET = "personalize-http"
 NAMES = ("USER_ID", "ITEM_ID", "TIMESTAMP")
 FIELDS = [{"name": name, "type": "long" if name == "TIMESTAMP" else "string"} for name in NAMES]
@@ -34,8 +23,8 @@ BUCKET_STATEMENT = {
     "Resource": [f"arn:aws:s3:::{BUCKET}", f"arn:aws:s3:::{BUCKET}/*"],
 }
 ROLE = (
-    allow("s3:ListBucket", f"arn:aws:s3:::{BUCKET}"),
-    allow("s3:GetObject", f"arn:aws:s3:::{BUCKET}/*"),
+    s.allow("s3:ListBucket", f"arn:aws:s3:::{BUCKET}"),
+    s.allow("s3:GetObject", f"arn:aws:s3:::{BUCKET}/*"),
 )
 NUMBERS = itertools.count()
 
@@ -44,10 +33,10 @@ NUMBERS = itertools.count()
 def dataset(aws):
     """A dataset of interactions, and a bucket with an export for it."""
     s3 = aws.client("s3")
-    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": s.REGION})
     rows = "".join(f"u{n % 50},i{n % 97},{1_700_000_000 + n}\n" for n in range(1_500))
     s3.put_object(Bucket=BUCKET, Key="daily/one.csv", Body=f"{','.join(NAMES)}\n{rows}")
-    s3.put_bucket_policy(Bucket=BUCKET, Policy=policy(BUCKET_STATEMENT))
+    s3.put_bucket_policy(Bucket=BUCKET, Policy=s.policy(BUCKET_STATEMENT))
     client = aws.client("personalize")
     group = client.create_dataset_group(name="http")["datasetGroupArn"]
     schema = client.create_schema(name="http", schema=SCHEMA)["schemaArn"]
@@ -68,7 +57,7 @@ def start_import(client, dataset, role_arn, bucket=BUCKET):
 def import_result(aws, job_arn):
     """Wait for the end of an import job, and return its status and its failure reason."""
     describe = aws.client("personalize").describe_dataset_import_job
-    job = eventually(
+    job = s.eventually(
         lambda: describe(datasetImportJobArn=job_arn)["datasetImportJob"],
         lambda job: job["status"] in ("ACTIVE", "CREATE FAILED"),
     )
@@ -77,10 +66,10 @@ def import_result(aws, job_arn):
 
 def create_import_role(aws, name, *statements, service="personalize"):
     conditions = {
-        "StringEquals": {"aws:SourceAccount": ACCOUNT},
+        "StringEquals": {"aws:SourceAccount": s.ACCOUNT},
         "ArnLike": {"aws:SourceArn": f"{ARN}*"},
     }
-    return create_role(aws, name, trust(service, **conditions), *statements)
+    return s.create_role(aws, name, s.trust(service, **conditions), *statements)
 
 
 # The caller
@@ -88,24 +77,24 @@ def create_import_role(aws, name, *statements, service="personalize"):
 
 def test_a_role_may_do_what_its_policy_allows_on_the_named_resources_only(aws, dataset):
     action, campaign = "personalize:GetRecommendations", f"{ARN}campaign/none"
-    described = allow("personalize:DescribeDataset", dataset)
-    connect = role_clients(aws, "http-reader", described)
+    described = s.allow("personalize:DescribeDataset", dataset)
+    connect = s.role_clients(aws, "http-reader", described)
     client, runtime = connect(), connect("personalize-runtime")
     assert client.describe_dataset(datasetArn=dataset)["dataset"]["datasetArn"] == dataset
     group = f"{ARN}dataset-group/http"
-    assert refusal(client.describe_dataset_group, datasetGroupArn=group) == (
+    assert s.refusal(client.describe_dataset_group, datasetGroupArn=group) == (
         "AccessDeniedException",
         (
-            f"User: arn:aws:sts::{ACCOUNT}:assumed-role/http-reader/test is not authorized to"
+            f"User: arn:aws:sts::{s.ACCOUNT}:assumed-role/http-reader/test is not authorized to"
             f" perform: personalize:DescribeDatasetGroup on resource: {group} because no"
             " identity-based policy allows the personalize:DescribeDatasetGroup action"
         ),
     )
     request = {"campaignArn": campaign, "userId": "1"}
-    code, message = refusal(runtime.get_recommendations, **request)
+    code, message = s.refusal(runtime.get_recommendations, **request)
     assert (code, f"{action} on resource: {campaign}" in message) == ("AccessDeniedException", True)
-    grant(aws, "http-reader", allow(action, campaign))
-    code, _ = refusal(runtime.get_recommendations, **request)
+    s.grant(aws, "http-reader", s.allow(action, campaign))
+    code, _ = s.refusal(runtime.get_recommendations, **request)
     assert code == "ResourceNotFoundException", "allowed, but there is no such campaign"
     calls = aws.calls("personalize:")
     calls = [call for call in calls if call["caller"].endswith("/http-reader/test")]
@@ -125,22 +114,22 @@ def test_a_role_may_do_what_its_policy_allows_on_the_named_resources_only(aws, d
     ],
 )
 def test_invalid_credentials_are_refused(aws, access_key, secret, code):
-    client = role_clients(aws, f"http-{secret}")()
+    client = s.role_clients(aws, f"http-{secret}")()
     credentials = client._request_signer._credentials  # noqa: SLF001 - its access key
     client = boto3.client(
         "personalize",
         endpoint_url=aws.endpoint,
-        region_name=REGION,
+        region_name=s.REGION,
         aws_access_key_id=access_key or credentials.access_key,
         aws_secret_access_key=secret,
         aws_session_token=credentials.token,
     )
-    assert refusal(client.list_dataset_groups)[0] == code
+    assert s.refusal(client.list_dataset_groups)[0] == code
 
 
 def test_the_events_of_personalize_are_not_emulated(aws):
     event = {"trackingId": "t", "sessionId": "s", "eventList": [{"eventType": "x", "sentAt": 0}]}
-    assert refusal(aws.client("personalize-events").put_events, **event) == (
+    assert s.refusal(aws.client("personalize-events").put_events, **event) == (
         "UnknownOperationException",
         "/events is not supported by this emulator of Personalize",
     )
@@ -148,7 +137,7 @@ def test_the_events_of_personalize_are_not_emulated(aws):
 
 def test_a_bucket_can_have_the_name_of_a_path_of_the_runtime(aws):
     s3, bucket, objects = aws.client("s3"), "recommendations", [{"Key": "a"}]
-    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": s.REGION})
     s3.put_object(Bucket=bucket, Key="a", Body=b"1")
     response = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects})
     assert response["Deleted"] == objects, "this POST to /recommendations is signed for S3"
@@ -168,10 +157,10 @@ IMPORTS = {
     "role without ListBucket": (ROLE[1:], {}, BUCKET, "not authorized to perform: s3:ListBucket"),
     "policy with GetObject": (ROLE, {"Action": BOTH[:1]}, BUCKET, BY_POLICY),
     "policy with ListBucket": (ROLE, {"Action": BOTH[1:]}, BUCKET, BY_POLICY),
-    "policy for this account": (ROLE, from_account(ACCOUNT), BUCKET, None),
+    "policy for this account": (ROLE, from_account(s.ACCOUNT), BUCKET, None),
     "policy for another account": (ROLE, from_account("999999999999"), BUCKET, BY_POLICY),
     "no policy": (ROLE, None, BUCKET, BY_POLICY),
-    "no bucket": ([allow("s3:*")], {}, "no-such-bucket", "arn:aws:s3:::no-such-bucket"),
+    "no bucket": ([s.allow("s3:*")], {}, "no-such-bucket", "arn:aws:s3:::no-such-bucket"),
 }
 """The role's permissions, the difference of the bucket's policy, the bucket, and the failure of the
 import job."""
@@ -183,14 +172,14 @@ def test_an_import_job_needs_the_permissions_of_its_role_and_of_the_bucket(aws, 
         role_arn = create_import_role(aws, name.replace(" ", "-"), *statements)
         s3.delete_bucket_policy(Bucket=BUCKET)
         if difference is not None:
-            s3.put_bucket_policy(Bucket=BUCKET, Policy=policy({**BUCKET_STATEMENT, **difference}))
+            s3.put_bucket_policy(Bucket=BUCKET, Policy=s.policy({**BUCKET_STATEMENT, **difference}))
         status, reason = import_result(aws, start_import(client, dataset, role_arn, bucket))
         if failure:
             assert (status, failure in reason) == ("CREATE FAILED", True), (name, reason)
         else:
             assert (status, reason) == ("ACTIVE", None), name
-    s3.put_bucket_policy(Bucket=BUCKET, Policy=policy(BUCKET_STATEMENT))
-    session = f"arn:aws:sts::{ACCOUNT}:assumed-role/policy-for-this-account/Personalize"
+    s3.put_bucket_policy(Bucket=BUCKET, Policy=s.policy(BUCKET_STATEMENT))
+    session = f"arn:aws:sts::{s.ACCOUNT}:assumed-role/policy-for-this-account/Personalize"
     calls = [call["action"] for call in aws.calls("s3:") if call["caller"] == session]
     assert calls == ["s3:ListBucket", "s3:GetObject"]
 
@@ -198,36 +187,36 @@ def test_an_import_job_needs_the_permissions_of_its_role_and_of_the_bucket(aws, 
 def test_the_caller_must_be_allowed_to_pass_the_role_to_personalize(aws, dataset):
     role_arn = create_import_role(aws, "http-passed", *ROLE)
     jobs = f"{ARN}dataset-import-job/"
-    create_jobs = allow("personalize:CreateDatasetImportJob", [dataset, f"{jobs}*"])
+    create_jobs = s.allow("personalize:CreateDatasetImportJob", [dataset, f"{jobs}*"])
     arguments = {
-        "client": role_clients(aws, "http-passer", create_jobs)(),
+        "client": s.role_clients(aws, "http-passer", create_jobs)(),
         "dataset": dataset,
         "role_arn": role_arn,
     }
 
     def pass_role(service, role=role_arn):
         to = {"iam:PassedToService": f"{service}.amazonaws.com"}
-        return allow("iam:PassRole", role, StringEquals=to)
+        return s.allow("iam:PassRole", role, StringEquals=to)
 
-    create_in_dataset = allow("personalize:CreateDatasetImportJob", dataset)
+    create_in_dataset = s.allow("personalize:CreateDatasetImportJob", dataset)
     for statements, missing in (
         ([create_jobs], f"iam:PassRole on resource: {role_arn}"),
         ([create_jobs, pass_role("lambda")], f"iam:PassRole on resource: {role_arn}"),
         ([create_jobs, pass_role("personalize", f"{role_arn}-other")], "iam:PassRole"),
         ([create_in_dataset, pass_role("personalize")], jobs),  # a job is a resource of it too
     ):
-        grant(aws, "http-passer", *statements)
-        code, message = refusal(start_import, **arguments)
+        s.grant(aws, "http-passer", *statements)
+        code, message = s.refusal(start_import, **arguments)
         assert (code, missing in message) == ("AccessDeniedException", True), message
-    grant(aws, "http-passer", create_jobs, pass_role("personalize"))
+    s.grant(aws, "http-passer", create_jobs, pass_role("personalize"))
     assert import_result(aws, start_import(**arguments)) == ("ACTIVE", None)
 
 
 def test_a_role_that_personalize_may_not_assume_is_refused(aws, dataset):
     untrusting = create_import_role(aws, "http-untrusting", *ROLE, service="lambda")
     client = aws.client("personalize")
-    for role_arn in (untrusting, f"arn:aws:iam::{ACCOUNT}:role/http-missing"):
-        assert refusal(start_import, client=client, dataset=dataset, role_arn=role_arn) == (
+    for role_arn in (untrusting, f"arn:aws:iam::{s.ACCOUNT}:role/http-missing"):
+        assert s.refusal(start_import, client=client, dataset=dataset, role_arn=role_arn) == (
             "InvalidInputException",
             f"Amazon Personalize is not allowed to assume the role {role_arn}.",
         )
@@ -237,12 +226,12 @@ def test_a_role_that_personalize_may_not_assume_is_refused(aws, dataset):
 
 
 def test_a_lost_response_is_a_closed_connection_after_the_operation(aws):
-    client = role_clients(aws, "http-lost", allow("personalize:*"))()
+    client = s.role_clients(aws, "http-lost", s.allow("personalize:*"))()
     aws.control("POST", "faults", {"fault": "lost-answer", "operation": "CreateSchema"})
     request = {"name": "http-lost", "schema": SCHEMA}
     with pytest.raises(ConnectionClosedError):
         client.create_schema(**request)
-    assert refusal(client.create_schema, **request)[0] == "ResourceAlreadyExistsException"
+    assert s.refusal(client.create_schema, **request)[0] == "ResourceAlreadyExistsException"
     calls = aws.calls("personalize:CreateSchema")
     assert [call["status"] for call in calls if "lost" in call["caller"]] == [0, 400]
 
@@ -250,8 +239,8 @@ def test_a_lost_response_is_a_closed_connection_after_the_operation(aws):
 def test_faults_can_be_injected_listed_and_removed(aws):
     fault = {"fault": "throttle", "operation": "ListSchemas", "times": 2}
     fault_id = aws.control("POST", "faults", fault)["id"]
-    client = role_clients(aws, "http-faults", allow("personalize:*"))()
-    assert refusal(client.list_schemas)[0] == "ThrottlingException"
+    client = s.role_clients(aws, "http-faults", s.allow("personalize:*"))()
+    assert s.refusal(client.list_schemas)[0] == "ThrottlingException"
     (waiting,) = aws.control("GET", "faults")
     assert (waiting["id"], waiting["times"]) == (fault_id, 1)
     aws.control("DELETE", f"faults?id={fault_id}")
@@ -265,6 +254,6 @@ def test_the_requests_to_personalize_can_be_read(aws, dataset):
     aws.client("personalize").describe_dataset(datasetArn=dataset)
     assert aws.control("GET", "personalize/calls")[-1] == {
         "operation": "DescribeDataset",
-        "caller": f"arn:aws:iam::{ACCOUNT}:root",
+        "caller": f"arn:aws:iam::{s.ACCOUNT}:root",
         "request": {"datasetArn": dataset},
     }

@@ -7,30 +7,12 @@ import json
 import time
 
 import pytest
+import small_stack as s
 from small_machines import machine, map_over
-from small_stack import (
-    ACCOUNT,
-    REGION,
-    allow,
-    allowing,
-    calling,
-    create_function,
-    create_machine,
-    create_queue,
-    create_role,
-    eventually,
-    execute,
-    finished,
-    grant,
-    received,
-    refusal,
-    trust,
-    waiting,
-)
 
 from components.iam import LOG_DELIVERY_ACTIONS
 
-LOG_GROUP = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/vendedlogs/a:*"
+LOG_GROUP = f"arn:aws:logs:{s.REGION}:{s.ACCOUNT}:log-group:/aws/vendedlogs/a:*"
 UNTRUSTING = (
     "Neither the global service principal states.amazonaws.com, nor the regional one is authorized"
     " to assume the provided role"
@@ -39,7 +21,7 @@ UNTRUSTING = (
 
 def session(role):
     """Return the ARN of the session of a state machine that has the name of its role."""
-    return f"arn:aws:sts::{ACCOUNT}:assumed-role/{role}/{role}"
+    return f"arn:aws:sts::{s.ACCOUNT}:assumed-role/{role}/{role}"
 
 
 @pytest.fixture(scope="module")
@@ -49,58 +31,60 @@ def client(aws):
 
 @pytest.fixture(scope="module")
 def echo(aws):
-    return create_function(aws, "sf-echo")
+    return s.create_function(aws, "sf-echo")
 
 
 @pytest.fixture(scope="module")
 def sleeper(aws):
     """A function that fails after 1.5 seconds."""
     code = "import time\ndef handler(event, context):\n    time.sleep(1.5)\n    raise ValueError\n"
-    return create_function(aws, "sf-sleeper", code=code)
+    return s.create_function(aws, "sf-sleeper", code=code)
 
 
 # Roles
 
 
 def test_a_task_invokes_a_published_function_with_the_role_of_its_machine(aws, echo):
-    invokes = allow("lambda:InvokeFunction", echo)
-    arn = create_machine(aws, "sf-calls", calling(echo), invokes)
-    output = json.loads(execute(aws, arn, {"a": 1})["output"])
+    invokes = s.allow("lambda:InvokeFunction", echo)
+    arn = s.create_machine(aws, "sf-calls", s.calling(echo), invokes)
+    output = json.loads(s.execute(aws, arn, {"a": 1})["output"])
     assert (output["event"], output["arn"]) == ({"a": 1}, echo), "the named version ran"
     assert session("sf-calls") in {call["caller"] for call in aws.calls("lambda:InvokeFunction")}
-    failed = execute(aws, arn, {"fail": "no data"})
+    failed = s.execute(aws, arn, {"fail": "no data"})
     assert (failed["status"], failed["error"]) == ("FAILED", "ValueError"), "the name of its class"
     assert json.loads(failed["cause"])["errorMessage"] == "no data"
-    grant(aws, "sf-calls", allow("lambda:InvokeFunction", "arn:aws:lambda:x"))
-    denied = execute(aws, arn, {"a": 1})
+    s.grant(aws, "sf-calls", s.allow("lambda:InvokeFunction", "arn:aws:lambda:x"))
+    denied = s.execute(aws, arn, {"a": 1})
     assert (denied["status"], denied["error"]) == ("FAILED", "Lambda.AccessDeniedException")
     assert denied["cause"].startswith(
         f"User: {session('sf-calls')} is not authorized to perform: lambda:InvokeFunction"
     )
-    grant(aws, "sf-calls", invokes)
-    aws.client("iam").update_assume_role_policy(RoleName="sf-calls", PolicyDocument=trust("lambda"))
-    distrusted = execute(aws, arn, {})["cause"]
+    s.grant(aws, "sf-calls", invokes)
+    aws.client("iam").update_assume_role_policy(
+        RoleName="sf-calls", PolicyDocument=s.trust("lambda")
+    )
+    distrusted = s.execute(aws, arn, {})["cause"]
     assert "states.amazonaws.com is not authorized to perform: sts:AssumeRole" in distrusted
 
 
 def test_a_machine_needs_a_role_that_trusts_step_functions_and_may_log(aws, client):
-    arn = create_role(aws, "sf-logs", trust("lambda"))
+    arn = s.create_role(aws, "sf-logs", s.trust("lambda"))
     destinations = [{"cloudWatchLogsLogGroup": {"logGroupArn": LOG_GROUP}}]
-    request = {"name": "sf-logs", "definition": json.dumps(waiting(0)), "roleArn": arn}
+    request = {"name": "sf-logs", "definition": json.dumps(s.waiting(0)), "roleArn": arn}
     request["loggingConfiguration"] = {"level": "ERROR", "destinations": destinations}
-    error = refusal(client.create_state_machine, **request)
+    error = s.refusal(client.create_state_machine, **request)
     assert error == ("AccessDeniedException", f"{UNTRUSTING}: {arn}")
     iam = aws.client("iam")
-    iam.update_assume_role_policy(RoleName="sf-logs", PolicyDocument=trust("states"))
+    iam.update_assume_role_policy(RoleName="sf-logs", PolicyDocument=s.trust("states"))
     for missing in LOG_DELIVERY_ACTIONS:
         others = [action for action in LOG_DELIVERY_ACTIONS if action != missing]
-        grant(aws, "sf-logs", allow(others))
-        code, message = refusal(client.create_state_machine, **request)
+        s.grant(aws, "sf-logs", s.allow(others))
+        code, message = s.refusal(client.create_state_machine, **request)
         assert (code, missing in message) == ("AccessDeniedException", True)
-    grant(aws, "sf-logs", allow(LOG_DELIVERY_ACTIONS))
+    s.grant(aws, "sf-logs", s.allow(LOG_DELIVERY_ACTIONS))
     arn = client.create_state_machine(**request)["stateMachineArn"]
-    grant(aws, "sf-logs")
-    client.update_state_machine(stateMachineArn=arn, definition=json.dumps(waiting(1)))
+    s.grant(aws, "sf-logs")
+    client.update_state_machine(stateMachineArn=arn, definition=json.dumps(s.waiting(1)))
 
 
 # Real time
@@ -112,12 +96,12 @@ def event_types(client, execution):
 
 
 def test_an_execution_is_stopped_immediately_and_has_no_later_events(aws, client, sleeper):
-    definition = machine(Each=map_over("$.items", **calling(sleeper)["States"]))
+    definition = machine(Each=map_over("$.items", **s.calling(sleeper)["States"]))
     name = "sf-stopped"
-    arn = create_machine(aws, name, definition, allow("lambda:InvokeFunction", sleeper))
+    arn = s.create_machine(aws, name, definition, s.allow("lambda:InvokeFunction", sleeper))
     started = client.start_execution(stateMachineArn=arn, input='{"items": [1, 2]}')
     execution = started["executionArn"]
-    eventually(
+    s.eventually(
         lambda: event_types(client, execution),
         lambda types: types.count("LambdaFunctionStarted") == 2,
     )
@@ -126,7 +110,7 @@ def test_an_execution_is_stopped_immediately_and_has_no_later_events(aws, client
     assert (description["status"], description["stopDate"]) == ("ABORTED", stopped["stopDate"])
     types = event_types(client, execution)
     assert types[-1] == "ExecutionAborted"
-    eventually(
+    s.eventually(
         lambda: [call["caller"] for call in aws.calls("lambda:InvokeFunction")],
         lambda callers: callers.count(session(name)) == 2,
     )
@@ -135,10 +119,10 @@ def test_an_execution_is_stopped_immediately_and_has_no_later_events(aws, client
 
 
 def test_the_timeout_of_a_machine_is_real_time(aws, sleeper):
-    late_map = machine(Each=map_over("$.items", **calling(sleeper)["States"]))
-    invokes = allow("lambda:InvokeFunction", sleeper)
-    arn = create_machine(aws, "sf-late-machine", {**late_map, "TimeoutSeconds": 1}, invokes)
-    description = execute(aws, arn, {"items": [1]})
+    late_map = machine(Each=map_over("$.items", **s.calling(sleeper)["States"]))
+    invokes = s.allow("lambda:InvokeFunction", sleeper)
+    arn = s.create_machine(aws, "sf-late-machine", {**late_map, "TimeoutSeconds": 1}, invokes)
+    description = s.execute(aws, arn, {"items": [1]})
     assert description["status"] == "TIMED_OUT"
     assert 1 <= (description["stopDate"] - description["startDate"]).total_seconds() < 1.5
 
@@ -147,9 +131,9 @@ def test_the_timeout_of_a_machine_is_real_time(aws, sleeper):
 
 
 def test_an_event_says_that_an_execution_has_ended(aws, client, echo):
-    url, queue = create_queue(aws, "sf-events")
-    arn = create_machine(aws, "sf-told", calling(echo), allow("lambda:InvokeFunction", echo))
-    late = create_machine(aws, "sf-late", {**waiting(60), "TimeoutSeconds": 1})
+    url, queue = s.create_queue(aws, "sf-events")
+    arn = s.create_machine(aws, "sf-told", s.calling(echo), s.allow("lambda:InvokeFunction", echo))
+    late = s.create_machine(aws, "sf-late", {**s.waiting(60), "TimeoutSeconds": 1})
     pattern = {
         "source": ["aws.states"],
         "detail-type": ["Step Functions Execution Status Change"],
@@ -161,18 +145,18 @@ def test_an_event_says_that_an_execution_has_ended(aws, client, echo):
     rules = aws.client("events")
     rule = rules.put_rule(Name="sf-told", EventPattern=json.dumps(pattern))["RuleArn"]
     rules.put_targets(Rule="sf-told", Targets=[{"Id": "1", "Arn": queue}])
-    policy = {"Policy": allowing("events", "sqs:SendMessage", rule)}
+    policy = {"Policy": s.allowing("events", "sqs:SendMessage", rule)}
     aws.client("sqs").set_queue_attributes(QueueUrl=url, Attributes=policy)
     done = client.start_execution(stateMachineArn=arn, name="done", input='{"a": 1}')
     client.start_execution(stateMachineArn=arn, name="failing", input='{"fail": "no"}')
     client.start_execution(stateMachineArn=late, name="late")
     stopped = client.start_execution(stateMachineArn=late, name="stopped")["executionArn"]
     client.stop_execution(executionArn=stopped, error="Enough", cause="by a test")
-    bodies = [json.loads(message["Body"]) for message in received(aws, url, 4)]
+    bodies = [json.loads(message["Body"]) for message in s.received(aws, url, 4)]
     events = {f"{body['detail']['name']} {body['detail']['status']}": body for body in bodies}
     keys = ["done SUCCEEDED", "failing FAILED", "late TIMED_OUT", "stopped ABORTED"]
     assert sorted(events) == keys, "RUNNING is not in the pattern"
-    event, description = events["done SUCCEEDED"], finished(aws, done["executionArn"])
+    event, description = events["done SUCCEEDED"], s.finished(aws, done["executionArn"])
     assert event["resources"] == [done["executionArn"]]
     assert event["detail"] == {
         "executionArn": done["executionArn"],
