@@ -7,6 +7,8 @@ import warnings
 from io import TextIOWrapper
 from types import FrameType
 
+from retrain import IS_INSTALLED
+
 EXIT_UNUSABLE = 2
 ASCII_SIGNS = "ascii_signs"
 """The name under which Python finds what to write for characters that an encoding lacks."""
@@ -30,10 +32,13 @@ def main() -> None:
         import platform  # noqa: PLC0415
 
         python = f"{sys.executable} (Python {platform.python_version()})"
-        sys.stderr.write(
-            f"{python} cannot run retrain: {error}; run `make demo` once, which installs "
-            "everything into .venv, and then use .venv/bin/retrain\n"
+        way_out = (
+            "install it with pip install 'personalize-retraining[cli]'"
+            if IS_INSTALLED
+            else "run `make demo` once, which installs everything into .venv, and then use "
+            ".venv/bin/retrain"
         )
+        sys.stderr.write(f"{python} cannot run retrain: {error}; {way_out}\n")
         sys.exit(EXIT_UNUSABLE)
     exit_code = cli.main(sys.argv[1:])
     _ignore_signals()  # the command is done, and a signal while Python ends would hide its code

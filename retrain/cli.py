@@ -4,12 +4,13 @@ import os
 import sys
 import tomllib
 from collections.abc import Container, Sequence
-from importlib import import_module
+from importlib import import_module, metadata
 from pathlib import Path
 from typing import Annotated, TextIO
 
 import typer
 
+from retrain import FOLDER, IS_INSTALLED
 from retrain.account.errors import (
     AWS_ERRORS,
     EXIT_CLOSED_OUTPUT,
@@ -136,10 +137,16 @@ def _print_interruption(arguments: Sequence[str]) -> None:
 def _print_version(is_asked: bool) -> None:  # noqa: FBT001  # Typer calls it with the value
     """Print the version of the package, and end the program, if the option asks for it."""
     if is_asked:
-        pyproject = Path(__file__).parents[1] / "pyproject.toml"
-        project = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]
-        typer.echo(f"{PROGRAM} {project['version']}")
+        typer.echo(f"{PROGRAM} {_version()}")
         raise typer.Exit
+
+
+def _version() -> str:
+    """Return the version of the package, which is that of pyproject.toml."""
+    if IS_INSTALLED:
+        return metadata.version("personalize-retraining")
+    project = tomllib.loads((FOLDER / "pyproject.toml").read_text(encoding="utf-8"))
+    return str(project["project"]["version"])
 
 
 def retrain(

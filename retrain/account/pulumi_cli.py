@@ -1,24 +1,28 @@
-"""Reads the outputs of a stack with the Pulumi CLI."""
+"""Reads the outputs and the config of a stack with the Pulumi CLI."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any
 
+from retrain import FOLDER, IS_INSTALLED
 from retrain.account.errors import OperatorError, one_line
-from retrain.stack_files import missing_file_message, stack_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-PROJECT_DIR = Path(__file__).resolve().parents[2]
+PROJECT_DIR = Path.cwd() if IS_INSTALLED else FOLDER
 """The folder with Pulumi.yaml and the files of the stacks."""
 DEFAULT_STACK = "dev"
 """The stack of the commands that name none."""
+STACK_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+"""The names that the Pulumi CLI accepts, without organization and project
+(https://www.pulumi.com/docs/iac/concepts/stacks/#create-a-stack)."""
 CLI_SECONDS = 120
 """A backend that is far away may take a while. The CLI asks no questions in the meantime."""
 WITHOUT_CLI = "or name the state machine with --state-machine-arn"
@@ -26,12 +30,31 @@ ERROR_PREFIX = "error: "
 """The beginning of the line with which the CLI says why it failed."""
 UNKNOWN_STACK = "no stack named"
 """The beginning of the reason of the CLI if its backend has no such stack."""
-NOT_LOGGED_IN = "PULUMI_ACCESS_TOKEN must be set"
-"""The beginning of the reason of the CLI if nobody has logged in."""
 
 
 class StackNotCreatedError(OperatorError):
     """A stack has a file, but the backend of the Pulumi CLI does not know the stack."""
+
+
+def stack_file_of(project_dir: Path, stack: str) -> Path:
+    """Return the path of a stack's file. Raise OperatorError if no stack can have this name."""
+    if not STACK_NAME.fullmatch(stack):
+        raise OperatorError(
+            f"--stack {stack!r}: a stack's name has 1 to 100 letters, digits, hyphens, underscores "
+            "and periods; choose another name, for example prod"
+        )
+    return project_dir / f"Pulumi.{stack}.yaml"
+
+
+def missing_file_error(file: Path) -> OperatorError:
+    """Return the error for a stack that has no file."""
+    names = sorted(path.name.split(".", 1)[1][:-5] for path in file.parent.glob("Pulumi.*.yaml"))
+    hint = (
+        f"name one of the stacks of this folder: {', '.join(names)}"
+        if names
+        else "this folder has no stack files, so write this file first"
+    )
+    return OperatorError(f"{file}: does not exist; {hint}")
 
 
 def deploy_command(stack: str) -> str:
@@ -44,74 +67,74 @@ def create_command(stack: str) -> str:
     return f"pulumi stack init {stack} && {deploy_command(stack)}"
 
 
-def stack_outputs(stack: str) -> Mapping[str, object]:
-    """Return the outputs of a stack. They are empty if the stack is not deployed."""
-    return cast(
-        "Mapping[str, object]", json.loads(_run("stack", "output", stack=stack, cwd=PROJECT_DIR))
-    )
-
-
 def stack_text(stack: str) -> str:
     """Return a stack in a message. A command that names no stack uses the default stack."""
     return f"stack {stack}{' (the default; -s names another)' if stack == DEFAULT_STACK else ''}"
 
 
-def _run(*command: str, stack: str, cwd: Path) -> str:
-    """Return what a command of the CLI prints as JSON.
+def stack_outputs(stack: str) -> Mapping[str, object]:
+    """Return the outputs of a stack. They are empty if the stack is not deployed."""
+    return _read("stack", "output", stack=stack, project_dir=PROJECT_DIR, way_out=WITHOUT_CLI)
 
-    Raises OperatorError if the CLI is missing or fails. Its message is the reason that the CLI
-    gives.
+
+def resolved_config(project_dir: Path, stack: str) -> dict[str, object]:
+    """Return the config of a stack with the values of its ESC environments. It needs no account.
+
+    The CLI prints no secrets, so each of them is an encrypted value without text.
+    """
+    way_out = "or copy the values of the environment into the stack's file"
+    entries = _read("config", "--open", stack=stack, project_dir=project_dir, way_out=way_out)
+    return {
+        key: {"secure": ""} if entry["secret"] else entry["value"] for key, entry in entries.items()
+    }
+
+
+def _read(*command: str, stack: str, project_dir: Path, way_out: str) -> dict[str, Any]:
+    """Return the document that a command of the CLI prints.
+
+    Raises OperatorError if the CLI is missing or fails. Its message has the reason of the CLI.
     """
     pulumi = shutil.which("pulumi")
     if pulumi is None:
         raise OperatorError(
-            "the Pulumi CLI is not on the PATH, so the outputs of the stack cannot be read; "
-            f"install it, {WITHOUT_CLI}"
+            f"the Pulumi CLI is not on the PATH, so {stack_text(stack)} cannot be read; install "
+            f"it, {way_out}"
         )
-    arguments = [pulumi, *command, "--json", "--stack", stack, "--non-interactive"]
+    options = ("--json", "--stack", stack, "--non-interactive", "--color", "never")
     try:
         completed = subprocess.run(  # noqa: S603  # the Pulumi CLI on the PATH
-            [*arguments, "--color", "never"],
-            cwd=cwd,
+            [pulumi, *command, *options],
+            cwd=project_dir,
             capture_output=True,
             text=True,
             timeout=CLI_SECONDS,
-            check=True,
+            check=False,
         )
-    except subprocess.CalledProcessError as error:
-        raise _cli_error(stack, _reason(error.stderr), cwd) from error
     except subprocess.TimeoutExpired as error:
         raise OperatorError(
-            f"the Pulumi CLI has not printed the outputs of {stack_text(stack)} within "
-            f"{CLI_SECONDS} seconds; try again, {WITHOUT_CLI}"
+            f"the Pulumi CLI has not read {stack_text(stack)} within {CLI_SECONDS} seconds; try "
+            f"again, {way_out}"
         ) from error
-    return completed.stdout
+    if completed.returncode:
+        raise _cli_error(stack, completed.stderr, project_dir, way_out)
+    document: dict[str, Any] = json.loads(completed.stdout)
+    return document
 
 
-def _cli_error(stack: str, reason: str, project_dir: Path) -> OperatorError:
-    """Return the error for the reason with which the CLI cannot read a stack."""
-    if reason.startswith(NOT_LOGGED_IN):
-        return OperatorError(
-            f"you are not logged in to Pulumi, so the outputs of stack {stack} cannot be read; log "
-            f"in with `pulumi login`, {WITHOUT_CLI}"
-        )
+def _cli_error(stack: str, stderr: str, project_dir: Path, way_out: str) -> OperatorError:
+    """Return the error for what the CLI has written when it could not read a stack."""
+    lines = [line for line in stderr.splitlines() if line.startswith(ERROR_PREFIX)]
+    reason = one_line(lines[-1].removeprefix(ERROR_PREFIX) if lines else stderr)
     if not reason.startswith(UNKNOWN_STACK):
         return OperatorError(
-            f"the Pulumi CLI cannot read {stack_text(stack)}: {reason}; check --stack and `pulumi "
-            f"whoami`, {WITHOUT_CLI}"
+            f"the Pulumi CLI cannot read {stack_text(stack)}: {reason or 'it gives no reason'}; "
+            f"check --stack and `pulumi whoami`, log in with `pulumi login`, {way_out}"
         )
-    name = stack.rpartition("/")[2]  # a stack may be named with its organization and project
-    if not os.path.lexists(stack_file(project_dir, name)):
-        return OperatorError(missing_file_message(project_dir, name))
+    # A stack may be named with its organization and project.
+    file = stack_file_of(project_dir, stack.rpartition("/")[2])
+    if not os.path.lexists(file):
+        return missing_file_error(file)
     return StackNotCreatedError(
         f"{stack_text(stack)} is not created yet, or it is in another backend than `pulumi whoami "
         f"-v` prints; create and deploy it with `{create_command(stack)}`"
-    )
-
-
-def _reason(stderr: str) -> str:
-    """Return the error in what the CLI has written, or everything that it has written."""
-    lines = [line for line in stderr.splitlines() if line.startswith(ERROR_PREFIX)]
-    return (
-        one_line(lines[-1].removeprefix(ERROR_PREFIX) if lines else stderr) or "it gives no reason"
     )

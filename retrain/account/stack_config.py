@@ -4,45 +4,51 @@ from __future__ import annotations
 
 import json
 import os
-from importlib.util import find_spec
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-import yaml  # type: ignore[import-untyped]  # PyYAML brings no types
+import pulumi
 
 from components import settings
+from emulator.deployer.configuration import read_mapping, read_project
+from emulator.deployer.errors import DeploymentError
 from retrain.account.errors import OperatorError
-from retrain.stack_files import STACK_NAME, missing_file_message, stack_file
+from retrain.account.pulumi_cli import missing_file_error, resolved_config, stack_file_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from components.args import RetrainingPipelineArgs
 
 
-def stack_file_of(project_dir: Path, stack: str) -> Path:
-    """Return the path of a stack's file. Raise OperatorError if no stack can have this name."""
-    if not STACK_NAME.fullmatch(stack):
-        raise OperatorError(
-            f"--stack {stack!r}: a stack's name has 1 to 100 letters, digits, hyphens, underscores "
-            "and periods; choose another name, for example prod"
-        )
-    return stack_file(project_dir, stack)
+@contextmanager
+def readable_project(project_dir: Path, stack: str) -> Iterator[Path]:
+    """Yield the folder of a project in which the stack's file imports no environment.
 
+    If the stack imports none, the folder is `project_dir`. Otherwise it is a temporary folder with
+    the config that the Pulumi CLI prints, in which secrets stay encrypted.
 
-def project_name(project_dir: Path) -> str:
-    """Return the name of a Pulumi project, which is the namespace of the config's keys."""
-    return str(yaml.safe_load((project_dir / "Pulumi.yaml").read_text())["name"])
-
-
-def config_problems(text: str, project: str, stack: str) -> list[str]:
-    """Return the problems that `pulumi preview` would report about the text of a stack's file."""
-    config = yaml.safe_load(text)["config"]
+    Raises OperatorError if a file cannot be read, also while the block runs.
+    """
+    file = stack_file_of(project_dir, stack)
+    if not os.path.lexists(file):
+        raise missing_file_error(file)
     try:
-        settings.parse_stack(project, stack, _texts(config))
-    except settings.SettingsError as error:
-        return [line.strip() for line in str(error).splitlines()]
-    return []
+        if "environment" not in read_mapping(file):
+            yield project_dir
+            return
+        project = read_mapping(project_dir / "Pulumi.yaml")
+        main = project_dir.resolve() / str(project.get("main", "."))
+        with tempfile.TemporaryDirectory(prefix="stack-") as folder:
+            copy = Path(folder)
+            config = resolved_config(project_dir, stack)
+            (copy / "Pulumi.yaml").write_text(json.dumps({**project, "main": str(main)}))
+            (copy / file.name).write_text(json.dumps({"config": config}))
+            yield copy
+    except (pulumi.RunError, DeploymentError) as error:
+        raise OperatorError(str(error)) from error
 
 
 def read_args(project_dir: Path, stack: str) -> RetrainingPipelineArgs:
@@ -50,49 +56,20 @@ def read_args(project_dir: Path, stack: str) -> RetrainingPipelineArgs:
 
     Raises OperatorError if the file is missing or has problems.
     """
-    file = stack_file_of(project_dir, stack)
-    if not os.path.lexists(file):
-        raise OperatorError(missing_file_message(project_dir, stack))
-    if find_spec("ruamel.yaml") is None:
-        return _read_plain_args(project_dir, file, stack)
-    # Only these modules need the development requirements.
-    from retrain.rehearsal.errors import RehearsalError  # noqa: PLC0415
-    from retrain.rehearsal.stack_args import read_stack_args  # noqa: PLC0415
+    with readable_project(project_dir, stack) as folder:
+        project = read_project(folder, stack, {})
+        return settings.parse_stack(project.name, stack, project.config)
 
+
+def project_name(project_dir: Path) -> str:
+    """Return the name of a Pulumi project, which is the namespace of the config's keys."""
+    return str(read_mapping(project_dir / "Pulumi.yaml")["name"])
+
+
+def config_problems(project_dir: Path, stack: str) -> list[str]:
+    """Return the problems that `pulumi preview` would report about a stack's file."""
     try:
-        return read_stack_args(project_dir, stack)
-    except RehearsalError as error:
-        raise OperatorError(str(error)) from error
-
-
-def _read_plain_args(project_dir: Path, file: Path, stack: str) -> RetrainingPipelineArgs:
-    """Return the arguments in the file of a stack without the development requirements.
-
-    Values that YAML readers read differently, for example `yes`, are not noticed.
-    """
-    document = yaml.safe_load(file.read_text()) or {}
-    if "environment" in document:
-        raise OperatorError(
-            f"{file} imports an environment, and reading it needs the development requirements: "
-            "pip install --require-hashes -r requirements.txt -r requirements-dev.txt"
-        )
-    project = yaml.safe_load((project_dir / "Pulumi.yaml").read_text())
-    name = str(project["name"])
-    declared = project.get("config", {}).items()
-    defaults = {f"{name}:{key}": row["default"] for key, row in declared if "default" in row}
-    config = {**defaults, **document.get("config", {})}
-    secrets = [
-        key for key, value in config.items() if isinstance(value, dict) and "secure" in value
-    ]
-    try:
-        return settings.parse_stack(name, stack, _texts(config), secrets=secrets)
-    except settings.SettingsError as error:
-        raise OperatorError(str(error)) from error
-
-
-def _texts(config: Mapping[object, object]) -> dict[str, str]:
-    """Return a config as a program gets it: every value that is not text is JSON."""
-    return {
-        str(key): value if isinstance(value, str) else json.dumps(value)
-        for key, value in config.items()
-    }
+        read_args(project_dir, stack)
+    except OperatorError as error:
+        return [line.strip() for line in str(error).splitlines()]
+    return []

@@ -13,8 +13,10 @@ from retrain.account import pulumi_cli
 from retrain.account.access import Access
 from retrain.account.errors import EXIT_FAILED, OperatorError
 from retrain.account.output import print_json, print_message, print_result
-from retrain.account.stack_config import config_problems, project_name, stack_file_of
+from retrain.account.pulumi_cli import stack_file_of
+from retrain.account.stack_config import config_problems, project_name
 from retrain.act.adopted_group import adopt_group
+from retrain.act.project import write_project
 from retrain.act.stack_file import stack_text
 from retrain.names import short_name
 from retrain.options import JsonOption, StackOption, command
@@ -77,6 +79,7 @@ def adopt(
     print_message(f"reading the dataset group {arn.name}")
     s3 = access.session.client("s3", **access.client_options)
     adopted = adopt_group(access.personalize, s3, dataset_group_arn)
+    project_files = write_project(pulumi_cli.PROJECT_DIR)
     project = project_name(pulumi_cli.PROJECT_DIR)
     home = {"aws:region": arn.region, "aws:allowedAccountIds": [arn.account]}
     notes = [f"- {note}" for note in adopted.notes]
@@ -87,18 +90,21 @@ def adopt(
     ]
     text = stack_text(project, home, adopted.config, head)
     file.write_text(text, encoding="utf-8")
-    problems = config_problems(text, project, stack)
+    problems = config_problems(pulumi_cli.PROJECT_DIR, stack)
     if as_json:
         facts = {"file": str(file), "config": adopted.config}
         print_json({**facts, "notes": adopted.notes, "problems": problems})
     else:
         for line in _lines(file.name, adopted, problems):
             print_result(line)
+        if project_files:
+            print_result(f"({', '.join(project_files)} are a new Pulumi project.)")
         options = ["--stack", stack, *access.options()]
         for effect, words in (
             ("check the account", ["retrain", "doctor", *options]),
             ("see what the first run will do", ["retrain", "plan", *options]),
             ("run the pipeline on this machine", ["retrain", "rehearse", "--stack", stack]),
+            *([("install the requirements", ["pulumi", "install"])] if project_files else []),
             ("create the stack", ["pulumi", "stack", "init", stack]),
             ("deploy it", ["pulumi", "up", "--stack", stack]),
         ):

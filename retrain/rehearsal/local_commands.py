@@ -7,12 +7,13 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+from retrain import IS_INSTALLED
 from retrain.account.errors import OperatorError
 from retrain.options import JsonOption, StackOption, command
 from retrain.rehearsal.scenarios import SCENARIOS, Name
 
 EMULATOR_LIBRARIES = ("awslambdaric", "hypercorn", "implicit", "ministack")
-"""Only the development requirements contain these."""
+"""Libraries that only the emulator needs."""
 LAST_PORT = 65535
 
 
@@ -150,7 +151,11 @@ def _require_emulator() -> None:
     """Raise OperatorError if a library of the emulator is missing."""
     missing = [library for library in EMULATOR_LIBRARIES if find_spec(library) is None]
     if missing:
+        packages = (
+            "'personalize-retraining[emulator]'"
+            if IS_INSTALLED
+            else "--require-hashes -r requirements.txt -r requirements-dev.txt"
+        )
         raise OperatorError(
-            f"this command needs {', '.join(missing)}, which the development requirements "
-            "install: pip install --require-hashes -r requirements.txt -r requirements-dev.txt"
+            f"this command needs {', '.join(missing)}; install them with pip install {packages}"
         )

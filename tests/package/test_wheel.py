@@ -5,9 +5,9 @@ import json
 import shutil
 import tomllib
 from importlib.metadata import packages_distributions
-from pathlib import Path
 from zipfile import ZipFile
 
+import pytest
 import yaml
 from packaging.utils import canonicalize_name
 
@@ -22,7 +22,7 @@ RUN_THE_PAGE = """
 import json
 import runpy
 import warnings
-from pathlib import Path
+from zipfile import ZipFile
 
 warnings.simplefilter("error")
 warnings.filterwarnings("ignore", message="aws.lambda/microvmsimage", category=DeprecationWarning)
@@ -31,7 +31,8 @@ from recording import run
 
 
 def contents(archive):
-    return {name: Path(asset.path).read_text() for name, asset in archive.assets.items()}
+    with ZipFile(archive.path) as file:
+        return {name: file.read(name).decode() for name in file.namelist()}
 
 
 engine = run(lambda: runpy.run_path("page.py") and None)
@@ -40,23 +41,35 @@ print(json.dumps([engine.exports, registered], default=contents))
 """
 
 
-def test_the_wheel_has_the_component_and_the_functions_and_nothing_else(wheel):
+FOLDERS = ("components", "functions", "retrain", "emulator")
+EMULATOR = {"README.md", "deployer/plugin/pulumi-resource-aws"}
+EXTRAS = PROJECT["optional-dependencies"]
+
+
+def test_the_wheel_has_the_folders_of_a_checkout_below_one_name(wheel):
     modules = {
-        f"personalize_retraining/{subfolder}{file.relative_to(ROOT / folder)}"
-        for folder, subfolder in (("components", ""), ("functions", "functions/"))
+        f"personalize_retraining/{file.relative_to(ROOT)}"
+        for folder in FOLDERS
         for file in (ROOT / folder).rglob("*.py")
     }
     metadata = f"personalize_retraining-{PROJECT['version']}.dist-info"
+    files = ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE")
     assert set(ZipFile(wheel).namelist()) == {
         *modules,
-        "personalize_retraining/py.typed",
-        *(f"{metadata}/{file}" for file in ("METADATA", "RECORD", "WHEEL", "licenses/LICENSE")),
+        *(f"personalize_retraining/emulator/{file}" for file in EMULATOR),
+        *(f"personalize_retraining/project/{file}" for file in ("__main__.py", "Pulumi.yaml")),
+        *(f"personalize_retraining/{file}" for file in ("__init__.py", "py.typed")),
+        "personalize_retraining_command_line.py",
+        *(f"{metadata}/{file}" for file in files),
     }
 
 
-def test_the_package_requires_what_the_component_imports_and_tzdata():
+@pytest.mark.parametrize(
+    ("folders", "extras"), [(["components"], []), (["retrain", "functions"], ["cli"])]
+)
+def test_the_package_requires_what_its_modules_import(folders, extras):
     modules = set()
-    for file in (ROOT / "components").rglob("*.py"):
+    for file in (file for folder in folders for file in (ROOT / folder).rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Import):
                 modules |= {alias.name for alias in node.names}
@@ -66,10 +79,11 @@ def test_the_package_requires_what_the_component_imports_and_tzdata():
     imported = {
         canonicalize_name(distribution)
         for module in modules
+        if not module.startswith("mypy_boto3_")  # types
         for distribution in distributions.get(module.split(".")[0], ())
     }
-    required = {requirement.split()[0] for requirement in PROJECT["dependencies"]}
-    assert imported | {"tzdata"} == required
+    required = [*PROJECT["dependencies"], *(text for extra in extras for text in EXTRAS[extra])]
+    assert imported - {canonicalize_name(text.split()[0]) for text in required} == set()
 
 
 def test_the_python_program_of_the_page_deploys_what_the_yaml_program_deploys(
@@ -93,4 +107,5 @@ def test_the_python_program_of_the_page_deploys_what_the_yaml_program_deploys(
 
 def contents(archive):
     """Return the content of the files of a function."""
-    return {name: Path(asset.path).read_text() for name, asset in archive.assets.items()}
+    with ZipFile(archive.path) as file:
+        return {name: file.read(name).decode() for name in file.namelist()}

@@ -29,10 +29,11 @@ def create_environment(folder):
 
 
 def install(wheel, python):
-    """Install the wheel in an environment that has the requirements of the wheel."""
-    options = ("--quiet", "--no-deps", "--no-index")
+    """Install the wheel with its extras in an environment that has everything it requires."""
     subprocess.run(  # noqa: S603  # this pip, and the wheel from above
-        [*PIP, "--python", python, "install", *options, wheel], timeout=60, check=True
+        [*PIP, "--python", python, "install", "--quiet", "--no-index", f"{wheel}[cli,emulator]"],
+        timeout=60,
+        check=True,
     )
 
 

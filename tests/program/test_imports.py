@@ -18,6 +18,13 @@ MAY_IMPORT = {
     "__main__": {"components"},
     "retrain": {"retrain"},
     "retrain.rehearsal": {"retrain", "components", "functions", "emulator"},
+    "retrain.account.stack_config": {
+        "retrain",
+        "components.settings",
+        "components.args",
+        "emulator.deployer.configuration",
+        "emulator.deployer.errors",
+    },
     **{
         room: {"retrain", "components", "functions"}
         for room in ("retrain.account", "retrain.act", "retrain.check", "retrain.look")
@@ -81,8 +88,8 @@ def modules():
     for room in ROOMS:
         path = ROOT / room
         for file in sorted(path.rglob("*.py")) if path.is_dir() else [path.with_suffix(".py")]:
-            if ".venv" in file.relative_to(ROOT).parts:
-                continue  # the environment of the plugin, which `pulumi install` creates
+            if {".venv", "python"} & set(file.relative_to(ROOT).parts):
+                continue  # the plugin's environment, and the two modules that only the wheel has
             parts = file.relative_to(ROOT).with_suffix("").parts
             name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
             yield name, file

@@ -198,8 +198,8 @@ def test_without_the_development_requirements_a_command_says_how_to_install_them
     monkeypatch.setattr(local_commands, "find_spec", lambda name: None if name in missing else util)
     assert (cli.main([command]), calls) == (2, [])
     assert capsys.readouterr().err == (
-        "this command needs hypercorn, ministack, which the development requirements install: "
-        "pip install --require-hashes -r requirements.txt -r requirements-dev.txt\n"
+        "this command needs hypercorn, ministack; install them with pip install "
+        "--require-hashes -r requirements.txt -r requirements-dev.txt\n"
     )
 
 

@@ -1,0 +1,68 @@
+"""Proves that the installed command line goes from an empty folder to a pipeline.
+
+With an emulator of the checkout. tests/engine proves that the engine deploys the same project.
+"""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+from tests.package.plugin import ROOT
+from tests.package.test_wheel import PROJECT
+
+VARIABLE = re.compile(r"^export (AWS_\w+)=(.*)$", re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def emulated():
+    """Run `retrain emulate` in the checkout. Return its variables, and its command `adopt`."""
+    command = [sys.executable, "-u", "-m", "retrain", "emulate", "--port", "0"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
+        text = ""
+        for line in process.stdout:
+            text += line
+            if line.startswith("retrain adopt "):
+                break
+        yield dict(VARIABLE.findall(text)), text.splitlines()[-1]
+        process.terminate()
+
+
+@pytest.fixture
+def retrain(python, emulated, tmp_path):
+    """Return a function that runs the installed command line in an empty folder."""
+
+    def run(command):
+        completed = subprocess.run(  # noqa: S603  # the program that the wheel installs
+            [python.with_name("retrain"), *shlex.split(command)[1:]],
+            cwd=tmp_path,
+            env={"HOME": str(tmp_path), "PATH": os.defpath, **emulated[0]},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        return completed.returncode, completed.stdout, completed.stderr
+
+    return run
+
+
+def test_an_empty_folder_becomes_a_project_that_can_be_checked_and_planned(
+    retrain, emulated, tmp_path
+):
+    assert retrain("retrain --version") == (0, f"retrain {PROJECT['version']}\n", "")
+    code, out, err = retrain(emulated[1])
+    assert code == 0, err
+    assert "pulumi install" in out
+    files = ["Pulumi.prod.yaml", "Pulumi.yaml", "__main__.py", "requirements.txt"]
+    assert sorted(file.name for file in tmp_path.glob("*.*")) == files
+    assert re.fullmatch(
+        r"personalize-retraining @ file:///.*\.whl\n", (tmp_path / "requirements.txt").read_text()
+    ), "the same version is installed from the same place"
+    code, out, err = retrain("retrain doctor --stack prod")
+    assert (code, out.splitlines()[-1][:12]) == (0, "No problems,"), err
+    code, out, err = retrain("retrain plan --stack prod")
+    assert (code, "Plan: 3 to import, 1 to train, 1 to update." in out) == (0, True), err

@@ -1,0 +1,147 @@
+"""Proves that a command finds the deployed pipeline, and that an error of AWS becomes one line."""
+
+import json
+from types import SimpleNamespace
+from unittest.mock import Mock
+
+import pytest
+from botocore import exceptions
+
+from retrain import cli
+from retrain.account import target
+from retrain.account.access import Access
+from retrain.account.errors import OperatorError
+from retrain.account.target import find_target
+from tests.retrain.in_process import account
+
+MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:retraining-prod-57ea0f0"
+OWNER = "arn:aws:iam::123456789012:user/ops"
+SETTINGS = {"prefix": "p", "datasets": [], "solutions": [], "limits": {}, "tags": {}}
+
+
+def refusal(code, message="User: ops is not\nauthorized.", operation="StartExecution"):
+    return exceptions.ClientError({"Error": {"Code": code, "Message": message}}, operation)
+
+
+@pytest.fixture
+def describe(monkeypatch):
+    """Return a function that replaces the account by one with this state machine, or an error."""
+
+    def replace(state, caller=OWNER):
+        def describe_state_machine(**request):
+            assert request == {"stateMachineArn": MACHINE}
+            if isinstance(state, Exception):
+                raise state
+            return {"definition": json.dumps({"StartAt": "A", "States": {"A": state}})}
+
+        clients = {
+            "stepfunctions": SimpleNamespace(describe_state_machine=describe_state_machine),
+            "sts": SimpleNamespace(get_caller_identity=lambda: {"Arn": caller}),
+        }
+        session = SimpleNamespace(client=lambda service, **_: clients[service])
+        monkeypatch.setattr(Access, "session", session)
+
+    return replace
+
+
+def test_the_outputs_of_the_stack_or_an_option_name_the_state_machine(describe, monkeypatch):
+    describe({"Parameters": {"settings": SETTINGS}})
+    monkeypatch.setattr(target, "stack_outputs", {"prod": {"state_machine_arn": MACHINE}}.get)
+    by_stack = find_target("prod", None, Access(profile="ops team", endpoint_url="http://x"))
+    by_arn = find_target("dev", MACHINE, Access())
+    assert by_stack.settings == by_arn.settings == SETTINGS
+    assert (by_stack.name, by_stack.access.region) == ("retraining-prod-57ea0f0", "eu-west-1")
+    assert (by_stack.deploy_command, by_arn.deploy_command) == (
+        "pulumi up --stack prod",
+        "pulumi up",
+    )
+    assert by_stack.command("watch", "--run", "1") == (
+        "retrain watch --run 1 --stack prod --profile 'ops team' --endpoint-url http://x"
+    )
+    assert by_arn.command("stop") == f"retrain stop --state-machine-arn {MACHINE}"
+
+
+def test_a_stack_without_outputs_is_not_deployed(monkeypatch):
+    monkeypatch.setattr(target, "stack_outputs", lambda _: {})
+    with pytest.raises(OperatorError) as caught:
+        find_target("prod", None, Access())
+    assert str(caught.value) == (
+        "stack prod has no output state_machine_arn, so it is not deployed; deploy it with `pulumi "
+        "up --stack prod`, or name another stack with --stack"
+    )
+
+
+MISSING = refusal("StateMachineDoesNotExist")
+OTHER = "arn:aws:iam::210987654321:user/ops"
+NO_PIPELINES = {
+    "the ARN of an execution": {"arn": MACHINE.replace(":stateMachine:", ":execution:") + ":1"},
+    "another region": {"region": "us-east-1"},
+    "a machine without input": {},
+    "a machine with other parameters": {"state": {"Parameters": ["settings"]}},
+    "a machine with other settings": {"state": {"Parameters": {"settings": {"datasets": []}}}},
+    "no machine": {"state": MISSING},
+    "no machine, other account": {"state": MISSING, "caller": OTHER},
+}
+
+
+def test_what_is_no_pipeline_is_refused_as_in_the_golden_file(describe, golden):
+    lines = []
+    for name, facts in NO_PIPELINES.items():
+        describe(facts.get("state", {}), facts.get("caller", OWNER))
+        with pytest.raises(OperatorError) as caught:
+            find_target("dev", facts.get("arn", MACHINE), Access(region=facts.get("region")))
+        lines.append(f"{name}:\n  {caught.value}\n")
+    golden("no_pipelines.txt", "".join(lines))
+
+
+def test_another_error_of_aws_is_passed_on(describe):
+    describe(refusal("AccessDeniedException"))
+    with pytest.raises(exceptions.ClientError):
+        find_target("dev", MACHINE, Access())
+
+
+@pytest.mark.parametrize(
+    ("command", "subject"),
+    [
+        ("plan --stack prod", "the pipeline of Pulumi.prod.yaml"),
+        ("adopt --stack new --dataset-group-arn {}", "{}"),
+    ],
+)
+def test_credentials_of_another_account_are_named_before_anything_is_read(command, subject):
+    group = "arn:aws:personalize:eu-west-1:123456789012:dataset-group/movies"
+    with account() as prod:
+        sts = SimpleNamespace(get_caller_identity=lambda: {"Arn": OTHER})
+        prod.services = dict.fromkeys(("personalize", "s3")) | {"sts": sts}
+        assert prod.retrain(command.format(group)) == (
+            2,
+            "",
+            (
+                f"{subject.format(group)} is in account 123456789012, but the credentials are of "
+                f"{OTHER}; choose others with --profile\n"
+            ),
+        )
+
+
+ERRORS = (
+    *map(refusal, ("AccessDeniedException", "ExpiredTokenException", "InvalidClientTokenId")),
+    refusal("ValidationException", "Wrong."),
+    exceptions.NoCredentialsError(),
+    exceptions.ProfileNotFound(profile="ops"),
+    exceptions.NoRegionError(),
+    exceptions.UnauthorizedSSOTokenError(),
+    exceptions.EndpointConnectionError(endpoint_url="https://states.eu-wets-1/"),
+    exceptions.ConnectTimeoutError(endpoint_url="https://states/"),
+    exceptions.UnknownServiceError(service_name="x", known_service_names="y"),
+    OperatorError("no such run"),
+)
+
+
+def test_an_error_is_one_line_as_in_the_golden_file(monkeypatch, capsys, golden):
+    shown = ""
+    for error in ERRORS:
+        monkeypatch.setattr(cli, "program", Mock(side_effect=error))
+        code = cli.main(["watch"])
+        out, err = capsys.readouterr()
+        name = type(error).__name__
+        shown += f"{name}, exit code {code}:\n  {out}{err}"
+    golden("errors.txt", shown)
