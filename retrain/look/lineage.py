@@ -20,11 +20,10 @@ from functions.personalize.campaigns import (
 from functions.personalize.imports import ImportReader
 from functions.personalize.lists import PAGE_SIZE
 from functions.personalize.statuses import is_active
-from functions.personalize.tags import BYTES, CONFIRMED, DIGEST, FINGERPRINT, RUN, tags_of
+from functions.personalize.tags import BYTES, RUN, tags_of
 from functions.personalize.trainings import describe_version
 from functions.rules.imports import effective_imports
-from functions.rules.trainings import SeenSolution, digest
-from functions.words import metric_name, size_text, time_text
+from functions.words import duration_text, metric_name, size_text, time_text
 from retrain.account.errors import OperatorError, code_of
 from retrain.account.output import print_json
 from retrain.look.lines import STYLES, Line, print_lines
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
     from mypy_boto3_personalize import PersonalizeClient
     from mypy_boto3_personalize.type_defs import SolutionVersionTypeDef
 
-    from functions.contract import Tags
     from functions.rules.imports import Import
     from retrain.account.access import Access
 
@@ -44,11 +42,9 @@ Document: TypeAlias = dict[str, Any]
 VERSION_ARN = re.compile(
     r"arn:[^:]+:personalize:(?P<region>[a-z0-9-]+):\d{12}:solution/[^/]+/[^/$]+"
 )
-MAX_READ_IMPORTS = 60
-"""The number of import jobs of a dataset whose location and tags are read, newest first. A version
-of an INCREMENTAL dataset may have learned hundreds."""
-SHOWN_IMPORTS = 5
-"""The number of import jobs of a dataset that the screen shows."""
+MAX_IMPORTS = 5
+"""The number of import jobs of a dataset that are read and shown, newest first. A version of an
+INCREMENTAL dataset may have learned hundreds."""
 VERDICTS = {
     "serves": "serves it",
     "onTrial": "has it on trial",
@@ -81,11 +77,6 @@ def read_lineage(access: Access, version_arn: str) -> Document:
             "'arn:aws:personalize:eu-west-1:123456789012:solution/movies/1a2b3c4d'; "
             "`retrain history` shows the versions of the last runs"
         )
-    if access.region not in (None, match["region"]):
-        raise OperatorError(
-            f"--region is {access.region}, but the version {version_arn} is in {match['region']}; "
-            "leave --region out"
-        )
     client = access.in_region(match["region"]).personalize
     try:
         version = describe_version(client, version_arn)
@@ -102,7 +93,6 @@ def read_lineage(access: Access, version_arn: str) -> Document:
     return {
         "solutionVersionArn": version_arn,
         "solutionArn": version["solutionArn"],
-        "name": version.get("name"),
         "status": version["status"],
         "failure": version.get("failureReason"),
         "recipeArn": version.get("recipeArn"),
@@ -119,7 +109,6 @@ def read_lineage(access: Access, version_arn: str) -> Document:
         ],
         "metrics": metrics_of(client, version_arn) if is_active(version["status"]) else {},
         "campaigns": list(_campaigns(client, version_arn, version["solutionArn"])),
-        "warnings": list(_warnings(version, tags, imports)),
     }
 
 
@@ -135,8 +124,8 @@ def _learned_dataset(
     return {
         "type": dataset_arn.rpartition("/")[2],
         "datasetArn": dataset_arn,
-        "imports": [_learned_import(client, job) for job in learned[:MAX_READ_IMPORTS]],
-        "olderImports": len(learned[MAX_READ_IMPORTS:]),
+        "imports": [_learned_import(client, job) for job in learned[:MAX_IMPORTS]],
+        "olderImports": len(learned[MAX_IMPORTS:]),
     }
 
 
@@ -153,8 +142,6 @@ def _learned_import(client: PersonalizeClient, job: Import) -> Document:
         "dataLocation": described["dataSource"].get("dataLocation"),
         "bytes": int(size) if size.isdecimal() else None,
         "runId": tags.get(RUN),
-        # The export did not change during the import.
-        "held": CONFIRMED in tags and tags[CONFIRMED] == tags.get(FINGERPRINT),
     }
 
 
@@ -167,27 +154,15 @@ def _campaigns(
     )
     for arn in [item["campaignArn"] for page in pages for item in page["campaigns"]]:
         notes = read_notes(tags_of(client, arn), solution_arn)
-        yield {
-            "campaignArn": arn,
-            "serves": live_version(describe_campaign(client, arn)) == version_arn,
-            "onTrial": notes.trial is not None and notes.trial.version == version_arn,
-            "good": notes.good == version_arn,
-            "previous": notes.previous == version_arn,
-            "bad": notes.bad == version_arn,
+        versions = {
+            "serves": live_version(describe_campaign(client, arn)),
+            "onTrial": notes.trial and notes.trial.version,
+            "good": notes.good,
+            "previous": notes.previous,
+            "bad": notes.bad,
         }
-
-
-def _warnings(
-    version: SolutionVersionTypeDef, tags: Tags, imports: Sequence[Import]
-) -> Iterator[str]:
-    """Yield what makes the lineage uncertain."""
-    seen = SeenSolution(config="", imports=imports, trainings=())
-    listed = digest(seen, version["creationDateTime"])
-    if RUN in tags and not tags.get(DIGEST, "").startswith(listed):
-        yield (
-            "the tag of the version names other import jobs than the lists show now; import jobs "
-            "or datasets may have been deleted, or the tag was edited"
-        )
+        verdicts = {key: version == version_arn for key, version in versions.items()}
+        yield {"campaignArn": arn, **verdicts}
 
 
 def lineage_lines(lineage: Document) -> Iterator[Line]:
@@ -201,9 +176,8 @@ def lineage_lines(lineage: Document) -> Iterator[Line]:
     foreign = "no run of a pipeline: Personalize itself or a person has trained it"
     yield Line(0, "by", f"run {run}" if run else foreign)
     if approval := lineage["approval"]:
-        by, at = approval["by"], time_text(approval["at"])
-        text = f"{approval['answer'].lower()} by {by} at {at} UTC"
-        yield Line(0, "approval", text if by else f"asked for at {at} UTC, without an answer")
+        by, at = approval["by"] or "the run", time_text(approval["at"])
+        yield Line(0, "approval", f"{approval['answer'].lower()} by {by} at {at} UTC")
     for dataset in lineage["datasets"]:
         yield from _dataset_lines(dataset)
     metrics = [f"{metric_name(name)} {value:.4f}" for name, value in lineage["metrics"].items()]
@@ -215,36 +189,31 @@ def lineage_lines(lineage: Document) -> Iterator[Line]:
             words.remove(VERDICTS["good"])
         text = f"{short_name(campaign['campaignArn'])} {', '.join(words) or 'does not serve it'}"
         yield Line(0, "" if number else "campaigns", text)
-    for warning in lineage["warnings"]:
-        yield Line(0, "warning", warning, "yellow")
 
 
 def _training_text(lineage: Document) -> str:
     """Return when and how a version was trained."""
-    began, ended = time_text(lineage["createdAt"]), time_text(lineage["endedAt"])
-    ended = ended.removeprefix(began[: len("2026-11-29 ")])
-    parts = [f"{began} to {ended} UTC", lineage["trainingMode"]]
-    if lineage["trainingHours"] is not None:
-        parts.append(f"{lineage['trainingHours']:.2f} training hours")
-    if lineage["recipeArn"]:
-        parts.append(short_name(lineage["recipeArn"]))
-    return ", ".join(parts)
+    hours, recipe, began_at = lineage["trainingHours"], lineage["recipeArn"], lineage["createdAt"]
+    took = duration_text((lineage["endedAt"] - began_at).total_seconds())
+    billed = [] if hours is None else [f"{hours:.2f} training hours"]
+    recipes = [short_name(recipe)] if recipe else []
+    facts = [f"{time_text(began_at)} UTC in {took}", lineage["trainingMode"], *billed, *recipes]
+    return ", ".join(facts)
 
 
 def _dataset_lines(dataset: Document) -> Iterator[Line]:
     """Yield the import jobs of a dataset that a version was trained on."""
-    label, imports = dataset["type"].lower(), dataset["imports"]
-    if not imports:
+    label = dataset["type"].lower()
+    for job in dataset["imports"]:
+        size = "" if job["bytes"] is None else f", {size_text(job['bytes'])}"
+        run = f"run {job['runId']}" if job["runId"] else "foreign"
+        text = f"{job['importMode']}, ended {time_text(job['endedAt'])} UTC{size}, {run}"
+        yield Line(0, label, "\n".join(filter(None, [text, job["dataLocation"]])))
+        label = ""
+    if label:
         yield Line(0, label, "no import before the training")
-    for number, job in enumerate(imports[:SHOWN_IMPORTS]):
-        parts = [f"{job['importMode']}, ended {time_text(job['endedAt'])} UTC"]
-        parts += [] if job["bytes"] is None else [size_text(job["bytes"])]
-        parts.append(f"run {job['runId']}" if job["runId"] else "foreign")
-        location = f"\n{job['dataLocation']}" if job["dataLocation"] else ""
-        yield Line(0, "" if number else label, f"{', '.join(parts)}{location}")
-    hidden = len(imports[SHOWN_IMPORTS:]) + dataset["olderImports"]
-    if hidden:
-        yield Line(0, "", f"and {hidden} earlier imports")
+    if dataset["olderImports"]:
+        yield Line(0, "", f"and {dataset['olderImports']} earlier imports")
 
 
 def _name_and_number(metric: str) -> tuple[str, int]:

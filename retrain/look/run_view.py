@@ -294,9 +294,8 @@ class RunView:
             for campaign in solution["campaigns"]:
                 self.job("update", campaign["campaignArn"]).end(campaign, campaign["outcome"])
 
-    def end(self, execution: Execution) -> None:
-        """Add how the execution ended. Jobs without an outcome go on, or were not started."""
-        self.execution = execution
+    def end(self) -> None:
+        """Add that the execution has ended. Jobs without an outcome go on, or were not started."""
         for job in self.all_jobs.values():
             if job.outcome is None:
                 job.outcome = "not started" if job.phase == "PLANNED" else "not finished"
@@ -349,7 +348,7 @@ def read_run(client: SFNClient, execution_arn: str) -> RunView:
         for event in events_after(client, execution_arn, 0):
             view.read(event)
     if not view.execution.is_running:
-        view.end(view.execution)
+        view.end()
     return view
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import signal
-import sys
-from contextlib import contextmanager
+from contextlib import ExitStack, suppress
 from datetime import UTC
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from botocore import exceptions
 from rich.console import Group
@@ -31,13 +29,8 @@ from retrain.look.runs import execution_of, find_execution
 from retrain.options import JsonOption, RunOption, command
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from datetime import datetime
-    from types import FrameType
-
     from rich.console import Console, RenderableType
 
-    from retrain.look.run_view import Job
     from retrain.look.runs import Execution
 
 POLL_SECONDS = 5
@@ -98,18 +91,26 @@ def follow(target: Target, execution: Execution, console: Console | None) -> Run
     Raises OperatorError if AWS refuses a request, for example because the credentials expire.
     """
     view = RunView(execution)
-    with _screen(console, view) as screen, exit_by_signal():
-        try:
+    screen: Log | Bars = Log(console, view)
+    with ExitStack() as stack:
+        if console and console.is_terminal and not console.is_dumb_terminal:
+            screen = Bars(console, view)
+            live = Live(
+                get_renderable=screen.render,
+                console=console,
+                refresh_per_second=REFRESHES_PER_SECOND,
+            )
+            stack.enter_context(live)
+        # A signal is a SystemExit, unless something else than `python -m retrain` has called this.
+        with suppress(KeyboardInterrupt, SystemExit):
             _read_until_end(target, view, screen)
-        except SystemExit:
-            return view
     return view
 
 
-def _read_until_end(target: Target, view: RunView, screen: Screen) -> None:
+def _read_until_end(target: Target, view: RunView, screen: Log | Bars) -> None:
     """Read and show the events of a run until it ends."""
     client, arn, last_event = target.access.step_functions, view.execution.arn, 0
-    while view.execution.is_running or not last_event:
+    while True:
         try:
             # The status is read first, so that no event is missed when the execution ends.
             execution = execution_of(client.describe_execution(executionArn=arn))
@@ -124,53 +125,13 @@ def _read_until_end(target: Target, view: RunView, screen: Screen) -> None:
                 f"`{target.command('watch', '--run', view.id)}` shows it again"
             ) from error
         else:
+            view.execution = execution
             if not execution.is_running:
-                view.end(execution)
+                view.end()
             screen.show()
             if not execution.is_running:
                 return
         clock.sleep(POLL_SECONDS)
-
-
-@contextmanager
-def exit_by_signal() -> Iterator[None]:
-    """Raise SystemExit at Ctrl-C and SIGTERM, also while a request waits for its response."""
-
-    def leave(number: int, _frame: FrameType | None) -> None:
-        sys.exit(128 + number)
-
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    handlers = {number: signal.signal(number, leave) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-
-
-class Screen(Protocol):
-    """Shows the progress of a run."""
-
-    def show(self, note: str = "") -> None:
-        """Show what the run has done until now, and a note that is not about the run."""
-
-
-@contextmanager
-def _screen(console: Console | None, view: RunView) -> Iterator[Screen]:
-    """Yield the screen for a console. In a terminal it has bars, which stay when the block ends."""
-    if console is None or not console.is_terminal or console.is_dumb_terminal:
-        yield Log(console, view)
-        return
-    bars = Bars(console, view)
-    with Live(
-        get_renderable=bars.render,
-        console=console,
-        refresh_per_second=REFRESHES_PER_SECOND,
-        vertical_overflow="crop",
-    ) as live:
-        yield bars
-        bars.is_final = True
-        live.refresh()
 
 
 class Log:
@@ -181,7 +142,7 @@ class Log:
         self._printed: set[str] = set()
 
     def show(self, note: str = "") -> None:
-        """Print what is new."""
+        """Print what is new, or a note that is not about the run."""
         view, now = self._view, clock.now()
         if note:
             self._print(note, note)
@@ -207,9 +168,6 @@ class Log:
 class Bars:
     """Draws a bar for each job."""
 
-    is_final = False
-    """True after the last event. Then all jobs are drawn, even if the terminal is too small."""
-
     def __init__(self, console: Console, view: RunView) -> None:
         self._console, self._view = console, view
         self._note = ""
@@ -219,41 +177,21 @@ class Bars:
         self._note = note
 
     def render(self) -> RenderableType:
-        """Return what is drawn now."""
+        """Return what is drawn now. If the terminal is small, jobs that are not running are not."""
         view, now, width = self._view, clock.now(), self._console.width
         header = f"Run {view.id}, started {time_text(view.execution.started_at)} UTC"
-        parts = [Text(header, "bold")]
-        if not self.is_final:
-            stage = f"{view.stage}{_end_text(view, now)}"
-            texts = [stage, *filter(None, [view.why])]
+        parts, jobs = [Text(header, "bold")], view.jobs
+        if view.execution.is_running:
+            seconds = view.remaining_seconds(now)
+            end = f", probably until {clock_text(seconds, now)} UTC" if seconds else ""
+            texts = [f"{view.stage}{end}", *filter(None, [view.why])]
             parts += [Text(part, "cyan") for text in texts for part in wrapped(text, width)]
-        room = self._console.height - LINES_AROUND
-        shown = view.jobs if self.is_final else most_important(view.jobs, room)
-        lines = [job.line(now, with_bar=True) for job in shown]
-        parts += rendered(fitted(lines, width))
-        if len(shown) < len(view.jobs):
-            parts.append(Text(f"and {len(view.jobs) - len(shown)} more jobs", "dim"))
+            if len(jobs) > self._console.height - LINES_AROUND:
+                jobs = [job for job in jobs if job.has_begun]
+        parts += rendered(fitted([job.line(now, with_bar=True) for job in jobs], width))
+        if len(jobs) < len(view.jobs):
+            parts.append(Text(f"and {len(view.jobs) - len(jobs)} more jobs", "dim"))
         parts += [Text(part, "yellow") for part in wrapped(self._note, width) if part]
         for part in parts:
             part.no_wrap, part.overflow = True, "ellipsis"
         return Group(*parts)
-
-
-def most_important(jobs: Sequence[Job], room: int) -> list[Job]:
-    """Return as many jobs as there is room for, in their order. Running jobs come first."""
-    if len(jobs) <= room:
-        return list(jobs)
-
-    def rank(index: int) -> int:
-        job = jobs[index]
-        return 0 if job.has_begun else 1 if job.reason else 2 if not job.outcome else 3
-
-    # One line says how many jobs are left out.
-    by_rank = sorted(range(len(jobs)), key=rank)
-    return [jobs[index] for index in sorted(by_rank[: max(room - 1, 1)])]
-
-
-def _end_text(view: RunView, now: datetime) -> str:
-    """Return when the run probably ends, or an empty text if that is not known."""
-    seconds = view.remaining_seconds(now)
-    return f", probably until {clock_text(seconds, now)} UTC" if seconds else ""

@@ -177,29 +177,21 @@ def test_a_version_is_traced_to_its_data():
         (document, RUN_ID, ["serves", "good"]),
         (before, None, ["previous"]),
     ):
-        assert (lineage_of["runId"], lineage_of["warnings"]) == (run, [])
+        assert lineage_of["runId"] == run
         jobs = {row["type"]: row["imports"] for row in lineage_of["datasets"]}
         assert list(jobs) == ["INTERACTIONS", "ITEMS", "USERS"]
         assert [[job["runId"] for job in row] for row in jobs.values()] == [[run]] * 3
         (campaign,) = lineage_of["campaigns"]
         assert [key for key in lineage.VERDICTS if campaign[key]] == verdicts
-    assert jobs["ITEMS"][0]["held"] is False, "a foreign import has no tags"
     assert missing.code == 2
     assert "does not exist; it was deleted with its solution, or the cred" in missing.err
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ((SOLUTION,), f"--version '{SOLUTION}' is not the ARN of a solution version, for example"),
-        ((NEW, "--region", "us-east-1"), f"--region is us-east-1, but the version {NEW} is in"),
-    ],
-)
-def test_an_arn_that_cannot_be_traced_is_one_line(capsys, arguments, message):
-    assert cli.main(["history", "--version", *arguments]) == 2
+def test_another_arn_is_one_line(capsys):
+    assert cli.main(["history", "--version", SOLUTION]) == 2
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
-    assert err.startswith(message)
+    assert err.startswith(f"--version '{SOLUTION}' is not the ARN of a solution version, for ex")
 
 
 PLAIN = {
@@ -216,11 +208,10 @@ PLAIN = {
     "datasets": [],
     "metrics": {},
     "campaigns": [],
-    "warnings": [],
 }
 OF_NO_DATASET = dict.fromkeys(("bytes", "runId", "dataLocation"))
 IMPORT = {"importMode": "INCREMENTAL", "endedAt": BEGAN_AT, **OF_NO_DATASET}
-ITEMS = {"type": "ITEMS", "imports": [IMPORT] * 8, "olderImports": 40}
+ITEMS = {"type": "ITEMS", "imports": [IMPORT] * 5, "olderImports": 43}
 USERS = {"type": "USERS", "imports": [], "olderImports": 0}
 VERDICTS = {"campaignArn": CAMPAIGN, **dict.fromkeys(lineage.VERDICTS, False)}
 
@@ -228,26 +219,18 @@ VERDICTS = {"campaignArn": CAMPAIGN, **dict.fromkeys(lineage.VERDICTS, False)}
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ({}, "trained 2026-11-29 04:00 to 05:00 UTC, FULL, 1.50 training hours, aws-sims"),
-        (
-            {
-                "endedAt": BEGAN_AT + timedelta(hours=24),
-                "trainingHours": None,
-                "recipeArn": None,
-            },
-            "trained 2026-11-29 04:00 to 2026-11-30 04:00 UTC, FULL",
-        ),
+        ({}, "trained 2026-11-29 04:00 UTC in 1 h, FULL, 1.50 training hours, aws-sims"),
+        ({"trainingHours": None, "recipeArn": None}, "UTC in 1 h, FULL by run"),
         ({"runId": None}, "by no run of a pipeline: Personalize itself or a person has trained it"),
         ({"failure": "no data"}, "failure no data"),
         (
             {"approval": {"answer": "ASKED", "at": BEGAN_AT, "by": None}},
-            "approval asked for at 2026-11-29 04:00 UTC, without an answer",
+            "approval asked by the run at 2026-11-29 04:00 UTC",
         ),
         (
             {"approval": {"answer": "REFUSED", "at": BEGAN_AT, "by": "ops"}},
             "approval refused by ops at 2026-11-29 04:00 UTC",
         ),
-        ({"warnings": ["the lists are long"]}, "warning the lists are long"),
         (
             {"datasets": [ITEMS, USERS]},
             "items INCREMENTAL, ended 2026-11-29 04:00 UTC, foreign "
@@ -272,18 +255,3 @@ VERDICTS = {"campaignArn": CAMPAIGN, **dict.fromkeys(lineage.VERDICTS, False)}
 def test_each_fact_about_a_version_has_a_line(changes, text):
     lines = [line.plain for line in rendered(lineage.lineage_lines({**PLAIN, **changes}))]
     assert text in " ".join(" ".join(lines).split())
-
-
-@pytest.mark.parametrize(
-    ("digest", "count"),
-    [
-        (None, 0),
-        ("e3b0c44298fc1c149afbf4c8-00000000", 0),
-        (f"{'0' * 24}-{'0' * 8}", 1),
-    ],
-    ids=["foreign", "as listed", "other imports"],
-)
-def test_a_digest_that_the_lists_do_not_show_is_a_warning(digest, count):
-    tags = {"retraining-digest": digest, "retraining-run": "run"} if digest else {}
-    found = lineage._warnings({"creationDateTime": BEGAN_AT}, tags, [])  # noqa: SLF001
-    assert len([*found]) == count
