@@ -92,18 +92,20 @@ so it needs access to your Pulumi backend.
 For example:
 
     $ retrain start --stack prod --watch
-    arn:aws:states:eu-west-1:123456789012:execution:retraining-prod-57ea0f0:20261129-84d30253
+    20261129-84d30253
     To follow the run:
       retrain watch --run 20261129-84d30253 --stack prod
     Run 20261129-84d30253, started 2026-11-29 03:04 UTC
     retraining the solutions, probably until 05:35 UTC
-    import interactions           ━━━━━━━━━━━━━━━━ IMPORTED   19 min
-    import items                  ━━━━━━━━━━━━━━━━ IMPORTED   12 min
-    train movies-for-you          ━━━━━━╸━━━━━━━━━ running    41 min, until ~05:10
-    update home-page              ━━━━━━━━━━━━━━━━ planned    takes about 25 min
+    import interactions   ━━━━━━━━━━━━━━━━  IMPORTED  19 min
+    import items          ━━━━━━━━━━━━━━━━  IMPORTED  12 min
+    train movies-for-you  ━━━━━━            training  41 min, until ~05:10
+    update home-page                        planned   takes about 25 min
 
+- The words of a job that goes on are the phases of the workflow: `training`, `waiting`, `trying`
+  for a version on trial. A run that was stopped leaves jobs `not finished` or `not started`.
 - An import and a training are expected to take as long as the median of the last jobs of their
-  kind. The bar of the first job of a kind only shows that the job is running.
+  kind. The first job of a kind has no bar until it has ended.
 - An update is expected to take 15 minutes, plus the minutes of the campaign's probe.
 - The screen shows what the workflow has noticed. `make benchmark` prints how late that is.
 - Ctrl-C ends only the display, and the run goes on. `retrain watch` shows it again, even on another

@@ -32,8 +32,8 @@ RunOption: TypeAlias = Annotated[
     typer.Option(
         "--run",
         metavar="RUN",
-        help="The id of the run, or the name or the ARN of its execution. Without it, the newest "
-        "run, or the one that is under way.",
+        help="The id of the run, or the ARN of its execution. Without it, the newest run, or the "
+        "one that is under way.",
     ),
 ]
 SkipImportOption: TypeAlias = Annotated[

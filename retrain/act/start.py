@@ -16,7 +16,7 @@ from retrain.account.errors import FailedError, OperatorError
 from retrain.account.option_words import in_words_of_options, with_solution_arns
 from retrain.account.output import confirm, print_command, print_json, print_message, print_result
 from retrain.account.target import Target
-from retrain.look.runs import Execution, running_executions
+from retrain.look.runs import Execution, run_id_of, running_executions
 from retrain.look.watch import watch_execution
 from retrain.options import (
     INPUT_PANEL,
@@ -69,7 +69,7 @@ def start(
     If another run is under way, the new run would wait for it, so the command
     asks first.
 
-    The ARN of the execution is printed. With --watch the report follows.
+    The id of the run is printed. With --watch the report follows.
 
     Exit code 0: the run was started. With --watch: the run succeeded.
     Exit code 1: you answered no. With --watch: the run failed.
@@ -98,8 +98,8 @@ def start(
         oldest = running[-1]
         longest = duration_text(longest_wait(target.settings).total_seconds())
         print_message(
-            f"{oldest.name} has been running since {time_text(oldest.started_at)} UTC. A new run "
-            f"waits until it has ended, for {longest} at most, and is then SKIPPED."
+            f"{run_id_of(target, oldest)} has been running since {time_text(oldest.started_at)} "
+            f"UTC. A new run waits until it has ended, for {longest} at most, and is then SKIPPED."
         )
         if not confirm("Start it?", yes=yes):
             raise FailedError("nothing was started")
@@ -108,9 +108,9 @@ def start(
     )
     execution = Execution(response["executionArn"], "RUNNING", response["startDate"], None)
     if as_json and not watch:  # with --watch, the only result is the report
-        facts = {"executionArn": execution.arn, "name": name, "startedAt": execution.started_at}
+        facts = {"runId": name, "executionArn": execution.arn, "startedAt": execution.started_at}
         print_json(facts)
     if not as_json:
-        print_result(execution.arn)
+        print_result(name)
         print_command("To follow the run", target.command("watch", "--run", name))
     return watch_execution(target, execution, as_json=as_json) if watch else 0

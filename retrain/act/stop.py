@@ -13,7 +13,7 @@ from functions.words import duration_text, time_text
 from retrain.account.errors import FailedError, OperatorError
 from retrain.account.output import confirm, print_command, print_json, print_message, print_result
 from retrain.account.target import Target
-from retrain.look.runs import find_execution, running_executions
+from retrain.look.runs import find_execution, run_id_of, running_executions
 from retrain.names import short_name
 from retrain.options import JsonOption, RunOption, YesOption, command
 
@@ -56,7 +56,8 @@ def stop(
     begun = configured_run_of(target.access.step_functions, execution.arn)
     trainings = _trainings(target.access.personalize, begun)
     since = time_text(execution.started_at)
-    print_message(f"{execution.name} has been running since {since} UTC.")
+    run_id = run_of(begun["run"])["id"] if begun else execution.name
+    print_message(f"{run_id} has been running since {since} UTC.")
     for version in trainings:
         age = (clock.now() - version["creationDateTime"]).total_seconds()
         name = short_name(version["solutionVersionArn"])
@@ -76,16 +77,16 @@ def stop(
             {
                 "executionArn": execution.arn,
                 "executionStatus": status,
-                "runId": run_of(begun["run"])["id"] if begun else None,
+                "runId": run_id if begun else None,
                 "stoppedVersions": stopped,
             }
         )
     for arn in () if as_json else stopped:
         print_result(f"the training {short_name(arn)} stops")
     if status != "ABORTED":
-        raise FailedError(f"{execution.name} had ended by itself: {status}")
+        raise FailedError(f"{run_id} had ended by itself: {status}")
     if not as_json:
-        print_result(f"{execution.name} was stopped")
+        print_result(f"{run_id} was stopped")
         print_message(GOING_ON)
         # A run trains what was stopped again only if a person asks for it.
         options = ("--skip-import", "--force") if stopped else ()
@@ -100,12 +101,13 @@ def _execution(target: Target, run: str | None) -> Execution:
     """
     running = running_executions(target) if run is None else [find_execution(target, run)]
     if len(running) > 1:
-        names = ", ".join(execution.name for execution in running)
+        names = ", ".join(run_id_of(target, execution) for execution in running)
         raise OperatorError(f"several runs are under way; name one with --run: {names}")
     if not running:
         raise FailedError("no run is under way")
     if not running[0].is_running:
-        raise FailedError(f"{running[0].name} is not under way: it is {running[0].status}")
+        run_id = run_id_of(target, running[0])
+        raise FailedError(f"{run_id} is not under way: it is {running[0].status}")
     return running[0]
 
 

@@ -107,13 +107,18 @@ def find_execution(target: Target, run: str | None) -> Execution:
         for execution in searched:
             if execution.started_at < day - CLOCKS_DIFFER:
                 break
-            configured = configured_run_of(target.access.step_functions, execution.arn)
-            if configured and run_of(configured["run"])["id"] == run:
+            if run_id_of(target, execution) == run:
                 return execution
     raise OperatorError(
         f"--run {run!r} is not the id of one of the last {SEARCHED_EXECUTIONS} runs; "
         f"`{target.command('history')}` lists them"
     )
+
+
+def run_id_of(target: Target, execution: Execution) -> str:
+    """Return the id of a run, or the name of an execution that has only just begun."""
+    configured = configured_run_of(target.access.step_functions, execution.arn)
+    return run_of(configured["run"])["id"] if configured else execution.name
 
 
 def no_run_error(target: Target) -> OperatorError:

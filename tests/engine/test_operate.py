@@ -122,7 +122,7 @@ def test_a_group_is_adopted_deployed_retrained_rolled_back_and_traced_after_a_de
     assert run["outcome"] == "DEPLOYED"
     assert run["trigger"] == "manual"
     name = "/".join(new_version.split("/")[-2:])
-    assert name in retrain("history", "--stack", STACK)
+    assert new_version.rpartition("/")[2] in retrain("history", "--stack", STACK)
 
     lineage = json.loads(retrain("history", "--stack", STACK, "--version", name, "--json"))
     assert lineage["runId"] == run["runId"]
@@ -135,11 +135,13 @@ def test_a_group_is_adopted_deployed_retrained_rolled_back_and_traced_after_a_de
 
     fault = {"fault": "hang", "job": "solution-version"}
     emulator.control("POST", "faults", fault)
-    second = retrain("start", "--stack", STACK, "--skip-import", "--force").strip()
+    started = retrain("start", "--stack", STACK, "--skip-import", "--force", "--json")
     eventually(account.trainings, lambda statuses: "CREATE IN_PROGRESS" in statuses)
     retrain("stop", "--stack", STACK, "--yes")
     emulator.control("DELETE", "faults")
-    execution = emulator.client("stepfunctions").describe_execution(executionArn=second)
+    execution = emulator.client("stepfunctions").describe_execution(
+        executionArn=json.loads(started)["executionArn"]
+    )
     assert execution["status"] == "ABORTED"
     assert "CREATE IN_PROGRESS" not in account.trainings()
 

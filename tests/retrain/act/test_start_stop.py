@@ -7,6 +7,7 @@ import pytest
 
 from retrain.act import stop
 from tests.retrain.in_process import account
+from tests.workflow.pipeline import RUN_ID
 from tests.world import HOUR, MOVIES, PERSONALIZE, solution
 
 IN_TRAINING = 1.5 * HOUR
@@ -53,7 +54,7 @@ def test_the_options_become_the_input_of_the_execution(options, request_):
         client = prod.client("stepfunctions")
         described = client.describe_execution(executionArn=execution.arn)
     assert json.loads(described["input"]) == request_
-    assert [*document] == ["executionArn", "name", "startedAt"]
+    assert [*document] == ["runId", "executionArn", "startedAt"]
     assert document["executionArn"] == execution.arn
 
 
@@ -93,7 +94,7 @@ def test_a_run_that_has_ended_cannot_be_stopped():
     with account() as prod:
         name = prod.pipeline.run().arn.rpartition(":")[2]
         result = prod.retrain(f"stop --yes --run {name}")
-    assert (result.code, result.err) == (1, f"{name} is not under way: it is SUCCEEDED\n")
+    assert (result.code, result.err) == (1, f"{RUN_ID} is not under way: it is SUCCEEDED\n")
 
 
 def test_a_training_that_begins_while_the_run_is_stopped_is_stopped_too(monkeypatch):
