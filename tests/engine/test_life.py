@@ -194,8 +194,10 @@ DELETED = {
         ("EventRule", "close-run"),
         ("LogGroup", "functions"),
         ("MetricAlarm", "run-failed"),
+        ("Queue", "dead-letters"),
+        ("Schedule", "watch-pipeline"),
     ]
-}
+} | {MACHINE, f"Topic {NAME}"}
 CHANGED = {SCHEDULE, f"Function {NAME}-report-outcome"}
 
 
@@ -211,6 +213,11 @@ def break_by_hand(ids, client):
     events.delete_rule(Name=rule)
     client("logs").delete_log_group(logGroupName=ids[f"LogGroup {NAME}-functions"])
     client("cloudwatch").delete_alarms(AlarmNames=[ids[f"MetricAlarm {NAME}-run-failed"]])
+    client("sqs").delete_queue(QueueUrl=ids[f"Queue {NAME}-dead-letters"])
+    client("stepfunctions").delete_state_machine(stateMachineArn=ids[MACHINE])
+    client("sns").delete_topic(TopicArn=ids[f"Topic {NAME}"])
+    group, name = ids[f"Schedule {NAME}-watch-pipeline"].split("/")
+    scheduler.delete_schedule(GroupName=group, Name=name)
 
     group, name = ids[SCHEDULE].split("/")
     schedule = scheduler.get_schedule(GroupName=group, Name=name)
