@@ -90,7 +90,7 @@ PAGE = """\
 This page is generated from `functions/report/model.py`: `python -m docs.events > docs/events.md`.
 
 After each run, the pipeline puts one event on the default event bus of its account and region. It
-contains the facts of the [message](operations.md#messages) as JSON. Its source is `{source}` and
+contains the facts of the [message](runs.md#messages) as JSON. Its source is `{source}` and
 its detail type is `{detail_type}`. It is sent after every run, even with
 `notifications.on: problems`.
 

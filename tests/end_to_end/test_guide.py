@@ -9,20 +9,18 @@ import re
 import subprocess
 import textwrap
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from retrain.cli import MODULES
-from retrain.rehearsal import shell
 from tests.end_to_end.stack import PROJECT, eventually
 from tests.warm_commands import warm_command
 
-GUIDE = PROJECT / "docs" / "operations.md"
+PAGES = [PROJECT / "docs" / name for name in ("operations.md", "runs.md")]
 CHANGE = "# CHANGES AWS"
 CHANGING = re.compile(
-    r"\b(?:start-execution|stop-\w+|update-\w+|tag-resource|put-\w+|create-topic|pulumi up"
-    r"|publish|retrain (?:start|stop|rollback|approve|test-alarm))\b"
+    r"\b(?:start-execution|stop-\w+|update-\w+|tag-resource|delete-message|pulumi up"
+    r"|retrain (?:start|stop|rollback|approve|test-alarm))\b"
 )
 """The commands of the guide that change something."""
 PULUMI = """\
@@ -31,8 +29,6 @@ echo "pulumi $*" >> {calls}
 case "$1 $2 $3" in
 {outputs}
     "config get aws:region") echo eu-west-1 ;;
-    "config get datasets") echo '{datasets}' ;;
-    "config get solutions") echo '{solutions}' ;;
 esac
 """
 PRELUDE = """\
@@ -57,21 +53,19 @@ SERVICES = (
 """The services that `retrain` calls."""
 
 
-def commands(fence):
-    """Return the commands of the guide in these fences, by section and in the order of the page."""
+def commands():
+    """Return the blocks of commands by section, in the order of the pages."""
     sections = {}
-    for section in GUIDE.read_text().split("\n## ")[1:]:
+    for section in "".join(page.read_text() for page in PAGES).split("\n## ")[1:]:
         heading, text = section.split("\n", 1)
-        blocks = re.findall(rf"^ *```{fence}\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
+        blocks = re.findall(r"^ *```bash\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
         if blocks:
             sections[heading] = [textwrap.dedent(block) for block in blocks]
     return sections
 
 
-COMMANDS = commands("bash")
-SET_UP, *LIST_EXECUTIONS = COMMANDS.pop("Start here")
-RETRAIN_COMMANDS = commands("sh")
-RETRAIN_SET_UP, *CHECK_ACCOUNT = RETRAIN_COMMANDS.pop("Start here")
+COMMANDS = commands()
+SET_UP = COMMANDS["Start here"][0].split("retrain history")[0]
 
 
 @pytest.fixture
@@ -82,23 +76,8 @@ def pulumi_calls(films, tmp_path):
         f'    "stack output {name}") echo {value} ;;'
         for name, value in films.deployment.outputs.items()
     )
-    datasets = {
-        name: {"datasetArn": f"arn:aws:personalize:eu-west-1:123456789012:dataset/films/{name}"}
-        for name in ("INTERACTIONS", "USERS")
-    }
-    solution = {
-        "solutionArn": films.solution_arn,
-        "campaigns": [{"campaignArn": films.campaign_arn}],
-    }
     script = tmp_path / "pulumi"
-    script.write_text(
-        PULUMI.format(
-            calls=calls,
-            outputs=outputs,
-            datasets=json.dumps(datasets),
-            solutions=json.dumps([solution]),
-        )
-    )
+    script.write_text(PULUMI.format(calls=calls, outputs=outputs))
     script.chmod(0o755)
     return calls
 
@@ -127,14 +106,10 @@ def paste(films, pulumi_calls, commands_folder):
         "HOME": "/nowhere",
     }
 
-    def paste_section(heading, *, with_retrain=False, **variables):
-        if with_retrain:
-            blocks = [RETRAIN_SET_UP, *(RETRAIN_COMMANDS.get(heading) or CHECK_ACCOUNT)]
-            stack = films.output("state_machine_arn")
-        else:
-            blocks = [SET_UP, *(COMMANDS.get(heading) or LIST_EXECUTIONS)]
-            stack = "films"
-        script = "".join([PRELUDE, *blocks]).replace("STACK=prod", f"STACK={stack}")
+    def paste_section(heading, blocks=slice(None), *, code=0, **variables):
+        script = "".join([PRELUDE, SET_UP, *COMMANDS[heading][blocks]])
+        machine = films.output("state_machine_arn")
+        script = script.replace("STACK=prod", f"STACK={machine}")
         for name, value in variables.items():
             script = script.replace(f'{name}=""', f"{name}={value}")
         assert '=""' not in script, "the test has to fill in each variable"
@@ -146,7 +121,7 @@ def paste(films, pulumi_calls, commands_folder):
             text=True,
             check=False,
         )
-        assert (pasted.returncode, pasted.stderr) == (0, ""), pasted.stdout
+        assert (pasted.returncode, pasted.stderr) == (code, ""), pasted.stdout
         return pasted.stdout
 
     return paste_section
@@ -162,15 +137,6 @@ def waiting_run(films):
         lambda states: "Wait to import" in states,
     )
     return execution_arn
-
-
-def long_training(films):
-    """Start a training of a minute, and return the ARN of its version."""
-    solution_arn = str(films.args.solutions[0].solution_arn)
-    order = {"fault": "take", "job": "solution-version", "of": solution_arn, "seconds": 60}
-    films.emulator.control("POST", "faults", order)
-    personalize = films.client("personalize")
-    return personalize.create_solution_version(solutionArn=solution_arn)["solutionVersionArn"]
 
 
 def schedule_states(films):
@@ -200,145 +166,96 @@ def test_the_commands_for_an_emergency_work(paste, films):
     """Each section is pasted once. A run takes seconds, so one story needs less time than many."""
     deployed = films.run(force=True)
     run_id = deployed.report["runId"]
-    assert f"SUCCEEDED\t{deployed.arn}" in paste("Start here")
-    printed = paste("Recommendations are wrong")
-    assert f"{films.campaign_arn}\t{deployed.version_arn}\tACTIVE\t" in printed
-    assert printed.count("ACTIVE\tarn:aws:personalize:") == 2, "the last import of each dataset"
-
-    stopped_arn = waiting_run(films)
-    version_arn = long_training(films)
-    printed = paste("Stop it now")
-    assert f"stopping {stopped_arn}\n" in printed
-    assert films.read_run(stopped_arn).status == "ABORTED"
-    assert f"stopping {version_arn}\n" in printed
-    assert films.version_status(version_arn) == "CREATE STOPPED"
-    assert schedule_states(films) == ["DISABLED"]
-
-    eventually(lambda: films.closing_records(films.read_run(stopped_arn)), bool)
-    printed = paste("No report", RUN=stopped_arn)
-    assert printed.startswith("FAILED: the execution was stopped.\n")
-    printed = paste("A run failed", RUN=films.run(trainingsMode="FULL").arn)
-    assert '"trainingsMode" is unknown; did you mean "trainingMode"?' in printed
-    assert deployed.version_arn in printed, "the version that the campaign serves"
-
-    started_arn = json.loads(paste("Start again"))["executionArn"]
-    assert films.wait_for(started_arn).status == "SUCCEEDED"
-
-    (campaign,) = deployed.report["solutions"][0]["campaigns"]
-    old_version = campaign["previousVersionArn"]
-    printed = paste("Roll back a campaign", CAMPAIGN=films.campaign_arn)
-    assert f"serves now:    {deployed.version_arn}\nserved before: {old_version}\n" in printed
-    assert "last update:   ACTIVE\n" in printed
-    eventually(films.served_version, lambda version: version == old_version)
-    written = films.client("personalize").list_tags_for_resource(resourceArn=films.campaign_arn)
-    assert {"tagKey": "retraining-bad", "tagValue": deployed.version_arn} in written["tags"]
-
-    assert '"step": "report_outcome"' in paste("Logs", RUN_ID=run_id)
-    assert '"step": "watch_pipeline"' in paste("Age of the models")
-    tags = [tag["tagKey"] for tag in json.loads(paste("Tags"))]
-    assert "retraining-previous" in tags
-
-
-def test_retrain_does_what_the_guide_says_in_an_emergency(paste, films):
-    deployed = films.run(force=True)
-    printed = paste("Start here", with_retrain=True)
-    assert deployed.report["runId"] in printed
+    printed = paste("Start here")
+    assert run_id in printed
     assert "bucket policy" in printed, "doctor"
-    assert "\nPlan: " in printed
-    printed = paste("A run failed", with_retrain=True)
+    printed = paste("A run failed")
     assert "DEPLOYED: " in printed
-    assert f"Run {deployed.report['runId']} " in printed
-    assert "DEPLOYED" in paste("Recommendations are wrong", with_retrain=True)
-    assert "the schedule is enabled" in paste("No run started", with_retrain=True)
+    assert f"Run {run_id} " in printed
+    assert "DEPLOYED" in paste("Recommendations are wrong")
 
     stopped = films.read_run(waiting_run(films))
-    assert "was stopped" in paste("Stop it now", with_retrain=True)
+    assert "was stopped" in paste("Stop it now")
     assert films.read_run(stopped.arn).status == "ABORTED"
+    assert schedule_states(films) == ["DISABLED"]
     eventually(lambda: films.closing_records(films.read_run(stopped.arn)), bool)
-    assert "with retrain stop" in paste("No report", with_retrain=True)
-    assert "\nRun " in paste("Start again", with_retrain=True)
+    assert "with retrain stop" in paste("No report")
+    assert "\nRun " in paste("Start again")
 
     served = films.served_version()
     name = films.campaign_arn.rpartition("/")[2]
-    printed = paste("Roll back a campaign", with_retrain=True, CAMPAIGN=name)
-    assert f"  serves   {served}\n" in printed
-    assert printed.endswith(f"{films.campaign_arn} serves {films.served_version()}\n")
-    assert films.served_version() != served
-    assert "SKIPPED: " in paste("Start a run", with_retrain=True)
+    printed = paste("Roll back a campaign", slice(1), CAMPAIGN=name)
+    assert served in printed
+    previous = films.served_version()
+    assert previous != served
+    assert noted(films)["retraining-bad"] == served
+
+    assert '"step": "report_outcome"' in paste("Logs", RUN_ID=run_id)
+    assert '"step": "watch_pipeline"' in paste("Age of the models")
+    tags = json.loads(paste("Tags", CAMPAIGN=films.campaign_arn))
+    assert "retraining-good" in [tag["tagKey"] for tag in tags]
+    assert "SKIPPED: " in paste("Start a run")
+    started = json.loads(paste("The probe"))["executionArn"]
+    assert films.wait_for(started).status == "SUCCEEDED"
 
 
-def test_a_rehearsal_prints_what_the_guide_sets_up(films, pulumi_calls):
-    """So all commands of the guide work in the shell of a kept rehearsal."""
-    stack = SimpleNamespace(name="films", args=films.args)
-    variables = shell.guide_variables(SimpleNamespace(stack=stack, output=films.output))
-    assert shell.FUNCTIONS in SET_UP
-    names = re.findall(r"^(?:export )?([A-Z_]+)=", SET_UP, re.MULTILINE)
-    assert set(names) == {*variables, *(name for name in names if name.startswith("AWS_"))}
-    kept = {
-        **films.emulator.exports,
-        **{name: value.strip('"').split() for name, value in variables.items()},
-    }
-    path = os.pathsep.join([str(pulumi_calls.parent), os.environ["PATH"]])
-    printed = subprocess.run(
-        ["bash"],  # noqa: S607  # as a reader has it
-        input=SET_UP.replace("STACK=prod", "STACK=films")
-        + "".join(f'echo "{name}" ${name}\n' for name in variables),
-        env={"PATH": path},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    set_by_guide = {name: values for name, *values in map(str.split, printed.stdout.splitlines())}
-    assert set_by_guide == {name: kept[name] for name in variables}
+def noted(films):
+    """Return the tags of the campaign."""
+    tags = films.client("personalize").list_tags_for_resource(resourceArn=films.campaign_arn)
+    return {tag["tagKey"]: tag["tagValue"] for tag in tags["tags"]}
 
 
-def test_the_reason_of_a_dead_letter_is_printed(paste, films):
+def test_a_campaign_is_rolled_back_without_retrain(paste, films):
+    deployed = films.run(force=True)
+    (campaign,) = deployed.report["solutions"][0]["campaigns"]
+    old_version = campaign["previousVersionArn"]
+    printed = paste("Roll back a campaign", slice(1, None), CAMPAIGN=films.campaign_arn)
+    assert f"serves now:    {deployed.version_arn}\nserved before: {old_version}\n" in printed
+    assert "last update:   ACTIVE\n" in printed
+    eventually(films.served_version, lambda version: version == old_version)
+    assert noted(films)["retraining-bad"] == deployed.version_arn
+
+
+def test_an_export_without_a_day_in_its_location_cannot_be_brought_back(paste):
+    printed = paste("Replace bad data", code=1, DAY="2026-11-22")
+    assert "{date}" in printed
+
+
+def test_a_dead_letter_is_read_and_deleted(paste, films):
     reason = {"DataType": "String", "StringValue": "the role may not start it"}
     films.client("sqs").send_message(
         QueueUrl=films.output("dead_letter_queue_url"),
         MessageBody='{"trigger": "schedule"}',
         MessageAttributes={"ERROR_MESSAGE": reason},
     )
-    printed = paste("No run started")
-    assert "the role may not start it" in printed
-    assert "ENABLED\tcron(0 3 ? * MON *)\tEurope/Dublin\n" in printed
-    assert len(films.dead_letters()) == 1, "reading a message does not remove it"
-
-
-def test_a_message_is_sent_through_the_topic(paste, pulumi_calls):
-    assert json.loads(paste("Messages"))["MessageId"]
-    assert pulumi_calls.read_text().splitlines()[-3:] == [
-        "pulumi config set --path notifications.emails[0] on-call@example.com -s films",
-        "pulumi up -s films",
-        "pulumi stack output topic_arn -s films",
-    ]
+    assert "the role may not start it" in paste("No run started", slice(1))
+    ((_, _, handle),) = json.loads(paste("No run started", slice(1)))
+    paste("No run started", slice(1, None), HANDLE=handle)
+    assert films.dead_letters() == []
 
 
 def test_the_address_of_the_dashboard_is_printed_and_the_dashboard_exists(paste, films):
     url = films.output("dashboard_url")
-    assert paste("Alarms").splitlines()[-1] == url
+    assert paste("The dashboard").splitlines()[-1] == url
     cloudwatch = films.client("cloudwatch")
     dashboard = cloudwatch.get_dashboard(DashboardName=url.rpartition("/")[2])
     assert json.loads(dashboard["DashboardBody"])["widgets"]
 
 
-def test_a_pause_begins_and_ends_with_a_deployment(paste, pulumi_calls):
-    paste("Pause")
-    assert pulumi_calls.read_text().splitlines()[-2:] == [
-        "pulumi config set paused true -s films",
-        "pulumi up -s films",
+def test_the_config_is_changed_and_deployed(paste, pulumi_calls):
+    """`tests/engine` shows what these commands of Pulumi do."""
+    for section in ("Messages", "Pause", "End a pause", "Deleted or changed by hand"):
+        paste(section)
+    calls = [call for call in pulumi_calls.read_text().splitlines() if "get" not in call]
+    assert [call.rpartition(" -s ")[0] for call in calls] == [
+        "pulumi config set --path notifications.emails[0] on-call@example.com",
+        "pulumi up",
+        "pulumi config set paused true",
+        "pulumi up",
+        "pulumi config set paused false",
+        "pulumi up --refresh",
+        "pulumi up --refresh",
     ]
-    paste("End a pause")
-    assert pulumi_calls.read_text().splitlines()[-2:] == [
-        "pulumi config set paused false -s films",
-        "pulumi up --refresh -s films",
-    ]
-
-
-def test_a_run_is_started_and_its_report_printed(paste):
-    printed = paste("Start a run")
-    assert printed.startswith("SUCCEEDED\nSKIPPED: ")
-    assert json.loads(printed[printed.index("{") :])["outcome"] == "SKIPPED"
 
 
 def test_the_decisions_about_ready_markers_are_printed(paste):
@@ -347,15 +264,10 @@ def test_the_decisions_about_ready_markers_are_printed(paste):
 
 def test_every_section_with_commands_is_pasted():
     source = Path(__file__).read_text()
-    pasted = {
-        *(f'paste("{heading}"' for heading in COMMANDS),
-        *(f'paste("{heading}", with_retrain=True' for heading in RETRAIN_COMMANDS),
-    }
-    assert [call for call in pasted if call not in source] == []
+    assert [heading for heading in COMMANDS if f'"{heading}"' not in source] == []
 
 
 def test_exactly_the_blocks_that_change_something_say_so():
-    sections = [*COMMANDS.values(), *RETRAIN_COMMANDS.values()]
-    blocks = [block for section in sections for block in section]
+    blocks = [block for section in COMMANDS.values() for block in section]
     marked = [block for block in blocks if block.startswith(CHANGE)]
     assert marked == [block for block in blocks if CHANGING.search(block)]

@@ -24,6 +24,7 @@ README = (ROOT / "README.md").read_text()
 CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text()
 FLEET = (ROOT / "docs" / "fleet.md").read_text()
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
+RUNS = (ROOT / "docs" / "runs.md").read_text()
 REHEARSAL = (ROOT / "docs" / "rehearsal.md").read_text()
 PAGES = [
     ROOT / "README.md",
@@ -34,6 +35,7 @@ PAGES = [
 PAGES_FOR_ONE_STACK = [
     ROOT / "README.md",
     ROOT / "docs" / "operations.md",
+    ROOT / "docs" / "runs.md",
     ROOT / "docs" / "deployment.md",
 ]
 """Pages whose commands work on one stack, which each command has to name."""
@@ -111,7 +113,7 @@ def test_every_tag_that_the_pipeline_writes_is_explained():
     tags = [
         value for name, value in vars(known_tags).items() if name.isupper() and "-" in str(value)
     ]
-    assert [code(row[0])[0] for row in rows(OPERATIONS, "tag")] == tags
+    assert [code(row[0])[0] for row in rows(RUNS, "tag")] == tags
 
 
 def test_every_key_of_the_input_is_explained():
