@@ -356,11 +356,12 @@ def told(time: datetime, origins: list[Origin]) -> str:
 
 
 def reason(message: str) -> str:
-    """Return the outcome that a message names, with the first reason."""
+    """Return the outcome that a message names, with the beginning of the first reason."""
     lines = message.partition("\nWhy\n")[2].partition("\n\n")[0].splitlines()
     why = " ".join(line.strip(" -") for line in lines[:2]).partition(": made to fail")[0]
     text = f"{message.partition(':')[0]}: {why}" if why else message.partition("\n")[0]
-    return textwrap.shorten(re.sub(r"/[0-9a-f]{8} ", " ", text), 100, placeholder=" …")
+    text = re.sub(r"An error occurred \((\w+)\)", r"\1", re.sub(r"/[0-9a-f]{8} ", " ", text))
+    return textwrap.shorten(text, 65, placeholder=" …")
 
 
 def table() -> str:
