@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+from collections import defaultdict
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -58,11 +59,16 @@ def rendered(lines: Iterable[Line], width: int | None = None) -> Iterator[Text]:
 
     A text that is longer than `width` is wrapped between words, but not within a command.
     """
-    rows = list(lines)
-    labels, texts, bars = _widths(rows)
+    rows, labels, texts = list(lines), defaultdict[int, int](int), defaultdict[int, int](int)
+    for row in rows:
+        if row.text:
+            length = len(row.label) if row.time else min(len(row.label), MAX_LABEL_WIDTH)
+            labels[row.depth] = max(labels[row.depth], length)
+            texts[row.depth] = max(texts[row.depth], len(row.text) if row.time else 0)
+    bars = any(row.share is not None for row in rows)
     for row in rows:
         indent = INDENT * row.depth
-        column = labels.get(row.depth, 0)
+        column = labels[row.depth]
         hanging = indent + (" " * column + GAP if column else "")
         label = f"{row.label:<{column}}" if row.text else row.label
         head = Text.assemble(indent, (label, row.label_style), GAP if label and row.text else "")
@@ -80,19 +86,6 @@ def rendered(lines: Iterable[Line], width: int | None = None) -> Iterator[Text]:
             text.append(part, row.style)
             text.rstrip()
             yield text
-
-
-def _widths(lines: Sequence[Line]) -> tuple[dict[int, int], dict[int, int], bool]:
-    """Return depth -> width of the labels, depth -> width of the texts, and True if bars exist."""
-    labels: dict[int, int] = {}
-    texts: dict[int, int] = {}
-    for line in lines:
-        if line.text:
-            width = len(line.label) if line.time else min(len(line.label), MAX_LABEL_WIDTH)
-            labels[line.depth] = max(labels.get(line.depth, 0), width)
-        if line.time:
-            texts[line.depth] = max(texts.get(line.depth, 0), len(line.text))
-    return labels, texts, any(line.share is not None for line in lines)
 
 
 def wrapped(text: str, width: int | None) -> list[str]:

@@ -64,7 +64,8 @@ class Job:
     """What the job is waiting for, in the words of `functions/rules`."""
     outcome: str | None = None
     """The outcome, or how far the job came if the run ended first."""
-    expected_seconds: float | None = None
+    expected_seconds: float = 0
+    """The seconds that the job probably takes, or 0 if that is not known."""
     began_at: datetime | None = None
     took: float | None = None
     """The seconds that the job took."""
@@ -72,60 +73,45 @@ class Job:
     versions: str = ""
     """The ids of the version, and of the version that the campaign served before."""
     metrics: list[str] = field(default_factory=list)
-    arn: str | None = None
-    """The ARN of the import job or the solution version."""
 
     @property
-    def label(self) -> str:
-        """The kind of the job and what it works on, for example `train movies`."""
-        name = short_name(self.subject) if ":" in self.subject else self.subject
-        verb = "use" if self.is_used else self.kind
-        return f"{verb} {name}{' (earlier run)' if self.of_earlier_run else ''}"
-
-    @property
-    def has_begun(self) -> bool:
+    def is_running(self) -> bool:
         """True if the job has begun and has not ended."""
         return self.outcome is None and self.began_at is not None
 
-    @property
-    def status(self) -> str:
-        """The outcome, or the phase as a word."""
-        return self.outcome or self.phase.lower().replace("_", " ")
-
     def seconds(self, now: datetime) -> float:
         """Return how long the job has been running, or 0 if it is not running."""
-        began_at = self.began_at if self.has_begun else None
+        began_at = self.began_at if self.is_running else None
         return max((now - began_at).total_seconds(), 0) if began_at else 0
 
-    def time(self, now: datetime) -> str:
-        """Return how long the job takes or took, and its versions."""
-        seconds, expected = self.seconds(now), self.expected_seconds
+    def line(self, now: datetime, depth: int = 0) -> Line:
+        """Return the line of the job: its phase or outcome, and how long it takes or took."""
+        name = short_name(self.subject) if ":" in self.subject else self.subject
+        earlier = " (earlier run)" if self.of_earlier_run else ""
+        label = f"{'use' if self.is_used else self.kind} {name}{earlier}"
+        status = self.outcome or self.phase.lower().replace("_", " ")
+        seconds, expected, share = self.seconds(now), self.expected_seconds, 0.0
+        times = [duration_text(seconds)] if self.is_running else []
         if self.outcome:
-            took = "" if self.took is None else duration_text(self.took)
-            return ", ".join(filter(None, [took, self.versions]))
-        if not self.has_begun:
-            return f"takes about {duration_text(expected)}" if expected else ""
-        if not expected:
-            return duration_text(seconds)
-        if seconds > expected:
-            return f"{duration_text(seconds)}, {duration_text(seconds - expected)} late"
-        return f"{duration_text(seconds)}, until ~{clock_text(expected - seconds, now)}"
-
-    def line(self, now: datetime, depth: int = 0, *, with_bar: bool = False) -> Line:
-        """Return the line of the job. `with_bar`: it has the share that is done."""
-        share = float(self.outcome is not None)
-        if self.has_begun and self.expected_seconds:
-            share = min(self.seconds(now) / self.expected_seconds, MAX_SHARE)
-        style = STYLES.get(self.status, "" if self.has_begun else "yellow")
-        bar = share if with_bar else None
-        return Line(depth, self.label, self.status, style, self.time(now), bar)
+            times = [] if self.took is None else [duration_text(self.took)]
+            times += [self.versions] if self.versions else []
+            share = 1
+        elif expected and not self.is_running:
+            times = [f"takes about {duration_text(expected)}"]
+        elif expected:
+            late = f"{duration_text(seconds - expected)} late"
+            until = f"until ~{clock_text(expected - seconds, now)}"
+            times.append(late if seconds > expected else until)
+            share = min(seconds / expected, MAX_SHARE)
+        style = STYLES.get(status, "" if self.is_running else "yellow")
+        return Line(depth, label, status, style, ", ".join(times), share)
 
     def read(self, document: Document, time: datetime, *, is_entry: bool) -> None:
         """Add what the document of a state says with which the state begins or ends."""
         item, error = document.get("item") or document.get("version"), document.get("error")
         if item:
             self.phase, self.outcome = item["phase"], item["outcome"]
-            self.reason, self.arn = "; ".join(item["reasons"]), item.get("arn")
+            self.reason = "; ".join(item["reasons"])
             began, ended = (
                 datetime.fromisoformat(item[key]) if item[key] else None
                 for key in ("createdAt", "endedAt")
@@ -266,13 +252,11 @@ class RunView:
         if plan["todo"] != "WORK":
             return
         for dataset in plan["imports"]:
-            durations = dataset["durations"]
             job = self.job("import", dataset["type"])
-            job.expected_seconds = median_high(durations) if durations else None
+            job.expected_seconds = median_high(dataset["durations"] or [0])
         for solution in plan["solutions"]:
-            durations = solution["durations"]
             job = self.job("train", solution["solutionArn"])
-            job.expected_seconds = median_high(durations) if durations else None
+            job.expected_seconds = median_high(solution["durations"] or [0])
             job.is_used = solution["existingVersionArn"] is not None
             for arn in (campaign["campaignArn"] for campaign in solution["campaigns"]):
                 campaigns = solution_of_campaign(settings, arn)["campaigns"]
@@ -294,26 +278,26 @@ class RunView:
             for campaign in solution["campaigns"]:
                 self.job("update", campaign["campaignArn"]).end(campaign, campaign["outcome"])
 
-    def end(self) -> None:
-        """Add that the execution has ended. Jobs without an outcome go on, or were not started."""
+    def end_with(self, execution: Execution) -> None:
+        """Add the status of the execution. If it has ended, no job without an outcome is open."""
+        self.execution = execution
         for job in self.all_jobs.values():
-            if job.outcome is None:
+            if not (execution.is_running or job.outcome):
                 job.outcome = "not started" if job.phase == "PLANNED" else "not finished"
 
-    def remaining_seconds(self, now: datetime) -> float | None:
-        """Return the seconds until the run probably ends, or None if they are not known.
+    def remaining_seconds(self, now: datetime) -> float:
+        """Return the seconds until the run probably ends, or 0 if they are not known.
 
         The imports run in parallel, then the trainings, and after each training its campaigns.
         Every stage waits for its slowest job, so the sum may be too long.
         """
-        total = 0.0
-        for kind in ("import", "train", "update"):
-            open_jobs = [job for job in self.jobs if job.kind == kind and not job.outcome]
-            if any(job.expected_seconds is None for job in open_jobs):
-                return None
-            remaining = [(job.expected_seconds or 0) - job.seconds(now) for job in open_jobs]
-            total += max([0, *remaining])
-        return total
+        remaining: dict[Kind, float] = {}
+        for job in self.jobs:
+            if not (job.outcome or job.expected_seconds):
+                return 0
+            left = 0 if job.outcome else job.expected_seconds - job.seconds(now)
+            remaining[job.kind] = max(left, remaining.get(job.kind, 0))
+        return sum(remaining.values())
 
     def lines(self, notes: Mapping[str, str] | None = None) -> Iterator[Line]:
         """Yield the lines of a run: when it ran, why it ended, and its jobs.
@@ -332,7 +316,7 @@ class RunView:
             label, style = (self.stage, "red") if is_error else ("why", "yellow")
             yield Line(1, label, one_line(self.reason), style)
         for job in self.jobs:
-            yield job.line(now, 1)
+            yield job.line(now, 1)._replace(share=None)
             yield from (Line(2, "", metric) for metric in job.metrics)
             note = (notes or {}).get(job.subject) or job.reason
             yield from [Line(2, "", note)] if note else []
@@ -347,8 +331,7 @@ def read_run(client: SFNClient, execution_arn: str) -> RunView:
     else:
         for event in events_after(client, execution_arn, 0):
             view.read(event)
-    if not view.execution.is_running:
-        view.end()
+        view.end_with(view.execution)
     return view
 
 

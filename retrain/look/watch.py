@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,8 @@ from retrain.look.runs import execution_of, find_execution
 from retrain.options import JsonOption, RunOption, command
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.console import Console, RenderableType
 
     from retrain.look.runs import Execution
@@ -84,54 +86,49 @@ def watch_execution(target: Target, execution: Execution, *, as_json: bool) -> i
     return 0 if view.execution.status == "SUCCEEDED" else EXIT_FAILED
 
 
-def follow(target: Target, execution: Execution, console: Console | None) -> RunView:
+def follow(
+    target: Target, execution: Execution, console: Console | None, poll_seconds: float = 0
+) -> RunView:
     """Show what a run does until it ends, or until Ctrl-C or SIGTERM. Return what was seen.
 
     Without a console nothing is shown. While AWS does not respond, the requests are repeated.
     Raises OperatorError if AWS refuses a request, for example because the credentials expire.
     """
-    view = RunView(execution)
-    screen: Log | Bars = Log(console, view)
-    with ExitStack() as stack:
-        if console and console.is_terminal and not console.is_dumb_terminal:
-            screen = Bars(console, view)
-            live = Live(
-                get_renderable=screen.render,
-                console=console,
-                refresh_per_second=REFRESHES_PER_SECOND,
-            )
-            stack.enter_context(live)
-        # A signal is a SystemExit, unless something else than `python -m retrain` has called this.
-        with suppress(KeyboardInterrupt, SystemExit):
-            _read_until_end(target, view, screen)
+    client, view, last_event = target.access.step_functions, RunView(execution), 0
+    # A signal is a SystemExit, unless something else than `python -m retrain` has called this.
+    with suppress(KeyboardInterrupt, SystemExit), _screen(console, view) as screen:
+        while True:
+            try:
+                # The status is read first, so that no event is missed when the execution ends.
+                execution = execution_of(client.describe_execution(executionArn=execution.arn))
+                for event in events_after(client, execution.arn, last_event):
+                    view.read(event)
+                    last_event = event["id"]
+            except NO_RESPONSE_ERRORS as error:
+                screen.show(f"{aws_error(error)}; trying again")
+            except AWS_ERRORS as error:
+                raise OperatorError(
+                    f"{aws_error(error)}; the run goes on: "
+                    f"`{target.command('watch', '--run', view.id)}` shows it again"
+                ) from error
+            else:
+                view.end_with(execution)
+                screen.show()
+                if not execution.is_running:
+                    break
+            clock.sleep(poll_seconds or POLL_SECONDS)
     return view
 
 
-def _read_until_end(target: Target, view: RunView, screen: Log | Bars) -> None:
-    """Read and show the events of a run until it ends."""
-    client, arn, last_event = target.access.step_functions, view.execution.arn, 0
-    while True:
-        try:
-            # The status is read first, so that no event is missed when the execution ends.
-            execution = execution_of(client.describe_execution(executionArn=arn))
-            for event in events_after(client, arn, last_event):
-                view.read(event)
-                last_event = event["id"]
-        except NO_RESPONSE_ERRORS as error:
-            screen.show(f"{aws_error(error)}; trying again")
-        except AWS_ERRORS as error:
-            raise OperatorError(
-                f"{aws_error(error)}; the run goes on: "
-                f"`{target.command('watch', '--run', view.id)}` shows it again"
-            ) from error
-        else:
-            view.execution = execution
-            if not execution.is_running:
-                view.end()
-            screen.show()
-            if not execution.is_running:
-                return
-        clock.sleep(POLL_SECONDS)
+@contextmanager
+def _screen(console: Console | None, view: RunView) -> Iterator[Log | Bars]:
+    """Yield the screen for a console. A terminal has bars, which stay when the block ends."""
+    if console is None or not console.is_terminal or console.is_dumb_terminal:
+        yield Log(console, view)
+        return
+    bars = Bars(console, view)
+    with Live(get_renderable=bars.render, console=console, refresh_per_second=REFRESHES_PER_SECOND):
+        yield bars
 
 
 class Log:
@@ -152,10 +149,10 @@ class Log:
             self._print(view.run_id, f"run {view.run_id}, started {started} UTC")
         if view.execution.is_running:
             self._print(view.stage, view.stage + (f": {view.why}" if view.why else ""))
-        for job in view.jobs:
-            time, status = job.time(now), f"{job.label}: {job.status}"
-            line = ", ".join(filter(None, [status, time]))
-            self._print(status, line + (f": {job.reason}" if job.reason else ""))
+        for job, line in ((job, job.line(now)) for job in view.jobs):
+            status = f"{line.label}: {line.text}"
+            text = ", ".join(filter(None, [status, line.time]))
+            self._print(status, text + (f": {job.reason}" if job.reason else ""))
 
     def _print(self, key: str, text: str) -> None:
         """Print a line unless a line with this key was printed before."""
@@ -187,8 +184,8 @@ class Bars:
             texts = [f"{view.stage}{end}", *filter(None, [view.why])]
             parts += [Text(part, "cyan") for text in texts for part in wrapped(text, width)]
             if len(jobs) > self._console.height - LINES_AROUND:
-                jobs = [job for job in jobs if job.has_begun]
-        parts += rendered(fitted([job.line(now, with_bar=True) for job in jobs], width))
+                jobs = [job for job in jobs if job.is_running]
+        parts += rendered(fitted([job.line(now) for job in jobs], width))
         if len(jobs) < len(view.jobs):
             parts.append(Text(f"and {len(view.jobs) - len(jobs)} more jobs", "dim"))
         parts += [Text(part, "yellow") for part in wrapped(self._note, width) if part]
