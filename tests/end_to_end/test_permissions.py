@@ -75,7 +75,6 @@ The role `""` is that of the state machine. The trust policies are one for each 
 """
 
 
-IMPORT_DETAILS = ("personalize:DescribeDatasetImportJob", "personalize:ListTagsForResource")
 NEEDED_RARELY = {
     ("schedule", ("lambda:InvokeFunction",)),
     ("import-dataset", ("personalize:DescribeDatasetGroup",)),
@@ -83,8 +82,6 @@ NEEDED_RARELY = {
     ("import-dataset", ("s3:GetObject",)),
     # The emulator asks only for the permission on the dataset.
     ("import-dataset", ("personalize:CreateDatasetImportJob",)),
-    ("create-solution-version", IMPORT_DETAILS),
-    ("watch-solution-version", IMPORT_DETAILS),
     # Only the age of a solution without campaigns needs its tags.
     ("watch-pipeline", ("personalize:ListTagsForResource",)),
 }
