@@ -6,23 +6,12 @@ from botocore.exceptions import ClientError
 from functions import close_run
 from functions.errors import ServiceUnavailable
 from functions.report import send
-from tests.functions.samples import (
-    CAMPAIGN,
-    EXECUTION,
-    NOW,
-    RUN_ID,
-    SCHEDULED,
-    campaign,
-    configured,
-    expect_execution,
-    expect_history,
-    first_state,
-)
+from tests.functions import samples as s
 from tests.world import TOPIC
 
 EVENT = {
-    "executionArn": EXECUTION,
-    "startDate": int(NOW.timestamp() * 1000),
+    "executionArn": s.EXECUTION,
+    "startDate": int(s.NOW.timestamp() * 1000),
     "pipeline": "retraining-prod",
     "notifications": {"topicArn": TOPIC, "on": "problems", "dashboardUrl": None},
 }
@@ -38,15 +27,15 @@ def close(monkeypatch, executions, personalize):
 
 
 def test_a_run_that_timed_out_is_reported(close, executions, personalize, inbox):
-    expect_execution(executions, "TIMED_OUT", error="States.Timeout")
-    expect_history(executions, first_state(configured(SCHEDULED)))
-    personalize.expect("describe_campaign", {"campaign": campaign()}, campaignArn=CAMPAIGN)
-    personalize.expect("list_tags_for_resource", {"tags": []}, resourceArn=CAMPAIGN)
+    s.expect_execution(executions, "TIMED_OUT", error="States.Timeout")
+    s.expect_history(executions, s.first_state(s.configured(s.SCHEDULED)))
+    personalize.expect("describe_campaign", {"campaign": s.campaign()}, campaignArn=s.CAMPAIGN)
+    personalize.expect("list_tags_for_resource", {"tags": []}, resourceArn=s.CAMPAIGN)
     report = close()
     assert [report[key] for key in ("outcome", "error", "reason", "runId", "trigger")] == [
-        *("FAILED", "TIMED_OUT", NO_CAUSE, RUN_ID, "schedule")
+        *("FAILED", "TIMED_OUT", NO_CAUSE, s.RUN_ID, "schedule")
     ]
-    assert [row["campaignArn"] for row in report["serving"]] == [CAMPAIGN]
+    assert [row["campaignArn"] for row in report["serving"]] == [s.CAMPAIGN]
     (message,) = inbox.messages
     assert (message.topic, message.subject) == (
         TOPIC,
@@ -56,23 +45,23 @@ def test_a_run_that_timed_out_is_reported(close, executions, personalize, inbox)
 
 
 def test_a_run_whose_first_state_failed_is_reported_without_its_settings(close, executions, inbox):
-    expect_execution(executions, "FAILED", error="States.DataLimitExceeded", cause="too large")
-    expect_history(executions, {"type": "ExecutionStarted"})
+    s.expect_execution(executions, "FAILED", error="States.DataLimitExceeded", cause="too large")
+    s.expect_history(executions, {"type": "ExecutionStarted"})
     report = close()
     assert report["reason"] == "FAILED: States.DataLimitExceeded: too large"
-    assert (report["startedAt"], report["trigger"]) == (NOW.isoformat(), "manual")
+    assert (report["startedAt"], report["trigger"]) == (s.NOW.isoformat(), "manual")
     assert report["serving"] == []
     assert len(inbox.messages) == 1
 
 
 def test_a_run_that_has_sent_its_report_is_not_closed(close, executions, inbox):
-    expect_execution(executions, "FAILED", error="RetrainingFailed", cause="a report")
+    s.expect_execution(executions, "FAILED", error="RetrainingFailed", cause="a report")
     assert close() is None
     assert inbox.details == []
 
 
 def test_an_execution_that_cannot_be_read_is_an_error_that_lambda_retries(close, executions):
-    expect_execution(executions, "RUNNING")
+    s.expect_execution(executions, "RUNNING")
     with pytest.raises(ServiceUnavailable):
         close()
     executions.stubber.add_client_error("describe_execution", "ExecutionDoesNotExist")

@@ -4,23 +4,9 @@ import pytest
 
 from functions.personalize.imports import location_digits
 from functions.planning.datasets import datasets_to_import
-from tests.functions.samples import (
-    DATASET,
-    FINGERPRINT,
-    NOW,
-    ago,
-    dataset_of_run,
-    dataset_settings,
-    dataset_view,
-    export,
-    held_import,
-    imported,
-    items_settings,
-    run,
-    settings,
-)
+from tests.functions import samples as s
 
-DATED = dataset_settings(
+DATED = s.dataset_settings(
     dataLocation="s3://exports/{date}/{date}.csv", readyMarker="s3://exports/{date}/_SUCCESS"
 )
 DAY = {
@@ -29,18 +15,18 @@ DAY = {
     "readyMarker": "s3://exports/2026-11-28/_SUCCESS",
     "day": "2026-11-28",
 }
-RUNNING = imported(is_running=True, is_active=False)
+RUNNING = s.imported(is_running=True, is_active=False)
 
 
 def of_imports(*imports, request=None, **changes):
     """Return the view of a dataset with these imports."""
-    return dataset_view(request, imports={DATASET: imports}, **changes)
+    return s.dataset_view(request, imports={s.DATASET: imports}, **changes)
 
 
 def import_of_day(day, mode="FULL", **changes):
     """Return an import that holds the export of a day."""
     planned = f"{location_digits(DATED['dataLocation'].replace('{date}', day))}-x"
-    return held_import(fingerprint=planned, is_full=mode == "FULL", **changes)
+    return s.held_import(fingerprint=planned, is_full=mode == "FULL", **changes)
 
 
 # The date in a location
@@ -56,13 +42,13 @@ def import_of_day(day, mode="FULL", **changes):
     ids=["scheduled", "started by hand", "begun late"],
 )
 def test_a_date_in_a_location_is_the_day_of_the_run(changes):
-    both = settings(datasets=[DATED, items_settings()])
-    assert datasets_to_import(both, run(**changes)) == [DAY, {**items_settings(), "day": None}]
+    both = s.settings(datasets=[DATED, s.items_settings()])
+    assert datasets_to_import(both, s.run(**changes)) == [DAY, {**s.items_settings(), "day": None}]
 
 
-@pytest.mark.parametrize("dataset", [DAY, dataset_of_run()], ids=["with a day", "without a day"])
+@pytest.mark.parametrize("dataset", [DAY, s.dataset_of_run()], ids=["with a day", "without a day"])
 def test_the_day_of_a_request_is_about_locations_with_a_day(dataset):
-    view = dataset_view({"exportDate": "2026-11-28"}, dataset=dataset)
+    view = s.dataset_view({"exportDate": "2026-11-28"}, dataset=dataset)
     assert view.has_export_date == (dataset is DAY)
 
 
@@ -71,15 +57,15 @@ def test_the_day_of_a_request_is_about_locations_with_a_day(dataset):
 
 def test_the_plan_has_the_export_whose_content_was_checked():
     planned = of_imports().planned()
-    assert (planned["fingerprint"], planned["bytes"]) == (FINGERPRINT, 1000)
-    assert planned["newestObjectAt"] == ago(2).isoformat()
-    nothing = dataset_view(exports={DATASET: export(objects=[], samples=[])}).planned()
+    assert (planned["fingerprint"], planned["bytes"]) == (s.FINGERPRINT, 1000)
+    assert planned["newestObjectAt"] == s.ago(2).isoformat()
+    nothing = s.dataset_view(exports={s.DATASET: s.export(objects=[], samples=[])}).planned()
     assert (nothing["bytes"], nothing["newestObjectAt"]) == (0, None)
 
 
 def test_the_last_five_successful_imports_with_this_mode_count_for_the_durations():
     def lasted(minutes, **changes):
-        return imported(created_at=ago(minutes=minutes), ended_at=NOW, **changes)
+        return s.imported(created_at=s.ago(minutes=minutes), ended_at=s.NOW, **changes)
 
     imports = [
         lasted(1, is_active=False),
@@ -93,10 +79,10 @@ def test_the_last_five_successful_imports_with_this_mode_count_for_the_durations
     ("imports", "needed", "begun"),
     [
         ([], True, False),
-        ([held_import()], False, False),
-        ([held_import(is_confirmed=False)], True, False),
-        ([held_import(), RUNNING], True, False),
-        ([RUNNING._replace(run="x", fingerprint=FINGERPRINT)], True, True),
+        ([s.held_import()], False, False),
+        ([s.held_import(is_confirmed=False)], True, False),
+        ([s.held_import(), RUNNING], True, False),
+        ([RUNNING._replace(run="x", fingerprint=s.FINGERPRINT)], True, True),
     ],
     ids=["none", "held", "not held", "another is running", "an import of this export is running"],
 )
@@ -120,11 +106,11 @@ def test_an_export_is_imported_unless_the_rules_say_that_the_dataset_holds_it(
 def test_an_import_is_requested_by_force_or_by_a_setting(request_, changes, mode, requested):
     known = {
         "request": request_,
-        "settings_": settings(datasets=[dataset_settings(importMode=mode)], **changes),
-        "dataset": dataset_of_run(importMode=mode),
+        "settings_": s.settings(datasets=[s.dataset_settings(importMode=mode)], **changes),
+        "dataset": s.dataset_of_run(importMode=mode),
     }
     planned = of_imports(**known).seen.export.fingerprint
-    held = of_imports(held_import(is_full=mode == "FULL", fingerprint=planned), **known)
+    held = of_imports(s.held_import(is_full=mode == "FULL", fingerprint=planned), **known)
     assert held.is_requested == requested
     assert held.needs_import == (requested and mode == "FULL"), "no export is appended twice"
 
@@ -151,7 +137,7 @@ def test_an_event_that_comes_late_does_not_bring_an_earlier_day_back(
     view = of_imports(
         import_of_day(imported_, mode),
         request=request_,
-        settings_=settings(datasets=[{**DATED, "importMode": mode}]),
+        settings_=s.settings(datasets=[{**DATED, "importMode": mode}]),
         dataset={**DAY, "importMode": mode},
     )
     assert view.needs_import == needed
@@ -162,8 +148,8 @@ def test_an_event_that_comes_late_does_not_bring_an_earlier_day_back(
     [
         ({}, True),
         ({"trigger": "manual"}, False),
-        ({"settings_": settings(datasets=[DATED])}, False),
-        ({"exports": {DATASET: export(marker_written_at=ago(1))}}, False),
+        ({"settings_": s.settings(datasets=[DATED])}, False),
+        ({"exports": {s.DATASET: s.export(marker_written_at=s.ago(1))}}, False),
         ({"dataset": {**DAY, "readyMarker": None}}, False),
     ],
     ids=["awaited", "a person starts", "markers start no runs", "written", "no marker"],
@@ -171,6 +157,6 @@ def test_an_event_that_comes_late_does_not_bring_an_earlier_day_back(
 def test_a_scheduled_run_leaves_an_export_without_its_marker_to_the_run_of_the_marker(
     changes, awaited
 ):
-    on_export = settings(datasets=[DATED], triggerOnExport=True)
-    view = dataset_view(**{"settings_": on_export, "dataset": DAY, **changes})
+    on_export = s.settings(datasets=[DATED], triggerOnExport=True)
+    view = s.dataset_view(**{"settings_": on_export, "dataset": DAY, **changes})
     assert (view.awaits_marker, view.needs_import) == (awaited, not awaited)

@@ -23,17 +23,7 @@ from functions.personalize.tags import APPROVAL, BAD, TRIAL, tags_of
 from functions.plan_retraining import solutions_on_trial
 from functions.rules.deployments import Notes, Trial
 from functions.rules.probing import Response
-from tests.functions.samples import (
-    CAMPAIGN,
-    NDCG,
-    NOW,
-    OLD_VERSION,
-    SOLUTION,
-    VERSION,
-    campaign,
-    planned_campaign,
-    run,
-)
+from tests.functions import samples as s
 from tests.workflow.pipeline import deploy
 from tests.world import MOVIES, campaign_arn, solution, solution_arn
 from tests.world import campaign as campaign_args
@@ -46,9 +36,9 @@ def deploy_once(pipeline, version, item=None):
     started_at = {"startedAt": pipeline.clock.now().isoformat()}
     event = {
         "settings": pipeline.group.settings(),
-        "run": run(**started_at),
+        "run": s.run(**started_at),
         "training": {"arn": version, "isOfRun": True} if version else None,
-        "campaign": {**planned_campaign(), "campaignArn": campaign_arn()},
+        "campaign": {**s.planned_campaign(), "campaignArn": campaign_arn()},
         "item": item,
         "error": None,
     }
@@ -73,7 +63,7 @@ def test_a_deployment_goes_on_from_its_item_until_the_version_is_kept(caplog):
     caplog.set_level("INFO", "retraining.metrics")
     with deploy(PROBED) as pipeline:
         old, new = pipeline.versions()[0], trained(pipeline)
-        better = {"operation": "GetSolutionMetrics", "of": new, "values": {NDCG: 0.9}}
+        better = {"operation": "GetSolutionMetrics", "of": new, "values": {s.NDCG: 0.9}}
         pipeline.inject_fault("metrics", **better)
         began_at, phases = pipeline.clock.now(), []
         item = deploy_once(pipeline, new)
@@ -87,8 +77,8 @@ def test_a_deployment_goes_on_from_its_item_until_the_version_is_kept(caplog):
     assert phases == ["UPDATING", "TRYING", "TRYING"], "14 minutes each, or a tag is due"
     assert (item["versionArn"], item["previousVersionArn"]) == (new, old)
     assert item["endedAt"] > item["createdAt"] >= began_at.isoformat()
-    assert list(item["metrics"]) == [NDCG]
-    written = [vars(record)[NDCG] for record in caplog.records if NDCG in vars(record)]
+    assert list(item["metrics"]) == [s.NDCG]
+    written = [vars(record)[s.NDCG] for record in caplog.records if s.NDCG in vars(record)]
     assert written == [0.9], "as a metric, at the end"
     assert item["reasons"] == item["warnings"] == []
 
@@ -160,7 +150,7 @@ def test_a_version_whose_metric_is_no_number_is_rejected(value):
     with deploy() as pipeline:
         new = trained(pipeline)
         pipeline.inject_fault(
-            "metrics", operation="GetSolutionMetrics", of=new, values={NDCG: value}
+            "metrics", operation="GetSolutionMetrics", of=new, values={s.NDCG: value}
         )
         item = deploy_once(pipeline, new)
     (reason,) = item["reasons"]
@@ -187,15 +177,15 @@ INFLUENCE = {"rankingInfluence": {"POPULARITY": 0.5}}
 def test_an_update_repeats_every_setting_that_the_service_accepts(
     shown, sent, transactions, sent_transactions
 ):
-    described = campaign(campaignConfig=shown, minProvisionedTPS=transactions)
+    described = s.campaign(campaignConfig=shown, minProvisionedTPS=transactions)
     request = {
-        "campaignArn": CAMPAIGN,
-        "solutionVersionArn": VERSION,
+        "campaignArn": s.CAMPAIGN,
+        "solutionVersionArn": s.VERSION,
         "campaignConfig": sent,
         "minProvisionedTPS": sent_transactions,
     }
     given = {key: value for key, value in request.items() if value is not None}
-    assert update_request(described, VERSION) == given
+    assert update_request(described, s.VERSION) == given
 
 
 @pytest.mark.parametrize(
@@ -238,10 +228,11 @@ def test_a_bad_response_says_what_is_wrong_with_it(fault, failure, is_error):
 
 
 @pytest.mark.parametrize(
-    "written", [Notes(), Notes(Trial(VERSION, NOW), OLD_VERSION), Notes(Trial(VERSION, NOW, True))]
+    "written",
+    [Notes(), Notes(Trial(s.VERSION, s.NOW), s.OLD_VERSION), Notes(Trial(s.VERSION, s.NOW, True))],
 )
 def test_the_tags_of_a_campaign_are_read_as_they_were_written(written):
-    assert read_notes(notes_as_tags(written), SOLUTION) == written
+    assert read_notes(notes_as_tags(written), s.SOLUTION) == written
 
 
 @pytest.mark.parametrize(
@@ -249,21 +240,21 @@ def test_the_tags_of_a_campaign_are_read_as_they_were_written(written):
     [
         "nonsense",
         "-",
-        VERSION,
-        f"{VERSION} soon",
-        f"{VERSION} 2026-11-29T03:00:00",
-        f"{VERSION} 9999-12-31T23:59:59+00:00",
-        f"{SOLUTION}-2/new {NOW.isoformat()}",
+        s.VERSION,
+        f"{s.VERSION} soon",
+        f"{s.VERSION} 2026-11-29T03:00:00",
+        f"{s.VERSION} 9999-12-31T23:59:59+00:00",
+        f"{s.SOLUTION}-2/new {s.NOW.isoformat()}",
     ],
 )
 def test_a_tag_that_no_run_has_written_says_nothing(value):
-    bad = value if value.startswith(f"{SOLUTION}/") else None
-    assert read_notes({TRIAL: value, BAD: value}, SOLUTION) == Notes(bad=bad)
+    bad = value if value.startswith(f"{s.SOLUTION}/") else None
+    assert read_notes({TRIAL: value, BAD: value}, s.SOLUTION) == Notes(bad=bad)
 
 
 HOURS = {"timeoutHours": 24}
-ASKED = approval_tags("ASKED", NOW)
-WHEN = NOW.isoformat()
+ASKED = approval_tags("ASKED", s.NOW)
+WHEN = s.NOW.isoformat()
 
 
 @pytest.mark.parametrize(
@@ -271,8 +262,8 @@ WHEN = NOW.isoformat()
     [
         (ASKED, 24, "ASKED"),
         (ASKED, 24.1, None),
-        (approval_tags("APPROVED", NOW, "boss"), 99, "APPROVED"),
-        (approval_tags("REFUSED", NOW, "boss"), 99, "REFUSED"),
+        (approval_tags("APPROVED", s.NOW, "boss"), 99, "APPROVED"),
+        (approval_tags("REFUSED", s.NOW, "boss"), 99, "REFUSED"),
         ({APPROVAL: "soon"}, 0, None),
         ({APPROVAL: f"GRANTED {WHEN} me"}, 0, None),
         ({APPROVAL: "APPROVED 2026-11-29"}, 0, None),
@@ -280,4 +271,4 @@ WHEN = NOW.isoformat()
     ],
 )
 def test_the_answer_about_a_version_is_in_one_tag(tags, later, answer):
-    assert current_answer(tags, HOURS, NOW + timedelta(hours=later)) == answer
+    assert current_answer(tags, HOURS, s.NOW + timedelta(hours=later)) == answer

@@ -14,26 +14,14 @@ from functions.executions import (
     scheduled_at,
     unreported_error,
 )
-from tests.functions.samples import (
-    EXECUTION,
-    JOB_NAME,
-    NOW,
-    RUN_ID,
-    VERSION_NAME,
-    configured,
-    expect_execution,
-    expect_history,
-    first_state,
-    run,
-    settings,
-)
+from tests.functions import samples as s
 
 SCHEDULED = {"trigger": "schedule", "scheduledTime": "2026-11-29T03:00:00Z"}
 MANUAL_RUN_ID = "20261129-f4750e9e"
 
 
 def started(request, **changes):
-    return {**configured(request)["run"], **changes}
+    return {**s.configured(request)["run"], **changes}
 
 
 def test_a_key_that_is_null_is_left_out():
@@ -51,32 +39,32 @@ def test_a_scheduled_time_is_in_utc():
 
 def test_the_id_of_a_scheduled_run_is_its_scheduled_time():
     assert run_of(started({**SCHEDULED, "scheduleArn": None})) == {
-        "id": RUN_ID,
+        "id": s.RUN_ID,
         "trigger": "schedule",
-        "startedAt": NOW.isoformat(),
-        "executionArn": EXECUTION,
+        "startedAt": s.NOW.isoformat(),
+        "executionArn": s.EXECUTION,
         "request": SCHEDULED,
     }
 
 
 def test_the_zone_of_the_scheduled_time_does_not_matter():
     request = {**SCHEDULED, "scheduledTime": "2026-11-29T04:00:00+01:00"}
-    assert run_of(started(request))["id"] == RUN_ID
+    assert run_of(started(request))["id"] == s.RUN_ID
 
 
 def test_the_id_of_a_manual_run_is_its_day_and_a_hash_of_its_execution():
     assert run_of(started({})) == {
         "id": MANUAL_RUN_ID,
         "trigger": "manual",
-        "startedAt": NOW.isoformat(),
-        "executionArn": EXECUTION,
+        "startedAt": s.NOW.isoformat(),
+        "executionArn": s.EXECUTION,
         "request": {},
     }
 
 
 @pytest.mark.parametrize(
     "changes",
-    [{"startedAt": "2027-03-01T00:00:00Z"}, {"executionArn": f"{EXECUTION}2"}],
+    [{"startedAt": "2027-03-01T00:00:00Z"}, {"executionArn": f"{s.EXECUTION}2"}],
     ids=["another start", "another name"],
 )
 def test_another_execution_has_another_run_id(changes):
@@ -88,15 +76,15 @@ def test_another_execution_has_another_run_id(changes):
 
 
 def test_the_name_of_a_job_begins_with_the_stack_and_the_run():
-    names = [job_name(settings(), run(), suffix) for suffix in ("interactions", "0b519087")]
-    assert names == [JOB_NAME, VERSION_NAME]
-    assert not JOB_NAME.startswith(job_name(settings(), run(id="20261122T030000Z"), ""))
-    assert not JOB_NAME.startswith(job_name(settings(prefix="ffffffff"), run(), ""))
+    names = [job_name(s.settings(), s.run(), suffix) for suffix in ("interactions", "0b519087")]
+    assert names == [s.JOB_NAME, s.VERSION_NAME]
+    assert not s.JOB_NAME.startswith(job_name(s.settings(), s.run(id="20261122T030000Z"), ""))
+    assert not s.JOB_NAME.startswith(job_name(s.settings(prefix="ffffffff"), s.run(), ""))
 
 
 def test_personalize_accepts_the_longest_name():
     pattern = r"[a-zA-Z0-9][a-zA-Z0-9\-_]{0,62}"
-    assert re.fullmatch(pattern, job_name(settings(), run(), "actionInteractions"))
+    assert re.fullmatch(pattern, job_name(s.settings(), s.run(), "actionInteractions"))
 
 
 # How an execution ended
@@ -122,26 +110,26 @@ def test_personalize_accepts_the_longest_name():
     ],
 )
 def test_an_execution_without_a_report_has_an_error(executions, status, details, error):
-    expect_execution(executions, status, **details)
-    assert unreported_error(executions.client, EXECUTION) == error
+    s.expect_execution(executions, status, **details)
+    assert unreported_error(executions.client, s.EXECUTION) == error
 
 
 def test_an_execution_that_still_seems_to_run_is_described_again_later(executions):
-    expect_execution(executions, "RUNNING")
+    s.expect_execution(executions, "RUNNING")
     with pytest.raises(ServiceUnavailable) as error:
-        unreported_error(executions.client, EXECUTION)
-    assert str(error.value) == f"the status of {EXECUTION} is still RUNNING"
+        unreported_error(executions.client, s.EXECUTION)
+    assert str(error.value) == f"the status of {s.EXECUTION} is still RUNNING"
 
 
 STARTED = {"type": "ExecutionStarted"}
 
 
 def test_the_configuration_is_the_output_of_the_first_state(executions):
-    later = first_state({"request": "of a later state"})
-    expect_history(executions, STARTED, first_state(configured(SCHEDULED)), later)
-    assert configured_run_of(executions.client, EXECUTION) == configured(SCHEDULED)
+    later = s.first_state({"request": "of a later state"})
+    s.expect_history(executions, STARTED, s.first_state(s.configured(SCHEDULED)), later)
+    assert configured_run_of(executions.client, s.EXECUTION) == s.configured(SCHEDULED)
 
 
 def test_an_execution_that_did_not_leave_its_first_state_has_no_configuration(executions):
-    expect_history(executions, STARTED)
-    assert configured_run_of(executions.client, EXECUTION) is None
+    s.expect_history(executions, STARTED)
+    assert configured_run_of(executions.client, s.EXECUTION) is None

@@ -9,35 +9,24 @@ from functions.planning.export_files import (
     unknown_columns,
     wrong_content,
 )
-from tests.functions.samples import (
-    DATASET,
-    FIELDS,
-    LOCATION,
-    NOW,
-    ROW,
-    dataset_of_run,
-    export,
-    items_settings,
-    messages,
-    rows_of,
-    s3_object,
-    sample,
-)
+from tests.functions import samples as s
 
 FOLDER = "s3://exports/interactions/"
 FILE = "s3://exports/interactions.csv"
-INCREMENTAL = dataset_of_run(importMode="INCREMENTAL")
+INCREMENTAL = s.dataset_of_run(importMode="INCREMENTAL")
 
 
 def found(guard, known_export, **changes):
     """Return the messages of a guard about this export of interactions."""
-    return messages(guard, exports={DATASET: known_export}, **changes)
+    return s.messages(guard, exports={s.DATASET: known_export}, **changes)
 
 
 # The export is there
 
-EMPTY = [s3_object(), *[s3_object(key=f"{letter}.csv", size=0) for letter in "abc"]]
-DEEPER = [s3_object(key=f"interactions/{day}/1.csv") for day in ("mon", "tue", "wed", "thu", "fri")]
+EMPTY = [s.s3_object(), *[s.s3_object(key=f"{letter}.csv", size=0) for letter in "abc"]]
+DEEPER = [
+    s.s3_object(key=f"interactions/{day}/1.csv") for day in ("mon", "tue", "wed", "thu", "fri")
+]
 SUBFOLDERS = (
     f"5 of 6 objects at {FOLDER} are in subfolders, for example interactions/mon/1.csv; "
     "Personalize imports only the first level of a folder; move them there or out of this "
@@ -48,31 +37,34 @@ SUBFOLDERS = (
 @pytest.mark.parametrize(
     ("known_export", "message"),
     [
-        (export(), None),
+        (s.export(), None),
         (
-            Export(location=LOCATION, read_error=f"{LOCATION} cannot be read: AccessDenied: x"),
+            Export(location=s.LOCATION, read_error=f"{s.LOCATION} cannot be read: AccessDenied: x"),
             (
-                f"{LOCATION} cannot be read: AccessDenied: x; check that it exists and that the "
+                f"{s.LOCATION} cannot be read: AccessDenied: x; check that it exists and that the "
                 "role of plan-retraining may list and read it"
             ),
         ),
         (
-            Export(location=LOCATION),
+            Export(location=s.LOCATION),
             (
-                f"there is no object at {LOCATION}; check dataLocation and the job that writes the "
-                "export"
+                f"there is no object at {s.LOCATION}; check dataLocation and the job that writes "
+                "the export"
             ),
         ),
         (
-            export(objects=EMPTY),
+            s.export(objects=EMPTY),
             (
-                f"3 of 4 objects at {LOCATION} are empty, for example a.csv; if one is a marker, "
+                f"3 of 4 objects at {s.LOCATION} are empty, for example a.csv; if one is a marker, "
                 "write it outside of this location, otherwise repeat the export"
             ),
         ),
-        (export(samples=[sample(rows=())]), f"{LOCATION} has no rows; repeat the export"),
-        (export(samples=[sample(rows=()), sample()]), None),
-        (export(location=FOLDER, objects=[s3_object(key="interactions/1"), *DEEPER]), SUBFOLDERS),
+        (s.export(samples=[s.sample(rows=())]), f"{s.LOCATION} has no rows; repeat the export"),
+        (s.export(samples=[s.sample(rows=()), s.sample()]), None),
+        (
+            s.export(location=FOLDER, objects=[s.s3_object(key="interactions/1"), *DEEPER]),
+            SUBFOLDERS,
+        ),
     ],
     ids=[
         *("there", "not readable", "not written", "empty files", "no rows", "one file has rows"),
@@ -89,10 +81,10 @@ def test_an_export_is_there_or_the_message_says_what_is_missing(known_export, me
 def header_messages(*headers, **changes):
     """Return the messages about files with these headers and no rows, without their location."""
     files = [
-        sample(key=f"{number}.csv", header=header, rows=())
+        s.sample(key=f"{number}.csv", header=header, rows=())
         for number, header in enumerate(headers, start=1)
     ]
-    found_messages = found(wrong_content, export(samples=files), **changes)
+    found_messages = found(wrong_content, s.export(samples=files), **changes)
     return [message.removeprefix("s3://exports/") for message in found_messages]
 
 
@@ -136,37 +128,39 @@ def test_each_header_has_the_required_columns_and_those_of_the_first_file(header
 
 
 def test_columns_that_the_schema_lacks_are_a_warning():
-    files = [sample(), sample(header=(*COLUMNS, "eventValue", "x" * 50))]
-    assert found(unknown_columns, export()) == []
-    assert found(unknown_columns, export(samples=files)) == [
+    files = [s.sample(), s.sample(header=(*COLUMNS, "eventValue", "x" * 50))]
+    assert found(unknown_columns, s.export()) == []
+    assert found(unknown_columns, s.export(samples=files)) == [
         (
-            f"{LOCATION} has columns that the dataset's schema lacks: 'eventValue', "
+            f"{s.LOCATION} has columns that the dataset's schema lacks: 'eventValue', "
             "'xxxxxxxxxxxxxxxxxxxx'; they are not imported; remove them, or rename them if a name "
             "is misspelt"
         )
     ]
-    assert found(unknown_columns, export(samples=files), schemas={}) == [], "there is no schema"
+    assert found(unknown_columns, s.export(samples=files), schemas={}) == [], "there is no schema"
 
 
 # The content
 
 
 def test_the_first_problem_of_a_file_is_named():
-    row = rows_of(("1", "2", "now"))[0]
-    wrong_row = sample(rows=[row._replace(line=7)], error="line 9 is no record")
-    encoding = sample(header=(), rows=(), error="line 1 is not text")
-    assert [found(wrong_content, export(samples=[file])) for file in (wrong_row, encoding)] == [
+    row = s.rows_of(("1", "2", "now"))[0]
+    wrong_row = s.sample(rows=[row._replace(line=7)], error="line 9 is no record")
+    encoding = s.sample(header=(), rows=(), error="line 1 is not text")
+    assert [found(wrong_content, s.export(samples=[file])) for file in (wrong_row, encoding)] == [
         [f"{FILE}: line 7: TIMESTAMP is 'now', but the schema requires long; {WHOLE.format(64)}"],
         [f"{FILE}: line 1 is not text"],
     ]
-    assert len(found(wrong_content, export(samples=[encoding, sample()]))) == 1, "no header differs"
-    good_row = sample(ROW, error="line 9 is no record")
-    assert found(wrong_content, export(samples=[good_row])) == [f"{FILE}: line 9 is no record"]
+    assert len(found(wrong_content, s.export(samples=[encoding, s.sample()]))) == 1, (
+        "no header differs"
+    )
+    good_row = s.sample(s.ROW, error="line 9 is no record")
+    assert found(wrong_content, s.export(samples=[good_row])) == [f"{FILE}: line 9 is no record"]
 
 
 def test_at_most_three_files_are_named():
-    files = [sample(("", "", "x"), ("", "", "x"), key=f"{number}.csv") for number in range(5)]
-    assert [message[:27] for message in found(wrong_content, export(samples=files))] == [
+    files = [s.sample(("", "", "x"), ("", "", "x"), key=f"{number}.csv") for number in range(5)]
+    assert [message[:27] for message in found(wrong_content, s.export(samples=files))] == [
         f"s3://exports/{number}.csv: line 2:" for number in range(3)
     ]
 
@@ -175,22 +169,22 @@ def test_at_most_three_files_are_named():
 
 WHOLE = "write a {}-bit whole number: digits with an optional minus"
 DECIMAL = "write a number like -2.5 or 1e-3"
-TOMORROW = int(NOW.timestamp()) + 45 * 3600
+TOMORROW = int(s.NOW.timestamp()) + 45 * 3600
 """The first second after tomorrow. The run starts at 03:00."""
 
 
 def value_messages(value, name="A", type_="string", **field):
     """Return the messages about a file with one row and this value, without location and line."""
     fields = [{"name": name, "type": type_, **field}]
-    file = sample((value,), header=(name,))
-    found_messages = found(wrong_content, export(samples=[file]), schemas={DATASET: fields})
+    file = s.sample((value,), header=(name,))
+    found_messages = found(wrong_content, s.export(samples=[file]), schemas={s.DATASET: fields})
     return [message.removeprefix(f"{FILE}: line 2: ") for message in found_messages]
 
 
 def test_a_wrong_value_in_row_700_is_found():
-    rows = [*[(*ROW, "2.5")] * 699, (*ROW, "x")]
-    file = sample(*rows, header=(*COLUMNS, "EVENT_VALUE"))
-    assert found(wrong_content, export(samples=[file]), schemas={DATASET: FIELDS}) == [
+    rows = [*[(*s.ROW, "2.5")] * 699, (*s.ROW, "x")]
+    file = s.sample(*rows, header=(*COLUMNS, "EVENT_VALUE"))
+    assert found(wrong_content, s.export(samples=[file]), schemas={s.DATASET: s.FIELDS}) == [
         f"{FILE}: line 701: EVENT_VALUE is 'x', but the schema requires float; {DECIMAL}"
     ]
 
@@ -276,8 +270,8 @@ def test_a_textual_value_may_be_long_because_it_is_cut_off():
 
 
 def test_a_column_that_is_not_in_the_schema_may_contain_anything():
-    file = sample((*ROW, "?"), header=(*COLUMNS, "X"))
-    assert found(wrong_content, export(samples=[file])) == []
+    file = s.sample((*s.ROW, "?"), header=(*COLUMNS, "X"))
+    assert found(wrong_content, s.export(samples=[file])) == []
 
 
 # The number of rows
@@ -285,9 +279,9 @@ def test_a_column_that_is_not_in_the_schema_may_contain_anything():
 
 def row_messages(rows, dataset, **changes):
     """Return the messages about an export with this number of rows."""
-    seen = export(samples=[sample(ROW, row_count=rows)])
+    seen = s.export(samples=[s.sample(s.ROW, row_count=rows)])
     exports = {dataset["datasetArn"]: seen}
-    return messages(too_few_rows, dataset=dataset, exports=exports, **changes)
+    return s.messages(too_few_rows, dataset=dataset, exports=exports, **changes)
 
 
 @pytest.mark.parametrize(
@@ -307,8 +301,8 @@ def row_messages(rows, dataset, **changes):
     ("rows", "refused"), [(1000, False), (999, True), (1, True), (0, False), (None, False)]
 )
 def test_an_import_needs_a_thousand_interactions(mode, advice, rows, refused):
-    message = f"{LOCATION} has {rows} interactions, but an import needs at least 1000; {advice}"
-    dataset = dataset_of_run(importMode=mode)
+    message = f"{s.LOCATION} has {rows} interactions, but an import needs at least 1000; {advice}"
+    dataset = s.dataset_of_run(importMode=mode)
     assert row_messages(rows, dataset) == [message] * refused, "another guard finds 0 rows"
 
 
@@ -323,11 +317,11 @@ def test_an_import_needs_a_thousand_interactions(mode, advice, rows, refused):
     ],
 )
 def test_only_these_imports_need_a_thousand_rows(dataset_type, mode, refused):
-    dataset = items_settings(type=dataset_type, importMode=mode)
+    dataset = s.items_settings(type=dataset_type, importMode=mode)
     assert len(row_messages(1, dataset)) == refused
 
 
-@pytest.mark.parametrize(("dataset", "refused"), [(dataset_of_run(), False), (INCREMENTAL, True)])
+@pytest.mark.parametrize(("dataset", "refused"), [(s.dataset_of_run(), False), (INCREMENTAL, True)])
 def test_a_full_export_may_have_few_rows_if_events_bring_others(dataset, refused):
     assert len(row_messages(1, dataset, event_trackers=["arn:tracker"])) == refused
     assert len(row_messages(1, {**dataset, "streamed": True})) == refused

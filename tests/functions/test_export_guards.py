@@ -16,34 +16,20 @@ from functions.planning.export_guards import (
     truncated_export,
     wrong_increment,
 )
-from tests.functions.samples import (
-    DATASET,
-    LOCATION,
-    ago,
-    configured,
-    dataset_of_run,
-    dataset_settings,
-    export,
-    held_import,
-    imported,
-    items_settings,
-    messages,
-    s3_object,
-    settings,
-)
+from tests.functions import samples as s
 
-INCREMENTAL = dataset_of_run(importMode="INCREMENTAL")
+INCREMENTAL = s.dataset_of_run(importMode="INCREMENTAL")
 
 
 def found(guard, known_export, **changes):
     """Return the messages of a guard about this export of interactions."""
-    return messages(guard, exports={DATASET: known_export}, **changes)
+    return s.messages(guard, exports={s.DATASET: known_export}, **changes)
 
 
 # The size
 
-LAST_FULL = {DATASET: [held_import()]}
-TINY = export(objects=[s3_object(size=1)])
+LAST_FULL = {s.DATASET: [s.held_import()]}
+TINY = s.export(objects=[s.s3_object(size=1)])
 
 
 @pytest.mark.parametrize(
@@ -51,10 +37,10 @@ TINY = export(objects=[s3_object(size=1)])
     [(500, 0.5, False), (499, 0.5, True), (1, 0.0, False), (1000, 1.0, False), (999, 1.0, True)],
 )
 def test_an_export_that_is_much_smaller_than_the_last_one_is_found(size, share, refused):
-    dataset = dataset_of_run(minRelativeSize=share)
-    seen = export(objects=[s3_object(size=size)])
+    dataset = s.dataset_of_run(minRelativeSize=share)
+    seen = s.export(objects=[s.s3_object(size=size)])
     message = (
-        f"{LOCATION} has {size} bytes, which is less than minRelativeSize {share:g} of the last "
+        f"{s.LOCATION} has {size} bytes, which is less than minRelativeSize {share:g} of the last "
         "FULL import, which had 1000; a FULL import replaces all bulk data, so lower "
         "minRelativeSize for one run only if the data really shrank"
     )
@@ -67,9 +53,9 @@ def test_an_export_that_is_much_smaller_than_the_last_one_is_found(size, share, 
     "changes",
     [
         {"dataset": INCREMENTAL},
-        {"imports": {DATASET: [imported()]}},
-        {"known_export": Export(location=LOCATION)},
-        {"request": {"exportDate": "2026-11-22"}, "dataset": dataset_of_run(day="2026-11-22")},
+        {"imports": {s.DATASET: [s.imported()]}},
+        {"known_export": Export(location=s.LOCATION)},
+        {"request": {"exportDate": "2026-11-22"}, "dataset": s.dataset_of_run(day="2026-11-22")},
     ],
     ids=["incremental", "no size known", "no export, which another guard finds", "on purpose"],
 )
@@ -78,32 +64,32 @@ def test_a_small_export_passes_if_it_replaces_no_known_data(changes):
 
 
 def test_the_last_full_import_with_a_known_size_counts_whatever_is_newer():
-    foreign = [imported(ended_at=ago(hours)) for hours in range(20)]
-    smaller = held_import(is_full=False, size=1, ended_at=ago(21))
-    failed = held_import(is_active=False, size=1, ended_at=ago(22))
-    earlier = held_import(ended_at=ago(100), size=1)
-    jobs = [*foreign, smaller, failed, held_import(ended_at=ago(90)), earlier]
-    assert len(found(truncated_export, TINY, imports={DATASET: jobs})) == 1
+    foreign = [s.imported(ended_at=s.ago(hours)) for hours in range(20)]
+    smaller = s.held_import(is_full=False, size=1, ended_at=s.ago(21))
+    failed = s.held_import(is_active=False, size=1, ended_at=s.ago(22))
+    earlier = s.held_import(ended_at=s.ago(100), size=1)
+    jobs = [*foreign, smaller, failed, s.held_import(ended_at=s.ago(90)), earlier]
+    assert len(found(truncated_export, TINY, imports={s.DATASET: jobs})) == 1
 
 
 @pytest.mark.parametrize("size", [None, 0])
 def test_an_export_is_refused_if_a_person_has_broken_the_size_of_the_last_import(size):
-    last = held_import(size=size)
-    imports = {DATASET: [last, held_import(ended_at=ago(90))]}
+    last = s.held_import(size=size)
+    imports = {s.DATASET: [last, s.held_import(ended_at=s.ago(90))]}
     message = (
         f"the tag retraining-bytes of {last.arn} is missing or not a size, so nothing shows "
-        f"whether {LOCATION} is complete; write the size of the last FULL import in bytes to the "
+        f"whether {s.LOCATION} is complete; write the size of the last FULL import in bytes to the "
         "tag, or set minRelativeSize to 0 for one run"
     )
-    assert found(truncated_export, export(), imports=imports) == [message]
-    accepting = dataset_of_run(minRelativeSize=0)
-    assert found(truncated_export, export(), imports=imports, dataset=accepting) == []
+    assert found(truncated_export, s.export(), imports=imports) == [message]
+    accepting = s.dataset_of_run(minRelativeSize=0)
+    assert found(truncated_export, s.export(), imports=imports, dataset=accepting) == []
 
 
 # The ready marker
 
 MARKER = "s3://exports/_SUCCESS"
-MARKED = dataset_of_run(readyMarker=MARKER)
+MARKED = s.dataset_of_run(readyMarker=MARKER)
 
 
 def test_a_missing_marker_is_found():
@@ -111,26 +97,28 @@ def test_a_missing_marker_is_found():
         f"the ready marker {MARKER} does not exist; write it when the export is complete, or use "
         "retrain start --skip-import to train on the data that the dataset has"
     )
-    unreadable = Export(location=LOCATION, read_error=f"{LOCATION} cannot be read: AccessDenied: x")
-    assert found(export_not_ready, export(), dataset=MARKED) == [message]
+    unreadable = Export(
+        location=s.LOCATION, read_error=f"{s.LOCATION} cannot be read: AccessDenied: x"
+    )
+    assert found(export_not_ready, s.export(), dataset=MARKED) == [message]
     assert found(export_not_ready, unreadable, dataset=MARKED) == [], "one message is enough"
-    assert found(export_not_ready, export()) == [], "no marker is configured"
+    assert found(export_not_ready, s.export()) == [], "no marker is configured"
 
 
 def test_a_marker_that_is_older_than_the_last_import_passes():
     """The fingerprint shows what is new, so an export can be imported again on purpose."""
-    seen = export(marker_written_at=ago(60), objects=[s3_object(modified_at=ago(60))])
-    imports = {DATASET: [imported(ended_at=ago(0.5)), held_import(ended_at=ago(1))]}
+    seen = s.export(marker_written_at=s.ago(60), objects=[s.s3_object(modified_at=s.ago(60))])
+    imports = {s.DATASET: [s.imported(ended_at=s.ago(0.5)), s.held_import(ended_at=s.ago(1))]}
     assert found(export_not_ready, seen, dataset=MARKED, imports=imports) == []
 
 
 def test_objects_that_are_newer_than_the_marker_are_found():
     """The marker is that of the export before, and the next export is still being written."""
-    objects = [s3_object(key=f"{hours}.csv", modified_at=ago(hours)) for hours in (11, 10, 9)]
-    seen = export(marker_written_at=ago(10), objects=objects)
+    objects = [s.s3_object(key=f"{hours}.csv", modified_at=s.ago(hours)) for hours in (11, 10, 9)]
+    seen = s.export(marker_written_at=s.ago(10), objects=objects)
     assert found(export_not_ready, seen, dataset=MARKED) == [
         (
-            f"1 of 3 objects at {LOCATION} are newer than the ready marker {MARKER}, for example "
+            f"1 of 3 objects at {s.LOCATION} are newer than the ready marker {MARKER}, for example "
             "9.csv; write the marker after the last object of the export"
         )
     ]
@@ -143,21 +131,21 @@ def test_objects_that_are_newer_than_the_marker_are_found():
     ("dataset", "jobs", "refused"),
     [
         (INCREMENTAL, [], True),
-        (INCREMENTAL, [imported(is_active=False)], True),
-        (INCREMENTAL, [imported(is_active=False, is_running=True)], True),
-        (INCREMENTAL, [imported(is_full=False)], True),
-        (INCREMENTAL, [imported(is_full=False), imported()], False),
-        (dataset_of_run(), [], False),
+        (INCREMENTAL, [s.imported(is_active=False)], True),
+        (INCREMENTAL, [s.imported(is_active=False, is_running=True)], True),
+        (INCREMENTAL, [s.imported(is_full=False)], True),
+        (INCREMENTAL, [s.imported(is_full=False), s.imported()], False),
+        (s.dataset_of_run(), [], False),
     ],
     ids=["none", "failed", "running", "incremental", "full before", "FULL mode"],
 )
 def test_an_incremental_import_needs_a_full_one_before(dataset, jobs, refused):
     message = (
-        f"importMode INCREMENTAL needs an earlier ACTIVE FULL import of {DATASET}; import a "
+        f"importMode INCREMENTAL needs an earlier ACTIVE FULL import of {s.DATASET}; import a "
         "complete export once with importMode FULL, which replaces all bulk data"
     )
-    known = {"dataset": dataset, "imports": {DATASET: jobs}}
-    assert messages(incremental_without_full, **known) == [message] * refused
+    known = {"dataset": dataset, "imports": {s.DATASET: jobs}}
+    assert s.messages(incremental_without_full, **known) == [message] * refused
 
 
 @pytest.mark.parametrize(
@@ -165,35 +153,35 @@ def test_an_incremental_import_needs_a_full_one_before(dataset, jobs, refused):
     [
         (INCREMENTAL, {}, True),
         (INCREMENTAL, {"force": True}, False),
-        (dataset_of_run(), {}, False),
+        (s.dataset_of_run(), {}, False),
     ],
     ids=["INCREMENTAL", "on purpose", "FULL"],
 )
 def test_nothing_is_added_to_data_that_a_foreign_import_has_replaced(dataset, request_, refused):
-    jobs = [imported(ended_at=ago(1)), held_import()]
-    known = {"dataset": dataset, "request": request_, "imports": {DATASET: jobs}}
-    assert [message.partition(",")[0] for message in messages(replaced_data, **known)] == (
+    jobs = [s.imported(ended_at=s.ago(1)), s.held_import()]
+    known = {"dataset": dataset, "request": request_, "imports": {s.DATASET: jobs}}
+    assert [message.partition(",")[0] for message in s.messages(replaced_data, **known)] == (
         [jobs[0].arn] * refused
     )
 
 
-NEW = s3_object(modified_at=ago(48))
-OLD = s3_object(key="old.csv", modified_at=ago(48, seconds=1))
+NEW = s.s3_object(modified_at=s.ago(48))
+OLD = s.s3_object(key="old.csv", modified_at=s.ago(48, seconds=1))
 
 
 def appending(*objects, dataset=INCREMENTAL, jobs=None, **changes):
     """Return the messages about an export that is added to the data."""
-    jobs = [held_import(fingerprint="x")] if jobs is None else jobs
-    known = {"dataset": dataset, "imports": {DATASET: jobs}, **changes}
-    return found(wrong_increment, export(objects=objects), **known)
+    jobs = [s.held_import(fingerprint="x")] if jobs is None else jobs
+    known = {"dataset": dataset, "imports": {s.DATASET: jobs}, **changes}
+    return found(wrong_increment, s.export(objects=objects), **known)
 
 
 def test_objects_that_were_imported_before_are_found():
     assert appending(NEW) == [], "the very moment of the import counts as since"
-    assert appending(OLD, dataset=dataset_of_run()) == [], "a FULL import replaces them"
+    assert appending(OLD, dataset=s.dataset_of_run()) == [], "a FULL import replaces them"
     assert appending(NEW, OLD) == [
         (
-            f"1 of 2 objects at {LOCATION} are older than the last import, for example old.csv, "
+            f"1 of 2 objects at {s.LOCATION} are older than the last import, for example old.csv, "
             "and would be appended again; write each export to a new location, for example "
             "'s3://bucket/interactions/{date}/', or use retrain start --skip-import to train "
             "on the data that the dataset has"
@@ -204,57 +192,58 @@ def test_objects_that_were_imported_before_are_found():
 @pytest.mark.parametrize(
     ("job", "counts"),
     [
-        (imported(is_running=True, is_active=False, created_at=ago(1)), True),
-        (imported(created_at=ago(1)), True),
-        (imported(is_active=False, created_at=ago(1)), False),
-        (held_import(is_confirmed=False, created_at=ago(1)), False),
+        (s.imported(is_running=True, is_active=False, created_at=s.ago(1)), True),
+        (s.imported(created_at=s.ago(1)), True),
+        (s.imported(is_active=False, created_at=s.ago(1)), False),
+        (s.held_import(is_confirmed=False, created_at=s.ago(1)), False),
     ],
     ids=["running", "foreign", "failed", "changed during the import"],
 )
 def test_an_import_counts_as_the_last_import_if_its_rows_are_or_may_be_there(job, counts):
-    found_messages = appending(NEW, jobs=[job, held_import()])
+    found_messages = appending(NEW, jobs=[job, s.held_import()])
     assert ["would be appended again" in message for message in found_messages] == [True] * counts
 
 
 @pytest.mark.parametrize(("size", "refused"), [(10**9, False), (10**9 + 1, True)])
 def test_at_most_a_gigabyte_is_appended(size, refused):
     message = (
-        f"{LOCATION} has {size} bytes; an INCREMENTAL import takes at most 1000000000; export "
+        f"{s.LOCATION} has {size} bytes; an INCREMENTAL import takes at most 1000000000; export "
         "more often, or use importMode FULL with a complete export, because it replaces all "
         "bulk data"
     )
-    assert appending(s3_object(size=size)) == [message] * refused
-    assert appending(s3_object(size=size), dataset=dataset_of_run()) == []
+    assert appending(s.s3_object(size=size)) == [message] * refused
+    assert appending(s.s3_object(size=size), dataset=s.dataset_of_run()) == []
 
 
 # The days of an INCREMENTAL export
 
 DAY = "2026-11-22"
-FULL = held_import(fingerprint="x", created_at=ago(20 * 24), ended_at=ago(20 * 24))
-APPENDED = held_import(
-    fingerprint=f"{location_digits(LOCATION)}-x",
+FULL = s.held_import(fingerprint="x", created_at=s.ago(20 * 24), ended_at=s.ago(20 * 24))
+APPENDED = s.held_import(
+    fingerprint=f"{location_digits(s.LOCATION)}-x",
     is_full=False,
-    created_at=ago(7 * 24),
-    ended_at=ago(7 * 24),
+    created_at=s.ago(7 * 24),
+    ended_at=s.ago(7 * 24),
 )
 
 
 def appending_day(*jobs, day=DAY, **changes):
     """Return the messages about the changed export of a day."""
     dataset = {**INCREMENTAL, "day": day}
-    return appending(s3_object(modified_at=ago(1)), dataset=dataset, jobs=jobs, **changes)
+    return appending(s.s3_object(modified_at=s.ago(1)), dataset=dataset, jobs=jobs, **changes)
 
 
 def test_the_changed_export_of_a_day_is_not_appended_twice():
     refused = [
         (
-            f"{LOCATION} was imported by {APPENDED.arn}, and has changed since then, so its rows "
+            f"{s.LOCATION} was imported by {APPENDED.arn}, and has changed since then, so its rows "
             "would be appended twice; write new rows to the location of a later day, or append "
             f"this export on purpose with retrain start --dataset interactions --export-date {DAY}"
         )
     ]
     later = [
-        held_import(fingerprint=f"{n}-x", is_full=False, ended_at=ago(150 - n)) for n in range(40)
+        s.held_import(fingerprint=f"{n}-x", is_full=False, ended_at=s.ago(150 - n))
+        for n in range(40)
     ]
     assert appending_day(APPENDED, FULL) == appending_day(*later, APPENDED, FULL) == refused
     assert appending_day(APPENDED._replace(fingerprint="other-x"), FULL) == []
@@ -265,7 +254,7 @@ def test_the_changed_export_of_a_day_is_not_appended_twice():
     "jobs",
     [
         [APPENDED._replace(is_confirmed=False), FULL],
-        [FULL._replace(created_at=ago(7 * 24 - 1), ended_at=ago(7 * 24 - 2)), APPENDED],
+        [FULL._replace(created_at=s.ago(7 * 24 - 1), ended_at=s.ago(7 * 24 - 2)), APPENDED],
     ],
     ids=["it changed during the import", "a FULL import has replaced its rows"],
 )
@@ -274,10 +263,10 @@ def test_a_day_is_appended_again_if_its_rows_are_not_in_the_dataset(jobs):
 
 
 def test_a_day_before_the_last_full_import_is_not_appended():
-    full = FULL._replace(created_at=ago(6 * 24), ended_at=ago(6 * 24))
+    full = FULL._replace(created_at=s.ago(6 * 24), ended_at=s.ago(6 * 24))
     (message,) = appending_day(full, trigger="export")
     reason = "is from a day before the last FULL import, which contains all earlier data"
-    assert message.startswith(f"{LOCATION} {reason}, so its rows would be appended twice; ")
+    assert message.startswith(f"{s.LOCATION} {reason}, so its rows would be appended twice; ")
     assert appending_day(full, day="2026-11-23", trigger="export") == [], "it was on this day"
     assert appending_day(full) == [], "the schedule fires on the day of its export"
 
@@ -289,15 +278,20 @@ BOTH = ("2026-11-27", "2026-11-28")
 def import_of(day, **changes):
     """Return an import of the export of a day, which has changed since the import began."""
     planned = f"{location_digits(f's3://exports/{day}.csv')}-x"
-    standard = {"fingerprint": planned, "is_full": False, "is_confirmed": False, "ended_at": ago(9)}
-    return held_import(**{**standard, **changes})
+    standard = {
+        "fingerprint": planned,
+        "is_full": False,
+        "is_confirmed": False,
+        "ended_at": s.ago(9),
+    }
+    return s.held_import(**{**standard, **changes})
 
 
 def skipped(*jobs):
     """Return the messages about the exports of two earlier days."""
-    exports = {day: export(location=f"s3://exports/{day}.csv") for day in BOTH}
-    known = {"imports": {DATASET: jobs}, "earlier_exports": {DATASET: exports}}
-    return messages(skipped_days, dataset=DATED, **known)
+    exports = {day: s.export(location=f"s3://exports/{day}.csv") for day in BOTH}
+    known = {"imports": {s.DATASET: jobs}, "earlier_exports": {s.DATASET: exports}}
+    return s.messages(skipped_days, dataset=DATED, **known)
 
 
 @pytest.mark.parametrize(
@@ -308,7 +302,7 @@ def skipped(*jobs):
         ([import_of(BOTH[1], is_active=False)], BOTH),
         ([*map(import_of, BOTH), import_of(BOTH[0], is_confirmed=True)], BOTH[1:]),
         ([import_of(BOTH[0], is_active=False, is_running=True)], BOTH[1:]),
-        ([imported(ended_at=ago(1)), *map(import_of, BOTH)], BOTH),
+        ([s.imported(ended_at=s.ago(1)), *map(import_of, BOTH)], BOTH),
         ([import_of(day, is_confirmed=True) for day in BOTH], ()),
     ],
     ids=[
@@ -326,12 +320,12 @@ def test_the_days_that_no_import_holds_are_named(jobs, days):
 
 
 def test_the_commands_of_the_messages_are_accepted_beside_a_dataset_without_days():
-    dated = dataset_settings(dataLocation="s3://exports/{date}.csv", importMode="INCREMENTAL")
-    known = settings(datasets=[dated, items_settings()])
+    dated = s.dataset_settings(dataLocation="s3://exports/{date}.csv", importMode="INCREMENTAL")
+    known = s.settings(datasets=[dated, s.items_settings()])
     for message in [*appending_day(APPENDED, FULL), *skipped()]:
         dataset, day = re.search(r"--dataset (\S+) --export-date ([-0-9]+)", message).groups()
         request = {"datasets": [dataset], "exportDate": day}
-        assert input_problems(known, configured(request)["run"]) == [], message
+        assert input_problems(known, s.configured(request)["run"]) == [], message
 
 
 @pytest.fixture
@@ -339,7 +333,7 @@ def found_days(monkeypatch):
     """Return a function that searches earlier days: there is an export on each day of November."""
 
     def list_objects(_, location):
-        return export().objects if "/2026-11-" in location else []
+        return s.export().objects if "/2026-11-" in location else []
 
     monkeypatch.setattr(world.aws, "s3", lambda: None)
     monkeypatch.setattr(world.exports, "list_objects", list_objects)
@@ -353,7 +347,7 @@ def found_days(monkeypatch):
 
 
 def test_earlier_exports_are_searched_since_the_last_full_import(found_days):
-    full = imported(created_at=ago(72))
+    full = s.imported(created_at=s.ago(72))
     assert found_days("2026-11-29", full) == ["2026-11-27", "2026-11-28"]
     assert found_days("2026-11-29", import_of("2026-11-28"), full) == list(BOTH)
     assert found_days("2026-11-29", import_of("2026-11-28", is_confirmed=True), full) == [

@@ -15,29 +15,9 @@ from functions.planning.resource_guards import (
     unanswered_probes,
     unusable_solution,
 )
-from tests.functions.samples import (
-    ARN,
-    CAMPAIGN,
-    DATASET,
-    GROUP,
-    ITEMS,
-    OLD_VERSION,
-    RECIPE,
-    SOLUTION,
-    campaign,
-    campaign_settings,
-    dataset_resource,
-    dataset_settings,
-    group_resource,
-    items_settings,
-    messages,
-    settings,
-    solution_resource,
-    solution_settings,
-    trained_version,
-)
+from tests.functions import samples as s
 
-UPDATE = solution_settings(trainingMode="UPDATE")
+UPDATE = s.solution_settings(trainingMode="UPDATE")
 
 
 def test_the_page_shows_the_guards():
@@ -56,83 +36,83 @@ def test_the_docstring_of_a_guard_says_what_it_looks_for(guard):
 
 def test_every_resource_that_does_not_exist_is_found():
     absent = {"datasets": {}, "dataset_groups": {}, "solutions": {}, "campaigns": {}}
-    two = settings(datasets=[items_settings(), dataset_settings()])
+    two = s.settings(datasets=[s.items_settings(), s.dataset_settings()])
     without_import = {"request": {"skipImport": True}, "settings_": two}
-    assert messages(inactive_datasets, **without_import, **absent) == [
+    assert s.messages(inactive_datasets, **without_import, **absent) == [
         f"{arn}: does not exist; create it, or correct the ARN in the stack's config"
-        for arn in (ITEMS, DATASET)
+        for arn in (s.ITEMS, s.DATASET)
     ]
-    assert messages(unusable_solution, **absent) == [
-        f"{SOLUTION}: does not exist; create it, or correct the ARN in the stack's config",
-        f"{CAMPAIGN}: does not exist; create it, or take it out of the stack's config",
+    assert s.messages(unusable_solution, **absent) == [
+        f"{s.SOLUTION}: does not exist; create it, or correct the ARN in the stack's config",
+        f"{s.CAMPAIGN}: does not exist; create it, or take it out of the stack's config",
     ]
 
 
 @pytest.mark.parametrize("status", ["CREATE PENDING", "CREATE FAILED", "DELETE IN_PROGRESS"])
 def test_every_resource_that_is_not_active_is_found(status):
     inactive = {
-        "datasets": {DATASET: dataset_resource(status=status)},
-        "dataset_groups": {GROUP: group_resource(status=status)},
-        "solutions": {SOLUTION: solution_resource(status=status)},
+        "datasets": {s.DATASET: s.dataset_resource(status=status)},
+        "dataset_groups": {s.GROUP: s.group_resource(status=status)},
+        "solutions": {s.SOLUTION: s.solution_resource(status=status)},
     }
     assert [
-        *messages(inactive_datasets, **inactive),
-        *messages(unusable_solution, **inactive),
+        *s.messages(inactive_datasets, **inactive),
+        *s.messages(unusable_solution, **inactive),
     ] == [
         f"{arn}: its status is {status}, but it has to be ACTIVE; wait if it is being created, "
         "otherwise repair it or take it out of the config"
-        for arn in (DATASET, GROUP, SOLUTION)
+        for arn in (s.DATASET, s.GROUP, s.SOLUTION)
     ]
 
 
-BOOKS = f"{ARN}:dataset-group/books"
-DELETED = f"{CAMPAIGN}: its status is DELETE PENDING; take it out of the stack's config"
+BOOKS = f"{s.ARN}:dataset-group/books"
+DELETED = f"{s.CAMPAIGN}: its status is DELETE PENDING; take it out of the stack's config"
 STRAY = (
-    f"{CAMPAIGN}: serves {SOLUTION}-2/1, which is not a version of {SOLUTION}; move the campaign "
-    "to the solution of that version in the config"
+    f"{s.CAMPAIGN}: serves {s.SOLUTION}-2/1, which is not a version of {s.SOLUTION}; move the "
+    "campaign to the solution of that version in the config"
 )
 OF_OTHER_GROUP = (
-    f"{SOLUTION}: belongs to {BOOKS}, but the datasets of this stack belong to {GROUP}; correct "
-    f"the ARN, or use another stack for {BOOKS}"
+    f"{s.SOLUTION}: belongs to {BOOKS}, but the datasets of this stack belong to {s.GROUP}; "
+    f"correct the ARN, or use another stack for {BOOKS}"
 )
 
 
 @pytest.mark.parametrize(
     ("resource", "changes", "message"),
     [
-        (solution_resource, {"datasetGroupArn": BOOKS}, OF_OTHER_GROUP),
-        (campaign, {"status": "DELETE PENDING"}, DELETED),
-        (campaign, {"solutionVersionArn": f"{SOLUTION}-2/1"}, STRAY),
-        (campaign, {"status": "CREATE PENDING"}, None),
-        (campaign, {"status": "CREATE FAILED"}, None),
+        (s.solution_resource, {"datasetGroupArn": BOOKS}, OF_OTHER_GROUP),
+        (s.campaign, {"status": "DELETE PENDING"}, DELETED),
+        (s.campaign, {"solutionVersionArn": f"{s.SOLUTION}-2/1"}, STRAY),
+        (s.campaign, {"status": "CREATE PENDING"}, None),
+        (s.campaign, {"status": "CREATE FAILED"}, None),
     ],
     ids=["other group", "deleted", "other solution", "waited for", "repaired by the update"],
 )
 def test_resources_that_do_not_belong_together_are_found(resource, changes, message):
-    kind, arn = ("campaigns", CAMPAIGN) if resource is campaign else ("solutions", SOLUTION)
-    found = messages(unusable_solution, **{kind: {arn: resource(**changes)}})
+    kind, arn = ("campaigns", s.CAMPAIGN) if resource is s.campaign else ("solutions", s.SOLUTION)
+    found = s.messages(unusable_solution, **{kind: {arn: resource(**changes)}})
     assert found == ([message] if message else [])
 
 
 # UPDATE trainings
 
 
-def of_update(recipe=RECIPE, mode=None, *trainings, solution=UPDATE, **changes):
+def of_update(recipe=s.RECIPE, mode=None, *trainings, solution=UPDATE, **changes):
     """Return the messages about a solution with this recipe, in a run with this mode."""
-    resource = solution_resource(recipeArn=recipe)
+    resource = s.solution_resource(recipeArn=recipe)
     if recipe is None:
         del resource["recipeArn"]
-    return messages(
+    return s.messages(
         impossible_update,
         request={"skipImport": True, **({"trainingMode": mode} if mode else {})},
         solution=solution,
         trainings=trainings,
-        **{"solutions": {SOLUTION: resource}, **changes},
+        **{"solutions": {s.SOLUTION: resource}, **changes},
     )
 
 
 V2 = "arn:aws:personalize:::recipe/aws-user-personalization-v2"
-OLDER = trained_version(digest="other")
+OLDER = s.trained_version(digest="other")
 
 
 @pytest.mark.parametrize(
@@ -140,17 +120,17 @@ OLDER = trained_version(digest="other")
     [
         (UPDATE, None, V2, True),
         (UPDATE, None, None, True),
-        (solution_settings(), "UPDATE", V2, True),
-        (UPDATE, None, RECIPE, False),
+        (s.solution_settings(), "UPDATE", V2, True),
+        (UPDATE, None, s.RECIPE, False),
         (UPDATE, None, "arn:aws:personalize:::recipe/aws-hrnn-coldstart", False),
         (UPDATE, "FULL", V2, False),
-        (solution_settings(), None, V2, False),
+        (s.solution_settings(), None, V2, False),
     ],
 )
 def test_an_update_of_a_recipe_that_does_not_support_it_is_found(solution, mode, recipe, is_found):
     assert of_update(recipe, mode, OLDER, solution=solution) == is_found * [
         (
-            f"{SOLUTION}: trainingMode UPDATE needs one of the recipes aws-user-personalization, "
+            f"{s.SOLUTION}: trainingMode UPDATE needs one of the recipes aws-user-personalization, "
             "aws-hrnn-coldstart, but this solution has the recipe "
             f"{(recipe or '').rpartition('/')[2]}; change trainingMode to FULL"
         )
@@ -163,7 +143,7 @@ def test_the_recipe_of_a_solution_that_does_not_exist_is_not_checked():
 
 # Automatic training
 
-AUTOMATIC = solution_resource(performAutoTraining=True)
+AUTOMATIC = s.solution_resource(performAutoTraining=True)
 
 
 @pytest.mark.parametrize(
@@ -172,39 +152,39 @@ AUTOMATIC = solution_resource(performAutoTraining=True)
 )
 def test_automatic_training_is_either_refused_or_a_warning(setting, guard):
     def found(guard, resource):
-        return messages(
-            guard, settings_=settings(autoTraining=setting), solutions={SOLUTION: resource}
+        return s.messages(
+            guard, settings_=s.settings(autoTraining=setting), solutions={s.SOLUTION: resource}
         )
 
     (other,) = {allowed_automatic_training, refused_automatic_training} - {guard}
     assert found(guard, AUTOMATIC) == [
         (
-            f"{SOLUTION}: also trains automatically; turn that off with 'aws personalize "
-            f"update-solution --solution-arn {SOLUTION} --no-perform-auto-training'"
+            f"{s.SOLUTION}: also trains automatically; turn that off with 'aws personalize "
+            f"update-solution --solution-arn {s.SOLUTION} --no-perform-auto-training'"
         )
     ]
-    assert found(other, AUTOMATIC) == found(guard, solution_resource()) == []
+    assert found(other, AUTOMATIC) == found(guard, s.solution_resource()) == []
 
 
 # Versions that go live by themselves
 
 CONFIG = {"itemExplorationConfig": {"explorationWeight": "0.3"}}
-FOLLOWING = campaign(campaignConfig={**CONFIG, "syncWithLatestSolutionVersion": True})
+FOLLOWING = s.campaign(campaignConfig={**CONFIG, "syncWithLatestSolutionVersion": True})
 
 
-@pytest.mark.parametrize("served", [OLD_VERSION, f"{SOLUTION}/$LATEST"])
+@pytest.mark.parametrize("served", [s.OLD_VERSION, f"{s.SOLUTION}/$LATEST"])
 def test_a_campaign_that_follows_the_newest_version_is_found(served):
-    campaigns = {CAMPAIGN: {**FOLLOWING, "solutionVersionArn": served}}
+    campaigns = {s.CAMPAIGN: {**FOLLOWING, "solutionVersionArn": served}}
     versions = [
-        trained_version(is_active=False),
-        trained_version(arn=OLD_VERSION, run=None),
-        trained_version(),
+        s.trained_version(is_active=False),
+        s.trained_version(arn=s.OLD_VERSION, run=None),
+        s.trained_version(),
     ]
-    assert messages(automatic_deployment, campaigns=campaigns, trainings=versions) == [
+    assert s.messages(automatic_deployment, campaigns=campaigns, trainings=versions) == [
         (
-            f"{CAMPAIGN}: syncWithLatestSolutionVersion deploys versions before a run has judged "
+            f"{s.CAMPAIGN}: syncWithLatestSolutionVersion deploys versions before a run has judged "
             "them; turn it off with aws personalize update-campaign --campaign-arn "
-            f"{CAMPAIGN} --solution-version-arn {OLD_VERSION} --campaign-config "
+            f"{s.CAMPAIGN} --solution-version-arn {s.OLD_VERSION} --campaign-config "
             '\'{"itemExplorationConfig": {"explorationWeight": "0.3"}, '
             '"syncWithLatestSolutionVersion": false}\''
         )
@@ -212,9 +192,11 @@ def test_a_campaign_that_follows_the_newest_version_is_found(served):
 
 
 def test_a_campaign_that_only_the_pipeline_updates_passes():
-    not_following = {CAMPAIGN: campaign(campaignConfig={"syncWithLatestSolutionVersion": False})}
-    for campaigns in ({}, {CAMPAIGN: campaign()}, not_following):
-        assert messages(automatic_deployment, campaigns=campaigns) == []
+    not_following = {
+        s.CAMPAIGN: s.campaign(campaignConfig={"syncWithLatestSolutionVersion": False})
+    }
+    for campaigns in ({}, {s.CAMPAIGN: s.campaign()}, not_following):
+        assert s.messages(automatic_deployment, campaigns=campaigns) == []
 
 
 # Probes
@@ -242,8 +224,8 @@ NO_PROBE = "campaigns of the recipe {1} do not answer a probe; remove the probe 
     ],
 )
 def test_a_probe_that_does_not_fit_the_recipe_is_found(recipe, probe, message):
-    resource = solution_resource(recipeArn=f"arn:aws:personalize:::recipe/{recipe}")
-    solution = solution_settings(campaigns=[campaign_settings(probe=probe)])
-    found = messages(unanswered_probes, solution=solution, solutions={SOLUTION: resource})
-    assert found == ([f"{CAMPAIGN}: {message.format(None, recipe)}"] if message else [])
-    assert messages(unanswered_probes, solution=solution, solutions={}) == []
+    resource = s.solution_resource(recipeArn=f"arn:aws:personalize:::recipe/{recipe}")
+    solution = s.solution_settings(campaigns=[s.campaign_settings(probe=probe)])
+    found = s.messages(unanswered_probes, solution=solution, solutions={s.SOLUTION: resource})
+    assert found == ([f"{s.CAMPAIGN}: {message.format(None, recipe)}"] if message else [])
+    assert s.messages(unanswered_probes, solution=solution, solutions={}) == []

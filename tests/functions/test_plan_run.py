@@ -9,41 +9,12 @@ from functions.overlap import event_of_deployment
 from functions.personalize.imports import location_digits
 from functions.planning.found_up_to_date import found_up_to_date, write_checks
 from functions.planning.plan_run import plan_run
-from tests.functions.samples import (
-    CAMPAIGN,
-    DATASET,
-    FIELDS,
-    ITEMS,
-    NOW,
-    OLD_VERSION,
-    OTHER_SOLUTION,
-    SCHEDULE,
-    SOLUTION,
-    VERSION,
-    ago,
-    campaign,
-    campaign_settings,
-    dataset_resource,
-    dataset_settings,
-    export,
-    held_import,
-    imported,
-    items_settings,
-    limits,
-    planned_solution,
-    run,
-    settings,
-    solution_resource,
-    solution_settings,
-    trained_version,
-    view,
-)
-from tests.functions.samples import plan as standard_plan
+from tests.functions import samples as s
 
 
 def plan(request=None, **changes):
     """Return the plan in the standard world with these changes."""
-    return plan_run(view(request, **changes))
+    return plan_run(s.view(request, **changes))
 
 
 def refusal(request=None, **changes):
@@ -54,18 +25,20 @@ def refusal(request=None, **changes):
 
 
 TWO_OF_EACH = {
-    "settings_": settings(
-        datasets=[dataset_settings(), items_settings()],
+    "settings_": s.settings(
+        datasets=[s.dataset_settings(), s.items_settings()],
         solutions=[
-            solution_settings(),
-            solution_settings(solutionArn=OTHER_SOLUTION, campaigns=[]),
+            s.solution_settings(),
+            s.solution_settings(solutionArn=s.OTHER_SOLUTION, campaigns=[]),
         ],
     ),
-    "datasets": {DATASET: dataset_resource(), ITEMS: dataset_resource(datasetArn=ITEMS)},
-    "schemas": {DATASET: FIELDS, ITEMS: [{"name": "ITEM_ID", "type": "string"}]},
-    "exports": {DATASET: export(), ITEMS: export()},
-    "imports": {DATASET: [], ITEMS: []},
-    "solutions": {arn: solution_resource(solutionArn=arn) for arn in (SOLUTION, OTHER_SOLUTION)},
+    "datasets": {s.DATASET: s.dataset_resource(), s.ITEMS: s.dataset_resource(datasetArn=s.ITEMS)},
+    "schemas": {s.DATASET: s.FIELDS, s.ITEMS: [{"name": "ITEM_ID", "type": "string"}]},
+    "exports": {s.DATASET: s.export(), s.ITEMS: s.export()},
+    "imports": {s.DATASET: [], s.ITEMS: []},
+    "solutions": {
+        arn: s.solution_resource(solutionArn=arn) for arn in (s.SOLUTION, s.OTHER_SOLUTION)
+    },
 }
 """A world with two datasets and two solutions."""
 
@@ -74,16 +47,16 @@ TWO_OF_EACH = {
 
 
 def test_a_run_imports_trains_and_updates_what_is_configured():
-    assert plan() == standard_plan(solutions=[planned_solution(durations=[])])
+    assert plan() == s.plan(solutions=[s.planned_solution(durations=[])])
 
 
 @pytest.mark.parametrize(
     ("request_", "types", "solutions"),
     [
-        ({}, ["interactions", "items"], [SOLUTION, OTHER_SOLUTION]),
-        ({"datasets": ["items"], "solutions": [OTHER_SOLUTION]}, ["items"], [OTHER_SOLUTION]),
-        ({"skipImport": True, "datasets": ["items"]}, [], [SOLUTION, OTHER_SOLUTION]),
-        ({"skipImport": False}, ["interactions", "items"], [SOLUTION, OTHER_SOLUTION]),
+        ({}, ["interactions", "items"], [s.SOLUTION, s.OTHER_SOLUTION]),
+        ({"datasets": ["items"], "solutions": [s.OTHER_SOLUTION]}, ["items"], [s.OTHER_SOLUTION]),
+        ({"skipImport": True, "datasets": ["items"]}, [], [s.SOLUTION, s.OTHER_SOLUTION]),
+        ({"skipImport": False}, ["interactions", "items"], [s.SOLUTION, s.OTHER_SOLUTION]),
     ],
 )
 def test_a_request_may_choose_datasets_and_solutions(request_, types, solutions):
@@ -96,19 +69,19 @@ def test_a_request_may_choose_datasets_and_solutions(request_, types, solutions)
 
 
 def test_a_run_is_refused_with_the_messages_of_all_guards():
-    inactive = {DATASET: dataset_resource(status="CREATE FAILED")}
-    probed = campaign_settings(probe={"itemId": "i1", "minResults": 1, "minutes": 1})
-    settings_ = settings(
-        datasets=[dataset_settings(importMode="INCREMENTAL")],
-        solutions=[solution_settings(campaigns=[probed])],
+    inactive = {s.DATASET: s.dataset_resource(status="CREATE FAILED")}
+    probed = s.campaign_settings(probe={"itemId": "i1", "minResults": 1, "minutes": 1})
+    settings_ = s.settings(
+        datasets=[s.dataset_settings(importMode="INCREMENTAL")],
+        solutions=[s.solution_settings(campaigns=[probed])],
     )
-    exports = {DATASET: export(objects=[], samples=[])}
-    changes = {"datasets": inactive, "imports": {DATASET: []}, "exports": exports}
+    exports = {s.DATASET: s.export(objects=[], samples=[])}
+    changes = {"datasets": inactive, "imports": {s.DATASET: []}, "exports": exports}
     heading, *problems = refusal(settings_=settings_, **changes).splitlines()
     assert heading == "4 problems with this run:"
     assert [problem.partition(": ")[0] for problem in problems] == [
-        f"  {DATASET}",
-        f"  {CAMPAIGN}",
+        f"  {s.DATASET}",
+        f"  {s.CAMPAIGN}",
         "  datasets.interactions",
         "  datasets.interactions",
     ]
@@ -124,13 +97,13 @@ def test_no_resource_has_to_exist_for_a_refusal():
     assert text.startswith("3 problems with this run:")
 
 
-BAD_EXPORT = {"exports": {DATASET: export(objects=[], samples=[])}}
+BAD_EXPORT = {"exports": {s.DATASET: s.export(objects=[], samples=[])}}
 
 
 def planned_bad_import(**changes):
     """Return an import of the bad export."""
-    (dataset,) = view(**BAD_EXPORT).datasets
-    return held_import(fingerprint=dataset.seen.export.fingerprint, **changes)
+    (dataset,) = s.view(**BAD_EXPORT).datasets
+    return s.held_import(fingerprint=dataset.seen.export.fingerprint, **changes)
 
 
 @pytest.mark.parametrize(
@@ -138,14 +111,14 @@ def planned_bad_import(**changes):
     [
         (planned_bad_import(), False),
         (planned_bad_import(is_running=True, is_active=False), False),
-        (imported(is_active=False), True),
-        (imported(), True),
+        (s.imported(is_active=False), True),
+        (s.imported(), True),
     ],
     ids=["held", "running", "failed", "foreign"],
 )
 def test_an_export_is_checked_unless_it_is_held_or_being_imported(job, is_checked):
     """The objects of a held export may have been deleted by now."""
-    known = {"imports": {DATASET: [job]}, **BAD_EXPORT}
+    known = {"imports": {s.DATASET: [job]}, **BAD_EXPORT}
     if is_checked:
         assert "check dataLocation and the job" in refusal(**known)
     else:
@@ -156,20 +129,20 @@ def test_an_export_is_checked_unless_it_is_held_or_being_imported(job, is_checke
 # Runs that are skipped
 
 SERVED = {
-    "campaigns": {CAMPAIGN: campaign(solutionVersionArn=VERSION)},
-    "campaign_tags": {CAMPAIGN: {"retraining-good": VERSION}},
+    "campaigns": {s.CAMPAIGN: s.campaign(solutionVersionArn=s.VERSION)},
+    "campaign_tags": {s.CAMPAIGN: {"retraining-good": s.VERSION}},
 }
 UNCHANGED = {
-    "imports": {DATASET: [held_import()]},
-    "trainings": [trained_version()],
+    "imports": {s.DATASET: [s.held_import()]},
+    "trainings": [s.trained_version()],
     **SERVED,
 }
 HELD = "no export has changed since 2026-11-29 01:00 UTC"
 LEARNED = "it was trained on the present data"
-ON_EXPORT = settings(
-    datasets=[dataset_settings(readyMarker="s3://exports/_SUCCESS")], triggerOnExport=True
+ON_EXPORT = s.settings(
+    datasets=[s.dataset_settings(readyMarker="s3://exports/_SUCCESS")], triggerOnExport=True
 )
-DATED = settings(datasets=[dataset_settings(dataLocation="s3://exports/{date}.csv")])
+DATED = s.settings(datasets=[s.dataset_settings(dataLocation="s3://exports/{date}.csv")])
 
 
 LATER = f"{location_digits('s3://exports/2026-11-30.csv')}-x"
@@ -182,12 +155,12 @@ LATER = f"{location_digits('s3://exports/2026-11-30.csv')}-x"
         ({"request": {"skipImport": True}}, "nothing is imported", LEARNED),
         ({"settings_": ON_EXPORT}, "no new export is ready", LEARNED),
         (
-            {"settings_": DATED, "imports": {DATASET: [held_import(fingerprint=LATER)]}},
+            {"settings_": DATED, "imports": {s.DATASET: [s.held_import(fingerprint=LATER)]}},
             "no export is newer than the data",
             LEARNED,
         ),
         (
-            {"trainings": [trained_version(is_active=False, was_stopped=True)]},
+            {"trainings": [s.trained_version(is_active=False, was_stopped=True)]},
             HELD,
             "the training on its data was stopped",
         ),
@@ -208,8 +181,8 @@ def test_a_run_with_nothing_to_do_says_why(changes, exports, learned):
 
 # The limit of the month
 
-ONCE = limits(maxTrainingsPerMonth=1)
-OFTEN = {"settings_": ONCE, "trainings": [trained_version(digest="other")]}
+ONCE = s.limits(maxTrainingsPerMonth=1)
+OFTEN = {"settings_": ONCE, "trainings": [s.trained_version(digest="other")]}
 HELD_BACK = "trainings of this pipeline within 30 days: 1"
 
 
@@ -219,55 +192,59 @@ def test_a_run_that_may_train_nothing_and_imports_nothing_is_skipped():
     planned = plan({"skipImport": True}, **two)
     reasons = planned["reason"].split("; ")
     assert [reason.partition(": ")[0] for reason in reasons if HELD_BACK in reason] == [
-        SOLUTION,
-        OTHER_SOLUTION,
+        s.SOLUTION,
+        s.OTHER_SOLUTION,
     ]
     assert planned["warnings"] == [], "the reason says it"
 
 
 def test_a_skipped_run_warns_too():
-    automatic = {SOLUTION: solution_resource(performAutoTraining=True)}
+    automatic = {s.SOLUTION: s.solution_resource(performAutoTraining=True)}
     (warning,) = plan(solutions=automatic, **UNCHANGED)["warnings"]
-    assert warning.startswith(f"{SOLUTION}: also trains automatically")
+    assert warning.startswith(f"{s.SOLUTION}: also trains automatically")
 
 
 # What is up to date
 
-WITHOUT_CAMPAIGNS = settings(solutions=[solution_settings(campaigns=[])])
+WITHOUT_CAMPAIGNS = s.settings(solutions=[s.solution_settings(campaigns=[])])
 
 
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({}, [DATASET, CAMPAIGN]),
-        ({"settings_": WITHOUT_CAMPAIGNS}, [DATASET, SOLUTION]),
-        ({"imports": {DATASET: [held_import(fingerprint="other")]}}, []),
-        ({"trainings": []}, [DATASET]),
-        ({"request": {"force": True}, "trainings": []}, [DATASET]),
-        ({"campaigns": {CAMPAIGN: campaign(solutionVersionArn=OLD_VERSION)}}, [DATASET]),
+        ({}, [s.DATASET, s.CAMPAIGN]),
+        ({"settings_": WITHOUT_CAMPAIGNS}, [s.DATASET, s.SOLUTION]),
+        ({"imports": {s.DATASET: [s.held_import(fingerprint="other")]}}, []),
+        ({"trainings": []}, [s.DATASET]),
+        ({"request": {"force": True}, "trainings": []}, [s.DATASET]),
+        ({"campaigns": {s.CAMPAIGN: s.campaign(solutionVersionArn=s.OLD_VERSION)}}, [s.DATASET]),
         (
-            {"campaigns": {CAMPAIGN: campaign(solutionVersionArn=VERSION, status="CREATE FAILED")}},
-            [DATASET],
+            {
+                "campaigns": {
+                    s.CAMPAIGN: s.campaign(solutionVersionArn=s.VERSION, status="CREATE FAILED")
+                }
+            },
+            [s.DATASET],
         ),
         *(
             (
                 {
                     "settings_": WITHOUT_CAMPAIGNS,
-                    "trainings": [trained_version(is_active=False, **{state: True})],
+                    "trainings": [s.trained_version(is_active=False, **{state: True})],
                 },
-                [DATASET],
+                [s.DATASET],
             )
             for state in ("is_running", "was_stopped")
         ),
         ({"request": {"skipImport": True}}, []),
-        ({"request": {"datasets": ["interactions"]}}, [DATASET]),
-        ({"request": {"exportDate": "2026-11-28"}}, [DATASET]),  # no {date} in its location
+        ({"request": {"datasets": ["interactions"]}}, [s.DATASET]),
+        ({"request": {"exportDate": "2026-11-28"}}, [s.DATASET]),  # no {date} in its location
         ({"request": {"only": "deployments"}}, []),
-        ({"request": {"solutions": [SOLUTION]}}, [DATASET, CAMPAIGN]),
+        ({"request": {"solutions": [s.SOLUTION]}}, [s.DATASET, s.CAMPAIGN]),
     ],
 )
 def test_a_run_finds_up_to_date_what_has_the_present_data(changes, expected):
-    assert list(found_up_to_date(view(**{**UNCHANGED, **changes}))) == expected
+    assert list(found_up_to_date(s.view(**{**UNCHANGED, **changes}))) == expected
 
 
 def expect_tag(personalize, arn, error=None, **details):
@@ -280,9 +257,9 @@ def expect_tag(personalize, arn, error=None, **details):
 
 
 def test_the_time_of_the_plan_is_written(personalize):
-    expect_tag(personalize, DATASET)
-    expect_tag(personalize, CAMPAIGN)
-    assert write_checks(personalize.client, view(**UNCHANGED)) == []
+    expect_tag(personalize, s.DATASET)
+    expect_tag(personalize, s.CAMPAIGN)
+    assert write_checks(personalize.client, s.view(**UNCHANGED)) == []
 
 
 @pytest.mark.parametrize(
@@ -298,12 +275,12 @@ def test_the_time_of_the_plan_is_written(personalize):
     ],
 )
 def test_a_tag_that_cannot_be_written_is_a_warning(personalize, error, status, reason):
-    expect_tag(personalize, DATASET, error, status=status)
+    expect_tag(personalize, s.DATASET, error, status=status)
     if error == "TooManyTagsException":
-        expect_tag(personalize, CAMPAIGN)  # A service that does not answer is asked no more.
-    assert write_checks(personalize.client, view(**UNCHANGED)) == [
+        expect_tag(personalize, s.CAMPAIGN)  # A service that does not answer is asked no more.
+    assert write_checks(personalize.client, s.view(**UNCHANGED)) == [
         (
-            f"{DATASET}: was found up to date, but the tag retraining-checked cannot be written: "
+            f"{s.DATASET}: was found up to date, but the tag retraining-checked cannot be written: "
             f"{reason}; until a run writes it, the alarm about the age may go off"
         )
     ]
@@ -311,26 +288,26 @@ def test_a_tag_that_cannot_be_written_is_a_warning(personalize, error, status, r
 
 # The event of a deployment
 
-SCHEDULED = {"scheduledTime": NOW.isoformat(), "scheduleArn": SCHEDULE}
+SCHEDULED = {"scheduledTime": s.NOW.isoformat(), "scheduleArn": s.SCHEDULE}
 
 
 def reason_to_skip(scheduler, *, after, expression="rate(7 days)", request=SCHEDULED):
     """Return why an event is skipped if it comes so long after its schedule was changed."""
-    changed = NOW - after
+    changed = s.NOW - after
     response = {
-        "CreationDate": ago(100),
+        "CreationDate": s.ago(100),
         "LastModificationDate": changed,
         "ScheduleExpression": expression,
     }
     if request == SCHEDULED:
         scheduler.expect("get_schedule", response, GroupName="group", Name="weekly")
-    return event_of_deployment(run(request))
+    return event_of_deployment(s.run(request))
 
 
 @pytest.mark.parametrize("after", [timedelta(0), timedelta(minutes=10), timedelta(minutes=-2)])
 def test_an_event_of_a_rate_right_after_a_deployment_is_skipped(scheduler, after):
     assert reason_to_skip(scheduler, after=after) == (
-        f"the schedule was created or changed at {(NOW - after).isoformat()}, and a deployment "
+        f"the schedule was created or changed at {(s.NOW - after).isoformat()}, and a deployment "
         "starts no training; to retrain now, use retrain start"
     )
 
@@ -342,7 +319,7 @@ def test_an_event_of_a_rate_right_after_a_deployment_is_skipped(scheduler, after
         {"after": timedelta(minutes=-2, seconds=-1)},
         {"expression": "cron(0 3 * * ? *)"},
         {"request": {}},
-        {"request": {"scheduledTime": NOW.isoformat()}},
+        {"request": {"scheduledTime": s.NOW.isoformat()}},
     ],
     ids=["long after", "due before and late", "a cron's slot", "a person", "schedule unknown"],
 )

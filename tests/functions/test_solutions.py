@@ -3,40 +3,25 @@
 import pytest
 
 from functions.rules.deployments import Version
-from tests.functions.samples import (
-    CAMPAIGN,
-    FOREIGN_VERSION,
-    NDCG,
-    OLD_VERSION,
-    SOLUTION,
-    VERSION,
-    VERSION_NAME,
-    ago,
-    campaign,
-    campaign_settings,
-    dataset_settings,
-    iso,
-    limits,
-    settings,
-    solution_settings,
-    solution_view,
-    trained_version,
-)
+from tests.functions import samples as s
 
 WITHOUT_IMPORT = {"skipImport": True}
-UPDATE = solution_settings(trainingMode="UPDATE")
-LEARNED = trained_version()
+UPDATE = s.solution_settings(trainingMode="UPDATE")
+LEARNED = s.trained_version()
 SERVED = {
-    "campaigns": {CAMPAIGN: campaign(solutionVersionArn=VERSION)},
-    "campaign_tags": {CAMPAIGN: {"retraining-good": VERSION}},
+    "campaigns": {s.CAMPAIGN: s.campaign(solutionVersionArn=s.VERSION)},
+    "campaign_tags": {s.CAMPAIGN: {"retraining-good": s.VERSION}},
 }
 """The campaign serves the newest version, which has passed there."""
-WORSE = {OLD_VERSION: Version(ago(72), {NDCG: 0.9}), VERSION: Version(ago(47), {NDCG: 0.1})}
+WORSE = {
+    s.OLD_VERSION: Version(s.ago(72), {s.NDCG: 0.9}),
+    s.VERSION: Version(s.ago(47), {s.NDCG: 0.1}),
+}
 
 
 def planned(request=WITHOUT_IMPORT, *versions, **changes):
     """Return what is planned with these versions, by default in a run without imports."""
-    return solution_view(request, trainings=versions, **changes).planned()
+    return s.solution_view(request, trainings=versions, **changes).planned()
 
 
 def existing(*versions, **changes):
@@ -54,13 +39,13 @@ def is_trained(plan):
 
 def test_a_training_has_a_name_tags_and_campaigns():
     plan = planned()
-    assert plan["versionName"] == VERSION_NAME
-    assert [campaign["campaignArn"] for campaign in plan["campaigns"]] == [CAMPAIGN]
+    assert plan["versionName"] == s.VERSION_NAME
+    assert [campaign["campaignArn"] for campaign in plan["campaigns"]] == [s.CAMPAIGN]
 
 
 def test_only_versions_trained_with_this_mode_count_for_the_durations():
     versions = [
-        trained_version(mode=mode, created_at=ago(72), ended_at=ago(72 - hours))
+        s.trained_version(mode=mode, created_at=s.ago(72), ended_at=s.ago(72 - hours))
         for mode, hours in (("UPDATE", 0.5), ("FULL", 1), ("FULL", 2))
     ]
     assert planned({}, *versions)["durations"] == [3600, 7200]
@@ -73,8 +58,8 @@ def test_only_versions_trained_with_this_mode_count_for_the_durations():
 @pytest.mark.parametrize(
     ("version", "mode"),
     [
-        ({"created_at": ago(6.5 * 24 - 0.01)}, "UPDATE"),
-        ({"created_at": ago(6.5 * 24)}, "FULL"),
+        ({"created_at": s.ago(6.5 * 24 - 0.01)}, "UPDATE"),
+        ({"created_at": s.ago(6.5 * 24)}, "FULL"),
         ({"run": None}, "UPDATE"),
         ({"mode": "UPDATE"}, "FULL"),
         ({"is_active": False}, "FULL"),
@@ -82,12 +67,12 @@ def test_only_versions_trained_with_this_mode_count_for_the_durations():
     ids=["young", "too old when its version is created", "foreign", "an UPDATE", "failed"],
 )
 def test_an_update_becomes_full_without_a_young_full_version(version, mode):
-    assert planned({}, trained_version(**version), solution=UPDATE)["trainingMode"] == mode
-    assert planned({}, trained_version(**version))["trainingMode"] == "FULL"
+    assert planned({}, s.trained_version(**version), solution=UPDATE)["trainingMode"] == mode
+    assert planned({}, s.trained_version(**version))["trainingMode"] == "FULL"
 
 
 @pytest.mark.parametrize("mode", ["FULL", "UPDATE"])
-@pytest.mark.parametrize("solution", [UPDATE, solution_settings()])
+@pytest.mark.parametrize("solution", [UPDATE, s.solution_settings()])
 def test_the_mode_of_the_request_counts_first(mode, solution):
     assert planned({"trainingMode": mode}, solution=solution)["trainingMode"] == mode
 
@@ -95,8 +80,8 @@ def test_the_mode_of_the_request_counts_first(mode, solution):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"known_versions": {SOLUTION: WORSE}},
-        {"campaign_tags": {CAMPAIGN: {"retraining-bad": VERSION}}},
+        {"known_versions": {s.SOLUTION: WORSE}},
+        {"campaign_tags": {s.CAMPAIGN: {"retraining-bad": s.VERSION}}},
     ],
     ids=["worse", "taken back"],
 )
@@ -109,31 +94,31 @@ def test_after_a_bad_version_the_next_training_is_full(changes):
 
 
 def test_a_solution_is_trained_if_no_version_has_learned_the_present_data():
-    assert is_trained(planned(WITHOUT_IMPORT, trained_version(digest="other")))
+    assert is_trained(planned(WITHOUT_IMPORT, s.trained_version(digest="other")))
     assert is_trained(planned({}, LEARNED)), "the run imports"
-    assert planned(WITHOUT_IMPORT, LEARNED)["existingVersionArn"] == VERSION
-    running = trained_version(is_active=False, is_running=True)
+    assert planned(WITHOUT_IMPORT, LEARNED)["existingVersionArn"] == s.VERSION
+    running = s.trained_version(is_active=False, is_running=True)
     assert is_trained(planned(WITHOUT_IMPORT, running)), "the function waits for it"
-    stopped = trained_version(is_active=False, was_stopped=True)
+    stopped = s.trained_version(is_active=False, was_stopped=True)
     assert planned(WITHOUT_IMPORT, stopped) is None, "somebody did not want it"
 
 
 @pytest.mark.parametrize(
     ("request_", "settings_"),
     [
-        ({"force": True}, settings()),
-        ({"trainingMode": "FULL"}, settings()),
-        ({}, settings(skipWhenUnchanged=False)),
+        ({"force": True}, s.settings()),
+        ({"trainingMode": "FULL"}, s.settings()),
+        ({}, s.settings(skipWhenUnchanged=False)),
     ],
     ids=["force", "mode", "setting"],
 )
 def test_a_training_may_be_asked_for(request_, settings_):
     plan = planned({**WITHOUT_IMPORT, **request_}, LEARNED, settings_=settings_)
     assert is_trained(plan)
-    assert plan["requestedSince"] == iso()
-    again = trained_version(created_at=ago(0))
+    assert plan["requestedSince"] == s.iso()
+    again = s.trained_version(created_at=s.ago(0))
     plan = planned({**WITHOUT_IMPORT, **request_}, again, settings_=settings_)
-    assert plan["existingVersionArn"] == VERSION, "it is asked for once"
+    assert plan["existingVersionArn"] == s.VERSION, "it is asked for once"
 
 
 HALF_A_WEEK = 3.5 * 24
@@ -144,31 +129,31 @@ HALF_A_WEEK = 3.5 * 24
 )
 @pytest.mark.parametrize("source", ["event tracker", "streamed"])
 def test_events_are_new_after_half_the_time_between_two_runs(source, hours, trained):
-    version = trained_version(created_at=ago(hours))
+    version = s.trained_version(created_at=s.ago(hours))
     changes = {"event_trackers": ["tracker"]}
     if source == "streamed":
-        changes = {"settings_": settings(datasets=[dataset_settings(streamed=True)])}
+        changes = {"settings_": s.settings(datasets=[s.dataset_settings(streamed=True)])}
     plan = planned(WITHOUT_IMPORT, version, **changes)
     assert is_trained(plan) == trained
     if trained:
-        assert plan["requestedSince"] == iso(HALF_A_WEEK)
+        assert plan["requestedSince"] == s.iso(HALF_A_WEEK)
 
 
 # The limit of the month
 
-LIMITED = limits(maxTrainingsPerMonth=1)
+LIMITED = s.limits(maxTrainingsPerMonth=1)
 
 
 @pytest.mark.parametrize("request_", [{}, WITHOUT_IMPORT], ids=["with imports", "without"])
 def test_at_the_limit_a_campaign_still_gets_the_version_that_it_waits_for(request_):
-    older = trained_version(digest="other")
+    older = s.trained_version(digest="other")
     plan = planned(request_, older, settings_=LIMITED)
-    assert plan["existingVersionArn"] == VERSION
+    assert plan["existingVersionArn"] == s.VERSION
     assert planned(request_, older, settings_=LIMITED, **SERVED) is None
 
 
 def test_at_the_limit_a_training_that_is_running_is_waited_for():
-    running = trained_version(is_active=False, is_running=True)
+    running = s.trained_version(is_active=False, is_running=True)
     assert is_trained(planned(WITHOUT_IMPORT, running, settings_=LIMITED))
 
 
@@ -176,38 +161,38 @@ def test_at_the_limit_a_training_that_is_running_is_waited_for():
 
 
 def test_a_waiting_version_is_deployed_without_a_training():
-    foreign = trained_version(arn=FOREIGN_VERSION, created_at=ago(1), run=None)
-    assert existing(LEARNED, foreign) == VERSION, "no foreign version waits"
-    plan = planned(WITHOUT_IMPORT, trained_version(mode="UPDATE"))
+    foreign = s.trained_version(arn=s.FOREIGN_VERSION, created_at=s.ago(1), run=None)
+    assert existing(LEARNED, foreign) == s.VERSION, "no foreign version waits"
+    plan = planned(WITHOUT_IMPORT, s.trained_version(mode="UPDATE"))
     assert plan["trainingMode"] == "UPDATE", "this is how it was trained"
 
 
 def test_a_run_that_only_deploys_trains_nothing():
     only = {"only": "deployments"}
-    assert planned(only, trained_version(digest="other"))["existingVersionArn"] == VERSION
-    assert planned(only, trained_version(digest="other"), **SERVED) is None
+    assert planned(only, s.trained_version(digest="other"))["existingVersionArn"] == s.VERSION
+    assert planned(only, s.trained_version(digest="other"), **SERVED) is None
 
 
 def test_a_version_that_every_campaign_serves_does_not_wait():
     assert existing(**SERVED) is None
-    assert existing(campaigns=SERVED["campaigns"]) == VERSION, "it was not probed here"
-    assert existing(solution=solution_settings(campaigns=[])) is None
+    assert existing(campaigns=SERVED["campaigns"]) == s.VERSION, "it was not probed here"
+    assert existing(solution=s.solution_settings(campaigns=[])) is None
 
 
 def test_a_campaign_whose_trial_could_not_be_ended_is_left_out():
-    trial = {CAMPAIGN: {"retraining-trial": f"{OLD_VERSION} {iso(30)}"}}
+    trial = {s.CAMPAIGN: {"retraining-trial": f"{s.OLD_VERSION} {s.iso(30)}"}}
     assert existing(campaign_tags=trial) is None
     assert planned({}, campaign_tags=trial)["campaigns"] == []
 
 
 def test_only_the_campaigns_that_lack_the_version_are_updated():
-    second = f"{CAMPAIGN}2"
-    campaigns = [campaign_settings(), campaign_settings(campaignArn=second)]
+    second = f"{s.CAMPAIGN}2"
+    campaigns = [s.campaign_settings(), s.campaign_settings(campaignArn=second)]
     plan = planned(
         WITHOUT_IMPORT,
         LEARNED,
-        solution=solution_settings(campaigns=campaigns),
-        campaigns={**SERVED["campaigns"], second: campaign()},
+        solution=s.solution_settings(campaigns=campaigns),
+        campaigns={**SERVED["campaigns"], second: s.campaign()},
         campaign_tags=SERVED["campaign_tags"],
     )
     assert [campaign["campaignArn"] for campaign in plan["campaigns"]] == [second]
@@ -216,11 +201,11 @@ def test_only_the_campaigns_that_lack_the_version_are_updated():
 @pytest.mark.parametrize("hours", [1, 100], ids=["after the training", "before"])
 def test_a_campaign_that_somebody_has_moved_since_the_training_does_not_wait(hours):
     """What else keeps a version from a campaign is the business of the rules."""
-    times = dict.fromkeys(("creationDateTime", "lastUpdatedDateTime"), ago(hours))
-    update = {"solutionVersionArn": OLD_VERSION, "status": "ACTIVE", **times}
+    times = dict.fromkeys(("creationDateTime", "lastUpdatedDateTime"), s.ago(hours))
+    update = {"solutionVersionArn": s.OLD_VERSION, "status": "ACTIVE", **times}
     moved = {
-        "campaign_tags": {CAMPAIGN: {"retraining-good": f"{SOLUTION}/earlier"}},
-        "campaigns": {CAMPAIGN: campaign(latestCampaignUpdate=update)},
+        "campaign_tags": {s.CAMPAIGN: {"retraining-good": f"{s.SOLUTION}/earlier"}},
+        "campaigns": {s.CAMPAIGN: s.campaign(latestCampaignUpdate=update)},
     }
-    assert existing(**moved) == (None if hours == 1 else VERSION)
-    assert existing(campaign_tags={CAMPAIGN: {"retraining-bad": VERSION}}) is None
+    assert existing(**moved) == (None if hours == 1 else s.VERSION)
+    assert existing(campaign_tags={s.CAMPAIGN: {"retraining-bad": s.VERSION}}) is None
