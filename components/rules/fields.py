@@ -40,8 +40,9 @@ the recipe and the configuration of its solution:
 https://docs.aws.amazon.com/personalize/latest/dg/working-with-training-metrics.html"""
 _METRICS_WITHOUT_API_NAME = re.compile(
     r"(?:hit|recall)(?:_at_[a-z0-9_]+)?|precision|auc|area_under_the_curve"
+    r"|item_(?:popularity|freshness|similarity)"
 )
-"""Metrics of user segments and of next best actions.
+"""Metrics of user segments, of next best actions and of semantically similar items.
 
 AWS does not document their names in GetSolutionMetrics, so every likely name is accepted. If a
 solution version does not have the metric, the gate reports it.

@@ -117,7 +117,7 @@ def test_a_key_that_is_left_out_has_its_default():
 
 
 @pytest.mark.parametrize(
-    "metric", [*METRIC_NAMES, "hit", "hit_at_k", "recall_at_25", "precision", "auc"]
+    "metric", [*METRIC_NAMES, "hit", "hit_at_k", "recall_at_25", "auc", "item_freshness"]
 )
 def test_a_gate_accepts_the_metrics_of_every_recipe(metric):
     parse(changed({GATE: [{"metric": metric, "minimum": 0.1}]}))
