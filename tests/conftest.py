@@ -27,7 +27,6 @@ GROUPS = {
     "account": ("retrain/operator/account/",),
     "operator": (
         "retrain/operator/test_history_of_an_account",
-        "retrain/operator/test_rights_of_commands",
         "retrain/operator/test_runs_of_an_account",  # a run after one that was stopped waits long
     ),
     "rehearsal": ("end_to_end/test_rehearse",),

