@@ -13,6 +13,7 @@ the logs of a state machine are checked when the state machine is created, and n
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from itertools import product
 from typing import Any, TypedDict
 
 from botocore.exceptions import ClientError
@@ -153,6 +154,35 @@ def _context(
             "aws:sourceaccount": source_arn.split(":")[4],
         },
     )
+
+
+@ministack.replace(iam, "_extract_simulate_params")
+def simulated_request(extract: Callable[..., Any], query: Policy) -> tuple[list[str], Policy]:
+    """Return the actions of SimulatePrincipalPolicy, and the whole query for the results."""
+    return extract(query)[0], query
+
+
+@ministack.replace(iam, "_build_simulate_results_real")
+def simulated_results(_build: object, actions: list[str], query: Policy, *caller: Any) -> str:  # noqa: ANN401  # as in MiniStack
+    """Return the result of each action on each resource as XML.
+
+    MiniStack knows only the first resource, and no context. The context has one key here.
+    """
+    principal, account, policies = caller
+    arns = [query[key][0] for key in query if key.startswith("ResourceArns.")] or ["*"]
+    entry = "ContextEntries.member.1.ContextKey"
+    key, value = (query.get(entry + end, [""])[0] for end in ("Name", "Values.member.1"))
+    xml = ""
+    for action, arn in product(actions, arns):
+        context = _context(principal, action, arn, ":" * 5)
+        context.principal_type, context.principal_account = "User", account
+        context.service_context = {key.lower(): value}
+        decision = iam_evaluator.evaluate(context, policies).decision
+        word = {"Allow": "allowed", "Deny": "explicitDeny"}.get(decision, "implicitDeny")
+        fields = {"EvalActionName": action, "EvalResourceName": arn, "EvalDecision": word}
+        result = "".join(f"<{name}>{text}</{name}>" for name, text in fields.items())
+        xml += f"<member>{result}</member>"
+    return xml
 
 
 @ministack.replace(iam_actions, "extract_resource_arn")

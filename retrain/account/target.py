@@ -26,6 +26,10 @@ KEYS_OF_EVERY_RELEASE = {"prefix", "datasets", "solutions", "limits", "tags"}
 ARN_HINT = "`pulumi stack output state_machine_arn --stack STACK` prints it"
 
 
+class MachineNotFoundError(OperatorError):
+    """There is no state machine with the ARN in the outputs of a stack."""
+
+
 class PipelineOptions(NamedTuple):
     """The options that name a pipeline, which need not be deployed."""
 
@@ -106,9 +110,9 @@ def _deployed_settings(access: Access, arn: str, account: str, stack: str | None
         if code_of(error) != "StateMachineDoesNotExist":
             raise
         access.require_account(account, arn)
-        command = deploy_command(stack) if stack else "pulumi up"
-        raise OperatorError(
-            f"{arn} does not exist; deploy the stack with `{command}`, or name another one"
+        command = f"pulumi up --refresh{f' --stack {stack}' if stack else ''}"
+        raise MachineNotFoundError(
+            f"{arn} does not exist; create it again with `{command}`, or name another one"
         ) from error
     settings = settings_in(machine["definition"])
     if settings is None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from textwrap import wrap
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from botocore.exceptions import ClientError
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from functions import clock
@@ -20,48 +20,45 @@ from retrain.account.errors import (
     aws_error,
     code_of,
 )
-from retrain.account.output import message_console, print_json, print_result, result_console
+from retrain.account.output import message_console, print_json, result_console
 from retrain.account.permissions import policy_of
 from retrain.account.target import PipelineOptions
-from retrain.check import account as account_checks
-from retrain.check import alarms, buckets, data, import_role, keys, operation, quotas
+from retrain.check import callers, data, deployed, services
 from retrain.check.examined_pipeline import find_pipeline
-from retrain.check.findings import Account, Check, Finding
+from retrain.check.findings import Account, Finding
 from retrain.options import JsonOption, command
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     from retrain.check.examined_pipeline import ExaminedPipeline
-    from retrain.check.findings import Level
+    from retrain.check.findings import Check
 
-CHECKS = (
-    Check("account and region", account_checks.check_account),
-    Check("your permissions", account_checks.check_permissions),
-    Check("dataset group", data.check_group),
-    Check("datasets and schemas", data.check_datasets),
-    Check("solutions and campaigns", data.check_solutions),
-    Check("exports", data.check_exports),
-    Check("contents of the exports", data.check_schemas),
-    Check("bucket policy", buckets.check_bucket_policies),
-    Check("KMS key of the exports", keys.check_data_key),
-    Check("import role", import_role.check_import_role),
-    Check("imports", data.check_imports),
-    Check("training modes", data.check_trainings),
-    Check("automatic training", data.check_automatic_training),
-    Check("automatic deployment", data.check_sync),
-    Check("probes", data.check_probes),
-    Check("tags", data.check_tags),
-    Check("quotas", quotas.check_quotas),
-    Check("events of the exports", operation.check_export_events),
-    Check("KMS key of the logs", keys.check_log_key),
-    Check("deployment", operation.check_deployment),
-    Check("schedule", operation.check_schedule),
-    Check("newest run", operation.check_last_run),
-    Check("alarms", alarms.check_alarms),
-    Check("messages", alarms.check_notifications),
-)
-"""The checks in the order in which they are shown: the account, the data, the pipeline."""
+CHECKS: Mapping[str, Check] = {
+    "account and region": callers.check_account,
+    "your permissions": callers.check_permissions,
+    "guards of a run": data.check_guards,
+    "probes": data.check_probes,
+    "way back": data.check_way_back,
+    "bucket policy": services.check_bucket_policies,
+    "KMS key of the exports": services.check_data_key,
+    "KMS key of the logs": services.check_log_key,
+    "import role": services.check_import_role,
+    "events of the exports": services.check_export_events,
+    "deployment": deployed.check_deployment,
+}
+"""The checks of every pipeline, in the order in which they are shown."""
+CHECKS_OF_DEPLOYED: Mapping[str, Check] = {
+    "functions": deployed.check_functions,
+    "roles": deployed.check_roles,
+    "schedules": deployed.check_schedules,
+    "event rules": deployed.check_rules,
+    "logs": deployed.check_logs,
+    "dead-letter queue": deployed.check_queue,
+    "alarms": deployed.check_alarms,
+    "messages": deployed.check_messages,
+}
+"""The checks of a pipeline that is deployed."""
 PROGRAMS = ("aws ", "pulumi ", "retrain ")
 """The first word of a command. Any other way to mend a finding is a sentence."""
 SYMBOLS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "missing": ("✗", "red")}
@@ -93,28 +90,13 @@ def doctor(
     if policy:
         print_json(policy_of(pipeline))
         return 0
-    findings = list(_with_progress(pipeline))
+    findings = list(findings_of(pipeline))
     if as_json:
-        print_json(
-            {
-                "source": pipeline.source,
-                "checks": [{"check": title, **row._asdict()} for title, row in findings],
-            }
-        )
-    elif result_console().is_terminal:
-        _print_screen(findings)
+        rows = [{"check": title, **finding._asdict()} for title, finding in findings]
+        print_json({"source": pipeline.source, "checks": rows})
     else:
-        print_result("\n".join(_lines(findings)))
-    return EXIT_FAILED if any(row.level == "missing" for _, row in findings) else 0
-
-
-def _with_progress(pipeline: ExaminedPipeline) -> Iterator[tuple[str, Finding]]:
-    """Yield the findings, and show on a terminal which check is running."""
-    console = message_console()
-    with console.status("checking the account") as status:
-        for title, finding in findings_of(pipeline):
-            status.update(f"checking: {title}")
-            yield title, finding
+        _print_screen(findings)
+    return EXIT_FAILED if any(finding.level == "missing" for _, finding in findings) else 0
 
 
 def findings_of(pipeline: ExaminedPipeline) -> Iterator[tuple[str, Finding]]:
@@ -123,76 +105,54 @@ def findings_of(pipeline: ExaminedPipeline) -> Iterator[tuple[str, Finding]]:
     Without credentials nothing else can be checked.
     """
     try:
-        caller = pipeline.access.caller()
+        account = Account(pipeline, pipeline.access.caller(), clock.now())
     except AWS_ERRORS as error:
         text, _, fix = str(aws_error(error)).partition("; ")
         yield "credentials", Finding("missing", text, fix or None)
         return
-    account = Account(pipeline, caller, clock.now())
-    for check in CHECKS:
-        for finding in _findings(check, account, pipeline):
-            yield check.title, finding
+    checks = {**CHECKS, **(CHECKS_OF_DEPLOYED if pipeline.target else {})}
+    with message_console().status("checking the account") as status:
+        for title, check in checks.items():
+            status.update(f"checking: {title}")
+            try:
+                for finding in check(account):
+                    yield title, finding
+            except (*AWS_ERRORS, OperatorError) as error:
+                yield title, _unknown(pipeline, error)
 
 
-def _findings(check: Check, account: Account, pipeline: ExaminedPipeline) -> Iterator[Finding]:
-    """Yield the findings of a check. What cannot be read is a warning."""
-    try:
-        yield from check.run(account)
-    except ClientError as error:
-        if code_of(error) in DENIED_CODES:
-            text = f"cannot be checked: these credentials may not call {error.operation_name}"
-            yield Finding("warn", text, pipeline.command("doctor", "--policy"))
-        else:
-            yield Finding("warn", f"cannot be checked: {aws_error(error)}")
-    except AWS_ERRORS as error:
-        yield Finding("warn", f"cannot be checked: {aws_error(error)}")
-    except OperatorError as error:
-        yield Finding("warn", f"cannot be checked: {error}")
+def _unknown(pipeline: ExaminedPipeline, error: Exception) -> Finding:
+    """Return the finding about something that cannot be read."""
+    if isinstance(error, ClientError) and code_of(error) in DENIED_CODES:
+        text = f"cannot be checked: these credentials may not call {error.operation_name}"
+        return Finding("warn", text, pipeline.command("doctor", "--policy"))
+    message = error if isinstance(error, OperatorError) else aws_error(error)
+    reason, _, way_out = str(message).partition("; ")
+    return Finding("warn", f"cannot be checked: {reason}", way_out or None)
 
 
-def _lines(findings: list[tuple[str, Finding]]) -> Iterator[str]:
-    """Yield plain lines with words instead of symbols, for a file or a pipe."""
-    for title, finding in findings:
-        yield f"{finding.level}: {title}: {finding.text}"
-        if finding.fix and finding.level != "ok":
-            yield f"  {finding.fix}"
-    yield _conclusion(findings)
+def _print_screen(findings: Sequence[tuple[str, Finding]]) -> None:
+    """Print a line for each finding, and below it how to mend it.
 
-
-def _print_screen(findings: list[tuple[str, Finding]]) -> None:
-    """Print a line for each finding on a terminal, and below it how to mend it.
-
-    The terminal wraps the commands, so that they can be copied. Sentences are wrapped at words.
+    A terminal gets symbols, and lines that end between words. A command stays whole, so that it can
+    be copied.
     """
     console = result_console()
-    last_title = ""
+
+    def lines(text: str) -> list[str]:
+        width = len(text) if text.startswith(PROGRAMS) else console.width - 2
+        return wrap(text, max(width, 1), break_long_words=False, break_on_hyphens=False)
+
     for title, finding in findings:
-        table = Table.grid(padding=(0, 1, 0, 0))
-        table.add_column(no_wrap=True)
-        table.add_column(overflow="fold")
-        shown_title = "" if title == last_title else f"{title}: "
         symbol, colour = SYMBOLS[finding.level]
-        table.add_row(Text(symbol, colour), Text.assemble((shown_title, "bold"), finding.text))
-        print_result(table)
-        if finding.fix and finding.level != "ok":
-            fix = Text(finding.fix, "cyan")
-            if finding.fix.startswith(PROGRAMS):
-                console.print(Text("  ").append(fix), soft_wrap=True)
-            else:
-                console.print(Padding(fix, (0, 0, 0, 2)))
-        last_title = title
-    console.print()
-    print_result(_conclusion(findings))
-
-
-def _conclusion(findings: list[tuple[str, Finding]]) -> str:
-    """Return the counts of the findings."""
-    counts: dict[Level, int] = {"ok": 0, "warn": 0, "missing": 0}
-    for _, finding in findings:
-        counts[finding.level] += 1
-    if counts["missing"]:
-        return (
-            f"{count_text(counts['missing'], 'problem')} to mend before a run can succeed, "
-            f"{count_text(counts['warn'], 'warning')}, {counts['ok']} ok."
-        )
-    return f"No problems, {count_text(counts['warn'], 'warning')}, {counts['ok']} ok."
+        mark = symbol if console.is_terminal else f"{finding.level}:"
+        first, *rest = lines(f"{title}: {finding.text}")
+        console.print(Text.assemble((mark, colour), f" {first}"), soft_wrap=True)
+        fix = lines(finding.fix or "") if finding.level != "ok" else []
+        for line in rest:
+            console.print(f"  {line}", soft_wrap=True)
+        for line in fix:
+            console.print(f"  {line}", style="cyan", soft_wrap=True)
+    counts = Counter(finding.level for _, finding in findings)
+    problems = count_text(counts["missing"], "problem") if counts["missing"] else "No problems"
+    console.print(f"{problems}, {count_text(counts['warn'], 'warning')}, {counts['ok']} ok.")

@@ -30,10 +30,8 @@ if TYPE_CHECKING:
 
 NO_PREFIX = "00000000"
 """The prefix of the jobs of a pipeline that is not deployed. It creates none."""
-COMPARED_SETTINGS = (
-    *("datasets", "solutions", "limits", "cadenceSeconds", "skipWhenUnchanged", "autoTraining"),
-)
-"""The settings that decide what a run does."""
+DEPLOYED_SETTINGS = ("tags", "notifications")
+"""The settings that get some of their values from the deployment."""
 
 
 @dataclass(frozen=True)
@@ -48,14 +46,12 @@ class ExaminedPipeline:
     """Where the settings are from, for example `Pulumi.prod.yaml`."""
     stack: str | None
     """The stack, or None if the ARN of the state machine was given."""
-    args: RetrainingPipelineArgs | None
+    args: RetrainingPipelineArgs | None = None
     """The arguments in the stack's file, or None if the settings are from the state machine."""
-    target: Target | None
+    target: Target | None = None
     """The deployed pipeline, or None if it was not found."""
-    why_not_deployed: str | None
+    error: OperatorError | None = None
     """Why the deployed pipeline was not found, or None if it was found."""
-    is_created: bool = True
-    """False if the backend of the Pulumi CLI does not know the stack yet."""
 
     @property
     def home(self) -> Home:
@@ -67,18 +63,28 @@ class ExaminedPipeline:
     @property
     def has_other_settings(self) -> bool:
         """True if the deployed pipeline has other settings than the stack's file."""
-        if self.target is None:
-            return False
-        deployed = cast("dict[str, object]", self.target.settings)
-        settings = cast("dict[str, object]", self.settings)
-        return any(deployed.get(key) != settings.get(key) for key in COMPARED_SETTINGS)
+        deployed = self.target.settings if self.target else self.settings
+        return any(
+            deployed.get(key) != value
+            for key, value in self.settings.items()
+            if key not in DEPLOYED_SETTINGS
+        )
 
     @property
     def deploy_command(self) -> str:
         """The command that deploys the pipeline, and creates its stack if there is none yet."""
         if self.stack is None:
             return "pulumi up"
-        return deploy_command(self.stack) if self.is_created else create_command(self.stack)
+        is_new = isinstance(self.error, StackNotCreatedError)
+        return create_command(self.stack) if is_new else deploy_command(self.stack)
+
+    @property
+    def restore_command(self) -> str:
+        """The command that also brings back what was deleted or changed by hand.
+
+        `pulumi up` alone compares with the state of the stack, so it notices nothing of this.
+        """
+        return f"pulumi up --refresh{f' --stack {self.stack}' if self.stack else ''}"
 
     def command(self, *words: str) -> str:
         """Return a command of this program for the same pipeline, to be pasted into a shell."""
@@ -95,7 +101,9 @@ def find_pipeline(stack: str, state_machine_arn: str | None, access: Access) -> 
     """
     file = stack_file_of(pulumi_cli.PROJECT_DIR, stack)
     if state_machine_arn or not os.path.lexists(file):
-        return _deployed_pipeline(stack, state_machine_arn, access)
+        target = find_target(stack, state_machine_arn, access)
+        source = f"state machine {target.name}"
+        return ExaminedPipeline(target.settings, target.access, source, target.stack, None, target)
     args = read_args(pulumi_cli.PROJECT_DIR, stack)
     region = str(args.solutions[0].solution_arn).split(":")[3]
     if access.region not in (None, region):
@@ -103,53 +111,20 @@ def find_pipeline(stack: str, state_machine_arn: str | None, access: Access) -> 
             f"--region is {access.region}, but the ARNs in {file.name} are in {region}; leave "
             "--region out"
         )
-    access = access.in_region(region)
-    target, error = _find_deployed(stack, access)
-    return ExaminedPipeline(
-        settings=_settings_of(args, target),
-        access=access,
-        source=file.name,
-        stack=stack,
-        args=args,
-        target=target,
-        why_not_deployed=str(error) if error else None,
-        is_created=not isinstance(error, StackNotCreatedError),
-    )
-
-
-def _deployed_pipeline(
-    stack: str, state_machine_arn: str | None, access: Access
-) -> ExaminedPipeline:
-    """Return the pipeline as its state machine describes it."""
-    target = find_target(stack, state_machine_arn, access)
-    return ExaminedPipeline(
-        settings=target.settings,
-        access=target.access,
-        source=f"state machine {target.name}",
-        stack=target.stack,
-        args=None,
-        target=target,
-        why_not_deployed=None,
-    )
-
-
-def _find_deployed(stack: str, access: Access) -> tuple[Target | None, OperatorError | None]:
-    """Return the deployed pipeline of a stack, or the error that says why there is none."""
+    access, deployed, error = access.in_region(region), None, None
     try:
-        return find_target(stack, None, access), None
-    except OperatorError as error:
-        return None, error
-
-
-def _settings_of(args: RetrainingPipelineArgs, target: Target | None) -> Settings:
-    """Return the settings with which the arguments would be deployed.
-
-    The prefix of the jobs and the created resources are known only after the deployment.
-    """
-    prefix = target.settings["prefix"] if target else NO_PREFIX
-    role_arn = args.import_role_arn or (target.settings["importRoleArn"] if target else "")
+        deployed = find_target(stack, None, access)
+    except OperatorError as not_found:
+        error = not_found
+    # The prefix of the jobs and the created resources are known only after the deployment.
     settings = workflow_settings(
-        args, job_prefix=prefix, import_role_arn=role_arn, topic_arn="", dashboard_url=""
+        args,
+        job_prefix=deployed.settings["prefix"] if deployed else NO_PREFIX,
+        import_role_arn=args.import_role_arn
+        or (deployed.settings["importRoleArn"] if deployed else ""),
+        topic_arn="",
+        dashboard_url="",
     )
     # As in the definition of the state machine, there are only JSON's types.
-    return cast("Settings", json.loads(json.dumps(settings)))
+    document = cast("Settings", json.loads(json.dumps(settings)))
+    return ExaminedPipeline(document, access, file.name, stack, args, deployed, error)

@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
+from botocore.exceptions import ClientError
+
+from functions.contract import pipeline_name
 from functions.executions import run_of
 from functions.planning.plan_run import read_view
+from retrain.account.errors import code_of
 from retrain.account.function_clients import function_clients
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from functions.contract import Request
     from functions.planning.plan_run import RunView
-    from retrain.account.access import Access
+    from retrain.account.target import Target
     from retrain.check.examined_pipeline import ExaminedPipeline
 
 Level: TypeAlias = Literal["ok", "warn", "missing"]
+Check: TypeAlias = "Callable[[Account], Iterator[Finding]]"
+NOT_FOUND = re.compile("NoSuch|NotFound|NonExistent|DoesNotExist")
+"""Is in the error code of each service for a resource that does not exist."""
+SUFFIX = r"(-\w+)?"
+"""What Pulumi adds to the name of a resource, unless its autonaming is configured."""
+PUBLISHED = re.compile(r"arn:[\w-]+:lambda:[\w-]+:\d+:function:[\w-]+:\d+")
+"""The ARN of a published version of a function."""
 
 
 class Finding(NamedTuple):
@@ -28,6 +41,16 @@ class Finding(NamedTuple):
     level: Level
     text: str
     fix: str | None = None
+
+
+def found(request: Callable[..., Any], **arguments: object) -> Any:  # noqa: ANN401  # a response
+    """Return the response to a request, or None if the resource does not exist."""
+    try:
+        return request(**arguments)
+    except ClientError as error:
+        if NOT_FOUND.search(code_of(error)):
+            return None
+        raise
 
 
 @dataclass(frozen=True)
@@ -39,41 +62,98 @@ class Account:
     """The ARN of the caller."""
     now: datetime
 
-    @property
-    def access(self) -> Access:
-        """The access in the region of the pipeline."""
-        return self.pipeline.access
+    def client(self, service: Any) -> Any:  # noqa: ANN401  # each service has a class of its own
+        """Return boto3's client of a service in the region of the pipeline."""
+        access = self.pipeline.access
+        return access.session.client(service, **access.client_options)
 
     @cached_property
     def view(self) -> RunView:
         """What the plan function would find. Exports of yesterday count if today's are missing."""
         today = self._view({})
-        if not _lacks_dated_export(today):
+        if all(item.export.objects for item in today.datasets if item.dataset["day"]):
             return today
-        yesterday = (self.now - timedelta(days=1)).date().isoformat()
-        return self._view({"exportDate": yesterday})
+        return self._view({"exportDate": (self.now - timedelta(days=1)).date().isoformat()})
 
     def _view(self, request: Request) -> RunView:
         """Return what the plan function would find for an input."""
-        settings = self.pipeline.settings
-        run = run_of(
-            {
-                "request": request,
-                "executionArn": "arn:aws:states:::execution:none:doctor",
-                "startedAt": self.now.isoformat(),
-            }
-        )
-        with function_clients(self.access) as client:
-            return read_view(client, settings, run)
+        arn = "arn:aws:states:::execution:none:doctor"
+        started_at = self.now.isoformat()
+        run = run_of({"request": request, "executionArn": arn, "startedAt": started_at})
+        with function_clients(self.pipeline.access) as client:
+            return read_view(client, self.pipeline.settings, run)
 
+    @property
+    def target(self) -> Target:
+        """The deployed pipeline, for the checks that need one."""
+        assert self.pipeline.target is not None, "the pipeline is deployed"
+        return self.pipeline.target
 
-def _lacks_dated_export(view: RunView) -> bool:
-    """Return True if an export of the day of the run is not written yet."""
-    return any(item.dataset["day"] and not item.export.objects for item in view.datasets)
+    @cached_property
+    def machine(self) -> Any:  # noqa: ANN401  # a response
+        """The description of the state machine."""
+        client = self.target.access.step_functions
+        return client.describe_state_machine(stateMachineArn=self.target.state_machine_arn)
 
+    @property
+    def is_paused(self) -> bool:
+        """True if the stack's file pauses the pipeline, or if the file is not known."""
+        args = self.pipeline.args
+        return args is None or args.paused
 
-class Check(NamedTuple):
-    """A check with its title. It yields one finding or more."""
+    @cached_property
+    def published(self) -> Sequence[str]:
+        """The ARNs of the versions of functions that the state machine calls."""
+        return sorted(set(PUBLISHED.findall(self.machine["definition"])))
 
-    title: str
-    run: Callable[[Account], Iterator[Finding]]
+    @cached_property
+    def schedules(self) -> Mapping[str, Any]:
+        """The schedules by the service that they call.
+
+        Their group has the name of the state machine.
+        """
+        client, group = self.client("scheduler"), self.target.name
+        listed = found(client.list_schedules, GroupName=group) or {"Schedules": []}
+        return {
+            row["Target"]["Arn"].split(":")[2]: client.get_schedule(
+                GroupName=group, Name=row["Name"]
+            )
+            for row in listed["Schedules"]
+        }
+
+    @cached_property
+    def rules(self) -> Mapping[str, Sequence[str]]:
+        """The enabled event rules of the pipeline -> the ARNs that they call."""
+        client, name = self.client("events"), pipeline_name(self.target.settings)
+        listed = client.list_rules(NamePrefix=f"{name}-")["Rules"]
+        names = [rule["Name"] for rule in listed if rule["State"] == "ENABLED"]
+        return {
+            name: [row["Arn"] for row in client.list_targets_by_rule(Rule=name)["Targets"]]
+            for name in names
+        }
+
+    @cached_property
+    def functions(self) -> Mapping[str, Sequence[Any]]:
+        """The functions -> the configurations of their newest code and of what runs call."""
+        called = [schedule["Target"]["Arn"] for schedule in self.schedules.values()]
+        called += [arn for arns in self.rules.values() for arn in arns]
+        called += [arn.rpartition(":")[0] for arn in self.published]
+        configs = defaultdict(list)
+        for arn in sorted({*self.published, *(arn for arn in called if ":function:" in arn)}):
+            config = found(self.client("lambda").get_function_configuration, FunctionName=arn)
+            configs[arn.split(":")[6]].append(config)
+        return configs
+
+    @cached_property
+    def _alarms(self) -> Sequence[Any]:
+        """The alarms whose names begin like those of the pipeline."""
+        pages = self.client("cloudwatch").get_paginator("describe_alarms")
+        prefix = f"{pipeline_name(self.target.settings)}-"
+        return [
+            row for page in pages.paginate(AlarmNamePrefix=prefix) for row in page["MetricAlarms"]
+        ]
+
+    def alarms(self, name: str) -> Sequence[Any]:
+        """Return the alarms with this name in the table of alarms, which is one or none."""
+        pattern = re.escape(f"{pipeline_name(self.target.settings)}-{name}") + SUFFIX
+        return [row for row in self._alarms if re.fullmatch(pattern, row["AlarmName"])]

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from components.rules.arns import Home
 
@@ -26,10 +26,6 @@ OPERATORS = {
     "stringlike": True,
 }
 """Operator of a condition -> whether its values are patterns. All other operators are uncertain."""
-TLS_VERSION = ("numericlessthan", "s3:tlsversion")
-OLD_VERSIONS = {"1", "1.0", "1.1", "1.2"}
-"""No request to AWS has a version less than these:
-https://aws.amazon.com/blogs/security/tls-1-2-required-for-aws-endpoints/."""
 
 
 class Request(NamedTuple):
@@ -99,12 +95,6 @@ def verdict(document: Mapping[str, object], request: Request) -> Verdict:
     if deciding_keys:
         return Verdict("uncertain", tuple(sorted(deciding_keys)))
     return Verdict("allowed")
-
-
-def keys_of(verdicts: Iterable[Verdict], result: str) -> str:
-    """Return the condition keys of the verdicts with a result, for a message."""
-    keys = {key for verdict in verdicts if verdict.result == result for key in verdict.keys}
-    return ", ".join(sorted(keys))
 
 
 def with_statements(
@@ -180,8 +170,6 @@ def _condition_holds(
     operator: str, key: str, texts: list[str], context: Mapping[str, str | None]
 ) -> bool | None:
     """Return whether one condition holds in a context, or None if that cannot be decided."""
-    if (operator, key) == TLS_VERSION:
-        return False if OLD_VERSIONS.issuperset(texts) else None
     if key not in context:
         return None
     actual = context[key]

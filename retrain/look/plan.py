@@ -186,8 +186,8 @@ def _document(pipeline: ExaminedPipeline, request: Request) -> Document:
 def _notes(pipeline: ExaminedPipeline) -> Iterator[str]:
     """Yield what has to be known beside the plan."""
     target = pipeline.target
-    if pipeline.why_not_deployed:
-        yield f"No deployed pipeline was found: {pipeline.why_not_deployed}."
+    if pipeline.error:
+        yield f"No deployed pipeline was found: {pipeline.error}."
     elif pipeline.has_other_settings:
         yield (
             f"The deployed pipeline has other settings than {pipeline.source}. "

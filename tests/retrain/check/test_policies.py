@@ -91,8 +91,6 @@ AWS_EXAMPLE = {
         ("Null", "aws:SourceVpce", "true", "allowed"),
         ("Null", "aws:SourceVpce", False, "not allowed"),
         ("Bool", "aws:SecureTransport", "true", "allowed"),
-        ("NumericLessThan", "s3:TlsVersion", 1.2, "not allowed"),
-        ("NumericLessThan", "s3:TlsVersion", "1.3", "uncertain"),
     ],
 )
 def test_a_condition_holds_or_not(operator, key, value, result):
@@ -148,7 +146,6 @@ def test_tls_alone_denies_nothing():
             "uncertain",
         ),
         ({"Condition": {"ArnNotLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/a"}}}, "uncertain"),
-        ({"Condition": {"NumericLessThan": {"s3:TlsVersion": "1.2"}}}, "allowed"),
         ({"NotPrincipal": SERVICE, "Principal": None}, "allowed"),
         ({"NotPrincipal": {"AWS": "arn"}}, "denied"),
         ({"NotResource": [FILE]}, "allowed"),

@@ -1,0 +1,267 @@
+"""Checks that everything that was deployed still exists, as it was deployed.
+
+What has to exist follows from two sources. The tables of the component name the steps and the
+alarms. The resources name each other: the state machine names its functions, its role and its log
+group, and a schedule names its target, its role and its queue. So the ARN of the state machine is
+enough to find what is missing, without the state of the stack.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter, defaultdict
+from functools import wraps
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from components import iam
+from components.alarms import ALARMS
+from components.settings import PROJECT
+from components.shared import step_name
+from components.state_machine.steps import STEPS
+from functions.contract import pipeline_name
+from functions.words import list_text
+from retrain.account.permissions import resource_arns, topic_arn_of
+from retrain.account.target import MachineNotFoundError
+from retrain.check.findings import SUFFIX, Finding, found
+from retrain.check.policies import service_context
+from retrain.check.questions import (
+    Policy,
+    Question,
+    actions_text,
+    denied_actions,
+    policy_finding,
+)
+from retrain.check.subscriptions import subscriptions_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from retrain.check.findings import Account, Check
+
+
+class Resource(NamedTuple):
+    """A deployed resource, and what is wrong with it."""
+
+    name: str
+    problem: str | None
+
+
+FEW = 3
+"""Fewer resources than this are named if nothing is wrong with them."""
+
+
+def restored(check: Callable[[Account], Iterator[Finding | Resource]]) -> Check:
+    """Return the check of resources that a refresh brings back.
+
+    The decorated function yields each resource with what is wrong with it. It may also yield
+    findings of its own.
+    """
+
+    @wraps(check)
+    def findings(account: Account) -> Iterator[Finding]:
+        intact = []
+        for found_part in check(account):
+            if isinstance(found_part, Finding):
+                yield found_part
+            elif found_part.problem:
+                text = f"{found_part.name} {found_part.problem}"
+                yield Finding("missing", text, account.pipeline.restore_command)
+            else:
+                intact.append(found_part.name)
+        if intact:
+            names = list_text(intact) if len(intact) < FEW else f"{len(intact)} of them"
+            yield Finding("ok", f"{names} {'is' if len(intact) == 1 else 'are'} as deployed")
+
+    return findings
+
+
+def check_deployment(account: Account) -> Iterator[Finding]:
+    """Find out whether the state machine can run, with the settings of the stack's file."""
+    pipeline = account.pipeline
+    if pipeline.target is None:
+        reason, _, _ = str(pipeline.error).partition("; ")
+        is_deleted = isinstance(pipeline.error, MachineNotFoundError)
+        fix = pipeline.restore_command if is_deleted else pipeline.deploy_command
+        yield Finding("missing" if is_deleted else "warn", reason, fix)
+    elif account.machine["status"] != "ACTIVE":
+        text = f"{account.target.name} is {account.machine['status']}"
+        yield Finding("missing", text, pipeline.restore_command)
+    elif pipeline.has_other_settings:
+        text = f"the deployed pipeline has other settings than {pipeline.source}"
+        yield Finding("warn", text, pipeline.deploy_command)
+    else:
+        yield Finding("ok", f"{account.target.name} is deployed")
+
+
+@restored
+def check_functions(account: Account) -> Iterator[Finding | Resource]:
+    """Find out whether each function exists, can be called, and has the code of the others.
+
+    All functions are deployed with the same code. So a hash that differs was not deployed.
+    """
+    configs = [config for row in account.functions.values() for config in row if config]
+    hashes = Counter(config["CodeSha256"] for config in configs).most_common(1)
+    for name, versions in account.functions.items():
+        problem = None
+        if None in versions:
+            problem = "does not exist, or lacks the version that runs call"
+        elif any(config["State"] != "Active" for config in versions):
+            problem = "is not Active"
+        elif any(config["CodeSha256"] != hashes[0][0] for config in versions):
+            problem = "has other code than was deployed with the other functions"
+        yield Resource(name, problem)
+
+
+@restored
+def check_roles(account: Account) -> Iterator[Finding | Resource]:
+    """Find out whether the roles may do what the runs, the functions and the schedules need."""
+    denied: dict[str, set[str]] = defaultdict(set)
+    for role, grants, arns in _needs(account):
+        asked = {"account": account, "principal": role, "grants": grants, "arns": arns}
+        actions = found(denied_actions, **asked)
+        denied[role.rpartition("/")[2]] |= {"anything"} if actions is None else actions
+    for name, actions in sorted(denied.items()):
+        yield Resource(name, f"may not call {actions_text(actions)}" if actions else None)
+
+
+def _needs(
+    account: Account,
+) -> Iterator[tuple[str, Mapping[Any, Sequence[str]], Mapping[Any, Sequence[str]]]]:
+    """Yield the ARN of each role, the actions that it needs by kind, and the ARNs by kind."""
+    yield account.machine["roleArn"], {"f": ["lambda:InvokeFunction"]}, {"f": account.published}
+    for service, schedule in account.schedules.items():
+        target = schedule["Target"]
+        action = {"states": "states:StartExecution", "lambda": "lambda:InvokeFunction"}[service]
+        yield target["RoleArn"], {"target": [action]}, {"target": [target["Arn"]]}
+        queues = [target["DeadLetterConfig"]["Arn"]] if "DeadLetterConfig" in target else []
+        yield target["RoleArn"], {"queue": ["sqs:SendMessage"]}, {"queue": queues}
+    arns: dict[Any, Sequence[str]] = {**resource_arns(account.pipeline)}
+    arns |= {"data key": arns["KMS keys"], "schedule": arns["schedules"]}
+    for config in (row[0] for row in account.functions.values() if row[0]):
+        group = f"log-group:{config['LoggingConfig']['LogGroup']}:log-stream:any"
+        arns["logs"] = [iam.resource_arn(account.pipeline.home, "logs", group)]
+        step = STEPS[config["Handler"].split(".")[1]]
+        yield config["Role"], {**step.grants, "logs": ["logs:PutLogEvents"]}, arns
+
+
+@restored
+def check_schedules(account: Account) -> Iterator[Finding | Resource]:
+    """Find out whether both schedules exist, and are enabled unless the pipeline is paused."""
+    pipeline, runs = account.pipeline, account.schedules.get("states")
+    is_disabled = bool(runs and runs["State"] != "ENABLED")
+    for service, what in (("states", "starts runs"), ("lambda", "watches the pipeline")):
+        schedule, problem = account.schedules.get(service), None
+        if schedule is None:
+            problem = "does not exist"
+        elif schedule["State"] != "ENABLED" and not (service == "states" and account.is_paused):
+            problem = "is disabled"
+        times = f" ({schedule['ScheduleExpression']})" if schedule else ""
+        yield Resource(f"the schedule that {what}{times}", problem)
+    if is_disabled and account.is_paused:
+        stack = f" --stack {pipeline.stack}" if pipeline.stack else ""
+        fix = f"pulumi config set paused false{stack} && {pipeline.restore_command}"
+        yield Finding("warn", "the pipeline is paused, so no run starts by itself", fix)
+
+
+@restored
+def check_rules(account: Account) -> Iterator[Finding | Resource]:
+    """Find out whether the event rules are enabled and call their functions."""
+    expected = {"close_run": "reports runs that were stopped"}
+    if account.target.settings.get("triggerOnExport") and not account.is_paused:
+        expected["start_on_export"] = "starts a run for a new export"
+    for step, what in expected.items():
+        pattern = re.escape(step_name(pipeline_name(account.target.settings), step)) + SUFFIX
+        calls = [arns for rule, arns in account.rules.items() if re.fullmatch(pattern, rule)]
+        problem = None if any(calls) else "does not exist, is disabled or calls nothing"
+        yield Resource(f"the event rule that {what}", problem)
+
+
+@restored
+def check_logs(account: Account) -> Iterator[Finding | Resource]:
+    """Find out whether the log groups exist and delete old records."""
+    configs = [config for row in account.functions.values() for config in row if config]
+    names = {config["LoggingConfig"]["LogGroup"] for config in configs}
+    for row in account.machine.get("loggingConfiguration", {}).get("destinations", []):
+        names.add(row["cloudWatchLogsLogGroup"]["logGroupArn"].split(":")[6])
+    for name in sorted(names):
+        groups = account.client("logs").describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+        days = {group["logGroupName"]: group.get("retentionInDays") for group in groups}
+        problem = "never deletes records" if name in days else "does not exist"
+        yield Resource(name, None if days.get(name) else problem)
+
+
+@restored
+def check_queue(account: Account) -> Iterator[Finding | Resource]:
+    """Find out whether the queue for runs that could not start exists."""
+    schedule = account.schedules.get("states", {"Target": {}})
+    if letters := schedule["Target"].get("DeadLetterConfig"):
+        name = letters["Arn"].rpartition(":")[2]
+        exists = found(account.client("sqs").get_queue_url, QueueName=name)
+        yield Resource(name, None if exists else "does not exist")
+
+
+@restored
+def check_alarms(account: Account) -> Iterator[Finding | Resource]:
+    """Find out whether each alarm exists and can notify, and whether it is in ALARM."""
+    for alarm in ALARMS:
+        rows = account.alarms(alarm.name)
+        is_heard = any(row["ActionsEnabled"] and row["AlarmActions"] for row in rows)
+        problem = None if is_heard else "does not exist or notifies nobody"
+        yield Resource(f"the alarm {alarm.name}", problem)
+        for row in rows:
+            if row["StateValue"] == "ALARM":
+                what_to_do = alarm.what_to_do.replace("STACK", account.pipeline.stack or "STACK")
+                yield Finding("warn", f"{alarm.name} is in ALARM: {row['StateReason']}", what_to_do)
+
+
+def check_messages(account: Account) -> Iterator[Finding]:
+    """Find out whether the topic exists, takes messages of alarms, and has subscribers."""
+    pipeline, home = account.pipeline, account.pipeline.home
+    arn, args = str(topic_arn_of(pipeline)), pipeline.args
+    response = found(account.client("sns").get_topic_attributes, TopicArn=arn)
+    if response is None:
+        yield Finding("missing", f"the topic {arn} does not exist", pipeline.restore_command)
+        return
+    command = f"aws sns {{}}-topic-attributes --topic-arn {arn}"
+    mend = f"{command.format('set')} --attribute-name Policy --attribute-value {{}}"
+    is_own = args is None or args.notifications.topic_arn is None
+    document = json.loads(response["Attributes"]["Policy"])
+    # The policy that a topic has by default lets the account in by aws:SourceOwner.
+    keys = {
+        "aws:sourcearn": iam.resource_arn(home, "cloudwatch", "alarm:any"),
+        "aws:sourceowner": home.account,
+    }
+    yield policy_finding(
+        Policy(
+            "the policy of the topic",
+            document,
+            command.format("get"),
+            pipeline.restore_command if is_own else mend,
+        ),
+        Question(
+            "alarms",
+            ("Service", "cloudwatch.amazonaws.com"),
+            ["sns:Publish"],
+            [arn],
+            {**service_context(home, "cloudwatch"), **keys},
+            {"StringEquals": {"aws:SourceAccount": home.account}},
+        ),
+    )
+    confirmed, pending = subscriptions_of(pipeline.access, arn)
+    emails = args.notifications.emails if args else ()
+    for address in sorted({*emails} - {*confirmed, *pending}):
+        yield Finding("missing", f"{address} is not subscribed", pipeline.restore_command)
+    for address in pending:
+        protocol = address.partition("://")[0] if "://" in address else "email"
+        subscribe = f"aws sns subscribe --topic-arn {arn} --protocol {protocol}"
+        text = f"{address} has not confirmed its subscription; to send the link again:"
+        fix = f"{subscribe} --notification-endpoint {address}"
+        yield Finding("warn" if confirmed else "missing", text, fix)
+    if confirmed:
+        yield Finding("ok", f"they go to {list_text(confirmed)}")
+    elif not (pending or emails):
+        key = f"'{PROJECT}:notifications.emails[0]' team@example.com"
+        stack = f" --stack {pipeline.stack}" if pipeline.stack else ""
+        fix = f"pulumi config set --path {key}{stack} && {pipeline.deploy_command}"
+        yield Finding("warn", "nobody gets the reports and alarms; with your address:", fix)

@@ -1,0 +1,143 @@
+"""Asks what a principal may do: IAM's simulation about roles, and `policies.py` about resources.
+
+IAM's simulation cannot answer for a service about the policy of a bucket, a key, a topic or a role.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from functions.words import list_text
+from retrain.check.findings import Finding
+from retrain.check.policies import Request, verdict, with_statements
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from retrain.check.findings import Account
+
+SHOWN_ACTIONS = 3
+PASSED_TO_PERSONALIZE = {
+    "ContextKeyName": "iam:PassedToService",
+    "ContextKeyValues": ["personalize.amazonaws.com"],
+    "ContextKeyType": "string",
+}
+
+
+class Question(NamedTuple):
+    """Who has to be allowed which actions on which resources, in which context."""
+
+    who: str
+    principal: tuple[str, str]
+    """For example `("Service", "personalize.amazonaws.com")`."""
+    actions: Sequence[str]
+    resources: Sequence[str]
+    """The ARNs, or nothing in a trust policy."""
+    context: Mapping[str, str | None] = {}
+    condition: Mapping[str, object] = {}
+    """The condition of the statement that is added if it is missing."""
+
+    @property
+    def requests(self) -> list[Request]:
+        """The requests that a policy has to allow."""
+        _, principal = self.principal
+        return [
+            Request(principal, action.rstrip("*"), resource, self.context)
+            for action in self.actions
+            for resource in self.resources or [""]
+        ]
+
+    @property
+    def statement(self) -> dict[str, object]:
+        """The statement that allows the requests."""
+        more = {"Resource": list(self.resources), "Condition": self.condition}
+        return {
+            "Effect": "Allow",
+            "Principal": dict([self.principal]),
+            "Action": list(self.actions),
+            **{key: value for key, value in more.items() if value},
+        }
+
+
+class Policy(NamedTuple):
+    """The document that decides, and how to change it."""
+
+    name: str
+    """For example `the policy of movies-exports`."""
+    document: Mapping[str, object] | None
+    show: str
+    """The command that prints the document."""
+    mend: str
+    """The command that mends it. The whole new document stands in the place of `{}`."""
+
+
+def policy_finding(policy: Policy, *questions: Question) -> Finding:
+    """Return the finding about what a policy has to allow."""
+    judged = [
+        (question, request.action, verdict(policy.document or {}, request))
+        for question in questions
+        for request in question.requests
+    ]
+    results = {result.result for *_, result in judged}
+    worst = next((row for row in ("denied", "not allowed", "uncertain") if row in results), None)
+    rows = [row for row in judged if row[2].result == worst]
+    who = list_text([*dict.fromkeys(question.who for question, *_ in rows or judged)])
+    keys = list_text(sorted({key for *_, result in rows for key in result.keys}))
+    what = f"{who} call {actions_text(action for _, action, _ in rows)}"
+    if worst == "denied":
+        because = f" because of {keys}" if keys else ""
+        text = f"{policy.name} has a Deny that does not let {what}{because}"
+        return Finding("missing", text, policy.show)
+    if worst == "not allowed":
+        added = {id(question): question.statement for question, *_ in rows}.values()
+        mended = shlex.quote(json.dumps(with_statements(policy.document, *added)))
+        text = f"{policy.name} does not let {what}"
+        return Finding("missing", text, policy.mend.replace("{}", mended))
+    if worst == "uncertain":
+        text = f"{keys} in {policy.name} cannot be judged from here"
+        return Finding("warn", text, "nothing, if imports and messages work")
+    return Finding("ok", f"{policy.name} is enough for {who}")
+
+
+def actions_text(actions: Iterable[str]) -> str:
+    """Return some actions in a sentence. Many are counted after the first ones."""
+    names = sorted(set(actions))
+    shown, rest = names[:SHOWN_ACTIONS], names[SHOWN_ACTIONS:]
+    return list_text([*shown, f"{len(rest)} more actions"] if len(rest) > 1 else names)
+
+
+def denied_actions(
+    account: Account,
+    principal: str,
+    grants: Mapping[Any, Sequence[str]],
+    arns: Mapping[Any, Sequence[str]],
+) -> set[str]:
+    """Return the actions that IAM does not let a role or a user call on some resource.
+
+    `grants` and `arns` map a kind of resource to its actions and to its ARNs. A condition that
+    IAM's simulation cannot decide counts as true.
+    """
+    pages = account.client("iam").get_paginator("simulate_principal_policy")
+    return {
+        result["EvalActionName"]
+        for kind, actions in grants.items()
+        if arns[kind]
+        for page in pages.paginate(
+            PolicySourceArn=principal,
+            ActionNames=[*actions],
+            # The simulation takes no patterns.
+            ResourceArns=[arn if arn == "*" else arn.replace("*", "any") for arn in arns[kind]],
+            ContextEntries=[PASSED_TO_PERSONALIZE],
+        )
+        for result in page["EvaluationResults"]
+        if _is_denied(result)
+    }
+
+
+def _is_denied(result: Mapping[str, Any]) -> bool:
+    """Return True if a result is a denial, also if it is of one of several resources."""
+    rows = [result, *result.get("ResourceSpecificResults", [])]
+    decisions = {row.get("EvalDecision", row.get("EvalResourceDecision")) for row in rows}
+    return decisions != {"allowed"} and not any(row.get("MissingContextValues") for row in rows)

@@ -1,0 +1,167 @@
+"""Clients of AWS with prepared answers, and an account whose services give them."""
+
+import json
+from types import SimpleNamespace
+
+from botocore.exceptions import ClientError
+
+from components.alarms import ALARMS
+from tests.world import ACCOUNT, REGION, TOPIC
+
+NAME = "retraining"
+MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{NAME}-0a1b2c3d"
+LAMBDA = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function"
+QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:dead-letters"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/{NAME}"
+PERSONALIZE = {"Service": "personalize.amazonaws.com"}
+ALARM_SOURCE = {"ArnLike": {"aws:SourceArn": f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:*"}}
+
+
+class Client:
+    """A client whose answer to an operation is a response, an error code, or a function."""
+
+    def __init__(self, base=None, **answers):
+        self.base, self.answers = base, answers
+
+    def __getattr__(self, operation):
+        if operation not in self.answers:
+            return getattr(self.base, operation)
+
+        def call(**request):
+            answer = self.answers[operation]
+            answer = answer(**request) if callable(answer) else answer
+            if isinstance(answer, str):
+                raise ClientError({"Error": {"Code": answer}}, operation)
+            return dict(answer)
+
+        return call
+
+    def get_paginator(self, operation):
+        """Return a paginator whose only page is the answer."""
+        if operation not in self.answers:
+            return self.base.get_paginator(operation)
+        return SimpleNamespace(paginate=lambda **request: [getattr(self, operation)(**request)])
+
+
+def statement(action, resource, principal=PERSONALIZE, **changes):
+    """Return a statement that allows an action."""
+    return {
+        "Effect": "Allow",
+        "Principal": principal,
+        "Action": action,
+        "Resource": resource,
+        **changes,
+    }
+
+
+def document(*statements):
+    """Return a policy."""
+    return {"Version": "2012-10-17", "Statement": [*statements]}
+
+
+READ = (
+    statement("s3:GetObject", "arn:aws:s3:::exports/*"),
+    statement("s3:ListBucket", "arn:aws:s3:::exports"),
+)
+TRUST = document(statement("sts:AssumeRole", "*"))
+TOPIC_POLICY = document(
+    statement("sns:Publish", TOPIC, {"Service": "cloudwatch.amazonaws.com"}, Condition=ALARM_SOURCE)
+)
+
+
+def simulated(denied=(), **more):
+    """Return how IAM simulates policies that deny these actions."""
+
+    def answer(ActionNames, **_):  # noqa: N803  # boto3's name
+        words = {True: "implicitDeny", False: "allowed"}
+        return {
+            "EvaluationResults": [
+                {"EvalActionName": action, "EvalDecision": words[action in denied], **more}
+                for action in ActionNames
+            ]
+        }
+
+    return answer
+
+
+def function(FunctionName, **changes):  # noqa: N803  # boto3's name
+    """Return the configuration of a function."""
+    step = FunctionName.split(":")[6]
+    return {
+        "State": "Active",
+        "CodeSha256": "good",
+        "Role": f"{ROLE}-{step}",
+        "Handler": f"functions.{step}.handler",
+        "LoggingConfig": {"LogGroup": "functions"},
+        **changes,
+    }
+
+
+def schedule(GroupName, Name, **changes):  # noqa: N803  # boto3's names
+    """Return a schedule."""
+    arn = MACHINE if Name == "runs" else f"{LAMBDA}:watch_pipeline"
+    target = {"Arn": arn, "RoleArn": f"{ROLE}-schedule", "DeadLetterConfig": {"Arn": QUEUE}}
+    expression = {"ScheduleExpression": "rate(7 days)", "ScheduleExpressionTimezone": "UTC"}
+    return {"State": "ENABLED", **expression, "Target": target, "GroupName": GroupName, **changes}
+
+
+def alarm(name, **changes):
+    """Return an alarm."""
+    row = {"ActionsEnabled": True, "AlarmActions": [TOPIC], "StateValue": "OK", **changes}
+    return {"AlarmName": f"{NAME}-{name}-0a1b2c3", "StateReason": "too many", **row}
+
+
+def services(bucket):
+    """Return the services of an account in which nothing is missing, by boto3's names."""
+    schedules = [
+        {"Name": name, "Target": schedule(NAME, name)["Target"]} for name in ("runs", "watch")
+    ]
+    return {
+        "s3": Client(
+            bucket,
+            get_bucket_policy=text(document(*READ)),
+            get_bucket_notification_configuration={"ResponseMetadata": {}},
+        ),
+        "iam": Client(
+            get_role=role(TRUST),
+            simulate_principal_policy=simulated(),
+        ),
+        "kms": Client(
+            describe_key={"KeyMetadata": {"KeyState": "Enabled"}},
+            get_key_policy=text(document()),
+        ),
+        "lambda": Client(get_function_configuration=function),
+        "scheduler": Client(list_schedules={"Schedules": schedules}, get_schedule=schedule),
+        "events": Client(
+            list_rules={"Rules": [{"Name": f"{NAME}-close-run-0a1b2c3", "State": "ENABLED"}]},
+            list_targets_by_rule={"Targets": [{"Arn": f"{LAMBDA}:close_run"}]},
+        ),
+        "logs": Client(
+            describe_log_groups={
+                "logGroups": [{"logGroupName": "functions", "retentionInDays": 90}]
+            }
+        ),
+        "sqs": Client(get_queue_url={"QueueUrl": "https://sqs"}),
+        "cloudwatch": Client(describe_alarms={"MetricAlarms": [alarm(row.name) for row in ALARMS]}),
+        "sns": Client(
+            get_topic_attributes=topic(TOPIC_POLICY),
+            list_subscriptions_by_topic={
+                "Subscriptions": [{"SubscriptionArn": "arn", "Endpoint": "team@example.com"}]
+            },
+        ),
+    }
+
+
+def text(policy):
+    """Return the answer that contains a policy."""
+    return {"Policy": json.dumps(policy)}
+
+
+def topic(policy):
+    """Return the answer with the policy of a topic."""
+    return {"Attributes": {"Policy": json.dumps(policy)}}
+
+
+def role(trust):
+    """Return the answer with the trust policy of a role."""
+    return {"Role": {"Arn": ROLE, "AssumeRolePolicyDocument": trust}}

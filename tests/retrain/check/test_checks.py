@@ -1,0 +1,336 @@
+"""Proves what `retrain doctor` finds in an account with one fault, and how it looks on a screen."""
+
+import json
+import shlex
+
+import pytest
+
+from components.alarms import ALARMS
+from components.args import NotificationsArgs
+from tests.retrain.check import answers as a
+from tests.retrain.in_process import account
+from tests.world import IMPORT_ROLE, MOVIES, TOPIC
+
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/1"
+RESTORE = "pulumi up --refresh --stack prod"
+
+
+@pytest.fixture(scope="module")
+def deployed():
+    """Return an account with a pipeline."""
+    with account(MOVIES) as prod:
+        yield prod
+
+
+@pytest.fixture
+def prod(deployed):
+    """Return an account in which nothing is missing."""
+    deployed.services = a.services(deployed.pipeline.bucket)
+    return deployed
+
+
+def findings(prod, title):
+    """Return the findings of a check that are not ok."""
+    checks = prod.retrain("doctor -s prod --json").document["checks"]
+    rows = [row for row in checks if row["check"] == title and row["level"] != "ok"]
+    return [(row["level"], row["text"], row["fix"]) for row in rows]
+
+
+def document_in(command):
+    """Return the JSON document at the end of a command."""
+    return json.loads(shlex.split(command)[-1])
+
+
+def test_golden_a_pipeline_without_a_fault(prod, golden):
+    golden("healthy.txt", prod.transcript("doctor -s prod"))
+
+
+def test_golden_an_account_that_denies_every_read_on_a_terminal(prod, golden, monkeypatch):
+    for name, value in (("FORCE_COLOR", "1"), ("NO_COLOR", "1"), ("COLUMNS", "80")):
+        monkeypatch.setenv(name, value)
+    prod.services = {}
+    golden("denied.txt", prod.retrain("doctor -s prod").out)
+
+
+def simulate(name, *denied):
+    """Return the simulation for which a principal with this name may not do something."""
+    return lambda **request: a.simulated(denied if name in request["PolicySourceArn"] else ())(
+        **request
+    )
+
+
+def function(name, **changes):
+    """Return the configurations of functions of which one is changed."""
+    return lambda **request: a.function(
+        **request, **(changes if request["FunctionName"].endswith(name) else {})
+    )
+
+
+def alarms(**changes):
+    """Return the alarms, of which run-failed is changed."""
+    rows = [a.alarm(row.name) for row in ALARMS if row.name != "run-failed"]
+    return {"MetricAlarms": [a.alarm("run-failed", **changes), *rows]}
+
+
+def rule(name, state="ENABLED"):
+    """Return the event rules, of which there is one."""
+    return {"Rules": [{"Name": name, "State": state}]}
+
+
+def subscribed(*addresses, arn="arn"):
+    """Return the subscriptions of the topic."""
+    rows = [{"SubscriptionArn": arn, "Endpoint": address} for address in addresses]
+    return {"Subscriptions": rows}
+
+
+def log_groups(name, **more):
+    """Return the log groups, of which there is one."""
+    return {"logGroups": [{"logGroupName": name, **more}]}
+
+
+CLOSE_RUN = "the event rule that reports runs that were stopped"
+NO_RULE = f"{CLOSE_RUN} does not exist, is disabled or calls nothing"
+RUNS, WATCH = "the schedule that starts runs", "the schedule that watches the pipeline"
+SILENT = "the alarm run-failed does not exist or notifies nobody"
+OTHER_CODE = "plan_retraining has other code than was deployed with the other functions"
+SIMULATE, CONFIGURATION = "iam.simulate_principal_policy", "lambda.get_function_configuration"
+UPDATE, STOP = "personalize:UpdateCampaign", "states:StopExecution"
+GROUPS, ALARM_LIST = "logs.describe_log_groups", "cloudwatch.describe_alarms"
+
+
+@pytest.mark.parametrize(
+    ("title", "operation", "answer", "text"),
+    [
+        (
+            "functions",
+            CONFIGURATION,
+            function("close_run", State="Failed"),
+            "close_run is not Active",
+        ),
+        ("functions", CONFIGURATION, function("plan_retraining", CodeSha256="bad"), OTHER_CODE),
+        ("functions", CONFIGURATION, function("plan_retraining:1", CodeSha256="bad"), OTHER_CODE),
+        (
+            "roles",
+            SIMULATE,
+            simulate("deploy_version", UPDATE),
+            f"retraining-deploy_version may not call {UPDATE}",
+        ),
+        (
+            "schedules",
+            "scheduler.list_schedules",
+            "ResourceNotFoundException",
+            f"{RUNS} does not exist",
+        ),
+        (
+            "schedules",
+            "scheduler.list_schedules",
+            "ResourceNotFoundException",
+            f"{WATCH} does not exist",
+        ),
+        (
+            "schedules",
+            "scheduler.get_schedule",
+            lambda **request: a.schedule(**request, State="DISABLED"),
+            f"{RUNS} (rate(7 days)) is disabled",
+        ),
+        (
+            "schedules",
+            "scheduler.get_schedule",
+            lambda **request: a.schedule(**request, State="DISABLED"),
+            f"{WATCH} (rate(7 days)) is disabled",
+        ),
+        ("event rules", "events.list_rules", {"Rules": []}, NO_RULE),
+        (
+            "event rules",
+            "events.list_rules",
+            rule("retraining-close-run-0a1b2c3", "DISABLED"),
+            NO_RULE,
+        ),
+        ("event rules", "events.list_rules", rule("retraining-b-close-run-0a1b2c3"), NO_RULE),
+        ("event rules", "events.list_targets_by_rule", {"Targets": []}, NO_RULE),
+        ("logs", GROUPS, log_groups("functions-b", retentionInDays=1), "functions does not exist"),
+        ("logs", GROUPS, log_groups("functions"), "functions never deletes records"),
+        (
+            "dead-letter queue",
+            "sqs.get_queue_url",
+            "AWS.SimpleQueueService.NonExistentQueue",
+            "dead-letters does not exist",
+        ),
+        ("alarms", ALARM_LIST, alarms(ActionsEnabled=False), SILENT),
+        ("alarms", ALARM_LIST, alarms(AlarmActions=[]), SILENT),
+        ("alarms", ALARM_LIST, alarms(AlarmName="retraining-b-run-failed-0a1b2c3"), SILENT),
+        ("messages", "sns.get_topic_attributes", "NotFound", f"the topic {TOPIC} does not exist"),
+        ("import role", "iam.get_role", "NoSuchEntity", f"{IMPORT_ROLE} does not exist"),
+    ],
+)
+def test_what_was_killed_is_missing_and_a_refresh_brings_it_back(
+    prod, title, operation, answer, text
+):
+    service, _, name = operation.partition(".")
+    prod.services[service].answers[name] = answer
+    assert ("missing", text, RESTORE) in findings(prod, title)
+    assert prod.retrain("doctor -s prod").code == 1
+
+
+LINK = f"aws sns subscribe --topic-arn {TOPIC} --protocol email --notification-endpoint a@b.c"
+NO_LINK = "a@b.c has not confirmed its subscription; to send the link again:"
+ADD = "pulumi config set --path 'personalize-retraining:notifications.emails[0]' team@example.com"
+SUBSCRIPTIONS = "sns.list_subscriptions_by_topic"
+POLICY = "retrain doctor --policy --stack prod"
+REPORT = "Read the report, solve the problem, and start a run with retrain start -s prod."
+
+
+@pytest.mark.parametrize(
+    ("title", "operation", "answer", "expected"),
+    [
+        (
+            "your permissions",
+            SIMULATE,
+            simulate("ops", STOP),
+            ("warn", f"`retrain stop` lacks {STOP}", POLICY),
+        ),
+        (
+            "alarms",
+            ALARM_LIST,
+            alarms(StateValue="ALARM"),
+            ("warn", "run-failed is in ALARM: too many", REPORT),
+        ),
+        (
+            "messages",
+            SUBSCRIPTIONS,
+            subscribed(),
+            (
+                "warn",
+                "nobody gets the reports and alarms; with your address:",
+                f"{ADD} --stack prod && pulumi up --stack prod",
+            ),
+        ),
+        (
+            "messages",
+            SUBSCRIPTIONS,
+            subscribed("a@b.c", arn="PendingConfirmation"),
+            ("missing", NO_LINK, LINK),
+        ),
+        (
+            "bucket policy",
+            "s3.get_bucket_policy",
+            "SlowDown",
+            ("warn", "cannot be checked: AWS refused get_bucket_policy: SlowDown: ", None),
+        ),
+    ],
+)
+def test_every_other_remedy_is_a_command_of_its_own(prod, title, operation, answer, expected):
+    service, _, name = operation.partition(".")
+    prod.services[service].answers[name] = answer
+    assert findings(prod, title) == [expected]
+
+
+BOTH = "s3:GetObject and s3:ListBucket"
+DENY = a.statement("s3:*", "*", Effect="Deny")
+ONLY_OTHERS = {"StringEquals": {"aws:SourceAccount": "1"}}
+UNKNOWN = {"StringEquals": {"aws:PrincipalOrgID": "o-1"}}
+
+
+@pytest.mark.parametrize("kept", [[], [a.READ[0]], [a.READ[1], {**DENY, "Condition": ONLY_OTHERS}]])
+def test_a_bucket_policy_is_mended_by_the_printed_policy(prod, kept):
+    s3 = prod.services["s3"]
+    s3.answers["get_bucket_policy"] = a.text(a.document(*kept)) if kept else "NoSuchBucketPolicy"
+    ((level, text, fix),) = findings(prod, "bucket policy")
+    lacking = {0: BOTH, 1: "s3:ListBucket", 2: "s3:GetObject"}
+    assert (level, text) == (
+        "missing",
+        f"the policy of exports does not let Personalize call {lacking[len(kept)]}",
+    )
+    assert fix.startswith("aws s3api put-bucket-policy --bucket exports --policy ")
+    mended = document_in(fix)
+    assert mended["Statement"][: len(kept)] == kept, "nothing is lost"
+    s3.answers["get_bucket_policy"] = a.text(mended)
+    assert findings(prod, "bucket policy") == []
+
+
+@pytest.mark.parametrize(
+    ("denial", "expected"),
+    [
+        (
+            DENY,
+            (
+                "missing",
+                f"the policy of exports has a Deny that does not let Personalize call {BOTH}",
+                "aws s3api get-bucket-policy --bucket exports",
+            ),
+        ),
+        (
+            {**DENY, "Condition": UNKNOWN},
+            (
+                "warn",
+                "aws:PrincipalOrgID in the policy of exports cannot be judged from here",
+                "nothing, if imports and messages work",
+            ),
+        ),
+    ],
+)
+def test_a_denial_is_no_question_of_more_statements(prod, denial, expected):
+    prod.services["s3"].answers["get_bucket_policy"] = a.text(a.document(*a.READ, denial))
+    assert findings(prod, "bucket policy") == [expected]
+
+
+def test_the_topic_of_the_user_is_mended_by_the_printed_policy(encrypted):
+    sns = encrypted.services["sns"]
+    sns.answers["get_topic_attributes"] = a.topic(a.document())
+    ((level, text, fix),) = findings(encrypted, "messages")
+    lacking = "the policy of the topic does not let alarms call sns:Publish"
+    assert (level, text) == ("missing", lacking)
+    start = f"aws sns set-topic-attributes --topic-arn {TOPIC} --attribute-name Policy "
+    assert fix.startswith(f"{start}--attribute-value ")
+    sns.answers["get_topic_attributes"] = a.topic(document_in(fix))
+    assert findings(encrypted, "messages") == []
+
+
+@pytest.fixture
+def encrypted():
+    """Return an account whose exports and logs are encrypted, with a role and topic of its own."""
+    options = {"import_role_arn": IMPORT_ROLE, "kms_key_arn": KEY, "data_kms_key_arn": KEY}
+    options["notifications"] = NotificationsArgs(topic_arn=TOPIC)
+    with account(MOVIES.with_options(**options)) as prod:
+        prod.services = a.services(prod.pipeline.bucket)
+        yield prod
+
+
+@pytest.mark.parametrize(
+    ("title", "who"),
+    [
+        ("KMS key of the exports", "Personalize and IAM policies"),
+        ("KMS key of the logs", "CloudWatch Logs and IAM policies"),
+    ],
+)
+def test_a_key_policy_is_mended_by_the_printed_policy(encrypted, title, who):
+    kms = encrypted.services["kms"]
+    ((level, text, fix),) = findings(encrypted, title)
+    assert (level, text.partition(" call ")[0]) == ("missing", f"the key policy does not let {who}")
+    assert fix.startswith(f"aws kms put-key-policy --key-id {KEY} --policy-name default --policy ")
+    kms.answers["get_key_policy"] = a.text(document_in(fix))
+    assert findings(encrypted, title) == []
+    kms.answers["describe_key"] = {"KeyMetadata": {"KeyState": "PendingDeletion"}}
+    cancel = f"aws kms cancel-key-deletion --key-id {KEY} && aws kms enable-key --key-id {KEY}"
+    assert findings(encrypted, title) == [("missing", f"{KEY} is PendingDeletion", cancel)]
+    kms.answers["describe_key"] = "NotFoundException"
+    assert findings(encrypted, title) == [("missing", f"{KEY} is gone", None)]
+
+
+def test_an_import_role_of_the_user_is_mended_by_the_printed_documents(encrypted):
+    iam = encrypted.services["iam"]
+    iam.answers["get_role"] = a.role(a.document())
+    iam.answers["simulate_principal_policy"] = simulate("role/import", "kms:Decrypt")
+    (trust, policy) = findings(encrypted, "import role")
+    assert trust[:2] == (
+        "missing",
+        "the trust policy of import does not let Personalize call sts:AssumeRole",
+    )
+    iam.answers["get_role"] = a.role(document_in(trust[2]))
+    assert policy[:2] == ("missing", "import may not call kms:Decrypt")
+    assert policy[2].startswith(
+        "aws iam put-role-policy --role-name import --policy-name read-exports "
+    )
+    allowed = [action for row in document_in(policy[2])["Statement"] for action in row["Action"]]
+    assert allowed == ["s3:GetObject", "s3:ListBucket", "kms:Decrypt"], "it may replace a policy"
+    assert findings(encrypted, "import role") == [policy]
