@@ -20,7 +20,6 @@ from functions.personalize.campaigns import (
     update_request,
 )
 from functions.personalize.tags import APPROVAL, BAD, TRIAL, tags_of
-from functions.plan_retraining import solutions_on_trial
 from functions.rules.deployments import Notes, Trial
 from functions.rules.probing import Response
 from tests.functions import samples as s
@@ -129,20 +128,6 @@ def test_an_update_that_is_denied_ends_the_trial():
         with pytest.raises(ClientError, match="AccessDeniedException"):
             deploy_once(pipeline, new)
         assert notes(pipeline) == Notes(good=pipeline.served_version())
-
-
-def test_the_trials_of_earlier_runs_are_found():
-    with deploy(PROBED) as pipeline:
-        settings = pipeline.group.settings()
-        assert solutions_on_trial(pipeline.client, settings) == []
-        new = trained(pipeline)
-        deploy_once(pipeline, new)
-        ((found,),) = [each["campaigns"] for each in solutions_on_trial(pipeline.client, settings)]
-        assert found == {"campaignArn": campaign_arn()}
-        pipeline.sleep(3600)
-        pipeline.client.delete_campaign(campaignArn=campaign_arn())
-        pipeline.sleep(3600)
-        assert solutions_on_trial(pipeline.client, settings) == []
 
 
 @pytest.mark.parametrize("value", ["NaN", math.nan])

@@ -83,22 +83,6 @@ def test_a_version_is_created_with_the_tags_of_the_run_and_the_digest_of_its_dat
     assert item["trainingHours"] > 0
 
 
-def test_the_same_data_are_learned_once_until_the_configuration_changes(caplog):
-    caplog.set_level("INFO", "retraining.metrics")
-    with deployed() as pipeline:
-        first = trained(pipeline, run="first")
-        pipeline.client.update_solution(solutionArn=solution_arn(), performAutoTraining=True)
-        pipeline.sleep(HOUR)
-        again = trained(pipeline)
-        assert (again["arn"], again["isOfRun"]) == (first["arn"], False)
-        hours = [vars(record).get("TrainingHours") for record in caplog.records]
-        assert hours == [first["trainingHours"]], (
-            "the run that sees the end of a training writes its hours"
-        )
-        write_tags(pipeline.client, first["arn"], {"retraining-digest": "nonsense"})
-        assert trained(pipeline)["isOfRun"], "a digest that a person has edited counts as another"
-
-
 def test_automatic_training_and_names_do_not_change_the_digest():
     solution = {"recipeArn": "recipe", "name": "a", "solutionConfig": {}, "performHPO": False}
     automatic = {"solutionConfig": {"autoTrainingConfig": {"schedulingExpression": "rate(1 day)"}}}
@@ -143,13 +127,13 @@ def test_a_training_starts_when_no_import_and_no_update_of_the_solution_is_runni
         assert train(pipeline, document(pipeline, run="other"))[0]["phase"] == "WAITING"
 
 
-@pytest.mark.parametrize("unique", [True, False], ids=["unique names", "any names"])
 @pytest.mark.parametrize(
-    ("fault", "stale", "creates"),
+    ("fault", "stale", "creates", "unique"),
     [
-        ("lost-answer", 0, 1),
-        ("lost-answer", 100, 1),
-        ("limit-exceeded", 0, 2),
+        ("lost-answer", 0, 1, False),
+        ("lost-answer", 100, 1, True),
+        ("lost-answer", 100, 1, False),
+        ("limit-exceeded", 0, 2, True),
     ],
 )
 def test_a_create_is_sent_again_only_if_no_version_can_exist(fault, stale, creates, unique):
@@ -162,47 +146,9 @@ def test_a_create_is_sent_again_only_if_no_version_can_exist(fault, stale, creat
         assert [item["arn"]] == pipeline.versions()[1:]
 
 
-@pytest.mark.parametrize("run", ["this", "earlier"])
-def test_a_training_under_way_is_found_whichever_run_has_begun_it(run):
-    with deployed() as pipeline:
-        handler("train_solution")(document(pipeline, run=run), None)
-        pipeline.sleep(180)
-        assert trained(pipeline)["arn"] == pipeline.versions()[-1]
-        assert len(pipeline.requests("CreateSolutionVersion")) == 1
-
-
-def test_a_version_that_is_not_visible_right_after_its_creation_is_waited_for():
-    with deployed() as pipeline:
-        pipeline.inject_fault(
-            "error", operation="DescribeSolutionVersion", code="ResourceNotFoundException"
-        )
-        pipeline.inject_fault("stale", operation="ListSolutionVersions", seconds=100, times=2)
-        trained(pipeline)
-        assert len(pipeline.requests("CreateSolutionVersion")) == 1
-
-
-def test_a_late_training_is_stopped():
-    with deployed() as pipeline:
-        pipeline.inject_fault("hang", job="solution-version")
-        pipeline.inject_fault("throttle", operation="StopSolutionVersionCreation", times=3)
-        item = train(pipeline, document(pipeline))[-1]
-        assert pipeline.statuses()[-1] == "CREATE STOPPED"
-    assert item["reasons"] == [f"{item['arn']} was stopped after more than 24 hours"]
-
-
 def test_a_training_that_ends_just_before_it_is_stopped_is_used():
     with deployed(MOVIES.with_options(limits=LimitsArgs(max_training_hours=1.5))) as pipeline:
         pipeline.inject_fault("take", job="solution-version", seconds=1.5 * HOUR - 60 - 30)
         pipeline.inject_fault("stale", operation="DescribeSolutionVersion", seconds=60, times=None)
         trained(pipeline)
         assert pipeline.requests("StopSolutionVersionCreation") != []
-
-
-def test_force_by_a_person_passes_the_limit_of_the_month():
-    group = MOVIES.with_options(limits=LimitsArgs(max_trainings_per_month=1))
-    with deployed(group) as pipeline:
-        trained(pipeline, run="first")
-        event = document(pipeline, requestedSince=pipeline.clock.now().isoformat())
-        assert train(pipeline, event)[-1]["outcome"] == "SKIPPED"
-        event["run"]["request"] = {"force": True}
-        assert train(pipeline, event)[-1]["isOfRun"]

@@ -1,10 +1,8 @@
 """Tests of the world that planning reads, against the emulator: each fact once, in its place."""
 
 import pytest
-from botocore.exceptions import ClientError
 
 from functions import aws
-from functions.errors import Throttled
 from functions.planning.world import read_world
 from tests.functions.samples import run
 from tests.workflow.pipeline import deploy
@@ -36,25 +34,6 @@ def read(pipeline, request=None, **changes):
 
 def renamed(arn):
     return f"{arn}-of-nobody"
-
-
-def test_the_world_has_what_is_configured_and_nothing_twice():
-    with deploy() as pipeline:
-        pipeline.run()
-        world = read(pipeline)
-        newest, first = world.seen_solutions[solution_arn()].trainings
-        assert world.known_versions[solution_arn()][newest.arn].created_at == newest.created_at
-    assert set(world.dataset_groups) == {MOVIES.arn}
-    assert set(world.datasets) == set(world.schemas) == set(world.exports) == DATASETS
-    assert set(world.solutions) == set(world.seen_solutions) == {solution_arn()}
-    assert set(world.campaigns) == set(world.campaign_tags) == {campaign_arn()}
-    assert newest.run is not None, "the tags of the version are read"
-    assert newest.created_at > first.created_at, "the newest version comes first"
-    assert world.campaign_tags[campaign_arn()]["retraining-good"] == newest.arn
-    for jobs in world.imports.values():
-        times = [job.created_at for job in jobs]
-        assert times == sorted(times, reverse=True), "the newest job comes first"
-        assert jobs[0].is_confirmed, "its tags are read"
 
 
 def test_resources_that_do_not_exist_are_left_out():
@@ -123,11 +102,3 @@ def test_the_import_of_an_earlier_day_is_held_if_its_run_has_died(has_changed):
     newest = world.imports[dataset_arn("interactions")][0]
     assert newest.is_confirmed is not has_changed
     assert world.newly_confirmed == ({} if has_changed else {newest.arn: newest.fingerprint})
-
-
-@pytest.mark.parametrize(("fault", "expected"), [("throttle", Throttled), ("deny", ClientError)])
-def test_any_other_error_ends_the_read(fault, expected):
-    with deploy() as pipeline:
-        pipeline.inject_fault(fault, operation="DescribeDataset", times=None)
-        with pytest.raises(expected):
-            read(pipeline)
