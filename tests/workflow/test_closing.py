@@ -16,7 +16,7 @@ from tests.workflow.pipeline import (
     handler,
     killed_after_work,
 )
-from tests.workflow.summaries import DEPLOYED, event_of, failed_calls, outcomes, problems_of, report
+from tests.workflow.summaries import DEPLOYED, event_of, failed_calls, outcomes, report
 from tests.world import MOVIES, PIPELINE, PREFIX
 
 VERSION_NAME = f"{PREFIX}-{RUN_ID}-0b519087"
@@ -119,14 +119,6 @@ def test_a_run_whose_input_is_too_large_is_reported(size):
     assert len(closing["text"]) < 3000
 
 
-def test_a_large_input_that_the_first_state_accepts_is_refused_with_a_report():
-    with deploy() as pipeline:
-        execution = pipeline.machine.start({"datasets": ["x" * 100_000]}).wait()
-    (problem,) = problems_of(execution)
-    assert problem.endswith('is unknown; expected one of ["interactions", "items", "users"]')
-    assert len(problem) < 500
-
-
 def test_closing_a_run_that_has_reported_does_nothing():
     with deploy() as pipeline:
         pipeline.inject_fault("fail", job="solution-version", of=VERSION_NAME)
@@ -148,13 +140,6 @@ def test_a_run_that_could_not_report_is_closed():
 
 
 # Functions that fail
-
-
-def test_a_report_that_is_killed_is_retried():
-    with deploy(handlers=killed_after_work("report_outcome", times=2)) as pipeline:
-        execution = pipeline.run(skipImport=True)
-    assert execution.status == "SUCCEEDED"
-    assert failed_calls(execution) == [("report_outcome", "Sandbox.Timedout")] * 2
 
 
 def test_a_service_that_fails_at_the_end_of_a_run_changes_no_outcome():

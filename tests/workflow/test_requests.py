@@ -63,17 +63,6 @@ def test_update_is_trained_if_the_newest_full_version_is_young():
 # Invalid inputs
 
 
-def test_all_problems_of_an_input_are_reported_together():
-    with deploy() as pipeline:
-        execution = pipeline.run(skipImport=1, trainingMode="NONE", solutions="x")
-        assert pipeline.requests("CreateDatasetImportJob") == []
-    assert [problem.split(":")[0] for problem in problems_of(execution)] == [
-        "skipImport",
-        "trainingMode",
-        "solutions",
-    ]
-
-
 @pytest.mark.parametrize("input_", [[], "now", 5])
 def test_an_input_that_is_no_object_is_refused(input_):
     with deploy() as pipeline:

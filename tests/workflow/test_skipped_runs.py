@@ -30,17 +30,6 @@ def test_a_run_with_the_exports_of_the_last_one_is_skipped():
     assert skip_reason(execution) == NOTHING_NEW.format("2026-11-01 00:00")
 
 
-def test_a_failed_update_is_repeated_by_the_next_run_without_a_training():
-    with deploy() as pipeline:
-        pipeline.inject_fault("fail", job="campaign-update", reason="Internal service error")
-        pipeline.run()
-        execution = pipeline.run(scheduledTime=NEXT_SLOT)
-        assert len(pipeline.requests("CreateDatasetImportJob")) == 3, "from the first run"
-        assert len(pipeline.versions()) == 2, "the version of the first run waited"
-        assert pipeline.served_version() == pipeline.versions()[-1]
-    assert outcomes(execution) == DEPLOYED
-
-
 def test_an_event_tracker_means_new_data_after_half_the_time_between_two_runs():
     with deploy() as pipeline:
         pipeline.client.create_event_tracker(name="clicks", datasetGroupArn=MOVIES.arn)

@@ -28,16 +28,6 @@ def test_the_next_run_repeats_a_training_that_failed_without_imports():
 # A version that waits
 
 
-def test_a_version_that_waits_is_deployed_instead_of_a_training():
-    with deploy() as pipeline:
-        pipeline.inject_fault("fail", job="campaign-update", reason="Internal service error")
-        pipeline.run()
-        execution = pipeline.machine.start({"skipImport": True}).wait()
-        assert len(pipeline.versions()) == 2
-        assert pipeline.served_version() == pipeline.versions()[-1]
-    assert outcomes(execution) == DEPLOYED
-
-
 def test_a_version_that_waits_is_not_deployed_after_newer_imports():
     with deploy() as pipeline:
         pipeline.inject_fault("fail", job="campaign-update", reason="Internal service error")
