@@ -7,6 +7,8 @@ import os
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
+from botocore.exceptions import ClientError
+
 from . import aws, clock
 from .errors import RunRefused
 from .executions import (
@@ -39,6 +41,9 @@ LONGEST_PAUSE = timedelta(minutes=30)
 deleted only after the Wait states of its executions have ended."""
 PAUSE_SHARE = 0.1
 """The pause before the next check, as a share of the time that the run has already waited."""
+
+NO_SCHEDULE = ("ResourceNotFoundException", "AccessDeniedException")
+"""The errors for a schedule that the function's role may not read, because it is not its own."""
 
 
 class Pause(NamedTuple):
@@ -119,13 +124,22 @@ def event_of_deployment(run: Run) -> str | None:
 
     A schedule with a rate fires when it is created, and perhaps when it is changed. A person who
     deploys does not expect a training, which costs money. A cron does not fire then.
+
+    Raises:
+        RunRefused: the input names a schedule that does not exist, or that is of another pipeline.
     """
     request = run["request"]
     scheduled, arn = scheduled_at(request), request.get("scheduleArn")
     if scheduled is None or not arn:
         return None
     group, name = arn.split("/")[1:]
-    schedule = aws.scheduler().get_schedule(GroupName=group, Name=name)
+    try:
+        schedule = aws.scheduler().get_schedule(GroupName=group, Name=name)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in NO_SCHEDULE:
+            raise
+        message = f"scheduleArn: {arn} is not a schedule of this pipeline; leave it out"
+        raise RunRefused([message]) from error
     changed = max(schedule["CreationDate"], schedule["LastModificationDate"])
     is_close = -SCHEDULE_ROUNDING <= scheduled - changed <= DEPLOYMENT_EVENT_WINDOW
     if not is_close or not schedule["ScheduleExpression"].startswith("rate("):
