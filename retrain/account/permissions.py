@@ -74,7 +74,7 @@ ROWS: Sequence[tuple[Kind, str, str]] = (
     ("solution versions", "personalize:ListTagsForResource", "stop history approve"),
     ("solution versions", "personalize:StopSolutionVersionCreation", "stop"),
     ("solution versions", "personalize:TagResource", "approve"),
-    ("campaigns", "personalize:DescribeCampaign", "adopt history rollback approve"),
+    ("campaigns", "personalize:DescribeCampaign", "history rollback approve"),
     ("campaigns", "personalize:ListTagsForResource", "history rollback approve"),
     ("campaigns", "personalize:TagResource personalize:UpdateCampaign", "rollback"),
     ("exports", "s3:GetObject", "adopt"),

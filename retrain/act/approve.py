@@ -97,7 +97,7 @@ def approve(
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> int:
-    """Approve a version that waits for an approval, and start its deployment. Or reject it.
+    """Approve a version that waits for an approval, and start its deployment. Or refuse it.
 
     For example: retrain approve movies/1a2b3c4d --stack prod
 
@@ -110,7 +110,7 @@ def approve(
     """
     chosen = _chosen(target, version, reject=reject)
     client, name = target.access.personalize, short_name(chosen.arn)
-    for line in _comparison(client, chosen):
+    for line in () if yes else _comparison(client, chosen):
         print_message(line)
     if not reject:
         for reason in chosen.reasons():
@@ -130,7 +130,7 @@ def approve(
         run = started.rpartition(":")[2]
         print_command("To follow the run", target.command("watch", "--run", run))
     else:
-        print_result(f"{name} is rejected; the campaigns keep the versions that they serve")
+        print_result(f"{name} is refused; the campaigns keep the versions that they serve")
         print_command("To train again on the same data", target.command("start", "--force"))
     return 0
 

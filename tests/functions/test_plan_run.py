@@ -316,9 +316,9 @@ def test_an_event_of_a_rate_right_after_a_deployment_is_skipped(scheduler, after
 def test_an_input_with_the_schedule_of_another_pipeline_is_refused(scheduler, error):
     scheduler.expect_error("get_schedule", error, GroupName="group", Name="weekly")
     with pytest.raises(RunRefused) as caught:
-        event_of_deployment(run(SCHEDULED))
+        event_of_deployment(s.run(SCHEDULED))
     assert caught.value.problems == [
-        f"scheduleArn: {SCHEDULE} is not a schedule of this pipeline; leave it out"
+        f"scheduleArn: {s.SCHEDULE} is not a schedule of this pipeline; leave it out"
     ]
 
 

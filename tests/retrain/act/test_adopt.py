@@ -1,5 +1,6 @@
 """Proves that `adopt` writes the stack of a dataset group, and refuses what nothing can retrain."""
 
+import re
 from dataclasses import replace
 from operator import itemgetter
 
@@ -16,7 +17,6 @@ from tests.world import (
     MOVIES,
     PERSONALIZE,
     RECIPE,
-    DatasetGroup,
     dataset_arn,
     exports,
     solution,
@@ -38,14 +38,12 @@ def adopted(prod, name="new"):
 
 def test_golden_the_file_of_a_group_has_what_personalize_knows(golden):
     with account() as prod:
-        golden("adopt.txt", prod.transcript(adopt(), adopt(), adopt(options="--stack new --force")))
-        text = (prod.folder / "Pulumi.new.yaml").read_text()
         args = adopted(prod)
+        text = (prod.folder / "Pulumi.new.yaml").read_text()
     golden("adopt.yaml", text)
-    described = text.replace(",", " ").replace(".", " ").replace(":", " ").split()
-    assert {*config_keys(RetrainingPipelineArgs)} - {*described} == set(), "each key is mentioned"
-    assert args.datasets == MOVIES.args.datasets
-    assert args.import_role_arn == IMPORT_ROLE
+    words = re.findall(r"\w+", text)
+    assert {*config_keys(RetrainingPipelineArgs)} - {*words} == set(), "each key is mentioned"
+    assert (args.datasets, args.import_role_arn) == (MOVIES.args.datasets, IMPORT_ROLE)
     (retrained,) = args.solutions
     (campaign,) = retrained.campaigns
     assert retrained.solution_arn == solution().solution_arn
@@ -54,28 +52,29 @@ def test_golden_the_file_of_a_group_has_what_personalize_knows(golden):
 
 def test_golden_what_needs_a_person_is_said_on_the_screen_and_in_the_file(golden):
     with account() as prod:
-        client, create = prod.pipeline.client, prod.pipeline.client.create_solution
-        recipe = f"{RECIPES}/aws-similar-items"
-        create(name="auto", datasetGroupArn=MOVIES.arn, recipeArn=recipe, performAutoTraining=True)
+        pipeline, client = prod.pipeline, prod.pipeline.client
+        create_solution(client, "auto", "aws-similar-items", performAutoTraining=True)
         MOVIES.create_dataset(client, "actions")
-        prod.pipeline.sleep(HOUR)
-        prod.pipeline.bucket.put("2026/11/22/items.csv", exports()["items.csv"])
+        pipeline.sleep(HOUR)
+        pipeline.bucket.put("2026/11/22/items.csv", exports()["items.csv"])
         location = "s3://exports/2026/11/22/items.csv"
-        prod.pipeline.foreign_import("items", location=location, importMode="INCREMENTAL")
-        config = {"syncWithLatestSolutionVersion": True}
-        version = prod.pipeline.versions()[0]
-        latest = version.replace(version.rpartition("/")[2], "$LATEST")
-        client.create_campaign(name="sync", solutionVersionArn=latest, campaignConfig=config)
-        prod.pipeline.inject_fault("fail", job="campaign", reason="no capacity")
-        client.create_campaign(name="broken", solutionVersionArn=version)
-        prod.pipeline.sleep(HOUR)
-        golden("adopt_notes.txt", prod.transcript(adopt()))
+        pipeline.foreign_import("items", location=location, importMode="INCREMENTAL")
+        pipeline.inject_fault("fail", job="campaign", reason="no capacity")
+        client.create_campaign(name="broken", solutionVersionArn=pipeline.versions()[0])
+        pipeline.sleep(HOUR)
+        golden("adopt.txt", prod.transcript(adopt()))
         assert adopted(prod).datasets.items.import_mode == "INCREMENTAL"
         document = prod.retrain(f"{adopt()} --force --json").document
         text = (prod.folder / "Pulumi.new.yaml").read_text()
     assert [*document] == ["file", "config", "notes", "problems"]
     comments = " ".join(line.strip("# ") for line in text.splitlines())
     assert [note for note in document["notes"] if note not in comments] == []
+
+
+def create_solution(client, name, recipe="aws-sims", group=MOVIES.arn, **fields):
+    arn = f"{RECIPES}/{recipe}"
+    standard = {"name": name, "datasetGroupArn": group, "performAutoTraining": False}
+    client.create_solution(recipeArn=arn, **{**standard, **fields})
 
 
 @pytest.mark.parametrize(
@@ -93,7 +92,7 @@ def test_a_probe_has_the_key_of_the_recipe_and_ids_of_the_exports(recipe, probe)
     assert {*written} - {*probe} == {"minResults", "minutes"}
 
 
-@pytest.mark.parametrize("user", ["42", "true", "a: b", "# x", "käse; [1]", "on", "1e3"])
+@pytest.mark.parametrize("user", ["42", "a: b", "# käse", "on", "1e3"])
 def test_an_id_stays_text(user):
     with account() as prod:
         text = exports()["interactions.csv"].replace(b"u0,", f"{user},".encode())
@@ -133,25 +132,23 @@ def test_a_file_with_problems_is_written_and_fails(monkeypatch):
 
 
 def test_golden_what_cannot_be_adopted_is_one_line(golden):
+    shop = f"{PERSONALIZE}:dataset-group/shop"
     wrong = [
+        adopt(options="--stack prod"),
         adopt(f"{PERSONALIZE}:dataset-group/none"),
         adopt(dataset_arn()),
         adopt(options="--stack 'pr od'"),
         adopt(options="--stack new --region us-east-1"),
         adopt(MOVIES.arn.replace("123456789012", "210987654321")),
-        adopt(f"{PERSONALIZE}:dataset-group/shop"),
+        adopt(shop),
     ]
     with account() as prod:
-        client = prod.pipeline.client
-        shop = DatasetGroup("shop", domain="ECOMMERCE")
-        client.create_dataset_group(name="shop", domain="ECOMMERCE")
+        prod.pipeline.client.create_dataset_group(name="shop", domain="ECOMMERCE")
         text = prod.transcript(*wrong)
         prod.pipeline.sleep(HOUR)
-        text += prod.transcript(adopt(shop.arn))
-        client.create_solution(
-            name="shop", datasetGroupArn=shop.arn, recipeArn=RECIPE, performAutoTraining=False
-        )
+        text += prod.transcript(adopt(shop))
+        create_solution(prod.pipeline.client, "shop", group=shop)
         prod.pipeline.sleep(HOUR)
-        text += prod.transcript(adopt(shop.arn))
-        assert [path.name for path in prod.folder.iterdir() if "new" in path.name] == []
+        text += prod.transcript(adopt(shop))
+        assert [*prod.folder.glob("*new*")] == [], "no file is written"
     golden("adopt_refused.txt", text)

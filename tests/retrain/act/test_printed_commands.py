@@ -36,9 +36,10 @@ def filled(placeholder):
 
 
 def execution_of(prod, result):
-    """Return the execution whose ARN a command has printed."""
-    arns = {execution.arn: execution for execution in prod.pipeline.step_functions.executions()}
-    return arns[result.out.strip()]
+    """Return the execution of the run whose id a command has printed."""
+    (execution,) = prod.pipeline.executions("20261129")
+    assert execution.arn.endswith(f":{result.out.strip()}")
+    return execution
 
 
 def commands_in(text):
@@ -164,9 +165,9 @@ def test_a_command_on_a_screen_can_be_pasted(command):
     get_command(program()).commands[name].make_context(name, arguments)
 
 
-@pytest.mark.parametrize("command", sorted({*re.findall(r"`aws (.*?)`", SCREENS)}))
+@pytest.mark.parametrize("command", sorted({*re.findall(r"`aws ((?!sso|configure).*?)`", SCREENS)}))
 def test_a_command_of_the_aws_cli_on_a_screen_can_be_pasted(command, monkeypatch, capsys):
-    """With this option, the CLI checks the other options, and sends nothing."""
+    """With this option, the CLI checks the others, and sends nothing. It learns `sso` in 2.0."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIA")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
