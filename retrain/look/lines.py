@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import textwrap
 from collections import defaultdict
-from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich.text import Text
@@ -13,14 +12,12 @@ from rich.text import Text
 from retrain.account.output import result_console
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
 INDENT, GAP = " " * 4, " " * 2
 MAX_LABEL_WIDTH = 30
 """The widest label beside which a text is wrapped. A longer one moves only its own text."""
-BAR_WIDTH = 16
-MIN_LABEL_WIDTH = 20
-"""The room that a label has at least. If a bar leaves less, there are no bars."""
+BAR_WIDTH, TIME_WIDTH = 16, len("1 h 30 min, until ~05:10")
 COMMAND = re.compile(r"`[^`]+`")
 UNBREAKABLE = "\N{NO-BREAK SPACE}"
 STYLES = {
@@ -57,7 +54,8 @@ def print_lines(lines: Iterable[Line]) -> None:
 def rendered(lines: Iterable[Line], width: int | None = None) -> Iterator[Text]:
     """Yield the lines as texts, in which all lines of one depth have the same columns.
 
-    A text that is longer than `width` is wrapped between words, but not within a command.
+    A text that is longer than `width` is wrapped between words, but not within a command. Bars are
+    drawn if there is room.
     """
     rows, labels, texts = list(lines), defaultdict[int, int](int), defaultdict[int, int](int)
     for row in rows:
@@ -65,14 +63,15 @@ def rendered(lines: Iterable[Line], width: int | None = None) -> Iterator[Text]:
             length = len(row.label) if row.time else min(len(row.label), MAX_LABEL_WIDTH)
             labels[row.depth] = max(labels[row.depth], length)
             texts[row.depth] = max(texts[row.depth], len(row.text) if row.time else 0)
-    bars = any(row.share is not None for row in rows)
+    bars_room = BAR_WIDTH + TIME_WIDTH + 3 * len(GAP) + labels[0] + texts[0]
+    has_bars = any(row.share is not None for row in rows) and bars_room <= (width or bars_room)
     for row in rows:
         indent = INDENT * row.depth
         column = labels[row.depth]
         hanging = indent + (" " * column + GAP if column else "")
         label = f"{row.label:<{column}}" if row.text else row.label
         head = Text.assemble(indent, (label, row.label_style), GAP if label and row.text else "")
-        if bars:
+        if has_bars:
             done = int(BAR_WIDTH * (row.share or 0))
             head.append_text(Text("━" * done + " " * (BAR_WIDTH - done) + GAP, "green"))
         if row.time:
@@ -104,24 +103,6 @@ def wrapped(text: str, width: int | None) -> list[str]:
             subsequent_indent=" " * (len(line) - len(line.lstrip())),
         ) or [""]
     return [part.replace(UNBREAKABLE, " ") for part in parts]
-
-
-def fitted(lines: Sequence[Line], width: int) -> list[Line]:
-    """Return the lines of jobs so that each fits into one line of a terminal.
-
-    A narrow terminal has no bars. A label that is too long is cut in the middle, because the names
-    of resources often begin alike.
-    """
-    text, time = (
-        max((len(part(line)) for line in lines), default=0)
-        for part in (attrgetter("text"), attrgetter("time"))
-    )
-    room = width - text - time - 2 * len(GAP)
-    if room - BAR_WIDTH - len(GAP) >= MIN_LABEL_WIDTH:
-        room -= BAR_WIDTH + len(GAP)
-    else:
-        lines = [line._replace(share=None) for line in lines]
-    return [line._replace(label=shortened(line.label, max(room, BAR_WIDTH))) for line in lines]
 
 
 def shortened(text: str, width: int) -> str:

@@ -23,7 +23,7 @@ from retrain.account.errors import (
 )
 from retrain.account.output import message_console, print_command, print_json, result_console
 from retrain.account.target import Target
-from retrain.look.lines import STYLES, fitted, print_lines, rendered, wrapped
+from retrain.look.lines import STYLES, print_lines, rendered, shortened, wrapped
 from retrain.look.run_view import RunView, clock_text, events_after
 from retrain.look.runs import execution_of, find_execution
 from retrain.options import JsonOption, RunOption, command
@@ -40,6 +40,8 @@ POLL_SECONDS = 5
 NO_RESPONSE_ERRORS = (exceptions.ConnectionError, exceptions.HTTPClientError)
 REFRESHES_PER_SECOND = 2
 """How often the seconds and the bars are drawn again between two polls."""
+AROUND_LABEL, MIN_LABEL = 45, 16
+"""The columns for an outcome and a time, and the least columns for a label."""
 LINES_AROUND = 6
 """The lines of the terminal that are not for jobs: the header, the stage, a note, the prompt."""
 
@@ -185,7 +187,9 @@ class Bars:
             parts += [Text(part, "cyan") for text in texts for part in wrapped(text, width)]
             if len(jobs) > self._console.height - LINES_AROUND:
                 jobs = [job for job in jobs if job.is_running]
-        parts += rendered(fitted([job.line(now) for job in jobs], width))
+        lines, room = [job.line(now) for job in jobs], max(width - AROUND_LABEL, MIN_LABEL)
+        short = [line._replace(label=shortened(line.label, room)) for line in lines]
+        parts += rendered(short, width)
         if len(jobs) < len(view.jobs):
             parts.append(Text(f"and {len(view.jobs) - len(jobs)} more jobs", "dim"))
         parts += [Text(part, "yellow") for part in wrapped(self._note, width) if part]
