@@ -9,11 +9,10 @@ import typer
 
 from retrain.account.output import print_json
 from retrain.account.target import PipelineOptions, find_target
-from retrain.look.lineage import version_history
 from retrain.look.lines import print_lines
 from retrain.look.run_view import read_run
 from retrain.look.runs import executions, no_run_error
-from retrain.look.versions import VersionNotes, find_version
+from retrain.look.versions import VersionNotes, find_version, version_history
 from retrain.options import JsonOption, command
 
 if TYPE_CHECKING:

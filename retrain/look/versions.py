@@ -1,31 +1,66 @@
-"""Finds the solution version that a person has named, and what has happened to versions."""
+"""Finds solution versions, traces them to their data, and says what has happened to them since.
+
+Everything is read from Personalize, so a version can be traced after its stack was destroyed.
+"""
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from botocore.exceptions import ClientError
 
 from functions import clock
-from functions.personalize.campaigns import current_answer, read_approval
-from functions.personalize.tags import BAD, tags_of
-from functions.personalize.trainings import list_versions
-from functions.words import list_text, time_text
+from functions.personalize.campaigns import (
+    current_answer,
+    describe_campaign,
+    live_version,
+    metrics_of,
+    read_approval,
+    read_notes,
+)
+from functions.personalize.imports import ImportReader
+from functions.personalize.lists import PAGE_SIZE
+from functions.personalize.statuses import is_active
+from functions.personalize.tags import BAD, BYTES, RUN, tags_of
+from functions.personalize.trainings import describe_version, list_versions
+from functions.rules.imports import effective_imports
+from functions.words import duration_text, list_text, metric_name, size_text, time_text
 from retrain.account.errors import OperatorError, code_of
+from retrain.account.output import print_json
+from retrain.look.lines import STYLES, Line, print_lines
 from retrain.names import short_name
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from mypy_boto3_personalize import PersonalizeClient
+    from mypy_boto3_personalize.type_defs import SolutionVersionTypeDef
 
     from functions.contract import ApprovalSettings, Tags
     from functions.report.model import Report
+    from functions.rules.imports import Import
+    from retrain.account.access import Access
     from retrain.account.target import Target
 
+Document: TypeAlias = dict[str, Any]
+VERSION_ARN = re.compile(
+    r"arn:[^:]+:personalize:(?P<region>[a-z0-9-]+):\d{12}:solution/[^/]+/[^/$]+"
+)
+MAX_IMPORTS = 5
+"""The number of import jobs of a dataset that are read and shown, newest first. A version of an
+INCREMENTAL dataset may have learned hundreds."""
+VERDICTS = {
+    "serves": "serves it",
+    "onTrial": "has it on trial",
+    "good": "rolls back to it",
+    "previous": "had it before",
+    "bad": "was moved back from it",
+}
+"""What a campaign has to do with a version, by the key in the JSON document."""
 SHOWN_VERSIONS = 5
 """The number of versions that an error message lists."""
 ROLLED_BACK_SINCE = "rolled back since, so no run deploys it again"
@@ -51,6 +86,173 @@ def find_version(client: PersonalizeClient, solution_arns: Sequence[str], name: 
     solutions = list_text([short_name(arn) for arn in solution_arns])
     hint = f"the newest versions are {names}" if names else "there is no version yet"
     raise OperatorError(f"{name!r} is not a version of {solutions}; {hint}")
+
+
+def version_history(access: Access, version_arn: str, *, as_json: bool) -> int:
+    """Print where a solution version comes from. Return 0. No stack is needed for this."""
+    lineage = read_lineage(access, version_arn)
+    if as_json:
+        print_json(lineage)
+    else:
+        print_lines(lineage_lines(lineage))
+    return 0
+
+
+def read_lineage(access: Access, version_arn: str) -> Document:
+    """Return where a version comes from, as a JSON document.
+
+    Raises OperatorError if the ARN is not that of a version that exists.
+    """
+    match = VERSION_ARN.fullmatch(version_arn)
+    if match is None:
+        raise OperatorError(
+            f"--version {version_arn!r} is not the ARN of a solution version, for example "
+            "'arn:aws:personalize:eu-west-1:123456789012:solution/movies/1a2b3c4d'; "
+            "`retrain history` shows the versions of the last runs"
+        )
+    client = access.in_region(match["region"]).personalize
+    try:
+        version = describe_version(client, version_arn)
+    except ClientError as error:
+        if code_of(error) != "ResourceNotFoundException":
+            raise
+        raise OperatorError(
+            f"--version {version_arn} does not exist; it was deleted with its solution, or the "
+            "credentials are of another account"
+        ) from error
+    tags = tags_of(client, version_arn)
+    imports = ImportReader(client).of_group(version["datasetGroupArn"], ())
+    approval = read_approval(tags)
+    return {
+        "solutionVersionArn": version_arn,
+        "solutionArn": version["solutionArn"],
+        "status": version["status"],
+        "failure": version.get("failureReason"),
+        "recipeArn": version.get("recipeArn"),
+        "trainingMode": version.get("trainingMode", "FULL"),
+        "trainingHours": version.get("trainingHours"),
+        "createdAt": version["creationDateTime"],
+        "endedAt": version["lastUpdatedDateTime"],
+        "runId": tags.get(RUN),  # null if a person or Personalize itself has trained it
+        "approval": approval
+        and {"answer": approval.answer, "at": approval.at, "by": approval.by or None},
+        "datasets": [
+            _learned_dataset(client, arn, version, imports)
+            for arn in sorted({job.dataset for job in imports})
+        ],
+        "metrics": metrics_of(client, version_arn) if is_active(version["status"]) else {},
+        "campaigns": list(_campaigns(client, version_arn, version["solutionArn"])),
+    }
+
+
+def _learned_dataset(
+    client: PersonalizeClient,
+    dataset_arn: str,
+    version: SolutionVersionTypeDef,
+    imports: Sequence[Import],
+) -> Document:
+    """Return the import jobs of a dataset that a version was trained on, newest first."""
+    of_dataset = [job for job in imports if job.dataset == dataset_arn]
+    learned = effective_imports(of_dataset, version["creationDateTime"])[::-1]
+    return {
+        "type": dataset_arn.rpartition("/")[2],
+        "datasetArn": dataset_arn,
+        "imports": [_learned_import(client, job) for job in learned[:MAX_IMPORTS]],
+        "olderImports": len(learned[MAX_IMPORTS:]),
+    }
+
+
+def _learned_import(client: PersonalizeClient, job: Import) -> Document:
+    """Return an import job with its location and what its tags say. A foreign one has no tags."""
+    described = client.describe_dataset_import_job(datasetImportJobArn=job.arn)["datasetImportJob"]
+    tags = tags_of(client, job.arn)
+    size = tags.get(BYTES, "")
+    return {
+        "datasetImportJobArn": job.arn,
+        "importMode": "FULL" if job.is_full else "INCREMENTAL",
+        "createdAt": job.created_at,
+        "endedAt": job.ended_at,
+        "dataLocation": described["dataSource"].get("dataLocation"),
+        "bytes": int(size) if size.isdecimal() else None,
+        "runId": tags.get(RUN),
+    }
+
+
+def _campaigns(
+    client: PersonalizeClient, version_arn: str, solution_arn: str
+) -> Iterator[Document]:
+    """Yield what each campaign of the solution has to do with the version (VERDICTS)."""
+    pages = client.get_paginator("list_campaigns").paginate(
+        solutionArn=solution_arn, PaginationConfig=PAGE_SIZE
+    )
+    for arn in [item["campaignArn"] for page in pages for item in page["campaigns"]]:
+        notes = read_notes(tags_of(client, arn), solution_arn)
+        versions = {
+            "serves": live_version(describe_campaign(client, arn)),
+            "onTrial": notes.trial and notes.trial.version,
+            "good": notes.good,
+            "previous": notes.previous,
+            "bad": notes.bad,
+        }
+        verdicts = {key: version == version_arn for key, version in versions.items()}
+        yield {"campaignArn": arn, **verdicts}
+
+
+def lineage_lines(lineage: Document) -> Iterator[Line]:
+    """Yield a line for each thing that is known about a version."""
+    status, run = lineage["status"], lineage["runId"]
+    name = short_name(lineage["solutionVersionArn"])
+    yield Line(0, "version", f"{name}  {status}", STYLES.get(status, ""))
+    if lineage["failure"]:
+        yield Line(0, "failure", lineage["failure"], "red")
+    yield Line(0, "trained", _training_text(lineage))
+    foreign = "no run of a pipeline: Personalize itself or a person has trained it"
+    yield Line(0, "by", f"run {run}" if run else foreign)
+    if approval := lineage["approval"]:
+        by, at = approval["by"] or "the run", time_text(approval["at"])
+        yield Line(0, "approval", f"{approval['answer'].lower()} by {by} at {at} UTC")
+    for dataset in lineage["datasets"]:
+        yield from _dataset_lines(dataset)
+    metrics = [f"{metric_name(name)} {value:.4f}" for name, value in lineage["metrics"].items()]
+    if metrics:
+        yield Line(0, "metrics", "\n".join(sorted(metrics, key=_name_and_number)))
+    for number, campaign in enumerate(lineage["campaigns"]):
+        words = [text for key, text in VERDICTS.items() if campaign[key]]
+        if campaign["serves"] and campaign["good"]:
+            words.remove(VERDICTS["good"])
+        text = f"{short_name(campaign['campaignArn'])} {', '.join(words) or 'does not serve it'}"
+        yield Line(0, "" if number else "campaigns", text)
+
+
+def _training_text(lineage: Document) -> str:
+    """Return when and how a version was trained."""
+    hours, recipe, began_at = lineage["trainingHours"], lineage["recipeArn"], lineage["createdAt"]
+    took = duration_text((lineage["endedAt"] - began_at).total_seconds())
+    billed = [] if hours is None else [f"{hours:.2f} training hours"]
+    recipes = [short_name(recipe)] if recipe else []
+    facts = [f"{time_text(began_at)} UTC in {took}", lineage["trainingMode"], *billed, *recipes]
+    return ", ".join(facts)
+
+
+def _dataset_lines(dataset: Document) -> Iterator[Line]:
+    """Yield the import jobs of a dataset that a version was trained on."""
+    label = dataset["type"].lower()
+    for job in dataset["imports"]:
+        size = "" if job["bytes"] is None else f", {size_text(job['bytes'])}"
+        run = f"run {job['runId']}" if job["runId"] else "foreign"
+        text = f"{job['importMode']}, ended {time_text(job['endedAt'])} UTC{size}, {run}"
+        yield Line(0, label, "\n".join(filter(None, [text, job["dataLocation"]])))
+        label = ""
+    if label:
+        yield Line(0, label, "no import before the training")
+    if dataset["olderImports"]:
+        yield Line(0, "", f"and {dataset['olderImports']} earlier imports")
+
+
+def _name_and_number(metric: str) -> tuple[str, int]:
+    """Return the name of a metric and its number of results, by which metrics are sorted."""
+    name, _, number = metric.partition(" ")[0].partition("@")
+    return name, int(number or 0)
 
 
 class VersionNotes:

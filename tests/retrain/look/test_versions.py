@@ -12,7 +12,7 @@ from retrain import cli
 from retrain.account.access import Access
 from retrain.account.errors import OperatorError
 from retrain.account.target import Target
-from retrain.look import lineage, versions
+from retrain.look import versions
 from retrain.look.lines import rendered
 from tests.retrain.builders import (
     CAMPAIGN,
@@ -182,7 +182,7 @@ def test_a_version_is_traced_to_its_data():
         assert list(jobs) == ["INTERACTIONS", "ITEMS", "USERS"]
         assert [[job["runId"] for job in row] for row in jobs.values()] == [[run]] * 3
         (campaign,) = lineage_of["campaigns"]
-        assert [key for key in lineage.VERDICTS if campaign[key]] == verdicts
+        assert [key for key in versions.VERDICTS if campaign[key]] == verdicts
     assert missing.code == 2
     assert "does not exist; it was deleted with its solution, or the cred" in missing.err
 
@@ -213,7 +213,7 @@ OF_NO_DATASET = dict.fromkeys(("bytes", "runId", "dataLocation"))
 IMPORT = {"importMode": "INCREMENTAL", "endedAt": BEGAN_AT, **OF_NO_DATASET}
 ITEMS = {"type": "ITEMS", "imports": [IMPORT] * 5, "olderImports": 43}
 USERS = {"type": "USERS", "imports": [], "olderImports": 0}
-VERDICTS = {"campaignArn": CAMPAIGN, **dict.fromkeys(lineage.VERDICTS, False)}
+VERDICTS = {"campaignArn": CAMPAIGN, **dict.fromkeys(versions.VERDICTS, False)}
 
 
 @pytest.mark.parametrize(
@@ -253,5 +253,5 @@ VERDICTS = {"campaignArn": CAMPAIGN, **dict.fromkeys(lineage.VERDICTS, False)}
     ],
 )
 def test_each_fact_about_a_version_has_a_line(changes, text):
-    lines = [line.plain for line in rendered(lineage.lineage_lines({**PLAIN, **changes}))]
+    lines = [line.plain for line in rendered(versions.lineage_lines({**PLAIN, **changes}))]
     assert text in " ".join(" ".join(lines).split())
