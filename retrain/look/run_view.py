@@ -273,7 +273,8 @@ class RunView:
             self.job("update", trial["campaignArn"], earlier=True).end(trial, trial["outcome"])
         for solution in report["solutions"]:
             training = self.job("train", solution["solutionArn"])
-            training.is_used = not solution["isTrained"]
+            has_version = solution["solutionVersionArn"] is not None
+            training.is_used = has_version and not solution["isTrained"]
             training.end(solution, solution["outcome"] if solution["reason"] else "TRAINED")
             for campaign in solution["campaigns"]:
                 self.job("update", campaign["campaignArn"]).end(campaign, campaign["outcome"])
@@ -317,7 +318,8 @@ class RunView:
             yield Line(1, label, one_line(self.reason), style)
         for job in self.jobs:
             yield job.line(now, 1)._replace(share=None)
-            yield from (Line(2, "", metric) for metric in job.metrics)
+            if job.outcome != "REJECTED":  # its reason has the metrics that have decided
+                yield from (Line(2, "", metric) for metric in job.metrics)
             note = (notes or {}).get(job.subject) or job.reason
             yield from [Line(2, "", note)] if note else []
 

@@ -10,8 +10,6 @@ from functools import cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from botocore.exceptions import ClientError
-
 from functions import clock
 from functions.personalize.campaigns import (
     current_answer,
@@ -28,7 +26,7 @@ from functions.personalize.tags import BAD, BYTES, RUN, tags_of
 from functions.personalize.trainings import describe_version, list_versions
 from functions.rules.imports import effective_imports
 from functions.words import duration_text, list_text, metric_name, size_text, time_text
-from retrain.account.errors import OperatorError, code_of
+from retrain.account.errors import OperatorError
 from retrain.account.output import print_json
 from retrain.look.lines import STYLES, Line, print_lines
 from retrain.names import short_name
@@ -106,16 +104,13 @@ def read_lineage(access: Access, version_arn: str) -> Document:
     match = VERSION_ARN.fullmatch(version_arn)
     if match is None:
         raise OperatorError(
-            f"--version {version_arn!r} is not the ARN of a solution version, for example "
-            "'arn:aws:personalize:eu-west-1:123456789012:solution/movies/1a2b3c4d'; "
-            "`retrain history` shows the versions of the last runs"
+            f"--version {version_arn!r} is not the ARN of a solution version; `retrain history` "
+            "shows the versions of the last runs"
         )
     client = access.in_region(match["region"]).personalize
     try:
         version = describe_version(client, version_arn)
-    except ClientError as error:
-        if code_of(error) != "ResourceNotFoundException":
-            raise
+    except client.exceptions.ResourceNotFoundException as error:
         raise OperatorError(
             f"--version {version_arn} does not exist; it was deleted with its solution, or the "
             "credentials are of another account"
@@ -215,7 +210,7 @@ def lineage_lines(lineage: Document) -> Iterator[Line]:
         yield from _dataset_lines(dataset)
     metrics = [f"{metric_name(name)} {value:.4f}" for name, value in lineage["metrics"].items()]
     if metrics:
-        yield Line(0, "metrics", "\n".join(sorted(metrics, key=_name_and_number)))
+        yield Line(0, "metrics", "\n".join(sorted(metrics)))
     for number, campaign in enumerate(lineage["campaigns"]):
         words = [text for key, text in VERDICTS.items() if campaign[key]]
         if campaign["serves"] and campaign["good"]:
@@ -247,12 +242,6 @@ def _dataset_lines(dataset: Document) -> Iterator[Line]:
         yield Line(0, label, "no import before the training")
     if dataset["olderImports"]:
         yield Line(0, "", f"and {dataset['olderImports']} earlier imports")
-
-
-def _name_and_number(metric: str) -> tuple[str, int]:
-    """Return the name of a metric and its number of results, by which metrics are sorted."""
-    name, _, number = metric.partition(" ")[0].partition("@")
-    return name, int(number or 0)
 
 
 class VersionNotes:
@@ -305,11 +294,10 @@ class VersionNotes:
 
     def _read_tags(self, arn: str) -> Tags:
         """Return the tags of a version or a campaign. One that was deleted has none."""
+        client = self._target.access.personalize
         try:
-            return tags_of(self._target.access.personalize, arn)
-        except ClientError as error:
-            if code_of(error) != "ResourceNotFoundException":
-                raise
+            return tags_of(client, arn)
+        except client.exceptions.ResourceNotFoundException:
             return {}
 
 

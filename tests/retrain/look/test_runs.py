@@ -34,10 +34,12 @@ def test_a_run_is_found_by_each_of_its_names():
 def test_a_run_that_does_not_exist_is_one_line(name):
     with account(MOVIES) as prod:
         prod.pipeline.start()
+        (row,) = prod.retrain("history --json").document
         result = prod.retrain(f"watch --run {name}")
         hint = "`retrain history --stack dev` lists them"
         assert result.err == f"--run '{name}' is not the id of one of the last 100 runs; {hint}\n"
-        assert (result.code, result.out) == (2, "")
+    assert (result.code, result.out) == (2, "")
+    assert (row["outcome"], row["reason"], row["report"]) == ("RUNNING", None, None)
 
 
 def test_a_pipeline_has_not_run_yet_or_not_for_a_long_time():

@@ -11,7 +11,7 @@ from retrain.look.run_view import read_run
 from tests.retrain.in_process import account
 from tests.terminal import CONTROL_SEQUENCE
 from tests.workflow.pipeline import NEXT_SLOT
-from tests.world import MOVIES, campaign, solution
+from tests.world import MOVIES, campaign, campaign_arn, interactions, solution
 
 DAY = 24 * 3600
 BY_HAND = {"trigger": None, "scheduledTime": None, "scheduleArn": None}
@@ -63,24 +63,49 @@ def test_the_golden_screens_of_runs_that_ended_badly(golden):
         play(lambda run: (pipeline.sleep(2700), run.abort("Stopped", "by ops")))
         play(lambda run: (pipeline.sleep(600), run.time_out()))
         play(datasets=["films"])
-        screens.append(prod.transcript("history", "history --limit 1 --json"))
+        play()
+        screens.append(prod.transcript("history"))
+        documents = prod.retrain("history --json").document
+    facts = [[row[key] for key in ("outcome", "stage", "trigger")] for row in documents]
+    assert facts == [
+        ["DEPLOYED", None, "manual"],
+        ["FAILED", "planning", "manual"],
+        ["TIMED_OUT", "retraining the solutions", "manual"],
+        ["ABORTED", "retraining the solutions", "manual"],
+        ["FAILED", None, "manual"],
+        ["FAILED", None, "manual"],
+    ], "the reports of the last two name the job that has failed"
     golden("bad_runs.txt", "\n".join(screens))
 
 
-def test_the_golden_screens_of_rejected_and_waiting_versions(golden):
+def test_the_golden_screens_of_versions_that_people_and_the_gate_judge(golden):
     waiting = solution("waiting", campaigns=["shelf"], approval=ApprovalArgs())
     with account(MOVIES.with_solutions(solution(), waiting)) as prod:
         pipeline = prod.pipeline
+
+        def answer(*options):
+            version = pipeline.versions("waiting")[-1].rpartition("solution/")[2]
+            assert prod.retrain(" ".join(["approve", version, "--yes", *options])).code == 0
+
+        def run_with(data, day):
+            pipeline.bucket.put("interactions.csv", data)
+            pipeline.sleep(DAY)
+            pipeline.run(scheduledTime=f"2026-12-{day:02}T03:00:00Z")
+
         pipeline.run()
-        asked = prod.transcript("history")
-        version = pipeline.versions("waiting")[-1].rpartition("solution/")[2]
-        assert prod.retrain(f"approve {version} --yes").code == 0
+        screens = [prod.transcript("history")]
+        answer()
         pipeline.run(**BY_HAND, only="deployments")
-        pipeline.upload_worse_data()
-        pipeline.sleep(7 * DAY)
-        pipeline.run(scheduledTime=NEXT_SLOT)
-        rejected = prod.transcript("history")
-    golden("rejected_and_waiting.txt", f"{asked}\n{rejected}")
+        run_with(interactions(shift=1), day=1)
+        run_with(interactions(shift=2), day=2)
+        answer("--reject")
+        assert prod.retrain("rollback --campaign home --yes").code == 0
+        run_with(interactions(shuffled=True), day=3)
+        screens.append(prod.transcript("history"))
+        pipeline.client.delete_campaign(campaignArn=campaign_arn("home"))
+        pipeline.sleep(DAY)
+        assert prod.retrain("history").code == 0, "a campaign that was deleted has no notes"
+    golden("judged_versions.txt", "\n".join(screens))
 
 
 def frame(prod, run, *, width=80, height=24, note=""):

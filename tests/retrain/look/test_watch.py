@@ -1,7 +1,7 @@
 """Proves that a run is followed through errors of AWS, and that it can be left."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from botocore import exceptions
@@ -11,6 +11,8 @@ from retrain.account.access import Access
 from retrain.account.errors import OperatorError
 from retrain.account.target import Target
 from retrain.look import watch
+from retrain.look.lines import Line
+from retrain.look.run_view import RunView
 from retrain.look.runs import Execution
 from tests.retrain.builders import run_report, solution_report
 from tests.terminal import CONTROL_SEQUENCE
@@ -138,3 +140,28 @@ def test_with_json_the_only_result_is_the_run(states, capsys):
     out, err = capsys.readouterr()
     document = json.loads(out)
     assert (document["report"], document["stage"], err) == (report, None, "")
+
+
+def test_a_job_whose_usual_duration_is_not_known_has_no_expected_end():
+    view = RunView(EXECUTION)
+    job = view.job("train", "arn:aws:personalize:eu-west-1:123456789012:solution/movies")
+    now = EXECUTION.started_at + timedelta(hours=1)
+    assert job.line(now) == Line(0, "train movies", "planned", "yellow", share=0)
+    job.read({"item": None, "error": None}, EXECUTION.started_at, is_entry=True)
+    assert job.line(now) == Line(0, "train movies", "in progress", time="1 h", share=0)
+    assert view.remaining_seconds(now) == 0
+    error = {"Error": "Denied", "Cause": '{"errorMessage": "the name is taken"}'}
+    job.read({"item": None, "error": error}, now, is_entry=False)
+    assert (job.outcome, job.reason) == ("FAILED", "Denied: the name is taken")
+
+
+def test_a_version_that_the_run_did_not_train_is_used():
+    trained_before, not_created = (
+        solution_report(name, version, isTrained=False, reason="no data")
+        for name, version in (("a", "a/1"), ("b", None))
+    )
+    ready = solution_report("c", "c/1", isTrained=False)
+    view = RunView(EXECUTION)
+    view.read_report(run_report(trained_before, not_created, ready))
+    labels = [job.line(EXECUTION.started_at).label for job in view.jobs]
+    assert labels == ["use a", "train b"], "a version that was ready has no line"
