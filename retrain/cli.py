@@ -19,6 +19,7 @@ from retrain.account.errors import (
     OperatorError,
     aws_error,
 )
+from retrain.account.output import print_message
 from retrain.options import commands
 
 PROGRAM = "retrain"
@@ -83,11 +84,11 @@ def _run(arguments: Sequence[str]) -> int:
             list(arguments) or ["--help"], prog_name=PROGRAM, standalone_mode=False
         )
     except typer.BadParameter as error:
-        typer.echo(f"{error.format_message()}{_help_of_missing(error)}", err=True)
+        print_message(f"{error.format_message()}{_help_of_missing(error)}")
         return EXIT_UNUSABLE
     except typer.TyperException as error:
         message = error.format_message().rstrip(".")
-        typer.echo(f"{message}; `{_command_of(arguments)} --help` shows what is possible", err=True)
+        print_message(f"{message}; `{_command_of(arguments)} --help` shows what is possible")
         return EXIT_UNUSABLE
     except OperatorError as error:
         return _print_error(error)
@@ -122,7 +123,7 @@ def _flush(stream: TextIO) -> int:
 
 def _print_output_error(error: OSError) -> int:
     """Print why the output cannot be written. Return the exit code."""
-    typer.echo(f"{error}; check where the output goes", err=True)
+    print_message(f"{error}; check where the output goes")
     return EXIT_FAILED
 
 
@@ -173,5 +174,5 @@ def _is_command(arguments: Sequence[str]) -> bool:
 
 def _print_error(error: OperatorError) -> int:
     """Print the message of an error. Return its exit code."""
-    typer.echo(str(error), err=True)
+    print_message(str(error))
     return error.exit_code

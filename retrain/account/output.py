@@ -6,29 +6,22 @@ import json
 import os
 import re
 import sys
+import textwrap
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from rich.console import Console
-from rich.text import Text
 
 from retrain.account.errors import OperatorError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
-    from rich.console import RenderableType
 
-TRAILING_SPACES = re.compile(r" +((?:\x1b\[[0-9;]*m)*)$", re.MULTILINE)
-"""The spaces at the end of a line, also before the codes that end a colour."""
 UNLIMITED = 1_000_000
 """The columns of an output that is no terminal. No line is as long as this."""
-
-WRAPPED_INDENT = 2
-"""The spaces by which the rest of a wrapped line is indented."""
-COLUMN_GAP = re.compile(r" {2,}")
-"""The spaces between two columns of a line."""
+COMMAND = re.compile(r"`[^`]+`")
+UNBREAKABLE = "\N{NO-BREAK SPACE}"
 
 
 def result_console() -> Console:
@@ -55,37 +48,9 @@ def _console(*, is_stderr: bool) -> Console:
     return make(force_terminal=False, color_system=colors, width=UNLIMITED)
 
 
-def print_result(result: RenderableType) -> None:
+def print_result(result: str) -> None:
     """Print a result to stdout. A text is printed as it is, without markup."""
     _print(result_console(), result)
-
-
-def print_lines(lines: Iterable[Text]) -> None:
-    """Print lines to stdout. A terminal wraps the lines that are too long for it.
-
-    The rest of a wrapped line is indented. A line with a command is not wrapped.
-    """
-    console = result_console()
-    for line in lines:
-        text = line.plain
-        if not console.is_terminal or "`" in text:
-            console.print(line, soft_wrap=True)
-            continue
-        indent = len(text) - len(text.lstrip(" "))
-        width = console.width - indent - WRAPPED_INDENT
-        for number, part in enumerate(_wrapped(line[indent:], console, width)):
-            console.print(Text(" " * (indent + WRAPPED_INDENT * bool(number))) + part)
-
-
-def _wrapped(line: Text, console: Console, width: int) -> Iterator[Text]:
-    """Yield the parts of a line. It is wrapped between columns, or else between words."""
-    parts = [Text()]
-    for column in line.divide([gap.end() for gap in COLUMN_GAP.finditer(line.plain)]):
-        if parts[-1] and len(parts[-1]) + len(column.plain.rstrip()) > width:
-            parts.append(Text())
-        parts[-1].append_text(column)
-    for part in parts:
-        yield from part.wrap(console, width)
 
 
 def print_json(document: object) -> None:
@@ -98,7 +63,7 @@ def _iso(time: datetime) -> str:
     return time.isoformat()
 
 
-def print_message(message: RenderableType) -> None:
+def print_message(message: str) -> None:
     """Print a message to stderr. A text is printed as it is, without markup."""
     _print(message_console(), message)
 
@@ -109,21 +74,28 @@ def print_command(purpose: str, command: str) -> None:
     message_console().print(f"  {command}", soft_wrap=True)
 
 
-def _print(console: Console, content: RenderableType, *, end: str = "\n") -> None:
-    """Print a text or a table, with these characters at its end.
+def _print(console: Console, text: str, *, end: str = "\n") -> None:
+    """Print a text. A terminal breaks its lines between words, but not within a command."""
+    lines = wrapped(text, console.width if console.is_terminal else None)
+    console.print("\n".join(lines), soft_wrap=True, end=end)
 
-    A terminal breaks the lines of a text between words, but not if the text contains a command,
-    which could not be copied any more. Rich fills the cells of a table with spaces, which only a
-    terminal needs.
-    """
-    if isinstance(content, str | Text):
-        console.print(content, soft_wrap="`" in str(content), end=end)
-    elif not console.is_terminal:
-        with console.capture() as capture:
-            console.print(content, end=end)
-        console.file.write(TRAILING_SPACES.sub(r"\1", capture.get()))
-    else:
-        console.print(content, end=end)
+
+def wrapped(text: str, width: int | None) -> list[str]:
+    """Return a text as lines of at most this width, but with each word and command in one line."""
+    lines = text.split("\n")
+    if width is None:
+        return lines
+    parts: list[str] = []
+    for line in lines:
+        fixed = COMMAND.sub(lambda command: command[0].replace(" ", UNBREAKABLE), line)
+        parts += textwrap.wrap(
+            fixed,
+            width,
+            break_long_words=False,
+            break_on_hyphens=False,
+            subsequent_indent=" " * (len(line) - len(line.lstrip())),
+        ) or [""]
+    return [part.replace(UNBREAKABLE, " ") for part in parts]
 
 
 def confirm(question: str, *, yes: bool) -> bool:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
-import textwrap
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich.text import Text
 
-from retrain.account.output import result_console
+from retrain.account.output import result_console, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -18,8 +16,6 @@ INDENT, GAP = " " * 4, " " * 2
 MAX_LABEL_WIDTH = 30
 """The widest label beside which a text is wrapped. A longer one moves only its own text."""
 BAR_WIDTH, TIME_WIDTH = 16, len("1 h 30 min, until ~05:10")
-COMMAND = re.compile(r"`[^`]+`")
-UNBREAKABLE = "\N{NO-BREAK SPACE}"
 STYLES = {
     **dict.fromkeys(("DEPLOYED", "TRAINED", "IMPORTED", "SUCCEEDED", "ACTIVE"), "green"),
     **dict.fromkeys(("AWAITING_APPROVAL", "RUNNING"), "cyan"),
@@ -85,24 +81,6 @@ def rendered(lines: Iterable[Line], width: int | None = None) -> Iterator[Text]:
             text.append(part, row.style)
             text.rstrip()
             yield text
-
-
-def wrapped(text: str, width: int | None) -> list[str]:
-    """Return a text as lines of at most this width, but with each word and command in one line."""
-    lines = text.split("\n")
-    if width is None:
-        return lines
-    parts: list[str] = []
-    for line in lines:
-        fixed = COMMAND.sub(lambda command: command[0].replace(" ", UNBREAKABLE), line)
-        parts += textwrap.wrap(
-            fixed,
-            width,
-            break_long_words=False,
-            break_on_hyphens=False,
-            subsequent_indent=" " * (len(line) - len(line.lstrip())),
-        ) or [""]
-    return [part.replace(UNBREAKABLE, " ") for part in parts]
 
 
 def shortened(text: str, width: int) -> str:

@@ -21,9 +21,15 @@ from retrain.account.errors import (
     OperatorError,
     aws_error,
 )
-from retrain.account.output import message_console, print_command, print_json, result_console
+from retrain.account.output import (
+    message_console,
+    print_command,
+    print_json,
+    result_console,
+    wrapped,
+)
 from retrain.account.target import Target
-from retrain.look.lines import STYLES, print_lines, rendered, shortened, wrapped
+from retrain.look.lines import STYLES, print_lines, rendered, shortened
 from retrain.look.run_view import RunView, clock_text, events_after
 from retrain.look.runs import execution_of, find_execution
 from retrain.options import JsonOption, RunOption, command

@@ -2,7 +2,8 @@
 
 import pytest
 
-from retrain.look.lines import Line, rendered, shortened, wrapped
+from retrain.account.output import wrapped
+from retrain.look.lines import Line, rendered, shortened
 
 LINES = [
     Line(0, "version", "movies/1a2b3c4d"),
