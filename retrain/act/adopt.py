@@ -57,8 +57,8 @@ def adopt(
     Exit code 1: the file was written, but has problems, which are listed.
     Exit code 2: the dataset group cannot be adopted, or the file exists.
     """
-    arn = parse_arn(dataset_group_arn)
-    if arn is None or (error := DATASET_GROUP(dataset_group_arn)):
+    arn, error = parse_arn(dataset_group_arn), DATASET_GROUP(dataset_group_arn)
+    if arn is None or error:
         raise OperatorError(
             f"--dataset-group-arn {dataset_group_arn!r} {error}; "
             "`aws personalize list-dataset-groups` lists the groups"

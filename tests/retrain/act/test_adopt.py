@@ -136,6 +136,7 @@ def test_golden_what_cannot_be_adopted_is_one_line(golden):
     wrong = [
         adopt(options="--stack prod"),
         adopt(f"{PERSONALIZE}:dataset-group/none"),
+        adopt("movies"),
         adopt(dataset_arn()),
         adopt(options="--stack 'pr od'"),
         adopt(options="--stack new --region us-east-1"),
