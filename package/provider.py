@@ -1,7 +1,6 @@
 """The provider of the package, which creates the component for programs in any language."""
 
 import json
-import tomllib
 from pathlib import Path
 
 import pulumi
@@ -13,16 +12,15 @@ from components.args import camel_case
 from components.pipeline import raise_if_any_problem
 from components.rules.pipeline import check
 from components.shared import name_problems
-from package.schema import OUTPUTS, TOKEN, schema
+from package.schema import OUTPUTS, TOKEN
 
 
 class RetrainingProvider(Provider):
-    """The provider of the component RetrainingPipeline. Its version is that of pyproject.toml."""
+    """The provider of the component RetrainingPipeline. Its version is that of the schema."""
 
     def __init__(self) -> None:
-        pyproject = Path(__file__).parents[1] / "pyproject.toml"
-        project = tomllib.loads(pyproject.read_text())["project"]
-        super().__init__(project["version"], json.dumps(schema(project)))
+        text = Path(__file__).with_name("schema.json").read_text()
+        super().__init__(json.loads(text)["version"], text)
 
     def construct(
         self,

@@ -1,8 +1,15 @@
-"""Generates the Pulumi schema of the package from the dataclasses of the arguments."""
+"""Generates the Pulumi schema of the package from the dataclasses of the arguments.
+
+Use: `python -m package.schema > package/schema.json`.
+"""
 
 import inspect
+import json
+import sys
+import tomllib
 from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass
+from pathlib import Path
 from types import UnionType
 from typing import Literal, TypeAlias, Union, get_args, get_origin
 
@@ -13,7 +20,13 @@ from components.rules.fields import without_rules
 Spec: TypeAlias = dict[str, object]
 """A part of the schema: https://www.pulumi.com/docs/iac/guides/building-extending/packages/schema/."""
 
+ROOT = Path(__file__).parents[1]
 PACKAGE = "personalize-retraining"
+NAMESPACE = "retraining"
+"""The owner of the generated SDKs: `@retraining/personalize-retraining` in TypeScript.
+
+Without it, the owner would be a part of the git address from which a program adds the package.
+"""
 TOKEN = f"{PACKAGE}:index:RetrainingPipeline"
 SCALAR_TYPES: Mapping[object, str] = {
     str: "string",
@@ -26,11 +39,9 @@ OUTPUTS: Mapping[str, object] = RetrainingPipeline.__annotations__
 LANGUAGES = ("csharp", "go", "java", "nodejs", "python")
 
 
-def schema(project: Mapping[str, object]) -> Spec:
-    """Return the schema of the package.
-
-    `project` is the table `project` of pyproject.toml, with the name and version of the package.
-    """
+def schema() -> Spec:
+    """Return the schema of the package. Its name and its version are those in pyproject.toml."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     types: dict[str, Spec] = {}
     inputs = _object_type(RetrainingPipelineArgs, types)
     descriptions = attribute_docstrings(RetrainingPipeline)
@@ -43,6 +54,9 @@ def schema(project: Mapping[str, object]) -> Spec:
     }
     return {
         **{key: project[key] for key in ("name", "version", "description", "license")},
+        "displayName": "Personalize Retraining",
+        "namespace": NAMESPACE,
+        "keywords": [*project["keywords"], "category/cloud", "kind/component"],
         "language": {language: {"respectSchemaVersion": True} for language in LANGUAGES},
         "types": types,
         "resources": {
@@ -124,3 +138,7 @@ def _default_sentence(field: Field[object]) -> Iterator[str]:
         yield f"Default: {str(field.default).lower()}."
     elif isinstance(field.default, str | int | float):
         yield f"Default: {field.default}."
+
+
+if __name__ == "__main__":
+    sys.stdout.write(f"{json.dumps(schema(), indent=2)}\n")

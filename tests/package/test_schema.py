@@ -10,7 +10,7 @@ from package.schema import LANGUAGES, schema
 from tests.package.plugin import COMPONENT, ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-SCHEMA = schema(PROJECT)
+SCHEMA = schema()
 RESOURCE = SCHEMA["resources"][COMPONENT]
 ARGUMENTS = {
     name.removesuffix("Args"): cls
@@ -54,6 +54,9 @@ def dicts(value):
 
 
 def test_the_plugin_serves_the_schema_and_has_the_version_of_the_package(plugin):
+    assert json.loads((ROOT / "package" / "schema.json").read_text()) == SCHEMA, (
+        "run `python -m package.schema > package/schema.json`"
+    )
     assert json.loads(plugin.schema()) == SCHEMA
     assert plugin.version() == PROJECT["version"] == SCHEMA["version"]
 
