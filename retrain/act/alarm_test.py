@@ -11,7 +11,7 @@ from functions.contract import pipeline_name
 from retrain.account.errors import FailedError, OperatorError
 from retrain.account.output import print_json, print_message, print_result
 from retrain.account.target import Target
-from retrain.check.subscriptions import subscriptions_of
+from retrain.check.findings import subscriptions_of
 from retrain.options import JsonOption, command
 
 if TYPE_CHECKING:

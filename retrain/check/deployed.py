@@ -11,8 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter, defaultdict
-from functools import wraps
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from components import iam
 from components.alarms import ALARMS
@@ -23,57 +22,24 @@ from functions.contract import pipeline_name
 from functions.words import list_text
 from retrain.account.permissions import resource_arns, topic_arn_of
 from retrain.account.target import MachineNotFoundError
-from retrain.check.findings import SUFFIX, Finding, found
-from retrain.check.policies import service_context
+from retrain.check.findings import SUFFIX, Finding, found, subscriptions_of
 from retrain.check.questions import (
     Policy,
-    Question,
     actions_text,
+    alarms_question,
     denied_actions,
     policy_finding,
 )
-from retrain.check.subscriptions import subscriptions_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from retrain.check.findings import Account, Check
-
-
-class Resource(NamedTuple):
-    """A deployed resource, and what is wrong with it."""
-
-    name: str
-    problem: str | None
+    from retrain.check.findings import Account
 
 
-FEW = 3
-"""Fewer resources than this are named if nothing is wrong with them."""
-
-
-def restored(check: Callable[[Account], Iterator[Finding | Resource]]) -> Check:
-    """Return the check of resources that a refresh brings back.
-
-    The decorated function yields each resource with what is wrong with it. It may also yield
-    findings of its own.
-    """
-
-    @wraps(check)
-    def findings(account: Account) -> Iterator[Finding]:
-        intact = []
-        for found_part in check(account):
-            if isinstance(found_part, Finding):
-                yield found_part
-            elif found_part.problem:
-                text = f"{found_part.name} {found_part.problem}"
-                yield Finding("missing", text, account.pipeline.restore_command)
-            else:
-                intact.append(found_part.name)
-        if intact:
-            names = list_text(intact) if len(intact) < FEW else f"{len(intact)} of them"
-            yield Finding("ok", f"{names} {'is' if len(intact) == 1 else 'are'} as deployed")
-
-    return findings
+def _name(account: Account) -> str:
+    """Return the name of the pipeline, with which the names of its resources begin."""
+    return pipeline_name(account.target.settings)
 
 
 def check_deployment(account: Account) -> Iterator[Finding]:
@@ -94,8 +60,7 @@ def check_deployment(account: Account) -> Iterator[Finding]:
         yield Finding("ok", f"{account.target.name} is deployed")
 
 
-@restored
-def check_functions(account: Account) -> Iterator[Finding | Resource]:
+def check_functions(account: Account) -> Iterator[Finding]:
     """Find out whether each function exists, can be called, and has the code of the others.
 
     All functions are deployed with the same code. So a hash that differs was not deployed.
@@ -110,11 +75,10 @@ def check_functions(account: Account) -> Iterator[Finding | Resource]:
             problem = "is not Active"
         elif any(config["CodeSha256"] != hashes[0][0] for config in versions):
             problem = "has other code than was deployed with the other functions"
-        yield Resource(name, problem)
+        yield account.finding(name, problem)
 
 
-@restored
-def check_roles(account: Account) -> Iterator[Finding | Resource]:
+def check_roles(account: Account) -> Iterator[Finding]:
     """Find out whether the roles may do what the runs, the functions and the schedules need."""
     denied: dict[str, set[str]] = defaultdict(set)
     for role, grants, arns in _needs(account):
@@ -122,7 +86,7 @@ def check_roles(account: Account) -> Iterator[Finding | Resource]:
         actions = found(denied_actions, **asked)
         denied[role.rpartition("/")[2]] |= {"anything"} if actions is None else actions
     for name, actions in sorted(denied.items()):
-        yield Resource(name, f"may not call {actions_text(actions)}" if actions else None)
+        yield account.finding(name, f"may not call {actions_text(actions)}" if actions else None)
 
 
 def _needs(
@@ -145,8 +109,7 @@ def _needs(
         yield config["Role"], {**step.grants, "logs": ["logs:PutLogEvents"]}, arns
 
 
-@restored
-def check_schedules(account: Account) -> Iterator[Finding | Resource]:
+def check_schedules(account: Account) -> Iterator[Finding]:
     """Find out whether both schedules exist, and are enabled unless the pipeline is paused."""
     pipeline, runs = account.pipeline, account.schedules.get("states")
     is_disabled = bool(runs and runs["State"] != "ENABLED")
@@ -157,28 +120,26 @@ def check_schedules(account: Account) -> Iterator[Finding | Resource]:
         elif schedule["State"] != "ENABLED" and not (service == "states" and account.is_paused):
             problem = "is disabled"
         times = f" ({schedule['ScheduleExpression']})" if schedule else ""
-        yield Resource(f"the schedule that {what}{times}", problem)
+        yield account.finding(f"the schedule that {what}{times}", problem)
     if is_disabled and account.is_paused:
         stack = f" --stack {pipeline.stack}" if pipeline.stack else ""
         fix = f"pulumi config set paused false{stack} && {pipeline.restore_command}"
         yield Finding("warn", "the pipeline is paused, so no run starts by itself", fix)
 
 
-@restored
-def check_rules(account: Account) -> Iterator[Finding | Resource]:
+def check_rules(account: Account) -> Iterator[Finding]:
     """Find out whether the event rules are enabled and call their functions."""
     expected = {"close_run": "reports runs that were stopped"}
     if account.target.settings.get("triggerOnExport") and not account.is_paused:
         expected["start_on_export"] = "starts a run for a new export"
     for step, what in expected.items():
-        pattern = re.escape(step_name(pipeline_name(account.target.settings), step)) + SUFFIX
+        pattern = re.escape(step_name(_name(account), step)) + SUFFIX
         calls = [arns for rule, arns in account.rules.items() if re.fullmatch(pattern, rule)]
         problem = None if any(calls) else "does not exist, is disabled or calls nothing"
-        yield Resource(f"the event rule that {what}", problem)
+        yield account.finding(f"the event rule that {what}", problem)
 
 
-@restored
-def check_logs(account: Account) -> Iterator[Finding | Resource]:
+def check_logs(account: Account) -> Iterator[Finding]:
     """Find out whether the log groups exist and delete old records."""
     configs = [config for row in account.functions.values() for config in row if config]
     names = {config["LoggingConfig"]["LogGroup"] for config in configs}
@@ -188,27 +149,29 @@ def check_logs(account: Account) -> Iterator[Finding | Resource]:
         groups = account.client("logs").describe_log_groups(logGroupNamePrefix=name)["logGroups"]
         days = {group["logGroupName"]: group.get("retentionInDays") for group in groups}
         problem = "never deletes records" if name in days else "does not exist"
-        yield Resource(name, None if days.get(name) else problem)
+        yield account.finding(name, None if days.get(name) else problem)
 
 
-@restored
-def check_queue(account: Account) -> Iterator[Finding | Resource]:
+def check_queue(account: Account) -> Iterator[Finding]:
     """Find out whether the queue for runs that could not start exists."""
     schedule = account.schedules.get("states", {"Target": {}})
     if letters := schedule["Target"].get("DeadLetterConfig"):
         name = letters["Arn"].rpartition(":")[2]
         exists = found(account.client("sqs").get_queue_url, QueueName=name)
-        yield Resource(name, None if exists else "does not exist")
+        yield account.finding(name, None if exists else "does not exist")
 
 
-@restored
-def check_alarms(account: Account) -> Iterator[Finding | Resource]:
+def check_alarms(account: Account) -> Iterator[Finding]:
     """Find out whether each alarm exists and can notify, and whether it is in ALARM."""
+    pages, name = account.client("cloudwatch").get_paginator("describe_alarms"), _name(account)
+    found_pages = pages.paginate(AlarmNamePrefix=f"{name}-")
+    existing = [row for page in found_pages for row in page["MetricAlarms"]]
     for alarm in ALARMS:
-        rows = account.alarms(alarm.name)
+        pattern = re.escape(f"{name}-{alarm.name}") + SUFFIX
+        rows = [row for row in existing if re.fullmatch(pattern, row["AlarmName"])]
         is_heard = any(row["ActionsEnabled"] and row["AlarmActions"] for row in rows)
         problem = None if is_heard else "does not exist or notifies nobody"
-        yield Resource(f"the alarm {alarm.name}", problem)
+        yield account.finding(f"the alarm {alarm.name}", problem)
         for row in rows:
             if row["StateValue"] == "ALARM":
                 what_to_do = alarm.what_to_do.replace("STACK", account.pipeline.stack or "STACK")
@@ -220,33 +183,18 @@ def check_messages(account: Account) -> Iterator[Finding]:
     pipeline, home = account.pipeline, account.pipeline.home
     arn, args = str(topic_arn_of(pipeline)), pipeline.args
     response = found(account.client("sns").get_topic_attributes, TopicArn=arn)
+    yield account.finding(f"the topic {arn}", None if response else "does not exist")
     if response is None:
-        yield Finding("missing", f"the topic {arn} does not exist", pipeline.restore_command)
         return
-    command = f"aws sns {{}}-topic-attributes --topic-arn {arn}"
-    mend = f"{command.format('set')} --attribute-name Policy --attribute-value {{}}"
+    mend = f"aws sns set-topic-attributes --topic-arn {arn} --attribute-name Policy"
     is_own = args is None or args.notifications.topic_arn is None
-    document = json.loads(response["Attributes"]["Policy"])
-    # The policy that a topic has by default lets the account in by aws:SourceOwner.
-    keys = {
-        "aws:sourcearn": iam.resource_arn(home, "cloudwatch", "alarm:any"),
-        "aws:sourceowner": home.account,
-    }
     yield policy_finding(
         Policy(
             "the policy of the topic",
-            document,
-            command.format("get"),
-            pipeline.restore_command if is_own else mend,
+            json.loads(response["Attributes"]["Policy"]),
+            pipeline.restore_command if is_own else f"{mend} --attribute-value {{}}",
         ),
-        Question(
-            "alarms",
-            ("Service", "cloudwatch.amazonaws.com"),
-            ["sns:Publish"],
-            [arn],
-            {**service_context(home, "cloudwatch"), **keys},
-            {"StringEquals": {"aws:SourceAccount": home.account}},
-        ),
+        alarms_question(home, ["sns:Publish"], arn),
     )
     confirmed, pending = subscriptions_of(pipeline.access, arn)
     emails = args.notifications.emails if args else ()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import groupby
+from operator import itemgetter
 from textwrap import wrap
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +13,7 @@ from botocore.exceptions import ClientError
 from rich.text import Text
 
 from functions import clock
-from functions.words import count_text
+from functions.words import count_text, list_text
 from retrain.account.errors import (
     AWS_ERRORS,
     DENIED_CODES,
@@ -23,7 +25,7 @@ from retrain.account.errors import (
 from retrain.account.output import message_console, print_json, result_console
 from retrain.account.permissions import policy_of
 from retrain.account.target import PipelineOptions
-from retrain.check import callers, data, deployed, services
+from retrain.check import deployed, prerequisites
 from retrain.check.examined_pipeline import find_pipeline
 from retrain.check.findings import Account, Finding
 from retrain.options import JsonOption, command
@@ -35,16 +37,15 @@ if TYPE_CHECKING:
     from retrain.check.findings import Check
 
 CHECKS: Mapping[str, Check] = {
-    "account and region": callers.check_account,
-    "your permissions": callers.check_permissions,
-    "guards of a run": data.check_guards,
-    "probes": data.check_probes,
-    "way back": data.check_way_back,
-    "bucket policy": services.check_bucket_policies,
-    "KMS key of the exports": services.check_data_key,
-    "KMS key of the logs": services.check_log_key,
-    "import role": services.check_import_role,
-    "events of the exports": services.check_export_events,
+    "account and region": prerequisites.check_account,
+    "your permissions": prerequisites.check_permissions,
+    "guards of a run": prerequisites.check_guards,
+    "probes": prerequisites.check_probes,
+    "way back": prerequisites.check_way_back,
+    "bucket policy": prerequisites.check_bucket_policies,
+    "KMS keys": prerequisites.check_keys,
+    "import role": prerequisites.check_import_role,
+    "events of the exports": prerequisites.check_export_events,
     "deployment": deployed.check_deployment,
 }
 """The checks of every pipeline, in the order in which they are shown."""
@@ -61,6 +62,8 @@ CHECKS_OF_DEPLOYED: Mapping[str, Check] = {
 """The checks of a pipeline that is deployed."""
 PROGRAMS = ("aws ", "pulumi ", "retrain ")
 """The first word of a command. Any other way to mend a finding is a sentence."""
+MANY = 3
+"""So many resources without a problem are counted, and not named."""
 SYMBOLS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "missing": ("✗", "red")}
 
 
@@ -143,16 +146,28 @@ def _print_screen(findings: Sequence[tuple[str, Finding]]) -> None:
         width = len(text) if text.startswith(PROGRAMS) else console.width - 2
         return wrap(text, max(width, 1), break_long_words=False, break_on_hyphens=False)
 
-    for title, finding in findings:
+    for title, finding in _summed_up(findings):
         symbol, colour = SYMBOLS[finding.level]
         mark = symbol if console.is_terminal else f"{finding.level}:"
         first, *rest = lines(f"{title}: {finding.text}")
         console.print(Text.assemble((mark, colour), f" {first}"), soft_wrap=True)
-        fix = lines(finding.fix or "") if finding.level != "ok" else []
         for line in rest:
             console.print(f"  {line}", soft_wrap=True)
-        for line in fix:
+        for line in lines(finding.fix or "") if finding.level != "ok" else []:
             console.print(f"  {line}", style="cyan", soft_wrap=True)
     counts = Counter(finding.level for _, finding in findings)
     problems = count_text(counts["missing"], "problem") if counts["missing"] else "No problems"
     console.print(f"{problems}, {count_text(counts['warn'], 'warning')}, {counts['ok']} ok.")
+
+
+def _summed_up(findings: Sequence[tuple[str, Finding]]) -> Iterator[tuple[str, Finding]]:
+    """Yield the findings with one line for all that a check has found in order."""
+    for title, pairs in groupby(findings, key=itemgetter(0)):
+        rows = [finding for _, finding in pairs]
+        yield from ((title, finding) for finding in rows if finding.level != "ok")
+        intact = [finding.text for finding in rows if finding.level == "ok"]
+        if intact:
+            yield (
+                title,
+                Finding("ok", list_text(intact) if len(intact) < MANY else f"{len(intact)} ok"),
+            )

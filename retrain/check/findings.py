@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from functions.contract import Request
     from functions.planning.plan_run import RunView
+    from retrain.account.access import Access
     from retrain.account.target import Target
     from retrain.check.examined_pipeline import ExaminedPipeline
 
@@ -66,6 +67,12 @@ class Account:
         """Return boto3's client of a service in the region of the pipeline."""
         access = self.pipeline.access
         return access.session.client(service, **access.client_options)
+
+    def finding(self, name: str, problem: str | None, fix: str | None = None) -> Finding:
+        """Return the finding about a resource. Without another fix, a refresh brings it back."""
+        if problem is None:
+            return Finding("ok", name)
+        return Finding("missing", f"{name} {problem}", fix or self.pipeline.restore_command)
 
     @cached_property
     def view(self) -> RunView:
@@ -114,11 +121,10 @@ class Account:
         """
         client, group = self.client("scheduler"), self.target.name
         listed = found(client.list_schedules, GroupName=group) or {"Schedules": []}
+        names = {row["Target"]["Arn"].split(":")[2]: row["Name"] for row in listed["Schedules"]}
         return {
-            row["Target"]["Arn"].split(":")[2]: client.get_schedule(
-                GroupName=group, Name=row["Name"]
-            )
-            for row in listed["Schedules"]
+            service: client.get_schedule(GroupName=group, Name=name)
+            for service, name in names.items()
         }
 
     @cached_property
@@ -144,16 +150,18 @@ class Account:
             configs[arn.split(":")[6]].append(config)
         return configs
 
-    @cached_property
-    def _alarms(self) -> Sequence[Any]:
-        """The alarms whose names begin like those of the pipeline."""
-        pages = self.client("cloudwatch").get_paginator("describe_alarms")
-        prefix = f"{pipeline_name(self.target.settings)}-"
-        return [
-            row for page in pages.paginate(AlarmNamePrefix=prefix) for row in page["MetricAlarms"]
-        ]
 
-    def alarms(self, name: str) -> Sequence[Any]:
-        """Return the alarms with this name in the table of alarms, which is one or none."""
-        pattern = re.escape(f"{pipeline_name(self.target.settings)}-{name}") + SUFFIX
-        return [row for row in self._alarms if re.fullmatch(pattern, row["AlarmName"])]
+class Subscriptions(NamedTuple):
+    """Who gets the messages of a topic, by address."""
+
+    confirmed: Sequence[str]
+    pending: Sequence[str]
+
+
+def subscriptions_of(access: Access, topic_arn: str) -> Subscriptions:
+    """Return who gets the messages of a topic, and who has not confirmed it yet."""
+    client = access.session.client("sns", **access.client_options)
+    pages = client.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic_arn)
+    rows = [row for page in pages for row in page["Subscriptions"]]
+    pending = {row["Endpoint"] for row in rows if row["SubscriptionArn"] == "PendingConfirmation"}
+    return Subscriptions(sorted({row["Endpoint"] for row in rows} - pending), sorted(pending))

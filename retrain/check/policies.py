@@ -106,13 +106,11 @@ def with_statements(
 
 
 def _statements(document: Mapping[str, object]) -> Iterator[Statement]:
-    """Yield the statements of a policy. A single one need not be in a list."""
     statements = document.get("Statement", [])
     yield from cast("list[Statement]", statements if isinstance(statements, list) else [statements])
 
 
 def _matches(statement: Statement, request: Request) -> bool:
-    """Return True if a statement is about the principal, the action and the resource."""
     return _is_about(statement, request.principal) and all(
         (key not in statement or _is_listed(statement[key], text))
         and (f"Not{key}" not in statement or not _is_listed(statement[f"Not{key}"], text))
@@ -134,13 +132,11 @@ def _is_about(statement: Statement, principal: str) -> bool:
 
 
 def _names(principals: object) -> list[str]:
-    """Return the names in a principal element, which is `*` or an object of names by their kind."""
     kinds = principals.values() if isinstance(principals, dict) else [principals]
     return [name for names in kinds for name in _texts(names)]
 
 
 def _is_listed(patterns: object, text: str) -> bool:
-    """Return True if a pattern in a value of a policy fits a text."""
     return any(_fits(pattern, text) for pattern in _texts(patterns))
 
 
@@ -200,7 +196,6 @@ def _equals(text: str, actual: str, *, is_pattern: bool) -> bool | None:
 
 
 def _texts(value: object) -> list[str]:
-    """Return the texts in a value of a policy, which is one text or a list."""
     return [
         str(text).lower() if isinstance(text, bool) else str(text)
         for text in (value if isinstance(value, list) else [value])

@@ -9,13 +9,15 @@ import json
 import shlex
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from components.iam import resource_arn
 from functions.words import list_text
 from retrain.check.findings import Finding
-from retrain.check.policies import Request, verdict, with_statements
+from retrain.check.policies import Request, service_context, verdict, with_statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from components.rules.arns import Home
     from retrain.check.findings import Account
 
 SHOWN_ACTIONS = 3
@@ -30,8 +32,8 @@ class Question(NamedTuple):
     """Who has to be allowed which actions on which resources, in which context."""
 
     who: str
-    principal: tuple[str, str]
-    """For example `("Service", "personalize.amazonaws.com")`."""
+    principal: str
+    """A service like `personalize.amazonaws.com`, or an ARN."""
     actions: Sequence[str]
     resources: Sequence[str]
     """The ARNs, or nothing in a trust policy."""
@@ -42,9 +44,8 @@ class Question(NamedTuple):
     @property
     def requests(self) -> list[Request]:
         """The requests that a policy has to allow."""
-        _, principal = self.principal
         return [
-            Request(principal, action.rstrip("*"), resource, self.context)
+            Request(self.principal, action.rstrip("*"), resource, self.context)
             for action in self.actions
             for resource in self.resources or [""]
         ]
@@ -52,13 +53,28 @@ class Question(NamedTuple):
     @property
     def statement(self) -> dict[str, object]:
         """The statement that allows the requests."""
+        kind = "AWS" if self.principal.startswith("arn:") else "Service"
         more = {"Resource": list(self.resources), "Condition": self.condition}
         return {
             "Effect": "Allow",
-            "Principal": dict([self.principal]),
+            "Principal": {kind: self.principal},
             "Action": list(self.actions),
             **{key: value for key, value in more.items() if value},
         }
+
+
+def alarms_question(home: Home, actions: Sequence[str], arn: str) -> Question:
+    """Return whether the alarms of the account may call actions on a topic or its key.
+
+    The policy that a topic has by default lets the account in by aws:SourceOwner.
+    """
+    context = {
+        **service_context(home, "cloudwatch"),
+        "aws:sourcearn": resource_arn(home, "cloudwatch", "alarm:any"),
+        "aws:sourceowner": home.account,
+    }
+    of_account = {"StringEquals": {"aws:SourceAccount": home.account}}
+    return Question("alarms", "cloudwatch.amazonaws.com", actions, [arn], context, of_account)
 
 
 class Policy(NamedTuple):
@@ -67,8 +83,6 @@ class Policy(NamedTuple):
     name: str
     """For example `the policy of movies-exports`."""
     document: Mapping[str, object] | None
-    show: str
-    """The command that prints the document."""
     mend: str
     """The command that mends it. The whole new document stands in the place of `{}`."""
 
@@ -87,9 +101,8 @@ def policy_finding(policy: Policy, *questions: Question) -> Finding:
     keys = list_text(sorted({key for *_, result in rows for key in result.keys}))
     what = f"{who} call {actions_text(action for _, action, _ in rows)}"
     if worst == "denied":
-        because = f" because of {keys}" if keys else ""
-        text = f"{policy.name} has a Deny that does not let {what}{because}"
-        return Finding("missing", text, policy.show)
+        text = f"{policy.name} has a Deny that does not let {what}"
+        return Finding("missing", text, f"correct its condition on {keys}" if keys else None)
     if worst == "not allowed":
         added = {id(question): question.statement for question, *_ in rows}.values()
         mended = shlex.quote(json.dumps(with_statements(policy.document, *added)))

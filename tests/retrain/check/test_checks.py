@@ -160,7 +160,6 @@ GROUPS, ALARM_LIST = "logs.describe_log_groups", "cloudwatch.describe_alarms"
         ("alarms", ALARM_LIST, alarms(AlarmActions=[]), SILENT),
         ("alarms", ALARM_LIST, alarms(AlarmName="retraining-b-run-failed-0a1b2c3"), SILENT),
         ("messages", "sns.get_topic_attributes", "NotFound", f"the topic {TOPIC} does not exist"),
-        ("import role", "iam.get_role", "NoSuchEntity", f"{IMPORT_ROLE} does not exist"),
     ],
 )
 def test_what_was_killed_is_missing_and_a_refresh_brings_it_back(
@@ -256,7 +255,7 @@ def test_a_bucket_policy_is_mended_by_the_printed_policy(prod, kept):
             (
                 "missing",
                 f"the policy of exports has a Deny that does not let Personalize call {BOTH}",
-                "aws s3api get-bucket-policy --bucket exports",
+                None,
             ),
         ),
         (
@@ -289,32 +288,33 @@ def test_the_topic_of_the_user_is_mended_by_the_printed_policy(encrypted):
 @pytest.fixture
 def encrypted():
     """Return an account whose exports and logs are encrypted, with a role and topic of its own."""
-    options = {"import_role_arn": IMPORT_ROLE, "kms_key_arn": KEY, "data_kms_key_arn": KEY}
+    options = {"import_role_arn": IMPORT_ROLE, "kms_key_arn": LOGS_KEY, "data_kms_key_arn": KEY}
     options["notifications"] = NotificationsArgs(topic_arn=TOPIC)
     with account(MOVIES.with_options(**options)) as prod:
         prod.services = a.services(prod.pipeline.bucket)
         yield prod
 
 
+LOGS_KEY = KEY.replace("/1", "/2")
+
+
 @pytest.mark.parametrize(
-    ("title", "who"),
-    [
-        ("KMS key of the exports", "Personalize and IAM policies"),
-        ("KMS key of the logs", "CloudWatch Logs and IAM policies"),
-    ],
+    ("arn", "who"),
+    [(KEY, "Personalize and IAM policies"), (LOGS_KEY, "CloudWatch Logs and IAM policies")],
 )
-def test_a_key_policy_is_mended_by_the_printed_policy(encrypted, title, who):
-    kms = encrypted.services["kms"]
-    ((level, text, fix),) = findings(encrypted, title)
-    assert (level, text.partition(" call ")[0]) == ("missing", f"the key policy does not let {who}")
-    assert fix.startswith(f"aws kms put-key-policy --key-id {KEY} --policy-name default --policy ")
-    kms.answers["get_key_policy"] = a.text(document_in(fix))
+def test_a_key_policy_is_mended_by_the_printed_policy(encrypted, arn, who):
+    kms, title = encrypted.services["kms"], "KMS keys"
+    both = {text.split()[3]: (text, fix) for _, text, fix in findings(encrypted, title)}
+    text, fix = both[arn]
+    assert text.startswith(f"the policy of {arn} does not let {who} call kms:")
+    assert fix.startswith(f"aws kms put-key-policy --key-id {arn} --policy-name default --policy ")
+    kms.answers["get_key_policy"] = lambda **request: a.text(document_in(both[request["KeyId"]][1]))
     assert findings(encrypted, title) == []
     kms.answers["describe_key"] = {"KeyMetadata": {"KeyState": "PendingDeletion"}}
-    cancel = f"aws kms cancel-key-deletion --key-id {KEY} && aws kms enable-key --key-id {KEY}"
-    assert findings(encrypted, title) == [("missing", f"{KEY} is PendingDeletion", cancel)]
+    cancel = f"aws kms cancel-key-deletion --key-id {arn} && aws kms enable-key --key-id {arn}"
+    assert ("missing", f"{arn} is PendingDeletion", cancel) in findings(encrypted, title)
     kms.answers["describe_key"] = "NotFoundException"
-    assert findings(encrypted, title) == [("missing", f"{KEY} is gone", None)]
+    assert ("missing", f"{arn} is gone", None) in findings(encrypted, title)
 
 
 def test_an_import_role_of_the_user_is_mended_by_the_printed_documents(encrypted):
@@ -334,3 +334,7 @@ def test_an_import_role_of_the_user_is_mended_by_the_printed_documents(encrypted
     allowed = [action for row in document_in(policy[2])["Statement"] for action in row["Action"]]
     assert allowed == ["s3:GetObject", "s3:ListBucket", "kms:Decrypt"], "it may replace a policy"
     assert findings(encrypted, "import role") == [policy]
+    iam.answers["get_role"] = "NoSuchEntity"
+    remove = "pulumi config rm personalize-retraining:importRoleArn --stack prod"
+    missing = ("missing", f"{IMPORT_ROLE} does not exist", f"{remove} && pulumi up --stack prod")
+    assert findings(encrypted, "import role") == [missing]

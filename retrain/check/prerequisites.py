@@ -1,0 +1,248 @@
+"""Checks what a pipeline needs before it is deployed: the caller, the data, and AWS's services."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from components.iam import export_arns, resource_arn
+from components.settings import PROJECT
+from functions.exports import split_location
+from functions.personalize.campaigns import live_version, read_notes
+from functions.personalize.statuses import is_active
+from functions.planning.plan_run import GUARDS, messages_of
+from retrain.account.permissions import COMMANDS, merged, policy_of, resource_arns
+from retrain.check.findings import Finding, found
+from retrain.check.policies import PERSONALIZE, root_arn, service_context
+from retrain.check.questions import (
+    Policy,
+    Question,
+    actions_text,
+    alarms_question,
+    denied_actions,
+    policy_finding,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from retrain.account.permissions import Grants
+    from retrain.check.findings import Account
+
+from retrain.check.findings import Account
+
+SESSION = re.compile(r"arn:([^:]+):sts::(\d+):assumed-role/([^/]+)/.+")
+
+COMMAND = re.compile(r"'(aws [^']+)'|(aws .+ '{.+}')")
+"""A command of the AWS CLI in a guard's message, which may end with JSON."""
+DATA_KEY_ACTIONS = (
+    *("kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey", "kms:CreateGrant", "kms:ListGrants"),
+)
+"""Actions on a key that AWS documents for Personalize:
+https://docs.aws.amazon.com/personalize/latest/dg/granting-personalize-key-access.html."""
+LOG_ACTIONS = (
+    *("kms:Encrypt", "kms:Decrypt", "kms:ReEncryptFrom", "kms:ReEncryptTo", "kms:DescribeKey"),
+    "kms:GenerateDataKey*",
+)
+"""https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html."""
+MESSAGE_ACTIONS = ("kms:Decrypt", "kms:GenerateDataKey*")
+"""The actions of the roles that send encrypted messages, and of CloudWatch's alarms:
+https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html."""
+ENCRYPTED_GROUP = "kms:encryptioncontext:aws:logs:arn"
+IMPORT_GRANTS: Grants = {
+    "exports": ("s3:GetObject",),
+    "export buckets": ("s3:ListBucket",),
+    "KMS keys": ("kms:Decrypt",),
+}
+"""What the import role needs."""
+
+
+def check_account(account: Account) -> Iterator[Finding]:
+    """Find out whether the credentials are of the account in the ARNs."""
+    home, caller = account.pipeline.home, account.caller
+    number = caller.split(":")[4]
+    if number == home.account:
+        yield Finding("ok", f"{caller}, region {home.region}")
+    else:
+        text = f"{caller} is of account {number}, but the pipeline is in {home.account}"
+        yield Finding("missing", text, "choose other credentials with --profile")
+
+
+def check_permissions(account: Account) -> Iterator[Finding]:
+    """Find out which commands the caller may run, as IAM's own simulation says."""
+    if account.caller.endswith(":root"):
+        yield Finding("ok", "root may run every command")
+        return
+    principal = account.caller
+    if session := SESSION.fullmatch(principal):
+        partition, number, name = session.groups()
+        # The ARN of a session lacks the path of its role.
+        response = found(account.client("iam").get_role, RoleName=name)
+        unknown = f"arn:{partition}:iam::{number}:role/{name}"
+        principal = response["Role"]["Arn"] if response else unknown
+    grants = merged(*COMMANDS.values())
+    denied = denied_actions(account, principal, grants, resource_arns(account.pipeline))
+    policy_command = account.pipeline.command("doctor", "--policy")
+    for command, of_command in COMMANDS.items():
+        lacking = denied.intersection(*[[action for row in of_command.values() for action in row]])
+        if lacking:
+            text = f"`retrain {command}` lacks {actions_text(lacking)}"
+            yield Finding("warn", text, policy_command)
+    if not denied:
+        yield Finding("ok", "the caller may run every command")
+
+
+def check_guards(account: Account) -> Iterator[Finding]:
+    """Yield a finding for each message of a guard, or one that no guard stops a run.
+
+    The way out is after the first `; ` of a message.
+    """
+    is_ok = True
+    for guard in GUARDS:
+        for message in messages_of(guard, account.view):
+            is_ok = False
+            text, _, way_out = message.partition("; ")
+            command = COMMAND.search(way_out)
+            fix = (command[1] or command[2]) if command else way_out or None
+            yield Finding("warn" if guard.verdict == "WARN" else "missing", text, fix)
+    if is_ok:
+        yield Finding("ok", "the datasets, exports, solutions and campaigns are ready for a run")
+
+
+def check_probes(account: Account) -> Iterator[Finding]:
+    """Find out whether each campaign has a probe."""
+    for solution in account.pipeline.settings["solutions"]:
+        for campaign in solution["campaigns"]:
+            if campaign["probe"] is None:
+                text = f"{campaign['campaignArn']} has none, so nothing moves a bad version back"
+                yield Finding("warn", text, "add a probe to the campaign in the stack's file")
+
+
+def check_way_back(account: Account) -> Iterator[Finding]:
+    """Find out whether each campaign has a version to which it can go back."""
+    client, world = account.client("personalize"), account.view.world
+    for solution in account.pipeline.settings["solutions"]:
+        for arn in [row["campaignArn"] for row in solution["campaigns"]]:
+            if arn not in world.campaigns:
+                continue
+            name, campaign = arn.rpartition("/")[2], world.campaigns[arn]
+            notes = read_notes(world.campaign_tags[arn], solution["solutionArn"])
+            version = notes.good_before(live_version(campaign))
+            if version is None:
+                yield Finding("ok", f"{name} has no earlier version yet to which it could go back")
+                continue
+            response = found(client.describe_solution_version, solutionVersionArn=version)
+            status = response["solutionVersion"]["status"] if response else "gone"
+            if is_active(status):
+                yield Finding("ok", f"{name} can go back to {version}")
+            else:
+                text = f"{name} cannot go back to {version}, which is {status}"
+                yield Finding("missing", text, account.pipeline.command("start", "--force"))
+
+
+def check_bucket_policies(account: Account) -> Iterator[Finding]:
+    """Find out whether the policy of each bucket lets Personalize read the exports."""
+    home, client = account.pipeline.home, account.client("s3")
+    context = service_context(home, "personalize")
+    locations = [row["dataLocation"] for row in account.pipeline.settings["datasets"]]
+    for bucket in sorted({split_location(location).bucket for location in locations}):
+        arn = f"arn:{home.partition}:s3:::{bucket}"
+        exports = export_arns(home.partition, locations)
+        objects = [name for name in exports if name.startswith(f"{arn}/")]
+        response = found(client.get_bucket_policy, Bucket=bucket)
+        document = json.loads(response["Policy"]) if response else None
+        mend = f"aws s3api put-bucket-policy --bucket {bucket} --policy {{}}"
+        yield policy_finding(
+            Policy(f"the policy of {bucket}", document, mend),
+            Question("Personalize", PERSONALIZE, ["s3:GetObject"], objects, context),
+            Question("Personalize", PERSONALIZE, ["s3:ListBucket"], [arn], context),
+        )
+
+
+def check_import_role(account: Account) -> Iterator[Finding]:
+    """Find out whether Personalize may assume the import role, and whether it reads the exports."""
+    pipeline, client = account.pipeline, account.client("iam")
+    arn = pipeline.settings["importRoleArn"]
+    name = arn.rpartition("/")[2]
+    remove = f"pulumi config rm {PROJECT}:importRoleArn --stack {pipeline.stack}"
+    mend_role = f"{remove} && {pipeline.deploy_command}"
+    needed = shlex.quote(json.dumps(policy_of(pipeline, IMPORT_GRANTS)))
+    named = f"--role-name {name} --policy"
+    mend_trust = f"aws iam update-assume-role-policy {named}-document {{}}"
+    mend_policy = f"aws iam put-role-policy {named}-name read-exports --policy-document {needed}"
+    if pipeline.args is None or pipeline.args.import_role_arn is None:
+        mend_role = mend_trust = mend_policy = pipeline.restore_command
+    response = found(client.get_role, RoleName=name) if arn else None
+    if response is None:
+        missing = Finding("missing", f"{arn} does not exist", mend_role)
+        yield missing if arn else Finding("ok", "the deployment creates the import role")
+        return
+    document = response["Role"]["AssumeRolePolicyDocument"]
+    trust = Policy(f"the trust policy of {name}", document, mend_trust)
+    context = service_context(pipeline.home, "personalize")
+    yield policy_finding(
+        trust, Question("Personalize", PERSONALIZE, ["sts:AssumeRole"], [], context)
+    )
+    denied = denied_actions(account, arn, IMPORT_GRANTS, resource_arns(pipeline))
+    yield account.finding(
+        name, f"may not call {actions_text(denied)}" if denied else None, mend_policy
+    )
+
+
+def check_keys(account: Account) -> Iterator[Finding]:
+    """Find out whether the KMS keys in the stack's file can be used by all who need them."""
+    args, home = account.pipeline.args, account.pipeline.home
+    users: dict[str, list[Question]] = defaultdict(list)
+    if args and args.data_kms_key_arn:
+        arn, context = str(args.data_kms_key_arn), service_context(home, "personalize")
+        users[arn] += [
+            Question("Personalize", PERSONALIZE, DATA_KEY_ACTIONS, [arn], context),
+            Question("IAM policies", root_arn(home), DATA_KEY_ACTIONS[:1], [arn]),
+        ]
+    if args and args.kms_key_arn:
+        arn, logs = str(args.kms_key_arn), f"logs.{home.region}.amazonaws.com"
+        group = {ENCRYPTED_GROUP: resource_arn(home, "logs", "log-group:*")}
+        context = {**service_context(home, "logs"), **group}
+        users[arn] += [
+            Question("CloudWatch Logs", logs, LOG_ACTIONS, [arn], context, {"ArnLike": group}),
+            Question("IAM policies", root_arn(home), MESSAGE_ACTIONS, [arn]),
+        ]
+        if args.notifications.topic_arn is None:  # alarms use the key only for a topic with it
+            users[arn].append(alarms_question(home, MESSAGE_ACTIONS, arn))
+    for arn, questions in users.items():
+        yield _key_finding(account, arn, questions)
+
+
+def _key_finding(account: Account, key_arn: str, users: Sequence[Question]) -> Finding:
+    """Return whether a key is enabled, and whether its policy allows all of its users."""
+    client = account.client("kms")
+    response = found(client.describe_key, KeyId=key_arn)
+    state = response["KeyMetadata"]["KeyState"] if response else "gone"
+    if state != "Enabled":
+        cancel = f"aws kms cancel-key-deletion --key-id {key_arn} && "
+        fix = f"{cancel * (state == 'PendingDeletion')}aws kms enable-key --key-id {key_arn}"
+        return Finding("missing", f"{key_arn} is {state}", fix if response else None)
+    document = json.loads(client.get_key_policy(KeyId=key_arn, PolicyName="default")["Policy"])
+    mend = f"aws kms put-key-policy --key-id {key_arn} --policy-name default --policy {{}}"
+    return policy_finding(Policy(f"the policy of {key_arn}", document, mend), *users)
+
+
+def check_export_events(account: Account) -> Iterator[Finding]:
+    """Find out whether the buckets of the ready markers send their events to EventBridge."""
+    settings = account.pipeline.settings
+    markers = [row["readyMarker"] for row in settings["datasets"] if row["readyMarker"]]
+    buckets = {split_location(marker).bucket for marker in markers}
+    for bucket in sorted(buckets) if settings.get("triggerOnExport") else ():
+        config = account.client("s3").get_bucket_notification_configuration(Bucket=bucket)
+        del config["ResponseMetadata"]
+        lacks_events = "EventBridgeConfiguration" not in config
+        mended = shlex.quote(json.dumps({**config, "EventBridgeConfiguration": {}}))
+        yield account.finding(
+            bucket,
+            "does not send its events to EventBridge" if lacks_events else None,
+            f"aws s3api put-bucket-notification-configuration --bucket {bucket} "
+            f"--notification-configuration {mended}",
+        )
