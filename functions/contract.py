@@ -233,6 +233,8 @@ class Plan(TypedDict):
     imports: list[PlannedImport]
     solutions: list[PlannedSolution]
     warnings: list[str]
+    users: NotRequired[int | None]
+    """The number of users in the export of interactions, or null if not all of it was read."""
     worstTrial: NotRequired[Outcome]
     """The worst outcome of the trials whose results are only in the warnings."""
 

@@ -9,6 +9,7 @@ import csv
 import re
 from collections import Counter
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 CHECKED_ROWS = 1000
 """The most rows that are checked in each file. An import of interactions needs at least as many."""
+USER_ID = "USER_ID"
 SHOWN_CHARACTERS = 20
 """The most characters of a line or a value that a message shows."""
 LINE_BREAK = re.compile(r"\r\n|\n|\r")
@@ -40,6 +42,8 @@ class FileSample:
     """A message about the first line that Personalize cannot read. The rows end before it."""
     row_count: int | None = None
     """The number of rows in the file, or None if it has an error or was not read to its end."""
+    user_ids: frozenset[str] = frozenset()
+    """The users in all rows that were read, even in those that were not checked."""
 
 
 def read_sample(key: str, content: bytes, *, is_whole_file: bool) -> FileSample:
@@ -68,7 +72,13 @@ def read_sample(key: str, content: bytes, *, is_whole_file: bool) -> FileSample:
             return FileSample(key=key, header=names, rows=tuple(rows), error=error)
         rows.append(Row(line, values))
     row_count = len(lines) if is_whole_file else None
-    return FileSample(key=key, header=names, rows=tuple(rows), row_count=row_count)
+    index = names.index(USER_ID) if USER_ID in names else len(header)
+    user_ids = frozenset(
+        chain.from_iterable(text.split(",")[index : index + 1] for _, text in lines)
+    )
+    return FileSample(
+        key=key, header=names, rows=tuple(rows), row_count=row_count, user_ids=user_ids
+    )
 
 
 def cells(line: str) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ from .personalize.campaigns import (
     update_request,
     wanted_deployment,
 )
-from .personalize.tags import tags_of, write_tags
+from .personalize.tags import GOOD, tags_of, write_tags
 from .reconcile import REFUSALS, Progress, from_document, reconcile, to_document
 from .rules import deployments
 from .rules.deployments import Ask, Deploy, GoBack, Memory, Notes, SeenCampaign, WriteNotes
@@ -106,6 +106,9 @@ class CampaignDeployment:
             Exception: the error, if no version is on trial, or at the deadline of the trial.
         """
         memory = self._memory
+        if is_missing(error, "DescribeCampaign", "ListTagsForResource"):
+            deleted = Step("TRYING", outcome="FAILED", reasons=("the campaign was deleted",))
+            return Progress(None, deleted, 0)
         waited = clock.now() - memory.began_at
         remaining = deployments.LONGEST_TRIAL - waited
         if not memory.is_on_trial or remaining <= timedelta():
@@ -124,7 +127,7 @@ class CampaignDeployment:
             case Deploy(version, notes):
                 self._update(version, notes)
             case GoBack(version):
-                self._update(version)
+                self._go_back(version)
             case WriteNotes(notes):
                 self._write(notes)
             case Ask(version):
@@ -158,8 +161,27 @@ class CampaignDeployment:
                 raise Refused(str(error)) from error
             raise
 
+    def _go_back(self, version: str) -> None:
+        """Send the update to the good version. A person may have edited the tag that names it."""
+        try:
+            self._update(version)
+        except ClientError as error:
+            if not is_missing(error, "UpdateCampaign"):
+                raise
+            named = f"the tag {GOOD} named {version}, which does not exist"
+            self._memory.warnings = sorted({*self._memory.warnings, named})
+            notes = read_notes(tags_of(read_client(), self.arn), self.solution["solutionArn"])
+            self._write(notes._replace(good=None))
+
     def _write(self, notes: Notes) -> None:
         write_tags(write_client(), self.arn, notes_as_tags(notes))
+
+
+def is_missing(error: Exception, *operations: str) -> bool:
+    """Return True if one of these operations has found no such resource."""
+    if not isinstance(error, ClientError) or error.operation_name not in operations:
+        return False
+    return error.response["Error"]["Code"] == "ResourceNotFoundException"
 
 
 def request_recommendations(campaign_arn: str, probe: ProbeSettings) -> Response:

@@ -92,6 +92,15 @@ class Export:
         return sum(counts) if len(counts) == len(self.objects) else None
 
     @property
+    def user_ids(self) -> frozenset[str] | None:
+        """The users in all files, or None if not every file was read to its end."""
+        return (
+            None
+            if self.row_count is None
+            else frozenset().union(*(file.user_ids for file in self.samples))
+        )
+
+    @property
     def has_rows(self) -> bool:
         """True if a sample has a row, or an error that may hide its rows.
 

@@ -120,13 +120,14 @@ class DatasetView:
         last = next(iter(effective_imports(self.imports)[::-1]), None)
         last_import = f"the last import ({time_text(last.ended_at)} UTC)" if last else ""
         newest_at = self.seen.export.newest_at
+        written = f"{time_text(newest_at)} UTC" if newest_at else "its import"
         is_newer = last and newest_at and newest_at > last.created_at
         return Decision.first(
             (self.awaits_marker, "keep", "its ready marker is missing, and will start a run"),
             (self.holds_later_day, "keep", "the export of a later day was imported"),
             (self.is_being_imported, "wait", "an import of this export is running"),
             (any(job.is_running for job in self.imports), "wait", "another import is running"),
-            (self.held_by, "keep", f"the export has not changed since {last_import}"),
+            (self.held_by, "keep", f"the export has not changed since {written}"),
             (last is None, "import", "the dataset was never imported"),
             (self.holds_export, "import", "exports are imported even if they have not changed"),
             (last and last.run is None, "import", f"this pipeline did not start {last_import}"),

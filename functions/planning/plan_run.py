@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import RunRefused
 from ..metrics import short_name
-from ..words import list_text, time_text
+from ..words import list_text
 from . import export_files, export_guards, resource_guards
 from .datasets import DatasetView, datasets_to_import
 from .guards import Guard
@@ -80,21 +80,21 @@ def plan_run(view: RunView) -> Plan:
         raise RunRefused(refusals)
     imports = [dataset.planned() for dataset in view.datasets if dataset.needs_import]
     solutions = [planned for solution in view.solutions if (planned := solution.planned())]
-    limits = [
-        f"{solution.arn}: {message}"
+    users = view.solutions[0].user_ids if view.solutions else None
+    reason = None if imports or solutions else _why_skipped(view)
+    held_back = [
+        f"{solution.arn}: {solution.limit_message}"
         for solution in view.solutions
-        if (message := solution.limit_message)
+        if solution.limit_message and not reason
     ]
-    reason = None
-    if not imports and not solutions:
-        reason, limits = "; ".join(limits) or _nothing_new(view), []
     return {
         "todo": "NOTHING" if reason else "WORK",
         "seconds": 0,
         "reason": reason,
         "imports": imports,
         "solutions": solutions,
-        "warnings": [*limits, *_messages("WARN", view)],
+        "users": None if users is None else len(users),
+        "warnings": [*held_back, *_messages("WARN", view)],
     }
 
 
@@ -118,20 +118,16 @@ def messages_of(guard: Guard, view: RunView) -> Iterator[str]:
                 yield f"datasets.{dataset_view.dataset['type']}: {message}"
 
 
-def _nothing_new(view: RunView) -> str:
-    """Return why a run that has nothing to import, train or deploy is skipped."""
+def _why_skipped(view: RunView) -> str:
+    """Return why a run has nothing to import, train or deploy."""
     if "only" in view.run["request"]:
         return "no campaign waits for a version"
-    newest = [dataset.seen.export.newest_at for dataset in view.datasets]
-    written_at = max(filter(None, newest), default=None)
-    data = f"no export has changed since {time_text(written_at)} UTC" if written_at else ""
-    if any(dataset.holds_later_day for dataset in view.datasets):
-        data = "no export is newer than the data"
-    if any(dataset.awaits_marker for dataset in view.datasets):
-        data = "no new export is ready"
     names: dict[str, list[str]] = {}
+    for dataset in view.datasets:
+        names.setdefault(dataset.decision.reason, []).append(dataset.dataset["type"])
     for solution in view.solutions:
         names.setdefault(solution.decision.reason, []).append(short_name(solution.arn))
-    trained = [f"{list_text(found)}: {reason}" for reason, found in names.items()]
-    facts = "; ".join([data or "nothing is imported", *trained])
-    return f"nothing is new: {facts}; to train anyway, use retrain start --force"
+    facts = "; ".join(f"{list_text(found)}: {reason}" for reason, found in names.items())
+    if any(solution.limit_message for solution in view.solutions):
+        return facts
+    return f"nothing is new; to train anyway, use retrain start --force; {facts}"

@@ -173,3 +173,19 @@ def unanswered_probes(view: SolutionView) -> Iterator[str]:
                 f"{arn}: the probe has {key}, but campaigns of the recipe {recipe} need "
                 f"{expected}; use that key in the probe"
             )
+
+
+@guard("user of a probe", "WARN", "solution")
+def unknown_probe_users(view: SolutionView) -> Iterator[str]:
+    """Yield a message for a probe with a user who has no interactions in a small FULL export.
+
+    The export of a large pipeline is not read to its end, so its users are not known.
+    """
+    for campaign in view.solution["campaigns"]:
+        user = campaign["probe"] and campaign["probe"]["userId"]
+        if user and view.user_ids and user not in view.user_ids:
+            yield (
+                f"{campaign['campaignArn']}: the user {user!r} of the probe has no interactions, "
+                "so Personalize answers with popular items, which proves little; name a user of "
+                f"the export, for example {min(view.user_ids)!r}"
+            )

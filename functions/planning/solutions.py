@@ -74,6 +74,15 @@ class SolutionView:
         return is_streamed or bool(self.world.event_trackers)
 
     @property
+    def user_ids(self) -> frozenset[str] | None:
+        """All users with interactions, or None if no export shows all of them."""
+        for dataset in self.settings["datasets"]:
+            export = self.world.exports.get(dataset["datasetArn"])
+            if export and (dataset["type"], dataset["importMode"]) == ("interactions", "FULL"):
+                return None if self.receives_events else export.user_ids
+        return None
+
+    @property
     def requested_by(self) -> str | None:
         """What asks for a training even if a version was trained on the present data, or None.
 

@@ -43,6 +43,9 @@ WORST_FIRST: tuple[Outcome, ...] = (
 """SKIPPED is not among them, because it hides nothing else that has happened."""
 MAX_REASON_BYTES = 2 * MAX_TEXT_BYTES
 """The most bytes of the reason of an item: the error that ended it, and what its rule said."""
+HELD_OUT_SHARE = 0.1
+"""Personalize measures the metrics on this share of the users:
+https://docs.aws.amazon.com/personalize/latest/dg/working-with-training-metrics.html"""
 CONSOLES = {"aws-us-gov": "console.amazonaws-us-gov.com", "aws-cn": "console.amazonaws.cn"}
 """Partition -> the host of its console."""
 
@@ -133,6 +136,8 @@ class ServingReport(TypedDict):
     """The version that the campaign serves, or null if it serves none."""
     versionOnTrial: str | None
     """A version whose trial has not ended, or null."""
+    isBad: bool
+    """True if the version that the campaign serves has failed its probe there."""
 
 
 class Report(TypedDict):
@@ -176,6 +181,9 @@ class Report(TypedDict):
     """The campaigns whose trials earlier runs had not finished."""
     serving: list[ServingReport]
     """What each configured campaign serves at the end of the run."""
+    heldOutUsers: int | None
+    """About how many users Personalize has held out to measure the metrics, or null if the export
+    of interactions is too large to count them."""
     warnings: list[str]
     """What a person should know, as sentences."""
     executionUrl: str
@@ -211,6 +219,7 @@ def report_of(
     outcomes = [report["outcome"] for report in (*imports, *solutions, *trials)]
     trial = document["plan"].get("worstTrial") if "plan" in document else None
     error = document.get("error")
+    users = document["plan"].get("users") if "plan" in document else None
     hours = sum(solution["trainingHours"] or 0 for solution in solutions)
     price = document["settings"]["trainingHourPrice"] if "settings" in document else None
     costs = [
@@ -237,6 +246,7 @@ def report_of(
         "solutions": solutions,
         "trials": trials,
         "serving": serving,
+        "heldOutUsers": None if users is None else round(users * HELD_OUT_SHARE),
         "warnings": shortened_list([*_warnings(document)]),
         "executionUrl": _execution_url(arn),
         "dashboardUrl": dashboard_url,
@@ -270,6 +280,11 @@ def campaigns_of(report: Report) -> list[CampaignReport]:
     """Return the campaigns of all solutions and of the trials of earlier runs."""
     of_solutions = [solution["campaigns"] for solution in report["solutions"]]
     return [*chain.from_iterable(of_solutions), *report["trials"]]
+
+
+def bad_campaigns(report: Report) -> list[str]:
+    """Return the campaigns that serve a version although it has failed its probe."""
+    return [serving["campaignArn"] for serving in report["serving"] if serving["isBad"]]
 
 
 def error_text(error: StateError) -> str:

@@ -92,8 +92,14 @@ def needs_person(report: Report) -> bool:
     A trial that has not ended counts as well, because nobody knows if the version answers well.
     """
     return report["outcome"] in PROBLEMS or any(
-        serving["versionOnTrial"] for serving in report["serving"]
+        serving["versionOnTrial"] or serving["isBad"] for serving in report["serving"]
     )
+
+
+def is_repetition(report: Report) -> bool:
+    """Return True if the run has failed again to end a trial, as an earlier report has said."""
+    is_open = any(serving["versionOnTrial"] for serving in report["serving"])
+    return is_open and (report["trigger"], report["outcome"]) == ("trials", "FAILED")
 
 
 def read_serving(client: PersonalizeClient, settings: Settings) -> list[ServingReport]:
@@ -111,13 +117,15 @@ def read_serving(client: PersonalizeClient, settings: Settings) -> list[ServingR
                 "isKnown": False,
                 "servedVersionArn": None,
                 "versionOnTrial": None,
+                "isBad": False,
             }
             serving.append(campaign_report)
             if clock.now() < end:
                 with suppress(ClientError, ServiceUnavailable, Throttled):
                     served = live_version(describe_campaign(client, arn))
-                    trial = read_notes(tags_of(client, arn), solution["solutionArn"]).trial
-                    campaign_report["versionOnTrial"] = trial.version if trial else None
+                    notes = read_notes(tags_of(client, arn), solution["solutionArn"])
+                    campaign_report["versionOnTrial"] = notes.trial and notes.trial.version
+                    campaign_report["isBad"] = served is not None and served == notes.bad
                     campaign_report["servedVersionArn"] = served
                     campaign_report["isKnown"] = True
     return serving
@@ -131,7 +139,8 @@ def _failed_deliveries(
     deliveries: dict[str, Callable[[], None]] = {
         "event to the default event bus": lambda: _put_event(events(), report)
     }
-    if notifications["on"] == "always" or needs_person(report):
+    is_wanted = notifications["on"] == "always" or needs_person(report)
+    if is_wanted and not is_repetition(report):
         deliveries[f"message to {topic}"] = lambda: _publish(sns(), topic, report, text)
     for name, deliver in deliveries.items():
         try:

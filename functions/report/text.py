@@ -1,7 +1,7 @@
 """Writes the report of a run as a text, which people read on a phone or in the AWS console.
 
-What needs a person comes first. Lines are short, and so are ARNs, except in commands. All functions
-are pure.
+What needs a person comes first. Lines are short, and so are ARNs, except in commands. No line is
+there twice. All functions are pure.
 """
 
 import re
@@ -14,12 +14,14 @@ from ..contract import Outcome
 from ..executions import machine_arn_of
 from ..metrics import short_name
 from ..texts import json_bytes, shortened
-from ..words import duration_text, metric_name, metric_text, size_text
+from ..words import count_text, duration_text, metric_name, metric_text, size_text, time_text
 from .model import (
     CampaignReport,
     ImportReport,
+    MetricReport,
     Report,
     SolutionReport,
+    bad_campaigns,
     campaigns_of,
 )
 
@@ -34,8 +36,8 @@ https://docs.aws.amazon.com/sns/latest/api/API_Publish.html"""
 MAX_ADVISED = 5
 """The most versions or campaigns for which a text has commands. More would not fit into a chat
 message."""
-MAX_NAMES = 3
-"""The most campaigns that a headline names."""
+FEW_USERS = 100
+"""With fewer held-out users, metrics differ by a quarter by chance."""
 SEPARATORS_BYTES = 100
 """The bytes of the line breaks between the sections."""
 HEADLINES: Mapping[Outcome, str] = {
@@ -53,7 +55,7 @@ ENDS = {
     "TIMED_OUT": "the execution took too long",
 }
 """Error that ended a run -> what happened, in words."""
-PERSONALIZE_ARN = re.compile(r"arn:[a-z-]+:personalize:[a-z0-9-]+:\d{12}:")
+PERSONALIZE_ARN = re.compile(r"arn:[a-z-]+:personalize:[a-z0-9-]+:\d{12}:[a-z-]+/")
 UNREADABLE = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069"
     r"\ud800-\udfff\ufffe\uffff]"
@@ -74,9 +76,11 @@ class Advice(NamedTuple):
     """The key of a campaign's report whose value replaces `{}`."""
 
 
-NEWEST_ONLY = (
-    "With the recipes User-Personalization and Next-Best-Action, Personalize adds new items to the "
-    "newest version only."
+BAD_VERSION = Advice(
+    "Move the campaign to a version that answers well:",
+    ["rollback --campaign {}"],
+    "Roll back a campaign",
+    "campaignArn",
 )
 NOT_REPORTED = Advice(
     "The imports, trainings and updates of the run go on. The next run uses those that succeed, "
@@ -101,28 +105,28 @@ RUN_ADVICE: Mapping[str, Advice] = {
 }
 """The error that ended a run -> what to do. `FAILED` is for any other failure."""
 CAMPAIGN_ADVICE: Mapping[Outcome, Advice] = {
-    "FAILED": Advice(
-        "If a campaign that has failed gives bad recommendations, move it back:",
-        ["rollback --campaign {}"],
-        "Roll back a campaign",
-        "campaignArn",
+    "FAILED": BAD_VERSION._replace(
+        sentence="No probe has passed. If the campaign answers badly, move it back:"
     ),
     "ROLLED_BACK": Advice(
-        f"The campaign serves its good version again. {NEWEST_ONLY} So find out why the new "
-        "version answered badly, and train again soon. This prints how it was made:",
+        "The campaign serves its good version again. Find out why the new version answered badly, "
+        "and train again soon. This prints how it was made:",
         ["history --version {}"],
         "The probe",
     ),
     "REJECTED": Advice(
-        f"The campaign keeps its version. {NEWEST_ONLY} So correct the data or the rules, and "
-        "train again soon. This prints how the rejected version was made:",
+        "The campaign keeps its version. Correct the data or the rules, and train again soon. "
+        "This prints how the rejected version was made:",
         ["history --version {}"],
         "The quality gate",
     ),
     "AWAITING_APPROVAL": Advice(
-        "Compare the metrics below, and answer with one of two commands:",
+        "Judge the version, and answer with one of two commands:",
         ["approve {}", "approve --reject {}"],
         "Approve a version",
+    ),
+    "DEPLOYED": BAD_VERSION._replace(
+        sentence="If the campaign answers badly all the same, move it back:"
     ),
 }
 """The outcome of a campaign -> what to do."""
@@ -130,17 +134,9 @@ CAMPAIGN_ADVICE: Mapping[Outcome, Advice] = {
 
 def text_of(report: Report, max_bytes: int = MAX_TEXT_BYTES) -> str:
     """Return the report as text. If it is too long, the reasons and the end are cut."""
-    dashboard = [f"Dashboard: {report['dashboardUrl']}"] if report["dashboardUrl"] else []
-    head = _section(
-        f"{report['outcome']}: {headline(report)}.",
-        [
-            f"Pipeline {report['pipeline']}",
-            f"Run {report['runId']} ({report['trigger']}), {duration_text(report['seconds'])}",
-            f"Execution: {report['executionUrl']}",
-            *dashboard,
-        ],
-    )
-    trials = (line for trial in report["trials"] for line in _campaign_lines(trial))
+    bad = bad_campaigns(report)
+    urgent = _advised(report, BAD_VERSION, bad) if bad else ()
+    head = "\n".join([f"{report['outcome']}: {headline(report)}.", *urgent])
     why = _section("Why", _reason_lines(report))
     advice = _section("What to do", _advice_lines(report))
     room = max_bytes - json_bytes(f"{head}{advice}") - SEPARATORS_BYTES
@@ -148,11 +144,11 @@ def text_of(report: Report, max_bytes: int = MAX_TEXT_BYTES) -> str:
         head,
         shortened(why, room),
         advice,
-        _section("What the campaigns serve now", _serving_lines(report)),
-        *("\n".join(_solution_lines(solution)) for solution in report["solutions"]),
-        _section("Trials of earlier runs", trials),
+        _section("What the campaigns serve now", _campaign_lines(report)),
+        _section("Trainings", map(_training_line, report["solutions"])),
         _section("Data and costs", _import_lines(report)),
         _section("Warnings", (f"- {with_short_arns(warning)}" for warning in report["warnings"])),
+        _section("Run", _run_lines(report)),
     ]
     text = "\n\n".join(section for section in sections if section).replace("\r\n", "\n")
     return shortened(UNREADABLE.sub("?", text), max_bytes) + "\n"
@@ -169,15 +165,16 @@ def subject_of(report: Report) -> str:
 
 def headline(report: Report) -> str:
     """Return the most important fact about a run, in a few words."""
+    if bad := bad_campaigns(report):
+        return f"{', '.join(map(short_name, bad))} serves a version that failed its probe"
+    if report["error"] is not None:
+        return ENDS.get(report["error"], f"the run ended with {report['error']}")
     if report["outcome"] == "FAILED":
-        return _failure(report)
-    names = [
-        short_name(campaign["campaignArn"])
-        for campaign in campaigns_of(report)
-        if campaign["outcome"] == report["outcome"]
-    ] or ["a campaign"]
-    more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
-    return HEADLINES[report["outcome"]].format(", ".join(names[:MAX_NAMES]) + more)
+        failed = (name for name, result in _results(report) if result["outcome"] == "FAILED")
+        return f"{next(failed, 'a trial')} failed"
+    rows = [row for row in campaigns_of(report) if row["outcome"] == report["outcome"]]
+    names = [short_name(row["campaignArn"]) for row in rows]
+    return HEADLINES[report["outcome"]].format(", ".join(names) or "a campaign")
 
 
 def with_short_arns(text: str) -> str:
@@ -186,7 +183,6 @@ def with_short_arns(text: str) -> str:
 
 
 def _section(title: str, lines: Iterable[str]) -> str:
-    """Return a section with a title, or an empty text if it has no lines."""
     items = list(lines)
     return "\n".join([title, *items]) if items else ""
 
@@ -204,21 +200,24 @@ def _results(
         yield f"campaign {short_name(campaign['campaignArn'])}", campaign
 
 
-def _failure(report: Report) -> str:
-    """Return the error that ended the run, or else the first item that failed, in a few words."""
-    if report["error"] is not None:
-        return ENDS.get(report["error"], f"the run ended with {report['error']}")
-    failed = (name for name, result in _results(report) if result["outcome"] == "FAILED")
-    return f"{next(failed, 'a trial')} failed"
-
-
 def _reason_lines(report: Report) -> Iterator[str]:
-    """Yield the reason for the outcome of the run, and of each item that has one."""
+    """Yield why the run and each item has its outcome. Items with the same reason share a line."""
     if report["reason"] is not None:
         yield PERSONALIZE_ARN.sub("", report["reason"])
+    names: dict[str, list[str]] = {}
     for name, result in _results(report):
         if result["reason"]:
-            yield f"- {name}: {with_short_arns(result['reason'])}"
+            names.setdefault(with_short_arns(result["reason"]), []).append(name)
+    for reason, found in names.items():
+        yield f"- {', '.join(found)}: {reason}"
+    users = report["heldOutUsers"]
+    judged = [row["metrics"] for row in campaigns_of(report) if row["outcome"] == "REJECTED"]
+    if any(judged) and users is not None and users < FEW_USERS:
+        yield (
+            f"- Personalize measured this on about {count_text(users, 'user')}, 10% of all, so "
+            "chance decides. Until there are more, raise maxDrop in the qualityGate, or set "
+            "qualityGateEnabled to false."
+        )
 
 
 def _advice_lines(report: Report) -> Iterator[str]:
@@ -226,14 +225,21 @@ def _advice_lines(report: Report) -> Iterator[str]:
     if report["outcome"] == "FAILED":
         advice = RUN_ADVICE.get(report["error"] or "FAILED", RUN_ADVICE["FAILED"])
         yield from _advised(report, advice, [""])
+    served = [(row["campaignArn"], row["servedVersionArn"]) for row in report["serving"]]
+    bad = bad_campaigns(report)
     for outcome, advice in CAMPAIGN_ADVICE.items():
-        arns = [
-            campaign[advice.subject]
-            for campaign in campaigns_of(report)
-            if campaign["outcome"] == outcome
-        ]
-        if names := list(dict.fromkeys(arn for arn in arns if arn)):
-            yield from _advised(report, advice, names)
+        names: dict[str, None] = {}
+        for row in campaigns_of(report):
+            arn, version = row["campaignArn"], row["versionArn"]
+            # A campaign can only go back from the version of the run, and to another one.
+            can_go_back = row["previousVersionArn"] and (arn, version) in served and arn not in bad
+            if row["outcome"] == outcome and version:
+                if advice.subject == "versionArn":
+                    names[version] = None
+                elif can_go_back:
+                    names[arn] = None
+        if names:
+            yield from _advised(report, advice, [*names])
 
 
 def _advised(report: Report, advice: Advice, names: Sequence[str]) -> Iterator[str]:
@@ -242,51 +248,51 @@ def _advised(report: Report, advice: Advice, names: Sequence[str]) -> Iterator[s
     yield advice.sentence
     for name in names[:MAX_ADVISED]:
         for command in advice.commands:
-            words = [word.format(name) for word in command.split()]
+            words = [word.format(PERSONALIZE_ARN.sub("", name)) for word in command.split()]
             yield f"  {shlex.join(['retrain', *words, *machine])}"
     if len(names) > MAX_ADVISED:
         yield f"and the same for {len(names) - MAX_ADVISED} more, named below"
     yield f'Guide: docs/operations.md, section "{advice.section}"'
 
 
-def _serving_lines(report: Report) -> Iterator[str]:
+def _campaign_lines(report: Report) -> Iterator[str]:
+    """Yield what each campaign serves, what happened to it, and the metrics of the gate."""
+    results = {campaign["campaignArn"]: campaign for campaign in campaigns_of(report)}
+    shown_metrics: list[Mapping[str, MetricReport]] = []
     for serving in report["serving"]:
-        served = short_name(serving["servedVersionArn"] or "nothing")
+        arn, trial = serving["campaignArn"], serving["versionOnTrial"]
+        line = f"- {short_name(arn)}: {short_name(serving['servedVersionArn'] or 'nothing')}"
         if not serving["isKnown"]:
-            served = "not known, because it could not be read"
-        elif serving["versionOnTrial"]:
-            served += f"; {short_name(serving['versionOnTrial'])} is still on trial"
-        yield f"- {short_name(serving['campaignArn'])}: {served}"
+            line = f"- {short_name(arn)}: not known, because it could not be read"
+        elif trial:
+            line += f"; {short_name(trial)} is still on trial"
+        elif serving["isBad"]:
+            line += ", which failed its probe"
+        result = results.get(arn)
+        if result is None:
+            yield line
+            continue
+        deployed, before = result["outcome"] == "DEPLOYED", result["previousVersionArn"]
+        other = before if deployed else result["versionArn"]
+        about = f"{'before' if deployed else 'new'}: {short_name(other)}, " if other else ""
+        yield f"{line} ({about}{result['outcome']})"
+        if result["metrics"] not in shown_metrics:
+            shown_metrics.append(result["metrics"])
+            for name, metric in result["metrics"].items():
+                yield f"  {metric_name(name)}: {metric_text(metric)}"
 
 
-def _solution_lines(solution: SolutionReport) -> Iterator[str]:
-    yield f"{short_name(solution['solutionArn'])}: {solution['outcome']}"
+def _training_line(solution: SolutionReport) -> str:
+    facts = [] if solution["campaigns"] else [str(solution["outcome"])]
     if solution["solutionVersionArn"] is not None:
-        facts = [f"version {short_name(solution['solutionVersionArn'])}"]
+        facts.append(f"version {short_name(solution['solutionVersionArn'])}")
         if not solution["isTrained"]:
             facts.append("trained before")
-        elif solution["seconds"] is not None:
-            facts.append(
-                f"{solution['trainingMode']} training of {duration_text(solution['seconds'])}"
-            )
-        if solution["trainingHours"] is not None:
-            facts.append(f"{solution['trainingHours']:.3g} training hours")
-        yield f"- {', '.join(facts)}"
-    for campaign in solution["campaigns"]:
-        yield from _campaign_lines(campaign)
-
-
-def _campaign_lines(campaign: CampaignReport) -> Iterator[str]:
-    """Yield what happened to a campaign, and the metrics. Another section has the reason."""
-    facts: list[str] = [campaign["outcome"]]
-    if campaign["outcome"] == "DEPLOYED":
-        versions = (campaign["previousVersionArn"], campaign["versionArn"])
-        facts.append(" -> ".join(short_name(arn) for arn in versions if arn))
-    if campaign["seconds"] is not None:
-        facts.append(f"update of {duration_text(campaign['seconds'])}")
-    yield f"- {short_name(campaign['campaignArn'])}: {', '.join(facts)}"
-    for name, metric in campaign["metrics"].items():
-        yield f"  {metric_name(name)}: {metric_text(metric)}"
+    if solution["seconds"] is not None:
+        facts.append(f"{solution['trainingMode']} in {duration_text(solution['seconds'])}")
+    if solution["trainingHours"] is not None:
+        facts.append(f"{solution['trainingHours']:.3g} training hours")
+    return f"- {short_name(solution['solutionArn'])}: {', '.join(facts)}"
 
 
 def _import_lines(report: Report) -> Iterator[str]:
@@ -295,11 +301,19 @@ def _import_lines(report: Report) -> Iterator[str]:
         facts = [dataset["outcome"], size_text(dataset["bytes"])]
         if dataset["dataWrittenAt"] is not None:
             age = (started_at - datetime.fromisoformat(dataset["dataWrittenAt"])).total_seconds()
-            facts.append(f"written {duration_text(max(0, age))} before the run")
+            facts.append(f"written {duration_text(age)} before the run")
         if dataset["seconds"] is not None:
-            facts.append(f"import job of {duration_text(dataset['seconds'])}")
+            facts.append(f"imported in {duration_text(dataset['seconds'])}")
         yield f"- {dataset['type']}: {', '.join(facts)}"
-    if report["trainingHours"]:
-        cost = report["trainingCost"]
-        price = "" if cost is None else f", about ${cost:.2f} (not for recipes of version 2)"
-        yield f"- training hours: {report['trainingHours']:.3g}{price}"
+    costs = {"trainings": report["trainingCost"], "imports": report["importCost"]}
+    if texts := [f"{name} ${cost:.2f}" for name, cost in costs.items() if cost]:
+        yield f"- about {', '.join(texts)}"
+
+
+def _run_lines(report: Report) -> Iterator[str]:
+    yield f"- {report['runId']} ({report['trigger']}) of {report['pipeline']}"
+    ended_at = time_text(datetime.fromisoformat(report["endedAt"]))
+    yield f"- ended at {ended_at} UTC, after {duration_text(report['seconds'])}"
+    yield f"- Execution: {report['executionUrl']}"
+    if report["dashboardUrl"]:
+        yield f"- Dashboard: {report['dashboardUrl']}"

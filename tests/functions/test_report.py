@@ -41,7 +41,7 @@ ERROR = {
 ERROR_TEXT = "InvalidInputException: it exists"
 
 
-def serving(served, on_trial=None, *, is_known=True):
+def serving(served, on_trial=None, *, is_known=True, is_bad=False):
     """Return what the campaign serves at the end of the run."""
     return [
         {
@@ -49,6 +49,7 @@ def serving(served, on_trial=None, *, is_known=True):
             "isKnown": is_known,
             "servedVersionArn": served,
             "versionOnTrial": on_trial,
+            "isBad": is_bad,
         }
     ]
 
@@ -148,6 +149,7 @@ def test_the_report_of_a_good_run():
         ],
         "trials": [],
         "serving": serving(VERSION),
+        "heldOutUsers": None,
         "warnings": [],
         "executionUrl": "https://console.aws.amazon.com/states/home?region=eu-west-1"
         f"#/v2/executions/details/{EXECUTION}",
