@@ -93,7 +93,7 @@ def plan_run(view: RunView) -> Plan:
         "reason": reason,
         "imports": imports,
         "solutions": solutions,
-        "users": None if users is None else len(users),
+        "users": len(users) if users else None,
         "warnings": [*held_back, *_messages("WARN", view)],
     }
 
@@ -130,4 +130,4 @@ def _why_skipped(view: RunView) -> str:
     facts = "; ".join(f"{list_text(found)}: {reason}" for reason, found in names.items())
     if any(solution.limit_message for solution in view.solutions):
         return facts
-    return f"nothing is new; to train anyway, use retrain start --force; {facts}"
+    return f"nothing is new: {facts}; to train anyway, use retrain start --force"

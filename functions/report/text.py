@@ -258,7 +258,7 @@ def _advised(report: Report, advice: Advice, names: Sequence[str]) -> Iterator[s
 def _campaign_lines(report: Report) -> Iterator[str]:
     """Yield what each campaign serves, what happened to it, and the metrics of the gate."""
     results = {campaign["campaignArn"]: campaign for campaign in campaigns_of(report)}
-    shown_metrics: list[Mapping[str, MetricReport]] = []
+    shown_metrics: list[tuple[str | None, Mapping[str, MetricReport]]] = []
     for serving in report["serving"]:
         arn, trial = serving["campaignArn"], serving["versionOnTrial"]
         line = f"- {short_name(arn)}: {short_name(serving['servedVersionArn'] or 'nothing')}"
@@ -274,10 +274,12 @@ def _campaign_lines(report: Report) -> Iterator[str]:
             continue
         deployed, before = result["outcome"] == "DEPLOYED", result["previousVersionArn"]
         other = before if deployed else result["versionArn"]
+        other = None if other == serving["servedVersionArn"] else other
         about = f"{'before' if deployed else 'new'}: {short_name(other)}, " if other else ""
         yield f"{line} ({about}{result['outcome']})"
-        if result["metrics"] not in shown_metrics:
-            shown_metrics.append(result["metrics"])
+        metrics = (result["versionArn"], result["metrics"])
+        if metrics not in shown_metrics:
+            shown_metrics.append(metrics)
             for name, metric in result["metrics"].items():
                 yield f"  {metric_name(name)}: {metric_text(metric)}"
 

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from ..contract import MetricValues, ProbeSettings, QualityRule
+from ..words import time_text
 from .gate import compare
 from .pacing import pause
 from .probing import Probing
@@ -385,7 +386,7 @@ def _ask_for_approval(case: DeploymentCase, version: str) -> Step | None:
     if answer == "ASKED":
         return Step("JUDGING", outcome="AWAITING_APPROVAL", reasons=(reason,))
     end = case.now + timedelta(hours=hours)
-    reasons = (f"{reason} until {end.isoformat(timespec='seconds')}",)
+    reasons = (f"{reason} until {time_text(end)} UTC",)
     return Step("JUDGING", Ask(version), outcome="AWAITING_APPROVAL", reasons=reasons)
 
 

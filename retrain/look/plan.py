@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
 NO_MACHINE = "arn:aws:states:::stateMachine:none"
 """Stands for the state machine of a pipeline that is not deployed."""
+NOTHING_NEW = "nothing is new"
 BILLED_VERSIONS = 3
 """The number of earlier versions from which the training hours are estimated."""
 SYMBOLS = {
@@ -350,7 +351,9 @@ def _conclusion(document: Document) -> str:
     if document["outcome"] == "REFUSED":
         return f"Plan: refused, {count_text(len(document['problems']), 'problem')}."
     if document["outcome"] == "SKIPPED":
-        return f"Plan: skipped: {document['reason']}."
+        reason = document["reason"] or ""
+        # The steps say what is not new.
+        return f"Plan: skipped: {NOTHING_NEW if reason.startswith(NOTHING_NEW) else reason}."
     steps, cost = document["steps"], document["expectedCost"]
     counts = Counter(step["action"] for step in steps)
     parts = [f"{counts[action]} {words}" for action, words in COUNTED.items() if counts[action]]

@@ -487,6 +487,7 @@ def plan(**changes):
         "reason": None,
         "imports": [planned_import()],
         "solutions": [planned_solution()],
+        "users": None,
         "warnings": [],
         **changes,
     }

@@ -49,6 +49,7 @@ CAUSE_CHARACTERS, CHAT_CHARACTERS = 32_768, 8_000
 def served(monkeypatch):
     """Let the campaign serve its new version."""
     serving = {"campaignArn": CAMPAIGN, "isKnown": True, "servedVersionArn": VERSION}
+    serving["isBad"] = False
     monkeypatch.setattr(send, "read_client", lambda: None)
     monkeypatch.setattr(send, "read_serving", lambda *_: [{**serving, "versionOnTrial": None}])
 
@@ -243,6 +244,7 @@ def test_the_report_of_the_largest_pipeline_fits_everywhere(inbox, monkeypatch, 
             "isKnown": True,
             "servedVersionArn": result["item"]["previousVersionArn"],
             "versionOnTrial": result["item"]["versionArn"],
+            "isBad": False,
         }
         for solution in document["solutions"]
         for result in solution["campaigns"]

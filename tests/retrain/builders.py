@@ -90,6 +90,7 @@ def run_report(*solutions, **changes):
         "solutions": list(solutions),
         "trials": [],
         "serving": [],
+        "heldOutUsers": None,
         "warnings": [],
         "executionUrl": "https://console/execution",
         "dashboardUrl": None,

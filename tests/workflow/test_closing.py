@@ -152,7 +152,7 @@ def test_a_service_that_fails_at_the_end_of_a_run_changes_no_outcome():
         (message,) = pipeline.inbox.messages
     assert outcomes(execution) == DEPLOYED
     assert failed_calls(execution) == [], "the report is sent by the first try"
-    assert "\n- home: not known, because it could not be read\n" in message.body
+    assert "\n- home: not known, because it could not be read (" in message.body
 
 
 def test_a_report_that_is_always_killed_sends_few_messages():

@@ -129,7 +129,7 @@ def test_a_campaign_that_cannot_be_read_fails_alone():
     ) as pipeline:
         execution = pipeline.run(skipImport=True)
     assert outcomes(execution) == {"taste": "FAILED", "home": "DEPLOYED", "mail": "FAILED"}
-    assert failures(execution)["mail"].startswith("ResourceNotFoundException")
+    assert failures(execution)["mail"] == "the campaign was deleted"
 
 
 @pytest.mark.parametrize(("status", "visible_after"), [(None, 20), (500, 120)])

@@ -98,7 +98,9 @@ def test_planning_and_training_read_few_tags_and_stay_within_their_times(order):
         unchanged = pipeline.run(scheduledTime=NEXT_SLOT)
         tags_of_one_run = history.calls["tags of the past"]
         forced = pipeline.run(scheduledTime="2026-12-13T03:00:00Z", skipImport=True, force=True)
-    assert skip_reason(unchanged) == NOTHING_NEW.format("2026-11-01 00:00")
+    assert skip_reason(unchanged) == NOTHING_NEW.format(
+        "interactions, items and users", "2026-11-01 00:00"
+    )
     assert tags_of_one_run <= 60, "only the versions of a month are looked at"
     assert seconds_of_first(unchanged, "Plan retraining") < 15
     assert outcomes(forced) == DEPLOYED

@@ -88,7 +88,7 @@ def test_a_person_brings_back_an_earlier_smaller_export_until_the_next_scheduled
         later = pipeline.run(scheduledTime="2026-11-29T09:00:00Z")
         assert import_days(pipeline) == ["2026-11-28", "2026-11-29", "2026-11-28", "2026-11-29"]
     assert outcomes(back) == outcomes(later) == {"interactions": "IMPORTED", **DEPLOYED}
-    assert skip_reason(again) == NOTHING_NEW.format("2026-11-29 03:00")
+    assert skip_reason(again) == NOTHING_NEW.format("interactions", "2026-11-29 03:00")
 
 
 def test_the_next_scheduled_run_neither_undoes_nor_repeats_a_day_that_was_appended():
@@ -100,7 +100,7 @@ def test_the_next_scheduled_run_neither_undoes_nor_repeats_a_day_that_was_append
         put_days(pipeline, 29)
         next_day = pipeline.run(scheduledTime="2026-11-29T03:00:00Z")
         assert import_days(pipeline) == ["2026-11-28", "2026-11-27", "2026-11-29"]
-    assert skip_reason(same_day) == NOTHING_NEW.format("2026-11-29 03:00")
+    assert skip_reason(same_day) == NOTHING_NEW.format("interactions", "2026-11-29 03:00")
     assert outcomes(next_day) == {"interactions": "IMPORTED", **DEPLOYED}
     assert report(next_day)["warnings"] == [], "no day is missing"
 

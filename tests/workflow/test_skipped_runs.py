@@ -13,7 +13,7 @@ from tests.workflow.summaries import (
 from tests.world import MOVIES, interactions, solution_arn
 
 NOTHING_NEW = (
-    "nothing is new: no export has changed since {} UTC; taste: it was trained on "
+    "nothing is new: {}: the export has not changed since {} UTC; taste: it was trained on "
     "the present data; to train anyway, use retrain start --force"
 )
 LIMITED = MOVIES.with_options(
@@ -27,7 +27,9 @@ def test_a_run_with_the_exports_of_the_last_one_is_skipped():
         execution = pipeline.run(scheduledTime=NEXT_SLOT)
         assert len(pipeline.requests("CreateDatasetImportJob")) == 3, "from the first run"
         assert len(pipeline.versions()) == 2
-    assert skip_reason(execution) == NOTHING_NEW.format("2026-11-01 00:00")
+    assert skip_reason(execution) == NOTHING_NEW.format(
+        "interactions, items and users", "2026-11-01 00:00"
+    )
 
 
 def test_an_event_tracker_means_new_data_after_half_the_time_between_two_runs():

@@ -26,7 +26,8 @@ def _poll_each_minute(monkeypatch):
 def progress(prod, command="watch"):
     """Return what `watch` prints, but for the report of the run."""
     result = prod.retrain(command)
-    return f"$ retrain {command}\n{result.out.partition('Pipeline')[0]}{result.err}"
+    shown = result.out.partition("\n\nWh")[0].rstrip("\n")
+    return f"$ retrain {command}\n{shown}\n{result.err}"
 
 
 def test_the_golden_screens_of_a_good_run(golden):
