@@ -86,7 +86,7 @@ CASES = [
     ("start", MOVIES, lambda at: at.bucket.objects.pop("users.csv"), starts_a_run_that_deploys),
     ("start", MOVIES, NO_TRAINING, starts_a_run_that_deploys),
     ("start", MOVIES, NO_UPDATE, starts_a_run_that_deploys),
-    ("rollback", MOVIES, NO_UPDATE, moves_the_campaign_back),
+    ("rollback", MOVIES, lambda _: None, moves_the_campaign_back),
     ("history", MOVIES, lambda at: at.upload_worse_data(), prints_how_it_was_made),
     ("history", PROBED, NO_RESULTS, prints_how_it_was_made),
     ("approve", ASKING, lambda _: None, deploys_the_version),
@@ -119,7 +119,7 @@ def named(command):
 
 
 def test_there_is_a_case_for_each_command_of_a_message():
-    texts = [text_of(report(document, [])) for document, *_ in OUTCOMES.values()]
+    texts = [text_of(report(*outcome)) for outcome in OUTCOMES.values()]
     printed = {named(command) for text in texts for command in commands_in(text)}
     assert printed == {name for name, *_ in CASES}
 
