@@ -16,6 +16,7 @@ from retrain.account.errors import (
     EXIT_CLOSED_OUTPUT,
     EXIT_FAILED,
     EXIT_UNUSABLE,
+    FailedError,
     OperatorError,
     aws_error,
 )
@@ -23,6 +24,7 @@ from retrain.account.output import print_message
 from retrain.options import commands
 
 PROGRAM = "retrain"
+GOES_ON = "; AWS goes on with what it was asked for"
 ACCOUNT_COMMANDS = {
     "doctor": "retrain.check.doctor",
     "adopt": "retrain.act.adopt",
@@ -57,52 +59,55 @@ def main(arguments: Sequence[str]) -> int:
     """Run the command with these arguments. Return the exit code.
 
     A mistake in the arguments is a message of one line, and so is every error that a command
-    expects. Without arguments, print the help.
-
-    Raises SystemExit after a signal.
+    expects. Without arguments, print the help. Raises SystemExit after a signal.
     """
+    named = [name for name in arguments[:1] if name in MODULES]
     try:
-        exit_code = _run(arguments)
+        exit_code = _run(arguments, named)
     except SystemExit as ended:
         if ended.code != EXIT_FAILED:
-            _print_interruption(arguments)
+            # A terminal shows ^C in the present line.
+            start = "\n" if sys.stderr.isatty() else ""
+            rest = "" if LOCAL_COMMANDS.keys() & named else GOES_ON
+            typer.echo(f"{start}interrupted{rest}", err=True)
             raise
         # Typer and Rich end the program like this if nobody reads the output.
         exit_code = EXIT_CLOSED_OUTPUT
-    except BrokenPipeError:  # nobody reads the error message
+    except BrokenPipeError:
         exit_code = EXIT_CLOSED_OUTPUT
     for stream in filter(None, (sys.stdout, sys.stderr)):
         exit_code = _flush(stream) or exit_code
     return exit_code
 
 
-def _run(arguments: Sequence[str]) -> int:
+def _run(arguments: Sequence[str], named: Sequence[str]) -> int:
     """Run a command. Print the errors that commands expect, and return the exit code."""
     try:
-        app = program(arguments[:1] if _is_command(arguments) else MODULES)
-        exit_code: int | None = app(
+        exit_code: int | None = program(named or MODULES)(
             list(arguments) or ["--help"], prog_name=PROGRAM, standalone_mode=False
         )
-    except typer.BadParameter as error:
-        print_message(f"{error.format_message()}{_help_of_missing(error)}")
-        return EXIT_UNUSABLE
-    except typer.TyperException as error:
-        message = error.format_message().rstrip(".")
-        print_message(f"{message}; `{_command_of(arguments)} --help` shows what is possible")
-        return EXIT_UNUSABLE
-    except OperatorError as error:
-        return _print_error(error)
-    except AWS_ERRORS as error:
-        return _print_error(aws_error(error))
-    except OSError as error:
-        return _print_output_error(error)
+    except BrokenPipeError:
+        raise
+    except (typer.TyperException, OperatorError, *AWS_ERRORS, OSError) as error:
+        explained = _explained(error, " ".join([PROGRAM, *named]))
+        print_message(str(explained))
+        return explained.exit_code
     return EXIT_UNUSABLE if not arguments else exit_code or 0
 
 
-def _help_of_missing(error: typer.BadParameter) -> str:
-    """Return the help of an option that is missing, or nothing if its value is wrong."""
-    is_missing = error.format_message().startswith("Missing option")
-    return f" {getattr(error.param, 'help', '')}" if is_missing else ""
+def _explained(error: Exception, command: str) -> OperatorError:
+    """Return an error as one whose message is one line with the way out."""
+    if isinstance(error, OperatorError):
+        return error
+    if isinstance(error, AWS_ERRORS):
+        return aws_error(error)
+    if not isinstance(error, typer.TyperException):
+        return FailedError(f"{error}; check where the output goes")
+    message = error.format_message()
+    if not isinstance(error, typer.BadParameter):
+        return OperatorError(f"{message.rstrip('.')}; `{command} --help` shows what is possible")
+    is_missing = message.startswith("Missing option")
+    return OperatorError(f"{message} {getattr(error.param, 'help', '')}" if is_missing else message)
 
 
 def _flush(stream: TextIO) -> int:
@@ -117,37 +122,21 @@ def _flush(stream: TextIO) -> int:
             os.dup2(devnull.fileno(), stream.fileno())
         if isinstance(error, BrokenPipeError):
             return EXIT_CLOSED_OUTPUT
-        return _print_output_error(error)
+        print_message(f"{error}; check where the output goes")
+        return EXIT_FAILED
     return 0
 
 
-def _print_output_error(error: OSError) -> int:
-    """Print why the output cannot be written. Return the exit code."""
-    print_message(f"{error}; check where the output goes")
-    return EXIT_FAILED
-
-
-def _print_interruption(arguments: Sequence[str]) -> None:
-    """Print that a signal has ended the command, below the ^C that a terminal shows."""
-    is_local = not LOCAL_COMMANDS.keys().isdisjoint(arguments[:1])
-    rest = "" if is_local else "; AWS goes on with what it was asked for"
-    start = "\n" if sys.stderr.isatty() else ""
-    typer.echo(f"{start}interrupted{rest}", err=True)
-
-
 def _print_version(is_asked: bool) -> None:  # noqa: FBT001  # Typer calls it with the value
-    """Print the version of the package, and end the program, if the option asks for it."""
+    """Print the version in pyproject.toml, and end the program, if the option asks for it."""
     if is_asked:
-        typer.echo(f"{PROGRAM} {_version()}")
+        if IS_INSTALLED:
+            version = metadata.version("personalize-retraining")
+        else:
+            text = (FOLDER / "pyproject.toml").read_text(encoding="utf-8")
+            version = tomllib.loads(text)["project"]["version"]
+        typer.echo(f"{PROGRAM} {version}")
         raise typer.Exit
-
-
-def _version() -> str:
-    """Return the version of the package, which is that of pyproject.toml."""
-    if IS_INSTALLED:
-        return metadata.version("personalize-retraining")
-    project = tomllib.loads((FOLDER / "pyproject.toml").read_text(encoding="utf-8"))
-    return str(project["project"]["version"])
 
 
 def retrain(
@@ -160,19 +149,3 @@ def retrain(
     ] = False,
 ) -> None:
     """Operate the pipelines that retrain Amazon Personalize."""
-
-
-def _command_of(arguments: Sequence[str]) -> str:
-    """Return the program with the command that the arguments name, if it exists."""
-    return " ".join([PROGRAM, *(arguments[:1] if _is_command(arguments) else ())])
-
-
-def _is_command(arguments: Sequence[str]) -> bool:
-    """Return True if the arguments begin with the name of a command."""
-    return not MODULES.keys().isdisjoint(arguments[:1])
-
-
-def _print_error(error: OperatorError) -> int:
-    """Print the message of an error. Return its exit code."""
-    print_message(str(error))
-    return error.exit_code

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
+
+from retrain.names import with_short_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,13 +20,8 @@ FLAGS = {
     "exportDate": "--export-date",
 }
 """Key of the input -> the option that sets it."""
-NAMED_KEY = re.compile(r"\b(skipImport|exportDate)\b")
-"""The words that are keys of the input in a message, and not English or keys of the config."""
-LISTED_KEYS = re.compile(r"(?<=, so )[\w, ]+(?= would have no effect)")
-UNKNOWN_SOLUTION = re.compile(r'solutions: "(?P<value>.*)" is unknown; (?P<hint>.*)')
-SOLUTION_ARN = re.compile(r'"arn:[^"]+:solution/([^"/]+)"')
-LEAST_SIMILARITY = 0.4
-"""`movie` is as similar to `movies-for-you` as 0.5, in the terms of `get_close_matches`."""
+KEY = re.compile(r"^\w+(?=: )|\b(skipImport|exportDate)\b|\b\w+(?=(, \w+)* would have no effect)")
+"""A key of the input in a message: at its beginning, in a list, or a word that is not English."""
 
 
 def with_solution_arns(settings: Settings, request: Request) -> Request:
@@ -49,22 +45,5 @@ def options_of(values: Mapping[str, object]) -> list[str]:
 
 
 def in_words_of_options(message: str) -> str:
-    """Return a message about the input of a run with options instead of keys."""
-    if unknown := UNKNOWN_SOLUTION.fullmatch(message):
-        return _unknown_solution(unknown["value"], SOLUTION_ARN.findall(unknown["hint"]))
-    key, colon, rest = message.partition(": ")
-    text = f"{FLAGS.get(key, key)}{colon}{rest}"
-    text = LISTED_KEYS.sub(lambda found: ", ".join(map(_flag, found[0].split(", "))), text)
-    return NAMED_KEY.sub(lambda found: _flag(found[0]), text)
-
-
-def _unknown_solution(value: str, names: list[str]) -> str:
-    """Return a message about a solution that is not among the solutions with these names."""
-    nearest = get_close_matches(value.rpartition("/")[2], names, n=1, cutoff=LEAST_SIMILARITY)
-    hint = f'did you mean "{nearest[0]}"?' if nearest else f"name one of {', '.join(names)}"
-    return f'--solution: "{value}" is unknown; {hint}'
-
-
-def _flag(words: str) -> str:
-    """Return the option of a key, or the words if no option sets it."""
-    return FLAGS.get(words, words)
+    """Return a message about the input of a run with options and names, not keys and ARNs."""
+    return KEY.sub(lambda key: FLAGS.get(key[0], key[0]), with_short_names(message))

@@ -57,7 +57,8 @@ class Target:
 
     def command(self, *words: str) -> str:
         """Return a command of this program for the same pipeline, to be pasted into a shell."""
-        place = ["--stack", self.stack] if self.stack else self._arn_options()
+        stack = ["--stack", self.stack] if self.stack else None
+        place = stack or ["--state-machine-arn", self.state_machine_arn]
         return shlex.join(["retrain", *words, *place, *self.access.options()])
 
     @property
@@ -65,59 +66,42 @@ class Target:
         """The command that deploys the pipeline."""
         return deploy_command(self.stack) if self.stack else "pulumi up"
 
-    def _arn_options(self) -> list[str]:
-        """Return the option that names the state machine."""
-        return ["--state-machine-arn", self.state_machine_arn]
-
 
 def find_target(stack: str, state_machine_arn: str | None, access: Access) -> Target:
     """Return the deployed pipeline of a stack, or the pipeline with this state machine.
 
     Raises OperatorError if there is none, or if it may not be read.
     """
-    arn = state_machine_arn or _machine_arn_of(stack)
-    match = MACHINE_ARN.fullmatch(arn)
-    if match is None:
-        raise OperatorError(f"{arn!r} is not the ARN of a state machine; {ARN_HINT}")
-    region = match["region"]
-    if access.region not in (None, region):
-        raise OperatorError(
-            f"--region is {access.region}, but the state machine {arn} is in {region}; leave "
-            "--region out"
-        )
-    access = access.in_region(region)
-    named_stack = None if state_machine_arn else stack
-    settings = _deployed_settings(access, arn, match["account"], named_stack)
-    return Target(arn, settings, access, named_stack)
-
-
-def _machine_arn_of(stack: str) -> str:
-    """Return the ARN of the state machine in the outputs of a stack."""
-    arn = stack_outputs(stack).get("state_machine_arn")
+    arn = state_machine_arn or stack_outputs(stack).get("state_machine_arn")
+    deploy = "pulumi up" if state_machine_arn else deploy_command(stack)
     if not isinstance(arn, str):
         raise OperatorError(
             f"{stack_text(stack)} has no output state_machine_arn, so it is not deployed; deploy "
-            f"it with `{deploy_command(stack)}`, or name another stack with --stack"
+            f"it with `{deploy}`, or name another stack with --stack"
         )
-    return arn
-
-
-def _deployed_settings(access: Access, arn: str, account: str, stack: str | None) -> Settings:
-    """Return the settings in the definition of a state machine."""
+    match = MACHINE_ARN.fullmatch(arn)
+    if match is None:
+        raise OperatorError(f"{arn!r} is not the ARN of a state machine; {ARN_HINT}")
+    if access.region not in (None, match["region"]):
+        raise OperatorError(
+            f"--region is {access.region}, but the state machine {arn} is in {match['region']}; "
+            "leave --region out"
+        )
+    access = access.in_region(match["region"])
     try:
         machine = access.step_functions.describe_state_machine(stateMachineArn=arn)
     except ClientError as error:
         if code_of(error) != "StateMachineDoesNotExist":
             raise
-        access.require_account(account, arn)
-        command = f"pulumi up --refresh{f' --stack {stack}' if stack else ''}"
+        access.require_account(match["account"], arn)
+        restore = f"pulumi up --refresh{deploy.removeprefix('pulumi up')}"
         raise MachineNotFoundError(
-            f"{arn} does not exist; create it again with `{command}`, or name another one"
+            f"{arn} does not exist; create it again with `{restore}`, or name another one"
         ) from error
     settings = settings_in(machine["definition"])
     if settings is None:
         raise OperatorError(f"{arn} is not the state machine of a retraining pipeline; {ARN_HINT}")
-    return settings
+    return Target(arn, settings, access, None if state_machine_arn else stack)
 
 
 def settings_in(definition: str) -> Settings | None:

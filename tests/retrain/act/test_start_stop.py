@@ -62,7 +62,7 @@ def test_the_options_become_the_input_of_the_execution(options, request_):
     [
         ("--skip-import --dataset items", "--skip-import: nothing is imported, so --dataset would"),
         ("--dataset films", '--dataset: "films" is unknown; did you mean "items"?'),
-        ("--solution tast", '--solution: "tast" is unknown; did you mean "taste"?'),
+        ("--solution tast", '--solution: "tast" is unknown; expected one of ["taste"]'),
         ("--export-date 2026-12-24", "--export-date: 2026-12-24 is in the future; today is 2026-"),
     ],
 )

@@ -60,10 +60,7 @@ MESSAGES = {
         "only: such a run neither imports nor trains, so trigger, --force would have no effect"
     ),
     f'solutions: "movie" is unknown; expected one of ["{SOLUTION}", "{SOLUTION}-2"]': (
-        '--solution: "movie" is unknown; did you mean "movies-for-you"?'
-    ),
-    f'solutions: "xyz" is unknown; expected one of ["{SOLUTION}", "{SOLUTION}-2"]': (
-        '--solution: "xyz" is unknown; name one of movies-for-you, movies-for-you-2'
+        '--solution: "movie" is unknown; expected one of ["movies-for-you", "movies-for-you-2"]'
     ),
 }
 
