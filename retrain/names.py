@@ -22,3 +22,8 @@ def short_name(arn: str) -> str:
     if kind == "dataset-import-job":
         return name.rpartition("-")[2]
     return name or resource
+
+
+def is_named(version_arn: str, name: str) -> bool:
+    """Return True if a name is the ARN of a version, its short name, or its id alone."""
+    return name in (version_arn, short_name(version_arn), version_arn.rpartition("/")[2])

@@ -18,7 +18,6 @@ from functions.personalize.campaigns import (
     describe_campaign,
     live_version,
     metrics_of,
-    read_approval,
     read_notes,
     seen_campaign,
     wanted_deployment,
@@ -27,11 +26,12 @@ from functions.personalize.statuses import is_active
 from functions.personalize.tags import APPROVAL, RUN, tags_of, write_tags
 from functions.personalize.trainings import list_versions
 from functions.rules.deployments import Memory, decide, needs_run
-from functions.words import metric_name, metric_text, time_text
+from functions.words import metric_name, metric_text
 from retrain.account.errors import FailedError, OperatorError
 from retrain.account.output import confirm, print_command, print_json, print_message, print_result
 from retrain.account.target import Target
-from retrain.names import short_name, with_short_names
+from retrain.look.versions import answer_error
+from retrain.names import is_named, short_name, with_short_names
 from retrain.options import JsonOption, YesOption, command
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from mypy_boto3_personalize import PersonalizeClient
 
     from functions.contract import MetricValues, SolutionSettings, Tags
+    from functions.personalize.campaigns import Answer
     from functions.rules.steps import Step
 
 NOT_ALLOWED_IN_TAGS = re.compile(r"[^\w\s.:/=+\-@]")
@@ -55,18 +56,19 @@ class Candidate:
     tags: Tags
     answer: str | None
     """The answer that counts now (`current_answer`)."""
+    answer_error: str | None
     live: Mapping[str, str | None]
     """Campaign ARN -> the version that it serves."""
     steps: Mapping[str, Step]
     """Campaign ARN -> what a run would do there first if the version was approved."""
 
     def error(self, *, reject: bool) -> str | None:
-        """Return why the version does not take this answer, or None if it does."""
-        if self.answer is None:
-            return "no run has asked about it, or the time to answer is over"
-        approval = read_approval(self.tags)
-        if approval and (self.answer == "REFUSED" or (reject and self.answer == "APPROVED")):
-            return f"it was {self.answer.lower()} by {approval.by} at {time_text(approval.at)} UTC"
+        """Return why the version does not take this answer, or None if it does.
+
+        An approval may be given again, because its execution may not have been started.
+        """
+        if self.answer_error and (reject or self.answer != "APPROVED"):
+            return self.answer_error
         if reject or any(map(needs_run, self.steps.values())):
             return None
         return "; ".join(self.reasons()) or "its solution has no campaign"
@@ -117,10 +119,11 @@ def approve(
             print_message(f"warning: no run deploys it to {reason}")
     if not confirm(f"{'Never deploy' if reject else 'Deploy'} {name}?", yes=yes):
         raise FailedError("nothing was changed")
-    answer, tags = "REFUSED" if reject else "APPROVED", chosen.tags
+    answer: Answer = "REFUSED" if reject else "APPROVED"
+    tags = chosen.tags
     if chosen.answer != answer:
         by = NOT_ALLOWED_IN_TAGS.sub("-", target.access.caller())
-        tags = approval_tags("REFUSED" if reject else "APPROVED", clock.now(), by)
+        tags = approval_tags(answer, clock.now(), by)
         write_tags(client, chosen.arn, tags)
     started = None if reject else _start_deployment(target, chosen.arn, tags)
     if as_json:
@@ -140,41 +143,31 @@ def _chosen(target: Target, name: str | None, *, reject: bool) -> Candidate:
 
     Raises FailedError if it takes no answer, and OperatorError if it is not clear which is meant.
     """
-    found = [
-        _candidate(target.access.personalize, target, row)
-        for row in target.settings["solutions"]
-        if row["approval"]
+    candidates = [
+        candidate
+        for solution in target.settings["solutions"]
+        if solution["approval"] and (candidate := _candidate(target, solution))
     ]
-    candidates = [candidate for candidate in found if candidate]
-    if name is not None:
-        names = [short_name(candidate.arn) for candidate in candidates]
-        candidates = [
-            candidate
-            for candidate in candidates
-            if name in (candidate.arn, short_name(candidate.arn), candidate.arn.rpartition("/")[2])
-        ]
-        if not candidates:
-            raise OperatorError(
-                f"{name!r} is not the newest version of a solution with an approval; these are "
-                f"{', '.join(names) or 'none'}"
-            )
-    errors = {candidate.arn: candidate.error(reject=reject) for candidate in candidates}
-    waiting = [candidate for candidate in candidates if errors[candidate.arn] is None]
-    if len(waiting) == 1:
-        return waiting[0]
-    if waiting:
-        names = [short_name(candidate.arn) for candidate in waiting]
+    named = [row for row in candidates if name is None or is_named(row.arn, name)]
+    if candidates and not named:
         raise OperatorError(
-            f"{len(waiting)} versions wait for an answer; name one of {', '.join(names)}"
+            f"{name!r} is not the newest version of a solution with an approval; these are "
+            f"{', '.join(short_name(row.arn) for row in candidates)}"
         )
-    reasons = [f"{short_name(arn)}: {error}" for arn, error in errors.items()]
+    waiting = [row for row in named if row.error(reject=reject) is None]
+    if len(waiting) > 1:
+        names = ", ".join(short_name(row.arn) for row in waiting)
+        raise OperatorError(f"{len(waiting)} versions wait for an answer; name one of {names}")
+    if waiting:
+        return waiting[0]
+    reasons = [f"{short_name(row.arn)}: {row.error(reject=reject)}" for row in named]
     raise FailedError("; ".join(["no version waits for an answer", *reasons]))
 
 
-def _candidate(
-    client: PersonalizeClient, target: Target, solution: SolutionSettings
-) -> Candidate | None:
+def _candidate(target: Target, solution: SolutionSettings) -> Candidate | None:
     """Return the newest ACTIVE version of a solution that a run has trained, or None."""
+    client, approval = target.access.personalize, solution["approval"]
+    assert approval is not None, "the solution needs an approval"
     for summary in list_versions(client, solution["solutionArn"]):
         arn = summary["solutionVersionArn"]
         if not is_active(summary["status"]) or RUN not in (tags := tags_of(client, arn)):
@@ -189,7 +182,8 @@ def _candidate(
             approved = replace(wanted, approval_hours=None)
             steps[campaign_arn] = decide(seen, approved, Memory(now), now)
             live[campaign_arn] = live_version(campaign)
-        return Candidate(arn, tags, current_answer(tags, solution["approval"], now), live, steps)
+        answer, error = current_answer(tags, approval, now), answer_error(tags, approval, now)
+        return Candidate(arn, tags, answer, error, live, steps)
     return None
 
 

@@ -32,7 +32,7 @@ from retrain.account.output import (
 )
 from retrain.account.target import Target
 from retrain.look.runs import running_executions
-from retrain.names import short_name
+from retrain.names import is_named, short_name
 from retrain.options import JsonOption, YesOption, command
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def planned_move(target: Target, arn: str, to: str | None = None) -> Move:
     ]
     good = notes.good_before(bad)
     if to is not None:
-        good = next((a for a in active if to in (a, short_name(a), a.rpartition("/")[2])), None)
+        good = next((version for version in active if is_named(version, to)), None)
     if good in active and good != bad:
         return Move(campaign, notes, bad, good)
     if good == bad:

@@ -29,7 +29,7 @@ from functions.words import duration_text, list_text, metric_name, size_text, ti
 from retrain.account.errors import OperatorError
 from retrain.account.output import print_json
 from retrain.look.lines import STYLES, Line, print_lines
-from retrain.names import short_name
+from retrain.names import is_named, short_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -75,7 +75,7 @@ def find_version(client: PersonalizeClient, solution_arns: Sequence[str], name: 
     summaries = [summary for arn in solution_arns for summary in list_versions(client, arn)]
     summaries.sort(key=itemgetter("creationDateTime"), reverse=True)
     newest_first = [summary["solutionVersionArn"] for summary in summaries]
-    found = [arn for arn in newest_first if name in (arn, short_name(arn), arn.rpartition("/")[2])]
+    found = [arn for arn in newest_first if is_named(arn, name)]
     if len(found) == 1:
         return found[0]
     names = ", ".join(short_name(arn) for arn in (found or newest_first)[:SHOWN_VERSIONS])

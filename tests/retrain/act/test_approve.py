@@ -51,8 +51,8 @@ def test_a_refused_version_is_never_deployed():
         assert prod.pipeline.served_version() != newest(prod)
     kept = "the campaigns keep the versions that they serve"
     assert (result.code, result.out) == (0, f"{version} is refused; {kept}\n")
-    reason = f"it was refused by {CALLER} at 2026-11-29 04:52 UTC"
-    assert (again.code, again.err) == (1, f"no version waits for an answer; {version}: {reason}\n")
+    reason = f"no version waits for an answer; {version}: it was refused by {CALLER} at 2026-11-29T"
+    assert (again.code, again.err[: len(reason)]) == (1, reason)
 
 
 def test_an_approval_whose_execution_was_not_started_is_given_again():
@@ -102,7 +102,7 @@ def move_away(pipeline):
 @pytest.mark.parametrize(
     ("happening", "reason"),
     [
-        (lambda at: at.sleep(25 * HOUR), "no run has asked about it, or the time to answer is"),
+        (lambda at: at.sleep(25 * HOUR), "it waits for no answer; a run asks when the version"),
         (take_back, "home: taste/{new} was taken back here before"),
         (move_away, "home: the campaign serves taste/{live}, which is newer than taste/{new}"),
     ],
