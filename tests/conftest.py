@@ -24,11 +24,6 @@ GROUPS = {
         *("end_to_end/test_permissions", "end_to_end/test_messages", "end_to_end/test_on_export"),
         *("end_to_end/test_guide", "end_to_end/test_scenarios"),
     ),
-    "account": ("retrain/operator/account/",),
-    "operator": (
-        "retrain/operator/test_history_of_an_account",
-        "retrain/operator/test_runs_of_an_account",  # a run after one that was stopped waits long
-    ),
     "rehearsal": ("end_to_end/test_rehearse",),
 }
 """The beginnings of the paths of files that share a deployed stack, by group, in order."""

@@ -4,9 +4,10 @@ import json
 import shlex
 
 import pytest
+from botocore.exceptions import NoCredentialsError
 
 from components.alarms import ALARMS
-from components.args import NotificationsArgs
+from components.args import LimitsArgs, NotificationsArgs, TriggerArgs
 from tests.retrain.check import answers as a
 from tests.retrain.in_process import account
 from tests.world import IMPORT_ROLE, MOVIES, TOPIC
@@ -338,3 +339,124 @@ def test_an_import_role_of_the_user_is_mended_by_the_printed_documents(encrypted
     remove = "pulumi config rm personalize-retraining:importRoleArn --stack prod"
     missing = ("missing", f"{IMPORT_ROLE} does not exist", f"{remove} && pulumi up --stack prod")
     assert findings(encrypted, "import role") == [missing]
+
+
+@pytest.fixture
+def eager():
+    """Return an account whose runs also start on exports, with an address for messages."""
+    group = MOVIES.with_datasets("interactions", ready_marker="s3://exports/{date}.DONE")
+    group = group.with_options(
+        trigger=TriggerArgs(on_export=True),
+        limits=LimitsArgs(max_trainings_per_month=0),
+        notifications=NotificationsArgs(emails=["a@b.c"]),
+    )
+    with account(group) as prod:
+        prod.services = a.services(prod.pipeline.bucket)
+        yield prod
+
+
+def configure(prod, **config):
+    """Set keys in the file of the stack."""
+    file = prod.folder / "Pulumi.prod.yaml"
+    document = json.loads(file.read_text())
+    keys = {f"personalize-retraining:{key}": value for key, value in config.items()}
+    file.write_text(json.dumps({"config": {**document["config"], **keys}}))
+
+
+def test_a_pipeline_that_starts_on_exports_needs_events_a_rule_and_subscribers(eager):
+    events = "exports does not send its events to EventBridge"
+    ((*found, fix),) = findings(eager, "events of the exports")
+    assert found == ["missing", events]
+    assert document_in(fix) == {"EventBridgeConfiguration": {}}
+    s3 = eager.services["s3"].answers
+    s3["get_bucket_notification_configuration"] = {"ResponseMetadata": {}, **document_in(fix)}
+    assert findings(eager, "events of the exports") == []
+    rule = "the event rule that starts a run for a new export"
+    no_rule = ("missing", f"{rule} does not exist, is disabled or calls nothing", RESTORE)
+    assert findings(eager, "event rules") == [no_rule]
+    assert findings(eager, "messages") == [("missing", "a@b.c is not subscribed", RESTORE)]
+    both = subscribed("a@b.c", arn="PendingConfirmation")["Subscriptions"]
+    both += subscribed("pager")["Subscriptions"]
+    eager.services["sns"].answers["list_subscriptions_by_topic"] = {"Subscriptions": both}
+    assert findings(eager, "messages") == [("warn", NO_LINK, LINK)], "somebody gets the messages"
+    configure(eager, paused=True)
+    assert findings(eager, "event rules") == [], "the rule is disabled while it is paused"
+    disabled = lambda **request: a.schedule(**request, State="DISABLED")  # noqa: E731
+    eager.services["scheduler"].answers["get_schedule"] = disabled
+    resume = f"pulumi config set paused false --stack prod && {RESTORE}"
+    paused = ("warn", "the pipeline is paused, so no run starts by itself", resume)
+    watcher = ("missing", f"{WATCH} (rate(7 days)) is disabled", RESTORE)
+    assert findings(eager, "schedules") == [watcher, paused]
+
+
+def describe(prod, **changes):
+    """Return Step Functions with another answer about the state machine."""
+    client = prod.client("stepfunctions")
+    return a.Client(
+        client,
+        describe_state_machine=lambda **request: client.describe_state_machine(**request) | changes,
+    )
+
+
+def test_a_state_machine_that_cannot_run_is_named(prod, monkeypatch):
+    arn = prod.pipeline.machine.arn
+    prod.services["stepfunctions"] = describe(prod, status="DELETING")
+    deleting = ("missing", "retraining-0a1b2c3d is DELETING", RESTORE)
+    assert findings(prod, "deployment") == [deleting]
+    gone = a.Client(prod.client("stepfunctions"), describe_state_machine="StateMachineDoesNotExist")
+    prod.services["stepfunctions"] = gone
+    assert findings(prod, "deployment") == [("missing", f"{arn} does not exist", RESTORE)]
+    monkeypatch.setattr("retrain.account.target.stack_outputs", lambda _: {})
+    reason = "stack prod has no output state_machine_arn, so it is not deployed"
+    undeployed = ("warn", reason, "pulumi up --stack prod")
+    assert findings(prod, "deployment") == [undeployed]
+
+
+def test_a_change_of_the_file_is_not_deployed_yet(eager):
+    configure(eager, skipWhenUnchanged=False)
+    text = "the deployed pipeline has other settings than Pulumi.prod.yaml"
+    assert findings(eager, "deployment") == [("warn", text, "pulumi up --stack prod")]
+
+
+def caller(arn):
+    """Return the client that tells who the caller is."""
+    return a.Client(get_caller_identity={"Arn": arn})
+
+
+def raise_no_credentials(**_):
+    raise NoCredentialsError
+
+
+def test_the_caller_is_named_and_a_role_counts_instead_of_its_session(prod):
+    prod.services["sts"] = caller("arn:aws:iam::999999999999:user/ops")
+    text = "arn:aws:iam::999999999999:user/ops is of account 999999999999, but the pipeline is in "
+    wrong = ("missing", f"{text}123456789012", "choose other credentials with --profile")
+    assert findings(prod, "account and region") == [wrong]
+    prod.services["sts"] = caller("arn:aws:sts::123456789012:assumed-role/ops/me")
+    prod.services["iam"].answers["get_role"] = a.role(a.TRUST)
+    prod.services["iam"].answers["simulate_principal_policy"] = simulate(a.ROLE, STOP)
+    assert findings(prod, "your permissions") == [("warn", f"`retrain stop` lacks {STOP}", POLICY)]
+    prod.services["sts"] = a.Client(get_caller_identity=raise_no_credentials)
+    (row,) = prod.retrain("doctor -s prod --json").document["checks"]
+    assert (row["check"], row["level"]) == ("credentials", "missing")
+
+
+def test_a_way_back_that_is_blocked_is_named_before_it_is_needed():
+    with account(MOVIES) as prod:
+        first, real = prod.pipeline.served_version(), prod.client("personalize")
+        prod.pipeline.run()
+        answers = {first: {"solutionVersion": {"status": "ACTIVE"}}}
+
+        def describe_version(solutionVersionArn):  # noqa: N803  # boto3's name
+            known = answers.get(solutionVersionArn)
+            return known or real.describe_solution_version(solutionVersionArn=solutionVersionArn)
+
+        client = a.Client(real, describe_solution_version=describe_version)
+        prod.services = {**a.services(prod.pipeline.bucket), "personalize": client}
+        assert findings(prod, "way back") == []
+        start = "retrain start --force --stack prod"
+        answers[first] = "ResourceNotFoundException"
+        text = f"home cannot go back to {first}, which is"
+        assert findings(prod, "way back") == [("missing", f"{text} gone", start)]
+        answers[first] = {"solutionVersion": {"status": "CREATE FAILED"}}
+        assert findings(prod, "way back") == [("missing", f"{text} CREATE FAILED", start)]
