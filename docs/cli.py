@@ -75,6 +75,11 @@ for recipes that are priced by interactions.
 
 `doctor` shows three levels: `ok` (✓ in a terminal), `warn` (!) and `missing` (✗). If it may not
 read something, that is a warning. A condition in a policy that it does not know is a warning too.
+Before the deployment it examines the caller, the data, the policies and the keys. Afterwards it
+also examines each function and its code, the roles, the schedules, the event rules, the logs, the
+dead-letter queue, the alarms, the topic and its subscriptions. `pulumi up --refresh` brings back
+what was deleted or changed by hand. `pulumi up` alone compares with the state of the stack, so it
+would change nothing.
 
 ## The permissions of the commands
 
