@@ -309,13 +309,10 @@ class RunView:
         took = duration_text(execution.seconds(now))
         time = ", ".join([time_text(execution.started_at), took, *filter(None, [self.trigger])])
         yield Line(0, self.id, self.outcome, STYLES.get(self.outcome, ""), time, label_style="bold")
-        if execution.is_running:
+        if not self.report or self.report["error"]:
             yield Line(1, self.stage)
-            yield from [Line(2, "", self.why)] if self.why else []
-        elif self.reason:
-            is_error = self.report is None or self.report["error"]
-            label, style = (self.stage, "red") if is_error else ("why", "yellow")
-            yield Line(1, label, one_line(self.reason), style)
+        if reason := self.reason or self.why:
+            yield Line(2, "", one_line(reason), STYLES.get(self.outcome, ""))
         for job in self.jobs:
             yield job.line(now, 1)._replace(share=None)
             if job.outcome != "REJECTED":  # its reason has the metrics that have decided

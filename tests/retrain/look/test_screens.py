@@ -135,7 +135,7 @@ def test_the_golden_screens_of_a_terminal(golden, monkeypatch):
         pipeline.sleep(840)
         frames.append(frame(prod, run, width=100, note="AWS did not respond; trying again"))
         pipeline.sleep(3600)
-        frames += [frame(prod, run), frame(prod, run, width=60, height=9)]
+        frames += [frame(prod, run), frame(prod, run, width=40, height=9)]
         run.wait()
         for name, value in {"FORCE_COLOR": "1", "NO_COLOR": "1", "COLUMNS": "80"}.items():
             monkeypatch.setenv(name, value)

@@ -98,7 +98,8 @@ def test_while_aws_does_not_respond_the_requests_are_repeated(states, capsys):
     assert err.count("AWS did not respond: Connect timeout") == 1, "the note is printed once"
     assert out.splitlines() == [
         "20261129-1a2b3c4d  TIMED_OUT  2026-11-29 03:00, 0 s",
-        "    starting  the execution took too long",
+        "    starting",
+        "        the execution took too long",
     ]
 
 
