@@ -146,7 +146,6 @@ class Request(TypedDict, total=False):
     solutions: list[str]
     exportDate: str
     """The day of the exports to import. Without it, it is the day of the run."""
-    trainingMode: TrainingMode
     force: bool
 
 

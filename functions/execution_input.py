@@ -6,9 +6,9 @@ import json
 import re
 from datetime import UTC, date, datetime, timedelta
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
-from .contract import Request, TrainingMode
+from .contract import Request
 from .executions import DATE, request_of, scheduled_at
 from .texts import shortened
 
@@ -26,7 +26,6 @@ CHOICES: Mapping[str, Sequence[object]] = {
     "only": ("trials", "deployments"),
     "skipImport": (True, False),
     "force": (True, False),
-    "trainingMode": get_args(TrainingMode),
 }
 """Key of the input -> the values that it may have."""
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")

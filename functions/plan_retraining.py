@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import ClientError
+
 from .aws import read_client, stepfunctions, write_client
-from .errors import RunRefused
+from .errors import RunRefused, ServiceUnavailable, Throttled
 from .execution_input import input_problems
 from .executions import run_of, trial_results
 from .log import log
 from .overlap import event_of_deployment, pause_before
-from .personalize.campaigns import read_notes
-from .personalize.tags import CONFIRMED, tags_of, write_tags
-from .planning.found_up_to_date import write_checks
+from .personalize.campaigns import live_version, read_notes
+from .personalize.tags import CHECKED, CONFIRMED, tags_of, write_tags
 from .planning.plan_run import plan_run, read_view
 from .report.model import with_trials
 from .texts import with_short_texts
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from mypy_boto3_personalize import PersonalizeClient
 
     from .contract import CampaignResult, FinishedRun, Plan, PlannedSolution, Run, Settings
+    from .planning.plan_run import RunView
 
 NO_JOBS: Plan = {
     "todo": "NOTHING",
@@ -32,6 +34,8 @@ NO_JOBS: Plan = {
     "solutions": [],
     "warnings": [],
 }
+PARTIAL_KEYS = {"skipImport", "datasets", "exportDate", "only"}
+"""The keys of a request with which a run does not check the present export of each dataset."""
 
 
 @with_short_texts
@@ -123,3 +127,50 @@ def _is_on_trial(client: PersonalizeClient, campaign_arn: str, solution_arn: str
         return read_notes(tags_of(client, campaign_arn), solution_arn).trial is not None
     except client.exceptions.ResourceNotFoundException:
         return False
+
+
+def write_checks(client: PersonalizeClient, view: RunView) -> list[str]:
+    """Tag each resource that the run has found up to date with the present time.
+
+    The alarm about a model's age counts from this time, because an old model that was trained on
+    the newest data is not outdated. Return a warning for each tag that could not be written. If
+    Personalize does not respond, the other tags are not tried.
+    """
+    checked_at = view.world.now.isoformat(timespec="seconds")
+    warnings = []
+    for arn in found_up_to_date(view):
+        try:
+            write_tags(client, arn, {CHECKED: checked_at})
+        except (ClientError, ServiceUnavailable, Throttled) as error:
+            warnings.append(
+                f"{arn}: was found up to date, but the tag {CHECKED} cannot be written: {error}; "
+                "until a run writes it, the alarm about the age may go off"
+            )
+            if not isinstance(error, ClientError):
+                break
+    return warnings
+
+
+def found_up_to_date(view: RunView) -> Iterator[str]:
+    """Yield the ARNs of the datasets, campaigns and solutions that the run has found up to date.
+
+    - A dataset is up to date if it holds its present export.
+    - A campaign is up to date if it serves the version that was trained on the present data.
+    - A solution without campaigns is up to date if that version exists.
+
+    A run that does not check the present export of each dataset finds only datasets up to date.
+    """
+    for dataset in view.datasets:
+        if dataset.holds_export and not dataset.has_export_date:
+            yield dataset.dataset["datasetArn"]
+    if PARTIAL_KEYS & view.run["request"].keys():
+        return
+    for solution in view.solutions:
+        version, campaigns = solution.version_to_use, solution.solution["campaigns"]
+        if version and version.is_active:
+            if not campaigns:
+                yield solution.arn
+            for campaign in campaigns:
+                arn = campaign["campaignArn"]
+                if live_version(view.world.campaigns[arn]) == version.arn:
+                    yield arn

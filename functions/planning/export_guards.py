@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..personalize.imports import location_digits
-from ..personalize.tags import BYTES
 from ..rules.imports import effective_imports, full_import_day, refusal_to_append
 from .guards import guard
 
@@ -47,28 +46,18 @@ def truncated_export(view: DatasetView) -> Iterator[str]:
     """Yield a message for a FULL export that is much smaller than the last FULL import.
 
     A FULL import replaces all data, so a truncated export would delete data. Only imports of this
-    pipeline are compared, because only they have a tag with their size. A person may have edited
-    the tag. `exportDate` switches the guard off, because a person may want an earlier, smaller
-    export.
+    pipeline have a tag with their size. `exportDate` switches the guard off, because a person may
+    want an earlier, smaller export.
     """
     dataset, export = view.dataset, view.export
     if not view.is_full or view.has_export_date or not export.objects:
         return
     min_share = dataset["minRelativeSize"]
-    full = (job for job in view.imports if job.is_active and job.is_full and job.run)
-    last = next(full, None)
-    if last is None or min_share == 0:
-        return
-    if not last.size:
-        yield (
-            f"the tag {BYTES} of {last.arn} is missing or not a size, so nothing shows whether "
-            f"{export.location} is complete; write the size of the last FULL import in bytes to "
-            "the tag, or set minRelativeSize to 0 for one run"
-        )
-    elif export.size < min_share * last.size:
+    sizes = [job.size for job in view.imports if job.is_active and job.is_full and job.size]
+    if sizes and export.size < min_share * sizes[0]:
         yield (
             f"{export.location} has {export.size} bytes, which is less than minRelativeSize "
-            f"{min_share:g} of the last FULL import, which had {last.size}; a FULL import replaces "
+            f"{min_share:g} of the last FULL import, which had {sizes[0]}; a FULL import replaces "
             "all bulk data, so lower minRelativeSize for one run only if the data really shrank"
         )
 

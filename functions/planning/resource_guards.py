@@ -86,11 +86,11 @@ def _missing_or_inactive(arn: str, resources: Mapping[str, Mapping[str, Any]]) -
 @guard("UPDATE", "REFUSE", "solution")
 def impossible_update(view: SolutionView) -> Iterator[str]:
     """Yield a message for an UPDATE that the recipe does not support."""
-    mode = view.run["request"].get("trainingMode") or view.solution["trainingMode"]
-    if mode == "UPDATE" and view.recipe is not None and view.recipe not in UPDATE_RECIPES:
+    is_update, recipe = view.solution["trainingMode"] == "UPDATE", view.recipe
+    if is_update and recipe is not None and recipe not in UPDATE_RECIPES:
         yield (
             f"{view.arn}: trainingMode UPDATE needs one of the recipes "
-            f"{', '.join(UPDATE_RECIPES)}, but this solution has the recipe {view.recipe}; change "
+            f"{', '.join(UPDATE_RECIPES)}, but this solution has the recipe {recipe}; change "
             "trainingMode to FULL"
         )
 

@@ -89,9 +89,8 @@ class SolutionView:
         It is a key of the request or of the settings, or `events`, which reach the dataset group
         without an import.
         """
-        for key in ("force", "trainingMode"):
-            if self.run["request"].get(key):
-                return key
+        if self.run["request"].get("force"):
+            return "force"
         if not self.settings["skipWhenUnchanged"]:
             return "skipWhenUnchanged"
         return "events" if self.receives_events else None
@@ -138,24 +137,17 @@ class SolutionView:
         return reached_limit(self.seen.trainings, self.wanted, self.world.now)
 
     @property
-    def newest_full_version(self) -> Training | None:
-        """The newest ACTIVE version that was trained in FULL mode, even a foreign one."""
-        active = (version for version in self.seen.trainings if version.is_active)
-        return next((version for version in active if version.mode == "FULL"), None)
-
-    @property
     def training_mode(self) -> TrainingMode:
-        """The mode in the request, or else in the settings.
+        """The mode in the settings.
 
-        UPDATE in the settings becomes FULL if there is no FULL version, if the newest one is older
-        than MAX_FULL_AGE, or if the newest version is bad.
+        UPDATE becomes FULL if there is no FULL version, not even a foreign one, if the newest one
+        is older than MAX_FULL_AGE, or if the newest version is bad.
         """
-        if mode := self.run["request"].get("trainingMode"):
-            return mode
         if self.solution["trainingMode"] == "FULL" or self._newest_version_is_bad:
             return "FULL"
-        full = self.newest_full_version
-        return "UPDATE" if full and full.created_at > self.world.now - MAX_FULL_AGE else "FULL"
+        full = (item for item in self.seen.trainings if item.is_active and item.mode == "FULL")
+        newest = next(full, None)
+        return "UPDATE" if newest and newest.created_at > self.world.now - MAX_FULL_AGE else "FULL"
 
     @property
     def _newest_version_is_bad(self) -> bool:

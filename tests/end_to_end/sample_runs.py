@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from emulator import EmulatorError
 from tests.end_to_end.stack import Run, Stack, eventually
 
-TRAIN = {"skipImport": True, "trainingMode": "FULL"}
+TRAIN = {"skipImport": True, "force": True}
 """The input of a run that imports nothing, and trains even if a version is waiting."""
 TIME_LIMIT_SECONDS = 2
 """A run with warm functions starts its training in this time."""

@@ -116,7 +116,7 @@ def test_a_message_and_an_event_about_a_good_run_arrive(films, mailbox):
 def test_a_message_about_a_failed_run_has_the_reason_and_the_command(films, mailbox):
     fault = {"fault": "fail", "job": "solution-version", "of": films.solution_arn}
     films.emulator.control("POST", "faults", fault)
-    run = films.run(skipImport=True, trainingMode="FULL")
+    run = films.run(skipImport=True, force=True)
     assert run.status == "FAILED"
     message = mailbox.message_about(run)
     assert message["Subject"] == "FAILED retraining-films: training of films failed"

@@ -44,7 +44,6 @@ def problems(request):
         {**SCHEDULED, "scheduleArn": SCHEDULE},
         {"skipImport": True, "force": False},
         {"datasets": ["items"], "solutions": [OTHER_SOLUTION, SOLUTION]},
-        {"trainingMode": "UPDATE"},
         {"only": "trials"},
         {"only": "deployments"},
         {"trigger": "export", "day": "2026-11-30"},
@@ -71,7 +70,7 @@ WRONG = {
         {"x": 1},
         (
             'key: "x" is unknown; expected one of ["skipImport", "datasets", "solutions", '
-            '"exportDate", "trainingMode", "force"]'
+            '"exportDate", "force"]'
         ),
     ),
     "a flag that is text": (
@@ -82,10 +81,6 @@ WRONG = {
     "an unknown trigger": (
         {"trigger": "cron"},
         f'trigger: "cron" is not one of "schedule", "export"; {NO_CHOICE}',
-    ),
-    "an unknown mode": (
-        {"trainingMode": "AUTOTRAIN"},
-        f'trainingMode: "AUTOTRAIN" is not one of "FULL", "UPDATE"; {NO_CHOICE}',
     ),
     "a long value": (
         {"only": "F" * 1000},
@@ -167,9 +162,9 @@ def test_a_wrong_input_has_a_message(request_, message):
 
 
 def test_all_problems_are_reported_at_once():
-    request = {"trigger": "x", "skipImport": 0, "trainingMode": 1, "datasets": {}, "more": []}
+    request = {"trigger": "x", "skipImport": 0, "force": 1, "datasets": {}, "more": []}
     found = [problem.split(":")[0] for problem in problems(request)]
-    assert found == ["key", "trigger", "skipImport", "trainingMode", "datasets"]
+    assert found == ["key", "trigger", "skipImport", "force", "datasets"]
 
 
 @given(JSON | st.dictionaries(st.sampled_from(KEYS), JSON | TIMES))

@@ -72,20 +72,6 @@ def test_the_last_full_import_with_a_known_size_counts_whatever_is_newer():
     assert len(found(truncated_export, TINY, imports={s.DATASET: jobs})) == 1
 
 
-@pytest.mark.parametrize("size", [None, 0])
-def test_an_export_is_refused_if_a_person_has_broken_the_size_of_the_last_import(size):
-    last = s.held_import(size=size)
-    imports = {s.DATASET: [last, s.held_import(ended_at=s.ago(90))]}
-    message = (
-        f"the tag retraining-bytes of {last.arn} is missing or not a size, so nothing shows "
-        f"whether {s.LOCATION} is complete; write the size of the last FULL import in bytes to the "
-        "tag, or set minRelativeSize to 0 for one run"
-    )
-    assert found(truncated_export, s.export(), imports=imports) == [message]
-    accepting = s.dataset_of_run(minRelativeSize=0)
-    assert found(truncated_export, s.export(), imports=imports, dataset=accepting) == []
-
-
 # The ready marker
 
 MARKER = "s3://exports/_SUCCESS"

@@ -97,38 +97,33 @@ def test_resources_that_do_not_belong_together_are_found(resource, changes, mess
 # UPDATE trainings
 
 
-def of_update(recipe=s.RECIPE, mode=None, *trainings, solution=UPDATE, **changes):
-    """Return the messages about a solution with this recipe, in a run with this mode."""
+def of_update(recipe=s.RECIPE, solution=UPDATE, **changes):
+    """Return the messages about a solution with this recipe."""
     resource = s.solution_resource(recipeArn=recipe)
     if recipe is None:
         del resource["recipeArn"]
     return s.messages(
         impossible_update,
-        request={"skipImport": True, **({"trainingMode": mode} if mode else {})},
         solution=solution,
-        trainings=trainings,
         **{"solutions": {s.SOLUTION: resource}, **changes},
     )
 
 
 V2 = "arn:aws:personalize:::recipe/aws-user-personalization-v2"
-OLDER = s.trained_version(digest="other")
 
 
 @pytest.mark.parametrize(
-    ("solution", "mode", "recipe", "is_found"),
+    ("solution", "recipe", "is_found"),
     [
-        (UPDATE, None, V2, True),
-        (UPDATE, None, None, True),
-        (s.solution_settings(), "UPDATE", V2, True),
-        (UPDATE, None, s.RECIPE, False),
-        (UPDATE, None, "arn:aws:personalize:::recipe/aws-hrnn-coldstart", False),
-        (UPDATE, "FULL", V2, False),
-        (s.solution_settings(), None, V2, False),
+        (UPDATE, V2, True),
+        (UPDATE, None, True),
+        (UPDATE, s.RECIPE, False),
+        (UPDATE, "arn:aws:personalize:::recipe/aws-hrnn-coldstart", False),
+        (s.solution_settings(), V2, False),
     ],
 )
-def test_an_update_of_a_recipe_that_does_not_support_it_is_found(solution, mode, recipe, is_found):
-    assert of_update(recipe, mode, OLDER, solution=solution) == is_found * [
+def test_an_update_of_a_recipe_that_does_not_support_it_is_found(solution, recipe, is_found):
+    assert of_update(recipe, solution) == is_found * [
         (
             f"{s.SOLUTION}: trainingMode UPDATE needs one of the recipes aws-user-personalization, "
             "aws-hrnn-coldstart, but this solution has the recipe "

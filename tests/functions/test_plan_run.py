@@ -7,7 +7,7 @@ import pytest
 from functions.errors import RunRefused
 from functions.overlap import event_of_deployment
 from functions.personalize.imports import location_digits
-from functions.planning.found_up_to_date import found_up_to_date, write_checks
+from functions.plan_retraining import found_up_to_date, write_checks
 from functions.planning.plan_run import plan_run
 from tests.functions import samples as s
 
@@ -93,7 +93,7 @@ def test_a_run_is_refused_with_the_messages_of_all_guards():
 
 def test_no_resource_has_to_exist_for_a_refusal():
     keys = ("datasets", "dataset_groups", "schemas", "imports", "solutions", "campaigns")
-    text = refusal({"trainingMode": "UPDATE"}, **{key: {} for key in keys})
+    text = refusal({}, **{key: {} for key in keys})
     assert text.startswith("3 problems with this run:")
 
 

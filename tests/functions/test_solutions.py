@@ -49,7 +49,7 @@ def test_only_versions_trained_with_this_mode_count_for_the_durations():
         for mode, hours in (("UPDATE", 0.5), ("FULL", 1), ("FULL", 2))
     ]
     assert planned({}, *versions)["durations"] == [3600, 7200]
-    assert planned({"trainingMode": "UPDATE"}, *versions)["durations"] == [1800]
+    assert planned({}, *versions, s.trained_version(), solution=UPDATE)["durations"] == [1800]
 
 
 # The training mode
@@ -69,12 +69,6 @@ def test_only_versions_trained_with_this_mode_count_for_the_durations():
 def test_an_update_becomes_full_without_a_young_full_version(version, mode):
     assert planned({}, s.trained_version(**version), solution=UPDATE)["trainingMode"] == mode
     assert planned({}, s.trained_version(**version))["trainingMode"] == "FULL"
-
-
-@pytest.mark.parametrize("mode", ["FULL", "UPDATE"])
-@pytest.mark.parametrize("solution", [UPDATE, s.solution_settings()])
-def test_the_mode_of_the_request_counts_first(mode, solution):
-    assert planned({"trainingMode": mode}, solution=solution)["trainingMode"] == mode
 
 
 @pytest.mark.parametrize(
@@ -107,10 +101,9 @@ def test_a_solution_is_trained_if_no_version_has_learned_the_present_data():
     ("request_", "settings_"),
     [
         ({"force": True}, s.settings()),
-        ({"trainingMode": "FULL"}, s.settings()),
         ({}, s.settings(skipWhenUnchanged=False)),
     ],
-    ids=["force", "mode", "setting"],
+    ids=["force", "setting"],
 )
 def test_a_training_may_be_asked_for(request_, settings_):
     plan = planned({**WITHOUT_IMPORT, **request_}, LEARNED, settings_=settings_)

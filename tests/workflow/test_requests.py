@@ -54,7 +54,7 @@ def test_solutions_selects_the_solutions_to_train():
 
 def test_update_is_trained_if_the_newest_full_version_is_young():
     with deploy(UPDATING) as pipeline:
-        pipeline.run(skipImport=True, trainingMode="FULL")
+        pipeline.run(skipImport=True)
         execution = pipeline.run(scheduledTime="2026-11-30T03:00:00Z")
         assert training_modes(pipeline) == ["FULL", "UPDATE"]
     assert report(execution)["solutions"][0]["trainingMode"] == "UPDATE"
