@@ -1,11 +1,23 @@
-"""Runs that deploy versions to campaigns by the real rules, as processes of the model."""
+"""Runs that deploy versions to campaigns by the real rules, as processes of the model.
+
+A run waits for older ones. The list of executions may be old.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from campaign_world import Campaign, CampaignWorld, Version
-from machine import Execution, Machine, wait_for_turn
-from simulation import EPOCH, FIRST_MINUTE, Call, Process, RequestFailedError, Sleep, as_time
+from simulation import (
+    EPOCH,
+    STALE_SECONDS,
+    Call,
+    Process,
+    RequestFailedError,
+    Sleep,
+    World,
+    as_time,
+    reconcile,
+)
 
 from functions.rules import deployments
 from functions.rules.deployments import Deployment, Memory, Notes, SeenCampaign, Update
@@ -14,6 +26,68 @@ from functions.rules.steps import Step
 
 LOOK_SECONDS = 20
 """The least pause between two looks. Shorter ones would show nothing new."""
+
+
+PATIENCE_SECONDS = 12 * 3600
+"""How long an execution waits for older ones."""
+QUIET_SECONDS = 2 * STALE_SECONDS
+"""How long an execution waits after one that did not succeed: its last request may still come."""
+
+
+@dataclass(eq=False)
+class Execution:
+    """One execution. `failed_at` is the time of its end without success."""
+
+    name: str
+    started: int
+    ended: int | None = None
+    failed_at: int | None = None
+
+
+@dataclass
+class Machine:
+    """The executions of one state machine."""
+
+    world: World
+    executions: list[Execution] = field(default_factory=list)
+
+    def start(self, name: str) -> Execution:
+        """Start an execution."""
+        self.executions.append(Execution(name, self.world.now))
+        return self.executions[-1]
+
+    def end(self, execution: Execution, *, succeeded: bool) -> None:
+        """End an execution."""
+        execution.ended = self.world.now
+        execution.failed_at = None if succeeded else self.world.now
+
+    def delay(self, execution: Execution) -> int:
+        """Return the seconds until the next look at the list, or 0 if the execution may go on.
+
+        A list may not show an execution that was started, or show one that has ended as running.
+        """
+        now, when = self.world.now, self.world.as_of()
+        others = [other for other in self.executions if other is not execution]
+        seen = [other for other in others if other.started <= when]
+        running = [other for other in seen if other.ended is None or other.ended > when]
+        turn = execution.started, execution.name
+        if any((other.started, other.name) < turn for other in running):
+            return 300
+        quiet = now - QUIET_SECONDS
+        if any(other.failed_at is not None and quiet < other.failed_at <= when for other in seen):
+            return 60
+        return max(0, execution.started + STALE_SECONDS - now)
+
+
+def wait_for_turn(machine: Machine, execution: Execution) -> Process:
+    """Wait until no older execution is running. Return False if that takes too long."""
+    end = machine.world.now + PATIENCE_SECONDS
+    while machine.world.now < end:
+        delay = yield Call(lambda: machine.delay(execution))
+        if not delay:
+            return True
+        yield Sleep(delay)
+    return False
 
 
 @dataclass
@@ -61,30 +135,23 @@ class Run:
             max_hours=1,
         )
         began_at, changes = self.world.now, self.world.fault_changes
-        memory, invoked_at = Memory(as_time(began_at)), began_at
-        expected = self._expected(campaign, version)
-        while True:
+        memory, expected = Memory(as_time(began_at)), self._expected(campaign, version)
+
+        def look() -> Process:
             served, latest = yield Call(lambda: self.world.describe(campaign))
-            seen = self._seen(served, latest, (yield Call(lambda: campaign.notes)))
-            now = self.world.now
-            step = deployments.decide(seen, wanted, memory, as_time(now))
-            if step.act is not None:
-                if step.act.changes and now - invoked_at > FIRST_MINUTE:
-                    invoked_at = now
-                    yield Sleep(1)
-                    continue
-                self._check(campaign, step, seen, changes)
-                if not (yield from self._perform(campaign, step.act, memory)):
-                    yield Sleep(15)
-                    continue
-            if step.outcome is not None:
-                self.outcomes[campaign.name] = step
-                self._check_outcome(campaign, version, began_at, expected)
-                return
-            if step.act is None:
-                yield Sleep(max(LOOK_SECONDS, round(step.pause)))
-                if step.pause > 45:
-                    invoked_at = self.world.now
+            return self._seen(served, latest, (yield Call(lambda: campaign.notes)))
+
+        def decide(seen: SeenCampaign) -> Step:
+            return deployments.decide(seen, wanted, memory, as_time(self.world.now))
+
+        def perform(step: Step, seen: SeenCampaign) -> Process:
+            self._check(campaign, step, seen, changes)
+            return (yield from self._perform(campaign, step.act, memory))
+
+        pauses = {"least_pause": LOOK_SECONDS, "pause_after_failure": 15}
+        step, _ = yield from reconcile(self.world, look, decide, perform, **pauses)
+        self.outcomes[campaign.name] = step
+        self._check_outcome(campaign, version, began_at, expected)
 
     def _seen(self, served: Version, latest, notes: Notes) -> SeenCampaign:
         status = latest.status(self.world.now)

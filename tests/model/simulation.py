@@ -15,6 +15,8 @@ from math import inf
 from random import Random
 from typing import Any, NamedTuple
 
+from functions.rules.steps import Step
+
 STALE_SECONDS = 90
 """How old the answer of a list may be."""
 LATE_SECONDS = 60
@@ -184,3 +186,40 @@ class Simulation:
             case "late":
                 delay = self.world.random.randint(1, LATE_SECONDS)
                 self.world.at(self.world.now + delay, request)
+
+
+def reconcile(
+    world: World,
+    look: Callable[[], Process],
+    decide: Callable[[Any], Step],
+    perform: Callable[[Step, Any], Process],
+    *,
+    least_pause: int,
+    pause_after_failure: int,
+) -> Process:
+    """Look, decide and act once, until there is an outcome. Return the last step and look.
+
+    `perform` returns False, or raises RequestFailedError, if an action has failed.
+    """
+    invoked_at = world.now
+    while True:
+        seen = yield from look()
+        step = decide(seen)
+        if step.act is not None:
+            if step.act.changes and world.now - invoked_at > FIRST_MINUTE:
+                invoked_at = world.now
+                yield Sleep(1)
+                continue
+            try:
+                has_succeeded = yield from perform(step, seen)
+            except RequestFailedError:
+                has_succeeded = False
+            if has_succeeded is False:
+                yield Sleep(pause_after_failure)
+                continue
+        if step.outcome is not None:
+            return step, seen
+        if step.act is None:
+            yield Sleep(max(least_pause, round(step.pause)))
+            if step.pause > 45:
+                invoked_at = world.now

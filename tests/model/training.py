@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from data_world import DATASETS, DAY, SOLUTIONS, DataWorld, ImportJob, Version
-from simulation import FIRST_MINUTE, Call, Process, RequestFailedError, Sleep, as_time
+from simulation import Call, Process, Sleep, as_time, reconcile
 
 from functions.rules import imports, trainings
 from functions.rules.imports import SeenDataset, WantedImport
@@ -66,8 +66,8 @@ class Run:
             export = yield Call(partial(self.world.list_export, dataset, folder))
             return SeenDataset(imports=jobs, export=export)
 
-        def perform(act: object) -> Process:
-            match act:
+        def perform(step: Step, _seen: object) -> Process:
+            match step.act:
                 case imports.CheckContent(present):
                     memory.checked = present
                 case imports.Confirm(arn, _):
@@ -102,8 +102,8 @@ class Run:
             jobs = yield Call(self.world.list_imports)
             return SeenSolution(config=config, imports=jobs, trainings=versions)
 
-        def perform(act: object) -> Process:
-            match act:
+        def perform(step: Step, _seen: object) -> Process:
+            match step.act:
                 case trainings.Create(digest):
                     memory.sent_at = as_time(self.world.now)
                     name = f"{self.stack}-{self.run_id}-{solution}"
@@ -121,32 +121,18 @@ class Run:
         self,
         decide: Callable[..., Step],
         look: Callable[[], Process],
-        perform: Callable[[object], Process],
+        perform: Callable[[Step, object], Process],
         wanted: object,
         memory: object,
     ) -> Process:
-        """Look, decide, act once, until there is an outcome."""
-        invoked_at = self.world.now
-        while True:
-            seen = yield from look()
-            now = self.world.now
-            step = decide(seen, wanted, memory, as_time(now))
-            if step.act is not None:
-                if step.act.changes and now - invoked_at > FIRST_MINUTE:
-                    invoked_at = now
-                    yield Sleep(1)
-                    continue
-                try:
-                    yield from perform(step.act)
-                except RequestFailedError:
-                    yield Sleep(60)
-                    continue
-            if step.outcome is not None:
-                return step, seen
-            if step.act is None:
-                yield Sleep(max(LOOK_SECONDS, round(step.pause)))
-                if step.pause > 45:
-                    invoked_at = self.world.now
+        return reconcile(
+            self.world,
+            look,
+            lambda seen: decide(seen, wanted, memory, as_time(self.world.now)),
+            perform,
+            least_pause=LOOK_SECONDS,
+            pause_after_failure=60,
+        )
 
 
 def wrong_results(run: Run) -> Iterator[str]:
