@@ -37,12 +37,10 @@ if TYPE_CHECKING:
     from retrain.check.findings import Check
 
 CHECKS: Mapping[str, Check] = {
-    "account and region": prerequisites.check_account,
-    "your permissions": prerequisites.check_permissions,
+    "caller": prerequisites.check_caller,
     "guards of a run": prerequisites.check_guards,
-    "probes": prerequisites.check_probes,
     "way back": prerequisites.check_way_back,
-    "bucket policy": prerequisites.check_bucket_policies,
+    "bucket policies": prerequisites.check_bucket_policies,
     "KMS keys": prerequisites.check_keys,
     "import role": prerequisites.check_import_role,
     "events of the exports": prerequisites.check_export_events,
@@ -103,16 +101,8 @@ def doctor(
 
 
 def findings_of(pipeline: ExaminedPipeline) -> Iterator[tuple[str, Finding]]:
-    """Yield the title and each finding of each check.
-
-    Without credentials nothing else can be checked.
-    """
-    try:
-        account = Account(pipeline, pipeline.access.caller(), clock.now())
-    except AWS_ERRORS as error:
-        text, _, fix = str(aws_error(error)).partition("; ")
-        yield "credentials", Finding("missing", text, fix or None)
-        return
+    """Yield the title and each finding of each check. What cannot be read is a warning."""
+    account = Account(pipeline, pipeline.access.caller(), clock.now())
     checks = {**CHECKS, **(CHECKS_OF_DEPLOYED if pipeline.target else {})}
     with message_console().status("checking the account") as status:
         for title, check in checks.items():
@@ -121,17 +111,12 @@ def findings_of(pipeline: ExaminedPipeline) -> Iterator[tuple[str, Finding]]:
                 for finding in check(account):
                     yield title, finding
             except (*AWS_ERRORS, OperatorError) as error:
-                yield title, _unknown(pipeline, error)
-
-
-def _unknown(pipeline: ExaminedPipeline, error: Exception) -> Finding:
-    """Return the finding about something that cannot be read."""
-    if isinstance(error, ClientError) and code_of(error) in DENIED_CODES:
-        text = f"cannot be checked: these credentials may not call {error.operation_name}"
-        return Finding("warn", text, pipeline.command("doctor", "--policy"))
-    message = error if isinstance(error, OperatorError) else aws_error(error)
-    reason, _, way_out = str(message).partition("; ")
-    return Finding("warn", f"cannot be checked: {reason}", way_out or None)
+                message = error if isinstance(error, OperatorError) else aws_error(error)
+                reason, _, fix = str(message).partition("; ")
+                if isinstance(error, ClientError) and code_of(error) in DENIED_CODES:
+                    reason = f"these credentials may not call {error.operation_name}"
+                    fix = pipeline.command("doctor", "--policy")
+                yield title, Finding("warn", f"cannot be checked: {reason}", fix or None)
 
 
 def _print_screen(findings: Sequence[tuple[str, Finding]]) -> None:
@@ -146,28 +131,20 @@ def _print_screen(findings: Sequence[tuple[str, Finding]]) -> None:
         width = len(text) if text.startswith(PROGRAMS) else console.width - 2
         return wrap(text, max(width, 1), break_long_words=False, break_on_hyphens=False)
 
-    for title, finding in _summed_up(findings):
-        symbol, colour = SYMBOLS[finding.level]
-        mark = symbol if console.is_terminal else f"{finding.level}:"
-        first, *rest = lines(f"{title}: {finding.text}")
-        console.print(Text.assemble((mark, colour), f" {first}"), soft_wrap=True)
-        for line in rest:
-            console.print(f"  {line}", soft_wrap=True)
-        for line in lines(finding.fix or "") if finding.level != "ok" else []:
-            console.print(f"  {line}", style="cyan", soft_wrap=True)
+    for title, pairs in groupby(findings, key=itemgetter(0)):
+        rows = [finding for _, finding in pairs]
+        intact = [finding.text for finding in rows if finding.level == "ok"]
+        ok_text = list_text(intact) if len(intact) < MANY else f"{len(intact)} ok"
+        faults = [finding for finding in rows if finding.level != "ok"]
+        for level, text, fix in [*faults, *([Finding("ok", ok_text)] if intact else [])]:
+            symbol, colour = SYMBOLS[level]
+            mark = symbol if console.is_terminal else f"{level}:"
+            first, *rest = lines(f"{title}: {text}")
+            console.print(Text.assemble((mark, colour), f" {first}"), soft_wrap=True)
+            for line in rest:
+                console.print(f"  {line}", soft_wrap=True)
+            for line in lines(fix or ""):
+                console.print(f"  {line}", style="cyan", soft_wrap=True)
     counts = Counter(finding.level for _, finding in findings)
     problems = count_text(counts["missing"], "problem") if counts["missing"] else "No problems"
     console.print(f"{problems}, {count_text(counts['warn'], 'warning')}, {counts['ok']} ok.")
-
-
-def _summed_up(findings: Sequence[tuple[str, Finding]]) -> Iterator[tuple[str, Finding]]:
-    """Yield the findings with one line for all that a check has found in order."""
-    for title, pairs in groupby(findings, key=itemgetter(0)):
-        rows = [finding for _, finding in pairs]
-        yield from ((title, finding) for finding in rows if finding.level != "ok")
-        intact = [finding.text for finding in rows if finding.level == "ok"]
-        if intact:
-            yield (
-                title,
-                Finding("ok", list_text(intact) if len(intact) < MANY else f"{len(intact)} ok"),
-            )

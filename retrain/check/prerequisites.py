@@ -60,23 +60,16 @@ IMPORT_GRANTS: Grants = {
 """What the import role needs."""
 
 
-def check_account(account: Account) -> Iterator[Finding]:
-    """Find out whether the credentials are of the account in the ARNs."""
-    home, caller = account.pipeline.home, account.caller
-    number = caller.split(":")[4]
-    if number == home.account:
-        yield Finding("ok", f"{caller}, region {home.region}")
-    else:
-        text = f"{caller} is of account {number}, but the pipeline is in {home.account}"
+def check_caller(account: Account) -> Iterator[Finding]:
+    """Find out whether the caller is of the account in the ARNs, and which commands it may run."""
+    home, principal = account.pipeline.home, account.caller
+    if principal.split(":")[4] != home.account:
+        text = f"{principal} is not of the pipeline's account {home.account}"
         yield Finding("missing", text, "choose other credentials with --profile")
-
-
-def check_permissions(account: Account) -> Iterator[Finding]:
-    """Find out which commands the caller may run, as IAM's own simulation says."""
-    if account.caller.endswith(":root"):
-        yield Finding("ok", "root may run every command")
         return
-    principal = account.caller
+    yield Finding("ok", f"{principal}, region {home.region}")
+    if principal.endswith(":root"):
+        return
     if session := SESSION.fullmatch(principal):
         partition, number, name = session.groups()
         # The ARN of a session lacks the path of its role.
@@ -92,7 +85,7 @@ def check_permissions(account: Account) -> Iterator[Finding]:
             text = f"`retrain {command}` lacks {actions_text(lacking)}"
             yield Finding("warn", text, policy_command)
     if not denied:
-        yield Finding("ok", "the caller may run every command")
+        yield Finding("ok", "may run every command")
 
 
 def check_guards(account: Account) -> Iterator[Finding]:
@@ -112,35 +105,27 @@ def check_guards(account: Account) -> Iterator[Finding]:
         yield Finding("ok", "the datasets, exports, solutions and campaigns are ready for a run")
 
 
-def check_probes(account: Account) -> Iterator[Finding]:
-    """Find out whether each campaign has a probe."""
-    for solution in account.pipeline.settings["solutions"]:
-        for campaign in solution["campaigns"]:
-            if campaign["probe"] is None:
-                text = f"{campaign['campaignArn']} has none, so nothing moves a bad version back"
-                yield Finding("warn", text, "add a probe to the campaign in the stack's file")
-
-
 def check_way_back(account: Account) -> Iterator[Finding]:
-    """Find out whether each campaign has a version to which it can go back."""
-    client, world = account.client("personalize"), account.view.world
-    for solution in account.pipeline.settings["solutions"]:
-        for arn in [row["campaignArn"] for row in solution["campaigns"]]:
+    """Find out whether each campaign has a probe, and a version to which it can go back."""
+    client, world, pipeline = account.client("personalize"), account.view.world, account.pipeline
+    for solution in pipeline.settings["solutions"]:
+        for configured in solution["campaigns"]:
+            arn = configured["campaignArn"]
+            name = arn.rpartition("/")[2]
+            if configured["probe"] is None:
+                text = f"{name} has no probe, so nothing moves a bad version back"
+                yield Finding("warn", text, "add a probe to the campaign in the stack's file")
             if arn not in world.campaigns:
                 continue
-            name, campaign = arn.rpartition("/")[2], world.campaigns[arn]
             notes = read_notes(world.campaign_tags[arn], solution["solutionArn"])
-            version = notes.good_before(live_version(campaign))
+            version = notes.good_before(live_version(world.campaigns[arn]))
             if version is None:
                 yield Finding("ok", f"{name} has no earlier version yet to which it could go back")
                 continue
             response = found(client.describe_solution_version, solutionVersionArn=version)
             status = response["solutionVersion"]["status"] if response else "gone"
-            if is_active(status):
-                yield Finding("ok", f"{name} can go back to {version}")
-            else:
-                text = f"{name} cannot go back to {version}, which is {status}"
-                yield Finding("missing", text, account.pipeline.command("start", "--force"))
+            problem = None if is_active(status) else f"is {status}, so {name} cannot go back to it"
+            yield account.finding(version, problem, pipeline.command("start", "--force"))
 
 
 def check_bucket_policies(account: Account) -> Iterator[Finding]:

@@ -184,7 +184,7 @@ REPORT = "Read the report, solve the problem, and start a run with retrain start
     ("title", "operation", "answer", "expected"),
     [
         (
-            "your permissions",
+            "caller",
             SIMULATE,
             simulate("ops", STOP),
             ("warn", f"`retrain stop` lacks {STOP}", POLICY),
@@ -212,7 +212,7 @@ REPORT = "Read the report, solve the problem, and start a run with retrain start
             ("missing", NO_LINK, LINK),
         ),
         (
-            "bucket policy",
+            "bucket policies",
             "s3.get_bucket_policy",
             "SlowDown",
             ("warn", "cannot be checked: AWS refused get_bucket_policy: SlowDown: ", None),
@@ -235,7 +235,7 @@ UNKNOWN = {"StringEquals": {"aws:PrincipalOrgID": "o-1"}}
 def test_a_bucket_policy_is_mended_by_the_printed_policy(prod, kept):
     s3 = prod.services["s3"]
     s3.answers["get_bucket_policy"] = a.text(a.document(*kept)) if kept else "NoSuchBucketPolicy"
-    ((level, text, fix),) = findings(prod, "bucket policy")
+    ((level, text, fix),) = findings(prod, "bucket policies")
     lacking = {0: BOTH, 1: "s3:ListBucket", 2: "s3:GetObject"}
     assert (level, text) == (
         "missing",
@@ -245,7 +245,7 @@ def test_a_bucket_policy_is_mended_by_the_printed_policy(prod, kept):
     mended = document_in(fix)
     assert mended["Statement"][: len(kept)] == kept, "nothing is lost"
     s3.answers["get_bucket_policy"] = a.text(mended)
-    assert findings(prod, "bucket policy") == []
+    assert findings(prod, "bucket policies") == []
 
 
 @pytest.mark.parametrize(
@@ -271,7 +271,7 @@ def test_a_bucket_policy_is_mended_by_the_printed_policy(prod, kept):
 )
 def test_a_denial_is_no_question_of_more_statements(prod, denial, expected):
     prod.services["s3"].answers["get_bucket_policy"] = a.text(a.document(*a.READ, denial))
-    assert findings(prod, "bucket policy") == [expected]
+    assert findings(prod, "bucket policies") == [expected]
 
 
 def test_the_topic_of_the_user_is_mended_by_the_printed_policy(encrypted):
@@ -429,16 +429,17 @@ def raise_no_credentials(**_):
 
 def test_the_caller_is_named_and_a_role_counts_instead_of_its_session(prod):
     prod.services["sts"] = caller("arn:aws:iam::999999999999:user/ops")
-    text = "arn:aws:iam::999999999999:user/ops is of account 999999999999, but the pipeline is in "
-    wrong = ("missing", f"{text}123456789012", "choose other credentials with --profile")
-    assert findings(prod, "account and region") == [wrong]
+    text = "arn:aws:iam::999999999999:user/ops is not of the pipeline's account 123456789012"
+    wrong = ("missing", text, "choose other credentials with --profile")
+    assert findings(prod, "caller") == [wrong]
     prod.services["sts"] = caller("arn:aws:sts::123456789012:assumed-role/ops/me")
     prod.services["iam"].answers["get_role"] = a.role(a.TRUST)
     prod.services["iam"].answers["simulate_principal_policy"] = simulate(a.ROLE, STOP)
-    assert findings(prod, "your permissions") == [("warn", f"`retrain stop` lacks {STOP}", POLICY)]
+    assert findings(prod, "caller") == [("warn", f"`retrain stop` lacks {STOP}", POLICY)]
     prod.services["sts"] = a.Client(get_caller_identity=raise_no_credentials)
-    (row,) = prod.retrain("doctor -s prod --json").document["checks"]
-    assert (row["check"], row["level"]) == ("credentials", "missing")
+    result = prod.retrain("doctor -s prod --json")
+    assert (result.code, result.out) == (2, "")
+    assert result.err.startswith("there are no AWS credentials; log in, ")
 
 
 def test_a_way_back_that_is_blocked_is_named_before_it_is_needed():
@@ -453,10 +454,11 @@ def test_a_way_back_that_is_blocked_is_named_before_it_is_needed():
 
         client = a.Client(real, describe_solution_version=describe_version)
         prod.services = {**a.services(prod.pipeline.bucket), "personalize": client}
-        assert findings(prod, "way back") == []
+        assert [row[0] for row in findings(prod, "way back")] == ["warn"], "there is no probe"
         start = "retrain start --force --stack prod"
         answers[first] = "ResourceNotFoundException"
-        text = f"home cannot go back to {first}, which is"
-        assert findings(prod, "way back") == [("missing", f"{text} gone", start)]
+        text = "so home cannot go back to it"
+        assert ("missing", f"{first} is gone, {text}", start) in findings(prod, "way back")
         answers[first] = {"solutionVersion": {"status": "CREATE FAILED"}}
-        assert findings(prod, "way back") == [("missing", f"{text} CREATE FAILED", start)]
+        failed = ("missing", f"{first} is CREATE FAILED, {text}", start)
+        assert failed in findings(prod, "way back")
