@@ -46,11 +46,11 @@ def test_golden_a_pipeline_without_a_fault(prod, golden):
     golden("healthy.txt", prod.transcript("doctor -s prod"))
 
 
-def test_golden_an_account_that_denies_every_read_on_a_terminal(prod, golden, monkeypatch):
-    for name, value in (("FORCE_COLOR", "1"), ("NO_COLOR", "1"), ("COLUMNS", "80")):
-        monkeypatch.setenv(name, value)
+def test_an_account_that_denies_every_read_is_no_problem_but_many_warnings(prod):
     prod.services = {}
-    golden("denied.txt", prod.retrain("doctor -s prod").out)
+    result = prod.retrain("doctor -s prod")
+    denied = "cannot be checked: these credentials may not call "
+    assert (result.code, result.out.count(denied), result.out.count(POLICY)) == (0, 11, 11)
 
 
 def simulate(name, *denied):
@@ -89,139 +89,109 @@ def log_groups(name, **more):
     return {"logGroups": [{"logGroupName": name, **more}]}
 
 
+DISABLED = {"State": "DISABLED"}
 CLOSE_RUN = "the event rule that reports runs that were stopped"
-NO_RULE = f"{CLOSE_RUN} does not exist, is disabled or calls nothing"
+NO_RULE = f"event rules: {CLOSE_RUN} does not exist, is disabled or calls nothing"
 RUNS, WATCH = "the schedule that starts runs", "the schedule that watches the pipeline"
-SILENT = "the alarm run-failed does not exist or notifies nobody"
-OTHER_CODE = "plan_retraining has other code than was deployed with the other functions"
-SIMULATE, CONFIGURATION = "iam.simulate_principal_policy", "lambda.get_function_configuration"
+SILENT = "alarms: the alarm run-failed does not exist or notifies nobody"
+OTHER_CODE = "functions: plan_retraining has other code than was deployed with the other functions"
 UPDATE, STOP = "personalize:UpdateCampaign", "states:StopExecution"
-GROUPS, ALARM_LIST = "logs.describe_log_groups", "cloudwatch.describe_alarms"
+OPERATIONS = {
+    "simulation": ("iam", "simulate_principal_policy"),
+    "function": ("lambda", "get_function_configuration"),
+    "schedules": ("scheduler", "list_schedules"),
+    "schedule": ("scheduler", "get_schedule"),
+    "rules": ("events", "list_rules"),
+    "targets": ("events", "list_targets_by_rule"),
+    "logs": ("logs", "describe_log_groups"),
+    "queue": ("sqs", "get_queue_url"),
+    "alarms": ("cloudwatch", "describe_alarms"),
+    "topic": ("sns", "get_topic_attributes"),
+    "subscriptions": ("sns", "list_subscriptions_by_topic"),
+    "bucket": ("s3", "get_bucket_policy"),
+}
+
+
+def answer(prod, name, response):
+    """Let the operation of this name give another response."""
+    service, operation = OPERATIONS[name]
+    prod.services[service].answers[operation] = response
+
+
+def disabled(**request):
+    return a.schedule(**request, **DISABLED)
+
+
+GONE = "ResourceNotFoundException"
+NO_QUEUE = "AWS.SimpleQueueService.NonExistentQueue"
+NO_UPDATE = f"roles: retraining-deploy_version may not call {UPDATE}"
 
 
 @pytest.mark.parametrize(
-    ("title", "operation", "answer", "text"),
+    ("operation", "response", "text"),
     [
-        (
-            "functions",
-            CONFIGURATION,
-            function("close_run", State="Failed"),
-            "close_run is not Active",
-        ),
-        ("functions", CONFIGURATION, function("plan_retraining", CodeSha256="bad"), OTHER_CODE),
-        ("functions", CONFIGURATION, function("plan_retraining:1", CodeSha256="bad"), OTHER_CODE),
-        (
-            "roles",
-            SIMULATE,
-            simulate("deploy_version", UPDATE),
-            f"retraining-deploy_version may not call {UPDATE}",
-        ),
-        (
-            "schedules",
-            "scheduler.list_schedules",
-            "ResourceNotFoundException",
-            f"{RUNS} does not exist",
-        ),
-        (
-            "schedules",
-            "scheduler.list_schedules",
-            "ResourceNotFoundException",
-            f"{WATCH} does not exist",
-        ),
-        (
-            "schedules",
-            "scheduler.get_schedule",
-            lambda **request: a.schedule(**request, State="DISABLED"),
-            f"{RUNS} (rate(7 days)) is disabled",
-        ),
-        (
-            "schedules",
-            "scheduler.get_schedule",
-            lambda **request: a.schedule(**request, State="DISABLED"),
-            f"{WATCH} (rate(7 days)) is disabled",
-        ),
-        ("event rules", "events.list_rules", {"Rules": []}, NO_RULE),
-        (
-            "event rules",
-            "events.list_rules",
-            rule("retraining-close-run-0a1b2c3", "DISABLED"),
-            NO_RULE,
-        ),
-        ("event rules", "events.list_rules", rule("retraining-b-close-run-0a1b2c3"), NO_RULE),
-        ("event rules", "events.list_targets_by_rule", {"Targets": []}, NO_RULE),
-        ("logs", GROUPS, log_groups("functions-b", retentionInDays=1), "functions does not exist"),
-        ("logs", GROUPS, log_groups("functions"), "functions never deletes records"),
-        (
-            "dead-letter queue",
-            "sqs.get_queue_url",
-            "AWS.SimpleQueueService.NonExistentQueue",
-            "dead-letters does not exist",
-        ),
-        ("alarms", ALARM_LIST, alarms(ActionsEnabled=False), SILENT),
-        ("alarms", ALARM_LIST, alarms(AlarmActions=[]), SILENT),
-        ("alarms", ALARM_LIST, alarms(AlarmName="retraining-b-run-failed-0a1b2c3"), SILENT),
-        ("messages", "sns.get_topic_attributes", "NotFound", f"the topic {TOPIC} does not exist"),
+        ("function", function("close_run", State="Failed"), "functions: close_run is not Active"),
+        ("function", function("plan_retraining", CodeSha256="bad"), OTHER_CODE),
+        ("function", function("plan_retraining:1", CodeSha256="bad"), OTHER_CODE),
+        ("simulation", simulate("deploy_version", UPDATE), NO_UPDATE),
+        ("schedules", GONE, f"schedules: {RUNS} does not exist"),
+        ("schedules", GONE, f"schedules: {WATCH} does not exist"),
+        ("schedule", disabled, f"schedules: {RUNS} (rate(7 days)) is disabled"),
+        ("schedule", disabled, f"schedules: {WATCH} (rate(7 days)) is disabled"),
+        ("rules", {"Rules": []}, NO_RULE),
+        ("rules", rule("retraining-close-run-0a1b2c3", "DISABLED"), NO_RULE),
+        ("rules", rule("retraining-b-close-run-0a1b2c3"), NO_RULE),
+        ("targets", {"Targets": []}, NO_RULE),
+        ("logs", log_groups("functions-b", retentionInDays=1), "logs: functions does not exist"),
+        ("logs", log_groups("functions"), "logs: functions never deletes records"),
+        ("queue", NO_QUEUE, "dead-letter queue: dead-letters does not exist"),
+        ("alarms", alarms(ActionsEnabled=False), SILENT),
+        ("alarms", alarms(AlarmActions=[]), SILENT),
+        ("alarms", alarms(AlarmName="retraining-b-run-failed-0a1b2c3"), SILENT),
+        ("topic", "NotFound", f"messages: the topic {TOPIC} does not exist"),
     ],
 )
-def test_what_was_killed_is_missing_and_a_refresh_brings_it_back(
-    prod, title, operation, answer, text
-):
-    service, _, name = operation.partition(".")
-    prod.services[service].answers[name] = answer
+def test_what_was_killed_is_missing_and_a_refresh_brings_it_back(prod, operation, response, text):
+    answer(prod, operation, response)
+    title, _, text = text.partition(": ")
     assert ("missing", text, RESTORE) in findings(prod, title)
-    assert prod.retrain("doctor -s prod").code == 1
 
 
 LINK = f"aws sns subscribe --topic-arn {TOPIC} --protocol email --notification-endpoint a@b.c"
 NO_LINK = "a@b.c has not confirmed its subscription; to send the link again:"
 ADD = "pulumi config set --path 'personalize-retraining:notifications.emails[0]' team@example.com"
-SUBSCRIPTIONS = "sns.list_subscriptions_by_topic"
+ADD = f"{ADD} --stack prod && pulumi up --stack prod"
 POLICY = "retrain doctor --policy --stack prod"
+NO_STOP = ("warn", f"`retrain stop` lacks {STOP}", POLICY)
 REPORT = "Read the report, solve the problem, and start a run with retrain start -s prod."
+RINGS = ("warn", "run-failed is in ALARM: too many", REPORT)
+NOBODY = "nobody gets the reports and alarms; with your address:"
+PENDING = subscribed("a@b.c", arn="PendingConfirmation")
+SLOW = "cannot be checked: AWS refused get_bucket_policy: SlowDown: "
 
 
 @pytest.mark.parametrize(
-    ("title", "operation", "answer", "expected"),
+    ("title", "operation", "response", "expected"),
     [
         (
             "caller",
-            SIMULATE,
+            "simulation",
             simulate("ops", STOP),
             ("warn", f"`retrain stop` lacks {STOP}", POLICY),
         ),
         (
             "alarms",
-            ALARM_LIST,
+            "alarms",
             alarms(StateValue="ALARM"),
             ("warn", "run-failed is in ALARM: too many", REPORT),
         ),
-        (
-            "messages",
-            SUBSCRIPTIONS,
-            subscribed(),
-            (
-                "warn",
-                "nobody gets the reports and alarms; with your address:",
-                f"{ADD} --stack prod && pulumi up --stack prod",
-            ),
-        ),
-        (
-            "messages",
-            SUBSCRIPTIONS,
-            subscribed("a@b.c", arn="PendingConfirmation"),
-            ("missing", NO_LINK, LINK),
-        ),
-        (
-            "bucket policies",
-            "s3.get_bucket_policy",
-            "SlowDown",
-            ("warn", "cannot be checked: AWS refused get_bucket_policy: SlowDown: ", None),
-        ),
+        ("messages", "subscriptions", subscribed(), ("warn", NOBODY, ADD)),
+        ("messages", "subscriptions", PENDING, ("missing", NO_LINK, LINK)),
+        ("bucket policies", "bucket", "SlowDown", ("warn", SLOW, None)),
     ],
 )
-def test_every_other_remedy_is_a_command_of_its_own(prod, title, operation, answer, expected):
-    service, _, name = operation.partition(".")
-    prod.services[service].answers[name] = answer
+def test_every_other_remedy_is_a_command_of_its_own(prod, title, operation, response, expected):
+    answer(prod, operation, response)
     assert findings(prod, title) == [expected]
 
 
@@ -233,8 +203,7 @@ UNKNOWN = {"StringEquals": {"aws:PrincipalOrgID": "o-1"}}
 
 @pytest.mark.parametrize("kept", [[], [a.READ[0]], [a.READ[1], {**DENY, "Condition": ONLY_OTHERS}]])
 def test_a_bucket_policy_is_mended_by_the_printed_policy(prod, kept):
-    s3 = prod.services["s3"]
-    s3.answers["get_bucket_policy"] = a.text(a.document(*kept)) if kept else "NoSuchBucketPolicy"
+    answer(prod, "bucket", a.text(a.document(*kept)) if kept else "NoSuchBucketPolicy")
     ((level, text, fix),) = findings(prod, "bucket policies")
     lacking = {0: BOTH, 1: "s3:ListBucket", 2: "s3:GetObject"}
     assert (level, text) == (
@@ -244,7 +213,7 @@ def test_a_bucket_policy_is_mended_by_the_printed_policy(prod, kept):
     assert fix.startswith("aws s3api put-bucket-policy --bucket exports --policy ")
     mended = document_in(fix)
     assert mended["Statement"][: len(kept)] == kept, "nothing is lost"
-    s3.answers["get_bucket_policy"] = a.text(mended)
+    answer(prod, "bucket", a.text(mended))
     assert findings(prod, "bucket policies") == []
 
 
@@ -270,19 +239,18 @@ def test_a_bucket_policy_is_mended_by_the_printed_policy(prod, kept):
     ],
 )
 def test_a_denial_is_no_question_of_more_statements(prod, denial, expected):
-    prod.services["s3"].answers["get_bucket_policy"] = a.text(a.document(*a.READ, denial))
+    answer(prod, "bucket", a.text(a.document(*a.READ, denial)))
     assert findings(prod, "bucket policies") == [expected]
 
 
 def test_the_topic_of_the_user_is_mended_by_the_printed_policy(encrypted):
-    sns = encrypted.services["sns"]
-    sns.answers["get_topic_attributes"] = a.topic(a.document())
+    answer(encrypted, "topic", a.topic(a.document()))
     ((level, text, fix),) = findings(encrypted, "messages")
     lacking = "the policy of the topic does not let alarms call sns:Publish"
     assert (level, text) == ("missing", lacking)
     start = f"aws sns set-topic-attributes --topic-arn {TOPIC} --attribute-name Policy "
     assert fix.startswith(f"{start}--attribute-value ")
-    sns.answers["get_topic_attributes"] = a.topic(document_in(fix))
+    answer(encrypted, "topic", a.topic(document_in(fix)))
     assert findings(encrypted, "messages") == []
 
 
@@ -375,14 +343,12 @@ def test_a_pipeline_that_starts_on_exports_needs_events_a_rule_and_subscribers(e
     no_rule = ("missing", f"{rule} does not exist, is disabled or calls nothing", RESTORE)
     assert findings(eager, "event rules") == [no_rule]
     assert findings(eager, "messages") == [("missing", "a@b.c is not subscribed", RESTORE)]
-    both = subscribed("a@b.c", arn="PendingConfirmation")["Subscriptions"]
-    both += subscribed("pager")["Subscriptions"]
-    eager.services["sns"].answers["list_subscriptions_by_topic"] = {"Subscriptions": both}
+    both = [*PENDING["Subscriptions"], *subscribed("pager")["Subscriptions"]]
+    answer(eager, "subscriptions", {"Subscriptions": both})
     assert findings(eager, "messages") == [("warn", NO_LINK, LINK)], "somebody gets the messages"
     configure(eager, paused=True)
     assert findings(eager, "event rules") == [], "the rule is disabled while it is paused"
-    disabled = lambda **request: a.schedule(**request, State="DISABLED")  # noqa: E731
-    eager.services["scheduler"].answers["get_schedule"] = disabled
+    answer(eager, "schedule", disabled)
     resume = f"pulumi config set paused false --stack prod && {RESTORE}"
     paused = ("warn", "the pipeline is paused, so no run starts by itself", resume)
     watcher = ("missing", f"{WATCH} (rate(7 days)) is disabled", RESTORE)
@@ -435,7 +401,7 @@ def test_the_caller_is_named_and_a_role_counts_instead_of_its_session(prod):
     prod.services["sts"] = caller("arn:aws:sts::123456789012:assumed-role/ops/me")
     prod.services["iam"].answers["get_role"] = a.role(a.TRUST)
     prod.services["iam"].answers["simulate_principal_policy"] = simulate(a.ROLE, STOP)
-    assert findings(prod, "caller") == [("warn", f"`retrain stop` lacks {STOP}", POLICY)]
+    assert findings(prod, "caller") == [NO_STOP]
     prod.services["sts"] = a.Client(get_caller_identity=raise_no_credentials)
     result = prod.retrain("doctor -s prod --json")
     assert (result.code, result.out) == (2, "")
