@@ -207,7 +207,8 @@ def _start_deployment(target: Target, version_arn: str, tags: Tags) -> str:
     Raises FailedError then.
     """
     client = target.access.step_functions
-    name = f"approval-{short_hash(f'{version_arn} {tags[APPROVAL]}', 16)}"
+    day = tags[APPROVAL].split()[1][: len("2026-11-29")].replace("-", "")
+    name = f"{day}-{short_hash(f'{version_arn} {tags[APPROVAL]}', 8)}"  # also the id of the run
     try:
         execution = client.start_execution(
             stateMachineArn=target.state_machine_arn,

@@ -31,7 +31,7 @@ from retrain.account.output import (
     print_result,
 )
 from retrain.account.target import Target
-from retrain.look.runs import running_executions
+from retrain.look.runs import run_id_of, running_executions
 from retrain.names import is_named, short_name
 from retrain.options import JsonOption, YesOption, command
 
@@ -99,10 +99,10 @@ def rollback(
             "again"
         )
     for execution in running_executions(target):
-        name = execution.name
+        run = run_id_of(target, execution)
         print_command(
-            f"{name} is under way and may deploy a new version; to prevent this, stop it",
-            target.command("stop", "--run", name),
+            f"{run} is under way and may deploy a new version; to prevent this, stop it",
+            target.command("stop", "--run", run),
         )
     if not confirm("Move the campaign?", yes=yes):
         raise FailedError("nothing was changed")

@@ -78,7 +78,7 @@ def test_a_command_uses_its_permissions_and_no_others(calls):
         run(prod, "watch")
         run(prod, "watch --run 20261129T030000Z")
         run(prod, "approve --yes")
-        (execution,) = prod.pipeline.executions("approval")
+        (execution,) = prod.pipeline.executions("20261129")
         execution.wait()
         version = prod.pipeline.versions()[-1].rpartition("/")[2]
         for options in ("", f" --version {version}"):

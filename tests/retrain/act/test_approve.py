@@ -34,7 +34,7 @@ def test_golden_an_approved_version_is_deployed(golden):
         prod.pipeline.run()
         golden("approve.txt", before + prod.transcript("approve", "approve --yes"))
         assert (approval(prod).answer, approval(prod).by) == ("APPROVED", CALLER)
-        (execution,) = prod.pipeline.executions("approval")
+        (execution,) = prod.pipeline.executions("20261129")
         assert outcomes(execution.wait()) == DEPLOYED
         assert prod.pipeline.served_version() == newest(prod)
 
@@ -62,7 +62,7 @@ def test_an_approval_whose_execution_was_not_started_is_given_again():
         write_tags(prod.pipeline.client, newest(prod), tags)
         assert prod.retrain("approve --reject --yes").code == 1, "it is too late for another answer"
         document = prod.retrain("approve --yes --json").document
-        (execution,) = prod.pipeline.executions("approval")
+        (execution,) = prod.pipeline.executions("20261129")
         assert tags_of(prod.pipeline.client, newest(prod)).items() >= tags.items()
         version = newest(prod)
     assert document == {
@@ -77,7 +77,7 @@ def test_an_approval_whose_execution_has_failed_is_not_given_again():
         prod.pipeline.run()
         prod.pipeline.inject_fault("fail", job="campaign-update", reason="no capacity")
         prod.retrain("approve --yes")
-        (execution,) = prod.pipeline.executions("approval")
+        (execution,) = prod.pipeline.executions("20261129")
         assert outcomes(execution.wait())["home"] == "FAILED"
         again = prod.retrain("approve --yes")
         name, version = execution.arn.rpartition(":")[2], short(newest(prod))
@@ -128,7 +128,7 @@ def test_an_approval_is_not_refused_because_the_solution_also_trains_automatical
         prod.pipeline.client.update_solution(**update)
         prod.pipeline.sleep(HOUR)
         assert prod.retrain("approve --yes").code == 0
-        (execution,) = prod.pipeline.executions("approval")
+        (execution,) = prod.pipeline.executions("20261129")
         assert outcomes(execution.wait()) == DEPLOYED, "it trains nothing, so the guard is silent"
 
 

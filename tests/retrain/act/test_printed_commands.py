@@ -61,7 +61,7 @@ def moves_the_campaign_back(prod, result):
 
 
 def deploys_the_version(prod, _):
-    (execution,) = prod.pipeline.executions("approval")
+    (execution,) = prod.pipeline.executions("20261129")
     assert outcomes(execution.wait()) == DEPLOYED
 
 
