@@ -25,7 +25,6 @@ from components.args import (
     QualityRuleArgs,
     SolutionArgs,
     as_config,
-    camel_case,
 )
 from components.rules.fields import Between, without_rules
 from components.rules.pipeline import check
@@ -55,11 +54,6 @@ def with_solution(**fields):
 def with_users(**changes):
     """Return arguments with one dataset, changed."""
     return minimal(datasets=DatasetsArgs(users=replace(USERS, **changes)))
-
-
-def test_camel_case_is_the_spelling_of_the_api():
-    assert camel_case("datasets") == "datasets"
-    assert camel_case("max_import_hours") == "maxImportHours"
 
 
 # --- settings ------------------------------------------------------------------------------------
@@ -172,29 +166,6 @@ def test_one_unknown_input_makes_all_arguments_unknown():
         )
 
     return pulumi.Output.from_input(check())
-
-
-def test_inputs_that_are_not_known_yet_have_no_problems_and_no_warnings():
-    async def later():
-        raise AssertionError
-
-    pending = later()
-    args = minimal(
-        datasets=DatasetsArgs(
-            users=DatasetArgs(
-                dataset_arn=pending,
-                data_location=pending,
-                ready_marker=pending,
-                import_mode="INCREMENTAL",
-            )
-        ),
-        solutions=[SolutionArgs(solution_arn=pending)],
-    )
-    try:
-        checked = check(args)
-        assert (checked.problems, checked.warnings) == ([], [])
-    finally:
-        pending.close()
 
 
 # --- deadlines -----------------------------------------------------------------------------------

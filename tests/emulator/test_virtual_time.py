@@ -1,13 +1,11 @@
 """Proves which task runs when on a virtual clock, and the time at which it runs."""
 
 from contextlib import suppress
-from datetime import timedelta
 
 import pytest
 from small_machines import elapsed
 
 from emulator.virtual.virtual_time import (
-    DEFAULT_START,
     Event,
     LimitReached,
     StuckError,
@@ -28,28 +26,6 @@ def test_time_stands_still_until_all_tasks_wait_and_then_jumps_to_the_first_end(
     assert wakes == [], "a new task waits for its turn"
     clock.sleep(8)
     assert wakes == [("a", 1), ("a", 2), ("b", 2.5), ("a", 3), ("b", 5), ("b", 7.5)]
-
-
-def test_tasks_that_wake_at_one_time_run_in_the_order_in_which_they_went_to_sleep():
-    clock, wakes = VirtualClock(), []
-
-    def work(name):
-        clock.sleep(1)
-        wakes.append(name)
-
-    for name in "cab":
-        clock.start(lambda name=name: work(name))
-    clock.sleep(1)
-    clock.sleep(0)
-    assert wakes == ["c", "a", "b"]
-
-
-def test_ten_thousand_tenths_of_a_second_are_exactly_a_thousand_seconds():
-    clock = VirtualClock()
-    for _ in range(10_000):
-        clock.sleep(0.1)
-    assert elapsed(clock) == 1000, "time is counted in whole microseconds"
-    assert clock.now() == DEFAULT_START + timedelta(seconds=1000)
 
 
 def test_an_event_wakes_the_tasks_whose_timeout_is_not_over():

@@ -105,18 +105,6 @@ def test_all_problems_of_a_yaml_program_are_reported_without_a_traceback(plugin,
     assert str(plugin) not in text, "no traceback of the plugin"
 
 
-def test_a_wrong_region_is_refused_before_any_aws_resource_is_created(program, project):
-    shop = project(yaml.safe_dump(program), region="us-east-1")
-    with pytest.raises(CommandError) as failed:
-        shop.up()
-    assert """\
-      region: the ARNs are in 'eu-west-1', but the AWS provider uses 'us-east-1'; \
-run 'pulumi config set aws:region eu-west-1 -s dev'
-""" in str(failed.value)
-    types = [resource["type"] for resource in shop.state()]
-    assert [name for name in types if name.startswith("aws:")] == []
-
-
 def test_a_python_program_with_only_the_wheel_deploys_a_pipeline(project, tmp_path):
     python = wheel.create_environment(tmp_path / ".venv")
     wheel.install(wheel.build(tmp_path / "wheel"), python)

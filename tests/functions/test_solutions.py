@@ -145,11 +145,6 @@ def test_at_the_limit_a_campaign_still_gets_the_version_that_it_waits_for(reques
     assert planned(request_, older, settings_=LIMITED, **SERVED) is None
 
 
-def test_at_the_limit_a_training_that_is_running_is_waited_for():
-    running = s.trained_version(is_active=False, is_running=True)
-    assert is_trained(planned(WITHOUT_IMPORT, running, settings_=LIMITED))
-
-
 # A version that waits for a campaign
 
 
@@ -189,16 +184,3 @@ def test_only_the_campaigns_that_lack_the_version_are_updated():
         campaign_tags=SERVED["campaign_tags"],
     )
     assert [campaign["campaignArn"] for campaign in plan["campaigns"]] == [second]
-
-
-@pytest.mark.parametrize("hours", [1, 100], ids=["after the training", "before"])
-def test_a_campaign_that_somebody_has_moved_since_the_training_does_not_wait(hours):
-    """What else keeps a version from a campaign is the business of the rules."""
-    times = dict.fromkeys(("creationDateTime", "lastUpdatedDateTime"), s.ago(hours))
-    update = {"solutionVersionArn": s.OLD_VERSION, "status": "ACTIVE", **times}
-    moved = {
-        "campaign_tags": {s.CAMPAIGN: {"retraining-good": f"{s.SOLUTION}/earlier"}},
-        "campaigns": {s.CAMPAIGN: s.campaign(latestCampaignUpdate=update)},
-    }
-    assert existing(**moved) == (None if hours == 1 else s.VERSION)
-    assert existing(campaign_tags={s.CAMPAIGN: {"retraining-bad": s.VERSION}}) is None

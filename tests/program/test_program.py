@@ -63,26 +63,6 @@ def test_the_longest_name_of_a_stack_leads_to_the_longest_name_of_a_pipeline(dep
     assert LONGEST_STACK_NAME == 29
 
 
-def configured_part(value, config):
-    """Return the part of a value whose keys are in the config."""
-    if isinstance(config, dict):
-        return {key: configured_part(value[key], inner) for key, inner in config.items()}
-    if isinstance(config, list):
-        return [configured_part(*pair) for pair in zip(value, config, strict=True)]
-    return value
-
-
-def test_the_workflow_gets_the_settings_of_the_sample_stack(deployed):
-    machine = deployed.one("aws:sfn/stateMachine:StateMachine", NAME)
-    definition = json.loads(machine.inputs["definition"])
-    settings = definition["States"][definition["StartAt"]]["Parameters"]["settings"]
-    datasets = {dataset["type"]: dataset for dataset in settings["datasets"]}
-    keys = ("datasets", "solutions", "limits", "skipWhenUnchanged", "autoTraining")
-    expected = {key: SAMPLE[key] for key in keys}
-    assert configured_part({**settings, "datasets": datasets}, expected) == expected
-    assert settings["tags"] == {**SAMPLE["tags"], "retraining-pipeline": NAME}
-
-
 def test_the_schedule_is_that_of_the_sample_stack(deployed):
     inputs = deployed.one("aws:scheduler/schedule:Schedule", f"{NAME}-schedule").inputs
     assert (
