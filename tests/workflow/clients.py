@@ -115,7 +115,8 @@ def _create_client(service: str, *, caller: Caller = FUNCTIONS, **options: objec
         attach(client, CURRENT, caller)
         _respond_without_http(client, caller)
     if service == "stepfunctions":
-        intercept(client, CURRENT.call_step_functions)
+        # A test may replace the method after the client was created.
+        intercept(client, lambda *call: CURRENT.call_step_functions(*call))  # noqa: PLW0108
     if service == "scheduler":
         events.register("before-call.scheduler.GetSchedule", CURRENT.get_schedule)
     return client
