@@ -146,7 +146,6 @@ class CampaignDeployment:
         return cast("DeploymentItem", {**item, **reported, "memory": memory})
 
     def _update(self, version: str, notes: Notes | None = None) -> None:
-        """Write the tags, and send an update. End the trial if the update certainly failed."""
         request = update_request(describe_campaign(read_client(), self.arn), version)
         if notes:
             self._write(notes)

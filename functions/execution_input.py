@@ -53,7 +53,6 @@ def input_problems(settings: Settings, started: StartedRun) -> list[str]:
 
 
 def _unknown_keys(request: Request) -> Iterator[str]:
-    """Yield a message for each key that the input may not have."""
     for key in request:
         if key not in KEYS:
             keys_for_people = [known for known in KEYS if known not in AUTOMATIC_KEYS]
@@ -80,7 +79,6 @@ def _wrong_values(request: Request) -> Iterator[str]:
 
 
 def _unknown_resources(settings: Settings, request: Request) -> Iterator[str]:
-    """Yield a message for each dataset or solution in the input that is not configured."""
     configured = {
         "datasets": [dataset["type"] for dataset in settings["datasets"]],
         "solutions": [solution["solutionArn"] for solution in settings["solutions"]],
@@ -108,11 +106,11 @@ def _wrong_days(settings: Settings, request: Request, started: StartedRun) -> It
             elif day > last_day:
                 yield f"{key}: {day} is in the future; today is {today} in UTC"
     if "exportDate" in request:
-        chosen = request.get("datasets") or ()
+        chosen: object = request.get("datasets")
         locations = [
             dataset["dataLocation"]
             for dataset in settings["datasets"]
-            if "datasets" not in request or dataset["type"] in chosen
+            if not isinstance(chosen, list) or dataset["type"] in chosen
         ]
         if not any(DATE in location for location in locations):
             yield (
@@ -130,19 +128,13 @@ def _day(text: object) -> date | None:
 
 
 def _keys_without_effect(request: Request) -> Iterator[str]:
-    """Yield a message for keys that have no effect because of another key."""
-    if "only" in request:
-        ineffective, reason = {*KEYS} - {"only"}, "only: such a run neither imports nor trains"
-    elif request.get("trigger") == "export":
-        ineffective = {*KEYS} - {"trigger", "day"}
-        reason = "trigger: a run after an export imports the exports of its day"
-    elif request.get("skipImport"):
-        ineffective = {"day", "datasets", "exportDate"}
-        reason = "skipImport: nothing is imported"
-    else:
-        ineffective, reason = {"day"}, "trigger: no export has started the run"
-    if keys := [key for key in request if key in ineffective]:
-        yield f"{reason}, so {', '.join(keys)} would have no effect; leave it out"
+    """Yield a message for keys about an import in the input of a run that imports nothing."""
+    keys = [key for key in ("day", "datasets", "exportDate") if key in request]
+    if request.get("skipImport") and keys:
+        yield (
+            f"skipImport: nothing is imported, so {', '.join(keys)} would have no effect; leave it "
+            "out"
+        )
 
 
 def _unknown_message(key: str, value: object, known_values: Sequence[str]) -> str:
@@ -157,5 +149,4 @@ def _unknown_message(key: str, value: object, known_values: Sequence[str]) -> st
 
 
 def _shown(value: object) -> str:
-    """Return a value as JSON. A long value is cut."""
     return shortened(json.dumps(value), MAX_SHOWN_BYTES)

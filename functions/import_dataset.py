@@ -99,7 +99,6 @@ class DatasetImport:
         }
 
     def _create(self, export: Export) -> None:
-        """Create the import job of this run."""
         settings = self._event["settings"]
         tags = {RUN: self._wanted.run, FINGERPRINT: export.fingerprint, BYTES: str(export.size)}
         with creation(self._memory, self._job_name):

@@ -82,7 +82,6 @@ def _plan_before_work(
 
 
 def _plan_work(settings: Settings, run: Run) -> Plan:
-    """Return the jobs of the run, and tag each resource that was found confirmed or up to date."""
     view = read_view(read_client(), settings, run)
     plan = plan_run(view)
     for arn, fingerprint in view.world.newly_confirmed.items():

@@ -98,7 +98,6 @@ class SolutionReader:
         return self._training(describe_version(self._client, version_arn))
 
     def _training(self, version: Version, *, with_tags: bool = True) -> Training:
-        """Return the facts about a version that the rules need."""
         arn, status = version["solutionVersionArn"], version["status"]
         if with_tags and arn not in self._tags:
             self._tags[arn] = tags_of(self._client, arn)

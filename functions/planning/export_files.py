@@ -80,7 +80,6 @@ def wrong_content(view: DatasetView) -> Iterator[str]:
 
 
 def _file_error(file: FileSample, view: DatasetView) -> str | None:
-    """Return a message about the first problem of a file, or None."""
     if file.error and not file.header:
         return file.error
     now = view.world.now

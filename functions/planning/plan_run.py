@@ -99,7 +99,6 @@ def plan_run(view: RunView) -> Plan:
 
 
 def _messages(verdict: Verdict, view: RunView) -> list[str]:
-    """Return the messages of all guards with this verdict."""
     guards = [guard for guard in GUARDS if guard.verdict == verdict]
     return [message for guard in guards for message in messages_of(guard, view)]
 
@@ -119,7 +118,6 @@ def messages_of(guard: Guard, view: RunView) -> Iterator[str]:
 
 
 def _why_skipped(view: RunView) -> str:
-    """Return why a run has nothing to import, train or deploy."""
     if "only" in view.run["request"]:
         return "no campaign waits for a version"
     names: dict[str, list[str]] = {}

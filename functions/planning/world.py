@@ -210,7 +210,6 @@ def earlier_exports(dataset: DatasetOfRun, imports: Sequence[Import]) -> dict[st
 def _describe_existing(
     arns: Iterable[str], describe: Callable[[str], Resource]
 ) -> dict[str, Resource]:
-    """Return ARN -> description of each resource that exists."""
     resources = {}
     for arn in arns:
         try:

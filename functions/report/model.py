@@ -388,7 +388,6 @@ def _warnings(document: FinishedRun) -> Iterator[str]:
 
 
 def _seconds(item: ImportItem | TrainingItem | DeploymentItem | None) -> float | None:
-    """Return the seconds that the job of an item took, or None if they are not known."""
     start, end = (item.get("createdAt"), item.get("endedAt")) if item else (None, None)
     if start is None or end is None:
         return None

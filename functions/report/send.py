@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 
 SOURCE = "personalize-retraining"
 DETAIL_TYPE = "Retraining Run Report"
-ENTRY_ATTEMPTS = 3
-"""How often an event is sent. The pauses in between are one and two seconds."""
 LONGEST_READING = timedelta(seconds=60)
 """After this time, no more campaigns are read, because a slow service must not hold up a report."""
 PROBLEMS = frozenset({"FAILED", "ROLLED_BACK", "REJECTED", "AWAITING_APPROVAL"})
@@ -178,10 +176,10 @@ def _publish(client: SNSClient, topic_arn: str, report: Report, text: str) -> No
 def _put_event(client: EventBridgeClient, report: Report) -> None:
     """Put the report on the default event bus.
 
-    EventBridge reports a failed entry in a successful response, so botocore does not retry it.
+    EventBridge reports a failed entry in a successful response, so botocore raises nothing.
 
     Raises:
-        NotDeliveredError: EventBridge has refused the event ENTRY_ATTEMPTS times.
+        NotDeliveredError: EventBridge has not accepted the event.
     """
     entry: PutEventsRequestEntryTypeDef = {
         "Source": SOURCE,
@@ -189,10 +187,7 @@ def _put_event(client: EventBridgeClient, report: Report) -> None:
         "Detail": json.dumps(report),
         "Resources": [report["executionArn"]],
     }
-    for attempt in range(ENTRY_ATTEMPTS):
-        clock.sleep(attempt)
-        response = client.put_events(Entries=[entry])
-        if not response["FailedEntryCount"]:
-            return
-    (result,) = response["Entries"]
-    raise NotDeliveredError(f"{result.get('ErrorCode')}: {result.get('ErrorMessage')}")
+    response = client.put_events(Entries=[entry])
+    if response["FailedEntryCount"]:
+        (result,) = response["Entries"]
+        raise NotDeliveredError(f"{result.get('ErrorCode')}: {result.get('ErrorMessage')}")

@@ -221,7 +221,6 @@ def _reason_lines(report: Report) -> Iterator[str]:
 
 
 def _advice_lines(report: Report) -> Iterator[str]:
-    """Yield what a person should do after a failure, and after the outcome of each campaign."""
     if report["outcome"] == "FAILED":
         advice = RUN_ADVICE.get(report["error"] or "FAILED", RUN_ADVICE["FAILED"])
         yield from _advised(report, advice, [""])
@@ -243,7 +242,6 @@ def _advice_lines(report: Report) -> Iterator[str]:
 
 
 def _advised(report: Report, advice: Advice, names: Sequence[str]) -> Iterator[str]:
-    """Yield the lines of one piece of advice. Its commands can be pasted into a shell."""
     machine = ["--state-machine-arn", machine_arn_of(report["executionArn"])]
     yield advice.sentence
     for name in names[:MAX_ADVISED]:

@@ -297,7 +297,6 @@ def _judge_served(case: DeploymentCase, trial: Trial) -> Step:
 
 
 def _keep(notes: Notes, trial: Trial) -> Step:
-    """Keep the version on trial, which has passed."""
     version = trial.version
     bad = None if notes.bad == version else notes.bad
     kept = Notes(good=version, previous=notes.good_before(version), bad=bad)
@@ -378,7 +377,6 @@ def _refuse(case: DeploymentCase, version: str) -> Step | None:
 
 
 def _ask_for_approval(case: DeploymentCase, version: str) -> Step | None:
-    """Ask for an approval if the version needs one, or wait for the answer."""
     hours, answer = case.wanted.approval_hours, case.seen.versions[version].answer
     if hours is None or answer == "APPROVED":
         return None

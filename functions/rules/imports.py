@@ -136,7 +136,6 @@ def _wait_for_import(case: ImportCase) -> Step | None:
 
 
 def _confirm(case: ImportCase) -> Step | None:
-    """Confirm an import once the export was found unchanged after its end."""
     seen = case.seen
     job = next(iter(confirmable_imports(seen.imports, [seen.export])), None)
     return Step("CONFIRMING", Confirm(job.arn, seen.export.fingerprint)) if job else None

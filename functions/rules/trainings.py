@@ -138,7 +138,6 @@ def _check_data(case: TrainingCase) -> Step | None:
 
 
 def _train(case: TrainingCase) -> Step:
-    """Use a version that was trained on this data, or train one if the limit allows it."""
     seen, wanted, memory, now = case
     if version := usable_version(seen, wanted):
         return _follow(version, case)
@@ -269,7 +268,6 @@ def _follow(version: Training, case: TrainingCase) -> Step:
 
 
 def _failure(version: Training, wanted: WantedTraining, deadline: datetime) -> str:
-    """Return why a training has not succeeded."""
     if not version.was_stopped:
         return version.failure or f"{version.arn} has failed, and Personalize gives no reason"
     if version.ended_at >= deadline:

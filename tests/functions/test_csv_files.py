@@ -132,3 +132,11 @@ def test_the_last_line_is_left_out_if_the_file_has_more_bytes(content):
     sample = read(content, is_whole_file=False)
     assert sample == FileSample(key="a.csv", header=("A", "B"), rows=rows_of(("1", "2")))
     assert read(b"A,B", is_whole_file=False).header == ("A", "B"), "nothing else is known"
+
+
+def test_all_users_of_a_file_are_found_even_beyond_the_rows_that_are_checked():
+    lines = ["ITEM_ID,USER_ID,TIMESTAMP", *(f"i,u{number},1" for number in range(1100)), "broken"]
+    content = "\n".join(lines).encode()
+    found = read_sample("a.csv", content, is_whole_file=True).user_ids
+    assert found == {f"u{number}" for number in range(1100)}
+    assert read_sample("b.csv", b"ITEM_ID\ni1\n", is_whole_file=True).user_ids == frozenset()

@@ -132,24 +132,9 @@ WRONG = {
     "a day without an import": (
         {"exportDate": "2026-11-22", "datasets": ["items"], "skipImport": True},
         (
-            "skipImport: nothing is imported, so exportDate, datasets would have no effect; "
+            "skipImport: nothing is imported, so datasets, exportDate would have no effect; "
             "leave it out"
         ),
-    ),
-    "trials with a choice": (
-        {"only": "trials", "force": True},
-        "only: such a run neither imports nor trains, so force would have no effect; leave it out",
-    ),
-    "an export with a choice": (
-        {"trigger": "export", "day": "2026-11-29", "force": True},
-        (
-            "trigger: a run after an export imports the exports of its day, so force would have no "
-            "effect; leave it out"
-        ),
-    ),
-    "a day without an export": (
-        {"day": "2026-11-29"},
-        "trigger: no export has started the run, so day would have no effect; leave it out",
     ),
     "a list": ([], "the input [] is not a JSON object; to retrain as configured, use {}"),
     "a text": ("{}", 'the input "{}" is not a JSON object; to retrain as configured, use {}'),

@@ -13,6 +13,7 @@ from functions.planning.resource_guards import (
     inactive_datasets,
     refused_automatic_training,
     unanswered_probes,
+    unknown_probe_users,
     unusable_solution,
 )
 from tests.functions import samples as s
@@ -224,3 +225,18 @@ def test_a_probe_that_does_not_fit_the_recipe_is_found(recipe, probe, message):
     found = s.messages(unanswered_probes, solution=solution, solutions={s.SOLUTION: resource})
     assert found == ([f"{s.CAMPAIGN}: {message.format(None, recipe)}"] if message else [])
     assert s.messages(unanswered_probes, solution=solution, solutions={}) == []
+
+
+def test_a_probe_with_a_user_without_interactions_is_a_warning():
+    def found(users, user="u1", **changes):
+        probe = {"userId": user, "minResults": 1, "minutes": 1}
+        solution = s.solution_settings(campaigns=[s.campaign_settings(probe=probe)])
+        export = s.export(samples=[s.sample(user_ids=frozenset(users))])
+        known = {"exports": {s.DATASET: export}, "solution": solution, **changes}
+        return s.messages(unknown_probe_users, **known)
+
+    (message,) = found(["u3", "u2"])
+    assert message.startswith(f"{s.CAMPAIGN}: the user 'u1' of the probe has no interactions, so ")
+    assert message.endswith("; name a user of the export, for example 'u2'")
+    assert found(["u1"]) == found(["u2"], user=None) == found([]) == []
+    assert found(["u2"], event_trackers=["tracker"]) == [], "events may have brought the user"

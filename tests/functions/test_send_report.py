@@ -146,19 +146,13 @@ def test_a_message_and_an_event_do_not_keep_each_other_back(
     assert record.undeliveredReports == 1
 
 
-def test_an_entry_that_eventbridge_does_not_take_is_put_again(inbox, caplog, monkeypatch, clock):
+def test_an_entry_that_eventbridge_does_not_take_is_logged(inbox, caplog, monkeypatch):
     entry = {"ErrorCode": "InternalFailure", "ErrorMessage": "try again"}
     refusal = {"FailedEntryCount": 1, "Entries": [entry]}
-    put_events, refusals = inbox.put_events, [refusal] * 4
-    monkeypatch.setattr(
-        inbox, "put_events", lambda **entry: refusals.pop() if refusals else put_events(**entry)
-    )
+    monkeypatch.setattr(inbox, "put_events", lambda **_: refusal)
     deliver()
-    assert (clock.slept, len(inbox.details)) == ([0, 1, 2], 0)
     (record,) = errors(caplog)
     assert record.getMessage().endswith("event bus: InternalFailure: try again")
-    deliver()
-    assert (clock.slept[3:], len(inbox.details), len(errors(caplog))) == ([0, 1], 1, 1)
 
 
 # The requests
@@ -272,10 +266,11 @@ TWO_CAMPAIGNS = settings(
 )
 
 
-def expect(personalize, arn, trial=None, **changes):
+def expect(personalize, arn, trial=None, bad=None, **changes):
     """Expect a campaign to be described and its tags to be read."""
     personalize.expect("describe_campaign", {"campaign": campaign(**changes)}, campaignArn=arn)
-    tags = [{"tagKey": "retraining-trial", "tagValue": trial}] if trial else []
+    values = {"retraining-trial": trial, "retraining-bad": bad}
+    tags = [{"tagKey": key, "tagValue": value} for key, value in values.items() if value]
     personalize.expect("list_tags_for_resource", {"tags": tags}, resourceArn=arn)
 
 
@@ -312,6 +307,14 @@ def test_a_campaign_that_cannot_be_read_is_not_known(personalize, code, method):
         CAMPAIGN: NOT_KNOWN,
         MAIL: (True, OLD_VERSION, None),
     }
+
+
+@pytest.mark.parametrize(("served", "is_bad"), [(VERSION, True), (OLD_VERSION, False)])
+def test_a_campaign_that_serves_a_version_that_failed_its_probe_is_bad(personalize, served, is_bad):
+    expect(personalize, CAMPAIGN, solutionVersionArn=served, bad=VERSION)
+    expect(personalize, MAIL, status="CREATE FAILED")
+    first, second = read_serving(personalize.client, TWO_CAMPAIGNS)
+    assert (first["isBad"], second["isBad"]) == (is_bad, False)
 
 
 def test_after_a_minute_no_more_campaigns_are_read(personalize, clock, monkeypatch):
