@@ -100,12 +100,12 @@ For example:
     20261129-84d30253
     To follow the run:
       retrain watch --run 20261129-84d30253 --stack prod
-    Run 20261129-84d30253, started 2026-11-29 03:04 UTC
-    retraining the solutions, probably until 05:35 UTC
-    import interactions   ━━━━━━━━━━━━━━━━  IMPORTED  19 min
-    import items          ━━━━━━━━━━━━━━━━  IMPORTED  12 min
-    train movies-for-you  ━━━━━━            training  41 min, until ~05:10
-    update home-page                        planned   takes about 25 min
+    20261129-84d30253  RUNNING  2026-11-29 03:04, 1 h 5 min, manual, until ~05:35
+        retraining the solutions
+        import interactions   ━━━━━━━━━━━━  IMPORTED  19 min
+        import items          ━━━━━━━━━━━━  IMPORTED  12 min
+        train movies-for-you  ━━━━━         training  41 min, until ~05:10
+        update home-page                    planned   takes about 25 min
 
 - The words of a job that goes on are the phases of the workflow: `training`, `waiting`, `trying`
   for a version on trial. A run that was stopped leaves jobs `not finished` or `not started`.

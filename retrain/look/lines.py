@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 INDENT, GAP = " " * 4, " " * 2
 MAX_LABEL_WIDTH = 30
 """The widest label beside which a text is wrapped. A longer one moves only its own text."""
-BAR_WIDTH, TIME_WIDTH = 16, len("1 h 30 min, until ~05:10")
+BAR_WIDTH, TIME_WIDTH = 12, len("1 h 30 min, until ~05:10")
 STYLES = {
     **dict.fromkeys(("DEPLOYED", "TRAINED", "IMPORTED", "SUCCEEDED", "ACTIVE"), "green"),
     **dict.fromkeys(("AWAITING_APPROVAL", "RUNNING"), "cyan"),
@@ -47,11 +47,13 @@ def print_lines(lines: Iterable[Line]) -> None:
         console.print(text, soft_wrap=True)
 
 
-def rendered(lines: Iterable[Line], width: int | None = None) -> Iterator[Text]:
+def rendered(
+    lines: Iterable[Line], width: int | None = None, *, has_bars: bool = False
+) -> Iterator[Text]:
     """Yield the lines as texts, in which all lines of one depth have the same columns.
 
-    A text that is longer than `width` is wrapped between words, but not within a command. Bars are
-    drawn if there is room.
+    A text that is longer than `width` is wrapped between words, but not within a command. Jobs
+    have bars only if there is room.
     """
     rows, labels, texts = list(lines), defaultdict[int, int](int), defaultdict[int, int](int)
     for row in rows:
@@ -59,16 +61,15 @@ def rendered(lines: Iterable[Line], width: int | None = None) -> Iterator[Text]:
             length = len(row.label) if row.time else min(len(row.label), MAX_LABEL_WIDTH)
             labels[row.depth] = max(labels[row.depth], length)
             texts[row.depth] = max(texts[row.depth], len(row.text) if row.time else 0)
-    bars_room = BAR_WIDTH + TIME_WIDTH + 3 * len(GAP) + labels[0] + texts[0]
-    has_bars = any(row.share is not None for row in rows) and bars_room <= (width or bars_room)
     for row in rows:
         indent = INDENT * row.depth
         column = labels[row.depth]
         hanging = indent + (" " * column + GAP if column else "")
         label = f"{row.label:<{column}}" if row.text else row.label
         head = Text.assemble(indent, (label, row.label_style), GAP if label and row.text else "")
-        if has_bars:
-            done = int(BAR_WIDTH * (row.share or 0))
+        needed = len(head) + BAR_WIDTH + texts[row.depth] + TIME_WIDTH + 2 * len(GAP)
+        if has_bars and row.share is not None and needed <= (width or needed):
+            done = int(BAR_WIDTH * row.share)
             head.append_text(Text("━" * done + " " * (BAR_WIDTH - done) + GAP, "green"))
         if row.time:
             head.append(f"{row.text:<{texts[row.depth]}}", row.style)

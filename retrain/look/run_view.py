@@ -84,7 +84,7 @@ class Job:
         began_at = self.began_at if self.is_running else None
         return max((now - began_at).total_seconds(), 0) if began_at else 0
 
-    def line(self, now: datetime, depth: int = 0) -> Line:
+    def line(self, now: datetime) -> Line:
         """Return the line of the job: its phase or outcome, and how long it takes or took."""
         name = short_name(self.subject) if ":" in self.subject else self.subject
         earlier = " (earlier run)" if self.of_earlier_run else ""
@@ -104,7 +104,7 @@ class Job:
             times.append(late if seconds > expected else until)
             share = min(seconds / expected, MAX_SHARE)
         style = STYLES.get(status, "" if self.is_running else "yellow")
-        return Line(depth, label, status, style, ", ".join(times), share)
+        return Line(1, label, status, style, ", ".join(times), share)
 
     def read(self, document: Document, time: datetime, *, is_entry: bool) -> None:
         """Add what the document of a state says with which the state begins or ends."""
@@ -300,25 +300,34 @@ class RunView:
             remaining[job.kind] = max(left, remaining.get(job.kind, 0))
         return sum(remaining.values())
 
-    def lines(self, notes: Mapping[str, str] | None = None) -> Iterator[Line]:
+    def lines(
+        self, notes: Mapping[str, str] | None = None, *, only_running: bool = False
+    ) -> Iterator[Line]:
         """Yield the lines of a run: when it ran, why it ended, and its jobs.
 
         `notes`: the ARN of a campaign -> what has happened there to the version since the run.
+        `only_running`: leave out the jobs that are not running.
         """
         now, execution = clock.now(), self.execution
-        took = duration_text(execution.seconds(now))
-        time = ", ".join([time_text(execution.started_at), took, *filter(None, [self.trigger])])
-        yield Line(0, self.id, self.outcome, STYLES.get(self.outcome, ""), time, label_style="bold")
+        times = [time_text(execution.started_at), duration_text(execution.seconds(now))]
+        times += [self.trigger] if self.trigger else []
+        if execution.is_running and (seconds := self.remaining_seconds(now)):
+            times.append(f"until ~{clock_text(seconds, now)}")
+        style = STYLES.get(self.outcome, "")
+        yield Line(0, self.id, self.outcome, style, ", ".join(times), label_style="bold")
         if not self.report or self.report["error"]:
             yield Line(1, self.stage)
         if reason := self.reason or self.why:
-            yield Line(2, "", one_line(reason), STYLES.get(self.outcome, ""))
-        for job in self.jobs:
-            yield job.line(now, 1)._replace(share=None)
+            yield Line(2, "", one_line(reason), style)
+        jobs = [job for job in self.jobs if job.is_running or not only_running]
+        for job in jobs:
+            yield job.line(now)
             if job.outcome != "REJECTED":  # its reason has the metrics that have decided
                 yield from (Line(2, "", metric) for metric in job.metrics)
             note = (notes or {}).get(job.subject) or job.reason
             yield from [Line(2, "", note)] if note else []
+        if hidden := len(self.jobs) - len(jobs):
+            yield Line(1, f"and {hidden} more jobs")
 
 
 def read_run(client: SFNClient, execution_arn: str) -> RunView:

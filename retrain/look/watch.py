@@ -13,7 +13,6 @@ from rich.text import Text
 
 from functions import clock
 from functions.report.text import text_of
-from functions.words import time_text
 from retrain.account.errors import (
     AWS_ERRORS,
     EXIT_FAILED,
@@ -26,11 +25,10 @@ from retrain.account.output import (
     print_command,
     print_json,
     result_console,
-    wrapped,
 )
 from retrain.account.target import Target
-from retrain.look.lines import STYLES, print_lines, rendered, shortened
-from retrain.look.run_view import RunView, clock_text, events_after
+from retrain.look.lines import INDENT, STYLES, Line, print_lines, rendered, shortened
+from retrain.look.run_view import RunView, events_after
 from retrain.look.runs import execution_of, find_execution
 from retrain.options import JsonOption, RunOption, command
 
@@ -46,10 +44,10 @@ POLL_SECONDS = 5
 NO_RESPONSE_ERRORS = (exceptions.ConnectionError, exceptions.HTTPClientError)
 REFRESHES_PER_SECOND = 2
 """How often the seconds and the bars are drawn again between two polls."""
-AROUND_LABEL, MIN_LABEL = 45, 16
+AROUND_LABEL, MIN_LABEL = 49, 16
 """The columns for an outcome and a time, and the least columns for a label."""
-LINES_AROUND = 6
-"""The lines of the terminal that are not for jobs: the header, the stage, a note, the prompt."""
+LINES_AROUND = 3
+"""The lines of the terminal for a note and the prompt."""
 
 
 @command
@@ -140,7 +138,7 @@ def _screen(console: Console | None, view: RunView) -> Iterator[Log | Bars]:
 
 
 class Log:
-    """Prints a line for each new stage, each new status of a job, and each note."""
+    """Prints each line of a run when it is new."""
 
     def __init__(self, console: Console | None, view: RunView) -> None:
         self._console, self._view = console, view
@@ -148,30 +146,17 @@ class Log:
 
     def show(self, note: str = "") -> None:
         """Print what is new, or a note that is not about the run."""
-        view, now = self._view, clock.now()
-        if note:
-            self._print(note, note)
-            return
-        if view.run_id:
-            started = time_text(view.execution.started_at)
-            self._print(view.run_id, f"run {view.run_id}, started {started} UTC")
-        if view.execution.is_running:
-            self._print(view.stage, view.stage + (f": {view.why}" if view.why else ""))
-        for job, line in ((job, job.line(now)) for job in view.jobs):
-            status = f"{line.label}: {line.text}"
-            text = ", ".join(filter(None, [status, line.time]))
-            self._print(status, text + (f": {job.reason}" if job.reason else ""))
-
-    def _print(self, key: str, text: str) -> None:
-        """Print a line unless a line with this key was printed before."""
-        if self._console and key not in self._printed:
-            self._printed.add(key)
-            line = f"{clock.now().astimezone(UTC):%H:%M:%S} {text}"
-            self._console.print(line, soft_wrap=True)
+        for line in [Line(0, note)] if note else self._view.lines():
+            known = f"{line.label} {line.text}"
+            if self._console and known not in self._printed:
+                self._printed.add(known)
+                clock_time = f"{clock.now().astimezone(UTC):%H:%M:%S}"
+                text = "  ".join(filter(None, [line.label, line.text, line.time]))
+                self._console.print(f"{clock_time} {INDENT * line.depth}{text}", soft_wrap=True)
 
 
 class Bars:
-    """Draws a bar for each job."""
+    """Draws the lines of a run, with a bar for each job."""
 
     def __init__(self, console: Console, view: RunView) -> None:
         self._console, self._view = console, view
@@ -182,23 +167,18 @@ class Bars:
         self._note = note
 
     def render(self) -> RenderableType:
-        """Return what is drawn now. If the terminal is small, jobs that are not running are not."""
-        view, now, width = self._view, clock.now(), self._console.width
-        header = f"Run {view.id}, started {time_text(view.execution.started_at)} UTC"
-        parts, jobs = [Text(header, "bold")], view.jobs
-        if view.execution.is_running:
-            seconds = view.remaining_seconds(now)
-            end = f", probably until {clock_text(seconds, now)} UTC" if seconds else ""
-            texts = [f"{view.stage}{end}", *filter(None, [view.why])]
-            parts += [Text(part, "cyan") for text in texts for part in wrapped(text, width)]
-            if len(jobs) > self._console.height - LINES_AROUND:
-                jobs = [job for job in jobs if job.is_running]
-        lines, room = [job.line(now) for job in jobs], max(width - AROUND_LABEL, MIN_LABEL)
-        short = [line._replace(label=shortened(line.label, room)) for line in lines]
-        parts += rendered(short, width)
-        if len(jobs) < len(view.jobs):
-            parts.append(Text(f"and {len(view.jobs) - len(jobs)} more jobs", "dim"))
-        parts += [Text(part, "yellow") for part in wrapped(self._note, width) if part]
-        for part in parts:
-            part.no_wrap, part.overflow = True, "ellipsis"
-        return Group(*parts)
+        """Return what is drawn now. If the terminal is small, only the running jobs are."""
+        view, width = self._view, self._console.width
+        lines = [*view.lines()]
+        if view.execution.is_running and len(lines) > self._console.height - LINES_AROUND:
+            lines = [*view.lines(only_running=True)]
+        lines += [Line(2, "", self._note, "yellow")] if self._note else []
+        room = max(width - AROUND_LABEL, MIN_LABEL)
+        short = [
+            line._replace(label=shortened(line.label, room)) if line.time else line
+            for line in lines
+        ]
+        texts = [*rendered(short, width, has_bars=True)]
+        for text in texts:
+            text.no_wrap, text.overflow = True, "ellipsis"
+        return Group(*texts)

@@ -49,17 +49,17 @@ def test_no_word_and_no_command_is_broken(text, parts):
 
 
 @pytest.mark.parametrize(
-    ("width", "bar"), [(None, "━━━━━━━━          "), (80, "━━━━━━━━          "), (60, "")]
+    ("width", "bar"), [(None, "━━━━━━        "), (80, "━━━━━━        "), (50, "")]
 )
 def test_a_bar_is_drawn_if_there_is_room(width, bar):
     job = Line(0, "train movies", "training", time="1 h", share=0.5)
-    (shown,) = rendered([job], width)
+    (shown,) = rendered([job], width, has_bars=True)
     assert shown.plain == f"train movies  {bar}training  1 h"
 
 
 def test_no_bar_is_full_before_its_job_has_ended():
-    (shown,) = rendered([Line(0, "train a", "training", time="1 h", share=0.97)])
-    assert shown.plain.count("━") == 15
+    (shown,) = rendered([Line(0, "train a", "training", time="1 h", share=0.97)], has_bars=True)
+    assert shown.plain.count("━") == 11
 
 
 def test_a_text_is_cut_in_the_middle():
