@@ -8,10 +8,12 @@ their path. They do not import `personalize_retraining`, which would load pulumi
 import sys
 from pathlib import Path
 
+FOLDER = Path(__file__).with_name("personalize_retraining")
+
 
 def main() -> None:
     """Run the command line."""
-    sys.path.insert(0, str(Path(__file__).with_name("personalize_retraining")))
+    sys.path.insert(0, str(FOLDER))
     from retrain.__main__ import main as run_command  # noqa: PLC0415  # it is on the path now
 
     run_command()

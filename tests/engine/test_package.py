@@ -15,6 +15,18 @@ from tests.package.page import snippet
 
 PLUGIN_FILES = ("components", "functions", "pyproject.toml", "package")
 """The files of the checkout that the plugin needs."""
+WRITE_PROJECT = """
+import sys
+from pathlib import Path
+
+from personalize_retraining_command_line import FOLDER
+
+sys.path.insert(0, str(FOLDER))
+from retrain.act.project import write_project
+
+write_project(Path())
+"""
+"""What `retrain adopt` does in an empty folder, besides the file of the stack."""
 SOURCE = "git.example.com/ml/personalize-retraining.git/package@<commit>"
 
 
@@ -105,11 +117,18 @@ def test_all_problems_of_a_yaml_program_are_reported_without_a_traceback(plugin,
     assert str(plugin) not in text, "no traceback of the plugin"
 
 
-def test_a_python_program_with_only_the_wheel_deploys_a_pipeline(project, tmp_path):
+def test_the_project_of_an_empty_folder_deploys_a_pipeline_with_only_the_wheel(
+    program, project, tmp_path
+):
     python = wheel.create_environment(tmp_path / ".venv")
     wheel.install(wheel.build(tmp_path / "wheel"), python)
-    (tmp_path / "__main__.py").write_text(snippet("python"))
-    shop = project("name: shop\nruntime: python\n")
-    deployed = deploy(shop)
-    assert "RetrainingPipeline movies" in deployed
-    assert shop.output("state_machine_arn").startswith("arn:aws:states:eu-west-1:123456789012:")
+    wheel.output(python, WRITE_PROJECT, tmp_path)
+    movies = project((tmp_path / "Pulumi.yaml").read_text())
+    file = tmp_path / "Pulumi.dev.yaml"
+    document = yaml.safe_load(file.read_text())
+    for key, value in program["resources"]["movies"]["properties"].items():
+        document["config"][f"personalize-retraining:{key}"] = value
+    file.write_text(yaml.safe_dump(document))
+    deployed = deploy(movies)
+    assert "RetrainingPipeline retraining-dev" in deployed
+    assert movies.output("state_machine_arn").startswith("arn:aws:states:eu-west-1:123456789012:")
