@@ -1,4 +1,4 @@
-"""Proves that the options reach the commands, and that signals end the command line."""
+"""Proves that options reach the commands, that mistakes are one line, and that signals end both."""
 
 import errno
 import io
@@ -6,61 +6,90 @@ import os
 import platform
 import re
 import runpy
+import shutil
 import signal
 import subprocess
 import sys
 import tomllib
 import warnings
-from importlib import util
+from unittest.mock import Mock
 
 import pytest
 
 import retrain.__main__
 from emulator.personalize.tables import REQUIRED_FIELDS
-from retrain import cli
+from retrain import cli, options
+from retrain.account.access import Access
 from retrain.account.output import print_json, print_result
-from retrain.rehearsal import emulate, local_commands, rehearse
-from retrain.rehearsal.data.data_sets import TYPES
+from retrain.account.target import PipelineOptions, Target
+from retrain.rehearsal import local_commands
 from retrain.rehearsal.scenarios import Name
 from tests.program.sample_stack import ROOT
 
+OWN = {"own": "x", "yes": True, "as_json": True}
+ACCOUNT = Access("eu-west-1", "ops", "http://127.0.0.1:4566")
+ALL = (
+    "doctor --own x --yes --json --region eu-west-1 --profile ops --endpoint-url "
+    "http://127.0.0.1:4566"
+)
+MISTAKES = (
+    *("foo", "--quiet", "adopt --stack prod", "rehearse extra", "emulate --port"),
+    *("emulate --port 70000", "emulate --port http", "rehearse --scenario worse-modle"),
+    *("rehearse --data nowhere", "history --endpoint-url localhost:4566"),
+    *("history --endpoint-url ftp://localhost", "history --limit 0"),
+)
 
-@pytest.fixture
-def calls(monkeypatch):
-    """Replace the commands by functions that record their arguments and return 7."""
-    recorded = []
 
-    def command(*args, **options):
-        recorded.append((*args, options))
+@pytest.mark.parametrize(
+    ("kind", "line", "found"),
+    [
+        (Access, ALL, ACCOUNT),
+        (PipelineOptions, "doctor", PipelineOptions("dev", None, Access())),
+        (PipelineOptions, f"{ALL} -s prod", PipelineOptions("prod", None, ACCOUNT)),
+        (Target, f"{ALL} --state-machine-arn arn", "target of ('dev', 'arn')"),
+    ],
+)
+def test_a_command_gets_what_its_options_lead_to(monkeypatch, kind, line, found):
+    calls = []
+
+    def doctor(
+        first: kind,
+        *,
+        own: str = "none",
+        yes: options.YesOption = False,
+        as_json: options.JsonOption = False,
+    ) -> int:
+        calls.append((first, {"own": own, "yes": yes, "as_json": as_json}))
         return 7
 
-    monkeypatch.setattr(rehearse, "rehearse", command)
-    monkeypatch.setattr(emulate, "emulate", command)
-    return recorded
+    monkeypatch.setattr(options, "find_target", lambda *names: f"target of {names[:2]}")
+    cli.program()  # imports the real command
+    monkeypatch.setitem(options.commands, "doctor", None)  # restored at the end
+    assert options.command(doctor) is doctor
+    assert cli.main(line.split()) == 7
+    defaults = {"own": "none", "yes": False, "as_json": False}
+    assert calls == [(found, OWN if line.startswith(ALL) else defaults)]
 
 
-def test_rehearse_has_defaults_and_returns_the_exit_code(calls):
-    assert cli.main(["rehearse"]) == 7
-    options = {"scenarios": ["happy-path"], "keep": False, "as_json": False, "data_dir": None}
-    assert calls == [("dev", options)]
+def run_python(*arguments, cwd=ROOT, **settings):
+    """Run Python, by default in the checkout."""
+    command = [sys.executable, *arguments]
+    pipe = subprocess.PIPE
+    return subprocess.run(command, cwd=cwd, stderr=pipe, text=True, check=False, **settings)  # noqa: S603  # this Python
 
 
-def test_every_option_of_rehearse_reaches_the_command(calls, tmp_path):
-    scenarios = ["--scenario", "worse-model", "--scenario", "all"]
-    options = ["--stack", "prod", "--keep", "--json", "--data", str(tmp_path)]
-    cli.main(["rehearse", *options, *scenarios])
-    options = {"keep": True, "as_json": True, "data_dir": tmp_path}
-    assert calls == [("prod", {"scenarios": ["worse-model", "all"], **options})]
+def test_only_the_module_of_the_command_is_imported():
+    program = (
+        "import sys; from retrain import cli; cli.main(['watch', '-h']); print([*sys.modules])"
+    )
+    shown = run_python("-c", program, stdout=subprocess.PIPE).stdout
+    assert "'retrain.look.watch'" in shown
+    assert not re.search("'(pulumi_aws|retrain.check.doctor|emulator.server)'", shown)
 
 
-def test_every_option_of_emulate_reaches_the_command(calls, tmp_path):
-    options = ["--stack", "prod", "--port", "0", "--data", str(tmp_path)]
-    exit_codes = [cli.main(["emulate"]), cli.main(["emulate", *options])]
-    assert exit_codes == [7, 7]
-    assert calls == [
-        ("dev", {"port": 4566, "data_dir": None}),
-        ("prod", {"port": 0, "data_dir": tmp_path}),
-    ]
+def test_a_mistake_is_one_line_as_in_the_golden_file(capsys, golden):
+    lines = [f"{line}\n  {cli.main(line.split())}: {capsys.readouterr().err}" for line in MISTAKES]
+    golden("mistakes.txt", "".join(lines))
 
 
 def test_the_version_is_that_of_the_package(capsys):
@@ -69,82 +98,62 @@ def test_the_version_is_that_of_the_package(capsys):
     assert capsys.readouterr().out == f"retrain {project['version']}\n"
 
 
-NO_SCENARIO = "Invalid value for '--scenario':"
-SCENARIO_NAMES = f"name one of {', '.join(map(str, Name))}"
-REHEARSE_HELP = "; `retrain rehearse --help` shows what is possible"
-NO_PORT = "is not a port; write a number from 1 to 65535, or 0 for a free port"
-NO_FOLDER = "is not a folder that can be read; name the folder that contains interactions.csv"
-MISTAKES = [
-    (["foo"], "No such command 'foo'; `retrain --help` shows what is possible"),
-    (["--quiet"], "No such option: --quiet; `retrain --help` shows what is possible"),
-    (
-        ["adopt", "--stack", "prod"],
-        (
-            "Missing option '--dataset-group-arn'. The dataset group. `aws personalize "
-            "list-dataset-groups` lists all groups."
-        ),
-    ),
-    (
-        ["rehearse", "extra"],
-        f"Got unexpected extra argument(s) (extra){REHEARSE_HELP}",
-    ),
-    (
-        ["emulate", "--port"],
-        "Option '--port' requires an argument; `retrain emulate --help` shows what is possible",
-    ),
-    (
-        ["rehearse", "--scenario", "worse-modle"],
-        f"{NO_SCENARIO} 'worse-modle' is unknown; did you mean 'worse-model'? {SCENARIO_NAMES}",
-    ),
-    (
-        ["rehearse", "--scenario", ""],
-        f"{NO_SCENARIO} '' is unknown; {SCENARIO_NAMES}",
-    ),
-    *(
-        (["emulate", "--port", text], f"Invalid value for '--port': {text!r} {NO_PORT}")
-        for text in ("70000", "-1", "http", "80.5", "", "²")
-    ),
-    *(
-        (["rehearse", "--data", text], f"Invalid value for '--data': {text!r} {NO_FOLDER}")
-        for text in ("nowhere", "/dev/null", "", "a" * 300, "\0")
-    ),
-    *(
-        (
-            ["history", "--endpoint-url", text],
-            (
-                f"Invalid value for '--endpoint-url': {text!r} is not the address of an endpoint; "
-                "write for example http://127.0.0.1:4566"
-            ),
-        )
-        for text in ("", "localhost:4566", "ftp://localhost", "http://", "http://a b")
-    ),
-]
-
-
-@pytest.mark.parametrize(("arguments", "message"), MISTAKES)
-def test_a_mistake_in_the_command_line_is_one_line(calls, capsys, arguments, message):
-    assert cli.main(arguments) == 2
-    assert (calls, capsys.readouterr()) == ([], ("", f"{message}\n"))
-
-
-def test_the_exit_code_of_a_command_is_returned(calls):
-    assert (cli.main(["rehearse"]), len(calls)) == (7, 1)
-
-
 def test_without_a_command_the_help_is_printed(capsys):
     assert cli.main([]) == 2, "nothing was done"
-    assert "rehearse" in capsys.readouterr().out
+    assert set(re.findall(r"│ ([a-z][a-z-]+) ", capsys.readouterr().out)) == cli.MODULES.keys()
+
+
+@pytest.mark.parametrize("name", cli.MODULES)
+def test_the_help_of_a_command_has_an_example_that_it_accepts_and_its_exit_codes(capsys, name):
+    assert cli.main([name, "--help"]) == 0
+    example, text = re.search(
+        r"For example: retrain (.*?)\n(.*)", capsys.readouterr().out, re.DOTALL
+    ).groups()
+    assert example.split()[0] == name
+    cli.typer.main.get_command(cli.program([name])).commands[name].make_context(
+        name, example.split()[1:], resilient_parsing=True
+    )
+    assert re.findall(r"Exit code (\d+): ", text)[:2] in (["0", "1"], ["0", "2"])
+
+
+@pytest.mark.parametrize("width", ["80", "100"])
+def test_the_help_of_rehearse_names_every_scenario_and_required_column(monkeypatch, capsys, width):
+    monkeypatch.setenv("COLUMNS", width)
+    cli.main(["rehearse", "--help"])
+    output = capsys.readouterr().out
+    words = set(re.findall(r"[\w.-]+", output.replace(". ", " ").replace(", ", " ")))
+    columns = {column for required in REQUIRED_FIELDS.values() for column in required}
+    assert {*map(str, Name), *columns, "1250"} - words == set(), "none is split by a line"
+    assert max(map(len, output.splitlines())) <= int(width)
+
+
+@pytest.mark.parametrize(
+    ("is_installed", "packages"),
+    [
+        (True, "'personalize-retraining[emulator]'"),
+        (False, "--require-hashes -r requirements.txt -r requirements-dev.txt"),
+    ],
+)
+@pytest.mark.parametrize("command", ["rehearse", "emulate"])
+def test_without_the_emulators_libraries_a_command_says_how_to_install_them(
+    monkeypatch, capsys, command, is_installed, packages
+):
+    monkeypatch.setattr(local_commands, "IS_INSTALLED", is_installed)
+    monkeypatch.setattr(
+        local_commands, "find_spec", {"awslambdaric": 1, "implicit": 1, "ministack": 1}.get
+    )
+    assert cli.main([command]) == 2
+    assert capsys.readouterr().err == (
+        f"this command needs hypercorn; install them with pip install {packages}\n"
+    )
 
 
 def test_output_that_cannot_be_written_is_one_line(monkeypatch, capsys):
-    def write_to_full_disk(*_, **__):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(cli, "program", write_to_full_disk)
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    monkeypatch.setattr(cli, "program", Mock(side_effect=full))
     assert cli.main(["--help"]) == 1
-    assert capsys.readouterr().err == (
-        "[Errno 28] No space left on device; check where the output goes\n"
-    )
+    message = "[Errno 28] No space left on device; check where the output goes\n"
+    assert capsys.readouterr().err == message
 
 
 @pytest.fixture
@@ -156,50 +165,46 @@ def closed_output():
         yield stream
 
 
+@pytest.mark.parametrize("text", ["movies", "movies" * 10_000])
 @pytest.mark.parametrize("write", [print_result, print_json])
-def test_an_output_that_nobody_reads_any_more_is_no_error(capfd, closed_output, monkeypatch, write):
+def test_an_output_that_nobody_reads_any_more_is_no_error(
+    capfd, closed_output, monkeypatch, write, text
+):
     monkeypatch.setattr(sys, "stdout", closed_output)
-    monkeypatch.setattr(cli, "program", lambda _: lambda *_, **__: write("movies"))
+    monkeypatch.setattr(cli, "program", lambda _: lambda *_, **__: write(text))
     assert cli.main(["history"]) == 141, "as if the signal SIGPIPE had ended the command"
-    closed_output.write("more")
-    closed_output.flush()
+    if text == "movies":  # it was still in Python's buffer
+        closed_output.write("more")
+        closed_output.flush()
     assert capfd.readouterr().err == "", "head tells nobody that it has read enough"
 
 
 def test_help_that_nobody_reads_any_more_is_no_error(closed_output):
-    completed = subprocess.run(
-        [sys.executable, "-m", "retrain", "--help"],
-        cwd=ROOT,
-        stdout=closed_output,
-        stderr=subprocess.PIPE,
-        text=True,
-        check=False,
-    )
+    completed = run_python("-m", "retrain", "--help", stdout=closed_output)
     assert (completed.returncode, completed.stderr) == (141, "")
 
 
-@pytest.mark.parametrize("width", ["80", "100"])
-def test_the_help_of_rehearse_names_every_scenario_and_required_column(monkeypatch, capsys, width):
-    monkeypatch.setenv("COLUMNS", width)
-    cli.main(["rehearse", "--help"])
-    output = capsys.readouterr().out
-    words = set(re.findall(r"[\w.-]+", output.replace(". ", " ").replace(", ", " ")))
-    columns = {column for required in REQUIRED_FIELDS.values() for column in required}
-    files = {f"{key}.csv" for key in TYPES}
-    assert {*map(str, Name), *columns, *files, "1250"} - words == set(), "none is split by a line"
-    assert max(map(len, output.splitlines())) <= int(width)
-
-
-@pytest.mark.parametrize("command", ["rehearse", "emulate"])
-def test_without_the_development_requirements_a_command_says_how_to_install_them(
-    calls, monkeypatch, capsys, command
-):
-    missing = ("hypercorn", "ministack")
-    monkeypatch.setattr(local_commands, "find_spec", lambda name: None if name in missing else util)
-    assert (cli.main([command]), calls) == (2, [])
-    assert capsys.readouterr().err == (
-        "this command needs hypercorn, ministack; install them with pip install "
-        "--require-hashes -r requirements.txt -r requirements-dev.txt\n"
+@pytest.mark.parametrize(
+    ("is_installed", "way_out"),
+    [
+        (
+            False,
+            (
+                "run `make demo` once, which installs everything into .venv, and then use "
+                ".venv/bin/retrain"
+            ),
+        ),
+        (True, "install it with pip install 'personalize-retraining[cli]'"),
+    ],
+)
+def test_a_python_without_the_requirements_gets_one_line(tmp_path, is_installed, way_out):
+    shutil.copytree(ROOT / "retrain", tmp_path / "retrain")
+    folder = tmp_path if is_installed else ROOT
+    completed = run_python("-S", "-m", "retrain", "watch", cwd=folder)
+    python = f"{sys.executable} (Python {platform.python_version()})"
+    assert (completed.returncode, completed.stderr) == (
+        2,
+        f"{python} cannot run retrain: No module named 'typer'; {way_out}\n",
     )
 
 
@@ -211,32 +216,6 @@ def test_the_module_runs_the_command_line(monkeypatch, capsys):
         runpy.run_module("retrain", run_name="__main__")
     assert caught.value.code == 0
     assert "Usage: retrain" in capsys.readouterr().out
-
-
-def test_a_python_without_the_requirements_gets_one_line_that_names_make():
-    completed = subprocess.run(
-        [sys.executable, "-S", "-m", "retrain", "rehearse"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (completed.returncode, completed.stdout) == (2, "")
-    assert completed.stderr == (
-        f"{sys.executable} (Python {platform.python_version()}) cannot run retrain: No module "
-        "named 'typer'; run `make demo` once, which installs everything into .venv, and then use "
-        ".venv/bin/retrain\n"
-    )
-
-
-@pytest.mark.usefixtures("restored_signals")
-def test_an_import_that_fails_is_one_line(monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "retrain.cli", None)
-    monkeypatch.delattr("retrain.cli")
-    with pytest.raises(SystemExit) as caught:
-        retrain.__main__.main()
-    assert caught.value.code == 2
-    assert "run `make demo` once" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("restored_signals")
@@ -251,15 +230,21 @@ def test_a_terminal_that_is_not_utf8_shows_signs_in_ascii(monkeypatch):
 
 
 @pytest.mark.usefixtures("restored_signals")
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "command", "rest"),
+    [
+        (signal.SIGINT, "start", "; AWS goes on with what it was asked for"),
+        (signal.SIGTERM, "rehearse", ""),
+    ],
+)
 def test_a_signal_ends_the_command_line_and_further_signals_are_ignored(
-    monkeypatch, capsys, number, code
+    monkeypatch, capsys, number, command, rest
 ):
     monkeypatch.setattr(cli, "program", lambda _: signal.raise_signal(number))
-    monkeypatch.setattr(sys, "argv", ["retrain", "start"])
+    monkeypatch.setattr(sys, "argv", ["retrain", command])
     with pytest.raises(SystemExit) as caught:
         retrain.__main__.main()
-    assert caught.value.code == code
-    assert capsys.readouterr().err == "interrupted; AWS goes on with what it was asked for\n"
+    assert caught.value.code == 128 + number
+    assert capsys.readouterr().err == f"interrupted{rest}\n"
     assert signal.getsignal(signal.SIGINT) == signal.getsignal(signal.SIGTERM) == signal.SIG_IGN
     warnings.warn("a coroutine was never awaited", RuntimeWarning, stacklevel=1)  # it is ignored
