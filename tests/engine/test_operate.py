@@ -1,12 +1,14 @@
-"""Proves that the commands work together: from an existing dataset group to a destroyed stack.
+"""Proves that the commands of the README and of docs/deployment.md work together.
 
-Every command is a process, as a person would start it.
+They are pasted in the order of the pages: from an existing dataset group to a destroyed stack.
 """
 
 import json
 import os
+import re
 import shutil
 import subprocess
+import sys
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -17,7 +19,7 @@ from retrain.rehearsal.data.sample_data import SampleData
 from tests.end_to_end.stack import eventually
 from tests.engine.conftest import emulator_with_resources
 from tests.engine.stacks import ROOT, Stack, copy_program, environment
-from tests.terminal import terminal
+from tests.pages import commands
 
 STACK = "prod"
 ARN = "arn:aws:personalize:eu-west-1:123456789012"
@@ -25,6 +27,20 @@ GROUP = f"{ARN}:dataset-group/movies"
 SOLUTION = f"{ARN}:solution/movies-for-you"
 CAMPAIGN = f"{ARN}:campaign/movies-for-you"
 SECONDS = 120
+PRELUDE = """
+retrain() {
+    case $1 in stop | rollback) set -- "$@" --yes ;; esac
+    command retrain "$@" || case $?,$1 in 1,doctor | 1,test-alarm) ;; *) false ;; esac
+}
+pulumi() {
+    case $1 in up | destroy) set -- "$@" --yes --skip-preview ;; esac
+    command pulumi "$@"
+}
+"""
+"""A reader answers the questions. `doctor` may find problems, and nobody confirms an address."""
+ELSEWHERE = ("make install", "pulumi login", "retrain rehearse", "retrain watch -s")
+"""Commands that are not pasted here. The tests install the program, keep the state of stacks in a
+folder, and rehearse stacks in `tests/end_to_end`. A run that hangs is not watched to its end."""
 SHORT_WAITS = {"solutions[0].campaigns[0].probe.minutes": "0.001"}
 """The keys of the config that let a run end within seconds."""
 
@@ -53,25 +69,46 @@ def variables(checkout, emulator):
     return {**environment(checkout, emulator.endpoint), **emulator.exports}
 
 
-@pytest.fixture
-def retrain(checkout, variables):
-    """Return a function that runs a command as a process and returns its standard output."""
+class Paster:
+    """Pastes the commands of a section into a shell, in the order of the page."""
 
-    def run(*arguments, code=0):
+    def __init__(self, page, heading, folder, variables):
+        self._commands = iter(commands(ROOT / page, heading))
+        self._folder, self._variables = folder, variables
+
+    def until(self, beginning, **placeholders):
+        """Paste commands until one has run that begins like this. Return what that one printed.
+
+        The placeholders are the words of the page that a reader replaces.
+        """
+        for command in self._commands:
+            text = command
+            for word, value in placeholders.items():
+                text = re.sub(rf"<{word}>|\b{word}\b", value, text)
+            printed = "" if text.startswith(ELSEWHERE) else self._paste(text)
+            if command.startswith(beginning):
+                return printed
+        raise AssertionError(f"the page has no command {beginning}")
+
+    def _paste(self, command):
         process = subprocess.run(  # noqa: S603
-            ["retrain", *arguments],  # noqa: S607
-            cwd=checkout,
-            env={**os.environ, **variables},
+            ["bash", "-c", PRELUDE + command],  # noqa: S607
+            cwd=self._folder,
+            env={**os.environ, **self._variables, "PATH": f"{os.environ['PATH']}:{sys.prefix}/bin"},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             check=False,
             timeout=SECONDS,
         )
-        assert process.returncode == code, f"{arguments}: {process.stdout}{process.stderr}"
+        assert process.returncode == 0, f"{command}: {process.stdout}{process.stderr}"
         return process.stdout
 
-    return run
+
+@pytest.fixture
+def paster(checkout, variables):
+    """Return a function that opens a section of a page."""
+    return lambda page, heading: Paster(page, heading, checkout, variables)
 
 
 @pytest.fixture
@@ -93,61 +130,61 @@ def account(emulator):
 
 
 def test_a_group_is_adopted_deployed_retrained_rolled_back_and_traced_after_a_destroy(
-    retrain, checkout, variables, emulator, account
+    paster, checkout, variables, emulator, account
 ):
     first_version = account.served_version()
     stack = Stack(checkout, STACK, variables)
 
-    text = retrain("adopt", "--dataset-group-arn", GROUP, "--stack", STACK)
-    assert "Pulumi.prod.yaml has the dataset group movies with:" in text
-    stack.pulumi("stack", "init")
-    preview = stack.preview()
-    assert set(preview.steps.values()) == {"created"}
-    warnings = [line for line in preview.text.splitlines() if "warning: " in line]
-    assert [line for line in warnings if "from $PATH" not in line] == [], "only about the CLI"
-    stack.set(SHORT_WAITS)
-    stack.up()
-    plan = retrain("plan", "--stack", STACK)
+    readme = paster("README.md", "Deploy it to AWS")
+    assert GROUP in readme.until("aws personalize list-dataset-groups")
+    printed = readme.until("retrain adopt", ARN=GROUP)
+    assert printed.startswith("Pulumi.prod.yaml has:\n")
+    assert "No problems" in readme.until("retrain doctor")
+    plan = readme.until("retrain plan")
     assert plan.endswith("Plan: 3 to import, 1 to train, 1 to update.\n")
-
-    with terminal(
-        "start", "--stack", STACK, "--watch", folder=checkout, variables=variables
-    ) as screen:
-        assert screen.end() == 0, screen.lines
+    readme.until("pulumi stack init")
+    stack.set(SHORT_WAITS)
+    warnings = [line for line in readme.until("pulumi up").splitlines() if "warning: " in line]
+    assert [line for line in warnings if "from $PATH" not in line] == [], "only about the CLI"
+    readme.until("retrain start")
     new_version = account.served_version()
     assert new_version != first_version
-
-    assert retrain("watch", "--stack", STACK).startswith("DEPLOYED: ")
-    (run,) = json.loads(retrain("history", "--stack", STACK, "--json"))
-    assert run["outcome"] == "DEPLOYED"
-    assert run["trigger"] == "manual"
-    name = "/".join(new_version.split("/")[-2:])
-    assert new_version.rpartition("/")[2] in retrain("history", "--stack", STACK)
-
-    lineage = json.loads(retrain("history", "--stack", STACK, "--version", name, "--json"))
-    assert lineage["runId"] == run["runId"]
-    run_ids = {row["type"]: row["imports"][0]["runId"] for row in lineage["datasets"]}
-    assert run_ids == dict.fromkeys(("INTERACTIONS", "ITEMS", "USERS"), run["runId"])
-
-    retrain("rollback", "--stack", STACK, "--yes")
+    assert readme.until("retrain watch").startswith("DEPLOYED: ")
+    assert new_version.rpartition("/")[2] in readme.until("retrain history")
+    readme.until("retrain rollback")
     assert account.served_version() == first_version
-    assert "\nok: newest run: the newest run, " in retrain("doctor", "--stack", STACK)
+    readme.until("retrain test-alarm")
 
-    fault = {"fault": "hang", "job": "solution-version"}
-    emulator.control("POST", "faults", fault)
-    started = retrain("start", "--stack", STACK, "--skip-import", "--force", "--json")
+    cadence = paster("docs/deployment.md", "Change the cadence")
+    cadence.until("pulumi up")
+    group, schedule = stack.output("schedule_arn").split("/")[-2:]
+    scheduler = emulator.client("scheduler")
+
+    def schedule_now():
+        return scheduler.get_schedule(GroupName=group, Name=schedule)
+
+    assert schedule_now()["ScheduleExpression"] == "cron(0 3 * * ? *)"
+
+    emulator.control("POST", "faults", {"fault": "hang", "job": "solution-version"})
+    started = emulator.client("stepfunctions").start_execution(
+        stateMachineArn=stack.output("state_machine_arn"),
+        input=json.dumps({"skipImport": True, "force": True}),
+    )
     eventually(account.trainings, lambda statuses: "CREATE IN_PROGRESS" in statuses)
-    retrain("stop", "--stack", STACK, "--yes")
+    removal = paster("docs/deployment.md", "Remove a stack")
+    removal.until("pulumi config set paused true")
+    assert schedule_now()["State"] == "DISABLED"
+    removal.until("retrain stop")
     emulator.control("DELETE", "faults")
     execution = emulator.client("stepfunctions").describe_execution(
-        executionArn=json.loads(started)["executionArn"]
+        executionArn=started["executionArn"]
     )
     assert execution["status"] == "ABORTED"
     assert "CREATE IN_PROGRESS" not in account.trainings()
-
-    stack.destroy()
-    traced = json.loads(retrain("history", "--version", new_version, "--json"))
-    assert [campaign["bad"] for campaign in traced["campaigns"]] == [True]
-    assert [traced[key] for key in ("runId", "datasets", "metrics")] == [
-        lineage[key] for key in ("runId", "datasets", "metrics")
-    ]
+    removal.until("pulumi destroy")
+    assert stack.state() == []
+    lineage = removal.until("retrain history --version", ARN=new_version)
+    assert "interactions" in lineage
+    removal.until("aws personalize update-solution", ARN=SOLUTION)
+    solution = emulator.client("personalize").describe_solution(solutionArn=SOLUTION)["solution"]
+    assert solution["performAutoTraining"]

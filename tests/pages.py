@@ -1,0 +1,33 @@
+"""Reads the commands of the documentation, which tests paste or look for."""
+
+import re
+import textwrap
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PROGRAMS = ("retrain", "pulumi", "aws", "make")
+INDENTED = re.compile(rf"^ {{4,}}((?:{'|'.join(PROGRAMS)}) [^\n#]*)", re.MULTILINE)
+INLINE = re.compile(rf"`((?:{'|'.join(PROGRAMS)}) [^`\n]+)`")
+FENCED = re.compile(r"^ *```(?:bash|sh)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
+
+
+def sections(page: Path) -> dict[str, str]:
+    """Return the text of each section of a page by its heading."""
+    parts = page.read_text().replace("\\\n", " ").split("\n## ")[1:]
+    return dict(part.split("\n", 1) for part in parts)
+
+
+def blocks(page: Path) -> dict[str, list[str]]:
+    """Return the fenced blocks of commands of each section that has some."""
+    found = {
+        heading: [textwrap.dedent(block) for block in FENCED.findall(text)]
+        for heading, text in sections(page).items()
+    }
+    return {heading: texts for heading, texts in found.items() if texts}
+
+
+def commands(page: Path, heading: str) -> list[str]:
+    """Return the commands of a section in the order of the page, one for each line."""
+    text = sections(page)[heading]
+    found = [*INDENTED.finditer(text), *INLINE.finditer(text)]
+    return [match[1].strip() for match in sorted(found, key=lambda match: match.start())]
