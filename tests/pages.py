@@ -13,7 +13,7 @@ FENCED = re.compile(r"^ *```(?:bash|sh)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 
 def sections(page: Path) -> dict[str, str]:
     """Return the text of each section of a page by its heading."""
-    parts = page.read_text().replace("\\\n", " ").split("\n## ")[1:]
+    parts = page.read_text().split("\n## ")[1:]
     return dict(part.split("\n", 1) for part in parts)
 
 
@@ -28,6 +28,6 @@ def blocks(page: Path) -> dict[str, list[str]]:
 
 def commands(page: Path, heading: str) -> list[str]:
     """Return the commands of a section in the order of the page, one for each line."""
-    text = sections(page)[heading]
+    text = sections(page)[heading].replace("\\\n", " ")
     found = [*INDENTED.finditer(text), *INLINE.finditer(text)]
     return [match[1].strip() for match in sorted(found, key=lambda match: match.start())]

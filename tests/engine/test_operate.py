@@ -38,6 +38,13 @@ pulumi() {
 }
 """
 """A reader answers the questions. `doctor` may find problems, and nobody confirms an address."""
+DEPLOY = (ROOT / "README.md", "Deploy it to AWS")
+CHECKLIST = (ROOT / "docs" / "deployment.md", "Checklist for a first deployment")
+CADENCE = (ROOT / "docs" / "deployment.md", "Change the cadence")
+REMOVAL = (ROOT / "docs" / "deployment.md", "Remove a stack")
+PASTED = (DEPLOY, CHECKLIST, CADENCE, REMOVAL)
+"""The pages and sections whose commands are pasted here. `tests/program/test_commands.py` looks for
+the commands of other sections elsewhere."""
 ELSEWHERE = ("make install", "pulumi login", "retrain rehearse", "retrain watch -s")
 """Commands that are not pasted here. The tests install the program, keep the state of stacks in a
 folder, and rehearse stacks in `tests/end_to_end`. A run that hangs is not watched to its end."""
@@ -73,7 +80,7 @@ class Paster:
     """Pastes the commands of a section into a shell, in the order of the page."""
 
     def __init__(self, page, heading, folder, variables):
-        self._commands = iter(commands(ROOT / page, heading))
+        self._commands = iter(commands(page, heading))
         self._folder, self._variables = folder, variables
 
     def until(self, beginning, **placeholders):
@@ -135,7 +142,12 @@ def test_a_group_is_adopted_deployed_retrained_rolled_back_and_traced_after_a_de
     first_version = account.served_version()
     stack = Stack(checkout, STACK, variables)
 
-    readme = paster("README.md", "Deploy it to AWS")
+    def trains_by_itself():
+        personalize = emulator.client("personalize")
+        solution = personalize.describe_solution(solutionArn=SOLUTION)["solution"]
+        return solution["performAutoTraining"]
+
+    readme = paster(*DEPLOY)
     assert GROUP in readme.until("aws personalize list-dataset-groups")
     printed = readme.until("retrain adopt", ARN=GROUP)
     assert printed.startswith("Pulumi.prod.yaml has:\n")
@@ -155,7 +167,10 @@ def test_a_group_is_adopted_deployed_retrained_rolled_back_and_traced_after_a_de
     assert account.served_version() == first_version
     readme.until("retrain test-alarm")
 
-    cadence = paster("docs/deployment.md", "Change the cadence")
+    paster(*CHECKLIST).until("aws personalize update-solution", ARN=SOLUTION)
+    assert not trains_by_itself()
+
+    cadence = paster(*CADENCE)
     cadence.until("pulumi up")
     group, schedule = stack.output("schedule_arn").split("/")[-2:]
     scheduler = emulator.client("scheduler")
@@ -171,7 +186,7 @@ def test_a_group_is_adopted_deployed_retrained_rolled_back_and_traced_after_a_de
         input=json.dumps({"skipImport": True, "force": True}),
     )
     eventually(account.trainings, lambda statuses: "CREATE IN_PROGRESS" in statuses)
-    removal = paster("docs/deployment.md", "Remove a stack")
+    removal = paster(*REMOVAL)
     removal.until("pulumi config set paused true")
     assert schedule_now()["State"] == "DISABLED"
     removal.until("retrain stop")
@@ -186,5 +201,4 @@ def test_a_group_is_adopted_deployed_retrained_rolled_back_and_traced_after_a_de
     lineage = removal.until("retrain history --version", ARN=new_version)
     assert "interactions" in lineage
     removal.until("aws personalize update-solution", ARN=SOLUTION)
-    solution = emulator.client("personalize").describe_solution(solutionArn=SOLUTION)["solution"]
-    assert solution["performAutoTraining"]
+    assert trains_by_itself()
