@@ -11,7 +11,6 @@ import itertools
 import json
 import logging
 import re
-import textwrap
 from collections.abc import Callable
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -356,12 +355,14 @@ def told(time: datetime, origins: list[Origin]) -> str:
 
 
 def reason(message: str) -> str:
-    """Return the outcome that a message names, with the beginning of the first reason."""
-    lines = message.partition("\nWhy\n")[2].partition("\n\n")[0].splitlines()
-    why = " ".join(line.strip(" -") for line in lines[:2]).partition(": made to fail")[0]
-    text = f"{message.partition(':')[0]}: {why}" if why else message.partition("\n")[0]
-    text = re.sub(r"An error occurred \((\w+)\)", r"\1", re.sub(r"/[0-9a-f]{8} ", " ", text))
-    return textwrap.shorten(text, 65, placeholder=" …")
+    """Return the outcome that a message names, what has failed first, and the name of the error."""
+    outcome, _, first = message.partition("\n")[0].partition(": ")
+    why = message.partition("\nWhy\n")[2].partition("\n\n")[0].partition(": made to fail")[0]
+    if not why:
+        return f"{outcome}: {first}"
+    errors = re.findall(r"[\w.]+(?:Error|Exception|Failed|Refused)\b", why)
+    parts = [why.partition("\n")[0].strip("- ").partition(": ")[0], *errors[-1:]]
+    return f"{outcome}: {', '.join(part for part in dict.fromkeys(parts) if part != outcome)}"
 
 
 def table() -> str:
