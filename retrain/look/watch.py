@@ -25,6 +25,7 @@ from retrain.account.output import (
     print_command,
     print_json,
     result_console,
+    wrapped,
 )
 from retrain.account.target import Target
 from retrain.look.lines import INDENT, STYLES, Line, print_lines, rendered, shortened
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console, RenderableType
 
+    from functions.report.model import Report
     from retrain.look.runs import Execution
 
 POLL_SECONDS = 5
@@ -84,12 +86,19 @@ def watch_execution(target: Target, execution: Execution, *, as_json: bool) -> i
     elif view.report is None:
         print_lines(view.lines())
     else:
-        outcome = view.outcome
-        text = text_of(view.report).removeprefix(outcome).rstrip()
-        # A line break within a command of the report would be pasted with it.
-        styled = Text.assemble((outcome, STYLES.get(outcome, "")), text)
-        result_console().print(styled, soft_wrap=True)
+        _print_report(view.report)
     return 0 if view.execution.status == "SUCCEEDED" else EXIT_FAILED
+
+
+def _print_report(report: Report) -> None:
+    """Print a report. A terminal wraps its lines between words, but no command."""
+    console, outcome = result_console(), report["outcome"]
+    width = console.width if console.is_terminal else None
+    for number, line in enumerate(text_of(report).splitlines()):
+        for part in [line] if line.startswith("  retrain ") else wrapped(line, width):
+            text = Text(part)
+            text.stylize(STYLES.get(outcome, ""), 0, 0 if number else len(outcome))
+            console.print(text, soft_wrap=True)
 
 
 def follow(

@@ -29,6 +29,11 @@ COMMANDS = (
     "To stop it:\n  retrain stop --run 20261129-1a2b3c4d --stack prod\n"
 )
 
+COMMAND = (
+    "retrain start --state-machine-arn "
+    "arn:aws:states:eu-west-1:123456789012:stateMachine:retraining-dev"
+)
+
 
 class States:
     """A double of Step Functions. Each poll returns the next answer, or raises it."""
@@ -120,9 +125,7 @@ def test_a_run_can_be_left_even_while_a_request_waits(states, capsys, error):
 
 
 @pytest.mark.parametrize("columns", [None, 40])
-def test_the_report_is_printed_and_a_terminal_breaks_none_of_its_lines(
-    states, capsys, monkeypatch, columns
-):
+def test_a_terminal_breaks_no_word_and_no_command_of_a_report(states, capsys, monkeypatch, columns):
     if columns:
         for name, value in {"FORCE_COLOR": "1", "NO_COLOR": "1", "COLUMNS": columns}.items():
             monkeypatch.setenv(name, str(value))
@@ -130,7 +133,11 @@ def test_the_report_is_printed_and_a_terminal_breaks_none_of_its_lines(
     states("FAILED").events = [reported(report)]
     assert watch.watch_execution(TARGET, EXECUTION, as_json=False) == 1
     out, err = capsys.readouterr()
-    assert CONTROL_SEQUENCE.sub("", out) == text_of(report)
+    printed, text = CONTROL_SEQUENCE.sub("", out).splitlines(), text_of(report).splitlines()
+    assert " ".join(printed).split() == " ".join(text).split()
+    assert [line for line in text if line.startswith("  retrain ") and line not in printed] == []
+    long = [line for line in printed if len(line) > 40 and " " in line.strip()]
+    assert printed == text if columns is None else long == [f"  {COMMAND}"]
     assert ("\x1b[?25l" in err) == bool(columns), "only a terminal has a cursor"
 
 
