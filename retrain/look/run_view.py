@@ -150,6 +150,8 @@ class RunView:
     """What the run waits for before it begins."""
     report: Report | None = None
     """The report at the end of the run. A run that was aborted or timed out has none."""
+    text: str = ""
+    """The text of the report, as the run has sent it."""
     is_trial: bool = False
     """True while the run ends the trials of earlier runs before it does anything else."""
     all_jobs: dict[tuple[Kind, str, bool], Job] = field(default_factory=dict)
@@ -241,6 +243,7 @@ class RunView:
             self._read_plan(document, time)
         if report := document.get("report"):
             self.read_report(report)
+            self.text = document["text"]
 
     def _read_plan(self, document: Document, time: datetime) -> None:
         """Add the jobs of a plan, or what the run does before it is planned."""

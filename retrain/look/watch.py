@@ -12,7 +12,6 @@ from rich.live import Live
 from rich.text import Text
 
 from functions import clock
-from functions.report.text import text_of
 from retrain.account.errors import (
     AWS_ERRORS,
     EXIT_FAILED,
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
 
     from rich.console import Console, RenderableType
 
-    from functions.report.model import Report
     from retrain.look.runs import Execution
 
 POLL_SECONDS = 5
@@ -86,15 +84,15 @@ def watch_execution(target: Target, execution: Execution, *, as_json: bool) -> i
     elif view.report is None:
         print_lines(view.lines())
     else:
-        _print_report(view.report)
+        _print_report(view.text, view.outcome)
     return 0 if view.execution.status == "SUCCEEDED" else EXIT_FAILED
 
 
-def _print_report(report: Report) -> None:
-    """Print a report. A terminal wraps its lines between words, but no command."""
-    console, outcome = result_console(), report["outcome"]
+def _print_report(report: str, outcome: str) -> None:
+    """Print the text of a report. A terminal wraps its lines between words, but no command."""
+    console = result_console()
     width = console.width if console.is_terminal else None
-    for number, line in enumerate(text_of(report).splitlines()):
+    for number, line in enumerate(report.splitlines()):
         for part in [line] if line.startswith("  retrain ") else wrapped(line, width):
             text = Text(part)
             text.stylize(STYLES.get(outcome, ""), 0, 0 if number else len(outcome))

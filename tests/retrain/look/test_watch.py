@@ -84,7 +84,8 @@ def entered(number, state):
 
 
 def reported(report):
-    details = {"name": "Report outcome", "output": json.dumps({"report": report})}
+    output = {"report": report, "text": text_of(report)}
+    details = {"name": "Report outcome", "output": json.dumps(output)}
     return {"id": 1, "timestamp": EXECUTION.started_at, "stateExitedEventDetails": details}
 
 
