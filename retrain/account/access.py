@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, cast
 
 import boto3
 from botocore.config import Config
@@ -14,7 +14,6 @@ from retrain.account.errors import OperatorError
 if TYPE_CHECKING:
     from mypy_boto3_personalize import PersonalizeClient
     from mypy_boto3_stepfunctions import SFNClient
-    from mypy_boto3_sts import STSClient
 
 CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 4},
@@ -23,13 +22,6 @@ CONFIG = Config(
     user_agent_extra="personalize-retraining",
 )
 """A request that gets no answer ends the command after a minute and a half at most."""
-
-
-class _ClientOptions(TypedDict):
-    """The arguments of every client."""
-
-    config: Config
-    endpoint_url: str | None
 
 
 @dataclass(frozen=True)
@@ -50,32 +42,26 @@ class Access:
 
     @cached_property
     def session(self) -> boto3.Session:
-        """The session of boto3, for clients of services that this class does not name."""
+        """The session of boto3."""
         return boto3.Session(profile_name=self.profile, region_name=self.region)
 
-    @property
-    def client_options(self) -> _ClientOptions:
-        """The arguments of every client: `access.session.client("s3", **access.client_options)`."""
-        return {"config": CONFIG, "endpoint_url": self.endpoint_url}
+    def client(self, service: str) -> Any:  # noqa: ANN401  # boto3's types need a literal name
+        """Return a client of a service."""
+        return self.session.client(service, config=CONFIG, endpoint_url=self.endpoint_url)  # type: ignore[call-overload]  # (as above)
 
     @cached_property
     def step_functions(self) -> SFNClient:
         """The client of Step Functions."""
-        return self.session.client("stepfunctions", **self.client_options)
+        return cast("SFNClient", self.client("stepfunctions"))
 
     @cached_property
     def personalize(self) -> PersonalizeClient:
         """The client of Personalize."""
-        return self.session.client("personalize", **self.client_options)
-
-    @cached_property
-    def sts(self) -> STSClient:
-        """The client of the Security Token Service, which tells who the caller is."""
-        return self.session.client("sts", **self.client_options)
+        return cast("PersonalizeClient", self.client("personalize"))
 
     def caller(self) -> str:
         """Return the ARN of the caller. No permission is needed for this."""
-        return self.sts.get_caller_identity()["Arn"]
+        return str(self.client("sts").get_caller_identity()["Arn"])
 
     def require_account(self, account: str, subject: str) -> None:
         """Raise OperatorError if the credentials are not of the account in which `subject` is."""

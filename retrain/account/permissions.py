@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from components import iam
 from components.state_machine.steps import STEPS
@@ -12,46 +12,18 @@ from functions.contract import pipeline_name
 if TYPE_CHECKING:
     from retrain.check.examined_pipeline import ExaminedPipeline
 
-Kind: TypeAlias = Literal[
-    "any",
-    "state machine",
-    "executions",
-    "dataset groups",
-    "datasets",
-    "schemas",
-    "all import jobs",
-    "solutions",
-    "solution versions",
-    "campaigns",
-    "schedules",
-    "alarms",
-    "topic",
-    "functions",
-    "queues",
-    "exports",
-    "export buckets",
-    "KMS keys",
-    "checked keys",
-    "IAM principals",
-]
-Grants: TypeAlias = Mapping[Kind, Sequence[str]]
+Grants: TypeAlias = Mapping[str, Sequence[str]]
 """Kind of resource to the IAM actions on it, as in `components/state_machine/steps.py`."""
 
-RENAMED: Mapping[str, Kind] = {"data key": "KMS keys", "schedule": "schedules"}
-"""Kind of resource in `steps.py` -> the kind in this module, if its ARNs differ."""
 PLANNED: Grants = {
-    cast("Kind", RENAMED.get(kind, kind)): [
-        # A plan on a terminal writes no tags.
-        action
-        for action in actions
-        if action != "personalize:TagResource"
-    ]
+    # A plan on a terminal writes no tags.
+    kind: [action for action in actions if action != "personalize:TagResource"]
     for kind, actions in STEPS["plan_retraining"].grants.items()
 }
 """The grants of the function that plans a run, whose code `plan` and `doctor` run."""
 RUNS = "doctor plan start stop watch history rollback"
 """The commands that look for runs of the deployed pipeline."""
-ROWS: Sequence[tuple[Kind, str, str]] = (
+ROWS: Sequence[tuple[str, str, str]] = (
     ("state machine", "states:DescribeStateMachine", f"{RUNS} approve test-alarm"),
     ("state machine", "states:ListExecutions", RUNS),
     ("state machine", "states:StartExecution", "start approve"),
@@ -80,7 +52,7 @@ ROWS: Sequence[tuple[Kind, str, str]] = (
     ("exports", "s3:GetObject", "adopt"),
     ("export buckets", "s3:ListBucket", "adopt"),
     ("export buckets", "s3:GetBucketNotification s3:GetBucketPolicy", "doctor"),
-    ("schedules", "scheduler:GetSchedule", "doctor"),
+    ("schedule", "scheduler:GetSchedule", "doctor"),
     ("functions", "lambda:GetFunctionConfiguration", "doctor"),
     ("queues", "sqs:GetQueueUrl", "doctor"),
     ("checked keys", "kms:DescribeKey kms:GetKeyPolicy", "doctor"),
@@ -92,9 +64,9 @@ ROWS: Sequence[tuple[Kind, str, str]] = (
 """Kind of resource, the actions on it, and the commands whose caller needs them."""
 
 
-def merged(*grants: Grants) -> dict[Kind, list[str]]:
+def merged(*grants: Grants) -> dict[str, list[str]]:
     """Return all grants together, sorted by the names of the actions."""
-    actions: dict[Kind, set[str]] = {}
+    actions: dict[str, set[str]] = {}
     for kind, names in (row for grant in grants for row in grant.items()):
         actions.setdefault(kind, set()).update(names)
     return {kind: sorted(names) for kind, names in actions.items() if names}
@@ -124,7 +96,7 @@ def policy_of(pipeline: ExaminedPipeline, grants: Grants | None = None) -> dict[
     }
 
 
-def resource_arns(pipeline: ExaminedPipeline) -> dict[Kind, list[str]]:
+def resource_arns(pipeline: ExaminedPipeline) -> dict[str, list[str]]:
     """Return the ARNs of each kind of resource of a pipeline.
 
     The names of a pipeline that is not deployed are patterns: Pulumi adds characters to them.
@@ -142,7 +114,7 @@ def resource_arns(pipeline: ExaminedPipeline) -> dict[Kind, list[str]]:
     )
     topic_arn = topic_arn_of(pipeline) or iam.resource_arn(home, "sns", f"{name}-*")
     return {
-        **{cast("Kind", RENAMED.get(kind, kind)): values for kind, values in arns.items()},
+        **cast("Mapping[str, list[str]]", arns),
         "topic": [topic_arn],
         "alarms": [iam.resource_arn(home, "cloudwatch", f"alarm:{name}-*")],
         "functions": [iam.resource_arn(home, "lambda", f"function:{name}-*")],

@@ -77,7 +77,7 @@ def adopt(
     access = access.in_region(arn.region)
     access.require_account(arn.account, dataset_group_arn)
     print_message(f"reading the dataset group {arn.name}")
-    s3 = access.session.client("s3", **access.client_options)
+    s3 = access.client("s3")
     adopted = adopt_group(access.personalize, s3, dataset_group_arn)
     project_files = write_project(pulumi_cli.PROJECT_DIR)
     project = project_name(pulumi_cli.PROJECT_DIR)

@@ -41,7 +41,7 @@ def test_alarm(target: Target, *, as_json: JsonOption = False) -> int:
     Exit code 2: the pipeline or its alarms were not found.
     """
     access, topic_arn = target.access, target.settings["notifications"]["topicArn"]
-    client = access.session.client("cloudwatch", **access.client_options)
+    client = access.client("cloudwatch")
     prefix = f"{pipeline_name(target.settings)}-{TESTED_ALARM}-"
     alarms = client.describe_alarms(AlarmNamePrefix=prefix)["MetricAlarms"]
     if not alarms:
@@ -83,7 +83,7 @@ def _wait_for_action(access: Access, name: str, topic_arn: str) -> None:
 
     Raises FailedError if it could not, or if the history does not show it in time.
     """
-    client = access.session.client("cloudwatch", **access.client_options)
+    client = access.client("cloudwatch")
     began_at = clock.now() - timedelta(seconds=1)
     while clock.now() < began_at + DEADLINE:
         history = client.describe_alarm_history(

@@ -101,7 +101,6 @@ def _needs(
         queues = [target["DeadLetterConfig"]["Arn"]] if "DeadLetterConfig" in target else []
         yield target["RoleArn"], {"queue": ["sqs:SendMessage"]}, {"queue": queues}
     arns: dict[Any, Sequence[str]] = {**resource_arns(account.pipeline)}
-    arns |= {"data key": arns["KMS keys"], "schedule": arns["schedules"]}
     for config in (row[0] for row in account.functions.values() if row[0]):
         group = f"log-group:{config['LoggingConfig']['LogGroup']}:log-stream:any"
         arns["logs"] = [iam.resource_arn(account.pipeline.home, "logs", group)]

@@ -66,7 +66,7 @@ class Account:
     def client(self, service: Any) -> Any:  # noqa: ANN401  # each service has a class of its own
         """Return boto3's client of a service in the region of the pipeline."""
         access = self.pipeline.access
-        return access.session.client(service, **access.client_options)
+        return access.client(service)
 
     def finding(self, name: str, problem: str | None, fix: str | None = None) -> Finding:
         """Return the finding about a resource. Without another fix, a refresh brings it back."""
@@ -160,7 +160,7 @@ class Subscriptions(NamedTuple):
 
 def subscriptions_of(access: Access, topic_arn: str) -> Subscriptions:
     """Return who gets the messages of a topic, and who has not confirmed it yet."""
-    client = access.session.client("sns", **access.client_options)
+    client = access.client("sns")
     pages = client.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic_arn)
     rows = [row for page in pages for row in page["Subscriptions"]]
     pending = {row["Endpoint"] for row in rows if row["SubscriptionArn"] == "PendingConfirmation"}

@@ -55,7 +55,7 @@ ENCRYPTED_GROUP = "kms:encryptioncontext:aws:logs:arn"
 IMPORT_GRANTS: Grants = {
     "exports": ("s3:GetObject",),
     "export buckets": ("s3:ListBucket",),
-    "KMS keys": ("kms:Decrypt",),
+    "data key": ("kms:Decrypt",),
 }
 """What the import role needs."""
 

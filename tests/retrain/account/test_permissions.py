@@ -123,7 +123,7 @@ def test_the_policy_of_all_commands_fits_into_a_managed_policy(pipeline):
 
 
 def test_a_kind_without_resources_has_no_statement(pipeline):
-    policy = policy_of(pipeline, {"KMS keys": ["kms:Decrypt"], "checked keys": ["x:Y"]})
+    policy = policy_of(pipeline, {"data key": ["kms:Decrypt"], "checked keys": ["x:Y"]})
     assert policy == {"Version": "2012-10-17", "Statement": []}
     assert resource_arns(pipeline)["state machine"] == [
         "arn:aws:states:eu-west-1:123456789012:stateMachine:retraining-prod-*"
