@@ -10,7 +10,7 @@ from components.alarms import ALARMS
 from components.args import LimitsArgs, NotificationsArgs, TriggerArgs
 from tests.retrain.check import answers as a
 from tests.retrain.in_process import account
-from tests.world import IMPORT_ROLE, MOVIES, TOPIC
+from tests.world import HOUR, IMPORT_ROLE, MOVIES, TOPIC, solution_arn
 
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/1"
 RESTORE = "pulumi up --refresh --stack prod"
@@ -124,6 +124,7 @@ def disabled(**request):
 
 GONE = "ResourceNotFoundException"
 NO_QUEUE = "AWS.SimpleQueueService.NonExistentQueue"
+NO_START = "roles: retraining-schedule may not call states:StartExecution"
 NO_UPDATE = f"roles: retraining-deploy_version may not call {UPDATE}"
 
 
@@ -134,6 +135,7 @@ NO_UPDATE = f"roles: retraining-deploy_version may not call {UPDATE}"
         ("function", function("plan_retraining", CodeSha256="bad"), OTHER_CODE),
         ("function", function("plan_retraining:1", CodeSha256="bad"), OTHER_CODE),
         ("simulation", simulate("deploy_version", UPDATE), NO_UPDATE),
+        ("simulation", simulate("schedule", "states:StartExecution"), NO_START),
         ("schedules", GONE, f"schedules: {RUNS} does not exist"),
         ("schedules", GONE, f"schedules: {WATCH} does not exist"),
         ("schedule", disabled, f"schedules: {RUNS} (rate(7 days)) is disabled"),
@@ -155,6 +157,21 @@ def test_what_was_killed_is_missing_and_a_refresh_brings_it_back(prod, operation
     answer(prod, operation, response)
     title, _, text = text.partition(": ")
     assert ("missing", text, RESTORE) in findings(prod, title)
+
+
+@pytest.mark.parametrize(
+    ("more", "faults"),
+    [
+        ({"MissingContextValues": ["aws:PrincipalOrgID"]}, 0),
+        ({"ResourceSpecificResults": [{"EvalResourceDecision": "allowed"}]}, 9),
+        ({"ResourceSpecificResults": [{"MissingContextValues": ["aws:SourceIp"]}]}, 0),
+    ],
+)
+def test_what_the_simulation_cannot_decide_counts_as_allowed(prod, more, faults):
+    answer(
+        prod, "simulation", lambda **request: a.simulated(request["ActionNames"], **more)(**request)
+    )
+    assert len(findings(prod, "roles")) == faults
 
 
 LINK = f"aws sns subscribe --topic-arn {TOPIC} --protocol email --notification-endpoint a@b.c"
@@ -213,6 +230,7 @@ def test_a_bucket_policy_is_mended_by_the_printed_policy(prod, kept):
     assert fix.startswith("aws s3api put-bucket-policy --bucket exports --policy ")
     mended = document_in(fix)
     assert mended["Statement"][: len(kept)] == kept, "nothing is lost"
+    assert len(mended["Statement"]) == 2 + (len(kept) == 2), "nothing is added twice"
     answer(prod, "bucket", a.text(mended))
     assert findings(prod, "bucket policies") == []
 
@@ -241,6 +259,13 @@ def test_a_bucket_policy_is_mended_by_the_printed_policy(prod, kept):
 def test_a_denial_is_no_question_of_more_statements(prod, denial, expected):
     answer(prod, "bucket", a.text(a.document(*a.READ, denial)))
     assert findings(prod, "bucket policies") == [expected]
+
+
+def test_a_denial_is_named_before_what_is_not_allowed(prod):
+    denial = {**DENY, "Action": "s3:GetObject"}
+    answer(prod, "bucket", a.text(a.document(denial)))
+    text = "the policy of exports has a Deny that does not let Personalize call s3:GetObject"
+    assert findings(prod, "bucket policies") == [("missing", text, None)]
 
 
 def test_the_topic_of_the_user_is_mended_by_the_printed_policy(encrypted):
@@ -428,3 +453,17 @@ def test_a_way_back_that_is_blocked_is_named_before_it_is_needed():
         answers[first] = {"solutionVersion": {"status": "CREATE FAILED"}}
         failed = ("missing", f"{first} is CREATE FAILED, {text}", start)
         assert failed in findings(prod, "way back")
+
+
+def test_the_messages_of_guards_are_findings_with_their_commands():
+    with account(MOVIES) as prod:
+        prod.services = a.services(prod.pipeline.bucket)
+        prod.pipeline.bucket.put("items.csv", b"ITEM_ID,GENRE\n")
+        arn = solution_arn()
+        prod.pipeline.client.update_solution(solutionArn=arn, performAutoTraining=True)
+        prod.pipeline.sleep(HOUR)
+        command = f"aws personalize update-solution --solution-arn {arn} --no-perform-auto-training"
+        assert findings(prod, "guards of a run") == [
+            ("warn", f"{arn}: also trains automatically", command),
+            ("missing", "datasets.items: s3://exports/items.csv has no rows", "repeat the export"),
+        ]
