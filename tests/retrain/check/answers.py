@@ -44,18 +44,11 @@ class Client:
 
 
 def statement(action, resource, principal=PERSONALIZE, **changes):
-    """Return a statement that allows an action."""
-    return {
-        "Effect": "Allow",
-        "Principal": principal,
-        "Action": action,
-        "Resource": resource,
-        **changes,
-    }
+    where = {"Principal": principal, "Action": action, "Resource": resource}
+    return {"Effect": "Allow", **where, **changes}
 
 
 def document(*statements):
-    """Return a policy."""
     return {"Version": "2012-10-17", "Statement": [*statements]}
 
 
@@ -85,7 +78,6 @@ def simulated(denied=(), **more):
 
 
 def function(FunctionName, **changes):  # noqa: N803  # boto3's name
-    """Return the configuration of a function."""
     step = FunctionName.split(":")[6]
     return {
         "State": "Active",
@@ -98,7 +90,6 @@ def function(FunctionName, **changes):  # noqa: N803  # boto3's name
 
 
 def schedule(GroupName, Name, **changes):  # noqa: N803  # boto3's names
-    """Return a schedule."""
     arn = MACHINE if Name == "runs" else f"{LAMBDA}:watch_pipeline"
     target = {"Arn": arn, "RoleArn": f"{ROLE}-schedule", "DeadLetterConfig": {"Arn": QUEUE}}
     expression = {"ScheduleExpression": "rate(7 days)", "ScheduleExpressionTimezone": "UTC"}
@@ -106,7 +97,6 @@ def schedule(GroupName, Name, **changes):  # noqa: N803  # boto3's names
 
 
 def alarm(name, **changes):
-    """Return an alarm."""
     row = {"ActionsEnabled": True, "AlarmActions": [TOPIC], "StateValue": "OK", **changes}
     return {"AlarmName": f"{NAME}-{name}-0a1b2c3", "StateReason": "too many", **row}
 
@@ -122,10 +112,7 @@ def services(bucket):
             get_bucket_policy=text(document(*READ)),
             get_bucket_notification_configuration={"ResponseMetadata": {}},
         ),
-        "iam": Client(
-            get_role=role(TRUST),
-            simulate_principal_policy=simulated(),
-        ),
+        "iam": Client(get_role=role(TRUST), simulate_principal_policy=simulated()),
         "kms": Client(
             describe_key={"KeyMetadata": {"KeyState": "Enabled"}},
             get_key_policy=text(document()),

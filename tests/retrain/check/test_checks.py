@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from unittest.mock import Mock
 
 import pytest
 from botocore.exceptions import NoCredentialsError
@@ -190,18 +191,8 @@ SLOW = "cannot be checked: AWS refused get_bucket_policy: SlowDown: "
 @pytest.mark.parametrize(
     ("title", "operation", "response", "expected"),
     [
-        (
-            "caller",
-            "simulation",
-            simulate("ops", STOP),
-            ("warn", f"`retrain stop` lacks {STOP}", POLICY),
-        ),
-        (
-            "alarms",
-            "alarms",
-            alarms(StateValue="ALARM"),
-            ("warn", "run-failed is in ALARM: too many", REPORT),
-        ),
+        ("caller", "simulation", simulate("ops", STOP), NO_STOP),
+        ("alarms", "alarms", alarms(StateValue="ALARM"), RINGS),
         ("messages", "subscriptions", subscribed(), ("warn", NOBODY, ADD)),
         ("messages", "subscriptions", PENDING, ("missing", NO_LINK, LINK)),
         ("bucket policies", "bucket", "SlowDown", ("warn", SLOW, None)),
@@ -223,10 +214,8 @@ def test_a_bucket_policy_is_mended_by_the_printed_policy(prod, kept):
     answer(prod, "bucket", a.text(a.document(*kept)) if kept else "NoSuchBucketPolicy")
     ((level, text, fix),) = findings(prod, "bucket policies")
     lacking = {0: BOTH, 1: "s3:ListBucket", 2: "s3:GetObject"}
-    assert (level, text) == (
-        "missing",
-        f"the policy of exports does not let Personalize call {lacking[len(kept)]}",
-    )
+    shown = f"the policy of exports does not let Personalize call {lacking[len(kept)]}"
+    assert (level, text) == ("missing", shown)
     assert fix.startswith("aws s3api put-bucket-policy --bucket exports --policy ")
     mended = document_in(fix)
     assert mended["Statement"][: len(kept)] == kept, "nothing is lost"
@@ -235,37 +224,24 @@ def test_a_bucket_policy_is_mended_by_the_printed_policy(prod, kept):
     assert findings(prod, "bucket policies") == []
 
 
+HAS_DENY = "the policy of exports has a Deny that does not let Personalize call"
+UNJUDGED = "aws:PrincipalOrgID in the policy of exports cannot be judged from here"
+
+
 @pytest.mark.parametrize(
-    ("denial", "expected"),
+    ("statements", "expected"),
     [
+        ([*a.READ, DENY], ("missing", f"{HAS_DENY} {BOTH}", None)),
+        ([{**DENY, "Action": "s3:GetObject"}], ("missing", f"{HAS_DENY} s3:GetObject", None)),
         (
-            DENY,
-            (
-                "missing",
-                f"the policy of exports has a Deny that does not let Personalize call {BOTH}",
-                None,
-            ),
-        ),
-        (
-            {**DENY, "Condition": UNKNOWN},
-            (
-                "warn",
-                "aws:PrincipalOrgID in the policy of exports cannot be judged from here",
-                "nothing, if imports and messages work",
-            ),
+            [*a.READ, {**DENY, "Condition": UNKNOWN}],
+            ("warn", UNJUDGED, "nothing, if imports and messages work"),
         ),
     ],
 )
-def test_a_denial_is_no_question_of_more_statements(prod, denial, expected):
-    answer(prod, "bucket", a.text(a.document(*a.READ, denial)))
+def test_a_denial_is_no_question_of_more_statements(prod, statements, expected):
+    answer(prod, "bucket", a.text(a.document(*statements)))
     assert findings(prod, "bucket policies") == [expected]
-
-
-def test_a_denial_is_named_before_what_is_not_allowed(prod):
-    denial = {**DENY, "Action": "s3:GetObject"}
-    answer(prod, "bucket", a.text(a.document(denial)))
-    text = "the policy of exports has a Deny that does not let Personalize call s3:GetObject"
-    assert findings(prod, "bucket policies") == [("missing", text, None)]
 
 
 def test_the_topic_of_the_user_is_mended_by_the_printed_policy(encrypted):
@@ -316,15 +292,12 @@ def test_an_import_role_of_the_user_is_mended_by_the_printed_documents(encrypted
     iam.answers["get_role"] = a.role(a.document())
     iam.answers["simulate_principal_policy"] = simulate("role/import", "kms:Decrypt")
     (trust, policy) = findings(encrypted, "import role")
-    assert trust[:2] == (
-        "missing",
-        "the trust policy of import does not let Personalize call sts:AssumeRole",
-    )
+    shown = "the trust policy of import does not let Personalize call sts:AssumeRole"
+    assert trust[:2] == ("missing", shown)
     iam.answers["get_role"] = a.role(document_in(trust[2]))
     assert policy[:2] == ("missing", "import may not call kms:Decrypt")
-    assert policy[2].startswith(
-        "aws iam put-role-policy --role-name import --policy-name read-exports "
-    )
+    put = "aws iam put-role-policy --role-name import --policy-name read-exports "
+    assert policy[2].startswith(put)
     allowed = [action for row in document_in(policy[2])["Statement"] for action in row["Action"]]
     assert allowed == ["s3:GetObject", "s3:ListBucket", "kms:Decrypt"], "it may replace a policy"
     assert findings(encrypted, "import role") == [policy]
@@ -380,22 +353,14 @@ def test_a_pipeline_that_starts_on_exports_needs_events_a_rule_and_subscribers(e
     assert findings(eager, "schedules") == [watcher, paused]
 
 
-def describe(prod, **changes):
-    """Return Step Functions with another answer about the state machine."""
-    client = prod.client("stepfunctions")
-    return a.Client(
-        client,
-        describe_state_machine=lambda **request: client.describe_state_machine(**request) | changes,
-    )
-
-
 def test_a_state_machine_that_cannot_run_is_named(prod, monkeypatch):
     arn = prod.pipeline.machine.arn
-    prod.services["stepfunctions"] = describe(prod, status="DELETING")
+    real = prod.client("stepfunctions")
+    machine = {**real.describe_state_machine(stateMachineArn=arn), "status": "DELETING"}
+    prod.services["stepfunctions"] = a.Client(real, describe_state_machine=machine)
     deleting = ("missing", "retraining-0a1b2c3d is DELETING", RESTORE)
     assert findings(prod, "deployment") == [deleting]
-    gone = a.Client(prod.client("stepfunctions"), describe_state_machine="StateMachineDoesNotExist")
-    prod.services["stepfunctions"] = gone
+    prod.services["stepfunctions"].answers["describe_state_machine"] = "StateMachineDoesNotExist"
     assert findings(prod, "deployment") == [("missing", f"{arn} does not exist", RESTORE)]
     monkeypatch.setattr("retrain.account.target.stack_outputs", lambda _: {})
     reason = "stack prod has no output state_machine_arn, so it is not deployed"
@@ -409,25 +374,18 @@ def test_a_change_of_the_file_is_not_deployed_yet(eager):
     assert findings(eager, "deployment") == [("warn", text, "pulumi up --stack prod")]
 
 
-def caller(arn):
-    """Return the client that tells who the caller is."""
-    return a.Client(get_caller_identity={"Arn": arn})
-
-
-def raise_no_credentials(**_):
-    raise NoCredentialsError
-
-
 def test_the_caller_is_named_and_a_role_counts_instead_of_its_session(prod):
-    prod.services["sts"] = caller("arn:aws:iam::999999999999:user/ops")
+    other = "arn:aws:iam::999999999999:user/ops"
+    prod.services["sts"] = a.Client(get_caller_identity={"Arn": other})
     text = "arn:aws:iam::999999999999:user/ops is not of the pipeline's account 123456789012"
     wrong = ("missing", text, "choose other credentials with --profile")
     assert findings(prod, "caller") == [wrong]
-    prod.services["sts"] = caller("arn:aws:sts::123456789012:assumed-role/ops/me")
+    session = "arn:aws:sts::123456789012:assumed-role/ops/me"
+    prod.services["sts"] = a.Client(get_caller_identity={"Arn": session})
     prod.services["iam"].answers["get_role"] = a.role(a.TRUST)
     prod.services["iam"].answers["simulate_principal_policy"] = simulate(a.ROLE, STOP)
     assert findings(prod, "caller") == [NO_STOP]
-    prod.services["sts"] = a.Client(get_caller_identity=raise_no_credentials)
+    prod.services["sts"] = a.Client(get_caller_identity=Mock(side_effect=NoCredentialsError))
     result = prod.retrain("doctor -s prod --json")
     assert (result.code, result.out) == (2, "")
     assert result.err.startswith("there are no AWS credentials; log in, ")

@@ -7,8 +7,14 @@ import zipfile
 
 import pytest
 
+import settings
+from emulator import running
+from emulator.deployer.configuration import read_project
+from emulator.personalize import Duration, FixedTimings
 from retrain import cli
-from tests.end_to_end.stack import PROBE_MINUTES
+from retrain.rehearsal.data.resources import create_resources
+from retrain.rehearsal.data.sample_data import SampleData
+from tests.end_to_end.stack import PROBE_MINUTES, PROJECT, SHORT_WAITS, deploy_stack
 
 RANDOM = re.compile(r"-[0-9a-f]{7}\b")
 """What Pulumi adds to the names of resources."""
@@ -16,6 +22,23 @@ RESTORE = "pulumi up --refresh --stack dev"
 NO_STATEMENT = json.dumps({"Version": "2012-10-17", "Statement": []})
 NO_CODE = io.BytesIO()
 zipfile.ZipFile(NO_CODE, "w").close()
+
+
+TIMINGS = FixedTimings(
+    jobs=Duration(pending=0.05, in_progress=0.1), containers=Duration(pending=0, in_progress=0.05)
+)
+
+
+@pytest.fixture(scope="module")
+def deployed():
+    """Deploy the sample stack to an emulator and run it once. Return the deployed stack."""
+    with running(timings=TIMINGS) as emulator:
+        project = read_project(PROJECT, "dev", {})
+        args = settings.parse_stack(project.name, "dev", project.config)
+        create_resources(emulator, args, lambda _: None, SampleData())
+        stack = deploy_stack(emulator, "dev", **SHORT_WAITS)
+        assert stack.run(force=True).status == "SUCCEEDED"
+        yield stack
 
 
 def kills(stack):
@@ -69,7 +92,7 @@ def kills(stack):
 
 
 @pytest.fixture
-def run_doctor(deployed, project_dir, monkeypatch, capsys):
+def run_doctor(deployed, tmp_path, monkeypatch, capsys):
     """Return a function that runs `doctor` on a terminal, and returns its exit code and lines."""
     outputs = deployed.deployment.outputs
     monkeypatch.setattr("retrain.account.target.stack_outputs", lambda _: outputs)
@@ -77,8 +100,10 @@ def run_doctor(deployed, project_dir, monkeypatch, capsys):
     variables |= {key: text for key, text in deployed.emulator.exports.items() if "URL" not in key}
     for name, value in {**variables, "AWS_EC2_METADATA_DISABLED": "true"}.items():
         monkeypatch.setenv(name, value)
-    file = project_dir / "Pulumi.dev.yaml"
-    file.write_text(file.read_text().replace("minutes: 10", f"minutes: {PROBE_MINUTES}"))
+    monkeypatch.setattr("retrain.account.pulumi_cli.PROJECT_DIR", tmp_path)
+    for name in ("Pulumi.yaml", "Pulumi.dev.yaml"):
+        text = (PROJECT / name).read_text().replace("minutes: 10", f"minutes: {PROBE_MINUTES}")
+        (tmp_path / name).write_text(text)
 
     def run():
         capsys.readouterr()
