@@ -79,7 +79,8 @@ Before the deployment it examines the caller, the data, the policies and the key
 also examines each function and its code, the roles, the schedules, the event rules, the logs, the
 dead-letter queue, the alarms, the topic and its subscriptions. `pulumi up --refresh` brings back
 what was deleted or changed by hand. `pulumi up` alone compares with the state of the stack, so it
-would change nothing.
+would change nothing. Other changes by hand, for example of a function's timeout, are listed by
+`pulumi preview --refresh`.
 
 ## The permissions of the commands
 

@@ -182,14 +182,15 @@ def check_messages(account: Account) -> Iterator[Finding]:
     pipeline, home = account.pipeline, account.pipeline.home
     arn, args = str(topic_arn_of(pipeline)), pipeline.args
     response = found(account.client("sns").get_topic_attributes, TopicArn=arn)
-    yield account.finding(f"the topic {arn}", None if response else "does not exist")
+    topic = f"the topic {arn.rpartition(':')[2]}"
+    yield account.finding(topic, None if response else "does not exist")
     if response is None:
         return
     mend = f"aws sns set-topic-attributes --topic-arn {arn} --attribute-name Policy"
     is_own = args is None or args.notifications.topic_arn is None
     yield policy_finding(
         Policy(
-            "the policy of the topic",
+            f"the policy of {topic}",
             json.loads(response["Attributes"]["Policy"]),
             pipeline.restore_command if is_own else f"{mend} --attribute-value {{}}",
         ),
@@ -206,7 +207,7 @@ def check_messages(account: Account) -> Iterator[Finding]:
         fix = f"{subscribe} --notification-endpoint {address}"
         yield Finding("warn" if confirmed else "missing", text, fix)
     if confirmed:
-        yield Finding("ok", f"they go to {list_text(confirmed)}")
+        yield Finding("ok", f"reports and alarms go to {list_text(confirmed)}")
     elif not (pending or emails):
         key = f"'{PROJECT}:notifications.emails[0]' team@example.com"
         stack = f" --stack {pipeline.stack}" if pipeline.stack else ""

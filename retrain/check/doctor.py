@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from rich.text import Text
 
 from functions import clock
-from functions.words import count_text, list_text
+from functions.words import count_text
 from retrain.account.errors import (
     AWS_ERRORS,
     DENIED_CODES,
@@ -60,7 +60,7 @@ CHECKS_OF_DEPLOYED: Mapping[str, Check] = {
 """The checks of a pipeline that is deployed."""
 PROGRAMS = ("aws ", "pulumi ", "retrain ")
 """The first word of a command. Any other way to mend a finding is a sentence."""
-MANY = 3
+MANY = 4
 """So many resources without a problem are counted, and not named."""
 SYMBOLS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "missing": ("✗", "red")}
 
@@ -134,7 +134,7 @@ def _print_screen(findings: Sequence[tuple[str, Finding]]) -> None:
     for title, pairs in groupby(findings, key=itemgetter(0)):
         rows = [finding for _, finding in pairs]
         intact = [finding.text for finding in rows if finding.level == "ok"]
-        ok_text = list_text(intact) if len(intact) < MANY else f"{len(intact)} ok"
+        ok_text = "; ".join(intact) if len(intact) < MANY else f"{len(intact)} ok"
         faults = [finding for finding in rows if finding.level != "ok"]
         for level, text, fix in [*faults, *([Finding("ok", ok_text)] if intact else [])]:
             symbol, colour = SYMBOLS[level]

@@ -85,7 +85,7 @@ def check_caller(account: Account) -> Iterator[Finding]:
             text = f"`retrain {command}` lacks {actions_text(lacking)}"
             yield Finding("warn", text, policy_command)
     if not denied:
-        yield Finding("ok", "may run every command")
+        yield Finding("ok", "every command is allowed")
 
 
 def check_guards(account: Account) -> Iterator[Finding]:
@@ -172,9 +172,9 @@ def check_import_role(account: Account) -> Iterator[Finding]:
         trust, Question("Personalize", PERSONALIZE, ["sts:AssumeRole"], [], context)
     )
     denied = denied_actions(account, arn, IMPORT_GRANTS, resource_arns(pipeline))
-    yield account.finding(
-        name, f"may not call {actions_text(denied)}" if denied else None, mend_policy
-    )
+    text = f"{name} may not call {actions_text(denied)}"
+    may_read = Finding("ok", f"{name} may read the exports")
+    yield Finding("missing", text, mend_policy) if denied else may_read
 
 
 def check_keys(account: Account) -> Iterator[Finding]:

@@ -151,7 +151,7 @@ NO_UPDATE = f"roles: retraining-deploy_version may not call {UPDATE}"
         ("alarms", alarms(ActionsEnabled=False), SILENT),
         ("alarms", alarms(AlarmActions=[]), SILENT),
         ("alarms", alarms(AlarmName="retraining-b-run-failed-0a1b2c3"), SILENT),
-        ("topic", "NotFound", f"messages: the topic {TOPIC} does not exist"),
+        ("topic", "NotFound", "messages: the topic reports does not exist"),
     ],
 )
 def test_what_was_killed_is_missing_and_a_refresh_brings_it_back(prod, operation, response, text):
@@ -247,7 +247,7 @@ def test_a_denial_is_no_question_of_more_statements(prod, statements, expected):
 def test_the_topic_of_the_user_is_mended_by_the_printed_policy(encrypted):
     answer(encrypted, "topic", a.topic(a.document()))
     ((level, text, fix),) = findings(encrypted, "messages")
-    lacking = "the policy of the topic does not let alarms call sns:Publish"
+    lacking = "the policy of the topic reports does not let alarms call sns:Publish"
     assert (level, text) == ("missing", lacking)
     start = f"aws sns set-topic-attributes --topic-arn {TOPIC} --attribute-name Policy "
     assert fix.startswith(f"{start}--attribute-value ")
