@@ -13,7 +13,6 @@ the logs of a state machine are checked when the state machine is created, and n
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from itertools import product
 from typing import Any, TypedDict
 
 from botocore.exceptions import ClientError
@@ -164,24 +163,27 @@ def simulated_request(extract: Callable[..., Any], query: Policy) -> tuple[list[
 
 @ministack.replace(iam, "_build_simulate_results_real")
 def simulated_results(_build: object, actions: list[str], query: Policy, *caller: Any) -> str:  # noqa: ANN401  # as in MiniStack
-    """Return the result of each action on each resource as XML.
+    """Return the result of each action as XML, which is the most restrictive of all resources.
 
     MiniStack knows only the first resource, and no context. The context has one key here.
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_EvaluationResult.html
     """
     principal, account, policies = caller
     arns = [query[key][0] for key in query if key.startswith("ResourceArns.")] or ["*"]
     entry = "ContextEntries.member.1.ContextKey"
     key, value = (query.get(entry + end, [""])[0] for end in ("Name", "Values.member.1"))
     xml = ""
-    for action, arn in product(actions, arns):
-        context = _context(principal, action, arn, ":" * 5)
-        context.principal_type, context.principal_account = "User", account
-        context.service_context = {key.lower(): value}
-        decision = iam_evaluator.evaluate(context, policies).decision
-        word = {"Allow": "allowed", "Deny": "explicitDeny"}.get(decision, "implicitDeny")
-        fields = {"EvalActionName": action, "EvalResourceName": arn, "EvalDecision": word}
-        result = "".join(f"<{name}>{text}</{name}>" for name, text in fields.items())
-        xml += f"<member>{result}</member>"
+    for action in actions:
+        decisions = set()
+        for arn in arns:
+            context = _context(principal, action, arn, ":" * 5)
+            context.principal_type, context.principal_account = "User", account
+            context.service_context = {key.lower(): value}
+            decisions.add(iam_evaluator.evaluate(context, policies).decision)
+        word = "explicitDeny" if "Deny" in decisions else "implicitDeny"
+        word = "allowed" if decisions == {"Allow"} else word
+        xml += f"<member><EvalActionName>{action}</EvalActionName>"
+        xml += f"<EvalDecision>{word}</EvalDecision></member>"
     return xml
 
 

@@ -18,13 +18,11 @@ from components.alarms import ALARMS
 from components.settings import PROJECT
 from components.shared import step_name
 from components.state_machine.steps import STEPS
-from functions.contract import pipeline_name
 from functions.words import list_text
 from retrain.account.permissions import resource_arns, topic_arn_of
 from retrain.account.target import MachineNotFoundError
 from retrain.check.findings import SUFFIX, Finding, found, subscriptions_of
 from retrain.check.questions import (
-    Policy,
     actions_text,
     alarms_question,
     denied_actions,
@@ -35,11 +33,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from retrain.check.findings import Account
-
-
-def _name(account: Account) -> str:
-    """Return the name of the pipeline, with which the names of its resources begin."""
-    return pipeline_name(account.target.settings)
 
 
 def check_deployment(account: Account) -> Iterator[Finding]:
@@ -132,7 +125,7 @@ def check_rules(account: Account) -> Iterator[Finding]:
     if account.target.settings.get("triggerOnExport") and not account.is_paused:
         expected["start_on_export"] = "starts a run for a new export"
     for step, what in expected.items():
-        pattern = re.escape(step_name(_name(account), step)) + SUFFIX
+        pattern = re.escape(step_name(account.name, step)) + SUFFIX
         calls = [arns for rule, arns in account.rules.items() if re.fullmatch(pattern, rule)]
         problem = None if any(calls) else "does not exist, is disabled or calls nothing"
         yield account.finding(f"the event rule that {what}", problem)
@@ -162,7 +155,7 @@ def check_queue(account: Account) -> Iterator[Finding]:
 
 def check_alarms(account: Account) -> Iterator[Finding]:
     """Find out whether each alarm exists and can notify, and whether it is in ALARM."""
-    pages, name = account.client("cloudwatch").get_paginator("describe_alarms"), _name(account)
+    pages, name = account.client("cloudwatch").get_paginator("describe_alarms"), account.name
     found_pages = pages.paginate(AlarmNamePrefix=f"{name}-")
     existing = [row for page in found_pages for row in page["MetricAlarms"]]
     for alarm in ALARMS:
@@ -188,14 +181,10 @@ def check_messages(account: Account) -> Iterator[Finding]:
         return
     mend = f"aws sns set-topic-attributes --topic-arn {arn} --attribute-name Policy"
     is_own = args is None or args.notifications.topic_arn is None
-    yield policy_finding(
-        Policy(
-            f"the policy of {topic}",
-            json.loads(response["Attributes"]["Policy"]),
-            pipeline.restore_command if is_own else f"{mend} --attribute-value {{}}",
-        ),
-        alarms_question(home, ["sns:Publish"], arn),
-    )
+    document = json.loads(response["Attributes"]["Policy"])
+    fix = pipeline.restore_command if is_own else f"{mend} --attribute-value {{}}"
+    publish = alarms_question(home, ["sns:Publish"], arn)
+    yield policy_finding(f"the policy of {topic}", document, fix, publish)
     confirmed, pending = subscriptions_of(pipeline.access, arn)
     emails = args.notifications.emails if args else ()
     for address in sorted({*emails} - {*confirmed, *pending}):

@@ -96,6 +96,11 @@ class Account:
         assert self.pipeline.target is not None, "the pipeline is deployed"
         return self.pipeline.target
 
+    @property
+    def name(self) -> str:
+        """The name of the deployed pipeline, with which the names of its resources begin."""
+        return pipeline_name(self.target.settings)
+
     @cached_property
     def machine(self) -> Any:  # noqa: ANN401  # a response
         """The description of the state machine."""
@@ -130,8 +135,8 @@ class Account:
     @cached_property
     def rules(self) -> Mapping[str, Sequence[str]]:
         """The enabled event rules of the pipeline -> the ARNs that they call."""
-        client, name = self.client("events"), pipeline_name(self.target.settings)
-        listed = client.list_rules(NamePrefix=f"{name}-")["Rules"]
+        client = self.client("events")
+        listed = client.list_rules(NamePrefix=f"{self.name}-")["Rules"]
         names = [rule["Name"] for rule in listed if rule["State"] == "ENABLED"]
         return {
             name: [row["Arn"] for row in client.list_targets_by_rule(Rule=name)["Targets"]]

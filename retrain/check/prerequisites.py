@@ -18,7 +18,6 @@ from retrain.account.permissions import COMMANDS, merged, policy_of, resource_ar
 from retrain.check.findings import Finding, found
 from retrain.check.policies import PERSONALIZE, root_arn, service_context
 from retrain.check.questions import (
-    Policy,
     Question,
     actions_text,
     alarms_question,
@@ -141,7 +140,7 @@ def check_bucket_policies(account: Account) -> Iterator[Finding]:
         document = json.loads(response["Policy"]) if response else None
         mend = f"aws s3api put-bucket-policy --bucket {bucket} --policy {{}}"
         yield policy_finding(
-            Policy(f"the policy of {bucket}", document, mend),
+            *(f"the policy of {bucket}", document, mend),
             Question("Personalize", PERSONALIZE, ["s3:GetObject"], objects, context),
             Question("Personalize", PERSONALIZE, ["s3:ListBucket"], [arn], context),
         )
@@ -166,11 +165,9 @@ def check_import_role(account: Account) -> Iterator[Finding]:
         yield missing if arn else Finding("ok", "the deployment creates the import role")
         return
     document = response["Role"]["AssumeRolePolicyDocument"]
-    trust = Policy(f"the trust policy of {name}", document, mend_trust)
     context = service_context(pipeline.home, "personalize")
-    yield policy_finding(
-        trust, Question("Personalize", PERSONALIZE, ["sts:AssumeRole"], [], context)
-    )
+    assume = Question("Personalize", PERSONALIZE, ["sts:AssumeRole"], [], context)
+    yield policy_finding(f"the trust policy of {name}", document, mend_trust, assume)
     denied = denied_actions(account, arn, IMPORT_GRANTS, resource_arns(pipeline))
     text = f"{name} may not call {actions_text(denied)}"
     may_read = Finding("ok", f"{name} may read the exports")
@@ -212,7 +209,7 @@ def _key_finding(account: Account, key_arn: str, users: Sequence[Question]) -> F
         return Finding("missing", f"{key_arn} is {state}", fix if response else None)
     document = json.loads(client.get_key_policy(KeyId=key_arn, PolicyName="default")["Policy"])
     mend = f"aws kms put-key-policy --key-id {key_arn} --policy-name default --policy {{}}"
-    return policy_finding(Policy(f"the policy of {key_arn}", document, mend), *users)
+    return policy_finding(f"the policy of {key_arn}", document, mend, *users)
 
 
 def check_export_events(account: Account) -> Iterator[Finding]:

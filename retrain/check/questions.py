@@ -77,20 +77,15 @@ def alarms_question(home: Home, actions: Sequence[str], arn: str) -> Question:
     return Question("alarms", "cloudwatch.amazonaws.com", actions, [arn], context, of_account)
 
 
-class Policy(NamedTuple):
-    """The document that decides, and how to change it."""
+def policy_finding(
+    name: str, document: Mapping[str, object] | None, mend: str, *questions: Question
+) -> Finding:
+    """Return the finding about what a policy has to allow.
 
-    name: str
-    """For example `the policy of movies-exports`."""
-    document: Mapping[str, object] | None
-    mend: str
-    """The command that mends it. The whole new document stands in the place of `{}`."""
-
-
-def policy_finding(policy: Policy, *questions: Question) -> Finding:
-    """Return the finding about what a policy has to allow."""
+    `mend` is the command that mends it. The whole new document stands in the place of `{}`.
+    """
     judged = [
-        (question, request.action, verdict(policy.document or {}, request))
+        (question, request.action, verdict(document or {}, request))
         for question in questions
         for request in question.requests
     ]
@@ -101,17 +96,17 @@ def policy_finding(policy: Policy, *questions: Question) -> Finding:
     keys = list_text(sorted({key for *_, result in rows for key in result.keys}))
     what = f"{who} call {actions_text(action for _, action, _ in rows)}"
     if worst == "denied":
-        text = f"{policy.name} has a Deny that does not let {what}"
+        text = f"{name} has a Deny that does not let {what}"
         return Finding("missing", text, f"correct its condition on {keys}" if keys else None)
     if worst == "not allowed":
         added = {id(question): question.statement for question, *_ in rows}.values()
-        mended = shlex.quote(json.dumps(with_statements(policy.document, *added)))
-        text = f"{policy.name} does not let {what}"
-        return Finding("missing", text, policy.mend.replace("{}", mended))
+        mended = shlex.quote(json.dumps(with_statements(document, *added)))
+        text = f"{name} does not let {what}"
+        return Finding("missing", text, mend.replace("{}", mended))
     if worst == "uncertain":
-        text = f"{keys} in {policy.name} cannot be judged from here"
+        text = f"{keys} in {name} cannot be judged from here"
         return Finding("warn", text, "nothing, if imports and messages work")
-    return Finding("ok", f"{policy.name} is enough for {who}")
+    return Finding("ok", f"{name} is enough for {who}")
 
 
 def actions_text(actions: Iterable[str]) -> str:
@@ -130,7 +125,9 @@ def denied_actions(
     """Return the actions that IAM does not let a role or a user call on some resource.
 
     `grants` and `arns` map a kind of resource to its actions and to its ARNs. A condition that
-    IAM's simulation cannot decide counts as true.
+    IAM's simulation cannot decide counts as true. The decision about an action is the most
+    restrictive one of its resources:
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_EvaluationResult.html
     """
     pages = account.client("iam").get_paginator("simulate_principal_policy")
     return {
@@ -145,12 +142,5 @@ def denied_actions(
             ContextEntries=[PASSED_TO_PERSONALIZE],
         )
         for result in page["EvaluationResults"]
-        if _is_denied(result)
+        if result["EvalDecision"] != "allowed" and not result.get("MissingContextValues")
     }
-
-
-def _is_denied(result: Mapping[str, Any]) -> bool:
-    """Return True if a result is a denial, also if it is of one of several resources."""
-    rows = [result, *result.get("ResourceSpecificResults", [])]
-    decisions = {row.get("EvalDecision", row.get("EvalResourceDecision")) for row in rows}
-    return decisions != {"allowed"} and not any(row.get("MissingContextValues") for row in rows)
