@@ -46,13 +46,16 @@ class FileSample:
     """The users in all rows that were read, even in those that were not checked."""
 
 
-def read_sample(key: str, content: bytes, *, is_whole_file: bool) -> FileSample:
+def read_sample(
+    key: str, content: bytes, *, is_whole_file: bool, max_rows: int | None = CHECKED_ROWS
+) -> FileSample:
     """Return the header and the rows in the first bytes of a file. Empty lines are left out.
 
     Args:
         key: the key of the file.
         content: the first bytes of the file.
         is_whole_file: False if the file has more bytes, so that the last line may be cut off.
+        max_rows: the number of rows that are read, or None for all of them.
     """
     if not is_whole_file:
         end = max(content.rfind(b"\n"), content.rfind(b"\r")) + 1
@@ -65,7 +68,7 @@ def read_sample(key: str, content: bytes, *, is_whole_file: bool) -> FileSample:
         return FileSample(key=key, error=f"line {header_line}: {error}")
     names = tuple(header.split(",")) if header else ()
     rows: list[Row] = []
-    for line, text in lines[:CHECKED_ROWS]:
+    for line, text in lines[:max_rows]:
         values = cells(text)
         if error := record_error(text, values, len(names)):
             error = f"line {line} {error}"

@@ -154,6 +154,8 @@ class RunView:
     """The text of the report, as the run has sent it."""
     is_trial: bool = False
     """True while the run ends the trials of earlier runs before it does anything else."""
+    update_seconds: float = USUAL_UPDATE_SECONDS
+    """The seconds that an update probably takes without its probe."""
     all_jobs: dict[tuple[Kind, str, bool], Job] = field(default_factory=dict)
 
     @property
@@ -265,7 +267,7 @@ class RunView:
                 campaigns = solution_of_campaign(settings, arn)["campaigns"]
                 (probe,) = (row["probe"] for row in campaigns if row["campaignArn"] == arn)
                 minutes = probe["minutes"] if probe else 0
-                self.job("update", arn).expected_seconds = USUAL_UPDATE_SECONDS + minutes * 60
+                self.job("update", arn).expected_seconds = self.update_seconds + minutes * 60
 
     def read_report(self, report: Report) -> None:
         """Add the report, which has the last word about each job."""

@@ -104,10 +104,12 @@ def follow(
 ) -> RunView:
     """Show what a run does until it ends, or until Ctrl-C or SIGTERM. Return what was seen.
 
-    Without a console nothing is shown. While AWS does not respond, the requests are repeated.
+    Without a console nothing is shown. While AWS does not respond, the requests are repeated. In an
+    emulator, where jobs take seconds, `poll_seconds` is the pause between two polls.
     Raises OperatorError if AWS refuses a request, for example because the credentials expire.
     """
     client, view, last_event = target.access.step_functions, RunView(execution), 0
+    view.update_seconds = 2 if poll_seconds else view.update_seconds
     # A signal is a SystemExit, unless something else than `python -m retrain` has called this.
     with suppress(KeyboardInterrupt, SystemExit), _screen(console, view) as screen:
         while True:

@@ -1,6 +1,5 @@
 """The commands that need no account. They only import the emulator when they are called."""
 
-from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, TypeAlias
@@ -14,47 +13,6 @@ from retrain.rehearsal.scenarios import SCENARIOS, Name
 
 EMULATOR_LIBRARIES = ("awslambdaric", "hypercorn", "implicit", "ministack")
 """Libraries that only the emulator needs."""
-LAST_PORT = 65535
-
-
-def _parse_port(value: str | int) -> int:
-    """Return the number of a port. Raise BadParameter for a text that is not a port.
-
-    `value` is text, or a number if the option has its default.
-    """
-    text = str(value)
-    if not (text.isascii() and text.isdecimal() and int(text) <= LAST_PORT):
-        raise typer.BadParameter(
-            f"{text!r} is not a port; write a number from 1 to {LAST_PORT}, or 0 for a free port"
-        )
-    return int(text)
-
-
-def _parse_scenario(text: str) -> Name:
-    """Return the scenario with this name. Raise BadParameter if there is none."""
-    names = [str(name) for name in Name]
-    if text not in names:
-        close = get_close_matches(text, names, n=1)
-        guess = f"did you mean {close[0]!r}? " if close else ""
-        raise typer.BadParameter(f"{text!r} is unknown; {guess}name one of {', '.join(names)}")
-    return Name(text)
-
-
-def _parse_folder(text: str) -> Path:
-    """Return the path of a folder. Raise BadParameter if there is no such folder."""
-    folder = Path(text)
-    try:
-        is_folder = bool(text) and folder.is_dir()
-    except (OSError, ValueError):  # no permission, or a text that cannot be a path
-        is_folder = False
-    if not is_folder:
-        raise typer.BadParameter(
-            f"{text!r} is not a folder that can be read; name the folder that contains "
-            "interactions.csv"
-        )
-    return folder
-
-
 DataOption: TypeAlias = Annotated[
     Path | None,
     typer.Option(
@@ -66,7 +24,8 @@ DataOption: TypeAlias = Annotated[
         "ACTION_ID, EVENT_TYPE, TIMESTAMP. Further columns are added to the schema. TITLE and "
         "GENRES of the items are shown.",
         metavar="FOLDER",
-        parser=_parse_folder,
+        exists=True,
+        file_okay=False,
     ),
 ]
 
@@ -79,10 +38,9 @@ def rehearse(
         list[Name] | None,
         typer.Option(
             metavar="NAME",
-            parser=_parse_scenario,
-            help=f"The scenario to play. Repeat the option for several. {Name.HAPPY_PATH} (the "
-            f"default) is a run that succeeds. {Name.ALL} plays everything. In the others "
-            f"something goes wrong: {', '.join(row.name for row in SCENARIOS)}.",
+            help=f"What goes wrong in a run after the {Name.HAPPY_PATH}, which is always played: "
+            f"{', '.join(row.name for row in SCENARIOS[1:])}, or {Name.ALL} of these. Repeat the "
+            "option for several.",
         ),
     ] = None,
     data: DataOption = None,
@@ -90,8 +48,8 @@ def rehearse(
         bool,
         typer.Option(
             "--keep",
-            help="Keep the emulator running until Ctrl-C, and print the variables with which the "
-            "AWS CLI and boto3 use it.",
+            help="Keep the emulator running until Ctrl-C, and print commands to paste into another "
+            "shell.",
         ),
     ] = False,
     as_json: JsonOption = False,
@@ -102,17 +60,16 @@ def rehearse(
 
     The schedule starts the run, or the command does if the stack is paused.
 
-    Each scenario starts another run.
+    Each scenario starts another run. The others are played even if one ends badly.
 
-    Exit code 0: every campaign serves its new version, and every scenario ended as designed.
-    Exit code 1: a campaign does not serve its new version, or a scenario ended differently.
+    Exit code 0: every scenario ended as designed.
+    Exit code 1: a scenario did not end as designed.
     Exit code 2: the stack cannot be rehearsed.
     """
     _require_emulator()
     from retrain.rehearsal.rehearse import rehearse as run_rehearsal  # noqa: PLC0415  # emulator
 
-    names = scenario or [Name.HAPPY_PATH]
-    return run_rehearsal(stack, scenarios=names, keep=keep, as_json=as_json, data_dir=data)
+    return run_rehearsal(stack, scenarios=scenario or (), keep=keep, as_json=as_json, data_dir=data)
 
 
 @command
@@ -124,7 +81,8 @@ def emulate(
         int,
         typer.Option(
             metavar="NUMBER",
-            parser=_parse_port,
+            min=0,
+            max=65535,
             help="The port on 127.0.0.1. 0 takes a free port.",
         ),
     ] = 4566,
@@ -142,7 +100,7 @@ def emulate(
     Exit code 2: the stack cannot be emulated.
     """
     _require_emulator()
-    from retrain.rehearsal.emulate import emulate as run_emulator  # noqa: PLC0415  # emulator
+    from retrain.rehearsal.rehearse import emulate as run_emulator  # noqa: PLC0415  # emulator
 
     return run_emulator(stack, port=port, data_dir=data)
 

@@ -1,206 +1,201 @@
-"""Plays a scenario on a deployed stack, and collects the evidence."""
+"""Deploys a stack to the emulator, and plays scenarios on it."""
 
 from __future__ import annotations
 
 import json
-import re
-import tempfile
 from contextlib import contextmanager
-from dataclasses import replace
-from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from itertools import count
+from typing import TYPE_CHECKING, Any
 
-from components import settings
-from components.settings import LONGEST_STACK_NAME, pipeline_name
-from emulator.deployer.configuration import read_project
-from retrain.rehearsal import config_changes, judges
-from retrain.rehearsal.deployed_stack import DeployedStack, deploy_stack
-from retrain.rehearsal.errors import RehearsalError
-from retrain.rehearsal.judges import Evidence
-from retrain.rehearsal.runs import campaign_arns, read_version
-from retrain.rehearsal.scenarios import IMPORT_SLOTS, Fault, Scenario, ScenarioResult
-from retrain.rehearsal.stacks import Stack
-from retrain.rehearsal.waiting import wait_until
+import boto3
+from botocore.exceptions import ClientError
+from rich.text import Text
+
+from emulator import Emulator, EmulatorError
+from emulator.deployer.program import deploy
+from retrain.account.access import Access
+from retrain.account.errors import EXIT_INTERRUPTED, FailedError, OperatorError
+from retrain.account.output import message_console
+from retrain.account.target import find_target
+from retrain.look.lines import Line
+from retrain.look.runs import execution_of
+from retrain.look.watch import follow
+from retrain.names import short_name
+from retrain.rehearsal.scenarios import Check, Scenario, Snapshot, judge
+from retrain.rehearsal.world import RANKING, RELATED_ITEMS, World, recipe_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from emulator import Emulator
-    from retrain.rehearsal.runs import Run
+    from retrain.account.target import Target
+    from retrain.look.run_view import RunView
+    from retrain.rehearsal.stack import Stack
 
-SWITCH_SECONDS = 30
-"""The emulator turns on automatic training in less time."""
+POLL_SECONDS = 0.3
+PAST_DAYS = 20
+"""The first run of the schedule is for a time so many days ago, and the next one for the day after.
 
-
-def play(deployed: DeployedStack, scenario: Scenario) -> ScenarioResult:
-    """Play a scenario to its end, and judge it.
-
-    Raises RehearsalError, FailedError, and botocore's ClientError.
-    """
-    deployed.report(f"\nscenario {scenario.name}")
-    if scenario.start == "beside another stack":
-        evidence = _play_beside_second_stack(deployed)
-    else:
-        evidence = _play_alone(deployed, scenario)
-    if scenario.judge is judges.rejected:
-        evidence = replace(evidence, evaluation_users=deployed.stack.evaluation_users)
-    return ScenarioResult(scenario, evidence, list(scenario.judge(evidence)))
+So a run that the user starts by hand belongs to a later day than all of them, and each run has
+another folder if the location contains `{date}`."""
+SHOWN_ITEMS = 3
+RECOMMENDED_ITEMS = 5
 
 
-def _play_alone(deployed: DeployedStack, scenario: Scenario) -> Evidence:
-    """Play a scenario that needs no second stack, and return the evidence."""
-    served_before = deployed.served_versions()
-    deployed.prepare_run(new_data=scenario.new_data, spoiling=scenario.spoiling)
-    if scenario.trains_automatically:
-        _turn_on_automatic_training(deployed)
-    with _injected(deployed.emulator, scenario.faults):
-        deliveries = [deployed.start()]
-        executions = list(deliveries)
-        if scenario.start == "twice":
-            # The second delivery finds the execution that the first delivery started.
-            deliveries.append(deployed.start())
-            deployed.report("starting another run by hand")
-            executions.append(deployed.start_by_hand())
-        executions += scenario.disturb(deployed, deliveries[0])
-        runs = [deployed.follow(execution_arn) for execution_arn in executions]
-    return _collect_evidence(deployed, served_before, runs, deliveries)
+@dataclass(frozen=True)
+class Result:
+    """A scenario that was played."""
+
+    scenario: Scenario
+    checks: Sequence[Check] = ()
+    run: RunView | None = None
+    error: str | None = None
+    """Why the scenario did not end, or None."""
+
+    @property
+    def is_as_designed(self) -> bool:
+        """True if the scenario ended, and everything is as it should be."""
+        return self.error is None and all(check.is_met for check in self.checks)
 
 
-def _collect_evidence(
-    deployed: DeployedStack,
-    served_before: Mapping[str, str],
-    runs: Sequence[Run],
-    deliveries: Sequence[str] = (),
-) -> Evidence:
-    """Return the runs, and what they left behind in the account.
+@dataclass(frozen=True)
+class DeployedStack:
+    """A stack that is deployed to the emulator."""
 
-    `served_before` has the ARN of the version that each campaign served before the runs, by the
-    ARN of the campaign. `deliveries` is described in `Evidence`.
-    """
-    newest_versions: dict[str, str] = {}
-    trained_versions: set[str] = set()
-    for run in runs:
-        newest_versions |= run.new_versions()
-        trained_versions.update(run.new_versions().values())
-    return Evidence(
-        runs=runs,
-        campaigns=deployed.campaigns(served_before, newest_versions),
-        version_statuses={
-            arn: read_version(deployed.personalize, arn, "new").status
-            for arn in sorted(trained_versions)
-        },
-        deliveries=deliveries,
-        campaigns_without_probe=[
-            str(campaign.campaign_arn)
-            for solution in deployed.stack.args.solutions
-            for campaign in solution.campaigns
-            if campaign.probe is None
-        ],
+    stack: Stack
+    world: World
+    target: Target
+    """The pipeline, as the other commands find it."""
+    schedule_arn: str
+    days: Iterator[date] = field(
+        default_factory=lambda: (today() + timedelta(days=days) for days in count(-PAST_DAYS))
     )
+    """The days of the next runs of the schedule."""
 
+    def play(self, scenario: Scenario) -> Result:
+        """Play a scenario to its end, and compare what happened with what should happen.
 
-@contextmanager
-def _injected(emulator: Emulator, faults: Sequence[Fault]) -> Iterator[None]:
-    """Inject faults into the emulator for the block. Remove them when it ends without an error."""
-    for fault in faults:
-        emulator.control("POST", "faults", fault)
-    yield
-    emulator.control("DELETE", "faults")
+        Raises SystemExit after Ctrl-C.
+        """
+        before, states = self._snapshot(), self.target.access.step_functions
+        day = today() if self.stack.args.paused else next(self.days)
+        if scenario.writes_exports:
+            print_progress("writing newer exports to S3")
+            self.world.write_newer_exports(day, scenario.spoiling)
+        with self._disturbed(scenario):
+            execution = execution_of(states.describe_execution(executionArn=self._start(day)))
+            run = follow(self.target, execution, message_console(), POLL_SECONDS)
+        if run.execution.is_running:
+            raise SystemExit(EXIT_INTERRUPTED)
+        checks = judge(scenario.expected, run.report, before, self._snapshot())
+        return Result(scenario, list(checks), run)
 
+    def _start(self, day: date) -> str:
+        """Start a run through the schedule, or by hand if the stack is paused. Return its ARN."""
+        if self.stack.args.paused:
+            print_progress("starting a run by hand, because the stack is paused")
+            arn, states = self.target.state_machine_arn, self.target.access.step_functions
+            return states.start_execution(stateMachineArn=arn, input="{}")["executionArn"]
+        group, schedule = self.schedule_arn.split("/")[1:]
+        slot = f"{day}T03:00:00Z"
+        print_progress(f"firing the schedule for {slot}")
+        try:
+            return self.world.emulator.fire(schedule, group, slot)
+        except EmulatorError as error:
+            raise FailedError(f"the schedule starts no run: {error}") from error
 
-def _turn_on_automatic_training(deployed: DeployedStack) -> None:
-    """Turn on automatic training for every solution, and wait until it is on.
+    @contextmanager
+    def _disturbed(self, scenario: Scenario) -> Iterator[None]:
+        """Play the faults of a scenario during the block, with its deadline of trainings."""
+        states, arn = self.target.access.step_functions, self.target.state_machine_arn
+        text = states.describe_state_machine(stateMachineArn=arn)["definition"]
+        if scenario.max_training_hours:
+            definition = json.loads(text)
+            settings = definition["States"][definition["StartAt"]]["Parameters"]["settings"]
+            settings["limits"]["maxTrainingHours"] = scenario.max_training_hours
+            states.update_state_machine(stateMachineArn=arn, definition=json.dumps(definition))
+        for fault in scenario.faults:
+            self.world.emulator.control("POST", "faults", fault)
+        try:
+            yield
+        finally:
+            self.world.emulator.control("DELETE", "faults")
+            states.update_state_machine(stateMachineArn=arn, definition=text)
 
-    Raises RehearsalError if it is still off after SWITCH_SECONDS.
-    """
-    personalize = deployed.personalize
-
-    def trains_automatically(arn: str) -> bool:
-        response = personalize.describe_solution(solutionArn=arn)
-        return response["solution"]["performAutoTraining"]
-
-    for arn in (str(solution.solution_arn) for solution in deployed.stack.args.solutions):
-        personalize.update_solution(solutionArn=arn, performAutoTraining=True)
-        if not wait_until(partial(trains_automatically, arn), seconds=SWITCH_SECONDS):
-            raise RehearsalError(
-                f"{arn}: automatic training is still off after {SWITCH_SECONDS} seconds; start the "
-                "command again"
-            )
-
-
-def _play_beside_second_stack(first: DeployedStack) -> Evidence:
-    """Deploy a second stack to the same account, and fire both schedules for the same slot."""
-    with tempfile.TemporaryDirectory(prefix="second-stack-") as folder:
-        second_stack = _write_second_stack(first.stack, Path(folder))
-        second = deploy_stack(second_stack, first.emulator, first.console)
-    second.slot = first.slot
-    served_before = [first.served_versions(), second.served_versions()]
-    first.prepare_run()
-    second.prepare_run()
-    executions = [first.start(), second.start()]
-    first_evidence, second_evidence = (
-        _collect_evidence(deployed, versions, [deployed.follow(execution_arn)])
-        for deployed, versions, execution_arn in zip(
-            (first, second), served_before, executions, strict=True
+    def _snapshot(self) -> Snapshot:
+        """Return what Personalize has now."""
+        personalize, args = self.world.personalize, self.stack.args
+        jobs_of = personalize.get_paginator("list_dataset_import_jobs").paginate
+        versions_of = personalize.get_paginator("list_solution_versions").paginate
+        dataset_arns = [str(row.dataset_arn) for row in args.datasets.configured().values()]
+        campaigns = [campaign for solution in args.solutions for campaign in solution.campaigns]
+        return Snapshot(
+            {
+                arn: sum(len(page["datasetImportJobs"]) for page in jobs_of(datasetArn=arn))
+                for arn in dataset_arns
+            },
+            {
+                version["solutionVersionArn"]: version["status"]
+                for solution in args.solutions
+                for page in versions_of(solutionArn=str(solution.solution_arn))
+                for version in page["solutionVersions"]
+            },
+            {
+                arn: personalize.describe_campaign(campaignArn=arn)["campaign"][
+                    "solutionVersionArn"
+                ]
+                for arn in (str(campaign.campaign_arn) for campaign in campaigns)
+            },
         )
-    )
-    return Evidence(
-        runs=[*first_evidence.runs, *second_evidence.runs],
-        campaigns=[*first_evidence.campaigns, *second_evidence.campaigns],
-        foreign_calls=[
-            *_calls_naming(_resource_arns(second, second_evidence), first),
-            *_calls_naming(_resource_arns(first, first_evidence), second),
-        ],
-    )
+
+    def recommendations(self) -> Iterator[Line]:
+        """Yield lines with the last items of a typical user, and what each campaign recommends.
+
+        Items may be related to the last item. A campaign that only ranks items is left out.
+        """
+        runtime = boto3.client("personalize-runtime", **self.world.emulator.connection)
+        user, labels = self.stack.data.typical_user(), self.stack.data.item_labels()
+        shown = {f"{user.id} chose last": user.item_ids[:SHOWN_ITEMS]}
+        for solution in self.stack.args.solutions:
+            recipe = recipe_of(solution)
+            about: Any = {"userId": user.id}
+            if recipe == RELATED_ITEMS:
+                about = {"itemId": user.item_ids[0]}
+            for campaign in () if recipe == RANKING else solution.campaigns:
+                arn = str(campaign.campaign_arn)
+                response = runtime.get_recommendations(
+                    campaignArn=arn, numResults=RECOMMENDED_ITEMS, **about
+                )
+                items = [item["itemId"] for item in response["itemList"]]
+                shown[f"{short_name(arn)} recommends"] = items
+        for heading, items in shown.items():
+            yield Line(1, heading, "\n".join(labels.get(item, item) for item in items))
 
 
-def _write_second_stack(first: Stack, folder: Path) -> Stack:
-    """Write a project with the config of a second stack to a folder. Return the second stack.
-
-    The second stack imports into the slots that the first stack does not use.
-    """
-    project = read_project(first.project_dir, first.name, first.overrides)
-    free_slots = IMPORT_SLOTS - len(first.args.datasets.configured())
-    config = config_changes.second_stack(
-        config_changes.decode(project.config, project.name), max_datasets=free_slots
-    )
-    name = config_changes.second_name(first.name, LONGEST_STACK_NAME)
-    (folder / "Pulumi.yaml").write_text(
-        json.dumps({"name": project.name, "runtime": "python", "main": str(project.program)})
-    )
-    provider_config = {key: text for key, text in project.config.items() if key.startswith("aws:")}
-    stack_config = {f"{project.name}:{key}": value for key, value in config.items()}
-    (folder / f"Pulumi.{name}.yaml").write_text(
-        json.dumps({"config": {**provider_config, **stack_config}})
-    )
-    second = read_project(folder, name, {})
-    args = settings.parse_stack(second.name, name, second.config)
-    return Stack(name, folder, args, {}, first.data)
+def deploy_stack(stack: Stack, emulator: Emulator) -> DeployedStack:
+    """Create what a stack names, and deploy the stack. Raises OperatorError if that fails."""
+    world = World(emulator, stack.args, stack.data, print_progress)
+    try:
+        world.create()
+        print_progress(f"deploying stack {stack.name}")
+        outputs = deploy(
+            stack.name,
+            endpoint=emulator.endpoint,
+            project_dir=stack.folder,
+            config=stack.overrides,
+        ).outputs
+    except ClientError as error:
+        raise OperatorError(f"the emulator cannot deploy this stack: {error}") from error
+    target = find_target(stack.name, str(outputs["state_machine_arn"]), Access())
+    return DeployedStack(stack, world, target, str(outputs["schedule_arn"]))
 
 
-def _calls_naming(foreign_arns: Collection[str], deployed: DeployedStack) -> Iterator[str]:
-    """Yield a message for each call to Personalize in which a stack names a foreign ARN.
-
-    If the stack called nothing, yield a message too, because then the calls prove nothing.
-    """
-    calls = cast("list[dict[str, object]]", deployed.emulator.control("GET", "personalize/calls"))
-    role_prefix = f":assumed-role/{pipeline_name(deployed.stack.name)}-"
-    calls_of_stack = [call for call in calls if role_prefix in str(call["caller"])]
-    if not calls_of_stack:
-        yield f"stack {deployed.stack.name} sent no request to Personalize"
-    for call in calls_of_stack:
-        for arn in re.findall(r'"(arn:[^"]+)"', json.dumps(call["request"])):
-            if arn in foreign_arns:
-                yield f"{call['caller']} named {arn}, a resource of the other stack"
+def print_progress(line: str) -> None:
+    """Print a line about the progress to stderr."""
+    message_console().print(Text(line, "dim"), soft_wrap=True)
 
 
-def _resource_arns(deployed: DeployedStack, evidence: Evidence) -> set[str]:
-    """Return the ARNs of a stack's resources in Personalize, and of the jobs of its runs."""
-    args = deployed.stack.args
-    return {
-        *(str(dataset.dataset_arn) for dataset in args.datasets.configured().values()),
-        *(str(solution.solution_arn) for solution in args.solutions),
-        *campaign_arns(args),
-        *(job.arn for run in evidence.runs for job in run.jobs),
-    }
+def today() -> date:
+    """Return the day in UTC."""
+    return datetime.now(UTC).date()

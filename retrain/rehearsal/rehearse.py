@@ -1,256 +1,251 @@
-"""Rehearses a stack in the emulator: deploys it, runs its pipeline, and plays scenarios."""
+"""Rehearses a stack in the emulator, or runs the emulator with what a stack names."""
 
 from __future__ import annotations
 
-import json
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+import os
+import sys
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.error import URLError
 
-from rich.console import Console
+import pulumi
 
-from emulator import running
+from emulator import Emulator, EmulatorError, running
+from emulator.deployer.errors import DeploymentError
 from emulator.personalize.timeline import Duration, FixedTimings
 from functions.report.text import text_of
-from retrain.rehearsal import config_changes
-from retrain.rehearsal.commands import (
-    ERRORS,
-    EXIT_FAILED,
-    PROJECT_DIR,
-    print_error,
-    until_interrupted,
+from retrain.account import pulumi_cli
+from retrain.account.errors import AWS_ERRORS, EXIT_FAILED, FailedError, OperatorError
+from retrain.account.output import (
+    message_console,
+    print_json,
+    print_message,
+    result_console,
 )
-from retrain.rehearsal.deployed_stack import deploy_stack
-from retrain.rehearsal.errors import FailedError, RehearsalError
-from retrain.rehearsal.kept_stack import KeptStack
-from retrain.rehearsal.play import play
-from retrain.rehearsal.scenarios import Name, Scenario, select
-from retrain.rehearsal.screens import (
-    print_overview,
-    print_progress,
-    print_result,
-    print_summary,
-)
-from retrain.rehearsal.shell import FUNCTIONS, export_lines, guide_variables
-from retrain.rehearsal.stacks import open_stack
+from retrain.look.lines import Line, print_lines
+from retrain.look.watch import NO_RESPONSE_ERRORS
+from retrain.rehearsal.play import POLL_SECONDS, Result, deploy_stack, print_progress, today
+from retrain.rehearsal.scenarios import Check, select
+from retrain.rehearsal.stack import open_stack
+from retrain.rehearsal.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
-    from emulator import Emulator
-    from retrain.rehearsal.config_changes import Change
-    from retrain.rehearsal.deployed_stack import DeployedStack
-    from retrain.rehearsal.runs import Summary
-    from retrain.rehearsal.scenarios import ScenarioResult
-    from retrain.rehearsal.stacks import Stack
+    from retrain.rehearsal.play import DeployedStack
+    from retrain.rehearsal.scenarios import Name, Scenario
+    from retrain.rehearsal.stack import Stack
 
-TIMINGS = FixedTimings(jobs=Duration(pending=0.3, in_progress=0.7))
-"""Seconds that a job takes. They are long enough to see each status of a job."""
-
-
-class Deployment(NamedTuple):
-    """A stack that is deployed to a new emulator, and the scenarios that are played on it."""
-
-    stack: Stack
-    scenarios: Sequence[Scenario]
-    shows_first_run: bool
-
-
-@dataclass
-class RehearsalResult:
-    """The results of a rehearsal so far."""
-
-    first_run: Summary | None = None
-    """The first run of the unchanged stack. None if it is not shown."""
-    scenarios: list[ScenarioResult] = field(default_factory=list)
-
-    @property
-    def succeeded(self) -> bool:
-        """True if the first run succeeded and every scenario ended as designed."""
-        first_run_succeeded = self.first_run is None or self.first_run.succeeded
-        return first_run_succeeded and all(result.is_as_designed for result in self.scenarios)
+PROVIDER = Path(__file__).resolve().parents[2] / "emulator" / "deployer" / "plugin"
+"""The folder of the emulator's AWS provider. The Pulumi CLI finds it on the PATH."""
+REHEARSED_JOBS = FixedTimings(jobs=Duration(pending=0.3, in_progress=0.7))
+"""Seconds that a job takes in a rehearsal, which is long enough to see it."""
+EMULATED_JOBS = FixedTimings(jobs=Duration(pending=1, in_progress=2))
 
 
 def rehearse(
     stack_name: str,
     *,
-    scenarios: Sequence[Name] = (Name.HAPPY_PATH,),
+    scenarios: Sequence[Name] = (),
     keep: bool = False,
     as_json: bool = False,
     data_dir: Path | None = None,
-    project_dir: Path = PROJECT_DIR,
 ) -> int:
-    """Rehearse a stack. Return the exit code of the command.
+    """Play the happy path and other scenarios on a stack. Return the exit code of the command.
 
-    `data_dir` contains CSV files to use instead of the sample data (`data/custom_data.py`).
+    `data_dir` contains CSV files to use instead of the sample data (`data.py`). With `keep`, the
+    emulator runs until Ctrl-C afterwards.
     """
-    console = Console(quiet=as_json, soft_wrap=True)
-    try:
-        with open_stack(project_dir, stack_name, data_dir) as stack:
-            playable = _select_playable(console, stack, scenarios)
-            shows_first_run = bool({Name.HAPPY_PATH, Name.ALL} & set(scenarios))
-            deployments = _deployments(stack, playable, shows_first_run=shows_first_run)
-            return _rehearse(console, deployments, keep=keep)
-    except ERRORS as error:
-        return print_error(error)
+    with _running_stack(stack_name, data_dir, REHEARSED_JOBS) as (stack, emulator):
+        chosen, results = _playable(stack, scenarios), []
+        deployed = deploy_stack(stack, emulator)
+        for scenario in chosen:
+            if not as_json:
+                print_lines(_introduction(scenario))
+            results.append(_played(deployed, scenario))
+            if not as_json:
+                _print_result(results[-1], deployed)
+        succeeded = all(result.is_as_designed for result in results)
+        if as_json:
+            rows = [_document(result) for result in results]
+            print_json({"stack": stack_name, "succeeded": succeeded, "scenarios": rows})
+        else:
+            print_lines(_conclusion(results))
+        if keep:
+            _keep(deployed)
+    return 0 if succeeded else EXIT_FAILED
 
 
-def _select_playable(console: Console, stack: Stack, names: Sequence[Name]) -> list[Scenario]:
-    """Return the scenarios with these names. ALL leaves out scenarios that the stack cannot play.
+def _playable(stack: Stack, names: Sequence[Name]) -> list[Scenario]:
+    """Return the happy path and the scenarios with these names.
 
-    Raises RehearsalError if the stack cannot play a scenario that was requested by its name.
+    ALL leaves out what the stack cannot play. Raises OperatorError if it is requested by its name.
     """
-    scenarios = select(names)
-    obstacles = {
-        scenario.name: obstacle
-        for scenario in scenarios
-        if (obstacle := scenario.obstacle(stack.args)) is not None
-    }
-    refused = [f"  {name}: {reason}" for name, reason in obstacles.items() if name in names]
+    obstacles = {row.name: row.obstacle(stack.args) for row in select(names)}
+    refused = [f"  {name}: {text}" for name, text in obstacles.items() if text and name in names]
     if refused:
-        count = "1 scenario" if len(refused) == 1 else f"{len(refused)} scenarios"
-        heading = f"{count} that stack {stack.name} cannot play:"
-        raise RehearsalError("\n".join([heading, *refused]))
-    for name, obstacle in obstacles.items():
-        print_progress(console, f"left out: {name}: {obstacle}")
-    return [scenario for scenario in scenarios if scenario.name not in obstacles]
+        raise OperatorError("\n".join([f"stack {stack.name} cannot play:", *refused]))
+    for name, text in obstacles.items():
+        if text:
+            print_message(f"left out: {name}: {text}")
+    return [row for row in select(names) if not obstacles[row.name]]
 
 
-def _deployments(
-    stack: Stack, scenarios: Sequence[Scenario], *, shows_first_run: bool
-) -> list[Deployment]:
-    """List a deployment for each config that the scenarios need.
+def _played(deployed: DeployedStack, scenario: Scenario) -> Result:
+    """Play a scenario. After an error, return it in the result, so that the others are played.
 
-    If a scenario needs the config of the stack's file, or if the first run is shown, the first
-    deployment has this config.
+    Raises the error if the emulator has died.
     """
-    unchanged = [row for row in scenarios if row.change == config_changes.no_change]
-    deployments = []
-    if shows_first_run or unchanged:
-        deployments.append(Deployment(stack, unchanged, shows_first_run))
-    scenarios_by_change: dict[Change, list[Scenario]] = {}
-    for scenario in scenarios:
-        if scenario.change != config_changes.no_change:
-            scenarios_by_change.setdefault(scenario.change, []).append(scenario)
-    for change, matching in scenarios_by_change.items():
-        deployments.append(Deployment(stack.with_change(change), matching, shows_first_run=False))
-    return deployments
+    try:
+        return deployed.play(scenario)
+    except (*AWS_ERRORS, OperatorError, EmulatorError) as error:
+        if not deployed.world.emulator.alive():
+            raise
+        return Result(scenario, error=f"the scenario did not end: {error}")
 
 
-def _rehearse(console: Console, deployments: Sequence[Deployment], *, keep: bool) -> int:
-    """Rehearse one deployment after another, each in a new emulator. Return the exit code.
+def _introduction(scenario: Scenario) -> Iterator[Line]:
+    """Yield what goes wrong in a scenario, and what should happen."""
+    yield Line(0, "")
+    yield Line(0, f"Scenario {scenario.name}", label_style="bold")
+    yield Line(1, "what happens", scenario.story)
+    yield Line(1, "expected", scenario.promise)
 
-    With `keep`, the emulator of the last deployment runs until Ctrl-C.
+
+def _print_result(result: Result, deployed: DeployedStack) -> None:
+    """Print what happened in a scenario, and what it prevented.
+
+    The report is shown if the run has not done what it should, because it says what to do.
     """
-    result = RehearsalResult()
-    for deployment in deployments:
-        with _running_emulator(console, deployment) as emulator:
-            deployed = deploy_stack(deployment.stack, emulator, console)
-            first_run = deployed.first_run()
-            if deployment.shows_first_run:
-                result.first_run = first_run
-                print_summary(console, first_run)
-            result.scenarios += _play_scenarios(deployed, first_run, deployment.scenarios)
-            if deployment is deployments[-1]:
-                _print_end(console, deployment.stack.name, result)
-                if keep:
-                    _keep(deployed, Console(stderr=console.quiet, soft_wrap=True))
-    return 0 if result.succeeded else EXIT_FAILED
+    scenario, run, is_good = result.scenario, result.run, result.is_as_designed
+    if run:
+        print_lines([Line(0, ""), *run.lines()])
+    if is_good and not scenario.prevented:
+        print_lines([Line(0, ""), *deployed.recommendations()])
+    if run and run.report and not is_good:
+        # A line break within a command of the report would be pasted with it.
+        result_console().print(f"\n{text_of(run.report).rstrip()}", soft_wrap=True)
+    error = [Check(result.error, is_met=False)] if result.error else []
+    lines = [Line(0, "")]
+    for text, is_met in [*error, *result.checks]:
+        mark, style = ("✓", "green") if is_met else ("✗", "bold red")
+        lines.append(Line(1, "", f"{mark} {text}", style))
+    print_lines(lines)
+    verdict, style = ("prevented", "green") if is_good else ("NOT PREVENTED", "bold red")
+    is_known = scenario.prevented and not result.error
+    lines = [Line(1, verdict, scenario.prevented, label_style=style)] if is_known else []
+    print_lines(lines if is_good else [*lines, Line(1, "what to do", scenario.way_out)])
+
+
+def _conclusion(results: Sequence[Result]) -> Iterator[Line]:
+    """Yield how many scenarios ended as designed, and which did not."""
+    failed = [result.scenario.name for result in results if not result.is_as_designed]
+    ended = f"{len(results) - len(failed)} of {len(results)} scenarios ended as designed"
+    yield Line(0, "")
+    text = f"{ended}, but not {', '.join(failed)}." if failed else f"{ended}."
+    yield Line(0, "", text, "red" if failed else "green")
+
+
+def _document(result: Result) -> dict[str, object]:
+    """Return what `--json` prints about a scenario."""
+    scenario = result.scenario
+    return {
+        "scenario": scenario.name,
+        "isAsDesigned": result.is_as_designed,
+        "story": scenario.story,
+        "expected": scenario.promise,
+        "prevented": scenario.prevented or None,
+        "wayOut": None if result.is_as_designed else scenario.way_out,
+        "checks": [{"text": check.text, "isMet": check.is_met} for check in result.checks],
+        "error": result.error,
+        "run": result.run and result.run.document(),
+    }
+
+
+def _keep(deployed: DeployedStack) -> None:
+    """Write newer exports, print how to operate the pipeline, and wait for Ctrl-C."""
+    deployed.world.write_newer_exports(today())
+    words = (["plan"], ["start", "--watch"], ["history"])
+    commands = "\n".join(deployed.target.command(*command) for command in words)
+    _wait(
+        deployed.world.emulator,
+        "The emulator runs until you press Ctrl-C. Paste these lines into bash in another shell. "
+        f"Then\nthe AWS CLI, boto3 and retrain use it:\n\n{_export_lines(deployed.world.emulator)}"
+        "\n\nS3 has newer exports. These commands show what a run would do, start it, and list all "
+        f"runs:\n\n{commands}\n",
+    )
+
+
+def emulate(
+    stack_name: str,
+    *,
+    port: int = 4566,
+    data_dir: Path | None = None,
+) -> int:
+    """Run the emulator with what a stack names, until Ctrl-C. Return the exit code of the command.
+
+    `data_dir` contains CSV files to use instead of the sample data (`data.py`).
+    """
+    opened = _running_stack(stack_name, data_dir, EMULATED_JOBS, port)
+    with opened as (stack, emulator):
+        world = World(emulator, stack.args, stack.data, print_progress)
+        group_arn = world.create()
+        world.write_newer_exports(today())
+        new_stack = "prod" if stack_name != "prod" else "adopted"
+        _wait(
+            emulator,
+            f"The emulator has everything that stack {stack_name} names, and newer exports for the "
+            "next run.\nIt runs until you press Ctrl-C. Paste these lines into bash in another "
+            "shell. Then the AWS\nCLI, boto3, Pulumi and retrain use it:\n\n"
+            f"{_export_lines(emulator)}\n\nDeploy the stack with\n\npulumi up -s {stack_name}\n\n"
+            "or write the file of a new stack for the dataset group:\n\n"
+            f"retrain adopt --stack {new_stack} --dataset-group-arn {group_arn}\n\n"
+            "docs/rehearsal.md goes on from there to a running pipeline.\n",
+        )
+    return 0
 
 
 @contextmanager
-def _running_emulator(console: Console, deployment: Deployment) -> Iterator[Emulator]:
-    """Run an emulator of the account and the region of a stack during the block."""
-    home = deployment.stack.home
-    with running(account=home.account, region=home.region, timings=TIMINGS) as emulator:
-        print_progress(console, f"account {home.account}, {home.region}: {emulator.endpoint}")
-        yield emulator
+def _running_stack(
+    name: str, data_dir: Path | None, jobs: FixedTimings, port: int = 0
+) -> Iterator[tuple[Stack, Emulator]]:
+    """Run an emulator of the account and the region of a stack during the block.
 
-
-def _play_scenarios(
-    deployed: DeployedStack, first_run: Summary, scenarios: Sequence[Scenario]
-) -> list[ScenarioResult]:
-    """Play the scenarios and print each result. Raises FailedError if the first run failed."""
-    if scenarios and not first_run.succeeded:
-        reason = text_of(first_run.report).rstrip() if first_run.report else first_run.ending
-        raise FailedError(f"no scenario was played, because the first run failed: {reason}")
-    results = []
-    for scenario in scenarios:
-        try:
-            results.append(play(deployed, scenario))
-        except ERRORS as error:
-            raise FailedError(f"scenario {scenario.name} did not end: {error}") from error
-        print_result(deployed.console, results[-1])
-    return results
-
-
-def _print_end(console: Console, stack_name: str, result: RehearsalResult) -> None:
-    """Print the result of each scenario, and then which of them failed.
-
-    The console is quiet if the command was called with `--json`. Then print the JSON document.
+    In the block, boto3 uses the emulator. Raises OperatorError if the stack or the emulator cannot
+    be used.
     """
-    if console.quiet:
-        document = json.dumps(_json_document(stack_name, result), indent=2, default=str)
-        print(document, flush=True)  # noqa: T201  # the output of the command
-    elif result.scenarios:
-        print_overview(console, result.scenarios)
+    try:
+        with open_stack(pulumi_cli.PROJECT_DIR, name, data_dir) as stack:
+            account, region = stack.home.account, stack.home.region
+            with running(port=port, account=account, region=region, timings=jobs) as emulator:
+                print_progress(f"account {account}, {region}: {emulator.endpoint}")
+                os.environ.update(emulator.exports)
+                yield stack, emulator
+    except (pulumi.RunError, DeploymentError, EmulatorError) as error:
+        raise OperatorError(str(error)) from error
+    except (*NO_RESPONSE_ERRORS, URLError) as error:
+        message = f"the emulator does not answer ({error}); start the command again"
+        raise FailedError(message) from error
 
 
-def _json_document(stack_name: str, result: RehearsalResult) -> dict[str, object]:
-    """Return what `--json` prints. The keys are the fields of the dataclasses, in camelCase."""
-    document: dict[str, object] = {"stack": stack_name, "succeeded": result.succeeded}
-    if result.first_run:
-        document |= asdict(result.first_run, dict_factory=_camel_case_keys)
-    if result.scenarios:
-        document["scenarios"] = [_scenario_document(row) for row in result.scenarios]
-    return document
+def _export_lines(emulator: Emulator) -> str:
+    """Return a line `export NAME=value` for each environment variable that a shell needs."""
+    folders = os.pathsep.join([str(Path(sys.executable).parent), str(PROVIDER), "$PATH"])
+    variables = {**emulator.exports, "PATH": f'"{folders}"'}
+    return "\n".join(f"export {name}={value}" for name, value in variables.items())
 
 
-def _scenario_document(result: ScenarioResult) -> dict[str, object]:
-    """Return the part of the JSON document about a scenario."""
-    return {
-        "scenario": result.scenario.name,
-        "isAsDesigned": result.is_as_designed,
-        "story": result.scenario.story,
-        "expected": result.scenario.expected,
-        "prevented": result.scenario.prevented,
-        "wayOut": None if result.is_as_designed else result.scenario.way_out,
-        "messages": result.evidence.messages(),
-        "expectations": [
-            asdict(expectation, dict_factory=_camel_case_keys)
-            for expectation in result.expectations
-        ],
-        **asdict(result.evidence, dict_factory=_camel_case_keys),
-    }
+def _wait(emulator: Emulator, instructions: str) -> None:
+    """Print instructions, and wait until Ctrl-C or SIGTERM.
 
-
-def _camel_case_keys(fields: list[tuple[str, object]]) -> dict[str, object]:
-    """Return the names and values of fields as a dict: `solution_arn` becomes `solutionArn`."""
-    document = {}
-    for name, value in fields:
-        first_word, *other_words = name.split("_")
-        document["".join([first_word, *map(str.title, other_words)])] = value
-    return document
-
-
-def _keep(deployed: DeployedStack, console: Console) -> None:
-    """Print how to use the emulator, and keep it running until Ctrl-C.
-
-    S3 has a newer export, so that the user can start a run by hand. Raises FailedError if the
-    emulator dies.
+    Raises FailedError if the emulator dies first.
     """
-    kept = KeptStack(deployed)
-    with until_interrupted(deployed.emulator, while_waiting=kept.refresh):
-        kept.write_export()
-        variables = {**deployed.emulator.exports, **guide_variables(deployed)}
-        console.print(
-            "\nThe emulator runs until you press Ctrl-C. Paste these lines into bash in another "
-            "shell.\nThen boto3 and the AWS CLI use it, and so do the commands of "
-            'docs/operations.md with\n--state-machine-arn "$MACHINE" in place of -s "$STACK":\n\n'
-            f"{export_lines(variables)}\n{FUNCTIONS}\n"
-            f"S3 has a newer export{kept.place} for a run by hand, and it stays there.\n"
-            "To write another one, press Enter here.\n",
-            highlight=False,
-            markup=False,
-        )
+    # A signal is a SystemExit, unless something else than `python -m retrain` has called this.
+    with suppress(KeyboardInterrupt, SystemExit):
+        # A line break within a command would be pasted with it.
+        message_console().print(f"\n{instructions}", soft_wrap=True)
+        while emulator.alive():
+            time.sleep(POLL_SECONDS)
+        raise FailedError("the emulator ended unexpectedly; start the command again")

@@ -10,8 +10,8 @@ import boto3
 from botocore.config import Config
 
 from emulator.personalize import Caller, JobFailed, Personalize, attach
-from retrain.rehearsal.data.csv_files import to_csv
-from retrain.rehearsal.data.sample_data import sample_data, schema
+from retrain.rehearsal.data import to_csv
+from retrain.rehearsal.films import sample_data, schema
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 CALLER = Caller(ACCOUNT, REGION, f"arn:aws:iam::{ACCOUNT}:role/caller")

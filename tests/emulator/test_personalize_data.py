@@ -13,7 +13,7 @@ from personalize_world import CALLER, GROUP, INTERACTIONS, World, error_of, numb
 
 from emulator.personalize import Switches
 from emulator.personalize.resources import Dataset, ImportJob, SolutionVersion
-from retrain.rehearsal.data.sample_data import FIELDS, sample_data, schema
+from retrain.rehearsal.films import FIELDS, sample_data, schema
 
 ACTIONS = "USER_ID,ACTION_ID,EVENT_TYPE,TIMESTAMP\nu1,a1,Taken,1790000000\n"
 ESCAPE = "surrogateescape"

@@ -14,7 +14,7 @@ from personalize_world import (
 )
 
 from emulator.personalize import Switches
-from retrain.rehearsal.data.sample_data import sample_data
+from retrain.rehearsal.films import sample_data
 
 FILMS = {
     "shark": "A shark hunts swimmers at the beach",

@@ -13,8 +13,8 @@ from components import settings
 from emulator import running
 from emulator.deployer.configuration import read_project
 from emulator.personalize import Duration, FixedTimings
-from retrain.rehearsal.data.resources import create_resources
-from retrain.rehearsal.data.sample_data import SampleData
+from retrain.rehearsal.films import film_service
+from retrain.rehearsal.world import World
 from tests.end_to_end.stack import PROJECT, SHORT_WAITS, Run, Stack, deploy_stack, eventually
 
 TIMINGS = FixedTimings(
@@ -102,7 +102,7 @@ def first_runs(emulator, tmp_path_factory):
     for name, project_dir in (("dev", PROJECT), ("films", folder)):
         project = read_project(project_dir, name, {})
         args = settings.parse_stack(project.name, name, project.config)
-        create_resources(emulator, args, lambda _: None, SampleData())
+        World(emulator, args, film_service()).create()
     stack = deploy_stack(emulator, "dev", **SHORT_WAITS)
     films = deploy_stack(emulator, "films", folder)
     stack.watch()

@@ -6,8 +6,8 @@ import pytest
 
 from components import settings
 from emulator.deployer.configuration import read_project
-from retrain.rehearsal.data.resources import create_resources
-from retrain.rehearsal.data.sample_data import SampleData
+from retrain.rehearsal.films import film_service
+from retrain.rehearsal.world import World
 from tests.end_to_end.stack import PROJECT, deploy_stack, eventually
 
 BUCKET = "daily-exports"
@@ -38,7 +38,7 @@ def daily(emulator, tmp_path_factory):
     (folder / "Pulumi.daily.yaml").write_text(DAILY)
     project = read_project(folder, "daily", {})
     args = settings.parse_stack(project.name, "daily", project.config)
-    create_resources(emulator, args, lambda _: None, SampleData())
+    World(emulator, args, film_service()).create()
     stack = deploy_stack(emulator, "daily", folder)
     stack.client("s3").put_bucket_notification_configuration(
         Bucket=BUCKET, NotificationConfiguration={"EventBridgeConfiguration": {}}

@@ -1,6 +1,7 @@
 """A rehearsal does the whole job for a stack with many options, and cleans up if interrupted."""
 
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -10,8 +11,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from emulator.personalize import Duration, FixedTimings
+from retrain import cli
+from retrain.account import pulumi_cli
 from retrain.rehearsal import rehearse
-from retrain.rehearsal.data.sample_data import SampleData
+from retrain.rehearsal.films import film_service
 from tests.program.sample_stack import CONFIG, PROJECT_FILE, ROOT, texts
 
 SHORT = FixedTimings(jobs=Duration(0.1, 0.1), containers=Duration(0, 0.1))
@@ -31,72 +34,61 @@ OPTIONS = {
 }
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """Return a project with a stack that has many options, and CSV files for it."""
-    path = tmp_path_factory.mktemp("project")
-    (path / "Pulumi.yaml").write_text(json.dumps({**PROJECT_FILE, "main": str(ROOT)}))
-    (path / "Pulumi.dev.yaml").write_text(json.dumps({"config": texts(OPTIONS)}))
-    data = SampleData()
+@pytest.fixture
+def document(tmp_path, monkeypatch, capsys):
+    """Return the JSON document of a rehearsal with short jobs and the CSV files of a user."""
+    (tmp_path / "Pulumi.yaml").write_text(json.dumps({**PROJECT_FILE, "main": str(ROOT)}))
+    (tmp_path / "Pulumi.dev.yaml").write_text(json.dumps({"config": texts(OPTIONS)}))
     for key in CONFIG["datasets"]:
-        (path / f"{key}.csv").write_bytes(data.newer(key.upper()))
-    return path
-
-
-@pytest.fixture
-def runs_by_hand():
-    """The runs that are started by hand while the emulator is kept."""
-    return []
-
-
-@pytest.fixture
-def document(folder, runs_by_hand, monkeypatch, capsys):
-    """Return the JSON document of a rehearsal with short jobs, and keep it for runs by hand."""
-
-    def run_by_hand(kept):
-        runs_by_hand.append(kept.deployed.follow(kept.deployed.start_by_hand()))
-        signal.raise_signal(signal.SIGINT)
-
-    monkeypatch.setattr(rehearse, "TIMINGS", SHORT)
-    monkeypatch.setattr(rehearse.KeptStack, "refresh", run_by_hand)
-    options = {"project_dir": folder, "data_dir": folder, "as_json": True, "keep": True}
-    assert rehearse.rehearse("dev", **options) == 0
+        (tmp_path / f"{key}.csv").write_bytes(film_service().newer[key.upper()])
+    monkeypatch.setattr(rehearse, "REHEARSED_JOBS", SHORT)
+    monkeypatch.setattr(pulumi_cli, "PROJECT_DIR", tmp_path)
+    assert cli.main(["rehearse", "--data", str(tmp_path), "--json"]) == 0
     return json.loads(capsys.readouterr().out)
 
 
-def test_a_stack_with_many_options_is_rehearsed_with_the_csv_files_of_the_user(
-    document, runs_by_hand
-):
+def test_a_stack_with_many_options_is_rehearsed_with_the_csv_files_of_the_user(document):
     assert document["succeeded"]
-    report = document["report"]
+    (scenario,) = document["scenarios"]
+    assert {check["isMet"] for check in scenario["checks"]} == {True}
+    report = scenario["run"]["report"]
     assert report["outcome"] == "TRAINED", "the second solution has no campaign"
     assert [dataset["outcome"] for dataset in report["imports"]] == ["IMPORTED"] * 3
-    assert [solution["outcome"] for solution in report["solutions"]] == ["DEPLOYED", "TRAINED"]
-    assert [solution["trainingMode"] for solution in report["solutions"]] == ["UPDATE", "FULL"]
+    first, second = report["solutions"]
+    assert (first["outcome"], first["trainingMode"]) == ("DEPLOYED", "UPDATE")
+    assert (second["outcome"], second["trainingMode"]) == ("TRAINED", "FULL")
+    (metric,) = first["campaigns"][0]["metrics"].values()
+    assert metric["live"] != metric["new"], "the newer data make another model"
 
-    assert sorted(job["kind"] for job in document["jobs"]) == [
-        *["import"] * 3,
-        *["train"] * 2,
-        "update",
-    ]
-    assert {job["statuses"][-1] for job in document["jobs"]} == {"ACTIVE"}
-    steps = [step["step"] for step in document["steps"]]
-    assert (steps[0], steps[-1]) == ("plan_retraining", "report_outcome")
 
-    assert [version["age"] for version in document["versions"]] == ["old", "new"] * 2
-    old, new, *_ = document["versions"]
-    assert old["metrics"] != new["metrics"], "the newer data make another model"
-    (campaign,) = document["campaigns"]
-    assert campaign["previousVersionArn"] == old["solutionVersionArn"]
-    assert campaign["solutionVersionArn"] == new["solutionVersionArn"]
-    assert len(campaign["recommendations"]) == 5
-    assert all(item["title"] for item in campaign["recommendations"])
+INSTRUCTIONS = re.compile(r"^(export \S+=.*|retrain .*)$", re.MULTILINE)
 
-    (run_by_hand,) = runs_by_hand
-    assert run_by_hand.report["outcome"] == "TRAINED"
-    assert [row["outcome"] for row in run_by_hand.report["imports"]] == ["IMPORTED"] * 3, (
-        "the export of today is newer than the exports of the schedule's runs"
+
+def test_the_commands_that_a_kept_rehearsal_prints_operate_its_pipeline():
+    command = subprocess.Popen(
+        [sys.executable, "-u", "-m", "retrain", "rehearse", "--keep"],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
     )
+    lines = []
+    while not lines or " history " not in lines[-1]:
+        lines.append(command.stderr.readline())
+        assert command.poll() is None, lines
+    pasted = "\n".join(INSTRUCTIONS.findall("".join(lines)))
+    printed = subprocess.run(
+        ["bash", "-e"],  # noqa: S607  # as a reader has it
+        input=pasted,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert printed.returncode == 0, printed.stderr
+    assert printed.stdout.count("  DEPLOYED  ") >= 2, "the run by hand has a newer export"
+    command.send_signal(signal.SIGINT)
+    _, errors = command.communicate(timeout=30)
+    assert (command.returncode, errors.strip()) == (0, "")
 
 
 def test_an_interrupted_rehearsal_prints_one_line_and_leaves_no_process():
@@ -107,10 +99,10 @@ def test_an_interrupted_rehearsal_prints_one_line_and_leaves_no_process():
         stderr=subprocess.PIPE,
         text=True,
     )
-    endpoint = urlsplit(command.stdout.readline().split()[-1])
+    endpoint = urlsplit(command.stderr.readline().split()[-1])
     command.send_signal(signal.SIGINT)
     output, errors = command.communicate(timeout=30)
-    assert (command.returncode, errors) == (130, "interrupted\n")
-    assert "Traceback" not in output
+    assert (command.returncode, output, errors.splitlines()[-1]) == (130, "", "interrupted")
+    assert "Traceback" not in errors
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((endpoint.hostname, endpoint.port), timeout=5)

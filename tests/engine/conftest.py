@@ -13,8 +13,8 @@ from components import settings
 from emulator import running
 from emulator.deployer.configuration import read_project
 from emulator.personalize import Duration, FixedTimings
-from retrain.rehearsal.data.resources import create_resources
-from retrain.rehearsal.data.sample_data import SampleData
+from retrain.rehearsal.films import film_service
+from retrain.rehearsal.world import World
 from tests.engine.cli import tools
 from tests.engine.stacks import ROOT
 from tests.warm_commands import warm_command
@@ -90,7 +90,7 @@ def sample():
 def emulator_with_resources(sample):
     """Run an emulator with all resources that the sample stack names and an active campaign."""
     with running(timings=TIMINGS) as emulator:
-        create_resources(emulator, sample, lambda _: None, SampleData())
+        World(emulator, sample, film_service()).create()
         yield emulator
 
 

@@ -14,8 +14,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from retrain.rehearsal.data.exports import write_newer_exports
-from retrain.rehearsal.data.sample_data import SampleData
+from retrain.rehearsal.films import film_service
+from retrain.rehearsal.world import World
 from tests.end_to_end.stack import eventually
 from tests.engine.conftest import emulator_with_resources
 from tests.engine.stacks import ROOT, Stack, copy_program, environment
@@ -55,9 +55,8 @@ SHORT_WAITS = {"solutions[0].campaigns[0].probe.minutes": "0.001"}
 @pytest.fixture
 def emulator(sample):
     """Run an emulator with a dataset group that no pipeline has retrained yet, and new exports."""
-    today = datetime.now(UTC).date().isoformat()
     with emulator_with_resources(sample) as emulator:
-        write_newer_exports(emulator, sample, SampleData(), day=today)
+        World(emulator, sample, film_service()).write_newer_exports(datetime.now(UTC).date())
         yield emulator
 
 

@@ -105,7 +105,8 @@ def test_every_scenario_is_explained_in_its_own_words():
         for name, story, damage in rows(REHEARSAL, "scenario")
     ]
     assert in_table == [
-        (scenario.name, scenario.story, f"{scenario.prevented}.".lower()) for scenario in SCENARIOS
+        (scenario.name, scenario.story, f"{scenario.prevented}.".lower())
+        for scenario in SCENARIOS[1:]
     ]
 
 

@@ -12,8 +12,8 @@ from emulator import running
 from emulator.deployer.configuration import read_project
 from emulator.personalize import Duration, FixedTimings
 from retrain import cli
-from retrain.rehearsal.data.resources import create_resources
-from retrain.rehearsal.data.sample_data import SampleData
+from retrain.rehearsal.films import film_service
+from retrain.rehearsal.world import World
 from tests.end_to_end.stack import PROBE_MINUTES, PROJECT, SHORT_WAITS, deploy_stack
 
 RANDOM = re.compile(r"-[0-9a-f]{7}\b")
@@ -35,7 +35,7 @@ def deployed():
     with running(timings=TIMINGS) as emulator:
         project = read_project(PROJECT, "dev", {})
         args = settings.parse_stack(project.name, "dev", project.config)
-        create_resources(emulator, args, lambda _: None, SampleData())
+        World(emulator, args, film_service()).create()
         stack = deploy_stack(emulator, "dev", **SHORT_WAITS)
         assert stack.run(force=True).status == "SUCCEEDED"
         yield stack

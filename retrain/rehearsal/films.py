@@ -9,8 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING
 
-from retrain.rehearsal.data.csv_files import read_rows, to_csv
-from retrain.rehearsal.data.data_sets import avro_schema
+from retrain.rehearsal.data import Data, avro_schema, to_csv
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,9 +19,11 @@ DAYS = 60
 """Days that the older export covers."""
 NEWER_DAYS = 74
 """Days that the newer export covers."""
+FILES = 3
+"""The number of files of an export whose location is a folder."""
 VIEWERS = 500
 ACTING_VIEWERS = 80
-"""Viewers who are offered an action on a day."""
+"""Viewers who take an action on a day."""
 FILMS_PER_DAY = (0, 0, 0, 1, 1)
 """The number of films that a viewer watches on a day is one of these numbers."""
 
@@ -32,17 +33,10 @@ STAYS_WITH_GENRES = 0.9
 """The probability that any other film is of one of the viewer's favourite genres."""
 POPULARITY = 1.5
 """An exponent above 1 makes the first films of a genre more popular than the last ones."""
-TAKES_PREFERRED_ACTION = 0.8
-TAKES_OTHER_ACTION = 0.2
-"""The probabilities that a viewer takes an action that is offered."""
 
+INTERACTION = {"EVENT_TYPE": "string", "TIMESTAMP": "long"}
 FIELDS: Mapping[str, Mapping[str, str | list[str]]] = {
-    "INTERACTIONS": {
-        "USER_ID": "string",
-        "ITEM_ID": "string",
-        "EVENT_TYPE": "string",
-        "TIMESTAMP": "long",
-    },
+    "INTERACTIONS": {"USER_ID": "string", "ITEM_ID": "string", **INTERACTION},
     "USERS": {"USER_ID": "string", "AGE_GROUP": "string", "PLAN": ["string", "null"]},
     "ITEMS": {
         "ITEM_ID": "string",
@@ -51,12 +45,7 @@ FIELDS: Mapping[str, Mapping[str, str | list[str]]] = {
         "CREATION_TIMESTAMP": "long",
     },
     "ACTIONS": {"ACTION_ID": "string", "ACTION_TYPE": "string", "VALUE": "int"},
-    "ACTION_INTERACTIONS": {
-        "USER_ID": "string",
-        "ACTION_ID": "string",
-        "EVENT_TYPE": "string",
-        "TIMESTAMP": "long",
-    },
+    "ACTION_INTERACTIONS": {"USER_ID": "string", "ACTION_ID": "string", **INTERACTION},
 }
 """The columns of each dataset type with their Avro types."""
 CATEGORICAL = ("AGE_GROUP", "PLAN", "GENRE", "ACTION_TYPE")
@@ -110,36 +99,10 @@ class Viewer:
     watched: list[str] = field(default_factory=list)
 
 
-class SampleData:
-    """The film service as a DataSet: the newer export is made two weeks after the older one."""
-
-    parts: int = 3
-
-    def schema(self, dataset_type: str) -> str:
-        """Return the Avro schema in JSON."""
-        return schema(dataset_type)
-
-    def older(self, dataset_type: str) -> bytes:
-        """Return the export after DAYS days."""
-        return sample_data(DAYS)[dataset_type]
-
-    def newer(self, dataset_type: str) -> bytes:
-        """Return the export after NEWER_DAYS days."""
-        return sample_data(NEWER_DAYS)[dataset_type]
-
-    def titles(self) -> Mapping[str, str]:
-        """Return the titles of the films by id."""
-        return self._column("TITLE")
-
-    def genres(self) -> Mapping[str, str]:
-        """Return the genres of the films by id."""
-        return self._column("GENRE")
-
-    def _column(self, name: str) -> Mapping[str, str]:
-        """Return the cells of a column of the films by id."""
-        header, *films = read_rows(self.newer("ITEMS"))
-        column = header.index(name)
-        return {film[0]: film[column] for film in films}
+def film_service() -> Data:
+    """Return the data of the film service. The newer export is two weeks younger."""
+    schemas = {dataset_type: schema(dataset_type) for dataset_type in FIELDS}
+    return Data(schemas, sample_data(DAYS), sample_data(NEWER_DAYS), FILES)
 
 
 def schema(dataset_type: str) -> str:
@@ -243,18 +206,12 @@ def _next_film_id(
 def _action_interactions(
     viewers: Sequence[Viewer], days: int, seed: int
 ) -> Iterator[tuple[str, str, str, int]]:
-    """Yield the actions that viewers take or refuse, day by day.
-
-    Premium viewers prefer the actions that sell something, and the other viewers the other actions.
-    """
+    """Yield the actions that viewers take, day by day."""
     for day in range(days):
         rng = random.Random(f"acted {seed} {day}")  # noqa: S311  # sample data
         for viewer in rng.sample(viewers, ACTING_VIEWERS):
-            action, action_type, _ = rng.choice(ACTIONS)
-            is_preferred = (action_type == "sales") == (viewer.plan == "premium")
-            probability = TAKES_PREFERRED_ACTION if is_preferred else TAKES_OTHER_ACTION
-            event = "Taken" if rng.random() < probability else "Not Taken"
-            yield viewer.id, action, event, _timestamp(day) + rng.randrange(86400)
+            time = _timestamp(day) + rng.randrange(86400)
+            yield viewer.id, rng.choice(ACTIONS)[0], "Taken", time
 
 
 def _timestamp(day: int) -> int:

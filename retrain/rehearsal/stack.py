@@ -1,0 +1,104 @@
+"""Reads a stack for a rehearsal, with short probes and without a limit of trainings."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from components.args import as_config
+from components.rules import arns
+from retrain.account.errors import OperatorError
+from retrain.account.stack_config import read_args, readable_project
+from retrain.rehearsal.data import read_custom_data
+from retrain.rehearsal.films import film_service
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from components.args import RetrainingPipelineArgs
+    from retrain.rehearsal.data import Data
+
+PROBE_MINUTES = 0.02
+"""About a second. A real probe takes minutes."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A stack as it is rehearsed, and the data of its exports."""
+
+    name: str
+    folder: Path
+    """The folder of a project in which the stack's file imports no environment."""
+    args: RetrainingPipelineArgs
+    """The arguments in the stack's file."""
+    data: Data
+
+    @property
+    def home(self) -> arns.Home:
+        """The account and the region of the stack's ARNs.
+
+        Raises OperatorError if their partition is not `aws`.
+        """
+        arn = arns.parse_arn(str(self.args.solutions[0].solution_arn))
+        assert arn is not None, "settings with an invalid ARN are refused when the stack is read"
+        if arn.partition != "aws":
+            raise OperatorError(
+                f"{arn.partition} is the partition of the stack's ARNs, and the emulator supports "
+                "only aws; copy the stack's file, and use ARNs and a region of aws in the copy"
+            )
+        return arn.home
+
+    @property
+    def overrides(self) -> dict[str, str]:
+        """The settings that differ in a rehearsal, as the deployer takes them.
+
+        Probes take a second. There is no limit of trainings, because a rehearsal trains several
+        times a minute.
+        """
+        config = as_config(self.args, keep_none=False)
+        for campaign in (row for solution in config["solutions"] for row in solution["campaigns"]):
+            if "probe" in campaign:
+                campaign["probe"]["minutes"] = PROBE_MINUTES
+        limits = {**config["limits"], "maxTrainingsPerMonth": 0}
+        return {"solutions": json.dumps(config["solutions"]), "limits": json.dumps(limits)}
+
+
+@contextmanager
+def open_stack(project_dir: Path, name: str, data_dir: Path | None) -> Iterator[Stack]:
+    """Read a stack, and yield it for as long as the block runs.
+
+    `data_dir` contains CSV files to use instead of the sample data (`data.py`). During the block,
+    the caller's AWS settings are removed from the environment. Raises OperatorError if the stack
+    cannot be used.
+    """
+    args, data = read_args(project_dir, name), film_service()
+    if data_dir is not None:
+        datasets = args.datasets.configured()
+        modes = {key: dataset.import_mode for key, dataset in datasets.items()}
+        data = read_custom_data(data_dir, modes)
+    with readable_project(project_dir, name) as folder, _without_aws_settings():
+        yield Stack(name, folder, args, data)
+
+
+@contextmanager
+def _without_aws_settings() -> Iterator[None]:
+    """Remove AWS settings and proxies from the environment during the block.
+
+    Nothing in the block can reach a real account then.
+    """
+    environment = dict(os.environ)
+    for name in environment:
+        if name.startswith("AWS_") or name.lower().endswith("_proxy"):
+            del os.environ[name]
+    os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
+    # When the emulator has ended, threads of an interrupted deployment give up at once.
+    os.environ["AWS_MAX_ATTEMPTS"] = "2"
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(environment)

@@ -1,0 +1,309 @@
+"""Proves which CSV files of the user become the data of a rehearsal, and how exports differ."""
+
+import csv
+import gzip
+import io
+import json
+
+import pytest
+
+from functions.csv_files import CHECKED_ROWS
+from retrain.account.errors import OperatorError
+from retrain.rehearsal.data import Data, read_custom_data, read_rows, spoil, to_csv
+from retrain.rehearsal.films import DAYS, FIELDS, NEWER_DAYS, film_service, sample_data
+
+HEADER = ("USER_ID", "ITEM_ID", "TIMESTAMP", "RATING")
+ITEMS = 'ITEM_ID,TITLE,YEAR,SCORE\n1,"The ""Train"", part \\\\ II",1999,\n2,The Ship,2001,1.5\n'
+NOT_UTF_8 = (
+    "is not UTF-8 text; perhaps the file is compressed, Parquet, UTF-16, Latin-1 or "
+    "Windows-1252; export plain CSV in UTF-8"
+)
+RENAME = "rename the columns to the names that Personalize requires"
+WHOLE = "write a 64-bit whole number: digits with an optional minus"
+
+
+def interactions(number):
+    """Return a CSV file with `number` interactions, the newest first."""
+    return to_csv(HEADER, [(i % 50, 2, 10**9 - i, 3) for i in range(number)])
+
+
+def export(data, dataset_type="INTERACTIONS", number=0, spoiling="none", *, is_increment=False):
+    return data.export(dataset_type, is_increment=is_increment, number=number, spoiling=spoiling)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Return a folder with interactions and items."""
+    (tmp_path / "interactions.csv").write_bytes(interactions(1250))
+    (tmp_path / "items.csv").write_text(ITEMS)
+    return tmp_path
+
+
+def read(folder, *keys, **import_modes):
+    return read_custom_data(folder, {**dict.fromkeys(keys, "FULL"), **import_modes})
+
+
+def problems(folder, *keys, **import_modes):
+    with pytest.raises(OperatorError) as caught:
+        read(folder, *keys, **import_modes)
+    return str(caught.value).replace(f"{folder}/", "").splitlines()
+
+
+def avro_types(data, dataset_type):
+    fields = json.loads(data.schemas[dataset_type])["fields"]
+    return {field["name"]: field["type"] for field in fields}
+
+
+def test_the_schema_has_the_narrowest_type_of_each_column(folder):
+    long_text = "a" * 1001
+    (folder / "items.csv").write_text(f"{ITEMS[:-1]}\n3,{long_text},3,1\n")
+    (folder / "users.csv").write_text("USER_ID,NOTE\n1,\n2,\n")
+    data = read(folder, "items", "users")
+    ids = {"USER_ID": "string", "ITEM_ID": "string"}
+    assert avro_types(data, "INTERACTIONS") == {**ids, "TIMESTAMP": "long", "RATING": "long"}
+    item = {"ITEM_ID": "string", "TITLE": "string", "YEAR": "long", "SCORE": ["null", "float"]}
+    assert avro_types(data, "ITEMS") == item
+    assert avro_types(data, "USERS")["NOTE"] == ["null", "string"], "it has no values"
+    textual = [field.get("textual") for field in json.loads(data.schemas["ITEMS"])["fields"]]
+    assert textual == [None, True, None, None], "only a textual column takes 1,001 characters"
+
+
+def test_columns_that_personalize_knows_have_its_types(folder):
+    known = {
+        "EVENT_TYPE": ["null", "string"],
+        "EVENT_VALUE": ["null", "float"],
+        "IMPRESSION": ["null", "string"],
+        "RECOMMENDATION_ID": ["null", "string"],
+    }
+    header, *rows = read_rows(interactions(1250))
+    content = to_csv([*header, *known], [[*row, "1", "2", "3", ""] for row in rows])
+    (folder / "interactions.csv").write_bytes(content)
+    (folder / "items.csv").write_text("ITEM_ID,CREATION_TIMESTAMP\n1,-5\n")
+    action = "USER_ID,ACTION_ID,EVENT_TYPE,TIMESTAMP\n1,2,Taken,1000000000\n"
+    (folder / "actionInteractions.csv").write_text(action)
+    data = read(folder, "items", "actionInteractions")
+    types = avro_types(data, "INTERACTIONS")
+    assert {name: types[name] for name in known} == known
+    assert avro_types(data, "ITEMS")["CREATION_TIMESTAMP"] == ["null", "long"]
+    assert avro_types(data, "ACTION_INTERACTIONS")["EVENT_TYPE"] == "string", "it is required"
+
+
+@pytest.mark.parametrize(
+    ("avro_type", "texts"),
+    [
+        ("long", ["-1", "007", "9223372036854775807"]),
+        ("float", ["1.5", "-.5", "1e3", "9223372036854775808"]),
+        ("string", ["1_000", "nan", "inf", "١٢", " 1", "+1", "0x10"]),
+    ],
+)
+def test_only_what_personalize_reads_as_a_number_is_a_number(folder, avro_type, texts):
+    for text in texts:
+        (folder / "users.csv").write_text(f"USER_ID,A\n1,{text}\n")
+        assert avro_types(read(folder, "users"), "USERS")["A"] == avro_type, text
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        interactions(1250).replace(b"\n", b"\r\n"),
+        interactions(1250).rstrip(),
+        b"\xef\xbb\xbf" + interactions(1250),
+        interactions(1250).replace(b"\n1,", b'\n"1\\"",').replace(b",2,", b',"2",'),
+        interactions(1250).replace(b"\n", b"\n\n", 3),
+    ],
+    ids=["Windows", "no last line break", "byte-order mark", "quotes and escapes", "empty lines"],
+)
+def test_the_exports_have_the_lines_of_the_file_byte_for_byte(folder, content):
+    (folder / "interactions.csv").write_bytes(content)
+    data = read(folder)
+    header, *lines = filter(None, content.splitlines())
+    assert data.newer["INTERACTIONS"] == content
+    assert data.older["INTERACTIONS"].splitlines() == [header, *lines[250:]], "the newest is first"
+    assert export(data, is_increment=True).splitlines() == [header, *lines[:250]]
+    assert export(data, number=2).splitlines() == [header, *lines[2:], *lines[:2]]
+    assert export(data, number=1250) == export(data)
+
+
+def test_exports_without_a_timestamp_never_change(folder):
+    data = read(folder, "items")
+    assert data.older["ITEMS"] == data.newer["ITEMS"] == ITEMS.encode()
+    assert export(data, "ITEMS", is_increment=True) == ITEMS.encode(), "a file needs rows"
+
+
+@pytest.mark.parametrize(
+    ("items", "labels"),
+    [
+        (ITEMS, {"1": 'The "Train", part \\ II', "2": "The Ship"}),
+        ("ITEM_ID,YEAR\n1,1999\n", {"1": "1"}),
+        (
+            "ITEM_ID,CATEGORY_L1,NAME\n1,Drama|Crime,Ship\n2,,\n",
+            {"1": "Ship (Drama, Crime)", "2": "2"},
+        ),
+    ],
+)
+def test_an_item_is_shown_with_its_title_and_genres_if_the_file_has_them(folder, items, labels):
+    (folder / "items.csv").write_text(items)
+    assert read(folder, "items").item_labels() == labels
+    assert read(folder).item_labels() == {}, "the stack has no items"
+
+
+def rows_of(user, number, newest):
+    """Return `number` interactions of a user with different items, the newest first."""
+    return [(user, f"item-{i}", newest - i) for i in range(number)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "user"),
+    [
+        ([*rows_of("many", 40, 900), *rows_of("one", 1, 990), *rows_of("usual", 5, 500)], "usual"),
+        ([*rows_of("a", 3, 500), *rows_of("b", 3, 700), *rows_of("b", 3, 600)], "b"),
+        ([*rows_of("a", 1, 5), *rows_of("b", 1, 6)], "b"),
+    ],
+    ids=["median", "the newest", "few items"],
+)
+def test_recommendations_are_for_a_user_with_a_usual_number_of_items(rows, user):
+    for ordered in (rows, rows[::-1]):
+        newer = {"INTERACTIONS": to_csv(HEADER[:3], ordered)}
+        typical = Data({}, {}, newer).typical_user()
+        items = dict.fromkeys(item for name, item, _ in rows if name == user)
+        assert typical == (user, list(items)), "its items, the newest first"
+
+
+def test_the_first_problem_of_each_file_is_reported(folder):
+    (folder / "interactions.csv").write_text("userId,movieId,TIMESTAMP\n1,2,3\n")
+    (folder / "items.csv").write_bytes("ITEM_ID,TITLE\n1,A\n2,Amélie\n".encode("latin-1"))
+    (folder / "actions.csv").write_text("")
+    (folder / "actionInteractions.csv").mkdir()
+    assert problems(folder, "items", "users", "actions", "actionInteractions") == [
+        "interactions.csv: the header lacks USER_ID, ITEM_ID; it is 'userId,movieId,TIMESTAMP'; "
+        + RENAME,
+        f"items.csv: line 3 {NOT_UTF_8}",
+        "users.csv: no such file or directory; export the users to this file",
+        f"actions.csv: the header lacks ACTION_ID; it is ''; {RENAME}",
+        "actionInteractions.csv: is a directory; export the actionInteractions to this file",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (gzip.compress(b"USER_ID\n1\n", mtime=0), f"line 1 {NOT_UTF_8}"),
+        (b"USER_ID,A,A\n1,2,3\n", "line 1: the header has the columns 'A' and 'A', but"),
+        (b"USER_ID,,A\n1,2,3\n", "column 2 of the header has no name; name it"),
+        (b"USER_ID\n\n\n", "has no rows below its header; repeat the export"),
+        (b'USER_ID,A\n1,"Anna\n', "line 2 is '1,\"Anna', which is not a complete record; "),
+        (b"USER_ID,A\n1\n", "line 2 has 1 values for 2 columns; put quotation marks around "),
+        (b"USER_ID,A\n,2\n", "line 2: USER_ID is '', but the schema requires string; write a"),
+        (b"USER_ID,A\n,2\n1\n", "line 2: USER_ID is ''"),
+    ],
+)
+def test_a_file_that_personalize_could_not_import_is_refused(folder, content, problem):
+    (folder / "users.csv").write_bytes(content)
+    (message,) = problems(folder, "users")
+    assert message.startswith(f"users.csv: {problem}")
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "reason"),
+    [
+        ("2020-01-01", f"but the schema requires long; {WHOLE}"),
+        ("", "but the schema requires long; write a value"),
+        ("1767225600000", "which is in milliseconds; write seconds since 1970"),
+        ("-5", "which is before 1990; write seconds since 1970"),
+    ],
+)
+def test_a_wrong_value_is_named_with_its_line_even_beyond_the_rows_that_a_run_checks(
+    folder, timestamp, reason
+):
+    header, *rows = (list(row) for row in read_rows(interactions(1250)))
+    rows[CHECKED_ROWS + 100][2] = timestamp
+    text = to_csv(header, rows).decode()
+    (folder / "interactions.csv").write_text(text.replace("\n", "\n\n", 1))
+    assert problems(folder) == [
+        f"interactions.csv: line {CHECKED_ROWS + 103}: TIMESTAMP is {timestamp!r}, {reason}"
+    ]
+
+
+def test_too_few_interactions_or_users_to_train_on_are_refused(folder):
+    (folder / "interactions.csv").write_bytes(interactions(1249))
+    (message,) = problems(folder)
+    assert message == (
+        "interactions.csv: has 1249 interactions; export at least 1250, because the first version "
+        "is trained on the older 80%, and Personalize needs 1000"
+    )
+    (folder / "interactions.csv").write_bytes(interactions(4995))
+    (message,) = problems(folder, interactions="INCREMENTAL")
+    assert message == (
+        "interactions.csv: has 4995 interactions; export at least 5000, because an INCREMENTAL "
+        "import gets the newer 20%, and Personalize needs 1000"
+    )
+    (folder / "interactions.csv").write_bytes(interactions(5000))
+    assert read(folder, interactions="INCREMENTAL")
+    rows = [
+        (min(i, 2000 - i) // 2 % 24 if i < 1000 else f"once-{i}", 2, 10**9) for i in range(1250)
+    ]
+    (folder / "interactions.csv").write_bytes(to_csv(HEADER[:3], rows))
+    (message,) = problems(folder)
+    assert message == (
+        "interactions.csv: has 24 users with 2 or more interactions among the older 80%; export at "
+        "least 25, which Personalize needs to train"
+    )
+
+
+ROWS = b"1,a\n2,b\n3,c\n4,d\n5,e\n"
+
+
+@pytest.mark.parametrize(
+    ("spoiling", "spoiled"),
+    [
+        ("none", b"USER_ID,ITEM_ID\n" + ROWS),
+        ("truncated", b"USER_ID,ITEM_ID\n1,a\n"),
+        ("renamed", b"userId,ITEM_ID\n" + ROWS),
+    ],
+)
+def test_only_interactions_are_spoiled(spoiling, spoiled):
+    content = dict.fromkeys(("INTERACTIONS", "ITEMS"), b"USER_ID,ITEM_ID\n" + ROWS)
+    data = Data({}, {}, content)
+    assert export(data, spoiling=spoiling) == spoiled
+    assert export(data, "ITEMS", spoiling=spoiling) == content["ITEMS"]
+
+
+def dicts(content):
+    return list(csv.DictReader(io.StringIO(content.decode())))
+
+
+def test_a_shuffled_export_has_the_same_users_and_items_in_other_pairs():
+    content = sample_data()["INTERACTIONS"]
+    original, shuffled = dicts(content), dicts(spoil("shuffled", content))
+    for column in ("USER_ID", "TIMESTAMP"):
+        assert [row[column] for row in shuffled] == [row[column] for row in original]
+    films, shuffled_films = ([row["ITEM_ID"] for row in rows] for rows in (original, shuffled))
+    assert sorted(films) == sorted(shuffled_films)
+    unchanged = sum(a == b for a, b in zip(films, shuffled_films, strict=True))
+    assert unchanged < len(films) / 50
+
+
+def test_the_sample_data_are_always_the_same_and_useful_for_training():
+    data = sample_data()
+    assert sample_data.__wrapped__() == data, "without the cache"
+    assert sample_data(seed=2) != data
+    rows = {kind: dicts(content) for kind, content in data.items()}
+    assert {kind: tuple(rows[kind][0]) for kind in rows} == {
+        kind: tuple(fields) for kind, fields in FIELDS.items()
+    }
+    sizes = {kind: len(rows[kind]) for kind in rows}
+    assert (sizes["USERS"], sizes["ITEMS"], sizes["ACTIONS"]) == (500, 300, 8)
+    assert sizes["INTERACTIONS"] > 10_000
+    assert sizes["ACTION_INTERACTIONS"] > 1_000
+    watched = [(row["USER_ID"], row["ITEM_ID"]) for row in rows["INTERACTIONS"]]
+    assert {user for user, _ in watched} <= {row["USER_ID"] for row in rows["USERS"]}
+    assert {film for _, film in watched} <= {row["ITEM_ID"] for row in rows["ITEMS"]}
+    assert len(set(watched)) == len(watched), "nobody watches a film twice"
+
+
+def test_the_newer_sample_data_have_more_days():
+    service = film_service()
+    older, newer = service.older["INTERACTIONS"], service.newer["INTERACTIONS"]
+    assert newer.startswith(older)
+    assert len(newer) > len(older) * 1.1, f"{NEWER_DAYS - DAYS} days more"
+    assert service.item_labels()["film-001"] == "The Lost Island (Adventure)"

@@ -1,0 +1,272 @@
+"""Proves what a rehearsal prints, which scenarios it plays, and how it ends. Runs are doubles."""
+
+import json
+import signal
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from urllib.error import URLError
+
+import pytest
+from botocore.exceptions import ClientError
+
+from emulator import EmulatorError
+from retrain import cli
+from retrain.account import pulumi_cli
+from retrain.look.lines import Line
+from retrain.look.run_view import RunView
+from retrain.look.runs import Execution
+from retrain.rehearsal import play, rehearse
+from retrain.rehearsal.play import DeployedStack, Result
+from retrain.rehearsal.scenarios import SCENARIOS, Check, Name, Snapshot
+from tests.program.sample_stack import CAMPAIGN, ROOT
+from tests.retrain.builders import STATE_MACHINE, campaign_report, run_report, solution_report
+
+SCHEDULE = "arn:aws:scheduler:eu-west-1:123456789012:schedule/retraining-dev/nightly"
+LIMIT = ClientError({"Error": {"Code": "Limit", "Message": "5"}}, "Make")
+MET = [Check("the run ended as planned", is_met=True)]
+NOT_MET = [*MET, Check("home serves its previous version", is_met=False)]
+REFUSED = {"error": "RunRefused", "reason": "RunRefused: 1 problem with this run:\n  no files"}
+BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
+STARTED = datetime(2026, 11, 29, 3, tzinfo=UTC)
+
+
+def view(report, status="SUCCEEDED", error=None):
+    """Return a run that has ended."""
+    ended = STARTED + timedelta(seconds=8)
+    run = RunView(Execution("arn:execution:run-1", status, STARTED, ended, error))
+    if report:
+        run.read_report(report)
+    return run
+
+
+RUNS = {
+    Name.HAPPY_PATH: view(run_report(solution_report(campaigns=[campaign_report("DEPLOYED")]))),
+    Name.WRONG_HEADER: view(run_report(outcome="FAILED", **REFUSED)),
+}
+
+
+class FakeEmulator:
+    """A double of the emulator, which dies when the answers are used up."""
+
+    endpoint, account, region = "http://127.0.0.1:1", "123456789012", "eu-west-1"
+    exports = {"AWS_ENDPOINT_URL": endpoint, "AWS_REGION": region}  # noqa: RUF012  # never changed
+    connection = {"endpoint_url": endpoint, "region_name": region}  # noqa: RUF012
+
+    def __init__(self):
+        self.answers, self.requests = [True], []
+
+    def alive(self):
+        """Return the next answer, or False."""
+        return self.answers.pop(0) if self.answers else False
+
+    def control(self, *request):
+        """Record a request."""
+        self.requests.append(request)
+
+    def fire(self, schedule, group, slot):
+        """Record the slot of a schedule. Return the execution."""
+        assert f"{group}/{schedule}" == SCHEDULE.partition("schedule/")[2]
+        self.requests.append(slot)
+        return "execution"
+
+
+@pytest.fixture
+def emulator(monkeypatch, project):
+    """Replace the emulator, the deployment and the resources. Return the double."""
+    fake = FakeEmulator()
+
+    @contextmanager
+    def running(**options):
+        fake.options = options
+        yield fake
+
+    outputs = {"state_machine_arn": STATE_MACHINE, "schedule_arn": SCHEDULE}
+    fake.world = SimpleNamespace(
+        emulator=fake, create=lambda: "arn:group", write_newer_exports=lambda *_: None
+    )
+    fake.target = SimpleNamespace(
+        command=lambda *words: " ".join(["retrain", *words]), state_machine_arn=STATE_MACHINE
+    )
+    monkeypatch.setattr(rehearse, "running", running)
+    monkeypatch.setattr(play, "deploy", lambda *_, **__: SimpleNamespace(outputs=outputs))
+    monkeypatch.setattr(play, "find_target", lambda *_: fake.target)
+    for module in (play, rehearse):
+        monkeypatch.setattr(module, "World", lambda *_: fake.world)
+    monkeypatch.setattr(DeployedStack, "recommendations", lambda _: [Line(1, "home", "film")])
+    monkeypatch.setattr(pulumi_cli, "PROJECT_DIR", project())
+    return fake
+
+
+@pytest.fixture
+def results(emulator, monkeypatch):
+    """Let every scenario end as designed. Return the results that differ, by the name."""
+    differing = {}
+
+    def result_of(_, scenario):
+        emulator.requests.append(str(scenario.name))
+        result = differing.get(scenario.name) or Result(scenario, MET, RUNS.get(scenario.name))
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    monkeypatch.setattr(DeployedStack, "play", result_of)
+    return differing
+
+
+def retrain(*arguments, capsys):
+    """Run a command. Return its exit code, and what it printed to stdout and to stderr."""
+    code = cli.main(arguments)
+    return code, *capsys.readouterr()
+
+
+def test_the_golden_screens_of_a_rehearsal(results, golden, capsys):
+    names = (Name.WRONG_HEADER, Name.NOTHING_NEW, Name.BAD_PROBE)
+    options = [word for name in names for word in ("--scenario", name)]
+    good = retrain("rehearse", *options, capsys=capsys)
+    rejected = campaign_report("REJECTED", reason="NDCG@10 fell from 0.4 to 0.1")
+    report = run_report(solution_report(campaigns=[rejected]), outcome="REJECTED")
+    results[Name.HAPPY_PATH] = Result(BY_NAME[Name.HAPPY_PATH], NOT_MET, view(report))
+    results[Name.NOTHING_NEW] = EmulatorError("no such schedule")
+    died = view(None, "FAILED", "States.Runtime: no a")
+    results[Name.BAD_PROBE] = Result(BY_NAME[Name.BAD_PROBE], NOT_MET, died)
+    bad = retrain("rehearse", *options, capsys=capsys)
+    assert (good[0], bad[0]) == (0, 1), "the others are played although the first one ended badly"
+    text = "\n".join(f"$ retrain rehearse\n{err}{out}" for _, out, err in (good, bad))
+    golden("rehearse.txt", text)
+
+
+def test_json_is_the_only_result(results, capsys):
+    results[Name.BAD_PROBE] = EmulatorError("no such schedule")
+    arguments = ("rehearse", "--scenario", "bad-probe", "--json")
+    code, out, _ = retrain(*arguments, capsys=capsys)
+    document = json.loads(out)
+    assert (code, document["stack"], document["succeeded"]) == (1, "dev", False)
+    good, bad = document["scenarios"]
+    assert (good["scenario"], good["isAsDesigned"], good["wayOut"]) == ("happy-path", True, None)
+    assert good["run"]["outcome"] == "DEPLOYED"
+    assert good["checks"] == [{"text": MET[0].text, "isMet": True}]
+    assert (bad["error"], bad["run"]) == ("the scenario did not end: no such schedule", None)
+    assert bad["wayOut"] == BY_NAME[Name.BAD_PROBE].way_out
+
+
+@pytest.mark.usefixtures("results")
+def test_scenarios_that_the_stack_cannot_play_are_refused_or_left_out(emulator, project, capsys):
+    project(**{"solutions[0].campaigns[0]": {"campaignArn": CAMPAIGN}})
+    reason = "no campaign has a probe; set solutions[].campaigns[].probe.userId of a campaign\n"
+    code, out, err = retrain("rehearse", "--scenario", "bad-probe", capsys=capsys)
+    assert (code, out) == (2, "")
+    assert err.endswith(f"stack dev cannot play:\n  bad-probe: {reason}")
+    assert emulator.requests == []
+    code, out, err = retrain("rehearse", "--scenario", "all", capsys=capsys)
+    assert f"left out: bad-probe: {reason}" in err
+    assert emulator.requests == [row.name for row in SCENARIOS if row.name != Name.BAD_PROBE]
+    assert code == 0
+
+
+def test_the_rehearsal_ends_if_the_emulator_dies(emulator, results, capsys):
+    results[Name.HAPPY_PATH] = URLError("refused")
+    code, _, err = retrain("rehearse", capsys=capsys)
+    message = "the emulator does not answer (<urlopen error refused>); start the command again"
+    assert (code, err.splitlines()[-1]) == (1, message)
+    emulator.answers, results[Name.HAPPY_PATH] = [], EmulatorError("died")
+    code, _, err = retrain("rehearse", "--scenario", "all", capsys=capsys)
+    assert (code, err.splitlines()[-1]) == (2, "died")
+
+
+def test_an_emulator_or_a_stack_that_cannot_be_used_is_one_line(emulator, monkeypatch, capsys):
+    def fail(*_, **__):
+        raise LIMIT
+
+    emulator.world.create = fail
+    code, _, err = retrain("rehearse", capsys=capsys)
+    assert (code, err.splitlines()[-1]) == (2, f"the emulator cannot deploy this stack: {LIMIT}")
+
+    def no_port(**_):
+        raise EmulatorError("no free port")
+
+    monkeypatch.setattr(rehearse, "running", no_port)
+    assert retrain("emulate", capsys=capsys) == (2, "", "no free port\n")
+
+
+def interrupt(_seconds):
+    raise SystemExit(128 + signal.SIGINT)
+
+
+@pytest.mark.usefixtures("results")
+def test_a_kept_emulator_runs_until_a_signal(emulator, monkeypatch, capsys):
+    monkeypatch.setattr(rehearse.time, "sleep", interrupt)
+    code, _, err = retrain("rehearse", "--keep", capsys=capsys)
+    lines = [line for line in err.splitlines() if line]
+    assert code == 0
+    assert "export AWS_ENDPOINT_URL=http://127.0.0.1:1" in lines
+    assert lines[-3:] == ["retrain plan", "retrain start --watch", "retrain history"]
+    emulator.answers = []
+    code, _, err = retrain("rehearse", "--keep", capsys=capsys)
+    died = "the emulator ended unexpectedly; start the command again"
+    assert (code, err.splitlines()[-1]) == (1, died)
+
+
+def test_emulate_prints_how_to_deploy(emulator, monkeypatch, capsys):
+    monkeypatch.setattr(rehearse.time, "sleep", interrupt)
+    code, out, err = retrain("emulate", "--port", "4567", capsys=capsys)
+    lines = err.splitlines()
+    assert (code, out, emulator.options["port"]) == (0, "", 4567)
+    assert {"export AWS_REGION=eu-west-1", "pulumi up -s dev"} < set(lines)
+    assert "retrain adopt --stack prod --dataset-group-arn arn:group" in lines
+    (path,) = (line for line in lines if line.startswith("export PATH="))
+    assert f":{ROOT}/emulator/deployer/plugin:$PATH" in path
+
+
+@pytest.fixture
+def states(emulator, monkeypatch):
+    """Replace the runs that a deployed stack follows. Return the calls to Step Functions."""
+    definition = {"StartAt": "A", "States": {"A": {"Parameters": {"settings": {"limits": {}}}}}}
+    calls = []
+    client = SimpleNamespace(
+        describe_state_machine=lambda **_: {"definition": json.dumps(definition)},
+        update_state_machine=lambda **request: calls.append(json.loads(request["definition"])),
+        start_execution=lambda **request: calls.append(request) or {"executionArn": "by hand"},
+        describe_execution=lambda **request: request,
+    )
+    emulator.target.access = SimpleNamespace(step_functions=client)
+    emulator.world.write_newer_exports = lambda day, _="none": emulator.requests.append(str(day))
+    monkeypatch.setattr(play, "execution_of", lambda described: described["executionArn"])
+    monkeypatch.setattr(play, "follow", lambda *_: view(None, "FAILED", "no a"))
+    monkeypatch.setattr(DeployedStack, "_snapshot", lambda _: Snapshot({}, {}, {}))
+    return calls
+
+
+def test_each_run_of_the_schedule_belongs_to_the_next_of_the_last_days(emulator, states, capsys):
+    code, out, _ = retrain("rehearse", "--scenario", "wrong-header", capsys=capsys)
+    assert (code, out.count("no a")) == (1, 2), "the runs have no reports"
+    first = datetime.now(UTC).date() - timedelta(days=play.PAST_DAYS)
+    days = [str(first + timedelta(days=number)) for number in range(2)]
+    slots = [(day, f"{day}T03:00:00Z", ("DELETE", "faults")) for day in days]
+    assert emulator.requests == [request for slot in slots for request in slot]
+    assert all(definition["States"]["A"] for definition in states), "nothing is started by hand"
+
+
+def test_the_faults_and_the_deadline_of_a_scenario_end_with_it(emulator, states, capsys):
+    retrain("rehearse", "--scenario", "stuck-training", capsys=capsys)
+    hang, clear = emulator.requests[-3], emulator.requests[-1]
+    assert (hang[0], hang[2]["fault"], clear) == ("POST", "hang", ("DELETE", "faults"))
+    limits = [row["States"]["A"]["Parameters"]["settings"]["limits"] for row in states]
+    assert limits == [{}, {"maxTrainingHours": 0.002}, {}]
+
+
+def test_a_paused_stack_is_started_by_hand_with_the_exports_of_today(
+    emulator, states, project, capsys
+):
+    project(paused=True)
+    retrain("rehearse", capsys=capsys)
+    assert emulator.requests == [str(datetime.now(UTC).date()), ("DELETE", "faults")]
+    assert states[0] == {"stateMachineArn": STATE_MACHINE, "input": "{}"}
+
+
+@pytest.mark.usefixtures("states")
+def test_a_run_that_is_interrupted_ends_the_rehearsal(monkeypatch):
+    monkeypatch.setattr(play, "follow", lambda *_: view(None, "RUNNING"))
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["rehearse"])
+    assert caught.value.code == 130

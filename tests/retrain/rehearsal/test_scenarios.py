@@ -1,0 +1,147 @@
+"""Proves how a run is compared with what a scenario expects, and which stacks can play it."""
+
+import pytest
+
+from components.args import (
+    CampaignArgs,
+    DatasetArgs,
+    DatasetsArgs,
+    ProbeArgs,
+    RetrainingPipelineArgs,
+    SolutionArgs,
+)
+from retrain.rehearsal.scenarios import SCENARIOS, Name, Snapshot, judge, select
+
+HOME = "arn:aws:personalize:eu-west-1:123456789012"
+CAMPAIGN, DATASET = f"{HOME}:campaign/home", f"{HOME}:dataset/movies/INTERACTIONS"
+OLD, NEW = (f"{HOME}:solution/movies/{number}" for number in (1, 2))
+OTHER_OLD, OTHER_NEW = (f"{HOME}:solution/series/{number}" for number in (1, 2))
+BEFORE = Snapshot({DATASET: 1}, {OLD: "ACTIVE", OTHER_OLD: "ACTIVE"}, {CAMPAIGN: OLD})
+BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
+
+
+def run_report(outcome, reason):
+    campaigns = [{"campaignArn": CAMPAIGN, "reason": reason}]
+    solutions = [{"reason": None, "campaigns": campaigns}]
+    parts = {"imports": [], "solutions": solutions, "trials": []}
+    return {"outcome": outcome, "reason": None, **parts}
+
+
+def outcome_of(expected, **changes):
+    """Return the report and the account after a run that did what is expected, with changes."""
+    trained = {NEW: expected.version_status, OTHER_NEW: expected.version_status}
+    account = {
+        "imports": {DATASET: 2 if expected.imports else 1},
+        "version_statuses": {**BEFORE.version_statuses, **(trained if trained[NEW] else {})},
+        "served_versions": {CAMPAIGN: NEW if expected.serves_new_version else OLD},
+    }
+    report = {"outcome": expected.outcomes[0], "reason": f"because {expected.message} is 1"}
+    report |= {key: changes.pop(key) for key in ("outcome", "reason") if key in changes}
+    return run_report(**report), Snapshot(**(account | changes))
+
+
+def failed_checks(expected, report, after):
+    return [check.text for check in judge(expected, report, BEFORE, after) if not check.is_met]
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_a_run_that_does_what_is_expected_fails_no_check(scenario):
+    assert failed_checks(scenario.expected, *outcome_of(scenario.expected)) == []
+    checks = list(judge(scenario.expected, None, BEFORE, BEFORE))
+    assert not checks[0].is_met, "a run without a report"
+
+
+ENDED = "the run ended as"
+SERVES = "home serves its"
+ACTIVE = "every solution has a new version with the status"
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "failed"),
+    [
+        ("happy-path", {"outcome": "REJECTED"}, f"{ENDED} DEPLOYED or TRAINED"),
+        ("happy-path", {"imports": {DATASET: 1}}, "every dataset was imported"),
+        ("happy-path", {"served_versions": {CAMPAIGN: OLD}}, f"{SERVES} new version"),
+        ("happy-path", {"served_versions": {CAMPAIGN: "other"}}, f"{SERVES} new version"),
+        ("nothing-new", {"outcome": "DEPLOYED"}, f"{ENDED} SKIPPED"),
+        ("nothing-new", {"reason": None}, "its report has the reason"),
+        ("truncated-export", {"reason": "no files"}, "its report has the reason"),
+        ("truncated-export", {"imports": {DATASET: 2}}, "nothing was imported"),
+        (
+            "truncated-export",
+            {"version_statuses": {**BEFORE.version_statuses, NEW: "CREATE STOPPED"}},
+            "no training was paid for",
+        ),
+        ("worse-model", {"served_versions": {CAMPAIGN: NEW}}, f"{SERVES} previous version"),
+        (
+            "worse-model",
+            {"version_statuses": {**BEFORE.version_statuses, NEW: "ACTIVE"}},
+            f"{ACTIVE} ACTIVE",
+        ),
+        (
+            "stuck-training",
+            {"version_statuses": {**BEFORE.version_statuses, NEW: "ACTIVE", OTHER_NEW: "ACTIVE"}},
+            f"{ACTIVE} CREATE STOPPED",
+        ),
+    ],
+)
+def test_each_difference_fails_one_check(name, changes, failed):
+    expected = BY_NAME[name].expected
+    assert failed_checks(expected, *outcome_of(expected, **changes)) == [failed]
+
+
+def test_the_happy_path_comes_first_and_all_means_all():
+    assert [row.name for row in SCENARIOS] == [name for name in Name if name != Name.ALL]
+    assert [row.name for row in select([])] == [Name.HAPPY_PATH]
+    names = [Name.WORSE_MODEL, Name.NOTHING_NEW]
+    assert [row.name for row in select(names)] == [Name.HAPPY_PATH, *names[::-1]]
+    assert select([Name.ALL, Name.BAD_PROBE]) == list(SCENARIOS)
+
+
+FULL_IMPORT = (
+    "the stack has no FULL import of interactions; set importMode to FULL in datasets.interactions"
+)
+NO_CAMPAIGNS = "the stack has no campaigns; add the campaigns of a solution in the config"
+NO_PROBE = "no campaign has a probe; set solutions[].campaigns[].probe.userId of a campaign"
+DAILY = (
+    "the stack's locations contain {date}, so the export of each day is new, and this scenario "
+    "needs an export that has not changed"
+)
+
+
+def stack_args(key="interactions", campaigns=(None,), **dataset):
+    """Return the settings of a stack with these probes. None is a campaign without a probe."""
+    fields = {"dataset_arn": DATASET, "data_location": "s3://bucket/a.csv", **dataset}
+    campaigns = [CampaignArgs(campaign_arn=CAMPAIGN, probe=probe) for probe in campaigns]
+    return RetrainingPipelineArgs(
+        datasets=DatasetsArgs(**{key: DatasetArgs(**fields)}),
+        solutions=[SolutionArgs(solution_arn=f"{HOME}:solution/movies", campaigns=campaigns)],
+    )
+
+
+@pytest.mark.parametrize(
+    ("args", "obstacles"),
+    [
+        (stack_args(campaigns=[None, ProbeArgs(user_id="1")]), {}),
+        (stack_args(), {"bad-probe": NO_PROBE}),
+        (stack_args(campaigns=[]), dict.fromkeys(["worse-model", "bad-probe"], NO_CAMPAIGNS)),
+        (
+            stack_args("users", [ProbeArgs(user_id="1")]),
+            dict.fromkeys(["truncated-export", "wrong-header", "worse-model"], FULL_IMPORT),
+        ),
+        (
+            stack_args(
+                campaigns=[ProbeArgs(user_id="1")],
+                import_mode="INCREMENTAL",
+                data_location="s3://bucket/{date}/",
+            ),
+            {
+                "nothing-new": DAILY,
+                **dict.fromkeys(["truncated-export", "wrong-header", "worse-model"], FULL_IMPORT),
+            },
+        ),
+    ],
+)
+def test_a_stack_that_cannot_play_a_scenario_has_a_reason(args, obstacles):
+    reasons = {scenario.name: scenario.obstacle(args) for scenario in SCENARIOS}
+    assert {str(name): reason for name, reason in reasons.items() if reason} == obstacles

@@ -1,0 +1,96 @@
+"""Proves which stacks can be rehearsed, and with which settings."""
+
+import json
+import os
+
+import pytest
+
+from emulator.deployer.configuration import read_project
+from retrain.account import stack_config
+from retrain.account.errors import OperatorError
+from retrain.rehearsal.films import film_service
+from retrain.rehearsal.stack import open_stack
+from tests.program.sample_stack import CONFIG, PROJECT, PROJECT_FILE, ROOT, STACK_CONFIG, texts
+
+PROBE = "solutions[0].campaigns[0].probe"
+
+
+def error_message(folder, name="dev", data_dir=None):
+    with pytest.raises(OperatorError) as caught, open_stack(folder, name, data_dir) as stack:
+        pytest.fail(f"{stack.home} was read")
+    return str(caught.value).replace(f"{folder}/", "")
+
+
+def test_a_rehearsal_has_short_probes_and_no_limit_of_trainings(project):
+    probe = {"userId": "42", "minutes": 10}
+    limits = {"maxTrainingsPerMonth": 3, "maxImportHours": 5}
+    folder = project(**{PROBE: probe, "limits": limits})
+    with open_stack(folder, "dev", None) as stack:
+        solutions, rehearsed_limits = map(json.loads, stack.overrides.values())
+        read_project(folder, "dev", stack.overrides)
+    assert list(stack.overrides) == ["solutions", "limits"]
+    (campaign,) = solutions[0].pop("campaigns")
+    assert campaign["probe"] == {"userId": "42", "minResults": 1, "minutes": 0.02}
+    assert solutions[0]["solutionArn"] == CONFIG["solutions"][0]["solutionArn"]
+    assert (rehearsed_limits["maxTrainingsPerMonth"], rehearsed_limits["maxImportHours"]) == (0, 5)
+    assert stack.args.limits.max_trainings_per_month == 3, "the settings of the file are checked"
+    assert (stack.home.account, stack.home.region) == ("123456789012", "eu-west-1")
+
+
+def test_the_csv_files_of_the_user_replace_the_sample_data(tmp_path, project):
+    data = film_service()
+    for key in CONFIG["datasets"]:
+        (tmp_path / f"{key}.csv").write_bytes(data.older[key.upper()])
+    with open_stack(project(), "dev", tmp_path) as stack:
+        assert stack.data.newer["USERS"] == data.newer["USERS"]
+        assert stack.data.newer["INTERACTIONS"] == data.older["INTERACTIONS"]
+
+
+def test_nothing_in_a_rehearsal_reaches_a_real_account(project, monkeypatch):
+    before = {"AWS_PROFILE": "prod", "AWS_REGION": "eu-west-1", "https_proxy": "http://proxy"}
+    for name, value in before.items():
+        monkeypatch.setenv(name, value)
+    with open_stack(project(), "dev", None):
+        assert not before.keys() & os.environ.keys()
+        assert os.environ["AWS_CONFIG_FILE"] == os.environ["AWS_SHARED_CREDENTIALS_FILE"]
+        assert os.environ["AWS_CONFIG_FILE"] == os.devnull
+    assert before.items() <= os.environ.items(), "the caller's environment is restored"
+
+
+def test_a_stack_that_cannot_be_read_is_refused(project, tmp_path):
+    assert error_message(project("test"), "prod") == (
+        "Pulumi.prod.yaml: does not exist; name one of the stacks of this folder: test"
+    )
+    (tmp_path / "Pulumi.prod.yaml").mkdir()
+    assert error_message(tmp_path, "prod") == "Pulumi.prod.yaml: cannot be read: is a directory"
+    (tmp_path / "Pulumi.dev.yaml").write_text(f"config:\n  {PROJECT}:tags: {{1: films}}\n")
+    assert error_message(tmp_path) == (
+        "Pulumi.dev.yaml: line 2: '1' is not written as in JSON: write it in quotes; correct the "
+        "YAML"
+    )
+    assert error_message(tmp_path, "acme/dev").startswith("--stack 'acme/dev': a stack's name has")
+    problems = error_message(project(retrainingRate="7 dayz", paused="maybe")).splitlines()
+    assert problems[0] == "2 problems in the configuration of stack dev:"
+
+
+def test_a_partition_that_the_emulator_does_not_support_is_refused(tmp_path, project):
+    project()
+    text = json.dumps({"config": {**STACK_CONFIG, "aws:region": "cn-north-1"}})
+    text = text.replace("arn:aws:", "arn:aws-cn:").replace("eu-west-1", "cn-north-1")
+    (tmp_path / "Pulumi.dev.yaml").write_text(text)
+    assert error_message(tmp_path) == (
+        "aws-cn is the partition of the stack's ARNs, and the emulator supports only aws; copy the "
+        "stack's file, and use ARNs and a region of aws in the copy"
+    )
+
+
+def test_a_stack_that_imports_environments_is_rehearsed_with_their_values(tmp_path, monkeypatch):
+    (tmp_path / "Pulumi.yaml").write_text(json.dumps({**PROJECT_FILE, "main": str(ROOT)}))
+    (tmp_path / "Pulumi.dev.yaml").write_text("environment:\n  - retraining/dev\n")
+    resolved = {**texts({"tags.cost": "42"}), "aws:accessKey": {"secure": ""}}
+    monkeypatch.setattr(stack_config, "resolved_config", lambda *_: resolved)
+    with open_stack(tmp_path, "dev", None) as stack:
+        project = read_project(stack.folder, "dev", {})
+    assert (project.config, project.program) == (texts({"tags.cost": "42"}), ROOT)
+    assert stack.args.tags["cost"] == "42"
+    assert not stack.folder.exists(), "the copy is deleted"

@@ -1,0 +1,121 @@
+"""Proves what is created for a stack. S3 is a double."""
+
+from datetime import date
+from types import SimpleNamespace
+
+import boto3
+import pytest
+
+from components.args import (
+    CampaignArgs,
+    DatasetArgs,
+    DatasetsArgs,
+    ProbeArgs,
+    RetrainingPipelineArgs,
+    SolutionArgs,
+)
+from retrain.account.errors import OperatorError
+from retrain.rehearsal import world
+from retrain.rehearsal.data import Data
+from retrain.rehearsal.world import World, files_of, recipe_of, wait_until_active
+
+HOME = "arn:aws:personalize:eu-west-1:123456789012"
+CONTENT = b'\xef\xbb\xbfA,B\r\n1,"x"\r\n2,\\,\n3,\xc3\xa9\n'
+
+
+@pytest.fixture
+def uploads(monkeypatch):
+    """Replace boto3's clients. Return the requests to S3 that create something, in order."""
+    requests = []
+
+    def client(_service, **_):
+        return SimpleNamespace(
+            list_buckets=lambda: {"Buckets": [{"Name": "existing"}]},
+            put_bucket_policy=lambda **_: None,
+            create_bucket=lambda **request: requests.append(request),
+            put_object=lambda **request: requests.append(
+                (request["Bucket"], request["Key"], request["Body"])
+            ),
+        )
+
+    monkeypatch.setattr(boto3, "client", client)
+    return requests
+
+
+def world_of(region="eu-west-1", key="interactions", **dataset):
+    fields = {"dataset_arn": f"{HOME}:dataset/movies/USERS", **dataset}
+    args = RetrainingPipelineArgs(
+        datasets=DatasetsArgs(**{key: DatasetArgs(**fields)}),
+        solutions=[SolutionArgs(solution_arn=f"{HOME}:solution/movies")],
+    )
+    emulator = SimpleNamespace(region=region, connection={})
+    return World(emulator, args, Data({}, {}, {"INTERACTIONS": CONTENT}))
+
+
+@pytest.mark.parametrize(
+    ("key", "files"),
+    [("a.csv", {"a.csv": CONTENT}), ("day={date}/", {"day=2026-11-29/part-0.csv": CONTENT})],
+)
+def test_the_export_of_a_day_is_written_byte_for_byte_and_then_its_marker(uploads, key, files):
+    location, marker = f"s3://existing/{key}", "s3://new/{date}.ready"
+    aws = world_of(data_location=location, ready_marker=marker)
+    aws.write_newer_exports(date(2026, 11, 29))
+    bucket = {"CreateBucketConfiguration": {"LocationConstraint": "eu-west-1"}}
+    written = [("existing", name, content) for name, content in files.items()]
+    ready = ("new", "2026-11-29.ready", b"")
+    assert uploads == [{"Bucket": "new", **bucket}, *written, ready]
+    aws.write_newer_exports(date(2026, 11, 29))
+    assert uploads[-2][2] != CONTENT, "the next export differs"
+    assert sorted(uploads[-2][2].splitlines()) == sorted(CONTENT.splitlines())
+
+
+def test_a_bucket_in_us_east_1_has_no_location(uploads):
+    world_of("us-east-1", data_location="s3://new/a.csv").write_newer_exports(date(2026, 11, 29))
+    assert uploads[0] == {"Bucket": "new"}
+
+
+def test_a_folder_may_have_several_files():
+    header, rows = CONTENT[:8], [b'1,"x"\r\n', b"2,\\,\n", b"3,\xc3\xa9\n"]
+    files = dict(files_of("folder/", CONTENT, 3))
+    assert files == {f"folder/part-{n}.csv": header + row for n, row in enumerate(rows)}
+
+
+@pytest.mark.usefixtures("uploads")
+def test_a_stack_without_interactions_gets_an_export_of_interactions():
+    users, interactions = world_of(key="users", data_location="s3://bucket/a.csv").exports
+    assert users.dataset_type == "USERS"
+    assert interactions.dataset_arn == f"{HOME}:dataset/movies/INTERACTIONS"
+    assert interactions.data_location == "s3://rehearsal-interactions/interactions.csv"
+
+
+@pytest.mark.parametrize(
+    ("resource", "seconds", "problem"),
+    [
+        ({"status": "CREATE FAILED", "failureReason": "no rows"}, 300, "CREATE FAILED: no rows"),
+        ({"status": "CREATE PENDING"}, -1, "CREATE PENDING: not ACTIVE after -1 seconds"),
+    ],
+)
+def test_a_resource_that_does_not_become_active_is_an_error(
+    monkeypatch, resource, seconds, problem
+):
+    monkeypatch.setattr(world, "DEADLINE_SECONDS", seconds)
+    with pytest.raises(OperatorError) as caught:
+        wait_until_active(lambda **_: {"dataset": resource}, "dataset", datasetArn="arn:1")
+    assert str(caught.value) == f"arn:1: {problem}"
+
+
+@pytest.mark.parametrize(
+    ("probe", "mode", "recipe"),
+    [
+        (None, "FULL", "aws-user-personalization-v2"),
+        (None, "UPDATE", "aws-user-personalization"),
+        (ProbeArgs(user_id="1"), "FULL", "aws-user-personalization-v2"),
+        (ProbeArgs(item_id="1"), "FULL", "aws-similar-items"),
+        (ProbeArgs(user_id="1", input_list=["1"]), "FULL", "aws-personalized-ranking-v2"),
+    ],
+)
+def test_a_solution_has_a_recipe_for_its_probe_and_its_training_mode(probe, mode, recipe):
+    campaigns = [CampaignArgs(campaign_arn=f"{HOME}:campaign/a", probe=probe)]
+    arn = f"{HOME}:solution/movies"
+    solution = SolutionArgs(solution_arn=arn, training_mode=mode, campaigns=campaigns)
+    assert recipe_of(solution) == recipe
