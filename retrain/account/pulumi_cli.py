@@ -18,18 +18,14 @@ if TYPE_CHECKING:
 
 PROJECT_DIR = Path.cwd() if IS_INSTALLED else FOLDER
 """The folder with Pulumi.yaml and the files of the stacks."""
-DEFAULT_STACK = "dev"
-"""The stack of the commands that name none."""
 STACK_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 """The names that the Pulumi CLI accepts, without organization and project
 (https://www.pulumi.com/docs/iac/concepts/stacks/#create-a-stack)."""
 CLI_SECONDS = 120
 """A backend that is far away may take a while. The CLI asks no questions in the meantime."""
 WITHOUT_CLI = "or name the state machine with --state-machine-arn"
-ERROR_PREFIX = "error: "
-"""The beginning of the line with which the CLI says why it failed."""
-UNKNOWN_STACK = "no stack named"
-"""The beginning of the reason of the CLI if its backend has no such stack."""
+REASON = re.compile(r"^error: (.*)$", re.MULTILINE)
+"""The lines with which the CLI says why it failed."""
 
 
 class StackNotCreatedError(OperatorError):
@@ -57,19 +53,14 @@ def missing_file_error(file: Path) -> OperatorError:
     return OperatorError(f"{file}: does not exist; {hint}")
 
 
-def deploy_command(stack: str) -> str:
-    """Return the command that deploys a stack."""
-    return f"pulumi up --stack {stack}"
-
-
-def create_command(stack: str) -> str:
-    """Return the command that creates a stack and deploys it."""
-    return f"pulumi stack init {stack} && {deploy_command(stack)}"
+def deploy_command(stack: str, *, is_new: bool = False) -> str:
+    """Return the command that deploys a stack, and creates it before if it is new."""
+    return f"{f'pulumi stack init {stack} && ' if is_new else ''}pulumi up --stack {stack}"
 
 
 def stack_text(stack: str) -> str:
     """Return a stack in a message. A command that names no stack uses the default stack."""
-    return f"stack {stack}{' (the default; -s names another)' if stack == DEFAULT_STACK else ''}"
+    return f"stack {stack}{' (the default; -s names another)' if stack == 'dev' else ''}"
 
 
 def stack_outputs(stack: str) -> Mapping[str, object]:
@@ -115,26 +106,20 @@ def _read(*command: str, stack: str, project_dir: Path, way_out: str) -> dict[st
             f"the Pulumi CLI has not read {stack_text(stack)} within {CLI_SECONDS} seconds; try "
             f"again, {way_out}"
         ) from error
-    if completed.returncode:
-        raise _cli_error(stack, completed.stderr, project_dir, way_out)
-    document: dict[str, Any] = json.loads(completed.stdout)
-    return document
-
-
-def _cli_error(stack: str, stderr: str, project_dir: Path, way_out: str) -> OperatorError:
-    """Return the error for what the CLI has written when it could not read a stack."""
-    lines = [line for line in stderr.splitlines() if line.startswith(ERROR_PREFIX)]
-    reason = one_line(lines[-1].removeprefix(ERROR_PREFIX) if lines else stderr)
-    if not reason.startswith(UNKNOWN_STACK):
-        return OperatorError(
+    if completed.returncode == 0:
+        document: dict[str, Any] = json.loads(completed.stdout)
+        return document
+    reason = one_line((REASON.findall(completed.stderr) or [completed.stderr])[-1])
+    if not reason.startswith("no stack named"):
+        raise OperatorError(
             f"the Pulumi CLI cannot read {stack_text(stack)}: {reason or 'it gives no reason'}; "
             f"check --stack and `pulumi whoami`, log in with `pulumi login`, {way_out}"
         )
     # A stack may be named with its organization and project.
     file = stack_file_of(project_dir, stack.rpartition("/")[2])
     if not os.path.lexists(file):
-        return missing_file_error(file)
-    return StackNotCreatedError(
+        raise missing_file_error(file)
+    raise StackNotCreatedError(
         f"{stack_text(stack)} is not created yet, or it is in another backend than `pulumi whoami "
-        f"-v` prints; create and deploy it with `{create_command(stack)}`"
+        f"-v` prints; create and deploy it with `{deploy_command(stack, is_new=True)}`"
     )

@@ -14,7 +14,6 @@ from retrain.account import pulumi_cli
 from retrain.account.errors import OperatorError
 from retrain.account.pulumi_cli import (
     StackNotCreatedError,
-    create_command,
     deploy_command,
     stack_file_of,
 )
@@ -76,7 +75,7 @@ class ExaminedPipeline:
         if self.stack is None:
             return "pulumi up"
         is_new = isinstance(self.error, StackNotCreatedError)
-        return create_command(self.stack) if is_new else deploy_command(self.stack)
+        return deploy_command(self.stack, is_new=is_new)
 
     @property
     def restore_command(self) -> str:
