@@ -1,6 +1,7 @@
 """Proves that the permissions of each command are those that it uses, and fit into a policy."""
 
 import json
+import re
 from fnmatch import fnmatchcase
 from importlib.resources import files
 from unittest.mock import patch
@@ -115,6 +116,10 @@ def test_the_actions_exist():
 
 def test_every_command_of_an_account_has_permissions():
     assert cli.ACCOUNT_COMMANDS.keys() == COMMANDS.keys()
+    reads = {
+        action for action in actions_of("plan") if re.match(r"\w+:(Describe|Get|List)", action)
+    }
+    assert actions_of("plan") - reads == {"kms:Decrypt"}, "a plan writes nothing"
 
 
 def test_the_policy_of_all_commands_fits_into_a_managed_policy(pipeline):
