@@ -10,6 +10,7 @@ from provider_support import UNKNOWN, Engine, Resource, Type, archive, function_
 from small_stack import policy
 
 from emulator.deployer.errors import DeploymentError
+from emulator.deployer.translation import contains
 
 TRUST = policy()
 FUNCTION = function_inputs("arn:aws:iam::123456789012:role/one", archive("sha-1", work="x = 1\n"))
@@ -150,6 +151,14 @@ def test_a_new_version_of_a_function_is_not_known_before_it_is_published(engine,
     assert "environment" not in outputs, "a removed input is not shown"
     outputs = engine.preview(Type.FUNCTION, "worker", inputs | change, function)
     assert {name: outputs[name] for name in OLD_OUTPUTS} == OLD_OUTPUTS | unknown
+
+
+def test_a_refresh_accepts_more_members_of_a_block_and_another_spelling_of_a_document():
+    block = {"a": [{"b": 1, "more": 2}], "more": 3}
+    assert contains(block, {"a": [{"b": 1}]})
+    assert contains({"policy": '{"a": 1}'}, {"policy": '{"a":1}'})
+    for wanted in ({"a": [{"b": 2}]}, {"a": []}, {"c": 1}, {"a": {"b": 1}}):
+        assert not contains(block, wanted), wanted
 
 
 def test_a_refresh_only_reads(aws, engine):
