@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from provider_support import UNKNOWN, Engine, Resource, Type, archive, function_inputs
 from ruamel.yaml import YAML
-from small_stack import ACCOUNT, REGION, allow, eventually, finished, invoke, policy, trust, waiting
+from small_stack import ACCOUNT, REGION, allow, invoke, policy, trust, waiting
 
 from emulator.deployer import wire
 from emulator.deployer.errors import DeploymentError
@@ -213,39 +213,6 @@ def test_only_code_and_configuration_become_a_new_version(aws, engine, function,
     assert versions[-1]["Version"] == version
     first = client.get_function_configuration(FunctionName=function.outputs["qualifiedArn"])
     assert first["MemorySize"] == 128, "a published version never changes"
-
-
-def wait_then_call(seconds, function_arn):
-    """Return a definition that waits and then calls a function."""
-    wait = {"Type": "Wait", "Seconds": seconds, "Next": "Last"}
-    last = {"Type": "Task", "Resource": function_arn, "End": True}
-    return json.dumps({"StartAt": "Wait", "States": {"Wait": wait, "Last": last}})
-
-
-def start_and_wait(aws, machine):
-    """Start an execution, wait until it is in its Wait state, and return its ARN."""
-    client = aws.client("stepfunctions")
-    arn = client.start_execution(stateMachineArn=machine.id)["executionArn"]
-    eventually(
-        lambda: client.get_execution_history(executionArn=arn)["events"],
-        lambda events: "WaitStateEntered" in [event["type"] for event in events],
-    )
-    return arn
-
-
-def test_a_running_execution_keeps_the_version_of_its_functions(
-    aws, engine, existing, function, inputs
-):
-    def machine_inputs(seconds, function):
-        definition = wait_then_call(seconds, function.outputs["qualifiedArn"])
-        return {"roleArn": existing["arn states"], "definition": definition}
-
-    machine = engine.create(Type.MACHINE, "keeping", machine_inputs(1, function))
-    running = start_and_wait(aws, machine)
-    updated = engine.update(function, inputs | {"code": returning("new")})
-    machine = engine.update(machine, machine_inputs(0, updated))
-    assert finished(aws, start_and_wait(aws, machine))["output"] == '"new"'
-    assert finished(aws, running)["output"] == '"old"'
 
 
 def test_a_permission_has_its_id_and_its_source_in_the_policy(aws, engine, existing):
