@@ -8,21 +8,11 @@ from hypothesis import strategies as st
 
 from functions.execution_input import KEYS, input_problems
 from functions.executions import run_of
-from tests.functions.samples import (
-    OTHER_SOLUTION,
-    SCHEDULE,
-    SCHEDULED,
-    SOLUTION,
-    configured,
-    dataset_settings,
-    items_settings,
-    settings,
-    solution_settings,
-)
+from tests.functions import samples as s
 
-SETTINGS = settings(
-    datasets=[dataset_settings(), items_settings(dataLocation="s3://exports/items/{date}/")],
-    solutions=[solution_settings(), solution_settings(solutionArn=OTHER_SOLUTION)],
+SETTINGS = s.settings(
+    datasets=[s.dataset_settings(), s.items_settings(dataLocation="s3://exports/items/{date}/")],
+    solutions=[s.solution_settings(), s.solution_settings(solutionArn=s.OTHER_SOLUTION)],
 )
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -34,16 +24,16 @@ TIMES = st.datetimes().map(str) | st.datetimes(timezones=st.timezones()).map(str
 
 def problems(request):
     """Return the problems of an input of an execution with these SETTINGS."""
-    return input_problems(SETTINGS, configured(request)["run"])
+    return input_problems(SETTINGS, s.configured(request)["run"])
 
 
 @pytest.mark.parametrize(
     "request_",
     [
         {},
-        {**SCHEDULED, "scheduleArn": SCHEDULE},
+        {**s.SCHEDULED, "scheduleArn": s.SCHEDULE},
         {"skipImport": True, "force": False},
-        {"datasets": ["items"], "solutions": [OTHER_SOLUTION, SOLUTION]},
+        {"datasets": ["items"], "solutions": [s.OTHER_SOLUTION, s.SOLUTION]},
         {"only": "trials"},
         {"only": "deployments"},
         {"trigger": "export", "day": "2026-11-30"},
@@ -95,7 +85,11 @@ WRONG = {
         for key, mistake, values in (
             ("scheduledTime", NO_TIME, ("<aws.scheduler.scheduled-time>", "2026-11-29T03:00:00")),
             ("scheduledTime", NO_TIME, ("0001-01-01T00:00:00+10:00",)),
-            ("scheduleArn", NO_SCHEDULE, ("x", 5, [["a/b/c"]], f"{SCHEDULE}/more", f"{SCHEDULE}é")),
+            (
+                "scheduleArn",
+                NO_SCHEDULE,
+                ("x", 5, [["a/b/c"]], f"{s.SCHEDULE}/more", f"{s.SCHEDULE}é"),
+            ),
             ("exportDate", 'is not a day, for example "2026-11-29"', ("2026-11-31", "20261129")),
         )
         for value in values
@@ -111,8 +105,8 @@ WRONG = {
         'datasets: 5 is unknown; expected one of ["interactions", "items"]',
     ),
     "an unknown solution": (
-        {"solutions": [f"{SOLUTION}s"]},
-        f'solutions: "{SOLUTION}s" is unknown; did you mean "{SOLUTION}"?',
+        {"solutions": [f"{s.SOLUTION}s"]},
+        f'solutions: "{s.SOLUTION}s" is unknown; did you mean "{s.SOLUTION}"?',
     ),
     "a day in the future": (
         {"exportDate": "2026-11-30"},
@@ -155,5 +149,5 @@ def test_all_problems_are_reported_at_once():
 @given(JSON | st.dictionaries(st.sampled_from(KEYS), JSON | TIMES))
 def test_any_json_is_checked_and_has_a_run_id(execution_input):
     assert all(isinstance(problem, str) for problem in problems(execution_input))
-    run = run_of(configured(execution_input)["run"])
+    run = run_of(s.configured(execution_input)["run"])
     assert run["id"], "the report of a refused run has an id too"

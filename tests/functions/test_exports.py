@@ -16,13 +16,13 @@ from botocore.response import StreamingBody
 from functions.csv_files import FileSample
 from functions.errors import ServiceUnavailable
 from functions.exports import SAMPLED_BYTES, Export, list_objects, read_export, split_location
-from tests.functions.samples import LOCATION, ago, rows_of, s3_object, sample
+from tests.functions import samples as s
 
 HEADER = b"USER_ID,ITEM_ID,TIMESTAMP\n"
 CSV = HEADER + b"1,2,3\n"
 ALL_BYTES = f"bytes=0-{SAMPLED_BYTES - 1}"
 MARKER = "s3://signals/done/_SUCCESS"
-NO_EXPORT = Export(location=LOCATION, objects=[], samples=[])
+NO_EXPORT = Export(location=s.LOCATION, objects=[], samples=[])
 
 
 def expect_list(s3, *pages, bucket="exports", prefix="interactions.csv"):
@@ -34,7 +34,7 @@ def expect_list(s3, *pages, bucket="exports", prefix="interactions.csv"):
         response = {
             "IsTruncated": not is_last,
             "Contents": [
-                {"Key": key, "Size": size, "ETag": '"e1"', "LastModified": ago(hours)}
+                {"Key": key, "Size": size, "ETag": '"e1"', "LastModified": s.ago(hours)}
                 for key, (size, hours) in page.items()
             ],
             **({} if is_last else {"NextContinuationToken": next_token}),
@@ -54,20 +54,20 @@ def expect_content(s3, content, key="interactions.csv"):
 def test_a_small_file_is_read_to_its_end(s3):
     expect_list(s3, {"interactions.csv": (len(CSV), 2)})
     expect_content(s3, CSV)
-    rows = rows_of(("1", "2", "3"))
+    rows = s.rows_of(("1", "2", "3"))
     header = ("USER_ID", "ITEM_ID", "TIMESTAMP")
     file = FileSample(
         key="interactions.csv", header=header, rows=rows, row_count=1, user_ids=frozenset("1")
     )
-    expected = replace(NO_EXPORT, objects=[s3_object(size=len(CSV))], samples=[file])
-    assert read_export(s3.client, LOCATION) == expected
+    expected = replace(NO_EXPORT, objects=[s.s3_object(size=len(CSV))], samples=[file])
+    assert read_export(s3.client, s.LOCATION) == expected
 
 
 def test_other_files_whose_names_begin_alike_are_left_out(s3):
     """A list by prefix contains them, but Personalize imports only the one file."""
     names = ("interactions.csv", "interactions.csv.bak", "interactions.csv/x")
     expect_list(s3, dict.fromkeys(names, (1, 2)))
-    assert [each.key for each in list_objects(s3.client, LOCATION)] == ["interactions.csv"]
+    assert [each.key for each in list_objects(s3.client, s.LOCATION)] == ["interactions.csv"]
 
 
 def test_files_in_subfolders_are_known(s3):
@@ -86,7 +86,7 @@ def test_files_in_subfolders_are_known(s3):
 @pytest.mark.parametrize(
     ("objects", "written_at"),
     [
-        ({"done/_SUCCESS": (0, 1)}, ago(1)),
+        ({"done/_SUCCESS": (0, 1)}, s.ago(1)),
         ({"done/_SUCCESS.old": (0, 1)}, None),
         ({}, None),
     ],
@@ -95,7 +95,7 @@ def test_files_in_subfolders_are_known(s3):
 def test_a_ready_marker_may_be_in_another_bucket(s3, objects, written_at):
     expect_list(s3, {})
     expect_list(s3, objects, bucket="signals", prefix="done/_SUCCESS")
-    export = read_export(s3.client, LOCATION, MARKER)
+    export = read_export(s3.client, s.LOCATION, MARKER)
     assert export == replace(NO_EXPORT, marker_written_at=written_at)
 
 
@@ -106,8 +106,8 @@ def test_a_file_that_is_refused_is_a_read_error(s3):
     expect_list(s3, {"interactions.csv": (9, 2)})
     request = {"Bucket": "exports", "Key": "interactions.csv", "Range": ALL_BYTES}
     s3.expect_error("get_object", "AccessDenied", "not yours", **request)
-    assert read_export(s3.client, LOCATION) == Export(
-        location=LOCATION, read_error=f"{LOCATION} cannot be read: AccessDenied: not yours"
+    assert read_export(s3.client, s.LOCATION) == Export(
+        location=s.LOCATION, read_error=f"{s.LOCATION} cannot be read: AccessDenied: not yours"
     )
 
 
@@ -115,8 +115,8 @@ def test_the_read_error_of_a_marker_names_the_marker(s3):
     expect_list(s3, {})
     request = {"Bucket": "signals", "Prefix": "done/_SUCCESS"}
     s3.expect_error("list_objects_v2", "NoSuchBucket", "none", **request)
-    assert read_export(s3.client, LOCATION, MARKER) == Export(
-        location=LOCATION, read_error=f"{MARKER} cannot be read: NoSuchBucket: none"
+    assert read_export(s3.client, s.LOCATION, MARKER) == Export(
+        location=s.LOCATION, read_error=f"{MARKER} cannot be read: NoSuchBucket: none"
     )
 
 
@@ -132,7 +132,7 @@ def test_a_read_that_breaks_off_is_retried_by_the_workflow(s3, error):
     with pytest.raises(
         ServiceUnavailable, match=r"GetObject: s3://exports/interactions\.csv broke off: "
     ):
-        read_export(s3.client, LOCATION)
+        read_export(s3.client, s.LOCATION)
 
 
 def test_a_list_alone_raises_the_error(s3):
@@ -161,7 +161,7 @@ class Files:
         """Yield one page with all files."""
         self.lists += 1
         contents = [
-            {"Key": key, "Size": size, "ETag": '"e1"', "LastModified": ago(hours)}
+            {"Key": key, "Size": size, "ETag": '"e1"', "LastModified": s.ago(hours)}
             for key, (size, hours, _) in self.files.items()
         ]
         yield {"Contents": contents}
@@ -230,30 +230,30 @@ def test_the_rows_are_counted_if_a_megabyte_contains_every_file(files, extra_byt
 
 @pytest.mark.parametrize("change", [{"key": "x.csv"}, {"size": 999}, {"etag": '"e2"'}], ids=str)
 def test_the_fingerprint_changes_with_every_object(change):
-    before = Export(location=LOCATION, objects=[s3_object(), s3_object(key="b.csv")])
-    after = Export(location=LOCATION, objects=[s3_object(**change), s3_object(key="b.csv")])
+    before = Export(location=s.LOCATION, objects=[s.s3_object(), s.s3_object(key="b.csv")])
+    after = Export(location=s.LOCATION, objects=[s.s3_object(**change), s.s3_object(key="b.csv")])
     assert after.fingerprint != before.fingerprint
 
 
 def test_the_fingerprint_does_not_depend_on_order_or_time():
-    first, second = s3_object(), s3_object(key="b.csv")
-    before = Export(location=LOCATION, objects=[first, second])
-    after = Export(location=LOCATION, objects=[second, s3_object(modified_at=ago(1))])
+    first, second = s.s3_object(), s.s3_object(key="b.csv")
+    before = Export(location=s.LOCATION, objects=[first, second])
+    after = Export(location=s.LOCATION, objects=[second, s.s3_object(modified_at=s.ago(1))])
     assert (after.fingerprint, after.size) == (before.fingerprint, 2000)
 
 
 @pytest.mark.parametrize(
     ("file", "row_count", "has_rows"),
     [
-        (sample(("1",), ("2",)), 2, True),
-        (sample(rows=()), 0, False),
-        (sample(rows=(), row_count=None), None, False),
-        (sample(rows=(), row_count=None, error="line 1 is not text"), None, True),
+        (s.sample(("1",), ("2",)), 2, True),
+        (s.sample(rows=()), 0, False),
+        (s.sample(rows=(), row_count=None), None, False),
+        (s.sample(rows=(), row_count=None, error="line 1 is not text"), None, True),
     ],
     ids=["rows", "no rows", "only a header was read", "not readable"],
 )
 def test_an_export_has_rows_if_a_file_has_or_might_have_some(file, row_count, has_rows):
-    export = Export(location=LOCATION, objects=[s3_object()], samples=[file])
+    export = Export(location=s.LOCATION, objects=[s.s3_object()], samples=[file])
     assert (export.row_count, export.has_rows) == (row_count, has_rows)
 
 

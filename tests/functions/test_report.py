@@ -6,32 +6,7 @@ from datetime import timedelta
 import pytest
 
 from functions.report.model import report_of, with_trials, worst_outcome
-from tests.functions.samples import (
-    CAMPAIGN,
-    EXECUTION,
-    FOREIGN_VERSION,
-    IMPORT_JOB,
-    NDCG,
-    NOW,
-    OLD_VERSION,
-    RUN_ID,
-    SOLUTION,
-    VERSION,
-    ago,
-    campaign_result,
-    configured,
-    dataset_result,
-    failed_training,
-    finished,
-    import_item,
-    plan,
-    planned_import,
-    planned_solution,
-    run,
-    settings,
-    solution_result,
-    training_item,
-)
+from tests.functions import samples as s
 from tests.world import PIPELINE
 
 ERROR = {
@@ -45,7 +20,7 @@ def serving(served, on_trial=None, *, is_known=True, is_bad=False):
     """Return what the campaign serves at the end of the run."""
     return [
         {
-            "campaignArn": CAMPAIGN,
+            "campaignArn": s.CAMPAIGN,
             "isKnown": is_known,
             "servedVersionArn": served,
             "versionOnTrial": on_trial,
@@ -54,11 +29,11 @@ def serving(served, on_trial=None, *, is_known=True, is_bad=False):
     ]
 
 
-def report(document=None, serves=None, *, ended_at=NOW + timedelta(hours=2), **changes):
+def report(document=None, serves=None, *, ended_at=s.NOW + timedelta(hours=2), **changes):
     """Return the report of a run of two hours. `changes` are changes of a good run's document."""
     return report_of(
-        document or finished(**changes),
-        serving(VERSION) if serves is None else serves,
+        document or s.finished(**changes),
+        serving(s.VERSION) if serves is None else serves,
         pipeline=PIPELINE,
         dashboard_url="https://dashboard",
         ended_at=ended_at,
@@ -67,24 +42,24 @@ def report(document=None, serves=None, *, ended_at=NOW + timedelta(hours=2), **c
 
 def without(*keys, **changes):
     """Return the document of a run that ended before these results were written."""
-    return {key: value for key, value in finished(**changes).items() if key not in keys}
+    return {key: value for key, value in s.finished(**changes).items() if key not in keys}
 
 
 def skipped(reason, **changes):
     """Return the document of a run that does nothing."""
-    document = {"plan": plan(todo="NOTHING", reason=reason, imports=[], solutions=[])}
+    document = {"plan": s.plan(todo="NOTHING", reason=reason, imports=[], solutions=[])}
     return without("imports", "solutions", **{**document, **changes})
 
 
 def solution(**changes):
     """Return the report of a solution whose result has these changes."""
-    (only,) = report(solutions=[solution_result(**changes)])["solutions"]
+    (only,) = report(solutions=[s.solution_result(**changes)])["solutions"]
     return only
 
 
 def campaign(*result, serves=None, **changes):
     """Return the report of a campaign with this result."""
-    result = solution_result(campaigns=[campaign_result(*result, **changes)])
+    result = s.solution_result(campaigns=[s.campaign_result(*result, **changes)])
     (only,) = report(serves=serves, solutions=[result])["solutions"][0]["campaigns"]
     return only
 
@@ -93,10 +68,10 @@ def campaign(*result, serves=None, **changes):
 
 
 def test_the_report_of_a_good_run():
-    version = training_item(trainingHours=1.5)
+    version = s.training_item(trainingHours=1.5)
     good = report(
-        settings=settings(trainingHourPrice=0.25),
-        solutions=[solution_result(version=version)],
+        settings=s.settings(trainingHourPrice=0.25),
+        solutions=[s.solution_result(version=version)],
     )
     assert good == {
         "schemaVersion": 1,
@@ -104,11 +79,11 @@ def test_the_report_of_a_good_run():
         "outcome": "DEPLOYED",
         "error": None,
         "reason": None,
-        "runId": RUN_ID,
+        "runId": s.RUN_ID,
         "trigger": "schedule",
-        "executionArn": EXECUTION,
-        "startedAt": NOW.isoformat(),
-        "endedAt": (NOW + timedelta(hours=2)).isoformat(),
+        "executionArn": s.EXECUTION,
+        "startedAt": s.NOW.isoformat(),
+        "endedAt": (s.NOW + timedelta(hours=2)).isoformat(),
         "seconds": 7200,
         "trainingHours": 1.5,
         "trainingCost": 0.38,
@@ -118,41 +93,41 @@ def test_the_report_of_a_good_run():
                 "type": "interactions",
                 "outcome": "IMPORTED",
                 "reason": None,
-                "datasetImportJobArn": IMPORT_JOB,
+                "datasetImportJobArn": s.IMPORT_JOB,
                 "bytes": 1000,
-                "dataWrittenAt": ago(2).isoformat(),
+                "dataWrittenAt": s.ago(2).isoformat(),
                 "seconds": 1800,
             }
         ],
         "solutions": [
             {
-                "solutionArn": SOLUTION,
+                "solutionArn": s.SOLUTION,
                 "outcome": "DEPLOYED",
                 "reason": None,
-                "solutionVersionArn": VERSION,
+                "solutionVersionArn": s.VERSION,
                 "trainingMode": "FULL",
                 "isTrained": True,
                 "trainingHours": 1.5,
                 "seconds": 1800,
                 "campaigns": [
                     {
-                        "campaignArn": CAMPAIGN,
+                        "campaignArn": s.CAMPAIGN,
                         "outcome": "DEPLOYED",
                         "reason": None,
-                        "versionArn": VERSION,
-                        "previousVersionArn": OLD_VERSION,
-                        "metrics": {NDCG: {"new": 0.42, "live": 0.4, "change": 0.05}},
+                        "versionArn": s.VERSION,
+                        "previousVersionArn": s.OLD_VERSION,
+                        "metrics": {s.NDCG: {"new": 0.42, "live": 0.4, "change": 0.05}},
                         "seconds": 1200,
                     }
                 ],
             }
         ],
         "trials": [],
-        "serving": serving(VERSION),
+        "serving": serving(s.VERSION),
         "heldOutUsers": None,
         "warnings": [],
         "executionUrl": "https://console.aws.amazon.com/states/home?region=eu-west-1"
-        f"#/v2/executions/details/{EXECUTION}",
+        f"#/v2/executions/details/{s.EXECUTION}",
         "dashboardUrl": "https://dashboard",
     }
     assert json.loads(json.dumps(good)) == good
@@ -162,13 +137,13 @@ ENDS = {
     "nothing to do": (skipped("nothing is new"), "SKIPPED", "nothing is new"),
     "refused before planning": (
         {
-            **configured(),
+            **s.configured(),
             "error": {"Error": "RunRefused", "Cause": '{"errorMessage": "1 problem"}'},
         },
         *("FAILED", "RunRefused: 1 problem"),
     ),
     "error after planning": (without("solutions", error=ERROR), "FAILED", ERROR_TEXT),
-    "all trainings held back": (finished(solutions=[]), "SKIPPED", None),
+    "all trainings held back": (s.finished(solutions=[]), "SKIPPED", None),
 }
 
 
@@ -181,7 +156,7 @@ def test_a_run_may_end_at_any_state(document, outcome, reason):
 
 @pytest.mark.parametrize("execution_input", [{}, [], {"scheduledTime": 5}, {"trigger": "x" * 999}])
 def test_a_run_that_was_refused_is_reported_whatever_its_input_was(execution_input):
-    refused = report({**configured(execution_input), "error": ERROR}, [])
+    refused = report({**s.configured(execution_input), "error": ERROR}, [])
     assert refused["runId"].startswith("20261129-")
     assert refused["trigger"] == ("unknown" if "trigger" in execution_input else "manual")
     assert (refused["imports"], refused["solutions"], refused["trainingCost"]) == ([], [], None)
@@ -189,7 +164,7 @@ def test_a_run_that_was_refused_is_reported_whatever_its_input_was(execution_inp
 
 @pytest.mark.parametrize("trigger", ["schedule", "export", "trials", "deployments", "manual"])
 def test_a_known_trigger_is_named(trigger):
-    assert report(run=run(trigger=trigger))["trigger"] == trigger
+    assert report(run=s.run(trigger=trigger))["trigger"] == trigger
 
 
 @pytest.mark.parametrize(
@@ -210,9 +185,9 @@ def test_a_cause_is_shown_as_the_message_of_the_function_or_as_it_is(cause, text
 def test_the_outcome_of_a_run_is_the_worst_one():
     outcomes = ["SKIPPED", "DEPLOYED", "TRAINED", "REJECTED", "ROLLED_BACK", "FAILED"]
     assert [worst_outcome(outcomes[: last + 1]) for last in range(6)] == outcomes
-    failed = solution_result(version=failed_training(), campaigns=[])
-    assert report(solutions=[solution_result(), failed])["outcome"] == "FAILED"
-    imports = [dataset_result(), dataset_result(outcome="FAILED")]
+    failed = s.solution_result(version=s.failed_training(), campaigns=[])
+    assert report(solutions=[s.solution_result(), failed])["outcome"] == "FAILED"
+    imports = [s.dataset_result(), s.dataset_result(outcome="FAILED")]
     document = without("solutions", imports={"results": imports, "anyFailed": True})
     assert report(document)["outcome"] == "FAILED"
 
@@ -226,13 +201,13 @@ def test_the_outcome_of_a_run_is_the_worst_one():
     ],
 )
 def test_each_partition_has_its_console(host, partition):
-    execution = EXECUTION.replace("arn:aws:", f"arn:{partition}:")
-    url = report(run=run(executionArn=execution))["executionUrl"]
+    execution = s.EXECUTION.replace("arn:aws:", f"arn:{partition}:")
+    url = report(run=s.run(executionArn=execution))["executionUrl"]
     assert url.startswith(f"https://{host}/states/home?region=eu-west-1#")
 
 
 def test_a_clock_that_is_a_little_behind_gives_no_negative_duration():
-    assert report(ended_at=NOW - timedelta(seconds=1))["seconds"] == 0
+    assert report(ended_at=s.NOW - timedelta(seconds=1))["seconds"] == 0
 
 
 # Imports
@@ -243,17 +218,17 @@ def test_a_clock_that_is_a_little_behind_gives_no_negative_duration():
     [
         (None, ERROR, (ERROR_TEXT, None, 1000, None)),
         (
-            import_item(endedAt=None, bytes=7, reasons=["too few users", "too few items"]),
+            s.import_item(endedAt=None, bytes=7, reasons=["too few users", "too few items"]),
             None,
-            ("too few users; too few items", IMPORT_JOB, 7, None),
+            ("too few users; too few items", s.IMPORT_JOB, 7, None),
         ),
-        (import_item(bytes=7), ERROR, (ERROR_TEXT, IMPORT_JOB, 7, 1800)),
+        (s.import_item(bytes=7), ERROR, (ERROR_TEXT, s.IMPORT_JOB, 7, 1800)),
     ],
     ids=["not created", "failed", "failed later"],
 )
 def test_a_failed_import_has_its_reason(item, error, facts):
-    planned = planned_import(newestObjectAt=None)
-    result = dataset_result(dataset=planned, item=item, error=error, outcome="FAILED")
+    planned = s.planned_import(newestObjectAt=None)
+    result = s.dataset_result(dataset=planned, item=item, error=error, outcome="FAILED")
     (failed,) = report(imports={"results": [result], "anyFailed": True})["imports"]
     assert (failed["outcome"], failed["dataWrittenAt"]) == ("FAILED", None)
     keys = ("reason", "datasetImportJobArn", "bytes", "seconds")
@@ -263,51 +238,54 @@ def test_a_failed_import_has_its_reason(item, error, facts):
 # Solutions
 
 SOLUTIONS = {
-    "failed": ({"version": failed_training("too few users"), "campaigns": []}, "FAILED"),
+    "failed": ({"version": s.failed_training("too few users"), "campaigns": []}, "FAILED"),
     "skipped": (
-        {"version": failed_training("the limit", outcome="SKIPPED"), "campaigns": []},
+        {"version": s.failed_training("the limit", outcome="SKIPPED"), "campaigns": []},
         "SKIPPED",
     ),
     "ended by an error": (
-        {"version": training_item(outcome=None), "error": ERROR, "campaigns": []},
+        {"version": s.training_item(outcome=None), "error": ERROR, "campaigns": []},
         "FAILED",
     ),
     "not started": ({"version": None, "error": ERROR, "campaigns": []}, "FAILED"),
     "campaigns not reached": ({"error": ERROR, "campaigns": []}, "FAILED"),
     "without campaigns": ({"campaigns": []}, "TRAINED"),
-    "worst campaign": ({"campaigns": [campaign_result("SKIPPED"), campaign_result()]}, "DEPLOYED"),
+    "worst campaign": (
+        {"campaigns": [s.campaign_result("SKIPPED"), s.campaign_result()]},
+        "DEPLOYED",
+    ),
 }
 
 
 @pytest.mark.parametrize(("result", "outcome"), SOLUTIONS.values(), ids=SOLUTIONS)
 def test_a_solution_has_the_outcome_of_its_training_or_of_its_campaigns(result, outcome):
-    version, error = result.get("version", training_item()), result.get("error")
+    version, error = result.get("version", s.training_item()), result.get("error")
     reasons = [*([ERROR_TEXT] if error else []), *(version["reasons"] if version else [])]
     found = solution(**result)
     assert (found["outcome"], found["reason"]) == (outcome, "; ".join(reasons) or None)
-    assert found["solutionVersionArn"] == (VERSION if version else None)
+    assert found["solutionVersionArn"] == (s.VERSION if version else None)
 
 
 def test_the_training_mode_is_that_of_the_plan():
-    update = planned_solution(trainingMode="UPDATE")
+    update = s.planned_solution(trainingMode="UPDATE")
     assert solution(solution=update)["trainingMode"] == "UPDATE"
 
 
 def test_a_version_that_the_run_did_not_train_costs_the_run_nothing():
-    existing = solution(version=training_item(isOfRun=False, trainingHours=2))
+    existing = solution(version=s.training_item(isOfRun=False, trainingHours=2))
     assert [existing[key] for key in ("isTrained", "trainingHours", "seconds")] == [
         *(False, None, None)
     ]
-    assert report(solutions=[solution_result()])["trainingCost"] is None, "no price is set"
+    assert report(solutions=[s.solution_result()])["trainingCost"] is None, "no price is set"
 
 
 def test_a_run_costs_its_training_hours_unless_the_recipe_is_priced_otherwise_and_its_imports():
     def costs(recipe):
-        planned = planned_solution(recipe=recipe)
-        result = solution_result(solution=planned, version=training_item(trainingHours=2))
-        imported = dataset_result(item=import_item(bytes=20 * 10**9))
-        imports = {"results": [imported, dataset_result(item=None)], "anyFailed": False}
-        priced = settings(trainingHourPrice=0.24)
+        planned = s.planned_solution(recipe=recipe)
+        result = s.solution_result(solution=planned, version=s.training_item(trainingHours=2))
+        imported = s.dataset_result(item=s.import_item(bytes=20 * 10**9))
+        imports = {"results": [imported, s.dataset_result(item=None)], "anyFailed": False}
+        priced = s.settings(trainingHourPrice=0.24)
         found = report(settings=priced, imports=imports, solutions=[result])
         return found["trainingCost"], found["importCost"]
 
@@ -333,10 +311,10 @@ def test_the_reason_of_a_campaign_is_in_the_words_of_its_rule(outcome, reasons, 
 
 
 def test_a_campaign_whose_function_failed_has_the_error():
-    failed = {**campaign_result("FAILED", error=ERROR), "item": None}
+    failed = {**s.campaign_result("FAILED", error=ERROR), "item": None}
     (found,) = solution(campaigns=[failed])["campaigns"]
     assert found == {
-        "campaignArn": CAMPAIGN,
+        "campaignArn": s.CAMPAIGN,
         "outcome": "FAILED",
         "reason": ERROR_TEXT,
         "versionArn": None,
@@ -351,26 +329,26 @@ def test_a_campaign_whose_function_failed_has_the_error():
     [(0.3, 0.4, -0.25), (0.3, None, None), (None, 0.4, None), (0.3, 0, None), (-1, -2, 0.5)],
 )
 def test_the_change_of_a_metric_is_a_share_of_the_live_value(new, live, change):
-    metrics = {NDCG: {"new": new, "live": live}}
+    metrics = {s.NDCG: {"new": new, "live": live}}
     assert campaign(metrics=metrics)["metrics"] == {
-        NDCG: {"new": new, "live": live, "change": change}
+        s.NDCG: {"new": new, "live": live, "change": change}
     }
 
 
 @pytest.mark.parametrize(
     ("outcome", "serves", "outcome_now", "reason"),
     [
-        ("DEPLOYED", serving(VERSION), "DEPLOYED", None),
+        ("DEPLOYED", serving(s.VERSION), "DEPLOYED", None),
         ("DEPLOYED", serving(None, is_known=False), "DEPLOYED", None),
         (
-            *("DEPLOYED", serving(FOREIGN_VERSION), "SKIPPED"),
-            f"the campaign serves {FOREIGN_VERSION} now",
+            *("DEPLOYED", serving(s.FOREIGN_VERSION), "SKIPPED"),
+            f"the campaign serves {s.FOREIGN_VERSION} now",
         ),
         ("DEPLOYED", serving(None), "SKIPPED", "the campaign serves nothing now"),
-        ("ROLLED_BACK", serving(OLD_VERSION), "ROLLED_BACK", "0 results"),
+        ("ROLLED_BACK", serving(s.OLD_VERSION), "ROLLED_BACK", "0 results"),
         (
-            *("ROLLED_BACK", serving(VERSION), "FAILED"),
-            f"0 results; the campaign serves {VERSION} now",
+            *("ROLLED_BACK", serving(s.VERSION), "FAILED"),
+            f"0 results; the campaign serves {s.VERSION} now",
         ),
     ],
 )
@@ -381,17 +359,17 @@ def test_an_outcome_says_what_the_campaign_serves_now(outcome, serves, outcome_n
 
 # Trials of earlier runs
 
-TRIAL = campaign_result("ROLLED_BACK", "the probe failed: 0 results")
-TRIAL_LINE = f"trial at {CAMPAIGN}: ROLLED_BACK: the probe failed: 0 results"
+TRIAL = s.campaign_result("ROLLED_BACK", "the probe failed: 0 results")
+TRIAL_LINE = f"trial at {s.CAMPAIGN}: ROLLED_BACK: the probe failed: 0 results"
 
 
 def test_a_run_that_only_ends_trials_has_their_worst_outcome():
-    ended = report(skipped(None, trials=[campaign_result(), TRIAL]), serving(OLD_VERSION))
+    ended = report(skipped(None, trials=[s.campaign_result(), TRIAL]), serving(s.OLD_VERSION))
     assert ended["outcome"] == "ROLLED_BACK"
     assert [trial["outcome"] for trial in ended["trials"]] == ["SKIPPED", "ROLLED_BACK"], (
         "the first one does not serve its version any more"
     )
-    assert report(skipped(None, trials=[campaign_result()]))["outcome"] == "DEPLOYED"
+    assert report(skipped(None, trials=[s.campaign_result()]))["outcome"] == "DEPLOYED"
 
 
 @pytest.mark.parametrize(
@@ -399,18 +377,18 @@ def test_a_run_that_only_ends_trials_has_their_worst_outcome():
     [
         ([], None, "DEPLOYED", []),
         (
-            [campaign_result(), TRIAL],
-            *(None, "ROLLED_BACK", [f"trial at {CAMPAIGN}: DEPLOYED", TRIAL_LINE]),
+            [s.campaign_result(), TRIAL],
+            *(None, "ROLLED_BACK", [f"trial at {s.CAMPAIGN}: DEPLOYED", TRIAL_LINE]),
         ),
         ([TRIAL], "nothing is new", "ROLLED_BACK", [TRIAL_LINE]),
-        ([campaign_result()], "nothing is new", "DEPLOYED", [f"trial at {CAMPAIGN}: DEPLOYED"]),
+        ([s.campaign_result()], "nothing is new", "DEPLOYED", [f"trial at {s.CAMPAIGN}: DEPLOYED"]),
     ],
 )
 def test_the_trials_of_a_run_that_does_more_are_lines_of_its_warnings(
     trials, reason, outcome, lines
 ):
-    planned = with_trials(plan(reason=reason, warnings=["w"]), trials)
-    results = [] if reason else [solution_result()]
+    planned = with_trials(s.plan(reason=reason, warnings=["w"]), trials)
+    results = [] if reason else [s.solution_result()]
     found = report(plan=planned, solutions=results)
     assert (found["outcome"], found["warnings"]) == (outcome, [*lines, "w"])
 
@@ -419,18 +397,19 @@ def test_the_trials_of_a_run_that_does_more_are_lines_of_its_warnings(
 
 
 def test_the_warnings_of_the_plan_of_each_campaign_and_of_each_training_are_listed():
-    result = solution_result(
-        version=training_item(warnings=["about /new"]),
+    result = s.solution_result(
+        version=s.training_item(warnings=["about /new"]),
         campaigns=[
-            campaign_result(warnings=["about home"]),
-            {**campaign_result("FAILED", error=ERROR), "item": None},
+            s.campaign_result(warnings=["about home"]),
+            {**s.campaign_result("FAILED", error=ERROR), "item": None},
         ],
     )
-    document = finished(
-        plan=plan(warnings=["about the plan"]), solutions=[result, solution_result(version=None)]
+    document = s.finished(
+        plan=s.plan(warnings=["about the plan"]),
+        solutions=[result, s.solution_result(version=None)],
     )
     assert report(document)["warnings"] == [
         "about the plan",
-        f"{CAMPAIGN}: about home",
-        f"{SOLUTION}: about /new",
+        f"{s.CAMPAIGN}: about home",
+        f"{s.SOLUTION}: about /new",
     ]

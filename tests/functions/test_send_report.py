@@ -12,34 +12,14 @@ from functions import clock as functions_clock
 from functions.report import send
 from functions.report.send import read_serving, report_run
 from functions.report.text import text_of
-from tests.functions.samples import (
-    CAMPAIGN,
-    EXECUTION,
-    NDCG,
-    OLD_VERSION,
-    REGION,
-    RUN_ID,
-    SOLUTION,
-    VERSION,
-    campaign,
-    campaign_result,
-    campaign_settings,
-    dataset_result,
-    finished,
-    iso,
-    plan,
-    planned_campaign,
-    planned_solution,
-    settings,
-    solution_result,
-    solution_settings,
-    training_item,
-)
+from tests.functions import samples as s
 from tests.world import PIPELINE, TOPIC, campaign_arn
 
 ALWAYS = {"topicArn": TOPIC, "on": "always", "dashboardUrl": None}
 ONLY_PROBLEMS = {**ALWAYS, "on": "problems"}
-REJECTED = finished(solutions=[solution_result(campaigns=[campaign_result("REJECTED", "it fell")])])
+REJECTED = s.finished(
+    solutions=[s.solution_result(campaigns=[s.campaign_result("REJECTED", "it fell")])]
+)
 EVENT_BYTES = STATE_BYTES = 256 * 1024
 """An event may be larger, but a rule can pass 256 KB to an SNS topic or to a state machine."""
 CAUSE_CHARACTERS, CHAT_CHARACTERS = 32_768, 8_000
@@ -48,14 +28,14 @@ CAUSE_CHARACTERS, CHAT_CHARACTERS = 32_768, 8_000
 @pytest.fixture(autouse=True)
 def served(monkeypatch):
     """Let the campaign serve its new version."""
-    serving = {"campaignArn": CAMPAIGN, "isKnown": True, "servedVersionArn": VERSION}
+    serving = {"campaignArn": s.CAMPAIGN, "isKnown": True, "servedVersionArn": s.VERSION}
     serving["isBad"] = False
     monkeypatch.setattr(send, "read_client", lambda: None)
     monkeypatch.setattr(send, "read_serving", lambda *_: [{**serving, "versionOnTrial": None}])
 
 
 def deliver(document=None, notifications=ALWAYS):
-    return report_run("report_outcome", document or finished(), PIPELINE, notifications)
+    return report_run("report_outcome", document or s.finished(), PIPELINE, notifications)
 
 
 def errors(caplog):
@@ -82,16 +62,16 @@ def test_the_text_of_the_report_is_logged(caplog):
     delivered = deliver()
     record, outcome, undelivered = caplog.records
     assert record.getMessage() == delivered["text"]
-    assert (record.step, record.runId, record.outcome) == ("report_outcome", RUN_ID, "DEPLOYED")
+    assert (record.step, record.runId, record.outcome) == ("report_outcome", s.RUN_ID, "DEPLOYED")
     assert (outcome.Outcome, outcome.Runs, undelivered.UndeliveredReports) == ("DEPLOYED", 1, 0)
 
 
 @pytest.mark.parametrize(
     ("notifications", "document", "outcomes"),
     [
-        (ALWAYS, finished(), ["DEPLOYED"]),
+        (ALWAYS, s.finished(), ["DEPLOYED"]),
         (ALWAYS, REJECTED, ["REJECTED"]),
-        (ONLY_PROBLEMS, finished(), []),
+        (ONLY_PROBLEMS, s.finished(), []),
         (ONLY_PROBLEMS, REJECTED, ["REJECTED"]),
     ],
 )
@@ -102,7 +82,7 @@ def test_the_config_says_which_runs_send_a_message(inbox, notifications, documen
 
 
 def test_a_run_whose_settings_are_not_known_serves_nothing_that_is_known():
-    document = finished(error={"Error": "ABORTED", "Cause": "by hand"})
+    document = s.finished(error={"Error": "ABORTED", "Cause": "by hand"})
     del document["settings"]
     assert deliver(document)["report"]["serving"] == []
 
@@ -126,7 +106,7 @@ def test_a_report_that_cannot_be_delivered_changes_nothing(inbox, caplog, failur
         "report_outcome: the report was not delivered: event to the default event bus: "
         f"{failure}; message to {TOPIC}: {failure}"
     )
-    assert (record.step, record.runId, record.undeliveredReports) == ("report_outcome", RUN_ID, 2)
+    assert (record.step, record.runId, record.undeliveredReports) == ("report_outcome", s.RUN_ID, 2)
     assert [getattr(entry, "UndeliveredReports", None) for entry in caplog.records].count(2) == 1, (
         "the alarm rings"
     )
@@ -159,7 +139,7 @@ def test_an_entry_that_eventbridge_does_not_take_is_logged(inbox, caplog, monkey
 
 
 def test_the_requests_fit_the_api(monkeypatch):
-    keys = {"aws_access_key_id": "AKIA", "aws_secret_access_key": "secret", "region_name": REGION}
+    keys = {"aws_access_key_id": "AKIA", "aws_secret_access_key": "secret", "region_name": s.REGION}
     requests = {}
     for service, method, response in (
         ("sns", "publish", {"MessageId": "1"}),
@@ -194,7 +174,7 @@ def test_the_requests_fit_the_api(monkeypatch):
     assert entry == {
         "Source": "personalize-retraining",
         "DetailType": "Retraining Run Report",
-        "Resources": [EXECUTION],
+        "Resources": [s.EXECUTION],
     }
 
 
@@ -205,15 +185,15 @@ def largest_run(outcome, text):
     """Return a run of 10 solutions with 5 campaigns each, with the longest names and texts."""
     solutions = []
     for number in range(10):
-        solution = SOLUTION.replace("taste", f"s{number}".ljust(63, "x"))
+        solution = s.SOLUTION.replace("taste", f"s{number}".ljust(63, "x"))
         campaigns = [
-            campaign_result(
+            s.campaign_result(
                 outcome,
                 text,
-                campaign=planned_campaign(
-                    campaignArn=CAMPAIGN.replace("home", f"c{number}-{place}".ljust(63, "y"))
+                campaign=s.planned_campaign(
+                    campaignArn=s.CAMPAIGN.replace("home", f"c{number}-{place}".ljust(63, "y"))
                 ),
-                metrics={f"{NDCG}_{count}": {"new": 1 / 3, "live": 2 / 3} for count in range(5)},
+                metrics={f"{s.NDCG}_{count}": {"new": 1 / 3, "live": 2 / 3} for count in range(5)},
                 warnings=[text],
                 versionArn=f"{solution}/{'n' * 12}",
                 previousVersionArn=f"{solution}/{'o' * 12}",
@@ -221,11 +201,11 @@ def largest_run(outcome, text):
             )
             for place in range(5)
         ]
-        version = training_item(arn=f"{solution}/{'n' * 12}", warnings=[text])
-        planned = planned_solution(solutionArn=solution)
-        solutions.append(solution_result(solution=planned, version=version, campaigns=campaigns))
-    imports = {"results": [dataset_result(error={"Error": "E", "Cause": text})] * 5}
-    return finished(solutions=solutions, imports=imports, plan=plan(warnings=[text] * 99))
+        version = s.training_item(arn=f"{solution}/{'n' * 12}", warnings=[text])
+        planned = s.planned_solution(solutionArn=solution)
+        solutions.append(s.solution_result(solution=planned, version=version, campaigns=campaigns))
+    imports = {"results": [s.dataset_result(error={"Error": "E", "Cause": text})] * 5}
+    return s.finished(solutions=solutions, imports=imports, plan=s.plan(warnings=[text] * 99))
 
 
 @pytest.mark.parametrize("outcome", ["FAILED", "ROLLED_BACK", "REJECTED", "AWAITING_APPROVAL"])
@@ -259,16 +239,18 @@ def test_the_report_of_the_largest_pipeline_fits_everywhere(inbox, monkeypatch, 
 # What the campaigns serve
 
 MAIL = campaign_arn("mail")
-TWO_CAMPAIGNS = settings(
+TWO_CAMPAIGNS = s.settings(
     solutions=[
-        solution_settings(campaigns=[campaign_settings(), campaign_settings(campaignArn=MAIL)])
+        s.solution_settings(
+            campaigns=[s.campaign_settings(), s.campaign_settings(campaignArn=MAIL)]
+        )
     ]
 )
 
 
 def expect(personalize, arn, trial=None, bad=None, **changes):
     """Expect a campaign to be described and its tags to be read."""
-    personalize.expect("describe_campaign", {"campaign": campaign(**changes)}, campaignArn=arn)
+    personalize.expect("describe_campaign", {"campaign": s.campaign(**changes)}, campaignArn=arn)
     values = {"retraining-trial": trial, "retraining-bad": bad}
     tags = [{"tagKey": key, "tagValue": value} for key, value in values.items() if value]
     personalize.expect("list_tags_for_resource", {"tags": tags}, resourceArn=arn)
@@ -286,10 +268,10 @@ NOT_KNOWN = (False, None, None)
 
 
 def test_each_campaign_is_read_with_its_trial(personalize):
-    expect(personalize, CAMPAIGN, solutionVersionArn=VERSION, trial=f"{VERSION} {iso(1)}")
+    expect(personalize, s.CAMPAIGN, solutionVersionArn=s.VERSION, trial=f"{s.VERSION} {s.iso(1)}")
     expect(personalize, MAIL, status="CREATE FAILED")
     assert serving_of(personalize) == {
-        CAMPAIGN: (True, VERSION, VERSION),
+        s.CAMPAIGN: (True, s.VERSION, s.VERSION),
         MAIL: (True, None, None),
     }
 
@@ -298,20 +280,20 @@ def test_each_campaign_is_read_with_its_trial(personalize):
 @pytest.mark.parametrize("method", ["describe_campaign", "list_tags_for_resource"])
 def test_a_campaign_that_cannot_be_read_is_not_known(personalize, code, method):
     if method == "describe_campaign":
-        personalize.expect_error(method, code, campaignArn=CAMPAIGN)
+        personalize.expect_error(method, code, campaignArn=s.CAMPAIGN)
     else:
-        personalize.expect("describe_campaign", {"campaign": campaign()}, campaignArn=CAMPAIGN)
-        personalize.expect_error(method, code, resourceArn=CAMPAIGN)
+        personalize.expect("describe_campaign", {"campaign": s.campaign()}, campaignArn=s.CAMPAIGN)
+        personalize.expect_error(method, code, resourceArn=s.CAMPAIGN)
     expect(personalize, MAIL)
     assert serving_of(personalize) == {
-        CAMPAIGN: NOT_KNOWN,
-        MAIL: (True, OLD_VERSION, None),
+        s.CAMPAIGN: NOT_KNOWN,
+        MAIL: (True, s.OLD_VERSION, None),
     }
 
 
-@pytest.mark.parametrize(("served", "is_bad"), [(VERSION, True), (OLD_VERSION, False)])
+@pytest.mark.parametrize(("served", "is_bad"), [(s.VERSION, True), (s.OLD_VERSION, False)])
 def test_a_campaign_that_serves_a_version_that_failed_its_probe_is_bad(personalize, served, is_bad):
-    expect(personalize, CAMPAIGN, solutionVersionArn=served, bad=VERSION)
+    expect(personalize, s.CAMPAIGN, solutionVersionArn=served, bad=s.VERSION)
     expect(personalize, MAIL, status="CREATE FAILED")
     first, second = read_serving(personalize.client, TWO_CAMPAIGNS)
     assert (first["isBad"], second["isBad"]) == (is_bad, False)
@@ -322,9 +304,9 @@ def test_after_a_minute_no_more_campaigns_are_read(personalize, clock, monkeypat
         clock.advance(30)
         return clock.now()
 
-    expect(personalize, CAMPAIGN)
+    expect(personalize, s.CAMPAIGN)
     monkeypatch.setattr(functions_clock, "now", slow_now)
     assert serving_of(personalize) == {
-        CAMPAIGN: (True, OLD_VERSION, None),
+        s.CAMPAIGN: (True, s.OLD_VERSION, None),
         MAIL: NOT_KNOWN,
     }
