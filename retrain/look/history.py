@@ -12,7 +12,7 @@ from retrain.account.target import PipelineOptions, find_target
 from retrain.look.lines import print_lines
 from retrain.look.run_view import read_run
 from retrain.look.runs import executions, no_run_error
-from retrain.look.versions import VersionNotes, find_version, version_history
+from retrain.look.versions import VersionNotes, find_version, lineage_lines, read_lineage
 from retrain.options import JsonOption, command
 
 if TYPE_CHECKING:
@@ -50,30 +50,32 @@ def history(
     Exit code 0: the list was printed.
     Exit code 2: there is no run or no version, or it cannot be read.
     """
-    if version is not None and version.startswith("arn:"):
-        return version_history(options.access, version, as_json=as_json)
-    target = find_target(*options)
-    if version is not None:
-        solution_arns = [row["solutionArn"] for row in target.settings["solutions"]]
-        arn = find_version(target.access.personalize, solution_arns, version)
-        return version_history(target.access, arn, as_json=as_json)
-    return list_runs(target, limit=limit, as_json=as_json)
-
-
-def list_runs(target: Target, *, limit: int, as_json: bool) -> int:
-    """Print the last runs, newest first. Return 0.
-
-    Raises OperatorError if the pipeline has not run yet.
-    """
-    notes = VersionNotes(target)
-    found = [execution.arn for execution in islice(executions(target), limit)]
-    views = [read_run(target.access.step_functions, arn) for arn in found]
-    since = [notes.about(view.report) if view.report else {} for view in views]
-    runs = list(zip(views, since, strict=True))
+    if version is None:
+        return _print_runs(find_target(*options), limit, as_json=as_json)
+    access = options.access
+    if not version.startswith("arn:"):
+        target = find_target(*options)
+        access, version = target.access, find_version(target, version)
+    lineage = read_lineage(access, version)
     if as_json:
-        print_json([{**view.document(), "since": versions} for view, versions in runs])
-    elif not runs:
-        raise no_run_error(target)
+        print_json(lineage)
     else:
-        print_lines(line for view, versions in runs for line in view.lines(versions))
+        print_lines(lineage_lines(lineage))
+    return 0
+
+
+def _print_runs(target: Target, limit: int, *, as_json: bool) -> int:
+    """Print the last runs, newest first. Return 0."""
+    notes, client = VersionNotes(target), target.access.step_functions
+    runs = [
+        (view, notes.about(view.report) if view.report else {})
+        for execution in islice(executions(target), limit)
+        for view in [read_run(client, execution.arn)]
+    ]
+    if as_json:
+        print_json([{**view.document(), "since": since} for view, since in runs])
+    elif runs:
+        print_lines(line for view, since in runs for line in view.lines(since))
+    else:
+        raise no_run_error(target)
     return 0

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from itertools import islice
+from datetime import datetime, timedelta
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from functions import clock
-from functions.executions import RUN_ID, configured_run_of, day_of, deployed_machine, run_of
+from functions.executions import RUN_ID, configured_run_of, deployed_machine, run_of
 from retrain.account.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ SEARCHED_EXECUTIONS = 100
 """The number of executions among which a run is looked for, newest first."""
 KEPT_FOR = timedelta(days=90)
 """Step Functions lists an execution for so long after its end."""
-CLOCKS_DIFFER = timedelta(days=1)
-"""A run whose id has a day may have started on the day before in UTC, by a clock that is wrong."""
 
 
 @dataclass(frozen=True)
@@ -99,16 +97,12 @@ def find_execution(target: Target, run: str | None) -> Execution:
     if run is None:
         return searched[0]
     name = run.rpartition(":")[2]  # of an ARN, as events and messages have it
-    for execution in searched:
-        if execution.name == name:
-            return execution
-    if RUN_ID.fullmatch(run):
-        day = datetime.fromisoformat(day_of(run)).replace(tzinfo=UTC)
-        for execution in searched:
-            if execution.started_at < day - CLOCKS_DIFFER:
-                break
-            if run_id_of(target, execution) == run:
-                return execution
+    by_name = (execution for execution in searched if execution.name == name)
+    # Each id costs a request, so other texts are not compared with the ids.
+    candidates = searched if RUN_ID.fullmatch(run) else []
+    by_id = (execution for execution in candidates if run_id_of(target, execution) == run)
+    if found := next(chain(by_name, by_id), None):
+        return found
     raise OperatorError(
         f"--run {run!r} is not the id of one of the last {SEARCHED_EXECUTIONS} runs; "
         f"`{target.command('history')}` lists them"

@@ -27,8 +27,7 @@ from functions.personalize.trainings import describe_version, list_versions
 from functions.rules.imports import effective_imports
 from functions.words import duration_text, list_text, metric_name, size_text, time_text
 from retrain.account.errors import OperatorError
-from retrain.account.output import print_json
-from retrain.look.lines import STYLES, Line, print_lines
+from retrain.look.lines import STYLES, Line
 from retrain.names import is_named, short_name
 
 if TYPE_CHECKING:
@@ -64,36 +63,24 @@ SHOWN_VERSIONS = 5
 ROLLED_BACK_SINCE = "rolled back since, so no run deploys it again"
 
 
-def find_version(client: PersonalizeClient, solution_arns: Sequence[str], name: str) -> str:
-    """Return the ARN of a version of these solutions.
+def find_version(target: Target, name: str) -> str:
+    """Return the ARN of a version of the pipeline's solutions.
 
-    `name` is the ARN of the version, its short name like `movies/1a2b3c4d`, or its id alone.
+    `name` is the short name of the version, like `movies/1a2b3c4d`, or its id alone.
 
-    Raises OperatorError if no version has this name, or if several have it. The message lists the
-    newest versions.
+    Raises OperatorError if no version has this name. The message lists the newest versions.
     """
-    summaries = [summary for arn in solution_arns for summary in list_versions(client, arn)]
+    client, solutions = target.access.personalize, target.settings["solutions"]
+    arns = [solution["solutionArn"] for solution in solutions]
+    summaries = [summary for arn in arns for summary in list_versions(client, arn)]
     summaries.sort(key=itemgetter("creationDateTime"), reverse=True)
     newest_first = [summary["solutionVersionArn"] for summary in summaries]
-    found = [arn for arn in newest_first if is_named(arn, name)]
-    if len(found) == 1:
-        return found[0]
-    names = ", ".join(short_name(arn) for arn in (found or newest_first)[:SHOWN_VERSIONS])
-    if found:
-        raise OperatorError(f"{name!r} is the id of several versions; name one of {names}")
-    solutions = list_text([short_name(arn) for arn in solution_arns])
-    hint = f"the newest versions are {names}" if names else "there is no version yet"
-    raise OperatorError(f"{name!r} is not a version of {solutions}; {hint}")
-
-
-def version_history(access: Access, version_arn: str, *, as_json: bool) -> int:
-    """Print where a solution version comes from. Return 0. No stack is needed for this."""
-    lineage = read_lineage(access, version_arn)
-    if as_json:
-        print_json(lineage)
-    else:
-        print_lines(lineage_lines(lineage))
-    return 0
+    for arn in newest_first:
+        if is_named(arn, name):
+            return arn
+    names = ", ".join(short_name(arn) for arn in newest_first[:SHOWN_VERSIONS]) or "none"
+    solutions = list_text([short_name(arn) for arn in arns])
+    raise OperatorError(f"{name!r} is not a version of {solutions}; the newest versions: {names}")
 
 
 def read_lineage(access: Access, version_arn: str) -> Document:

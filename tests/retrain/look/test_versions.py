@@ -6,58 +6,16 @@ from types import SimpleNamespace
 import pytest
 
 from retrain import cli
-from retrain.account.errors import OperatorError
 from retrain.look import versions
 from retrain.look.lines import rendered
+from retrain.names import short_name
 from tests.retrain import builders as b
 from tests.retrain.in_process import account
 from tests.workflow.pipeline import RUN_ID
 from tests.world import MOVIES
 
-CAMPAIGN, NEW, SOLUTION, SECOND_SOLUTION = b.CAMPAIGN, b.NEW, b.SOLUTION, b.SECOND_SOLUTION
+CAMPAIGN, NEW, SOLUTION = b.CAMPAIGN, b.NEW, b.SOLUTION
 BEGAN_AT = datetime(2026, 11, 29, 4, tzinfo=UTC)
-IDS = {SOLUTION: ["1a2b", "2a2b", "3a2b", "4a2b"], SECOND_SOLUTION: ["5a2b", "6a2b", "3a2b"]}
-BOTH, SONGS = [SOLUTION, SECOND_SOLUTION], f"{b.HOME}:solution/songs"
-
-
-@pytest.fixture
-def find(monkeypatch):
-    """Return a function that finds a version. A version with a higher id is newer."""
-
-    def list_versions(_client, solution_arn):
-        return [
-            {
-                "solutionVersionArn": f"{solution_arn}/{version}",
-                "creationDateTime": BEGAN_AT + timedelta(hours=int(version[0])),
-            }
-            for version in IDS.get(solution_arn, [])
-        ]
-
-    monkeypatch.setattr(versions, "list_versions", list_versions)
-    return lambda name, solutions=BOTH: versions.find_version(None, solutions, name)
-
-
-@pytest.mark.parametrize("name", [f"{SOLUTION}/1a2b", "movies/1a2b", "1a2b"])
-def test_a_version_is_found_by_each_of_its_names(find, name):
-    assert find(name) == f"{SOLUTION}/1a2b"
-    assert find("3a2b", [SOLUTION]) == f"{SOLUTION}/3a2b", "only one of these solutions has it"
-
-
-NEWEST = "series/6a2b, series/5a2b, movies/4a2b, movies/3a2b, series/3a2b"
-UNKNOWN = f"is not a version of movies and series; the newest versions are {NEWEST}"
-MESSAGES = [
-    ("3a2b", BOTH, "is the id of several versions; name one of movies/3a2b, series/3a2b"),
-    ("films/1a2b", BOTH, UNKNOWN),
-    (SOLUTION, BOTH, UNKNOWN),
-    ("1a2b", [SONGS], "is not a version of songs; there is no version yet"),
-]
-
-
-@pytest.mark.parametrize(("name", "solutions", "message"), MESSAGES)
-def test_another_name_lists_the_versions_that_exist(find, name, solutions, message):
-    with pytest.raises(OperatorError) as caught:
-        find(name, solutions)
-    assert str(caught.value) == f"{name!r} {message}"
 
 
 def test_a_solution_may_need_no_approval_any_more():
@@ -78,6 +36,10 @@ def test_a_version_is_traced_to_its_data():
         document = prod.retrain(f"history --version {arn} --json").document
         before = prod.retrain(f"history --version {foreign} --json").document
         missing = prod.retrain(f"history --version {arn[:-1]}x")
+        names = [short_name(version) for version in (arn, foreign)]
+        for name in (names[0], names[0].rpartition("/")[2]):
+            assert prod.retrain(f"history --version {name} --json").document == document
+        unknown = prod.retrain("history --version films/1a2b")
     for lineage_of, run, verdicts in (
         (document, RUN_ID, ["serves", "good"]),
         (before, None, ["previous"]),
@@ -88,6 +50,8 @@ def test_a_version_is_traced_to_its_data():
         assert [[job["runId"] for job in row] for row in jobs.values()] == [[run]] * 3
         (campaign,) = lineage_of["campaigns"]
         assert [key for key in versions.VERDICTS if campaign[key]] == verdicts
+    newest = f"the newest versions: {', '.join(names)}"
+    assert unknown == (2, "", f"'films/1a2b' is not a version of taste; {newest}\n")
     assert missing.code == 2
     assert "does not exist; it was deleted with its solution, or the cred" in missing.err
 
