@@ -70,8 +70,8 @@ def find_version(target: Target, name: str) -> str:
 
     Raises OperatorError if no version has this name. The message lists the newest versions.
     """
-    client, solutions = target.access.personalize, target.settings["solutions"]
-    arns = [solution["solutionArn"] for solution in solutions]
+    client = target.access.personalize
+    arns = [solution["solutionArn"] for solution in target.settings["solutions"]]
     summaries = [summary for arn in arns for summary in list_versions(client, arn)]
     summaries.sort(key=itemgetter("creationDateTime"), reverse=True)
     newest_first = [summary["solutionVersionArn"] for summary in summaries]
