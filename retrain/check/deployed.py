@@ -9,7 +9,6 @@ enough to find what is missing, without the state of the stack.
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +19,7 @@ from components.shared import step_name
 from components.state_machine.steps import STEPS
 from functions.words import list_text
 from retrain.account.permissions import resource_arns, topic_arn_of
-from retrain.account.target import MachineNotFoundError
-from retrain.check.findings import SUFFIX, Finding, found, subscriptions_of
+from retrain.check.findings import Finding, found, is_named, subscriptions_of
 from retrain.check.questions import (
     actions_text,
     alarms_question,
@@ -33,24 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from retrain.check.findings import Account
-
-
-def check_deployment(account: Account) -> Iterator[Finding]:
-    """Find out whether the state machine can run, with the settings of the stack's file."""
-    pipeline = account.pipeline
-    if pipeline.target is None:
-        reason, _, _ = str(pipeline.error).partition("; ")
-        is_deleted = isinstance(pipeline.error, MachineNotFoundError)
-        fix = pipeline.restore_command if is_deleted else pipeline.deploy_command
-        yield Finding("missing" if is_deleted else "warn", reason, fix)
-    elif account.machine["status"] != "ACTIVE":
-        text = f"{account.target.name} is {account.machine['status']}"
-        yield Finding("missing", text, pipeline.restore_command)
-    elif pipeline.has_other_settings:
-        text = f"the deployed pipeline has other settings than {pipeline.source}"
-        yield Finding("warn", text, pipeline.deploy_command)
-    else:
-        yield Finding("ok", f"{account.target.name} is deployed")
 
 
 def check_functions(account: Account) -> Iterator[Finding]:
@@ -125,8 +105,8 @@ def check_rules(account: Account) -> Iterator[Finding]:
     if account.target.settings.get("triggerOnExport") and not account.is_paused:
         expected["start_on_export"] = "starts a run for a new export"
     for step, what in expected.items():
-        pattern = re.escape(step_name(account.name, step)) + SUFFIX
-        calls = [arns for rule, arns in account.rules.items() if re.fullmatch(pattern, rule)]
+        name = step_name(account.name, step)
+        calls = [arns for rule, arns in account.rules.items() if is_named(rule, name)]
         problem = None if any(calls) else "does not exist, is disabled or calls nothing"
         yield account.finding(f"the event rule that {what}", problem)
 
@@ -159,8 +139,7 @@ def check_alarms(account: Account) -> Iterator[Finding]:
     found_pages = pages.paginate(AlarmNamePrefix=f"{name}-")
     existing = [row for page in found_pages for row in page["MetricAlarms"]]
     for alarm in ALARMS:
-        pattern = re.escape(f"{name}-{alarm.name}") + SUFFIX
-        rows = [row for row in existing if re.fullmatch(pattern, row["AlarmName"])]
+        rows = [row for row in existing if is_named(row["AlarmName"], f"{name}-{alarm.name}")]
         is_heard = any(row["ActionsEnabled"] and row["AlarmActions"] for row in rows)
         problem = None if is_heard else "does not exist or notifies nobody"
         yield account.finding(f"the alarm {alarm.name}", problem)

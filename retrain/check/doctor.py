@@ -31,33 +31,19 @@ from retrain.check.findings import Account, Finding
 from retrain.options import JsonOption, command
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from retrain.check.examined_pipeline import ExaminedPipeline
-    from retrain.check.findings import Check
 
-CHECKS: Mapping[str, Check] = {
-    "caller": prerequisites.check_caller,
-    "guards of a run": prerequisites.check_guards,
-    "way back": prerequisites.check_way_back,
-    "bucket policies": prerequisites.check_bucket_policies,
-    "KMS keys": prerequisites.check_keys,
-    "import role": prerequisites.check_import_role,
-    "events of the exports": prerequisites.check_export_events,
-    "deployment": deployed.check_deployment,
-}
-"""The checks of every pipeline, in the order in which they are shown."""
-CHECKS_OF_DEPLOYED: Mapping[str, Check] = {
-    "functions": deployed.check_functions,
-    "roles": deployed.check_roles,
-    "schedules": deployed.check_schedules,
-    "event rules": deployed.check_rules,
-    "logs": deployed.check_logs,
-    "dead-letter queue": deployed.check_queue,
-    "alarms": deployed.check_alarms,
-    "messages": deployed.check_messages,
-}
-"""The checks of a pipeline that is deployed."""
+CHECKS, CHECKS_OF_DEPLOYED = (
+    {
+        name.removeprefix("check_").replace("_", " "): check
+        for name, check in vars(module).items()
+        if name.startswith("check_")
+    }
+    for module in (prerequisites, deployed)
+)
+"""The checks of all pipelines, and of those that are deployed, by title in the order of screens."""
 PROGRAMS = ("aws ", "pulumi ", "retrain ")
 """The first word of a command. Any other way to mend a finding is a sentence."""
 MANY = 4

@@ -87,10 +87,10 @@ class ExaminedPipeline:
 
     def command(self, *words: str) -> str:
         """Return a command of this program for the same pipeline, to be pasted into a shell."""
-        if self.stack is None and self.target is not None:
+        if self.target is not None:
             return self.target.command(*words)
-        stack = ["--stack", str(self.stack)]
-        return shlex.join(["retrain", *words, *stack, *self.access.options()])
+        place = ["--stack", str(self.stack), *self.access.options()]
+        return shlex.join(["retrain", *words, *place])
 
 
 def find_pipeline(stack: str, state_machine_arn: str | None, access: Access) -> ExaminedPipeline:

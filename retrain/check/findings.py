@@ -18,7 +18,7 @@ from retrain.account.errors import code_of
 from retrain.account.function_clients import function_clients
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from functions.contract import Request
     from functions.planning.plan_run import RunView
@@ -27,11 +27,8 @@ if TYPE_CHECKING:
     from retrain.check.examined_pipeline import ExaminedPipeline
 
 Level: TypeAlias = Literal["ok", "warn", "missing"]
-Check: TypeAlias = "Callable[[Account], Iterator[Finding]]"
 NOT_FOUND = re.compile("NoSuch|NotFound|NonExistent|DoesNotExist")
 """Is in the error code of each service for a resource that does not exist."""
-SUFFIX = r"(-\w+)?"
-"""What Pulumi adds to the name of a resource, unless its autonaming is configured."""
 PUBLISHED = re.compile(r"arn:[\w-]+:lambda:[\w-]+:\d+:function:[\w-]+:\d+")
 """The ARN of a published version of a function."""
 
@@ -52,6 +49,11 @@ def found(request: Callable[..., Any], **arguments: object) -> Any:  # noqa: ANN
         if NOT_FOUND.search(code_of(error)):
             return None
         raise
+
+
+def is_named(name: str, start: str) -> bool:
+    """Return True if a name is `start`, perhaps with the characters that Pulumi adds to names."""
+    return start in (name, name.rpartition("-")[0])
 
 
 @dataclass(frozen=True)

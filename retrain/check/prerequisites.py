@@ -1,4 +1,4 @@
-"""Checks what a pipeline needs before it is deployed: the caller, the data, and AWS's services."""
+"""Checks what a pipeline needs to be deployed: the caller, the data, and AWS's services."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from functions.personalize.campaigns import live_version, read_notes
 from functions.personalize.statuses import is_active
 from functions.planning.plan_run import GUARDS, messages_of
 from retrain.account.permissions import COMMANDS, merged, policy_of, resource_arns
+from retrain.account.target import MachineNotFoundError
 from retrain.check.findings import Finding, found
 from retrain.check.policies import PERSONALIZE, root_arn, service_context
 from retrain.check.questions import (
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from retrain.account.permissions import Grants
-    from retrain.check.findings import Account
-
+    from retrain.account.target import MachineNotFoundError
+from retrain.account.target import MachineNotFoundError
 from retrain.check.findings import Account
 
 SESSION = re.compile(r"arn:([^:]+):sts::(\d+):assumed-role/([^/]+)/.+")
@@ -228,3 +229,21 @@ def check_export_events(account: Account) -> Iterator[Finding]:
             f"aws s3api put-bucket-notification-configuration --bucket {bucket} "
             f"--notification-configuration {mended}",
         )
+
+
+def check_deployment(account: Account) -> Iterator[Finding]:
+    """Find out whether the state machine can run, with the settings of the stack's file."""
+    pipeline = account.pipeline
+    if pipeline.target is None:
+        reason, _, _ = str(pipeline.error).partition("; ")
+        is_deleted = isinstance(pipeline.error, MachineNotFoundError)
+        fix = pipeline.restore_command if is_deleted else pipeline.deploy_command
+        yield Finding("missing" if is_deleted else "warn", reason, fix)
+    elif account.machine["status"] != "ACTIVE":
+        text = f"{account.target.name} is {account.machine['status']}"
+        yield Finding("missing", text, pipeline.restore_command)
+    elif pipeline.has_other_settings:
+        text = f"the deployed pipeline has other settings than {pipeline.source}"
+        yield Finding("warn", text, pipeline.deploy_command)
+    else:
+        yield Finding("ok", f"{account.target.name} is deployed")

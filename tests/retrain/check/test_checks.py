@@ -92,7 +92,7 @@ def log_groups(name, **more):
 
 DISABLED = {"State": "DISABLED"}
 CLOSE_RUN = "the event rule that reports runs that were stopped"
-NO_RULE = f"event rules: {CLOSE_RUN} does not exist, is disabled or calls nothing"
+NO_RULE = f"rules: {CLOSE_RUN} does not exist, is disabled or calls nothing"
 RUNS, WATCH = "the schedule that starts runs", "the schedule that watches the pipeline"
 SILENT = "alarms: the alarm run-failed does not exist or notifies nobody"
 OTHER_CODE = "functions: plan_retraining has other code than was deployed with the other functions"
@@ -147,7 +147,7 @@ NO_UPDATE = f"roles: retraining-deploy_version may not call {UPDATE}"
         ("targets", {"Targets": []}, NO_RULE),
         ("logs", log_groups("functions-b", retentionInDays=1), "logs: functions does not exist"),
         ("logs", log_groups("functions"), "logs: functions never deletes records"),
-        ("queue", NO_QUEUE, "dead-letter queue: dead-letters does not exist"),
+        ("queue", NO_QUEUE, "queue: dead-letters does not exist"),
         ("alarms", alarms(ActionsEnabled=False), SILENT),
         ("alarms", alarms(AlarmActions=[]), SILENT),
         ("alarms", alarms(AlarmName="retraining-b-run-failed-0a1b2c3"), SILENT),
@@ -265,7 +265,7 @@ LOGS_KEY = KEY.replace("/1", "/2")
     [(KEY, "Personalize and IAM policies"), (LOGS_KEY, "CloudWatch Logs and IAM policies")],
 )
 def test_a_key_policy_is_mended_by_the_printed_policy(encrypted, arn, who):
-    kms, title = encrypted.services["kms"], "KMS keys"
+    kms, title = encrypted.services["kms"], "keys"
     both = {text.split()[3]: (text, fix) for _, text, fix in findings(encrypted, title)}
     text, fix = both[arn]
     assert text.startswith(f"the policy of {arn} does not let {who} call kms:")
@@ -323,21 +323,21 @@ def configure(prod, **config):
 
 def test_a_pipeline_that_starts_on_exports_needs_events_a_rule_and_subscribers(eager):
     events = "exports does not send its events to EventBridge"
-    ((*found, fix),) = findings(eager, "events of the exports")
+    ((*found, fix),) = findings(eager, "export events")
     assert found == ["missing", events]
     assert document_in(fix) == {"EventBridgeConfiguration": {}}
     s3 = eager.services["s3"].answers
     s3["get_bucket_notification_configuration"] = {"ResponseMetadata": {}, **document_in(fix)}
-    assert findings(eager, "events of the exports") == []
+    assert findings(eager, "export events") == []
     rule = "the event rule that starts a run for a new export"
     no_rule = ("missing", f"{rule} does not exist, is disabled or calls nothing", RESTORE)
-    assert findings(eager, "event rules") == [no_rule]
+    assert findings(eager, "rules") == [no_rule]
     assert findings(eager, "messages") == [("missing", "a@b.c is not subscribed", RESTORE)]
     both = [*PENDING["Subscriptions"], *subscribed("pager")["Subscriptions"]]
     answer(eager, "subscriptions", {"Subscriptions": both})
     assert findings(eager, "messages") == [("warn", NO_LINK, LINK)], "somebody gets the messages"
     configure(eager, paused=True)
-    assert findings(eager, "event rules") == [], "the rule is disabled while it is paused"
+    assert findings(eager, "rules") == [], "the rule is disabled while it is paused"
     answer(eager, "schedule", disabled)
     resume = f"pulumi config set paused false --stack prod && {RESTORE}"
     paused = ("warn", "the pipeline is paused, so no run starts by itself", resume)
@@ -413,7 +413,7 @@ def test_the_messages_of_guards_are_findings_with_their_commands():
         prod.pipeline.client.update_solution(solutionArn=arn, performAutoTraining=True)
         prod.pipeline.sleep(HOUR)
         command = f"aws personalize update-solution --solution-arn {arn} --no-perform-auto-training"
-        assert findings(prod, "guards of a run") == [
+        assert findings(prod, "guards") == [
             ("warn", f"{arn}: also trains automatically", command),
             ("missing", "datasets.items: s3://exports/items.csv has no rows", "repeat the export"),
         ]
