@@ -217,9 +217,3 @@ def test_stacks_are_independent_of_each_other_and_of_the_caller(run, tmp_path):
     assert (prod["stack"], prod.get("only")) == ("prod", None), "prod does not have dev's config"
     assert [stack["queue"].split(":")[3] for stack in (dev, prod)] == ["eu-west-1", "us-east-1"]
     assert dev["queue"].split(":")[5] != prod["queue"].split(":")[5], "each stack has a queue"
-
-
-def test_overrides_win_over_the_stacks_file(run):
-    program = 'pulumi.export("mode", config.get("mode"))'
-    deployment = run(program, stack="config:\n  mode: slow\n", config={"mode": "fast"})
-    assert deployment.outputs == {"mode": "fast"}

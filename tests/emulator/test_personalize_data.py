@@ -77,13 +77,6 @@ def test_an_incremental_import_of_more_than_1_gb_fails(world, dataset, monkeypat
         assert failure(world, dataset, f"{mode}-{limit}", importMode=mode) == expected
 
 
-@pytest.mark.parametrize("dataset_type", FIELDS)
-def test_each_of_the_five_types_of_dataset_can_be_imported(world, dataset_type):
-    dataset = world.create_dataset(dataset_type=dataset_type)
-    world.put("file.csv", sample_data()[dataset_type])
-    assert failure(world, dataset, key="file.csv") is None
-
-
 def test_each_folder_of_the_golden_file_is_imported_or_has_a_reason(world, golden):
     group = world.create_group()
     datasets = {

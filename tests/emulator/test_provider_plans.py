@@ -9,7 +9,6 @@ import pytest
 from provider_support import UNKNOWN, Engine, Resource, Type, archive, function_inputs
 from small_stack import policy
 
-from emulator.deployer.errors import DeploymentError
 from emulator.deployer.translation import contains
 
 TRUST = policy()
@@ -125,12 +124,6 @@ def test_only_another_meaning_is_a_difference(engine):
         assert (diff.changed, diff.replacing, diff.delete_first) == (changed, replacing, False)
 
 
-def test_a_preview_of_a_new_resource_shows_the_known_outputs(engine):
-    outputs = engine.preview(Type.LOG_GROUP, "logs", {"retentionInDays": 90})
-    known = {"name": "logs-19b2585", "retentionInDays": 90, "tagsAll": {}}
-    assert outputs == {**known, "arn": UNKNOWN}
-
-
 OLD_OUTPUTS = {"arn": "arn:f", "version": "3", "qualifiedArn": "arn:f:3", "codeSha256": "abc"}
 NEW_VERSION = {"version": UNKNOWN, "qualifiedArn": UNKNOWN}
 
@@ -167,8 +160,3 @@ def test_a_refresh_only_reads(aws, engine):
     aws.control("DELETE", "calls")
     engine.read(role)
     assert {call["action"] for call in aws.calls()} == {"iam:GetRole"}
-
-
-def test_an_error_of_a_service_is_raised_with_its_words(engine):
-    with pytest.raises(DeploymentError, match="The role with name nobody cannot be found"):
-        engine.create(Type.ROLE_POLICY, "p", {"role": "nobody", "policy": "{}"})

@@ -170,16 +170,6 @@ def test_a_schedule_is_refused(aws, number):
     assert (code, message[: len(beginning)]) == ("ValidationException", beginning)
 
 
-def test_a_role_may_read_the_schedules_of_the_group_that_its_policy_names(aws):
-    name = "sched-read"
-    _, schedule_arn = create_allowed_schedule(aws, name)
-    read = s.allow("scheduler:GetSchedule", schedule_arn)
-    scheduler = s.role_clients(aws, "sched-reader", read)("scheduler")
-    assert scheduler.get_schedule(Name=name, GroupName=name)["Arn"] == schedule_arn
-    code, _ = s.refusal(scheduler.get_schedule, Name=name)
-    assert code == "AccessDeniedException", "this is a schedule of the group default"
-
-
 # Time
 
 

@@ -4,7 +4,6 @@ Does not prove when CloudWatch evaluates an alarm. The emulator does so when a v
 """
 
 import json
-import urllib.request
 
 import pytest
 from small_stack import ACCOUNT, REGION, allowing, create_queue, eventually, received, refusal
@@ -103,14 +102,6 @@ def test_an_alarm_sends_its_message_and_records_if_it_could(aws):
 # The controls below /_emulator
 
 
-def test_health_is_json_with_the_account_and_the_region(aws):
-    url = f"{aws.endpoint}/_emulator/health"
-    with urllib.request.urlopen(url) as response:  # noqa: S310 - the emulator's URL
-        assert response.headers["content-type"] == "application/json"
-        document = json.load(response)
-    assert document == {"status": "ok", "account": ACCOUNT, "region": REGION}
-
-
 @pytest.mark.parametrize(
     ("path", "body", "message"),
     [
@@ -127,15 +118,3 @@ def test_a_control_refuses_an_invalid_request(aws, path, body, message):
     with pytest.raises(emulator.EmulatorError) as error:
         aws.control("POST", path, body)
     assert str(error.value) == message
-
-
-def test_the_calls_of_every_service_have_an_action_and_a_caller(aws):
-    aws.client("iam").list_roles()
-    aws.client("logs").describe_log_groups()
-    aws.client("scheduler").list_schedules()
-    aws.client("cloudwatch").list_metrics()
-    root = f"arn:aws:iam::{ACCOUNT}:root"
-    actions = ("iam:ListRoles", "logs:DescribeLogGroups", "scheduler:ListSchedules")
-    for action in (*actions, "cloudwatch:ListMetrics"):
-        calls = [(call["caller"], call["status"]) for call in aws.calls(action)]
-        assert calls[-1:] == [(root, 200)], action

@@ -103,24 +103,6 @@ def test_log_lines_are_lost_if_the_role_may_not_write_them(aws):
     assert (denied[0]["action"], denied[0]["status"]) == ("logs:CreateLogStream", 403)
 
 
-def test_a_log_group_gets_a_key_and_loses_it(aws):
-    logs, key = aws.client("logs"), f"arn:aws:kms:{s.REGION}:{s.ACCOUNT}:key/logs"
-    logs.create_log_group(logGroupName="fn-key")
-    keys = []
-    for change, fields in (
-        (logs.associate_kms_key, {"kmsKeyId": key}),
-        (logs.disassociate_kms_key, {}),
-    ):
-        change(logGroupName="fn-key", **fields)
-        (group,) = logs.describe_log_groups(logGroupNamePrefix="fn-key")["logGroups"]
-        keys.append(group.get("kmsKeyId"))
-    assert keys == [key, None]
-    assert s.refusal(logs.associate_kms_key, logGroupName="fn-none", kmsKeyId=key) == (
-        "ResourceNotFoundException",
-        "The specified log group does not exist: fn-none",
-    )
-
-
 @pytest.mark.parametrize("pattern", ['{ $.level = "ERROR" }', "[level]", "%ERR.R%"])
 def test_only_words_can_be_the_pattern_of_a_filter(aws, pattern):
     filter_log_events = aws.client("logs").filter_log_events

@@ -248,12 +248,3 @@ def test_faults_can_be_injected_listed_and_removed(aws):
     client.list_schemas()
     with pytest.raises(EmulatorError, match="unknown fault 'explode'"):
         aws.control("POST", "faults", {"fault": "explode", "operation": "ListSchemas"})
-
-
-def test_the_requests_to_personalize_can_be_read(aws, dataset):
-    aws.client("personalize").describe_dataset(datasetArn=dataset)
-    assert aws.control("GET", "personalize/calls")[-1] == {
-        "operation": "DescribeDataset",
-        "caller": f"arn:aws:iam::{s.ACCOUNT}:root",
-        "request": {"datasetArn": dataset},
-    }

@@ -10,14 +10,6 @@ import pytest
 import small_stack as s
 from small_machines import machine, map_over
 
-from components.iam import LOG_DELIVERY_ACTIONS
-
-LOG_GROUP = f"arn:aws:logs:{s.REGION}:{s.ACCOUNT}:log-group:/aws/vendedlogs/a:*"
-UNTRUSTING = (
-    "Neither the global service principal states.amazonaws.com, nor the regional one is authorized"
-    " to assume the provided role"
-)
-
 
 def session(role):
     """Return the ARN of the session of a state machine that has the name of its role."""
@@ -65,26 +57,6 @@ def test_a_task_invokes_a_published_function_with_the_role_of_its_machine(aws, e
     )
     distrusted = s.execute(aws, arn, {})["cause"]
     assert "states.amazonaws.com is not authorized to perform: sts:AssumeRole" in distrusted
-
-
-def test_a_machine_needs_a_role_that_trusts_step_functions_and_may_log(aws, client):
-    arn = s.create_role(aws, "sf-logs", s.trust("lambda"))
-    destinations = [{"cloudWatchLogsLogGroup": {"logGroupArn": LOG_GROUP}}]
-    request = {"name": "sf-logs", "definition": json.dumps(s.waiting(0)), "roleArn": arn}
-    request["loggingConfiguration"] = {"level": "ERROR", "destinations": destinations}
-    error = s.refusal(client.create_state_machine, **request)
-    assert error == ("AccessDeniedException", f"{UNTRUSTING}: {arn}")
-    iam = aws.client("iam")
-    iam.update_assume_role_policy(RoleName="sf-logs", PolicyDocument=s.trust("states"))
-    for missing in LOG_DELIVERY_ACTIONS:
-        others = [action for action in LOG_DELIVERY_ACTIONS if action != missing]
-        s.grant(aws, "sf-logs", s.allow(others))
-        code, message = s.refusal(client.create_state_machine, **request)
-        assert (code, missing in message) == ("AccessDeniedException", True)
-    s.grant(aws, "sf-logs", s.allow(LOG_DELIVERY_ACTIONS))
-    arn = client.create_state_machine(**request)["stateMachineArn"]
-    s.grant(aws, "sf-logs")
-    client.update_state_machine(stateMachineArn=arn, definition=json.dumps(s.waiting(1)))
 
 
 # Real time

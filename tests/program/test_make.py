@@ -156,11 +156,3 @@ def test_the_command_runs_the_checkout_from_any_folder_and_through_a_link(checko
         (link, tmp_path),
     ):
         assert call(command, folder) == "a checkout ['watch', 'a run']\n"
-
-
-def test_the_command_runs_the_checkout_that_has_a_link_to_the_venv(checkout, tmp_path):
-    worktree = tmp_path / "a worktree"
-    write_command_line(worktree)
-    (worktree / ".venv").symlink_to(checkout / ".venv")
-    for command in (worktree / ".venv" / "bin" / "retrain", ".venv/bin/retrain"):
-        assert call(command, worktree) == "a worktree ['watch', 'a run']\n"

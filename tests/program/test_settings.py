@@ -16,7 +16,7 @@ from components.args import (
     as_config,
 )
 from components.pipeline import PIPELINE_TAG
-from components.rules.fields import DATE_PLACEHOLDER, METRIC_NAMES, Problem
+from components.rules.fields import DATE_PLACEHOLDER, Problem
 from components.rules.pipeline import RESERVED_TAGS, check
 from components.rules.reading import ENCRYPTED, IS_OUTPUT
 from components.shared import MAX_NAME_CHARACTERS, step_name
@@ -29,7 +29,6 @@ from tests.program.sample_stack import (
     ACCOUNT,
     CONFIG,
     CONFIG_KEYS,
-    GATE,
     HOME,
     PROBE,
     PROJECT_FILE,
@@ -114,13 +113,6 @@ def test_a_key_that_is_left_out_has_its_default():
         ),
         solutions=(SolutionArgs(solution_arn=SOLUTION),),
     )
-
-
-@pytest.mark.parametrize(
-    "metric", [*METRIC_NAMES, "hit", "hit_at_k", "recall_at_25", "auc", "item_freshness"]
-)
-def test_a_gate_accepts_the_metrics_of_every_recipe(metric):
-    parse(changed({GATE: [{"metric": metric, "minimum": 0.1}]}))
 
 
 def test_an_input_list_has_at_most_500_items_and_all_ids_5000_characters():

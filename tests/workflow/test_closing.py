@@ -67,30 +67,6 @@ def test_a_run_that_times_out_after_all_deadlines_is_reported():
     assert message.subject == f"FAILED {PIPELINE}: the execution took too long"
 
 
-def test_a_run_that_nearly_reaches_every_deadline_does_not_time_out():
-    limits = LimitsArgs(max_import_hours=0.5, max_training_hours=1, max_campaign_hours=5)
-    foreign_jobs = [f"foreign-{number}" for number in range(5)]
-    durations = {
-        **dict.fromkeys((*foreign_jobs, f"{PREFIX}-{RUN_ID}-items"), 0.49 * 3600),
-        "solution-version": 0.99 * 3600,
-        "campaign-update": 4.9 * 3600,
-    }
-
-    def start_foreign_update(_event):
-        pipeline.foreign_update(pipeline.versions()[0])
-
-    with deploy(
-        MOVIES.with_datasets("items").with_options(limits=limits),
-        durations=durations,
-        handlers=before_step("deploy_version", start_foreign_update),
-    ) as pipeline:
-        for job_name in foreign_jobs:
-            pipeline.foreign_import("items", job_name=job_name)
-        execution = pipeline.run()
-        assert pipeline.served_version() == pipeline.versions()[-1]
-    assert outcomes(execution) == {"items": "IMPORTED", **DEPLOYED}
-
-
 # Runs that ended without a report
 
 

@@ -40,24 +40,6 @@ def put_days(pipeline, *days):
         pipeline.bucket.put(f"2026-11-{day}/interactions.csv", interactions(shift=int(day)))
 
 
-def test_days_that_were_never_imported_are_named():
-    with deploy(DAILY) as pipeline:
-        put_days(pipeline, 20, 23, 25, 27, 28, 29, 30)
-        pipeline.inject_fault(
-            "fail", job="dataset-import-job", of=f"{PREFIX}-20261128T030000Z-interactions"
-        )
-        pipeline.run(scheduledTime="2026-11-27T03:00:00Z")
-        pipeline.run(scheduledTime="2026-11-28T03:00:00Z")
-        pipeline.run(scheduledTime="2026-11-29T03:00:00Z")
-        execution = pipeline.run(scheduledTime="2026-11-30T03:00:00Z")
-    assert report(execution)["warnings"][0] == (
-        "datasets.interactions: no run has imported the exports of these days as they are now: "
-        "2026-11-23, 2026-11-25, 2026-11-28; append each whose rows are missing with retrain "
-        "start --dataset interactions --export-date 2026-11-23, or import a complete export with "
-        "importMode FULL"
-    ), "the first FULL import was on 2026-11-22"
-
-
 # An earlier export
 
 DATED = MOVIES.with_datasets(

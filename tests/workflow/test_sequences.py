@@ -4,7 +4,7 @@
 shell around the rules is tested: what a run remembers, retries, leaves and reports.
 
 The stories are the same in every test run. The environment variable STORIES is the number of
-stories of seven slots, and WEEKS the length of the long story, by default 12 and 12. `make faults`
+stories of seven slots, and WEEKS the length of the long story, by default 12 and 8. `make faults`
 tells many more stories and long stories of a year, which takes some minutes.
 """
 
@@ -29,7 +29,7 @@ from tests.workflow.truth import Truth
 
 STORIES = int(os.environ.get("STORIES", "12"))
 LONG_STORIES = int(os.environ.get("LONG_STORIES", "1"))
-WEEKS = int(os.environ.get("WEEKS", "12"))
+WEEKS = int(os.environ.get("WEEKS", "8"))
 SLOTS = 5
 DURATIONS = {"solution-version": 600, "campaign-update": 300}
 """The jobs are short, because a long job only adds polls."""

@@ -6,7 +6,6 @@ from tests.workflow.summaries import (
     ALL_DONE,
     DEPLOYED,
     outcomes,
-    problems_of,
     report,
     skip_reason,
 )
@@ -43,20 +42,6 @@ def test_an_event_tracker_means_new_data_after_half_the_time_between_two_runs():
         late = pipeline.run(scheduledTime="2026-12-13T03:00:00Z")
     assert "it was trained recently enough for the events" in skip_reason(early)
     assert outcomes(late) == DEPLOYED, "the exports are unchanged"
-
-
-def test_a_run_that_a_guard_refuses_does_nothing():
-    with deploy(MOVIES.with_options(auto_training="refuse")) as pipeline:
-        pipeline.client.update_solution(solutionArn=solution_arn(), performAutoTraining=True)
-        pipeline.sleep(600)
-        execution = pipeline.run()
-        assert pipeline.requests("CreateDatasetImportJob") == []
-    assert problems_of(execution) == [
-        (
-            f"{solution_arn()}: also trains automatically; turn that off with 'aws personalize "
-            f"update-solution --solution-arn {solution_arn()} --no-perform-auto-training'"
-        )
-    ]
 
 
 # The limit of the month

@@ -115,15 +115,6 @@ def test_what_has_failed_is_tried_again_by_the_next_call():
         assert len(trial_runs(pipeline)) == 1
 
 
-def test_the_next_run_ends_a_trial_too():
-    with deploy(PROBED) as pipeline:
-        die_on_trial(pipeline)
-        execution = pipeline.run(scheduledTime=NEXT_SLOT)
-        assert watch_for(pipeline, 1) == [0] * 4
-        assert trial_runs(pipeline) == []
-    assert report(execution)["trials"][0]["outcome"] == "DEPLOYED"
-
-
 def test_what_a_run_finds_up_to_date_is_as_old_as_this_check_except_interactions():
     with deploy() as pipeline:
         assert pipeline.machine.arn, "the pipeline is deployed, so that its age hides no other"
