@@ -15,6 +15,7 @@ from docs import configuration, costs, metrics
 from functions import errors
 from functions.contract import Outcome, Request
 from functions.personalize import tags as known_tags
+from functions.prices import DOLLARS_PER_IMPORTED_GB, import_cost
 from retrain import cli
 from retrain.rehearsal.scenarios import SCENARIOS
 from tests.program.sample_stack import PROJECT, PROJECT_FILE, ROOT
@@ -68,6 +69,12 @@ def test_the_costs_of_the_monitoring_are_those_of_the_page_about_metrics():
         f"hourly metrics ${dollars['metrics of each hour']:.2f}, and {len(ALARMS)} alarms "
         f"${dollars['alarms']:.2f}."
     ) in README
+
+
+def test_the_price_of_imports_is_that_of_reports_and_plans():
+    assert f"An import costs about ${DOLLARS_PER_IMPORTED_GB:.2f} for each GB" in README
+    month = 30 * import_cost(20 * 10**9)
+    assert f"so a daily `FULL` import of 20 GB costs ${month:.0f} a month." in README
 
 
 def test_the_page_about_fleets_knows_how_many_roles_a_stack_takes():
