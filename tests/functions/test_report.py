@@ -284,7 +284,8 @@ def test_a_run_costs_its_training_hours_unless_the_recipe_is_priced_otherwise_an
         planned = s.planned_solution(recipe=recipe)
         result = s.solution_result(solution=planned, version=s.training_item(trainingHours=2))
         imported = s.dataset_result(item=s.import_item(bytes=20 * 10**9))
-        imports = {"results": [imported, s.dataset_result(item=None)], "anyFailed": False}
+        not_begun = s.dataset_result(dataset=s.planned_import(bytes=10**12), item=None)
+        imports = {"results": [imported, not_begun], "anyFailed": True}
         priced = s.settings(trainingHourPrice=0.24)
         found = report(settings=priced, imports=imports, solutions=[result])
         return found["trainingCost"], found["importCost"]

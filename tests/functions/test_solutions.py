@@ -143,6 +143,9 @@ def test_at_the_limit_a_campaign_still_gets_the_version_that_it_waits_for(reques
     plan = planned(request_, older, settings_=LIMITED)
     assert plan["existingVersionArn"] == s.VERSION
     assert planned(request_, older, settings_=LIMITED, **SERVED) is None
+    held_back = s.solution_view(request_, trainings=[older], settings_=LIMITED, **SERVED).decision
+    assert held_back.action == "hold back"
+    assert held_back.reason.startswith("trainings of this pipeline within 30 days: 1, and limits.")
 
 
 # A version that waits for a campaign

@@ -3,6 +3,7 @@
 import pytest
 
 from components.args import ApprovalArgs
+from functions import prices
 from retrain.account import target
 from retrain.account.errors import OperatorError
 from retrain.account.option_words import in_words_of_options, with_solution_arns
@@ -39,6 +40,7 @@ def test_golden_plans_of_campaigns(golden, monkeypatch):
     def not_deployed(_):
         raise OperatorError("the stack prod has no outputs")
 
+    monkeypatch.setattr(prices, "DOLLARS_PER_IMPORTED_GB", 1000)  # The exports are small.
     with account(TWO_SOLUTIONS) as prod:
         prod.pipeline.run()
         prod.pipeline.upload_worse_data()
