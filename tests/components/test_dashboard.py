@@ -2,14 +2,12 @@
 
 import json
 from itertools import groupby
-from typing import get_args
 
 import pytest
 
 from components.alarms import ALARMS
-from components.dashboard import COLORS, dashboard_body, dashboard_url
+from components.dashboard import dashboard_body, dashboard_url
 from components.rules.arns import Home
-from functions.contract import Outcome
 from tests.components.sample import NAME
 
 HOME = "eu-west-1:123456789012"
@@ -89,26 +87,6 @@ def test_all_alarms_are_shown_and_the_ages_show_when_an_alarm_rings(widgets):
     for title in ("Age of the models (hours)", "Age of the data (hours)"):
         (line,) = widgets[title]["annotations"]["horizontal"]
         assert line["value"] == 276
-
-
-def test_a_chart_has_a_line_for_each_solution_or_dataset(widgets):
-    assert widgets["Training hours a day"]["metrics"] == [
-        [SPACE, "TrainingHours", "Pipeline", NAME, "Solution", name, {"label": name}]
-        for name in ("for-you", "similar")
-    ]
-    assert widgets["Age of the data (hours)"]["metrics"] == [
-        [SPACE, "DataAgeHours", "Pipeline", NAME, "Dataset", name, {"label": name}]
-        for name in ("interactions", "items")
-    ]
-    ndcg = "normalized_discounted_cumulative_gain_at_10"
-    assert widgets["Offline metrics"]["metrics"] == [
-        [SPACE, metric, "Pipeline", NAME, "Solution", name, {"label": f"{name} {metric}"}]
-        for name, metric in (("for-you", "coverage"), ("similar", ndcg))
-    ]
-
-
-def test_every_outcome_of_a_run_is_counted():
-    assert set(COLORS) == set(get_args(Outcome))
 
 
 def test_the_queries_search_the_log_of_the_functions(widgets):

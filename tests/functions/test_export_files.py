@@ -230,50 +230,6 @@ def test_a_message_shows_the_wrong_value_and_the_way_out(column, message):
     assert value_messages(value, name, type_) == [f"{name} is {message}"]
 
 
-@pytest.mark.parametrize(
-    ("type_", "good", "bad"),
-    [
-        ("int", "-2147483648", "2147483648"),
-        ("long", "9223372036854775807", "9223372036854775808"),
-        ("long", "0" * 1000, "0" * 5000),
-        ("double", "-2.5E+3", "-1e999"),
-        ("boolean", "True", "yes"),
-        (["string", "null"], "", "x" * 1001),
-        (["null", "boolean"], "false", "no"),
-        (["int", "string"], "x", ""),
-    ],
-    ids=lambda value: str(value)[:20],
-)
-def test_each_avro_type_accepts_its_values(type_, good, bad):
-    assert value_messages(good, type_=type_) == []
-    assert len(value_messages(bad, type_=type_)) == 1
-
-
-@pytest.mark.parametrize(
-    ("name", "type_", "value"),
-    [
-        ("TIMESTAMP", "long", "631152000"),
-        ("TIMESTAMP", "long", str(TOMORROW - 1)),
-        ("TIMESTAMP", "string", "yesterday"),
-        ("CREATION_TIMESTAMP", "long", "-500000000"),
-        ("CREATION_TIMESTAMP", "float", "1830297600"),
-        ("ACTION_ID", "string", "x" * 256),
-    ],
-    ids=["1990", "tomorrow", "a text", "older than 1990", "announced", "256 characters"],
-)
-def test_a_value_at_the_edge_passes(name, type_, value):
-    assert value_messages(value, name, type_) == []
-
-
-def test_a_textual_value_may_be_long_because_it_is_cut_off():
-    assert value_messages("x" * 30_000, textual=True) == []
-
-
-def test_a_column_that_is_not_in_the_schema_may_contain_anything():
-    file = s.sample((*s.ROW, "?"), header=(*COLUMNS, "X"))
-    assert found(wrong_content, s.export(samples=[file])) == []
-
-
 # The number of rows
 
 

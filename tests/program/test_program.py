@@ -63,19 +63,6 @@ def test_the_longest_name_of_a_stack_leads_to_the_longest_name_of_a_pipeline(dep
     assert LONGEST_STACK_NAME == 29
 
 
-def test_the_schedule_is_that_of_the_sample_stack(deployed):
-    inputs = deployed.one("aws:scheduler/schedule:Schedule", f"{NAME}-schedule").inputs
-    assert (
-        inputs["scheduleExpression"],
-        inputs["scheduleExpressionTimezone"],
-        inputs["state"],
-    ) == (
-        SAMPLE["retrainingRate"],
-        SAMPLE["timezone"],
-        "DISABLED" if SAMPLE["paused"] else "ENABLED",
-    )
-
-
 def test_the_exports_are_the_outputs_of_the_pipeline(deployed):
     pipeline = deployed.all_of("personalize-retraining:index:RetrainingPipeline")[NAME]
     assert set(deployed.exports) == EXPORTS
