@@ -182,17 +182,17 @@ def _campaigns(
 
 def lineage_lines(lineage: Document) -> Iterator[Line]:
     """Yield a line for each thing that is known about a version."""
-    status, run = lineage["status"], lineage["runId"]
+    status, run, approval = lineage["status"], lineage["runId"], lineage["approval"]
     name = short_name(lineage["solutionVersionArn"])
+    foreign = "no run of a pipeline: Personalize itself or a person has trained it"
     yield Line(0, "version", f"{name}  {status}", STYLES.get(status, ""))
     if lineage["failure"]:
         yield Line(0, "failure", lineage["failure"], "red")
     yield Line(0, "trained", _training_text(lineage))
-    foreign = "no run of a pipeline: Personalize itself or a person has trained it"
     yield Line(0, "by", f"run {run}" if run else foreign)
-    if approval := lineage["approval"]:
-        by, at = approval["by"] or "the run", time_text(approval["at"])
-        yield Line(0, "approval", f"{approval['answer'].lower()} by {by} at {at} UTC")
+    if approval:
+        by = f"by {approval['by'] or 'the run'} at {time_text(approval['at'])} UTC"
+        yield Line(0, "approval", f"{approval['answer'].lower()} {by}")
     for dataset in lineage["datasets"]:
         yield from _dataset_lines(dataset)
     metrics = [f"{metric_name(name)} {value:.4f}" for name, value in lineage["metrics"].items()]

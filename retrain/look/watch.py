@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import UTC
 from typing import TYPE_CHECKING
 
@@ -33,8 +33,6 @@ from retrain.look.runs import execution_of, find_execution
 from retrain.options import JsonOption, RunOption, command
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from rich.console import Console, RenderableType
 
     from retrain.look.runs import Execution
@@ -42,8 +40,6 @@ if TYPE_CHECKING:
 POLL_SECONDS = 5
 """A job is noticed as soon as the workflow notices it. Both requests are free of charge."""
 NO_RESPONSE_ERRORS = (exceptions.ConnectionError, exceptions.HTTPClientError)
-REFRESHES_PER_SECOND = 2
-"""How often the seconds and the bars are drawn again between two polls."""
 AROUND_LABEL, MIN_LABEL = 49, 16
 """The columns for an outcome and a time, and the least columns for a label."""
 LINES_AROUND = 3
@@ -110,8 +106,12 @@ def follow(
     """
     client, view, last_event = target.access.step_functions, RunView(execution), 0
     view.update_seconds = 2 if poll_seconds else view.update_seconds
+    screen = Screen(console, view)
+    live: AbstractContextManager[object] = nullcontext()
+    if screen.has_bars:
+        live = Live(get_renderable=screen.render, console=console, refresh_per_second=2)
     # A signal is a SystemExit, unless something else than `python -m retrain` has called this.
-    with suppress(KeyboardInterrupt, SystemExit), _screen(console, view) as screen:
+    with suppress(KeyboardInterrupt, SystemExit), live:
         while True:
             try:
                 # The status is read first, so that no event is missed when the execution ends.
@@ -135,51 +135,33 @@ def follow(
     return view
 
 
-@contextmanager
-def _screen(console: Console | None, view: RunView) -> Iterator[Log | Bars]:
-    """Yield the screen for a console. A terminal has bars, which stay when the block ends."""
-    if console is None or not console.is_terminal or console.is_dumb_terminal:
-        yield Log(console, view)
-        return
-    bars = Bars(console, view)
-    with Live(get_renderable=bars.render, console=console, refresh_per_second=REFRESHES_PER_SECOND):
-        yield bars
-
-
-class Log:
-    """Prints each line of a run when it is new."""
+class Screen:
+    """Shows a run: in a terminal with bars, and elsewhere each line when it is new."""
 
     def __init__(self, console: Console | None, view: RunView) -> None:
-        self._console, self._view = console, view
+        self._console, self._view, self._note = console, view, ""
         self._printed: set[str] = set()
+        self.has_bars = bool(console and console.is_terminal and not console.is_dumb_terminal)
 
     def show(self, note: str = "") -> None:
-        """Print what is new, or a note that is not about the run."""
+        """Print what is new, or a note that is not about the run. Bars are drawn by themselves."""
+        self._note = note
+        if self._console is None or self.has_bars:
+            return
         for line in [Line(0, note)] if note else self._view.lines():
             known = f"{line.label} {line.text}"
-            if self._console and known not in self._printed:
+            if known not in self._printed:
                 self._printed.add(known)
                 clock_time = f"{clock.now().astimezone(UTC):%H:%M:%S}"
                 text = "  ".join(filter(None, [line.label, line.text, line.time]))
                 self._console.print(f"{clock_time} {INDENT * line.depth}{text}", soft_wrap=True)
 
-
-class Bars:
-    """Draws the lines of a run, with a bar for each job."""
-
-    def __init__(self, console: Console, view: RunView) -> None:
-        self._console, self._view = console, view
-        self._note = ""
-
-    def show(self, note: str = "") -> None:
-        """Draw a note below the jobs until the next call."""
-        self._note = note
-
     def render(self) -> RenderableType:
         """Return what is drawn now. If the terminal is small, only the running jobs are."""
-        view, width = self._view, self._console.width
+        assert self._console, "only a terminal has bars"
+        view, (width, height) = self._view, self._console.size
         lines = [*view.lines()]
-        if view.execution.is_running and len(lines) > self._console.height - LINES_AROUND:
+        if view.execution.is_running and len(lines) > height - LINES_AROUND:
             lines = [*view.lines(only_running=True)]
         lines += [Line(2, "", self._note, "yellow")] if self._note else []
         room = max(width - AROUND_LABEL, MIN_LABEL)

@@ -103,7 +103,7 @@ def frame(prod, run, *, width=80, height=24, note=""):
     """Return what is drawn in a terminal while a run is followed."""
     file = io.StringIO()
     console = Console(file=file, width=width, height=height, force_terminal=True, _environ={})
-    bars = watch.Bars(console, read_run(prod.client("stepfunctions"), run.arn))
+    bars = watch.Screen(console, read_run(prod.client("stepfunctions"), run.arn))
     bars.show(note)
     console.print(bars.render())
     text = CONTROL_SEQUENCE.sub("", file.getvalue())
