@@ -231,8 +231,7 @@ class RunView:
 
     def _enter(self, name: str, document: Document) -> None:
         """Add that a state outside the Maps has begun. A failure keeps the stage that failed."""
-        waits_again = name == "Plan retraining" and self.why
-        if name in STAGES and "error" not in document and not waits_again:
+        if name in STAGES and "error" not in document:
             is_trial = self.is_trial and name == "Retrain solutions"
             self.stage, self.why = TRIALS if is_trial else STAGES[name], ""
 
