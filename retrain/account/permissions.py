@@ -28,7 +28,7 @@ ROWS: Sequence[tuple[str, str, str]] = (
     ("state machine", "states:ListExecutions", RUNS),
     ("state machine", "states:StartExecution", "start approve"),
     ("executions", "states:DescribeExecution", "start stop watch history"),
-    ("executions", "states:GetExecutionHistory", "start stop watch history"),
+    ("executions", "states:GetExecutionHistory", "start stop watch history rollback"),
     ("executions", "states:StopExecution", "stop"),
     ("any", "personalize:ListSolutionVersions", "adopt stop history rollback approve"),
     ("any", "personalize:ListDatasetImportJobs", "adopt history"),

@@ -93,7 +93,8 @@ def test_a_command_uses_its_permissions_and_no_others(calls):
     assert {command: actions for command, actions in unused.items() if actions} == {
         "start": {"states:DescribeExecution", "states:GetExecutionHistory"},
         "history": {"states:GetExecutionHistory"},
-    }, "--watch reads the run, and so does the history of a run that has no report"
+        "rollback": {"states:GetExecutionHistory"},
+    }, "--watch and history read a run without a report, and rollback the id of a running one"
 
 
 @pytest.fixture
