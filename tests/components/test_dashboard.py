@@ -11,7 +11,6 @@ from components.rules.arns import Home
 from tests.components.sample import NAME
 
 HOME = "eu-west-1:123456789012"
-SPACE = "PersonalizeRetraining"
 
 
 @pytest.fixture(scope="module")

@@ -40,7 +40,6 @@ CONFIG_KEYS = [
 ]
 """Every key of the config, without the keys that lead to it."""
 
-GATE = "solutions[0].qualityGate"
 PROBE = "solutions[0].campaigns[0].probe"
 
 

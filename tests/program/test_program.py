@@ -13,7 +13,6 @@ import pytest
 from components.settings import LONGEST_STACK_NAME
 from components.shared import MAX_NAME_CHARACTERS
 from tests.components.recording import PROJECT, STACK, run
-from tests.program import sample_stack
 from tests.program.sample_stack import STACK_CONFIG
 
 ROOT = Path(__file__).parents[2]
@@ -23,12 +22,6 @@ CONFIG = {
     for key, value in STACK_CONFIG.items()
 }
 """The config as Pulumi passes it to the program: all values are text."""
-SAMPLE = {
-    key: value == "true" if value in ("true", "false") else value
-    for key, value in sample_stack.CONFIG.items()
-}
-"""The config of the project with booleans, which the CLI quotes."""
-
 NAME = f"retraining-{STACK}"
 EXPORTS = {
     "state_machine_arn",

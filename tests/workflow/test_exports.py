@@ -5,8 +5,6 @@ from tests.workflow.pipeline import NEXT_SLOT, deploy
 from tests.workflow.summaries import outcomes, problems_of
 from tests.world import MOVIES, interactions
 
-INTERACTIONS_ONLY = MOVIES.with_datasets("interactions")
-DAYS = MOVIES.with_datasets("interactions", data_location="s3://exports/{date}/interactions.csv")
 INTERACTIONS = interactions()
 
 
