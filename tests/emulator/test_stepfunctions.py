@@ -59,6 +59,21 @@ def test_a_task_invokes_a_published_function_with_the_role_of_its_machine(aws, e
     assert "states.amazonaws.com is not authorized to perform: sts:AssumeRole" in distrusted
 
 
+def test_a_machine_needs_a_role_that_trusts_step_functions_and_may_log(aws, client):
+    group = f"arn:aws:logs:{s.REGION}:{s.ACCOUNT}:log-group:/aws/vendedlogs/a:*"
+    destinations = [{"cloudWatchLogsLogGroup": {"logGroupArn": group}}]
+    logging = {"level": "ERROR", "destinations": destinations}
+    for name, service, missing in (
+        ("sf-untrusting", "lambda", "states.amazonaws.com"),
+        ("sf-silent", "states", "logs:CreateLogDelivery"),
+    ):
+        arn = s.create_role(aws, name, s.trust(service), s.allow("logs:Describe*"))
+        request = {"name": name, "definition": json.dumps(s.waiting(0)), "roleArn": arn}
+        request["loggingConfiguration"] = logging
+        code, message = s.refusal(client.create_state_machine, **request)
+        assert (code, missing in message) == ("AccessDeniedException", True), message
+
+
 # Real time
 
 
