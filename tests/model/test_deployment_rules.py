@@ -129,7 +129,7 @@ def test_a_version_that_is_served_and_was_never_tried_is_put_on_trial_without_an
         (
             campaign(),
             APPROVAL,
-            end("AWAITING_APPROVAL", f"{WAITING} until 2026-11-29T08:00:00+00:00", act=Ask(NEW)),
+            end("AWAITING_APPROVAL", f"{WAITING} until 2026-11-29 08:00 UTC", act=Ask(NEW)),
         ),
         (campaign(answer="ASKED"), APPROVAL, end("AWAITING_APPROVAL", WAITING)),
         (
