@@ -73,10 +73,12 @@ EXAMPLE = {
         {
             "campaignArn": "arn:aws:personalize:eu-west-1:123456789012:campaign/home",
             "isKnown": True,
+            "isBad": False,
             "servedVersionArn": "arn:aws:personalize:eu-west-1:123456789012:solution/taste/6f1b",
             "versionOnTrial": None,
         }
     ],
+    "heldOutUsers": 5000,
     "warnings": [],
     "executionUrl": "https://console.aws.amazon.com/states/home?region=eu-west-1#/v2/executions/"
     "details/arn:aws:states:eu-west-1:123456789012:execution:retraining-prod-1a2b3c4:7f1d",
