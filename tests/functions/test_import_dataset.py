@@ -195,7 +195,7 @@ def test_an_export_that_changes_during_its_import_fails():
 
 
 def test_an_export_that_has_changed_since_the_plan_is_checked_again():
-    with items() as pipeline:
+    with deploy(MOVIES.with_datasets("items", "users")) as pipeline:
         event = iteration(pipeline)
         pipeline.bucket.put("items.csv", b"ITEM,GENRE\ni1,g1")
         refused = import_items(pipeline, {**event})
