@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import components
 from components.args import as_config
 from components.rules import arns
 from retrain.account.errors import OperatorError
@@ -80,6 +82,8 @@ def open_stack(project_dir: Path, name: str, data_dir: Path | None) -> Iterator[
         datasets = args.datasets.configured()
         modes = {key: dataset.import_mode for key, dataset in datasets.items()}
         data = read_custom_data(data_dir, modes)
+    # The program of an installed package imports the modules that this process has already.
+    sys.modules.setdefault("personalize_retraining", components)
     with readable_project(project_dir, name) as folder, _without_aws_settings():
         yield Stack(name, folder, args, data)
 

@@ -21,13 +21,13 @@ VARIABLE = re.compile(r"^export (AWS_\w+)=(.*)$", re.MULTILINE)
 def emulated():
     """Run `retrain emulate` in the checkout. Return its variables, and its command `adopt`."""
     command = [sys.executable, "-u", "-m", "retrain", "emulate", "--port", "0"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603
         text = ""
-        for line in process.stdout:
+        for line in process.stderr:
             text += line
-            if line.startswith("retrain adopt "):
+            if "retrain adopt " in line:
                 break
-        yield dict(VARIABLE.findall(text)), text.splitlines()[-1]
+        yield dict(VARIABLE.findall(text)), text[text.rindex("retrain adopt") :]
         process.terminate()
 
 
@@ -50,7 +50,7 @@ def retrain(python, emulated, tmp_path):
     return run
 
 
-def test_an_empty_folder_becomes_a_project_that_can_be_checked_and_planned(
+def test_an_empty_folder_becomes_a_project_that_can_be_checked_planned_and_rehearsed(
     retrain, emulated, tmp_path
 ):
     assert retrain("retrain --version") == (0, f"retrain {PROJECT['version']}\n", "")
@@ -66,3 +66,5 @@ def test_an_empty_folder_becomes_a_project_that_can_be_checked_and_planned(
     assert (code, out.splitlines()[-1][:12]) == (0, "No problems,"), err
     code, out, err = retrain("retrain plan --stack prod")
     assert (code, "Plan: 3 to import, 1 to train, 1 to update." in out) == (0, True), err
+    code, out, err = retrain("retrain rehearse --stack prod")
+    assert (code, "DEPLOYED" in out) == (0, True), err
