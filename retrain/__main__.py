@@ -67,7 +67,6 @@ def _exit(number: int, _frame: FrameType | None) -> None:
 
 
 def _ignore_signals() -> None:
-    """Ignore all further signals."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 

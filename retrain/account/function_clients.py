@@ -31,7 +31,7 @@ def function_clients(access: Access) -> Iterator[PersonalizeClient]:
     Raises FailedError if AWS throttles the requests or does not respond.
     """
     endpoint = {"AWS_ENDPOINT_URL": access.endpoint_url} if access.endpoint_url else {}
-    _forget_clients()
+    _empty_caches()
     try:
         with (
             patch.object(boto3, "DEFAULT_SESSION", access.session),
@@ -41,10 +41,9 @@ def function_clients(access: Access) -> Iterator[PersonalizeClient]:
     except (Throttled, ServiceUnavailable) as error:
         raise FailedError(f"AWS does not answer: {error}; try again") from error
     finally:
-        _forget_clients()
+        _empty_caches()
 
 
-def _forget_clients() -> None:
-    """Empty the caches of the functions' clients."""
+def _empty_caches() -> None:
     for client in CACHED_CLIENTS:
         client.cache_clear()

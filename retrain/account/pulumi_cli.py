@@ -23,7 +23,6 @@ STACK_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 (https://www.pulumi.com/docs/iac/concepts/stacks/#create-a-stack)."""
 CLI_SECONDS = 120
 """A backend that is far away may take a while. The CLI asks no questions in the meantime."""
-WITHOUT_CLI = "or name the state machine with --state-machine-arn"
 REASON = re.compile(r"^error: (.*)$", re.MULTILINE)
 """The lines with which the CLI says why it failed."""
 
@@ -65,7 +64,8 @@ def stack_text(stack: str) -> str:
 
 def stack_outputs(stack: str) -> Mapping[str, object]:
     """Return the outputs of a stack. They are empty if the stack is not deployed."""
-    return _read("stack", "output", stack=stack, project_dir=PROJECT_DIR, way_out=WITHOUT_CLI)
+    way_out = "or name the state machine with --state-machine-arn"
+    return _read("stack", "output", stack=stack, project_dir=PROJECT_DIR, way_out=way_out)
 
 
 def resolved_config(project_dir: Path, stack: str) -> dict[str, object]:
@@ -85,6 +85,11 @@ def _read(*command: str, stack: str, project_dir: Path, way_out: str) -> dict[st
 
     Raises OperatorError if the CLI is missing or fails. Its message has the reason of the CLI.
     """
+    if not (project_dir / "Pulumi.yaml").exists():
+        raise OperatorError(
+            f"{project_dir} has no Pulumi.yaml; run the command in the folder of the project, or "
+            f"create the project with `retrain adopt`, {way_out}"
+        )
     pulumi = shutil.which("pulumi")
     if pulumi is None:
         raise OperatorError(

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from retrain.account.access import Access
 
 MACHINE_ARN = re.compile(
-    r"arn:(?P<partition>aws[a-z-]*):states:(?P<region>[a-z0-9-]+):(?P<account>\d{12})"
-    r":stateMachine:(?P<name>[^:]+)"
+    r"arn:aws[a-z-]*:states:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):stateMachine:[^:]+"
 )
 KEYS_OF_EVERY_RELEASE = {"prefix", "datasets", "solutions", "limits", "tags"}
 """The keys that show that settings belong to a pipeline, and not to another program."""

@@ -11,8 +11,7 @@ import pytest
 from components.args import ApprovalArgs
 from retrain import cli
 from retrain.account.access import Access
-from retrain.account.permissions import COMMANDS, merged, policy_of, resource_arns
-from retrain.account.target import find_target
+from retrain.account.permissions import COMMANDS, policy_of, resource_arns
 from retrain.check.examined_pipeline import find_pipeline
 from tests.retrain.in_process import account
 from tests.workflow.clients import CURRENT, OPERATOR
@@ -134,16 +133,3 @@ def test_a_kind_without_resources_has_no_statement(pipeline):
     assert resource_arns(pipeline)["state machine"] == [
         "arn:aws:states:eu-west-1:123456789012:stateMachine:retraining-prod-*"
     ]
-
-
-def test_the_resources_of_a_deployed_pipeline_are_its_own():
-    with account() as prod:
-        pipeline = find_pipeline("prod", None, Access())
-        arn = find_target("prod", None, Access()).state_machine_arn
-        assert resource_arns(pipeline)["state machine"] == [arn] == [prod.pipeline.machine.arn]
-
-
-def test_grants_are_united_by_the_kind_of_resource():
-    assert merged({"any": ["b", "a"]}, {"any": ["a", "c"], "alarms": []}) == {
-        "any": ["a", "b", "c"]
-    }

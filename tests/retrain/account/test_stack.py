@@ -44,6 +44,14 @@ def test_a_failure_of_the_cli_is_one_line(install_pulumi, stderr, reason):
     )
 
 
+def test_an_empty_folder_is_no_project(tmp_path, monkeypatch):
+    monkeypatch.setattr(pulumi_cli, "PROJECT_DIR", tmp_path)
+    assert message(stack_outputs, "dev") == (
+        f"{tmp_path} has no Pulumi.yaml; run the command in the folder of the project, or create "
+        f"the project with `retrain adopt`, {WITHOUT_CLI}"
+    )
+
+
 def test_a_cli_that_is_missing_or_hangs_is_named_with_the_way_out(install_pulumi, monkeypatch):
     dev = "stack dev (the default; -s names another)"
     assert message(stack_outputs, "dev") == (

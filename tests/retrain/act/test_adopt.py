@@ -7,9 +7,9 @@ from operator import itemgetter
 import pytest
 
 from components.args import RetrainingPipelineArgs, as_config, config_keys
+from components.settings import parse_stack
 from emulator.deployer.configuration import read_project
 from functions.personalize.tags import RUN, write_tags
-from settings import parse_stack
 from tests.retrain.in_process import account
 from tests.world import (
     HOUR,

@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 
-import settings
+from components import settings
 from emulator import running
 from emulator.deployer.configuration import read_project
 from emulator.personalize import Duration, FixedTimings
