@@ -78,9 +78,9 @@ read something, that is a warning. A condition in a policy that it does not know
 Before the deployment it examines the caller, the data, the policies and the keys. Afterwards it
 also examines each function and its code, the roles, the schedules, the event rules, the logs, the
 dead-letter queue, the alarms, the topic and its subscriptions. `pulumi up --refresh` brings back
-what was deleted or changed by hand. `pulumi up` alone compares with the state of the stack, so it
-would change nothing. Other changes by hand, for example of a function's timeout, are listed by
-`pulumi preview --refresh`.
+what was deleted or changed by hand, and its preview also shows the changes that `doctor` does not
+examine, for example of a function's timeout. `pulumi up` alone compares with the state of the
+stack, so it would change nothing.
 
 ## The permissions of the commands
 

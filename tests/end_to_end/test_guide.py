@@ -157,7 +157,7 @@ def test_the_commands_for_an_emergency_work(paste, films):
     run_id = deployed.report["runId"]
     printed = paste("Start here")
     assert run_id in printed
-    assert "bucket policy" in printed, "doctor"
+    assert "bucket policies" in printed, "doctor"
     printed = paste("A run failed")
     assert "DEPLOYED: " in printed
     assert run_id in printed
