@@ -37,13 +37,14 @@ def adopted(prod, name="new"):
 
 
 def test_golden_the_file_of_a_group_has_what_personalize_knows(golden):
-    with account() as prod:
+    group = MOVIES.with_datasets("interactions")
+    with account(group) as prod:
         args = adopted(prod)
         text = (prod.folder / "Pulumi.new.yaml").read_text()
     golden("adopt.yaml", text)
     words = re.findall(r"\w+", text)
     assert {*config_keys(RetrainingPipelineArgs)} - {*words} == set(), "each key is mentioned"
-    assert (args.datasets, args.import_role_arn) == (MOVIES.args.datasets, IMPORT_ROLE)
+    assert (args.datasets, args.import_role_arn) == (group.args.datasets, IMPORT_ROLE)
     (retrained,) = args.solutions
     (campaign,) = retrained.campaigns
     assert retrained.solution_arn == solution().solution_arn
@@ -58,17 +59,34 @@ def test_golden_what_needs_a_person_is_said_on_the_screen_and_in_the_file(golden
         pipeline.sleep(HOUR)
         pipeline.bucket.put("2026/11/22/items.csv", exports()["items.csv"])
         location = "s3://exports/2026/11/22/items.csv"
-        pipeline.foreign_import("items", location=location, importMode="INCREMENTAL")
+        role = f"{IMPORT_ROLE}-2"
+        more = {"importMode": "INCREMENTAL", "roleArn": role}
+        pipeline.foreign_import("items", location=location, **more)
         pipeline.inject_fault("fail", job="campaign", reason="no capacity")
         client.create_campaign(name="broken", solutionVersionArn=pipeline.versions()[0])
         pipeline.sleep(HOUR)
         golden("adopt.txt", prod.transcript(adopt()))
-        assert adopted(prod).datasets.items.import_mode == "INCREMENTAL"
+        args = adopted(prod)
+        assert args.datasets.items.import_mode == "INCREMENTAL"
+        assert args.import_role_arn is None, "the imports have used several roles"
         document = prod.retrain(f"{adopt()} --force --json").document
         text = (prod.folder / "Pulumi.new.yaml").read_text()
     assert [*document] == ["file", "config", "notes", "problems"]
     comments = " ".join(line.strip("# ") for line in text.splitlines())
     assert [note for note in document["notes"] if note not in comments] == []
+
+
+def test_a_solution_without_the_usual_metrics_has_no_gate():
+    with account() as prod:
+        metrics = prod.client("personalize").get_solution_metrics(
+            solutionVersionArn=prod.pipeline.versions()[0]
+        )["metrics"]
+        values = {**dict.fromkeys(metrics), "hits": 1}
+        prod.pipeline.inject_fault("metrics", operation="GetSolutionMetrics", values=values)
+        document = prod.retrain(f"{adopt()} --json").document
+    (row,) = document["config"]["solutions"]
+    assert (row["qualityGateEnabled"], "qualityGate" in row) == (False, False)
+    assert "usual metrics; it has hits" in document["notes"][0]
 
 
 def create_solution(client, name, recipe="aws-sims", group=MOVIES.arn, **fields):
@@ -138,9 +156,7 @@ def test_golden_what_cannot_be_adopted_is_one_line(golden):
         adopt(f"{PERSONALIZE}:dataset-group/none"),
         adopt("movies"),
         adopt(dataset_arn()),
-        adopt(options="--stack 'pr od'"),
         adopt(options="--stack new --region us-east-1"),
-        adopt(MOVIES.arn.replace("123456789012", "210987654321")),
         adopt(shop),
     ]
     with account() as prod:

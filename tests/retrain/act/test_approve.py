@@ -4,10 +4,10 @@ import pytest
 
 from components.args import ApprovalArgs
 from functions.personalize.campaigns import approval_tags, read_approval
-from functions.personalize.tags import BAD, tags_of, write_tags
+from functions.personalize.tags import BAD, GOOD, tags_of, write_tags
 from tests.retrain.in_process import CALLER, account
 from tests.workflow.summaries import DEPLOYED, outcomes
-from tests.world import HOUR, MOVIES, campaign_arn, solution
+from tests.world import HOUR, MOVIES, campaign_arn, solution, solution_arn
 
 APPROVAL = ApprovalArgs(timeout_hours=24)
 ASKING = MOVIES.with_solutions(solution(approval=APPROVAL))
@@ -99,11 +99,18 @@ def move_away(pipeline):
     pipeline.sleep(HOUR)
 
 
+def move_back(pipeline):
+    write_tags(pipeline.client, campaign_arn(), {GOOD: f"{solution_arn()}/0000abcd"})
+    pipeline.foreign_update(pipeline.versions()[0])
+    pipeline.sleep(HOUR)
+
+
 @pytest.mark.parametrize(
     ("happening", "reason"),
     [
         (lambda at: at.sleep(25 * HOUR), "it waits for no answer; a run asks when the version"),
         (take_back, "home: taste/{new} was taken back here before"),
+        (move_back, "home: somebody has moved the campaign to taste/{live}"),
         (move_away, "home: the campaign serves taste/{live}, which is newer than taste/{new}"),
     ],
 )
