@@ -12,7 +12,6 @@ from retrain.account import target
 from retrain.account.access import Access
 from retrain.account.errors import OperatorError
 from retrain.account.target import find_target
-from tests.retrain.in_process import account
 
 MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:retraining-prod-57ea0f0"
 OWNER = "arn:aws:iam::123456789012:user/ops"
@@ -61,65 +60,39 @@ def test_the_outputs_of_the_stack_or_an_option_name_the_state_machine(describe, 
     assert by_arn.command("stop") == f"retrain stop --state-machine-arn {MACHINE}"
 
 
-def test_a_stack_without_outputs_is_not_deployed(monkeypatch):
-    monkeypatch.setattr(target, "stack_outputs", lambda _: {})
-    with pytest.raises(OperatorError) as caught:
-        find_target("prod", None, Access())
-    assert str(caught.value) == (
-        "stack prod has no output state_machine_arn, so it is not deployed; deploy it with `pulumi "
-        "up --stack prod`, or name another stack with --stack"
-    )
-
-
 MISSING = refusal("StateMachineDoesNotExist")
 OTHER = "arn:aws:iam::210987654321:user/ops"
 NO_PIPELINES = {
-    "the ARN of an execution": {"arn": MACHINE.replace(":stateMachine:", ":execution:") + ":1"},
-    "another region": {"region": "us-east-1"},
-    "a machine without input": {},
-    "a machine with other parameters": {"state": {"Parameters": ["settings"]}},
-    "a machine with other settings": {"state": {"Parameters": {"settings": {"datasets": []}}}},
-    "no machine": {"state": MISSING},
-    "no machine, other account": {"state": MISSING, "caller": OTHER},
+    "a stack without outputs": ({}, "--stack prod"),
+    "the ARN of an execution": (
+        {},
+        f"--state-machine-arn {MACHINE.replace('stateMachine', 'execution')}:1",
+    ),
+    "another region": ({}, f"--state-machine-arn {MACHINE} --region us-east-1"),
+    "a machine without input": ({}, f"--state-machine-arn {MACHINE}"),
+    "other parameters": ({"Parameters": ["settings"]}, f"--state-machine-arn {MACHINE}"),
+    "other settings": (
+        {"Parameters": {"settings": {"datasets": []}}},
+        f"--state-machine-arn {MACHINE}",
+    ),
+    "no machine": (MISSING, f"--state-machine-arn {MACHINE}"),
+    "no permission": (refusal("AccessDenied"), f"--state-machine-arn {MACHINE}"),
 }
 
 
-def test_what_is_no_pipeline_is_refused_as_in_the_golden_file(describe, golden):
+def test_what_is_no_pipeline_is_refused_as_in_the_golden_file(
+    describe, golden, monkeypatch, capsys
+):
+    monkeypatch.setattr(target, "stack_outputs", lambda _: {})
     lines = []
-    for name, facts in NO_PIPELINES.items():
-        describe(facts.get("state", {}), facts.get("caller", OWNER))
-        with pytest.raises(OperatorError) as caught:
-            find_target("dev", facts.get("arn", MACHINE), Access(region=facts.get("region")))
-        lines.append(f"{name}:\n  {caught.value}\n")
+    for name, (state, options) in NO_PIPELINES.items():
+        describe(state)
+        code = cli.main(["watch", *options.split()])
+        lines.append(f"{name}, exit code {code}:\n  {capsys.readouterr().err}")
+    describe(MISSING, OTHER)
+    cli.main(["watch", "--state-machine-arn", MACHINE])
+    lines.append(f"no machine, other account:\n  {capsys.readouterr().err}")
     golden("no_pipelines.txt", "".join(lines))
-
-
-def test_another_error_of_aws_is_passed_on(describe):
-    describe(refusal("AccessDeniedException"))
-    with pytest.raises(exceptions.ClientError):
-        find_target("dev", MACHINE, Access())
-
-
-@pytest.mark.parametrize(
-    ("command", "subject"),
-    [
-        ("plan --stack prod", "the pipeline of Pulumi.prod.yaml"),
-        ("adopt --stack new --dataset-group-arn {}", "{}"),
-    ],
-)
-def test_credentials_of_another_account_are_named_before_anything_is_read(command, subject):
-    group = "arn:aws:personalize:eu-west-1:123456789012:dataset-group/movies"
-    with account() as prod:
-        sts = SimpleNamespace(get_caller_identity=lambda: {"Arn": OTHER})
-        prod.services = dict.fromkeys(("personalize", "s3")) | {"sts": sts}
-        assert prod.retrain(command.format(group)) == (
-            2,
-            "",
-            (
-                f"{subject.format(group)} is in account 123456789012, but the credentials are of "
-                f"{OTHER}; choose others with --profile\n"
-            ),
-        )
 
 
 ERRORS = (
