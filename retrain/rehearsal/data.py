@@ -11,7 +11,6 @@ import io
 import json
 import random
 import re
-import statistics
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -86,8 +85,6 @@ class Data:
     """The exports on which the first version is trained."""
     newer: Mapping[str, bytes]
     """Later exports. They contain every row of the older exports, and more."""
-    files: int = 1
-    """The number of files of an export whose location is a folder."""
 
     def export(
         self, dataset_type: str, *, is_increment: bool, number: int, spoiling: Spoiling
@@ -119,11 +116,7 @@ class Data:
         return labels
 
     def typical_user(self) -> User:
-        """Return the user whose recommendations are shown, who has the median number of items.
-
-        A user with nearly all items would be a bad example, because Personalize recommends only
-        items that are new to a user.
-        """
+        """Return the user with the newest interaction, but not one with too few items."""
         header, *rows = read_rows(self.newer["INTERACTIONS"])
         user, item, time = (header.index(name) for name in ("USER_ID", "ITEM_ID", "TIMESTAMP"))
         items_by_user: dict[str, dict[str, None]] = {}
@@ -131,9 +124,7 @@ class Data:
             # The keys of a dict keep their order and occur once.
             items_by_user.setdefault(row[user], {})[row[item]] = None
         users = [User(user_id, list(items)) for user_id, items in items_by_user.items()]
-        enough = [user for user in users if len(user.item_ids) >= MIN_ITEMS] or users
-        count = statistics.median_low(len(user.item_ids) for user in enough)
-        return next(user for user in enough if len(user.item_ids) == count)
+        return next((user for user in users if len(user.item_ids) >= MIN_ITEMS), users[0])
 
 
 def read_custom_data(folder: Path, import_modes: Mapping[str, str]) -> Data:

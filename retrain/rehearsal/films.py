@@ -19,11 +19,7 @@ DAYS = 60
 """Days that the older export covers."""
 NEWER_DAYS = 74
 """Days that the newer export covers."""
-FILES = 3
-"""The number of files of an export whose location is a folder."""
 VIEWERS = 500
-ACTING_VIEWERS = 80
-"""Viewers who take an action on a day."""
 FILMS_PER_DAY = (0, 0, 0, 1, 1)
 """The number of films that a viewer watches on a day is one of these numbers."""
 
@@ -102,7 +98,7 @@ class Viewer:
 def film_service() -> Data:
     """Return the data of the film service. The newer export is two weeks younger."""
     schemas = {dataset_type: schema(dataset_type) for dataset_type in FIELDS}
-    return Data(schemas, sample_data(DAYS), sample_data(NEWER_DAYS), FILES)
+    return Data(schemas, sample_data(DAYS), sample_data(NEWER_DAYS))
 
 
 def schema(dataset_type: str) -> str:
@@ -131,7 +127,11 @@ def sample_data(days: int = DAYS, seed: int = 1) -> Mapping[str, bytes]:
         "USERS": [(viewer.id, viewer.age_group, viewer.plan) for viewer in viewers],
         "INTERACTIONS": _interactions(films, viewers, days, seed),
         "ACTIONS": ACTIONS,
-        "ACTION_INTERACTIONS": _action_interactions(viewers, days, seed),
+        "ACTION_INTERACTIONS": [
+            (viewer.id, ACTIONS[number % len(ACTIONS)][0], "Taken", _timestamp(day) + number)
+            for day in range(days)
+            for number, viewer in enumerate(viewers[day % 7 :: 7])
+        ],
     }
     return {
         dataset_type: to_csv(FIELDS[dataset_type], rows[dataset_type]) for dataset_type in FIELDS
@@ -201,17 +201,6 @@ def _next_film_id(
     new_film_ids = [film_id for film_id in ids_by_genre[genre] if film_id not in viewer.watched]
     choices = new_film_ids or ids_by_genre[genre]
     return choices[int(len(choices) * rng.random() ** POPULARITY)]
-
-
-def _action_interactions(
-    viewers: Sequence[Viewer], days: int, seed: int
-) -> Iterator[tuple[str, str, str, int]]:
-    """Yield the actions that viewers take, day by day."""
-    for day in range(days):
-        rng = random.Random(f"acted {seed} {day}")  # noqa: S311  # sample data
-        for viewer in rng.sample(viewers, ACTING_VIEWERS):
-            time = _timestamp(day) + rng.randrange(86400)
-            yield viewer.id, rng.choice(ACTIONS)[0], "Taken", time
 
 
 def _timestamp(day: int) -> int:

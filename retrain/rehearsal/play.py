@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
@@ -15,6 +13,8 @@ from rich.text import Text
 
 from emulator import Emulator, EmulatorError
 from emulator.deployer.program import deploy
+from functions.personalize.imports import list_imports
+from functions.personalize.trainings import list_versions
 from retrain.account.access import Access
 from retrain.account.errors import EXIT_INTERRUPTED, FailedError, OperatorError
 from retrain.account.output import message_console
@@ -78,14 +78,19 @@ class DeployedStack:
 
         Raises SystemExit after Ctrl-C.
         """
-        before, states = self._snapshot(), self.target.access.step_functions
+        emulator, states = self.world.emulator, self.target.access.step_functions
+        before = self._snapshot()
         day = today() if self.stack.args.paused else next(self.days)
         if scenario.writes_exports:
             print_progress("writing newer exports to S3")
             self.world.write_newer_exports(day, scenario.spoiling)
-        with self._disturbed(scenario):
+        if scenario.fault:
+            emulator.control("POST", "faults", scenario.fault)
+        try:
             execution = execution_of(states.describe_execution(executionArn=self._start(day)))
             run = follow(self.target, execution, message_console(), POLL_SECONDS)
+        finally:
+            emulator.control("DELETE", "faults")
         if run.execution.is_running:
             raise SystemExit(EXIT_INTERRUPTED)
         checks = judge(scenario.expected, run.report, before, self._snapshot())
@@ -105,48 +110,24 @@ class DeployedStack:
         except EmulatorError as error:
             raise FailedError(f"the schedule starts no run: {error}") from error
 
-    @contextmanager
-    def _disturbed(self, scenario: Scenario) -> Iterator[None]:
-        """Play the faults of a scenario during the block, with its deadline of trainings."""
-        states, arn = self.target.access.step_functions, self.target.state_machine_arn
-        text = states.describe_state_machine(stateMachineArn=arn)["definition"]
-        if scenario.max_training_hours:
-            definition = json.loads(text)
-            settings = definition["States"][definition["StartAt"]]["Parameters"]["settings"]
-            settings["limits"]["maxTrainingHours"] = scenario.max_training_hours
-            states.update_state_machine(stateMachineArn=arn, definition=json.dumps(definition))
-        for fault in scenario.faults:
-            self.world.emulator.control("POST", "faults", fault)
-        try:
-            yield
-        finally:
-            self.world.emulator.control("DELETE", "faults")
-            states.update_state_machine(stateMachineArn=arn, definition=text)
-
     def _snapshot(self) -> Snapshot:
         """Return what Personalize has now."""
         personalize, args = self.world.personalize, self.stack.args
-        jobs_of = personalize.get_paginator("list_dataset_import_jobs").paginate
-        versions_of = personalize.get_paginator("list_solution_versions").paginate
-        dataset_arns = [str(row.dataset_arn) for row in args.datasets.configured().values()]
-        campaigns = [campaign for solution in args.solutions for campaign in solution.campaigns]
+        datasets = [str(row.dataset_arn) for row in args.datasets.configured().values()]
+        versions = [
+            version
+            for solution in args.solutions
+            for version in list_versions(personalize, str(solution.solution_arn))
+        ]
+        campaigns = [
+            personalize.describe_campaign(campaignArn=str(campaign.campaign_arn))["campaign"]
+            for solution in args.solutions
+            for campaign in solution.campaigns
+        ]
         return Snapshot(
-            {
-                arn: sum(len(page["datasetImportJobs"]) for page in jobs_of(datasetArn=arn))
-                for arn in dataset_arns
-            },
-            {
-                version["solutionVersionArn"]: version["status"]
-                for solution in args.solutions
-                for page in versions_of(solutionArn=str(solution.solution_arn))
-                for version in page["solutionVersions"]
-            },
-            {
-                arn: personalize.describe_campaign(campaignArn=arn)["campaign"][
-                    "solutionVersionArn"
-                ]
-                for arn in (str(campaign.campaign_arn) for campaign in campaigns)
-            },
+            {arn: len(list_imports(personalize, arn)) for arn in datasets},
+            {version["solutionVersionArn"]: version["status"] for version in versions},
+            {row["campaignArn"]: row["solutionVersionArn"] for row in campaigns},
         )
 
     def recommendations(self) -> Iterator[Line]:

@@ -120,7 +120,8 @@ def _print_result(result: Result, deployed: DeployedStack) -> None:
     The report is shown if the run has not done what it should, because it says what to do.
     """
     scenario, run, is_good = result.scenario, result.run, result.is_as_designed
-    if run:
+    bars_remain = message_console().is_terminal and result_console().is_terminal
+    if run and not bars_remain:
         print_lines([Line(0, ""), *run.lines()])
     if is_good and not scenario.prevented:
         print_lines([Line(0, ""), *deployed.recommendations()])
@@ -154,8 +155,6 @@ def _document(result: Result) -> dict[str, object]:
     return {
         "scenario": scenario.name,
         "isAsDesigned": result.is_as_designed,
-        "story": scenario.story,
-        "expected": scenario.promise,
         "prevented": scenario.prevented or None,
         "wayOut": None if result.is_as_designed else scenario.way_out,
         "checks": [{"text": check.text, "isMet": check.is_met} for check in result.checks],
@@ -218,7 +217,7 @@ def _running_stack(
     """
     try:
         with open_stack(pulumi_cli.PROJECT_DIR, name, data_dir) as stack:
-            account, region = stack.home.account, stack.home.region
+            region, account = str(stack.args.solutions[0].solution_arn).split(":")[3:5]
             with running(port=port, account=account, region=region, timings=jobs) as emulator:
                 print_progress(f"account {account}, {region}: {emulator.endpoint}")
                 os.environ.update(emulator.exports)

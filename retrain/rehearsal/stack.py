@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 
 import components
 from components.args import as_config
-from components.rules import arns
-from retrain.account.errors import OperatorError
 from retrain.account.stack_config import read_args, readable_project
 from retrain.rehearsal.data import read_custom_data
 from retrain.rehearsal.films import film_service
@@ -38,21 +36,6 @@ class Stack:
     args: RetrainingPipelineArgs
     """The arguments in the stack's file."""
     data: Data
-
-    @property
-    def home(self) -> arns.Home:
-        """The account and the region of the stack's ARNs.
-
-        Raises OperatorError if their partition is not `aws`.
-        """
-        arn = arns.parse_arn(str(self.args.solutions[0].solution_arn))
-        assert arn is not None, "settings with an invalid ARN are refused when the stack is read"
-        if arn.partition != "aws":
-            raise OperatorError(
-                f"{arn.partition} is the partition of the stack's ARNs, and the emulator supports "
-                "only aws; copy the stack's file, and use ARNs and a region of aws in the copy"
-            )
-        return arn.home
 
     @property
     def overrides(self) -> dict[str, str]:

@@ -5,22 +5,22 @@ from __future__ import annotations
 import json
 import time
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import boto3
 
+from components.args import DatasetArgs
 from functions.executions import DATE
 from retrain.account.errors import OperatorError
-from retrain.rehearsal.data import TYPES, split_lines
+from retrain.names import short_name
+from retrain.rehearsal.data import TYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from mypy_boto3_personalize import PersonalizeClient
-    from mypy_boto3_s3 import S3Client
 
-    from components.args import ImportMode, RetrainingPipelineArgs, SolutionArgs
+    from components.args import RetrainingPipelineArgs, SolutionArgs
     from emulator import Emulator
     from retrain.rehearsal.data import Data, Spoiling
 
@@ -38,35 +38,17 @@ DEADLINE_SECONDS = 300
 POLL_SECONDS = 0.1
 
 
-class Export(NamedTuple):
-    """A dataset, and the location from which the pipeline imports it."""
-
-    dataset_type: str
-    dataset_arn: str
-    data_location: str
-    import_mode: ImportMode
-    ready_marker: str | None = None
-    """The URL of an object that is written after the data. None if the settings name none."""
-
-    def of_day(self, day: date) -> Export:
-        """Return the export with `{date}` in its URLs replaced by a day."""
-        return self._replace(
-            data_location=self.data_location.replace(DATE, str(day)),
-            ready_marker=self.ready_marker and self.ready_marker.replace(DATE, str(day)),
-        )
-
-
 class Location(NamedTuple):
     """A bucket, and the key of an object or of a folder, which ends in `/`."""
 
     bucket: str
     key: str
 
-
-def parse_location(url: str) -> Location:
-    """Return the bucket and the key of `s3://bucket/key`."""
-    bucket, _, key = url.removeprefix("s3://").partition("/")
-    return Location(bucket, key)
+    @classmethod
+    def of(cls, url: object, day: date) -> Location:
+        """Return the location that `s3://bucket/key` names, with a day in place of `{date}`."""
+        bucket, _, key = str(url).replace(DATE, str(day)).removeprefix("s3://").partition("/")
+        return cls(bucket, key)
 
 
 class World:
@@ -85,37 +67,21 @@ class World:
     ) -> None:
         self.emulator, self.args, self.data, self.report = emulator, args, data, report
         self.personalize: PersonalizeClient = boto3.client("personalize", **emulator.connection)
-        self.s3: S3Client = boto3.client("s3", **emulator.connection)
+        self.iam = boto3.client("iam", **emulator.connection)
+        self.s3 = boto3.client("s3", **emulator.connection)
+        self.datasets = {TYPES[key]: row for key, row in args.datasets.configured().items()}
+        """Type of each dataset -> its settings."""
+        self.group = str(next(iter(self.datasets.values())).dataset_arn).split("/")[1]
+        """The name of the dataset group, which is in the ARN of every dataset."""
+        if "INTERACTIONS" not in self.datasets:
+            # Personalize cannot train without them. Only the rehearsal uses this location.
+            self.datasets["INTERACTIONS"] = DatasetArgs(
+                dataset_arn=f"arn:aws:personalize:{emulator.region}:{emulator.account}:dataset/"
+                f"{self.group}/INTERACTIONS",
+                data_location="s3://rehearsal-interactions/interactions.csv",
+            )
         self._written = 0
         """The number of newer exports that have been written."""
-
-    @cached_property
-    def exports(self) -> list[Export]:
-        """The exports that the settings name.
-
-        Personalize cannot train without interactions. If the settings name none, the list ends with
-        an export of interactions at a location that only the rehearsal uses.
-        """
-        exports = [
-            Export(
-                TYPES[key],
-                str(dataset.dataset_arn),
-                str(dataset.data_location),
-                dataset.import_mode,
-                None if dataset.ready_marker is None else str(dataset.ready_marker),
-            )
-            for key, dataset in self.args.datasets.configured().items()
-        ]
-        if all(export.dataset_type != "INTERACTIONS" for export in exports):
-            dataset_arn = f"{exports[0].dataset_arn.rpartition('/')[0]}/INTERACTIONS"
-            data_location = "s3://rehearsal-interactions/interactions.csv"
-            exports.append(Export("INTERACTIONS", dataset_arn, data_location, "FULL"))
-        return exports
-
-    @property
-    def group(self) -> str:
-        """The name of the dataset group, which is in the ARN of every dataset."""
-        return self.exports[0].dataset_arn.split("/")[1]
 
     def create(self) -> str:
         """Create everything, and train a first version of each solution.
@@ -124,14 +90,13 @@ class World:
         """
         self.report("writing exports to S3")
         yesterday = datetime.now(UTC).date() - timedelta(days=1)
-        exports = [export.of_day(yesterday) for export in self.exports]
-        self._write(exports, lambda export: self.data.older[export.dataset_type])
+        self._write(yesterday, self.data.older)
         role_arn = self._create_import_role()
         self._create_permissions_boundary()
         self.report("creating the dataset group and its datasets")
         group_arn = self._create_dataset_group()
         self.report("importing the datasets for the first time")
-        self._import(exports, role_arn)
+        self._import(yesterday, role_arn)
         self.report("training the first solution versions, and creating the campaigns")
         self._create_solutions(group_arn)
         return group_arn
@@ -142,29 +107,31 @@ class World:
         Each call writes other files. A dataset that is imported with INCREMENTAL gets only the new
         rows. Interactions may be spoiled.
         """
-
-        def content(export: Export) -> bytes:
-            is_increment = export.import_mode == "INCREMENTAL"
-            return self.data.export(
-                export.dataset_type,
-                is_increment=is_increment,
+        contents = {
+            dataset_type: self.data.export(
+                dataset_type,
+                is_increment=dataset.import_mode == "INCREMENTAL",
                 number=self._written,
                 spoiling=spoiling,
             )
-
-        self._write([export.of_day(day) for export in self.exports], content)
+            for dataset_type, dataset in self.datasets.items()
+        }
+        self._write(day, contents)
         self._written += 1
 
-    def _write(self, exports: list[Export], content: Callable[[Export], bytes]) -> None:
+    def _write(self, day: date, contents: Mapping[str, bytes]) -> None:
         """Create the missing buckets. Write the files of each export, then the ready markers."""
-        markers = [parse_location(export.ready_marker) for export in exports if export.ready_marker]
-        locations = [parse_location(export.data_location) for export in exports]
+        locations = {key: Location.of(row.data_location, day) for key, row in self.datasets.items()}
+        markers = [
+            Location.of(row.ready_marker, day) for row in self.datasets.values() if row.ready_marker
+        ]
         existing = {bucket["Name"] for bucket in self.s3.list_buckets()["Buckets"]}
-        for bucket in sorted({location.bucket for location in (*locations, *markers)} - existing):
+        buckets = {location.bucket for location in (*locations.values(), *markers)}
+        for bucket in sorted(buckets - existing):
             self._create_bucket(bucket)
-        for export, location in zip(exports, locations, strict=True):
-            for key, body in files_of(location.key, content(export), self.data.files):
-                self.s3.put_object(Bucket=location.bucket, Key=key, Body=body)
+        for dataset_type, (bucket, key) in locations.items():
+            file = f"{key}part-0.csv" if key.endswith("/") else key
+            self.s3.put_object(Bucket=bucket, Key=file, Body=contents[dataset_type])
         for marker in markers:
             self.s3.put_object(Bucket=marker.bucket, Key=marker.key, Body=b"")
 
@@ -183,15 +150,13 @@ class World:
 
         The settings may name it. Otherwise it is named after the dataset group.
         """
-        iam = boto3.client("iam", **self.emulator.connection)
         default = f"role/rehearsal-import-{self.group}"[:MAX_NAME_LENGTH]
         path, name = _iam_name(str(self.args.import_role_arn or default))
         trust = policy_document(Principal={"Service": PERSONALIZE}, Action="sts:AssumeRole")
-        role = iam.create_role(Path=path, RoleName=name, AssumeRolePolicyDocument=trust)
-        buckets = sorted({parse_location(export.data_location).bucket for export in self.exports})
-        files = [f"arn:aws:s3:::{bucket}{end}" for bucket in buckets for end in ("", "/*")]
-        policy = policy_document(Action=READ_ACTIONS, Resource=files)
-        iam.put_role_policy(RoleName=name, PolicyName="read-exports", PolicyDocument=policy)
+        role = self.iam.create_role(Path=path, RoleName=name, AssumeRolePolicyDocument=trust)
+        # Each bucket's own policy says which files Personalize may read.
+        policy = policy_document(Action=READ_ACTIONS, Resource="*")
+        self.iam.put_role_policy(RoleName=name, PolicyName="read-exports", PolicyDocument=policy)
         return role["Role"]["Arn"]
 
     def _create_permissions_boundary(self) -> None:
@@ -203,8 +168,7 @@ class World:
         if arn.startswith(f"arn:aws:iam::{self.emulator.account}:"):
             path, name = _iam_name(arn)
             policy = policy_document(Action="*", Resource="*")
-            iam = boto3.client("iam", **self.emulator.connection)
-            iam.create_policy(Path=path, PolicyName=name, PolicyDocument=policy)
+            self.iam.create_policy(Path=path, PolicyName=name, PolicyDocument=policy)
 
     def _create_dataset_group(self) -> str:
         """Create the dataset group with its schemas and datasets. Return the ARN of the group."""
@@ -213,31 +177,29 @@ class World:
         wait_until_active(
             personalize.describe_dataset_group, "datasetGroup", datasetGroupArn=group_arn
         )
-        for export in self.exports:
-            name = self._name(export.dataset_type)
-            schema = self.data.schemas[export.dataset_type]
+        for dataset_type in self.datasets:
+            name, schema = self._name(dataset_type), self.data.schemas[dataset_type]
             personalize.create_dataset(
                 name=name,
                 schemaArn=personalize.create_schema(name=name, schema=schema)["schemaArn"],
                 datasetGroupArn=group_arn,
-                datasetType=export.dataset_type.title(),
+                datasetType=dataset_type.title(),
             )
-        for export in self.exports:
-            arn = export.dataset_arn
+        for arn in (str(dataset.dataset_arn) for dataset in self.datasets.values()):
             wait_until_active(personalize.describe_dataset, "dataset", datasetArn=arn)
         return group_arn
 
-    def _import(self, exports: list[Export], role_arn: str) -> None:
-        """Import each export, and wait until the import jobs are ACTIVE."""
+    def _import(self, day: date, role_arn: str) -> None:
+        """Import the exports of a day, and wait until the import jobs are ACTIVE."""
         jobs = [
             self.personalize.create_dataset_import_job(
-                jobName=self._name(f"first-{export.dataset_type}"),
-                datasetArn=export.dataset_arn,
-                dataSource={"dataLocation": export.data_location},
+                jobName=self._name(f"first-{dataset_type}"),
+                datasetArn=str(dataset.dataset_arn),
+                dataSource={"dataLocation": str(dataset.data_location).replace(DATE, str(day))},
                 roleArn=role_arn,
                 importMode="FULL",
             )["datasetImportJobArn"]
-            for export in exports
+            for dataset_type, dataset in self.datasets.items()
         ]
         describe = self.personalize.describe_dataset_import_job
         for job in jobs:
@@ -245,31 +207,32 @@ class World:
 
     def _create_solutions(self, group_arn: str) -> None:
         """Create each solution with a version, and the campaigns, which serve these versions."""
-        personalize, versions, campaigns = self.personalize, {}, []
-        for solution in self.args.solutions:
+        personalize, solutions = self.personalize, self.args.solutions
+        arns = [str(solution.solution_arn) for solution in solutions]
+        for arn, solution in zip(arns, solutions, strict=True):
             personalize.create_solution(
-                name=str(solution.solution_arn).rpartition("/")[2],
+                name=short_name(arn),
                 datasetGroupArn=group_arn,
                 recipeArn=f"{RECIPES}{recipe_of(solution)}",
                 performAutoTraining=False,
             )
-        for arn in (str(solution.solution_arn) for solution in self.args.solutions):
+        versions = []
+        for arn in arns:
             wait_until_active(personalize.describe_solution, "solution", solutionArn=arn)
             version = personalize.create_solution_version(solutionArn=arn, trainingMode="FULL")
-            versions[arn] = version["solutionVersionArn"]
-        for solution in self.args.solutions:
-            version_arn = versions[str(solution.solution_arn)]
-            wait_until_active(
-                personalize.describe_solution_version,
-                "solutionVersion",
-                solutionVersionArn=version_arn,
-            )
-            for campaign in solution.campaigns:
-                name = str(campaign.campaign_arn).rpartition("/")[2]
-                personalize.create_campaign(
-                    name=name, solutionVersionArn=version_arn, minProvisionedTPS=1
-                )
-                campaigns.append(str(campaign.campaign_arn))
+            versions.append(version["solutionVersionArn"])
+        for arn in versions:
+            describe = personalize.describe_solution_version
+            wait_until_active(describe, "solutionVersion", solutionVersionArn=arn)
+        campaigns = [
+            personalize.create_campaign(
+                name=short_name(str(campaign.campaign_arn)),
+                solutionVersionArn=version,
+                minProvisionedTPS=1,
+            )["campaignArn"]
+            for solution, version in zip(solutions, versions, strict=True)
+            for campaign in solution.campaigns
+        ]
         for arn in campaigns:
             wait_until_active(personalize.describe_campaign, "campaign", campaignArn=arn)
 
@@ -304,19 +267,6 @@ def wait_until_active(describe: Callable[..., Mapping[str, Any]], key: str, **re
             reason = resource.get("failureReason", f"not ACTIVE after {DEADLINE_SECONDS} seconds")
             raise OperatorError(f"{'; '.join(request.values())}: {resource['status']}: {reason}")
         time.sleep(POLL_SECONDS)
-
-
-def files_of(key: str, content: bytes, parts: int) -> Iterator[tuple[str, bytes]]:
-    """Yield the key and the content of each file of an export.
-
-    If the key ends in `/`, the rows are divided among `parts` files below it.
-    """
-    if not key.endswith("/") or parts == 1:
-        yield (f"{key}part-0.csv" if key.endswith("/") else key), content
-        return
-    header, *rows = split_lines(content)
-    for part in range(parts):
-        yield f"{key}part-{part}.csv", b"".join([header, *rows[part::parts]])
 
 
 def policy_document(**statement: object) -> str:

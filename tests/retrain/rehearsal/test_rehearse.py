@@ -221,11 +221,8 @@ def test_emulate_prints_how_to_deploy(emulator, monkeypatch, capsys):
 @pytest.fixture
 def states(emulator, monkeypatch):
     """Replace the runs that a deployed stack follows. Return the calls to Step Functions."""
-    definition = {"StartAt": "A", "States": {"A": {"Parameters": {"settings": {"limits": {}}}}}}
     calls = []
     client = SimpleNamespace(
-        describe_state_machine=lambda **_: {"definition": json.dumps(definition)},
-        update_state_machine=lambda **request: calls.append(json.loads(request["definition"])),
         start_execution=lambda **request: calls.append(request) or {"executionArn": "by hand"},
         describe_execution=lambda **request: request,
     )
@@ -244,15 +241,14 @@ def test_each_run_of_the_schedule_belongs_to_the_next_of_the_last_days(emulator,
     days = [str(first + timedelta(days=number)) for number in range(2)]
     slots = [(day, f"{day}T03:00:00Z", ("DELETE", "faults")) for day in days]
     assert emulator.requests == [request for slot in slots for request in slot]
-    assert all(definition["States"]["A"] for definition in states), "nothing is started by hand"
+    assert states == [], "nothing is started by hand"
 
 
-def test_the_faults_and_the_deadline_of_a_scenario_end_with_it(emulator, states, capsys):
-    retrain("rehearse", "--scenario", "stuck-training", capsys=capsys)
-    hang, clear = emulator.requests[-3], emulator.requests[-1]
-    assert (hang[0], hang[2]["fault"], clear) == ("POST", "hang", ("DELETE", "faults"))
-    limits = [row["States"]["A"]["Parameters"]["settings"]["limits"] for row in states]
-    assert limits == [{}, {"maxTrainingHours": 0.002}, {}]
+def test_the_fault_of_a_scenario_ends_with_it(emulator, states, capsys):
+    retrain("rehearse", "--scenario", "bad-probe", capsys=capsys)
+    fault = ("POST", "faults", BY_NAME[Name.BAD_PROBE].fault)
+    assert (emulator.requests[-3], emulator.requests[-1]) == (fault, ("DELETE", "faults"))
+    assert states == [], "nothing is started by hand"
 
 
 def test_a_paused_stack_is_started_by_hand_with_the_exports_of_today(

@@ -17,7 +17,7 @@ from components.args import (
 from retrain.account.errors import OperatorError
 from retrain.rehearsal import world
 from retrain.rehearsal.data import Data
-from retrain.rehearsal.world import World, files_of, recipe_of, wait_until_active
+from retrain.rehearsal.world import World, recipe_of, wait_until_active
 
 HOME = "arn:aws:personalize:eu-west-1:123456789012"
 CONTENT = b'\xef\xbb\xbfA,B\r\n1,"x"\r\n2,\\,\n3,\xc3\xa9\n'
@@ -48,7 +48,7 @@ def world_of(region="eu-west-1", key="interactions", **dataset):
         datasets=DatasetsArgs(**{key: DatasetArgs(**fields)}),
         solutions=[SolutionArgs(solution_arn=f"{HOME}:solution/movies")],
     )
-    emulator = SimpleNamespace(region=region, connection={})
+    emulator = SimpleNamespace(region=region, account="123456789012", connection={})
     return World(emulator, args, Data({}, {}, {"INTERACTIONS": CONTENT}))
 
 
@@ -74,18 +74,13 @@ def test_a_bucket_in_us_east_1_has_no_location(uploads):
     assert uploads[0] == {"Bucket": "new"}
 
 
-def test_a_folder_may_have_several_files():
-    header, rows = CONTENT[:8], [b'1,"x"\r\n', b"2,\\,\n", b"3,\xc3\xa9\n"]
-    files = dict(files_of("folder/", CONTENT, 3))
-    assert files == {f"folder/part-{n}.csv": header + row for n, row in enumerate(rows)}
-
-
 @pytest.mark.usefixtures("uploads")
 def test_a_stack_without_interactions_gets_an_export_of_interactions():
-    users, interactions = world_of(key="users", data_location="s3://bucket/a.csv").exports
-    assert users.dataset_type == "USERS"
-    assert interactions.dataset_arn == f"{HOME}:dataset/movies/INTERACTIONS"
-    assert interactions.data_location == "s3://rehearsal-interactions/interactions.csv"
+    datasets = world_of(key="users", data_location="s3://bucket/a.csv").datasets
+    assert list(datasets) == ["USERS", "INTERACTIONS"]
+    assert datasets["INTERACTIONS"].dataset_arn == f"{HOME}:dataset/movies/INTERACTIONS"
+    location = datasets["INTERACTIONS"].data_location
+    assert location == "s3://rehearsal-interactions/interactions.csv"
 
 
 @pytest.mark.parametrize(
