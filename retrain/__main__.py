@@ -11,7 +11,6 @@ from retrain import IS_INSTALLED
 
 EXIT_UNUSABLE = 2
 ASCII_SIGNS = "ascii_signs"
-"""The name under which Python finds what to write for characters that an encoding lacks."""
 SIGNS = {"✓": "ok", "✗": "x", "→": "->", "…": "~"}
 """Character -> what a terminal that is not UTF-8 shows. A cut text must not become longer."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM)

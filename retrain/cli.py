@@ -24,6 +24,7 @@ from retrain.account.output import print_message
 from retrain.options import commands
 
 PROGRAM = "retrain"
+GOES_ON = "; AWS goes on with what it was asked for"
 ACCOUNT_COMMANDS = {
     "doctor": "retrain.check.doctor",
     "adopt": "retrain.act.adopt",
@@ -67,9 +68,7 @@ def main(arguments: Sequence[str]) -> int:
         if ended.code != EXIT_FAILED:
             # A terminal shows ^C in the present line.
             start = "\n" if sys.stderr.isatty() else ""
-            rest = (
-                "" if LOCAL_COMMANDS.keys() & named else "; AWS goes on with what it was asked for"
-            )
+            rest = "" if LOCAL_COMMANDS.keys() & named else GOES_ON
             typer.echo(f"{start}interrupted{rest}", err=True)
             raise
         # Typer and Rich end the program like this if nobody reads the output.

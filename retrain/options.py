@@ -66,8 +66,7 @@ ExportDateOption: TypeAlias = Annotated[
 
 def _parse_endpoint(text: str) -> str:
     """Return the address of an endpoint. Raise BadParameter for a text that boto3 cannot use."""
-    has_scheme = text.startswith(("http://", "https://"))
-    if not has_scheme or not is_valid_endpoint_url(text):
+    if not (text.startswith(("http://", "https://")) and is_valid_endpoint_url(text)):
         raise typer.BadParameter(
             f"{text!r} is not the address of an endpoint; write for example http://127.0.0.1:4566"
         )

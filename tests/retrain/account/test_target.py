@@ -12,6 +12,7 @@ from retrain.account import target
 from retrain.account.access import Access
 from retrain.account.errors import OperatorError
 from retrain.account.target import find_target
+from tests.retrain.in_process import account
 
 MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:retraining-prod-57ea0f0"
 OWNER = "arn:aws:iam::123456789012:user/ops"
@@ -93,6 +94,16 @@ def test_what_is_no_pipeline_is_refused_as_in_the_golden_file(
     cli.main(["watch", "--state-machine-arn", MACHINE])
     lines.append(f"no machine, other account:\n  {capsys.readouterr().err}")
     golden("no_pipelines.txt", "".join(lines))
+
+
+def test_a_plan_with_credentials_of_another_account_reads_nothing():
+    with account() as prod:
+        sts = SimpleNamespace(get_caller_identity=lambda: {"Arn": OTHER})
+        prod.services = dict.fromkeys(("personalize", "s3")) | {"sts": sts}
+        result = prod.retrain("plan --stack prod")
+    subject = "the pipeline of Pulumi.prod.yaml is in account 123456789012"
+    message = f"{subject}, but the credentials are of {OTHER}; choose others with --profile\n"
+    assert result == (2, "", message)
 
 
 ERRORS = (
