@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import pulumi
 import pulumi_aws as aws
@@ -28,15 +28,8 @@ Functions: TypeAlias = Mapping[str, aws.lambda_.Function]
 """Step -> its function. A step is a key of STEPS."""
 
 
-class FunctionCode(NamedTuple):
-    """The code of every function: a zip file, and its hash as Lambda computes it."""
-
-    archive: pulumi.FileArchive
-    sha256: str
-
-
 @cache
-def function_code() -> FunctionCode:
+def function_code() -> pulumi.FileArchive:
     """Return a zip file with all modules of `functions/`. It exists until the program ends.
 
     The file is not compressed, so that its hash is the same on each machine.
@@ -49,8 +42,7 @@ def function_code() -> FunctionCode:
             entry = zipfile.ZipInfo(module.relative_to(FUNCTIONS_FOLDER.parent).as_posix())
             entry.external_attr = 0o644 << 16  # Lambda runs as a user that does not own the file
             file.writestr(entry, module.read_bytes())
-    digest = hashlib.sha256(path.read_bytes()).digest()
-    return FunctionCode(pulumi.FileArchive(str(path)), base64.b64encode(digest).decode())
+    return pulumi.FileArchive(str(path))
 
 
 def create_log_group(
@@ -77,6 +69,8 @@ def create_functions(
     A function, its role and its policy have the same name.
     """
     streams = pulumi.Output.concat(log_group.arn, ":log-stream:*")
+    code = function_code()
+    code_sha256 = base64.b64encode(hashlib.sha256(Path(code.path).read_bytes()).digest()).decode()
     functions = {}
     for step, (grants, memory_megabytes) in STEPS.items():
         if step == "start_on_export" and not shared.args.trigger.on_export:
@@ -97,10 +91,10 @@ def create_functions(
             role=role_arn,
             runtime=aws.lambda_.Runtime.PYTHON3D13,
             architectures=["arm64"],
-            code=function_code().archive,
+            code=code,
             # A refresh finds code that was changed by hand only if the program states the hash. It
             # also reads the newest version, which would otherwise get into the definition.
-            code_sha256=function_code().sha256,
+            code_sha256=code_sha256,
             handler=f"functions.{step}.handler",
             timeout=TIMEOUT_SECONDS,
             memory_size=memory_megabytes,

@@ -156,7 +156,7 @@ print(json.dumps({
 
 def test_the_import_of_the_handlers_loads_little_and_reads_nothing(tmp_path):
     """A process that has only imported boto3 imports each handler from the code."""
-    zipfile.ZipFile(function_code().archive.path).extractall(tmp_path)
+    zipfile.ZipFile(function_code().path).extractall(tmp_path)
     probe = subprocess.run(  # noqa: S603 - this interpreter and the program above
         [
             *(sys.executable, "-W", "error", "-c", PROBE),
@@ -202,4 +202,4 @@ def test_a_module_begins_with_a_sentence_and_imports_only_what_lambda_has(path):
 
 
 def test_the_code_of_a_function_is_small():
-    assert Path(function_code().archive.path).stat().st_size < LARGEST_CODE, "each start loads it"
+    assert Path(function_code().path).stat().st_size < LARGEST_CODE, "each start loads it"
