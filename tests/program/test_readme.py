@@ -125,7 +125,7 @@ def test_every_tag_that_the_pipeline_writes_is_explained():
 
 
 def test_every_key_of_the_input_is_explained():
-    in_table = [key for row in rows(OPERATIONS, "input") for key in code(row[0])]
+    in_table = [key for row in rows(RUNS, "input") for key in code(row[0])]
     assert sorted(in_table) == sorted({*Request.__annotations__, "{}"})
 
 
