@@ -19,7 +19,7 @@ from urllib.parse import unquote
 
 from ministack.core import lambda_runtime
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import lambda_svc
+from ministack.services import cloudwatch_logs, lambda_svc
 
 from emulator.personalize.errors import ApiError
 from emulator.server import call_log, iam, local_requests, ministack
@@ -135,13 +135,15 @@ def write_allowed_logs(
     """Store the log lines of a function only if its role may write them.
 
     Without the permission the invocation continues, and its lines are lost
-    (https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html).
+    (https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html). A log group that
+    does not exist takes another permission.
     """
     config = function.get("config") or function
     access_key = lambda_runtime.execution_credentials(config)["AWS_ACCESS_KEY_ID"]
     logs = f"arn:aws:logs:{get_region()}:{get_account_id()}"
     stream = f"{logs}:log-group:{_log_group(config)}:log-stream:1"
-    for action in LOG_ACTIONS:
+    is_missing = _log_group(config) not in cloudwatch_logs._log_groups  # noqa: SLF001  # as above
+    for action in (*LOG_ACTIONS, *(["logs:CreateLogGroup"] if is_missing else [])):
         if not iam.is_allowed(access_key, get_region(), action, stream):
             call_log.add(iam.caller_arn(access_key), action, call_log.FORBIDDEN)
             return

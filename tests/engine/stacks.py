@@ -58,9 +58,9 @@ class Stack:
     environment: Mapping[str, str]
     """The variables that are set for the CLI beside those of this process."""
 
-    def preview(self) -> Result:
+    def preview(self, *options: str) -> Result:
         """Return what `up` would do."""
-        return self._operate("preview")
+        return self._operate("preview", *options)
 
     def up(self) -> Result:
         """Deploy the program."""

@@ -221,7 +221,9 @@ def test_a_refresh_mends_what_was_deleted_or_changed_by_hand(stack, deployed, st
     plain = run(stack.up)
     assert plain.changes == {}, "the engine only compares with its state"
     assert plain.steps.keys() == deployed.steps.keys()
+    shown = stack.preview("--refresh").changes
     mended = run(stack.mend).changes
+    assert {name for name in {*DELETED, *CHANGED} if name not in shown} == set()
     assert {name for name in DELETED if mended[name] == "created/deleted"} == DELETED
     assert {name for name in CHANGED if mended[name] == "updated"} == CHANGED
     execution = start(force=True, skipImport=True).finish()

@@ -13,6 +13,7 @@ RUN_BY = {
     "pulumi install": ("tests/engine/test_sdks.py", '"install"'),
     "pulumi package add": ("tests/engine/test_sdks.py", "pulumi package add"),
     "pulumi preview": ("tests/engine/stacks.py", '"preview"'),
+    "pulumi preview --refresh": ("tests/engine/test_life.py", 'stack.preview("--refresh")'),
     "pulumi stack export": ("tests/engine/stacks.py", '"stack", "export"'),
     "pulumi stack import": ("tests/engine/test_upgrade.py", '"stack", "import"'),
     "retrain --version": ("tests/retrain/test_cli.py", '"--version"'),
