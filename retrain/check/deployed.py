@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from components import iam
 from components.alarms import ALARMS
 from components.settings import PROJECT
-from components.shared import step_name
 from components.state_machine.steps import STEPS
 from functions.words import list_text
 from retrain.account.permissions import resource_arns, topic_arn_of
@@ -105,10 +104,10 @@ def check_rules(account: Account) -> Iterator[Finding]:
     if account.target.settings.get("triggerOnExport") and not account.is_paused:
         expected["start_on_export"] = "starts a run for a new export"
     for step, what in expected.items():
-        name = step_name(account.name, step)
-        calls = [arns for rule, arns in account.rules.items() if is_named(rule, name)]
-        problem = None if any(calls) else "does not exist, is disabled or calls nothing"
-        yield account.finding(f"the event rule that {what}", problem)
+        problem = "does not exist, is disabled or calls nothing"
+        yield account.finding(
+            f"the event rule that {what}", None if account.rules.get(step) else problem
+        )
 
 
 def check_logs(account: Account) -> Iterator[Finding]:

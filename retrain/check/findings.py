@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from botocore.exceptions import ClientError
 
+from components.lambda_functions import CALLED_BY_EVENTS
+from components.shared import step_name
 from functions.contract import pipeline_name
 from functions.executions import run_of
 from functions.planning.plan_run import read_view
@@ -65,10 +67,9 @@ class Account:
     """The ARN of the caller."""
     now: datetime
 
-    def client(self, service: Any) -> Any:  # noqa: ANN401  # each service has a class of its own
+    def client(self, service: str) -> Any:  # noqa: ANN401  # as in Access
         """Return boto3's client of a service in the region of the pipeline."""
-        access = self.pipeline.access
-        return access.client(service)
+        return self.pipeline.access.client(service)
 
     def finding(self, name: str, problem: str | None, fix: str | None = None) -> Finding:
         """Return the finding about a resource. Without another fix, a refresh brings it back."""
@@ -136,13 +137,15 @@ class Account:
 
     @cached_property
     def rules(self) -> Mapping[str, Sequence[str]]:
-        """The enabled event rules of the pipeline -> the ARNs that they call."""
+        """The steps that an enabled event rule calls -> the ARNs that it calls."""
         client = self.client("events")
-        listed = client.list_rules(NamePrefix=f"{self.name}-")["Rules"]
-        names = [rule["Name"] for rule in listed if rule["State"] == "ENABLED"]
+        rules = client.list_rules(NamePrefix=f"{self.name}-")["Rules"]
+        enabled = [rule["Name"] for rule in rules if rule["State"] == "ENABLED"]
         return {
-            name: [row["Arn"] for row in client.list_targets_by_rule(Rule=name)["Targets"]]
-            for name in names
+            step: [row["Arn"] for row in client.list_targets_by_rule(Rule=name)["Targets"]]
+            for step in CALLED_BY_EVENTS
+            for name in enabled
+            if is_named(name, step_name(self.name, step))
         }
 
     @cached_property

@@ -160,6 +160,12 @@ def test_what_was_killed_is_missing_and_a_refresh_brings_it_back(prod, operation
     assert ("missing", text, RESTORE) in findings(prod, title)
 
 
+def test_a_pipeline_with_a_longer_name_is_another_one(prod):
+    answer(prod, "rules", rule("retraining-b-close-run-0a1b2c3"))
+    answer(prod, "function", function("close_run", CodeSha256="other"))
+    assert findings(prod, "functions") == []
+
+
 def test_what_the_simulation_cannot_decide_counts_as_allowed(prod):
     everything = MagicMock(__contains__=lambda *_: True)
     for more, faults in (({}, 9), ({"MissingContextValues": ["aws:PrincipalOrgID"]}, 0)):
