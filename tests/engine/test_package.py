@@ -117,11 +117,16 @@ def test_all_problems_of_a_yaml_program_are_reported_without_a_traceback(plugin,
     assert str(plugin) not in text, "no traceback of the plugin"
 
 
-def test_the_project_of_an_empty_folder_deploys_a_pipeline_with_only_the_wheel(
+def test_with_only_the_wheel_the_page_is_previewed_and_the_project_of_an_empty_folder_deployed(
     program, project, tmp_path
 ):
     python = wheel.create_environment(tmp_path / ".venv")
     wheel.install(wheel.build(tmp_path / "wheel"), python)
+    (tmp_path / "__main__.py").write_text(snippet("python"))
+    shop = project("name: shop\nruntime: {name: python, options: {virtualenv: .venv}}\n")
+    assert "RetrainingPipeline movies" in shop.preview().steps
+    for name in ("__main__.py", "Pulumi.yaml", "Pulumi.dev.yaml"):
+        (tmp_path / name).unlink()
     wheel.output(python, WRITE_PROJECT, tmp_path)
     movies = project((tmp_path / "Pulumi.yaml").read_text())
     file = tmp_path / "Pulumi.dev.yaml"
