@@ -20,7 +20,9 @@ PAGE = """\
 This page is generated from the commands: `python -m docs.cli > docs/cli.md`.
 
 `make install` writes `.venv/bin/retrain`, and so does each target of `make` that uses the
-environment. `python -m retrain` does the same. `retrain COMMAND --help` shows what this page shows.
+environment. `python -m retrain` does the same. Without a checkout, the extra `[cli]` of the package
+[installs the command line](package.md#with-the-command-line-from-an-empty-folder), and the project
+is the folder in which you call it. `retrain COMMAND --help` shows what this page shows.
 
 {index}
 
