@@ -93,7 +93,7 @@ class DeployedStack:
             emulator.control("DELETE", "faults")
         if run.execution.is_running:
             raise SystemExit(EXIT_INTERRUPTED)
-        checks = judge(scenario.expected, run.report, before, self._snapshot())
+        checks = judge(scenario, run.report, before, self._snapshot())
         return Result(scenario, list(checks), run)
 
     def _start(self, day: date) -> str:

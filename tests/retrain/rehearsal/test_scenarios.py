@@ -20,34 +20,27 @@ BEFORE = Snapshot({DATASET: 1}, {OLD: "ACTIVE", OTHER_OLD: "ACTIVE"}, {CAMPAIGN:
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
 
 
-def run_report(outcome, reason):
-    campaigns = [{"campaignArn": CAMPAIGN, "reason": reason}]
-    solutions = [{"reason": None, "campaigns": campaigns}]
-    parts = {"imports": [], "solutions": solutions, "trials": []}
-    return {"outcome": outcome, "reason": None, **parts}
-
-
-def outcome_of(expected, **changes):
+def outcome_of(scenario, **changes):
     """Return the report and the account after a run that did what is expected, with changes."""
-    trained = {NEW: "ACTIVE", OTHER_NEW: "ACTIVE"} if expected.trains else {}
+    trained = {NEW: "ACTIVE", OTHER_NEW: "ACTIVE"} if scenario.trains else {}
     account = {
-        "imports": {DATASET: 2 if expected.imports else 1},
+        "imports": {DATASET: 2 if scenario.trains else 1},
         "version_statuses": {**BEFORE.version_statuses, **trained},
-        "served_versions": {CAMPAIGN: NEW if expected.serves_new_version else OLD},
+        "served_versions": {CAMPAIGN: NEW if scenario.serves_new_version else OLD},
     }
-    report = {"outcome": expected.outcomes[0], "reason": f"because {expected.message} is 1"}
+    report = {"outcome": scenario.outcomes[0], "reason": f"because {scenario.message} is 1"}
     report |= {key: changes.pop(key) for key in ("outcome", "reason") if key in changes}
-    return run_report(**report), Snapshot(**(account | changes))
+    return report, Snapshot(**(account | changes))
 
 
-def failed_checks(expected, report, after):
-    return [check.text for check in judge(expected, report, BEFORE, after) if not check.is_met]
+def failed_checks(scenario, report, after):
+    return [check.text for check in judge(scenario, report, BEFORE, after) if not check.is_met]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_a_run_that_does_what_is_expected_fails_no_check(scenario):
-    assert failed_checks(scenario.expected, *outcome_of(scenario.expected)) == []
-    checks = list(judge(scenario.expected, None, BEFORE, BEFORE))
+    assert failed_checks(scenario, *outcome_of(scenario)) == []
+    checks = list(judge(scenario, None, BEFORE, BEFORE))
     assert not checks[0].is_met, "a run without a report"
 
 
@@ -86,8 +79,8 @@ ACTIVE = "every solution has a new version, which is ACTIVE"
     ],
 )
 def test_each_difference_fails_one_check(name, changes, failed):
-    expected = BY_NAME[name].expected
-    assert failed_checks(expected, *outcome_of(expected, **changes)) == [failed]
+    scenario = BY_NAME[name]
+    assert failed_checks(scenario, *outcome_of(scenario, **changes)) == [failed]
 
 
 def test_the_happy_path_comes_first_and_all_means_all():
