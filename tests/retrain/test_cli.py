@@ -5,7 +5,6 @@ import io
 import os
 import platform
 import re
-import runpy
 import shutil
 import signal
 import subprocess
@@ -191,16 +190,6 @@ def test_a_python_without_the_requirements_gets_one_line(tmp_path, is_installed,
         2,
         f"{python} cannot run retrain: No module named 'typer'; {way_out}\n",
     )
-
-
-@pytest.mark.usefixtures("restored_signals")
-def test_the_module_runs_the_command_line(monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["retrain", "--help"])
-    monkeypatch.delitem(sys.modules, "retrain.__main__")
-    with pytest.raises(SystemExit) as caught:
-        runpy.run_module("retrain", run_name="__main__")
-    assert caught.value.code == 0
-    assert "Usage: retrain" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("restored_signals")

@@ -10,9 +10,6 @@ from retrain.account.pulumi_cli import stack_outputs
 from retrain.account.stack_config import read_args, readable_project
 from tests.program.sample_stack import PROJECT, ROOT, SOLUTION, texts
 
-WITHOUT_CLI = "or name the state machine with --state-machine-arn"
-UNKNOWN = "sys.stderr.write('error: no stack named x found'); sys.exit(255)"
-
 
 def message(read, *arguments):
     with pytest.raises(OperatorError) as caught:
@@ -28,59 +25,32 @@ def test_the_cli_reads_the_outputs_without_asking_anything(install_pulumi):
     assert pulumi_cli.PROJECT_DIR == ROOT, "which has Pulumi.yaml"
 
 
-@pytest.mark.parametrize(
-    ("stderr", "reason"),
-    [
-        ("warning: old\nerror: the backend is locked\n", "the backend is locked"),
-        ("exit status 3.\n", "exit status 3"),
-        ("", "it gives no reason"),
-    ],
-)
-def test_a_failure_of_the_cli_is_one_line(install_pulumi, stderr, reason):
-    install_pulumi(code=f"sys.stderr.write({stderr!r})\nsys.exit(255)")
-    assert message(stack_outputs, "qa") == (
-        f"the Pulumi CLI cannot read stack qa: {reason}; check --stack and `pulumi whoami`, log in "
-        f"with `pulumi login`, {WITHOUT_CLI}"
-    )
+UNKNOWN = "sys.stderr.write('error: no stack named x found'); sys.exit(255)"
+FAILURES = {
+    "an error": (
+        "qa",
+        "sys.stderr.write('warning: old\\nerror: the backend is locked\\n'); sys.exit(255)",
+    ),
+    "other words": ("qa", "sys.exit('exit status 3.')"),
+    "no words": ("qa", "sys.exit(255)"),
+    "no end": ("dev", "import time; time.sleep(60)"),
+    "a stack without a file": ("prdo", UNKNOWN),
+    "a stack of an organization": ("acme/films/prdo", UNKNOWN),
+    "a stack that does not exist yet": ("prod", UNKNOWN),
+}
 
 
-def test_an_empty_folder_is_no_project(tmp_path, monkeypatch):
-    monkeypatch.setattr(pulumi_cli, "PROJECT_DIR", tmp_path)
-    assert message(stack_outputs, "dev") == (
-        f"{tmp_path} has no Pulumi.yaml; run the command in the folder of the project, or create "
-        f"the project with `retrain adopt`, {WITHOUT_CLI}"
-    )
-
-
-def test_a_cli_that_is_missing_or_hangs_is_named_with_the_way_out(install_pulumi, monkeypatch):
-    dev = "stack dev (the default; -s names another)"
-    assert message(stack_outputs, "dev") == (
-        f"the Pulumi CLI is not on the PATH, so {dev} cannot be read; install it, {WITHOUT_CLI}"
-    )
-    install_pulumi(code="import time\ntime.sleep(60)")
-    monkeypatch.setattr(pulumi_cli, "CLI_SECONDS", 0.2)
-    assert message(stack_outputs, "dev") == (
-        f"the Pulumi CLI has not read {dev} within 0.2 seconds; try again, {WITHOUT_CLI}"
-    )
-
-
-@pytest.mark.parametrize("stack", ["prdo", "acme/films/prdo"])
-def test_a_stack_without_a_file_that_the_cli_does_not_know_is_mistyped(
-    install_pulumi, folder, stack
+def test_a_failure_of_the_cli_is_one_line_as_in_the_golden_file(
+    install_pulumi, folder, golden, monkeypatch
 ):
-    install_pulumi(code=UNKNOWN)
-    assert message(stack_outputs, stack) == (
-        f"{folder}/Pulumi.prdo.yaml: does not exist; name one of the stacks of this folder: prod"
-    )
-
-
-@pytest.mark.usefixtures("folder")
-def test_a_stack_with_a_file_that_the_cli_does_not_know_has_to_be_created(install_pulumi):
-    install_pulumi(code=UNKNOWN)
-    assert message(stack_outputs, "prod") == (
-        "stack prod is not created yet, or it is in another backend than `pulumi whoami -v` "
-        "prints; create and deploy it with `pulumi stack init prod && pulumi up --stack prod`"
-    )
+    lines = [f"no CLI:\n  {message(stack_outputs, 'dev')}\n"]
+    for name, (stack, code) in FAILURES.items():
+        install_pulumi(code=code)
+        monkeypatch.setattr(pulumi_cli, "CLI_SECONDS", 0.5 if name == "no end" else 120)
+        lines.append(f"{name}:\n  {message(stack_outputs, stack)}\n")
+    (folder / "Pulumi.yaml").unlink()
+    lines.append(f"no project:\n  {message(stack_outputs, 'dev')}\n")
+    golden("pulumi_cli.txt", "".join(lines).replace(str(folder), "FOLDER"))
 
 
 def test_the_file_and_the_defaults_of_the_project_are_read(folder):
