@@ -1,15 +1,5 @@
 """Short names for ARNs."""
 
-import re
-
-PERSONALIZE_ARN = re.compile(r"arn:[a-z-]+:personalize:[a-z0-9-]+:\d{12}:[a-z-]+/")
-"""What is left out of an ARN in a sentence."""
-
-
-def with_short_names(text: str) -> str:
-    """Return a text with names like `movies/1a2b3c4d` instead of ARNs of Personalize."""
-    return PERSONALIZE_ARN.sub("", text)
-
 
 def short_name(arn: str) -> str:
     """Return the part of an ARN that identifies a resource among others of its kind.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from retrain.names import with_short_names
+from functions.report.text import with_short_arns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,4 +46,4 @@ def options_of(values: Mapping[str, object]) -> list[str]:
 
 def in_words_of_options(message: str) -> str:
     """Return a message about the input of a run with options and names, not keys and ARNs."""
-    return KEY.sub(lambda key: FLAGS.get(key[0], key[0]), with_short_names(message))
+    return KEY.sub(lambda key: FLAGS.get(key[0], key[0]), with_short_arns(message))

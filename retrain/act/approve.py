@@ -25,13 +25,14 @@ from functions.personalize.campaigns import (
 from functions.personalize.statuses import is_active
 from functions.personalize.tags import APPROVAL, RUN, tags_of, write_tags
 from functions.personalize.trainings import list_versions
+from functions.report.text import with_short_arns
 from functions.rules.deployments import Memory, decide, needs_run
 from functions.words import metric_name, metric_text
 from retrain.account.errors import FailedError, OperatorError
 from retrain.account.output import confirm, print_command, print_json, print_message, print_result
 from retrain.account.target import Target
 from retrain.look.versions import answer_error
-from retrain.names import is_named, short_name, with_short_names
+from retrain.names import is_named, short_name
 from retrain.options import JsonOption, YesOption, command
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class Candidate:
         for arn, step in self.steps.items():
             if not needs_run(step):
                 reasons = "; ".join(step.reasons) or f"{step.outcome}"
-                yield f"{short_name(arn)}: {with_short_names(reasons)}"
+                yield f"{short_name(arn)}: {with_short_arns(reasons)}"
 
 
 @command

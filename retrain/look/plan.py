@@ -334,7 +334,7 @@ def _lines(document: Document) -> Iterator[Line]:
         if details := "; ".join(_details(step)):
             yield Line(0, "", details)
     for warning in document["warnings"]:
-        yield Line(0, "! warning", with_short_arns(warning), label_style="yellow")
+        yield Line(0, "! warning", warning, label_style="yellow")
 
 
 def _details(step: Step) -> Iterator[str]:
