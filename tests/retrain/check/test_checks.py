@@ -11,7 +11,7 @@ from components.alarms import ALARMS
 from components.args import LimitsArgs, NotificationsArgs, TriggerArgs
 from tests.retrain.check import answers as a
 from tests.retrain.in_process import account
-from tests.world import HOUR, IMPORT_ROLE, MOVIES, TOPIC, solution_arn
+from tests.world import HOUR, IMPORT_ROLE, MOVIES, TOPIC, interactions, solution_arn
 
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/1"
 RESTORE = "pulumi up --refresh --stack prod"
@@ -285,6 +285,13 @@ def test_a_key_policy_is_mended_by_the_printed_policy(encrypted, arn, who):
     assert ("missing", f"{arn} is gone", None) in findings(encrypted, title)
 
 
+def test_alarms_need_the_key_of_a_topic_that_it_encrypts():
+    with account(MOVIES.with_options(kms_key_arn=KEY)) as prod:
+        prod.services = a.services(prod.pipeline.bucket)
+        ((_, text, _),) = findings(prod, "keys")
+    assert "does not let CloudWatch Logs, IAM policies and alarms call kms:" in text
+
+
 def test_an_import_role_of_the_user_is_mended_by_the_printed_documents(encrypted):
     iam = encrypted.services["iam"]
     iam.answers["get_role"] = a.role(a.document())
@@ -423,3 +430,29 @@ def test_the_messages_of_guards_are_findings_with_their_commands():
             ("warn", f"{arn}: also trains automatically", command),
             ("missing", "datasets.items: s3://exports/items.csv has no rows", "repeat the export"),
         ]
+
+
+def test_the_arn_of_the_state_machine_is_enough(prod):
+    answer(prod, "subscriptions", subscribed())
+    arn = prod.pipeline.machine.arn
+    result = prod.retrain(f"doctor --state-machine-arn {arn}")
+    assert result.code == 0, result.out
+    key = "'personalize-retraining:notifications.emails[0]' team@example.com"
+    assert f"  pulumi config set --path {key} && pulumi up\n" in result.out
+    policy = prod.retrain(f"doctor --policy --state-machine-arn {arn}").document
+    assert policy["Version"] == "2012-10-17"
+
+
+def test_another_region_than_that_of_the_file_is_refused(prod):
+    result = prod.retrain("doctor -s prod --region us-east-1")
+    text = "--region is us-east-1, but the ARNs in Pulumi.prod.yaml are in eu-west-1"
+    assert (result.code, result.err) == (2, f"{text}; leave --region out\n")
+
+
+def test_exports_of_yesterday_are_checked_if_those_of_today_are_not_written_yet():
+    location = "s3://exports/{date}/interactions.csv"
+    with account(MOVIES.with_datasets("interactions", data_location=location)) as prod:
+        prod.services = a.services(prod.pipeline.bucket)
+        bucket = prod.pipeline.bucket
+        bucket.put("2026-11-28/interactions.csv", interactions())
+        assert findings(prod, "guards") == []
