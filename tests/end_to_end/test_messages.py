@@ -105,9 +105,7 @@ def test_a_message_and_an_event_about_a_good_run_arrive(films, mailbox):
         "outcome": "DEPLOYED",
         "trigger": "manual",
     }
-    assert any(
-        line.startswith(f"- films: DEPLOYED, {before} -> {new}, ") for line in lines(message)
-    )
+    assert f"- films: {new} (before: {before}, DEPLOYED)" in lines(message)
     event = mailbox.event_about(run)
     assert event["detail"] == run.report
     assert undelivered(films, run) == []
