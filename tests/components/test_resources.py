@@ -59,6 +59,10 @@ def test_a_function_has_the_handler_of_its_step_and_all_modules(deployed):
         assert inputs["codeSha256"] == b64encode(sha256(code.read_bytes()).digest()).decode()
         with zipfile.ZipFile(code) as file:
             assert {name: file.read(name) for name in file.namelist()} == modules
+            entries = {
+                (entry.compress_type, entry.external_attr >> 16) for entry in file.infolist()
+            }
+            assert entries == {(zipfile.ZIP_STORED, 0o644)}, "equal on each machine, and readable"
 
 
 def test_the_definition_calls_a_version_of_each_function_that_no_event_calls(deployed):
