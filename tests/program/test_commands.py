@@ -9,7 +9,9 @@ from tests.pages import FENCED, ROOT, commands, sections
 
 GUIDES = ("operations.md", "runs.md")
 """The pages whose fenced blocks are pasted by tests/end_to_end/test_guide.py."""
+AUTO_TRAINING = "aws personalize update-solution --no-perform-auto-training --solution-arn"
 RUN_BY = {
+    AUTO_TRAINING: ("engine", 'until("aws personalize update-solution"'),
     "pulumi install": ("engine", '"install"'),
     "pulumi package add": ("engine", "pulumi package add"),
     "pulumi preview": ("engine", "stack.preview()"),
