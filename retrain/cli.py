@@ -103,7 +103,7 @@ def _explained(error: Exception, command: str) -> OperatorError:
         return aws_error(error)
     if not isinstance(error, typer.TyperException):
         return FailedError(f"{error}; check where the output goes")
-    message = error.format_message()
+    message = error.format_message().replace("Value error, ", "")  # the name of a Python class
     if not isinstance(error, typer.BadParameter):
         return OperatorError(f"{message.rstrip('.')}; `{command} --help` shows what is possible")
     is_missing = message.startswith("Missing option")
