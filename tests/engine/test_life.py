@@ -16,7 +16,9 @@ from tests.end_to_end.stack import eventually
 from tests.engine.stacks import ROOT, copy_program, create_stack, short_name
 from tests.program.test_deploy_policy import documented_actions
 
+SCHEDULED_TIME = "2031-01-06T03:00:00Z"
 SOLUTION = "arn:aws:personalize:eu-west-1:123456789012:solution/movies-for-you"
+CAMPAIGN = "arn:aws:personalize:eu-west-1:123456789012:campaign/movies-for-you"
 NAME = "retraining-dev"
 MACHINE = f"StateMachine {NAME}"
 SCHEDULE = f"Schedule {NAME}-schedule"
@@ -167,6 +169,21 @@ def test_the_first_preview_shows_every_resource_and_creates_nothing(preview, sta
 
 def test_the_first_up_creates_what_the_preview_showed(preview, deployed):
     assert deployed.steps == preview.steps
+
+
+def test_the_schedule_fires_and_the_campaign_serves_a_new_version(stack, deployed, emulator):
+    assert deployed, "the stack exists"
+    personalize = emulator.client("personalize")
+
+    def served_version():
+        response = personalize.describe_campaign(campaignArn=CAMPAIGN)
+        return response["campaign"]["solutionVersionArn"]
+
+    previous_version = served_version()
+    group, name = stack.output("schedule_arn").split("/")[1:]
+    execution = Execution(emulator, emulator.fire(name, group, SCHEDULED_TIME)).finish()
+    assert execution["status"] == "SUCCEEDED", execution
+    assert served_version() != previous_version
 
 
 DELETED = {
