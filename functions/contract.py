@@ -170,7 +170,9 @@ class Run(StartedRun):
 Outcome = Literal[
     "DEPLOYED", "TRAINED", "AWAITING_APPROVAL", "REJECTED", "ROLLED_BACK", "SKIPPED", "FAILED"
 ]
-"""The outcome of a campaign, a solution or a run.
+"""The outcome of a campaign, a solution or a run, in the order from good to bad.
+
+SKIPPED is not in this order, because it hides nothing else that has happened.
 
 TRAINED: the solution has no campaign. AWAITING_APPROVAL: the version has passed the gate, and a
 person has to approve it.

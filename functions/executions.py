@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 from .errors import ServiceUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from mypy_boto3_stepfunctions import SFNClient
     from mypy_boto3_stepfunctions.type_defs import ExecutionListItemTypeDef
 
@@ -206,11 +204,6 @@ def older_executions(client: SFNClient, run: Run) -> list[str]:
     start_times.setdefault(own_arn, datetime.fromisoformat(run["startedAt"]))
     oldest_first = sorted(start_times, key=lambda arn: (start_times[arn], arn))
     return oldest_first[: oldest_first.index(own_arn)]
-
-
-def is_any_running(executions: Sequence[ExecutionListItemTypeDef]) -> bool:
-    """Return True if one of these executions is running."""
-    return any(execution["status"] == "RUNNING" for execution in executions)
 
 
 def last_executions(client: SFNClient, machine_arn: str) -> list[ExecutionListItemTypeDef]:

@@ -94,11 +94,9 @@ class Export:
     @property
     def user_ids(self) -> frozenset[str] | None:
         """The users in all files, or None if not every file was read to its end."""
-        return (
-            None
-            if self.row_count is None
-            else frozenset().union(*(file.user_ids for file in self.samples))
-        )
+        users: frozenset[str] = frozenset()
+        users = users.union(*(file.user_ids for file in self.samples))
+        return None if self.row_count is None else users
 
     @property
     def has_rows(self) -> bool:

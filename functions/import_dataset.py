@@ -68,11 +68,7 @@ class DatasetImport:
         return imports.decide(seen, self._wanted, self._memory, clock.now())
 
     def act(self, action: Action) -> None:
-        """Do what the rules have decided.
-
-        Raises:
-            Refused: Personalize has certainly not created the import job.
-        """
+        """Do what the rules have decided."""
         match action:
             case CheckContent(fingerprint):
                 self._memory.checked = fingerprint

@@ -81,13 +81,8 @@ def _start_if_ready(client: SFNClient, event: WrittenObject) -> str | None:
                 name=name,
                 input=json.dumps({"trigger": "export", "day": day}),
             )
-    log(
-        "start_on_export",
-        name or "nothing started",
-        locationWritten=written_location,
-        execution=name,
-        missing=missing,
-    )
+    facts = {"locationWritten": written_location, "execution": name, "missing": missing}
+    log("start_on_export", name or "nothing started", **facts)
     return name
 
 

@@ -69,11 +69,7 @@ class SolutionTraining:
         return trainings.decide(seen, self._wanted, self._memory, clock.now())
 
     def act(self, action: Action) -> None:
-        """Do what the rules have decided.
-
-        Raises:
-            Refused: Personalize has certainly not started a training.
-        """
+        """Do what the rules have decided."""
         planned = self._planned
         match action:
             case Stop(arn):

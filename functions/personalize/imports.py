@@ -54,11 +54,7 @@ def location_digits(location: str) -> str:
 def list_imports(
     client: PersonalizeClient, dataset_arn: str
 ) -> list[DatasetImportJobSummaryTypeDef]:
-    """Return the import jobs of a dataset. The list may be 90 seconds old.
-
-    Raises:
-        ServiceUnavailable: the list was not read to its end in time.
-    """
+    """Return the import jobs of a dataset. The list may be 90 seconds old."""
     pages = client.get_paginator("list_dataset_import_jobs").paginate(
         datasetArn=dataset_arn, PaginationConfig=PAGE_SIZE
     )
@@ -73,11 +69,7 @@ class ImportReader:
         self._tags: dict[str, Tags] = {}
 
     def of_group(self, group_arn: str, configured_arns: Collection[str]) -> list[Import]:
-        """Return the imports of all datasets in a group. In each dataset, the last one is first.
-
-        Raises:
-            ServiceUnavailable: the lists were not read to their ends in time.
-        """
+        """Return the imports of all datasets in a group. In each dataset, the last one is first."""
         pages = self._client.get_paginator("list_datasets").paginate(
             datasetGroupArn=group_arn, PaginationConfig=PAGE_SIZE
         )
@@ -104,9 +96,6 @@ class ImportReader:
                 tags are always read. While it is running, no other import is read.
             is_configured: False if the pipeline imports nothing into the dataset, so that no import
                 has a tag of a run.
-
-        Raises:
-            ServiceUnavailable: the list was not read to its end in time.
         """
         imports: list[Import] = []
         needs_tags = is_configured

@@ -38,11 +38,7 @@ CONFIG_KEYS = ("recipeArn", "performHPO", "performAutoML", "eventType")
 def list_versions(
     client: PersonalizeClient, solution_arn: str
 ) -> list[SolutionVersionSummaryTypeDef]:
-    """Return the versions of a solution, newest first. The list may be 90 seconds old.
-
-    Raises:
-        ServiceUnavailable: the list was not read to its end in time.
-    """
+    """Return the versions of a solution, newest first. The list may be 90 seconds old."""
     pages = client.get_paginator("list_solution_versions").paginate(
         solutionArn=solution_arn, PaginationConfig=PAGE_SIZE
     )

@@ -108,12 +108,6 @@ class DatasetView:
         """True if the dataset holds the present export."""
         return holding_import(self.seen, is_full=self.is_full) is not None
 
-    @property
-    def held_by(self) -> Import | None:
-        """The import that makes another import of the export unnecessary, or None."""
-        since = run_began_at(self.run) if self.is_requested else None
-        return holding_import(self.seen, is_full=self.is_full, since=since)
-
     @cached_property
     def decision(self) -> Decision:
         """What the run does with the dataset. It waits for an import that is running."""
@@ -122,12 +116,14 @@ class DatasetView:
         newest_at = self.seen.export.newest_at
         written = f"{time_text(newest_at)} UTC" if newest_at else "its import"
         is_newer = last and newest_at and newest_at > last.created_at
+        since = run_began_at(self.run) if self.is_requested else None
+        held_by = holding_import(self.seen, is_full=self.is_full, since=since)
         return Decision.first(
             (self.awaits_marker, "keep", "its ready marker is missing, and will start a run"),
             (self.holds_later_day, "keep", "the export of a later day was imported"),
             (self.is_being_imported, "wait", "an import of this export is running"),
             (any(job.is_running for job in self.imports), "wait", "another import is running"),
-            (self.held_by, "keep", f"the export has not changed since {written}"),
+            (held_by, "keep", f"the export has not changed since {written}"),
             (last is None, "import", "the dataset was never imported"),
             (self.holds_export, "import", "exports are imported even if they have not changed"),
             (last and last.run is None, "import", f"this pipeline did not start {last_import}"),

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, NotRequired, TypedDict, TypeVar
 
 from botocore.exceptions import ClientError
 
 from .. import aws, clock, exports
-from ..personalize.campaigns import Versions
+from ..personalize.campaigns import Versions, describe_campaign
 from ..personalize.imports import ImportReader, location_digits, seen_export
 from ..personalize.lists import active_event_trackers
 from ..personalize.tags import tags_of
@@ -108,10 +109,8 @@ def read_world(client: PersonalizeClient, settings: Settings, run: Run) -> World
         world,
         solutions=described,
         seen_solutions=seen_solutions,
-        campaigns=_describe_existing(
-            campaigns, lambda arn: client.describe_campaign(campaignArn=arn)["campaign"]
-        ),
-        campaign_tags=_describe_existing(campaigns, lambda arn: tags_of(client, arn)),
+        campaigns=_describe_existing(campaigns, partial(describe_campaign, client)),
+        campaign_tags=_describe_existing(campaigns, partial(tags_of, client)),
         known_versions={
             solution["solutionArn"]: Versions(client, solution) for solution in solutions
         },

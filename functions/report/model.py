@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import chain
-from typing import Literal, TypedDict
+from typing import Literal, TypedDict, get_args
 
 from ..contract import (
     CampaignResult,
@@ -32,15 +32,6 @@ from ..words import share_of_change
 SCHEMA_VERSION: Literal[1] = 1
 TRIGGERS = ("schedule", "export", "trials", "deployments", "manual")
 """What starts a run. The input of a run that was refused may have any other text."""
-WORST_FIRST: tuple[Outcome, ...] = (
-    "FAILED",
-    "ROLLED_BACK",
-    "REJECTED",
-    "AWAITING_APPROVAL",
-    "TRAINED",
-    "DEPLOYED",
-)
-"""SKIPPED is not among them, because it hides nothing else that has happened."""
 MAX_REASON_BYTES = 2 * MAX_TEXT_BYTES
 """The most bytes of the reason of an item: the error that ended it, and what its rule said."""
 HELD_OUT_SHARE = 0.1
@@ -255,7 +246,8 @@ def report_of(
 
 def worst_outcome(outcomes: Sequence[str | None]) -> Outcome:
     """Return the worst outcome of solutions and campaigns. It is SKIPPED if all were skipped."""
-    return next((outcome for outcome in WORST_FIRST if outcome in outcomes), "SKIPPED")
+    worst_first = [outcome for outcome in get_args(Outcome)[::-1] if outcome != "SKIPPED"]
+    return next((outcome for outcome in worst_first if outcome in outcomes), "SKIPPED")
 
 
 def with_trials(plan: Plan, results: Sequence[CampaignResult]) -> Plan:

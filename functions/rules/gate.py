@@ -60,11 +60,8 @@ def _finite(value: float | None) -> float | None:
 
 def _rejections(rule: QualityRule, value: float | None, live_value: float | None) -> Iterator[str]:
     """Yield a message if the value is below the minimum, and one if it fell too far."""
-    metric, minimum, max_drop = (
-        metric_name(rule["metric"]),
-        rule.get("minimum"),
-        rule.get("maxDrop"),
-    )
+    metric = metric_name(rule["metric"])
+    minimum, max_drop = rule.get("minimum"), rule.get("maxDrop")
     if minimum is not None and (value is None or value < minimum):
         shown = "no value" if value is None else f"the value {value:.4f}"
         yield f"{metric} has {shown}, but the minimum is {minimum:g}"

@@ -152,12 +152,9 @@ def _train(case: TrainingCase) -> Step:
 # Facts that rules share
 
 
-def digest(seen: SeenSolution, at: datetime | None = None) -> str:
-    """Return a hash of what a training depends on: the imports and the configuration.
-
-    With `at`, return the hash for a training that began then.
-    """
-    arns = sorted(job.arn for job in effective_imports(seen.imports, at))
+def digest(seen: SeenSolution) -> str:
+    """Return a hash of what a training depends on: the imports and the configuration."""
+    arns = sorted(job.arn for job in effective_imports(seen.imports))
     imports = hashlib.sha256(" ".join(arns).encode()).hexdigest()[:DIGEST_DIGITS]
     return f"{imports}-{seen.config}"
 

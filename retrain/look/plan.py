@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict, cast
 from functions import clock
 from functions.errors import RunRefused
 from functions.execution_input import input_problems
-from functions.executions import is_any_running, last_executions, run_of
+from functions.executions import run_of
 from functions.metrics import short_name
 from functions.planning.plan_run import plan_run, read_view
 from functions.prices import PRICED_BY_INTERACTIONS, import_cost, training_cost
@@ -27,6 +27,7 @@ from retrain.account.output import print_json, print_message, print_result
 from retrain.account.target import PipelineOptions
 from retrain.check.examined_pipeline import find_pipeline
 from retrain.look.lines import Line, print_lines
+from retrain.look.runs import running_executions
 from retrain.options import ExportDateOption, ForceOption, JsonOption, SkipImportOption, command
 
 if TYPE_CHECKING:
@@ -194,9 +195,7 @@ def _notes(pipeline: ExaminedPipeline) -> Iterator[str]:
             f"The deployed pipeline has other settings than {pipeline.source}. "
             f"`{pipeline.deploy_command}` deploys these."
         )
-    if target and is_any_running(
-        last_executions(target.access.step_functions, target.state_machine_arn)
-    ):
+    if target and running_executions(target):
         yield "A run is under way. Another run would wait until it has ended."
 
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from import_jobs import HOUR, MINUTE, NOW, job
 
+from functions.rules.imports import effective_imports
 from functions.rules.pacing import pause
 from functions.rules.steps import Step, failed
 from functions.rules.trainings import (
@@ -248,8 +249,7 @@ def test_the_digest_changes_with_each_import_and_with_the_configuration():
     assert present(IMPORTED, RUNNING) == present()
 
 
-def test_the_digest_of_an_earlier_time_has_the_imports_that_had_ended_by_then():
+def test_a_training_has_used_the_imports_that_had_ended_when_it_began():
     jobs = [IMPORTED, job(2)]
-    seen = SeenSolution(config="c", imports=jobs, trainings=[])
-    assert digest(seen, jobs[1].ended_at - MINUTE) == present(IMPORTED)
-    assert digest(seen, jobs[1].ended_at) == present(*jobs)
+    assert effective_imports(jobs, jobs[1].ended_at - MINUTE) == [IMPORTED]
+    assert effective_imports(jobs, jobs[1].ended_at) == [jobs[1]]
