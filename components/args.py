@@ -321,11 +321,6 @@ class RetrainingPipelineArgs:
         return rate if "(" in rate else f"rate({rate})"
 
     @property
-    def cadence_seconds(self) -> int:
-        """The shortest time between two firings of the schedule within a year."""
-        return rates.shortest_seconds_between_runs(self.retraining_rate)
-
-    @property
     def max_trainings_per_month(self) -> int:
         """The most trainings of a solution within 30 days, or 0 for no limit.
 
@@ -361,15 +356,12 @@ def attribute_docstrings(cls: type) -> dict[str, str]:
     """
     (definition,) = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
     assert isinstance(definition, ast.ClassDef)
-    return {
-        attribute.target.id: inspect.cleandoc(docstring.value.value)
-        for attribute, docstring in pairwise(definition.body)
-        if isinstance(attribute, ast.AnnAssign)
-        and isinstance(attribute.target, ast.Name)
-        and isinstance(docstring, ast.Expr)
-        and isinstance(docstring.value, ast.Constant)
-        and isinstance(docstring.value.value, str)
-    }
+    docstrings = {}
+    for pair in pairwise(definition.body):
+        match pair:
+            case ast.AnnAssign(ast.Name(name)), ast.Expr(ast.Constant(str(text))):
+                docstrings[name] = inspect.cleandoc(text)
+    return docstrings
 
 
 def as_config(value: Any, *, keep_none: bool = True) -> Any:  # noqa: ANN401 - JSON

@@ -1,6 +1,7 @@
 """The IAM roles of a pipeline, their policies, and the ARNs that the policies name."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 import pulumi
@@ -93,10 +94,7 @@ def resource_arns(
     `settings` are the settings of the state machine. `unique_name` is the name of both the state
     machine and the schedule group. If the pipeline has no resource of a kind, its list is empty.
     """
-
-    def arn(service: str, resource: str) -> str:
-        return resource_arn(home, service, resource)
-
+    arn = partial(resource_arn, home)
     datasets, solutions = settings["datasets"], settings["solutions"]
     # dataset/<group>/<type> is in dataset-group/<group>.
     groups = {dataset["datasetArn"].split("/")[1] for dataset in datasets}

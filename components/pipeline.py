@@ -232,11 +232,7 @@ def raise_if_any_problem(messages: Iterable[str], name: str) -> None:
 def _checked_home(
     name: str, args: RetrainingPipelineArgs, opts: pulumi.InvokeOptions
 ) -> pulumi.Output[Home]:
-    """Return the account and region of the ARNs once all inputs are known and have been checked.
-
-    Raises InvalidPipelineError for arguments that break a rule, and for ARNs that are not in the
-    caller's account and the provider's region.
-    """
+    """Return the account and region of the ARNs once all inputs are known and have been checked."""
     stack = pulumi.get_stack()
 
     def home_of(config: Mapping[str, Any], account: str, region: str) -> Home:

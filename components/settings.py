@@ -1,6 +1,6 @@
 """Reads the config of a stack into the arguments of the pipeline, and reports all its problems."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
 
 import pulumi
@@ -28,17 +28,13 @@ def pipeline_name(stack: str) -> str:
 
 
 def load() -> RetrainingPipelineArgs:
-    """Read the config of the stack that is being deployed, and log the warnings about it.
-
-    Raises SettingsError.
-    """
+    """Read the config of the stack that is being deployed. Raises SettingsError."""
     config = CONFIG.get()
     return parse_stack(
         pulumi.get_project(),
         pulumi.get_stack(),
         config,
         secrets=[key for key in config if is_config_secret(key)],
-        warn=pulumi.log.warn,
     )
 
 
@@ -48,12 +44,11 @@ def parse_stack(
     config: Mapping[str, str],
     *,
     secrets: Collection[str] = (),
-    warn: Callable[[str], object] = lambda _: None,
 ) -> RetrainingPipelineArgs:
     """Return the pipeline's arguments from the whole config of a stack.
 
     `config` has keys like `namespace:key`, and its values are text or JSON. `secrets` are the keys
-    whose values are encrypted. If there are no problems, `warn` is called with each warning.
+    whose values are encrypted.
 
     Raises SettingsError with a message for each setting that cannot be read, or that breaks a rule.
     """
@@ -69,8 +64,6 @@ def parse_stack(
     if problems:
         problems.sort(key=lambda problem: problem.key)
         raise SettingsError(problem_text(problems, f"the configuration of stack {stack}"))
-    for warning in checked.warnings:
-        warn(f"{prefix}{warning}")
     return checked.args
 
 

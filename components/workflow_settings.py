@@ -5,6 +5,7 @@ from typing import Any
 import pulumi
 
 from .args import RetrainingPipelineArgs, as_config
+from .rules.rates import shortest_seconds_between_runs
 
 
 def workflow_settings(
@@ -46,5 +47,5 @@ def workflow_settings(
             "dashboardUrl": dashboard_url,
         },
         "triggerOnExport": args.trigger.on_export,
-        "cadenceSeconds": args.cadence_seconds,
+        "cadenceSeconds": shortest_seconds_between_runs(args.retraining_rate),
     }

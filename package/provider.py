@@ -37,8 +37,6 @@ class RetrainingProvider(Provider):
             raise pulumi.RunError(f"{resource_type}: unknown; the package has {TOKEN}")
         checked = check({key: _as_config(value) for key, value in inputs.items()})
         raise_if_any_problem([*name_problems(name), *map(str, checked.problems)], name)
-        for warning in checked.warnings:
-            pulumi.log.warn(f"{name}: {warning}")
         pipeline = RetrainingPipeline(name, checked.args, options)
         state = {camel_case(output): getattr(pipeline, output) for output in OUTPUTS}
         return ConstructResult(urn=pipeline.urn, state=state)

@@ -44,7 +44,6 @@ class Checked(NamedTuple):
 
     A rule about several settings is applied once all of them can be read.
     """
-    warnings: list[Problem]
     regions: set[str]
     """The regions of the ARNs whose values are known."""
 
@@ -66,7 +65,6 @@ def check(
     return Checked(
         args,
         sorted(problems, key=lambda problem: problem.key),
-        reader.warnings,
         regions={setting.arn.region for setting in reader.arns if setting.arn.region},
     )
 

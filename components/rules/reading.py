@@ -31,7 +31,7 @@ UNREAD: Any = object()
 EXPECTED: Mapping[object, str] = {
     Sequence: "a list",
     Mapping: "a mapping",
-    str: "text; write it in quotes",
+    str: "text; write it in quotes, or set it with pulumi config set --path --type string",
     bool: "true or false",
     int: "a whole number",
     float: "a number",
@@ -49,8 +49,6 @@ class Reader:
     """The keys whose values are encrypted. Such values are refused, but not shown."""
     problems: list[Problem] = field(default_factory=list)
     """A problem for each value that cannot be read, or that breaks the rule of its field."""
-    warnings: list[Problem] = field(default_factory=list)
-    """A warning for each whole number that was read as text."""
     objects: list[tuple[str, Any]] = field(default_factory=list)
     """The key and the dataclass of each object that was read. Inner objects come first."""
     arns: list[ArnSetting] = field(default_factory=list)
@@ -94,7 +92,7 @@ class Reader:
             return self._sequence(get_args(expected)[0], value, key)
         if kind is Mapping and isinstance(value, Mapping):
             return self._mapping(get_args(expected)[1], value, key)
-        if kind is str and isinstance(value, str | int) and not isinstance(value, bool):
+        if kind is str and isinstance(value, str):
             return self._text(value, key)
         words = get_args(expected) if kind is Literal else ()
         if type(value) in SCALARS.get(kind, ()) or value in words:
@@ -133,15 +131,8 @@ class Reader:
         read = {name: self.read(type_, inner, f"{key}.{name}") for name, inner in value.items()}
         return {name: inner for name, inner in read.items() if inner is not UNREAD}
 
-    def _text(self, value: str | int, key: str) -> Any:  # noqa: ANN401
-        """Read a text, or a whole number with a warning."""
-        if isinstance(value, int):
-            message = (
-                f"is a number and is read as the text '{value}'; write it in quotes, because YAML "
-                "reads 012 as 10, or set it with pulumi config set --path --type string -s <stack>"
-            )
-            self.warnings.append(Problem(key, message, value))
-            return str(value)
+    def _text(self, value: str, key: str) -> Any:  # noqa: ANN401
+        """Read a text."""
         if not value.isprintable() or value != value.strip():
             message = "has an invisible character, or a space at its beginning or end; delete it"
             return self._refuse(key, message, value)

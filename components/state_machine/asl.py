@@ -80,11 +80,7 @@ def call(function: pulumi.Input[str], *, result_path: str, next_state: str, on_e
 
 def choose(variable: str, cases: Mapping[str, str], *, default: str) -> State:
     """Return a Choice by the text at `variable`. `cases` maps a text to the next state."""
-    return {
-        "Type": "Choice",
-        "Choices": _cases(variable, cases),
-        "Default": default,
-    }
+    return {"Type": "Choice", "Choices": _cases(variable, cases), "Default": default}
 
 
 def _cases(variable: str, cases: Mapping[str, str]) -> list[object]:

@@ -27,8 +27,8 @@ def _copied_fields(*names: str) -> dict[str, str]:
     return {f"{name}.$": f"$.{name}" for name in names}
 
 
-# The fields that each iteration of a Map needs, and the fields that it returns.
-RUN_FIELDS = _copied_fields("settings", "run")
+# The fields with which each iteration of a Map begins, and the fields that it returns.
+NEW_ITERATION = {**_copied_fields("settings", "run"), "item": None, "error": None}
 DATASET_RESULT = _copied_fields("dataset", "item", "error")
 CAMPAIGN_RESULT = _copied_fields("campaign", "item", "error")
 DECIDED_CAMPAIGN = {**CAMPAIGN_RESULT, "outcome.$": "$.item.outcome"}
@@ -83,12 +83,7 @@ def definition(
             "Wait for an older run": wait("$.plan.seconds", next_state="Plan retraining"),
             "Import datasets": for_each(
                 "$.plan.imports",
-                selector={
-                    **RUN_FIELDS,
-                    "dataset.$": "$$.Map.Item.Value",
-                    "item": None,
-                    "error": None,
-                },
+                selector={**NEW_ITERATION, "dataset.$": "$$.Map.Item.Value"},
                 states={
                     **loop(
                         "Import dataset",
@@ -129,12 +124,10 @@ def definition(
             "Retrain solutions": for_each(
                 "$.plan.solutions",
                 selector={
-                    **RUN_FIELDS,
+                    **NEW_ITERATION,
                     "todo.$": "$.plan.todo",
                     "solution.$": "$$.Map.Item.Value",
-                    "item": None,
                     "campaigns": [],
-                    "error": None,
                 },
                 states={
                     "Are there only trials?": choose(
@@ -159,11 +152,9 @@ def definition(
                     "Update campaigns": for_each(
                         "$.solution.campaigns",
                         selector={
-                            **RUN_FIELDS,
+                            **NEW_ITERATION,
                             "training.$": "$.item",
                             "campaign.$": "$$.Map.Item.Value",
-                            "item": None,
-                            "error": None,
                         },
                         states={
                             **loop(

@@ -147,15 +147,6 @@ def test_an_error_that_follows_an_answer_of_aws_is_reported_without_a_traceback(
     assert error.startswith(f"{ERROR}1 problem in the retraining pipeline 'movies':\n  region: ")
 
 
-def test_a_number_in_place_of_text_is_accepted_with_a_warning(plugin):
-    solution = inputs()["solutions"][0]
-    solution["campaigns"] = [{"campaignArn": CAMPAIGN, "probe": {"userId": 42}}]
-    plugin.construct("movies", inputs(solutions=[solution]))
-    (warning,) = plugin.logged
-    key = "solutions[0].campaigns[0].probe.userId"
-    assert warning.startswith(f"movies: {key}: 42 is a number and is read as the text '42';")
-
-
 def test_another_resource_is_refused(plugin):
     error = plugin.error_of("movies", inputs(), type_="personalize-retraining:index:Pipeline")
     assert error == (

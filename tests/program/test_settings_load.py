@@ -55,17 +55,6 @@ def test_the_error_has_no_stack_trace_in_the_cli():
     assert issubclass(settings.SettingsError, pulumi.RunError)
 
 
-def test_warnings_are_logged_unless_the_config_is_refused(set_config, monkeypatch):
-    warnings = []
-    monkeypatch.setattr(pulumi.log, "warn", warnings.append)
-    set_config({**STACK_CONFIG, f"{PROJECT}:tags": {"cost": 42}, f"{PROJECT}:paused": "no"})
-    error()
-    set_config({**STACK_CONFIG, f"{PROJECT}:tags": {"cost": 42}})
-    settings.load()
-    (warning,) = warnings
-    assert warning.startswith(f"{PROJECT}:tags.cost: 42 is a number and is read as the text '42'")
-
-
 def test_a_program_with_a_name_like_a_provider_may_have_keys_of_that_provider():
     config = {key.replace(PROJECT, "aws-ml"): value for key, value in texts({}).items()}
     settings.parse_stack("aws-ml", "dev", {**config, "aws:profile": "ml", "pulumi:tags": "{}"})
