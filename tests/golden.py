@@ -2,13 +2,16 @@
 
     python -m tests.golden [folder or file ...]
 
-A golden file is in a folder `golden` beside its test. The command rewrites each golden file of the
+A golden file is in a folder `golden` beside its test. A file with questions has each at the margin,
+and the answer is indented below it. The command rewrites each golden file of the
 folders, by default of all folders. The diff of the files is then the review.
 """
 
 import difflib
 import sys
+import textwrap
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -28,13 +31,39 @@ def check(file, text, *, update):
         pytest.fail(message + changes, pytrace=False)
 
 
+class Golden(NamedTuple):
+    """The golden files of a test."""
+
+    folder: Path
+    update: bool
+
+    def __call__(self, name, text):
+        """Compare a text with the golden file of this name."""
+        check(self.folder / name, text, update=self.update)
+
+    def answers(self, name, answer, width=999):
+        """Compare the answers to the questions in a golden file.
+
+        `answer` returns a text, or a list of texts, for a line at the margin. Longer texts than
+        `width` are wrapped.
+        """
+        lines = []
+        for line in (self.folder / name).read_text().splitlines():
+            if line.startswith(" "):
+                continue
+            lines.append(line)
+            answers = answer(line) if line else []
+            for text in [answers] if isinstance(answers, str) else answers:
+                indents = {"initial_indent": " " * 4, "subsequent_indent": " " * 8}
+                lines += textwrap.wrap(text, width, **indents)
+        self(name, "\n".join([*lines, ""]))
+
+
 @pytest.fixture
 def golden(request):
-    """Return a function that compares a text with the golden file of this name."""
+    """Return the golden files beside the test."""
     assert "golden" in request.node.name, "the command finds the tests by this word"
-    folder = request.path.parent / "golden"
-    update = request.config.getoption(UPDATE)
-    return lambda name, text: check(folder / name, text, update=update)
+    return Golden(request.path.parent / "golden", request.config.getoption(UPDATE))
 
 
 def pytest_addoption(parser):

@@ -16,7 +16,6 @@ from small_stack import invoke
 
 from emulator.deployer.errors import DeploymentError
 from emulator.deployer.program import deploy
-from emulator.deployer.service import UNSUPPORTED
 
 PREAMBLE = """
 import json
@@ -112,41 +111,15 @@ def test_a_program_gets_outputs_tags_and_providers_as_from_pulumis_engine(aws, r
     assert queue.outputs["url"] == queue.id == outputs["queue"]
 
 
-QUEUE = "aws:sqs/queue:Queue q"
-REFUSED = [
-    ('aws.kms.Key("k")', f"aws:kms/key:Key k: aws:kms/key:Key {UNSUPPORTED}"),
-    ('aws.sqs.Queue("q", fifo_queue=True)', f"{QUEUE}: fifoQueue: unknown or not supported"),
-    (
-        'aws.Provider("p", region="eu-west-1", max_retries=3)',
-        "pulumi:providers:aws p: aws:maxRetries: not supported by the emulator's provider",
-    ),
-    (
-        'aws.sqs.Queue("q")\naws.sqs.Queue("q")',
-        f"{QUEUE}: duplicate URN urn:pulumi:dev::{{project}}::aws:sqs/queue:Queue::q",
-    ),
-    (
-        'aws.sqs.Queue("q", opts=pulumi.ResourceOptions(import_="https://queue"))',
-        f"{QUEUE}: remote components and import {UNSUPPORTED}",
-    ),
-    (
-        'pulumi.ComponentResource("a:b:C", "c", {}, None, True)',
-        f"a:b:C c: remote components and import {UNSUPPORTED}",
-    ),
-    ('aws.sqs.Queue.get("q", "https://queue")', f"{QUEUE}: get() {UNSUPPORTED}"),
-    ('pulumi.log.error("no campaigns")', "the program logged errors: no campaigns"),
-    (
-        'aws.iam.RolePolicy("p", role="nobody", policy="{}")',
-        (
-            "aws:iam/rolePolicy:RolePolicy p: An error occurred (NoSuchEntity) when calling the "
-            "PutRolePolicy operation: The role with name nobody cannot be found."
-        ),
-    ),
-]
+def test_each_program_and_setting_of_the_golden_file_is_refused(run, tmp_path, golden):
+    """A line that begins with `aws:` has settings of the stack, and the others are programs."""
 
+    def answer(line):
+        options = {"stack": f"config: {{{line}}}\n"} if line.startswith("aws:") else {}
+        message = refusal(run, "" if options else line, **options)
+        return message.replace(tmp_path.name, "PROJECT")
 
-@pytest.mark.parametrize(("program", "message"), REFUSED)
-def test_a_program_is_refused_with_the_name_of_the_resource(run, tmp_path, program, message):
-    assert refusal(run, program) == message.replace("{project}", tmp_path.name)
+    golden.answers("programs.txt", answer)
 
 
 def test_an_error_in_the_program_is_raised_unchanged(run):
@@ -172,26 +145,6 @@ def test_a_warning_is_logged_and_an_error_that_is_raised_is_not(run, caplog):
     assert caplog.records == []
     run('pulumi.log.warn("no users")')
     assert [record.getMessage() for record in caplog.records] == ["no users"]
-
-
-TAGS_EXAMPLE = 'expected {"tags": {"team": "data"}}'
-REFUSED_SETTINGS = {
-    "aws:ignoreTags: {keys: [a]}\n  aws:endpoints: []": (
-        "aws:endpoints, aws:ignoreTags: not supported by the emulator's provider"
-    ),
-    "aws:allowedAccountIds: [210987654321]": (
-        "AWS account ID not allowed: 123456789012; aws:allowedAccountIds has 210987654321"
-    ),
-    "aws:defaultTags: team=data": f"aws:defaultTags: 'team=data'; {TAGS_EXAMPLE}",
-    "aws:defaultTags: {tags: [team]}": (
-        f"""aws:defaultTags: '{{"tags":["team"]}}'; {TAGS_EXAMPLE}"""
-    ),
-}
-
-
-@pytest.mark.parametrize(("setting", "message"), REFUSED_SETTINGS.items())
-def test_a_setting_of_the_provider_is_refused_with_the_reason(run, setting, message):
-    assert refusal(run, "", stack=f"config:\n  {setting}\n") == message
 
 
 def test_stacks_are_independent_of_each_other_and_of_the_caller(run, tmp_path):

@@ -4,9 +4,9 @@
 the result of their import in the next one. A number stands for so many interactions.
 """
 
+import itertools
 import json
 from hashlib import sha256
-from pathlib import Path
 
 import pytest
 from personalize_world import CALLER, GROUP, INTERACTIONS, World, error_of, numbered_interactions
@@ -18,7 +18,6 @@ from retrain.rehearsal.films import FIELDS, sample_data, schema
 ACTIONS = "USER_ID,ACTION_ID,EVENT_TYPE,TIMESTAMP\nu1,a1,Taken,1790000000\n"
 ESCAPE = "surrogateescape"
 """A text of a test has `\\udce9` for the byte E9, which is not UTF-8."""
-GOLDEN = Path(__file__).parent / "golden" / "personalize_imports.txt"
 
 
 @pytest.fixture
@@ -82,8 +81,9 @@ def test_each_folder_of_the_golden_file_is_imported_or_has_a_reason(world, golde
     datasets = {
         name: world.create_dataset(group, name) for name in ("INTERACTIONS", "USERS", "ITEMS")
     }
-    lines = []
-    for number, line in enumerate(GOLDEN.read_text().splitlines()[::2]):
+    numbers = itertools.count()
+
+    def answer(line):
         dataset_type, _, files = line.partition(" ")
         world.files.clear()
         world.put("daily.csv", b"not in the folder")
@@ -91,9 +91,10 @@ def test_each_folder_of_the_golden_file_is_imported_or_has_a_reason(world, golde
             is_number = isinstance(content, int)
             data = numbered_interactions(content) if is_number else content.encode(errors=ESCAPE)
             world.put(f"daily/{name}", data)
-        reason = failure(world, datasets[dataset_type], f"job-{number}", "daily/")
-        lines.append(f"{line}\n    {reason or 'is imported'}\n")
-    golden(GOLDEN.name, "".join(lines))
+        job = f"job-{next(numbers)}"
+        return failure(world, datasets[dataset_type], job, "daily/") or "is imported"
+
+    golden.answers("personalize_imports.txt", answer)
 
 
 def test_only_an_incremental_import_of_action_interactions_needs_1000_rows(world):

@@ -5,7 +5,6 @@
 
 import json
 import math
-from pathlib import Path
 
 import pytest
 from botocore.exceptions import ReadTimeoutError
@@ -13,8 +12,6 @@ from personalize_world import World, error_of
 
 from emulator.personalize import Faults
 from emulator.personalize.faults import CALL_FAULTS
-
-GOLDEN = Path(__file__).parent / "golden" / "personalize_faults.txt"
 
 
 @pytest.fixture
@@ -127,28 +124,10 @@ def test_a_stale_response_shows_the_resources_as_they_were(world, solution):
     assert statuses == ["CREATE IN_PROGRESS", "ACTIVE"]
 
 
-def test_faults_can_be_listed_and_removed(world):
-    faults = world.personalize.faults
-    first = world.inject("throttle", operation="ListSchemas", times=2)
-    second = world.inject("fail", job="campaign-update", of="live", rate=0.5)
-    error_of(world.client.list_schemas)
-    throttle, fail = faults.list()
-    error, _ = CALL_FAULTS["throttle"]
-    scope = {"operation": "ListSchemas", "of": None, "rate": 1}
-    assert throttle == {"id": first, "fault": "throttle", **scope, "times": 1, **error}
-    scope = {"job": "campaign-update", "of": "live", "rate": 0.5}
-    reason = {"reason": "Internal service error"}
-    assert fail == {"id": second, "fault": "fail", **scope, "times": 1, **reason}
-    faults.clear(first)
-    assert [fault["id"] for fault in faults.list()] == [second]
-    faults.clear()
-    assert faults.list() == []
-
-
 def test_each_fault_of_the_golden_file_is_refused(golden):
-    lines = []
-    for line in GOLDEN.read_text().splitlines()[::2]:
+    def refusal(line):
         with pytest.raises(ValueError) as error:  # noqa: PT011 - the golden file has the text
             Faults().inject(json.loads(line))
-        lines.append(f"{line}\n    {str(error.value)[:100]}\n")
-    golden(GOLDEN.name, "".join(lines))
+        return str(error.value)[:100]
+
+    golden.answers("personalize_faults.txt", refusal)

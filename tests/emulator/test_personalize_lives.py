@@ -10,8 +10,6 @@ versions `<v1>` and `<v2>`, and a campaign that serves `<v1>`.
 
 import json
 import re
-import textwrap
-from pathlib import Path
 
 from personalize_world import CALLER, World, long, numbered_interactions, short
 from ruamel.yaml import YAML
@@ -19,7 +17,6 @@ from ruamel.yaml import YAML
 from emulator.personalize import ApiError, Switches
 from emulator.personalize.resources import Resource, SolutionVersion
 
-GOLDEN = Path(__file__).parent / "golden" / "personalize_lives.txt"
 TIMES = ("creationDateTime", "lastUpdatedDateTime")
 
 
@@ -123,14 +120,13 @@ def listed_fields(fields):
 
 
 def test_each_story_of_the_golden_file_is_as_it_was(golden):
-    lines, life = [], None
-    for line in GOLDEN.read_text().splitlines():
-        if line.startswith("#"):
-            switches = re.search(r"\{.*\}$", line)
-            life = Life(**YAML(typ="safe").load(switches[0] if switches else "{}"))
-            lines += ["", line] if lines else [line]
-        elif line and not line.startswith(" "):
-            lines.append(line)
-            for text in life.step(line):
-                lines += textwrap.wrap(text, 100, initial_indent=" " * 4, subsequent_indent=" " * 8)
-    golden(GOLDEN.name, "\n".join([*lines, ""]))
+    lives = []
+
+    def answer(line):
+        if not line.startswith("#"):
+            return lives[-1].step(line)
+        switches = re.search(r"\{.*\}$", line)
+        lives.append(Life(**YAML(typ="safe").load(switches[0] if switches else "{}")))
+        return []
+
+    golden.answers("personalize_lives.txt", answer, width=100)

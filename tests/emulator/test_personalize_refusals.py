@@ -6,7 +6,6 @@ version, and `{m*64}` stands for 64 times an m. `python -m tests.golden` rewrite
 """
 
 import json
-from pathlib import Path
 
 import pytest
 from personalize_world import (
@@ -23,7 +22,6 @@ from personalize_world import (
 
 from emulator.personalize import ApiError
 
-GOLDEN = Path(__file__).parent / "golden" / "personalize_refusals.txt"
 TAGS = [{"tagKey": f"key-{number}", "tagValue": ""} for number in range(51)]
 SYNC = {"syncWithLatestSolutionVersion": True}
 
@@ -81,9 +79,7 @@ def refusal(world, line):
 
 
 def test_each_request_of_the_golden_file_is_refused(world, golden):
-    requests = GOLDEN.read_text().splitlines()[::2]
-    lines = [f"{request}\n    {refusal(world, request)}\n" for request in requests]
-    golden(GOLDEN.name, "".join(lines))
+    golden.answers("personalize_refusals.txt", lambda request: refusal(world, request))
 
 
 def test_a_refused_call_uses_no_fault_and_creates_nothing(world):

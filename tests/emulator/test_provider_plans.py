@@ -7,6 +7,7 @@ import json
 
 import pytest
 from provider_support import UNKNOWN, Engine, Resource, Type, archive, function_inputs
+from ruamel.yaml import YAML
 from small_stack import policy
 
 from emulator.deployer.translation import contains
@@ -69,40 +70,22 @@ def test_default_tags_reach_the_resource_and_its_own_tags_win(aws):
     assert untagged["tagsAll"] == {"team": "platform", "stage": "dev"}
 
 
-NOT_SUPPORTED = "is not supported, only a zip file, or an AssetArchive of files and texts"
-REMOTE_ASSET = archive("sha", assets={"x.py": {"uri": "https://example.com/x.py"}})
-REFUSED = [
-    (Type.QUEUE, {"fifoQueue": True}, "fifoQueue: unknown or not supported"),
-    (Type.ROLE, {"tags": ["a"]}, "tags: a mapping was expected, not ['a']"),
-    (Type.SCHEDULE, {"state": "PAUSED"}, "state: 'PAUSED' is not one of ENABLED, DISABLED"),
-    (Type.SCHEDULE, {"target": "one"}, "target: a block was expected, not 'one'"),
-    (Type.SCHEDULE, {"target": {"a": {}}}, "target.a: unknown or not supported"),
-    (Type.SCHEDULE, {"name": "a b"}, r"name: 'a b' does not match AWS's pattern [0-9a-zA-Z\-_.]+"),
-    (
-        Type.SCHEDULE,
-        {"description": "d" * 513},
-        "description: 513 characters is more than AWS allows, 512",
-    ),
-    (Type.FUNCTION, {"memorySize": 64}, "memorySize: 64 is less than AWS allows, 128"),
-    (
-        Type.FUNCTION,
-        {"architectures": ["arm64", "x86_64"]},
-        "architectures: 2 items is more than AWS allows, 1",
-    ),
-    (Type.FUNCTION, {"architectures": "arm"}, "architectures: a list was expected, not 'arm'"),
-    (Type.FUNCTION, {"code": {**archive("sha"), "path": "."}}, f"code: {NOT_SUPPORTED}"),
-    (Type.FUNCTION, {"code": "handler"}, "code: a block was expected, not 'handler'"),
-    (Type.FUNCTION, {"code": REMOTE_ASSET}, f"code[x.py]: {NOT_SUPPORTED}"),
-]
+def test_each_input_of_the_golden_file_is_refused_with_the_reason(engine, golden):
+    archives = {
+        "<path>": {**archive("sha"), "path": "."},
+        "<remote>": archive("sha", assets={"x.py": {"uri": "https://example.com/x.py"}}),
+    }
 
+    def answer(line):
+        type_name, _, text = line.partition(" ")
+        inputs = YAML(typ="safe").load(text)
+        inputs |= {key: archives.get(str(value), value) for key, value in inputs.items()}
+        refused = engine.check(Type[type_name], "r", {**inputs, "secret": 1}).refused
+        assert refused.pop("secret") == "secret: unknown or not supported", "each one is reported"
+        assert refused.keys() == inputs.keys()
+        return [*refused.values()]
 
-@pytest.mark.parametrize(("type_token", "inputs", "reason"), REFUSED)
-def test_an_input_is_refused_with_the_reason(engine, type_token, inputs, reason):
-    wrong = {"secret": 1}
-    assert engine.check(type_token, "r", inputs | wrong).refused == {
-        next(iter(inputs)): reason,
-        "secret": "secret: unknown or not supported",
-    }, "each refused input is reported"
+    golden.answers("refused_inputs.txt", answer)
 
 
 def test_only_another_meaning_is_a_difference(engine):

@@ -68,6 +68,7 @@ def existing(aws, engine):
         "topic": engine.create(Type.TOPIC, "types", {}).id,
         "queue arn": engine.create(Type.QUEUE, "types", {}).outputs["arn"],
         "log group": engine.create(Type.LOG_GROUP, "types", {}).id,
+        "spaced trust": json.dumps(json.loads(trust("lambda")), indent=2),
         "log arn": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/one:*",
     }
 
@@ -229,81 +230,17 @@ def test_a_permission_has_its_id_and_its_source_in_the_policy(aws, engine, exist
 MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:one"
 SCHEDULE = {"scheduleExpression": "cron(0 3 * * ? *)", "flexibleTimeWindow": {"mode": "OFF"}}
 TRUST = {"assumeRolePolicy": trust("lambda")}
-OTHER_POLICY = policy(allow("sqs:*"))
-RULE = {"scheduleExpression": "rate(1 day)"}
-PATTERN = json.dumps({"source": ["aws.s3"]})
 DEFAULT_TAG = {"stage": "dev"}
-EDITED = {"team": "search", "owner": "me"}
-BY_HAND = {
-    "a disabled schedule": (
-        Type.SCHEDULE,
-        {**SCHEDULE, "state": "ENABLED", "target": {"arn": MACHINE, "roleArn": "[arn scheduler]"}},
-        (
-            "scheduler",
-            "update_schedule",
-            {"State": "DISABLED", "ScheduleExpression": "rate(1 day)"},
-        ),
-        {"state": "DISABLED", **RULE},
-    ),
-    "a removed retention": (
-        Type.LOG_GROUP,
-        {"name": "/drift", "retentionInDays": 90},
-        ("logs", "delete_retention_policy", {"logGroupName": "/drift"}),
-        {"retentionInDays": None},
-    ),
-    "a removed description": (
-        Type.RULE,
-        {"name": "drift", "eventPattern": PATTERN, "description": "works"},
-        ("events", "put_rule", {"Name": "drift", "Description": "", "EventPattern": PATTERN}),
-        {"description": None},
-    ),
-    "an edited policy": (
-        Type.ROLE,
-        {"name": "drift", **TRUST},
-        (
-            *("iam", "update_assume_role_policy"),
-            {"RoleName": "drift", "PolicyDocument": OTHER_POLICY},
-        ),
-        {"assumeRolePolicy": json.loads(OTHER_POLICY)},
-    ),
-    "nothing, for an input that the program does not declare": (
-        Type.ROLE,
-        {"name": "drift-silent", **TRUST},
-        ("iam", "update_role", {"RoleName": "drift-silent", "Description": "by hand"}),
-        {},
-    ),
-    "nothing, for a document in another spelling": (
-        Type.ROLE,
-        {"name": "spelled", "assumeRolePolicy": json.dumps(json.loads(trust("lambda")), indent=2)},
-        ("iam", "get_role", {"RoleName": "spelled"}),
-        {},
-    ),
-    "edited tags, without the default tags": (
-        Type.GROUP,
-        {"name": "drift-tags", "tags": {"team": "ranking"}},
-        (
-            "scheduler",
-            "tag_resource",
-            {"Tags": [{"Key": k, "Value": v} for k, v in EDITED.items()]},
-        ),
-        {"tags": EDITED, "tagsAll": EDITED | DEFAULT_TAG},
-    ),
-    "a removed default tag": (
-        Type.GROUP,
-        {"name": "drift-default", "tags": {"team": "ranking"}},
-        ("scheduler", "untag_resource", {"TagKeys": ["stage"]}),
-        {"tagsAll": {"team": "ranking"}},
-    ),
-}
-"""The type and the inputs of a resource, a call that changes it, and the inputs that are found."""
+BY_HAND = YAML(typ="safe").load(Path(__file__).with_name("changes_by_hand.yaml").read_text())
 
 
 @pytest.mark.parametrize("name", BY_HAND)
 def test_a_refresh_finds_a_change_by_hand_and_the_next_update_corrects_it(aws, existing, name):
     engine = Engine(aws, **DEFAULT_TAG)
-    type_token, inputs, (service, method, fields), found = BY_HAND[name]
-    inputs = filled(inputs, existing)
+    type_token, inputs, call, found = filled(BY_HAND[name], existing).values()
     resource = engine.create(type_token, "drift", inputs)
+    ((operation, fields),) = call.items()
+    service, method = operation.split(".")
     client = aws.client(service)
     if type_token == Type.SCHEDULE:
         current = client.get_schedule(Name=resource.inputs["name"])
@@ -316,7 +253,9 @@ def test_a_refresh_finds_a_change_by_hand_and_the_next_update_corrects_it(aws, e
     states = ((resource.inputs, refreshed.inputs), (resource.outputs, refreshed.outputs))
     for before, after in states:
         changed = {key for key in {*before, *after} if before.get(key) != after.get(key)}
-        assert {key: after.get(key) for key in changed} == found
+        assert {key: after.get(key) for key in changed} == {
+            key: parse_document(value) for key, value in found.items()
+        }
     assert engine.diff(refreshed, inputs).changed == {*found}, "the next update mends it"
 
 

@@ -12,47 +12,18 @@ from small_stack import create_function, invoke
 from emulator.server.local_requests import refusal
 
 FUNCTIONS = "/2015-03-31/functions/"
-PORT = 4566
-HOST = ("Host", f"127.0.0.1:{PORT}")
 NO_PAGE = "the emulator answers no web page, use an AWS SDK, the AWS CLI or curl"
-OTHER_HOSTS = (
-    *(f"evil.example:{PORT}", "127.0.0.1", "127.0.0.1:1", f"127.0.0.1.evil.example:{PORT}"),
-    *(f"127.0.0.1:{PORT}.evil.example", f"exports.s3.localhost:{PORT}", f"user@127.0.0.1:{PORT}"),
-)
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LocalHost", "[::1]"])
-def test_a_request_for_the_loopback_address_is_answered(host):
-    assert refusal("GET", [("host", f"{host}:{PORT}")], PORT) is None
+def test_each_request_of_the_golden_file_is_answered_or_refused(golden):
+    def answer(line):
+        if line.startswith("#"):
+            return []
+        method, *texts = line.split(" | ")
+        headers = [(name, value.strip()) for name, _, value in (t.partition(":") for t in texts)]
+        return refusal(method, headers, port=4566) or "is answered"
 
-
-@pytest.mark.parametrize("hosts", [*[(host,) for host in OTHER_HOSTS], (), (HOST[1], HOST[1])])
-def test_a_request_for_another_host_or_port_is_refused(hosts):
-    assert refusal("GET", [("Host", host) for host in hosts], PORT) == (
-        f"the Host header is {', '.join(hosts)!r}; the emulator answers only to 127.0.0.1:{PORT},"
-        f" localhost:{PORT} and [::1]:{PORT}, so that no web page can reach it by a host name of"
-        " its own"
-    )
-
-
-@pytest.mark.parametrize(
-    ("method", "header", "message"),
-    [
-        *[
-            (method, ("Origin", origin), f"the request has the Origin {origin!r}")
-            for method, origin in (("GET", "null"), ("POST", f"http://{HOST[1]}"), ("OPTIONS", ""))
-        ],
-        *[
-            ("GET", ("Sec-Fetch-Site", site), f"the request has the header Sec-Fetch-Site: {site}")
-            for site in ("cross-site", "same-site", "same-origin")
-        ],
-        ("OPTIONS", ("Accept", "*"), "the method is OPTIONS, which only browsers use"),
-        ("GET", ("Sec-Fetch-Site", "none"), None),  # the user has typed the address of a control
-        ("PUT", ("Accept", "*"), None),
-    ],
-)
-def test_a_request_of_a_web_page_is_refused(method, header, message):
-    assert refusal(method, [HOST, header], PORT) == (message and f"{message}; {NO_PAGE}")
+    golden.answers("local_requests.txt", answer)
 
 
 # The server

@@ -9,6 +9,7 @@ import small_stack as s
 from botocore.exceptions import ConnectionClosedError
 
 from emulator import EmulatorError
+from emulator.personalize.faults import CALL_FAULTS
 
 ARN = f"arn:aws:personalize:{s.REGION}:{s.ACCOUNT}:"
 BUCKET = "personalize-http"
@@ -241,10 +242,18 @@ def test_faults_can_be_injected_listed_and_removed(aws):
     fault_id = aws.control("POST", "faults", fault)["id"]
     client = s.role_clients(aws, "http-faults", s.allow("personalize:*"))()
     assert s.refusal(client.list_schemas)[0] == "ThrottlingException"
-    (waiting,) = aws.control("GET", "faults")
-    assert (waiting["id"], waiting["times"]) == (fault_id, 1)
+    other = {"fault": "fail", "job": "campaign-update", "of": "live", "rate": 0.5}
+    other_id = aws.control("POST", "faults", other)["id"]
+    error, _ = CALL_FAULTS["throttle"]
+    rest = {"id": other_id, **other, "times": 1, "reason": "Internal service error"}
+    assert aws.control("GET", "faults") == [
+        {"id": fault_id, **fault, "of": None, "rate": 1, "times": 1, **error},
+        rest,
+    ]
     aws.control("DELETE", f"faults?id={fault_id}")
-    assert aws.control("GET", "faults") == []
+    assert aws.control("GET", "faults") == [rest]
     client.list_schemas()
+    aws.control("DELETE", "faults")
+    assert aws.control("GET", "faults") == []
     with pytest.raises(EmulatorError, match="unknown fault 'explode'"):
         aws.control("POST", "faults", {"fault": "explode", "operation": "ListSchemas"})

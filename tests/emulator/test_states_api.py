@@ -5,11 +5,10 @@ error. A step is an operation with its request, `wait` with seconds, or `fault`.
 the state machine `rest`, whose executions take an hour. Times are seconds since the beginning.
 """
 
+import contextlib
 import json
 import re
-import textwrap
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from ruamel.yaml import YAML
 from small_machines import machine, map_over, replies, task, wait
@@ -18,7 +17,6 @@ from emulator.personalize.errors import ApiError, NoResponse
 from emulator.virtual.step_functions import ACCOUNT, REGION, StepFunctions, run
 from emulator.virtual.virtual_time import DEFAULT_START
 
-GOLDEN = Path(__file__).parent / "golden" / "states_api.txt"
 REST = machine(Rest=wait(3600))
 ARN = f"arn:aws:states:{REGION}:{ACCOUNT}:"
 NAMES = {
@@ -28,9 +26,6 @@ NAMES = {
     "late": json.dumps({**REST, "TimeoutSeconds": 60}),
     "other": json.dumps(machine(Other=wait(1))),
 }
-
-
-WRAPPED = {"width": 100, "subsequent_indent": " " * 8}
 
 
 class Story:
@@ -93,16 +88,16 @@ class Story:
 
 
 def test_each_story_of_the_golden_file_is_as_it_was(golden):
-    lines = []
-    for story in re.split(r"(?m)^(?=#)", GOLDEN.read_text())[1:]:
-        with StepFunctions() as step_functions:
-            life = Story(step_functions)
-            title, *steps = [line for line in story.splitlines() if line[:1].strip()]
-            lines += ["", title] if lines else [title]
-            for line in steps:
-                below = life.step(line)
-                lines += [line, *textwrap.wrap(below, initial_indent="    ", **WRAPPED)]
-    golden(GOLDEN.name, "\n".join([*lines, ""]))
+    stories = []
+    with contextlib.ExitStack() as ends:
+
+        def answer(line):
+            if not line.startswith("#"):
+                return stories[-1].step(line)
+            stories.append(Story(ends.enter_context(StepFunctions())))
+            return []
+
+        golden.answers("states_api.txt", answer, width=100)
 
 
 def test_a_list_may_be_old_at_random():
