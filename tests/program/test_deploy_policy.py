@@ -10,32 +10,25 @@ from tests.components.test_policies import IAM, fits, resource_patterns
 from tests.program.sample_stack import ROOT
 
 
-def documented_statements():
-    """Return the statements of the policy in the guide."""
-    page = (ROOT / "docs" / "deployment.md").read_text()
-    section = page.partition("## Permissions to deploy")[2]
-    return json.loads(re.search(r"```json\n(.*?)```", section, re.DOTALL)[1])["Statement"]
-
-
-def as_list(value):
-    """Return the actions or the resources of a statement, which may be a single text."""
-    return [value] if isinstance(value, str) else value
-
-
-def documented_actions():
-    """Return the actions of the policy in the guide."""
-    return {
-        action for statement in documented_statements() for action in as_list(statement["Action"])
-    }
+def documented():
+    """Return each action of the policy in the guide, with its resources."""
+    section = (ROOT / "docs" / "deployment.md").read_text().partition("## Permissions to deploy")[2]
+    statements = json.loads(re.search(r"```json\n(.*?)```", section, re.DOTALL)[1])["Statement"]
+    lists = [
+        [
+            value if isinstance(value, list) else [value]
+            for value in (one["Action"], one["Resource"])
+        ]
+        for one in statements
+    ]
+    return {action: resources for actions, resources in lists for action in actions}
 
 
 def test_each_action_of_the_guide_exists_and_supports_a_resource_of_its_statement():
-    for statement in documented_statements():
-        resources = as_list(statement["Resource"])
-        for action in as_list(statement["Action"]):
-            patterns = resource_patterns(action)
-            supported = not patterns or any(
-                fits(resource, pattern) for resource in resources for pattern in patterns
-            )
-            assert supported, f"{action} does not support {resources}"
-            assert IAM.actions.action_exists(*action.split(":")), action
+    for action, resources in documented().items():
+        assert IAM.actions.action_exists(*action.split(":")), action
+        patterns = resource_patterns(action)
+        supported = not patterns or any(
+            fits(resource, pattern) for resource in resources for pattern in patterns
+        )
+        assert supported, f"{action} does not support {resources}"

@@ -14,6 +14,7 @@ import pytest
 
 from tests.program.sample_stack import ROOT
 
+FILES = ("Makefile", "requirements.txt", "requirements-dev.txt")
 NEW, OLD = "exit 0", "exit 1"
 """What a Python does when the Makefile checks whether it is new enough."""
 INSTALLING = "installing the requirements into .venv (once)"
@@ -31,7 +32,7 @@ class Result(NamedTuple):
 @pytest.fixture
 def make(tmp_path):
     """Return a function that runs `make` with a `.venv` and a `python3`, and returns a Result."""
-    for name in ("Makefile", "requirements.txt", "requirements-dev.txt"):
+    for name in FILES:
         shutil.copy(ROOT / name, tmp_path)
     calls = tmp_path / "calls"
 
@@ -106,53 +107,25 @@ def test_a_missing_or_unusable_venv_is_created_by_a_new_enough_python(make, venv
     assert make(venv, python) == expected
 
 
-@pytest.fixture
-def checkout(tmp_path):
-    """Return a checkout with a command `retrain` that `make` has written. It prints its call."""
-    folder = tmp_path / "a checkout"
-    folder.mkdir()
-    for name in ("Makefile", "requirements.txt", "requirements-dev.txt"):
-        shutil.copy(ROOT / name, folder)
-    write_command_line(folder)
-    python = folder / ".venv" / "bin" / "python"
+def test_the_command_runs_the_checkout_from_any_folder_and_through_a_link(tmp_path):
+    """The Python of the checkout only runs a command line that prints its folder and arguments."""
+    checkout, another = tmp_path / "a checkout", tmp_path / "another"
+    for folder in (checkout, another):
+        (folder / "retrain").mkdir(parents=True)
+        program = f"import sys; print({folder.name!r}, sys.argv[1:])\n"
+        (folder / "retrain" / "__main__.py").write_text(program)
+    for name in FILES:
+        shutil.copy(ROOT / name, checkout)
+    python, command = (checkout / ".venv" / "bin" / name for name in ("python", "retrain"))
     python.parent.mkdir(parents=True)
     python.write_text(
         f'#!/bin/sh\ncase "$*" in "-P -m retrain"*) exec {sys.executable} "$@" ;; esac\n'
     )
     python.chmod(stat.S_IRWXU)
-    subprocess.run(["make", ".venv/.requirements"], cwd=folder, timeout=60, check=True)  # noqa: S607
-    return folder
-
-
-def write_command_line(folder):
-    """Write a command line that prints the name of its folder and its arguments."""
-    (folder / "retrain").mkdir(parents=True)
-    (folder / "retrain" / "__main__.py").write_text(
-        f"import sys; print({folder.name!r}, sys.argv[1:])\n"
-    )
-
-
-def call(command, folder):
-    """Call the command `retrain` with two arguments in a folder, and return what it prints."""
-    process = subprocess.run(  # noqa: S603  # the command that make has just written
-        [command, "watch", "a run"],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    return process.stdout
-
-
-def test_the_command_runs_the_checkout_from_any_folder_and_through_a_link(checkout, tmp_path):
-    write_command_line(tmp_path / "another")
+    subprocess.run(["make", ".venv/.requirements"], cwd=checkout, timeout=60, check=True)  # noqa: S607
     link = tmp_path / "bin" / "retrain"
     link.parent.mkdir()
     link.symlink_to(f"../{checkout.name}/.venv/bin/retrain")
-    for command, folder in (
-        (checkout / ".venv" / "bin" / "retrain", tmp_path / "another"),
-        (".venv/bin/retrain", checkout),
-        (link, tmp_path),
-    ):
-        assert call(command, folder) == "a checkout ['watch', 'a run']\n"
+    for called, folder in ((command, another), (".venv/bin/retrain", checkout), (link, tmp_path)):
+        printed = subprocess.check_output([called, "watch", "a run"], cwd=folder, text=True)  # noqa: S603
+        assert printed == "a checkout ['watch', 'a run']\n"

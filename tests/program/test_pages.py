@@ -1,22 +1,34 @@
-"""Proves that the generated pages of commands, config keys, metrics and permissions are current."""
+"""Proves that the generated pages show the code of today, and that their examples are whole."""
 
-from typing import get_args
+import json
+from typing import get_args, is_typeddict
 
 import pytest
 
 from components.state_machine.steps import Step
-from docs import cli, configuration, costs, metrics, permissions
+from docs import cli, configuration, costs, events, metrics, permissions, state_machine
 from functions.contract import Outcome
 from functions.metrics import METRICS
+from functions.report import model
+from tests.components.test_args import shape_problems
+from tests.definitions import machines
 from tests.program.sample_stack import ROOT
 from tests.world import MOVIES, solution
 
+DEFINITION = state_machine.sample_definition()
 
-@pytest.mark.parametrize("generator", [cli, configuration, metrics, permissions])
-def test_a_generated_page_is_current(generator):
-    name = generator.__name__.removeprefix("docs.")
-    page = (ROOT / "docs" / f"{name}.md").read_text()
-    assert page == generator.page(), f"run: python -m docs.{name} > docs/{name}.md"
+
+PAGES = [
+    *[("", module.page) for module in (cli, configuration, events, metrics, permissions)],
+    (" --mermaid", lambda: state_machine.page(DEFINITION)),
+]
+
+
+@pytest.mark.parametrize(("options", "page"), PAGES)
+def test_a_generated_page_is_current(options, page):
+    name = "state_machine" if options else page.__module__.removeprefix("docs.")
+    file = ROOT / "docs" / f"{name.replace('_', '-')}.md"
+    assert file.read_text() == page(), f"run: python -m docs.{name}{options} > {file}"
 
 
 def test_a_key_has_its_default_as_yaml():
@@ -65,3 +77,70 @@ def test_permissions_name_the_actions_and_what_they_are_allowed_on():
         "DescribeCampaign, UpdateCampaign on campaigns; s3:GetObject on exports"
     )
     assert permissions.permissions(Step(grants={})) == "nothing"
+
+
+# --- the event ---------------------------------------------------------------------------------
+
+
+def test_the_page_has_a_table_for_each_part():
+    types = {name for name, value in vars(model).items() if is_typeddict(value)}
+    assert {name for name in types if name.endswith("Report")} == set(events.TITLES)
+
+
+def test_the_example_has_exactly_the_keys_and_the_types_of_the_detail():
+    assert list(shape_problems(model.Report, events.EXAMPLE, "detail")) == []
+
+
+# --- the state machine -------------------------------------------------------------------------
+
+
+def diagram_lines(machine):
+    """Return the lines of a machine's diagram."""
+    return state_machine.page(machine).split("```")[1].splitlines()[2:]
+
+
+def test_the_diagram_names_every_state():
+    lines = {line.strip() for line in diagram_lines(DEFINITION)}
+    names = [name for machine in machines(DEFINITION) for name in machine["States"]]
+    assert [name for name in names if not any(line.endswith(f": {name}") for line in lines)] == []
+
+
+def test_transitions_to_the_same_state_are_one_arrow_with_each_condition_once():
+    is_probed = [
+        {"Variable": "$.campaign.probe", "IsNull": False},
+        {"Variable": "$.update", "IsPresent": True},
+        {"Variable": "$.update", "IsNull": False},
+    ]
+    choice = {
+        "Type": "Choice",
+        "Choices": [
+            {"Variable": "$.job.phase", "StringEquals": "ENDED", "Next": "Over"},
+            {"Variable": "$.job.phase", "StringEquals": "OVERDUE", "Next": "Over"},
+            {"Variable": "$.plan.reason", "IsNull": True, "Next": "Work"},
+            {"And": is_probed, "Next": "Work"},
+            {"Variable": "$.anyFailed", "BooleanEquals": True, "Next": "Over"},
+        ],
+        "Default": "Work",
+    }
+    work = {"Type": "Task", "Next": "Over", "Catch": [{"ErrorEquals": [], "Next": "Over"}]}
+    states = {"Ready?": choice, "Work": work, "Over": {"Type": "Succeed"}}
+    assert diagram_lines({"StartAt": "Ready?", "States": states}) == [
+        "    Ready: Ready?",
+        "    Work: Work",
+        "    Over: Over",
+        "    [*] --> Ready",
+        "    Ready --> Over: ENDED, OVERDUE, anyFailed is true",
+        "    Ready --> Work: reason is null, probe is not null and update is not null, else",
+        "    Work --> Over: done, error",
+        "    Over --> [*]",
+    ]
+
+
+def test_the_command_prints_json_or_the_page(capsys, monkeypatch):
+    for options, expected in (
+        ([], json.dumps(DEFINITION, indent=2)),
+        (["--mermaid"], PAGES[-1][1]()),
+    ):
+        monkeypatch.setattr("sys.argv", ["state_machine", *options])
+        state_machine.main()
+        assert capsys.readouterr().out.strip() == expected.strip()

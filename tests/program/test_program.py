@@ -10,9 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from components.settings import LONGEST_STACK_NAME
-from components.shared import MAX_NAME_CHARACTERS
-from tests.components.recording import PROJECT, STACK, run
+from tests.components.recording import STACK, run
 from tests.program.sample_stack import STACK_CONFIG
 
 ROOT = Path(__file__).parents[2]
@@ -50,12 +48,6 @@ def test_the_sample_stack_deploys_one_pipeline_with_the_name_of_the_stack(deploy
     assert list(pipelines) == [NAME]
 
 
-def test_the_longest_name_of_a_stack_leads_to_the_longest_name_of_a_pipeline(deployed):
-    (name,) = deployed.all_of("personalize-retraining:index:RetrainingPipeline")
-    assert len(name) - len(STACK) + LONGEST_STACK_NAME == MAX_NAME_CHARACTERS
-    assert LONGEST_STACK_NAME == 29
-
-
 def test_the_exports_are_the_outputs_of_the_pipeline(deployed):
     pipeline = deployed.all_of("personalize-retraining:index:RetrainingPipeline")[NAME]
     assert set(deployed.exports) == EXPORTS
@@ -70,13 +62,6 @@ def test_a_preview_registers_the_same_resources(deployed):
     preview = deploy(config=CONFIG, preview=True)
     assert set(preview.registered) == set(deployed.registered)
     assert set(preview.exports) == EXPORTS
-
-
-def test_a_config_with_a_problem_is_refused():
-    config = {**CONFIG, f"{PROJECT}:retrainingRate": "7 dayz"}
-    with pytest.raises(Exception, match="personalize-retraining:retrainingRate: '7 dayz'") as error:
-        deploy(config=config)
-    assert type(error.value).__name__ == "SettingsError"
 
 
 def test_the_program_has_no_logic_and_at_most_40_lines():
