@@ -82,7 +82,7 @@ mutants: $(READY) ## change the code at random for 30 minutes and see if the tes
 
 faults: $(READY) ## test other random cases, and many more of them, than the tests do (some minutes)
 	@$(BIN)/python -m pytest -n 3 --quiet -m hypothesis --hypothesis-profile=random
-	@STORIES=200 LONG_STORIES=5 WEEKS=52 $(BIN)/python -m pytest -n 3 --quiet \
+	@STORIES=200 WEEKS=104 $(BIN)/python -m pytest -n 3 --quiet \
 		tests/workflow/test_sequences.py
 
 benchmark: $(READY) ## replay good runs in virtual time: delays, transitions, calls, cost

@@ -1,5 +1,9 @@
-"""Make a story happen: several slots of a pipeline, and what goes wrong in and around them."""
+"""Tell a story of a pipeline: several slots, and what goes wrong in and around them.
 
+The storyteller lets virtual time pass, and notes what happened whatever the reports say.
+"""
+
+import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -8,18 +12,21 @@ from datetime import datetime, timedelta
 from functools import partial
 from itertools import count
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from unittest.mock import patch
 
 from botocore.exceptions import ClientError
 
 from components.state_machine.steps import STEPS
 from emulator.personalize.faults import Faults
+from emulator.personalize.resources import Campaign, Dataset, ImportJob, SolutionVersion
 from emulator.virtual.step_functions import Execution, Fails, StartedExecution
+from functions.personalize.tags import RUN, TRIAL
+from tests.workflow.clients import FUNCTIONS as CALLER
+from tests.workflow.clients import OPERATOR
 from tests.workflow.pipeline import SLOT, Pipeline, handler
 from tests.workflow.summaries import event_of, report_of
-from tests.workflow.truth import Truth
-from tests.world import HOUR, campaign_arn, exports, interactions, solution_arn
+from tests.world import HOUR, campaign_arn, dataset_arn, exports, interactions, solution_arn
 
 WEEK = 7 * 24 * HOUR
 WATCH_SECONDS = 15 * 60
@@ -31,6 +38,8 @@ CLOSE_SECONDS = (5, 30)
 LAMBDA_RETRY_SECONDS = (60, 120)
 """The pauses before Lambda's two retries of a function that an event invoked:
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html."""
+CHANGES = ("Create", "Stop", "Tag", "Update")
+"""The first words of the operations that change something."""
 
 DESCRIPTIONS = ("DescribeCampaign", "DescribeDatasetImportJob", "DescribeSolutionVersion")
 LISTS = ("ListDatasetImportJobs", "ListSolutionVersions")
@@ -42,6 +51,7 @@ JOBS = ("dataset-import-job", "solution-version", "campaign-update")
 DATASETS = ("interactions", "items")
 SOLUTIONS = ("taste", "novel")
 CAMPAIGNS = ("home", "shelf", "page")
+PROBED_CAMPAIGNS = ("home", "page")
 FUNCTIONS = [step for step in STEPS if not step.startswith(("close", "watch", "start"))]
 """The functions that a run calls."""
 
@@ -79,18 +89,16 @@ DEATHS = {
 
 
 class Happening(NamedTuple):
-    """One thing that happens in a slot or shortly before it.
+    """One thing that happens some seconds after the start of a slot, or before it.
 
-    It happens `seconds` after the start of the slot, or after the functions have called the
-    operation `after`. `where` is an operation, a kind of job, a function, a dataset, a solution or
-    a campaign. `kind` says which of them. `times` is how often it happens, or for how many hours.
+    `where` is an operation, a kind of job, a function, a dataset, a solution or a campaign. `kind`
+    says which of them. `times` is how often it happens, or for how many hours.
     """
 
     kind: str
     where: str
     seconds: int = 0
     times: int = 1
-    after: str | None = None
 
 
 Slot = Sequence[Happening]
@@ -101,19 +109,20 @@ class Ended:
     """An execution that has ended, and what the world looked like then."""
 
     execution: Execution
-    report: Mapping[str, object] | None
-    started: datetime
-    at: datetime
+    report: Mapping[str, Any] | None
     served: Mapping[str, str]
     """The version that each campaign served."""
     on_trial: Sequence[str]
     """The campaigns that served a version on trial."""
     untried: Sequence[str]
     """The campaigns that served a version that nobody chose, that never passed, not on trial."""
-    held: Mapping[str, str | None]
-    """The hash of the file that each dataset held."""
-    closed_by: list[Mapping[str, object]] = field(default_factory=list)
+    closed_by: list[Mapping[str, Any]] = field(default_factory=list)
     """The reports of `close_run`."""
+
+    @property
+    def at(self) -> datetime:
+        """Return the time of its end."""
+        return self.execution.events[-1]["timestamp"]
 
 
 @dataclass
@@ -121,38 +130,44 @@ class Storyteller:
     """Lets virtual time pass, and does what is due."""
 
     pipeline: Pipeline
-    truth: Truth
-    seed: int
+    random: Random
     weather: Sequence[Mapping[str, object]] = ()
     """Faults that are there during every slot."""
-    slots: list[datetime] = field(default_factory=list)
-    """The times of the slots, and the end of the last one."""
+    slot: str = SLOT
+    """The time of the slot."""
     ended: list[Ended] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     """What was left a day after a slot: versions on trial, and trainings that nobody stops."""
+    changes: list[tuple[datetime, object, str]] = field(default_factory=list)
+    """When a function of which execution has requested which change."""
+    tried: set[tuple[str, str]] = field(default_factory=set)
+    """The campaigns and versions where a probe got a good answer, or that a person has chosen."""
     number: Iterator[int] = field(default_factory=lambda: count(1))
 
     def __post_init__(self) -> None:
-        self.random = Random(self.seed)  # noqa: S311 - a reproducible story
         self._tasks = 0
         self._deaths: dict[str, list[str]] = defaultdict(list)
+        self._newest = {dataset: f"{dataset}.csv" for dataset in DATASETS}
         self.pipeline.handlers = {step: partial(self._invoke, step) for step in FUNCTIONS}
+        self.tried.update((arn, self.served(arn)) for arn in map(campaign_arn, CAMPAIGNS))
         for dataset, content in exports(shift=33).items():
             self.pipeline.bucket.objects[f"foreign-{dataset}"] = content
 
     def tell(self, slots: Sequence[Slot]) -> None:
         """Run the slots, one after the other, until nothing is running."""
-        with patch.object(self.pipeline.step_functions, "status_changed", self._status_changed):
+        call = partial(self._call, self.pipeline.personalize.call)
+        with (
+            patch.object(self.pipeline.step_functions, "status_changed", self._status_changed),
+            patch.object(self.pipeline.personalize, "call", call),
+        ):
             for number, slot in enumerate(slots, 1):
-                time = datetime.fromisoformat(SLOT) + timedelta(seconds=number * WEEK)
-                self.slots = [*self.slots[:-1], time, time + timedelta(seconds=WEEK)]
-                self._tell_slot(time, slot)
+                self._tell_slot(datetime.fromisoformat(SLOT) + timedelta(weeks=number), slot)
 
     def _tell_slot(self, time: datetime, slot: Slot) -> None:
+        self.slot = time.isoformat()
         self.pipeline.personalize.faults.clear()
         self.pipeline.step_functions.faults.clear()
         self._deaths.clear()
-        self.truth.after.clear()
         for fault in self.weather:
             self.pipeline.personalize.faults.inject(fault)
         for arn in map(solution_arn, SOLUTIONS):
@@ -160,17 +175,77 @@ class Storyteller:
                 self.pipeline.inject_fault("no-results", job="solution-version", of=arn)
         for item in slot:
             happen = partial(HAPPENINGS[item.kind][1], self, item)
-            if item.after:
-                self.truth.after[item.after].append(partial(self._in, item.seconds, happen))
-            else:
-                self._at(time + timedelta(seconds=item.seconds), happen)
-        self._at(time, lambda: self.pipeline.start(scheduledTime=time.isoformat()))
+            self._at(time + timedelta(seconds=item.seconds), happen)
+        self._at(time, lambda: self.pipeline.start(scheduledTime=self.slot))
         while self._tasks or self._running() or self._is_left(time):
             self.pipeline.sleep(WATCH_SECONDS)
             if self._running() or self._left():
                 watch = {"stateMachineArn": self.pipeline.machine.arn}
                 handler("watch_pipeline")(watch, None)
         self.left += self._left()
+
+    # What the emulator stores
+
+    def resources(self, kind: type) -> dict[str, Any]:
+        """Return the resources of a class, by ARN."""
+        return self.pipeline.personalize.resources(kind, OPERATOR)
+
+    def versions(self, *statuses: str) -> list[SolutionVersion]:
+        """Return the versions with one of these statuses, oldest first."""
+        now, versions = self.pipeline.clock.now(), self.resources(SolutionVersion).values()
+        return [version for version in versions if version.status(now) in statuses]
+
+    def imports(self) -> list[ImportJob]:
+        """Return the successful imports in the order of their ends."""
+        jobs, now = self.resources(ImportJob).values(), self.pipeline.clock.now()
+        return sorted(
+            (job for job in jobs if job.is_active(now)),
+            key=lambda job: job.timeline.moments[-1].time,
+        )
+
+    def jobs_of(self, run: str) -> list[str]:
+        """Return the import jobs and the versions that a run has created."""
+        jobs = {**self.resources(ImportJob), **self.resources(SolutionVersion)}
+        return [arn for arn, job in jobs.items() if job.tags.get(RUN) == run]
+
+    def held(self, dataset: str) -> tuple[str, ...]:
+        """Return the ARNs of the imports whose data a dataset holds."""
+        return tuple(self.resources(Dataset)[dataset_arn(dataset)].imports)
+
+    def holds_export(self, dataset: str) -> bool:
+        """Return True if the newest import of a dataset has read its newest export."""
+        content = self.pipeline.bucket.objects[self._newest[dataset]]
+        hashes = self.resources(ImportJob)[self.held(dataset)[-1]].hashes
+        return [*hashes.values()] == [hashlib.sha256(content).hexdigest()]
+
+    def served(self, campaign: str) -> str:
+        """Return the version that a campaign serves."""
+        return self.resources(Campaign)[campaign].served_version_arn(self.pipeline.clock.now())
+
+    def on_trial(self, campaign: str) -> bool:
+        """Return True if the tags say that the version that a campaign serves is on trial."""
+        tag = self.resources(Campaign)[campaign].tags.get(TRIAL, "")
+        return tag.split(" ")[0] == self.served(campaign)
+
+    def is_tried(self, campaign: str) -> bool:
+        """Return True if a campaign serves a version that passed there, or that a person chose."""
+        return (campaign, self.served(campaign)) in self.tried
+
+    def _call(self, send, operation, request, caller):
+        """Send a request to Personalize, and note what it changes or proves."""
+        campaign = request.get("campaignArn")
+        served = self.served(campaign) if operation == PROBE else None
+        try:
+            response = send(operation, request, caller)
+        finally:
+            if caller.arn == CALLER.arn and operation.startswith(CHANGES):
+                clock = self.pipeline.clock
+                self.changes.append((clock.now(), clock.running.group, operation))
+        if operation == PROBE and response.get("itemList"):
+            self.tried.add((campaign, served))
+        if operation == "UpdateCampaign" and caller.arn != CALLER.arn:
+            self.tried.add((campaign, request["solutionVersionArn"]))
+        return response
 
     # Time
 
@@ -194,13 +269,9 @@ class Storyteller:
 
     def _left(self) -> list[str]:
         """Return the campaigns on trial and the trainings of the pipeline that are running."""
-        trials = [arn for arn in map(campaign_arn, CAMPAIGNS) if self.truth.on_trial(arn)]
-        running = ("CREATE PENDING", "CREATE IN_PROGRESS", "CREATE PAUSED")
-        return trials + [
-            training.arn
-            for training in self.truth.trainings()
-            if training.run and training.status in running
-        ]
+        trials = [arn for arn in map(campaign_arn, CAMPAIGNS) if self.on_trial(arn)]
+        running = self.versions("CREATE PENDING", "CREATE IN_PROGRESS", "CREATE PAUSED")
+        return trials + [version.arn for version in running if RUN in version.tags]
 
     def _is_left(self, time: datetime) -> bool:
         """Return True if something is left that the watcher still has time for."""
@@ -212,16 +283,15 @@ class Storyteller:
         if running.status == "RUNNING":
             return
         execution = StartedExecution(self.pipeline.step_functions, running).now()
-        campaigns, truth = list(map(campaign_arn, CAMPAIGNS)), self.truth
+        campaigns = [campaign_arn(name) for name in CAMPAIGNS]
+        on_trial = [campaign for campaign in campaigns if self.on_trial(campaign)]
+        probed = [campaign_arn(name) for name in PROBED_CAMPAIGNS]
         ended = Ended(
             execution,
             report_of(execution),
-            execution.events[0]["timestamp"],
-            execution.events[-1]["timestamp"],
-            {campaign: truth.served(campaign) for campaign in campaigns},
-            [campaign for campaign in campaigns if truth.on_trial(campaign)],
-            [campaign for campaign in campaigns if truth.is_untried(campaign)],
-            {dataset: truth.held(dataset) for dataset in DATASETS},
+            {campaign: self.served(campaign) for campaign in campaigns},
+            on_trial,
+            [arn for arn in probed if not self.is_tried(arn) and arn not in on_trial],
         )
         self.ended.append(ended)
         if execution.status != "SUCCEEDED":
@@ -283,7 +353,7 @@ class Storyteller:
 
     def start_again(self, _item: Happening) -> None:
         """Deliver the event of the slot once more."""
-        self.pipeline.start(scheduledTime=self.slots[-2].isoformat())
+        self.pipeline.start(scheduledTime=self.slot)
 
     def start_by_hand(self, item: Happening) -> None:
         """Start a run by hand."""
@@ -301,16 +371,23 @@ class Storyteller:
         content = exports(shift=shift)[f"{item.where}.csv"]
         if item.where == "items":
             content += f"\ni{200 + shift},g0".encode()
-        self.truth.upload(item.where, content)
+        self._put(item.where, content)
 
     def upload_same(self, item: Happening) -> None:
         """Write the newest export once more."""
-        self.truth.upload(item.where, self.truth.newest_export(item.where))
+        self._put(item.where, self.pipeline.bucket.objects[self._newest[item.where]])
 
     def upload_worse(self, item: Happening) -> None:
         """Write an export from which a model learns nothing."""
         content = interactions(shuffled=True) + b"\nu1,i1,%d" % (1_790_100_000 + next(self.number))
-        self.truth.upload(item.where, content)
+        self._put(item.where, content)
+
+    def _put(self, dataset: str, content: bytes) -> None:
+        """Write an export to the location of the dataset, which may have the date of this day."""
+        location = self.pipeline.group.datasets[dataset].get("data_location", "")
+        day = f"{self.pipeline.clock.now().date()}/" if "{date}" in str(location) else ""
+        self._newest[dataset] = f"{day}{dataset}.csv"
+        self.pipeline.bucket.put(self._newest[dataset], content)
 
     def import_something_else(self, item: Happening) -> None:
         """Import another file into a dataset."""
@@ -329,12 +406,8 @@ class Storyteller:
 
     def move(self, item: Happening) -> None:
         """Move a campaign to any version of its solution."""
-        solution = self.truth.served(campaign_arn(item.where)).rpartition("/")[0]
-        versions = [
-            training.arn
-            for training in self.truth.trainings()
-            if training.solution == solution and training.status == "ACTIVE"
-        ]
+        solution = self.served(campaign_arn(item.where)).rpartition("/")[0]
+        versions = [item.arn for item in self.versions("ACTIVE") if item.solution.arn == solution]
         with self._without_faults():
             self.pipeline.foreign_update(self.random.choice(versions), item.where)
 
