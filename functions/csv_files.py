@@ -51,11 +51,7 @@ def read_sample(
 ) -> FileSample:
     """Return the header and the rows in the first bytes of a file. Empty lines are left out.
 
-    Args:
-        key: the key of the file.
-        content: the first bytes of the file.
-        is_whole_file: False if the file has more bytes, so that the last line may be cut off.
-        max_rows: the number of rows that are read, or None for all of them.
+    If the file has more bytes, the last line is left out too, because it may be cut off.
     """
     if not is_whole_file:
         end = max(content.rfind(b"\n"), content.rfind(b"\r")) + 1

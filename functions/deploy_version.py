@@ -118,11 +118,7 @@ class CampaignDeployment:
         return Progress(None, Step("TRYING"), math.ceil(min(pause, remaining).total_seconds()))
 
     def act(self, action: Action) -> None:
-        """Send the request of an action.
-
-        Raises:
-            Refused: Personalize does not update the campaign now.
-        """
+        """Send the request of an action."""
         match action:
             case Deploy(version, notes):
                 self._update(version, notes)

@@ -18,11 +18,7 @@ class Refused(Exception):  # noqa: N818 - the word of `reconcile`
 
 
 class RunRefused(Exception):  # noqa: N818 - a result of planning, not a fault of the program
-    """A guard refuses the run. The report contains the messages.
-
-    Args:
-        problems: messages with the value, what is wrong with it, and what to do.
-    """
+    """A guard refuses the run. The report contains the problems, each with a way out."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         count = count_text(len(problems), "problem")

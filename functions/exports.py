@@ -158,9 +158,6 @@ def _read_samples(client: S3Client, location: str, objects: Sequence[S3Object]) 
     """Read the beginning of the newest and of the largest files. An empty file has no sample.
 
     A mistake is likely to be in the newest files, and rows are likely to be in the largest ones.
-
-    Raises:
-        ServiceUnavailable: a connection broke off before the whole response was read.
     """
     bucket = split_location(location).bucket
     files = [file for file in objects if file.size > 0]

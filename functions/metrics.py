@@ -80,10 +80,7 @@ logger = logging.getLogger("retraining.metrics")
 def write(pipeline: str, values: Mapping[str, float | None], **dimensions: str) -> None:
     """Write metrics with the same dimensions in one record. A value that is None is left out.
 
-    Args:
-        pipeline: the name of the pipeline.
-        values: metric name -> value.
-        dimensions: at most one dimension besides the pipeline, for example `Outcome="FAILED"`.
+    There is at most one dimension besides the pipeline, for example `Outcome="FAILED"`.
     """
     known = {name: value for name, value in values.items() if value is not None}
     if not known:

@@ -96,11 +96,7 @@ def longest_wait(settings: Settings) -> timedelta:
 
 
 def _give_up(settings: Settings, run: Run, reason: str) -> Pause:
-    """Return why the run gives up, which leaves its work to the next run.
-
-    Raises:
-        RunRefused: a ready marker started the run, so no other run imports the exports of its day.
-    """
+    """Return why the run gives up. The next run does its work, unless a ready marker started it."""
     hours = longest_wait(settings) / timedelta(hours=1)
     reason = f"{reason}, and this run has waited for {hours:g} hours"
     advice = "if the older run hangs, stop it"

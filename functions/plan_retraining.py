@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -15,6 +16,7 @@ from .overlap import event_of_deployment, pause_before
 from .personalize.campaigns import live_version, read_notes
 from .personalize.tags import CHECKED, CONFIRMED, tags_of, write_tags
 from .planning.plan_run import plan_run, read_view
+from .planning.world import describe_existing
 from .report.model import with_trials
 from .texts import with_short_texts
 
@@ -95,15 +97,16 @@ def solutions_on_trial(
 ) -> list[PlannedSolution]:
     """Return the solutions that have campaigns with a version on trial, with only these campaigns.
 
-    Campaigns in `tried` are left out. Nothing is trained for these solutions.
+    Campaigns that are in `tried` or were deleted are left out. Nothing is trained for these
+    solutions.
     """
     found: list[PlannedSolution] = []
     for solution in settings["solutions"]:
         solution_arn = solution["solutionArn"]
         arns = [campaign["campaignArn"] for campaign in solution["campaigns"]]
-        on_trial = [
-            arn for arn in arns if arn not in tried and _is_on_trial(client, arn, solution_arn)
-        ]
+        untried = [arn for arn in arns if arn not in tried]
+        tags = describe_existing(untried, partial(tags_of, client))
+        on_trial = [arn for arn in tags if read_notes(tags[arn], solution_arn).trial]
         if on_trial:
             found.append(
                 {
@@ -118,14 +121,6 @@ def solutions_on_trial(
                 }
             )
     return found
-
-
-def _is_on_trial(client: PersonalizeClient, campaign_arn: str, solution_arn: str) -> bool:
-    """Return True if the campaign has a version on trial. A deleted campaign has none."""
-    try:
-        return read_notes(tags_of(client, campaign_arn), solution_arn).trial is not None
-    except client.exceptions.ResourceNotFoundException:
-        return False
 
 
 def write_checks(client: PersonalizeClient, view: RunView) -> list[str]:

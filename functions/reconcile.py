@@ -62,13 +62,8 @@ def reconcile(
 ) -> Progress[Seen]:
     """Look, decide and act until there is an outcome or the next look is far away.
 
-    If a service fails after the first decision, the loop pauses, so that the memory is kept.
-
-    Args:
-        look: reads what a decision needs.
-        decide: returns the next step.
-        act: sends the request of an action. It raises Refused if the service has certainly not
-            done anything.
+    If a service fails after the first decision, the loop pauses, so that the memory is kept. `act`
+    raises Refused if the service has certainly not done anything.
     """
     began_at = clock.now()
     step: Step | None = None

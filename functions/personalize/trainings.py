@@ -66,11 +66,7 @@ class SolutionReader:
 
         A list may be old, so a running training is also described, if Personalize can do so yet.
         Tags are read only where the rules need them: of versions from the last month, and until the
-        newest ACTIVE version of a run is found.
-
-        Args:
-            solution: the solution as DescribeSolution shows it.
-            imports: the imports of all datasets in its group.
+        newest ACTIVE version of a run is found. `imports` are those of all datasets in its group.
         """
         trainings: list[Training] = []
         for summary in list_versions(self._client, solution["solutionArn"]):

@@ -58,13 +58,7 @@ def view_of(settings: Settings, run: Run, world: World) -> RunView:
     ]
     imports_anything = any(dataset.needs_import for dataset in datasets)
     solutions = [
-        SolutionView(
-            settings=settings,
-            run=run,
-            world=world,
-            solution=solution,
-            imports_anything=imports_anything,
-        )
+        SolutionView(settings, run, world, solution, imports_anything=imports_anything)
         for solution in solutions_to_train(settings, run)
     ]
     return RunView(settings=settings, run=run, world=world, datasets=datasets, solutions=solutions)

@@ -40,7 +40,7 @@ start, because it imports first. So last week's FULL version may be younger than
 UNKNOWN_SOLUTION = SeenSolution(config="", imports=(), trainings=())
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class SolutionView:
     """A solution that the run may train, with its versions and its campaigns."""
 

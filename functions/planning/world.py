@@ -97,7 +97,7 @@ def read_world(client: PersonalizeClient, settings: Settings, run: Run) -> World
     ]
     world = read_data(client, settings, run)
     imports = [job for jobs in world.imports.values() for job in jobs]
-    described = _describe_existing(
+    described = describe_existing(
         [solution["solutionArn"] for solution in solutions],
         lambda arn: client.describe_solution(solutionArn=arn)["solution"],
     )
@@ -109,8 +109,8 @@ def read_world(client: PersonalizeClient, settings: Settings, run: Run) -> World
         world,
         solutions=described,
         seen_solutions=seen_solutions,
-        campaigns=_describe_existing(campaigns, partial(describe_campaign, client)),
-        campaign_tags=_describe_existing(campaigns, partial(tags_of, client)),
+        campaigns=describe_existing(campaigns, partial(describe_campaign, client)),
+        campaign_tags=describe_existing(campaigns, partial(tags_of, client)),
         known_versions={
             solution["solutionArn"]: Versions(client, solution) for solution in solutions
         },
@@ -129,11 +129,11 @@ def solutions_to_train(settings: Settings, run: Run) -> list[SolutionSettings]:
 
 def read_data(client: PersonalizeClient, settings: Settings, run: Run) -> World:
     """Read all configured datasets, the imports of their group, and the run's exports."""
-    datasets = _describe_existing(
+    datasets = describe_existing(
         [dataset["datasetArn"] for dataset in settings["datasets"]],
         lambda arn: client.describe_dataset(datasetArn=arn)["dataset"],
     )
-    groups = _describe_existing(
+    groups = describe_existing(
         {dataset["datasetGroupArn"] for dataset in datasets.values()},
         lambda arn: client.describe_dataset_group(datasetGroupArn=arn)["datasetGroup"],
     )
@@ -206,9 +206,10 @@ def earlier_exports(dataset: DatasetOfRun, imports: Sequence[Import]) -> dict[st
     return found
 
 
-def _describe_existing(
+def describe_existing(
     arns: Iterable[str], describe: Callable[[str], Resource]
 ) -> dict[str, Resource]:
+    """Return the ARN of each resource that exists -> what `describe` returns for it."""
     resources = {}
     for arn in arns:
         try:

@@ -50,10 +50,6 @@ class ReportedRun(TypedDict):
     """The report as people read it. It is the cause of a failed execution."""
 
 
-class NotDeliveredError(Exception):
-    """EventBridge has answered that it did not accept the event."""
-
-
 def report_run(
     step: str, document: FinishedRun, pipeline: str, notifications: NotificationSettings
 ) -> ReportedRun:
@@ -179,7 +175,7 @@ def _put_event(client: EventBridgeClient, report: Report) -> None:
     EventBridge reports a failed entry in a successful response, so botocore raises nothing.
 
     Raises:
-        NotDeliveredError: EventBridge has not accepted the event.
+        ServiceUnavailable: EventBridge has not accepted the event.
     """
     entry: PutEventsRequestEntryTypeDef = {
         "Source": SOURCE,
@@ -190,4 +186,4 @@ def _put_event(client: EventBridgeClient, report: Report) -> None:
     response = client.put_events(Entries=[entry])
     if response["FailedEntryCount"]:
         (result,) = response["Entries"]
-        raise NotDeliveredError(f"{result.get('ErrorCode')}: {result.get('ErrorMessage')}")
+        raise ServiceUnavailable(f"{result.get('ErrorCode')}: {result.get('ErrorMessage')}")

@@ -28,10 +28,7 @@ def compare(
 ) -> Comparison:
     """Compare the metrics by every rule. In every metric, a higher value is better.
 
-    Args:
-        new: metrics of the new version, as GetSolutionMetrics returns them.
-        live: metrics of the version in use. It is empty if there is none to compare with.
-        rules: the rules, which must all hold. Without rules, every version is accepted.
+    `live` is empty if no version is in use. Without rules, every version is accepted.
     """
     comparison = Comparison([], [], {})
     for rule in rules:

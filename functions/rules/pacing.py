@@ -23,11 +23,8 @@ request a second, which is far from the rates at which Personalize throttles."""
 def pause(durations: Sequence[int], elapsed: float) -> float:
     """Return the seconds until the next look at a job, at least 1.
 
-    The job usually takes the median of the durations.
-
-    Args:
-        durations: seconds that the last jobs of this kind took. The list may be empty.
-        elapsed: seconds since this job was created.
+    The job was created `elapsed` seconds ago. It usually takes the median of `durations`, which are
+    the seconds that the last jobs of this kind took, if there were any.
     """
     quiet = QUIET_SHARE * sorted(durations)[len(durations) // 2] if durations else 0
     if elapsed < quiet:
