@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
+from importlib import metadata
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from components.rules.arns import DATASET_GROUP, parse_arn
+from retrain import FOLDER
 from retrain.account import pulumi_cli
 from retrain.account.access import Access
 from retrain.account.errors import EXIT_FAILED, OperatorError
@@ -16,17 +19,18 @@ from retrain.account.output import print_json, print_message, print_result
 from retrain.account.pulumi_cli import stack_file_of
 from retrain.account.stack_config import config_problems, project_name
 from retrain.act.adopted_group import adopt_group
-from retrain.act.project import write_project
 from retrain.act.stack_file import stack_text
 from retrain.names import short_name
 from retrain.options import JsonOption, StackOption, command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from retrain.act.adopted_group import Adopted
 
 COMMAND_WIDTH = 32
+PACKAGE = "personalize-retraining"
 
 
 @command
@@ -129,3 +133,32 @@ def _lines(file: str, adopted: Adopted, problems: list[str]) -> Iterator[str]:
         yield from ("", *problems, f"Correct {file} before you go on.")
     yield ""
     yield f"Set retrainingRate, timezone and notifications in {file}, then:"
+
+
+def write_project(folder: Path) -> list[str]:
+    """Write the files of a Pulumi project, unless the folder is one. Return the files' names.
+
+    The project is that of the checkout, but its program imports the installed package. A file that
+    exists is kept.
+    """
+    if (folder / "Pulumi.yaml").exists():
+        return []
+    program = (FOLDER / "project" / "__main__.py").read_text()
+    texts = {
+        "Pulumi.yaml": (FOLDER / "project" / "Pulumi.yaml").read_text(),
+        "__main__.py": program.replace("from components ", "from personalize_retraining "),
+        "requirements.txt": f"{_requirement()}\n",
+    }
+    written = {name: text for name, text in texts.items() if not (folder / name).exists()}
+    for name, text in written.items():
+        (folder / name).write_text(text)
+    return [*written]
+
+
+def _requirement() -> str:
+    """Return the line of requirements.txt that installs this version from the same source."""
+    package = metadata.distribution(PACKAGE)
+    source = json.loads(package.read_text("direct_url.json") or "{}")
+    if vcs := source.get("vcs_info"):
+        return f"{PACKAGE} @ {vcs['vcs']}+{source['url']}@{vcs['commit_id']}"
+    return f"{PACKAGE} @ {source['url']}" if source else f"{PACKAGE} == {package.version}"

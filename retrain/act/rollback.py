@@ -23,13 +23,7 @@ from functions.personalize.tags import tags_of, write_tags
 from functions.personalize.trainings import list_versions
 from functions.rules.deployments import Notes
 from retrain.account.errors import AWS_ERRORS, FailedError, OperatorError, aws_error, code_of
-from retrain.account.output import (
-    confirm,
-    print_command,
-    print_json,
-    print_message,
-    print_result,
-)
+from retrain.account.output import confirm, print_command, print_json, print_message, print_result
 from retrain.account.target import Target
 from retrain.look.runs import run_id_of, running_executions
 from retrain.names import is_named, short_name

@@ -29,13 +29,9 @@ INDENT = 2
 def stack_text(
     project: str, home: Mapping[str, object], config: Mapping[str, Any], head: Iterable[str]
 ) -> str:
-    """Return the text of a stack's file.
+    """Return the text of a stack's file, which begins with the paragraphs of `head` as a comment.
 
-    Args:
-        project: the name of the project, which is the namespace of the config's keys.
-        home: the keys of the AWS provider, of which there is at least one.
-        config: the keys of the pipeline.
-        head: the paragraphs of the comment at the beginning.
+    `home` has the keys of the AWS provider, and `config` those of the pipeline.
     """
     commented = _commented(RetrainingPipelineArgs, config, INDENT, set())
     document = CommentedMap(home)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from statistics import mean, median
-from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict, cast
+from typing import TYPE_CHECKING, Any, NotRequired, TypeAlias, TypedDict, cast
 
 from functions import clock
 from functions.errors import RunRefused
@@ -53,23 +53,17 @@ NO_MACHINE = "arn:aws:states:::stateMachine:none"
 NOTHING_NEW = "nothing is new"
 BILLED_VERSIONS = 3
 """The number of earlier versions from which the training hours are estimated."""
-SYMBOLS = {
-    **dict.fromkeys(("import", "train", "deploy"), ("+", "green")),
-    **dict.fromkeys(("update", "wait"), ("~", "yellow")),
-    "keep": ("=", "dim"),
-    "hold back": ("!", "yellow"),
+ACTIONS = {
+    "import": ("+", "green", "to import"),
+    "train": ("+", "green", "to train"),
+    "deploy": ("+", "green", "to deploy without a training"),
+    "update": ("~", "yellow", "to update"),
+    "wait": ("~", "yellow", "to wait for"),
+    "hold back": ("!", "yellow", "held back"),
+    "keep": ("=", "dim", "unchanged"),
 }
-"""Action -> its symbol, and the colour of the symbol."""
-COUNTED = {
-    "import": "to import",
-    "train": "to train",
-    "deploy": "to deploy without a training",
-    "update": "to update",
-    "wait": "to wait for",
-    "hold back": "held back",
-    "keep": "unchanged",
-}
-"""Action -> how the last line counts it."""
+"""Action -> its symbol, the colour of the symbol, and how the last line counts it."""
+Document: TypeAlias = dict[str, Any]
 
 
 class Step(TypedDict):
@@ -87,23 +81,6 @@ class Step(TypedDict):
     expectedTrainingHours: NotRequired[float | None]
     expectedCost: NotRequired[float | None]
     """Dollars, or null if the hours or the price are not known."""
-
-
-class Document(TypedDict):
-    """What a run would do now."""
-
-    source: str
-    deployed: bool
-    notes: list[str]
-    outcome: Literal["RUN", "SKIPPED", "REFUSED"]
-    reason: str | None
-    """Why the run would be skipped, or null."""
-    problems: list[str]
-    """Why the run would be refused, as all messages in the words of the options."""
-    steps: list[Step]
-    warnings: list[str]
-    expectedCost: float | None
-    """The sum of the known costs in dollars, or null if none is known."""
 
 
 @command
@@ -327,7 +304,7 @@ def _lines(document: Document) -> Iterator[Line]:
     for problem in document["problems"]:
         yield Line(0, "✗ problem", problem, label_style="red")
     for step in document["steps"]:
-        symbol, colour = SYMBOLS[step["action"]]
+        symbol, colour, _ = ACTIONS[step["action"]]
         label = f"{symbol} {step['action']} {step['name']}"
         yield Line(0, label, step["reason"], label_style=colour)
         if details := "; ".join(_details(step)):
@@ -355,7 +332,7 @@ def _conclusion(document: Document) -> str:
         return f"Plan: skipped: {NOTHING_NEW if reason.startswith(NOTHING_NEW) else reason}."
     steps, cost = document["steps"], document["expectedCost"]
     counts = Counter(step["action"] for step in steps)
-    parts = [f"{counts[action]} {words}" for action, words in COUNTED.items() if counts[action]]
+    parts = [f"{counts[key]} {words}" for key, (*_, words) in ACTIONS.items() if counts[key]]
     if hours := sum(step.get("expectedTrainingHours") or 0 for step in steps):
         parts.append(f"about {hours:.3g} training hours")
     if cost:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
-from functions import clock
-from functions.executions import RUN_ID, configured_run_of, deployed_machine, run_of
+from functions.executions import LISTED_EXECUTIONS, RUN_ID, configured_run_of, run_of
 from retrain.account.errors import OperatorError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from mypy_boto3_stepfunctions.literals import ExecutionStatusType
     from mypy_boto3_stepfunctions.type_defs import (
@@ -23,10 +22,6 @@ if TYPE_CHECKING:
     from retrain.account.target import Target
 
 RUNNING: ExecutionStatusType = "RUNNING"
-SEARCHED_EXECUTIONS = 100
-"""The number of executions among which a run is looked for, newest first."""
-KEPT_FOR = timedelta(days=90)
-"""Step Functions lists an execution for so long after its end."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +86,7 @@ def find_execution(target: Target, run: str | None) -> Execution:
     Of a run with several executions, because its event came twice, the newest is returned. Raises
     OperatorError if there is none.
     """
-    searched = list(islice(executions(target), SEARCHED_EXECUTIONS))
+    searched = list(islice(executions(target), LISTED_EXECUTIONS))
     if not searched:
         raise no_run_error(target)
     if run is None:
@@ -104,7 +99,7 @@ def find_execution(target: Target, run: str | None) -> Execution:
     if found := next(chain(by_name, by_id), None):
         return found
     raise OperatorError(
-        f"--run {run!r} is not the id of one of the last {SEARCHED_EXECUTIONS} runs; "
+        f"--run {run!r} is not the id of one of the last {LISTED_EXECUTIONS} runs; "
         f"`{target.command('history')}` lists them"
     )
 
@@ -116,10 +111,6 @@ def run_id_of(target: Target, execution: Execution) -> str:
 
 
 def no_run_error(target: Target) -> OperatorError:
-    """Return the error for a pipeline that has no runs."""
-    machine = deployed_machine(target.access.step_functions, target.state_machine_arn)
-    is_new = clock.now() - machine.created_at < KEPT_FOR
-    ever = "yet" if is_new else f"in the last {KEPT_FOR.days} days"
-    return OperatorError(
-        f"{target.name} has not run {ever}; `{target.command('start')}` starts a run"
-    )
+    """Return the error for a pipeline without runs. Step Functions lists a run for 90 days."""
+    start = target.command("start")
+    return OperatorError(f"{target.name} has no run of the last 90 days; `{start}` starts a run")

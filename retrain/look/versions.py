@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mypy_boto3_personalize import PersonalizeClient
-    from mypy_boto3_personalize.type_defs import SolutionVersionTypeDef
 
     from functions.contract import ApprovalSettings, Tags
     from functions.report.model import Report
@@ -104,6 +103,7 @@ def read_lineage(access: Access, version_arn: str) -> Document:
         ) from error
     tags = tags_of(client, version_arn)
     imports = ImportReader(client).of_group(version["datasetGroupArn"], ())
+    learned = effective_imports(imports, version["creationDateTime"])[::-1]
     approval = read_approval(tags)
     return {
         "solutionVersionArn": version_arn,
@@ -119,7 +119,7 @@ def read_lineage(access: Access, version_arn: str) -> Document:
         "approval": approval
         and {"answer": approval.answer, "at": approval.at, "by": approval.by or None},
         "datasets": [
-            _learned_dataset(client, arn, version, imports)
+            _learned_dataset(client, arn, [job for job in learned if job.dataset == arn])
             for arn in sorted({job.dataset for job in imports})
         ],
         "metrics": metrics_of(client, version_arn) if is_active(version["status"]) else {},
@@ -127,18 +127,11 @@ def read_lineage(access: Access, version_arn: str) -> Document:
     }
 
 
-def _learned_dataset(
-    client: PersonalizeClient,
-    dataset_arn: str,
-    version: SolutionVersionTypeDef,
-    imports: Sequence[Import],
-) -> Document:
+def _learned_dataset(client: PersonalizeClient, arn: str, learned: Sequence[Import]) -> Document:
     """Return the import jobs of a dataset that a version was trained on, newest first."""
-    of_dataset = [job for job in imports if job.dataset == dataset_arn]
-    learned = effective_imports(of_dataset, version["creationDateTime"])[::-1]
     return {
-        "type": dataset_arn.rpartition("/")[2],
-        "datasetArn": dataset_arn,
+        "type": arn.rpartition("/")[2],
+        "datasetArn": arn,
         "imports": [_learned_import(client, job) for job in learned[:MAX_IMPORTS]],
         "olderImports": len(learned[MAX_IMPORTS:]),
     }

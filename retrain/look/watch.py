@@ -6,12 +6,12 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import UTC
 from typing import TYPE_CHECKING
 
-from botocore import exceptions
 from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
 from functions import clock
+from functions.aws import NO_RESPONSE_ERRORS
 from retrain.account.errors import (
     AWS_ERRORS,
     EXIT_FAILED,
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 5
 """A job is noticed as soon as the workflow notices it. Both requests are free of charge."""
-NO_RESPONSE_ERRORS = (exceptions.ConnectionError, exceptions.HTTPClientError)
 AROUND_LABEL, MIN_LABEL = 49, 16
 """The columns for an outcome and a time, and the least columns for a label."""
 LINES_AROUND = 3

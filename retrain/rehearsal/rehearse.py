@@ -15,6 +15,7 @@ import pulumi
 from emulator import Emulator, EmulatorError, running
 from emulator.deployer.errors import DeploymentError
 from emulator.personalize.timeline import Duration, FixedTimings
+from functions.aws import NO_RESPONSE_ERRORS
 from functions.report.text import text_of
 from retrain.account import pulumi_cli
 from retrain.account.errors import AWS_ERRORS, EXIT_FAILED, FailedError, OperatorError
@@ -25,7 +26,6 @@ from retrain.account.output import (
     result_console,
 )
 from retrain.look.lines import Line, print_lines
-from retrain.look.watch import NO_RESPONSE_ERRORS
 from retrain.rehearsal.play import POLL_SECONDS, Result, deploy_stack, print_progress, today
 from retrain.rehearsal.scenarios import Check, select
 from retrain.rehearsal.stack import open_stack
