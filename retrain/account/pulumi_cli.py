@@ -88,7 +88,8 @@ def _read(*command: str, stack: str, project_dir: Path, way_out: str) -> dict[st
     if not (project_dir / "Pulumi.yaml").exists():
         raise OperatorError(
             f"{project_dir} has no Pulumi.yaml; run the command in the folder of the project, or "
-            f"create the project with `retrain adopt`, {way_out}"
+            "create the project with `retrain adopt --dataset-group-arn ARN --stack STACK`, "
+            f"{way_out}"
         )
     pulumi = shutil.which("pulumi")
     if pulumi is None:
