@@ -162,9 +162,9 @@ def test_a_group_is_adopted_deployed_retrained_rolled_back_and_traced_after_a_de
     assert new_version != first_version
     assert readme.until("retrain watch").startswith("DEPLOYED: ")
     assert new_version.rpartition("/")[2] in readme.until("retrain history")
+    readme.until("retrain test-alarm")
     readme.until("retrain rollback")
     assert account.served_version() == first_version
-    readme.until("retrain test-alarm")
 
     paster(*CHECKLIST).until("aws personalize update-solution", ARN=SOLUTION)
     assert not trains_by_itself()
