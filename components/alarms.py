@@ -64,23 +64,23 @@ ALARMS = (
         "ExecutionsFailed",
         "A run failed. The campaigns serve what they served before, unless the report says "
         "otherwise.",
-        "Read the report, solve the problem, and start a run with retrain start -s STACK.",
+        "Read the report with retrain watch -s STACK. It says what failed and what to do.",
         dimension="StateMachineArn",
     ),
     Alarm(
         "run-timed-out",
         "ExecutionsTimedOut",
         "A run took longer than all its deadlines together, and Step Functions ended it.",
-        "Read the report of close_run, which says what the campaigns serve, and start a run with "
-        "retrain start -s STACK.",
+        "Read the message about this run, which says what the campaigns serve. Start a run with "
+        "retrain start -s STACK if the next one is too late.",
         dimension="StateMachineArn",
     ),
     Alarm(
         "start-failed",
         "ApproximateNumberOfMessagesVisible",
         "The schedule could not start a run for an hour. The run is missing.",
-        "Read the message in the dead-letter queue, which names the error. Correct it, start a run "
-        "with retrain start -s STACK, and delete the message.",
+        "retrain doctor -s STACK says what is missing, and the message in the dead-letter queue "
+        "names the error. Start a run with retrain start -s STACK, and delete the message.",
         dimension="QueueName",
         has_end=True,
     ),
@@ -89,9 +89,9 @@ ALARMS = (
         "ModelAgeHours",
         "A campaign serves a model that is too old, or nothing has measured its age for hours. "
         "Users get recommendations without the newest items.",
-        "retrain history -s STACK shows what the last runs did, and retrain doctor -s STACK shows "
-        "whether the schedule is enabled. If the dashboard shows no age, look at the errors of "
-        "watch_pipeline in the log.",
+        "This can wait until the morning. retrain history -s STACK shows what the last runs did, "
+        "and retrain doctor -s STACK shows whether the schedule is enabled and whether something "
+        "is missing.",
         threshold=None,
         periods=3,
         period_seconds=HOUR,
@@ -101,8 +101,8 @@ ALARMS = (
         "data-too-old",
         "DataAgeHours",
         "A dataset has got no new data for too long, or nothing has measured it for hours.",
-        "Check the job that writes the exports. Runs without new data are skipped and train "
-        "nothing.",
+        "This can wait until the morning. Check the job that writes the exports. If it works, "
+        "retrain doctor -s STACK shows what is missing.",
         threshold=None,
         periods=3,
         period_seconds=HOUR,
@@ -113,8 +113,8 @@ ALARMS = (
         "UnfinishedTrials",
         "A campaign has a version on trial for more than 5 hours, or cannot be read. The version "
         "may be served although no probe has judged it.",
-        "Go back at once with retrain rollback -s STACK. If the campaign cannot be read, the log "
-        "of watch_pipeline says why.",
+        "Ask the campaign for recommendations. If they are bad, go back at once with retrain "
+        "rollback -s STACK. retrain plan -s STACK names the campaign.",
         periods=2,
         period_seconds=QUARTER_HOUR,
         has_end=True,
@@ -130,8 +130,8 @@ ALARMS = (
         "function-error",
         "FunctionErrors",
         "A function ended with an error that is no result of a run, or exceeded its timeout.",
-        "The dashboard lists the errors in the log of the functions. An error of AccessDenied "
-        "names the permission that is missing.",
+        "retrain doctor -s STACK names a function or a permission that was changed by hand. The "
+        "dashboard lists the errors in the log of the functions.",
         pattern=FUNCTION_ERRORS_PATTERN,
     ),
 )

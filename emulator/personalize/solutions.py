@@ -1,6 +1,7 @@
 """The operations on solutions and their versions: configure, train, stop, read metrics."""
 
 import hashlib
+import math
 from collections import Counter
 from typing import Any
 
@@ -17,6 +18,7 @@ from emulator.personalize.store import Request, Response, Store
 from emulator.personalize.tables import (
     MIN_INTERACTIONS,
     MIN_INTERACTIONS_PER_USER,
+    MIN_SHARE_OF_USERS,
     MIN_USERS,
     Table,
 )
@@ -157,8 +159,9 @@ def _check_enough_interactions(data: Table, event_type: object) -> None:
         suffix = f" after filtering by event type: {event_type}" if event_type else ""
         raise JobFailed(f"Dataset has fewer than {MIN_INTERACTIONS} interactions{suffix}")
     counts = Counter(data.column("USER_ID")).values()
-    if sum(count >= MIN_INTERACTIONS_PER_USER for count in counts) < MIN_USERS:
+    required = max(MIN_USERS, math.ceil(len(counts) * MIN_SHARE_OF_USERS))
+    if sum(count >= MIN_INTERACTIONS_PER_USER for count in counts) < required:
         raise JobFailed(
-            f"Dataset has fewer than {MIN_USERS} users with at least"
+            f"Dataset has fewer than {required} users with at least"
             f" {MIN_INTERACTIONS_PER_USER} interactions each"
         )

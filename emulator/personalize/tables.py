@@ -23,6 +23,7 @@ REQUIRED_FIELDS = {**IDENTITY_FIELDS, "INTERACTIONS": ("USER_ID", "ITEM_ID", "TI
 # What a training needs (guide, "Amazon Personalize endpoints and quotas").
 MIN_INTERACTIONS = 1000
 MIN_USERS = 25
+MIN_SHARE_OF_USERS = 0.01
 MIN_INTERACTIONS_PER_USER = 2
 AVRO_TYPES = ("string", "int", "long", "float", "double", "boolean")
 

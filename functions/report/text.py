@@ -125,9 +125,7 @@ CAMPAIGN_ADVICE: Mapping[Outcome, Advice] = {
         ["approve {}", "approve --reject {}"],
         "Approve a version",
     ),
-    "DEPLOYED": BAD_VERSION._replace(
-        sentence="If the campaign answers badly all the same, move it back:"
-    ),
+    "DEPLOYED": BAD_VERSION._replace(sentence="If the campaign answers badly, move it back:"),
 }
 """The outcome of a campaign -> what to do."""
 
@@ -171,10 +169,11 @@ def headline(report: Report) -> str:
         return ENDS.get(report["error"], f"the run ended with {report['error']}")
     if report["outcome"] == "FAILED":
         failed = (name for name, result in _results(report) if result["outcome"] == "FAILED")
-        return f"{next(failed, 'a trial')} failed"
-    rows = [row for row in campaigns_of(report) if row["outcome"] == report["outcome"]]
-    names = [short_name(row["campaignArn"]) for row in rows]
-    return HEADLINES[report["outcome"]].format(", ".join(names) or "a campaign")
+        # "campaign home failed" would say that the campaign does not answer.
+        return re.sub("^campaign", "update of campaign", f"{next(failed, 'a trial')} failed")
+    campaigns = [row for row in campaigns_of(report) if row["outcome"] == report["outcome"]]
+    names = [short_name(campaign["campaignArn"]) for campaign in campaigns]
+    return HEADLINES[report["outcome"]].format(", ".join(names) or "a campaign (see Warnings)")
 
 
 def with_short_arns(text: str) -> str:

@@ -267,11 +267,8 @@ def _follow(version: Training, case: TrainingCase) -> Step:
 def _failure(version: Training, wanted: WantedTraining, deadline: datetime) -> str:
     if not version.was_stopped:
         return version.failure or f"{version.arn} has failed, and Personalize gives no reason"
+    again = "use retrain start --skip-import --force to train again"
     if version.ended_at >= deadline:
-        return f"{version.arn} was stopped after more than {wanted.max_hours:g} hours"
-    if version.run == wanted.run:
-        return f"{version.arn} was stopped"
-    return (
-        f"{version.arn}, which an earlier run has trained on the same data, was stopped; use "
-        "retrain start --force to train again"
-    )
+        return f"{version.arn} was stopped after more than {wanted.max_hours:g} hours; {again}"
+    same_data = ", which an earlier run has trained on the same data,"
+    return f"{version.arn}{'' if version.run == wanted.run else same_data} was stopped; {again}"

@@ -190,7 +190,7 @@ def test_a_training_uses_the_data_of_the_time_when_it_came_into_progress(world):
 
 
 PURCHASES = b"u,i,purchase,1700000000\n"
-GUESTS = b"".join(b"guest-%d,film,watch,1700000000\n" % number for number in range(100))
+GUESTS = [b"guest-%d,film,watch,1700000000\n" % number for number in range(2476)]
 TOO_FEW = "Dataset has fewer than 1000 interactions"
 
 
@@ -205,11 +205,16 @@ TOO_FEW = "Dataset has fewer than 1000 interactions"
         ),
         (numbered_interactions(1000) + PURCHASES, "watch", None),
         (
-            numbered_interactions(1200, users=24) + GUESTS,
+            numbered_interactions(1200, users=24) + b"".join(GUESTS[:100]),
             None,
             "Dataset has fewer than 25 users with at least 2 interactions each",
         ),
-        (numbered_interactions(1200, users=25) + GUESTS, None, None),
+        (numbered_interactions(1200, users=25) + b"".join(GUESTS[:2475]), None, None),
+        (
+            numbered_interactions(1200, users=25) + b"".join(GUESTS),
+            None,
+            "Dataset has fewer than 26 users with at least 2 interactions each",
+        ),
     ],
 )
 def test_a_training_with_too_few_interactions_or_users_fails(world, data, event_type, reason):

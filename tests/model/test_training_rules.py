@@ -62,9 +62,9 @@ TRAINED = Step("TRAINED", outcome="TRAINED")
 STOP = Step("STOPPING", Stop("version-1"), pause=15)
 OTHER = version(digest="other")
 STOPPED = {"is_running": False, "was_stopped": True}
+AGAIN = "use retrain start --skip-import --force to train again"
 STOPPED_BEFORE = (
-    "version-1, which an earlier run has trained on the same data, was stopped; use retrain start "
-    "--force to train again"
+    f"version-1, which an earlier run has trained on the same data, was stopped; {AGAIN}"
 )
 NO_REASON = "version-1 has failed, and Personalize gives no reason"
 IN_TIME = {"ended_at": NOW - MINUTE, **STOPPED}
@@ -93,11 +93,11 @@ IN_TIME = {"ended_at": NOW - MINUTE, **STOPPED}
         ([own(is_running=False, is_active=True, digest="other")], {}, TRAINED),
         ([own(is_running=False, failure="no")], {}, failed("TRAINING", "no")),
         ([own(is_running=False)], {}, failed("TRAINING", NO_REASON)),
-        ([own(**IN_TIME)], {"max_hours": 1}, failed("TRAINING", "version-1 was stopped")),
+        ([own(**IN_TIME)], {"max_hours": 1}, failed("TRAINING", f"version-1 was stopped; {AGAIN}")),
         (
             [own(ended_at=NOW, **STOPPED)],
             {"max_hours": 1},
-            failed("TRAINING", "version-1 was stopped after more than 1 hours"),
+            failed("TRAINING", f"version-1 was stopped after more than 1 hours; {AGAIN}"),
         ),
         ([own(is_stopping=True)], {}, Step("STOPPING", pause=15)),
     ],
