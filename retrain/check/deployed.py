@@ -19,17 +19,14 @@ from components.state_machine.steps import STEPS
 from functions.words import list_text
 from retrain.account.permissions import resource_arns, topic_arn_of
 from retrain.check.findings import Finding, found, is_named, subscriptions_of
-from retrain.check.questions import (
-    actions_text,
-    alarms_question,
-    denied_actions,
-    policy_finding,
-)
+from retrain.check.questions import actions_text, alarms_question, denied_actions, policy_finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from retrain.check.findings import Account
+
+STEPS_OF_HANDLERS = {f"functions.{name}.handler": step for name, step in STEPS.items()}
 
 
 def check_functions(account: Account) -> Iterator[Finding]:
@@ -45,6 +42,8 @@ def check_functions(account: Account) -> Iterator[Finding]:
             problem = "does not exist, or lacks the version that runs call"
         elif any(config["State"] != "Active" for config in versions):
             problem = "is not Active"
+        elif any(config["Handler"] not in STEPS_OF_HANDLERS for config in versions):
+            problem = "has another handler than was deployed"
         elif any(config["CodeSha256"] != hashes[0][0] for config in versions):
             problem = "has other code than was deployed with the other functions"
         yield account.finding(name, problem)
@@ -76,8 +75,8 @@ def _needs(
     for config in (row[0] for row in account.functions.values() if row[0]):
         group = f"log-group:{config['LoggingConfig']['LogGroup']}:log-stream:any"
         arns["logs"] = [iam.resource_arn(account.pipeline.home, "logs", group)]
-        step = STEPS[config["Handler"].split(".")[1]]
-        yield config["Role"], {**step.grants, "logs": ["logs:PutLogEvents"]}, arns
+        if step := STEPS_OF_HANDLERS.get(config["Handler"]):
+            yield config["Role"], {**step.grants, "logs": ["logs:PutLogEvents"]}, arns
 
 
 def check_schedules(account: Account) -> Iterator[Finding]:

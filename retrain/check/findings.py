@@ -133,6 +133,7 @@ class Account:
         return {
             service: client.get_schedule(GroupName=group, Name=name)
             for service, name in names.items()
+            if service in ("states", "lambda")  # other targets are foreign
         }
 
     @cached_property

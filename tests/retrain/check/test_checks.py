@@ -96,6 +96,8 @@ NO_RULE = f"rules: {CLOSE_RUN} does not exist, is disabled or calls nothing"
 RUNS, WATCH = "the schedule that starts runs", "the schedule that watches the pipeline"
 SILENT = "alarms: the alarm run-failed does not exist or notifies nobody"
 OTHER_CODE = "functions: plan_retraining has other code than was deployed with the other functions"
+OTHER_HANDLER = "functions: plan_retraining has another handler than was deployed"
+FOREIGN = {"Schedules": [{"Name": "nightly", "Target": {"Arn": "arn:aws:sqs:eu-west-1:1:queue"}}]}
 UPDATE, STOP = "personalize:UpdateCampaign", "states:StopExecution"
 OPERATIONS = {
     "simulation": ("iam", "simulate_principal_policy"),
@@ -134,6 +136,8 @@ NO_UPDATE = f"roles: retraining-deploy_version may not call {UPDATE}"
     [
         ("function", function("close_run", State="Failed"), "functions: close_run is not Active"),
         ("function", function("plan_retraining", CodeSha256="bad"), OTHER_CODE),
+        ("function", function("plan_retraining", Handler="index"), OTHER_HANDLER),
+        ("schedules", FOREIGN, f"schedules: {RUNS} does not exist"),
         ("function", function("plan_retraining:1", CodeSha256="bad"), OTHER_CODE),
         ("simulation", simulate("deploy_version", UPDATE), NO_UPDATE),
         ("simulation", simulate("schedule", "states:StartExecution"), NO_START),
@@ -183,7 +187,8 @@ REPORT = "Read the report, solve the problem, and start a run with retrain start
 RINGS = ("warn", "run-failed is in ALARM: too many", REPORT)
 NOBODY = "nobody gets the reports and alarms; with your address:"
 PENDING = subscribed("a@b.c", arn="PendingConfirmation")
-SLOW = "cannot be checked: AWS refused get_bucket_policy: SlowDown: "
+AGAIN = "try again in a minute"
+SLOW = "cannot be checked: AWS does not answer get_bucket_policy now: "
 
 
 @pytest.mark.parametrize(
@@ -193,7 +198,7 @@ SLOW = "cannot be checked: AWS refused get_bucket_policy: SlowDown: "
         ("alarms", "alarms", alarms(StateValue="ALARM"), RINGS),
         ("messages", "subscriptions", subscribed(), ("warn", NOBODY, ADD)),
         ("messages", "subscriptions", PENDING, ("missing", NO_LINK, LINK)),
-        ("bucket policies", "bucket", "SlowDown", ("warn", SLOW, None)),
+        ("bucket policies", "bucket", "SlowDown", ("warn", SLOW, AGAIN)),
     ],
 )
 def test_every_other_remedy_is_a_command_of_its_own(prod, title, operation, response, expected):
