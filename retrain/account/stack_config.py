@@ -63,7 +63,14 @@ def read_args(project_dir: Path, stack: str) -> RetrainingPipelineArgs:
 
 def project_name(project_dir: Path) -> str:
     """Return the name of a Pulumi project, which is the namespace of the config's keys."""
-    return str(read_mapping(project_dir / "Pulumi.yaml")["name"])
+    file = project_dir / "Pulumi.yaml"
+    try:
+        name = read_mapping(file).get("name")
+    except DeploymentError as error:
+        raise OperatorError(str(error)) from error
+    if not isinstance(name, str):
+        raise OperatorError(f"{file}: name: {name!r} is not text; write the name of the project")
+    return name
 
 
 def config_problems(project_dir: Path, stack: str) -> list[str]:

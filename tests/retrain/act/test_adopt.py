@@ -168,4 +168,8 @@ def test_golden_what_cannot_be_adopted_is_one_line(golden):
         prod.pipeline.sleep(HOUR)
         text += prod.transcript(adopt(shop))
         assert [*prod.folder.glob("*new*")] == [], "no file is written"
+        (prod.folder / "Pulumi.yaml").write_text("name: 3")
+        text += prod.transcript(adopt()).replace(str(prod.folder), "FOLDER")
+        (prod.folder / "Pulumi.yaml").write_text("[")
+        text += prod.transcript(adopt()).replace(str(prod.folder), "FOLDER")
     golden("adopt_refused.txt", text)
