@@ -83,7 +83,7 @@ def start(
         "force": force,
         "exportDate": export_date,
     }
-    request = cast("Request", {key: value for key, value in values.items() if value})
+    request = cast("Request", {key: value for key, value in values.items() if value or value == ""})
     request = with_solution_arns(target.settings, request)
     name = f"{clock.now():%Y%m%d}-{secrets.token_hex(4)}"  # it is also the id of the run
     executions = target.state_machine_arn.replace(":stateMachine:", ":execution:")

@@ -107,7 +107,7 @@ def plan(
     pipeline.access.require_account(pipeline.home.account, f"the pipeline of {pipeline.source}")
     values = {"skipImport": skip_import, "exportDate": export_date, "force": force}
     # `input_problems()` checks the values.
-    request = cast("Request", {key: value for key, value in values.items() if value})
+    request = cast("Request", {key: value for key, value in values.items() if value or value == ""})
     print_message(f"reading what a run of {pipeline.source} would find")
     document = _document(pipeline, request)
     if as_json:
