@@ -52,7 +52,7 @@ prints the version.
 | --- | --- |
 | 0 | the command did what it was asked for |
 | 1 | it did not: a run failed, a check found a problem, or you answered no |
-| 2 | the command cannot be used like this: arguments, config, credentials, or no such pipeline |
+| 2 | it cannot be used like this: arguments, config, credentials, no pipeline, or AWS refuses |
 | 130 | Ctrl-C. AWS goes on with what it was asked for |
 | 141 | nobody reads the output to its end, as in `retrain history \\| head -1` |
 

@@ -28,6 +28,14 @@ REFUSALS: Mapping[Sequence[str], str] = {
         "these credentials may not call {operation}: {text}; `retrain doctor --policy` prints the "
         "permissions that the commands need"
     ),
+    ("ResourceNotFoundException",): (
+        "AWS refused {operation}: {text}; `retrain plan` lists the resources of the stack that do "
+        "not exist"
+    ),
+    (
+        *("ThrottlingException", "Throttling", "ThrottledException", "TooManyRequestsException"),
+        *("RequestLimitExceeded", "SlowDown", "InternalServerException", "ServiceUnavailable"),
+    ): "AWS does not answer {operation} now: {text}; try again in a minute",
     ("ExpiredTokenException", "ExpiredToken", "RequestExpired"): (
         f"the AWS credentials have expired; {LOG_IN_HINT}"
     ),
@@ -84,13 +92,13 @@ def aws_error(error: Exception) -> OperatorError:
         for error_class, message in MESSAGES.items():
             if isinstance(error, error_class):
                 return OperatorError(message.format(text=text))
-        return FailedError(f"AWS cannot be called: {text}")
+        return OperatorError(f"AWS cannot be called: {text}")
     code, operation = code_of(error), error.operation_name
     text = one_line(error.response["Error"].get("Message", ""))
     for codes, message in REFUSALS.items():
         if code in codes:
             return OperatorError(message.format(operation=operation, text=text))
-    return FailedError(f"AWS refused {operation}: {code}: {text}")
+    return OperatorError(": ".join(filter(None, [f"AWS refused {operation}", code, text])))
 
 
 def one_line(text: str) -> str:

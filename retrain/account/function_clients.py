@@ -11,7 +11,7 @@ import boto3
 
 from functions import aws
 from functions.errors import ServiceUnavailable, Throttled
-from retrain.account.errors import FailedError
+from retrain.account.errors import OperatorError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,7 @@ CACHED_CLIENTS = (aws.read_client, aws.s3, aws.stepfunctions, aws.scheduler)
 def function_clients(access: Access) -> Iterator[PersonalizeClient]:
     """Have the functions create their clients with an access. Yield their client of Personalize.
 
-    Raises FailedError if AWS throttles the requests or does not respond.
+    Raises OperatorError if AWS throttles the requests or does not respond.
     """
     endpoint = {"AWS_ENDPOINT_URL": access.endpoint_url} if access.endpoint_url else {}
     _empty_caches()
@@ -39,7 +39,7 @@ def function_clients(access: Access) -> Iterator[PersonalizeClient]:
         ):
             yield aws.read_client()
     except (Throttled, ServiceUnavailable) as error:
-        raise FailedError(f"AWS does not answer: {error}; try again") from error
+        raise OperatorError(f"AWS does not answer: {error}; try again") from error
     finally:
         _empty_caches()
 

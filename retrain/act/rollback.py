@@ -215,7 +215,11 @@ def _wait(target: Target, move: Move) -> None:
     deadline = clock.now() + timedelta(hours=target.settings["limits"]["maxCampaignHours"])
     print_message("waiting for the update, which takes some minutes; Ctrl-C leaves it running")
     while clock.now() < deadline:
-        campaign = describe_campaign(target.access.personalize, arn)
+        try:
+            campaign = describe_campaign(target.access.personalize, arn)
+        except AWS_ERRORS as error:
+            moves = f"{name} moves to {short_name(good)}, but is not watched any more"
+            raise OperatorError(f"{moves}: {aws_error(error)}") from error
         if live_version(campaign) == good:
             return
         update = campaign.get("latestCampaignUpdate")

@@ -10,7 +10,7 @@ from functions.personalize.statuses import is_running, is_stopping
 from functions.personalize.tags import RUN, tags_of
 from functions.personalize.trainings import describe_version, list_versions, stop_training
 from functions.words import duration_text, time_text
-from retrain.account.errors import FailedError, OperatorError
+from retrain.account.errors import AWS_ERRORS, FailedError, OperatorError, aws_error
 from retrain.account.output import confirm, print_command, print_json, print_message, print_result
 from retrain.account.target import Target
 from retrain.look.runs import find_execution, run_id_of, running_executions
@@ -34,11 +34,7 @@ GOING_ON = (
 
 @command
 def stop(
-    target: Target,
-    *,
-    run: RunOption = None,
-    yes: YesOption = False,
-    as_json: JsonOption = False,
+    target: Target, *, run: RunOption = None, yes: YesOption = False, as_json: JsonOption = False
 ) -> int:
     """Stop the trainings that a run has started, and then the run.
 
@@ -64,14 +60,20 @@ def stop(
         print_message(f"Its training {name}, {duration_text(age)} old, is lost, but paid for.")
     if not confirm("Stop it?", yes=yes):
         raise FailedError("nothing was stopped")
-    stopped = _stop_trainings(target.access.personalize, trainings)
     client = target.access.step_functions
     cause = f"by {target.access.caller()} with retrain stop"
-    client.stop_execution(executionArn=execution.arn, error=STOPPED_ERROR, cause=cause)
-    # A function that was running may have started a training in the meantime.
-    late = _trainings(target.access.personalize, begun)
-    stopped += _stop_trainings(target.access.personalize, late)
-    status = client.describe_execution(executionArn=execution.arn)["status"]
+    try:
+        stopped = _stop_trainings(target.access.personalize, trainings)
+        client.stop_execution(executionArn=execution.arn, error=STOPPED_ERROR, cause=cause)
+        # A function that was running may have started a training in the meantime.
+        late = _trainings(target.access.personalize, begun)
+        stopped += _stop_trainings(target.access.personalize, late)
+        status = client.describe_execution(executionArn=execution.arn)["status"]
+    except AWS_ERRORS as error:
+        shown = target.command("history")
+        raise OperatorError(
+            f"{aws_error(error)}; `{shown}` shows whether the run goes on"
+        ) from error
     if as_json:
         print_json(
             {

@@ -12,11 +12,7 @@ from components.rules.arns import parse_arn
 from components.workflow_settings import workflow_settings
 from retrain.account import pulumi_cli
 from retrain.account.errors import OperatorError
-from retrain.account.pulumi_cli import (
-    StackNotCreatedError,
-    deploy_command,
-    stack_file_of,
-)
+from retrain.account.pulumi_cli import StackNotCreatedError, deploy_command, stack_file_of
 from retrain.account.stack_config import read_args
 from retrain.account.target import find_target
 

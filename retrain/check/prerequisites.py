@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from retrain.account.permissions import Grants
-    from retrain.account.target import MachineNotFoundError
-from retrain.account.target import MachineNotFoundError
 from retrain.check.findings import Account
 
 SESSION = re.compile(r"arn:([^:]+):sts::(\d+):assumed-role/([^/]+)/.+")

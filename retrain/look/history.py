@@ -24,8 +24,7 @@ def history(
     options: PipelineOptions,
     *,
     limit: Annotated[
-        int,
-        typer.Option("--limit", "-n", metavar="NUMBER", min=1, max=1000, help="How many runs."),
+        int, typer.Option("--limit", "-n", metavar="NUMBER", min=1, max=1000, help="How many runs.")
     ] = 10,
     version: Annotated[
         str | None,

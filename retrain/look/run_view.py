@@ -16,7 +16,7 @@ from functions import clock
 from functions.contract import solution_of_campaign
 from functions.executions import run_of
 from functions.report.model import error_text
-from functions.report.text import ENDS
+from functions.report.text import ENDS, with_short_arns
 from functions.words import duration_text, metric_name, metric_text, time_text
 from retrain.account.errors import one_line
 from retrain.look.lines import STYLES, Line
@@ -127,7 +127,7 @@ class Job:
     def end(self, result: Document, outcome: str) -> None:
         """Add what the report says about the job."""
         self.outcome, self.took = outcome, result["seconds"]
-        self.reason = one_line(result["reason"] or "")
+        self.reason = one_line(with_short_arns(result["reason"] or ""))
         version = result.get("versionArn") or result.get("solutionVersionArn")
         previous = result.get("previousVersionArn") if outcome == "DEPLOYED" else None
         self.versions = " → ".join(arn.rpartition("/")[2] for arn in (previous, version) if arn)

@@ -91,8 +91,8 @@ def find_execution(target: Target, run: str | None) -> Execution:
         raise no_run_error(target)
     if run is None:
         return searched[0]
-    name = run.rpartition(":")[2]  # of an ARN, as events and messages have it
-    by_name = (execution for execution in searched if execution.name == name)
+    # Events and messages have the ARN.
+    by_name = (execution for execution in searched if run in (execution.name, execution.arn))
     # Each id costs a request, so other texts are not compared with the ids.
     candidates = searched if RUN_ID.fullmatch(run) else []
     by_id = (execution for execution in candidates if run_id_of(target, execution) == run)

@@ -121,9 +121,10 @@ def follow(
             except NO_RESPONSE_ERRORS as error:
                 screen.show(f"{aws_error(error)}; trying again")
             except AWS_ERRORS as error:
+                goes_on = "the run goes on: " if execution.is_running else ""
+                again = target.command("watch", "--run", view.id)
                 raise OperatorError(
-                    f"{aws_error(error)}; the run goes on: "
-                    f"`{target.command('watch', '--run', view.id)}` shows it again"
+                    f"{aws_error(error)}; {goes_on}`{again}` shows it again"
                 ) from error
             else:
                 view.end_with(execution)

@@ -80,10 +80,7 @@ def emulate(
     port: Annotated[
         int,
         typer.Option(
-            metavar="NUMBER",
-            min=0,
-            max=65535,
-            help="The port on 127.0.0.1. 0 takes a free port.",
+            metavar="NUMBER", min=0, max=65535, help="The port on 127.0.0.1. 0 takes a free port."
         ),
     ] = 4566,
 ) -> int:

@@ -161,10 +161,7 @@ def deploy_stack(stack: Stack, emulator: Emulator) -> DeployedStack:
         world.create()
         print_progress(f"deploying stack {stack.name}")
         outputs = deploy(
-            stack.name,
-            endpoint=emulator.endpoint,
-            project_dir=stack.folder,
-            config=stack.overrides,
+            stack.name, endpoint=emulator.endpoint, project_dir=stack.folder, config=stack.overrides
         ).outputs
     except ClientError as error:
         raise OperatorError(f"the emulator cannot deploy this stack: {error}") from error

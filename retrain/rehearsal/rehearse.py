@@ -19,12 +19,7 @@ from functions.aws import NO_RESPONSE_ERRORS
 from functions.report.text import text_of
 from retrain.account import pulumi_cli
 from retrain.account.errors import AWS_ERRORS, EXIT_FAILED, FailedError, OperatorError
-from retrain.account.output import (
-    message_console,
-    print_json,
-    print_message,
-    result_console,
-)
+from retrain.account.output import message_console, print_json, print_message, result_console
 from retrain.look.lines import Line, print_lines
 from retrain.rehearsal.play import POLL_SECONDS, Result, deploy_stack, print_progress, today
 from retrain.rehearsal.scenarios import Check, select
@@ -177,12 +172,7 @@ def _keep(deployed: DeployedStack) -> None:
     )
 
 
-def emulate(
-    stack_name: str,
-    *,
-    port: int = 4566,
-    data_dir: Path | None = None,
-) -> int:
+def emulate(stack_name: str, *, port: int = 4566, data_dir: Path | None = None) -> int:
     """Run the emulator with what a stack names, until Ctrl-C. Return the exit code of the command.
 
     `data_dir` contains CSV files to use instead of the sample data (`data.py`).

@@ -108,6 +108,7 @@ def test_a_plan_with_credentials_of_another_account_reads_nothing():
 
 ERRORS = (
     *map(refusal, ("AccessDeniedException", "ExpiredTokenException", "InvalidClientTokenId")),
+    *map(refusal, ("ResourceNotFoundException", "ThrottlingException")),
     refusal("ValidationException", "Wrong."),
     exceptions.NoCredentialsError(),
     exceptions.ProfileNotFound(profile="ops"),

@@ -2,11 +2,13 @@
 
 import re
 import shlex
+from functools import partial
 
 import pytest
 
 from functions.personalize.campaigns import NONE
 from functions.personalize.tags import BAD, GOOD, PREVIOUS, TRIAL, tags_of, write_tags
+from retrain.act import rollback
 from tests.retrain.in_process import account
 from tests.workflow.pipeline import NEXT_SLOT
 from tests.world import HOUR, MOVIES, campaign_arn, interactions, solution, solution_arn
@@ -128,6 +130,18 @@ def test_tags_that_cannot_be_written_are_an_error_with_the_command_that_writes_t
         assert (tags(prod)[GOOD], tags(prod)[BAD], tags(prod)[TRIAL]) == (old, new, NONE)
     assert result.code == 1
     assert f"home moves, but a run may deploy {short(new)} again, because its tags" in result.err
+
+
+def test_an_update_that_cannot_be_watched_is_said_to_go_on(monkeypatch):
+    with account() as prod:
+        prod.pipeline.run()
+        old, _ = map(short, prod.pipeline.versions())
+        fault = {"operation": "DescribeCampaign", "code": "AccessDeniedException"}
+        deny = partial(prod.pipeline.inject_fault, "error", **fault)
+        monkeypatch.setattr(rollback, "_mark", lambda *_: deny())
+        result = prod.retrain("rollback --yes")
+    assert result.code == 2
+    assert f"home moves to {old}, but is not watched any more: these credentials" in result.err
 
 
 def test_a_run_that_is_under_way_is_named_with_the_command_that_stops_it():

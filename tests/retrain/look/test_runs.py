@@ -30,7 +30,7 @@ def test_a_run_is_found_by_each_of_its_names():
         assert found(f"--run {name}") == (started.arn, name), "`retrain start` gives such a name"
 
 
-@pytest.mark.parametrize("name", ["20270101T030000Z", "films"])
+@pytest.mark.parametrize("name", ["20270101T030000Z", "films", "arn:of:another:run-1"])
 def test_a_run_that_does_not_exist_is_one_line(name):
     with account(MOVIES) as prod:
         prod.pipeline.start()

@@ -1,6 +1,7 @@
 """Proves that a run is followed through errors of AWS, and that it can be left."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -104,12 +105,13 @@ def test_while_aws_does_not_respond_the_requests_are_repeated(states, capsys):
     ]
 
 
-def test_a_refusal_names_the_command_that_takes_the_run_up_again(states):
-    states("RUNNING", REFUSAL)
+@pytest.mark.parametrize(("status", "goes_on"), [("RUNNING", "the run goes on: "), ("FAILED", "")])
+def test_a_refusal_names_the_command_that_takes_the_run_up_again(states, status, goes_on):
+    states(REFUSAL)
     with pytest.raises(OperatorError) as caught:
-        watch.follow(TARGET, EXECUTION, None)
+        watch.follow(TARGET, replace(EXECUTION, status=status), None)
     assert str(caught.value).endswith(
-        "; the run goes on: `retrain watch --run 20261129-1a2b3c4d --stack prod` shows it again"
+        f"; {goes_on}`retrain watch --run 20261129-1a2b3c4d --stack prod` shows it again"
     )
 
 
