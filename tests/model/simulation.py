@@ -48,21 +48,6 @@ class RequestFailedError(Exception):
     """The service refused a request, or its response was lost."""
 
 
-@dataclass(eq=False)
-class Job:
-    """Something that the service does from a time of its creation to the time of its end."""
-
-    created: int
-    ended: int
-    fails: bool
-
-    def status(self, now: int) -> str:
-        """Return the status at a time."""
-        if now < self.ended:
-            return "IN_PROGRESS"
-        return "FAILED" if self.fails else "ACTIVE"
-
-
 class Died(NamedTuple):
     """The result of a process that died."""
 
@@ -71,7 +56,7 @@ Process = Generator[Call | Sleep, Any, Any]
 
 
 @dataclass
-class World:
+class Clock:
     """The clock, and what is going to happen at which time."""
 
     random: Random
@@ -112,7 +97,7 @@ class Waiting(NamedTuple):
 class Simulation:
     """The processes that are running in a world, and how often something goes wrong."""
 
-    world: World
+    world: Clock
     events: Sequence[Callable[[], None]]
     event_rate: float
     fail_rate: float
@@ -189,18 +174,17 @@ class Simulation:
 
 
 def reconcile(
-    world: World,
+    world: Clock,
     look: Callable[[], Process],
     decide: Callable[[Any], Step],
     perform: Callable[[Step, Any], Process],
-    *,
-    least_pause: int,
-    pause_after_failure: int,
+    pauses: tuple[int, int],
 ) -> Process:
     """Look, decide and act once, until there is an outcome. Return the last step and look.
 
     `perform` returns False, or raises RequestFailedError, if an action has failed.
     """
+    least_pause, pause_after_failure = pauses
     invoked_at = world.now
     while True:
         seen = yield from look()

@@ -1,17 +1,42 @@
-"""Exports, imports and trainings, in a service whose lists have entries that are 90 seconds old."""
+"""S3 and Personalize: exports, imports, trainings and two campaigns.
 
+The entries of a list may be 90 seconds old, and Describe may not show an update for a minute.
+"""
+
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
 
-from simulation import Job, RequestFailedError, World, as_time
+from simulation import Clock, RequestFailedError, as_time
 
+from functions.rules.deployments import Notes
 from functions.rules.imports import Export, Import
 from functions.rules.trainings import Training
 
 DATASETS = "interactions", "items"
 SOLUTIONS = "taste", "similar"
+DEPLOYED_SOLUTION = "taste"
+"""The solution whose versions the campaigns serve."""
+CAMPAIGNS = "home", "mail"
 DAY = 24 * 3600
+UNSEEN_SECONDS = 60
+"""How long Describe may not show an update that was accepted."""
+
+
+@dataclass(eq=False)
+class Job:
+    """Something that the service does from a time of its creation to the time of its end."""
+
+    created: int
+    ended: int
+    fails: bool
+
+    def status(self, now: int) -> str:
+        """Return the status at a time."""
+        if now < self.ended:
+            return "IN_PROGRESS"
+        return "FAILED" if self.fails else "ACTIVE"
 
 
 @dataclass(eq=False)
@@ -75,15 +100,68 @@ class Version(TaggedJob):
 
     solution: str
     config: int
+    serves_well: bool
+    metric: int
     learned: dict[str, tuple[ImportJob, ...]] = field(default_factory=dict)
+    answer: str | None = None
+    """What a person has answered about the version: APPROVED, REFUSED, ASKED or nothing."""
 
     def seen(self, when: int) -> Training:
         """Return the version as the rules see it at a time."""
         return Training(**self.facts(when), digest=self.tags.get("digest"))
 
 
+@dataclass(eq=False)
+class Update(Job):
+    """One update of a campaign."""
+
+    version: Version
+    person: bool
+    back: bool = False
+    """It is a rollback."""
+    older: bool = False
+    """It moved the campaign to an older version, and was no rollback."""
+    resize: bool = False
+    """It changed another setting than the version."""
+
+
+@dataclass(eq=False)
+class Campaign:
+    """One campaign. Its first update stands for its creation by a person."""
+
+    name: str
+    updates: list[Update]
+    notes: Notes = field(default_factory=Notes)
+    """What its tags say."""
+    passed: set[Version] = field(default_factory=set)
+    """Versions that passed a probe here and really serve well."""
+    is_probed: bool = True
+    """It has a probe."""
+
+    def serves(self, now: int) -> Version:
+        """Return the version that is served."""
+        done = [update for update in self.updates if update.status(now) == "ACTIVE"]
+        return max(done, key=lambda update: update.ended).version
+
+    def moved_by_a_person(self, since: int) -> bool:
+        """Return True if a person has updated the campaign since a time."""
+        return any(update.person and update.created > since for update in self.updates)
+
+    def choice_stands(self, version: Version, now: int) -> bool:
+        """Return True if a person has moved the campaign after a version was created.
+
+        That no longer stands if the pipeline has sent the version to the campaign since.
+        """
+        moves = [u for u in self.updates if u.status(now) == "ACTIVE" and not u.resize]
+        choice = max(moves, key=lambda update: update.ended)
+        sent = any(
+            update.version is version and update.created > choice.created for update in self.updates
+        )
+        return choice.person and choice.created > version.created and not sent
+
+
 @dataclass
-class DataWorld(World):
+class World(Clock):
     """S3 and Personalize.
 
     If `incremental` is true, each day brings new interactions, which are added to those of before.
@@ -94,17 +172,29 @@ class DataWorld(World):
     exports: dict[tuple[str, int], list[Object]] = field(default_factory=dict)
     jobs: list[ImportJob] = field(default_factory=list)
     versions: list[Version] = field(default_factory=list)
+    campaigns: list[Campaign] = field(default_factory=list)
     config: dict[str, int] = field(default_factory=lambda: dict.fromkeys(SOLUTIONS, 0))
     numbers: count = field(default_factory=lambda: count(1))
     uploading: set[tuple[str, int]] = field(default_factory=set)
     contents: dict[tuple[str, int], list[int]] = field(default_factory=dict)
     """What was written to each location."""
     calm: bool = False
+    probe_is_at_fault: bool = False
+    fault_changes: int = 0
+    max_drop: float = 0.1
+    """The share of a metric that a version may lose against the version in use."""
 
     def __post_init__(self) -> None:
         self.incremental = self.random.random() < 0.4
         self.dated = self.random.random() < 0.5
         self.names_are_unique = self.random.random() < 0.5
+        self.needs_approval = self.random.random() < 0.3
+        first = Version(-1, -1, False, "first-version", {}, DEPLOYED_SOLUTION, 0, True, 50)
+        self.versions.append(first)
+        for name in CAMPAIGNS:
+            created = Update(-1, -1, False, first, True)
+            is_probed = self.random.random() < 0.8
+            self.campaigns.append(Campaign(name, [created], is_probed=is_probed))
         if self.incremental:
             self.jobs.append(
                 ImportJob(-1, -1, False, "first", {}, "interactions", True, None, [0, 0])
@@ -183,6 +273,34 @@ class DataWorld(World):
         """Change the configuration of a solution."""
         self.config[solution] += 1
 
+    def move_by_hand(self, campaign: Campaign) -> None:
+        """Move a campaign to any version, as a person does. Automatic updates do the same."""
+        before = campaign.serves(self.now)
+        with suppress(RequestFailedError):
+            self.update(campaign, self.random.choice(self.deployable()).name, person=True)
+            campaign.updates[-1].resize = campaign.updates[-1].version is before
+
+    def resize(self, campaign: Campaign) -> None:
+        """Change a setting of a campaign, as minProvisionedTPS."""
+        with suppress(RequestFailedError):
+            self.update(campaign, campaign.serves(self.now).name, person=True)
+            campaign.updates[-1].resize = True
+
+    def answer(self) -> None:
+        """Answer about the newest version for which a run has asked."""
+        asked = [version for version in self.versions if version.answer == "ASKED"]
+        if asked:
+            asked[-1].answer = self.random.choice(("APPROVED", "APPROVED", "REFUSED"))
+
+    def toggle_fault(self) -> None:
+        """Delete the user that the probe asks for, or create the user again."""
+        self.probe_is_at_fault = not self.probe_is_at_fault
+        self.fault_changes += 1
+
+    def loosen(self) -> None:
+        """Loosen the rules of the gate."""
+        self.max_drop *= 2
+
     # What the service answers
 
     def list_export(self, dataset: str, folder: int) -> Export | None:
@@ -254,8 +372,17 @@ class DataWorld(World):
     def _start_training(self, name: str, solution: str, tags: dict[str, object]) -> None:
         lasts = self.random.choice((2400, 7200))
         fails = not self.calm and self.random.random() < 0.1
-        config = self.config[solution]
-        version = Version(self.now, self.now + lasts, fails, name, dict(tags), solution, config)
+        version = Version(
+            self.now,
+            self.now + lasts,
+            fails,
+            name,
+            dict(tags),
+            solution,
+            self.config[solution],
+            serves_well=self.random.random() < 0.6,
+            metric=self.random.randint(40, 60),
+        )
         self.versions.append(version)
 
         def learn(dataset: str) -> None:
@@ -263,6 +390,54 @@ class DataWorld(World):
 
         for dataset in DATASETS:
             self.at(self.now + self.random.randint(0, lasts), partial(learn, dataset))
+
+    def ask(self, name: str) -> None:
+        """Write on a version that a run has asked for an approval."""
+        version = self.named(name)
+        version.answer = version.answer or "ASKED"
+
+    def describe(self, campaign: Campaign) -> tuple[Version, Update]:
+        """Return the version that is served, and the latest update.
+
+        An update that was just accepted may not be shown yet.
+        """
+        late = self.random.random() < 0.5
+        shown = [
+            update
+            for update in campaign.updates
+            if not late or update.created <= self.now - UNSEEN_SECONDS or update.created < 0
+        ]
+        return campaign.serves(self.now), shown[-1]
+
+    def update(
+        self, campaign: Campaign, name: str, *, person: bool = False, back: bool = False
+    ) -> None:
+        """Start an update to a version. A campaign accepts one at a time."""
+        version = self.named(name)
+        if campaign.updates[-1].status(self.now) == "IN_PROGRESS":
+            raise RequestFailedError("ResourceInUse")
+        lasts = self.random.choice((300, 900, 5000))
+        fails = self.random.random() < 0.1
+        older = version.created < campaign.serves(self.now).created and not (person or back)
+        campaign.updates.append(
+            Update(self.now, self.now + lasts, fails, version, person, back, older)
+        )
+
+    def tag(self, campaign: Campaign, notes: Notes) -> None:
+        """Write the tags of a campaign in one call."""
+        campaign.notes = notes
+
+    def answers_well(self, campaign: Campaign) -> bool:
+        """Ask a campaign for recommendations."""
+        return campaign.serves(self.now).serves_well and not self.probe_is_at_fault
+
+    def deployable(self) -> list[Version]:
+        """Return the versions that campaigns can serve, oldest first."""
+        return [
+            version
+            for version in self.versions
+            if version.solution == DEPLOYED_SOLUTION and version.status(self.now) == "ACTIVE"
+        ]
 
     def content(self, dataset: str) -> tuple[ImportJob, ...]:
         """Return the import jobs whose data a dataset holds now: the newest FULL and later ones."""

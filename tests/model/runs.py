@@ -1,0 +1,351 @@
+"""Runs that import, train and deploy by the real rules, as processes of the model.
+
+A run waits until older ones have ended, and after a death until the last request has arrived.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+
+from simulation import EPOCH, Call, Process, RequestFailedError, Sleep, as_time, reconcile
+from world import DATASETS, DAY, DEPLOYED_SOLUTION, SOLUTIONS, Campaign, ImportJob, Version, World
+
+from functions.rules import deployments, imports, trainings
+from functions.rules.deployments import Deployment, Notes, SeenCampaign, Update
+from functions.rules.imports import SeenDataset, WantedImport
+from functions.rules.probing import Probe, Response
+from functions.rules.steps import Step
+from functions.rules.trainings import SeenSolution, WantedTraining
+
+MAX_HOURS = 26
+QUIET_SECONDS = 180
+"""How long a run waits after one that has died: its last request may still come."""
+
+
+@dataclass(eq=False)
+class Run:
+    """One run. `imported` and `trained` have what it goes on with."""
+
+    world: World
+    run_id: str
+    stack: int
+    kind: str
+    """`retrain` imports, trains and deploys, `again` deploys, and `trials` only ends trials."""
+    older: "list[Run]"
+    force: bool = False
+    is_quiet: bool = False
+    """Nothing happens beside the run, so the outcome of each campaign is certain."""
+    day: int = 0
+    ended: int | None = None
+    has_died: bool = False
+    imported: dict[str, ImportJob] = field(default_factory=dict)
+    trained: dict[str, Version] = field(default_factory=dict)
+    failed: list[str] = field(default_factory=list)
+    outcomes: dict[str, Step] = field(default_factory=dict)
+    """The last step of each campaign."""
+    problems: list[str] = field(default_factory=list)
+    """Promises that the run broke."""
+    doubts: list[str] = field(default_factory=list)
+    """Promises that it broke, if no request failed and no execution died."""
+
+    def process(self) -> Process:
+        """End the trials of earlier runs, then import, train and deploy the newest version."""
+        while any(
+            run.ended is None or (run.has_died and self.world.now < run.ended + QUIET_SECONDS)
+            for run in self.older
+        ):
+            yield Sleep(60)
+        started = self.world.now
+        self.day = started // DAY
+        open_trials = []
+        for campaign in self.world.campaigns:
+            if (yield Call(lambda campaign=campaign: campaign.notes)).trial:
+                yield from self._deploy(campaign, None)
+                if (yield Call(lambda campaign=campaign: campaign.notes)).trial:
+                    open_trials.append(campaign)
+        if self.kind == "retrain":
+            yield from self._retrain(started)
+        version = self.trained.get(DEPLOYED_SOLUTION)
+        if self.kind == "again":
+            version = next((v for v in reversed(self.world.deployable()) if v.known), None)
+        for campaign in self.world.campaigns:
+            if version and campaign not in open_trials:
+                yield from self._deploy(campaign, version)
+
+    def _retrain(self, started: int) -> Process:
+        """Import the datasets. If all hold their exports, train the solutions."""
+        for dataset in DATASETS:
+            folder = self.world.folder(dataset, self.day)
+            export = yield Call(partial(self.world.list_export, dataset, folder))
+            if export is None:
+                self.failed.append(f"{dataset} has no export")
+            else:
+                yield from self._import(dataset, folder, export.fingerprint, started)
+        if not self.failed:
+            for solution in SOLUTIONS:
+                yield from self._train(solution, started)
+
+    def _import(self, dataset: str, folder: int, planned: str, started: int) -> Process:
+        wanted = WantedImport(
+            run=self.run_id,
+            is_full=self.world.is_full(dataset),
+            requested_at=as_time(started) if self.force else None,
+            durations=[600],
+            max_hours=MAX_HOURS,
+        )
+        memory = imports.Memory(as_time(self.world.now), checked=planned)
+
+        def look() -> Process:
+            jobs = yield Call(partial(self.world.list_imports, dataset))
+            export = yield Call(partial(self.world.list_export, dataset, folder))
+            return SeenDataset(imports=jobs, export=export)
+
+        def perform(step: Step, _seen: object) -> Process:
+            match step.act:
+                case imports.CheckContent(present):
+                    memory.checked = present
+                case imports.Confirm(arn, _):
+                    yield Call(partial(self.world.confirm, arn), may_fail=True)
+                case imports.Create(export):
+                    memory.sent_at = as_time(self.world.now)
+                    tags = {"run": self.run_id, "fingerprint": export.fingerprint}
+                    name = f"{self.stack}-{self.run_id}-{dataset}"
+                    create = partial(self.world.create_import, name, dataset, folder, tags)
+                    yield Call(create, may_fail=True)
+
+        step, seen = yield from self._reconcile(
+            imports.decide, look, perform, wanted, memory, pauses=(120, 60)
+        )
+        if step.outcome == "IMPORTED":
+            holder = imports.holding_import(seen, is_full=wanted.is_full)
+            self.imported[dataset] = self.world.named(holder.arn)
+        else:
+            self.failed.append(f"{dataset}: {step.reasons}")
+
+    def _train(self, solution: str, started: int) -> Process:
+        wanted = WantedTraining(
+            run=self.run_id,
+            datasets={dataset: self.world.is_full(dataset) for dataset in DATASETS},
+            requested_since=as_time(started) if self.force else None,
+            durations=[2400],
+            max_hours=MAX_HOURS,
+        )
+        memory = trainings.Memory(as_time(self.world.now))
+
+        def look() -> Process:
+            config = yield Call(lambda: str(self.world.config[solution]))
+            versions = yield Call(partial(self.world.list_versions, solution))
+            jobs = yield Call(self.world.list_imports)
+            return SeenSolution(config=config, imports=jobs, trainings=versions)
+
+        def perform(step: Step, _seen: object) -> Process:
+            match step.act:
+                case trainings.Create(digest):
+                    memory.sent_at = as_time(self.world.now)
+                    name = f"{self.stack}-{self.run_id}-{solution}"
+                    tags = {"run": self.run_id, "digest": digest, "asked": self.force}
+                    create = partial(self.world.create_version, name, solution, tags)
+                    yield Call(create, may_fail=True)
+
+        step, _ = yield from self._reconcile(
+            trainings.decide, look, perform, wanted, memory, pauses=(120, 60)
+        )
+        if step.outcome == "TRAINED":
+            self.trained[solution] = self.world.named(memory.version)
+        else:
+            self.failed.append(f"{solution}: {step.reasons}")
+
+    def _reconcile(
+        self,
+        decide: Callable[..., Step],
+        look: Callable[[], Process],
+        perform: Callable[[Step, object], Process],
+        wanted: object,
+        memory: object,
+        *,
+        pauses: tuple[int, int],
+    ) -> Process:
+        """Reconcile an item with the least pause between two looks, and the one after a failure."""
+        return reconcile(
+            self.world,
+            look,
+            lambda seen: decide(seen, wanted, memory, as_time(self.world.now)),
+            perform,
+            pauses,
+        )
+
+    def _deploy(self, campaign: Campaign, version: Version | None) -> Process:
+        """Look, decide, act once, until there is an outcome."""
+        wanted = Deployment(
+            version=version.name if version else None,
+            waited=self._has_waited(version),
+            gate=[{"metric": "m", "maxDrop": self.world.max_drop}],
+            approval_hours=1000 if self.world.needs_approval else None,
+            probe={"minutes": 3} if campaign.is_probed else None,
+            max_hours=1,
+        )
+        began_at, changes = self.world.now, self.world.fault_changes
+        memory, expected = deployments.Memory(as_time(began_at)), self._expected(campaign, version)
+
+        def look() -> Process:
+            served, latest = yield Call(lambda: self.world.describe(campaign))
+            return self._seen(served, latest, (yield Call(lambda: campaign.notes)))
+
+        def perform(step: Step, seen: SeenCampaign) -> Process:
+            self._check(campaign, step, seen, changes)
+            return (yield from self._perform(campaign, step.act, memory))
+
+        step, _ = yield from self._reconcile(
+            deployments.decide, look, perform, wanted, memory, pauses=(20, 15)
+        )
+        self.outcomes[campaign.name] = step
+        self._check_outcome(campaign, version, began_at, expected)
+
+    def _has_waited(self, version: Version | None) -> bool:
+        return version is not None and version.tags["run"] != self.run_id
+
+    def _seen(self, served: Version, latest, notes: Notes) -> SeenCampaign:
+        status = latest.status(self.world.now)
+        update = Update(
+            version=latest.version.name,
+            is_running=status == "IN_PROGRESS",
+            failure="no reason" if status == "FAILED" else None,
+            created_at=as_time(latest.created),
+            ended_at=as_time(min(latest.ended, self.world.now)),
+        )
+        versions = {
+            version.name: deployments.Version(
+                as_time(version.created), {"m": version.metric}, version.answer
+            )
+            for version in self.world.deployable()
+        }
+        return SeenCampaign(serves=served.name, update=update, notes=notes, versions=versions)
+
+    def _perform(self, campaign: Campaign, act: object, memory: deployments.Memory) -> Process:
+        """Send the requests of an action. Return False if something went wrong."""
+        world = self.world
+        try:
+            match act:
+                case Probe():
+                    well = yield Call(lambda: world.answers_well(campaign), may_fail=True)
+                    memory.probing.response = Response(None if well else "too few results")
+                case deployments.WriteNotes(notes):
+                    yield Call(lambda: world.tag(campaign, notes), may_fail=True)
+                case deployments.GoBack(version):
+                    yield Call(lambda: world.update(campaign, version, back=True), may_fail=True)
+                case deployments.Ask(version):
+                    yield Call(lambda: world.ask(version), may_fail=True)
+                case deployments.Deploy(version, notes):
+                    yield Call(lambda: world.tag(campaign, notes), may_fail=True)
+                    try:
+                        yield Call(lambda: world.update(campaign, version), may_fail=True)
+                    except RequestFailedError as error:
+                        if error.args == ("ResourceInUse",):
+                            ended = notes._replace(trial=None)
+                            yield Call(lambda: world.tag(campaign, ended), may_fail=True)
+                        raise
+        except RequestFailedError as error:
+            if isinstance(act, Probe):
+                memory.probing.response = Response(str(error), is_error=True)
+            return isinstance(act, Probe)
+        return True
+
+    def _expected(self, campaign: Campaign, version: Version | None) -> str | None:
+        """Return the outcome that a campaign must have if nothing happens, or None if unknown."""
+        notes, live = campaign.notes, campaign.serves(self.world.now)
+        if not self.is_quiet or version is None or notes.trial:
+            return None
+        if live is version or notes.bad == version.name:
+            return "DEPLOYED" if live is version else "ROLLED_BACK"
+        if self._is_worse(version, live):
+            return "REJECTED"
+        if self.world.needs_approval:
+            return "AWAITING_APPROVAL"
+        return "DEPLOYED" if version.serves_well or not campaign.is_probed else "ROLLED_BACK"
+
+    def _is_worse(self, version: Version, live: Version) -> bool:
+        return version.metric < live.metric * (1 - self.world.max_drop)
+
+    def _check_outcome(
+        self, campaign: Campaign, version: Version | None, began_at: int, expected: str | None
+    ) -> None:
+        """Note an outcome that is not true, unless a person has moved the campaign meanwhile."""
+        step = self.outcomes[campaign.name]
+        is_late = any(
+            update.fails or update.ended - update.created > 3600 for update in campaign.updates
+        )
+        if expected is not None and step.outcome != expected and not is_late:
+            self.problems.append(f"{campaign.name}: {step} instead of {expected}")
+        if version is None or campaign.moved_by_a_person(began_at - 1):
+            return
+        is_served = campaign.serves(self.world.now) is version
+        if is_served != (step.outcome == "DEPLOYED") and step.outcome not in ("FAILED", "SKIPPED"):
+            self.problems.append(
+                f"{campaign.name}: {step}, and {version.name} is served: {is_served}"
+            )
+        if step.outcome == "AWAITING_APPROVAL" and not version.answer:
+            self.problems.append(f"{campaign.name} waits, but nobody was asked")
+
+    def _check(self, campaign: Campaign, step: Step, seen: SeenCampaign, changes: int) -> None:
+        """Note a promise that an action has broken."""
+        trial = seen.notes.trial
+        match step.act:
+            case deployments.WriteNotes(notes) if trial and notes.trial is None:
+                tried = self.world.named(trial.version)
+                if notes.good == trial.version:
+                    campaign.passed.add(tried)
+                    if campaign.is_probed and not tried.serves_well:
+                        self.problems.append(f"{campaign.name}: {tried.name} is kept")
+                is_innocent = tried.serves_well and not (
+                    self.world.probe_is_at_fault
+                    or self.world.fault_changes != changes
+                    or campaign.moved_by_a_person((trial.at - EPOCH).total_seconds())
+                )
+                if notes.bad == trial.version and is_innocent:
+                    self.doubts.append(f"{campaign.name} condemned {tried.name}")
+            case deployments.Deploy(name, notes):
+                for reason in self._reasons_against(campaign, seen, name, notes):
+                    self.problems.append(f"{campaign.name}: {name} {reason}")
+
+    def _reasons_against(
+        self, campaign: Campaign, seen: SeenCampaign, name: str, notes: Notes
+    ) -> Iterator[str]:
+        """Yield why a version must not be deployed to a campaign like this."""
+        version, live = self.world.named(name), campaign.serves(self.world.now)
+        was_chosen = campaign.choice_stands(version, self.world.now)
+        is_trusted = live in campaign.passed and seen.notes.bad != live.name
+        has_good = seen.notes.good not in (None, seen.serves)
+        reasons = {
+            "replaces a person's choice": self._has_waited(version) and was_chosen and has_good,
+            "is deployed by a run that only ends trials": self.kind == "trials",
+            f"is not newer than {live.name}": version.created <= live.created,
+            f"is worse than {live.name}": self._is_worse(version, live),
+            "is not approved": self.world.needs_approval and version.answer != "APPROVED",
+            "is refused": version.answer == "REFUSED",
+            "was taken back": seen.notes.bad == version.name,
+            f"loses the way back to {live.name}": is_trusted and notes.good != live.name,
+            "is its own way back": notes.good == version.name,
+        }
+        yield from (reason for reason, is_broken in reasons.items() if is_broken)
+
+
+def wrong_results(run: Run) -> Iterator[str]:
+    """Yield a message for each import and version that the run should not go on with."""
+    for dataset, job in run.imported.items():
+        if len(set(job.read)) != 1 or not job.known:
+            yield f"{run.run_id}: {dataset} does not hold its export: {job.name} read {job.read}"
+    for solution, version in run.trained.items():
+        if not version.known:
+            yield f"{run.run_id}: {solution} uses the foreign {version.name}"
+        for job in _learned_parts(version):
+            yield f"{run.run_id}: {version.name} has learned a part: {job.name} read {job.read}"
+
+
+def _learned_parts(version: Version) -> Iterator[ImportJob]:
+    """Yield the imports that brought a part of an export, if no later one brought all of it."""
+    for jobs in version.learned.values():
+        for number, job in enumerate(jobs):
+            later = [other for other in jobs[number:] if other.folder == job.folder]
+            is_part = all(len(set(other.read)) > 1 for other in later)
+            if job.known and is_part and job.ended <= version.created:
+                yield job
