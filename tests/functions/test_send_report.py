@@ -11,7 +11,6 @@ from botocore.stub import Stubber
 from functions import clock as functions_clock
 from functions.report import send
 from functions.report.send import read_serving, report_run
-from functions.report.text import text_of
 from tests.functions import samples as s
 from tests.world import PIPELINE, TOPIC, campaign_arn
 
@@ -40,21 +39,6 @@ def deliver(document=None, notifications=ALWAYS):
 
 def errors(caplog):
     return [record for record in caplog.records if record.levelno >= logging.ERROR]
-
-
-def test_each_run_sends_one_message_and_one_event(inbox):
-    delivered = deliver()
-    (message,), (detail,) = inbox.messages, inbox.details
-    assert delivered == {"report": detail, "text": message.body}
-    assert detail["outcome"] == "DEPLOYED"
-    assert message.body == text_of(detail), "one text for people"
-    subject = f"DEPLOYED {PIPELINE}: the new version for home is in use"
-    assert (message.topic, message.subject) == (TOPIC, subject)
-    assert message.attributes == {
-        "pipeline": PIPELINE,
-        "outcome": "DEPLOYED",
-        "trigger": "schedule",
-    }
 
 
 def test_the_text_of_the_report_is_logged(caplog):

@@ -11,7 +11,6 @@ from functions.executions import REPORTED_ERROR
 from tests.workflow.pipeline import (
     NEXT_SLOT,
     RUN_ID,
-    before_step,
     deploy,
     handler,
     killed_after_work,
@@ -116,19 +115,6 @@ def test_a_run_that_could_not_report_is_closed():
 
 
 # Functions that fail
-
-
-def test_a_service_that_fails_at_the_end_of_a_run_changes_no_outcome():
-    def fail(_event):
-        for operation in ("DescribeCampaign", "ListTagsForResource"):
-            pipeline.inject_fault("throttle", operation=operation, times=1000)
-
-    with deploy(handlers=before_step("report_outcome", fail)) as pipeline:
-        execution = pipeline.run(skipImport=True)
-        (message,) = pipeline.inbox.messages
-    assert outcomes(execution) == DEPLOYED
-    assert failed_calls(execution) == [], "the report is sent by the first try"
-    assert "\n- home: not known, because it could not be read (" in message.body
 
 
 def test_a_report_that_is_always_killed_sends_few_messages():

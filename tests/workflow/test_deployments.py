@@ -14,7 +14,7 @@ from functions.personalize.campaigns import read_notes
 from functions.personalize.tags import tags_of, write_tags
 from functions.rules.deployments import Notes
 from functions.words import share_of_change
-from tests.workflow.pipeline import NEXT_SLOT, before_step, deploy, killed_after_work
+from tests.workflow.pipeline import NEXT_SLOT, before_step, deploy
 from tests.workflow.summaries import (
     DEPLOYED,
     failures,
@@ -175,13 +175,6 @@ def test_a_run_goes_on_after_throttling_and_server_errors(fault, operation):
         pipeline.inject_fault(fault, operation=operation, times=3)
         execution = pipeline.run(skipImport=True)
         assert pipeline.served_version() == pipeline.versions()[-1]
-    assert outcomes(execution) == DEPLOYED
-
-
-def test_a_function_that_is_killed_is_called_again():
-    with deploy(PROBED, handlers=killed_after_work("deploy_version")) as pipeline:
-        execution = pipeline.run(skipImport=True)
-        assert len(pipeline.requests("UpdateCampaign")) == 1
     assert outcomes(execution) == DEPLOYED
 
 

@@ -6,9 +6,10 @@ What the function does is tested in `tests/functions/test_import_dataset.py`.
 from datetime import datetime, timedelta
 
 from emulator.virtual.step_functions import Fails
-from tests.workflow.pipeline import RUN_ID, deploy, handler
+from tests.workflow.pipeline import NEXT_SLOT, RUN_ID, deploy, handler
 from tests.workflow.summaries import (
     ALL_DONE,
+    DEPLOYED,
     document,
     failed_calls,
     failures,
@@ -29,12 +30,14 @@ def test_one_failed_import_stops_the_run_before_training():
         execution = pipeline.run()
         assert pipeline.requests("CreateSolutionVersion") == []
         assert pipeline.served_version() == old
+        later = pipeline.run(scheduledTime=NEXT_SLOT)
     assert outcomes(execution) == {
         "interactions": "IMPORTED",
         "items": "FAILED",
         "users": "IMPORTED",
     }
     assert failures(execution) == {"items": "Row 7 has no ITEM_ID"}
+    assert outcomes(later) == {"items": "IMPORTED", **DEPLOYED}, "the next run repeats only this"
     assert (execution.status, execution.error) == ("FAILED", "RetrainingFailed")
     assert execution.cause == text(execution)
     assert failed_calls(execution) == [], "a failed job is no error of a function"

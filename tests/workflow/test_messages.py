@@ -5,14 +5,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from components.args import ApprovalArgs, NotificationsArgs, QualityRuleArgs
+from components.args import ApprovalArgs, QualityRuleArgs
 from components.rules.fields import NDCG_AT_10
 from functions.words import duration_text
-from tests.workflow.pipeline import NEXT_SLOT, Pipeline, deploy
+from tests.workflow.pipeline import Pipeline, deploy
 from tests.workflow.summaries import report, text
 from tests.world import MOVIES, PIPELINE, TOPIC, solution, solution_arn
-
-ONLY_PROBLEMS = NotificationsArgs(on="problems")
 
 
 def fail(job):
@@ -89,16 +87,10 @@ def mixed_run():
             for name in ("taste", "similar", "late")
             for arn in pipeline.versions(name)
         }
-        metrics = {
-            arn: pipeline.client.get_solution_metrics(solutionVersionArn=arn)["metrics"]
-            for name in ("taste", "similar")
-            for arn in pipeline.versions(name)
-        }
     return SimpleNamespace(
         execution=execution,
         report=report(execution),
         versions={arn: item["solutionVersion"] for arn, item in versions.items()},
-        metrics=metrics,
     )
 
 
@@ -112,22 +104,6 @@ def test_the_cause_of_a_failed_run_shows_its_report(mixed_run):
         )
         failed = "FAILED, " if row["outcome"] == "FAILED" else ""
         assert f"\n- {name}: {failed}version {version}, FULL in " in mixed_run.execution.cause
-
-
-def test_the_report_has_the_metrics_of_the_service(mixed_run):
-    for row in mixed_run.report["solutions"][:2]:
-        (campaign,) = row["campaigns"]
-        new, live = (
-            mixed_run.metrics[campaign[key]][NDCG_AT_10]
-            for key in ("versionArn", "previousVersionArn")
-        )
-        change = (new - live) / live
-        metric = campaign["metrics"][NDCG_AT_10]
-        assert (metric["new"], metric["live"]) == (new, live), "as GetSolutionMetrics shows them"
-        assert change < -0.1, "the data have become worse"
-        assert metric["change"] == pytest.approx(change, abs=1e-6)
-        shown = f"  NDCG@10: {live:.4f} → {new:.4f} ({change:+.1%})"
-        assert f" {campaign['outcome']})\n{shown}\n" in mixed_run.execution.cause
 
 
 def test_the_report_has_the_durations_of_the_service(mixed_run):
@@ -147,19 +123,3 @@ def test_the_report_has_the_durations_of_the_service(mixed_run):
         hours += row["trainingHours"] or 0
     assert found["trainingHours"] == round(hours, 4) > 0
     assert found["trainingCost"] == round(hours * 2, 2)
-
-
-def test_a_run_that_finds_nothing_new_sends_no_problem():
-    with deploy(MOVIES.with_options(notifications=ONLY_PROBLEMS)) as pipeline:
-        pipeline.run()
-        pipeline.run(scheduledTime=NEXT_SLOT)
-    assert pipeline.inbox.messages == []
-    assert [detail["outcome"] for detail in pipeline.inbox.details] == ["DEPLOYED", "SKIPPED"]
-
-
-def test_a_topic_that_refuses_messages_changes_no_outcome():
-    with deploy() as pipeline:
-        pipeline.inbox.failure = RuntimeError("the topic was deleted")
-        refused = report(pipeline.run())
-    with deploy() as pipeline:
-        assert report(pipeline.run()) == refused

@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.workflow.pipeline import NEXT_SLOT, RUN_ID, deploy
+from tests.workflow.pipeline import NEXT_SLOT, deploy
 from tests.workflow.summaries import DEPLOYED, failures, outcomes, report, skip_reason
 from tests.workflow.test_skipped_runs import NOTHING_NEW
-from tests.world import MOVIES, PERSONALIZE, PREFIX, interactions, solution, solution_arn
+from tests.world import MOVIES, PERSONALIZE, interactions, solution, solution_arn
 
 # Runs that end halfway
 
@@ -90,20 +90,6 @@ def test_the_next_scheduled_run_neither_undoes_nor_repeats_a_day_that_was_append
 # Foreign imports
 
 FOREIGN = f"{PERSONALIZE}:dataset-import-job/foreign"
-
-
-def test_a_foreign_full_import_during_the_imports_fails_its_dataset():
-    with deploy(durations={"foreign": 3 * 3600}) as pipeline:
-        started = pipeline.start()
-        pipeline.sleep(760)
-        pipeline.foreign_import("items")
-        execution = started.wait()
-        assert pipeline.requests("CreateSolutionVersion") == []
-        second = pipeline.run(scheduledTime=NEXT_SLOT)
-        assert pipeline.served_version() == pipeline.versions()[-1]
-    job = f"{PERSONALIZE}:dataset-import-job/{PREFIX}-{RUN_ID}-items"
-    assert failures(execution) == {"items": f"another import has replaced the data of {job}"}
-    assert outcomes(second) == {"items": "IMPORTED", **DEPLOYED}, "the next run imports it again"
 
 
 def test_a_run_without_an_import_trains_on_foreign_data_and_names_them():

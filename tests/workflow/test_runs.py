@@ -24,7 +24,6 @@ from tests.world import (
     PREFIX,
     campaign_arn,
     dataset_arn,
-    solution,
     solution_arn,
 )
 
@@ -131,49 +130,6 @@ def test_the_imports_run_in_parallel_and_the_training_starts_after_the_last_impo
     training = document(execution)["solutions"][0]["version"]
     delay = datetime.fromisoformat(training["createdAt"]) - last_end
     assert timedelta(0) <= delay <= timedelta(minutes=5)
-
-
-def test_all_five_types_of_dataset_are_imported():
-    all_types = (*DATASET_TYPES, "actions", "action_interactions")
-    with deploy(MOVIES.with_datasets(*all_types)) as pipeline:
-        execution = pipeline.run()
-        imports = pipeline.requests("CreateDatasetImportJob")
-    assert [request["datasetArn"] for request in imports] == [
-        dataset_arn(dataset_type) for dataset_type in all_types
-    ]
-    assert outcomes(execution) == {
-        "actions": "IMPORTED",
-        "actionInteractions": "IMPORTED",
-        **ALL_DONE,
-    }
-
-
-def test_a_solution_without_campaigns_is_trained():
-    with deploy(MOVIES.with_solutions(solution(campaigns=[]))) as pipeline:
-        execution = pipeline.run()
-        new = pipeline.versions()[-1]
-    assert execution.status == "SUCCEEDED"
-    assert report(execution)["outcome"] == "TRAINED"
-    (trained,) = report(execution)["solutions"]
-    assert (trained["solutionVersionArn"], trained["campaigns"]) == (new, [])
-
-
-def test_all_campaigns_of_two_solutions_are_updated():
-    two = MOVIES.with_solutions(
-        solution("taste", campaigns=["home", "mail"]),
-        solution("like", campaigns=["detail"]),
-    )
-    with deploy(two) as pipeline:
-        execution = pipeline.run()
-        assert pipeline.served_version("home") == pipeline.versions("taste")[-1]
-        assert pipeline.served_version("mail") == pipeline.versions("taste")[-1]
-        assert pipeline.served_version("detail") == pipeline.versions("like")[-1]
-    assert outcomes(execution) == {
-        **ALL_DONE,
-        "mail": "DEPLOYED",
-        "like": "DEPLOYED",
-        "detail": "DEPLOYED",
-    }
 
 
 def test_an_execution_with_an_empty_input_runs_as_configured():

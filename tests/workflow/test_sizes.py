@@ -56,21 +56,6 @@ def test_a_failure_reason_of_100_kb_is_cut_where_it_enters_the_document(job):
     assert_delivered(pipeline)
 
 
-@pytest.mark.parametrize("operation", ["CreateDatasetImportJob", "UpdateCampaign"])
-def test_an_error_of_100_kb_is_cut_where_it_enters_the_document(operation):
-    with deploy() as pipeline:
-        pipeline.inject_fault("error", operation=operation, message=LONG_REASON)
-        execution = pipeline.run()
-    assert report(execution)["outcome"] == "FAILED"
-    causes = [
-        event["stateExitedEventDetails"]["output"]
-        for event in execution.events
-        if '"Cause"' in event.get("stateExitedEventDetails", {}).get("output", "")
-    ]
-    assert causes, "the error is in the document"
-    assert max(map(len, causes)) < 20_000
-
-
 def largest_state(execution):
     """Return the bytes of the largest input or output of a state or a function."""
     details = [

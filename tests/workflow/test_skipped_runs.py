@@ -1,11 +1,16 @@
 """A run is skipped or refused if it would cost money for nothing."""
 
+import json
+
+import pytest
+
 from components.args import LimitsArgs
+from tests.workflow.clients import OPERATOR
 from tests.workflow.pipeline import NEXT_SLOT, deploy
 from tests.workflow.summaries import (
     ALL_DONE,
-    DEPLOYED,
     outcomes,
+    problems_of,
     report,
     skip_reason,
 )
@@ -20,28 +25,17 @@ LIMITED = MOVIES.with_options(
 )
 
 
-def test_a_run_with_the_exports_of_the_last_one_is_skipped():
+@pytest.mark.parametrize("prefix", [None, "ffffffff"], ids=["same stack", "recreated stack"])
+def test_a_run_with_the_exports_of_the_last_one_is_skipped(prefix):
     with deploy() as pipeline:
         pipeline.run()
-        execution = pipeline.run(scheduledTime=NEXT_SLOT)
+        later = pipeline.second_pipeline(pipeline.group, prefix=prefix) if prefix else pipeline
+        execution = later.run(scheduledTime=NEXT_SLOT)
         assert len(pipeline.requests("CreateDatasetImportJob")) == 3, "from the first run"
         assert len(pipeline.versions()) == 2
     assert skip_reason(execution) == NOTHING_NEW.format(
         "interactions, items and users", "2026-11-01 00:00"
     )
-
-
-def test_an_event_tracker_means_new_data_after_half_the_time_between_two_runs():
-    with deploy() as pipeline:
-        pipeline.client.create_event_tracker(name="clicks", datasetGroupArn=MOVIES.arn)
-        pipeline.sleep(600)
-        pipeline.run()
-        pipeline.sleep(3 * 24 * 3600)
-        early = pipeline.run(scheduledTime=NEXT_SLOT)
-        pipeline.sleep(24 * 3600)
-        late = pipeline.run(scheduledTime="2026-12-13T03:00:00Z")
-    assert "it was trained recently enough for the events" in skip_reason(early)
-    assert outcomes(late) == DEPLOYED, "the exports are unchanged"
 
 
 # The limit of the month
@@ -68,3 +62,39 @@ def test_beyond_the_trainings_of_a_month_a_run_only_imports_unless_a_person_forc
     assert (second.status, report(second)["outcome"]) == ("SUCCEEDED", "SKIPPED")
     assert report(second)["warnings"] == [held_back(1)]
     assert (outcomes(forced), report(forced)["warnings"]) == (ALL_DONE, [])
+
+
+# Runs that are refused
+
+
+def test_all_problems_of_all_exports_are_reported_and_nothing_is_written():
+    with deploy() as pipeline:
+        wrong = interactions().replace(b"1790000699", b"yesterday")
+        pipeline.bucket.put("interactions.csv", wrong)
+        pipeline.bucket.put("items.csv", b"")
+        del pipeline.bucket.objects["users.csv"]
+        problems = problems_of(pipeline.run())
+        writes = [
+            call
+            for call in pipeline.personalize.calls
+            if call.caller != OPERATOR.arn
+            and call.operation.startswith(("Create", "Update", "Stop", "Tag"))
+        ]
+    assert writes == [], "a run that is refused writes nothing"
+    assert sorted(problem.partition(";")[0] for problem in problems) == [
+        (
+            "datasets.interactions: s3://exports/interactions.csv: line 701: TIMESTAMP is "
+            "'yesterday', but the schema requires long"
+        ),
+        "datasets.items: 1 of 1 objects at s3://exports/items.csv are empty, for example items.csv",
+        "datasets.users: there is no object at s3://exports/users.csv",
+    ]
+
+
+@pytest.mark.parametrize("input_", [[], "now", 5])
+def test_an_input_that_is_no_object_is_refused(input_):
+    with deploy() as pipeline:
+        execution = pipeline.machine.start(input_).wait()
+    assert problems_of(execution) == [
+        f"the input {json.dumps(input_)} is not a JSON object; to retrain as configured, use {{}}"
+    ]

@@ -5,19 +5,16 @@ What the function does is tested in `tests/functions/test_train_solution.py`.
 
 from datetime import timedelta
 
-from components.args import LimitsArgs
 from tests.workflow.pipeline import NEXT_SLOT, deploy
 from tests.workflow.summaries import (
-    DEPLOYED,
     failures,
     outcomes,
     report,
     skip_reason,
 )
-from tests.world import MOVIES, interactions, solution, solution_arn
+from tests.world import MOVIES, solution, solution_arn
 
 TWO = MOVIES.with_solutions(solution("taste"), solution("like", campaigns=["detail"]))
-ONCE = MOVIES.with_options(limits=LimitsArgs(max_trainings_per_month=1))
 
 
 def test_if_one_solution_fails_the_other_continues_and_is_not_trained_again():
@@ -52,28 +49,10 @@ def test_a_training_is_stopped_at_its_deadline_and_not_repeated():
     assert outcomes(third)["taste"] == "DEPLOYED"
 
 
-def test_a_training_under_way_is_used_by_the_next_run():
-    with deploy(ONCE) as pipeline:
-        started = pipeline.start()
-        pipeline.sleep(3600)
-        started.abort()
-        pipeline.sleep(180)
-        execution = pipeline.machine.start({}).wait()
-        assert len(pipeline.requests("CreateSolutionVersion")) == 1
-    assert outcomes(execution) == DEPLOYED, "also at the limit of the month"
-
-
-def test_at_the_limit_a_version_that_waits_is_deployed():
-    with deploy(ONCE) as pipeline:
-        pipeline.inject_fault("fail", job="campaign-update", reason="Internal service error")
-        first = pipeline.run()
-        pipeline.bucket.put("interactions.csv", interactions(1300))
-        second = pipeline.run(scheduledTime=NEXT_SLOT)
-        assert len(pipeline.requests("CreateSolutionVersion")) == 1
-        assert pipeline.served_version() == pipeline.versions()[-1]
-        third = pipeline.run(scheduledTime="2026-12-13T03:00:00Z")
-    assert outcomes(first)["home"] == "FAILED"
-    assert outcomes(second) == {"interactions": "IMPORTED", **DEPLOYED}
-    limit = "limits.maxTrainingsPerMonth is 1"
-    assert limit in report(second)["warnings"][0]
-    assert limit in skip_reason(third)
+def test_update_is_trained_if_the_newest_full_version_is_young():
+    with deploy(MOVIES.with_solutions(solution(training_mode="UPDATE"))) as pipeline:
+        pipeline.run(skipImport=True)
+        execution = pipeline.run(scheduledTime="2026-11-30T03:00:00Z")
+        requests = pipeline.requests("CreateSolutionVersion")
+    assert [request["trainingMode"] for request in requests] == ["FULL", "UPDATE"]
+    assert report(execution)["solutions"][0]["trainingMode"] == "UPDATE"
