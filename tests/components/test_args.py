@@ -1,8 +1,8 @@
 """Proves what is derived from arguments: the settings of the functions, and the time of a run."""
 
 import re
-from dataclasses import fields, is_dataclass, replace
-from types import NoneType, UnionType
+from dataclasses import fields, replace
+from types import UnionType
 from typing import (
     Literal,
     NotRequired,
@@ -17,7 +17,6 @@ import pulumi
 import pytest
 from pulumi.output import UNKNOWN
 
-import components
 from components.args import (
     DatasetArgs,
     DatasetsArgs,
@@ -26,7 +25,7 @@ from components.args import (
     SolutionArgs,
     as_config,
 )
-from components.rules.fields import Between, without_rules
+from components.rules.fields import Between
 from components.rules.pipeline import check
 from components.state_machine.definition import execution_timeout_seconds
 from components.workflow_settings import workflow_settings
@@ -201,17 +200,3 @@ def test_the_longest_deadlines_together_fit_into_the_year_of_a_state_machine():
     }
     assert check(replace(minimal(), limits=LimitsArgs(**limits))).problems == []
     assert timeout_hours(minimal(), **limits) <= 365 * 24
-
-
-def test_no_setting_has_two_types_because_generated_sdks_have_no_unions():
-    plain = {NoneType, *get_args(pulumi.Input[str])[1:]}
-    classes = [cls for cls in vars(components).values() if is_dataclass(cls)]
-    unions = {
-        f"{cls.__name__}.{field.name}"
-        for cls in classes
-        for field in fields(cls)
-        if get_origin(type_ := without_rules(field.type)) in (Union, UnionType)
-        and len({*get_args(type_)} - plain) != 1
-    }
-    assert len(classes) == 11, "these are all classes of arguments"
-    assert unions == set()

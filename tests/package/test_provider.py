@@ -13,19 +13,11 @@ from pulumi.output import Unknown
 from pulumi.runtime import rpc
 from pulumi.runtime.rpc import UNKNOWN
 
-from components import (
-    CampaignArgs,
-    DatasetArgs,
-    DatasetsArgs,
-    LimitsArgs,
-    ProbeArgs,
-    RetrainingPipeline,
-    RetrainingPipelineArgs,
-    SolutionArgs,
-)
+from components import RetrainingPipeline
 from components.rules.reading import IS_OUTPUT
 from tests.components.recording import PROJECT, STACK, STACK_TYPE, run
 from tests.package.plugin import COMPONENT, output_value
+from tests.program.sample_stack import parse
 
 PERSONALIZE = "arn:aws:personalize:eu-west-1:123456789012"
 DATASET = f"{PERSONALIZE}:dataset/movies/INTERACTIONS"
@@ -53,28 +45,6 @@ def inputs(**changes):
         "tags": {"team": "discovery"},
         **changes,
     }
-
-
-def pipeline(**changes):
-    """Create the pipeline with the same inputs in a Python program."""
-    interactions = DatasetArgs(dataset_arn=DATASET, data_location=LOCATION)
-    campaign = CampaignArgs(
-        campaign_arn=CAMPAIGN, probe=ProbeArgs(user_id="42", min_results=3, minutes=2.5)
-    )
-    RetrainingPipeline(
-        "movies",
-        RetrainingPipelineArgs(
-            datasets=DatasetsArgs(interactions=interactions),
-            solutions=[SolutionArgs(solution_arn=SOLUTION, campaigns=[campaign])],
-            retraining_rate="cron(0 3 ? * MON *)",
-            timezone="Europe/Berlin",
-            paused=True,
-            limits=LimitsArgs(max_training_hours=12, max_import_hours=1.5),
-            log_retention_days=30,
-            tags={"team": "discovery"},
-            **changes,
-        ),
-    )
 
 
 def resources(engine):
@@ -109,7 +79,12 @@ def as_json(value):
 )
 def test_the_plugin_creates_the_pipeline_that_a_python_program_creates(plugin, sent, arn, preview):
     response, engine = plugin.construct("movies", inputs(importRoleArn=sent), preview=preview)
-    expected = run(lambda: pipeline(import_role_arn=pulumi.Output.from_input(arn)), preview=preview)
+
+    def program():
+        args = parse(inputs(importRoleArn=pulumi.Output.from_input(arn)))
+        RetrainingPipeline("movies", args)
+
+    expected = run(program, preview=preview)
     assert resources(engine) == resources(expected)
     assert plugin.logged == []
     (urn,) = (urn for urn, resource in engine.registered.items() if resource.type == COMPONENT)
