@@ -163,7 +163,7 @@ def _solution(
             f"that off with `aws personalize update-solution --solution-arn {arn} "
             "--no-perform-auto-training`"
         )
-    active = (row for row in list_versions(client, arn) if is_active(row["status"]))
+    active = (version for version in list_versions(client, arn) if is_active(version["status"]))
     newest = next((version["solutionVersionArn"] for version in active), None)
     metrics = metrics_of(client, newest) if newest else {NDCG_AT_10: 0}
     metric = next((known for known in GATE_METRICS if known in metrics), None)

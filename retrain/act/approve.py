@@ -149,19 +149,21 @@ def _chosen(target: Target, name: str | None, *, reject: bool) -> Candidate:
         for solution in target.settings["solutions"]
         if solution["approval"] and (candidate := _candidate(target, solution))
     ]
-    named = [row for row in candidates if name is None or is_named(row.arn, name)]
+    named = [candidate for candidate in candidates if name is None or is_named(candidate.arn, name)]
     if candidates and not named:
         raise OperatorError(
             f"{name!r} is not the newest version of a solution with an approval; these are "
-            f"{', '.join(short_name(row.arn) for row in candidates)}"
+            f"{', '.join(short_name(candidate.arn) for candidate in candidates)}"
         )
-    waiting = [row for row in named if row.error(reject=reject) is None]
+    waiting = [candidate for candidate in named if candidate.error(reject=reject) is None]
     if len(waiting) > 1:
-        names = ", ".join(short_name(row.arn) for row in waiting)
+        names = ", ".join(short_name(candidate.arn) for candidate in waiting)
         raise OperatorError(f"{len(waiting)} versions wait for an answer; name one of {names}")
     if waiting:
         return waiting[0]
-    reasons = [f"{short_name(row.arn)}: {row.error(reject=reject)}" for row in named]
+    reasons = [
+        f"{short_name(candidate.arn)}: {candidate.error(reject=reject)}" for candidate in named
+    ]
     raise FailedError("; ".join(["no version waits for an answer", *reasons]))
 
 

@@ -174,9 +174,9 @@ def _is_busy(campaign: CampaignTypeDef) -> bool:
 def _campaign_arn(target: Target, campaign: str | None) -> str:
     """Return the ARN of the campaign with this name or ARN, or of the only campaign."""
     arns = [
-        row["campaignArn"]
+        configured["campaignArn"]
         for solution in target.settings["solutions"]
-        for row in solution["campaigns"]
+        for configured in solution["campaigns"]
     ]
     found = [arn for arn in arns if campaign in (None, arn, short_name(arn))]
     if len(found) == 1:

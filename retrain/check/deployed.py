@@ -30,11 +30,11 @@ STEPS_OF_HANDLERS = {f"functions.{name}.handler": step for name, step in STEPS.i
 
 
 def check_functions(account: Account) -> Iterator[Finding]:
-    """Find out whether each function exists, can be called, and has the code of the others.
+    """Check that each function exists, can be called, and has the code of the others.
 
     All functions are deployed with the same code. So a hash that differs was not deployed.
     """
-    configs = [config for row in account.functions.values() for config in row if config]
+    configs = [config for versions in account.functions.values() for config in versions if config]
     hashes = Counter(config["CodeSha256"] for config in configs).most_common(1)
     for name, versions in account.functions.items():
         problem = None
@@ -50,7 +50,7 @@ def check_functions(account: Account) -> Iterator[Finding]:
 
 
 def check_roles(account: Account) -> Iterator[Finding]:
-    """Find out whether the roles may do what the runs, the functions and the schedules need."""
+    """Check that the roles may do what the runs, the functions and the schedules need."""
     denied: dict[str, set[str]] = defaultdict(set)
     for role, grants, arns in _needs(account):
         asked = {"account": account, "principal": role, "grants": grants, "arns": arns}
@@ -72,7 +72,7 @@ def _needs(
         queues = [target["DeadLetterConfig"]["Arn"]] if "DeadLetterConfig" in target else []
         yield target["RoleArn"], {"queue": ["sqs:SendMessage"]}, {"queue": queues}
     arns: dict[Any, Sequence[str]] = {**resource_arns(account.pipeline)}
-    for config in (row[0] for row in account.functions.values() if row[0]):
+    for config in (versions[0] for versions in account.functions.values() if versions[0]):
         group = f"log-group:{config['LoggingConfig']['LogGroup']}:log-stream:any"
         arns["logs"] = [iam.resource_arn(account.pipeline.home, "logs", group)]
         if step := STEPS_OF_HANDLERS.get(config["Handler"]):
@@ -80,7 +80,7 @@ def _needs(
 
 
 def check_schedules(account: Account) -> Iterator[Finding]:
-    """Find out whether both schedules exist, and are enabled unless the pipeline is paused."""
+    """Check that both schedules exist, and are enabled unless the pipeline is paused."""
     pipeline, runs = account.pipeline, account.schedules.get("states")
     is_disabled = bool(runs and runs["State"] != "ENABLED")
     for service, what in (("states", "starts runs"), ("lambda", "watches the pipeline")):
@@ -98,7 +98,7 @@ def check_schedules(account: Account) -> Iterator[Finding]:
 
 
 def check_rules(account: Account) -> Iterator[Finding]:
-    """Find out whether the event rules are enabled and call their functions."""
+    """Check that the event rules are enabled and call their functions."""
     expected = {"close_run": "reports runs that were stopped"}
     if account.target.settings.get("triggerOnExport") and not account.is_paused:
         expected["start_on_export"] = "starts a run for a new export"
@@ -110,11 +110,11 @@ def check_rules(account: Account) -> Iterator[Finding]:
 
 
 def check_logs(account: Account) -> Iterator[Finding]:
-    """Find out whether the log groups exist and delete old records."""
-    configs = [config for row in account.functions.values() for config in row if config]
+    """Check that the log groups exist and delete old records."""
+    configs = [config for versions in account.functions.values() for config in versions if config]
     names = {config["LoggingConfig"]["LogGroup"] for config in configs}
-    for row in account.machine.get("loggingConfiguration", {}).get("destinations", []):
-        names.add(row["cloudWatchLogsLogGroup"]["logGroupArn"].split(":")[6])
+    for destination in account.machine.get("loggingConfiguration", {}).get("destinations", []):
+        names.add(destination["cloudWatchLogsLogGroup"]["logGroupArn"].split(":")[6])
     for name in sorted(names):
         groups = account.client("logs").describe_log_groups(logGroupNamePrefix=name)["logGroups"]
         days = {group["logGroupName"]: group.get("retentionInDays") for group in groups}
@@ -123,7 +123,7 @@ def check_logs(account: Account) -> Iterator[Finding]:
 
 
 def check_queue(account: Account) -> Iterator[Finding]:
-    """Find out whether the queue for runs that could not start exists."""
+    """Check that the queue for runs that could not start exists."""
     schedule = account.schedules.get("states", {"Target": {}})
     if letters := schedule["Target"].get("DeadLetterConfig"):
         name = letters["Arn"].rpartition(":")[2]
@@ -132,23 +132,24 @@ def check_queue(account: Account) -> Iterator[Finding]:
 
 
 def check_alarms(account: Account) -> Iterator[Finding]:
-    """Find out whether each alarm exists and can notify, and whether it is in ALARM."""
+    """Check that each alarm exists, can notify somebody, and is not in ALARM."""
     pages, name = account.client("cloudwatch").get_paginator("describe_alarms"), account.name
     found_pages = pages.paginate(AlarmNamePrefix=f"{name}-")
-    existing = [row for page in found_pages for row in page["MetricAlarms"]]
+    existing = [item for page in found_pages for item in page["MetricAlarms"]]
     for alarm in ALARMS:
-        rows = [row for row in existing if is_named(row["AlarmName"], f"{name}-{alarm.name}")]
-        is_heard = any(row["ActionsEnabled"] and row["AlarmActions"] for row in rows)
+        named = [item for item in existing if is_named(item["AlarmName"], f"{name}-{alarm.name}")]
+        is_heard = any(item["ActionsEnabled"] and item["AlarmActions"] for item in named)
         problem = None if is_heard else "does not exist or notifies nobody"
         yield account.finding(f"the alarm {alarm.name}", problem)
-        for row in rows:
-            if row["StateValue"] == "ALARM":
+        for item in named:
+            if item["StateValue"] == "ALARM":
                 what_to_do = alarm.what_to_do.replace("STACK", account.pipeline.stack or "STACK")
-                yield Finding("warn", f"{alarm.name} is in ALARM: {row['StateReason']}", what_to_do)
+                text = f"{alarm.name} is in ALARM: {item['StateReason']}"
+                yield Finding("warn", text, what_to_do)
 
 
 def check_messages(account: Account) -> Iterator[Finding]:
-    """Find out whether the topic exists, takes messages of alarms, and has subscribers."""
+    """Check that the topic exists, takes messages of alarms, and has subscribers."""
     pipeline, home = account.pipeline, account.pipeline.home
     arn, args = str(topic_arn_of(pipeline)), pipeline.args
     response = found(account.client("sns").get_topic_attributes, TopicArn=arn)

@@ -79,8 +79,8 @@ def doctor(
         return 0
     findings = list(findings_of(pipeline))
     if as_json:
-        rows = [{"check": title, **finding._asdict()} for title, finding in findings]
-        print_json({"source": pipeline.source, "checks": rows})
+        checks = [{"check": title, **finding._asdict()} for title, finding in findings]
+        print_json({"source": pipeline.source, "checks": checks})
     else:
         _print_screen(findings)
     return EXIT_FAILED if any(finding.level == "missing" for _, finding in findings) else 0
@@ -118,10 +118,10 @@ def _print_screen(findings: Sequence[tuple[str, Finding]]) -> None:
         return wrap(text, max(width, 1), break_long_words=False, break_on_hyphens=False)
 
     for title, pairs in groupby(findings, key=itemgetter(0)):
-        rows = [finding for _, finding in pairs]
-        intact = [finding.text for finding in rows if finding.level == "ok"]
+        of_check = [finding for _, finding in pairs]
+        intact = [finding.text for finding in of_check if finding.level == "ok"]
         ok_text = "; ".join(intact) if len(intact) < MANY else f"{len(intact)} ok"
-        faults = [finding for finding in rows if finding.level != "ok"]
+        faults = [finding for finding in of_check if finding.level != "ok"]
         for level, text, fix in [*faults, *([Finding("ok", ok_text)] if intact else [])]:
             symbol, colour = SYMBOLS[level]
             mark = symbol if console.is_terminal else f"{level}:"

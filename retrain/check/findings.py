@@ -101,7 +101,7 @@ class Account:
 
     @property
     def name(self) -> str:
-        """The name of the deployed pipeline, with which the names of its resources begin."""
+        """The name of the deployed pipeline. The names of its resources begin with it."""
         return pipeline_name(self.target.settings)
 
     @cached_property
@@ -129,7 +129,7 @@ class Account:
         """
         client, group = self.client("scheduler"), self.target.name
         listed = found(client.list_schedules, GroupName=group) or {"Schedules": []}
-        names = {row["Target"]["Arn"].split(":")[2]: row["Name"] for row in listed["Schedules"]}
+        names = {item["Target"]["Arn"].split(":")[2]: item["Name"] for item in listed["Schedules"]}
         return {
             service: client.get_schedule(GroupName=group, Name=name)
             for service, name in names.items()
@@ -138,12 +138,12 @@ class Account:
 
     @cached_property
     def rules(self) -> Mapping[str, Sequence[str]]:
-        """The steps that an enabled event rule calls -> the ARNs that it calls."""
+        """Step -> the ARNs that its event rule calls, if the rule is enabled."""
         client = self.client("events")
         rules = client.list_rules(NamePrefix=f"{self.name}-")["Rules"]
         enabled = [rule["Name"] for rule in rules if rule["State"] == "ENABLED"]
         return {
-            step: [row["Arn"] for row in client.list_targets_by_rule(Rule=name)["Targets"]]
+            step: [target["Arn"] for target in client.list_targets_by_rule(Rule=name)["Targets"]]
             for step in CALLED_BY_EVENTS
             for name in enabled
             if is_named(name, step_name(self.name, step))
@@ -151,7 +151,7 @@ class Account:
 
     @cached_property
     def functions(self) -> Mapping[str, Sequence[Any]]:
-        """The functions -> the configurations of their newest code and of what runs call."""
+        """Name of a function -> the configurations of its newest code and of what runs call."""
         called = [schedule["Target"]["Arn"] for schedule in self.schedules.values()]
         called += [arn for arns in self.rules.values() for arn in arns]
         called += [arn.rpartition(":")[0] for arn in self.published]
@@ -173,6 +173,7 @@ def subscriptions_of(access: Access, topic_arn: str) -> Subscriptions:
     """Return who gets the messages of a topic, and who has not confirmed it yet."""
     client = access.client("sns")
     pages = client.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic_arn)
-    rows = [row for page in pages for row in page["Subscriptions"]]
-    pending = {row["Endpoint"] for row in rows if row["SubscriptionArn"] == "PendingConfirmation"}
-    return Subscriptions(sorted({row["Endpoint"] for row in rows} - pending), sorted(pending))
+    listed = [item for page in pages for item in page["Subscriptions"]]
+    arns = {item["Endpoint"]: item["SubscriptionArn"] for item in listed}
+    pending = sorted(address for address, arn in arns.items() if arn == "PendingConfirmation")
+    return Subscriptions(sorted(arns.keys() - set(pending)), pending)

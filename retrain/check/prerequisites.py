@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from retrain.account.permissions import Grants
-from retrain.check.findings import Account
+    from retrain.check.findings import Account
 
 SESSION = re.compile(r"arn:([^:]+):sts::(\d+):assumed-role/([^/]+)/.+")
 
@@ -59,7 +59,7 @@ IMPORT_GRANTS: Grants = {
 
 
 def check_caller(account: Account) -> Iterator[Finding]:
-    """Find out whether the caller is of the account in the ARNs, and which commands it may run."""
+    """Check that the caller belongs to the account in the ARNs, and may run each command."""
     home, principal = account.pipeline.home, account.caller
     if principal.split(":")[4] != home.account:
         text = f"{principal} is not of the pipeline's account {home.account}"
@@ -77,8 +77,8 @@ def check_caller(account: Account) -> Iterator[Finding]:
     grants = merged(*COMMANDS.values())
     denied = denied_actions(account, principal, grants, resource_arns(account.pipeline))
     policy_command = account.pipeline.command("doctor", "--policy")
-    for command, of_command in COMMANDS.items():
-        lacking = denied.intersection(*[[action for row in of_command.values() for action in row]])
+    for command, needed in COMMANDS.items():
+        lacking = denied & {action for actions in needed.values() for action in actions}
         if lacking:
             text = f"`retrain {command}` lacks {actions_text(lacking)}"
             yield Finding("warn", text, policy_command)
@@ -104,7 +104,7 @@ def check_guards(account: Account) -> Iterator[Finding]:
 
 
 def check_way_back(account: Account) -> Iterator[Finding]:
-    """Find out whether each campaign has a probe, and a version to which it can go back."""
+    """Check that each campaign has a probe, and a version to which it can go back."""
     client, world, pipeline = account.client("personalize"), account.view.world, account.pipeline
     for solution in pipeline.settings["solutions"]:
         for configured in solution["campaigns"]:
@@ -127,10 +127,10 @@ def check_way_back(account: Account) -> Iterator[Finding]:
 
 
 def check_bucket_policies(account: Account) -> Iterator[Finding]:
-    """Find out whether the policy of each bucket lets Personalize read the exports."""
+    """Check that the policy of each bucket lets Personalize read the exports."""
     home, client = account.pipeline.home, account.client("s3")
     context = service_context(home, "personalize")
-    locations = [row["dataLocation"] for row in account.pipeline.settings["datasets"]]
+    locations = [dataset["dataLocation"] for dataset in account.pipeline.settings["datasets"]]
     for bucket in sorted({split_location(location).bucket for location in locations}):
         arn = f"arn:{home.partition}:s3:::{bucket}"
         exports = export_arns(home.partition, locations)
@@ -146,7 +146,7 @@ def check_bucket_policies(account: Account) -> Iterator[Finding]:
 
 
 def check_import_role(account: Account) -> Iterator[Finding]:
-    """Find out whether Personalize may assume the import role, and whether it reads the exports."""
+    """Check that Personalize may assume the import role, and that the role may read the exports."""
     pipeline, client = account.pipeline, account.client("iam")
     arn = pipeline.settings["importRoleArn"]
     name = arn.rpartition("/")[2]
@@ -174,12 +174,12 @@ def check_import_role(account: Account) -> Iterator[Finding]:
 
 
 def check_keys(account: Account) -> Iterator[Finding]:
-    """Find out whether the KMS keys in the stack's file can be used by all who need them."""
+    """Check that everyone who needs a KMS key of the stack's file may use it."""
     args, home = account.pipeline.args, account.pipeline.home
-    users: dict[str, list[Question]] = defaultdict(list)
+    questions_of: dict[str, list[Question]] = defaultdict(list)
     if args and args.data_kms_key_arn:
         arn, context = str(args.data_kms_key_arn), service_context(home, "personalize")
-        users[arn] += [
+        questions_of[arn] += [
             Question("Personalize", PERSONALIZE, DATA_KEY_ACTIONS, [arn], context),
             Question("IAM policies", root_arn(home), DATA_KEY_ACTIONS[:1], [arn]),
         ]
@@ -187,35 +187,36 @@ def check_keys(account: Account) -> Iterator[Finding]:
         arn, logs = str(args.kms_key_arn), f"logs.{home.region}.amazonaws.com"
         group = {ENCRYPTED_GROUP: resource_arn(home, "logs", "log-group:*")}
         context = {**service_context(home, "logs"), **group}
-        users[arn] += [
+        questions_of[arn] += [
             Question("CloudWatch Logs", logs, LOG_ACTIONS, [arn], context, {"ArnLike": group}),
             Question("IAM policies", root_arn(home), MESSAGE_ACTIONS, [arn]),
         ]
         if args.notifications.topic_arn is None:  # alarms use the key only for a topic with it
-            users[arn].append(alarms_question(home, MESSAGE_ACTIONS, arn))
-    for arn, questions in users.items():
+            questions_of[arn].append(alarms_question(home, MESSAGE_ACTIONS, arn))
+    for arn, questions in questions_of.items():
         yield _key_finding(account, arn, questions)
 
 
-def _key_finding(account: Account, key_arn: str, users: Sequence[Question]) -> Finding:
-    """Return whether a key is enabled, and whether its policy allows all of its users."""
+def _key_finding(account: Account, key_arn: str, questions: Sequence[Question]) -> Finding:
+    """Return the finding about a key: it has to be enabled, and its policy to allow all users."""
     client = account.client("kms")
     response = found(client.describe_key, KeyId=key_arn)
     state = response["KeyMetadata"]["KeyState"] if response else "gone"
     if state != "Enabled":
-        cancel = f"aws kms cancel-key-deletion --key-id {key_arn} && "
-        fix = f"{cancel * (state == 'PendingDeletion')}aws kms enable-key --key-id {key_arn}"
+        fix = f"aws kms enable-key --key-id {key_arn}"
+        if state == "PendingDeletion":
+            fix = f"aws kms cancel-key-deletion --key-id {key_arn} && {fix}"
         return Finding("missing", f"{key_arn} is {state}", fix if response else None)
     document = json.loads(client.get_key_policy(KeyId=key_arn, PolicyName="default")["Policy"])
     mend = f"aws kms put-key-policy --key-id {key_arn} --policy-name default --policy {{}}"
-    return policy_finding(f"the policy of {key_arn}", document, mend, *users)
+    return policy_finding(f"the policy of {key_arn}", document, mend, *questions)
 
 
 def check_export_events(account: Account) -> Iterator[Finding]:
-    """Find out whether the buckets of the ready markers send their events to EventBridge."""
+    """Check that the buckets of the ready markers send their events to EventBridge."""
     settings = account.pipeline.settings
-    markers = [row["readyMarker"] for row in settings["datasets"] if row["readyMarker"]]
-    buckets = {split_location(marker).bucket for marker in markers}
+    markers = [dataset["readyMarker"] for dataset in settings["datasets"]]
+    buckets = {split_location(marker).bucket for marker in markers if marker}
     for bucket in sorted(buckets) if settings.get("triggerOnExport") else ():
         config = account.client("s3").get_bucket_notification_configuration(Bucket=bucket)
         del config["ResponseMetadata"]
@@ -230,7 +231,7 @@ def check_export_events(account: Account) -> Iterator[Finding]:
 
 
 def check_deployment(account: Account) -> Iterator[Finding]:
-    """Find out whether the state machine can run, with the settings of the stack's file."""
+    """Check that the state machine can run, with the settings of the stack's file."""
     pipeline = account.pipeline
     if pipeline.target is None:
         reason, _, _ = str(pipeline.error).partition("; ")

@@ -64,7 +64,7 @@ class Question(NamedTuple):
 
 
 def alarms_question(home: Home, actions: Sequence[str], arn: str) -> Question:
-    """Return whether the alarms of the account may call actions on a topic or its key.
+    """Return the question if the account's alarms may call actions on a topic or its key.
 
     The policy that a topic has by default lets the account in by aws:SourceOwner.
     """
@@ -80,9 +80,9 @@ def alarms_question(home: Home, actions: Sequence[str], arn: str) -> Question:
 def policy_finding(
     name: str, document: Mapping[str, object] | None, mend: str, *questions: Question
 ) -> Finding:
-    """Return the finding about what a policy has to allow.
+    """Return the finding about a policy: it has to allow what the questions ask for.
 
-    `mend` is the command that mends it. The whole new document stands in the place of `{}`.
+    `mend` is the command that writes the policy. `{}` in it stands for the whole new document.
     """
     judged = [
         (question, request.action, verdict(document or {}, request))
@@ -90,16 +90,16 @@ def policy_finding(
         for request in question.requests
     ]
     results = {result.result for *_, result in judged}
-    worst = next((row for row in ("denied", "not allowed", "uncertain") if row in results), None)
-    rows = [row for row in judged if row[2].result == worst]
-    who = list_text([*dict.fromkeys(question.who for question, *_ in rows or judged)])
-    keys = list_text(sorted({key for *_, result in rows for key in result.keys}))
-    what = f"{who} call {actions_text(action for _, action, _ in rows)}"
+    worst = next((name for name in ("denied", "not allowed", "uncertain") if name in results), None)
+    refused = [item for item in judged if item[2].result == worst]
+    who = list_text([*dict.fromkeys(question.who for question, *_ in refused or judged)])
+    keys = list_text(sorted({key for *_, result in refused for key in result.keys}))
+    what = f"{who} call {actions_text(action for _, action, _ in refused)}"
     if worst == "denied":
         text = f"{name} has a Deny that does not let {what}"
         return Finding("missing", text, f"correct its condition on {keys}" if keys else None)
     if worst == "not allowed":
-        added = {id(question): question.statement for question, *_ in rows}.values()
+        added = {id(question): question.statement for question, *_ in refused}.values()
         mended = shlex.quote(json.dumps(with_statements(document, *added)))
         text = f"{name} does not let {what}"
         return Finding("missing", text, mend.replace("{}", mended))

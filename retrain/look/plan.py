@@ -178,14 +178,15 @@ def _notes(pipeline: ExaminedPipeline) -> Iterator[str]:
 
 def _steps(client: PersonalizeClient, view: RunView, planned: Plan) -> Iterator[Step]:
     """Yield what the run does with each dataset, and with each solution and its campaigns."""
-    imports = {row["type"]: row for row in planned["imports"]}
+    imports = {item["type"]: item for item in planned["imports"]}
     for dataset in view.datasets:
         yield _import_step(dataset, imports.get(dataset.dataset["type"]))
-    solutions = {row["solutionArn"]: row for row in planned["solutions"]}
+    trainings = {item["solutionArn"]: item for item in planned["solutions"]}
     for solution in view.solutions:
-        row = solutions.get(solution.arn)
-        yield _training_step(client, solution, row)
-        updated = [campaign["campaignArn"] for campaign in row["campaigns"]] if row else []
+        training = trainings.get(solution.arn)
+        yield _training_step(client, solution, training)
+        campaigns = training["campaigns"] if training else []
+        updated = [campaign["campaignArn"] for campaign in campaigns]
         for campaign in solution.solution["campaigns"]:
             is_updated = campaign["campaignArn"] in updated
             yield _campaign_step(solution, campaign, is_updated=is_updated)

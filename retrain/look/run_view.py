@@ -264,7 +264,7 @@ class RunView:
             job.is_used = solution["existingVersionArn"] is not None
             for arn in (campaign["campaignArn"] for campaign in solution["campaigns"]):
                 campaigns = solution_of_campaign(settings, arn)["campaigns"]
-                (probe,) = (row["probe"] for row in campaigns if row["campaignArn"] == arn)
+                (probe,) = (item["probe"] for item in campaigns if item["campaignArn"] == arn)
                 minutes = probe["minutes"] if probe else 0
                 self.job("update", arn).expected_seconds = self.update_seconds + minutes * 60
 

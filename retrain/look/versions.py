@@ -119,7 +119,7 @@ def read_lineage(access: Access, version_arn: str) -> Document:
         "approval": approval
         and {"answer": approval.answer, "at": approval.at, "by": approval.by or None},
         "datasets": [
-            _learned_dataset(client, arn, [job for job in learned if job.dataset == arn])
+            _training_data(client, arn, [job for job in learned if job.dataset == arn])
             for arn in sorted({job.dataset for job in imports})
         ],
         "metrics": metrics_of(client, version_arn) if is_active(version["status"]) else {},
@@ -127,7 +127,7 @@ def read_lineage(access: Access, version_arn: str) -> Document:
     }
 
 
-def _learned_dataset(client: PersonalizeClient, arn: str, learned: Sequence[Import]) -> Document:
+def _training_data(client: PersonalizeClient, arn: str, learned: Sequence[Import]) -> Document:
     """Return the import jobs of a dataset that a version was trained on, newest first."""
     return {
         "type": arn.rpartition("/")[2],
@@ -254,8 +254,8 @@ class VersionNotes:
 
     def _answer(self, solution_arn: str, version: str, newest: str) -> str:
         """Return who has answered about a version, or what a person can do now."""
-        rows = self._target.settings["solutions"]
-        approvals = (row["approval"] for row in rows if row["solutionArn"] == solution_arn)
+        solutions = self._target.settings["solutions"]
+        approvals = (item["approval"] for item in solutions if item["solutionArn"] == solution_arn)
         settings = next(approvals, None)
         if settings is None:
             return "the solution needs no approval any more"

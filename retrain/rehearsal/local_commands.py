@@ -39,8 +39,8 @@ def rehearse(
         typer.Option(
             metavar="NAME",
             help=f"What goes wrong in a run after the {Name.HAPPY_PATH}, which is always played: "
-            f"{', '.join(row.name for row in SCENARIOS[1:])}, or {Name.ALL} of these. Repeat the "
-            "option for several.",
+            f"{', '.join(scenario.name for scenario in SCENARIOS[1:])}, or {Name.ALL} of these. "
+            "Repeat the option for several.",
         ),
     ] = None,
     data: DataOption = None,

@@ -113,7 +113,7 @@ class DeployedStack:
     def _snapshot(self) -> Snapshot:
         """Return what Personalize has now."""
         personalize, args = self.world.personalize, self.stack.args
-        datasets = [str(row.dataset_arn) for row in args.datasets.configured().values()]
+        datasets = [str(dataset.dataset_arn) for dataset in args.datasets.configured().values()]
         versions = [
             version
             for solution in args.solutions
@@ -127,7 +127,7 @@ class DeployedStack:
         return Snapshot(
             {arn: len(list_imports(personalize, arn)) for arn in datasets},
             {version["solutionVersionArn"]: version["status"] for version in versions},
-            {row["campaignArn"]: row["solutionVersionArn"] for row in campaigns},
+            {campaign["campaignArn"]: campaign["solutionVersionArn"] for campaign in campaigns},
         )
 
     def recommendations(self) -> Iterator[Line]:

@@ -64,8 +64,8 @@ def rehearse(
                 _print_result(results[-1], deployed)
         succeeded = all(result.is_as_designed for result in results)
         if as_json:
-            rows = [_document(result) for result in results]
-            print_json({"stack": stack_name, "succeeded": succeeded, "scenarios": rows})
+            documents = [_document(result) for result in results]
+            print_json({"stack": stack_name, "succeeded": succeeded, "scenarios": documents})
         else:
             print_lines(_conclusion(results))
         if keep:
@@ -78,14 +78,14 @@ def _playable(stack: Stack, names: Sequence[Name]) -> list[Scenario]:
 
     ALL leaves out what the stack cannot play. Raises OperatorError if it is requested by its name.
     """
-    obstacles = {row.name: row.obstacle(stack.args) for row in select(names)}
+    obstacles = {scenario.name: scenario.obstacle(stack.args) for scenario in select(names)}
     refused = [f"  {name}: {text}" for name, text in obstacles.items() if text and name in names]
     if refused:
         raise OperatorError("\n".join([f"stack {stack.name} cannot play:", *refused]))
     for name, text in obstacles.items():
         if text:
             print_message(f"left out: {name}: {text}")
-    return [row for row in select(names) if not obstacles[row.name]]
+    return [scenario for scenario in select(names) if not obstacles[scenario.name]]
 
 
 def _played(deployed: DeployedStack, scenario: Scenario) -> Result:

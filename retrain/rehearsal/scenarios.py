@@ -182,7 +182,7 @@ class Check(NamedTuple):
 def select(names: Sequence[Name]) -> list[Scenario]:
     """Return the happy path and the scenarios with these names, or all of them for ALL."""
     chosen = {Name.HAPPY_PATH, *names}
-    return [row for row in SCENARIOS if row.name in chosen or Name.ALL in chosen]
+    return [scenario for scenario in SCENARIOS if scenario.name in chosen or Name.ALL in chosen]
 
 
 def judge(

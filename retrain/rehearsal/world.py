@@ -69,7 +69,7 @@ class World:
         self.personalize: PersonalizeClient = boto3.client("personalize", **emulator.connection)
         self.iam = boto3.client("iam", **emulator.connection)
         self.s3 = boto3.client("s3", **emulator.connection)
-        self.datasets = {TYPES[key]: row for key, row in args.datasets.configured().items()}
+        self.datasets = {TYPES[key]: dataset for key, dataset in args.datasets.configured().items()}
         """Type of each dataset -> its settings."""
         self.group = str(next(iter(self.datasets.values())).dataset_arn).split("/")[1]
         """The name of the dataset group, which is in the ARN of every dataset."""
@@ -121,9 +121,13 @@ class World:
 
     def _write(self, day: date, contents: Mapping[str, bytes]) -> None:
         """Create the missing buckets. Write the files of each export, then the ready markers."""
-        locations = {key: Location.of(row.data_location, day) for key, row in self.datasets.items()}
+        locations = {
+            key: Location.of(dataset.data_location, day) for key, dataset in self.datasets.items()
+        }
         markers = [
-            Location.of(row.ready_marker, day) for row in self.datasets.values() if row.ready_marker
+            Location.of(dataset.ready_marker, day)
+            for dataset in self.datasets.values()
+            if dataset.ready_marker
         ]
         existing = {bucket["Name"] for bucket in self.s3.list_buckets()["Buckets"]}
         buckets = {location.bucket for location in (*locations.values(), *markers)}

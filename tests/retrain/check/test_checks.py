@@ -183,7 +183,7 @@ ADD = "pulumi config set --path 'personalize-retraining:notifications.emails[0]'
 ADD = f"{ADD} --stack prod && pulumi up --stack prod"
 POLICY = "retrain doctor --policy --stack prod"
 NO_STOP = ("warn", f"`retrain stop` lacks {STOP}", POLICY)
-REPORT = "Read the report, solve the problem, and start a run with retrain start -s prod."
+REPORT = "Read the report with retrain watch -s prod. It says what failed and what to do."
 RINGS = ("warn", "run-failed is in ALARM: too many", REPORT)
 NOBODY = "nobody gets the reports and alarms; with your address:"
 PENDING = subscribed("a@b.c", arn="PendingConfirmation")
