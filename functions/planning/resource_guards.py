@@ -117,8 +117,8 @@ def _automatic_training(view: SolutionView) -> Iterator[str]:
     solution = view.world.solutions.get(view.arn)
     if solution and solution.get("performAutoTraining"):
         yield (
-            f"{view.arn}: also trains automatically; turn that off with 'aws personalize "
-            f"update-solution --solution-arn {view.arn} --no-perform-auto-training'"
+            f"{view.arn}: also trains automatically; turn that off with `aws personalize "
+            f"update-solution --solution-arn {view.arn} --no-perform-auto-training`"
         )
 
 
@@ -141,8 +141,8 @@ def automatic_deployment(view: SolutionView) -> Iterator[str]:
         config = {**campaign["campaignConfig"], "syncWithLatestSolutionVersion": False}
         yield (
             f"{arn}: syncWithLatestSolutionVersion deploys versions before a run has judged them; "
-            f"turn it off with aws personalize update-campaign --campaign-arn {arn} "
-            f"--solution-version-arn {version} --campaign-config '{json.dumps(config)}'"
+            f"turn it off with `aws personalize update-campaign --campaign-arn {arn} "
+            f"--solution-version-arn {version} --campaign-config '{json.dumps(config)}'`"
         )
 
 

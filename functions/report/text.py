@@ -55,7 +55,7 @@ ENDS = {
     "TIMED_OUT": "the execution took too long",
 }
 """Error that ended a run -> what happened, in words."""
-PERSONALIZE_ARN = re.compile(r"arn:[a-z-]+:personalize:[a-z0-9-]+:\d{12}:[a-z-]+/")
+PERSONALIZE_ARN = re.compile(r"(?<!-arn )arn:[a-z-]+:personalize:[a-z0-9-]+:\d{12}:[a-z-]+/")
 UNREADABLE = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069"
     r"\ud800-\udfff\ufffe\uffff]"
@@ -177,7 +177,7 @@ def headline(report: Report) -> str:
 
 
 def with_short_arns(text: str) -> str:
-    """Return a text in one line, in which the ARNs of Personalize are names."""
+    """Return a text in one line. ARNs of Personalize become names, but not those in commands."""
     return PERSONALIZE_ARN.sub("", " ".join(text.split()))
 
 

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 SESSION = re.compile(r"arn:([^:]+):sts::(\d+):assumed-role/([^/]+)/.+")
 
-COMMAND = re.compile(r"'(aws [^']+)'|(aws .+ '{.+}')")
-"""A command of the AWS CLI in a guard's message, which may end with JSON."""
+COMMAND = re.compile(r"`(aws [^`]+)`")
+"""A command of the AWS CLI in a guard's message."""
 DATA_KEY_ACTIONS = (
     *("kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey", "kms:CreateGrant", "kms:ListGrants"),
 )
@@ -97,7 +97,7 @@ def check_guards(account: Account) -> Iterator[Finding]:
             is_ok = False
             text, _, way_out = message.partition("; ")
             command = COMMAND.search(way_out)
-            fix = (command[1] or command[2]) if command else way_out or None
+            fix = command[1] if command else way_out or None
             yield Finding("warn" if guard.verdict == "WARN" else "missing", text, fix)
     if is_ok:
         yield Finding("ok", "the datasets, exports, solutions and campaigns are ready for a run")

@@ -155,8 +155,8 @@ def test_automatic_training_is_either_refused_or_a_warning(setting, guard):
     (other,) = {allowed_automatic_training, refused_automatic_training} - {guard}
     assert found(guard, AUTOMATIC) == [
         (
-            f"{s.SOLUTION}: also trains automatically; turn that off with 'aws personalize "
-            f"update-solution --solution-arn {s.SOLUTION} --no-perform-auto-training'"
+            f"{s.SOLUTION}: also trains automatically; turn that off with `aws personalize "
+            f"update-solution --solution-arn {s.SOLUTION} --no-perform-auto-training`"
         )
     ]
     assert found(other, AUTOMATIC) == found(guard, s.solution_resource()) == []
@@ -179,10 +179,10 @@ def test_a_campaign_that_follows_the_newest_version_is_found(served):
     assert s.messages(automatic_deployment, campaigns=campaigns, trainings=versions) == [
         (
             f"{s.CAMPAIGN}: syncWithLatestSolutionVersion deploys versions before a run has judged "
-            "them; turn it off with aws personalize update-campaign --campaign-arn "
+            "them; turn it off with `aws personalize update-campaign --campaign-arn "
             f"{s.CAMPAIGN} --solution-version-arn {s.OLD_VERSION} --campaign-config "
             '\'{"itemExplorationConfig": {"explorationWeight": "0.3"}, '
-            '"syncWithLatestSolutionVersion": false}\''
+            '"syncWithLatestSolutionVersion": false}\'`'
         )
     ]
 

@@ -171,12 +171,12 @@ def test_a_rejection_by_few_users_says_that_chance_decides(users, result, is_sai
 
 
 def test_each_reason_is_one_line_with_short_arns():
-    reason = f"{s.VERSION} fell\r\n\n  What to do\nretrain"
+    command = f"`aws x --solution-version-arn {s.VERSION}`"
+    reason = f"{s.VERSION} fell\r\n\n  What to do\n{command}"
+    shown = f"taste/new fell What to do {command}"
     lines = sections(with_campaign("REJECTED", reason))["Why"]
-    assert lines == ["- campaign home: taste/new fell What to do retrain"]
-    assert sections(with_campaign(warnings=[reason]))["Warnings"] == [
-        "- home: taste/new fell What to do retrain"
-    ]
+    assert lines == [f"- campaign home: {shown}"], "a command can be pasted"
+    assert sections(with_campaign(warnings=[reason]))["Warnings"] == [f"- home: {shown}"]
 
 
 @pytest.mark.parametrize(
