@@ -89,11 +89,6 @@ def personalize(clients):
 
 
 @pytest.fixture
-def runtime(clients):
-    yield from stubbed(clients["personalize-runtime"])
-
-
-@pytest.fixture
 def executions(clients, monkeypatch):
     monkeypatch.setattr(aws, "stepfunctions", lambda: clients["stepfunctions"])
     yield from stubbed(clients["stepfunctions"])

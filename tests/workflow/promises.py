@@ -24,7 +24,6 @@ FATAL = ("AccessDenied", "OutOfMemory", "ReportFailed")
 def broken_promises(teller: Storyteller) -> Iterator[str]:
     """Yield a message for each promise that a story has broken."""
     yield from _paid_twice(teller)
-    yield from _appended_twice(teller)
     for ended in teller.ended:
         arn = ended.execution.arn
         yield from (f"{arn}: {problem}" for problem in _wrong_report(teller, ended))
@@ -65,16 +64,6 @@ def _paid_twice(teller: Storyteller) -> Iterator[str]:
             if key in paid:
                 yield f"{version.arn} was paid for although there was {paid[key]}: {key}"
             paid[key] = version.arn
-
-
-def _appended_twice(teller: Storyteller) -> Iterator[str]:
-    """Yield a message for each daily export whose rows were added twice."""
-    locations = [
-        job.details["dataSource"]["dataLocation"]
-        for job in teller.imports()
-        if job.details["importMode"] == "INCREMENTAL"
-    ]
-    yield from (f"{path} was added twice" for path in {*locations} if locations.count(path) > 1)
 
 
 def _wrong_report(teller: Storyteller, ended: Ended) -> Iterator[str]:

@@ -147,7 +147,6 @@ class Storyteller:
     def __post_init__(self) -> None:
         self._tasks = 0
         self._deaths: dict[str, list[str]] = defaultdict(list)
-        self._newest = {dataset: f"{dataset}.csv" for dataset in DATASETS}
         self.pipeline.handlers = {step: partial(self._invoke, step) for step in FUNCTIONS}
         self.tried.update((arn, self.served(arn)) for arn in map(campaign_arn, CAMPAIGNS))
         for dataset, content in exports(shift=33).items():
@@ -214,7 +213,7 @@ class Storyteller:
 
     def holds_export(self, dataset: str) -> bool:
         """Return True if the newest import of a dataset has read its newest export."""
-        content = self.pipeline.bucket.objects[self._newest[dataset]]
+        content = self.pipeline.bucket.objects[f"{dataset}.csv"]
         hashes = self.resources(ImportJob)[self.held(dataset)[-1]].hashes
         return [*hashes.values()] == [hashlib.sha256(content).hexdigest()]
 
@@ -371,23 +370,17 @@ class Storyteller:
         content = exports(shift=shift)[f"{item.where}.csv"]
         if item.where == "items":
             content += f"\ni{200 + shift},g0".encode()
-        self._put(item.where, content)
+        self.pipeline.bucket.put(f"{item.where}.csv", content)
 
     def upload_same(self, item: Happening) -> None:
         """Write the newest export once more."""
-        self._put(item.where, self.pipeline.bucket.objects[self._newest[item.where]])
+        key = f"{item.where}.csv"
+        self.pipeline.bucket.put(key, self.pipeline.bucket.objects[key])
 
     def upload_worse(self, item: Happening) -> None:
         """Write an export from which a model learns nothing."""
         content = interactions(shuffled=True) + b"\nu1,i1,%d" % (1_790_100_000 + next(self.number))
-        self._put(item.where, content)
-
-    def _put(self, dataset: str, content: bytes) -> None:
-        """Write an export to the location of the dataset, which may have the date of this day."""
-        location = self.pipeline.group.datasets[dataset].get("data_location", "")
-        day = f"{self.pipeline.clock.now().date()}/" if "{date}" in str(location) else ""
-        self._newest[dataset] = f"{day}{dataset}.csv"
-        self.pipeline.bucket.put(self._newest[dataset], content)
+        self.pipeline.bucket.put(f"{item.where}.csv", content)
 
     def import_something_else(self, item: Happening) -> None:
         """Import another file into a dataset."""

@@ -20,7 +20,6 @@ from tests.workflow.deaths import DEATHS, EXTRA_PERIODS, FIRST, WEEK, living, ro
 from tests.world import MOVIES, PIPELINE, exports, solution
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOT = Path(__file__).resolve().parents[2]
 SHORT = {"solution-version": 600, "campaign-update": 120}
 
 

@@ -45,21 +45,6 @@ def test_an_approved_version_is_deployed_without_an_import_or_a_training():
     assert outcomes(execution) == DEPLOYED
 
 
-def test_an_approved_version_whose_update_failed_is_deployed_by_the_next_run_also_late():
-    """The answer came in time, so only the work of the run is late."""
-    with deploy(ASKING) as pipeline:
-        pipeline.run()
-        answer(pipeline)
-        pipeline.inject_fault("fail", job="campaign-update", reason="Internal service error")
-        failed = deploy_approved(pipeline)
-        pipeline.sleep(LATE)
-        later = pipeline.run(scheduledTime=NEXT_SLOT)
-        assert pipeline.served_version() == newest(pipeline)
-        assert len(pipeline.versions()) == 2
-    assert outcomes(failed)["home"] == "FAILED"
-    assert outcomes(later) == DEPLOYED
-
-
 def test_a_version_is_asked_for_once_until_its_time_is_over():
     with deploy(ASKING) as pipeline:
         pipeline.run()

@@ -9,7 +9,6 @@ from components.state_machine.definition import execution_timeout_seconds
 from emulator.virtual.step_functions import Fails
 from functions.executions import REPORTED_ERROR
 from tests.workflow.pipeline import (
-    NEXT_SLOT,
     RUN_ID,
     deploy,
     handler,
@@ -67,20 +66,6 @@ def test_a_run_that_times_out_after_all_deadlines_is_reported():
 
 
 # Runs that ended without a report
-
-
-def test_the_next_run_uses_the_training_of_an_aborted_run():
-    with deploy() as pipeline:
-        started = pipeline.start()
-        pipeline.sleep(3600)
-        started.abort("Enough", "of this")
-        closing = close(started.now())
-        assert pipeline.requests("StopSolutionVersionCreation") == []
-        execution = pipeline.run(scheduledTime=NEXT_SLOT)
-        assert len(pipeline.versions()) == 2
-        assert pipeline.served_version() == pipeline.versions()[-1]
-    assert closing["report"]["reason"] == "ABORTED: Enough: of this"
-    assert outcomes(execution) == DEPLOYED
 
 
 @pytest.mark.parametrize("size", [260_000, 262_000], ids=["later state", "first state"])

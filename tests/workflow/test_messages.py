@@ -5,10 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from components.args import ApprovalArgs, QualityRuleArgs
+from components.args import QualityRuleArgs
 from components.rules.fields import NDCG_AT_10
 from functions.words import duration_text
-from tests.workflow.pipeline import Pipeline, deploy
+from tests.workflow.pipeline import deploy
 from tests.workflow.summaries import report, text
 from tests.world import MOVIES, PIPELINE, TOPIC, solution, solution_arn
 
@@ -25,18 +25,6 @@ RUNS = {
         None,
         "TRAINED",
         "there is a new version without a campaign",
-    ),
-    "worse data": (
-        MOVIES,
-        Pipeline.upload_worse_data,
-        "REJECTED",
-        "the new version for home was rejected",
-    ),
-    "approval": (
-        MOVIES.with_solutions(solution(approval=ApprovalArgs())),
-        None,
-        "AWAITING_APPROVAL",
-        "the new version for home needs your approval",
     ),
     "failed training": (MOVIES, fail("solution-version"), "FAILED", "training of taste failed"),
 }

@@ -54,20 +54,12 @@ GROUP = (
     .with_options(limits=LIMITS)
 )
 """The pipeline of the stories. One of its campaigns has no probe."""
-DAILY_GROUP = GROUP.with_dataset(
-    "interactions",
-    data_location="s3://exports/{date}/interactions.csv",
-    import_mode="INCREMENTAL",
-)
-"""A pipeline that appends the interactions of each day."""
 LAST_SECOND = 2400
 """The end of the time in which things happen after a slot. A run takes about as long."""
 OFTEN = ("abort", "killed", "lost")
 """The kinds of which a deck has three cards."""
 SHARES = 4
 """The number of stories among which a deck of happenings is dealt."""
-NOT_DAILY = ("upload", "upload-same", "worse-data", "foreign-import")
-"""The kinds after which a person has to clear up if the dataset grows by appended exports."""
 BEFORE = {"recreate": -2 * HOUR, "worse-data": 1 - HOUR}
 """The seconds at which some kinds happen before a slot."""
 AT_ONCE = (*FAULTS, *DEATHS, "twice")
@@ -85,7 +77,7 @@ WEATHER: Sequence[Mapping[str, object]] = [
 """Faults that may happen to every call, at a low rate."""
 
 
-def draw_story(random: Random, seed: int, *, is_daily: bool) -> list[Slot]:
+def draw_story(random: Random, seed: int) -> list[Slot]:
     """Draw a story of several slots, and two quiet slots in which nothing goes wrong.
 
     Every four stories share a deck with all kinds of happenings, so each kind is in one of them.
@@ -96,19 +88,17 @@ def draw_story(random: Random, seed: int, *, is_daily: bool) -> list[Slot]:
     slots: list[list[Happening]] = []
     for _ in range(SLOTS):
         data = random.choice((*([dataset] for dataset in DATASETS), [], *[DATASETS] * 5))
-        slots.append(_new_data(*data, *["interactions"] * is_daily))
+        slots.append(_new_data(*data))
     for kind in deck[seed % SHARES :: SHARES]:
-        if not (is_daily and kind in NOT_DAILY):
-            where = random.choice(HAPPENINGS[kind][0])
-            seconds = 0 if kind in AT_ONCE else BEFORE.get(kind, random.randint(0, LAST_SECOND))
-            happening = Happening(kind, where, seconds, random.randint(1, 3))
-            random.choice(slots).append(happening)
-    return [*slots, _new_data(*DATASETS), _new_data(*["interactions"] * is_daily)]
+        where = random.choice(HAPPENINGS[kind][0])
+        seconds = 0 if kind in AT_ONCE else BEFORE.get(kind, random.randint(0, LAST_SECOND))
+        random.choice(slots).append(Happening(kind, where, seconds, random.randint(1, 3)))
+    return [*slots, _new_data(*DATASETS), []]
 
 
 def _new_data(*datasets: str) -> list[Happening]:
     """Return the uploads before a slot."""
-    return [Happening("upload", dataset, -HOUR) for dataset in dict.fromkeys(datasets)]
+    return [Happening("upload", dataset, -HOUR) for dataset in datasets]
 
 
 def draw_switches(random: Random) -> Switches:
@@ -124,17 +114,17 @@ def draw_switches(random: Random) -> Switches:
 
 
 @contextmanager
-def storyteller(random: Random, group=GROUP, **options: object) -> Iterator[Storyteller]:
+def storyteller(random: Random, **options: object) -> Iterator[Storyteller]:
     """Deploy a pipeline, and yield who tells a story of it."""
-    with deploy(group, durations=DURATIONS, switches=draw_switches(random)) as pipeline:
+    with deploy(GROUP, durations=DURATIONS, switches=draw_switches(random)) as pipeline:
         yield Storyteller(pipeline, random, **options)
 
 
 @pytest.mark.parametrize("seed", range(STORIES))
 def test_no_promise_is_broken_whatever_goes_wrong(seed):
-    random, is_daily = Random(seed), seed % 5 == 1  # noqa: S311 - a reproducible story
-    story = draw_story(random, seed, is_daily=is_daily)
-    with storyteller(random, DAILY_GROUP if is_daily else GROUP) as teller:
+    random = Random(seed)  # noqa: S311 - a reproducible story
+    story = draw_story(random, seed)
+    with storyteller(random) as teller:
         teller.tell(story)
         problems = [*broken_promises(teller), *not_up_to_date(teller)]
     assert problems == [], story
