@@ -17,10 +17,7 @@ from awslambdaric.lambda_runtime_log_utils import JsonFormatter
 from components.args import TriggerArgs
 from components.lambda_functions import function_code
 from components.state_machine.steps import STEPS
-from functions.errors import RunRefused
-from functions.plan_retraining import handler as plan
 from functions.report.text import text_of
-from tests.functions.samples import configured
 from tests.workflow.pipeline import RUN_ID, deploy, handler
 from tests.workflow.summaries import event_of, report_of
 from tests.world import MOVIES, campaign_arn
@@ -94,16 +91,6 @@ def test_the_message_of_a_record_is_readable(records):
     assert last["deploy_version"].arn == campaign_arn()
     assert last["report_outcome"].getMessage() == text_of(report_of(execution))
     assert last["start_on_export"].getMessage() == "start_on_export: nothing started"
-
-
-def test_a_wrong_input_is_refused_before_any_request():
-    with pytest.raises(RunRefused) as error:
-        plan(configured({"skipimport": True, "trigger": "x"}), None)
-    assert str(error.value) == (
-        "2 problems with this run:\n"
-        '  key: "skipimport" is unknown; did you mean "skipImport"?\n'
-        '  trigger: "x" is not one of "schedule", "export"; use one of them or omit it'
-    )
 
 
 # The import of a handler

@@ -10,7 +10,7 @@ from functions import start_on_export
 from functions.aws import READ_ATTEMPTS
 from functions.errors import ServiceUnavailable
 from tests.workflow.pipeline import deploy
-from tests.workflow.summaries import outcomes, problems_of, report, skip_reason
+from tests.workflow.summaries import outcomes, report, skip_reason
 from tests.world import MOVIES, interactions
 
 MARKERS = {"interactions": "{date}/interactions.SUCCESS", "items": "{date}/items.SUCCESS"}
@@ -140,22 +140,6 @@ def test_a_scheduled_run_imports_an_export_whose_marker_has_started_no_run():
         marker_event(pipeline, "interactions", "2026-11-29")
         (late,) = executions(pipeline)
     assert report(late)["outcome"] == "SKIPPED", "the event of the marker came after the run"
-
-
-def test_a_run_that_has_waited_in_vain_fails_and_says_how_to_import_its_export():
-    with deployed("interactions") as pipeline:
-        pipeline.inject_fault("hang", job="solution-version")
-        pipeline.start(skipImport=True)
-        pipeline.sleep(600)
-        write(pipeline, "interactions", DAY)
-        marker_event(pipeline, "interactions", DAY)
-        (failed,) = executions(pipeline)
-    (problem,) = problems_of(failed)
-    assert (
-        "this run has waited for 24 hours; no other run imports the exports of 2026-11-22, unless "
-        "later exports have replaced them; use retrain start --export-date 2026-11-22; if the "
-        "older run hangs, stop it"
-    ) in problem
 
 
 def test_step_functions_may_be_out_of_order_for_minutes_when_a_marker_comes():

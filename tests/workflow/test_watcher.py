@@ -80,15 +80,6 @@ def test_a_trial_that_no_run_can_end_is_tried_after_growing_pauses_and_rings_aft
     assert 6 <= count <= 14, "with a pause of 15 minutes there would be 96"
 
 
-def test_a_campaign_whose_tags_cannot_be_read_rings():
-    with deploy(PROBED) as pipeline:
-        pipeline.run()
-        pipeline.inject_fault("deny", operation="ListTagsForResource", times=None)
-        assert watch(pipeline) == 1
-        pipeline.personalize.faults.clear()
-        assert watch(pipeline) == 0
-
-
 def test_an_overdue_training_of_a_dead_run_is_stopped_and_a_foreign_one_is_not():
     short = MOVIES.with_options(limits=LimitsArgs(max_training_hours=1))
     with deploy(short) as pipeline:
