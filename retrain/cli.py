@@ -96,7 +96,7 @@ def _run(arguments: Sequence[str], named: Sequence[str]) -> int:
 
 
 def _explained(error: Exception, command: str) -> OperatorError:
-    """Return an error as one whose message is one line with the way out."""
+    """Return an error whose message is one line that also says what to do."""
     if isinstance(error, OperatorError):
         return error
     if isinstance(error, AWS_ERRORS):

@@ -91,15 +91,15 @@ def policy_finding(
     ]
     results = {result.result for *_, result in judged}
     worst = next((name for name in ("denied", "not allowed", "uncertain") if name in results), None)
-    refused = [item for item in judged if item[2].result == worst]
-    who = list_text([*dict.fromkeys(question.who for question, *_ in refused or judged)])
-    keys = list_text(sorted({key for *_, result in refused for key in result.keys}))
-    what = f"{who} call {actions_text(action for _, action, _ in refused)}"
+    decisive = [item for item in judged if item[2].result == worst]
+    who = list_text([*dict.fromkeys(question.who for question, *_ in decisive or judged)])
+    keys = list_text(sorted({key for *_, result in decisive for key in result.keys}))
+    what = f"{who} call {actions_text(action for _, action, _ in decisive)}"
     if worst == "denied":
         text = f"{name} has a Deny that does not let {what}"
         return Finding("missing", text, f"correct its condition on {keys}" if keys else None)
     if worst == "not allowed":
-        added = {id(question): question.statement for question, *_ in refused}.values()
+        added = {id(question): question.statement for question, *_ in decisive}.values()
         mended = shlex.quote(json.dumps(with_statements(document, *added)))
         text = f"{name} does not let {what}"
         return Finding("missing", text, mend.replace("{}", mended))

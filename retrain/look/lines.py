@@ -55,31 +55,34 @@ def rendered(
     A text that is longer than `width` is wrapped between words, but not within a command. Jobs
     have bars only if there is room.
     """
-    rows, labels, texts = list(lines), defaultdict[int, int](int), defaultdict[int, int](int)
-    for row in rows:
-        if row.text:
-            length = len(row.label) if row.time else min(len(row.label), MAX_LABEL_WIDTH)
-            labels[row.depth] = max(labels[row.depth], length)
-            texts[row.depth] = max(texts[row.depth], len(row.text) if row.time else 0)
-    for row in rows:
-        indent = INDENT * row.depth
-        column = labels[row.depth]
+    shown = list(lines)
+    label_widths, text_widths = defaultdict[int, int](int), defaultdict[int, int](int)
+    for line in shown:
+        if line.text:
+            length = len(line.label) if line.time else min(len(line.label), MAX_LABEL_WIDTH)
+            label_widths[line.depth] = max(label_widths[line.depth], length)
+            text_widths[line.depth] = max(
+                text_widths[line.depth], len(line.text) if line.time else 0
+            )
+    for line in shown:
+        indent = INDENT * line.depth
+        column = label_widths[line.depth]
         hanging = indent + (" " * column + GAP if column else "")
-        label = f"{row.label:<{column}}" if row.text else row.label
-        head = Text.assemble(indent, (label, row.label_style), GAP if label and row.text else "")
-        needed = len(head) + BAR_WIDTH + texts[row.depth] + TIME_WIDTH + 2 * len(GAP)
-        if has_bars and row.share is not None and needed <= (width or needed):
-            done = int(BAR_WIDTH * row.share)
+        label = f"{line.label:<{column}}" if line.text else line.label
+        head = Text.assemble(indent, (label, line.label_style), GAP if label and line.text else "")
+        needed = len(head) + BAR_WIDTH + text_widths[line.depth] + TIME_WIDTH + 2 * len(GAP)
+        if has_bars and line.share is not None and needed <= (width or needed):
+            done = int(BAR_WIDTH * line.share)
             head.append_text(Text("━" * done + " " * (BAR_WIDTH - done) + GAP, "green"))
-        if row.time:
-            head.append(f"{row.text:<{texts[row.depth]}}", row.style)
-            head.append(GAP + row.time, "dim")
+        if line.time:
+            head.append(f"{line.text:<{text_widths[line.depth]}}", line.style)
+            head.append(GAP + line.time, "dim")
             yield head
             continue
         room = None if width is None else max(width - len(hanging), BAR_WIDTH)
-        for number, part in enumerate(wrapped(row.text, room)):
+        for number, fitting in enumerate(wrapped(line.text, room)):
             text = Text(hanging) if number else head
-            text.append(part, row.style)
+            text.append(fitting, line.style)
             text.rstrip()
             yield text
 
