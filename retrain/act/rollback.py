@@ -111,7 +111,9 @@ def rollback(
     when = "" if wait else ", which takes some minutes"
     verb = "serves" if wait else "moves to"
     print_result(f"{short_name(arn)} {verb} {short_name(good)}{when}")
-    print_message("The data are as before: replace a bad export before the next run imports it.")
+    print_message(
+        "The data is not rolled back: replace a bad export before the next run imports it."
+    )
     return 0
 
 

@@ -57,7 +57,7 @@ def stop(
     for version in trainings:
         age = (clock.now() - version["creationDateTime"]).total_seconds()
         name = short_name(version["solutionVersionArn"])
-        print_message(f"Its training {name}, {duration_text(age)} old, is lost, but paid for.")
+        print_message(f"You lose its training {name} after {duration_text(age)}, and pay for it.")
     if not confirm("Stop it?", yes=yes):
         raise FailedError("nothing was stopped")
     client = target.access.step_functions
@@ -92,7 +92,7 @@ def stop(
         print_message(GOING_ON)
         # A run trains what was stopped again only if a person asks for it.
         options = ("--skip-import", "--force") if stopped else ()
-        print_command("To go on with this later", target.command("start", *options))
+        print_command("To start again later", target.command("start", *options))
     return 0
 
 
