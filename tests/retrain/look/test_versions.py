@@ -9,20 +9,22 @@ from retrain import cli
 from retrain.look import versions
 from retrain.look.lines import rendered
 from retrain.names import short_name
-from tests.retrain import builders as b
+from tests.functions.samples import CAMPAIGN, SOLUTION, campaign_result, solution_result
+from tests.functions.samples import VERSION as NEW
+from tests.functions.test_report import report
 from tests.retrain.in_process import account
 from tests.workflow.pipeline import RUN_ID
 from tests.world import MOVIES
 
-CAMPAIGN, NEW, SOLUTION = b.CAMPAIGN, b.NEW, b.SOLUTION
 BEGAN_AT = datetime(2026, 11, 29, 4, tzinfo=UTC)
 
 
 def test_a_solution_may_need_no_approval_any_more():
-    waiting = b.solution_report(campaigns=[b.campaign_report("AWAITING_APPROVAL")])
-    report, target = b.run_report(waiting), SimpleNamespace(settings={"solutions": []})
-    notes = versions.VersionNotes(target)
-    assert notes.about(report) == {CAMPAIGN: "the solution needs no approval any more"}
+    waiting = solution_result(campaigns=[campaign_result("AWAITING_APPROVAL")])
+    notes = versions.VersionNotes(SimpleNamespace(settings={"solutions": []}))
+    assert notes.about(report(solutions=[waiting])) == {
+        CAMPAIGN: "the solution needs no approval any more"
+    }
 
 
 # The lineage of a version
@@ -101,11 +103,11 @@ FACTS = [
     ({"approval": ANSWERED}, "approval refused by ops at 2026-11-29 04:00 UTC"),
     ({"datasets": [ITEMS, USERS]}, f"items {IMPORTED * 5}{OLDER}"),
     ({"metrics": {"precision_at_5": 0.2, "coverage": 1}}, "metrics coverage 1.0000 precision@5 0"),
-    ({"campaigns": [VERDICTS]}, "campaigns home-page does not serve it"),
-    ({"campaigns": [{**VERDICTS, "serves": True, "good": True}]}, "campaigns home-page serves it"),
+    ({"campaigns": [VERDICTS]}, "campaigns home does not serve it"),
+    ({"campaigns": [{**VERDICTS, "serves": True, "good": True}]}, "campaigns home serves it"),
     (
         {"campaigns": [{**VERDICTS, "good": True, "bad": True}]},
-        "campaigns home-page rolls back to it, was moved back from it",
+        "campaigns home rolls back to it, was moved back from it",
     ),
 ]
 

@@ -15,7 +15,7 @@ from retrain.look import watch
 from retrain.look.lines import Line
 from retrain.look.run_view import RunView
 from retrain.look.runs import Execution
-from tests.retrain.builders import STATE_MACHINE, run_report, solution_report
+from tests.functions.test_report import report, solution
 from tests.terminal import CONTROL_SEQUENCE
 
 MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:m"
@@ -125,22 +125,25 @@ def test_a_run_can_be_left_even_while_a_request_waits(states, capsys, error):
 def test_a_terminal_breaks_no_word_and_no_command_of_a_report(states, capsys, monkeypatch):
     for name, value in {"FORCE_COLOR": "1", "NO_COLOR": "1", "COLUMNS": "40"}.items():
         monkeypatch.setenv(name, value)
-    report = run_report(solution_report(), outcome="FAILED", error="X", reason="no data " * 20)
-    states("FAILED").events = [reported(report)]
+    failed = {**report(), "outcome": "FAILED", "error": "X", "reason": "no data " * 20}
+    states("FAILED").events = [reported(failed)]
     assert watch.watch_execution(TARGET, EXECUTION, as_json=False) == 1
     printed = CONTROL_SEQUENCE.sub("", capsys.readouterr().out).splitlines()
-    assert " ".join(printed).split() == text_of(report).split()
+    assert " ".join(printed).split() == text_of(failed).split()
     long = [line for line in printed if len(line) > 40 and " " in line.strip()]
-    assert long == [f"  retrain start --state-machine-arn {STATE_MACHINE}"]
+    machine = failed["executionArn"].rpartition(":")[0].replace("execution", "stateMachine")
+    commands = ("start", "rollback --campaign home")
+    assert sorted(long) == [
+        f"  retrain {command} --state-machine-arn {machine}" for command in sorted(commands)
+    ]
 
 
 def test_with_json_the_only_result_is_the_run(states, capsys):
-    report = run_report(solution_report())
-    states("SUCCEEDED").events = [reported(report)]
+    states("SUCCEEDED").events = [reported(report())]
     assert watch.watch_execution(TARGET, EXECUTION, as_json=True) == 0
     out, err = capsys.readouterr()
     document = json.loads(out)
-    assert (document["report"], document["stage"], err) == (report, None, "")
+    assert (document["report"], document["stage"], err) == (report(), None, "")
 
 
 def test_a_job_whose_usual_duration_is_not_known_has_no_expected_end():
@@ -157,12 +160,13 @@ def test_a_job_whose_usual_duration_is_not_known_has_no_expected_end():
 
 
 def test_a_version_that_the_run_did_not_train_is_used():
-    trained_before, not_created = (
-        solution_report(name, version, isTrained=False, reason="no data")
-        for name, version in (("a", "a/1"), ("b", None))
-    )
-    ready = solution_report("c", "c/1", isTrained=False)
+    trained_before, not_created = (("a", "a/1", "no data"), ("b", None, "no data"))
+    names = ("solutionArn", "solutionVersionArn", "reason", "isTrained", "campaigns")
+    solutions = [
+        {**solution(), **dict(zip(names, (*values, False, []), strict=True))}
+        for values in (trained_before, not_created, ("c", "c/1", None))
+    ]
     view = RunView(EXECUTION)
-    view.read_report(run_report(trained_before, not_created, ready))
+    view.read_report({**report(), "imports": [], "solutions": solutions})
     labels = [job.line(EXECUTION.started_at).label for job in view.jobs]
     assert labels == ["use a", "train b"], "a version that was ready has no line"

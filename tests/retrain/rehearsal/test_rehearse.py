@@ -19,9 +19,11 @@ from retrain.look.runs import Execution
 from retrain.rehearsal import play, rehearse
 from retrain.rehearsal.play import DeployedStack, Result
 from retrain.rehearsal.scenarios import SCENARIOS, Check, Name, Snapshot
+from tests.functions import samples as s
+from tests.functions.test_report import report
 from tests.program.sample_stack import CAMPAIGN, ROOT
-from tests.retrain.builders import STATE_MACHINE, campaign_report, run_report, solution_report
 
+STATE_MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:retraining-dev"
 SCHEDULE = "arn:aws:scheduler:eu-west-1:123456789012:schedule/retraining-dev/nightly"
 LIMIT = ClientError({"Error": {"Code": "Limit", "Message": "5"}}, "Make")
 MET = [Check("the run ended as planned", is_met=True)]
@@ -31,18 +33,20 @@ BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
 STARTED = datetime(2026, 11, 29, 3, tzinfo=UTC)
 
 
-def view(report, status="SUCCEEDED", error=None):
+def view(report_of_run, status="SUCCEEDED", error=None):
     """Return a run that has ended."""
     ended = STARTED + timedelta(seconds=8)
     run = RunView(Execution("arn:execution:run-1", status, STARTED, ended, error))
-    if report:
-        run.read_report(report)
+    if report_of_run:
+        run.read_report(report_of_run)
     return run
 
 
 RUNS = {
-    Name.HAPPY_PATH: view(run_report(solution_report(campaigns=[campaign_report("DEPLOYED")]))),
-    Name.WRONG_HEADER: view(run_report(outcome="FAILED", **REFUSED)),
+    Name.HAPPY_PATH: view(report()),
+    Name.WRONG_HEADER: view(
+        {**report(), "imports": [], "solutions": [], "outcome": "FAILED", **REFUSED}
+    ),
 }
 
 
@@ -124,9 +128,9 @@ def test_the_golden_screens_of_a_rehearsal(results, golden, capsys):
     names = (Name.WRONG_HEADER, Name.NOTHING_NEW, Name.BAD_PROBE)
     options = [word for name in names for word in ("--scenario", name)]
     good = retrain("rehearse", *options, capsys=capsys)
-    rejected = campaign_report("REJECTED", reason="NDCG@10 fell from 0.4 to 0.1")
-    report = run_report(solution_report(campaigns=[rejected]), outcome="REJECTED")
-    results[Name.HAPPY_PATH] = Result(BY_NAME[Name.HAPPY_PATH], NOT_MET, view(report))
+    rejected = s.campaign_result("REJECTED", "NDCG@10 fell from 0.4 to 0.1")
+    worse = view(report(solutions=[s.solution_result(campaigns=[rejected])]))
+    results[Name.HAPPY_PATH] = Result(BY_NAME[Name.HAPPY_PATH], NOT_MET, worse)
     results[Name.NOTHING_NEW] = EmulatorError("no such schedule")
     died = view(None, "FAILED", "States.Runtime: no a")
     results[Name.BAD_PROBE] = Result(BY_NAME[Name.BAD_PROBE], NOT_MET, died)
