@@ -2,20 +2,12 @@
 
 import pytest
 
-from components.args import (
-    CampaignArgs,
-    DatasetArgs,
-    DatasetsArgs,
-    ProbeArgs,
-    RetrainingPipelineArgs,
-    SolutionArgs,
-)
 from retrain.rehearsal.scenarios import SCENARIOS, Name, Snapshot, judge, select
+from tests.world import MOVIES, campaign, campaign_arn, dataset_arn, solution, solution_arn
 
-HOME = "arn:aws:personalize:eu-west-1:123456789012"
-CAMPAIGN, DATASET = f"{HOME}:campaign/home", f"{HOME}:dataset/movies/INTERACTIONS"
-OLD, NEW = (f"{HOME}:solution/movies/{number}" for number in (1, 2))
-OTHER_OLD, OTHER_NEW = (f"{HOME}:solution/series/{number}" for number in (1, 2))
+CAMPAIGN, DATASET = campaign_arn(), dataset_arn()
+OLD, NEW = (f"{solution_arn()}/{number}" for number in (1, 2))
+OTHER_OLD, OTHER_NEW = (f"{solution_arn('series')}/{number}" for number in (1, 2))
 BEFORE = Snapshot({DATASET: 1}, {OLD: "ACTIVE", OTHER_OLD: "ACTIVE"}, {CAMPAIGN: OLD})
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
 
@@ -102,39 +94,22 @@ DAILY = (
 )
 
 
-def stack_args(key="interactions", campaigns=(None,), **dataset):
-    """Return the settings of a stack with these probes. None is a campaign without a probe."""
-    fields = {"dataset_arn": DATASET, "data_location": "s3://bucket/a.csv", **dataset}
-    campaigns = [CampaignArgs(campaign_arn=CAMPAIGN, probe=probe) for probe in campaigns]
-    return RetrainingPipelineArgs(
-        datasets=DatasetsArgs(**{key: DatasetArgs(**fields)}),
-        solutions=[SolutionArgs(solution_arn=f"{HOME}:solution/movies", campaigns=campaigns)],
-    )
+PROBED = campaign(user_id="1")
+NO_FULL_IMPORT = dict.fromkeys(["truncated-export", "wrong-header", "worse-model"], FULL_IMPORT)
+DATED = {"import_mode": "INCREMENTAL", "data_location": "s3://bucket/{date}/"}
 
 
 @pytest.mark.parametrize(
-    ("args", "obstacles"),
+    ("dataset", "changes", "campaigns", "obstacles"),
     [
-        (stack_args(campaigns=[None, ProbeArgs(user_id="1")]), {}),
-        (stack_args(), {"bad-probe": NO_PROBE}),
-        (stack_args(campaigns=[]), dict.fromkeys(["worse-model", "bad-probe"], NO_CAMPAIGNS)),
-        (
-            stack_args("users", [ProbeArgs(user_id="1")]),
-            dict.fromkeys(["truncated-export", "wrong-header", "worse-model"], FULL_IMPORT),
-        ),
-        (
-            stack_args(
-                campaigns=[ProbeArgs(user_id="1")],
-                import_mode="INCREMENTAL",
-                data_location="s3://bucket/{date}/",
-            ),
-            {
-                "nothing-new": DAILY,
-                **dict.fromkeys(["truncated-export", "wrong-header", "worse-model"], FULL_IMPORT),
-            },
-        ),
+        ("interactions", {}, ["mail", PROBED], {}),
+        ("interactions", {}, ["home"], {"bad-probe": NO_PROBE}),
+        ("interactions", {}, [], dict.fromkeys(["worse-model", "bad-probe"], NO_CAMPAIGNS)),
+        ("users", {}, [PROBED], NO_FULL_IMPORT),
+        ("interactions", DATED, [PROBED], {"nothing-new": DAILY, **NO_FULL_IMPORT}),
     ],
 )
-def test_a_stack_that_cannot_play_a_scenario_has_a_reason(args, obstacles):
-    reasons = {scenario.name: scenario.obstacle(args) for scenario in SCENARIOS}
+def test_a_stack_that_cannot_play_a_scenario_has_a_reason(dataset, changes, campaigns, obstacles):
+    group = MOVIES.with_datasets(dataset, **changes).with_solutions(solution(campaigns=campaigns))
+    reasons = {scenario.name: scenario.obstacle(group.args) for scenario in SCENARIOS}
     assert {str(name): reason for name, reason in reasons.items() if reason} == obstacles

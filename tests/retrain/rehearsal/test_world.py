@@ -6,20 +6,12 @@ from types import SimpleNamespace
 import boto3
 import pytest
 
-from components.args import (
-    CampaignArgs,
-    DatasetArgs,
-    DatasetsArgs,
-    ProbeArgs,
-    RetrainingPipelineArgs,
-    SolutionArgs,
-)
 from retrain.account.errors import OperatorError
 from retrain.rehearsal import world
 from retrain.rehearsal.data import Data
 from retrain.rehearsal.world import World, recipe_of, wait_until_active
+from tests.world import MOVIES, campaign, dataset_arn, solution
 
-HOME = "arn:aws:personalize:eu-west-1:123456789012"
 CONTENT = b'\xef\xbb\xbfA,B\r\n1,"x"\r\n2,\\,\n3,\xc3\xa9\n'
 
 
@@ -43,12 +35,8 @@ def uploads(monkeypatch):
 
 
 def world_of(region="eu-west-1", key="interactions", **dataset):
-    fields = {"dataset_arn": f"{HOME}:dataset/movies/USERS", **dataset}
-    args = RetrainingPipelineArgs(
-        datasets=DatasetsArgs(**{key: DatasetArgs(**fields)}),
-        solutions=[SolutionArgs(solution_arn=f"{HOME}:solution/movies")],
-    )
     emulator = SimpleNamespace(region=region, account="123456789012", connection={})
+    args = MOVIES.with_datasets(key, **dataset).args
     return World(emulator, args, Data({}, {}, {"INTERACTIONS": CONTENT}))
 
 
@@ -78,7 +66,7 @@ def test_a_bucket_in_us_east_1_has_no_location(uploads):
 def test_a_stack_without_interactions_gets_an_export_of_interactions():
     datasets = world_of(key="users", data_location="s3://bucket/a.csv").datasets
     assert list(datasets) == ["USERS", "INTERACTIONS"]
-    assert datasets["INTERACTIONS"].dataset_arn == f"{HOME}:dataset/movies/INTERACTIONS"
+    assert datasets["INTERACTIONS"].dataset_arn == dataset_arn("interactions")
     location = datasets["INTERACTIONS"].data_location
     assert location == "s3://rehearsal-interactions/interactions.csv"
 
@@ -102,15 +90,12 @@ def test_a_resource_that_does_not_become_active_is_an_error(
 @pytest.mark.parametrize(
     ("probe", "mode", "recipe"),
     [
-        (None, "FULL", "aws-user-personalization-v2"),
-        (None, "UPDATE", "aws-user-personalization"),
-        (ProbeArgs(user_id="1"), "FULL", "aws-user-personalization-v2"),
-        (ProbeArgs(item_id="1"), "FULL", "aws-similar-items"),
-        (ProbeArgs(user_id="1", input_list=["1"]), "FULL", "aws-personalized-ranking-v2"),
+        ({}, "FULL", "aws-user-personalization-v2"),
+        ({}, "UPDATE", "aws-user-personalization"),
+        ({"user_id": "1"}, "FULL", "aws-user-personalization-v2"),
+        ({"item_id": "1"}, "FULL", "aws-similar-items"),
+        ({"user_id": "1", "input_list": ["1"]}, "FULL", "aws-personalized-ranking-v2"),
     ],
 )
 def test_a_solution_has_a_recipe_for_its_probe_and_its_training_mode(probe, mode, recipe):
-    campaigns = [CampaignArgs(campaign_arn=f"{HOME}:campaign/a", probe=probe)]
-    arn = f"{HOME}:solution/movies"
-    solution = SolutionArgs(solution_arn=arn, training_mode=mode, campaigns=campaigns)
-    assert recipe_of(solution) == recipe
+    assert recipe_of(solution(training_mode=mode, campaigns=[campaign(**probe)])) == recipe
