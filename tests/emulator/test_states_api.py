@@ -100,20 +100,6 @@ def test_each_story_of_the_golden_file_is_as_it_was(golden):
         golden.answers("states_api.txt", answer, width=100)
 
 
-def test_a_list_may_be_old_at_random():
-    with StepFunctions() as step_functions:
-        resting = step_functions.machine(REST, {})
-        fault = {"fault": "stale", "operation": "ListExecutions", "times": None, "rate": 0.5}
-        step_functions.faults.inject(fault)
-        resting.start({})
-        request = {"stateMachineArn": resting.arn}
-        rows = [
-            len(step_functions.respond("ListExecutions", request)["executions"]) for _ in range(100)
-        ]
-    assert set(rows) == {0, 1}
-    assert 30 < rows.count(0) < 70
-
-
 # Histories and limits
 
 

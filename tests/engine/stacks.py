@@ -117,22 +117,13 @@ class Stack:
         log.unlink(missing_ok=True)
         text = self.pulumi(command, *options, "--color", "never", "--event-log", str(log))
         words_of: dict[str, set[str]] = defaultdict(set)
-        for step in _steps(log):
-            words_of[step.resource].add(step.word)
+        for resource, word in _steps(log):
+            words_of[resource].add(word)
         return Result({name: "/".join(sorted(words)) for name, words in words_of.items()}, text)
 
 
-class Step(NamedTuple):
-    """A step of an operation on one resource."""
-
-    resource: str
-    """Type and name of the resource."""
-    word: str
-    """A value of STEP_WORDS."""
-
-
-def _steps(log: Path) -> Iterator[Step]:
-    """Yield the steps in an event log, except those of the stack and of providers.
+def _steps(log: Path) -> Iterator[tuple[str, str]]:
+    """Yield the resource and the word of each step in an event log, not of stacks and providers.
 
     The engine writes an event before each step and an event after it. Only the event after a
     refresh holds its result.
@@ -145,9 +136,9 @@ def _steps(log: Path) -> Iterator[Step]:
         if step is None or step["type"].startswith("pulumi:"):
             continue
         if step["op"] != "refresh":
-            yield Step(short_name(step["urn"]), STEP_WORDS[step["op"]])
+            yield short_name(step["urn"]), STEP_WORDS[step["op"]]
         elif is_finished:
-            yield Step(short_name(step["urn"]), _refresh_word(step))
+            yield short_name(step["urn"]), _refresh_word(step)
 
 
 def _refresh_word(step: Mapping[str, object]) -> str:

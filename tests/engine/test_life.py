@@ -111,26 +111,20 @@ class Execution:
     """An execution of the state machine."""
 
     def __init__(self, emulator, arn):
-        self._step_functions = emulator.client("stepfunctions")
-        self.arn = arn
+        self._client, self._request = emulator.client("stepfunctions"), {"executionArn": arn}
 
     def wait_for(self, state):
         """Wait until the execution has entered a state."""
-        eventually(lambda: state in self._states(), bool)
-
-    def _states(self):
-        """Return the names of the states that were entered."""
-        history = self._step_functions.get_execution_history(executionArn=self.arn, maxResults=1000)
-        return [
-            event["stateEnteredEventDetails"]["name"]
-            for event in history["events"]
-            if "stateEnteredEventDetails" in event
-        ]
+        entered = f"'stateEnteredEventDetails': {{'name': {state!r}"
+        eventually(
+            lambda: self._client.get_execution_history(**self._request, maxResults=1000),
+            lambda history: entered in str(history["events"]),
+        )
 
     def finish(self):
         """Wait until the execution has ended. Return its description from Step Functions."""
         return eventually(
-            lambda: self._step_functions.describe_execution(executionArn=self.arn),
+            lambda: self._client.describe_execution(**self._request),
             lambda execution: execution["status"] != "RUNNING",
         )
 

@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime
-from types import SimpleNamespace
 
 import pytest
 
@@ -60,21 +59,6 @@ def emulator(sample):
         yield emulator
 
 
-@pytest.fixture
-def checkout(tmp_path, warm):
-    """Copy what a person has cloned: the program, and the command line. There is no stack."""
-    folder = copy_program(tmp_path / "checkout", virtual_environment=warm)
-    for name in ("retrain", "emulator"):
-        shutil.copytree(ROOT / name, folder / name)
-    return folder
-
-
-@pytest.fixture
-def variables(checkout, emulator):
-    """Return the variables of a person's shell: for Pulumi, and for the emulator."""
-    return {**environment(checkout, emulator.endpoint), **emulator.exports}
-
-
 class Paster:
     """Pastes the commands of a section into a shell, in the order of the page."""
 
@@ -112,40 +96,44 @@ class Paster:
 
 
 @pytest.fixture
-def paster(checkout, variables):
-    """Return a function that opens a section of a page."""
-    return lambda page, heading: Paster(page, heading, checkout, variables)
+def checkout(tmp_path, warm):
+    """Copy what a person has cloned: the program, and the command line. There is no stack."""
+    folder = copy_program(tmp_path / "checkout", virtual_environment=warm)
+    for name in ("retrain", "emulator"):
+        shutil.copytree(ROOT / name, folder / name)
+    return folder
 
 
-@pytest.fixture
-def account(emulator):
-    """Return what a person sees in Personalize."""
-    personalize = emulator.client("personalize")
+def shown_by(personalize):
+    """Return functions that return what a person sees in Personalize."""
 
     def served_version():
-        """Return the ARN of the version that the campaign serves."""
-        response = personalize.describe_campaign(campaignArn=CAMPAIGN)
-        return response["campaign"]["solutionVersionArn"]
+        campaign = personalize.describe_campaign(campaignArn=CAMPAIGN)["campaign"]
+        return campaign["solutionVersionArn"]
 
     def trainings():
-        """Return the statuses of the versions."""
         versions = personalize.list_solution_versions(solutionArn=SOLUTION)["solutionVersions"]
         return [version["status"] for version in versions]
 
-    return SimpleNamespace(served_version=served_version, trainings=trainings)
-
-
-def test_a_group_is_adopted_deployed_retrained_rolled_back_and_traced_after_a_destroy(
-    paster, checkout, variables, emulator, account
-):
-    first_version = account.served_version()
-    stack = Stack(checkout, STACK, variables)
-
     def trains_by_itself():
-        personalize = emulator.client("personalize")
         solution = personalize.describe_solution(solutionArn=SOLUTION)["solution"]
         return solution["performAutoTraining"]
 
+    return served_version, trainings, trains_by_itself
+
+
+def test_a_group_is_adopted_deployed_retrained_rolled_back_and_traced_after_a_destroy(
+    checkout, emulator
+):
+    variables = {**environment(checkout, emulator.endpoint), **emulator.exports}
+    stack = Stack(checkout, STACK, variables)
+    scheduler, step_functions = map(emulator.client, ("scheduler", "stepfunctions"))
+
+    def paster(page, heading):
+        return Paster(page, heading, checkout, variables)
+
+    served_version, trainings, trains_by_itself = shown_by(emulator.client("personalize"))
+    first_version = served_version()
     readme = paster(*DEPLOY)
     assert GROUP in readme.until("aws personalize list-dataset-groups")
     printed = readme.until("retrain adopt", ARN=GROUP)
@@ -158,13 +146,13 @@ def test_a_group_is_adopted_deployed_retrained_rolled_back_and_traced_after_a_de
     warnings = [line for line in readme.until("pulumi up").splitlines() if "warning: " in line]
     assert [line for line in warnings if "from $PATH" not in line] == [], "only about the CLI"
     readme.until("retrain start")
-    new_version = account.served_version()
+    new_version = served_version()
     assert new_version != first_version
     assert readme.until("retrain watch").startswith("DEPLOYED: ")
     assert new_version.rpartition("/")[2] in readme.until("retrain history")
     readme.until("retrain test-alarm")
     readme.until("retrain rollback")
-    assert account.served_version() == first_version
+    assert served_version() == first_version
 
     paster(*CHECKLIST).until("aws personalize update-solution", ARN=SOLUTION)
     assert not trains_by_itself()
@@ -172,7 +160,6 @@ def test_a_group_is_adopted_deployed_retrained_rolled_back_and_traced_after_a_de
     cadence = paster(*CADENCE)
     cadence.until("pulumi up")
     group, schedule = stack.output("schedule_arn").split("/")[-2:]
-    scheduler = emulator.client("scheduler")
 
     def schedule_now():
         return scheduler.get_schedule(GroupName=group, Name=schedule)
@@ -180,21 +167,19 @@ def test_a_group_is_adopted_deployed_retrained_rolled_back_and_traced_after_a_de
     assert schedule_now()["ScheduleExpression"] == "cron(0 3 * * ? *)"
 
     emulator.control("POST", "faults", {"fault": "hang", "job": "solution-version"})
-    started = emulator.client("stepfunctions").start_execution(
+    started = step_functions.start_execution(
         stateMachineArn=stack.output("state_machine_arn"),
         input=json.dumps({"skipImport": True, "force": True}),
     )
-    eventually(account.trainings, lambda statuses: "CREATE IN_PROGRESS" in statuses)
+    eventually(trainings, lambda statuses: "CREATE IN_PROGRESS" in statuses)
     removal = paster(*REMOVAL)
     removal.until("pulumi config set paused true")
     assert schedule_now()["State"] == "DISABLED"
     removal.until("retrain stop")
     emulator.control("DELETE", "faults")
-    execution = emulator.client("stepfunctions").describe_execution(
-        executionArn=started["executionArn"]
-    )
+    execution = step_functions.describe_execution(executionArn=started["executionArn"])
     assert execution["status"] == "ABORTED"
-    assert "CREATE IN_PROGRESS" not in account.trainings()
+    assert "CREATE IN_PROGRESS" not in trainings()
     removal.until("pulumi destroy")
     assert stack.state() == []
     lineage = removal.until("retrain history --version", ARN=new_version)
