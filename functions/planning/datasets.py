@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 TIMED_JOBS = 5
 """How many earlier jobs are used to estimate the duration of the next one."""
-
-
 Action = Literal["import", "train", "deploy", "wait", "keep", "hold back"]
 
 
