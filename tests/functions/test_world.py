@@ -1,9 +1,10 @@
 """Tests of the world that planning reads, against the emulator: each fact once, in its place."""
 
 import pytest
+from botocore.exceptions import ClientError
 
 from functions import aws
-from functions.planning.world import read_world
+from functions.planning.world import describe_existing, read_world
 from tests.functions.samples import run
 from tests.workflow.pipeline import deploy
 from tests.world import (
@@ -52,6 +53,14 @@ def test_resources_that_do_not_exist_are_left_out():
     assert set(world.datasets) == set(world.schemas) == {known["datasetArn"]}
     assert set(world.solutions) == set(world.seen_solutions) == {solution_arn()}
     assert world.campaigns == world.campaign_tags == {}
+
+
+def test_a_resource_that_may_not_be_read_is_not_taken_for_missing():
+    def describe(arn):
+        raise ClientError({"Error": {"Code": "AccessDeniedException"}}, arn)
+
+    with pytest.raises(ClientError):
+        describe_existing(["DescribeCampaign"], describe)
 
 
 def test_the_imports_of_datasets_that_are_not_configured_are_read():
