@@ -105,13 +105,13 @@ def _notes_about_group(client: PersonalizeClient, group_arn: str) -> list[str]:
 
 def _active_arns(listed: Iterable[Any], key: str, notes: list[str]) -> list[str]:
     """Return the ARNs of the ACTIVE resources in a list, sorted. Add a note for each other one."""
-    rows = sorted(listed, key=itemgetter(key))
+    resources = sorted(listed, key=itemgetter(key))
     notes += [
-        f"{key.removesuffix('Arn')} {short_name(row[key])} is left out: it is {row['status']}"
-        for row in rows
-        if not is_active(row["status"])
+        f"{key.removesuffix('Arn')} {short_name(item[key])} is left out: it is {item['status']}"
+        for item in resources
+        if not is_active(item["status"])
     ]
-    return [row[key] for row in rows if is_active(row["status"])]
+    return [item[key] for item in resources if is_active(item["status"])]
 
 
 def _last_imports(
