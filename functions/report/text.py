@@ -145,7 +145,7 @@ def text_of(report: Report, max_bytes: int = MAX_TEXT_BYTES) -> str:
         _section("What the campaigns serve now", _campaign_lines(report)),
         _section("Trainings", map(_training_line, report["solutions"])),
         _section("Data and costs", _import_lines(report)),
-        _section("Warnings", (f"- {with_short_arns(warning)}" for warning in report["warnings"])),
+        _section("Warnings", _warning_lines(report, about_trials=False)),
         _section("Run", _run_lines(report)),
     ]
     text = "\n\n".join(section for section in sections if section).replace("\r\n", "\n")
@@ -173,7 +173,7 @@ def headline(report: Report) -> str:
         return re.sub("^campaign", "update of campaign", f"{next(failed, 'a trial')} failed")
     campaigns = [row for row in campaigns_of(report) if row["outcome"] == report["outcome"]]
     names = [short_name(campaign["campaignArn"]) for campaign in campaigns]
-    return HEADLINES[report["outcome"]].format(", ".join(names) or "a campaign (see Warnings)")
+    return HEADLINES[report["outcome"]].format(", ".join(names) or "a campaign")
 
 
 def with_short_arns(text: str) -> str:
@@ -209,6 +209,7 @@ def _reason_lines(report: Report) -> Iterator[str]:
             names.setdefault(with_short_arns(result["reason"]), []).append(name)
     for reason, found in names.items():
         yield f"- {', '.join(found)}: {reason}"
+    yield from _warning_lines(report, about_trials=True)
     users = report["heldOutUsers"]
     judged = [row["metrics"] for row in campaigns_of(report) if row["outcome"] == "REJECTED"]
     if any(judged) and users is not None and users < FEW_USERS:
@@ -217,6 +218,13 @@ def _reason_lines(report: Report) -> Iterator[str]:
             "chance decides. Until there are more, raise maxDrop in the qualityGate, or set "
             "qualityGateEnabled to false."
         )
+
+
+def _warning_lines(report: Report, *, about_trials: bool) -> Iterator[str]:
+    """Yield the warnings about the trials of earlier runs (`with_trials()`), or the others."""
+    for warning in report["warnings"]:
+        if warning.startswith("trial at ") == about_trials:
+            yield f"- {with_short_arns(warning)}"
 
 
 def _advice_lines(report: Report) -> Iterator[str]:
