@@ -43,6 +43,18 @@ CONFIG_KEYS = [
 PROBE = "solutions[0].campaigns[0].probe"
 
 
+def keys(value, key=""):
+    """Yield the key of each setting in a config, also of lists and mappings."""
+    parts = {}
+    if isinstance(value, dict):
+        parts = {f"{key}.{name}".removeprefix("."): part for name, part in value.items()}
+    elif isinstance(value, list):
+        parts = {f"{key}[{index}]": part for index, part in enumerate(value)}
+    for name, part in parts.items():
+        yield name
+        yield from keys(part, name)
+
+
 def changed(changes):
     """Return the config with new values at keys like `solutions[0].solutionArn`."""
     config = deepcopy(CONFIG)

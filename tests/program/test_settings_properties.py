@@ -5,26 +5,10 @@ from hypothesis import strategies as st
 
 from components.rules.pipeline import check
 from components.workflow_settings import workflow_settings
-from tests.program.sample_stack import CAMPAIGN, CONFIG, CONFIG_KEYS, SOLUTION, USERS, changed
+from tests.program.sample_stack import CAMPAIGN, CONFIG, CONFIG_KEYS, SOLUTION, USERS, changed, keys
 
-PLACES = [
-    *CONFIG,
-    "datasets.items",
-    "datasets.users.dataLocation",
-    "datasets.users.readyMarker",
-    "limits.maxImportHours",
-    "limits.maxTrainingsPerMonth",
-    "solutions[0]",
-    "solutions[1]",
-    "solutions[0].qualityGate",
-    "solutions[0].qualityGate[0]",
-    "solutions[0].campaigns",
-    "solutions[0].campaigns[0].probe",
-    "solutions[0].campaigns[0].probe.inputList",
-    "solutions[0].trainingMode",
-    "tags.team",
-    "anything",
-]
+LEFT_OUT = ("datasets.users.readyMarker", "limits.maxTrainingsPerMonth", "solutions[1]", "anything")
+PLACES = [*keys(CONFIG), *LEFT_OUT, "solutions[0].campaigns[0].probe.inputList"]
 TEXTS = ["", "7 days", "cron(0 3 * * ? *)", "UPDATE", "true", "90", "s3://bucket/x.csv"]
 LEAVES = (
     st.none()
