@@ -165,7 +165,6 @@ class Run:
         *,
         pauses: tuple[int, int],
     ) -> Process:
-        """Reconcile an item with the least pause between two looks, and the one after a failure."""
         return reconcile(
             self.world,
             look,

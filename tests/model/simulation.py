@@ -182,7 +182,8 @@ def reconcile(
 ) -> Process:
     """Look, decide and act once, until there is an outcome. Return the last step and look.
 
-    `perform` returns False, or raises RequestFailedError, if an action has failed.
+    `perform` returns False, or raises RequestFailedError, if an action has failed. `pauses` are the
+    least seconds between two looks, and the seconds after a failed action.
     """
     least_pause, pause_after_failure = pauses
     invoked_at = world.now
