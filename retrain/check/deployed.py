@@ -24,6 +24,7 @@ from retrain.check.questions import actions_text, alarms_question, denied_action
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from retrain.check.examined_pipeline import ExaminedPipeline
     from retrain.check.findings import Account
 
 STEPS_OF_HANDLERS = {f"functions.{name}.handler": step for name, step in STEPS.items()}
@@ -150,33 +151,40 @@ def check_alarms(account: Account) -> Iterator[Finding]:
 
 def check_messages(account: Account) -> Iterator[Finding]:
     """Check that the topic exists, takes messages of alarms, and has subscribers."""
-    pipeline, home = account.pipeline, account.pipeline.home
+    pipeline = account.pipeline
     arn, args = str(topic_arn_of(pipeline)), pipeline.args
     response = found(account.client("sns").get_topic_attributes, TopicArn=arn)
     topic = f"the topic {arn.rpartition(':')[2]}"
     yield account.finding(topic, None if response else "does not exist")
     if response is None:
         return
-    mend = f"aws sns set-topic-attributes --topic-arn {arn} --attribute-name Policy"
-    is_own = args is None or args.notifications.topic_arn is None
+    if args and args.notifications.topic_arn:  # the deployment does not create this topic
+        mend = f"aws sns set-topic-attributes --topic-arn {arn} --attribute-name Policy"
+        fix = f"{mend} --attribute-value {{}}"
+    else:
+        fix = pipeline.restore_command
     document = json.loads(response["Attributes"]["Policy"])
-    fix = pipeline.restore_command if is_own else f"{mend} --attribute-value {{}}"
-    publish = alarms_question(home, ["sns:Publish"], arn)
+    publish = alarms_question(pipeline.home, ["sns:Publish"], arn)
     yield policy_finding(f"the policy of {topic}", document, fix, publish)
-    confirmed, pending = subscriptions_of(pipeline.access, arn)
-    emails = args.notifications.emails if args else ()
+    yield from _subscription_findings(pipeline, arn)
+
+
+def _subscription_findings(pipeline: ExaminedPipeline, topic_arn: str) -> Iterator[Finding]:
+    """Yield the findings about the addresses: each has to be subscribed and confirmed."""
+    confirmed, pending = subscriptions_of(pipeline.access, topic_arn)
+    emails = pipeline.args.notifications.emails if pipeline.args else ()
     for address in sorted({*emails} - {*confirmed, *pending}):
         yield Finding("missing", f"{address} is not subscribed", pipeline.restore_command)
     for address in pending:
         protocol = address.partition("://")[0] if "://" in address else "email"
-        subscribe = f"aws sns subscribe --topic-arn {arn} --protocol {protocol}"
+        subscribe = f"aws sns subscribe --topic-arn {topic_arn} --protocol {protocol}"
         text = f"{address} has not confirmed its subscription; to send the link again:"
         fix = f"{subscribe} --notification-endpoint {address}"
         yield Finding("warn" if confirmed else "missing", text, fix)
     if confirmed:
-        yield Finding("ok", f"reports and alarms go to {list_text(confirmed)}")
+        yield Finding("ok", f"messages and alarms go to {list_text(confirmed)}")
     elif not (pending or emails):
         key = f"'{PROJECT}:notifications.emails[0]' team@example.com"
         stack = f" --stack {pipeline.stack}" if pipeline.stack else ""
         fix = f"pulumi config set --path {key}{stack} && {pipeline.deploy_command}"
-        yield Finding("warn", "nobody gets the reports and alarms; with your address:", fix)
+        yield Finding("warn", "nobody gets the messages and alarms; with your address:", fix)

@@ -185,7 +185,7 @@ POLICY = "retrain doctor --policy --stack prod"
 NO_STOP = ("warn", f"`retrain stop` lacks {STOP}", POLICY)
 REPORT = "Read the report with retrain watch -s prod. It says what failed and what to do."
 RINGS = ("warn", "run-failed is in ALARM: too many", REPORT)
-NOBODY = "nobody gets the reports and alarms; with your address:"
+NOBODY = "nobody gets the messages and alarms; with your address:"
 PENDING = subscribed("a@b.c", arn="PendingConfirmation")
 AGAIN = "try again in a minute"
 SLOW = "cannot be checked: AWS does not answer get_bucket_policy now: "
