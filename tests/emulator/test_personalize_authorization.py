@@ -5,7 +5,7 @@ from functools import cache
 from importlib.resources import files
 
 import pytest
-from personalize_world import ARN, CALLER, GROUP, IMPORT_ROLE, INTERACTIONS, World, error_of
+from personalize_world import ARN, CALLER, GROUP, IMPORT_ROLE, INTERACTIONS, World, error_of, short
 
 from emulator.personalize import ApiError
 from emulator.personalize.api import OPERATIONS
@@ -28,17 +28,6 @@ FIELDS = {
     "solutionArn": SOLUTION,
     "solutionVersionArn": f"{SOLUTION}/0123abcd",
 }
-RESOURCES = {
-    "CreateSchema": [f"{ARN}schema/new"],
-    "CreateDatasetGroup": [f"{ARN}dataset-group/new"],
-    "CreateDataset": [INTERACTIONS, GROUP],
-    "CreateDatasetImportJob": [f"{ARN}dataset-import-job/new", INTERACTIONS],
-    "CreateEventTracker": [f"{ARN}event-tracker/new", GROUP],
-    "CreateSolution": [f"{ARN}solution/new", GROUP],
-    "CreateSolutionVersion": [SOLUTION],
-    "CreateCampaign": [f"{ARN}campaign/new", SOLUTION],
-}
-"""The operations whose model does not say it."""
 EMULATED = [name for name in operation_names() if name in OPERATIONS]
 
 
@@ -53,10 +42,11 @@ def reference():
 
 
 def request_of(operation):
-    """Return the required fields of an operation, and the ARN of what it is about."""
+    """Return the required fields of an operation, its tags, and the ARN of what it is about."""
     shape = operation_model(operation).input_shape
     arns = [name for name in members(shape) if name.endswith("Arn")]
-    names = [*shape.required_members, *([] if operation in RESOURCES else arns[:1])]
+    more = ["tags"] if "tags" in members(shape) else []
+    names = [*shape.required_members, *(more if operation.startswith("Create") else arns[:1])]
     return {name: FIELDS.get(name, f"{ARN}x/{name}") for name in names}
 
 
@@ -84,30 +74,21 @@ def denied_checks(world, action, operation, request):
     return world.checks
 
 
-@pytest.mark.parametrize("operation", EMULATED)
-def test_a_call_needs_its_action_on_the_resources_of_the_reference(world, operation):
-    request = request_of(operation)
-    is_list = operation.startswith("List") and operation != "ListTagsForResource"
-    arns = [value for name, value in request.items() if name.endswith("Arn")]
-    resources = RESOURCES.get(operation, ["*"] if is_list else arns[:1])
-    action = f"personalize:{operation}"
-    assert denied_checks(world, action, operation, request) == [(action, resources)]
-    if not operation.endswith(("TagResource", "TagsForResource", "UntagResource")):
-        assert len(resources) == (len(reference()[operation]) or 1), "or * for none"
+def test_each_call_of_the_golden_file_needs_its_actions_on_the_resources(world, golden):
+    operations = []
 
+    def answer(operation):
+        operations.append(operation)
+        request, action = request_of(operation), f"personalize:{operation}"
+        checks = denied_checks(world, action, operation, request)
+        if operation.startswith("Create") and "tags" in request:
+            checks = denied_checks(world, "personalize:TagResource", operation, request)
+        if not operation.endswith(("TagResource", "TagsForResource", "UntagResource")):
+            assert len(checks[0][1]) == (len(reference()[operation]) or 1), "or * for none"
+        return [short(f"{action} on {', '.join(arns)}", {}) for action, arns in checks]
 
-@pytest.mark.parametrize(
-    ("operation", "tagged"),
-    [
-        ("CreateDatasetGroup", f"{ARN}dataset-group/new"),
-        ("CreateDatasetImportJob", f"{ARN}dataset-import-job/new"),
-        ("CreateSolutionVersion", f"{SOLUTION}/*"),
-        ("CreateCampaign", f"{ARN}campaign/new"),
-    ],
-)
-def test_tags_in_a_request_need_tag_resource_on_the_new_resource(world, operation, tagged):
-    action, request = "personalize:TagResource", {**request_of(operation), "tags": TAGS}
-    assert denied_checks(world, action, operation, request)[1:] == [(action, [tagged])]
+    golden.answers("personalize_authorization.txt", answer)
+    assert operations == EMULATED
 
 
 def test_a_role_in_a_request_needs_pass_role(world):
