@@ -3,9 +3,25 @@
 With the command's entry points, and doubles of the emulator. Does not prove AWS.
 """
 
+import json
 import signal
 
 import pytest
+
+from tests.program.sample_stack import PROJECT_FILE, ROOT, texts
+
+
+@pytest.fixture
+def project(tmp_path):
+    """Return a function that writes the sample stack with changes, and returns its folder."""
+    (tmp_path / "Pulumi.yaml").write_text(json.dumps({**PROJECT_FILE, "main": str(ROOT)}))
+
+    def write(stack_name="dev", **changes):
+        config = json.dumps({"config": texts(changes)})
+        (tmp_path / f"Pulumi.{stack_name}.yaml").write_text(config)
+        return tmp_path
+
+    return write
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import sys
 import pytest
 
 from retrain.account import pulumi_cli
-from tests.program.sample_stack import PROJECT_FILE, ROOT, texts
 
 
 @pytest.fixture
@@ -37,9 +36,7 @@ def install_pulumi(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def folder(project, monkeypatch):
     """Return the folder of a project with the stack `prod`."""
-    (tmp_path / "Pulumi.yaml").write_text(json.dumps({**PROJECT_FILE, "main": str(ROOT)}))
-    (tmp_path / "Pulumi.prod.yaml").write_text(json.dumps({"config": texts({})}))
-    monkeypatch.setattr(pulumi_cli, "PROJECT_DIR", tmp_path)
-    return tmp_path
+    monkeypatch.setattr(pulumi_cli, "PROJECT_DIR", project("prod"))
+    return pulumi_cli.PROJECT_DIR

@@ -10,7 +10,7 @@ from retrain.account import stack_config
 from retrain.account.errors import OperatorError
 from retrain.rehearsal.films import film_service
 from retrain.rehearsal.stack import open_stack
-from tests.program.sample_stack import CONFIG, PROJECT, PROJECT_FILE, ROOT, texts
+from tests.program.sample_stack import CONFIG, PROJECT, ROOT, texts
 
 PROBE = "solutions[0].campaigns[0].probe"
 
@@ -72,8 +72,8 @@ def test_a_stack_that_cannot_be_read_is_refused(project, tmp_path):
     assert problems[0] == "2 problems in the configuration of stack dev:"
 
 
+@pytest.mark.usefixtures("project")
 def test_a_stack_that_imports_environments_is_rehearsed_with_their_values(tmp_path, monkeypatch):
-    (tmp_path / "Pulumi.yaml").write_text(json.dumps({**PROJECT_FILE, "main": str(ROOT)}))
     (tmp_path / "Pulumi.dev.yaml").write_text("environment:\n  - retraining/dev\n")
     resolved = {**texts({"tags.cost": "42"}), "aws:accessKey": {"secure": ""}}
     monkeypatch.setattr(stack_config, "resolved_config", lambda *_: resolved)
