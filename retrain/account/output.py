@@ -10,6 +10,7 @@ import textwrap
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
+import typer
 from rich.console import Console
 
 from retrain.account.errors import OperatorError
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 UNLIMITED = 1_000_000
 """The columns of an output that is no terminal. No line is as long as this."""
+DEFAULT_WIDTH = 80
+"""The columns of a terminal that says it has none, as with COLUMNS=0."""
 COMMAND = re.compile(r"`[^`]+`")
 UNBREAKABLE = "\N{NO-BREAK SPACE}"
 
@@ -43,6 +46,7 @@ def _console(*, is_stderr: bool) -> Console:
     make = partial(Console, stderr=is_stderr, markup=False, emoji=False, highlight=False)
     console = make()
     if console.is_terminal and (console.file.isatty() or "COLUMNS" in os.environ):
+        console.width = console.width or DEFAULT_WIDTH
         return console
     colors: Literal["standard"] | None = "standard" if console.color_system else None
     return make(force_terminal=False, color_system=colors, width=UNLIMITED)
@@ -55,7 +59,7 @@ def print_result(result: str) -> None:
 
 def print_json(document: object) -> None:
     """Print a result to stdout as JSON, in the order of its keys. Times are ISO 8601."""
-    sys.stdout.write(f"{json.dumps(document, indent=2, default=_iso, ensure_ascii=False)}\n")
+    typer.echo(json.dumps(document, indent=2, default=_iso, ensure_ascii=False))
 
 
 def _iso(time: datetime) -> str:
@@ -105,7 +109,7 @@ def confirm(question: str, *, yes: bool) -> bool:
     """
     if yes:
         return True
-    if not sys.stdin.isatty():
+    if not (sys.stdin and sys.stdin.isatty()):
         raise OperatorError(f"{question} nobody can answer without a terminal; add --yes")
     _print(message_console(), f"{question} [y/N]", end=" ")
     sys.stderr.flush()

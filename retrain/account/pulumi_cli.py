@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -113,8 +114,9 @@ def _read(*command: str, stack: str, project_dir: Path, way_out: str) -> dict[st
             f"again, {way_out}"
         ) from error
     if completed.returncode == 0:
-        document: dict[str, Any] = json.loads(completed.stdout)
-        return document
+        with suppress(ValueError):  # the program on the PATH may be another one
+            document: dict[str, Any] = json.loads(completed.stdout)
+            return document
     reason = one_line((REASON.findall(completed.stderr) or [completed.stderr])[-1])
     if not reason.startswith("no stack named"):
         raise OperatorError(

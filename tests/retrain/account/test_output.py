@@ -50,6 +50,13 @@ def test_a_terminal_breaks_texts_between_words_and_breaks_no_command(monkeypatch
     ]
 
 
+def test_a_terminal_without_columns_gets_the_usual_ones(monkeypatch, capsys):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "0")
+    print_message("eleven words are " * 9)
+    assert max(map(len, capsys.readouterr().err.splitlines())) in range(70, 81)
+
+
 def test_a_document_keeps_its_order_and_its_times_are_iso_8601(capsys):
     print_json({"b": datetime(2026, 11, 29, 3, tzinfo=UTC), "a": "é"})
     assert capsys.readouterr().out == '{\n  "b": "2026-11-29T03:00:00+00:00",\n  "a": "é"\n}\n'
@@ -78,8 +85,9 @@ def test_yes_needs_no_question(capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def test_without_a_terminal_nobody_can_answer(monkeypatch):
-    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
+@pytest.mark.parametrize("stdin", [io.StringIO("y\n"), None])
+def test_without_a_terminal_nobody_can_answer(monkeypatch, stdin):
+    monkeypatch.setattr(sys, "stdin", stdin)  # None, if the shell has closed it
     with pytest.raises(OperatorError) as caught:
         confirm("stop it?", yes=False)
     assert str(caught.value) == "stop it? nobody can answer without a terminal; add --yes"

@@ -33,6 +33,7 @@ FAILURES = {
     ),
     "other words": ("qa", "sys.exit('exit status 3.')"),
     "no words": ("qa", "sys.exit(255)"),
+    "no document": ("qa", "print('Welcome to pulumi!')"),
     "no end": ("dev", "import time; time.sleep(60)"),
     "a stack without a file": ("prdo", UNKNOWN),
     "a stack of an organization": ("acme/films/prdo", UNKNOWN),
