@@ -102,8 +102,8 @@ def _explained(error: Exception, command: str) -> OperatorError:
     if isinstance(error, AWS_ERRORS):
         return aws_error(error)
     if not isinstance(error, typer.TyperException):
-        place = "the permissions of this path" if error.filename else "where the output goes"  # type: ignore[attr-defined]
-        return FailedError(f"{error}; check {place}")
+        cause = "the permissions of this path" if error.filename else "where the output goes"  # type: ignore[attr-defined]
+        return FailedError(f"{error}; check {cause}")
     message = error.format_message().replace("Value error, ", "")  # the name of a Python class
     if not isinstance(error, typer.BadParameter):
         return OperatorError(f"{message.rstrip('.')}; `{command} --help` shows what is possible")

@@ -101,7 +101,7 @@ def read_serving(client: PersonalizeClient, settings: Settings) -> list[ServingR
 
     A campaign that cannot be read is marked as not known, so that the report is still sent.
     """
-    end = clock.now() + LONGEST_READING
+    deadline = clock.now() + LONGEST_READING
     serving: list[ServingReport] = []
     for solution in settings["solutions"]:
         for campaign in solution["campaigns"]:
@@ -114,7 +114,7 @@ def read_serving(client: PersonalizeClient, settings: Settings) -> list[ServingR
                 "isBad": False,
             }
             serving.append(campaign_report)
-            if clock.now() < end:
+            if clock.now() < deadline:
                 with suppress(ClientError, ServiceUnavailable, Throttled):
                     served = live_version(describe_campaign(client, arn))
                     notes = read_notes(tags_of(client, arn), solution["solutionArn"])

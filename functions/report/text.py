@@ -171,7 +171,7 @@ def headline(report: Report) -> str:
         failed = (name for name, result in _results(report) if result["outcome"] == "FAILED")
         # "campaign home failed" would say that the campaign does not answer.
         return re.sub("^campaign", "update of campaign", f"{next(failed, 'a trial')} failed")
-    campaigns = [row for row in campaigns_of(report) if row["outcome"] == report["outcome"]]
+    campaigns = [item for item in campaigns_of(report) if item["outcome"] == report["outcome"]]
     names = [short_name(campaign["campaignArn"]) for campaign in campaigns]
     return HEADLINES[report["outcome"]].format(", ".join(names) or "a campaign")
 
@@ -211,7 +211,7 @@ def _reason_lines(report: Report) -> Iterator[str]:
         yield f"- {', '.join(found)}: {reason}"
     yield from _warning_lines(report, about_trials=True)
     users = report["heldOutUsers"]
-    judged = [row["metrics"] for row in campaigns_of(report) if row["outcome"] == "REJECTED"]
+    judged = [item["metrics"] for item in campaigns_of(report) if item["outcome"] == "REJECTED"]
     if any(judged) and users is not None and users < FEW_USERS:
         yield (
             f"- Personalize measured this on about {count_text(users, 'user')}, 10% of all, so "
@@ -231,18 +231,18 @@ def _advice_lines(report: Report) -> Iterator[str]:
     if report["outcome"] == "FAILED":
         advice = RUN_ADVICE.get(report["error"] or "FAILED", RUN_ADVICE["FAILED"])
         yield from _advised(report, advice, [""])
-    served = [(row["campaignArn"], row["servedVersionArn"]) for row in report["serving"]]
+    served = [(item["campaignArn"], item["servedVersionArn"]) for item in report["serving"]]
     bad = bad_campaigns(report)
     for outcome, advice in CAMPAIGN_ADVICE.items():
         names: dict[str, None] = {}
-        for row in campaigns_of(report):
-            arn, version = row["campaignArn"], row["versionArn"]
-            # A campaign can only go back from the version of the run, and to another one.
-            can_go_back = row["previousVersionArn"] and (arn, version) in served and arn not in bad
-            if row["outcome"] == outcome and version:
+        for campaign in campaigns_of(report):
+            arn, version = campaign["campaignArn"], campaign["versionArn"]
+            # A campaign can only go back from the version of the run, and to an earlier version.
+            is_served = (arn, version) in served and arn not in bad
+            if campaign["outcome"] == outcome and version:
                 if advice.subject == "versionArn":
                     names[version] = None
-                elif can_go_back:
+                elif is_served and campaign["previousVersionArn"]:
                     names[arn] = None
         if names:
             yield from _advised(report, advice, [*names])

@@ -123,7 +123,7 @@ def read_lineage(access: Access, version_arn: str) -> Document:
             for arn in sorted({job.dataset for job in imports})
         ],
         "metrics": metrics_of(client, version_arn) if is_active(version["status"]) else {},
-        "campaigns": list(_campaigns(client, version_arn, version["solutionArn"])),
+        "campaigns": list(_campaign_verdicts(client, version_arn, version["solutionArn"])),
     }
 
 
@@ -153,10 +153,10 @@ def _learned_import(client: PersonalizeClient, job: Import) -> Document:
     }
 
 
-def _campaigns(
+def _campaign_verdicts(
     client: PersonalizeClient, version_arn: str, solution_arn: str
 ) -> Iterator[Document]:
-    """Yield what each campaign of the solution has to do with the version (VERDICTS)."""
+    """Yield for each campaign of the solution which of the VERDICTS are true of the version."""
     pages = client.get_paginator("list_campaigns").paginate(
         solutionArn=solution_arn, PaginationConfig=PAGE_SIZE
     )
