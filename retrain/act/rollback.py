@@ -134,10 +134,10 @@ def planned_move(target: Target, arn: str, to: str | None = None) -> Move:
         raise FailedError(f"{name} is being updated; try again when this has ended, in minutes")
     bad = live_version(campaign)
     if bad is None or bad.endswith(LATEST):
-        raise FailedError(
-            f"{name} serves {bad or 'nothing'}, so there is no version to leave; move it with "
-            f"`aws personalize update-campaign --campaign-arn {arn} --solution-version-arn VERSION`"
-        )
+        command = f"aws personalize update-campaign --campaign-arn {arn} --solution-version-arn"
+        way_out = f"move it with `{command} VERSION`" if bad else "create it again"
+        status = bad or f"nothing, because it is {campaign['status']}"
+        raise FailedError(f"{name} serves {status}, so there is no version to leave; {way_out}")
     solution_arn = solution_of_campaign(target.settings, arn)["solutionArn"]
     notes = read_notes(tags_of(client, arn), solution_arn)
     active = [

@@ -179,7 +179,7 @@ class RunView:
         """Why the run ended like this, or None while it goes on or if the jobs say it."""
         if self.report:
             return self.report["reason"]
-        if self.execution.is_running:
+        if self.execution.status in ("RUNNING", "SUCCEEDED"):
             return None
         return self.execution.error or ENDS.get(self.execution.status, "no cause given")
 
@@ -269,8 +269,17 @@ class RunView:
                 self.job("update", arn).expected_seconds = self.update_seconds + minutes * 60
 
     def read_report(self, report: Report) -> None:
-        """Add the report, which has the last word about each job."""
-        self.report, self.run_id, self.trigger = report, report["runId"], report["trigger"]
+        """Add the report, which has the last word about each job, unless it lacks a key."""
+        self.run_id, self.trigger = report["runId"], report["trigger"]
+        try:
+            self._read_results(report)
+        except KeyError:
+            self.stage = f"{report['outcome']}, says a report of another release"
+        else:
+            self.report = report
+
+    def _read_results(self, report: Report) -> None:
+        """Add what the report says about each job."""
         for item in report["imports"]:
             self.job("import", item["type"]).end(item, item["outcome"])
         for trial in report["trials"]:

@@ -132,6 +132,14 @@ def test_tags_that_cannot_be_written_are_an_error_with_the_command_that_writes_t
     assert f"home moves, but a run may deploy {short(new)} again, because its tags" in result.err
 
 
+def test_a_campaign_that_is_deleted_serves_nothing():
+    with account() as prod:
+        prod.pipeline.client.delete_campaign(campaignArn=ARN)
+        result = prod.retrain("rollback --yes")
+    status = "home serves nothing, because it is DELETE PENDING"
+    assert result == (1, "", f"{status}, so there is no version to leave; create it again\n")
+
+
 def test_an_update_that_cannot_be_watched_is_said_to_go_on(monkeypatch):
     with account() as prod:
         prod.pipeline.run()

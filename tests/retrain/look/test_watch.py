@@ -159,6 +159,13 @@ def test_a_job_whose_usual_duration_is_not_known_has_no_expected_end():
     assert (job.outcome, job.reason) == ("FAILED", "Denied: the name is taken")
 
 
+def test_of_a_report_that_lacks_a_key_the_outcome_is_shown():
+    view = RunView(replace(EXECUTION, status="SUCCEEDED"))
+    view.read_report({key: value for key, value in report().items() if key != "imports"})
+    lines = [line.label for line in view.lines()]
+    assert lines == ["20261129T030000Z", "DEPLOYED, says a report of another release"]
+
+
 def test_a_version_that_the_run_did_not_train_is_used():
     trained_before, not_created = (("a", "a/1", "no data"), ("b", None, "no data"))
     names = ("solutionArn", "solutionVersionArn", "reason", "isTrained", "campaigns")
