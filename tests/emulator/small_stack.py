@@ -4,6 +4,7 @@ import io
 import json
 import time
 import zipfile
+from pathlib import Path
 
 import boto3
 import pytest
@@ -182,6 +183,14 @@ def eventually(read, is_enough, seconds=20):
             return result
         assert time.monotonic() < deadline, f"still {result} after {seconds} s"
         time.sleep(0.05)
+
+
+def is_running(pid):
+    """Return True if the process is running. A zombie has ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def allowing(service, action, source):

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import boto3
 import pytest
-from small_stack import create_function, eventually, invoke
+from small_stack import create_function, eventually, invoke, is_running
 
 import emulator
 from emulator.personalize import Duration, FixedTimings
@@ -21,14 +21,6 @@ from emulator.process import ROOT
 pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="reads Linux's /proc")
 COMMAND = [sys.executable, "-m", "emulator"]
 SLEEPING_CODE = "import time\ndef handler(event, context):\n    time.sleep(300)\n"
-
-
-def is_running(pid):
-    """Return True if the process is running. A zombie has ended."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 def all_end(pids):

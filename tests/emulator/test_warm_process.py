@@ -1,12 +1,11 @@
 """Proves that a copy of a warm process does what a process of its own would do."""
 
-import os
 import socket
 import subprocess
 import sys
 
 import pytest
-from small_stack import eventually
+from small_stack import eventually, is_running
 
 from emulator.process import ROOT
 from tests.warm_commands import warm_command
@@ -86,11 +85,3 @@ def test_a_warm_process_ends_with_its_parent(tmp_path):
             return client.connect_ex(str(tmp_path / "lunch.socket")) == 0
 
     eventually(is_listening, lambda listening: not listening)
-
-
-def is_running(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
