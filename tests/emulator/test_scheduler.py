@@ -1,10 +1,12 @@
 """Proves that schedules start state machines with their roles, when they are due or fired."""
 
 import datetime as dt
+import itertools
 import json
 
 import pytest
 import small_stack as s
+from ruamel.yaml import YAML
 
 import emulator
 from emulator.server import scheduler as scheduler_module
@@ -129,36 +131,20 @@ def test_an_event_that_cannot_be_delivered_is_a_dead_letter(aws, may_send):
 # The creation of a schedule
 
 
-UNTRUSTED = (
-    "The execution role you provide must allow AWS EventBridge Scheduler to assume the role."
-)
-QUEUE = f"arn:aws:sqs:{s.REGION}:{s.ACCOUNT}:any"
-REFUSED = [
-    ("states", {}, {}, UNTRUSTED),
-    ("scheduler", {"aws:SourceAccount": "210987654321"}, {}, UNTRUSTED),
-    ("scheduler", {"aws:SourceArn": s.group_arn("other")}, {}, UNTRUSTED),
-    ("scheduler", {}, {"Arn": QUEUE}, f"Target.Arn: {QUEUE!r} is not supported, only a state"),
-    (
-        *("scheduler", {}, {"EndDate": dt.datetime(2026, 12, 1, tzinfo=dt.UTC)}),
-        "StartDate and EndDate are not supported by this emulator",
-    ),
-    ("scheduler", {}, {"ScheduleExpression": "weekly"}, "Invalid Schedule Expression weekly."),
-]
-"""The service and the condition in the trust policy of the role, the fields of the schedule, and
-the beginning of the message with which it is refused."""
+def test_each_schedule_of_the_golden_file_is_refused(aws, golden):
+    """A line has fields of the schedule, and the service and the condition in its role's trust."""
+    numbers, create = itertools.count(), aws.client("scheduler").create_schedule
+    standard = {"trust": "scheduler", "condition": {}, "ScheduleExpression": "rate(1 day)"}
 
+    def answer(line):
+        fields = {**standard, "Arn": "arn:aws:states:x", **YAML(typ="safe").load(line)}
+        condition = fields.pop("condition")
+        trust = s.trust(fields.pop("trust"), **({"StringEquals": condition} if condition else {}))
+        role_arn = s.create_role(aws, f"sched-refused-{next(numbers)}", trust)
+        fields["Target"] = {"Arn": fields.pop("Arn"), "RoleArn": role_arn}
+        return ": ".join(s.refusal(create, Name="x", FlexibleTimeWindow={"Mode": "OFF"}, **fields))
 
-@pytest.mark.parametrize("number", range(len(REFUSED)))
-def test_a_schedule_is_refused(aws, number):
-    service, condition, fields, beginning = REFUSED[number]
-    policy = s.trust(service, **({"StringEquals": condition} if condition else {}))
-    role_arn = s.create_role(aws, f"sched-refused-{number}", policy)
-    request = {"ScheduleExpression": "rate(1 day)", "Arn": "arn:aws:states:x", **fields}
-    target = {"Arn": request.pop("Arn"), "RoleArn": role_arn}
-    create = aws.client("scheduler").create_schedule
-    window = {"Mode": "OFF"}
-    code, message = s.refusal(create, Name="x", Target=target, FlexibleTimeWindow=window, **request)
-    assert (code, message[: len(beginning)]) == ("ValidationException", beginning)
+    golden.answers("schedules.txt", answer)
 
 
 # Time
