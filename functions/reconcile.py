@@ -131,7 +131,6 @@ def from_document(kind: type[Memory], document: dict[str, Any]) -> Memory:
 
 
 def _read(hint: Any, value: Any) -> Any:  # noqa: ANN401 - see `to_document`
-    """Return the value of a field whose type is `hint`."""
     kind = next((kind for kind in get_args(hint) if kind is not type(None)), hint)
     if value is None or isinstance(value, list):
         return value

@@ -58,7 +58,6 @@ def handler(event: WrittenObject, _context: object) -> str | None:
 
 
 def _start_if_ready(client: SFNClient, event: WrittenObject) -> str | None:
-    """Try once to do what `handler` does."""
     written_location = f"s3://{event['bucket']}/{event['key']}"
     datasets = deployed_machine(client, event["stateMachineArn"]).settings["datasets"]
     markers = [dataset["readyMarker"] for dataset in datasets if dataset["readyMarker"]]

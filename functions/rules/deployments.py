@@ -304,7 +304,6 @@ def _keep(notes: Notes, trial: Trial) -> Step:
 
 
 def _go_back(case: DeploymentCase, trial: Trial, failure: str) -> Step:
-    """Go back to the good version, if there is one."""
     notes, memory = case.seen.notes, case.memory
     memory.reasons = [f"{trial.version} failed its probe: {failure}"]
     if notes.good and notes.good != trial.version:
