@@ -78,11 +78,12 @@ for recipes that are priced by interactions.
 `doctor` shows three levels: `ok` (✓ in a terminal), `warn` (!) and `missing` (✗). If it may not
 read something, that is a warning. A condition in a policy that it does not know is a warning too.
 Before the deployment it examines the caller, the data, the policies and the keys. Afterwards it
-also examines each function and its code, the roles, the schedules, the event rules, the logs, the
-dead-letter queue, the alarms, the topic and its subscriptions. `pulumi up --refresh` brings back
-what was deleted or changed by hand, and its preview also shows the changes that `doctor` does not
-examine, for example of a function's timeout. `pulumi up` alone compares with the state of the
-stack, so it would change nothing.
+also examines the states of the state machine, each function and its code, the roles and who may
+assume them, the times and the input of the schedule, the event rules, the logs, the dead-letter
+queue, the alarms and their thresholds, the topic and its subscriptions. `pulumi up --refresh`
+brings back what was deleted or changed by hand, and its preview also shows the changes that
+`doctor` does not examine, for example of a function's timeout or of a log filter. `pulumi up` alone
+compares with the state of the stack, so it would change nothing.
 
 ## The permissions of the commands
 

@@ -13,12 +13,14 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
 from components import iam
-from components.alarms import ALARMS
+from components.alarms import ALARMS, NAMESPACES, alarm_inputs, max_age_hours
+from components.schedules import EXECUTION_INPUT
 from components.settings import PROJECT
 from components.state_machine.steps import STEPS
 from functions.words import list_text
 from retrain.account.permissions import resource_arns, topic_arn_of
 from retrain.check.findings import Finding, found, is_named, subscriptions_of
+from retrain.check.policies import Request, service_context, verdict
 from retrain.check.questions import actions_text, alarms_question, denied_actions, policy_finding
 
 if TYPE_CHECKING:
@@ -27,6 +29,11 @@ if TYPE_CHECKING:
     from retrain.check.examined_pipeline import ExaminedPipeline
     from retrain.check.findings import Account
 
+    Needs = Mapping[Any, Sequence[str]]
+
+COMPARED_INPUTS = ("metric_name", "namespace", "period", "threshold", "treat_missing_data")
+"""The inputs of an alarm without which it would not notice a fault."""
+REFUSED = ("denied", "not allowed")
 STEPS_OF_HANDLERS = {f"functions.{name}.handler": step for name, step in STEPS.items()}
 
 
@@ -51,48 +58,61 @@ def check_functions(account: Account) -> Iterator[Finding]:
 
 
 def check_roles(account: Account) -> Iterator[Finding]:
-    """Check that the roles may do what the runs, the functions and the schedules need."""
-    denied: dict[str, set[str]] = defaultdict(set)
-    for role, grants, arns in _needs(account):
-        asked = {"account": account, "principal": role, "grants": grants, "arns": arns}
-        actions = found(denied_actions, **asked)
-        denied[role.rpartition("/")[2]] |= {"anything"} if actions is None else actions
-    for name, actions in sorted(denied.items()):
-        yield account.finding(name, f"may not call {actions_text(actions)}" if actions else None)
+    """Check that services may assume the roles, and that the roles may do what is needed."""
+    denied: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for service, role, grants, arns in _needs(account):
+        actions = found(denied_actions, account=account, principal=role, grants=grants, arns=arns)
+        denied[role.rpartition("/")[2], service] |= {"anything"} if actions is None else actions
+    for (name, service), actions in sorted(denied.items()):
+        problem = f"may not call {actions_text(actions)}" if actions else None
+        context = service_context(account.pipeline.home, service)
+        request = Request(f"{service}.amazonaws.com", "sts:AssumeRole", "", context)
+        if response := found(account.client("iam").get_role, RoleName=name):
+            trust = verdict(response["Role"]["AssumeRolePolicyDocument"], request).result
+            problem = f"does not trust {request.principal}" if trust in REFUSED else problem
+        yield account.finding(name, problem)
 
 
-def _needs(
-    account: Account,
-) -> Iterator[tuple[str, Mapping[Any, Sequence[str]], Mapping[Any, Sequence[str]]]]:
-    """Yield the ARN of each role, the actions that it needs by kind, and the ARNs by kind."""
-    yield account.machine["roleArn"], {"f": ["lambda:InvokeFunction"]}, {"f": account.published}
+def _needs(account: Account) -> Iterator[tuple[str, str, Needs, Needs]]:
+    """Yield who assumes a role, its ARN, the actions that it needs by kind, and their ARNs."""
+    role, arns = account.machine["roleArn"], {"function": account.published}
+    yield "states", role, {"function": ["lambda:InvokeFunction"]}, arns
     for service, schedule in account.schedules.items():
         target = schedule["Target"]
         action = {"states": "states:StartExecution", "lambda": "lambda:InvokeFunction"}[service]
-        yield target["RoleArn"], {"target": [action]}, {"target": [target["Arn"]]}
         queues = [target["DeadLetterConfig"]["Arn"]] if "DeadLetterConfig" in target else []
-        yield target["RoleArn"], {"queue": ["sqs:SendMessage"]}, {"queue": queues}
-    arns: dict[Any, Sequence[str]] = {**resource_arns(account.pipeline)}
+        grants = {"target": [action], "queue": ["sqs:SendMessage"]}
+        arns = {"target": [target["Arn"]], "queue": queues}
+        yield "scheduler", target["RoleArn"], grants, arns
+    arns = {**resource_arns(account.pipeline)}
     for config in (versions[0] for versions in account.functions.values() if versions[0]):
         group = f"log-group:{config['LoggingConfig']['LogGroup']}:log-stream:any"
         arns["logs"] = [iam.resource_arn(account.pipeline.home, "logs", group)]
         if step := STEPS_OF_HANDLERS.get(config["Handler"]):
-            yield config["Role"], {**step.grants, "logs": ["logs:PutLogEvents"]}, arns
+            yield "lambda", config["Role"], {**step.grants, "logs": ["logs:PutLogEvents"]}, arns
 
 
 def check_schedules(account: Account) -> Iterator[Finding]:
-    """Check that both schedules exist, and are enabled unless the pipeline is paused."""
+    """Check that both schedules are as deployed, and enabled unless the pipeline is paused."""
     pipeline, runs = account.pipeline, account.schedules.get("states")
-    is_disabled = bool(runs and runs["State"] != "ENABLED")
     for service, what in (("states", "starts runs"), ("lambda", "watches the pipeline")):
         schedule, problem = account.schedules.get(service), None
         if schedule is None:
             problem = "does not exist"
         elif schedule["State"] != "ENABLED" and not (service == "states" and account.is_paused):
             problem = "is disabled"
+        elif service == "states":
+            target, args = schedule["Target"], pipeline.args
+            if (
+                target.get("Input") != json.dumps(EXECUTION_INPUT)
+                or "DeadLetterConfig" not in target
+            ):
+                problem = "has another input than was deployed, or no dead-letter queue"
+            elif args and schedule["ScheduleExpression"] != args.schedule_expression:
+                problem = f"does not fire at the times in {pipeline.source}"
         times = f" ({schedule['ScheduleExpression']})" if schedule else ""
         yield account.finding(f"the schedule that {what}{times}", problem)
-    if is_disabled and account.is_paused:
+    if runs and runs["State"] != "ENABLED" and account.is_paused:
         stack = f" --stack {pipeline.stack}" if pipeline.stack else ""
         fix = f"pulumi config set paused false{stack} && {pipeline.restore_command}"
         yield Finding("warn", "the pipeline is paused, so no run starts by itself", fix)
@@ -104,10 +124,8 @@ def check_rules(account: Account) -> Iterator[Finding]:
     if account.target.settings.get("triggerOnExport") and not account.is_paused:
         expected["start_on_export"] = "starts a run for a new export"
     for step, what in expected.items():
-        problem = "does not exist, is disabled or calls nothing"
-        yield account.finding(
-            f"the event rule that {what}", None if account.rules.get(step) else problem
-        )
+        problem = None if account.rules[step] else "does not exist, is disabled or calls nothing"
+        yield account.finding(f"the event rule that {what}", problem)
 
 
 def check_logs(account: Account) -> Iterator[Finding]:
@@ -133,16 +151,27 @@ def check_queue(account: Account) -> Iterator[Finding]:
 
 
 def check_alarms(account: Account) -> Iterator[Finding]:
-    """Check that each alarm exists, can notify somebody, and is not in ALARM."""
+    """Check that each alarm is as deployed, notifies the topic, and is not in ALARM."""
     pages, name = account.client("cloudwatch").get_paginator("describe_alarms"), account.name
     found_pages = pages.paginate(AlarmNamePrefix=f"{name}-")
     existing = [item for page in found_pages for item in page["MetricAlarms"]]
+    topic, values = topic_arn_of(account.pipeline), dict.fromkeys(NAMESPACES, name)
+    failed = [item for item in existing if is_named(item["AlarmName"], f"{name}-run-failed")]
+    watched = {dimension["Value"] for item in failed for dimension in item["Dimensions"]}
+    for machine in sorted(watched - {account.target.state_machine_arn}):
+        text = f"an alarm watches {machine} too; if its stack was removed, end its schedules:"
+        fix = f"aws scheduler delete-schedule-group --name {machine.rpartition(':')[2]}"
+        yield Finding("warn", text, fix)
     for alarm in ALARMS:
         named = [item for item in existing if is_named(item["AlarmName"], f"{name}-{alarm.name}")]
-        is_heard = any(item["ActionsEnabled"] and item["AlarmActions"] for item in named)
-        problem = None if is_heard else "does not exist or notifies nobody"
+        heard = [item for item in named if item["ActionsEnabled"] and topic in item["AlarmActions"]]
+        problem = None if heard else "does not exist or does not notify the topic"
+        inputs = alarm_inputs(alarm, name, values, max_age_hours(account.target.settings))
+        expected = {key.title().replace("_", ""): inputs[key] for key in COMPARED_INPUTS}
+        if heard and not any(expected.items() <= item.items() for item in heard):
+            problem = "has other settings than this program deploys"
         yield account.finding(f"the alarm {alarm.name}", problem)
-        for item in named:
+        for item in heard:
             if item["StateValue"] == "ALARM":
                 what_to_do = alarm.what_to_do.replace("STACK", account.pipeline.stack or "STACK")
                 text = f"{alarm.name} is in ALARM: {item['StateReason']}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from botocore.exceptions import ClientError
 
 from components.lambda_functions import CALLED_BY_EVENTS
 from components.shared import step_name
+from components.state_machine.definition import definition
+from components.state_machine.steps import STEPS
 from functions.contract import pipeline_name
 from functions.executions import run_of
 from functions.planning.plan_run import read_view
@@ -111,6 +114,13 @@ class Account:
         return client.describe_state_machine(stateMachineArn=self.target.state_machine_arn)
 
     @property
+    def has_other_states(self) -> bool:
+        """True if the state machine is not the one that this program deploys."""
+        args, called = self.pipeline.args, dict.fromkeys(STEPS, "a version")
+        deployed = json.loads(PUBLISHED.sub("a version", self.machine["definition"]))
+        return bool(args and definition(called, self.target.settings, args) != deployed)
+
+    @property
     def is_paused(self) -> bool:
         """True if the stack's file pauses the pipeline, or if the file is not known."""
         args = self.pipeline.args
@@ -123,10 +133,7 @@ class Account:
 
     @cached_property
     def schedules(self) -> Mapping[str, Any]:
-        """The schedules by the service that they call.
-
-        Their group has the name of the state machine.
-        """
+        """Service -> the schedule that calls it, in the group with the state machine's name."""
         client, group = self.client("scheduler"), self.target.name
         listed = found(client.list_schedules, GroupName=group) or {"Schedules": []}
         names = {item["Target"]["Arn"].split(":")[2]: item["Name"] for item in listed["Schedules"]}
@@ -138,15 +145,18 @@ class Account:
 
     @cached_property
     def rules(self) -> Mapping[str, Sequence[str]]:
-        """Step -> the ARNs that its event rule calls, if the rule is enabled."""
-        client = self.client("events")
+        """Step -> the ARNs that enabled event rules call for the state machine, not for another."""
+        client, machine = self.client("events"), self.target.state_machine_arn
         rules = client.list_rules(NamePrefix=f"{self.name}-")["Rules"]
-        enabled = [rule["Name"] for rule in rules if rule["State"] == "ENABLED"]
         return {
-            step: [target["Arn"] for target in client.list_targets_by_rule(Rule=name)["Targets"]]
+            step: [
+                target["Arn"]
+                for rule in rules
+                if is_named(rule["Name"], step_name(self.name, step)) and rule["State"] == "ENABLED"
+                for target in client.list_targets_by_rule(Rule=rule["Name"])["Targets"]
+                if machine in f"{rule} {target}"
+            ]
             for step in CALLED_BY_EVENTS
-            for name in enabled
-            if is_named(name, step_name(self.name, step))
         }
 
     @cached_property

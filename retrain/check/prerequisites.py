@@ -220,29 +220,28 @@ def check_export_events(account: Account) -> Iterator[Finding]:
     for bucket in sorted(buckets) if settings.get("triggerOnExport") else ():
         config = account.client("s3").get_bucket_notification_configuration(Bucket=bucket)
         del config["ResponseMetadata"]
-        lacks_events = "EventBridgeConfiguration" not in config
+        sends = "EventBridgeConfiguration" in config
         mended = shlex.quote(json.dumps({**config, "EventBridgeConfiguration": {}}))
-        yield account.finding(
-            bucket,
-            "does not send its events to EventBridge" if lacks_events else None,
-            f"aws s3api put-bucket-notification-configuration --bucket {bucket} "
-            f"--notification-configuration {mended}",
-        )
+        mend = f"aws s3api put-bucket-notification-configuration --bucket {bucket} "
+        mend += f"--notification-configuration {mended}"
+        problem = None if sends else "does not send its events to EventBridge"
+        yield account.finding(bucket, problem, mend)
 
 
 def check_deployment(account: Account) -> Iterator[Finding]:
     """Check that the state machine can run, with the settings of the stack's file."""
-    pipeline = account.pipeline
+    pipeline, restore = account.pipeline, account.pipeline.restore_command
     if pipeline.target is None:
         reason, _, _ = str(pipeline.error).partition("; ")
         is_deleted = isinstance(pipeline.error, MachineNotFoundError)
-        fix = pipeline.restore_command if is_deleted else pipeline.deploy_command
+        fix = restore if is_deleted else pipeline.deploy_command
         yield Finding("missing" if is_deleted else "warn", reason, fix)
     elif account.machine["status"] != "ACTIVE":
-        text = f"{account.target.name} is {account.machine['status']}"
-        yield Finding("missing", text, pipeline.restore_command)
+        yield Finding("missing", f"{pipeline.target.name} is {account.machine['status']}", restore)
     elif pipeline.has_other_settings:
         text = f"the deployed pipeline has other settings than {pipeline.source}"
-        yield Finding("warn", text, pipeline.deploy_command)
+        yield Finding("warn", text, restore)
+    elif account.has_other_states:
+        yield Finding("warn", "the pipeline has other states than this program deploys", restore)
     else:
         yield Finding("ok", f"{account.target.name} is deployed")

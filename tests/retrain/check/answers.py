@@ -5,8 +5,9 @@ from types import SimpleNamespace
 
 from botocore.exceptions import ClientError
 
-from components.alarms import ALARMS
-from tests.world import ACCOUNT, REGION, TOPIC
+from components.alarms import ALARMS, NAMESPACES, alarm_inputs, max_age_hours
+from components.schedules import EXECUTION_INPUT
+from tests.world import ACCOUNT, MOVIES, REGION, TOPIC
 
 NAME = "retraining"
 MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{NAME}-0a1b2c3d"
@@ -56,7 +57,8 @@ READ = (
     statement("s3:GetObject", "arn:aws:s3:::exports/*"),
     statement("s3:ListBucket", "arn:aws:s3:::exports"),
 )
-TRUST = document(statement("sts:AssumeRole", "*"))
+SERVICES = [f"{name}.amazonaws.com" for name in ("personalize", "lambda", "scheduler", "states")]
+TRUST = document(statement("sts:AssumeRole", "*", {"Service": SERVICES}))
 TOPIC_POLICY = document(
     statement("sns:Publish", TOPIC, {"Service": "cloudwatch.amazonaws.com"}, Condition=ALARM_SOURCE)
 )
@@ -92,13 +94,30 @@ def function(FunctionName, **changes):  # noqa: N803  # boto3's name
 def schedule(GroupName, Name, **changes):  # noqa: N803  # boto3's names
     arn = MACHINE if Name == "runs" else f"{LAMBDA}:watch_pipeline"
     target = {"Arn": arn, "RoleArn": f"{ROLE}-schedule", "DeadLetterConfig": {"Arn": QUEUE}}
+    target["Input"] = json.dumps(EXECUTION_INPUT)
     expression = {"ScheduleExpression": "rate(7 days)", "ScheduleExpressionTimezone": "UTC"}
     return {"State": "ENABLED", **expression, "Target": target, "GroupName": GroupName, **changes}
 
 
+def rule(name=f"{NAME}-close-run-0a1b2c3", machine=MACHINE, state="ENABLED"):
+    pattern = json.dumps({"detail": {"stateMachineArn": [machine]}})
+    return {"Name": name, "State": state, "EventPattern": pattern}
+
+
 def alarm(name, **changes):
-    row = {"ActionsEnabled": True, "AlarmActions": [TOPIC], "StateValue": "OK", **changes}
-    return {"AlarmName": f"{NAME}-{name}-0a1b2c3", "StateReason": "too many", **row}
+    row = next(row for row in ALARMS if row.name == name)
+    dimensions, age = dict.fromkeys(NAMESPACES, NAME), max_age_hours(MOVIES.settings())
+    inputs = alarm_inputs(row, NAME, dimensions, age).items()
+    return {
+        **{key.title().replace("_", ""): value for key, value in inputs},
+        "AlarmName": f"{NAME}-{name}-0a1b2c3",
+        "StateReason": "too many",
+        "Dimensions": [{"Name": "StateMachineArn", "Value": MACHINE}],
+        "ActionsEnabled": True,
+        "AlarmActions": [TOPIC],
+        "StateValue": "OK",
+        **changes,
+    }
 
 
 def services(bucket):
@@ -120,7 +139,7 @@ def services(bucket):
         "lambda": Client(get_function_configuration=function),
         "scheduler": Client(list_schedules={"Schedules": schedules}, get_schedule=schedule),
         "events": Client(
-            list_rules={"Rules": [{"Name": f"{NAME}-close-run-0a1b2c3", "State": "ENABLED"}]},
+            list_rules={"Rules": [rule()]},
             list_targets_by_rule={"Targets": [{"Arn": f"{LAMBDA}:close_run"}]},
         ),
         "logs": Client(

@@ -74,9 +74,9 @@ def alarms(**changes):
     return {"MetricAlarms": [a.alarm("run-failed", **changes), *rows]}
 
 
-def rule(name, state="ENABLED"):
+def rule(*name, **changes):
     """Return the event rules, of which there is one."""
-    return {"Rules": [{"Name": name, "State": state}]}
+    return {"Rules": [a.rule(*name, **changes)]}
 
 
 def subscribed(*addresses, arn="arn"):
@@ -94,7 +94,7 @@ DISABLED = {"State": "DISABLED"}
 CLOSE_RUN = "the event rule that reports runs that were stopped"
 NO_RULE = f"rules: {CLOSE_RUN} does not exist, is disabled or calls nothing"
 RUNS, WATCH = "the schedule that starts runs", "the schedule that watches the pipeline"
-SILENT = "alarms: the alarm run-failed does not exist or notifies nobody"
+SILENT = "alarms: the alarm run-failed does not exist or does not notify the topic"
 OTHER_CODE = "functions: plan_retraining has other code than was deployed with the other functions"
 OTHER_HANDLER = "functions: plan_retraining has another handler than was deployed"
 FOREIGN = {"Schedules": [{"Name": "nightly", "Target": {"Arn": "arn:aws:sqs:eu-west-1:1:queue"}}]}
@@ -102,6 +102,7 @@ UPDATE, STOP = "personalize:UpdateCampaign", "states:StopExecution"
 OPERATIONS = {
     "simulation": ("iam", "simulate_principal_policy"),
     "function": ("lambda", "get_function_configuration"),
+    "role": ("iam", "get_role"),
     "schedules": ("scheduler", "list_schedules"),
     "schedule": ("scheduler", "get_schedule"),
     "rules": ("events", "list_rules"),
@@ -125,6 +126,24 @@ def disabled(**request):
     return a.schedule(**request, **DISABLED)
 
 
+def yearly(**request):
+    return a.schedule(**request, ScheduleExpression="rate(365 days)")
+
+
+def target(*removed, **changes):
+    """Return the schedules, whose target is changed."""
+
+    def answer(**request):
+        kept = {**a.schedule(**request)["Target"], **changes}
+        return a.schedule(**request, Target={key: kept[key] for key in kept.keys() - {*removed}})
+
+    return answer
+
+
+OTHER_TARGET = "has another input than was deployed, or no dead-letter queue"
+OTHER_TIMES = "does not fire at the times in Pulumi.prod.yaml"
+NO_TRUST = "roles: retraining-schedule does not trust scheduler.amazonaws.com"
+OTHER_ALARM = "alarms: the alarm run-failed has other settings than this program deploys"
 GONE = "ResourceNotFoundException"
 NO_QUEUE = "AWS.SimpleQueueService.NonExistentQueue"
 NO_START = "roles: retraining-schedule may not call states:StartExecution"
@@ -141,19 +160,30 @@ NO_UPDATE = f"roles: retraining-deploy_version may not call {UPDATE}"
         ("function", function("plan_retraining:1", CodeSha256="bad"), OTHER_CODE),
         ("simulation", simulate("deploy_version", UPDATE), NO_UPDATE),
         ("simulation", simulate("schedule", "states:StartExecution"), NO_START),
+        ("role", a.role(a.document()), NO_TRUST),
         ("schedules", GONE, f"schedules: {RUNS} does not exist"),
         ("schedules", GONE, f"schedules: {WATCH} does not exist"),
         ("schedule", disabled, f"schedules: {RUNS} (rate(7 days)) is disabled"),
         ("schedule", disabled, f"schedules: {WATCH} (rate(7 days)) is disabled"),
+        ("schedule", target(Input="{}"), f"schedules: {RUNS} (rate(7 days)) {OTHER_TARGET}"),
+        (
+            "schedule",
+            target("DeadLetterConfig"),
+            f"schedules: {RUNS} (rate(7 days)) {OTHER_TARGET}",
+        ),
+        ("schedule", yearly, f"schedules: {RUNS} (rate(365 days)) {OTHER_TIMES}"),
         ("rules", {"Rules": []}, NO_RULE),
-        ("rules", rule("retraining-close-run-0a1b2c3", "DISABLED"), NO_RULE),
+        ("rules", rule(state="DISABLED"), NO_RULE),
+        ("rules", rule(machine="another"), NO_RULE),
         ("rules", rule("retraining-b-close-run-0a1b2c3"), NO_RULE),
         ("targets", {"Targets": []}, NO_RULE),
         ("logs", log_groups("functions-b", retentionInDays=1), "logs: functions does not exist"),
         ("logs", log_groups("functions"), "logs: functions never deletes records"),
         ("queue", NO_QUEUE, "queue: dead-letters does not exist"),
         ("alarms", alarms(ActionsEnabled=False), SILENT),
-        ("alarms", alarms(AlarmActions=[]), SILENT),
+        ("alarms", alarms(AlarmActions=["arn:of-another-topic"]), SILENT),
+        ("alarms", alarms(Threshold=1000), OTHER_ALARM),
+        ("alarms", alarms(TreatMissingData="ignore"), OTHER_ALARM),
         ("alarms", alarms(AlarmName="retraining-b-run-failed-0a1b2c3"), SILENT),
         ("topic", "NotFound", "messages: the topic reports does not exist"),
     ],
@@ -168,6 +198,28 @@ def test_a_pipeline_with_a_longer_name_is_another_one(prod):
     answer(prod, "rules", rule("retraining-b-close-run-0a1b2c3"))
     answer(prod, "function", function("close_run", CodeSha256="other"))
     assert findings(prod, "functions") == []
+
+
+def test_a_pipeline_that_a_removed_stack_has_left_behind_is_another_one(prod):
+    left = a.MACHINE.replace("0a1b2c3d", "left")
+    watches = {"Dimensions": [{"Name": "StateMachineArn", "Value": left}]}
+    answer(prod, "alarms", {"MetricAlarms": [*alarms()["MetricAlarms"], a.alarm("run-failed")]})
+    assert findings(prod, "alarms") == [], "two alarms of the same pipeline"
+    more = a.alarm("run-failed", AlarmActions=["arn:left"], StateValue="ALARM", **watches)
+    answer(prod, "alarms", {"MetricAlarms": [*alarms()["MetricAlarms"], more]})
+    text = f"an alarm watches {left} too; if its stack was removed, end its schedules:"
+    end = "aws scheduler delete-schedule-group --name retraining-left"
+    assert findings(prod, "alarms") == [("warn", text, end)], "its alarms are not those of this one"
+    left_rule = a.rule("retraining-close-run-left", left)
+    answer(prod, "rules", {"Rules": [a.rule(), left_rule]})
+    answer(prod, "targets", called_function)
+    answer(prod, "function", function("left", CodeSha256="other"))
+    assert findings(prod, "functions") == []
+
+
+def called_function(Rule):  # noqa: N803  # boto3's name
+    """Return the target of a rule, whose name ends like that of the rule."""
+    return {"Targets": [{"Arn": f"{a.LAMBDA}:{'left' if Rule.endswith('left') else 'close_run'}"}]}
 
 
 def test_what_the_simulation_cannot_decide_counts_as_allowed(prod):
@@ -370,6 +422,14 @@ def test_a_state_machine_that_cannot_run_is_named(prod, monkeypatch):
     prod.services["stepfunctions"] = a.Client(real, describe_state_machine=machine)
     deleting = ("missing", "retraining-0a1b2c3d is DELETING", RESTORE)
     assert findings(prod, "deployment") == [deleting]
+    skips = machine["definition"].replace('"Next": "Import datasets"', '"Next": "Report outcome"')
+    assert skips != machine["definition"], "a state is skipped"
+    unversioned = machine["definition"].replace("report_outcome:1", "report_outcome")
+    other = "the pipeline has other states than this program deploys"
+    for definition in (skips, unversioned):
+        changed = {**machine, "status": "ACTIVE", "definition": definition}
+        prod.services["stepfunctions"].answers["describe_state_machine"] = changed
+        assert findings(prod, "deployment") == [("warn", other, RESTORE)]
     prod.services["stepfunctions"].answers["describe_state_machine"] = "StateMachineDoesNotExist"
     assert findings(prod, "deployment") == [("missing", f"{arn} does not exist", RESTORE)]
     monkeypatch.setattr("retrain.account.target.stack_outputs", lambda _: {})
@@ -381,7 +441,7 @@ def test_a_state_machine_that_cannot_run_is_named(prod, monkeypatch):
 def test_a_change_of_the_file_is_not_deployed_yet(eager):
     configure(eager, skipWhenUnchanged=False)
     text = "the deployed pipeline has other settings than Pulumi.prod.yaml"
-    assert findings(eager, "deployment") == [("warn", text, "pulumi up --stack prod")]
+    assert findings(eager, "deployment") == [("warn", text, RESTORE)]
 
 
 def test_the_caller_is_named_and_a_role_counts_instead_of_its_session(prod):

@@ -62,6 +62,8 @@ def kills(stack):
         return {"AlarmNames": [find("cloudwatch/metricAlarm:MetricAlarm", end)["name"]]}
 
     yield "lambda", "delete_function", function("train-solution")
+    handler = {"Handler": "index.handler"}
+    yield "lambda", "update_function_configuration", {**function("plan-retraining"), **handler}
     code = {"ZipFile": NO_CODE.getvalue(), "Publish": True}
     yield "lambda", "update_function_code", {**function("deploy-version"), **code}
     yield "iam", "delete_role_policy", policy("report-outcome")
@@ -69,6 +71,8 @@ def kills(stack):
     late = {"PolicyDocument": late.replace('"personalize:UpdateCampaign"', '"personalize:Nothing"')}
     yield "iam", "put_role_policy", {**policy("deploy-version"), **late}
     role = {"RoleName": find("iam/role:Role", "-import")["name"], "PolicyDocument": NO_STATEMENT}
+    yield "iam", "update_assume_role_policy", role
+    role = {**role, "RoleName": find("iam/role:Role", "-import-dataset")["name"]}
     yield "iam", "update_assume_role_policy", role
     yield "logs", "delete_log_group", {"logGroupName": stack.output("log_group_name")}
     group = {"logGroupName": find("cloudwatch/logGroup:LogGroup", "retraining-dev")["name"]}
