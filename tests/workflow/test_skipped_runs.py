@@ -38,6 +38,14 @@ def test_a_run_with_the_exports_of_the_last_one_is_skipped(prefix):
     )
 
 
+def test_the_event_of_a_deployment_trains_nothing():
+    with deploy() as pipeline:
+        pipeline.schedule_changed_at = pipeline.clock.now()
+        execution = pipeline.run()
+        assert len(pipeline.versions()) == 1
+    assert "a deployment starts no training" in skip_reason(execution)
+
+
 # The limit of the month
 
 
