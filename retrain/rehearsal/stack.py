@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import components
 from components.args import as_config
+from retrain.account.errors import OperatorError
 from retrain.account.stack_config import read_args, readable_project
 from retrain.rehearsal.data import read_custom_data
 from retrain.rehearsal.films import film_service
@@ -61,6 +62,12 @@ def open_stack(project_dir: Path, name: str, data_dir: Path | None) -> Iterator[
     cannot be used.
     """
     args, data = read_args(project_dir, name), film_service()
+    partition = str(args.solutions[0].solution_arn).split(":")[1]
+    if partition != "aws":
+        raise OperatorError(
+            f"stack {name} is in the partition {partition}, but the emulator has only aws; use a "
+            "copy of the stack's file with arn:aws: and a region of this partition"
+        )
     if data_dir is not None:
         datasets = args.datasets.configured()
         modes = {key: dataset.import_mode for key, dataset in datasets.items()}

@@ -68,6 +68,9 @@ def test_a_stack_that_cannot_be_read_is_refused(project, tmp_path):
         "YAML"
     )
     assert error_message(tmp_path, "acme/dev").startswith("--stack 'acme/dev': a stack's name has")
+    config = json.dumps({"config": texts({})}).replace("arn:aws:", "arn:aws-cn:")
+    (tmp_path / "Pulumi.cn.yaml").write_text(config.replace("eu-west-1", "cn-north-1"))
+    assert error_message(tmp_path, "cn").startswith("stack cn is in the partition aws-cn, but")
     problems = error_message(project(retrainingRate="7 dayz", paused="maybe")).splitlines()
     assert problems[0] == "2 problems in the configuration of stack dev:"
 
