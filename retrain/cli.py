@@ -24,7 +24,6 @@ from retrain.account.output import print_message
 from retrain.options import commands
 
 PROGRAM = "retrain"
-GOES_ON = "; AWS goes on with what it was asked for"
 ACCOUNT_COMMANDS = {
     "doctor": "retrain.check.doctor",
     "adopt": "retrain.act.adopt",
@@ -68,7 +67,8 @@ def main(arguments: Sequence[str]) -> int:
         if ended.code != EXIT_FAILED:
             # A terminal shows ^C in the present line.
             start = "\n" if sys.stderr.isatty() else ""
-            rest = "" if LOCAL_COMMANDS.keys() & named else GOES_ON
+            is_local = LOCAL_COMMANDS.keys() & named
+            rest = "" if is_local else "; AWS goes on with what it was asked for"
             typer.echo(f"{start}interrupted{rest}", err=True)
             raise
         # Typer and Rich end the program like this if nobody reads the output.

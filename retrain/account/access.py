@@ -36,8 +36,12 @@ class Access:
     profile: str | None = None
     endpoint_url: str | None = None
 
-    def in_region(self, region: str) -> Access:
-        """Return this access with another region."""
+    def in_region(self, region: str, subject: str) -> Access:
+        """Return this access in the region of a resource. Raise OperatorError if it has another."""
+        if self.region not in (None, region):
+            raise OperatorError(
+                f"--region is {self.region}, but {subject} is in {region}; leave --region out"
+            )
         return replace(self, region=region)
 
     @cached_property

@@ -81,12 +81,7 @@ def find_target(stack: str, state_machine_arn: str | None, access: Access) -> Ta
     match = MACHINE_ARN.fullmatch(arn)
     if match is None:
         raise OperatorError(f"{arn!r} is not the ARN of a state machine; {ARN_HINT}")
-    if access.region not in (None, match["region"]):
-        raise OperatorError(
-            f"--region is {access.region}, but the state machine {arn} is in {match['region']}; "
-            "leave --region out"
-        )
-    access = access.in_region(match["region"])
+    access = access.in_region(match["region"], f"the state machine {arn}")
     try:
         machine = access.step_functions.describe_state_machine(stateMachineArn=arn)
     except ClientError as error:

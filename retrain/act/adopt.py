@@ -67,18 +67,13 @@ def adopt(
             f"--dataset-group-arn {dataset_group_arn!r} {error}; "
             "`aws personalize list-dataset-groups` lists the groups"
         )
-    if access.region not in (None, arn.region):
-        raise OperatorError(
-            f"--region is {access.region}, but the dataset group is in {arn.region}; leave "
-            "--region out"
-        )
+    access = access.in_region(arn.region, "the dataset group")
     file = stack_file_of(pulumi_cli.PROJECT_DIR, stack)
     if os.path.lexists(file) and not force:
         raise OperatorError(
             f"{file.name} exists already; choose another name with --stack, or overwrite it with "
             "--force"
         )
-    access = access.in_region(arn.region)
     access.require_account(arn.account, dataset_group_arn)
     print_message(f"reading the dataset group {arn.name}")
     s3 = access.client("s3")

@@ -26,16 +26,14 @@ from retrain.account.errors import AWS_ERRORS, FailedError, OperatorError, aws_e
 from retrain.account.output import confirm, print_command, print_json, print_message, print_result
 from retrain.account.target import Target
 from retrain.look.runs import run_id_of, running_executions
+from retrain.look.versions import SHOWN_VERSIONS
 from retrain.names import is_named, short_name
 from retrain.options import JsonOption, YesOption, command
 
 if TYPE_CHECKING:
     from mypy_boto3_personalize.type_defs import CampaignTypeDef
 
-
 POLL_SECONDS = 10
-SHOWN_VERSIONS = 5
-"""The number of versions that an error message lists."""
 
 
 class Move(NamedTuple):

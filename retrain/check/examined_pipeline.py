@@ -101,12 +101,7 @@ def find_pipeline(stack: str, state_machine_arn: str | None, access: Access) -> 
         return ExaminedPipeline(target.settings, target.access, source, target.stack, None, target)
     args = read_args(pulumi_cli.PROJECT_DIR, stack)
     region = str(args.solutions[0].solution_arn).split(":")[3]
-    if access.region not in (None, region):
-        raise OperatorError(
-            f"--region is {access.region}, but the ARNs in {file.name} are in {region}; leave "
-            "--region out"
-        )
-    access, deployed, error = access.in_region(region), None, None
+    access, deployed, error = access.in_region(region, f"the stack of {file.name}"), None, None
     try:
         deployed = find_target(stack, None, access)
     except OperatorError as not_found:

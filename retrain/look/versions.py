@@ -93,7 +93,7 @@ def read_lineage(access: Access, version_arn: str) -> Document:
             f"--version {version_arn!r} is not the ARN of a solution version; `retrain history` "
             "shows the versions of the last runs"
         )
-    client = access.in_region(match["region"]).personalize
+    client = access.in_region(match["region"], "the version").personalize
     try:
         version = describe_version(client, version_arn)
     except client.exceptions.ResourceNotFoundException as error:

@@ -510,7 +510,7 @@ def test_the_arn_of_the_state_machine_is_enough(prod):
 
 def test_another_region_than_that_of_the_file_is_refused(prod):
     result = prod.retrain("doctor -s prod --region us-east-1")
-    text = "--region is us-east-1, but the ARNs in Pulumi.prod.yaml are in eu-west-1"
+    text = "--region is us-east-1, but the stack of Pulumi.prod.yaml is in eu-west-1"
     assert (result.code, result.err) == (2, f"{text}; leave --region out\n")
 
 
