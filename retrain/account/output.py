@@ -8,16 +8,13 @@ import re
 import sys
 import textwrap
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from operator import methodcaller
+from typing import Literal
 
 import typer
 from rich.console import Console
 
 from retrain.account.errors import OperatorError
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
 
 UNLIMITED = 1_000_000
 """The columns of an output that is no terminal. No line is as long as this."""
@@ -59,12 +56,8 @@ def print_result(result: str) -> None:
 
 def print_json(document: object) -> None:
     """Print a result to stdout as JSON, in the order of its keys. Times are ISO 8601."""
-    typer.echo(json.dumps(document, indent=2, default=_iso, ensure_ascii=False))
-
-
-def _iso(time: datetime) -> str:
-    """Return a time in ISO 8601. No document contains anything else that JSON does not know."""
-    return time.isoformat()
+    iso = methodcaller("isoformat")  # no document has anything else that JSON does not know
+    typer.echo(json.dumps(document, indent=2, default=iso, ensure_ascii=False))
 
 
 def print_message(message: str) -> None:

@@ -28,7 +28,7 @@ from functions.personalize.trainings import list_versions
 from functions.report.text import with_short_arns
 from functions.rules.deployments import Memory, decide, needs_run
 from functions.words import metric_name, metric_text
-from retrain.account.errors import FailedError, OperatorError
+from retrain.account.errors import AWS_ERRORS, FailedError, OperatorError, aws_error
 from retrain.account.output import confirm, print_command, print_json, print_message, print_result
 from retrain.account.target import Target
 from retrain.look.versions import answer_error
@@ -223,4 +223,7 @@ def _start_deployment(target: Target, version_arn: str, tags: Tags) -> str:
             f"{short_name(version_arn)} was approved before, and the run {name} was started; "
             f"`{target.command('watch', '--run', name)}` shows it"
         ) from error
+    except AWS_ERRORS as error:
+        text = f"{short_name(version_arn)} is approved, but no run was started: {aws_error(error)}"
+        raise OperatorError(f"{text}; then approve it again") from error
     return execution["executionArn"]

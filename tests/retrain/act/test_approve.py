@@ -1,6 +1,9 @@
 """Proves which version takes an answer, and that an approval deploys it and a refusal does not."""
 
+from unittest.mock import Mock
+
 import pytest
+from botocore.exceptions import ClientError
 
 from components.args import ApprovalArgs
 from functions.personalize.campaigns import approval_tags, read_approval
@@ -53,6 +56,18 @@ def test_a_refused_version_is_never_deployed():
     assert (result.code, result.out) == (0, f"{version} is refused; {kept}\n")
     reason = f"no version waits for an answer; {version}: it was refused by {CALLER} at 2026-11-29T"
     assert (again.code, again.err[: len(reason)]) == (1, reason)
+
+
+def test_an_approval_whose_execution_cannot_be_started_says_so(monkeypatch):
+    with account(ASKING) as prod:
+        prod.pipeline.run()
+        client = prod.client("stepfunctions")
+        denied = ClientError({"Error": {"Code": "AccessDenied"}}, "StartExecution")
+        monkeypatch.setattr(client, "start_execution", Mock(side_effect=denied))
+        result = prod.retrain("approve --yes")
+        start = f"{short(newest(prod))} is approved, but no run was started: these credentials may"
+        assert approval(prod).answer == "APPROVED"
+    assert (result.code, result.out, result.err[: len(start)]) == (2, "", start)
 
 
 def test_an_approval_whose_execution_was_not_started_is_given_again():
