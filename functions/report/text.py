@@ -98,8 +98,9 @@ RUN_ADVICE: Mapping[str, Advice] = {
     "ABORTED": NOT_REPORTED,
     "TIMED_OUT": NOT_REPORTED,
     "FAILED": Advice(
-        "Solve the problem, and start a run. It uses everything that has succeeded:",
-        ["start"],
+        "Solve the problem. `doctor` finds what is missing or was changed in the account. Then "
+        "start a run, which uses everything that has succeeded:",
+        ["doctor", "start"],
         "A run failed",
     ),
 }

@@ -142,8 +142,9 @@ def test_a_subject_has_fewer_than_100_printable_ascii_characters():
 
 def test_a_command_can_be_pasted_although_a_name_is_odd():
     odd = report(without_report("Throttled")) | {"executionArn": "a:execution:b; rm x:c"}
-    (line,) = [line for line in text_of(odd).splitlines() if line.startswith("  retrain")]
-    assert shlex.split(line)[2:] == ["--state-machine-arn", "a:stateMachine:b; rm x"]
+    lines = [line for line in text_of(odd).splitlines() if line.startswith("  retrain")]
+    assert [shlex.split(line)[1] for line in lines] == ["doctor", "start"]
+    assert shlex.split(lines[0])[2:] == ["--state-machine-arn", "a:stateMachine:b; rm x"]
 
 
 def test_versions_without_a_command_are_counted():

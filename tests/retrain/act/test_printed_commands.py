@@ -74,6 +74,10 @@ def prints_how_it_was_made(prod, result):
     assert prod.pipeline.versions()[-1].partition("solution/")[2] in result.out
 
 
+def examines_the_pipeline(prod, result):
+    assert f"deployment: {prod.pipeline.machine.arn.rpartition(':')[2]} is deployed" in result.out
+
+
 def after(fault, **fields):
     """Return a function that injects a fault before the run."""
     return lambda pipeline: pipeline.inject_fault(fault, **fields)
@@ -86,6 +90,7 @@ CASES = [
     ("start", MOVIES, lambda at: at.bucket.objects.pop("users.csv"), starts_a_run_that_deploys),
     ("start", MOVIES, NO_TRAINING, starts_a_run_that_deploys),
     ("start", MOVIES, NO_UPDATE, starts_a_run_that_deploys),
+    ("doctor", MOVIES, NO_TRAINING, examines_the_pipeline),
     ("rollback", MOVIES, lambda _: None, moves_the_campaign_back),
     ("history", MOVIES, lambda at: at.upload_worse_data(), prints_how_it_was_made),
     ("history", PROBED, NO_RESULTS, prints_how_it_was_made),
@@ -106,7 +111,7 @@ def test_a_command_of_a_message_does_what_it_is_for(name, group, happening, effe
         prod.pipeline.sleep(600)
         lines = commands_in(prod.pipeline.inbox.messages[-1].body)
         (command,) = (line for line in lines if named(line) == name)
-        answer = "" if name in ("start", "history") else " --yes"
+        answer = "" if name in ("doctor", "start", "history") else " --yes"
         result = prod.retrain(command.removeprefix("retrain ") + answer)
         assert result.code == 0, result.err
         effect(prod, result)

@@ -132,7 +132,7 @@ def test_a_terminal_breaks_no_word_and_no_command_of_a_report(states, capsys, mo
     assert " ".join(printed).split() == text_of(failed).split()
     long = [line for line in printed if len(line) > 40 and " " in line.strip()]
     machine = failed["executionArn"].rpartition(":")[0].replace("execution", "stateMachine")
-    commands = ("start", "rollback --campaign home")
+    commands = ("doctor", "start", "rollback --campaign home")
     assert sorted(long) == [
         f"  retrain {command} --state-machine-arn {machine}" for command in sorted(commands)
     ]
