@@ -82,8 +82,8 @@ also examines the states of the state machine, each function and its code, the r
 assume them, the times and the input of the schedule, the event rules, the logs, the dead-letter
 queue, the alarms and their thresholds, the topic and its subscriptions. `pulumi up --refresh`
 brings back what was deleted or changed by hand, and its preview also shows the changes that
-`doctor` does not examine, for example of a function's timeout or of a log filter. `pulumi up` alone
-compares with the state of the stack, so it would change nothing.
+`doctor` does not examine, for example of a function's timeout. `pulumi up` alone compares with the
+state of the stack, so it would change nothing.
 
 ## The permissions of the commands
 

@@ -156,6 +156,7 @@ def check_alarms(account: Account) -> Iterator[Finding]:
     found_pages = pages.paginate(AlarmNamePrefix=f"{name}-")
     existing = [item for page in found_pages for item in page["MetricAlarms"]]
     topic, values = topic_arn_of(account.pipeline), dict.fromkeys(NAMESPACES, name)
+    logs = account.client("logs")
     failed = [item for item in existing if is_named(item["AlarmName"], f"{name}-run-failed")]
     watched = {dimension["Value"] for item in failed for dimension in item["Dimensions"]}
     for machine in sorted(watched - {account.target.state_machine_arn}):
@@ -170,6 +171,9 @@ def check_alarms(account: Account) -> Iterator[Finding]:
         expected = {key.title().replace("_", ""): inputs[key] for key in COMPARED_INPUTS}
         if heard and not any(expected.items() <= item.items() for item in heard):
             problem = "has other settings than this program deploys"
+        asked = {"metricName": alarm.metric, "metricNamespace": inputs["namespace"]}
+        if alarm.pattern and not logs.describe_metric_filters(**asked)["metricFilters"]:
+            problem = "gets nothing, because its log filter does not exist"
         yield account.finding(f"the alarm {alarm.name}", problem)
         for item in heard:
             if item["StateValue"] == "ALARM":

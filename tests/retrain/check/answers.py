@@ -143,9 +143,10 @@ def services(bucket):
             list_targets_by_rule={"Targets": [{"Arn": f"{LAMBDA}:close_run"}]},
         ),
         "logs": Client(
+            describe_metric_filters={"metricFilters": [{"filterName": "function-error"}]},
             describe_log_groups={
                 "logGroups": [{"logGroupName": "functions", "retentionInDays": 90}]
-            }
+            },
         ),
         "sqs": Client(get_queue_url={"QueueUrl": "https://sqs"}),
         "cloudwatch": Client(describe_alarms={"MetricAlarms": [alarm(row.name) for row in ALARMS]}),

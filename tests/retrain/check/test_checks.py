@@ -108,6 +108,7 @@ OPERATIONS = {
     "rules": ("events", "list_rules"),
     "targets": ("events", "list_targets_by_rule"),
     "logs": ("logs", "describe_log_groups"),
+    "filters": ("logs", "describe_metric_filters"),
     "queue": ("sqs", "get_queue_url"),
     "alarms": ("cloudwatch", "describe_alarms"),
     "topic": ("sns", "get_topic_attributes"),
@@ -143,6 +144,8 @@ def target(*removed, **changes):
 OTHER_TARGET = "has another input than was deployed, or no dead-letter queue"
 OTHER_TIMES = "does not fire at the times in Pulumi.prod.yaml"
 NO_TRUST = "roles: retraining-schedule does not trust scheduler.amazonaws.com"
+NO_FILTER = "the alarm function-error gets nothing, because its log filter does not exist"
+NO_FILTER = f"alarms: {NO_FILTER}"
 OTHER_ALARM = "alarms: the alarm run-failed has other settings than this program deploys"
 GONE = "ResourceNotFoundException"
 NO_QUEUE = "AWS.SimpleQueueService.NonExistentQueue"
@@ -183,6 +186,7 @@ NO_UPDATE = f"roles: retraining-deploy_version may not call {UPDATE}"
         ("alarms", alarms(ActionsEnabled=False), SILENT),
         ("alarms", alarms(AlarmActions=["arn:of-another-topic"]), SILENT),
         ("alarms", alarms(Threshold=1000), OTHER_ALARM),
+        ("filters", {"metricFilters": []}, NO_FILTER),
         ("alarms", alarms(TreatMissingData="ignore"), OTHER_ALARM),
         ("alarms", alarms(AlarmName="retraining-b-run-failed-0a1b2c3"), SILENT),
         ("topic", "NotFound", "messages: the topic reports does not exist"),
