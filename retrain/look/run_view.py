@@ -211,7 +211,8 @@ class RunView:
         details = cast("Document", entered or event.get("stateExitedEventDetails") or {})
         text = details.get("input") or details.get("output")
         document = json.loads(text) if text else None
-        if not isinstance(document, dict):
+        # The first state enters with what somebody wrote, which may have any keys.
+        if not isinstance(document, dict) or (entered and details["name"] == "Configure run"):
             return
         name, job = details["name"], None
         if "dataset" in document:

@@ -42,6 +42,14 @@ def test_a_run_that_does_not_exist_is_one_line(name):
     assert (row["outcome"], row["reason"], row["report"]) == ("RUNNING", None, None)
 
 
+def test_an_input_with_the_keys_of_a_job_is_no_job():
+    with account(MOVIES) as prod:
+        prod.pipeline.run(dataset=["items"])
+        assert prod.retrain("watch").code == 1
+        (row,) = prod.retrain("history --json").document
+    assert (row["outcome"], row["report"]["error"]) == ("FAILED", "RunRefused")
+
+
 def test_a_pipeline_without_runs_says_how_to_start_one():
     with account(MOVIES) as prod:
         start = "; `retrain start --stack dev` starts a run\n"
