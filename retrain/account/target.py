@@ -26,7 +26,7 @@ ARN_HINT = "`pulumi stack output state_machine_arn --stack STACK` prints it"
 
 
 class MachineNotFoundError(OperatorError):
-    """There is no state machine with the ARN in the outputs of a stack."""
+    """No state machine of a pipeline has the ARN in the outputs of a stack."""
 
 
 class PipelineOptions(NamedTuple):
@@ -82,19 +82,20 @@ def find_target(stack: str, state_machine_arn: str | None, access: Access) -> Ta
     if match is None:
         raise OperatorError(f"{arn!r} is not the ARN of a state machine; {ARN_HINT}")
     access = access.in_region(match["region"], f"the state machine {arn}")
+    restore = f"pulumi up --refresh{deploy.removeprefix('pulumi up')}"
     try:
         machine = access.step_functions.describe_state_machine(stateMachineArn=arn)
     except ClientError as error:
         if code_of(error) != "StateMachineDoesNotExist":
             raise
         access.require_account(match["account"], arn)
-        restore = f"pulumi up --refresh{deploy.removeprefix('pulumi up')}"
         raise MachineNotFoundError(
             f"{arn} does not exist; create it again with `{restore}`, or name another one"
         ) from error
     settings = settings_in(machine["definition"])
     if settings is None:
-        raise OperatorError(f"{arn} is not the state machine of a retraining pipeline; {ARN_HINT}")
+        way_out = ARN_HINT if state_machine_arn else f"`{restore}` brings it back"
+        raise MachineNotFoundError(f"{arn} is not the state machine of a pipeline; {way_out}")
     return Target(arn, settings, access, None if state_machine_arn else stack)
 
 

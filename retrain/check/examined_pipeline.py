@@ -14,7 +14,7 @@ from retrain.account import pulumi_cli
 from retrain.account.errors import OperatorError
 from retrain.account.pulumi_cli import StackNotCreatedError, deploy_command, stack_file_of
 from retrain.account.stack_config import read_args
-from retrain.account.target import find_target
+from retrain.account.target import MachineNotFoundError, find_target
 
 if TYPE_CHECKING:
     from components.args import RetrainingPipelineArgs
@@ -70,6 +70,8 @@ class ExaminedPipeline:
         """The command that deploys the pipeline, and creates its stack if there is none yet."""
         if self.stack is None:
             return "pulumi up"
+        if isinstance(self.error, MachineNotFoundError):
+            return self.restore_command
         is_new = isinstance(self.error, StackNotCreatedError)
         return deploy_command(self.stack, is_new=is_new)
 

@@ -234,8 +234,7 @@ def check_deployment(account: Account) -> Iterator[Finding]:
     if pipeline.target is None:
         reason, _, _ = str(pipeline.error).partition("; ")
         is_deleted = isinstance(pipeline.error, MachineNotFoundError)
-        fix = restore if is_deleted else pipeline.deploy_command
-        yield Finding("missing" if is_deleted else "warn", reason, fix)
+        yield Finding("missing" if is_deleted else "warn", reason, pipeline.deploy_command)
     elif account.machine["status"] != "ACTIVE":
         yield Finding("missing", f"{pipeline.target.name} is {account.machine['status']}", restore)
     elif pipeline.has_other_settings:

@@ -512,6 +512,14 @@ def test_the_arn_of_the_state_machine_is_enough(prod):
     assert policy["Version"] == "2012-10-17"
 
 
+def test_a_state_machine_with_another_definition_is_missing(prod):
+    definition = json.dumps({"StartAt": "A", "States": {"A": {"Type": "Pass"}}})
+    prod.services["stepfunctions"] = a.Client(describe_state_machine={"definition": definition})
+    text = f"{prod.pipeline.machine.arn} is not the state machine of a pipeline"
+    assert findings(prod, "deployment") == [("missing", text, RESTORE)]
+    assert prod.retrain("plan -s prod").err.endswith(f"next: `{RESTORE}` deploys the pipeline\n")
+
+
 def test_another_region_than_that_of_the_file_is_refused(prod):
     result = prod.retrain("doctor -s prod --region us-east-1")
     text = "--region is us-east-1, but the stack of Pulumi.prod.yaml is in eu-west-1"
