@@ -185,4 +185,4 @@ def test_a_group_is_adopted_deployed_retrained_rolled_back_and_traced_after_a_de
     lineage = removal.until("retrain history --version", ARN=new_version)
     assert "interactions" in lineage
     removal.until("aws personalize update-solution", ARN=SOLUTION)
-    assert trains_by_itself()
+    eventually(trains_by_itself, bool)
