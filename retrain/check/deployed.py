@@ -48,8 +48,8 @@ def check_functions(account: Account) -> Iterator[Finding]:
         problem = None
         if None in versions:
             problem = "does not exist, or lacks the version that runs call"
-        elif any(config["State"] != "Active" for config in versions):
-            problem = "is not Active"
+        elif any(config["State"] == "Failed" for config in versions):
+            problem = "is Failed"
         elif any(config["Handler"] not in STEPS_OF_HANDLERS for config in versions):
             problem = "has another handler than was deployed"
         elif any(config["CodeSha256"] != hashes[0][0] for config in versions):
@@ -103,11 +103,9 @@ def check_schedules(account: Account) -> Iterator[Finding]:
             problem = "is disabled"
         elif service == "states":
             target, args = schedule["Target"], pipeline.args
-            if (
-                target.get("Input") != json.dumps(EXECUTION_INPUT)
-                or "DeadLetterConfig" not in target
-            ):
-                problem = "has another input than was deployed, or no dead-letter queue"
+            expected = (account.target.state_machine_arn, json.dumps(EXECUTION_INPUT))
+            if (target["Arn"], target.get("Input")) != expected or "DeadLetterConfig" not in target:
+                problem = "has another target or input than was deployed, or no dead-letter queue"
             elif args and schedule["ScheduleExpression"] != args.schedule_expression:
                 problem = f"does not fire at the times in {pipeline.source}"
         times = f" ({schedule['ScheduleExpression']})" if schedule else ""

@@ -72,8 +72,7 @@ class ExaminedPipeline:
             return "pulumi up"
         if isinstance(self.error, MachineNotFoundError):
             return self.restore_command
-        is_new = isinstance(self.error, StackNotCreatedError)
-        return deploy_command(self.stack, is_new=is_new)
+        return deploy_command(self.stack, is_new=isinstance(self.error, StackNotCreatedError))
 
     @property
     def restore_command(self) -> str:

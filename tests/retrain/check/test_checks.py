@@ -141,7 +141,7 @@ def target(*removed, **changes):
     return answer
 
 
-OTHER_TARGET = "has another input than was deployed, or no dead-letter queue"
+OTHER_TARGET = "has another target or input than was deployed, or no dead-letter queue"
 OTHER_TIMES = "does not fire at the times in Pulumi.prod.yaml"
 NO_TRUST = "roles: retraining-schedule does not trust scheduler.amazonaws.com"
 NO_FILTER = "the alarm function-error gets nothing, because its log filter does not exist"
@@ -156,7 +156,7 @@ NO_UPDATE = f"roles: retraining-deploy_version may not call {UPDATE}"
 @pytest.mark.parametrize(
     ("operation", "response", "text"),
     [
-        ("function", function("close_run", State="Failed"), "functions: close_run is not Active"),
+        ("function", function("close_run", State="Failed"), "functions: close_run is Failed"),
         ("function", function("plan_retraining", CodeSha256="bad"), OTHER_CODE),
         ("function", function("plan_retraining", Handler="index"), OTHER_HANDLER),
         ("schedules", FOREIGN, f"schedules: {RUNS} does not exist"),
@@ -169,6 +169,7 @@ NO_UPDATE = f"roles: retraining-deploy_version may not call {UPDATE}"
         ("schedule", disabled, f"schedules: {RUNS} (rate(7 days)) is disabled"),
         ("schedule", disabled, f"schedules: {WATCH} (rate(7 days)) is disabled"),
         ("schedule", target(Input="{}"), f"schedules: {RUNS} (rate(7 days)) {OTHER_TARGET}"),
+        ("schedule", target(Arn=TOPIC), f"schedules: {RUNS} (rate(7 days)) {OTHER_TARGET}"),
         (
             "schedule",
             target("DeadLetterConfig"),
