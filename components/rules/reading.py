@@ -174,7 +174,9 @@ def _hint(type_: Any) -> str:  # noqa: ANN401
 def _description(type_: Any) -> str:  # noqa: ANN401
     """Return the words for the values of a type."""
     if is_dataclass(type_):
-        return f"a mapping with {', '.join(config_keys(type_))}"
+        has_defaults = all(item.default not in (None, MISSING) for item in fields(type_))
+        example = "; write {} for the defaults" if has_defaults else ""
+        return f"a mapping with {', '.join(config_keys(type_))}{example}"
     kind = get_origin(type_) or type_
     return f"one of {', '.join(get_args(type_))}" if kind is Literal else EXPECTED[kind]
 

@@ -141,6 +141,13 @@ def test_an_output_is_accepted_only_where_an_input_is_allowed():
     run(program)
 
 
+def test_the_message_about_an_approval_without_keys_has_a_value_to_copy():
+    solution = {**CONFIG["solutions"][0], "approval": True}
+    (problem,) = problems_of({**CONFIG, "solutions": [solution]})
+    words = "True is not a mapping with timeoutHours; write {} for the defaults"
+    assert problem == f"solutions[0].approval: {words}"
+
+
 @pytest.mark.parametrize("depth", [940, 200_000])
 def test_a_deeply_nested_setting_is_refused_by_its_type(depth):
     (problem,) = problems_of({**CONFIG, "tags": "[" * depth + "]" * depth})
