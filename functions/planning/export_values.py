@@ -47,6 +47,8 @@ class _Number(NamedTuple):
 
 
 WHOLE_ADVICE = "write a {}-bit whole number: digits with an optional minus"
+WHOLE_SECONDS = "write whole seconds since 1970"
+TIMES = ("TIMESTAMP", "CREATION_TIMESTAMP")
 DECIMALS = _Number(DECIMAL_NUMBER, float, math.inf, "write a number like -2.5 or 1e-3")
 NUMBERS: Mapping[str, _Number] = {
     "int": _Number(WHOLE_NUMBER, int, 2**31, WHOLE_ADVICE.format(32)),
@@ -91,7 +93,8 @@ def value_error(value: str, field: SchemaField, now: datetime) -> str | None:
     if number := NUMBERS.get(avro_type):
         is_number = number.pattern.fullmatch(value)
         if not is_number or not -number.limit - 1 < number.parse(value) < number.limit:
-            return f"but the schema requires {avro_type}; {number.advice}"
+            advice = WHOLE_SECONDS if field["name"] in TIMES else number.advice
+            return f"but the schema requires {avro_type}; {advice}"
         return _time_error(number.parse(value), field["name"], now)
     if avro_type == "boolean":
         is_boolean = value.lower() in ("true", "false")

@@ -58,10 +58,6 @@ OLDER_PERCENT = 80
 """The percentage of the user's interactions on which the first version is trained."""
 TRUNCATED_PERCENT = 20
 """The percentage of the rows that remains in a truncated export."""
-TITLE_COLUMNS = ("TITLE", "NAME")
-"""Columns of items.csv that may contain the title, in order of preference."""
-GENRE_COLUMNS = ("GENRES", "GENRE", "CATEGORIES", "CATEGORY", "CATEGORY_L1")
-"""Columns of items.csv that may contain the genres, in order of preference."""
 MIN_ITEMS = 3
 """Recommendations to a user with fewer items say little about a model."""
 
@@ -106,12 +102,10 @@ class Data:
     def item_labels(self) -> dict[str, str]:
         """Return the title of each item by its id, with its genres, if items.csv has them."""
         header, *rows = read_rows(self.newer.get("ITEMS", b"ITEM_ID"))
-        title = next((name for name in TITLE_COLUMNS if name in header), "ITEM_ID")
-        genre = next((name for name in GENRE_COLUMNS if name in header), None)
         labels = {}
         for item in (dict(zip(header, row, strict=True)) for row in rows):
-            genres = item[genre].replace("|", ", ") if genre else ""
-            label = item[title] or item["ITEM_ID"]
+            genres = (item.get("GENRES") or item.get("GENRE", "")).replace("|", ", ")
+            label = item.get("TITLE") or item["ITEM_ID"]
             labels[item["ITEM_ID"]] = f"{label} ({genres})" if genres else label
         return labels
 

@@ -148,7 +148,7 @@ def test_the_first_problem_of_a_file_is_named():
     wrong_row = s.sample(rows=[row._replace(line=7)], error="line 9 is no record")
     encoding = s.sample(header=(), rows=(), error="line 1 is not text")
     assert [found(wrong_content, s.export(samples=[file])) for file in (wrong_row, encoding)] == [
-        [f"{FILE}: line 7: TIMESTAMP is 'now', but the schema requires long; {WHOLE.format(64)}"],
+        [f"{FILE}: line 7: TIMESTAMP is 'now', but the schema requires long; {SECONDS}"],
         [f"{FILE}: line 1 is not text"],
     ]
     assert len(found(wrong_content, s.export(samples=[encoding, s.sample()]))) == 1, (
@@ -168,6 +168,7 @@ def test_at_most_three_files_are_named():
 # The values
 
 WHOLE = "write a {}-bit whole number: digits with an optional minus"
+SECONDS = "write whole seconds since 1970"
 DECIMAL = "write a number like -2.5 or 1e-3"
 TOMORROW = int(s.NOW.timestamp()) + 45 * 3600
 """The first second after tomorrow. The run starts at 03:00."""
@@ -192,7 +193,7 @@ def test_a_wrong_value_in_row_700_is_found():
 @pytest.mark.parametrize(
     ("column", "message"),
     [
-        (("TIMESTAMP", "long", "1.5"), f"'1.5', but the schema requires long; {WHOLE.format(64)}"),
+        (("TIMESTAMP", "long", "1.5"), f"'1.5', but the schema requires long; {SECONDS}"),
         (("VIEWS", "int", "x"), f"'x', but the schema requires int; {WHOLE.format(32)}"),
         (("USER_ID", "string", ""), "'', but the schema requires string; write a value"),
         (("PRICE", "float", "null"), f"'null', but the schema requires float; {DECIMAL}"),

@@ -19,7 +19,7 @@ NOT_UTF_8 = (
     "Windows-1252; export plain CSV in UTF-8"
 )
 RENAME = "rename the columns to the names that Personalize requires"
-WHOLE = "write a 64-bit whole number: digits with an optional minus"
+WHOLE = "write whole seconds since 1970"
 
 
 def interactions(number):
@@ -136,7 +136,7 @@ def test_exports_without_a_timestamp_never_change(folder):
         (ITEMS, {"1": 'The "Train", part \\ II', "2": "The Ship"}),
         ("ITEM_ID,YEAR\n1,1999\n", {"1": "1"}),
         (
-            "ITEM_ID,CATEGORY_L1,NAME\n1,Drama|Crime,Ship\n2,,\n",
+            "ITEM_ID,GENRES,TITLE\n1,Drama|Crime,Ship\n2,,\n",
             {"1": "Ship (Drama, Crime)", "2": "2"},
         ),
     ],
