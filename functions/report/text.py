@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 from ..contract import Outcome
 from ..executions import machine_arn_of
 from ..metrics import short_name
+from ..rules.gate import DROP
 from ..texts import json_bytes, shortened
 from ..words import count_text, duration_text, metric_name, metric_text, size_text, time_text
 from .model import (
@@ -212,8 +213,9 @@ def _reason_lines(report: Report) -> Iterator[str]:
         yield f"- {', '.join(found)}: {reason}"
     yield from _warning_lines(report, about_trials=True)
     users = report["heldOutUsers"]
-    judged = [item["metrics"] for item in campaigns_of(report) if item["outcome"] == "REJECTED"]
-    if any(judged) and users is not None and users < FEW_USERS:
+    rejected = (item for item in campaigns_of(report) if item["outcome"] == "REJECTED")
+    has_dropped = any(DROP in (item["reason"] or "") for item in rejected)
+    if has_dropped and users is not None and users < FEW_USERS:
         yield (
             f"- Personalize measured this on about {count_text(users, 'user')}, 10% of all, so "
             "chance decides. Until there are more, raise maxDrop in the qualityGate, or set "

@@ -9,6 +9,8 @@ from ..words import metric_name
 
 ROUNDING = 1e-9
 """Metrics that differ by less than this are equal, because floating-point numbers are rounded."""
+DROP = "by more than"
+"""These words are in every message about maxDrop, and in no other."""
 WAY_OUT = "check the exports, or remove the rule from the qualityGate"
 
 
@@ -67,9 +69,7 @@ def _rejections(rule: QualityRule, value: float | None, live_value: float | None
     if value is None:
         yield (
             f"{metric} has no value, but the version in use has {live_value:.4f}, so it may "
-            f"have fallen by more than {max_drop * 100:g}%; {WAY_OUT}"
+            f"have fallen {DROP} {max_drop * 100:g}%; {WAY_OUT}"
         )
     elif live_value - value > max_drop * abs(live_value) + ROUNDING:
-        yield (
-            f"{metric} fell from {live_value:.4f} to {value:.4f}, by more than {max_drop * 100:g}%"
-        )
+        yield (f"{metric} fell from {live_value:.4f} to {value:.4f}, {DROP} {max_drop * 100:g}%")

@@ -163,6 +163,7 @@ def test_versions_without_a_command_are_counted():
         (990, ("REJECTED", FELL), True),
         (1000, ("REJECTED", FELL), False),
         (None, ("REJECTED", FELL), False),
+        (40, ("REJECTED", "NDCG@10 has the value 0.3307, but the minimum is 0.9"), False),
         (40, ("AWAITING_APPROVAL", "it waits"), False),
     ],
 )
