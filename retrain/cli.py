@@ -44,7 +44,10 @@ MODULES = ACCOUNT_COMMANDS | LOCAL_COMMANDS
 
 def program(names: Container[str] = MODULES) -> typer.Typer:
     """Return the program with these commands. Only their modules are imported."""
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    settings = {"help_option_names": ["--help", "-h"]}
+    app = typer.Typer(
+        add_completion=False, pretty_exceptions_enable=False, context_settings=settings
+    )
     app.callback()(retrain)
     for panel, modules in PANELS.items():
         for name, module in modules.items():
