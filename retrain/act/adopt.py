@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 from importlib import metadata
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,6 +23,7 @@ from retrain.act.adopted_group import adopt_group
 from retrain.act.stack_file import stack_text
 from retrain.names import short_name
 from retrain.options import JsonOption, StackOption, command
+from retrain.rehearsal.local_commands import EMULATOR_LIBRARIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,7 +86,7 @@ def adopt(
     notes = [f"- {note}" for note in adopted.notes]
     head = [
         f"Written by `retrain adopt` from the dataset group {arn.name}.",
-        "docs/configuration.md explains all keys.",
+        "docs/configuration.md in the repository explains all keys.",
         *(["Before the first run:", *notes] if notes else []),
     ]
     text = stack_text(project, home, adopted.config, head)
@@ -94,15 +96,17 @@ def adopt(
         facts = {"file": str(file), "config": adopted.config}
         print_json({**facts, "notes": adopted.notes, "problems": problems})
     else:
+        if project_files:
+            print_result(f"{', '.join(project_files)} are a new Pulumi project.")
         for line in _lines(file.name, adopted, problems):
             print_result(line)
-        if project_files:
-            print_result(f"({', '.join(project_files)} are a new Pulumi project.)")
         options = ["--stack", stack, *access.options()]
+        rehearsal = ["retrain", "rehearse", "--stack", stack]
+        has_emulator = all(map(find_spec, EMULATOR_LIBRARIES))
         for effect, words in (
             ("check the account", ["retrain", "doctor", *options]),
             ("see what the first run will do", ["retrain", "plan", *options]),
-            ("run the pipeline on this machine", ["retrain", "rehearse", "--stack", stack]),
+            *([("run the pipeline on this machine", rehearsal)] if has_emulator else []),
             *([("install the requirements", ["pulumi", "install"])] if project_files else []),
             ("create the stack", ["pulumi", "stack", "init", stack]),
             ("deploy it", ["pulumi", "up", "--stack", stack]),
@@ -127,7 +131,8 @@ def _lines(file: str, adopted: Adopted, problems: list[str]) -> Iterator[str]:
     if problems:
         yield from ("", *problems, f"Correct {file} before you go on.")
     yield ""
-    yield f"Set retrainingRate, timezone and notifications in {file}, then:"
+    keys = "retrainingRate, timezone and notifications"
+    yield f"In {file}, set {keys}, and check the user of each probe. Then:"
 
 
 def write_project(folder: Path) -> list[str]:
