@@ -66,9 +66,9 @@ def print_message(message: str) -> None:
 
 
 def print_command(purpose: str, command: str) -> None:
-    """Print a command to stderr on a line of its own, from which it can be copied."""
+    """Print a command to stderr on lines of its own, from which it can be copied."""
     print_message(f"{purpose}:")
-    message_console().print(f"  {command}", soft_wrap=True)
+    message_console().print(textwrap.indent(command, "  "), soft_wrap=True)
 
 
 def _print(console: Console, text: str, *, end: str = "\n") -> None:

@@ -88,7 +88,9 @@ class DeployedStack:
             emulator.control("POST", "faults", scenario.fault)
         try:
             execution = execution_of(states.describe_execution(executionArn=self._start(day)))
-            run = follow(self.target, execution, message_console(), POLL_SECONDS)
+            console = message_console()
+            console.quiet = not console.is_terminal  # stdout gets the run when it has ended
+            run = follow(self.target, execution, console, POLL_SECONDS)
         finally:
             emulator.control("DELETE", "faults")
         if run.execution.is_running:
@@ -124,10 +126,12 @@ class DeployedStack:
             for solution in args.solutions
             for campaign in solution.campaigns
         ]
+        approved = [solution for solution in args.solutions if solution.approval]
         return Snapshot(
             {arn: len(list_imports(personalize, arn)) for arn in datasets},
             {version["solutionVersionArn"]: version["status"] for version in versions},
             {campaign["campaignArn"]: campaign["solutionVersionArn"] for campaign in campaigns},
+            [str(campaign.campaign_arn) for item in approved for campaign in item.campaigns],
         )
 
     def recommendations(self) -> Iterator[Line]:

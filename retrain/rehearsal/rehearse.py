@@ -17,9 +17,8 @@ from emulator.deployer.errors import DeploymentError
 from emulator.personalize.timeline import Duration, FixedTimings
 from functions.aws import NO_RESPONSE_ERRORS
 from functions.report.text import text_of
-from retrain.account import pulumi_cli
+from retrain.account import output, pulumi_cli
 from retrain.account.errors import AWS_ERRORS, EXIT_FAILED, FailedError, OperatorError
-from retrain.account.output import message_console, print_json, print_message, result_console
 from retrain.look.lines import Line, print_lines
 from retrain.rehearsal.play import POLL_SECONDS, Result, deploy_stack, print_progress, today
 from retrain.rehearsal.scenarios import Check, select
@@ -27,7 +26,7 @@ from retrain.rehearsal.stack import open_stack
 from retrain.rehearsal.world import World
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from retrain.rehearsal.play import DeployedStack
     from retrain.rehearsal.scenarios import Name, Scenario
@@ -38,6 +37,12 @@ PROVIDER = Path(__file__).resolve().parents[2] / "emulator" / "deployer" / "plug
 REHEARSED_JOBS = FixedTimings(jobs=Duration(pending=0.3, in_progress=0.7))
 """Seconds that a job takes in a rehearsal, which is long enough to see it."""
 EMULATED_JOBS = FixedTimings(jobs=Duration(pending=1, in_progress=2))
+PASTE = (
+    "The emulator runs until you press Ctrl-C. Paste these lines into bash in another shell. Then "
+    "boto3, Pulumi, retrain and the AWS CLI use it. For SQS, version 1 of the AWS CLI also needs "
+    '`--endpoint-url "$AWS_ENDPOINT_URL"`'
+)
+PULUMI_STATE = "export PULUMI_BACKEND_URL=file://$(mktemp -d) PULUMI_CONFIG_PASSPHRASE="
 
 
 def rehearse(
@@ -65,7 +70,7 @@ def rehearse(
         succeeded = all(result.is_as_designed for result in results)
         if as_json:
             documents = [_document(result) for result in results]
-            print_json({"stack": stack_name, "succeeded": succeeded, "scenarios": documents})
+            output.print_json({"stack": stack_name, "succeeded": succeeded, "scenarios": documents})
         else:
             print_lines(_conclusion(results))
         if keep:
@@ -84,7 +89,7 @@ def _playable(stack: Stack, names: Sequence[Name]) -> list[Scenario]:
         raise OperatorError("\n".join([f"stack {stack.name} cannot play:", *refused]))
     for name, text in obstacles.items():
         if text:
-            print_message(f"left out: {name}: {text}")
+            output.print_message(f"left out: {name}: {text}")
     return [scenario for scenario in select(names) if not obstacles[scenario.name]]
 
 
@@ -115,14 +120,14 @@ def _print_result(result: Result, deployed: DeployedStack) -> None:
     The report is shown if the run has not done what it should, because it says what to do.
     """
     scenario, run, is_good = result.scenario, result.run, result.is_as_designed
-    bars_remain = message_console().is_terminal and result_console().is_terminal
+    bars_remain = output.message_console().is_terminal and output.result_console().is_terminal
     if run and not bars_remain:
         print_lines([Line(0, ""), *run.lines()])
     if is_good and not scenario.prevented:
         print_lines([Line(0, ""), *deployed.recommendations()])
     if run and run.report and not is_good:
         # A line break within a command of the report would be pasted with it.
-        result_console().print(f"\n{text_of(run.report).rstrip()}", soft_wrap=True)
+        output.result_console().print(f"\n{text_of(run.report).rstrip()}", soft_wrap=True)
     error = [Check(result.error, is_met=False)] if result.error else []
     lines = [Line(0, "")]
     for text, is_met in [*error, *result.checks]:
@@ -162,14 +167,9 @@ def _keep(deployed: DeployedStack) -> None:
     """Write newer exports, print how to operate the pipeline, and wait for Ctrl-C."""
     deployed.world.write_newer_exports(today())
     words = (["plan"], ["start", "--watch"], ["history"])
-    commands = "\n".join(deployed.target.command(*command) for command in words)
-    _wait(
-        deployed.world.emulator,
-        "The emulator runs until you press Ctrl-C. Paste these lines into bash in another shell. "
-        f"Then\nthe AWS CLI, boto3 and retrain use it:\n\n{_export_lines(deployed.world.emulator)}"
-        "\n\nS3 has newer exports. These commands show what a run would do, start it, and list all "
-        f"runs:\n\n{commands}\n",
-    )
+    commands = [deployed.target.command(*command) for command in words]
+    purpose = "S3 has newer exports. To see what a run would do, to start it, and to list all runs"
+    _wait(deployed.world.emulator, {purpose: commands})
 
 
 def emulate(stack_name: str, *, port: int = 4566, data_dir: Path | None = None) -> int:
@@ -183,16 +183,14 @@ def emulate(stack_name: str, *, port: int = 4566, data_dir: Path | None = None) 
         group_arn = world.create()
         world.write_newer_exports(today())
         new_stack = "prod" if stack_name != "prod" else "adopted"
-        _wait(
-            emulator,
-            f"The emulator has everything that stack {stack_name} names, and newer exports for the "
-            "next run.\nIt runs until you press Ctrl-C. Paste these lines into bash in another "
-            "shell. Then the AWS\nCLI, boto3, Pulumi and retrain use it:\n\n"
-            f"{_export_lines(emulator)}\n\nDeploy the stack with\n\npulumi up -s {stack_name}\n\n"
-            "or write the file of a new stack for the dataset group:\n\n"
-            f"retrain adopt --stack {new_stack} --dataset-group-arn {group_arn}\n\n"
-            "docs/rehearsal.md goes on from there to a running pipeline.\n",
-        )
+        adopt = f"retrain adopt --stack {new_stack} --dataset-group-arn {group_arn}"
+        purposes = {
+            f"It has everything that stack {stack_name} names, and newer exports for the next run. "
+            "Keep the state of Pulumi in a new folder": [PULUMI_STATE],
+            "Deploy the stack": [f"pulumi stack init {stack_name}", f"pulumi up -s {stack_name}"],
+            "Or adopt the dataset group, and go on as in docs/rehearsal.md": [adopt],
+        }
+        _wait(emulator, purposes)
     return 0
 
 
@@ -219,22 +217,22 @@ def _running_stack(
         raise FailedError(message) from error
 
 
-def _export_lines(emulator: Emulator) -> str:
+def _export_lines(emulator: Emulator) -> list[str]:
     """Return a line `export NAME=value` for each environment variable that a shell needs."""
     folders = os.pathsep.join([str(Path(sys.executable).parent), str(PROVIDER), "$PATH"])
     variables = {**emulator.exports, "PATH": f'"{folders}"'}
-    return "\n".join(f"export {name}={value}" for name, value in variables.items())
+    return [f"export {name}={value}" for name, value in variables.items()]
 
 
-def _wait(emulator: Emulator, instructions: str) -> None:
-    """Print instructions, and wait until Ctrl-C or SIGTERM.
+def _wait(emulator: Emulator, purposes: Mapping[str, Sequence[str]]) -> None:
+    """Print how to use the emulator, and wait until Ctrl-C or SIGTERM.
 
-    Raises FailedError if the emulator dies first.
+    `purposes` says what each group of commands is for. Raises FailedError if the emulator dies.
     """
     # A signal is a SystemExit, unless something else than `python -m retrain` has called this.
     with suppress(KeyboardInterrupt, SystemExit):
-        # A line break within a command would be pasted with it.
-        message_console().print(f"\n{instructions}", soft_wrap=True)
+        for purpose, commands in {PASTE: _export_lines(emulator), **purposes}.items():
+            output.print_command(f"\n{purpose}", "\n".join(commands))
         while emulator.alive():
             time.sleep(POLL_SECONDS)
         raise FailedError("the emulator ended unexpectedly; start the command again")

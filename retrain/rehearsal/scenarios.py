@@ -13,7 +13,7 @@ from functions.executions import DATE
 from retrain.names import short_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from components.args import RetrainingPipelineArgs
     from functions.report.model import Report
@@ -85,6 +85,8 @@ def _obstacles(need: Need, args: RetrainingPipelineArgs) -> Iterator[str]:
         yield "the stack has no campaigns; add the campaigns of a solution in the config"
     if need == "probe" and not any(campaign.probe for campaign in campaigns):
         yield "no campaign has a probe; set solutions[].campaigns[].probe.userId of a campaign"
+    if need == "probe" and any(solution.approval for solution in args.solutions):
+        yield "a version that needs an approval is not probed before a person has approved it"
     if need == "fixed locations" and any(DATE in location for location in locations):
         yield (
             f"the stack's locations contain {DATE}, so the export of each day is new, and this "
@@ -96,7 +98,8 @@ SCENARIOS = (
     Scenario(
         name=Name.HAPPY_PATH,
         story="Newer exports arrive, and nothing goes wrong.",
-        promise="Every solution is trained, and every campaign gets its new version.",
+        promise="Every solution is trained, and every campaign gets its new version, unless a "
+        "person has to approve it.",
         way_out="do what the report says",
         outcomes=["DEPLOYED", "TRAINED"],
         trains=True,
@@ -170,6 +173,8 @@ class Snapshot(NamedTuple):
     """The ARN of each solution version -> its status."""
     served_versions: Mapping[str, str]
     """The ARN of each campaign -> the ARN of the version that it serves."""
+    approved_campaigns: Collection[str] = ()
+    """The ARNs of the campaigns that get a new version only after the approval of a person."""
 
 
 class Check(NamedTuple):
@@ -190,8 +195,9 @@ def judge(
 ) -> Iterator[Check]:
     """Compare a run and what it left in the account with what it should have done."""
     outcome = report and report["outcome"]
-    expected = " or ".join(scenario.outcomes)
-    yield Check(f"the run ended as {expected}", outcome in scenario.outcomes)
+    waits = scenario.serves_new_version and after.approved_campaigns
+    outcomes = ["AWAITING_APPROVAL"] if waits else scenario.outcomes
+    yield Check(f"the run ended as {' or '.join(outcomes)}", outcome in outcomes)
     if scenario.message:
         # Each of these expectations is about a run that a guard ends before it begins.
         has_reason = scenario.message in ((report and report["reason"]) or "")
@@ -216,6 +222,6 @@ def judge(
         yield Check("no training was paid for", not new_versions)
     for campaign, version in after.served_versions.items():
         is_previous = version == before.served_versions[campaign]
-        is_met = version in new_versions if scenario.serves_new_version else is_previous
-        age = "new" if scenario.serves_new_version else "previous"
+        is_new = scenario.serves_new_version and campaign not in after.approved_campaigns
+        is_met, age = (version in new_versions, "new") if is_new else (is_previous, "previous")
         yield Check(f"{short_name(campaign)} serves its {age} version", is_met)

@@ -155,9 +155,10 @@ class World:
         The settings may name it. Otherwise it is named after the dataset group.
         """
         default = f"role/rehearsal-import-{self.group}"[:MAX_NAME_LENGTH]
-        path, name = _iam_name(str(self.args.import_role_arn or default))
+        arn = str(self.args.import_role_arn or default)
+        path, _, name = arn[arn.index("/") :].rpartition("/")
         trust = policy_document(Principal={"Service": PERSONALIZE}, Action="sts:AssumeRole")
-        role = self.iam.create_role(Path=path, RoleName=name, AssumeRolePolicyDocument=trust)
+        role = self.iam.create_role(Path=f"{path}/", RoleName=name, AssumeRolePolicyDocument=trust)
         # Each bucket's own policy says which files Personalize may read.
         policy = policy_document(Action=READ_ACTIONS, Resource="*")
         self.iam.put_role_policy(RoleName=name, PolicyName="read-exports", PolicyDocument=policy)
@@ -170,9 +171,9 @@ class World:
         """
         arn = str(self.args.permissions_boundary_arn or "")
         if arn.startswith(f"arn:aws:iam::{self.emulator.account}:"):
-            path, name = _iam_name(arn)
+            path, _, name = arn[arn.index("/") :].rpartition("/")
             policy = policy_document(Action="*", Resource="*")
-            self.iam.create_policy(Path=path, PolicyName=name, PolicyDocument=policy)
+            self.iam.create_policy(Path=f"{path}/", PolicyName=name, PolicyDocument=policy)
 
     def _create_dataset_group(self) -> str:
         """Create the dataset group with its schemas and datasets. Return the ARN of the group."""
@@ -276,16 +277,3 @@ def wait_until_active(describe: Callable[..., Mapping[str, Any]], key: str, **re
 def policy_document(**statement: object) -> str:
     """Return a policy in JSON that allows what the statement describes."""
     return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **statement}]})
-
-
-class _IamName(NamedTuple):
-    """The path and the name of a role or a policy: `/team/` and `import` for `role/team/import`."""
-
-    path: str
-    name: str
-
-
-def _iam_name(arn: str) -> _IamName:
-    """Return the path and the name in an ARN of IAM."""
-    path, _, name = arn[arn.index("/") :].rpartition("/")
-    return _IamName(f"{path}/", name)

@@ -201,10 +201,11 @@ def interrupt(_seconds):
 def test_a_kept_emulator_runs_until_a_signal(emulator, monkeypatch, capsys):
     monkeypatch.setattr(rehearse.time, "sleep", interrupt)
     code, _, err = retrain("rehearse", "--keep", capsys=capsys)
-    lines = [line for line in err.splitlines() if line]
+    lines = [line.strip() for line in err.splitlines() if line]
     assert code == 0
     assert "export AWS_ENDPOINT_URL=http://127.0.0.1:1" in lines
     assert lines[-3:] == ["retrain plan", "retrain start --watch", "retrain history"]
+    assert "For SQS, version 1 of the AWS CLI" in err, "it would call AWS"
     emulator.answers = []
     code, _, err = retrain("rehearse", "--keep", capsys=capsys)
     died = "the emulator ended unexpectedly; start the command again"
@@ -214,9 +215,12 @@ def test_a_kept_emulator_runs_until_a_signal(emulator, monkeypatch, capsys):
 def test_emulate_prints_how_to_deploy(emulator, monkeypatch, capsys):
     monkeypatch.setattr(rehearse.time, "sleep", interrupt)
     code, out, err = retrain("emulate", "--port", "4567", capsys=capsys)
-    lines = err.splitlines()
+    lines = [line.strip() for line in err.splitlines()]
     assert (code, out, emulator.options["port"]) == (0, "", 4567)
-    assert {"export AWS_REGION=eu-west-1", "pulumi up -s dev"} < set(lines)
+    assert "export AWS_REGION=eu-west-1" in lines
+    up = lines.index("pulumi up -s dev")
+    assert lines[up - 1] == "pulumi stack init dev", "without it there is no stack"
+    assert rehearse.PULUMI_STATE in lines[:up], "nobody has to log in to a backend"
     assert "retrain adopt --stack prod --dataset-group-arn arn:group" in lines
     (path,) = (line for line in lines if line.startswith("export PATH="))
     assert f":{ROOT}/emulator/deployer/plugin:$PATH" in path

@@ -2,6 +2,7 @@
 
 import pytest
 
+from components.args import ApprovalArgs
 from retrain.rehearsal.scenarios import SCENARIOS, Name, Snapshot, judge, select
 from tests.world import MOVIES, campaign, campaign_arn, dataset_arn, solution, solution_arn
 
@@ -39,6 +40,16 @@ def test_a_run_that_does_what_is_expected_fails_no_check(scenario):
 ENDED = "the run ended as"
 SERVES = "home serves its"
 ACTIVE = "every solution has a new version, which is ACTIVE"
+
+
+def test_a_run_that_waits_for_an_approval_is_as_designed_if_the_stack_asks_for_it():
+    scenario = BY_NAME["happy-path"]
+    waits = {"outcome": "AWAITING_APPROVAL", "served_versions": {CAMPAIGN: OLD}}
+    report, after = outcome_of(scenario, **waits, approved_campaigns=[CAMPAIGN])
+    assert failed_checks(scenario, report, after) == []
+    report, after = outcome_of(scenario, approved_campaigns=[CAMPAIGN])
+    failed = [f"{ENDED} AWAITING_APPROVAL", f"{SERVES} previous version"]
+    assert failed_checks(scenario, report, after) == failed, "a deployment without the approval"
 
 
 @pytest.mark.parametrize(
@@ -94,22 +105,30 @@ DAILY = (
 )
 
 
+APPROVAL = "a version that needs an approval is not probed before a person has approved it"
 PROBED = campaign(user_id="1")
+APPROVED = {"campaigns": [PROBED], "approval": ApprovalArgs()}
 NO_FULL_IMPORT = dict.fromkeys(["truncated-export", "wrong-header", "worse-model"], FULL_IMPORT)
 DATED = {"import_mode": "INCREMENTAL", "data_location": "s3://bucket/{date}/"}
 
 
 @pytest.mark.parametrize(
-    ("dataset", "changes", "campaigns", "obstacles"),
+    ("dataset", "changes", "taste", "obstacles"),
     [
-        ("interactions", {}, ["mail", PROBED], {}),
-        ("interactions", {}, ["home"], {"bad-probe": NO_PROBE}),
-        ("interactions", {}, [], dict.fromkeys(["worse-model", "bad-probe"], NO_CAMPAIGNS)),
-        ("users", {}, [PROBED], NO_FULL_IMPORT),
-        ("interactions", DATED, [PROBED], {"nothing-new": DAILY, **NO_FULL_IMPORT}),
+        ("interactions", {}, {"campaigns": ["mail", PROBED]}, {}),
+        ("interactions", {}, {}, {"bad-probe": NO_PROBE}),
+        (
+            "interactions",
+            {},
+            {"campaigns": []},
+            dict.fromkeys(["worse-model", "bad-probe"], NO_CAMPAIGNS),
+        ),
+        ("interactions", {}, APPROVED, {"bad-probe": APPROVAL}),
+        ("users", {}, {"campaigns": [PROBED]}, NO_FULL_IMPORT),
+        ("interactions", DATED, {"campaigns": [PROBED]}, {"nothing-new": DAILY, **NO_FULL_IMPORT}),
     ],
 )
-def test_a_stack_that_cannot_play_a_scenario_has_a_reason(dataset, changes, campaigns, obstacles):
-    group = MOVIES.with_datasets(dataset, **changes).with_solutions(solution(campaigns=campaigns))
+def test_a_stack_that_cannot_play_a_scenario_has_a_reason(dataset, changes, taste, obstacles):
+    group = MOVIES.with_datasets(dataset, **changes).with_solutions(solution(**taste))
     reasons = {scenario.name: scenario.obstacle(group.args) for scenario in SCENARIOS}
     assert {str(name): reason for name, reason in reasons.items() if reason} == obstacles
