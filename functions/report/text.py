@@ -124,7 +124,7 @@ CAMPAIGN_ADVICE: Mapping[Outcome, Advice] = {
     ),
     "AWAITING_APPROVAL": Advice(
         "Judge the version, and answer with one of two commands:",
-        ["approve {}", "approve --reject {}"],
+        ["approve {}", "approve --refuse {}"],
         "Approve a version",
     ),
     "DEPLOYED": BAD_VERSION._replace(sentence="If the campaign answers badly, move it back:"),

@@ -91,11 +91,11 @@ def approve(
         typer.Argument(
             metavar="[VERSION]",
             help="The version: movies/1a2b3c4d, 1a2b3c4d or its ARN. Not needed if only one "
-            "version waits for an answer.",
+            "version waits for an approval.",
         ),
     ] = None,
     reject: Annotated[
-        bool, typer.Option("--reject", help="Refuse the version instead. No run deploys it.")
+        bool, typer.Option("--refuse", help="Refuse the version instead. No run deploys it.")
     ] = False,
     yes: YesOption = False,
     as_json: JsonOption = False,
@@ -107,8 +107,8 @@ def approve(
     An execution checks the quality gate again, and probes the campaigns like any run. If it could
     not be started, approve the version again.
 
-    Exit code 0: the execution was started, or with --reject the version is refused.
-    Exit code 1: the version does not wait for an answer, or you answered no.
+    Exit code 0: the execution was started, or with --refuse the version is refused.
+    Exit code 1: the version does not wait for an approval, or you answered no.
     Exit code 2: the pipeline or the version was not found.
     """
     chosen = _chosen(target, version, reject=reject)
@@ -158,13 +158,13 @@ def _chosen(target: Target, name: str | None, *, reject: bool) -> Candidate:
     waiting = [candidate for candidate in named if candidate.error(reject=reject) is None]
     if len(waiting) > 1:
         names = ", ".join(short_name(candidate.arn) for candidate in waiting)
-        raise OperatorError(f"{len(waiting)} versions wait for an answer; name one of {names}")
+        raise OperatorError(f"{len(waiting)} versions wait for an approval; name one of {names}")
     if waiting:
         return waiting[0]
     reasons = [
         f"{short_name(candidate.arn)}: {candidate.error(reject=reject)}" for candidate in named
     ]
-    raise FailedError("; ".join(["no version waits for an answer", *reasons]))
+    raise FailedError("; ".join(["no version waits for an approval", *reasons]))
 
 
 def _candidate(target: Target, solution: SolutionSettings) -> Candidate | None:

@@ -266,11 +266,11 @@ class VersionNotes:
         if version != newest:
             return "nobody has answered, and there is a newer version"
         until = time_text(asked.end(settings))
-        approve, reject = (
+        approve, refuse = (
             self._target.command("approve", *options, short_name(version))
-            for options in ((), ("--reject",))
+            for options in ((), ("--refuse",))
         )
-        return f"waits for an answer until {until} UTC: `{approve}` or `{reject}`"
+        return f"waits for an approval until {until} UTC: `{approve}` or `{refuse}`"
 
     def _read_tags(self, arn: str) -> Tags:
         """Return the tags of a version or a campaign. One that was deleted has none."""

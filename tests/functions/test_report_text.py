@@ -153,7 +153,7 @@ def test_versions_without_a_command_are_counted():
         for number in range(12)
     ]
     lines = sections(with_campaigns(*waiting))["What to do"]
-    assert len([line for line in lines if "--reject" in line]) == 5
+    assert len([line for line in lines if "--refuse" in line]) == 5
     assert lines[-2] == "and the same for 7 more, named below"
 
 

@@ -20,7 +20,7 @@ RUN_BY = {
     "pulumi stack import": ("engine", '"stack", "import"'),
     "retrain --version": ("retrain", '"--version"'),
     "retrain approve": ("retrain", "approve "),
-    "retrain approve --reject": ("retrain", "--reject"),
+    "retrain approve --refuse": ("retrain", "--refuse"),
     "retrain doctor --policy": ("retrain", "doctor --policy"),
     "retrain emulate": ("retrain", "emulate"),
     "retrain rehearse --help": ("retrain", '"--help"'),

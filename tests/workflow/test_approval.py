@@ -18,7 +18,7 @@ def newest(pipeline):
 
 
 def answer(pipeline, word="APPROVED", version=None):
-    """Answer as `retrain approve` does, with or without `--reject`."""
+    """Answer as `retrain approve` does, with or without `--refuse`."""
     tags = approval_tags(word, pipeline.clock.now(), BOSS)
     write_tags(pipeline.client, version or newest(pipeline), tags)
 

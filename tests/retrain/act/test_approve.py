@@ -46,7 +46,7 @@ def test_a_refused_version_is_never_deployed():
     with account(ASKING) as prod:
         prod.pipeline.run()
         version = short(newest(prod))
-        result = prod.retrain("approve --reject --yes")
+        result = prod.retrain("approve --refuse --yes")
         assert approval(prod).answer == "REFUSED"
         again = prod.retrain("approve --yes")
         prod.pipeline.sleep(HOUR)
@@ -54,7 +54,9 @@ def test_a_refused_version_is_never_deployed():
         assert prod.pipeline.served_version() != newest(prod)
     kept = "the campaigns keep the versions that they serve"
     assert (result.code, result.out) == (0, f"{version} is refused; {kept}\n")
-    reason = f"no version waits for an answer; {version}: it was refused by {CALLER} at 2026-11-29T"
+    reason = (
+        f"no version waits for an approval; {version}: it was refused by {CALLER} at 2026-11-29T"
+    )
     assert (again.code, again.err[: len(reason)]) == (1, reason)
 
 
@@ -75,7 +77,7 @@ def test_an_approval_whose_execution_was_not_started_is_given_again():
         prod.pipeline.run()
         tags = approval_tags("APPROVED", prod.pipeline.clock.now(), CALLER)
         write_tags(prod.pipeline.client, newest(prod), tags)
-        assert prod.retrain("approve --reject --yes").code == 1, "it is too late for another answer"
+        assert prod.retrain("approve --refuse --yes").code == 1, "it is too late for another answer"
         document = prod.retrain("approve --yes --json").document
         (execution,) = prod.pipeline.executions("20261129")
         assert tags_of(prod.pipeline.client, newest(prod)).items() >= tags.items()
@@ -138,7 +140,7 @@ def test_a_version_that_no_run_would_deploy_takes_no_approval(happening, reason)
         live = prod.pipeline.served_version()
         assert read_approval(tags_of(prod.pipeline.client, new)).answer == "ASKED"
     ids = {"new": new.rpartition("/")[2], "live": live.rpartition("/")[2]}
-    expected = f"no version waits for an answer; {short(new)}: {reason.format(**ids)}"
+    expected = f"no version waits for an approval; {short(new)}: {reason.format(**ids)}"
     assert (result.code, result.out, result.err[: len(expected)]) == (1, "", expected)
 
 
@@ -158,5 +160,5 @@ def test_golden_of_several_versions_one_has_to_be_named(golden):
     with account(TWO) as prod:
         prod.pipeline.run()
         name = newest(prod, "series").rpartition("/")[2]
-        commands = ("approve", "approve x", f"approve --reject --yes --json {name}")
+        commands = ("approve", "approve x", f"approve --refuse --yes --json {name}")
         golden("approve_two.txt", prod.transcript(*commands))

@@ -95,7 +95,7 @@ CASES = [
     ("history", MOVIES, lambda at: at.upload_worse_data(), prints_how_it_was_made),
     ("history", PROBED, NO_RESULTS, prints_how_it_was_made),
     ("approve", ASKING, lambda _: None, deploys_the_version),
-    ("approve --reject", ASKING, lambda _: None, refuses_the_version),
+    ("approve --refuse", ASKING, lambda _: None, refuses_the_version),
 ]
 """A command, the group and what happens before the run whose message has it, and what it does."""
 
@@ -104,7 +104,7 @@ CASES = [
 def test_a_command_of_a_message_does_what_it_is_for(name, group, happening, effect):
     with account(group) as prod:
         prod.pipeline.run()
-        if name not in ("approve", "approve --reject"):
+        if name not in ("approve", "approve --refuse"):
             prod.pipeline.bucket.put("interactions.csv", interactions(shift=1))
             happening(prod.pipeline)
             prod.pipeline.run(scheduledTime=NEXT_SLOT)
@@ -120,7 +120,7 @@ def test_a_command_of_a_message_does_what_it_is_for(name, group, happening, effe
 def named(command):
     """Return the name of a command, with the option that makes another command of it."""
     words = command.split()[1:]
-    return " ".join(words[:2]) if words[1] == "--reject" else words[0]
+    return " ".join(words[:2]) if words[1] == "--refuse" else words[0]
 
 
 def test_there_is_a_case_for_each_command_of_a_message():

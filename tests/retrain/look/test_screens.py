@@ -89,7 +89,7 @@ def test_the_golden_screens_of_versions_that_people_and_the_gate_judge(golden):
         pipeline.run(**BY_HAND, only="deployments")
         run_with(interactions(shift=1), day=1)
         run_with(interactions(shift=2), day=2)
-        answer("--reject")
+        answer("--refuse")
         assert prod.retrain("rollback --campaign home --yes").code == 0
         run_with(interactions(shuffled=True), day=3)
         screens.append(prod.transcript("history"))
