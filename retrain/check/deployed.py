@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from components import iam
 from components.alarms import ALARMS, NAMESPACES, alarm_inputs, max_age_hours
 from components.schedules import EXECUTION_INPUT
-from components.settings import PROJECT
 from components.state_machine.steps import STEPS
 from functions.words import list_text
 from retrain.account.permissions import resource_arns, topic_arn_of
@@ -42,8 +41,7 @@ def check_functions(account: Account) -> Iterator[Finding]:
 
     All functions are deployed with the same code. So a hash that differs was not deployed.
     """
-    configs = [config for versions in account.functions.values() for config in versions if config]
-    hashes = Counter(config["CodeSha256"] for config in configs).most_common(1)
+    hashes = Counter(config["CodeSha256"] for config in account.configs).most_common(1)
     for name, versions in account.functions.items():
         problem = None
         if None in versions:
@@ -111,8 +109,7 @@ def check_schedules(account: Account) -> Iterator[Finding]:
         times = f" ({schedule['ScheduleExpression']})" if schedule else ""
         yield account.finding(f"the schedule that {what}{times}", problem)
     if runs and runs["State"] != "ENABLED" and account.is_paused:
-        stack = f" --stack {pipeline.stack}" if pipeline.stack else ""
-        fix = f"pulumi config set paused false{stack} && {pipeline.restore_command}"
+        fix = pipeline.config_command("set paused false")
         yield Finding("warn", "the pipeline is paused, so no run starts by itself", fix)
 
 
@@ -128,8 +125,7 @@ def check_rules(account: Account) -> Iterator[Finding]:
 
 def check_logs(account: Account) -> Iterator[Finding]:
     """Check that the log groups exist and delete old records."""
-    configs = [config for versions in account.functions.values() for config in versions if config]
-    names = {config["LoggingConfig"]["LogGroup"] for config in configs}
+    names = {*account.log_groups}
     for destination in account.machine.get("loggingConfiguration", {}).get("destinations", []):
         names.add(destination["cloudWatchLogsLogGroup"]["logGroupArn"].split(":")[6])
     for name in sorted(names):
@@ -157,10 +153,11 @@ def check_alarms(account: Account) -> Iterator[Finding]:
     logs = account.client("logs")
     failed = [item for item in existing if is_named(item["AlarmName"], f"{name}-run-failed")]
     watched = {dimension["Value"] for item in failed for dimension in item["Dimensions"]}
-    for machine in sorted(watched - {account.target.state_machine_arn}):
-        text = f"an alarm watches {machine} too; if its stack was removed, end its schedules:"
-        fix = f"aws scheduler delete-schedule-group --name {machine.rpartition(':')[2]}"
-        yield Finding("warn", text, fix)
+    for other in sorted(watched - {account.target.state_machine_arn}):
+        text = f"{other} has the name {name} too, so their alarms and charts mix; rename one stack"
+        fix = f"aws scheduler delete-schedule-group --name {other.rpartition(':')[2]}"
+        yield Finding("warn", f"{text}, or if the other one was removed, end its schedules:", fix)
+        existing = [item for item in existing if other not in str(item["Dimensions"])]
     for alarm in ALARMS:
         named = [item for item in existing if is_named(item["AlarmName"], f"{name}-{alarm.name}")]
         heard = [item for item in named if item["ActionsEnabled"] and topic in item["AlarmActions"]]
@@ -170,7 +167,8 @@ def check_alarms(account: Account) -> Iterator[Finding]:
         if heard and not any(expected.items() <= item.items() for item in heard):
             problem = "has other settings than this program deploys"
         asked = {"metricName": alarm.metric, "metricNamespace": inputs["namespace"]}
-        if alarm.pattern and not logs.describe_metric_filters(**asked)["metricFilters"]:
+        filters = logs.describe_metric_filters(**asked)["metricFilters"] if alarm.pattern else []
+        if alarm.pattern and not account.log_groups & {item["logGroupName"] for item in filters}:
             problem = "gets nothing, because its log filter does not exist"
         yield account.finding(f"the alarm {alarm.name}", problem)
         for item in heard:
@@ -215,7 +213,6 @@ def _subscription_findings(pipeline: ExaminedPipeline, topic_arn: str) -> Iterat
     if confirmed:
         yield Finding("ok", f"messages and alarms go to {list_text(confirmed)}")
     elif not (pending or emails):
-        key = f"'{PROJECT}:notifications.emails[0]' team@example.com"
-        stack = f" --stack {pipeline.stack}" if pipeline.stack else ""
-        fix = f"pulumi config set --path {key}{stack} && {pipeline.deploy_command}"
+        add = "set --path 'notifications.emails[0]' team@example.com"
+        fix = pipeline.config_command(add)
         yield Finding("warn", "nobody gets the messages and alarms; with your address:", fix)

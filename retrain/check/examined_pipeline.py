@@ -6,7 +6,7 @@ import json
 import os
 import shlex
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from components.rules.arns import parse_arn
 from components.workflow_settings import workflow_settings
@@ -17,6 +17,8 @@ from retrain.account.stack_config import read_args
 from retrain.account.target import MachineNotFoundError, find_target
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from components.args import RetrainingPipelineArgs
     from components.rules.arns import Home
     from functions.contract import Settings
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 NO_PREFIX = "00000000"
 """The prefix of the jobs of a pipeline that is not deployed. It creates none."""
-DEPLOYED_SETTINGS = ("tags", "notifications")
+DEPLOYED_SETTINGS = ("prefix", "tags", "notifications")
 """The settings that get some of their values from the deployment."""
 
 
@@ -58,19 +60,12 @@ class ExaminedPipeline:
     @property
     def has_other_settings(self) -> bool:
         """True if the deployed pipeline has other settings than the stack's file."""
-        deployed = self.target.settings if self.target else self.settings
-        return any(
-            deployed.get(key) != value
-            for key, value in self.settings.items()
-            if key not in DEPLOYED_SETTINGS
-        )
+        return self.target is not None and self.target.settings != self.settings
 
     @property
     def deploy_command(self) -> str:
         """The command that deploys the pipeline, and creates its stack if there is none yet."""
-        if self.stack is None:
-            return "pulumi up"
-        if isinstance(self.error, MachineNotFoundError):
+        if self.stack is None or self.target or isinstance(self.error, MachineNotFoundError):
             return self.restore_command
         return deploy_command(self.stack, is_new=isinstance(self.error, StackNotCreatedError))
 
@@ -80,7 +75,15 @@ class ExaminedPipeline:
 
         `pulumi up` alone compares with the state of the stack, so it notices nothing of this.
         """
-        return f"pulumi up --refresh{f' --stack {self.stack}' if self.stack else ''}"
+        return f"pulumi up --refresh{self._stack_option}"
+
+    @property
+    def _stack_option(self) -> str:
+        return f" --stack {self.stack}" if self.stack else ""
+
+    def config_command(self, change: str) -> str:
+        """Return the command that changes the stack's config, for example `rm paused`."""
+        return f"pulumi config {change}{self._stack_option} && {self.deploy_command}"
 
     def command(self, *words: str) -> str:
         """Return a command of this program for the same pipeline, to be pasted into a shell."""
@@ -107,15 +110,15 @@ def find_pipeline(stack: str, state_machine_arn: str | None, access: Access) -> 
         deployed = find_target(stack, None, access)
     except OperatorError as not_found:
         error = not_found
-    # The prefix of the jobs and the created resources are known only after the deployment.
+    # What the deployment creates is known only afterwards.
+    known = cast("Mapping[str, Any]", deployed.settings if deployed else {})
     settings = workflow_settings(
         args,
-        job_prefix=deployed.settings["prefix"] if deployed else NO_PREFIX,
-        import_role_arn=args.import_role_arn
-        or (deployed.settings["importRoleArn"] if deployed else ""),
+        job_prefix=NO_PREFIX,
+        import_role_arn=args.import_role_arn or known.get("importRoleArn", ""),
         topic_arn="",
         dashboard_url="",
-    )
+    ) | {key: known[key] for key in DEPLOYED_SETTINGS if key in known}
     # As in the definition of the state machine, there are only JSON's types.
     document = cast("Settings", json.loads(json.dumps(settings)))
     return ExaminedPipeline(document, access, file.name, stack, args, deployed, error)

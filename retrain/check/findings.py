@@ -171,6 +171,16 @@ class Account:
             configs[arn.split(":")[6]].append(config)
         return configs
 
+    @property
+    def configs(self) -> Sequence[Any]:
+        """The configurations of all functions that exist."""
+        return [config for versions in self.functions.values() for config in versions if config]
+
+    @property
+    def log_groups(self) -> set[str]:
+        """The names of the log groups of the functions."""
+        return {config["LoggingConfig"]["LogGroup"] for config in self.configs}
+
 
 class Subscriptions(NamedTuple):
     """Who gets the messages of a topic, by address."""

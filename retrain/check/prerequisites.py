@@ -9,7 +9,6 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from components.iam import export_arns, resource_arn
-from components.settings import PROJECT
 from functions.exports import split_location
 from functions.personalize.campaigns import live_version, read_notes
 from functions.personalize.statuses import is_active
@@ -150,8 +149,7 @@ def check_import_role(account: Account) -> Iterator[Finding]:
     pipeline, client = account.pipeline, account.client("iam")
     arn = pipeline.settings["importRoleArn"]
     name = arn.rpartition("/")[2]
-    remove = f"pulumi config rm {PROJECT}:importRoleArn --stack {pipeline.stack}"
-    mend_role = f"{remove} && {pipeline.deploy_command}"
+    mend_role = pipeline.config_command("rm importRoleArn")
     needed = shlex.quote(json.dumps(policy_of(pipeline, IMPORT_GRANTS)))
     named = f"--role-name {name} --policy"
     mend_trust = f"aws iam update-assume-role-policy {named}-document {{}}"

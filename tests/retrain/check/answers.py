@@ -143,7 +143,7 @@ def services(bucket):
             list_targets_by_rule={"Targets": [{"Arn": f"{LAMBDA}:close_run"}]},
         ),
         "logs": Client(
-            describe_metric_filters={"metricFilters": [{"filterName": "function-error"}]},
+            describe_metric_filters={"metricFilters": [{"logGroupName": "functions"}]},
             describe_log_groups={
                 "logGroups": [{"logGroupName": "functions", "retentionInDays": 90}]
             },

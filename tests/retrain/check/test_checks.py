@@ -188,6 +188,7 @@ NO_UPDATE = f"roles: retraining-deploy_version may not call {UPDATE}"
         ("alarms", alarms(AlarmActions=["arn:of-another-topic"]), SILENT),
         ("alarms", alarms(Threshold=1000), OTHER_ALARM),
         ("filters", {"metricFilters": []}, NO_FILTER),
+        ("filters", {"metricFilters": [{"logGroupName": "another"}]}, NO_FILTER),
         ("alarms", alarms(TreatMissingData="ignore"), OTHER_ALARM),
         ("alarms", alarms(AlarmName="retraining-b-run-failed-0a1b2c3"), SILENT),
         ("topic", "NotFound", "messages: the topic reports does not exist"),
@@ -210,9 +211,10 @@ def test_a_pipeline_that_a_removed_stack_has_left_behind_is_another_one(prod):
     watches = {"Dimensions": [{"Name": "StateMachineArn", "Value": left}]}
     answer(prod, "alarms", {"MetricAlarms": [*alarms()["MetricAlarms"], a.alarm("run-failed")]})
     assert findings(prod, "alarms") == [], "two alarms of the same pipeline"
-    more = a.alarm("run-failed", AlarmActions=["arn:left"], StateValue="ALARM", **watches)
+    more = a.alarm("run-failed", StateValue="ALARM", **watches)
     answer(prod, "alarms", {"MetricAlarms": [*alarms()["MetricAlarms"], more]})
-    text = f"an alarm watches {left} too; if its stack was removed, end its schedules:"
+    text = f"{left} has the name retraining too, so their alarms and charts mix; rename one stack"
+    text += ", or if the other one was removed, end its schedules:"
     end = "aws scheduler delete-schedule-group --name retraining-left"
     assert findings(prod, "alarms") == [("warn", text, end)], "its alarms are not those of this one"
     left_rule = a.rule("retraining-close-run-left", left)
@@ -236,8 +238,8 @@ def test_what_the_simulation_cannot_decide_counts_as_allowed(prod):
 
 LINK = f"aws sns subscribe --topic-arn {TOPIC} --protocol email --notification-endpoint a@b.c"
 NO_LINK = "a@b.c has not confirmed its subscription; to send the link again:"
-ADD = "pulumi config set --path 'personalize-retraining:notifications.emails[0]' team@example.com"
-ADD = f"{ADD} --stack prod && pulumi up --stack prod"
+ADD = "pulumi config set --path 'notifications.emails[0]' team@example.com"
+ADD = f"{ADD} --stack prod && {RESTORE}"
 POLICY = "retrain doctor --policy --stack prod"
 NO_STOP = ("warn", f"`retrain stop` lacks {STOP}", POLICY)
 REPORT = "Read the report with retrain watch -s prod. It says what failed and what to do."
@@ -369,8 +371,8 @@ def test_an_import_role_of_the_user_is_mended_by_the_printed_documents(encrypted
     assert allowed == ["s3:GetObject", "s3:ListBucket", "kms:Decrypt"], "it may replace a policy"
     assert findings(encrypted, "import role") == [policy]
     iam.answers["get_role"] = "NoSuchEntity"
-    remove = "pulumi config rm personalize-retraining:importRoleArn --stack prod"
-    missing = ("missing", f"{IMPORT_ROLE} does not exist", f"{remove} && pulumi up --stack prod")
+    remove = "pulumi config rm importRoleArn --stack prod"
+    missing = ("missing", f"{IMPORT_ROLE} does not exist", f"{remove} && {RESTORE}")
     assert findings(encrypted, "import role") == [missing]
 
 
@@ -507,8 +509,8 @@ def test_the_arn_of_the_state_machine_is_enough(prod):
     arn = prod.pipeline.machine.arn
     result = prod.retrain(f"doctor --state-machine-arn {arn}")
     assert result.code == 0, result.out
-    key = "'personalize-retraining:notifications.emails[0]' team@example.com"
-    assert f"  pulumi config set --path {key} && pulumi up\n" in result.out
+    key = "'notifications.emails[0]' team@example.com"
+    assert f"  pulumi config set --path {key} && pulumi up --refresh\n" in result.out
     policy = prod.retrain(f"doctor --policy --state-machine-arn {arn}").document
     assert policy["Version"] == "2012-10-17"
 
