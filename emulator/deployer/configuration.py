@@ -141,7 +141,7 @@ def _texts(values: Mapping[str, object], project: str, file: Path) -> dict[str, 
         json_text = json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
         if not isinstance(value, str) and '{"secure":' in json_text:
             if full_key.startswith(f"{project}:"):
-                reason = "is encrypted, and the emulator has no key; set it again with --plaintext"
+                reason = "is a secret, which retrain cannot read; set it again with --plaintext"
                 raise DeploymentError(f"{file}: {key}: {reason}")
         else:
             texts[full_key] = value if isinstance(value, str) else json_text
