@@ -95,8 +95,8 @@ def _read(*command: str, stack: str, project_dir: Path, way_out: str) -> dict[st
     pulumi = shutil.which("pulumi")
     if pulumi is None:
         raise OperatorError(
-            f"the Pulumi CLI is not on the PATH, so {stack_text(stack)} cannot be read; install "
-            f"it, {way_out}"
+            f"the Pulumi CLI is not on the PATH, so {stack_text(stack)} cannot be read; install it "
+            f"(https://www.pulumi.com/docs/install/), {way_out}"
         )
     options = ("--json", "--stack", stack, "--non-interactive", "--color", "never")
     try:
