@@ -37,10 +37,7 @@ STEPS_OF_HANDLERS = {f"functions.{name}.handler": step for name, step in STEPS.i
 
 
 def check_functions(account: Account) -> Iterator[Finding]:
-    """Check that each function exists, can be called, and has the code of the others.
-
-    All functions are deployed with the same code. So a hash that differs was not deployed.
-    """
+    """Check that each function exists, can be called, and has the code of all others."""
     hashes = Counter(config["CodeSha256"] for config in account.configs).most_common(1)
     for name, versions in account.functions.items():
         problem = None
@@ -191,7 +188,7 @@ def check_messages(account: Account) -> Iterator[Finding]:
         mend = f"aws sns set-topic-attributes --topic-arn {arn} --attribute-name Policy"
         fix = f"{mend} --attribute-value {{}}"
     else:
-        fix = pipeline.restore_command
+        fix = pipeline.deploy_command
     document = json.loads(response["Attributes"]["Policy"])
     publish = alarms_question(pipeline.home, ["sns:Publish"], arn)
     yield policy_finding(f"the policy of {topic}", document, fix, publish)
@@ -203,7 +200,7 @@ def _subscription_findings(pipeline: ExaminedPipeline, topic_arn: str) -> Iterat
     confirmed, pending = subscriptions_of(pipeline.access, topic_arn)
     emails = pipeline.args.notifications.emails if pipeline.args else ()
     for address in sorted({*emails} - {*confirmed, *pending}):
-        yield Finding("missing", f"{address} is not subscribed", pipeline.restore_command)
+        yield Finding("missing", f"{address} is not subscribed", pipeline.deploy_command)
     for address in pending:
         protocol = address.partition("://")[0] if "://" in address else "email"
         subscribe = f"aws sns subscribe --topic-arn {topic_arn} --protocol {protocol}"

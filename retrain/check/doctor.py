@@ -106,11 +106,7 @@ def findings_of(pipeline: ExaminedPipeline) -> Iterator[tuple[str, Finding]]:
 
 
 def _print_screen(findings: Sequence[tuple[str, Finding]]) -> None:
-    """Print a line for each finding, and below it how to mend it.
-
-    A terminal gets symbols, and lines that end between words. A command stays whole, so that it can
-    be copied.
-    """
+    """Print a line for each finding, and below it how to mend it. Commands stay in one line."""
     console = result_console()
 
     def lines(text: str) -> list[str]:

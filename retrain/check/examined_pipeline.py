@@ -64,26 +64,19 @@ class ExaminedPipeline:
 
     @property
     def deploy_command(self) -> str:
-        """The command that deploys the pipeline, and creates its stack if there is none yet."""
-        if self.stack is None or self.target or isinstance(self.error, MachineNotFoundError):
-            return self.restore_command
-        return deploy_command(self.stack, is_new=isinstance(self.error, StackNotCreatedError))
+        """The command that deploys the pipeline, and creates its stack if there is none yet.
 
-    @property
-    def restore_command(self) -> str:
-        """The command that also brings back what was deleted or changed by hand.
-
-        `pulumi up` alone compares with the state of the stack, so it notices nothing of this.
+        A deployed pipeline needs `--refresh`, because `pulumi up` alone compares with the state of
+        the stack. So it does not notice what was deleted or changed by hand.
         """
-        return f"pulumi up --refresh{self._stack_option}"
-
-    @property
-    def _stack_option(self) -> str:
-        return f" --stack {self.stack}" if self.stack else ""
+        if self.target or isinstance(self.error, MachineNotFoundError):
+            return f"pulumi up --refresh{f' --stack {self.stack}' if self.stack else ''}"
+        return deploy_command(str(self.stack), is_new=isinstance(self.error, StackNotCreatedError))
 
     def config_command(self, change: str) -> str:
         """Return the command that changes the stack's config, for example `rm paused`."""
-        return f"pulumi config {change}{self._stack_option} && {self.deploy_command}"
+        stack = f" --stack {self.stack}" if self.stack else ""
+        return f"pulumi config {change}{stack} && {self.deploy_command}"
 
     def command(self, *words: str) -> str:
         """Return a command of this program for the same pipeline, to be pasted into a shell."""

@@ -78,7 +78,7 @@ class Account:
         """Return the finding about a resource. Without another fix, a refresh brings it back."""
         if problem is None:
             return Finding("ok", name)
-        return Finding("missing", f"{name} {problem}", fix or self.pipeline.restore_command)
+        return Finding("missing", f"{name} {problem}", fix or self.pipeline.deploy_command)
 
     @cached_property
     def view(self) -> RunView:

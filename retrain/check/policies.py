@@ -119,10 +119,7 @@ def _matches(statement: Statement, request: Request) -> bool:
 
 
 def _is_about(statement: Statement, principal: str) -> bool:
-    """Return True if a statement names the principal or everybody.
-
-    A statement with NotPrincipal is about the principal too, unless it names the principal.
-    """
+    """Return True if a statement names the principal or everybody, or NotPrincipal others."""
     if "NotPrincipal" in statement:
         return principal not in _names(statement["NotPrincipal"])
     names = _names(statement.get("Principal"))
@@ -147,10 +144,7 @@ def _fits(pattern: str, text: str) -> bool:
 
 
 def _conditions(statement: Statement, context: Mapping[str, str | None]) -> dict[str, bool | None]:
-    """Return for each condition key of a statement whether its conditions hold.
-
-    The value is None if that cannot be decided here.
-    """
+    """Return condition key -> whether its conditions hold, or None if that cannot be decided."""
     results: dict[str, bool | None] = {}
     conditions = cast("Mapping[str, Mapping[str, object]]", statement.get("Condition", {}))
     for operator, values in conditions.items():

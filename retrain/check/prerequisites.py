@@ -13,6 +13,8 @@ from functions.exports import split_location
 from functions.personalize.campaigns import live_version, read_notes
 from functions.personalize.statuses import is_active
 from functions.planning.plan_run import GUARDS, messages_of
+from functions.rules.deployments import LONGEST_TRIAL
+from functions.words import time_text
 from retrain.account.permissions import COMMANDS, merged, policy_of, resource_arns
 from retrain.account.target import MachineNotFoundError
 from retrain.check.findings import Finding, found
@@ -24,6 +26,8 @@ from retrain.check.questions import (
     denied_actions,
     policy_finding,
 )
+from retrain.look.runs import running_executions
+from retrain.names import short_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -115,14 +119,23 @@ def check_way_back(account: Account) -> Iterator[Finding]:
             if arn not in world.campaigns:
                 continue
             notes = read_notes(world.campaign_tags[arn], solution["solutionArn"])
+            if notes.trial and pipeline.target and not running_executions(pipeline.target):
+                trial, end = short_name(notes.trial.version), notes.trial.at + LONGEST_TRIAL
+                text = (
+                    f"{trial} is on trial at {name} until {time_text(end)}, but no run is active;"
+                )
+                start = 'aws stepfunctions start-execution --input \'{"only": "trials"}\''
+                fix = f"{start} --state-machine-arn {pipeline.target.state_machine_arn}"
+                yield Finding("warn", f"{text} the watcher starts one soon, or start one:", fix)
             version = notes.good_before(live_version(world.campaigns[arn]))
             if version is None:
-                yield Finding("ok", f"{name} has no earlier version yet to which it could go back")
+                yield Finding("ok", f"{name} gets a way back with its next version")
                 continue
             response = found(client.describe_solution_version, solutionVersionArn=version)
             status = response["solutionVersion"]["status"] if response else "gone"
             problem = None if is_active(status) else f"is {status}, so {name} cannot go back to it"
-            yield account.finding(version, problem, pipeline.command("start", "--force"))
+            fix = pipeline.command("start", "--force")
+            yield account.finding(short_name(version), problem, fix)
 
 
 def check_bucket_policies(account: Account) -> Iterator[Finding]:
@@ -155,7 +168,7 @@ def check_import_role(account: Account) -> Iterator[Finding]:
     mend_trust = f"aws iam update-assume-role-policy {named}-document {{}}"
     mend_policy = f"aws iam put-role-policy {named}-name read-exports --policy-document {needed}"
     if pipeline.args is None or pipeline.args.import_role_arn is None:
-        mend_role = mend_trust = mend_policy = pipeline.restore_command
+        mend_role = mend_trust = mend_policy = pipeline.deploy_command
     response = found(client.get_role, RoleName=name) if arn else None
     if response is None:
         missing = Finding("missing", f"{arn} does not exist", mend_role)
@@ -228,17 +241,18 @@ def check_export_events(account: Account) -> Iterator[Finding]:
 
 def check_deployment(account: Account) -> Iterator[Finding]:
     """Check that the state machine can run, with the settings of the stack's file."""
-    pipeline, restore = account.pipeline, account.pipeline.restore_command
+    pipeline, deploy = account.pipeline, account.pipeline.deploy_command
     if pipeline.target is None:
-        reason, _, _ = str(pipeline.error).partition("; ")
+        reason, _, way_out = str(pipeline.error).partition("; ")
         is_deleted = isinstance(pipeline.error, MachineNotFoundError)
-        yield Finding("missing" if is_deleted else "warn", reason, pipeline.deploy_command)
+        fix = deploy if f"`{deploy}`" in way_out else way_out
+        yield Finding("missing" if is_deleted else "warn", reason, fix)
     elif account.machine["status"] != "ACTIVE":
-        yield Finding("missing", f"{pipeline.target.name} is {account.machine['status']}", restore)
+        yield Finding("missing", f"{pipeline.target.name} is {account.machine['status']}", deploy)
     elif pipeline.has_other_settings:
         text = f"the deployed pipeline has other settings than {pipeline.source}"
-        yield Finding("warn", text, restore)
+        yield Finding("warn", text, deploy)
     elif account.has_other_states:
-        yield Finding("warn", "the pipeline has other states than this program deploys", restore)
+        yield Finding("warn", "the pipeline has other states than this program deploys", deploy)
     else:
         yield Finding("ok", f"{account.target.name} is deployed")

@@ -170,7 +170,7 @@ def _notes(pipeline: ExaminedPipeline) -> Iterator[str]:
     elif pipeline.has_other_settings:
         yield (
             f"The deployed pipeline has other settings than {pipeline.source}. "
-            f"`{pipeline.restore_command}` deploys these."
+            f"`{pipeline.deploy_command}` deploys these."
         )
     if target and running_executions(target):
         yield "A run is under way. Another run would wait until it has ended."

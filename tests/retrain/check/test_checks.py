@@ -9,9 +9,11 @@ from botocore.exceptions import NoCredentialsError
 
 from components.alarms import ALARMS
 from components.args import LimitsArgs, NotificationsArgs, TriggerArgs
+from retrain.account import pulumi_cli
+from retrain.names import short_name
 from tests.retrain.check import answers as a
 from tests.retrain.in_process import account
-from tests.world import HOUR, IMPORT_ROLE, MOVIES, TOPIC, interactions, solution_arn
+from tests.world import HOUR, IMPORT_ROLE, MOVIES, TOPIC, campaign_arn, interactions, solution_arn
 
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/1"
 RESTORE = "pulumi up --refresh --stack prod"
@@ -483,11 +485,39 @@ def test_a_way_back_that_is_blocked_is_named_before_it_is_needed():
         assert [row[0] for row in findings(prod, "way back")] == ["warn"], "there is no probe"
         start = "retrain start --force --stack prod"
         answers[first] = "ResourceNotFoundException"
-        text = "so home cannot go back to it"
-        assert ("missing", f"{first} is gone, {text}", start) in findings(prod, "way back")
+        name, text = short_name(first), "so home cannot go back to it"
+        assert ("missing", f"{name} is gone, {text}", start) in findings(prod, "way back")
         answers[first] = {"solutionVersion": {"status": "CREATE FAILED"}}
-        failed = ("missing", f"{first} is CREATE FAILED, {text}", start)
+        failed = ("missing", f"{name} is CREATE FAILED, {text}", start)
         assert failed in findings(prod, "way back")
+
+
+def test_a_version_on_trial_without_a_run_is_named_with_its_deadline():
+    with account(MOVIES) as prod:
+        prod.services = a.services(prod.pipeline.bucket)
+        machine, version = prod.pipeline.machine.arn, prod.pipeline.served_version()
+        value = f"{version} 2026-11-29T03:00:00+00:00"
+        tags = [{"tagKey": "retraining-trial", "tagValue": value}]
+        prod.pipeline.client.tag_resource(resourceArn=campaign_arn(), tags=tags)
+        text = f"{short_name(version)} is on trial at home until 2026-11-30 03:00, but no run is"
+        text += " active; the watcher starts one soon, or start one:"
+        start = 'aws stepfunctions start-execution --input \'{"only": "trials"}\''
+        trial = ("warn", text, f"{start} --state-machine-arn {machine}")
+        assert trial in findings(prod, "way back")
+        real = prod.client("stepfunctions")
+        listed = [{"executionArn": f"{machine}:a", "status": "RUNNING", "startDate": HOUR}]
+        running = a.Client(real, list_executions={"executions": listed})
+        prod.services["stepfunctions"] = running
+        assert trial not in findings(prod, "way back"), "the run ends the trial"
+
+
+def test_without_the_pulumi_cli_its_address_is_the_remedy(prod, monkeypatch):
+    monkeypatch.setattr("retrain.account.target.stack_outputs", pulumi_cli.stack_outputs)
+    monkeypatch.setenv("PATH", "")
+    reason = "the Pulumi CLI is not on the PATH, so stack prod cannot be read"
+    install = "install it (https://www.pulumi.com/docs/install/)"
+    way_out = f"{install}, or name the state machine with --state-machine-arn"
+    assert findings(prod, "deployment") == [("warn", reason, way_out)]
 
 
 def test_the_messages_of_guards_are_findings_with_their_commands():
