@@ -1,6 +1,5 @@
 """Runs the command line: `python -m retrain`."""
 
-import codecs
 import signal
 import sys
 import warnings
@@ -10,9 +9,6 @@ from types import FrameType
 from retrain import IS_INSTALLED
 
 EXIT_UNUSABLE = 2
-ASCII_SIGNS = "ascii_signs"
-SIGNS = {"✓": "ok", "✗": "x", "→": "->", "…": "~"}
-"""Character -> what a terminal that is not UTF-8 shows. A cut text must not become longer."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -20,10 +16,9 @@ def main() -> None:
     """Run the command line. A signal ends it with exit code 128 plus the signal's number."""
     for number in SIGNALS:
         signal.signal(number, _exit)
-    codecs.register_error(ASCII_SIGNS, _ascii_signs)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors=ASCII_SIGNS)
+            stream.reconfigure(errors="backslashreplace")
     try:
         # Imported after the signals are handled, because an import takes a while.
         from retrain import cli  # noqa: PLC0415
@@ -42,16 +37,6 @@ def main() -> None:
     exit_code = cli.main(sys.argv[1:])
     _ignore_signals()  # the command is done, and a signal while Python ends would hide its code
     sys.exit(exit_code)
-
-
-def _ascii_signs(error: UnicodeError) -> tuple[str, int]:
-    """Return signs in ASCII for characters that an encoding lacks, and where to go on.
-
-    A character without a sign becomes a question mark.
-    """
-    assert isinstance(error, UnicodeEncodeError), "the streams only write"
-    text = error.object[error.start : error.end]
-    return "".join(SIGNS.get(character, "?") for character in text), error.end
 
 
 def _exit(number: int, _frame: FrameType | None) -> None:

@@ -193,14 +193,14 @@ def test_a_python_without_the_requirements_gets_one_line(tmp_path, is_installed,
 
 
 @pytest.mark.usefixtures("restored_signals")
-def test_a_terminal_that_is_not_utf8_shows_signs_in_ascii(monkeypatch):
+def test_a_terminal_that_is_not_utf8_shows_signs_as_codes(monkeypatch):
     written = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, "ascii"))
     monkeypatch.setattr(sys, "stderr", None)  # Python's value for a stream that is closed
     monkeypatch.setattr(cli, "main", lambda _: print("✓ ✗ a→b 1… ü", flush=True))
     with pytest.raises(SystemExit):
         retrain.__main__.main()
-    assert written.getvalue() == b"ok x a->b 1~ ?\n"
+    assert written.getvalue() == b"\\u2713 \\u2717 a\\u2192b 1\\u2026 \\xfc\n"
 
 
 @pytest.mark.usefixtures("restored_signals")
