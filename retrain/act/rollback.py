@@ -63,9 +63,6 @@ def rollback(
             "version that was good before.",
         ),
     ] = None,
-    wait: Annotated[
-        bool, typer.Option("--wait/--no-wait", help="Wait until the campaign serves the version.")
-    ] = True,
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> int:
@@ -73,23 +70,19 @@ def rollback(
 
     For example: retrain rollback --stack prod --campaign home-page
 
-    No run deploys the marked version again. The campaign answers all the time. A rollback restores
-    the model, not the data.
+    No run deploys the marked version again. The campaign answers all the time, and Ctrl-C ends only
+    the waiting. A rollback restores the model, not the data.
 
-    Exit code 0: the campaign serves the earlier version, or moves to it with --no-wait.
+    Exit code 0: the campaign serves the earlier version.
     Exit code 1: the campaign cannot be moved, the update failed, or you answered no.
     Exit code 2: the pipeline, the campaign or the version was not found.
     """
     move = planned_move(target, _campaign_arn(target, campaign), to)
     arn, good = move.campaign["campaignArn"], move.good
-    print_message(
-        f"{short_name(arn)} serves {short_name(move.bad)} and moves to {short_name(good)}"
-    )
+    moves = f"{short_name(arn)} serves {short_name(move.bad)} and moves to {short_name(good)}"
+    print_message(moves)
     if move.notes.bad == good:
-        print_message(
-            f"warning: it was moved back from {short_name(good)} before, so it may answer badly "
-            "again"
-        )
+        print_message(f"warning: it was moved back from {short_name(good)} before")
     for execution in running_executions(target):
         run = run_id_of(target, execution)
         print_command(
@@ -100,18 +93,12 @@ def rollback(
         raise FailedError("nothing was changed")
     target.access.personalize.update_campaign(**update_request(move.campaign, good))
     _mark(target, move)
-    if wait:
-        _wait(target, move)
+    _wait(target, move)
     if as_json:
-        serves = good if wait else move.bad
-        print_json({"campaignArn": arn, "left": move.bad, "movesTo": good, "serves": serves})
+        print_json({"campaignArn": arn, "left": move.bad, "serves": good})
         return 0
-    when = "" if wait else ", which takes some minutes"
-    verb = "serves" if wait else "moves to"
-    print_result(f"{short_name(arn)} {verb} {short_name(good)}{when}")
-    print_message(
-        "The data is not rolled back: replace a bad export before the next run imports it."
-    )
+    print_result(f"{short_name(arn)} serves {short_name(good)}")
+    print_message("The data is not rolled back. Replace a bad export before the next run.")
     return 0
 
 
