@@ -42,11 +42,12 @@ is the folder in which you call it. `retrain COMMAND --help` shows what this pag
 ## What a command prints, and its exit code
 
 Results go to stdout. Questions, progress and errors go to stderr. With `--json` stdout has one JSON
-document and nothing else. With exit code 2 there is no document: stdout is empty, and the error is
-on stderr. In a terminal there are colours and bars. If `NO_COLOR` is set, there are bars without
-colours. A terminal that is not UTF-8 shows signs in ASCII. Anywhere else there are plain lines with
-the time in UTC. A command that asks a question needs a terminal or `--yes`. `retrain --version`
-prints the version.
+document and nothing else. A command that did nothing, for example because you did not confirm, and
+each with exit code 2 prints no document: stdout is empty, and the reason is on stderr. In a
+terminal there are colours and bars. If `NO_COLOR` is set, there are bars without colours. A
+terminal that is not UTF-8 shows other signs as codes, such as `\\u2713`. Anywhere else there are
+plain lines with the time in UTC. A command that asks a question needs a terminal or `--yes`.
+`retrain --version` prints the version.
 
 | exit code | meaning |
 | --- | --- |
@@ -111,8 +112,10 @@ For example:
         train movies-for-you  ━━━━━         training  41 min, until ~05:10
         update home-page                    planned   takes about 25 min
 
-- The words of a job that goes on are the phases of the workflow: `training`, `waiting`, `trying`
-  for a version on trial. A run that was stopped leaves jobs `not finished` or `not started`.
+- The words of a job that goes on are the phases of the workflow: `importing`, `training`,
+  `updating`, `waiting`, `trying` for a version on trial, or `in progress` until the workflow has
+  said more. An update is `updating or trying` while one function does both. A run that was
+  stopped leaves jobs `not finished` or `not started`.
 - An import and a training are expected to take as long as the median of the last jobs of their
   kind. The first job of a kind has no bar until it has ended.
 - An update is expected to take 15 minutes, plus the minutes of the campaign's probe.

@@ -20,7 +20,7 @@ from retrain.account.errors import (
     OperatorError,
     aws_error,
 )
-from retrain.account.output import print_message
+from retrain.account.output import pipeline_options, print_message
 from retrain.options import commands
 
 PROGRAM = "retrain"
@@ -70,14 +70,17 @@ def main(arguments: Sequence[str]) -> int:
         if ended.code != EXIT_FAILED:
             # A terminal shows ^C in the present line.
             start = "\n" if sys.stderr.isatty() else ""
-            is_local = LOCAL_COMMANDS.keys() & named
-            rest = "" if is_local else "; AWS goes on with what it was asked for"
+            rest = (
+                "" if LOCAL_COMMANDS.keys() & named else "; AWS goes on with what it was asked for"
+            )
             typer.echo(f"{start}interrupted{rest}", err=True)
             raise
         # Typer and Rich end the program like this if nobody reads the output.
         exit_code = EXIT_CLOSED_OUTPUT
     except BrokenPipeError:
         exit_code = EXIT_CLOSED_OUTPUT
+    finally:
+        pipeline_options.clear()
     for stream in filter(None, (sys.stdout, sys.stderr)):
         exit_code = _flush(stream) or exit_code
     return exit_code

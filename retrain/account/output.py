@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import sys
 import textwrap
 from functools import partial
@@ -20,7 +21,14 @@ UNLIMITED = 1_000_000
 """The columns of an output that is no terminal. No line is as long as this."""
 DEFAULT_WIDTH = 80
 """The columns of a terminal that says it has none, as with COLUMNS=0."""
-COMMAND = re.compile(r"`[^`]+`")
+COMMAND = re.compile(r"`[^`]+`|\bretrain start(?: --\S+(?: [^-\s]\S*)?)*")
+PIPELINE_OPTION = re.compile(
+    r"(\bretrain start(?: --(?:force|skip-import|(?:dataset|export-date) [\w-]+))*)(?![\w-]| -)"
+    r"| --state-machine-arn [\w:-]+"
+)
+"""Where a command in a text of the pipeline's code names the pipeline, or has to."""
+pipeline_options: list[str] = []
+"""The options that name the pipeline of the command that is running."""
 UNBREAKABLE = "\N{NO-BREAK SPACE}"
 
 
@@ -57,7 +65,7 @@ def print_result(result: str) -> None:
 def print_json(document: object) -> None:
     """Print a result to stdout as JSON, in the order of its keys. Times are ISO 8601."""
     iso = methodcaller("isoformat")  # no document has anything else that JSON does not know
-    typer.echo(json.dumps(document, indent=2, default=iso, ensure_ascii=False))
+    typer.echo(to_paste(json.dumps(document, indent=2, default=iso, ensure_ascii=False)))
 
 
 def print_message(message: str) -> None:
@@ -77,9 +85,15 @@ def _print(console: Console, text: str, *, end: str = "\n") -> None:
     console.print("\n".join(lines), soft_wrap=True, end=end)
 
 
+def to_paste(text: str) -> str:
+    """Return a text whose commands name the pipeline with the options that the user has given."""
+    options = shlex.join(pipeline_options)
+    return PIPELINE_OPTION.sub(lambda at: f"{at[1] or ''} {options}", text) if options else text
+
+
 def wrapped(text: str, width: int | None) -> list[str]:
     """Return a text as lines of at most this width, but with each word and command in one line."""
-    lines = text.split("\n")
+    lines = to_paste(text).split("\n")
     if width is None:
         return lines
     parts: list[str] = []

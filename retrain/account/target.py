@@ -36,6 +36,12 @@ class PipelineOptions(NamedTuple):
     state_machine_arn: str | None
     access: Access
 
+    def words(self) -> list[str]:
+        """Return the options as words of a command."""
+        arn = self.state_machine_arn
+        pipeline = ["--state-machine-arn", arn] if arn else ["--stack", self.stack]
+        return [*pipeline, *self.access.options()]
+
 
 @dataclass(frozen=True)
 class Target:
@@ -56,9 +62,9 @@ class Target:
 
     def command(self, *words: str) -> str:
         """Return a command of this program for the same pipeline, to be pasted into a shell."""
-        stack = ["--stack", self.stack] if self.stack else None
-        place = stack or ["--state-machine-arn", self.state_machine_arn]
-        return shlex.join(["retrain", *words, *place, *self.access.options()])
+        arn = None if self.stack else self.state_machine_arn
+        options = PipelineOptions(self.stack or "", arn, self.access)
+        return shlex.join(["retrain", *words, *options.words()])
 
     @property
     def deploy_command(self) -> str:

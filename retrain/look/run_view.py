@@ -40,6 +40,7 @@ STAGES = {
     "Report outcome": "reporting the outcome",
 }
 """Each state outside the Maps that takes a while -> what the run does there."""
+ON_TRIAL = "it serves the new version, which is on trial until the watcher or the next run ends it"
 TRIALS = "finishing the trials of earlier runs"
 USUAL_UPDATE_SECONDS = 900
 """An update takes 8 to 25 minutes, as users of Personalize have seen."""
@@ -89,13 +90,16 @@ class Job:
         name = short_name(self.subject) if ":" in self.subject else self.subject
         earlier = " (earlier run)" if self.of_earlier_run else ""
         label = f"{'use' if self.is_used else self.kind} {name}{earlier}"
-        status = self.outcome or self.phase.lower().replace("_", " ")
+        # A function that waits for an update may probe already, and says so only at its end.
+        is_open = self.kind == "update" and self.phase in ("IN_PROGRESS", "UPDATING")
+        phase = "UPDATING OR TRYING" if is_open else self.phase
+        status = self.outcome or phase.lower().replace("_", " ")
         seconds, expected, share = self.seconds(now), self.expected_seconds, 0.0
         times = [duration_text(seconds)] if self.is_running else []
         if self.outcome:
             times = [] if self.took is None else [duration_text(self.took)]
             times += [self.versions] if self.versions else []
-            share = 1
+            share = not self.outcome.startswith("not ")
         elif expected and not self.is_running:
             times = [f"takes about {duration_text(expected)}"]
         elif expected:
@@ -299,6 +303,8 @@ class RunView:
         for job in self.all_jobs.values():
             if not (execution.is_running or job.outcome):
                 job.outcome = "not started" if job.phase == "PLANNED" else "not finished"
+                if job.phase == "TRYING":
+                    job.reason = ON_TRIAL
 
     def remaining_seconds(self, now: datetime) -> float:
         """Return the seconds until the run probably ends, or 0 if they are not known.

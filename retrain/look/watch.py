@@ -23,11 +23,13 @@ from retrain.account.output import (
     message_console,
     print_command,
     print_json,
+    print_message,
     result_console,
+    to_paste,
     wrapped,
 )
 from retrain.account.target import Target
-from retrain.look.lines import INDENT, STYLES, Line, print_lines, rendered, shortened
+from retrain.look.lines import INDENT, STYLES, Line, rendered, shortened
 from retrain.look.run_view import RunView, events_after
 from retrain.look.runs import execution_of, find_execution
 from retrain.options import JsonOption, RunOption, command
@@ -67,19 +69,15 @@ def watch_execution(target: Target, execution: Execution, *, as_json: bool) -> i
 
     Return 130 if the user ends the display. The run then goes on.
     """
-    view = follow(target, execution, None if as_json else message_console())
+    view = follow(target, execution, message_console(), brief=as_json)
     if view.execution.is_running:
-        print_command(
-            "The run goes on. To take it up again", target.command("watch", "--run", view.id)
-        )
+        print_command("The run goes on. To follow it", target.command("watch", "--run", view.id))
         print_command("To stop it", target.command("stop", "--run", view.id))
         return EXIT_INTERRUPTED
     if as_json:
         print_json(view.document())
-    elif view.report is None:
-        print_lines(view.lines())
     else:
-        _print_report(view.text, view.outcome)
+        _print_report(view.text or f"{view.outcome}: {view.reason}", view.outcome)
     return 0 if view.execution.status == "SUCCEEDED" else EXIT_FAILED
 
 
@@ -87,25 +85,28 @@ def _print_report(report: str, outcome: str) -> None:
     """Print the text of a report. A terminal wraps its lines between words, but no command."""
     console = result_console()
     width = console.width if console.is_terminal else None
-    for number, line in enumerate(report.splitlines()):
-        for part in [line] if line.startswith("  retrain ") else wrapped(line, width):
+    lines = report.splitlines()
+    for number, line in enumerate(lines):
+        for part in wrapped(line, None if line.startswith("  retrain ") else width):
             text = Text(part)
             text.stylize(STYLES.get(outcome, ""), 0, 0 if number else len(outcome))
             console.print(text, soft_wrap=True)
+    if width and len(lines) > console.height:  # the outcome has scrolled away
+        print_message(lines[0])
 
 
 def follow(
-    target: Target, execution: Execution, console: Console | None, poll_seconds: float = 0
+    target: Target, execution: Execution, console: Console, pause: float = 0, *, brief: bool = False
 ) -> RunView:
     """Show what a run does until it ends, or until Ctrl-C or SIGTERM. Return what was seen.
 
-    Without a console nothing is shown. While AWS does not respond, the requests are repeated. In an
-    emulator, where jobs take seconds, `poll_seconds` is the pause between two polls.
+    A brief display has a line for each status. While AWS does not respond, the requests are
+    repeated. In an emulator, where jobs take seconds, `pause` is the seconds between two polls.
     Raises OperatorError if AWS refuses a request, for example because the credentials expire.
     """
     client, view, last_event = target.access.step_functions, RunView(execution), 0
-    view.update_seconds = 2 if poll_seconds else view.update_seconds
-    screen = Screen(console, view)
+    view.update_seconds = 2 if pause else view.update_seconds
+    screen = Screen(console, view, is_brief=brief)
     live: AbstractContextManager[object] = nullcontext()
     if screen.has_bars:
         live = Live(get_renderable=screen.render, console=console, refresh_per_second=2)
@@ -123,44 +124,48 @@ def follow(
             except AWS_ERRORS as error:
                 goes_on = "the run goes on: " if execution.is_running else ""
                 again = target.command("watch", "--run", view.id)
-                raise OperatorError(
-                    f"{aws_error(error)}; {goes_on}`{again}` shows it again"
-                ) from error
+                text = f"{aws_error(error)}; {goes_on}`{again}` shows it again"
+                raise OperatorError(text) from error
             else:
                 view.end_with(execution)
                 screen.show()
                 if not execution.is_running:
                     break
-            clock.sleep(poll_seconds or POLL_SECONDS)
+            clock.sleep(pause or POLL_SECONDS)
     return view
 
 
 class Screen:
     """Shows a run: in a terminal with bars, and elsewhere each line when it is new."""
 
-    def __init__(self, console: Console | None, view: RunView) -> None:
-        self._console, self._view, self._note = console, view, ""
+    def __init__(self, console: Console, view: RunView, *, is_brief: bool = False) -> None:
+        self._console, self._view, self._note, self._is_brief = console, view, "", is_brief
         self._printed: set[str] = set()
-        self.has_bars = bool(console and console.is_terminal and not console.is_dumb_terminal)
+        self.has_bars = console.is_terminal and not (console.is_dumb_terminal or is_brief)
 
     def show(self, note: str = "") -> None:
         """Print what is new, or a note that is not about the run. Bars are drawn by themselves."""
         self._note = note
-        if self._console is None or self.has_bars:
+        if self.has_bars:
             return
-        for line in [Line(0, note)] if note else self._view.lines():
+        for line in [Line(0, note)] if note else self._lines():
             known = f"{line.label} {line.text}"
             if known not in self._printed:
                 self._printed.add(known)
                 clock_time = f"{clock.now().astimezone(UTC):%H:%M:%S}"
                 text = "  ".join(filter(None, [line.label, line.text, line.time]))
-                self._console.print(f"{clock_time} {INDENT * line.depth}{text}", soft_wrap=True)
+                text = to_paste(f"{clock_time} {INDENT * line.depth}{text}")
+                self._console.print(text, soft_wrap=True)
+
+    def _lines(self) -> list[Line]:
+        """Return the lines of the run. The report that follows has the reasons and the metrics."""
+        deepest = 0 if self._is_brief else 1 if self._view.report else 2
+        return [line for line in self._view.lines() if line.depth <= deepest]
 
     def render(self) -> RenderableType:
         """Return what is drawn now. If the terminal is small, only the running jobs are."""
-        assert self._console, "only a terminal has bars"
         view, (width, height) = self._view, self._console.size
-        lines = [*view.lines()]
+        lines = self._lines()
         if view.execution.is_running and len(lines) > height - LINES_AROUND:
             lines = [*view.lines(only_running=True)]
         lines += [Line(2, "", self._note, "yellow")] if self._note else []
