@@ -79,7 +79,8 @@ class Candidate:
         for arn, step in self.steps.items():
             if not needs_run(step):
                 reasons = "; ".join(step.reasons) or f"{step.outcome}"
-                yield f"{short_name(arn)}: {with_short_arns(reasons)}"
+                reason = with_short_arns(reasons).replace(f"{short_name(self.arn)} ", "it ", 1)
+                yield f"no run deploys it to {short_name(arn)}: {reason}"
 
 
 @command
@@ -117,7 +118,7 @@ def approve(
         print_message(line)
     if not reject:
         for reason in chosen.reasons():
-            print_message(f"warning: no run deploys it to {reason}")
+            print_message(f"warning: {reason}")
     if not confirm(f"{'Never deploy' if reject else 'Deploy'} {name}?", yes=yes):
         raise FailedError("nothing was changed")
     answer: Answer = "REFUSED" if reject else "APPROVED"

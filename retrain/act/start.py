@@ -99,7 +99,7 @@ def start(
         longest = duration_text(longest_wait(target.settings).total_seconds())
         print_message(
             f"{run_id_of(target, oldest)} has been running since {time_text(oldest.started_at)} "
-            f"UTC. A new run waits until it has ended, for {longest} at most, and is then SKIPPED."
+            f"UTC. A new run waits until it has ended, and is SKIPPED if that takes over {longest}."
         )
         if not confirm("Start it?", yes=yes):
             raise FailedError("nothing was started")

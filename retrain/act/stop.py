@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 STOPPED_ERROR = "Stopped"
 """The error of an execution that a person has stopped with this command."""
 GOING_ON = (
-    "Imports and campaign updates that it has started go on, because Personalize cannot stop them. "
-    "The next run uses what succeeds, and the watcher ends an open trial within 15 minutes."
+    "If it has started imports or campaign updates, they go on, because Personalize cannot stop "
+    "them. The next run uses what succeeds, and the watcher ends an open trial within 15 minutes."
 )
 
 
@@ -70,19 +70,11 @@ def stop(
         stopped += _stop_trainings(target.access.personalize, late)
         status = client.describe_execution(executionArn=execution.arn)["status"]
     except AWS_ERRORS as error:
-        shown = target.command("history")
-        raise OperatorError(
-            f"{aws_error(error)}; `{shown}` shows whether the run goes on"
-        ) from error
+        shown = f"`{target.command('history')}` shows whether the run goes on"
+        raise OperatorError(f"{aws_error(error)}; {shown}") from error
     if as_json:
-        print_json(
-            {
-                "executionArn": execution.arn,
-                "executionStatus": status,
-                "runId": run_id if begun else None,
-                "stoppedVersions": stopped,
-            }
-        )
+        facts = {"executionArn": execution.arn, "executionStatus": status}
+        print_json({**facts, "runId": run_id if begun else None, "stoppedVersions": stopped})
     for arn in () if as_json else stopped:
         print_result(f"the training {short_name(arn)} stops")
     if status != "ABORTED":

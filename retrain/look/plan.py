@@ -6,6 +6,7 @@ know besides: the files, the expected hours and the cost.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from statistics import mean, median
 from typing import TYPE_CHECKING, Any, NotRequired, TypeAlias, TypedDict, cast
@@ -50,7 +51,6 @@ if TYPE_CHECKING:
 
 NO_MACHINE = "arn:aws:states:::stateMachine:none"
 """Stands for the state machine of a pipeline that is not deployed."""
-NOTHING_NEW = "nothing is new"
 BILLED_VERSIONS = 3
 """The number of earlier versions from which the training hours are estimated."""
 ACTIONS = {
@@ -301,7 +301,7 @@ def _median(planned: PlannedImport | PlannedSolution | None) -> int | None:
 
 def _lines(document: Document) -> Iterator[Line]:
     """Yield the lines of the screen: notes, problems, steps, warnings and the counts."""
-    yield from (Line(0, note) for note in document["notes"])
+    yield from (Line(0, "! note", note, label_style="yellow") for note in document["notes"])
     for problem in document["problems"]:
         yield Line(0, "✗ problem", problem, label_style="red")
     for step in document["steps"]:
@@ -328,9 +328,9 @@ def _conclusion(document: Document) -> str:
     if document["outcome"] == "REFUSED":
         return f"Plan: refused, {count_text(len(document['problems']), 'problem')}."
     if document["outcome"] == "SKIPPED":
-        reason = document["reason"] or ""
         # The steps say what is not new.
-        return f"Plan: skipped: {NOTHING_NEW if reason.startswith(NOTHING_NEW) else reason}."
+        reason = re.sub("^nothing is new: .*; ", "nothing is new; ", document["reason"])
+        return f"Plan: skipped: {reason}."
     steps, cost = document["steps"], document["expectedCost"]
     counts = Counter(step["action"] for step in steps)
     parts = [f"{counts[key]} {words}" for key, (*_, words) in ACTIONS.items() if counts[key]]
@@ -352,6 +352,3 @@ def _print_next(pipeline: ExaminedPipeline, document: Document, request: Request
         print_message(f"next: `{pipeline.deploy_command}` deploys the pipeline")
     elif document["outcome"] == "RUN":
         print_message(f"next: `{pipeline.command('start', *options_of(request))}` starts a run")
-    elif "--force" in (document["reason"] or ""):
-        command = pipeline.command("start", *options_of({**request, "force": True}))
-        print_message(f"next: `{command}` trains anyway")

@@ -203,7 +203,7 @@ def _training_text(lineage: Document) -> str:
     """Return when and how a version was trained."""
     hours, recipe, began_at = lineage["trainingHours"], lineage["recipeArn"], lineage["createdAt"]
     took = duration_text((lineage["endedAt"] - began_at).total_seconds())
-    billed = [] if hours is None else [f"{hours:.2f} training hours"]
+    billed = [] if hours is None else [f"{hours:.3g} training hours"]
     recipes = [short_name(recipe)] if recipe else []
     facts = [f"{time_text(began_at)} UTC in {took}", lineage["trainingMode"], *billed, *recipes]
     return ", ".join(facts)
@@ -286,8 +286,8 @@ def answer_error(tags: Tags, settings: ApprovalSettings, now: datetime) -> str |
     approval, answer = read_approval(tags), current_answer(tags, settings, now)
     if approval is None or answer is None:
         return (
-            "it waits for no answer; a run asks when the version has passed the gate, and an "
-            f"answer is possible for {settings['timeoutHours']:g} hours"
+            "a run asks about it when it has passed the gate, and an answer is then possible for "
+            f"{settings['timeoutHours']:g} hours"
         )
     if answer == "ASKED":
         return None

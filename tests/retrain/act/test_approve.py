@@ -125,10 +125,10 @@ def move_back(pipeline):
 @pytest.mark.parametrize(
     ("happening", "reason"),
     [
-        (lambda at: at.sleep(25 * HOUR), "it waits for no answer; a run asks when the version"),
-        (take_back, "home: taste/{new} was taken back here before"),
-        (move_back, "home: somebody has moved the campaign to taste/{live}"),
-        (move_away, "home: the campaign serves taste/{live}, which is newer than taste/{new}"),
+        (lambda at: at.sleep(25 * HOUR), "a run asks about it when it has passed"),
+        (take_back, "no run deploys it to home: it was taken back here before"),
+        (move_back, "no run deploys it to home: somebody has moved the campaign to taste/{live}"),
+        (move_away, "no run deploys it to home: the campaign serves taste/{live}, which is newer"),
     ],
 )
 def test_a_version_that_no_run_would_deploy_takes_no_approval(happening, reason):

@@ -95,7 +95,7 @@ ASKED, ANSWERED = (
 IMPORTED = "INCREMENTAL, ended 2026-11-29 04:00 UTC, foreign "
 OLDER = "and 43 earlier imports users no import before the training"
 FACTS = [
-    ({}, "trained 2026-11-29 04:00 UTC in 1 h, FULL, 1.50 training hours, aws-sims by run 2026"),
+    ({}, "trained 2026-11-29 04:00 UTC in 1 h, FULL, 1.5 training hours, aws-sims by run 2026"),
     ({"trainingHours": None, "recipeArn": None}, "UTC in 1 h, FULL by run"),
     ({"runId": None}, NO_RUN),
     ({"failure": "no data"}, "failure no data"),
