@@ -61,7 +61,7 @@ def test_a_stack_with_many_options_is_rehearsed_with_the_csv_files_of_the_user(d
     assert metric["live"] != metric["new"], "the newer data make another model"
 
 
-INSTRUCTIONS = re.compile(r"^(export \S+=.*|retrain .*)$", re.MULTILINE)
+INSTRUCTIONS = re.compile(r"^ *(export \S+=.*|retrain .*)$", re.MULTILINE)
 
 
 def test_the_commands_that_a_kept_rehearsal_prints_operate_its_pipeline():

@@ -14,7 +14,7 @@ import pytest
 from tests.package.plugin import ROOT
 from tests.package.test_wheel import PROJECT
 
-VARIABLE = re.compile(r"^export (AWS_\w+)=(.*)$", re.MULTILINE)
+VARIABLE = re.compile(r"^ *export (AWS_\w+)=(.*)$", re.MULTILINE)
 
 
 @pytest.fixture(scope="module")

@@ -102,7 +102,7 @@ def test_without_a_command_the_help_is_printed(capsys):
 
 @pytest.mark.parametrize("name", cli.MODULES)
 def test_the_help_of_a_command_has_an_example_that_it_accepts_and_its_exit_codes(capsys, name):
-    assert cli.main([name, "--help"]) == 0
+    assert cli.main([name, "-h"]) == cli.main([name, "--help"]) == 0
     example, text = re.search(
         r"For example: retrain (.*?)\n(.*)", capsys.readouterr().out, re.DOTALL
     ).groups()

@@ -149,6 +149,14 @@ def test_a_file_with_problems_is_written_and_fails(monkeypatch):
     assert "\n1 problem:\nx: no\nCorrect Pulumi.new.yaml before you go on.\n" in result.out
 
 
+def test_without_the_emulator_no_rehearsal_is_recommended(monkeypatch):
+    monkeypatch.setattr("retrain.act.adopt.find_spec", {"implicit": 1}.get)
+    with account() as prod:
+        commands = prod.retrain(adopt()).out.partition("Then:")[2]
+    assert "retrain plan" in commands
+    assert "retrain rehearse" not in commands, "it would only say what is missing"
+
+
 def test_golden_what_cannot_be_adopted_is_one_line(golden):
     shop = f"{PERSONALIZE}:dataset-group/shop"
     wrong = [
