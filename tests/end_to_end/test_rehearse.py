@@ -27,6 +27,7 @@ OPTIONS = {
     "datasets.users.dataLocation": "s3://second-bucket/deep/users/",
     "solutions[0].campaigns[0].probe": {"userId": "user-001", "minResults": 10},
     "solutions[0].trainingMode": "UPDATE",
+    "solutions[0].approval": {},
     "solutions[1]": {"solutionArn": SECOND_SOLUTION},
     "limits.maxTrainingsPerMonth": 1,
     "importRoleArn": "arn:aws:iam::123456789012:role/team/import",
@@ -52,10 +53,10 @@ def test_a_stack_with_many_options_is_rehearsed_with_the_csv_files_of_the_user(d
     (scenario,) = document["scenarios"]
     assert {check["isMet"] for check in scenario["checks"]} == {True}
     report = scenario["run"]["report"]
-    assert report["outcome"] == "TRAINED", "the second solution has no campaign"
+    assert report["outcome"] == "AWAITING_APPROVAL", "as the stack asks for it"
     assert [dataset["outcome"] for dataset in report["imports"]] == ["IMPORTED"] * 3
     first, second = report["solutions"]
-    assert (first["outcome"], first["trainingMode"]) == ("DEPLOYED", "UPDATE")
+    assert (first["outcome"], first["trainingMode"]) == ("AWAITING_APPROVAL", "UPDATE")
     assert (second["outcome"], second["trainingMode"]) == ("TRAINED", "FULL")
     (metric,) = first["campaigns"][0]["metrics"].values()
     assert metric["live"] != metric["new"], "the newer data make another model"
