@@ -63,14 +63,14 @@ class Candidate:
     steps: Mapping[str, Step]
     """Campaign ARN -> what a run would do there first if the version was approved."""
 
-    def error(self, *, reject: bool) -> str | None:
+    def error(self, *, refuse: bool) -> str | None:
         """Return why the version does not take this answer, or None if it does.
 
         An approval may be given again, because its execution may not have been started.
         """
-        if self.answer_error and (reject or self.answer != "APPROVED"):
+        if self.answer_error and (refuse or self.answer != "APPROVED"):
             return self.answer_error
-        if reject or any(map(needs_run, self.steps.values())):
+        if refuse or any(map(needs_run, self.steps.values())):
             return None
         return "; ".join(self.reasons()) or "its solution has no campaign"
 
@@ -95,7 +95,7 @@ def approve(
             "version waits for an approval.",
         ),
     ] = None,
-    reject: Annotated[
+    refuse: Annotated[
         bool, typer.Option("--refuse", help="Refuse the version instead. No run deploys it.")
     ] = False,
     yes: YesOption = False,
@@ -112,22 +112,22 @@ def approve(
     Exit code 1: the version does not wait for an approval, or you answered no.
     Exit code 2: the pipeline or the version was not found.
     """
-    chosen = _chosen(target, version, reject=reject)
+    chosen = _chosen(target, version, refuse=refuse)
     client, name = target.access.personalize, short_name(chosen.arn)
     for line in () if yes else _comparison(client, chosen):
         print_message(line)
-    if not reject:
+    if not refuse:
         for reason in chosen.reasons():
             print_message(f"warning: {reason}")
-    if not confirm(f"{'Never deploy' if reject else 'Deploy'} {name}?", yes=yes):
+    if not confirm(f"{'Never deploy' if refuse else 'Deploy'} {name}?", yes=yes):
         raise FailedError("nothing was changed")
-    answer: Answer = "REFUSED" if reject else "APPROVED"
+    answer: Answer = "REFUSED" if refuse else "APPROVED"
     tags = chosen.tags
     if chosen.answer != answer:
         by = NOT_ALLOWED_IN_TAGS.sub("-", target.access.caller())
         tags = approval_tags(answer, clock.now(), by)
         write_tags(client, chosen.arn, tags)
-    started = None if reject else _start_deployment(target, chosen.arn, tags)
+    started = None if refuse else _start_deployment(target, chosen.arn, tags)
     if as_json:
         print_json({"versionArn": chosen.arn, "answer": answer, "executionArn": started})
     elif started:
@@ -140,7 +140,7 @@ def approve(
     return 0
 
 
-def _chosen(target: Target, name: str | None, *, reject: bool) -> Candidate:
+def _chosen(target: Target, name: str | None, *, refuse: bool) -> Candidate:
     """Return the version with this name, or the only version that takes the answer.
 
     Raises FailedError if it takes no answer, and OperatorError if it is not clear which is meant.
@@ -156,14 +156,14 @@ def _chosen(target: Target, name: str | None, *, reject: bool) -> Candidate:
             f"{name!r} is not the newest version of a solution with an approval; these are "
             f"{', '.join(short_name(candidate.arn) for candidate in candidates)}"
         )
-    waiting = [candidate for candidate in named if candidate.error(reject=reject) is None]
+    waiting = [candidate for candidate in named if candidate.error(refuse=refuse) is None]
     if len(waiting) > 1:
         names = ", ".join(short_name(candidate.arn) for candidate in waiting)
         raise OperatorError(f"{len(waiting)} versions wait for an approval; name one of {names}")
     if waiting:
         return waiting[0]
     reasons = [
-        f"{short_name(candidate.arn)}: {candidate.error(reject=reject)}" for candidate in named
+        f"{short_name(candidate.arn)}: {candidate.error(refuse=refuse)}" for candidate in named
     ]
     raise FailedError("; ".join(["no version waits for an approval", *reasons]))
 

@@ -237,14 +237,20 @@ def states(emulator, monkeypatch):
     emulator.target.access = SimpleNamespace(step_functions=client)
     emulator.world.write_newer_exports = lambda day, _="none": emulator.requests.append(str(day))
     monkeypatch.setattr(play, "execution_of", lambda described: described["executionArn"])
-    monkeypatch.setattr(play, "follow", lambda *_: view(None, "FAILED", "no a"))
+
+    def follow(_target, _execution, console, _seconds):
+        console.print("a change of the run")
+        return view(None, "FAILED", "no a")
+
+    monkeypatch.setattr(play, "follow", follow)
     monkeypatch.setattr(DeployedStack, "_snapshot", lambda _: Snapshot({}, {}, {}))
     return calls
 
 
 def test_each_run_of_the_schedule_belongs_to_the_next_of_the_last_days(emulator, states, capsys):
-    code, out, _ = retrain("rehearse", "--scenario", "wrong-header", capsys=capsys)
+    code, out, err = retrain("rehearse", "--scenario", "wrong-header", capsys=capsys)
     assert (code, out.count("no a")) == (1, 2), "the runs have no reports"
+    assert "a change" not in err, "without a terminal, each run is printed once, when it has ended"
     first = datetime.now(UTC).date() - timedelta(days=play.PAST_DAYS)
     days = [str(first + timedelta(days=number)) for number in range(2)]
     slots = [(day, f"{day}T03:00:00Z", ("DELETE", "faults")) for day in days]
