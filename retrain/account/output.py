@@ -21,10 +21,10 @@ UNLIMITED = 1_000_000
 """The columns of an output that is no terminal. No line is as long as this."""
 DEFAULT_WIDTH = 80
 """The columns of a terminal that says it has none, as with COLUMNS=0."""
-COMMAND = re.compile(r"`[^`]+`|\bretrain start(?: --\S+(?: [^-\s]\S*)?)*")
+COMMAND = re.compile(r"`[^`]+`|^  retrain .+|\bretrain start(?: --\S+(?: [^-\s]\S*)?)*")
 PIPELINE_OPTION = re.compile(
     r"(\bretrain start(?: --(?:force|skip-import|(?:dataset|export-date) [\w-]+))*)(?![\w-]| -)"
-    r"| --state-machine-arn [\w:-]+"
+    r"|(\bretrain [^`;\n]*?) --state-machine-arn [\w:-]+"
 )
 """Where a command in a text of the pipeline's code names the pipeline, or has to."""
 pipeline_options: list[str] = []
@@ -88,7 +88,7 @@ def _print(console: Console, text: str, *, end: str = "\n") -> None:
 def to_paste(text: str) -> str:
     """Return a text whose commands name the pipeline with the options that the user has given."""
     options = shlex.join(pipeline_options)
-    return PIPELINE_OPTION.sub(lambda at: f"{at[1] or ''} {options}", text) if options else text
+    return PIPELINE_OPTION.sub(lambda at: f"{at[1] or at[2]} {options}", text) if options else text
 
 
 def wrapped(text: str, width: int | None) -> list[str]:

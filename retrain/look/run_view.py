@@ -40,7 +40,7 @@ STAGES = {
     "Report outcome": "reporting the outcome",
 }
 """Each state outside the Maps that takes a while -> what the run does there."""
-ON_TRIAL = "it serves the new version, which is on trial until the watcher or the next run ends it"
+ON_TRIAL = "the update goes on; its version is on trial until the watcher or the next run ends this"
 TRIALS = "finishing the trials of earlier runs"
 USUAL_UPDATE_SECONDS = 900
 """An update takes 8 to 25 minutes, as users of Personalize have seen."""
@@ -303,7 +303,7 @@ class RunView:
         for job in self.all_jobs.values():
             if not (execution.is_running or job.outcome):
                 job.outcome = "not started" if job.phase == "PLANNED" else "not finished"
-                if job.phase == "TRYING":
+                if job.kind == "update" and job.began_at:
                     job.reason = ON_TRIAL
 
     def remaining_seconds(self, now: datetime) -> float:

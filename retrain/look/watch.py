@@ -85,14 +85,13 @@ def _print_report(report: str, outcome: str) -> None:
     """Print the text of a report. A terminal wraps its lines between words, but no command."""
     console = result_console()
     width = console.width if console.is_terminal else None
-    lines = report.splitlines()
+    lines = wrapped(report.rstrip("\n"), width)
     for number, line in enumerate(lines):
-        for part in wrapped(line, None if line.startswith("  retrain ") else width):
-            text = Text(part)
-            text.stylize(STYLES.get(outcome, ""), 0, 0 if number else len(outcome))
-            console.print(text, soft_wrap=True)
-    if width and len(lines) > console.height:  # the outcome has scrolled away
-        print_message(lines[0])
+        text = Text(line)
+        text.stylize(STYLES.get(outcome, ""), 0, 0 if number else len(outcome))
+        console.print(text, soft_wrap=True)
+    if width and len(lines) >= console.height:  # the outcome has scrolled away
+        print_message(report.partition("\n")[0])
 
 
 def follow(

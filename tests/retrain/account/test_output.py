@@ -116,6 +116,10 @@ def test_without_a_terminal_nobody_can_answer(monkeypatch, stdin):
             "  retrain start --state-machine-arn arn:aws:states:x:1:stateMachine:m-1",
             "  retrain start -s prod",
         ),
+        (
+            "aws stepfunctions start-execution --state-machine-arn arn:a:b",
+            "aws stepfunctions start-execution --state-machine-arn arn:a:b",
+        ),
         ("it restarted; the start failed", "it restarted; the start failed"),
     ],
 )
