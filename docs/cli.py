@@ -120,6 +120,7 @@ For example:
   kind. The first job of a kind has no bar until it has ended.
 - An update is expected to take 15 minutes, plus the minutes of the campaign's probe.
 - The screen shows what the workflow has noticed. `make benchmark` prints how late that is.
+- With `--json`, stdout gets the run when it has ended. Until then, stderr has its status.
 - Ctrl-C ends only the display, and the run goes on. `retrain watch` shows it again, even on another
   machine.
 - If the credentials expire, the command ends and prints the command that shows the run again.

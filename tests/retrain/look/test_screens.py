@@ -11,7 +11,7 @@ from retrain.look.run_view import read_run
 from tests.retrain.in_process import account
 from tests.terminal import CONTROL_SEQUENCE
 from tests.workflow.pipeline import NEXT_SLOT
-from tests.world import MOVIES, campaign, campaign_arn, interactions, solution
+from tests.world import HOUR, MOVIES, campaign, campaign_arn, interactions, solution
 
 DAY = 24 * 3600
 BY_HAND = {"trigger": None, "scheduledTime": None, "scheduleArn": None}
@@ -38,7 +38,13 @@ def test_the_golden_screens_of_a_good_run(golden):
         during = prod.transcript("history"), progress(prod), prod.transcript("history")
         version = prod.pipeline.versions()[-1].rpartition("/")[2]
         traced = prod.transcript(f"history --version {version}")
-    golden("good_run.txt", "\n".join([*during, traced]))
+        prod.pipeline.bucket.put("interactions.csv", interactions(shift=1))
+        prod.pipeline.sleep(DAY)
+        run = prod.pipeline.start(**BY_HAND)
+        prod.pipeline.sleep(2 * HOUR)
+        run.abort("Stopped", "by ops")
+        stopped = frame(prod, run, width=100), prod.transcript("watch --json")
+    golden("good_run.txt", "\n".join([*during, traced, *stopped]))
 
 
 def test_the_golden_screens_of_runs_that_ended_badly(golden):
