@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import pytest
@@ -65,44 +66,47 @@ def test_a_stack_with_many_options_is_rehearsed_with_the_csv_files_of_the_user(d
 INSTRUCTIONS = re.compile(r"^ *(export \S+=.*|retrain .*)$", re.MULTILINE)
 
 
+@contextmanager
+def rehearsal(*options, stdout=subprocess.PIPE):
+    """Start a rehearsal, and interrupt it at the end, also if the test fails."""
+    arguments = [sys.executable, "-u", "-m", "retrain", "rehearse", *options]
+    with subprocess.Popen(  # noqa: S603  # this program
+        arguments, cwd=ROOT, stdout=stdout, stderr=subprocess.PIPE, text=True
+    ) as command:
+        try:
+            yield command
+        finally:
+            if command.poll() is None:
+                command.send_signal(signal.SIGINT)
+                command.communicate(timeout=30)
+
+
 def test_the_commands_that_a_kept_rehearsal_prints_operate_its_pipeline():
-    command = subprocess.Popen(
-        [sys.executable, "-u", "-m", "retrain", "rehearse", "--keep"],
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    lines = []
-    while not lines or " history " not in lines[-1]:
-        lines.append(command.stderr.readline())
-        assert command.poll() is None, lines
-    pasted = "\n".join(INSTRUCTIONS.findall("".join(lines)))
-    printed = subprocess.run(
-        ["bash", "-e"],  # noqa: S607  # as a reader has it
-        input=pasted,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert printed.returncode == 0, printed.stderr
-    assert printed.stdout.count("  DEPLOYED  ") >= 2, "the run by hand has a newer export"
-    command.send_signal(signal.SIGINT)
-    _, errors = command.communicate(timeout=30)
+    with rehearsal("--keep", stdout=subprocess.DEVNULL) as command:
+        lines = []
+        while not lines or " history " not in lines[-1]:
+            lines.append(command.stderr.readline())
+            assert command.poll() is None, lines
+        pasted = "\n".join(INSTRUCTIONS.findall("".join(lines)))
+        printed = subprocess.run(
+            ["bash", "-e"],  # noqa: S607  # as a reader has it
+            input=pasted,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert printed.returncode == 0, printed.stderr
+        assert printed.stdout.count("  DEPLOYED  ") >= 2, "the run by hand has a newer export"
+        command.send_signal(signal.SIGINT)
+        _, errors = command.communicate(timeout=30)
     assert (command.returncode, errors.strip()) == (0, "")
 
 
 def test_an_interrupted_rehearsal_prints_one_line_and_leaves_no_process():
-    command = subprocess.Popen(
-        [sys.executable, "-u", "-m", "retrain", "rehearse"],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    endpoint = urlsplit(command.stderr.readline().split()[-1])
-    command.send_signal(signal.SIGINT)
-    output, errors = command.communicate(timeout=30)
+    with rehearsal() as command:
+        endpoint = urlsplit(command.stderr.readline().split()[-1])
+        command.send_signal(signal.SIGINT)
+        output, errors = command.communicate(timeout=30)
     assert (command.returncode, output, errors.splitlines()[-1]) == (130, "", "interrupted")
     assert "Traceback" not in errors
     with pytest.raises(ConnectionRefusedError):
