@@ -57,6 +57,9 @@ ENDS = {
 }
 """Error that ended a run -> what happened, in words."""
 PERSONALIZE_ARN = re.compile(r"(?<!-arn )arn:[a-z-]+:personalize:[a-z0-9-]+:\d{12}:[a-z-]+/")
+START_OPTIONS = r"(?: --(?:force|skip-import|(?:dataset|export-date) [\w-]+))*"
+BARE_START = re.compile(rf"\bretrain start{START_OPTIONS}(?![\w-]| -)")
+"""The command in a reason, which does not name the pipeline."""
 UNREADABLE = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069"
     r"\ud800-\udfff\ufffe\uffff]"
@@ -151,7 +154,9 @@ def text_of(report: Report, max_bytes: int = MAX_TEXT_BYTES) -> str:
         _section("Run", _run_lines(report)),
     ]
     text = "\n\n".join(section for section in sections if section).replace("\r\n", "\n")
-    return shortened(UNREADABLE.sub("?", text), max_bytes) + "\n"
+    option = f" --state-machine-arn {machine_arn_of(report['executionArn'])}"
+    text = UNREADABLE.sub("?", BARE_START.sub(rf"\g<0>{option}", text))
+    return shortened(text, max_bytes) + "\n"
 
 
 def subject_of(report: Report) -> str:

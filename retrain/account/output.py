@@ -15,6 +15,7 @@ from typing import Literal
 import typer
 from rich.console import Console
 
+from functions.report.text import BARE_START
 from retrain.account.errors import OperatorError
 
 UNLIMITED = 1_000_000
@@ -23,8 +24,7 @@ DEFAULT_WIDTH = 80
 """The columns of a terminal that says it has none, as with COLUMNS=0."""
 COMMAND = re.compile(r"`[^`]+`|^  retrain .+|\bretrain start(?: --\S+(?: [^-\s]\S*)?)*")
 PIPELINE_OPTION = re.compile(
-    r"(\bretrain start(?: --(?:force|skip-import|(?:dataset|export-date) [\w-]+))*)(?![\w-]| -)"
-    r"|(\bretrain [^`;\n]*?) --state-machine-arn [\w:-]+"
+    rf"({BARE_START.pattern})|(\bretrain [^`;\n]*?) --state-machine-arn [\w:-]+"
 )
 """Where a command in a text of the pipeline's code names the pipeline, or has to."""
 pipeline_options: list[str] = []

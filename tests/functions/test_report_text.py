@@ -140,6 +140,13 @@ def test_a_subject_has_fewer_than_100_printable_ascii_characters():
     assert subject_of(refused) == "FAILED a?b?: the run was refused"
 
 
+def test_a_command_in_a_reason_names_the_pipeline():
+    skipped = report() | {"reason": "nothing is new; use retrain start --force"}
+    machine = skipped["executionArn"].rpartition(":")[0].replace(":execution:", ":stateMachine:")
+    line = f"nothing is new; use retrain start --force --state-machine-arn {machine}"
+    assert line in text_of(skipped).splitlines(), "without it, the command takes the stack dev"
+
+
 def test_a_command_can_be_pasted_although_a_name_is_odd():
     odd = report(without_report("Throttled")) | {"executionArn": "a:execution:b; rm x:c"}
     lines = [line for line in text_of(odd).splitlines() if line.startswith("  retrain")]
