@@ -24,6 +24,9 @@ class DatasetSettings(TypedDict):
     minRelativeSize: float
     readyMarker: str | None
     streamed: bool
+    maxEventAge: str | None
+    """A number and its unit, for example `3 days`."""
+    strictEvents: bool
 
 
 class ProbeSettings(TypedDict):

@@ -23,6 +23,8 @@ from .reading import Reader
 MAX_PROBE_CHARACTERS = 5_000
 """The most characters of the ids in all probes together. The state of an execution contains the
 probes three times, and has at most 256 KiB (tests/workflow/test_sizes.py)."""
+EVENT_DATASETS = ("interactions", "actionInteractions")
+"""The datasets whose rows are events, with a time and a type."""
 RESERVED_TAGS = "retraining-"
 """The beginning of the keys of the tags that the pipeline itself sets.
 
@@ -102,6 +104,19 @@ def _check_locations(datasets: DatasetsArgs, key: str) -> Iterator[Problem]:
             if is_inside and inner_key != outer_key and outer_key.endswith("dataLocation"):
                 message = f"lies in {outer_key}, so it would be imported there; move it elsewhere"
                 yield Problem(inner_key, message, inner)
+
+
+def _check_events(datasets: DatasetsArgs, key: str) -> Iterator[Problem]:
+    """Check that only datasets of events have settings about events."""
+    for name, dataset in datasets.configured().items():
+        given = {"maxEventAge": dataset.max_event_age, "strictEvents": dataset.strict_events}
+        for setting, value in given.items():
+            if value and name not in EVENT_DATASETS:
+                message = (
+                    f"has no effect on {name}, which has no events; remove it, or set it for "
+                    f"{' or '.join(EVENT_DATASETS)}"
+                )
+                yield Problem(f"{key}.{name}.{setting}", message, value)
 
 
 def _check_gate(solution: SolutionArgs, key: str) -> Iterator[Problem]:
@@ -185,7 +200,7 @@ def _check_trigger(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]
 
 
 RULES: Mapping[type, Sequence[Callable[[Any, str], Iterator[Problem]]]] = {
-    DatasetsArgs: (_check_datasets, _check_locations),
+    DatasetsArgs: (_check_datasets, _check_locations, _check_events),
     SolutionArgs: (_check_gate,),
     QualityRuleArgs: (_check_thresholds,),
     ProbeArgs: (_check_request,),

@@ -46,6 +46,8 @@ def complete(wrap=lambda value: value, **changes):
                     data_location=wrap("s3://exports/{date}/interactions/"),
                     import_mode="INCREMENTAL",
                     ready_marker=wrap("s3://markers/done/{date}/interactions"),
+                    max_event_age="36 hours",
+                    strict_events=True,
                 ),
                 items=DatasetArgs(
                     dataset_arn=wrap(f"{PERSONALIZE}:dataset/movies/ITEMS"),

@@ -47,6 +47,8 @@ SMALLEST = {
 EVERY_OPTION = {
     "datasets.items.readyMarker": "s3://bucket/items.SUCCESS",
     "datasets.items.streamed": True,
+    "datasets.interactions.maxEventAge": "36 hours",
+    "datasets.interactions.strictEvents": True,
     **{
         f"datasets.{key}": {
             "datasetArn": f"{HOME}:dataset/movies/{type_}",
