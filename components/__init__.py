@@ -3,6 +3,7 @@
 from . import settings
 from .args import (
     ApprovalArgs,
+    BakeArgs,
     CampaignArgs,
     DatasetArgs,
     DatasetsArgs,
@@ -18,6 +19,7 @@ from .pipeline import InvalidPipelineError, RetrainingPipeline
 
 __all__ = [
     "ApprovalArgs",
+    "BakeArgs",
     "CampaignArgs",
     "DatasetArgs",
     "DatasetsArgs",

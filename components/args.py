@@ -131,6 +131,32 @@ class ProbeArgs:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BakeArgs:
+    """Hours for which a new version stays on trial, although it has passed its probe.
+
+    If one of the alarms goes off meanwhile, the campaign moves back. There must be an alarm.
+    """
+
+    hours: Annotated[float, above_zero(12, "set for example 1, because the run waits for it")]
+    """For how many hours the version is watched, at most half of the time between two runs."""
+    alarms: Annotated[
+        Sequence[Annotated[pulumi.Input[str], arns.ALARM]],
+        Elements(0, 10, "keep at most 10 alarms, or combine them in a composite alarm"),
+    ] = ()
+    """ARNs of CloudWatch alarms, for example about the orders in the shop. They may be composite.
+
+    An alarm that was in the state ALARM before the campaign served the version does not count. All
+    names of alarms and ids in probes may have at most 5,000 characters together.
+    """
+    create_alarm: bool = False
+    """`true` creates an alarm about the errors and the latency of the campaign itself.
+
+    It goes off if, for ten minutes, more than 5% of the requests fail (and at least 5 in 5 minutes)
+    or the mean latency is above 1 second. For other limits, name an alarm in `alarms`.
+    """
+
+
+@dataclass(frozen=True, kw_only=True)
 class CampaignArgs:
     """A campaign that serves the newest version of the solution."""
 
@@ -141,6 +167,8 @@ class CampaignArgs:
     """
     probe: ProbeArgs | None = None
     """A request that is sent after each update. If it fails, the campaign moves back."""
+    bake: BakeArgs | None = None
+    """How long alarms decide about a version after its probe, or at once without a probe."""
 
 
 @dataclass(frozen=True, kw_only=True)

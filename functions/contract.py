@@ -39,11 +39,20 @@ class ProbeSettings(TypedDict):
     minutes: float
 
 
+class BakeSettings(TypedDict):
+    """The bake of a campaign: how long alarms decide about a version that is on trial."""
+
+    hours: float
+    alarms: list[str]
+    """The names of the alarms."""
+
+
 class CampaignSettings(TypedDict):
     """A campaign of the config."""
 
     campaignArn: str
     probe: ProbeSettings | None
+    bake: BakeSettings | None
 
 
 class QualityRule(TypedDict):

@@ -13,11 +13,12 @@ _REGION = r"[a-z]{2,}(?:-[a-z]+)+-[0-9]+"
 _ACCOUNT = r"[0-9]{12}"
 _NAME = r"[a-zA-Z0-9][a-zA-Z0-9\-_]{0,62}"
 _PATH = r"(?:[!-~]+/)?[a-zA-Z0-9_+=,.@\-]+"
-_ARN = re.compile(rf"arn:({_PARTITION}):([a-z0-9\-]+):({_REGION}|):({_ACCOUNT}|aws|):(\S+)")
+_ARN = re.compile(rf"arn:({_PARTITION}):([a-z0-9\-]+):({_REGION}|):({_ACCOUNT}|aws|):(.+)")
 _VERSION = re.compile(rf"(?P<solution>arn:\S+:solution/{_NAME})/\S+")
 """The ARN of a solution version, which people often write into `solutionArn` by mistake."""
 
 _SHARED_PARTS = {
+    "cloudwatch": ["partition", "region", "account"],
     "personalize": ["partition", "region", "account"],
     "iam": ["partition", "account"],
     "kms": ["partition", "region"],
@@ -126,6 +127,19 @@ TOPIC = _kind(
     r"[a-zA-Z0-9_\-]{1,256}",
     "sns:eu-west-1:123456789012:personalize-reports",
 )
+ALARM = _kind(
+    "a CloudWatch alarm",
+    f"cloudwatch:{_REGION}:{_ACCOUNT}",
+    r"alarm:[^\x00-\x1f\x7f]{1,255}",
+    "cloudwatch:eu-west-1:123456789012:alarm:orders-too-low",
+)
+"""A name may contain spaces, slashes and colons:
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html"""
+
+
+def alarm_name(arn: str) -> str:
+    """Return the name of an alarm."""
+    return arn.partition(":alarm:")[2]
 
 
 def dataset_type(key: str) -> str:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..args import (
+    SECONDS_PER_HOUR,
+    BakeArgs,
     DatasetsArgs,
     ProbeArgs,
     QualityRuleArgs,
@@ -16,13 +18,13 @@ from ..args import (
     as_config,
     config_keys,
 )
-from . import arns
+from . import arns, rates
 from .fields import DATE_PLACEHOLDER, Problem
 from .reading import Reader
 
 MAX_PROBE_CHARACTERS = 5_000
-"""The most characters of the ids in all probes together. The state of an execution contains the
-probes three times, and has at most 256 KiB (tests/workflow/test_sizes.py)."""
+"""The most characters of the ids in all probes and the names of all alarms together. The state of
+an execution contains them three times, and has at most 256 KiB (tests/workflow/test_sizes.py)."""
 EVENT_DATASETS = ("interactions", "actionInteractions")
 """The datasets whose rows are events, with a time and a type."""
 RESERVED_TAGS = "retraining-"
@@ -147,16 +149,48 @@ def _check_request(probe: ProbeArgs, key: str) -> Iterator[Problem]:
         yield Problem(key, message)
 
 
+def _check_alarms(bake: BakeArgs, key: str) -> Iterator[Problem]:
+    """Check that a bake has an alarm, without which it would only delay the run."""
+    if not bake.alarms and not bake.create_alarm:
+        message = (
+            "has no alarm, so nothing could move a bad version back; list the ARNs of alarms in "
+            "alarms, or write 'createAlarm: true'"
+        )
+        yield Problem(key, message)
+
+
+def _check_bakes(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
+    """Check that no bake takes more than half of the time between two runs.
+
+    The next run waits for half of this time at most.
+    """
+    if rates.rate_error(args.retraining_rate):
+        return
+    hours = rates.shortest_seconds_between_runs(args.retraining_rate) / 2 / SECONDS_PER_HOUR
+    for number, solution in enumerate(args.solutions):
+        for index, campaign in enumerate(solution.campaigns):
+            if campaign.bake and campaign.bake.hours > hours:
+                message = (
+                    f"is more than half of the time between two runs, which is {hours:.3g} hours; "
+                    "shorten the bake, or let runs start less often"
+                )
+                key = f"solutions[{number}].campaigns[{index}].bake.hours"
+                yield Problem(key, message, campaign.bake.hours)
+
+
 def _check_size_of_probes(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
-    """Check that the ids in all probes together fit into the state of an execution."""
+    """Check that the ids in all probes and the names of alarms fit into an execution's state."""
     campaigns = [campaign for solution in args.solutions for campaign in solution.campaigns]
     probes = [campaign.probe for campaign in campaigns if campaign.probe is not None]
     ids = [(probe.user_id, probe.item_id, *(probe.input_list or ())) for probe in probes]
     characters = sum(len(id_ or "") for ids_of_probe in ids for id_ in ids_of_probe)
+    bakes = [campaign.bake for campaign in campaigns if campaign.bake is not None]
+    alarms = [arn for bake in bakes for arn in bake.alarms if isinstance(arn, str)]
+    characters += sum(len(arns.alarm_name(arn)) for arn in alarms)
     if characters > MAX_PROBE_CHARACTERS:
         message = (
-            f"has {characters} characters in the ids of all probes; shorten them to "
-            f"{MAX_PROBE_CHARACTERS} together"
+            f"has {characters} characters in the ids of all probes and the names of all alarms; "
+            f"shorten them to {MAX_PROBE_CHARACTERS} together"
         )
         yield Problem("solutions", message)
 
@@ -204,6 +238,7 @@ RULES: Mapping[type, Sequence[Callable[[Any, str], Iterator[Problem]]]] = {
     SolutionArgs: (_check_gate,),
     QualityRuleArgs: (_check_thresholds,),
     ProbeArgs: (_check_request,),
-    RetrainingPipelineArgs: (_check_size_of_probes, _check_tags, _check_trigger),
+    BakeArgs: (_check_alarms,),
+    RetrainingPipelineArgs: (_check_bakes, _check_size_of_probes, _check_tags, _check_trigger),
 }
 """Dataclass to the functions that yield its problems. They get an object and its key."""

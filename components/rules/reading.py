@@ -17,7 +17,7 @@ import pulumi
 
 from ..args import config_keys
 from .arns import ArnSetting, Kind, parse_arn
-from .fields import Elements, Problem, without_rules
+from .fields import Between, Elements, Problem, without_rules
 
 IS_OUTPUT = (
     "is an Output; give a plain value, because the program needs it before it creates resources"
@@ -166,7 +166,9 @@ def _unknown_key(key: str, known_keys: Sequence[str]) -> str:
 def _hint(type_: Any) -> str:  # noqa: ANN401
     """Return what to write for a required field of this type."""
     for rule in getattr(type_, "__metadata__", ()):
-        message: str = rule(() if isinstance(rule, Elements) else "")
+        if isinstance(rule, Between | Elements):
+            return rule.hint
+        message: str = rule("")
         return message.partition("; ")[2]
     return f"expected {_description(type_)}"
 
