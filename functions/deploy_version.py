@@ -89,8 +89,8 @@ class CampaignDeployment:
     def look(self) -> SeenCampaign:
         """Return the campaign as Personalize shows it now."""
         campaign = describe_campaign(read_client(), self.arn)
-        notes = read_notes(tags_of(read_client(), self.arn), self.solution["solutionArn"])
-        return seen_campaign(campaign, notes, self._versions)
+        tags = tags_of(read_client(), self.arn)
+        return seen_campaign(campaign, tags, self.solution["solutionArn"], self._versions)
 
     def decide(self, seen: SeenCampaign) -> Step:
         """Return the next step."""

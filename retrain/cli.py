@@ -33,6 +33,8 @@ ACCOUNT_COMMANDS = {
     "stop": "retrain.act.stop",
     "history": "retrain.look.history",
     "rollback": "retrain.act.rollback",
+    "pin": "retrain.act.pin",
+    "unpin": "retrain.act.pin",
     "approve": "retrain.act.approve",
     "test-alarm": "retrain.act.alarm_test",
 }

@@ -37,6 +37,14 @@ RunOption: TypeAlias = Annotated[
         "one that is under way.",
     ),
 ]
+CampaignOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--campaign",
+        metavar="NAME",
+        help="The campaign, by name or ARN. Not needed if there is only one.",
+    ),
+]
 SkipImportOption: TypeAlias = Annotated[
     bool,
     typer.Option(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, cast, get_args
 from .. import clock
 from ..rules.deployments import Deployment, Notes, SeenCampaign, Trial, Update, Version
 from .statuses import is_active, is_running
-from .tags import APPROVAL, BAD, GOOD, PREVIOUS, TRIAL, past_time, tags_of
+from .tags import APPROVAL, BAD, GOOD, PINNED, PREVIOUS, TRIAL, past_time, tags_of
 from .trainings import describe_version
 
 if TYPE_CHECKING:
@@ -55,9 +55,9 @@ def follows_newest(campaign: CampaignTypeDef) -> bool:
 
 
 def seen_campaign(
-    campaign: CampaignTypeDef, notes: Notes, versions: Mapping[str, Version]
+    campaign: CampaignTypeDef, tags: Tags, solution_arn: str, versions: Mapping[str, Version]
 ) -> SeenCampaign:
-    """Return what the rules of deployments need to know about a campaign."""
+    """Return what the rules of deployments need to know about a campaign of a solution."""
     latest = campaign.get("latestCampaignUpdate", campaign)
     update = Update(
         version=latest["solutionVersionArn"],
@@ -67,7 +67,11 @@ def seen_campaign(
         failure=latest.get("failureReason"),
     )
     return SeenCampaign(
-        serves=live_version(campaign), update=update, notes=notes, versions=versions
+        serves=live_version(campaign),
+        update=update,
+        notes=read_notes(tags, solution_arn),
+        versions=versions,
+        pin=read_pin(tags),
     )
 
 
@@ -93,6 +97,12 @@ def notes_as_tags(notes: Notes) -> Tags:
         PREVIOUS: notes.previous or NONE,
         BAD: notes.bad or NONE,
     }
+
+
+def read_pin(tags: Tags) -> str | None:
+    """Return since when and by whom a campaign is pinned, or None if it is not pinned."""
+    value = tags.get(PINNED, NONE)
+    return None if value in ("", NONE) else f"pinned {value}"
 
 
 class Approval(NamedTuple):

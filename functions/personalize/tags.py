@@ -38,6 +38,8 @@ PREVIOUS = "retraining-previous"
 """Campaigns: the version that was good before the version of the tag `retraining-good`."""
 BAD = "retraining-bad"
 """Campaigns: the version that was taken back here, by a run or by a person."""
+PINNED = "retraining-pinned"
+"""Campaigns: `since <time> by <person>` if a person has pinned the campaign. No run writes it."""
 CHECKED = "retraining-checked"
 """Campaigns, datasets, and solutions without campaigns: when a run last found that the campaign
 serves a version trained on the newest data, or that the dataset holds its present export."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from ..personalize.campaigns import LATEST, follows_newest
+from ..metrics import short_name
+from ..personalize.campaigns import LATEST, follows_newest, read_pin
 from ..personalize.statuses import ACTIVE, is_active, is_deleted
 from .guards import guard
 
@@ -144,6 +145,16 @@ def automatic_deployment(view: SolutionView) -> Iterator[str]:
             f"turn it off with `aws personalize update-campaign --campaign-arn {arn} "
             f"--solution-version-arn {version} --campaign-config '{json.dumps(config)}'`"
         )
+
+
+@guard("pin", "WARN", "solution")
+def pinned_campaigns(view: SolutionView) -> Iterator[str]:
+    """Yield a message for a campaign that a person has pinned, because pins are forgotten."""
+    for campaign in view.solution["campaigns"]:
+        arn = campaign["campaignArn"]
+        if pin := read_pin(view.world.campaign_tags.get(arn, {})):
+            unpin = f"retrain unpin --campaign {short_name(arn)}"
+            yield f"{arn}: is {pin}, so runs deploy nothing to it; to end this, use {unpin}"
 
 
 @guard("probe", "REFUSE", "solution")

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ..executions import job_name, run_began_at, short_hash
-from ..personalize.campaigns import read_notes, seen_campaign, wanted_deployment
+from ..personalize.campaigns import seen_campaign, wanted_deployment
 from ..personalize.trainings import wanted_training
 from ..rules.deployments import Memory, decide, needs_run
 from ..rules.trainings import SeenSolution, newest_active, reached_limit, usable_version
@@ -165,8 +165,8 @@ class SolutionView:
     def seen_campaign(self, campaign: CampaignSettings) -> SeenCampaign:
         """Return a campaign of the solution, as the rules of a deployment need it."""
         world, arn = self.world, campaign["campaignArn"]
-        notes = read_notes(world.campaign_tags.get(arn, {}), self.arn)
-        return seen_campaign(world.campaigns[arn], notes, world.known_versions[self.arn])
+        tags = world.campaign_tags.get(arn, {})
+        return seen_campaign(world.campaigns[arn], tags, self.arn, world.known_versions[self.arn])
 
     @cached_property
     def decision(self) -> Decision:

@@ -129,6 +129,8 @@ class ServingReport(TypedDict):
     """A version whose trial has not ended, or null."""
     isBad: bool
     """True if the version that the campaign serves has failed its probe there."""
+    pin: str | None
+    """Since when and by whom the campaign is pinned, or null. Runs deploy nothing to it."""
 
 
 class Report(TypedDict):

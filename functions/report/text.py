@@ -58,7 +58,9 @@ ENDS = {
 """Error that ended a run -> what happened, in words."""
 PERSONALIZE_ARN = re.compile(r"(?<!-arn )arn:[a-z-]+:personalize:[a-z0-9-]+:\d{12}:[a-z-]+/")
 START_OPTIONS = r"(?: --(?:force|skip-import|(?:dataset|export-date) [\w-]+))*"
-BARE_START = re.compile(rf"\bretrain start{START_OPTIONS}(?![\w-]| -)")
+BARE_COMMAND = re.compile(
+    rf"\bretrain (?:start{START_OPTIONS}|unpin(?: --campaign [\w-]+)?)(?![\w-]| -)"
+)
 """The command in a reason, which does not name the pipeline."""
 UNREADABLE = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069"
@@ -155,7 +157,7 @@ def text_of(report: Report, max_bytes: int = MAX_TEXT_BYTES) -> str:
     ]
     text = "\n\n".join(section for section in sections if section).replace("\r\n", "\n")
     option = f" --state-machine-arn {machine_arn_of(report['executionArn'])}"
-    text = UNREADABLE.sub("?", BARE_START.sub(rf"\g<0>{option}", text))
+    text = UNREADABLE.sub("?", BARE_COMMAND.sub(rf"\g<0>{option}", text))
     return shortened(text, max_bytes) + "\n"
 
 
@@ -281,6 +283,7 @@ def _campaign_lines(report: Report) -> Iterator[str]:
             line += f"; {short_name(trial)} is still on trial"
         elif serving["isBad"]:
             line += ", which failed its probe"
+        line += "; pinned" if serving["pin"] else ""
         result = results.get(arn)
         if result is None:
             yield line

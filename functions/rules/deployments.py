@@ -86,6 +86,8 @@ class SeenCampaign:
     notes: Notes
     versions: Mapping[str, Version]
     """What is known about each version that the rules ask for."""
+    pin: str | None = None
+    """Since when and by whom the campaign is pinned, or None. A run never writes this."""
 
 
 # What is given, and what is remembered
@@ -174,7 +176,7 @@ def decide(seen: SeenCampaign, wanted: Deployment, memory: Memory, now: datetime
         return _end_unsent(case, trial) or _judge_served(case, trial)
     if wanted.version is None:
         return Step("TRYING", outcome="SKIPPED", reasons=("no version is on trial",))
-    for rule in (_keep_served, _respect_campaign, _refuse, _ask_for_approval):
+    for rule in (_keep_served, _respect_campaign, _refuse, _respect_pin, _ask_for_approval):
         if step := rule(case, wanted.version):
             return step
     return Step("UPDATING", Deploy(wanted.version, _notes_on_trial(case, wanted.version)))
@@ -336,7 +338,8 @@ def _keep_served(case: DeploymentCase, version: str) -> Step | None:
         return None
     if case.seen.notes.good == version:
         return Step("JUDGING", outcome="DEPLOYED")
-    return Step("TRYING", WriteNotes(_notes_on_trial(case, version)))
+    on_trial = Step("TRYING", WriteNotes(_notes_on_trial(case, version)))
+    return _respect_pin(case, version) or on_trial
 
 
 def _respect_campaign(case: DeploymentCase, version: str) -> Step | None:
@@ -373,6 +376,14 @@ def _refuse(case: DeploymentCase, version: str) -> Step | None:
     if compared.rejections:
         return Step("JUDGING", outcome="REJECTED", reasons=compared.rejections)
     return None
+
+
+def _respect_pin(case: DeploymentCase, _version: str) -> Step | None:
+    """Skip a campaign that a person has pinned. A trial that was open before goes on to its end."""
+    if case.seen.pin is None:
+        return None
+    reason = f"the campaign keeps its version until retrain unpin, because it is {case.seen.pin}"
+    return Step("JUDGING", outcome="SKIPPED", reasons=(reason,))
 
 
 def _ask_for_approval(case: DeploymentCase, version: str) -> Step | None:

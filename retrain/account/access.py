@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
@@ -22,6 +23,12 @@ CONFIG = Config(
     user_agent_extra="personalize-retraining",
 )
 """A request that gets no answer ends the command after a minute and a half at most."""
+
+NOT_ALLOWED_IN_TAGS = re.compile(r"[^\w\s.:/=+\-@]")
+"""The characters that the value of a tag in Personalize may not have. The name of a session may
+contain a comma."""
+MAX_CALLER_CHARACTERS = 220
+"""The value of a tag has at most 256 characters, and a word and a time before the caller."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +73,10 @@ class Access:
     def caller(self) -> str:
         """Return the ARN of the caller. No permission is needed for this."""
         return str(self.client("sts").get_caller_identity()["Arn"])
+
+    def caller_in_tag(self) -> str:
+        """Return the ARN of the caller for the value of a tag, which lacks some characters."""
+        return NOT_ALLOWED_IN_TAGS.sub("-", self.caller())[:MAX_CALLER_CHARACTERS]
 
     def require_account(self, account: str, subject: str) -> None:
         """Raise OperatorError if the credentials are not of the account in which `subject` is."""

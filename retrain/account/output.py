@@ -15,16 +15,16 @@ from typing import Literal
 import typer
 from rich.console import Console
 
-from functions.report.text import BARE_START
+from functions.report.text import BARE_COMMAND
 from retrain.account.errors import OperatorError
 
 UNLIMITED = 1_000_000
 """The columns of an output that is no terminal. No line is as long as this."""
 DEFAULT_WIDTH = 80
 """The columns of a terminal that says it has none, as with COLUMNS=0."""
-COMMAND = re.compile(r"`[^`]+`|^  retrain .+|\bretrain start(?: --\S+(?: [^-\s]\S*)?)*")
+COMMAND = re.compile(r"`[^`]+`|^  retrain .+|\bretrain (?:start|unpin)(?: --\S+(?: [^-\s]\S*)?)*")
 PIPELINE_OPTION = re.compile(
-    rf"({BARE_START.pattern})|(\bretrain [^`;\n]*?) --state-machine-arn [\w:-]+"
+    rf"({BARE_COMMAND.pattern})|(\bretrain [^`;\n]*?) --state-machine-arn [\w:-]+"
 )
 """Where a command in a text of the pipeline's code names the pipeline, or has to."""
 pipeline_options: list[str] = []

@@ -24,7 +24,7 @@ PLANNED: Grants = {
 RUNS = "doctor plan start stop watch history rollback"
 """The commands that look for runs of the deployed pipeline."""
 ROWS: Sequence[tuple[str, str, str]] = (
-    ("state machine", "states:DescribeStateMachine", f"{RUNS} approve test-alarm"),
+    ("state machine", "states:DescribeStateMachine", f"{RUNS} pin unpin approve test-alarm"),
     ("state machine", "states:ListExecutions", RUNS),
     ("state machine", "states:StartExecution", "start approve"),
     ("executions", "states:DescribeExecution", "start stop watch history"),
@@ -48,8 +48,9 @@ ROWS: Sequence[tuple[str, str, str]] = (
     ("solution versions", "personalize:StopSolutionVersionCreation", "stop"),
     ("solution versions", "personalize:TagResource", "approve"),
     ("campaigns", "personalize:DescribeCampaign", "history rollback approve"),
-    ("campaigns", "personalize:ListTagsForResource", "history rollback approve"),
-    ("campaigns", "personalize:TagResource personalize:UpdateCampaign", "rollback"),
+    ("campaigns", "personalize:ListTagsForResource", "history rollback pin unpin approve"),
+    ("campaigns", "personalize:TagResource", "rollback pin unpin"),
+    ("campaigns", "personalize:UpdateCampaign", "rollback"),
     ("exports", "s3:GetObject", "adopt"),
     ("export buckets", "s3:ListBucket", "adopt"),
     ("export buckets", "s3:GetBucketNotification s3:GetBucketPolicy", "doctor"),
@@ -78,7 +79,7 @@ COMMANDS: Mapping[str, Grants] = {
         PLANNED if command in ("plan", "doctor") else {},
         *({kind: actions.split()} for kind, actions, users in ROWS if command in users.split()),
     )
-    for command in ("adopt", *RUNS.split(), "approve", "test-alarm")
+    for command in ("adopt", *RUNS.split(), "pin", "unpin", "approve", "test-alarm")
 }
 """Command to what its caller has to be allowed. `retrain doctor --policy` prints all together."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from json import dumps
 from typing import TYPE_CHECKING, Annotated
@@ -18,7 +17,6 @@ from functions.personalize.campaigns import (
     describe_campaign,
     live_version,
     metrics_of,
-    read_notes,
     seen_campaign,
     wanted_deployment,
 )
@@ -43,10 +41,6 @@ if TYPE_CHECKING:
     from functions.contract import MetricValues, SolutionSettings, Tags
     from functions.personalize.campaigns import Answer
     from functions.rules.steps import Step
-
-NOT_ALLOWED_IN_TAGS = re.compile(r"[^\w\s.:/=+\-@]")
-"""The characters that the value of a tag in Personalize may not have. The name of a session may
-contain a comma."""
 
 
 @dataclass(frozen=True)
@@ -124,8 +118,7 @@ def approve(
     answer: Answer = "REFUSED" if refuse else "APPROVED"
     tags = chosen.tags
     if chosen.answer != answer:
-        by = NOT_ALLOWED_IN_TAGS.sub("-", target.access.caller())
-        tags = approval_tags(answer, clock.now(), by)
+        tags = approval_tags(answer, clock.now(), target.access.caller_in_tag())
         write_tags(client, chosen.arn, tags)
     started = None if refuse else _start_deployment(target, chosen.arn, tags)
     if as_json:
@@ -180,8 +173,8 @@ def _candidate(target: Target, solution: SolutionSettings) -> Candidate | None:
         for configured in solution["campaigns"]:
             campaign_arn = configured["campaignArn"]
             campaign = describe_campaign(client, campaign_arn)
-            notes = read_notes(tags_of(client, campaign_arn), solution["solutionArn"])
-            seen = seen_campaign(campaign, notes, Versions(client, solution))
+            campaign_tags, versions = tags_of(client, campaign_arn), Versions(client, solution)
+            seen = seen_campaign(campaign, campaign_tags, solution["solutionArn"], versions)
             wanted = wanted_deployment(target.settings, solution, campaign_arn, arn, waited=True)
             approved = replace(wanted, approval_hours=None)
             steps[campaign_arn] = decide(seen, approved, Memory(now), now)

@@ -16,6 +16,7 @@ from functions.personalize.campaigns import (
     live_version,
     notes_as_tags,
     read_notes,
+    read_pin,
     update_request,
 )
 from functions.personalize.statuses import is_active, is_running
@@ -28,7 +29,7 @@ from retrain.account.target import Target
 from retrain.look.runs import run_id_of, running_executions
 from retrain.look.versions import SHOWN_VERSIONS
 from retrain.names import is_named, short_name
-from retrain.options import JsonOption, YesOption, command
+from retrain.options import CampaignOption, JsonOption, YesOption, command
 
 if TYPE_CHECKING:
     from mypy_boto3_personalize.type_defs import CampaignTypeDef
@@ -43,18 +44,14 @@ class Move(NamedTuple):
     notes: Notes
     bad: str
     good: str
+    pin: str | None
 
 
 @command
 def rollback(
     target: Target,
     *,
-    campaign: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help="The campaign, by name or ARN. Not needed if there is only one."
-        ),
-    ] = None,
+    campaign: CampaignOption = None,
     to: Annotated[
         str | None,
         typer.Option(
@@ -77,12 +74,14 @@ def rollback(
     Exit code 1: the campaign cannot be moved, the update failed, or you answered no.
     Exit code 2: the pipeline, the campaign or the version was not found.
     """
-    move = planned_move(target, _campaign_arn(target, campaign), to)
+    move = planned_move(target, campaign_arn_of(target, campaign), to)
     arn, good = move.campaign["campaignArn"], move.good
     moves = f"{short_name(arn)} serves {short_name(move.bad)} and moves to {short_name(good)}"
     print_message(moves)
     if move.notes.bad == good:
         print_message(f"warning: it was moved back from {short_name(good)} before")
+    if move.pin:
+        print_message(f"{short_name(arn)} is {move.pin}, and stays pinned")
     for execution in running_executions(target):
         run = run_id_of(target, execution)
         print_command(
@@ -124,7 +123,8 @@ def planned_move(target: Target, arn: str, to: str | None = None) -> Move:
         status = bad or f"nothing, because it is {campaign['status']}"
         raise FailedError(f"{name} serves {status}, so there is no version to leave; {way_out}")
     solution_arn = solution_of_campaign(target.settings, arn)["solutionArn"]
-    notes = read_notes(tags_of(client, arn), solution_arn)
+    tags = tags_of(client, arn)
+    notes = read_notes(tags, solution_arn)
     active = [
         version["solutionVersionArn"]
         for version in list_versions(client, solution_arn)
@@ -134,7 +134,7 @@ def planned_move(target: Target, arn: str, to: str | None = None) -> Move:
     if to is not None:
         good = next((version for version in active if is_named(version, to)), None)
     if good in active and good != bad:
-        return Move(campaign, notes, bad, good)
+        return Move(campaign, notes, bad, good, read_pin(tags))
     if good == bad:
         problem = f"{name} serves {short_name(bad)} already"
     elif to is not None:
@@ -158,7 +158,7 @@ def _is_busy(campaign: CampaignTypeDef) -> bool:
     return is_running(campaign.get("latestCampaignUpdate", campaign)["status"])
 
 
-def _campaign_arn(target: Target, campaign: str | None) -> str:
+def campaign_arn_of(target: Target, campaign: str | None) -> str:
     """Return the ARN of the campaign with this name or ARN, or of the only campaign."""
     arns = [
         configured["campaignArn"]

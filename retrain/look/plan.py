@@ -268,6 +268,8 @@ def _campaign_step(view: SolutionView, campaign: CampaignSettings, *, is_updated
     if seen.notes.trial:
         version = short_name(seen.notes.trial.version)
         action, reason = "wait", f"{version} is on trial, which the run ends first"
+    elif seen.pin:
+        reason = f"{reason} and is pinned"
     elif is_updated:
         action, reason = "update", f"{reason}; {_conditions(view, campaign)}"
     elif newest and first_step and first_step.reasons:

@@ -18,6 +18,7 @@ from functions.personalize.campaigns import (
     metrics_of,
     read_approval,
     read_notes,
+    read_pin,
 )
 from functions.personalize.imports import ImportReader
 from functions.personalize.lists import PAGE_SIZE
@@ -161,7 +162,8 @@ def _campaign_verdicts(
         solutionArn=solution_arn, PaginationConfig=PAGE_SIZE
     )
     for arn in [item["campaignArn"] for page in pages for item in page["campaigns"]]:
-        notes = read_notes(tags_of(client, arn), solution_arn)
+        tags = tags_of(client, arn)
+        notes = read_notes(tags, solution_arn)
         versions = {
             "serves": live_version(describe_campaign(client, arn)),
             "onTrial": notes.trial and notes.trial.version,
@@ -170,7 +172,7 @@ def _campaign_verdicts(
             "bad": notes.bad,
         }
         verdicts = {key: version == version_arn for key, version in versions.items()}
-        yield {"campaignArn": arn, **verdicts}
+        yield {"campaignArn": arn, **verdicts, "pin": read_pin(tags)}
 
 
 def lineage_lines(lineage: Document) -> Iterator[Line]:
@@ -195,6 +197,8 @@ def lineage_lines(lineage: Document) -> Iterator[Line]:
         words = [text for key, text in VERDICTS.items() if campaign[key]]
         if campaign["serves"] and campaign["good"]:
             words.remove(VERDICTS["good"])
+        if campaign["serves"] and campaign["pin"]:
+            words.append(f"is {campaign['pin']}")
         text = f"{short_name(campaign['campaignArn'])} {', '.join(words) or 'does not serve it'}"
         yield Line(0, "" if number else "campaigns", text)
 

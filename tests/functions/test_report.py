@@ -25,6 +25,7 @@ def serving(served, on_trial=None, *, is_known=True, is_bad=False):
             "servedVersionArn": served,
             "versionOnTrial": on_trial,
             "isBad": is_bad,
+            "pin": None,
         }
     ]
 

@@ -28,7 +28,7 @@ CAUSE_CHARACTERS, CHAT_CHARACTERS = 32_768, 8_000
 def served(monkeypatch):
     """Let the campaign serve its new version."""
     serving = {"campaignArn": s.CAMPAIGN, "isKnown": True, "servedVersionArn": s.VERSION}
-    serving["isBad"] = False
+    serving |= {"isBad": False, "pin": None}
     monkeypatch.setattr(send, "read_client", lambda: None)
     monkeypatch.setattr(send, "read_serving", lambda *_: [{**serving, "versionOnTrial": None}])
 
@@ -203,6 +203,7 @@ def test_the_report_of_the_largest_pipeline_fits_everywhere(inbox, monkeypatch, 
             "servedVersionArn": result["item"]["previousVersionArn"],
             "versionOnTrial": result["item"]["versionArn"],
             "isBad": False,
+            "pin": None,
         }
         for solution in document["solutions"]
         for result in solution["campaigns"]
@@ -232,10 +233,10 @@ TWO_CAMPAIGNS = s.settings(
 )
 
 
-def expect(personalize, arn, trial=None, bad=None, **changes):
+def expect(personalize, arn, trial=None, bad=None, pin=None, **changes):
     """Expect a campaign to be described and its tags to be read."""
     personalize.expect("describe_campaign", {"campaign": s.campaign(**changes)}, campaignArn=arn)
-    values = {"retraining-trial": trial, "retraining-bad": bad}
+    values = {"retraining-trial": trial, "retraining-bad": bad, "retraining-pinned": pin}
     tags = [{"tagKey": key, "tagValue": value} for key, value in values.items() if value]
     personalize.expect("list_tags_for_resource", {"tags": tags}, resourceArn=arn)
 
@@ -281,6 +282,16 @@ def test_a_campaign_that_serves_a_version_that_failed_its_probe_is_bad(personali
     expect(personalize, MAIL, status="CREATE FAILED")
     first, second = read_serving(personalize.client, TWO_CAMPAIGNS)
     assert (first["isBad"], second["isBad"]) == (is_bad, False)
+
+
+@pytest.mark.parametrize(
+    ("tag", "pin"),
+    [("since Monday by ops", "pinned since Monday by ops"), ("-", None), ("", None), (None, None)],
+)
+def test_any_value_but_a_hyphen_pins_a_campaign(personalize, tag, pin):
+    expect(personalize, s.CAMPAIGN, pin=tag)
+    expect(personalize, MAIL)
+    assert [row["pin"] for row in read_serving(personalize.client, TWO_CAMPAIGNS)] == [pin, None]
 
 
 def test_after_a_minute_no_more_campaigns_are_read(personalize, clock, monkeypatch):

@@ -4,7 +4,7 @@ A run waits until older ones have ended, and after a death until the last reques
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from simulation import EPOCH, Call, Process, RequestFailedError, Sleep, as_time, reconcile
@@ -188,7 +188,8 @@ class Run:
 
         def look() -> Process:
             served, latest = yield Call(lambda: self.world.describe(campaign))
-            return self._seen(served, latest, (yield Call(lambda: campaign.notes)))
+            notes, pin = yield Call(lambda: (campaign.notes, campaign.pin))
+            return replace(self._seen(served, latest, notes), pin=pin)
 
         def perform(step: Step, seen: SeenCampaign) -> Process:
             self._check(campaign, step, seen, changes)
@@ -302,6 +303,8 @@ class Run:
                 )
                 if notes.bad == trial.version and is_innocent:
                     self.doubts.append(f"{campaign.name} condemned {tried.name}")
+            case deployments.WriteNotes(notes) if seen.pin and notes.trial and not trial:
+                self.problems.append(f"{campaign.name} is pinned, but gets {notes.trial}")
             case deployments.Deploy(name, notes):
                 for reason in self._reasons_against(campaign, seen, name, notes):
                     self.problems.append(f"{campaign.name}: {name} {reason}")
@@ -320,6 +323,7 @@ class Run:
             f"is not newer than {live.name}": version.created <= live.created,
             f"is worse than {live.name}": self._is_worse(version, live),
             "is not approved": self.world.needs_approval and version.answer != "APPROVED",
+            "is deployed to a pinned campaign": seen.pin is not None,
             "is refused": version.answer == "REFUSED",
             "was taken back": seen.notes.bad == version.name,
             f"loses the way back to {live.name}": is_trusted and notes.good != live.name,

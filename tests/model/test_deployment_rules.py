@@ -105,6 +105,35 @@ def test_a_version_that_is_served_and_was_never_tried_is_put_on_trial_without_an
     assert step(campaign(NEW, good=LIVE))[0] == Step("TRYING", WriteNotes(notes))
 
 
+def pinned(seen):
+    """Return a campaign that somebody has pinned."""
+    return replace(seen, pin="pinned since Monday by ops")
+
+
+UNTIL_UNPIN = (
+    "the campaign keeps its version until retrain unpin, because it is pinned since Monday by ops"
+)
+
+
+@pytest.mark.parametrize(
+    ("seen", "want", "expected"),
+    [
+        (pinned(campaign()), wanted(), end("SKIPPED", UNTIL_UNPIN)),
+        (pinned(campaign()), APPROVAL, end("SKIPPED", UNTIL_UNPIN)),
+        (pinned(campaign(NEW, good=LIVE)), wanted(), end("SKIPPED", UNTIL_UNPIN)),
+        (pinned(campaign(NEW, good=NEW)), wanted(), end("DEPLOYED")),
+        (
+            pinned(campaign()),
+            MINIMUM,
+            end("REJECTED", "ndcg has the value 0.3900, but the minimum is 0.4"),
+        ),
+        (pinned(campaign(NEW, trial=on_trial(), good=LIVE)), wanted(), Step("TRYING", Probe())),
+    ],
+)
+def test_a_pinned_campaign_gets_no_version_but_its_trial_goes_on(seen, want, expected):
+    assert step(seen, want)[0] == expected
+
+
 @pytest.mark.parametrize(
     ("seen", "want", "expected"),
     [
@@ -157,6 +186,7 @@ def test_a_campaign_that_serves_nothing_has_no_version_to_compare_with():
         (campaign(), APPROVAL, True),
         (campaign(answer="ASKED"), APPROVAL, False),
         (campaign(NEW, good=NEW), wanted(), False),
+        (pinned(campaign()), wanted(), False),
     ],
 )
 def test_a_campaign_waits_if_there_is_something_to_do(seen, want, expected):

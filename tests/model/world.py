@@ -137,6 +137,8 @@ class Campaign:
     """Versions that passed a probe here and really serve well."""
     is_probed: bool = True
     """It has a probe."""
+    pin: str | None = None
+    """Who has pinned it."""
 
     def serves(self, now: int) -> Version:
         """Return the version that is served."""
@@ -285,6 +287,10 @@ class World(Clock):
         with suppress(RequestFailedError):
             self.update(campaign, campaign.serves(self.now).name, person=True)
             campaign.updates[-1].resize = True
+
+    def toggle_pin(self, campaign: Campaign) -> None:
+        """Pin a campaign, or end its pin."""
+        campaign.pin = None if campaign.pin else "pinned by a person"
 
     def answer(self) -> None:
         """Answer about the newest version for which a run has asked."""

@@ -31,7 +31,9 @@ COMMAND = re.compile(
 
 
 def filled(placeholder):
-    """Return a value for a placeholder in a sentence: the type of a dataset, or a day."""
+    """Return a value for a placeholder in a sentence: a campaign, a type of a dataset, or a day."""
+    if "arn" in placeholder[0]:
+        return "home"
     return "interactions" if placeholder[1] else EARLIER_DAY
 
 

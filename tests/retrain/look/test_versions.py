@@ -84,7 +84,7 @@ OF_NO_DATASET = dict.fromkeys(("bytes", "runId", "dataLocation"))
 IMPORT = {"importMode": "INCREMENTAL", "endedAt": BEGAN_AT, **OF_NO_DATASET}
 ITEMS = {"type": "ITEMS", "imports": [IMPORT] * 5, "olderImports": 43}
 USERS = {"type": "USERS", "imports": [], "olderImports": 0}
-VERDICTS = {"campaignArn": CAMPAIGN, **dict.fromkeys(versions.VERDICTS, False)}
+VERDICTS = {"campaignArn": CAMPAIGN, **dict.fromkeys(versions.VERDICTS, False), "pin": None}
 
 
 NO_RUN = "by no run of a pipeline: Personalize itself or a person has trained it"
@@ -108,6 +108,11 @@ FACTS = [
     (
         {"campaigns": [{**VERDICTS, "good": True, "bad": True}]},
         "campaigns home rolls back to it, was moved back from it",
+    ),
+    ({"campaigns": [{**VERDICTS, "pin": "pinned by ops"}]}, "campaigns home does not serve it"),
+    (
+        {"campaigns": [{**VERDICTS, "serves": True, "pin": "pinned by ops"}]},
+        "campaigns home serves it, is pinned by ops",
     ),
 ]
 

@@ -1,0 +1,60 @@
+"""The commands `pin` and `unpin`: whether runs may deploy versions to a campaign."""
+
+from __future__ import annotations
+
+from functions import clock
+from functions.personalize.campaigns import NONE, read_pin
+from functions.personalize.tags import PINNED, tags_of, write_tags
+from functions.words import time_text
+from retrain.account.output import print_command, print_json, print_result
+from retrain.account.target import Target
+from retrain.act.rollback import campaign_arn_of
+from retrain.names import short_name
+from retrain.options import CampaignOption, JsonOption, command
+
+
+@command
+def pin(target: Target, *, campaign: CampaignOption = None, as_json: JsonOption = False) -> int:
+    """Pin a campaign to the version that it serves. Runs train and judge, but deploy nothing to it.
+
+    For example: retrain pin --stack prod --campaign home-page
+
+    The pin lasts until `retrain unpin`, and every run warns of it. A trial that has begun goes on
+    to its end: the version stays, or the campaign goes back.
+
+    Exit code 0: the campaign is pinned, perhaps since an earlier time.
+    Exit code 2: the pipeline or the campaign was not found.
+    """
+    by = target.access.caller_in_tag()
+    return _pin(target, campaign, f"since {time_text(clock.now())} UTC by {by}", as_json=as_json)
+
+
+@command
+def unpin(target: Target, *, campaign: CampaignOption = None, as_json: JsonOption = False) -> int:
+    """Let runs deploy versions to a pinned campaign again.
+
+    For example: retrain unpin --stack prod --campaign home-page
+
+    The next run deploys the newest version if that passes the quality gate, even if it was trained
+    while the campaign was pinned.
+
+    Exit code 0: the campaign is not pinned.
+    Exit code 2: the pipeline or the campaign was not found.
+    """
+    return _pin(target, campaign, NONE, as_json=as_json)
+
+
+def _pin(target: Target, campaign: str | None, value: str, *, as_json: bool) -> int:
+    """Write the tag unless the campaign is in this state already. Print the state, and return 0."""
+    client, arn = target.access.personalize, campaign_arn_of(target, campaign)
+    found, wanted = read_pin(tags_of(client, arn)), read_pin({PINNED: value})
+    if bool(found) != bool(wanted):
+        write_tags(client, arn, {PINNED: value})
+        found = wanted
+    if as_json:
+        print_json({"campaignArn": arn, "pin": found})
+    else:
+        print_result(f"{short_name(arn)} is {found or 'not pinned'}")
+        if found is None:
+            print_command("To deploy a version that waits, start a run", target.command("start"))
+    return 0

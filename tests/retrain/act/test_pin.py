@@ -1,0 +1,76 @@
+"""Proves that no run deploys to a pinned campaign, and that the next run after `unpin` does."""
+
+from components.args import ApprovalArgs
+from functions.personalize.campaigns import NONE
+from functions.personalize.tags import PINNED, tags_of, write_tags
+from tests.retrain.in_process import CALLER, account
+from tests.workflow.pipeline import NEXT_SLOT
+from tests.workflow.summaries import outcomes
+from tests.world import HOUR, MOVIES, campaign_arn, interactions, solution
+
+ARN = campaign_arn()
+ASKING = MOVIES.with_solutions(solution(approval=ApprovalArgs(timeout_hours=24)))
+TWO = MOVIES.with_solutions(solution(campaigns=["home", "tv"]))
+PIN = f"pinned since 2026-11-29 05:08 UTC by {CALLER}"
+SKIPPED = {"interactions": "IMPORTED", "taste": "SKIPPED", "home": "SKIPPED"}
+
+
+def test_golden_runs_train_and_judge_and_leave_a_pinned_campaign_alone(golden):
+    with account() as prod:
+        prod.pipeline.run()
+        first = prod.pipeline.served_version()
+        pinned = prod.transcript("pin", "pin --json")
+        prod.pipeline.bucket.put("interactions.csv", interactions(shift=1))
+        planned = prod.transcript("plan")
+        execution = prod.pipeline.run(scheduledTime=NEXT_SLOT)
+        prod.pipeline.sleep(HOUR)
+        again = prod.transcript("plan", "history --limit 1")
+        lineage = prod.transcript(f"history --version {first.rpartition('/')[2]}")
+        golden("pin.txt", f"{pinned}\n{planned}\n{again}\n{lineage}")
+        message = prod.pipeline.inbox.messages[-1].body
+        assert len(prod.pipeline.versions()) == 3, "the run has trained"
+        assert (outcomes(execution), prod.pipeline.served_version()) == (SKIPPED, first)
+        assert "until retrain unpin --state-machine-arn arn:" in message
+        assert (
+            f"is pinned since 2026-11-29 05:08 UTC by {CALLER}, so runs deploy nothing" in message
+        )
+        (serving,) = execution.output["report"]["serving"]
+        assert serving["pin"] == PIN
+        assert tags_of(prod.pipeline.client, ARN)[PINNED] == serving["pin"].removeprefix("pinned ")
+        golden("unpin.txt", prod.transcript("unpin", "unpin --json"))
+        prod.pipeline.machine.start({}).wait()
+        assert prod.pipeline.served_version() == prod.pipeline.versions()[-1], "it has waited"
+        assert tags_of(prod.pipeline.client, ARN)[PINNED] == NONE
+
+
+def test_any_value_of_the_tag_pins_a_campaign_and_a_pin_keeps_its_time():
+    with account(TWO) as prod:
+        write_tags(prod.pipeline.client, ARN, {PINNED: "by the film festival"})
+        unnamed = prod.retrain("pin")
+        kept = prod.retrain("pin --campaign home")
+        other = prod.retrain("unpin --campaign tv --json")
+        unknown = prod.retrain("unpin --campaign film")
+    names = "the campaigns of this pipeline are home, tv\n"
+    assert (unnamed.code, unnamed.err) == (2, f"--campaign is missing; {names}")
+    assert (kept.code, kept.out) == (0, "home is pinned by the film festival\n")
+    assert other.document == {"campaignArn": campaign_arn("tv"), "pin": None}
+    assert (unknown.code, unknown.err) == (2, f"--campaign 'film' is unknown; {names}")
+
+
+def test_rollback_moves_a_pinned_campaign_and_says_that_it_stays_pinned():
+    with account() as prod:
+        prod.pipeline.run()
+        prod.retrain("pin")
+        result = prod.retrain("rollback --yes")
+        assert prod.pipeline.served_version() == prod.pipeline.versions()[0]
+        assert tags_of(prod.pipeline.client, ARN)[PINNED].startswith("since ")
+    (said,) = (line for line in result.err.splitlines() if "pinned" in line)
+    assert (result.code, said) == (0, f"home is {PIN}, and stays pinned")
+
+
+def test_a_version_for_pinned_campaigns_takes_no_approval():
+    with account(ASKING) as prod:
+        prod.pipeline.run()
+        prod.retrain("pin")
+        result = prod.retrain("approve --yes")
+    assert (result.code, "until retrain unpin" in result.err) == (1, True)
