@@ -15,6 +15,7 @@ from .log import log
 from .overlap import event_of_deployment, pause_before
 from .personalize.campaigns import live_version, read_notes
 from .personalize.tags import CHECKED, CONFIRMED, tags_of, write_tags
+from .planning.deletions import pause_for_deletion
 from .planning.plan_run import plan_run, read_view
 from .planning.world import describe_existing
 from .report.model import with_trials
@@ -46,7 +47,7 @@ def handler(event: FinishedRun, _context: object) -> FinishedRun:
 
     Raises:
         RunRefused: the input of the execution is wrong, the run has waited too long for an older
-            run, or a guard refuses the run.
+            run or for the deletion of users, or a guard refuses the run.
     """
     settings, trials = event["settings"], trial_results(event)
     if problems := input_problems(settings, event["run"]):
@@ -85,6 +86,8 @@ def _plan_before_work(
 
 def _plan_work(settings: Settings, run: Run) -> Plan:
     view = read_view(read_client(), settings, run)
+    if pause := pause_for_deletion(view):
+        return {**NO_JOBS, "todo": "WAIT", "reason": pause.reason, "seconds": pause.seconds}
     plan = plan_run(view)
     for arn, fingerprint in view.world.newly_confirmed.items():
         write_tags(write_client(), arn, {CONFIRMED: fingerprint})

@@ -6,6 +6,7 @@ from datetime import datetime
 from . import aws, clock, metrics
 from .contract import SolutionIteration, TrainingItem, pipeline_name
 from .log import log_item
+from .personalize.deletions import list_deletions
 from .personalize.imports import ImportReader
 from .personalize.tags import DIGEST, RUN, api_tags
 from .personalize.trainings import SolutionReader, stop_training, wanted_training
@@ -48,7 +49,7 @@ class SolutionTraining:
         self._imports = ImportReader(aws.read_client())
 
     def look(self) -> SeenSolution:
-        """Return the solution, all its versions and the imports of its group as they are now.
+        """Return the solution, all its versions and the jobs of its group as they are now.
 
         If the version is given, or if this run has created it, nothing else is read, because the
         rules need nothing else. Personalize may not find a version that was just created.
@@ -62,7 +63,8 @@ class SolutionTraining:
         arn = self._planned["solutionArn"]
         solution = client.describe_solution(solutionArn=arn)["solution"]
         imports = self._imports.of_group(solution["datasetGroupArn"], self._wanted.datasets)
-        return self._solutions.solution(solution, imports)
+        deletions = list_deletions(client, solution["datasetGroupArn"])
+        return self._solutions.solution(solution, imports, deletions)
 
     def decide(self, seen: SeenSolution) -> Step:
         """Return the next step."""

@@ -61,6 +61,7 @@ STEPS: Mapping[str, Step] = {
         memory_megabytes=256,
         grants={
             "any": (
+                "personalize:ListDataDeletionJobs",
                 "personalize:ListDatasetImportJobs",
                 "personalize:ListDatasets",
                 "personalize:ListEventTrackers",
@@ -96,6 +97,7 @@ STEPS: Mapping[str, Step] = {
         memory_megabytes=256,
         grants={
             "any": (
+                "personalize:ListDataDeletionJobs",
                 "personalize:ListDatasetImportJobs",
                 "personalize:ListDatasets",
                 "personalize:ListEventTrackers",
@@ -118,6 +120,7 @@ STEPS: Mapping[str, Step] = {
     "train_solution": Step(
         grants={
             "any": (
+                "personalize:ListDataDeletionJobs",
                 "personalize:ListDatasetImportJobs",
                 "personalize:ListDatasets",
                 "personalize:ListSolutionVersions",

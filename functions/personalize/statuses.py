@@ -5,6 +5,8 @@ developer guide writes some with an underscore, so only their beginnings and end
 """
 
 ACTIVE = "ACTIVE"
+COMPLETED = "COMPLETED"
+"""The status of a data deletion job that has succeeded."""
 
 
 def is_active(status: str) -> bool:
@@ -17,7 +19,8 @@ def is_running(status: str) -> bool:
 
     An unknown status counts as running, so the job is looked at until its deadline.
     """
-    has_ended = is_active(status) or status.endswith("FAILED") or is_stopped(status)
+    has_succeeded = status in (ACTIVE, COMPLETED)
+    has_ended = has_succeeded or status.endswith("FAILED") or is_stopped(status)
     return not has_ended and not is_deleted(status)
 
 

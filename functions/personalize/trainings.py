@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     )
 
     from ..contract import Run, Settings, Tags
+    from ..rules.deletions import Deletion
     from ..rules.imports import Import
 
     Version = SolutionVersionTypeDef | SolutionVersionSummaryTypeDef
@@ -61,12 +62,17 @@ class SolutionReader:
         self._client = client
         self._tags: dict[str, Tags] = {}
 
-    def solution(self, solution: SolutionTypeDef, imports: Sequence[Import]) -> SeenSolution:
+    def solution(
+        self,
+        solution: SolutionTypeDef,
+        imports: Sequence[Import],
+        deletions: Sequence[Deletion] = (),
+    ) -> SeenSolution:
         """Return a solution with its versions.
 
         A list may be old, so a running training is also described, if Personalize can do so yet.
         Tags are read only where the rules need them: of versions from the last month, and until the
-        newest ACTIVE version of a run is found. `imports` are those of all datasets in its group.
+        newest ACTIVE version of a run is found. `imports` and `deletions` are those of its group.
         """
         trainings: list[Training] = []
         for summary in list_versions(self._client, solution["solutionArn"]):
@@ -82,6 +88,7 @@ class SolutionReader:
             config=config_digest(solution),
             is_being_updated=is_running(latest_update.get("status", ACTIVE)),
             imports=imports,
+            deletions=deletions,
             trainings=trainings,
         )
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ..executions import job_name, run_began_at, short_hash
 from ..personalize.campaigns import seen_campaign, wanted_deployment
 from ..personalize.trainings import wanted_training
+from ..rules.deletions import last_deletion
 from ..rules.deployments import Memory, decide, needs_run
 from ..rules.trainings import SeenSolution, newest_active, reached_limit, usable_version
 from .datasets import Decision, durations_of
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
         SolutionSettings,
         TrainingMode,
     )
+    from ..rules.deletions import Deletion
     from ..rules.deployments import SeenCampaign
     from ..rules.steps import Step
     from ..rules.trainings import Training, WantedTraining
@@ -37,6 +39,7 @@ UPDATE.
 AWS advises a FULL training each week. A weekly run creates its version up to 12 hours after its
 start, because it imports first. So last week's FULL version may be younger than 7 days.
 """
+LEARNED_DELETED_USERS = "its newest version may have learned users who were deleted since then"
 UNKNOWN_SOLUTION = SeenSolution(config="", imports=(), trainings=())
 
 
@@ -127,6 +130,13 @@ class SolutionView:
         return "only" not in self.run["request"] and (version is None or version.is_running)
 
     @property
+    def deletion(self) -> Deletion | None:
+        """The last deletion of users, if the newest version may have learned them, else None."""
+        deletion, newest = last_deletion(self.seen.deletions), newest_active(self.seen.trainings)
+        is_learned = deletion and newest and newest.created_at < deletion.ended_at
+        return deletion if is_learned else None
+
+    @property
     def limit_message(self) -> str | None:
         """Why the monthly limit forbids the training that is needed, or None.
 
@@ -134,20 +144,24 @@ class SolutionView:
         """
         if not self.needs_training or self.version_to_use:
             return None
-        return reached_limit(self.seen.trainings, self.wanted, self.world.now)
+        limit = reached_limit(self.seen.trainings, self.wanted, self.world.now)
+        return f"{limit}; {LEARNED_DELETED_USERS}" if limit and self.deletion else limit
 
     @property
     def training_mode(self) -> TrainingMode:
         """The mode in the settings.
 
         UPDATE becomes FULL if there is no FULL version, not even a foreign one, if the newest one
-        is older than MAX_FULL_AGE, or if the newest version is bad.
+        is older than MAX_FULL_AGE or may have learned deleted users, or if the newest version is
+        bad.
         """
         if self.solution["trainingMode"] == "FULL" or self._newest_version_is_bad:
             return "FULL"
         full = (item for item in self.seen.trainings if item.is_active and item.mode == "FULL")
-        newest = next(full, None)
-        return "UPDATE" if newest and newest.created_at > self.world.now - MAX_FULL_AGE else "FULL"
+        newest, deletion = next(full, None), last_deletion(self.seen.deletions)
+        since = self.world.now - MAX_FULL_AGE
+        since = max(since, deletion.ended_at) if deletion else since
+        return "UPDATE" if newest and newest.created_at > since else "FULL"
 
     @property
     def _newest_version_is_bad(self) -> bool:
@@ -177,6 +191,7 @@ class SolutionView:
         waits = not trains and self._waiting_campaigns
         return Decision.first(
             (trains and version, "wait", "a version is in training on the present data"),
+            (trains and self.deletion, "train", "users were deleted since its last training"),
             (trains and self.imports_anything, "train", "new data is imported"),
             (trains and by_events, "train", "events may have come since the last training"),
             (trains and self.requested_by, "train", f"{self.requested_by} asks for a training"),

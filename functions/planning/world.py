@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from .. import aws, clock, exports
 from ..personalize.campaigns import Versions, describe_campaign
+from ..personalize.deletions import list_deletions
 from ..personalize.imports import ImportReader, location_digits, seen_export
 from ..personalize.lists import active_event_trackers
 from ..personalize.tags import tags_of
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from ..contract import Run, Settings, SolutionSettings, Tags
     from ..exports import Export
+    from ..rules.deletions import Deletion
     from ..rules.deployments import Version
     from ..rules.imports import Import
     from ..rules.trainings import SeenSolution
@@ -64,6 +66,8 @@ class World:
     dataset_groups: Mapping[str, DatasetGroupTypeDef] = field(default_factory=dict)
     event_trackers: Sequence[str] = ()
     """The ARNs of the ACTIVE event trackers of the dataset group."""
+    deletions: Sequence[Deletion] = ()
+    """The data deletion jobs of the dataset group."""
     datasets: Mapping[str, DatasetTypeDef] = field(default_factory=dict)
     schemas: Mapping[str, Sequence[SchemaField]] = field(default_factory=dict)
     """Dataset ARN -> the fields of its schema."""
@@ -103,7 +107,8 @@ def read_world(client: PersonalizeClient, settings: Settings, run: Run) -> World
     )
     reader = SolutionReader(client)
     seen_solutions = {
-        arn: reader.solution(solution, imports) for arn, solution in described.items()
+        arn: reader.solution(solution, imports, world.deletions)
+        for arn, solution in described.items()
     }
     return replace(
         world,
@@ -128,7 +133,7 @@ def solutions_to_train(settings: Settings, run: Run) -> list[SolutionSettings]:
 
 
 def read_data(client: PersonalizeClient, settings: Settings, run: Run) -> World:
-    """Read all configured datasets, the imports of their group, and the run's exports."""
+    """Read all configured datasets, the jobs of their group, and the run's exports."""
     datasets = describe_existing(
         [dataset["datasetArn"] for dataset in settings["datasets"]],
         lambda arn: client.describe_dataset(datasetArn=arn)["dataset"],
@@ -145,6 +150,7 @@ def read_data(client: PersonalizeClient, settings: Settings, run: Run) -> World:
         now=clock.now(),
         dataset_groups=groups,
         event_trackers=[arn for group in groups for arn in active_event_trackers(client, group)],
+        deletions=[job for group in groups for job in list_deletions(client, group)],
         datasets=datasets,
         schemas={
             arn: _schema_fields(client, dataset["schemaArn"]) for arn, dataset in datasets.items()

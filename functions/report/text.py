@@ -323,6 +323,10 @@ def _import_lines(report: Report) -> Iterator[str]:
         if dataset["seconds"] is not None:
             facts.append(f"imported in {duration_text(dataset['seconds'])}")
         yield f"- {dataset['type']}: {', '.join(facts)}"
+    if deletion := report["dataDeletionJob"]:
+        ended_at = time_text(datetime.fromisoformat(deletion["completedAt"]))
+        job = short_name(deletion["dataDeletionJobArn"])
+        yield f"- users were deleted by {job} at {ended_at} UTC, so the solutions are trained again"
     costs = {"trainings": report["trainingCost"], "imports": report["importCost"]}
     if texts := [f"{name} ${cost:.2f}" for name, cost in costs.items() if cost]:
         yield f"- about {', '.join(texts)}"

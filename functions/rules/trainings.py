@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from .deletions import Deletion, last_deletion, running_deletion
 from .imports import Import, effective_imports, foreign_replacement, partial_import
 from .pacing import pause
 from .steps import BUSY_PAUSE, SHORT_PAUSE, Action, Case, JobMemory, Step, failed
@@ -50,6 +51,8 @@ class SeenSolution:
     is_being_updated: bool = False
     imports: Sequence[Import]
     """The imports of all datasets of the group."""
+    deletions: Sequence[Deletion] = ()
+    """The data deletion jobs of the group."""
     trainings: Sequence[Training]
     """The versions of the solution, newest first."""
 
@@ -111,7 +114,7 @@ TrainingCase = Case[SeenSolution, WantedTraining, Memory]
 def decide(seen: SeenSolution, wanted: WantedTraining, memory: Memory, now: datetime) -> Step:
     """Return the next step of a training, and write the version that it is about to `memory`."""
     case = Case(seen, wanted, memory, now)
-    return _follow_known(case) or _check_data(case) or _train(case)
+    return _follow_known(case) or _wait_for_deletion(case) or _check_data(case) or _train(case)
 
 
 # The rules. The first one that applies decides.
@@ -123,6 +126,16 @@ def _follow_known(case: TrainingCase) -> Step | None:
         if version.run == case.wanted.run or version.arn == case.wanted.version:
             return _follow(version, case)
     return None
+
+
+def _wait_for_deletion(case: TrainingCase) -> Step | None:
+    """Wait while users are being deleted, because a version could still learn them."""
+    seen, wanted, memory, now = case
+    deletion = running_deletion(seen.deletions)
+    if deletion is None:
+        return None
+    late = memory.at_deadline(f"{deletion.arn} is running", wanted.max_hours, now)
+    return late or Step("WAITING", pause=max(deletion.pause(now), BUSY_PAUSE))
 
 
 def _check_data(case: TrainingCase) -> Step | None:
@@ -163,11 +176,12 @@ def usable_version(seen: SeenSolution, wanted: WantedTraining) -> Training | Non
     """Return the newest version that was trained on the present data and configuration, or None.
 
     A version that was stopped counts too, because somebody did not want this training. A version
-    that failed does not count.
+    that failed does not count, and neither does one that may have learned users who were deleted.
     """
-    present_digest, since = digest(seen), wanted.requested_since
+    present_digest, deletion = digest(seen), last_deletion(seen.deletions)
+    times = [wanted.requested_since, deletion and deletion.ended_at]
     for version in seen.trainings:
-        is_new = since is None or version.created_at >= since
+        is_new = all(time is None or version.created_at >= time for time in times)
         if version.digest == present_digest and is_new and _counts(version):
             return version
     return None

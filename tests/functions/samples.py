@@ -488,6 +488,7 @@ def plan(**changes):
         "imports": [planned_import()],
         "solutions": [planned_solution()],
         "users": None,
+        "dataDeletionJob": None,
         "warnings": [],
         **changes,
     }
