@@ -12,7 +12,15 @@ from functools import partial
 from threading import RLock
 from typing import NamedTuple, cast
 
-from emulator.personalize import campaigns, datasets, import_jobs, lifecycle, runtime, solutions
+from emulator.personalize import (
+    campaigns,
+    datasets,
+    deletion_jobs,
+    import_jobs,
+    lifecycle,
+    runtime,
+    solutions,
+)
 from emulator.personalize.authorization import Caller, required_permissions
 from emulator.personalize.describe_list import describe, list_page
 from emulator.personalize.errors import ApiError
@@ -38,6 +46,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "CreateDataset": datasets.create_dataset,
     "CreateEventTracker": datasets.create_event_tracker,
     "CreateDatasetImportJob": import_jobs.create_dataset_import_job,
+    "CreateDataDeletionJob": deletion_jobs.create_data_deletion_job,
     "CreateSolution": solutions.create_solution,
     "UpdateSolution": solutions.update_solution,
     "CreateSolutionVersion": solutions.create_solution_version,

@@ -51,6 +51,7 @@ RESULT_FIELDS = ("itemList", "actionList", "personalizedRanking")
 JOB_KINDS = (
     *("dataset-import-job", "solution-version", "campaign", "campaign-update", "solution-update"),
     *("dataset-group", "dataset", "solution", "event-tracker"),
+    "data-deletion-job",
 )
 COMMON_DEFAULTS = {"of": None, "times": 1, "rate": 1}
 NULLABLE = ("of", "times", "status")

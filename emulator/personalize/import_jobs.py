@@ -5,7 +5,7 @@ from codecs import BOM_UTF8
 
 from emulator.personalize.csv_files import read_csv
 from emulator.personalize.errors import JobFailed, invalid_input
-from emulator.personalize.lifecycle import active, create
+from emulator.personalize.lifecycle import active, check_no_deletion, create
 from emulator.personalize.resources import Dataset, ImportJob
 from emulator.personalize.store import Objects, Request, Store
 from emulator.personalize.tables import IDENTITY_FIELDS, MIN_INTERACTIONS, Table
@@ -19,10 +19,8 @@ def create_dataset_import_job(store: Store, request: Request) -> ImportJob:
     It reads them when it ends, or when it is IN_PROGRESS if the switch `import_reads` is "start".
     """
     dataset = active(store, Dataset, request["datasetArn"])
-    scheme, _, path = request["dataSource"].get("dataLocation", "").partition("://")
-    bucket, _, key = path.partition("/")
-    if scheme != "s3" or not bucket:
-        raise invalid_input("Invalid Data location.")
+    bucket, key = bucket_and_key(request["dataSource"].get("dataLocation", ""))
+    check_no_deletion(store, dataset.belongs_to[-1])
     mode = request.get("importMode", "FULL")
     has_full_import = any(
         job.details["importMode"] == "FULL" and job.is_active(store.now)
@@ -36,7 +34,7 @@ def create_dataset_import_job(store: Store, request: Request) -> ImportJob:
     reads_early = store.switches.import_reads == "start"
 
     def read() -> None:
-        job.files = _read_files(store.objects, bucket, key, role_arn)
+        job.files = read_files(store.objects, bucket, key, role_arn)
 
     def import_files() -> None:
         if not reads_early:
@@ -54,6 +52,18 @@ def create_dataset_import_job(store: Store, request: Request) -> ImportJob:
         on_end=import_files,
     )
     return job
+
+
+def bucket_and_key(location: str) -> tuple[str, str]:
+    """Return the bucket, and the key or prefix, of a location in S3. Raise ApiError if it is none.
+
+    The form of a location is `s3://bucket/key`.
+    """
+    scheme, _, path = location.partition("://")
+    bucket, _, key = path.partition("/")
+    if scheme != "s3" or not bucket:
+        raise invalid_input("Invalid Data location.")
+    return bucket, key
 
 
 def _import(store: Store, dataset: Dataset, files: dict[str, bytes], mode: str) -> dict[str, str]:
@@ -82,7 +92,7 @@ def _import(store: Store, dataset: Dataset, files: dict[str, bytes], mode: str) 
     return {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
 
 
-def _read_files(objects: Objects, bucket: str, prefix: str, role_arn: str) -> dict[str, bytes]:
+def read_files(objects: Objects, bucket: str, prefix: str, role_arn: str) -> dict[str, bytes]:
     """Return the bytes of each CSV file by its URL, for example "s3://bucket/folder/users.csv".
 
     Of a folder, only the files in its first level are imported (guide: "Importing bulk data"), and

@@ -8,6 +8,7 @@ from emulator.personalize.errors import ApiError, already_exists, in_use, invali
 from emulator.personalize.resources import (
     Change,
     Changeable,
+    DataDeletionJob,
     ImportJob,
     Resource,
     Solution,
@@ -71,6 +72,16 @@ def _check_quotas(store: Store, kind: type[Resource], group_arn: str | None) -> 
         raise ApiError(code, message)
 
 
+def check_no_deletion(store: Store, group_arn: str) -> None:
+    """Raise ApiError if a data deletion job of a dataset group is unfinished.
+
+    The guide only advises against other jobs meanwhile, so a switch decides.
+    """
+    for job in store.all(DataDeletionJob, group_arn):
+        if store.switches.deletions_exclude_jobs and job.is_unfinished(store.now):
+            raise in_use(f"Resource {group_arn} is in use by {job.arn}")
+
+
 def active(store: Store, kind: type[R], arn: str) -> R:
     """Return the resource with an ARN. Raise ApiError if it does not exist or is not ACTIVE.
 
@@ -123,7 +134,7 @@ def delete(kind: type[Resource], store: Store, request: Request) -> None:
         status = resource.status(store.now)
         raise in_use(f"Resource {resource.arn} cannot be deleted, its status is {status}")
     for user in store.all(Resource, resource.arn):
-        is_job = isinstance(user, ImportJob | SolutionVersion)
+        is_job = isinstance(user, DataDeletionJob | ImportJob | SolutionVersion)
         if not is_job or user.is_unfinished(store.now):
             raise in_use(f"Resource {resource.arn} is in use by {user.arn}")
     is_solution = isinstance(resource, Solution)

@@ -231,10 +231,25 @@ class EventTracker(Resource):
     kind = "event-tracker"
 
 
+class DataDeletionJob(Resource):
+    """A job that deletes users from all datasets and models of a dataset group."""
+
+    kind = "data-deletion-job"
+
+    def status(self, time: datetime) -> str:
+        """Return the status at a time. Its words are not those of other jobs."""
+        status = super().status(time)
+        return "COMPLETED" if status == "ACTIVE" else status.removeprefix("CREATE ")
+
+    def fields_at(self, time: datetime) -> dict[str, object]:
+        """Return all fields at a time, with the status of a data deletion job."""
+        return {**super().fields_at(time), "status": self.status(time)}
+
+
 RESOURCE_CLASSES: dict[str, type[Resource]] = {
     resource_class.noun(): resource_class
     for resource_class in (
-        *(Campaign, Dataset, DatasetGroup, EventTracker),
+        *(Campaign, DataDeletionJob, Dataset, DatasetGroup, EventTracker),
         *(ImportJob, Schema, Solution, SolutionVersion),
     )
 }

@@ -6,7 +6,13 @@ from collections import Counter
 from typing import Any
 
 from emulator.personalize.errors import JobFailed, already_exists, invalid_input, not_found
-from emulator.personalize.lifecycle import active, create, updatable, update
+from emulator.personalize.lifecycle import (
+    active,
+    check_no_deletion,
+    create,
+    updatable,
+    update,
+)
 from emulator.personalize.recipes import RECIPES
 from emulator.personalize.resources import (
     Dataset,
@@ -58,6 +64,7 @@ def update_solution(store: Store, request: Request) -> Solution:
 def create_solution_version(store: Store, request: Request) -> SolutionVersion:
     """Start a training. It uses the rows of the time when the version becomes IN_PROGRESS."""
     solution = active(store, Solution, request["solutionArn"])
+    check_no_deletion(store, solution.group_arn)
     mode = request.get("trainingMode", "FULL")
     versions = store.all(SolutionVersion, solution.arn)
     names = {version.details.get("name"): version.arn for version in versions}

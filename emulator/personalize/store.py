@@ -47,6 +47,7 @@ class Switches:
     list_order: Literal["oldest first", "newest first", "shuffled"] = "oldest first"
     page_size: int = 100
     import_reads: Literal["start", "end"] = "end"
+    deletions_exclude_jobs: bool = True
     unknown_user: Literal["popular", "nothing"] = "popular"
 
 

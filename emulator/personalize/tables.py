@@ -1,7 +1,7 @@
 """The rows of a dataset, and their Avro schema."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -93,6 +93,13 @@ class Table:
         """Return a table with the rows that have the wanted value in a column."""
         rows = zip(self.rows.items(), self.column(name), strict=True)
         return Table(self.columns, {key: row for (key, row), value in rows if value == wanted})
+
+    def without(self, name: str, unwanted: Collection[object]) -> "Table":
+        """Return a table without the rows that have one of the unwanted values in a column."""
+        rows = zip(self.rows.items(), self.column(name), strict=True)
+        return Table(
+            self.columns, {key: row for (key, row), value in rows if value not in unwanted}
+        )
 
     def with_rows(self, rows: Iterable[Row], identity: Iterable[str]) -> "Table":
         """Return a table with the old and the new rows.

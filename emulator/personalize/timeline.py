@@ -20,7 +20,10 @@ Timings = Callable[[str, str], Duration | tuple[float, float]]
 DURATION_OF_JOB = Duration(pending=1, in_progress=2)
 DURATION_OF_CONTAINER = Duration(pending=0.1, in_progress=0.2)
 DURATION_OF_STOP = Duration(pending=0, in_progress=1)
-SLOW_JOB_KINDS = ("dataset-import-job", "solution-version", "campaign", "campaign-update")
+SLOW_JOB_KINDS = (
+    *("dataset-import-job", "data-deletion-job", "solution-version"),
+    *("campaign", "campaign-update"),
+)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import hashlib
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -56,6 +56,11 @@ class Model:
         total = sum(given.values()) or 1
         best_first = sorted(given, key=lambda item: -given[item])
         return {item: given[item] / total for item in best_first}
+
+    def without(self, users: Collection[object]) -> "Model":
+        """Return the model after it has forgotten the histories of these users."""
+        histories = {user: items for user, items in self.histories.items() if user not in users}
+        return replace(self, histories=histories)
 
     def scores(self, histories: Sequence[Sequence[int]]) -> Scores:
         """Return a matrix of scores, with a row for each history and a column for each item.

@@ -23,6 +23,7 @@ FIELDS = {
     "inputList": ["i"],
     "tags": TAGS,
     "tagKeys": [],
+    "roleArn": IMPORT_ROLE,
     "datasetGroupArn": GROUP,
     "datasetArn": INTERACTIONS,
     "solutionArn": SOLUTION,
