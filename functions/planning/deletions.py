@@ -72,9 +72,9 @@ def export_with_deleted_users(view: DatasetView) -> Iterator[str]:
 
 @guard("interrupted deletion", "WARN", "run")
 def uncertain_deletion(view: RunView) -> Iterator[str]:
-    """Yield a message if a job has used the datasets while a data deletion job was running.
+    """Yield a message for a data deletion job that ran at the same time as an import or a training.
 
-    AWS then does not guarantee that the users are deleted. Only the run after the job says it.
+    AWS then does not guarantee that the users are deleted. Only the run that trains after it warns.
     """
     deletion = view.deletion
     jobs: list[Import | Training] = [job for jobs in view.world.imports.values() for job in jobs]
