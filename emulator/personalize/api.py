@@ -13,9 +13,11 @@ from threading import RLock
 from typing import NamedTuple, cast
 
 from emulator.personalize import (
+    batch_jobs,
     campaigns,
     datasets,
     deletion_jobs,
+    filters,
     import_jobs,
     lifecycle,
     runtime,
@@ -52,6 +54,9 @@ OPERATIONS: Mapping[str, Operation] = {
     "CreateSolutionVersion": solutions.create_solution_version,
     "StopSolutionVersionCreation": solutions.stop_solution_version_creation,
     "GetSolutionMetrics": solutions.get_solution_metrics,
+    "CreateBatchInferenceJob": batch_jobs.create_batch_inference_job,
+    "CreateBatchSegmentJob": batch_jobs.create_batch_segment_job,
+    "CreateFilter": filters.create_filter,
     "CreateCampaign": campaigns.create_campaign,
     "UpdateCampaign": campaigns.update_campaign,
     "TagResource": lifecycle.tag_resource,

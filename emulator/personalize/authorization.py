@@ -70,6 +70,8 @@ def _new_resource_and_container(noun: str, request: Request, store: Store) -> li
     name = request.get("name", request.get("jobName"))
     if noun == "Dataset":
         name = f"{containers[0].rpartition('/')[2]}/{request['datasetType'].upper()}"
-    if noun == "Campaign":
+    if noun in ("Campaign", "BatchInferenceJob"):
         containers = [containers[0].rpartition("/")[0]]
+    if noun == "BatchSegmentJob":
+        containers = []
     return [store.arn(RESOURCE_CLASSES[noun].kind, name), *containers]

@@ -38,7 +38,7 @@ def list_page(kind: type[Resource], store: Store, request: Request) -> Response:
     start = int(offset)
     end = start + min(request.get("maxResults", switches.page_size), switches.page_size)
     shown = [_shown_fields(store, resource) for resource in resources[start:end]]
-    response: dict[str, object] = {f"{kind.response_field()}s": shown}
+    response: dict[str, object] = {kind.list_field(): shown}
     if end < len(resources):
         response["nextToken"] = f"{end} {list_id}"
     return response

@@ -50,8 +50,8 @@ FAULTS = {**CALL_FAULTS, **JOB_FAULTS}
 RESULT_FIELDS = ("itemList", "actionList", "personalizedRanking")
 JOB_KINDS = (
     *("dataset-import-job", "solution-version", "campaign", "campaign-update", "solution-update"),
-    *("dataset-group", "dataset", "solution", "event-tracker"),
-    "data-deletion-job",
+    *("dataset-group", "dataset", "solution", "event-tracker", "filter"),
+    *("batch-inference-job", "batch-segment-job", "data-deletion-job"),
 )
 COMMON_DEFAULTS = {"of": None, "times": 1, "rate": 1}
 NULLABLE = ("of", "times", "status")

@@ -102,7 +102,9 @@ def read_files(objects: Objects, bucket: str, prefix: str, role_arn: str) -> dic
     Raise JobFailed if there is no file, or another file in a folder, or if a file cannot be read.
     """
     keys = objects.keys(bucket, prefix, role_arn)
-    if prefix == "" or prefix.endswith("/"):
+    if prefix and not prefix.endswith("/"):
+        keys = [key for key in keys if key == prefix]
+    else:
         keys = [key for key in keys if key != prefix and "/" not in key.removeprefix(prefix)]
         if other_keys := [key for key in keys if not key.endswith(".csv")]:
             raise JobFailed(f"s3://{bucket}/{other_keys[0]} is not a CSV file")

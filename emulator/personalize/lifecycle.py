@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from emulator.personalize.errors import ApiError, already_exists, in_use, invalid_input
 from emulator.personalize.resources import (
+    BatchJob,
     Change,
     Changeable,
     DataDeletionJob,
@@ -134,7 +135,7 @@ def delete(kind: type[Resource], store: Store, request: Request) -> None:
         status = resource.status(store.now)
         raise in_use(f"Resource {resource.arn} cannot be deleted, its status is {status}")
     for user in store.all(Resource, resource.arn):
-        is_job = isinstance(user, DataDeletionJob | ImportJob | SolutionVersion)
+        is_job = isinstance(user, BatchJob | DataDeletionJob | ImportJob | SolutionVersion)
         if not is_job or user.is_unfinished(store.now):
             raise in_use(f"Resource {resource.arn} is in use by {user.arn}")
     is_solution = isinstance(resource, Solution)

@@ -8,6 +8,7 @@ from emulator.personalize.tables import Field, Table
 from emulator.personalize.timeline import Timeline
 
 if TYPE_CHECKING:
+    from emulator.personalize.filters import Condition
     from emulator.personalize.recipes import Recipe
     from emulator.personalize.training import Model
 
@@ -47,6 +48,11 @@ class Resource:
         return f"{cls.noun()[0].lower()}{cls.noun()[1:]}"
 
     @classmethod
+    def list_field(cls) -> str:
+        """Return the field of List responses, for example "datasetImportJobs"."""
+        return f"{cls.response_field()}s"
+
+    @classmethod
     def arn_field(cls) -> str:
         """Return the field of requests and responses with the ARN."""
         return f"{cls.response_field()}Arn"
@@ -68,7 +74,8 @@ class Resource:
 
         A response contains only those that its shape in the service model has.
         """
-        return {**self.details, **self.timeline.fields_at(time)}
+        fields = {**self.details, **self.timeline.fields_at(time)}
+        return {**fields, "status": self.status(time)}
 
 
 @dataclass(eq=False)
@@ -109,7 +116,7 @@ class Changeable(Resource):
         """
         active = [change.timeline for change in self.changes if change.timeline.is_active(time)]
         timelines = [self.timeline, *active]
-        fields = {**super().fields_at(time), **self.settings(time), "status": self.status(time)}
+        fields = {**super().fields_at(time), **self.settings(time)}
         fields["lastUpdatedDateTime"] = max(line.moment_at(time).time for line in timelines)
         visible = [change for change in self.changes if change.visible_from <= time]
         if visible:
@@ -241,16 +248,56 @@ class DataDeletionJob(Resource):
         status = super().status(time)
         return "COMPLETED" if status == "ACTIVE" else status.removeprefix("CREATE ")
 
-    def fields_at(self, time: datetime) -> dict[str, object]:
-        """Return all fields at a time, with the status of a data deletion job."""
-        return {**super().fields_at(time), "status": self.status(time)}
+
+@dataclass(kw_only=True, eq=False)
+class Filter(Resource):
+    """A filter of recommendations or user segments. Its expression has one condition."""
+
+    kind = "filter"
+    quota = 30
+    condition: "Condition"
+
+    @classmethod
+    def list_field(cls) -> str:
+        """Return the field of ListFilters, which begins with a capital in the service model."""
+        return "Filters"
+
+
+class BatchJob(Resource):
+    """A job that writes a result for each line of its input to S3.
+
+    It cannot be stopped or deleted, so its name can never be used again.
+    """
+
+    unfinished_quota = 5
+
+    def status(self, time: datetime) -> str:
+        """Return the status at a time, in the words of the API reference: IN PROGRESS."""
+        status = super().status(time)
+        return BATCH_STATUSES.get(status, status)
+
+
+class BatchInferenceJob(BatchJob):
+    """A batch job that recommends items."""
+
+    kind = "batch-inference-job"
+
+
+class BatchSegmentJob(BatchJob):
+    """A batch job that lists the users who like an item, or items with an attribute."""
+
+    kind = "batch-segment-job"
+
+
+BATCH_STATUSES = {"CREATE PENDING": "PENDING", "CREATE IN_PROGRESS": "IN PROGRESS"}
+"""The statuses of a batch job that differ from those of other jobs."""
 
 
 RESOURCE_CLASSES: dict[str, type[Resource]] = {
     resource_class.noun(): resource_class
     for resource_class in (
-        *(Campaign, DataDeletionJob, Dataset, DatasetGroup, EventTracker),
-        *(ImportJob, Schema, Solution, SolutionVersion),
+        *(BatchInferenceJob, BatchSegmentJob, Campaign, DataDeletionJob, Dataset, DatasetGroup),
+        *(EventTracker, Filter, ImportJob, Schema, Solution, SolutionVersion),
     )
 }
 """The classes by the noun of their operations."""

@@ -1,10 +1,12 @@
 """The operations of the runtime: recommendations, rankings and next best actions."""
 
+from collections.abc import Mapping
 from itertools import islice
 from uuid import uuid4
 
 from emulator.personalize.errors import invalid_input
-from emulator.personalize.resources import Campaign, SolutionVersion
+from emulator.personalize.filters import active_filter, passing
+from emulator.personalize.resources import Campaign, Dataset, Solution, SolutionVersion
 from emulator.personalize.store import Request, Response, Store
 
 DEFAULT_RESULTS = 25  # API reference: numResults defaults to 25
@@ -13,6 +15,7 @@ MAX_RESULTS = 500  # guide, quotas: also the most items for a ranking
 # The operation for each type of recipe (guide, "Choosing a recipe").
 OPERATIONS = {
     "USER_PERSONALIZATION": "GetRecommendations",
+    "POPULAR_ITEMS": "GetRecommendations",
     "RELATED_ITEMS": "GetRecommendations",
     "PERSONALIZED_RANKING": "GetPersonalizedRanking",
     "PERSONALIZED_ACTIONS": "GetActionRecommendations",
@@ -23,7 +26,10 @@ RESULT_FIELDS = {
     "GetActionRecommendations": ("actionList", "actionId"),
 }
 """The field of each response with the results, and the field of each result with the id."""
-SUPPORTED_FIELDS = ("campaignArn", "userId", "itemId", "inputList", "numResults")
+SUPPORTED_FIELDS = (
+    *("campaignArn", "userId", "itemId", "inputList", "numResults"),
+    *("context", "filterArn", "filterValues"),
+)
 
 
 def recommend(operation: str, store: Store, request: Request) -> Response:
@@ -44,8 +50,9 @@ def recommend(operation: str, store: Store, request: Request) -> Response:
             f"{operation} is not supported by the recipe {recipe.name} of {campaign.arn}; "
             f"use {OPERATIONS[recipe.type]}"
         )
-    scores = _scores(store, version, request)
-    shown = scores.items() if version.timeline.gives_results else ()
+    item_filter = active_filter(store, request, version.solution.group_arn)
+    _check_context(store, version.solution, request.get("context", {}))
+    shown = passing(item_filter, request, scores(store, version, request)).items()
     limit = MAX_RESULTS if "inputList" in request else request.get("numResults")
     first = islice(shown, min(limit or DEFAULT_RESULTS, MAX_RESULTS))
     list_field, id_field = RESULT_FIELDS[operation]
@@ -53,13 +60,28 @@ def recommend(operation: str, store: Store, request: Request) -> Response:
     return {list_field: results, "recommendationId": f"RID-{uuid4()}"}
 
 
-def _scores(store: Store, version: SolutionVersion, request: Request) -> dict[str, float]:
-    """Return the results by their ids, best first.
+def _check_context(store: Store, solution: Solution, context: Mapping[str, str]) -> None:
+    """Raise ApiError if a field of the context is not in the schema of the interactions."""
+    names = [
+        name
+        for dataset in store.all(Dataset, solution.group_arn)
+        if dataset.type == "INTERACTIONS"
+        for name in dataset.table.columns
+    ]
+    if unknown := [key for key in context if key not in names]:
+        raise invalid_input(f"context has {unknown[0]}, which the interactions do not have")
 
-    The switch `unknown_user` decides about a user who is not in the data.
+
+def scores(store: Store, version: SolutionVersion, request: Request) -> dict[str, float]:
+    """Return the results of a version by their ids, best first.
+
+    The switch `unknown_user` decides about a user who is not in the data. A version that was
+    trained with the fault `no-results` has none.
     """
     model = version.model
     assert model is not None, "an ACTIVE version has been trained"
+    if not version.timeline.gives_results:
+        return {}
     if version.solution.recipe.type == "RELATED_ITEMS":
         return model.similar_items(_required(request, "itemId"))
     user_id, items = _required(request, "userId"), request.get("inputList", [])

@@ -18,16 +18,19 @@ Response = dict[str, object]
 
 
 class Objects(Protocol):
-    """The S3 objects that import jobs read. Each read names the import role."""
+    """The S3 objects that jobs read and write. Each call names the role of the job."""
 
     def keys(self, bucket: str, prefix: str, role_arn: str) -> list[str]:
-        """Return the key itself if it exists, or every key below a prefix that ends in "/".
+        """Return every key that begins with the prefix.
 
         Raise JobFailed if the role may not list the bucket, or if there is no such bucket.
         """
 
     def read(self, bucket: str, key: str, role_arn: str) -> bytes:
         """Return the bytes of an object. Raise JobFailed if it cannot be read."""
+
+    def write(self, bucket: str, key: str, content: bytes, role_arn: str) -> None:
+        """Write an object. Raise JobFailed if the role may not write it."""
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ DURATION_OF_STOP = Duration(pending=0, in_progress=1)
 SLOW_JOB_KINDS = (
     *("dataset-import-job", "data-deletion-job", "solution-version"),
     *("campaign", "campaign-update"),
+    *("batch-inference-job", "batch-segment-job"),
 )
 
 

@@ -48,6 +48,14 @@ class Model:
         """Return the items that are similar to an item. For an unknown item they are popular."""
         return self._new_items([self.items.index(item_id)] if item_id in self.items else [])
 
+    def users_of(self, item_ids: Collection[str]) -> dict[str, float]:
+        """Return the users who like any of the items, by the sum of their scores, best first."""
+        positions = [position for position, item in enumerate(self.items) if item in item_ids]
+        users = list(self.histories)
+        scores = self.scores([*self.histories.values()])[:, positions].sum(axis=1)
+        order = np.argsort(-scores, kind="stable")
+        return {users[row]: float(scores[row]) for row in order if scores[row] > 0}
+
     def rank(self, user_id: str, item_ids: Sequence[str]) -> dict[str, float]:
         """Return the given items for a user. An unknown item has the score 0."""
         scores = self.scores([self.histories.get(user_id, [])])[0]

@@ -20,6 +20,12 @@ ARN = f"arn:aws:personalize:{REGION}:{ACCOUNT}:"
 GROUP = f"{ARN}dataset-group/movies"
 INTERACTIONS = f"{ARN}dataset/movies/INTERACTIONS"
 INTERACTION_COLUMNS = ("USER_ID", "ITEM_ID", "EVENT_TYPE", "TIMESTAMP")
+BATCH = {
+    "jobInput": {"s3DataSource": {"path": "s3://exports/users.json"}},
+    "jobOutput": {"s3DataDestination": {"path": "s3://exports/out/"}},
+    "roleArn": IMPORT_ROLE,
+}
+"""The locations and the role of a batch job."""
 FIRST_TIME = 1_700_000_000
 """The TIMESTAMP of the first numbered interaction."""
 
@@ -71,11 +77,10 @@ class Files(UserDict):
         self.reads = []
 
     def keys(self, bucket, prefix, role_arn):
-        """Return the key, or the keys below the prefix."""
+        """Return the keys that begin with the prefix."""
         self.reads.append((bucket, prefix, role_arn))
         keys = [key for key_bucket, key in self.data if key_bucket == bucket]
-        is_prefix = prefix[-1:] in ("", "/")
-        return [key for key in keys if key == prefix or (is_prefix and key.startswith(prefix))]
+        return [key for key in keys if key.startswith(prefix)]
 
     def read(self, bucket, key, role_arn):
         """Return the bytes of an object."""
@@ -83,6 +88,12 @@ class Files(UserDict):
         if (bucket, key) not in self:
             raise JobFailed(f"s3://{bucket}/{key} does not exist")
         return self[bucket, key]
+
+    def write(self, bucket, key, content, role_arn):
+        """Write an object. The role `none` may not write."""
+        if role_arn.endswith("/none"):
+            raise JobFailed(f"{role_arn} may not write s3://{bucket}/{key}")
+        self[bucket, key] = content
 
 
 def describer(field):

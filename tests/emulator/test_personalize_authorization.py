@@ -19,6 +19,8 @@ FIELDS = {
     "schema": "{}",
     "datasetType": "Interactions",
     "dataSource": {"dataLocation": "s3://b/k"},
+    "jobInput": {"s3DataSource": {"path": "s3://b/k"}},
+    "jobOutput": {"s3DataDestination": {"path": "s3://b/k/"}},
     "userId": "u",
     "inputList": ["i"],
     "tags": TAGS,

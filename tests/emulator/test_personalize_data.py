@@ -123,7 +123,7 @@ def test_an_import_fails_with_the_reason_for_which_an_object_cannot_be_read(
     world, dataset, monkeypatch
 ):
     monkeypatch.setattr(world.files, "keys", lambda *_: ["gone.csv"])
-    assert failure(world, dataset) == "s3://exports/gone.csv does not exist"
+    assert failure(world, dataset, key="gone.csv") == "s3://exports/gone.csv does not exist"
 
 
 def test_the_emulator_knows_what_each_import_read_and_what_each_version_learned(world, dataset):

@@ -1,7 +1,15 @@
 """Proves what data deletion jobs do to datasets and models, and which jobs they exclude."""
 
 import pytest
-from personalize_world import CALLER, GROUP, IMPORT_ROLE, INTERACTIONS, World, error_of
+from personalize_world import (
+    BATCH,
+    CALLER,
+    GROUP,
+    IMPORT_ROLE,
+    INTERACTIONS,
+    World,
+    error_of,
+)
 
 from emulator.personalize import Switches
 from emulator.personalize.resources import Dataset
@@ -119,6 +127,8 @@ def test_jobs_and_deletions_exclude_each_other_or_not(excludes):
     imports = world.import_request(INTERACTIONS, "more")
     assert attempt("create_dataset_import_job", **imports) == expected
     assert attempt("create_solution_version", solutionArn=world.solution) == expected
+    batch = {"jobName": "batch", "solutionVersionArn": world.version, **BATCH}
+    assert attempt("create_batch_inference_job", **batch) == expected
     world.wait()
     world.start_training(world.solution)
     assert attempt("create_data_deletion_job", **request("during-training")) == expected

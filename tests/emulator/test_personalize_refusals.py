@@ -10,6 +10,7 @@ import json
 import pytest
 from personalize_world import (
     ARN,
+    BATCH,
     CALLER,
     GROUP,
     INTERACTIONS,
@@ -24,6 +25,7 @@ from emulator.personalize import ApiError
 
 TAGS = [{"tagKey": f"key-{number}", "tagValue": ""} for number in range(51)]
 SYNC = {"syncWithLatestSolutionVersion": True}
+WATCHED = 'EXCLUDE ItemID WHERE Interactions.EVENT_TYPE IN ("watch")'
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +45,13 @@ def world():
     world.create_solution(GROUP, "similar", recipe_arn("sims"))
     world.create_solution(GROUP, "cold", recipe_arn("hrnn-coldstart"))
     world.versions = {"active": world.train(solution), "segments": world.train(segments)}
+    trending = world.create_solution(GROUP, "trending", recipe_arn("trending-now"))
+    world.versions["trending"] = world.train(trending)
+    for number in range(30):
+        world.client.create_filter(
+            name=f"filter-{number}", datasetGroupArn=full, filterExpression=WATCHED
+        )
+    world.wait()
     world.versions["stopped"] = world.start_training(solution)
     world.client.stop_solution_version_creation(solutionVersionArn=world.versions["stopped"])
     for name in ("live", "updating", "deleting"):
@@ -53,6 +62,11 @@ def world():
         world.start_training(solution)
     for number in range(5):
         world.start_import(INTERACTIONS, f"job-{number}")
+        for kind, version in (("inference", "active"), ("segment", "segments")):
+            create = getattr(world.client, f"create_batch_{kind}_job")
+            arn = world.versions[version]
+            create(jobName=f"job-{number}", solutionVersionArn=arn, **BATCH)
+    world.client.create_filter(name="new", datasetGroupArn=GROUP, filterExpression=WATCHED)
     request = {"name": "creating", "solutionVersionArn": world.versions["active"]}
     world.client.create_campaign(**request)
     world.start_update(f"{ARN}campaign/updating", world.versions["active"])
@@ -69,10 +83,15 @@ def world():
 
 
 def refusal(world, line):
-    """Return the error of the request in a line of the golden file, or that there is none."""
-    operation, _, request = line.partition(" ")
+    """Return the error of the request in a line of the golden file, or that there is none.
+
+    A batch job has the fields of `BATCH`, unless the line has others.
+    """
+    operation, _, text = line.partition(" ")
+    defaults = BATCH if operation.startswith("CreateBatch") else {}
+    request = {**defaults, **json.loads(long(text, world.versions))}
     try:
-        world.personalize.call(operation, json.loads(long(request, world.versions)), CALLER)
+        world.personalize.call(operation, request, CALLER)
     except ApiError as error:
         return short(f"{error.code}: {error.message}", world.versions)
     return "is not refused"

@@ -71,13 +71,9 @@ class Bucket:
     # The objects of the Personalize emulator (`emulator.personalize.store.Objects`)
 
     def keys(self, bucket: str, prefix: str, role_arn: str) -> list[str]:
-        """Return the key itself, or the keys below a prefix that ends in a slash."""
+        """Return the keys that begin with the prefix."""
         del bucket, role_arn
-        return sorted(
-            key
-            for key in self.objects
-            if key == prefix or (prefix.endswith("/") and key.startswith(prefix))
-        )
+        return sorted(key for key in self.objects if key.startswith(prefix))
 
     def read(self, bucket: str, key: str, role_arn: str) -> bytes:
         """Return the content of an object, or raise JobFailed."""
@@ -85,3 +81,8 @@ class Bucket:
         if key not in self.objects:
             raise JobFailed(f"s3://{bucket}/{key} does not exist")
         return self.objects[key]
+
+    def write(self, bucket: str, key: str, content: bytes, role_arn: str) -> None:
+        """Write an object."""
+        del bucket, role_arn
+        self.put(key, content)

@@ -1,0 +1,205 @@
+"""Proves what batch jobs and filters write and leave, with the sample data.
+
+`golden/personalize_batch.txt` has a recipe, the files of a folder and perhaps more of the request
+in one line. Below it are the lines of the output, or why the job failed. Scores are `[...]`.
+"""
+
+import json
+import re
+
+import pytest
+from personalize_world import BATCH, CALLER, World, interactions, recipe_arn
+
+from emulator.personalize import ApiError
+from retrain.rehearsal.films import sample_data, schema
+
+AMERICA = CALLER._replace(region="us-east-1")
+ARN = f"arn:aws:personalize:us-east-1:{CALLER.account}:"
+GENRES = dict(line.split(",")[::2][:2] for line in sample_data()["ITEMS"].decode().splitlines())
+FILTERS = {
+    "unseen": 'EXCLUDE ItemID WHERE Interactions.EVENT_TYPE IN ("*")',
+    "seen": 'INCLUDE ItemID WHERE INTERACTIONS.event_type IN ("Watch")',
+    "bought": 'INCLUDE ItemID WHERE Interactions.EVENT_TYPE IN ("buy")',
+    "genre": "INCLUDE itemId where Items.GENRE in ($GENRE)",
+    "not-genre": "EXCLUDE ItemID WHERE Items.genre IN ( $GENRE )",
+    "fixed": 'EXCLUDE ItemID WHERE Items.GENRE IN ("Comedy" , "Crime")',
+    "premium": 'INCLUDE UserID WHERE Users.PLAN IN ("premium")',
+}
+
+
+class Films(World):
+    """A world with the sample data in a region with themes, and a version of any recipe."""
+
+    def __init__(self):
+        super().__init__()
+        self.client = self.connect(AMERICA)
+        self.runtime = self.connect(AMERICA, "personalize-runtime")
+        self.group = self.create_group()
+        self.versions, self.number = {}, 0
+        title = '"name": "TITLE", "type": "string"'
+        for name in ("INTERACTIONS", "ITEMS", "USERS"):
+            avro = schema(name).replace(title, f'{title}, "textual": true')
+            self.put(
+                f"{name}.csv", interactions() if name == "INTERACTIONS" else sample_data()[name]
+            )
+            self.import_file(self.create_dataset(self.group, name, avro=avro), name, f"{name}.csv")
+        for name, expression in FILTERS.items():
+            self.client.create_filter(
+                name=name, datasetGroupArn=self.group, filterExpression=expression
+            )
+        self.wait()
+
+    def version(self, recipe):
+        """Return a version of a recipe. Train it at the first call."""
+        if recipe not in self.versions:
+            solution = self.create_solution(self.group, recipe, recipe_arn(recipe))
+            self.versions[recipe] = self.train(solution)
+        return self.versions[recipe]
+
+    def request(self, recipe, path="s3://exports/in/", **fields):
+        """Return the request for a batch job."""
+        self.number += 1
+        if "filterArn" in fields:
+            fields["filterArn"] = f"{ARN}filter/{fields['filterArn']}"
+        return {
+            **BATCH,
+            "jobName": f"job-{self.number}",
+            "solutionVersionArn": self.version(recipe),
+            "jobInput": {"s3DataSource": {"path": path}},
+            "numResults": 2,
+            **fields,
+        }
+
+    def run(self, recipe, files, **fields):
+        """Run a batch job, and return the lines of its output files, or why it failed."""
+        for key in [key for key in self.files if key[1].startswith(("in", "out"))]:
+            del self.files[key]
+        for name, lines in files.items():
+            texts = [line if isinstance(line, str) else json.dumps(line) for line in lines]
+            self.put(f"in{name}", "\n".join(texts).encode())
+        noun = "Segment" if "affinity" in recipe else "Inference"
+        request = self.request(recipe, **fields)
+        [arn] = self.personalize.call(f"CreateBatch{noun}Job", request, AMERICA).values()
+        self.wait()
+        field = f"batch{noun}Job"
+        described = self.personalize.call(f"DescribeBatch{noun}Job", {f"{field}Arn": arn}, AMERICA)
+        written = [
+            f"{key.removeprefix('out/')} {line}"
+            for (_, key), content in self.files.items()
+            if key.startswith("out")
+            for line in content.decode().splitlines()
+        ]
+        if described[field]["status"] == "ACTIVE":
+            return written
+        assert (described[field]["status"], written) == ("CREATE FAILED", [])
+        return [described[field]["failureReason"]]
+
+    def items(self, **fields):
+        """Return the items of GetRecommendations with a filter."""
+        if "live" not in self.versions:
+            self.versions["live"] = self.create_campaign(self.version("user-personalization"))
+        if "filterArn" in fields:
+            fields["filterArn"] = f"{ARN}filter/{fields['filterArn']}"
+        response = self.runtime.get_recommendations(
+            campaignArn=self.versions["live"], userId="user-007", **fields
+        )
+        return [item["itemId"] for item in response["itemList"]]
+
+
+@pytest.fixture(scope="module")
+def films():
+    return Films()
+
+
+def test_each_batch_job_of_the_golden_file_writes_its_lines_or_has_a_reason(films, golden):
+    def answer(line):
+        recipe, _, rest = line.partition(" ")
+        files, end = json.JSONDecoder().raw_decode(rest)
+        try:
+            lines = films.run(recipe, files, **json.loads(rest[end:] or "{}"))
+        except ApiError as error:
+            lines = [f"{error.code}: {error.message}"]
+        return [re.sub(r"\[0\.\d+(,0\.\d+)*\]", "[...]", text) for text in lines]
+
+    golden.answers("personalize_batch.txt", answer)
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "reason"),
+    [
+        ("MAX_FILES", 1, "The input has 2 files, more than 1"),
+        ("MAX_FILES", 2, None),
+        ("MAX_BYTES", 2 * len('{"itemId": "film-004"}') - 1, "The input has more than 1 GB"),
+        ("MAX_BYTES", 2 * len('{"itemId": "film-004"}'), None),
+        ("MAX_LINES", {"aws-item-affinity": 0}, "a.json has 1 lines, more than 0"),
+        ("MAX_LINES", {"aws-item-affinity": 1, "aws-similar-items": 0}, None),
+    ],
+)
+def test_a_job_with_too_much_input_fails(films, monkeypatch, limit, value, reason):
+    files = {name: [{"itemId": "film-004"}] for name in ("/a.json", "/b.json")}
+    monkeypatch.setattr(f"emulator.personalize.batch_jobs.{limit}", value)
+    lines = films.run("item-affinity", files, numResults=1)
+    assert lines == [reason] if reason else len(lines) == 2
+
+
+def test_a_filter_of_a_campaign_includes_or_excludes_items(films):
+    plain = films.items()
+    drama = films.items(filterArn="genre", filterValues={"GENRE": '"Drama"'})
+    assert {GENRES[item] for item in drama} == {"Drama"}
+    among_first = [item for item in plain if GENRES[item] == "Drama"]
+    assert len(drama) > len(among_first), "the filter comes before the number of results"
+    without = films.items(filterArn="not-genre", filterValues={"GENRE": '"Drama", "Comedy"'})
+    assert not {"Drama", "Comedy"} & {GENRES[item] for item in without}
+    assert films.items(filterArn="not-genre") == plain, "an EXCLUDE filter without its value"
+    assert not {"Comedy", "Crime"} & {GENRES[item] for item in films.items(filterArn="fixed")}
+
+
+def test_a_filter_by_interactions_uses_those_of_the_user(films):
+    ranked = [f"film-{number:03}" for number in range(1, 301)]
+    campaign = films.create_campaign(films.version("personalized-ranking"), "ranking")
+    rankings = {
+        name: [
+            item["itemId"]
+            for item in films.runtime.get_personalized_ranking(
+                campaignArn=campaign,
+                userId="user-007",
+                inputList=ranked,
+                filterArn=f"{ARN}filter/{name}",
+            )["personalizedRanking"]
+        ]
+        for name in ("seen", "unseen", "bought")
+    }
+    rows = [line.split(",") for line in interactions().decode().splitlines()]
+    seen = {row[1] for row in rows if row[0] == "user-007"}
+    assert set(rankings["seen"]) == seen, "the case of the event type makes no difference"
+    assert set(rankings["unseen"]) == set(ranked) - seen
+    assert rankings["bought"] == [], "the user has watched films only"
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"filterArn": "genre"}, "filterValues must have GENRE with each value in double quotes"),
+        (
+            {"filterArn": "genre", "filterValues": {"GENRE": "Horror"}},
+            "filterValues must have GENRE with each value in double quotes",
+        ),
+        (
+            {"filterArn": "fixed", "filterValues": {"GENRE": '"Horror"'}},
+            "filterValues has GENRE, which is no parameter of a filter",
+        ),
+        (
+            {"filterValues": {"GENRE": '"Horror"'}},
+            "filterValues has GENRE, which is no parameter of a filter",
+        ),
+        ({"context": {"DEVICE": "tv"}}, "context has DEVICE, which the interactions do not have"),
+    ],
+)
+def test_the_values_of_a_filter_and_a_context_must_fit(films, fields, message):
+    with pytest.raises(films.runtime.exceptions.InvalidInputException) as error:
+        films.items(**fields)
+    assert error.value.response["Error"]["Message"] == message
+
+
+def test_a_context_with_a_field_of_the_interactions_is_accepted(films):
+    assert films.items(context={"EVENT_TYPE": "watch"}) == films.items()
