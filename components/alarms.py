@@ -136,6 +136,8 @@ ALARMS = (
     ),
 )
 """The alarms in the order of the docs. `docs/operations.md` explains each of them."""
+OF_MODELS = ("ModelAgeHours", "UnfinishedTrials")
+"""The metrics about solutions and campaigns."""
 
 
 def create_topic(shared: Shared) -> pulumi.Output[str]:
@@ -191,7 +193,7 @@ def create_alarms(
     """Create the alarms and the log filter of one of them. Return the ARNs of the alarms."""
     topic_arn = settings["notifications"]["topicArn"]
     arns = []
-    for alarm in ALARMS:
+    for alarm in alarms_of(settings):
         inputs = alarm_inputs(alarm, shared.name, dimension_values, max_age_hours(settings))
         if alarm.pattern is not None:
             aws.cloudwatch.LogMetricFilter(
@@ -218,6 +220,11 @@ def create_alarms(
         )
         arns.append(created.arn)
     return arns
+
+
+def alarms_of(settings: Mapping[str, Any]) -> list[Alarm]:
+    """Return the alarms of a pipeline. Without solutions, there are none about models."""
+    return [alarm for alarm in ALARMS if settings["solutions"] or alarm.metric not in OF_MODELS]
 
 
 def max_age_hours(settings: Mapping[str, Any]) -> float:

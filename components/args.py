@@ -302,9 +302,12 @@ class RetrainingPipelineArgs:
     """The datasets to import before each training. There must be at least one."""
     solutions: Annotated[
         Sequence[SolutionArgs],
-        Elements(1, MAX_SOLUTIONS, f"configure 1 to {MAX_SOLUTIONS} solutions, {OTHER_STACK}"),
+        Elements(0, MAX_SOLUTIONS, f"list at most {MAX_SOLUTIONS}, or [] for none, {OTHER_STACK}"),
     ]
-    """The solutions to retrain, in parallel. There must be at least one."""
+    """The solutions to retrain, in parallel. With `[]` a run only imports.
+
+    `[]` is for the recommenders of a Domain dataset group, which Personalize retrains itself.
+    """
     import_role_arn: Annotated[pulumi.Input[str] | None, arns.ROLE] = None
     """ARN of the role that Personalize assumes to read the exports.
 
@@ -352,6 +355,11 @@ class RetrainingPipelineArgs:
 
     The created import role and the functions that read exports may decrypt with it.
     """
+
+    @property
+    def first_dataset_arn(self) -> str:
+        """The ARN of a dataset. All ARNs have the same partition, region and account."""
+        return str(next(iter(self.datasets.configured().values())).dataset_arn)
 
     @property
     def schedule_expression(self) -> str:

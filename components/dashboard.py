@@ -19,6 +19,7 @@ COLUMNS, HEIGHT = 24, 6
 """The columns of a dashboard, and the height of each widget."""
 RED = "#d62728"
 COLORS = {
+    "IMPORTED": "#17becf",
     "DEPLOYED": "#2ca02c",
     "TRAINED": "#1f77b4",
     "AWAITING_APPROVAL": "#9467bd",
@@ -41,7 +42,7 @@ QUERIES = {
 }
 """Title -> a query on the functions' log."""
 
-Widget: TypeAlias = dict[str, object]
+Widget: TypeAlias = dict[str, Any]
 
 
 def create_dashboard(
@@ -122,8 +123,7 @@ def dashboard_body(
             chart("Age of the data (hours)", data_ages, **age),
         ],
         [
-            # CloudWatch refuses a chart without any lines.
-            *([chart("Offline metrics", offline_metrics, **mean)] if offline_metrics else []),
+            chart("Offline metrics", offline_metrics, **mean),
             chart("Training hours a day", training_hours, **total),
         ],
         [
@@ -143,7 +143,9 @@ def dashboard_body(
     link = f"**{pipeline}** · [executions]({_console(home)}/{page})"
     position = {"x": 0, "y": 0, "width": COLUMNS, "height": 1}
     widgets: list[Widget] = [{"type": "text", **position, "properties": {"markdown": link}}]
-    for number, row in enumerate(rows):
+    # CloudWatch refuses a chart without any lines.
+    charted = [[item for item in row if item["properties"].get("metrics") != []] for row in rows]
+    for number, row in enumerate(filter(None, charted)):
         width = COLUMNS // len(row)
         for column, widget in enumerate(row):
             position = {"x": column * width, "y": 1 + number * HEIGHT}

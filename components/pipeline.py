@@ -237,7 +237,7 @@ def _checked_home(
 
     def home_of(config: Mapping[str, Any], account: str, region: str) -> Home:
         raise_if_any_problem(map(str, check(config).problems), name)
-        arn = parse_arn(config["solutions"][0]["solutionArn"])
+        arn = parse_arn(next(iter(config["datasets"].values()))["datasetArn"])
         assert arn is not None, "check() has found that it is an ARN"
         raise_if_any_problem(_caller_problems(arn.home, account, region, stack), name)
         return arn.home

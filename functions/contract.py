@@ -180,14 +180,19 @@ class Run(StartedRun):
 
 
 Outcome = Literal[
-    "DEPLOYED", "TRAINED", "AWAITING_APPROVAL", "REJECTED", "ROLLED_BACK", "SKIPPED", "FAILED"
+    "IMPORTED",
+    "SKIPPED",
+    "DEPLOYED",
+    "TRAINED",
+    "AWAITING_APPROVAL",
+    "REJECTED",
+    "ROLLED_BACK",
+    "FAILED",
 ]
-"""The outcome of a campaign, a solution or a run, in the order from good to bad.
+"""The outcome of a campaign, a solution or a run. In a run, each outcome hides those before it.
 
-SKIPPED is not in this order, because it hides nothing else that has happened.
-
-TRAINED: the solution has no campaign. AWAITING_APPROVAL: the version has passed the gate, and a
-person has to approve it.
+IMPORTED: the run has no solution to train. TRAINED: the solution has no campaign.
+AWAITING_APPROVAL: the version has passed the gate, and a person has to approve it.
 """
 
 

@@ -225,7 +225,7 @@ def _check_trigger(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]
             "datasets.interactions.readyMarker to 's3://bucket/{date}.SUCCESS'"
         )
         yield Problem("trigger.onExport", message)
-    if args.limits.max_trainings_per_month is None:
+    if args.solutions and args.limits.max_trainings_per_month is None:
         message = (
             "missing; trigger.onExport needs it, because the number of exports is not known; set "
             "for example 35, or 0 for no limit"

@@ -125,14 +125,15 @@ def messages_of(guard: Guard, view: RunView) -> Iterator[str]:
 
 
 def _why_skipped(view: RunView) -> str:
-    if "only" in view.run["request"]:
-        return "no campaign waits for a version"
     names: dict[str, list[str]] = {}
     for dataset in view.datasets:
         names.setdefault(dataset.decision.reason, []).append(dataset.dataset["type"])
     for solution in view.solutions:
         names.setdefault(solution.decision.reason, []).append(short_name(solution.arn))
+    if "only" in view.run["request"] or not names:
+        return "no campaign waits for a version"
     facts = "; ".join(f"{list_text(found)}: {reason}" for reason, found in names.items())
     if any(solution.limit_message for solution in view.solutions):
         return facts
-    return f"nothing is new: {facts}; to train anyway, use retrain start --force"
+    work = "train" if view.settings["solutions"] else "import"
+    return f"nothing is new: {facts}; to {work} anyway, use retrain start --force"

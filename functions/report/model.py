@@ -260,9 +260,8 @@ def report_of(
 
 
 def worst_outcome(outcomes: Sequence[str | None]) -> Outcome:
-    """Return the worst outcome of solutions and campaigns. It is SKIPPED if all were skipped."""
-    worst_first = [outcome for outcome in get_args(Outcome)[::-1] if outcome != "SKIPPED"]
-    return next((outcome for outcome in worst_first if outcome in outcomes), "SKIPPED")
+    """Return the outcome that hides the others. It is SKIPPED if there are none."""
+    return next((outcome for outcome in get_args(Outcome)[::-1] if outcome in outcomes), "SKIPPED")
 
 
 def with_trials(plan: Plan, results: Sequence[CampaignResult]) -> Plan:

@@ -42,6 +42,7 @@ FEW_USERS = 100
 SEPARATORS_BYTES = 100
 """The bytes of the line breaks between the sections."""
 HEADLINES: Mapping[Outcome, str] = {
+    "IMPORTED": "new data was imported, and nothing was trained",
     "DEPLOYED": "the new version for {} is in use",
     "TRAINED": "there is a new version without a campaign",
     "SKIPPED": "nothing was deployed",

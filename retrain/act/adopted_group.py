@@ -55,12 +55,13 @@ def adopt_group(client: PersonalizeClient, s3: S3Client, group_arn: str) -> Adop
     Raises OperatorError if the group does not exist, is not ACTIVE, or has nothing to retrain.
     """
     notes = _notes_about_group(client, group_arn)
+    is_domain = bool(notes)
     imports = _last_imports(client, group_arn, notes)
     pages = client.get_paginator("list_solutions").paginate(datasetGroupArn=group_arn)
     listed = [solution for page in pages for solution in page["solutions"]]
     arns = _active_arns(listed, "solutionArn", notes)
-    if not arns or not imports:
-        lacks = "dataset that was imported from S3" if arns else "ACTIVE solution"
+    if not (arns or is_domain) or not imports:
+        lacks = "dataset that was imported from S3" if arns or is_domain else "ACTIVE solution"
         reasons = [f"{group_arn} has no {lacks}; create one first", *notes]
         raise OperatorError("; ".join(reasons))
     ids = _ids(s3, [job["dataSource"]["dataLocation"] for job in imports.values()])

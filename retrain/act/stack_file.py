@@ -68,7 +68,8 @@ def _commented(
         child = _dataclass_in(names[key].type)
         paragraphs = [" ".join(docstrings[names[key].name].split())]
         if child and child not in described:
-            paragraphs += _more_keys(child, value[0] if isinstance(value, list) else value)
+            first = next(iter(value), {}) if isinstance(value, list) else value
+            paragraphs += _more_keys(child, first)
         nested = indent + INDENT
         if child and isinstance(value, list):
             nested += INDENT

@@ -13,7 +13,7 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
 from components import iam
-from components.alarms import ALARMS, NAMESPACES, alarm_inputs, max_age_hours
+from components.alarms import NAMESPACES, alarm_inputs, alarms_of, max_age_hours
 from components.schedules import EXECUTION_INPUT
 from components.state_machine.steps import STEPS
 from functions.words import list_text
@@ -155,7 +155,7 @@ def check_alarms(account: Account) -> Iterator[Finding]:
         fix = f"aws scheduler delete-schedule-group --name {other.rpartition(':')[2]}"
         yield Finding("warn", f"{text}, or if the other one was removed, end its schedules:", fix)
         existing = [item for item in existing if other not in str(item["Dimensions"])]
-    for alarm in ALARMS:
+    for alarm in alarms_of(account.target.settings):
         named = [item for item in existing if is_named(item["AlarmName"], f"{name}-{alarm.name}")]
         heard = [item for item in named if item["ActionsEnabled"] and topic in item["AlarmActions"]]
         problem = None if heard else "does not exist or does not notify the topic"

@@ -53,7 +53,7 @@ class ExaminedPipeline:
     @property
     def home(self) -> Home:
         """The partition, the account and the region of the ARNs in the settings."""
-        arn = parse_arn(self.settings["solutions"][0]["solutionArn"])
+        arn = parse_arn(self.settings["datasets"][0]["datasetArn"])
         assert arn is not None, "the settings were checked"
         return arn.home
 
@@ -97,7 +97,7 @@ def find_pipeline(stack: str, state_machine_arn: str | None, access: Access) -> 
         source = f"state machine {target.name}"
         return ExaminedPipeline(target.settings, target.access, source, target.stack, None, target)
     args = read_args(pulumi_cli.PROJECT_DIR, stack)
-    region = str(args.solutions[0].solution_arn).split(":")[3]
+    region = args.first_dataset_arn.split(":")[3]
     access, deployed, error = access.in_region(region, f"the stack of {file.name}"), None, None
     try:
         deployed = find_target(stack, None, access)

@@ -79,7 +79,7 @@ def find_version(target: Target, name: str) -> str:
         if is_named(arn, name):
             return arn
     names = ", ".join(short_name(arn) for arn in newest_first[:SHOWN_VERSIONS]) or "none"
-    solutions = list_text([short_name(arn) for arn in arns])
+    solutions = list_text([short_name(arn) for arn in arns]) or "this pipeline"
     raise OperatorError(f"{name!r} is not a version of {solutions}; the newest versions: {names}")
 
 

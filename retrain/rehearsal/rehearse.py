@@ -205,7 +205,7 @@ def _running_stack(
     """
     try:
         with open_stack(pulumi_cli.PROJECT_DIR, name, data_dir) as stack:
-            region, account = str(stack.args.solutions[0].solution_arn).split(":")[3:5]
+            region, account = stack.args.first_dataset_arn.split(":")[3:5]
             with running(port=port, account=account, region=region, timings=jobs) as emulator:
                 print_progress(f"account {account}, {region}: {emulator.endpoint}")
                 os.environ.update(emulator.exports)

@@ -101,7 +101,7 @@ SCENARIOS = (
         promise="Every solution is trained, and every campaign gets its new version, unless a "
         "person has to approve it.",
         way_out="do what the report says",
-        outcomes=["DEPLOYED", "TRAINED"],
+        outcomes=["DEPLOYED", "TRAINED", "IMPORTED"],
         trains=True,
         serves_new_version=True,
     ),

@@ -62,7 +62,7 @@ def open_stack(project_dir: Path, name: str, data_dir: Path | None) -> Iterator[
     cannot be used.
     """
     args, data = read_args(project_dir, name), film_service()
-    partition = str(args.solutions[0].solution_arn).split(":")[1]
+    partition = args.first_dataset_arn.split(":")[1]
     if partition != "aws":
         raise OperatorError(
             f"stack {name} is in the partition {partition}, but the emulator has only aws; use a "

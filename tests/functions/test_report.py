@@ -145,7 +145,7 @@ ENDS = {
         *("FAILED", "RunRefused: 1 problem"),
     ),
     "error after planning": (without("solutions", error=ERROR), "FAILED", ERROR_TEXT),
-    "all trainings held back": (s.finished(solutions=[]), "SKIPPED", None),
+    "all trainings held back": (s.finished(solutions=[]), "IMPORTED", None),
 }
 
 

@@ -76,6 +76,17 @@ def test_golden_what_needs_a_person_is_said_on_the_screen_and_in_the_file(golden
     assert [note for note in document["notes"] if note not in comments] == []
 
 
+def test_a_domain_dataset_group_without_solutions_is_adopted_for_its_recommenders():
+    group = replace(
+        MOVIES.with_datasets("interactions", "items").with_solutions(), domain="ECOMMERCE"
+    )
+    with account(group) as prod:
+        args = adopted(prod)
+        plan = prod.retrain("plan --stack new")
+    assert (args.datasets, args.solutions) == (group.args.datasets, ())
+    assert (plan.code, plan.out.splitlines()[-1]) == (0, "Plan: 2 to import.")
+
+
 def test_a_solution_without_the_usual_metrics_has_no_gate():
     with account() as prod:
         metrics = prod.client("personalize").get_solution_metrics(
