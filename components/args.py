@@ -187,6 +187,13 @@ class QualityRuleArgs:
         float | None, above_zero(1, "set for example 0.1, because metrics are shares")
     ] = None
     """The lowest value that passes. The value of the live version does not matter."""
+    relative_to: Annotated[pulumi.Input[str] | None, arns.SOLUTION] = None
+    """ARN of another solution of this stack, whose versions are the baselines of `maxDrop`.
+
+    The value of each version is then divided by that of its baseline, which was trained on the same
+    imports. So data that is harder for every model rejects no version. For a baseline, AWS
+    recommends the recipe aws-popularity-count.
+    """
 
 
 DEFAULT_GATE = (QualityRuleArgs(metric=rules.NDCG_AT_10, max_drop=0.25),)

@@ -61,7 +61,13 @@ EXAMPLE = {
                     "previousVersionArn": "arn:aws:personalize:eu-west-1:123456789012:solution/"
                     "taste/0c9d",
                     "metrics": {
-                        "precision_at_10": {"new": 0.12, "live": 0.112, "change": 0.071429}
+                        "precision_at_10": {
+                            "new": 0.12,
+                            "live": 0.112,
+                            "change": 0.071429,
+                            "newBaseline": None,
+                            "liveBaseline": None,
+                        }
                     },
                     "seconds": 960.0,
                 }

@@ -61,6 +61,8 @@ class QualityRule(TypedDict):
     metric: str
     maxDrop: float | None
     minimum: float | None
+    relativeTo: str | None
+    """The solution whose versions are the baselines of `maxDrop`, or null."""
 
 
 class ApprovalSettings(TypedDict):
@@ -274,10 +276,15 @@ class RunContext(TypedDict):
 
 
 class MetricValues(TypedDict):
-    """The values of a metric for the new and the live version, null where one is missing."""
+    """The values of a metric for the new and the live version, null where one is missing.
+
+    If all four numbers are known, those of the baselines are there too.
+    """
 
     new: float | None
     live: float | None
+    newBaseline: NotRequired[float | None]
+    liveBaseline: NotRequired[float | None]
 
 
 class StateError(TypedDict):

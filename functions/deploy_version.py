@@ -87,7 +87,11 @@ class CampaignDeployment:
             self._memory = from_document(Memory, {**item["memory"], **reported})
 
     def look(self) -> SeenCampaign:
-        """Return the campaign as Personalize shows it now."""
+        """Return the campaign as Personalize shows it now.
+
+        Its versions are read again, because a baseline may have been in training.
+        """
+        self._versions.clear()
         campaign = describe_campaign(read_client(), self.arn)
         tags = tags_of(read_client(), self.arn)
         return seen_campaign(campaign, tags, self.solution["solutionArn"], self._versions)

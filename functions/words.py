@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Literal
 
 from .contract import MetricValues
 
@@ -12,6 +13,8 @@ SHORT_METRICS = {
     "precision": "precision",
 }
 """The beginning of the name of a metric that ends with `_at_<number>` -> its usual short name."""
+TIMES_BASELINE = "times the baseline"
+"""The unit of a metric that is divided by that of a baseline."""
 
 
 def time_text(time: datetime) -> str:
@@ -57,10 +60,25 @@ def metric_name(name: str) -> str:
 
 
 def metric_text(values: MetricValues) -> str:
-    """Return a metric of the live and of the new version, like `0.2410 → 0.2492 (+3.4%)`."""
+    """Return a metric of the live and of the new version, like `0.2410 → 0.2492 (+3.4%)`.
+
+    If the gate has compared multiples of baselines, it is like `0.3100 → 0.2100 (1.55 → 1.5 times
+    the baseline, -3.2%)`.
+    """
     live, new = ("none" if values[key] is None else f"{values[key]:.4f}" for key in ("live", "new"))
-    change = share_of_change(values["new"], values["live"])
-    return f"{live} → {new}" + ("" if change is None else f" ({change:+.1%})")
+    judged_new, judged_live = judged_value(values, "new"), judged_value(values, "live")
+    change = share_of_change(judged_new, judged_live)
+    text = "" if change is None else f"{change:+.1%}"
+    if values.get("newBaseline"):
+        text = f"{judged_live:.3g} → {judged_new:.3g} {TIMES_BASELINE}, {text}"
+    return f"{live} → {new}" + (f" ({text})" if text else "")
+
+
+def judged_value(values: MetricValues, version: Literal["new", "live"]) -> float | None:
+    """Return a version's value as the quality gate compares it: divided by its baseline, if any."""
+    value = values[version]
+    baseline = values.get("newBaseline" if version == "new" else "liveBaseline")
+    return value if value is None or baseline is None else value / baseline
 
 
 def share_of_change(new: float | None, live: float | None) -> float | None:

@@ -26,6 +26,8 @@ _SHARED_PARTS = {
 }
 """Service -> the parts that must be equal in all ARNs of a pipeline. A key or topic may be in
 another account, and the ARNs of IAM have no region."""
+BASELINE = ".relativeTo"
+"""The end of the key of a setting that names a solution of the pipeline again."""
 _AWS_MANAGED = "aws"
 """The account in the ARNs of AWS managed policies, which every account may use."""
 
@@ -157,7 +159,7 @@ def problems(settings: Sequence[ArnSetting]) -> Iterator[Problem]:
     """Yield the problems that the ARNs of a pipeline have together.
 
     All ARNs must have the same partition, region and account, and all datasets the same dataset
-    group. No dataset, solution or campaign may occur twice.
+    group. No dataset, solution or campaign may occur twice, except as a baseline.
     """
     for part in ("partition", "region", "account"):
         values = [
@@ -170,6 +172,8 @@ def problems(settings: Sequence[ArnSetting]) -> Iterator[Problem]:
     yield from _differences("dataset group", [(dataset, dataset.arn.name) for dataset in datasets])
     first_keys: dict[Arn, str] = {}
     for key, arn in settings:
+        if key.endswith(BASELINE):
+            continue
         first_key = first_keys.setdefault(arn, key)
         if first_key != key and arn.service == "personalize":
             message = f"is also the value of {first_key}; correct or remove one of the two settings"

@@ -23,8 +23,9 @@ from .fields import DATE_PLACEHOLDER, Problem
 from .reading import Reader
 
 MAX_PROBE_CHARACTERS = 5_000
-"""The most characters of the ids in all probes and the names of all alarms together. The state of
-an execution contains them three times, and has at most 256 KiB (tests/workflow/test_sizes.py)."""
+"""The most characters of the ids in all probes, the names of all alarms and the ARNs of baselines
+together. The state of an execution contains them three times, and has at most 256 KiB
+(tests/workflow/test_sizes.py)."""
 EVENT_DATASETS = ("interactions", "actionInteractions")
 """The datasets whose rows are events, with a time and a type."""
 RESERVED_TAGS = "retraining-"
@@ -62,7 +63,7 @@ def check(
     """
     reader = Reader(secrets)
     args = reader.read(RetrainingPipelineArgs, as_config(given, keep_none=False), "")
-    problems = [*reader.problems, *arns.problems(reader.arns)]
+    problems = [*reader.problems, *arns.problems(reader.arns), *_check_baselines(reader)]
     for key, arguments in reader.objects:
         for rule in RULES.get(type(arguments), ()):
             problems += rule(arguments, key)
@@ -131,10 +132,28 @@ def _check_gate(solution: SolutionArgs, key: str) -> Iterator[Problem]:
 
 
 def _check_thresholds(rule: QualityRuleArgs, key: str) -> Iterator[Problem]:
-    """Check that a rule of a gate has a threshold."""
+    """Check that a rule of a gate has a threshold, and maxDrop if it has a baseline."""
     if rule.max_drop is None and rule.minimum is None:
         message = "has no threshold; give maxDrop, minimum or both, as in 'maxDrop: 0.25'"
         yield Problem(key, message)
+    elif rule.max_drop is None and rule.relative_to is not None:
+        message = "has no effect without maxDrop; add maxDrop, or remove relativeTo"
+        yield Problem(f"{key}{arns.BASELINE}", message)
+
+
+def _check_baselines(reader: Reader) -> Iterator[Problem]:
+    """Check that each baseline is another solution of the stack, if all their ARNs are known."""
+    solutions = [item.solution_arn for _, item in reader.objects if isinstance(item, SolutionArgs)]
+    keys = {str(arn): key for key, arn in reader.arns if key.endswith(".solutionArn")}
+    for key, arn in reader.arns:
+        is_own = keys.get(str(arn)) == f"{key.partition('.')[0]}.solutionArn"
+        is_missing = str(arn) not in keys and all(isinstance(known, str) for known in solutions)
+        if key.endswith(arns.BASELINE) and (is_own or is_missing):
+            message = (
+                "is not another solution of this stack; add it to solutions, so that each run "
+                "trains it on the same imports"
+            )
+            yield Problem(key, message, str(arn))
 
 
 def _check_request(probe: ProbeArgs, key: str) -> Iterator[Problem]:
@@ -187,10 +206,13 @@ def _check_size_of_probes(args: RetrainingPipelineArgs, _key: str) -> Iterator[P
     bakes = [campaign.bake for campaign in campaigns if campaign.bake is not None]
     alarms = [arn for bake in bakes for arn in bake.alarms if isinstance(arn, str)]
     characters += sum(len(arns.alarm_name(arn)) for arn in alarms)
+    rules = [rule for solution in args.solutions for rule in solution.quality_gate]
+    baselines = [rule.relative_to for rule in rules if isinstance(rule.relative_to, str)]
+    characters += sum(map(len, baselines))
     if characters > MAX_PROBE_CHARACTERS:
         message = (
-            f"has {characters} characters in the ids of all probes and the names of all alarms; "
-            f"shorten them to {MAX_PROBE_CHARACTERS} together"
+            f"has {characters} characters in the ids of all probes, the names of all alarms and "
+            f"relativeTo; shorten them to {MAX_PROBE_CHARACTERS} together"
         )
         yield Problem("solutions", message)
 

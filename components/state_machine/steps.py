@@ -140,6 +140,7 @@ STEPS: Mapping[str, Step] = {
     ),
     "deploy_version": Step(
         grants={
+            "any": ("personalize:ListSolutionVersions",),
             "campaigns": (
                 "personalize:DescribeCampaign",
                 "personalize:GetPersonalizedRanking",

@@ -7,20 +7,27 @@ update, and `solutionVersionArn` shows which version is served.
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, NamedTuple, cast, get_args
 
 from .. import clock
 from ..rules.deployments import Deployment, Notes, SeenCampaign, Trial, Update, Version
+from ..rules.gate import Baseline
+from ..rules.trainings import imports_of
 from .statuses import is_active, is_running
-from .tags import APPROVAL, BAD, GOOD, PINNED, PREVIOUS, TRIAL, past_time, tags_of
-from .trainings import describe_version
+from .tags import APPROVAL, BAD, DIGEST, GOOD, PINNED, PREVIOUS, TRIAL, past_time, tags_of
+from .trainings import describe_version, list_versions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mypy_boto3_personalize import PersonalizeClient
-    from mypy_boto3_personalize.type_defs import CampaignTypeDef, UpdateCampaignRequestTypeDef
+    from mypy_boto3_personalize.type_defs import (
+        CampaignTypeDef,
+        SolutionVersionSummaryTypeDef,
+        UpdateCampaignRequestTypeDef,
+    )
 
     from ..contract import ApprovalSettings, Settings, SolutionSettings, Tags
 
@@ -160,10 +167,50 @@ class Versions(dict[str, Version]):
     def __missing__(self, arn: str) -> Version:
         """Read what is known about a version."""
         client, solution = self._client, self._solution
-        metrics = metrics_of(client, arn) if solution["qualityGate"] else {}
-        answer = current_answer(tags_of(client, arn), solution["approval"], clock.now())
-        self[arn] = Version(describe_version(client, arn)["creationDateTime"], metrics, answer)
+        version, tags = describe_version(client, arn), tags_of(client, arn)
+        baselines = dict.fromkeys(rule.get("relativeTo") for rule in solution["qualityGate"])
+        self[arn] = Version(
+            version["creationDateTime"],
+            metrics_of(client, arn) if solution["qualityGate"] else {},
+            current_answer(tags, solution["approval"], clock.now()),
+            version["lastUpdatedDateTime"],
+            {
+                baseline: read_baseline(client, baseline, tags, version["creationDateTime"])
+                for baseline in baselines
+                if baseline
+            },
+        )
         return self[arn]
+
+
+def read_baseline(
+    client: PersonalizeClient, solution_arn: str, tags: Tags, created_at: datetime
+) -> Baseline | None:
+    """Return the version of a solution that was trained on the same imports as another version.
+
+    `tags` and `created_at` are those of the other version. Of several versions, the one that was
+    created at the nearest time counts. The data of a group never goes back to earlier imports, so
+    in both directions of time, only the nearest version of a run is read.
+    """
+    imports = imports_of(tags.get(DIGEST, ""))
+    found: list[SolutionVersionSummaryTypeDef] = []
+    listed: list[SolutionVersionSummaryTypeDef] = []
+    if imports:
+        with suppress(client.exceptions.ResourceNotFoundException):
+            listed = list_versions(client, solution_arn)
+    usable = [item for item in listed if is_active(item["status"]) or is_running(item["status"])]
+    later = [item for item in usable if item["creationDateTime"] > created_at]
+    for nearest_first in (later[::-1], usable[len(later) :]):
+        for item in nearest_first:
+            if digest := tags_of(client, item["solutionVersionArn"]).get(DIGEST):
+                found += [item] if imports_of(digest) == imports else []
+                break
+    if not found:
+        return None
+    nearest = min(found, key=lambda item: abs(item["creationDateTime"] - created_at))
+    arn, running = nearest["solutionVersionArn"], is_running(nearest["status"])
+    metrics = {} if running else metrics_of(client, arn)
+    return Baseline(arn, nearest["creationDateTime"], running, metrics)
 
 
 def metrics_of(client: PersonalizeClient, version_arn: str) -> dict[str, float]:

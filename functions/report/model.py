@@ -18,6 +18,7 @@ from ..contract import (
     FinishedRun,
     ImportItem,
     Item,
+    MetricValues,
     Outcome,
     Plan,
     SolutionResult,
@@ -27,7 +28,7 @@ from ..contract import (
 from ..executions import run_of, solution_results, trial_results
 from ..prices import import_cost, training_cost
 from ..texts import MAX_REFUSAL_BYTES, MAX_TEXT_BYTES, shortened, shortened_list
-from ..words import share_of_change
+from ..words import judged_value, share_of_change
 
 SCHEMA_VERSION: Literal[1] = 1
 TRIGGERS = ("schedule", "export", "trials", "deployments", "manual")
@@ -69,7 +70,13 @@ class MetricReport(TypedDict):
     """The value of the version that the campaign served, or null if it has none."""
     change: float | None
     """The change as a share of the live version's value. -0.25 means a quarter less. Null if one
-    of the two values is missing."""
+    of the two values is missing. With baselines, it is the change from `live` / `liveBaseline` to
+    `new` / `newBaseline`."""
+    newBaseline: float | None
+    """The value of the new version's baseline, or null if the gate has compared without
+    baselines."""
+    liveBaseline: float | None
+    """The value of the live version's baseline, or null like `newBaseline`."""
 
 
 class CampaignReport(TypedDict):
@@ -362,11 +369,19 @@ def _campaign_report(result: CampaignResult, served: Mapping[str, str | None]) -
         "reason": reason,
         "versionArn": version,
         "previousVersionArn": item["previousVersionArn"] if item else None,
-        "metrics": {
-            name: {**values, "change": share_of_change(values["new"], values["live"])}
-            for name, values in metrics.items()
-        },
+        "metrics": {name: _metric_report(values) for name, values in metrics.items()},
         "seconds": _seconds(item),
+    }
+
+
+def _metric_report(values: MetricValues) -> MetricReport:
+    new, live = judged_value(values, "new"), judged_value(values, "live")
+    return {
+        "new": values["new"],
+        "live": values["live"],
+        "change": share_of_change(new, live),
+        "newBaseline": values.get("newBaseline"),
+        "liveBaseline": values.get("liveBaseline"),
     }
 
 

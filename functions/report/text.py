@@ -8,14 +8,22 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast
 
-from ..contract import Outcome
+from ..contract import MetricValues, Outcome
 from ..executions import machine_arn_of
 from ..metrics import short_name
 from ..rules.gate import DROP
 from ..texts import json_bytes, shortened
-from ..words import count_text, duration_text, metric_name, metric_text, size_text, time_text
+from ..words import (
+    TIMES_BASELINE,
+    count_text,
+    duration_text,
+    metric_name,
+    metric_text,
+    size_text,
+    time_text,
+)
 from .model import (
     CampaignReport,
     ImportReport,
@@ -221,9 +229,14 @@ def _reason_lines(report: Report) -> Iterator[str]:
         yield f"- {', '.join(found)}: {reason}"
     yield from _warning_lines(report, about_trials=True)
     users = report["heldOutUsers"]
-    rejected = (item for item in campaigns_of(report) if item["outcome"] == "REJECTED")
-    has_dropped = any(DROP in (item["reason"] or "") for item in rejected)
-    if has_dropped and users is not None and users < FEW_USERS:
+    rejected = [item for item in campaigns_of(report) if item["outcome"] == "REJECTED"]
+    drops = [reason for item in rejected if DROP in (reason := item["reason"] or "")]
+    if any(TIMES_BASELINE not in reason for reason in drops):
+        yield (
+            "- A lower value can come from a worse model, or from new data that is harder for "
+            "every model. This rule cannot tell which. A rule with relativeTo can."
+        )
+    if drops and users is not None and users < FEW_USERS:
         yield (
             f"- Personalize measured this on about {count_text(users, 'user')}, 10% of all, so "
             "chance decides. Until there are more, raise maxDrop in the qualityGate, or set "
@@ -298,7 +311,7 @@ def _campaign_lines(report: Report) -> Iterator[str]:
         if metrics not in shown_metrics:
             shown_metrics.append(metrics)
             for name, metric in result["metrics"].items():
-                yield f"  {metric_name(name)}: {metric_text(metric)}"
+                yield f"  {metric_name(name)}: {metric_text(cast('MetricValues', metric))}"
 
 
 def _training_line(solution: SolutionReport) -> str:

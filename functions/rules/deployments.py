@@ -7,15 +7,15 @@ even one of a recreated stack, continues where a run has died.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from ..contract import MetricValues, ProbeSettings, QualityRule
 from ..words import time_text
-from .gate import compare
-from .pacing import pause
+from .gate import NO_BASELINES, Baselines, compare
+from .pacing import LONGEST_SLEEP, pause
 from .probing import Probing
-from .steps import SHORT_PAUSE, Action, Case, Step
+from .steps import LIST_LAG, SHORT_PAUSE, Action, Case, Step
 
 DESCRIBE_LAG = timedelta(minutes=10)
 """The time after which DescribeCampaign certainly shows an update, and the version it changed."""
@@ -68,12 +68,15 @@ class Update:
 
 
 class Version(NamedTuple):
-    """What is known about a version. Only a person's answer can change."""
+    """What is known about a version. Only a person's answer and the baselines can change."""
 
     created_at: datetime
     metrics: Mapping[str, float]
     answer: str | None = None
     """APPROVED, REFUSED, ASKED, or None if nobody was asked or the request has expired."""
+    ended_at: datetime = datetime.min.replace(tzinfo=UTC)
+    """When its training has ended."""
+    baselines: Baselines = NO_BASELINES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +132,8 @@ class Memory:
     warnings: list[str] = field(default_factory=list)
     metrics: dict[str, MetricValues] = field(default_factory=dict)
     """The metrics that the quality gate has compared."""
+    baseline: str | None = None
+    """The version in training that the quality gate waits for."""
 
 
 # What may be done
@@ -216,6 +221,8 @@ def _give_up(case: DeploymentCase) -> Step | None:
         reason = f"the update to {seen.update.version} has not ended in {hours}"
     elif trial:
         reason = f"{trial.version} is still on trial after {hours}"
+    elif memory.baseline:
+        reason = f"the baseline {memory.baseline} is still in training after {hours}"
     else:
         reason = f"Personalize has not accepted the update to {memory.version} in {hours}"
     phase = "TRYING" if trial else "UPDATING"
@@ -367,14 +374,34 @@ def _refuse(case: DeploymentCase, version: str) -> Step | None:
     if seen.notes.bad == version:
         reasons = memory.reasons or [f"{version} was taken back here before"]
         return Step("JUDGING", outcome="ROLLED_BACK", reasons=reasons)
-    new, live = seen.versions[version], seen.serves
+    new, live = seen.versions[version], seen.versions[seen.serves] if seen.serves else None
     if new.answer == "REFUSED":
         return Step("JUDGING", outcome="REJECTED", reasons=(f"{version} was refused",))
-    compared = compare(new.metrics, seen.versions[live].metrics if live else {}, wanted.gate)
+    live_metrics, live_baselines = (live.metrics, live.baselines) if live else ({}, NO_BASELINES)
+    if step := _wait_for_baseline(case, new, live_baselines):
+        return step
+    compared = compare(new.metrics, live_metrics, wanted.gate, new.baselines, live_baselines)
     memory.metrics = compared.values
     memory.warnings = sorted({*memory.warnings, *compared.warnings})
     if compared.rejections:
         return Step("JUDGING", outcome="REJECTED", reasons=compared.rejections)
+    return None
+
+
+def _wait_for_baseline(case: DeploymentCase, new: Version, live: Baselines) -> Step | None:
+    """Look again while a baseline is in training.
+
+    The new version's baseline is trained in parallel, so a list may not show it at once.
+    """
+    memory, now = case.memory, case.now
+    known = [baseline for baseline in (*new.baselines.values(), *live.values()) if baseline]
+    running = next((baseline for baseline in known if baseline.is_running), None)
+    memory.baseline = running.arn if running else None
+    if running:
+        age = (now - running.created_at).total_seconds()
+        return Step("JUDGING", pause=min(max(age * OVERDUE_SHARE, 1), LONGEST_SLEEP))
+    if None in new.baselines.values() and now < new.ended_at + LIST_LAG:
+        return Step("JUDGING", pause=SHORT_PAUSE)
     return None
 
 

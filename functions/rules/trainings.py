@@ -172,6 +172,11 @@ def digest(seen: SeenSolution) -> str:
     return f"{imports}-{seen.config}"
 
 
+def imports_of(digest: str) -> str:
+    """Return the part of a digest that is the same for all trainings on the same imports."""
+    return digest.partition("-")[0]
+
+
 def usable_version(seen: SeenSolution, wanted: WantedTraining) -> Training | None:
     """Return the newest version that was trained on the present data and configuration, or None.
 

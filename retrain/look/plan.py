@@ -285,7 +285,11 @@ def _campaign_step(view: SolutionView, campaign: CampaignSettings, *, is_updated
 
 def _conditions(view: SolutionView, campaign: CampaignSettings) -> str:
     """Return what the new version of a campaign has to pass."""
-    metrics = [metric_name(rule["metric"]) for rule in view.solution["qualityGate"]]
+    metrics = [
+        metric_name(rule["metric"])
+        + (f" relative to {short_name(baseline)}" if (baseline := rule["relativeTo"]) else "")
+        for rule in view.solution["qualityGate"]
+    ]
     approval = view.solution["approval"]
     conditions = [
         *([f"this passes the quality gate ({list_text(metrics)})"] if metrics else []),

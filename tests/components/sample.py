@@ -59,7 +59,14 @@ def complete(wrap=lambda value: value, **changes):
                 SolutionArgs(
                     solution_arn=wrap(f"{PERSONALIZE}:solution/for-you"),
                     training_mode="UPDATE",
-                    quality_gate=[QualityRuleArgs(metric="coverage", minimum=0.2)],
+                    quality_gate=[
+                        QualityRuleArgs(metric="coverage", minimum=0.2),
+                        QualityRuleArgs(
+                            metric="precision_at_5",
+                            max_drop=0.1,
+                            relative_to=wrap(f"{PERSONALIZE}:solution/similar"),
+                        ),
+                    ],
                     approval=ApprovalArgs(timeout_hours=12),
                     campaigns=[
                         CampaignArgs(

@@ -395,6 +395,8 @@ def planned_solution(**changes):
     return {**solution_view().planned(), "durations": [7200], **changes}
 
 
+NO_BASELINES = {"newBaseline": None, "liveBaseline": None}
+"""What the report says about a metric that was compared without baselines."""
 ENDED = {"seconds": 0, "reasons": [], "warnings": [], "memory": {}}
 """What the items of all jobs have at their end."""
 

@@ -117,7 +117,9 @@ def test_the_report_of_a_good_run():
                         "reason": None,
                         "versionArn": s.VERSION,
                         "previousVersionArn": s.OLD_VERSION,
-                        "metrics": {s.NDCG: {"new": 0.42, "live": 0.4, "change": 0.05}},
+                        "metrics": {
+                            s.NDCG: {"new": 0.42, "live": 0.4, "change": 0.05, **s.NO_BASELINES}
+                        },
                         "seconds": 1200,
                     }
                 ],
@@ -328,14 +330,19 @@ def test_a_campaign_whose_function_failed_has_the_error():
 
 
 @pytest.mark.parametrize(
-    ("new", "live", "change"),
-    [(0.3, 0.4, -0.25), (0.3, None, None), (None, 0.4, None), (0.3, 0, None), (-1, -2, 0.5)],
+    ("values", "change"),
+    [
+        ({"new": 0.3, "live": 0.4}, -0.25),
+        ({"new": 0.3, "live": None}, None),
+        ({"new": None, "live": 0.4}, None),
+        ({"new": 0.3, "live": 0}, None),
+        ({"new": -1, "live": -2}, 0.5),
+        ({"new": 0.3, "live": 0.4, "newBaseline": 0.1, "liveBaseline": 0.2}, 0.5),
+    ],
 )
-def test_the_change_of_a_metric_is_a_share_of_the_live_value(new, live, change):
-    metrics = {s.NDCG: {"new": new, "live": live}}
-    assert campaign(metrics=metrics)["metrics"] == {
-        s.NDCG: {"new": new, "live": live, "change": change}
-    }
+def test_the_change_of_a_metric_is_a_share_of_the_live_value(values, change):
+    reported = campaign(metrics={s.NDCG: values})["metrics"]
+    assert reported == {s.NDCG: {**s.NO_BASELINES, **values, "change": change}}
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,11 @@ WORDS = [
     (metric_text, {"live": 0.0, "new": 0.1}, "0.0000 → 0.1000"),
     (metric_text, {"live": -2, "new": -1}, "-2.0000 → -1.0000 (+50.0%)"),
     (metric_text, {"live": None, "new": None}, "none → none"),
+    (
+        metric_text,
+        {"live": 0.4, "new": 0.3, "liveBaseline": 0.25, "newBaseline": 0.2},
+        "0.4000 → 0.3000 (1.6 → 1.5 times the baseline, -6.2%)",
+    ),
 ]
 
 

@@ -20,6 +20,7 @@ from functions.rules.deployments import (
     decide,
     needs_run,
 )
+from functions.rules.gate import Baseline
 from functions.rules.pacing import pause
 from functions.rules.probing import Probe, Probing, Response
 from functions.rules.steps import Step
@@ -266,6 +267,73 @@ def test_a_deployment_is_given_up_at_its_deadline_and_a_trial_stays_open(seen, h
 def test_the_update_of_a_trial_is_looked_at_rarely_after_its_deadline(hours, seconds):
     late = update(NEW, is_running=True, created_at=NOW - hours * HOUR)
     assert step(campaign(latest=late, trial=on_trial()))[0] == Step("UPDATING", pause=seconds)
+
+
+# The baselines of the gate
+
+RELATIVE = wanted(gate=[{"metric": "ndcg", "maxDrop": 0.1, "relativeTo": "popular"}])
+TRAINED = Baseline("popular/1", NOW - 2 * HOUR, is_running=False, metrics={"ndcg": 0.1})
+IN_TRAINING = Baseline("popular/2", NOW - 20 * SECOND, is_running=True, metrics={})
+
+
+def with_baselines(new, live, *, ended=HOUR, **changes):
+    """Return a campaign whose two versions have these baselines. The training ended before."""
+    seen = campaign(**changes)
+    versions = {
+        NEW: seen.versions[NEW]._replace(baselines={"popular": new}, ended_at=NOW - ended),
+        LIVE: seen.versions[LIVE]._replace(baselines={"popular": live}, ended_at=NOW),
+    }
+    return replace(seen, versions={**seen.versions, **versions})
+
+
+@pytest.mark.parametrize(
+    ("seen", "pause_seconds"),
+    [
+        (with_baselines(IN_TRAINING, TRAINED), 4),
+        (with_baselines(TRAINED, IN_TRAINING), 4),
+        (with_baselines(IN_TRAINING._replace(created_at=NOW), TRAINED), 1),
+        (with_baselines(IN_TRAINING._replace(created_at=NOW - HOUR), TRAINED), 45),
+        (with_baselines(None, TRAINED, ended=3 * MINUTE - SECOND), 15),
+    ],
+    ids=["new", "live", "just created", "for long", "not listed yet"],
+)
+def test_a_baseline_in_training_is_waited_for_in_an_open_invocation(seen, pause_seconds):
+    assert step(seen, RELATIVE)[0] == Step("JUDGING", pause=pause_seconds)
+
+
+@pytest.mark.parametrize(
+    ("seen", "outcome"),
+    [
+        (with_baselines(TRAINED, TRAINED), None),
+        (with_baselines(None, TRAINED, ended=3 * MINUTE), None),
+        (with_baselines(TRAINED, None), None),
+        (with_baselines(IN_TRAINING, TRAINED, bad=NEW), "ROLLED_BACK"),
+        (with_baselines(IN_TRAINING, TRAINED, answer="REFUSED"), "REJECTED"),
+        (with_baselines(IN_TRAINING, TRAINED, serves=NEW, good=NEW), "DEPLOYED"),
+        (
+            with_baselines(
+                TRAINED._replace(metrics={"ndcg": 0.2}), TRAINED._replace(metrics={"ndcg": 0.1})
+            ),
+            "REJECTED",
+        ),
+    ],
+    ids=["trained", "missing", "live missing", "bad", "refused", "served", "worse"],
+)
+def test_a_version_is_not_held_up_longer_than_its_judgement_needs(seen, outcome):
+    decided, _ = step(seen, RELATIVE)
+    assert (decided.pause, decided.outcome) == (0, outcome)
+
+
+def test_the_baseline_is_named_if_its_training_does_not_end():
+    memory = Memory(NOW - 3 * HOUR + SECOND)
+    assert step(with_baselines(IN_TRAINING, TRAINED), RELATIVE, memory)[0].outcome is None
+    memory.began_at = NOW - 3 * HOUR
+    given_up, _ = step(with_baselines(IN_TRAINING, TRAINED), RELATIVE, memory)
+    reason = "the baseline popular/2 is still in training after 3 hours"
+    assert (given_up.outcome, given_up.reasons) == ("FAILED", (reason,))
+    memory.began_at = NOW
+    step(with_baselines(TRAINED, TRAINED), RELATIVE, memory)
+    assert memory.baseline is None
 
 
 # A version is on trial

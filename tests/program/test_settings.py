@@ -62,6 +62,8 @@ EVERY_OPTION = {
     "solutions[0].trainingMode": "UPDATE",
     "solutions[0].approval": {"timeoutHours": 12},
     "solutions[0].qualityGate[0].minimum": 0.2,
+    "solutions[0].qualityGate[0].relativeTo": f"{HOME}:solution/popular",
+    "solutions[1]": {"solutionArn": f"{HOME}:solution/popular"},
     "solutions[0].qualityGateEnabled": True,
     "solutions[0].campaigns[1]": {
         "campaignArn": f"{HOME}:campaign/similar",

@@ -14,6 +14,7 @@ from functions.personalize.campaigns import read_notes
 from functions.personalize.tags import tags_of, write_tags
 from functions.rules.deployments import Notes
 from functions.words import share_of_change
+from tests.functions.samples import NO_BASELINES
 from tests.workflow.pipeline import NEXT_SLOT, before_step, deploy
 from tests.workflow.summaries import (
     DEPLOYED,
@@ -80,6 +81,7 @@ def test_a_worse_version_is_rejected_with_both_values_and_reported_once():
             "new": new_value,
             "live": old_value,
             "change": share_of_change(new_value, old_value),
+            **NO_BASELINES,
         }
     }
     assert "nothing is new" in skip_reason(later)

@@ -9,6 +9,7 @@ from emulator.personalize import Switches
 from functions.exports import read_export
 from functions.personalize.imports import seen_export
 from functions.personalize.tags import tags_of
+from tests.functions.samples import NO_BASELINES
 from tests.workflow.pipeline import NEXT_SLOT, RUN_ID, deploy
 from tests.workflow.summaries import (
     ALL_DONE,
@@ -74,7 +75,8 @@ def test_a_good_run_imports_trains_and_updates_the_campaign():
     assert (solution_report["solutionVersionArn"], solution_report["trainingMode"]) == (new, "FULL")
     (campaign,) = solution_report["campaigns"]
     assert (campaign["previousVersionArn"], campaign["versionArn"]) == (old, new)
-    assert campaign["metrics"] == {NDCG_AT_10: {"new": quality, "live": quality, "change": 0}}
+    metric = {"new": quality, "live": quality, "change": 0, **NO_BASELINES}
+    assert campaign["metrics"] == {NDCG_AT_10: metric}
 
 
 def api_tags(**tags):
