@@ -76,9 +76,9 @@ def metric_text(values: MetricValues) -> str:
 
 def judged_value(values: MetricValues, version: Literal["new", "live"]) -> float | None:
     """Return a version's value as the quality gate compares it: divided by its baseline, if any."""
-    value = values[version]
-    baseline = values.get("newBaseline" if version == "new" else "liveBaseline")
-    return value if value is None or baseline is None else value / baseline
+    value, is_new = values[version], version == "new"
+    baseline = values.get("newBaseline") if is_new else values.get("liveBaseline")
+    return value / baseline if value is not None and baseline else value
 
 
 def share_of_change(new: float | None, live: float | None) -> float | None:
