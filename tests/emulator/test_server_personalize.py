@@ -185,6 +185,45 @@ def test_an_import_job_needs_the_permissions_of_its_role_and_of_the_bucket(aws, 
     assert calls == ["s3:ListBucket", "s3:GetObject"]
 
 
+def test_a_batch_job_writes_its_output_as_its_role(aws, dataset):
+    client, s3 = aws.client("personalize"), aws.client("s3")
+    group = client.describe_dataset(datasetArn=dataset)["dataset"]["datasetGroupArn"]
+    role_arn = create_import_role(aws, "http-batch", *ROLE)
+    import_result(aws, start_import(client, dataset, role_arn))
+    recipe = "arn:aws:personalize:::recipe/aws-item-affinity"
+    solution = client.create_solution(name="http", datasetGroupArn=group, recipeArn=recipe)
+    version = client.create_solution_version(solutionArn=solution["solutionArn"])
+    s3.put_object(Bucket=BUCKET, Key="in/items.json", Body=b'{"itemId": "i1"}\n')
+
+    def result():
+        job = client.create_batch_segment_job(
+            jobName=f"batch-{next(NUMBERS)}",
+            solutionVersionArn=version["solutionVersionArn"],
+            jobInput={"s3DataSource": {"path": f"s3://{BUCKET}/in/"}},
+            jobOutput={"s3DataDestination": {"path": f"s3://{BUCKET}/out/"}},
+            roleArn=role_arn,
+            numResults=1,
+        )
+        arn = job["batchSegmentJobArn"]
+        job = client.describe_batch_segment_job(batchSegmentJobArn=arn)["batchSegmentJob"]
+        objects = s3.list_objects_v2(Bucket=BUCKET, Prefix="out/").get("Contents", [])
+        return job.get("failureReason"), [item["Key"] for item in objects]
+
+    s.grant(aws, "http-batch", *ROLE, s.allow("s3:PutObject", f"arn:aws:s3:::{BUCKET}/out/*"))
+    reason, written = result()
+    assert (BY_POLICY in reason, written) == (True, []), "nothing is written before the check"
+    whole = {**BUCKET_STATEMENT, "Action": [*BOTH, "s3:PutObject"]}
+    s3.put_bucket_policy(Bucket=BUCKET, Policy=s.policy(whole))
+    s.grant(aws, "http-batch", *ROLE)
+    reason, written = result()
+    assert ("not authorized to perform: s3:PutObject" in reason, written) == (True, [])
+    s.grant(aws, "http-batch", *ROLE, s.allow("s3:PutObject", f"arn:aws:s3:::{BUCKET}/out/*"))
+    assert result() == (None, ["out/items.json.out"])
+    body = s3.get_object(Bucket=BUCKET, Key="out/items.json.out")["Body"].read()
+    assert json.loads(body)["input"] == {"itemId": "i1"}
+    s3.put_bucket_policy(Bucket=BUCKET, Policy=s.policy(BUCKET_STATEMENT))
+
+
 def test_the_caller_must_be_allowed_to_pass_the_role_to_personalize(aws, dataset):
     role_arn = create_import_role(aws, "http-passed", *ROLE)
     jobs = f"{ARN}dataset-import-job/"
