@@ -17,13 +17,12 @@ from math import inf
 from typing import Any
 
 from emulator.personalize.errors import ApiError, JobFailed, invalid_input
-from emulator.personalize.filters import active_filter, passing
+from emulator.personalize.filters import active_filter, columns_of, matching_ids, passing
 from emulator.personalize.import_jobs import bucket_and_key
 from emulator.personalize.lifecycle import active, check_no_deletion, create
 from emulator.personalize.resources import (
     BatchInferenceJob,
     BatchSegmentJob,
-    Dataset,
     Filter,
     SolutionVersion,
 )
@@ -37,7 +36,6 @@ MAX_FILES = 1000
 MAX_BYTES = 10**9
 MAX_LINES = {"THEME_GENERATION": 100, "aws-item-affinity": 500, "aws-item-attribute-affinity": 10}
 """The lines that a file can have, by the mode of the job or by the recipe."""
-MAX_USERS = 5_000_000
 INPUT_KEYS = {
     "USER_PERSONALIZATION": ("userId",),
     "POPULAR_ITEMS": ("userId",),
@@ -79,22 +77,20 @@ def create_batch_segment_job(store: Store, request: Request) -> BatchSegmentJob:
     recipe = version.solution.recipe
     if recipe.type != "USER_SEGMENTATION":
         raise invalid_input(f"The recipe {recipe.name} does not support batch segment jobs")
-    if request.get("numResults", 1) > MAX_USERS:
-        raise invalid_input(f"numResults cannot be more than {MAX_USERS} users")
     return _create(store, BatchSegmentJob, request, version)
 
 
 def _check_themes(store: Store, request: Request, version: SolutionVersion) -> None:
     """Raise ApiError if the region, the recipe or the items do not allow themes."""
-    recipe, datasets = version.solution.recipe, store.all(Dataset, version.solution.group_arn)
+    recipe = version.solution.recipe
     if store.region not in THEME_REGIONS or recipe.name != "aws-similar-items":
         raise invalid_input(f"The recipe {recipe.name} has no themes in {store.region}")
-    columns = [field for item in datasets if item.type == "ITEMS" for field in item.schema.columns]
+    columns = [column for _, column in columns_of(store, version.solution.group_arn, "ITEMS")]
     config: Mapping[str, Any] = request.get("themeGenerationConfig", {})
     name = config.get("fieldsForThemeGeneration", {}).get("itemName")
-    if name not in [field.name for field in columns if field.type == "string"]:
+    if name not in [column.name for column in columns if column.type == "string"]:
         raise invalid_input(f"itemName {name} is not a string field of the items")
-    if not any("textual" in field.attributes for field in columns):
+    if not any("textual" in column.attributes for column in columns):
         raise invalid_input("Themes need a textual field of the items")
 
 
@@ -156,8 +152,8 @@ def _results(
         try:
             line = json.loads(text)
             results.append(answer(line))
-        except (ApiError, ValueError, AttributeError) as error:
-            message = getattr(error, "message", "The line is not a JSON object")
+        except (ApiError, ValueError, TypeError, AttributeError) as error:
+            message = getattr(error, "message", "The line is not valid")
             results.append({"input": line, "output": None, "error": message})
     errors = [line["error"] for line in results if line.get("error")]
     if len(errors) == len(results):
@@ -201,17 +197,14 @@ def _segment(store: Store, version: SolutionVersion, line: Line) -> dict[str, fl
     assert version.model is not None, "an ACTIVE version has been trained"
     if version.solution.recipe.name == "aws-item-affinity":
         return version.model.users_of({line["itemId"]})
-    wanted = []
+    pairs = columns_of(store, version.solution.group_arn, "ITEMS")
+    columns = {column.name.upper(): (dataset, column) for dataset, column in pairs}
+    found = []
     for text in re.split(r"\s+AND\s+", line["itemAttributes"].strip(), flags=re.IGNORECASE):
         match = ATTRIBUTE.fullmatch(text)
-        if match is None:
+        if match is None or match[1].upper() not in columns:
             raise invalid_input(f'{text} is not like ITEMS.genre = "Comedy"')
-        wanted.append((match[1].upper(), match[2] or match[3]))
-    items = set()
-    for dataset in store.all(Dataset, version.solution.group_arn):
-        names = [name.upper() for name in dataset.table.columns]
-        for row in dataset.table.rows.values() if dataset.type == "ITEMS" else ():
-            values = dict(zip(names, row, strict=True))
-            if all(value in str(values.get(name)).split("|") for name, value in wanted):
-                items.add(str(values["ITEM_ID"]))
-    return version.model.users_of(items)
+        dataset, column = columns[match[1].upper()]
+        value = match[2] or match[3]
+        found.append(matching_ids(dataset.table, "ITEM_ID", column.name, {value}))
+    return version.model.users_of(set.intersection(*found))

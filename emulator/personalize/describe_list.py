@@ -5,6 +5,7 @@ from typing import Any
 
 from emulator.personalize.errors import ApiError
 from emulator.personalize.resources import Campaign, Resource, Solution, SolutionVersion
+from emulator.personalize.service_model import members, operation_model
 from emulator.personalize.store import Request, Response, Store, Switches
 
 
@@ -38,7 +39,8 @@ def list_page(kind: type[Resource], store: Store, request: Request) -> Response:
     start = int(offset)
     end = start + min(request.get("maxResults", switches.page_size), switches.page_size)
     shown = [_shown_fields(store, resource) for resource in resources[start:end]]
-    response: dict[str, object] = {kind.list_field(): shown}
+    list_field = next(iter(members(operation_model(f"List{kind.noun()}s").output_shape)))
+    response: dict[str, object] = {list_field: shown}
     if end < len(resources):
         response["nextToken"] = f"{end} {list_id}"
     return response

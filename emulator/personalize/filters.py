@@ -5,31 +5,22 @@ GetRecommendations.
 """
 
 import re
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Collection, Mapping
 
 from emulator.personalize.errors import invalid_input
 from emulator.personalize.lifecycle import active, create
 from emulator.personalize.resources import Dataset, DatasetGroup, Filter
 from emulator.personalize.store import Request, Store
+from emulator.personalize.tables import Field, Table
 
 VALUES = r'"[^"]*"(?:\s*,\s*"[^"]*")*'
 EXPRESSION = re.compile(
-    r"\s*(?P<verb>INCLUDE|EXCLUDE)\s+(?P<id>ItemID|UserID)\s+WHERE"
+    r"\s*(?P<verb>INCLUDE|EXCLUDE)\s+(?P<target>ItemID|UserID)\s+WHERE"
     rf"\s+(?P<dataset>\w+)\.(?P<field>\w+)\s+IN\s*\(\s*(?P<values>{VALUES}|\$\w+)\s*\)\s*",
     re.IGNORECASE,
 )
 ID_COLUMNS = {"INTERACTIONS": "ITEM_ID", "ITEMS": "ITEM_ID", "USERS": "USER_ID"}
 """The column with the ids that the data of each type of dataset can include or exclude."""
-
-
-class Condition(NamedTuple):
-    """The expression of a filter. `values` is a list in quotes, or a parameter like "$GENRE"."""
-
-    includes: bool
-    dataset: Dataset
-    column: str
-    values: str
 
 
 def create_filter(store: Store, request: Request) -> Filter:
@@ -43,21 +34,29 @@ def create_filter(store: Store, request: Request) -> Filter:
             " or IN ($NAME)"
         )
     dataset_type, field = match["dataset"].upper(), match["field"].upper()
-    columns = [
-        (dataset, name)
-        for dataset in store.all(Dataset, group.arn)
-        for name in dataset.table.columns
-        if (dataset.type, name.upper()) == (dataset_type, field)
-    ]
-    if not columns or (dataset_type == "INTERACTIONS" and field != "EVENT_TYPE"):
-        raise invalid_input(
-            f"{group.arn} cannot be filtered by {match['dataset']}.{match['field']}"
-        )
-    if ID_COLUMNS.get(dataset_type) != match["id"].upper().replace("ID", "_ID"):
-        raise invalid_input(f"{match['dataset']} cannot be used with {match['id']}")
-    includes = match["verb"].upper() == "INCLUDE"
-    condition = Condition(includes, *columns[0], match["values"])
-    return create(store, Filter, request, belongs_to=[group.arn], condition=condition)
+    columns = columns_of(store, group.arn, dataset_type)
+    columns = [(dataset, column) for dataset, column in columns if column.name.upper() == field]
+    target = ID_COLUMNS.get(dataset_type, "").replace("_", "")
+    is_no_event_type = dataset_type == "INTERACTIONS" and field != "EVENT_TYPE"
+    if not columns or is_no_event_type or target != match["target"].upper():
+        name = f"{match['dataset']}.{match['field']}"
+        raise invalid_input(f"{match['target']} of {group.arn} cannot be filtered by {name}")
+    return create(
+        store,
+        Filter,
+        request,
+        belongs_to=[group.arn],
+        includes=match["verb"].upper() == "INCLUDE",
+        dataset=columns[0][0],
+        column=columns[0][1].name,
+        values=match["values"],
+    )
+
+
+def columns_of(store: Store, group_arn: str, dataset_type: str) -> list[tuple[Dataset, Field]]:
+    """Return the columns of a dataset of a group, each with the dataset. It may be missing."""
+    datasets = [item for item in store.all(Dataset, group_arn) if item.type == dataset_type]
+    return [(dataset, column) for dataset in datasets for column in dataset.schema.columns]
 
 
 def active_filter(store: Store, request: Request, group_arn: str) -> Filter | None:
@@ -86,34 +85,32 @@ def passing(
     Raise ApiError if a value is missing, is not in quotes, or belongs to no parameter.
     """
     given: Mapping[str, str] = request.get("filterValues", {})
-    condition = item_filter.condition if item_filter is not None else None
-    parameter = condition.values.partition("$")[2] if condition is not None else ""
+    parameter = item_filter.values.partition("$")[2] if item_filter is not None else ""
     if unknown := [name for name in given if name != parameter]:
         raise invalid_input(f"filterValues has {unknown[0]}, which is no parameter of a filter")
-    if condition is None or (parameter and not given and not condition.includes):
+    if item_filter is None or (parameter and not given and not item_filter.includes):
         return dict(scores)
-    values = given.get(parameter, condition.values)
+    values = given.get(parameter, item_filter.values)
     if not re.fullmatch(VALUES, values):
         raise invalid_input(f"filterValues must have {parameter} with each value in double quotes")
-    ids = _matching_ids(condition, set(re.findall('"([^"]*)"', values)), request)
-    return {key: scores[key] for key in scores if (key in ids) == condition.includes}
-
-
-def _matching_ids(condition: Condition, values: set[str], request: Request) -> set[str]:
-    """Return the ids that meet a condition, in the rows that the dataset has now.
-
-    Of interactions, only those of the user in the request count, and the case of event types makes
-    no difference. "*" stands for all of them. Other text can be a list with `|` between its values.
-    """
-    table = condition.dataset.table
-    if condition.dataset.type == "INTERACTIONS":
+    wanted, table = set(re.findall('"([^"]*)"', values)), item_filter.dataset.table
+    if item_filter.dataset.type == "INTERACTIONS":
         if "userId" not in request:
             raise invalid_input("userId is required, because the filter uses interactions")
         table = table.where("USER_ID", request["userId"])
-        values = {value.lower() for value in values}
-    ids = table.column(ID_COLUMNS[condition.dataset.type])
-    texts = [str(value) for value in table.column(condition.column)]
-    if condition.dataset.type == "INTERACTIONS":
-        texts = ["*" if "*" in values else text.lower() for text in texts]
-    pairs = zip(ids, texts, strict=True)
-    return {key for key, text in pairs if not values.isdisjoint(text.split("|"))}
+    id_column = ID_COLUMNS[item_filter.dataset.type]
+    ids = matching_ids(table, id_column, item_filter.column, wanted)
+    return {key: scores[key] for key in scores if (key in ids) == item_filter.includes}
+
+
+def matching_ids(table: Table, id_column: str, column: str, values: Collection[str]) -> set[str]:
+    """Return the ids of the rows that have one of the values in a column.
+
+    A text with `|` is a list of values. The case of event types makes no difference, and "*" stands
+    for all of them.
+    """
+    pairs = zip(table.column(id_column), map(str, table.column(column)), strict=True)
+    if column != "EVENT_TYPE":
+        return {key for key, text in pairs if not set(text.split("|")).isdisjoint(values)}
+    wanted = {value.lower() for value in values}
+    return {key for key, text in pairs if "*" in wanted or text.lower() in wanted}

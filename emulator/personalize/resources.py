@@ -8,7 +8,6 @@ from emulator.personalize.tables import Field, Table
 from emulator.personalize.timeline import Timeline
 
 if TYPE_CHECKING:
-    from emulator.personalize.filters import Condition
     from emulator.personalize.recipes import Recipe
     from emulator.personalize.training import Model
 
@@ -46,11 +45,6 @@ class Resource:
     def response_field(cls) -> str:
         """Return the field of responses with the resource, for example "datasetImportJob"."""
         return f"{cls.noun()[0].lower()}{cls.noun()[1:]}"
-
-    @classmethod
-    def list_field(cls) -> str:
-        """Return the field of List responses, for example "datasetImportJobs"."""
-        return f"{cls.response_field()}s"
 
     @classmethod
     def arn_field(cls) -> str:
@@ -251,16 +245,17 @@ class DataDeletionJob(Resource):
 
 @dataclass(kw_only=True, eq=False)
 class Filter(Resource):
-    """A filter of recommendations or user segments. Its expression has one condition."""
+    """A filter of recommendations or user segments, which compares a column of a dataset.
+
+    `values` is a list of texts in quotes, or a parameter like "$GENRE".
+    """
 
     kind = "filter"
     quota = 30
-    condition: "Condition"
-
-    @classmethod
-    def list_field(cls) -> str:
-        """Return the field of ListFilters, which begins with a capital in the service model."""
-        return "Filters"
+    includes: bool
+    dataset: Dataset
+    column: str
+    values: str
 
 
 class BatchJob(Resource):
@@ -272,9 +267,10 @@ class BatchJob(Resource):
     unfinished_quota = 5
 
     def status(self, time: datetime) -> str:
-        """Return the status at a time, in the words of the API reference: IN PROGRESS."""
+        """Return the status at a time, for example IN PROGRESS. Only CREATE FAILED has CREATE."""
         status = super().status(time)
-        return BATCH_STATUSES.get(status, status)
+        is_unfinished = self.is_unfinished(time)
+        return status.removeprefix("CREATE ").replace("_", " ") if is_unfinished else status
 
 
 class BatchInferenceJob(BatchJob):
@@ -287,10 +283,6 @@ class BatchSegmentJob(BatchJob):
     """A batch job that lists the users who like an item, or items with an attribute."""
 
     kind = "batch-segment-job"
-
-
-BATCH_STATUSES = {"CREATE PENDING": "PENDING", "CREATE IN_PROGRESS": "IN PROGRESS"}
-"""The statuses of a batch job that differ from those of other jobs."""
 
 
 RESOURCE_CLASSES: dict[str, type[Resource]] = {

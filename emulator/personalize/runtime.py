@@ -5,8 +5,8 @@ from itertools import islice
 from uuid import uuid4
 
 from emulator.personalize.errors import invalid_input
-from emulator.personalize.filters import active_filter, passing
-from emulator.personalize.resources import Campaign, Dataset, Solution, SolutionVersion
+from emulator.personalize.filters import active_filter, columns_of, passing
+from emulator.personalize.resources import Campaign, Solution, SolutionVersion
 from emulator.personalize.store import Request, Response, Store
 
 DEFAULT_RESULTS = 25  # API reference: numResults defaults to 25
@@ -62,12 +62,7 @@ def recommend(operation: str, store: Store, request: Request) -> Response:
 
 def _check_context(store: Store, solution: Solution, context: Mapping[str, str]) -> None:
     """Raise ApiError if a field of the context is not in the schema of the interactions."""
-    names = [
-        name
-        for dataset in store.all(Dataset, solution.group_arn)
-        if dataset.type == "INTERACTIONS"
-        for name in dataset.table.columns
-    ]
+    names = [column.name for _, column in columns_of(store, solution.group_arn, "INTERACTIONS")]
     if unknown := [key for key in context if key not in names]:
         raise invalid_input(f"context has {unknown[0]}, which the interactions do not have")
 

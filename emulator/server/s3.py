@@ -1,8 +1,8 @@
-"""The S3 objects of Personalize's import jobs and batch jobs, read and written as their role.
+"""The S3 objects of Personalize's jobs, read and written as the role of the job.
 
 The role must trust `personalize.amazonaws.com` and allow `s3:ListBucket` and `s3:GetObject`, and
-for the output of batch jobs `s3:PutObject`. MiniStack checks this for each object. The policy of
-the bucket must allow these actions to the service
+`s3:PutObject` for the output of a batch job. MiniStack checks this for each object. The policy of
+the bucket must allow the same actions to the service
 (https://docs.aws.amazon.com/personalize/latest/dg/granting-personalize-s3-access.html).
 """
 
@@ -26,8 +26,8 @@ MISSING = {"NoSuchBucket", "NoSuchKey", "404"}
 class RoleObjects:
     """The S3 objects as the jobs of one region see them. Each call uses a role.
 
-    The policies of a bucket and of a role see the account, and an import job as the resource for
-    which Personalize calls S3. A batch job has another ARN, but AWS's own policies say `*`.
+    The policy of a bucket sees the account and an import job for which Personalize calls S3. For a
+    batch job it sees an import job too.
     """
 
     def __init__(self, region: str) -> None:
@@ -51,7 +51,6 @@ class RoleObjects:
     def write(self, bucket: str, key: str, content: bytes, role_arn: str) -> None:
         """Write an object. Raise JobFailed if a policy does not allow it."""
         with self._client(role_arn, "s3:PutObject", bucket, f"/{key}") as service:
-            self._check_bucket_policy(role_arn, "s3:PutObject", bucket, f"/{key}")
             service.put_object(Bucket=bucket, Key=key, Body=content)
 
     @contextmanager
@@ -61,32 +60,20 @@ class RoleObjects:
         Raise JobFailed for an error of the client, and if the bucket's policy does not allow the
         action to Personalize.
         """
-        resource = f"arn:aws:s3:::{bucket}{path}"
+        account, resource = role_arn.split(":")[4], f"arn:aws:s3:::{bucket}{path}"
+        job = f"arn:aws:personalize:{self._region}:{account}:dataset-import-job/import"
+        text = s3._bucket_policies.get_scoped(account, None, bucket)  # noqa: SLF001  # GetBucketPolicy needs a caller
+        if not iam.service_may(json.loads(text or "null"), SERVICE, action, resource, job):
+            raise JobFailed(
+                f"{DENIED}: the policy of bucket {bucket} does not allow {SERVICE} to perform:"
+                f" {action} on resource: {resource}"
+            )
         try:
             credentials = iam.assume_role(
-                role_arn,
-                service=SERVICE,
-                source_arn=self._job_arn(role_arn),
-                session_name="Personalize",
+                role_arn, service=SERVICE, source_arn=job, session_name="Personalize"
             )
             yield client("s3", self._region, credentials)
         except ClientError as error:
             details = error.response["Error"]
             reason = "Invalid Data location" if details["Code"] in MISSING else DENIED
             raise JobFailed(f"{reason}: {resource}: {details['Message']}") from error
-        self._check_bucket_policy(role_arn, action, bucket, path)
-
-    def _job_arn(self, role_arn: str) -> str:
-        account = role_arn.split(":")[4]
-        return f"arn:aws:personalize:{self._region}:{account}:dataset-import-job/import"
-
-    def _check_bucket_policy(self, role_arn: str, action: str, bucket: str, path: str) -> None:
-        """Raise JobFailed if the policy of a bucket does not allow an action to Personalize."""
-        account, resource = role_arn.split(":")[4], f"arn:aws:s3:::{bucket}{path}"
-        text = s3._bucket_policies.get_scoped(account, None, bucket)  # noqa: SLF001  # GetBucketPolicy needs a caller
-        job_arn = self._job_arn(role_arn)
-        if not iam.service_may(json.loads(text or "null"), SERVICE, action, resource, job_arn):
-            raise JobFailed(
-                f"{DENIED}: the policy of bucket {bucket} does not allow {SERVICE} to perform:"
-                f" {action} on resource: {resource}"
-            )
