@@ -36,7 +36,10 @@ def pause_for_deletion(view: RunView) -> Pause | None:
     deletion, now = running_deletion(view.world.deletions), view.world.now
     if deletion is None or "only" in view.run["request"]:
         return None
-    reason = f"{deletion.arn} is running, and nothing may be imported or trained meanwhile"
+    reason = (
+        f"users are being deleted by {deletion.arn}, and nothing may be imported or trained "
+        "meanwhile"
+    )
     end = datetime.fromisoformat(view.run["startedAt"]) + LONGEST_WAIT
     if now >= end:
         problem = (

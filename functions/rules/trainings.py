@@ -134,7 +134,8 @@ def _wait_for_deletion(case: TrainingCase) -> Step | None:
     deletion = running_deletion(seen.deletions)
     if deletion is None:
         return None
-    late = memory.at_deadline(f"{deletion.arn} is running", wanted.max_hours, now)
+    reason = f"users are being deleted by {deletion.arn}"
+    late = memory.at_deadline(reason, wanted.max_hours, now)
     return late or Step("WAITING", pause=max(deletion.pause(now), BUSY_PAUSE))
 
 

@@ -19,10 +19,13 @@ from functions.personalize.campaigns import (
     read_pin,
     update_request,
 )
+from functions.personalize.deletions import list_deletions
 from functions.personalize.statuses import is_active, is_running
 from functions.personalize.tags import tags_of, write_tags
-from functions.personalize.trainings import list_versions
+from functions.personalize.trainings import describe_version, list_versions
+from functions.rules.deletions import last_deletion
 from functions.rules.deployments import Notes
+from functions.words import time_text
 from retrain.account.errors import AWS_ERRORS, FailedError, OperatorError, aws_error, code_of
 from retrain.account.output import confirm, print_command, print_json, print_message, print_result
 from retrain.account.target import Target
@@ -80,6 +83,8 @@ def rollback(
     print_message(moves)
     if move.notes.bad == good:
         print_message(f"warning: it was moved back from {short_name(good)} before")
+    if warning := _deletion_warning(target, good):
+        print_message(f"warning: {warning}")
     if move.pin:
         print_message(f"{short_name(arn)} is {move.pin}, and stays pinned")
     for execution in running_executions(target):
@@ -151,6 +156,28 @@ def planned_move(target: Target, arn: str, to: str | None = None) -> Move:
     )
     error_class = FailedError if to is None or good else OperatorError
     raise error_class(f"{problem}; {way_out}")
+
+
+def _deletion_warning(target: Target, version_arn: str) -> str | None:
+    """Return a warning if users were deleted since a version was trained, or None.
+
+    A rollback is urgent, so it does not fail if this cannot be read.
+    """
+    client, name = target.access.personalize, short_name(version_arn)
+    try:
+        version = describe_version(client, version_arn)
+        deletion = last_deletion(list_deletions(client, version["datasetGroupArn"]))
+    except AWS_ERRORS as error:
+        return (
+            f"whether users were deleted since {name} was trained is not known: {aws_error(error)}"
+        )
+    if deletion is None or version["creationDateTime"] >= deletion.ended_at:
+        return None
+    return (
+        f"{name} was trained before {short_name(deletion.arn)} deleted users at "
+        f"{time_text(deletion.ended_at)} UTC, and may still know them; the next run trains without "
+        "them"
+    )
 
 
 def _is_busy(campaign: CampaignTypeDef) -> bool:
