@@ -44,6 +44,7 @@ WITHOUT_CALLS = {
     "personalize:DescribeDataset",
     "personalize:DescribeDatasetGroup",
     "personalize:DescribeSchema",
+    "personalize:ListDataDeletionJobs",
     "personalize:ListDatasets",
     "personalize:ListEventTrackers",
     "s3:GetObject",

@@ -314,8 +314,9 @@ def world(trainings=(), **changes):
         **changes,
     }
     imports = [job for jobs in standard["imports"].values() for job in jobs]
+    jobs = {"imports": imports, "deletions": standard.get("deletions", ())}
     seen = {
-        arn: SeenSolution(config=config_digest(solution), imports=imports, trainings=trainings)
+        arn: SeenSolution(config=config_digest(solution), **jobs, trainings=trainings)
         for arn, solution in standard["solutions"].items()
     }
     return World(**{"seen_solutions": seen, **standard})

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from import_jobs import HOUR, MINUTE, NOW, job
 
+from functions.rules.deletions import Deletion
 from functions.rules.imports import effective_imports
 from functions.rules.pacing import pause
 from functions.rules.steps import Step, failed
@@ -50,9 +51,22 @@ def own(**fields):
     return version(**{**standard, **fields})
 
 
-def step(*versions, imports=(IMPORTED,), memory=None, updated=False, **fields):
+def deletion(number=1, **fields):
+    """Return a data deletion job that took an hour, and has completed an hour ago."""
+    standard = {"is_running": False, "has_completed": True, "ended_at": NOW - HOUR}
+    created_at = NOW - 2 * HOUR
+    return Deletion(**{"arn": f"forget-{number}", "created_at": created_at, **standard, **fields})
+
+
+def step(*versions, imports=(IMPORTED,), memory=None, updated=False, deletions=(), **fields):
     """Return the step of the rules for a solution with these versions."""
-    seen = SeenSolution(config="c", is_being_updated=updated, imports=imports, trainings=versions)
+    seen = SeenSolution(
+        config="c",
+        is_being_updated=updated,
+        imports=imports,
+        deletions=deletions,
+        trainings=versions,
+    )
     standard = {"run": "this", "datasets": {"items": True}, "max_hours": 24}
     return decide(seen, WantedTraining(**{**standard, **fields}), memory or Memory(NOW), NOW)
 
@@ -253,3 +267,48 @@ def test_a_training_has_used_the_imports_that_had_ended_when_it_began():
     jobs = [IMPORTED, job(2)]
     assert effective_imports(jobs, jobs[1].ended_at - MINUTE) == [IMPORTED]
     assert effective_imports(jobs, jobs[1].ended_at) == [jobs[1]]
+
+
+DELETING = deletion(2, is_running=True, has_completed=False, created_at=NOW - 2 * HOUR)
+
+
+@pytest.mark.parametrize(
+    ("deletions", "versions", "expected"),
+    [
+        ([deletion()], [version()], CREATE),
+        ([deletion()], [version(created_at=NOW - 1.5 * HOUR)], CREATE),
+        ([deletion()], [version(created_at=NOW - HOUR)], TRAINED),
+        ([deletion(), deletion(2, ended_at=NOW)], [version(created_at=NOW - HOUR)], CREATE),
+        ([deletion(2, ended_at=NOW), deletion()], [version(created_at=NOW - HOUR)], CREATE),
+        ([deletion(has_completed=False)], [version()], TRAINED),
+        ([deletion()], [version(is_active=False, was_stopped=True)], CREATE),
+        ([deletion()], [own(is_running=False, is_active=True)], TRAINED),
+        ([deletion()], [own(run="earlier", created_at=NOW - 2 * HOUR)], CREATE),
+    ],
+    ids=[
+        *("trained before", "trained meanwhile", "trained afterwards", "a second job", "unsorted"),
+        *("the job has failed", "stopped before", "of this run", "in training since before"),
+    ],
+)
+def test_a_version_that_may_have_learned_deleted_users_is_trained_again(
+    deletions, versions, expected
+):
+    assert step(*versions, deletions=deletions) == expected
+
+
+def test_the_limit_of_the_month_holds_for_a_training_after_a_deletion_too():
+    assert step(version(), deletions=[deletion()], max_per_month=1).outcome == "SKIPPED"
+    assert step(version(), deletions=[deletion()], max_per_month=2) == CREATE
+
+
+@pytest.mark.parametrize(
+    ("age", "pause"), [(MINUTE, 60), (2 * HOUR, 720), (20 * HOUR, 1800)], ids=str
+)
+def test_a_training_waits_while_users_are_deleted_and_no_longer_than_its_limit(age, pause):
+    job = DELETING._replace(created_at=NOW - age)
+    for versions in ([], [version(created_at=NOW)]):
+        assert step(*versions, deletions=[deletion(), job]) == Step("WAITING", pause=pause)
+    late = step(deletions=[job], memory=Memory(NOW - 24 * HOUR))
+    reason = "gave up after 24 hours: users are being deleted by forget-2"
+    assert late == failed("WAITING", reason)
+    assert step(own(), deletions=[job]).phase == "TRAINING", "its training has begun"
