@@ -190,6 +190,17 @@ class Pipeline:
             campaignArn=campaign_arn(campaign), solutionVersionArn=version, **request
         )
 
+    def delete_users(self, *users: str, job_name: str = "forget") -> str:
+        """Start a data deletion job, and return its ARN."""
+        self.bucket.put("deleted.csv", "\n".join(["USER_ID", *users]).encode())
+        response = self.client.create_data_deletion_job(
+            jobName=job_name,
+            datasetGroupArn=self.group.arn,
+            dataSource={"dataLocation": "s3://exports/deleted.csv"},
+            roleArn=IMPORT_ROLE,
+        )
+        return response["dataDeletionJobArn"]
+
     def upload_worse_data(self) -> None:
         """Write interactions from which a model learns nothing."""
         self.bucket.put("interactions.csv", interactions(shuffled=True))

@@ -1,0 +1,110 @@
+"""Deleted users stay deleted: runs wait for the deletion, train again, and refuse old exports."""
+
+from datetime import timedelta
+
+import pytest
+
+from emulator.personalize import Switches
+from tests.workflow.clients import shared_clients
+from tests.workflow.pipeline import NEXT_SLOT, before_step, deploy
+from tests.workflow.summaries import DEPLOYED, outcomes, problems_of, report, skip_reason
+from tests.world import HOUR, campaign_arn, interactions
+
+HOURS = 20
+SLOW = {"data-deletion-job": HOURS * HOUR}
+"""A deletion takes 20 hours, and an import, a training and an update together less than four."""
+
+
+def recommended(user):
+    """Return what the campaign recommends to a user."""
+    runtime = shared_clients()["runtime_client"]
+    response = runtime.get_recommendations(campaignArn=campaign_arn(), userId=user)
+    return [item["itemId"] for item in response["itemList"]]
+
+
+def created_at(pipeline):
+    """Return when the newest version was created."""
+    newest = pipeline.versions()[-1]
+    response = pipeline.client.describe_solution_version(solutionVersionArn=newest)
+    return response["solutionVersion"]["creationDateTime"]
+
+
+def test_after_a_deletion_the_next_run_trains_without_an_import_and_the_one_after_is_skipped():
+    with deploy(durations=SLOW) as pipeline:
+        pipeline.run()
+        assert recommended("u1") != recommended("nobody")
+        job = pipeline.delete_users("u1", "u2")
+        execution = pipeline.run(scheduledTime=NEXT_SLOT)
+        assert (outcomes(execution), report(execution)["imports"]) == (DEPLOYED, [])
+        described = pipeline.client.describe_data_deletion_job(dataDeletionJobArn=job)
+        ended_at = described["dataDeletionJob"]["lastUpdatedDateTime"]
+        assert report(execution)["dataDeletionJob"] == {
+            "dataDeletionJobArn": job,
+            "completedAt": ended_at.isoformat(),
+        }
+        assert created_at(pipeline) > ended_at, "the run has waited"
+        assert pipeline.served_version() == pipeline.versions()[-1]
+        assert recommended("u1") == recommended("nobody")
+        assert len(execution.events) < 1000, "an execution may have 25,000"
+        assert "nothing is new" in skip_reason(pipeline.machine.start({}).wait())
+        assert len(pipeline.versions()) == 3, "the deletion asks for one training"
+
+
+def test_an_export_from_before_the_deletion_is_refused_until_it_is_written_again():
+    with deploy() as pipeline:
+        pipeline.run()
+        pipeline.bucket.put("interactions.csv", interactions(shift=1))
+        pipeline.sleep(HOUR)
+        pipeline.delete_users("u1")
+        pipeline.sleep(HOUR)
+        (problem,) = problems_of(pipeline.run(scheduledTime=NEXT_SLOT))
+        assert "an import could bring the deleted users back" in problem
+        assert len(pipeline.versions()) == 2, "nothing is trained"
+        pipeline.bucket.put("interactions.csv", interactions(shift=1))
+        execution = pipeline.machine.start({}).wait()
+        assert outcomes(execution) == {"interactions": "IMPORTED", **DEPLOYED}
+
+
+@pytest.mark.parametrize("excludes", [True, False])
+def test_a_training_waits_for_a_deletion_that_began_during_the_imports(excludes):
+    def delete(_event):
+        started.append(pipeline.clock.now())
+        pipeline.delete_users("u1")
+
+    started = []
+    with deploy(
+        durations=SLOW,
+        handlers=before_step("train_solution", delete),
+        switches=Switches(deletions_exclude_jobs=excludes),
+    ) as pipeline:
+        execution = pipeline.run()
+        assert outcomes(execution)["home"] == "DEPLOYED"
+        assert len(pipeline.requests("CreateSolutionVersion")) == 1
+        assert created_at(pipeline) - started[0] >= timedelta(hours=HOURS)
+        assert "nothing is new" in skip_reason(pipeline.run(scheduledTime=NEXT_SLOT))
+
+
+def test_a_run_that_has_waited_for_26_hours_is_refused_and_the_next_one_goes_on():
+    with deploy(durations={"data-deletion-job": 27 * HOUR}) as pipeline:
+        pipeline.delete_users("u1")
+        started_at = pipeline.clock.now()
+        (problem,) = problems_of(pipeline.run(skipImport=True))
+        assert "users are being deleted by" in problem
+        assert pipeline.clock.now() - started_at < timedelta(hours=26.1)
+        execution = pipeline.machine.start({"skipImport": True}).wait()
+        assert outcomes(execution)["home"] == "DEPLOYED", "it waits for the last hour"
+
+
+@pytest.mark.parametrize("fault", ["throttle", "server-error", "lost-answer"])
+def test_a_list_of_deletions_that_fails_once_is_read_again(fault):
+    with deploy() as pipeline:
+        pipeline.delete_users("u1")
+        pipeline.inject_fault(fault, operation="ListDataDeletionJobs", times=3)
+        assert outcomes(pipeline.run(skipImport=True)) == DEPLOYED
+
+
+def test_without_the_permission_to_list_deletions_nothing_is_imported():
+    with deploy() as pipeline:
+        pipeline.inject_fault("deny", operation="ListDataDeletionJobs")
+        assert report(pipeline.run())["error"] == "ClientError"
+        assert pipeline.requests("CreateDatasetImportJob") == []
