@@ -147,9 +147,9 @@ def _document(pipeline: ExaminedPipeline, request: Request) -> Document:
     try:
         with function_clients(pipeline.access) as client:
             view = read_view(client, pipeline.settings, run_of(started))
-            if pause := pause_for_deletion(view):
-                waits = "a run would wait for the end, and then train every solution again"
-                document["notes"].append(f"{with_short_arns(pause.reason)}; {waits}.")
+            pause = pause_for_deletion(view)
+            if pause:
+                document["notes"].append(f"{with_short_arns(pause.reason)}.")
             planned = plan_run(view)
             steps = [*_steps(client, view, planned)]
     except RunRefused as refusal:
@@ -158,7 +158,7 @@ def _document(pipeline: ExaminedPipeline, request: Request) -> Document:
     reason = planned["reason"]
     return {
         **document,
-        "outcome": "SKIPPED" if reason else "RUN",
+        "outcome": "WAIT" if pause else "SKIPPED" if reason else "RUN",
         "reason": reason and in_words_of_options(reason),
         "steps": steps,
         "warnings": [*map(in_words_of_options, planned["warnings"])],
@@ -337,6 +337,8 @@ def _conclusion(document: Document) -> str:
     """Return the last line: what the run would come to, with the counts of what it changes."""
     if document["outcome"] == "REFUSED":
         return f"Plan: refused, {count_text(len(document['problems']), 'problem')}."
+    if document["outcome"] == "WAIT":
+        return "Plan: wait until the users are deleted, and then train every solution again."
     if document["outcome"] == "SKIPPED":
         # The steps say what is not new.
         reason = re.sub("^nothing is new: .*; ", "nothing is new; ", document["reason"])
