@@ -39,6 +39,13 @@ EXAMPLE = {
             "0a1b2c3d-20261130T030000Z-interactions",
             "bytes": 1234567890,
             "dataWrittenAt": "2026-11-30T01:14:00+00:00",
+            "content": {
+                "rows": 21870,
+                "areAllRowsRead": False,
+                "newestEventAt": "2026-11-29T22:06:41+00:00",
+                "eventTypes": {"view": 19683, "purchase": 2187},
+                "nullShares": {"EVENT_VALUE": 0.9},
+            },
             "seconds": 930.0,
         }
     ],
@@ -130,6 +137,7 @@ The field `detail` of the event has these keys. A key keeps its name and its mea
 TITLES = {
     "Report": "`detail`",
     "ImportReport": "`detail.imports[]`",
+    "ExportContent": "`detail.imports[].content`",
     "SolutionReport": "`detail.solutions[]`",
     "CampaignReport": "`detail.solutions[].campaigns[]`, `detail.trials[]`",
     "MetricReport": "`detail.solutions[].campaigns[].metrics.*`",

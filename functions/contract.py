@@ -198,6 +198,22 @@ AWAITING_APPROVAL: the version has passed the gate, and a person has to approve 
 """
 
 
+class ExportContent(TypedDict):
+    """What the rows of an export contain that were read (`planning/export_content.py`)."""
+
+    rows: int
+    """The number of rows that were read."""
+    areAllRowsRead: bool
+    """False if the export has more rows, because it is too large to read all of them."""
+    newestEventAt: str | None
+    """The newest `TIMESTAMP` of these rows, or null if the dataset has no events."""
+    eventTypes: dict[str, int]
+    """The five commonest types of events, and the rows of each. It is empty without types."""
+    nullShares: dict[str, float]
+    """The ten columns of the schema with the most empty values, and their share of the rows.
+    Columns without empty values are left out."""
+
+
 class PlannedImport(TypedDict):
     """One export to import. If the dataset holds it when its turn comes, nothing is imported."""
 
@@ -213,6 +229,7 @@ class PlannedImport(TypedDict):
     """True if somebody asks for the import even if it is not needed."""
     durations: list[int]
     """How many seconds each of the last imports took, newest first."""
+    content: ExportContent
 
 
 class PlannedCampaign(TypedDict):
@@ -333,6 +350,8 @@ class ImportItem(Item):
     endedAt: str | None
     bytes: int
     """The size of the export when the import job was created."""
+    content: ExportContent
+    """The content of the export, as it was last checked."""
 
 
 class TrainingItem(Item):

@@ -8,12 +8,11 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from dataclasses import dataclass
-from itertools import chain
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 CHECKED_ROWS = 1000
 """The most rows that are checked in each file. An import of interactions needs at least as many."""
@@ -42,8 +41,9 @@ class FileSample:
     """A message about the first line that Personalize cannot read. The rows end before it."""
     row_count: int | None = None
     """The number of rows in the file, or None if it has an error or was not read to its end."""
-    user_ids: frozenset[str] = frozenset()
-    """The users in all rows that were read, even in those that were not checked."""
+    values: Mapping[str, Counter[str]] = field(default_factory=dict)
+    """Column -> each of its values -> the number of rows that have it. These are all rows that were
+    read, even those that were not checked, except lines that are not complete rows."""
 
 
 def read_sample(
@@ -63,20 +63,18 @@ def read_sample(
     if error := header_error(header):
         return FileSample(key=key, error=f"line {header_line}: {error}")
     names = tuple(header.split(",")) if header else ()
+    records = [cells(text) for _, text in lines]
     rows: list[Row] = []
-    for line, text in lines[:max_rows]:
-        values = cells(text)
+    for (line, text), values in zip(lines[:max_rows], records, strict=False):
         if error := record_error(text, values, len(names)):
             error = f"line {line} {error}"
             return FileSample(key=key, header=names, rows=tuple(rows), error=error)
         rows.append(Row(line, values))
     row_count = len(lines) if is_whole_file else None
-    index = names.index(USER_ID) if USER_ID in names else len(header)
-    user_ids = frozenset(
-        chain.from_iterable(text.split(",")[index : index + 1] for _, text in lines)
-    )
+    columns = zip(*(values for values in records if len(values) == len(names)), strict=True)
+    values_of = dict(zip(names, map(Counter, columns), strict=False))
     return FileSample(
-        key=key, header=names, rows=tuple(rows), row_count=row_count, user_ids=user_ids
+        key=key, header=names, rows=tuple(rows), row_count=row_count, values=values_of
     )
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .csv_files import read_sample
+from .csv_files import USER_ID, read_sample
 from .errors import ServiceUnavailable
 
 if TYPE_CHECKING:
@@ -94,9 +95,14 @@ class Export:
     @property
     def user_ids(self) -> frozenset[str] | None:
         """The users in all files, or None if not every file was read to its end."""
-        users: frozenset[str] = frozenset()
-        users = users.union(*(file.user_ids for file in self.samples))
-        return None if self.row_count is None else users
+        return None if self.row_count is None else frozenset(self.values(USER_ID))
+
+    def values(self, column: str) -> Counter[str]:
+        """Return each value of a column -> the number of rows that were read and have it."""
+        counts: Counter[str] = Counter()
+        for file in self.samples:
+            counts.update(file.values.get(column, {}))
+        return counts
 
     @property
     def has_rows(self) -> bool:

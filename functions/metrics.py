@@ -10,6 +10,7 @@ run would then create a new metric, and every metric costs money.
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypedDict
 
 from . import clock
@@ -18,7 +19,7 @@ from .contract import pipeline_name
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from .contract import Settings
+    from .contract import ExportContent, Settings
 
 NAMESPACE = "PersonalizeRetraining"
 PIPELINE = "Pipeline"
@@ -62,6 +63,12 @@ METRICS: Mapping[str, Metric] = {
         "oldest dataset counts. For interactions and actionInteractions an unchanged export does "
         "not count, unless an event tracker is ACTIVE or `streamed` is set",
         is_watched=True,
+    ),
+    "NewestEventAgeHours": Metric(
+        "None",
+        ("Dataset",),
+        "the hours from the newest event in an export to the end of its import, if every row of "
+        "the export was read",
     ),
     "UnfinishedTrials": Metric(
         "Count",
@@ -128,6 +135,14 @@ def write_ages(settings: Settings, ages: Ages) -> None:
             "UnfinishedTrials": ages["unfinishedTrials"],
         },
     )
+
+
+def write_event_age(settings: Settings, dataset_type: str, content: ExportContent) -> None:
+    """Write the age of the newest event in an export, if it is certain."""
+    if content["areAllRowsRead"] and content["newestEventAt"]:
+        age = clock.now() - datetime.fromisoformat(content["newestEventAt"])
+        hours = round(age.total_seconds() / 3600, 2)
+        write(pipeline_name(settings), {"NewestEventAgeHours": hours}, Dataset=dataset_type)
 
 
 def greatest_age(hours: Iterable[float | None]) -> float | None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
-from .contract import MetricValues
+from .contract import ExportContent, MetricValues
 
 SECONDS_PER_MINUTE, MINUTES_PER_HOUR, HOURS_PER_DAY, BYTES_PER_UNIT = 60, 60, 24, 1000
 SHORT_METRICS = {
@@ -41,6 +41,20 @@ def size_text(size: int) -> str:
     while value >= BYTES_PER_UNIT and unit != "TB":
         value, unit = value / BYTES_PER_UNIT, next(units)
     return f"{value:.3g} {unit}"
+
+
+def content_text(content: ExportContent, now: datetime, after: str) -> str:
+    """Return what an export contains, like `newest event 5 h ago; 812 view, 96 purchase`.
+
+    `after` follows the age of the newest event at the time `now`, for example `ago`. The text is
+    empty if the dataset has no events.
+    """
+    if content["newestEventAt"] is None:
+        return ""
+    age = duration_text((now - datetime.fromisoformat(content["newestEventAt"])).total_seconds())
+    types = ", ".join(f"{rows:,} {name}" for name, rows in content["eventTypes"].items())
+    read = "" if content["areAllRowsRead"] else " (in the rows that were read)"
+    return "; ".join(filter(None, [f"newest event {age} {after}", types])) + read
 
 
 def count_text(count: int, noun: str) -> str:

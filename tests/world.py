@@ -50,6 +50,8 @@ PREFIX = "0a1b2c3d"
 PIPELINE = "retraining"
 """The name of every pipeline."""
 HOUR = 3600
+FIRST_EVENT = 1_790_000_000
+"""The time of the first interaction, in seconds since 1970."""
 
 SCHEMAS = {
     "INTERACTIONS": {"USER_ID": "string", "ITEM_ID": "string", "TIMESTAMP": "long"},
@@ -286,8 +288,9 @@ def exports(
     """Return the CSV file of each dataset type, by the file's name ("interactions.csv").
 
     There are 40 users, and each of them likes every fifth of 200 items. A user does not meet an
-    item twice in 40 interactions. `shift` changes the item with which each user begins. If the
-    histories are `shuffled`, a model cannot learn anything from them.
+    item twice in 40 interactions. `shift` changes the item with which each user begins, and makes
+    each event this many seconds newer. If the histories are `shuffled`, a model cannot learn
+    anything from them.
     """
     users = [number % 40 for number in range(interactions)]
     items = [
@@ -297,7 +300,7 @@ def exports(
     if shuffled:
         Random(1).shuffle(items)  # noqa: S311 - test data
     interaction_rows = [
-        f"u{user},i{item},{1_790_000_000 + number}"
+        f"u{user},i{item},{FIRST_EVENT + number + shift}"
         for number, (user, item) in enumerate(zip(users, items, strict=True))
     ]
     tables = {

@@ -12,11 +12,12 @@ from ..executions import DATE, export_day, run_began_at
 from ..personalize.imports import location_digits, seen_export
 from ..rules.imports import SeenDataset, effective_imports, holding_import
 from ..words import time_text
+from .export_content import content_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ..contract import PlannedImport, Run, Settings
+    from ..contract import ExportContent, PlannedImport, Run, Settings
     from ..exports import Export
     from ..rules.imports import Import
     from ..rules.trainings import Training
@@ -69,6 +70,12 @@ class DatasetView:
     def fields(self) -> Sequence[SchemaField]:
         """The fields of the schema. A dataset that does not exist has none."""
         return self.world.schemas.get(self.dataset["datasetArn"], [])
+
+    @cached_property
+    def content(self) -> ExportContent:
+        """What the rows of the export contain that were read."""
+        columns = [field["name"] for field in self.fields]
+        return content_of(self.export, columns, self.world.now)
 
     @property
     def is_full(self) -> bool:
@@ -177,6 +184,7 @@ class DatasetView:
             "newestObjectAt": export.newest_at.isoformat() if export.newest_at else None,
             "isRequested": self.is_requested,
             "durations": durations_of(job for job in self.imports if job.is_full == self.is_full),
+            "content": self.content,
         }
 
 

@@ -15,6 +15,7 @@ from ..contract import (
     CampaignResult,
     DatasetResult,
     DeploymentItem,
+    ExportContent,
     FinishedRun,
     ImportItem,
     Item,
@@ -57,6 +58,8 @@ class ImportReport(TypedDict):
     """The size of the export when its import began, or when it was planned if none began."""
     dataWrittenAt: str | None
     """When the newest file of the export was written, or null if the export has no files."""
+    content: ExportContent
+    """What the rows of the export contain."""
     seconds: float | None
     """The duration of the import job in seconds, or null if it has not ended."""
 
@@ -321,6 +324,7 @@ def _import_report(result: DatasetResult) -> ImportReport:
         "datasetImportJobArn": item["arn"] if item else None,
         "bytes": (item or result["dataset"])["bytes"],
         "dataWrittenAt": result["dataset"]["newestObjectAt"],
+        "content": (item or result["dataset"])["content"],
         "seconds": _seconds(item),
     }
 

@@ -17,6 +17,7 @@ from ..rules.gate import DROP
 from ..texts import json_bytes, shortened
 from ..words import (
     TIMES_BASELINE,
+    content_text,
     count_text,
     duration_text,
     metric_name,
@@ -337,6 +338,8 @@ def _import_lines(report: Report) -> Iterator[str]:
         if dataset["seconds"] is not None:
             facts.append(f"imported in {duration_text(dataset['seconds'])}")
         yield f"- {dataset['type']}: {', '.join(facts)}"
+        if content := content_text(dataset["content"], started_at, "before the run"):
+            yield f"  {content}"
     if deletion := report["dataDeletionJob"]:
         ended_at = time_text(datetime.fromisoformat(deletion["completedAt"]))
         job = short_name(deletion["dataDeletionJobArn"])

@@ -21,7 +21,14 @@ from functions.planning.plan_run import plan_run, read_view
 from functions.prices import PRICED_BY_INTERACTIONS, import_cost, training_cost
 from functions.report.text import with_short_arns
 from functions.rules.trainings import newest_active
-from functions.words import count_text, duration_text, list_text, metric_name, size_text
+from functions.words import (
+    content_text,
+    count_text,
+    duration_text,
+    list_text,
+    metric_name,
+    size_text,
+)
 from retrain.account.errors import EXIT_FAILED
 from retrain.account.function_clients import function_clients
 from retrain.account.option_words import in_words_of_options, options_of
@@ -211,7 +218,10 @@ def _import_step(view: DatasetView, planned: PlannedImport | None) -> Step:
         "resource": view.dataset["datasetArn"],
         "name": view.dataset["type"],
         "reason": reason,
-        "facts": [f"{view.dataset['dataLocation']}: {', '.join(contents)}"],
+        "facts": [
+            f"{view.dataset['dataLocation']}: {', '.join(contents)}",
+            *filter(None, [content_text(view.content, view.world.now, "ago")]),
+        ],
         "expectedSeconds": _median(planned),
         "expectedCost": round(import_cost(export.size), 2) if action == "import" else 0,
     }

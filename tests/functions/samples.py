@@ -381,6 +381,15 @@ def messages(guard, *, dataset=None, solution=None, **changes):
     return list(guard.check(checked()))
 
 
+CONTENT = {
+    "rows": 1000,
+    "areAllRowsRead": True,
+    "newestEventAt": iso(5),
+    "eventTypes": {"view": 900, "purchase": 96},
+    "nullShares": {"EVENT_TYPE": 0.004},
+}
+
+
 def planned_import(**changes):
     """Return the import of the dataset interactions in the standard world."""
     return {**dataset_view().planned(), **changes}
@@ -412,6 +421,7 @@ def import_item(**changes):
         "createdAt": iso(1),
         "endedAt": iso(0.5),
         "bytes": 1000,
+        "content": CONTENT,
         **changes,
     }
 

@@ -39,7 +39,10 @@ def read(content, *, is_whole_file=True):
     ],
 )
 def test_a_row_is_read_as_personalize_reads_it(content, row):
-    expected = FileSample(key="a.csv", header=("A", "B"), rows=rows_of(row), row_count=1)
+    values = {"A": {row[0]: 1}, "B": {row[1]: 1}}
+    expected = FileSample(
+        key="a.csv", header=("A", "B"), rows=rows_of(row), row_count=1, values=values
+    )
     assert read(content) == expected
 
 
@@ -130,13 +133,20 @@ def test_a_line_that_is_not_a_record_has_an_error(line, error):
 )
 def test_the_last_line_is_left_out_if_the_file_has_more_bytes(content):
     sample = read(content, is_whole_file=False)
-    assert sample == FileSample(key="a.csv", header=("A", "B"), rows=rows_of(("1", "2")))
+    values = {"A": {"1": 1}, "B": {"2": 1}}
+    assert sample == FileSample(
+        key="a.csv", header=("A", "B"), rows=rows_of(("1", "2")), values=values
+    )
     assert read(b"A,B", is_whole_file=False).header == ("A", "B"), "nothing else is known"
 
 
-def test_all_users_of_a_file_are_found_even_beyond_the_rows_that_are_checked():
-    lines = ["ITEM_ID,USER_ID,TIMESTAMP", *(f"i,u{number},1" for number in range(1100)), "broken"]
-    content = "\n".join(lines).encode()
-    found = read_sample("a.csv", content, is_whole_file=True).user_ids
-    assert found == {f"u{number}" for number in range(1100)}
-    assert read_sample("b.csv", b"ITEM_ID\ni1\n", is_whole_file=True).user_ids == frozenset()
+def test_the_values_of_all_complete_rows_are_counted_even_if_they_are_not_checked():
+    lines = ["TIMESTAMP,USER_ID,EVENT_TYPE"]
+    lines += [f'{number},"u{number % 3}",{"" if number % 2 else "view"}' for number in range(1100)]
+    broken = ["1,2,3,4", "5,6", '7,"8', "9"]
+    sample = read("\r\n".join([*lines, *broken, '9,"a,b",click']).encode())
+    assert (sample.row_count, sample.error) == (1105, None)
+    assert sample.values["USER_ID"] == {"u0": 367, "u1": 367, "u2": 366, "a,b": 1}
+    assert sample.values["EVENT_TYPE"] == {"view": 550, "": 550, "click": 1}
+    assert sample.values["TIMESTAMP"].total() == 1101
+    assert read(b"A,B\n").values == {}

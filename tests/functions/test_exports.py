@@ -56,9 +56,8 @@ def test_a_small_file_is_read_to_its_end(s3):
     expect_content(s3, CSV)
     rows = s.rows_of(("1", "2", "3"))
     header = ("USER_ID", "ITEM_ID", "TIMESTAMP")
-    file = FileSample(
-        key="interactions.csv", header=header, rows=rows, row_count=1, user_ids=frozenset("1")
-    )
+    values = {name: {value: 1} for name, value in zip(header, "123", strict=True)}
+    file = FileSample(key="interactions.csv", header=header, rows=rows, row_count=1, values=values)
     expected = replace(NO_EXPORT, objects=[s.s3_object(size=len(CSV))], samples=[file])
     assert read_export(s3.client, s.LOCATION) == expected
 

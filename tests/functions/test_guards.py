@@ -1,5 +1,6 @@
 """Tests of the guards of datasets, solutions and campaigns: what they find, and what they say."""
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -231,7 +232,7 @@ def test_a_probe_with_a_user_without_interactions_is_a_warning():
     def found(users, user="u1", **changes):
         probe = {"userId": user, "minResults": 1, "minutes": 1}
         solution = s.solution_settings(campaigns=[s.campaign_settings(probe=probe)])
-        export = s.export(samples=[s.sample(user_ids=frozenset(users))])
+        export = s.export(samples=[s.sample(values={"USER_ID": Counter(users)})])
         known = {"exports": {s.DATASET: export}, "solution": solution, **changes}
         return s.messages(unknown_probe_users, **known)
 

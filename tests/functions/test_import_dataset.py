@@ -18,6 +18,13 @@ LOCATION = "s3://exports/items.csv"
 ITEMS = dataset_arn("items")
 JOBS = f"{PERSONALIZE}:dataset-import-job"
 JOB = f"{JOBS}/{PREFIX}-{RUN_ID}-items"
+NO_EVENTS = {
+    "rows": 200,
+    "areAllRowsRead": True,
+    "newestEventAt": None,
+    "eventTypes": {},
+    "nullShares": {},
+}
 FIRST = f"{JOBS}/movies-first-items"
 
 
@@ -50,6 +57,7 @@ def iteration(pipeline):
             "fingerprint": fingerprint(pipeline),
             "isRequested": False,
             "durations": [600],
+            "content": NO_EVENTS,
         },
         "item": None,
     }

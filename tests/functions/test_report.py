@@ -97,6 +97,7 @@ def test_the_report_of_a_good_run():
                 "datasetImportJobArn": s.IMPORT_JOB,
                 "bytes": 1000,
                 "dataWrittenAt": s.ago(2).isoformat(),
+                "content": s.CONTENT,
                 "seconds": 1800,
             }
         ],

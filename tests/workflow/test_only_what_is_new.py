@@ -84,7 +84,7 @@ def test_the_next_scheduled_run_neither_undoes_nor_repeats_a_day_that_was_append
         assert import_days(pipeline) == ["2026-11-28", "2026-11-27", "2026-11-29"]
     assert skip_reason(same_day) == NOTHING_NEW.format("interactions", "2026-11-29 03:00")
     assert outcomes(next_day) == {"interactions": "IMPORTED", **DEPLOYED}
-    assert report(next_day)["warnings"] == [], "no day is missing"
+    assert report(next_day)["warnings"] == [], "no day is missing, and each has new events"
 
 
 # Foreign imports

@@ -1,6 +1,6 @@
 """Good runs: what they request and report, whichever way Personalize behaves."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -92,6 +92,9 @@ def import_tags(export, dataset):
         "retraining-fingerprint": seen_export(export, "FULL", dataset["schemaArn"]).fingerprint,
         "retraining-bytes": str(export.size),
     }
+    if times := export.values("TIMESTAMP"):
+        newest_at = datetime.fromtimestamp(int(max(times)), UTC).isoformat()
+        facts["retraining-content"] = f"{newest_at} 1"
     return api_tags(**facts)
 
 
