@@ -55,7 +55,7 @@ def test_a_run_that_waits_for_an_approval_is_as_designed_if_the_stack_asks_for_i
 @pytest.mark.parametrize(
     ("name", "changes", "failed"),
     [
-        ("happy-path", {"outcome": "REJECTED"}, f"{ENDED} DEPLOYED or TRAINED"),
+        ("happy-path", {"outcome": "REJECTED"}, f"{ENDED} DEPLOYED or TRAINED or IMPORTED"),
         ("happy-path", {"imports": {DATASET: 1}}, "every dataset was imported"),
         ("happy-path", {"served_versions": {CAMPAIGN: OLD}}, f"{SERVES} new version"),
         ("happy-path", {"served_versions": {CAMPAIGN: "other"}}, f"{SERVES} new version"),
