@@ -42,6 +42,7 @@ ACCOUNT = "123456789012"
 REGION = "eu-west-1"
 PERSONALIZE = f"arn:aws:personalize:{REGION}:{ACCOUNT}"
 RECIPE = "arn:aws:personalize:::recipe/aws-user-personalization"
+POPULARITY = "arn:aws:personalize:::recipe/aws-popularity-count"
 IMPORT_ROLE = f"arn:aws:iam::{ACCOUNT}:role/import"
 TOPIC = f"arn:aws:sns:eu-west-1:{ACCOUNT}:reports"
 DASHBOARD = f"https://{REGION}.console.aws.amazon.com/cloudwatch/home#dashboards/dashboard/movies"
@@ -113,6 +114,7 @@ class DatasetGroup:
         solutions: the solutions with their campaigns.
         options: the other fields of `RetrainingPipelineArgs`.
         recipe: the recipe of every solution.
+        baseline: the name of a solution with the recipe aws-popularity-count instead.
         campaign_config: the campaignConfig of every campaign.
         domain: the domain of a Domain dataset group.
     """
@@ -124,6 +126,7 @@ class DatasetGroup:
     solutions: Sequence[SolutionArgs] = (solution(),)
     options: Mapping[str, object] = field(default_factory=dict)
     recipe: str = RECIPE
+    baseline: str | None = None
     campaign_config: Mapping[str, object] = field(default_factory=dict)
     domain: str | None = None
 
@@ -184,10 +187,11 @@ class DatasetGroup:
             self._import(client, dataset_type)
         sleep(HOUR)
         for args in self.solutions:
+            name = _name(args.solution_arn)
             client.create_solution(
-                name=_name(args.solution_arn),
+                name=name,
                 datasetGroupArn=self.arn,
-                recipeArn=self.recipe,
+                recipeArn=POPULARITY if name == self.baseline else self.recipe,
                 performAutoTraining=False,
             )
         sleep(600)

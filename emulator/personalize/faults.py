@@ -45,6 +45,7 @@ JOB_FAULTS: Mapping[str, FaultKind] = {
     "unknown-status": ({"status": "CREATE PAUSED"}, "this status instead of CREATE IN_PROGRESS"),
     "take": ({"seconds": 60}, "this time in CREATE IN_PROGRESS"),
     "no-results": ({}, "a version that never has a result for a request"),
+    "only-popularity": ({}, "a version whose model only knows which items are popular"),
 }
 FAULTS = {**CALL_FAULTS, **JOB_FAULTS}
 RESULT_FIELDS = ("itemList", "actionList", "personalizedRanking")
@@ -107,6 +108,8 @@ class Fault:
                 end.time = progress.time + timedelta(seconds=self.values["seconds"])
             case "no-results":
                 timeline.gives_results = False
+            case "only-popularity":
+                timeline.knows_only_popularity = True
 
     def _fail(self) -> None:
         raise JobFailed(self.values["reason"])

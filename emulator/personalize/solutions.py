@@ -3,6 +3,7 @@
 import hashlib
 import math
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 from emulator.personalize.errors import JobFailed, already_exists, invalid_input, not_found
@@ -157,6 +158,8 @@ def _train(version: SolutionVersion) -> None:
         raise JobFailed("Dataset has no items")
     if recipe.method != "words":
         _check_enough_interactions(data, event_type)
+    if version.timeline.knows_only_popularity:
+        recipe = replace(recipe, method="popularity")
     version.model = train(data, recipe)
     version.data = Table()
 

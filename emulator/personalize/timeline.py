@@ -55,12 +55,14 @@ class Moment:
 class Timeline:
     """The moments of one job, oldest first. They alone decide the status at any time.
 
-    A version whose timeline gives no results answers every request with an empty list.
+    A version whose timeline gives no results answers every request with an empty list. One that
+    knows only popularity is trained like a version of aws-popularity-count.
     """
 
     moments: list[Moment]
     verb: str = "CREATE"
     gives_results: bool = True
+    knows_only_popularity: bool = False
     failure_reason: str | None = field(default=None, init=False)
 
     @property

@@ -1,0 +1,221 @@
+"""Whole runs judge a version relative to a baseline, which the run trains on the same imports.
+
+tests/functions/test_gate.py shows what the gate compares, and tests/model/test_deployment_rules.py
+when it waits.
+"""
+
+from dataclasses import replace
+
+import pytest
+
+from components.args import LimitsArgs, QualityRuleArgs
+from components.rules.fields import NDCG_AT_10
+from tests.workflow.pipeline import NEXT_SLOT, before_step, deploy
+from tests.workflow.summaries import failures, ndcg, outcomes, report, text
+from tests.world import HOUR, MOVIES, solution, solution_arn
+
+POPULAR = solution_arn("popular")
+PLAIN = QualityRuleArgs(metric=NDCG_AT_10, max_drop=0.2)
+RELATIVE = replace(PLAIN, relative_to=POPULAR)
+THIRD_SLOT, FOURTH_SLOT = "2026-12-13T03:00:00Z", "2026-12-20T03:00:00Z"
+WITHOUT_BASELINE = "maxDrop has compared without baselines, because no version of popular has the "
+NEW, LIVE = (
+    WITHOUT_BASELINE + f"imports of the {version}" for version in ("new version", "version in use")
+)
+
+
+def group(rule=RELATIVE, **options):
+    """Return a group with a solution that is judged by a rule, and with its baseline."""
+    judged, baseline = solution(quality_gate=[rule]), solution("popular", campaigns=[])
+    only = MOVIES.with_datasets("interactions").with_solutions(judged, baseline)
+    return replace(only, baseline="popular").with_options(**options)
+
+
+def interactions(random_users=0):
+    """Return ten interactions of each of 200 users, with hits and with what their group likes.
+
+    Before the newest, a user has met all hits but one, and all items that the group likes but one.
+    The newest is one of these two, so a model that only knows the hits predicts half of them. For
+    `random_users` of ten users, it is an item that no other user has, which no model predicts.
+    """
+    rows = []
+    for user in range(200):
+        *hits, last_hit = (f"hit{(user + number) % 5}" for number in range(5))
+        *liked, last_liked = (f"g{user % 5}-{(user // 5 + number) % 6}" for number in range(6))
+        newest = last_hit if user // 5 % 2 else last_liked
+        newest = f"x{user}" if user // 10 % 10 < random_users else newest
+        rows += [
+            f"u{user},{item},{1_790_000_000 + user + 1000 * number}"
+            for number, item in enumerate([*hits, *liked, newest])
+        ]
+    return "\n".join(["USER_ID,ITEM_ID,TIMESTAMP", *rows]).encode()
+
+
+def first_run(pipeline, random_users=0):
+    """Bring interactions, and run. Afterwards the campaign serves a version with a baseline.
+
+    If the gate has rejected the version, a person moves the campaign to it.
+    """
+    pipeline.bucket.put("interactions.csv", interactions(random_users))
+    execution = pipeline.run()
+    if outcomes(execution)["home"] == "REJECTED":
+        pipeline.foreign_update(pipeline.versions()[-1])
+        pipeline.sleep(HOUR)
+    return execution
+
+
+def second_run(pipeline, random_users=0, slot=NEXT_SLOT, **request):
+    """Bring other interactions, and run again."""
+    pipeline.bucket.put("interactions.csv", interactions(random_users) + b"\n")
+    return pipeline.run(scheduledTime=slot, **request)
+
+
+def warnings(execution):
+    """Return the warnings without the ARN of the campaign."""
+    return [warning.partition(": ")[2] for warning in report(execution)["warnings"]]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "fault", "rule", "outcome"),
+    [
+        (0, 6, None, PLAIN, "REJECTED"),
+        (0, 6, None, RELATIVE, "DEPLOYED"),
+        (0, 0, "only-popularity", RELATIVE, "REJECTED"),
+        (6, 0, "only-popularity", PLAIN, "DEPLOYED"),
+        (6, 0, "only-popularity", RELATIVE, "REJECTED"),
+    ],
+    ids=[
+        "harder data looks like a worse model",
+        "harder data",
+        "worse model",
+        "easier data hides a worse model",
+        "worse model on easier data",
+    ],
+)
+def test_the_baseline_tells_a_worse_model_from_harder_data(before, after, fault, rule, outcome):
+    with deploy(group(rule)) as pipeline:
+        first_run(pipeline, before)
+        if fault:
+            pipeline.inject_fault(fault, job="solution-version", of=solution_arn())
+        execution = second_run(pipeline, after)
+        numbers = [
+            ndcg(pipeline, version)
+            for name in ("taste", "popular")
+            for version in pipeline.versions(name)[:0:-1]
+        ]
+    assert outcomes(execution)["home"] == outcome
+    assert warnings(execution) == []
+    (campaign,) = report(execution)["solutions"][0]["campaigns"]
+    metric = campaign["metrics"][NDCG_AT_10]
+    keys = ("new", "live", "newBaseline", "liveBaseline")
+    baselines = numbers[2:] if rule == RELATIVE else [None, None]
+    assert [metric[key] for key in keys] == [*numbers[:2], *baselines]
+    says_why = "harder for every model" in text(execution)
+    assert says_why == ((rule, outcome) == (PLAIN, "REJECTED"))
+    if (rule, outcome) == (RELATIVE, "REJECTED"):
+        new, live, new_baseline, live_baseline = numbers
+        fall = f"{live / live_baseline:.4f} to {new / new_baseline:.4f} times the baseline"
+        assert failures(execution) == {"home": f"NDCG@10 fell from {fall}, by more than 20%"}
+
+
+# Without a baseline
+
+
+def test_the_first_run_with_a_baseline_says_that_the_version_in_use_has_none():
+    with deploy(group()) as pipeline:
+        execution = first_run(pipeline)
+        assert pipeline.served_version() == pipeline.versions()[-1]
+    assert warnings(execution) == [LIVE]
+
+
+def test_a_version_in_use_gets_its_baseline_later_from_a_run_on_the_same_imports():
+    """A person who adds a baseline starts a run before the next export. It trains only that."""
+    with deploy(group(PLAIN)) as pipeline:
+        pipeline.bucket.put("interactions.csv", interactions())
+        pipeline.run(solutions=[solution_arn()])
+        changed = replace(pipeline, group=group(), prefix="changed")
+        later = changed.machine.start({"skipImport": True}).wait()
+        execution = second_run(changed, 6)
+    assert outcomes(later) == {"popular": "TRAINED"}, "nothing is new for the other solution"
+    assert (outcomes(execution)["home"], warnings(execution)) == ("DEPLOYED", [])
+
+
+@pytest.mark.parametrize(
+    ("fault", "request_", "served_later"),
+    [
+        (None, {"solutions": [solution_arn()]}, False),
+        ("stop", {}, False),
+        ("fail", {}, True),
+    ],
+    ids=["not trained", "stopped", "failed"],
+)
+def test_without_a_baseline_of_the_new_version_a_plain_comparison_decides(
+    fault, request_, served_later
+):
+    """A training that has failed is repeated, and then the version is judged again."""
+    with deploy(group()) as pipeline:
+        first_run(pipeline)
+        if fault:
+            pipeline.inject_fault(fault, job="solution-version", of=POPULAR)
+        execution = second_run(pipeline, 6, **request_)
+        for slot in (THIRD_SLOT, FOURTH_SLOT):
+            pipeline.run(scheduledTime=slot, **request_)
+        assert len(pipeline.versions()) == 3, "a rejected version is not trained again"
+        assert (pipeline.served_version() == pipeline.versions()[-1]) == served_later
+    assert outcomes(execution)["home"] == "REJECTED"
+    assert NEW in warnings(execution)
+
+
+# The baseline is late
+
+
+SLOW = {"fault": "take", "job": "solution-version", "of": POPULAR}
+
+
+def test_a_run_waits_until_the_baseline_is_trained():
+    with deploy(group()) as pipeline:
+        first_run(pipeline)
+        pipeline.inject_fault(**SLOW, seconds=4 * HOUR)
+        execution = second_run(pipeline, 6)
+        described = pipeline.client.describe_solution_version(
+            solutionVersionArn=pipeline.versions("popular")[-1]
+        )["solutionVersion"]
+        update = pipeline.describe_campaign()["latestCampaignUpdate"]
+    assert outcomes(execution)["home"] == "DEPLOYED"
+    assert warnings(execution) == []
+    waited = (update["creationDateTime"] - described["lastUpdatedDateTime"]).total_seconds()
+    assert 0 <= waited < 60, "it is noticed soon"
+    calls = [call for call in execution.calls if call.function == "deploy_version"]
+    assert len(calls) < 20, "invocations stay open meanwhile"
+
+
+def test_a_baseline_that_takes_too_long_fails_the_campaign_and_the_next_run_deploys():
+    limits = LimitsArgs(max_campaign_hours=1)
+    with deploy(group(limits=limits)) as pipeline:
+        first_run(pipeline)
+        pipeline.inject_fault(**SLOW, seconds=8 * HOUR)
+        execution = second_run(pipeline, 6)
+        baseline = pipeline.versions("popular")[-1]
+        later = pipeline.run(scheduledTime=THIRD_SLOT)
+        assert pipeline.served_version() == pipeline.versions()[-1]
+        assert len(pipeline.versions()) == 3, "nothing was trained again"
+    reason = f"the baseline {baseline} is still in training after 1 hours"
+    assert failures(execution) == {"home": reason}
+    assert outcomes(later) == {"taste": "DEPLOYED", "home": "DEPLOYED"}
+
+
+@pytest.mark.parametrize(
+    ("fault", "times", "outcome"),
+    [("throttle", 3, "DEPLOYED"), ("server-error", 3, "DEPLOYED"), ("deny", 1, "FAILED")],
+)
+def test_a_fault_while_the_baselines_are_listed_loses_nothing(fault, times, outcome):
+    def inject(_):
+        pipeline.inject_fault(fault, operation="ListSolutionVersions", times=times)
+
+    with deploy(group(), handlers=before_step("deploy_version", inject)) as pipeline:
+        execution = first_run(pipeline)
+        later = pipeline.run(scheduledTime=NEXT_SLOT)
+        assert pipeline.served_version() == pipeline.versions()[-1]
+        assert len(pipeline.versions()) == len(pipeline.versions("popular")) == 2
+    assert outcomes(execution)["home"] == outcome
+    assert report(later)["outcome"] == ("SKIPPED" if outcome == "DEPLOYED" else "DEPLOYED")
