@@ -14,11 +14,12 @@ METRICS_NAMESPACE = "PersonalizeRetraining"
 """The namespace of the metrics that the functions write (`functions/metrics.py`)."""
 PIPELINE: Literal["Pipeline"] = "Pipeline"
 """The dimension whose value is the name of the pipeline."""
-Dimension = Literal["Pipeline", "StateMachineArn", "QueueName"]
+Dimension = Literal["Pipeline", "StateMachineArn", "QueueName", "CampaignArn"]
 NAMESPACES: Mapping[Dimension, str] = {
     "Pipeline": METRICS_NAMESPACE,
     "StateMachineArn": "AWS/States",
     "QueueName": "AWS/SQS",
+    "CampaignArn": "AWS/Personalize",
 }
 """Dimension -> the namespace of the metrics that have it."""
 FIVE_MINUTES, QUARTER_HOUR, HOUR = 300, 900, 3600
@@ -54,6 +55,7 @@ class Alarm(NamedTuple):
     period_seconds: int = FIVE_MINUTES
     """Step Functions, SQS and Lambda publish each minute, and `watch_pipeline` measures every 15
     minutes."""
+    statistic: str = "Sum"
     has_end: bool = False
     """True if the problem lasts until somebody solves it. The alarm then reports its end too."""
 
@@ -111,8 +113,8 @@ ALARMS = (
     Alarm(
         "trial-unfinished",
         "UnfinishedTrials",
-        "A campaign has a version on trial for more than 5 hours, or cannot be read. The version "
-        "may be served although no probe has judged it.",
+        "A campaign has a version on trial for more than 5 hours besides its bake, or cannot be "
+        "read. The version may be served although no probe has judged it.",
         "Ask the campaign for recommendations. If they are bad, go back at once with retrain "
         "rollback -s STACK. retrain plan -s STACK names the campaign.",
         periods=2,
@@ -138,6 +140,27 @@ ALARMS = (
 """The alarms in the order of the docs. `docs/operations.md` explains each of them."""
 OF_MODELS = ("ModelAgeHours", "UnfinishedTrials")
 """The metrics about solutions and campaigns."""
+BAKE_ALARMS = tuple(
+    Alarm(
+        name,
+        metric,
+        f"A campaign {meaning}, twice in a row.",
+        "If a version is on trial, the run takes it back. Otherwise ask the campaign for "
+        "recommendations, and go back with retrain rollback -s STACK if they are bad.",
+        dimension="CampaignArn",
+        threshold=threshold,
+        periods=2,
+        statistic=statistic,
+        has_end=True,
+    )
+    for name, metric, meaning, threshold, statistic in (
+        ("4xx", "4xxErrors", "refused 10 requests or more in 5 minutes", 10, "Sum"),
+        ("5xx", "5xxErrors", "failed to answer 10 requests or more in 5 minutes", 10, "Sum"),
+        ("latency", "Latency", "needed a second or more for a request", 1000, "Average"),
+    )
+)
+"""The alarms for the bake of a campaign. An operation of the API precedes the name of the metric:
+https://docs.aws.amazon.com/personalize/latest/dg/cloudwatch-metrics.html"""
 
 
 def create_topic(shared: Shared) -> pulumi.Output[str]:
@@ -207,24 +230,54 @@ def create_alarms(
                 },
                 opts=pulumi.ResourceOptions(parent=shared.component),
             )
-        created = aws.cloudwatch.MetricAlarm(
-            f"{shared.name}-{alarm.name}",
-            aws.cloudwatch.MetricAlarmArgs(
-                **inputs,
-                alarm_actions=[topic_arn],
-                # Without an end, OK would only mean that it did not happen again.
-                ok_actions=[topic_arn] if alarm.has_end else None,
-                tags=shared.tags,
-            ),
-            opts=pulumi.ResourceOptions(parent=shared.component),
-        )
-        arns.append(created.arn)
+        arns.append(_create(shared, f"{shared.name}-{alarm.name}", alarm, topic_arn, inputs))
     return arns
 
 
 def alarms_of(settings: Mapping[str, Any]) -> list[Alarm]:
     """Return the alarms of a pipeline. Without solutions, there are none about models."""
     return [alarm for alarm in ALARMS if settings["solutions"] or alarm.metric not in OF_MODELS]
+
+
+def create_bake_alarms(shared: Shared, settings: Mapping[str, Any]) -> None:
+    """Create the alarms of each campaign whose bake asks for them.
+
+    `functions/alarms.py` reads them by their names.
+    """
+    for number, solution in enumerate(shared.args.solutions):
+        for index, campaign in enumerate(solution.campaigns):
+            is_ranking = campaign.probe and campaign.probe.input_list
+            operation = "GetPersonalizedRanking" if is_ranking else "GetRecommendations"
+            for row in BAKE_ALARMS if campaign.bake and campaign.bake.create_alarms else ():
+                alarm = row._replace(metric=f"{operation}{row.metric}")
+                inputs = alarm_inputs(alarm, shared.name, {"CampaignArn": campaign.campaign_arn}, 0)
+                inputs["name"] = pulumi.Output.all(
+                    campaign.campaign_arn, settings["prefix"], row.name
+                ).apply(lambda values: "-".join(("bake", values[0].split("/")[1], *values[1:])))
+                name = f"{shared.name}-bake-{number}-{index}-{row.name}"
+                _create(shared, name, alarm, settings["notifications"]["topicArn"], inputs)
+
+
+def _create(
+    shared: Shared,
+    name: str,
+    alarm: Alarm,
+    topic_arn: pulumi.Input[str],
+    inputs: Mapping[str, Any],
+) -> pulumi.Output[str]:
+    """Create an alarm that notifies the topic, and return its ARN."""
+    created = aws.cloudwatch.MetricAlarm(
+        name,
+        aws.cloudwatch.MetricAlarmArgs(
+            **inputs,
+            alarm_actions=[topic_arn],
+            # Without an end, OK would only mean that it did not happen again.
+            ok_actions=[topic_arn] if alarm.has_end else None,
+            tags=shared.tags,
+        ),
+        opts=pulumi.ResourceOptions(parent=shared.component),
+    )
+    return created.arn
 
 
 def max_age_hours(settings: Mapping[str, Any]) -> float:
@@ -245,7 +298,7 @@ def alarm_inputs(
         "namespace": NAMESPACES[alarm.dimension],
         "metric_name": alarm.metric,
         "dimensions": {alarm.dimension: dimension_values[alarm.dimension]},
-        "statistic": "Sum",
+        "statistic": alarm.statistic,
         "period": alarm.period_seconds,
         "evaluation_periods": alarm.periods,
         "comparison_operator": "GreaterThanOrEqualToThreshold",

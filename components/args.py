@@ -134,11 +134,14 @@ class ProbeArgs:
 class BakeArgs:
     """Hours for which a new version stays on trial, although it has passed its probe.
 
-    If one of the alarms goes off meanwhile, the campaign moves back. There must be an alarm.
+    If one of the alarms goes off meanwhile, the campaign moves back.
     """
 
     hours: Annotated[float, above_zero(12, "set for example 1, because the run waits for it")]
-    """For how many hours the version is watched, at most half of the time between two runs."""
+    """How long alarms are watched, from when the campaign serves the version.
+
+    This is at most half of the time between two runs.
+    """
     alarms: Annotated[
         Sequence[Annotated[pulumi.Input[str], arns.ALARM]],
         Elements(0, 10, "keep at most 10 alarms, or combine them in a composite alarm"),
@@ -146,13 +149,14 @@ class BakeArgs:
     """ARNs of CloudWatch alarms, for example about the orders in the shop. They may be composite.
 
     An alarm that was in the state ALARM before the campaign served the version does not count. All
-    names of alarms and ids in probes may have at most 5,000 characters together.
+    ARNs of alarms and ids in probes may have at most 5,000 characters together.
     """
-    create_alarm: bool = False
-    """`true` creates an alarm about the errors and the latency of the campaign itself.
+    create_alarms: bool = False
+    """`true` creates three alarms about the campaign: its 4xx errors, 5xx errors and latency.
 
-    It goes off if, for ten minutes, more than 5% of the requests fail (and at least 5 in 5 minutes)
-    or the mean latency is above 1 second. For other limits, name an alarm in `alarms`.
+    They watch GetPersonalizedRanking if the probe has an `inputList`, otherwise GetRecommendations.
+    Each goes off after ten minutes with at least 10 errors in 5 minutes, or with a mean latency of
+    1 second. For other limits, name alarms in `alarms`.
     """
 
 
@@ -168,7 +172,7 @@ class CampaignArgs:
     probe: ProbeArgs | None = None
     """A request that is sent after each update. If it fails, the campaign moves back."""
     bake: BakeArgs | None = None
-    """How long alarms decide about a version after its probe, or at once without a probe."""
+    """Alarms that decide about a new version for some hours, in addition to the probe."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ No other module creates a client. A client gives up long before the timeout of a
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import boto3
 from botocore import exceptions
@@ -93,6 +93,12 @@ def stepfunctions() -> SFNClient:
 def scheduler() -> EventBridgeSchedulerClient:
     """Return the client of EventBridge Scheduler."""
     return with_transient_errors(boto3.client("scheduler", config=_config(READ_ATTEMPTS)))
+
+
+@functools.cache
+def cloudwatch() -> Any:  # noqa: ANN401 - the types of CloudWatch are not installed
+    """Return the client of CloudWatch."""
+    return with_transient_errors(boto3.client("cloudwatch", config=_config(READ_ATTEMPTS)))
 
 
 @functools.cache

@@ -44,7 +44,8 @@ class BakeSettings(TypedDict):
 
     hours: float
     alarms: list[str]
-    """The names of the alarms."""
+    """The ARNs of alarms that exist already."""
+    createAlarms: bool
 
 
 class CampaignSettings(TypedDict):
@@ -339,6 +340,8 @@ class DeploymentItem(Item):
     createdAt: str | None
     """When the update to the version was created, or null if no update was seen."""
     endedAt: str | None
+    bakedUntil: str | None
+    """The end of the bake, or null if no bake was seen."""
 
 
 class ImportItem(Item):

@@ -1,12 +1,14 @@
 """Deploys a version to a campaign: judge it, put it on trial, then keep it or go back."""
 
 import math
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from . import clock, metrics
+from .alarms import read_alarms
 from .aws import read_client, runtime_client, write_client
 from .contract import (
     CampaignIteration,
@@ -42,6 +44,7 @@ REPORTED_FIELDS = {
     "warnings": "warnings",
     "created_at": "createdAt",
     "ended_at": "endedAt",
+    "baked_until": "bakedUntil",
 }
 """Field of `Memory` -> the item's key under which the report reads it. The item's `memory` lacks
 these fields, because the document of 50 campaigns has no room for them twice."""
@@ -94,7 +97,11 @@ class CampaignDeployment:
         self._versions.clear()
         campaign = describe_campaign(read_client(), self.arn)
         tags = tags_of(read_client(), self.arn)
-        return seen_campaign(campaign, tags, self.solution["solutionArn"], self._versions)
+        seen = seen_campaign(campaign, tags, self.solution["solutionArn"], self._versions)
+        trial = seen.notes.trial
+        if trial is None or trial.version != seen.serves or seen.update.is_running:
+            return seen
+        return replace(seen, alarms=read_alarms(self._wanted.alarms))
 
     def decide(self, seen: SeenCampaign) -> Step:
         """Return the next step."""
@@ -114,7 +121,7 @@ class CampaignDeployment:
             deleted = Step("TRYING", outcome="FAILED", reasons=("the campaign was deleted",))
             return Progress(None, deleted, 0)
         waited = clock.now() - memory.began_at
-        remaining = deployments.LONGEST_TRIAL - waited
+        remaining = self._wanted.longest_trial - waited
         if not memory.is_on_trial or remaining <= timedelta():
             raise error
         memory.warnings = sorted({*memory.warnings, f"{type(error).__name__}: {error}"})

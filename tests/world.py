@@ -24,6 +24,7 @@ from components.args import (
     MAX_GATE_RULES,
     MAX_SOLUTIONS,
     MAX_TAGS,
+    BakeArgs,
     CampaignArgs,
     DatasetArgs,
     DatasetsArgs,
@@ -84,11 +85,16 @@ def campaign_arn(name: str = "home") -> str:
     return f"{PERSONALIZE}:campaign/{name}"
 
 
-def campaign(name: str = "home", **probe: object) -> CampaignArgs:
+def campaign(name: str = "home", *, bake: BakeArgs | None = None, **probe: object) -> CampaignArgs:
     """Return a campaign. It has a probe if fields of `ProbeArgs` are given."""
     return CampaignArgs(
-        campaign_arn=campaign_arn(name), probe=ProbeArgs(**probe) if probe else None
+        campaign_arn=campaign_arn(name), probe=ProbeArgs(**probe) if probe else None, bake=bake
     )
+
+
+def alarm_arn(name: str) -> str:
+    """Return the ARN of a CloudWatch alarm."""
+    return f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{name}"
 
 
 def solution(

@@ -139,11 +139,6 @@ ALARM = _kind(
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html"""
 
 
-def alarm_name(arn: str) -> str:
-    """Return the name of an alarm."""
-    return arn.partition(":alarm:")[2]
-
-
 def dataset_type(key: str) -> str:
     """Return the type of the dataset with a config key, for example ACTION_INTERACTIONS."""
     return re.sub("([A-Z])", r"_\1", key).upper()

@@ -23,7 +23,7 @@ from .fields import DATE_PLACEHOLDER, Problem
 from .reading import Reader
 
 MAX_PROBE_CHARACTERS = 5_000
-"""The most characters of the ids in all probes, the names of all alarms and the ARNs of baselines
+"""The most characters of the ids in all probes, the ARNs of all alarms and the ARNs of baselines
 together. The state of an execution contains them three times, and has at most 256 KiB
 (tests/workflow/test_sizes.py)."""
 EVENT_DATASETS = ("interactions", "actionInteractions")
@@ -170,10 +170,10 @@ def _check_request(probe: ProbeArgs, key: str) -> Iterator[Problem]:
 
 def _check_alarms(bake: BakeArgs, key: str) -> Iterator[Problem]:
     """Check that a bake has an alarm, without which it would only delay the run."""
-    if not bake.alarms and not bake.create_alarm:
+    if not bake.alarms and not bake.create_alarms:
         message = (
             "has no alarm, so nothing could move a bad version back; list the ARNs of alarms in "
-            "alarms, or write 'createAlarm: true'"
+            "alarms, or write 'createAlarms: true'"
         )
         yield Problem(key, message)
 
@@ -198,21 +198,20 @@ def _check_bakes(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
 
 
 def _check_size_of_probes(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
-    """Check that the ids in all probes and the names of alarms fit into an execution's state."""
+    """Check that the ids in all probes and the ARNs of alarms fit into an execution's state."""
     campaigns = [campaign for solution in args.solutions for campaign in solution.campaigns]
     probes = [campaign.probe for campaign in campaigns if campaign.probe is not None]
     ids = [(probe.user_id, probe.item_id, *(probe.input_list or ())) for probe in probes]
     characters = sum(len(id_ or "") for ids_of_probe in ids for id_ in ids_of_probe)
-    bakes = [campaign.bake for campaign in campaigns if campaign.bake is not None]
-    alarms = [arn for bake in bakes for arn in bake.alarms if isinstance(arn, str)]
-    characters += sum(len(arns.alarm_name(arn)) for arn in alarms)
+    alarms = [arn for campaign in campaigns if campaign.bake for arn in campaign.bake.alarms]
+    characters += sum(len(arn) for arn in alarms if isinstance(arn, str))
     rules = [rule for solution in args.solutions for rule in solution.quality_gate]
     baselines = [rule.relative_to for rule in rules if isinstance(rule.relative_to, str)]
     characters += sum(map(len, baselines))
     if characters > MAX_PROBE_CHARACTERS:
         message = (
-            f"has {characters} characters in the ids of all probes, the names of all alarms and "
-            f"relativeTo; shorten them to {MAX_PROBE_CHARACTERS} together"
+            f"has {characters} characters in ids of probes, ARNs of alarms and relativeTo; shorten "
+            f"them to {MAX_PROBE_CHARACTERS}"
         )
         yield Problem("solutions", message)
 

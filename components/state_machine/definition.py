@@ -14,9 +14,9 @@ REPORTED_ERROR = "RetrainingFailed"
 """The error of a failed execution that has sent its report. `close_run` does nothing after it."""
 LONGEST_OVERLAP_HOURS = 24
 """How long a run waits for an older run (`functions/overlap.py`)."""
-LONGEST_TRIALS_HOURS = 2 * 24
-"""One day for the trials of earlier runs, and one day for those of this run. A run gives up a trial
-after a day (`functions/rules/deployments.py`)."""
+LONGEST_TRIAL_HOURS = 24
+"""A run gives up a trial after these hours and those of its bake
+(`functions/rules/deployments.py`)."""
 SPARE_HOURS = 2
 """The time for everything except jobs and trials. To stop a training takes at most one hour of it
 (`functions/rules/trainings.py`)."""
@@ -164,6 +164,7 @@ def definition(
                                 waits={
                                     "UPDATING": "Wait for the update",
                                     "GOING_BACK": "Wait for the rollback",
+                                    "BAKING": "Wait for the bake",
                                 },
                                 outcomes={
                                     "DEPLOYED": "Campaign updated",
@@ -226,9 +227,13 @@ def execution_timeout_seconds(args: RetrainingPipelineArgs) -> int:
 
     This is the longest time that all stages may take together. So it ends only an execution whose
     functions could not enforce their deadlines. Each job may wait until its deadline, and then run
-    until its deadline. A training may also wait for imports that the run did not start.
+    until its deadline. A training may also wait for imports that the run did not start. Before its
+    own trials, the run ends those of earlier runs.
     """
     limits = args.limits
+    campaigns = [campaign for solution in args.solutions for campaign in solution.campaigns]
+    bake_hours = max([campaign.bake.hours for campaign in campaigns if campaign.bake], default=0)
+    trials = 2 * (LONGEST_TRIAL_HOURS + bake_hours)
     jobs = 2 * (limits.max_import_hours + limits.max_training_hours + limits.max_campaign_hours)
     waits = LONGEST_OVERLAP_HOURS + limits.max_import_hours
-    return round((waits + jobs + LONGEST_TRIALS_HOURS + SPARE_HOURS) * SECONDS_PER_HOUR)
+    return round((waits + jobs + trials + SPARE_HOURS) * SECONDS_PER_HOUR)

@@ -13,6 +13,7 @@ Resource = Literal[
     "solutions",
     "solution versions",
     "campaigns",
+    "alarms",
     "schedule",
     "exports",
     "export buckets",
@@ -149,6 +150,7 @@ STEPS: Mapping[str, Step] = {
                 "personalize:TagResource",
                 "personalize:UpdateCampaign",
             ),
+            "alarms": ("cloudwatch:DescribeAlarms",),
             "solution versions": (
                 "personalize:DescribeSolutionVersion",
                 "personalize:GetSolutionMetrics",

@@ -12,11 +12,12 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, NamedTuple, cast, get_args
 
 from .. import clock
-from ..rules.deployments import Deployment, Notes, SeenCampaign, Trial, Update, Version
+from ..alarms import alarm_names
+from ..rules.deployments import Bake, Deployment, Notes, SeenCampaign, Trial, Update, Version
 from ..rules.gate import Baseline
 from ..rules.trainings import imports_of
 from .statuses import is_active, is_running
-from .tags import APPROVAL, BAD, DIGEST, GOOD, PINNED, PREVIOUS, TRIAL, past_time, tags_of
+from .tags import APPROVAL, BAD, BAKE, DIGEST, GOOD, PINNED, PREVIOUS, TRIAL, past_time, tags_of
 from .trainings import describe_version, list_versions
 
 if TYPE_CHECKING:
@@ -37,6 +38,13 @@ LATEST = "/$LATEST"
 NONE = "-"
 """The value of a tag without a fact. All tags are always written, because a resource can have at
 most 50, and a trial must be able to end even if a person has added tags since it began."""
+LONGEST_BAKE = timedelta(hours=12)
+"""The longest bake that the config allows (`components/args.py`)."""
+BAKE_PAUSE, BAKE_LOOKS = 300, 900
+"""The seconds between two looks at the alarms of a bake, and about the most looks of all bakes of a
+run. A look is 9 events. A run may bake twice, because it also ends the trials of earlier runs. This
+makes 16,200 events, and an execution has at most 25,000. So 50 bakes of 12 hours have pauses of 40
+minutes."""
 SERVED = "served"
 """The last word of the tag about a trial, once a run has seen that the campaign serves the version.
 Without it, nobody can have taken the version back."""
@@ -90,16 +98,26 @@ def read_notes(tags: Tags, solution_arn: str) -> Notes:
     known = {key: value for key, value in tags.items() if value.startswith(f"{solution_arn}/")}
     version, written_at, served, *_ = [*known.get(TRIAL, "").split(" "), "", "", ""]
     at = past_time(written_at)
-    trial = Trial(version, at, was_served=served == SERVED) if at else None
+    bake = _read_bake(tags.get(BAKE, ""), at) if at else None
+    trial = Trial(version, at, was_served=served == SERVED, bake=bake) if at else None
     return Notes(trial, known.get(GOOD), known.get(PREVIOUS), known.get(BAD))
+
+
+def _read_bake(text: str, trial_at: datetime) -> Bake | None:
+    """Return the bake of a trial. A bake that began before the trial is left from another one."""
+    since, until, *_ = [*text.split(" "), ""]
+    begin, end = past_time(since), past_time(until, LONGEST_BAKE)
+    return Bake(begin, end) if begin and end and begin >= trial_at else None
 
 
 def notes_as_tags(notes: Notes) -> Tags:
     """Return the tags of a campaign with these notes."""
     trial = notes.trial
+    bake = trial.bake if trial else None
     served = f" {SERVED}" if trial and trial.was_served else ""
     return {
         TRIAL: f"{trial.version} {trial.at.isoformat()}{served}" if trial else NONE,
+        BAKE: " ".join(time.isoformat() for time in bake) if bake else NONE,
         GOOD: notes.good or NONE,
         PREVIOUS: notes.previous or NONE,
         BAD: notes.bad or NONE,
@@ -238,14 +256,19 @@ def wanted_deployment(
     Without a version, the run only ends a trial. The version has `waited` if an earlier run started
     its training.
     """
-    probes = {campaign["campaignArn"]: campaign["probe"] for campaign in solution["campaigns"]}
-    approval = solution["approval"]
+    (campaign,) = (item for item in solution["campaigns"] if item["campaignArn"] == campaign_arn)
+    bake, approval = campaign["bake"], solution["approval"]
+    bakes = [item["bake"] for each in settings["solutions"] for item in each["campaigns"]]
+    hours, count = bake["hours"] if bake else 0, sum(map(bool, bakes))
     return Deployment(
         version=version,
         waited=waited,
         gate=solution["qualityGate"],
         approval_hours=approval["timeoutHours"] if approval else None,
-        probe=probes[campaign_arn],
+        probe=campaign["probe"],
+        bake_hours=hours,
+        bake_pause=max(BAKE_PAUSE, hours * 3600 * count / BAKE_LOOKS),
+        alarms=alarm_names(settings, campaign),
         max_hours=settings["limits"]["maxCampaignHours"],
     )
 

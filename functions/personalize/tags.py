@@ -35,6 +35,9 @@ APPROVAL = "retraining-approval"
 """Versions: that a run has asked for an approval, or the answer of a person (`campaigns.py`)."""
 TRIAL = "retraining-trial"
 """Campaigns: the version on trial and the time just before its update (`campaigns.py`)."""
+BAKE = "retraining-bake"
+"""Campaigns: when the version on trial was first served, and the end of its bake (`campaigns.py`).
+"""
 GOOD = "retraining-good"
 """Campaigns: the version to which the campaign is rolled back if the version on trial is bad."""
 PREVIOUS = "retraining-previous"
@@ -67,13 +70,13 @@ def api_tags(tags: Tags) -> list[TagTypeDef]:
     return [{"tagKey": key, "tagValue": value} for key, value in tags.items()]
 
 
-def past_time(text: str) -> datetime | None:
+def past_time(text: str, ahead: timedelta = timedelta()) -> datetime | None:
     """Return the time that a run or a person has written into a tag, or None.
 
-    A time without a zone or in the future does not count, because no run has written it.
+    A time without a zone or further `ahead` does not count, because no run has written it.
     """
     try:
         time = datetime.fromisoformat(text)
-        return time if time <= clock.now() + CLOCK_TOLERANCE else None
+        return time if time <= clock.now() + ahead + CLOCK_TOLERANCE else None
     except (ValueError, TypeError):
         return None

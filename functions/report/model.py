@@ -99,6 +99,8 @@ class CampaignReport(TypedDict):
     """The metrics of the quality gate by their names in the API. It is empty without a gate."""
     seconds: float | None
     """The duration of the update in seconds, or null if there was none."""
+    bakedUntil: str | None
+    """The end of the bake as planned (ISO 8601), or null if there was none."""
 
 
 class SolutionReport(TypedDict):
@@ -138,7 +140,7 @@ class ServingReport(TypedDict):
     versionOnTrial: str | None
     """A version whose trial has not ended, or null."""
     isBad: bool
-    """True if the version that the campaign serves has failed its probe there."""
+    """True if the version that the campaign serves has failed its probe or its bake there."""
     pin: str | None
     """Since when and by whom the campaign is pinned, or null. Runs deploy nothing to it."""
 
@@ -299,7 +301,7 @@ def campaigns_of(report: Report) -> list[CampaignReport]:
 
 
 def bad_campaigns(report: Report) -> list[str]:
-    """Return the campaigns that serve a version although it has failed its probe."""
+    """Return the campaigns that serve a version although it has failed its probe or its bake."""
     return [serving["campaignArn"] for serving in report["serving"] if serving["isBad"]]
 
 
@@ -375,6 +377,7 @@ def _campaign_report(result: CampaignResult, served: Mapping[str, str | None]) -
         "previousVersionArn": item["previousVersionArn"] if item else None,
         "metrics": {name: _metric_report(values) for name, values in metrics.items()},
         "seconds": _seconds(item),
+        "bakedUntil": item["bakedUntil"] if item else None,
     }
 
 

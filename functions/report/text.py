@@ -183,7 +183,7 @@ def subject_of(report: Report) -> str:
 def headline(report: Report) -> str:
     """Return the most important fact about a run, in a few words."""
     if bad := bad_campaigns(report):
-        return f"{', '.join(map(short_name, bad))} serves a version that failed its probe"
+        return f"{', '.join(map(short_name, bad))} serves a version that failed its probe or bake"
     if report["error"] is not None:
         return ENDS.get(report["error"], f"the run ended with {report['error']}")
     if report["outcome"] == "FAILED":
@@ -297,7 +297,7 @@ def _campaign_lines(report: Report) -> Iterator[str]:
         elif trial:
             line += f"; {short_name(trial)} is still on trial"
         elif serving["isBad"]:
-            line += ", which failed its probe"
+            line += ", which failed its probe or bake"
         line += "; pinned" if serving["pin"] else ""
         result = results.get(arn)
         if result is None:

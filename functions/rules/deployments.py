@@ -1,8 +1,8 @@
 """Decides how a campaign gets a version: judge it, put it on trial, then keep it or go back.
 
-A version is on trial from just before its update is sent until it has passed its probe, or until
-the campaign serves another version again. The campaign's tags record the trial, so any later run,
-even one of a recreated stack, continues where a run has died.
+A version is on trial from just before its update is sent until it has passed its probe and its
+bake, or until the campaign serves another version again. The campaign's tags record the trial, so
+any later run, even one of a recreated stack, continues where a run has died.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,12 +20,21 @@ from .steps import LIST_LAG, SHORT_PAUSE, Action, Case, Step
 DESCRIBE_LAG = timedelta(minutes=10)
 """The time after which DescribeCampaign certainly shows an update, and the version it changed."""
 LONGEST_TRIAL = timedelta(hours=24)
-"""A run gives up a trial after this time. The trial stays open, so an alarm goes off."""
+"""A run gives up a trial after this time and the hours of its bake. The trial stays open, so an
+alarm goes off."""
 OVERDUE_SHARE = 0.2
 """The pause between two looks at an overdue update, as a share of its age. A day of more frequent
 looks would fill the history of the execution."""
 
 # What a look shows
+
+
+class Bake(NamedTuple):
+    """The time in which alarms decide about a version on trial."""
+
+    since: datetime
+    """When the campaign began to serve the version. What went off before does not count."""
+    until: datetime
 
 
 class Trial(NamedTuple):
@@ -36,6 +45,8 @@ class Trial(NamedTuple):
     """The time just before the update was sent. An older update does not belong to the trial."""
     was_served: bool = False
     """True once a look has shown that the campaign serves the version."""
+    bake: Bake | None = None
+    """The bake, which begins with that look."""
 
 
 class Notes(NamedTuple):
@@ -79,6 +90,16 @@ class Version(NamedTuple):
     baselines: Baselines = NO_BASELINES
 
 
+class Alarm(NamedTuple):
+    """An alarm of a bake."""
+
+    name: str
+    rang_at: datetime | None = None
+    """When it went off, or None if it is not in the state ALARM."""
+    doubt: str = ""
+    """Why its state says nothing, for example `does not exist`, or empty."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class SeenCampaign:
     """A campaign as one look shows it."""
@@ -91,6 +112,8 @@ class SeenCampaign:
     """What is known about each version that the rules ask for."""
     pin: str | None = None
     """Since when and by whom the campaign is pinned, or None. A run never writes this."""
+    alarms: Sequence[Alarm] = ()
+    """The alarms of the bake. They are read only while the version on trial is served."""
 
 
 # What is given, and what is remembered
@@ -109,7 +132,18 @@ class Deployment:
     """The hours that a person has to approve the version, or None if no approval is needed."""
     probe: ProbeSettings | None = None
     """The probe of the campaign. Without one, every version passes."""
+    bake_hours: float = 0
+    """The hours of a bake, or 0 if the campaign has none."""
+    bake_pause: float = 0
+    """The most seconds between two looks at the alarms of a bake."""
+    alarms: Sequence[str] = ()
+    """The names of the alarms that decide about the version during its bake."""
     max_hours: float
+
+    @property
+    def longest_trial(self) -> timedelta:
+        """How long a run goes on with a trial."""
+        return LONGEST_TRIAL + timedelta(hours=self.bake_hours)
 
 
 @dataclass
@@ -126,6 +160,10 @@ class Memory:
     ended_at: datetime | None = None
     is_on_trial: bool = False
     """True if the last look has shown a version on trial."""
+    baked_until: datetime | None = None
+    """The end of the version's bake, or None if no bake was seen."""
+    has_rung: bool = False
+    """True if an alarm has gone off. It may be over before the campaign has gone back."""
     probing: Probing | None = None
     reasons: list[str] = field(default_factory=list)
     """Why the campaign goes back."""
@@ -197,6 +235,7 @@ def _remember(seen: SeenCampaign, wanted: Deployment, memory: Memory) -> None:
     notes, update = seen.notes, seen.update
     trial = notes.trial
     memory.is_on_trial = trial is not None
+    memory.baked_until = trial.bake.until if trial and trial.bake else memory.baked_until
     memory.version = trial.version if trial else wanted.version or memory.version
     if trial is None or memory.previous is None:
         is_served = seen.serves == memory.version
@@ -213,7 +252,7 @@ def _give_up(case: DeploymentCase) -> Step | None:
     """Give up at the deadline. A trial stays open, so an alarm goes off."""
     seen, wanted, memory, now = case
     trial = seen.notes.trial
-    limit = LONGEST_TRIAL if trial else timedelta(hours=wanted.max_hours)
+    limit = wanted.longest_trial if trial else timedelta(hours=wanted.max_hours)
     if now < memory.began_at + limit:
         return None
     hours = f"{limit / timedelta(hours=1):g} hours"
@@ -279,10 +318,10 @@ def _end_unsent(case: DeploymentCase, trial: Trial) -> Step | None:
 
 
 def _judge_served(case: DeploymentCase, trial: Trial) -> Step:
-    """Probe the version that is served, and end the trial.
+    """Probe and bake the version that is served, and end the trial.
 
     It is the version on trial, or the good version after a run or a person went back to it. If the
-    good version fails as well, the probe is at fault.
+    good version fails as well, the probe is at fault. The good version is not baked.
     """
     seen, _, memory, _ = case
     notes, served = seen.notes, seen.serves
@@ -290,12 +329,17 @@ def _judge_served(case: DeploymentCase, trial: Trial) -> Step:
     if served is None or served not in (trial.version, notes.good):
         reason = f"somebody has moved the campaign to {served}"
         return Step("TRYING", WriteNotes(without_trial), outcome="SKIPPED", reasons=(reason,))
-    if step := _probe(case, served):
+    is_tried = served == trial.version
+    watched = is_tried and (_note_served(case, trial) or _heed_alarms(case, trial))
+    if step := watched or _probe(case, served):
         return step
     failure = memory.probing.failure if memory.probing else None
     has_passed = memory.probing is None or memory.probing.verdict == "PASSED"
-    if served == trial.version:
-        return _keep(notes, trial) if has_passed else _go_back(case, trial, f"{failure}")
+    if is_tried and not has_passed:
+        memory.reasons = [f"{trial.version} failed its probe: {failure}"]
+        return _go_back(case, trial)
+    if is_tried:
+        return _wait_for_alarms(case, trial) or _keep(notes, trial)
     if has_passed:
         reasons = memory.reasons or [f"a run or a person has moved it back to {served}"]
         mark_bad = WriteNotes(without_trial._replace(bad=trial.version))
@@ -312,9 +356,9 @@ def _keep(notes: Notes, trial: Trial) -> Step:
     return Step("TRYING", WriteNotes(kept), outcome="DEPLOYED")
 
 
-def _go_back(case: DeploymentCase, trial: Trial, failure: str) -> Step:
+def _go_back(case: DeploymentCase, trial: Trial) -> Step:
+    """Go back for the reasons in the memory."""
     notes, memory = case.seen.notes, case.memory
-    memory.reasons = [f"{trial.version} failed its probe: {failure}"]
     if notes.good and notes.good != trial.version:
         return Step("GOING_BACK", GoBack(notes.good))
     reason = f"no good version is known, so the campaign still serves {trial.version}"
@@ -322,15 +366,50 @@ def _go_back(case: DeploymentCase, trial: Trial, failure: str) -> Step:
     return Step("TRYING", mark_bad, outcome="FAILED", reasons=(*memory.reasons, reason))
 
 
+def _note_served(case: DeploymentCase, trial: Trial) -> Step | None:
+    """Write down that the campaign serves the version on trial, and begin its bake.
+
+    Without a probe and a bake, the trial ends with this look.
+    """
+    seen, wanted, _, now = case
+    served = trial._replace(was_served=True)
+    if wanted.bake_hours and not trial.bake:
+        since = max(trial.at, seen.update.ended_at)
+        served = served._replace(bake=Bake(since, now + timedelta(hours=wanted.bake_hours)))
+    if served == trial or not (wanted.probe or wanted.bake_hours):
+        return None
+    return Step("TRYING", WriteNotes(seen.notes._replace(trial=served)))
+
+
+def _heed_alarms(case: DeploymentCase, trial: Trial) -> Step | None:
+    """Go back if an alarm has gone off since the campaign began to serve the version on trial."""
+    memory = case.memory
+    for name, rang_at, _ in case.seen.alarms:
+        if trial.bake and rang_at and rang_at > trial.bake.since:
+            memory.has_rung = True
+            memory.reasons = [f"the alarm {name} went off at {time_text(rang_at)} UTC"]
+    return _go_back(case, trial) if memory.has_rung else None
+
+
+def _wait_for_alarms(case: DeploymentCase, trial: Trial) -> Step | None:
+    """Wait for the end of the bake. An alarm whose state is not known keeps no version back."""
+    seen, wanted, memory, now = case
+    if not wanted.bake_hours or trial.bake is None:
+        return None
+    if now < trial.bake.until:
+        pause_seconds = min((trial.bake.until - now).total_seconds(), wanted.bake_pause)
+        return Step("BAKING", pause=pause_seconds)
+    doubts = [f"the alarm {alarm.name} {alarm.doubt}" for alarm in seen.alarms if alarm.doubt]
+    memory.warnings = sorted({*memory.warnings, *doubts})
+    return None
+
+
 def _probe(case: DeploymentCase, version: str) -> Step | None:
     """Return the next step of probing the version that is served, or None at the end."""
     seen, wanted, memory, now = case
-    notes, trial = seen.notes, seen.notes.trial
     if wanted.probe is None:
         memory.probing = None
         return None
-    if trial and trial.version == version and not trial.was_served:
-        return Step("TRYING", WriteNotes(notes._replace(trial=trial._replace(was_served=True))))
     if memory.probing is None or memory.probing.version != version:
         memory.probing = Probing(version, now)
     return memory.probing.next_step(seen.update.created_at, wanted.probe["minutes"], now)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 NO_PREFIX = "00000000"
 """The prefix of the jobs of a pipeline that is not deployed. It creates none."""
-DEPLOYED_SETTINGS = ("tags", "notifications")
+DEPLOYED_SETTINGS = ("prefix", "tags", "notifications")
 """The settings that get some of their values from the deployment."""
 
 
@@ -107,7 +107,7 @@ def find_pipeline(stack: str, state_machine_arn: str | None, access: Access) -> 
     known = cast("Mapping[str, Any]", deployed.settings if deployed else {})
     settings = workflow_settings(
         args,
-        job_prefix=known.get("prefix", NO_PREFIX),
+        job_prefix=NO_PREFIX,
         import_role_arn=args.import_role_arn or known.get("importRoleArn", ""),
         topic_arn="",
         dashboard_url="",

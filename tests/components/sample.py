@@ -2,6 +2,7 @@
 
 from components import (
     ApprovalArgs,
+    BakeArgs,
     CampaignArgs,
     DatasetArgs,
     DatasetsArgs,
@@ -24,6 +25,7 @@ BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/11111111-aaaa-bbbb-cccc-222222222222"
 DATA_KEY = "arn:aws:kms:eu-west-1:123456789012:key/33333333-aaaa-bbbb-cccc-444444444444"
 USERS_TOPIC = "arn:aws:sns:eu-west-1:123456789012:on-call"
+ALARM = "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:orders"
 IMPORT_ROLE = "arn:aws:iam::123456789012:role/service/personalize-import"
 
 
@@ -72,6 +74,7 @@ def complete(wrap=lambda value: value, **changes):
                         CampaignArgs(
                             campaign_arn=wrap(f"{PERSONALIZE}:campaign/for-you"),
                             probe=ProbeArgs(user_id="u1"),
+                            bake=BakeArgs(hours=2, alarms=[wrap(ALARM)], create_alarms=True),
                         ),
                         CampaignArgs(campaign_arn=wrap(f"{PERSONALIZE}:campaign/mail")),
                     ],

@@ -5,10 +5,15 @@
 """
 
 import inspect
+import json
 
-from components.alarms import ALARMS, EXPECTED_ERRORS
+from components import BakeArgs
+from components.alarms import ALARMS, BAKE_ALARMS, EXPECTED_ERRORS
 from functions import errors
-from tests.components.sample import NAME
+from functions.alarms import alarm_names
+from tests.components.conftest import deploy
+from tests.components.sample import NAME, minimal
+from tests.world import campaign, campaign_arn, solution
 
 MAX_DESCRIPTION = 1024
 """The most characters of an alarm's description:
@@ -17,9 +22,11 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAl
 
 def test_a_description_says_what_happened_and_what_to_do(deployed):
     alarms = deployed.all_of("aws:cloudwatch/metricAlarm:MetricAlarm")
-    assert alarms.keys() == {f"{NAME}-{alarm.name}" for alarm in ALARMS}
-    for alarm in ALARMS:
-        text = alarms[f"{NAME}-{alarm.name}"].inputs["alarmDescription"]
+    named = {f"{NAME}-{alarm.name}": alarm for alarm in ALARMS}
+    named |= {f"{NAME}-bake-0-0-{alarm.name}": alarm for alarm in BAKE_ALARMS}
+    assert alarms.keys() == named.keys()
+    for name, alarm in named.items():
+        text = alarms[name].inputs["alarmDescription"]
         assert text == (
             f'{alarm.meaning} {alarm.what_to_do} See "Alarms" in docs/operations.md.'
         ), alarm.name
@@ -36,3 +43,29 @@ def test_the_errors_that_are_retried_or_reported_do_not_count():
     classes = inspect.getmembers(errors, inspect.isclass)
     own = {name for name, cls in classes if cls.__module__ == errors.__name__}
     assert set(EXPECTED_ERRORS) == own - {"Refused"}, "`Refused` never leaves its function"
+
+
+def test_the_alarms_of_a_bake_have_the_names_by_which_a_run_reads_them():
+    bake, ranking = BakeArgs(hours=1, create_alarms=True), {"user_id": "u1", "input_list": ["i1"]}
+    campaigns = [
+        campaign("home", bake=bake),
+        campaign("mail"),
+        campaign("top", bake=bake, **ranking),
+    ]
+    engine = deploy(lambda: minimal(solutions=[solution(campaigns=campaigns)]))
+    created = [
+        alarm.inputs
+        for name, alarm in engine.all_of("aws:cloudwatch/metricAlarm:MetricAlarm").items()
+        if "-bake-" in name
+    ]
+    machine = engine.one("aws:sfn/stateMachine:StateMachine", NAME).inputs["definition"]
+    settings = json.loads(machine)["States"]["Configure run"]["Parameters"]["settings"]
+    configured = settings["solutions"][0]["campaigns"]
+    expected = [name for item in configured for name in alarm_names(settings, item)]
+    assert sorted(alarm["name"] for alarm in created) == sorted(expected)
+    metrics = {alarm["metricName"]: alarm["dimensions"] for alarm in created}
+    assert metrics == {
+        f"{operation}{metric}": {"CampaignArn": campaign_arn(name)}
+        for operation, name in (("GetRecommendations", "home"), ("GetPersonalizedRanking", "top"))
+        for metric in ("4xxErrors", "5xxErrors", "Latency")
+    }

@@ -62,6 +62,10 @@ def engine(request):
     return request.getfixturevalue(request.param)
 
 
+NEEDS_STAR = ("cloudwatch:DescribeAlarms",)
+"""Actions that need a star although they support a resource. With a narrower one, CloudWatch
+returns no composite alarms:
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html"""
 PASSED_TO_PERSONALIZE = {"StringEquals": {"iam:PassedToService": "personalize.amazonaws.com"}}
 RULES = {
     "its action exists": lambda grant: IAM.actions.action_exists(*grant.action.split(":")),
@@ -70,7 +74,7 @@ RULES = {
         or any(fits(grant.resource, pattern) for pattern in resource_patterns(grant.action))
     ),
     "a star is for actions that support no narrower resource": lambda grant: (
-        grant.resource != "*" or not resource_patterns(grant.action)
+        grant.resource != "*" or grant.action in NEEDS_STAR or not resource_patterns(grant.action)
     ),
     "its action supports the keys of the condition": lambda grant: (
         {key for keys in grant.condition.values() for key in keys}

@@ -20,6 +20,7 @@ PREFIXES = {
     "personalize": "personalize",
     "personalize-runtime": "personalize",
     "s3": "s3",
+    "cloudwatch": "cloudwatch",
     "events": "events",
     "scheduler": "scheduler",
     "sns": "sns",
@@ -41,6 +42,7 @@ CLIENT_CALLS = {
     "read_client": "personalize",
     "write_client": "personalize",
     "runtime_client": "personalize-runtime",
+    "cloudwatch": "cloudwatch",
     "scheduler": "scheduler",
     "stepfunctions": "stepfunctions",
 }

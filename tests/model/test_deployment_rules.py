@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from functions.rules.deployments import (
+    Alarm,
     Ask,
+    Bake,
     Deploy,
     Deployment,
     GoBack,
@@ -479,6 +481,107 @@ def test_the_report_is_about_the_version_on_trial_and_the_one_before(seen, versi
 def test_only_the_update_of_the_trial_is_reported(latest, created_at, ended_at):
     _, memory = step(campaign(latest=latest, trial=on_trial(), good=LIVE))
     assert (memory.created_at, memory.ended_at) == (created_at, ended_at)
+
+
+# Bakes
+
+BAKED = {"probe": None, "bake_hours": 2, "bake_pause": 300}
+BEGAN = NOW - HOUR
+"""When the campaign began to serve the version: the end of its update."""
+
+
+def bake(*alarms, until=NOW + HOUR, since=BEGAN, **fields):
+    """Return a campaign that serves the new version during its bake."""
+    trial = on_trial(ago=80 * MINUTE)._replace(bake=Bake(since, until))
+    return replace(campaign(NEW, **{"trial": trial, "good": LIVE, **fields}), alarms=alarms)
+
+
+RINGING = Alarm("orders", rang_at=BEGAN + SECOND)
+RANG = "the alarm orders went off at 2026-11-29 05:00 UTC"
+BACK = Step("GOING_BACK", GoBack(LIVE))
+
+
+@pytest.mark.parametrize(
+    ("trial", "began"),
+    [
+        (on_trial(ago=80 * MINUTE, was_served=False), BEGAN),
+        (on_trial(ago=80 * MINUTE), BEGAN),
+        (on_trial(ago=MINUTE, was_served=False), NOW - MINUTE),
+    ],
+    ids=["after its update", "a bake is new in the config", "without an update"],
+)
+@pytest.mark.parametrize("probe", [None, {"minutes": 10}])
+def test_a_bake_begins_when_a_look_shows_that_the_version_is_served(trial, began, probe):
+    noted = trial._replace(was_served=True, bake=Bake(began, NOW + 2 * HOUR))
+    seen = campaign(NEW, trial=trial, good=LIVE)
+    expected = Step("TRYING", WriteNotes(Notes(noted, good=LIVE)))
+    assert step(seen, wanted(**BAKED | {"probe": probe}))[0] == expected
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        (bake(Alarm("orders")), Step("BAKING", pause=300)),
+        (bake(until=NOW + 200 * SECOND), Step("BAKING", pause=200)),
+        (bake(until=NOW), KEPT),
+        (bake(until=NOW - 9 * HOUR), KEPT),
+        (bake(RINGING), BACK),
+        (bake(Alarm("4xx"), RINGING, until=NOW - 9 * HOUR), BACK),
+        (bake(RINGING._replace(rang_at=BEGAN), until=NOW), KEPT),
+        (bake(RINGING._replace(rang_at=BEGAN)), Step("BAKING", pause=300)),
+        (bake(Alarm("orders", doubt="does not exist")), Step("BAKING", pause=300)),
+        (bake(Alarm("orders", doubt="does not exist"), until=NOW), KEPT),
+        (
+            bake(RINGING, good=None),
+            end("FAILED", RANG, NO_WAY_BACK, act=WriteNotes(Notes(bad=NEW)), phase="TRYING"),
+        ),
+        (replace(REJUDGED, alarms=[RINGING]), None),
+    ],
+)
+def test_an_alarm_that_goes_off_during_the_bake_moves_the_campaign_back(seen, expected):
+    decided, memory = step(seen, wanted(**BAKED))
+    assert decided.outcome == "ROLLED_BACK" if expected is None else decided == expected
+    if expected == BACK:
+        assert memory.reasons == [RANG]
+
+
+def test_an_alarm_is_heeded_during_the_probe_and_the_bake_goes_on_after_it():
+    want = wanted(**BAKED | {"probe": {"minutes": 10}})
+    assert step(bake(), want)[0] == Step("TRYING", Probe())
+    assert step(bake(RINGING), want)[0] == BACK
+    assert step(bake(), want, probed("PASSED"))[0] == Step("BAKING", pause=300)
+    assert step(bake(until=NOW), want)[0] == Step("TRYING", Probe()), "the probe is longer"
+    failed, memory = step(bake(), want, probed("FAILED"))
+    assert (failed, memory.reasons) == (BACK, [FAILURE])
+
+
+def test_an_alarm_that_recovers_before_the_campaign_has_gone_back_is_not_forgotten():
+    _, memory = step(bake(RINGING), wanted(**BAKED))
+    assert step(bake(Alarm("orders"), until=NOW), wanted(**BAKED), memory)[0] == BACK
+    ended, _ = step(REJUDGED, wanted(**BAKED), memory)
+    assert (ended.outcome, ended.reasons) == ("ROLLED_BACK", (RANG,))
+
+
+def test_an_alarm_whose_state_is_not_known_is_a_warning_at_the_end():
+    alarms = Alarm("orders", doubt="does not exist"), Alarm("4xx")
+    assert step(bake(*alarms), wanted(**BAKED))[1].warnings == []
+    assert step(bake(*alarms, until=NOW), wanted(**BAKED))[1].warnings == [
+        "the alarm orders does not exist"
+    ]
+
+
+def test_a_bake_that_the_config_has_no_more_ends_at_once():
+    assert step(bake(), wanted(probe=None))[0] == KEPT
+
+
+def test_a_deployment_with_a_bake_is_given_up_later_and_knows_the_end_of_the_bake():
+    seen, memory = bake(), Memory(NOW - 26 * HOUR + SECOND)
+    assert step(seen, wanted(**BAKED), memory)[0].outcome is None
+    assert memory.baked_until == NOW + HOUR
+    memory.began_at -= SECOND
+    assert step(seen, wanted(**BAKED), memory)[0].reasons == (
+        "new is still on trial after 26 hours",
+    )
 
 
 # Probes

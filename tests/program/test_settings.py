@@ -71,6 +71,11 @@ EVERY_OPTION = {
     },
     f"{PROBE}.inputList": ["i1", "i2"],
     f"{PROBE}.minResults": 2,
+    "solutions[0].campaigns[0].bake": {
+        "hours": 1,
+        "alarms": [f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:orders"],
+        "createAlarms": True,
+    },
     "importRoleArn": f"arn:aws:iam::{ACCOUNT}:role/import",
     "permissionsBoundaryArn": f"arn:aws:iam::{ACCOUNT}:policy/boundary",
     "kmsKeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1",
@@ -118,7 +123,7 @@ def test_an_input_list_has_at_most_500_items_and_all_ids_5000_characters():
         f"{PROBE}.inputList: has 501 elements; list 1 to 500 items"
     ]
     (problem,) = problems_of(with_items([f"{number:0>250}" for number in range(20)]))
-    assert problem.startswith("solutions: has 5002 characters in the ids of all probes")
+    assert problem.startswith("solutions: has 5002 characters in ids of probes")
 
 
 def test_an_encrypted_setting_is_refused_and_not_shown():
@@ -133,7 +138,7 @@ def test_an_output_is_accepted_only_where_an_input_is_allowed():
     def program():
         for key in keys(changed(EVERY_OPTION)):
             changes = {**deepcopy(EVERY_OPTION), key: pulumi.Output.from_input(None)}
-            is_input = re.search("(Arn|dataLocation|readyMarker|relativeTo)$", key)
+            is_input = re.search(r"(Arn|dataLocation|readyMarker|relativeTo|alarms\[0\])$", key)
             assert check(changed(changes)).problems == (
                 [] if is_input else [Problem(key, IS_OUTPUT)]
             ), key

@@ -17,6 +17,7 @@ from emulator.personalize.wire import intercept
 from emulator.virtual.step_functions import StepFunctions
 from functions import aws
 from tests.inbox import Inbox
+from tests.workflow.alarms import Alarms
 from tests.workflow.bucket import Bucket
 from tests.world import ACCOUNT, REGION
 
@@ -80,10 +81,13 @@ def use_shared_clients(
     bucket: Bucket,
     inbox: Inbox,
     schedule_changed_at: Callable[[], datetime],
+    *,
+    alarms: Alarms,
 ) -> Iterator[None]:
     """Make the functions use the shared clients and these services inside the block."""
     clients = {**shared_clients(), "s3": bucket, "sns": inbox, "events": inbox}
-    names = (*CLIENTS_OF_FUNCTIONS, "s3", "sns", "events")
+    clients["cloudwatch"] = alarms
+    names = (*CLIENTS_OF_FUNCTIONS, "s3", "sns", "events", "cloudwatch")
     for name in names:
         # The modules of `functions` have imported these functions, so only their caches can change.
         getattr(aws, name).cache_clear()

@@ -24,6 +24,7 @@ from emulator.virtual.step_functions import (
 from emulator.virtual.virtual_time import VirtualClock
 from functions import clock as functions_clock
 from tests.inbox import Inbox
+from tests.workflow.alarms import Alarms
 from tests.workflow.bucket import Bucket
 from tests.workflow.clients import FUNCTIONS, shared_clients, use_shared_clients
 from tests.world import (
@@ -70,6 +71,7 @@ class Pipeline:
     personalize: Personalize
     group: DatasetGroup
     bucket: Bucket
+    alarms: Alarms
     inbox: Inbox = field(default_factory=Inbox)
     """The messages and events of the runs."""
     prefix: str = PREFIX
@@ -236,6 +238,7 @@ def deploy(
             personalize=personalize,
             group=group or MOVIES,
             bucket=bucket,
+            alarms=Alarms(clock.now),
             handlers=handlers or {},
         )
         with (
@@ -245,6 +248,7 @@ def deploy(
                 bucket,
                 pipeline.inbox,
                 lambda: pipeline.schedule_changed_at,
+                alarms=pipeline.alarms,
             ),
             patch.object(import_jobs, "read_csv", READ_CSV_ONCE),
             # botocore sleeps between the attempts of a request.

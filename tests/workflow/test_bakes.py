@@ -1,0 +1,186 @@
+"""Whole runs bake a version: alarms decide for hours whether a campaign keeps it.
+
+tests/model shows the rules. These runs show that the state machine and its function keep them.
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+from botocore.exceptions import ClientError
+
+from components.args import BakeArgs
+from functions.errors import Throttled
+from functions.personalize.campaigns import read_notes
+from functions.personalize.tags import BAKE, TRIAL, tags_of
+from functions.rules.deployments import Notes
+from tests.workflow.pipeline import deploy, handler
+from tests.workflow.summaries import DEPLOYED, failures, outcomes, report
+from tests.world import HOUR, MOVIES, alarm_arn, campaign, campaign_arn, solution, solution_arn
+
+ORDERS, LATENCY = "shop/orders: too low", "bake-home-c0ffee00-latency"
+BAKED = BakeArgs(hours=2, alarms=[alarm_arn(ORDERS)])
+GROUP = MOVIES.with_solutions(solution(campaigns=[campaign(bake=BAKED)]))
+PROBED = MOVIES.with_solutions(solution(campaigns=[campaign(bake=BAKED, user_id="u1")]))
+DENIED = ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "DescribeAlarms")
+QUARTER = HOUR / 4
+
+
+def notes(pipeline):
+    """Return what the tags of the campaign say about its versions."""
+    return read_notes(tags_of(pipeline.client, campaign_arn()), solution_arn())
+
+
+def start_bake(pipeline):
+    """Start a run, and return its execution when its bake has begun."""
+    started = pipeline.start(skipImport=True)
+    while " " not in tags_of(pipeline.client, campaign_arn()).get(BAKE, ""):
+        pipeline.sleep(60)
+    return started
+
+
+def warnings(execution):
+    """Return what the report says about alarms."""
+    return [warning for warning in report(execution)["warnings"] if "alarm" in warning]
+
+
+def waits(execution):
+    """Return the names of the Wait states that an execution has entered, in order."""
+    entered = [event.get("stateEnteredEventDetails", {}) for event in execution.events]
+    return [state["name"] for state in entered if state.get("name", "").startswith("Wait for the ")]
+
+
+@pytest.mark.parametrize("group", [GROUP, PROBED], ids=["without a probe", "with a probe"])
+def test_a_version_is_good_once_its_bake_has_ended(group):
+    with deploy(group) as pipeline:
+        pipeline.alarms.change(ORDERS, "OK")
+        started = start_bake(pipeline)
+        old, new = pipeline.versions()
+        since, until = map(
+            datetime.fromisoformat, tags_of(pipeline.client, campaign_arn())[BAKE].split(" ")
+        )
+        assert until - since < timedelta(hours=2, minutes=1)
+        pipeline.sleep(1.9 * HOUR)
+        assert (pipeline.served_version(), notes(pipeline).good) == (new, old)
+        execution = started.wait()
+        assert notes(pipeline) == Notes(good=new, previous=old)
+        assert pipeline.clock.now() - until < timedelta(minutes=1)
+        assert pipeline.alarms.requests[0] == [ORDERS]
+        looks = waits(execution).count("Wait for the bake")
+        assert looks == pytest.approx(24, abs=3), "the alarms are read every five minutes"
+    assert outcomes(execution) == DEPLOYED
+    (row,) = report(execution)["solutions"][0]["campaigns"]
+    assert row["bakedUntil"] == until.isoformat()
+    assert warnings(execution) == []
+
+
+@pytest.mark.parametrize("group", [GROUP, PROBED], ids=["without a probe", "with a probe"])
+def test_an_alarm_moves_the_campaign_back_within_minutes(group):
+    with deploy(group) as pipeline:
+        pipeline.alarms.change(ORDERS, "INSUFFICIENT_DATA")
+        started = start_bake(pipeline)
+        pipeline.alarms.change(ORDERS, "ALARM", hours=1)
+        pipeline.sleep(1.5 * HOUR)
+        old, bad = pipeline.versions()
+        assert pipeline.served_version() == old
+        execution = started.wait()
+        assert notes(pipeline) == Notes(good=old, bad=bad)
+        later = pipeline.run(skipImport=True, scheduledTime="2026-12-06T03:00:00Z")
+        assert pipeline.served_version() == old
+    assert outcomes(execution) == {"taste": "ROLLED_BACK", "home": "ROLLED_BACK"}
+    assert failures(execution)["home"].startswith(f"the alarm {ORDERS} went off at 2026-11-29 ")
+    assert report(later)["outcome"] == "SKIPPED"
+
+
+def test_an_alarm_that_rang_before_does_not_count_until_it_rings_again():
+    with deploy(GROUP) as pipeline:
+        pipeline.alarms.change(ORDERS, "ALARM")
+        started = start_bake(pipeline)
+        pipeline.sleep(HOUR)
+        assert notes(pipeline).trial
+        pipeline.alarms.change(ORDERS, "OK")
+        pipeline.alarms.change(ORDERS, "ALARM", hours=0.5)
+        execution = started.wait()
+    assert outcomes(execution)["home"] == "ROLLED_BACK"
+
+
+@pytest.mark.parametrize(
+    ("state", "failure", "warning"),
+    [
+        (None, None, "does not exist"),
+        ("INSUFFICIENT_DATA", None, "is in the state INSUFFICIENT_DATA"),
+        ("ALARM", DENIED, f"cannot be read: {DENIED}"),
+        ("ALARM", Throttled("DescribeAlarms: Throttling"), "cannot be read: DescribeAlarms: "),
+    ],
+)
+def test_an_alarm_whose_state_is_not_known_is_said_and_moves_nothing_back(state, failure, warning):
+    with deploy(GROUP) as pipeline:
+        started = start_bake(pipeline)
+        if state:
+            pipeline.alarms.change(ORDERS, state, hours=0.5)
+        pipeline.alarms.failure = failure
+        execution = started.wait()
+    assert outcomes(execution) == DEPLOYED
+    (found,) = warnings(execution)
+    assert found.startswith(f"{campaign_arn()}: the alarm {ORDERS} {warning}")
+
+
+@pytest.mark.parametrize(("state", "outcome"), [("OK", "DEPLOYED"), ("ALARM", "ROLLED_BACK")])
+def test_the_watcher_goes_on_with_a_bake_that_a_dead_run_has_left(state, outcome):
+    with deploy(PROBED) as pipeline:
+        start_bake(pipeline).abort()
+        tag = tags_of(pipeline.client, campaign_arn())[BAKE]
+        pipeline.alarms.change(ORDERS, state, hours=1)
+        rings = []
+        while notes(pipeline).trial:
+            pipeline.sleep(QUARTER)
+            machine = {"stateMachineArn": pipeline.machine.arn}
+            rings.append(handler("watch_pipeline")(machine, None)["unfinishedTrials"])
+        (run,) = pipeline.executions("trial")
+        (trial,) = report(run.wait())["trials"]
+    assert rings == [0] * len(rings), "no bell rings for a bake"
+    assert (trial["outcome"], trial["bakedUntil"]) == (outcome, tag.partition(" ")[2])
+
+
+def test_a_bake_that_was_taken_out_of_the_config_ends_with_the_next_run():
+    with deploy(GROUP) as pipeline:
+        start_bake(pipeline).abort()
+        pipeline.alarms.change(ORDERS, "ALARM")
+        pipeline.sleep(QUARTER)
+        changed = replace(pipeline, group=MOVIES, prefix="changed")
+        began_at = pipeline.clock.now()
+        changed.machine.start({"only": "trials"}).wait()
+        assert notes(pipeline) == Notes(
+            good=pipeline.versions()[1], previous=pipeline.versions()[0]
+        )
+        assert pipeline.clock.now() - began_at < timedelta(minutes=10)
+
+
+def test_a_person_may_change_or_move_the_campaign_during_the_bake():
+    with deploy(GROUP) as pipeline:
+        pipeline.alarms.change(ORDERS, "OK")
+        started = start_bake(pipeline)
+        old, new = pipeline.versions()
+        tag = tags_of(pipeline.client, campaign_arn())[BAKE]
+        pipeline.foreign_update(new, minProvisionedTPS=4)
+        pipeline.sleep(HOUR)
+        assert tags_of(pipeline.client, campaign_arn())[BAKE] == tag, "more capacity is no move"
+        pipeline.foreign_update(old)
+        execution = started.wait()
+        tags = tags_of(pipeline.client, campaign_arn())
+        assert (tags[BAKE], tags[TRIAL]) == ("-", "-")
+    assert failures(execution)["home"] == f"a run or a person has moved it back to {old}"
+
+
+def test_the_alarms_that_the_component_creates_are_asked_too():
+    created = BakeArgs(hours=0.2, create_alarms=True)
+    with deploy(
+        MOVIES.with_solutions(solution(campaigns=[campaign(bake=created)])),
+    ) as pipeline:
+        name = f"bake-home-{pipeline.prefix}-latency"
+        pipeline.alarms.change(name, "ALARM", hours=20)
+        execution = pipeline.run(skipImport=True)
+        assert pipeline.alarms.requests[0] == [
+            f"bake-home-{pipeline.prefix}-{end}" for end in ("4xx", "5xx", "latency")
+        ]
+    assert outcomes(execution) == DEPLOYED
