@@ -6,11 +6,13 @@ in one line. Below it are the lines of the output, or why the job failed. Scores
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
-from personalize_world import BATCH, CALLER, World, interactions, recipe_arn
+from personalize_world import BATCH, CALLER, World, error_of, interactions, recipe_arn
 
 from emulator.personalize import ApiError
+from emulator.personalize.resources import Dataset
 from retrain.rehearsal.films import sample_data, schema
 
 AMERICA = CALLER._replace(region="us-east-1")
@@ -28,7 +30,10 @@ FILTERS = {
 
 
 class Films(World):
-    """A world with the sample data in a region with themes, and a version of any recipe."""
+    """A world with the sample data in a region with themes, and a version of any recipe.
+
+    The horror films have two genres, and one column is not in capitals.
+    """
 
     def __init__(self):
         super().__init__()
@@ -38,10 +43,9 @@ class Films(World):
         self.versions, self.number = {}, 0
         title = '"name": "TITLE", "type": "string"'
         for name in ("INTERACTIONS", "ITEMS", "USERS"):
-            avro = schema(name).replace(title, f'{title}, "textual": true')
-            self.put(
-                f"{name}.csv", interactions() if name == "INTERACTIONS" else sample_data()[name]
-            )
+            avro = schema(name).replace(title, f'{title}, "textual": true').replace("PLAN", "Plan")
+            data = sample_data()[name].replace(b"PLAN", b"Plan")
+            self.put(f"{name}.csv", data.replace(b",Horror,", b",Horror|Cult,"))
             self.import_file(self.create_dataset(self.group, name, avro=avro), name, f"{name}.csv")
         for name, expression in FILTERS.items():
             self.client.create_filter(
@@ -140,6 +144,18 @@ def test_a_job_with_too_much_input_fails(films, monkeypatch, limit, value, reaso
     monkeypatch.setattr(f"emulator.personalize.batch_jobs.{limit}", value)
     lines = films.run("item-affinity", files, numResults=1)
     assert lines == [reason] if reason else len(lines) == 2
+
+
+def test_themes_need_a_textual_field(films, monkeypatch):
+    mode = {"batchInferenceJobMode": "THEME_GENERATION"}
+    mode["themeGenerationConfig"] = {"fieldsForThemeGeneration": {"itemName": "TITLE"}}
+    items = films.personalize.resources(Dataset, AMERICA)[f"{ARN}dataset/movies/ITEMS"]
+    columns = [replace(column, attributes=frozenset()) for column in items.schema.columns]
+    monkeypatch.setattr(items.schema, "columns", columns)
+    error = error_of(
+        films.client.create_batch_inference_job, **films.request("similar-items", **mode)
+    )
+    assert error == ("InvalidInputException", "Themes need a textual field of the items")
 
 
 def test_a_filter_of_a_campaign_includes_or_excludes_items(films):

@@ -24,6 +24,7 @@ ESCAPE = "surrogateescape"
 def world():
     world = World()
     world.put("interactions.csv", numbered_interactions(1500))
+    world.put("interactions.csv.bak", b"a file whose key begins like that of the export")
     return world
 
 
