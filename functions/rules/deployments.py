@@ -472,16 +472,14 @@ def _wait_for_baseline(case: DeploymentCase, new: Version, live: Baselines) -> S
 
     The new version's baseline is trained in parallel, so a list may not show it at once.
     """
-    memory, now = case.memory, case.now
     known = [baseline for baseline in (*new.baselines.values(), *live.values()) if baseline]
     running = next((baseline for baseline in known if baseline.is_running), None)
-    memory.baseline = running.arn if running else None
-    if running:
-        age = (now - running.created_at).total_seconds()
-        return Step("JUDGING", pause=min(max(age * OVERDUE_SHARE, 1), LONGEST_SLEEP))
-    if None in new.baselines.values() and now < new.ended_at + LIST_LAG:
-        return Step("JUDGING", pause=SHORT_PAUSE)
-    return None
+    case.memory.baseline = running.arn if running else None
+    age = case.now - (running.created_at if running else new.ended_at)
+    if not running and (None not in new.baselines.values() or age >= LIST_LAG):
+        return None
+    seconds = (age * OVERDUE_SHARE).total_seconds()
+    return Step("JUDGING", pause=min(max(seconds, 1), LONGEST_SLEEP))
 
 
 def _respect_pin(case: DeploymentCase, _version: str) -> Step | None:

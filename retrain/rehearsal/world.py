@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 PERSONALIZE = "personalize.amazonaws.com"
 READ_ACTIONS = ("s3:GetObject", "s3:ListBucket")
 RECIPES = "arn:aws:personalize:::recipe/"
+POPULARITY = "aws-popularity-count"
 RANKING = "aws-personalized-ranking-v2"
 RELATED_ITEMS = "aws-similar-items"
 US_EAST_1 = "us-east-1"
@@ -214,11 +215,13 @@ class World:
         """Create each solution with a version, and the campaigns, which serve these versions."""
         personalize, solutions = self.personalize, self.args.solutions
         arns = [str(solution.solution_arn) for solution in solutions]
+        rules = [rule for solution in solutions for rule in solution.quality_gate]
+        baselines = {str(rule.relative_to) for rule in rules}
         for arn, solution in zip(arns, solutions, strict=True):
             personalize.create_solution(
                 name=short_name(arn),
                 datasetGroupArn=group_arn,
-                recipeArn=f"{RECIPES}{recipe_of(solution)}",
+                recipeArn=f"{RECIPES}{POPULARITY if arn in baselines else recipe_of(solution)}",
                 performAutoTraining=False,
             )
         versions = []

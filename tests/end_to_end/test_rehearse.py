@@ -29,6 +29,7 @@ OPTIONS = {
     "solutions[0].campaigns[0].probe": {"userId": "user-001", "minResults": 10},
     "solutions[0].trainingMode": "UPDATE",
     "solutions[0].approval": {},
+    "solutions[0].qualityGate[0].relativeTo": SECOND_SOLUTION,
     "solutions[1]": {"solutionArn": SECOND_SOLUTION},
     "limits.maxTrainingsPerMonth": 1,
     "importRoleArn": "arn:aws:iam::123456789012:role/team/import",
@@ -61,6 +62,7 @@ def test_a_stack_with_many_options_is_rehearsed_with_the_csv_files_of_the_user(d
     assert (second["outcome"], second["trainingMode"]) == ("TRAINED", "FULL")
     (metric,) = first["campaigns"][0]["metrics"].values()
     assert metric["live"] != metric["new"], "the newer data make another model"
+    assert any("imports of the version in use" in warning for warning in report["warnings"])
 
 
 INSTRUCTIONS = re.compile(r"^ *(export \S+=.*|retrain .*)$", re.MULTILINE)

@@ -295,9 +295,10 @@ def with_baselines(new, live, *, ended=HOUR, **changes):
         (with_baselines(TRAINED, IN_TRAINING), 4),
         (with_baselines(IN_TRAINING._replace(created_at=NOW), TRAINED), 1),
         (with_baselines(IN_TRAINING._replace(created_at=NOW - HOUR), TRAINED), 45),
-        (with_baselines(None, TRAINED, ended=3 * MINUTE - SECOND), 15),
+        (with_baselines(None, TRAINED, ended=SECOND), 1),
+        (with_baselines(None, TRAINED, ended=3 * MINUTE - SECOND), 35.8),
     ],
-    ids=["new", "live", "just created", "for long", "not listed yet"],
+    ids=["new", "live", "just created", "for long", "just ended", "not listed yet"],
 )
 def test_a_baseline_in_training_is_waited_for_in_an_open_invocation(seen, pause_seconds):
     assert step(seen, RELATIVE)[0] == Step("JUDGING", pause=pause_seconds)
