@@ -185,8 +185,8 @@ class Run(StartedRun):
 Outcome = Literal[
     "IMPORTED",
     "SKIPPED",
-    "DEPLOYED",
     "TRAINED",
+    "DEPLOYED",
     "AWAITING_APPROVAL",
     "REJECTED",
     "ROLLED_BACK",

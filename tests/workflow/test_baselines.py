@@ -182,6 +182,7 @@ def test_a_run_waits_until_the_baseline_is_trained():
         )["solutionVersion"]
         update = pipeline.describe_campaign()["latestCampaignUpdate"]
     assert outcomes(execution)["home"] == "DEPLOYED"
+    assert report(execution)["outcome"] == "DEPLOYED", "the baseline is not the news"
     assert warnings(execution) == []
     waited = (update["creationDateTime"] - described["lastUpdatedDateTime"]).total_seconds()
     assert 0 <= waited < 60, "it is noticed soon"
