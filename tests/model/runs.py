@@ -11,6 +11,7 @@ from simulation import EPOCH, Call, Process, RequestFailedError, Sleep, as_time,
 from world import DATASETS, DAY, DEPLOYED_SOLUTION, SOLUTIONS, Campaign, ImportJob, Version, World
 
 from functions.rules import deployments, imports, trainings
+from functions.rules.deletions import running_deletion
 from functions.rules.deployments import Deployment, Notes, SeenCampaign, Update
 from functions.rules.imports import SeenDataset, WantedImport
 from functions.rules.probing import Probe, Response
@@ -36,6 +37,8 @@ class Run:
     is_quiet: bool = False
     """Nothing happens beside the run, so the outcome of each campaign is certain."""
     day: int = 0
+    work_began: int = 0
+    """When the run began to import and to train. It waits first while users are deleted."""
     ended: int | None = None
     has_died: bool = False
     imported: dict[str, ImportJob] = field(default_factory=dict)
@@ -74,6 +77,9 @@ class Run:
 
     def _retrain(self, started: int) -> Process:
         """Import the datasets. If all hold their exports, train the solutions."""
+        while deletion := running_deletion((yield Call(self.world.list_deletions))):
+            yield Sleep(round(deletion.pause(as_time(self.world.now))))
+        self.work_began = self.world.now
         for dataset in DATASETS:
             folder = self.world.folder(dataset, self.day)
             export = yield Call(partial(self.world.list_export, dataset, folder))
@@ -136,7 +142,10 @@ class Run:
             config = yield Call(lambda: str(self.world.config[solution]))
             versions = yield Call(partial(self.world.list_versions, solution))
             jobs = yield Call(self.world.list_imports)
-            return SeenSolution(config=config, imports=jobs, trainings=versions)
+            deletions = yield Call(self.world.list_deletions)
+            return SeenSolution(
+                config=config, imports=jobs, deletions=deletions, trainings=versions
+            )
 
         def perform(step: Step, _seen: object) -> Process:
             match step.act:
@@ -340,6 +349,10 @@ def wrong_results(run: Run) -> Iterator[str]:
     for solution, version in run.trained.items():
         if not version.known:
             yield f"{run.run_id}: {solution} uses the foreign {version.name}"
+        for job in run.world.deletions:
+            is_known = job.status(run.world.now) == "ACTIVE" and job.ended <= run.work_began
+            if is_known and version.created < job.ended:
+                yield f"{run.run_id}: {version.name} is older than the end of {job.name}"
         for job in _learned_parts(version):
             yield f"{run.run_id}: {version.name} has learned a part: {job.name} read {job.read}"
 

@@ -8,13 +8,15 @@ from random import Random
 
 import pytest
 from runs import Run, wrong_results
-from simulation import Died, Simulation
+from simulation import FIRST_MINUTE, LATE_SECONDS, STALE_SECONDS, Died, Simulation
 from world import DATASETS, DAY, SOLUTIONS, Campaign, World
 
 RUNS, CALM_RUNS = 5, 2
 """The runs of a sequence. During the calm runs nothing happens."""
 SEQUENCES = 500
 HOUR = 3600
+UNSEEN_SECONDS = STALE_SECONDS + FIRST_MINUTE + LATE_SECONDS
+"""How old a job may be that a request for a training does not take into account."""
 WATCH_SECONDS = 900
 CALM_SECONDS = 30 * HOUR
 """The time after which no version may be on trial any more, if nothing goes wrong."""
@@ -53,6 +55,7 @@ class Sequence:
             lambda: world.foreign_import(choice(DATASETS)),
             lambda: world.foreign_training(choice(SOLUTIONS)),
             lambda: world.change_config(choice(SOLUTIONS)),
+            world.delete_users,
         ]
 
     def run(self) -> list[str]:
@@ -78,6 +81,7 @@ class Sequence:
             self._start(f"calm-{number}", "retrain", force=is_replaced)
             self.simulation.run()
         self.problems += _paid_twice(self.world)
+        self.problems += _trained_during_deletions(self.world)
         self.problems += _outdated(self.world, self.runs[-1])
         end = self.world.now + CALM_SECONDS
         while self.world.now < end:
@@ -161,10 +165,20 @@ def _paid_twice(world: World) -> Iterator[str]:
         if not version.known or version.tags["asked"] or disturbed or has_changed:
             continue
         if version.status(world.now) == "ACTIVE":
-            key = version.solution, version.config, *(version.learned[d] for d in DATASETS)
+            deleted = sum(job.ended <= version.created for job in world.deletions if not job.fails)
+            data = *(version.learned[d] for d in DATASETS), deleted
+            key = version.solution, version.config, *data
             if key in paid:
                 yield f"{version.name} and {paid[key]} learned the same imports"
             paid[key] = version.name
+
+
+def _trained_during_deletions(world: World) -> Iterator[str]:
+    """Check that no training began while users were deleted, if a list has shown the deletion."""
+    for version in filter(lambda version: version.known, world.versions):
+        for job in world.deletions:
+            if job.created + UNSEEN_SECONDS < version.created < job.ended:
+                yield f"{version.name} began during {job.name}"
 
 
 def _outdated(world: World, run: Run) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""S3 and Personalize: exports, imports, trainings and two campaigns.
+"""S3 and Personalize: exports, imports, deletions of users, trainings and two campaigns.
 
 The entries of a list may be 90 seconds old, and Describe may not show an update for a minute.
 """
@@ -10,6 +10,7 @@ from itertools import count
 
 from simulation import Clock, RequestFailedError, as_time
 
+from functions.rules.deletions import Deletion
 from functions.rules.deployments import Notes
 from functions.rules.imports import Export, Import
 from functions.rules.trainings import Training
@@ -95,6 +96,24 @@ class ImportJob(TaggedJob):
 
 
 @dataclass(eq=False)
+class DeletionJob(Job):
+    """One data deletion job."""
+
+    name: str
+
+    def seen(self, when: int) -> Deletion:
+        """Return the job as the rules see it at a time."""
+        status = self.status(when)
+        return Deletion(
+            arn=self.name,
+            is_running=status == "IN_PROGRESS",
+            has_completed=status == "ACTIVE",
+            created_at=as_time(self.created),
+            ended_at=as_time(self.created if status == "IN_PROGRESS" else self.ended),
+        )
+
+
+@dataclass(eq=False)
 class Version(TaggedJob):
     """One solution version. `learned` has the import jobs of each dataset that it learned."""
 
@@ -168,11 +187,13 @@ class World(Clock):
 
     If `incremental` is true, each day brings new interactions, which are added to those of before.
     If `dated` is true, the items of each day have a folder of their own. It is not documented
-    whether the name of a version is unique, so both happen.
+    whether the name of a version is unique, and whether the service refuses other jobs while users
+    are deleted, so both happen.
     """
 
     exports: dict[tuple[str, int], list[Object]] = field(default_factory=dict)
     jobs: list[ImportJob] = field(default_factory=list)
+    deletions: list[DeletionJob] = field(default_factory=list)
     versions: list[Version] = field(default_factory=list)
     campaigns: list[Campaign] = field(default_factory=list)
     config: dict[str, int] = field(default_factory=lambda: dict.fromkeys(SOLUTIONS, 0))
@@ -191,6 +212,7 @@ class World(Clock):
         self.dated = self.random.random() < 0.5
         self.names_are_unique = self.random.random() < 0.5
         self.needs_approval = self.random.random() < 0.3
+        self.deletions_exclude_jobs = self.random.random() < 0.5
         first = Version(-1, -1, False, "first-version", {}, DEPLOYED_SOLUTION, 0, True, 50)
         self.versions.append(first)
         for name in CAMPAIGNS:
@@ -271,6 +293,25 @@ class World(Clock):
         """Train a solution, as a person or the service's automatic training does."""
         self._start_training(f"foreign-{next(self.numbers)}", solution, {})
 
+    def delete_users(self) -> None:
+        """Start a data deletion job, unless the service refuses it."""
+        if not (self._is_deleting() or (self.deletions_exclude_jobs and self._has_jobs())):
+            ended = self.now + self.random.choice((600, 7200, 20 * 3600))
+            fails = not self.calm and self.random.random() < 0.1
+            job = DeletionJob(self.now, ended, fails, f"forget-{next(self.numbers)}")
+            self.deletions.append(job)
+
+    def _is_deleting(self) -> bool:
+        return any(job.status(self.now) == "IN_PROGRESS" for job in self.deletions)
+
+    def _has_jobs(self) -> bool:
+        jobs = (*self.jobs, *self.versions)
+        return any(job.status(self.now) == "IN_PROGRESS" for job in jobs)
+
+    def _check_no_deletion(self) -> None:
+        if self.deletions_exclude_jobs and self._is_deleting():
+            raise RequestFailedError("ResourceInUse")
+
     def change_config(self, solution: str) -> None:
         """Change the configuration of a solution."""
         self.config[solution] += 1
@@ -321,6 +362,10 @@ class World(Clock):
         """Return import jobs. Each may be as it was 90 seconds ago."""
         return self._listed(job for job in self.jobs if dataset in (None, job.dataset))
 
+    def list_deletions(self) -> list[Deletion]:
+        """Return the data deletion jobs. Each may be as it was 90 seconds ago."""
+        return self._listed(self.deletions)
+
     def list_versions(self, solution: str) -> list[Training]:
         """Return the versions of a solution, newest first. Each may be as it was 90 seconds ago."""
         return self._listed(
@@ -341,12 +386,14 @@ class World(Clock):
 
     def create_import(self, name: str, dataset: str, folder: int, tags: dict[str, object]) -> None:
         """Start an import, unless the name is taken."""
+        self._check_no_deletion()
         if any(job.name == name for job in self.jobs):
             raise RequestFailedError("the name is taken")
         self._start_import(name, dataset, folder, tags, full=self.is_full(dataset))
 
     def create_version(self, name: str, solution: str, tags: dict[str, object]) -> None:
         """Start a training, unless the name is taken."""
+        self._check_no_deletion()
         is_taken = any(version.name == name for version in self.versions)
         if is_taken and self.names_are_unique:
             raise RequestFailedError("the name is taken")
