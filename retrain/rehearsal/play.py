@@ -84,6 +84,9 @@ class DeployedStack:
         if scenario.writes_exports:
             print_progress("writing newer exports to S3")
             self.world.write_newer_exports(day, scenario.spoiling)
+        if scenario.deletes_user:
+            print_progress("deleting a user")
+            self.world.delete_user(self.stack.data.typical_user().id)
         if scenario.fault:
             emulator.control("POST", "faults", scenario.fault)
         try:

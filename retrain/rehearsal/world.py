@@ -120,6 +120,19 @@ class World:
         self._write(day, contents)
         self._written += 1
 
+    def delete_user(self, user_id: str) -> None:
+        """Start a data deletion job, which deletes a user from the dataset group."""
+        name = "rehearsal-deletion"
+        self._create_bucket(name)
+        self.s3.put_object(Bucket=name, Key="users.csv", Body=f"USER_ID\n{user_id}\n".encode())
+        self.personalize.create_data_deletion_job(
+            jobName=name,
+            datasetGroupArn=f"arn:aws:personalize:{self.emulator.region}:{self.emulator.account}:"
+            f"dataset-group/{self.group}",
+            dataSource={"dataLocation": f"s3://{name}/users.csv"},
+            roleArn=self._create_role("/", name),
+        )
+
     def _write(self, day: date, contents: Mapping[str, bytes]) -> None:
         """Create the missing buckets. Write the files of each export, then the ready markers."""
         locations = {
@@ -158,8 +171,12 @@ class World:
         default = f"role/rehearsal-import-{self.group}"[:MAX_NAME_LENGTH]
         arn = str(self.args.import_role_arn or default)
         path, _, name = arn[arn.index("/") :].rpartition("/")
+        return self._create_role(f"{path}/", name)
+
+    def _create_role(self, path: str, name: str) -> str:
+        """Create a role with which Personalize may read every bucket. Return its ARN."""
         trust = policy_document(Principal={"Service": PERSONALIZE}, Action="sts:AssumeRole")
-        role = self.iam.create_role(Path=f"{path}/", RoleName=name, AssumeRolePolicyDocument=trust)
+        role = self.iam.create_role(Path=path, RoleName=name, AssumeRolePolicyDocument=trust)
         # Each bucket's own policy says which files Personalize may read.
         policy = policy_document(Action=READ_ACTIONS, Resource="*")
         self.iam.put_role_policy(RoleName=name, PolicyName="read-exports", PolicyDocument=policy)

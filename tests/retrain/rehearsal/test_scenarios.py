@@ -17,7 +17,7 @@ def outcome_of(scenario, **changes):
     """Return the report and the account after a run that did what is expected, with changes."""
     trained = {NEW: "ACTIVE", OTHER_NEW: "ACTIVE"} if scenario.trains else {}
     account = {
-        "imports": {DATASET: 2 if scenario.trains else 1},
+        "imports": {DATASET: 2 if scenario.trains and not scenario.deletes_user else 1},
         "version_statuses": {**BEFORE.version_statuses, **trained},
         "served_versions": {CAMPAIGN: NEW if scenario.serves_new_version else OLD},
     }
@@ -59,6 +59,8 @@ def test_a_run_that_waits_for_an_approval_is_as_designed_if_the_stack_asks_for_i
         ("happy-path", {"imports": {DATASET: 1}}, "every dataset was imported"),
         ("happy-path", {"served_versions": {CAMPAIGN: OLD}}, f"{SERVES} new version"),
         ("happy-path", {"served_versions": {CAMPAIGN: "other"}}, f"{SERVES} new version"),
+        ("deleted-user", {"imports": {DATASET: 2}}, "nothing was imported"),
+        ("deleted-user", {"served_versions": {CAMPAIGN: OLD}}, f"{SERVES} new version"),
         ("nothing-new", {"outcome": "DEPLOYED"}, f"{ENDED} SKIPPED"),
         ("nothing-new", {"reason": None}, "its report has the reason"),
         ("truncated-export", {"reason": "no files"}, "its report has the reason"),
@@ -109,6 +111,7 @@ APPROVAL = "a version that needs an approval is not probed before a person has a
 PROBED = campaign(user_id="1")
 APPROVED = {"campaigns": [PROBED], "approval": ApprovalArgs()}
 NO_FULL_IMPORT = dict.fromkeys(["truncated-export", "wrong-header", "worse-model"], FULL_IMPORT)
+UNCHANGED = dict.fromkeys(["nothing-new", "deleted-user"], DAILY)
 DATED = {"import_mode": "INCREMENTAL", "data_location": "s3://bucket/{date}/"}
 
 
@@ -125,10 +128,16 @@ DATED = {"import_mode": "INCREMENTAL", "data_location": "s3://bucket/{date}/"}
         ),
         ("interactions", {}, APPROVED, {"bad-probe": APPROVAL}),
         ("users", {}, {"campaigns": [PROBED]}, NO_FULL_IMPORT),
-        ("interactions", DATED, {"campaigns": [PROBED]}, {"nothing-new": DAILY, **NO_FULL_IMPORT}),
+        ("interactions", DATED, {"campaigns": [PROBED]}, UNCHANGED | NO_FULL_IMPORT),
     ],
 )
 def test_a_stack_that_cannot_play_a_scenario_has_a_reason(dataset, changes, taste, obstacles):
     group = MOVIES.with_datasets(dataset, **changes).with_solutions(solution(**taste))
     reasons = {scenario.name: scenario.obstacle(group.args) for scenario in SCENARIOS}
     assert {str(name): reason for name, reason in reasons.items() if reason} == obstacles
+
+
+def test_a_user_is_not_deleted_from_a_stack_without_solutions():
+    args = MOVIES.with_solutions().args
+    reason = "the stack has no solutions, so nothing is trained"
+    assert BY_NAME["deleted-user"].obstacle(args) == reason
