@@ -40,7 +40,8 @@ def content_of(export: Export, columns: Collection[str], now: datetime) -> Expor
     """
     values = {name: counts for name in columns if (counts := export.values(name))}
     rows = max((counts.total() for counts in values.values()), default=0)
-    nulls = Counter({name[:SHOWN_NAME]: counts[""] for name, counts in values.items()})
+    nulls = Counter({name[:SHOWN_NAME]: counts.pop("", 0) for name, counts in values.items()})
+    types = values.get("EVENT_TYPE", Counter()).most_common(SHOWN_TYPES)
     latest = (now + timedelta(days=1)).timestamp()
     texts = [text for text in values.get("TIMESTAMP", ()) if text.isdecimal()]
     times = [int(text) for text in texts if len(text) <= TIME_DIGITS and int(text) <= latest]
@@ -49,25 +50,13 @@ def content_of(export: Export, columns: Collection[str], now: datetime) -> Expor
         "rows": rows,
         "areAllRowsRead": export.row_count is not None,
         "newestEventAt": newest_at,
-        "eventTypes": dict(event_types(export, columns).most_common(SHOWN_TYPES)),
+        "eventTypes": {name[:SHOWN_NAME]: count for name, count in types},
         "nullShares": {
             name: round(count / rows, 4)
             for name, count in nulls.most_common(SHOWN_COLUMNS)
             if count
         },
     }
-
-
-def event_types(export: Export, columns: Collection[str]) -> Counter[str]:
-    """Return each type of events in the rows that were read, and the number of its rows.
-
-    Types whose names begin with the same 40 characters count as one.
-    """
-    types: Counter[str] = Counter()
-    for name, count in export.values("EVENT_TYPE").items():
-        if name and "EVENT_TYPE" in columns:
-            types[name[:SHOWN_NAME]] += count
-    return types
 
 
 @guard("age of events", "REFUSE", "export")
@@ -137,8 +126,8 @@ def _types_message(view: DatasetView) -> str | None:
     last = last_known_content(view.imports, is_full=view.is_full)
     if not last or not last.content or not view.content["areAllRowsRead"] or view.has_export_date:
         return None
-    types = event_types(view.export, [field["name"] for field in view.fields])
-    present, rows = {type_digits(name) for name in types}, view.content["rows"]
+    types, rows = view.export.values("EVENT_TYPE"), view.content["rows"]
+    present = {type_digits(name[:SHOWN_NAME]) for name in types}
     missing = [
         share
         for digits, share in last.content.shares.items()
