@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..exports import Export
     from .datasets import DatasetView
 
-SHOWN_TYPES, SHOWN_COLUMNS, SHOWN_NAME = 5, 10, 40
+SHOWN_TYPES, SHOWN_COLUMNS, SHOWN_NAME = 5, 10, 30
 """The most types of events and columns in a document, and the most characters of their names."""
 TIME_DIGITS = 11
 """A time with more digits is not in seconds (`export_values.py`)."""

@@ -5,8 +5,9 @@ import re
 
 import pytest
 
-from components.rules.pipeline import check
+from components.rules.pipeline import EVENT_DATASETS, check
 from emulator.personalize.resources import Campaign, Solution
+from functions.planning.export_content import SHOWN_COLUMNS, SHOWN_NAME, SHOWN_TYPES
 from functions.texts import MAX_LIST_BYTES
 from tests.workflow.pipeline import deploy
 from tests.workflow.summaries import report
@@ -20,6 +21,8 @@ MAX_CAUSE_CHARACTERS = 32_768
 """https://docs.aws.amazon.com/step-functions/latest/apireference/API_StopExecution.html"""
 MAX_STATE_BYTES, MAX_EVENTS = 256 * 1024, 25_000
 """https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html"""
+CONTENT_COPIES = 3
+"""The plan, the dataset of an iteration and its item each have the content of an export."""
 MAX_NOTE_BYTES = 200
 """The most bytes that the gate notes about a rule (`functions/rules/gate.py`)."""
 
@@ -56,6 +59,14 @@ def test_a_failure_reason_of_100_kb_is_cut_where_it_enters_the_document(job):
     assert_delivered(pipeline)
 
 
+def content_bytes(group):
+    """Return the bytes of the largest contents of the exports. A character has up to 6 bytes."""
+    types = {"é" * (SHOWN_NAME - 1) + str(number): 10**6 for number in range(SHOWN_TYPES)}
+    nulls = {"x" * (SHOWN_NAME - 1) + str(number): 0.1234 for number in range(SHOWN_COLUMNS)}
+    events = [name for name in group.args.datasets.configured() if name in EVENT_DATASETS]
+    return len(json.dumps([types] * len(events) + [nulls] * len(group.datasets)))
+
+
 def largest_state(execution):
     """Return the bytes of the largest input or output of a state or a function."""
     details = [
@@ -89,8 +100,8 @@ def test_the_largest_pipeline_stays_within_the_limits_of_step_functions(monkeypa
     assert len(campaigns) == 50
     assert all("cut, " in campaign["reason"] for campaign in campaigns), "the texts are the longest"
     rules = sum(len(each.quality_gate) * len(each.campaigns) for each in group.solutions)
-    reserve = MAX_LIST_BYTES + rules * MAX_NOTE_BYTES
+    reserve = MAX_LIST_BYTES + rules * MAX_NOTE_BYTES + CONTENT_COPIES * content_bytes(group)
     assert largest_state(execution) + reserve <= MAX_STATE_BYTES, (
-        "there is room for the warnings of the plan and the notes of the gates"
+        "there is room for the warnings of the plan, the notes of the gates and the contents"
     )
     assert len(execution.events) <= MAX_EVENTS
