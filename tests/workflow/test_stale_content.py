@@ -1,0 +1,128 @@
+"""Whole runs with new files whose content is old: each of them passes all other guards."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from functions.personalize.tags import tags_of
+from tests.workflow.pipeline import SLOT, before_step, deploy
+from tests.workflow.summaries import failures, outcomes, problems_of, report, text
+from tests.world import FIRST_EVENT, MOVIES, PERSONALIZE, PREFIX, interactions
+
+IMPORTS_ONLY = MOVIES.with_solutions()
+NEWEST = datetime.fromtimestamp(FIRST_EVENT + 1199, UTC)
+LOCATION = "s3://exports/interactions.csv"
+
+
+def slots():
+    """Return the scheduled time of each night."""
+    first = datetime.fromisoformat(SLOT)
+    return [f"{first + timedelta(days=day):%Y-%m-%dT%H:%M:%SZ}" for day in range(7)]
+
+
+def run_each_night(pipeline, *exports, name="interactions.csv"):
+    """Run the pipeline once with each of these exports, and return the executions."""
+    executions = []
+    for slot, export in zip(slots(), exports, strict=False):
+        pipeline.sleep((datetime.fromisoformat(slot) - pipeline.clock.now()).total_seconds())
+        pipeline.bucket.put(name, export)
+        executions.append(pipeline.run(scheduledTime=slot))
+    return executions
+
+
+def content_tag(pipeline, slot, dataset="interactions"):
+    """Return the tag about the content of the export that the run of a night has imported."""
+    run_id = slot.replace("-", "").replace(":", "")
+    arn = f"{PERSONALIZE}:dataset-import-job/{PREFIX}-{run_id}-{dataset}"
+    return tags_of(pipeline.client, arn).get("retraining-content")
+
+
+def test_an_export_that_is_written_again_each_night_with_old_events_is_a_warning():
+    with deploy(IMPORTS_ONLY.with_datasets("interactions")) as pipeline:
+        nights = [interactions() + b"\n" * number for number in range(4)]
+        *first, third, fourth, fresh = run_each_night(pipeline, *nights, interactions(shift=9))
+        tags = [content_tag(pipeline, slot) for slot in slots()[:4]]
+    for execution in (*first, third, fourth, fresh):
+        assert outcomes(execution) == {"interactions": "IMPORTED"}, "it is new and complete"
+    assert tags[1:] == [f"{NEWEST.isoformat()} {count}" for count in (2, 3, 4)]
+    assert [report(execution)["warnings"] for execution in (*first, fresh)] == [[], [], []]
+    for execution, count in ((third, 3), (fourth, 4)):
+        assert report(execution)["warnings"] == [
+            (
+                f"datasets.interactions: the last {count} exports have the same newest event, of "
+                f"{NEWEST:%Y-%m-%d %H:%M} UTC, although {LOCATION} is new; check the job that "
+                "writes the exports"
+            )
+        ]
+    (dataset,) = report(third)["imports"]
+    assert dataset["content"] == {
+        "rows": 1200,
+        "areAllRowsRead": True,
+        "newestEventAt": NEWEST.isoformat(),
+        "eventTypes": {},
+        "nullShares": {},
+    }
+    assert "\n  newest event 70 days before the run\n" in text(third)
+
+
+@pytest.mark.parametrize("days", [68, 69])
+def test_old_events_are_refused_if_the_stack_says_how_old_they_may_be(days):
+    group = IMPORTS_ONLY.with_datasets("interactions", max_event_age=f"{days} days")
+    with deploy(group) as pipeline:
+        (execution,) = run_each_night(pipeline, interactions() + b"\n")
+    if days == 68:
+        assert problems_of(execution) == [
+            (
+                f"datasets.interactions: the newest event of {LOCATION} is from "
+                f"{NEWEST:%Y-%m-%d %H:%M} UTC, which is longer ago than maxEventAge, 68 days; "
+                "repair the job that writes the export, or raise maxEventAge"
+            )
+        ]
+    else:
+        assert outcomes(execution) == {"interactions": "IMPORTED"}
+
+
+def test_an_export_that_becomes_stale_after_the_plan_is_not_imported():
+    """The tag has the content of the export that is imported, not of the planned one."""
+    age = timedelta(days=1)
+    group = IMPORTS_ONLY.with_datasets("interactions", max_event_age="70 days")
+    old = interactions(shift=-7 * 86400)
+
+    def put(content):
+        return before_step(
+            "import_dataset", lambda _event: pipeline.bucket.put("interactions.csv", content)
+        )
+
+    with deploy(group, handlers=put(old)) as pipeline:
+        execution = pipeline.run()
+    assert "is from 2026-09-14 14:33 UTC" in failures(execution)["interactions"]
+    newer = interactions(shift=int(age.total_seconds()))
+    with deploy(group, handlers=put(newer)) as pipeline:
+        execution = pipeline.run()
+        tag = content_tag(pipeline, slots()[0])
+    assert outcomes(execution) == {"interactions": "IMPORTED"}
+    assert tag == f"{(NEWEST + age).isoformat()} 1"
+    (dataset,) = report(execution)["imports"]
+    assert dataset["content"]["newestEventAt"] == (NEWEST + age).isoformat()
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_type_of_events_that_vanishes_is_noticed_in_the_next_run(strict):
+    def offers(*types):
+        header = "TIMESTAMP,EVENT_TYPE,ACTION_ID,USER_ID"
+        rows = [f'{FIRST_EVENT + n},"{name}",a1,u{n}' for n, name in enumerate(types)]
+        return "\r\n".join([header, *rows]).encode()
+
+    group = IMPORTS_ONLY.with_datasets("interactions", "action_interactions")
+    group = group.with_dataset("action_interactions", strict_events=strict)
+    both, one = offers(*["taken"] * 3, "not, taken"), offers(*["taken"] * 5)
+    with deploy(group) as pipeline:
+        before, after = run_each_night(pipeline, both, one, name="action_interactions.csv")
+    assert outcomes(before)["actionInteractions"] == "IMPORTED"
+    assert "; 3 taken, 1 not, taken\n" in text(before)
+    message = "1 of the commonest types of events of the last import, with 25.0% of its rows; the"
+    if strict:
+        assert message in problems_of(after)[0]
+    else:
+        assert outcomes(after)["actionInteractions"] == "IMPORTED"
+        assert message in report(after)["warnings"][0]
