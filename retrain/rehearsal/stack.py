@@ -43,14 +43,16 @@ class Stack:
         """The settings that differ in a rehearsal, as the deployer takes them.
 
         Probes take a second. There is no limit of trainings, because a rehearsal trains several
-        times a minute.
+        times a minute. Events may be old, because the data of a rehearsal is not of today.
         """
         config = as_config(self.args, keep_none=False)
         for campaign in (row for solution in config["solutions"] for row in solution["campaigns"]):
             if "probe" in campaign:
                 campaign["probe"]["minutes"] = PROBE_MINUTES
-        limits = {**config["limits"], "maxTrainingsPerMonth": 0}
-        return {"solutions": json.dumps(config["solutions"]), "limits": json.dumps(limits)}
+        for dataset in config["datasets"].values():
+            dataset.pop("maxEventAge", None)
+        config["limits"]["maxTrainingsPerMonth"] = 0
+        return {key: json.dumps(config[key]) for key in ("datasets", "solutions", "limits")}
 
 
 @contextmanager

@@ -77,6 +77,8 @@ def test_the_jobs_have_the_tags_of_the_run_and_the_created_role(stack, run):
     run_tags = {**stack.args.tags, **own_tags}
     export_tags = {"retraining-bytes", "retraining-fingerprint", "retraining-confirmed"}
     further_tags = {**dict.fromkeys(job_arns, export_tags), run.version_arn: {"retraining-digest"}}
+    (events,) = [arn for arn in job_arns if arn.endswith("-interactions")]
+    further_tags[events] = export_tags | {"retraining-content"}
     for arn, keys in further_tags.items():
         response = client.list_tags_for_resource(resourceArn=arn)
         tags = {tag["tagKey"]: tag["tagValue"] for tag in response["tags"]}

@@ -21,14 +21,17 @@ def error_message(folder, name="dev", data_dir=None):
     return str(caught.value).replace(f"{folder}/", "")
 
 
-def test_a_rehearsal_has_short_probes_and_no_limit_of_trainings(project):
+def test_a_rehearsal_has_short_probes_old_events_and_no_limit_of_trainings(project):
     probe = {"userId": "42", "minutes": 10}
     limits = {"maxTrainingsPerMonth": 3, "maxImportHours": 5}
-    folder = project(**{PROBE: probe, "limits": limits})
+    age = {"datasets.interactions.maxEventAge": "3 days"}
+    folder = project(**{PROBE: probe, "limits": limits, **age})
     with open_stack(folder, "dev", None) as stack:
-        solutions, rehearsed_limits = map(json.loads, stack.overrides.values())
+        datasets, solutions, rehearsed_limits = map(json.loads, stack.overrides.values())
         read_project(folder, "dev", stack.overrides)
-    assert list(stack.overrides) == ["solutions", "limits"]
+    assert list(stack.overrides) == ["datasets", "solutions", "limits"]
+    assert datasets["interactions"].items() >= CONFIG["datasets"]["interactions"].items()
+    assert "maxEventAge" not in datasets["interactions"]
     (campaign,) = solutions[0].pop("campaigns")
     assert campaign["probe"] == {"userId": "42", "minResults": 1, "minutes": 0.02}
     assert solutions[0]["solutionArn"] == CONFIG["solutions"][0]["solutionArn"]
