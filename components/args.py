@@ -120,8 +120,16 @@ class ProbeArgs:
     ] = None
     """Items to rank for the user, for a recipe of the type PERSONALIZED_RANKING.
 
-    The ids in all probes of a pipeline may have at most 5,000 characters together.
+    The texts of all probes of a pipeline may have at most 5,000 characters together.
     """
+    filter_arn: Annotated[pulumi.Input[str] | None, arns.FILTER] = None
+    """ARN of the filter that the application uses."""
+    filter_values: Annotated[Mapping[str, str], rules.parameters_error] = field(
+        default_factory=dict
+    )
+    """The parameters of the filter. Texts are in double quotes: `{GENRE: '"Drama","Comedy"'}`."""
+    context: Annotated[Mapping[str, str], rules.parameters_error] = field(default_factory=dict)
+    """The context of the request, for example `{DEVICE: mobile}`."""
     min_results: Annotated[int, Between(1, rules.MAX_RESULTS, "set for example 10")] = 1
     """A response with fewer results fails the probe."""
     minutes: Annotated[

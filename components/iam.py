@@ -101,6 +101,7 @@ def resource_arns(
     locations = [dataset["dataLocation"] for dataset in datasets]
     markers = [dataset["readyMarker"] for dataset in datasets if dataset["readyMarker"]]
     campaigns = [campaign for solution in solutions for campaign in solution["campaigns"]]
+    probes = [campaign["probe"] for campaign in campaigns if campaign["probe"]]
     return {
         "any": ["*"],
         "dataset groups": [arn("personalize", f"dataset-group/{name}") for name in sorted(groups)],
@@ -112,6 +113,7 @@ def resource_arns(
         # jobs too.
         "all import jobs": [arn("personalize", "dataset-import-job/*")],
         "import role": [settings["importRoleArn"]],
+        "filters": sorted({probe["filterArn"] for probe in probes if probe["filterArn"]}),
         "solutions": [solution["solutionArn"] for solution in solutions],
         "solution versions": [f"{solution['solutionArn']}/*" for solution in solutions],
         "campaigns": [campaign["campaignArn"] for campaign in campaigns],

@@ -35,6 +35,9 @@ class ProbeSettings(TypedDict):
     userId: str | None
     itemId: str | None
     inputList: list[str] | None
+    filterArn: str | None
+    filterValues: Tags
+    context: Tags
     minResults: int
     minutes: float
 

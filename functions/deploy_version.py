@@ -209,7 +209,7 @@ def request_recommendations(campaign_arn: str, probe: ProbeSettings) -> Response
 
 def _results(campaign_arn: str, probe: ProbeSettings) -> object:
     """Request a ranking or recommendations. Return the list in the response, or None."""
-    keys = ("userId", "itemId", "inputList")
+    keys = ("userId", "itemId", "inputList", "filterArn", "filterValues", "context")
     request: dict[str, Any] = {key: value for key, value in probe.items() if key in keys and value}
     request["campaignArn"] = campaign_arn
     if "inputList" in request:

@@ -111,6 +111,7 @@ DATASET = _kind(
 https://docs.aws.amazon.com/personalize/latest/dg/API_CreateDataset.html."""
 SOLUTION = _kind("a solution", _PERSONALIZE, f"solution/{_NAME}", f"{_EXAMPLE}:solution/movies")
 CAMPAIGN = _kind("a campaign", _PERSONALIZE, f"campaign/{_NAME}", f"{_EXAMPLE}:campaign/movies")
+FILTER = _kind("a filter", _PERSONALIZE, f"filter/{_NAME}", f"{_EXAMPLE}:filter/unseen")
 ROLE = _kind(
     "a role", f"iam::{_ACCOUNT}", f"role/{_PATH}", "iam::123456789012:role/personalize-import"
 )
@@ -167,7 +168,7 @@ def problems(settings: Sequence[ArnSetting]) -> Iterator[Problem]:
     yield from _differences("dataset group", [(dataset, dataset.arn.name) for dataset in datasets])
     first_keys: dict[Arn, str] = {}
     for key, arn in settings:
-        if key.endswith(BASELINE):
+        if key.endswith((BASELINE, ".filterArn")):
             continue
         first_key = first_keys.setdefault(arn, key)
         if first_key != key and arn.service == "personalize":

@@ -5,7 +5,7 @@ what is wrong and, after a semicolon, what to write instead.
 """
 
 import re
-from collections.abc import Sequence, Sized
+from collections.abc import Mapping, Sequence, Sized
 from difflib import get_close_matches
 from typing import Annotated, Any, NamedTuple, get_args, get_origin
 
@@ -13,6 +13,9 @@ DATE_PLACEHOLDER = "{date}"
 """The placeholder in a location. The day of the run in UTC replaces it, for example 2026-11-29."""
 MAX_LOCATION_CHARACTERS = 256
 """The longest dataLocation in the API's model."""
+MAX_VALUES, MAX_VALUE_CHARACTERS = 25, 1_000
+"""The most parameters of a filter, and their most characters, according to the API's models."""
+_PARAMETER = re.compile(r"\w{1,50}", re.ASCII)
 MAX_ID_CHARACTERS = 256
 """The longest id of a user or an item in the API's model of GetRecommendations."""
 MAX_RESULTS = 500
@@ -162,6 +165,17 @@ def id_error(text: str) -> str | None:
     if 1 <= len(text) <= MAX_ID_CHARACTERS:
         return None
     return f"has {len(text)} characters; expected an id of 1 to {MAX_ID_CHARACTERS}"
+
+
+def parameters_error(values: Mapping[str, str]) -> str | None:
+    """Check the parameters of a filter or of a context, with the limits of filters for both."""
+    for name, value in values.items():
+        if not _PARAMETER.fullmatch(name) or not 1 <= len(value) <= MAX_VALUE_CHARACTERS:
+            return (
+                f"has a wrong parameter {name!r}; expected a name of 1 to 50 letters, digits and _ "
+                f"with a value of 1 to {MAX_VALUE_CHARACTERS} characters"
+            )
+    return None if len(values) <= MAX_VALUES else f"has {len(values)}; keep at most {MAX_VALUES}"
 
 
 def email_error(text: str) -> str | None:

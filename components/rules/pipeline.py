@@ -166,6 +166,9 @@ def _check_request(probe: ProbeArgs, key: str) -> Iterator[Problem]:
             "itemId, or userId with an inputList"
         )
         yield Problem(key, message)
+    if probe.filter_values and probe.filter_arn is None:
+        message = "has no effect without filterArn; add the filter, or remove filterValues"
+        yield Problem(f"{key}.filterValues", message)
 
 
 def _check_alarms(bake: BakeArgs, key: str) -> Iterator[Problem]:
@@ -198,22 +201,28 @@ def _check_bakes(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
 
 
 def _check_size_of_probes(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
-    """Check that the ids in all probes and the ARNs of alarms fit into an execution's state."""
+    """Check that the texts of probes and the ARNs of alarms fit into an execution's state."""
     campaigns = [campaign for solution in args.solutions for campaign in solution.campaigns]
     probes = [campaign.probe for campaign in campaigns if campaign.probe is not None]
-    ids = [(probe.user_id, probe.item_id, *(probe.input_list or ())) for probe in probes]
-    characters = sum(len(id_ or "") for ids_of_probe in ids for id_ in ids_of_probe)
-    alarms = [arn for campaign in campaigns if campaign.bake for arn in campaign.bake.alarms]
-    characters += sum(len(arn) for arn in alarms if isinstance(arn, str))
+    texts = [text for probe in probes for text in _texts_of(probe)]
+    texts += [arn for campaign in campaigns if campaign.bake for arn in campaign.bake.alarms]
+    characters = sum(len(text) for text in texts if isinstance(text, str))
     rules = [rule for solution in args.solutions for rule in solution.quality_gate]
     baselines = [rule.relative_to for rule in rules if isinstance(rule.relative_to, str)]
     characters += sum(map(len, baselines))
     if characters > MAX_PROBE_CHARACTERS:
         message = (
-            f"has {characters} characters in ids of probes, ARNs of alarms and relativeTo; shorten "
-            f"them to {MAX_PROBE_CHARACTERS}"
+            f"has {characters} characters in probes, ARNs of alarms and relativeTo; shorten them "
+            f"to {MAX_PROBE_CHARACTERS}"
         )
         yield Problem("solutions", message)
+
+
+def _texts_of(probe: ProbeArgs) -> Iterator[object]:
+    """Yield what a probe sends. An ARN may be an output, and an id may be None."""
+    yield from (probe.user_id, probe.item_id, *(probe.input_list or ()), probe.filter_arn)
+    for values in (probe.filter_values, probe.context):
+        yield from (*values, *values.values())
 
 
 def _check_tags(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:

@@ -186,6 +186,22 @@ def unanswered_probes(view: SolutionView) -> Iterator[str]:
             )
 
 
+@guard("filter of a probe", "REFUSE", "solution")
+def unusable_filters(view: SolutionView) -> Iterator[str]:
+    """Yield a message for a filter that does not exist, is not ACTIVE, or is of another group."""
+    world = view.world
+    for campaign in view.solution["campaigns"]:
+        arn = campaign["probe"] and campaign["probe"]["filterArn"]
+        if not arn:
+            continue
+        for error in _missing_or_inactive(arn, world.filters):
+            yield f"the filter {error}"
+        group = world.filters[arn]["datasetGroupArn"] if arn in world.filters else None
+        if group and group not in world.dataset_groups:
+            groups = ", ".join(world.dataset_groups)
+            yield f"the filter {arn}: belongs to {group}; use a filter of {groups}"
+
+
 @guard("user of a probe", "WARN", "solution")
 def unknown_probe_users(view: SolutionView) -> Iterator[str]:
     """Yield a message for a probe with a user who has no interactions in a small FULL export.

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         CampaignTypeDef,
         DatasetGroupTypeDef,
         DatasetTypeDef,
+        FilterTypeDef,
         SolutionTypeDef,
     )
 
@@ -88,6 +89,7 @@ class World:
     """Campaign ARN -> its tags, which say what runs have found out about its versions."""
     known_versions: Mapping[str, Mapping[str, Version]] = field(default_factory=dict)
     """Solution ARN -> version ARN -> what is known about it. A version is read when a rule asks."""
+    filters: Mapping[str, FilterTypeDef] = field(default_factory=dict)
 
 
 def read_world(client: PersonalizeClient, settings: Settings, run: Run) -> World:
@@ -96,9 +98,9 @@ def read_world(client: PersonalizeClient, settings: Settings, run: Run) -> World
     `client` is a client for reads.
     """
     solutions = solutions_to_train(settings, run)
-    campaigns = [
-        campaign["campaignArn"] for solution in solutions for campaign in solution["campaigns"]
-    ]
+    configured = [campaign for solution in solutions for campaign in solution["campaigns"]]
+    campaigns = [campaign["campaignArn"] for campaign in configured]
+    probes = [campaign["probe"] for campaign in configured if campaign["probe"]]
     world = read_data(client, settings, run)
     imports = [job for jobs in world.imports.values() for job in jobs]
     described = describe_existing(
@@ -112,6 +114,10 @@ def read_world(client: PersonalizeClient, settings: Settings, run: Run) -> World
     }
     return replace(
         world,
+        filters=describe_existing(
+            {probe["filterArn"] for probe in probes if probe["filterArn"]},
+            lambda arn: client.describe_filter(filterArn=arn)["filter"],
+        ),
         solutions=described,
         seen_solutions=seen_solutions,
         campaigns=describe_existing(campaigns, partial(describe_campaign, client)),

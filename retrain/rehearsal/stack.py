@@ -42,13 +42,16 @@ class Stack:
     def overrides(self) -> dict[str, str]:
         """The settings that differ in a rehearsal, as the deployer takes them.
 
-        Probes take a second. There is no limit of trainings, because a rehearsal trains several
-        times a minute. Events may be old, because the data of a rehearsal is not of today.
+        Probes take a second, and use no filter, because its expression is not known. There is no
+        limit of trainings, because a rehearsal trains several times a minute. Events may be old,
+        because the data of a rehearsal is not of today.
         """
         config = as_config(self.args, keep_none=False)
         for campaign in (row for solution in config["solutions"] for row in solution["campaigns"]):
             if "probe" in campaign:
                 campaign["probe"]["minutes"] = PROBE_MINUTES
+                for key in ("filterArn", "filterValues", "context"):
+                    campaign["probe"].pop(key, None)
         for dataset in config["datasets"].values():
             dataset.pop("maxEventAge", None)
         config["limits"]["maxTrainingsPerMonth"] = 0

@@ -73,7 +73,12 @@ def complete(wrap=lambda value: value, **changes):
                     campaigns=[
                         CampaignArgs(
                             campaign_arn=wrap(f"{PERSONALIZE}:campaign/for-you"),
-                            probe=ProbeArgs(user_id="u1"),
+                            probe=ProbeArgs(
+                                user_id="u1",
+                                filter_arn=wrap(f"{PERSONALIZE}:filter/unseen"),
+                                filter_values={"GENRE": '"Drama"'},
+                                context={"DEVICE": "mobile"},
+                            ),
                             bake=BakeArgs(hours=2, alarms=[wrap(ALARM)], create_alarms=True),
                         ),
                         CampaignArgs(campaign_arn=wrap(f"{PERSONALIZE}:campaign/mail")),

@@ -79,7 +79,11 @@ config:
     - solutionArn: arn:aws:personalize:eu-west-1:123456789012:solution/films
       campaigns:
         - campaignArn: arn:aws:personalize:eu-west-1:123456789012:campaign/films
-          probe: {userId: user-001, minResults: 1, minutes: 0.001}
+          probe:
+            userId: user-001
+            filterArn: arn:aws:personalize:eu-west-1:123456789012:filter/films
+            minResults: 1
+            minutes: 0.001
   # The same minute as in the sample stack.
   personalize-retraining:retrainingRate: cron(0 3 ? * MON *)
   personalize-retraining:timezone: Europe/Dublin
@@ -103,6 +107,11 @@ def first_runs(emulator, tmp_path_factory):
         project = read_project(project_dir, name, {})
         args = settings.parse_stack(project.name, name, project.config)
         World(emulator, args, film_service()).create()
+    emulator.client("personalize").create_filter(
+        name="films",
+        datasetGroupArn="arn:aws:personalize:eu-west-1:123456789012:dataset-group/films",
+        filterExpression='EXCLUDE ItemID WHERE Interactions.EVENT_TYPE IN ("refund")',
+    )
     stack = deploy_stack(emulator, "dev", **SHORT_WAITS)
     films = deploy_stack(emulator, "films", folder)
     stack.watch()

@@ -61,7 +61,7 @@ def roll_back(stack: Stack) -> object:
     probe = {"userId": "user-001", "minResults": 1, "minutes": 0.001}
     fault = {"fault": "no-results", "job": "solution-version"}
     with changed_definition(stack) as (definition, settings):
-        settings["solutions"][0]["campaigns"][0]["probe"] = probe
+        settings["solutions"][0]["campaigns"][0]["probe"] |= probe
         update_definition(stack, definition)
         stack.emulator.control("POST", "faults", fault)
         return summarize(stack, stack.run(**TRAIN))

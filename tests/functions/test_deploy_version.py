@@ -25,7 +25,7 @@ from functions.rules.deployments import Notes, Trial
 from functions.rules.probing import Response
 from tests.functions import samples as s
 from tests.workflow.pipeline import deploy
-from tests.world import MOVIES, campaign_arn, solution, solution_arn
+from tests.world import MOVIES, PERSONALIZE, campaign_arn, solution, solution_arn
 from tests.world import campaign as campaign_args
 
 TWO_HOURS = timedelta(hours=2)
@@ -219,19 +219,43 @@ def test_an_update_repeats_every_setting_that_the_service_accepts(
     assert update_request(described, s.VERSION) == given
 
 
+FILTERED = {
+    "filterArn": f"{PERSONALIZE}:filter/genre",
+    "filterValues": {"GENRE": '"g1","g2"'},
+    "context": {"ITEM_ID": "i2"},
+}
+NO_FILTER = {"filterArn": None, "filterValues": {}, "context": {}}
+
+
+def create_filter(pipeline):
+    """Create a filter for the items of the genres that a request names."""
+    expression = "INCLUDE ItemID WHERE Items.GENRE IN ($GENRE)"
+    pipeline.client.create_filter(
+        name="genre", datasetGroupArn=MOVIES.arn, filterExpression=expression
+    )
+    pipeline.sleep(600)
+
+
 @pytest.mark.parametrize(
     ("recipe", "probe", "operation"),
     [
         ("user-personalization-v2", {"userId": "u1"}, "GetRecommendations"),
         ("similar-items", {"itemId": "i1"}, "GetRecommendations"),
         ("personalized-ranking", {"userId": "u1", "inputList": ["i1"]}, "GetPersonalizedRanking"),
+        ("user-personalization-v2", {"userId": "u1", **FILTERED}, "GetRecommendations"),
+        (
+            "personalized-ranking",
+            {"userId": "u1", "inputList": ["i1"], **FILTERED},
+            "GetPersonalizedRanking",
+        ),
     ],
 )
 def test_a_probe_requests_what_its_campaign_answers(recipe, probe, operation):
     group = replace(MOVIES, recipe=f"arn:aws:personalize:::recipe/aws-{recipe}")
     numbers = {"numResults": 1} if operation == "GetRecommendations" else {}
     with deploy(group) as pipeline:
-        whole = {"minResults": 1, "minutes": 1, **probe}
+        create_filter(pipeline)
+        whole = {"minResults": 1, "minutes": 1, **NO_FILTER, **probe}
         assert request_recommendations(campaign_arn(), whole) == Response()
         request = {"campaignArn": campaign_arn(), **numbers, **probe}
         assert pipeline.requests(operation) == [request]

@@ -15,6 +15,7 @@ from functions.planning.resource_guards import (
     refused_automatic_training,
     unanswered_probes,
     unknown_probe_users,
+    unusable_filters,
     unusable_solution,
 )
 from tests.functions import samples as s
@@ -226,6 +227,31 @@ def test_a_probe_that_does_not_fit_the_recipe_is_found(recipe, probe, message):
     found = s.messages(unanswered_probes, solution=solution, solutions={s.SOLUTION: resource})
     assert found == ([f"{s.CAMPAIGN}: {message.format(None, recipe)}"] if message else [])
     assert s.messages(unanswered_probes, solution=solution, solutions={}) == []
+
+
+FILTER = f"{s.GROUP.rpartition(':')[0]}:filter/unseen"
+OTHER_GROUP = f"{s.GROUP}-2"
+NOT_THERE = "does not exist; create it, or correct the ARN in the stack's config"
+
+
+@pytest.mark.parametrize(
+    ("described", "message"),
+    [
+        ({"status": "ACTIVE", "datasetGroupArn": s.GROUP}, None),
+        (None, f"the filter {FILTER}: {NOT_THERE}"),
+        ({"status": "CREATE FAILED", "datasetGroupArn": s.GROUP}, "its status is CREATE FAILED"),
+        (
+            {"status": "ACTIVE", "datasetGroupArn": OTHER_GROUP},
+            f"the filter {FILTER}: belongs to {OTHER_GROUP}; use a filter of {s.GROUP}",
+        ),
+    ],
+)
+def test_a_filter_of_a_probe_has_to_be_active_and_of_the_group(described, message):
+    campaigns = [s.campaign_settings(probe={**USER, "filterArn": arn}) for arn in (FILTER, None)]
+    solution = s.solution_settings(campaigns=[*campaigns, s.campaign_settings()])
+    filters = {FILTER: described} if described else {}
+    found = s.messages(unusable_filters, solution=solution, filters=filters)
+    assert [message in text for text in found] == ([True] if message else [])
 
 
 def test_a_probe_with_a_user_without_interactions_is_a_warning():

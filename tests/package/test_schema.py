@@ -74,6 +74,7 @@ def test_only_arns_and_locations_accept_an_output():
         "Dataset.datasetArn",
         "Dataset.readyMarker",
         "Notifications.topicArn",
+        "Probe.filterArn",
         "QualityRule.relativeTo",
         "Solution.solutionArn",
         "inputProperties.dataKmsKeyArn",

@@ -70,6 +70,9 @@ EVERY_OPTION = {
         "probe": {"itemId": "i1"},
     },
     f"{PROBE}.inputList": ["i1", "i2"],
+    f"{PROBE}.filterArn": f"{HOME}:filter/unseen",
+    f"{PROBE}.filterValues": {"GENRE": '"Drama"'},
+    f"{PROBE}.context": {"DEVICE": "mobile"},
     f"{PROBE}.minResults": 2,
     "solutions[0].campaigns[0].bake": {
         "hours": 1,
@@ -123,7 +126,7 @@ def test_an_input_list_has_at_most_500_items_and_all_ids_5000_characters():
         f"{PROBE}.inputList: has 501 elements; list 1 to 500 items"
     ]
     (problem,) = problems_of(with_items([f"{number:0>250}" for number in range(20)]))
-    assert problem.startswith("solutions: has 5002 characters in ids of probes")
+    assert problem.startswith("solutions: has 5002 characters in probes, ARNs")
 
 
 def test_an_encrypted_setting_is_refused_and_not_shown():
