@@ -14,6 +14,9 @@ REPORTED_ERROR = "RetrainingFailed"
 """The error of a failed execution that has sent its report. `close_run` does nothing after it."""
 LONGEST_OVERLAP_HOURS = 24
 """How long a run waits for an older run (`functions/overlap.py`)."""
+LONGEST_DELETION_HOURS = 26
+"""How long after its start a run still waits for the deletion of users
+(`functions/planning/deletions.py`)."""
 LONGEST_TRIAL_HOURS = 24
 """A run gives up a trial after these hours and those of its bake
 (`functions/rules/deployments.py`)."""
@@ -74,13 +77,13 @@ def definition(
             "What is there to do?": choose(
                 "$.plan.todo",
                 {
-                    "WAIT": "Wait for an older run",
+                    "WAIT": "Wait to begin",
                     "TRIALS": "Retrain solutions",
                     "WORK": "Import datasets",
                 },
                 default="Report outcome",
             ),
-            "Wait for an older run": wait("$.plan.seconds", next_state="Plan retraining"),
+            "Wait to begin": wait("$.plan.seconds", next_state="Plan retraining"),
             "Import datasets": for_each(
                 "$.plan.imports",
                 selector={**NEW_ITERATION, "dataset.$": "$$.Map.Item.Value"},
@@ -235,5 +238,5 @@ def execution_timeout_seconds(args: RetrainingPipelineArgs) -> int:
     bake_hours = max([campaign.bake.hours for campaign in campaigns if campaign.bake], default=0)
     trials = 2 * (LONGEST_TRIAL_HOURS + bake_hours)
     jobs = 2 * (limits.max_import_hours + limits.max_training_hours + limits.max_campaign_hours)
-    waits = LONGEST_OVERLAP_HOURS + limits.max_import_hours
+    waits = max(LONGEST_OVERLAP_HOURS, LONGEST_DELETION_HOURS) + limits.max_import_hours
     return round((waits + jobs + trials + SPARE_HOURS) * SECONDS_PER_HOUR)
