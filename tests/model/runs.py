@@ -13,11 +13,14 @@ from world import DATASETS, DAY, DEPLOYED_SOLUTION, SOLUTIONS, Campaign, ImportJ
 from functions.rules import deployments, imports, trainings
 from functions.rules.deletions import running_deletion
 from functions.rules.deployments import Deployment, Notes, SeenCampaign, Update
+from functions.rules.gate import Baseline
 from functions.rules.imports import SeenDataset, WantedImport
 from functions.rules.probing import Probe, Response
 from functions.rules.steps import Step
-from functions.rules.trainings import SeenSolution, WantedTraining
+from functions.rules.trainings import SeenSolution, WantedTraining, imports_of
 
+BASELINE = "similar"
+"""The solution that is the baseline of the deployed one."""
 MAX_HOURS = 26
 QUIET_SECONDS = 180
 """How long a run waits after one that has died: its last request may still come."""
@@ -187,7 +190,7 @@ class Run:
         wanted = Deployment(
             version=version.name if version else None,
             waited=self._has_waited(version),
-            gate=[{"metric": "m", "maxDrop": self.world.max_drop}],
+            gate=[{"metric": "m", "maxDrop": self.world.max_drop, "relativeTo": BASELINE}],
             approval_hours=1000 if self.world.needs_approval else None,
             probe={"minutes": 3} if campaign.is_probed else None,
             max_hours=1,
@@ -198,7 +201,8 @@ class Run:
         def look() -> Process:
             served, latest = yield Call(lambda: self.world.describe(campaign))
             notes, pin = yield Call(lambda: (campaign.notes, campaign.pin))
-            return replace(self._seen(served, latest, notes), pin=pin)
+            listed = yield Call(partial(self.world.list_versions, BASELINE))
+            return replace(self._seen(served, latest, notes, listed), pin=pin)
 
         def perform(step: Step, seen: SeenCampaign) -> Process:
             self._check(campaign, step, seen, changes)
@@ -213,7 +217,7 @@ class Run:
     def _has_waited(self, version: Version | None) -> bool:
         return version is not None and version.tags["run"] != self.run_id
 
-    def _seen(self, served: Version, latest, notes: Notes) -> SeenCampaign:
+    def _seen(self, served: Version, latest, notes: Notes, listed) -> SeenCampaign:
         status = latest.status(self.world.now)
         update = Update(
             version=latest.version.name,
@@ -222,9 +226,17 @@ class Run:
             created_at=as_time(latest.created),
             ended_at=as_time(min(latest.ended, self.world.now)),
         )
+        # All baselines have the same metric. The newest one on the same imports counts.
+        baselines = {
+            imports_of(item.digest): Baseline(item.arn, item.created_at, item.is_running, {"m": 50})
+            for item in reversed(listed)
+            if item.digest and (item.is_active or item.is_running)
+        }
         versions = {
             version.name: deployments.Version(
-                as_time(version.created), {"m": version.metric}, version.answer
+                *(as_time(version.created), {"m": version.metric}, version.answer),
+                as_time(version.ended),
+                {BASELINE: baselines.get(imports_of(str(version.tags.get("digest"))))},
             )
             for version in self.world.deployable()
         }
@@ -266,6 +278,8 @@ class Run:
             return None
         if live is version or notes.bad == version.name:
             return "DEPLOYED" if live is version else "ROLLED_BACK"
+        if any(item.status(self.world.now) == "IN_PROGRESS" for item in self.world.versions):
+            return None  # It may be the baseline, whose training takes longer than a deployment.
         if self._is_worse(version, live):
             return "REJECTED"
         if self.world.needs_approval:
@@ -326,7 +340,9 @@ class Run:
         was_chosen = campaign.choice_stands(version, self.world.now)
         is_trusted = live in campaign.passed and seen.notes.bad != live.name
         has_good = seen.notes.good not in (None, seen.serves)
+        baseline = seen.versions[name].baselines[BASELINE]
         reasons = {
+            "does not wait for its baseline": baseline is not None and baseline.is_running,
             "replaces a person's choice": self._has_waited(version) and was_chosen and has_good,
             "is deployed by a run that only ends trials": self.kind == "trials",
             f"is not newer than {live.name}": version.created <= live.created,
