@@ -202,9 +202,8 @@ class QualityRuleArgs:
     relative_to: Annotated[pulumi.Input[str] | None, arns.SOLUTION] = None
     """ARN of another solution of this stack, whose versions are the baselines of `maxDrop`.
 
-    The value of each version is then divided by that of its baseline, which was trained on the same
-    imports. So data that is harder for every model rejects no version. For a baseline, AWS
-    recommends the recipe aws-popularity-count.
+    Each value is then divided by that of the baseline that was trained on the same imports, so data
+    that is harder for every model rejects no version. AWS recommends aws-popularity-count.
     """
 
 

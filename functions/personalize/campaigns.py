@@ -24,11 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mypy_boto3_personalize import PersonalizeClient
-    from mypy_boto3_personalize.type_defs import (
-        CampaignTypeDef,
-        SolutionVersionSummaryTypeDef,
-        UpdateCampaignRequestTypeDef,
-    )
+    from mypy_boto3_personalize.type_defs import CampaignTypeDef, UpdateCampaignRequestTypeDef
 
     from ..contract import ApprovalSettings, Settings, SolutionSettings, Tags
 
@@ -186,17 +182,14 @@ class Versions(dict[str, Version]):
         """Read what is known about a version."""
         client, solution = self._client, self._solution
         version, tags = describe_version(client, arn), tags_of(client, arn)
-        baselines = dict.fromkeys(rule.get("relativeTo") for rule in solution["qualityGate"])
+        created_at = version["creationDateTime"]
+        baselines = {rule.get("relativeTo") for rule in solution["qualityGate"]}
         self[arn] = Version(
-            version["creationDateTime"],
+            created_at,
             metrics_of(client, arn) if solution["qualityGate"] else {},
             current_answer(tags, solution["approval"], clock.now()),
             version["lastUpdatedDateTime"],
-            {
-                baseline: read_baseline(client, baseline, tags, version["creationDateTime"])
-                for baseline in baselines
-                if baseline
-            },
+            {item: read_baseline(client, item, tags, created_at) for item in baselines if item},
         )
         return self[arn]
 
@@ -208,27 +201,24 @@ def read_baseline(
 
     `tags` and `created_at` are those of the other version. Of several versions, the one that was
     created at the nearest time counts. The data of a group never goes back to earlier imports, so
-    in both directions of time, only the nearest version of a run is read.
+    no version beyond one with other imports is read.
     """
-    imports = imports_of(tags.get(DIGEST, ""))
-    found: list[SolutionVersionSummaryTypeDef] = []
-    listed: list[SolutionVersionSummaryTypeDef] = []
-    if imports:
-        with suppress(client.exceptions.ResourceNotFoundException):
-            listed = list_versions(client, solution_arn)
-    usable = [item for item in listed if is_active(item["status"]) or is_running(item["status"])]
-    later = [item for item in usable if item["creationDateTime"] > created_at]
-    for nearest_first in (later[::-1], usable[len(later) :]):
-        for item in nearest_first:
-            if digest := tags_of(client, item["solutionVersionArn"]).get(DIGEST):
-                found += [item] if imports_of(digest) == imports else []
-                break
-    if not found:
-        return None
-    nearest = min(found, key=lambda item: abs(item["creationDateTime"] - created_at))
-    arn, running = nearest["solutionVersionArn"], is_running(nearest["status"])
-    metrics = {} if running else metrics_of(client, arn)
-    return Baseline(arn, nearest["creationDateTime"], running, metrics)
+    imports, passed_directions = imports_of(tags.get(DIGEST, "")), set()
+    with suppress(client.exceptions.ResourceNotFoundException):
+        for item in sorted(
+            list_versions(client, solution_arn) if imports else (),
+            key=lambda item: abs(item["creationDateTime"] - created_at),
+        ):
+            arn, began_at = item["solutionVersionArn"], item["creationDateTime"]
+            is_later, running = began_at > created_at, is_running(item["status"])
+            if is_later in passed_directions or not (running or is_active(item["status"])):
+                continue
+            digest = tags_of(client, arn).get(DIGEST)
+            if digest and imports_of(digest) == imports:
+                return Baseline(arn, began_at, running, {} if running else metrics_of(client, arn))
+            if digest:
+                passed_directions.add(is_later)
+    return None
 
 
 def metrics_of(client: PersonalizeClient, version_arn: str) -> dict[str, float]:

@@ -382,14 +382,8 @@ def _campaign_report(result: CampaignResult, served: Mapping[str, str | None]) -
 
 
 def _metric_report(values: MetricValues) -> MetricReport:
-    new, live = judged_value(values, "new"), judged_value(values, "live")
-    return {
-        "new": values["new"],
-        "live": values["live"],
-        "change": share_of_change(new, live),
-        "newBaseline": values.get("newBaseline"),
-        "liveBaseline": values.get("liveBaseline"),
-    }
+    change = share_of_change(judged_value(values, "new"), judged_value(values, "live"))
+    return {"newBaseline": None, "liveBaseline": None, **values, "change": change}
 
 
 def _reason_of_item(error: StateError | None, item: Item | None) -> str | None:
