@@ -267,7 +267,8 @@ def largest_group(name_characters: int = 63) -> DatasetGroup:
         return start.ljust(name_characters, "x")
 
     count = MAX_SOLUTIONS * MAX_CAMPAIGNS
-    user_id = "u" * (MAX_PROBE_CHARACTERS // count)
+    bake = BakeArgs(hours=1, alarms=[alarm_arn("a")])
+    user_id = "u" * (MAX_PROBE_CHARACTERS // count - len(alarm_arn("a")))
     solutions = [
         SolutionArgs(
             solution_arn=solution_arn(name(f"s{index}")),
@@ -276,7 +277,7 @@ def largest_group(name_characters: int = 63) -> DatasetGroup:
                 for metric in METRIC_NAMES[:MAX_GATE_RULES]
             ],
             campaigns=[
-                campaign(name(f"c{index}-{number}"), user_id=user_id, minutes=1)
+                campaign(name(f"c{index}-{number}"), bake=bake, user_id=user_id, minutes=1)
                 for number in range(MAX_CAMPAIGNS)
             ],
         )

@@ -36,11 +36,11 @@ NONE = "-"
 most 50, and a trial must be able to end even if a person has added tags since it began."""
 LONGEST_BAKE = timedelta(hours=12)
 """The longest bake that the config allows (`components/args.py`)."""
-BAKE_PAUSE, BAKE_LOOKS = 300, 900
+BAKE_PAUSE, BAKE_LOOKS = 300, 600
 """The seconds between two looks at the alarms of a bake, and about the most looks of all bakes of a
 run. A look is 9 events. A run may bake twice, because it also ends the trials of earlier runs. This
-makes 16,200 events, and an execution has at most 25,000. So 50 bakes of 12 hours have pauses of 40
-minutes."""
+makes 10,800 events. An execution has at most 25,000, of which the largest pipeline may need 13,200
+for everything else. So 50 bakes of 12 hours have pauses of an hour."""
 SERVED = "served"
 """The last word of the tag about a trial, once a run has seen that the campaign serves the version.
 Without it, nobody can have taken the version back."""

@@ -399,8 +399,9 @@ def _wait_for_alarms(case: DeploymentCase, trial: Trial) -> Step | None:
     if now < trial.bake.until:
         pause_seconds = min((trial.bake.until - now).total_seconds(), wanted.bake_pause)
         return Step("BAKING", pause=pause_seconds)
-    doubts = [f"the alarm {alarm.name} {alarm.doubt}" for alarm in seen.alarms if alarm.doubt]
-    memory.warnings = sorted({*memory.warnings, *doubts})
+    if doubts := [f"the alarm {alarm.name} {alarm.doubt}" for alarm in seen.alarms if alarm.doubt]:
+        # One text, because the document of a run has room for one per campaign.
+        memory.warnings = sorted({*memory.warnings, f"after the bake, {'; '.join(doubts)}"})
     return None
 
 

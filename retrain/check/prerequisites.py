@@ -6,9 +6,11 @@ import json
 import re
 import shlex
 from collections import defaultdict
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from components.iam import export_arns, resource_arn
+from functions.alarms import alarm_names
 from functions.exports import split_location
 from functions.personalize.campaigns import live_version, read_notes
 from functions.personalize.statuses import is_active
@@ -113,14 +115,16 @@ def check_way_back(account: Account) -> Iterator[Finding]:
         for configured in solution["campaigns"]:
             arn = configured["campaignArn"]
             name = arn.rpartition("/")[2]
-            if configured["probe"] is None:
+            bake = configured["bake"]
+            if configured["probe"] is None and bake is None:
                 text = f"{name} has no probe, so nothing moves a bad version back"
                 yield Finding("warn", text, "add a probe to the campaign in the stack's file")
             if arn not in world.campaigns:
                 continue
             notes = read_notes(world.campaign_tags[arn], solution["solutionArn"])
             if notes.trial and pipeline.target and not running_executions(pipeline.target):
-                trial, end = short_name(notes.trial.version), notes.trial.at + LONGEST_TRIAL
+                hours = timedelta(hours=bake["hours"] if bake else 0)
+                trial, end = short_name(notes.trial.version), notes.trial.at + LONGEST_TRIAL + hours
                 text = (
                     f"{trial} is on trial at {name} until {time_text(end)}, but no run is active;"
                 )
@@ -136,6 +140,25 @@ def check_way_back(account: Account) -> Iterator[Finding]:
             problem = None if is_active(status) else f"is {status}, so {name} cannot go back to it"
             fix = pipeline.command("start", "--force")
             yield account.finding(short_name(version), problem, fix)
+
+
+def check_bakes(account: Account) -> Iterator[Finding]:
+    """Check that the alarms of each bake exist. A deployment creates those of `createAlarms`."""
+    pipeline, client = account.pipeline, account.client("cloudwatch")
+    for solution in pipeline.settings["solutions"]:
+        for campaign in solution["campaigns"]:
+            bake = campaign["bake"]
+            names = alarm_names(pipeline.settings, campaign)
+            given = names[: len(bake["alarms"])] if bake else []
+            names = names if pipeline.target else given
+            request = {"AlarmNames": names, "AlarmTypes": ["MetricAlarm", "CompositeAlarm"]}
+            response = client.describe_alarms(**request) if names else {}
+            alarms = [*response.get("MetricAlarms", ()), *response.get("CompositeAlarms", ())]
+            existing = {alarm["AlarmName"] for alarm in alarms}
+            for name in names:
+                problem = None if name in existing else "does not exist, so it moves nothing back"
+                fix = "create the alarm, or take its ARN out of bake.alarms in the stack's file"
+                yield account.finding(f"the alarm {name}", problem, fix if name in given else None)
 
 
 def check_bucket_policies(account: Account) -> Iterator[Finding]:

@@ -28,6 +28,7 @@ from functions.words import (
     list_text,
     metric_name,
     size_text,
+    time_text,
 )
 from retrain.account.errors import EXIT_FAILED
 from retrain.account.function_clients import function_clients
@@ -280,8 +281,10 @@ def _campaign_step(view: SolutionView, campaign: CampaignSettings, *, is_updated
     first_step = view.first_step(campaign, newest) if newest else None
     action, reason = "keep", f"it serves {short_name(seen.serves or 'nothing')}"
     if seen.notes.trial:
-        version = short_name(seen.notes.trial.version)
-        action, reason = "wait", f"{version} is on trial, which the run ends first"
+        trial = seen.notes.trial
+        bake = f", baked until {time_text(trial.bake.until)} UTC" if trial.bake else ""
+        reason = f"{short_name(trial.version)} is on trial{bake}, which the run ends first"
+        action = "wait"
     elif seen.pin:
         reason = f"{reason} and is pinned"
     elif is_updated:
@@ -310,8 +313,14 @@ def _conditions(view: SolutionView, campaign: CampaignSettings) -> str:
         *([f"a person approves it within {approval['timeoutHours']:g} hours"] if approval else []),
     ]
     first = f" if {list_text(conditions)}" if conditions else ", because it has no quality gate"
-    probe = "; then a probe decides" if campaign["probe"] else ", without a probe"
-    return f"it gets the new version{first}{probe}"
+    bake = campaign["bake"]
+    judges = [
+        *(["a probe"] if campaign["probe"] else []),
+        *([f"alarms for {bake['hours']:g} hours"] if bake else []),
+    ]
+    verb = "decide" if bake else "decides"
+    then = f"; then {list_text(judges)} {verb}" if judges else ", without a probe"
+    return f"it gets the new version{first}{then}"
 
 
 def _median(planned: PlannedImport | PlannedSolution | None) -> int | None:

@@ -68,6 +68,8 @@ class Job:
     expected_seconds: float = 0
     """The seconds that the job probably takes, or 0 if that is not known."""
     began_at: datetime | None = None
+    baked_until: datetime | None = None
+    """The end of the bake of a version, or None if no bake has begun."""
     took: float | None = None
     """The seconds that the job took."""
     reason: str = ""
@@ -100,6 +102,10 @@ class Job:
             times = [] if self.took is None else [duration_text(self.took)]
             times += [self.versions] if self.versions else []
             share = not self.outcome.startswith("not ")
+        elif phase == "BAKING" and self.baked_until:
+            left = max((self.baked_until - now).total_seconds(), 0)
+            times.append(f"bake until {clock_text(left, now)}, {duration_text(left)} left")
+            share = min(seconds / max(seconds + left, 1), MAX_SHARE)
         elif expected and not self.is_running:
             times = [f"takes about {duration_text(expected)}"]
         elif expected:
@@ -116,9 +122,9 @@ class Job:
         if item:
             self.phase, self.outcome = item["phase"], item["outcome"]
             self.reason = "; ".join(item["reasons"])
-            began, ended = (
-                datetime.fromisoformat(item[key]) if item[key] else None
-                for key in ("createdAt", "endedAt")
+            began, ended, self.baked_until = (
+                datetime.fromisoformat(item[key]) if item.get(key) else None
+                for key in ("createdAt", "endedAt", "bakedUntil")
             )
             self.began_at = began or (self.began_at if self.kind == "update" else None)
             if self.outcome and began and ended:
@@ -269,8 +275,9 @@ class RunView:
             job.is_used = solution["existingVersionArn"] is not None
             for arn in (campaign["campaignArn"] for campaign in solution["campaigns"]):
                 campaigns = solution_of_campaign(settings, arn)["campaigns"]
-                (probe,) = (item["probe"] for item in campaigns if item["campaignArn"] == arn)
-                minutes = probe["minutes"] if probe else 0
+                (campaign,) = (item for item in campaigns if item["campaignArn"] == arn)
+                probe, bake = campaign["probe"], campaign["bake"]
+                minutes = max(probe["minutes"] if probe else 0, bake["hours"] * 60 if bake else 0)
                 self.job("update", arn).expected_seconds = self.update_seconds + minutes * 60
 
     def read_report(self, report: Report) -> None:

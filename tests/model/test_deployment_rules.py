@@ -567,7 +567,7 @@ def test_an_alarm_whose_state_is_not_known_is_a_warning_at_the_end():
     alarms = Alarm("orders", doubt="does not exist"), Alarm("4xx")
     assert step(bake(*alarms), wanted(**BAKED))[1].warnings == []
     assert step(bake(*alarms, until=NOW), wanted(**BAKED))[1].warnings == [
-        "the alarm orders does not exist"
+        "after the bake, the alarm orders does not exist"
     ]
 
 

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from components.args import BakeArgs
 from functions.errors import Throttled
-from functions.personalize.campaigns import read_notes
+from functions.personalize.campaigns import read_notes, wanted_deployment
 from functions.personalize.tags import BAKE, TRIAL, tags_of
 from functions.rules.deployments import Notes
 from tests.workflow.pipeline import deploy, handler
@@ -24,6 +24,11 @@ GROUP = MOVIES.with_solutions(solution(campaigns=[campaign(bake=BAKED)]))
 PROBED = MOVIES.with_solutions(solution(campaigns=[campaign(bake=BAKED, user_id="u1")]))
 DENIED = ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "DescribeAlarms")
 QUARTER = HOUR / 4
+EVENTS_PER_LOOK, OTHER_EVENTS = 9, 13_200
+"""A look is the entry, the call and the exit of the Task, the Choice and the Wait. The other events
+are those of the largest pipeline in `test_sizes.py`."""
+MAX_EVENTS = 25_000
+"""https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html"""
 
 
 def notes(pipeline):
@@ -122,7 +127,7 @@ def test_an_alarm_whose_state_is_not_known_is_said_and_moves_nothing_back(state,
         execution = started.wait()
     assert outcomes(execution) == DEPLOYED
     (found,) = warnings(execution)
-    assert found.startswith(f"{campaign_arn()}: the alarm {ORDERS} {warning}")
+    assert found.startswith(f"{campaign_arn()}: after the bake, the alarm {ORDERS} {warning}")
 
 
 @pytest.mark.parametrize(("state", "outcome"), [("OK", "DEPLOYED"), ("ALARM", "ROLLED_BACK")])
@@ -170,6 +175,32 @@ def test_a_person_may_change_or_move_the_campaign_during_the_bake():
         tags = tags_of(pipeline.client, campaign_arn())
         assert (tags[BAKE], tags[TRIAL]) == ("-", "-")
     assert failures(execution)["home"] == f"a run or a person has moved it back to {old}"
+
+
+@pytest.mark.parametrize(
+    ("campaigns", "hours", "minutes"),
+    [(1, 12, 5), (10, 1, 5), (50, 1, 5), (10, 12, 12), (50, 12, 60)],
+)
+def test_the_looks_at_the_alarms_of_all_bakes_fit_into_the_history(campaigns, hours, minutes):
+    bake = BakeArgs(hours=hours, alarms=BAKED.alarms)
+    solutions = [
+        solution(
+            f"s{number}",
+            campaigns=[campaign(f"c{number}-{index}", bake=bake) for index in range(5)],
+        )
+        for number in range(10)
+    ]
+    group = MOVIES.with_solutions(*solutions)
+    settings = group.settings()
+    configured = [item for each in settings["solutions"] for item in each["campaigns"]]
+    for unbaked in configured[campaigns:]:
+        unbaked["bake"] = None
+    wanted = wanted_deployment(
+        settings, settings["solutions"][0], campaign_arn("c0-0"), None, waited=False
+    )
+    assert wanted.bake_pause == minutes * 60
+    events = 2 * EVENTS_PER_LOOK * campaigns * hours * HOUR / wanted.bake_pause
+    assert events <= MAX_EVENTS - OTHER_EVENTS
 
 
 def test_the_alarms_that_the_component_creates_are_asked_too():
