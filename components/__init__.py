@@ -4,6 +4,7 @@ from . import settings
 from .args import (
     ApprovalArgs,
     BakeArgs,
+    BatchJobArgs,
     CampaignArgs,
     DatasetArgs,
     DatasetsArgs,
@@ -20,6 +21,7 @@ from .pipeline import InvalidPipelineError, RetrainingPipeline
 __all__ = [
     "ApprovalArgs",
     "BakeArgs",
+    "BatchJobArgs",
     "CampaignArgs",
     "DatasetArgs",
     "DatasetsArgs",

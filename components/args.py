@@ -30,9 +30,10 @@ MODEL_AGE_FACTOR = 1.5
 """The age at which the alarm about a model goes off, as a multiple of the longest time between two
 firings. One late run does not set it off."""
 MAX_SOLUTIONS, MAX_CAMPAIGNS, MAX_GATE_RULES, MAX_TAGS = 10, 5, 5, 30
-"""The most solutions per pipeline, campaigns per solution, rules per quality gate, and tags. With
-all of them, the state of an execution still has at most 256 KiB, as AWS requires
-(tests/workflow/test_sizes.py measures it):
+MAX_BATCH_JOBS = 3
+"""The most solutions per pipeline, campaigns, rules of the quality gate and batch jobs per
+solution, and tags. With all of them, the state of an execution still has at most 256 KiB, as AWS
+requires (tests/workflow/test_sizes.py measures it):
 https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html."""
 OTHER_STACK = "and use another stack for more"
 
@@ -226,6 +227,57 @@ class ApprovalArgs:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BatchJobArgs:
+    """A batch inference job, or a batch segment job if the recipe makes user segments.
+
+    It is written with the version that the solution's campaigns serve, after the run has updated
+    them, and again when the version or the input has changed.
+    """
+
+    input: Annotated[pulumi.Input[str], rules.batch_input_error]
+    """`s3://bucket/users.json`, or a folder that ends in `/`. May contain `{date}`.
+
+    Each line is a JSON object, for example `{"userId": "105"}`. Personalize reads every object
+    whose key begins with this text.
+    """
+    output: Annotated[pulumi.Input[str], rules.batch_output_error]
+    """`s3://bucket/recommendations/{date}/`, the folder for the results. `{date}` is optional.
+
+    Without `{date}`, each job replaces the results of the job before.
+    """
+    num_results: Annotated[
+        int | None, Between(1, rules.MAX_SEGMENT_USERS, "set for example 25, and at most 5 million")
+    ] = None
+    """How many items to recommend, or how many users a segment gets. The default of AWS is 25."""
+    filter_arn: Annotated[pulumi.Input[str] | None, arns.FILTER] = None
+    """ARN of a filter. If it has parameters, each line of the input has their `filterValues`."""
+    themes: Annotated[str | None, rules.column_error] = None
+    """The column of the item names, for example `TITLE`. If set, each list of similar items gets a
+    theme.
+
+    Needs the recipe aws-similar-items and costs extra.
+    """
+    exploration_weight: Annotated[float | None, Between(0, 1, "write a share, for example 0.3")] = (
+        None
+    )
+    """How much a User-Personalization recipe explores new items. The default of AWS is 0.3."""
+    exploration_item_age_cut_off: Annotated[
+        float | None, above_zero(3650, "set days, for example 30")
+    ] = None
+    """Up to which age in days an item counts as new. The default of AWS is 30."""
+    on_rejected: Literal["skip", "live"] = "skip"
+    """What to do if no campaign serves the newest version, for example because it was rejected.
+
+    `skip` writes nothing. `live` uses the good version that the first campaign serves.
+    """
+    max_hours: Annotated[
+        float, above_zero(96, "set for example 12, because a batch job takes minutes to hours")
+    ] = 12
+    """Hours for the job. A longer job fails the run, but it goes on, because it cannot be stopped.
+    """
+
+
+@dataclass(frozen=True, kw_only=True)
 class SolutionArgs:
     """A solution to retrain, with the campaigns that serve its new version."""
 
@@ -252,6 +304,15 @@ class SolutionArgs:
     """`false` deploys every new version and ignores the rules."""
     approval: ApprovalArgs | None = None
     """If it is set, even as `{}`, a person approves each version that has passed the gate."""
+    batch_jobs: Annotated[
+        Sequence[BatchJobArgs],
+        Elements(0, MAX_BATCH_JOBS, f"keep at most {MAX_BATCH_JOBS} batch jobs"),
+    ] = ()
+    """The recommendations or user segments to write to S3 after the campaigns were updated.
+
+    Without campaigns, a version has to pass the quality gate against the version of the last batch
+    job.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -330,6 +391,12 @@ class RetrainingPipelineArgs:
     """ARN of the role that Personalize assumes to read the exports.
 
     Without it, the pipeline creates a role that may read only the configured exports.
+    """
+    batch_role_arn: Annotated[pulumi.Input[str] | None, arns.ROLE] = None
+    """ARN of the role that Personalize assumes to read the inputs of batch jobs and write results.
+
+    Without it, a pipeline with batch jobs creates a role that may read only the configured inputs
+    and write only to the configured outputs.
     """
     retraining_rate: Annotated[str, rates.rate_error] = "7 days"
     """`7 days`, `rate(12 hours)` or `cron(0 3 ? * MON *)`, and at most once an hour."""

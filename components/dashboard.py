@@ -21,6 +21,7 @@ COLUMNS, HEIGHT = 24, 6
 RED = "#d62728"
 COLORS = {
     "IMPORTED": "#17becf",
+    "WRITTEN": "#bcbd22",
     "DEPLOYED": "#2ca02c",
     "TRAINED": "#1f77b4",
     "AWAITING_APPROVAL": "#9467bd",

@@ -101,7 +101,14 @@ def resource_arns(
     locations = [dataset["dataLocation"] for dataset in datasets]
     markers = [dataset["readyMarker"] for dataset in datasets if dataset["readyMarker"]]
     campaigns = [campaign for solution in solutions for campaign in solution["campaigns"]]
+    batch_jobs = [job for solution in solutions for job in solution["batchJobs"]]
+    inputs = [job["input"] for job in batch_jobs]
     probes = [campaign["probe"] for campaign in campaigns if campaign["probe"]]
+    filtered = [*probes, *batch_jobs]
+
+    def batch_arns(kind: str, name: str) -> list[str]:
+        return [arn("personalize", f"batch-{kind}-job/{name}")] if batch_jobs else []
+
     return {
         "any": ["*"],
         "dataset groups": [arn("personalize", f"dataset-group/{name}") for name in sorted(groups)],
@@ -113,7 +120,13 @@ def resource_arns(
         # jobs too.
         "all import jobs": [arn("personalize", "dataset-import-job/*")],
         "import role": [settings["importRoleArn"]],
-        "filters": sorted({probe["filterArn"] for probe in probes if probe["filterArn"]}),
+        "inference jobs": batch_arns("inference", f"{settings['prefix']}-*"),
+        "segment jobs": batch_arns("segment", f"{settings['prefix']}-*"),
+        "all inference jobs": batch_arns("inference", "*"),
+        "all segment jobs": batch_arns("segment", "*"),
+        "batch role": [settings["batchRoleArn"]] if batch_jobs else [],
+        "batch inputs": export_arns(home.partition, inputs),
+        "filters": sorted({item["filterArn"] for item in filtered if item["filterArn"]}),
         "solutions": [solution["solutionArn"] for solution in solutions],
         "solution versions": [f"{solution['solutionArn']}/*" for solution in solutions],
         "campaigns": [campaign["campaignArn"] for campaign in campaigns],
@@ -125,7 +138,7 @@ def resource_arns(
         "executions": [arn("states", f"execution:{unique_name}:*")],
         "exports": export_arns(home.partition, locations),
         # The bucket of a ready marker is listed, but the marker itself is never read.
-        "export buckets": bucket_arns(home.partition, [*locations, *markers]),
+        "export buckets": bucket_arns(home.partition, [*locations, *markers, *inputs]),
         "data key": [data_kms_key_arn] if data_kms_key_arn else [],
         "topic": [settings["notifications"]["topicArn"]],
         "topic key": [kms_key_arn] if kms_key_arn else [],

@@ -1,7 +1,7 @@
 """The component that deploys the pipeline of one dataset group."""
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pulumi
@@ -93,17 +93,32 @@ class RetrainingPipeline(pulumi.ComponentResource):
             name, tags=tags, opts=pulumi.ResourceOptions(parent=self)
         )
         shared = Shared(name=name, args=args, component=self, home=home, tags=tags, group=group)
-        self.import_role_arn = _import_role_arn(shared)
+        self.import_role_arn = _personalize_role_arn(
+            shared,
+            "import",
+            args.import_role_arn,
+            reads=[dataset.data_location for dataset in args.datasets.configured().values()],
+        )
         self.topic_arn = create_topic(shared)
         self.dashboard_url = pulumi.Output.all(home, group.name).apply(
             lambda values: dashboard_url(*values)
         )
+        batch_jobs = [job for solution in args.solutions for job in solution.batch_jobs]
         settings = workflow_settings(
             args,
             job_prefix=group.arn.apply(job_prefix),
             import_role_arn=self.import_role_arn,
             topic_arn=self.topic_arn,
             dashboard_url=self.dashboard_url,
+            batch_role_arn=None
+            if not batch_jobs
+            else _personalize_role_arn(
+                shared,
+                "batch",
+                args.batch_role_arn,
+                reads=[job.input for job in batch_jobs],
+                writes=[job.output for job in batch_jobs],
+            ),
         )
         resource_arns = pulumi.Output.all(
             settings=settings,
@@ -149,25 +164,38 @@ class RetrainingPipeline(pulumi.ComponentResource):
         )
 
 
-def _import_role_arn(shared: Shared) -> pulumi.Output[str]:
-    """Return the ARN of the role that Personalize assumes. Create the role if none was given."""
-    args = shared.args
-    if args.import_role_arn is not None:
-        return pulumi.Output.from_input(args.import_role_arn)
-    locations = [dataset.data_location for dataset in args.datasets.configured().values()]
-    exports = pulumi.Output.all(shared.home.partition, locations)
+def _personalize_role_arn(
+    shared: Shared,
+    purpose: str,
+    given_arn: pulumi.Input[str] | None,
+    *,
+    reads: Sequence[pulumi.Input[str]],
+    writes: Sequence[pulumi.Input[str]] = (),
+) -> pulumi.Output[str]:
+    """Return the ARN of the role that Personalize assumes. Create the role if none was given.
+
+    It may read from the locations in `reads`, and write to those in `writes`.
+    """
+    if given_arn is not None:
+        return pulumi.Output.from_input(given_arn)
+    locations = pulumi.Output.all(shared.home.partition, reads, [*writes])
+    key_actions = ["kms:Decrypt", "kms:GenerateDataKey"] if writes else ["kms:Decrypt"]
     return iam.create_role(
         shared,
-        f"{shared.name}-import",
+        f"{shared.name}-{purpose}",
         "personalize",
         source="*",
         grants=[
-            (["s3:GetObject"], exports.apply(lambda both: iam.export_arns(*both))),
+            (["s3:GetObject"], locations.apply(lambda all_: iam.export_arns(all_[0], all_[1]))),
+            (["s3:PutObject"], locations.apply(lambda all_: iam.export_arns(all_[0], all_[2]))),
             # As AWS documents it, the role may list the whole bucket. A narrower grant might break
             # imports of a single file, because no page says with which prefix Personalize lists:
             # https://docs.aws.amazon.com/personalize/latest/dg/granting-personalize-s3-access.html
-            (["s3:ListBucket"], exports.apply(lambda both: iam.bucket_arns(*both))),
-            (["kms:Decrypt"], [args.data_kms_key_arn]),
+            (
+                ["s3:ListBucket"],
+                locations.apply(lambda all_: iam.bucket_arns(all_[0], [*all_[1], *all_[2]])),
+            ),
+            (key_actions, [shared.args.data_kms_key_arn]),
         ],
     )
 

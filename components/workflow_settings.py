@@ -15,12 +15,13 @@ def workflow_settings(
     import_role_arn: pulumi.Input[str],
     topic_arn: pulumi.Input[str],
     dashboard_url: pulumi.Input[str],
+    batch_role_arn: pulumi.Input[str] | None = None,
 ) -> dict[str, Any]:
     """Return the settings of the pipeline, which are `Settings` in `functions/contract.py`.
 
     Values may be outputs, so serialise the settings with `pulumi.Output.json_dumps`. The names of
-    all import jobs begin with `job_prefix`. Reports go to the topic, and contain the dashboard's
-    address.
+    all import jobs and batch jobs begin with `job_prefix`. Reports go to the topic, and contain the
+    dashboard's address. Without batch jobs there is no role for them.
     """
     config = as_config(args)
     for solution in config["solutions"]:
@@ -31,6 +32,7 @@ def workflow_settings(
         **{key: config[key] for key in copied},
         "prefix": job_prefix,
         "importRoleArn": import_role_arn,
+        "batchRoleArn": batch_role_arn,
         "datasets": [
             {"type": dataset_type, **dataset}
             for dataset_type, dataset in config["datasets"].items()

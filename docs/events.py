@@ -80,6 +80,18 @@ EXAMPLE = {
                     "bakedUntil": "2026-11-29T06:10:00+00:00",
                 }
             ],
+            "batchJobs": [
+                {
+                    "input": "s3://batch/users.json",
+                    "output": "s3://batch/recommendations/2026-11-30/",
+                    "outcome": "WRITTEN",
+                    "reason": None,
+                    "jobArn": "arn:aws:personalize:eu-west-1:123456789012:batch-inference-job/"
+                    "0a1b2c3d-20261130T030000Z-5e6f7a8b",
+                    "versionArn": "arn:aws:personalize:eu-west-1:123456789012:solution/taste/6f1b",
+                    "seconds": 1260.0,
+                }
+            ],
         }
     ],
     "trials": [],
@@ -140,6 +152,7 @@ TITLES = {
     "ImportReport": "`detail.imports[]`",
     "ExportContent": "`detail.imports[].content`",
     "SolutionReport": "`detail.solutions[]`",
+    "BatchJobReport": "`detail.solutions[].batchJobs[]`",
     "CampaignReport": "`detail.solutions[].campaigns[]`, `detail.trials[]`",
     "MetricReport": "`detail.solutions[].campaigns[].metrics.*`",
     "ServingReport": "`detail.serving[]`",

@@ -75,6 +75,21 @@ class ApprovalSettings(TypedDict):
     timeoutHours: float
 
 
+class BatchJobSettings(TypedDict):
+    """A batch job of the config."""
+
+    input: str
+    output: str
+    numResults: int | None
+    filterArn: str | None
+    themes: str | None
+    """The column of the item names, or null if the job generates no themes."""
+    explorationWeight: float | None
+    explorationItemAgeCutOff: float | None
+    onRejected: Literal["skip", "live"]
+    maxHours: float
+
+
 class SolutionSettings(TypedDict):
     """A solution of the config. If its gate is switched off, `qualityGate` is empty."""
 
@@ -83,6 +98,7 @@ class SolutionSettings(TypedDict):
     qualityGate: list[QualityRule]
     approval: ApprovalSettings | None
     campaigns: list[CampaignSettings]
+    batchJobs: list[BatchJobSettings]
 
 
 class Limits(TypedDict):
@@ -113,6 +129,8 @@ class Settings(TypedDict):
     prefix: str
     """The names of all import jobs begin with it."""
     importRoleArn: str
+    batchRoleArn: str | None
+    """The role that Personalize assumes for batch jobs, or null if there are none."""
     datasets: list[DatasetSettings]
     solutions: list[SolutionSettings]
     limits: Limits
@@ -145,6 +163,13 @@ def solution_of_campaign(settings: Settings, campaign_arn: str) -> SolutionSetti
         for campaign in solution["campaigns"]
         if campaign["campaignArn"] == campaign_arn
     )
+
+
+def filter_arns(solution: SolutionSettings) -> list[str]:
+    """Return the ARNs of the filters in the probes and in the batch jobs of a solution."""
+    probes = [campaign["probe"] for campaign in solution["campaigns"] if campaign["probe"]]
+    filtered = [*probes, *solution["batchJobs"]]
+    return sorted({item["filterArn"] for item in filtered if item["filterArn"]})
 
 
 class Request(TypedDict, total=False):
@@ -188,6 +213,7 @@ class Run(StartedRun):
 Outcome = Literal[
     "IMPORTED",
     "SKIPPED",
+    "WRITTEN",
     "TRAINED",
     "DEPLOYED",
     "AWAITING_APPROVAL",
@@ -197,8 +223,9 @@ Outcome = Literal[
 ]
 """The outcome of a campaign, a solution or a run. In a run, each outcome hides those before it.
 
-IMPORTED: the run has no solution to train. TRAINED: the solution has no campaign.
-AWAITING_APPROVAL: the version has passed the gate, and a person has to approve it.
+IMPORTED: the run has no solution to train. WRITTEN: the run has only run batch jobs. TRAINED: the
+solution has no campaign. AWAITING_APPROVAL: the version has passed the gate, and a person has to
+approve it.
 """
 
 
@@ -242,6 +269,17 @@ class PlannedCampaign(TypedDict):
     campaignArn: str
 
 
+class PlannedBatchJob(TypedDict):
+    """One batch job to run. If its results were written before, nothing is created."""
+
+    input: str
+    """The location of the input, in which the day has replaced `{date}`."""
+    output: str
+    """The location of the results, also with the day."""
+    durations: list[int]
+    """How many seconds the last job of this output took, if there was one."""
+
+
 class PlannedSolution(TypedDict):
     """One solution version to create or to use, and the campaigns that will serve it."""
 
@@ -259,6 +297,7 @@ class PlannedSolution(TypedDict):
     durations: list[int]
     """How many seconds each of the last trainings in this mode took, newest first."""
     campaigns: list[PlannedCampaign]
+    batchJobs: list[PlannedBatchJob]
 
 
 class CompletedDeletion(TypedDict):
@@ -373,6 +412,18 @@ class TrainingItem(Item):
     """The hours that Personalize charges for a training that has succeeded."""
 
 
+class BatchItem(Item):
+    """How far a batch job has come."""
+
+    arn: str | None
+    """The batch job that has written the results, or is writing them."""
+    versionArn: str | None
+    """The version whose recommendations or segments are written, or null if there is none."""
+    createdAt: str | None
+    """When the job was created, or null if it had ended before the run came to it."""
+    endedAt: str | None
+
+
 class DatasetIteration(RunContext):
     """The document inside `Import datasets`. The result of a state that has not run is null."""
 
@@ -398,6 +449,7 @@ class SolutionIteration(RunContext):
     solution: PlannedSolution
     item: TrainingItem | None
     campaigns: list["CampaignResult"]
+    batchJobs: list["BatchResult"]
     error: StateError | None
 
 
@@ -420,12 +472,32 @@ class CampaignResult(TypedDict):
     outcome: Outcome
 
 
+class BatchIteration(RunContext):
+    """The document inside `Run batch jobs`."""
+
+    solutionArn: str
+    recipe: str
+    training: TrainingItem
+    batchJob: PlannedBatchJob
+    item: BatchItem | None
+    error: StateError | None
+
+
+class BatchResult(TypedDict):
+    """The result of one batch job. Its item has no outcome if an error has ended it."""
+
+    batchJob: PlannedBatchJob
+    item: BatchItem | None
+    error: StateError | None
+
+
 class SolutionResult(TypedDict):
     """The result of one solution."""
 
     solution: PlannedSolution
     version: TrainingItem | None
     campaigns: list[CampaignResult]
+    batchJobs: list[BatchResult]
     error: StateError | None
 
 

@@ -138,11 +138,12 @@ def read_export(client: S3Client, location: str, marker: str | None = None) -> E
     )
 
 
-def list_objects(client: S3Client, location: str) -> list[S3Object]:
+def list_objects(client: S3Client, location: str, *, by_prefix: bool = False) -> list[S3Object]:
     """Return the objects at a location.
 
     An empty object whose key ends in `/` is left out, because the S3 console creates one for each
-    folder. If the location is a file, longer keys are left out too, because S3 lists by prefix.
+    folder. If the location is a file, longer keys are left out too, because S3 lists by prefix. A
+    batch job also reads those, so they are returned if `by_prefix` is set.
     """
     bucket, prefix = split_location(location)
     pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
@@ -150,7 +151,8 @@ def list_objects(client: S3Client, location: str) -> list[S3Object]:
         S3Object(listed["Key"], listed["Size"], listed["ETag"], listed["LastModified"])
         for page in pages
         for listed in page.get("Contents", [])
-        if not listed["Key"].endswith("/") and (prefix.endswith("/") or listed["Key"] == prefix)
+        if not listed["Key"].endswith("/")
+        and (by_prefix or prefix.endswith("/") or listed["Key"] == prefix)
     ]
 
 
@@ -165,7 +167,6 @@ def _read_samples(client: S3Client, location: str, objects: Sequence[S3Object]) 
 
     A mistake is likely to be in the newest files, and rows are likely to be in the largest ones.
     """
-    bucket = split_location(location).bucket
     files = [file for file in objects if file.size > 0]
     newest_first = sorted(files, key=lambda file: file.modified_at, reverse=True)
     largest_first = sorted(files, key=lambda file: file.size, reverse=True)
@@ -174,14 +175,17 @@ def _read_samples(client: S3Client, location: str, objects: Sequence[S3Object]) 
     max_bytes = SAMPLED_BYTES // max(len(sampled), 1)
 
     def read_file(file: S3Object) -> FileSample:
-        response = client.get_object(Bucket=bucket, Key=file.key, Range=f"bytes=0-{max_bytes - 1}")
-        try:
-            content = response["Body"].read()
-        except BotoCoreError as error:
-            raise ServiceUnavailable(
-                f"GetObject: s3://{bucket}/{file.key} broke off: {error}"
-            ) from error
+        content = read_beginning(client, split_location(location).bucket, file.key, max_bytes)
         return read_sample(file.key, content, is_whole_file=file.size <= max_bytes)
 
     with ThreadPoolExecutor(PARALLEL_READS) as pool:
         return list(pool.map(read_file, sampled))
+
+
+def read_beginning(client: S3Client, bucket: str, key: str, max_bytes: int) -> bytes:
+    """Return the first bytes of an object."""
+    response = client.get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{max_bytes - 1}")
+    try:
+        return response["Body"].read()
+    except BotoCoreError as error:
+        raise ServiceUnavailable(f"GetObject: s3://{bucket}/{key} broke off: {error}") from error

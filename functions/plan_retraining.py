@@ -121,6 +121,7 @@ def solutions_on_trial(
                     "requestedSince": None,
                     "durations": [],
                     "campaigns": [{"campaignArn": arn} for arn in on_trial],
+                    "batchJobs": [],
                 }
             )
     return found

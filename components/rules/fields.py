@@ -22,6 +22,10 @@ MAX_RESULTS = 500
 """The most results that GetRecommendations returns, and the most items that GetPersonalizedRanking
 accepts, according to the API's models."""
 
+MAX_SEGMENT_USERS = 5_000_000
+"""The most users of a segment:
+https://docs.aws.amazon.com/personalize/latest/dg/creating-batch-seg-job.html"""
+
 NDCG = "normalized_discounted_cumulative_gain"
 NDCG_AT_10 = f"{NDCG}_at_10"
 MRR = "mean_reciprocal_rank"
@@ -128,15 +132,42 @@ class Elements(NamedTuple):
 
 def location_error(text: str) -> str | None:
     """Check the location of an export: a CSV file in S3, or a folder, which ends in `/`."""
-    length = len(text.replace(DATE_PLACEHOLDER, "2026-11-29"))
-    if length > MAX_LOCATION_CHARACTERS:
-        return f"has {length} characters; Personalize accepts at most {MAX_LOCATION_CHARACTERS}"
-    if not _S3_LOCATION.fullmatch(text) or not text.lower().endswith((".csv", "/")):
-        return (
-            "is not a CSV file or a folder in S3; expected for example 's3://bucket/users.csv' or "
-            "'s3://bucket/{date}/users/', without wildcards or other placeholders"
-        )
-    return None
+    if text.lower().endswith((".csv", "/")) and _S3_LOCATION.fullmatch(text):
+        return _length_error(text)
+    return (
+        "is not a CSV file or a folder in S3; expected for example 's3://bucket/users.csv' or "
+        "'s3://bucket/{date}/users/', without wildcards or other placeholders"
+    )
+
+
+def batch_input_error(text: str) -> str | None:
+    """Check the input of a batch job: a file in S3, or a folder, which ends in `/`."""
+    if _S3_LOCATION.fullmatch(text):
+        return _length_error(text)
+    return (
+        "is not a file or a folder in S3; expected for example 's3://bucket/users.json', without "
+        "wildcards or other placeholders than {date}"
+    )
+
+
+def batch_output_error(text: str) -> str | None:
+    """Check the output of a batch job, which is a folder in S3."""
+    if text.endswith("/") and _S3_LOCATION.fullmatch(text):
+        return _length_error(text)
+    return "is not a folder in S3; expected for example 's3://bucket/recommendations/{date}/'"
+
+
+def _length_error(location: str) -> str | None:
+    length = len(location.replace(DATE_PLACEHOLDER, "2026-11-29"))
+    if length <= MAX_LOCATION_CHARACTERS:
+        return None
+    return f"has {length} characters; Personalize accepts at most {MAX_LOCATION_CHARACTERS}"
+
+
+def column_error(text: str) -> str | None:
+    """Check the name of a column, with the pattern of the API's model."""
+    is_name = re.fullmatch(r"[A-Za-z_][A-Za-z\d_]{0,149}", text)
+    return None if is_name else "is not the name of a column; expected for example 'TITLE'"
 
 
 def marker_error(text: str) -> str | None:

@@ -4,7 +4,7 @@
 """
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..args import (
@@ -131,6 +131,46 @@ def _check_gate(solution: SolutionArgs, key: str) -> Iterator[Problem]:
         yield Problem(f"{key}.qualityGate", message)
 
 
+def _check_approval(solution: SolutionArgs, key: str) -> Iterator[Problem]:
+    """Check that a person is not asked to approve a version for batch jobs only."""
+    if solution.approval and solution.batch_jobs and not solution.campaigns:
+        message = "has no effect on batch jobs without a campaign; add a campaign or remove it"
+        yield Problem(f"{key}.approval", message)
+
+
+def _check_batch_locations(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
+    """Check that the results of a batch job are read nowhere, and that no input is imported.
+
+    The results of the input `users.json` are in `users.json.out`, and an input is a prefix.
+    """
+    jobs = {
+        f"solutions[{number}].batchJobs[{index}]": job
+        for number, solution in enumerate(args.solutions)
+        for index, job in enumerate(solution.batch_jobs)
+    }
+    exports = _plain_texts(
+        (f"datasets.{name}.dataLocation", dataset.data_location)
+        for name, dataset in args.datasets.configured().items()
+    )
+    inputs = _plain_texts((f"{key}.input", job.input) for key, job in jobs.items())
+    outputs = _plain_texts((f"{key}.output", job.output) for key, job in jobs.items())
+    for key, location in {**inputs, **outputs}.items():
+        for read_key, read in (exports if key in inputs else {**exports, **inputs}).items():
+            name = read.rpartition("/")[2] if read_key in inputs else ""
+            if f"{location}{name}".startswith(read):
+                message = f"lies in {read_key}, so it would be read there; move it elsewhere"
+                yield Problem(key, message, location)
+    for key, output in outputs.items():
+        first = next(other for other in outputs if outputs[other] == output)
+        if first != key:
+            yield Problem(key, f"is also the value of {first}; change one of the two", output)
+
+
+def _plain_texts(settings: Iterable[tuple[str, object]]) -> dict[str, str]:
+    """Return the settings whose values are known now."""
+    return {key: value for key, value in settings if isinstance(value, str)}
+
+
 def _check_thresholds(rule: QualityRuleArgs, key: str) -> Iterator[Problem]:
     """Check that a rule of a gate has a threshold, and maxDrop if it has a baseline."""
     if rule.max_drop is None and rule.minimum is None:
@@ -201,19 +241,21 @@ def _check_bakes(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
 
 
 def _check_size_of_probes(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
-    """Check that the texts of probes and the ARNs of alarms fit into an execution's state."""
+    """Check that texts of probes, alarms and batch jobs fit into an execution's state."""
     campaigns = [campaign for solution in args.solutions for campaign in solution.campaigns]
     probes = [campaign.probe for campaign in campaigns if campaign.probe is not None]
     texts = [text for probe in probes for text in _texts_of(probe)]
     texts += [arn for campaign in campaigns if campaign.bake for arn in campaign.bake.alarms]
+    for job in (job for solution in args.solutions for job in solution.batch_jobs):
+        texts += [job.input, job.output, job.filter_arn, job.themes]
     characters = sum(len(text) for text in texts if isinstance(text, str))
     rules = [rule for solution in args.solutions for rule in solution.quality_gate]
     baselines = [rule.relative_to for rule in rules if isinstance(rule.relative_to, str)]
     characters += sum(map(len, baselines))
     if characters > MAX_PROBE_CHARACTERS:
         message = (
-            f"has {characters} characters in probes, ARNs of alarms and relativeTo; shorten them "
-            f"to {MAX_PROBE_CHARACTERS}"
+            f"has {characters} characters in probes, ARNs of alarms, relativeTo and batch jobs; "
+            f"shorten them to {MAX_PROBE_CHARACTERS}"
         )
         yield Problem("solutions", message)
 
@@ -265,10 +307,16 @@ def _check_trigger(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]
 
 RULES: Mapping[type, Sequence[Callable[[Any, str], Iterator[Problem]]]] = {
     DatasetsArgs: (_check_datasets, _check_locations, _check_events),
-    SolutionArgs: (_check_gate,),
+    SolutionArgs: (_check_approval, _check_gate),
     QualityRuleArgs: (_check_thresholds,),
     ProbeArgs: (_check_request,),
     BakeArgs: (_check_alarms,),
-    RetrainingPipelineArgs: (_check_bakes, _check_size_of_probes, _check_tags, _check_trigger),
+    RetrainingPipelineArgs: (
+        _check_bakes,
+        _check_batch_locations,
+        _check_size_of_probes,
+        _check_tags,
+        _check_trigger,
+    ),
 }
 """Dataclass to the functions that yield its problems. They get an object and its key."""

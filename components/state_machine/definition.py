@@ -35,7 +35,11 @@ NEW_ITERATION = {**_copied_fields("settings", "run"), "item": None, "error": Non
 DATASET_RESULT = _copied_fields("dataset", "item", "error")
 CAMPAIGN_RESULT = _copied_fields("campaign", "item", "error")
 DECIDED_CAMPAIGN = {**CAMPAIGN_RESULT, "outcome.$": "$.item.outcome"}
-SOLUTION_RESULT = {**_copied_fields("solution", "campaigns", "error"), "version.$": "$.item"}
+BATCH_RESULT = _copied_fields("batchJob", "item", "error")
+SOLUTION_RESULT = {
+    **_copied_fields("solution", "campaigns", "batchJobs", "error"),
+    "version.$": "$.item",
+}
 
 
 def definition(
@@ -131,6 +135,7 @@ def definition(
                     "todo.$": "$.plan.todo",
                     "solution.$": "$$.Map.Item.Value",
                     "campaigns": [],
+                    "batchJobs": [],
                 },
                 states={
                     "Are there only trials?": choose(
@@ -187,6 +192,34 @@ def definition(
                             ),
                         },
                         result_path="$.campaigns",
+                        next_state="Run batch jobs",
+                        on_error="Solution finished",
+                    ),
+                    "Run batch jobs": for_each(
+                        "$.solution.batchJobs",
+                        selector={
+                            **NEW_ITERATION,
+                            "solutionArn.$": "$.solution.solutionArn",
+                            "recipe.$": "$.solution.recipe",
+                            "training.$": "$.item",
+                            "batchJob.$": "$$.Map.Item.Value",
+                        },
+                        states={
+                            **loop(
+                                "Run batch job",
+                                "How is the batch job?",
+                                function=functions["run_batch_job"],
+                                waits=dict.fromkeys(
+                                    ("WRITING", "WAITING"), "Wait for the batch job"
+                                ),
+                                outcomes=dict.fromkeys(
+                                    ("WRITTEN", "SKIPPED", "FAILED"), "Batch job finished"
+                                ),
+                                on_error="Batch job finished",
+                            ),
+                            "Batch job finished": end_with(BATCH_RESULT),
+                        },
+                        result_path="$.batchJobs",
                         next_state="Solution finished",
                         on_error="Solution finished",
                     ),
@@ -237,6 +270,13 @@ def execution_timeout_seconds(args: RetrainingPipelineArgs) -> int:
     campaigns = [campaign for solution in args.solutions for campaign in solution.campaigns]
     bake_hours = max([campaign.bake.hours for campaign in campaigns if campaign.bake], default=0)
     trials = 2 * (LONGEST_TRIAL_HOURS + bake_hours)
-    jobs = 2 * (limits.max_import_hours + limits.max_training_hours + limits.max_campaign_hours)
+    batch_jobs = [job for solution in args.solutions for job in solution.batch_jobs]
+    stages = (
+        limits.max_import_hours,
+        limits.max_training_hours,
+        limits.max_campaign_hours,
+        max((job.max_hours for job in batch_jobs), default=0),
+    )
+    jobs = 2 * sum(stages)
     waits = max(LONGEST_OVERLAP_HOURS, LONGEST_DELETION_HOURS) + limits.max_import_hours
     return round((waits + jobs + trials + SPARE_HOURS) * SECONDS_PER_HOUR)

@@ -10,6 +10,12 @@ Resource = Literal[
     "import jobs",
     "all import jobs",
     "import role",
+    "inference jobs",
+    "segment jobs",
+    "all inference jobs",
+    "all segment jobs",
+    "batch role",
+    "batch inputs",
     "filters",
     "solutions",
     "solution versions",
@@ -57,6 +63,9 @@ To publish to an encrypted topic, a function needs the key of the topic:
 https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html.
 """
 
+BATCH_LISTS = ("personalize:ListBatchInferenceJobs", "personalize:ListBatchSegmentJobs")
+"""The recipe of a solution decides at run time which kind of batch job it has."""
+
 # A key is the name of a module in functions/. With hyphens, it ends the name of the function.
 STEPS: Mapping[str, Step] = {
     "plan_retraining": Step(
@@ -64,12 +73,16 @@ STEPS: Mapping[str, Step] = {
         grants={
             "any": (
                 "personalize:ListDataDeletionJobs",
+                *BATCH_LISTS,
                 "personalize:ListDatasetImportJobs",
                 "personalize:ListDatasets",
                 "personalize:ListEventTrackers",
                 "personalize:ListSolutionVersions",
             ),
+            "all inference jobs": ("personalize:ListTagsForResource",),
+            "all segment jobs": ("personalize:ListTagsForResource",),
             "filters": ("personalize:DescribeFilter",),
+            "batch inputs": ("s3:GetObject",),
             "dataset groups": ("personalize:DescribeDatasetGroup",),
             "datasets": ("personalize:DescribeDataset", "personalize:TagResource"),
             "schemas": ("personalize:DescribeSchema",),
@@ -159,6 +172,32 @@ STEPS: Mapping[str, Step] = {
                 "personalize:ListTagsForResource",
                 "personalize:TagResource",
             ),
+        },
+    ),
+    "run_batch_job": Step(
+        grants={
+            "any": (*BATCH_LISTS, "personalize:ListSolutionVersions"),
+            "inference jobs": ("personalize:CreateBatchInferenceJob", "personalize:TagResource"),
+            "segment jobs": ("personalize:CreateBatchSegmentJob", "personalize:TagResource"),
+            "all inference jobs": (
+                "personalize:DescribeBatchInferenceJob",
+                "personalize:ListTagsForResource",
+            ),
+            "all segment jobs": (
+                "personalize:DescribeBatchSegmentJob",
+                "personalize:ListTagsForResource",
+            ),
+            # CreateBatchInferenceJob acts on the job and on its solution.
+            "solutions": ("personalize:CreateBatchInferenceJob",),
+            "solution versions": (
+                "personalize:CreateBatchInferenceJob",
+                "personalize:DescribeSolutionVersion",
+                "personalize:GetSolutionMetrics",
+                "personalize:ListTagsForResource",
+            ),
+            "campaigns": ("personalize:DescribeCampaign", "personalize:ListTagsForResource"),
+            "batch role": ("iam:PassRole",),
+            "export buckets": ("s3:ListBucket",),
         },
     ),
     "report_outcome": Step(

@@ -1,7 +1,8 @@
 """Interprets the statuses of jobs and resources in Amazon Personalize.
 
 Apart from ACTIVE, a status is an operation and its progress, for example `CREATE PENDING`. The
-developer guide writes some with an underscore, so only their beginnings and ends are compared.
+developer guide writes some with an underscore, and a batch job is only `PENDING`, so only their
+beginnings and ends are compared.
 """
 
 ACTIVE = "ACTIVE"

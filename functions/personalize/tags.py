@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..contract import Tags
 
 RUN = "retraining-run"
-"""Import jobs and versions: the id of the run that created the job."""
+"""Import jobs, batch jobs and versions: the id of the run that created the job."""
 BYTES = "retraining-bytes"
 """Import jobs: the size of the export in bytes when the import job was created."""
 CONTENT = "retraining-content"
@@ -33,6 +33,8 @@ DIGEST = "retraining-digest"
 (`rules/trainings.py`)."""
 APPROVAL = "retraining-approval"
 """Versions: that a run has asked for an approval, or the answer of a person (`campaigns.py`)."""
+BATCH = "retraining-batch"
+"""Batch jobs: a hash of the version, the input and the settings (`rules/batch_jobs.py`)."""
 TRIAL = "retraining-trial"
 """Campaigns: the version on trial and the time just before its update (`campaigns.py`)."""
 BAKE = "retraining-bake"

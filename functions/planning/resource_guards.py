@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from ..contract import filter_arns
 from ..metrics import short_name
 from ..personalize.campaigns import LATEST, follows_newest, read_pin
 from ..personalize.statuses import ACTIVE, is_active, is_deleted
@@ -186,14 +187,11 @@ def unanswered_probes(view: SolutionView) -> Iterator[str]:
             )
 
 
-@guard("filter of a probe", "REFUSE", "solution")
+@guard("filters", "REFUSE", "solution")
 def unusable_filters(view: SolutionView) -> Iterator[str]:
     """Yield a message for a filter that does not exist, is not ACTIVE, or is of another group."""
     world = view.world
-    for campaign in view.solution["campaigns"]:
-        arn = campaign["probe"] and campaign["probe"]["filterArn"]
-        if not arn:
-            continue
+    for arn in filter_arns(view.solution):
         for error in _missing_or_inactive(arn, world.filters):
             yield f"the filter {error}"
         group = world.filters[arn]["datasetGroupArn"] if arn in world.filters else None

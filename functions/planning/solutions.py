@@ -8,12 +8,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ..executions import job_name, run_began_at, short_hash
+from ..personalize.batch_jobs import batch_jobs_of, wanted_batch_job
 from ..personalize.campaigns import seen_campaign, wanted_deployment
 from ..personalize.trainings import wanted_training
+from ..rules import batch_jobs
 from ..rules.deletions import last_deletion
 from ..rules.deployments import Memory, decide, needs_run
 from ..rules.trainings import SeenSolution, newest_active, reached_limit, usable_version
 from .datasets import Decision, durations_of
+from .world import recipe_name
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
         SolutionSettings,
         TrainingMode,
     )
+    from ..personalize.batch_jobs import BatchJobOfRun
     from ..rules.deletions import Deletion
     from ..rules.deployments import SeenCampaign
     from ..rules.steps import Step
@@ -68,7 +72,7 @@ class SolutionView:
     def recipe(self) -> str | None:
         """The name of the recipe, or "" without one. None if the solution does not exist."""
         solution = self.world.solutions.get(self.arn)
-        return None if solution is None else solution.get("recipeArn", "").rpartition("/")[2]
+        return None if solution is None else recipe_name(solution)
 
     @property
     def receives_events(self) -> bool:
@@ -189,6 +193,7 @@ class SolutionView:
         trains, by_events = self.needs_training and not limit, self.requested_by == "events"
         # A run that trains does not read whether a campaign waits for an earlier version.
         waits = not trains and self._waiting_campaigns
+        writes = not trains and self._has_unwritten_batch_job
         return Decision.first(
             (trains and version, "wait", "a version is in training on the present data"),
             (trains and self.deletion, "train", "users were deleted since its last training"),
@@ -197,6 +202,7 @@ class SolutionView:
             (trains and self.requested_by, "train", f"{self.requested_by} asks for a training"),
             (trains, "train", "no version was trained on the present data"),
             (waits, "deploy", limit or "its newest version waits for a campaign"),
+            (writes, "deploy", limit or "a batch job of its newest version is not written"),
             (limit, "hold back", limit),
             (not version, "keep", "the run only deploys versions"),
             (version and version.was_stopped, "keep", "the training on its data was stopped"),
@@ -207,7 +213,8 @@ class SolutionView:
     def planned(self) -> PlannedSolution | None:
         """Return the training of the solution, or the deployment of a version that waits.
 
-        Return None if nothing is trained, and no campaign waits for the newest version.
+        Return None if nothing is trained, and neither a campaign nor a batch job waits for the
+        newest version.
         """
         if self.decision.action in ("keep", "hold back"):
             return None
@@ -226,7 +233,40 @@ class SolutionView:
             "requestedSince": since.isoformat() if since else None,
             "durations": durations_of(job for job in self.seen.trainings if job.mode == mode),
             "campaigns": [{"campaignArn": campaign["campaignArn"]} for campaign in campaigns],
+            "batchJobs": [
+                {
+                    "input": job["input"],
+                    "output": job["output"],
+                    "durations": durations_of(self.world.batch_jobs[job["slot"]]),
+                }
+                for job in self.batch_jobs
+            ],
         }
+
+    @property
+    def batch_jobs(self) -> list[BatchJobOfRun]:
+        """The batch jobs of the solution."""
+        return batch_jobs_of(self.solution, self.run)
+
+    @property
+    def _has_unwritten_batch_job(self) -> bool:
+        """True if the run has to write a batch job with a version of earlier runs."""
+        newest = newest_active(self.seen.trainings)
+        return newest is not None and any(
+            needs_run(self.first_batch_step(job, newest)) for job in self.batch_jobs
+        )
+
+    def first_batch_step(self, job: BatchJobOfRun, version: Training) -> Step:
+        """Return the first step of a batch job, with the campaigns as they are now."""
+        world = self.world
+        seen = batch_jobs.SeenBatchJobs(
+            jobs=world.batch_jobs[job["slot"]],
+            input=world.batch_inputs[job["input"]].fingerprint,
+            campaigns=[self.seen_campaign(campaign) for campaign in self.solution["campaigns"]],
+            versions=world.known_versions[self.arn],
+        )
+        wanted = wanted_batch_job(self.solution, self.run, job, version.arn)
+        return batch_jobs.decide(seen, wanted, batch_jobs.Memory(world.now), world.now)
 
     @cached_property
     def _waiting_campaigns(self) -> list[CampaignSettings]:

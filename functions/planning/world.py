@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, NotRequired, TypedDict, TypeVar
 from botocore.exceptions import ClientError
 
 from .. import aws, clock, exports
+from ..contract import filter_arns
+from ..personalize.batch_jobs import batch_jobs_of, list_batch_jobs
 from ..personalize.campaigns import Versions, describe_campaign
 from ..personalize.deletions import list_deletions
 from ..personalize.imports import ImportReader, location_digits, seen_export
@@ -18,6 +20,7 @@ from ..personalize.lists import active_event_trackers
 from ..personalize.tags import tags_of
 from ..personalize.trainings import SolutionReader
 from ..rules.imports import confirmable_imports, effective_imports, full_import_day
+from .batch_inputs import BatchInput, read_input
 from .datasets import datasets_to_import
 
 if TYPE_CHECKING:
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
 
     from ..contract import Run, Settings, SolutionSettings, Tags
     from ..exports import Export
+    from ..rules.batch_jobs import BatchJob
     from ..rules.deletions import Deletion
     from ..rules.deployments import Version
     from ..rules.imports import Import
@@ -89,6 +93,10 @@ class World:
     """Campaign ARN -> its tags, which say what runs have found out about its versions."""
     known_versions: Mapping[str, Mapping[str, Version]] = field(default_factory=dict)
     """Solution ARN -> version ARN -> what is known about it. A version is read when a rule asks."""
+    batch_jobs: Mapping[str, Sequence[BatchJob]] = field(default_factory=dict)
+    """Slot of a configured batch job -> its batch jobs, newest first (`list_batch_jobs`)."""
+    batch_inputs: Mapping[str, BatchInput] = field(default_factory=dict)
+    """Location -> the input of batch jobs there."""
     filters: Mapping[str, FilterTypeDef] = field(default_factory=dict)
 
 
@@ -98,9 +106,9 @@ def read_world(client: PersonalizeClient, settings: Settings, run: Run) -> World
     `client` is a client for reads.
     """
     solutions = solutions_to_train(settings, run)
-    configured = [campaign for solution in solutions for campaign in solution["campaigns"]]
-    campaigns = [campaign["campaignArn"] for campaign in configured]
-    probes = [campaign["probe"] for campaign in configured if campaign["probe"]]
+    campaigns = [
+        campaign["campaignArn"] for solution in solutions for campaign in solution["campaigns"]
+    ]
     world = read_data(client, settings, run)
     imports = [job for jobs in world.imports.values() for job in jobs]
     described = describe_existing(
@@ -112,10 +120,21 @@ def read_world(client: PersonalizeClient, settings: Settings, run: Run) -> World
         arn: reader.solution(solution, imports, world.deletions)
         for arn, solution in described.items()
     }
+    batch_jobs = [
+        (solution["solutionArn"], job)
+        for solution in solutions
+        if solution["solutionArn"] in described
+        for job in batch_jobs_of(solution, run)
+    ]
     return replace(
         world,
+        batch_jobs={
+            job["slot"]: list_batch_jobs(client, arn, recipe_name(described[arn]), job["slot"])
+            for arn, job in batch_jobs
+        },
+        batch_inputs={job["input"]: read_input(aws.s3(), job["input"]) for _, job in batch_jobs},
         filters=describe_existing(
-            {probe["filterArn"] for probe in probes if probe["filterArn"]},
+            {arn for solution in solutions for arn in filter_arns(solution)},
             lambda arn: client.describe_filter(filterArn=arn)["filter"],
         ),
         solutions=described,
@@ -126,6 +145,11 @@ def read_world(client: PersonalizeClient, settings: Settings, run: Run) -> World
             solution["solutionArn"]: Versions(client, solution) for solution in solutions
         },
     )
+
+
+def recipe_name(solution: SolutionTypeDef) -> str:
+    """Return the name of a solution's recipe, or "" without one."""
+    return solution.get("recipeArn", "").rpartition("/")[2]
 
 
 def solutions_to_train(settings: Settings, run: Run) -> list[SolutionSettings]:

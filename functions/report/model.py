@@ -9,9 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import chain
-from typing import Literal, TypedDict, get_args
+from typing import Literal, TypedDict, cast, get_args
 
 from ..contract import (
+    BatchItem,
+    BatchResult,
     CampaignResult,
     DatasetResult,
     DeploymentItem,
@@ -103,6 +105,26 @@ class CampaignReport(TypedDict):
     """The end of the bake as planned (ISO 8601), or null if there was none."""
 
 
+class BatchJobReport(TypedDict):
+    """What a run did with a batch job."""
+
+    input: str
+    """The location of the input."""
+    output: str
+    """The location of the results."""
+    outcome: Outcome
+    """`WRITTEN`, `SKIPPED` or `FAILED`."""
+    reason: str | None
+    """Why the batch job has this outcome, or null."""
+    jobArn: str | None
+    """The batch inference or batch segment job, or null if there is none."""
+    versionArn: str | None
+    """The version whose results are written, or null if there is none."""
+    seconds: float | None
+    """The duration of the job in seconds, or null if it has not ended or an earlier run had written
+    the same results."""
+
+
 class SolutionReport(TypedDict):
     """What a run did with a solution."""
 
@@ -126,6 +148,8 @@ class SolutionReport(TypedDict):
     the version."""
     campaigns: list[CampaignReport]
     """The campaigns of the solution."""
+    batchJobs: list[BatchJobReport]
+    """The batch jobs of the solution."""
 
 
 class ServingReport(TypedDict):
@@ -232,7 +256,8 @@ def report_of(
     imports = [_import_report(result) for result in results]
     solutions = [_solution_report(result, served) for result in solution_results(document)]
     trials = [_campaign_report(result, served) for result in trial_results(document)]
-    outcomes = [report["outcome"] for report in (*imports, *solutions, *trials)]
+    batch_jobs = [job for solution in solutions for job in solution["batchJobs"]]
+    outcomes = [report["outcome"] for report in (*imports, *solutions, *trials, *batch_jobs)]
     trial = document["plan"].get("worstTrial") if "plan" in document else None
     error = document.get("error")
     users = document["plan"].get("users") if "plan" in document else None
@@ -339,10 +364,12 @@ def _solution_report(result: SolutionResult, served: Mapping[str, str | None]) -
     version = result["version"]
     campaigns = [_campaign_report(campaign, served) for campaign in result["campaigns"]]
     outcome: Outcome = "FAILED"
+    trained = version if version and version["isOfRun"] else None
     if version and version["outcome"] and not result["error"]:
         outcomes = [campaign["outcome"] for campaign in campaigns]
-        outcome = worst_outcome(outcomes or [version["outcome"]])
-    trained = version if version and version["isOfRun"] else None
+        # A run may do nothing else than write batch jobs with an earlier version.
+        is_only_used = trained is None and result["batchJobs"]
+        outcome = worst_outcome(outcomes or ["SKIPPED" if is_only_used else version["outcome"]])
     return {
         "solutionArn": result["solution"]["solutionArn"],
         "outcome": outcome,
@@ -353,6 +380,21 @@ def _solution_report(result: SolutionResult, served: Mapping[str, str | None]) -
         "trainingHours": trained["trainingHours"] if trained else None,
         "seconds": _seconds(trained),
         "campaigns": campaigns,
+        "batchJobs": [*map(_batch_job_report, result["batchJobs"])],
+    }
+
+
+def _batch_job_report(result: BatchResult) -> BatchJobReport:
+    item, error = result["item"], result["error"]
+    has_ended = item is not None and item["outcome"] is not None and error is None
+    return {
+        "input": result["batchJob"]["input"],
+        "output": result["batchJob"]["output"],
+        "outcome": cast("Outcome", item["outcome"]) if item and has_ended else "FAILED",
+        "reason": _reason_of_item(error, item),
+        "jobArn": item["arn"] if item else None,
+        "versionArn": item["versionArn"] if item else None,
+        "seconds": _seconds(item),
     }
 
 
@@ -404,12 +446,17 @@ def _warnings(document: FinishedRun) -> Iterator[str]:
             for result in (*trial_results(document), *campaigns)
         ),
         *((result["solution"]["solutionArn"], result["version"]) for result in solutions),
+        *(
+            (job["batchJob"]["output"], job["item"])
+            for result in solutions
+            for job in result["batchJobs"]
+        ),
     ]
     for arn, item in items:
         yield from (f"{arn}: {warning}" for warning in (item["warnings"] if item else ()))
 
 
-def _seconds(item: ImportItem | TrainingItem | DeploymentItem | None) -> float | None:
+def _seconds(item: ImportItem | TrainingItem | DeploymentItem | BatchItem | None) -> float | None:
     start, end = (item.get("createdAt"), item.get("endedAt")) if item else (None, None)
     if start is None or end is None:
         return None

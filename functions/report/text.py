@@ -26,6 +26,7 @@ from ..words import (
     time_text,
 )
 from .model import (
+    BatchJobReport,
     CampaignReport,
     ImportReport,
     MetricReport,
@@ -52,6 +53,7 @@ SEPARATORS_BYTES = 100
 """The bytes of the line breaks between the sections."""
 HEADLINES: Mapping[Outcome, str] = {
     "IMPORTED": "new data was imported, and nothing was trained",
+    "WRITTEN": "the batch jobs have written their results",
     "DEPLOYED": "the new version for {} is in use",
     "TRAINED": "there is a new version without a campaign",
     "SKIPPED": "nothing was deployed",
@@ -161,6 +163,7 @@ def text_of(report: Report, max_bytes: int = MAX_TEXT_BYTES) -> str:
         advice,
         _section("What the campaigns serve now", _campaign_lines(report)),
         _section("Trainings", map(_training_line, report["solutions"])),
+        _section("Batch jobs", _batch_lines(report)),
         _section("Data and costs", _import_lines(report)),
         _section("Warnings", _warning_lines(report, about_trials=False)),
         _section("Run", _run_lines(report)),
@@ -207,13 +210,15 @@ def _section(title: str, lines: Iterable[str]) -> str:
 
 def _results(
     report: Report,
-) -> Iterator[tuple[str, ImportReport | SolutionReport | CampaignReport]]:
-    """Yield the name and report of each import, training without campaigns, and campaign."""
+) -> Iterator[tuple[str, ImportReport | SolutionReport | BatchJobReport | CampaignReport]]:
+    """Yield the name and report of imports, trainings without campaigns, batch jobs, campaigns."""
     for dataset in report["imports"]:
         yield f"import of {dataset['type']}", dataset
     for solution in report["solutions"]:
         if not solution["campaigns"]:
             yield f"training of {short_name(solution['solutionArn'])}", solution
+        for job in solution["batchJobs"]:
+            yield f"batch job to {job['output']}", job
     for campaign in campaigns_of(report):
         yield f"campaign {short_name(campaign['campaignArn'])}", campaign
 
@@ -313,6 +318,16 @@ def _campaign_lines(report: Report) -> Iterator[str]:
             shown_metrics.append(metrics)
             for name, metric in result["metrics"].items():
                 yield f"  {metric_name(name)}: {metric_text(cast('MetricValues', metric))}"
+
+
+def _batch_lines(report: Report) -> Iterator[str]:
+    for job in (job for solution in report["solutions"] for job in solution["batchJobs"]):
+        facts = [str(job["outcome"])]
+        if job["versionArn"] is not None:
+            facts.append(f"version {short_name(job['versionArn'])}")
+        if job["seconds"] is not None:
+            facts.append(f"written in {duration_text(job['seconds'])}")
+        yield f"- {job['output']}: {', '.join(facts)}"
 
 
 def _training_line(solution: SolutionReport) -> str:

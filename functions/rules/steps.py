@@ -67,7 +67,7 @@ def failed(phase: str, *reasons: str) -> Step:
 
 @dataclass
 class JobMemory:
-    """What an import or a training remembers between two looks."""
+    """What an import, a training or a batch job remembers between two looks."""
 
     began_at: datetime
     sent_at: datetime | None = None

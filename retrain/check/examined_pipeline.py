@@ -111,6 +111,7 @@ def find_pipeline(stack: str, state_machine_arn: str | None, access: Access) -> 
         import_role_arn=args.import_role_arn or known.get("importRoleArn", ""),
         topic_arn="",
         dashboard_url="",
+        batch_role_arn=args.batch_role_arn or known.get("batchRoleArn"),
     ) | {key: known[key] for key in DEPLOYED_SETTINGS if key in known}
     # As in the definition of the state machine, there are only JSON's types.
     document = cast("Settings", json.loads(json.dumps(settings)))

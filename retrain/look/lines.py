@@ -17,7 +17,7 @@ MAX_LABEL_WIDTH = 30
 """The widest label beside which a text is wrapped. A longer one moves only its own text."""
 BAR_WIDTH, TIME_WIDTH = 12, len("1 h 30 min, until ~05:10")
 STYLES = {
-    **dict.fromkeys(("DEPLOYED", "TRAINED", "IMPORTED", "SUCCEEDED", "ACTIVE"), "green"),
+    **dict.fromkeys(("WRITTEN", "DEPLOYED", "TRAINED", "IMPORTED", "SUCCEEDED", "ACTIVE"), "green"),
     **dict.fromkeys(("AWAITING_APPROVAL", "RUNNING"), "cyan"),
     **dict.fromkeys(("REJECTED", "SKIPPED"), "yellow"),
     **dict.fromkeys(("ROLLED_BACK", "FAILED", "TIMED_OUT", "ABORTED"), "red"),

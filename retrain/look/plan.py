@@ -53,6 +53,7 @@ if TYPE_CHECKING:
         Request,
         StartedRun,
     )
+    from functions.personalize.batch_jobs import BatchJobOfRun
     from functions.planning.datasets import DatasetView
     from functions.planning.plan_run import RunView
     from functions.planning.solutions import SolutionView
@@ -67,6 +68,7 @@ ACTIONS = {
     "train": ("+", "green", "to train"),
     "deploy": ("+", "green", "to deploy without a training"),
     "update": ("~", "yellow", "to update"),
+    "write": ("+", "green", "to write"),
     "wait": ("~", "yellow", "to wait for"),
     "hold back": ("!", "yellow", "held back"),
     "keep": ("=", "dim", "unchanged"),
@@ -202,6 +204,8 @@ def _steps(client: PersonalizeClient, view: RunView, planned: Plan) -> Iterator[
         for campaign in solution.solution["campaigns"]:
             is_updated = campaign["campaignArn"] in updated
             yield _campaign_step(solution, campaign, is_updated=is_updated)
+        for job in solution.batch_jobs:
+            yield _batch_step(solution, job, is_planned=training is not None)
 
 
 def _import_step(view: DatasetView, planned: PlannedImport | None) -> Step:
@@ -297,6 +301,19 @@ def _campaign_step(view: SolutionView, campaign: CampaignSettings, *, is_updated
         "resource": arn,
         "name": f"campaign {short_name(arn)}",
         "reason": reason,
+    }
+
+
+def _batch_step(view: SolutionView, job: BatchJobOfRun, *, is_planned: bool) -> Step:
+    """Return what the run does with a batch job, after it has updated the campaigns."""
+    newest = newest_active(view.seen.trainings)
+    reasons = view.first_batch_step(job, newest).reasons if newest else ["no version is trained"]
+    kept = with_short_arns("; ".join(reasons)) or "version, input and settings have not changed"
+    return {
+        "action": "write" if is_planned else "keep",
+        "resource": job["output"],
+        "name": f"batch job to {job['output']}",
+        "reason": "if version, input or settings have changed by then" if is_planned else kept,
     }
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from functions.report.model import Report
 
-Kind: TypeAlias = Literal["import", "train", "update"]
+Kind: TypeAlias = Literal["import", "train", "update", "write"]
 Document: TypeAlias = "Mapping[str, Any]"
 STAGES = {
     "Plan retraining": "planning",
@@ -52,11 +52,11 @@ PAGE_SIZE = 200
 
 @dataclass
 class Job:
-    """A job of a run: an import, a training, or the update of a campaign with its probe."""
+    """A job of a run: an import, a training, a batch job, or the update of a campaign."""
 
     kind: Kind
     subject: str
-    """The type of the dataset, or the ARN of the solution or the campaign."""
+    """The type of the dataset, the ARN of the solution or campaign, or the batch job's output."""
     of_earlier_run: bool = False
     """True if the job finishes a trial that an earlier run has left."""
     is_used: bool = False
@@ -89,7 +89,7 @@ class Job:
 
     def line(self, now: datetime) -> Line:
         """Return the line of the job: its phase or outcome, and how long it takes or took."""
-        name = short_name(self.subject) if ":" in self.subject else self.subject
+        name = short_name(self.subject) if self.subject.startswith("arn:") else self.subject
         earlier = " (earlier run)" if self.of_earlier_run else ""
         label = f"{'use' if self.is_used else self.kind} {name}{earlier}"
         # A function that waits for an update may probe already, and says so only at its end.
@@ -230,6 +230,8 @@ class RunView:
         elif "campaign" in document:
             arn = document["campaign"]["campaignArn"]
             job = self.job("update", arn, earlier=self.is_trial)
+        elif "batchJob" in document:
+            job = self.job("write", document["batchJob"]["output"])
         elif "solution" in document:
             if not self.is_trial:
                 job = self.job("train", document["solution"]["solutionArn"])
@@ -280,6 +282,10 @@ class RunView:
                 minutes = max(probe["minutes"] if probe else 0, bake["hours"] * 60 if bake else 0)
                 self.job("update", arn).expected_seconds = self.update_seconds + minutes * 60
 
+            for batch_job in solution.get("batchJobs", ()):
+                job = self.job("write", batch_job["output"])
+                job.expected_seconds = median_high(batch_job["durations"] or [0])
+
     def read_report(self, report: Report) -> None:
         """Add the report, which has the last word about each job, unless it lacks a key."""
         self.run_id, self.trigger = report["runId"], report["trigger"]
@@ -303,6 +309,9 @@ class RunView:
             training.end(solution, solution["outcome"] if solution["reason"] else "TRAINED")
             for campaign in solution["campaigns"]:
                 self.job("update", campaign["campaignArn"]).end(campaign, campaign["outcome"])
+            # The report of an earlier release lacks the key.
+            for batch_job in solution.get("batchJobs", ()):
+                self.job("write", batch_job["output"]).end(batch_job, batch_job["outcome"])
 
     def end_with(self, execution: Execution) -> None:
         """Add the status of the execution. If it has ended, no job without an outcome is open."""

@@ -3,6 +3,7 @@
 from components import (
     ApprovalArgs,
     BakeArgs,
+    BatchJobArgs,
     CampaignArgs,
     DatasetArgs,
     DatasetsArgs,
@@ -84,7 +85,22 @@ def complete(wrap=lambda value: value, **changes):
                         CampaignArgs(campaign_arn=wrap(f"{PERSONALIZE}:campaign/mail")),
                     ],
                 ),
-                SolutionArgs(solution_arn=wrap(f"{PERSONALIZE}:solution/similar")),
+                SolutionArgs(
+                    solution_arn=wrap(f"{PERSONALIZE}:solution/similar"),
+                    batch_jobs=[
+                        BatchJobArgs(
+                            input=wrap("s3://batch/items.json"),
+                            output=wrap("s3://batch/similar/{date}/"),
+                            num_results=10,
+                            filter_arn=wrap(f"{PERSONALIZE}:filter/in-stock"),
+                            themes="TITLE",
+                            exploration_weight=0.3,
+                            exploration_item_age_cut_off=30,
+                            on_rejected="live",
+                            max_hours=6,
+                        )
+                    ],
+                ),
             ],
             "retraining_rate": "cron(0 3 ? * MON *)",
             "timezone": "Europe/Berlin",

@@ -488,6 +488,7 @@ def solution_result(**changes):
         "solution": planned_solution(),
         "version": training_item(),
         "campaigns": [campaign_result()],
+        "batchJobs": [],
         "error": None,
         **changes,
     }

@@ -125,6 +125,7 @@ def test_the_report_of_a_good_run():
                         "bakedUntil": None,
                     }
                 ],
+                "batchJobs": [],
             }
         ],
         "trials": [],

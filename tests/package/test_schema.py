@@ -69,6 +69,9 @@ def test_the_inputs_are_the_keys_of_the_config():
 def test_only_arns_and_locations_accept_an_output():
     inputs = [place for place, spec in properties() if "plain" not in spec]
     assert sorted(place for place in inputs if not place.startswith("properties.")) == [
+        "BatchJob.filterArn",
+        "BatchJob.input",
+        "BatchJob.output",
         "Campaign.campaignArn",
         "Dataset.dataLocation",
         "Dataset.datasetArn",
@@ -77,6 +80,7 @@ def test_only_arns_and_locations_accept_an_output():
         "Probe.filterArn",
         "QualityRule.relativeTo",
         "Solution.solutionArn",
+        "inputProperties.batchRoleArn",
         "inputProperties.dataKmsKeyArn",
         "inputProperties.importRoleArn",
         "inputProperties.kmsKeyArn",

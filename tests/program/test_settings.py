@@ -80,6 +80,20 @@ EVERY_OPTION = {
         "createAlarms": True,
     },
     "importRoleArn": f"arn:aws:iam::{ACCOUNT}:role/import",
+    "batchRoleArn": f"arn:aws:iam::{ACCOUNT}:role/batch",
+    "solutions[0].batchJobs": [
+        {
+            "input": "s3://bucket/batch/users.json",
+            "output": "s3://bucket/recommendations/{date}/",
+            "numResults": 10,
+            "filterArn": f"{HOME}:filter/unseen",
+            "themes": "TITLE",
+            "explorationWeight": 0.3,
+            "explorationItemAgeCutOff": 30,
+            "onRejected": "live",
+            "maxHours": 6,
+        }
+    ],
     "permissionsBoundaryArn": f"arn:aws:iam::{ACCOUNT}:policy/boundary",
     "kmsKeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1",
     "dataKmsKeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/2",
@@ -141,7 +155,8 @@ def test_an_output_is_accepted_only_where_an_input_is_allowed():
     def program():
         for key in keys(changed(EVERY_OPTION)):
             changes = {**deepcopy(EVERY_OPTION), key: pulumi.Output.from_input(None)}
-            is_input = re.search(r"(Arn|dataLocation|readyMarker|relativeTo|alarms\[0\])$", key)
+            names = r"Arn|dataLocation|readyMarker|relativeTo|alarms\[0\]|\.input|output"
+            is_input = re.search(f"({names})$", key)
             assert check(changed(changes)).problems == (
                 [] if is_input else [Problem(key, IS_OUTPUT)]
             ), key

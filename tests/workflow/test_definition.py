@@ -65,6 +65,7 @@ CONTENTS = {
         "Wait for the training",
         "Wait to train",
         "Update campaigns",
+        "Run batch jobs",
         "Solution finished",
     ],
     "each campaign": [
@@ -77,6 +78,12 @@ CONTENTS = {
         "Campaign rolled back",
         "Campaign left as it is",
         "Campaign not updated",
+    ],
+    "each batch job": [
+        "Run batch job",
+        "How is the batch job?",
+        "Wait for the batch job",
+        "Batch job finished",
     ],
 }
 

@@ -233,7 +233,7 @@ def called_function(Rule):  # noqa: N803  # boto3's name
 
 def test_what_the_simulation_cannot_decide_counts_as_allowed(prod):
     everything = MagicMock(__contains__=lambda *_: True)
-    for more, faults in (({}, 9), ({"MissingContextValues": ["aws:PrincipalOrgID"]}, 0)):
+    for more, faults in (({}, 10), ({"MissingContextValues": ["aws:PrincipalOrgID"]}, 0)):
         answer(prod, "simulation", a.simulated(everything, **more))
         assert len(findings(prod, "roles")) == faults
 

@@ -1,0 +1,159 @@
+"""Decides which version a batch job uses, and whether its results have been written already."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from ..contract import QualityRule
+from .deployments import SeenCampaign, Version
+from .gate import NO_BASELINES, compare
+from .pacing import pause
+from .steps import Action, Case, JobMemory, Step, failed
+
+CONTENT_DIGITS = 32
+
+
+class BatchJob(NamedTuple):
+    """One batch job."""
+
+    arn: str
+    version: str
+    is_running: bool
+    is_active: bool
+    created_at: datetime
+    ended_at: datetime
+    run: str | None = None
+    content: str | None = None
+    """A hash of everything on which the results depend, from the creation of the job."""
+    failure: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeenBatchJobs:
+    """The batch jobs that write to an output, as one look shows them."""
+
+    jobs: Sequence[BatchJob]
+    """The newest ACTIVE job and those after it, newest first."""
+    input: str | None = None
+    """The fingerprint of the input, or None if it has no objects."""
+    campaigns: Sequence[SeenCampaign] = ()
+    """The campaigns of the solution."""
+    versions: Mapping[str, Version] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WantedBatchJob:
+    """What a run wants to write."""
+
+    run: str
+    version: str
+    """The newest version of the solution."""
+    uses_live: bool = False
+    """True if the version that is in use may take its place."""
+    gate: Sequence[QualityRule] = ()
+    settings: str = ""
+    """The settings on which the results depend."""
+    durations: Sequence[int] = ()
+    max_hours: float
+
+
+@dataclass
+class Memory(JobMemory):
+    """What a batch job remembers between two looks."""
+
+    job: str | None = None
+    """The job that the run waits for, or that has written the results."""
+    version: str | None = None
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Create(Action):
+    """Create the batch job of this run."""
+
+    version: str
+    content: str
+
+
+BatchCase = Case[SeenBatchJobs, WantedBatchJob, Memory]
+
+
+def decide(seen: SeenBatchJobs, wanted: WantedBatchJob, memory: Memory, now: datetime) -> Step:
+    """Return the next step of a batch job."""
+    case = Case(seen, wanted, memory, now)
+    return _follow(case) or _choose_version(case) or _write(case)
+
+
+def _follow(case: BatchCase) -> Step | None:
+    """Wait until no job writes to the output. End with the outcome of the job of this run."""
+    seen, wanted, memory, now = case
+    job = next((job for job in seen.jobs if job.is_running or job.run == wanted.run), None)
+    if job is None:
+        return None
+    memory.job, memory.version = job.arn, job.version
+    if job.is_active:
+        return Step("WRITING", outcome="WRITTEN")
+    if not job.is_running:
+        return failed("WRITING", job.failure or f"{job.arn} has failed without a reason")
+    if now >= max(job.created_at, memory.began_at) + timedelta(hours=wanted.max_hours):
+        return failed(
+            "WRITING",
+            f"{job.arn} is still running after {wanted.max_hours:g} hours; it goes on, because no "
+            "batch job can be stopped, and the next run waits for it",
+        )
+    return Step("WRITING", pause=pause(wanted.durations, (now - job.created_at).total_seconds()))
+
+
+def _choose_version(case: BatchCase) -> Step | None:
+    """Remember the version to use: the newest one if it has passed, or else the one in use.
+
+    A version passes on a campaign. Without campaigns, the quality gate compares it with the version
+    of the last results. Skip the batch job if there is no version to use.
+    """
+    seen, wanted, memory, _ = case
+    new, last = wanted.version, _last_written(seen.jobs)
+    if seen.campaigns:
+        live = seen.campaigns[0].settled_version
+        has_passed = any(campaign.serves_good(new) for campaign in seen.campaigns)
+        reasons = [] if has_passed else [f"no campaign serves {new} as its good version"]
+    else:
+        live = last.version if last else None
+        version, before = seen.versions[new], seen.versions[live] if live else None
+        compared = compare(
+            version.metrics,
+            before.metrics if before else {},
+            wanted.gate,
+            version.baselines,
+            before.baselines if before else NO_BASELINES,
+        )
+        memory.warnings = sorted({*memory.warnings, *compared.warnings})
+        reasons = compared.rejections
+    memory.version = new if not reasons else live if wanted.uses_live else None
+    if memory.version is None:
+        return Step("WRITING", outcome="SKIPPED", reasons=reasons)
+    return None
+
+
+def _write(case: BatchCase) -> Step:
+    """Create the job, unless the last job was created for the same version, input and settings.
+
+    An earlier job does not count, because the last one has replaced its results.
+    """
+    seen, wanted, memory, now = case
+    last, version = _last_written(seen.jobs), f"{memory.version}"
+    text = f"{version} {seen.input} {wanted.settings}"
+    content = hashlib.sha256(text.encode()).hexdigest()[:CONTENT_DIGITS]
+    if last and last.content == content:
+        memory.job = last.arn
+        return Step("WRITING", outcome="WRITTEN")
+    if seen.input is None:
+        return failed("WRITING", "its input has no objects; check the job that writes it")
+    if wait := memory.before_create(wanted.max_hours, now):
+        return wait
+    return Step("WRITING", Create(version, content))
+
+
+def _last_written(jobs: Sequence[BatchJob]) -> BatchJob | None:
+    return next((job for job in jobs if job.is_active), None)

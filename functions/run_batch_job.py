@@ -1,0 +1,108 @@
+"""Runs a batch job: looks, decides and acts until its results are written."""
+
+from . import aws, clock, exports
+from .contract import BatchItem, BatchIteration
+from .executions import job_name
+from .log import log_item
+from .personalize.batch_jobs import (
+    batch_job_arn,
+    batch_jobs_of,
+    create_batch_job,
+    find_batch_job,
+    list_batch_jobs,
+    wanted_batch_job,
+)
+from .personalize.campaigns import Versions, describe_campaign, seen_campaign
+from .personalize.tags import BATCH, RUN, api_tags, tags_of
+from .reconcile import Progress, creation, from_document, reconcile
+from .rules import batch_jobs
+from .rules.batch_jobs import Create, Memory, SeenBatchJobs
+from .rules.steps import Action, Step
+from .texts import with_short_texts
+
+
+@with_short_texts
+def handler(event: BatchIteration, _context: object) -> BatchItem:
+    """Run the batch job until it has an outcome, or has to wait for long."""
+    batch_job = RunningBatchJob(event)
+    item = batch_job.item(reconcile(batch_job.look, batch_job.decide, batch_job.act))
+    return log_item("run_batch_job", event["run"], event["batchJob"]["output"], item)
+
+
+class RunningBatchJob:
+    """One batch job in one invocation. The item carries its memory to the next."""
+
+    def __init__(self, event: BatchIteration) -> None:
+        settings, run, solution_arn = event["settings"], event["run"], event["solutionArn"]
+        version, planned = event["training"]["arn"], event["batchJob"]
+        assert version, "a training that has succeeded has a version"
+        solutions = {solution["solutionArn"]: solution for solution in settings["solutions"]}
+        self._settings, self._solution = settings, solutions[solution_arn]
+        jobs = {job["output"]: job for job in batch_jobs_of(self._solution, run)}
+        self._job = jobs[planned["output"]]
+        self._wanted = wanted_batch_job(
+            self._solution, run, self._job, version, planned["durations"]
+        )
+        item = event["item"]
+        self._memory = from_document(Memory, item["memory"]) if item else Memory(clock.now())
+        self._recipe = event["recipe"]
+        name = job_name(settings, run, self._job["slot"])
+        self._arn = batch_job_arn(solution_arn, self._recipe, name)
+
+    def look(self) -> SeenBatchJobs:
+        """Return the batch jobs of the output, the input and the campaigns as they are now.
+
+        A list may be old, so the job of this run is described once its create was sent. Nothing
+        else is read while a job is running, because the rules need nothing else.
+        """
+        solution, client, slot = self._solution, aws.read_client(), self._job["slot"]
+        jobs = find_batch_job(client, self._arn) if self._memory.sent_at else []
+        jobs = jobs or list_batch_jobs(client, solution["solutionArn"], self._recipe, slot)
+        if any(job.is_running or job.run == self._wanted.run for job in jobs):
+            return SeenBatchJobs(jobs=jobs)
+        objects = exports.list_objects(aws.s3(), self._job["input"], by_prefix=True)
+        export = exports.Export(location=self._job["input"], objects=objects)
+        return SeenBatchJobs(
+            jobs=jobs,
+            input=export.fingerprint if objects else None,
+            campaigns=[
+                seen_campaign(
+                    describe_campaign(client, arn),
+                    tags_of(client, arn),
+                    solution["solutionArn"],
+                    {},
+                )
+                for arn in [campaign["campaignArn"] for campaign in solution["campaigns"]]
+            ],
+            versions=Versions(client, solution),
+        )
+
+    def decide(self, seen: SeenBatchJobs) -> Step:
+        """Return the next step."""
+        return batch_jobs.decide(seen, self._wanted, self._memory, clock.now())
+
+    def act(self, action: Action) -> None:
+        """Create the batch job, which is the only thing that the rules decide to do."""
+        assert isinstance(action, Create)
+        tags = {**self._settings["tags"], RUN: self._wanted.run, BATCH: action.content}
+        request = {
+            "solutionVersionArn": action.version,
+            "roleArn": self._settings["batchRoleArn"],
+            "tags": api_tags(tags),
+        }
+        with creation(self._memory, self._arn):
+            create_batch_job(aws.write_client(), self._arn, self._job, request)
+
+    def item(self, progress: Progress[SeenBatchJobs]) -> BatchItem:
+        """Return how far the batch job has come. A job that had ended before has no times."""
+        memory = self._memory
+        job = next((job for job in progress.seen.jobs if job.arn == memory.job), None)
+        has_ended = job is not None and not job.is_running
+        is_earlier = job is not None and has_ended and job.ended_at < memory.began_at
+        return {
+            **progress.item(memory, memory.warnings),
+            "arn": memory.job,
+            "versionArn": memory.version,
+            "createdAt": job.created_at.isoformat() if job and not is_earlier else None,
+            "endedAt": job.ended_at.isoformat() if job and has_ended else None,
+        }
