@@ -173,11 +173,12 @@ def test_the_last_import_in_the_same_mode_is_compared():
 # The guards
 
 
-def found(guard, seen, imports=(), request=None, **settings):
+def found(guard, seen, imports=(), request=None, trackers=(), **settings):
     """Return the messages of a guard about this export of interactions."""
     return s.messages(
         guard,
         request=request or {},
+        event_trackers=trackers,
         exports={s.DATASET: seen},
         imports={s.DATASET: list(imports)},
         schemas={s.DATASET: FIELDS},
@@ -251,6 +252,7 @@ def test_three_new_exports_in_a_row_without_a_new_event_are_a_warning(imports, c
     assert found(stale_content, export_of(STALE), imports) == [message] * bool(count)
     assert found(stale_content, export_of(STALE, is_whole_file=False), imports) == []
     assert found(stale_content, export_of(STALE), imports, streamed=True) == []
+    assert found(stale_content, export_of(STALE), imports, trackers=["tracker"]) == []
 
 
 def test_an_export_that_is_imported_again_is_not_a_new_one():
@@ -274,6 +276,7 @@ BOTH = {VIEW: 0.9, BUY: 0.096}
         (["view", "purchase", *(["click"] * 20)], BOTH, None),
         ([*(f"t{number % 50}" for number in range(999)), "view", "purchase"], BOTH, None),
         (["view"], {}, None),
+        (["x" * 60], {type_digits("x" * 30): 1}, None),
     ],
 )
 def test_a_type_of_events_that_vanishes_is_a_warning_or_a_refusal(types, shares, missing):
@@ -293,14 +296,14 @@ def test_a_type_of_events_that_vanishes_is_a_warning_or_a_refusal(types, shares,
     assert found(missing_types, part, last, strictEvents=True) == []
 
 
-@pytest.mark.parametrize(("rows_", "is_missing"), [(104, False), (105, True)])
+@pytest.mark.parametrize(("rows_", "is_missing"), [(99, False), (100, True)])
 def test_an_increment_may_lack_a_type_by_chance(rows_, is_missing):
     seen = export_of([HEADER, *rows(*["view"] * rows_)])
-    last = [imported_with(hours=9, shares=BOTH, is_full=False)]
+    last = [imported_with(hours=9, shares={VIEW: 0.9, BUY: 0.1}, is_full=False)]
     messages = found(missing_types, seen, last, strictEvents=True, importMode="INCREMENTAL")
     assert bool(messages) == is_missing
     if is_missing:
-        assert ", with 9.6% of its rows; the types are now view, and" in messages[0]
+        assert ", with 10.0% of its rows; the types are now view, and" in messages[0]
 
 
 def test_a_person_may_ask_for_an_old_export():

@@ -82,8 +82,9 @@ def test_old_events_are_refused_if_the_stack_says_how_old_they_may_be(days):
         assert outcomes(execution) == {"interactions": "IMPORTED"}
 
 
-def test_an_export_that_becomes_stale_after_the_plan_is_not_imported():
+def test_an_export_that_becomes_stale_after_the_plan_is_not_imported(caplog):
     """The tag has the content of the export that is imported, not of the planned one."""
+    caplog.set_level("INFO")
     age = timedelta(days=1)
     group = IMPORTS_ONLY.with_datasets("interactions", max_event_age="70 days")
     old = interactions(shift=-7 * 86400)
@@ -96,10 +97,12 @@ def test_an_export_that_becomes_stale_after_the_plan_is_not_imported():
     with deploy(group, handlers=put(old)) as pipeline:
         execution = pipeline.run()
     assert "is from 2026-09-14 14:33 UTC" in failures(execution)["interactions"]
+    assert "NewestEventAgeHours" not in caplog.text
     newer = interactions(shift=int(age.total_seconds()))
     with deploy(group, handlers=put(newer)) as pipeline:
         execution = pipeline.run()
         tag = content_tag(pipeline, slots()[0])
+    assert "NewestEventAgeHours" in caplog.text
     assert outcomes(execution) == {"interactions": "IMPORTED"}
     assert tag == f"{(NEWEST + age).isoformat()} 1"
     (dataset,) = report(execution)["imports"]
