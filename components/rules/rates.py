@@ -49,11 +49,9 @@ def rate_error(text: str) -> str | None:
 
 
 def age_error(text: str) -> str | None:
-    """Return an error message if the text is not an age with its unit, else None."""
-    age = _RATE.fullmatch(text)
-    if age and not age["open"] and _is_in_number(age):
-        return None
-    return "is not an age; expected for example '36 hours' or '3 days'"
+    """Return an error message if the text is not an age, which is written like `7 days`."""
+    is_age = _firings(f"rate({text})")
+    return None if is_age else "is not an age; expected for example '36 hours' or '3 days'"
 
 
 def timezone_error(name: str) -> str | None:
@@ -87,11 +85,6 @@ def longest_seconds_between_runs(text: str) -> int:
     return round(max([*gaps, pause]).total_seconds())
 
 
-def _is_in_number(rate: re.Match[str]) -> bool:
-    """Return True if the unit is singular after 1, and plural after any other number."""
-    return (rate["value"] == "1") != (rate["plural"] == "s")
-
-
 @lru_cache(16)
 def _firings(text: str) -> tuple[datetime, ...]:
     """Return when a rate fires in _COUNTED_PERIOD, or () if the text is not a rate.
@@ -100,7 +93,7 @@ def _firings(text: str) -> tuple[datetime, ...]:
     They are cached, because several settings need them and parsing takes 25% of a preview.
     """
     rate, cron = _RATE.fullmatch(text), _CRON.fullmatch(text)
-    if rate and _is_in_number(rate):
+    if rate and (rate["value"] == "1") != (rate["plural"] == "s"):
         period = timedelta(**{f"{rate['unit']}s": int(rate["value"])})
         count = _COUNTED_PERIOD // period + 1
         return tuple(_COUNTED_FROM + number * period for number in range(count))
