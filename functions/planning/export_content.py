@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..personalize.imports import type_digits
 from ..rules.imports import exports_with_event, last_known_content
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..exports import Export
     from .datasets import DatasetView
 
+EVENT_TYPE = "EVENT_TYPE"
 SHOWN_TYPES, SHOWN_COLUMNS, SHOWN_NAME = 5, 10, 30
 """The most types of events and columns in a document, and the most characters of their names."""
 TIME_DIGITS = 11
@@ -33,6 +34,13 @@ EXPECTED_ROWS = 10
 """If fewer rows of a type are to be expected, an INCREMENTAL export may lack them by chance."""
 
 
+class Finding(NamedTuple):
+    """Something that is wrong with the content of an export."""
+
+    refuses: bool
+    message: str
+
+
 def content_of(export: Export, columns: Collection[str], now: datetime) -> ExportContent:
     """Return what the rows of an export contain that were read. The schema has these columns.
 
@@ -41,7 +49,7 @@ def content_of(export: Export, columns: Collection[str], now: datetime) -> Expor
     values = {name: counts for name in columns if (counts := export.values(name))}
     rows = max((counts.total() for counts in values.values()), default=0)
     nulls = Counter({name[:SHOWN_NAME]: counts.pop("", 0) for name, counts in values.items()})
-    types = values.get("EVENT_TYPE", Counter()).most_common(SHOWN_TYPES)
+    types = values.get(EVENT_TYPE, Counter()).most_common(SHOWN_TYPES)
     latest = (now + timedelta(days=1)).timestamp()
     texts = [text for text in values.get("TIMESTAMP", ()) if text.isdecimal()]
     times = [int(text) for text in texts if len(text) <= TIME_DIGITS and int(text) <= latest]
@@ -59,85 +67,65 @@ def content_of(export: Export, columns: Collection[str], now: datetime) -> Expor
     }
 
 
-@guard("age of events", "REFUSE", "export")
-def old_events(view: DatasetView) -> Iterator[str]:
-    """Yield a message for an export whose newest event is older than `maxEventAge`."""
-    if view.content["areAllRowsRead"] and (message := _age_message(view)):
-        yield f"{message}; repair the job that writes the export, or raise maxEventAge"
-
-
-@guard("types of events", "REFUSE", "export")
-def missing_types(view: DatasetView) -> Iterator[str]:
-    """Yield a message for a type of events that has vanished, if `strictEvents` is set."""
-    if view.dataset["strictEvents"] and (message := _types_message(view)):
-        yield (
-            f"{message}; repair the job that writes the export, or set strictEvents to false "
-            "for one run if the types have changed"
-        )
-
-
-@guard("stale content", "WARN", "export")
+@guard("content of events", "REFUSE", "export")
 def stale_content(view: DatasetView) -> Iterator[str]:
-    """Yield a message for events that may be too old, are not new, or lack a common type.
+    """Yield a message for old events (`maxEventAge`), or missing types (`strictEvents`)."""
+    yield from (message for refuses, message in _findings(view) if refuses)
 
-    If events reach the dataset without an export as well, exports may go without new events.
+
+@guard("content of events", "WARN", "export")
+def perhaps_stale_content(view: DatasetView) -> Iterator[str]:
+    """Yield a message for events that may be too old, are not new, or lack a common type."""
+    yield from (message for refuses, message in _findings(view) if not refuses)
+
+
+def _findings(view: DatasetView) -> Iterator[Finding]:
+    """Yield what is wrong with the events of an export. With `exportDate`, old events are wanted.
+
+    If events also reach the dataset without an export, an export need not have new ones. The tag of
+    an import job has no room for the names of types, but the report of its run has them.
     """
-    if not view.content["areAllRowsRead"]:
-        if message := _age_message(view):
-            yield (
-                f"{message}, in the rows that were read; the export is too large to read every "
-                "row, so check the job that writes it, or write the newest events first"
-            )
+    content, settings, location = view.content, view.dataset, view.export.location
+    newest_at, is_certain = content["newestEventAt"], content["areAllRowsRead"]
+    if newest_at is None or view.has_export_date:
         return
-    if not view.dataset["strictEvents"] and (message := _types_message(view)):
-        yield f"{message}; check the job that writes the export"
-    newest_at, is_streamed = view.content["newestEventAt"], view.dataset["streamed"]
-    if newest_at and not (view.has_export_date or is_streamed or view.world.event_trackers):
-        last = last_known_content(view.imports, is_full=view.is_full)
-        count = exports_with_event(newest_at, view.seen.export.fingerprint, last)
-        if count >= STANDSTILL:
-            yield (
-                f"the last {count} exports have the same newest event, of "
-                f"{time_text(datetime.fromisoformat(newest_at))} UTC, although "
-                f"{view.export.location} is new; check the job that writes the exports"
-            )
-
-
-def _age_message(view: DatasetView) -> str | None:
-    """Return what is wrong with the newest event, or None. `exportDate` asks for an old export."""
-    max_age, newest_at = view.dataset["maxEventAge"], view.content["newestEventAt"]
-    if max_age is None or newest_at is None or view.has_export_date:
-        return None
-    number, unit = max_age.split()
-    newest = datetime.fromisoformat(newest_at)
-    if view.world.now - newest <= timedelta(**{f"{unit.removesuffix('s')}s": int(number)}):
-        return None
-    return (
-        f"the newest event of {view.export.location} is from {time_text(newest)} UTC, which is "
-        f"longer ago than maxEventAge, {max_age}"
-    )
-
-
-def _types_message(view: DatasetView) -> str | None:
-    """Return which types of events of the last import the export lacks, or None.
-
-    The tag of an import job has no room for the names of the types, but a report has them.
-    """
+    newest, max_age = datetime.fromisoformat(newest_at), settings["maxEventAge"]
+    if max_age and view.world.now - newest > _age(max_age):
+        read = "" if is_certain else ", in the rows that were read,"
+        yield Finding(
+            is_certain,
+            f"the newest event of {location}{read} is from {time_text(newest)} UTC, longer ago "
+            f"than maxEventAge, {max_age}; repair the job that writes the export, or raise "
+            "maxEventAge",
+        )
     last = last_known_content(view.imports, is_full=view.is_full)
-    if not last or not last.content or not view.content["areAllRowsRead"] or view.has_export_date:
-        return None
-    types, rows = view.export.values("EVENT_TYPE"), view.content["rows"]
-    present = {type_digits(name[:SHOWN_NAME]) for name in types}
+    if last is None or last.content is None or not is_certain:
+        return
+    count = exports_with_event(newest_at, view.seen.export.fingerprint, last)
+    if count >= STANDSTILL and not settings["streamed"] and not view.world.event_trackers:
+        yield Finding(
+            False,
+            f"the last {count} exports have the same newest event, of {time_text(newest)} UTC, "
+            f"although {location} is new; check the job that writes the exports",
+        )
+    types = {type_digits(name[:SHOWN_NAME]) for name in view.export.values(EVENT_TYPE)}
     missing = [
         share
         for digits, share in last.content.shares.items()
-        if digits not in present and (view.is_full or rows * share >= EXPECTED_ROWS)
+        if digits not in types and (view.is_full or content["rows"] * share >= EXPECTED_ROWS)
     ]
-    if not missing:
-        return None
-    return (
-        f"{view.export.location} lacks {len(missing)} of the commonest types of events of the last "
-        f"import, with {sum(missing):.1%} of its rows; the types are now "
-        f"{', '.join(view.content['eventTypes']) or 'none'}, and the report of {last.run} has the "
-        "earlier ones"
-    )
+    if missing:
+        is_strict, names = settings["strictEvents"], ", ".join(content["eventTypes"]) or "none"
+        yield Finding(
+            is_strict,
+            f"{location} lacks {len(missing)} of the commonest types of events of the last import, "
+            f"with {sum(missing):.1%} of its rows; the types are now {names}, and the report of "
+            f"{last.run} has the earlier ones; check the job that writes the export"
+            f"{', or set strictEvents to false for one run' if is_strict else ''}",
+        )
+
+
+def _age(text: str) -> timedelta:
+    """Return an age like `3 days` or `1 hour`."""
+    number, unit = text.split()
+    return timedelta(**{f"{unit.removesuffix('s')}s": int(number)})

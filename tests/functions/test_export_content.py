@@ -5,20 +5,14 @@ import pytest
 from functions.csv_files import read_sample
 from functions.personalize.imports import content_tags, read_content, type_digits
 from functions.personalize.tags import CONTENT
-from functions.planning.export_content import (
-    content_of,
-    missing_types,
-    old_events,
-    stale_content,
-)
-from functions.rules.imports import Content, exports_with_event, last_known_content
+from functions.planning.export_content import content_of, perhaps_stale_content, stale_content
+from functions.rules.imports import Content, last_known_content
 from functions.words import content_text
 from tests.functions import samples as s
 
 HEADER = "USER_ID,ITEM_ID,TIMESTAMP,EVENT_TYPE"
 COLUMNS = HEADER.split(",")
 FIELDS = [{"name": name, "type": ["null", "string"]} for name in COLUMNS]
-PART = {"is_whole_file": False}
 
 
 def seconds(hours=0):
@@ -173,17 +167,23 @@ def test_the_last_import_in_the_same_mode_is_compared():
 # The guards
 
 
-def found(guard, seen, imports=(), request=None, trackers=(), **settings):
-    """Return the messages of a guard about this export of interactions."""
-    return s.messages(
-        guard,
-        request=request or {},
-        event_trackers=trackers,
-        exports={s.DATASET: seen},
-        imports={s.DATASET: list(imports)},
-        schemas={s.DATASET: FIELDS},
-        dataset=s.dataset_of_run(**settings),
-    )
+def found(seen, imports=(), request=None, trackers=(), **settings):
+    """Return the refusals and the warnings about this export of interactions."""
+    changes = {
+        "request": request or {},
+        "event_trackers": trackers,
+        "exports": {s.DATASET: seen},
+        "imports": {s.DATASET: list(imports)},
+        "schemas": {s.DATASET: FIELDS},
+        "dataset": s.dataset_of_run(**settings),
+    }
+    return tuple(s.messages(guard, **changes) for guard in (stale_content, perhaps_stale_content))
+
+
+def imported_with(hours=5, exports=1, shares=None, **changes):
+    """Return an import of a run whose export had this newest event and these types."""
+    known = Content(s.iso(hours), exports, shares or {})
+    return s.held_import(content=known, fingerprint="1-a", **changes)
 
 
 @pytest.mark.parametrize(
@@ -199,37 +199,20 @@ def found(guard, seen, imports=(), request=None, trackers=(), **settings):
     ],
 )
 def test_an_export_whose_newest_event_is_too_old_is_refused(max_age, hours, is_old):
-    whole = export_of([HEADER, *rows("view", hours=hours)])
-    part = export_of([HEADER, *rows("view", hours=hours)], is_whole_file=False)
-    message = (
-        f"the newest event of {s.LOCATION} is from {s.ago(hours):%Y-%m-%d %H:%M} UTC, which is "
-        f"longer ago than maxEventAge, {max_age}"
-    )
-    assert (
-        found(old_events, whole, maxEventAge=max_age)
-        == [f"{message}; repair the job that writes the export, or raise maxEventAge"] * is_old
-    )
-    assert (
-        found(stale_content, part, maxEventAge=max_age)
-        == [
+    def message(read):
+        return [
             (
-                f"{message}, in the rows that were read; the export is too large to read every "
-                "row, so check the job that writes it, or write the newest events first"
+                f"the newest event of {s.LOCATION}{read} is from {s.ago(hours):%Y-%m-%d %H:%M} "
+                f"UTC, longer ago than maxEventAge, {max_age}; repair the job that writes the "
+                "export, or raise maxEventAge"
             )
-        ]
-        * is_old
-    )
-    assert found(old_events, part, maxEventAge=max_age) == [], "a later row may be newer"
-    assert found(stale_content, whole, maxEventAge=max_age) == []
+        ] * is_old
 
-
-def imported_with(hours=5, exports=1, shares=None, **changes):
-    """Return an import of a run whose export had this newest event and these types."""
-    known = Content(s.iso(hours), exports, shares or {})
-    return s.held_import(content=known, fingerprint="1-a", **changes)
-
-
-STALE = [HEADER, *rows(*["view"] * 20)]
+    lines = [HEADER, *rows("view", hours=hours)]
+    assert found(export_of(lines), maxEventAge=max_age) == (message(""), [])
+    part = export_of(lines, is_whole_file=False)
+    warning = message(", in the rows that were read,")
+    assert found(part, maxEventAge=max_age) == ([], warning), "a later row may be newer"
 
 
 @pytest.mark.parametrize(
@@ -245,21 +228,17 @@ STALE = [HEADER, *rows(*["view"] * 20)]
     ],
 )
 def test_three_new_exports_in_a_row_without_a_new_event_are_a_warning(imports, count):
+    seen, part = (
+        export_of([HEADER, *rows("view")], is_whole_file=is_whole) for is_whole in (True, False)
+    )
     message = (
         f"the last {count} exports have the same newest event, of {s.ago(5):%Y-%m-%d %H:%M} UTC, "
         f"although {s.LOCATION} is new; check the job that writes the exports"
     )
-    assert found(stale_content, export_of(STALE), imports) == [message] * bool(count)
-    assert found(stale_content, export_of(STALE, is_whole_file=False), imports) == []
-    assert found(stale_content, export_of(STALE), imports, streamed=True) == []
-    assert found(stale_content, export_of(STALE), imports, trackers=["tracker"]) == []
-
-
-def test_an_export_that_is_imported_again_is_not_a_new_one():
-    last = imported_with(exports=2)
-    assert exports_with_event(s.iso(5), "1-a", last) == 2
-    assert exports_with_event(s.iso(5), "1-b", last) == 3
-    assert exports_with_event(s.iso(4), "1-b", last) == 1
+    nothing = ([], [])
+    assert found(seen, imports) == ([], [message] * bool(count))
+    assert found(seen, imports, streamed=True) == nothing
+    assert found(seen, imports, trackers=["tracker"]) == found(part, imports) == nothing
 
 
 VIEW, BUY = type_digits("view"), type_digits("purchase")
@@ -267,11 +246,20 @@ BOTH = {VIEW: 0.9, BUY: 0.096}
 
 
 @pytest.mark.parametrize(
-    ("types", "shares", "missing"),
+    ("types", "shares", "message"),
     [
-        (["view"] * 20, BOTH, 1),
-        (["view"] * 20, {VIEW: 0.999, BUY: 0.0}, 1),
-        ([""] * 20, BOTH, 2),
+        (
+            ["view"] * 20,
+            BOTH,
+            "lacks 1 of the commonest types of events of the last ",
+        ),
+        (["view"] * 20, {VIEW: 0.999, BUY: 0.0}, "; the types are now view, and the report of"),
+        (
+            [""] * 20,
+            BOTH,
+            " types of events of the last import, with 99.6% of",
+        ),
+        ([""] * 20, BOTH, f"; the types are now none, and the report of {s.LAST_RUN} has the"),
         (["view", "purchase"], BOTH, None),
         (["view", "purchase", *(["click"] * 20)], BOTH, None),
         ([*(f"t{number % 50}" for number in range(999)), "view", "purchase"], BOTH, None),
@@ -279,37 +267,31 @@ BOTH = {VIEW: 0.9, BUY: 0.096}
         (["x" * 60], {type_digits("x" * 30): 1}, None),
     ],
 )
-def test_a_type_of_events_that_vanishes_is_a_warning_or_a_refusal(types, shares, missing):
+def test_a_type_of_events_that_vanishes_is_a_warning_or_a_refusal(types, shares, message):
     seen, last = export_of([HEADER, *rows(*types)]), [imported_with(hours=9, shares=shares)]
-    (warning,) = found(stale_content, seen, last) or [None]
-    (refusal,) = found(missing_types, seen, last, strictEvents=True) or [None]
-    assert bool(warning) == bool(refusal) == bool(missing)
-    if missing:
-        assert warning.startswith(
-            f"{s.LOCATION} lacks {missing} of the commonest types of events of the "
-        )
-        assert f"the report of {s.LAST_RUN} has the earlier ones; check the job" in warning
-        assert refusal.endswith("set strictEvents to false for one run if the types have changed")
-    assert found(missing_types, seen, last) == []
-    assert found(stale_content, seen, last, strictEvents=True) == []
+    (nothing, warnings), (refusals, nothing_else) = (
+        found(seen, last, strictEvents=is_strict) for is_strict in (False, True)
+    )
+    assert nothing == nothing_else == []
+    way_out = ", or set strictEvents to false for one run"
+    assert refusals == [f"{warning}{way_out}" for warning in warnings]
+    assert [message in warning for warning in warnings] == [True] * bool(message)
     part = export_of([HEADER, *rows(*types)], is_whole_file=False)
-    assert found(missing_types, part, last, strictEvents=True) == []
+    assert found(part, last, strictEvents=True) == ([], [])
 
 
 @pytest.mark.parametrize(("rows_", "is_missing"), [(99, False), (100, True)])
 def test_an_increment_may_lack_a_type_by_chance(rows_, is_missing):
     seen = export_of([HEADER, *rows(*["view"] * rows_)])
     last = [imported_with(hours=9, shares={VIEW: 0.9, BUY: 0.1}, is_full=False)]
-    messages = found(missing_types, seen, last, strictEvents=True, importMode="INCREMENTAL")
-    assert bool(messages) == is_missing
-    if is_missing:
-        assert ", with 10.0% of its rows; the types are now view, and" in messages[0]
+    refusals, _ = found(seen, last, strictEvents=True, importMode="INCREMENTAL")
+    assert bool(refusals) == is_missing
 
 
-def test_a_person_may_ask_for_an_old_export():
-    settings = {"maxEventAge": "1 hour", "day": "2026-11-22", "streamed": False}
-    request, last = {"exportDate": "2026-11-22"}, [imported_with(exports=9, shares=BOTH)]
-    for seen in (export_of([HEADER, *rows("x")]), export_of([HEADER, *rows("x")], **PART)):
-        assert found(old_events, seen, last, request, **settings) == []
-        assert found(stale_content, seen, last, request, **settings) == []
-        assert found(missing_types, seen, last, request, strictEvents=True, **settings) == []
+@pytest.mark.parametrize("is_whole_file", [True, False])
+def test_a_person_may_ask_for_an_old_export(is_whole_file):
+    settings = {"maxEventAge": "1 hour", "day": "2026-11-22", "strictEvents": True}
+    seen = export_of([HEADER, *rows("x")], is_whole_file=is_whole_file)
+    last = [imported_with(exports=9, shares=BOTH)]
+    assert found(seen, last, {"exportDate": "2026-11-22"}, **settings) == ([], [])
+    assert found(seen, last, **settings) != ([], [])

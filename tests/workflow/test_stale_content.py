@@ -74,7 +74,7 @@ def test_old_events_are_refused_if_the_stack_says_how_old_they_may_be(days):
         assert problems_of(execution) == [
             (
                 f"datasets.interactions: the newest event of {LOCATION} is from "
-                f"{NEWEST:%Y-%m-%d %H:%M} UTC, which is longer ago than maxEventAge, 68 days; "
+                f"{NEWEST:%Y-%m-%d %H:%M} UTC, longer ago than maxEventAge, 68 days; "
                 "repair the job that writes the export, or raise maxEventAge"
             )
         ]
