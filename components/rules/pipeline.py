@@ -182,13 +182,15 @@ def _check_thresholds(rule: QualityRuleArgs, key: str) -> Iterator[Problem]:
 
 
 def _check_baselines(reader: Reader) -> Iterator[Problem]:
-    """Check that each baseline is another solution of the stack, if all their ARNs are known."""
+    """Check that each baseline is another solution of the stack, if all solutions can be read."""
     solutions = [item.solution_arn for _, item in reader.objects if isinstance(item, SolutionArgs)]
-    keys = {str(arn): key for key, arn in reader.arns if key.endswith(".solutionArn")}
+    is_unread = any(problem.key.startswith("solutions[") for problem in reader.problems)
+    if is_unread or not all(isinstance(arn, str) for arn in solutions):
+        return
+    keys = {arn: key for key, arn in reader.arns if key.endswith(".solutionArn")}
     for key, arn in reader.arns:
-        is_own = keys.get(str(arn)) == f"{key.partition('.')[0]}.solutionArn"
-        is_missing = str(arn) not in keys and all(isinstance(known, str) for known in solutions)
-        if key.endswith(arns.BASELINE) and (is_own or is_missing):
+        own_key = f"{key.partition('.')[0]}.solutionArn"
+        if key.endswith(arns.BASELINE) and keys.get(arn, own_key) == own_key:
             message = (
                 "is not another solution of this stack; add it to solutions, so that each run "
                 "trains it on the same imports"
@@ -246,12 +248,10 @@ def _check_size_of_probes(args: RetrainingPipelineArgs, _key: str) -> Iterator[P
     probes = [campaign.probe for campaign in campaigns if campaign.probe is not None]
     texts = [text for probe in probes for text in _texts_of(probe)]
     texts += [arn for campaign in campaigns if campaign.bake for arn in campaign.bake.alarms]
+    texts += [rule.relative_to for solution in args.solutions for rule in solution.quality_gate]
     for job in (job for solution in args.solutions for job in solution.batch_jobs):
         texts += [job.input, job.output, job.filter_arn, job.themes]
     characters = sum(len(text) for text in texts if isinstance(text, str))
-    rules = [rule for solution in args.solutions for rule in solution.quality_gate]
-    baselines = [rule.relative_to for rule in rules if isinstance(rule.relative_to, str)]
-    characters += sum(map(len, baselines))
     if characters > MAX_PROBE_CHARACTERS:
         message = (
             f"has {characters} characters in probes, ARNs of alarms, relativeTo and batch jobs; "

@@ -8,11 +8,12 @@ any later run, even one of a recreated stack, continues where a run has died.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import NamedTuple
 
 from ..contract import MetricValues, ProbeSettings, QualityRule
 from ..words import time_text
-from .gate import NO_BASELINES, Baselines, compare
+from .gate import Baselines, compare
 from .pacing import LONGEST_SLEEP, pause
 from .probing import Probing
 from .steps import LIST_LAG, SHORT_PAUSE, Action, Case, Step
@@ -87,7 +88,7 @@ class Version(NamedTuple):
     """APPROVED, REFUSED, ASKED, or None if nobody was asked or the request has expired."""
     ended_at: datetime = datetime.min.replace(tzinfo=UTC)
     """When its training has ended."""
-    baselines: Baselines = NO_BASELINES
+    baselines: Baselines = MappingProxyType({})
 
 
 class Alarm(NamedTuple):
@@ -466,7 +467,7 @@ def _refuse(case: DeploymentCase, version: str) -> Step | None:
     new, live = seen.versions[version], seen.versions[seen.serves] if seen.serves else None
     if new.answer == "REFUSED":
         return Step("JUDGING", outcome="REJECTED", reasons=(f"{version} was refused",))
-    live_metrics, live_baselines = (live.metrics, live.baselines) if live else ({}, NO_BASELINES)
+    live_metrics, live_baselines = (live.metrics, live.baselines) if live else ({}, {})
     if step := _wait_for_baseline(case, new, live_baselines):
         return step
     compared = compare(new.metrics, live_metrics, wanted.gate, new.baselines, live_baselines)

@@ -32,7 +32,7 @@ def found(new, live, *rules):
     new_metrics, live_metrics = (
         {"precision": 0.5} if value is None else {"ndcg": value} for value in (new, live)
     )
-    return compare(new_metrics, live_metrics, rules)
+    return compare(new_metrics, live_metrics, rules, {}, {})
 
 
 def values(new, live, **of_baselines):
@@ -89,11 +89,11 @@ def test_a_new_value_that_is_no_number_rejects_the_version(value, rule):
 
 def test_every_rule_counts_and_without_rules_every_version_is_accepted():
     rules = [DROP, {"metric": "coverage", "minimum": 0.1}]
-    compared = compare({"ndcg": 0.2999, "coverage": 0.05}, {"ndcg": 0.4}, rules)
+    compared = compare({"ndcg": 0.2999, "coverage": 0.05}, {"ndcg": 0.4}, rules, {}, {})
     too_low = "coverage has the value 0.0500, but the minimum is 0.1"
     assert compared.rejections == [FELL, too_low]
     assert list(compared.values) == ["ndcg", "coverage"]
-    assert compare({}, {"ndcg": 1}, []) == ([], [], {})
+    assert compare({}, {"ndcg": 1}, [], {}, {}) == ([], [], {})
 
 
 # Relative to baselines

@@ -44,6 +44,7 @@ SMALLEST = {
     "datasets": {"users": {"datasetArn": USERS, "dataLocation": "s3://bucket/users.csv"}},
     "solutions": [{"solutionArn": SOLUTION}],
 }
+RELATIVE_TO = "solutions[0].qualityGate[0].relativeTo"
 EVERY_OPTION = {
     "datasets.items.readyMarker": "s3://bucket/items.SUCCESS",
     "datasets.items.streamed": True,
@@ -62,7 +63,7 @@ EVERY_OPTION = {
     "solutions[0].trainingMode": "UPDATE",
     "solutions[0].approval": {"timeoutHours": 12},
     "solutions[0].qualityGate[0].minimum": 0.2,
-    "solutions[0].qualityGate[0].relativeTo": f"{HOME}:solution/popular",
+    RELATIVE_TO: f"{HOME}:solution/popular",
     "solutions[1]": {"solutionArn": f"{HOME}:solution/popular"},
     "solutions[0].qualityGateEnabled": True,
     "solutions[0].campaigns[1]": {
@@ -131,8 +132,8 @@ def test_a_key_that_is_left_out_has_its_default():
 
 
 def test_an_input_list_has_at_most_500_items_and_all_ids_5000_characters():
-    def with_items(items):
-        return changed({PROBE: {"userId": "u1", "inputList": items}})
+    def with_items(items, **changes):
+        return changed({PROBE: {"userId": "u1", "inputList": items}, **changes})
 
     parse(with_items([f"i{number}" for number in range(500)]))
     parse(with_items([f"{number:0>249}" for number in range(20)]))
@@ -141,6 +142,9 @@ def test_an_input_list_has_at_most_500_items_and_all_ids_5000_characters():
     ]
     (problem,) = problems_of(with_items([f"{number:0>250}" for number in range(20)]))
     assert problem.startswith("solutions: has 5002 characters in probes, ARNs")
+    baseline = {key: EVERY_OPTION[key] for key in (RELATIVE_TO, "solutions[1]")}
+    (problem,) = problems_of(with_items([f"{number:0>249}" for number in range(20)], **baseline))
+    assert "relativeTo" in problem
 
 
 def test_an_encrypted_setting_is_refused_and_not_shown():
