@@ -75,7 +75,6 @@ class CampaignDeployment:
         settings, training, item = event["settings"], event["training"], event["item"]
         self.arn = event["campaign"]["campaignArn"]
         self.solution = solution_of_campaign(settings, self.arn)
-        self._versions = Versions(read_client(), self.solution)
         self._wanted = wanted_deployment(
             settings,
             self.solution,
@@ -94,10 +93,9 @@ class CampaignDeployment:
 
         Its versions are read again, because a baseline may have been in training.
         """
-        self._versions.clear()
         campaign = describe_campaign(read_client(), self.arn)
-        tags = tags_of(read_client(), self.arn)
-        seen = seen_campaign(campaign, tags, self.solution["solutionArn"], self._versions)
+        tags, versions = tags_of(read_client(), self.arn), Versions(read_client(), self.solution)
+        seen = seen_campaign(campaign, tags, self.solution["solutionArn"], versions)
         trial = seen.notes.trial
         if trial is None or trial.version != seen.serves or seen.update.is_running:
             return seen

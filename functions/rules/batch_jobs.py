@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from ..contract import QualityRule
-from .deployments import SeenCampaign, Version
+from .deployments import SeenCampaign, Version, wait_for_baseline
 from .gate import NO_BASELINES, compare
 from .pacing import pause
 from .steps import Action, Case, JobMemory, Step, failed
@@ -112,7 +112,7 @@ def _choose_version(case: BatchCase) -> Step | None:
     A version passes on a campaign. Without campaigns, the quality gate compares it with the version
     of the last results. Skip the batch job if there is no version to use.
     """
-    seen, wanted, memory, _ = case
+    seen, wanted, memory, now = case
     new, last = wanted.version, _last_written(seen.jobs)
     if seen.campaigns:
         live = seen.campaigns[0].settled_version
@@ -121,12 +121,17 @@ def _choose_version(case: BatchCase) -> Step | None:
     else:
         live = last.version if last else None
         version, before = seen.versions[new], seen.versions[live] if live else None
+        old_baselines = before.baselines if before else NO_BASELINES
+        if wait := wait_for_baseline(version, old_baselines, now):
+            late = f"the baseline {wait.arn} is still in training"
+            pausing = Step("WRITING", pause=wait.seconds)
+            return memory.at_deadline(late, wanted.max_hours, now) or pausing
         compared = compare(
             version.metrics,
             before.metrics if before else {},
             wanted.gate,
             version.baselines,
-            before.baselines if before else NO_BASELINES,
+            old_baselines,
         )
         memory.warnings = sorted({*memory.warnings, *compared.warnings})
         reasons = compared.rejections

@@ -8,12 +8,11 @@ any later run, even one of a recreated stack, continues where a run has died.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from types import MappingProxyType
 from typing import NamedTuple
 
 from ..contract import MetricValues, ProbeSettings, QualityRule
 from ..words import time_text
-from .gate import Baselines, compare
+from .gate import NO_BASELINES, Baselines, compare
 from .pacing import LONGEST_SLEEP, pause
 from .probing import Probing
 from .steps import LIST_LAG, SHORT_PAUSE, Action, Case, Step
@@ -88,7 +87,7 @@ class Version(NamedTuple):
     """APPROVED, REFUSED, ASKED, or None if nobody was asked or the request has expired."""
     ended_at: datetime = datetime.min.replace(tzinfo=UTC)
     """When its training has ended."""
-    baselines: Baselines = MappingProxyType({})
+    baselines: Baselines = NO_BASELINES
 
 
 class Alarm(NamedTuple):
@@ -233,6 +232,28 @@ def decide(seen: SeenCampaign, wanted: Deployment, memory: Memory, now: datetime
         if step := rule(case, wanted.version):
             return step
     return Step("UPDATING", Deploy(wanted.version, _notes_on_trial(case, wanted.version)))
+
+
+class BaselineWait(NamedTuple):
+    """A pause until the next look at the baselines of a version."""
+
+    seconds: float
+    arn: str | None
+    """The baseline in training, or None if a list may not show a baseline yet."""
+
+
+def wait_for_baseline(new: Version, live: Baselines, now: datetime) -> BaselineWait | None:
+    """Return a pause if a baseline of the new version or of the live one is in training, or None.
+
+    The new version's baseline is trained in parallel, so a list may not show it at once.
+    """
+    known = [baseline for baseline in (*new.baselines.values(), *live.values()) if baseline]
+    running = next((baseline for baseline in known if baseline.is_running), None)
+    age = now - (running.created_at if running else new.ended_at)
+    if not running and (None not in new.baselines.values() or age >= LIST_LAG):
+        return None
+    seconds = min(max((age * OVERDUE_SHARE).total_seconds(), 1), LONGEST_SLEEP)
+    return BaselineWait(seconds, running.arn if running else None)
 
 
 def needs_run(first_step: Step) -> bool:
@@ -460,37 +481,24 @@ def _respect_campaign(case: DeploymentCase, version: str) -> Step | None:
 
 def _refuse(case: DeploymentCase, version: str) -> Step | None:
     """Refuse a version that was taken back here, or that a person or the quality gate rejects."""
-    seen, wanted, memory, _ = case
+    seen, wanted, memory, now = case
     if seen.notes.bad == version:
         reasons = memory.reasons or [f"{version} was taken back here before"]
         return Step("JUDGING", outcome="ROLLED_BACK", reasons=reasons)
     new, live = seen.versions[version], seen.versions[seen.serves] if seen.serves else None
     if new.answer == "REFUSED":
         return Step("JUDGING", outcome="REJECTED", reasons=(f"{version} was refused",))
-    live_metrics, live_baselines = (live.metrics, live.baselines) if live else ({}, {})
-    if step := _wait_for_baseline(case, new, live_baselines):
-        return step
+    live_metrics, live_baselines = (live.metrics, live.baselines) if live else ({}, NO_BASELINES)
+    wait = wait_for_baseline(new, live_baselines, now)
+    memory.baseline = wait.arn if wait else None
+    if wait:
+        return Step("JUDGING", pause=wait.seconds)
     compared = compare(new.metrics, live_metrics, wanted.gate, new.baselines, live_baselines)
     memory.metrics = compared.values
     memory.warnings = sorted({*memory.warnings, *compared.warnings})
     if compared.rejections:
         return Step("JUDGING", outcome="REJECTED", reasons=compared.rejections)
     return None
-
-
-def _wait_for_baseline(case: DeploymentCase, new: Version, live: Baselines) -> Step | None:
-    """Look again while a baseline is in training.
-
-    The new version's baseline is trained in parallel, so a list may not show it at once.
-    """
-    known = [baseline for baseline in (*new.baselines.values(), *live.values()) if baseline]
-    running = next((baseline for baseline in known if baseline.is_running), None)
-    case.memory.baseline = running.arn if running else None
-    age = case.now - (running.created_at if running else new.ended_at)
-    if not running and (None not in new.baselines.values() or age >= LIST_LAG):
-        return None
-    seconds = (age * OVERDUE_SHARE).total_seconds()
-    return Step("JUDGING", pause=min(max(seconds, 1), LONGEST_SLEEP))
 
 
 def _respect_pin(case: DeploymentCase, _version: str) -> Step | None:

@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from functions.rules import batch_jobs
+from functions.rules.batch_jobs import SeenBatchJobs, WantedBatchJob
 from functions.rules.deployments import (
     Alarm,
     Ask,
@@ -325,6 +327,16 @@ def test_a_baseline_in_training_is_waited_for_in_an_open_invocation(seen, pause_
 def test_a_version_is_not_held_up_longer_than_its_judgement_needs(seen, outcome):
     decided, _ = step(seen, RELATIVE)
     assert (decided.pause, decided.outcome) == (0, outcome)
+
+
+@pytest.mark.parametrize(("hours", "outcome"), [(2.9, None), (3, "FAILED")])
+def test_a_batch_job_waits_for_the_baseline_too(hours, outcome):
+    versions = with_baselines(IN_TRAINING, TRAINED).versions
+    want = WantedBatchJob(run="run", version=NEW, gate=RELATIVE.gate, max_hours=3)
+    memory = batch_jobs.Memory(NOW - timedelta(hours=hours))
+    decided = batch_jobs.decide(SeenBatchJobs(jobs=[], versions=versions), want, memory, NOW)
+    assert (decided.pause, decided.outcome) == (0 if outcome else 4, outcome)
+    assert outcome is None or "the baseline popular/2 is still in training" in decided.reasons[0]
 
 
 def test_the_baseline_is_named_if_its_training_does_not_end():
