@@ -30,7 +30,7 @@ MODEL_AGE_FACTOR = 1.5
 """The age at which the alarm about a model goes off, as a multiple of the longest time between two
 firings. One late run does not set it off."""
 MAX_SOLUTIONS, MAX_CAMPAIGNS, MAX_GATE_RULES, MAX_TAGS = 10, 5, 5, 30
-MAX_BATCH_JOBS = 3
+MAX_BATCH_JOBS = 5
 """The most solutions per pipeline, campaigns, rules of the quality gate and batch jobs per
 solution, and tags. With all of them, the state of an execution still has at most 256 KiB, as AWS
 requires (tests/workflow/test_sizes.py measures it):

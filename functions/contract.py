@@ -484,9 +484,11 @@ class BatchIteration(RunContext):
 
 
 class BatchResult(TypedDict):
-    """The result of one batch job. Its item has no outcome if an error has ended it."""
+    """The result of one batch job of the planned solution, in the same order.
 
-    batchJob: PlannedBatchJob
+    Its item has no outcome if an error has ended it.
+    """
+
     item: BatchItem | None
     error: StateError | None
 

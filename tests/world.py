@@ -25,6 +25,7 @@ from components.args import (
     MAX_SOLUTIONS,
     MAX_TAGS,
     BakeArgs,
+    BatchJobArgs,
     CampaignArgs,
     DatasetArgs,
     DatasetsArgs,
@@ -35,7 +36,7 @@ from components.args import (
     SolutionArgs,
 )
 from components.rules.fields import METRIC_NAMES
-from components.rules.pipeline import MAX_PROBE_CHARACTERS
+from components.rules.pipeline import CHARACTERS_PER_BATCH_JOB, MAX_PROBE_CHARACTERS
 from components.workflow_settings import workflow_settings
 from functions.contract import PIPELINE_TAG
 
@@ -174,6 +175,7 @@ class DatasetGroup:
             import_role_arn=IMPORT_ROLE,
             topic_arn=TOPIC,
             dashboard_url=DASHBOARD,
+            batch_role_arn=IMPORT_ROLE,
         )
 
     def create(self, client, sleep: Callable[[float], None]) -> None:
@@ -268,7 +270,11 @@ def largest_group(name_characters: int = 63) -> DatasetGroup:
 
     count = MAX_SOLUTIONS * MAX_CAMPAIGNS
     bake = BakeArgs(hours=1, alarms=[alarm_arn("a")])
-    user_id = "u" * (MAX_PROBE_CHARACTERS // count - len(alarm_arn("a")))
+    texts = MAX_PROBE_CHARACTERS - count * len(f"u{alarm_arn('a')}")
+    batch_jobs = [
+        BatchJobArgs(input=f"s3://exports/i/{number}", output=f"s3://exports/o/{number}/")
+        for number in range(texts // (CHARACTERS_PER_BATCH_JOB + len("s3://exports/i/1" * 2) + 1))
+    ]
     solutions = [
         SolutionArgs(
             solution_arn=solution_arn(name(f"s{index}")),
@@ -277,9 +283,10 @@ def largest_group(name_characters: int = 63) -> DatasetGroup:
                 for metric in METRIC_NAMES[:MAX_GATE_RULES]
             ],
             campaigns=[
-                campaign(name(f"c{index}-{number}"), bake=bake, user_id=user_id, minutes=1)
+                campaign(name(f"c{index}-{number}"), bake=bake, user_id="u", minutes=1)
                 for number in range(MAX_CAMPAIGNS)
             ],
+            batch_jobs=batch_jobs[index : index + 1],
         )
         for index in range(MAX_SOLUTIONS)
     ]

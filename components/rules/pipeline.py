@@ -28,6 +28,8 @@ together. The state of an execution contains them three times, and has at most 2
 (tests/workflow/test_sizes.py)."""
 EVENT_DATASETS = ("interactions", "actionInteractions")
 """The datasets whose rows are events, with a time and a type."""
+CHARACTERS_PER_BATCH_JOB = 270
+"""What a batch job counts beside its texts, because its result has up to 800 bytes."""
 RESERVED_TAGS = "retraining-"
 """The beginning of the keys of the tags that the pipeline itself sets.
 
@@ -249,13 +251,16 @@ def _check_size_of_probes(args: RetrainingPipelineArgs, _key: str) -> Iterator[P
     texts = [text for probe in probes for text in _texts_of(probe)]
     texts += [arn for campaign in campaigns if campaign.bake for arn in campaign.bake.alarms]
     texts += [rule.relative_to for solution in args.solutions for rule in solution.quality_gate]
-    for job in (job for solution in args.solutions for job in solution.batch_jobs):
+    jobs = [job for solution in args.solutions for job in solution.batch_jobs]
+    for job in jobs:
         texts += [job.input, job.output, job.filter_arn, job.themes]
     characters = sum(len(text) for text in texts if isinstance(text, str))
+    characters += len(jobs) * CHARACTERS_PER_BATCH_JOB
     if characters > MAX_PROBE_CHARACTERS:
         message = (
-            f"has {characters} characters in probes, ARNs of alarms, relativeTo and batch jobs; "
-            f"shorten them to {MAX_PROBE_CHARACTERS}"
+            f"has {characters} characters in probes, ARNs of alarms, relativeTo and batch jobs, "
+            f"of which each counts {CHARACTERS_PER_BATCH_JOB} more; shorten them to "
+            f"{MAX_PROBE_CHARACTERS}"
         )
         yield Problem("solutions", message)
 

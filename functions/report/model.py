@@ -24,6 +24,7 @@ from ..contract import (
     MetricValues,
     Outcome,
     Plan,
+    PlannedBatchJob,
     SolutionResult,
     StateError,
     TrainingItem,
@@ -380,16 +381,19 @@ def _solution_report(result: SolutionResult, served: Mapping[str, str | None]) -
         "trainingHours": trained["trainingHours"] if trained else None,
         "seconds": _seconds(trained),
         "campaigns": campaigns,
-        "batchJobs": [*map(_batch_job_report, result["batchJobs"])],
+        # There are no results if the run did not come to the batch jobs.
+        "batchJobs": [
+            *map(_batch_job_report, result["solution"]["batchJobs"], result["batchJobs"])
+        ],
     }
 
 
-def _batch_job_report(result: BatchResult) -> BatchJobReport:
+def _batch_job_report(planned: PlannedBatchJob, result: BatchResult) -> BatchJobReport:
     item, error = result["item"], result["error"]
     has_ended = item is not None and item["outcome"] is not None and error is None
     return {
-        "input": result["batchJob"]["input"],
-        "output": result["batchJob"]["output"],
+        "input": planned["input"],
+        "output": planned["output"],
         "outcome": cast("Outcome", item["outcome"]) if item and has_ended else "FAILED",
         "reason": _reason_of_item(error, item),
         "jobArn": item["arn"] if item else None,
@@ -447,9 +451,11 @@ def _warnings(document: FinishedRun) -> Iterator[str]:
         ),
         *((result["solution"]["solutionArn"], result["version"]) for result in solutions),
         *(
-            (job["batchJob"]["output"], job["item"])
+            (planned["output"], job["item"])
             for result in solutions
-            for job in result["batchJobs"]
+            for planned, job in zip(
+                result["solution"]["batchJobs"], result["batchJobs"], strict=False
+            )
         ),
     ]
     for arn, item in items:

