@@ -111,6 +111,10 @@ class Data:
 
     def typical_user(self) -> User:
         """Return the user with the newest interaction, but not one with too few items."""
+        return self.typical_users(1)[0]
+
+    def typical_users(self, count: int) -> list[User]:
+        """Return the users with the newest interactions, but none with too few items."""
         header, *rows = read_rows(self.newer["INTERACTIONS"])
         user, item, time = (header.index(name) for name in ("USER_ID", "ITEM_ID", "TIMESTAMP"))
         items_by_user: dict[str, dict[str, None]] = {}
@@ -118,7 +122,7 @@ class Data:
             # The keys of a dict keep their order and occur once.
             items_by_user.setdefault(row[user], {})[row[item]] = None
         users = [User(user_id, list(items)) for user_id, items in items_by_user.items()]
-        return next((user for user in users if len(user.item_ids) >= MIN_ITEMS), users[0])
+        return ([user for user in users if len(user.item_ids) >= MIN_ITEMS] or users)[:count]
 
 
 def read_custom_data(folder: Path, import_modes: Mapping[str, str]) -> Data:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import boto3
 from botocore.exceptions import ClientError
@@ -24,7 +24,7 @@ from retrain.look.runs import execution_of
 from retrain.look.watch import follow
 from retrain.names import short_name
 from retrain.rehearsal.scenarios import Check, Scenario, Snapshot, judge
-from retrain.rehearsal.world import RANKING, RELATED_ITEMS, World, recipe_of
+from retrain.rehearsal.world import RANKING, World, query, recipe_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -147,9 +147,7 @@ class DeployedStack:
         shown = {f"{user.id} chose last": user.item_ids[:SHOWN_ITEMS]}
         for solution in self.stack.args.solutions:
             recipe = recipe_of(solution)
-            about: Any = {"userId": user.id}
-            if recipe == RELATED_ITEMS:
-                about = {"itemId": user.item_ids[0]}
+            about = query(user, recipe)
             for campaign in () if recipe == RANKING else solution.campaigns:
                 arn = str(campaign.campaign_arn)
                 response = runtime.get_recommendations(

@@ -42,9 +42,10 @@ class Stack:
     def overrides(self) -> dict[str, str]:
         """The settings that differ in a rehearsal, as the deployer takes them.
 
-        Probes take a second, and use no filter, because its expression is not known. There is no
-        limit of trainings, because a rehearsal trains several times a minute. Events may be old,
-        because the data of a rehearsal is not of today.
+        Probes take a second. Probes and batch jobs use no filter, because its expression is not
+        known, and batch jobs have no themes. There is no limit of trainings, because a rehearsal
+        trains several times a minute. Events may be old, because the data of a rehearsal is not of
+        today.
         """
         config = as_config(self.args, keep_none=False)
         for campaign in (row for solution in config["solutions"] for row in solution["campaigns"]):
@@ -52,6 +53,9 @@ class Stack:
                 campaign["probe"]["minutes"] = PROBE_MINUTES
                 for key in ("filterArn", "filterValues", "context"):
                     campaign["probe"].pop(key, None)
+        for batch_job in (row for each in config["solutions"] for row in each["batchJobs"]):
+            batch_job.pop("filterArn", None)
+            batch_job.pop("themes", None)
         for dataset in config["datasets"].values():
             dataset.pop("maxEventAge", None)
         config["limits"]["maxTrainingsPerMonth"] = 0

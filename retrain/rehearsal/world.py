@@ -1,4 +1,4 @@
-"""Creates what a stack's settings name but do not create: exports, a dataset group, IAM's roles."""
+"""Creates what a stack's settings name but do not create: files, a dataset group, IAM's roles."""
 
 from __future__ import annotations
 
@@ -22,10 +22,12 @@ if TYPE_CHECKING:
 
     from components.args import RetrainingPipelineArgs, SolutionArgs
     from emulator import Emulator
-    from retrain.rehearsal.data import Data, Spoiling
+    from retrain.rehearsal.data import Data, Spoiling, User
 
 PERSONALIZE = "personalize.amazonaws.com"
-READ_ACTIONS = ("s3:GetObject", "s3:ListBucket")
+FILE_ACTIONS = ("s3:GetObject", "s3:ListBucket", "s3:PutObject")
+BATCH_USERS = 3
+"""The lines in the input of a batch job."""
 RECIPES = "arn:aws:personalize:::recipe/"
 POPULARITY = "aws-popularity-count"
 RANKING = "aws-personalized-ranking-v2"
@@ -92,7 +94,11 @@ class World:
         self.report("writing exports to S3")
         yesterday = datetime.now(UTC).date() - timedelta(days=1)
         self._write(yesterday, self.data.older)
-        role_arn = self._create_import_role()
+        # The settings may name the roles. The default is named after the dataset group.
+        default = f"role/rehearsal-import-{self.group}"[:MAX_NAME_LENGTH]
+        role_arn = self._create_role(str(self.args.import_role_arn or default))
+        if self.args.batch_role_arn not in (None, self.args.import_role_arn):
+            self._create_role(str(self.args.batch_role_arn))
         self._create_permissions_boundary()
         self.report("creating the dataset group and its datasets")
         group_arn = self._create_dataset_group()
@@ -130,11 +136,17 @@ class World:
             datasetGroupArn=f"arn:aws:personalize:{self.emulator.region}:{self.emulator.account}:"
             f"dataset-group/{self.group}",
             dataSource={"dataLocation": f"s3://{name}/users.csv"},
-            roleArn=self._create_role("/", name),
+            roleArn=self._create_role(f"/{name}"),
         )
 
     def _write(self, day: date, contents: Mapping[str, bytes]) -> None:
-        """Create the missing buckets. Write the files of each export, then the ready markers."""
+        """Create the missing buckets. Write each export and the ready markers.
+
+        Before them, write the inputs of the batch jobs.
+        """
+        inputs = self._batch_inputs(day)
+        jobs = [job for solution in self.args.solutions for job in solution.batch_jobs]
+        outputs = [Location.of(job.output, day) for job in jobs]
         locations = {
             key: Location.of(dataset.data_location, day) for key, dataset in self.datasets.items()
         }
@@ -144,42 +156,47 @@ class World:
             if dataset.ready_marker
         ]
         existing = {bucket["Name"] for bucket in self.s3.list_buckets()["Buckets"]}
-        buckets = {location.bucket for location in (*locations.values(), *markers)}
+        places = (*locations.values(), *markers, *inputs, *outputs)
+        buckets = {location.bucket for location in places}
         for bucket in sorted(buckets - existing):
             self._create_bucket(bucket)
+        for (bucket, key), lines in inputs.items():
+            file = f"{key}part-0.json" if key.endswith("/") else key
+            self.s3.put_object(Bucket=bucket, Key=file, Body=lines)
         for dataset_type, (bucket, key) in locations.items():
             file = f"{key}part-0.csv" if key.endswith("/") else key
             self.s3.put_object(Bucket=bucket, Key=file, Body=contents[dataset_type])
         for marker in markers:
             self.s3.put_object(Bucket=marker.bucket, Key=marker.key, Body=b"")
 
+    def _batch_inputs(self, day: date) -> dict[Location, bytes]:
+        """Return the inputs of the batch jobs, each with a line for three users."""
+        inputs: dict[Location, bytes] = {}
+        for solution in [solution for solution in self.args.solutions if solution.batch_jobs]:
+            users, recipe = self.data.typical_users(BATCH_USERS), recipe_of(solution)
+            queries = [query(user, recipe) for user in users]
+            lines = "".join(f"{json.dumps(line)}\n" for line in queries).encode()
+            inputs |= {Location.of(job.input, day): lines for job in solution.batch_jobs}
+        return inputs
+
     def _create_bucket(self, bucket: str) -> None:
-        """Create a bucket that Personalize may read. Its policy is the policy of the README."""
+        """Create a bucket that Personalize may use. Its policy is the policy of the guide."""
         region = self.emulator.region
         place: Any = {"CreateBucketConfiguration": {"LocationConstraint": region}}
         self.s3.create_bucket(Bucket=bucket, **({} if region == US_EAST_1 else place))
         resources = [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]
         reader = {"Service": PERSONALIZE}
-        policy = policy_document(Principal=reader, Action=READ_ACTIONS, Resource=resources)
+        policy = policy_document(Principal=reader, Action=FILE_ACTIONS, Resource=resources)
         self.s3.put_bucket_policy(Bucket=bucket, Policy=policy)
 
-    def _create_import_role(self) -> str:
-        """Create the role with which Personalize may read the exports. Return its ARN.
-
-        The settings may name it. Otherwise it is named after the dataset group.
-        """
-        default = f"role/rehearsal-import-{self.group}"[:MAX_NAME_LENGTH]
-        arn = str(self.args.import_role_arn or default)
+    def _create_role(self, arn: str) -> str:
+        """Create a role with which Personalize may use every bucket. Return its ARN."""
         path, _, name = arn[arn.index("/") :].rpartition("/")
-        return self._create_role(f"{path}/", name)
-
-    def _create_role(self, path: str, name: str) -> str:
-        """Create a role with which Personalize may read every bucket. Return its ARN."""
         trust = policy_document(Principal={"Service": PERSONALIZE}, Action="sts:AssumeRole")
-        role = self.iam.create_role(Path=path, RoleName=name, AssumeRolePolicyDocument=trust)
-        # Each bucket's own policy says which files Personalize may read.
-        policy = policy_document(Action=READ_ACTIONS, Resource="*")
-        self.iam.put_role_policy(RoleName=name, PolicyName="read-exports", PolicyDocument=policy)
+        role = self.iam.create_role(Path=f"{path}/", RoleName=name, AssumeRolePolicyDocument=trust)
+        # Each bucket's own policy says which files Personalize may use.
+        policy = policy_document(Action=FILE_ACTIONS, Resource="*")
+        self.iam.put_role_policy(RoleName=name, PolicyName="files", PolicyDocument=policy)
         return role["Role"]["Arn"]
 
     def _create_permissions_boundary(self) -> None:
@@ -277,6 +294,14 @@ def recipe_of(solution: SolutionArgs) -> str:
     if solution.training_mode == "UPDATE":
         return "aws-user-personalization"
     return "aws-user-personalization-v2"
+
+
+def query(user: User, recipe: str) -> dict[str, Any]:
+    """Return what a recipe is asked about a user, as a line in the input of a batch job."""
+    if recipe == RELATED_ITEMS:
+        return {"itemId": user.item_ids[0]}
+    ranked = {"itemList": user.item_ids} if recipe == RANKING else {}
+    return {"userId": user.id, **ranked}
 
 
 def wait_until_active(describe: Callable[..., Mapping[str, Any]], key: str, **request: str) -> None:

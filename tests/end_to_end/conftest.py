@@ -84,6 +84,11 @@ config:
             filterArn: arn:aws:personalize:eu-west-1:123456789012:filter/films
             minResults: 1
             minutes: 0.001
+      batchJobs:
+        - input: s3://films-batch/users.json
+          output: s3://films-batch/{date}/
+          filterArn: arn:aws:personalize:eu-west-1:123456789012:filter/films
+          numResults: 2
   # The same minute as in the sample stack.
   personalize-retraining:retrainingRate: cron(0 3 ? * MON *)
   personalize-retraining:timezone: Europe/Dublin

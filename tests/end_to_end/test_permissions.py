@@ -23,12 +23,16 @@ UNENFORCED = {
     ("kms:GenerateDataKey", "kms:Decrypt"): (
         "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html"
     ),
+    ("kms:Decrypt", "kms:GenerateDataKey"): (
+        "https://docs.aws.amazon.com/personalize/latest/dg/granting-personalize-key-access.html"
+    ),
     ("kms:Decrypt",): (
         "https://docs.aws.amazon.com/personalize/latest/dg/granting-personalize-key-access.html"
     ),
 }
 """The actions of the statements that the emulator does not enforce, and AWS's page about them."""
 
+BATCH_INPUT = "s3://films-batch/users.json"
 LOG = ("logs:CreateLogStream", "logs:PutLogEvents")
 WITHOUT_CALLS = {
     # The emulator checks these during another call, and records only that call.
@@ -54,6 +58,13 @@ WITHOUT_CALLS = {
     "states:StartExecution",
     # Only every 15 minutes, by the schedule of the watcher. The tests call it as root.
     "lambda:InvokeFunction",
+    # Only for a solution whose recipe makes user segments.
+    "personalize:CreateBatchSegmentJob",
+    "personalize:DescribeBatchSegmentJob",
+    "personalize:ListBatchSegmentJobs",
+    # Only for the batch job of a solution without campaigns.
+    "personalize:DescribeSolutionVersion",
+    "personalize:GetSolutionMetrics",
     # Only for the age of a solution without campaigns, and for a campaign on trial.
     "personalize:ListSolutionVersions",
     "states:ListExecutions",
@@ -62,6 +73,8 @@ WITHOUT_CALLS = {
 }
 """Actions that a role may use although it makes no such call."""
 
+CREATE_BATCH_JOB = ("personalize:CreateBatchInferenceJob", "personalize:TagResource")
+"""The actions on the batch job. The solution needs the first one too."""
 FAILS_WITHOUT = {
     ("", TRUST): sample_runs.plan,
     ("", tuple(LOG_DELIVERY_ACTIONS)): sample_runs.update_machine,
@@ -69,6 +82,10 @@ FAILS_WITHOUT = {
     ("schedule", TRUST): sample_runs.fire_twice,
     ("import", TRUST): sample_runs.import_datasets,
     ("import-dataset", ("iam:PassRole",)): sample_runs.import_datasets,
+    ("batch", TRUST): sample_runs.import_datasets,
+    ("run-batch-job", ("iam:PassRole",)): sample_runs.import_datasets,
+    ("run-batch-job", CREATE_BATCH_JOB[:1]): sample_runs.import_datasets,
+    ("run-batch-job", CREATE_BATCH_JOB): sample_runs.import_datasets,
 }
 """Statements that no call shows to be needed, and a run that ends otherwise without each.
 
@@ -81,8 +98,16 @@ NEEDED_RARELY = {
     ("import-dataset", ("personalize:DescribeDatasetGroup",)),
     ("import-dataset", ("personalize:DescribeSchema",)),
     ("import-dataset", ("s3:GetObject",)),
+    # Only a quality gate that is relative to a baseline.
+    ("deploy-version", ("personalize:ListSolutionVersions",)),
     # The emulator asks only for the permission on the dataset.
     ("import-dataset", ("personalize:CreateDatasetImportJob",)),
+    # Only for user segments.
+    ("plan-retraining", ("personalize:ListTagsForResource",)),
+    ("run-batch-job", ("personalize:CreateBatchSegmentJob", "personalize:TagResource")),
+    ("run-batch-job", ("personalize:DescribeBatchSegmentJob", "personalize:ListTagsForResource")),
+    # Exports and the inputs of batch jobs have a statement each, and S3's calls show no keys.
+    ("plan-retraining", ("s3:GetObject",)),
     # Only the age of a solution without campaigns needs its tags.
     ("watch-pipeline", ("personalize:ListTagsForResource",)),
 }
@@ -99,9 +124,10 @@ def unenforced(films):
 
 
 @pytest.fixture(scope="module")
-def all_runs(result_of, unenforced):
+def all_runs(films, result_of, unenforced):
     """Run everything that together needs all permissions. Return the results by name."""
     assert unenforced != []
+    films.run(skipImport=True)  # writes what the runs of other modules have left
     runs = (
         sample_runs.plan,
         sample_runs.start_again,
@@ -137,7 +163,12 @@ def test_the_runs_end_as_expected_without_the_unenforced_statements(films, unenf
     imported = all_runs["import_datasets"]
     assert (imported["status"], imported["outcomes"]) == (
         "SUCCEEDED",
-        {"users": "IMPORTED", films.solution_arn: "DEPLOYED", films.campaign_arn: "DEPLOYED"},
+        {
+            "users": "IMPORTED",
+            films.solution_arn: "DEPLOYED",
+            films.campaign_arn: "DEPLOYED",
+            BATCH_INPUT: "WRITTEN",
+        },
     )
     outcomes = [run["outcomes"] for run in all_runs["update_machine"]]
     assert None not in outcomes, "each has a report; the first may end the training of `time_out`"
@@ -155,7 +186,7 @@ def test_iam_has_no_other_role_of_the_stack(films):
     stack_roles = {name for name in names if name.startswith("retraining-films")}
     assert set(roles(films).values()) == stack_roles
     assert {step.replace("_", "-") for step in STEPS_WITHOUT_TRIGGER} == set(roles(films)) - {
-        *("", "schedule", "import")
+        *("", "schedule", "import", "batch")
     }
 
 

@@ -21,6 +21,18 @@ def error_message(folder, name="dev", data_dir=None):
     return str(caught.value).replace(f"{folder}/", "")
 
 
+def test_the_batch_jobs_of_a_rehearsal_need_no_filter_and_no_themes(project):
+    kept = {"input": "s3://batch/users.json", "output": "s3://batch/out/", "numResults": 5}
+    named = {"filterArn": "arn:aws:personalize:eu-west-1:123456789012:filter/x", "themes": "TITLE"}
+    with open_stack(
+        project(**{"solutions[0].batchJobs": [{**kept, **named}]}), "dev", None
+    ) as stack:
+        [solution] = json.loads(stack.overrides["solutions"])
+    [batch_job] = solution["batchJobs"]
+    assert kept.items() <= batch_job.items()
+    assert not named.keys() & batch_job.keys()
+
+
 def test_a_rehearsal_has_short_probes_old_events_and_no_limit_of_trainings(project):
     probe = {"userId": "42", "minutes": 10}
     limits = {"maxTrainingsPerMonth": 3, "maxImportHours": 5}

@@ -1,11 +1,13 @@
 """Proves what is created for a stack. S3 is a double."""
 
+import json
 from datetime import date
 from types import SimpleNamespace
 
 import boto3
 import pytest
 
+from components.args import BatchJobArgs
 from retrain.account.errors import OperatorError
 from retrain.rehearsal import world
 from retrain.rehearsal.data import Data
@@ -60,6 +62,34 @@ def test_the_export_of_a_day_is_written_byte_for_byte_and_then_its_marker(upload
 def test_a_bucket_in_us_east_1_has_no_location(uploads):
     world_of("us-east-1", data_location="s3://new/a.csv").write_newer_exports(date(2026, 11, 29))
     assert uploads[0] == {"Bucket": "new"}
+
+
+@pytest.mark.parametrize(
+    ("probe", "key", "file", "line"),
+    [
+        ({}, "{date}/in/", "2026-11-29/in/part-0.json", {"userId": "b"}),
+        ({"item_id": "1"}, "items.json", "items.json", {"itemId": "2"}),
+        (
+            {"user_id": "1", "input_list": ["1"]},
+            *("in.json", "in.json"),
+            {"userId": "b", "itemList": ["2", "1"]},
+        ),
+    ],
+)
+def test_a_batch_job_has_an_input_with_queries_for_its_recipe(uploads, probe, key, file, line):
+    rows = b"USER_ID,ITEM_ID,TIMESTAMP\na,1,1\nb,1,2\nb,2,3\nc,1,0\nd,1,0\n"
+    job = BatchJobArgs(input=f"s3://in/{key}", output="s3://out/")
+    batches = solution(campaigns=[campaign(**probe)], batch_jobs=[job])
+    group = MOVIES.with_datasets("interactions", data_location="s3://existing/a.csv")
+    args = group.with_solutions(solution("other"), batches).args
+    emulator = SimpleNamespace(region="us-east-1", account="123456789012", connection={})
+    World(emulator, args, Data({}, {}, {"INTERACTIONS": rows})).write_newer_exports(
+        date(2026, 11, 29)
+    )
+    assert uploads[:2] == [{"Bucket": "in"}, {"Bucket": "out"}]
+    bucket, written, content = uploads[2]
+    lines = [json.loads(text) for text in content.splitlines()]
+    assert (bucket, written, lines[0], len(lines)) == ("in", file, line, 3)
 
 
 @pytest.mark.usefixtures("uploads")
