@@ -106,7 +106,7 @@ EXAMPLE = {
         }
     ],
     "heldOutUsers": 5000,
-    "dataDeletionJob": None,
+    "dataDeletionJobArn": None,
     "warnings": [],
     "executionUrl": "https://console.aws.amazon.com/states/home?region=eu-west-1#/v2/executions/"
     "details/arn:aws:states:eu-west-1:123456789012:execution:retraining-prod-1a2b3c4:7f1d",
@@ -156,7 +156,6 @@ TITLES = {
     "CampaignReport": "`detail.solutions[].campaigns[]`, `detail.trials[]`",
     "MetricReport": "`detail.solutions[].campaigns[].metrics.*`",
     "ServingReport": "`detail.serving[]`",
-    "DeletionReport": "`detail.dataDeletionJob`",
 }
 """The parts of the detail -> where they are, in the order of the page."""
 

@@ -300,13 +300,6 @@ class PlannedSolution(TypedDict):
     batchJobs: list[PlannedBatchJob]
 
 
-class CompletedDeletion(TypedDict):
-    """A data deletion job that has completed."""
-
-    dataDeletionJobArn: str
-    completedAt: str
-
-
 class Plan(TypedDict):
     """What a run does next, and its jobs."""
 
@@ -322,7 +315,7 @@ class Plan(TypedDict):
     warnings: list[str]
     users: NotRequired[int | None]
     """The number of users in the export of interactions, or null if not all of it was read."""
-    dataDeletionJob: NotRequired[CompletedDeletion | None]
+    dataDeletionJobArn: NotRequired[str | None]
     """The last data deletion job, if a solution is trained because of it, or null."""
     worstTrial: NotRequired[Outcome]
     """The worst outcome of the trials whose results are only in the warnings."""

@@ -1,4 +1,4 @@
-"""Decides whether a run may begin, or has to wait for other executions of its state machine."""
+"""Decides whether a run may begin, or has to wait for older runs or for the deletion of users."""
 
 from __future__ import annotations
 
@@ -19,11 +19,15 @@ from .executions import (
     older_executions,
     scheduled_at,
 )
+from .rules.deletions import running_deletion
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mypy_boto3_stepfunctions import SFNClient
 
     from .contract import Run, Settings
+    from .rules.deletions import Deletion
 
 LISTS_LAG = "LISTS_LAG_SECONDS"
 """The environment variable for the seconds that a list of AWS may be out of date. On AWS it is not
@@ -36,6 +40,9 @@ SCHEDULE_ROUNDING = timedelta(minutes=2)
 minutes. An event with an even earlier time was due before the change and came late."""
 LONGEST_OVERLAP = timedelta(hours=24)
 """A run waits for an older run at most this long (`components/args.py`)."""
+LONGEST_DELETION = timedelta(hours=26)
+"""A run waits at most until this time after its start while users are deleted. That may take a day:
+https://docs.aws.amazon.com/personalize/latest/dg/delete-records.html."""
 LONGEST_PAUSE = timedelta(minutes=30)
 """The longest time between two checks for an older run. It is short, because a state machine is
 deleted only after the Wait states of its executions have ended."""
@@ -85,6 +92,24 @@ def pause_before(client: SFNClient, settings: Settings, run: Run) -> Pause | Non
             f"AWS may list an older run {late}, and two must not run at once", lag - waited
         )
     return None
+
+
+def pause_for_deletion(deletions: Iterable[Deletion], run: Run) -> Pause | None:
+    """Return why the run may not import or train yet, or None if no users are being deleted.
+
+    Raises:
+        RunRefused: the run has waited too long.
+    """
+    job = running_deletion(deletions)
+    if job is None or "only" in run["request"]:
+        return None
+    waited = clock.now() - datetime.fromisoformat(run["startedAt"])
+    reason, remaining = f"users are being deleted by {job.arn}", LONGEST_DELETION - waited
+    if remaining <= timedelta():
+        waited_in_vain = f"this run has waited for {LONGEST_DELETION / timedelta(hours=1):g} hours"
+        raise RunRefused([f"{reason}, and {waited_in_vain}; start a run when the job has ended"])
+    pause = max(min(waited * PAUSE_SHARE, LONGEST_PAUSE), timedelta(seconds=1))
+    return _pause(reason, min(pause, remaining))
 
 
 def longest_wait(settings: Settings) -> timedelta:

@@ -12,10 +12,9 @@ from .errors import RunRefused, ServiceUnavailable, Throttled
 from .execution_input import input_problems
 from .executions import run_of, trial_results
 from .log import log
-from .overlap import event_of_deployment, pause_before
+from .overlap import event_of_deployment, pause_before, pause_for_deletion
 from .personalize.campaigns import live_version, read_notes
 from .personalize.tags import CHECKED, CONFIRMED, tags_of, write_tags
-from .planning.deletions import pause_for_deletion
 from .planning.plan_run import plan_run, read_view
 from .planning.world import describe_existing
 from .report.model import with_trials
@@ -86,7 +85,7 @@ def _plan_before_work(
 
 def _plan_work(settings: Settings, run: Run) -> Plan:
     view = read_view(read_client(), settings, run)
-    if pause := pause_for_deletion(view):
+    if pause := pause_for_deletion(view.world.deletions, run):
         return {**NO_JOBS, "todo": "WAIT", "reason": pause.reason, "seconds": pause.seconds}
     plan = plan_run(view)
     for arn, fingerprint in view.world.newly_confirmed.items():

@@ -6,8 +6,8 @@ from datetime import datetime
 from . import aws, clock, metrics
 from .contract import SolutionIteration, TrainingItem, pipeline_name
 from .log import log_item
-from .personalize.deletions import list_deletions
 from .personalize.imports import ImportReader
+from .personalize.lists import list_deletions
 from .personalize.tags import DIGEST, RUN, api_tags
 from .personalize.trainings import SolutionReader, stop_training, wanted_training
 from .reconcile import Progress, creation, from_document, reconcile

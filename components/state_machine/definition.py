@@ -16,7 +16,7 @@ LONGEST_OVERLAP_HOURS = 24
 """How long a run waits for an older run (`functions/overlap.py`)."""
 LONGEST_DELETION_HOURS = 26
 """How long after its start a run still waits for the deletion of users
-(`functions/planning/deletions.py`)."""
+(`functions/overlap.py`)."""
 LONGEST_TRIAL_HOURS = 24
 """A run gives up a trial after these hours and those of its bake
 (`functions/rules/deployments.py`)."""

@@ -65,11 +65,6 @@ class Model:
         best_first = sorted(given, key=lambda item: -given[item])
         return {item: given[item] / total for item in best_first}
 
-    def without(self, users: Collection[object]) -> "Model":
-        """Return the model after it has forgotten the histories of these users."""
-        histories = {user: items for user, items in self.histories.items() if user not in users}
-        return replace(self, histories=histories)
-
     def scores(self, histories: Sequence[Sequence[int]]) -> Scores:
         """Return a matrix of scores, with a row for each history and a column for each item.
 

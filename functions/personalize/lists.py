@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from .. import clock
 from ..errors import ServiceUnavailable
-from .statuses import is_active
+from ..rules.deletions import Deletion
+from .statuses import COMPLETED, is_active, is_running
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -45,3 +46,21 @@ def active_event_trackers(client: PersonalizeClient, group_arn: str) -> list[str
     pages = client.get_paginator("list_event_trackers").paginate(datasetGroupArn=group_arn)
     trackers = read_list(pages, lambda page: page["eventTrackers"])
     return [tracker["eventTrackerArn"] for tracker in trackers if is_active(tracker["status"])]
+
+
+def list_deletions(client: PersonalizeClient, group_arn: str) -> list[Deletion]:
+    """Return the last 100 data deletion jobs of a dataset group. The newest is first in the list.
+
+    The list may be 90 seconds old.
+    """
+    response = client.list_data_deletion_jobs(datasetGroupArn=group_arn, maxResults=100)
+    return [
+        Deletion(
+            arn=job["dataDeletionJobArn"],
+            is_running=is_running(job["status"]),
+            has_completed=job["status"] == COMPLETED,
+            created_at=job["creationDateTime"],
+            ended_at=job["lastUpdatedDateTime"],
+        )
+        for job in response["dataDeletionJobs"]
+    ]

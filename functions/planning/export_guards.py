@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from .datasets import DatasetView
 
+DATASETS_WITH_USERS = ("interactions", "users", "actionInteractions")
 MAX_INCREMENTAL_BYTES = 10**9
 """AWS's limit for an INCREMENTAL import:
 https://docs.aws.amazon.com/personalize/latest/dg/limits.html."""
@@ -38,6 +39,26 @@ def export_not_ready(view: DatasetView) -> Iterator[str]:
             f"{len(late)} of {len(export.objects)} objects at {export.location} are newer "
             f"than the ready marker {marker}, for example {late[0]}; write the marker "
             "after the last object of the export"
+        )
+
+
+@guard("deleted users", "REFUSE", "export")
+def export_with_deleted_users(view: DatasetView) -> Iterator[str]:
+    """Yield a message for an export that is older than the last data deletion job.
+
+    An import could bring the users back. One older file is enough, because each may contain them.
+    """
+    begun = [job for job in view.world.deletions if job.is_running or job.has_completed]
+    if not begun or view.dataset["type"] not in DATASETS_WITH_USERS:
+        return
+    last, export = max(begun, key=lambda job: job.created_at), view.export
+    if old := [file.key for file in export.objects if file.modified_at < last.created_at]:
+        url = export.url(old[0])
+        yield (
+            f"{len(old)} of {len(export.objects)} objects at {export.location} were written before "
+            f"{last.arn} began, so an import could bring the deleted users back; write the export "
+            f"again without them, or confirm that {url} never had them with `aws s3 cp {url} {url} "
+            "--metadata-directive REPLACE`, which makes it new"
         )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..errors import RunRefused
 from ..metrics import short_name
 from ..words import list_text
-from . import batch_guards, deletions, export_content, export_files, export_guards, resource_guards
+from . import batch_guards, export_content, export_files, export_guards, resource_guards
 from .datasets import DatasetView, datasets_to_import
 from .guards import Guard
 from .solutions import SolutionView
@@ -20,20 +20,12 @@ if TYPE_CHECKING:
     from mypy_boto3_personalize import PersonalizeClient
 
     from ..contract import Plan, Run, Settings
-    from ..rules.deletions import Deletion
     from .guards import Verdict
     from .world import World
 
 GUARDS = tuple(
     found
-    for module in (
-        resource_guards,
-        batch_guards,
-        export_files,
-        export_guards,
-        export_content,
-        deletions,
-    )
+    for module in (resource_guards, batch_guards, export_files, export_guards, export_content)
     for found in vars(module).values()
     if isinstance(found, Guard)
 )
@@ -51,12 +43,6 @@ class RunView:
     """The datasets that the run may import."""
     solutions: Sequence[SolutionView]
     """The solutions that the run may train."""
-
-    @property
-    def deletion(self) -> Deletion | None:
-        """The last deletion of users, if the run trains a solution because of it, else None."""
-        trained = (item for item in self.solutions if item.decision.action == "train")
-        return next(filter(None, (item.deletion for item in trained)), None)
 
 
 def read_view(client: PersonalizeClient, settings: Settings, run: Run) -> RunView:
@@ -90,7 +76,8 @@ def plan_run(view: RunView) -> Plan:
     solutions = [planned for solution in view.solutions if (planned := solution.planned())]
     users = view.solutions[0].user_ids if view.solutions else None
     reason = None if imports or solutions else _why_skipped(view)
-    deletion = view.deletion
+    trained = (item for item in view.solutions if item.decision.action == "train")
+    deletion = next(filter(None, (item.deletion for item in trained)), None)
     held_back = [
         f"{solution.arn}: {solution.limit_message}"
         for solution in view.solutions
@@ -103,11 +90,7 @@ def plan_run(view: RunView) -> Plan:
         "imports": imports,
         "solutions": solutions,
         "users": len(users) if users else None,
-        "dataDeletionJob": deletion
-        and {
-            "dataDeletionJobArn": deletion.arn,
-            "completedAt": deletion.ended_at.isoformat(),
-        },
+        "dataDeletionJobArn": deletion.arn if deletion else None,
         "warnings": [*held_back, *_messages("WARN", view)],
     }
 

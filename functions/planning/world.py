@@ -14,9 +14,8 @@ from .. import aws, clock, exports
 from ..contract import filter_arns
 from ..personalize.batch_jobs import batch_jobs_of, list_batch_jobs
 from ..personalize.campaigns import Versions, describe_campaign
-from ..personalize.deletions import list_deletions
 from ..personalize.imports import ImportReader, location_digits, seen_export
-from ..personalize.lists import active_event_trackers
+from ..personalize.lists import active_event_trackers, list_deletions
 from ..personalize.tags import tags_of
 from ..personalize.trainings import SolutionReader
 from ..rules.imports import confirmable_imports, effective_imports, full_import_day

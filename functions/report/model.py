@@ -170,15 +170,6 @@ class ServingReport(TypedDict):
     """Since when and by whom the campaign is pinned, or null. Runs deploy nothing to it."""
 
 
-class DeletionReport(TypedDict):
-    """A data deletion job after which a run has trained."""
-
-    dataDeletionJobArn: str
-    """The data deletion job."""
-    completedAt: str
-    """When it completed (ISO 8601)."""
-
-
 class Report(TypedDict):
     """The report of a run."""
 
@@ -223,7 +214,7 @@ class Report(TypedDict):
     heldOutUsers: int | None
     """About how many users Personalize has held out to measure the metrics, or null if the export
     of interactions is too large to count them."""
-    dataDeletionJob: DeletionReport | None
+    dataDeletionJobArn: str | None
     """The last data deletion job, if the run has trained because users were deleted, or null."""
     warnings: list[str]
     """What a person should know, as sentences."""
@@ -262,7 +253,7 @@ def report_of(
     trial = document["plan"].get("worstTrial") if "plan" in document else None
     error = document.get("error")
     users = document["plan"].get("users") if "plan" in document else None
-    deletion = document["plan"].get("dataDeletionJob") if "plan" in document else None
+    deletion = document["plan"].get("dataDeletionJobArn") if "plan" in document else None
     hours = sum(solution["trainingHours"] or 0 for solution in solutions)
     price = document["settings"]["trainingHourPrice"] if "settings" in document else None
     costs = [
@@ -290,7 +281,7 @@ def report_of(
         "trials": trials,
         "serving": serving,
         "heldOutUsers": None if users is None else round(users * HELD_OUT_SHARE),
-        "dataDeletionJob": deletion and {**deletion},
+        "dataDeletionJobArn": deletion,
         "warnings": shortened_list([*_warnings(document)]),
         "executionUrl": _execution_url(arn),
         "dashboardUrl": dashboard_url,

@@ -355,10 +355,8 @@ def _import_lines(report: Report) -> Iterator[str]:
         yield f"- {dataset['type']}: {', '.join(facts)}"
         if content := content_text(dataset["content"], started_at, "before the run"):
             yield f"  {content}"
-    if deletion := report["dataDeletionJob"]:
-        ended_at = time_text(datetime.fromisoformat(deletion["completedAt"]))
-        job = short_name(deletion["dataDeletionJobArn"])
-        yield f"- users were deleted by {job} at {ended_at} UTC, so the solutions are trained again"
+    if deletion := report["dataDeletionJobArn"]:
+        yield f"- users were deleted by {short_name(deletion)}, so the solutions are trained again"
     costs = {"trainings": report["trainingCost"], "imports": report["importCost"]}
     if texts := [f"{name} ${cost:.2f}" for name, cost in costs.items() if cost]:
         yield f"- about {', '.join(texts)}"

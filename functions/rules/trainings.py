@@ -14,6 +14,8 @@ from .steps import BUSY_PAUSE, SHORT_PAUSE, Action, Case, JobMemory, Step, faile
 DIGEST_DIGITS = 24
 MONTH = timedelta(days=30)
 """Trainings within this time count for limits.maxTrainingsPerMonth."""
+PAUSE_SHARE = 0.1
+"""The pause while the data is changing, as a share of the time that the training has waited."""
 STOP_GRACE = timedelta(hours=1)
 """How long a training may take to stop."""
 
@@ -114,7 +116,7 @@ TrainingCase = Case[SeenSolution, WantedTraining, Memory]
 def decide(seen: SeenSolution, wanted: WantedTraining, memory: Memory, now: datetime) -> Step:
     """Return the next step of a training, and write the version that it is about to `memory`."""
     case = Case(seen, wanted, memory, now)
-    return _follow_known(case) or _wait_for_deletion(case) or _check_data(case) or _train(case)
+    return _follow_known(case) or _check_data(case) or _train(case)
 
 
 # The rules. The first one that applies decides.
@@ -128,25 +130,19 @@ def _follow_known(case: TrainingCase) -> Step | None:
     return None
 
 
-def _wait_for_deletion(case: TrainingCase) -> Step | None:
-    """Wait while users are being deleted, because a version could still learn them."""
-    seen, wanted, memory, now = case
-    deletion = running_deletion(seen.deletions)
-    if deletion is None:
-        return None
-    reason = f"users are being deleted by {deletion.arn}"
-    late = memory.at_deadline(reason, wanted.max_hours, now)
-    return late or Step("WAITING", pause=max(deletion.pause(now), BUSY_PAUSE))
-
-
 def _check_data(case: TrainingCase) -> Step | None:
-    """Wait while the data or the configuration is changing. Fail if no run has checked the data."""
+    """Wait while the data or the configuration is changing. Fail if no run has checked the data.
+
+    The deletion of users may take a day, so the pauses grow.
+    """
     seen, wanted, memory, now = case
-    running = next((job for job in seen.imports if job.is_running), None)
+    imports = (job for job in seen.imports if job.is_running)
+    running = running_deletion(seen.deletions) or next(imports, None)
     if running or seen.is_being_updated:
         reason = f"{running.arn} is running" if running else "the solution is being updated"
         late = memory.at_deadline(reason, wanted.max_hours, now)
-        return late or Step("WAITING", pause=BUSY_PAUSE)
+        waited = (now - memory.began_at).total_seconds()
+        return late or Step("WAITING", pause=max(waited * PAUSE_SHARE, BUSY_PAUSE))
     unusable = unusable_data(seen.imports, wanted)
     return failed("CHECKING", unusable) if unusable else None
 

@@ -19,7 +19,7 @@ from functions.personalize.campaigns import (
     read_pin,
     update_request,
 )
-from functions.personalize.deletions import list_deletions
+from functions.personalize.lists import list_deletions
 from functions.personalize.statuses import is_active, is_running
 from functions.personalize.tags import tags_of, write_tags
 from functions.personalize.trainings import describe_version, list_versions
@@ -163,21 +163,16 @@ def _deletion_warning(target: Target, version_arn: str) -> str | None:
 
     A rollback is urgent, so it does not fail if this cannot be read.
     """
-    client, name = target.access.personalize, short_name(version_arn)
+    client = target.access.personalize
     try:
         version = describe_version(client, version_arn)
         deletion = last_deletion(list_deletions(client, version["datasetGroupArn"]))
     except AWS_ERRORS as error:
-        return (
-            f"whether users were deleted since {name} was trained is not known: {aws_error(error)}"
-        )
-    if deletion is None or version["creationDateTime"] >= deletion.ended_at:
-        return None
-    return (
-        f"{name} was trained before {short_name(deletion.arn)} deleted users at "
-        f"{time_text(deletion.ended_at)} UTC, and may still know them; the next run trains without "
-        "them"
-    )
+        return f"whether it knows users who were deleted is not known: {aws_error(error)}"
+    if deletion and version["creationDateTime"] < deletion.ended_at:
+        job, time = short_name(deletion.arn), time_text(deletion.ended_at)
+        return f"it may still know the users whom {job} deleted until {time} UTC"
+    return None
 
 
 def _is_busy(campaign: CampaignTypeDef) -> bool:

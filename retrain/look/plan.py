@@ -16,7 +16,7 @@ from functions.errors import RunRefused
 from functions.execution_input import input_problems
 from functions.executions import run_of
 from functions.metrics import short_name
-from functions.planning.deletions import pause_for_deletion
+from functions.overlap import pause_for_deletion
 from functions.planning.plan_run import plan_run, read_view
 from functions.prices import PRICED_BY_INTERACTIONS, import_cost, training_cost
 from functions.report.text import with_short_arns
@@ -157,7 +157,7 @@ def _document(pipeline: ExaminedPipeline, request: Request) -> Document:
     try:
         with function_clients(pipeline.access) as client:
             view = read_view(client, pipeline.settings, run_of(started))
-            pause = pause_for_deletion(view)
+            pause = pause_for_deletion(view.world.deletions, view.run)
             if pause:
                 document["notes"].append(f"{with_short_arns(pause.reason)}.")
             planned = plan_run(view)

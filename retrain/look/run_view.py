@@ -356,11 +356,8 @@ class RunView:
         if reason := self.reason or self.why:
             yield Line(2, "", one_line(reason), style)
         # A report of an earlier release lacks the key.
-        deletion = self.report.get("dataDeletionJob") if self.report else None
-        if deletion:
-            ended_at = time_text(datetime.fromisoformat(deletion["completedAt"]))
-            name = short_name(deletion["dataDeletionJobArn"])
-            yield Line(1, f"trained again, because {name} deleted users at {ended_at} UTC")
+        if self.report and (deletion := self.report.get("dataDeletionJobArn")):
+            yield Line(1, f"trained again, because {short_name(deletion)} deleted users")
         jobs = [job for job in self.jobs if job.is_running or not only_running]
         for job in jobs:
             yield job.line(now)

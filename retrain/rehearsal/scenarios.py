@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from functions.report.model import Report
     from retrain.rehearsal.data import Spoiling
 
-Need: TypeAlias = Literal["FULL import", "solution", "campaign", "probe", "fixed locations"]
+Need: TypeAlias = Literal["FULL import", "campaign", "probe", "fixed locations"]
 """What a stack needs to play a scenario."""
 NO_RESULTS = {"fault": "no-results", "job": "solution-version", "times": 10_000}
 """A fault (`emulator/personalize/faults.py`) that happens until it is removed."""
@@ -84,8 +84,6 @@ def _obstacles(need: Need, args: RetrainingPipelineArgs) -> Iterator[str]:
             "the stack has no FULL import of interactions; set importMode to FULL in "
             "datasets.interactions"
         )
-    if need == "solution" and not args.solutions:
-        yield "the stack has no solutions, so nothing is trained"
     if need in ("campaign", "probe") and not campaigns:
         yield "the stack has no campaigns; add the campaigns of a solution in the config"
     if need == "probe" and not any(campaign.probe for campaign in campaigns):
@@ -130,10 +128,10 @@ SCENARIOS = (
         prevented="the model that knows the user would have been served until newer data arrived",
         writes_exports=False,
         deletes_user=True,
-        outcomes=["DEPLOYED", "TRAINED"],
+        outcomes=["DEPLOYED"],
         trains=True,
         serves_new_version=True,
-        needs=["solution", "fixed locations"],
+        needs=["campaign", "fixed locations"],
     ),
     Scenario(
         name=Name.TRUNCATED_EXPORT,

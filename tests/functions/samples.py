@@ -503,7 +503,7 @@ def plan(**changes):
         "imports": [planned_import()],
         "solutions": [planned_solution()],
         "users": None,
-        "dataDeletionJob": None,
+        "dataDeletionJobArn": None,
         "warnings": [],
         **changes,
     }

@@ -131,7 +131,7 @@ def test_the_report_of_a_good_run():
         "trials": [],
         "serving": serving(s.VERSION),
         "heldOutUsers": None,
-        "dataDeletionJob": None,
+        "dataDeletionJobArn": None,
         "warnings": [],
         "executionUrl": "https://console.aws.amazon.com/states/home?region=eu-west-1"
         f"#/v2/executions/details/{s.EXECUTION}",

@@ -80,8 +80,8 @@ class Run:
 
     def _retrain(self, started: int) -> Process:
         """Import the datasets. If all hold their exports, train the solutions."""
-        while deletion := running_deletion((yield Call(self.world.list_deletions))):
-            yield Sleep(round(deletion.pause(as_time(self.world.now))))
+        while running_deletion((yield Call(self.world.list_deletions))):
+            yield Sleep(600)
         self.work_began = self.world.now
         for dataset in DATASETS:
             folder = self.world.folder(dataset, self.day)

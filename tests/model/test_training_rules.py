@@ -51,11 +51,7 @@ def own(**fields):
     return version(**{**standard, **fields})
 
 
-def deletion(number=1, **fields):
-    """Return a data deletion job that took an hour, and has completed an hour ago."""
-    standard = {"is_running": False, "has_completed": True, "ended_at": NOW - HOUR}
-    created_at = NOW - 2 * HOUR
-    return Deletion(**{"arn": f"forget-{number}", "created_at": created_at, **standard, **fields})
+DELETED = Deletion("forget", False, True, created_at=NOW - 2 * HOUR, ended_at=NOW - HOUR)
 
 
 def step(*versions, imports=(IMPORTED,), memory=None, updated=False, deletions=(), **fields):
@@ -220,6 +216,7 @@ RUNNING = job(2, is_running=True, is_active=False)
     [
         ({"imports": [IMPORTED, RUNNING]}, {}, "job-2 is running"),
         ({"updated": True}, {}, "the solution is being updated"),
+        ({"deletions": [DELETED, DELETED._replace(is_running=True)]}, {}, "forget is running"),
         ({}, {"refusal": "the quota is used up"}, "the quota is used up"),
         ({}, {}, "Personalize did not answer"),
     ],
@@ -227,8 +224,9 @@ RUNNING = job(2, is_running=True, is_active=False)
 def test_a_training_waits_until_nothing_moves_and_no_longer_than_its_limit(fields, memory, reason):
     late = Memory(NOW - 24 * HOUR, **memory)
     assert step(memory=late, **fields) == failed("WAITING", f"gave up after 24 hours: {reason}")
-    waits = Step("WAITING", pause=60) if fields else CREATE
-    assert step(memory=Memory(NOW - 23 * HOUR, **memory), **fields) == waits
+    for hours, seconds in ((0, 60), (1, 360), (23, 8280)):
+        waits = Step("WAITING", pause=seconds) if fields else CREATE
+        assert step(memory=Memory(NOW - hours * HOUR, **memory), **fields) == waits
     assert step(own(), memory=late, **fields).phase == "TRAINING", "its training has begun"
 
 
@@ -269,21 +267,18 @@ def test_a_training_has_used_the_imports_that_had_ended_when_it_began():
     assert effective_imports(jobs, jobs[1].ended_at) == [jobs[1]]
 
 
-DELETING = deletion(2, is_running=True, has_completed=False, created_at=NOW - 2 * HOUR)
-
-
 @pytest.mark.parametrize(
     ("deletions", "versions", "expected"),
     [
-        ([deletion()], [version()], CREATE),
-        ([deletion()], [version(created_at=NOW - 1.5 * HOUR)], CREATE),
-        ([deletion()], [version(created_at=NOW - HOUR)], TRAINED),
-        ([deletion(), deletion(2, ended_at=NOW)], [version(created_at=NOW - HOUR)], CREATE),
-        ([deletion(2, ended_at=NOW), deletion()], [version(created_at=NOW - HOUR)], CREATE),
-        ([deletion(has_completed=False)], [version()], TRAINED),
-        ([deletion()], [version(is_active=False, was_stopped=True)], CREATE),
-        ([deletion()], [own(is_running=False, is_active=True)], TRAINED),
-        ([deletion()], [own(run="earlier", created_at=NOW - 2 * HOUR)], CREATE),
+        ([DELETED], [version()], CREATE),
+        ([DELETED], [version(created_at=NOW - 1.5 * HOUR)], CREATE),
+        ([DELETED], [version(created_at=NOW - HOUR)], TRAINED),
+        ([DELETED, DELETED._replace(ended_at=NOW)], [version(created_at=NOW - HOUR)], CREATE),
+        ([DELETED._replace(ended_at=NOW), DELETED], [version(created_at=NOW - HOUR)], CREATE),
+        ([DELETED._replace(has_completed=False)], [version()], TRAINED),
+        ([DELETED], [version(is_active=False, was_stopped=True)], CREATE),
+        ([DELETED], [own(is_running=False, is_active=True)], TRAINED),
+        ([DELETED], [own(run="earlier", created_at=NOW - 2 * HOUR)], CREATE),
     ],
     ids=[
         *("trained before", "trained meanwhile", "trained afterwards", "a second job", "unsorted"),
@@ -294,21 +289,3 @@ def test_a_version_that_may_have_learned_deleted_users_is_trained_again(
     deletions, versions, expected
 ):
     assert step(*versions, deletions=deletions) == expected
-
-
-def test_the_limit_of_the_month_holds_for_a_training_after_a_deletion_too():
-    assert step(version(), deletions=[deletion()], max_per_month=1).outcome == "SKIPPED"
-    assert step(version(), deletions=[deletion()], max_per_month=2) == CREATE
-
-
-@pytest.mark.parametrize(
-    ("age", "pause"), [(MINUTE, 60), (2 * HOUR, 720), (20 * HOUR, 1800)], ids=str
-)
-def test_a_training_waits_while_users_are_deleted_and_no_longer_than_its_limit(age, pause):
-    job = DELETING._replace(created_at=NOW - age)
-    for versions in ([], [version(created_at=NOW)]):
-        assert step(*versions, deletions=[deletion(), job]) == Step("WAITING", pause=pause)
-    late = step(deletions=[job], memory=Memory(NOW - 24 * HOUR))
-    reason = "gave up after 24 hours: users are being deleted by forget-2"
-    assert late == failed("WAITING", reason)
-    assert step(own(), deletions=[job]).phase == "TRAINING", "its training has begun"

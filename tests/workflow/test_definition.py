@@ -10,7 +10,6 @@ from components.lambda_functions import CALLED_BY_EVENTS
 from components.state_machine import definition as module
 from components.state_machine.steps import STEPS, TIMEOUT_SECONDS
 from functions import errors, executions, overlap
-from functions.planning import deletions
 from functions.reconcile import ACTING
 from functions.rules import deployments
 from tests.definitions import machines, problems
@@ -202,7 +201,7 @@ def test_only_a_failed_campaign_ends_in_the_state_of_an_error():
 
 def test_the_definition_and_the_functions_have_the_same_error_and_deadlines():
     assert timedelta(hours=module.LONGEST_OVERLAP_HOURS) == overlap.LONGEST_OVERLAP
-    assert timedelta(hours=module.LONGEST_DELETION_HOURS) == deletions.LONGEST_WAIT
+    assert timedelta(hours=module.LONGEST_DELETION_HOURS) == overlap.LONGEST_DELETION
     assert timedelta(hours=module.LONGEST_TRIAL_HOURS) == deployments.LONGEST_TRIAL
     assert module.REPORTED_ERROR == executions.REPORTED_ERROR
     assert DEFINITION["States"]["Retraining failed"]["Error"] == executions.REPORTED_ERROR

@@ -124,7 +124,7 @@ DATED = {"import_mode": "INCREMENTAL", "data_location": "s3://bucket/{date}/"}
             "interactions",
             {},
             {"campaigns": []},
-            dict.fromkeys(["worse-model", "bad-probe"], NO_CAMPAIGNS),
+            dict.fromkeys(["deleted-user", "worse-model", "bad-probe"], NO_CAMPAIGNS),
         ),
         ("interactions", {}, APPROVED, {"bad-probe": APPROVAL}),
         ("users", {}, {"campaigns": [PROBED]}, NO_FULL_IMPORT),
@@ -135,9 +135,3 @@ def test_a_stack_that_cannot_play_a_scenario_has_a_reason(dataset, changes, tast
     group = MOVIES.with_datasets(dataset, **changes).with_solutions(solution(**taste))
     reasons = {scenario.name: scenario.obstacle(group.args) for scenario in SCENARIOS}
     assert {str(name): reason for name, reason in reasons.items() if reason} == obstacles
-
-
-def test_a_user_is_not_deleted_from_a_stack_without_solutions():
-    args = MOVIES.with_solutions().args
-    reason = "the stack has no solutions, so nothing is trained"
-    assert BY_NAME["deleted-user"].obstacle(args) == reason
