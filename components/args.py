@@ -157,8 +157,8 @@ class BakeArgs:
     ] = ()
     """ARNs of CloudWatch alarms, for example about the orders in the shop. They may be composite.
 
-    An alarm that was in the state ALARM before the campaign served the version does not count. All
-    ARNs of alarms and ids in probes may have at most 5,000 characters together.
+    An alarm that went into the state ALARM before the update was sent does not count. All ARNs of
+    alarms and ids in probes may have at most 5,000 characters together.
     """
     create_alarms: bool = False
     """`true` creates three alarms about the campaign: its 4xx errors, 5xx errors and latency.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, cast, get_args
 
 from .. import clock
 from ..alarms import alarm_names
-from ..rules.deployments import Bake, Deployment, Notes, SeenCampaign, Trial, Update, Version
+from ..rules.deployments import Deployment, Notes, SeenCampaign, Trial, Update, Version
 from ..rules.gate import Baseline
 from ..rules.trainings import imports_of
 from .statuses import is_active, is_running
@@ -94,26 +94,21 @@ def read_notes(tags: Tags, solution_arn: str) -> Notes:
     known = {key: value for key, value in tags.items() if value.startswith(f"{solution_arn}/")}
     version, written_at, served, *_ = [*known.get(TRIAL, "").split(" "), "", "", ""]
     at = past_time(written_at)
-    bake = _read_bake(tags.get(BAKE, ""), at) if at else None
-    trial = Trial(version, at, was_served=served == SERVED, bake=bake) if at else None
+    baked_until = past_time(tags.get(BAKE, ""), LONGEST_BAKE)
+    # A bake that ended before the trial is left from another one.
+    baked_until = baked_until if at and baked_until and baked_until > at else None
+    trial = Trial(version, at, served == SERVED, baked_until) if at else None
     return Notes(trial, known.get(GOOD), known.get(PREVIOUS), known.get(BAD))
-
-
-def _read_bake(text: str, trial_at: datetime) -> Bake | None:
-    """Return the bake of a trial. A bake that began before the trial is left from another one."""
-    since, until, *_ = [*text.split(" "), ""]
-    begin, end = past_time(since), past_time(until, LONGEST_BAKE)
-    return Bake(begin, end) if begin and end and begin >= trial_at else None
 
 
 def notes_as_tags(notes: Notes) -> Tags:
     """Return the tags of a campaign with these notes."""
     trial = notes.trial
-    bake = trial.bake if trial else None
+    baked_until = trial.baked_until if trial else None
     served = f" {SERVED}" if trial and trial.was_served else ""
     return {
         TRIAL: f"{trial.version} {trial.at.isoformat()}{served}" if trial else NONE,
-        BAKE: " ".join(time.isoformat() for time in bake) if bake else NONE,
+        BAKE: baked_until.isoformat() if baked_until else NONE,
         GOOD: notes.good or NONE,
         PREVIOUS: notes.previous or NONE,
         BAD: notes.bad or NONE,

@@ -29,14 +29,6 @@ looks would fill the history of the execution."""
 # What a look shows
 
 
-class Bake(NamedTuple):
-    """The time in which alarms decide about a version on trial."""
-
-    since: datetime
-    """When the campaign began to serve the version. What went off before does not count."""
-    until: datetime
-
-
 class Trial(NamedTuple):
     """A version on trial."""
 
@@ -45,8 +37,8 @@ class Trial(NamedTuple):
     """The time just before the update was sent. An older update does not belong to the trial."""
     was_served: bool = False
     """True once a look has shown that the campaign serves the version."""
-    bake: Bake | None = None
-    """The bake, which begins with that look."""
+    baked_until: datetime | None = None
+    """The end of the bake, which begins with that look. Until then, alarms decide too."""
 
 
 class Notes(NamedTuple):
@@ -266,7 +258,7 @@ def _remember(seen: SeenCampaign, wanted: Deployment, memory: Memory) -> None:
     notes, update = seen.notes, seen.update
     trial = notes.trial
     memory.is_on_trial = trial is not None
-    memory.baked_until = trial.bake.until if trial and trial.bake else memory.baked_until
+    memory.baked_until = (trial and trial.baked_until) or memory.baked_until
     memory.version = trial.version if trial else wanted.version or memory.version
     if trial is None or memory.previous is None:
         is_served = seen.serves == memory.version
@@ -404,19 +396,19 @@ def _note_served(case: DeploymentCase, trial: Trial) -> Step | None:
     """
     seen, wanted, _, now = case
     served = trial._replace(was_served=True)
-    if wanted.bake_hours and not trial.bake:
-        since = max(trial.at, seen.update.ended_at)
-        served = served._replace(bake=Bake(since, now + timedelta(hours=wanted.bake_hours)))
+    if wanted.bake_hours and not trial.baked_until:
+        end = now.replace(microsecond=0) + timedelta(hours=wanted.bake_hours)
+        served = served._replace(baked_until=end)
     if served == trial or not (wanted.probe or wanted.bake_hours):
         return None
     return Step("TRYING", WriteNotes(seen.notes._replace(trial=served)))
 
 
 def _heed_alarms(case: DeploymentCase, trial: Trial) -> Step | None:
-    """Go back if an alarm has gone off since the campaign began to serve the version on trial."""
+    """Go back if an alarm has gone off since the trial began. The update was sent just then."""
     memory = case.memory
     for name, rang_at, _ in case.seen.alarms:
-        if trial.bake and rang_at and rang_at > trial.bake.since:
+        if rang_at and rang_at > trial.at:
             memory.has_rung = True
             memory.reasons = [f"the alarm {name} went off at {time_text(rang_at)} UTC"]
     return _go_back(case, trial) if memory.has_rung else None
@@ -425,11 +417,11 @@ def _heed_alarms(case: DeploymentCase, trial: Trial) -> Step | None:
 def _wait_for_alarms(case: DeploymentCase, trial: Trial) -> Step | None:
     """Wait for the end of the bake. An alarm whose state is not known keeps no version back."""
     seen, wanted, memory, now = case
-    if not wanted.bake_hours or trial.bake is None:
+    if not wanted.bake_hours or trial.baked_until is None:
         return None
-    if now < trial.bake.until:
-        pause_seconds = min((trial.bake.until - now).total_seconds(), wanted.bake_pause)
-        return Step("BAKING", pause=pause_seconds)
+    if now < trial.baked_until:
+        remaining = (trial.baked_until - now).total_seconds()
+        return Step("BAKING", pause=min(remaining, wanted.bake_pause))
     if doubts := [f"the alarm {alarm.name} {alarm.doubt}" for alarm in seen.alarms if alarm.doubt]:
         # One text, because the document of a run has room for one per campaign.
         memory.warnings = sorted({*memory.warnings, f"after the bake, {'; '.join(doubts)}"})

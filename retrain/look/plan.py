@@ -286,7 +286,8 @@ def _campaign_step(view: SolutionView, campaign: CampaignSettings, *, is_updated
     action, reason = "keep", f"it serves {short_name(seen.serves or 'nothing')}"
     if seen.notes.trial:
         trial = seen.notes.trial
-        bake = f", baked until {time_text(trial.bake.until)} UTC" if trial.bake else ""
+        end = trial.baked_until
+        bake = f", baked until {time_text(end)} UTC" if end else ""
         reason = f"{short_name(trial.version)} is on trial{bake}, which the run ends first"
         action = "wait"
     elif seen.pin:

@@ -5,6 +5,7 @@ A run waits until older ones have ended, and after a death until the last reques
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
 
 from simulation import EPOCH, Call, Process, RequestFailedError, Sleep, as_time, reconcile
@@ -12,7 +13,7 @@ from world import DATASETS, DAY, DEPLOYED_SOLUTION, SOLUTIONS, Campaign, ImportJ
 
 from functions.rules import deployments, imports, trainings
 from functions.rules.deletions import running_deletion
-from functions.rules.deployments import Deployment, Notes, SeenCampaign, Update
+from functions.rules.deployments import Alarm, Deployment, Notes, SeenCampaign, Trial, Update
 from functions.rules.gate import Baseline
 from functions.rules.imports import SeenDataset, WantedImport
 from functions.rules.probing import Probe, Response
@@ -22,6 +23,7 @@ from functions.rules.trainings import SeenSolution, WantedTraining, imports_of
 BASELINE = "similar"
 """The solution that is the baseline of the deployed one."""
 MAX_HOURS = 26
+BAKE_SECONDS = 3000
 QUIET_SECONDS = 180
 """How long a run waits after one that has died: its last request may still come."""
 
@@ -193,6 +195,8 @@ class Run:
             gate=[{"metric": "m", "maxDrop": self.world.max_drop, "relativeTo": BASELINE}],
             approval_hours=1000 if self.world.needs_approval else None,
             probe={"minutes": 3} if campaign.is_probed else None,
+            bake_hours=BAKE_SECONDS / 3600 if campaign.is_baked else 0,
+            bake_pause=300,
             max_hours=1,
         )
         began_at, changes = self.world.now, self.world.fault_changes
@@ -202,7 +206,11 @@ class Run:
             served, latest = yield Call(lambda: self.world.describe(campaign))
             notes, pin = yield Call(lambda: (campaign.notes, campaign.pin))
             listed = yield Call(partial(self.world.list_versions, BASELINE))
-            return replace(self._seen(served, latest, notes, listed), pin=pin)
+            seen = replace(self._seen(served, latest, notes, listed), pin=pin)
+            is_baking = campaign.is_baked and notes.trial and notes.trial.version == served.name
+            if not is_baking or seen.update.is_running:
+                return seen
+            return replace(seen, alarms=[(yield from self._alarm(campaign, served))])
 
         def perform(step: Step, seen: SeenCampaign) -> Process:
             self._check(campaign, step, seen, changes)
@@ -213,6 +221,16 @@ class Run:
         )
         self.outcomes[campaign.name] = step
         self._check_outcome(campaign, version, began_at, expected)
+
+    def _alarm(self, campaign: Campaign, served: Version) -> Process:
+        def read() -> datetime | None:
+            return as_time(campaign.rang_at) if campaign.causes else None
+
+        try:
+            return Alarm("sales", (yield Call(read, may_fail=True)))
+        except RequestFailedError as error:
+            campaign.unseen.add(served)
+            return Alarm("sales", doubt=f"cannot be read: {error}")
 
     def _has_waited(self, version: Version | None) -> bool:
         return version is not None and version.tags["run"] != self.run_id
@@ -284,7 +302,9 @@ class Run:
             return "REJECTED"
         if self.world.needs_approval:
             return "AWAITING_APPROVAL"
-        return "DEPLOYED" if version.serves_well or not campaign.is_probed else "ROLLED_BACK"
+        is_bad = campaign.is_probed and not version.serves_well
+        rings = campaign.is_baked and version.sets_off_alarms
+        return "ROLLED_BACK" if is_bad or rings else "DEPLOYED"
 
     def _is_worse(self, version: Version, live: Version) -> bool:
         return version.metric < live.metric * (1 - self.world.max_drop)
@@ -319,8 +339,11 @@ class Run:
                     campaign.passed.add(tried)
                     if campaign.is_probed and not tried.serves_well:
                         self.problems.append(f"{campaign.name}: {tried.name} is kept")
+                    self.problems += self._early_or_loud(campaign, tried, trial)
+                has_rung = campaign.is_baked and as_time(campaign.rang_at) > trial.at
                 is_innocent = tried.serves_well and not (
-                    self.world.probe_is_at_fault
+                    has_rung
+                    or self.world.probe_is_at_fault
                     or self.world.fault_changes != changes
                     or campaign.moved_by_a_person((trial.at - EPOCH).total_seconds())
                 )
@@ -331,6 +354,15 @@ class Run:
             case deployments.Deploy(name, notes):
                 for reason in self._reasons_against(campaign, seen, name, notes):
                     self.problems.append(f"{campaign.name}: {name} {reason}")
+
+    def _early_or_loud(self, campaign: Campaign, tried: Version, trial: Trial) -> Iterator[str]:
+        """Yield why a version must not be kept: its bake goes on, or its alarm rang."""
+        if campaign.is_baked:
+            if trial.baked_until is None or as_time(self.world.now) < trial.baked_until:
+                yield f"{campaign.name}: {tried.name} is good before the end of its bake"
+            is_heard = tried.sets_off_alarms and tried not in campaign.unseen
+            if is_heard and as_time(campaign.rang_at) > trial.at:
+                yield f"{campaign.name}: {tried.name} is kept although its alarm rings"
 
     def _reasons_against(
         self, campaign: Campaign, seen: SeenCampaign, name: str, notes: Notes

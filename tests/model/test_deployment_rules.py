@@ -10,7 +10,6 @@ from functions.rules.batch_jobs import SeenBatchJobs, WantedBatchJob
 from functions.rules.deployments import (
     Alarm,
     Ask,
-    Bake,
     Deploy,
     Deployment,
     GoBack,
@@ -499,33 +498,26 @@ def test_only_the_update_of_the_trial_is_reported(latest, created_at, ended_at):
 # Bakes
 
 BAKED = {"probe": None, "bake_hours": 2, "bake_pause": 300}
-BEGAN = NOW - HOUR
-"""When the campaign began to serve the version: the end of its update."""
+BEGAN = NOW - 80 * MINUTE
+"""When the trial began."""
 
 
-def bake(*alarms, until=NOW + HOUR, since=BEGAN, **fields):
+def bake(*alarms, until=NOW + HOUR, **fields):
     """Return a campaign that serves the new version during its bake."""
-    trial = on_trial(ago=80 * MINUTE)._replace(bake=Bake(since, until))
+    trial = Trial(NEW, BEGAN, was_served=True, baked_until=until)
     return replace(campaign(NEW, **{"trial": trial, "good": LIVE, **fields}), alarms=alarms)
 
 
 RINGING = Alarm("orders", rang_at=BEGAN + SECOND)
-RANG = "the alarm orders went off at 2026-11-29 05:00 UTC"
+RANG = "the alarm orders went off at 2026-11-29 04:40 UTC"
 BACK = Step("GOING_BACK", GoBack(LIVE))
 
 
-@pytest.mark.parametrize(
-    ("trial", "began"),
-    [
-        (on_trial(ago=80 * MINUTE, was_served=False), BEGAN),
-        (on_trial(ago=80 * MINUTE), BEGAN),
-        (on_trial(ago=MINUTE, was_served=False), NOW - MINUTE),
-    ],
-    ids=["after its update", "a bake is new in the config", "without an update"],
-)
+@pytest.mark.parametrize("trial", [on_trial(was_served=False), on_trial()])
 @pytest.mark.parametrize("probe", [None, {"minutes": 10}])
-def test_a_bake_begins_when_a_look_shows_that_the_version_is_served(trial, began, probe):
-    noted = trial._replace(was_served=True, bake=Bake(began, NOW + 2 * HOUR))
+def test_a_bake_begins_when_a_look_shows_that_the_version_is_served(trial, probe):
+    """The word `served` is there already if the bake is new in the config."""
+    noted = trial._replace(was_served=True, baked_until=NOW + 2 * HOUR)
     seen = campaign(NEW, trial=trial, good=LIVE)
     expected = Step("TRYING", WriteNotes(Notes(noted, good=LIVE)))
     assert step(seen, wanted(**BAKED | {"probe": probe}))[0] == expected

@@ -49,6 +49,7 @@ class Sequence:
             *(moves if self.random.random() < 0.7 else ()),
             *(partial(world.resize, campaign) for campaign in world.campaigns),
             *(partial(world.toggle_pin, campaign) for campaign in world.campaigns),
+            *(partial(world.toggle_alarm, campaign) for campaign in world.campaigns),
             *(world.toggle_fault, world.loosen, world.answer),
             lambda: world.upload_again(choice(DATASETS)),
             lambda: world.upload_again(choice(DATASETS)),

@@ -120,6 +120,7 @@ class Version(TaggedJob):
     solution: str
     config: int
     serves_well: bool
+    sets_off_alarms: bool
     metric: int
     learned: dict[str, tuple[ImportJob, ...]] = field(default_factory=dict)
     answer: str | None = None
@@ -156,6 +157,16 @@ class Campaign:
     """Versions that passed a probe here and really serve well."""
     is_probed: bool = True
     """It has a probe."""
+    is_baked: bool = False
+    """It has a bake with an alarm."""
+    causes: set[str] = field(default_factory=set)
+    """Why the alarm rings: its version, something else, or both."""
+    rang_at: int = 0
+    """When the alarm went off last."""
+    set_off_by: Version | None = None
+    """The version that has set the alarm off, if one has."""
+    unseen: set[Version] = field(default_factory=set)
+    """Versions whose alarm nobody can see, because it was ringing before or cannot be read."""
     pin: str | None = None
     """Who has pinned it."""
 
@@ -213,12 +224,13 @@ class World(Clock):
         self.names_are_unique = self.random.random() < 0.5
         self.needs_approval = self.random.random() < 0.3
         self.deletions_exclude_jobs = self.random.random() < 0.5
-        first = Version(-1, -1, False, "first-version", {}, DEPLOYED_SOLUTION, 0, True, 50)
+        first = Version(-1, -1, False, "first-version", {}, DEPLOYED_SOLUTION, 0, True, False, 50)
         self.versions.append(first)
         for name in CAMPAIGNS:
             created = Update(-1, -1, False, first, True)
-            is_probed = self.random.random() < 0.8
-            self.campaigns.append(Campaign(name, [created], is_probed=is_probed))
+            is_probed, is_baked = (self.random.random() < share for share in (0.8, 0.4))
+            campaign = Campaign(name, [created], is_probed=is_probed, is_baked=is_baked)
+            self.campaigns.append(campaign)
         if self.incremental:
             self.jobs.append(
                 ImportJob(-1, -1, False, "first", {}, "interactions", True, None, [0, 0])
@@ -344,6 +356,19 @@ class World(Clock):
         self.probe_is_at_fault = not self.probe_is_at_fault
         self.fault_changes += 1
 
+    def toggle_alarm(self, campaign: Campaign) -> None:
+        """Set the alarm of a campaign off for a reason that is not its version, or end that."""
+        self._set_alarm(campaign, "another", is_on="another" not in campaign.causes)
+
+    def _set_alarm(self, campaign: Campaign, cause: str, *, is_on: bool) -> None:
+        served = campaign.serves(self.now)
+        if is_on and not campaign.causes:
+            campaign.rang_at = self.now
+            campaign.set_off_by = served if cause == "version" else None
+        elif is_on and cause == "version" and campaign.set_off_by is not served:
+            campaign.unseen.add(served)
+        campaign.causes = (campaign.causes | {cause}) if is_on else (campaign.causes - {cause})
+
     def loosen(self) -> None:
         """Loosen the rules of the gate."""
         self.max_drop *= 2
@@ -434,6 +459,7 @@ class World(Clock):
             solution,
             self.config[solution],
             serves_well=self.random.random() < 0.6,
+            sets_off_alarms=self.random.random() < 0.3,
             metric=self.random.randint(40, 60),
         )
         self.versions.append(version)
@@ -475,6 +501,12 @@ class World(Clock):
         campaign.updates.append(
             Update(self.now, self.now + lasts, fails, version, person, back, older)
         )
+
+        def react() -> None:
+            is_on = campaign.serves(self.now).sets_off_alarms
+            self._set_alarm(campaign, "version", is_on=is_on)
+
+        self.at(self.now + lasts + self.random.choice((1, 300, 1200)), react)
 
     def tag(self, campaign: Campaign, notes: Notes) -> None:
         """Write the tags of a campaign in one call."""
