@@ -20,7 +20,7 @@ from functions.personalize.campaigns import (
     read_notes,
     update_request,
 )
-from functions.personalize.tags import APPROVAL, BAD, DIGEST, TRIAL, api_tags, tags_of
+from functions.personalize.tags import APPROVAL, BAD, BAKE, DIGEST, TRIAL, api_tags, tags_of
 from functions.rules.deployments import Notes, Trial
 from functions.rules.probing import Response
 from tests.functions import samples as s
@@ -284,7 +284,12 @@ def test_a_bad_response_says_what_is_wrong_with_it(fault, failure, is_error):
 
 @pytest.mark.parametrize(
     "written",
-    [Notes(), Notes(Trial(s.VERSION, s.NOW), s.OLD_VERSION), Notes(Trial(s.VERSION, s.NOW, True))],
+    [
+        Notes(),
+        Notes(Trial(s.VERSION, s.NOW), s.OLD_VERSION),
+        Notes(Trial(s.VERSION, s.NOW, True)),
+        Notes(Trial(s.VERSION, s.NOW, True, s.NOW + timedelta(hours=12))),
+    ],
 )
 def test_the_tags_of_a_campaign_are_read_as_they_were_written(written):
     assert read_notes(notes_as_tags(written), s.SOLUTION) == written
@@ -305,6 +310,17 @@ def test_the_tags_of_a_campaign_are_read_as_they_were_written(written):
 def test_a_tag_that_no_run_has_written_says_nothing(value):
     bad = value if value.startswith(f"{s.SOLUTION}/") else None
     assert read_notes({TRIAL: value, BAD: value}, s.SOLUTION) == Notes(bad=bad)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["-", "soon", s.iso(1), "2026-11-29T03:00:00", (s.NOW + timedelta(hours=13)).isoformat()],
+    ids=["none", "no time", "of an earlier trial", "no zone", "longer than any bake"],
+)
+def test_the_end_of_a_bake_that_no_run_of_this_trial_has_written_says_nothing(value):
+    trial = Trial(s.VERSION, s.NOW)
+    tags = {**notes_as_tags(Notes(trial)), BAKE: value}
+    assert read_notes(tags, s.SOLUTION).trial == trial
 
 
 HOURS = {"timeoutHours": 24}

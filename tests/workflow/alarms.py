@@ -29,9 +29,9 @@ class Alarms:
         found = {"MetricAlarms": [], "CompositeAlarms": []}
         for name in AlarmNames:
             past = [change for change in self._changes.get(name, ()) if change[0] <= self.now()]
-            if past:
+            alarm_type = ("CompositeAlarm", "MetricAlarm")[len(name) % 2]
+            if past and alarm_type in AlarmTypes:
                 transitioned_at, state = max(past)
-                alarm_type = AlarmTypes[len(name) % len(AlarmTypes)]
                 times = dict.fromkeys(
                     ("StateTransitionedTimestamp", "StateUpdatedTimestamp"), transitioned_at
                 )

@@ -22,6 +22,7 @@ ORDERS, LATENCY = "shop/orders: too low", "bake-home-c0ffee00-latency"
 BAKED = BakeArgs(hours=2, alarms=[alarm_arn(ORDERS)])
 GROUP = MOVIES.with_solutions(solution(campaigns=[campaign(bake=BAKED)]))
 PROBED = MOVIES.with_solutions(solution(campaigns=[campaign(bake=BAKED, user_id="u1")]))
+LONG = MOVIES.with_solutions(solution(campaigns=[campaign(bake=replace(BAKED, hours=6))]))
 DENIED = ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "DescribeAlarms")
 QUARTER = HOUR / 4
 EVENTS_PER_LOOK, OTHER_EVENTS = 9, 13_200
@@ -91,6 +92,7 @@ def test_an_alarm_moves_the_campaign_back_within_minutes(group):
         assert notes(pipeline) == Notes(good=old, bad=bad)
         later = pipeline.run(skipImport=True, scheduledTime="2026-12-06T03:00:00Z")
         assert pipeline.served_version() == old
+        assert len(pipeline.alarms.requests) < 60, "nobody asks while an update is running"
     assert outcomes(execution) == {"taste": "ROLLED_BACK", "home": "ROLLED_BACK"}
     assert failures(execution)["home"].startswith(f"the alarm {ORDERS} went off at 2026-11-29 ")
     assert report(later)["outcome"] == "SKIPPED"
@@ -131,10 +133,10 @@ def test_an_alarm_whose_state_is_not_known_is_said_and_moves_nothing_back(state,
 
 @pytest.mark.parametrize(("state", "outcome"), [("OK", "DEPLOYED"), ("ALARM", "ROLLED_BACK")])
 def test_the_watcher_goes_on_with_a_bake_that_a_dead_run_has_left(state, outcome):
-    with deploy(PROBED) as pipeline:
+    with deploy(LONG) as pipeline:
         start_bake(pipeline).abort()
         tag = tags_of(pipeline.client, campaign_arn())[BAKE]
-        pipeline.alarms.change(ORDERS, state, hours=1)
+        pipeline.alarms.change(ORDERS, state, hours=5.5)
         rings = []
         while notes(pipeline).trial:
             pipeline.sleep(QUARTER)
