@@ -224,7 +224,7 @@ RUNNING = job(2, is_running=True, is_active=False)
 def test_a_training_waits_until_nothing_moves_and_no_longer_than_its_limit(fields, memory, reason):
     late = Memory(NOW - 24 * HOUR, **memory)
     assert step(memory=late, **fields) == failed("WAITING", f"gave up after 24 hours: {reason}")
-    for hours, seconds in ((0, 60), (1, 360), (23, 8280)):
+    for hours, seconds in ((0, 60), (1, 360), (23, 1800)):
         waits = Step("WAITING", pause=seconds) if fields else CREATE
         assert step(memory=Memory(NOW - hours * HOUR, **memory), **fields) == waits
     assert step(own(), memory=late, **fields).phase == "TRAINING", "its training has begun"

@@ -81,17 +81,6 @@ def test_a_training_waits_for_a_deletion_that_began_during_the_imports(excludes)
         assert "nothing is new" in skip_reason(pipeline.run(scheduledTime=NEXT_SLOT))
 
 
-def test_a_run_that_has_waited_for_26_hours_is_refused_and_the_next_one_goes_on():
-    with deploy(durations={"data-deletion-job": 27 * HOUR}) as pipeline:
-        pipeline.delete_users("u1")
-        started_at = pipeline.clock.now()
-        (problem,) = problems_of(pipeline.run(skipImport=True))
-        assert "users are being deleted by" in problem
-        assert pipeline.clock.now() - started_at < timedelta(hours=26.1)
-        execution = pipeline.machine.start({"skipImport": True}).wait()
-        assert outcomes(execution)["home"] == "DEPLOYED", "it waits for the last hour"
-
-
 @pytest.mark.parametrize(("fault", "outcome"), [("throttle", "DEPLOYED"), ("deny", "FAILED")])
 def test_a_list_of_deletions_that_cannot_be_read_stops_the_run_before_its_imports(fault, outcome):
     with deploy() as pipeline:
