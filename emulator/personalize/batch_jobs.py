@@ -143,7 +143,7 @@ def _results(
 
     Raise JobFailed if the file has too many lines, or if none of them has a result.
     """
-    texts = [text for text in content.decode(errors="replace").splitlines() if text.strip()]
+    texts = [text for text in content.decode(errors="replace").split("\n") if text.strip()]
     if len(texts) > max_lines:
         raise JobFailed(f"{name} has {len(texts)} lines, more than {max_lines}")
     results = []
