@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
+from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 import boto3
@@ -13,7 +14,10 @@ from rich.text import Text
 
 from emulator import Emulator, EmulatorError
 from emulator.deployer.program import deploy
+from functions.alarms import alarm_names
+from functions.personalize.campaigns import NONE
 from functions.personalize.imports import list_imports
+from functions.personalize.tags import BAKE, tags_of
 from functions.personalize.trainings import list_versions
 from retrain.account.access import Access
 from retrain.account.errors import EXIT_INTERRUPTED, FailedError, OperatorError
@@ -89,17 +93,39 @@ class DeployedStack:
             self.world.delete_user(self.stack.data.typical_user().id)
         if scenario.fault:
             emulator.control("POST", "faults", scenario.fault)
+        has_ended = Event()
+        if scenario.sets_off_alarms:
+            Thread(target=self._set_off_alarms, args=[has_ended]).start()
         try:
             execution = execution_of(states.describe_execution(executionArn=self._start(day)))
             console = message_console()
             console.quiet = not console.is_terminal  # stdout gets the run when it has ended
             run = follow(self.target, execution, console, POLL_SECONDS)
         finally:
+            has_ended.set()
             emulator.control("DELETE", "faults")
         if run.execution.is_running:
             raise SystemExit(EXIT_INTERRUPTED)
         checks = judge(scenario, run.report, before, self._snapshot())
         return Result(scenario, list(checks), run)
+
+    def _set_off_alarms(self, has_ended: Event) -> None:
+        """Set off an alarm of each campaign once its bake has begun, until the run has ended."""
+        cloudwatch = boto3.client("cloudwatch", **self.world.emulator.connection)
+        settings, rang = self.target.settings, set[str]()
+        campaigns = [item for solution in settings["solutions"] for item in solution["campaigns"]]
+        while not has_ended.wait(POLL_SECONDS):
+            for campaign in campaigns:
+                (*_, name), arn = alarm_names(settings, campaign), campaign["campaignArn"]
+                end = tags_of(self.world.personalize, arn).get(BAKE, NONE)
+                if end != NONE and name not in rang:
+                    rang.add(name)
+                    reason = "the rehearsal has set it off"
+                    cloudwatch.set_alarm_state(
+                        AlarmName=name, StateValue="ALARM", StateReason=reason
+                    )
+        for name in rang:
+            cloudwatch.set_alarm_state(AlarmName=name, StateValue="OK", StateReason="it has ended")
 
     def _start(self, day: date) -> str:
         """Start a run through the schedule, or by hand if the stack is paused. Return its ARN."""

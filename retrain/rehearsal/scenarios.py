@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from functions.report.model import Report
     from retrain.rehearsal.data import Spoiling
 
-Need: TypeAlias = Literal["FULL import", "campaign", "probe", "fixed locations"]
+Need: TypeAlias = Literal["FULL import", "campaign", "probe", "bake", "fixed locations"]
 """What a stack needs to play a scenario."""
 NO_RESULTS = {"fault": "no-results", "job": "solution-version", "times": 10_000}
 """A fault (`emulator/personalize/faults.py`) that happens until it is removed."""
@@ -35,6 +35,7 @@ class Name(StrEnum):
     WRONG_HEADER = "wrong-header"
     WORSE_MODEL = "worse-model"
     BAD_PROBE = "bad-probe"
+    RINGING_ALARM = "ringing-alarm"
     ALL = "all"
 
 
@@ -65,6 +66,8 @@ class Scenario:
     """False if the newer exports are missing, so that S3 has those of the run before."""
     deletes_user: bool = False
     """True if a data deletion job deletes a user, so the run trains without an import."""
+    sets_off_alarms: bool = False
+    """True if an alarm of each campaign goes off during its bake."""
     fault: Mapping[str, object] | None = None
     """The fault that the emulator plays."""
     needs: Sequence[Need] = ()
@@ -84,12 +87,14 @@ def _obstacles(need: Need, args: RetrainingPipelineArgs) -> Iterator[str]:
             "the stack has no FULL import of interactions; set importMode to FULL in "
             "datasets.interactions"
         )
-    if need in ("campaign", "probe") and not campaigns:
+    if need in ("campaign", "probe", "bake") and not campaigns:
         yield "the stack has no campaigns; add the campaigns of a solution in the config"
     if need == "probe" and not any(campaign.probe for campaign in campaigns):
         yield "no campaign has a probe; set solutions[].campaigns[].probe.userId of a campaign"
-    if need == "probe" and any(solution.approval for solution in args.solutions):
-        yield "a version that needs an approval is not probed before a person has approved it"
+    if need == "bake" and not all(campaign.bake for campaign in campaigns):
+        yield "not every campaign has a bake; set solutions[].campaigns[].bake of each campaign"
+    if need in ("probe", "bake") and any(solution.approval for solution in args.solutions):
+        yield "a version that needs an approval is not tried before a person has approved it"
     if need == "fixed locations" and any(DATE in location for location in locations):
         yield (
             f"the stack's locations contain {DATE}, so the export of each day is new, and this "
@@ -176,6 +181,16 @@ SCENARIOS = (
         outcomes=["ROLLED_BACK"],
         trains=True,
         needs=["probe"],
+    ),
+    Scenario(
+        name=Name.RINGING_ALARM,
+        story="The new version answers its probe, but then an alarm goes off at each campaign.",
+        promise="Every campaign moves back to its previous version (ROLLED_BACK).",
+        prevented="the errors would have gone on until someone had read the alarm",
+        sets_off_alarms=True,
+        outcomes=["ROLLED_BACK"],
+        trains=True,
+        needs=["bake"],
     ),
 )
 """In the order in which they are played."""

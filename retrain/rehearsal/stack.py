@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 PROBE_MINUTES = 0.02
 """About a second. A real probe takes minutes."""
+BAKE_HOURS = 0.0015
+"""About five seconds. A real bake takes hours."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,11 @@ class Stack:
     def overrides(self) -> dict[str, str]:
         """The settings that differ in a rehearsal, as the deployer takes them.
 
-        Probes take a second. Probes and batch jobs use no filter, because its expression is not
-        known, and batch jobs have no themes. There is no limit of trainings, because a rehearsal
-        trains several times a minute. Events may be old, because the data of a rehearsal is not of
-        today.
+        Probes take a second, and bakes some seconds. Other alarms than those of `createAlarms` do
+        not exist in the emulator. Probes and batch jobs use no filter, because its expression is
+        not known, and batch jobs have no themes. There is no limit of trainings, because a
+        rehearsal trains several times a minute. Events may be old, because the data of a rehearsal
+        is not of today.
         """
         config = as_config(self.args, keep_none=False)
         for campaign in (row for solution in config["solutions"] for row in solution["campaigns"]):
@@ -53,6 +56,8 @@ class Stack:
                 campaign["probe"]["minutes"] = PROBE_MINUTES
                 for key in ("filterArn", "filterValues", "context"):
                     campaign["probe"].pop(key, None)
+            if "bake" in campaign:
+                campaign["bake"] = {"hours": BAKE_HOURS, "createAlarms": True}
         for batch_job in (row for each in config["solutions"] for row in each["batchJobs"]):
             batch_job.pop("filterArn", None)
             batch_job.pop("themes", None)

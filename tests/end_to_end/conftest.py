@@ -84,6 +84,9 @@ config:
             filterArn: arn:aws:personalize:eu-west-1:123456789012:filter/films
             minResults: 1
             minutes: 0.001
+          bake:
+            hours: 0.00003
+            createAlarms: true
       batchJobs:
         - input: s3://films-batch/users.json
           output: s3://films-batch/{date}/

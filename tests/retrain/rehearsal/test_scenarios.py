@@ -107,7 +107,9 @@ DAILY = (
 )
 
 
-APPROVAL = "a version that needs an approval is not probed before a person has approved it"
+APPROVAL = "a version that needs an approval is not tried before a person has approved it"
+NO_BAKE = "not every campaign has a bake; set solutions[].campaigns[].bake of each campaign"
+BAKED = {"ringing-alarm": NO_BAKE}
 PROBED = campaign(user_id="1")
 APPROVED = {"campaigns": [PROBED], "approval": ApprovalArgs()}
 NO_FULL_IMPORT = dict.fromkeys(["truncated-export", "wrong-header", "worse-model"], FULL_IMPORT)
@@ -118,17 +120,19 @@ DATED = {"import_mode": "INCREMENTAL", "data_location": "s3://bucket/{date}/"}
 @pytest.mark.parametrize(
     ("dataset", "changes", "taste", "obstacles"),
     [
-        ("interactions", {}, {"campaigns": ["mail", PROBED]}, {}),
-        ("interactions", {}, {}, {"bad-probe": NO_PROBE}),
+        ("interactions", {}, {"campaigns": ["mail", PROBED]}, BAKED),
+        ("interactions", {}, {}, {"bad-probe": NO_PROBE} | BAKED),
         (
             "interactions",
             {},
             {"campaigns": []},
-            dict.fromkeys(["deleted-user", "worse-model", "bad-probe"], NO_CAMPAIGNS),
+            dict.fromkeys(
+                ["deleted-user", "worse-model", "bad-probe", "ringing-alarm"], NO_CAMPAIGNS
+            ),
         ),
-        ("interactions", {}, APPROVED, {"bad-probe": APPROVAL}),
-        ("users", {}, {"campaigns": [PROBED]}, NO_FULL_IMPORT),
-        ("interactions", DATED, {"campaigns": [PROBED]}, UNCHANGED | NO_FULL_IMPORT),
+        ("interactions", {}, APPROVED, {"bad-probe": APPROVAL} | BAKED),
+        ("users", {}, {"campaigns": [PROBED]}, NO_FULL_IMPORT | BAKED),
+        ("interactions", DATED, {"campaigns": [PROBED]}, UNCHANGED | NO_FULL_IMPORT | BAKED),
     ],
 )
 def test_a_stack_that_cannot_play_a_scenario_has_a_reason(dataset, changes, taste, obstacles):

@@ -33,11 +33,13 @@ def test_the_batch_jobs_of_a_rehearsal_need_no_filter_and_no_themes(project):
     assert not named.keys() & batch_job.keys()
 
 
-def test_a_rehearsal_has_short_probes_old_events_and_no_limit_of_trainings(project):
+def test_a_rehearsal_has_short_probes_short_bakes_old_events_and_no_limit_of_trainings(project):
     probe = {"userId": "42", "minutes": 10}
     limits = {"maxTrainingsPerMonth": 3, "maxImportHours": 5}
     age = {"datasets.interactions.maxEventAge": "3 days"}
-    folder = project(**{PROBE: probe, "limits": limits, **age})
+    bake = {"hours": 2, "alarms": ["arn:aws:cloudwatch:eu-west-1:123456789012:alarm:orders"]}
+    baked = {"solutions[0].campaigns[0].bake": bake}
+    folder = project(**{PROBE: probe, "limits": limits, **age, **baked})
     with open_stack(folder, "dev", None) as stack:
         datasets, solutions, rehearsed_limits = map(json.loads, stack.overrides.values())
         read_project(folder, "dev", stack.overrides)
@@ -46,6 +48,7 @@ def test_a_rehearsal_has_short_probes_old_events_and_no_limit_of_trainings(proje
     assert "maxEventAge" not in datasets["interactions"]
     (campaign,) = solutions[0].pop("campaigns")
     assert campaign["probe"] == {"userId": "42", "minResults": 1, "minutes": 0.02}
+    assert campaign["bake"] == {"hours": 0.0015, "createAlarms": True}
     assert solutions[0]["solutionArn"] == CONFIG["solutions"][0]["solutionArn"]
     assert (rehearsed_limits["maxTrainingsPerMonth"], rehearsed_limits["maxImportHours"]) == (0, 5)
     assert stack.args.limits.max_trainings_per_month == 3, "the settings of the file are checked"

@@ -1,0 +1,34 @@
+"""An alarm that the component has created goes off during a bake, and the campaign goes back."""
+
+import os
+from datetime import date
+
+from retrain.account.access import Access
+from retrain.account.target import find_target
+from retrain.rehearsal import stack as rehearsal
+from retrain.rehearsal.films import film_service
+from retrain.rehearsal.play import DeployedStack
+from retrain.rehearsal.scenarios import SCENARIOS
+from retrain.rehearsal.world import World
+from tests.end_to_end.sample_runs import changed_definition, update_definition
+from tests.end_to_end.stack import PROJECT
+
+
+def test_an_alarm_that_goes_off_during_the_bake_moves_the_campaign_back(films, monkeypatch):
+    for name, value in films.emulator.exports.items():
+        monkeypatch.setitem(os.environ, name, value)
+    (scenario,) = (scenario for scenario in SCENARIOS if scenario.sets_off_alarms)
+    data, arn = film_service(), films.output("state_machine_arn")
+    rehearsed = rehearsal.Stack("films", PROJECT, films.args, data)
+    world, target = World(films.emulator, films.args, data), find_target("films", arn, Access())
+    world.write_newer_exports(date(2026, 1, 1))  # the stack has imported these already
+    deployed = DeployedStack(rehearsed, world, target, films.output("schedule_arn"))
+    with changed_definition(films) as (definition, settings):
+        settings["solutions"][0]["campaigns"][0]["bake"]["hours"] = rehearsal.BAKE_HOURS
+        update_definition(films, definition)
+        result = deployed.play(scenario)
+    assert [check.text for check in result.checks if not check.is_met] == []
+    (campaign,) = result.run.report["solutions"][0]["campaigns"]
+    alarm = f"bake-films-{films.job_prefix}-latency"
+    assert campaign["reason"].startswith(f"the alarm {alarm} went off at ")
+    assert films.refused_calls() == []
