@@ -242,7 +242,8 @@ def alarms_of(settings: Mapping[str, Any]) -> list[Alarm]:
 def create_bake_alarms(shared: Shared, settings: Mapping[str, Any]) -> None:
     """Create the alarms of each campaign whose bake asks for them.
 
-    `functions/alarms.py` reads them by their names.
+    `functions/alarms.py` reads them by their names, which begin like those of all resources of a
+    stack, because docs/deployment.md grants permissions on these.
     """
     for number, solution in enumerate(shared.args.solutions):
         for index, campaign in enumerate(solution.campaigns):
@@ -253,7 +254,11 @@ def create_bake_alarms(shared: Shared, settings: Mapping[str, Any]) -> None:
                 inputs = alarm_inputs(alarm, shared.name, {"CampaignArn": campaign.campaign_arn}, 0)
                 inputs["name"] = pulumi.Output.all(
                     campaign.campaign_arn, settings["prefix"], row.name
-                ).apply(lambda values: "-".join(("bake", values[0].split("/")[1], *values[1:])))
+                ).apply(
+                    lambda values: "-".join(
+                        ("retraining-bake", values[0].split("/")[1], *values[1:])
+                    )
+                )
                 name = f"{shared.name}-bake-{number}-{index}-{row.name}"
                 _create(shared, name, alarm, settings["notifications"]["topicArn"], inputs)
 

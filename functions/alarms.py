@@ -26,7 +26,7 @@ def alarm_names(settings: Settings, campaign: CampaignSettings) -> list[str]:
     bake = campaign["bake"]
     if bake is None:
         return []
-    created = f"bake-{campaign['campaignArn'].rpartition('/')[2]}-{settings['prefix']}"
+    created = f"retraining-bake-{campaign['campaignArn'].rpartition('/')[2]}-{settings['prefix']}"
     return [
         *(arn.partition(":alarm:")[2] for arn in bake["alarms"]),
         *(f"{created}-{end}" for end in CREATED_ALARMS if bake["createAlarms"]),

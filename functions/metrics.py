@@ -73,8 +73,8 @@ METRICS: Mapping[str, Metric] = {
     "UnfinishedTrials": Metric(
         "Count",
         (None,),
-        "the number of campaigns with a version on trial for more than 5 hours, and of campaigns "
-        "that cannot be read",
+        "the number of campaigns with a version on trial for more than 5 hours besides its bake, "
+        "and of campaigns that cannot be read",
         is_watched=True,
     ),
 }

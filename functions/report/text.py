@@ -128,7 +128,7 @@ CAMPAIGN_ADVICE: Mapping[Outcome, Advice] = {
         sentence="No probe has passed. If the campaign answers badly, move it back:"
     ),
     "ROLLED_BACK": Advice(
-        "The campaign serves its good version again. Find out why the new version answered badly, "
+        "The campaign serves its good version again. Find out what was wrong with the new version, "
         "and train again soon. This prints how it was made:",
         ["history --version {}"],
         "The probe",

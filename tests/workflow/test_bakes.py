@@ -18,7 +18,7 @@ from tests.workflow.pipeline import deploy, handler
 from tests.workflow.summaries import DEPLOYED, failures, outcomes, report
 from tests.world import HOUR, MOVIES, alarm_arn, campaign, campaign_arn, solution, solution_arn
 
-ORDERS, LATENCY = "shop/orders: too low", "bake-home-c0ffee00-latency"
+ORDERS = "shop/orders: too low"
 BAKED = BakeArgs(hours=2, alarms=[alarm_arn(ORDERS)])
 GROUP = MOVIES.with_solutions(solution(campaigns=[campaign(bake=BAKED)]))
 PROBED = MOVIES.with_solutions(solution(campaigns=[campaign(bake=BAKED, user_id="u1")]))
@@ -209,10 +209,10 @@ def test_the_alarms_that_the_component_creates_are_asked_too():
     with deploy(
         MOVIES.with_solutions(solution(campaigns=[campaign(bake=created)])),
     ) as pipeline:
-        name = f"bake-home-{pipeline.prefix}-latency"
+        name = f"retraining-bake-home-{pipeline.prefix}-latency"
         pipeline.alarms.change(name, "ALARM", hours=20)
         execution = pipeline.run(skipImport=True)
         assert pipeline.alarms.requests[0] == [
-            f"bake-home-{pipeline.prefix}-{end}" for end in ("4xx", "5xx", "latency")
+            f"retraining-bake-home-{pipeline.prefix}-{end}" for end in ("4xx", "5xx", "latency")
         ]
     assert outcomes(execution) == DEPLOYED

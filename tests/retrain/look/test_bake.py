@@ -41,7 +41,9 @@ def test_an_alarm_that_is_missing_is_a_finding_with_a_remedy():
     bake = BakeArgs(hours=2, alarms=[alarm_arn("orders"), alarm_arn("carts")], create_alarms=True)
     with account(MOVIES.with_solutions(solution(campaigns=[campaign(bake=bake)]))) as prod:
         pipeline = prod.pipeline
-        created = [f"bake-home-{pipeline.prefix}-{end}" for end in ("4xx", "5xx", "latency")]
+        created = [
+            f"retraining-bake-home-{pipeline.prefix}-{end}" for end in ("4xx", "5xx", "latency")
+        ]
         for name in ("orders", *created[1:]):
             pipeline.alarms.change(name, "OK")
         prod.services = a.services(pipeline.bucket)
