@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -14,7 +14,7 @@ from .csv_files import USER_ID, read_sample
 from .errors import ServiceUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from mypy_boto3_s3 import S3Client
@@ -25,6 +25,9 @@ SAMPLED_FILES = 20
 """The most files that are read: the ten newest, and the largest of the others."""
 SAMPLED_BYTES = 1024 * 1024
 """The most bytes that are read from all these files together."""
+FIRST_LINES, LINE_BYTES = 3, 64 * 1024
+"""The most files of a batch job's input whose first lines are read, and the most bytes of each. A
+line with 500 items to rank has fewer."""
 PARALLEL_READS = 10
 """The number of files that are read at once. A boto3 client has as many connections."""
 
@@ -61,6 +64,8 @@ class Export:
     """When the ready marker was written, or None if there is no marker."""
     read_error: str | None = None
     """A message that says which location could not be read, and why."""
+    first_lines: Mapping[str, str] = field(default_factory=dict)
+    """Key of a file -> its first line. Only the input of a batch job has them."""
 
     def url(self, key: str) -> str:
         """Return `s3://bucket/key` of an object of the export."""
@@ -127,15 +132,34 @@ def read_export(client: S3Client, location: str, marker: str | None = None) -> E
         being_read = marker or location
         marker_objects = list_objects(client, marker) if marker else []
     except ClientError as error:
-        details = error.response["Error"]
-        read_error = f"{being_read} cannot be read: {details.get('Code')}: {details.get('Message')}"
-        return Export(location=location, read_error=read_error)
+        return Export(location=location, read_error=_read_error(being_read, error))
     return Export(
         location=location,
         objects=objects,
         samples=samples,
         marker_written_at=marker_objects[0].modified_at if marker_objects else None,
     )
+
+
+def read_batch_input(client: S3Client, location: str) -> Export:
+    """Return the input of a batch job, with the first lines of some of its files."""
+    try:
+        objects = list_objects(client, location, by_prefix=True)
+        files = [file.key for file in objects if file.size > 0][:FIRST_LINES]
+        bucket = split_location(location).bucket
+        contents = {key: _read_beginning(client, bucket, key, LINE_BYTES) for key in files}
+    except ClientError as error:
+        return Export(location=location, read_error=_read_error(location, error))
+    lines = {
+        key: content.decode(errors="replace").partition("\n")[0]
+        for key, content in contents.items()
+    }
+    return Export(location=location, objects=objects, first_lines=lines)
+
+
+def _read_error(location: str, error: ClientError) -> str:
+    details = error.response["Error"]
+    return f"{location} cannot be read: {details.get('Code')}: {details.get('Message')}"
 
 
 def list_objects(client: S3Client, location: str, *, by_prefix: bool = False) -> list[S3Object]:
@@ -175,14 +199,14 @@ def _read_samples(client: S3Client, location: str, objects: Sequence[S3Object]) 
     max_bytes = SAMPLED_BYTES // max(len(sampled), 1)
 
     def read_file(file: S3Object) -> FileSample:
-        content = read_beginning(client, split_location(location).bucket, file.key, max_bytes)
+        content = _read_beginning(client, split_location(location).bucket, file.key, max_bytes)
         return read_sample(file.key, content, is_whole_file=file.size <= max_bytes)
 
     with ThreadPoolExecutor(PARALLEL_READS) as pool:
         return list(pool.map(read_file, sampled))
 
 
-def read_beginning(client: S3Client, bucket: str, key: str, max_bytes: int) -> bytes:
+def _read_beginning(client: S3Client, bucket: str, key: str, max_bytes: int) -> bytes:
     """Return the first bytes of an object."""
     response = client.get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{max_bytes - 1}")
     try:

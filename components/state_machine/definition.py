@@ -271,12 +271,8 @@ def execution_timeout_seconds(args: RetrainingPipelineArgs) -> int:
     bake_hours = max([campaign.bake.hours for campaign in campaigns if campaign.bake], default=0)
     trials = 2 * (LONGEST_TRIAL_HOURS + bake_hours)
     batch_jobs = [job for solution in args.solutions for job in solution.batch_jobs]
-    stages = (
-        limits.max_import_hours,
-        limits.max_training_hours,
-        limits.max_campaign_hours,
-        max((job.max_hours for job in batch_jobs), default=0),
-    )
-    jobs = 2 * sum(stages)
+    batch_hours = max([job.max_hours for job in batch_jobs], default=0)
+    deployment_hours = limits.max_campaign_hours + batch_hours
+    jobs = 2 * (limits.max_import_hours + limits.max_training_hours + deployment_hours)
     waits = max(LONGEST_OVERLAP_HOURS, LONGEST_DELETION_HOURS) + limits.max_import_hours
     return round((waits + jobs + trials + SPARE_HOURS) * SECONDS_PER_HOUR)

@@ -39,8 +39,6 @@ class BatchJobOfRun(BatchJobSettings):
 
     slot: str
     """A hash of the output in the config. The names of its batch jobs end with it."""
-    settings: str
-    """The settings on which the results depend, as text."""
 
 
 def batch_jobs_of(solution: SolutionSettings, run: Run) -> list[BatchJobOfRun]:
@@ -52,7 +50,6 @@ def batch_jobs_of(solution: SolutionSettings, run: Run) -> list[BatchJobOfRun]:
             "input": job["input"].replace(DATE, day),
             "output": job["output"].replace(DATE, day),
             "slot": short_hash(job["output"], SLOT_DIGITS),
-            "settings": json.dumps([job[key] for key in KEYS_OF_RESULTS]),
         }
         for job in solution["batchJobs"]
     ]
@@ -71,7 +68,7 @@ def wanted_batch_job(
         version=version,
         uses_live=job["onRejected"] == "live",
         gate=solution["qualityGate"],
-        settings=job["settings"],
+        settings=json.dumps([job[key] for key in KEYS_OF_RESULTS]),
         durations=durations,
         max_hours=job["maxHours"],
     )

@@ -18,11 +18,10 @@ from .resource_guards import PROBE_KEYS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..personalize.batch_jobs import BatchJobOfRun
-    from .batch_inputs import BatchInput
+    from ..exports import Export
     from .solutions import SolutionView
 
-MAX_FILES, MAX_BYTES = 1000, 1024**3
+MAX_FILES, MAX_BYTES = 1000, 10**9
 """The most files and bytes in the input of a batch job."""
 QUERY_KEYS = {"userId": ("userId",), "itemId": ("itemId",), "inputList": ("userId", "itemList")}
 """The key of a probe -> the keys in each line of an input for the same recipe."""
@@ -46,53 +45,50 @@ SHOWN_CHARACTERS = 60
 
 @guard("batch jobs", "REFUSE", "solution")
 def impossible_batch_jobs(view: SolutionView) -> Iterator[str]:
-    """Yield a message for a batch job that its recipe or its input makes impossible.
+    """Yield a message for a batch job that its recipe, its region or its input makes impossible.
 
-    Its settings have to fit the recipe and the region. Of the input, the first lines of three files
-    are checked. If it is a file, no other key may begin with its key, because Personalize would
-    read that object too.
+    Of the input, only the first lines of three files are read. If it is a file, no other key may
+    begin with its key, because Personalize would read that object too.
     """
+    region, recipe = view.arn.split(":")[3], view.recipe or ""
     for job in view.batch_jobs:
-        found = view.world.batch_inputs[job["input"]]
-        errors = (*_setting_errors(view, job), *_input_errors(view, job, found))
-        yield from (f"batch job to {job['output']}: {error}" for error in errors)
+        settings, name = {**job}, f"batch job to {job['output']}"
+        for key, recipes in RECIPES_OF_SETTINGS.items():
+            if settings[key] is not None and recipe not in recipes:
+                needed = " or ".join(recipes)
+                yield f"{name}: {key} needs the recipe {needed}, not {recipe}; remove {key}"
+        if job["themes"] and region not in THEME_REGIONS:
+            regions = list_text(THEME_REGIONS)
+            yield f"{name}: {region} has no themes, only {regions} have; remove themes"
+        if error := _input_error(job["input"], view.world.batch_inputs[job["input"]], recipe):
+            yield f"{name}: {error}"
 
 
-def _setting_errors(view: SolutionView, job: BatchJobOfRun) -> Iterator[str]:
-    recipe, region, settings = view.recipe or "", view.arn.split(":")[3], {**job}
-    for key, recipes in RECIPES_OF_SETTINGS.items():
-        if settings[key] is not None and recipe not in recipes:
-            yield f"{key} needs the recipe {' or '.join(recipes)}, not {recipe}; remove {key}"
-    if job["themes"] and region not in THEME_REGIONS:
-        yield f"{region} has no themes, only {list_text(THEME_REGIONS)} have; remove themes"
-
-
-def _input_errors(view: SolutionView, job: BatchJobOfRun, found: BatchInput) -> Iterator[str]:
-    """Yield a message about the first problem of the input, if it has one."""
-    export, expected = found.export, INPUT_KEYS.get(view.recipe or "")
-    others = [file.key for file in export.objects if export.url(file.key) != job["input"]]
-    if expected == ():
-        yield f"the recipe {view.recipe} has no batch jobs; remove it from batchJobs"
-    elif export.read_error:
-        yield f"{export.read_error}; check that the role of plan-retraining may list and read it"
-    elif others and not job["input"].endswith("/"):
-        yield (
+def _input_error(location: str, export: Export, recipe: str) -> str | None:
+    """Return a message about the first problem of an input, or None."""
+    keys = INPUT_KEYS.get(recipe)
+    others = [file.key for file in export.objects if export.url(file.key) != location]
+    wrong = [item for item in export.first_lines.items() if not _is_query(item[1], keys or ())]
+    if keys == ():
+        return f"the recipe {recipe} has no batch jobs; remove it from batchJobs"
+    if export.read_error:
+        return f"{export.read_error}; check that the role of plan-retraining may list and read it"
+    if others and not location.endswith("/"):
+        return (
             f"Personalize would also read {others[0]}, because it begins like the input; move it, "
             "or put the input into a folder"
         )
-    elif len(export.objects) > MAX_FILES or export.size > MAX_BYTES:
-        yield (
-            f"{job['input']} has {len(export.objects)} files with {size_text(export.size)}, but "
-            f"a batch job reads at most {MAX_FILES} files with 1 GiB; divide it"
+    if len(export.objects) > MAX_FILES or export.size > MAX_BYTES:
+        return (
+            f"{location} has {len(export.objects)} files with {size_text(export.size)}, but a "
+            f"batch job reads at most {MAX_FILES} files with {size_text(MAX_BYTES)}; divide it"
         )
-    else:
-        for key, line in found.first_lines.items():
-            if not _is_query(line, expected or ()):
-                yield (
-                    f"{export.url(key)} begins with {line[:SHOWN_CHARACTERS]!r}, but each line has "
-                    f"to be a JSON object with {list_text(expected or ['a query'])}; correct it"
-                )
-                return
+    for key, line in wrong[:1]:
+        return (
+            f"{export.url(key)} begins with {line[:SHOWN_CHARACTERS]!r}, but each line has to be a "
+            f"JSON object with {list_text(keys or ['a query'])}; correct it"
+        )
+    return None
 
 
 def _is_query(line: str, keys: tuple[str, ...]) -> bool:
@@ -110,7 +106,7 @@ def missing_inputs(view: SolutionView) -> Iterator[str]:
     The run is not refused, because the input may be written while it trains.
     """
     for job in view.batch_jobs:
-        export = view.world.batch_inputs[job["input"]].export
+        export = view.world.batch_inputs[job["input"]]
         is_complete = export.objects and all(file.size for file in export.objects)
         if not is_complete and not export.read_error:
             yield (

@@ -258,10 +258,10 @@ class SolutionView:
 
     def first_batch_step(self, job: BatchJobOfRun, version: Training) -> Step:
         """Return the first step of a batch job, with the campaigns as they are now."""
-        world = self.world
+        world, export = self.world, self.world.batch_inputs[job["input"]]
         seen = batch_jobs.SeenBatchJobs(
             jobs=world.batch_jobs[job["slot"]],
-            input=world.batch_inputs[job["input"]].fingerprint,
+            input=export.fingerprint if export.objects else None,
             campaigns=[self.seen_campaign(campaign) for campaign in self.solution["campaigns"]],
             versions=world.known_versions[self.arn],
         )

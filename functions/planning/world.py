@@ -19,7 +19,6 @@ from ..personalize.lists import active_event_trackers, list_deletions
 from ..personalize.tags import tags_of
 from ..personalize.trainings import SolutionReader
 from ..rules.imports import confirmable_imports, effective_imports, full_import_day
-from .batch_inputs import BatchInput, read_input
 from .datasets import datasets_to_import
 
 if TYPE_CHECKING:
@@ -94,7 +93,7 @@ class World:
     """Solution ARN -> version ARN -> what is known about it. A version is read when a rule asks."""
     batch_jobs: Mapping[str, Sequence[BatchJob]] = field(default_factory=dict)
     """Slot of a configured batch job -> its batch jobs, newest first (`list_batch_jobs`)."""
-    batch_inputs: Mapping[str, BatchInput] = field(default_factory=dict)
+    batch_inputs: Mapping[str, Export] = field(default_factory=dict)
     """Location -> the input of batch jobs there."""
     filters: Mapping[str, FilterTypeDef] = field(default_factory=dict)
 
@@ -131,7 +130,9 @@ def read_world(client: PersonalizeClient, settings: Settings, run: Run) -> World
             job["slot"]: list_batch_jobs(client, arn, recipe_name(described[arn]), job["slot"])
             for arn, job in batch_jobs
         },
-        batch_inputs={job["input"]: read_input(aws.s3(), job["input"]) for _, job in batch_jobs},
+        batch_inputs={
+            job["input"]: exports.read_batch_input(aws.s3(), job["input"]) for _, job in batch_jobs
+        },
         filters=describe_existing(
             {arn for solution in solutions for arn in filter_arns(solution)},
             lambda arn: client.describe_filter(filterArn=arn)["filter"],
