@@ -11,7 +11,8 @@ from functools import partial
 from simulation import EPOCH, Call, Process, RequestFailedError, Sleep, as_time, reconcile
 from world import DATASETS, DAY, DEPLOYED_SOLUTION, SOLUTIONS, Campaign, ImportJob, Version, World
 
-from functions.rules import deployments, imports, trainings
+from functions.rules import batch_jobs, deployments, imports, trainings
+from functions.rules.batch_jobs import SeenBatchJobs, WantedBatchJob
 from functions.rules.deletions import running_deletion
 from functions.rules.deployments import Alarm, Deployment, Notes, SeenCampaign, Trial, Update
 from functions.rules.gate import Baseline
@@ -79,6 +80,8 @@ class Run:
         for campaign in self.world.campaigns:
             if version and campaign not in open_trials:
                 yield from self._deploy(campaign, version)
+        if version:
+            yield from self._write(version)
 
     def _retrain(self, started: int) -> Process:
         """Import the datasets. If all hold their exports, train the solutions."""
@@ -168,6 +171,47 @@ class Run:
             self.trained[solution] = self.world.named(memory.version)
         else:
             self.failed.append(f"{solution}: {step.reasons}")
+
+    def _write(self, version: Version) -> Process:
+        """Write the results of the batch job, as the rules decide."""
+        world, name = self.world, f"{self.stack}-{self.run_id}-batch"
+        wanted = WantedBatchJob(
+            run=self.run_id,
+            version=version.name,
+            uses_live=world.writes_live,
+            max_hours=MAX_HOURS,
+        )
+        memory = batch_jobs.Memory(as_time(world.now))
+
+        def look() -> Process:
+            jobs = (yield Call(partial(world.find_batch_job, name))) if memory.sent_at else []
+            jobs = jobs or (yield Call(world.list_batch_jobs))
+            content = yield Call(lambda: str(world.batch_input))
+            campaigns = []
+            for campaign in world.campaigns:
+                served, latest = yield Call(partial(world.describe, campaign))
+                notes = yield Call(lambda campaign=campaign: campaign.notes)
+                campaigns.append(self._seen(served, latest, notes, []))
+            return SeenBatchJobs(jobs=jobs, input=content, campaigns=campaigns)
+
+        def perform(step: Step, _seen: object) -> Process:
+            memory.sent_at = as_time(world.now)
+            tags = {"run": self.run_id, "content": step.act.content}
+            create = partial(world.create_batch_job, name, step.act.version, tags)
+            written = world.named(step.act.version)
+            has_passed = any(written in campaign.passed for campaign in world.campaigns)
+            if not (world.writes_live or has_passed):
+                self.problems.append(f"{written.name} is written, but has passed nowhere")
+            yield Call(create, may_fail=True)
+
+        step, _ = yield from self._reconcile(
+            batch_jobs.decide, look, perform, wanted, memory, pauses=(120, 60)
+        )
+        active = [job for job in world.batch_jobs if job.status(world.now) == "ACTIVE"]
+        if step.outcome == "WRITTEN" and active[-1].name != memory.job:
+            self.problems.append(f"{memory.job} is not the last one that was written")
+        if step.outcome == "FAILED" and world.calm:
+            self.problems.append(f"the batch job failed: {step.reasons}")
 
     def _reconcile(
         self,

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import pairwise
 from math import inf
 from random import Random
 
@@ -57,6 +58,7 @@ class Sequence:
             lambda: world.foreign_training(choice(SOLUTIONS)),
             lambda: world.change_config(choice(SOLUTIONS)),
             world.delete_users,
+            world.change_batch_input,
         ]
 
     def run(self) -> list[str]:
@@ -82,6 +84,7 @@ class Sequence:
             self._start(f"calm-{number}", "retrain", force=is_replaced)
             self.simulation.run()
         self.problems += _paid_twice(self.world)
+        self.problems += _written_twice(self.world)
         self.problems += _trained_during_deletions(self.world)
         self.problems += _outdated(self.world, self.runs[-1])
         end = self.world.now + CALM_SECONDS
@@ -172,6 +175,16 @@ def _paid_twice(world: World) -> Iterator[str]:
             if key in paid:
                 yield f"{version.name} and {paid[key]} learned the same imports"
             paid[key] = version.name
+
+
+def _written_twice(world: World) -> Iterator[str]:
+    """Check that no batch job ran beside another one, or wrote what the one before has written."""
+    jobs = [job for job in world.batch_jobs if job.status(world.now) != "FAILED"]
+    for before, after in pairwise(jobs):
+        if after.created < before.ended:
+            yield f"{after.name} was created before {before.name} has ended"
+        if after.tags["content"] == before.tags["content"]:
+            yield f"{after.name} writes the same as {before.name}"
 
 
 def _trained_during_deletions(world: World) -> Iterator[str]:

@@ -10,6 +10,7 @@ from itertools import count
 
 from simulation import Clock, RequestFailedError, as_time
 
+from functions.rules import batch_jobs as rules
 from functions.rules.deletions import Deletion
 from functions.rules.deployments import Notes
 from functions.rules.imports import Export, Import
@@ -132,6 +133,18 @@ class Version(TaggedJob):
 
 
 @dataclass(eq=False)
+class BatchJob(TaggedJob):
+    """One batch job. All write to the same output."""
+
+    version: str
+
+    def seen(self, when: int) -> rules.BatchJob:
+        """Return the batch job as the rules see it at a time."""
+        facts = {"version": self.version, "content": self.tags["content"]}
+        return rules.BatchJob(**self.facts(when), **facts)
+
+
+@dataclass(eq=False)
 class Update(Job):
     """One update of a campaign."""
 
@@ -207,6 +220,9 @@ class World(Clock):
     deletions: list[DeletionJob] = field(default_factory=list)
     versions: list[Version] = field(default_factory=list)
     campaigns: list[Campaign] = field(default_factory=list)
+    batch_jobs: list[BatchJob] = field(default_factory=list)
+    batch_input: int = 0
+    """What the input of the batch job contains."""
     config: dict[str, int] = field(default_factory=lambda: dict.fromkeys(SOLUTIONS, 0))
     numbers: count = field(default_factory=lambda: count(1))
     uploading: set[tuple[str, int]] = field(default_factory=set)
@@ -224,6 +240,7 @@ class World(Clock):
         self.names_are_unique = self.random.random() < 0.5
         self.needs_approval = self.random.random() < 0.3
         self.deletions_exclude_jobs = self.random.random() < 0.5
+        self.writes_live = self.random.random() < 0.5
         first = Version(-1, -1, False, "first-version", {}, DEPLOYED_SOLUTION, 0, True, False, 50)
         self.versions.append(first)
         for name in CAMPAIGNS:
@@ -324,6 +341,10 @@ class World(Clock):
         if self.deletions_exclude_jobs and self._is_deleting():
             raise RequestFailedError("ResourceInUse")
 
+    def change_batch_input(self) -> None:
+        """Write the input of the batch job again, sometimes as it was before."""
+        self.batch_input = self.random.randint(0, 3)
+
     def change_config(self, solution: str) -> None:
         """Change the configuration of a solution."""
         self.config[solution] += 1
@@ -396,6 +417,27 @@ class World(Clock):
         return self._listed(
             version for version in reversed(self.versions) if version.solution == solution
         )
+
+    def list_batch_jobs(self) -> list[rules.BatchJob]:
+        """Return the newest ACTIVE batch job and those after it, newest first."""
+        listed = self._listed(reversed(self.batch_jobs))
+        active = next((index for index, job in enumerate(listed) if job.is_active), len(listed))
+        return listed[: active + 1]
+
+    def find_batch_job(self, name: str) -> list[rules.BatchJob]:
+        """Return the batch job with a name, if it exists."""
+        return [job.seen(self.now) for job in self.batch_jobs if job.name == name]
+
+    def create_batch_job(self, name: str, version: str, tags: dict[str, object]) -> None:
+        """Start a batch job, unless the name is taken or five others are running."""
+        self._check_no_deletion()
+        if any(job.name == name for job in self.batch_jobs):
+            raise RequestFailedError("the name is taken")
+        if not self.calm and self.random.random() < 0.1:
+            raise RequestFailedError("LimitExceeded")
+        ended = self.now + self.random.choice((600, 3600, 3 * 3600))
+        fails = not self.calm and self.random.random() < 0.2
+        self.batch_jobs.append(BatchJob(self.now, ended, fails, name, tags, version))
 
     def _listed(self, jobs):
         listed = [(job, self.as_of()) for job in jobs]
