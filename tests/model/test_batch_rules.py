@@ -1,0 +1,175 @@
+"""The rules of a batch job, one row for each situation. tests/model plays them in random order."""
+
+import pytest
+from import_jobs import HOUR, MINUTE, NOW
+
+from functions.rules.batch_jobs import (
+    BatchJob,
+    Create,
+    Memory,
+    SeenBatchJobs,
+    WantedBatchJob,
+    decide,
+)
+from functions.rules.deployments import Notes, SeenCampaign, Trial, Update, Version
+from functions.rules.steps import Step, failed
+
+OLD, NEW = "old", "new"
+GATE = [{"metric": "coverage", "maxDrop": 0.1}]
+VERSIONS = {
+    OLD: Version(NOW - 9 * HOUR, {"coverage": 0.5}),
+    NEW: Version(NOW - 2 * HOUR, {"coverage": 0.4}),
+}
+
+
+def campaign(serves=NEW, **notes):
+    """Return a campaign that serves a version, which has passed here unless `notes` differ."""
+    update = Update(version=serves, created_at=NOW - HOUR, ended_at=NOW - HOUR)
+    notes = Notes(**{"good": serves, **notes})
+    return SeenCampaign(serves=serves, update=update, notes=notes, versions={})
+
+
+SERVED = (campaign(),)
+
+
+def trial(version):
+    return Trial(version, NOW - HOUR)
+
+
+def step(*jobs, memory=(), campaigns=SERVED, export="i1", **wanted):
+    """Return the step of the rules, and the version that they have chosen."""
+    remembered = Memory(**{"began_at": NOW, **dict(memory)})
+    seen = SeenBatchJobs(jobs=jobs, input=export, campaigns=campaigns, versions=VERSIONS)
+    wanted = {"run": "this", "version": NEW, "settings": "s1", "max_hours": 6, **wanted}
+    return decide(seen, WantedBatchJob(**wanted), remembered, NOW), remembered
+
+
+def content(**changes):
+    """Return what a job would be created for."""
+    return step(**changes)[0].act.content
+
+
+def job(number=1, **fields):
+    """Return a successful batch job of an earlier run, whose content is still present."""
+    standard = {
+        "arn": f"job-{number}",
+        "version": NEW,
+        "is_running": False,
+        "is_active": True,
+        "created_at": NOW - 2 * HOUR,
+        "ended_at": NOW - HOUR,
+        "run": "earlier",
+        "content": content(),
+    }
+    return BatchJob(**{**standard, **fields})
+
+
+RUNNING = {"is_running": True, "is_active": False}
+FAILED = {"is_active": False}
+WRITTEN = Step("WRITING", outcome="WRITTEN")
+NOT_GOOD = f"no campaign serves {NEW} as its good version"
+
+
+def skipped(reason=NOT_GOOD):
+    return Step("WRITING", outcome="SKIPPED", reasons=[reason])
+
+
+def late(hours):
+    return failed(
+        "WRITING",
+        f"job-1 is still running after {hours} hours; it goes on, because no batch job can be "
+        "stopped, and the next run waits for it",
+    )
+
+
+@pytest.mark.parametrize(
+    ("jobs", "fields", "expected"),
+    [
+        ([job()], {}, WRITTEN),
+        ([job(**FAILED)], {}, "creates"),
+        ([job(2, content="other"), job()], {}, "creates"),
+        ([job(run="this", content="other")], {}, WRITTEN),
+        ([job(run="this", **FAILED, failure="no")], {}, failed("WRITING", "no")),
+        (
+            [job(run="this", **FAILED)],
+            {},
+            failed("WRITING", "job-1 has failed without a reason"),
+        ),
+        ([job(**RUNNING, created_at=NOW - 6 * HOUR)], {}, Step("WRITING", pause=12)),
+        ([job(**RUNNING, content="other")], {"durations": [36000]}, Step("WRITING", pause=7200)),
+        (
+            [job(**RUNNING, created_at=NOW - 7 * HOUR)],
+            {"memory": {"began_at": NOW - 6 * HOUR}},
+            late(6),
+        ),
+        (
+            [],
+            {"export": None},
+            failed("WRITING", "its input has no objects; check the job that writes it"),
+        ),
+        ([], {"memory": {"sent_at": NOW - MINUTE}}, Step("WAITING", pause=60)),
+        ([], {"memory": {"sent_at": NOW - 4 * MINUTE}}, "creates"),
+        (
+            [],
+            {"memory": {"began_at": NOW - 6 * HOUR, "refusal": "busy"}},
+            failed("WAITING", "gave up after 6 hours: busy"),
+        ),
+    ],
+)
+def test_results_are_written_once_and_never_by_two_jobs_at_a_time(jobs, fields, expected):
+    found, _ = step(*jobs, **fields)
+    created = Step("WRITING", Create(NEW, content()))
+    assert found == (created if expected == "creates" else expected)
+
+
+def test_another_version_input_or_setting_is_another_content():
+    served = campaign(OLD)
+    changes = [{}, {"export": "i2"}, {"settings": "s2"}, {"version": OLD, "campaigns": [served]}]
+    assert len({content(**change) for change in changes}) == len(changes)
+
+
+@pytest.mark.parametrize(
+    ("campaigns", "live", "version"),
+    [
+        ([campaign(OLD), campaign()], False, NEW),
+        ([campaign(trial=trial(NEW))], False, None),
+        ([campaign(good=OLD)], False, None),
+        ([campaign(OLD)], False, None),
+        ([campaign(OLD)], True, OLD),
+        ([campaign(OLD), campaign(None)], True, OLD),
+        ([campaign(OLD, good=None)], True, OLD),
+        ([campaign(NEW, trial=trial(NEW))], True, None),
+        ([campaign(OLD, bad=OLD)], True, None),
+        ([campaign(None)], True, None),
+    ],
+)
+def test_a_version_is_written_that_has_passed_on_a_campaign_or_is_in_use(campaigns, live, version):
+    found, memory = step(campaigns=campaigns, uses_live=live)
+    assert memory.version == version
+    assert found == skipped() if version is None else found.act.version == version
+
+
+DROP = "coverage fell from 0.5000 to 0.4000, by more than 10%"
+
+
+@pytest.mark.parametrize(
+    ("jobs", "fields", "version"),
+    [
+        ([], {}, NEW),
+        ([job(version=OLD)], {}, None),
+        ([job(version=OLD)], {"uses_live": True}, OLD),
+        ([job(version=OLD)], {"gate": []}, NEW),
+        ([job(version=OLD, **FAILED)], {}, NEW),
+        ([job(version=NEW)], {}, NEW),
+    ],
+)
+def test_without_campaigns_the_gate_compares_with_the_last_results(jobs, fields, version):
+    found, memory = step(*jobs, campaigns=(), **{"gate": GATE, **fields})
+    assert memory.version == version
+    assert version is not None or found == skipped(DROP)
+
+
+def test_a_gate_without_a_value_of_earlier_results_warns():
+    _, memory = step(campaigns=(), gate=GATE)
+    (warning,) = memory.warnings
+    assert warning.startswith("coverage was not compared")
