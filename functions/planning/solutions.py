@@ -202,7 +202,7 @@ class SolutionView:
             (trains and self.requested_by, "train", f"{self.requested_by} asks for a training"),
             (trains, "train", "no version was trained on the present data"),
             (waits, "deploy", limit or "its newest version waits for a campaign"),
-            (writes, "deploy", limit or "a batch job of its newest version is not written"),
+            (writes, "deploy", limit or "a batch job is not written yet"),
             (limit, "hold back", limit),
             (not version, "keep", "the run only deploys versions"),
             (version and version.was_stopped, "keep", "the training on its data was stopped"),
