@@ -27,8 +27,6 @@ CONFIG = Config(
 NOT_ALLOWED_IN_TAGS = re.compile(r"[^\w\s.:/=+\-@]")
 """The characters that the value of a tag in Personalize may not have. The name of a session may
 contain a comma."""
-MAX_CALLER_CHARACTERS = 220
-"""The value of a tag has at most 256 characters, and a word and a time before the caller."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +74,7 @@ class Access:
 
     def caller_in_tag(self) -> str:
         """Return the ARN of the caller for the value of a tag, which lacks some characters."""
-        return NOT_ALLOWED_IN_TAGS.sub("-", self.caller())[:MAX_CALLER_CHARACTERS]
+        return NOT_ALLOWED_IN_TAGS.sub("-", self.caller())
 
     def require_account(self, account: str, subject: str) -> None:
         """Raise OperatorError if the credentials are not of the account in which `subject` is."""

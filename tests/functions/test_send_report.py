@@ -237,7 +237,9 @@ def expect(personalize, arn, trial=None, bad=None, pin=None, **changes):
     """Expect a campaign to be described and its tags to be read."""
     personalize.expect("describe_campaign", {"campaign": s.campaign(**changes)}, campaignArn=arn)
     values = {"retraining-trial": trial, "retraining-bad": bad, "retraining-pinned": pin}
-    tags = [{"tagKey": key, "tagValue": value} for key, value in values.items() if value]
+    tags = [
+        {"tagKey": key, "tagValue": value} for key, value in values.items() if value is not None
+    ]
     personalize.expect("list_tags_for_resource", {"tags": tags}, resourceArn=arn)
 
 

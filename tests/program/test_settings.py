@@ -148,6 +148,10 @@ def test_an_input_list_has_at_most_500_items_and_all_ids_5000_characters():
     baseline = {key: EVERY_OPTION[key] for key in (RELATIVE_TO, "solutions[1]")}
     (problem,) = problems_of(with_items([f"{number:0>249}" for number in range(20)], **baseline))
     assert "relativeTo" in problem
+    values = {f"{PROBE}.{key}": EVERY_OPTION[f"{PROBE}.{key}"] for key in ("filterArn", "context")}
+    values |= {f"{PROBE}.filterValues": {f"P{number}": "x" * 200 for number in range(25)}}
+    (problem,) = problems_of(changed(values))
+    assert problem.startswith("solutions: has 5"), "names, values and the filter count too"
 
 
 def test_an_encrypted_setting_is_refused_and_not_shown():
