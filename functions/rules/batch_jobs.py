@@ -122,10 +122,8 @@ def _choose_version(case: BatchCase) -> Step | None:
         live = last.version if last else None
         version, before = seen.versions[new], seen.versions[live] if live else None
         old_baselines = before.baselines if before else NO_BASELINES
-        if wait := wait_for_baseline(version, old_baselines, now):
-            late = f"the baseline {wait.arn} is still in training"
-            pausing = Step("WRITING", pause=wait.seconds)
-            return memory.at_deadline(late, wanted.max_hours, now) or pausing
+        if wait := wait_for_baseline("WRITING", version, old_baselines, now):
+            return memory.at_deadline(wait.reasons[0], wanted.max_hours, now) or wait
         compared = compare(
             version.metrics,
             before.metrics if before else {},

@@ -171,8 +171,8 @@ class Memory:
     warnings: list[str] = field(default_factory=list)
     metrics: dict[str, MetricValues] = field(default_factory=dict)
     """The metrics that the quality gate has compared."""
-    baseline: str | None = None
-    """The version in training that the quality gate waits for."""
+    waits_because: str | None = None
+    """Why the quality gate cannot compare yet."""
 
 
 # What may be done
@@ -226,16 +226,8 @@ def decide(seen: SeenCampaign, wanted: Deployment, memory: Memory, now: datetime
     return Step("UPDATING", Deploy(wanted.version, _notes_on_trial(case, wanted.version)))
 
 
-class BaselineWait(NamedTuple):
-    """A pause until the next look at the baselines of a version."""
-
-    seconds: float
-    arn: str | None
-    """The baseline in training, or None if a list may not show a baseline yet."""
-
-
-def wait_for_baseline(new: Version, live: Baselines, now: datetime) -> BaselineWait | None:
-    """Return a pause if a baseline of the new version or of the live one is in training, or None.
+def wait_for_baseline(phase: str, new: Version, live: Baselines, now: datetime) -> Step | None:
+    """Look again while a baseline of the new version or of the live one is in training.
 
     The new version's baseline is trained in parallel, so a list may not show it at once.
     """
@@ -244,8 +236,11 @@ def wait_for_baseline(new: Version, live: Baselines, now: datetime) -> BaselineW
     age = now - (running.created_at if running else new.ended_at)
     if not running and (None not in new.baselines.values() or age >= LIST_LAG):
         return None
-    seconds = min(max((age * OVERDUE_SHARE).total_seconds(), 1), LONGEST_SLEEP)
-    return BaselineWait(seconds, running.arn if running else None)
+    reason = "no baseline is listed yet"
+    if running:
+        reason = f"the baseline {running.arn} is still in training"
+    pause_seconds = min(max((age * OVERDUE_SHARE).total_seconds(), 1), LONGEST_SLEEP)
+    return Step(phase, pause=pause_seconds, reasons=(reason,))
 
 
 def needs_run(first_step: Step) -> bool:
@@ -283,8 +278,8 @@ def _give_up(case: DeploymentCase) -> Step | None:
         reason = f"the update to {seen.update.version} has not ended in {hours}"
     elif trial:
         reason = f"{trial.version} is still on trial after {hours}"
-    elif memory.baseline:
-        reason = f"the baseline {memory.baseline} is still in training after {hours}"
+    elif memory.waits_because:
+        reason = f"{memory.waits_because} after {hours}"
     else:
         reason = f"Personalize has not accepted the update to {memory.version} in {hours}"
     phase = "TRYING" if trial else "UPDATING"
@@ -481,10 +476,10 @@ def _refuse(case: DeploymentCase, version: str) -> Step | None:
     if new.answer == "REFUSED":
         return Step("JUDGING", outcome="REJECTED", reasons=(f"{version} was refused",))
     live_metrics, live_baselines = (live.metrics, live.baselines) if live else ({}, NO_BASELINES)
-    wait = wait_for_baseline(new, live_baselines, now)
-    memory.baseline = wait.arn if wait else None
+    wait = wait_for_baseline("JUDGING", new, live_baselines, now)
+    memory.waits_because = wait.reasons[0] if wait else None
     if wait:
-        return Step("JUDGING", pause=wait.seconds)
+        return wait
     compared = compare(new.metrics, live_metrics, wanted.gate, new.baselines, live_baselines)
     memory.metrics = compared.values
     memory.warnings = sorted({*memory.warnings, *compared.warnings})

@@ -45,7 +45,7 @@ class Step(NamedTuple):
     """The seconds until the next look."""
     outcome: str | None = None
     reasons: Sequence[str] = ()
-    """Why the item ends with this outcome."""
+    """Why the item ends with this outcome, or why it waits."""
 
 
 class Case(NamedTuple, Generic[Seen, Wanted, Memory]):

@@ -149,41 +149,40 @@ def test_a_version_whose_metric_is_no_number_is_rejected(value):
 
 DIGESTS = ["a-1", "", "a-2", "b-1", "b-2", "", "c-1"]
 """The digests of a baseline's versions, one every two hours. Two are foreign, and b-2 fails."""
+NEAREST = {
+    ("a", -1): 0,
+    ("a", 0.4): 0,
+    ("a", 1.4): 2,
+    ("a", 2): 2,
+    ("a", 3.4): None,
+    ("aa", 0.4): None,
+    ("", 1): None,
+    ("b", 3.6): 3,
+    ("b", 7): None,
+    ("c", 5.4): 6,
+}
+"""The imports and the number of another version -> the number of its baseline."""
 
 
 def test_the_baseline_is_the_nearest_version_of_a_run_with_the_same_imports():
-    popular = solution_arn("popular")
     versions = []
     with deploy(MOVIES.with_solutions(solution(), solution("popular", campaigns=[]))) as pipeline:
         began_at = pipeline.clock.now()
+
+        def found(imports, number, name="popular"):
+            created_at, tags = began_at + number * TWO_HOURS, {DIGEST: f"{imports}-9"}
+            return read_baseline(pipeline.client, solution_arn(name), tags, created_at)
+
         for number, digest in enumerate(DIGESTS):
-            pipeline.clock.sleep((began_at + number * TWO_HOURS - pipeline.clock.now()).seconds)
+            pipeline.sleep((began_at + number * TWO_HOURS - pipeline.clock.now()).seconds)
             if digest == "b-2":
                 pipeline.inject_fault("fail", job="solution-version")
             tags = api_tags({DIGEST: digest} if digest else {})
-            named = {"name": f"v{number}", "solutionArn": popular, "tags": tags}
-            versions.append(pipeline.foreign_training(**named))
-
-        def found(imports, number, solution=popular):
-            created_at, tags = began_at + number * TWO_HOURS, {DIGEST: f"{imports}-9"}
-            return read_baseline(pipeline.client, solution, tags, created_at)
-
-        numbers = {
-            ("a", -1): 0,
-            ("a", 0.4): 0,
-            ("a", 1.4): 2,
-            ("a", 2): 2,
-            ("a", 3.4): None,
-            ("aa", 0.4): None,
-            ("", 1): None,
-            ("b", 3.6): 3,
-            ("b", 7): None,
-            ("c", 5.4): 6,
-        }
-        baselines = {case: found(*case) for case in numbers}
-        missing = found("a", 0, solution_arn("deleted"))
-    assert {case: item and versions.index(item.arn) for case, item in baselines.items()} == numbers
-    assert missing is None
+            request = {"solutionArn": solution_arn("popular"), "tags": tags}
+            versions.append(pipeline.foreign_training(f"v{number}", **request))
+        baselines = {case: found(*case) for case in NEAREST}
+        assert found("a", 0, "deleted") is None
+    assert {case: item and versions.index(item.arn) for case, item in baselines.items()} == NEAREST
     assert s.NDCG in baselines["a", 1.4].metrics
     assert (baselines["c", 5.4].is_running, baselines["c", 5.4].metrics) == (True, {})
 
