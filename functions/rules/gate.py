@@ -73,7 +73,7 @@ def compare(
             )
         elif value is not None and (solution := rule.get("relativeTo")):
             baselines = new_baselines.get(solution), live_baselines.get(solution)
-            if missing := next(_missing(rule, solution, *baselines), None):
+            if missing := _missing_baseline(metric, solution, *baselines):
                 comparison.warnings.append(missing)
             else:
                 numbers = (item.metrics[metric] for item in baselines if item)
@@ -87,19 +87,19 @@ def _finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-def _missing(
-    rule: QualityRule, solution: str, new: Baseline | None, live: Baseline | None
-) -> Iterator[str]:
-    """Yield a message for each baseline of a solution that has no value above 0."""
-    metric = rule["metric"]
+def _missing_baseline(
+    metric: str, solution: str, new: Baseline | None, live: Baseline | None
+) -> str | None:
+    """Return a message if a baseline does not exist or has no value above 0, else None."""
     for version, baseline in (("new version", new), ("version in use", live)):
         value = _finite(baseline.metrics.get(metric)) if baseline else None
         if baseline is None:
             name = solution.rpartition("/")[2]
-            yield f"{PLAIN} no version of {name} has the imports of the {version}"
-        elif value is None or value <= 0:
+            return f"{PLAIN} no version of {name} has the imports of the {version}"
+        if value is None or value <= 0:
             shown = "no value" if value is None else f"the value {value:g}"
-            yield f"{PLAIN} {metric_name(metric)} has {shown} in the baseline of the {version}"
+            return f"{PLAIN} {metric_name(metric)} has {shown} in the baseline of the {version}"
+    return None
 
 
 def _rejections(rule: QualityRule, values: MetricValues) -> Iterator[str]:

@@ -19,8 +19,8 @@ from tests.warm_commands import warm_command
 PAGES = [PROJECT / "docs" / name for name in ("operations.md", "runs.md")]
 CHANGE = "# CHANGES AWS"
 CHANGING = re.compile(
-    r"\b(?:start-execution|stop-\w+|update-\w+|tag-resource|delete-message|pulumi up"
-    r"|retrain (?:start|stop|rollback|approve|test-alarm))\b"
+    r"\b(?:start-execution|create-solution|stop-\w+|update-\w+|tag-resource"
+    r"|delete-message|pulumi up|retrain (?:start|stop|rollback|approve|test-alarm))\b"
 )
 """The commands of the guide that change something."""
 PULUMI = """\
@@ -229,6 +229,13 @@ def test_the_address_of_the_dashboard_is_printed_and_the_dashboard_exists(paste,
     cloudwatch = films.client("cloudwatch")
     dashboard = cloudwatch.get_dashboard(DashboardName=url.rpartition("/")[2])
     assert json.loads(dashboard["DashboardBody"])["widgets"]
+
+
+def test_a_baseline_is_created(paste, films):
+    personalize = films.client("personalize")
+    solution = personalize.describe_solution(solutionArn=films.solution_arn)["solution"]
+    printed = json.loads(paste("The quality gate", GROUP=solution["datasetGroupArn"]))
+    assert printed["solutionArn"].endswith(":solution/movies-popular")
 
 
 def test_the_config_is_changed_and_deployed(paste, pulumi_calls):
