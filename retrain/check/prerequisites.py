@@ -162,20 +162,35 @@ def check_bakes(account: Account) -> Iterator[Finding]:
 
 
 def check_bucket_policies(account: Account) -> Iterator[Finding]:
-    """Check that the policy of each bucket lets Personalize read the exports."""
-    home, client = account.pipeline.home, account.client("s3")
+    """Check that the policy of each bucket lets Personalize read the exports.
+
+    It also has to read the inputs of batch jobs, and to write their results.
+    """
+    home, client, settings = account.pipeline.home, account.client("s3"), account.pipeline.settings
     context = service_context(home, "personalize")
-    locations = [dataset["dataLocation"] for dataset in account.pipeline.settings["datasets"]]
-    for bucket in sorted({split_location(location).bucket for location in locations}):
+    jobs = [job for solution in settings["solutions"] for job in solution["batchJobs"]]
+    locations = {
+        "s3:GetObject": [dataset["dataLocation"] for dataset in settings["datasets"]]
+        + [job["input"] for job in jobs],
+        "s3:PutObject": [job["output"] for job in jobs],
+    }
+    used = [location for paths in locations.values() for location in paths]
+    for bucket in sorted({split_location(location).bucket for location in used}):
         arn = f"arn:{home.partition}:s3:::{bucket}"
-        exports = export_arns(home.partition, locations)
-        objects = [name for name in exports if name.startswith(f"{arn}/")]
         response = found(client.get_bucket_policy, Bucket=bucket)
         document = json.loads(response["Policy"]) if response else None
         mend = f"aws s3api put-bucket-policy --bucket {bucket} --policy {{}}"
+        objects = {
+            action: [name for name in export_arns(home.partition, paths) if f"{arn}/" in name]
+            for action, paths in locations.items()
+        }
         yield policy_finding(
             *(f"the policy of {bucket}", document, mend),
-            Question("Personalize", PERSONALIZE, ["s3:GetObject"], objects, context),
+            *(
+                Question("Personalize", PERSONALIZE, [action], names, context)
+                for action, names in objects.items()
+                if names
+            ),
             Question("Personalize", PERSONALIZE, ["s3:ListBucket"], [arn], context),
         )
 

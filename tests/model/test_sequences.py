@@ -1,4 +1,4 @@
-"""Random sequences of runs keep what the rules promise of imports, trainings and deployments."""
+"""Random sequences of runs keep the promises of imports, trainings, deployments, batch jobs."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field

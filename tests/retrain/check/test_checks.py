@@ -8,12 +8,21 @@ import pytest
 from botocore.exceptions import NoCredentialsError
 
 from components.alarms import ALARMS
-from components.args import LimitsArgs, NotificationsArgs, TriggerArgs
+from components.args import BatchJobArgs, LimitsArgs, NotificationsArgs, TriggerArgs
 from retrain.account import pulumi_cli
 from retrain.names import short_name
 from tests.retrain.check import answers as a
 from tests.retrain.in_process import account
-from tests.world import HOUR, IMPORT_ROLE, MOVIES, TOPIC, campaign_arn, interactions, solution_arn
+from tests.world import (
+    HOUR,
+    IMPORT_ROLE,
+    MOVIES,
+    TOPIC,
+    campaign_arn,
+    interactions,
+    solution,
+    solution_arn,
+)
 
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/1"
 RESTORE = "pulumi up --refresh --stack prod"
@@ -349,6 +358,17 @@ def test_a_key_policy_is_mended_by_the_printed_policy(encrypted, arn, who):
     assert ("missing", f"{arn} is PendingDeletion", cancel) in findings(encrypted, title)
     kms.answers["describe_key"] = "NotFoundException"
     assert ("missing", f"{arn} is gone", None) in findings(encrypted, title)
+
+
+def test_batch_jobs_need_a_policy_with_which_personalize_writes_their_results():
+    job = BatchJobArgs(input="s3://exports/in/users.json", output="s3://exports/out/")
+    with account(MOVIES.with_solutions(solution(batch_jobs=[job]))) as prod:
+        prod.services = a.services(prod.pipeline.bucket)
+        ((level, text, fix),) = findings(prod, "bucket policies")
+        answer(prod, "bucket", a.text(document_in(fix)))
+        assert findings(prod, "bucket policies") == []
+    shown = "the policy of exports does not let Personalize call s3:PutObject"
+    assert (level, text) == ("missing", shown), "it may read all of the bucket"
 
 
 def test_alarms_need_the_key_of_a_topic_that_it_encrypts():
