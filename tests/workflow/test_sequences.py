@@ -15,7 +15,7 @@ from random import Random
 
 import pytest
 
-from components.args import LimitsArgs
+from components.args import BakeArgs, LimitsArgs
 from emulator.personalize import Switches
 from functions.personalize.tags import RUN
 from tests.workflow.pipeline import deploy
@@ -33,7 +33,7 @@ from tests.workflow.storytelling import (
     Slot,
     Storyteller,
 )
-from tests.world import HOUR, MOVIES, campaign, solution
+from tests.world import HOUR, MOVIES, alarm_arn, campaign, solution
 
 STORIES = int(os.environ.get("STORIES", "8"))
 WEEKS = int(os.environ.get("WEEKS", "8"))
@@ -42,6 +42,8 @@ DURATIONS = {"solution-version": 600, "campaign-update": 300}
 """The jobs are short, because a long job only adds polls."""
 HOME, SHELF, PAGE = CAMPAIGNS
 PROBE = {"min_results": 1, "minutes": 5}
+BAKE = BakeArgs(hours=0.3, alarms=[alarm_arn("orders")])
+"""Its alarm does not exist, so every version is kept."""
 LIMITS = LimitsArgs(
     max_import_hours=1, max_training_hours=2, max_campaign_hours=1, max_trainings_per_month=0
 )
@@ -49,7 +51,7 @@ GROUP = (
     MOVIES.with_datasets(*DATASETS)
     .with_solutions(
         solution("taste", campaigns=[campaign(HOME, user_id="u1", **PROBE), SHELF]),
-        solution("novel", campaigns=[campaign(PAGE, user_id="u3", **PROBE)]),
+        solution("novel", campaigns=[campaign(PAGE, bake=BAKE, user_id="u3", **PROBE)]),
     )
     .with_options(limits=LIMITS)
 )
