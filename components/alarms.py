@@ -1,6 +1,7 @@
 """The table of alarms, and the topic that gets the alarms and the reports."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import pulumi
@@ -140,24 +141,22 @@ ALARMS = (
 """The alarms in the order of the docs. `docs/operations.md` explains each of them."""
 OF_MODELS = ("ModelAgeHours", "UnfinishedTrials")
 """The metrics about solutions and campaigns."""
-BAKE_ALARMS = tuple(
-    Alarm(
-        name,
-        metric,
-        f"A campaign {meaning}, twice in a row.",
-        "If a version is on trial, the run takes it back. Otherwise ask the campaign for "
-        "recommendations, and go back with retrain rollback -s STACK if they are bad.",
-        dimension="CampaignArn",
-        threshold=threshold,
-        periods=2,
-        statistic=statistic,
-        has_end=True,
-    )
-    for name, metric, meaning, threshold, statistic in (
-        ("4xx", "4xxErrors", "refused 10 requests or more in 5 minutes", 10, "Sum"),
-        ("5xx", "5xxErrors", "failed to answer 10 requests or more in 5 minutes", 10, "Sum"),
-        ("latency", "Latency", "needed a second or more for a request", 1000, "Average"),
-    )
+_of_campaign = partial(
+    Alarm,
+    what_to_do="If a version is on trial, the run takes it back. Otherwise ask the campaign for "
+    "recommendations, and go back with retrain rollback -s STACK if they are bad.",
+    dimension="CampaignArn",
+    periods=2,
+    has_end=True,
+)
+BAKE_ALARMS = (
+    _of_campaign("4xx", "4xxErrors", "A campaign refused 10 requests in 5 minutes.", threshold=10),
+    _of_campaign("5xx", "5xxErrors", "A campaign failed 10 times in 5 minutes.", threshold=10),
+    _of_campaign(
+        *("latency", "Latency", "A campaign needed a second for each request."),
+        statistic="Average",
+        threshold=1000,
+    ),
 )
 """The alarms for the bake of a campaign. An operation of the API precedes the name of the metric:
 https://docs.aws.amazon.com/personalize/latest/dg/cloudwatch-metrics.html"""

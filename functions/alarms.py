@@ -55,7 +55,7 @@ def _alarm(alarm: Mapping[str, Any]) -> Alarm:
     """Return an alarm as the rules need it."""
     name, state = alarm["AlarmName"], alarm["StateValue"]
     if state == "ALARM":
-        # Both times exist since 2023. The second one may be later, if the state has not changed.
+        # The first time is not required in the API. The second one changes more often.
         rang_at = alarm.get("StateTransitionedTimestamp") or alarm["StateUpdatedTimestamp"]
         return Alarm(name, rang_at)
     return Alarm(name, doubt="" if state == "OK" else f"is in the state {state}")

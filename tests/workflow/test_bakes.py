@@ -148,20 +148,6 @@ def test_the_watcher_goes_on_with_a_bake_that_a_dead_run_has_left(state, outcome
     assert (trial["outcome"], trial["bakedUntil"]) == (outcome, tag)
 
 
-def test_a_bake_that_was_taken_out_of_the_config_ends_with_the_next_run():
-    with deploy(GROUP) as pipeline:
-        start_bake(pipeline).abort()
-        pipeline.alarms.change(ORDERS, "ALARM")
-        pipeline.sleep(QUARTER)
-        changed = replace(pipeline, group=MOVIES, prefix="changed")
-        began_at = pipeline.clock.now()
-        changed.machine.start({"only": "trials"}).wait()
-        assert notes(pipeline) == Notes(
-            good=pipeline.versions()[1], previous=pipeline.versions()[0]
-        )
-        assert pipeline.clock.now() - began_at < timedelta(minutes=10)
-
-
 def test_a_person_may_change_or_move_the_campaign_during_the_bake():
     with deploy(GROUP) as pipeline:
         pipeline.alarms.change(ORDERS, "OK")
@@ -202,17 +188,3 @@ def test_the_looks_at_the_alarms_of_all_bakes_fit_into_the_history(campaigns, ho
     assert wanted.bake_pause == minutes * 60
     events = 2 * EVENTS_PER_LOOK * campaigns * hours * HOUR / wanted.bake_pause
     assert events <= MAX_EVENTS - OTHER_EVENTS
-
-
-def test_the_alarms_that_the_component_creates_are_asked_too():
-    created = BakeArgs(hours=0.2, create_alarms=True)
-    with deploy(
-        MOVIES.with_solutions(solution(campaigns=[campaign(bake=created)])),
-    ) as pipeline:
-        name = f"retraining-bake-home-{pipeline.prefix}-latency"
-        pipeline.alarms.change(name, "ALARM", hours=20)
-        execution = pipeline.run(skipImport=True)
-        assert pipeline.alarms.requests[0] == [
-            f"retraining-bake-home-{pipeline.prefix}-{end}" for end in ("4xx", "5xx", "latency")
-        ]
-    assert outcomes(execution) == DEPLOYED
