@@ -100,9 +100,12 @@ def test_the_training_after_a_deletion_is_full():
 
 
 def test_the_monthly_limit_holds_and_says_that_deleted_users_are_still_known():
-    plan = plan_run(view(DELETED, settings_=s.limits(maxTrainingsPerMonth=1)))
+    limit = s.limits(maxTrainingsPerMonth=1)
+    plan = plan_run(view(DELETED, settings_=limit))
     assert (plan["todo"], plan["dataDeletionJobArn"]) == ("NOTHING", None)
     assert plan["reason"].endswith(f"use retrain start --force; {LEARNED_DELETED_USERS}")
+    outdated = {"trainings": [s.trained_version(digest="other")]}
+    assert plan_run(view(FAILED, settings_=limit, **outdated))["reason"].endswith("start --force")
 
 
 OLD = s.s3_object(key="old.csv", modified_at=s.ago(24, seconds=1))
