@@ -85,11 +85,11 @@ def _plan_before_work(
 
 def _plan_work(settings: Settings, run: Run) -> Plan:
     view = read_view(read_client(), settings, run)
+    for arn, fingerprint in view.world.newly_confirmed.items():
+        write_tags(write_client(), arn, {CONFIRMED: fingerprint})
     if pause := pause_for_deletion(view.world.deletions, run):
         return {**NO_JOBS, "todo": "WAIT", "reason": pause.reason, "seconds": pause.seconds}
     plan = plan_run(view)
-    for arn, fingerprint in view.world.newly_confirmed.items():
-        write_tags(write_client(), arn, {CONFIRMED: fingerprint})
     plan["warnings"] += write_checks(read_client(), view)
     return plan
 
