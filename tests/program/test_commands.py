@@ -10,8 +10,13 @@ from tests.pages import FENCED, ROOT, commands, sections
 GUIDES = ("operations.md", "runs.md")
 """The pages whose fenced blocks are pasted by tests/end_to_end/test_guide.py."""
 AUTO_TRAINING = "aws personalize update-solution --no-perform-auto-training --solution-arn"
+CREATE_SOLUTION = (
+    "aws personalize create-solution"
+    " --dataset-group-arn --name --no-perform-auto-training --recipe-arn"
+)
 RUN_BY = {
     AUTO_TRAINING: ("engine", 'until("aws personalize update-solution"'),
+    CREATE_SOLUTION: ("emulator", "self.client.create_solution("),
     "pulumi install": ("engine", '"install"'),
     "pulumi package add": ("engine", "pulumi package add"),
     "pulumi preview": ("engine", "stack.preview()"),
@@ -26,6 +31,7 @@ RUN_BY = {
     "retrain rehearse --help": ("retrain", '"--help"'),
     "retrain rehearse --keep": ("retrain", '"--keep"'),
     "retrain start --force --watch": ("retrain", "--force"),
+    "retrain start --skip-import --watch": ("retrain", "start --skip-import"),
     "retrain watch --run": ("retrain", "--run "),
 }
 """Command -> the folder of the tests that run it, and a text in one of these tests."""
@@ -75,6 +81,6 @@ def test_a_test_runs_each_command_of_a_page(page):
 def test_the_tests_that_run_the_other_commands_still_do():
     sources = {
         folder: "".join(path.read_text() for path in (ROOT / "tests" / folder).rglob("*.py"))
-        for folder in ("engine", "retrain")
+        for folder in ("emulator", "engine", "retrain")
     }
     assert [one for one, (folder, text) in RUN_BY.items() if text not in sources[folder]] == []
