@@ -242,24 +242,21 @@ def create_bake_alarms(shared: Shared, settings: Mapping[str, Any]) -> None:
     """Create the alarms of each campaign whose bake asks for them.
 
     `functions/alarms.py` reads them by their names, which begin like those of all resources of a
-    stack, because docs/deployment.md grants permissions on these.
+    stack, because docs/deployment.md grants permissions on these. They end with the number of the
+    campaign, as the resources do. If they had the campaign's name, a change of the order would
+    create each alarm under a name that is still taken, and then delete it.
     """
-    for number, solution in enumerate(shared.args.solutions):
-        for index, campaign in enumerate(solution.campaigns):
-            is_ranking = campaign.probe and campaign.probe.input_list
-            operation = "GetPersonalizedRanking" if is_ranking else "GetRecommendations"
-            for row in BAKE_ALARMS if campaign.bake and campaign.bake.create_alarms else ():
-                alarm = row._replace(metric=f"{operation}{row.metric}")
-                inputs = alarm_inputs(alarm, shared.name, {"CampaignArn": campaign.campaign_arn}, 0)
-                inputs["name"] = pulumi.Output.all(
-                    campaign.campaign_arn, settings["prefix"], row.name
-                ).apply(
-                    lambda values: "-".join(
-                        ("retraining-bake", values[0].split("/")[1], *values[1:])
-                    )
-                )
-                name = f"{shared.name}-bake-{number}-{index}-{row.name}"
-                _create(shared, name, alarm, settings["notifications"]["topicArn"], inputs)
+    topic_arn = settings["notifications"]["topicArn"]
+    campaigns = [campaign for solution in shared.args.solutions for campaign in solution.campaigns]
+    for number, campaign in enumerate(campaigns):
+        arn, is_ranking = campaign.campaign_arn, campaign.probe and campaign.probe.input_list
+        operation = "GetPersonalizedRanking" if is_ranking else "GetRecommendations"
+        for row in BAKE_ALARMS if campaign.bake and campaign.bake.create_alarms else ():
+            alarm = row._replace(metric=f"{operation}{row.metric}")
+            inputs = alarm_inputs(alarm, shared.name, {"CampaignArn": arn}, 0)
+            suffix = f"-{number}-{row.name}"
+            inputs["name"] = pulumi.Output.concat("retraining-bake-", settings["prefix"], suffix)
+            _create(shared, f"{shared.name}-bake{suffix}", alarm, topic_arn, inputs)
 
 
 def _create(

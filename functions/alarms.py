@@ -26,7 +26,8 @@ def alarm_names(settings: Settings, campaign: CampaignSettings) -> list[str]:
     bake = campaign["bake"]
     if bake is None:
         return []
-    created = f"retraining-bake-{campaign['campaignArn'].rpartition('/')[2]}-{settings['prefix']}"
+    campaigns = [item for solution in settings["solutions"] for item in solution["campaigns"]]
+    created = f"retraining-bake-{settings['prefix']}-{campaigns.index(campaign)}"
     return [
         *(arn.partition(":alarm:")[2] for arn in bake["alarms"]),
         *(f"{created}-{end}" for end in CREATED_ALARMS if bake["createAlarms"]),

@@ -29,6 +29,6 @@ def test_an_alarm_that_goes_off_during_the_bake_moves_the_campaign_back(films, m
         result = deployed.play(scenario)
     assert [check.text for check in result.checks if not check.is_met] == []
     (campaign,) = result.run.report["solutions"][0]["campaigns"]
-    alarm = f"retraining-bake-films-{films.job_prefix}-latency"
+    alarm = f"retraining-bake-{films.job_prefix}-0-latency"
     assert campaign["reason"].startswith(f"the alarm {alarm} went off at ")
     assert films.refused_calls() == []

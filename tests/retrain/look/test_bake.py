@@ -42,7 +42,7 @@ def test_an_alarm_that_is_missing_is_a_finding_with_a_remedy():
     with account(MOVIES.with_solutions(solution(campaigns=[campaign(bake=bake)]))) as prod:
         pipeline = prod.pipeline
         created = [
-            f"retraining-bake-home-{pipeline.prefix}-{end}" for end in ("4xx", "5xx", "latency")
+            f"retraining-bake-{pipeline.prefix}-0-{end}" for end in ("4xx", "5xx", "latency")
         ]
         for name in ("orders", *created[1:]):
             pipeline.alarms.change(name, "OK")
