@@ -10,13 +10,12 @@ from .personalize.batch_jobs import (
     create_batch_job,
     find_batch_job,
     list_batch_jobs,
-    wanted_batch_job,
 )
 from .personalize.campaigns import Versions, describe_campaign, seen_campaign
 from .personalize.tags import BATCH, RUN, api_tags, tags_of
 from .reconcile import Progress, creation, from_document, reconcile
 from .rules import batch_jobs
-from .rules.batch_jobs import Create, Memory, SeenBatchJobs
+from .rules.batch_jobs import Create, Memory, SeenBatchJobs, WantedBatchJob
 from .rules.steps import Action, Step
 from .texts import with_short_texts
 
@@ -39,9 +38,13 @@ class RunningBatchJob:
         solutions = {solution["solutionArn"]: solution for solution in settings["solutions"]}
         self._settings, self._solution = settings, solutions[solution_arn]
         jobs = {job["output"]: job for job in batch_jobs_of(self._solution, run)}
-        self._job = jobs[planned["output"]]
-        self._wanted = wanted_batch_job(
-            self._solution, run, self._job, version, planned["durations"]
+        self._job, gate = jobs[planned["output"]], self._solution["qualityGate"]
+        self._wanted = WantedBatchJob(
+            run=run["id"],
+            version=version,
+            job=self._job,
+            gate=gate,
+            durations=planned["durations"],
         )
         item = event["item"]
         self._memory = from_document(Memory, item["memory"]) if item else Memory(clock.now())

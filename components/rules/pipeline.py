@@ -4,7 +4,8 @@
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from itertools import combinations, product
 from typing import Any, NamedTuple
 
 from ..args import (
@@ -89,28 +90,6 @@ def _check_datasets(datasets: DatasetsArgs, key: str) -> Iterator[Problem]:
             yield Problem(f"{key}.{name}.datasetArn", message, arn)
 
 
-def _check_locations(datasets: DatasetsArgs, key: str) -> Iterator[Problem]:
-    """Check that no location and no marker lies at the location of another dataset.
-
-    A file there would be imported into that dataset, and a file in a subfolder would be refused.
-    """
-    locations = {
-        f"{key}.{name}.{field}": location
-        for name, dataset in datasets.configured().items()
-        for field, location in (
-            ("dataLocation", dataset.data_location),
-            ("readyMarker", dataset.ready_marker),
-        )
-        if isinstance(location, str)
-    }
-    for outer_key, outer in locations.items():
-        for inner_key, inner in locations.items():
-            is_inside = inner.startswith(outer) if outer.endswith("/") else inner == outer
-            if is_inside and inner_key != outer_key and outer_key.endswith("dataLocation"):
-                message = f"lies in {outer_key}, so it would be imported there; move it elsewhere"
-                yield Problem(inner_key, message, inner)
-
-
 def _check_events(datasets: DatasetsArgs, key: str) -> Iterator[Problem]:
     """Check that only datasets of events have settings about events."""
     for name, dataset in datasets.configured().items():
@@ -140,37 +119,36 @@ def _check_approval(solution: SolutionArgs, key: str) -> Iterator[Problem]:
         yield Problem(f"{key}.approval", message)
 
 
-def _check_batch_locations(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
-    """Check that the results of a batch job are read nowhere, and that no input is imported.
+def _check_locations(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
+    """Check that no file lies where something else would read it, and that outputs differ.
 
-    The results of the input `users.json` are in `users.json.out`, and an input is a prefix.
+    All files in a dataLocation are imported, and a file in a subfolder is refused. A batch job
+    reads whatever begins with its input, and its results for `users.json` are in `users.json.out`.
     """
+    datasets = {f"datasets.{key}": item for key, item in args.datasets.configured().items()}
     jobs = {
         f"solutions[{number}].batchJobs[{index}]": job
         for number, solution in enumerate(args.solutions)
         for index, job in enumerate(solution.batch_jobs)
     }
-    exports = _plain_texts(
-        (f"datasets.{name}.dataLocation", dataset.data_location)
-        for name, dataset in args.datasets.configured().items()
-    )
-    inputs = _plain_texts((f"{key}.input", job.input) for key, job in jobs.items())
-    outputs = _plain_texts((f"{key}.output", job.output) for key, job in jobs.items())
-    for key, location in {**inputs, **outputs}.items():
-        for read_key, read in (exports if key in inputs else {**exports, **inputs}).items():
-            name = read.rpartition("/")[2] if read_key in inputs else ""
-            if f"{location}{name}".startswith(read):
-                message = f"lies in {read_key}, so it would be read there; move it elsewhere"
-                yield Problem(key, message, location)
-    for key, output in outputs.items():
-        first = next(other for other in outputs if outputs[other] == output)
-        if first != key:
-            yield Problem(key, f"is also the value of {first}; change one of the two", output)
-
-
-def _plain_texts(settings: Iterable[tuple[str, object]]) -> dict[str, str]:
-    """Return the settings whose values are known now."""
-    return {key: value for key, value in settings if isinstance(value, str)}
+    exports = {f"{key}.dataLocation": dataset.data_location for key, dataset in datasets.items()}
+    markers = {f"{key}.readyMarker": dataset.ready_marker for key, dataset in datasets.items()}
+    inputs = {f"{key}.input": job.input for key, job in jobs.items()}
+    outputs = {f"{key}.output": job.output for key, job in jobs.items()}
+    for (outer_key, outer), (key, inner) in [
+        *product(exports.items(), {**exports, **markers, **inputs, **outputs}.items()),
+        *product(inputs.items(), outputs.items()),
+        *combinations(outputs.items(), 2),
+    ]:
+        if key == outer_key or not isinstance(outer, str) or not isinstance(inner, str):
+            continue
+        name = outer.rpartition("/")[2] if outer_key in inputs else ""
+        is_inside = outer.endswith("/") or outer_key in inputs
+        message = f"lies in {outer_key}, so it would be read there; move it elsewhere"
+        if outer_key in outputs:
+            is_inside, message = False, f"is also the value of {outer_key}; change one of the two"
+        if f"{inner}{name}".startswith(outer) if is_inside else inner == outer:
+            yield Problem(key, message, inner)
 
 
 def _check_thresholds(rule: QualityRuleArgs, key: str) -> Iterator[Problem]:
@@ -311,14 +289,14 @@ def _check_trigger(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]
 
 
 RULES: Mapping[type, Sequence[Callable[[Any, str], Iterator[Problem]]]] = {
-    DatasetsArgs: (_check_datasets, _check_locations, _check_events),
+    DatasetsArgs: (_check_datasets, _check_events),
     SolutionArgs: (_check_approval, _check_gate),
     QualityRuleArgs: (_check_thresholds,),
     ProbeArgs: (_check_request,),
     BakeArgs: (_check_alarms,),
     RetrainingPipelineArgs: (
         _check_bakes,
-        _check_batch_locations,
+        _check_locations,
         _check_size_of_probes,
         _check_tags,
         _check_trigger,

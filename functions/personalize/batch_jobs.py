@@ -6,19 +6,18 @@ solution decides which kind its version can run.
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from ..contract import BatchJobSettings
 from ..executions import DATE, export_day, short_hash
-from ..rules.batch_jobs import BatchJob, WantedBatchJob
+from ..rules.batch_jobs import EXPLORATION_KEYS, BatchJob
 from .lists import PAGE_SIZE, read_list
 from .statuses import is_active, is_running
 from .tags import BATCH, RUN, tags_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from mypy_boto3_personalize import PersonalizeClient
 
@@ -27,10 +26,6 @@ if TYPE_CHECKING:
 SEGMENT_RECIPES = ("aws-item-affinity", "aws-item-attribute-affinity")
 """https://docs.aws.amazon.com/personalize/latest/dg/user-segmentation-recipes.html"""
 SEGMENT_JOB = "batch-segment-job"
-OPTIONAL_KEYS: Final = ("numResults", "filterArn")
-EXPLORATION_KEYS: Final = ("explorationWeight", "explorationItemAgeCutOff")
-KEYS_OF_RESULTS: Final = ("input", *OPTIONAL_KEYS, "themes", *EXPLORATION_KEYS)
-"""The settings on which the results of a batch job depend."""
 SLOT_DIGITS = 8
 
 
@@ -53,25 +48,6 @@ def batch_jobs_of(solution: SolutionSettings, run: Run) -> list[BatchJobOfRun]:
         }
         for job in solution["batchJobs"]
     ]
-
-
-def wanted_batch_job(
-    solution: SolutionSettings,
-    run: Run,
-    job: BatchJobOfRun,
-    version: str,
-    durations: Sequence[int] = (),
-) -> WantedBatchJob:
-    """Return what a run wants to write, if `version` is the newest one of the solution."""
-    return WantedBatchJob(
-        run=run["id"],
-        version=version,
-        uses_live=job["onRejected"] == "live",
-        gate=solution["qualityGate"],
-        settings=json.dumps([job[key] for key in KEYS_OF_RESULTS]),
-        durations=durations,
-        max_hours=job["maxHours"],
-    )
 
 
 def batch_job_arn(solution_arn: str, recipe: str, name: str) -> str:
@@ -124,7 +100,7 @@ def create_batch_job(
         "jobName": arn.rpartition("/")[2],
         "jobInput": {"s3DataSource": {"path": job["input"]}},
         "jobOutput": {"s3DataDestination": {"path": job["output"]}},
-        **{key: job[key] for key in OPTIONAL_KEYS if job[key] is not None},
+        **{key: job[key] for key in ("numResults", "filterArn") if job[key] is not None},
     }
     if SEGMENT_JOB in arn:
         client.create_batch_segment_job(**request)

@@ -10,7 +10,8 @@ import json
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from ..personalize.batch_jobs import EXPLORATION_KEYS, SEGMENT_RECIPES
+from ..personalize.batch_jobs import SEGMENT_RECIPES
+from ..rules.batch_jobs import EXPLORATION_KEYS
 from ..words import list_text, size_text
 from .guards import guard
 from .resource_guards import PROBE_KEYS

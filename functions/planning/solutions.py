@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ..executions import job_name, run_began_at, short_hash
-from ..personalize.batch_jobs import batch_jobs_of, wanted_batch_job
+from ..personalize.batch_jobs import batch_jobs_of
 from ..personalize.campaigns import seen_campaign, wanted_deployment
 from ..personalize.trainings import wanted_training
 from ..rules import batch_jobs
@@ -265,7 +265,9 @@ class SolutionView:
             campaigns=[self.seen_campaign(campaign) for campaign in self.solution["campaigns"]],
             versions=world.known_versions[self.arn],
         )
-        wanted = wanted_batch_job(self.solution, self.run, job, version.arn)
+        wanted = batch_jobs.WantedBatchJob(
+            run=self.run["id"], version=version.arn, job=job, gate=self.solution["qualityGate"]
+        )
         return batch_jobs.decide(seen, wanted, batch_jobs.Memory(world.now), world.now)
 
     @cached_property

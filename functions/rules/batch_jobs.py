@@ -1,18 +1,22 @@
 """Decides which version a batch job uses, and whether its results have been written already."""
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from ..contract import QualityRule
+from ..contract import BatchJobSettings, QualityRule
 from .deployments import SeenCampaign, Version, wait_for_baseline
 from .gate import NO_BASELINES, compare
 from .pacing import pause
 from .steps import Action, Case, JobMemory, Step, failed
 
 CONTENT_DIGITS = 32
+EXPLORATION_KEYS: Final = ("explorationWeight", "explorationItemAgeCutOff")
+KEYS_OF_RESULTS: Final = ("input", "numResults", "filterArn", "themes", *EXPLORATION_KEYS)
+"""The settings on which the results of a batch job depend."""
 
 
 class BatchJob(NamedTuple):
@@ -50,13 +54,9 @@ class WantedBatchJob:
     run: str
     version: str
     """The newest version of the solution."""
-    uses_live: bool = False
-    """True if the version that is in use may take its place."""
+    job: BatchJobSettings
     gate: Sequence[QualityRule] = ()
-    settings: str = ""
-    """The settings on which the results depend."""
     durations: Sequence[int] = ()
-    max_hours: float
 
 
 @dataclass
@@ -97,11 +97,11 @@ def _follow(case: BatchCase) -> Step | None:
         return Step("WRITING", outcome="WRITTEN")
     if not job.is_running:
         return failed("WRITING", job.failure or f"{job.arn} has failed without a reason")
-    if now >= max(job.created_at, memory.began_at) + timedelta(hours=wanted.max_hours):
+    if now >= max(job.created_at, memory.began_at) + timedelta(hours=wanted.job["maxHours"]):
         return failed(
             "WRITING",
-            f"{job.arn} is still running after {wanted.max_hours:g} hours; it goes on, because no "
-            "batch job can be stopped, and the next run waits for it",
+            f"{job.arn} is still running after {wanted.job['maxHours']:g} hours; it goes on, "
+            "because no batch job can be stopped, and the next run waits for it",
         )
     return Step("WRITING", pause=pause(wanted.durations, (now - job.created_at).total_seconds()))
 
@@ -123,7 +123,7 @@ def _choose_version(case: BatchCase) -> Step | None:
         version, before = seen.versions[new], seen.versions[live] if live else None
         old_baselines = before.baselines if before else NO_BASELINES
         if wait := wait_for_baseline("WRITING", version, old_baselines, now):
-            return memory.at_deadline(wait.reasons[0], wanted.max_hours, now) or wait
+            return memory.at_deadline(wait.reasons[0], wanted.job["maxHours"], now) or wait
         compared = compare(
             version.metrics,
             before.metrics if before else {},
@@ -133,7 +133,7 @@ def _choose_version(case: BatchCase) -> Step | None:
         )
         memory.warnings = sorted({*memory.warnings, *compared.warnings})
         reasons = compared.rejections
-    memory.version = new if not reasons else live if wanted.uses_live else None
+    memory.version = new if not reasons else live if wanted.job["onRejected"] == "live" else None
     if memory.version is None:
         return Step("WRITING", outcome="SKIPPED", reasons=reasons)
     return None
@@ -146,14 +146,14 @@ def _write(case: BatchCase) -> Step:
     """
     seen, wanted, memory, now = case
     last, version = _last_written(seen.jobs), f"{memory.version}"
-    text = f"{version} {seen.input} {wanted.settings}"
+    text = json.dumps([version, seen.input, *(wanted.job[key] for key in KEYS_OF_RESULTS)])
     content = hashlib.sha256(text.encode()).hexdigest()[:CONTENT_DIGITS]
     if last and last.content == content:
         memory.job = last.arn
         return Step("WRITING", outcome="WRITTEN")
     if seen.input is None:
         return failed("WRITING", "its input has no objects; check the job that writes it")
-    if wait := memory.before_create(wanted.max_hours, now):
+    if wait := memory.before_create(wanted.job["maxHours"], now):
         return wait
     return Step("WRITING", Create(version, content))
 

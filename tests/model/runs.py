@@ -12,7 +12,7 @@ from simulation import EPOCH, Call, Process, RequestFailedError, Sleep, as_time,
 from world import DATASETS, DAY, DEPLOYED_SOLUTION, SOLUTIONS, Campaign, ImportJob, Version, World
 
 from functions.rules import batch_jobs, deployments, imports, trainings
-from functions.rules.batch_jobs import SeenBatchJobs, WantedBatchJob
+from functions.rules.batch_jobs import KEYS_OF_RESULTS, SeenBatchJobs, WantedBatchJob
 from functions.rules.deletions import running_deletion
 from functions.rules.deployments import Alarm, Deployment, Notes, SeenCampaign, Trial, Update
 from functions.rules.gate import Baseline
@@ -24,6 +24,7 @@ from functions.rules.trainings import SeenSolution, WantedTraining, imports_of
 BASELINE = "similar"
 """The solution that is the baseline of the deployed one."""
 MAX_HOURS = 26
+BATCH_JOB = {**dict.fromkeys(KEYS_OF_RESULTS), "maxHours": MAX_HOURS}
 BAKE_SECONDS = 3000
 QUIET_SECONDS = 180
 """How long a run waits after one that has died: its last request may still come."""
@@ -178,8 +179,7 @@ class Run:
         wanted = WantedBatchJob(
             run=self.run_id,
             version=version.name,
-            uses_live=world.writes_live,
-            max_hours=MAX_HOURS,
+            job={**BATCH_JOB, "onRejected": "live" if world.writes_live else "skip"},
         )
         memory = batch_jobs.Memory(as_time(world.now))
 

@@ -4,6 +4,7 @@ import pytest
 from import_jobs import HOUR, MINUTE, NOW
 
 from functions.rules.batch_jobs import (
+    KEYS_OF_RESULTS,
     BatchJob,
     Create,
     Memory,
@@ -15,6 +16,7 @@ from functions.rules.deployments import Notes, SeenCampaign, Trial, Update, Vers
 from functions.rules.steps import Step, failed
 
 OLD, NEW = "old", "new"
+UNSET = dict.fromkeys(KEYS_OF_RESULTS)
 GATE = [{"metric": "coverage", "maxDrop": 0.1}]
 VERSIONS = {
     OLD: Version(NOW - 9 * HOUR, {"coverage": 0.5}),
@@ -36,11 +38,13 @@ def trial(version):
     return Trial(version, NOW - HOUR)
 
 
-def step(*jobs, memory=(), campaigns=SERVED, export="i1", **wanted):
+def step(*jobs, memory=(), campaigns=SERVED, export="i1", live=False, results=5, **wanted):
     """Return the step of the rules, and the version that they have chosen."""
     remembered = Memory(**{"began_at": NOW, **dict(memory)})
     seen = SeenBatchJobs(jobs=jobs, input=export, campaigns=campaigns, versions=VERSIONS)
-    wanted = {"run": "this", "version": NEW, "settings": "s1", "max_hours": 6, **wanted}
+    on_rejected = "live" if live else "skip"
+    settings = {"numResults": results, "onRejected": on_rejected, "maxHours": 6}
+    wanted = {"run": "this", "version": NEW, "job": {**UNSET, **settings}, **wanted}
     return decide(seen, WantedBatchJob(**wanted), remembered, NOW), remembered
 
 
@@ -124,7 +128,7 @@ def test_results_are_written_once_and_never_by_two_jobs_at_a_time(jobs, fields, 
 
 def test_another_version_input_or_setting_is_another_content():
     served = campaign(OLD)
-    changes = [{}, {"export": "i2"}, {"settings": "s2"}, {"version": OLD, "campaigns": [served]}]
+    changes = [{}, {"export": "i2"}, {"results": 6}, {"version": OLD, "campaigns": [served]}]
     assert len({content(**change) for change in changes}) == len(changes)
 
 
@@ -144,7 +148,7 @@ def test_another_version_input_or_setting_is_another_content():
     ],
 )
 def test_a_version_is_written_that_has_passed_on_a_campaign_or_is_in_use(campaigns, live, version):
-    found, memory = step(campaigns=campaigns, uses_live=live)
+    found, memory = step(campaigns=campaigns, live=live)
     assert memory.version == version
     assert found == skipped() if version is None else found.act.version == version
 
@@ -157,7 +161,7 @@ DROP = "coverage fell from 0.5000 to 0.4000, by more than 10%"
     [
         ([], {}, NEW),
         ([job(version=OLD)], {}, None),
-        ([job(version=OLD)], {"uses_live": True}, OLD),
+        ([job(version=OLD)], {"live": True}, OLD),
         ([job(version=OLD)], {"gate": []}, NEW),
         ([job(version=OLD, **FAILED)], {}, NEW),
         ([job(version=NEW)], {}, NEW),

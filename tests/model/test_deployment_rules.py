@@ -332,7 +332,7 @@ def test_a_version_is_not_held_up_longer_than_its_judgement_needs(seen, outcome)
 @pytest.mark.parametrize(("hours", "outcome"), [(2.9, None), (3, "FAILED")])
 def test_a_batch_job_waits_for_the_baseline_too(hours, outcome):
     versions = with_baselines(IN_TRAINING, TRAINED).versions
-    want = WantedBatchJob(run="run", version=NEW, gate=RELATIVE.gate, max_hours=3)
+    want = WantedBatchJob(run="run", version=NEW, gate=RELATIVE.gate, job={"maxHours": 3})
     memory = batch_jobs.Memory(NOW - timedelta(hours=hours))
     decided = batch_jobs.decide(SeenBatchJobs(jobs=[], versions=versions), want, memory, NOW)
     assert (decided.pause, decided.outcome) == (0 if outcome else 4, outcome)
