@@ -228,11 +228,7 @@ class ApprovalArgs:
 
 @dataclass(frozen=True, kw_only=True)
 class BatchJobArgs:
-    """A batch inference job, or a batch segment job if the recipe makes user segments.
-
-    It is written with the version that the solution's campaigns serve, after the run has updated
-    them, and again when the version or the input has changed.
-    """
+    """Recommendations, or user segments if the recipe makes them, that a run writes to S3."""
 
     input: Annotated[pulumi.Input[str], rules.batch_input_error]
     """`s3://bucket/users.json`, or a folder that ends in `/`. May contain `{date}`.
@@ -266,15 +262,11 @@ class BatchJobArgs:
     ] = None
     """Up to which age in days an item counts as new. The default of AWS is 30."""
     on_rejected: Literal["skip", "live"] = "skip"
-    """What to do if no campaign serves the newest version, for example because it was rejected.
-
-    `skip` writes nothing. `live` uses the good version that the first campaign serves.
-    """
+    """What to write if the newest version has not passed: nothing, or with the version in use."""
     max_hours: Annotated[
         float, above_zero(96, "set for example 12, because a batch job takes minutes to hours")
     ] = 12
-    """Hours for the job. A longer job fails the run, but it goes on, because it cannot be stopped.
-    """
+    """Hours for the job. A longer job fails the run, but goes on, because it cannot be stopped."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -308,11 +300,7 @@ class SolutionArgs:
         Sequence[BatchJobArgs],
         Elements(0, MAX_BATCH_JOBS, f"keep at most {MAX_BATCH_JOBS} batch jobs"),
     ] = ()
-    """The recommendations or user segments to write to S3 after the campaigns were updated.
-
-    Without campaigns, a version has to pass the quality gate against the version of the last batch
-    job.
-    """
+    """The recommendations or user segments to write to S3 after the campaigns were updated."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -130,38 +130,35 @@ class Elements(NamedTuple):
         return f"at most {self.most}"
 
 
-def location_error(text: str) -> str | None:
-    """Check the location of an export: a CSV file in S3, or a folder, which ends in `/`."""
-    if text.lower().endswith((".csv", "/")) and _S3_LOCATION.fullmatch(text):
-        return _length_error(text)
-    return (
-        "is not a CSV file or a folder in S3; expected for example 's3://bucket/users.csv' or "
-        "'s3://bucket/{date}/users/', without wildcards or other placeholders"
-    )
+class Location(NamedTuple):
+    """The rule that a text is a location in S3. `error` says what it is not, and an example."""
+
+    ends: tuple[str, ...]
+    error: str
+
+    def __call__(self, text: str) -> str | None:
+        """Return an error message if the text is no such location, else None."""
+        if not _S3_LOCATION.fullmatch(text) or not text.lower().endswith(self.ends):
+            return self.error
+        length = len(text.replace(DATE_PLACEHOLDER, "2026-11-29"))
+        if length <= MAX_LOCATION_CHARACTERS:
+            return None
+        return f"has {length} characters; Personalize accepts at most {MAX_LOCATION_CHARACTERS}"
 
 
-def batch_input_error(text: str) -> str | None:
-    """Check the input of a batch job: a file in S3, or a folder, which ends in `/`."""
-    if _S3_LOCATION.fullmatch(text):
-        return _length_error(text)
-    return (
-        "is not a file or a folder in S3; expected for example 's3://bucket/users.json', without "
-        "wildcards or other placeholders than {date}"
-    )
-
-
-def batch_output_error(text: str) -> str | None:
-    """Check the output of a batch job, which is a folder in S3."""
-    if text.endswith("/") and _S3_LOCATION.fullmatch(text):
-        return _length_error(text)
-    return "is not a folder in S3; expected for example 's3://bucket/recommendations/{date}/'"
-
-
-def _length_error(location: str) -> str | None:
-    length = len(location.replace(DATE_PLACEHOLDER, "2026-11-29"))
-    if length <= MAX_LOCATION_CHARACTERS:
-        return None
-    return f"has {length} characters; Personalize accepts at most {MAX_LOCATION_CHARACTERS}"
+location_error = Location(
+    (".csv", "/"),
+    "is not a CSV file or a folder in S3; expected for example 's3://bucket/users.csv' or "
+    "'s3://bucket/{date}/users/', without wildcards or other placeholders",
+)
+batch_input_error = Location(
+    ("",),
+    "is not a file or a folder in S3; expected for example 's3://bucket/users.json', without "
+    "wildcards or other placeholders than {date}",
+)
+batch_output_error = Location(
+    ("/",), "is not a folder in S3; expected for example 's3://bucket/recommendations/{date}/'"
+)
 
 
 def column_error(text: str) -> str | None:
