@@ -42,8 +42,7 @@ class FileSample:
     row_count: int | None = None
     """The number of rows in the file, or None if it has an error or was not read to its end."""
     values: Mapping[str, Counter[str]] = field(default_factory=dict)
-    """Column -> each of its values -> the number of rows that have it. These are all rows that were
-    read, even those that were not checked, except lines that are not complete rows."""
+    """Column -> each of its values -> the number of complete rows that have it, checked or not."""
 
 
 def read_sample(
@@ -71,22 +70,9 @@ def read_sample(
             return FileSample(key=key, header=names, rows=tuple(rows), error=error)
         rows.append(Row(line, values))
     row_count = len(lines) if is_whole_file else None
-    counts = value_counts(names, [text for _, text in lines])
+    records = (values for _, text in lines if len(values := cells(text)) == len(names))
+    counts = dict(zip(names, map(Counter, zip(*records, strict=True)), strict=False))
     return FileSample(key=key, header=names, rows=tuple(rows), row_count=row_count, values=counts)
-
-
-def value_counts(names: Sequence[str], lines: Sequence[str]) -> dict[str, Counter[str]]:
-    """Return each column -> each of its values -> the number of rows. Incomplete rows do not count.
-
-    Some rows at a time fit into the cache of a processor, which halves the time for many columns.
-    """
-    counts: dict[str, Counter[str]] = {name: Counter() for name in names}
-    for start in range(0, len(lines), CHECKED_ROWS):
-        records = map(cells, lines[start : start + CHECKED_ROWS])
-        columns = zip(*(values for values in records if len(values) == len(names)), strict=True)
-        for counter, values in zip(counts.values(), columns, strict=False):
-            counter.update(values)
-    return counts
 
 
 def cells(line: str) -> tuple[str, ...]:
