@@ -76,13 +76,12 @@ class DatasetArgs:
     max_event_age: Annotated[str | None, rates.age_error] = None
     """An export is refused if its newest event is older, for example `3 days` or `36 hours`.
 
-    Only interactions and action interactions have events. If an export is too large to read every
-    row, the run only warns.
+    If an export is too large to read every row, the run only warns.
     """
     strict_events: bool = False
     """`true` refuses an export that lacks a common type of events of the last import.
 
-    Without it, the run only warns. Every row must have been read, both now and before.
+    Without it, the run only warns.
     """
 
 

@@ -11,7 +11,6 @@ import pulumi_aws as aws
 
 from .alarms import METRICS_NAMESPACE, PIPELINE, max_age_hours
 from .rules.arns import Home
-from .rules.pipeline import EVENT_DATASETS
 from .shared import Shared
 
 HOUR, DAY = 3600, 86400
@@ -105,11 +104,6 @@ def dashboard_body(
     training_hours = [line("TrainingHours", "Solution", name) for name in gates]
     data_ages = [
         line("DataAgeHours", "Dataset", dataset["type"]) for dataset in settings["datasets"]
-    ]
-    data_ages += [
-        line("NewestEventAgeHours", "Dataset", dataset["type"], label=f"events: {dataset['type']}")
-        for dataset in settings["datasets"]
-        if dataset["type"] in EVENT_DATASETS
     ]
     outcomes = [line("Runs", "Outcome", name, color=color) for name, color in COLORS.items()]
     offline_metrics = [

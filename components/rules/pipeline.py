@@ -93,14 +93,8 @@ def _check_datasets(datasets: DatasetsArgs, key: str) -> Iterator[Problem]:
 def _check_events(datasets: DatasetsArgs, key: str) -> Iterator[Problem]:
     """Check that only datasets of events have settings about events."""
     for name, dataset in datasets.configured().items():
-        given = {"maxEventAge": dataset.max_event_age, "strictEvents": dataset.strict_events}
-        for setting, value in given.items():
-            if value and name not in EVENT_DATASETS:
-                message = (
-                    f"has no effect on {name}, which has no events; remove it, or set it for "
-                    f"{' or '.join(EVENT_DATASETS)}"
-                )
-                yield Problem(f"{key}.{name}.{setting}", message, value)
+        if name not in EVENT_DATASETS and (dataset.max_event_age or dataset.strict_events):
+            yield Problem(f"{key}.{name}", "has no events; remove maxEventAge and strictEvents")
 
 
 def _check_gate(solution: SolutionArgs, key: str) -> Iterator[Problem]:
