@@ -43,8 +43,9 @@ EXAMPLE = {
                 "rows": 21870,
                 "areAllRowsRead": False,
                 "newestEventAt": "2026-11-29T22:06:41+00:00",
+                "importsWithNewestEvent": 1,
                 "eventTypes": {"view": 19683, "purchase": 2187},
-                "nullShares": {"EVENT_VALUE": 0.9},
+                "emptyValues": {"EVENT_VALUE": 19683},
             },
             "seconds": 930.0,
         }

@@ -238,11 +238,12 @@ class ExportContent(TypedDict):
     """False if the export has more rows, because it is too large to read all of them."""
     newestEventAt: str | None
     """The newest `TIMESTAMP` of these rows, or null if the dataset has no events."""
+    importsWithNewestEvent: int
+    """How many imports in a row, with this one, have had this newest event."""
     eventTypes: dict[str, int]
     """The five commonest types of events, and the rows of each. It is empty without types."""
-    nullShares: dict[str, float]
-    """The ten columns of the schema with the most empty values, and their share of the rows.
-    Columns without empty values are left out."""
+    emptyValues: dict[str, int]
+    """The ten columns of the schema with the most empty values, and the rows that have them."""
 
 
 class PlannedImport(TypedDict):
@@ -388,8 +389,6 @@ class ImportItem(Item):
     endedAt: str | None
     bytes: int
     """The size of the export when the import job was created."""
-    content: ExportContent
-    """The content of the export, as it was last checked."""
 
 
 class TrainingItem(Item):

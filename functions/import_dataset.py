@@ -1,18 +1,19 @@
 """Imports the export of a dataset: looks, decides and acts until the dataset holds it."""
 
-from . import aws, clock, exports
-from .contract import DatasetIteration, ImportItem, dataset_settings
+from datetime import datetime
+
+from . import aws, clock, exports, metrics
+from .contract import DatasetIteration, ImportItem, dataset_settings, pipeline_name
 from .executions import job_name, run_began_at
 from .log import log_item
-from .metrics import write_event_age
-from .personalize.imports import ImportReader, content_tags, seen_export
+from .personalize.imports import ImportReader, seen_export
 from .personalize.tags import BYTES, CONFIRMED, FINGERPRINT, RUN, api_tags, write_tags
-from .planning.datasets import DatasetView
+from .planning.export_content import content_tags
 from .planning.plan_run import GUARDS, view_of
 from .planning.world import read_data
 from .reconcile import Progress, creation, from_document, reconcile
 from .rules import imports
-from .rules.imports import CheckContent, Confirm, Create, Memory, SeenDataset, WantedImport
+from .rules.imports import CheckContent, Confirm, Create, Export, Memory, SeenDataset, WantedImport
 from .rules.steps import Action, Step
 from .texts import with_short_texts
 
@@ -24,8 +25,11 @@ def handler(event: DatasetIteration, _context: object) -> ImportItem:
     item = dataset_import.item(
         reconcile(dataset_import.look, dataset_import.decide, dataset_import.act)
     )
-    if item["outcome"] == "IMPORTED":
-        write_event_age(event["settings"], event["dataset"]["type"], item["content"])
+    content, dataset_type = event["dataset"]["content"], event["dataset"]["type"]
+    if item["outcome"] == "IMPORTED" and content["areAllRowsRead"] and content["newestEventAt"]:
+        age = clock.now() - datetime.fromisoformat(content["newestEventAt"])
+        hours = {"NewestEventAgeHours": round(age.total_seconds() / 3600, 2)}
+        metrics.write(pipeline_name(event["settings"]), hours, Dataset=dataset_type)
     arn = item["arn"] or event["dataset"]["dataLocation"]
     return log_item("import_dataset", event["run"], arn, item)
 
@@ -50,7 +54,6 @@ class DatasetImport:
             if item
             else Memory(clock.now(), checked=planned["fingerprint"])
         )
-        self._content = (item or planned)["content"]
         self._job_name = job_name(settings, run, planned["type"])
         self._job_arn = f"{arn.split(':dataset/')[0]}:dataset-import-job/{self._job_name}"
         self._dataset = aws.read_client().describe_dataset(datasetArn=arn)["dataset"]
@@ -76,13 +79,12 @@ class DatasetImport:
         """Do what the rules have decided."""
         match action:
             case CheckContent(fingerprint):
-                view = _present_view(self._event)
-                self._memory.checked, self._content = fingerprint, view.content
-                self._memory.problems = _content_problems(view)
+                self._memory.checked = fingerprint
+                self._memory.problems = _content_problems(self._event)
             case Confirm(arn, fingerprint):
                 write_tags(aws.write_client(), arn, {CONFIRMED: fingerprint})
-            case Create():
-                self._create(action)
+            case Create(export):
+                self._create(export)
 
     def item(self, progress: Progress[SeenDataset]) -> ImportItem:
         """Return how far the import has come.
@@ -98,17 +100,13 @@ class DatasetImport:
             "createdAt": job.created_at.isoformat() if job else None,
             "endedAt": job.ended_at.isoformat() if job and not job.is_running else None,
             "bytes": job.size if job and job.size is not None else seen.export.size,
-            "content": self._content,
         }
 
-    def _create(self, action: Create) -> None:
-        settings, export = self._event["settings"], action.export
-        tags = {
-            RUN: self._wanted.run,
-            FINGERPRINT: export.fingerprint,
-            BYTES: str(export.size),
-            **content_tags(self._content, export.fingerprint, action.last),
-        }
+    def _create(self, export: Export) -> None:
+        settings, planned = self._event["settings"], self._event["dataset"]
+        tags = {RUN: self._wanted.run, FINGERPRINT: export.fingerprint, BYTES: str(export.size)}
+        if export.fingerprint == planned["fingerprint"]:
+            tags |= content_tags(planned["content"])
         with creation(self._memory, self._job_name):
             aws.write_client().create_dataset_import_job(
                 jobName=self._job_name,
@@ -120,19 +118,14 @@ class DatasetImport:
             )
 
 
-def _present_view(event: DatasetIteration) -> DatasetView:
-    """Return the dataset with its export as they are now."""
+def _content_problems(event: DatasetIteration) -> list[str]:
+    """Return the messages of the guards about an export that has changed since planning."""
     settings, run, dataset_type = event["settings"], event["run"], event["dataset"]["type"]
     settings = {**settings, "datasets": [dataset_settings(settings, dataset_type)]}
     world = read_data(aws.read_client(), settings, run)
     (dataset,) = view_of(settings, run, world).datasets
-    return dataset
-
-
-def _content_problems(dataset: DatasetView) -> list[str]:
-    """Return the messages of the guards about an export that has changed since planning."""
     return [
-        f"datasets.{dataset.dataset['type']}: {message}"
+        f"datasets.{dataset_type}: {message}"
         for guard in GUARDS
         if guard.verdict == "REFUSE" and guard.scope in ("dataset", "export")
         for message in guard.check(dataset)

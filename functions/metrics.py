@@ -10,7 +10,6 @@ run would then create a new metric, and every metric costs money.
 from __future__ import annotations
 
 import logging
-from datetime import datetime
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypedDict
 
 from . import clock
@@ -19,7 +18,7 @@ from .contract import pipeline_name
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from .contract import ExportContent, Settings
+    from .contract import Settings
 
 NAMESPACE = "PersonalizeRetraining"
 PIPELINE = "Pipeline"
@@ -67,8 +66,7 @@ METRICS: Mapping[str, Metric] = {
     "NewestEventAgeHours": Metric(
         "None",
         ("Dataset",),
-        "the hours from the newest event in an export to the end of its import, if every row of "
-        "the export was read",
+        "the hours from the newest event to the end of its import, if every row was read",
     ),
     "UnfinishedTrials": Metric(
         "Count",
@@ -135,14 +133,6 @@ def write_ages(settings: Settings, ages: Ages) -> None:
             "UnfinishedTrials": ages["unfinishedTrials"],
         },
     )
-
-
-def write_event_age(settings: Settings, dataset_type: str, content: ExportContent) -> None:
-    """Write the age of the newest event in an export, if it is certain."""
-    if content["areAllRowsRead"] and content["newestEventAt"]:
-        age = clock.now() - datetime.fromisoformat(content["newestEventAt"])
-        hours = round(age.total_seconds() / 3600, 2)
-        write(pipeline_name(settings), {"NewestEventAgeHours": hours}, Dataset=dataset_type)
 
 
 def greatest_age(hours: Iterable[float | None]) -> float | None:

@@ -43,18 +43,14 @@ def size_text(size: int) -> str:
     return f"{value:.3g} {unit}"
 
 
-def content_text(content: ExportContent, now: datetime, after: str) -> str:
-    """Return what an export contains, like `newest event 5 h ago; 812 view, 96 purchase`.
-
-    `after` follows the age of the newest event at the time `now`, for example `ago`. The text is
-    empty if the dataset has no events.
-    """
+def content_facts(content: ExportContent) -> list[str]:
+    """Return the newest event of an export and the rows of each type. Without events, both lack."""
     if content["newestEventAt"] is None:
-        return ""
-    age = duration_text((now - datetime.fromisoformat(content["newestEventAt"])).total_seconds())
-    types = ", ".join(f"{rows:,} {name}" for name, rows in content["eventTypes"].items())
-    read = "" if content["areAllRowsRead"] else " (in the rows that were read)"
-    return "; ".join(filter(None, [f"newest event {age} {after}", types])) + read
+        return []
+    newest = time_text(datetime.fromisoformat(content["newestEventAt"]))
+    types = [f"{rows:,} {name}" for name, rows in content["eventTypes"].items()]
+    read = [] if content["areAllRowsRead"] else ["in the rows that were read"]
+    return [f"newest event {newest} UTC", *types, *read]
 
 
 def count_text(count: int, noun: str) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ..executions import short_hash
-from ..rules.imports import Content, Export, Import, exports_with_event
+from ..rules.imports import Export, Import
 from .lists import PAGE_SIZE, read_list
 from .statuses import is_active, is_running
 from .tags import BYTES, CONFIRMED, CONTENT, FINGERPRINT, RUN, tags_of
@@ -24,18 +23,13 @@ if TYPE_CHECKING:
     )
 
     from .. import exports
-    from ..contract import ExportContent, Tags
+    from ..contract import Tags
 
     Dataset = DatasetTypeDef | DatasetSummaryTypeDef
     ImportJob = DatasetImportJobTypeDef | DatasetImportJobSummaryTypeDef
 
 LOCATION_DIGITS = 8
 CONTENT_DIGITS = 32
-TYPE_DIGITS = 6
-CONTENT_TAG = re.compile(
-    r"(?P<newest>[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\+00:00) (?P<exports>[0-9]{1,6})"
-    r"(?P<shares>( [0-9a-f]{6}:[0-9]{1,4}){0,5})"
-)
 
 
 def seen_export(export: exports.Export, import_mode: str, schema_arn: str) -> Export:
@@ -55,39 +49,6 @@ def seen_export(export: exports.Export, import_mode: str, schema_arn: str) -> Ex
 def location_digits(location: str) -> str:
     """Return the hash of a location, with which the fingerprint of an export begins."""
     return short_hash(location, LOCATION_DIGITS)
-
-
-def type_digits(name: str) -> str:
-    """Return the hash of a type of events, because a tag has no room for names."""
-    return short_hash(name, TYPE_DIGITS)
-
-
-def content_tags(content: ExportContent, fingerprint: str, last: Import | None) -> Tags:
-    """Return the tag about the content of an export, or no tag if it is not known for certain.
-
-    `last` is the last import whose content is known.
-    """
-    newest_at = content["newestEventAt"]
-    if newest_at is None or not content["areAllRowsRead"]:
-        return {}
-    count = exports_with_event(newest_at, fingerprint, last)
-    shares = (
-        f"{type_digits(name)}:{round(1000 * rows / content['rows'])}"
-        for name, rows in content["eventTypes"].items()
-    )
-    return {CONTENT: " ".join([newest_at, str(count), *shares])}
-
-
-def read_content(tags: Tags) -> Content | None:
-    """Return the content of an export as the tags say, or None if they do not say it."""
-    if (match := CONTENT_TAG.fullmatch(tags.get(CONTENT, ""))) is None:
-        return None
-    shares = (share.split(":") for share in match["shares"].split())
-    return Content(
-        newest_at=match["newest"],
-        exports=int(match["exports"]),
-        shares={digits: int(per_mille) / 1000 for digits, per_mille in shares},
-    )
 
 
 def list_imports(
@@ -156,7 +117,7 @@ class ImportReader:
                 is_confirmed=_is_confirmed(tags),
                 size=int(size) if size.isdecimal() else None,
                 failure=job.get("failureReason"),
-                content=read_content(tags),
+                content=tags.get(CONTENT, ""),
             )
             imports.append(found)
             if found.is_full and found.is_active and found.run:

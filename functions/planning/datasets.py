@@ -75,8 +75,7 @@ class DatasetView:
     @cached_property
     def content(self) -> ExportContent:
         """What the rows of the export contain that were read."""
-        columns = [field["name"] for field in self.fields]
-        return content_of(self.export, columns, self.world.now)
+        return content_of(self)
 
     @property
     def is_full(self) -> bool:

@@ -6,126 +6,120 @@ newest event and the types are certain, so only then is a run refused.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from ..personalize.imports import type_digits
-from ..rules.imports import exports_with_event, last_known_content
+from ..executions import short_hash
+from ..personalize.tags import CONTENT
 from ..words import time_text
 from .guards import guard
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterator
 
-    from ..contract import ExportContent
-    from ..exports import Export
+    from ..contract import ExportContent, Tags
     from .datasets import DatasetView
 
-EVENT_TYPE = "EVENT_TYPE"
 SHOWN_TYPES, SHOWN_COLUMNS, SHOWN_NAME = 5, 10, 30
 """The most types of events and columns in a document, and the most characters of their names."""
-TIME_DIGITS = 11
-"""A time with more digits is not in seconds (`export_values.py`)."""
 STANDSTILL = 3
-"""The number of exports with the same newest event about which a run warns. Two may be a
-coincidence, for example after a correction of older rows."""
+"""The number of imports with the same newest event about which a run warns."""
 EXPECTED_ROWS = 10
 """If fewer rows of a type are to be expected, an INCREMENTAL export may lack them by chance."""
+CONTENT_TAG = re.compile(r"(\S+) ([0-9]{1,6})((?: [0-9a-f]{6}:[0-9]{1,4})*)")
 
 
-class Finding(NamedTuple):
-    """Something that is wrong with the content of an export."""
+def content_of(view: DatasetView) -> ExportContent:
+    """Return what the rows of an export contain that were read.
 
-    refuses: bool
-    message: str
-
-
-def content_of(export: Export, columns: Collection[str], now: datetime) -> ExportContent:
-    """Return what the rows of an export contain that were read. The schema has these columns.
-
-    A time after tomorrow is wrong, so it is not the newest event.
+    A time after tomorrow is a mistake, so it is not the newest event.
     """
-    values = {name: counts for name in columns if (counts := export.values(name))}
+    values = {field["name"]: view.export.values(field["name"]) for field in view.fields}
     rows = max((counts.total() for counts in values.values()), default=0)
     nulls = Counter({name[:SHOWN_NAME]: counts.pop("", 0) for name, counts in values.items()})
-    types = values.get(EVENT_TYPE, Counter()).most_common(SHOWN_TYPES)
-    latest = (now + timedelta(days=1)).timestamp()
-    texts = [text for text in values.get("TIMESTAMP", ()) if text.isdecimal()]
-    times = [int(text) for text in texts if len(text) <= TIME_DIGITS and int(text) <= latest]
-    newest_at = datetime.fromtimestamp(max(times), UTC).isoformat() if times else None
+    types = values.get("EVENT_TYPE", Counter()).most_common(SHOWN_TYPES)
+    latest = (view.world.now + timedelta(days=1)).timestamp()
+    texts = [text[:11] for text in values.get("TIMESTAMP", ()) if text.isdecimal()]
+    newest = max((time for time in map(int, texts) if time <= latest), default=None)
+    newest_at = None if newest is None else datetime.fromtimestamp(newest, UTC).isoformat()
+    last = _last_content(view)
     return {
         "rows": rows,
-        "areAllRowsRead": export.row_count is not None,
+        "areAllRowsRead": view.export.row_count is not None,
         "newestEventAt": newest_at,
+        "importsWithNewestEvent": 1 + int(last[2]) if last and last[1] == newest_at else 1,
         "eventTypes": {name[:SHOWN_NAME]: count for name, count in types},
-        "nullShares": {
-            name: round(count / rows, 4)
-            for name, count in nulls.most_common(SHOWN_COLUMNS)
-            if count
-        },
+        "emptyValues": dict((+nulls).most_common(SHOWN_COLUMNS)),
     }
+
+
+def content_tags(content: ExportContent) -> Tags:
+    """Return the tag about the content of an export, or no tag if it is not certain."""
+    newest_at, rows = content["newestEventAt"], content["rows"]
+    if newest_at is None or not content["areAllRowsRead"]:
+        return {}
+    types = content["eventTypes"].items()
+    shares = (f"{_type_digits(name)}:{round(1000 * count / rows)}" for name, count in types)
+    return {CONTENT: " ".join([newest_at, str(content["importsWithNewestEvent"]), *shares])}
 
 
 @guard("content of events", "REFUSE", "export")
 def stale_content(view: DatasetView) -> Iterator[str]:
     """Yield a message for old events (`maxEventAge`), or missing types (`strictEvents`)."""
-    yield from (message for refuses, message in _findings(view) if refuses)
+    yield from _messages(view, refuses=True)
 
 
 @guard("content of events", "WARN", "export")
 def perhaps_stale_content(view: DatasetView) -> Iterator[str]:
     """Yield a message for events that may be too old, are not new, or lack a common type."""
-    yield from (message for refuses, message in _findings(view) if not refuses)
+    yield from _messages(view, refuses=False)
 
 
-def _findings(view: DatasetView) -> Iterator[Finding]:
-    """Yield what is wrong with the events of an export. With `exportDate`, old events are wanted.
-
-    If events also reach the dataset without an export, an export need not have new ones. The tag of
-    an import job has no room for the names of types, but the report of its run has them.
-    """
+def _messages(view: DatasetView, *, refuses: bool) -> Iterator[str]:
+    """Yield what refuses the run, or what it warns of. With `exportDate`, old events are wanted."""
     content, settings, location = view.content, view.dataset, view.export.location
     newest_at, is_certain = content["newestEventAt"], content["areAllRowsRead"]
     if newest_at is None or view.has_export_date:
         return
     newest, max_age = datetime.fromisoformat(newest_at), settings["maxEventAge"]
-    if max_age and view.world.now - newest > _age(max_age):
-        read = "" if is_certain else ", in the rows that were read,"
-        yield Finding(
-            is_certain,
-            f"the newest event of {location}{read} is from {time_text(newest)} UTC, longer ago "
-            f"than maxEventAge, {max_age}; repair the job that writes the export, or raise "
-            "maxEventAge",
-        )
-    last = last_known_content(view.imports, is_full=view.is_full)
-    if last is None or last.content is None or not is_certain:
+    if max_age and refuses == is_certain:
+        number, unit = max_age.split()
+        if view.world.now - newest > timedelta(**{f"{unit.removesuffix('s')}s": int(number)}):
+            read = "" if is_certain else " in the rows that were read"
+            yield (
+                f"the newest event of {location}{read} is from {time_text(newest)} UTC, longer ago "
+                f"than maxEventAge, {max_age}; repair the job that writes the export, or raise "
+                "maxEventAge"
+            )
+    last = _last_content(view)
+    if last is None or not is_certain:
         return
-    count = exports_with_event(newest_at, view.seen.export.fingerprint, last)
-    if count >= STANDSTILL and not settings["streamed"] and not view.world.event_trackers:
-        yield Finding(
-            False,
-            f"the last {count} exports have the same newest event, of {time_text(newest)} UTC, "
-            f"although {location} is new; check the job that writes the exports",
+    if content["importsWithNewestEvent"] >= STANDSTILL and not refuses:
+        yield (
+            f"the newest event of {location} is from {time_text(newest)} UTC, as in the last "
+            f"{content['importsWithNewestEvent'] - 1} imports; check the job that writes the export"
         )
-    types = {type_digits(name[:SHOWN_NAME]) for name in view.export.values(EVENT_TYPE)}
-    missing = [
-        share
-        for digits, share in last.content.shares.items()
-        if digits not in types and (view.is_full or content["rows"] * share >= EXPECTED_ROWS)
-    ]
-    if missing:
-        is_strict, names = settings["strictEvents"], ", ".join(content["eventTypes"]) or "none"
-        yield Finding(
-            is_strict,
+    types = {_type_digits(name) for name in view.export.values("EVENT_TYPE")}
+    shares = dict(share.split(":") for share in last[3].split())
+    missing = [int(share) for digits, share in shares.items() if digits not in types]
+    if not view.is_full:
+        missing = [share for share in missing if content["rows"] * share >= 1000 * EXPECTED_ROWS]
+    if missing and refuses == settings["strictEvents"]:
+        yield (
             f"{location} lacks {len(missing)} of the commonest types of events of the last import, "
-            f"with {sum(missing):.1%} of its rows; the types are now {names}, and the report of "
-            f"{last.run} has the earlier ones; check the job that writes the export"
-            f"{', or set strictEvents to false for one run' if is_strict else ''}",
+            f"with {sum(missing) / 1000:.1%} of its rows; compare the types in the reports of both "
+            "runs, and check the job that writes the export, or set strictEvents to false"
         )
 
 
-def _age(text: str) -> timedelta:
-    """Return an age like `3 days` or `1 hour`."""
-    number, unit = text.split()
-    return timedelta(**{f"{unit.removesuffix('s')}s": int(number)})
+def _last_content(view: DatasetView) -> re.Match[str] | None:
+    """Return what the tag of the last import says about the content, or None without such a tag."""
+    texts = (job.content for job in view.imports if job.is_active and job.content)
+    return CONTENT_TAG.fullmatch(next(texts, ""))
+
+
+def _type_digits(name: str) -> str:
+    """Return the hash of a type of events, because a tag has no room for names."""
+    return short_hash(name[:SHOWN_NAME], 6)

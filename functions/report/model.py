@@ -62,7 +62,7 @@ class ImportReport(TypedDict):
     dataWrittenAt: str | None
     """When the newest file of the export was written, or null if the export has no files."""
     content: ExportContent
-    """What the rows of the export contain."""
+    """What the rows of the export contained when the run was planned."""
     seconds: float | None
     """The duration of the import job in seconds, or null if it has not ended."""
 
@@ -343,7 +343,7 @@ def _import_report(result: DatasetResult) -> ImportReport:
         "datasetImportJobArn": item["arn"] if item else None,
         "bytes": (item or result["dataset"])["bytes"],
         "dataWrittenAt": result["dataset"]["newestObjectAt"],
-        "content": (item or result["dataset"])["content"],
+        "content": result["dataset"]["content"],
         "seconds": _seconds(item),
     }
 

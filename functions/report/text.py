@@ -17,7 +17,7 @@ from ..rules.gate import DROP
 from ..texts import json_bytes, shortened
 from ..words import (
     TIMES_BASELINE,
-    content_text,
+    content_facts,
     count_text,
     duration_text,
     metric_name,
@@ -354,9 +354,8 @@ def _import_lines(report: Report) -> Iterator[str]:
             facts.append(f"written {duration_text(age)} before the run")
         if dataset["seconds"] is not None:
             facts.append(f"imported in {duration_text(dataset['seconds'])}")
+        facts += content_facts(dataset["content"])
         yield f"- {dataset['type']}: {', '.join(facts)}"
-        if content := content_text(dataset["content"], started_at, "before the run"):
-            yield f"  {content}"
     if deletion := report["dataDeletionJobArn"]:
         yield f"- users were deleted by {short_name(deletion)}, so the solutions are trained again"
     costs = {"trainings": report["trainingCost"], "imports": report["importCost"]}

@@ -1,6 +1,6 @@
 """Decides how a dataset gets its export, and which exports it holds already."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar, NamedTuple
@@ -9,17 +9,6 @@ from .pacing import pause
 from .steps import Action, Case, JobMemory, Step, failed
 
 # What a look shows
-
-
-class Content(NamedTuple):
-    """What an export contained whose rows were all read."""
-
-    newest_at: str
-    """The time of its newest event."""
-    exports: int
-    """The number of exports in a row, this one included, that had this newest event."""
-    shares: Mapping[str, float]
-    """The hash of each of the commonest types of events -> its share of the rows."""
 
 
 class Import(NamedTuple):
@@ -43,8 +32,8 @@ class Import(NamedTuple):
     size: int | None = None
     """The bytes of the export when the job was created, or None for a foreign import."""
     failure: str | None = None
-    content: Content | None = None
-    """The content of the export when the job was created, or None if it is not known."""
+    content: str = ""
+    """What the tag says about the content of the export. It is empty without a tag."""
 
     @property
     def location(self) -> str:
@@ -103,8 +92,6 @@ class Create(Action):
     """Create the import job of this run for the present export."""
 
     export: Export
-    last: Import | None = None
-    """The last import whose content is known, to compare the present export with it."""
 
 
 @dataclass(frozen=True)
@@ -186,8 +173,7 @@ def _create(case: ImportCase) -> Step:
         return Step("CHECKING", CheckContent(fingerprint))
     if memory.problems:
         return failed("CHECKING", *memory.problems)
-    last = last_known_content(seen.imports, is_full=wanted.is_full)
-    return Step("WAITING", Create(seen.export, last))
+    return Step("WAITING", Create(seen.export))
 
 
 # Facts that rules share. `imports` are those of one dataset.
@@ -213,23 +199,6 @@ def holding_import(
 def import_of_run(imports: Iterable[Import], run: str) -> Import | None:
     """Return the import that a run has created, or None."""
     return next((job for job in imports if job.run == run), None)
-
-
-def last_known_content(imports: Iterable[Import], *, is_full: bool) -> Import | None:
-    """Return the newest ACTIVE import in a mode whose content is known, or None.
-
-    `imports` must be sorted, newest first. A FULL import and an INCREMENTAL one are not compared,
-    because a day may lack what a whole history has.
-    """
-    known = (job for job in imports if job.is_active and job.content and job.is_full == is_full)
-    return next(known, None)
-
-
-def exports_with_event(newest_at: str, fingerprint: str, last: Import | None) -> int:
-    """Return how many exports in a row, with the present one, have the same newest event."""
-    if last is None or last.content is None or last.content.newest_at != newest_at:
-        return 1
-    return last.content.exports + (last.fingerprint != fingerprint)
 
 
 def confirmable_imports(imports: Iterable[Import], exports: Sequence[Export]) -> list[Import]:

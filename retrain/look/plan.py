@@ -22,7 +22,7 @@ from functions.prices import PRICED_BY_INTERACTIONS, import_cost, training_cost
 from functions.report.text import with_short_arns
 from functions.rules.trainings import newest_active
 from functions.words import (
-    content_text,
+    content_facts,
     count_text,
     duration_text,
     list_text,
@@ -218,15 +218,13 @@ def _import_step(view: DatasetView, planned: PlannedImport | None) -> Step:
     if newest_at:
         age = (view.world.now - newest_at).total_seconds()
         contents.append(f"written {duration_text(age)} ago")
+    contents += content_facts(view.content)
     return {
         "action": action,
         "resource": view.dataset["datasetArn"],
         "name": view.dataset["type"],
         "reason": reason,
-        "facts": [
-            f"{view.dataset['dataLocation']}: {', '.join(contents)}",
-            *filter(None, [content_text(view.content, view.world.now, "ago")]),
-        ],
+        "facts": [f"{view.dataset['dataLocation']}: {', '.join(contents)}"],
         "expectedSeconds": _median(planned),
         "expectedCost": round(import_cost(export.size), 2) if action == "import" else 0,
     }

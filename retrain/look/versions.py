@@ -20,7 +20,7 @@ from functions.personalize.campaigns import (
     read_notes,
     read_pin,
 )
-from functions.personalize.imports import ImportReader, read_content
+from functions.personalize.imports import ImportReader
 from functions.personalize.lists import PAGE_SIZE
 from functions.personalize.statuses import is_active
 from functions.personalize.tags import BAD, BYTES, RUN, tags_of
@@ -142,7 +142,7 @@ def _learned_import(client: PersonalizeClient, job: Import) -> Document:
     """Return an import job with its location and what its tags say. A foreign one has no tags."""
     described = client.describe_dataset_import_job(datasetImportJobArn=job.arn)["datasetImportJob"]
     tags = tags_of(client, job.arn)
-    size, content = tags.get(BYTES, ""), read_content(tags)
+    size = tags.get(BYTES, "")
     return {
         "datasetImportJobArn": job.arn,
         "importMode": "FULL" if job.is_full else "INCREMENTAL",
@@ -150,7 +150,6 @@ def _learned_import(client: PersonalizeClient, job: Import) -> Document:
         "endedAt": job.ended_at,
         "dataLocation": described["dataSource"].get("dataLocation"),
         "bytes": int(size) if size.isdecimal() else None,
-        "newestEventAt": content.newest_at if content else None,
         "runId": tags.get(RUN),
     }
 
@@ -221,8 +220,7 @@ def _dataset_lines(dataset: Document) -> Iterator[Line]:
         size = "" if job["bytes"] is None else f", {size_text(job['bytes'])}"
         run = f"run {job['runId']}" if job["runId"] else "foreign"
         text = f"{job['importMode']}, ended {time_text(job['endedAt'])} UTC{size}, {run}"
-        newest = f"newest event {job['newestEventAt']}" if job["newestEventAt"] else ""
-        yield Line(0, label, "\n".join(filter(None, [text, job["dataLocation"], newest])))
+        yield Line(0, label, "\n".join(filter(None, [text, job["dataLocation"]])))
         label = ""
     if label:
         yield Line(0, label, "no import before the training")

@@ -385,8 +385,9 @@ CONTENT = {
     "rows": 1000,
     "areAllRowsRead": True,
     "newestEventAt": iso(5),
+    "importsWithNewestEvent": 1,
     "eventTypes": {"view": 900, "purchase": 96},
-    "nullShares": {"EVENT_TYPE": 0.004},
+    "emptyValues": {"EVENT_TYPE": 4},
 }
 
 
@@ -421,14 +422,13 @@ def import_item(**changes):
         "createdAt": iso(1),
         "endedAt": iso(0.5),
         "bytes": 1000,
-        "content": CONTENT,
         **changes,
     }
 
 
 def dataset_result(**changes):
     return {
-        "dataset": planned_import(),
+        "dataset": planned_import(content=CONTENT),
         "item": import_item(),
         "error": None,
         "outcome": "IMPORTED",

@@ -3,16 +3,14 @@
 import pytest
 
 from functions.csv_files import read_sample
-from functions.personalize.imports import content_tags, read_content, type_digits
+from functions.executions import short_hash
 from functions.personalize.tags import CONTENT
-from functions.planning.export_content import content_of, perhaps_stale_content, stale_content
-from functions.rules.imports import Content, last_known_content
-from functions.words import content_text
+from functions.planning.export_content import content_tags, perhaps_stale_content, stale_content
+from functions.words import content_facts
 from tests.functions import samples as s
 
 HEADER = "USER_ID,ITEM_ID,TIMESTAMP,EVENT_TYPE"
 COLUMNS = HEADER.split(",")
-FIELDS = [{"name": name, "type": ["null", "string"]} for name in COLUMNS]
 
 
 def seconds(hours=0):
@@ -37,9 +35,16 @@ def export_of(*files, is_whole_file=True, **changes):
     return s.export(objects=objects, samples=samples, **changes)
 
 
-def content(*files, columns=COLUMNS, **changes):
+def world(export, columns=COLUMNS, **changes):
+    """Return a world with this export of interactions. The schema has these columns."""
+    fields = [{"name": name, "type": ["null", "string"]} for name in columns]
+    return {"exports": {s.DATASET: export}, "schemas": {s.DATASET: fields}, **changes}
+
+
+def content(*files, columns=COLUMNS, imports=(), **changes):
     """Return the content of an export."""
-    return content_of(export_of(*files, **changes), columns, s.NOW)
+    known = world(export_of(*files, **changes), columns, imports={s.DATASET: imports})
+    return s.dataset_view(**known).content
 
 
 # What the rows contain
@@ -49,14 +54,14 @@ def content(*files, columns=COLUMNS, **changes):
     ("lines", "expected"),
     [
         ([HEADER, *rows("view")], (1, 5, {"view": 1}, {})),
-        ([HEADER, *rows("view", "", "view", "")], (4, 5, {"view": 2}, {"EVENT_TYPE": 0.5})),
+        ([HEADER, *rows("view", "", "view", "")], (4, 5, {"view": 2}, {"EVENT_TYPE": 2})),
         (["EVENT_TYPE,TIMESTAMP,X", f"view,{seconds(7)},"], (1, 7, {"view": 1}, {})),
-        (["TIMESTAMP,USER_ID", f"{seconds(9)},u", f"{seconds(8)},"], (2, 8, {}, {"USER_ID": 0.5})),
+        (["TIMESTAMP,USER_ID", f"{seconds(9)},u", f"{seconds(8)},"], (2, 8, {}, {"USER_ID": 1})),
         ([HEADER, f'"u","i","{seconds(1)}","a,b"\r'], (1, 1, {"a,b": 1}, {})),
         ([HEADER, "u,i,,view"], (1, None, {"view": 1}, {"TIMESTAMP": 1})),
         ([HEADER], (0, None, {}, {})),
         (["ITEM_ID,GENRE", "i,g"], (1, None, {}, {})),
-        ([HEADER, *(["u,i,5"] * 1)], (0, None, {}, {})),
+        ([HEADER, "u,i,5"], (0, None, {}, {})),
     ],
     ids=[
         "one row",
@@ -76,8 +81,9 @@ def test_the_rows_of_an_export_are_counted(lines, expected):
         "rows": count,
         "areAllRowsRead": not lines[-1].endswith(",5"),
         "newestEventAt": None if hours is None else s.iso(hours),
+        "importsWithNewestEvent": 1,
         "eventTypes": types,
-        "nullShares": nulls,
+        "emptyValues": nulls,
     }
 
 
@@ -94,7 +100,7 @@ def test_the_files_of_an_export_are_counted_together():
     both = content([HEADER, *rows("view", "click")], other)
     assert (both["rows"], both["newestEventAt"]) == (3, s.iso(2))
     assert both["eventTypes"] == {"view": 2, "click": 1}
-    assert both["nullShares"] == {"USER_ID": 0.3333}
+    assert both["emptyValues"] == {"USER_ID": 1}
     assert content([HEADER, *rows("view")], is_whole_file=False)["areAllRowsRead"] is False
 
 
@@ -106,84 +112,83 @@ def test_a_document_has_five_types_and_ten_columns_with_short_names():
     }, "the commonest"
     columns = [f"{number:0>60}"[::-1] for number in range(12)]
     lines = [",".join(columns), *(["1," * 11 + ""] * 3), "," * 11]
-    nulls = content(lines, columns=columns)["nullShares"]
+    nulls = content(lines, columns=columns)["emptyValues"]
     assert (len(nulls), {len(name) for name in nulls}) == (10, {30})
-    assert nulls[columns[11][:30]] == 1, "the most nulls"
+    assert nulls[columns[11][:30]] == 4, "the most empty values"
 
 
 def test_the_content_is_shown_in_a_line():
     known = {**s.CONTENT, "eventTypes": {"view": 1812, "purchase": 96}}
-    assert content_text(known, s.NOW, "ago") == "newest event 5 h ago; 1,812 view, 96 purchase"
+    newest = f"newest event {s.ago(5):%Y-%m-%d %H:%M} UTC"
+    assert content_facts(known) == [newest, "1,812 view", "96 purchase"]
     part = {**known, "areAllRowsRead": False, "eventTypes": {}}
-    assert content_text(part, s.NOW, "ago") == "newest event 5 h ago (in the rows that were read)"
-    assert content_text({**known, "newestEventAt": None}, s.NOW, "ago") == ""
+    assert content_facts(part) == [newest, "in the rows that were read"]
+    assert content_facts({**known, "newestEventAt": None}) == []
 
 
 # The tag of an import job
 
 
+def imported_with(tag, **changes):
+    """Return an import whose job has this tag about the content of its export."""
+    return s.held_import(content=tag, **changes)
+
+
+def tag_of(hours=5, imports=1, **shares):
+    """Return the tag about an export with this newest event and these types."""
+    types = [f" {short_hash(name, 6)}:{share}" for name, share in shares.items()]
+    return f"{s.iso(hours)} {imports}{''.join(types)}"
+
+
 def test_the_tag_of_an_import_job_has_the_content_for_the_next_run():
-    known = content([HEADER, *rows(*["view"] * 8, "", "click")])
-    tags = content_tags(known, "1-a", None)
-    view, click = type_digits("view"), type_digits("click")
-    assert tags == {CONTENT: f"{s.iso(5)} 1 {view}:800 {click}:100"}
-    expected = Content(newest_at=s.iso(5), exports=1, shares={view: 0.8, click: 0.1})
-    assert read_content(tags) == expected
-    last = s.held_import(content=expected, fingerprint="1-a")
-    assert content_tags(known, "1-b", last)[CONTENT].startswith(f"{s.iso(5)} 2 ")
-    assert content_tags(known, "1-a", last) == tags, "the export is not new"
+    lines = [HEADER, *rows(*["view"] * 8, "", "click")]
+    assert content_tags(content(lines)) == {CONTENT: tag_of(view=800, click=100)}
+    imports = [imported_with(tag_of(imports=6))]
+    assert content_tags(content(lines, imports=imports))[CONTENT] == tag_of(
+        imports=7, view=800, click=100
+    )
 
 
 @pytest.mark.parametrize("changes", [{"areAllRowsRead": False}, {"newestEventAt": None}])
 def test_an_import_job_has_no_tag_if_the_content_is_not_certain(changes):
-    assert content_tags({**s.CONTENT, **changes}, "1-a", None) == {}
+    assert content_tags({**s.CONTENT, **changes}) == {}
 
 
 def test_the_tag_is_as_short_as_aws_demands():
     names = {f"{number}" * 30: 1 for number in range(5)}
-    (value,) = content_tags({**s.CONTENT, "rows": 1, "eventTypes": names}, "1-a", None).values()
+    (value,) = content_tags({**s.CONTENT, "rows": 1, "eventTypes": names}).values()
     assert len(value) <= 256
     assert not set(value) - set("0123456789abcdefT:+- ")
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["", "yesterday", "1790000000 1", f"{s.iso(5)} many", f"{s.iso(5)} 1 view:5", f"{s.iso(5)} 1,"],
+    ("imports", "count"),
+    [
+        ([imported_with(tag_of(imports=2)), imported_with(tag_of(imports=8))], 3),
+        ([imported_with(tag_of(imports=2), is_full=False)], 3),
+        ([imported_with(tag_of(imports=8), is_active=False), imported_with(tag_of())], 2),
+        ([s.held_import(), s.imported(), imported_with(tag_of(imports=2))], 3),
+        ([imported_with(tag_of(hours=6, imports=2))], 1),
+        ([imported_with("yesterday")], 1),
+        ([imported_with(f"{s.iso(5)} many")], 1),
+        ([imported_with(f"{s.iso(5)} 2 view:5")], 1),
+        ([imported_with(f"{s.iso(5)} 2,")], 1),
+    ],
 )
-def test_a_tag_that_a_person_has_edited_says_nothing(text):
-    assert read_content({CONTENT: text}) is None
-    assert read_content({CONTENT: f"{s.iso(5)} 1"}) == Content(s.iso(5), 1, {}), "no types"
-
-
-def test_the_last_import_in_the_same_mode_is_compared():
-    known = Content(s.iso(5), 1, {})
-    failed = s.held_import(content=known, is_active=False)
-    foreign, other = s.imported(), s.held_import(content=known, is_full=False)
-    last, before = s.held_import(content=known), s.held_import(content=known, size=7)
-    assert last_known_content([failed, foreign, other, last, before], is_full=True) == last
-    assert last_known_content([failed, foreign, last], is_full=False) is None
+def test_the_last_import_with_a_tag_is_compared(imports, count):
+    """A tag that a person has edited says nothing."""
+    assert content([HEADER, *rows("view")], imports=imports)["importsWithNewestEvent"] == count
 
 
 # The guards
 
 
-def found(seen, imports=(), request=None, trackers=(), **settings):
+def found(seen, imports=(), request=None, **settings):
     """Return the refusals and the warnings about this export of interactions."""
-    changes = {
-        "request": request or {},
-        "event_trackers": trackers,
-        "exports": {s.DATASET: seen},
-        "imports": {s.DATASET: list(imports)},
-        "schemas": {s.DATASET: FIELDS},
-        "dataset": s.dataset_of_run(**settings),
-    }
-    return tuple(s.messages(guard, **changes) for guard in (stale_content, perhaps_stale_content))
-
-
-def imported_with(hours=5, exports=1, shares=None, **changes):
-    """Return an import of a run whose export had this newest event and these types."""
-    known = Content(s.iso(hours), exports, shares or {})
-    return s.held_import(content=known, fingerprint="1-a", **changes)
+    known = world(seen, request=request or {}, imports={s.DATASET: list(imports)})
+    dataset = s.dataset_of_run(**settings)
+    guards = (stale_content, perhaps_stale_content)
+    return tuple(s.messages(guard, dataset=dataset, **known) for guard in guards)
 
 
 @pytest.mark.parametrize(
@@ -211,71 +216,44 @@ def test_an_export_whose_newest_event_is_too_old_is_refused(max_age, hours, is_o
     lines = [HEADER, *rows("view", hours=hours)]
     assert found(export_of(lines), maxEventAge=max_age) == (message(""), [])
     part = export_of(lines, is_whole_file=False)
-    warning = message(", in the rows that were read,")
+    warning = message(" in the rows that were read")
     assert found(part, maxEventAge=max_age) == ([], warning), "a later row may be newer"
 
 
-@pytest.mark.parametrize(
-    ("imports", "count"),
-    [
-        ([imported_with(exports=2)], 3),
-        ([imported_with(exports=7)], 8),
-        ([imported_with(exports=1)], None),
-        ([imported_with(hours=6, exports=9)], None),
-        ([imported_with(exports=9, is_full=False)], None),
-        ([s.held_import()], None),
-        ([], None),
-    ],
-)
-def test_three_new_exports_in_a_row_without_a_new_event_are_a_warning(imports, count):
-    seen, part = (
-        export_of([HEADER, *rows("view")], is_whole_file=is_whole) for is_whole in (True, False)
-    )
+@pytest.mark.parametrize(("imports", "is_noticed"), [(1, False), (2, True), (7, True)])
+def test_three_imports_in_a_row_without_a_new_event_are_a_warning(imports, is_noticed):
+    last, lines = [imported_with(tag_of(imports=imports))], [HEADER, *rows("view")]
     message = (
-        f"the last {count} exports have the same newest event, of {s.ago(5):%Y-%m-%d %H:%M} UTC, "
-        f"although {s.LOCATION} is new; check the job that writes the exports"
+        f"the newest event of {s.LOCATION} is from {s.ago(5):%Y-%m-%d %H:%M} UTC, as in the last "
+        f"{imports} imports; check the job that writes the export"
     )
-    nothing = ([], [])
-    assert found(seen, imports) == ([], [message] * bool(count))
-    assert found(seen, imports, streamed=True) == nothing
-    assert found(seen, imports, trackers=["tracker"]) == found(part, imports) == nothing
+    assert found(export_of(lines), last) == ([], [message] * is_noticed)
+    assert found(export_of(lines, is_whole_file=False), last) == ([], [])
 
 
-VIEW, BUY = type_digits("view"), type_digits("purchase")
-BOTH = {VIEW: 0.9, BUY: 0.096}
+BOTH = {"view": 900, "purchase": 96}
 
 
 @pytest.mark.parametrize(
-    ("types", "shares", "message"),
+    ("types", "shares", "missing"),
     [
-        (
-            ["view"] * 20,
-            BOTH,
-            "lacks 1 of the commonest types of events of the last ",
-        ),
-        (["view"] * 20, {VIEW: 0.999, BUY: 0.0}, "; the types are now view, and the report of"),
-        (
-            [""] * 20,
-            BOTH,
-            " types of events of the last import, with 99.6% of",
-        ),
-        ([""] * 20, BOTH, f"; the types are now none, and the report of {s.LAST_RUN} has the"),
-        (["view", "purchase"], BOTH, None),
+        (["view"] * 20, BOTH, "1 of the commonest types of events of the last import, with 9.6%"),
+        (["view"] * 20, {"view": 999, "purchase": 0}, "1 of the commonest types of events of the "),
+        ([""] * 20, BOTH, "2 of the commonest types of events of the last import, with 99.6%"),
         (["view", "purchase", *(["click"] * 20)], BOTH, None),
         ([*(f"t{number % 50}" for number in range(999)), "view", "purchase"], BOTH, None),
         (["view"], {}, None),
-        (["x" * 60], {type_digits("x" * 30): 1}, None),
+        (["x" * 60], {"x" * 30: 1000}, None),
     ],
 )
-def test_a_type_of_events_that_vanishes_is_a_warning_or_a_refusal(types, shares, message):
-    seen, last = export_of([HEADER, *rows(*types)]), [imported_with(hours=9, shares=shares)]
+def test_a_type_of_events_that_vanishes_is_a_warning_or_a_refusal(types, shares, missing):
+    seen, last = export_of([HEADER, *rows(*types)]), [imported_with(tag_of(hours=9, **shares))]
     (nothing, warnings), (refusals, nothing_else) = (
         found(seen, last, strictEvents=is_strict) for is_strict in (False, True)
     )
     assert nothing == nothing_else == []
-    way_out = ", or set strictEvents to false for one run"
-    assert refusals == [f"{warning}{way_out}" for warning in warnings]
-    assert [message in warning for warning in warnings] == [True] * bool(message)
+    assert refusals == warnings
+    assert [f"{s.LOCATION} lacks {missing}" in text for text in refusals] == [True] * bool(missing)
     part = export_of([HEADER, *rows(*types)], is_whole_file=False)
     assert found(part, last, strictEvents=True) == ([], [])
 
@@ -283,7 +261,7 @@ def test_a_type_of_events_that_vanishes_is_a_warning_or_a_refusal(types, shares,
 @pytest.mark.parametrize(("rows_", "is_missing"), [(99, False), (100, True)])
 def test_an_increment_may_lack_a_type_by_chance(rows_, is_missing):
     seen = export_of([HEADER, *rows(*["view"] * rows_)])
-    last = [imported_with(hours=9, shares={VIEW: 0.9, BUY: 0.1}, is_full=False)]
+    last = [imported_with(tag_of(hours=9, view=900, purchase=100), is_full=False)]
     refusals, _ = found(seen, last, strictEvents=True, importMode="INCREMENTAL")
     assert bool(refusals) == is_missing
 
@@ -292,6 +270,6 @@ def test_an_increment_may_lack_a_type_by_chance(rows_, is_missing):
 def test_a_person_may_ask_for_an_old_export(is_whole_file):
     settings = {"maxEventAge": "1 hour", "day": "2026-11-22", "strictEvents": True}
     seen = export_of([HEADER, *rows("x")], is_whole_file=is_whole_file)
-    last = [imported_with(exports=9, shares=BOTH)]
+    last = [imported_with(tag_of(imports=9, **BOTH))]
     assert found(seen, last, {"exportDate": "2026-11-22"}, **settings) == ([], [])
     assert found(seen, last, **settings) != ([], [])

@@ -22,8 +22,9 @@ NO_EVENTS = {
     "rows": 200,
     "areAllRowsRead": True,
     "newestEventAt": None,
+    "importsWithNewestEvent": 1,
     "eventTypes": {},
-    "nullShares": {},
+    "emptyValues": {},
 }
 FIRST = f"{JOBS}/movies-first-items"
 

@@ -51,16 +51,6 @@ def test_without_a_value_nothing_is_written(caplog):
     assert caplog.records == []
 
 
-@pytest.mark.parametrize(
-    ("changes", "values"),
-    [({}, [5]), ({"areAllRowsRead": False}, []), ({"newestEventAt": None}, [])],
-)
-def test_the_age_of_the_newest_event_is_written_if_it_is_certain(written, changes, values):
-    metrics.write_event_age(s.SETTINGS, "interactions", {**s.CONTENT, **changes})
-    assert [datum.value for datum in written()] == values
-    assert {datum.dimensions["Dataset"] for datum in written()} <= {"interactions"}
-
-
 AGES = {
     "models": {"taste": 12.5, "similar": 40},
     "data": {"interactions": 3, "items": 700},

@@ -21,8 +21,8 @@ MAX_CAUSE_CHARACTERS = 32_768
 """https://docs.aws.amazon.com/step-functions/latest/apireference/API_StopExecution.html"""
 MAX_STATE_BYTES, MAX_EVENTS = 256 * 1024, 25_000
 """https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html"""
-CONTENT_COPIES = 3
-"""The plan, the dataset of an iteration and its item each have the content of an export."""
+CONTENT_COPIES = 2
+"""The plan and the dataset of an iteration each have the content of an export."""
 BAKE_EVENTS = 10_800
 """The most events of all bakes of a run (`BAKE_LOOKS` in `functions/personalize/campaigns.py`)."""
 MAX_NOTE_BYTES = 200
@@ -64,7 +64,7 @@ def test_a_failure_reason_of_100_kb_is_cut_where_it_enters_the_document(job):
 def content_bytes(group):
     """Return the bytes of the largest contents of the exports. A character has up to 6 bytes."""
     types = {"é" * (SHOWN_NAME - 1) + str(number): 10**6 for number in range(SHOWN_TYPES)}
-    nulls = {"x" * (SHOWN_NAME - 1) + str(number): 0.1234 for number in range(SHOWN_COLUMNS)}
+    nulls = {"x" * (SHOWN_NAME - 1) + str(number): 10**6 for number in range(SHOWN_COLUMNS)}
     events = [name for name in group.args.datasets.configured() if name in EVENT_DATASETS]
     return len(json.dumps([types] * len(events) + [nulls] * len(group.datasets)))
 

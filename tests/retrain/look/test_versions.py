@@ -80,7 +80,7 @@ PLAIN = {
     "metrics": {},
     "campaigns": [],
 }
-OF_NO_DATASET = dict.fromkeys(("bytes", "runId", "dataLocation", "newestEventAt"))
+OF_NO_DATASET = dict.fromkeys(("bytes", "runId", "dataLocation"))
 IMPORT = {"importMode": "INCREMENTAL", "endedAt": BEGAN_AT, **OF_NO_DATASET}
 ITEMS = {"type": "ITEMS", "imports": [IMPORT] * 5, "olderImports": 43}
 USERS = {"type": "USERS", "imports": [], "olderImports": 0}
