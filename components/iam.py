@@ -132,7 +132,7 @@ def resource_arns(
         "campaigns": [campaign["campaignArn"] for campaign in campaigns],
         # With a narrower resource, CloudWatch returns no composite alarms:
         # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html
-        "alarms": ["*"] if any(campaign["bake"] for campaign in campaigns) else [],
+        "bake alarms": ["*"] if any(campaign["bake"] for campaign in campaigns) else [],
         "schedule": [arn("scheduler", f"schedule/{unique_name}/*")],
         "state machine": [arn("states", f"stateMachine:{unique_name}")],
         "executions": [arn("states", f"execution:{unique_name}:*")],

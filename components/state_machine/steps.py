@@ -20,7 +20,7 @@ Resource = Literal[
     "solutions",
     "solution versions",
     "campaigns",
-    "alarms",
+    "bake alarms",
     "schedule",
     "exports",
     "export buckets",
@@ -165,7 +165,7 @@ STEPS: Mapping[str, Step] = {
                 "personalize:TagResource",
                 "personalize:UpdateCampaign",
             ),
-            "alarms": ("cloudwatch:DescribeAlarms",),
+            "bake alarms": ("cloudwatch:DescribeAlarms",),
             "solution versions": (
                 "personalize:DescribeSolutionVersion",
                 "personalize:GetSolutionMetrics",
