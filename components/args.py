@@ -74,15 +74,9 @@ class DatasetArgs:
     without this setting.
     """
     max_event_age: Annotated[str | None, rates.age_error] = None
-    """An export is refused if its newest event is older, for example `3 days` or `36 hours`.
-
-    If an export is too large to read every row, the run only warns.
-    """
+    """An export is refused if its newest event is older, for example `3 days` or `36 hours`."""
     strict_events: bool = False
-    """`true` refuses an export that lacks a common type of events of the last import.
-
-    Without it, the run only warns.
-    """
+    """`true` refuses an export that lacks a common type of events of the last import."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -78,7 +78,7 @@ def check(
 
 
 def _check_datasets(datasets: DatasetsArgs, key: str) -> Iterator[Problem]:
-    """Check that there is a dataset, and that each dataset has an ARN of its type."""
+    """Check that there is a dataset, and that each has an ARN and settings of its type."""
     if not datasets.configured():
         keys = ", ".join(config_keys(DatasetsArgs))
         yield Problem(key, f"has no dataset; configure at least one of {keys}")
@@ -88,11 +88,6 @@ def _check_datasets(datasets: DatasetsArgs, key: str) -> Iterator[Problem]:
             right = f"{arn.rpartition('/')[0]}/{type_}"
             message = f"is not the ARN of the {type_} dataset; expected '{right}'"
             yield Problem(f"{key}.{name}.datasetArn", message, arn)
-
-
-def _check_events(datasets: DatasetsArgs, key: str) -> Iterator[Problem]:
-    """Check that only datasets of events have settings about events."""
-    for name, dataset in datasets.configured().items():
         if name not in EVENT_DATASETS and (dataset.max_event_age or dataset.strict_events):
             yield Problem(f"{key}.{name}", "has no events; remove maxEventAge and strictEvents")
 
@@ -283,7 +278,7 @@ def _check_trigger(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]
 
 
 RULES: Mapping[type, Sequence[Callable[[Any, str], Iterator[Problem]]]] = {
-    DatasetsArgs: (_check_datasets, _check_events),
+    DatasetsArgs: (_check_datasets,),
     SolutionArgs: (_check_approval, _check_gate),
     QualityRuleArgs: (_check_thresholds,),
     ProbeArgs: (_check_request,),
