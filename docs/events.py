@@ -45,6 +45,7 @@ EXAMPLE = {
                 "newestEventAt": "2026-11-29T22:06:41+00:00",
                 "importsWithNewestEvent": 1,
                 "eventTypes": {"view": 19683, "purchase": 2187},
+                "missingPerMille": 0,
                 "emptyValues": {"EVENT_VALUE": 19683},
             },
             "seconds": 930.0,

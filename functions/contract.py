@@ -242,6 +242,8 @@ class ExportContent(TypedDict):
     """How many imports in a row, with this one, have had this newest event."""
     eventTypes: dict[str, int]
     """The five commonest types of events, and the rows of each. It is empty without types."""
+    missingPerMille: int
+    """How many of 1,000 rows of the last import had a type that these rows lack."""
     emptyValues: dict[str, int]
     """The ten columns of the schema with the most empty values, and the rows that have them."""
 

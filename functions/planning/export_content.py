@@ -39,18 +39,22 @@ def content_of(view: DatasetView) -> ExportContent:
     values = {field["name"]: view.export.values(field["name"]) for field in view.fields}
     rows = max((counts.total() for counts in values.values()), default=0)
     nulls = Counter({name[:SHOWN_NAME]: counts.pop("", 0) for name, counts in values.items()})
-    types = values.get("EVENT_TYPE", Counter()).most_common(SHOWN_TYPES)
+    types = values.get("EVENT_TYPE", Counter())
     latest = (view.world.now + timedelta(days=1)).timestamp()
     texts = [text[:11] for text in values.get("TIMESTAMP", ()) if text.isdecimal()]
     newest = max((time for time in map(int, texts) if time <= latest), default=None)
     newest_at = None if newest is None else datetime.fromtimestamp(newest, UTC).isoformat()
-    last = _last_content(view)
+    tags = (job.content for job in view.imports if job.is_active and job.content)
+    last = CONTENT_TAG.fullmatch(next(tags, ""))
+    shares = dict(share.split(":") for share in last[3].split()) if last else {}
+    present = {_type_digits(name) for name in types}
     return {
         "rows": rows,
         "areAllRowsRead": view.export.row_count is not None,
         "newestEventAt": newest_at,
         "importsWithNewestEvent": 1 + int(last[2]) if last and last[1] == newest_at else 1,
-        "eventTypes": {name[:SHOWN_NAME]: count for name, count in types},
+        "eventTypes": {name[:SHOWN_NAME]: n for name, n in types.most_common(SHOWN_TYPES)},
+        "missingPerMille": sum(int(shares[digits]) for digits in shares.keys() - present),
         "emptyValues": dict((+nulls).most_common(SHOWN_COLUMNS)),
     }
 
@@ -61,7 +65,7 @@ def content_tags(content: ExportContent) -> Tags:
     if newest_at is None or not content["areAllRowsRead"]:
         return {}
     types = content["eventTypes"].items()
-    shares = (f"{_type_digits(name)}:{round(1000 * count / rows)}" for name, count in types)
+    shares = (f"{_type_digits(name)}:{max(1, round(1000 * n / rows))}" for name, n in types)
     return {CONTENT: " ".join([newest_at, str(content["importsWithNewestEvent"]), *shares])}
 
 
@@ -93,31 +97,20 @@ def _messages(view: DatasetView, *, refuses: bool) -> Iterator[str]:
                 f"than maxEventAge, {max_age}; repair the job that writes the export, or raise "
                 "maxEventAge"
             )
-    last = _last_content(view)
-    if last is None or not is_certain:
-        return
-    if content["importsWithNewestEvent"] >= STANDSTILL and not refuses:
+    count, missing = content["importsWithNewestEvent"], content["missingPerMille"]
+    if count >= STANDSTILL and is_certain and not refuses:
         yield (
             f"the newest event of {location} is from {time_text(newest)} UTC, as in the last "
-            f"{content['importsWithNewestEvent'] - 1} imports; check the job that writes the export"
+            f"{count - 1} imports; check the job that writes the export"
         )
-    types = {_type_digits(name) for name in view.export.values("EVENT_TYPE")}
-    shares = dict(share.split(":") for share in last[3].split())
-    missing = [int(share) for digits, share in shares.items() if digits not in types]
-    if not view.is_full:
-        missing = [share for share in missing if content["rows"] * share >= 1000 * EXPECTED_ROWS]
-    if missing and refuses == settings["strictEvents"]:
+    expected_rows = content["rows"] * missing / 1000
+    is_missing = missing and is_certain and (view.is_full or expected_rows >= EXPECTED_ROWS)
+    if is_missing and refuses == settings["strictEvents"]:
         yield (
-            f"{location} lacks {len(missing)} of the commonest types of events of the last import, "
-            f"with {sum(missing) / 1000:.1%} of its rows; compare the types in the reports of both "
-            "runs, and check the job that writes the export, or set strictEvents to false"
+            f"{location} lacks types of events that {missing / 1000:.1%} of the rows of the last "
+            "import had; compare the types in the reports of both runs, and check the job that "
+            "writes the export, or set strictEvents to false"
         )
-
-
-def _last_content(view: DatasetView) -> re.Match[str] | None:
-    """Return what the tag of the last import says about the content, or None without such a tag."""
-    texts = (job.content for job in view.imports if job.is_active and job.content)
-    return CONTENT_TAG.fullmatch(next(texts, ""))
 
 
 def _type_digits(name: str) -> str:

@@ -387,6 +387,7 @@ CONTENT = {
     "newestEventAt": iso(5),
     "importsWithNewestEvent": 1,
     "eventTypes": {"view": 900, "purchase": 96},
+    "missingPerMille": 0,
     "emptyValues": {"EVENT_TYPE": 4},
 }
 

@@ -24,6 +24,7 @@ NO_EVENTS = {
     "newestEventAt": None,
     "importsWithNewestEvent": 1,
     "eventTypes": {},
+    "missingPerMille": 0,
     "emptyValues": {},
 }
 FIRST = f"{JOBS}/movies-first-items"
