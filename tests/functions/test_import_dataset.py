@@ -87,6 +87,18 @@ def created(pipeline):
     return [request["jobName"] for request in pipeline.requests("CreateDatasetImportJob")]
 
 
+@pytest.mark.parametrize("is_certain", [True, False])
+def test_the_age_of_the_newest_event_is_measured_once_if_it_is_certain(caplog, is_certain):
+    caplog.set_level("INFO")
+    with items() as pipeline:
+        event, newest = iteration(pipeline), clock.now() - timedelta(hours=5)
+        known = {"areAllRowsRead": is_certain, "newestEventAt": newest.isoformat()}
+        event["dataset"]["content"] = {**NO_EVENTS, **known}
+        import_items(pipeline, event)
+    ages = [vars(record).get("NewestEventAgeHours") for record in caplog.records]
+    assert [age for age in ages if age] == [pytest.approx(5.2, abs=0.1)] * is_certain
+
+
 # What is read
 
 
