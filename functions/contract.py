@@ -230,7 +230,7 @@ approve it.
 
 
 class ExportContent(TypedDict):
-    """What the rows of an export contain that were read (`planning/export_content.py`)."""
+    """What the rows of an export contain that were read (`planning/export_guards.py`)."""
 
     rows: int
     """The number of rows that were read."""
