@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
@@ -28,11 +29,12 @@ from retrain.look.runs import execution_of
 from retrain.look.watch import follow
 from retrain.names import short_name
 from retrain.rehearsal.scenarios import Check, Scenario, Snapshot, judge
-from retrain.rehearsal.world import RANKING, World, query, recipe_of
+from retrain.rehearsal.world import BATCH_USERS, RANKING, Location, World, query, recipe_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from functions.report.model import Report
     from retrain.account.target import Target
     from retrain.look.run_view import RunView
     from retrain.rehearsal.stack import Stack
@@ -163,10 +165,11 @@ class DeployedStack:
             [str(campaign.campaign_arn) for item in approved for campaign in item.campaigns],
         )
 
-    def recommendations(self) -> Iterator[Line]:
+    def recommendations(self, report: Report) -> Iterator[Line]:
         """Yield lines with the last items of a typical user, and what each campaign recommends.
 
-        Items may be related to the last item. A campaign that only ranks items is left out.
+        Items may be related to the last item. A campaign that only ranks items is left out. Then
+        come the first results of the batch jobs of the run.
         """
         runtime = boto3.client("personalize-runtime", **self.world.emulator.connection)
         user, labels = self.stack.data.typical_user(), self.stack.data.item_labels()
@@ -181,8 +184,22 @@ class DeployedStack:
                 )
                 items = [item["itemId"] for item in response["itemList"]]
                 shown[f"{short_name(arn)} recommends"] = items
+        for job in (job for solution in report["solutions"] for job in solution["batchJobs"]):
+            shown |= self._written(job["output"])
         for heading, items in shown.items():
             yield Line(1, heading, "\n".join(labels.get(item, item) for item in items))
+
+    def _written(self, output: str) -> dict[str, list[str]]:
+        """Return the first results of a batch job, each by the user or the item that it is for."""
+        s3, (bucket, folder) = self.world.s3, Location.of(output, today())
+        files = s3.list_objects_v2(Bucket=bucket, Prefix=folder).get("Contents", ())
+        texts = [s3.get_object(Bucket=bucket, Key=file["Key"])["Body"].read() for file in files]
+        lines = [json.loads(line) for text in texts for line in text.splitlines()]
+        return {
+            f"the batch job has for {next(iter(line['input'].values()))}": items[:RECOMMENDED_ITEMS]
+            for line in lines[:BATCH_USERS]
+            for items in [line["output"]["recommendedItems"]]
+        }
 
 
 def deploy_stack(stack: Stack, emulator: Emulator) -> DeployedStack:

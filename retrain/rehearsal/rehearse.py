@@ -123,8 +123,8 @@ def _print_result(result: Result, deployed: DeployedStack) -> None:
     bars_remain = output.message_console().is_terminal and output.result_console().is_terminal
     if run and not bars_remain:
         print_lines([Line(0, ""), *run.lines()])
-    if is_good and not scenario.prevented:
-        print_lines([Line(0, ""), *deployed.recommendations()])
+    if run and run.report and is_good and not scenario.prevented:
+        print_lines([Line(0, ""), *deployed.recommendations(run.report)])
     if run and run.report and not is_good:
         # A line break within a command of the report would be pasted with it.
         output.result_console().print(f"\n{text_of(run.report).rstrip()}", soft_wrap=True)

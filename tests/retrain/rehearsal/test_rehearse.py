@@ -1,5 +1,6 @@
 """Proves what a rehearsal prints, which scenarios it plays, and how it ends. Runs are doubles."""
 
+import io
 import json
 import signal
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from retrain.look.lines import Line
 from retrain.look.run_view import RunView
 from retrain.look.runs import Execution
 from retrain.rehearsal import play, rehearse
+from retrain.rehearsal.films import film_service
 from retrain.rehearsal.play import DeployedStack, Result
 from retrain.rehearsal.scenarios import SCENARIOS, Check, Name, Snapshot
 from tests.functions import samples as s
@@ -97,7 +99,7 @@ def emulator(monkeypatch, project):
     monkeypatch.setattr(play, "find_target", lambda *_: fake.target)
     for module in (play, rehearse):
         monkeypatch.setattr(module, "World", lambda *_: fake.world)
-    monkeypatch.setattr(DeployedStack, "recommendations", lambda _: [Line(1, "home", "film")])
+    monkeypatch.setattr(DeployedStack, "recommendations", lambda *_: [Line(1, "home", "film")])
     monkeypatch.setattr(pulumi_cli, "PROJECT_DIR", project())
     return fake
 
@@ -281,3 +283,28 @@ def test_a_run_that_is_interrupted_ends_the_rehearsal(monkeypatch):
     with pytest.raises(SystemExit) as caught:
         cli.main(["rehearse"])
     assert caught.value.code == 130
+
+
+def test_a_rehearsal_shows_the_first_results_of_a_batch_job():
+    lines = [
+        {"input": {"userId": f"u{user}"}, "output": {"recommendedItems": [f"i{user}"] * 9}}
+        for user in range(5)
+    ]
+    files = {"out/users.json.out": "".join(f"{json.dumps(line)}\n" for line in lines).encode()}
+    s3 = SimpleNamespace(
+        list_objects_v2=lambda **request: {
+            "Contents": [{"Key": key} for key in files if key.startswith(request["Prefix"])]
+        },
+        get_object=lambda **request: {"Body": io.BytesIO(files[request["Key"]])},
+    )
+    campaigns = SimpleNamespace(args=SimpleNamespace(solutions=[]), data=film_service())
+    world = SimpleNamespace(
+        s3=s3, emulator=SimpleNamespace(connection={"region_name": "eu-west-1"})
+    )
+    deployed = DeployedStack(campaigns, world, target=None, schedule_arn="")
+    run = {"solutions": [{"batchJobs": [{"output": "s3://batch/out/"}]}]}
+    _, *shown = deployed.recommendations(run)
+    assert [(line.label, line.text.split("\n")) for line in shown] == [
+        (f"the batch job has for u{user}", [f"i{user}"] * play.RECOMMENDED_ITEMS)
+        for user in range(3)
+    ]
