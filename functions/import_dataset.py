@@ -84,6 +84,9 @@ class DatasetImport:
             case Confirm(arn, fingerprint):
                 write_tags(aws.write_client(), arn, {CONFIRMED: fingerprint})
             case Create(export):
+                # If Personalize refuses the import for now, because users are being deleted, the
+                # export may have become older than the deletion when it is accepted.
+                self._memory.checked = ""
                 self._create(export)
 
     def item(self, progress: Progress[SeenDataset]) -> ImportItem:

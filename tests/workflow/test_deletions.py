@@ -7,8 +7,8 @@ import pytest
 from emulator.personalize import Switches
 from tests.workflow.clients import shared_clients
 from tests.workflow.pipeline import NEXT_SLOT, before_step, deploy
-from tests.workflow.summaries import DEPLOYED, outcomes, problems_of, report, skip_reason
-from tests.world import HOUR, campaign_arn, interactions
+from tests.workflow.summaries import DEPLOYED, failures, outcomes, problems_of, report, skip_reason
+from tests.world import HOUR, MOVIES, campaign_arn, interactions
 
 HOURS = 20
 SLOW = {"data-deletion-job": HOURS * HOUR}
@@ -60,6 +60,17 @@ def test_an_export_from_before_the_deletion_is_refused_until_it_is_written_again
         pipeline.bucket.put("interactions.csv", interactions(shift=1))
         execution = pipeline.machine.start({}).wait()
         assert outcomes(execution) == {"interactions": "IMPORTED", **DEPLOYED}
+
+
+def test_an_import_that_waits_for_a_deletion_refuses_an_export_from_before_it():
+    def delete(_event):
+        pipeline.delete_users("u1")
+
+    group = MOVIES.with_datasets("interactions", "items")
+    with deploy(group, handlers=before_step("import_dataset", delete)) as pipeline:
+        execution = pipeline.run()
+    assert outcomes(execution) == {"interactions": "FAILED", "items": "IMPORTED"}
+    assert "written before" in failures(execution)["interactions"], "nobody comes back"
 
 
 @pytest.mark.parametrize("excludes", [True, False])
