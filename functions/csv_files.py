@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 CHECKED_ROWS = 1000
 """The most rows that are checked in each file. An import of interactions needs at least as many."""
-USER_ID = "USER_ID"
 SHOWN_CHARACTERS = 20
 """The most characters of a line or a value that a message shows."""
 LINE_BREAK = re.compile(r"\r\n|\n|\r")

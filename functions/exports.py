@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .csv_files import USER_ID, read_sample
+from .csv_files import read_sample
 from .errors import ServiceUnavailable
 
 if TYPE_CHECKING:
@@ -96,11 +96,6 @@ class Export:
         """The number of rows in all files, or None if not every file was read to its end."""
         counts = [file.row_count for file in self.samples if file.row_count is not None]
         return sum(counts) if len(counts) == len(self.objects) else None
-
-    @property
-    def user_ids(self) -> frozenset[str] | None:
-        """The users in all files, or None if not every file was read to its end."""
-        return None if self.row_count is None else frozenset(self.values(USER_ID))
 
     def values(self, column: str) -> Counter[str]:
         """Return each value of a column -> the number of rows that were read and have it."""

@@ -17,7 +17,7 @@ from .export_guards import content_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ..contract import ExportContent, PlannedImport, Run, Settings
+    from ..contract import PlannedImport, Run, Settings
     from ..exports import Export
     from ..rules.batch_jobs import BatchJob
     from ..rules.imports import Import
@@ -72,10 +72,7 @@ class DatasetView:
         """The fields of the schema. A dataset that does not exist has none."""
         return self.world.schemas.get(self.dataset["datasetArn"], [])
 
-    @cached_property
-    def content(self) -> ExportContent:
-        """What the rows of the export contain that were read."""
-        return content_of(self)
+    content = cached_property(content_of)
 
     @property
     def is_full(self) -> bool:

@@ -86,7 +86,8 @@ class SolutionView:
         for dataset in self.settings["datasets"]:
             export = self.world.exports.get(dataset["datasetArn"])
             if export and (dataset["type"], dataset["importMode"]) == ("interactions", "FULL"):
-                return None if self.receives_events else export.user_ids
+                is_known = export.row_count is not None and not self.receives_events
+                return frozenset(export.values("USER_ID")) if is_known else None
         return None
 
     @property

@@ -254,7 +254,6 @@ def test_the_fingerprint_does_not_depend_on_order_or_time():
 def test_an_export_has_rows_if_a_file_has_or_might_have_some(file, row_count, has_rows):
     export = Export(location=s.LOCATION, objects=[s.s3_object()], samples=[file])
     assert (export.row_count, export.has_rows) == (row_count, has_rows)
-    assert (export.user_ids is None) == (row_count is None), "all users are known with all rows"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ from tests.world import FIRST_EVENT, MOVIES, PERSONALIZE, PREFIX, interactions
 
 IMPORTS_ONLY = MOVIES.with_solutions()
 NEWEST = datetime.fromtimestamp(FIRST_EVENT + 1199, UTC)
-LOCATION = "s3://exports/interactions.csv"
 
 
 def slots():
@@ -47,23 +46,10 @@ def test_an_export_that_is_written_again_each_night_with_old_events_is_a_warning
     assert tags[1:] == [f"{NEWEST.isoformat()} {count}" for count in (2, 3, 4)]
     assert [report(execution)["warnings"] for execution in (*first, fresh)] == [[], [], []]
     for execution, count in ((third, 3), (fourth, 4)):
-        assert report(execution)["warnings"] == [
-            (
-                f"datasets.interactions: the newest event of {LOCATION} is from "
-                f"{NEWEST:%Y-%m-%d %H:%M} UTC, as in the last {count - 1} imports; check the job "
-                "that writes the export"
-            )
-        ]
-    (dataset,) = report(third)["imports"]
-    assert dataset["content"] == {
-        "rows": 1200,
-        "areAllRowsRead": True,
-        "newestEventAt": NEWEST.isoformat(),
-        "importsWithNewestEvent": 3,
-        "eventTypes": {},
-        "missingPerMille": 0,
-        "emptyValues": {},
-    }
+        (warning,) = report(execution)["warnings"]
+        assert f"UTC, as in the last {count - 1} imports; check the job" in warning
+        (dataset,) = report(execution)["imports"]
+        assert dataset["content"]["importsWithNewestEvent"] == count
     assert f", newest event {NEWEST:%Y-%m-%d %H:%M} UTC\n" in text(third)
 
 
