@@ -183,9 +183,7 @@ def test_a_batch_job_that_does_not_end_is_followed_by_the_next_run():
     ("fault", "creates"),
     [
         ({"fault": "lost-answer", "operation": CREATE}, 1),
-        ({"fault": "throttle", "operation": CREATE}, 2),
         ({"fault": "limit-exceeded", "operation": CREATE, "times": 3}, 4),
-        ({"fault": "resource-in-use", "operation": CREATE}, 2),
         ({"fault": "server-error", "operation": "ListBatchInferenceJobs", "times": 9}, 1),
         ({"fault": "server-error", "operation": "DescribeBatchInferenceJob", "times": 9}, 1),
         ({"fault": "unknown-status", "job": "batch-inference-job"}, 1),
