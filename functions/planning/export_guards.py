@@ -275,7 +275,8 @@ def _messages(view: DatasetView, *, refuses: bool) -> Iterator[str]:
                 "maxEventAge"
             )
     count, missing = content["importsWithNewestEvent"], content["missingPerMille"]
-    if count >= STANDSTILL and is_certain and not refuses:
+    may_stay = view.holds_export or settings["streamed"] or view.world.event_trackers
+    if count >= STANDSTILL and is_certain and not refuses and not may_stay:
         yield (
             f"the newest event of {location} is from {time_text(newest)} UTC, as in the last "
             f"{count - 1} imports; check the job that writes the export"

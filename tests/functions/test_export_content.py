@@ -112,7 +112,7 @@ def tag_of(hours=5, imports=1, **shares):
 
 def imported(tag="", **changes):
     """Return an import whose job has this tag about the content of its export."""
-    return s.held_import(content=tag, **changes)
+    return s.held_import(**{"content": tag, "fingerprint": "1-a", **changes})
 
 
 def test_the_tag_of_an_import_job_has_the_content_for_the_next_run():
@@ -192,7 +192,14 @@ def test_three_imports_in_a_row_without_a_new_event_are_a_warning(imports, is_no
         f"{imports} imports; check the job that writes the export"
     )
     assert found(world(rows("view"), imports=last)) == ([], [message] * is_noticed)
-    assert found(world(rows("view"), imports=last, is_whole_file=False)) == ([], [])
+    assert found(world(rows("view"), imports=last), streamed=True) == ([], [])
+    unchanged = [imported(tag_of(imports=imports), fingerprint=s.held_import().fingerprint)]
+    for changes in (
+        {"imports": last, "is_whole_file": False},
+        {"imports": last, "event_trackers": ["tracker"]},
+        {"imports": unchanged},
+    ):
+        assert found(world(rows("view"), **changes)) == ([], []), changes
 
 
 BOTH = {"view": 900, "purchase": 96}
