@@ -20,7 +20,7 @@ PAGES = [PROJECT / "docs" / name for name in ("operations.md", "runs.md")]
 CHANGE = "# CHANGES AWS"
 CHANGING = re.compile(
     r"\b(?:start-execution|create-solution|stop-\w+|update-\w+|tag-resource"
-    r"|delete-message|pulumi up|retrain (?:start|stop|rollback|approve|test-alarm))\b"
+    r"|delete-message|pulumi up|retrain (?:start|stop|rollback|pin|unpin|approve|test-alarm))\b"
 )
 """The commands of the guide that change something."""
 PULUMI = """\
@@ -178,6 +178,10 @@ def test_the_commands_for_an_emergency_work(paste, films):
     previous = films.served_version()
     assert previous != served
     assert noted(films)["retraining-bad"] == served
+    paste("Pin a campaign", slice(1), CAMPAIGN=name)
+    assert noted(films)["retraining-pinned"].startswith("since ")
+    paste("Pin a campaign", slice(1, None), CAMPAIGN=name)
+    assert noted(films)["retraining-pinned"] == "-"
 
     assert '"step": "report_outcome"' in paste("Logs", RUN_ID=run_id)
     assert '"step": "watch_pipeline"' in paste("Age of the models")
