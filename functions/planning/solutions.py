@@ -12,9 +12,14 @@ from ..personalize.batch_jobs import batch_jobs_of
 from ..personalize.campaigns import seen_campaign, wanted_deployment
 from ..personalize.trainings import wanted_training
 from ..rules import batch_jobs
-from ..rules.deletions import last_deletion
 from ..rules.deployments import Memory, decide, needs_run
-from ..rules.trainings import SeenSolution, newest_active, reached_limit, usable_version
+from ..rules.trainings import (
+    SeenSolution,
+    learned_deletion,
+    newest_active,
+    reached_limit,
+    usable_version,
+)
 from .datasets import Decision, durations_of
 from .world import recipe_name
 
@@ -137,9 +142,8 @@ class SolutionView:
     @property
     def deletion(self) -> Deletion | None:
         """The last deletion of users, if the newest version may have learned them, else None."""
-        deletion, newest = last_deletion(self.seen.deletions), newest_active(self.seen.trainings)
-        is_learned = deletion and newest and newest.created_at < deletion.ended_at
-        return deletion if is_learned else None
+        newest = newest_active(self.seen.trainings)
+        return learned_deletion(newest, self.seen) if newest else None
 
     @property
     def limit_message(self) -> str | None:
@@ -157,15 +161,13 @@ class SolutionView:
         """The mode in the settings.
 
         UPDATE becomes FULL if there is no FULL version, not even a foreign one, if the newest one
-        is older than MAX_FULL_AGE or may have learned deleted users, or if the newest version is
-        bad.
+        is older than MAX_FULL_AGE, or if the newest version is bad or may have learned deleted
+        users.
         """
-        if self.solution["trainingMode"] == "FULL" or self._newest_version_is_bad:
+        if self.solution["trainingMode"] == "FULL" or self._newest_version_is_bad or self.deletion:
             return "FULL"
         full = (item for item in self.seen.trainings if item.is_active and item.mode == "FULL")
-        newest, deletion = next(full, None), last_deletion(self.seen.deletions)
-        since = self.world.now - MAX_FULL_AGE
-        since = max(since, deletion.ended_at) if deletion else since
+        newest, since = next(full, None), self.world.now - MAX_FULL_AGE
         return "UPDATE" if newest and newest.created_at > since else "FULL"
 
     @property

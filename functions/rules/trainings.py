@@ -182,13 +182,25 @@ def usable_version(seen: SeenSolution, wanted: WantedTraining) -> Training | Non
     A version that was stopped counts too, because somebody did not want this training. A version
     that failed does not count, and neither does one that may have learned users who were deleted.
     """
-    present_digest, deletion = digest(seen), last_deletion(seen.deletions)
-    times = [wanted.requested_since, deletion and deletion.ended_at]
+    present_digest, since = digest(seen), wanted.requested_since
     for version in seen.trainings:
-        is_new = all(time is None or version.created_at >= time for time in times)
-        if version.digest == present_digest and is_new and _counts(version):
+        is_new = since is None or version.created_at >= since
+        is_usable = is_new and not learned_deletion(version, seen)
+        if version.digest == present_digest and is_usable and _counts(version):
             return version
     return None
+
+
+def learned_deletion(version: Training, seen: SeenSolution) -> Deletion | None:
+    """Return the last deletion of users if the version may have learned them, else None.
+
+    An UPDATE keeps what the FULL version before it has learned.
+    """
+    deletion, origin = last_deletion(seen.deletions), version
+    if version.mode == "UPDATE":
+        full = (item for item in seen.trainings if item.is_active and item.mode == "FULL")
+        origin = next((item for item in full if item.created_at < version.created_at), version)
+    return deletion if deletion and origin.created_at < deletion.ended_at else None
 
 
 def newest_active(trainings: Sequence[Training]) -> Training | None:

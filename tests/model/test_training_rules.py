@@ -52,6 +52,7 @@ def own(**fields):
 
 
 DELETED = Deletion("forget", False, True, created_at=NOW - 2 * HOUR, ended_at=NOW - HOUR)
+UPDATED = version(mode="UPDATE", created_at=NOW - MINUTE)
 
 
 def step(*versions, imports=(IMPORTED,), memory=None, updated=False, deletions=(), **fields):
@@ -279,10 +280,13 @@ def test_a_training_has_used_the_imports_that_had_ended_when_it_began():
         ([DELETED], [version(is_active=False, was_stopped=True)], CREATE),
         ([DELETED], [own(is_running=False, is_active=True)], TRAINED),
         ([DELETED], [own(run="earlier", created_at=NOW - 2 * HOUR)], CREATE),
+        ([DELETED], [UPDATED, version()], CREATE),
+        ([DELETED], [UPDATED, version(created_at=NOW - HOUR), version()], TRAINED),
     ],
     ids=[
         *("trained before", "trained meanwhile", "trained afterwards", "a second job", "unsorted"),
         *("the job has failed", "stopped before", "of this run", "in training since before"),
+        *("updates an older version", "updates a younger version"),
     ],
 )
 def test_a_version_that_may_have_learned_deleted_users_is_trained_again(
