@@ -492,7 +492,7 @@ def _respect_pin(case: DeploymentCase, _version: str) -> Step | None:
     """Skip a campaign that a person has pinned. A trial that was open before goes on to its end."""
     if case.seen.pin is None:
         return None
-    reason = f"the campaign keeps its version until retrain unpin, because it is {case.seen.pin}"
+    reason = f"the campaign is {case.seen.pin}, so it keeps its version; see retrain unpin"
     return Step("JUDGING", outcome="SKIPPED", reasons=(reason,))
 
 

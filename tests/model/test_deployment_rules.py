@@ -115,7 +115,7 @@ def pinned(seen):
 
 
 UNTIL_UNPIN = (
-    "the campaign keeps its version until retrain unpin, because it is pinned since Monday by ops"
+    "the campaign is pinned since Monday by ops, so it keeps its version; see retrain unpin"
 )
 
 

@@ -30,7 +30,7 @@ def test_golden_runs_train_and_judge_and_leave_a_pinned_campaign_alone(golden):
         message = prod.pipeline.inbox.messages[-1].body
         assert len(prod.pipeline.versions()) == 3, "the run has trained"
         assert (outcomes(execution), prod.pipeline.served_version()) == (SKIPPED, first)
-        assert "until retrain unpin --state-machine-arn arn:" in message
+        assert "see retrain unpin --state-machine-arn arn:" in message
         assert (
             f"is pinned since 2026-11-29 05:08 UTC by {CALLER}, so runs deploy nothing" in message
         )
@@ -73,4 +73,4 @@ def test_a_version_for_pinned_campaigns_takes_no_approval():
         prod.pipeline.run()
         prod.retrain("pin")
         result = prod.retrain("approve --yes")
-    assert (result.code, "until retrain unpin" in result.err) == (1, True)
+    assert (result.code, "see retrain unpin" in result.err) == (1, True)
