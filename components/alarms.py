@@ -59,6 +59,8 @@ class Alarm(NamedTuple):
     statistic: str = "Sum"
     has_end: bool = False
     """True if the problem lasts until somebody solves it. The alarm then reports its end too."""
+    campaign_arn: pulumi.Input[str] = ""
+    """The value of the dimension if this is a campaign."""
 
 
 ALARMS = (
@@ -229,56 +231,40 @@ def create_alarms(
                 },
                 opts=pulumi.ResourceOptions(parent=shared.component),
             )
-        arns.append(_create(shared, f"{shared.name}-{alarm.name}", alarm, topic_arn, inputs))
+        if alarm.campaign_arn:  # `functions/alarms.py` reads the alarm by this name.
+            prefix = f"{shared.name}-{alarm.name}-"
+            inputs["name"] = pulumi.Output.concat(prefix, settings["prefix"])
+        created = aws.cloudwatch.MetricAlarm(
+            f"{shared.name}-{alarm.name}",
+            aws.cloudwatch.MetricAlarmArgs(
+                **inputs,
+                alarm_actions=[topic_arn],
+                # Without an end, OK would only mean that it did not happen again.
+                ok_actions=[topic_arn] if alarm.has_end else None,
+                tags=shared.tags,
+            ),
+            opts=pulumi.ResourceOptions(parent=shared.component),
+        )
+        arns.append(created.arn)
     return arns
 
 
 def alarms_of(settings: Mapping[str, Any]) -> list[Alarm]:
-    """Return the alarms of a pipeline. Without solutions, there are none about models."""
-    return [alarm for alarm in ALARMS if settings["solutions"] or alarm.metric not in OF_MODELS]
+    """Return the alarms of a pipeline: the table, and those for which the bakes of campaigns ask.
 
-
-def create_bake_alarms(shared: Shared, settings: Mapping[str, Any]) -> None:
-    """Create the alarms of each campaign whose bake asks for them.
-
-    `functions/alarms.py` reads them by their names, which begin like those of all resources of a
-    stack, because docs/deployment.md grants permissions on these. They end with the number of the
-    campaign, as the resources do. If they had the campaign's name, a change of the order would
-    create each alarm under a name that is still taken, and then delete it.
+    Without solutions, there are none about models. The names of the others contain the number of
+    the campaign, not its name: if only the order changed, a name would be taken twice.
     """
-    topic_arn = settings["notifications"]["topicArn"]
-    campaigns = [campaign for solution in shared.args.solutions for campaign in solution.campaigns]
+    alarms = [alarm for alarm in ALARMS if settings["solutions"] or alarm.metric not in OF_MODELS]
+    campaigns = [item for solution in settings["solutions"] for item in solution["campaigns"]]
     for number, campaign in enumerate(campaigns):
-        arn, is_ranking = campaign.campaign_arn, campaign.probe and campaign.probe.input_list
+        arn, probe, bake = (campaign[key] for key in ("campaignArn", "probe", "bake"))
+        is_ranking = probe and probe["inputList"]
         operation = "GetPersonalizedRanking" if is_ranking else "GetRecommendations"
-        for row in BAKE_ALARMS if campaign.bake and campaign.bake.create_alarms else ():
-            alarm = row._replace(metric=f"{operation}{row.metric}")
-            inputs = alarm_inputs(alarm, shared.name, {"CampaignArn": arn}, 0)
-            suffix = f"-{number}-{row.name}"
-            inputs["name"] = pulumi.Output.concat("retraining-bake-", settings["prefix"], suffix)
-            _create(shared, f"{shared.name}-bake{suffix}", alarm, topic_arn, inputs)
-
-
-def _create(
-    shared: Shared,
-    name: str,
-    alarm: Alarm,
-    topic_arn: pulumi.Input[str],
-    inputs: Mapping[str, Any],
-) -> pulumi.Output[str]:
-    """Create an alarm that notifies the topic, and return its ARN."""
-    created = aws.cloudwatch.MetricAlarm(
-        name,
-        aws.cloudwatch.MetricAlarmArgs(
-            **inputs,
-            alarm_actions=[topic_arn],
-            # Without an end, OK would only mean that it did not happen again.
-            ok_actions=[topic_arn] if alarm.has_end else None,
-            tags=shared.tags,
-        ),
-        opts=pulumi.ResourceOptions(parent=shared.component),
-    )
-    return created.arn
+        for row in BAKE_ALARMS if bake and bake["createAlarms"] else ():
+            name, metric = f"bake-{number}-{row.name}", f"{operation}{row.metric}"
+            alarms.append(row._replace(name=name, metric=metric, campaign_arn=arn))
+    return alarms
 
 
 def max_age_hours(settings: Mapping[str, Any]) -> float:
@@ -298,7 +284,7 @@ def alarm_inputs(
         'See "Alarms" in docs/operations.md.',
         "namespace": NAMESPACES[alarm.dimension],
         "metric_name": alarm.metric,
-        "dimensions": {alarm.dimension: dimension_values[alarm.dimension]},
+        "dimensions": {alarm.dimension: alarm.campaign_arn or dimension_values[alarm.dimension]},
         "statistic": alarm.statistic,
         "period": alarm.period_seconds,
         "evaluation_periods": alarm.periods,

@@ -15,7 +15,7 @@ from .shared import Shared
 
 HOUR, DAY = 3600, 86400
 """Periods in seconds."""
-COLUMNS, HEIGHT = 24, 6
+COLUMNS, HEIGHT, MAX_WIDGET_ALARMS = 24, 6, 100
 """The columns of a dashboard, and the height of each widget."""
 RED = "#d62728"
 COLORS = {
@@ -116,9 +116,10 @@ def dashboard_body(
     age = {"stat": "Maximum", "period": HOUR, "annotations": {"horizontal": [limit]}}
     mean, total = {"stat": "Average", "period": DAY}, {"stat": "Sum", "period": DAY}
     bars = {**total, "view": "bar", "setPeriodToTimeRange": True}
+    alarms = [*alarm_arns][:MAX_WIDGET_ALARMS]
     rows: list[list[Widget]] = [
         [
-            {"type": "alarm", "properties": {"title": "Is it healthy?", "alarms": [*alarm_arns]}},
+            {"type": "alarm", "properties": {"title": "Is it healthy?", "alarms": alarms}},
             chart("Age of the models (hours)", model_ages, **age),
             chart("Outcomes of the runs", outcomes, **bars),
             chart("Age of the data (hours)", data_ages, **age),

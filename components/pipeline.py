@@ -8,7 +8,7 @@ import pulumi
 import pulumi_aws as aws
 
 from . import iam
-from .alarms import PIPELINE, create_alarms, create_bake_alarms, create_topic
+from .alarms import PIPELINE, create_alarms, create_topic
 from .args import RetrainingPipelineArgs, as_config
 from .dashboard import create_dashboard, dashboard_url
 from .lambda_functions import CALLED_BY_EVENTS, Functions, create_functions, create_log_group
@@ -147,7 +147,6 @@ class RetrainingPipeline(pulumi.ComponentResource):
                 "QueueName": queue.name,
             },
         )
-        create_bake_alarms(shared, settings)
         create_dashboard(
             shared,
             settings,

@@ -79,7 +79,6 @@ EXAMPLE = {
                         }
                     },
                     "seconds": 960.0,
-                    "bakedUntil": "2026-11-29T06:10:00+00:00",
                 }
             ],
             "batchJobs": [

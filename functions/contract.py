@@ -378,8 +378,6 @@ class DeploymentItem(Item):
     createdAt: str | None
     """When the update to the version was created, or null if no update was seen."""
     endedAt: str | None
-    bakedUntil: str | None
-    """The end of the bake, or null if no bake was seen."""
 
 
 class ImportItem(Item):

@@ -44,7 +44,6 @@ REPORTED_FIELDS = {
     "warnings": "warnings",
     "created_at": "createdAt",
     "ended_at": "endedAt",
-    "baked_until": "bakedUntil",
 }
 """Field of `Memory` -> the item's key under which the report reads it. The item's `memory` lacks
 these fields, because the document of 50 campaigns has no room for them twice."""
@@ -119,7 +118,7 @@ class CampaignDeployment:
             deleted = Step("TRYING", outcome="FAILED", reasons=("the campaign was deleted",))
             return Progress(None, deleted, 0)
         waited = clock.now() - memory.began_at
-        remaining = self._wanted.longest_trial - waited
+        remaining = deployments.LONGEST_TRIAL + self._wanted.bake - waited
         if not memory.is_on_trial or remaining <= timedelta():
             raise error
         memory.warnings = sorted({*memory.warnings, f"{type(error).__name__}: {error}"})

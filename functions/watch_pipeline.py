@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_personalize.type_defs import SolutionVersionSummaryTypeDef
 
-    from .contract import CampaignSettings, DatasetSettings, SolutionSettings, Tags
+    from .contract import DatasetSettings, SolutionSettings, Tags
 
 Value = TypeVar("Value")
 
@@ -34,8 +34,8 @@ WATCHING_TIME = timedelta(seconds=120)
 """How long a call sends requests. The last one may take 200 seconds longer, if Personalize does not
 answer (`aws.py`)."""
 UNFINISHED_AGE = timedelta(hours=5)
-"""A trial that is older counts as unfinished, even if a run works on it. The hours of its bake do
-not count. By default, an update may take 3 hours."""
+"""A trial that is older, or whose bake ended longer ago, counts as unfinished, even if a run works
+on it. By default, an update may take 3 hours."""
 PAUSE_SHARE = 0.5
 """A run for a trial is started if no run was started for this share of the trial's age. So the
 pauses grow if no run can end the trial."""
@@ -97,7 +97,7 @@ class Watcher:
         arn = solution["solutionArn"]
         if not solution["campaigns"]:
             return self._try(arn, partial(self._age_of_newest, arn))
-        campaigns = solution["campaigns"]
+        campaigns = [campaign["campaignArn"] for campaign in solution["campaigns"]]
         return metrics.greatest_age([self._campaign_age(campaign, arn) for campaign in campaigns])
 
     def data_age(self, dataset: DatasetSettings) -> float | None:
@@ -136,17 +136,16 @@ class Watcher:
             stop_training(write_client(), arn)
             log("watch_pipeline", f"stopped {arn}")
 
-    def _campaign_age(self, campaign: CampaignSettings, solution_arn: str) -> float | None:
+    def _campaign_age(self, arn: str, solution_arn: str) -> float | None:
         """Return the age of the model that a campaign serves. Remember its trial, if any."""
-        arn, bake = campaign["campaignArn"], campaign["bake"]
-        longest = UNFINISHED_AGE + timedelta(hours=bake["hours"] if bake else 0)
         tags = self._try(arn, partial(tags_of, self._client, arn))
         if tags is None:
             self.unfinished_trials += 1
             return None
         if trial := read_notes(tags, solution_arn).trial:
             self._trials_began_at.append(trial.at)
-            self.unfinished_trials += clock.now() - trial.at > longest
+            age = clock.now() - (trial.baked_until or trial.at)
+            self.unfinished_trials += age > UNFINISHED_AGE
         return self._try(arn, partial(self._age_of_served, arn, tags))
 
     def _age_of_served(self, arn: str, tags: Tags) -> float:

@@ -95,8 +95,6 @@ def read_notes(tags: Tags, solution_arn: str) -> Notes:
     version, written_at, served, *_ = [*known.get(TRIAL, "").split(" "), "", "", ""]
     at = past_time(written_at)
     baked_until = past_time(tags.get(BAKE, ""), LONGEST_BAKE)
-    # A bake that ended before the trial is left from another one.
-    baked_until = baked_until if at and baked_until and baked_until > at else None
     trial = Trial(version, at, served == SERVED, baked_until) if at else None
     return Notes(trial, known.get(GOOD), known.get(PREVIOUS), known.get(BAD))
 
@@ -243,16 +241,16 @@ def wanted_deployment(
     """
     (campaign,) = (item for item in solution["campaigns"] if item["campaignArn"] == campaign_arn)
     bake, approval = campaign["bake"], solution["approval"]
-    bakes = [item["bake"] for each in settings["solutions"] for item in each["campaigns"]]
-    hours, count = bake["hours"] if bake else 0, sum(map(bool, bakes))
+    bakes = [row for each in settings["solutions"] for row in each["campaigns"] if row["bake"]]
+    hours = bake["hours"] if bake else 0
     return Deployment(
         version=version,
         waited=waited,
         gate=solution["qualityGate"],
         approval_hours=approval["timeoutHours"] if approval else None,
         probe=campaign["probe"],
-        bake_hours=hours,
-        bake_pause=max(BAKE_PAUSE, hours * 3600 * count / BAKE_LOOKS),
+        bake=timedelta(hours=hours),
+        bake_pause=max(BAKE_PAUSE, hours * 3600 * len(bakes) / BAKE_LOOKS),
         alarms=alarm_names(settings, campaign),
         max_hours=settings["limits"]["maxCampaignHours"],
     )

@@ -102,8 +102,6 @@ class CampaignReport(TypedDict):
     """The metrics of the quality gate by their names in the API. It is empty without a gate."""
     seconds: float | None
     """The duration of the update in seconds, or null if there was none."""
-    bakedUntil: str | None
-    """The end of the bake as planned (ISO 8601), or null if there was none."""
 
 
 class BatchJobReport(TypedDict):
@@ -414,7 +412,6 @@ def _campaign_report(result: CampaignResult, served: Mapping[str, str | None]) -
         "previousVersionArn": item["previousVersionArn"] if item else None,
         "metrics": {name: _metric_report(values) for name, values in metrics.items()},
         "seconds": _seconds(item),
-        "bakedUntil": item["bakedUntil"] if item else None,
     }
 
 

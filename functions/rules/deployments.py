@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from ..contract import MetricValues, ProbeSettings, QualityRule
-from ..words import time_text
+from ..words import duration_text, time_text
 from .gate import NO_BASELINES, Baselines, compare
 from .pacing import LONGEST_SLEEP, pause
 from .probing import Probing
@@ -86,10 +86,10 @@ class Alarm(NamedTuple):
     """An alarm of a bake."""
 
     name: str
-    rang_at: datetime | None = None
-    """When it went off, or None if it is not in the state ALARM."""
-    doubt: str = ""
-    """Why its state says nothing, for example `does not exist`, or empty."""
+    state: str
+    """Its state in CloudWatch, or why it is not known."""
+    since: datetime | None = None
+    """When it went into this state."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,18 +133,13 @@ class Deployment:
     """The hours that a person has to approve the version, or None if no approval is needed."""
     probe: ProbeSettings | None = None
     """The probe of the campaign. Without one, every version passes."""
-    bake_hours: float = 0
-    """The hours of a bake, or 0 if the campaign has none."""
+    bake: timedelta = timedelta()
+    """How long alarms decide about the version, or 0 if the campaign has no bake."""
     bake_pause: float = 0
-    """The most seconds between two looks at the alarms of a bake."""
+    """The most seconds between two looks at these alarms."""
     alarms: Sequence[str] = ()
-    """The names of the alarms that decide about the version during its bake."""
+    """Their names."""
     max_hours: float
-
-    @property
-    def longest_trial(self) -> timedelta:
-        """How long a run goes on with a trial."""
-        return LONGEST_TRIAL + timedelta(hours=self.bake_hours)
 
 
 @dataclass
@@ -161,10 +156,6 @@ class Memory:
     ended_at: datetime | None = None
     is_on_trial: bool = False
     """True if the last look has shown a version on trial."""
-    baked_until: datetime | None = None
-    """The end of the version's bake, or None if no bake was seen."""
-    has_rung: bool = False
-    """True if an alarm has gone off. It may be over before the campaign has gone back."""
     probing: Probing | None = None
     reasons: list[str] = field(default_factory=list)
     """Why the campaign goes back."""
@@ -253,7 +244,6 @@ def _remember(seen: SeenCampaign, wanted: Deployment, memory: Memory) -> None:
     notes, update = seen.notes, seen.update
     trial = notes.trial
     memory.is_on_trial = trial is not None
-    memory.baked_until = (trial and trial.baked_until) or memory.baked_until
     memory.version = trial.version if trial else wanted.version or memory.version
     if trial is None or memory.previous is None:
         is_served = seen.serves == memory.version
@@ -270,7 +260,7 @@ def _give_up(case: DeploymentCase) -> Step | None:
     """Give up at the deadline. A trial stays open, so an alarm goes off."""
     seen, wanted, memory, now = case
     trial = seen.notes.trial
-    limit = wanted.longest_trial if trial else timedelta(hours=wanted.max_hours)
+    limit = LONGEST_TRIAL + wanted.bake if trial else timedelta(hours=wanted.max_hours)
     if now < memory.began_at + limit:
         return None
     hours = f"{limit / timedelta(hours=1):g} hours"
@@ -391,35 +381,34 @@ def _note_served(case: DeploymentCase, trial: Trial) -> Step | None:
     """
     seen, wanted, _, now = case
     served = trial._replace(was_served=True)
-    if wanted.bake_hours and not trial.baked_until:
-        end = now.replace(microsecond=0) + timedelta(hours=wanted.bake_hours)
-        served = served._replace(baked_until=end)
-    if served == trial or not (wanted.probe or wanted.bake_hours):
+    if wanted.bake and not trial.baked_until:
+        served = served._replace(baked_until=now.replace(microsecond=0) + wanted.bake)
+    if served == trial or not (wanted.probe or wanted.bake):
         return None
     return Step("TRYING", WriteNotes(seen.notes._replace(trial=served)))
 
 
 def _heed_alarms(case: DeploymentCase, trial: Trial) -> Step | None:
-    """Go back if an alarm has gone off since the trial began. The update was sent just then."""
+    """Go back if an alarm has gone off since the trial began. It may be over before the update."""
     memory = case.memory
-    for name, rang_at, _ in case.seen.alarms:
-        if rang_at and rang_at > trial.at:
-            memory.has_rung = True
-            memory.reasons = [f"the alarm {name} went off at {time_text(rang_at)} UTC"]
-    return _go_back(case, trial) if memory.has_rung else None
+    for name, state, since in case.seen.alarms:
+        if state == "ALARM" and since and since > trial.at:
+            memory.reasons = [f"the alarm {name} went off at {time_text(since)} UTC"]
+    return _go_back(case, trial) if memory.reasons else None
 
 
 def _wait_for_alarms(case: DeploymentCase, trial: Trial) -> Step | None:
     """Wait for the end of the bake. An alarm whose state is not known keeps no version back."""
     seen, wanted, memory, now = case
-    if not wanted.bake_hours or trial.baked_until is None:
-        return None
-    if now < trial.baked_until:
+    if wanted.bake and trial.baked_until and now < trial.baked_until:
         remaining = (trial.baked_until - now).total_seconds()
-        return Step("BAKING", pause=min(remaining, wanted.bake_pause))
-    if doubts := [f"the alarm {alarm.name} {alarm.doubt}" for alarm in seen.alarms if alarm.doubt]:
+        end = f"{time_text(trial.baked_until)} UTC, in {duration_text(remaining)}"
+        pause = min(remaining, wanted.bake_pause)
+        return Step("BAKING", pause=pause, reasons=(f"the bake ends at {end}",))
+    unknown = [item for item in seen.alarms if item.state not in ("OK", "ALARM")]
+    if texts := [f"the alarm {name}: {state}" for name, state, _ in unknown]:
         # One text, because the document of a run has room for one per campaign.
-        memory.warnings = sorted({*memory.warnings, f"after the bake, {'; '.join(doubts)}"})
+        memory.warnings = sorted({*memory.warnings, f"after the bake, {'; '.join(texts)}"})
     return None
 
 

@@ -6,11 +6,9 @@ import json
 import re
 import shlex
 from collections import defaultdict
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from components.iam import export_arns, resource_arn
-from functions.alarms import alarm_names
 from functions.exports import split_location
 from functions.personalize.campaigns import live_version, read_notes
 from functions.personalize.statuses import is_active
@@ -115,16 +113,15 @@ def check_way_back(account: Account) -> Iterator[Finding]:
         for configured in solution["campaigns"]:
             arn = configured["campaignArn"]
             name = arn.rpartition("/")[2]
-            bake = configured["bake"]
-            if configured["probe"] is None and bake is None:
+            if configured["probe"] is None and configured["bake"] is None:
                 text = f"{name} has no probe, so nothing moves a bad version back"
                 yield Finding("warn", text, "add a probe to the campaign in the stack's file")
             if arn not in world.campaigns:
                 continue
             notes = read_notes(world.campaign_tags[arn], solution["solutionArn"])
             if notes.trial and pipeline.target and not running_executions(pipeline.target):
-                hours = timedelta(hours=bake["hours"] if bake else 0)
-                trial, end = short_name(notes.trial.version), notes.trial.at + LONGEST_TRIAL + hours
+                trial = short_name(notes.trial.version)
+                end = (notes.trial.baked_until or notes.trial.at) + LONGEST_TRIAL
                 text = (
                     f"{trial} is on trial at {name} until {time_text(end)}, but no run is active;"
                 )
@@ -143,22 +140,18 @@ def check_way_back(account: Account) -> Iterator[Finding]:
 
 
 def check_bakes(account: Account) -> Iterator[Finding]:
-    """Check that the alarms of each bake exist. A deployment creates those of `createAlarms`."""
-    pipeline, client = account.pipeline, account.client("cloudwatch")
-    for solution in pipeline.settings["solutions"]:
-        for campaign in solution["campaigns"]:
-            bake = campaign["bake"]
-            names = alarm_names(pipeline.settings, campaign)
-            given = names[: len(bake["alarms"])] if bake else []
-            names = names if pipeline.target else given
-            request = {"AlarmNames": names, "AlarmTypes": ["MetricAlarm", "CompositeAlarm"]}
-            response = client.describe_alarms(**request) if names else {}
-            alarms = [*response.get("MetricAlarms", ()), *response.get("CompositeAlarms", ())]
-            existing = {alarm["AlarmName"] for alarm in alarms}
-            for name in names:
-                problem = None if name in existing else "does not exist, so it moves nothing back"
-                fix = "create the alarm, or take its ARN out of bake.alarms in the stack's file"
-                yield account.finding(f"the alarm {name}", problem, fix if name in given else None)
+    """Check that the alarms in the config exist. A deployment creates those of `createAlarms`."""
+    client = account.client("cloudwatch")
+    solutions = account.pipeline.settings["solutions"]
+    bakes = [campaign["bake"] for item in solutions for campaign in item["campaigns"]]
+    for arn in sorted({arn for bake in bakes if bake for arn in bake["alarms"]}):
+        name = arn.partition(":alarm:")[2]
+        types = ["MetricAlarm", "CompositeAlarm"]
+        response = client.describe_alarms(AlarmNames=[name], AlarmTypes=types)
+        exists = response["MetricAlarms"] or response["CompositeAlarms"]
+        problem = None if exists else "does not exist, so it moves nothing back"
+        fix = "create the alarm, or take its ARN out of bake.alarms in the stack's file"
+        yield account.finding(f"the alarm {name}", problem, fix)
 
 
 def check_bucket_policies(account: Account) -> Iterator[Finding]:

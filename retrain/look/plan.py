@@ -28,7 +28,6 @@ from functions.words import (
     list_text,
     metric_name,
     size_text,
-    time_text,
 )
 from retrain.account.errors import EXIT_FAILED
 from retrain.account.function_clients import function_clients
@@ -283,11 +282,8 @@ def _campaign_step(view: SolutionView, campaign: CampaignSettings, *, is_updated
     first_step = view.first_step(campaign, newest) if newest else None
     action, reason = "keep", f"it serves {short_name(seen.serves or 'nothing')}"
     if seen.notes.trial:
-        trial = seen.notes.trial
-        end = trial.baked_until
-        bake = f", baked until {time_text(end)} UTC" if end else ""
-        reason = f"{short_name(trial.version)} is on trial{bake}, which the run ends first"
-        action = "wait"
+        version = short_name(seen.notes.trial.version)
+        action, reason = "wait", f"{version} is on trial, which the run ends first"
     elif seen.pin:
         reason = f"{reason} and is pinned"
     elif is_updated:
@@ -329,14 +325,10 @@ def _conditions(view: SolutionView, campaign: CampaignSettings) -> str:
         *([f"a person approves it within {approval['timeoutHours']:g} hours"] if approval else []),
     ]
     first = f" if {list_text(conditions)}" if conditions else ", because it has no quality gate"
+    probe = "; then a probe decides" if campaign["probe"] else ", without a probe"
     bake = campaign["bake"]
-    judges = [
-        *(["a probe"] if campaign["probe"] else []),
-        *([f"alarms for {bake['hours']:g} hours"] if bake else []),
-    ]
-    verb = "decide" if bake else "decides"
-    then = f"; then {list_text(judges)} {verb}" if judges else ", without a probe"
-    return f"it gets the new version{first}{then}"
+    alarms = f"; alarms decide for {bake['hours']:g} hours" if bake else ""
+    return f"it gets the new version{first}{probe}{alarms}"
 
 
 def _median(planned: PlannedImport | PlannedSolution | None) -> int | None:

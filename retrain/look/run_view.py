@@ -68,8 +68,6 @@ class Job:
     expected_seconds: float = 0
     """The seconds that the job probably takes, or 0 if that is not known."""
     began_at: datetime | None = None
-    baked_until: datetime | None = None
-    """The end of the bake of a version, or None if no bake has begun."""
     took: float | None = None
     """The seconds that the job took."""
     reason: str = ""
@@ -102,10 +100,6 @@ class Job:
             times = [] if self.took is None else [duration_text(self.took)]
             times += [self.versions] if self.versions else []
             share = not self.outcome.startswith("not ")
-        elif phase == "BAKING" and self.baked_until:
-            left = max((self.baked_until - now).total_seconds(), 0)
-            times.append(f"bake until {clock_text(left, now)}, {duration_text(left)} left")
-            share = min(seconds / max(seconds + left, 1), MAX_SHARE)
         elif expected and not self.is_running:
             times = [f"takes about {duration_text(expected)}"]
         elif expected:
@@ -122,9 +116,9 @@ class Job:
         if item:
             self.phase, self.outcome = item["phase"], item["outcome"]
             self.reason = "; ".join(item["reasons"])
-            began, ended, self.baked_until = (
-                datetime.fromisoformat(item[key]) if item.get(key) else None
-                for key in ("createdAt", "endedAt", "bakedUntil")
+            began, ended = (
+                datetime.fromisoformat(item[key]) if item[key] else None
+                for key in ("createdAt", "endedAt")
             )
             self.began_at = began or (self.began_at if self.kind == "update" else None)
             if self.outcome and began and ended:
@@ -281,7 +275,6 @@ class RunView:
                 probe, bake = campaign["probe"], campaign["bake"]
                 minutes = max(probe["minutes"] if probe else 0, bake["hours"] * 60 if bake else 0)
                 self.job("update", arn).expected_seconds = self.update_seconds + minutes * 60
-
             for batch_job in solution.get("batchJobs", ()):
                 job = self.job("write", batch_job["output"])
                 job.expected_seconds = median_high(batch_job["durations"] or [0])

@@ -112,22 +112,16 @@ class DeployedStack:
         return Result(scenario, list(checks), run)
 
     def _set_off_alarms(self, has_ended: Event) -> None:
-        """Set off an alarm of each campaign once its bake has begun, until the run has ended."""
+        """Keep an alarm of each campaign in ALARM during its bake, until the run has ended."""
         cloudwatch = boto3.client("cloudwatch", **self.world.emulator.connection)
-        settings, rang = self.target.settings, set[str]()
+        settings, reason = self.target.settings, "a rehearsal"
         campaigns = [item for solution in settings["solutions"] for item in solution["campaigns"]]
         while not has_ended.wait(POLL_SECONDS):
             for campaign in campaigns:
-                (*_, name), arn = alarm_names(settings, campaign), campaign["campaignArn"]
-                end = tags_of(self.world.personalize, arn).get(BAKE, NONE)
-                if end != NONE and name not in rang:
-                    rang.add(name)
-                    reason = "the rehearsal has set it off"
-                    cloudwatch.set_alarm_state(
-                        AlarmName=name, StateValue="ALARM", StateReason=reason
-                    )
-        for name in rang:
-            cloudwatch.set_alarm_state(AlarmName=name, StateValue="OK", StateReason="it has ended")
+                name = alarm_names(settings, campaign)[-1]
+                tags = tags_of(self.world.personalize, campaign["campaignArn"])
+                state = "OK" if tags.get(BAKE, NONE) == NONE else "ALARM"
+                cloudwatch.set_alarm_state(AlarmName=name, StateValue=state, StateReason=reason)
 
     def _start(self, day: date) -> str:
         """Start a run through the schedule, or by hand if the stack is paused. Return its ARN."""

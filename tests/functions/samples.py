@@ -448,7 +448,6 @@ def item(**changes):
         "metrics": {NDCG: {"new": 0.42, "live": 0.4}},
         "createdAt": iso(minutes=50),
         "endedAt": iso(minutes=30),
-        "bakedUntil": None,
         **changes,
     }
 

@@ -122,7 +122,6 @@ def test_the_report_of_a_good_run():
                             s.NDCG: {"new": 0.42, "live": 0.4, "change": 0.05, **s.NO_BASELINES}
                         },
                         "seconds": 1200,
-                        "bakedUntil": None,
                     }
                 ],
                 "batchJobs": [],
@@ -329,7 +328,6 @@ def test_a_campaign_whose_function_failed_has_the_error():
         "previousVersionArn": None,
         "metrics": {},
         "seconds": None,
-        "bakedUntil": None,
     }
 
 

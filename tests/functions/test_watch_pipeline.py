@@ -99,7 +99,7 @@ def test_a_model_has_an_age(measure, personalize, checked, deployed, age):
 
 def test_the_oldest_campaign_of_a_solution_counts(measure, personalize):
     shelf = s.CAMPAIGN.replace("home", "shelf")
-    campaigns = [{"campaignArn": arn, "probe": None, "bake": None} for arn in (s.CAMPAIGN, shelf)]
+    campaigns = [{"campaignArn": arn, "probe": None} for arn in (s.CAMPAIGN, shelf)]
     for arn, hours in ((s.CAMPAIGN, 1), (shelf, 40)):
         expect_tags(personalize, arn, checked=s.iso(hours))
         expect_campaign(personalize, trained=200, arn=arn)

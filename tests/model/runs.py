@@ -5,7 +5,7 @@ A run waits until older ones have ended, and after a death until the last reques
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import timedelta
 from functools import partial
 
 from simulation import EPOCH, Call, Process, RequestFailedError, Sleep, as_time, reconcile
@@ -239,7 +239,7 @@ class Run:
             gate=[{"metric": "m", "maxDrop": self.world.max_drop, "relativeTo": BASELINE}],
             approval_hours=1000 if self.world.needs_approval else None,
             probe={"minutes": 3} if campaign.is_probed else None,
-            bake_hours=BAKE_SECONDS / 3600 if campaign.is_baked else 0,
+            bake=timedelta(seconds=BAKE_SECONDS if campaign.is_baked else 0),
             bake_pause=300,
             max_hours=1,
         )
@@ -267,14 +267,15 @@ class Run:
         self._check_outcome(campaign, version, began_at, expected)
 
     def _alarm(self, campaign: Campaign, served: Version) -> Process:
-        def read() -> datetime | None:
-            return as_time(campaign.rang_at) if campaign.causes else None
+        def read() -> Alarm:
+            state = "ALARM" if campaign.causes else "OK"
+            return Alarm("sales", state, as_time(campaign.rang_at))
 
         try:
-            return Alarm("sales", (yield Call(read, may_fail=True)))
+            return (yield Call(read, may_fail=True))
         except RequestFailedError as error:
             campaign.unseen.add(served)
-            return Alarm("sales", doubt=f"cannot be read: {error}")
+            return Alarm("sales", str(error))
 
     def _has_waited(self, version: Version | None) -> bool:
         return version is not None and version.tags["run"] != self.run_id

@@ -74,8 +74,6 @@ def test_a_version_is_good_once_its_bake_has_ended(group):
         looks = waits(execution).count("Wait for the bake")
         assert looks == pytest.approx(24, abs=3), "the alarms are read every five minutes"
     assert outcomes(execution) == DEPLOYED
-    (row,) = report(execution)["solutions"][0]["campaigns"]
-    assert row["bakedUntil"] == until.isoformat()
     assert warnings(execution) == []
 
 
@@ -114,9 +112,9 @@ def test_an_alarm_that_rang_before_does_not_count_until_it_rings_again():
     ("state", "failure", "warning"),
     [
         (None, None, "does not exist"),
-        ("INSUFFICIENT_DATA", None, "is in the state INSUFFICIENT_DATA"),
-        ("ALARM", DENIED, f"cannot be read: {DENIED}"),
-        ("ALARM", Throttled("DescribeAlarms: Throttling"), "cannot be read: DescribeAlarms: "),
+        ("INSUFFICIENT_DATA", None, "INSUFFICIENT_DATA"),
+        ("ALARM", DENIED, str(DENIED)),
+        ("ALARM", Throttled("DescribeAlarms: Throttling"), "DescribeAlarms: "),
     ],
 )
 def test_an_alarm_whose_state_is_not_known_is_said_and_moves_nothing_back(state, failure, warning):
@@ -128,14 +126,13 @@ def test_an_alarm_whose_state_is_not_known_is_said_and_moves_nothing_back(state,
         execution = started.wait()
     assert outcomes(execution) == DEPLOYED
     (found,) = warnings(execution)
-    assert found.startswith(f"{campaign_arn()}: after the bake, the alarm {ORDERS} {warning}")
+    assert found.startswith(f"{campaign_arn()}: after the bake, the alarm {ORDERS}: {warning}")
 
 
 @pytest.mark.parametrize(("state", "outcome"), [("OK", "DEPLOYED"), ("ALARM", "ROLLED_BACK")])
 def test_the_watcher_goes_on_with_a_bake_that_a_dead_run_has_left(state, outcome):
     with deploy(LONG) as pipeline:
         start_bake(pipeline).abort()
-        tag = tags_of(pipeline.client, campaign_arn())[BAKE]
         pipeline.alarms.change(ORDERS, state, hours=5.5)
         rings = []
         while notes(pipeline).trial:
@@ -145,7 +142,7 @@ def test_the_watcher_goes_on_with_a_bake_that_a_dead_run_has_left(state, outcome
         (run,) = pipeline.executions("trial")
         (trial,) = report(run.wait())["trials"]
     assert rings == [0] * len(rings), "no bell rings for a bake"
-    assert (trial["outcome"], trial["bakedUntil"]) == (outcome, tag)
+    assert trial["outcome"] == outcome
 
 
 def test_a_person_may_change_or_move_the_campaign_during_the_bake():
