@@ -231,7 +231,7 @@ def create_alarms(
                 },
                 opts=pulumi.ResourceOptions(parent=shared.component),
             )
-        if alarm.campaign_arn:  # `functions/alarms.py` reads the alarm by this name.
+        if alarm.campaign_arn:  # `alarm_names` finds it by this name.
             prefix = f"{shared.name}-{alarm.name}-"
             inputs["name"] = pulumi.Output.concat(prefix, settings["prefix"])
         created = aws.cloudwatch.MetricAlarm(

@@ -134,31 +134,21 @@ class ProbeArgs:
 
 @dataclass(frozen=True, kw_only=True)
 class BakeArgs:
-    """Hours for which a new version stays on trial, although it has passed its probe.
-
-    If one of the alarms goes off meanwhile, the campaign moves back.
-    """
+    """Alarms that can take a new version back for some hours after its update."""
 
     hours: Annotated[float, above_zero(12, "set for example 1, because the run waits for it")]
-    """How long alarms are watched, from when the campaign serves the version.
-
-    This is at most half of the time between two runs.
-    """
+    """The hours of the bake, at most half of the time between two runs."""
     alarms: Annotated[
         Sequence[Annotated[pulumi.Input[str], arns.ALARM]],
         Elements(0, 10, "keep at most 10 alarms, or combine them in a composite alarm"),
     ] = ()
-    """ARNs of CloudWatch alarms, for example about the orders in the shop. They may be composite.
-
-    An alarm that went into the state ALARM before the update was sent does not count. All ARNs of
-    alarms and ids in probes may have at most 5,000 characters together.
-    """
+    """ARNs of CloudWatch alarms. One that rang before the update was sent does not count."""
     create_alarms: bool = False
     """`true` creates three alarms about the campaign: its 4xx errors, 5xx errors and latency.
 
-    They watch GetPersonalizedRanking if the probe has an `inputList`, otherwise GetRecommendations.
     Each goes off after ten minutes with at least 10 errors in 5 minutes, or with a mean latency of
-    1 second. For other limits, name alarms in `alarms`.
+    1 second. They watch GetPersonalizedRanking if the probe has an `inputList`, otherwise
+    GetRecommendations.
     """
 
 

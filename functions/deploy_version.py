@@ -1,6 +1,7 @@
 """Deploys a version to a campaign: judge it, put it on trial, then keep it or go back."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, cast
@@ -8,8 +9,7 @@ from typing import Any, cast
 from botocore.exceptions import BotoCoreError, ClientError
 
 from . import clock, metrics
-from .alarms import read_alarms
-from .aws import read_client, runtime_client, write_client
+from .aws import cloudwatch, read_client, runtime_client, write_client
 from .contract import (
     CampaignIteration,
     DeploymentItem,
@@ -32,7 +32,7 @@ from .personalize.campaigns import (
 from .personalize.tags import GOOD, tags_of, write_tags
 from .reconcile import REFUSALS, Progress, from_document, reconcile, to_document
 from .rules import deployments
-from .rules.deployments import Ask, Deploy, GoBack, Memory, Notes, SeenCampaign, WriteNotes
+from .rules.deployments import Alarm, Ask, Deploy, GoBack, Memory, Notes, SeenCampaign, WriteNotes
 from .rules.probing import Probe, Response
 from .rules.steps import BUSY_PAUSE, Action, Step
 from .texts import shortened, with_short_texts
@@ -95,10 +95,10 @@ class CampaignDeployment:
         campaign = describe_campaign(read_client(), self.arn)
         tags, versions = tags_of(read_client(), self.arn), Versions(read_client(), self.solution)
         seen = seen_campaign(campaign, tags, self.solution["solutionArn"], versions)
-        trial = seen.notes.trial
-        if trial is None or trial.version != seen.serves or seen.update.is_running:
+        names, trial = self._wanted.alarms, seen.notes.trial
+        if not (names and trial) or trial.version != seen.serves or seen.update.is_running:
             return seen
-        return replace(seen, alarms=read_alarms(self._wanted.alarms))
+        return replace(seen, alarms=read_alarms(names))
 
     def decide(self, seen: SeenCampaign) -> Step:
         """Return the next step."""
@@ -185,6 +185,24 @@ def is_missing(error: Exception, *operations: str) -> bool:
     if not isinstance(error, ClientError) or error.operation_name not in operations:
         return False
     return error.response["Error"]["Code"] == "ResourceNotFoundException"
+
+
+def read_alarms(names: Sequence[str]) -> list[Alarm]:
+    """Return the metric alarms and composite alarms with these names.
+
+    Errors become states, because an alarm that cannot be read does not stop a deployment.
+    """
+    try:
+        response = cloudwatch().describe_alarms(
+            AlarmNames=names, AlarmTypes=["MetricAlarm", "CompositeAlarm"]
+        )
+    except (ClientError, ServiceUnavailable, Throttled) as error:
+        return [Alarm(name, shortened(str(error))) for name in names]
+    found = {}
+    for alarm in (*response["MetricAlarms"], *response["CompositeAlarms"]):
+        since = alarm.get("StateTransitionedTimestamp") or alarm["StateUpdatedTimestamp"]
+        found[alarm["AlarmName"]] = Alarm(alarm["AlarmName"], alarm["StateValue"], since)
+    return [found.get(name, Alarm(name, "does not exist")) for name in names]
 
 
 def request_recommendations(campaign_arn: str, probe: ProbeSettings) -> Response:

@@ -200,15 +200,13 @@ def _check_bakes(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
     if rates.rate_error(args.retraining_rate):
         return
     hours = rates.shortest_seconds_between_runs(args.retraining_rate) / 2 / SECONDS_PER_HOUR
-    for number, solution in enumerate(args.solutions):
-        for index, campaign in enumerate(solution.campaigns):
-            if campaign.bake and campaign.bake.hours > hours:
-                message = (
-                    f"is more than half of the time between two runs, which is {hours:.3g} hours; "
-                    "shorten the bake, or let runs start less often"
-                )
-                key = f"solutions[{number}].campaigns[{index}].bake.hours"
-                yield Problem(key, message, campaign.bake.hours)
+    campaigns = [campaign for solution in args.solutions for campaign in solution.campaigns]
+    if any(campaign.bake and campaign.bake.hours > hours for campaign in campaigns):
+        message = (
+            f"lets a bake take {hours:.3g} hours, which is half of the time between two runs; "
+            "shorten bake.hours, or let runs start less often"
+        )
+        yield Problem("retrainingRate", message, args.retraining_rate)
 
 
 def _check_size_of_probes(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:

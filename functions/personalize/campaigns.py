@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, NamedTuple, cast, get_args
 
 from .. import clock
-from ..alarms import alarm_names
+from ..contract import pipeline_name
 from ..rules.deployments import Deployment, Notes, SeenCampaign, Trial, Update, Version
 from ..rules.gate import Baseline
 from ..rules.trainings import imports_of
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mypy_boto3_personalize import PersonalizeClient
     from mypy_boto3_personalize.type_defs import CampaignTypeDef, UpdateCampaignRequestTypeDef
 
-    from ..contract import ApprovalSettings, Settings, SolutionSettings, Tags
+    from ..contract import ApprovalSettings, CampaignSettings, Settings, SolutionSettings, Tags
 
 Answer = Literal["ASKED", "APPROVED", "REFUSED"]
 LATEST = "/$LATEST"
@@ -34,13 +34,12 @@ LATEST = "/$LATEST"
 NONE = "-"
 """The value of a tag without a fact. All tags are always written, because a resource can have at
 most 50, and a trial must be able to end even if a person has added tags since it began."""
-LONGEST_BAKE = timedelta(hours=12)
-"""The longest bake that the config allows (`components/args.py`)."""
 BAKE_PAUSE, BAKE_LOOKS = 300, 600
 """The seconds between two looks at the alarms of a bake, and about the most looks of all bakes of a
-run. A look is 9 events. A run may bake twice, because it also ends the trials of earlier runs. This
-makes 10,800 events. An execution has at most 25,000, of which the largest pipeline may need 13,200
-for everything else. So 50 bakes of 12 hours have pauses of an hour."""
+run. A look is 9 events, and a run may bake twice, because it also ends the trials of earlier runs.
+Of the 25,000 events of an execution, the largest pipeline may need 13,200 for everything else."""
+CREATED_ALARMS = ("4xx", "5xx", "latency")
+"""The alarms of a bake that `createAlarms` creates (`components/alarms.py`)."""
 SERVED = "served"
 """The last word of the tag about a trial, once a run has seen that the campaign serves the version.
 Without it, nobody can have taken the version back."""
@@ -94,7 +93,7 @@ def read_notes(tags: Tags, solution_arn: str) -> Notes:
     known = {key: value for key, value in tags.items() if value.startswith(f"{solution_arn}/")}
     version, written_at, served, *_ = [*known.get(TRIAL, "").split(" "), "", "", ""]
     at = past_time(written_at)
-    baked_until = past_time(tags.get(BAKE, ""), LONGEST_BAKE)
+    baked_until = past_time(tags.get(BAKE, ""), timedelta(hours=12))  # the longest bake
     trial = Trial(version, at, served == SERVED, baked_until) if at else None
     return Notes(trial, known.get(GOOD), known.get(PREVIOUS), known.get(BAD))
 
@@ -224,6 +223,17 @@ def metrics_of(client: PersonalizeClient, version_arn: str) -> dict[str, float]:
         name: value if isinstance(value, int | float) else math.nan
         for name, value in metrics.items()
     }
+
+
+def alarm_names(settings: Settings, campaign: CampaignSettings) -> list[str]:
+    """Return the names of the alarms that decide about a version of a campaign during its bake."""
+    bake = campaign["bake"]
+    if bake is None:
+        return []
+    campaigns = [item for solution in settings["solutions"] for item in solution["campaigns"]]
+    start, end = f"{pipeline_name(settings)}-bake-{campaigns.index(campaign)}", settings["prefix"]
+    created = [f"{start}-{name}-{end}" for name in CREATED_ALARMS if bake["createAlarms"]]
+    return [*(arn.partition(":alarm:")[2] for arn in bake["alarms"]), *created]
 
 
 def wanted_deployment(

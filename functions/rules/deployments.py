@@ -338,8 +338,7 @@ def _judge_served(case: DeploymentCase, trial: Trial) -> Step:
         reason = f"somebody has moved the campaign to {served}"
         return Step("TRYING", WriteNotes(without_trial), outcome="SKIPPED", reasons=(reason,))
     is_tried = served == trial.version
-    watched = is_tried and (_note_served(case, trial) or _heed_alarms(case, trial))
-    if step := watched or _probe(case, served):
+    if step := (is_tried and _heed_alarms(case, trial)) or _probe(case, served):
         return step
     failure = memory.probing.failure if memory.probing else None
     has_passed = memory.probing is None or memory.probing.verdict == "PASSED"
@@ -347,7 +346,7 @@ def _judge_served(case: DeploymentCase, trial: Trial) -> Step:
         memory.reasons = [f"{trial.version} failed its probe: {failure}"]
         return _go_back(case, trial)
     if is_tried:
-        return _wait_for_alarms(case, trial) or _keep(notes, trial)
+        return _keep(case, trial)
     if has_passed:
         reasons = memory.reasons or [f"a run or a person has moved it back to {served}"]
         mark_bad = WriteNotes(without_trial._replace(bad=trial.version))
@@ -357,8 +356,36 @@ def _judge_served(case: DeploymentCase, trial: Trial) -> Step:
     return Step("GOING_BACK", WriteNotes(without_trial), outcome="FAILED", reasons=reasons)
 
 
-def _keep(notes: Notes, trial: Trial) -> Step:
-    version = trial.version
+def _heed_alarms(case: DeploymentCase, trial: Trial) -> Step | None:
+    """Go back if an alarm has gone off since the trial began. It may be over before the update.
+
+    The first look notes that the version is served, and begins its bake. Without a probe and a
+    bake, the trial ends with that look.
+    """
+    seen, wanted, memory, now = case
+    served = trial._replace(was_served=True)
+    if wanted.bake and not trial.baked_until:
+        served = served._replace(baked_until=now.replace(microsecond=0) + wanted.bake)
+    if served != trial and (wanted.probe or wanted.bake):
+        return Step("TRYING", WriteNotes(seen.notes._replace(trial=served)))
+    for name, state, since in seen.alarms:
+        if state == "ALARM" and since and since > trial.at:
+            memory.reasons = [f"the alarm {name} went off at {time_text(since)} UTC"]
+    return _go_back(case, trial) if memory.reasons else None
+
+
+def _keep(case: DeploymentCase, trial: Trial) -> Step:
+    """Keep the version at the end of its bake. An alarm in an unknown state changes nothing."""
+    seen, wanted, memory, now = case
+    if wanted.bake and trial.baked_until and now < trial.baked_until:
+        left = (trial.baked_until - now).total_seconds()
+        reason = f"the bake ends at {time_text(trial.baked_until)} UTC, in {duration_text(left)}"
+        return Step("BAKING", pause=min(left, wanted.bake_pause), reasons=(reason,))
+    unknown = [alarm for alarm in seen.alarms if alarm.state not in ("OK", "ALARM")]
+    if texts := [f"the alarm {name}: {state}" for name, state, _ in unknown]:
+        # One text, because the document of a run has room for one per campaign.
+        memory.warnings = sorted({*memory.warnings, f"after the bake, {'; '.join(texts)}"})
+    notes, version = seen.notes, trial.version
     bad = None if notes.bad == version else notes.bad
     kept = Notes(good=version, previous=notes.good_before(version), bad=bad)
     return Step("TRYING", WriteNotes(kept), outcome="DEPLOYED")
@@ -372,44 +399,6 @@ def _go_back(case: DeploymentCase, trial: Trial) -> Step:
     reason = f"no good version is known, so the campaign still serves {trial.version}"
     mark_bad = WriteNotes(notes._replace(trial=None, good=None, bad=trial.version))
     return Step("TRYING", mark_bad, outcome="FAILED", reasons=(*memory.reasons, reason))
-
-
-def _note_served(case: DeploymentCase, trial: Trial) -> Step | None:
-    """Write down that the campaign serves the version on trial, and begin its bake.
-
-    Without a probe and a bake, the trial ends with this look.
-    """
-    seen, wanted, _, now = case
-    served = trial._replace(was_served=True)
-    if wanted.bake and not trial.baked_until:
-        served = served._replace(baked_until=now.replace(microsecond=0) + wanted.bake)
-    if served == trial or not (wanted.probe or wanted.bake):
-        return None
-    return Step("TRYING", WriteNotes(seen.notes._replace(trial=served)))
-
-
-def _heed_alarms(case: DeploymentCase, trial: Trial) -> Step | None:
-    """Go back if an alarm has gone off since the trial began. It may be over before the update."""
-    memory = case.memory
-    for name, state, since in case.seen.alarms:
-        if state == "ALARM" and since and since > trial.at:
-            memory.reasons = [f"the alarm {name} went off at {time_text(since)} UTC"]
-    return _go_back(case, trial) if memory.reasons else None
-
-
-def _wait_for_alarms(case: DeploymentCase, trial: Trial) -> Step | None:
-    """Wait for the end of the bake. An alarm whose state is not known keeps no version back."""
-    seen, wanted, memory, now = case
-    if wanted.bake and trial.baked_until and now < trial.baked_until:
-        remaining = (trial.baked_until - now).total_seconds()
-        end = f"{time_text(trial.baked_until)} UTC, in {duration_text(remaining)}"
-        pause = min(remaining, wanted.bake_pause)
-        return Step("BAKING", pause=pause, reasons=(f"the bake ends at {end}",))
-    unknown = [item for item in seen.alarms if item.state not in ("OK", "ALARM")]
-    if texts := [f"the alarm {name}: {state}" for name, state, _ in unknown]:
-        # One text, because the document of a run has room for one per campaign.
-        memory.warnings = sorted({*memory.warnings, f"after the bake, {'; '.join(texts)}"})
-    return None
 
 
 def _probe(case: DeploymentCase, version: str) -> Step | None:

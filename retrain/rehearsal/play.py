@@ -15,8 +15,7 @@ from rich.text import Text
 
 from emulator import Emulator, EmulatorError
 from emulator.deployer.program import deploy
-from functions.alarms import alarm_names
-from functions.personalize.campaigns import NONE
+from functions.personalize.campaigns import NONE, alarm_names
 from functions.personalize.imports import list_imports
 from functions.personalize.tags import BAKE, tags_of
 from functions.personalize.trainings import list_versions
@@ -96,7 +95,7 @@ class DeployedStack:
         if scenario.fault:
             emulator.control("POST", "faults", scenario.fault)
         has_ended = Event()
-        if scenario.sets_off_alarms:
+        if "bake" in scenario.needs:
             Thread(target=self._set_off_alarms, args=[has_ended]).start()
         try:
             execution = execution_of(states.describe_execution(executionArn=self._start(day)))

@@ -66,8 +66,6 @@ class Scenario:
     """False if the newer exports are missing, so that S3 has those of the run before."""
     deletes_user: bool = False
     """True if a data deletion job deletes a user, so the run trains without an import."""
-    sets_off_alarms: bool = False
-    """True if an alarm of each campaign goes off during its bake."""
     fault: Mapping[str, object] | None = None
     """The fault that the emulator plays."""
     needs: Sequence[Need] = ()
@@ -187,7 +185,6 @@ SCENARIOS = (
         story="The new version answers its probe, but then an alarm goes off at each campaign.",
         promise="Every campaign moves back to its previous version (ROLLED_BACK).",
         prevented="the errors would have gone on until someone had read the alarm",
-        sets_off_alarms=True,
         outcomes=["ROLLED_BACK"],
         trains=True,
         needs=["bake"],

@@ -10,7 +10,7 @@ import json
 from components import BakeArgs
 from components.alarms import ALARMS, BAKE_ALARMS, EXPECTED_ERRORS
 from functions import errors
-from functions.alarms import alarm_names
+from functions.personalize.campaigns import alarm_names
 from tests.components.conftest import deploy
 from tests.components.sample import NAME, minimal
 from tests.world import campaign, campaign_arn, solution

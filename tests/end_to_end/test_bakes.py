@@ -3,7 +3,7 @@
 import os
 from datetime import date
 
-from functions.alarms import alarm_names
+from functions.personalize.campaigns import alarm_names
 from retrain.account.access import Access
 from retrain.account.target import find_target
 from retrain.rehearsal import stack as rehearsal
@@ -18,7 +18,7 @@ from tests.end_to_end.stack import PROJECT
 def test_an_alarm_that_goes_off_during_the_bake_moves_the_campaign_back(films, monkeypatch):
     for name, value in films.emulator.exports.items():
         monkeypatch.setitem(os.environ, name, value)
-    (scenario,) = (scenario for scenario in SCENARIOS if scenario.sets_off_alarms)
+    (scenario,) = (scenario for scenario in SCENARIOS if "bake" in scenario.needs)
     data, arn = film_service(), films.output("state_machine_arn")
     rehearsed = rehearsal.Stack("films", PROJECT, films.args, data)
     world, target = World(films.emulator, films.args, data), find_target("films", arn, Access())

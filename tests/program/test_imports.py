@@ -42,7 +42,7 @@ ORDER = (
     ("functions.reconcile",),
     ("functions.texts",),
     ("functions.aws", "functions.csv_files"),
-    ("functions.alarms", "functions.executions", "functions.exports"),
+    ("functions.executions", "functions.exports"),
     ("functions.execution_input", "functions.overlap"),
     ("functions.personalize",),
     ("functions.metrics",),
