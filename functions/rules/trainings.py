@@ -224,7 +224,8 @@ def reached_limit(
         return None
     return (
         f"trainings of this pipeline within 30 days: {count}, and limits.maxTrainingsPerMonth is "
-        f"{wanted.max_per_month}; wait some days, raise the limit, or use retrain start --force"
+        f"{wanted.max_per_month}; wait some days, raise the limit, or use retrain start "
+        "--skip-import --force"
     )
 
 

@@ -103,9 +103,9 @@ def test_the_monthly_limit_holds_and_says_that_deleted_users_are_still_known():
     limit = s.limits(maxTrainingsPerMonth=1)
     plan = plan_run(view(DELETED, settings_=limit))
     assert (plan["todo"], plan["dataDeletionJobArn"]) == ("NOTHING", None)
-    assert plan["reason"].endswith(f"use retrain start --force; {LEARNED_DELETED_USERS}")
+    assert plan["reason"].endswith(f"retrain start --skip-import --force; {LEARNED_DELETED_USERS}")
     outdated = {"trainings": [s.trained_version(digest="other")]}
-    assert plan_run(view(FAILED, settings_=limit, **outdated))["reason"].endswith("start --force")
+    assert plan_run(view(FAILED, settings_=limit, **outdated))["reason"].endswith("--force")
 
 
 OLD = s.s3_object(key="old.csv", modified_at=s.ago(24, seconds=1))

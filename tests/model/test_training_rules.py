@@ -128,7 +128,7 @@ def test_the_newest_version_is_used():
 
 LIMITED = (
     "trainings of this pipeline within 30 days: 1, and limits.maxTrainingsPerMonth is 1; wait some "
-    "days, raise the limit, or use retrain start --force"
+    "days, raise the limit, or use retrain start --skip-import --force"
 )
 
 

@@ -54,7 +54,7 @@ def held_back(trainings):
     return (
         f"{solution_arn()}: trainings of this pipeline within 30 days: {trainings}, and "
         f"limits.maxTrainingsPerMonth is {trainings}; wait some days, raise the limit, or use "
-        "retrain start --force"
+        "retrain start --skip-import --force"
     )
 
 
