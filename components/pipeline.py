@@ -81,9 +81,10 @@ class RetrainingPipeline(pulumi.ComponentResource):
         args: RetrainingPipelineArgs,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        argument_problems = map(str, check(args).problems)
-        raise_if_any_problem([*name_problems(name), *argument_problems], name)
+        checked = check(args)
+        raise_if_any_problem([*name_problems(name), *map(str, checked.problems)], name)
         super().__init__("personalize-retraining:index:RetrainingPipeline", name, {}, opts)
+        args = checked.args
         home = _checked_home(name, args, pulumi.InvokeOptions(parent=self))
         args = dataclasses.replace(args, tags={**args.tags, PIPELINE_TAG: name})
         # The tags are known once _checked_home has passed. Every resource waits for this check,

@@ -128,7 +128,7 @@ class Reader:
 
     def _mapping(self, type_: object, value: Mapping[str, object], key: str) -> dict[str, Any]:
         """Read a mapping with any keys, without the values that cannot be read."""
-        read = {name: self.read(type_, inner, f"{key}.{name}") for name, inner in value.items()}
+        read = {f"{name}": self.read(type_, item, f"{key}.{name}") for name, item in value.items()}
         return {name: inner for name, inner in read.items() if inner is not UNREAD}
 
     def _text(self, value: str, key: str) -> Any:  # noqa: ANN401

@@ -7,6 +7,7 @@ import json
 import re
 import zipfile
 from base64 import b64encode
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from components import (
     RetrainingPipeline,
     SolutionArgs,
 )
+from components.args import as_config
 from components.lambda_functions import CALLED_BY_EVENTS, FUNCTIONS_FOLDER
 from components.shared import MAX_NAME_CHARACTERS
 from components.state_machine.steps import STEPS
@@ -162,6 +164,19 @@ def test_outputs_as_arguments_lead_to_the_same_resources(deployed):
     assert recorded(engine) == recorded(deployed)
     assert "Output" not in document(engine), "an Output was formatted into a string"
     assert engine.messages == []
+
+
+def test_mappings_and_numbers_as_text_lead_to_the_same_resources(deployed):
+    def loosely_typed():
+        args = complete(log_retention_days="30", tags={"team": "discovery", 7: "days"})
+        jobs = [as_config(replace(job, max_hours="6")) for job in args.solutions[1].batch_jobs]
+        with_mappings = replace(args.solutions[1], batch_jobs=jobs)
+        return replace(args, solutions=[args.solutions[0], with_mappings])
+
+    engine = deploy(loosely_typed)
+    assert definition_of(engine) == definition_of(deployed).replace(
+        '"team": "discovery"', '"team": "discovery", "7": "days"'
+    )
 
 
 def test_a_preview_shows_every_resource_and_what_is_known_of_it(deployed):
