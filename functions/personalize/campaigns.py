@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal, NamedTuple, cast, get_args
 
 from .. import clock
@@ -171,9 +171,16 @@ class Versions(dict[str, Version]):
         self._client, self._solution = client, solution
 
     def __missing__(self, arn: str) -> Version:
-        """Read what is known about a version."""
+        """Read what is known about a version.
+
+        A batch job outlives its solution. If the solution was created again, the version of the
+        job's results is gone, and the gate has no metrics of it.
+        """
         client, solution = self._client, self._solution
-        version, tags = describe_version(client, arn), tags_of(client, arn)
+        try:
+            version, tags = describe_version(client, arn), tags_of(client, arn)
+        except client.exceptions.ResourceNotFoundException:
+            return Version(datetime.min.replace(tzinfo=UTC), {})
         created_at = version["creationDateTime"]
         baselines = {rule.get("relativeTo") for rule in solution["qualityGate"]}
         self[arn] = Version(

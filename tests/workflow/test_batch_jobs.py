@@ -10,7 +10,7 @@ from functions.personalize.campaigns import approval_tags
 from functions.personalize.tags import write_tags
 from tests.workflow.pipeline import NEXT_SLOT, deploy, killed_after_work
 from tests.workflow.summaries import report
-from tests.world import MOVIES, solution
+from tests.world import MOVIES, solution, solution_arn
 
 DAYS = ("2026-11-29", "2026-12-06", "2026-12-13")
 LATER = f"{DAYS[2]}T03:00:00Z"
@@ -98,6 +98,24 @@ def test_without_campaigns_the_gate_compares_with_the_version_of_the_last_result
     outcome, [(batch_outcome, reason)] = results(worse)
     assert (outcome, batch_outcome) == ("TRAINED", "SKIPPED")
     assert reason.startswith("NDCG@10 fell from 0.4")
+
+
+def test_results_of_a_solution_that_was_deleted_and_created_again_do_not_count():
+    with deploy(group(campaigns=[])) as pipeline:
+        run(pipeline)
+        pipeline.client.delete_solution(solutionArn=solution_arn())
+        pipeline.sleep(600)
+        pipeline.client.create_solution(
+            name="taste",
+            datasetGroupArn=pipeline.group.arn,
+            recipeArn=pipeline.group.recipe,
+            performAutoTraining=False,
+        )
+        pipeline.sleep(600)
+        execution = pipeline.run(scheduledTime=NEXT_SLOT)
+        again = run(pipeline, {"batch/users.json": OTHER_USERS}, scheduledTime=LATER)
+    assert results(execution) == ("TRAINED", [("WRITTEN", None)])
+    assert results(again) == ("WRITTEN", [("WRITTEN", None)])
 
 
 @pytest.mark.parametrize(
