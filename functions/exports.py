@@ -137,10 +137,13 @@ def read_export(client: S3Client, location: str, marker: str | None = None) -> E
 
 
 def read_batch_input(client: S3Client, location: str) -> Export:
-    """Return the input of a batch job, with the first lines of some of its files."""
+    """Return the input of a batch job, with the first lines of some of its files.
+
+    If the input is a file, roles may read only this one of the objects that Personalize would read.
+    """
     try:
         objects = list_objects(client, location, by_prefix=True)
-        files = [file.key for file in objects if file.size > 0][:FIRST_LINES]
+        files = [file.key for file in list_objects(client, location) if file.size > 0][:FIRST_LINES]
         bucket = split_location(location).bucket
         contents = {key: _read_beginning(client, bucket, key, LINE_BYTES) for key in files}
     except ClientError as error:

@@ -117,6 +117,12 @@ def test_an_input_is_refused_that_personalize_would_not_read_as_it_is_meant(
     assert [expected in text for text in texts] == ([] if expected is None else [True])
 
 
+def test_no_object_is_read_that_the_roles_may_not_read():
+    export = read_batch_input(Bucket(BACKUP, lambda: datetime.now(UTC)), INPUT)
+    assert list(export.first_lines) == ["in/users.json"]
+    assert len(export.objects) == 2, "Personalize lists by prefix"
+
+
 @pytest.mark.parametrize(
     ("objects", "changes", "warns"),
     [
