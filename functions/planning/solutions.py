@@ -196,7 +196,9 @@ class SolutionView:
         trains, by_events = self.needs_training and not limit, self.requested_by == "events"
         # A run that trains does not read whether a campaign waits for an earlier version.
         waits = not trains and self._waiting_campaigns
-        writes = not trains and self._has_unwritten_batch_job
+        steps = [] if trains else self._batch_steps
+        writes = any(map(needs_run, steps))
+        skipped = [step.reasons[0] for step in steps if step.outcome == "SKIPPED"]
         return Decision.first(
             (trains and version, "wait", "a version is in training on the present data"),
             (trains and self.deletion, "train", "users were deleted since its last training"),
@@ -209,6 +211,7 @@ class SolutionView:
             (limit, "hold back", limit),
             (not version, "keep", "the run only deploys versions"),
             (version and version.was_stopped, "keep", "the training on its data was stopped"),
+            (skipped, "keep", f"a batch job is not written, because {''.join(skipped[:1])}"),
             (by_events, "keep", "it was trained recently enough for the events"),
             (True, "keep", "it was trained on the present data"),
         )
@@ -252,12 +255,10 @@ class SolutionView:
         return batch_jobs_of(self.solution, self.run)
 
     @property
-    def _has_unwritten_batch_job(self) -> bool:
-        """True if the run has to write a batch job with a version of earlier runs."""
+    def _batch_steps(self) -> list[Step]:
+        """The first step of each batch job if the run uses a version of earlier runs."""
         newest = newest_active(self.seen.trainings)
-        return newest is not None and any(
-            needs_run(self.first_batch_step(job, newest)) for job in self.batch_jobs
-        )
+        return [self.first_batch_step(job, newest) for job in self.batch_jobs if newest]
 
     def first_batch_step(self, job: BatchJobOfRun, version: Training) -> Step:
         """Return the first step of a batch job, with the campaigns as they are now."""

@@ -9,7 +9,7 @@ from components import ApprovalArgs, BatchJobArgs
 from functions.personalize.campaigns import approval_tags
 from functions.personalize.tags import write_tags
 from tests.workflow.pipeline import NEXT_SLOT, deploy, killed_after_work
-from tests.workflow.summaries import report
+from tests.workflow.summaries import report, skip_reason
 from tests.world import MOVIES, solution, solution_arn
 
 DAYS = ("2026-11-29", "2026-12-06", "2026-12-13")
@@ -82,10 +82,13 @@ def test_a_rejected_version_writes_nothing_and_the_live_one_only_on_request(
         run(pipeline)
         pipeline.upload_worse_data()
         rejected = run(pipeline, {"batch/users.json": OTHER_USERS}, scheduledTime=NEXT_SLOT)
+        unchanged = pipeline.run(scheduledTime=LATER)
         assert versions_written(pipeline) == versions
         (version,) = pipeline.versions()[2:]
     reason = f"no campaign serves {version} as its good version" if outcome == "SKIPPED" else None
     assert results(rejected) == ("REJECTED", [(outcome, reason)])
+    later_reason = f"taste: a batch job is not written, because {reason}"
+    assert (later_reason in skip_reason(unchanged)) == (outcome == "SKIPPED")
 
 
 def test_without_campaigns_the_gate_compares_with_the_version_of_the_last_results():
