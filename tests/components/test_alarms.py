@@ -5,15 +5,13 @@
 """
 
 import inspect
-import json
 
 from components import BakeArgs
-from components.alarms import ALARMS, BAKE_ALARMS, EXPECTED_ERRORS
+from components.alarms import ALARMS, BAKE_ALARMS, EXPECTED_ERRORS, alarms_of
 from functions import errors
 from functions.personalize.campaigns import alarm_names
-from tests.components.conftest import deploy
-from tests.components.sample import NAME, minimal
-from tests.world import campaign, campaign_arn, solution
+from tests.components.sample import NAME
+from tests.world import MOVIES, PIPELINE, PREFIX, campaign, solution
 
 MAX_DESCRIPTION = 1024
 """The most characters of an alarm's description:
@@ -46,26 +44,16 @@ def test_the_errors_that_are_retried_or_reported_do_not_count():
 
 
 def test_the_alarms_of_a_bake_have_the_names_by_which_a_run_reads_them():
+    """The golden file shows that a name is made of the pipeline, the alarm and the prefix."""
     bake, ranking = BakeArgs(hours=1, create_alarms=True), {"user_id": "u1", "input_list": ["i1"]}
-    campaigns = [
-        campaign("home", bake=bake),
-        campaign("mail"),
-        campaign("top", bake=bake, **ranking),
-    ]
-    engine = deploy(lambda: minimal(solutions=[solution(campaigns=campaigns)]))
-    created = [
-        alarm.inputs
-        for name, alarm in engine.all_of("aws:cloudwatch/metricAlarm:MetricAlarm").items()
-        if "-bake-" in name
-    ]
-    machine = engine.one("aws:sfn/stateMachine:StateMachine", NAME).inputs["definition"]
-    settings = json.loads(machine)["States"]["Configure run"]["Parameters"]["settings"]
+    campaigns = [campaign("home", bake=bake), campaign("mail"), campaign(bake=bake, **ranking)]
+    settings = MOVIES.with_solutions(solution(campaigns=campaigns)).settings()
     configured = settings["solutions"][0]["campaigns"]
-    expected = [name for item in configured for name in alarm_names(settings, item)]
-    assert sorted(alarm["name"] for alarm in created) == sorted(expected)
-    metrics = {alarm["metricName"]: alarm["dimensions"] for alarm in created}
-    assert metrics == {
-        f"{operation}{metric}": {"CampaignArn": campaign_arn(name)}
-        for operation, name in (("GetRecommendations", "home"), ("GetPersonalizedRanking", "top"))
+    created = [alarm for alarm in alarms_of(settings) if alarm.campaign_arn]
+    names = [f"{PIPELINE}-{alarm.name}-{PREFIX}" for alarm in created]
+    assert names == [name for item in configured for name in alarm_names(settings, item)]
+    assert [alarm.metric for alarm in created] == [
+        f"{operation}{metric}"
+        for operation in ("GetRecommendations", "GetPersonalizedRanking")
         for metric in ("4xxErrors", "5xxErrors", "Latency")
-    }
+    ]

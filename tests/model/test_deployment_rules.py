@@ -533,13 +533,11 @@ def test_a_bake_begins_when_a_look_shows_that_the_version_is_served(trial, probe
         (bake(OK), BAKING),
         (bake(until=NOW + 200 * SECOND), BAKING._replace(pause=200, reasons=(SOON,))),
         (bake(until=NOW), KEPT),
-        (bake(until=NOW - 9 * HOUR), KEPT),
         (bake(RINGING), BACK),
         (bake(OK, RINGING, until=NOW - 9 * HOUR), BACK),
         (bake(RINGING._replace(since=BEGAN), until=NOW), KEPT),
         (bake(RINGING._replace(since=BEGAN)), BAKING),
         (bake(OK._replace(since=BEGAN + SECOND)), BAKING),
-        (bake(MISSING), BAKING),
         (bake(MISSING, until=NOW), KEPT),
         (
             bake(RINGING, good=None),

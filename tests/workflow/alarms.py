@@ -1,8 +1,8 @@
-"""CloudWatch as far as a bake needs it: alarms whose states change at times."""
+"""CloudWatch as far as a bake needs it: alarms with a state."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 
 @dataclass
@@ -14,26 +14,18 @@ class Alarms:
     """The error that each request raises, if any."""
     requests: list[list[str]] = field(default_factory=list)
     """The names in each request."""
-    _changes: dict[str, list[tuple[datetime, str]]] = field(default_factory=dict)
+    _found: dict[str, dict[str, object]] = field(default_factory=dict)
 
-    def change(self, name: str, state: str, *, hours: float = 0) -> None:
-        """Change the state of an alarm after some hours. A new alarm is created."""
-        change = self.now() + timedelta(hours=hours), state
-        self._changes.setdefault(name, []).append(change)
+    def change(self, name: str, state: str) -> None:
+        """Change the state of an alarm. A new alarm is created."""
+        alarm = {"AlarmName": name, "StateValue": state, "StateTransitionedTimestamp": self.now()}
+        self._found[name] = alarm
 
     def describe_alarms(self, *, AlarmNames: list[str], AlarmTypes: list[str]) -> dict[str, object]:  # noqa: N803
-        """Return the alarms with these names that exist. Half of them are composite."""
+        """Return the alarms with these names that exist. The first one is composite."""
         self.requests.append(AlarmNames)
         if self.failure:
             raise self.failure
-        found = {"MetricAlarms": [], "CompositeAlarms": []}
-        for name in AlarmNames:
-            past = [change for change in self._changes.get(name, ()) if change[0] <= self.now()]
-            alarm_type = ("CompositeAlarm", "MetricAlarm")[len(name) % 2]
-            if past and alarm_type in AlarmTypes:
-                transitioned_at, state = max(past)
-                times = dict.fromkeys(
-                    ("StateTransitionedTimestamp", "StateUpdatedTimestamp"), transitioned_at
-                )
-                found[f"{alarm_type}s"].append({"AlarmName": name, "StateValue": state, **times})
-        return found
+        found = [self._found[name] for name in AlarmNames if name in self._found]
+        alarms = {"CompositeAlarms": found[:1], "MetricAlarms": found[1:]}
+        return {key: alarms[key] if key[:-1] in AlarmTypes else [] for key in alarms}

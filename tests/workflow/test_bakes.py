@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from components.args import BakeArgs
 from functions.errors import Throttled
 from functions.personalize.campaigns import read_notes, wanted_deployment
-from functions.personalize.tags import BAKE, TRIAL, tags_of
+from functions.personalize.tags import BAKE, tags_of
 from functions.rules.deployments import Notes
 from tests.workflow.pipeline import deploy, handler
 from tests.workflow.summaries import DEPLOYED, failures, outcomes, report
@@ -25,11 +25,6 @@ PROBED = MOVIES.with_solutions(solution(campaigns=[campaign(bake=BAKED, user_id=
 LONG = MOVIES.with_solutions(solution(campaigns=[campaign(bake=replace(BAKED, hours=6))]))
 DENIED = ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "DescribeAlarms")
 QUARTER = HOUR / 4
-EVENTS_PER_LOOK, OTHER_EVENTS = 9, 13_200
-"""A look is the entry, the call and the exit of the Task, the Choice and the Wait. The other events
-are those of the largest pipeline in `test_sizes.py`."""
-MAX_EVENTS = 25_000
-"""https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html"""
 
 
 def notes(pipeline):
@@ -82,8 +77,9 @@ def test_an_alarm_moves_the_campaign_back_within_minutes(group):
     with deploy(group) as pipeline:
         pipeline.alarms.change(ORDERS, "INSUFFICIENT_DATA")
         started = start_bake(pipeline)
-        pipeline.alarms.change(ORDERS, "ALARM", hours=1)
-        pipeline.sleep(1.5 * HOUR)
+        pipeline.sleep(HOUR)
+        pipeline.alarms.change(ORDERS, "ALARM")
+        pipeline.sleep(HOUR / 2)
         old, bad = pipeline.versions()
         assert pipeline.served_version() == old
         execution = started.wait()
@@ -94,18 +90,6 @@ def test_an_alarm_moves_the_campaign_back_within_minutes(group):
     assert outcomes(execution) == {"taste": "ROLLED_BACK", "home": "ROLLED_BACK"}
     assert failures(execution)["home"].startswith(f"the alarm {ORDERS} went off at 2026-11-29 ")
     assert report(later)["outcome"] == "SKIPPED"
-
-
-def test_an_alarm_that_rang_before_does_not_count_until_it_rings_again():
-    with deploy(GROUP) as pipeline:
-        pipeline.alarms.change(ORDERS, "ALARM")
-        started = start_bake(pipeline)
-        pipeline.sleep(HOUR)
-        assert notes(pipeline).trial
-        pipeline.alarms.change(ORDERS, "OK")
-        pipeline.alarms.change(ORDERS, "ALARM", hours=0.5)
-        execution = started.wait()
-    assert outcomes(execution)["home"] == "ROLLED_BACK"
 
 
 @pytest.mark.parametrize(
@@ -121,7 +105,7 @@ def test_an_alarm_whose_state_is_not_known_is_said_and_moves_nothing_back(state,
     with deploy(GROUP) as pipeline:
         started = start_bake(pipeline)
         if state:
-            pipeline.alarms.change(ORDERS, state, hours=0.5)
+            pipeline.alarms.change(ORDERS, state)
         pipeline.alarms.failure = failure
         execution = started.wait()
     assert outcomes(execution) == DEPLOYED
@@ -133,10 +117,11 @@ def test_an_alarm_whose_state_is_not_known_is_said_and_moves_nothing_back(state,
 def test_the_watcher_goes_on_with_a_bake_that_a_dead_run_has_left(state, outcome):
     with deploy(LONG) as pipeline:
         start_bake(pipeline).abort()
-        pipeline.alarms.change(ORDERS, state, hours=5.5)
         rings = []
         while notes(pipeline).trial:
             pipeline.sleep(QUARTER)
+            if len(rings) == 22:
+                pipeline.alarms.change(ORDERS, state)
             machine = {"stateMachineArn": pipeline.machine.arn}
             rings.append(handler("watch_pipeline")(machine, None)["unfinishedTrials"])
         (run,) = pipeline.executions("trial")
@@ -145,43 +130,16 @@ def test_the_watcher_goes_on_with_a_bake_that_a_dead_run_has_left(state, outcome
     assert trial["outcome"] == outcome
 
 
-def test_a_person_may_change_or_move_the_campaign_during_the_bake():
-    with deploy(GROUP) as pipeline:
-        pipeline.alarms.change(ORDERS, "OK")
-        started = start_bake(pipeline)
-        old, new = pipeline.versions()
-        tag = tags_of(pipeline.client, campaign_arn())[BAKE]
-        pipeline.foreign_update(new, minProvisionedTPS=4)
-        pipeline.sleep(HOUR)
-        assert tags_of(pipeline.client, campaign_arn())[BAKE] == tag, "more capacity is no move"
-        pipeline.foreign_update(old)
-        execution = started.wait()
-        tags = tags_of(pipeline.client, campaign_arn())
-        assert (tags[BAKE], tags[TRIAL]) == ("-", "-")
-    assert failures(execution)["home"] == f"a run or a person has moved it back to {old}"
-
-
 @pytest.mark.parametrize(
     ("campaigns", "hours", "minutes"),
-    [(1, 12, 5), (10, 1, 5), (50, 1, 5), (10, 12, 12), (50, 12, 60)],
+    [(1, 12, 5), (50, 1, 5), (10, 12, 12), (50, 12, 60)],
 )
 def test_the_looks_at_the_alarms_of_all_bakes_fit_into_the_history(campaigns, hours, minutes):
+    """Of an hour's looks, `BAKE_EVENTS` in `test_sizes.py` has room for those of 50 campaigns."""
     bake = BakeArgs(hours=hours, alarms=BAKED.alarms)
-    solutions = [
-        solution(
-            f"s{number}",
-            campaigns=[campaign(f"c{number}-{index}", bake=bake) for index in range(5)],
-        )
-        for number in range(10)
-    ]
-    group = MOVIES.with_solutions(*solutions)
-    settings = group.settings()
-    configured = [item for each in settings["solutions"] for item in each["campaigns"]]
-    for unbaked in configured[campaigns:]:
-        unbaked["bake"] = None
+    baked = [campaign(f"c{number}", bake=bake) for number in range(campaigns)]
+    settings = MOVIES.with_solutions(solution(campaigns=[*baked, campaign()])).settings()
     wanted = wanted_deployment(
-        settings, settings["solutions"][0], campaign_arn("c0-0"), None, waited=False
+        settings, settings["solutions"][0], campaign_arn("c0"), None, waited=False
     )
     assert wanted.bake_pause == minutes * 60
-    events = 2 * EVENTS_PER_LOOK * campaigns * hours * HOUR / wanted.bake_pause
-    assert events <= MAX_EVENTS - OTHER_EVENTS

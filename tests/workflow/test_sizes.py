@@ -7,6 +7,7 @@ import pytest
 
 from components.rules.pipeline import EVENT_DATASETS, check
 from emulator.personalize.resources import Campaign, Solution
+from functions.personalize.campaigns import BAKE_LOOKS
 from functions.planning.export_guards import SHOWN_COLUMNS, SHOWN_NAME, SHOWN_TYPES
 from functions.texts import MAX_LIST_BYTES
 from tests.workflow.pipeline import deploy
@@ -23,8 +24,8 @@ MAX_STATE_BYTES, MAX_EVENTS = 256 * 1024, 25_000
 """https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html"""
 CONTENT_COPIES = 2
 """The plan and the dataset of an iteration each have the content of an export."""
-BAKE_EVENTS = 10_800
-"""The most events of all bakes of a run (`BAKE_LOOKS` in `functions/personalize/campaigns.py`)."""
+BAKE_EVENTS = 2 * 9 * BAKE_LOOKS
+"""A look is the entry, the call and the exit of the Task, the Choice and the Wait."""
 MAX_NOTE_BYTES = 200
 """The most bytes that the gate notes about a rule (`functions/rules/gate.py`)."""
 

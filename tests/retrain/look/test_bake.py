@@ -37,20 +37,14 @@ def test_the_hours_of_a_bake_that_are_left_are_shown():
 def test_an_alarm_that_is_missing_is_a_finding_with_a_remedy():
     bake = BakeArgs(hours=2, alarms=[alarm_arn("orders"), alarm_arn("carts")], create_alarms=True)
     with account(MOVIES.with_solutions(solution(campaigns=[campaign(bake=bake)]))) as prod:
-        pipeline = prod.pipeline
-        pipeline.alarms.change("orders", "OK")
-        prod.services = a.services(pipeline.bucket)
+        prod.services = a.services(prod.pipeline.bucket)
         prod.services["cloudwatch"] = a.Client(
-            describe_alarms=lambda AlarmTypes=("MetricAlarm",), AlarmNames=(), **_: (  # noqa: N803
-                pipeline.alarms.describe_alarms(AlarmNames=AlarmNames, AlarmTypes=AlarmTypes)
-            )
+            describe_alarms=lambda AlarmNames=(), **_: {  # noqa: N803
+                "MetricAlarms": [],
+                "CompositeAlarms": [name for name in AlarmNames if name == "orders"],
+            }
         )
         checks = prod.retrain("doctor -s prod --json").document["checks"]
-    found = [row for row in checks if row["check"] == "bakes"]
-    missing = {row["text"]: row["fix"] for row in found if row["level"] == "missing"}
-    assert len(found) == 2
-    assert missing == {
-        "the alarm carts does not exist, so it moves nothing back": (
-            "create the alarm, or take its ARN out of bake.alarms in the stack's file"
-        ),
-    }
+    (missing,) = (row for row in checks if row["check"] == "bakes" and row["level"] == "missing")
+    assert missing["text"] == "the alarm carts does not exist, so it moves nothing back"
+    assert missing["fix"].startswith("create the alarm, or take its ARN out of bake.alarms")
