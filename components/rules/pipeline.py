@@ -200,8 +200,8 @@ def _check_bakes(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
     if rates.rate_error(args.retraining_rate):
         return
     hours = rates.shortest_seconds_between_runs(args.retraining_rate) / 2 / SECONDS_PER_HOUR
-    campaigns = [campaign for solution in args.solutions for campaign in solution.campaigns]
-    if any(campaign.bake and campaign.bake.hours > hours for campaign in campaigns):
+    bakes = [row.bake for solution in args.solutions for row in solution.campaigns if row.bake]
+    if any(bake.hours > hours for bake in bakes):
         message = (
             f"lets a bake take {hours:.3g} hours, which is half of the time between two runs; "
             "shorten bake.hours, or let runs start less often"

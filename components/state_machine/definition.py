@@ -267,9 +267,8 @@ def execution_timeout_seconds(args: RetrainingPipelineArgs) -> int:
     own trials, the run ends those of earlier runs.
     """
     limits = args.limits
-    campaigns = [campaign for solution in args.solutions for campaign in solution.campaigns]
-    bake_hours = max([campaign.bake.hours for campaign in campaigns if campaign.bake], default=0)
-    trials = 2 * (LONGEST_TRIAL_HOURS + bake_hours)
+    bakes = [row.bake for solution in args.solutions for row in solution.campaigns if row.bake]
+    trials = 2 * (LONGEST_TRIAL_HOURS + max([bake.hours for bake in bakes], default=0))
     batch_jobs = [job for solution in args.solutions for job in solution.batch_jobs]
     batch_hours = max([job.max_hours for job in batch_jobs], default=0)
     deployment_hours = limits.max_campaign_hours + batch_hours
