@@ -46,7 +46,11 @@ def test_the_errors_that_are_retried_or_reported_do_not_count():
 def test_the_alarms_of_a_bake_have_the_names_by_which_a_run_reads_them():
     """The golden file shows that a name is made of the pipeline, the alarm and the prefix."""
     bake, ranking = BakeArgs(hours=1, create_alarms=True), {"user_id": "u1", "input_list": ["i1"]}
-    campaigns = [campaign("home", bake=bake), campaign("mail"), campaign(bake=bake, **ranking)]
+    campaigns = [
+        campaign("home", bake=bake),
+        campaign("mail", bake=BakeArgs(hours=1)),
+        campaign(bake=bake, **ranking),
+    ]
     settings = MOVIES.with_solutions(solution(campaigns=campaigns)).settings()
     configured = settings["solutions"][0]["campaigns"]
     created = [alarm for alarm in alarms_of(settings) if alarm.campaign_arn]

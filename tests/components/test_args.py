@@ -18,6 +18,7 @@ import pytest
 from pulumi.output import UNKNOWN
 
 from components.args import (
+    BakeArgs,
     DatasetArgs,
     DatasetsArgs,
     LimitsArgs,
@@ -31,6 +32,7 @@ from components.state_machine.definition import execution_timeout_seconds
 from components.workflow_settings import workflow_settings
 from functions.contract import Settings
 from tests.components.sample import IMPORT_ROLE, PERSONALIZE, complete, minimal
+from tests.world import campaign, solution
 
 SOLUTION = f"{PERSONALIZE}:solution/movies"
 RULE = QualityRuleArgs(metric="coverage", minimum=0.2)
@@ -183,6 +185,9 @@ def test_the_state_machine_runs_longer_than_all_deadlines():
     assert timeout_hours(minimal(), **limits) == (
         WAITS_TRIALS_AND_SPARE_HOURS + 3 * 0.5 + 2 * 8 + 2 * 1.5
     ), "a job waits as long as it may run, and a training also for imports"
+    baked = solution(campaigns=[campaign(bake=BakeArgs(hours=hours)) for hours in (1, 12)])
+    longer = timeout_hours(minimal(solutions=[baked])) - timeout_hours(minimal())
+    assert longer == 2 * 12, "of parallel bakes, the longest counts"
 
 
 def largest_value(field):

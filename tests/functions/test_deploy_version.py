@@ -11,6 +11,7 @@ from datetime import timedelta
 import pytest
 from botocore.exceptions import ClientError
 
+from components import BakeArgs
 from functions.deploy_version import handler, request_recommendations
 from functions.personalize.campaigns import (
     approval_tags,
@@ -99,11 +100,13 @@ def test_an_error_while_a_version_is_on_trial_does_not_end_the_deployment(operat
     assert any("not now" in warning for warning in item["warnings"])
 
 
-def test_an_error_that_lasts_a_day_ends_the_deployment():
-    with deploy(PROBED) as pipeline:
+@pytest.mark.parametrize("bake", [None, BakeArgs(hours=2, create_alarms=True)])
+def test_an_error_that_lasts_a_day_besides_the_bake_ends_the_deployment(bake):
+    group = MOVIES.with_solutions(solution(campaigns=[campaign_args(bake=bake, user_id="u1")]))
+    with deploy(group) as pipeline:
         item = deploy_once(pipeline, new := trained(pipeline))
         pipeline.inject_fault("error", operation="DescribeCampaign", times=None)
-        pipeline.sleep(23 * 3600)
+        pipeline.sleep((25 if bake else 23) * 3600)
         item = deploy_once(pipeline, new, item)
         pipeline.sleep(item["seconds"])
         with pytest.raises(ClientError):

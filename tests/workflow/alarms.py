@@ -22,10 +22,12 @@ class Alarms:
         self._found[name] = alarm
 
     def describe_alarms(self, *, AlarmNames: list[str], AlarmTypes: list[str]) -> dict[str, object]:  # noqa: N803
-        """Return the alarms with these names that exist. The first one is composite."""
+        """Return the alarms with these names that exist. Those with a slash are composite."""
         self.requests.append(AlarmNames)
         if self.failure:
             raise self.failure
-        found = [self._found[name] for name in AlarmNames if name in self._found]
-        alarms = {"CompositeAlarms": found[:1], "MetricAlarms": found[1:]}
-        return {key: alarms[key] if key[:-1] in AlarmTypes else [] for key in alarms}
+        found = {"MetricAlarms": [], "CompositeAlarms": []}
+        for name in set(AlarmNames) & self._found.keys():
+            alarm_type = "CompositeAlarm" if "/" in name else "MetricAlarm"
+            found[f"{alarm_type}s"] += [self._found[name]] * (alarm_type in AlarmTypes)
+        return found
