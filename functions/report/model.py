@@ -251,7 +251,8 @@ def report_of(
     trial = document["plan"].get("worstTrial") if "plan" in document else None
     error = document.get("error")
     users = document["plan"].get("users") if "plan" in document else None
-    deletion = document["plan"].get("dataDeletionJobArn") if "plan" in document else None
+    is_trained = any(solution["isTrained"] for solution in solutions)
+    deletion = document["plan"].get("dataDeletionJobArn") if is_trained else None
     hours = sum(solution["trainingHours"] or 0 for solution in solutions)
     price = document["settings"]["trainingHourPrice"] if "settings" in document else None
     costs = [

@@ -285,6 +285,20 @@ def test_a_version_that_the_run_did_not_train_costs_the_run_nothing():
     assert report(solutions=[s.solution_result()])["trainingCost"] is None, "no price is set"
 
 
+@pytest.mark.parametrize(
+    ("results", "named"),
+    [
+        ([s.solution_result()], "job"),
+        ([s.solution_result(version=s.training_item(isOfRun=False))], None),
+        ([], None),
+    ],
+    ids=["trained", "an earlier version", "its import has failed"],
+)
+def test_a_deletion_is_named_if_the_run_has_trained(results, named):
+    plan = s.plan(dataDeletionJobArn="job")
+    assert report(plan=plan, solutions=results)["dataDeletionJobArn"] == named
+
+
 def test_a_run_costs_its_training_hours_unless_the_recipe_is_priced_otherwise_and_its_imports():
     def costs(recipe):
         planned = s.planned_solution(recipe=recipe)
