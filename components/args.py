@@ -225,12 +225,12 @@ class BatchJobArgs:
     Without `{date}`, each job replaces the results of the job before.
     """
     num_results: Annotated[
-        int | None, Between(1, rules.MAX_SEGMENT_USERS, "set for example 25, and at most 5 million")
+        int | None, Between(1, 5_000_000, "set for example 25, and at most 5 million")
     ] = None
     """How many items to recommend, or how many users a segment gets. The default of AWS is 25."""
     filter_arn: Annotated[pulumi.Input[str] | None, arns.FILTER] = None
     """ARN of a filter. If it has parameters, each line of the input has their `filterValues`."""
-    themes: Annotated[str | None, rules.column_error] = None
+    themes: str | None = None
     """The column of the item names, for example `TITLE`. If set, each list of similar items gets a
     theme.
 

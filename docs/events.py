@@ -83,7 +83,6 @@ EXAMPLE = {
             ],
             "batchJobs": [
                 {
-                    "input": "s3://batch/users.json",
                     "output": "s3://batch/recommendations/2026-11-30/",
                     "outcome": "WRITTEN",
                     "reason": None,

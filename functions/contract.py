@@ -272,17 +272,6 @@ class PlannedCampaign(TypedDict):
     campaignArn: str
 
 
-class PlannedBatchJob(TypedDict):
-    """One batch job to run. If its results were written before, nothing is created."""
-
-    input: str
-    """The location of the input, in which the day has replaced `{date}`."""
-    output: str
-    """The location of the results, also with the day."""
-    durations: list[int]
-    """How many seconds the last job of this output took, if there was one."""
-
-
 class PlannedSolution(TypedDict):
     """One solution version to create or to use, and the campaigns that will serve it."""
 
@@ -300,7 +289,8 @@ class PlannedSolution(TypedDict):
     durations: list[int]
     """How many seconds each of the last trainings in this mode took, newest first."""
     campaigns: list[PlannedCampaign]
-    batchJobs: list[PlannedBatchJob]
+    batchJobs: list[str]
+    """The output of each batch job, in which the day has replaced `{date}`."""
 
 
 class Plan(TypedDict):
@@ -470,17 +460,17 @@ class BatchIteration(RunContext):
     solutionArn: str
     recipe: str
     training: TrainingItem
-    batchJob: PlannedBatchJob
+    batchJob: str
+    """The output."""
     item: BatchItem | None
     error: StateError | None
 
 
 class BatchResult(TypedDict):
-    """The result of one batch job of the planned solution, in the same order.
+    """The result of one batch job. Its item has no outcome if an error has ended it."""
 
-    Its item has no outcome if an error has ended it.
-    """
-
+    batchJob: str
+    """The output."""
     item: BatchItem | None
     error: StateError | None
 

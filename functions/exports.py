@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -14,7 +14,7 @@ from .csv_files import read_sample
 from .errors import ServiceUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from mypy_boto3_s3 import S3Client
@@ -25,9 +25,8 @@ SAMPLED_FILES = 20
 """The most files that are read: the ten newest, and the largest of the others."""
 SAMPLED_BYTES = 1024 * 1024
 """The most bytes that are read from all these files together."""
-FIRST_LINES, LINE_BYTES = 3, 64 * 1024
-"""The most files of a batch job's input whose first lines are read, and the most bytes of each. A
-line with 500 items to rank has fewer."""
+LINE_BYTES = 64 * 1024
+"""The most bytes of the first line in the input of a batch job. One with 500 items has fewer."""
 PARALLEL_READS = 10
 """The number of files that are read at once. A boto3 client has as many connections."""
 
@@ -64,8 +63,8 @@ class Export:
     """When the ready marker was written, or None if there is no marker."""
     read_error: str | None = None
     """A message that says which location could not be read, and why."""
-    first_lines: Mapping[str, str] = field(default_factory=dict)
-    """Key of a file -> its first line. Only the input of a batch job has them."""
+    first_line: str | None = None
+    """The first line of the first file with content. Only the input of a batch job has one."""
 
     def url(self, key: str) -> str:
         """Return `s3://bucket/key` of an object of the export."""
@@ -137,22 +136,19 @@ def read_export(client: S3Client, location: str, marker: str | None = None) -> E
 
 
 def read_batch_input(client: S3Client, location: str) -> Export:
-    """Return the input of a batch job, with the first lines of some of its files.
+    """Return the input of a batch job, with its first line.
 
-    If the input is a file, roles may read only this one of the objects that Personalize would read.
+    If it is a file, roles may read only this one of the objects that Personalize would read.
     """
+    bucket, line = split_location(location).bucket, None
     try:
         objects = list_objects(client, location, by_prefix=True)
-        files = [file.key for file in list_objects(client, location) if file.size > 0][:FIRST_LINES]
-        bucket = split_location(location).bucket
-        contents = {key: _read_beginning(client, bucket, key, LINE_BYTES) for key in files}
+        if key := next((file.key for file in list_objects(client, location) if file.size), None):
+            content = _read_beginning(client, bucket, key, LINE_BYTES)
+            line = content.decode(errors="replace").partition("\n")[0]
     except ClientError as error:
         return Export(location=location, read_error=_read_error(location, error))
-    lines = {
-        key: content.decode(errors="replace").partition("\n")[0]
-        for key, content in contents.items()
-    }
-    return Export(location=location, objects=objects, first_lines=lines)
+    return Export(location=location, objects=objects, first_line=line)
 
 
 def _read_error(location: str, error: ClientError) -> str:

@@ -4,13 +4,7 @@ from . import aws, clock, exports
 from .contract import BatchItem, BatchIteration
 from .executions import job_name
 from .log import log_item
-from .personalize.batch_jobs import (
-    batch_job_arn,
-    batch_jobs_of,
-    create_batch_job,
-    find_batch_job,
-    list_batch_jobs,
-)
+from .personalize.batch_jobs import batch_jobs_of, create_batch_job, list_batch_jobs
 from .personalize.campaigns import Versions, describe_campaign, seen_campaign
 from .personalize.tags import BATCH, RUN, api_tags, tags_of
 from .reconcile import Progress, creation, from_document, reconcile
@@ -25,44 +19,35 @@ def handler(event: BatchIteration, _context: object) -> BatchItem:
     """Run the batch job until it has an outcome, or has to wait for long."""
     batch_job = RunningBatchJob(event)
     item = batch_job.item(reconcile(batch_job.look, batch_job.decide, batch_job.act))
-    return log_item("run_batch_job", event["run"], event["batchJob"]["output"], item)
+    return log_item("run_batch_job", event["run"], event["batchJob"], item)
 
 
 class RunningBatchJob:
     """One batch job in one invocation. The item carries its memory to the next."""
 
     def __init__(self, event: BatchIteration) -> None:
-        settings, run, solution_arn = event["settings"], event["run"], event["solutionArn"]
-        version, planned = event["training"]["arn"], event["batchJob"]
+        settings, run, version = event["settings"], event["run"], event["training"]["arn"]
         assert version, "a training that has succeeded has a version"
         solutions = {solution["solutionArn"]: solution for solution in settings["solutions"]}
-        self._settings, self._solution = settings, solutions[solution_arn]
+        self._settings, self._solution = settings, solutions[event["solutionArn"]]
         jobs = {job["output"]: job for job in batch_jobs_of(self._solution, run)}
-        self._job, gate = jobs[planned["output"]], self._solution["qualityGate"]
-        self._wanted = WantedBatchJob(
-            run=run["id"],
-            version=version,
-            job=self._job,
-            gate=gate,
-            durations=planned["durations"],
-        )
+        self._job, gate = jobs[event["batchJob"]], self._solution["qualityGate"]
+        self._wanted = WantedBatchJob(run=run["id"], version=version, job=self._job, gate=gate)
         item = event["item"]
         self._memory = from_document(Memory, item["memory"]) if item else Memory(clock.now())
         self._recipe = event["recipe"]
-        name = job_name(settings, run, self._job["slot"])
-        self._arn = batch_job_arn(solution_arn, self._recipe, name)
+        self._name = job_name(settings, run, self._job["slot"])
 
     def look(self) -> SeenBatchJobs:
         """Return the batch jobs of the output, the input and the campaigns as they are now.
 
-        A list may be old, so the job of this run is described once its create was sent. Nothing
-        else is read while a job is running, because the rules need nothing else.
+        Nothing else is read while a job is running, because the rules need nothing else.
         """
         solution, client, slot = self._solution, aws.read_client(), self._job["slot"]
-        jobs = find_batch_job(client, self._arn) if self._memory.sent_at else []
-        jobs = jobs or list_batch_jobs(client, solution["solutionArn"], self._recipe, slot)
-        if any(job.is_running or job.run == self._wanted.run for job in jobs):
-            return SeenBatchJobs(jobs=jobs)
+        for version in [self._memory.version, None] if self._memory.sent_at else [None]:
+            jobs = list_batch_jobs(client, solution["solutionArn"], self._recipe, slot, version)
+            if any(job.is_running or job.run == self._wanted.run for job in jobs):
+                return SeenBatchJobs(jobs=jobs)
         objects = exports.list_objects(aws.s3(), self._job["input"], by_prefix=True)
         export = exports.Export(location=self._job["input"], objects=objects)
         return SeenBatchJobs(
@@ -89,12 +74,13 @@ class RunningBatchJob:
         assert isinstance(action, Create)
         tags = {**self._settings["tags"], RUN: self._wanted.run, BATCH: action.content}
         request = {
+            "jobName": self._name,
             "solutionVersionArn": action.version,
             "roleArn": self._settings["batchRoleArn"],
             "tags": api_tags(tags),
         }
-        with creation(self._memory, self._arn):
-            create_batch_job(aws.write_client(), self._arn, self._job, request)
+        with creation(self._memory, self._name):
+            create_batch_job(aws.write_client(), self._recipe, self._job, request)
 
     def item(self, progress: Progress[SeenBatchJobs]) -> BatchItem:
         """Return how far the batch job has come. A job that had ended before has no times."""

@@ -22,9 +22,6 @@ MAX_RESULTS = 500
 """The most results that GetRecommendations returns, and the most items that GetPersonalizedRanking
 accepts, according to the API's models."""
 
-MAX_SEGMENT_USERS = 5_000_000
-"""The most users of a segment:
-https://docs.aws.amazon.com/personalize/latest/dg/creating-batch-seg-job.html"""
 
 NDCG = "normalized_discounted_cumulative_gain"
 NDCG_AT_10 = f"{NDCG}_at_10"
@@ -159,12 +156,6 @@ batch_input_error = Location(
 batch_output_error = Location(
     ("/",), "is not a folder in S3; expected for example 's3://bucket/recommendations/{date}/'"
 )
-
-
-def column_error(text: str) -> str | None:
-    """Check the name of a column, with the pattern of the API's model."""
-    is_name = re.fullmatch(r"[A-Za-z_][A-Za-z\d_]{0,149}", text)
-    return None if is_name else "is not the name of a column; expected for example 'TITLE'"
 
 
 def marker_error(text: str) -> str | None:

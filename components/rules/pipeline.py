@@ -5,7 +5,7 @@
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from itertools import combinations, product
+from itertools import product
 from typing import Any, NamedTuple
 
 from ..args import (
@@ -109,7 +109,7 @@ def _check_approval(solution: SolutionArgs, key: str) -> Iterator[Problem]:
 
 
 def _check_locations(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
-    """Check that no file lies where something else would read it, and that outputs differ.
+    """Check that no file lies where something else would read it, and no output in another one.
 
     All files in a dataLocation are imported, and a file in a subfolder is refused. A batch job
     reads whatever begins with its input, and its results for `users.json` are in `users.json.out`.
@@ -125,19 +125,15 @@ def _check_locations(args: RetrainingPipelineArgs, _key: str) -> Iterator[Proble
     inputs = {f"{key}.input": job.input for key, job in jobs.items()}
     outputs = {f"{key}.output": job.output for key, job in jobs.items()}
     for (outer_key, outer), (key, inner) in [
-        *product(exports.items(), {**exports, **markers, **inputs, **outputs}.items()),
-        *product(inputs.items(), outputs.items()),
-        *combinations(outputs.items(), 2),
+        *product(exports.items(), {**exports, **markers, **inputs}.items()),
+        *product({**exports, **inputs, **outputs}.items(), outputs.items()),
     ]:
         if key == outer_key or not isinstance(outer, str) or not isinstance(inner, str):
             continue
         name = outer.rpartition("/")[2] if outer_key in inputs else ""
         is_inside = outer.endswith("/") or outer_key in inputs
-        message = f"lies in {outer_key}, so it would be read there; move it elsewhere"
-        if outer_key in outputs:
-            is_inside, message = False, f"is also the value of {outer_key}; change one of the two"
         if f"{inner}{name}".startswith(outer) if is_inside else inner == outer:
-            yield Problem(key, message, inner)
+            yield Problem(key, f"lies in {outer_key}; move it elsewhere", inner)
 
 
 def _check_thresholds(rule: QualityRuleArgs, key: str) -> Iterator[Problem]:

@@ -35,7 +35,7 @@ NEW_ITERATION = {**_copied_fields("settings", "run"), "item": None, "error": Non
 DATASET_RESULT = _copied_fields("dataset", "item", "error")
 CAMPAIGN_RESULT = _copied_fields("campaign", "item", "error")
 DECIDED_CAMPAIGN = {**CAMPAIGN_RESULT, "outcome.$": "$.item.outcome"}
-BATCH_RESULT = _copied_fields("item", "error")
+BATCH_RESULT = _copied_fields("batchJob", "item", "error")
 SOLUTION_RESULT = {
     **_copied_fields("solution", "campaigns", "batchJobs", "error"),
     "version.$": "$.item",

@@ -12,8 +12,7 @@ Resource = Literal[
     "import role",
     "inference jobs",
     "segment jobs",
-    "all inference jobs",
-    "all segment jobs",
+    "all batch jobs",
     "batch role",
     "batch inputs",
     "filters",
@@ -79,8 +78,7 @@ STEPS: Mapping[str, Step] = {
                 "personalize:ListEventTrackers",
                 "personalize:ListSolutionVersions",
             ),
-            "all inference jobs": ("personalize:ListTagsForResource",),
-            "all segment jobs": ("personalize:ListTagsForResource",),
+            "all batch jobs": ("personalize:ListTagsForResource",),
             "filters": ("personalize:DescribeFilter",),
             "batch inputs": ("s3:GetObject",),
             "dataset groups": ("personalize:DescribeDatasetGroup",),
@@ -179,14 +177,7 @@ STEPS: Mapping[str, Step] = {
             "any": (*BATCH_LISTS, "personalize:ListSolutionVersions"),
             "inference jobs": ("personalize:CreateBatchInferenceJob", "personalize:TagResource"),
             "segment jobs": ("personalize:CreateBatchSegmentJob", "personalize:TagResource"),
-            "all inference jobs": (
-                "personalize:DescribeBatchInferenceJob",
-                "personalize:ListTagsForResource",
-            ),
-            "all segment jobs": (
-                "personalize:DescribeBatchSegmentJob",
-                "personalize:ListTagsForResource",
-            ),
+            "all batch jobs": ("personalize:ListTagsForResource",),
             # CreateBatchInferenceJob acts on the job and on its solution.
             "solutions": ("personalize:CreateBatchInferenceJob",),
             "solution versions": (

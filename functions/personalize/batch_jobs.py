@@ -6,7 +6,6 @@ solution decides which kind its version can run.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ..contract import BatchJobSettings
@@ -17,15 +16,12 @@ from .statuses import is_active, is_running
 from .tags import BATCH, RUN, tags_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from mypy_boto3_personalize import PersonalizeClient
 
     from ..contract import Run, SolutionSettings
 
 SEGMENT_RECIPES = ("aws-item-affinity", "aws-item-attribute-affinity")
 """https://docs.aws.amazon.com/personalize/latest/dg/user-segmentation-recipes.html"""
-SEGMENT_JOB = "batch-segment-job"
 SLOT_DIGITS = 8
 
 
@@ -50,59 +46,54 @@ def batch_jobs_of(solution: SolutionSettings, run: Run) -> list[BatchJobOfRun]:
     ]
 
 
-def batch_job_arn(solution_arn: str, recipe: str, name: str) -> str:
-    """Return the ARN that the batch job with this name has."""
-    kind = SEGMENT_JOB if recipe in SEGMENT_RECIPES else "batch-inference-job"
-    return f"{solution_arn.partition(':solution/')[0]}:{kind}/{name}"
-
-
 def list_batch_jobs(
-    client: PersonalizeClient, solution_arn: str, recipe: str, slot: str
+    client: PersonalizeClient, solution_arn: str, recipe: str, slot: str, version: str | None = None
 ) -> list[BatchJob]:
-    """Return the newest ACTIVE batch job of a slot and those after it, newest first."""
-    listed: list[Any]
+    """Return the newest ACTIVE batch job of a slot and those after it, newest first.
+
+    With a version, only its jobs are listed, because the list of the whole region only grows.
+    """
+    request: Any = {"solutionVersionArn": version} if version else {}
+    paginator: Any = client.get_paginator("list_batch_inference_jobs")
+    kind = "Inference"
     if recipe in SEGMENT_RECIPES:
-        segments = client.get_paginator("list_batch_segment_jobs")
-        pages = segments.paginate(PaginationConfig=PAGE_SIZE)
-        listed = read_list(pages, lambda page: page["batchSegmentJobs"])
-    else:
-        inferences = client.get_paginator("list_batch_inference_jobs")
-        inference_pages = inferences.paginate(PaginationConfig=PAGE_SIZE)
-        listed = read_list(inference_pages, lambda page: page["batchInferenceJobs"])
+        paginator, kind = client.get_paginator("list_batch_segment_jobs"), "Segment"
+    pages = paginator.paginate(**request, PaginationConfig=PAGE_SIZE)
+    listed = read_list(pages, lambda page: page[f"batch{kind}Jobs"])
     jobs: list[BatchJob] = []
     for shown in sorted(listed, key=lambda shown: shown["creationDateTime"], reverse=True):
+        arn = shown[f"batch{kind}JobArn"]
         is_of_solution = shown["solutionVersionArn"].startswith(f"{solution_arn}/")
-        if is_of_solution and shown["jobName"].endswith(f"-{slot}"):
-            jobs.append(_job(client, shown))
+        if is_of_solution and arn.endswith(f"-{slot}"):
+            tags = tags_of(client, arn)
+            jobs.append(
+                BatchJob(
+                    arn=arn,
+                    version=shown["solutionVersionArn"],
+                    is_running=is_running(shown["status"]),
+                    is_active=is_active(shown["status"]),
+                    created_at=shown["creationDateTime"],
+                    ended_at=shown["lastUpdatedDateTime"],
+                    run=tags.get(RUN),
+                    content=tags.get(BATCH),
+                    failure=shown.get("failureReason"),
+                )
+            )
             if jobs[-1].is_active:
                 break
     return jobs
 
 
-def find_batch_job(client: PersonalizeClient, arn: str) -> list[BatchJob]:
-    """Return the batch job with this ARN, or nothing if it does not exist."""
-    shown: Any
-    with suppress(client.exceptions.ResourceNotFoundException):
-        if SEGMENT_JOB in arn:
-            shown = client.describe_batch_segment_job(batchSegmentJobArn=arn)["batchSegmentJob"]
-        else:
-            described = client.describe_batch_inference_job(batchInferenceJobArn=arn)
-            shown = described["batchInferenceJob"]
-        return [_job(client, shown)]
-    return []
-
-
 def create_batch_job(
-    client: PersonalizeClient, arn: str, job: BatchJobOfRun, request: dict[str, Any]
+    client: PersonalizeClient, recipe: str, job: BatchJobOfRun, request: dict[str, Any]
 ) -> None:
-    """Create the batch job with this ARN. `request` has the version, the role and the tags."""
+    """Create a batch job. `request` has the name, the version, the role and the tags."""
     request |= {
-        "jobName": arn.rpartition("/")[2],
         "jobInput": {"s3DataSource": {"path": job["input"]}},
         "jobOutput": {"s3DataDestination": {"path": job["output"]}},
         **{key: job[key] for key in ("numResults", "filterArn") if job[key] is not None},
     }
-    if SEGMENT_JOB in arn:
+    if recipe in SEGMENT_RECIPES:
         client.create_batch_segment_job(**request)
         return
     if exploration := {key: f"{job[key]:g}" for key in EXPLORATION_KEYS if job[key] is not None}:
@@ -112,19 +103,3 @@ def create_batch_job(
         request["batchInferenceJobMode"] = "THEME_GENERATION"
         request["themeGenerationConfig"] = {"fieldsForThemeGeneration": fields}
     client.create_batch_inference_job(**request)
-
-
-def _job(client: PersonalizeClient, shown: Mapping[str, Any]) -> BatchJob:
-    arn = shown.get("batchSegmentJobArn") or shown["batchInferenceJobArn"]
-    tags = tags_of(client, arn)
-    return BatchJob(
-        arn=arn,
-        version=shown["solutionVersionArn"],
-        is_running=is_running(shown["status"]),
-        is_active=is_active(shown["status"]),
-        created_at=shown["creationDateTime"],
-        ended_at=shown["lastUpdatedDateTime"],
-        run=tags.get(RUN),
-        content=tags.get(BATCH),
-        failure=shown.get("failureReason"),
-    )

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from ..contract import PlannedImport, Run, Settings
     from ..exports import Export
-    from ..rules.batch_jobs import BatchJob
     from ..rules.imports import Import
     from ..rules.trainings import Training
     from .world import SchemaField, World
@@ -203,7 +202,7 @@ def datasets_to_import(settings: Settings, run: Run) -> list[DatasetOfRun]:
     ]
 
 
-def durations_of(newest_first: Iterable[Import | Training | BatchJob]) -> list[int]:
+def durations_of(newest_first: Iterable[Import | Training]) -> list[int]:
     """Return the seconds that the last successful jobs took, newest first.
 
     The jobs must be sorted, newest first.

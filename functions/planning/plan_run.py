@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..errors import RunRefused
 from ..metrics import short_name
 from ..words import list_text
-from . import batch_guards, export_files, export_guards, resource_guards
+from . import export_files, export_guards, resource_guards
 from .datasets import DatasetView, datasets_to_import
 from .guards import Guard
 from .solutions import SolutionView
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 GUARDS = tuple(
     found
-    for module in (resource_guards, batch_guards, export_files, export_guards)
+    for module in (resource_guards, export_files, export_guards)
     for found in vars(module).values()
     if isinstance(found, Guard)
 )

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..contract import filter_arns
 from ..metrics import short_name
+from ..personalize.batch_jobs import SEGMENT_RECIPES
 from ..personalize.campaigns import LATEST, follows_newest, read_pin
 from ..personalize.statuses import ACTIVE, is_active, is_deleted
+from ..words import list_text
 from .guards import guard
 
 if TYPE_CHECKING:
@@ -29,6 +31,15 @@ PROBE_KEYS = {
 }
 """Recipe -> the key that a probe must have, or None if its campaigns do not answer probes:
 https://docs.aws.amazon.com/personalize/latest/dg/API_RS_GetRecommendations.html."""
+INPUT_KEYS: Mapping[str, tuple[str, ...]] = {
+    **{recipe: (key,) for recipe, key in PROBE_KEYS.items() if key},
+    "aws-personalized-ranking": ("userId", "itemList"),
+    "aws-personalized-ranking-v2": ("userId", "itemList"),
+    "aws-item-affinity": ("itemId",),
+    "aws-item-attribute-affinity": ("itemAttributes",),
+}
+"""Recipe -> the keys that each line in the input of a batch job must have:
+https://docs.aws.amazon.com/personalize/latest/dg/getting-batch-recommendations.html."""
 
 
 @guard("datasets", "REFUSE", "run")
@@ -214,3 +225,51 @@ def unknown_probe_users(view: SolutionView) -> Iterator[str]:
                 "so Personalize answers with popular items, which proves little; name a user of "
                 f"the export, for example {min(view.user_ids)!r}"
             )
+
+
+@guard("batch jobs", "REFUSE", "solution")
+def unusable_inputs(view: SolutionView) -> Iterator[str]:
+    """Yield a message for the input of a batch job that has another key than its recipe needs.
+
+    Only the first line of one file is read. If the input is a file, no other key may begin with its
+    key, because Personalize would read that object too.
+    """
+    keys = INPUT_KEYS.get(view.recipe or "", ())
+    for job in view.batch_jobs:
+        export, name = view.world.batch_inputs[job["input"]], f"batch job to {job['output']}"
+        others = [file.key for file in export.objects if export.url(file.key) != export.location]
+        line = export.first_line
+        if others and not export.location.endswith("/"):
+            yield (
+                f"{name}: Personalize would also read {others[0]}, because it begins like the "
+                "input; move it, or put the input into a folder"
+            )
+        if line is not None and not all(f'"{key}"' in line for key in keys):
+            yield (
+                f"{name}: its input begins with {line[:60]!r}, but each line has to be a JSON "
+                f"object with {list_text(keys)}; correct it"
+            )
+
+
+@guard("batch inputs", "WARN", "solution")
+def incomplete_inputs(view: SolutionView) -> Iterator[str]:
+    """Yield a message for an input without content, and for user segments of appended data.
+
+    The run is not refused, because the input may be written while it trains. Segments use only the
+    data of FULL imports:
+    https://docs.aws.amazon.com/personalize/latest/dg/getting-user-segments.html.
+    """
+    for job in view.batch_jobs:
+        export = view.world.batch_inputs[job["input"]]
+        if export.first_line is None:
+            reason = export.read_error or f"{export.location} has no content"
+            yield (
+                f"batch job to {job['output']}: {reason}; the batch job fails unless this changes "
+                "before the training ends"
+            )
+    modes = [dataset["importMode"] for dataset in view.settings["datasets"]]
+    if view.recipe in SEGMENT_RECIPES and view.batch_jobs and "INCREMENTAL" in modes:
+        yield (
+            f"{view.arn}: user segments leave out what INCREMENTAL imports have added; use "
+            "importMode FULL"
+        )

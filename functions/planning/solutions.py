@@ -239,14 +239,7 @@ class SolutionView:
             "requestedSince": since.isoformat() if since else None,
             "durations": durations_of(job for job in self.seen.trainings if job.mode == mode),
             "campaigns": [{"campaignArn": campaign["campaignArn"]} for campaign in campaigns],
-            "batchJobs": [
-                {
-                    "input": job["input"],
-                    "output": job["output"],
-                    "durations": durations_of(self.world.batch_jobs[job["slot"]]),
-                }
-                for job in self.batch_jobs
-            ],
+            "batchJobs": [job["output"] for job in self.batch_jobs],
         }
 
     @property

@@ -24,7 +24,6 @@ from ..contract import (
     MetricValues,
     Outcome,
     Plan,
-    PlannedBatchJob,
     SolutionResult,
     StateError,
     TrainingItem,
@@ -107,8 +106,6 @@ class CampaignReport(TypedDict):
 class BatchJobReport(TypedDict):
     """What a run did with a batch job."""
 
-    input: str
-    """The location of the input."""
     output: str
     """The location of the results."""
     outcome: Outcome
@@ -371,19 +368,15 @@ def _solution_report(result: SolutionResult, served: Mapping[str, str | None]) -
         "trainingHours": trained["trainingHours"] if trained else None,
         "seconds": _seconds(trained),
         "campaigns": campaigns,
-        # There are no results if the run did not come to the batch jobs.
-        "batchJobs": [
-            *map(_batch_job_report, result["solution"]["batchJobs"], result["batchJobs"])
-        ],
+        "batchJobs": [_batch_job_report(batch_job) for batch_job in result["batchJobs"]],
     }
 
 
-def _batch_job_report(planned: PlannedBatchJob, result: BatchResult) -> BatchJobReport:
+def _batch_job_report(result: BatchResult) -> BatchJobReport:
     item, error = result["item"], result["error"]
     has_ended = item is not None and item["outcome"] is not None and error is None
     return {
-        "input": planned["input"],
-        "output": planned["output"],
+        "output": result["batchJob"],
         "outcome": cast("Outcome", item["outcome"]) if item and has_ended else "FAILED",
         "reason": _reason_of_item(error, item),
         "jobArn": item["arn"] if item else None,
@@ -439,13 +432,7 @@ def _warnings(document: FinishedRun) -> Iterator[str]:
             for result in (*trial_results(document), *campaigns)
         ),
         *((result["solution"]["solutionArn"], result["version"]) for result in solutions),
-        *(
-            (planned["output"], job["item"])
-            for result in solutions
-            for planned, job in zip(
-                result["solution"]["batchJobs"], result["batchJobs"], strict=False
-            )
-        ),
+        *((job["batchJob"], job["item"]) for result in solutions for job in result["batchJobs"]),
     ]
     for arn, item in items:
         yield from (f"{arn}: {warning}" for warning in (item["warnings"] if item else ()))

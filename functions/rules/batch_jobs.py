@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from ..contract import BatchJobSettings, QualityRule
-from .deployments import SeenCampaign, Version, wait_for_baseline
-from .gate import NO_BASELINES, compare
+from .deployments import NO_VERSION, SeenCampaign, Version, wait_for_baseline
+from .gate import compare
 from .pacing import pause
 from .steps import Action, Case, JobMemory, Step, failed
 
@@ -56,7 +56,6 @@ class WantedBatchJob:
     """The newest version of the solution."""
     job: BatchJobSettings
     gate: Sequence[QualityRule] = ()
-    durations: Sequence[int] = ()
 
 
 @dataclass
@@ -103,7 +102,7 @@ def _follow(case: BatchCase) -> Step | None:
             f"{job.arn} is still running after {wanted.job['maxHours']:g} hours; it goes on, "
             "because no batch job can be stopped, and the next run waits for it",
         )
-    return Step("WRITING", pause=pause(wanted.durations, (now - job.created_at).total_seconds()))
+    return Step("WRITING", pause=pause((), (now - job.created_at).total_seconds()))
 
 
 def _choose_version(case: BatchCase) -> Step | None:
@@ -120,16 +119,11 @@ def _choose_version(case: BatchCase) -> Step | None:
         reasons = [] if has_passed else [f"no campaign serves {new} as its good version"]
     else:
         live = last.version if last else None
-        version, before = seen.versions[new], seen.versions[live] if live else None
-        old_baselines = before.baselines if before else NO_BASELINES
-        if wait := wait_for_baseline("WRITING", version, old_baselines, now):
+        version, old = seen.versions[new], seen.versions[live] if live else NO_VERSION
+        if wait := wait_for_baseline("WRITING", version, old.baselines, now):
             return memory.at_deadline(wait.reasons[0], wanted.job["maxHours"], now) or wait
         compared = compare(
-            version.metrics,
-            before.metrics if before else {},
-            wanted.gate,
-            version.baselines,
-            old_baselines,
+            version.metrics, old.metrics, wanted.gate, version.baselines, old.baselines
         )
         memory.warnings = sorted({*memory.warnings, *compared.warnings})
         reasons = compared.rejections

@@ -8,11 +8,12 @@ any later run, even one of a recreated stack, continues where a run has died.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import NamedTuple
 
 from ..contract import MetricValues, ProbeSettings, QualityRule
 from ..words import duration_text, time_text
-from .gate import NO_BASELINES, Baselines, compare
+from .gate import Baselines, compare
 from .pacing import LONGEST_SLEEP, pause
 from .probing import Probing
 from .steps import LIST_LAG, SHORT_PAUSE, Action, Case, Step
@@ -79,7 +80,11 @@ class Version(NamedTuple):
     """APPROVED, REFUSED, ASKED, or None if nobody was asked or the request has expired."""
     ended_at: datetime = datetime.min.replace(tzinfo=UTC)
     """When its training has ended."""
-    baselines: Baselines = NO_BASELINES
+    baselines: Baselines = MappingProxyType({})
+
+
+NO_VERSION = Version(datetime.min.replace(tzinfo=UTC), {})
+"""What is known where no version is in use."""
 
 
 class Alarm(NamedTuple):
@@ -450,15 +455,14 @@ def _refuse(case: DeploymentCase, version: str) -> Step | None:
     if seen.notes.bad == version:
         reasons = memory.reasons or [f"{version} was taken back here before"]
         return Step("JUDGING", outcome="ROLLED_BACK", reasons=reasons)
-    new, live = seen.versions[version], seen.versions[seen.serves] if seen.serves else None
+    new, live = seen.versions[version], seen.versions[seen.serves] if seen.serves else NO_VERSION
     if new.answer == "REFUSED":
         return Step("JUDGING", outcome="REJECTED", reasons=(f"{version} was refused",))
-    live_metrics, live_baselines = (live.metrics, live.baselines) if live else ({}, NO_BASELINES)
-    wait = wait_for_baseline("JUDGING", new, live_baselines, now)
+    wait = wait_for_baseline("JUDGING", new, live.baselines, now)
     memory.waits_because = wait.reasons[0] if wait else None
     if wait:
         return wait
-    compared = compare(new.metrics, live_metrics, wanted.gate, new.baselines, live_baselines)
+    compared = compare(new.metrics, live.metrics, wanted.gate, new.baselines, live.baselines)
     memory.metrics = compared.values
     memory.warnings = sorted({*memory.warnings, *compared.warnings})
     if compared.rejections:

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from types import MappingProxyType
 from typing import NamedTuple
 
 from ..contract import MetricValues, QualityRule
@@ -29,7 +28,6 @@ class Baseline(NamedTuple):
 
 Baselines = Mapping[str, Baseline | None]
 """ARN of a baseline solution -> the baseline of a version, or None if there is none."""
-NO_BASELINES: Baselines = MappingProxyType({})
 
 
 class Comparison(NamedTuple):

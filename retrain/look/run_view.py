@@ -225,7 +225,7 @@ class RunView:
             arn = document["campaign"]["campaignArn"]
             job = self.job("update", arn, earlier=self.is_trial)
         elif "batchJob" in document:
-            job = self.job("write", document["batchJob"]["output"])
+            job = self.job("write", document["batchJob"])
         elif "solution" in document:
             if not self.is_trial:
                 job = self.job("train", document["solution"]["solutionArn"])
@@ -275,9 +275,8 @@ class RunView:
                 probe, bake = campaign["probe"], campaign["bake"]
                 minutes = max(probe["minutes"] if probe else 0, bake["hours"] * 60 if bake else 0)
                 self.job("update", arn).expected_seconds = self.update_seconds + minutes * 60
-            for batch_job in solution.get("batchJobs", ()):
-                job = self.job("write", batch_job["output"])
-                job.expected_seconds = median_high(batch_job["durations"] or [0])
+            for output in solution.get("batchJobs", ()):
+                self.job("write", output)
 
     def read_report(self, report: Report) -> None:
         """Add the report, which has the last word about each job, unless it lacks a key."""

@@ -51,7 +51,7 @@ class Run:
 
     @property
     def outcomes(self) -> dict[str, str] | None:
-        """The outcome by dataset type, solution ARN, campaign ARN and input of a batch job.
+        """The outcome by dataset type, solution ARN, campaign ARN, and of a batch job.
 
         None if the run ended without a report.
         """
@@ -63,7 +63,7 @@ class Run:
             for campaign in solution["campaigns"]:
                 outcomes[campaign["campaignArn"]] = campaign["outcome"]
             for batch_job in solution["batchJobs"]:
-                outcomes[batch_job["input"]] = batch_job["outcome"]
+                outcomes["batch job"] = batch_job["outcome"]
         return outcomes
 
     @property

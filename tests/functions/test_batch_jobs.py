@@ -8,7 +8,6 @@ from functions.personalize.tags import BATCH, RUN
 from tests.functions import samples as s
 
 HOME = s.SOLUTION.partition(":solution/")[0]
-ARN = f"{HOME}:batch-inference-job/p-run-slot"
 JOB = {
     "input": "s3://batch/in/",
     "output": "s3://batch/out/",
@@ -18,10 +17,13 @@ JOB = {
     "explorationWeight": None,
     "explorationItemAgeCutOff": None,
 }
-COMMON = {"solutionVersionArn": s.VERSION, "roleArn": "arn:aws:iam::123456789012:role/b"}
+COMMON = {
+    "jobName": "p-run-slot",
+    "solutionVersionArn": s.VERSION,
+    "roleArn": "arn:aws:iam::123456789012:role/b",
+}
 REQUEST = {
     **COMMON,
-    "jobName": "p-run-slot",
     "jobInput": {"s3DataSource": {"path": "s3://batch/in/"}},
     "jobOutput": {"s3DataDestination": {"path": "s3://batch/out/"}},
 }
@@ -53,7 +55,7 @@ FILTER = f"{HOME}:filter/unseen"
 )
 def test_a_create_sends_the_settings_that_are_set(personalize, settings, expected):
     personalize.expect("create_batch_inference_job", {}, **REQUEST, **expected)
-    create_batch_job(personalize.client, ARN, {**JOB, **settings}, {**COMMON})
+    create_batch_job(personalize.client, "aws-sims", {**JOB, **settings}, {**COMMON})
 
 
 def expect_list(personalize, *jobs):
@@ -70,7 +72,8 @@ def expect_list(personalize, *jobs):
         for hours, (name, version, status) in enumerate(jobs, 1)
     ]
     page = {"maxResults": PAGE_SIZE["PageSize"]}
-    personalize.expect("list_batch_inference_jobs", {"batchInferenceJobs": shown[::-1]}, **page)
+    listed = {"batchInferenceJobs": shown[::-1]}
+    personalize.expect("list_batch_inference_jobs", listed, **page, solutionVersionArn=s.VERSION)
 
 
 def test_the_jobs_of_an_output_are_listed_back_to_the_last_one_that_succeeded(personalize):
@@ -87,7 +90,7 @@ def test_the_jobs_of_an_output_are_listed_back_to_the_last_one_that_succeeded(pe
         tags = [{"tagKey": RUN, "tagValue": name}, {"tagKey": BATCH, "tagValue": "content"}]
         arn = f"{HOME}:batch-inference-job/{name}"
         personalize.expect("list_tags_for_resource", {"tags": tags}, resourceArn=arn)
-    jobs = list_batch_jobs(personalize.client, s.SOLUTION, "aws-sims", "slot")
+    jobs = list_batch_jobs(personalize.client, s.SOLUTION, "aws-sims", "slot", s.VERSION)
     assert [(job.run, job.is_running, job.is_active) for job in jobs] == [
         ("p-run-5-slot", True, False),
         ("p-run-3-slot", False, False),

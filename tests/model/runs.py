@@ -184,8 +184,10 @@ class Run:
         memory = batch_jobs.Memory(as_time(world.now))
 
         def look() -> Process:
-            jobs = (yield Call(partial(world.find_batch_job, name))) if memory.sent_at else []
-            jobs = jobs or (yield Call(world.list_batch_jobs))
+            jobs = ()
+            for used in [memory.version, None] if memory.sent_at else [None]:
+                if not any(job.is_running or job.run == self.run_id for job in jobs):
+                    jobs = yield Call(partial(world.list_batch_jobs, used))
             content = yield Call(lambda: str(world.batch_input))
             campaigns = []
             for campaign in world.campaigns:

@@ -418,15 +418,12 @@ class World(Clock):
             version for version in reversed(self.versions) if version.solution == solution
         )
 
-    def list_batch_jobs(self) -> list[rules.BatchJob]:
-        """Return the newest ACTIVE batch job and those after it, newest first."""
-        listed = self._listed(reversed(self.batch_jobs))
+    def list_batch_jobs(self, version: str | None) -> list[rules.BatchJob]:
+        """Return the newest ACTIVE batch job of a version and those after it, newest first."""
+        jobs = [job for job in self.batch_jobs if version in (None, job.version)]
+        listed = self._listed(reversed(jobs))
         active = next((index for index, job in enumerate(listed) if job.is_active), len(listed))
         return listed[: active + 1]
-
-    def find_batch_job(self, name: str) -> list[rules.BatchJob]:
-        """Return the batch job with a name, if it exists."""
-        return [job.seen(self.now) for job in self.batch_jobs if job.name == name]
 
     def create_batch_job(self, name: str, version: str, tags: dict[str, object]) -> None:
         """Start a batch job, unless the name is taken or five others are running."""

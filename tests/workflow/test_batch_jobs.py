@@ -62,7 +62,8 @@ def test_results_are_written_once_for_a_version_and_an_input():
         changed = run(pipeline, {"batch/users.json": OTHER_USERS}, scheduledTime=LATER)
         files = [key for key in pipeline.bucket.objects if key.startswith("out/")]
         lines = pipeline.bucket.objects[files[0]].splitlines()
-        assert pipeline.requests("DescribeBatchInferenceJob"), "a list of all jobs may be long"
+        last_list = pipeline.requests("ListBatchInferenceJobs")[-1]
+        assert "solutionVersionArn" in last_list, "a list of all jobs may be long"
         assert versions_written(pipeline) == [1, 1], "the version of the first run"
     assert results(first) == ("DEPLOYED", [("WRITTEN", None)])
     assert results(same) == ("SKIPPED", [])
@@ -206,7 +207,6 @@ def test_a_batch_job_that_does_not_end_is_followed_by_the_next_run():
         ({"fault": "lost-answer", "operation": CREATE}, 1),
         ({"fault": "limit-exceeded", "operation": CREATE, "times": 3}, 4),
         ({"fault": "server-error", "operation": "ListBatchInferenceJobs", "times": 9}, 1),
-        ({"fault": "server-error", "operation": "DescribeBatchInferenceJob", "times": 9}, 1),
         ({"fault": "unknown-status", "job": "batch-inference-job"}, 1),
     ],
     ids=lambda value: value["fault"] if isinstance(value, dict) else None,
