@@ -256,7 +256,7 @@ class Run:
             is_baking = campaign.is_baked and notes.trial and notes.trial.version == served.name
             if not is_baking or seen.update.is_running:
                 return seen
-            return replace(seen, alarms=[(yield from self._alarm(campaign, served))])
+            return replace(seen, alarms=(yield from self._alarms(campaign, served)))
 
         def perform(step: Step, seen: SeenCampaign) -> Process:
             self._check(campaign, step, seen, changes)
@@ -268,16 +268,15 @@ class Run:
         self.outcomes[campaign.name] = step
         self._check_outcome(campaign, version, began_at, expected)
 
-    def _alarm(self, campaign: Campaign, served: Version) -> Process:
-        def read() -> Alarm:
-            state = "ALARM" if campaign.causes else "OK"
-            return Alarm("sales", state, as_time(campaign.rang_at))
+    def _alarms(self, campaign: Campaign, served: Version) -> Process:
+        def read() -> list[Alarm]:
+            return [Alarm(name, "ALARM", as_time(at)) for name, at in campaign.alarms.items()]
 
         try:
             return (yield Call(read, may_fail=True))
         except RequestFailedError as error:
-            campaign.unseen.add(served)
-            return Alarm("sales", str(error))
+            campaign.unread.add(served)
+            return [Alarm("version", str(error))]
 
     def _has_waited(self, version: Version | None) -> bool:
         return version is not None and version.tags["run"] != self.run_id
@@ -407,8 +406,8 @@ class Run:
         if campaign.is_baked:
             if trial.baked_until is None or as_time(self.world.now) < trial.baked_until:
                 yield f"{campaign.name}: {tried.name} is good before the end of its bake"
-            is_heard = tried.sets_off_alarms and tried not in campaign.unseen
-            if is_heard and as_time(campaign.rang_at) > trial.at:
+            is_heard = tried.sets_off_alarms and tried not in campaign.unread
+            if is_heard and as_time(campaign.alarms.get("version", 0)) > trial.at:
                 yield f"{campaign.name}: {tried.name} is kept although its alarm rings"
 
     def _reasons_against(

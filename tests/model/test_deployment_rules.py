@@ -510,7 +510,7 @@ def bake(*alarms, until=NOW + HOUR, **fields):
 
 
 RINGING = Alarm("orders", "ALARM", BEGAN + SECOND)
-OK, MISSING = Alarm("orders", "OK"), Alarm("orders", "does not exist")
+OK = Alarm("orders", "OK")
 RANG = "the alarm orders went off at 2026-11-29 04:40 UTC"
 BACK = Step("GOING_BACK", GoBack(LIVE))
 BAKING = Step("BAKING", pause=300, reasons=("the bake ends at 2026-11-29 07:00 UTC, in 1 h",))
@@ -538,7 +538,6 @@ def test_a_bake_begins_when_a_look_shows_that_the_version_is_served(trial, probe
         (bake(RINGING._replace(since=BEGAN), until=NOW), KEPT),
         (bake(RINGING._replace(since=BEGAN)), BAKING),
         (bake(OK._replace(since=BEGAN + SECOND)), BAKING),
-        (bake(MISSING, until=NOW), KEPT),
         (
             bake(RINGING, good=None),
             end("FAILED", RANG, NO_WAY_BACK, act=WriteNotes(Notes(bad=NEW)), phase="TRYING"),
@@ -568,13 +567,6 @@ def test_an_alarm_that_recovers_before_the_campaign_has_gone_back_is_not_forgott
     assert step(bake(OK, until=NOW), wanted(**BAKED), memory)[0] == BACK
     ended, _ = step(REJUDGED, wanted(**BAKED), memory)
     assert (ended.outcome, ended.reasons) == ("ROLLED_BACK", (RANG,))
-
-
-def test_an_alarm_whose_state_is_not_known_is_a_warning_at_the_end():
-    assert step(bake(MISSING, OK), wanted(**BAKED))[1].warnings == []
-    assert step(bake(MISSING, OK, until=NOW), wanted(**BAKED))[1].warnings == [
-        "after the bake, the alarm orders: does not exist"
-    ]
 
 
 def test_a_bake_that_the_config_has_no_more_ends_at_once():

@@ -172,14 +172,12 @@ class Campaign:
     """It has a probe."""
     is_baked: bool = False
     """It has a bake with an alarm."""
-    causes: set[str] = field(default_factory=set)
-    """Why the alarm rings: its version, something else, or both."""
+    alarms: dict[str, int] = field(default_factory=dict)
+    """When its alarms in ALARM went off: one about its version, and one about something else."""
     rang_at: int = 0
-    """When the alarm went off last."""
-    set_off_by: Version | None = None
-    """The version that has set the alarm off, if one has."""
-    unseen: set[Version] = field(default_factory=set)
-    """Versions whose alarm nobody can see, because it was ringing before or cannot be read."""
+    """When an alarm went off last."""
+    unread: set[Version] = field(default_factory=set)
+    """Versions during whose bakes the alarms could not be read."""
     pin: str | None = None
     """Who has pinned it."""
 
@@ -379,16 +377,13 @@ class World(Clock):
 
     def toggle_alarm(self, campaign: Campaign) -> None:
         """Set the alarm of a campaign off for a reason that is not its version, or end that."""
-        self._set_alarm(campaign, "another", is_on="another" not in campaign.causes)
+        self._set_alarm(campaign, "another", is_on="another" not in campaign.alarms)
 
-    def _set_alarm(self, campaign: Campaign, cause: str, *, is_on: bool) -> None:
-        served = campaign.serves(self.now)
-        if is_on and not campaign.causes:
-            campaign.rang_at = self.now
-            campaign.set_off_by = served if cause == "version" else None
-        elif is_on and cause == "version" and campaign.set_off_by is not served:
-            campaign.unseen.add(served)
-        campaign.causes = (campaign.causes | {cause}) if is_on else (campaign.causes - {cause})
+    def _set_alarm(self, campaign: Campaign, name: str, *, is_on: bool) -> None:
+        if not is_on:
+            campaign.alarms.pop(name, None)
+        elif name not in campaign.alarms:
+            campaign.alarms[name] = campaign.rang_at = self.now
 
     def loosen(self) -> None:
         """Loosen the rules of the gate."""
