@@ -29,8 +29,7 @@ HOURS_PER_DAY = 24
 MODEL_AGE_FACTOR = 1.5
 """The age at which the alarm about a model goes off, as a multiple of the longest time between two
 firings. One late run does not set it off."""
-MAX_SOLUTIONS, MAX_CAMPAIGNS, MAX_GATE_RULES, MAX_TAGS = 10, 5, 5, 30
-MAX_BATCH_JOBS = 5
+MAX_SOLUTIONS, MAX_CAMPAIGNS, MAX_GATE_RULES, MAX_BATCH_JOBS, MAX_TAGS = 10, 5, 5, 5, 30
 """The most solutions per pipeline, campaigns, rules of the quality gate and batch jobs per
 solution, and tags. With all of them, the state of an execution still has at most 256 KiB, as AWS
 requires (tests/workflow/test_sizes.py measures it):
@@ -114,7 +113,7 @@ class ProbeArgs:
     ] = None
     """Items to rank for the user, for a recipe of the type PERSONALIZED_RANKING.
 
-    The texts of all probes of a pipeline may have at most 5,000 characters together.
+    All probes, bakes, baselines and batch jobs may have 5,000 characters of text together.
     """
     filter_arn: Annotated[pulumi.Input[str] | None, arns.FILTER] = None
     """ARN of the filter that the application uses."""
@@ -142,7 +141,7 @@ class BakeArgs:
         Sequence[Annotated[pulumi.Input[str], arns.ALARM]],
         Elements(0, 10, "keep at most 10 alarms, or combine them in a composite alarm"),
     ] = ()
-    """ARNs of CloudWatch alarms. One that rang before the update was sent does not count."""
+    """ARNs of CloudWatch alarms. An alarm that went off before the update does not count."""
     create_alarms: bool = False
     """`true` creates three alarms about the campaign: its 4xx errors, 5xx errors and latency.
 
@@ -224,9 +223,7 @@ class BatchJobArgs:
 
     Without `{date}`, each job replaces the results of the job before.
     """
-    num_results: Annotated[
-        int | None, Between(1, 5_000_000, "set for example 25, and at most 5 million")
-    ] = None
+    num_results: Annotated[int | None, Between(1, 5_000_000, "set for example 25")] = None
     """How many items to recommend, or how many users a segment gets. The default of AWS is 25."""
     filter_arn: Annotated[pulumi.Input[str] | None, arns.FILTER] = None
     """ARN of a filter. If it has parameters, each line of the input has their `filterValues`."""
@@ -245,7 +242,7 @@ class BatchJobArgs:
     ] = None
     """Up to which age in days an item counts as new. The default of AWS is 30."""
     on_rejected: Literal["skip", "live"] = "skip"
-    """What to write if the newest version has not passed: nothing, or with the version in use."""
+    """If the newest version has not passed, `live` uses the version in use, and `skip` none."""
     max_hours: Annotated[
         float, above_zero(96, "set for example 12, because a batch job takes minutes to hours")
     ] = 12

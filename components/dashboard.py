@@ -16,7 +16,7 @@ from .shared import Shared
 HOUR, DAY = 3600, 86400
 """Periods in seconds."""
 COLUMNS, HEIGHT, MAX_WIDGET_ALARMS = 24, 6, 100
-"""The columns of a dashboard, and the height of each widget."""
+"""The columns of a dashboard, the height of a widget, and the most alarms in the alarm widget."""
 RED = "#d62728"
 COLORS = {
     "IMPORTED": "#17becf",

@@ -36,8 +36,8 @@ class ProbeSettings(TypedDict):
     itemId: str | None
     inputList: list[str] | None
     filterArn: str | None
-    filterValues: Tags
-    context: Tags
+    filterValues: dict[str, str]
+    context: dict[str, str]
     minResults: int
     minutes: float
 
@@ -230,7 +230,7 @@ approve it.
 
 
 class ExportContent(TypedDict):
-    """What the rows of an export contain that were read (`planning/export_guards.py`)."""
+    """What a run has found in the rows of an export (`planning/export_guards.py`)."""
 
     rows: int
     """The number of rows that were read."""
@@ -341,7 +341,7 @@ class StateError(TypedDict):
 
 
 class Item(TypedDict):
-    """How far an import, a training or a deployment has come (`reconcile.py`)."""
+    """How far an import, a training, a deployment or a batch job has come (`reconcile.py`)."""
 
     phase: str
     """What the item is waiting for, in the words of the rules."""

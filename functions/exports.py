@@ -1,4 +1,4 @@
-"""Reads the exports in S3: lists their files, and reads the beginning of some of them."""
+"""Reads exports and inputs of batch jobs in S3: lists the files, and reads how some begin."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Looks, decides and acts until an item has its outcome or has to wait for long.
 
-An import, a training and a deployment use the same loop. It remembers only what the services do not
-show yet, never what it has done. So nothing is lost if a run dies: the next run looks at what is
-there, and the same rules continue from it. What an item must remember until the next invocation
+Imports, trainings, deployments and batch jobs use this loop. It remembers only what the services do
+not show yet, never what it has done. So nothing is lost if a run dies: the next run looks at what
+is there, and the same rules continue from it. What an item must remember until the next invocation
 travels in the document of the run.
 """
 

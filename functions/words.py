@@ -44,7 +44,7 @@ def size_text(size: int) -> str:
 
 
 def content_facts(content: ExportContent) -> list[str]:
-    """Return the newest event of an export and the rows of each type. Without events, both lack."""
+    """Return the newest event of an export and the rows of each type, or nothing without events."""
     if content["newestEventAt"] is None:
         return []
     newest = time_text(datetime.fromisoformat(content["newestEventAt"]))

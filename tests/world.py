@@ -36,7 +36,7 @@ from components.args import (
     SolutionArgs,
 )
 from components.rules.fields import METRIC_NAMES
-from components.rules.pipeline import CHARACTERS_PER_BATCH_JOB, MAX_PROBE_CHARACTERS
+from components.rules.pipeline import CHARACTERS_PER_BATCH_JOB, MAX_TEXT_CHARACTERS
 from components.workflow_settings import workflow_settings
 from functions.contract import PIPELINE_TAG
 
@@ -270,7 +270,7 @@ def largest_group(name_characters: int = 63) -> DatasetGroup:
 
     count = MAX_SOLUTIONS * MAX_CAMPAIGNS
     bake = BakeArgs(hours=1, alarms=[alarm_arn("a")])
-    texts = MAX_PROBE_CHARACTERS - count * len(f"u{alarm_arn('a')}")
+    texts = MAX_TEXT_CHARACTERS - count * len(f"u{alarm_arn('a')}")
     batch_jobs = [
         BatchJobArgs(input=f"s3://exports/i/{number}", output=f"s3://exports/o/{number}/")
         for number in range(texts // (CHARACTERS_PER_BATCH_JOB + len("s3://exports/i/1" * 2) + 1))

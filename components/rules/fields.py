@@ -14,7 +14,7 @@ DATE_PLACEHOLDER = "{date}"
 MAX_LOCATION_CHARACTERS = 256
 """The longest dataLocation in the API's model."""
 MAX_VALUES, MAX_VALUE_CHARACTERS = 25, 1_000
-"""The most parameters of a filter, and their most characters, according to the API's models."""
+"""The most parameters of a filter, and the most characters of a value, according to the API."""
 _PARAMETER = re.compile(r"\w{1,50}", re.ASCII)
 MAX_ID_CHARACTERS = 256
 """The longest id of a user or an item in the API's model of GetRecommendations."""
@@ -101,8 +101,8 @@ class Between(NamedTuple):
     def __str__(self) -> str:
         """Return the range in words, which docs/configuration.md shows too."""
         if self.is_above:
-            return f"above {self.least:g} and at most {self.most:g}"
-        return f"from {self.least:g} to {self.most:g}"
+            return f"above {self.least:,} and at most {self.most:,}"
+        return f"from {self.least:,} to {self.most:,}"
 
 
 def above_zero(most: float, hint: str) -> Between:
@@ -128,7 +128,7 @@ class Elements(NamedTuple):
 
 
 class Location(NamedTuple):
-    """The rule that a text is a location in S3. `error` says what it is not, and an example."""
+    """The rule that a text is a location in S3 with one of these ends. `error` has an example."""
 
     ends: tuple[str, ...]
     error: str

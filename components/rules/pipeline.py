@@ -23,9 +23,9 @@ from . import arns, rates
 from .fields import DATE_PLACEHOLDER, Problem
 from .reading import Reader
 
-MAX_PROBE_CHARACTERS = 5_000
-"""The most characters of the ids in all probes, the ARNs of all alarms and the ARNs of baselines
-together. The state of an execution contains them three times, and has at most 256 KiB
+MAX_TEXT_CHARACTERS = 5_000
+"""The most characters of the texts in all probes, bakes, baselines and batch jobs together. The
+state of an execution contains most of them three times, and has at most 256 KiB
 (tests/workflow/test_sizes.py)."""
 EVENT_DATASETS = ("interactions", "actionInteractions")
 """The datasets whose rows are events, with a time and a type."""
@@ -205,8 +205,8 @@ def _check_bakes(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
         yield Problem("retrainingRate", message, args.retraining_rate)
 
 
-def _check_size_of_probes(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
-    """Check that texts of probes, alarms and batch jobs fit into an execution's state."""
+def _check_size_of_texts(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
+    """Check that the texts of probes, alarms, baselines and batch jobs fit into the state."""
     campaigns = [campaign for solution in args.solutions for campaign in solution.campaigns]
     probes = [campaign.probe for campaign in campaigns if campaign.probe is not None]
     texts = [text for probe in probes for text in _texts_of(probe)]
@@ -217,11 +217,11 @@ def _check_size_of_probes(args: RetrainingPipelineArgs, _key: str) -> Iterator[P
         texts += [job.input, job.output, job.filter_arn, job.themes]
     characters = sum(len(text) for text in texts if isinstance(text, str))
     characters += len(jobs) * CHARACTERS_PER_BATCH_JOB
-    if characters > MAX_PROBE_CHARACTERS:
+    if characters > MAX_TEXT_CHARACTERS:
         message = (
             f"has {characters} characters in probes, ARNs of alarms, relativeTo and batch jobs, "
-            f"of which each counts {CHARACTERS_PER_BATCH_JOB} more; shorten them to "
-            f"{MAX_PROBE_CHARACTERS}"
+            f"with {CHARACTERS_PER_BATCH_JOB} besides the texts of each batch job; shorten them to "
+            f"{MAX_TEXT_CHARACTERS}"
         )
         yield Problem("solutions", message)
 
@@ -280,7 +280,7 @@ RULES: Mapping[type, Sequence[Callable[[Any, str], Iterator[Problem]]]] = {
     RetrainingPipelineArgs: (
         _check_bakes,
         _check_locations,
-        _check_size_of_probes,
+        _check_size_of_texts,
         _check_tags,
         _check_trigger,
     ),

@@ -73,7 +73,8 @@ def api_tags(tags: Tags) -> list[TagTypeDef]:
 def past_time(text: str, ahead: timedelta = timedelta()) -> datetime | None:
     """Return the time that a run or a person has written into a tag, or None.
 
-    A time without a zone or further `ahead` does not count, because no run has written it.
+    A time without a zone, or further in the future than `ahead`, was not written by a run, so it
+    does not count.
     """
     try:
         time = datetime.fromisoformat(text)

@@ -209,7 +209,7 @@ def skipped_days(view: DatasetView) -> Iterator[str]:
 
 
 def content_of(view: DatasetView) -> ExportContent:
-    """Return what the rows of an export contain that were read.
+    """Return what the rows that were read contain.
 
     A time after tomorrow is a mistake, so it is not the newest event.
     """
@@ -259,7 +259,7 @@ def perhaps_stale_content(view: DatasetView) -> Iterator[str]:
 
 
 def _messages(view: DatasetView, *, refuses: bool) -> Iterator[str]:
-    """Yield what refuses the run, or what it warns of. With `exportDate`, old events are wanted."""
+    """Yield the reasons to refuse the run, or its warnings. `exportDate` asks for old events."""
     content, settings, location = view.content, view.dataset, view.export.location
     newest_at, is_certain = content["newestEventAt"], content["areAllRowsRead"]
     if newest_at is None or view.has_export_date:

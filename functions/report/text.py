@@ -211,7 +211,7 @@ def _section(title: str, lines: Iterable[str]) -> str:
 def _results(
     report: Report,
 ) -> Iterator[tuple[str, ImportReport | SolutionReport | BatchJobReport | CampaignReport]]:
-    """Yield the name and report of imports, trainings without campaigns, batch jobs, campaigns."""
+    """Yield a name and a report: of imports, trainings without campaigns, batch jobs, campaigns."""
     for dataset in report["imports"]:
         yield f"import of {dataset['type']}", dataset
     for solution in report["solutions"]:

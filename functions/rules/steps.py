@@ -1,4 +1,4 @@
-"""What a rule decides: one step of an import, a training or a deployment.
+"""What a rule decides: one step of an import, a training, a deployment or a batch job.
 
 A rule gets what one look at the services has shown. It returns a step, or None if it does not
 apply, and the first rule that applies decides. Rules read no clock and call no service. What an

@@ -73,7 +73,7 @@ class Access:
         return str(self.client("sts").get_caller_identity()["Arn"])
 
     def caller_in_tag(self) -> str:
-        """Return the ARN of the caller for the value of a tag, which lacks some characters."""
+        """Return the ARN of the caller, with `-` for each character that a tag may not have."""
         return NOT_ALLOWED_IN_TAGS.sub("-", self.caller())
 
     def require_account(self, account: str, subject: str) -> None:

@@ -140,10 +140,7 @@ class World:
         )
 
     def _write(self, day: date, contents: Mapping[str, bytes]) -> None:
-        """Create the missing buckets. Write each export and the ready markers.
-
-        Before them, write the inputs of the batch jobs.
-        """
+        """Create the missing buckets. Write batch inputs, then each export, then ready markers."""
         inputs = self._batch_inputs(day)
         jobs = [job for solution in self.args.solutions for job in solution.batch_jobs]
         outputs = [Location.of(job.output, day) for job in jobs]
@@ -156,8 +153,8 @@ class World:
             if dataset.ready_marker
         ]
         existing = {bucket["Name"] for bucket in self.s3.list_buckets()["Buckets"]}
-        places = (*locations.values(), *markers, *inputs, *outputs)
-        buckets = {location.bucket for location in places}
+        used = (*locations.values(), *markers, *inputs, *outputs)
+        buckets = {location.bucket for location in used}
         for bucket in sorted(buckets - existing):
             self._create_bucket(bucket)
         for (bucket, key), lines in inputs.items():
