@@ -178,7 +178,10 @@ def _personalize_role_arn(
     """
     if given_arn is not None:
         return pulumi.Output.from_input(given_arn)
-    locations = pulumi.Output.all(shared.home.partition, reads, [*writes])
+    read, written, used = (
+        pulumi.Output.all(shared.home.partition, [*locations])
+        for locations in (reads, writes, [*reads, *writes])
+    )
     key_actions = ["kms:Decrypt", "kms:GenerateDataKey"] if writes else ["kms:Decrypt"]
     return iam.create_role(
         shared,
@@ -186,15 +189,12 @@ def _personalize_role_arn(
         "personalize",
         source="*",
         grants=[
-            (["s3:GetObject"], locations.apply(lambda all_: iam.export_arns(all_[0], all_[1]))),
-            (["s3:PutObject"], locations.apply(lambda all_: iam.export_arns(all_[0], all_[2]))),
+            (["s3:GetObject"], read.apply(lambda values: iam.export_arns(*values))),
+            (["s3:PutObject"], written.apply(lambda values: iam.export_arns(*values))),
             # As AWS documents it, the role may list the whole bucket. A narrower grant might break
             # imports of a single file, because no page says with which prefix Personalize lists:
             # https://docs.aws.amazon.com/personalize/latest/dg/granting-personalize-s3-access.html
-            (
-                ["s3:ListBucket"],
-                locations.apply(lambda all_: iam.bucket_arns(all_[0], [*all_[1], *all_[2]])),
-            ),
+            (["s3:ListBucket"], used.apply(lambda values: iam.bucket_arns(*values))),
             (key_actions, [shared.args.data_kms_key_arn]),
         ],
     )

@@ -1,6 +1,6 @@
 """Creates a dataset group of Personalize with a solution, and the pipeline that retrains it.
 
-README.md says how the campaign follows, because it needs a version that a run has trained.
+The campaign follows later, as README.md says, because it needs a version that a run has trained.
 """
 
 import json
@@ -70,9 +70,8 @@ def create_dataset(dataset_type: DatasetType, group: DatasetGroup) -> Dataset:
 def create_solution(group: DatasetGroup, datasets: list[Dataset]) -> Solution:
     """Create the solution, and turn its automatic training off.
 
-    The solution of this package cannot say it, and by default Personalize trains each week, and for
-    the first time within an hour. A replaced solution keeps its ARN, so the command is told to run
-    again.
+    This resource has no such property, and by default Personalize trains each week, for the first
+    time within an hour. A replaced solution keeps its ARN, so `replace_with` repeats the command.
     """
     solution = Solution(
         NAME,

@@ -55,7 +55,7 @@ def adopt_group(client: PersonalizeClient, s3: S3Client, group_arn: str) -> Adop
     Raises OperatorError if the group does not exist, is not ACTIVE, or has nothing to retrain.
     """
     notes = _notes_about_group(client, group_arn)
-    is_domain = bool(notes)
+    is_domain = bool(notes)  # there is no other note about a group
     imports = _last_imports(client, group_arn, notes)
     pages = client.get_paginator("list_solutions").paginate(datasetGroupArn=group_arn)
     listed = [solution for page in pages for solution in page["solutions"]]

@@ -168,7 +168,7 @@ def _deletion_warning(target: Target, version_arn: str) -> str | None:
         version = describe_version(client, version_arn)
         deletion = last_deletion(list_deletions(client, version["datasetGroupArn"]))
     except AWS_ERRORS as error:
-        return f"whether it knows users who were deleted is not known: {aws_error(error)}"
+        return f"it is not known whether users were deleted since its training: {aws_error(error)}"
     if deletion and version["creationDateTime"] < deletion.ended_at:
         job, time = short_name(deletion.arn), time_text(deletion.ended_at)
         return f"it may still know the users whom {job} deleted until {time} UTC"

@@ -77,11 +77,11 @@ Document: TypeAlias = dict[str, Any]
 
 
 class Step(TypedDict):
-    """What a run would do with a dataset, a solution or a campaign."""
+    """What a run would do with a dataset, a solution, a campaign or a batch job."""
 
     action: str
     resource: str
-    """The ARN of the dataset, the solution or the campaign."""
+    """The ARN of the dataset, the solution or the campaign, or the output of the batch job."""
     name: str
     reason: str
     facts: NotRequired[list[str]]

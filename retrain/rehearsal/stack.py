@@ -44,21 +44,21 @@ class Stack:
     def overrides(self) -> dict[str, str]:
         """The settings that differ in a rehearsal, as the deployer takes them.
 
-        Probes take a second, and bakes some seconds. Other alarms than those of `createAlarms` do
-        not exist in the emulator. Probes and batch jobs use no filter, because its expression is
-        not known, and batch jobs have no themes. There is no limit of trainings, because a
-        rehearsal trains several times a minute. Events may be old, because the data of a rehearsal
-        is not of today.
+        Probes take a second. Bakes take some seconds, with the alarms of `createAlarms`, because
+        the emulator has no others. The expressions of filters are not known, so nothing is
+        filtered. Batch jobs have no themes. The number of trainings is not limited, because a
+        rehearsal trains several times a minute. Events may be old, because the sample data is.
         """
         config = as_config(self.args, keep_none=False)
-        for campaign in (row for solution in config["solutions"] for row in solution["campaigns"]):
+        solutions = config["solutions"]
+        for campaign in (item for solution in solutions for item in solution["campaigns"]):
             if "probe" in campaign:
                 campaign["probe"]["minutes"] = PROBE_MINUTES
                 for key in ("filterArn", "filterValues", "context"):
                     campaign["probe"].pop(key, None)
             if "bake" in campaign:
                 campaign["bake"] = {"hours": BAKE_HOURS, "createAlarms": True}
-        for batch_job in (row for each in config["solutions"] for row in each["batchJobs"]):
+        for batch_job in (job for solution in solutions for job in solution["batchJobs"]):
             batch_job.pop("filterArn", None)
             batch_job.pop("themes", None)
         for dataset in config["datasets"].values():

@@ -109,7 +109,7 @@ def test_all_problems_of_a_yaml_program_are_reported_without_a_traceback(plugin,
         f"""\
 3 problems in the retraining pipeline 'books':
       datasets.interactions.dataLocation: '' {location_error("")}
-      logRetentionDays: 4000 is not from 1 to 3653; set for example 90
+      logRetentionDays: 4000 is not from 1 to 3,653; set for example 90
       timezone: {IS_OUTPUT}
 """
         in text
