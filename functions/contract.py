@@ -402,7 +402,7 @@ class BatchItem(Item):
     versionArn: str | None
     """The version whose recommendations or segments are written, or null if there is none."""
     createdAt: str | None
-    """When the job was created, or null if it had ended before the run came to it."""
+    """When the job was created, or null if another run has created it."""
     endedAt: str | None
 
 

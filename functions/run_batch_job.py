@@ -83,15 +83,14 @@ class RunningBatchJob:
             create_batch_job(aws.write_client(), self._recipe, self._job, request)
 
     def item(self, progress: Progress[SeenBatchJobs]) -> BatchItem:
-        """Return how far the batch job has come. A job that had ended before has no times."""
+        """Return how far the batch job has come."""
         memory = self._memory
         job = next((job for job in progress.seen.jobs if job.arn == memory.job), None)
-        has_ended = job is not None and not job.is_running
-        is_earlier = job is not None and has_ended and job.ended_at < memory.began_at
+        is_of_run = job is not None and job.run == self._wanted.run
         return {
             **progress.item(memory, memory.warnings),
             "arn": memory.job,
             "versionArn": memory.version,
-            "createdAt": job.created_at.isoformat() if job and not is_earlier else None,
-            "endedAt": job.ended_at.isoformat() if job and has_ended else None,
+            "createdAt": job.created_at.isoformat() if job and is_of_run else None,
+            "endedAt": job.ended_at.isoformat() if job and not job.is_running else None,
         }

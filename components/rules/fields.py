@@ -128,34 +128,28 @@ class Elements(NamedTuple):
 
 
 class Location(NamedTuple):
-    """The rule that a text is a location in S3 with one of these ends. `error` has an example."""
+    """The rule that a text is a location in S3, which ends with one of `ends`."""
 
+    kind: str
     ends: tuple[str, ...]
-    error: str
+    example: str
 
     def __call__(self, text: str) -> str | None:
         """Return an error message if the text is no such location, else None."""
         if not _S3_LOCATION.fullmatch(text) or not text.lower().endswith(self.ends):
-            return self.error
+            return (
+                f"is not {self.kind} in S3; expected for example '{self.example}', without "
+                "wildcards or other placeholders than {date}"
+            )
         length = len(text.replace(DATE_PLACEHOLDER, "2026-11-29"))
         if length <= MAX_LOCATION_CHARACTERS:
             return None
         return f"has {length} characters; Personalize accepts at most {MAX_LOCATION_CHARACTERS}"
 
 
-location_error = Location(
-    (".csv", "/"),
-    "is not a CSV file or a folder in S3; expected for example 's3://bucket/users.csv' or "
-    "'s3://bucket/{date}/users/', without wildcards or other placeholders",
-)
-batch_input_error = Location(
-    ("",),
-    "is not a file or a folder in S3; expected for example 's3://bucket/users.json', without "
-    "wildcards or other placeholders than {date}",
-)
-batch_output_error = Location(
-    ("/",), "is not a folder in S3; expected for example 's3://bucket/recommendations/{date}/'"
-)
+location_error = Location("a CSV file or a folder", (".csv", "/"), "s3://bucket/{date}/users/")
+batch_input_error = Location("a file or a folder", ("",), "s3://bucket/users.json")
+batch_output_error = Location("a folder", ("/",), "s3://bucket/recommendations/{date}/")
 
 
 def marker_error(text: str) -> str | None:

@@ -213,8 +213,7 @@ def _check_size_of_texts(args: RetrainingPipelineArgs, _key: str) -> Iterator[Pr
     texts += [arn for campaign in campaigns if campaign.bake for arn in campaign.bake.alarms]
     texts += [rule.relative_to for solution in args.solutions for rule in solution.quality_gate]
     jobs = [job for solution in args.solutions for job in solution.batch_jobs]
-    for job in jobs:
-        texts += [job.input, job.output, job.filter_arn, job.themes]
+    texts += [text for job in jobs for text in (job.input, job.output, job.filter_arn, job.themes)]
     characters = sum(len(text) for text in texts if isinstance(text, str))
     characters += len(jobs) * CHARACTERS_PER_BATCH_JOB
     if characters > MAX_TEXT_CHARACTERS:

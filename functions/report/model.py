@@ -117,8 +117,7 @@ class BatchJobReport(TypedDict):
     versionArn: str | None
     """The version whose results are written, or null if there is none."""
     seconds: float | None
-    """The duration of the job in seconds, or null if it has not ended or an earlier run had written
-    the same results."""
+    """The duration of the job in seconds, or null if it has not ended or another run created it."""
 
 
 class SolutionReport(TypedDict):

@@ -327,8 +327,6 @@ def _batch_lines(report: Report) -> Iterator[str]:
             facts.append(f"version {short_name(job['versionArn'])}")
         if job["seconds"] is not None:
             facts.append(f"written in {duration_text(job['seconds'])}")
-        elif job["outcome"] == "WRITTEN":
-            facts.append("written before")
         yield f"- {job['output']}: {', '.join(facts)}"
 
 

@@ -173,16 +173,12 @@ def check_bucket_policies(account: Account) -> Iterator[Finding]:
         response = found(client.get_bucket_policy, Bucket=bucket)
         document = json.loads(response["Policy"]) if response else None
         mend = f"aws s3api put-bucket-policy --bucket {bucket} --policy {{}}"
-        objects = {
-            action: [name for name in export_arns(home.partition, paths) if f"{arn}/" in name]
-            for action, paths in locations.items()
-        }
         yield policy_finding(
             *(f"the policy of {bucket}", document, mend),
             *(
-                Question("Personalize", PERSONALIZE, [action], names, context)
-                for action, names in objects.items()
-                if names
+                Question("Personalize", PERSONALIZE, [action], keys, context)
+                for action, paths in locations.items()
+                if (keys := [key for key in export_arns(home.partition, paths) if f"{arn}/" in key])
             ),
             Question("Personalize", PERSONALIZE, ["s3:ListBucket"], [arn], context),
         )

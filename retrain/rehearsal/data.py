@@ -109,12 +109,8 @@ class Data:
             labels[item["ITEM_ID"]] = f"{label} ({genres})" if genres else label
         return labels
 
-    def typical_user(self) -> User:
-        """Return the user with the newest interaction, but not one with too few items."""
-        return self.typical_users(1)[0]
-
-    def typical_users(self, count: int) -> list[User]:
-        """Return the users with the newest interactions, but none with too few items."""
+    def typical_users(self) -> list[User]:
+        """Return the users who have enough items, or else all. The last active user is first."""
         header, *rows = read_rows(self.newer["INTERACTIONS"])
         user, item, time = (header.index(name) for name in ("USER_ID", "ITEM_ID", "TIMESTAMP"))
         items_by_user: dict[str, dict[str, None]] = {}
@@ -122,7 +118,7 @@ class Data:
             # The keys of a dict keep their order and occur once.
             items_by_user.setdefault(row[user], {})[row[item]] = None
         users = [User(user_id, list(items)) for user_id, items in items_by_user.items()]
-        return ([user for user in users if len(user.item_ids) >= MIN_ITEMS] or users)[:count]
+        return [user for user in users if len(user.item_ids) >= MIN_ITEMS] or users
 
 
 def read_custom_data(folder: Path, import_modes: Mapping[str, str]) -> Data:

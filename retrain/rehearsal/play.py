@@ -91,7 +91,7 @@ class DeployedStack:
             self.world.write_newer_exports(day, scenario.spoiling)
         if scenario.deletes_user:
             print_progress("deleting a user")
-            self.world.delete_user(self.stack.data.typical_user().id)
+            self.world.delete_user(self.stack.data.typical_users()[0].id)
         if scenario.fault:
             emulator.control("POST", "faults", scenario.fault)
         has_ended = Event()
@@ -165,7 +165,7 @@ class DeployedStack:
         come the first results of the batch jobs of the run.
         """
         runtime = boto3.client("personalize-runtime", **self.world.emulator.connection)
-        user, labels = self.stack.data.typical_user(), self.stack.data.item_labels()
+        user, labels = self.stack.data.typical_users()[0], self.stack.data.item_labels()
         shown = {f"{user.id} chose last": user.item_ids[:SHOWN_ITEMS]}
         for solution in self.stack.args.solutions:
             recipe = recipe_of(solution)

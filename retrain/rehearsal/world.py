@@ -140,41 +140,31 @@ class World:
         )
 
     def _write(self, day: date, contents: Mapping[str, bytes]) -> None:
-        """Create the missing buckets. Write batch inputs, then each export, then ready markers."""
-        inputs = self._batch_inputs(day)
+        """Create the missing buckets. Write the batch jobs' inputs, the exports and the markers."""
+        files = self._batch_inputs(day)
+        for key, dataset in self.datasets.items():
+            files[Location.of(dataset.data_location, day)] = contents[key]
+        for marker in [item.ready_marker for item in self.datasets.values() if item.ready_marker]:
+            files[Location.of(marker, day)] = b""
         jobs = [job for solution in self.args.solutions for job in solution.batch_jobs]
-        outputs = [Location.of(job.output, day) for job in jobs]
-        locations = {
-            key: Location.of(dataset.data_location, day) for key, dataset in self.datasets.items()
-        }
-        markers = [
-            Location.of(dataset.ready_marker, day)
-            for dataset in self.datasets.values()
-            if dataset.ready_marker
-        ]
+        places = (*files, *(Location.of(job.output, day) for job in jobs))
         existing = {bucket["Name"] for bucket in self.s3.list_buckets()["Buckets"]}
-        used = (*locations.values(), *markers, *inputs, *outputs)
-        buckets = {location.bucket for location in used}
-        for bucket in sorted(buckets - existing):
+        for bucket in sorted({location.bucket for location in places} - existing):
             self._create_bucket(bucket)
-        for (bucket, key), lines in inputs.items():
-            file = f"{key}part-0.json" if key.endswith("/") else key
-            self.s3.put_object(Bucket=bucket, Key=file, Body=lines)
-        for dataset_type, (bucket, key) in locations.items():
+        for (bucket, key), content in files.items():
             file = f"{key}part-0.csv" if key.endswith("/") else key
-            self.s3.put_object(Bucket=bucket, Key=file, Body=contents[dataset_type])
-        for marker in markers:
-            self.s3.put_object(Bucket=marker.bucket, Key=marker.key, Body=b"")
+            self.s3.put_object(Bucket=bucket, Key=file, Body=content)
 
     def _batch_inputs(self, day: date) -> dict[Location, bytes]:
         """Return the inputs of the batch jobs, each with a line for three users."""
-        inputs: dict[Location, bytes] = {}
-        for solution in [solution for solution in self.args.solutions if solution.batch_jobs]:
-            users, recipe = self.data.typical_users(BATCH_USERS), recipe_of(solution)
-            queries = [query(user, recipe) for user in users]
-            lines = "".join(f"{json.dumps(line)}\n" for line in queries).encode()
-            inputs |= {Location.of(job.input, day): lines for job in solution.batch_jobs}
-        return inputs
+        return {
+            Location.of(job.input, day): "".join(
+                f"{json.dumps(query(user, recipe_of(solution)))}\n"
+                for user in self.data.typical_users()[:BATCH_USERS]
+            ).encode()
+            for solution in self.args.solutions
+            for job in solution.batch_jobs
+        }
 
     def _create_bucket(self, bucket: str) -> None:
         """Create a bucket that Personalize may use. Its policy is the policy of the guide."""

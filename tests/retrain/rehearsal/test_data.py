@@ -162,7 +162,7 @@ def rows_of(user, number, newest):
 def test_recommendations_are_for_the_last_user_with_some_items(rows, user):
     for ordered in (rows, rows[::-1]):
         newer = {"INTERACTIONS": to_csv(HEADER[:3], ordered)}
-        typical = Data({}, {}, newer).typical_user()
+        typical = Data({}, {}, newer).typical_users()[0]
         items = dict.fromkeys(item for name, item, _ in rows if name == user)
         assert typical == (user, list(items)), "its items, the newest first"
 

@@ -67,7 +67,7 @@ def test_a_bucket_in_us_east_1_has_no_location(uploads):
 @pytest.mark.parametrize(
     ("probe", "key", "file", "line"),
     [
-        ({}, "{date}/in/", "2026-11-29/in/part-0.json", {"userId": "b"}),
+        ({}, "{date}/in/", "2026-11-29/in/part-0.csv", {"userId": "b"}),
         ({"item_id": "1"}, "items.json", "items.json", {"itemId": "2"}),
         (
             {"user_id": "1", "input_list": ["1"]},
