@@ -201,7 +201,7 @@ class SolutionView:
         skipped = [step.reasons[0] for step in steps if step.outcome == "SKIPPED"]
         return Decision.first(
             (trains and version, "wait", "a version is in training on the present data"),
-            (trains and self.deletion, "train", "users were deleted since its last training"),
+            (trains and self.deletion, "train", LEARNED_DELETED_USERS),
             (trains and self.imports_anything, "train", "new data is imported"),
             (trains and by_events, "train", "events may have come since the last training"),
             (trains and self.requested_by, "train", f"{self.requested_by} asks for a training"),

@@ -67,9 +67,7 @@ def test_only_a_run_that_could_train_waits_and_only_for_a_running_job():
 
 def test_a_solution_is_trained_again_after_a_deletion_although_nothing_is_new():
     assert plan_run(view())["todo"] == "NOTHING"
-    assert (
-        view(DELETED).solutions[0].decision.reason == "users were deleted since its last training"
-    )
+    assert view(DELETED).solutions[0].decision.reason == LEARNED_DELETED_USERS
     plan = plan_run(view(DELETED))
     assert [item["existingVersionArn"] for item in plan["solutions"]] == [None]
     assert (plan["imports"], plan["dataDeletionJobArn"]) == ([], JOB)
