@@ -1,4 +1,4 @@
-"""The operations on filters, and what a filter leaves of recommendations and of user segments.
+"""The operation that creates filters, and how a filter is applied to results.
 
 The rules are from the guide's pages about filter expressions and from the API reference of
 GetRecommendations.
@@ -54,7 +54,7 @@ def create_filter(store: Store, request: Request) -> Filter:
 
 
 def columns_of(store: Store, group_arn: str, dataset_type: str) -> list[tuple[Dataset, Field]]:
-    """Return the columns of a dataset of a group, each with the dataset. It may be missing."""
+    """Return the columns of a group's dataset, each with the dataset. It may not exist."""
     datasets = [item for item in store.all(Dataset, group_arn) if item.type == dataset_type]
     return [(dataset, column) for dataset in datasets for column in dataset.schema.columns]
 

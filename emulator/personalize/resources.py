@@ -233,7 +233,7 @@ class EventTracker(Resource):
 
 
 class DataDeletionJob(Resource):
-    """A job that deletes users from all datasets and models of a dataset group."""
+    """A job that deletes users from all datasets of a dataset group."""
 
     kind = "data-deletion-job"
 

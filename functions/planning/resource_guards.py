@@ -1,4 +1,4 @@
-"""Checks that datasets, solutions and campaigns exist and that a run can use them."""
+"""Checks that datasets, solutions, campaigns, filters and batch inputs are there and usable."""
 
 from __future__ import annotations
 
