@@ -282,11 +282,14 @@ def test_a_training_has_used_the_imports_that_had_ended_when_it_began():
         ([DELETED], [own(run="earlier", created_at=NOW - 2 * HOUR)], CREATE),
         ([DELETED], [UPDATED, version()], CREATE),
         ([DELETED], [UPDATED, version(created_at=NOW - HOUR), version()], TRAINED),
+        ([DELETED], [UPDATED, version(created_at=NOW - HOUR, is_active=False), version()], CREATE),
+        ([DELETED], [version(created_at=NOW, digest="other"), UPDATED, version()], CREATE),
     ],
     ids=[
         *("trained before", "trained meanwhile", "trained afterwards", "a second job", "unsorted"),
         *("the job has failed", "stopped before", "of this run", "in training since before"),
         *("updates an older version", "updates a younger version"),
+        *("updates an older version than a failed one", "is older than a FULL version"),
     ],
 )
 def test_a_version_that_may_have_learned_deleted_users_is_trained_again(
