@@ -140,15 +140,17 @@ def read_batch_input(client: S3Client, location: str) -> Export:
 
     If it is a file, roles may read only this one of the objects that Personalize would read.
     """
-    bucket, line = split_location(location).bucket, None
+    bucket, objects = split_location(location).bucket, list[S3Object]()
+    line = message = None
     try:
         objects = list_objects(client, location, by_prefix=True)
         if key := next((file.key for file in list_objects(client, location) if file.size), None):
             content = _read_beginning(client, bucket, key, LINE_BYTES)
             line = content.decode(errors="replace").partition("\n")[0]
     except ClientError as error:
-        return Export(location=location, read_error=_read_error(location, error))
-    return Export(location=location, objects=objects, first_line=line)
+        # The functions may lack a key that the role of the batch job has.
+        message = _read_error(location, error)
+    return Export(location=location, objects=objects, first_line=line, read_error=message)
 
 
 def _read_error(location: str, error: ClientError) -> str:

@@ -198,7 +198,7 @@ class SolutionView:
         waits = not trains and self._waiting_campaigns
         steps = [] if trains else self._batch_steps
         writes = any(map(needs_run, steps))
-        skipped = [step.reasons[0] for step in steps if step.outcome == "SKIPPED"]
+        skipped = [step.reasons[0] for step in steps if step.outcome in ("SKIPPED", "FAILED")]
         return Decision.first(
             (trains and version, "wait", "a version is in training on the present data"),
             (trains and self.deletion, "train", LEARNED_DELETED_USERS),

@@ -1,8 +1,10 @@
 """Tests of the guards about batch jobs, and of what they read in S3."""
 
 from datetime import UTC, datetime
+from unittest.mock import patch
 
 import pytest
+from botocore.exceptions import ClientError
 
 from functions.exports import read_batch_input
 from functions.planning.resource_guards import incomplete_inputs, unusable_inputs
@@ -79,6 +81,16 @@ def test_a_file_is_refused_if_personalize_would_read_another_one_too():
 def test_an_input_that_is_not_there_yet_is_a_warning(objects, location, reason):
     text = f"{NAMED}{reason}; the batch job fails unless this changes before the training ends"
     assert found(incomplete_inputs, objects, location=location) == ([text] if reason else [])
+
+
+def test_an_input_that_cannot_be_read_is_still_compared_with_that_of_the_last_results():
+    bucket = Bucket({"in/users.json": b"{}"}, lambda: datetime.now(UTC))
+    readable = read_batch_input(bucket, INPUT)
+    denied = ClientError({"Error": {"Code": "AccessDenied"}}, "GetObject")
+    with patch.object(bucket, "get_object", side_effect=denied):
+        export = read_batch_input(bucket, INPUT)
+    assert export.read_error == f"{INPUT} cannot be read: AccessDenied: None"
+    assert export.fingerprint == readable.fingerprint
 
 
 def test_user_segments_of_incremental_imports_are_a_warning():

@@ -65,9 +65,12 @@ def test_results_are_written_once_for_a_version_and_an_input():
         last_list = pipeline.requests("ListBatchInferenceJobs")[-1]
         assert "solutionVersionArn" in last_list, "a list of all jobs may be long"
         assert versions_written(pipeline) == [1, 1], "the version of the first run"
+        remove_input(pipeline)
+        without_input = pipeline.run(scheduledTime="2026-12-20T03:00:00Z")
     assert results(first) == ("DEPLOYED", [("WRITTEN", None)])
     assert results(same) == ("SKIPPED", [])
     assert results(changed) == ("WRITTEN", [("WRITTEN", None)]), "nothing was trained for it"
+    assert "not written, because its input has no objects; check" in skip_reason(without_input)
     assert files == [f"out/{day}/users.json.out" for day in (DAYS[0], DAYS[2])]
     assert [json.loads(line)["input"] for line in lines] == [{"userId": "u1"}, {"userId": "u2"}]
     assert len(json.loads(lines[0])["output"]["recommendedItems"]) == 3
