@@ -11,6 +11,7 @@ import pulumi_aws as aws
 
 from .alarms import METRICS_NAMESPACE, PIPELINE, max_age_hours
 from .rules.arns import Home
+from .rules.pipeline import EVENT_DATASETS
 from .shared import Shared
 
 HOUR, DAY = 3600, 86400
@@ -102,8 +103,12 @@ def dashboard_body(
     }
     model_ages = [line("ModelAgeHours", "Solution", name) for name in gates]
     training_hours = [line("TrainingHours", "Solution", name) for name in gates]
-    data_ages = [
-        line("DataAgeHours", "Dataset", dataset["type"]) for dataset in settings["datasets"]
+    types = [dataset["type"] for dataset in settings["datasets"]]
+    data_ages = [line("DataAgeHours", "Dataset", name) for name in types]
+    data_ages += [
+        line("NewestEventAgeHours", "Dataset", name, label=f"events: {name}")
+        for name in types
+        if name in EVENT_DATASETS
     ]
     outcomes = [line("Runs", "Outcome", name, color=color) for name, color in COLORS.items()]
     offline_metrics = [
