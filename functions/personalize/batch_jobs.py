@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 SEGMENT_RECIPES = ("aws-item-affinity", "aws-item-attribute-affinity")
 """https://docs.aws.amazon.com/personalize/latest/dg/user-segmentation-recipes.html"""
-SLOT_DIGITS = 8
 
 
 class BatchJobOfRun(BatchJobSettings):
@@ -40,7 +39,7 @@ def batch_jobs_of(solution: SolutionSettings, run: Run) -> list[BatchJobOfRun]:
             **job,
             "input": job["input"].replace(DATE, day),
             "output": job["output"].replace(DATE, day),
-            "slot": short_hash(job["output"], SLOT_DIGITS),
+            "slot": short_hash(job["output"], 8),
         }
         for job in solution["batchJobs"]
     ]

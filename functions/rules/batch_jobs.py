@@ -1,6 +1,5 @@
 """Decides which version a batch job uses, and whether its results have been written already."""
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,12 +7,12 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from ..contract import BatchJobSettings, QualityRule
+from ..executions import short_hash
 from .deployments import NO_VERSION, SeenCampaign, Version, wait_for_baseline
 from .gate import compare
 from .pacing import pause
 from .steps import Action, Case, JobMemory, Step, failed
 
-CONTENT_DIGITS = 32
 EXPLORATION_KEYS: Final = ("explorationWeight", "explorationItemAgeCutOff")
 KEYS_OF_RESULTS: Final = ("input", "numResults", "filterArn", "themes", *EXPLORATION_KEYS)
 """The settings on which the results of a batch job depend."""
@@ -114,9 +113,11 @@ def _choose_version(case: BatchCase) -> Step | None:
     seen, wanted, memory, now = case
     new, last = wanted.version, _last_written(seen.jobs)
     if seen.campaigns:
-        live = seen.campaigns[0].settled_version
-        has_passed = any(campaign.serves_good(new) for campaign in seen.campaigns)
+        settled = [item for item in seen.campaigns if item.notes.trial is None]
+        has_passed = any(item.serves == new == item.notes.good for item in settled)
         reasons = [] if has_passed else [f"no campaign serves {new} as its good version"]
+        first = seen.campaigns[0]
+        live = None if first.notes.trial or first.serves == first.notes.bad else first.serves
     else:
         live = last.version if last else None
         version, old = seen.versions[new], seen.versions[live] if live else NO_VERSION
@@ -141,7 +142,7 @@ def _write(case: BatchCase) -> Step:
     seen, wanted, memory, now = case
     last, version = _last_written(seen.jobs), f"{memory.version}"
     text = json.dumps([version, seen.input, *(wanted.job[key] for key in KEYS_OF_RESULTS)])
-    content = hashlib.sha256(text.encode()).hexdigest()[:CONTENT_DIGITS]
+    content = short_hash(text, 32)
     if last and last.content == content:
         memory.job = last.arn
         return Step("WRITING", outcome="WRITTEN")

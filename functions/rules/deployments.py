@@ -112,15 +112,6 @@ class SeenCampaign:
     alarms: Sequence[Alarm] = ()
     """The alarms of the bake. They are read only while the version on trial is served."""
 
-    def serves_good(self, version: str) -> bool:
-        """Return True if the campaign serves the version, which has passed here."""
-        return self.notes.trial is None and self.serves == version == self.notes.good
-
-    @property
-    def settled_version(self) -> str | None:
-        """The version that is served, or None if it is on trial or was taken back here."""
-        return None if self.notes.trial or self.serves == self.notes.bad else self.serves
-
 
 # What is given, and what is remembered
 
