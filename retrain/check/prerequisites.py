@@ -107,14 +107,14 @@ def check_guards(account: Account) -> Iterator[Finding]:
 
 
 def check_way_back(account: Account) -> Iterator[Finding]:
-    """Check that each campaign has a probe, and a version to which it can go back."""
+    """Check that each campaign has a probe or a bake, and a version to which it can go back."""
     client, world, pipeline = account.client("personalize"), account.view.world, account.pipeline
     for solution in pipeline.settings["solutions"]:
         for configured in solution["campaigns"]:
             arn = configured["campaignArn"]
             name = arn.rpartition("/")[2]
             if configured["probe"] is None and configured["bake"] is None:
-                text = f"{name} has no probe, so nothing moves a bad version back"
+                text = f"{name} has no probe and no bake, so nothing moves a bad version back"
                 yield Finding("warn", text, "add a probe to the campaign in the stack's file")
             if arn not in world.campaigns:
                 continue
