@@ -1,4 +1,4 @@
-"""The table of alarms, and the topic that gets the alarms and the reports."""
+"""The tables of alarms, and the topic that gets the alarms and the reports."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -155,7 +155,9 @@ BAKE_ALARMS = (
     _of_campaign("4xx", "4xxErrors", "A campaign refused 10 requests in 5 minutes.", threshold=10),
     _of_campaign("5xx", "5xxErrors", "A campaign failed 10 times in 5 minutes.", threshold=10),
     _of_campaign(
-        *("latency", "Latency", "A campaign needed a second for each request."),
+        "latency",
+        "Latency",
+        "A campaign needed a second for each request.",
         statistic="Average",
         threshold=1000,
     ),
@@ -250,10 +252,10 @@ def create_alarms(
 
 
 def alarms_of(settings: Mapping[str, Any]) -> list[Alarm]:
-    """Return the alarms of a pipeline: the table, and those for which the bakes of campaigns ask.
+    """Return the alarms of a pipeline, with three for each campaign whose bake has `createAlarms`.
 
-    Without solutions, there are none about models. The names of the others contain the number of
-    the campaign, not its name: if only the order changed, a name would be taken twice.
+    A pipeline without solutions has no alarms about models. The name of an alarm contains the
+    number of its campaign, because the campaign's ARN may be an output.
     """
     alarms = [alarm for alarm in ALARMS if settings["solutions"] or alarm.metric not in OF_MODELS]
     campaigns = [item for solution in settings["solutions"] for item in solution["campaigns"]]

@@ -353,10 +353,11 @@ def _judge_served(case: DeploymentCase, trial: Trial) -> Step:
 
 
 def _heed_alarms(case: DeploymentCase, trial: Trial) -> Step | None:
-    """Go back if an alarm has gone off since the trial began. It may be over before the update.
+    """Go back once a look has shown an alarm that went off after the trial began.
 
-    The first look notes that the version is served, and begins its bake. Without a probe and a
-    bake, the trial ends with that look.
+    The campaign goes back even if a later look shows that the alarm is over. The first look notes
+    that the version is served, and begins its bake. Without a probe and a bake, the trial ends
+    with that look.
     """
     seen, wanted, memory, now = case
     served = trial._replace(was_served=True)
