@@ -118,21 +118,18 @@ def read_world(client: PersonalizeClient, settings: Settings, run: Run) -> World
         arn: reader.solution(solution, imports, world.deletions)
         for arn, solution in described.items()
     }
-    batch_jobs = [
-        (solution["solutionArn"], job)
-        for solution in solutions
-        if solution["solutionArn"] in described
-        for job in batch_jobs_of(solution, run)
-    ]
+    batch_jobs: dict[str, Sequence[BatchJob]] = {}
+    batch_inputs: dict[str, Export] = {}
+    for solution in solutions:
+        arn = solution["solutionArn"]
+        for job in batch_jobs_of(solution, run) if arn in described else ():
+            slot, location = job["slot"], job["input"]
+            batch_jobs[slot] = list_batch_jobs(client, arn, recipe_name(described[arn]), slot)
+            batch_inputs[location] = exports.read_batch_input(aws.s3(), location)
     return replace(
         world,
-        batch_jobs={
-            job["slot"]: list_batch_jobs(client, arn, recipe_name(described[arn]), job["slot"])
-            for arn, job in batch_jobs
-        },
-        batch_inputs={
-            job["input"]: exports.read_batch_input(aws.s3(), job["input"]) for _, job in batch_jobs
-        },
+        batch_jobs=batch_jobs,
+        batch_inputs=batch_inputs,
         filters=describe_existing(
             {arn for solution in solutions for arn in filter_arns(solution)},
             lambda arn: client.describe_filter(filterArn=arn)["filter"],
