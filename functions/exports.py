@@ -26,7 +26,7 @@ SAMPLED_FILES = 20
 SAMPLED_BYTES = 1024 * 1024
 """The most bytes that are read from all these files together."""
 LINE_BYTES = 64 * 1024
-"""The most bytes of the first line in the input of a batch job. One with 500 items has fewer."""
+"""The most bytes that are read of a batch input's first line. A line with 500 items has fewer."""
 PARALLEL_READS = 10
 """The number of files that are read at once. A boto3 client has as many connections."""
 

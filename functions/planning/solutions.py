@@ -207,7 +207,7 @@ class SolutionView:
             (trains and self.requested_by, "train", f"{self.requested_by} asks for a training"),
             (trains, "train", "no version was trained on the present data"),
             (waits, "deploy", limit or "its newest version waits for a campaign"),
-            (writes, "deploy", limit or "a batch job is not written yet"),
+            (writes, "use", limit or "its newest version has to write a batch job"),
             (limit, "hold back", limit),
             (not version, "keep", "the run only deploys versions"),
             (version and version.was_stopped, "keep", "the training on its data was stopped"),
@@ -225,7 +225,7 @@ class SolutionView:
         if self.decision.action in ("keep", "hold back"):
             return None
         campaigns, existing = self._campaigns, None
-        if self.decision.action == "deploy":
+        if self.decision.action in ("deploy", "use"):
             campaigns, existing = self._waiting_campaigns, newest_active(self.seen.trainings)
         mode: TrainingMode = "UPDATE" if existing and existing.mode == "UPDATE" else "FULL"
         mode = mode if existing else self.training_mode

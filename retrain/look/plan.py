@@ -66,6 +66,7 @@ ACTIONS = {
     "import": ("+", "green", "to import"),
     "train": ("+", "green", "to train"),
     "deploy": ("+", "green", "to deploy without a training"),
+    "use": ("+", "green", "to use without a training"),
     "update": ("~", "yellow", "to update"),
     "write": ("+", "green", "to write"),
     "wait": ("~", "yellow", "to wait for"),
