@@ -111,15 +111,15 @@ class RetrainingPipeline(pulumi.ComponentResource):
             import_role_arn=self.import_role_arn,
             topic_arn=self.topic_arn,
             dashboard_url=self.dashboard_url,
-            batch_role_arn=None
-            if not batch_jobs
-            else _personalize_role_arn(
+            batch_role_arn=_personalize_role_arn(
                 shared,
                 "batch",
                 args.batch_role_arn,
                 reads=[job.input for job in batch_jobs],
                 writes=[job.output for job in batch_jobs],
-            ),
+            )
+            if batch_jobs
+            else None,
         )
         resource_arns = pulumi.Output.all(
             settings=settings,
