@@ -21,10 +21,14 @@ table lists all other permissions. Actions without a service are actions of Pers
 {rows}
 
 - "Any" is `*`, for actions that support no narrower resource.
-- "All import jobs" are the import jobs of the account. The roles may only read them.
+- "All import jobs" and "all batch jobs" are those of the account. The roles may read them, and tag
+  the import jobs.
+- "Bake alarms" are `*` if a campaign has a bake, because CloudWatch otherwise returns no composite
+  alarms.
 - Every other resource is named in the config, or belongs to a resource in the config. So no
   function can change another dataset, solution or campaign.
-- Schemas and the dataset group can only be described. Exports can only be listed and read.
+- Schemas, filters and the dataset group can only be described. Exports and batch inputs can only be
+  listed and read.
 """
 
 
