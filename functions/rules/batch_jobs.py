@@ -128,7 +128,8 @@ def _choose_version(case: BatchCase) -> Step | None:
         )
         memory.warnings = sorted({*memory.warnings, *compared.warnings})
         reasons = compared.rejections
-    memory.version = new if not reasons else live if wanted.job["onRejected"] == "live" else None
+    fallback = live if wanted.job["onRejected"] == "live" else None
+    memory.version = fallback if reasons else new
     if memory.version is None:
         return Step("WRITING", outcome="SKIPPED", reasons=reasons)
     return None
