@@ -263,9 +263,9 @@ def alarms_of(settings: Mapping[str, Any]) -> list[Alarm]:
         arn, probe, bake = (campaign[key] for key in ("campaignArn", "probe", "bake"))
         is_ranking = probe and probe["inputList"]
         operation = "GetPersonalizedRanking" if is_ranking else "GetRecommendations"
-        for row in BAKE_ALARMS if bake and bake["createAlarms"] else ():
-            name, metric = f"bake-{number}-{row.name}", f"{operation}{row.metric}"
-            alarms.append(row._replace(name=name, metric=metric, campaign_arn=arn))
+        for alarm in BAKE_ALARMS if bake and bake["createAlarms"] else ():
+            name, metric = f"bake-{number}-{alarm.name}", f"{operation}{alarm.metric}"
+            alarms.append(alarm._replace(name=name, metric=metric, campaign_arn=arn))
     return alarms
 
 

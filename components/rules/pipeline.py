@@ -196,10 +196,10 @@ def _check_bakes(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
     if rates.rate_error(args.retraining_rate):
         return
     hours = rates.shortest_seconds_between_runs(args.retraining_rate) / 2 / SECONDS_PER_HOUR
-    bakes = [row.bake for solution in args.solutions for row in solution.campaigns if row.bake]
-    if any(bake.hours > hours for bake in bakes):
+    campaigns = [campaign for solution in args.solutions for campaign in solution.campaigns]
+    if any(campaign.bake and campaign.bake.hours > hours for campaign in campaigns):
         message = (
-            f"lets a bake take {hours:.3g} hours, which is half of the time between two runs; "
+            f"lets a bake take at most {hours:.3g} h, half of the time between two runs; "
             "shorten bake.hours, or let runs start less often"
         )
         yield Problem("retrainingRate", message, args.retraining_rate)

@@ -267,7 +267,7 @@ def execution_timeout_seconds(args: RetrainingPipelineArgs) -> int:
     own trials, the run ends those of earlier runs.
     """
     limits = args.limits
-    bakes = [row.bake for solution in args.solutions for row in solution.campaigns if row.bake]
+    bakes = [item.bake for solution in args.solutions for item in solution.campaigns if item.bake]
     trials = 2 * (LONGEST_TRIAL_HOURS + max([bake.hours for bake in bakes], default=0))
     batch_jobs = [job for solution in args.solutions for job in solution.batch_jobs]
     batch_hours = max([job.max_hours for job in batch_jobs], default=0)

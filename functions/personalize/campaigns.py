@@ -258,7 +258,7 @@ def wanted_deployment(
     """
     (campaign,) = (item for item in solution["campaigns"] if item["campaignArn"] == campaign_arn)
     bake, approval = campaign["bake"], solution["approval"]
-    bakes = [row for each in settings["solutions"] for row in each["campaigns"] if row["bake"]]
+    bakes = [item for other in settings["solutions"] for item in other["campaigns"] if item["bake"]]
     hours = bake["hours"] if bake else 0
     return Deployment(
         version=version,
