@@ -43,9 +43,10 @@ class RunningBatchJob:
 
         Nothing else is read while a job is running, because the rules need nothing else.
         """
-        solution, client, slot = self._solution, aws.read_client(), self._job["slot"]
+        client, arn, slot = aws.read_client(), self._solution["solutionArn"], self._job["slot"]
+        # A job that was sent is in the list of its version, which is short.
         for version in [self._memory.version, None] if self._memory.sent_at else [None]:
-            jobs = list_batch_jobs(client, solution["solutionArn"], self._recipe, slot, version)
+            jobs = list_batch_jobs(client, arn, self._recipe, slot, version)
             if any(job.is_running or job.run == self._wanted.run for job in jobs):
                 return SeenBatchJobs(jobs=jobs)
         objects = exports.list_objects(aws.s3(), self._job["input"], by_prefix=True)
@@ -54,15 +55,10 @@ class RunningBatchJob:
             jobs=jobs,
             input=export.fingerprint if objects else None,
             campaigns=[
-                seen_campaign(
-                    describe_campaign(client, arn),
-                    tags_of(client, arn),
-                    solution["solutionArn"],
-                    {},
-                )
-                for arn in [campaign["campaignArn"] for campaign in solution["campaigns"]]
+                seen_campaign(describe_campaign(client, item), tags_of(client, item), arn, {})
+                for item in (campaign["campaignArn"] for campaign in self._solution["campaigns"])
             ],
-            versions=Versions(client, solution),
+            versions=Versions(client, self._solution),
         )
 
     def decide(self, seen: SeenBatchJobs) -> Step:
