@@ -189,7 +189,7 @@ class DeployedStack:
         texts = [s3.get_object(Bucket=bucket, Key=file["Key"])["Body"].read() for file in files]
         lines = [json.loads(line) for text in texts for line in text.splitlines()]
         return {
-            f"the batch job wrote for {next(iter(line['input'].values()))}": items[:RECOMMENDED_ITEMS]
+            f"a batch job wrote for {next(iter(line['input'].values()))}": items[:RECOMMENDED_ITEMS]
             for line in lines[:BATCH_USERS]
             for items in [line["output"]["recommendedItems"]]
         }

@@ -305,6 +305,6 @@ def test_a_rehearsal_shows_the_first_results_of_a_batch_job():
     run = {"solutions": [{"batchJobs": [{"output": "s3://batch/out/"}]}]}
     _, *shown = deployed.recommendations(run)
     assert [(line.label, line.text.split("\n")) for line in shown] == [
-        (f"the batch job wrote for u{user}", [f"i{user}"] * play.RECOMMENDED_ITEMS)
+        (f"a batch job wrote for u{user}", [f"i{user}"] * play.RECOMMENDED_ITEMS)
         for user in range(3)
     ]
