@@ -198,7 +198,8 @@ class SolutionView:
         waits = not trains and self._waiting_campaigns
         steps = [] if trains else self._batch_steps
         writes = any(map(needs_run, steps))
-        skipped = [step.reasons[0] for step in steps if step.outcome in ("SKIPPED", "FAILED")]
+        not_written = (step.reasons[0] for step in steps if step.outcome in ("SKIPPED", "FAILED"))
+        obstacle = next(not_written, None)
         return Decision.first(
             (trains and version, "wait", "a version is in training on the present data"),
             (trains and self.deletion, "train", LEARNED_DELETED_USERS),
@@ -211,7 +212,7 @@ class SolutionView:
             (limit, "hold back", limit),
             (not version, "keep", "the run only deploys versions"),
             (version and version.was_stopped, "keep", "the training on its data was stopped"),
-            (skipped, "keep", f"a batch job is not written, because {''.join(skipped[:1])}"),
+            (obstacle, "keep", f"a batch job is not written, because {obstacle}"),
             (by_events, "keep", "it was trained recently enough for the events"),
             (True, "keep", "it was trained on the present data"),
         )
