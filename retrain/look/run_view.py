@@ -140,7 +140,7 @@ class Job:
 
 
 @dataclass
-class RunView:
+class ShownRun:
     """A run: its execution, its plan, its jobs and its report, as far as they have been read."""
 
     execution: Execution
@@ -361,10 +361,10 @@ class RunView:
             yield Line(1, f"and {hidden} more jobs")
 
 
-def read_run(client: SFNClient, execution_arn: str) -> RunView:
+def read_run(client: SFNClient, execution_arn: str) -> ShownRun:
     """Return a run. A run that succeeded is read from its report, and any other from its events."""
     described = client.describe_execution(executionArn=execution_arn)
-    view = RunView(execution_of(described))
+    view = ShownRun(execution_of(described))
     if described["status"] == "SUCCEEDED":
         view.read_report(json.loads(described["output"])["report"])
     else:

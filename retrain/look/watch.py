@@ -30,7 +30,7 @@ from retrain.account.output import (
 )
 from retrain.account.target import Target
 from retrain.look.lines import INDENT, STYLES, Line, rendered, shortened
-from retrain.look.run_view import RunView, events_after
+from retrain.look.run_view import ShownRun, events_after
 from retrain.look.runs import execution_of, find_execution
 from retrain.options import JsonOption, RunOption, command
 
@@ -96,14 +96,14 @@ def _print_report(report: str, outcome: str) -> None:
 
 def follow(
     target: Target, execution: Execution, console: Console, pause: float = 0, *, brief: bool = False
-) -> RunView:
+) -> ShownRun:
     """Show what a run does until it ends, or until Ctrl-C or SIGTERM. Return what was seen.
 
     A brief display has a line for each status. While AWS does not respond, the requests are
     repeated. In an emulator, where jobs take seconds, `pause` is the seconds between two polls.
     Raises OperatorError if AWS refuses a request, for example because the credentials expire.
     """
-    client, view, last_event = target.access.step_functions, RunView(execution), 0
+    client, view, last_event = target.access.step_functions, ShownRun(execution), 0
     view.update_seconds = 2 if pause else view.update_seconds
     screen = Screen(console, view, is_brief=brief)
     live: AbstractContextManager[object] = nullcontext()
@@ -137,7 +137,7 @@ def follow(
 class Screen:
     """Shows a run: in a terminal with bars, and elsewhere each line when it is new."""
 
-    def __init__(self, console: Console, view: RunView, *, is_brief: bool = False) -> None:
+    def __init__(self, console: Console, view: ShownRun, *, is_brief: bool = False) -> None:
         self._console, self._view, self._note, self._is_brief = console, view, "", is_brief
         self._printed: set[str] = set()
         self.has_bars = console.is_terminal and not (console.is_dumb_terminal or is_brief)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from functions.report.model import Report
     from retrain.account.target import Target
-    from retrain.look.run_view import RunView
+    from retrain.look.run_view import ShownRun
     from retrain.rehearsal.stack import Stack
 
 POLL_SECONDS = 0.3
@@ -54,7 +54,7 @@ class Result:
 
     scenario: Scenario
     checks: Sequence[Check] = ()
-    run: RunView | None = None
+    run: ShownRun | None = None
     error: str | None = None
     """Why the scenario did not end, or None."""
 

@@ -14,7 +14,7 @@ from retrain.account.output import message_console
 from retrain.account.target import Target
 from retrain.look import watch
 from retrain.look.lines import Line
-from retrain.look.run_view import RunView
+from retrain.look.run_view import ShownRun
 from retrain.look.runs import Execution
 from tests.functions.test_report import report, solution
 from tests.terminal import CONTROL_SEQUENCE
@@ -147,7 +147,7 @@ def test_with_json_the_only_result_is_the_run(states, capsys):
 
 
 def test_a_job_whose_usual_duration_is_not_known_has_no_expected_end():
-    view = RunView(EXECUTION)
+    view = ShownRun(EXECUTION)
     job = view.job("train", "arn:aws:personalize:eu-west-1:123456789012:solution/movies")
     now = EXECUTION.started_at + timedelta(hours=1)
     assert job.line(now) == Line(1, "train movies", "planned", "yellow", share=0)
@@ -160,7 +160,7 @@ def test_a_job_whose_usual_duration_is_not_known_has_no_expected_end():
 
 
 def test_of_a_report_that_lacks_a_key_the_outcome_is_shown():
-    view = RunView(replace(EXECUTION, status="SUCCEEDED"))
+    view = ShownRun(replace(EXECUTION, status="SUCCEEDED"))
     view.read_report({key: value for key, value in report().items() if key != "imports"})
     lines = [line.label for line in view.lines()]
     assert lines == ["20261129T030000Z", "DEPLOYED, says a report of another release"]
@@ -173,7 +173,7 @@ def test_a_version_that_the_run_did_not_train_is_used():
         {**solution(), **dict(zip(names, (*values, False, []), strict=True))}
         for values in (trained_before, not_created, ("c", "c/1", None))
     ]
-    view = RunView(EXECUTION)
+    view = ShownRun(EXECUTION)
     view.read_report({**report(), "imports": [], "solutions": solutions})
     labels = [job.line(EXECUTION.started_at).label for job in view.jobs]
     assert labels == ["use a", "train b"], "a version that was ready has no line"

@@ -15,7 +15,7 @@ from emulator import EmulatorError
 from retrain import cli
 from retrain.account import pulumi_cli
 from retrain.look.lines import Line
-from retrain.look.run_view import RunView
+from retrain.look.run_view import ShownRun
 from retrain.look.runs import Execution
 from retrain.rehearsal import play, rehearse
 from retrain.rehearsal.films import film_service
@@ -38,7 +38,7 @@ STARTED = datetime(2026, 11, 29, 3, tzinfo=UTC)
 def view(report_of_run, status="SUCCEEDED", error=None):
     """Return a run that has ended."""
     ended = STARTED + timedelta(seconds=8)
-    run = RunView(Execution("arn:execution:run-1", status, STARTED, ended, error))
+    run = ShownRun(Execution("arn:execution:run-1", status, STARTED, ended, error))
     if report_of_run:
         run.read_report(report_of_run)
     return run
