@@ -236,6 +236,8 @@ def create_alarms(
         if alarm.campaign_arn:  # `alarm_names` finds it by this name.
             prefix = f"{shared.name}-{alarm.name}-"
             inputs["name"] = pulumi.Output.concat(prefix, settings["prefix"])
+            text = (alarm.campaign_arn, ": ", inputs["alarm_description"])
+            inputs["alarm_description"] = pulumi.Output.concat(*text)
         created = aws.cloudwatch.MetricAlarm(
             f"{shared.name}-{alarm.name}",
             aws.cloudwatch.MetricAlarmArgs(

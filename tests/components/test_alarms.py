@@ -11,7 +11,7 @@ from components.alarms import ALARMS, BAKE_ALARMS, EXPECTED_ERRORS, alarms_of
 from functions import errors
 from functions.personalize.campaigns import alarm_names
 from tests.components.sample import NAME
-from tests.world import MOVIES, PIPELINE, PREFIX, campaign, solution
+from tests.world import MOVIES, PERSONALIZE, PIPELINE, PREFIX, campaign, solution
 
 MAX_DESCRIPTION = 1024
 """The most characters of an alarm's description:
@@ -25,8 +25,9 @@ def test_a_description_says_what_happened_and_what_to_do(deployed):
     assert alarms.keys() == named.keys()
     for name, alarm in named.items():
         text = alarms[name].inputs["alarmDescription"]
+        words = f'{alarm.meaning} {alarm.what_to_do} See "Alarms" in docs/operations.md.'
         assert text == (
-            f'{alarm.meaning} {alarm.what_to_do} See "Alarms" in docs/operations.md.'
+            f"{PERSONALIZE}:campaign/for-you: {words}" if alarm in BAKE_ALARMS else words
         ), alarm.name
         assert len(text) <= MAX_DESCRIPTION
 
