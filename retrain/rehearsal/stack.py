@@ -45,7 +45,7 @@ class Stack:
         """The settings that differ in a rehearsal, as the deployer takes them.
 
         Probes take a second. Bakes take some seconds, with the alarms of `createAlarms`, because
-        the emulator has no others. The expressions of filters are not known, so nothing is
+        the stack creates no others. The expressions of filters are not known, so nothing is
         filtered. Batch jobs have no themes. The number of trainings is not limited, because a
         rehearsal trains several times a minute. Events may be old, because the sample data is.
         """

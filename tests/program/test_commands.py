@@ -14,9 +14,16 @@ CREATE_SOLUTION = (
     "aws personalize create-solution"
     " --dataset-group-arn --name --no-perform-auto-training --recipe-arn"
 )
+PUT_ALARM = (
+    "aws cloudwatch put-metric-alarm --alarm-name --comparison-operator --evaluation-periods"
+    " --metric-name --namespace --period --statistic --threshold"
+)
+SET_ALARM = "aws cloudwatch set-alarm-state --alarm-name --state-reason --state-value"
 RUN_BY = {
     AUTO_TRAINING: ("engine", 'until("aws personalize update-solution"'),
     CREATE_SOLUTION: ("emulator", "self.client.create_solution("),
+    PUT_ALARM: ("emulator", "cloudwatch.put_metric_alarm("),
+    SET_ALARM: ("emulator", "cloudwatch.set_alarm_state("),
     "pulumi install": ("engine", '"install"'),
     "pulumi package add": ("engine", "pulumi package add"),
     "pulumi preview": ("engine", "stack.preview()"),
