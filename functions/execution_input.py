@@ -140,11 +140,8 @@ def _keys_without_effect(request: Request) -> Iterator[str]:
 def _unknown_message(key: str, value: object, known_values: Sequence[str]) -> str:
     """Return a message that suggests the most similar known value, or lists all of them."""
     nearest = get_close_matches(str(value)[:MAX_SHOWN_BYTES], known_values, n=1)
-    hint = (
-        f'did you mean "{nearest[0]}"?'
-        if nearest
-        else f"expected one of {json.dumps(known_values)}"
-    )
+    known = f"expected one of {json.dumps(known_values)}" if known_values else "there are none"
+    hint = f'did you mean "{nearest[0]}"?' if nearest else known
     return f"{key}: {_shown(value)} is unknown; {hint}"
 
 

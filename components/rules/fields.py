@@ -138,8 +138,8 @@ class Location(NamedTuple):
         """Return an error message if the text is no such location, else None."""
         if not _S3_LOCATION.fullmatch(text) or not text.lower().endswith(self.ends):
             return (
-                f"is not {self.kind} in S3; expected for example '{self.example}', without "
-                "wildcards or other placeholders than {date}"
+                f"is not {self.kind} in S3; expected for example '{self.example}', with 3 to 63 "
+                "characters for the bucket, without wildcards or other placeholders than {date}"
             )
         length = len(text.replace(DATE_PLACEHOLDER, "2026-11-29"))
         if length <= MAX_LOCATION_CHARACTERS:

@@ -37,6 +37,8 @@ EXPECTED: Mapping[object, str] = {
     float: "a number",
 }
 """Type of a field -> the words for its values in a message."""
+PARAMETER = "text; write for example '\"Drama\",\"Comedy\"' or '5'"
+"""The words for the value of a filter's parameter."""
 SCALARS: Mapping[object, tuple[type, ...]] = {bool: (bool,), int: (int,), float: (int, float)}
 """Type of a field -> the types of its values. Unlike in Python, a boolean is not a number."""
 
@@ -67,9 +69,14 @@ class Reader:
             return value if _is_input(type_) else self._refuse(key, IS_OUTPUT)
         expected = _first_member(type_)
         value = value if expected is str else _decoded(value)
+        rules = getattr(type_, "__metadata__", ())
+        if expected is str and type(value) in (int, float):
+            # Quotes would not be enough for a number that the rule of the text refuses.
+            for error in filter(None, (rule(f"{value}") for rule in rules)):
+                return self._refuse(key, error, value)
         read = self._read(expected, value, key)
         if read is not UNREAD:
-            for rule in getattr(type_, "__metadata__", ()):
+            for rule in rules:
                 # The number of elements includes those that could not be read.
                 self._apply(rule, value if isinstance(rule, Elements) else read, key)
         return read
@@ -97,7 +104,8 @@ class Reader:
         words = get_args(expected) if kind is Literal else ()
         if type(value) in SCALARS.get(kind, ()) or value in words:
             return value
-        return self._refuse(key, f"is not {_description(expected)}", value)
+        expects = PARAMETER if kind is str and ".filterValues." in key else _description(expected)
+        return self._refuse(key, f"is not {expects}", value)
 
     def _dataclass(self, cls: Any, value: Mapping[str, object], key: str) -> Any:  # noqa: ANN401
         """Read a mapping with keys in camelCase."""

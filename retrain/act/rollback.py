@@ -191,8 +191,8 @@ def campaign_arn_of(target: Target, campaign: str | None) -> str:
     if len(found) == 1:
         return found[0]
     given = "--campaign is missing" if campaign is None else f"--campaign {campaign!r} is unknown"
-    names = ", ".join(map(short_name, arns)) or "none"
-    raise OperatorError(f"{given}; the campaigns of this pipeline are {names}")
+    names = f"the campaigns of this pipeline are {', '.join(map(short_name, arns))}"
+    raise OperatorError(f"{given}; {names if arns else 'this pipeline has no campaigns'}")
 
 
 def _mark(target: Target, move: Move) -> None:

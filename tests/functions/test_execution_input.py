@@ -140,6 +140,12 @@ def test_a_wrong_input_has_a_message(request_, message):
     assert problems(request_) == [message]
 
 
+def test_a_pipeline_without_solutions_knows_none():
+    settings = {**SETTINGS, "solutions": []}
+    found = input_problems(settings, s.configured({"solutions": ["x"]})["run"])
+    assert found == ['solutions: "x" is unknown; there are none']
+
+
 def test_all_problems_are_reported_at_once():
     request = {"trigger": "x", "skipImport": 0, "force": 1, "datasets": {}, "more": []}
     found = [problem.split(":")[0] for problem in problems(request)]
