@@ -328,7 +328,7 @@ def _conditions(view: SolutionView, campaign: CampaignSettings) -> str:
     first = f" if {list_text(conditions)}" if conditions else ", because it has no quality gate"
     probe = "; then a probe decides" if campaign["probe"] else ", without a probe"
     bake = campaign["bake"]
-    alarms = f"; alarms decide for {bake['hours']:g} hours" if bake else ""
+    alarms = f"; alarms decide for {bake['hours']:g} h" if bake else ""
     return f"it gets the new version{first}{probe}{alarms}"
 
 

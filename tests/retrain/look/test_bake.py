@@ -27,8 +27,8 @@ def test_the_hours_of_a_bake_that_are_left_are_shown():
         pipeline.sleep(HOUR)
         view = read_run(prod.client("stepfunctions"), started.arn)
         baking, reason = [*view.lines()][3:5]
-    assert "; then a probe decides; alarms decide for 2 hours" in before
-    assert ", without a probe; alarms decide for 0.5 hours" in before
+    assert "; then a probe decides; alarms decide for 2 h" in before
+    assert ", without a probe; alarms decide for 0.5 h" in before
     assert (baking.text, baking.time) == ("baking", "1 h 16 min, until ~06:47")
     assert 0.5 < baking.share < 0.6
     assert reason.text == "the bake ends at 2026-11-29 06:47 UTC, in 1 h"
