@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from ..contract import filter_arns
@@ -200,7 +201,7 @@ def unanswered_probes(view: SolutionView) -> Iterator[str]:
 
 @guard("filters", "REFUSE", "solution")
 def unusable_filters(view: SolutionView) -> Iterator[str]:
-    """Yield a message for a filter that does not exist, is not ACTIVE, or is of another group."""
+    """Yield a message for a filter that is not ACTIVE or of another group, or gets wrong values."""
     world = view.world
     for arn in filter_arns(view.solution):
         for error in _missing_or_inactive(arn, world.filters):
@@ -209,6 +210,28 @@ def unusable_filters(view: SolutionView) -> Iterator[str]:
         if group and group not in world.dataset_groups:
             groups = ", ".join(world.dataset_groups)
             yield f"the filter {arn}: belongs to {group}; use a filter of {groups}"
+    for campaign in view.solution["campaigns"]:
+        probe = campaign["probe"]
+        if probe and (used := world.filters.get(probe["filterArn"] or "")):
+            for error in _wrong_filter_values(used["filterExpression"], probe["filterValues"]):
+                yield f"{campaign['campaignArn']}: filterValues of the probe {error}"
+
+
+def _wrong_filter_values(expression: str, values: Mapping[str, str]) -> Iterator[str]:
+    """Yield a message if values do not fit a filter expression. Only texts need quotes.
+
+    An EXCLUDE filter may go without values:
+    https://docs.aws.amazon.com/personalize/latest/dg/API_RS_GetRecommendations.html
+    """
+    without_texts = re.sub('"[^"]*"', "", expression)
+    parameters = set(re.findall(r"\$(\w+)", without_texts))
+    needed = parameters if "INCLUDE" in without_texts.upper() else set()
+    if not needed <= values.keys() <= parameters:
+        found, expected = (list_text(sorted(names)) for names in (values, parameters))
+        yield f"has {found or 'nothing'}, but the filter needs {expected or 'nothing'}; correct it"
+    for name, value in values.items():
+        if '"' not in value and not re.fullmatch(r"(?i)[\d.,\s+-]+|true|false", value):
+            yield f"has {value!r} for {name}; put each text into double quotes, like '\"{value}\"'"
 
 
 @guard("user of a probe", "WARN", "solution")

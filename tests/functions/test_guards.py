@@ -229,6 +229,35 @@ def test_a_probe_that_does_not_fit_the_recipe_is_found(recipe, probe, message):
     assert s.messages(unanswered_probes, solution=solution, solutions={}) == []
 
 
+INCLUDE = "INCLUDE ItemID WHERE Items.GENRE IN ($GENRE) AND Items.PRICE < $PRICE"
+EXCLUDE = 'EXCLUDE ItemID WHERE Items.GENRE IN ($GENRE, "$X") AND Items.PRICE < $PRICE'
+FIXED = 'INCLUDE ItemID WHERE Items.GENRE IN ("Drama")'
+BOTH = "has {}, but the filter needs GENRE and PRICE; correct it"
+QUOTES = "has 'Drama' for GENRE; put each text into double quotes, like '\"Drama\"'"
+
+
+@pytest.mark.parametrize(
+    ("expression", "values", "errors"),
+    [
+        (INCLUDE, {"GENRE": '"Drama","War"', "PRICE": "9.5"}, []),
+        (INCLUDE, {"GENRE": "Drama", "PRICE": "9.5"}, [QUOTES]),
+        (INCLUDE, {"GENRE": '"Drama"'}, [BOTH.format("GENRE")]),
+        (INCLUDE, {}, [BOTH.format("nothing")]),
+        (EXCLUDE, {}, []),
+        (EXCLUDE, {"GENRE": "True"}, []),
+        (EXCLUDE, {"GENRES": '"Drama"'}, [BOTH.format("GENRES")]),
+        (FIXED, {}, []),
+        (FIXED, {"X": "1"}, ["has X, but the filter needs nothing; correct it"]),
+    ],
+)
+def test_the_values_of_a_filter_fit_its_parameters(expression, values, errors):
+    probe = {**USER, "filterArn": FILTER, "filterValues": values}
+    solution = s.solution_settings(campaigns=[s.campaign_settings(probe=probe)])
+    known = {"status": "ACTIVE", "datasetGroupArn": s.GROUP, "filterExpression": expression}
+    found = s.messages(unusable_filters, solution=solution, filters={FILTER: known})
+    assert found == [f"{s.CAMPAIGN}: filterValues of the probe {error}" for error in errors]
+
+
 FILTER = f"{s.GROUP.rpartition(':')[0]}:filter/unseen"
 OTHER_GROUP = f"{s.GROUP}-2"
 NOT_THERE = "does not exist; create it, or correct the ARN in the stack's config"
@@ -247,9 +276,10 @@ NOT_THERE = "does not exist; create it, or correct the ARN in the stack's config
     ],
 )
 def test_a_filter_of_a_probe_has_to_be_active_and_of_the_group(described, message):
-    campaigns = [s.campaign_settings(probe={**USER, "filterArn": arn}) for arn in (FILTER, None)]
+    probes = [{**USER, "filterArn": arn, "filterValues": {}} for arn in (FILTER, None)]
+    campaigns = [s.campaign_settings(probe=probe) for probe in probes]
     solution = s.solution_settings(campaigns=[*campaigns, s.campaign_settings()])
-    filters = {FILTER: described} if described else {}
+    filters = {FILTER: {**described, "filterExpression": FIXED}} if described else {}
     found = s.messages(unusable_filters, solution=solution, filters=filters)
     assert [message in text for text in found] == ([True] if message else [])
 
