@@ -49,6 +49,8 @@ MAX_ADVISED = 5
 message."""
 FEW_USERS = 100
 """With fewer held-out users, metrics differ by a quarter by chance."""
+MOST_BY_CHANCE = -0.5
+"""The largest fall of a metric that chance may explain with few users."""
 SEPARATORS_BYTES = 100
 """The bytes of the line breaks between the sections."""
 HEADLINES: Mapping[Outcome, str] = {
@@ -131,7 +133,7 @@ CAMPAIGN_ADVICE: Mapping[Outcome, Advice] = {
         "The campaign serves its good version again. Find out what was wrong with the new version, "
         "and train again soon. This prints how it was made:",
         ["history --version {}"],
-        "The probe",
+        "Outcomes",
     ),
     "REJECTED": Advice(
         "The campaign keeps its version. Correct the data or the rules, and train again soon. "
@@ -211,16 +213,16 @@ def _section(title: str, lines: Iterable[str]) -> str:
 def _results(
     report: Report,
 ) -> Iterator[tuple[str, ImportReport | SolutionReport | BatchJobReport | CampaignReport]]:
-    """Yield a name and a report: of imports, trainings without campaigns, batch jobs, campaigns."""
+    """Yield a name and a report: of imports, trainings without campaigns, campaigns, batch jobs."""
     for dataset in report["imports"]:
         yield f"import of {dataset['type']}", dataset
     for solution in report["solutions"]:
         if not solution["campaigns"]:
             yield f"training of {short_name(solution['solutionArn'])}", solution
-        for job in solution["batchJobs"]:
-            yield f"batch job to {job['output']}", job
     for campaign in campaigns_of(report):
         yield f"campaign {short_name(campaign['campaignArn'])}", campaign
+    for job in (job for solution in report["solutions"] for job in solution["batchJobs"]):
+        yield f"batch job to {job['output']}", job
 
 
 def _reason_lines(report: Report) -> Iterator[str]:
@@ -242,7 +244,9 @@ def _reason_lines(report: Report) -> Iterator[str]:
             "- A lower value can come from a worse model, or from new data that is harder for "
             "every model. This rule cannot tell which. A rule with relativeTo can."
         )
-    if drops and users is not None and users < FEW_USERS:
+    changes = [row["change"] or 0 for item in rejected for row in item["metrics"].values()]
+    is_small = min(changes, default=0) >= MOST_BY_CHANCE
+    if drops and is_small and users is not None and users < FEW_USERS:
         yield (
             f"- Personalize measured this on about {count_text(users, 'user')}, 10% of all, so "
             "chance decides. Until there are more, raise maxDrop in the qualityGate, or set "

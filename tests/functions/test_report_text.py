@@ -165,18 +165,28 @@ def test_versions_without_a_command_are_counted():
 
 
 @pytest.mark.parametrize(
-    ("users", "result", "is_said"),
+    ("users", "new", "result", "is_said"),
     [
-        (990, ("REJECTED", FELL), True),
-        (1000, ("REJECTED", FELL), False),
-        (None, ("REJECTED", FELL), False),
-        (40, ("REJECTED", "NDCG@10 has the value 0.3307, but the minimum is 0.9"), False),
-        (40, ("AWAITING_APPROVAL", "it waits"), False),
+        (990, 0.2, ("REJECTED", FELL), True),
+        (990, 0.1999, ("REJECTED", FELL), False),
+        (1000, 0.2, ("REJECTED", FELL), False),
+        (None, 0.2, ("REJECTED", FELL), False),
+        (40, 0.2, ("REJECTED", "NDCG@10 has the value 0.3307, but the minimum is 0.9"), False),
+        (40, 0.2, ("AWAITING_APPROVAL", "it waits"), False),
     ],
 )
-def test_a_rejection_by_few_users_says_that_chance_decides(users, result, is_said):
-    lines = sections(with_campaign(*result) | {"plan": s.plan(users=users)})["Why"]
+def test_a_small_drop_by_few_users_says_that_chance_decides(users, new, result, is_said):
+    rejected = with_campaign(*result, metrics={"ndcg": {"new": new, "live": 0.4}})
+    lines = sections(rejected | {"plan": s.plan(users=users)})["Why"]
     assert ("chance decides" in lines[-1]) == is_said
+
+
+def test_the_reason_of_a_campaign_is_before_that_of_a_batch_job():
+    job = {"batchJob": "s3://out/", "item": None, "error": {"Error": "Late", "Cause": "lost"}}
+    rejected = s.solution_result(campaigns=campaigns(1, "REJECTED", FELL), batchJobs=[job])
+    lines = sections(s.finished(solutions=[rejected]))["Why"]
+    named = [line.partition(": ")[0] for line in lines[:2]]
+    assert named == ["- campaign home-0", "- batch job to s3://out/"]
 
 
 def test_each_reason_is_one_line_with_short_arns():
