@@ -15,7 +15,7 @@ from ..executions import short_hash
 from ..personalize.imports import location_digits
 from ..personalize.tags import CONTENT
 from ..rules.imports import effective_imports, full_import_day, refusal_to_append
-from ..words import time_text
+from ..words import list_text, time_text
 from .guards import guard
 
 if TYPE_CHECKING:
@@ -286,6 +286,7 @@ def _messages(view: DatasetView, *, refuses: bool) -> Iterator[str]:
     if is_missing and refuses == settings["strictEvents"]:
         yield (
             f"{location} lacks types of events that {missing / 1000:.1%} of the rows of the last "
-            "import had; compare the types in the reports of both runs, and check the job that "
-            "writes the export, or set strictEvents to false"
+            f"import had; its commonest types are {list_text([*content['eventTypes']]) or 'none'}; "
+            "compare them with the report of the last import, and check the job that writes the "
+            "export, or set strictEvents to false"
         )

@@ -210,6 +210,7 @@ BOTH = {"view": 900, "purchase": 96}
     [
         (["view"] * 20, BOTH, "9.6%"),
         (["view"] * 20, {"view": 999, "purchase": 1}, "0.1%"),
+        (["view", "click"] * 20, BOTH, "9.6%"),
         ([""] * 20, BOTH, "99.6%"),
         (["view", "purchase", *(["click"] * 20)], BOTH, None),
         ([*(f"t{number % 50}" for number in range(999)), "view", "purchase"], BOTH, None),
@@ -219,11 +220,12 @@ BOTH = {"view": 900, "purchase": 96}
 )
 def test_a_type_of_events_that_vanishes_is_a_warning_or_a_refusal(types, shares, missing):
     last = [imported(tag_of(hours=9, **shares))]
+    now = " and ".join(filter(None, dict.fromkeys(types))) or "none"
     messages = [
         (
             f"{s.LOCATION} lacks types of events that {missing} of the rows of the last import "
-            "had; compare the types in the reports of both runs, and check the job that writes the "
-            "export, or set strictEvents to false"
+            f"had; its commonest types are {now}; compare them with the report of the last "
+            "import, and check the job that writes the export, or set strictEvents to false"
         )
     ] * bool(missing)
     known = world(rows(*types), imports=last)
