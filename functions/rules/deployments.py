@@ -309,7 +309,8 @@ def _end_unsent(case: DeploymentCase, trial: Trial) -> Step | None:
     if seen.serves == trial.version:
         return None
     if update.created_at >= trial.at and update.version == trial.version:
-        reason = f"the update to {trial.version} failed: {update.failure or 'it is not served'}"
+        failure = f": {update.failure}" if update.failure else ", or the campaign is being deleted"
+        reason = f"the update to {trial.version} failed{failure}"
         return Step("UPDATING", end_trial, outcome="FAILED", reasons=(reason,))
     if update.created_at >= trial.at and (trial.was_served or seen.serves != seen.notes.good):
         return None
@@ -445,7 +446,7 @@ def _refuse(case: DeploymentCase, version: str) -> Step | None:
     """Refuse a version that was taken back here, or that a person or the quality gate rejects."""
     seen, wanted, memory, now = case
     if seen.notes.bad == version:
-        reasons = memory.reasons or [f"{version} was taken back here before"]
+        reasons = memory.reasons or [f"a run or a person has taken {version} back here"]
         return Step("JUDGING", outcome="ROLLED_BACK", reasons=reasons)
     new, live = seen.versions[version], seen.versions[seen.serves] if seen.serves else NO_VERSION
     if new.answer == "REFUSED":

@@ -66,7 +66,7 @@ def compare(
         if rule.get("maxDrop") is not None and live_value is None:
             comparison.warnings.append(
                 f"{name} was not compared, because the new version has "
-                f"{'no value' if value is None else value} and the version in use has no value; "
+                f"{'no value' if value is None else value} and no version in use has a value; "
                 "maxDrop had no effect"
             )
         elif value is not None and (solution := rule.get("relativeTo")):

@@ -40,7 +40,7 @@ STAGES = {
     "Report outcome": "reporting the outcome",
 }
 """Each state outside the Maps that takes a while -> what the run does there."""
-ON_TRIAL = "the update goes on; its version is on trial until the watcher or the next run ends this"
+ON_TRIAL = "its version stays on trial until the watcher or the next run ends the trial"
 TRIALS = "finishing the trials of earlier runs"
 USUAL_UPDATE_SECONDS = 900
 """An update takes 8 to 25 minutes, as users of Personalize have seen."""

@@ -16,7 +16,7 @@ LACKS = (
     "check the exports, or remove the rule from the qualityGate"
 )
 NOT_COMPARED = (
-    "ndcg was not compared, because the new version has {} and the version in use has no value; "
+    "ndcg was not compared, because the new version has {} and no version in use has a value; "
     "maxDrop had no effect"
 )
 POPULAR = "arn:aws:personalize:eu-west-1:123456789012:solution/popular"

@@ -152,7 +152,11 @@ def test_a_pinned_campaign_gets_no_version_but_its_trial_goes_on(seen, want, exp
             wanted(waited=True),
             end("SKIPPED", "somebody has moved the campaign to old"),
         ),
-        (campaign(bad=NEW), wanted(), end("ROLLED_BACK", "new was taken back here before")),
+        (
+            campaign(bad=NEW),
+            wanted(),
+            end("ROLLED_BACK", "a run or a person has taken new back here"),
+        ),
         (campaign(answer="REFUSED"), wanted(), end("REJECTED", "new was refused")),
         (
             campaign(),
@@ -354,6 +358,7 @@ def test_the_baseline_is_named_if_its_training_does_not_end():
 # A version is on trial
 
 FAILURE = "new failed its probe: 0 results"
+DELETED = "the update to new failed, or the campaign is being deleted"
 NO_WAY_BACK = "no good version is known, so the campaign still serves new"
 KEPT = end("DEPLOYED", act=WriteNotes(Notes(good=NEW, previous=LIVE)), phase="TRYING")
 
@@ -427,6 +432,11 @@ REJUDGED = campaign(latest=TAKEN_BACK, trial=on_trial(), good=LIVE)
             ),
             Memory(NOW),
             end("FAILED", "the update to new failed: no", act=GOOD, phase="UPDATING"),
+        ),
+        (
+            campaign(None, latest=update(NEW), trial=on_trial(ago=90 * MINUTE), good=LIVE),
+            Memory(NOW),
+            end("FAILED", DELETED, act=GOOD, phase="UPDATING"),
         ),
         (
             campaign(OLD, latest=replace(TAKEN_BACK, version=OLD), trial=on_trial(), good=LIVE),

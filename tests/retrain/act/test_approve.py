@@ -126,7 +126,7 @@ def move_back(pipeline):
     ("happening", "reason"),
     [
         (lambda at: at.sleep(25 * HOUR), "a run asks about it when it has passed"),
-        (take_back, "no run deploys it to home: it was taken back here before"),
+        (take_back, "no run deploys it to home: a run or a person has taken it back here"),
         (move_back, "no run deploys it to home: somebody has moved the campaign to taste/{live}"),
         (move_away, "no run deploys it to home: the campaign serves taste/{live}, which is newer"),
     ],
