@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from ..contract import filter_arns
 from ..metrics import short_name
 from ..personalize.batch_jobs import SEGMENT_RECIPES
-from ..personalize.campaigns import LATEST, follows_newest, read_pin
+from ..personalize.campaigns import LATEST, follows_newest, live_version, read_pin
 from ..personalize.statuses import ACTIVE, is_active, is_deleted
+from ..rules.trainings import learned_deletion
 from ..words import list_text
 from .guards import guard
 
@@ -168,6 +169,23 @@ def pinned_campaigns(view: SolutionView) -> Iterator[str]:
         if pin := read_pin(view.world.campaign_tags.get(arn, {})):
             unpin = f"retrain unpin --campaign {short_name(arn)}"
             yield f"{arn}: is {pin}, so runs deploy nothing to it; to end this, use {unpin}"
+
+
+@guard("deleted users", "WARN", "solution")
+def served_deleted_users(view: SolutionView) -> Iterator[str]:
+    """Yield a message for a campaign that still serves a version that may know deleted users.
+
+    If the newest version may know them too, the decision about the training says so.
+    """
+    for version in [] if view.deletion else view.seen.trainings:
+        deletion = learned_deletion(version, view.seen)
+        for arn, campaign in view.world.campaigns.items():
+            if deletion and live_version(campaign) == version.arn:
+                yield (
+                    f"{arn}: until it gets a newer version, it serves one that may have learned "
+                    f"the users whom {deletion.arn} deleted; correct what stopped its newer "
+                    "versions, and use retrain start --skip-import --force"
+                )
 
 
 @guard("probe", "REFUSE", "solution")

@@ -106,6 +106,31 @@ def test_the_monthly_limit_holds_and_says_that_deleted_users_are_still_known():
     assert plan_run(view(FAILED, settings_=limit, **outdated))["reason"].endswith("--force")
 
 
+@pytest.mark.parametrize(
+    ("deletion", "served", "is_named"),
+    [
+        (DELETED, s.VERSION, True),
+        (DELETED, s.OLD_VERSION, False),
+        (DELETED._replace(ended_at=s.ago(48)), s.VERSION, False),
+        (DELETED._replace(ended_at=s.ago(4)), s.VERSION, False),
+    ],
+    ids=["rejected since", "clean", "deleted before both", "trained again by this run"],
+)
+def test_a_campaign_that_still_serves_a_version_from_before_a_deletion_is_named(
+    deletion, served, is_named
+):
+    clean = s.trained_version(arn=s.OLD_VERSION, created_at=s.ago(5), ended_at=s.ago(4))
+    trainings = [clean, s.trained_version()]
+    campaigns = {s.CAMPAIGN: s.campaign(solutionVersionArn=served)}
+    found = plan_run(view(deletion, trainings=trainings, campaigns=campaigns))["warnings"]
+    message = (
+        f"{s.CAMPAIGN}: until it gets a newer version, it serves one that may have learned the "
+        f"users whom {JOB} deleted; correct what stopped its newer versions, and use retrain start "
+        "--skip-import --force"
+    )
+    assert found == [message] * is_named
+
+
 OLD = s.s3_object(key="old.csv", modified_at=s.ago(24, seconds=1))
 NEW = s.s3_object(key="new.csv", modified_at=s.ago(24))
 
