@@ -84,7 +84,8 @@ assume them, the times and the input of the schedule, the event rules, the logs,
 queue, the alarms and their thresholds, the topic and its subscriptions. `pulumi up --refresh`
 brings back what was deleted or changed by hand, and its preview also shows the changes that
 `doctor` does not examine, for example of a function's timeout. `pulumi up` alone compares with the
-state of the stack, so it would change nothing.
+state of the stack, so it would change nothing. It compares the permissions of the roles with the
+deployed settings, because a deployment changes both.
 
 ## The permissions of the commands
 

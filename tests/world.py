@@ -175,7 +175,7 @@ class DatasetGroup:
             import_role_arn=IMPORT_ROLE,
             topic_arn=TOPIC,
             dashboard_url=DASHBOARD,
-            batch_role_arn=IMPORT_ROLE,
+            batch_role_arn=IMPORT_ROLE if any(row.batch_jobs for row in self.solutions) else None,
         )
 
     def create(self, client, sleep: Callable[[float], None]) -> None:

@@ -122,10 +122,11 @@ def read_world(client: PersonalizeClient, settings: Settings, run: Run) -> World
     batch_inputs: dict[str, Export] = {}
     for solution in solutions:
         arn = solution["solutionArn"]
-        for job in batch_jobs_of(solution, run) if arn in described else ():
+        for job in batch_jobs_of(solution, run):
             slot, location = job["slot"], job["input"]
-            batch_jobs[slot] = list_batch_jobs(client, arn, recipe_name(described[arn]), slot)
             batch_inputs[location] = exports.read_batch_input(aws.s3(), location)
+            if arn in described:
+                batch_jobs[slot] = list_batch_jobs(client, arn, recipe_name(described[arn]), slot)
     return replace(
         world,
         batch_jobs=batch_jobs,

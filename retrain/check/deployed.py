@@ -79,7 +79,7 @@ def _needs(account: Account) -> Iterator[tuple[str, str, Needs, Needs]]:
         grants = {"target": [action], "queue": ["sqs:SendMessage"]}
         arns = {"target": [target["Arn"]], "queue": queues}
         yield "scheduler", target["RoleArn"], grants, arns
-    arns = {**resource_arns(account.pipeline)}
+    arns = {**resource_arns(account.pipeline.as_deployed)}
     for config in (versions[0] for versions in account.functions.values() if versions[0]):
         group = f"log-group:{config['LoggingConfig']['LogGroup']}:log-stream:any"
         arns["logs"] = [iam.resource_arn(account.pipeline.home, "logs", group)]

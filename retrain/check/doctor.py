@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from itertools import groupby
 from operator import itemgetter
-from textwrap import wrap
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,7 +21,7 @@ from retrain.account.errors import (
     aws_error,
     code_of,
 )
-from retrain.account.output import message_console, print_json, result_console
+from retrain.account.output import message_console, print_json, result_console, wrapped
 from retrain.account.permissions import policy_of
 from retrain.account.target import PipelineOptions
 from retrain.check import deployed, prerequisites
@@ -110,8 +109,8 @@ def _print_screen(findings: Sequence[tuple[str, Finding]]) -> None:
     console = result_console()
 
     def lines(text: str) -> list[str]:
-        width = len(text) if text.startswith(PROGRAMS) else console.width - 2
-        return wrap(text, max(width, 1), break_long_words=False, break_on_hyphens=False)
+        width = None if text.startswith(PROGRAMS) else max(console.width - 2, 1)
+        return wrapped(text, width) if text else []
 
     for title, pairs in groupby(findings, key=itemgetter(0)):
         of_check = [finding for _, finding in pairs]

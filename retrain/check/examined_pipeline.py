@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from components.rules.arns import parse_arn
@@ -56,6 +56,11 @@ class ExaminedPipeline:
         arn = parse_arn(self.settings["datasets"][0]["datasetArn"])
         assert arn is not None, "the settings were checked"
         return arn.home
+
+    @property
+    def as_deployed(self) -> ExaminedPipeline:
+        """This pipeline with the deployed settings, for which the roles have their permissions."""
+        return replace(self, settings=self.target.settings) if self.target else self
 
     @property
     def has_other_settings(self) -> bool:

@@ -13,8 +13,6 @@ from functions.exports import split_location
 from functions.personalize.campaigns import live_version, read_notes
 from functions.personalize.statuses import is_active
 from functions.planning.plan_run import GUARDS, messages_of
-from functions.rules.deployments import LONGEST_TRIAL
-from functions.words import time_text
 from retrain.account.permissions import COMMANDS, merged, policy_of, resource_arns
 from retrain.account.target import MachineNotFoundError
 from retrain.check.findings import Finding, found
@@ -121,10 +119,7 @@ def check_way_back(account: Account) -> Iterator[Finding]:
             notes = read_notes(world.campaign_tags[arn], solution["solutionArn"])
             if notes.trial and pipeline.target and not running_executions(pipeline.target):
                 trial = short_name(notes.trial.version)
-                end = (notes.trial.baked_until or notes.trial.at) + LONGEST_TRIAL
-                text = (
-                    f"{trial} is on trial at {name} until {time_text(end)}, but no run is active;"
-                )
+                text = f"{trial} is on trial at {name}, but no run is active;"
                 start = 'aws stepfunctions start-execution --input \'{"only": "trials"}\''
                 fix = f"{start} --state-machine-arn {pipeline.target.state_machine_arn}"
                 yield Finding("warn", f"{text} the watcher starts one soon, or start one:", fix)
@@ -140,7 +135,7 @@ def check_way_back(account: Account) -> Iterator[Finding]:
 
 
 def check_bakes(account: Account) -> Iterator[Finding]:
-    """Check that the alarms in the config exist. A deployment creates those of `createAlarms`."""
+    """Check the alarms in the config. A deployment creates those of `createAlarms`."""
     client = account.client("cloudwatch")
     solutions = account.pipeline.settings["solutions"]
     bakes = [campaign["bake"] for item in solutions for campaign in item["campaigns"]]
@@ -148,10 +143,15 @@ def check_bakes(account: Account) -> Iterator[Finding]:
         name = arn.partition(":alarm:")[2]
         types = ["MetricAlarm", "CompositeAlarm"]
         response = client.describe_alarms(AlarmNames=[name], AlarmTypes=types)
-        exists = response["MetricAlarms"] or response["CompositeAlarms"]
-        problem = None if exists else "does not exist, so it moves nothing back"
+        existing = response["MetricAlarms"] or response["CompositeAlarms"]
+        problem = None if existing else "does not exist, so it moves nothing back"
         fix = "create the alarm, or take its ARN out of bake.alarms in the stack's file"
         yield account.finding(f"the alarm {name}", problem, fix)
+        if existing and existing[0]["StateValue"] == "ALARM":
+            text = f"the alarm {name} is in ALARM, so it cannot go off during a bake"
+            yield Finding(
+                "warn", text, "solve its problem before the next run, or change the alarm"
+            )
 
 
 def check_bucket_policies(account: Account) -> Iterator[Finding]:
@@ -194,8 +194,10 @@ def check_import_role(account: Account) -> Iterator[Finding]:
     named = f"--role-name {name} --policy"
     mend_trust = f"aws iam update-assume-role-policy {named}-document {{}}"
     mend_policy = f"aws iam put-role-policy {named}-name read-exports --policy-document {needed}"
+    arns = resource_arns(pipeline)
     if pipeline.args is None or pipeline.args.import_role_arn is None:
         mend_role = mend_trust = mend_policy = pipeline.deploy_command
+        arns = resource_arns(pipeline.as_deployed)
     response = found(client.get_role, RoleName=name) if arn else None
     if response is None:
         missing = Finding("missing", f"{arn} does not exist", mend_role)
@@ -205,7 +207,7 @@ def check_import_role(account: Account) -> Iterator[Finding]:
     context = service_context(pipeline.home, "personalize")
     assume = Question("Personalize", PERSONALIZE, ["sts:AssumeRole"], [], context)
     yield policy_finding(f"the trust policy of {name}", document, mend_trust, assume)
-    denied = denied_actions(account, arn, IMPORT_GRANTS, resource_arns(pipeline))
+    denied = denied_actions(account, arn, IMPORT_GRANTS, arns)
     text = f"{name} may not call {actions_text(denied)}"
     may_read = Finding("ok", f"{name} may read the exports")
     yield Finding("missing", text, mend_policy) if denied else may_read

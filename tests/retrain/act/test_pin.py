@@ -25,6 +25,7 @@ def test_golden_runs_train_and_judge_and_leave_a_pinned_campaign_alone(golden):
         execution = prod.pipeline.run(scheduledTime=NEXT_SLOT)
         prod.pipeline.sleep(HOUR)
         again = prod.transcript("plan", "history --limit 1")
+        assert "use retrain unpin --campaign home --stack dev" in prod.retrain("doctor").out
         lineage = prod.transcript(f"history --version {first.rpartition('/')[2]}")
         golden("pin.txt", f"{pinned}\n{planned}\n{again}\n{lineage}")
         message = prod.pipeline.inbox.messages[-1].body

@@ -8,7 +8,15 @@ import pytest
 from botocore.exceptions import NoCredentialsError
 
 from components.alarms import ALARMS
-from components.args import BatchJobArgs, LimitsArgs, NotificationsArgs, TriggerArgs
+from components.args import (
+    BakeArgs,
+    BatchJobArgs,
+    LimitsArgs,
+    NotificationsArgs,
+    QualityRuleArgs,
+    TriggerArgs,
+    as_config,
+)
 from retrain.account import pulumi_cli
 from retrain.names import short_name
 from tests.retrain.check import answers as a
@@ -17,7 +25,9 @@ from tests.world import (
     HOUR,
     IMPORT_ROLE,
     MOVIES,
+    PERSONALIZE,
     TOPIC,
+    campaign,
     campaign_arn,
     interactions,
     solution,
@@ -473,6 +483,39 @@ def test_a_change_of_the_file_is_not_deployed_yet(eager):
     assert findings(eager, "deployment") == [("warn", text, RESTORE)]
 
 
+RICH = MOVIES.with_solutions(
+    solution(
+        campaigns=[
+            campaign(
+                bake=BakeArgs(hours=1, create_alarms=True),
+                user_id="u1",
+                filter_arn=f"{PERSONALIZE}:filter/seen",
+            )
+        ],
+        batch_jobs=[BatchJobArgs(input="s3://exports/in.json", output="s3://exports/out/")],
+        quality_gate=[
+            QualityRuleArgs(metric="coverage", max_drop=0.5, relative_to=solution_arn("popular"))
+        ],
+    ),
+    solution("popular", campaigns=[]),
+).with_dataset("interactions", max_event_age="300 days")
+
+
+@pytest.mark.parametrize("config", [RICH, MOVIES, MOVIES.with_solutions()])
+@pytest.mark.parametrize("group", [RICH, MOVIES, MOVIES.with_solutions()])
+def test_settings_of_the_file_ask_for_no_permission_before_they_are_deployed(group, config):
+    with account(group) as prod:
+        prod.services = a.services(prod.pipeline.bucket)
+        answer(prod, "simulation", a.simulated(["cloudwatch:DescribeAlarms", "iam:PassRole"]))
+        changed = as_config(config.args, keep_none=False)
+        configure(prod, datasets=changed["datasets"], solutions=changed["solutions"])
+        roles = [text.split()[0] for _, text, _ in findings(prod, "roles")]
+        assert prod.retrain("plan -s prod").code in (0, 1), "what it names may be missing"
+        assert len(findings(prod, "deployment")) == (config != group)
+    of_batch_and_bake = ["retraining-deploy_version", "retraining-run_batch_job"]
+    assert roles == sorted([*of_batch_and_bake * (group is RICH), "retraining-import_dataset"])
+
+
 def test_the_caller_is_named_and_a_role_counts_instead_of_its_session(prod):
     other = "arn:aws:iam::999999999999:user/ops"
     prod.services["sts"] = a.Client(get_caller_identity={"Arn": other})
@@ -512,15 +555,15 @@ def test_a_way_back_that_is_blocked_is_named_before_it_is_needed():
         assert failed in findings(prod, "way back")
 
 
-def test_a_version_on_trial_without_a_run_is_named_with_its_deadline():
+def test_a_version_on_trial_without_a_run_is_named():
     with account(MOVIES) as prod:
         prod.services = a.services(prod.pipeline.bucket)
         machine, version = prod.pipeline.machine.arn, prod.pipeline.served_version()
         value = f"{version} 2026-11-29T03:00:00+00:00"
         tags = [{"tagKey": "retraining-trial", "tagValue": value}]
         prod.pipeline.client.tag_resource(resourceArn=campaign_arn(), tags=tags)
-        text = f"{short_name(version)} is on trial at home until 2026-11-30 03:00, but no run is"
-        text += " active; the watcher starts one soon, or start one:"
+        text = f"{short_name(version)} is on trial at home, but no run is active;"
+        text += " the watcher starts one soon, or start one:"
         start = 'aws stepfunctions start-execution --input \'{"only": "trials"}\''
         trial = ("warn", text, f"{start} --state-machine-arn {machine}")
         assert trial in findings(prod, "way back")

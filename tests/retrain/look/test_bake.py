@@ -34,17 +34,22 @@ def test_the_hours_of_a_bake_that_are_left_are_shown():
     assert reason.text == "the bake ends at 2026-11-29 06:47 UTC, in 1 h"
 
 
-def test_an_alarm_that_is_missing_is_a_finding_with_a_remedy():
+def test_an_alarm_that_is_missing_or_rings_already_is_a_finding_with_a_remedy():
     bake = BakeArgs(hours=2, alarms=[alarm_arn("orders"), alarm_arn("carts")], create_alarms=True)
     with account(MOVIES.with_solutions(solution(campaigns=[campaign(bake=bake)]))) as prod:
         prod.services = a.services(prod.pipeline.bucket)
         prod.services["cloudwatch"] = a.Client(
             describe_alarms=lambda AlarmNames=(), **_: {  # noqa: N803
                 "MetricAlarms": [],
-                "CompositeAlarms": [name for name in AlarmNames if name == "orders"],
+                "CompositeAlarms": [
+                    {"StateValue": "ALARM"} for name in AlarmNames if name == "orders"
+                ],
             }
         )
         checks = prod.retrain("doctor -s prod --json").document["checks"]
-    (missing,) = (row for row in checks if row["check"] == "bakes" and row["level"] == "missing")
+    rows = [row for row in checks if row["check"] == "bakes" and row["level"] != "ok"]
+    missing, ringing = rows
+    assert ringing["text"] == "the alarm orders is in ALARM, so it cannot go off during a bake"
+    assert (missing["level"], ringing["level"]) == ("missing", "warn")
     assert missing["text"] == "the alarm carts does not exist, so it moves nothing back"
     assert missing["fix"].startswith("create the alarm, or take its ARN out of bake.alarms")
