@@ -241,8 +241,8 @@ def judge(
         for arn, status in after.version_statuses.items()
         if arn not in before.version_statuses
     }
-    if scenario.trains:
-        solutions = {arn.rpartition("/")[0] for arn in after.version_statuses}
+    solutions = {arn.rpartition("/")[0] for arn in after.version_statuses}
+    if scenario.trains and solutions:
         trained = {
             arn.rpartition("/")[0] for arn, status in new_versions.items() if status == "ACTIVE"
         }

@@ -52,6 +52,17 @@ def test_a_run_that_waits_for_an_approval_is_as_designed_if_the_stack_asks_for_i
     assert failed_checks(scenario, report, after) == failed, "a deployment without the approval"
 
 
+def test_of_a_stack_without_solutions_no_version_is_expected():
+    report, scenario = {"outcome": "IMPORTED", "reason": None}, BY_NAME["happy-path"]
+    before, after = (Snapshot({DATASET: count}, {}, {}) for count in (1, 2))
+    checks = list(judge(scenario, report, before, after))
+    assert all(check.is_met for check in checks)
+    assert [check.text for check in checks][1:] == [
+        "every dataset was imported",
+        "no training was paid for",
+    ]
+
+
 @pytest.mark.parametrize(
     ("name", "changes", "failed"),
     [
