@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -88,6 +89,7 @@ def rendered(
 
 
 def shortened(text: str, width: int) -> str:
-    """Return a text that is cut in the middle if it is too long."""
+    """Return a text that is cut in the middle if it is too long. Its bucket is left out first."""
+    text = text if len(text) <= width else re.sub("s3://[^/]+/", "", text)
     end = (width - 1) // 2
     return text if len(text) <= width else f"{text[: width - 1 - end]}…{text[-end:]}"

@@ -88,7 +88,7 @@ class Job:
     def line(self, now: datetime) -> Line:
         """Return the line of the job: its phase or outcome, and how long it takes or took."""
         name = short_name(self.subject) if self.subject.startswith("arn:") else self.subject
-        earlier = " (earlier run)" if self.of_earlier_run else ""
+        earlier = " (earlier)" if self.of_earlier_run else ""
         label = f"{'use' if self.is_used else self.kind} {name}{earlier}"
         # A function that waits for an update may probe already, and says so only at its end.
         is_open = self.kind == "update" and self.phase in ("IN_PROGRESS", "UPDATING")

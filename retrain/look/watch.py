@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 5
 """A job is noticed as soon as the workflow notices it. Both requests are free of charge."""
-AROUND_LABEL, MIN_LABEL = 49, 16
+AROUND_LABEL, MIN_LABEL = 50, 16
 """The columns for an outcome and a time, and the least columns for a label."""
 LINES_AROUND = 3
 """The lines of the terminal for a note and the prompt."""

@@ -64,3 +64,8 @@ def test_no_bar_is_full_before_its_job_has_ended():
 
 def test_a_text_is_cut_in_the_middle():
     assert [shortened("abcdefgh", width) for width in (8, 7, 4)] == ["abcdefgh", "abc…fgh", "ab…h"]
+    outputs = [f"write s3://movies-batch/results/{name}/2026-11-29/" for name in ("home", "mail")]
+    assert [shortened(output, 30) for output in outputs] == [
+        "write results/home/2026-11-29/",
+        "write results/mail/2026-11-29/",
+    ]
