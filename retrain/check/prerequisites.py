@@ -194,10 +194,8 @@ def check_import_role(account: Account) -> Iterator[Finding]:
     named = f"--role-name {name} --policy"
     mend_trust = f"aws iam update-assume-role-policy {named}-document {{}}"
     mend_policy = f"aws iam put-role-policy {named}-name read-exports --policy-document {needed}"
-    arns = resource_arns(pipeline)
     if pipeline.args is None or pipeline.args.import_role_arn is None:
         mend_role = mend_trust = mend_policy = pipeline.deploy_command
-        arns = resource_arns(pipeline.as_deployed)
     response = found(client.get_role, RoleName=name) if arn else None
     if response is None:
         missing = Finding("missing", f"{arn} does not exist", mend_role)
@@ -207,7 +205,7 @@ def check_import_role(account: Account) -> Iterator[Finding]:
     context = service_context(pipeline.home, "personalize")
     assume = Question("Personalize", PERSONALIZE, ["sts:AssumeRole"], [], context)
     yield policy_finding(f"the trust policy of {name}", document, mend_trust, assume)
-    denied = denied_actions(account, arn, IMPORT_GRANTS, arns)
+    denied = denied_actions(account, arn, IMPORT_GRANTS, resource_arns(pipeline))
     text = f"{name} may not call {actions_text(denied)}"
     may_read = Finding("ok", f"{name} may read the exports")
     yield Finding("missing", text, mend_policy) if denied else may_read

@@ -123,12 +123,9 @@ def test_a_campaign_that_still_serves_a_version_from_before_a_deletion_is_named(
     trainings = [clean, s.trained_version()]
     campaigns = {s.CAMPAIGN: s.campaign(solutionVersionArn=served)}
     found = plan_run(view(deletion, trainings=trainings, campaigns=campaigns))["warnings"]
-    message = (
-        f"{s.CAMPAIGN}: until it gets a newer version, it serves one that may have learned the "
-        f"users whom {JOB} deleted; correct what stopped its newer versions, and use retrain start "
-        "--skip-import --force"
-    )
-    assert found == [message] * is_named
+    text = f"{s.CAMPAIGN}: until it gets a newer version, it serves one that may have learned the "
+    text += f"users whom {JOB} deleted"
+    assert [message.partition("; ")[0] for message in found] == [text] * is_named
 
 
 OLD = s.s3_object(key="old.csv", modified_at=s.ago(24, seconds=1))

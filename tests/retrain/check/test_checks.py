@@ -13,7 +13,6 @@ from components.args import (
     BatchJobArgs,
     LimitsArgs,
     NotificationsArgs,
-    QualityRuleArgs,
     TriggerArgs,
     as_config,
 )
@@ -25,7 +24,6 @@ from tests.world import (
     HOUR,
     IMPORT_ROLE,
     MOVIES,
-    PERSONALIZE,
     TOPIC,
     campaign,
     campaign_arn,
@@ -485,20 +483,10 @@ def test_a_change_of_the_file_is_not_deployed_yet(eager):
 
 RICH = MOVIES.with_solutions(
     solution(
-        campaigns=[
-            campaign(
-                bake=BakeArgs(hours=1, create_alarms=True),
-                user_id="u1",
-                filter_arn=f"{PERSONALIZE}:filter/seen",
-            )
-        ],
+        campaigns=[campaign(bake=BakeArgs(hours=1, create_alarms=True))],
         batch_jobs=[BatchJobArgs(input="s3://exports/in.json", output="s3://exports/out/")],
-        quality_gate=[
-            QualityRuleArgs(metric="coverage", max_drop=0.5, relative_to=solution_arn("popular"))
-        ],
-    ),
-    solution("popular", campaigns=[]),
-).with_dataset("interactions", max_event_age="300 days")
+    )
+)
 
 
 @pytest.mark.parametrize("config", [RICH, MOVIES, MOVIES.with_solutions()])
@@ -507,8 +495,7 @@ def test_settings_of_the_file_ask_for_no_permission_before_they_are_deployed(gro
     with account(group) as prod:
         prod.services = a.services(prod.pipeline.bucket)
         answer(prod, "simulation", a.simulated(["cloudwatch:DescribeAlarms", "iam:PassRole"]))
-        changed = as_config(config.args, keep_none=False)
-        configure(prod, datasets=changed["datasets"], solutions=changed["solutions"])
+        configure(prod, solutions=as_config(config.args, keep_none=False)["solutions"])
         roles = [text.split()[0] for _, text, _ in findings(prod, "roles")]
         assert prod.retrain("plan -s prod").code in (0, 1), "what it names may be missing"
         assert len(findings(prod, "deployment")) == (config != group)

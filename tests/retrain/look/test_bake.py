@@ -47,8 +47,7 @@ def test_an_alarm_that_is_missing_or_rings_already_is_a_finding_with_a_remedy():
             }
         )
         checks = prod.retrain("doctor -s prod --json").document["checks"]
-    rows = [row for row in checks if row["check"] == "bakes" and row["level"] != "ok"]
-    missing, ringing = rows
+    missing, ringing = (row for row in checks if row["check"] == "bakes" and row["level"] != "ok")
     assert ringing["text"] == "the alarm orders is in ALARM, so it cannot go off during a bake"
     assert (missing["level"], ringing["level"]) == ("missing", "warn")
     assert missing["text"] == "the alarm carts does not exist, so it moves nothing back"
