@@ -185,6 +185,9 @@ def test_the_baseline_is_the_nearest_version_of_a_run_with_the_same_imports():
             versions.append(pipeline.foreign_training(f"v{number}", **request))
         baselines = {case: found(*case) for case in NEAREST}
         assert found("a", 0, "deleted") is None
+        pipeline.inject_fault("deny", operation="ListSolutionVersions")
+        with pytest.raises(ClientError):
+            found("a", 0)
     assert {case: item and versions.index(item.arn) for case, item in baselines.items()} == NEAREST
     assert s.NDCG in baselines["a", 1.4].metrics
     assert (baselines["c", 5.4].is_running, baselines["c", 5.4].metrics) == (True, {})
