@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from functions.report.model import worst_outcome
-from tests.workflow.pipeline import NEXT_SLOT, deploy, handler
+from tests.workflow.pipeline import NEXT_SLOT, deploy
 from tests.workflow.summaries import outcomes, report
 from tests.world import MOVIES, interactions
 
@@ -30,33 +30,6 @@ def test_a_run_without_solutions_imports_what_is_new_and_nothing_twice():
     assert runs == ["IMPORTED", "IMPORTED", "SKIPPED", "IMPORTED"]
     assert report(third)["reason"].endswith("; to import anyway, use retrain start --force")
     assert messages[0] == "IMPORTED retraining: new data was imported, and nothing was trained"
-
-
-@pytest.mark.parametrize("request_", [{"skipImport": True}, {"only": "deployments"}])
-def test_a_run_that_imports_nothing_is_skipped(request_):
-    with deploy(DOMAIN) as pipeline:
-        skipped = report(pipeline.run(**request_))
-    expected = ("SKIPPED", "no campaign waits for a version")
-    assert (skipped["outcome"], skipped["reason"]) == expected
-
-
-def test_an_import_that_fails_fails_the_run():
-    with deploy(DOMAIN) as pipeline:
-        pipeline.inject_fault("fail", job="dataset-import-job", reason="no access")
-        execution = pipeline.run()
-    assert execution.status == "FAILED"
-    assert "import of" in pipeline.inbox.messages[-1].subject
-
-
-def test_only_the_ages_of_the_data_are_measured():
-    with deploy(DOMAIN) as pipeline:
-        pipeline.run()
-        ages = handler("watch_pipeline")({"stateMachineArn": pipeline.machine.arn}, None)
-    assert (ages["models"], sorted(ages["data"]), ages["unfinishedTrials"]) == (
-        {},
-        ["interactions", "items"],
-        0,
-    )
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,6 @@
 
 from datetime import timedelta
 
-import pytest
-
 from emulator.personalize import Switches
 from tests.workflow.clients import shared_clients
 from tests.workflow.pipeline import NEXT_SLOT, before_step, deploy
@@ -73,8 +71,7 @@ def test_an_import_that_waits_for_a_deletion_refuses_an_export_from_before_it():
     assert "written before" in failures(execution)["interactions"], "nobody comes back"
 
 
-@pytest.mark.parametrize("excludes", [True, False])
-def test_a_training_waits_for_a_deletion_that_began_during_the_imports(excludes):
+def test_a_training_waits_for_a_deletion_that_began_during_the_imports():
     def delete(_event):
         started.append(pipeline.clock.now())
         pipeline.delete_users("u1")
@@ -83,19 +80,10 @@ def test_a_training_waits_for_a_deletion_that_began_during_the_imports(excludes)
     with deploy(
         durations=SLOW,
         handlers=before_step("train_solution", delete),
-        switches=Switches(deletions_exclude_jobs=excludes),
+        switches=Switches(deletions_exclude_jobs=False),
     ) as pipeline:
         execution = pipeline.run()
         assert outcomes(execution)["home"] == "DEPLOYED"
         assert len(pipeline.requests("CreateSolutionVersion")) == 1
         assert created_at(pipeline) - started[0] >= timedelta(hours=HOURS)
         assert "nothing is new" in skip_reason(pipeline.run(scheduledTime=NEXT_SLOT))
-
-
-@pytest.mark.parametrize(("fault", "outcome"), [("throttle", "DEPLOYED"), ("deny", "FAILED")])
-def test_a_list_of_deletions_that_cannot_be_read_stops_the_run_before_its_imports(fault, outcome):
-    with deploy() as pipeline:
-        pipeline.inject_fault(fault, operation="ListDataDeletionJobs", times=3)
-        execution = pipeline.run()
-    assert report(execution)["outcome"] == outcome
-    assert len(pipeline.requests("CreateDatasetImportJob")) == (3 if outcome == "DEPLOYED" else 0)
