@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
-from botocore.exceptions import ClientError
 
 from functions import clock
 from functions.contract import solution_of_campaign
@@ -26,7 +25,7 @@ from functions.personalize.trainings import describe_version, list_versions
 from functions.rules.deletions import last_deletion
 from functions.rules.deployments import Notes
 from functions.words import time_text
-from retrain.account.errors import AWS_ERRORS, FailedError, OperatorError, aws_error, code_of
+from retrain.account.errors import AWS_ERRORS, FailedError, OperatorError, aws_error
 from retrain.account.output import confirm, print_command, print_json, print_message, print_result
 from retrain.account.target import Target
 from retrain.look.runs import run_id_of, running_executions
@@ -109,16 +108,10 @@ def rollback(
 def planned_move(target: Target, arn: str, to: str | None = None) -> Move:
     """Return how a campaign would move back: to a version, or to the last good one in its tags.
 
-    Raises OperatorError if there is no such campaign or version, and FailedError if the campaign
-    cannot move. Nothing is changed.
+    Raises OperatorError if there is no such version, and FailedError if the campaign cannot move.
     """
     client, name = target.access.personalize, short_name(arn)
-    try:
-        campaign = describe_campaign(client, arn)
-    except ClientError as error:
-        if code_of(error) != "ResourceNotFoundException":
-            raise
-        raise OperatorError(f"{arn} does not exist; correct the stack's config") from error
+    campaign = describe_campaign(client, arn)
     if _is_busy(campaign):
         raise FailedError(f"{name} is being updated; try again when this has ended, in minutes")
     bad = live_version(campaign)

@@ -112,14 +112,12 @@ def _trainings(
     if begun is None:
         return []
     run_id = run_of(begun["run"])["id"]
-    running = [
-        summary["solutionVersionArn"]
+    versions = [
+        describe_version(client, arn)
         for solution in begun["settings"]["solutions"]
         for summary in list_versions(client, solution["solutionArn"])
         if is_running(summary["status"])
-    ]
-    versions = [
-        describe_version(client, arn) for arn in running if tags_of(client, arn).get(RUN) == run_id
+        and tags_of(client, arn := summary["solutionVersionArn"]).get(RUN) == run_id
     ]
     return [
         version

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from statistics import mean, median
-from typing import TYPE_CHECKING, Any, NotRequired, TypeAlias, TypedDict, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from functions import clock
 from functions.errors import RunRefused
@@ -17,6 +17,7 @@ from functions.execution_input import input_problems
 from functions.executions import run_of
 from functions.metrics import short_name
 from functions.overlap import pause_for_deletion
+from functions.personalize.trainings import describe_version
 from functions.planning.plan_run import plan_run, read_view
 from functions.prices import PRICED_BY_INTERACTIONS, import_cost, training_cost
 from functions.report.text import with_short_arns
@@ -75,23 +76,6 @@ ACTIONS = {
 }
 """Action -> its symbol, the colour of the symbol, and how the last line counts it."""
 Document: TypeAlias = dict[str, Any]
-
-
-class Step(TypedDict):
-    """What a run would do with a dataset, a solution, a campaign or a batch job."""
-
-    action: str
-    resource: str
-    """The ARN of the dataset, the solution or the campaign, or the output of the batch job."""
-    name: str
-    reason: str
-    facts: NotRequired[list[str]]
-    """What a person wants to know about the export or the training."""
-    expectedSeconds: NotRequired[int | None]
-    """The median of the last durations, or null if there are none."""
-    expectedTrainingHours: NotRequired[float | None]
-    expectedCost: NotRequired[float | None]
-    """Dollars, or null if the hours or the price are not known."""
 
 
 @command
@@ -190,8 +174,12 @@ def _notes(pipeline: ExaminedPipeline) -> Iterator[str]:
         yield "A run is under way. Another run would wait until it has ended."
 
 
-def _steps(client: PersonalizeClient, view: RunView, planned: Plan) -> Iterator[Step]:
-    """Yield what the run does with each dataset, and with each solution and its campaigns."""
+def _steps(client: PersonalizeClient, view: RunView, planned: Plan) -> Iterator[Document]:
+    """Yield what the run does with each dataset, and with each solution and its campaigns.
+
+    The resource is an ARN, or the output of a batch job. Costs are in dollars. What is not known is
+    null.
+    """
     imports = {item["type"]: item for item in planned["imports"]}
     for dataset in view.datasets:
         yield _import_step(dataset, imports.get(dataset.dataset["type"]))
@@ -208,7 +196,7 @@ def _steps(client: PersonalizeClient, view: RunView, planned: Plan) -> Iterator[
             yield _batch_step(solution, job, is_planned=training is not None)
 
 
-def _import_step(view: DatasetView, planned: PlannedImport | None) -> Step:
+def _import_step(view: DatasetView, planned: PlannedImport | None) -> Document:
     """Return what the run does with a dataset, and what its export contains."""
     action, reason = view.decision
     export, newest_at = view.export, view.seen.export.newest_at
@@ -232,10 +220,13 @@ def _import_step(view: DatasetView, planned: PlannedImport | None) -> Step:
 
 def _training_step(
     client: PersonalizeClient, view: SolutionView, planned: PlannedSolution | None
-) -> Step:
-    """Return what the run does with a solution, and what the training probably costs."""
+) -> Document:
+    """Return what the run does with a solution, and what the training probably costs.
+
+    The hours are the mean of the last versions that were trained in the same mode.
+    """
     action, reason = view.decision
-    step: Step = {
+    step = {
         "action": action,
         "resource": view.arn,
         "name": short_name(view.arn),
@@ -243,7 +234,11 @@ def _training_step(
     }
     if planned is None or action != "train":
         return step
-    mode, hours = planned["trainingMode"], _training_hours(client, view, planned)
+    mode, trainings = planned["trainingMode"], view.seen.trainings
+    arns = [version.arn for version in trainings if version.is_active and version.mode == mode]
+    billed = [describe_version(client, arn) for arn in arns[:BILLED_VERSIONS]]
+    known = [version["trainingHours"] for version in billed if "trainingHours" in version]
+    hours = mean(known) if known else None
     cost = training_cost(view.recipe, hours, view.settings["trainingHourPrice"])
     facts = [f"{mode} training"]
     if hours is not None:
@@ -259,24 +254,7 @@ def _training_step(
     }
 
 
-def _training_hours(
-    client: PersonalizeClient, view: SolutionView, planned: PlannedSolution
-) -> float | None:
-    """Return the mean of the training hours of the last versions in the planned mode, or None."""
-    arns = [
-        version.arn
-        for version in view.seen.trainings
-        if version.is_active and version.mode == planned["trainingMode"]
-    ]
-    billed = [
-        client.describe_solution_version(solutionVersionArn=arn)["solutionVersion"]
-        for arn in arns[:BILLED_VERSIONS]
-    ]
-    hours = [version["trainingHours"] for version in billed if "trainingHours" in version]
-    return mean(hours) if hours else None
-
-
-def _campaign_step(view: SolutionView, campaign: CampaignSettings, *, is_updated: bool) -> Step:
+def _campaign_step(view: SolutionView, campaign: CampaignSettings, *, is_updated: bool) -> Document:
     """Return what the run does with a campaign. If it keeps its version, the rules say why."""
     arn, seen = campaign["campaignArn"], view.seen_campaign(campaign)
     newest = newest_active(view.seen.trainings)
@@ -300,7 +278,7 @@ def _campaign_step(view: SolutionView, campaign: CampaignSettings, *, is_updated
     }
 
 
-def _batch_step(view: SolutionView, job: BatchJobOfRun, *, is_planned: bool) -> Step:
+def _batch_step(view: SolutionView, job: BatchJobOfRun, *, is_planned: bool) -> Document:
     """Return what the run does with a batch job, after it has updated the campaigns."""
     newest = newest_active(view.seen.trainings)
     reasons = view.first_batch_step(job, newest).reasons if newest else ["no version is trained"]
@@ -346,19 +324,16 @@ def _lines(document: Document) -> Iterator[Line]:
         symbol, colour, _ = ACTIONS[step["action"]]
         label = f"{symbol} {step['action']} {step['name']}"
         yield Line(0, label, step["reason"], label_style=colour)
-        if details := "; ".join(_details(step)):
-            yield Line(0, "", details)
+        seconds, cost = step.get("expectedSeconds"), step.get("expectedCost")
+        details = [
+            *step.get("facts", ()),
+            *([f"takes about {duration_text(seconds)}"] if seconds else []),
+            *([f"${cost:.2f}"] if cost else []),
+        ]
+        if details:
+            yield Line(0, "", "; ".join(details))
     for warning in document["warnings"]:
         yield Line(0, "! warning", warning, label_style="yellow")
-
-
-def _details(step: Step) -> Iterator[str]:
-    """Yield the facts about a step, how long it takes, and what it costs."""
-    yield from step.get("facts", ())
-    if seconds := step.get("expectedSeconds"):
-        yield f"takes about {duration_text(seconds)}"
-    if cost := step.get("expectedCost"):
-        yield f"${cost:.2f}"
 
 
 def _conclusion(document: Document) -> str:

@@ -32,7 +32,7 @@ from retrain.look.lines import STYLES, Line
 from retrain.names import is_named, short_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from datetime import datetime
 
     from mypy_boto3_personalize import PersonalizeClient
@@ -60,7 +60,6 @@ VERDICTS = {
 """What a campaign has to do with a version, by the key in the JSON document."""
 SHOWN_VERSIONS = 5
 """The number of versions that an error message lists."""
-ROLLED_BACK_SINCE = "rolled back since, so no run deploys it again"
 
 
 def find_version(target: Target, name: str) -> str:
@@ -120,21 +119,17 @@ def read_lineage(access: Access, version_arn: str) -> Document:
         "approval": approval
         and {"answer": approval.answer, "at": approval.at, "by": approval.by or None},
         "datasets": [
-            _training_data(client, arn, [job for job in learned if job.dataset == arn])
+            {
+                "type": arn.rpartition("/")[2],
+                "datasetArn": arn,
+                "imports": [_learned_import(client, job) for job in newest_first[:MAX_IMPORTS]],
+                "olderImports": len(newest_first[MAX_IMPORTS:]),
+            }
             for arn in sorted({job.dataset for job in imports})
+            for newest_first in [[job for job in learned if job.dataset == arn]]
         ],
         "metrics": metrics_of(client, version_arn) if is_active(version["status"]) else {},
         "campaigns": list(_campaign_verdicts(client, version_arn, version["solutionArn"])),
-    }
-
-
-def _training_data(client: PersonalizeClient, arn: str, learned: Sequence[Import]) -> Document:
-    """Return the import jobs of a dataset that a version was trained on, newest first."""
-    return {
-        "type": arn.rpartition("/")[2],
-        "datasetArn": arn,
-        "imports": [_learned_import(client, job) for job in learned[:MAX_IMPORTS]],
-        "olderImports": len(learned[MAX_IMPORTS:]),
     }
 
 
@@ -183,7 +178,12 @@ def lineage_lines(lineage: Document) -> Iterator[Line]:
     yield Line(0, "version", f"{name}  {status}", STYLES.get(status, ""))
     if lineage["failure"]:
         yield Line(0, "failure", lineage["failure"], "red")
-    yield Line(0, "trained", _training_text(lineage))
+    hours, recipe, began_at = lineage["trainingHours"], lineage["recipeArn"], lineage["createdAt"]
+    took = duration_text((lineage["endedAt"] - began_at).total_seconds())
+    facts = [f"{time_text(began_at)} UTC in {took}", lineage["trainingMode"]]
+    facts += [] if hours is None else [f"{hours:.3g} training hours"]
+    facts += [short_name(recipe)] if recipe else []
+    yield Line(0, "trained", ", ".join(facts))
     yield Line(0, "by", f"run {run}" if run else foreign)
     if approval:
         by = f"by {approval['by'] or 'the run'} at {time_text(approval['at'])} UTC"
@@ -201,16 +201,6 @@ def lineage_lines(lineage: Document) -> Iterator[Line]:
             words.append(f"is {campaign['pin']}")
         text = f"{short_name(campaign['campaignArn'])} {', '.join(words) or 'does not serve it'}"
         yield Line(0, "" if number else "campaigns", text)
-
-
-def _training_text(lineage: Document) -> str:
-    """Return when and how a version was trained."""
-    hours, recipe, began_at = lineage["trainingHours"], lineage["recipeArn"], lineage["createdAt"]
-    took = duration_text((lineage["endedAt"] - began_at).total_seconds())
-    billed = [] if hours is None else [f"{hours:.3g} training hours"]
-    recipes = [short_name(recipe)] if recipe else []
-    facts = [f"{time_text(began_at)} UTC in {took}", lineage["trainingMode"], *billed, *recipes]
-    return ", ".join(facts)
 
 
 def _dataset_lines(dataset: Document) -> Iterator[Line]:
@@ -251,7 +241,7 @@ class VersionNotes:
             for campaign in solution["campaigns"]:
                 arn, outcome = campaign["campaignArn"], campaign["outcome"]
                 if outcome == "DEPLOYED" and self._tags_of(arn).get(BAD) == version:
-                    notes[arn] = ROLLED_BACK_SINCE
+                    notes[arn] = "rolled back since, so no run deploys it again"
                 if outcome == "AWAITING_APPROVAL":
                     notes[arn] = self._answer(solution["solutionArn"], version, newest)
         return notes
