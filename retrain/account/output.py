@@ -14,6 +14,7 @@ from typing import Literal
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from functions.report.text import BARE_COMMAND
 from retrain.account.errors import OperatorError
@@ -71,6 +72,11 @@ def print_json(document: object) -> None:
 def print_message(message: str) -> None:
     """Print a message to stderr. A text is printed as it is, without markup."""
     _print(message_console(), message)
+
+
+def print_progress(line: str) -> None:
+    """Print a line about the progress to stderr."""
+    message_console().print(Text(line, "dim"), soft_wrap=True)
 
 
 def print_command(purpose: str, command: str) -> None:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import boto3
 from botocore.exceptions import ClientError
-from rich.text import Text
 
 from emulator import Emulator, EmulatorError
 from emulator.deployer.program import deploy
@@ -21,7 +20,7 @@ from functions.personalize.tags import BAKE, tags_of
 from functions.personalize.trainings import list_versions
 from retrain.account.access import Access
 from retrain.account.errors import EXIT_INTERRUPTED, FailedError, OperatorError
-from retrain.account.output import message_console
+from retrain.account.output import message_console, print_progress
 from retrain.account.target import find_target
 from retrain.look.lines import Line
 from retrain.look.runs import execution_of
@@ -197,7 +196,7 @@ class DeployedStack:
 
 def deploy_stack(stack: Stack, emulator: Emulator) -> DeployedStack:
     """Create what a stack names, and deploy the stack. Raises OperatorError if that fails."""
-    world = World(emulator, stack.args, stack.data, print_progress)
+    world = World(emulator, stack.args, stack.data)
     try:
         world.create()
         print_progress(f"deploying stack {stack.name}")
@@ -208,11 +207,6 @@ def deploy_stack(stack: Stack, emulator: Emulator) -> DeployedStack:
         raise OperatorError(f"the emulator cannot deploy this stack: {error}") from error
     target = find_target(stack.name, str(outputs["state_machine_arn"]), Access())
     return DeployedStack(stack, world, target, str(outputs["schedule_arn"]))
-
-
-def print_progress(line: str) -> None:
-    """Print a line about the progress to stderr."""
-    message_console().print(Text(line, "dim"), soft_wrap=True)
 
 
 def today() -> date:

@@ -20,7 +20,7 @@ from functions.report.text import text_of
 from retrain.account import output, pulumi_cli
 from retrain.account.errors import AWS_ERRORS, EXIT_FAILED, FailedError, OperatorError
 from retrain.look.lines import Line, print_lines
-from retrain.rehearsal.play import POLL_SECONDS, Result, deploy_stack, print_progress, today
+from retrain.rehearsal.play import POLL_SECONDS, Result, deploy_stack, today
 from retrain.rehearsal.scenarios import Check, select
 from retrain.rehearsal.stack import open_stack
 from retrain.rehearsal.world import World
@@ -42,6 +42,7 @@ PASTE = (
     "boto3, Pulumi, retrain and the AWS CLI use it. For SQS, version 1 of the AWS CLI also needs "
     '`--endpoint-url "$AWS_ENDPOINT_URL"`'
 )
+NEXT = "S3 has newer exports. To see what a run would do, to start it, and to list all runs"
 PULUMI_STATE = "export PULUMI_BACKEND_URL=file://$(mktemp -d) PULUMI_CONFIG_PASSPHRASE="
 
 
@@ -63,7 +64,14 @@ def rehearse(
         deployed = deploy_stack(stack, emulator)
         for scenario in chosen:
             if not as_json:
-                print_lines(_introduction(scenario))
+                print_lines(
+                    [
+                        Line(0, ""),
+                        Line(0, f"Scenario {scenario.name}", label_style="bold"),
+                        Line(1, "what happens", scenario.story),
+                        Line(1, "expected", scenario.promise),
+                    ]
+                )
             results.append(_played(deployed, scenario))
             if not as_json:
                 _print_result(results[-1], deployed)
@@ -72,9 +80,14 @@ def rehearse(
             documents = [_document(result) for result in results]
             output.print_json({"stack": stack_name, "succeeded": succeeded, "scenarios": documents})
         else:
-            print_lines(_conclusion(results))
+            failed = [result.scenario.name for result in results if not result.is_as_designed]
+            ended = f"{len(results) - len(failed)} of {len(results)} scenarios ended as designed"
+            text = f"{ended}, but not {', '.join(failed)}." if failed else f"{ended}."
+            print_lines([Line(0, ""), Line(0, "", text, "red" if failed else "green")])
         if keep:
-            _keep(deployed)
+            deployed.world.write_newer_exports(today())
+            words = (["plan"], ["start", "--watch"], ["history"])
+            _wait(emulator, {NEXT: [deployed.target.command(*command) for command in words]})
     return 0 if succeeded else EXIT_FAILED
 
 
@@ -106,14 +119,6 @@ def _played(deployed: DeployedStack, scenario: Scenario) -> Result:
         return Result(scenario, error=f"the scenario did not end: {error}")
 
 
-def _introduction(scenario: Scenario) -> Iterator[Line]:
-    """Yield what goes wrong in a scenario, and what should happen."""
-    yield Line(0, "")
-    yield Line(0, f"Scenario {scenario.name}", label_style="bold")
-    yield Line(1, "what happens", scenario.story)
-    yield Line(1, "expected", scenario.promise)
-
-
 def _print_result(result: Result, deployed: DeployedStack) -> None:
     """Print what happened in a scenario, and what it prevented.
 
@@ -140,15 +145,6 @@ def _print_result(result: Result, deployed: DeployedStack) -> None:
     print_lines(lines if is_good else [*lines, Line(1, "what to do", scenario.way_out)])
 
 
-def _conclusion(results: Sequence[Result]) -> Iterator[Line]:
-    """Yield how many scenarios ended as designed, and which did not."""
-    failed = [result.scenario.name for result in results if not result.is_as_designed]
-    ended = f"{len(results) - len(failed)} of {len(results)} scenarios ended as designed"
-    yield Line(0, "")
-    text = f"{ended}, but not {', '.join(failed)}." if failed else f"{ended}."
-    yield Line(0, "", text, "red" if failed else "green")
-
-
 def _document(result: Result) -> dict[str, object]:
     """Return what `--json` prints about a scenario."""
     scenario = result.scenario
@@ -163,15 +159,6 @@ def _document(result: Result) -> dict[str, object]:
     }
 
 
-def _keep(deployed: DeployedStack) -> None:
-    """Write newer exports, print how to operate the pipeline, and wait for Ctrl-C."""
-    deployed.world.write_newer_exports(today())
-    words = (["plan"], ["start", "--watch"], ["history"])
-    commands = [deployed.target.command(*command) for command in words]
-    purpose = "S3 has newer exports. To see what a run would do, to start it, and to list all runs"
-    _wait(deployed.world.emulator, {purpose: commands})
-
-
 def emulate(stack_name: str, *, port: int = 4566, data_dir: Path | None = None) -> int:
     """Run the emulator with what a stack names, until Ctrl-C. Return the exit code of the command.
 
@@ -179,11 +166,11 @@ def emulate(stack_name: str, *, port: int = 4566, data_dir: Path | None = None) 
     """
     opened = _running_stack(stack_name, data_dir, EMULATED_JOBS, port)
     with opened as (stack, emulator):
-        world = World(emulator, stack.args, stack.data, print_progress)
-        group_arn = world.create()
+        world = World(emulator, stack.args, stack.data)
+        world.create()
         world.write_newer_exports(today())
         new_stack = "prod" if stack_name != "prod" else "adopted"
-        adopt = f"retrain adopt --stack {new_stack} --dataset-group-arn {group_arn}"
+        adopt = f"retrain adopt --stack {new_stack} --dataset-group-arn {world.group_arn}"
         purposes = {
             f"It has everything that stack {stack_name} names, and newer exports for the next run. "
             "Keep the state of Pulumi in a new folder": [PULUMI_STATE],
@@ -207,7 +194,7 @@ def _running_stack(
         with open_stack(pulumi_cli.PROJECT_DIR, name, data_dir) as stack:
             region, account = stack.args.first_dataset_arn.split(":")[3:5]
             with running(port=port, account=account, region=region, timings=jobs) as emulator:
-                print_progress(f"account {account}, {region}: {emulator.endpoint}")
+                output.print_progress(f"account {account}, {region}: {emulator.endpoint}")
                 os.environ.update(emulator.exports)
                 yield stack, emulator
     except (pulumi.RunError, DeploymentError, EmulatorError) as error:
@@ -217,21 +204,17 @@ def _running_stack(
         raise FailedError(message) from error
 
 
-def _export_lines(emulator: Emulator) -> list[str]:
-    """Return a line `export NAME=value` for each environment variable that a shell needs."""
-    folders = os.pathsep.join([str(Path(sys.executable).parent), str(PROVIDER), "$PATH"])
-    variables = {**emulator.exports, "PATH": f'"{folders}"'}
-    return [f"export {name}={value}" for name, value in variables.items()]
-
-
 def _wait(emulator: Emulator, purposes: Mapping[str, Sequence[str]]) -> None:
     """Print how to use the emulator, and wait until Ctrl-C or SIGTERM.
 
     `purposes` says what each group of commands is for. Raises FailedError if the emulator dies.
     """
+    folders = os.pathsep.join([str(Path(sys.executable).parent), str(PROVIDER), "$PATH"])
+    variables = {**emulator.exports, "PATH": f'"{folders}"'}
+    exports = [f"export {name}={value}" for name, value in variables.items()]
     # A signal is a SystemExit, unless something else than `python -m retrain` has called this.
     with suppress(KeyboardInterrupt, SystemExit):
-        for purpose, commands in {PASTE: _export_lines(emulator), **purposes}.items():
+        for purpose, commands in {PASTE: exports, **purposes}.items():
             output.print_command(f"\n{purpose}", "\n".join(commands))
         while emulator.alive():
             time.sleep(POLL_SECONDS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import boto3
@@ -12,6 +13,7 @@ import boto3
 from components.args import DatasetArgs
 from functions.executions import DATE
 from retrain.account.errors import OperatorError
+from retrain.account.output import print_progress
 from retrain.names import short_name
 from retrain.rehearsal.data import TYPES
 
@@ -57,18 +59,12 @@ class Location(NamedTuple):
 class World:
     """The resources around a stack in the emulator.
 
-    `report` shows a line about the progress. Every method raises OperatorError if a resource
-    fails, and ClientError if the emulator refuses a request.
+    Every method raises OperatorError if a resource fails, and ClientError if the emulator refuses a
+    request.
     """
 
-    def __init__(
-        self,
-        emulator: Emulator,
-        args: RetrainingPipelineArgs,
-        data: Data,
-        report: Callable[[str], None] = lambda _: None,
-    ) -> None:
-        self.emulator, self.args, self.data, self.report = emulator, args, data, report
+    def __init__(self, emulator: Emulator, args: RetrainingPipelineArgs, data: Data) -> None:
+        self.emulator, self.args, self.data = emulator, args, data
         self.personalize: PersonalizeClient = boto3.client("personalize", **emulator.connection)
         self.iam = boto3.client("iam", **emulator.connection)
         self.s3 = boto3.client("s3", **emulator.connection)
@@ -76,22 +72,20 @@ class World:
         """Type of each dataset -> its settings."""
         self.group = str(next(iter(self.datasets.values())).dataset_arn).split("/")[1]
         """The name of the dataset group, which is in the ARN of every dataset."""
+        home = f"arn:aws:personalize:{emulator.region}:{emulator.account}"
+        self.group_arn = f"{home}:dataset-group/{self.group}"
         if "INTERACTIONS" not in self.datasets:
             # Personalize cannot train without them. Only the rehearsal uses this location.
             self.datasets["INTERACTIONS"] = DatasetArgs(
-                dataset_arn=f"arn:aws:personalize:{emulator.region}:{emulator.account}:dataset/"
-                f"{self.group}/INTERACTIONS",
+                dataset_arn=f"{home}:dataset/{self.group}/INTERACTIONS",
                 data_location="s3://rehearsal-interactions/interactions.csv",
             )
         self._written = 0
         """The number of newer exports that have been written."""
 
-    def create(self) -> str:
-        """Create everything, and train a first version of each solution.
-
-        Return the ARN of the dataset group.
-        """
-        self.report("writing exports to S3")
+    def create(self) -> None:
+        """Create everything, and train a first version of each solution."""
+        print_progress("writing exports to S3")
         yesterday = datetime.now(UTC).date() - timedelta(days=1)
         self._write(yesterday, self.data.older)
         # The settings may name the roles. The default is named after the dataset group.
@@ -100,13 +94,12 @@ class World:
         if self.args.batch_role_arn not in (None, self.args.import_role_arn):
             self._create_role(str(self.args.batch_role_arn))
         self._create_permissions_boundary()
-        self.report("creating the dataset group and its datasets")
-        group_arn = self._create_dataset_group()
-        self.report("importing the datasets for the first time")
+        print_progress("creating the dataset group and its datasets")
+        self._create_dataset_group()
+        print_progress("importing the datasets for the first time")
         self._import(yesterday, role_arn)
-        self.report("training the first solution versions, and creating the campaigns")
-        self._create_solutions(group_arn)
-        return group_arn
+        print_progress("training the first solution versions, and creating the campaigns")
+        self._create_solutions()
 
     def write_newer_exports(self, day: date, spoiling: Spoiling = "none") -> None:
         """Write a newer export of each dataset to its location on a day.
@@ -133,15 +126,21 @@ class World:
         self.s3.put_object(Bucket=name, Key="users.csv", Body=f"USER_ID\n{user_id}\n".encode())
         self.personalize.create_data_deletion_job(
             jobName=name,
-            datasetGroupArn=f"arn:aws:personalize:{self.emulator.region}:{self.emulator.account}:"
-            f"dataset-group/{self.group}",
+            datasetGroupArn=self.group_arn,
             dataSource={"dataLocation": f"s3://{name}/users.csv"},
             roleArn=self._create_role(f"/{name}"),
         )
 
     def _write(self, day: date, contents: Mapping[str, bytes]) -> None:
         """Create the missing buckets. Write the batch jobs' inputs, the exports and the markers."""
-        files = self._batch_inputs(day)
+        files = {
+            Location.of(job.input, day): "".join(
+                f"{json.dumps(query(user, recipe_of(solution)))}\n"
+                for user in self.data.typical_users()[:BATCH_USERS]
+            ).encode()
+            for solution in self.args.solutions
+            for job in solution.batch_jobs
+        }
         for key, dataset in self.datasets.items():
             files[Location.of(dataset.data_location, day)] = contents[key]
         for marker in [item.ready_marker for item in self.datasets.values() if item.ready_marker]:
@@ -154,17 +153,6 @@ class World:
         for (bucket, key), content in files.items():
             file = f"{key}part-0.csv" if key.endswith("/") else key
             self.s3.put_object(Bucket=bucket, Key=file, Body=content)
-
-    def _batch_inputs(self, day: date) -> dict[Location, bytes]:
-        """Return the inputs of the batch jobs, each with a line for three users."""
-        return {
-            Location.of(job.input, day): "".join(
-                f"{json.dumps(query(user, recipe_of(solution)))}\n"
-                for user in self.data.typical_users()[:BATCH_USERS]
-            ).encode()
-            for solution in self.args.solutions
-            for job in solution.batch_jobs
-        }
 
     def _create_bucket(self, bucket: str) -> None:
         """Create a bucket that Personalize may use. Its policy is the policy of the guide."""
@@ -197,24 +185,21 @@ class World:
             policy = policy_document(Action="*", Resource="*")
             self.iam.create_policy(Path=f"{path}/", PolicyName=name, PolicyDocument=policy)
 
-    def _create_dataset_group(self) -> str:
-        """Create the dataset group with its schemas and datasets. Return the ARN of the group."""
+    def _create_dataset_group(self) -> None:
+        """Create the dataset group with its schemas and datasets."""
         personalize = self.personalize
-        group_arn = personalize.create_dataset_group(name=self.group)["datasetGroupArn"]
-        wait_until_active(
-            personalize.describe_dataset_group, "datasetGroup", datasetGroupArn=group_arn
-        )
+        personalize.create_dataset_group(name=self.group)
+        wait_until_active(personalize.describe_dataset_group, "datasetGroup", self.group_arn)
         for dataset_type in self.datasets:
             name, schema = self._name(dataset_type), self.data.schemas[dataset_type]
             personalize.create_dataset(
                 name=name,
                 schemaArn=personalize.create_schema(name=name, schema=schema)["schemaArn"],
-                datasetGroupArn=group_arn,
+                datasetGroupArn=self.group_arn,
                 datasetType=dataset_type.title(),
             )
-        for arn in (str(dataset.dataset_arn) for dataset in self.datasets.values()):
-            wait_until_active(personalize.describe_dataset, "dataset", datasetArn=arn)
-        return group_arn
+        arns = [str(dataset.dataset_arn) for dataset in self.datasets.values()]
+        wait_until_active(personalize.describe_dataset, "dataset", *arns)
 
     def _import(self, day: date, role_arn: str) -> None:
         """Import the exports of a day, and wait until the import jobs are ACTIVE."""
@@ -228,11 +213,9 @@ class World:
             )["datasetImportJobArn"]
             for dataset_type, dataset in self.datasets.items()
         ]
-        describe = self.personalize.describe_dataset_import_job
-        for job in jobs:
-            wait_until_active(describe, "datasetImportJob", datasetImportJobArn=job)
+        wait_until_active(self.personalize.describe_dataset_import_job, "datasetImportJob", *jobs)
 
-    def _create_solutions(self, group_arn: str) -> None:
+    def _create_solutions(self) -> None:
         """Create each solution with a version, and the campaigns, which serve these versions."""
         personalize, solutions = self.personalize, self.args.solutions
         arns = [str(solution.solution_arn) for solution in solutions]
@@ -241,18 +224,14 @@ class World:
         for arn, solution in zip(arns, solutions, strict=True):
             personalize.create_solution(
                 name=short_name(arn),
-                datasetGroupArn=group_arn,
+                datasetGroupArn=self.group_arn,
                 recipeArn=f"{RECIPES}{POPULARITY if arn in baselines else recipe_of(solution)}",
                 performAutoTraining=False,
             )
-        versions = []
-        for arn in arns:
-            wait_until_active(personalize.describe_solution, "solution", solutionArn=arn)
-            version = personalize.create_solution_version(solutionArn=arn, trainingMode="FULL")
-            versions.append(version["solutionVersionArn"])
-        for arn in versions:
-            describe = personalize.describe_solution_version
-            wait_until_active(describe, "solutionVersion", solutionVersionArn=arn)
+        wait_until_active(personalize.describe_solution, "solution", *arns)
+        create = partial(personalize.create_solution_version, trainingMode="FULL")
+        versions = [create(solutionArn=arn)["solutionVersionArn"] for arn in arns]
+        wait_until_active(personalize.describe_solution_version, "solutionVersion", *versions)
         campaigns = [
             personalize.create_campaign(
                 name=short_name(str(campaign.campaign_arn)),
@@ -262,8 +241,7 @@ class World:
             for solution, version in zip(solutions, versions, strict=True)
             for campaign in solution.campaigns
         ]
-        for arn in campaigns:
-            wait_until_active(personalize.describe_campaign, "campaign", campaignArn=arn)
+        wait_until_active(personalize.describe_campaign, "campaign", *campaigns)
 
     def _name(self, prefix: str) -> str:
         """Return a name for a resource of the dataset group."""
@@ -291,19 +269,19 @@ def query(user: User, recipe: str) -> dict[str, Any]:
     return {"userId": user.id, **ranked}
 
 
-def wait_until_active(describe: Callable[..., Mapping[str, Any]], key: str, **request: str) -> None:
-    """Wait until a resource of Personalize is ACTIVE.
+def wait_until_active(describe: Callable[..., Mapping[str, Any]], key: str, *arns: str) -> None:
+    """Wait until resources of Personalize are ACTIVE.
 
-    `describe` is the client's method that describes the resource, and `key` is the key of the
-    resource in the response. `request` has the ARN of the resource as its only parameter. Raises
-    OperatorError if the resource fails or is not ACTIVE after DEADLINE_SECONDS.
+    `describe` is the client's method that describes a resource, and `key` is the key of the
+    resource in the response. Raises OperatorError if a resource fails or is not ACTIVE in time.
     """
     deadline = time.monotonic() + DEADLINE_SECONDS
-    while (resource := describe(**request)[key])["status"] != "ACTIVE":
-        if resource["status"].endswith("FAILED") or time.monotonic() > deadline:
-            reason = resource.get("failureReason", f"not ACTIVE after {DEADLINE_SECONDS} seconds")
-            raise OperatorError(f"{'; '.join(request.values())}: {resource['status']}: {reason}")
-        time.sleep(POLL_SECONDS)
+    for arn in arns:
+        while (resource := describe(**{f"{key}Arn": arn})[key])["status"] != "ACTIVE":
+            status, late = resource["status"], f"not ACTIVE after {DEADLINE_SECONDS} seconds"
+            if status.endswith("FAILED") or time.monotonic() > deadline:
+                raise OperatorError(f"{arn}: {status}: {resource.get('failureReason', late)}")
+            time.sleep(POLL_SECONDS)
 
 
 def policy_document(**statement: object) -> str:

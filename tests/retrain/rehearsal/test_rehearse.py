@@ -89,7 +89,10 @@ def emulator(monkeypatch, project):
 
     outputs = {"state_machine_arn": STATE_MACHINE, "schedule_arn": SCHEDULE}
     fake.world = SimpleNamespace(
-        emulator=fake, create=lambda: "arn:group", write_newer_exports=lambda *_: None
+        emulator=fake,
+        group_arn="arn:group",
+        create=lambda: None,
+        write_newer_exports=lambda *_: None,
     )
     fake.target = SimpleNamespace(
         command=lambda *words: " ".join(["retrain", *words]), state_machine_arn=STATE_MACHINE

@@ -113,7 +113,7 @@ def test_a_resource_that_does_not_become_active_is_an_error(
 ):
     monkeypatch.setattr(world, "DEADLINE_SECONDS", seconds)
     with pytest.raises(OperatorError) as caught:
-        wait_until_active(lambda **_: {"dataset": resource}, "dataset", datasetArn="arn:1")
+        wait_until_active(lambda **_: {"dataset": resource}, "dataset", "arn:1")
     assert str(caught.value) == f"arn:1: {problem}"
 
 
