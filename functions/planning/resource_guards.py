@@ -188,6 +188,14 @@ def served_deleted_users(view: SolutionView) -> Iterator[str]:
                 )
 
 
+@guard("deleted users", "WARN", "run")
+def failed_deletion(view: RunView) -> Iterator[str]:
+    """Yield a message for a data deletion job that has failed, if it is the newest."""
+    last = max(view.world.deletions, key=lambda job: job.created_at, default=None)
+    if last and not last.is_running and not last.has_completed:
+        yield f"{last.arn} has failed, so its users may not be deleted; start another job"
+
+
 @guard("probe", "REFUSE", "solution")
 def unanswered_probes(view: SolutionView) -> Iterator[str]:
     """Yield a message for a probe that does not fit the recipe of the solution.

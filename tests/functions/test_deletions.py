@@ -41,6 +41,15 @@ def test_a_job_is_read_from_the_list(personalize, status, expected):
     assert list_deletions(personalize.client, s.GROUP) == [expected]
 
 
+def test_a_run_warns_if_the_newest_deletion_has_failed():
+    message = f"{JOB} has failed, so its users may not be deleted; start another job"
+    older = DELETED._replace(created_at=s.ago(25))
+    assert plan_run(view(older, FAILED))["warnings"] == [message]
+    for newest in (DELETED, RUNNING):
+        warnings = plan_run(view(FAILED, newest._replace(created_at=s.ago(23))))["warnings"]
+        assert message not in warnings
+
+
 DELETING = f"users are being deleted by {JOB}"
 
 
