@@ -17,7 +17,7 @@ from components import (
     SolutionArgs,
 )
 from tests.components.recording import NoMocks, run
-from tests.components.sample import EMAIL, IMPORT_ROLE, NAME, USERS_TOPIC, complete
+from tests.components.sample import EMAIL, IMPORT_ROLE, NAME, USERS_TOPIC, complete, minimal
 
 
 def deploy(make_args, **options):
@@ -72,6 +72,12 @@ def with_users_arns():
             limits=LimitsArgs(max_trainings_per_month=35, max_model_age_days=2.5),
         )
     )
+
+
+@pytest.fixture(scope="session")
+def datasets_only():
+    """Return the engine that recorded a pipeline without solutions, which only imports."""
+    return deploy(lambda: minimal(solutions=[]))
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from components import CampaignArgs, LimitsArgs, ProbeArgs, QualityRuleArgs
 from emulator.deployer.resources import ROWS
 from tests.components.conftest import deploy
 from tests.components.documents import changes
-from tests.components.sample import BOUNDARY
+from tests.components.sample import BOUNDARY, minimal
 from tests.world import MOVIES, campaign_arn, solution
 
 GROUP = MOVIES.with_datasets("interactions", "users").with_options(
@@ -52,12 +52,13 @@ def replaced(before, after):
 
 
 def test_a_change_changes_what_the_golden_file_has_and_replaces_nothing(
-    deployed, smallest, with_users_arns, golden
+    deployed, smallest, with_users_arns, datasets_only, golden
 ):
     group = deploy(lambda: GROUP.args)
     pairs = {
         "Without options": (deployed, smallest),
         "With ARNs and one more address of the user, and running": (deployed, with_users_arns),
+        "Without solutions": (deploy(minimal), datasets_only),
     }
     for title, changed in CHANGES.items():
         pairs[title] = (group, deploy(lambda changed=changed: changed.args))

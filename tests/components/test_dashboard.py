@@ -1,29 +1,33 @@
 """Proves what the dashboard of a pipeline shows. CloudWatch does not check it here.
 
-`golden/dashboard.txt` has the place, the size and the content of each widget, without its metrics.
+Its golden files have the place, the size and the content of each widget, without its metrics.
 """
 
 import json
 
 import pytest
 
-from components.alarms import ALARMS, BAKE_ALARMS
 from components.dashboard import dashboard_body, dashboard_url
 from components.rules.arns import Home
 from tests.components.documents import leaves, shortened
 from tests.components.sample import NAME
 
 
-def test_the_dashboard_of_the_golden_file_is_deployed(deployed, golden):
-    inputs = deployed.one("aws:cloudwatch/dashboard:Dashboard", NAME).inputs
+@pytest.mark.parametrize(
+    ("pipeline", "file"),
+    [("deployed", "dashboard.txt"), ("datasets_only", "dashboard_of_imports.txt")],
+)
+def test_the_dashboard_of_the_golden_file_is_deployed(request, golden, pipeline, file):
+    engine = request.getfixturevalue(pipeline)
+    inputs = engine.one("aws:cloudwatch/dashboard:Dashboard", NAME).inputs
     lines = []
     for widget in json.loads(inputs["dashboardBody"])["widgets"]:
         shown = {key: value for key, value in widget["properties"].items() if key != "metrics"}
         place = f"{widget['x']}, {widget['y']}: {widget['width']} x {widget['height']}"
         lines += [f"{place} {shown.pop('title', '')}", *(f"  {leaf}" for leaf in leaves(shown))]
     text = shortened("\n".join([*lines, ""]))
-    golden("dashboard.txt", text)
-    assert text.count(":alarm:") == len(ALARMS + BAKE_ALARMS)
+    golden(file, text)
+    assert text.count(":alarm:") == len(engine.all_of("aws:cloudwatch/metricAlarm:MetricAlarm"))
 
 
 def test_without_a_quality_gate_there_is_no_chart_of_offline_metrics():

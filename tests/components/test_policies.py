@@ -34,6 +34,7 @@ def grants(engine):
     """Yield each grant of each role policy."""
     for name in engine.all_of("aws:iam/rolePolicy:RolePolicy"):
         for statement in engine.policy(name)["Statement"]:
+            assert statement["Resource"], f"IAM refuses {statement}"
             for action in statement["Action"]:
                 for resource in statement["Resource"]:
                     yield Grant(name, action, resource, statement.get("Condition", {}))
@@ -57,7 +58,7 @@ def fits(resource, pattern):
     return re.fullmatch(expression, resource) is not None
 
 
-@pytest.fixture(scope="module", params=["deployed", "smallest", "with_users_arns"])
+@pytest.fixture(scope="module", params=["deployed", "smallest", "with_users_arns", "datasets_only"])
 def engine(request):
     return request.getfixturevalue(request.param)
 
