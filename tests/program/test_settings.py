@@ -23,6 +23,7 @@ from docs.configuration import rows
 from functions import executions
 from functions.personalize import tags
 from tests.components.recording import run
+from tests.components.sample import complete
 from tests.program.sample_stack import (
     ACCOUNT,
     CONFIG,
@@ -44,6 +45,8 @@ SMALLEST = {
     "datasets": {"users": {"datasetArn": USERS, "dataLocation": "s3://bucket/users.csv"}},
     "solutions": [{"solutionArn": SOLUTION}],
 }
+FOR_YOU, SIMILAR = as_config(complete().solutions, keep_none=False)
+PROBE_OPTIONS = FOR_YOU["campaigns"][0]["probe"]
 RELATIVE_TO = "solutions[0].qualityGate[0].relativeTo"
 EVERY_OPTION = {
     "datasets.items.readyMarker": "s3://bucket/items.SUCCESS",
@@ -63,41 +66,19 @@ EVERY_OPTION = {
     "solutions[0].trainingMode": "UPDATE",
     "solutions[0].approval": {"timeoutHours": 12},
     "solutions[0].qualityGate[0].minimum": 0.2,
-    RELATIVE_TO: f"{HOME}:solution/popular",
-    "solutions[1]": {"solutionArn": f"{HOME}:solution/popular"},
+    RELATIVE_TO: SIMILAR["solutionArn"],
+    "solutions[1]": SIMILAR,
     "solutions[0].qualityGateEnabled": True,
     "solutions[0].campaigns[1]": {
         "campaignArn": f"{HOME}:campaign/similar",
         "probe": {"itemId": "i1"},
     },
     f"{PROBE}.inputList": ["i1", "i2"],
-    f"{PROBE}.filterArn": f"{HOME}:filter/unseen",
-    f"{PROBE}.filterValues": {"GENRE": '"Drama"'},
-    f"{PROBE}.context": {"DEVICE": "mobile"},
+    **{f"{PROBE}.{key}": PROBE_OPTIONS[key] for key in ("filterArn", "filterValues", "context")},
     f"{PROBE}.minResults": 2,
-    "solutions[0].campaigns[0].bake": {
-        "hours": 1,
-        "alarms": [f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:orders"],
-        "createAlarms": True,
-    },
+    "solutions[0].campaigns[0].bake": FOR_YOU["campaigns"][0]["bake"],
     "importRoleArn": f"arn:aws:iam::{ACCOUNT}:role/import",
     "batchRoleArn": f"arn:aws:iam::{ACCOUNT}:role/batch",
-    "solutions[2]": {
-        "solutionArn": f"{HOME}:solution/similar",
-        "batchJobs": [
-            {
-                "input": "s3://bucket/batch/users.json",
-                "output": "s3://bucket/recommendations/{date}/",
-                "numResults": 10,
-                "filterArn": f"{HOME}:filter/unseen",
-                "themes": "TITLE",
-                "explorationWeight": 0.3,
-                "explorationItemAgeCutOff": 30,
-                "onRejected": "live",
-                "maxHours": 6,
-            }
-        ],
-    },
     "permissionsBoundaryArn": f"arn:aws:iam::{ACCOUNT}:policy/boundary",
     "kmsKeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1",
     "dataKmsKeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/2",
@@ -145,7 +126,8 @@ def test_an_input_list_has_at_most_500_items_and_all_ids_5000_characters():
     ]
     (problem,) = problems_of(with_items([f"{number:0>250}" for number in range(20)]))
     assert problem.startswith("solutions: has 5002 characters in probes, ARNs")
-    baseline = {key: EVERY_OPTION[key] for key in (RELATIVE_TO, "solutions[1]")}
+    baseline = {RELATIVE_TO: f"{HOME}:solution/popular"}
+    baseline["solutions[1]"] = {"solutionArn": baseline[RELATIVE_TO]}
     (problem,) = problems_of(with_items([f"{number:0>249}" for number in range(20)], **baseline))
     assert "relativeTo" in problem
     values = {f"{PROBE}.{key}": EVERY_OPTION[f"{PROBE}.{key}"] for key in ("filterArn", "context")}
