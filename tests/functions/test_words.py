@@ -5,6 +5,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from functions.words import (
+    content_facts,
     count_text,
     duration_text,
     list_text,
@@ -13,7 +14,9 @@ from functions.words import (
     size_text,
     time_text,
 )
+from tests.functions import samples as s
 
+NEWEST = f"newest event {s.ago(5):%Y-%m-%d %H:%M} UTC"
 WORDS = [
     (
         time_text,
@@ -50,6 +53,13 @@ WORDS = [
         {"live": 0.4, "new": 0.3, "liveBaseline": 0.25, "newBaseline": 0.2},
         "0.4000 → 0.3000 (1.6 → 1.5 times the baseline, -6.2%)",
     ),
+    (content_facts, s.CONTENT, [NEWEST, "900 view", "96 purchase"]),
+    (
+        content_facts,
+        {**s.CONTENT, "areAllRowsRead": False, "eventTypes": {"view": 1812}},
+        [NEWEST, "1,812 view", "in the rows that were read"],
+    ),
+    (content_facts, {**s.CONTENT, "newestEventAt": None}, []),
 ]
 
 
