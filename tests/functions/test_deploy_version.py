@@ -150,8 +150,6 @@ def test_a_version_whose_metric_is_no_number_is_rejected(value):
 # Baselines
 
 
-DIGESTS = ["a-1", "", "a-2", "b-1", "b-2", "", "c-1"]
-"""The digests of a baseline's versions, one every two hours. Two are foreign, and b-2 fails."""
 NEAREST = {
     ("a", -1): 0,
     ("a", 0.4): 0,
@@ -168,21 +166,22 @@ NEAREST = {
 
 
 def test_the_baseline_is_the_nearest_version_of_a_run_with_the_same_imports():
+    """The versions with the numbers 1 and 5 are foreign, 4 fails, and 6 is still in training."""
+
+    def found(imports, number, name="popular"):
+        created_at, tags = first_at + number * TWO_HOURS, {DIGEST: f"{imports}-9"}
+        return read_baseline(pipeline.client, solution_arn(name), tags, created_at)
+
     versions = []
     with deploy(MOVIES.with_solutions(solution(), solution("popular", campaigns=[]))) as pipeline:
-        began_at = pipeline.clock.now()
-
-        def found(imports, number, name="popular"):
-            created_at, tags = began_at + number * TWO_HOURS, {DIGEST: f"{imports}-9"}
-            return read_baseline(pipeline.client, solution_arn(name), tags, created_at)
-
-        for number, digest in enumerate(DIGESTS):
-            pipeline.sleep((began_at + number * TWO_HOURS - pipeline.clock.now()).seconds)
+        first_at = pipeline.clock.now() + TWO_HOURS
+        for digest in ("a-1", None, "a-2", "b-1", "b-2", None, "c-1"):
+            pipeline.sleep(7200)
             if digest == "b-2":
                 pipeline.inject_fault("fail", job="solution-version")
             tags = api_tags({DIGEST: digest} if digest else {})
             request = {"solutionArn": solution_arn("popular"), "tags": tags}
-            versions.append(pipeline.foreign_training(f"v{number}", **request))
+            versions.append(pipeline.foreign_training(f"v{len(versions)}", **request))
         baselines = {case: found(*case) for case in NEAREST}
         assert found("a", 0, "deleted") is None
         pipeline.inject_fault("deny", operation="ListSolutionVersions")
@@ -229,16 +228,6 @@ FILTERED = {
     "filterValues": {"GENRE": '"g1","g2"'},
     "context": {"ITEM_ID": "i2"},
 }
-NO_FILTER = {"filterArn": None, "filterValues": {}, "context": {}}
-
-
-def create_filter(pipeline):
-    """Create a filter for the items of the genres that a request names."""
-    expression = "INCLUDE ItemID WHERE Items.GENRE IN ($GENRE)"
-    pipeline.client.create_filter(
-        name="genre", datasetGroupArn=MOVIES.arn, filterExpression=expression
-    )
-    pipeline.sleep(600)
 
 
 @pytest.mark.parametrize(
@@ -247,22 +236,22 @@ def create_filter(pipeline):
         ("user-personalization-v2", {"userId": "u1"}, "GetRecommendations"),
         ("similar-items", {"itemId": "i1"}, "GetRecommendations"),
         ("personalized-ranking", {"userId": "u1", "inputList": ["i1"]}, "GetPersonalizedRanking"),
-        ("user-personalization-v2", {"userId": "u1", **FILTERED}, "GetRecommendations"),
-        (
-            "personalized-ranking",
-            {"userId": "u1", "inputList": ["i1"], **FILTERED},
-            "GetPersonalizedRanking",
-        ),
     ],
 )
-def test_a_probe_requests_what_its_campaign_answers(recipe, probe, operation):
+@pytest.mark.parametrize("options", [{}, FILTERED], ids=["plain", "filtered"])
+def test_a_probe_requests_what_its_campaign_answers(recipe, probe, operation, options):
+    unset = {"filterArn": None, "filterValues": {}, "context": {}}
+    expression = "INCLUDE ItemID WHERE Items.GENRE IN ($GENRE)"
     group = replace(MOVIES, recipe=f"arn:aws:personalize:::recipe/aws-{recipe}")
     numbers = {"numResults": 1} if operation == "GetRecommendations" else {}
     with deploy(group) as pipeline:
-        create_filter(pipeline)
-        whole = {"minResults": 1, "minutes": 1, **NO_FILTER, **probe}
+        pipeline.client.create_filter(
+            name="genre", datasetGroupArn=MOVIES.arn, filterExpression=expression
+        )
+        pipeline.sleep(600)
+        whole = {"minResults": 1, "minutes": 1, **unset, **probe, **options}
         assert request_recommendations(campaign_arn(), whole) == Response()
-        request = {"campaignArn": campaign_arn(), **numbers, **probe}
+        request = {"campaignArn": campaign_arn(), **numbers, **probe, **options}
         assert pipeline.requests(operation) == [request]
 
 
