@@ -229,11 +229,22 @@ def test_a_probe_that_does_not_fit_the_recipe_is_found(recipe, probe, message):
     assert s.messages(unanswered_probes, solution=solution, solutions={}) == []
 
 
+FILTER = f"{s.ARN}:filter/unseen"
 INCLUDE = "INCLUDE ItemID WHERE Items.GENRE IN ($GENRE) AND Items.PRICE < $PRICE"
 EXCLUDE = 'EXCLUDE ItemID WHERE Items.GENRE IN ($GENRE, "$X") AND Items.PRICE < $PRICE'
 FIXED = 'INCLUDE ItemID WHERE Items.GENRE IN ("Drama")'
 BOTH = "has {}, but the filter needs GENRE and PRICE; correct it"
 QUOTES = "has 'Drama' for GENRE; put each text into double quotes, like '\"Drama\"'"
+
+
+def about_filters(described, *probes):
+    """Return the messages about the filter of probes with these fields, as it is described."""
+    known = {"status": "ACTIVE", "datasetGroupArn": s.GROUP, "filterExpression": FIXED}
+    whole = ({**USER, "filterArn": FILTER, "filterValues": {}, **probe} for probe in probes)
+    campaigns = [s.campaign_settings(probe=probe) for probe in whole]
+    solution = s.solution_settings(campaigns=[*campaigns, s.campaign_settings()])
+    filters = {} if described is None else {FILTER: {**known, **described}}
+    return s.messages(unusable_filters, solution=solution, filters=filters)
 
 
 @pytest.mark.parametrize(
@@ -251,37 +262,23 @@ QUOTES = "has 'Drama' for GENRE; put each text into double quotes, like '\"Drama
     ],
 )
 def test_the_values_of_a_filter_fit_its_parameters(expression, values, errors):
-    probe = {**USER, "filterArn": FILTER, "filterValues": values}
-    solution = s.solution_settings(campaigns=[s.campaign_settings(probe=probe)])
-    known = {"status": "ACTIVE", "datasetGroupArn": s.GROUP, "filterExpression": expression}
-    found = s.messages(unusable_filters, solution=solution, filters={FILTER: known})
+    found = about_filters({"filterExpression": expression}, {"filterValues": values})
     assert found == [f"{s.CAMPAIGN}: filterValues of the probe {error}" for error in errors]
-
-
-FILTER = f"{s.GROUP.rpartition(':')[0]}:filter/unseen"
-OTHER_GROUP = f"{s.GROUP}-2"
-NOT_THERE = "does not exist; create it, or correct the ARN in the stack's config"
 
 
 @pytest.mark.parametrize(
     ("described", "message"),
     [
-        ({"status": "ACTIVE", "datasetGroupArn": s.GROUP}, None),
-        (None, f"the filter {FILTER}: {NOT_THERE}"),
-        ({"status": "CREATE FAILED", "datasetGroupArn": s.GROUP}, "its status is CREATE FAILED"),
-        (
-            {"status": "ACTIVE", "datasetGroupArn": OTHER_GROUP},
-            f"the filter {FILTER}: belongs to {OTHER_GROUP}; use a filter of {s.GROUP}",
-        ),
+        ({}, None),
+        (None, "does not exist; create it, or correct the ARN in the stack's config"),
+        ({"status": "CREATE FAILED"}, "its status is CREATE FAILED"),
+        ({"datasetGroupArn": "other"}, f"belongs to other; use a filter of {s.GROUP}"),
     ],
 )
 def test_a_filter_of_a_probe_has_to_be_active_and_of_the_group(described, message):
-    probes = [{**USER, "filterArn": arn, "filterValues": {}} for arn in (FILTER, None)]
-    campaigns = [s.campaign_settings(probe=probe) for probe in probes]
-    solution = s.solution_settings(campaigns=[*campaigns, s.campaign_settings()])
-    filters = {FILTER: {**described, "filterExpression": FIXED}} if described else {}
-    found = s.messages(unusable_filters, solution=solution, filters=filters)
-    assert [message in text for text in found] == ([True] if message else [])
+    found = about_filters(described, {}, {"filterArn": None})
+    expected = f"the filter {FILTER}: {message}"
+    assert [expected in text for text in found] == ([True] if message else [])
 
 
 def test_a_probe_with_a_user_without_interactions_is_a_warning():

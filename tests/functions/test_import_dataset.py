@@ -10,6 +10,7 @@ from functions.import_dataset import handler
 from functions.personalize.imports import ImportReader, seen_export
 from functions.personalize.tags import tags_of, write_tags
 from functions.rules.imports import Import
+from tests.functions import samples as s
 from tests.workflow.pipeline import RUN_ID, deploy
 from tests.world import MOVIES, PERSONALIZE, PREFIX, dataset_arn
 from tests.world import exports as csv_files
@@ -18,15 +19,7 @@ LOCATION = "s3://exports/items.csv"
 ITEMS = dataset_arn("items")
 JOBS = f"{PERSONALIZE}:dataset-import-job"
 JOB = f"{JOBS}/{PREFIX}-{RUN_ID}-items"
-NO_EVENTS = {
-    "rows": 200,
-    "areAllRowsRead": True,
-    "newestEventAt": None,
-    "importsWithNewestEvent": 1,
-    "eventTypes": {},
-    "missingPerMille": 0,
-    "emptyValues": {},
-}
+NO_EVENTS = {**s.CONTENT, "rows": 200, "newestEventAt": None, "eventTypes": {}, "emptyValues": {}}
 FIRST = f"{JOBS}/movies-first-items"
 
 

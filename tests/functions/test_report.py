@@ -285,18 +285,11 @@ def test_a_version_that_the_run_did_not_train_costs_the_run_nothing():
     assert report(solutions=[s.solution_result()])["trainingCost"] is None, "no price is set"
 
 
-@pytest.mark.parametrize(
-    ("results", "named"),
-    [
-        ([s.solution_result()], "job"),
-        ([s.solution_result(version=s.training_item(isOfRun=False))], None),
-        ([], None),
-    ],
-    ids=["trained", "an earlier version", "its import has failed"],
-)
-def test_a_deletion_is_named_if_the_run_has_trained(results, named):
-    plan = s.plan(dataDeletionJobArn="job")
-    assert report(plan=plan, solutions=results)["dataDeletionJobArn"] == named
+def test_a_deletion_is_named_if_the_run_has_trained():
+    earlier = s.solution_result(version=s.training_item(isOfRun=False))
+    plan, all_results = s.plan(dataDeletionJobArn="job"), ([s.solution_result()], [earlier], [])
+    reports = [report(plan=plan, solutions=results) for results in all_results]
+    assert [one["dataDeletionJobArn"] for one in reports] == ["job", None, None]
 
 
 def test_a_run_costs_its_training_hours_unless_the_recipe_is_priced_otherwise_and_its_imports():
