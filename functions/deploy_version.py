@@ -36,6 +36,7 @@ from .rules.deployments import Alarm, Ask, Deploy, GoBack, Memory, Notes, SeenCa
 from .rules.probing import Probe, Response
 from .rules.steps import BUSY_PAUSE, Action, Step
 from .texts import shortened, with_short_texts
+from .words import name_of
 
 REPORTED_FIELDS = {
     "version": "versionArn",
@@ -62,7 +63,7 @@ def handler(event: CampaignIteration, _context: object) -> DeploymentItem:
         item = deployment.item(deployment.pause_after(error))
     if item["outcome"]:
         values = {name: compared["new"] for name, compared in item["metrics"].items()}
-        solution = metrics.short_name(deployment.solution["solutionArn"])
+        solution = name_of(deployment.solution["solutionArn"])
         metrics.write(pipeline_name(event["settings"]), values, Solution=solution)
     return log_item("deploy_version", event["run"], event["campaign"]["campaignArn"], item)
 

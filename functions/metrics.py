@@ -140,8 +140,3 @@ def greatest_age(hours: Iterable[float | None]) -> float | None:
     ages_in_hours = list(hours)
     known = [age for age in ages_in_hours if age is not None]
     return max(known, default=None) if len(known) == len(ages_in_hours) else None
-
-
-def short_name(arn: str) -> str:
-    """Return the name of a solution, which is the last part of its ARN."""
-    return arn.rpartition("/")[2]

@@ -15,6 +15,7 @@ from .rules import trainings
 from .rules.steps import Action, Step
 from .rules.trainings import Create, Memory, SeenSolution, Stop
 from .texts import with_short_texts
+from .words import name_of
 
 
 @with_short_texts
@@ -25,7 +26,7 @@ def handler(event: SolutionIteration, _context: object) -> TrainingItem:
     item = training.item(reconcile(training.look, training.decide, training.act))
     if item["outcome"] and not event["solution"]["existingVersionArn"]:
         hours = {"TrainingHours": item["trainingHours"]}
-        solution = metrics.short_name(solution_arn)
+        solution = name_of(solution_arn)
         metrics.write(pipeline_name(event["settings"]), hours, Solution=solution)
     return log_item("train_solution", event["run"], item["arn"] or solution_arn, item)
 

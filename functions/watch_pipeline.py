@@ -20,6 +20,7 @@ from .personalize.lists import active_event_trackers
 from .personalize.statuses import is_active, is_running, is_stopping
 from .personalize.tags import CHECKED, RUN, past_time, tags_of
 from .personalize.trainings import describe_version, list_versions, stop_training
+from .words import name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,7 +65,7 @@ def handler(event: dict[str, str], _context: object) -> metrics.Ages:
     watcher = Watcher(event["stateMachineArn"])
     settings = watcher.settings
     models = {
-        metrics.short_name(solution["solutionArn"]): watcher.model_age(solution)
+        name_of(solution["solutionArn"]): watcher.model_age(solution)
         for solution in settings["solutions"]
     }
     watcher.act()

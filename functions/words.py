@@ -58,6 +58,11 @@ def count_text(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
+def name_of(arn: str) -> str:
+    """Return the last part of an ARN: the name of a resource, or the id of a version."""
+    return arn.rpartition("/")[2]
+
+
 def list_text(items: Sequence[str]) -> str:
     """Return items as in a sentence, like `a`, `a and b` or `a, b and c`."""
     return " and ".join([*filter(None, [", ".join(items[:-1])]), *items[-1:]])

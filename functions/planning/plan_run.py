@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import RunRefused
-from ..metrics import short_name
-from ..words import list_text
+from ..words import list_text, name_of
 from . import export_files, export_guards, resource_guards
 from .datasets import DatasetView, datasets_to_import
 from .guards import Guard
@@ -119,7 +118,7 @@ def _why_skipped(view: RunView) -> str:
     for dataset in view.datasets:
         names.setdefault(dataset.decision.reason, []).append(dataset.dataset["type"])
     for solution in view.solutions:
-        names.setdefault(solution.decision.reason, []).append(short_name(solution.arn))
+        names.setdefault(solution.decision.reason, []).append(name_of(solution.arn))
     if "only" in view.run["request"] or not names:
         return "no campaign waits for a version"
     facts = "; ".join(f"{list_text(found)}: {reason}" for reason, found in names.items())

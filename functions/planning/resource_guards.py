@@ -7,12 +7,11 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from ..contract import filter_arns
-from ..metrics import short_name
 from ..personalize.batch_jobs import SEGMENT_RECIPES
 from ..personalize.campaigns import LATEST, follows_newest, live_version, read_pin
 from ..personalize.statuses import ACTIVE, is_active, is_deleted
 from ..rules.trainings import learned_deletion
-from ..words import list_text
+from ..words import list_text, name_of
 from .guards import guard
 
 if TYPE_CHECKING:
@@ -167,7 +166,7 @@ def pinned_campaigns(view: SolutionView) -> Iterator[str]:
     for campaign in view.solution["campaigns"]:
         arn = campaign["campaignArn"]
         if pin := read_pin(view.world.campaign_tags.get(arn, {})):
-            unpin = f"retrain unpin --campaign {short_name(arn)}"
+            unpin = f"retrain unpin --campaign {name_of(arn)}"
             yield f"{arn}: is {pin}, so runs deploy nothing to it; to end this, use {unpin}"
 
 

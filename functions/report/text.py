@@ -12,7 +12,6 @@ from typing import Literal, NamedTuple, cast
 
 from ..contract import MetricValues, Outcome
 from ..executions import machine_arn_of
-from ..metrics import short_name
 from ..rules.gate import DROP
 from ..texts import json_bytes, shortened
 from ..words import (
@@ -22,6 +21,7 @@ from ..words import (
     duration_text,
     metric_name,
     metric_text,
+    name_of,
     size_text,
     time_text,
 )
@@ -188,7 +188,7 @@ def subject_of(report: Report) -> str:
 def headline(report: Report) -> str:
     """Return the most important fact about a run, in a few words."""
     if bad := bad_campaigns(report):
-        return f"{', '.join(map(short_name, bad))} serves a version that failed its probe or bake"
+        return f"{', '.join(map(name_of, bad))} serves a version that failed its probe or bake"
     if report["error"] is not None:
         return ENDS.get(report["error"], f"the run ended with {report['error']}")
     if report["outcome"] == "FAILED":
@@ -196,7 +196,7 @@ def headline(report: Report) -> str:
         # "campaign home failed" would say that the campaign does not answer.
         return re.sub("^campaign", "update of campaign", f"{next(failed, 'a trial')} failed")
     campaigns = [item for item in campaigns_of(report) if item["outcome"] == report["outcome"]]
-    names = [short_name(campaign["campaignArn"]) for campaign in campaigns]
+    names = [name_of(campaign["campaignArn"]) for campaign in campaigns]
     return HEADLINES[report["outcome"]].format(", ".join(names) or "a campaign")
 
 
@@ -218,9 +218,9 @@ def _results(
         yield f"import of {dataset['type']}", dataset
     for solution in report["solutions"]:
         if not solution["campaigns"]:
-            yield f"training of {short_name(solution['solutionArn'])}", solution
+            yield f"training of {name_of(solution['solutionArn'])}", solution
     for campaign in campaigns_of(report):
-        yield f"campaign {short_name(campaign['campaignArn'])}", campaign
+        yield f"campaign {name_of(campaign['campaignArn'])}", campaign
     for job in (job for solution in report["solutions"] for job in solution["batchJobs"]):
         yield f"batch job to {job['output']}", job
 
@@ -300,11 +300,11 @@ def _campaign_lines(report: Report) -> Iterator[str]:
     shown_metrics: list[tuple[str | None, Mapping[str, MetricReport]]] = []
     for serving in report["serving"]:
         arn, trial = serving["campaignArn"], serving["versionOnTrial"]
-        line = f"- {short_name(arn)}: {short_name(serving['servedVersionArn'] or 'nothing')}"
+        line = f"- {name_of(arn)}: {name_of(serving['servedVersionArn'] or 'nothing')}"
         if not serving["isKnown"]:
-            line = f"- {short_name(arn)}: not known, because it could not be read"
+            line = f"- {name_of(arn)}: not known, because it could not be read"
         elif trial:
-            line += f"; {short_name(trial)} is still on trial"
+            line += f"; {name_of(trial)} is still on trial"
         elif serving["isBad"]:
             line += ", which failed its probe or bake"
         line += "; pinned" if serving["pin"] else ""
@@ -315,7 +315,7 @@ def _campaign_lines(report: Report) -> Iterator[str]:
         deployed, before = result["outcome"] == "DEPLOYED", result["previousVersionArn"]
         other = before if deployed else result["versionArn"]
         other = None if other == serving["servedVersionArn"] else other
-        about = f"{'before' if deployed else 'new'}: {short_name(other)}, " if other else ""
+        about = f"{'before' if deployed else 'new'}: {name_of(other)}, " if other else ""
         yield f"{line} ({about}{result['outcome']})"
         metrics = (result["versionArn"], result["metrics"])
         if metrics not in shown_metrics:
@@ -328,7 +328,7 @@ def _batch_lines(report: Report) -> Iterator[str]:
     for job in (job for solution in report["solutions"] for job in solution["batchJobs"]):
         facts = [str(job["outcome"])]
         if job["versionArn"] is not None:
-            facts.append(f"version {short_name(job['versionArn'])}")
+            facts.append(f"version {name_of(job['versionArn'])}")
         if job["seconds"] is not None:
             facts.append(f"written in {duration_text(job['seconds'])}")
         yield f"- {job['output']}: {', '.join(facts)}"
@@ -337,14 +337,14 @@ def _batch_lines(report: Report) -> Iterator[str]:
 def _training_line(solution: SolutionReport) -> str:
     facts = [] if solution["campaigns"] else [str(solution["outcome"])]
     if solution["solutionVersionArn"] is not None:
-        facts.append(f"version {short_name(solution['solutionVersionArn'])}")
+        facts.append(f"version {name_of(solution['solutionVersionArn'])}")
         if not solution["isTrained"]:
             facts.append("trained before")
     if solution["seconds"] is not None:
         facts.append(f"{solution['trainingMode']} in {duration_text(solution['seconds'])}")
     if solution["trainingHours"] is not None:
         facts.append(f"{solution['trainingHours']:.3g} training hours")
-    return f"- {short_name(solution['solutionArn'])}: {', '.join(facts)}"
+    return f"- {name_of(solution['solutionArn'])}: {', '.join(facts)}"
 
 
 def _import_lines(report: Report) -> Iterator[str]:
@@ -359,7 +359,7 @@ def _import_lines(report: Report) -> Iterator[str]:
         facts += content_facts(dataset["content"])
         yield f"- {dataset['type']}: {', '.join(facts)}"
     if deletion := report["dataDeletionJobArn"]:
-        yield f"- users were deleted by {short_name(deletion)}, so the solutions are trained again"
+        yield f"- users were deleted by {name_of(deletion)}, so the solutions are trained again"
     costs = {"trainings": report["trainingCost"], "imports": report["importCost"]}
     if texts := [f"{name} ${cost:.2f}" for name, cost in costs.items() if cost]:
         yield f"- about {', '.join(texts)}"

@@ -15,7 +15,6 @@ from functions import clock
 from functions.errors import RunRefused
 from functions.execution_input import input_problems
 from functions.executions import run_of
-from functions.metrics import short_name
 from functions.overlap import pause_for_deletion
 from functions.personalize.trainings import describe_version
 from functions.planning.plan_run import plan_run, read_view
@@ -28,6 +27,7 @@ from functions.words import (
     duration_text,
     list_text,
     metric_name,
+    name_of,
     size_text,
 )
 from retrain.account.errors import EXIT_FAILED
@@ -229,7 +229,7 @@ def _training_step(
     step = {
         "action": action,
         "resource": view.arn,
-        "name": short_name(view.arn),
+        "name": name_of(view.arn),
         "reason": reason,
     }
     if planned is None or action != "train":
@@ -259,9 +259,9 @@ def _campaign_step(view: SolutionView, campaign: CampaignSettings, *, is_updated
     arn, seen = campaign["campaignArn"], view.seen_campaign(campaign)
     newest = newest_active(view.seen.trainings)
     first_step = view.first_step(campaign, newest) if newest else None
-    action, reason = "keep", f"it serves {short_name(seen.serves or 'nothing')}"
+    action, reason = "keep", f"it serves {name_of(seen.serves or 'nothing')}"
     if seen.notes.trial:
-        version = short_name(seen.notes.trial.version)
+        version = name_of(seen.notes.trial.version)
         action, reason = "wait", f"{version} is on trial, which the run ends first"
     elif seen.pin:
         reason = f"{reason} and is pinned"
@@ -269,11 +269,11 @@ def _campaign_step(view: SolutionView, campaign: CampaignSettings, *, is_updated
         action, reason = "update", f"{reason}; {_conditions(view, campaign)}"
     elif newest and first_step and first_step.reasons:
         rule = with_short_arns("; ".join(first_step.reasons))
-        reason += f", because {short_name(newest.arn)} is {first_step.outcome}: {rule}"
+        reason += f", because {name_of(newest.arn)} is {first_step.outcome}: {rule}"
     return {
         "action": action,
         "resource": arn,
-        "name": f"campaign {short_name(arn)}",
+        "name": f"campaign {name_of(arn)}",
         "reason": reason,
     }
 
@@ -295,7 +295,7 @@ def _conditions(view: SolutionView, campaign: CampaignSettings) -> str:
     """Return what the new version of a campaign has to pass."""
     metrics = [
         metric_name(rule["metric"])
-        + (f" relative to {short_name(baseline)}" if (baseline := rule["relativeTo"]) else "")
+        + (f" relative to {name_of(baseline)}" if (baseline := rule["relativeTo"]) else "")
         for rule in view.solution["qualityGate"]
     ]
     approval = view.solution["approval"]
