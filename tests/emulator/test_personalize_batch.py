@@ -9,7 +9,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from personalize_world import BATCH, CALLER, World, error_of, interactions, recipe_arn
+from personalize_world import BATCH, CALLER, World, error_of, recipe_arn
 
 from emulator.personalize import ApiError
 from emulator.personalize.resources import Dataset
@@ -170,40 +170,10 @@ def test_a_filter_of_a_campaign_includes_or_excludes_items(films):
     assert not {"Comedy", "Crime"} & {GENRES[item] for item in films.items(filterArn="fixed")}
 
 
-def test_a_filter_by_interactions_uses_those_of_the_user(films):
-    ranked = [f"film-{number:03}" for number in range(1, 301)]
-    campaign = films.create_campaign(films.version("personalized-ranking"), "ranking")
-    rankings = {
-        name: [
-            item["itemId"]
-            for item in films.runtime.get_personalized_ranking(
-                campaignArn=campaign,
-                userId="user-007",
-                inputList=ranked,
-                filterArn=f"{ARN}filter/{name}",
-            )["personalizedRanking"]
-        ]
-        for name in ("seen", "unseen", "bought")
-    }
-    rows = [line.split(",") for line in interactions().decode().splitlines()]
-    seen = {row[1] for row in rows if row[0] == "user-007"}
-    assert set(rankings["seen"]) == seen, "the case of the event type makes no difference"
-    assert set(rankings["unseen"]) == set(ranked) - seen
-    assert rankings["bought"] == [], "the user has watched films only"
-
-
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
         ({"filterArn": "genre"}, "filterValues must have GENRE with each value in double quotes"),
-        (
-            {"filterArn": "genre", "filterValues": {"GENRE": "Horror"}},
-            "filterValues must have GENRE with each value in double quotes",
-        ),
-        (
-            {"filterArn": "fixed", "filterValues": {"GENRE": '"Horror"'}},
-            "filterValues has GENRE, which is no parameter of a filter",
-        ),
         (
             {"filterValues": {"GENRE": '"Horror"'}},
             "filterValues has GENRE, which is no parameter of a filter",
@@ -215,7 +185,4 @@ def test_the_values_of_a_filter_and_a_context_must_fit(films, fields, message):
     with pytest.raises(films.runtime.exceptions.InvalidInputException) as error:
         films.items(**fields)
     assert error.value.response["Error"]["Message"] == message
-
-
-def test_a_context_with_a_field_of_the_interactions_is_accepted(films):
     assert films.items(context={"EVENT_TYPE": "watch"}) == films.items()

@@ -195,32 +195,26 @@ def test_a_batch_job_writes_its_output_as_its_role(aws, dataset):
     version = client.create_solution_version(solutionArn=solution["solutionArn"])
     s3.put_object(Bucket=BUCKET, Key="in/items.json", Body=b'{"itemId": "i1"}\n')
 
-    def result():
-        job = client.create_batch_segment_job(
+    put = s.allow("s3:PutObject", f"arn:aws:s3:::{BUCKET}/out/*")
+    for statements, actions, failure in (
+        ([*ROLE, put], BOTH, BY_POLICY),
+        (ROLE, [*BOTH, "s3:PutObject"], "not authorized to perform: s3:PutObject"),
+        ([*ROLE, put], [*BOTH, "s3:PutObject"], None),
+    ):
+        s.grant(aws, "http-batch", *statements)
+        policy = s.policy({**BUCKET_STATEMENT, "Action": actions})
+        s3.put_bucket_policy(Bucket=BUCKET, Policy=policy)
+        arn = client.create_batch_segment_job(
             jobName=f"batch-{next(NUMBERS)}",
             solutionVersionArn=version["solutionVersionArn"],
             jobInput={"s3DataSource": {"path": f"s3://{BUCKET}/in/"}},
             jobOutput={"s3DataDestination": {"path": f"s3://{BUCKET}/out/"}},
             roleArn=role_arn,
-            numResults=1,
-        )
-        arn = job["batchSegmentJobArn"]
+        )["batchSegmentJobArn"]
         job = client.describe_batch_segment_job(batchSegmentJobArn=arn)["batchSegmentJob"]
-        objects = s3.list_objects_v2(Bucket=BUCKET, Prefix="out/").get("Contents", [])
-        return job.get("failureReason"), [item["Key"] for item in objects]
-
-    s.grant(aws, "http-batch", *ROLE, s.allow("s3:PutObject", f"arn:aws:s3:::{BUCKET}/out/*"))
-    reason, written = result()
-    assert (BY_POLICY in reason, written) == (True, []), "nothing is written before the check"
-    whole = {**BUCKET_STATEMENT, "Action": [*BOTH, "s3:PutObject"]}
-    s3.put_bucket_policy(Bucket=BUCKET, Policy=s.policy(whole))
-    s.grant(aws, "http-batch", *ROLE)
-    reason, written = result()
-    assert ("not authorized to perform: s3:PutObject" in reason, written) == (True, [])
-    s.grant(aws, "http-batch", *ROLE, s.allow("s3:PutObject", f"arn:aws:s3:::{BUCKET}/out/*"))
-    assert result() == (None, ["out/items.json.out"])
-    body = s3.get_object(Bucket=BUCKET, Key="out/items.json.out")["Body"].read()
-    assert json.loads(body)["input"] == {"itemId": "i1"}
+        written = "Contents" in s3.list_objects_v2(Bucket=BUCKET, Prefix="out/items.json.out")
+        assert written == (failure is None), "nothing is written before the checks"
+        assert (failure or "") in job.get("failureReason", ""), job
     s3.put_bucket_policy(Bucket=BUCKET, Policy=s.policy(BUCKET_STATEMENT))
 
 
