@@ -5,8 +5,8 @@ from datetime import timedelta
 from emulator.personalize import Switches
 from tests.workflow.clients import shared_clients
 from tests.workflow.pipeline import NEXT_SLOT, before_step, deploy
-from tests.workflow.summaries import DEPLOYED, failures, outcomes, problems_of, report, skip_reason
-from tests.world import HOUR, MOVIES, campaign_arn, interactions
+from tests.workflow.summaries import DEPLOYED, failures, outcomes, report, skip_reason
+from tests.world import HOUR, MOVIES, campaign_arn
 
 HOURS = 20
 SLOW = {"data-deletion-job": HOURS * HOUR}
@@ -43,21 +43,6 @@ def test_after_a_deletion_the_next_run_trains_without_an_import_and_the_one_afte
         assert len(execution.events) < 1000, "an execution may have 25,000"
         assert "nothing is new" in skip_reason(pipeline.machine.start({}).wait())
         assert len(pipeline.versions()) == 3, "the deletion asks for one training"
-
-
-def test_an_export_from_before_the_deletion_is_refused_until_it_is_written_again():
-    with deploy() as pipeline:
-        pipeline.run()
-        pipeline.bucket.put("interactions.csv", interactions(shift=1))
-        pipeline.sleep(HOUR)
-        pipeline.delete_users("u1")
-        pipeline.sleep(HOUR)
-        (problem,) = problems_of(pipeline.run(scheduledTime=NEXT_SLOT))
-        assert "an import could bring the deleted users back" in problem
-        assert len(pipeline.versions()) == 2, "nothing is trained"
-        pipeline.bucket.put("interactions.csv", interactions(shift=1))
-        execution = pipeline.machine.start({}).wait()
-        assert outcomes(execution) == {"interactions": "IMPORTED", **DEPLOYED}
 
 
 def test_an_import_that_waits_for_a_deletion_refuses_an_export_from_before_it():
