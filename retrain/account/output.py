@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.text import Text
 
 from functions.report.text import BARE_COMMAND
-from retrain.account.errors import OperatorError
+from retrain.account.errors import FailedError, OperatorError
 
 UNLIMITED = 1_000_000
 """The columns of an output that is no terminal. No line is as long as this."""
@@ -115,15 +115,16 @@ def wrapped(text: str, width: int | None) -> list[str]:
     return [part.replace(UNBREAKABLE, " ") for part in parts]
 
 
-def confirm(question: str, *, yes: bool) -> bool:
-    """Ask a question that is answered with yes or no. Return True at once if `yes` is set.
+def confirm(question: str, otherwise: str, *, yes: bool) -> None:
+    """Ask a question unless `yes` is set. Raise FailedError, which says `otherwise`, after a no.
 
     Raises OperatorError if nobody can answer.
     """
     if yes:
-        return True
+        return
     if not (sys.stdin and sys.stdin.isatty()):
         raise OperatorError(f"{question} nobody can answer without a terminal; add --yes")
     _print(message_console(), f"{question} [y/N]", end=" ")
     sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise FailedError(otherwise)

@@ -71,12 +71,3 @@ def project_name(project_dir: Path) -> str:
     if not isinstance(name, str):
         raise OperatorError(f"{file}: name: {name!r} is not text; write the name of the project")
     return name
-
-
-def config_problems(project_dir: Path, stack: str) -> list[str]:
-    """Return the problems that `pulumi preview` would report about a stack's file."""
-    try:
-        read_args(project_dir, stack)
-    except OperatorError as error:
-        return [line.strip() for line in str(error).splitlines()]
-    return []

@@ -18,7 +18,7 @@ from retrain.account.access import Access
 from retrain.account.errors import EXIT_FAILED, OperatorError
 from retrain.account.output import print_json, print_message, print_result
 from retrain.account.pulumi_cli import stack_file_of
-from retrain.account.stack_config import config_problems, project_name
+from retrain.account.stack_config import project_name, read_args
 from retrain.act.adopted_group import adopt_group
 from retrain.act.stack_file import stack_text
 from retrain.names import short_name
@@ -91,7 +91,11 @@ def adopt(
     ]
     text = stack_text(project, home, adopted.config, head)
     file.write_text(text, encoding="utf-8")
-    problems = config_problems(pulumi_cli.PROJECT_DIR, stack)
+    problems = []
+    try:
+        read_args(pulumi_cli.PROJECT_DIR, stack)
+    except OperatorError as refused:
+        problems = [line.strip() for line in str(refused).splitlines()]
     if as_json:
         facts = {"file": str(file), "config": adopted.config}
         print_json({**facts, "notes": adopted.notes, "problems": problems})

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 Config = dict[str, Any]
+Ids = dict[str, list[str]]
+"""Column -> the users or the items of the exports, with which a probe asks for recommendations."""
 DAY = re.compile(r"20[0-9]{2}([-/]?)[0-9]{2}\1[0-9]{2}(?![0-9])")
 """A date in a location, in the form of `{date}` or in another one."""
 GATE_METRICS = (
@@ -193,30 +195,22 @@ def _solution(
     }
 
 
-class Ids(NamedTuple):
-    """Users and items of the exports, with which a probe asks for recommendations."""
-
-    users: list[str]
-    items: list[str]
-
-
 def _ids(s3: S3Client, locations: Iterable[str]) -> Ids:
     """Return the ids in the samples of the exports, as far as they can be read.
 
     The location of the interactions comes first, so users and items with interactions are found.
     """
-    ids = Ids([], [])
+    ids: Ids = {"USER_ID": [], "ITEM_ID": []}
     for sample in (sample for place in locations for sample in read_export(s3, place).samples):
-        for column, values in (("USER_ID", ids.users), ("ITEM_ID", ids.items)):
-            if column in sample.header:
-                position = sample.header.index(column)
-                values.extend(filter(None, (row.values[position] for row in sample.rows)))
+        for column in ids.keys() & set(sample.header):
+            position = sample.header.index(column)
+            ids[column] += filter(None, (row.values[position] for row in sample.rows))
     return ids
 
 
 def _probe(recipe: str, ids: Ids) -> Config | None:
     """Return a probe with the key that the recipe needs, or None if there are no ids for it."""
-    users, items = ids.users[:1], list(dict.fromkeys(ids.items))[:RANKED_ITEMS]
+    users, items = ids["USER_ID"][:1], list(dict.fromkeys(ids["ITEM_ID"]))[:RANKED_ITEMS]
     match PROBE_KEYS.get(recipe, "userId"):
         case "userId" if users:
             return {"userId": users[0]}

@@ -113,8 +113,8 @@ def approve(
     if not refuse:
         for reason in chosen.reasons():
             print_message(f"warning: {reason}")
-    if not confirm(f"{'Never deploy' if refuse else 'Deploy'} {name}?", yes=yes):
-        raise FailedError("nothing was changed")
+    question = f"{'Never deploy' if refuse else 'Deploy'} {name}?"
+    confirm(question, "nothing was changed", yes=yes)
     answer: Answer = "REFUSED" if refuse else "APPROVED"
     tags = chosen.tags
     if chosen.answer != answer:

@@ -92,8 +92,7 @@ def rollback(
             f"{run} is under way and may deploy a new version; to prevent this, stop it",
             target.command("stop", "--run", run),
         )
-    if not confirm("Move the campaign?", yes=yes):
-        raise FailedError("nothing was changed")
+    confirm("Move the campaign?", "nothing was changed", yes=yes)
     target.access.personalize.update_campaign(**update_request(move.campaign, good))
     _mark(target, move)
     _wait(target, move)

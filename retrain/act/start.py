@@ -12,7 +12,7 @@ from functions import clock
 from functions.execution_input import input_problems
 from functions.overlap import longest_wait
 from functions.words import duration_text, time_text
-from retrain.account.errors import FailedError, OperatorError
+from retrain.account.errors import OperatorError
 from retrain.account.option_words import in_words_of_options, with_solution_arns
 from retrain.account.output import confirm, print_command, print_json, print_message, print_result
 from retrain.account.target import Target
@@ -101,8 +101,7 @@ def start(
             f"{run_id_of(target, oldest)} has been running since {time_text(oldest.started_at)} "
             f"UTC. A new run waits until it has ended, and is SKIPPED if that takes over {longest}."
         )
-        if not confirm("Start it?", yes=yes):
-            raise FailedError("nothing was started")
+        confirm("Start it?", "nothing was started", yes=yes)
     response = target.access.step_functions.start_execution(
         stateMachineArn=target.state_machine_arn, name=name, input=dumps(request)
     )

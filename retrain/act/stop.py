@@ -58,8 +58,7 @@ def stop(
         age = (clock.now() - version["creationDateTime"]).total_seconds()
         name = short_name(version["solutionVersionArn"])
         print_message(f"You lose its training {name} after {duration_text(age)}, and pay for it.")
-    if not confirm("Stop it?", yes=yes):
-        raise FailedError("nothing was stopped")
+    confirm("Stop it?", "nothing was stopped", yes=yes)
     client = target.access.step_functions
     cause = f"by {target.access.caller()} with retrain stop"
     try:

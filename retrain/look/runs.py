@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from functions.executions import LISTED_EXECUTIONS, RUN_ID, configured_run_of, run_of
 from retrain.account.errors import OperatorError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from mypy_boto3_stepfunctions.literals import ExecutionStatusType
-    from mypy_boto3_stepfunctions.type_defs import (
-        DescribeExecutionOutputTypeDef,
-        ListExecutionsInputPaginateTypeDef,
-    )
+    from mypy_boto3_stepfunctions.type_defs import ListExecutionsInputPaginateTypeDef
 
     from retrain.account.target import Target
 
@@ -51,8 +48,8 @@ class Execution:
         return ((self.stopped_at or now) - self.started_at).total_seconds()
 
 
-def execution_of(described: DescribeExecutionOutputTypeDef) -> Execution:
-    """Return an execution from its description."""
+def execution_of(described: Mapping[str, Any]) -> Execution:
+    """Return an execution from its description, or from a list."""
     return Execution(
         described["executionArn"],
         described["status"],
@@ -70,9 +67,7 @@ def executions(target: Target, status: ExecutionStatusType | None = None) -> Ite
     paginator = target.access.step_functions.get_paginator("list_executions")
     for page in paginator.paginate(**request):
         for item in page["executions"]:
-            yield Execution(
-                item["executionArn"], item["status"], item["startDate"], item.get("stopDate")
-            )
+            yield execution_of(item)
 
 
 def running_executions(target: Target) -> list[Execution]:

@@ -7,7 +7,7 @@ import random
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from retrain.rehearsal.data import Data, avro_schema, to_csv
 
@@ -73,11 +73,9 @@ ACTIONS = (
 )
 
 
-@dataclass(frozen=True)
-class Film:
+class Film(NamedTuple):
     """A film of a series. A viewer of one part is likely to watch the next part."""
 
-    id: str
     title: str
     genre: str
     sequel: str | None
@@ -118,11 +116,20 @@ def sample_data(days: int = DAYS, seed: int = 1) -> Mapping[str, bytes]:
     an export of fewer days.
     """
     films = _films()
-    viewers = _viewers(random.Random(f"viewers {seed}"))  # noqa: S311  # sample data
+    rng = random.Random(f"viewers {seed}")  # noqa: S311  # sample data
+    viewers = [
+        Viewer(
+            id=f"user-{number:03}",
+            genres=rng.sample(list(GENRES), 2),
+            age_group=rng.choice(("18-29", "30-44", "45-59", "60+")),
+            plan=rng.choice(("basic", "premium", None)),
+        )
+        for number in range(1, VIEWERS + 1)
+    ]
     rows: dict[str, Iterable[Sequence[object]]] = {
         "ITEMS": [
-            (film.id, film.title, film.genre, _timestamp(number - len(films)))
-            for number, film in enumerate(films.values())
+            (film_id, film.title, film.genre, _timestamp(number - len(films)))
+            for number, (film_id, film) in enumerate(films.items())
         ],
         "USERS": [(viewer.id, viewer.age_group, viewer.plan) for viewer in viewers],
         "INTERACTIONS": _interactions(films, viewers, days, seed),
@@ -142,25 +149,11 @@ def _films() -> dict[str, Film]:
     """Return the films of all genres by id. The parts of a series follow one another."""
     films: dict[str, Film] = {}
     for genre, (adjectives, nouns) in GENRES.items():
-        for adjective, noun in itertools.product(adjectives.split(), nouns.split()):
-            ids = [f"film-{len(films) + part + 1:03}" for part in range(len(PARTS))]
-            sequels = [*ids[1:], None]
-            for film_id, part, sequel in zip(ids, PARTS, sequels, strict=True):
-                films[film_id] = Film(film_id, f"The {adjective} {noun}{part}", genre, sequel)
+        for adjective, noun, part in itertools.product(adjectives.split(), nouns.split(), PARTS):
+            number = len(films) + 1
+            sequel = None if part == PARTS[-1] else f"film-{number + 1:03}"
+            films[f"film-{number:03}"] = Film(f"The {adjective} {noun}{part}", genre, sequel)
     return films
-
-
-def _viewers(rng: random.Random) -> list[Viewer]:
-    """Return the viewers, who have not watched anything yet."""
-    return [
-        Viewer(
-            id=f"user-{number:03}",
-            genres=rng.sample(list(GENRES), 2),
-            age_group=rng.choice(("18-29", "30-44", "45-59", "60+")),
-            plan=rng.choice(("basic", "premium", None)),
-        )
-        for number in range(1, VIEWERS + 1)
-    ]
 
 
 def _interactions(
@@ -171,7 +164,8 @@ def _interactions(
     No viewer watches a film twice.
     """
     ids_by_genre = {
-        genre: [film.id for film in films.values() if film.genre == genre] for genre in GENRES
+        genre: [film_id for film_id, film in films.items() if film.genre == genre]
+        for genre in GENRES
     }
     for day in range(days):
         rng = random.Random(f"watched {seed} {day}")  # noqa: S311  # sample data

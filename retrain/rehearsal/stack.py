@@ -8,6 +8,7 @@ import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 import components
 from components.args import as_config
@@ -88,25 +89,14 @@ def open_stack(project_dir: Path, name: str, data_dir: Path | None) -> Iterator[
         data = read_custom_data(data_dir, modes)
     # The program of an installed package imports the modules that this process has already.
     sys.modules.setdefault("personalize_retraining", components)
-    with readable_project(project_dir, name) as folder, _without_aws_settings():
+    # Without AWS settings and proxies, nothing in the block can reach a real account.
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if not (key.startswith("AWS_") or key.lower().endswith("_proxy"))
+    }
+    with readable_project(project_dir, name) as folder, patch.dict(os.environ, kept, clear=True):
+        os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
+        # When the emulator has ended, threads of an interrupted deployment give up at once.
+        os.environ["AWS_MAX_ATTEMPTS"] = "2"
         yield Stack(name, folder, args, data)
-
-
-@contextmanager
-def _without_aws_settings() -> Iterator[None]:
-    """Remove AWS settings and proxies from the environment during the block.
-
-    Nothing in the block can reach a real account then.
-    """
-    environment = dict(os.environ)
-    for name in environment:
-        if name.startswith("AWS_") or name.lower().endswith("_proxy"):
-            del os.environ[name]
-    os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
-    # When the emulator has ended, threads of an interrupted deployment give up at once.
-    os.environ["AWS_MAX_ATTEMPTS"] = "2"
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(environment)

@@ -93,7 +93,11 @@ class World:
         role_arn = self._create_role(str(self.args.import_role_arn or default))
         if self.args.batch_role_arn not in (None, self.args.import_role_arn):
             self._create_role(str(self.args.batch_role_arn))
-        self._create_permissions_boundary()
+        boundary_arn = str(self.args.permissions_boundary_arn or "")
+        if boundary_arn.startswith(f"arn:aws:iam::{self.emulator.account}:"):  # not AWS's own
+            path, _, name = boundary_arn[boundary_arn.index("/") :].rpartition("/")
+            policy = policy_document(Action="*", Resource="*")
+            self.iam.create_policy(Path=f"{path}/", PolicyName=name, PolicyDocument=policy)
         print_progress("creating the dataset group and its datasets")
         self._create_dataset_group()
         print_progress("importing the datasets for the first time")
@@ -173,17 +177,6 @@ class World:
         policy = policy_document(Action=FILE_ACTIONS, Resource="*")
         self.iam.put_role_policy(RoleName=name, PolicyName="files", PolicyDocument=policy)
         return role["Role"]["Arn"]
-
-    def _create_permissions_boundary(self) -> None:
-        """Create the permissions boundary that the settings name, if it is a policy of the account.
-
-        The policy allows everything. The other policies belong to AWS and exist already.
-        """
-        arn = str(self.args.permissions_boundary_arn or "")
-        if arn.startswith(f"arn:aws:iam::{self.emulator.account}:"):
-            path, _, name = arn[arn.index("/") :].rpartition("/")
-            policy = policy_document(Action="*", Resource="*")
-            self.iam.create_policy(Path=f"{path}/", PolicyName=name, PolicyDocument=policy)
 
     def _create_dataset_group(self) -> None:
         """Create the dataset group with its schemas and datasets."""

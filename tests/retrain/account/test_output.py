@@ -2,12 +2,13 @@
 
 import io
 import sys
+from contextlib import nullcontext
 from datetime import UTC, datetime
 
 import pytest
 
 from retrain.account import output
-from retrain.account.errors import OperatorError
+from retrain.account.errors import FailedError, OperatorError
 from retrain.account.output import (
     confirm,
     print_command,
@@ -77,12 +78,13 @@ class Terminal(io.StringIO):
 )
 def test_only_yes_confirms(monkeypatch, capsys, answer, confirmed):
     monkeypatch.setattr(sys, "stdin", Terminal(answer))
-    assert confirm("stop it?", yes=False) is confirmed
+    with nullcontext() if confirmed else pytest.raises(FailedError, match="nothing changed"):
+        confirm("stop it?", "nothing changed", yes=False)
     assert capsys.readouterr() == ("", "stop it? [y/N] ")
 
 
 def test_yes_needs_no_question(capsys):
-    assert confirm("stop it?", yes=True)
+    confirm("stop it?", "", yes=True)
     assert capsys.readouterr() == ("", "")
 
 
@@ -90,7 +92,7 @@ def test_yes_needs_no_question(capsys):
 def test_without_a_terminal_nobody_can_answer(monkeypatch, stdin):
     monkeypatch.setattr(sys, "stdin", stdin)  # None, if the shell has closed it
     with pytest.raises(OperatorError) as caught:
-        confirm("stop it?", yes=False)
+        confirm("stop it?", "", yes=False)
     assert str(caught.value) == "stop it? nobody can answer without a terminal; add --yes"
 
 

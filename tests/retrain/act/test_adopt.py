@@ -10,6 +10,7 @@ from components.args import ProbeArgs, RetrainingPipelineArgs, as_config, config
 from components.settings import parse_stack
 from emulator.deployer.configuration import read_project
 from functions.personalize.tags import RUN, write_tags
+from retrain.account.errors import OperatorError
 from tests.retrain.in_process import account
 from tests.world import (
     HOUR,
@@ -152,7 +153,10 @@ def test_a_role_that_only_runs_have_used_is_left_out_because_it_may_go_with_its_
 
 
 def test_a_file_with_problems_is_written_and_fails(monkeypatch):
-    monkeypatch.setattr("retrain.act.adopt.config_problems", lambda *_: ["1 problem:", "x: no"])
+    def refuse(*_):
+        raise OperatorError("1 problem:\n  x: no")
+
+    monkeypatch.setattr("retrain.act.adopt.read_args", refuse)
     with account() as prod:
         result = prod.retrain(adopt())
         assert (prod.folder / "Pulumi.new.yaml").exists()
