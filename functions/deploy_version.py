@@ -56,14 +56,16 @@ failure, and as the reason why the campaign goes back."""
 @with_short_texts
 def handler(event: CampaignIteration, _context: object) -> DeploymentItem:
     """Deploy the version until the campaign has an outcome, or has to wait for long."""
-    deployment = CampaignDeployment(event)
+    work = CampaignDeployment(event)
     try:
-        item = deployment.item(reconcile(deployment.look, deployment.decide, deployment.act))
+        item = work.item(
+            reconcile(work.look, deployments.decide, work.act, work.wanted, work.memory)
+        )
     except (ClientError, Throttled, ServiceUnavailable) as error:
-        item = deployment.item(deployment.pause_after(error))
+        item = work.item(work.pause_after(error))
     if item["outcome"]:
         values = {name: compared["new"] for name, compared in item["metrics"].items()}
-        solution = name_of(deployment.solution["solutionArn"])
+        solution = name_of(work.solution["solutionArn"])
         metrics.write(pipeline_name(event["settings"]), values, Solution=solution)
     return log_item("deploy_version", event["run"], event["campaign"]["campaignArn"], item)
 
@@ -75,18 +77,18 @@ class CampaignDeployment:
         settings, training, item = event["settings"], event["training"], event["item"]
         self.arn = event["campaign"]["campaignArn"]
         self.solution = solution_of_campaign(settings, self.arn)
-        self._wanted = wanted_deployment(
+        self.wanted = wanted_deployment(
             settings,
             self.solution,
             self.arn,
             training["arn"] if training else None,
             waited=training is not None and not training["isOfRun"],
         )
-        self._memory = Memory(clock.now())
+        self.memory = Memory(clock.now())
         if item:
             document = cast("dict[str, object]", item)
             reported = {field: document[key] for field, key in REPORTED_FIELDS.items()}
-            self._memory = from_document(Memory, {**item["memory"], **reported})
+            self.memory = from_document(Memory, {**item["memory"], **reported})
 
     def look(self) -> SeenCampaign:
         """Return the campaign as Personalize shows it now.
@@ -96,14 +98,10 @@ class CampaignDeployment:
         campaign = describe_campaign(read_client(), self.arn)
         tags, versions = tags_of(read_client(), self.arn), Versions(read_client(), self.solution)
         seen = seen_campaign(campaign, tags, self.solution["solutionArn"], versions)
-        names, trial = self._wanted.alarms, seen.notes.trial
+        names, trial = self.wanted.alarms, seen.notes.trial
         if not (names and trial) or trial.version != seen.serves or seen.update.is_running:
             return seen
         return replace(seen, alarms=read_alarms(names))
-
-    def decide(self, seen: SeenCampaign) -> Step:
-        """Return the next step."""
-        return deployments.decide(seen, self._wanted, self._memory, clock.now())
 
     def pause_after(self, error: Exception) -> Progress[None]:
         """Return a pause after an error, if a version is on trial.
@@ -114,12 +112,12 @@ class CampaignDeployment:
         Raises:
             Exception: the error, if no version is on trial, or at the deadline of the trial.
         """
-        memory = self._memory
+        memory = self.memory
         if is_missing(error, "DescribeCampaign", "ListTagsForResource"):
             deleted = Step("TRYING", outcome="FAILED", reasons=("the campaign was deleted",))
             return Progress(None, deleted, 0)
         waited = clock.now() - memory.began_at
-        remaining = deployments.LONGEST_TRIAL + self._wanted.bake - waited
+        remaining = deployments.LONGEST_TRIAL + self.wanted.bake - waited
         if not memory.is_on_trial or remaining <= timedelta():
             raise error
         memory.warnings = sorted({*memory.warnings, f"{type(error).__name__}: {error}"})
@@ -138,14 +136,14 @@ class CampaignDeployment:
             case Ask(version):
                 write_tags(write_client(), version, approval_tags("ASKED", clock.now()))
             case Probe():
-                probe, probing = self._wanted.probe, self._memory.probing
+                probe, probing = self.wanted.probe, self.memory.probing
                 assert probe, "the rules probe only campaigns with a probe"
                 assert probing, "the rules remember what they probe"
                 probing.response = request_recommendations(self.arn, probe)
 
     def item(self, progress: Progress[SeenCampaign] | Progress[None]) -> DeploymentItem:
         """Return how far the deployment has come, with what the report needs."""
-        item, memory = progress.item(self._memory), to_document(self._memory)
+        item, memory = progress.item(self.memory), to_document(self.memory)
         reported = {key: memory.pop(field) for field, key in REPORTED_FIELDS.items()}
         memory = {} if item["outcome"] else memory
         return cast("DeploymentItem", {**item, **reported, "memory": memory})
@@ -173,7 +171,7 @@ class CampaignDeployment:
             if not is_missing(error, "UpdateCampaign"):
                 raise
             named = f"the tag {GOOD} named {version}, which does not exist"
-            self._memory.warnings = sorted({*self._memory.warnings, named})
+            self.memory.warnings = sorted({*self.memory.warnings, named})
             notes = read_notes(tags_of(read_client(), self.arn), self.solution["solutionArn"])
             self._write(notes._replace(good=None))
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 KEYS = tuple(Request.__annotations__)
 """The keys that the input of an execution may have."""
-AUTOMATIC_KEYS = ("trigger", "day", "only", "scheduledTime", "scheduleArn")
-"""The keys that only programs set. Messages do not suggest them to people."""
+PEOPLES_KEYS = ("skipImport", "datasets", "solutions", "exportDate", "force")
+"""The keys that messages suggest. Only programs set the others."""
 CHOICES: Mapping[str, Sequence[object]] = {
     "trigger": ("schedule", "export"),
     "only": ("trials", "deployments"),
@@ -44,19 +44,12 @@ def input_problems(settings: Settings, started: StartedRun) -> list[str]:
         return [f"{mistake}; to retrain as configured, use {{}}"]
     request = request_of(execution_input)
     return [
-        *_unknown_keys(request),
+        *(_unknown_message("key", key, PEOPLES_KEYS) for key in request if key not in KEYS),
         *_wrong_values(request),
         *_unknown_resources(settings, request),
         *_wrong_days(settings, request, started),
         *_keys_without_effect(request),
     ]
-
-
-def _unknown_keys(request: Request) -> Iterator[str]:
-    for key in request:
-        if key not in KEYS:
-            keys_for_people = [known for known in KEYS if known not in AUTOMATIC_KEYS]
-            yield _unknown_message("key", key, keys_for_people)
 
 
 def _wrong_values(request: Request) -> Iterator[str]:

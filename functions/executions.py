@@ -113,14 +113,13 @@ def job_name(settings: Settings, run: Run, suffix: str) -> str:
 
 
 def export_day(run: Run) -> str:
-    """Return the day whose exports the run imports, for example 2026-11-29."""
-    request = run["request"]
-    return request.get("exportDate") or request.get("day") or day_of(run["id"])
+    """Return the day whose exports the run imports, for example 2026-11-29.
 
-
-def day_of(run_id: str) -> str:
-    """Return the day of a run, for example 2026-11-29. The run's id begins with the day."""
-    return f"{run_id[:4]}-{run_id[4:6]}-{run_id[6:8]}"
+    Without a request it is the day of the run, with which the run's id begins.
+    """
+    request, run_id = run["request"], run["id"]
+    day_of_run = f"{run_id[:4]}-{run_id[4:6]}-{run_id[6:8]}"
+    return request.get("exportDate") or request.get("day") or day_of_run
 
 
 def solution_results(document: FinishedRun) -> list[SolutionResult]:

@@ -14,17 +14,15 @@ from .planning.world import read_data
 from .reconcile import Progress, creation, from_document, reconcile
 from .rules import imports
 from .rules.imports import CheckContent, Confirm, Create, Export, Memory, SeenDataset, WantedImport
-from .rules.steps import Action, Step
+from .rules.steps import Action
 from .texts import with_short_texts
 
 
 @with_short_texts
 def handler(event: DatasetIteration, _context: object) -> ImportItem:
     """Import the dataset until it has an outcome, or has to wait for long."""
-    dataset_import = DatasetImport(event)
-    item = dataset_import.item(
-        reconcile(dataset_import.look, dataset_import.decide, dataset_import.act)
-    )
+    job = DatasetImport(event)
+    item = job.item(reconcile(job.look, imports.decide, job.act, job.wanted, job.memory))
     content, dataset_type = event["dataset"]["content"], event["dataset"]["type"]
     if item["outcome"] == "IMPORTED" and content["areAllRowsRead"] and content["newestEventAt"]:
         age = clock.now() - datetime.fromisoformat(content["newestEventAt"])
@@ -41,7 +39,7 @@ class DatasetImport:
         settings, run, planned = event["settings"], event["run"], event["dataset"]
         self._event, self._location = event, planned["dataLocation"]
         self._configured = dataset_settings(settings, planned["type"])
-        self._wanted = WantedImport(
+        self.wanted = WantedImport(
             run=run["id"],
             is_full=self._configured["importMode"] == "FULL",
             requested_at=run_began_at(run) if planned["isRequested"] else None,
@@ -49,7 +47,7 @@ class DatasetImport:
             max_hours=settings["limits"]["maxImportHours"],
         )
         item, arn = event["item"], self._configured["datasetArn"]
-        self._memory = (
+        self.memory = (
             from_document(Memory, item["memory"])
             if item
             else Memory(clock.now(), checked=planned["fingerprint"])
@@ -64,29 +62,25 @@ class DatasetImport:
 
         The export is listed last, so that a change before the end of an import is not missed.
         """
-        own_arn = self._job_arn if self._memory.sent_at else None
+        own_arn = self._job_arn if self.memory.sent_at else None
         jobs = self._reader.of_dataset(self._dataset, own_arn)
         objects = exports.list_objects(aws.s3(), self._location)
         export = exports.Export(location=self._location, objects=objects)
         mode, schema_arn = self._configured["importMode"], self._dataset["schemaArn"]
         return SeenDataset(imports=jobs, export=seen_export(export, mode, schema_arn))
 
-    def decide(self, seen: SeenDataset) -> Step:
-        """Return the next step."""
-        return imports.decide(seen, self._wanted, self._memory, clock.now())
-
     def act(self, action: Action) -> None:
         """Do what the rules have decided."""
         match action:
             case CheckContent(fingerprint):
-                self._memory.checked = fingerprint
-                self._memory.problems = _content_problems(self._event)
+                self.memory.checked = fingerprint
+                self.memory.problems = _content_problems(self._event)
             case Confirm(arn, fingerprint):
                 write_tags(aws.write_client(), arn, {CONFIRMED: fingerprint})
             case Create(export):
                 # If Personalize refuses the import for now, because users are being deleted, the
                 # export may have become older than the deletion when it is accepted.
-                self._memory.checked = ""
+                self.memory.checked = ""
                 self._create(export)
 
     def item(self, progress: Progress[SeenDataset]) -> ImportItem:
@@ -95,10 +89,10 @@ class DatasetImport:
         Its job is the import job of this run, or else the job that had already imported the export.
         """
         seen = progress.seen
-        own = imports.import_of_run(seen.imports, self._wanted.run)
-        job = own or imports.holding_import(seen, is_full=self._wanted.is_full)
+        own = imports.import_of_run(seen.imports, self.wanted.run)
+        job = own or imports.holding_import(seen, is_full=self.wanted.is_full)
         return {
-            **progress.item(self._memory),
+            **progress.item(self.memory),
             "arn": job.arn if job else None,
             "createdAt": job.created_at.isoformat() if job else None,
             "endedAt": job.ended_at.isoformat() if job and not job.is_running else None,
@@ -107,10 +101,10 @@ class DatasetImport:
 
     def _create(self, export: Export) -> None:
         settings, planned = self._event["settings"], self._event["dataset"]
-        tags = {RUN: self._wanted.run, FINGERPRINT: export.fingerprint, BYTES: str(export.size)}
+        tags = {RUN: self.wanted.run, FINGERPRINT: export.fingerprint, BYTES: str(export.size)}
         if export.fingerprint == planned["fingerprint"]:
             tags |= content_tags(planned["content"])
-        with creation(self._memory, self._job_name):
+        with creation(self.memory, self._job_name):
             aws.write_client().create_dataset_import_job(
                 jobName=self._job_name,
                 datasetArn=self._configured["datasetArn"],

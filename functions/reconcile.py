@@ -30,6 +30,7 @@ REFUSALS = ("ResourceInUseException", "LimitExceededException")
 """The errors of Personalize after which the same request may be accepted later."""
 
 Seen = TypeVar("Seen")
+Wanted = TypeVar("Wanted")
 Memory = TypeVar("Memory")
 
 
@@ -58,7 +59,11 @@ class Progress(NamedTuple, Generic[Seen]):
 
 
 def reconcile(
-    look: Callable[[], Seen], decide: Callable[[Seen], Step], act: Callable[[Action], None]
+    look: Callable[[], Seen],
+    decide: Callable[[Seen, Wanted, Memory, datetime], Step],
+    act: Callable[[Action], None],
+    wanted: Wanted,
+    memory: Memory,
 ) -> Progress[Seen]:
     """Look, decide and act until there is an outcome or the next look is far away.
 
@@ -70,7 +75,7 @@ def reconcile(
     while True:
         try:
             seen = look()
-            step = decide(seen)
+            step = decide(seen, wanted, memory, clock.now())
             if step.act is not None:
                 if step.act.changes and clock.now() - began_at > ACTING:
                     return Progress(seen, step._replace(outcome=None), 0)

@@ -10,15 +10,15 @@ from .personalize.tags import BATCH, RUN, api_tags, tags_of
 from .reconcile import Progress, creation, from_document, reconcile
 from .rules import batch_jobs
 from .rules.batch_jobs import Create, Memory, SeenBatchJobs, WantedBatchJob
-from .rules.steps import Action, Step
+from .rules.steps import Action
 from .texts import with_short_texts
 
 
 @with_short_texts
 def handler(event: BatchIteration, _context: object) -> BatchItem:
     """Run the batch job until it has an outcome, or has to wait for long."""
-    batch_job = RunningBatchJob(event)
-    item = batch_job.item(reconcile(batch_job.look, batch_job.decide, batch_job.act))
+    job = RunningBatchJob(event)
+    item = job.item(reconcile(job.look, batch_jobs.decide, job.act, job.wanted, job.memory))
     return log_item("run_batch_job", event["run"], event["batchJob"], item)
 
 
@@ -32,9 +32,9 @@ class RunningBatchJob:
         self._settings, self._solution = settings, solutions[event["solutionArn"]]
         jobs = {job["output"]: job for job in batch_jobs_of(self._solution, run)}
         self._job, gate = jobs[event["batchJob"]], self._solution["qualityGate"]
-        self._wanted = WantedBatchJob(run=run["id"], version=version, job=self._job, gate=gate)
+        self.wanted = WantedBatchJob(run=run["id"], version=version, job=self._job, gate=gate)
         item = event["item"]
-        self._memory = from_document(Memory, item["memory"]) if item else Memory(clock.now())
+        self.memory = from_document(Memory, item["memory"]) if item else Memory(clock.now())
         self._recipe = event["recipe"]
         self._name = job_name(settings, run, self._job["slot"])
 
@@ -45,9 +45,9 @@ class RunningBatchJob:
         """
         client, arn, slot = aws.read_client(), self._solution["solutionArn"], self._job["slot"]
         # A job that was sent is in the list of its version, which is short.
-        for version in [self._memory.version, None] if self._memory.sent_at else [None]:
+        for version in [self.memory.version, None] if self.memory.sent_at else [None]:
             jobs = list_batch_jobs(client, arn, self._recipe, slot, version)
-            if any(job.is_running or job.run == self._wanted.run for job in jobs):
+            if any(job.is_running or job.run == self.wanted.run for job in jobs):
                 return SeenBatchJobs(jobs=jobs)
         objects = exports.list_objects(aws.s3(), self._job["input"], by_prefix=True)
         export = exports.Export(location=self._job["input"], objects=objects)
@@ -61,28 +61,24 @@ class RunningBatchJob:
             versions=Versions(client, self._solution),
         )
 
-    def decide(self, seen: SeenBatchJobs) -> Step:
-        """Return the next step."""
-        return batch_jobs.decide(seen, self._wanted, self._memory, clock.now())
-
     def act(self, action: Action) -> None:
         """Create the batch job, which is the only thing that the rules decide to do."""
         assert isinstance(action, Create)
-        tags = {**self._settings["tags"], RUN: self._wanted.run, BATCH: action.content}
+        tags = {**self._settings["tags"], RUN: self.wanted.run, BATCH: action.content}
         request = {
             "jobName": self._name,
             "solutionVersionArn": action.version,
             "roleArn": self._settings["batchRoleArn"],
             "tags": api_tags(tags),
         }
-        with creation(self._memory, self._name):
+        with creation(self.memory, self._name):
             create_batch_job(aws.write_client(), self._recipe, self._job, request)
 
     def item(self, progress: Progress[SeenBatchJobs]) -> BatchItem:
         """Return how far the batch job has come."""
-        memory = self._memory
+        memory = self.memory
         job = next((job for job in progress.seen.jobs if job.arn == memory.job), None)
-        is_of_run = job is not None and job.run == self._wanted.run
+        is_of_run = job is not None and job.run == self.wanted.run
         return {
             **progress.item(memory, memory.warnings),
             "arn": memory.job,

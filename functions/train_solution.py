@@ -12,7 +12,7 @@ from .personalize.tags import DIGEST, RUN, api_tags
 from .personalize.trainings import SolutionReader, stop_training, wanted_training
 from .reconcile import Progress, creation, from_document, reconcile
 from .rules import trainings
-from .rules.steps import Action, Step
+from .rules.steps import Action
 from .rules.trainings import Create, Memory, SeenSolution, Stop
 from .texts import with_short_texts
 from .words import name_of
@@ -23,7 +23,9 @@ def handler(event: SolutionIteration, _context: object) -> TrainingItem:
     """Train the solution until it has an outcome, or has to wait for long."""
     solution_arn = event["solution"]["solutionArn"]
     training = SolutionTraining(event)
-    item = training.item(reconcile(training.look, training.decide, training.act))
+    item = training.item(
+        reconcile(training.look, trainings.decide, training.act, training.wanted, training.memory)
+    )
     if item["outcome"] and not event["solution"]["existingVersionArn"]:
         hours = {"TrainingHours": item["trainingHours"]}
         solution = name_of(solution_arn)
@@ -37,7 +39,7 @@ class SolutionTraining:
     def __init__(self, event: SolutionIteration) -> None:
         self._settings, self._planned = event["settings"], event["solution"]
         since = self._planned["requestedSince"]
-        self._wanted = wanted_training(
+        self.wanted = wanted_training(
             self._settings,
             event["run"],
             requested_since=datetime.fromisoformat(since) if since else None,
@@ -45,7 +47,7 @@ class SolutionTraining:
             durations=self._planned["durations"],
         )
         item = event["item"]
-        self._memory = from_document(Memory, item["memory"]) if item else Memory(clock.now())
+        self.memory = from_document(Memory, item["memory"]) if item else Memory(clock.now())
         self._solutions = SolutionReader(aws.read_client())
         self._imports = ImportReader(aws.read_client())
 
@@ -56,20 +58,16 @@ class SolutionTraining:
         rules need nothing else. Personalize may not find a version that was just created.
         """
         client = aws.read_client()
-        if known_arn := self._wanted.version or self._memory.version:
+        if known_arn := self.wanted.version or self.memory.version:
             with suppress(client.exceptions.ResourceNotFoundException):
                 version = self._solutions.training(known_arn)
-                if known_arn == self._wanted.version or version.run == self._wanted.run:
+                if known_arn == self.wanted.version or version.run == self.wanted.run:
                     return SeenSolution(config="", imports=(), trainings=[version])
         arn = self._planned["solutionArn"]
         solution = client.describe_solution(solutionArn=arn)["solution"]
-        imports = self._imports.of_group(solution["datasetGroupArn"], self._wanted.datasets)
+        imports = self._imports.of_group(solution["datasetGroupArn"], self.wanted.datasets)
         deletions = list_deletions(client, solution["datasetGroupArn"])
         return self._solutions.solution(solution, imports, deletions)
-
-    def decide(self, seen: SeenSolution) -> Step:
-        """Return the next step."""
-        return trainings.decide(seen, self._wanted, self._memory, clock.now())
 
     def act(self, action: Action) -> None:
         """Do what the rules have decided."""
@@ -78,24 +76,24 @@ class SolutionTraining:
             case Stop(arn):
                 stop_training(aws.write_client(), arn)
             case Create(digest):
-                tags = {**self._settings["tags"], RUN: self._wanted.run, DIGEST: digest}
-                with creation(self._memory, planned["versionName"]):
+                tags = {**self._settings["tags"], RUN: self.wanted.run, DIGEST: digest}
+                with creation(self.memory, planned["versionName"]):
                     response = aws.write_client().create_solution_version(
                         name=planned["versionName"],
                         solutionArn=planned["solutionArn"],
                         trainingMode=planned["trainingMode"],
                         tags=api_tags(tags),
                     )
-                    self._memory.version = response["solutionVersionArn"]
+                    self.memory.version = response["solutionVersionArn"]
 
     def item(self, progress: Progress[SeenSolution]) -> TrainingItem:
         """Return how far the training has come, and its version."""
-        memory, seen = self._memory, progress.seen
+        memory, seen = self.memory, progress.seen
         version = next((item for item in seen.trainings if item.arn == memory.version), None)
         return {
             **progress.item(memory, memory.warnings),
             "arn": memory.version,
-            "isOfRun": version is not None and version.run == self._wanted.run,
+            "isOfRun": version is not None and version.run == self.wanted.run,
             "createdAt": version.created_at.isoformat() if version else None,
             "endedAt": version.ended_at.isoformat() if version and not version.is_running else None,
             "trainingHours": version.hours if version else None,

@@ -26,6 +26,7 @@ ENCRYPTED = (
     "is encrypted, but the state machine shows this setting to everyone who may read it; "
     "set it again with pulumi config set --plaintext -s <stack>"
 )
+INVISIBLE = "has an invisible character, or a space at its beginning or end; delete it"
 UNREAD: Any = object()
 """Stands for a value that cannot be read."""
 EXPECTED: Mapping[object, str] = {
@@ -66,7 +67,9 @@ class Reader:
         if value is None:
             return self._refuse(key, "has no value; write one, or remove the key")
         if isinstance(value, pulumi.Output | Awaitable):
-            return value if _is_input(type_) else self._refuse(key, IS_OUTPUT)
+            members = map(get_origin, get_args(without_rules(type_)))
+            is_input = any(member is Awaitable for member in members)
+            return value if is_input else self._refuse(key, IS_OUTPUT)
         expected = _first_member(type_)
         value = value if expected is str else _decoded(value)
         rules = getattr(type_, "__metadata__", ())
@@ -100,7 +103,8 @@ class Reader:
         if kind is Mapping and isinstance(value, Mapping):
             return self._mapping(get_args(expected)[1], value, key)
         if kind is str and isinstance(value, str):
-            return self._text(value, key)
+            is_plain = value.isprintable() and value == value.strip()
+            return value if is_plain else self._refuse(key, INVISIBLE, value)
         words = get_args(expected) if kind is Literal else ()
         if type(value) in SCALARS.get(kind, ()) or value in words:
             return value
@@ -139,13 +143,6 @@ class Reader:
         read = {f"{name}": self.read(type_, item, f"{key}.{name}") for name, item in value.items()}
         return {name: inner for name, inner in read.items() if inner is not UNREAD}
 
-    def _text(self, value: str, key: str) -> Any:  # noqa: ANN401
-        """Read a text."""
-        if not value.isprintable() or value != value.strip():
-            message = "has an invisible character, or a space at its beginning or end; delete it"
-            return self._refuse(key, message, value)
-        return value
-
     def _refuse(self, key: str, message: str, value: object = None) -> Any:  # noqa: ANN401
         """Report a value. A list or mapping is not shown, because it may be long."""
         is_short = isinstance(value, str | int | float)
@@ -157,11 +154,6 @@ def _first_member(type_: object) -> Any:  # noqa: ANN401
     """Return the first type of a union: `Input[str]` and `str | None` are read as str."""
     plain = without_rules(type_)
     return get_args(plain)[0] if get_origin(plain) in (Union, UnionType) else plain
-
-
-def _is_input(type_: object) -> bool:
-    """Return True for `pulumi.Input`, which is a union with Awaitable."""
-    return any(get_origin(member) is Awaitable for member in get_args(without_rules(type_)))
 
 
 def _unknown_key(key: str, known_keys: Sequence[str]) -> str:

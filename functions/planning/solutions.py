@@ -161,27 +161,18 @@ class SolutionView:
         """The mode in the settings.
 
         UPDATE becomes FULL if there is no FULL version, not even a foreign one, if the newest one
-        is older than MAX_FULL_AGE, or if the newest version is bad or may have learned deleted
-        users.
+        is older than MAX_FULL_AGE, or if the newest version may have learned deleted users, or a
+        campaign would reject it or has rolled it back. UPDATE adds new data to its model:
+        https://docs.aws.amazon.com/personalize/latest/dg/API_SolutionVersion.html.
         """
-        if self.solution["trainingMode"] == "FULL" or self._newest_version_is_bad or self.deletion:
+        version, bad = newest_active(self.seen.trainings), ("REJECTED", "ROLLED_BACK")
+        if self.solution["trainingMode"] == "FULL" or self.deletion:
+            return "FULL"
+        if version and any(self.first_step(it, version).outcome in bad for it in self._campaigns):
             return "FULL"
         full = (item for item in self.seen.trainings if item.is_active and item.mode == "FULL")
         newest, since = next(full, None), self.world.now - MAX_FULL_AGE
         return "UPDATE" if newest and newest.created_at > since else "FULL"
-
-    @property
-    def _newest_version_is_bad(self) -> bool:
-        """True if a campaign would reject the newest version or has rolled it back.
-
-        UPDATE adds new data to the model of this version, so the next version would be bad as well:
-        https://docs.aws.amazon.com/personalize/latest/dg/API_SolutionVersion.html.
-        """
-        version = newest_active(self.seen.trainings)
-        return version is not None and any(
-            self.first_step(campaign, version).outcome in ("REJECTED", "ROLLED_BACK")
-            for campaign in self._campaigns
-        )
 
     def seen_campaign(self, campaign: CampaignSettings) -> SeenCampaign:
         """Return a campaign of the solution, as the rules of a deployment need it."""
@@ -196,7 +187,8 @@ class SolutionView:
         trains, by_events = self.needs_training and not limit, self.requested_by == "events"
         # A run that trains does not read whether a campaign waits for an earlier version.
         waits = not trains and self._waiting_campaigns
-        steps = [] if trains else self._batch_steps
+        newest = None if trains else newest_active(self.seen.trainings)
+        steps = [self.first_batch_step(job, newest) for job in self.batch_jobs if newest]
         writes = any(map(needs_run, steps))
         not_written = (step.reasons[0] for step in steps if step.outcome in ("SKIPPED", "FAILED"))
         obstacle = next(not_written, None)
@@ -247,12 +239,6 @@ class SolutionView:
     def batch_jobs(self) -> list[BatchJobOfRun]:
         """The batch jobs of the solution."""
         return batch_jobs_of(self.solution, self.run)
-
-    @property
-    def _batch_steps(self) -> list[Step]:
-        """The first step of each batch job if the run uses a version of earlier runs."""
-        newest = newest_active(self.seen.trainings)
-        return [self.first_batch_step(job, newest) for job in self.batch_jobs if newest]
 
     def first_batch_step(self, job: BatchJobOfRun, version: Training) -> Step:
         """Return the first step of a batch job, with the campaigns as they are now."""

@@ -181,7 +181,12 @@ def read_data(client: PersonalizeClient, settings: Settings, run: Run) -> World:
         deletions=[job for group in groups for job in list_deletions(client, group)],
         datasets=datasets,
         schemas={
-            arn: _schema_fields(client, dataset["schemaArn"]) for arn, dataset in datasets.items()
+            # Personalize stores a schema as a JSON string.
+            arn: json.loads(client.describe_schema(schemaArn=arn_of_schema)["schema"]["schema"])[
+                "fields"
+            ]
+            for arn, dataset in datasets.items()
+            for arn_of_schema in [dataset["schemaArn"]]
         },
         imports=imports,
         exports={
@@ -252,10 +257,3 @@ def describe_existing(
             if error.response["Error"]["Code"] != "ResourceNotFoundException":
                 raise
     return resources
-
-
-def _schema_fields(client: PersonalizeClient, schema_arn: str) -> list[SchemaField]:
-    """Return the fields of a schema. Personalize stores a schema as a JSON string."""
-    schema = client.describe_schema(schemaArn=schema_arn)["schema"]["schema"]
-    fields: list[SchemaField] = json.loads(schema)["fields"]
-    return fields

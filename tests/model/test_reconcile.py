@@ -41,7 +41,7 @@ class Item:
 
     def run(self):
         """Reconcile the item. Return the last step, and the seconds until the next invocation."""
-        return reconcile(self.look, lambda seen: seen, self.act)[1:]
+        return reconcile(self.look, lambda seen, *_: seen, self.act, None, None)[1:]
 
 
 @pytest.fixture(autouse=True)
