@@ -120,11 +120,7 @@ class NotificationSettings(TypedDict):
 
 
 class Settings(TypedDict):
-    """The settings with which the state machine was deployed.
-
-    docs/configuration.md explains the keys. `components/workflow_settings.py` writes them, and
-    tests/components/test_args.py compares both.
-    """
+    """The settings of the state machine, which `components/workflow_settings.py` writes."""
 
     prefix: str
     """The names of all import jobs begin with it."""
@@ -454,18 +450,6 @@ class CampaignResult(TypedDict):
     outcome: Outcome
 
 
-class BatchIteration(RunContext):
-    """The document inside `Run batch jobs`."""
-
-    solutionArn: str
-    recipe: str
-    training: TrainingItem
-    batchJob: str
-    """The output."""
-    item: BatchItem | None
-    error: StateError | None
-
-
 class BatchResult(TypedDict):
     """The result of one batch job. Its item has no outcome if an error has ended it."""
 
@@ -473,6 +457,14 @@ class BatchResult(TypedDict):
     """The output."""
     item: BatchItem | None
     error: StateError | None
+
+
+class BatchIteration(RunContext, BatchResult):
+    """The document inside `Run batch jobs`."""
+
+    solutionArn: str
+    recipe: str
+    training: TrainingItem
 
 
 class SolutionResult(TypedDict):

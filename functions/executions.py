@@ -66,10 +66,7 @@ def _run_id(started: StartedRun, request: Request) -> str:
 
 
 def request_of(execution_input: object) -> Request:
-    """Return the input of an execution without the keys that are null.
-
-    Return {} if the input is not a JSON object. `execution_input.py` has a message about this.
-    """
+    """Return the input of an execution without the keys that are null, or {} if it is no object."""
     if not isinstance(execution_input, dict):
         return {}
     return cast(
@@ -78,10 +75,7 @@ def request_of(execution_input: object) -> Request:
 
 
 def scheduled_at(request: Request) -> datetime | None:
-    """Return the scheduled time of the run in UTC, or None if the run was not scheduled.
-
-    Also return None for a text that is not a time with a zone.
-    """
+    """Return the scheduled time of the run in UTC, or None if it has no time with a zone."""
     try:
         scheduled = datetime.fromisoformat(str(request.get("scheduledTime")))
         return scheduled.astimezone(UTC) if scheduled.tzinfo else None
@@ -104,19 +98,12 @@ def short_hash(text: str, length: int) -> str:
 
 
 def job_name(settings: Settings, run: Run, suffix: str) -> str:
-    """Return the name of a job of this run. Names are unique in an account and region.
-
-    The name identifies a job of this run. To find the jobs of any run, use the tag
-    `retraining-run`, because a stack that is recreated has another prefix.
-    """
+    """Return the name of a job of this run. Names are unique in an account and region."""
     return f"{settings['prefix']}-{run['id']}-{suffix}"
 
 
 def export_day(run: Run) -> str:
-    """Return the day whose exports the run imports, for example 2026-11-29.
-
-    Without a request it is the day of the run, with which the run's id begins.
-    """
+    """Return the day whose exports the run imports. It may be the day with which the id begins."""
     request, run_id = run["request"], run["id"]
     day_of_run = f"{run_id[:4]}-{run_id[4:6]}-{run_id[6:8]}"
     return request.get("exportDate") or request.get("day") or day_of_run

@@ -19,7 +19,7 @@ from .executions import (
     older_executions,
     scheduled_at,
 )
-from .rules.deletions import running_deletion
+from .rules.trainings import running_deletion
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
     from .contract import Run, Settings
-    from .rules.deletions import Deletion
+    from .rules.trainings import Deletion
 
 LISTS_LAG = "LISTS_LAG_SECONDS"
 """The environment variable for the seconds that a list of AWS may be out of date. On AWS it is not

@@ -22,10 +22,8 @@ from .words import name_of
 def handler(event: SolutionIteration, _context: object) -> TrainingItem:
     """Train the solution until it has an outcome, or has to wait for long."""
     solution_arn = event["solution"]["solutionArn"]
-    training = SolutionTraining(event)
-    item = training.item(
-        reconcile(training.look, trainings.decide, training.act, training.wanted, training.memory)
-    )
+    job = SolutionTraining(event)
+    item = job.item(reconcile(job.look, trainings.decide, job.act, job.wanted, job.memory))
     if item["outcome"] and not event["solution"]["existingVersionArn"]:
         hours = {"TrainingHours": item["trainingHours"]}
         solution = name_of(solution_arn)

@@ -67,8 +67,8 @@ class Reader:
         if value is None:
             return self._refuse(key, "has no value; write one, or remove the key")
         if isinstance(value, pulumi.Output | Awaitable):
-            members = map(get_origin, get_args(without_rules(type_)))
-            is_input = any(member is Awaitable for member in members)
+            members = get_args(without_rules(type_))
+            is_input = any(get_origin(member) is Awaitable for member in members)
             return value if is_input else self._refuse(key, IS_OUTPUT)
         expected = _first_member(type_)
         value = value if expected is str else _decoded(value)

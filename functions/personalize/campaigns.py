@@ -51,11 +51,7 @@ def describe_campaign(client: PersonalizeClient, campaign_arn: str) -> CampaignT
 
 
 def live_version(campaign: CampaignTypeDef) -> str | None:
-    """Return the ARN of the version that a campaign serves.
-
-    Return None if the creation of the campaign failed. The campaign then serves nothing, although
-    its description contains a version.
-    """
+    """Return the version that a campaign serves, or None if its creation has failed."""
     return campaign["solutionVersionArn"] if is_active(campaign["status"]) else None
 
 
@@ -119,11 +115,7 @@ def read_pin(tags: Tags) -> str | None:
 
 
 class Approval(NamedTuple):
-    """The tag of a version about its approval: the request of a run, or the answer of a person.
-
-    The answer replaces the request. Because it is in a tag, no execution has to wait for it, and it
-    survives the stack.
-    """
+    """The tag of a version about its approval: a run's request, or the answer that replaced it."""
 
     answer: Answer
     at: datetime
@@ -136,10 +128,7 @@ class Approval(NamedTuple):
 
 
 def read_approval(tags: Tags) -> Approval | None:
-    """Return what the tags of a version say about its approval, or None.
-
-    A value that no run can have written counts as missing, because a person may edit the tag.
-    """
+    """Return what the tags of a version say about its approval, or None. People may edit them."""
     answer, at, by, *_ = [*tags.get(APPROVAL, "").split(" ", 2), "", "", ""]
     known = next((word for word in get_args(Answer) if word == answer), None)
     time = past_time(at)
@@ -161,21 +150,14 @@ def current_answer(tags: Tags, settings: ApprovalSettings | None, now: datetime)
 
 
 class Versions(dict[str, Version]):
-    """What is known about the versions of a solution. Each is read when a rule first asks for it.
-
-    Without a quality gate, no metrics are requested.
-    """
+    """What is known about a solution's versions. Each is read when a rule first asks for it."""
 
     def __init__(self, client: PersonalizeClient, solution: SolutionSettings) -> None:
         super().__init__()
         self._client, self._solution = client, solution
 
     def __missing__(self, arn: str) -> Version:
-        """Read what is known about a version.
-
-        A batch job outlives its solution. If the solution was created again, the version of the
-        job's results is gone, and the gate has no metrics of it.
-        """
+        """Read a version. A batch job outlives its solution, so its version may be gone."""
         client, solution = self._client, self._solution
         try:
             version, tags = describe_version(client, arn), tags_of(client, arn)
@@ -251,11 +233,7 @@ def wanted_deployment(
     *,
     waited: bool,
 ) -> Deployment:
-    """Return the deployment that a run wants for a campaign.
-
-    Without a version, the run only ends a trial. The version has `waited` if an earlier run started
-    its training.
-    """
+    """Return the deployment that a run wants for a campaign. See `Deployment` for its fields."""
     (campaign,) = (item for item in solution["campaigns"] if item["campaignArn"] == campaign_arn)
     bake, approval = campaign["bake"], solution["approval"]
     bakes = [item for other in settings["solutions"] for item in other["campaigns"] if item["bake"]]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from .. import clock
 from ..errors import ServiceUnavailable
-from ..rules.deletions import Deletion
+from ..rules.trainings import Deletion
 from .statuses import COMPLETED, is_active, is_running
 
 if TYPE_CHECKING:

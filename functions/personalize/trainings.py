@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 from .. import clock
 from ..executions import short_hash
 from ..rules import trainings as rules
-from ..rules.trainings import MONTH, SeenSolution, Training, WantedTraining
+from ..rules.trainings import MONTH, Deletion, SeenSolution, Training, WantedTraining
 from .lists import PAGE_SIZE, read_list
 from .statuses import ACTIVE, is_active, is_running, is_stopped, is_stopping
 from .tags import DIGEST, RUN, tags_of
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     )
 
     from ..contract import Run, Settings, Tags
-    from ..rules.deletions import Deletion
     from ..rules.imports import Import
 
     Version = SolutionVersionTypeDef | SolutionVersionSummaryTypeDef

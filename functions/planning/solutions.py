@@ -35,10 +35,9 @@ if TYPE_CHECKING:
         TrainingMode,
     )
     from ..personalize.batch_jobs import BatchJobOfRun
-    from ..rules.deletions import Deletion
     from ..rules.deployments import SeenCampaign
     from ..rules.steps import Step
-    from ..rules.trainings import Training, WantedTraining
+    from ..rules.trainings import Deletion, Training, WantedTraining
     from .world import World
 
 MAX_FULL_AGE = timedelta(days=6, hours=12)

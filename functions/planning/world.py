@@ -36,10 +36,9 @@ if TYPE_CHECKING:
     from ..contract import Run, Settings, SolutionSettings, Tags
     from ..exports import Export
     from ..rules.batch_jobs import BatchJob
-    from ..rules.deletions import Deletion
     from ..rules.deployments import Version
     from ..rules.imports import Import
-    from ..rules.trainings import SeenSolution
+    from ..rules.trainings import Deletion, SeenSolution
     from .datasets import DatasetOfRun
 
 Resource = TypeVar("Resource")
@@ -99,10 +98,7 @@ class World:
 
 
 def read_world(client: PersonalizeClient, settings: Settings, run: Run) -> World:
-    """Read all configured datasets, the exports that the run imports, and the solutions it trains.
-
-    `client` is a client for reads.
-    """
+    """Read all datasets, the exports that the run imports, and the solutions that it trains."""
     solutions = solutions_to_train(settings, run)
     campaigns = [
         campaign["campaignArn"] for solution in solutions for campaign in solution["campaigns"]
@@ -174,20 +170,17 @@ def read_data(client: PersonalizeClient, settings: Settings, run: Run) -> World:
     for group_arn in groups:
         for job in ImportReader(client).of_group(group_arn, datasets):
             imports.setdefault(job.dataset, []).append(job)
+    schemas = {
+        arn: client.describe_schema(schemaArn=dataset["schemaArn"])["schema"]["schema"]
+        for arn, dataset in datasets.items()
+    }
     world = World(
         now=clock.now(),
         dataset_groups=groups,
         event_trackers=[arn for group in groups for arn in active_event_trackers(client, group)],
         deletions=[job for group in groups for job in list_deletions(client, group)],
         datasets=datasets,
-        schemas={
-            # Personalize stores a schema as a JSON string.
-            arn: json.loads(client.describe_schema(schemaArn=arn_of_schema)["schema"]["schema"])[
-                "fields"
-            ]
-            for arn, dataset in datasets.items()
-            for arn_of_schema in [dataset["schemaArn"]]
-        },
+        schemas={arn: json.loads(schema)["fields"] for arn, schema in schemas.items()},
         imports=imports,
         exports={
             dataset["datasetArn"]: exports.read_export(

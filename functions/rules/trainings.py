@@ -1,12 +1,11 @@
 """Decides whether a solution is trained, and which version a run deploys."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from .deletions import Deletion, last_deletion, running_deletion
 from .imports import Import, effective_imports, foreign_replacement, partial_import
 from .pacing import pause
 from .steps import BUSY_PAUSE, SHORT_PAUSE, Action, Case, JobMemory, Step, failed
@@ -22,6 +21,20 @@ STOP_GRACE = timedelta(hours=1)
 """How long a training may take to stop."""
 
 # What a look shows
+
+
+class Deletion(NamedTuple):
+    """A data deletion job, which deletes users from all datasets of a dataset group.
+
+    AWS asks for a new solution version after each job, and for no import or training while it is
+    running: https://docs.aws.amazon.com/personalize/latest/dg/delete-records.html.
+    """
+
+    arn: str
+    is_running: bool
+    has_completed: bool
+    created_at: datetime
+    ended_at: datetime
 
 
 class Training(NamedTuple):
@@ -174,6 +187,17 @@ def digest(seen: SeenSolution) -> str:
 def imports_of(digest: str) -> str:
     """Return the part of a digest that is the same for all trainings on the same imports."""
     return digest.partition("-")[0]
+
+
+def running_deletion(deletions: Iterable[Deletion]) -> Deletion | None:
+    """Return a job that is running, or None."""
+    return next((job for job in deletions if job.is_running), None)
+
+
+def last_deletion(deletions: Iterable[Deletion]) -> Deletion | None:
+    """Return the completed job that ended last, or None. A job that has failed does not count."""
+    completed = (job for job in deletions if job.has_completed)
+    return max(completed, key=lambda job: job.ended_at, default=None)
 
 
 def usable_version(seen: SeenSolution, wanted: WantedTraining) -> Training | None:

@@ -22,8 +22,8 @@ from functions.personalize.lists import list_deletions
 from functions.personalize.statuses import is_active, is_running
 from functions.personalize.tags import tags_of, write_tags
 from functions.personalize.trainings import describe_version, list_versions
-from functions.rules.deletions import last_deletion
 from functions.rules.deployments import Notes
+from functions.rules.trainings import last_deletion
 from functions.words import time_text
 from retrain.account.errors import AWS_ERRORS, FailedError, OperatorError, aws_error
 from retrain.account.output import confirm, print_command, print_json, print_message, print_result

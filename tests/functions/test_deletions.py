@@ -8,7 +8,7 @@ from functions.personalize.lists import list_deletions
 from functions.planning.export_guards import export_with_deleted_users
 from functions.planning.plan_run import plan_run
 from functions.planning.solutions import LEARNED_DELETED_USERS
-from functions.rules.deletions import Deletion
+from functions.rules.trainings import Deletion
 from tests.functions import samples as s
 
 JOB = f"{s.ARN}:data-deletion-job/forget"

@@ -13,13 +13,12 @@ from world import DATASETS, DAY, DEPLOYED_SOLUTION, SOLUTIONS, Campaign, ImportJ
 
 from functions.rules import batch_jobs, deployments, imports, trainings
 from functions.rules.batch_jobs import KEYS_OF_RESULTS, SeenBatchJobs, WantedBatchJob
-from functions.rules.deletions import running_deletion
 from functions.rules.deployments import Alarm, Deployment, Notes, SeenCampaign, Trial, Update
 from functions.rules.gate import Baseline
 from functions.rules.imports import SeenDataset, WantedImport
 from functions.rules.probing import Probe, Response
 from functions.rules.steps import Step
-from functions.rules.trainings import SeenSolution, WantedTraining, imports_of
+from functions.rules.trainings import SeenSolution, WantedTraining, imports_of, running_deletion
 
 BASELINE = "similar"
 """The solution that is the baseline of the deployed one."""

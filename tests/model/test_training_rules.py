@@ -5,12 +5,12 @@ from datetime import timedelta
 import pytest
 from import_jobs import HOUR, MINUTE, NOW, job
 
-from functions.rules.deletions import Deletion
 from functions.rules.imports import effective_imports
 from functions.rules.pacing import pause
 from functions.rules.steps import Step, failed
 from functions.rules.trainings import (
     Create,
+    Deletion,
     Memory,
     SeenSolution,
     Stop,

@@ -11,10 +11,9 @@ from itertools import count
 from simulation import Clock, RequestFailedError, as_time
 
 from functions.rules import batch_jobs as rules
-from functions.rules.deletions import Deletion
 from functions.rules.deployments import Notes
 from functions.rules.imports import Export, Import
-from functions.rules.trainings import Training
+from functions.rules.trainings import Deletion, Training
 
 DATASETS = "interactions", "items"
 SOLUTIONS = "taste", "similar"
