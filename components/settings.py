@@ -45,12 +45,9 @@ def parse_stack(
     *,
     secrets: Collection[str] = (),
 ) -> RetrainingPipelineArgs:
-    """Return the pipeline's arguments from the whole config of a stack.
+    """Return the pipeline's arguments from the whole config of a stack. Raises SettingsError.
 
-    `config` has keys like `namespace:key`, and its values are text or JSON. `secrets` are the keys
-    whose values are encrypted.
-
-    Raises SettingsError with a message for each setting that cannot be read, or that breaks a rule.
+    `config` has keys like `namespace:key`. `secrets` are the keys whose values are encrypted.
     """
     prefix = f"{project}:"
     checked = check(

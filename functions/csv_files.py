@@ -47,10 +47,7 @@ class FileSample:
 def read_sample(
     key: str, content: bytes, *, is_whole_file: bool, max_rows: int | None = CHECKED_ROWS
 ) -> FileSample:
-    """Return the header and the rows in the first bytes of a file. Empty lines are left out.
-
-    If the file has more bytes, the last line is left out too, because it may be cut off.
-    """
+    """Return the header and the rows in a file's first bytes, without empty and cut-off lines."""
     if not is_whole_file:
         end = max(content.rfind(b"\n"), content.rfind(b"\r")) + 1
         content = content[:end] or content
@@ -89,11 +86,7 @@ def cells(line: str) -> tuple[str, ...]:
 
 
 def encoding_error(content: bytes) -> str | None:
-    """Return a message about the first line that is not UTF-8 text, or None.
-
-    A compressed, Parquet or UTF-16 file has such a line, because it contains NUL or bytes that do
-    not occur in UTF-8.
-    """
+    """Return a message about the first line with NUL or with bytes that are not UTF-8, or None."""
     try:
         readable, nul, _ = content.decode().partition("\0")
         if not nul:

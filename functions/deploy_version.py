@@ -91,10 +91,7 @@ class CampaignDeployment:
             self.memory = from_document(Memory, {**item["memory"], **reported})
 
     def look(self) -> SeenCampaign:
-        """Return the campaign as Personalize shows it now.
-
-        Its versions are read again, because a baseline may have been in training.
-        """
+        """Return the campaign as it is now. Its versions are read again: a baseline may be new."""
         campaign = describe_campaign(read_client(), self.arn)
         tags, versions = tags_of(read_client(), self.arn), Versions(read_client(), self.solution)
         seen = seen_campaign(campaign, tags, self.solution["solutionArn"], versions)
@@ -187,10 +184,7 @@ def is_missing(error: Exception, *operations: str) -> bool:
 
 
 def read_alarms(names: Sequence[str]) -> list[Alarm]:
-    """Return the metric alarms and composite alarms with these names.
-
-    Errors become states, because an alarm that cannot be read does not stop a deployment.
-    """
+    """Return the alarms with these names. An error becomes a state and stops no deployment."""
     try:
         response = cloudwatch().describe_alarms(
             AlarmNames=names, AlarmTypes=["MetricAlarm", "CompositeAlarm"]

@@ -39,11 +39,7 @@ class Location(NamedTuple):
 
 
 class S3Object(NamedTuple):
-    """One object in S3.
-
-    `modified_at` is when the object was written. For a multipart upload it is when the upload
-    began, so the object may appear later.
-    """
+    """One object in S3. `modified_at` may be the beginning of a multipart upload."""
 
     key: str
     size: int
@@ -114,11 +110,7 @@ class Export:
 
 
 def read_export(client: S3Client, location: str, marker: str | None = None) -> Export:
-    """Return the export at a location, with the time of its ready marker.
-
-    A location ends in `/` if it is a folder, else it is one file. If the location or the marker
-    cannot be read, the export has only a `read_error`.
-    """
+    """Return the export at a location, or only a `read_error` if it or its marker is unreadable."""
     being_read = location
     try:
         objects = list_objects(client, location)

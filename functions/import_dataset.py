@@ -84,10 +84,7 @@ class DatasetImport:
                 self._create(export)
 
     def item(self, progress: Progress[SeenDataset]) -> ImportItem:
-        """Return how far the import has come.
-
-        Its job is the import job of this run, or else the job that had already imported the export.
-        """
+        """Return how far the import has come, with the job of this run or the one before it."""
         seen = progress.seen
         own = imports.import_of_run(seen.imports, self.wanted.run)
         job = own or imports.holding_import(seen, is_full=self.wanted.is_full)

@@ -83,10 +83,7 @@ logger = logging.getLogger("retraining.metrics")
 
 
 def write(pipeline: str, values: Mapping[str, float | None], **dimensions: str) -> None:
-    """Write metrics with the same dimensions in one record. A value that is None is left out.
-
-    There is at most one dimension besides the pipeline, for example `Outcome="FAILED"`.
-    """
+    """Write metrics with at most one more dimension in one record. A value of None is left out."""
     known = {name: value for name, value in values.items() if value is not None}
     if not known:
         return
@@ -116,10 +113,7 @@ class Ages(TypedDict):
 
 
 def write_ages(settings: Settings, ages: Ages) -> None:
-    """Write each age, the greatest age of models and of data, and the number of unfinished trials.
-
-    An age that is not known is not written. If one age is not known, the greatest age is not known.
-    """
+    """Write each known age, the greatest ages if all are known, and the unfinished trials."""
     pipeline = pipeline_name(settings)
     for name, hours in ages["models"].items():
         write(pipeline, {"ModelAgeHours": hours}, Solution=name)

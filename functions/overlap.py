@@ -62,9 +62,7 @@ class Pause(NamedTuple):
 
 
 def pause_before(client: SFNClient, settings: Settings, run: Run) -> Pause | None:
-    """Return why the run may not begin now, or None if it may.
-
-    It also waits while the lists of executions and jobs may still lack something of an older run.
+    """Return why the run may not begin now, or None. Lists may still lack something of older runs.
 
     Raises:
         RunRefused: the run has waited too long, and no other run imports its exports.
@@ -113,10 +111,7 @@ def pause_for_deletion(deletions: Iterable[Deletion], run: Run) -> Pause | None:
 
 
 def longest_wait(settings: Settings) -> timedelta:
-    """Return how long a run waits for an older run.
-
-    It is half of the cadence, so that the run has begun before the schedule fires again.
-    """
+    """Return how long a run waits for an older run, so that it begins before the next one."""
     return min(timedelta(seconds=settings["cadenceSeconds"] / 2), LONGEST_OVERLAP)
 
 
@@ -143,8 +138,7 @@ def _pause(reason: str, time: timedelta) -> Pause:
 def event_of_deployment(run: Run) -> str | None:
     """Return why the run is skipped if a deployment of its schedule started it, else None.
 
-    A schedule with a rate fires when it is created, and perhaps when it is changed. A person who
-    deploys does not expect a training, which costs money. A cron does not fire then.
+    A schedule with a rate, unlike a cron, fires when it is created, and perhaps when it is changed.
 
     Raises:
         RunRefused: the input names a schedule that does not exist, or that is of another pipeline.

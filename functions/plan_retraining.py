@@ -97,11 +97,7 @@ def _plan_work(settings: Settings, run: Run) -> Plan:
 def solutions_on_trial(
     client: PersonalizeClient, settings: Settings, tried: Collection[str] = ()
 ) -> list[PlannedSolution]:
-    """Return the solutions that have campaigns with a version on trial, with only these campaigns.
-
-    Campaigns that are in `tried` or were deleted are left out. Nothing is trained for these
-    solutions.
-    """
+    """Return the solutions that have campaigns on trial, with only those that were not `tried`."""
     found: list[PlannedSolution] = []
     for solution in settings["solutions"]:
         solution_arn = solution["solutionArn"]

@@ -44,10 +44,7 @@ class Progress(NamedTuple, Generic[Seen]):
     """The seconds until the next invocation. 0 means at once."""
 
     def item(self, memory: object, warnings: list[str] | None = None) -> Item:
-        """Return the fields that every kind of item has in the document of the run.
-
-        An item that has ended has no memory, because the document must stay small.
-        """
+        """Return the fields of every kind of item. An item that has ended needs no memory."""
         return {
             "phase": self.step.phase,
             "seconds": self.seconds,

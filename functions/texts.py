@@ -62,10 +62,7 @@ def shortened(text: str, max_bytes: int = MAX_TEXT_BYTES) -> str:
 
 
 def shortened_list(texts: Sequence[str], max_bytes: int = MAX_LIST_BYTES) -> list[str]:
-    """Return as many texts as `max_bytes` of JSON allow, but at least the first.
-
-    The last text of a cut list is the number of missing texts.
-    """
+    """Return as many texts as `max_bytes` allow, but at least one, and how many are missing."""
     sizes = accumulate(json_bytes(text) + len('"", ') for text in texts)
     kept = list(texts[: max(1, sum(1 for size in sizes if size <= max_bytes))])
     missing = len(texts) - len(kept)
@@ -92,10 +89,7 @@ def shortened_texts(value: object, max_bytes: int = MAX_TEXT_BYTES) -> object:
 
 
 def json_bytes(text: str) -> int:
-    """Return the bytes of a text in JSON, without the quotes.
-
-    The JSON is ASCII, which is an upper bound: without escapes, a text has fewer bytes.
-    """
+    """Return the bytes of a text in ASCII JSON, without the quotes."""
     return len(json.dumps(text)) - len('""')
 
 

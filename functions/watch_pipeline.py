@@ -52,12 +52,9 @@ class NotMeasurableError(Exception):
 def handler(event: dict[str, str], _context: object) -> metrics.Ages:
     """Start and stop what no run takes care of, write the ages as metrics, and return them.
 
-    The settings come from the definition of the state machine, because runs use them too. A
-    resource that cannot be read is logged, and its age is not known. The age of the whole pipeline
-    is then not known either, so the metric is missing, which the alarm counts as too old.
-
-    Nothing is remembered from one call to the next. If something fails, the next call finds it
-    again.
+    A resource that cannot be read is logged, and its age is not known. The age of the whole
+    pipeline is then not known either, so the metric is missing, which the alarm counts as too old.
+    Nothing is remembered from one call to the next.
 
     Raises:
         ClientError: the state machine cannot be read, so nothing is known.
@@ -166,10 +163,7 @@ class Watcher:
         raise NotMeasurableError("the solution has no ACTIVE version")
 
     def _age_of_data(self, dataset: DatasetSettings) -> float:
-        """Return the hours since the newest import, or since the last check if that counts.
-
-        A check counts unless the export should have changed.
-        """
+        """Return the hours since the newest import, or since a check of data that may stay."""
         arn = dataset["datasetArn"]
         imported = [
             job["creationDateTime"]
@@ -184,10 +178,7 @@ class Watcher:
         return self._hours(max(imported, default=None), checked)
 
     def _hours(self, *times: datetime | None) -> float:
-        """Return the hours since the last of these times, or since the pipeline was deployed.
-
-        A pipeline that was just deployed is not to blame for an old model.
-        """
+        """Return the hours since the last of these times, or since the pipeline was deployed."""
         start = max([self._deployed_at, *filter(None, times)])
         return round((clock.now() - start).total_seconds() / 3600, 2)
 

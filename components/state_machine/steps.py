@@ -52,6 +52,7 @@ decides and acts goes on for 14 minutes (`functions/reconcile.py`). The others t
 minutes if a service does not answer (`functions/aws.py`)."""
 
 SEND_REPORTS: Mapping[Resource, tuple[str, ...]] = {
+    "campaigns": ("personalize:DescribeCampaign", "personalize:ListTagsForResource"),
     "topic": ("sns:Publish",),
     "topic key": ("kms:GenerateDataKey", "kms:Decrypt"),
     "event bus": ("events:PutEvents",),
@@ -191,12 +192,7 @@ STEPS: Mapping[str, Step] = {
             "export buckets": ("s3:ListBucket",),
         },
     ),
-    "report_outcome": Step(
-        grants={
-            "campaigns": ("personalize:DescribeCampaign", "personalize:ListTagsForResource"),
-            **SEND_REPORTS,
-        },
-    ),
+    "report_outcome": Step(grants=SEND_REPORTS),
     "start_on_export": Step(
         grants={
             "export buckets": ("s3:ListBucket",),
@@ -205,7 +201,6 @@ STEPS: Mapping[str, Step] = {
     ),
     "close_run": Step(
         grants={
-            "campaigns": ("personalize:DescribeCampaign", "personalize:ListTagsForResource"),
             **SEND_REPORTS,
             "executions": ("states:DescribeExecution", "states:GetExecutionHistory"),
         },

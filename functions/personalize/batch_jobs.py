@@ -1,8 +1,4 @@
-"""Reads batch inference and batch segment jobs for the rules, and creates them.
-
-Both kinds have the same life, and their operations differ only in their names. The recipe of a
-solution decides which kind its version can run.
-"""
+"""Reads and creates batch inference jobs and batch segment jobs. The recipe decides which kind."""
 
 from __future__ import annotations
 
@@ -48,9 +44,9 @@ def batch_jobs_of(solution: SolutionSettings, run: Run) -> list[BatchJobOfRun]:
 def list_batch_jobs(
     client: PersonalizeClient, solution_arn: str, recipe: str, slot: str, version: str | None = None
 ) -> list[BatchJob]:
-    """Return the newest ACTIVE batch job of a slot and those after it, newest first.
+    """Return a slot's newest ACTIVE batch job and those after it, of one version or all.
 
-    With a version, only its jobs are listed, because the list of the whole region only grows.
+    The newest is first. The list of all versions only grows, so it takes longer.
     """
     request: Any = {"solutionVersionArn": version} if version else {}
     paginator: Any = client.get_paginator("list_batch_inference_jobs")

@@ -155,10 +155,7 @@ class ImportReader:
         return None
 
     def _tags_of(self, arn: str, *, is_in_progress: bool) -> Tags:
-        """Return the tags of an import. They are read once if they cannot change any more.
-
-        Only an import of this pipeline gets another tag later, when it is confirmed.
-        """
+        """Return the tags of an import. Those of this pipeline's imports change until confirmed."""
         tags = self._tags.get(arn)
         if tags is None or (RUN in tags and not is_in_progress and not _is_confirmed(tags)):
             tags = self._tags[arn] = tags_of(self._client, arn)

@@ -49,10 +49,7 @@ def active_event_trackers(client: PersonalizeClient, group_arn: str) -> list[str
 
 
 def list_deletions(client: PersonalizeClient, group_arn: str) -> list[Deletion]:
-    """Return the last 100 data deletion jobs of a dataset group. The newest is first in the list.
-
-    The list may be 90 seconds old.
-    """
+    """Return the last 100 data deletion jobs of a dataset group. The list may be 90 s old."""
     response = client.list_data_deletion_jobs(datasetGroupArn=group_arn, maxResults=100)
     return [
         Deletion(

@@ -16,10 +16,7 @@ def is_active(status: str) -> bool:
 
 
 def is_running(status: str) -> bool:
-    """Return True if a job has not ended yet.
-
-    An unknown status counts as running, so the job is looked at until its deadline.
-    """
+    """Return True if a job has not ended yet. An unknown status counts as running."""
     has_succeeded = status in (ACTIVE, COMPLETED)
     has_ended = has_succeeded or status.endswith("FAILED") or is_stopped(status)
     return not has_ended and not is_deleted(status)

@@ -71,11 +71,7 @@ def api_tags(tags: Tags) -> list[TagTypeDef]:
 
 
 def past_time(text: str, ahead: timedelta = timedelta()) -> datetime | None:
-    """Return the time that a run or a person has written into a tag, or None.
-
-    A time without a zone, or further in the future than `ahead`, was not written by a run, so it
-    does not count.
-    """
+    """Return the time in a tag, or None if it has no zone or is too far in the future."""
     try:
         time = datetime.fromisoformat(text)
         return time if time <= clock.now() + ahead + CLOCK_TOLERANCE else None

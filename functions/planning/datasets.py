@@ -80,10 +80,7 @@ class DatasetView:
 
     @property
     def has_export_date(self) -> bool:
-        """True if a person has named the day of the export with `exportDate`.
-
-        The export of a location without `{date}` has no day, so it is checked as in any other run.
-        """
+        """True if a person has named the day of the export, whose location has a `{date}`."""
         return "exportDate" in self.run["request"] and self.dataset["day"] is not None
 
     @cached_property
@@ -203,10 +200,7 @@ def datasets_to_import(settings: Settings, run: Run) -> list[DatasetOfRun]:
 
 
 def durations_of(newest_first: Iterable[Import | Training]) -> list[int]:
-    """Return the seconds that the last successful jobs took, newest first.
-
-    The jobs must be sorted, newest first.
-    """
+    """Return the seconds that the last successful jobs took, newest first."""
     return [
         round((job.ended_at - job.created_at).total_seconds())
         for job in newest_first

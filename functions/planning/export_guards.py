@@ -41,10 +41,7 @@ names, with their rows per 1,000."""
 
 @guard("ready marker", "REFUSE", "export")
 def export_not_ready(view: DatasetView) -> Iterator[str]:
-    """Yield a message for a ready marker that is missing, or older than an object of the export.
-
-    Whether the export was imported before is decided by its fingerprint, not by the marker.
-    """
+    """Yield a message for a ready marker that is missing, or older than an object of the export."""
     export, marker = view.export, view.dataset["readyMarker"]
     if marker is None or export.read_error:
         return
@@ -209,10 +206,7 @@ def skipped_days(view: DatasetView) -> Iterator[str]:
 
 
 def content_of(view: DatasetView) -> ExportContent:
-    """Return what the rows that were read contain.
-
-    A time after tomorrow is a mistake, so it is not the newest event.
-    """
+    """Return what the rows that were read contain. A time after tomorrow is a mistake."""
     values = {field["name"]: view.export.values(field["name"]) for field in view.fields}
     rows = max((counts.total() for counts in values.values()), default=0)
     nulls = Counter({name[:SHOWN_NAME]: counts.pop("", 0) for name, counts in values.items()})

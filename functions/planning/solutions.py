@@ -125,11 +125,7 @@ class SolutionView:
 
     @cached_property
     def version_to_use(self) -> Training | None:
-        """The newest version that makes another training unnecessary, or None.
-
-        It may be in training, or it may have been stopped. A run that imports makes all versions
-        outdated.
-        """
+        """The newest version that makes a training unnecessary, or None if the run imports."""
         return None if self.imports_anything else usable_version(self.seen, self.wanted)
 
     @property
@@ -146,10 +142,7 @@ class SolutionView:
 
     @property
     def limit_message(self) -> str | None:
-        """Why the monthly limit forbids the training that is needed, or None.
-
-        The limit does not matter if the run only waits for a training.
-        """
+        """Why the monthly limit forbids the training that is needed, or None."""
         if not self.needs_training or self.version_to_use:
             return None
         limit = reached_limit(self.seen.trainings, self.wanted, self.world.now)
@@ -209,11 +202,7 @@ class SolutionView:
         )
 
     def planned(self) -> PlannedSolution | None:
-        """Return the training of the solution, or the deployment of a version that waits.
-
-        Return None if nothing is trained, and neither a campaign nor a batch job waits for the
-        newest version.
-        """
+        """Return the training of the solution, or the use of a version that waits, or None."""
         if self.decision.action in ("keep", "hold back"):
             return None
         campaigns, existing = self._campaigns, None

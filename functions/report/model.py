@@ -289,11 +289,7 @@ def worst_outcome(outcomes: Sequence[str | None]) -> Outcome:
 
 
 def with_trials(plan: Plan, results: Sequence[CampaignResult]) -> Plan:
-    """Return the plan with a warning about each trial of an earlier run.
-
-    The results of the trials would need as much space as those of the campaigns, and the document
-    of a large pipeline has no space for both.
-    """
+    """Return the plan with a warning about each trial, because the document must not grow more."""
     trials = [_campaign_report(result, {}) for result in results]
     if not trials:
         return plan
@@ -318,11 +314,7 @@ def bad_campaigns(report: Report) -> list[str]:
 
 
 def error_text(error: StateError) -> str:
-    """Return an error as text.
-
-    If a function raised the error, the cause is JSON with an `errorMessage`. Any other cause is
-    already a text.
-    """
+    """Return an error as text. If a function raised it, its cause is JSON."""
     cause = error.get("Cause", "no cause given")
     with suppress(ValueError, TypeError, KeyError):
         cause = json.loads(cause)["errorMessage"]

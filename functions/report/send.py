@@ -81,10 +81,7 @@ def report_run(
 
 
 def needs_person(report: Report) -> bool:
-    """Return True if a person should look at the run.
-
-    A trial that has not ended counts as well, because nobody knows if the version answers well.
-    """
+    """Return True if a person should look at the run, also because a trial has not ended."""
     return report["outcome"] in PROBLEMS or any(
         serving["versionOnTrial"] or serving["isBad"] for serving in report["serving"]
     )
@@ -97,10 +94,7 @@ def is_repetition(report: Report) -> bool:
 
 
 def read_serving(client: PersonalizeClient, settings: Settings) -> list[ServingReport]:
-    """Return what each configured campaign serves now, and its version on trial.
-
-    A campaign that cannot be read is marked as not known, so that the report is still sent.
-    """
+    """Return what each campaign serves now, or that it is not known."""
     deadline = clock.now() + LONGEST_READING
     serving: list[ServingReport] = []
     for solution in settings["solutions"]:

@@ -273,10 +273,7 @@ def _give_up(case: DeploymentCase) -> Step | None:
 
 
 def _wait_for_update(case: DeploymentCase) -> Step | None:
-    """Look again until no update is running.
-
-    An update takes 8 to 25 minutes, so the invocation stays open from its beginning.
-    """
+    """Look again until no update is running, which takes 8 to 25 minutes."""
     seen, wanted, _, now = case
     if not _is_busy(seen, now):
         return None

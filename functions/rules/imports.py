@@ -236,10 +236,7 @@ def full_import_day(data: Iterable[Import]) -> str:
 
 
 def partial_import(imports: Iterable[Import]) -> Import | None:
-    """Return an import that may have imported only a part of its export, or None.
-
-    It does not count if a later import of the same location is confirmed.
-    """
+    """Return a location's last import if it may have imported a part of its export, or None."""
     newest = {job.location: job for job in effective_imports(imports) if job.run is not None}
     return next((job for job in newest.values() if not job.is_confirmed), None)
 

@@ -146,10 +146,7 @@ def _follow_known(case: TrainingCase) -> Step | None:
 
 
 def _check_data(case: TrainingCase) -> Step | None:
-    """Wait while the data or the configuration is changing. Fail if no run has checked the data.
-
-    The deletion of users may take a day, so the pauses grow.
-    """
+    """Wait while the data or the configuration changes. Fail if no run has checked the data."""
     seen, wanted, memory, now = case
     imports = (job for job in seen.imports if job.is_running)
     running = running_deletion(seen.deletions) or next(imports, None)
@@ -228,10 +225,7 @@ def learned_deletion(version: Training, seen: SeenSolution) -> Deletion | None:
 
 
 def newest_active(trainings: Sequence[Training]) -> Training | None:
-    """Return the newest ACTIVE version that a run has trained, or None.
-
-    The versions must be sorted, newest first.
-    """
+    """Return the newest ACTIVE version that a run has trained, or None. The newest is first."""
     known = (version for version in trainings if version.is_active and version.run is not None)
     return next(known, None)
 
@@ -239,10 +233,7 @@ def newest_active(trainings: Sequence[Training]) -> Training | None:
 def reached_limit(
     trainings: Sequence[Training], wanted: WantedTraining, now: datetime
 ) -> str | None:
-    """Return a message if the solution was trained as often as the monthly limit allows, or None.
-
-    A training that failed does not count, because it costs nothing.
-    """
+    """Return a message if the monthly limit is reached, or None. A failed training is free."""
     count = sum(_counts(version) and version.created_at > now - MONTH for version in trainings)
     if not wanted.max_per_month or count < wanted.max_per_month:
         return None
@@ -274,10 +265,7 @@ def unusable_data(imports: Sequence[Import], wanted: WantedTraining) -> str | No
 
 
 def _foreign_jobs(seen: SeenSolution, wanted: WantedTraining) -> Iterator[str]:
-    """Yield a message for each foreign training, and for each foreign import in the data.
-
-    A foreign FULL import is named only if the run accepts foreign data.
-    """
+    """Yield a message for each foreign training, and for each foreign import that is accepted."""
     for version in seen.trainings:
         if version.run is None and version.is_running and not version.is_stopping:
             yield (
