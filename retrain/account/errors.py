@@ -22,7 +22,6 @@ AWS_ERRORS = (exceptions.BotoCoreError, exceptions.ClientError)
 """The base classes of the errors that boto3 raises."""
 DENIED_CODES = ("AccessDeniedException", "AccessDenied", "UnauthorizedOperation")
 LOG_IN_HINT = "log in again, for example with `aws sso login`, or choose others with --profile"
-NO_RESPONSE = "AWS did not respond: {text}; check the network and try again"
 REFUSALS: Mapping[Sequence[str], str] = {
     DENIED_CODES: (
         "these credentials may not call {operation}: {text}; `retrain doctor --policy` prints the "
@@ -45,7 +44,7 @@ REFUSALS: Mapping[Sequence[str], str] = {
     ): f"AWS does not accept the credentials: {{text}}; {LOG_IN_HINT}",
 }
 """The error codes of responses -> the message. `{text}` is the message of AWS."""
-MESSAGES: Mapping[type[Exception], str] = {
+MESSAGES: Mapping[type[Exception] | tuple[type[Exception], ...], str] = {
     exceptions.NoCredentialsError: (
         "there are no AWS credentials; log in, for example with `aws sso login`, or name a profile "
         "of ~/.aws/config with --profile"
@@ -54,15 +53,16 @@ MESSAGES: Mapping[type[Exception], str] = {
     exceptions.ProfileNotFound: "{text}; `aws configure list-profiles` lists the profiles",
     exceptions.NoRegionError: "there is no region; name it with --region, for example eu-west-1",
     exceptions.InvalidRegionError: "{text}; name a region like eu-west-1 with --region",
-    exceptions.UnauthorizedSSOTokenError: f"{{text}}; {LOG_IN_HINT}",
-    exceptions.SSOTokenLoadError: f"{{text}}; {LOG_IN_HINT}",
-    exceptions.TokenRetrievalError: f"{{text}}; {LOG_IN_HINT}",
-    exceptions.CredentialRetrievalError: f"{{text}}; {LOG_IN_HINT}",
+    (
+        *(exceptions.UnauthorizedSSOTokenError, exceptions.SSOTokenLoadError),
+        *(exceptions.TokenRetrievalError, exceptions.CredentialRetrievalError),
+    ): f"{{text}}; {LOG_IN_HINT}",
     exceptions.EndpointConnectionError: (
         "{text}; check the network, --endpoint-url, and whether the region is spelled right"
     ),
-    exceptions.ConnectionError: NO_RESPONSE,
-    exceptions.HTTPClientError: NO_RESPONSE,
+    (exceptions.ConnectionError, exceptions.HTTPClientError): (
+        "AWS did not respond: {text}; check the network and try again"
+    ),
 }
 """The classes of errors without a response -> the message. `{text}` is the message of botocore.
 The first class that matches counts."""

@@ -10,8 +10,6 @@ from functions.report.text import with_short_arns
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from functions.contract import Request, Settings
-
 FLAGS = {
     "skipImport": "--skip-import",
     "force": "--force",
@@ -22,17 +20,6 @@ FLAGS = {
 """Key of the input -> the option that sets it."""
 KEY = re.compile(r"^\w+(?=: )|\b(skipImport|exportDate)\b|\b\w+(?=(, \w+)* would have no effect)")
 """A key of the input in a message: at its beginning, in a list, or a word that is not English."""
-
-
-def with_solution_arns(settings: Settings, request: Request) -> Request:
-    """Return the input with the ARN of each solution that it names by its name."""
-    if "solutions" not in request:
-        return request
-    arns = {
-        solution["solutionArn"].rpartition("/")[2]: solution["solutionArn"]
-        for solution in settings["solutions"]
-    }
-    return {**request, "solutions": [arns.get(name, name) for name in request["solutions"]]}
 
 
 def options_of(values: Mapping[str, object]) -> list[str]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from json import dumps
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -34,47 +34,27 @@ from retrain.names import is_named, short_name
 from retrain.options import JsonOption, YesOption, command
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from mypy_boto3_personalize import PersonalizeClient
 
     from functions.contract import MetricValues, SolutionSettings, Tags
     from functions.personalize.campaigns import Answer
-    from functions.rules.steps import Step
 
 
-@dataclass(frozen=True)
-class Candidate:
+class Candidate(NamedTuple):
     """The newest version of a solution whose versions need an approval."""
 
     arn: str
     tags: Tags
     answer: str | None
     """The answer that counts now (`current_answer`)."""
-    answer_error: str | None
     live: Mapping[str, str | None]
     """Campaign ARN -> the version that it serves."""
-    steps: Mapping[str, Step]
-    """Campaign ARN -> what a run would do there first if the version was approved."""
-
-    def error(self, *, refuse: bool) -> str | None:
-        """Return why the version does not take this answer, or None if it does.
-
-        An approval may be given again, because its execution may not have been started.
-        """
-        if self.answer_error and (refuse or self.answer != "APPROVED"):
-            return self.answer_error
-        if refuse or any(map(needs_run, self.steps.values())):
-            return None
-        return "; ".join(self.reasons()) or "its solution has no campaign"
-
-    def reasons(self) -> Iterator[str]:
-        """Yield why the version is not deployed to a campaign, for each such campaign."""
-        for arn, step in self.steps.items():
-            if not needs_run(step):
-                reasons = "; ".join(step.reasons) or f"{step.outcome}"
-                reason = with_short_arns(reasons).replace(f"{short_name(self.arn)} ", "it ", 1)
-                yield f"no run deploys it to {short_name(arn)}: {reason}"
+    reasons: Sequence[str]
+    """Why the version is not deployed to a campaign, for each such campaign."""
+    error: str | None
+    """Why the version does not take the answer of the command, or None if it does."""
 
 
 @command
@@ -111,7 +91,7 @@ def approve(
     for line in () if yes else _comparison(client, chosen):
         print_message(line)
     if not refuse:
-        for reason in chosen.reasons():
+        for reason in chosen.reasons:
             print_message(f"warning: {reason}")
     question = f"{'Never deploy' if refuse else 'Deploy'} {name}?"
     confirm(question, "nothing was changed", yes=yes)
@@ -141,7 +121,7 @@ def _chosen(target: Target, name: str | None, *, refuse: bool) -> Candidate:
     candidates = [
         candidate
         for solution in target.settings["solutions"]
-        if solution["approval"] and (candidate := _candidate(target, solution))
+        if solution["approval"] and (candidate := _candidate(target, solution, refuse=refuse))
     ]
     named = [candidate for candidate in candidates if name is None or is_named(candidate.arn, name)]
     if candidates and not named:
@@ -149,27 +129,28 @@ def _chosen(target: Target, name: str | None, *, refuse: bool) -> Candidate:
             f"{name!r} is not the newest version of a solution with an approval; these are "
             f"{', '.join(short_name(candidate.arn) for candidate in candidates)}"
         )
-    waiting = [candidate for candidate in named if candidate.error(refuse=refuse) is None]
+    waiting = [candidate for candidate in named if candidate.error is None]
     if len(waiting) > 1:
         names = ", ".join(short_name(candidate.arn) for candidate in waiting)
         raise OperatorError(f"{len(waiting)} versions wait for an approval; name one of {names}")
     if waiting:
         return waiting[0]
-    reasons = [
-        f"{short_name(candidate.arn)}: {candidate.error(refuse=refuse)}" for candidate in named
-    ]
+    reasons = [f"{short_name(candidate.arn)}: {candidate.error}" for candidate in named]
     raise FailedError("; ".join(["no version waits for an approval", *reasons]))
 
 
-def _candidate(target: Target, solution: SolutionSettings) -> Candidate | None:
-    """Return the newest ACTIVE version of a solution that a run has trained, or None."""
+def _candidate(target: Target, solution: SolutionSettings, *, refuse: bool) -> Candidate | None:
+    """Return the newest ACTIVE version of a solution that a run has trained, or None.
+
+    An approval may be given again, because its execution may not have been started.
+    """
     client, approval = target.access.personalize, solution["approval"]
     assert approval is not None, "the solution needs an approval"
     for summary in list_versions(client, solution["solutionArn"]):
         arn = summary["solutionVersionArn"]
         if not is_active(summary["status"]) or RUN not in (tags := tags_of(client, arn)):
             continue
-        now, live, steps = clock.now(), {}, {}
+        now, live, reasons, is_deployed = clock.now(), {}, [], False
         for configured in solution["campaigns"]:
             campaign_arn = configured["campaignArn"]
             campaign = describe_campaign(client, campaign_arn)
@@ -177,10 +158,20 @@ def _candidate(target: Target, solution: SolutionSettings) -> Candidate | None:
             seen = seen_campaign(campaign, campaign_tags, solution["solutionArn"], versions)
             wanted = wanted_deployment(target.settings, solution, campaign_arn, arn, waited=True)
             approved = replace(wanted, approval_hours=None)
-            steps[campaign_arn] = decide(seen, approved, Memory(now), now)
+            step = decide(seen, approved, Memory(now), now)
             live[campaign_arn] = live_version(campaign)
+            if needs_run(step):
+                is_deployed = True
+                continue
+            reason = with_short_arns("; ".join(step.reasons) or f"{step.outcome}")
+            reason = reason.replace(f"{short_name(arn)} ", "it ", 1)
+            reasons.append(f"no run deploys it to {short_name(campaign_arn)}: {reason}")
         answer, error = current_answer(tags, approval, now), answer_error(tags, approval, now)
-        return Candidate(arn, tags, answer, error, live, steps)
+        if answer == "APPROVED" and not refuse:
+            error = None
+        if not (error or refuse or is_deployed):
+            error = "; ".join(reasons) or "its solution has no campaign"
+        return Candidate(arn, tags, answer, live, reasons, error)
     return None
 
 

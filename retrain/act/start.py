@@ -13,11 +13,12 @@ from functions.execution_input import input_problems
 from functions.overlap import longest_wait
 from functions.words import duration_text, time_text
 from retrain.account.errors import OperatorError
-from retrain.account.option_words import in_words_of_options, with_solution_arns
+from retrain.account.option_words import in_words_of_options
 from retrain.account.output import confirm, print_command, print_json, print_message, print_result
 from retrain.account.target import Target
 from retrain.look.runs import Execution, run_id_of, running_executions
 from retrain.look.watch import watch_execution
+from retrain.names import short_name
 from retrain.options import (
     INPUT_PANEL,
     ExportDateOption,
@@ -76,15 +77,16 @@ def start(
     Exit code 2: the input is wrong, or the pipeline cannot be found or read.
     Exit code 130: you pressed Ctrl-C during --watch. The run goes on.
     """
+    arns = [item["solutionArn"] for item in target.settings["solutions"]]
+    arn_of = {short_name(arn): arn for arn in arns}
     values = {
         "skipImport": skip_import,
         "datasets": dataset,
-        "solutions": solution,
+        "solutions": [arn_of.get(name, name) for name in solution or ()],
         "force": force,
         "exportDate": export_date,
     }
     request = cast("Request", {key: value for key, value in values.items() if value or value == ""})
-    request = with_solution_arns(target.settings, request)
     name = f"{clock.now():%Y%m%d}-{secrets.token_hex(4)}"  # it is also the id of the run
     executions = target.state_machine_arn.replace(":stateMachine:", ":execution:")
     started: StartedRun = {

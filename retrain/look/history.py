@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -14,9 +14,6 @@ from retrain.look.run_view import read_run
 from retrain.look.runs import executions, no_run_error
 from retrain.look.versions import VersionNotes, find_version, lineage_lines, read_lineage
 from retrain.options import JsonOption, command
-
-if TYPE_CHECKING:
-    from retrain.account.target import Target
 
 
 @command
@@ -50,7 +47,20 @@ def history(
     Exit code 2: there is no run or no version, or it cannot be read.
     """
     if version is None:
-        return _print_runs(find_target(*options), limit, as_json=as_json)
+        target = find_target(*options)
+        notes, client = VersionNotes(target), target.access.step_functions
+        runs = [
+            (view, notes.about(view.report) if view.report else {})
+            for execution in islice(executions(target), limit)
+            for view in [read_run(client, execution.arn)]
+        ]
+        if as_json:
+            print_json([{**view.document(), "since": since} for view, since in runs])
+        elif runs:
+            print_lines(line for view, since in runs for line in view.lines(since))
+        else:
+            raise no_run_error(target)
+        return 0
     access = options.access
     if not version.startswith("arn:"):
         target = find_target(*options)
@@ -60,21 +70,4 @@ def history(
         print_json(lineage)
     else:
         print_lines(lineage_lines(lineage))
-    return 0
-
-
-def _print_runs(target: Target, limit: int, *, as_json: bool) -> int:
-    """Print the last runs, newest first. Return 0."""
-    notes, client = VersionNotes(target), target.access.step_functions
-    runs = [
-        (view, notes.about(view.report) if view.report else {})
-        for execution in islice(executions(target), limit)
-        for view in [read_run(client, execution.arn)]
-    ]
-    if as_json:
-        print_json([{**view.document(), "since": since} for view, since in runs])
-    elif runs:
-        print_lines(line for view, since in runs for line in view.lines(since))
-    else:
-        raise no_run_error(target)
     return 0

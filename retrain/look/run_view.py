@@ -230,17 +230,13 @@ class ShownRun:
             if not self.is_trial:
                 job = self.job("train", document["solution"]["solutionArn"])
         elif entered:
-            self._enter(name, document)
+            if name in STAGES and "error" not in document:  # a failure keeps the stage that failed
+                is_trial = self.is_trial and name == "Retrain solutions"
+                self.stage, self.why = TRIALS if is_trial else STAGES[name], ""
         else:
             self._read_run(name, document, event["timestamp"])
         if job:
             job.read(document, event["timestamp"], is_entry=entered is not None)
-
-    def _enter(self, name: str, document: Document) -> None:
-        """Add that a state outside the Maps has begun. A failure keeps the stage that failed."""
-        if name in STAGES and "error" not in document:
-            is_trial = self.is_trial and name == "Retrain solutions"
-            self.stage, self.why = TRIALS if is_trial else STAGES[name], ""
 
     def _read_run(self, name: str, document: Document, time: datetime) -> None:
         """Add the output of a state outside the Maps."""

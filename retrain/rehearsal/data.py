@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
+from components.rules.arns import dataset_type as type_of_key
 from emulator.personalize.tables import (
     MIN_INTERACTIONS,
     MIN_INTERACTIONS_PER_USER,
@@ -33,14 +34,6 @@ if TYPE_CHECKING:
 
     from functions.planning.world import SchemaField
 
-TYPES = {
-    "interactions": "INTERACTIONS",
-    "items": "ITEMS",
-    "users": "USERS",
-    "actions": "ACTIONS",
-    "actionInteractions": "ACTION_INTERACTIONS",
-}
-"""The key of a dataset in the stack's settings -> its type in Personalize."""
 RESERVED_TYPES: Mapping[str, str | list[str]] = {
     "USER_ID": "string",
     "ITEM_ID": "string",
@@ -73,7 +66,7 @@ class User(NamedTuple):
 
 @dataclass(frozen=True)
 class Data:
-    """Two exports of each dataset type (the values of TYPES)."""
+    """Two exports of each dataset type in Personalize."""
 
     schemas: Mapping[str, str]
     """The Avro schemas in JSON, as CreateSchema expects them."""
@@ -130,7 +123,7 @@ def read_custom_data(folder: Path, import_modes: Mapping[str, str]) -> Data:
     """
     schemas, older, newer, problems = {}, {}, {}, []
     for key, mode in {"interactions": "FULL", **import_modes}.items():
-        path, dataset_type = folder / f"{key}.csv", TYPES[key]
+        path, dataset_type = folder / f"{key}.csv", type_of_key(key)
         try:
             content = path.read_bytes()
         except OSError as error:

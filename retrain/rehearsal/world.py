@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import boto3
 
 from components.args import DatasetArgs
+from components.rules.arns import dataset_type as type_of_key
 from functions.executions import DATE
 from retrain.account.errors import OperatorError
 from retrain.account.output import print_progress
 from retrain.names import short_name
-from retrain.rehearsal.data import TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -68,7 +68,8 @@ class World:
         self.personalize: PersonalizeClient = boto3.client("personalize", **emulator.connection)
         self.iam = boto3.client("iam", **emulator.connection)
         self.s3 = boto3.client("s3", **emulator.connection)
-        self.datasets = {TYPES[key]: dataset for key, dataset in args.datasets.configured().items()}
+        configured = args.datasets.configured()
+        self.datasets = {type_of_key(key): dataset for key, dataset in configured.items()}
         """Type of each dataset -> its settings."""
         self.group = str(next(iter(self.datasets.values())).dataset_arn).split("/")[1]
         """The name of the dataset group, which is in the ARN of every dataset."""

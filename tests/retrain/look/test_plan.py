@@ -6,7 +6,7 @@ from components.args import ApprovalArgs
 from functions import prices
 from retrain.account import target
 from retrain.account.errors import OperatorError
-from retrain.account.option_words import in_words_of_options, with_solution_arns
+from retrain.account.option_words import in_words_of_options
 from tests.program.sample_stack import SOLUTION
 from tests.retrain.in_process import account
 from tests.workflow.pipeline import NEXT_SLOT
@@ -70,10 +70,3 @@ MESSAGES = {
 @pytest.mark.parametrize(("message", "text"), MESSAGES.items())
 def test_a_message_names_the_options(message, text):
     assert in_words_of_options(message) == text
-
-
-def test_a_solution_may_be_named_without_its_arn():
-    settings, name = {"solutions": [{"solutionArn": SOLUTION}]}, SOLUTION.rpartition("/")[2]
-    assert with_solution_arns(settings, {"solutions": [name, SOLUTION, "unknown"]}) == {
-        "solutions": [SOLUTION, SOLUTION, "unknown"]
-    }, "an unknown name is refused with the other errors of the input"
