@@ -74,36 +74,27 @@ def test_only_a_run_that_could_train_waits_and_only_for_a_running_job():
     assert pause_for_deletion([RUNNING], s.run({"skipImport": True})) is not None
 
 
-def test_a_solution_is_trained_again_after_a_deletion_although_nothing_is_new():
-    assert plan_run(view())["todo"] == "NOTHING"
-    assert view(DELETED).solutions[0].decision.reason == LEARNED_DELETED_USERS
-    plan = plan_run(view(DELETED))
-    assert [item["existingVersionArn"] for item in plan["solutions"]] == [None]
-    assert (plan["imports"], plan["dataDeletionJobArn"]) == ([], JOB)
-
-
 @pytest.mark.parametrize(
-    ("deletion", "changes"),
+    ("deletions", "changes", "trained", "mode", "job"),
     [
-        (DELETED._replace(ended_at=s.ago(47)), {}),
-        (FAILED, {}),
-        (RUNNING, {}),
-        (DELETED, {"trainings": []}),
-        (DELETED, {"request": {"only": "deployments"}}),
+        ([], {}, [], "UPDATE", None),
+        ([DELETED], {}, [None], "FULL", JOB),
+        ([DELETED._replace(ended_at=s.ago(47))], {}, [], "UPDATE", None),
+        ([FAILED], {}, [], "UPDATE", None),
+        ([RUNNING], {}, [], "UPDATE", None),
+        ([DELETED], {"trainings": []}, [None], "FULL", None),
+        ([DELETED], {"request": {"only": "deployments"}}, [], "FULL", None),
     ],
-    ids=["before its training", "failed", "running", "never trained", "only deployments"],
 )
-def test_a_deletion_is_named_only_if_a_solution_is_trained_because_of_it(deletion, changes):
-    assert plan_run(view(deletion, **changes))["dataDeletionJobArn"] is None
-
-
-def test_the_training_after_a_deletion_is_full():
+def test_after_a_deletion_a_solution_is_trained_again_in_full_although_nothing_is_new(
+    deletions, changes, trained, mode, job
+):
     settings = s.settings(solutions=[s.solution_settings(trainingMode="UPDATE")])
-    modes = [
-        view(*deletions, settings_=settings).solutions[0].training_mode
-        for deletions in ([], [DELETED], [DELETED._replace(ended_at=s.ago(48))])
-    ]
-    assert modes == ["UPDATE", "FULL", "UPDATE"]
+    seen = view(*deletions, settings_=settings, **changes)
+    plan, (solution,) = plan_run(seen), seen.solutions
+    assert [item["existingVersionArn"] for item in plan["solutions"]] == trained
+    assert (plan["imports"], solution.training_mode, plan["dataDeletionJobArn"]) == ([], mode, job)
+    assert (solution.decision.reason == LEARNED_DELETED_USERS) == (job is not None)
 
 
 def test_the_monthly_limit_holds_and_says_that_deleted_users_are_still_known():
@@ -141,19 +132,23 @@ OLD = s.s3_object(key="old.csv", modified_at=s.ago(24, seconds=1))
 NEW = s.s3_object(key="new.csv", modified_at=s.ago(24))
 
 
+@pytest.mark.parametrize("mode", ["FULL", "INCREMENTAL"])
 @pytest.mark.parametrize(
-    ("files", "deletions", "is_refused"),
+    ("dataset", "files", "deletions", "is_refused"),
     [
-        ([NEW], [DELETED], False),
-        ([OLD], [DELETED], True),
-        ([OLD], [RUNNING], True),
-        ([OLD], [FAILED], False),
-        ([OLD], [DELETED, DELETED._replace(created_at=s.ago(100))], True),
-        ([NEW, OLD, NEW], [DELETED], True),
+        ("interactions", [NEW], [DELETED], False),
+        ("interactions", [OLD], [DELETED], True),
+        ("interactions", [OLD], [RUNNING], True),
+        ("interactions", [OLD], [FAILED], False),
+        ("users", [OLD], [DELETED, DELETED._replace(created_at=s.ago(100))], True),
+        ("actionInteractions", [NEW, OLD, NEW], [DELETED], True),
+        ("items", [OLD], [DELETED], False),
+        ("actions", [OLD], [DELETED], False),
     ],
-    ids=["newer", "older", "running", "failed", "two jobs", "one of three"],
 )
-def test_an_export_from_before_the_last_deletion_is_refused(files, deletions, is_refused):
+def test_an_export_with_users_from_before_the_last_deletion_is_refused(
+    dataset, files, deletions, is_refused, mode
+):
     exports = {s.DATASET: s.export(location="s3://exports/all/", objects=files)}
     url = "s3://exports/old.csv"
     message = (
@@ -162,21 +157,10 @@ def test_an_export_from_before_the_last_deletion_is_refused(files, deletions, is
         f"confirm that {url} never had them with `aws s3 cp {url} {url} --metadata-directive "
         "REPLACE`, which makes it new"
     )
-    found = s.messages(export_with_deleted_users, exports=exports, deletions=deletions)
+    found = s.messages(
+        export_with_deleted_users,
+        dataset=s.dataset_of_run(type=dataset, importMode=mode),
+        exports=exports,
+        deletions=deletions,
+    )
     assert found == [message] * is_refused
-
-
-def test_only_datasets_with_users_are_checked_in_both_modes():
-    refused = [
-        (name, mode)
-        for name in ("interactions", "users", "actionInteractions", "items", "actions")
-        for mode in ("FULL", "INCREMENTAL")
-        if s.messages(
-            export_with_deleted_users,
-            dataset=s.dataset_of_run(type=name, importMode=mode),
-            exports={s.DATASET: s.export(objects=[OLD])},
-            deletions=[DELETED],
-        )
-    ]
-    names = [name for name, _ in refused[::2]]
-    assert (len(refused), names) == (6, ["interactions", "users", "actionInteractions"])
