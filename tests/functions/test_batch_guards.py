@@ -29,32 +29,29 @@ def found(guard, objects, recipe="aws-user-personalization", location=INPUT, **c
     )
 
 
-def begins(text, keys):
-    expected = f"each line has to be a JSON object with {keys}; correct it"
-    return [f"{NAMED}its input begins with {text!r}, but {expected}"]
-
-
 USER, ITEM = '{"userId": "1"}', '{"itemId": "1"}'
 
 
 @pytest.mark.parametrize(
-    ("recipe", "line", "expected"),
+    ("recipe", "line", "keys"),
     [
-        ("aws-user-personalization", USER, []),
-        ("aws-user-personalization-v2", ITEM, begins(ITEM, "userId")),
-        ("aws-popularity-count", USER, []),
-        ("aws-sims", ITEM, []),
-        ("aws-sims", "1,2", begins("1,2", "itemId")),
-        ("aws-personalized-ranking", USER, begins(USER, "userId and itemList")),
-        ("aws-personalized-ranking", '{"userId": "1", "itemList": []}', []),
-        ("aws-item-affinity", USER, begins(USER, "itemId")),
-        ("aws-item-attribute-affinity", '{"itemAttributes": "ITEMS.a = 1"}', []),
-        ("aws-hrnn", "any", []),
+        ("aws-user-personalization", USER, None),
+        ("aws-user-personalization-v2", ITEM, "userId"),
+        ("aws-popularity-count", USER, None),
+        ("aws-sims", ITEM, None),
+        ("aws-sims", "1,2", "itemId"),
+        ("aws-personalized-ranking", USER, "userId and itemList"),
+        ("aws-personalized-ranking", '{"userId": "1", "itemList": []}', None),
+        ("aws-item-affinity", USER, "itemId"),
+        ("aws-item-attribute-affinity", '{"itemAttributes": "ITEMS.a = 1"}', None),
+        ("aws-hrnn", "any", None),
     ],
 )
-def test_the_recipe_decides_about_the_keys_of_a_line(recipe, line, expected):
+def test_the_recipe_decides_about_the_keys_of_a_line(recipe, line, keys):
     content = {"in/empty.json": b"", "in/users.json": f"{line}\n{{}}\n".encode()}
-    assert found(unusable_inputs, content, recipe, "s3://exports/in/") == expected
+    text = f"each line has to be a JSON object with {keys}; correct it"
+    messages = [f"{NAMED}its input begins with {line!r}, but {text}"] if keys else []
+    assert found(unusable_inputs, content, recipe, "s3://exports/in/") == messages
 
 
 def test_a_file_is_refused_if_personalize_would_read_another_one_too():
@@ -65,8 +62,8 @@ def test_a_file_is_refused_if_personalize_would_read_another_one_too():
     )
     assert found(unusable_inputs, files) == [text]
     assert found(unusable_inputs, files, location="s3://exports/in/") == []
-    only_other = {**files, "in/users.json": b""}
-    assert found(unusable_inputs, only_other) == [text], "roles may not read the other file"
+    files["in/users.json"] = b""
+    assert found(unusable_inputs, files) == [text], "roles may not read the other file"
 
 
 @pytest.mark.parametrize(
@@ -94,13 +91,12 @@ def test_an_input_that_cannot_be_read_is_still_compared_with_that_of_the_last_re
 
 
 def test_user_segments_of_incremental_imports_are_a_warning():
-    file = {"in/users.json": b"{}"}
-    appended = s.settings(datasets=[s.dataset_settings(importMode="INCREMENTAL")])
-    text = (
-        f"{s.SOLUTION}: user segments leave out what INCREMENTAL imports have added; use "
-        "importMode FULL"
-    )
-    affinity = "aws-item-affinity"
-    assert found(incomplete_inputs, file, affinity, settings_=appended) == [text]
-    assert found(incomplete_inputs, file, "aws-sims", settings_=appended) == []
-    assert found(incomplete_inputs, file, affinity) == []
+    text = f"{s.SOLUTION}: user segments leave out what INCREMENTAL imports have added; use "
+    for recipe, mode, messages in (
+        ("aws-item-affinity", "INCREMENTAL", [f"{text}importMode FULL"]),
+        ("aws-item-affinity", "FULL", []),
+        ("aws-sims", "INCREMENTAL", []),
+    ):
+        settings = s.settings(datasets=[s.dataset_settings(importMode=mode)])
+        files = {"in/users.json": b"{}"}
+        assert found(incomplete_inputs, files, recipe, settings_=settings) == messages
