@@ -244,22 +244,26 @@ def expect(personalize, arn, trial=None, bad=None, pin=None, **changes):
 
 
 def serving_of(personalize):
-    """Return what is known, what is served and what is on trial of each campaign."""
+    """Return what is known, what is served, what is on trial and the pin of each campaign."""
+    keys = ("isKnown", "servedVersionArn", "versionOnTrial", "pin")
     return {
-        row["campaignArn"]: (row["isKnown"], row["servedVersionArn"], row["versionOnTrial"])
+        row["campaignArn"]: tuple(row[key] for key in keys)
         for row in read_serving(personalize.client, TWO_CAMPAIGNS)
     }
 
 
-NOT_KNOWN = (False, None, None)
+NOT_KNOWN = (False, None, None, None)
 
 
-def test_each_campaign_is_read_with_its_trial(personalize):
-    expect(personalize, s.CAMPAIGN, solutionVersionArn=s.VERSION, trial=f"{s.VERSION} {s.iso(1)}")
-    expect(personalize, MAIL, status="CREATE FAILED")
+def test_each_campaign_is_read_with_its_trial_and_its_pin_which_is_any_value_but_a_hyphen(
+    personalize,
+):
+    tags = {"trial": f"{s.VERSION} {s.iso(1)}", "pin": "since Monday by ops"}
+    expect(personalize, s.CAMPAIGN, solutionVersionArn=s.VERSION, **tags)
+    expect(personalize, MAIL, status="CREATE FAILED", pin="-")
     assert serving_of(personalize) == {
-        s.CAMPAIGN: (True, s.VERSION, s.VERSION),
-        MAIL: (True, None, None),
+        s.CAMPAIGN: (True, s.VERSION, s.VERSION, "pinned since Monday by ops"),
+        MAIL: (True, None, None, None),
     }
 
 
@@ -274,26 +278,16 @@ def test_a_campaign_that_cannot_be_read_is_not_known(personalize, code, method):
     expect(personalize, MAIL)
     assert serving_of(personalize) == {
         s.CAMPAIGN: NOT_KNOWN,
-        MAIL: (True, s.OLD_VERSION, None),
+        MAIL: (True, s.OLD_VERSION, None, None),
     }
 
 
 @pytest.mark.parametrize(("served", "is_bad"), [(s.VERSION, True), (s.OLD_VERSION, False)])
 def test_a_campaign_that_serves_a_version_that_failed_its_probe_is_bad(personalize, served, is_bad):
     expect(personalize, s.CAMPAIGN, solutionVersionArn=served, bad=s.VERSION)
-    expect(personalize, MAIL, status="CREATE FAILED")
+    expect(personalize, MAIL, status="CREATE FAILED", pin="")
     first, second = read_serving(personalize.client, TWO_CAMPAIGNS)
-    assert (first["isBad"], second["isBad"]) == (is_bad, False)
-
-
-@pytest.mark.parametrize(
-    ("tag", "pin"),
-    [("since Monday by ops", "pinned since Monday by ops"), ("-", None), ("", None), (None, None)],
-)
-def test_any_value_but_a_hyphen_pins_a_campaign(personalize, tag, pin):
-    expect(personalize, s.CAMPAIGN, pin=tag)
-    expect(personalize, MAIL)
-    assert [row["pin"] for row in read_serving(personalize.client, TWO_CAMPAIGNS)] == [pin, None]
+    assert (first["isBad"], second["isBad"], second["pin"]) == (is_bad, False, None)
 
 
 def test_after_a_minute_no_more_campaigns_are_read(personalize, clock, monkeypatch):
@@ -304,6 +298,6 @@ def test_after_a_minute_no_more_campaigns_are_read(personalize, clock, monkeypat
     expect(personalize, s.CAMPAIGN)
     monkeypatch.setattr(functions_clock, "now", slow_now)
     assert serving_of(personalize) == {
-        s.CAMPAIGN: (True, s.OLD_VERSION, None),
+        s.CAMPAIGN: (True, s.OLD_VERSION, None, None),
         MAIL: NOT_KNOWN,
     }
