@@ -32,10 +32,7 @@ def campaign(serves=NEW, **notes):
 
 
 SERVED = (campaign(),)
-
-
-def trial(version):
-    return Trial(version, NOW - HOUR)
+TRIAL = Trial(NEW, NOW - HOUR)
 
 
 def step(*jobs, memory=(), campaigns=SERVED, export="i1", live=False, results=5, **wanted):
@@ -71,19 +68,10 @@ def job(number=1, **fields):
 RUNNING = {"is_running": True, "is_active": False}
 FAILED = {"is_active": False}
 WRITTEN = Step("WRITING", outcome="WRITTEN")
-NOT_GOOD = f"no campaign serves {NEW} as its good version"
-
-
-def skipped(reason=NOT_GOOD):
-    return Step("WRITING", outcome="SKIPPED", reasons=[reason])
-
-
-def late(hours):
-    return failed(
-        "WRITING",
-        f"job-1 is still running after {hours} hours; it goes on, because no batch job can be "
-        "stopped, and the next run waits for it",
-    )
+LATE = (
+    "job-1 is still running after 6 hours; it goes on, because no batch job can be stopped, and "
+    "the next run waits for it"
+)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +87,7 @@ def late(hours):
         (
             [job(**RUNNING, created_at=NOW - 7 * HOUR)],
             {"memory": {"began_at": NOW - 6 * HOUR}},
-            late(6),
+            failed("WRITING", LATE),
         ),
         (
             [],
@@ -127,17 +115,22 @@ def test_another_version_input_or_setting_is_another_content():
     assert len({content(**change) for change in changes}) == len(changes)
 
 
+def skipped(reason):
+    """Return the step of a batch job without a version to use."""
+    return Step("WRITING", outcome="SKIPPED", reasons=[reason])
+
+
 @pytest.mark.parametrize(
     ("campaigns", "live", "version"),
     [
         ([campaign(OLD), campaign()], False, NEW),
-        ([campaign(trial=trial(NEW))], False, None),
+        ([campaign(trial=TRIAL)], False, None),
         ([campaign(good=OLD)], False, None),
         ([campaign(OLD)], False, None),
         ([campaign(OLD)], True, OLD),
         ([campaign(OLD), campaign(None)], True, OLD),
         ([campaign(OLD, good=None)], True, OLD),
-        ([campaign(NEW, trial=trial(NEW))], True, None),
+        ([campaign(NEW, trial=TRIAL)], True, None),
         ([campaign(OLD, bad=OLD)], True, None),
         ([campaign(None)], True, None),
     ],
@@ -145,7 +138,8 @@ def test_another_version_input_or_setting_is_another_content():
 def test_a_version_is_written_that_has_passed_on_a_campaign_or_is_in_use(campaigns, live, version):
     found, memory = step(campaigns=campaigns, live=live)
     assert memory.version == version
-    assert found == skipped() if version is None else found.act.version == version
+    reason = f"no campaign serves {NEW} as its good version"
+    assert found == skipped(reason) if version is None else found.act.version == version
 
 
 DROP = "coverage fell from 0.5000 to 0.4000, by more than 10%"

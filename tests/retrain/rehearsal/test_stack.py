@@ -21,25 +21,16 @@ def error_message(folder, name="dev", data_dir=None):
     return str(caught.value).replace(f"{folder}/", "")
 
 
-def test_the_batch_jobs_of_a_rehearsal_need_no_filter_and_no_themes(project):
-    kept = {"input": "s3://batch/users.json", "output": "s3://batch/out/", "numResults": 5}
-    named = {"filterArn": "arn:aws:personalize:eu-west-1:123456789012:filter/x", "themes": "TITLE"}
-    with open_stack(
-        project(**{"solutions[0].batchJobs": [{**kept, **named}]}), "dev", None
-    ) as stack:
-        [solution] = json.loads(stack.overrides["solutions"])
-    [batch_job] = solution["batchJobs"]
-    assert kept.items() <= batch_job.items()
-    assert not named.keys() & batch_job.keys()
-
-
-def test_a_rehearsal_has_short_probes_short_bakes_old_events_and_no_limit_of_trainings(project):
+def test_a_rehearsal_has_short_probes_and_bakes_old_events_and_no_filters_themes_or_limit(project):
     probe = {"userId": "42", "minutes": 10}
     limits = {"maxTrainingsPerMonth": 3, "maxImportHours": 5}
     age = {"datasets.interactions.maxEventAge": "3 days"}
     bake = {"hours": 2, "alarms": ["arn:aws:cloudwatch:eu-west-1:123456789012:alarm:orders"]}
     baked = {"solutions[0].campaigns[0].bake": bake}
-    folder = project(**{PROBE: probe, "limits": limits, **age, **baked})
+    kept = {"input": "s3://batch/users.json", "output": "s3://batch/out/", "numResults": 5}
+    named = {"filterArn": "arn:aws:personalize:eu-west-1:123456789012:filter/x", "themes": "TITLE"}
+    jobs = {"solutions[0].batchJobs": [{**kept, **named}]}
+    folder = project(**{PROBE: probe, "limits": limits, **age, **baked, **jobs})
     with open_stack(folder, "dev", None) as stack:
         datasets, solutions, rehearsed_limits = map(json.loads, stack.overrides.values())
         read_project(folder, "dev", stack.overrides)
@@ -49,6 +40,9 @@ def test_a_rehearsal_has_short_probes_short_bakes_old_events_and_no_limit_of_tra
     (campaign,) = solutions[0].pop("campaigns")
     assert campaign["probe"] == {"userId": "42", "minResults": 1, "minutes": 0.02}
     assert campaign["bake"] == {"hours": 0.0015, "createAlarms": True}
+    [job] = solutions[0]["batchJobs"]
+    assert kept.items() <= job.items()
+    assert not named.keys() & job.keys()
     assert solutions[0]["solutionArn"] == CONFIG["solutions"][0]["solutionArn"]
     assert (rehearsed_limits["maxTrainingsPerMonth"], rehearsed_limits["maxImportHours"]) == (0, 5)
     assert stack.args.limits.max_trainings_per_month == 3, "the settings of the file are checked"
