@@ -168,21 +168,3 @@ def test_a_filter_of_a_campaign_includes_or_excludes_items(films):
     assert not {"Drama", "Comedy"} & {GENRES[item] for item in without}
     assert films.items(filterArn="not-genre") == plain, "an EXCLUDE filter without its value"
     assert not {"Comedy", "Crime"} & {GENRES[item] for item in films.items(filterArn="fixed")}
-
-
-@pytest.mark.parametrize(
-    ("fields", "message"),
-    [
-        ({"filterArn": "genre"}, "filterValues must have GENRE with each value in double quotes"),
-        (
-            {"filterValues": {"GENRE": '"Horror"'}},
-            "filterValues has GENRE, which is no parameter of a filter",
-        ),
-        ({"context": {"DEVICE": "tv"}}, "context has DEVICE, which the interactions do not have"),
-    ],
-)
-def test_the_values_of_a_filter_and_a_context_must_fit(films, fields, message):
-    with pytest.raises(films.runtime.exceptions.InvalidInputException) as error:
-        films.items(**fields)
-    assert error.value.response["Error"]["Message"] == message
-    assert films.items(context={"EVENT_TYPE": "watch"}) == films.items()
