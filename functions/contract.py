@@ -348,6 +348,9 @@ class Item(TypedDict):
     reasons: list[str]
     """Why the item ends with this outcome."""
     warnings: list[str]
+    createdAt: str | None
+    """When its job or update was created, or null if there is none."""
+    endedAt: str | None
     memory: dict[str, object]
     """What the next call must know (`reconcile.py`)."""
 
@@ -361,9 +364,6 @@ class DeploymentItem(Item):
     """The version that the campaign served before, or null if it served none."""
     metrics: dict[str, MetricValues]
     """The metrics that the quality gate has compared."""
-    createdAt: str | None
-    """When the update to the version was created, or null if no update was seen."""
-    endedAt: str | None
 
 
 class ImportItem(Item):
@@ -371,8 +371,6 @@ class ImportItem(Item):
 
     arn: str | None
     """The import job of this run, or else the job that had already imported the export."""
-    createdAt: str | None
-    endedAt: str | None
     bytes: int
     """The size of the export when the import job was created."""
 
@@ -384,8 +382,6 @@ class TrainingItem(Item):
     """The version, or null if there is none yet."""
     isOfRun: bool
     """True if this run has started the training."""
-    createdAt: str | None
-    endedAt: str | None
     trainingHours: float | None
     """The hours that Personalize charges for a training that has succeeded."""
 
@@ -397,9 +393,6 @@ class BatchItem(Item):
     """The batch job that has written the results, or is writing them."""
     versionArn: str | None
     """The version whose recommendations or segments are written, or null if there is none."""
-    createdAt: str | None
-    """When the job was created, or null if another run has created it."""
-    endedAt: str | None
 
 
 class DatasetIteration(RunContext):

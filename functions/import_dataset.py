@@ -89,10 +89,8 @@ class DatasetImport:
         own = imports.import_of_run(seen.imports, self.wanted.run)
         job = own or imports.holding_import(seen, is_full=self.wanted.is_full)
         return {
-            **progress.item(self.memory),
+            **progress.item(self.memory, job),
             "arn": job.arn if job else None,
-            "createdAt": job.created_at.isoformat() if job else None,
-            "endedAt": job.ended_at.isoformat() if job and not job.is_running else None,
             "bytes": job.size if job and job.size is not None else seen.export.size,
         }
 

@@ -7,7 +7,7 @@ travels in the document of the run.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from datetime import datetime, timedelta
@@ -18,8 +18,11 @@ from botocore.exceptions import ClientError
 from . import clock
 from .contract import Item
 from .errors import Refused, ServiceUnavailable, Throttled
+from .rules.batch_jobs import BatchJob
+from .rules.imports import Import
 from .rules.pacing import LONGEST_SLEEP
 from .rules.steps import BUSY_PAUSE, SHORT_PAUSE, Action, JobMemory, Step
+from .rules.trainings import Training
 
 INVOCATION = timedelta(minutes=14)
 """How long one invocation goes on. Lambda would end it after 15 minutes."""
@@ -43,14 +46,21 @@ class Progress(NamedTuple, Generic[Seen]):
     seconds: int
     """The seconds until the next invocation. 0 means at once."""
 
-    def item(self, memory: object, warnings: list[str] | None = None) -> Item:
+    def item(
+        self,
+        memory: object,
+        job: Import | Training | BatchJob | None = None,
+        warnings: Sequence[str] = (),
+    ) -> Item:
         """Return the fields of every kind of item. An item that has ended needs no memory."""
         return {
             "phase": self.step.phase,
             "seconds": self.seconds,
             "outcome": self.step.outcome,
             "reasons": list(self.step.reasons),
-            "warnings": warnings or [],
+            "warnings": [*warnings],
+            "createdAt": job.created_at.isoformat() if job else None,
+            "endedAt": job.ended_at.isoformat() if job and not job.is_running else None,
             "memory": {} if self.step.outcome else to_document(memory),
         }
 

@@ -78,11 +78,6 @@ class RunningBatchJob:
         """Return how far the batch job has come."""
         memory = self.memory
         job = next((job for job in progress.seen.jobs if job.arn == memory.job), None)
-        is_of_run = job is not None and job.run == self.wanted.run
-        return {
-            **progress.item(memory, memory.warnings),
-            "arn": memory.job,
-            "versionArn": memory.version,
-            "createdAt": job.created_at.isoformat() if job and is_of_run else None,
-            "endedAt": job.ended_at.isoformat() if job and not job.is_running else None,
-        }
+        own_job = job if job and job.run == self.wanted.run else None
+        item = progress.item(memory, own_job, memory.warnings)
+        return {**item, "arn": memory.job, "versionArn": memory.version}

@@ -89,10 +89,8 @@ class SolutionTraining:
         memory, seen = self.memory, progress.seen
         version = next((item for item in seen.trainings if item.arn == memory.version), None)
         return {
-            **progress.item(memory, memory.warnings),
+            **progress.item(memory, version, memory.warnings),
             "arn": memory.version,
             "isOfRun": version is not None and version.run == self.wanted.run,
-            "createdAt": version.created_at.isoformat() if version else None,
-            "endedAt": version.ended_at.isoformat() if version and not version.is_running else None,
             "trainingHours": version.hours if version else None,
         }

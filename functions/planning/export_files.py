@@ -80,18 +80,12 @@ def wrong_content(view: DatasetView) -> Iterator[str]:
 
 
 def _file_error(file: FileSample, view: DatasetView) -> str | None:
-    if file.error and not file.header:
-        return file.error
-    now = view.world.now
-    header_error = _header_error(file, view)
-    return header_error or wrong_value(file, view.fields, now) or file.error
-
-
-def _header_error(file: FileSample, view: DatasetView) -> str | None:
-    """Return a message about a header that does not fit the schema or the first file, or None.
+    """Return a message about the first problem of a file, or None.
 
     A column is required if its values may not be empty. The order does not matter.
     """
+    if file.error and not file.header:
+        return file.error
     now = view.world.now
     required = [field["name"] for field in view.fields if value_error("", field, now)]
     if missing := [name for name in required if name not in file.header]:
@@ -108,7 +102,7 @@ def _header_error(file: FileSample, view: DatasetView) -> str | None:
             f"{differing[0][:SHOWN_CHARACTERS]!r}, but all files of an import must have the same "
             "columns; repeat the export"
         )
-    return None
+    return wrong_value(file, view.fields, now) or file.error
 
 
 @guard("number of rows", "REFUSE", "export")

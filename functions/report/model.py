@@ -12,21 +12,17 @@ from itertools import chain
 from typing import Literal, TypedDict, cast, get_args
 
 from ..contract import (
-    BatchItem,
     BatchResult,
     CampaignResult,
     DatasetResult,
-    DeploymentItem,
     ExportContent,
     FinishedRun,
-    ImportItem,
     Item,
     MetricValues,
     Outcome,
     Plan,
     SolutionResult,
     StateError,
-    TrainingItem,
 )
 from ..executions import run_of, solution_results, trial_results
 from ..prices import import_cost, training_cost
@@ -429,8 +425,8 @@ def _warnings(document: FinishedRun) -> Iterator[str]:
         yield from (f"{arn}: {warning}" for warning in (item["warnings"] if item else ()))
 
 
-def _seconds(item: ImportItem | TrainingItem | DeploymentItem | BatchItem | None) -> float | None:
-    start, end = (item.get("createdAt"), item.get("endedAt")) if item else (None, None)
+def _seconds(item: Item | None) -> float | None:
+    start, end = (item["createdAt"], item["endedAt"]) if item else (None, None)
     if start is None or end is None:
         return None
     return (datetime.fromisoformat(end) - datetime.fromisoformat(start)) / timedelta(seconds=1)
