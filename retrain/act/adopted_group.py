@@ -6,8 +6,6 @@ import re
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from botocore.exceptions import ClientError
-
 from components.args import DEFAULT_GATE, DatasetsArgs, config_keys
 from components.rules.arns import dataset_type
 from components.rules.fields import MRR, NDCG_AT_10
@@ -19,7 +17,7 @@ from functions.personalize.statuses import is_active
 from functions.personalize.tags import RUN, tags_of
 from functions.personalize.trainings import list_versions
 from functions.planning.resource_guards import PROBE_KEYS
-from retrain.account.errors import OperatorError, code_of
+from retrain.account.errors import OperatorError
 from retrain.names import short_name
 
 if TYPE_CHECKING:
@@ -56,8 +54,19 @@ def adopt_group(client: PersonalizeClient, s3: S3Client, group_arn: str) -> Adop
 
     Raises OperatorError if the group does not exist, is not ACTIVE, or has nothing to retrain.
     """
-    notes = _notes_about_group(client, group_arn)
-    is_domain = bool(notes)  # there is no other note about a group
+    region, account = group_arn.split(":")[3:5]
+    try:
+        group = client.describe_dataset_group(datasetGroupArn=group_arn)["datasetGroup"]
+    except client.exceptions.ResourceNotFoundException as error:
+        raise OperatorError(
+            f"{group_arn} does not exist; `aws personalize list-dataset-groups --region {region}` "
+            f"lists the groups of account {account} in {region}"
+        ) from error
+    if not is_active(group["status"]):
+        raise OperatorError(f"{group_arn} is {group['status']}; name a group that is ACTIVE")
+    is_domain = "domain" in group
+    own = "Personalize retrains the recommenders of a Domain dataset group itself"
+    notes = [own] if is_domain else []
     imports = _last_imports(client, group_arn, notes)
     pages = client.get_paginator("list_solutions").paginate(datasetGroupArn=group_arn)
     listed = [solution for page in pages for solution in page["solutions"]]
@@ -85,25 +94,6 @@ def adopt_group(client: PersonalizeClient, s3: S3Client, group_arn: str) -> Adop
         },
         notes,
     )
-
-
-def _notes_about_group(client: PersonalizeClient, group_arn: str) -> list[str]:
-    """Return the notes about a dataset group. Raise OperatorError if it is not ACTIVE."""
-    region, account = group_arn.split(":")[3:5]
-    try:
-        group = client.describe_dataset_group(datasetGroupArn=group_arn)["datasetGroup"]
-    except ClientError as error:
-        if code_of(error) != "ResourceNotFoundException":
-            raise
-        raise OperatorError(
-            f"{group_arn} does not exist; `aws personalize list-dataset-groups --region {region}` "
-            f"lists the groups of account {account} in {region}"
-        ) from error
-    if not is_active(group["status"]):
-        raise OperatorError(f"{group_arn} is {group['status']}; name a group that is ACTIVE")
-    if group.get("domain"):
-        return ["Personalize retrains the recommenders of a Domain dataset group itself"]
-    return []
 
 
 def _active_arns(listed: Iterable[Any], key: str, notes: list[str]) -> list[str]:

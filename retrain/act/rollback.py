@@ -111,7 +111,7 @@ def planned_move(target: Target, arn: str, to: str | None = None) -> Move:
     """
     client, name = target.access.personalize, short_name(arn)
     campaign = describe_campaign(client, arn)
-    if _is_busy(campaign):
+    if is_running(campaign.get("latestCampaignUpdate", campaign)["status"]):
         raise FailedError(f"{name} is being updated; try again when this has ended, in minutes")
     bad = live_version(campaign)
     if bad is None or bad.endswith(LATEST):
@@ -167,11 +167,6 @@ def _deletion_warning(target: Target, version_arn: str) -> str | None:
     return None
 
 
-def _is_busy(campaign: CampaignTypeDef) -> bool:
-    """Return True if a campaign is being created or updated."""
-    return is_running(campaign.get("latestCampaignUpdate", campaign)["status"])
-
-
 def campaign_arn_of(target: Target, campaign: str | None) -> str:
     """Return the ARN of the campaign with this name or ARN, or of the only campaign."""
     arns = [
@@ -224,7 +219,7 @@ def _wait(target: Target, move: Move) -> None:
         if live_version(campaign) == good:
             return
         update = campaign.get("latestCampaignUpdate")
-        if update and not _is_busy(campaign) and not is_active(update["status"]):
+        if update and not (is_running(update["status"]) or is_active(update["status"])):
             reason = update.get("failureReason", update["status"])
             raise FailedError(
                 f"the update failed: {reason}; {name} still serves {short_name(move.bad)}"

@@ -278,28 +278,24 @@ class ShownRun:
         """Add the report, which has the last word about each job, unless it lacks a key."""
         self.run_id, self.trigger = report["runId"], report["trigger"]
         try:
-            self._read_results(report)
+            for item in report["imports"]:
+                self.job("import", item["type"]).end(item, item["outcome"])
+            for trial in report["trials"]:
+                self.job("update", trial["campaignArn"], earlier=True).end(trial, trial["outcome"])
+            for solution in report["solutions"]:
+                training = self.job("train", solution["solutionArn"])
+                has_version = solution["solutionVersionArn"] is not None
+                training.is_used = has_version and not solution["isTrained"]
+                training.end(solution, solution["outcome"] if solution["reason"] else "TRAINED")
+                for campaign in solution["campaigns"]:
+                    self.job("update", campaign["campaignArn"]).end(campaign, campaign["outcome"])
+                # The report of an earlier release lacks the key.
+                for batch_job in solution.get("batchJobs", ()):
+                    self.job("write", batch_job["output"]).end(batch_job, batch_job["outcome"])
         except KeyError:
             self.stage = f"{report['outcome']}, says a report of another release"
         else:
             self.report = report
-
-    def _read_results(self, report: Report) -> None:
-        """Add what the report says about each job."""
-        for item in report["imports"]:
-            self.job("import", item["type"]).end(item, item["outcome"])
-        for trial in report["trials"]:
-            self.job("update", trial["campaignArn"], earlier=True).end(trial, trial["outcome"])
-        for solution in report["solutions"]:
-            training = self.job("train", solution["solutionArn"])
-            has_version = solution["solutionVersionArn"] is not None
-            training.is_used = has_version and not solution["isTrained"]
-            training.end(solution, solution["outcome"] if solution["reason"] else "TRAINED")
-            for campaign in solution["campaigns"]:
-                self.job("update", campaign["campaignArn"]).end(campaign, campaign["outcome"])
-            # The report of an earlier release lacks the key.
-            for batch_job in solution.get("batchJobs", ()):
-                self.job("write", batch_job["output"]).end(batch_job, batch_job["outcome"])
 
     def end_with(self, execution: Execution) -> None:
         """Add the status of the execution. If it has ended, no job without an outcome is open."""

@@ -72,15 +72,22 @@ def rehearse(
                         Line(1, "expected", scenario.promise),
                     ]
                 )
-            results.append(_played(deployed, scenario))
+            try:
+                results.append(deployed.play(scenario))
+            except (*AWS_ERRORS, OperatorError, EmulatorError) as error:
+                if not emulator.alive():
+                    raise
+                # The others are played.
+                results.append(Result(scenario, error=f"the scenario did not end: {error}"))
             if not as_json:
                 _print_result(results[-1], deployed)
-        succeeded = all(result.is_as_designed for result in results)
+        failed = [result.scenario.name for result in results if not result.is_as_designed]
         if as_json:
             documents = [_document(result) for result in results]
-            output.print_json({"stack": stack_name, "succeeded": succeeded, "scenarios": documents})
+            output.print_json(
+                {"stack": stack_name, "succeeded": not failed, "scenarios": documents}
+            )
         else:
-            failed = [result.scenario.name for result in results if not result.is_as_designed]
             ended = f"{len(results) - len(failed)} of {len(results)} scenarios ended as designed"
             text = f"{ended}, but not {', '.join(failed)}." if failed else f"{ended}."
             print_lines([Line(0, ""), Line(0, "", text, "red" if failed else "green")])
@@ -88,7 +95,7 @@ def rehearse(
             deployed.world.write_newer_exports(today())
             words = (["plan"], ["start", "--watch"], ["history"])
             _wait(emulator, {NEXT: [deployed.target.command(*command) for command in words]})
-    return 0 if succeeded else EXIT_FAILED
+    return EXIT_FAILED if failed else 0
 
 
 def _playable(stack: Stack, names: Sequence[Name]) -> list[Scenario]:
@@ -104,19 +111,6 @@ def _playable(stack: Stack, names: Sequence[Name]) -> list[Scenario]:
         if text:
             output.print_message(f"left out: {name}: {text}")
     return [scenario for scenario in select(names) if not obstacles[scenario.name]]
-
-
-def _played(deployed: DeployedStack, scenario: Scenario) -> Result:
-    """Play a scenario. After an error, return it in the result, so that the others are played.
-
-    Raises the error if the emulator has died.
-    """
-    try:
-        return deployed.play(scenario)
-    except (*AWS_ERRORS, OperatorError, EmulatorError) as error:
-        if not deployed.world.emulator.alive():
-            raise
-        return Result(scenario, error=f"the scenario did not end: {error}")
 
 
 def _print_result(result: Result, deployed: DeployedStack) -> None:
