@@ -82,10 +82,7 @@ def resolved_config(project_dir: Path, stack: str) -> dict[str, object]:
 
 
 def _read(*command: str, stack: str, project_dir: Path, way_out: str) -> dict[str, Any]:
-    """Return the document that a command of the CLI prints.
-
-    Raises OperatorError if the CLI is missing or fails. Its message has the reason of the CLI.
-    """
+    """Return the document that a command of the CLI prints. Raise OperatorError if it fails."""
     if not (project_dir / "Pulumi.yaml").exists():
         raise OperatorError(
             f"{project_dir} has no Pulumi.yaml; run the command in the folder of the project, or "

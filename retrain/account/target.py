@@ -73,10 +73,7 @@ class Target:
 
 
 def find_target(stack: str, state_machine_arn: str | None, access: Access) -> Target:
-    """Return the deployed pipeline of a stack, or the pipeline with this state machine.
-
-    Raises OperatorError if there is none, or if it may not be read.
-    """
+    """Return the pipeline of a stack or a state machine. Raise OperatorError if there is none."""
     arn = state_machine_arn or stack_outputs(stack).get("state_machine_arn")
     deploy = "pulumi up" if state_machine_arn else deploy_command(stack)
     if not isinstance(arn, str):

@@ -50,10 +50,7 @@ class Adopted(NamedTuple):
 
 
 def adopt_group(client: PersonalizeClient, s3: S3Client, group_arn: str) -> Adopted:
-    """Return the config of a pipeline for an ACTIVE dataset group.
-
-    Raises OperatorError if the group does not exist, is not ACTIVE, or has nothing to retrain.
-    """
+    """Return a pipeline's config for a dataset group. Raise OperatorError if it cannot have one."""
     region, account = group_arn.split(":")[3:5]
     try:
         group = client.describe_dataset_group(datasetGroupArn=group_arn)["datasetGroup"]

@@ -202,10 +202,7 @@ def _mark(target: Target, move: Move) -> None:
 
 
 def _wait(target: Target, move: Move) -> None:
-    """Wait until the campaign serves the good version.
-
-    Raises FailedError if the update fails, and after the stack's deadline for it.
-    """
+    """Wait until the campaign serves the good version. Raise FailedError if it does not in time."""
     arn, good = move.campaign["campaignArn"], move.good
     name = short_name(arn)
     deadline = clock.now() + timedelta(hours=target.settings["limits"]["maxCampaignHours"])

@@ -226,12 +226,8 @@ def _training_step(
     The hours are the mean of the last versions that were trained in the same mode.
     """
     action, reason = view.decision
-    step = {
-        "action": action,
-        "resource": view.arn,
-        "name": name_of(view.arn),
-        "reason": reason,
-    }
+    name = name_of(view.arn)
+    step = {"action": action, "resource": view.arn, "name": name, "reason": reason}
     if planned is None or action != "train":
         return step
     mode, trainings = planned["trainingMode"], view.seen.trainings
@@ -270,12 +266,8 @@ def _campaign_step(view: SolutionView, campaign: CampaignSettings, *, is_updated
     elif newest and first_step and first_step.reasons:
         rule = with_short_arns("; ".join(first_step.reasons))
         reason += f", because {name_of(newest.arn)} is {first_step.outcome}: {rule}"
-    return {
-        "action": action,
-        "resource": arn,
-        "name": f"campaign {name_of(arn)}",
-        "reason": reason,
-    }
+    name = f"campaign {name_of(arn)}"
+    return {"action": action, "resource": arn, "name": name, "reason": reason}
 
 
 def _batch_step(view: SolutionView, job: BatchJobOfRun, *, is_planned: bool) -> Document:

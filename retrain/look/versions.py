@@ -63,12 +63,7 @@ SHOWN_VERSIONS = 5
 
 
 def find_version(target: Target, name: str) -> str:
-    """Return the ARN of a version of the pipeline's solutions.
-
-    `name` is the short name of the version, like `movies/1a2b3c4d`, or its id alone.
-
-    Raises OperatorError if no version has this name. The message lists the newest versions.
-    """
+    """Return the ARN of the version with this short name or id. Raise OperatorError without one."""
     client = target.access.personalize
     arns = [solution["solutionArn"] for solution in target.settings["solutions"]]
     summaries = [summary for arn in arns for summary in list_versions(client, arn)]
@@ -83,10 +78,7 @@ def find_version(target: Target, name: str) -> str:
 
 
 def read_lineage(access: Access, version_arn: str) -> Document:
-    """Return where a version comes from, as a JSON document.
-
-    Raises OperatorError if the ARN is not that of a version that exists.
-    """
+    """Return where a version comes from, for JSON. Raise OperatorError if it does not exist."""
     match = VERSION_ARN.fullmatch(version_arn)
     if match is None:
         raise OperatorError(

@@ -65,10 +65,7 @@ def watch(target: Target, *, run: RunOption = None, as_json: JsonOption = False)
 
 
 def watch_execution(target: Target, execution: Execution, *, as_json: bool) -> int:
-    """Follow an execution as `watch` does. Return 0 if it succeeded, and 1 if it did not.
-
-    Return 130 if the user ends the display. The run then goes on.
-    """
+    """Follow an execution as `watch` does. Return the exit code of `watch`."""
     view = follow(target, execution, message_console(), brief=as_json)
     if view.execution.is_running:
         print_command("The run goes on. To follow it", target.command("watch", "--run", view.id))

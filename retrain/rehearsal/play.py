@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from emulator import Emulator, EmulatorError
 from emulator.deployer.program import deploy
-from functions.personalize.campaigns import NONE, alarm_names
+from functions.personalize.campaigns import NONE, alarm_names, describe_campaign, live_version
 from functions.personalize.imports import list_imports
 from functions.personalize.tags import BAKE, tags_of
 from functions.personalize.trainings import list_versions
@@ -78,10 +78,7 @@ class DeployedStack:
     """The days of the next runs of the schedule."""
 
     def play(self, scenario: Scenario) -> Result:
-        """Play a scenario to its end, and compare what happened with what should happen.
-
-        Raises SystemExit after Ctrl-C.
-        """
+        """Play a scenario, and judge what happened. Raise SystemExit after Ctrl-C."""
         emulator, states = self.world.emulator, self.target.access.step_functions
         before = self._snapshot()
         day = today() if self.stack.args.paused else next(self.days)
@@ -137,25 +134,19 @@ class DeployedStack:
 
     def _snapshot(self) -> Snapshot:
         """Return what Personalize has now."""
-        personalize, args = self.world.personalize, self.stack.args
-        datasets = [str(dataset.dataset_arn) for dataset in args.datasets.configured().values()]
-        versions = [
-            version
-            for solution in args.solutions
-            for version in list_versions(personalize, str(solution.solution_arn))
-        ]
-        campaigns = [
-            personalize.describe_campaign(campaignArn=str(campaign.campaign_arn))["campaign"]
-            for solution in args.solutions
-            for campaign in solution.campaigns
-        ]
-        approved = [solution for solution in args.solutions if solution.approval]
-        return Snapshot(
-            {arn: len(list_imports(personalize, arn)) for arn in datasets},
-            {version["solutionVersionArn"]: version["status"] for version in versions},
-            {campaign["campaignArn"]: campaign["solutionVersionArn"] for campaign in campaigns},
-            [str(campaign.campaign_arn) for item in approved for campaign in item.campaigns],
-        )
+        personalize, settings = self.world.personalize, self.target.settings
+        statuses: dict[str, str] = {}
+        served: dict[str, str] = {}
+        approved: list[str] = []
+        for solution in settings["solutions"]:
+            for version in list_versions(personalize, solution["solutionArn"]):
+                statuses[version["solutionVersionArn"]] = version["status"]
+            arns = [campaign["campaignArn"] for campaign in solution["campaigns"]]
+            served |= {arn: live_version(describe_campaign(personalize, arn)) or "" for arn in arns}
+            approved += arns if solution["approval"] else []
+        datasets = [dataset["datasetArn"] for dataset in settings["datasets"]]
+        imports = {arn: len(list_imports(personalize, arn)) for arn in datasets}
+        return Snapshot(imports, statuses, served, approved)
 
     def recommendations(self, report: Report) -> Iterator[Line]:
         """Yield lines with the last items of a typical user, and what each campaign recommends.

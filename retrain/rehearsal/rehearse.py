@@ -54,11 +54,7 @@ def rehearse(
     as_json: bool = False,
     data_dir: Path | None = None,
 ) -> int:
-    """Play the happy path and other scenarios on a stack. Return the exit code of the command.
-
-    `data_dir` contains CSV files to use instead of the sample data (`data.py`). With `keep`, the
-    emulator runs until Ctrl-C afterwards.
-    """
+    """Play the happy path and other scenarios on a stack. Return the exit code of the command."""
     with _running_stack(stack_name, data_dir, REHEARSED_JOBS) as (stack, emulator):
         chosen, results = _playable(stack, scenarios), []
         deployed = deploy_stack(stack, emulator)
@@ -154,10 +150,7 @@ def _document(result: Result) -> dict[str, object]:
 
 
 def emulate(stack_name: str, *, port: int = 4566, data_dir: Path | None = None) -> int:
-    """Run the emulator with what a stack names, until Ctrl-C. Return the exit code of the command.
-
-    `data_dir` contains CSV files to use instead of the sample data (`data.py`).
-    """
+    """Run the emulator with what a stack names until Ctrl-C. Return the command's exit code."""
     opened = _running_stack(stack_name, data_dir, EMULATED_JOBS, port)
     with opened as (stack, emulator):
         world = World(emulator, stack.args, stack.data)
