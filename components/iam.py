@@ -151,11 +151,7 @@ def resource_arn(home: Home, service: str, resource: str) -> str:
 
 
 def export_arns(partition: str, locations: Iterable[str]) -> list[str]:
-    """Return the sorted ARN patterns of the objects at these locations.
-
-    A location is `s3://bucket/key`, or `s3://bucket/prefix/` for all objects below the prefix.
-    `{date}` matches any day.
-    """
+    """Return the sorted ARN patterns of the objects at these locations, with `*` for `{date}`."""
     arns = {f"arn:{partition}:s3:::{_s3_path(location)}" for location in locations}
     return sorted(f"{arn}*" if arn.endswith("/") else arn for arn in arns)
 
@@ -172,10 +168,7 @@ def _s3_path(location: str) -> str:
 
 
 def _grant_statement(actions: Sequence[str], resources: Sequence[str | None]) -> PolicyDocument:
-    """Return the statement for a grant. A role may be passed only to Personalize.
-
-    Return {} if there are no resources, because IAM refuses a statement without them.
-    """
+    """Return the statement for a grant, or {} without resources, because IAM refuses that."""
     arns = [arn for arn in resources if arn]
     if not arns:
         return {}

@@ -64,10 +64,7 @@ def create_functions(
     log_group: aws.cloudwatch.LogGroup,
     resource_arns: pulumi.Output[Mapping[Resource, Sequence[str]]],
 ) -> Functions:
-    """Create the functions that the pipeline needs. They write JSON records to the log group.
-
-    A function, its role and its policy have the same name.
-    """
+    """Create the functions. A function, its role and its policy have the same name."""
     streams = pulumi.Output.concat(log_group.arn, ":log-stream:*")
     code = function_code()
     code_sha256 = base64.b64encode(hashlib.sha256(Path(code.path).read_bytes()).digest()).decode()

@@ -122,10 +122,7 @@ def start_on_export(
 
 
 def _marker_pattern(markers: Sequence[str]) -> Mapping[str, object]:
-    """Return the event pattern for objects that may be one of these markers.
-
-    It compares a key only with the text before `{date}`. The function checks the rest.
-    """
+    """Return the event pattern for objects with the bucket and the beginning of a marker."""
     locations = [marker.removeprefix("s3://").partition("/") for marker in markers]
     prefixes = {key.partition(DATE_PLACEHOLDER)[0] for *_, key in locations}
     return {

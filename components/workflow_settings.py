@@ -19,9 +19,7 @@ def workflow_settings(
 ) -> dict[str, Any]:
     """Return the settings of the pipeline, which are `Settings` in `functions/contract.py`.
 
-    Values may be outputs, so serialise the settings with `pulumi.Output.json_dumps`. The names of
-    all import jobs and batch jobs begin with `job_prefix`. Reports go to the topic, and contain the
-    dashboard's address. Without batch jobs there is no role for them.
+    The names of all import jobs and batch jobs begin with `job_prefix`. Values may be outputs.
     """
     config = as_config(args)
     for solution in config["solutions"]:

@@ -114,10 +114,7 @@ def events() -> EventBridgeClient:
 
 
 def _config(attempts: int) -> Config:
-    """Return the config of a client that sends a request at most `attempts` times.
-
-    With these timeouts, four attempts take about 60 seconds.
-    """
+    """Return the config of a client. Four attempts take about 60 seconds."""
     return Config(
         retries={"mode": "standard", "total_max_attempts": attempts},
         connect_timeout=5,
@@ -155,9 +152,6 @@ def _raise_for_response(
 
 
 def _raise_without_response(exception: Exception, **_: object) -> None:
-    """Raise `ServiceUnavailable` if botocore got no response.
-
-    After this function, botocore raises any other exception itself.
-    """
+    """Raise `ServiceUnavailable` if there was no response. botocore raises other exceptions."""
     if isinstance(exception, NO_RESPONSE_ERRORS):
         raise ServiceUnavailable(f"the service did not respond: {exception}") from exception

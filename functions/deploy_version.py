@@ -199,11 +199,7 @@ def read_alarms(names: Sequence[str]) -> list[Alarm]:
 
 
 def request_recommendations(campaign_arn: str, probe: ProbeSettings) -> Response:
-    """Send one request of a probe, and judge its response.
-
-    A response is bad if it has no list of results, or fewer than `minResults`. An error does not
-    show whether the version is bad.
-    """
+    """Send one request of a probe, and judge its response. An error proves nothing."""
     try:
         results = _results(campaign_arn, probe)
     except (ClientError, BotoCoreError) as error:

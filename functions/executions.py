@@ -151,15 +151,11 @@ def deployed_machine(client: SFNClient, machine_arn: str) -> DeployedMachine:
 
 
 def unreported_error(client: SFNClient, execution_arn: str) -> StateError | None:
-    """Return the error of an execution that ended without a report.
-
-    Return None if the execution has sent its report, or if it did not fail. The `Error` is the
-    status of the execution, for example TIMED_OUT.
+    """Return the error of an execution that ended without success and without a report, or None.
 
     Raises:
-        ServiceUnavailable: the response is out of date: it says RUNNING although the execution has
-            ended. An event has invoked the function, so Lambda retries it after one minute, and
-            once more after two minutes.
+        ServiceUnavailable: the response is out of date. Lambda retries the function, because an
+            event has invoked it.
     """
     execution = client.describe_execution(executionArn=execution_arn)
     status, error = execution["status"], execution.get("error")

@@ -22,10 +22,7 @@ if TYPE_CHECKING:
 
 DAY_PATTERN = r"(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})"
 PATIENCE = timedelta(minutes=5)
-"""How long an invocation tries again while a service does not respond.
-
-Lambda retries a failed invocation only twice, after one minute and after two minutes. After that,
-nothing would start the run."""
+"""How long an invocation tries again, because Lambda retries only for some minutes."""
 PAUSE_SECONDS = 30
 
 

@@ -88,10 +88,7 @@ class Watcher:
         self._end = clock.now() + WATCHING_TIME
 
     def model_age(self, solution: SolutionSettings) -> float | None:
-        """Return the age of the oldest model that the campaigns of a solution serve, in hours.
-
-        Without campaigns it is the age of the newest version. It is None if it cannot be read.
-        """
+        """Return the age in hours of the oldest model in use, or of the newest version, or None."""
         arn = solution["solutionArn"]
         if not solution["campaigns"]:
             return self._try(arn, partial(self._age_of_newest, arn))

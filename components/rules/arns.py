@@ -177,10 +177,7 @@ def problems(settings: Sequence[ArnSetting]) -> Iterator[Problem]:
 
 
 def _differences(part: str, values: Sequence[tuple[ArnSetting, str]]) -> Iterator[Problem]:
-    """Yield a problem for each ARN that differs from most others in a part, for example the region.
-
-    `values` contains each ARN with its value of the part.
-    """
+    """Yield a problem for each ARN with another value of a part than most, like the region."""
     for expected, _ in Counter(value for _, value in values).most_common(1):
         typical = next(setting for setting, value in values if value == expected)
         for (key, arn), value in values:

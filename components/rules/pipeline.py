@@ -32,11 +32,7 @@ EVENT_DATASETS = ("interactions", "actionInteractions")
 CHARACTERS_PER_BATCH_JOB = 270
 """What a batch job counts beside its texts, because its result has up to 800 bytes."""
 RESERVED_TAGS = "retraining-"
-"""The beginning of the keys of the tags that the pipeline itself sets.
-
-A tag on every resource has the name of the pipeline. The tags of jobs are in
-`functions/personalize/tags.py`.
-"""
+"""The beginning of the keys of the tags that the pipeline itself sets."""
 TAG_KEY = re.compile(r"[\w .:/=+\-@]{1,128}")
 TAG_VALUE = re.compile(r"[\w .:/=+\-@]{1,256}")
 """A value that AWS allows. EventBridge Scheduler refuses an empty value."""
@@ -48,10 +44,7 @@ class Checked(NamedTuple):
     args: RetrainingPipelineArgs
     """The arguments. They may be used if there are no problems."""
     problems: list[Problem]
-    """All problems, in the order of their keys.
-
-    A rule about several settings is applied once all of them can be read.
-    """
+    """All problems by key. A rule about several settings applies once all of them can be read."""
     regions: set[str]
     """The regions of the ARNs whose values are known."""
 
@@ -59,10 +52,9 @@ class Checked(NamedTuple):
 def check(
     given: RetrainingPipelineArgs | Mapping[str, object], *, secrets: Collection[str] = ()
 ) -> Checked:
-    """Check arguments, or a config with keys in camelCase. Nothing calls AWS.
+    """Check arguments, or a config with keys in camelCase. Unknown inputs are not checked.
 
-    `secrets` are the keys whose values are encrypted. Inputs that are not known yet are not
-    checked.
+    `secrets` are the keys whose values are encrypted.
     """
     reader = Reader(secrets)
     args = reader.read(RetrainingPipelineArgs, as_config(given, keep_none=False), "")
@@ -189,10 +181,7 @@ def _check_alarms(bake: BakeArgs, key: str) -> Iterator[Problem]:
 
 
 def _check_bakes(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
-    """Check that no bake takes more than half of the time between two runs.
-
-    The next run waits for half of this time at most.
-    """
+    """Check that no bake takes longer than the next run waits, half of the time between two."""
     if rates.rate_error(args.retraining_rate):
         return
     hours = rates.shortest_seconds_between_runs(args.retraining_rate) / 2 / SECONDS_PER_HOUR

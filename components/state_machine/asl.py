@@ -137,10 +137,7 @@ def for_each(
     on_error: str,
     result_selector: Mapping[str, object] | None = None,
 ) -> State:
-    """Return an inline Map that runs `states` for each item, beginning with the first state.
-
-    `selector` builds the document of an iteration.
-    """
+    """Return a Map that runs `states` for each item, whose document `selector` builds."""
     return {
         "Type": "Map",
         "ItemsPath": items_path,

@@ -47,11 +47,7 @@ def definition(
     settings: Mapping[str, object],
     args: RetrainingPipelineArgs,
 ) -> Definition:
-    """Return the state machine that retrains a dataset group.
-
-    `functions` maps each step to the ARN of its function. `settings` come from
-    `components/workflow_settings.py`.
-    """
+    """Return the state machine. `functions` maps each step to the ARN of its function."""
     return {
         "Comment": "Retrain an Amazon Personalize dataset group.",
         "StartAt": "Configure run",

@@ -82,10 +82,7 @@ def seen_campaign(
 
 
 def read_notes(tags: Tags, solution_arn: str) -> Notes:
-    """Return what the tags of a campaign say about the versions of its solution.
-
-    A value that no run can have written counts as missing, because a person may edit the tags.
-    """
+    """Return what the tags of a campaign say. A value that no run has written counts as missing."""
     known = {key: value for key, value in tags.items() if value.startswith(f"{solution_arn}/")}
     version, written_at, served, *_ = [*known.get(TRIAL, "").split(" "), "", "", ""]
     at = past_time(written_at)

@@ -84,10 +84,7 @@ def unusable_solution(view: SolutionView) -> Iterator[str]:
 
 
 def _missing_or_inactive(arn: str, resources: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    """Yield a message if a resource does not exist or is not ACTIVE.
-
-    `resources` maps the ARN of each resource that exists to its description.
-    """
+    """Yield a message if a resource is not among `resources`, or is not ACTIVE."""
     if arn not in resources:
         yield f"{arn}: does not exist; create it, or correct the ARN in the stack's config"
     elif not is_active(resources[arn]["status"]):

@@ -222,11 +222,7 @@ def report_of(
     dashboard_url: str | None,
     ended_at: datetime,
 ) -> Report:
-    """Return the report of a run.
-
-    The run may have ended at any state, so the document may lack the results of later states.
-    `serving` is what the campaigns serve now.
-    """
+    """Return the report of a run, which may have ended at any state."""
     run = run_of(document["run"])
     arn, started_at = run["executionArn"], datetime.fromisoformat(run["startedAt"])
     served = {
@@ -332,10 +328,7 @@ def _import_report(result: DatasetResult) -> ImportReport:
 
 
 def _solution_report(result: SolutionResult, served: Mapping[str, str | None]) -> SolutionReport:
-    """Return the report of a solution, whose outcome is that of its training or of its campaigns.
-
-    `served` maps the ARN of a campaign to the version that it serves now.
-    """
+    """Return the report of a solution. `served` is what each campaign serves now."""
     version = result["version"]
     campaigns = [_campaign_report(campaign, served) for campaign in result["campaigns"]]
     outcome: Outcome = "FAILED"

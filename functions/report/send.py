@@ -53,10 +53,7 @@ class ReportedRun(TypedDict):
 def report_run(
     step: str, document: FinishedRun, pipeline: str, notifications: NotificationSettings
 ) -> ReportedRun:
-    """Log the report of a run, send it as a message and as an event, and return it.
-
-    `step` is the name of the calling function.
-    """
+    """Log the report of a run, send it as a message and as an event, and return it."""
     serving = read_serving(read_client(), document["settings"]) if "settings" in document else []
     report = report_of(
         document,
