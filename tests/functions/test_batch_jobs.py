@@ -23,10 +23,8 @@ THEMES = {
     "themeGenerationConfig": {"fieldsForThemeGeneration": {"itemName": "TITLE"}},
 }
 PLAIN = {"numResults": 5, "filterArn": f"{s.ARN}:filter/unseen"}
-
-
-def exploration(**config):
-    return {"batchInferenceJobConfig": {"itemExplorationConfig": config}}
+WEIGHT = {"batchInferenceJobConfig": {"itemExplorationConfig": {"explorationWeight": "0"}}}
+CUT_OFF = {"batchInferenceJobConfig": {"itemExplorationConfig": {"explorationItemAgeCutOff": "30"}}}
 
 
 @pytest.mark.parametrize(
@@ -34,8 +32,8 @@ def exploration(**config):
     [
         ({}, {}),
         ({**PLAIN, "themes": "TITLE"}, {**PLAIN, **THEMES}),
-        ({"explorationWeight": 0}, exploration(explorationWeight="0")),
-        ({"explorationItemAgeCutOff": 30.0}, exploration(explorationItemAgeCutOff="30")),
+        ({"explorationWeight": 0}, WEIGHT),
+        ({"explorationItemAgeCutOff": 30.0}, CUT_OFF),
     ],
 )
 def test_a_create_sends_the_settings_that_are_set(personalize, settings, expected):
