@@ -55,9 +55,9 @@ def keys(value, key=""):
         yield from keys(part, name)
 
 
-def changed(changes):
+def changed(changes, config=CONFIG):
     """Return the config with new values at keys like `solutions[0].solutionArn`."""
-    config = deepcopy(CONFIG)
+    config = deepcopy(config)
     for key, value in changes.items():
         *parents, last = (
             int(number) if number else word

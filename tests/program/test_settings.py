@@ -1,7 +1,6 @@
 """Proves that the sample stack is read, and the rules that no single change of it shows."""
 
 import re
-from copy import deepcopy
 
 import pulumi
 import pytest
@@ -23,15 +22,13 @@ from docs.configuration import rows
 from functions import executions
 from functions.personalize import tags
 from tests.components.recording import run
-from tests.components.sample import complete
+from tests.components.sample import IMPORT_ROLE, USERS_TOPIC, complete
 from tests.program.sample_stack import (
-    ACCOUNT,
     CONFIG,
     CONFIG_KEYS,
     HOME,
     PROBE,
     PROJECT_FILE,
-    REGION,
     ROOT,
     SOLUTION,
     USERS,
@@ -40,56 +37,32 @@ from tests.program.sample_stack import (
     parse,
     problems_of,
 )
+from tests.world import PERSONALIZE
 
 SMALLEST = {
     "datasets": {"users": {"datasetArn": USERS, "dataLocation": "s3://bucket/users.csv"}},
     "solutions": [{"solutionArn": SOLUTION}],
 }
-FOR_YOU, SIMILAR = as_config(complete().solutions, keep_none=False)
-PROBE_OPTIONS = FOR_YOU["campaigns"][0]["probe"]
-RELATIVE_TO = "solutions[0].qualityGate[0].relativeTo"
-EVERY_OPTION = {
-    "datasets.items.readyMarker": "s3://bucket/items.SUCCESS",
-    "datasets.items.streamed": True,
-    "datasets.interactions.maxEventAge": "36 hours",
-    "datasets.interactions.strictEvents": True,
+MORE_OPTIONS = {
     **{
         f"datasets.{key}": {
-            "datasetArn": f"{HOME}:dataset/movies/{type_}",
+            "datasetArn": f"{PERSONALIZE}:dataset/movies/{type_}",
             "dataLocation": f"s3://bucket/{key}/",
         }
         for key, type_ in (
+            ("users", "USERS"),
             ("actionInteractions", "ACTION_INTERACTIONS"),
             ("actions", "ACTIONS"),
         )
     },
-    "solutions[0].trainingMode": "UPDATE",
-    "solutions[0].approval": {"timeoutHours": 12},
-    "solutions[0].qualityGate[0].minimum": 0.2,
-    RELATIVE_TO: SIMILAR["solutionArn"],
-    "solutions[1]": SIMILAR,
-    "solutions[0].qualityGateEnabled": True,
-    "solutions[0].campaigns[1]": {
-        "campaignArn": f"{HOME}:campaign/similar",
-        "probe": {"itemId": "i1"},
-    },
     f"{PROBE}.inputList": ["i1", "i2"],
-    **{f"{PROBE}.{key}": PROBE_OPTIONS[key] for key in ("filterArn", "filterValues", "context")},
-    f"{PROBE}.minResults": 2,
-    "solutions[0].campaigns[0].bake": FOR_YOU["campaigns"][0]["bake"],
-    "importRoleArn": f"arn:aws:iam::{ACCOUNT}:role/import",
-    "batchRoleArn": f"arn:aws:iam::{ACCOUNT}:role/batch",
-    "permissionsBoundaryArn": f"arn:aws:iam::{ACCOUNT}:policy/boundary",
-    "kmsKeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1",
-    "dataKmsKeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/2",
-    "notifications.emails": ["team@example.com"],
-    "notifications.on": "problems",
-    "notifications.topicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:on-call",
-    "trigger.onExport": False,
-    "limits.maxTrainingsPerMonth": 9,
+    "solutions[0].campaigns[1].probe": {"itemId": "i1"},
+    "importRoleArn": IMPORT_ROLE,
+    "batchRoleArn": IMPORT_ROLE,
+    "notifications.topicArn": USERS_TOPIC,
     "limits.maxModelAgeDays": 9,
-    "trainingHourPrice": 0.24,
 }
+EVERY_OPTION = changed(MORE_OPTIONS, as_config(complete(), keep_none=False))
 
 
 def test_the_sample_stack_shows_every_key():
@@ -126,11 +99,11 @@ def test_an_input_list_has_at_most_500_items_and_all_ids_5000_characters():
     ]
     (problem,) = problems_of(with_items([f"{number:0>250}" for number in range(20)]))
     assert problem.startswith("solutions: has 5002 characters in probes, ARNs")
-    baseline = {RELATIVE_TO: f"{HOME}:solution/popular"}
-    baseline["solutions[1]"] = {"solutionArn": baseline[RELATIVE_TO]}
+    baseline = {"solutions[0].qualityGate[0].relativeTo": f"{HOME}:solution/popular"}
+    baseline["solutions[1]"] = {"solutionArn": f"{HOME}:solution/popular"}
     (problem,) = problems_of(with_items([f"{number:0>249}" for number in range(20)], **baseline))
     assert "relativeTo" in problem
-    values = {f"{PROBE}.{key}": EVERY_OPTION[f"{PROBE}.{key}"] for key in ("filterArn", "context")}
+    values = {f"{PROBE}.filterArn": f"{HOME}:filter/unseen", f"{PROBE}.context": {"DEVICE": "tv"}}
     values |= {f"{PROBE}.filterValues": {f"P{number}": "x" * 200 for number in range(25)}}
     (problem,) = problems_of(changed(values))
     assert problem.startswith("solutions: has 5"), "names, values and the filter count too"
@@ -146,17 +119,15 @@ def test_an_encrypted_setting_is_refused_and_not_shown():
 
 def test_an_output_is_accepted_only_where_an_input_is_allowed():
     def program():
-        for key in keys(changed(EVERY_OPTION)):
-            changes = {**deepcopy(EVERY_OPTION), key: pulumi.Output.from_input(None)}
+        for key in keys(EVERY_OPTION):
+            config = changed({key: pulumi.Output.from_input(None)}, EVERY_OPTION)
             names = r"Arn|dataLocation|readyMarker|relativeTo|alarms\[0\]|\.input|output"
             is_input = re.search(f"({names})$", key)
-            assert check(changed(changes)).problems == (
-                [] if is_input else [Problem(key, IS_OUTPUT)]
-            ), key
+            assert check(config).problems == ([] if is_input else [Problem(key, IS_OUTPUT)]), key
 
-    paths = {re.sub(r"(?<=datasets)\.\w+(?=\.)", ".*", key) for key in keys(changed(EVERY_OPTION))}
+    paths = {re.sub(r"(?<=datasets)\.\w+(?=\.)", ".*", key) for key in keys(EVERY_OPTION)}
     assert {re.sub(r"\d+", "", path) for path in paths} >= {row.key for row in rows()}
-    parse(changed(EVERY_OPTION))
+    parse(EVERY_OPTION)
     run(program)
 
 
