@@ -189,8 +189,8 @@ def test_a_cause_is_shown_as_the_message_of_the_function_or_as_it_is(cause, text
 
 
 def test_the_outcome_of_a_run_is_the_worst_one():
-    outcomes = ["SKIPPED", "TRAINED", "DEPLOYED", "REJECTED", "ROLLED_BACK", "FAILED"]
-    assert [worst_outcome(outcomes[: last + 1]) for last in range(6)] == outcomes
+    outcomes = ["IMPORTED", "SKIPPED", "TRAINED", "DEPLOYED", "REJECTED", "ROLLED_BACK", "FAILED"]
+    assert [worst_outcome(outcomes[: last + 1]) for last in range(7)] == outcomes
     failed = s.solution_result(version=s.failed_training(), campaigns=[])
     assert report(solutions=[s.solution_result(), failed])["outcome"] == "FAILED"
     imports = [s.dataset_result(), s.dataset_result(outcome="FAILED")]

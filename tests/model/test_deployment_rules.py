@@ -85,6 +85,7 @@ def on_trial(version=NEW, ago=10 * MINUTE, *, was_served=True):
 
 BEGUN = Trial(NEW, NOW)
 APPROVAL = wanted(approval_hours=2)
+TOO_LOW = end("REJECTED", "ndcg has the value 0.3900, but the minimum is 0.4")
 MINIMUM = wanted(gate=[{"metric": "ndcg", "minimum": 0.4}])
 WAITING = "new waits for an approval"
 
@@ -126,11 +127,7 @@ UNTIL_UNPIN = (
         (pinned(campaign()), APPROVAL, end("SKIPPED", UNTIL_UNPIN)),
         (pinned(campaign(NEW, good=LIVE)), wanted(), end("SKIPPED", UNTIL_UNPIN)),
         (pinned(campaign(NEW, good=NEW)), wanted(), end("DEPLOYED")),
-        (
-            pinned(campaign()),
-            MINIMUM,
-            end("REJECTED", "ndcg has the value 0.3900, but the minimum is 0.4"),
-        ),
+        (pinned(campaign()), MINIMUM, TOO_LOW),
         (pinned(campaign(NEW, trial=on_trial(), good=LIVE)), wanted(), Step("TRYING", Probe())),
     ],
 )
@@ -158,11 +155,7 @@ def test_a_pinned_campaign_gets_no_version_but_its_trial_goes_on(seen, want, exp
             end("ROLLED_BACK", "a run or a person has taken new back here"),
         ),
         (campaign(answer="REFUSED"), wanted(), end("REJECTED", "new was refused")),
-        (
-            campaign(),
-            MINIMUM,
-            end("REJECTED", "ndcg has the value 0.3900, but the minimum is 0.4"),
-        ),
+        (campaign(), MINIMUM, TOO_LOW),
         (
             campaign(),
             APPROVAL,

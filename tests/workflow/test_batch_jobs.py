@@ -5,9 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from components import ApprovalArgs, BatchJobArgs
-from functions.personalize.campaigns import approval_tags
-from functions.personalize.tags import write_tags
+from components import BatchJobArgs
 from tests.workflow.pipeline import NEXT_SLOT, deploy
 from tests.workflow.summaries import report, skip_reason
 from tests.world import MOVIES, solution, solution_arn
@@ -165,17 +163,3 @@ def test_the_job_of_an_aborted_run_is_finished_by_the_next_one():
         execution = pipeline.run(scheduledTime=NEXT_SLOT)
         assert len(pipeline.requests(CREATE)) == 1
     assert results(execution) == ("WRITTEN", [("WRITTEN", None)])
-
-
-def test_results_are_written_once_a_person_has_approved_the_version():
-    asking = replace(group().solutions[0], approval=ApprovalArgs(timeout_hours=24))
-    with deploy(group().with_solutions(asking)) as pipeline:
-        waiting = run(pipeline)
-        version = pipeline.versions()[-1]
-        tags = approval_tags("APPROVED", pipeline.clock.now(), "boss")
-        write_tags(pipeline.client, version, tags)
-        approved = pipeline.machine.start({"only": "deployments"}).wait()
-        assert versions_written(pipeline) == [1]
-    reason = f"no campaign serves {version} as its good version"
-    assert results(waiting) == ("AWAITING_APPROVAL", [("SKIPPED", reason)])
-    assert results(approved) == ("DEPLOYED", [("WRITTEN", None)])

@@ -2,9 +2,6 @@
 
 from dataclasses import replace
 
-import pytest
-
-from functions.report.model import worst_outcome
 from tests.workflow.pipeline import NEXT_SLOT, deploy
 from tests.workflow.summaries import outcomes, report
 from tests.world import MOVIES, interactions
@@ -30,17 +27,3 @@ def test_a_run_without_solutions_imports_what_is_new_and_nothing_twice():
     assert runs == ["IMPORTED", "IMPORTED", "SKIPPED", "IMPORTED"]
     assert report(third)["reason"].endswith("; to import anyway, use retrain start --force")
     assert messages[0] == "IMPORTED retraining: new data was imported, and nothing was trained"
-
-
-@pytest.mark.parametrize(
-    ("found", "outcome"),
-    [
-        ([], "SKIPPED"),
-        (["IMPORTED"], "IMPORTED"),
-        (["IMPORTED", "SKIPPED"], "SKIPPED"),
-        (["IMPORTED", "SKIPPED", "DEPLOYED"], "DEPLOYED"),
-        (["DEPLOYED", "FAILED", "ROLLED_BACK"], "FAILED"),
-    ],
-)
-def test_imported_hides_nothing(found, outcome):
-    assert worst_outcome(found) == outcome

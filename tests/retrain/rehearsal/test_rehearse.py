@@ -293,12 +293,10 @@ def test_a_rehearsal_shows_the_first_results_of_a_batch_job():
         {"input": {"userId": f"u{user}"}, "output": {"recommendedItems": [f"i{user}"] * 9}}
         for user in range(5)
     ]
-    files = {"out/users.json.out": "".join(f"{json.dumps(line)}\n" for line in lines).encode()}
+    text = "".join(f"{json.dumps(line)}\n" for line in lines)
     s3 = SimpleNamespace(
-        list_objects_v2=lambda **request: {
-            "Contents": [{"Key": key} for key in files if key.startswith(request["Prefix"])]
-        },
-        get_object=lambda **request: {"Body": io.BytesIO(files[request["Key"]])},
+        list_objects_v2=lambda **request: {"Contents": [{"Key": f"{request['Prefix']}a.out"}]},
+        get_object=lambda **_: {"Body": io.BytesIO(text.encode())},
     )
     campaigns = SimpleNamespace(args=SimpleNamespace(solutions=[]), data=film_service())
     world = SimpleNamespace(
