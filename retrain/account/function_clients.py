@@ -31,7 +31,8 @@ def function_clients(access: Access) -> Iterator[PersonalizeClient]:
     Raises OperatorError if AWS throttles the requests or does not respond.
     """
     endpoint = {"AWS_ENDPOINT_URL": access.endpoint_url} if access.endpoint_url else {}
-    _empty_caches()
+    for client in CACHED_CLIENTS:
+        client.cache_clear()
     try:
         with (
             patch.object(boto3, "DEFAULT_SESSION", access.session),
@@ -41,9 +42,5 @@ def function_clients(access: Access) -> Iterator[PersonalizeClient]:
     except (Throttled, ServiceUnavailable) as error:
         raise OperatorError(f"AWS does not answer: {error}; try again") from error
     finally:
-        _empty_caches()
-
-
-def _empty_caches() -> None:
-    for client in CACHED_CLIENTS:
-        client.cache_clear()
+        for client in CACHED_CLIENTS:
+            client.cache_clear()

@@ -95,18 +95,11 @@ def find_target(stack: str, state_machine_arn: str | None, access: Access) -> Ta
         raise MachineNotFoundError(
             f"{arn} does not exist; create it again with `{restore}`, or name another one"
         ) from error
-    settings = settings_in(machine["definition"])
-    if settings is None:
+    definition = json.loads(machine["definition"])
+    parameters = definition["States"][definition["StartAt"]].get("Parameters")
+    settings = parameters.get("settings") if isinstance(parameters, dict) else None
+    if not (isinstance(settings, dict) and settings.keys() >= KEYS_OF_EVERY_RELEASE):
         way_out = ARN_HINT if state_machine_arn else f"`{restore}` brings it back"
         raise MachineNotFoundError(f"{arn} is not the state machine of a pipeline; {way_out}")
-    return Target(arn, settings, access, None if state_machine_arn else stack)
-
-
-def settings_in(definition: str) -> Settings | None:
-    """Return the settings in a state machine's definition, or None if it contains none."""
-    document = json.loads(definition)
-    first_state = document["States"][document["StartAt"]]
-    parameters = first_state.get("Parameters")
-    settings = parameters.get("settings") if isinstance(parameters, dict) else None
-    is_of_pipeline = isinstance(settings, dict) and settings.keys() >= KEYS_OF_EVERY_RELEASE
-    return cast("Settings", settings) if is_of_pipeline else None
+    stack_of_target = None if state_machine_arn else stack
+    return Target(arn, cast("Settings", settings), access, stack_of_target)

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from retrain.account.target import Target
 
-RUNNING: ExecutionStatusType = "RUNNING"
-
 
 @dataclass(frozen=True)
 class Execution:
@@ -41,7 +39,7 @@ class Execution:
     @property
     def is_running(self) -> bool:
         """True if the execution has not ended."""
-        return self.status == RUNNING
+        return self.status == "RUNNING"
 
     def seconds(self, now: datetime) -> float:
         """Return how long the execution has been running, or ran."""
@@ -72,7 +70,7 @@ def executions(target: Target, status: ExecutionStatusType | None = None) -> Ite
 
 def running_executions(target: Target) -> list[Execution]:
     """Return the executions that are running, newest first."""
-    return list(executions(target, RUNNING))
+    return list(executions(target, "RUNNING"))
 
 
 def find_execution(target: Target, run: str | None) -> Execution:
