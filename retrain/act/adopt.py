@@ -129,14 +129,11 @@ def _lines(file: str, adopted: Adopted, problems: list[str]) -> Iterator[str]:
         for campaign in solution.get("campaigns", ()):
             yield f"  update {short_name(campaign['campaignArn'])}"
     if adopted.notes:
-        yield ""
-        yield "Before the first run:"
-        yield from (f"- {note}" for note in adopted.notes)
+        yield from ("", "Before the first run:", *(f"- {note}" for note in adopted.notes))
     if problems:
         yield from ("", *problems, f"Correct {file} before you go on.")
-    yield ""
     keys = "retrainingRate, timezone and notifications"
-    yield f"In {file}, set {keys}, and check the user of each probe. Then:"
+    yield from ("", f"In {file}, set {keys}, and check the user of each probe. Then:")
 
 
 def write_project(folder: Path) -> list[str]:

@@ -62,9 +62,8 @@ def rendered(
         if line.text:
             length = len(line.label) if line.time else min(len(line.label), MAX_LABEL_WIDTH)
             label_widths[line.depth] = max(label_widths[line.depth], length)
-            text_widths[line.depth] = max(
-                text_widths[line.depth], len(line.text) if line.time else 0
-            )
+        if line.time:
+            text_widths[line.depth] = max(text_widths[line.depth], len(line.text))
     for line in shown:
         indent = INDENT * line.depth
         column = label_widths[line.depth]
