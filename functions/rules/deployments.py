@@ -27,8 +27,6 @@ OVERDUE_SHARE = 0.2
 """The pause between two looks at an overdue update, as a share of its age. A day of more frequent
 looks would fill the history of the execution."""
 
-# What a look shows
-
 
 class Trial(NamedTuple):
     """A version on trial."""
@@ -113,9 +111,6 @@ class SeenCampaign:
     """The alarms of the bake. They are read only while the version on trial is served."""
 
 
-# What is given, and what is remembered
-
-
 @dataclass(frozen=True, kw_only=True)
 class Deployment:
     """What a run wants to do with a campaign."""
@@ -160,9 +155,6 @@ class Memory:
     """The metrics that the quality gate has compared."""
     waits_because: str | None = None
     """Why the quality gate cannot compare yet."""
-
-
-# What may be done
 
 
 @dataclass(frozen=True)

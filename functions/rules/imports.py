@@ -8,8 +8,6 @@ from typing import ClassVar, NamedTuple
 from .pacing import pause
 from .steps import Action, Case, JobMemory, Step, failed
 
-# What a look shows
-
 
 class Import(NamedTuple):
     """One import job of a dataset."""
@@ -57,9 +55,6 @@ class SeenDataset:
     export: Export
 
 
-# What is given, and what is remembered
-
-
 @dataclass(frozen=True, kw_only=True)
 class WantedImport:
     """What a run wants to do with a dataset."""
@@ -82,9 +77,6 @@ class Memory(JobMemory):
     """The fingerprint of the export whose content was checked last. The first check is planning."""
     problems: list[str] = field(default_factory=list)
     """The problems that this check has found."""
-
-
-# What may be done
 
 
 @dataclass(frozen=True)
@@ -117,9 +109,6 @@ def decide(seen: SeenDataset, wanted: WantedImport, memory: Memory, now: datetim
     """Return the next step of an import."""
     case = Case(seen, wanted, memory, now)
     return _wait_for_import(case) or _confirm(case) or _end(case) or _create(case)
-
-
-# The rules. The first one that applies decides.
 
 
 def _wait_for_import(case: ImportCase) -> Step | None:

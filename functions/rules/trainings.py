@@ -20,8 +20,6 @@ LONGEST_PAUSE = 1800
 STOP_GRACE = timedelta(hours=1)
 """How long a training may take to stop."""
 
-# What a look shows
-
 
 class Deletion(NamedTuple):
     """A data deletion job, which deletes users from all datasets of a dataset group.
@@ -74,9 +72,6 @@ class SeenSolution:
     """The versions of the solution, newest first."""
 
 
-# What is given, and what is remembered
-
-
 @dataclass(frozen=True, kw_only=True)
 class WantedTraining:
     """What a run wants to do with a solution."""
@@ -108,9 +103,6 @@ class Memory(JobMemory):
     """What a person should know about the training."""
 
 
-# What may be done
-
-
 @dataclass(frozen=True)
 class Create(Action):
     """Start the training of this run."""
@@ -131,18 +123,11 @@ TrainingCase = Case[SeenSolution, WantedTraining, Memory]
 def decide(seen: SeenSolution, wanted: WantedTraining, memory: Memory, now: datetime) -> Step:
     """Return the next step of a training, and write the version that it is about to `memory`."""
     case = Case(seen, wanted, memory, now)
-    return _follow_known(case) or _check_data(case) or _train(case)
-
-
-# The rules. The first one that applies decides.
-
-
-def _follow_known(case: TrainingCase) -> Step | None:
-    """Follow the version of this run, or the given one, no matter what is imported meanwhile."""
-    for version in case.seen.trainings:
-        if version.run == case.wanted.run or version.arn == case.wanted.version:
+    for version in seen.trainings:
+        # What is imported meanwhile does not matter to the version of this run, or the given one.
+        if version.run == wanted.run or version.arn == wanted.version:
             return _follow(version, case)
-    return None
+    return _check_data(case) or _train(case)
 
 
 def _check_data(case: TrainingCase) -> Step | None:
@@ -169,9 +154,6 @@ def _train(case: TrainingCase) -> Step:
         return wait
     memory.warnings = list(_foreign_jobs(seen, wanted))
     return Step("TRAINING", Create(digest(seen)))
-
-
-# Facts that rules share
 
 
 def digest(seen: SeenSolution) -> str:
