@@ -7,10 +7,18 @@ import json
 
 import pytest
 
-from components.dashboard import dashboard_body, dashboard_url
+from components.dashboard import dashboard_url
 from components.rules.arns import Home
+from tests.components.conftest import deploy
 from tests.components.documents import leaves, shortened
-from tests.components.sample import NAME
+from tests.components.sample import NAME, minimal
+from tests.world import solution
+
+
+def widgets_of(engine):
+    """Return the widgets of the dashboard."""
+    inputs = engine.one("aws:cloudwatch/dashboard:Dashboard", NAME).inputs
+    return json.loads(inputs["dashboardBody"])["widgets"]
 
 
 @pytest.mark.parametrize(
@@ -18,10 +26,8 @@ from tests.components.sample import NAME
     [("deployed", "dashboard.txt"), ("datasets_only", "dashboard_of_imports.txt")],
 )
 def test_the_dashboard_of_the_golden_file_is_deployed(request, golden, pipeline, file):
-    engine = request.getfixturevalue(pipeline)
-    inputs = engine.one("aws:cloudwatch/dashboard:Dashboard", NAME).inputs
-    lines = []
-    for widget in json.loads(inputs["dashboardBody"])["widgets"]:
+    engine, lines = request.getfixturevalue(pipeline), []
+    for widget in widgets_of(engine):
         shown = {key: value for key, value in widget["properties"].items() if key != "metrics"}
         place = f"{widget['x']}, {widget['y']}: {widget['width']} x {widget['height']}"
         lines += [f"{place} {shown.pop('title', '')}", *(f"  {leaf}" for leaf in leaves(shown))]
@@ -31,19 +37,8 @@ def test_the_dashboard_of_the_golden_file_is_deployed(request, golden, pipeline,
 
 
 def test_without_a_quality_gate_there_is_no_chart_of_offline_metrics():
-    body = dashboard_body(
-        pipeline=NAME,
-        settings={
-            "datasets": [],
-            "solutions": [{"solutionArn": "solution/taste", "qualityGate": []}],
-            "limits": {"maxModelAgeDays": 1},
-        },
-        home=Home("aws", "eu-west-1", "123456789012"),
-        alarm_arns=[],
-        log_group="log",
-        state_machine_arn="machine",
-    )
-    widths = {one["properties"].get("title"): one["width"] for one in body["widgets"]}
+    engine = deploy(lambda: minimal(solutions=[solution(quality_gate_enabled=False)]))
+    widths = {one["properties"].get("title"): one["width"] for one in widgets_of(engine)}
     assert "Offline metrics" not in widths, "CloudWatch refuses an empty chart"
     assert widths["Training hours a day"] == 24
 
