@@ -28,12 +28,10 @@ TIMES = "ndcg fell from {} times the baseline, by more than 25%"
 TOO_LOW = "ndcg has {}, but the minimum is 0.3"
 
 
-def found(new, live, *rules):
-    """Return what the rules find about an NDCG. None means that a version has no such metric."""
-    new_metrics, live_metrics = (
-        {"precision": 0.5} if value is None else {"ndcg": value} for value in (new, live)
-    )
-    return compare(new_metrics, live_metrics, rules, {}, {})
+def found(new, live, rule, *baselines):
+    """Return what a rule finds about an NDCG. None means that a version has no such metric."""
+    metrics = ({"precision": 0.5} if value is None else {"ndcg": value} for value in (new, live))
+    return compare(*metrics, [rule], *(baselines or ({}, {})))
 
 
 @pytest.mark.parametrize(
@@ -120,8 +118,7 @@ def baselines(value):
 )
 def test_with_baselines_only_a_model_that_became_worse_is_rejected(new, live, rejections, warnings):
     """Without a number of a baseline, the gate says so, and the plain values decide."""
-    metrics = ({} if value is None else {"ndcg": value} for value in (new[0], live[0]))
-    compared = compare(*metrics, [RELATIVE], baselines(new[1]), baselines(live[1]))
+    compared = found(new[0], live[0], RELATIVE, baselines(new[1]), baselines(live[1]))
     is_relative = None not in (new[0], live[0]) and not warnings
     noted = {"newBaseline": new[1], "liveBaseline": live[1]} if is_relative else {}
     values = {"new": new[0], "live": live[0], **noted}
@@ -129,6 +126,5 @@ def test_with_baselines_only_a_model_that_became_worse_is_rejected(new, live, re
 
 
 def test_a_minimum_is_a_plain_value_also_beside_a_baseline():
-    rule = {**RELATIVE, **MINIMUM}
-    compared = compare({"ndcg": 0.2}, {"ndcg": 0.4}, [rule], baselines(0.1), baselines(0.2))
+    compared = found(0.2, 0.4, {**RELATIVE, **MINIMUM}, baselines(0.1), baselines(0.2))
     assert compared.rejections == [TOO_LOW.format("the value 0.2000")]
