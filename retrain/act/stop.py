@@ -50,7 +50,8 @@ def stop(
     execution = _execution(target, run)
     # None if the run has just begun, so it has started nothing.
     begun = configured_run_of(target.access.step_functions, execution.arn)
-    trainings = _trainings(target.access.personalize, begun)
+    personalize = target.access.personalize
+    trainings = _trainings(personalize, begun)
     since = time_text(execution.started_at)
     run_id = run_of(begun["run"])["id"] if begun else execution.name
     print_message(f"{run_id} has been running since {since} UTC.")
@@ -62,11 +63,14 @@ def stop(
     client = target.access.step_functions
     cause = f"by {target.access.caller()} with retrain stop"
     try:
-        stopped = _stop_trainings(target.access.personalize, trainings)
+        stopped = [version["solutionVersionArn"] for version in trainings]
+        for arn in stopped:
+            stop_training(personalize, arn)
         client.stop_execution(executionArn=execution.arn, error=STOPPED_ERROR, cause=cause)
         # A function that was running may have started a training in the meantime.
-        late = _trainings(target.access.personalize, begun)
-        stopped += _stop_trainings(target.access.personalize, late)
+        for version in _trainings(personalize, begun):
+            stop_training(personalize, version["solutionVersionArn"])
+            stopped.append(version["solutionVersionArn"])
         status = client.describe_execution(executionArn=execution.arn)["status"]
     except AWS_ERRORS as error:
         shown = f"`{target.command('history')}` shows whether the run goes on"
@@ -123,13 +127,3 @@ def _trainings(
         for version in versions
         if is_running(version["status"]) and not is_stopping(version["status"])
     ]
-
-
-def _stop_trainings(
-    client: PersonalizeClient, trainings: list[SolutionVersionTypeDef]
-) -> list[str]:
-    """Ask Personalize to stop trainings. Return the ARNs of their versions."""
-    arns = [version["solutionVersionArn"] for version in trainings]
-    for arn in arns:
-        stop_training(client, arn)
-    return arns

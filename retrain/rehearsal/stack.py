@@ -70,11 +70,9 @@ class Stack:
 
 @contextmanager
 def open_stack(project_dir: Path, name: str, data_dir: Path | None) -> Iterator[Stack]:
-    """Read a stack, and yield it for as long as the block runs.
+    """Read a stack, and yield it for as long as the block runs. Raise OperatorError if it is wrong.
 
-    `data_dir` contains CSV files to use instead of the sample data (`data.py`). During the block,
-    the caller's AWS settings are removed from the environment. Raises OperatorError if the stack
-    cannot be used.
+    `data_dir` contains CSV files to use instead of the sample data (`data.py`).
     """
     args, data = read_args(project_dir, name), film_service()
     partition = args.first_dataset_arn.split(":")[1]
