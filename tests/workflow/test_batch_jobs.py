@@ -89,6 +89,7 @@ def test_without_campaigns_the_gate_compares_with_the_version_of_the_last_result
         first = run(pipeline)
         pipeline.upload_worse_data()
         worse = pipeline.run(scheduledTime=NEXT_SLOT)
+        unchanged = pipeline.machine.start({}).wait()
         assert versions_written(pipeline) == [1]
         pipeline.client.delete_solution(solutionArn=solution_arn())
         pipeline.sleep(600)
@@ -104,6 +105,7 @@ def test_without_campaigns_the_gate_compares_with_the_version_of_the_last_result
     outcome, [(batch_outcome, reason)] = results(worse)
     assert (outcome, batch_outcome) == ("TRAINED", "SKIPPED")
     assert reason.startswith("NDCG@10 fell from 0.4")
+    assert f"a batch job is not written, because {reason}" in skip_reason(unchanged)
 
 
 def test_a_recipe_of_user_segments_gets_a_batch_segment_job():
