@@ -77,7 +77,7 @@ def test_a_version_is_created_with_the_tags_of_the_run_and_the_digest_of_its_dat
     assert request == {"name": NAME, "solutionArn": solution_arn(), "trainingMode": "FULL"}
     assert tags.pop("retraining-digest").count("-") == 1
     assert tags == {"retraining-pipeline": "retraining", "retraining-run": "this"}
-    assert (waiting["phase"], waiting["outcome"], waiting["arn"]) == ("TRAINING", None, new)
+    assert (waiting["phase"], waiting["endedAt"], waiting["arn"]) == ("TRAINING", None, new)
     assert waiting["seconds"] > 1000, "the time until shortly before the end passes in a Wait"
     assert (item["arn"], item["isOfRun"], item["warnings"]) == (new, True, [])
     assert item["trainingHours"] > 0

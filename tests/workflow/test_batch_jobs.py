@@ -165,3 +165,5 @@ def test_the_job_of_an_aborted_run_is_finished_by_the_next_one():
         execution = pipeline.run(scheduledTime=NEXT_SLOT)
         assert len(pipeline.requests(CREATE)) == 1
     assert results(execution) == ("WRITTEN", [("WRITTEN", None)])
+    (job,) = report(execution)["solutions"][0]["batchJobs"]
+    assert job["seconds"] is None, "another run created it"
