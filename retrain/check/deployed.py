@@ -25,7 +25,6 @@ from retrain.check.questions import actions_text, alarms_question, denied_action
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from retrain.check.examined_pipeline import ExaminedPipeline
     from retrain.check.findings import Account
 
     Needs = Mapping[Any, Sequence[str]]
@@ -192,18 +191,13 @@ def check_messages(account: Account) -> Iterator[Finding]:
     document = json.loads(response["Attributes"]["Policy"])
     publish = alarms_question(pipeline.home, ["sns:Publish"], arn)
     yield policy_finding(f"the policy of {topic}", document, fix, publish)
-    yield from _subscription_findings(pipeline, arn)
-
-
-def _subscription_findings(pipeline: ExaminedPipeline, topic_arn: str) -> Iterator[Finding]:
-    """Yield the findings about the addresses: each has to be subscribed and confirmed."""
-    confirmed, pending = subscriptions_of(pipeline.access, topic_arn)
-    emails = pipeline.args.notifications.emails if pipeline.args else ()
+    confirmed, pending = subscriptions_of(pipeline.access, arn)
+    emails = args.notifications.emails if args else ()
     for address in sorted({*emails} - {*confirmed, *pending}):
         yield Finding("missing", f"{address} is not subscribed", pipeline.deploy_command)
     for address in pending:
         protocol = address.partition("://")[0] if "://" in address else "email"
-        subscribe = f"aws sns subscribe --topic-arn {topic_arn} --protocol {protocol}"
+        subscribe = f"aws sns subscribe --topic-arn {arn} --protocol {protocol}"
         text = f"{address} has not confirmed its subscription; to send the link again:"
         fix = f"{subscribe} --notification-endpoint {address}"
         yield Finding("warn" if confirmed else "missing", text, fix)

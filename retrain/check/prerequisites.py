@@ -28,7 +28,7 @@ from retrain.look.runs import running_executions
 from retrain.names import short_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from retrain.account.permissions import Grants
     from retrain.check.findings import Account
@@ -231,23 +231,19 @@ def check_keys(account: Account) -> Iterator[Finding]:
         ]
         if args.notifications.topic_arn is None:  # alarms use the key only for a topic with it
             questions_of[arn].append(alarms_question(home, MESSAGE_ACTIONS, arn))
-    for arn, questions in questions_of.items():
-        yield _key_finding(account, arn, questions)
-
-
-def _key_finding(account: Account, key_arn: str, questions: Sequence[Question]) -> Finding:
-    """Return the finding about a key: it has to be enabled, and its policy to allow all users."""
     client = account.client("kms")
-    response = found(client.describe_key, KeyId=key_arn)
-    state = response["KeyMetadata"]["KeyState"] if response else "gone"
-    if state != "Enabled":
-        fix = f"aws kms enable-key --key-id {key_arn}"
-        if state == "PendingDeletion":
-            fix = f"aws kms cancel-key-deletion --key-id {key_arn} && {fix}"
-        return Finding("missing", f"{key_arn} is {state}", fix if response else None)
-    document = json.loads(client.get_key_policy(KeyId=key_arn, PolicyName="default")["Policy"])
-    mend = f"aws kms put-key-policy --key-id {key_arn} --policy-name default --policy {{}}"
-    return policy_finding(f"the policy of {key_arn}", document, mend, *questions)
+    for arn, questions in questions_of.items():
+        response = found(client.describe_key, KeyId=arn)
+        state = response["KeyMetadata"]["KeyState"] if response else "gone"
+        if state != "Enabled":
+            fix = f"aws kms enable-key --key-id {arn}"
+            if state == "PendingDeletion":
+                fix = f"aws kms cancel-key-deletion --key-id {arn} && {fix}"
+            yield Finding("missing", f"{arn} is {state}", fix if response else None)
+            continue
+        document = json.loads(client.get_key_policy(KeyId=arn, PolicyName="default")["Policy"])
+        mend = f"aws kms put-key-policy --key-id {arn} --policy-name default --policy {{}}"
+        yield policy_finding(f"the policy of {arn}", document, mend, *questions)
 
 
 def check_export_events(account: Account) -> Iterator[Finding]:
