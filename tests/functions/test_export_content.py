@@ -36,7 +36,7 @@ def content(*files, **changes):
     return s.dataset_view(**world(*files, **changes)).content
 
 
-WRONG = ("soon", "-5", "²", "9" * 5000, "1790000000000", "4102444800", "")
+WRONG = ("soon", "-5", "²", "9" * 5000, "1790000000000", seconds(-25), "")
 """Times that are no newest event. The first 1,000 rows of a file have none, or it is refused."""
 OTHER = ["TIMESTAMP,ITEM_ID,USER_ID,EVENT_TYPE", f"{seconds(2)},i,,view"]
 
