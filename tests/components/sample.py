@@ -109,7 +109,7 @@ def complete(wrap=lambda value: value, **changes):
             "limits": LimitsArgs(max_trainings_per_month=35),
             "training_hour_price": 0.24,
             "notifications": NotificationsArgs(emails=[EMAIL], on="problems"),
-            "tags": {"team": "discovery"},
+            "tags": {"team": "discovery", "7": "days"},
             "permissions_boundary_arn": wrap(BOUNDARY),
             "log_retention_days": 30,
             "kms_key_arn": wrap(KEY),
