@@ -199,7 +199,7 @@ def read_alarms(names: Sequence[str]) -> list[Alarm]:
 
 
 def request_recommendations(campaign_arn: str, probe: ProbeSettings) -> Response:
-    """Send one request of a probe, and judge its response. An error proves nothing."""
+    """Send one request of a probe, and judge its response. An error is not a bad response."""
     try:
         results = _results(campaign_arn, probe)
     except (ClientError, BotoCoreError) as error:

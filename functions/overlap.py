@@ -139,6 +139,7 @@ def event_of_deployment(run: Run) -> str | None:
     """Return why the run is skipped if a deployment of its schedule started it, else None.
 
     A schedule with a rate, unlike a cron, fires when it is created, and perhaps when it is changed.
+    A person who deploys does not expect a training, which costs money.
 
     Raises:
         RunRefused: the input names a schedule that does not exist, or that is of another pipeline.

@@ -175,7 +175,10 @@ class Watcher:
         return self._hours(max(imported, default=None), checked)
 
     def _hours(self, *times: datetime | None) -> float:
-        """Return the hours since the last of these times, or since the pipeline was deployed."""
+        """Return the hours since the last of these times, or since the pipeline was deployed.
+
+        A pipeline that was just deployed is not to blame for an old model.
+        """
         start = max([self._deployed_at, *filter(None, times)])
         return round((clock.now() - start).total_seconds() / 3600, 2)
 

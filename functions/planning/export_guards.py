@@ -41,7 +41,10 @@ names, with their rows per 1,000."""
 
 @guard("ready marker", "REFUSE", "export")
 def export_not_ready(view: DatasetView) -> Iterator[str]:
-    """Yield a message for a ready marker that is missing, or older than an object of the export."""
+    """Yield a message for a ready marker that is missing, or older than an object of the export.
+
+    Whether the export was imported before is decided by its fingerprint, not by the marker.
+    """
     export, marker = view.export, view.dataset["readyMarker"]
     if marker is None or export.read_error:
         return

@@ -136,7 +136,10 @@ def _choose_version(case: BatchCase) -> Step | None:
 
 
 def _write(case: BatchCase) -> Step:
-    """Create the job, unless the last one was created for the same version, input and settings."""
+    """Create the job, unless the last one was created for the same version, input and settings.
+
+    An earlier job does not count, because the last one has replaced its results.
+    """
     seen, wanted, memory, now = case
     last, version = _last_written(seen.jobs), f"{memory.version}"
     text = json.dumps([version, seen.input, *(wanted.job[key] for key in KEYS_OF_RESULTS)])

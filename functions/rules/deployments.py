@@ -206,7 +206,10 @@ def decide(seen: SeenCampaign, wanted: Deployment, memory: Memory, now: datetime
 
 
 def wait_for_baseline(phase: str, new: Version, live: Baselines, now: datetime) -> Step | None:
-    """Look again while a baseline is in training, or perhaps not listed yet."""
+    """Look again while a baseline of the new version or of the live one is in training.
+
+    The new version's baseline is trained in parallel, so a list may not show it at once.
+    """
     known = [baseline for baseline in (*new.baselines.values(), *live.values()) if baseline]
     running = next((baseline for baseline in known if baseline.is_running), None)
     age = now - (running.created_at if running else new.ended_at)

@@ -48,7 +48,7 @@ def compare(
     new_baselines: Baselines,
     live_baselines: Baselines,
 ) -> Comparison:
-    """Compare the metrics by every rule. `live` is empty if no version is in use."""
+    """Compare the metrics by every rule. Higher is better. `live` is empty if none is in use."""
     comparison = Comparison([], [], {})
     for rule in rules:
         metric, name = rule["metric"], metric_name(rule["metric"])
