@@ -19,7 +19,8 @@ def workflow_settings(
 ) -> dict[str, Any]:
     """Return the settings of the pipeline, which are `Settings` in `functions/contract.py`.
 
-    The names of all import jobs and batch jobs begin with `job_prefix`. Values may be outputs.
+    Values may be outputs, so serialise the settings with `pulumi.Output.json_dumps`. The names of
+    all import jobs and batch jobs begin with `job_prefix`.
     """
     config = as_config(args)
     for solution in config["solutions"]:

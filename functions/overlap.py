@@ -19,6 +19,7 @@ from .executions import (
     older_executions,
     scheduled_at,
 )
+from .rules.pacing import waiting_pause
 from .rules.trainings import running_deletion
 
 if TYPE_CHECKING:
@@ -43,11 +44,6 @@ LONGEST_OVERLAP = timedelta(hours=24)
 LONGEST_DELETION = timedelta(hours=26)
 """A run waits at most until this time after its start while users are deleted. That may take a day:
 https://docs.aws.amazon.com/personalize/latest/dg/delete-records.html."""
-LONGEST_PAUSE = timedelta(minutes=30)
-"""The longest time between two checks for an older run. It is short, because a state machine is
-deleted only after the Wait states of its executions have ended."""
-PAUSE_SHARE = 0.1
-"""The pause before the next check, as a share of the time that the run has already waited."""
 
 NO_SCHEDULE = ("ResourceNotFoundException", "AccessDeniedException")
 """The errors for a schedule that the function's role may not read, because it is not its own."""
@@ -75,7 +71,7 @@ def pause_before(client: SFNClient, settings: Settings, run: Run) -> Pause | Non
         remaining = longest_wait(settings) - waited
         if remaining <= timedelta():
             return _give_up(settings, run, reason)
-        return _pause(reason, min(max(lag, min(waited * PAUSE_SHARE, LONGEST_PAUSE)), remaining))
+        return _pause(reason, min(max(lag, waiting_pause(waited)), remaining))
     for execution in last_executions(client, machine_arn_of(run["executionArn"])):
         if execution["status"] in WITHOUT_SUCCESS:
             # Its last function may still run after its end, and create a job.
@@ -106,7 +102,7 @@ def pause_for_deletion(deletions: Iterable[Deletion], run: Run) -> Pause | None:
     if remaining <= timedelta():
         waited_in_vain = f"this run has waited for {LONGEST_DELETION / timedelta(hours=1):g} hours"
         raise RunRefused([f"{reason}, and {waited_in_vain}; start a run when the job has ended"])
-    pause = max(min(waited * PAUSE_SHARE, LONGEST_PAUSE), timedelta(seconds=1))
+    pause = max(waiting_pause(waited), timedelta(seconds=1))
     return _pause(reason, min(pause, remaining))
 
 

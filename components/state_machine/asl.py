@@ -108,8 +108,15 @@ def loop(
     """Return the states that call a function until its item has an outcome. `name` is the first.
 
     The function returns the item (`functions/contract.py`), which is at `$.item` of the document.
-    `question` is the Choice after it. `waits` maps phases to the Wait states before the next call,
-    of which any other phase uses the first. `outcomes` maps outcomes to the next states.
+
+    Args:
+        name: the Task, for example `Import dataset`.
+        question: the Choice after it, for example `How is the import?`.
+        function: the ARN of the function.
+        waits: phase of the item -> the name of the Wait state before the next call. Every other
+            phase uses the first of them.
+        outcomes: outcome of the item -> the state that ends the iteration.
+        on_error: the next state after an error that cannot be retried.
     """
     names = list(dict.fromkeys(waits.values()))
     return {

@@ -47,7 +47,10 @@ def definition(
     settings: Mapping[str, object],
     args: RetrainingPipelineArgs,
 ) -> Definition:
-    """Return the state machine. `functions` maps each step to the ARN of its function."""
+    """Return the state machine. `functions` maps each step to the ARN of its function.
+
+    `settings` come from `components/workflow_settings.py`.
+    """
     return {
         "Comment": "Retrain an Amazon Personalize dataset group.",
         "StartAt": "Configure run",

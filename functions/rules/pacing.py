@@ -6,6 +6,7 @@ sleep for a minute costs a function about $0.0001, as much as one more look in a
 """
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 LONGEST_SLEEP = 45
 """The longest pause in seconds for which an invocation stays open."""
@@ -19,6 +20,12 @@ LONGEST_PAUSE = 12
 """The longest pause in seconds between two looks. A pipeline of ten solutions then sends about one
 request a second, which is far from the rates at which Personalize throttles."""
 
+WAITING_SHARE = 0.1
+"""The pause while something else has to end first, as a share of the time waited so far."""
+LONGEST_WAITING_PAUSE = timedelta(minutes=30)
+"""The longest of these pauses. It is short, because a state machine is deleted only after the Wait
+states of its executions have ended."""
+
 
 def pause(durations: Sequence[int], elapsed: float) -> float:
     """Return the seconds until the next look at a job, at least 1.
@@ -30,3 +37,8 @@ def pause(durations: Sequence[int], elapsed: float) -> float:
     if elapsed < quiet:
         return max(quiet - elapsed, 1)
     return min(max(elapsed * PAUSE_SHARE, 1), LONGEST_PAUSE)
+
+
+def waiting_pause(waited: timedelta) -> timedelta:
+    """Return the pause until the next look at something else that has to end first."""
+    return min(waited * WAITING_SHARE, LONGEST_WAITING_PAUSE)

@@ -7,16 +7,12 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from .imports import Import, effective_imports, foreign_replacement, partial_import
-from .pacing import pause
+from .pacing import pause, waiting_pause
 from .steps import BUSY_PAUSE, SHORT_PAUSE, Action, Case, JobMemory, Step, failed
 
 DIGEST_DIGITS = 24
 MONTH = timedelta(days=30)
 """Trainings within this time count for limits.maxTrainingsPerMonth."""
-PAUSE_SHARE = 0.1
-"""The pause while the data is changing, as a share of the time that the training has waited."""
-LONGEST_PAUSE = 1800
-"""The longest pause in seconds while the data is changing."""
 STOP_GRACE = timedelta(hours=1)
 """How long a training may take to stop."""
 
@@ -138,8 +134,8 @@ def _check_data(case: TrainingCase) -> Step | None:
     if running or seen.is_being_updated:
         reason = f"{running.arn} is running" if running else "the solution is being updated"
         late = memory.at_deadline(reason, wanted.max_hours, now)
-        share = (now - memory.began_at).total_seconds() * PAUSE_SHARE
-        return late or Step("WAITING", pause=min(max(share, BUSY_PAUSE), LONGEST_PAUSE))
+        seconds = waiting_pause(now - memory.began_at).total_seconds()
+        return late or Step("WAITING", pause=max(seconds, BUSY_PAUSE))
     unusable = unusable_data(seen.imports, wanted)
     return failed("CHECKING", unusable) if unusable else None
 
