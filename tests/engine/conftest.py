@@ -1,4 +1,4 @@
-"""Proves what Pulumi's real engine does with the program, from the first preview to an upgrade.
+"""Proves what Pulumi's real engine does with the program, from the first preview to the end.
 
 The tests run the real CLI with the deployer as its AWS provider. They do not prove the checks of
 the official provider.

@@ -29,7 +29,6 @@ RUN_BY = {
     "pulumi preview": ("engine", "stack.preview()"),
     "pulumi preview --refresh": ("engine", 'stack.preview("--refresh")'),
     "pulumi stack export": ("engine", '"stack", "export"'),
-    "pulumi stack import": ("engine", '"stack", "import"'),
     "retrain --version": ("retrain", '"--version"'),
     "retrain approve": ("retrain", "approve "),
     "retrain approve --refuse": ("retrain", "--refuse"),
@@ -42,7 +41,7 @@ RUN_BY = {
     "retrain watch --run": ("retrain", "--run "),
 }
 """Command -> the folder of the tests that run it, and a text in one of these tests."""
-ONLY_NAMED = {"pulumi config", "pulumi package publish"}
+ONLY_NAMED = {"pulumi config", "pulumi package publish", "pulumi stack import"}
 """Commands that a page only writes about."""
 
 
