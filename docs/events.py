@@ -76,6 +76,7 @@ EXAMPLE = {
                             "change": 0.071429,
                             "newBaseline": None,
                             "liveBaseline": None,
+                            "hasDropped": False,
                         }
                     },
                     "seconds": 960.0,

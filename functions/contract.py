@@ -327,6 +327,8 @@ class MetricValues(TypedDict):
     live: float | None
     newBaseline: NotRequired[float | None]
     liveBaseline: NotRequired[float | None]
+    hasDropped: NotRequired[bool]
+    """True if the metric fell by more than the rule's maxDrop, or may have. Otherwise missing."""
 
 
 class StateError(TypedDict):

@@ -1,9 +1,16 @@
-"""Deploys a version to a campaign: judge it, put it on trial, then keep it or go back."""
+"""Deploys a version to a campaign: looks, decides and acts until the campaign has an outcome.
+
+The rules decide (`rules/deployments.py`). This module reads what they have to know and sends what
+they have decided: an update to the *candidate*, which is then on *trial*, requests that *probe* it,
+and perhaps an update back to the *good version*. What has to outlive the run is a *record* in the
+campaign's tags. All else is *progress*, which the run's document carries to the next invocation.
+"""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -20,204 +27,282 @@ from .contract import (
 from .errors import Refused, ServiceUnavailable, Throttled
 from .log import log_item
 from .personalize.campaigns import (
-    Versions,
     approval_tags,
+    campaign_state,
+    deployment_spec,
     describe_campaign,
-    notes_as_tags,
-    read_notes,
-    seen_campaign,
+    read_record,
+    read_version,
+    record_as_tags,
     update_request,
-    wanted_deployment,
+    with_version_facts,
 )
 from .personalize.tags import GOOD, tags_of, write_tags
-from .reconcile import REFUSALS, Progress, from_document, reconcile, to_document
-from .rules import deployments
-from .rules.deployments import Alarm, Ask, Deploy, GoBack, Memory, Notes, SeenCampaign, WriteNotes
+from .reconcile import REFUSALS, InvocationResult, from_document, reconcile, to_document
+from .rules.campaigns import (
+    Alarm,
+    CampaignState,
+    Deploy,
+    DeploymentProgress,
+    DeploymentRecord,
+    RequestApproval,
+    RollBack,
+    SaveRecord,
+)
+from .rules.deployments import MAX_TRIAL, decide
+from .rules.pacing import OVERDUE_SHARE
 from .rules.probing import Probe, Response
 from .rules.steps import BUSY_PAUSE, Action, Step
 from .texts import shortened, with_short_texts
 from .words import name_of
 
 REPORTED_FIELDS = {
-    "version": "versionArn",
-    "previous": "previousVersionArn",
+    "version_arn": "versionArn",
+    "previous_version_arn": "previousVersionArn",
     "metrics": "metrics",
     "warnings": "warnings",
-    "created_at": "createdAt",
-    "ended_at": "endedAt",
+    "update_created_at": "createdAt",
+    "update_ended_at": "endedAt",
 }
-"""Field of `Memory` -> the item's key under which the report reads it. The item's `memory` lacks
-these fields, because the document of 50 campaigns has no room for them twice."""
+"""Field of `DeploymentProgress` -> the key of the item where the report looks for it. The document
+of 50 campaigns has no room for these fields twice, so the item's `memory` lacks them."""
+PROBE_REQUEST_KEYS = ("userId", "itemId", "inputList", "filterArn", "filterValues", "context")
 MAX_FAILURE_BYTES = 180
 """The most bytes of a probe's error. The document of a run contains the error twice: as the probe's
-failure, and as the reason why the campaign goes back."""
+failure, and as the reason for the rollback."""
 
 
 @with_short_texts
 def handler(event: CampaignIteration, _context: object) -> DeploymentItem:
     """Deploy the version until the campaign has an outcome, or has to wait for long."""
-    work = CampaignDeployment(event)
-    try:
-        item = work.item(
-            reconcile(work.look, deployments.decide, work.act, work.wanted, work.memory)
-        )
-    except (ClientError, Throttled, ServiceUnavailable) as error:
-        item = work.item(work.pause_after(error))
+    deployment = CampaignDeployment(event)
+    item = deployment.proceed()
     if item["outcome"]:
-        values = {name: compared["new"] for name, compared in item["metrics"].items()}
-        solution = name_of(work.solution["solutionArn"])
-        metrics.write(pipeline_name(event["settings"]), values, Solution=solution)
+        _write_metrics(item, event, deployment.solution["solutionArn"])
     return log_item("deploy_version", event["run"], event["campaign"]["campaignArn"], item)
 
 
+def _write_metrics(item: DeploymentItem, event: CampaignIteration, solution_arn: str) -> None:
+    """Publish the offline metrics of the version that was judged."""
+    values = {metric: compared["new"] for metric, compared in item["metrics"].items()}
+    metrics.write(pipeline_name(event["settings"]), values, Solution=name_of(solution_arn))
+
+
 class CampaignDeployment:
-    """The deployment to one campaign in one invocation. The item carries its memory to the next."""
+    """The part of a deployment that happens in one invocation."""
 
     def __init__(self, event: CampaignIteration) -> None:
-        settings, training, item = event["settings"], event["training"], event["item"]
-        self.arn = event["campaign"]["campaignArn"]
-        self.solution = solution_of_campaign(settings, self.arn)
-        self.wanted = wanted_deployment(
+        settings = event["settings"]
+        training = event["training"]
+        self.campaign_arn = event["campaign"]["campaignArn"]
+        self.solution = solution_of_campaign(settings, self.campaign_arn)
+        self.spec = deployment_spec(
             settings,
             self.solution,
-            self.arn,
-            training["arn"] if training else None,
-            waited=training is not None and not training["isOfRun"],
+            self.campaign_arn,
+            candidate_arn=training["arn"] if training else None,
+            from_earlier_run=training is not None and not training["isOfRun"],
         )
-        self.memory = Memory(clock.now())
-        if item:
-            document = cast("dict[str, object]", item)
-            reported = {field: document[key] for field, key in REPORTED_FIELDS.items()}
-            self.memory = from_document(Memory, {**item["memory"], **reported})
+        self.progress = _progress_in(event["item"])
 
-    def look(self) -> SeenCampaign:
-        """Return the campaign as it is now. Its versions are read again: a baseline may be new."""
-        campaign = describe_campaign(read_client(), self.arn)
-        tags, versions = tags_of(read_client(), self.arn), Versions(read_client(), self.solution)
-        seen = seen_campaign(campaign, tags, self.solution["solutionArn"], versions)
-        names, trial = self.wanted.alarms, seen.notes.trial
-        if not (names and trial) or trial.version != seen.serves or seen.update.is_running:
-            return seen
-        return replace(seen, alarms=read_alarms(names))
+    def proceed(self) -> DeploymentItem:
+        """Look, decide and act, and return the item for the next invocation."""
+        try:
+            result = reconcile(self.look, decide, self.act, self.spec, self.progress)
+        except (ClientError, Throttled, ServiceUnavailable) as error:
+            return self._item(self._result_after(error))
+        return self._item(result)
 
-    def pause_after(self, error: Exception) -> Progress[None]:
-        """Return a pause after an error, if a version is on trial.
+    def look(self) -> CampaignState:
+        """Read everything that the rules have to know about the campaign right now."""
+        client = read_client()
+        campaign = campaign_state(
+            describe_campaign(client, self.campaign_arn),
+            tags_of(client, self.campaign_arn),
+            self.solution["solutionArn"],
+        )
 
-        The run may go on for hours with another solution, and nobody else would look at the
-        version. The pauses grow with the time, so that they do not fill the history.
+        trial = campaign.record.trial
+        serves_trial = trial is not None and trial.version_arn == campaign.served_version_arn
+        if self.spec.alarm_names and serves_trial and not campaign.update.is_running:
+            campaign = replace(campaign, alarms=read_alarms(self.spec.alarm_names))
 
-        Raises:
-            Exception: the error, if no version is on trial, or at the deadline of the trial.
-        """
-        memory = self.memory
-        if is_missing(error, "DescribeCampaign", "ListTagsForResource"):
-            deleted = Step("TRYING", outcome="FAILED", reasons=("the campaign was deleted",))
-            return Progress(None, deleted, 0)
-        waited = clock.now() - memory.began_at
-        remaining = deployments.LONGEST_TRIAL + self.wanted.bake - waited
-        if not memory.is_on_trial or remaining <= timedelta():
-            raise error
-        memory.warnings = sorted({*memory.warnings, f"{type(error).__name__}: {error}"})
-        pause = max(timedelta(seconds=BUSY_PAUSE), waited * deployments.OVERDUE_SHARE)
-        return Progress(None, Step("TRYING"), math.ceil(min(pause, remaining).total_seconds()))
+        # The versions are read at each look, because their baselines may have been trained since.
+        read = partial(read_version, client, self.solution)
+        return with_version_facts(campaign, self.spec, read, clock.now())
 
     def act(self, action: Action) -> None:
-        """Send the request of an action."""
+        """Do what the rules have decided."""
         match action:
-            case Deploy(version, notes):
-                self._update(version, notes)
-            case GoBack(version):
-                self._go_back(version)
-            case WriteNotes(notes):
-                self._write(notes)
-            case Ask(version):
-                write_tags(write_client(), version, approval_tags("ASKED", clock.now()))
+            case Deploy(candidate_arn, record):
+                self._deploy(candidate_arn, record)
+            case RollBack(good_version_arn):
+                self._roll_back(good_version_arn)
+            case SaveRecord(record):
+                self._save(record)
+            case RequestApproval(candidate_arn):
+                write_tags(write_client(), candidate_arn, approval_tags("ASKED", clock.now()))
             case Probe():
-                probe, probing = self.wanted.probe, self.memory.probing
-                assert probe, "the rules probe only campaigns with a probe"
-                assert probing, "the rules remember what they probe"
-                probing.response = request_recommendations(self.arn, probe)
+                self._probe()
 
-    def item(self, progress: Progress[SeenCampaign] | Progress[None]) -> DeploymentItem:
-        """Return how far the deployment has come, with what the report needs."""
-        item, memory = progress.item(self.memory), to_document(self.memory)
-        reported = {key: memory.pop(field) for field, key in REPORTED_FIELDS.items()}
-        memory = {} if item["outcome"] else memory
-        return cast("DeploymentItem", {**item, **reported, "memory": memory})
+    def _deploy(self, candidate_arn: str, record: DeploymentRecord) -> None:
+        """Save the record of the trial, then send the update.
 
-    def _update(self, version: str, notes: Notes | None = None) -> None:
-        request = update_request(describe_campaign(read_client(), self.arn), version)
-        if notes:
-            self._write(notes)
+        In the other order, a run that dies in between would leave a version that is never tried.
+        """
+        request = self._update_request(candidate_arn)
+        self._save(record)
         try:
-            write_client().update_campaign(**request)
-        except (ClientError, Throttled) as error:
-            # After ServiceUnavailable the request may have arrived.
-            if notes:
-                self._write(notes._replace(trial=None))
-            code = error.response["Error"]["Code"] if isinstance(error, ClientError) else None
-            if code in REFUSALS:
-                raise Refused(str(error)) from error
+            self._send_update(request)
+        except (Refused, ClientError, Throttled):
+            # The update has certainly not begun, so the trial hasn't either. ServiceUnavailable
+            # isn't in the list, because the request may have arrived nevertheless.
+            self._save(record.without_trial())
             raise
 
-    def _go_back(self, version: str) -> None:
-        """Send the update to the good version. A person may have edited the tag that names it."""
+    def _roll_back(self, good_version_arn: str) -> None:
+        """Send the update to the good version."""
+        request = self._update_request(good_version_arn)
         try:
-            self._update(version)
+            self._send_update(request)
         except ClientError as error:
             if not is_missing(error, "UpdateCampaign"):
                 raise
-            named = f"the tag {GOOD} named {version}, which does not exist"
-            self.memory.warnings = sorted({*self.memory.warnings, named})
-            notes = read_notes(tags_of(read_client(), self.arn), self.solution["solutionArn"])
-            self._write(notes._replace(good=None))
+            self._forget_good_version(good_version_arn)
 
-    def _write(self, notes: Notes) -> None:
-        write_tags(write_client(), self.arn, notes_as_tags(notes))
+    def _update_request(self, version_arn: str) -> Mapping[str, Any]:
+        campaign = describe_campaign(read_client(), self.campaign_arn)
+        return update_request(campaign, version_arn)
+
+    def _send_update(self, request: Mapping[str, Any]) -> None:
+        """Send an update.
+
+        Raises:
+            Refused: The campaign is busy, so the same update may succeed later.
+        """
+        try:
+            write_client().update_campaign(**request)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in REFUSALS:
+                raise Refused(str(error)) from error
+            raise
+
+    def _forget_good_version(self, good_version_arn: str) -> None:
+        """Remove a good version that doesn't exist. A person may have edited its tag."""
+        self.progress.warn(f"the tag {GOOD} named {good_version_arn}, which does not exist")
+        tags = tags_of(read_client(), self.campaign_arn)
+        record = read_record(tags, self.solution["solutionArn"])
+        self._save(record._replace(good_version_arn=None))
+
+    def _save(self, record: DeploymentRecord) -> None:
+        write_tags(write_client(), self.campaign_arn, record_as_tags(record))
+
+    def _probe(self) -> None:
+        """Send one request of the probe. The rules count its response at the next look."""
+        probe_run = self.progress.probe_run
+        assert self.spec.probe is not None, "the rules probe only campaigns with a probe"
+        assert probe_run is not None, "the step with this action has a probe run"
+        response = request_recommendations(self.campaign_arn, self.spec.probe)
+        self.progress.probe_run = replace(probe_run, response=response)
+
+    def _result_after(self, error: Exception) -> InvocationResult[None]:
+        """Return the result of an invocation that an error has ended: a pause during a trial.
+
+        If the error ended the deployment too, the version on trial would be left alone for hours,
+        because no other run looks at it while this one goes on with another solution.
+
+        Raises:
+            Exception: The error, if no version is on trial, or at the deadline of the trial.
+        """
+        if is_missing(error, "DescribeCampaign", "ListTagsForResource"):
+            step = Step("TRYING", outcome="FAILED", reasons=("the campaign was deleted",))
+            return InvocationResult(seen=None, step=step, seconds=0)
+
+        now = clock.now()
+        deadline = self.progress.began_at + MAX_TRIAL + self.spec.bake
+        if not self.progress.is_on_trial or now >= deadline:
+            raise error
+
+        self.progress.warn(f"{type(error).__name__}: {error}")
+        # The pauses grow, so that they don't fill the history of the run.
+        growing_pause = (now - self.progress.began_at) * OVERDUE_SHARE
+        pause = min(max(timedelta(seconds=BUSY_PAUSE), growing_pause), deadline - now)
+        return InvocationResult(
+            seen=None, step=Step("TRYING"), seconds=math.ceil(pause.total_seconds())
+        )
+
+    def _item(
+        self, result: InvocationResult[CampaignState] | InvocationResult[None]
+    ) -> DeploymentItem:
+        """Return the item of the run's document, which contains the progress."""
+        item = result.item(self.progress)
+        progress = to_document(self.progress)
+        reported = {key: progress.pop(field) for field, key in REPORTED_FIELDS.items()}
+        memory = {} if item["outcome"] else progress
+        return cast("DeploymentItem", {**item, **reported, "memory": memory})
+
+
+def _progress_in(item: DeploymentItem | None) -> DeploymentProgress:
+    """Return the progress in the item of the last invocation, or a new one without an item."""
+    if item is None:
+        return DeploymentProgress(began_at=clock.now())
+    document = cast("dict[str, object]", item)
+    reported = {field: document[key] for field, key in REPORTED_FIELDS.items()}
+    return from_document(DeploymentProgress, {**item["memory"], **reported})
 
 
 def is_missing(error: Exception, *operations: str) -> bool:
-    """Return True if one of these operations has found no such resource."""
+    """Return True if one of these operations has failed because its resource doesn't exist."""
     if not isinstance(error, ClientError) or error.operation_name not in operations:
         return False
     return error.response["Error"]["Code"] == "ResourceNotFoundException"
 
 
 def read_alarms(names: Sequence[str]) -> list[Alarm]:
-    """Return the alarms with these names. An error becomes a state and stops no deployment."""
+    """Read the alarms of a bake.
+
+    An error becomes the state of an alarm. It must not stop the deployment, and it's no reason to
+    roll back either.
+    """
     try:
         response = cloudwatch().describe_alarms(
             AlarmNames=names, AlarmTypes=["MetricAlarm", "CompositeAlarm"]
         )
     except (ClientError, ServiceUnavailable, Throttled) as error:
-        return [Alarm(name, shortened(str(error))) for name in names]
-    found = {}
+        return [Alarm(name=name, state=shortened(str(error))) for name in names]
+
+    alarms = {name: Alarm(name=name, state="does not exist") for name in names}
     for alarm in (*response["MetricAlarms"], *response["CompositeAlarms"]):
+        name = alarm["AlarmName"]
         since = alarm.get("StateTransitionedTimestamp") or alarm["StateUpdatedTimestamp"]
-        found[alarm["AlarmName"]] = Alarm(alarm["AlarmName"], alarm["StateValue"], since)
-    return [found.get(name, Alarm(name, "does not exist")) for name in names]
+        alarms[name] = Alarm(name=name, state=alarm["StateValue"], since=since)
+    return list(alarms.values())
 
 
 def request_recommendations(campaign_arn: str, probe: ProbeSettings) -> Response:
-    """Send one request of a probe, and judge its response. An error is not a bad response."""
+    """Send one request of a probe, and judge the response."""
     try:
         results = _results(campaign_arn, probe)
     except (ClientError, BotoCoreError) as error:
-        return Response(shortened(str(error), MAX_FAILURE_BYTES), is_error=True)
+        return Response(failure=shortened(str(error), MAX_FAILURE_BYTES), is_error=True)
+
     if not isinstance(results, list):
-        return Response("the response has no list of results")
-    if len(results) < probe["minResults"]:
-        return Response(f"{len(results)} results, fewer than minResults {probe['minResults']}")
+        return Response(failure="the response has no list of results")
+
+    min_results = probe["minResults"]
+    if len(results) < min_results:
+        return Response(failure=f"{len(results)} results, fewer than minResults {min_results}")
     return Response()
 
 
 def _results(campaign_arn: str, probe: ProbeSettings) -> object:
-    """Request a ranking or recommendations. Return the list in the response, or None."""
-    keys = ("userId", "itemId", "inputList", "filterArn", "filterValues", "context")
-    request: dict[str, Any] = {key: value for key, value in probe.items() if key in keys and value}
+    """Request what the campaign is made for: a ranking or recommendations."""
+    request: dict[str, Any] = {
+        key: value for key, value in probe.items() if key in PROBE_REQUEST_KEYS and value
+    }
     request["campaignArn"] = campaign_arn
     if "inputList" in request:
         return runtime_client().get_personalized_ranking(**request).get("personalizedRanking")
-    # Without numResults a response has at most 25 results.
+    # Without numResults, there are at most 25 results.
     request["numResults"] = probe["minResults"]
     return runtime_client().get_recommendations(**request).get("itemList")

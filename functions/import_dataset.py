@@ -11,7 +11,7 @@ from .personalize.tags import BYTES, CONFIRMED, FINGERPRINT, RUN, api_tags, writ
 from .planning.export_guards import content_tags
 from .planning.plan_run import GUARDS, view_of
 from .planning.world import read_data
-from .reconcile import Progress, creation, from_document, reconcile
+from .reconcile import InvocationResult, creation, from_document, reconcile
 from .rules import imports
 from .rules.imports import CheckContent, Confirm, Create, Export, Memory, SeenDataset, WantedImport
 from .rules.steps import Action
@@ -83,7 +83,7 @@ class DatasetImport:
                 self.memory.checked = ""
                 self._create(export)
 
-    def item(self, progress: Progress[SeenDataset]) -> ImportItem:
+    def item(self, progress: InvocationResult[SeenDataset]) -> ImportItem:
         """Return how far the import has come, with the job of this run or the one before it."""
         seen = progress.seen
         own = imports.import_of_run(seen.imports, self.wanted.run)

@@ -13,7 +13,7 @@ from .execution_input import input_problems
 from .executions import run_of, trial_results
 from .log import log
 from .overlap import event_of_deployment, pause_before, pause_for_deletion
-from .personalize.campaigns import live_version, read_notes
+from .personalize.campaigns import read_record, served_version_arn
 from .personalize.tags import CHECKED, CONFIRMED, tags_of, write_tags
 from .planning.plan_run import plan_run, read_view
 from .planning.world import describe_existing
@@ -104,7 +104,7 @@ def solutions_on_trial(
         arns = [campaign["campaignArn"] for campaign in solution["campaigns"]]
         untried = [arn for arn in arns if arn not in tried]
         tags = describe_existing(untried, partial(tags_of, client))
-        on_trial = [arn for arn in tags if read_notes(tags[arn], solution_arn).trial]
+        on_trial = [arn for arn in tags if read_record(tags[arn], solution_arn).trial]
         if on_trial:
             found.append(
                 {
@@ -165,5 +165,5 @@ def found_up_to_date(view: RunView) -> Iterator[str]:
                 yield solution.arn
             for campaign in campaigns:
                 arn = campaign["campaignArn"]
-                if live_version(view.world.campaigns[arn]) == version.arn:
+                if served_version_arn(view.world.campaigns[arn]) == version.arn:
                     yield arn

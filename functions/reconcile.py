@@ -21,7 +21,7 @@ from .errors import Refused, ServiceUnavailable, Throttled
 from .rules.batch_jobs import BatchJob
 from .rules.imports import Import
 from .rules.pacing import LONGEST_SLEEP
-from .rules.steps import BUSY_PAUSE, SHORT_PAUSE, Action, JobMemory, Step
+from .rules.steps import BUSY_PAUSE, SHORT_PAUSE, Action, JobMemory, Step, remember
 from .rules.trainings import Training
 
 INVOCATION = timedelta(minutes=14)
@@ -37,7 +37,7 @@ Wanted = TypeVar("Wanted")
 Memory = TypeVar("Memory")
 
 
-class Progress(NamedTuple, Generic[Seen]):
+class InvocationResult(NamedTuple, Generic[Seen]):
     """How far an item has come when its invocation ends."""
 
     seen: Seen
@@ -71,7 +71,7 @@ def reconcile(
     act: Callable[[Action], None],
     wanted: Wanted,
     memory: Memory,
-) -> Progress[Seen]:
+) -> InvocationResult[Seen]:
     """Look, decide and act until there is an outcome or the next look is far away.
 
     If a service fails after the first decision, the loop pauses, so that the memory is kept. `act`
@@ -83,12 +83,13 @@ def reconcile(
         try:
             seen = look()
             step = decide(seen, wanted, memory, clock.now())
-            if step.act is not None:
-                if step.act.changes and clock.now() - began_at > ACTING:
-                    return Progress(seen, step._replace(outcome=None), 0)
-                act(step.act)
+            remember(memory, step)
+            if step.action is not None:
+                if step.action.changes and clock.now() - began_at > ACTING:
+                    return InvocationResult(seen, step._replace(outcome=None), 0)
+                act(step.action)
             if step.outcome is not None:
-                return Progress(seen, step, 0)
+                return InvocationResult(seen, step, 0)
             seconds = step.pause
         except (Refused, Throttled, ServiceUnavailable) as error:
             if step is None:
@@ -96,9 +97,9 @@ def reconcile(
             step = step._replace(outcome=None)
             seconds = BUSY_PAUSE if isinstance(error, Refused) else SHORT_PAUSE
         if seconds > LONGEST_SLEEP:
-            return Progress(seen, step, round(seconds))
+            return InvocationResult(seen, step, round(seconds))
         if clock.now() + timedelta(seconds=seconds) > began_at + INVOCATION:
-            return Progress(seen, step, 0)
+            return InvocationResult(seen, step, 0)
         clock.sleep(seconds)
 
 

@@ -1,13 +1,15 @@
 """Runs a batch job: looks, decides and acts until its results are written."""
 
+from dataclasses import replace
+
 from . import aws, clock, exports
 from .contract import BatchItem, BatchIteration
 from .executions import job_name
 from .log import log_item
 from .personalize.batch_jobs import batch_jobs_of, create_batch_job, list_batch_jobs
-from .personalize.campaigns import Versions, describe_campaign, seen_campaign
+from .personalize.campaigns import campaign_state, describe_campaign, read_version
 from .personalize.tags import BATCH, RUN, api_tags, tags_of
-from .reconcile import Progress, creation, from_document, reconcile
+from .reconcile import InvocationResult, creation, from_document, reconcile
 from .rules import batch_jobs
 from .rules.batch_jobs import Create, Memory, SeenBatchJobs, WantedBatchJob
 from .rules.steps import Action
@@ -51,15 +53,19 @@ class RunningBatchJob:
                 return SeenBatchJobs(jobs=jobs)
         objects = exports.list_objects(aws.s3(), self._job["input"], by_prefix=True)
         export = exports.Export(location=self._job["input"], objects=objects)
-        return SeenBatchJobs(
+        seen = SeenBatchJobs(
             jobs=jobs,
             input=export.fingerprint if objects else None,
             campaigns=[
-                seen_campaign(describe_campaign(client, item), tags_of(client, item), arn, {})
+                campaign_state(describe_campaign(client, item), tags_of(client, item), arn)
                 for item in (campaign["campaignArn"] for campaign in self._solution["campaigns"])
             ],
-            versions=Versions(client, self._solution),
         )
+        versions = {
+            version: read_version(client, self._solution, version)
+            for version in batch_jobs.versions_to_compare(seen, self.wanted)
+        }
+        return replace(seen, versions=versions)
 
     def act(self, action: Action) -> None:
         """Create the batch job, which is the only thing that the rules decide to do."""
@@ -74,7 +80,7 @@ class RunningBatchJob:
         with creation(self.memory, self._name):
             create_batch_job(aws.write_client(), self._recipe, self._job, request)
 
-    def item(self, progress: Progress[SeenBatchJobs]) -> BatchItem:
+    def item(self, progress: InvocationResult[SeenBatchJobs]) -> BatchItem:
         """Return how far the batch job has come."""
         memory = self.memory
         job = next((job for job in progress.seen.jobs if job.arn == memory.job), None)

@@ -10,7 +10,7 @@ from .personalize.imports import ImportReader
 from .personalize.lists import list_deletions
 from .personalize.tags import DIGEST, RUN, api_tags
 from .personalize.trainings import SolutionReader, stop_training, wanted_training
-from .reconcile import Progress, creation, from_document, reconcile
+from .reconcile import InvocationResult, creation, from_document, reconcile
 from .rules import trainings
 from .rules.steps import Action
 from .rules.trainings import Create, Memory, SeenSolution, Stop
@@ -84,7 +84,7 @@ class SolutionTraining:
                     )
                     self.memory.version = response["solutionVersionArn"]
 
-    def item(self, progress: Progress[SeenSolution]) -> TrainingItem:
+    def item(self, progress: InvocationResult[SeenSolution]) -> TrainingItem:
         """Return how far the training has come, and its version."""
         memory, seen = self.memory, progress.seen
         version = next((item for item in seen.trainings if item.arn == memory.version), None)

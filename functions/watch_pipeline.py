@@ -14,7 +14,7 @@ from .aws import read_client, stepfunctions, write_client
 from .errors import ServiceUnavailable, Throttled
 from .executions import deployed_machine, last_executions
 from .log import log, logger
-from .personalize.campaigns import describe_campaign, live_version, read_notes
+from .personalize.campaigns import describe_campaign, read_record, served_version_arn
 from .personalize.imports import list_imports
 from .personalize.lists import active_event_trackers
 from .personalize.statuses import is_active, is_running, is_stopping
@@ -137,15 +137,15 @@ class Watcher:
         if tags is None:
             self.unfinished_trials += 1
             return None
-        if trial := read_notes(tags, solution_arn).trial:
-            self._trials_began_at.append(trial.at)
-            age = clock.now() - (trial.baked_until or trial.at)
+        if trial := read_record(tags, solution_arn).trial:
+            self._trials_began_at.append(trial.began_at)
+            age = clock.now() - (trial.bake_ends_at or trial.began_at)
             self.unfinished_trials += age > UNFINISHED_AGE
         return self._try(arn, partial(self._age_of_served, arn, tags))
 
     def _age_of_served(self, arn: str, tags: Tags) -> float:
         """Return the hours since the version that a campaign serves was trained or checked."""
-        served = live_version(describe_campaign(self._client, arn))
+        served = served_version_arn(describe_campaign(self._client, arn))
         if served is None:
             raise NotMeasurableError("the campaign serves nothing, because it is not ACTIVE")
         trained_at = describe_version(self._client, served)["creationDateTime"]

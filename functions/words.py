@@ -13,8 +13,6 @@ SHORT_METRICS = {
     "precision": "precision",
 }
 """The beginning of the name of a metric that ends with `_at_<number>` -> its usual short name."""
-TIMES_BASELINE = "times the baseline"
-"""The unit of a metric that is divided by that of a baseline."""
 
 
 def time_text(time: datetime) -> str:
@@ -85,7 +83,7 @@ def metric_text(values: MetricValues) -> str:
     change = share_of_change(judged_new, judged_live)
     text = "" if change is None else f"{change:+.1%}"
     if values.get("newBaseline"):
-        text = f"{judged_live:.3g} → {judged_new:.3g} {TIMES_BASELINE}, {text}"
+        text = f"{judged_live:.3g} → {judged_new:.3g} times the baseline, {text}"
     return f"{live} → {new}" + (f" ({text})" if text else "")
 
 

@@ -170,7 +170,7 @@ def definition(
                                 function=functions["deploy_version"],
                                 waits={
                                     "UPDATING": "Wait for the update",
-                                    "GOING_BACK": "Wait for the rollback",
+                                    "ROLLING_BACK": "Wait for the rollback",
                                     "BAKING": "Wait for the bake",
                                 },
                                 outcomes={

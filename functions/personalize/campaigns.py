@@ -1,27 +1,36 @@
 """Reads campaigns and versions for the rules of deployments, and builds their tags and updates.
 
-While a campaign is updated, its status stays ACTIVE. `latestCampaignUpdate` shows the state of the
-update, and `solutionVersionArn` shows which version is served.
+During an update, a campaign remains ACTIVE, and its `solutionVersionArn` still names the *served
+version*. Only `latestCampaignUpdate` shows that something is going on. What runs have learned about
+its versions is the campaign's *record*, which is stored in tags: the version on *trial* with the
+end of its *bake*, the *good version*, the one before that, and the *bad version*.
 """
 
 from __future__ import annotations
 
 import math
-from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, NamedTuple, cast, get_args
 
 from .. import clock
 from ..contract import pipeline_name
-from ..rules.deployments import Deployment, Notes, SeenCampaign, Trial, Update, Version
-from ..rules.gate import Baseline
+from ..rules.campaigns import (
+    CampaignState,
+    CampaignUpdate,
+    DeploymentRecord,
+    DeploymentSpec,
+    Trial,
+)
+from ..rules.deployments import versions_to_compare
+from ..rules.gate import NO_VERSION, Baseline, VersionFacts
 from ..rules.trainings import imports_of
 from .statuses import is_active, is_running
 from .tags import APPROVAL, BAD, BAKE, DIGEST, GOOD, PINNED, PREVIOUS, TRIAL, past_time, tags_of
 from .trainings import describe_version, list_versions
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable
 
     from mypy_boto3_personalize import PersonalizeClient
     from mypy_boto3_personalize.type_defs import CampaignTypeDef, UpdateCampaignRequestTypeDef
@@ -32,87 +41,132 @@ Answer = Literal["ASKED", "APPROVED", "REFUSED"]
 LATEST = "/$LATEST"
 """A campaign with syncWithLatestSolutionVersion may show `<solution>/$LATEST` as its version."""
 NONE = "-"
-"""The value of a tag without a fact. All tags are always written, because a resource can have at
-most 50, and a trial must be able to end even if a person has added tags since it began."""
-BAKE_PAUSE, BAKE_LOOKS = 300, 600
-"""The seconds between two looks at the alarms of a bake, and about the most looks of all bakes of a
-run. A look is 9 events, and a run may bake twice, because it also ends the trials of earlier runs.
-Of the 25,000 events of an execution, the largest pipeline may need 13,200 for everything else."""
+"""The value of a tag that says nothing. We always write all tags, because a resource can have at
+most 50. Otherwise, a trial could not end if a person has added tags since it began."""
+BAKE_PAUSE = 300
+"""The seconds between two looks at the alarms of a bake."""
+BAKE_LOOKS = 600
+"""About the most looks of all bakes of a run. A look is 9 events, and a run may bake twice, because
+it also ends the trials of earlier runs. Step Functions allows 25,000 events, and the largest
+pipeline may need 13,200 for everything else."""
 CREATED_ALARMS = ("4xx", "5xx", "latency")
 """The alarms of a bake that `createAlarms` creates (`components/alarms.py`)."""
 SERVED = "served"
 """The last word of the tag about a trial, once a run has seen that the campaign serves the version.
-Without it, nobody can have taken the version back."""
+Without it, nobody can have rolled the version back."""
 
 
 def describe_campaign(client: PersonalizeClient, campaign_arn: str) -> CampaignTypeDef:
-    """Return a campaign as DescribeCampaign shows it."""
+    """Describe a campaign."""
     return client.describe_campaign(campaignArn=campaign_arn)["campaign"]
 
 
-def live_version(campaign: CampaignTypeDef) -> str | None:
+def served_version_arn(campaign: CampaignTypeDef) -> str | None:
     """Return the version that a campaign serves, or None if its creation has failed."""
-    return campaign["solutionVersionArn"] if is_active(campaign["status"]) else None
+    if is_active(campaign["status"]):
+        return campaign["solutionVersionArn"]
+    return None
 
 
-def follows_newest(campaign: CampaignTypeDef) -> bool:
+def syncs_with_latest_version(campaign: CampaignTypeDef) -> bool:
     """Return True if Personalize itself moves the campaign to each new version."""
     return campaign.get("campaignConfig", {}).get("syncWithLatestSolutionVersion", False)
 
 
-def seen_campaign(
-    campaign: CampaignTypeDef, tags: Tags, solution_arn: str, versions: Mapping[str, Version]
-) -> SeenCampaign:
-    """Return what the rules of deployments need to know about a campaign of a solution."""
-    latest = campaign.get("latestCampaignUpdate", campaign)
-    update = Update(
-        version=latest["solutionVersionArn"],
-        is_running=is_running(latest["status"]),
-        created_at=latest["creationDateTime"],
-        ended_at=latest["lastUpdatedDateTime"],
-        failure=latest.get("failureReason"),
-    )
-    return SeenCampaign(
-        serves=live_version(campaign),
-        update=update,
-        notes=read_notes(tags, solution_arn),
-        versions=versions,
+def campaign_state(campaign: CampaignTypeDef, tags: Tags, solution_arn: str) -> CampaignState:
+    """Return the state of a campaign from the responses of Personalize."""
+    # A campaign that was never updated only shows its creation.
+    update = campaign.get("latestCampaignUpdate", campaign)
+    return CampaignState(
+        served_version_arn=served_version_arn(campaign),
+        update=CampaignUpdate(
+            version_arn=update["solutionVersionArn"],
+            is_running=is_running(update["status"]),
+            created_at=update["creationDateTime"],
+            ended_at=update["lastUpdatedDateTime"],
+            failure=update.get("failureReason"),
+        ),
+        record=read_record(tags, solution_arn),
         pin=read_pin(tags),
     )
 
 
-def read_notes(tags: Tags, solution_arn: str) -> Notes:
-    """Return what the tags of a campaign say. A value that no run has written counts as missing."""
-    known = {key: value for key, value in tags.items() if value.startswith(f"{solution_arn}/")}
-    version, written_at, served, *_ = [*known.get(TRIAL, "").split(" "), "", "", ""]
-    at = past_time(written_at)
-    baked_until = past_time(tags.get(BAKE, ""), timedelta(hours=12))  # the longest bake
-    trial = Trial(version, at, served == SERVED, baked_until) if at else None
-    return Notes(trial, known.get(GOOD), known.get(PREVIOUS), known.get(BAD))
+def with_version_facts(
+    campaign: CampaignState,
+    spec: DeploymentSpec,
+    read_facts: Callable[[str], VersionFacts],
+    now: datetime,
+) -> CampaignState:
+    """Return the campaign with the facts about the versions that the rules are going to compare."""
+    version_arns = versions_to_compare(campaign, spec, now)
+    return replace(campaign, version_facts={arn: read_facts(arn) for arn in version_arns})
 
 
-def notes_as_tags(notes: Notes) -> Tags:
-    """Return the tags of a campaign with these notes."""
-    trial = notes.trial
-    baked_until = trial.baked_until if trial else None
-    served = f" {SERVED}" if trial and trial.was_served else ""
+def read_record(tags: Tags, solution_arn: str) -> DeploymentRecord:
+    """Return the record in the tags of a campaign.
+
+    People can edit tags, so a value that no run can have written counts as missing.
+    """
+    valid_tags = {key: value for key, value in tags.items() if value.startswith(f"{solution_arn}/")}
+    return DeploymentRecord(
+        trial=_read_trial(trial_tag=valid_tags.get(TRIAL, ""), bake_tag=tags.get(BAKE, "")),
+        good_version_arn=valid_tags.get(GOOD),
+        previous_good_version_arn=valid_tags.get(PREVIOUS),
+        blocked_version_arn=valid_tags.get(BAD),
+    )
+
+
+def _read_trial(trial_tag: str, bake_tag: str) -> Trial | None:
+    """Return the trial in two tags: `<version ARN> <time> served` and `<time>`."""
+    version_arn, _, time_and_word = trial_tag.partition(" ")
+    time, _, word = time_and_word.partition(" ")
+    began_at = past_time(time)
+    if began_at is None:
+        return None
+
+    # A bake takes at most 12 hours, so no run has written a later end.
+    longest_bake = timedelta(hours=12)
+    return Trial(
+        version_arn=version_arn,
+        began_at=began_at,
+        was_served=word == SERVED,
+        bake_ends_at=past_time(bake_tag, longest_bake),
+    )
+
+
+def record_as_tags(record: DeploymentRecord) -> Tags:
+    """Return the tags from which `read_record()` reads this record."""
+    trial_tag = NONE
+    bake_tag = NONE
+    if record.trial is not None:
+        trial_tag = f"{record.trial.version_arn} {record.trial.began_at.isoformat()}"
+        if record.trial.was_served:
+            trial_tag = f"{trial_tag} {SERVED}"
+        if record.trial.bake_ends_at is not None:
+            bake_tag = record.trial.bake_ends_at.isoformat()
+
     return {
-        TRIAL: f"{trial.version} {trial.at.isoformat()}{served}" if trial else NONE,
-        BAKE: baked_until.isoformat() if baked_until else NONE,
-        GOOD: notes.good or NONE,
-        PREVIOUS: notes.previous or NONE,
-        BAD: notes.bad or NONE,
+        TRIAL: trial_tag,
+        BAKE: bake_tag,
+        GOOD: record.good_version_arn or NONE,
+        PREVIOUS: record.previous_good_version_arn or NONE,
+        BAD: record.blocked_version_arn or NONE,
     }
 
 
 def read_pin(tags: Tags) -> str | None:
-    """Return since when and by whom a campaign is pinned, or None if it is not pinned."""
+    """Return since when and by whom a campaign is pinned, or None if it isn't.
+
+    Any value but `-` pins a campaign, for people who tag it without our CLI.
+    """
     value = tags.get(PINNED, NONE)
-    return None if value in ("", NONE) else f"pinned {value}"
+    if value in ("", NONE):
+        return None
+    return f"pinned {value}"
 
 
 class Approval(NamedTuple):
-    """The tag of a version about its approval: a run's request, or the answer that replaced it."""
+    """The approval tag of a version: the request of a run, or the answer that has replaced it."""
 
     answer: Answer
     at: datetime
@@ -125,11 +179,13 @@ class Approval(NamedTuple):
 
 
 def read_approval(tags: Tags) -> Approval | None:
-    """Return what the tags of a version say about its approval, or None. People may edit them."""
-    answer, at, by, *_ = [*tags.get(APPROVAL, "").split(" ", 2), "", "", ""]
-    known = next((word for word in get_args(Answer) if word == answer), None)
-    time = past_time(at)
-    return Approval(known, time, by) if known and time else None
+    """Return what the approval tag of a version says. People can edit it, so it may say nothing."""
+    answer, _, time_and_person = tags.get(APPROVAL, "").partition(" ")
+    time, _, person_arn = time_and_person.partition(" ")
+    given_at = past_time(time)
+    if answer not in get_args(Answer) or given_at is None:
+        return None
+    return Approval(answer=cast("Answer", answer), at=given_at, by=person_arn)
 
 
 def approval_tags(answer: Answer, now: datetime, by: str = "") -> Tags:
@@ -138,73 +194,99 @@ def approval_tags(answer: Answer, now: datetime, by: str = "") -> Tags:
 
 
 def current_answer(tags: Tags, settings: ApprovalSettings | None, now: datetime) -> Answer | None:
-    """Return the answer about a version, or None. An expired request counts as none."""
+    """Return the answer about a version, or None if nobody was asked or the request has expired."""
     approval = read_approval(tags)
     if approval is None:
         return None
-    is_over = approval.answer == "ASKED" and settings is not None and now > approval.end(settings)
-    return None if is_over else approval.answer
+
+    is_request = approval.answer == "ASKED"
+    if is_request and settings is not None and now > approval.end(settings):
+        return None
+    return approval.answer
 
 
-class Versions(dict[str, Version]):
-    """What is known about a solution's versions. Each is read when a rule first asks for it."""
+def read_version(
+    client: PersonalizeClient, solution: SolutionSettings, version_arn: str
+) -> VersionFacts:
+    """Read the facts about a version that the rules compare."""
+    try:
+        version = describe_version(client, version_arn)
+        tags = tags_of(client, version_arn)
+    except client.exceptions.ResourceNotFoundException:
+        # A batch job outlives its solution, so the version that it used may be gone.
+        return NO_VERSION
 
-    def __init__(self, client: PersonalizeClient, solution: SolutionSettings) -> None:
-        super().__init__()
-        self._client, self._solution = client, solution
-
-    def __missing__(self, arn: str) -> Version:
-        """Read a version. A batch job outlives its solution, so its version may be gone."""
-        client, solution = self._client, self._solution
-        try:
-            version, tags = describe_version(client, arn), tags_of(client, arn)
-        except client.exceptions.ResourceNotFoundException:
-            return Version(datetime.min.replace(tzinfo=UTC), {})
-        created_at = version["creationDateTime"]
-        baselines = {rule.get("relativeTo") for rule in solution["qualityGate"]}
-        self[arn] = Version(
-            created_at,
-            metrics_of(client, arn) if solution["qualityGate"] else {},
-            current_answer(tags, solution["approval"], clock.now()),
-            version["lastUpdatedDateTime"],
-            {item: read_baseline(client, item, tags, created_at) for item in baselines if item},
-        )
-        return self[arn]
+    created_at = version["creationDateTime"]
+    gate = solution["qualityGate"]
+    baseline_solution_arns = {arn for rule in gate if (arn := rule.get("relativeTo"))}
+    return VersionFacts(
+        created_at=created_at,
+        metrics=metrics_of(client, version_arn) if gate else {},
+        answer=current_answer(tags, solution["approval"], clock.now()),
+        trained_at=version["lastUpdatedDateTime"],
+        baselines={
+            arn: read_baseline(client, arn, tags, created_at) for arn in baseline_solution_arns
+        },
+    )
 
 
 def read_baseline(
     client: PersonalizeClient, solution_arn: str, tags: Tags, created_at: datetime
 ) -> Baseline | None:
-    """Return the version of a solution that was trained on the same imports as another version.
+    """Find the version of a baseline solution that was trained on the same imports as a version.
 
-    `tags` and `created_at` are those of the other version. Of several versions, the one that was
-    created at the nearest time counts. The data of a group never goes back to earlier imports, so
-    no version beyond one with other imports is read.
+    `tags` and `created_at` are those of the version. If a solution is trained several times on the
+    same imports, because of an event tracker, then the baseline that was created at the nearest
+    time counts.
     """
-    imports, passed_directions = imports_of(tags.get(DIGEST, "")), set()
-    with suppress(client.exceptions.ResourceNotFoundException):
-        for item in sorted(
-            list_versions(client, solution_arn) if imports else (),
-            key=lambda item: abs(item["creationDateTime"] - created_at),
-        ):
-            arn, began_at = item["solutionVersionArn"], item["creationDateTime"]
-            is_later, running = began_at > created_at, is_running(item["status"])
-            if is_later in passed_directions or not (running or is_active(item["status"])):
-                continue
-            digest = tags_of(client, arn).get(DIGEST)
-            if digest and imports_of(digest) == imports:
-                return Baseline(arn, began_at, running, {} if running else metrics_of(client, arn))
-            if digest:
-                passed_directions.add(is_later)
+    imports = imports_of(tags.get(DIGEST, ""))
+    if not imports:
+        return None
+    try:
+        return _find_baseline(client, solution_arn, imports, created_at)
+    except client.exceptions.ResourceNotFoundException:
+        return None  # The baseline solution was deleted.
+
+
+def _find_baseline(
+    client: PersonalizeClient, solution_arn: str, imports: str, created_at: datetime
+) -> Baseline | None:
+    """Search a baseline solution for a version with these imports, nearest in time first."""
+    summaries = sorted(
+        list_versions(client, solution_arn),
+        key=lambda summary: abs(summary["creationDateTime"] - created_at),
+    )
+    # The data of a dataset group never goes back to earlier imports. So once we've seen a version
+    # with other imports, we don't have to read those beyond it.
+    searched_directions = set()
+    for summary in summaries:
+        is_later = summary["creationDateTime"] > created_at
+        is_training = is_running(summary["status"])
+        is_usable = is_training or is_active(summary["status"])
+        if not is_usable or is_later in searched_directions:
+            continue
+
+        version_arn = summary["solutionVersionArn"]
+        digest = tags_of(client, version_arn).get(DIGEST)
+        if not digest:
+            continue  # No run has trained it, so we don't know its imports.
+        if imports_of(digest) != imports:
+            searched_directions.add(is_later)
+            continue
+
+        return Baseline(
+            arn=version_arn,
+            created_at=summary["creationDateTime"],
+            is_running=is_training,
+            metrics={} if is_training else metrics_of(client, version_arn),
+        )
     return None
 
 
 def metrics_of(client: PersonalizeClient, version_arn: str) -> dict[str, float]:
-    """Return the offline metrics of a version by name. The result is empty if there are none.
-
-    A value that is not a number becomes NaN. JSON has no NaN, so Personalize may send it as a text.
-    """
+    """Read the offline metrics of a version. The result is empty if it has none."""
     metrics = client.get_solution_metrics(solutionVersionArn=version_arn).get("metrics", {})
+    # JSON has no NaN, so Personalize may send it as a text.
     return {
         name: value if isinstance(value, int | float) else math.nan
         for name, value in metrics.items()
@@ -212,59 +294,76 @@ def metrics_of(client: PersonalizeClient, version_arn: str) -> dict[str, float]:
 
 
 def alarm_names(settings: Settings, campaign: CampaignSettings) -> list[str]:
-    """Return the names of the alarms that decide about a version of a campaign during its bake."""
+    """Return the names of the alarms that watch the versions of a campaign during their bakes."""
     bake = campaign["bake"]
     if bake is None:
         return []
-    campaigns = [item for solution in settings["solutions"] for item in solution["campaigns"]]
-    start, end = f"{pipeline_name(settings)}-bake-{campaigns.index(campaign)}", settings["prefix"]
-    created = [f"{start}-{name}-{end}" for name in CREATED_ALARMS if bake["createAlarms"]]
-    return [*(arn.partition(":alarm:")[2] for arn in bake["alarms"]), *created]
+
+    names = [arn.partition(":alarm:")[2] for arn in bake["alarms"]]
+    if bake["createAlarms"]:
+        number = _all_campaigns(settings).index(campaign)
+        names += [
+            f"{pipeline_name(settings)}-bake-{number}-{alarm}-{settings['prefix']}"
+            for alarm in CREATED_ALARMS
+        ]
+    return names
 
 
-def wanted_deployment(
+def deployment_spec(
     settings: Settings,
     solution: SolutionSettings,
     campaign_arn: str,
-    version: str | None,
+    candidate_arn: str | None,
     *,
-    waited: bool,
-) -> Deployment:
-    """Return the deployment that a run wants for a campaign. See `Deployment` for its fields."""
-    (campaign,) = (item for item in solution["campaigns"] if item["campaignArn"] == campaign_arn)
-    bake, approval = campaign["bake"], solution["approval"]
-    bakes = [item for other in settings["solutions"] for item in other["campaigns"] if item["bake"]]
-    hours = bake["hours"] if bake else 0
-    return Deployment(
-        version=version,
-        waited=waited,
+    from_earlier_run: bool,
+) -> DeploymentSpec:
+    """Return what a run is supposed to do with a campaign, from the settings."""
+    campaign = next(item for item in solution["campaigns"] if item["campaignArn"] == campaign_arn)
+    approval = solution["approval"]
+    bake = campaign["bake"]
+    bake_hours = bake["hours"] if bake else 0
+    return DeploymentSpec(
+        candidate_arn=candidate_arn,
+        from_earlier_run=from_earlier_run,
         gate=solution["qualityGate"],
         approval_hours=approval["timeoutHours"] if approval else None,
         probe=campaign["probe"],
-        bake=timedelta(hours=hours),
-        bake_pause=max(BAKE_PAUSE, hours * 3600 * len(bakes) / BAKE_LOOKS),
-        alarms=alarm_names(settings, campaign),
+        bake=timedelta(hours=bake_hours),
+        bake_pause=_bake_pause(settings, bake_hours),
+        alarm_names=alarm_names(settings, campaign),
         max_hours=settings["limits"]["maxCampaignHours"],
     )
 
 
-def update_request(campaign: CampaignTypeDef, target: str) -> UpdateCampaignRequestTypeDef:
-    """Return the request that moves the campaign to a version and keeps its other settings.
+def _bake_pause(settings: Settings, bake_hours: float) -> float:
+    """Return the seconds between two looks, such that all bakes share the looks of a run."""
+    bake_count = sum(campaign["bake"] is not None for campaign in _all_campaigns(settings))
+    return max(BAKE_PAUSE, bake_hours * 3600 * bake_count / BAKE_LOOKS)
 
-    The request repeats the other settings, because the API does not promise to keep a setting that
-    a request leaves out. DescribeCampaign may show two things that UpdateCampaign refuses: fewer
-    than one provisioned transaction per second, and empty settings. They are left out. If the
-    campaign follows the newest version, the request turns that off, so that the campaign stays.
+
+def _all_campaigns(settings: Settings) -> list[CampaignSettings]:
+    return [campaign for solution in settings["solutions"] for campaign in solution["campaigns"]]
+
+
+def update_request(campaign: CampaignTypeDef, version_arn: str) -> UpdateCampaignRequestTypeDef:
+    """Return the request that updates a campaign to a version and keeps its other settings.
+
+    The API doesn't promise to keep a setting that a request leaves out, so the request repeats
+    them all.
     """
     request: dict[str, object] = {
         "campaignArn": campaign["campaignArn"],
-        "solutionVersionArn": target,
+        "solutionVersionArn": version_arn,
     }
+    # DescribeCampaign may show 0 transactions, and settings that are empty. UpdateCampaign refuses
+    # both.
     if campaign.get("minProvisionedTPS", 0) >= 1:
         request["minProvisionedTPS"] = campaign["minProvisionedTPS"]
-    shown = campaign.get("campaignConfig", {})
-    config = {key: value for key, value in shown.items() if value not in ({}, None)}
-    if follows_newest(campaign):
+    shown_config = campaign.get("campaignConfig", {})
+    config = {key: value for key, value in shown_config.items() if value not in ({}, None)}
+
+    if syncs_with_latest_version(campaign):
+        # Otherwise, Personalize would move the campaign away again.
         config["syncWithLatestSolutionVersion"] = False
     if config:
         request["campaignConfig"] = config

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..contract import filter_arns
 from ..personalize.batch_jobs import SEGMENT_RECIPES
-from ..personalize.campaigns import LATEST, follows_newest, live_version, read_pin
+from ..personalize.campaigns import LATEST, read_pin, served_version_arn, syncs_with_latest_version
 from ..personalize.statuses import ACTIVE, is_active, is_deleted
 from ..rules.trainings import learned_deletion
 from ..words import list_text, name_of
@@ -143,7 +143,7 @@ def automatic_deployment(view: SolutionView) -> Iterator[str]:
     for configured in view.solution["campaigns"]:
         arn = configured["campaignArn"]
         campaign = view.world.campaigns.get(arn)
-        if campaign is None or not follows_newest(campaign):
+        if campaign is None or not syncs_with_latest_version(campaign):
             continue
         version = campaign["solutionVersionArn"]
         if version.endswith(LATEST):
@@ -176,7 +176,7 @@ def served_deleted_users(view: SolutionView) -> Iterator[str]:
     for version in [] if view.deletion else view.seen.trainings:
         deletion = learned_deletion(version, view.seen)
         for arn, campaign in view.world.campaigns.items():
-            if deletion and live_version(campaign) == version.arn:
+            if deletion and served_version_arn(campaign) == version.arn:
                 yield (
                     f"{arn}: until it gets a newer version, it serves one that may have learned "
                     f"the users whom {deletion.arn} deleted; correct what stopped its newer "

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ..executions import job_name, run_began_at, short_hash
 from ..personalize.batch_jobs import batch_jobs_of
-from ..personalize.campaigns import seen_campaign, wanted_deployment
+from ..personalize.campaigns import campaign_state, deployment_spec, with_version_facts
 from ..personalize.trainings import wanted_training
 from ..rules import batch_jobs
-from ..rules.deployments import Memory, decide, needs_run
+from ..rules.campaigns import DeploymentProgress
+from ..rules.deployments import decide, needs_run
 from ..rules.trainings import (
     SeenSolution,
     learned_deletion,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
         TrainingMode,
     )
     from ..personalize.batch_jobs import BatchJobOfRun
-    from ..rules.deployments import SeenCampaign
+    from ..rules.campaigns import CampaignState
     from ..rules.steps import Step
     from ..rules.trainings import Deletion, Training, WantedTraining
     from .world import World
@@ -166,11 +167,11 @@ class SolutionView:
         newest, since = next(full, None), self.world.now - MAX_FULL_AGE
         return "UPDATE" if newest and newest.created_at > since else "FULL"
 
-    def seen_campaign(self, campaign: CampaignSettings) -> SeenCampaign:
-        """Return a campaign of the solution, as the rules of a deployment need it."""
-        world, arn = self.world, campaign["campaignArn"]
-        tags = world.campaign_tags.get(arn, {})
-        return seen_campaign(world.campaigns[arn], tags, self.arn, world.known_versions[self.arn])
+    def campaign_state(self, campaign: CampaignSettings) -> CampaignState:
+        """Return a campaign of the solution, as the rules of a deployment understand it."""
+        campaign_arn = campaign["campaignArn"]
+        tags = self.world.campaign_tags.get(campaign_arn, {})
+        return campaign_state(self.world.campaigns[campaign_arn], tags, self.arn)
 
     @cached_property
     def decision(self) -> Decision:
@@ -234,12 +235,14 @@ class SolutionView:
         seen = batch_jobs.SeenBatchJobs(
             jobs=world.batch_jobs[job["slot"]],
             input=export.fingerprint if export.objects else None,
-            campaigns=[self.seen_campaign(campaign) for campaign in self.solution["campaigns"]],
-            versions=world.known_versions[self.arn],
+            campaigns=[self.campaign_state(campaign) for campaign in self.solution["campaigns"]],
         )
         wanted = batch_jobs.WantedBatchJob(
             run=self.run["id"], version=version.arn, job=job, gate=self.solution["qualityGate"]
         )
+        read = world.version_readers[self.arn]
+        versions = {item: read(item) for item in batch_jobs.versions_to_compare(seen, wanted)}
+        seen = replace(seen, versions=versions)
         return batch_jobs.decide(seen, wanted, batch_jobs.Memory(world.now), world.now)
 
     @cached_property
@@ -258,11 +261,19 @@ class SolutionView:
         return [
             campaign
             for campaign in self.solution["campaigns"]
-            if self.seen_campaign(campaign).notes.trial is None
+            if self.campaign_state(campaign).record.trial is None
         ]
 
     def first_step(self, campaign: CampaignSettings, version: Training) -> Step:
         """Return the first step of the deployment of an earlier run's version to a campaign."""
-        seen, arn, now = self.seen_campaign(campaign), campaign["campaignArn"], self.world.now
-        wanted = wanted_deployment(self.settings, self.solution, arn, version.arn, waited=True)
-        return decide(seen, wanted, Memory(now), now)
+        now = self.world.now
+        spec = deployment_spec(
+            self.settings,
+            self.solution,
+            campaign["campaignArn"],
+            version.arn,
+            from_earlier_run=True,
+        )
+        read = self.world.version_readers[self.arn]
+        state = with_version_facts(self.campaign_state(campaign), spec, read, now)
+        return decide(state, spec, DeploymentProgress(began_at=now), now)

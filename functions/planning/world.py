@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, NotRequired, TypedDict, TypeVar
 
 from botocore.exceptions import ClientError
@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from .. import aws, clock, exports
 from ..contract import filter_arns
 from ..personalize.batch_jobs import batch_jobs_of, list_batch_jobs
-from ..personalize.campaigns import Versions, describe_campaign
+from ..personalize.campaigns import describe_campaign, read_version
 from ..personalize.imports import ImportReader, location_digits, seen_export
 from ..personalize.lists import active_event_trackers, list_deletions
 from ..personalize.tags import tags_of
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from ..contract import Run, Settings, SolutionSettings, Tags
     from ..exports import Export
     from ..rules.batch_jobs import BatchJob
-    from ..rules.deployments import Version
+    from ..rules.gate import VersionFacts
     from ..rules.imports import Import
     from ..rules.trainings import Deletion, SeenSolution
     from .datasets import DatasetOfRun
@@ -88,8 +88,8 @@ class World:
     campaigns: Mapping[str, CampaignTypeDef] = field(default_factory=dict)
     campaign_tags: Mapping[str, Tags] = field(default_factory=dict)
     """Campaign ARN -> its tags, which say what runs have found out about its versions."""
-    known_versions: Mapping[str, Mapping[str, Version]] = field(default_factory=dict)
-    """Solution ARN -> version ARN -> what is known about it. A version is read when a rule asks."""
+    version_readers: Mapping[str, Callable[[str], VersionFacts]] = field(default_factory=dict)
+    """Solution ARN -> reads one of its versions. Most plans need none, so none is read here yet."""
     batch_jobs: Mapping[str, Sequence[BatchJob]] = field(default_factory=dict)
     """Slot of a configured batch job -> its batch jobs, newest first (`list_batch_jobs`)."""
     batch_inputs: Mapping[str, Export] = field(default_factory=dict)
@@ -135,8 +135,10 @@ def read_world(client: PersonalizeClient, settings: Settings, run: Run) -> World
         seen_solutions=seen_solutions,
         campaigns=describe_existing(campaigns, partial(describe_campaign, client)),
         campaign_tags=describe_existing(campaigns, partial(tags_of, client)),
-        known_versions={
-            solution["solutionArn"]: Versions(client, solution) for solution in solutions
+        version_readers={
+            # Several campaigns may serve the same version, so each is read once.
+            solution["solutionArn"]: cache(partial(read_version, client, solution))
+            for solution in solutions
         },
     )
 

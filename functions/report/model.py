@@ -78,6 +78,9 @@ class MetricReport(TypedDict):
     baselines."""
     liveBaseline: float | None
     """The value of the live version's baseline, or null like `newBaseline`."""
+    hasDropped: bool
+    """True if the gate has rejected the new version because this metric is missing, or has fallen
+    by more than `maxDrop`."""
 
 
 class CampaignReport(TypedDict):
@@ -391,7 +394,8 @@ def _campaign_report(result: CampaignResult, served: Mapping[str, str | None]) -
 
 def _metric_report(values: MetricValues) -> MetricReport:
     change = share_of_change(judged_value(values, "new"), judged_value(values, "live"))
-    return {"newBaseline": None, "liveBaseline": None, **values, "change": change}
+    defaults = {"newBaseline": None, "liveBaseline": None, "hasDropped": False}
+    return cast("MetricReport", {**defaults, **values, "change": change})
 
 
 def _reason_of_item(error: StateError | None, item: Item | None) -> str | None:

@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from .. import clock, metrics
 from ..aws import events, read_client, sns
 from ..errors import ServiceUnavailable, Throttled
-from ..personalize.campaigns import describe_campaign, live_version, read_notes, read_pin
+from ..personalize.campaigns import describe_campaign, read_pin, read_record, served_version_arn
 from ..personalize.tags import tags_of
 from .model import Report, ServingReport, report_of
 from .text import MAX_CHAT_BYTES, subject_of, text_of
@@ -108,11 +108,13 @@ def read_serving(client: PersonalizeClient, settings: Settings) -> list[ServingR
             serving.append(campaign_report)
             if clock.now() < deadline:
                 with suppress(ClientError, ServiceUnavailable, Throttled):
-                    served = live_version(describe_campaign(client, arn))
+                    served = served_version_arn(describe_campaign(client, arn))
                     tags = tags_of(client, arn)
-                    notes = read_notes(tags, solution["solutionArn"])
-                    campaign_report["versionOnTrial"] = notes.trial and notes.trial.version
-                    campaign_report["isBad"] = served is not None and served == notes.bad
+                    record = read_record(tags, solution["solutionArn"])
+                    campaign_report["versionOnTrial"] = record.trial and record.trial.version_arn
+                    campaign_report["isBad"] = (
+                        served is not None and served == record.blocked_version_arn
+                    )
                     campaign_report["pin"] = read_pin(tags)
                     campaign_report["servedVersionArn"] = served
                     campaign_report["isKnown"] = True

@@ -12,10 +12,8 @@ from typing import Literal, NamedTuple, cast
 
 from ..contract import MetricValues, Outcome
 from ..executions import machine_arn_of
-from ..rules.gate import DROP
 from ..texts import json_bytes, shortened
 from ..words import (
-    TIMES_BASELINE,
     content_facts,
     count_text,
     duration_text,
@@ -238,14 +236,14 @@ def _reason_lines(report: Report) -> Iterator[str]:
     yield from _warning_lines(report, about_trials=True)
     users = report["heldOutUsers"]
     rejected = [item for item in campaigns_of(report) if item["outcome"] == "REJECTED"]
-    drops = [reason for item in rejected if DROP in (reason := item["reason"] or "")]
-    if any(TIMES_BASELINE not in reason for reason in drops):
+    metrics = [metric for item in rejected for metric in item["metrics"].values()]
+    drops = [metric for metric in metrics if metric["hasDropped"]]
+    if any(metric["newBaseline"] is None for metric in drops):
         yield (
             "- A lower value can come from a worse model, or from new data that is harder for "
             "every model. This rule cannot tell which. A rule with relativeTo can."
         )
-    changes = [row["change"] or 0 for item in rejected for row in item["metrics"].values()]
-    is_small = min(changes, default=0) >= MOST_BY_CHANCE
+    is_small = min((metric["change"] or 0 for metric in metrics), default=0) >= MOST_BY_CHANCE
     if drops and is_small and users is not None and users < FEW_USERS:
         yield (
             f"- Personalize measured this on about {count_text(users, 'user')}, 10% of all, so "

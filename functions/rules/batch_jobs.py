@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from ..contract import BatchJobSettings, QualityRule
-from .deployments import NO_VERSION, SeenCampaign, Version, wait_for_baseline
-from .gate import compare
+from .campaigns import CampaignState
+from .gate import NO_VERSION, VersionFacts, compare, wait_for_baselines
 from .pacing import pause
 from .steps import Action, Case, JobMemory, Step, failed
 
@@ -41,9 +41,10 @@ class SeenBatchJobs:
     """The newest ACTIVE job and those after it, newest first."""
     input: str | None = None
     """The fingerprint of the input, or None if it has no objects."""
-    campaigns: Sequence[SeenCampaign] = ()
+    campaigns: Sequence[CampaignState] = ()
     """The campaigns of the solution."""
-    versions: Mapping[str, Version] = field(default_factory=dict)
+    versions: Mapping[str, VersionFacts] = field(default_factory=dict)
+    """What we know about each of `versions_to_compare()`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +85,20 @@ def decide(seen: SeenBatchJobs, wanted: WantedBatchJob, memory: Memory, now: dat
     return _follow(case) or _choose_version(case) or _write(case)
 
 
+def versions_to_compare(seen: SeenBatchJobs, wanted: WantedBatchJob) -> list[str]:
+    """Return the versions that `decide()` has to know more about.
+
+    Those are the newest version and that of the last results, if no campaign judges versions. While
+    a job is running, nothing is compared.
+    """
+    if seen.campaigns or any(job.is_running or job.run == wanted.run for job in seen.jobs):
+        return []
+    last = _last_written(seen.jobs)
+    if last is None or last.version == wanted.version:
+        return [wanted.version]
+    return [wanted.version, last.version]
+
+
 def _follow(case: BatchCase) -> Step | None:
     """Wait until no job writes to the output. End with the outcome of the job of this run."""
     seen, wanted, memory, now = case
@@ -113,19 +128,22 @@ def _choose_version(case: BatchCase) -> Step | None:
     seen, wanted, memory, now = case
     new, last = wanted.version, _last_written(seen.jobs)
     if seen.campaigns:
-        settled = [item for item in seen.campaigns if item.notes.trial is None]
-        has_passed = any(item.serves == new == item.notes.good for item in settled)
+        settled = [item for item in seen.campaigns if item.record.trial is None]
+        has_passed = any(
+            item.served_version_arn == new == item.record.good_version_arn for item in settled
+        )
         reasons = [] if has_passed else [f"no campaign serves {new} as its good version"]
         first = seen.campaigns[0]
-        live = None if first.notes.trial or first.serves == first.notes.bad else first.serves
+        is_doubtful = (
+            first.record.trial or first.served_version_arn == first.record.blocked_version_arn
+        )
+        live = None if is_doubtful else first.served_version_arn
     else:
         live = last.version if last else None
         version, old = seen.versions[new], seen.versions[live] if live else NO_VERSION
-        if wait := wait_for_baseline("WRITING", version, old.baselines, now):
+        if wait := wait_for_baselines("WRITING", version, old, now):
             return memory.at_deadline(wait.reasons[0], wanted.job["maxHours"], now) or wait
-        compared = compare(
-            version.metrics, old.metrics, wanted.gate, version.baselines, old.baselines
-        )
+        compared = compare(version, old, wanted.gate)
         memory.warnings = sorted({*memory.warnings, *compared.warnings})
         reasons = compared.rejections
     fallback = live if wanted.job["onRejected"] == "live" else None

@@ -1,117 +1,272 @@
-"""Compares the offline metrics of a new version with those of the version in use."""
+"""The quality gate: compares the offline metrics of a candidate with those of the served version.
+
+A rule of the gate sets a `minimum` for a metric, or a `maxDrop`, the share by which it may fall.
+With `relativeTo`, maxDrop first divides each value by that of a *baseline*: a version of another
+solution that was trained on the same imports. New data that is harder for every model also lowers
+the baseline, so it doesn't count against the candidate.
+"""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import NamedTuple
 
 from ..contract import MetricValues, QualityRule
-from ..words import TIMES_BASELINE, judged_value, metric_name
+from ..words import judged_value, metric_name, name_of
+from .pacing import LONGEST_SLEEP, OVERDUE_SHARE
+from .steps import LIST_LAG, Step
 
 ROUNDING = 1e-9
 """Metrics that differ by less than this are equal, because floating-point numbers are rounded."""
-DROP = "by more than"
-"""These words are in every message about maxDrop, and in no other."""
-PLAIN = "maxDrop has compared without baselines, because"
-WAY_OUT = "check the exports, or remove the rule from the qualityGate"
 
 
 class Baseline(NamedTuple):
-    """The version of a baseline solution that was trained on the same imports as a version."""
+    """A version of a baseline solution, trained on the same imports as the version to judge."""
 
     arn: str
     created_at: datetime
     is_running: bool
-    """True until its training has ended. It has no metrics before."""
+    """True until its training has ended. Before that, it has no metrics."""
     metrics: Mapping[str, float]
 
 
 Baselines = Mapping[str, Baseline | None]
-"""ARN of a baseline solution -> the baseline of a version, or None if there is none."""
+"""ARN of a baseline solution -> the baseline of a version, or None if there isn't one."""
+
+
+class VersionFacts(NamedTuple):
+    """What we know about a version. Only the approval and the baselines can still change."""
+
+    created_at: datetime
+    metrics: Mapping[str, float]
+    answer: str | None = None
+    """APPROVED, REFUSED, ASKED, or None if nobody was asked or the request has expired."""
+    trained_at: datetime = datetime.min.replace(tzinfo=UTC)
+    """When its training ended."""
+    baselines: Baselines = MappingProxyType({})
+
+
+NO_VERSION = VersionFacts(created_at=datetime.min.replace(tzinfo=UTC), metrics={})
+"""Stands for the served version where none is being served, so there's nothing to compare with."""
 
 
 class Comparison(NamedTuple):
-    """The result of the quality gate."""
+    """The verdict of the quality gate."""
 
     rejections: list[str]
-    """Why the new version is rejected. The list is empty if the version is good enough."""
+    """Why the candidate is rejected. Empty if it's good enough."""
     warnings: list[str]
-    """Messages about metrics that could not be compared, or only without baselines."""
+    """Which metrics couldn't be compared, or only without their baselines."""
     values: dict[str, MetricValues]
-    """Metric -> its values. A value that is missing or not finite is None, which JSON can hold."""
+    """Metric -> its values. Missing and infinite ones are None, because JSON has no NaN."""
+
+
+class RuleResult(NamedTuple):
+    """What one rule of the quality gate contributes to the verdict."""
+
+    values: MetricValues
+    rejections: list[str]
+    warnings: list[str]
+
+
+class IncomparableError(Exception):
+    """maxDrop can't compare the versions, or not with their baselines. The message says why."""
 
 
 def compare(
-    new: Mapping[str, float],
-    live: Mapping[str, float],
-    rules: Sequence[QualityRule],
-    new_baselines: Baselines,
-    live_baselines: Baselines,
+    candidate: VersionFacts, served: VersionFacts, rules: Sequence[QualityRule]
 ) -> Comparison:
-    """Compare the metrics by every rule. Higher is better. `live` is empty if none is in use."""
-    comparison = Comparison([], [], {})
+    """Judge a candidate by the rules of the quality gate. Higher metrics are better."""
+    comparison = Comparison(rejections=[], warnings=[], values={})
     for rule in rules:
-        metric, name = rule["metric"], metric_name(rule["metric"])
-        value, live_value = _finite(new.get(metric)), _finite(live.get(metric))
-        values: MetricValues = {"new": value, "live": live_value}
-        comparison.values[metric] = values
-        if metric in new and value is None:
-            comparison.rejections.append(
-                f"{name} has the value {new[metric]}, which is not a finite number; {WAY_OUT}"
-            )
-            continue
-        if rule.get("maxDrop") is not None and live_value is None:
-            comparison.warnings.append(
-                f"{name} was not compared, because the new version has "
-                f"{'no value' if value is None else value} and no version in use has a value; "
-                "maxDrop had no effect"
-            )
-        elif value is not None and (solution := rule.get("relativeTo")):
-            baselines = new_baselines.get(solution), live_baselines.get(solution)
-            if missing := _missing_baseline(metric, solution, *baselines):
-                comparison.warnings.append(missing)
-            else:
-                numbers = (item.metrics[metric] for item in baselines if item)
-                values["newBaseline"], values["liveBaseline"] = numbers
-        comparison.rejections.extend(_rejections(rule, values))
+        result = _apply_rule(rule, candidate, served)
+        comparison.rejections.extend(result.rejections)
+        comparison.warnings.extend(result.warnings)
+
+        # A metric may have two rules: one for its minimum, and one for its maxDrop.
+        values = comparison.values.setdefault(rule["metric"], result.values)
+        values.update(result.values)
+
     return comparison
 
 
-def _finite(value: float | None) -> float | None:
-    """Return the value, or None for NaN and infinity."""
-    return value if value is not None and math.isfinite(value) else None
+def _apply_rule(rule: QualityRule, candidate: VersionFacts, served: VersionFacts) -> RuleResult:
+    """Return what one rule says about the candidate."""
+    metric = rule["metric"]
+    values = _plain_values(metric, candidate, served)
+    if metric in candidate.metrics and values["new"] is None:
+        rejection = _not_finite_message(metric, candidate.metrics[metric])
+        return RuleResult(values=values, rejections=[rejection], warnings=[])
+
+    warnings = []
+    try:
+        _check_served_value(values, rule)
+        _add_baselines(values, candidate, served, rule)
+    except IncomparableError as error:
+        warnings.append(str(error))
+
+    drop_message = _drop_message(values, rule)
+    if drop_message is not None:
+        values["hasDropped"] = True
+
+    messages = [_minimum_message(values, rule), drop_message]
+    rejections = [message for message in messages if message is not None]
+    return RuleResult(values=values, rejections=rejections, warnings=warnings)
 
 
-def _missing_baseline(
-    metric: str, solution: str, new: Baseline | None, live: Baseline | None
-) -> str | None:
-    """Return a message if a baseline does not exist or has no value above 0, else None."""
-    for version, baseline in (("new version", new), ("version in use", live)):
-        value = _finite(baseline.metrics.get(metric)) if baseline else None
-        if baseline is None:
-            name = solution.rpartition("/")[2]
-            return f"{PLAIN} no version of {name} has the imports of the {version}"
-        if value is None or value <= 0:
-            shown = "no value" if value is None else f"the value {value:g}"
-            return f"{PLAIN} {metric_name(metric)} has {shown} in the baseline of the {version}"
+def _plain_values(metric: str, candidate: VersionFacts, served: VersionFacts) -> MetricValues:
+    """Return the values of both versions, without their baselines.
+
+    The document of a run calls the candidate new, and the served version live.
+    """
+    return {
+        "new": _finite(candidate.metrics.get(metric)),
+        "live": _finite(served.metrics.get(metric)),
+    }
+
+
+def _check_served_value(values: MetricValues, rule: QualityRule) -> None:
+    """Raise IncomparableError if maxDrop has nothing to compare the candidate with."""
+    if rule.get("maxDrop") is None or values["live"] is not None:
+        return
+
+    name = metric_name(rule["metric"])
+    if values["new"] is None:
+        raise IncomparableError(
+            f"{name} was not compared, because the candidate has no value and no served version "
+            "has a value; maxDrop had no effect"
+        )
+    raise IncomparableError(
+        f"{name} was not compared, because the candidate has {values['new']} and no served version "
+        "has a value; maxDrop had no effect"
+    )
+
+
+def _add_baselines(
+    values: MetricValues, candidate: VersionFacts, served: VersionFacts, rule: QualityRule
+) -> None:
+    """Add the values of both baselines if the rule is relative to them.
+
+    It takes both. With a single one, we'd compare a quotient with a plain number.
+    """
+    solution_arn = rule.get("relativeTo")
+    if solution_arn is None or values["new"] is None:
+        return
+
+    metric = rule["metric"]
+    candidate_baseline = _baseline_value("candidate", candidate, solution_arn, metric)
+    served_baseline = _baseline_value("served version", served, solution_arn, metric)
+    values["newBaseline"] = candidate_baseline
+    values["liveBaseline"] = served_baseline
+
+
+def _baseline_value(role: str, version: VersionFacts, solution_arn: str, metric: str) -> float:
+    """Return the value by which the metric of a version is divided.
+
+    Raises:
+        IncomparableError: There's no such value.
+    """
+    baseline = version.baselines.get(solution_arn)
+    if baseline is None:
+        raise IncomparableError(
+            "maxDrop has compared without baselines, because no version of "
+            f"{name_of(solution_arn)} has the imports of the {role}"
+        )
+
+    name = metric_name(metric)
+    value = _finite(baseline.metrics.get(metric))
+    if value is None:
+        raise IncomparableError(
+            f"maxDrop has compared without baselines, because {name} has no value in the baseline "
+            f"of the {role}"
+        )
+    if value <= 0:
+        raise IncomparableError(
+            f"maxDrop has compared without baselines, because {name} has the value {value:g} in "
+            f"the baseline of the {role}"
+        )
+    return value
+
+
+def _not_finite_message(metric: str, value: float) -> str:
+    return (
+        f"{metric_name(metric)} has the value {value}, which is not a finite number; "
+        "check the exports, or remove the rule from the qualityGate"
+    )
+
+
+def _minimum_message(values: MetricValues, rule: QualityRule) -> str | None:
+    """Explain that the candidate doesn't reach the rule's minimum. None if it does."""
+    minimum = rule.get("minimum")
+    if minimum is None:
+        return None
+
+    name = metric_name(rule["metric"])
+    value = values["new"]
+    if value is None:
+        return f"{name} has no value, but the minimum is {minimum:g}"
+    if value < minimum:
+        return f"{name} has the value {value:.4f}, but the minimum is {minimum:g}"
     return None
 
 
-def _rejections(rule: QualityRule, values: MetricValues) -> Iterator[str]:
-    """Yield a message if the value is below the minimum, and one if it fell too far."""
-    metric, value = metric_name(rule["metric"]), values["new"]
-    minimum, max_drop = rule.get("minimum"), rule.get("maxDrop")
-    if minimum is not None and (value is None or value < minimum):
-        shown = "no value" if value is None else f"the value {value:.4f}"
-        yield f"{metric} has {shown}, but the minimum is {minimum:g}"
-    new, live = judged_value(values, "new"), judged_value(values, "live")
-    if max_drop is None or live is None:
-        return
-    if new is None:
-        yield (
-            f"{metric} has no value, but the version in use has {live:.4f}, so it may "
-            f"have fallen {DROP} {max_drop * 100:g}%; {WAY_OUT}"
+def _drop_message(values: MetricValues, rule: QualityRule) -> str | None:
+    """Explain that the metric fell by more than the rule's maxDrop. None if it didn't."""
+    max_drop = rule.get("maxDrop")
+    candidate_value = judged_value(values, "new")
+    served_value = judged_value(values, "live")
+    if max_drop is None or served_value is None:
+        return None
+
+    name = metric_name(rule["metric"])
+    percent = max_drop * 100
+    if candidate_value is None:
+        return (
+            f"{name} has no value, but the served version has {served_value:.4f}, so it may have "
+            f"fallen by more than {percent:g}%; "
+            "check the exports, or remove the rule from the qualityGate"
         )
-    elif live - new > max_drop * abs(live) + ROUNDING:
-        unit = f" {TIMES_BASELINE}" if values.get("newBaseline") else ""
-        yield f"{metric} fell from {live:.4f} to {new:.4f}{unit}, {DROP} {max_drop * 100:g}%"
+    if served_value - candidate_value <= max_drop * abs(served_value) + ROUNDING:
+        return None
+    if "newBaseline" in values:
+        return (
+            f"{name} fell from {served_value:.4f} to {candidate_value:.4f} times the baseline, "
+            f"by more than {percent:g}%"
+        )
+    return (
+        f"{name} fell from {served_value:.4f} to {candidate_value:.4f}, by more than {percent:g}%"
+    )
+
+
+def _finite(value: float | None) -> float | None:
+    """Turn NaN and infinity into None."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def wait_for_baselines(
+    phase: str, candidate: VersionFacts, served: VersionFacts, now: datetime
+) -> Step | None:
+    """Wait until the baselines of both versions are trained.
+
+    They're trained in parallel with the versions. Without them, a rule that is relative to a
+    baseline could only compare the plain metrics.
+    """
+    baselines = [*candidate.baselines.values(), *served.baselines.values()]
+    for baseline in baselines:
+        if baseline is not None and baseline.is_running:
+            reason = f"the baseline {baseline.arn} is still in training"
+            return _growing_pause(phase, reason, since=baseline.created_at, now=now)
+
+    # A list may lag behind, so a baseline that isn't listed yet may be in training nevertheless.
+    is_one_missing = None in candidate.baselines.values()
+    if is_one_missing and now < candidate.trained_at + LIST_LAG:
+        reason = "no baseline is listed yet"
+        return _growing_pause(phase, reason, since=candidate.trained_at, now=now)
+    return None
+
+
+def _growing_pause(phase: str, reason: str, *, since: datetime, now: datetime) -> Step:
+    """Return a step that pauses, for longer each time, but so that the invocation stays open."""
+    seconds = ((now - since) * OVERDUE_SHARE).total_seconds()
+    return Step(phase, pause=min(max(seconds, 1), LONGEST_SLEEP), reasons=(reason,))

@@ -20,6 +20,9 @@ LONGEST_PAUSE = 12
 """The longest pause in seconds between two looks. A pipeline of ten solutions then sends about one
 request a second, which is far from the rates at which Personalize throttles."""
 
+OVERDUE_SHARE = 0.2
+"""The pause between two looks at something overdue, as a share of its age. A day of more frequent
+looks would fill the history of the execution."""
 WAITING_SHARE = 0.1
 """The pause while something else has to end first, as a share of the time waited so far."""
 LONGEST_WAITING_PAUSE = timedelta(minutes=30)

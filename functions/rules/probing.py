@@ -1,8 +1,13 @@
-"""Decides when the probe of a campaign sends a request, and whether the version has passed."""
+"""Decides when a probe sends its next request, and whether the version has passed.
+
+A *probe* asks a campaign for recommendations for some minutes, as soon as it serves the version on
+trial. Its *verdict* is PASSED or FAILED. The requests until then are a *probe run*: a value that
+never changes, so each look makes a new one, which is remembered until the next look.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import ClassVar
 
@@ -10,12 +15,12 @@ from .steps import Action, Step
 
 MAX_PAUSE = 30
 """The most seconds between two requests."""
-FEWEST_REQUESTS = 10
-"""The fewest requests of a probe. A short probe has shorter pauses."""
+MIN_REQUESTS = 10
+"""Even a short probe sends that many requests, so its pauses are shorter."""
 BAD_RESPONSES_TO_FAIL = 3
-"""The number of bad responses in a row after which a probe fails. Fewer may be chance."""
-LONGEST_SILENCE = timedelta(minutes=15)
-"""A probe fails if every request fails for this long. A shorter time may be the service's fault."""
+"""After that many bad responses in a row, a probe fails. Fewer may be chance."""
+MAX_SILENCE = timedelta(minutes=15)
+"""A probe fails if every request fails for this long. A shorter outage may be the service's."""
 
 
 @dataclass(frozen=True)
@@ -25,64 +30,88 @@ class Probe(Action):
     changes: ClassVar[bool] = False
 
 
-@dataclass
+@dataclass(frozen=True)
 class Response:
-    """What one request has shown."""
+    """What we learned from one request."""
 
     failure: str | None = None
-    """Why the response is bad, or None if it is good."""
+    """Why the response is bad, or None if it's good."""
     is_error: bool = False
-    """True if the request failed, which does not show whether the version is bad."""
+    """True if there was no response. That alone doesn't show whether the version is bad."""
 
 
-@dataclass
-class Probing:
-    """How far a campaign's probe of a version has come."""
+@dataclass(frozen=True)
+class ProbeRun:
+    """The requests that probe one version, from the first one to the verdict."""
 
-    version: str
+    version_arn: str
     began_at: datetime
-    asked_at: datetime | None = None
+    requested_at: datetime | None = None
     """When the last request was sent."""
-    update_at: datetime | None = None
+    update_created_at: datetime | None = None
     """When the campaign's latest update was created, as known when the last request was sent."""
     response: Response | None = None
-    """The response to the last request, until the next look shows whether it counts."""
+    """The response to the last request. It's counted at the next look."""
     bad_in_a_row: int = 0
     silent_since: datetime | None = None
     failure: str | None = None
-    """Why the last bad response was bad."""
-    verdict: str = ""
-    """PASSED, FAILED, or empty while the probe goes on."""
+    """What was wrong with the last bad response."""
+    verdict: str | None = None
+    """PASSED, FAILED, or None while the probe goes on."""
 
-    def next_step(self, update_at: datetime, minutes: float, now: datetime) -> Step | None:
-        """Return the next step of a probe that takes `minutes`, or None at its end.
+    @property
+    def has_failed(self) -> bool:
+        """True if the version did not pass."""
+        return self.verdict == "FAILED"
 
-        If an update was created since the request, the response does not count, because it may come
-        from another version.
-        """
-        response, self.response = self.response, None
-        if self.asked_at and self.update_at == update_at:
-            if response:
-                self._count(response, minutes, now)
-            pause = min(MAX_PAUSE, minutes * 60 / FEWEST_REQUESTS)
-            remaining = pause - (now - self.asked_at).total_seconds()
-            if not self.verdict and remaining > 0:
-                return Step("TRYING", pause=remaining)
-        if self.verdict:
+    def after_response(
+        self, update_created_at: datetime, minutes: float, now: datetime
+    ) -> ProbeRun:
+        """Return the probe run with its last response counted. The probe takes `minutes`."""
+        response = self.response
+        probe_run = replace(self, response=None)
+        # If there was an update in the meantime, the response may be another version's.
+        if response is None or self.update_created_at != update_created_at:
+            return probe_run
+
+        probe_run = _with_counted(probe_run, response, now)
+        return replace(probe_run, verdict=_verdict(probe_run, response, minutes, now))
+
+    def next_step(self, update_created_at: datetime, minutes: float, now: datetime) -> Step | None:
+        """Return the pause or the request that comes next, or None once there's a verdict."""
+        if self.verdict is not None:
             return None
-        self.asked_at, self.update_at = now, update_at
-        return Step("TRYING", Probe())
 
-    def _count(self, response: Response, minutes: float, now: datetime) -> None:
-        """Count a response. Only a good response ends a probe, unless the probe fails before."""
-        self.failure = response.failure or self.failure
-        if response.is_error:
-            self.silent_since = self.silent_since or now
-        else:
-            self.silent_since = None
-            self.bad_in_a_row = self.bad_in_a_row + 1 if response.failure else 0
-        is_silent = self.silent_since and now - self.silent_since >= LONGEST_SILENCE
-        if is_silent or self.bad_in_a_row >= BAD_RESPONSES_TO_FAIL:
-            self.verdict = "FAILED"
-        elif response.failure is None and now >= self.began_at + timedelta(minutes=minutes):
-            self.verdict = "PASSED"
+        if self.requested_at is not None and self.update_created_at == update_created_at:
+            pause = min(MAX_PAUSE, minutes * 60 / MIN_REQUESTS)
+            remaining = pause - (now - self.requested_at).total_seconds()
+            if remaining > 0:
+                return Step("TRYING", pause=remaining)
+
+        probe_run = replace(self, requested_at=now, update_created_at=update_created_at)
+        return Step("TRYING", Probe()).remembering(probe_run=probe_run)
+
+
+def _with_counted(probe_run: ProbeRun, response: Response, now: datetime) -> ProbeRun:
+    """Return the probe run with one response more."""
+    probe_run = replace(probe_run, failure=response.failure or probe_run.failure)
+    if response.is_error:
+        return replace(probe_run, silent_since=probe_run.silent_since or now)
+
+    bad_in_a_row = 0 if response.failure is None else probe_run.bad_in_a_row + 1
+    return replace(probe_run, silent_since=None, bad_in_a_row=bad_in_a_row)
+
+
+def _verdict(
+    probe_run: ProbeRun, last_response: Response, minutes: float, now: datetime
+) -> str | None:
+    """Return the verdict, or None if more requests are needed."""
+    silent_since = probe_run.silent_since
+    if silent_since is not None and now - silent_since >= MAX_SILENCE:
+        return "FAILED"
+    if probe_run.bad_in_a_row >= BAD_RESPONSES_TO_FAIL:
+        return "FAILED"
+
+    # A probe never passes with a bad response: it goes on until it gets a good one.
+    is_over = now >= probe_run.began_at + timedelta(minutes=minutes)
+    return "PASSED" if is_over and last_response.failure is None else None

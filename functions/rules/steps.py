@@ -1,15 +1,16 @@
 """What a rule decides: one step of an import, a training, a deployment or a batch job.
 
-A rule gets what one look at the services has shown. It returns a step, or None if it does not
-apply, and the first rule that applies decides. Rules read no clock and call no service. What an
-item must remember until the next look is in its memory, which travels in the document of the run.
-What must survive the run is in tags.
+A *look* reads everything that the rules have to know. A *rule* returns a *step*, or None if it
+doesn't apply, and the first rule that applies decides. A step may contain one *action*, which is a
+request. Rules read no clock and call no service, so that `tests/model` can play them against a
+simulated Personalize, thousands of times.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import ClassVar, Generic, NamedTuple, TypeVar
+from types import MappingProxyType
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 SHORT_PAUSE = 15
 """Seconds until the next look while something is about to change."""
@@ -40,12 +41,28 @@ class Step(NamedTuple):
 
     phase: str
     """What the item is waiting for. The console, `retrain watch` and the report show this word."""
-    act: Action | None = None
+    action: Action | None = None
     pause: float = 0
     """The seconds until the next look."""
     outcome: str | None = None
     reasons: Sequence[str] = ()
     """Why the item ends with this outcome, or why it waits."""
+    remembered: Mapping[str, Any] = MappingProxyType({})
+    """What the item remembers from now on: fields of its progress, and their new values."""
+
+    def remembering(self, **remembered: object) -> "Step":
+        """Return the step with more to remember. What it remembers already stays as it is."""
+        return self._replace(remembered={**remembered, **self.remembered})
+
+
+def remember(progress: object, step: Step) -> None:
+    """Write into the progress of an item what a step remembers.
+
+    The progress travels in the document of the run until the next look. What must survive the run
+    is in tags.
+    """
+    for field, value in step.remembered.items():
+        setattr(progress, field, value)
 
 
 class Case(NamedTuple, Generic[Seen, Wanted, Memory]):
@@ -56,7 +73,8 @@ class Case(NamedTuple, Generic[Seen, Wanted, Memory]):
     wanted: Wanted
     """What the run wants to achieve. It does not change during the run."""
     memory: Memory
-    """What the item remembers. Rules may change it."""
+    """The progress of the item. Rules may change it, but those of deployments only return steps
+    (`Step.remembered`)."""
     now: datetime
 
 

@@ -1,8 +1,9 @@
-"""The command `approve`: the answer of a person about a version that waits for an approval."""
+"""The command `approve`: the answer of a person about a version that is waiting for approval."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache, partial
 from json import dumps
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -11,20 +12,22 @@ import typer
 from functions import clock
 from functions.executions import short_hash
 from functions.personalize.campaigns import (
-    Versions,
     approval_tags,
+    campaign_state,
     current_answer,
+    deployment_spec,
     describe_campaign,
-    live_version,
     metrics_of,
-    seen_campaign,
-    wanted_deployment,
+    read_version,
+    served_version_arn,
+    with_version_facts,
 )
 from functions.personalize.statuses import is_active
 from functions.personalize.tags import APPROVAL, RUN, tags_of, write_tags
 from functions.personalize.trainings import list_versions
 from functions.report.text import with_short_arns
-from functions.rules.deployments import Memory, decide, needs_run
+from functions.rules.campaigns import DeploymentProgress
+from functions.rules.deployments import decide, needs_run
 from functions.words import metric_name, metric_text
 from retrain.account.errors import AWS_ERRORS, FailedError, OperatorError, aws_error
 from retrain.account.output import confirm, print_command, print_json, print_message, print_result
@@ -66,7 +69,7 @@ def approve(
         typer.Argument(
             metavar="[VERSION]",
             help="The version: movies/1a2b3c4d, 1a2b3c4d or its ARN. Not needed if only one "
-            "version waits for an approval.",
+            "version is waiting for approval.",
         ),
     ] = None,
     refuse: Annotated[
@@ -75,7 +78,7 @@ def approve(
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> int:
-    """Approve a version that waits for an approval, and start its deployment. Or refuse it.
+    """Approve a version that is waiting for approval, and start its deployment. Or refuse it.
 
     For example: retrain approve movies/1a2b3c4d --stack prod
 
@@ -136,7 +139,7 @@ def _chosen(target: Target, name: str | None, *, refuse: bool) -> Candidate:
     if waiting:
         return waiting[0]
     reasons = [f"{short_name(candidate.arn)}: {candidate.error}" for candidate in named]
-    raise FailedError("; ".join(["no version waits for an approval", *reasons]))
+    raise FailedError("; ".join(["no version is waiting for approval", *reasons]))
 
 
 def _candidate(target: Target, solution: SolutionSettings, *, refuse: bool) -> Candidate | None:
@@ -146,6 +149,7 @@ def _candidate(target: Target, solution: SolutionSettings, *, refuse: bool) -> C
     """
     client, approval = target.access.personalize, solution["approval"]
     assert approval is not None, "the solution needs an approval"
+    read = cache(partial(read_version, client, solution))
     for summary in list_versions(client, solution["solutionArn"]):
         arn = summary["solutionVersionArn"]
         if not is_active(summary["status"]) or RUN not in (tags := tags_of(client, arn)):
@@ -154,12 +158,15 @@ def _candidate(target: Target, solution: SolutionSettings, *, refuse: bool) -> C
         for configured in solution["campaigns"]:
             campaign_arn = configured["campaignArn"]
             campaign = describe_campaign(client, campaign_arn)
-            campaign_tags, versions = tags_of(client, campaign_arn), Versions(client, solution)
-            seen = seen_campaign(campaign, campaign_tags, solution["solutionArn"], versions)
-            wanted = wanted_deployment(target.settings, solution, campaign_arn, arn, waited=True)
-            approved = replace(wanted, approval_hours=None)
-            step = decide(seen, approved, Memory(now), now)
-            live[campaign_arn] = live_version(campaign)
+            campaign_tags = tags_of(client, campaign_arn)
+            spec = deployment_spec(
+                target.settings, solution, campaign_arn, arn, from_earlier_run=True
+            )
+            approved = replace(spec, approval_hours=None)
+            state = campaign_state(campaign, campaign_tags, solution["solutionArn"])
+            state = with_version_facts(state, approved, read, now)
+            step = decide(state, approved, DeploymentProgress(began_at=now), now)
+            live[campaign_arn] = served_version_arn(campaign)
             if needs_run(step):
                 is_deployed = True
                 continue

@@ -12,17 +12,17 @@ from functions.contract import solution_of_campaign
 from functions.personalize.campaigns import (
     LATEST,
     describe_campaign,
-    live_version,
-    notes_as_tags,
-    read_notes,
     read_pin,
+    read_record,
+    record_as_tags,
+    served_version_arn,
     update_request,
 )
 from functions.personalize.lists import list_deletions
 from functions.personalize.statuses import is_active, is_running
 from functions.personalize.tags import tags_of, write_tags
 from functions.personalize.trainings import describe_version, list_versions
-from functions.rules.deployments import Notes
+from functions.rules.campaigns import DeploymentRecord
 from functions.rules.trainings import last_deletion
 from functions.words import time_text
 from retrain.account.errors import AWS_ERRORS, FailedError, OperatorError, aws_error
@@ -43,7 +43,7 @@ class Move(NamedTuple):
     """A campaign, the version that it serves, and the version to which it moves."""
 
     campaign: CampaignTypeDef
-    notes: Notes
+    record: DeploymentRecord
     bad: str
     good: str
     pin: str | None
@@ -80,7 +80,7 @@ def rollback(
     arn, good = move.campaign["campaignArn"], move.good
     moves = f"{short_name(arn)} serves {short_name(move.bad)} and moves to {short_name(good)}"
     print_message(moves)
-    if move.notes.bad == good:
+    if move.record.blocked_version_arn == good:
         print_message(f"warning: it was moved back from {short_name(good)} before")
     if warning := _deletion_warning(target, good):
         print_message(f"warning: {warning}")
@@ -113,7 +113,7 @@ def planned_move(target: Target, arn: str, to: str | None = None) -> Move:
     campaign = describe_campaign(client, arn)
     if is_running(campaign.get("latestCampaignUpdate", campaign)["status"]):
         raise FailedError(f"{name} is being updated; try again when this has ended, in minutes")
-    bad = live_version(campaign)
+    bad = served_version_arn(campaign)
     if bad is None or bad.endswith(LATEST):
         command = f"aws personalize update-campaign --campaign-arn {arn} --solution-version-arn"
         way_out = f"move it with `{command} VERSION`" if bad else "create it again"
@@ -121,17 +121,17 @@ def planned_move(target: Target, arn: str, to: str | None = None) -> Move:
         raise FailedError(f"{name} serves {status}, so there is no version to leave; {way_out}")
     solution_arn = solution_of_campaign(target.settings, arn)["solutionArn"]
     tags = tags_of(client, arn)
-    notes = read_notes(tags, solution_arn)
+    record = read_record(tags, solution_arn)
     active = [
         version["solutionVersionArn"]
         for version in list_versions(client, solution_arn)
         if is_active(version["status"])
     ]
-    good = notes.good_before(bad)
+    good = record.other_good_version_arn(bad)
     if to is not None:
         good = next((version for version in active if is_named(version, to)), None)
     if good in active and good != bad:
-        return Move(campaign, notes, bad, good, read_pin(tags))
+        return Move(campaign, record, bad, good, read_pin(tags))
     if good == bad:
         problem = f"{name} serves {short_name(bad)} already"
     elif to is not None:
@@ -188,8 +188,13 @@ def _mark(target: Target, move: Move) -> None:
     Raises FailedError with the command that writes the tags, because the campaign moves already.
     """
     arn, good = move.campaign["campaignArn"], move.good
-    previous = None if move.notes.previous == good else move.notes.previous
-    tags = notes_as_tags(Notes(None, good, previous, move.bad))
+    previous = move.record.previous_good_version_arn
+    record = DeploymentRecord(
+        good_version_arn=good,
+        previous_good_version_arn=None if previous == good else previous,
+        blocked_version_arn=move.bad,
+    )
+    tags = record_as_tags(record)
     try:
         write_tags(target.access.personalize, arn, tags)
     except AWS_ERRORS as error:
@@ -213,7 +218,7 @@ def _wait(target: Target, move: Move) -> None:
         except AWS_ERRORS as error:
             moves = f"{name} moves to {short_name(good)}, but is not watched any more"
             raise OperatorError(f"{moves}: {aws_error(error)}") from error
-        if live_version(campaign) == good:
+        if served_version_arn(campaign) == good:
             return
         update = campaign.get("latestCampaignUpdate")
         if update and not (is_running(update["status"]) or is_active(update["status"])):

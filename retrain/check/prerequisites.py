@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from components.iam import export_arns, resource_arn
 from functions.exports import split_location
-from functions.personalize.campaigns import live_version, read_notes
+from functions.personalize.campaigns import read_record, served_version_arn
 from functions.personalize.statuses import is_active
 from functions.planning.plan_run import GUARDS, messages_of
 from retrain.account.permissions import COMMANDS, merged, policy_of, resource_arns
@@ -116,14 +116,14 @@ def check_way_back(account: Account) -> Iterator[Finding]:
                 yield Finding("warn", text, "add a probe to the campaign in the stack's file")
             if arn not in world.campaigns:
                 continue
-            notes = read_notes(world.campaign_tags[arn], solution["solutionArn"])
-            if notes.trial and pipeline.target and not running_executions(pipeline.target):
-                trial = short_name(notes.trial.version)
+            record = read_record(world.campaign_tags[arn], solution["solutionArn"])
+            if record.trial and pipeline.target and not running_executions(pipeline.target):
+                trial = short_name(record.trial.version_arn)
                 text = f"{trial} is on trial at {name}, but no run is active;"
                 start = 'aws stepfunctions start-execution --input \'{"only": "trials"}\''
                 fix = f"{start} --state-machine-arn {pipeline.target.state_machine_arn}"
                 yield Finding("warn", f"{text} the watcher starts one soon, or start one:", fix)
-            version = notes.good_before(live_version(world.campaigns[arn]))
+            version = record.other_good_version_arn(served_version_arn(world.campaigns[arn]))
             if version is None:
                 yield Finding("ok", f"{name} gets a way back with its next version")
                 continue

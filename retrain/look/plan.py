@@ -252,14 +252,14 @@ def _training_step(
 
 def _campaign_step(view: SolutionView, campaign: CampaignSettings, *, is_updated: bool) -> Document:
     """Return what the run does with a campaign. If it keeps its version, the rules say why."""
-    arn, seen = campaign["campaignArn"], view.seen_campaign(campaign)
+    arn, state = campaign["campaignArn"], view.campaign_state(campaign)
     newest = newest_active(view.seen.trainings)
     first_step = view.first_step(campaign, newest) if newest else None
-    action, reason = "keep", f"it serves {name_of(seen.serves or 'nothing')}"
-    if seen.notes.trial:
-        version = name_of(seen.notes.trial.version)
+    action, reason = "keep", f"it serves {name_of(state.served_version_arn or 'nothing')}"
+    if state.record.trial:
+        version = name_of(state.record.trial.version_arn)
         action, reason = "wait", f"{version} is on trial, which the run ends first"
-    elif seen.pin:
+    elif state.pin:
         reason = f"{reason} and is pinned"
     elif is_updated:
         action, reason = "update", f"{reason}; {_conditions(view, campaign)}"

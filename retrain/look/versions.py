@@ -14,11 +14,11 @@ from functions import clock
 from functions.personalize.campaigns import (
     current_answer,
     describe_campaign,
-    live_version,
     metrics_of,
     read_approval,
-    read_notes,
     read_pin,
+    read_record,
+    served_version_arn,
 )
 from functions.personalize.imports import ImportReader
 from functions.personalize.lists import PAGE_SIZE
@@ -150,13 +150,13 @@ def _campaign_verdicts(
     )
     for arn in [item["campaignArn"] for page in pages for item in page["campaigns"]]:
         tags = tags_of(client, arn)
-        notes = read_notes(tags, solution_arn)
+        record = read_record(tags, solution_arn)
         versions = {
-            "serves": live_version(describe_campaign(client, arn)),
-            "onTrial": notes.trial and notes.trial.version,
-            "good": notes.good,
-            "previous": notes.previous,
-            "bad": notes.bad,
+            "serves": served_version_arn(describe_campaign(client, arn)),
+            "onTrial": record.trial and record.trial.version_arn,
+            "good": record.good_version_arn,
+            "previous": record.previous_good_version_arn,
+            "bad": record.blocked_version_arn,
         }
         verdicts = {key: version == version_arn for key, version in versions.items()}
         yield {"campaignArn": arn, **verdicts, "pin": read_pin(tags)}
@@ -256,7 +256,7 @@ class VersionNotes:
             self._target.command("approve", *options, short_name(version))
             for options in ((), ("--refuse",))
         )
-        return f"waits for an approval until {until} UTC: `{approve}` or `{refuse}`"
+        return f"is waiting for approval until {until} UTC: `{approve}` or `{refuse}`"
 
     def _read_tags(self, arn: str) -> Tags:
         """Return the tags of a version or a campaign. One that was deleted has none."""

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from emulator import Emulator, EmulatorError
 from emulator.deployer.program import deploy
-from functions.personalize.campaigns import NONE, alarm_names, describe_campaign, live_version
+from functions.personalize.campaigns import NONE, alarm_names, describe_campaign, served_version_arn
 from functions.personalize.imports import list_imports
 from functions.personalize.tags import BAKE, tags_of
 from functions.personalize.trainings import list_versions
@@ -142,7 +142,9 @@ class DeployedStack:
             for version in list_versions(personalize, solution["solutionArn"]):
                 statuses[version["solutionVersionArn"]] = version["status"]
             arns = [campaign["campaignArn"] for campaign in solution["campaigns"]]
-            served |= {arn: live_version(describe_campaign(personalize, arn)) or "" for arn in arns}
+            served |= {
+                arn: served_version_arn(describe_campaign(personalize, arn)) or "" for arn in arns
+            }
             approved += arns if solution["approval"] else []
         datasets = [dataset["datasetArn"] for dataset in settings["datasets"]]
         imports = {arn: len(list_imports(personalize, arn)) for arn in datasets}

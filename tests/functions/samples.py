@@ -11,7 +11,7 @@ from functions.planning.datasets import DatasetView
 from functions.planning.plan_run import view_of
 from functions.planning.world import World
 from functions.rules import trainings as training_rules
-from functions.rules.deployments import Version
+from functions.rules.gate import VersionFacts
 from functions.rules.imports import Import
 from functions.rules.trainings import SeenSolution, Training
 from tests.world import (
@@ -292,9 +292,9 @@ def run(request=None, *, trigger="schedule", **changes):
 
 
 VERSIONS = {
-    OLD_VERSION: Version(ago(72), {NDCG: 0.4}),
-    VERSION: Version(ago(47), {NDCG: 0.42}),
-    FOREIGN_VERSION: Version(ago(1), {NDCG: 0.42}),
+    OLD_VERSION: VersionFacts(ago(72), {NDCG: 0.4}),
+    VERSION: VersionFacts(ago(47), {NDCG: 0.42}),
+    FOREIGN_VERSION: VersionFacts(ago(1), {NDCG: 0.42}),
 }
 """What the rules of a deployment know about each version."""
 
@@ -310,7 +310,7 @@ def world(trainings=(), **changes):
         "imports": {DATASET: [imported()]},
         "solutions": {SOLUTION: solution_resource()},
         "campaigns": {CAMPAIGN: campaign()},
-        "known_versions": {SOLUTION: VERSIONS, OTHER_SOLUTION: VERSIONS},
+        "version_readers": dict.fromkeys((SOLUTION, OTHER_SOLUTION), VERSIONS.__getitem__),
         **changes,
     }
     imports = [job for jobs in standard["imports"].values() for job in jobs]
@@ -407,8 +407,8 @@ def planned_solution(**changes):
     return {**solution_view().planned(), "durations": [7200], **changes}
 
 
-NO_BASELINES = {"newBaseline": None, "liveBaseline": None}
-"""What the report says about a metric that was compared without baselines."""
+NO_BASELINES = {"newBaseline": None, "liveBaseline": None, "hasDropped": False}
+"""What the report says about a metric that was compared without baselines and has not dropped."""
 ENDED = {"seconds": 0, "reasons": [], "warnings": [], "memory": {}}
 """What the items of all jobs have at their end."""
 

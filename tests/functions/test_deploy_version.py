@@ -16,13 +16,13 @@ from functions.deploy_version import handler, request_recommendations
 from functions.personalize.campaigns import (
     approval_tags,
     current_answer,
-    notes_as_tags,
     read_baseline,
-    read_notes,
+    read_record,
+    record_as_tags,
     update_request,
 )
 from functions.personalize.tags import APPROVAL, BAD, DIGEST, TRIAL, api_tags, tags_of
-from functions.rules.deployments import Notes, Trial
+from functions.rules.campaigns import DeploymentRecord, Trial
 from functions.rules.probing import Response
 from tests.functions import samples as s
 from tests.workflow.pipeline import deploy
@@ -54,8 +54,8 @@ def trained(pipeline):
     return arn
 
 
-def notes(pipeline):
-    return read_notes(tags_of(pipeline.client, campaign_arn()), solution_arn())
+def record(pipeline):
+    return read_record(tags_of(pipeline.client, campaign_arn()), solution_arn())
 
 
 # One deployment
@@ -69,12 +69,14 @@ def test_a_deployment_goes_on_from_its_item_until_the_version_is_kept(caplog):
         pipeline.inject_fault("metrics", **better)
         began_at, phases = pipeline.clock.now(), []
         item = deploy_once(pipeline, new)
-        assert notes(pipeline).trial == Trial(new, began_at)
+        assert record(pipeline).trial == Trial(new, began_at)
         while item["outcome"] is None:
             phases.append(item["phase"])
             pipeline.sleep(item["seconds"])
             item = deploy_once(pipeline, new, item)
-        assert notes(pipeline) == Notes(good=new, previous=old)
+        assert record(pipeline) == DeploymentRecord(
+            good_version_arn=new, previous_good_version_arn=old
+        )
         assert len(pipeline.requests("UpdateCampaign")) == 1
     assert phases == ["UPDATING", "TRYING", "TRYING"], "14 minutes each, or a tag is due"
     assert (item["versionArn"], item["previousVersionArn"]) == (new, old)
@@ -120,10 +122,10 @@ def test_a_campaign_that_is_in_use_is_asked_again():
         pipeline.inject_fault("resource-in-use", operation="UpdateCampaign")
         item = deploy_once(pipeline, new)
         assert (item["phase"], item["seconds"], item["outcome"]) == ("UPDATING", 60, None)
-        assert notes(pipeline).trial is None, "the update was certainly not sent"
+        assert record(pipeline).trial is None, "the update was certainly not sent"
         deploy_once(pipeline, new, item)
         assert len(pipeline.requests("UpdateCampaign")) == 2
-        assert notes(pipeline).trial.version == new
+        assert record(pipeline).trial.version_arn == new
 
 
 def test_an_update_that_is_denied_ends_the_trial():
@@ -132,7 +134,7 @@ def test_an_update_that_is_denied_ends_the_trial():
         pipeline.inject_fault("deny", operation="UpdateCampaign")
         with pytest.raises(ClientError, match="AccessDeniedException"):
             deploy_once(pipeline, new)
-        assert notes(pipeline) == Notes(good=pipeline.served_version())
+        assert record(pipeline) == DeploymentRecord(good_version_arn=pipeline.served_version())
 
 
 @pytest.mark.parametrize("value", ["NaN", math.nan])
@@ -279,14 +281,14 @@ def test_a_bad_response_says_what_is_wrong_with_it(fault, failure, is_error):
 @pytest.mark.parametrize(
     "written",
     [
-        Notes(),
-        Notes(Trial(s.VERSION, s.NOW), s.OLD_VERSION),
-        Notes(Trial(s.VERSION, s.NOW, True)),
-        Notes(Trial(s.VERSION, s.NOW, True, s.NOW + timedelta(hours=12))),
+        DeploymentRecord(),
+        DeploymentRecord(Trial(s.VERSION, s.NOW), s.OLD_VERSION),
+        DeploymentRecord(Trial(s.VERSION, s.NOW, True)),
+        DeploymentRecord(Trial(s.VERSION, s.NOW, True, s.NOW + timedelta(hours=12))),
     ],
 )
 def test_the_tags_of_a_campaign_are_read_as_they_were_written(written):
-    assert read_notes(notes_as_tags(written), s.SOLUTION) == written
+    assert read_record(record_as_tags(written), s.SOLUTION) == written
 
 
 @pytest.mark.parametrize(
@@ -303,13 +305,15 @@ def test_the_tags_of_a_campaign_are_read_as_they_were_written(written):
 )
 def test_a_tag_that_no_run_has_written_says_nothing(value):
     bad = value if value.startswith(f"{s.SOLUTION}/") else None
-    assert read_notes({TRIAL: value, BAD: value}, s.SOLUTION) == Notes(bad=bad)
+    assert read_record({TRIAL: value, BAD: value}, s.SOLUTION) == DeploymentRecord(
+        blocked_version_arn=bad
+    )
 
 
 def test_the_end_of_a_bake_that_is_longer_than_any_says_nothing():
     trial = Trial(s.VERSION, s.NOW)
-    longer = trial._replace(baked_until=s.NOW + timedelta(hours=13))
-    assert read_notes(notes_as_tags(Notes(longer)), s.SOLUTION).trial == trial
+    longer = trial._replace(bake_ends_at=s.NOW + timedelta(hours=13))
+    assert read_record(record_as_tags(DeploymentRecord(longer)), s.SOLUTION).trial == trial
 
 
 HOURS = {"timeoutHours": 24}

@@ -5,18 +5,18 @@ from datetime import UTC, datetime
 
 import pytest
 
-from functions.rules.gate import Baseline, compare
+from functions.rules.gate import NO_VERSION, Baseline, compare
 
 DROP = {"metric": "ndcg", "maxDrop": 0.25}
 MINIMUM = {"metric": "ndcg", "minimum": 0.3}
 NO_DROP = {"metric": "ndcg", "maxDrop": 0}
 FELL = "ndcg fell from 0.4000 to 0.2999, by more than 25%"
 LACKS = (
-    "ndcg has no value, but the version in use has 0.4000, so it may have fallen by more than 25%; "
+    "ndcg has no value, but the served version has 0.4000, so it may have fallen by more than 25%; "
     "check the exports, or remove the rule from the qualityGate"
 )
 NOT_COMPARED = (
-    "ndcg was not compared, because the new version has {} and no version in use has a value; "
+    "ndcg was not compared, because the candidate has {} and no served version has a value; "
     "maxDrop had no effect"
 )
 POPULAR = "arn:aws:personalize:eu-west-1:123456789012:solution/popular"
@@ -28,10 +28,21 @@ TIMES = "ndcg fell from {} times the baseline, by more than 25%"
 TOO_LOW = "ndcg has {}, but the minimum is 0.3"
 
 
+def facts(metrics, baselines):
+    """Return a version with these metrics and baselines."""
+    return NO_VERSION._replace(metrics=metrics, baselines=baselines)
+
+
 def found(new, live, rule, *baselines):
     """Return what a rule finds about an NDCG. None means that a version has no such metric."""
     metrics = ({"precision": 0.5} if value is None else {"ndcg": value} for value in (new, live))
-    return compare(*metrics, [rule], *(baselines or ({}, {})))
+    versions = map(facts, metrics, baselines or ({}, {}))
+    return compare(*versions, [rule])
+
+
+def dropped(rejections):
+    """Return what the values say if the metric was rejected because of its maxDrop."""
+    return {"hasDropped": True} if any("by more than" in text for text in rejections) else {}
 
 
 @pytest.mark.parametrize(
@@ -54,7 +65,8 @@ def found(new, live, rule, *baselines):
     ],
 )
 def test_a_version_is_rejected_if_it_fell_too_far_or_is_too_low(new, live, rule, rejections):
-    assert found(new, live, rule) == (rejections, [], {"ndcg": {"new": new, "live": live}})
+    values = {"new": new, "live": live, **dropped(rejections)}
+    assert found(new, live, rule) == (rejections, [], {"ndcg": values})
 
 
 @pytest.mark.parametrize(("new", "text"), [(0.4, "0.4"), (None, "no value")])
@@ -75,11 +87,18 @@ def test_a_new_value_that_is_no_number_rejects_the_version(value, rule):
 
 def test_every_rule_counts_and_without_rules_every_version_is_accepted():
     rules = [DROP, {"metric": "coverage", "minimum": 0.1}]
-    compared = compare({"ndcg": 0.2999, "coverage": 0.05}, {"ndcg": 0.4}, rules, {}, {})
+    compared = compare(
+        facts({"ndcg": 0.2999, "coverage": 0.05}, {}), facts({"ndcg": 0.4}, {}), rules
+    )
     too_low = "coverage has the value 0.0500, but the minimum is 0.1"
     assert compared.rejections == [FELL, too_low]
     assert list(compared.values) == ["ndcg", "coverage"]
-    assert compare({}, {"ndcg": 1}, [], {}, {}) == ([], [], {})
+    assert compare(NO_VERSION, facts({"ndcg": 1}, {}), []) == ([], [], {})
+
+
+def test_a_metric_with_two_rules_has_dropped_although_the_last_rule_is_a_minimum():
+    compared = compare(facts({"ndcg": 0.2999}, {}), facts({"ndcg": 0.4}, {}), [DROP, MINIMUM])
+    assert compared.values == {"ndcg": {"new": 0.2999, "live": 0.4, "hasDropped": True}}
 
 
 # Relative to baselines
@@ -106,14 +125,14 @@ def baselines(value):
         ((0, 0.2), (0, 0.1), [], []),
         ((None, 0.1), (0.4, 0.2), [LACKS], []),
         ((0.4, 0.1), (None, 0.2), [], [NOT_COMPARED.format("0.4")]),
-        ((0.2999, None), (0.4, 0.2), [FELL], [NONE.format("new version")]),
-        ((0.3, None), (0.4, 0.2), [], [NONE.format("new version")]),
-        ((0.2999, 0.1), (0.4, None), [FELL], [NONE.format("version in use")]),
-        ((0.2999, None), (0.4, None), [FELL], [NONE.format("new version")]),
-        ((0.2999, NO_VALUE), (0.4, 0.2), [FELL], [NO_NUMBER.format("no value", "new version")]),
-        ((0.2999, 0.1), (0.4, 0), [FELL], [NO_NUMBER.format("the value 0", "version in use")]),
-        ((0.2999, -0.1), (0.4, 0.2), [FELL], [NO_NUMBER.format("the value -0.1", "new version")]),
-        ((0.2999, math.nan), (0.4, 0.2), [FELL], [NO_NUMBER.format("no value", "new version")]),
+        ((0.2999, None), (0.4, 0.2), [FELL], [NONE.format("candidate")]),
+        ((0.3, None), (0.4, 0.2), [], [NONE.format("candidate")]),
+        ((0.2999, 0.1), (0.4, None), [FELL], [NONE.format("served version")]),
+        ((0.2999, None), (0.4, None), [FELL], [NONE.format("candidate")]),
+        ((0.2999, NO_VALUE), (0.4, 0.2), [FELL], [NO_NUMBER.format("no value", "candidate")]),
+        ((0.2999, 0.1), (0.4, 0), [FELL], [NO_NUMBER.format("the value 0", "served version")]),
+        ((0.2999, -0.1), (0.4, 0.2), [FELL], [NO_NUMBER.format("the value -0.1", "candidate")]),
+        ((0.2999, math.nan), (0.4, 0.2), [FELL], [NO_NUMBER.format("no value", "candidate")]),
     ],
 )
 def test_with_baselines_only_a_model_that_became_worse_is_rejected(new, live, rejections, warnings):
@@ -121,7 +140,7 @@ def test_with_baselines_only_a_model_that_became_worse_is_rejected(new, live, re
     compared = found(new[0], live[0], RELATIVE, baselines(new[1]), baselines(live[1]))
     is_relative = None not in (new[0], live[0]) and not warnings
     noted = {"newBaseline": new[1], "liveBaseline": live[1]} if is_relative else {}
-    values = {"new": new[0], "live": live[0], **noted}
+    values = {"new": new[0], "live": live[0], **noted, **dropped(rejections)}
     assert compared == (rejections, warnings, {"ndcg": values})
 
 

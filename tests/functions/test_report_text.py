@@ -39,14 +39,15 @@ def without_report(error):
     return {**s.configured(), "error": {"Error": error, "Cause": "no cause given"}}
 
 
-def campaigns(count, *result):
+def campaigns(count, *result, **changes):
     """Return the results of campaigns with numbered names."""
     names = [f"{s.CAMPAIGN}-{number}" for number in range(count)]
     planned = [s.planned_campaign(campaignArn=name) for name in names]
-    return [s.campaign_result(*result, campaign=campaign) for campaign in planned]
+    return [s.campaign_result(*result, campaign=campaign, **changes) for campaign in planned]
 
 
 FELL = "NDCG@10 fell from 0.4000 to 0.2000, by more than 25%"
+DROPPED = {"metrics": {s.NDCG: {"new": 0.42, "live": 0.4, "hasDropped": True}}}
 FAILED_PROBE = f"{s.VERSION} failed its probe: 0 results, fewer than minResults 5"
 NOT_IMPORTED = s.dataset_result(
     item=s.import_item(outcome="FAILED", reasons=["no access"]), outcome="FAILED"
@@ -70,8 +71,11 @@ OUTCOMES = {
     "trained": (s.finished(solutions=[s.solution_result(campaigns=[])]), []),
     "skipped": (skipped("nothing is new; interactions: the export has not changed"), NEW),
     "skipped, but bad": (skipped("nothing is new"), BAD),
-    "approval": (with_campaign("AWAITING_APPROVAL", f"{s.VERSION} waits for an approval"), OLD),
-    "rejected": (with_campaigns(*campaigns(2, "REJECTED", FELL), plan=s.plan(users=40)), TWO_OLD),
+    "approval": (with_campaign("AWAITING_APPROVAL", f"{s.VERSION} is waiting for approval"), OLD),
+    "rejected": (
+        with_campaigns(*campaigns(2, "REJECTED", FELL, **DROPPED), plan=s.plan(users=40)),
+        TWO_OLD,
+    ),
     "rolled back": (with_campaign("ROLLED_BACK", FAILED_PROBE), OLD),
     "trial": (TRIAL, OLD),
     "trial before the work": (s.finished(plan=with_trials(s.plan(), TRIAL["trials"])), OLD),
@@ -85,7 +89,8 @@ OUTCOMES = {
     "training": (s.finished(solutions=[NOT_TRAINED]), OLD),
     "several outcomes": (
         with_campaigns(
-            s.campaign_result("AWAITING_APPROVAL", "it waits"), *campaigns(1, "REJECTED", FELL)
+            s.campaign_result("AWAITING_APPROVAL", "it waits"),
+            *campaigns(1, "REJECTED", FELL, **DROPPED),
         ),
         OLD,
     ),
@@ -176,7 +181,8 @@ def test_versions_without_a_command_are_counted():
     ],
 )
 def test_a_small_drop_by_few_users_says_that_chance_decides(users, new, result, is_said):
-    rejected = with_campaign(*result, metrics={"ndcg": {"new": new, "live": 0.4}})
+    values = {"new": new, "live": 0.4, "hasDropped": FELL in result}
+    rejected = with_campaign(*result, metrics={"ndcg": values})
     lines = sections(rejected | {"plan": s.plan(users=users)})["Why"]
     assert ("chance decides" in lines[-1]) == is_said
 

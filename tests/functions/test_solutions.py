@@ -2,7 +2,7 @@
 
 import pytest
 
-from functions.rules.deployments import Version
+from functions.rules.gate import VersionFacts
 from tests.functions import samples as s
 
 WITHOUT_IMPORT = {"skipImport": True}
@@ -14,8 +14,8 @@ SERVED = {
 }
 """The campaign serves the newest version, which has passed there."""
 WORSE = {
-    s.OLD_VERSION: Version(s.ago(72), {s.NDCG: 0.9}),
-    s.VERSION: Version(s.ago(47), {s.NDCG: 0.1}),
+    s.OLD_VERSION: VersionFacts(s.ago(72), {s.NDCG: 0.9}),
+    s.VERSION: VersionFacts(s.ago(47), {s.NDCG: 0.1}),
 }
 
 
@@ -74,7 +74,7 @@ def test_an_update_becomes_full_without_a_young_full_version(version, mode):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"known_versions": {s.SOLUTION: WORSE}},
+        {"version_readers": {s.SOLUTION: WORSE.__getitem__}},
         {"campaign_tags": {s.CAMPAIGN: {"retraining-bad": s.VERSION}}},
     ],
     ids=["worse", "taken back"],

@@ -82,7 +82,7 @@ def test_only_what_a_run_imports_or_trains_is_read():
         without = read(pipeline, {"skipImport": True})
     assert set(world.exports) == {dataset_arn("items")}
     assert set(world.datasets) == DATASETS, "they belong to the group"
-    assert set(world.solutions) == set(world.known_versions) == {solution_arn("like")}
+    assert set(world.solutions) == set(world.version_readers) == {solution_arn("like")}
     assert (without.exports, set(without.datasets)) == ({}, DATASETS)
 
 

@@ -13,11 +13,23 @@ from world import DATASETS, DAY, DEPLOYED_SOLUTION, SOLUTIONS, Campaign, ImportJ
 
 from functions.rules import batch_jobs, deployments, imports, trainings
 from functions.rules.batch_jobs import KEYS_OF_RESULTS, SeenBatchJobs, WantedBatchJob
-from functions.rules.deployments import Alarm, Deployment, Notes, SeenCampaign, Trial, Update
-from functions.rules.gate import Baseline
+from functions.rules.campaigns import (
+    Alarm,
+    CampaignState,
+    CampaignUpdate,
+    Deploy,
+    DeploymentProgress,
+    DeploymentRecord,
+    DeploymentSpec,
+    RequestApproval,
+    RollBack,
+    SaveRecord,
+    Trial,
+)
+from functions.rules.gate import Baseline, VersionFacts
 from functions.rules.imports import SeenDataset, WantedImport
 from functions.rules.probing import Probe, Response
-from functions.rules.steps import Step
+from functions.rules.steps import Step, remember
 from functions.rules.trainings import SeenSolution, WantedTraining, imports_of, running_deletion
 
 BASELINE = "similar"
@@ -68,9 +80,9 @@ class Run:
         self.day = started // DAY
         open_trials = []
         for campaign in self.world.campaigns:
-            if (yield Call(lambda campaign=campaign: campaign.notes)).trial:
+            if (yield Call(lambda campaign=campaign: campaign.record)).trial:
                 yield from self._deploy(campaign, None)
-                if (yield Call(lambda campaign=campaign: campaign.notes)).trial:
+                if (yield Call(lambda campaign=campaign: campaign.record)).trial:
                     open_trials.append(campaign)
         if self.kind == "retrain":
             yield from self._retrain(started)
@@ -115,7 +127,7 @@ class Run:
             return SeenDataset(imports=jobs, export=export)
 
         def perform(step: Step, _seen: object) -> Process:
-            match step.act:
+            match step.action:
                 case imports.CheckContent(present):
                     memory.checked = present
                 case imports.Confirm(arn, _):
@@ -156,7 +168,7 @@ class Run:
             )
 
         def perform(step: Step, _seen: object) -> Process:
-            match step.act:
+            match step.action:
                 case trainings.Create(digest):
                     memory.sent_at = as_time(self.world.now)
                     name = f"{self.stack}-{self.run_id}-{solution}"
@@ -191,15 +203,15 @@ class Run:
             campaigns = []
             for campaign in world.campaigns:
                 served, latest = yield Call(partial(world.describe, campaign))
-                notes = yield Call(lambda campaign=campaign: campaign.notes)
-                campaigns.append(self._seen(served, latest, notes, []))
+                record = yield Call(lambda campaign=campaign: campaign.record)
+                campaigns.append(self._seen(served, latest, record, []))
             return SeenBatchJobs(jobs=jobs, input=content, campaigns=campaigns)
 
         def perform(step: Step, _seen: object) -> Process:
             memory.sent_at = as_time(world.now)
-            tags = {"run": self.run_id, "content": step.act.content}
-            create = partial(world.create_batch_job, name, step.act.version, tags)
-            written = world.named(step.act.version)
+            tags = {"run": self.run_id, "content": step.action.content}
+            create = partial(world.create_batch_job, name, step.action.version, tags)
+            written = world.named(step.action.version)
             has_passed = any(written in campaign.passed for campaign in world.campaigns)
             if not (world.writes_live or has_passed):
                 self.problems.append(f"{written.name} is written, but has passed nowhere")
@@ -224,19 +236,18 @@ class Run:
         *,
         pauses: tuple[int, int],
     ) -> Process:
-        return reconcile(
-            self.world,
-            look,
-            lambda seen: decide(seen, wanted, memory, as_time(self.world.now)),
-            perform,
-            pauses,
-        )
+        def decide_and_remember(seen: object) -> Step:
+            step = decide(seen, wanted, memory, as_time(self.world.now))
+            remember(memory, step)
+            return step
+
+        return reconcile(self.world, look, decide_and_remember, perform, pauses)
 
     def _deploy(self, campaign: Campaign, version: Version | None) -> Process:
         """Look, decide, act once, until there is an outcome."""
-        wanted = Deployment(
-            version=version.name if version else None,
-            waited=self._has_waited(version),
+        wanted = DeploymentSpec(
+            candidate_arn=version.name if version else None,
+            from_earlier_run=self._has_waited(version),
             gate=[{"metric": "m", "maxDrop": self.world.max_drop, "relativeTo": BASELINE}],
             approval_hours=1000 if self.world.needs_approval else None,
             probe={"minutes": 3} if campaign.is_probed else None,
@@ -245,21 +256,27 @@ class Run:
             max_hours=1,
         )
         began_at, changes = self.world.now, self.world.fault_changes
-        memory, expected = deployments.Memory(as_time(began_at)), self._expected(campaign, version)
+        memory, expected = DeploymentProgress(as_time(began_at)), self._expected(campaign, version)
 
         def look() -> Process:
             served, latest = yield Call(lambda: self.world.describe(campaign))
-            notes, pin = yield Call(lambda: (campaign.notes, campaign.pin))
+            record, pin = yield Call(lambda: (campaign.record, campaign.pin))
             listed = yield Call(partial(self.world.list_versions, BASELINE))
-            seen = replace(self._seen(served, latest, notes, listed), pin=pin)
-            is_baking = campaign.is_baked and notes.trial and notes.trial.version == served.name
+            seen = replace(self._seen(served, latest, record, listed), pin=pin)
+            compared = deployments.versions_to_compare(seen, wanted, as_time(self.world.now))
+            seen = replace(
+                seen, version_facts={name: seen.version_facts[name] for name in compared}
+            )
+            is_baking = (
+                campaign.is_baked and record.trial and record.trial.version_arn == served.name
+            )
             if not is_baking or seen.update.is_running:
                 return seen
             return replace(seen, alarms=(yield from self._alarms(campaign, served)))
 
-        def perform(step: Step, seen: SeenCampaign) -> Process:
+        def perform(step: Step, seen: CampaignState) -> Process:
             self._check(campaign, step, seen, changes)
-            return (yield from self._perform(campaign, step.act, memory))
+            return (yield from self._perform(campaign, step.action, memory))
 
         step, _ = yield from self._reconcile(
             deployments.decide, look, perform, wanted, memory, pauses=(20, 15)
@@ -280,10 +297,10 @@ class Run:
     def _has_waited(self, version: Version | None) -> bool:
         return version is not None and version.tags["run"] != self.run_id
 
-    def _seen(self, served: Version, latest, notes: Notes, listed) -> SeenCampaign:
+    def _seen(self, served: Version, latest, record: DeploymentRecord, listed) -> CampaignState:
         status = latest.status(self.world.now)
-        update = Update(
-            version=latest.version.name,
+        update = CampaignUpdate(
+            version_arn=latest.version.name,
             is_running=status == "IN_PROGRESS",
             failure="no reason" if status == "FAILED" else None,
             created_at=as_time(latest.created),
@@ -296,50 +313,54 @@ class Run:
             if item.digest and (item.is_active or item.is_running)
         }
         versions = {
-            version.name: deployments.Version(
+            version.name: VersionFacts(
                 *(as_time(version.created), {"m": version.metric}, version.answer),
                 as_time(version.ended),
                 {BASELINE: baselines.get(imports_of(str(version.tags.get("digest"))))},
             )
             for version in self.world.deployable()
         }
-        return SeenCampaign(serves=served.name, update=update, notes=notes, versions=versions)
+        return CampaignState(
+            served_version_arn=served.name, update=update, record=record, version_facts=versions
+        )
 
-    def _perform(self, campaign: Campaign, act: object, memory: deployments.Memory) -> Process:
+    def _perform(self, campaign: Campaign, act: object, memory: DeploymentProgress) -> Process:
         """Send the requests of an action. Return False if something went wrong."""
         world = self.world
         try:
             match act:
                 case Probe():
                     well = yield Call(lambda: world.answers_well(campaign), may_fail=True)
-                    memory.probing.response = Response(None if well else "too few results")
-                case deployments.WriteNotes(notes):
-                    yield Call(lambda: world.tag(campaign, notes), may_fail=True)
-                case deployments.GoBack(version):
+                    response = Response(None if well else "too few results")
+                    memory.probe_run = replace(memory.probe_run, response=response)
+                case SaveRecord(record):
+                    yield Call(lambda: world.tag(campaign, record), may_fail=True)
+                case RollBack(version):
                     yield Call(lambda: world.update(campaign, version, back=True), may_fail=True)
-                case deployments.Ask(version):
+                case RequestApproval(version):
                     yield Call(lambda: world.ask(version), may_fail=True)
-                case deployments.Deploy(version, notes):
-                    yield Call(lambda: world.tag(campaign, notes), may_fail=True)
+                case Deploy(version, record):
+                    yield Call(lambda: world.tag(campaign, record), may_fail=True)
                     try:
                         yield Call(lambda: world.update(campaign, version), may_fail=True)
                     except RequestFailedError as error:
                         if error.args == ("ResourceInUse",):
-                            ended = notes._replace(trial=None)
+                            ended = record._replace(trial=None)
                             yield Call(lambda: world.tag(campaign, ended), may_fail=True)
                         raise
         except RequestFailedError as error:
             if isinstance(act, Probe):
-                memory.probing.response = Response(str(error), is_error=True)
+                response = Response(str(error), is_error=True)
+                memory.probe_run = replace(memory.probe_run, response=response)
             return isinstance(act, Probe)
         return True
 
     def _expected(self, campaign: Campaign, version: Version | None) -> str | None:
         """Return the outcome that a campaign must have if nothing happens, or None if unknown."""
-        notes, live = campaign.notes, campaign.serves(self.world.now)
-        if not self.is_quiet or version is None or notes.trial:
+        record, live = campaign.record, campaign.serves(self.world.now)
+        if not self.is_quiet or version is None or record.trial:
             return None
-        if live is version or notes.bad == version.name:
+        if live is version or record.blocked_version_arn == version.name:
             return "DEPLOYED" if live is version else "ROLLED_BACK"
         if any(item.status(self.world.now) == "IN_PROGRESS" for item in self.world.versions):
             return None  # It may be the baseline, whose training takes longer than a deployment.
@@ -374,50 +395,50 @@ class Run:
         if step.outcome == "AWAITING_APPROVAL" and not version.answer:
             self.problems.append(f"{campaign.name} waits, but nobody was asked")
 
-    def _check(self, campaign: Campaign, step: Step, seen: SeenCampaign, changes: int) -> None:
+    def _check(self, campaign: Campaign, step: Step, seen: CampaignState, changes: int) -> None:
         """Note a promise that an action has broken."""
-        trial = seen.notes.trial
-        match step.act:
-            case deployments.WriteNotes(notes) if trial and notes.trial is None:
-                tried = self.world.named(trial.version)
-                if notes.good == trial.version:
+        trial = seen.record.trial
+        match step.action:
+            case SaveRecord(record) if trial and record.trial is None:
+                tried = self.world.named(trial.version_arn)
+                if record.good_version_arn == trial.version_arn:
                     campaign.passed.add(tried)
                     if campaign.is_probed and not tried.serves_well:
                         self.problems.append(f"{campaign.name}: {tried.name} is kept")
                     self.problems += self._early_or_loud(campaign, tried, trial)
-                has_rung = campaign.is_baked and as_time(campaign.rang_at) > trial.at
+                has_rung = campaign.is_baked and as_time(campaign.rang_at) > trial.began_at
                 is_innocent = tried.serves_well and not (
                     has_rung
                     or self.world.probe_is_at_fault
                     or self.world.fault_changes != changes
-                    or campaign.moved_by_a_person((trial.at - EPOCH).total_seconds())
+                    or campaign.moved_by_a_person((trial.began_at - EPOCH).total_seconds())
                 )
-                if notes.bad == trial.version and is_innocent:
+                if record.blocked_version_arn == trial.version_arn and is_innocent:
                     self.doubts.append(f"{campaign.name} condemned {tried.name}")
-            case deployments.WriteNotes(notes) if seen.pin and notes.trial and not trial:
-                self.problems.append(f"{campaign.name} is pinned, but gets {notes.trial}")
-            case deployments.Deploy(name, notes):
-                for reason in self._reasons_against(campaign, seen, name, notes):
+            case SaveRecord(record) if seen.pin and record.trial and not trial:
+                self.problems.append(f"{campaign.name} is pinned, but gets {record.trial}")
+            case Deploy(name, record):
+                for reason in self._reasons_against(campaign, seen, name, record):
                     self.problems.append(f"{campaign.name}: {name} {reason}")
 
     def _early_or_loud(self, campaign: Campaign, tried: Version, trial: Trial) -> Iterator[str]:
         """Yield why a version must not be kept: its bake goes on, or its alarm rang."""
         if campaign.is_baked:
-            if trial.baked_until is None or as_time(self.world.now) < trial.baked_until:
+            if trial.bake_ends_at is None or as_time(self.world.now) < trial.bake_ends_at:
                 yield f"{campaign.name}: {tried.name} is good before the end of its bake"
             is_heard = tried.sets_off_alarms and tried not in campaign.unread
-            if is_heard and as_time(campaign.alarms.get("version", 0)) > trial.at:
+            if is_heard and as_time(campaign.alarms.get("version", 0)) > trial.began_at:
                 yield f"{campaign.name}: {tried.name} is kept although its alarm rings"
 
     def _reasons_against(
-        self, campaign: Campaign, seen: SeenCampaign, name: str, notes: Notes
+        self, campaign: Campaign, seen: CampaignState, name: str, record: DeploymentRecord
     ) -> Iterator[str]:
         """Yield why a version must not be deployed to a campaign like this."""
         version, live = self.world.named(name), campaign.serves(self.world.now)
         was_chosen = campaign.choice_stands(version, self.world.now)
-        is_trusted = live in campaign.passed and seen.notes.bad != live.name
-        has_good = seen.notes.good not in (None, seen.serves)
-        baseline = seen.versions[name].baselines[BASELINE]
+        is_trusted = live in campaign.passed and seen.record.blocked_version_arn != live.name
+        has_good = seen.record.good_version_arn not in (None, seen.served_version_arn)
+        baseline = seen.version_facts[name].baselines[BASELINE]
         reasons = {
             "does not wait for its baseline": baseline is not None and baseline.is_running,
             "replaces a person's choice": self._has_waited(version) and was_chosen and has_good,
@@ -427,9 +448,10 @@ class Run:
             "is not approved": self.world.needs_approval and version.answer != "APPROVED",
             "is deployed to a pinned campaign": seen.pin is not None,
             "is refused": version.answer == "REFUSED",
-            "was taken back": seen.notes.bad == version.name,
-            f"loses the way back to {live.name}": is_trusted and notes.good != live.name,
-            "is its own way back": notes.good == version.name,
+            "was taken back": seen.record.blocked_version_arn == version.name,
+            f"loses the way back to {live.name}": is_trusted
+            and record.good_version_arn != live.name,
+            "is its own way back": record.good_version_arn == version.name,
         }
         yield from (reason for reason, is_broken in reasons.items() if is_broken)
 

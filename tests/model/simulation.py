@@ -190,8 +190,8 @@ def reconcile(
     while True:
         seen = yield from look()
         step = decide(seen)
-        if step.act is not None:
-            if step.act.changes and world.now - invoked_at > FIRST_MINUTE:
+        if step.action is not None:
+            if step.action.changes and world.now - invoked_at > FIRST_MINUTE:
                 invoked_at = world.now
                 yield Sleep(1)
                 continue
@@ -204,7 +204,7 @@ def reconcile(
                 continue
         if step.outcome is not None:
             return step, seen
-        if step.act is None:
+        if step.action is None:
             yield Sleep(max(least_pause, round(step.pause)))
             if step.pause > 45:
                 invoked_at = world.now

@@ -1,5 +1,7 @@
 """The rules of a batch job, one row for each situation. tests/model plays them in random order."""
 
+from dataclasses import replace
+
 import pytest
 from import_jobs import HOUR, MINUTE, NOW
 
@@ -11,24 +13,28 @@ from functions.rules.batch_jobs import (
     SeenBatchJobs,
     WantedBatchJob,
     decide,
+    versions_to_compare,
 )
-from functions.rules.deployments import Notes, SeenCampaign, Trial, Update, Version
+from functions.rules.campaigns import CampaignState, CampaignUpdate, DeploymentRecord, Trial
+from functions.rules.gate import VersionFacts
 from functions.rules.steps import Step, failed
 
 OLD, NEW = "old", "new"
 UNSET = dict.fromkeys(KEYS_OF_RESULTS)
 GATE = [{"metric": "coverage", "maxDrop": 0.1}]
 VERSIONS = {
-    OLD: Version(NOW - 9 * HOUR, {"coverage": 0.5}),
-    NEW: Version(NOW - 2 * HOUR, {"coverage": 0.4}),
+    OLD: VersionFacts(NOW - 9 * HOUR, {"coverage": 0.5}),
+    NEW: VersionFacts(NOW - 2 * HOUR, {"coverage": 0.4}),
 }
 
 
-def campaign(serves=NEW, **notes):
-    """Return a campaign that serves a version, which has passed here unless `notes` differ."""
-    update = Update(version=serves, created_at=NOW - HOUR, ended_at=NOW - HOUR)
-    notes = Notes(**{"good": serves, **notes})
-    return SeenCampaign(serves=serves, update=update, notes=notes, versions={})
+def campaign(served_version_arn=NEW, **record):
+    """Return a campaign that serves a version, which has passed here unless `record` differs."""
+    update = CampaignUpdate(
+        version_arn=served_version_arn, created_at=NOW - HOUR, ended_at=NOW - HOUR
+    )
+    record = DeploymentRecord(**{"good_version_arn": served_version_arn, **record})
+    return CampaignState(served_version_arn=served_version_arn, update=update, record=record)
 
 
 SERVED = (campaign(),)
@@ -38,16 +44,18 @@ TRIAL = Trial(NEW, NOW - HOUR)
 def step(*jobs, memory=(), campaigns=SERVED, export="i1", live=False, results=5, **wanted):
     """Return the step of the rules, and the version that they have chosen."""
     remembered = Memory(**{"began_at": NOW, **dict(memory)})
-    seen = SeenBatchJobs(jobs=jobs, input=export, campaigns=campaigns, versions=VERSIONS)
+    seen = SeenBatchJobs(jobs=jobs, input=export, campaigns=campaigns)
     on_rejected = "live" if live else "skip"
     settings = {"numResults": results, "onRejected": on_rejected, "maxHours": 6}
     wanted = {"run": "this", "version": NEW, "job": {**UNSET, **settings}, **wanted}
-    return decide(seen, WantedBatchJob(**wanted), remembered, NOW), remembered
+    wanted = WantedBatchJob(**wanted)
+    read = {version: VERSIONS[version] for version in versions_to_compare(seen, wanted)}
+    return decide(replace(seen, versions=read), wanted, remembered, NOW), remembered
 
 
 def content(**changes):
     """Return what a job would be created for."""
-    return step(**changes)[0].act.content
+    return step(**changes)[0].action.content
 
 
 def job(number=1, **fields):
@@ -125,13 +133,13 @@ def skipped(reason):
     [
         ([campaign(OLD), campaign()], False, NEW),
         ([campaign(trial=TRIAL)], False, None),
-        ([campaign(good=OLD)], False, None),
+        ([campaign(good_version_arn=OLD)], False, None),
         ([campaign(OLD)], False, None),
         ([campaign(OLD)], True, OLD),
         ([campaign(OLD), campaign(None)], True, OLD),
-        ([campaign(OLD, good=None)], True, OLD),
+        ([campaign(OLD, good_version_arn=None)], True, OLD),
         ([campaign(NEW, trial=TRIAL)], True, None),
-        ([campaign(OLD, bad=OLD)], True, None),
+        ([campaign(OLD, blocked_version_arn=OLD)], True, None),
         ([campaign(None)], True, None),
     ],
 )
@@ -139,7 +147,7 @@ def test_a_version_is_written_that_has_passed_on_a_campaign_or_is_in_use(campaig
     found, memory = step(campaigns=campaigns, live=live)
     assert memory.version == version
     reason = f"no campaign serves {NEW} as its good version"
-    assert found == skipped(reason) if version is None else found.act.version == version
+    assert found == skipped(reason) if version is None else found.action.version == version
 
 
 DROP = "coverage fell from 0.5000 to 0.4000, by more than 10%"

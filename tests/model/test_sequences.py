@@ -93,16 +93,16 @@ class Sequence:
             self.world.advance(WATCH_SECONDS)
         for campaign in self.world.campaigns:
             served = campaign.serves(self.world.now)
-            if campaign.notes.trial:
-                self.problems.append(f"{campaign.name} is still on trial: {campaign.notes}")
+            if campaign.record.trial:
+                self.problems.append(f"{campaign.name} is still on trial: {campaign.record}")
             elif self._is_bad(campaign) and not self._was_chosen(campaign):
-                self.problems.append(f"{campaign.name} still serves {served}: {campaign.notes}")
+                self.problems.append(f"{campaign.name} still serves {served}: {campaign.record}")
         return self.problems
 
     def _watch(self) -> None:
         """Start a run that ends trials if no run is running."""
         self.world.at(self.world.now + WATCH_SECONDS, self._watch)
-        is_open = any(campaign.notes.trial for campaign in self.world.campaigns)
+        is_open = any(campaign.record.trial for campaign in self.world.campaigns)
         if is_open and all(run.ended is not None for run in self.runs):
             self._start(f"watched-{self.world.now}", "trials")
 
@@ -124,12 +124,12 @@ class Sequence:
 
     def _promises(self, campaign: Campaign, run: Run) -> Iterator[str]:
         served = campaign.serves(self.world.now)
-        notes = campaign.notes
-        on_trial = notes.trial and notes.trial.version
+        record = campaign.record
+        on_trial = record.trial and record.trial.version_arn
         if not (
             self._was_chosen(campaign)
             or served in campaign.passed
-            or served.name in (on_trial, notes.bad)
+            or served.name in (on_trial, record.blocked_version_arn)
         ):
             yield f"{campaign.name} serves {served.name}, untried; {run.outcomes}"
         yield from (
@@ -144,7 +144,7 @@ class Sequence:
     def _is_bad(self, campaign: Campaign) -> bool:
         """Return True if a campaign serves a bad version although a good one is known."""
         served = campaign.serves(self.world.now)
-        has_good = campaign.notes.good not in (None, served.name)
+        has_good = campaign.record.good_version_arn not in (None, served.name)
         return campaign.is_probed and not served.serves_well and has_good
 
     def _was_chosen(self, campaign: Campaign) -> bool:

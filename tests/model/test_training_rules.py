@@ -189,7 +189,7 @@ def test_only_data_that_a_run_has_checked_are_learned(imports, fields, expected)
 
 def test_foreign_data_that_a_person_has_accepted_are_named():
     memory = Memory(NOW)
-    assert step(imports=[job(), FOREIGN], memory=memory, accepts_foreign=True).act is not None
+    assert step(imports=[job(), FOREIGN], memory=memory, accepts_foreign=True).action is not None
     (warning,) = memory.warnings
     assert warning.startswith("job-9, an import that this pipeline did not start, has changed")
 
@@ -198,7 +198,7 @@ def test_what_is_foreign_is_named_and_neither_used_nor_stopped():
     memory, foreign = Memory(NOW), own(run=None, arn="foreign")
     imports = [job(), FOREIGN._replace(is_full=False), FOREIGN._replace(dataset="users")]
     versions = [foreign, foreign._replace(is_stopping=True), version(run=None)]
-    assert step(*versions, imports=imports, memory=memory, max_hours=1).act is not None
+    assert step(*versions, imports=imports, memory=memory, max_hours=1).action is not None
     training, addition = memory.warnings
     assert training == (
         "foreign is in training too, but this pipeline did not start it; stop it if nobody needs it"
@@ -239,7 +239,7 @@ def test_a_create_without_an_answer_is_not_repeated_at_once():
 @pytest.mark.parametrize("fields", [{}, {"is_stopping": True}])
 def test_a_late_training_is_stopped_and_looked_at_for_an_hour(fields):
     memory = Memory(NOW)
-    stopping = STOP._replace(act=None) if fields else STOP
+    stopping = STOP._replace(action=None) if fields else STOP
     assert step(own(**fields), max_hours=1, memory=memory) == stopping
     assert memory.stopping_since == NOW
     memory.stopping_since = NOW - 59 * MINUTE

@@ -11,7 +11,7 @@ from itertools import count
 from simulation import Clock, RequestFailedError, as_time
 
 from functions.rules import batch_jobs as rules
-from functions.rules.deployments import Notes
+from functions.rules.campaigns import DeploymentRecord
 from functions.rules.imports import Export, Import
 from functions.rules.trainings import Deletion, Training
 
@@ -163,7 +163,7 @@ class Campaign:
 
     name: str
     updates: list[Update]
-    notes: Notes = field(default_factory=Notes)
+    record: DeploymentRecord = field(default_factory=DeploymentRecord)
     """What its tags say."""
     passed: set[Version] = field(default_factory=set)
     """Versions that passed a probe here and really serve well."""
@@ -541,9 +541,9 @@ class World(Clock):
 
         self.at(self.now + lasts + self.random.choice((1, 300, 1200)), react)
 
-    def tag(self, campaign: Campaign, notes: Notes) -> None:
+    def tag(self, campaign: Campaign, record: DeploymentRecord) -> None:
         """Write the tags of a campaign in one call."""
-        campaign.notes = notes
+        campaign.record = record
 
     def answers_well(self, campaign: Campaign) -> bool:
         """Ask a campaign for recommendations."""

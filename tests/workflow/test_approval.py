@@ -41,7 +41,7 @@ def test_an_approved_version_is_deployed_without_an_import_or_a_training():
     assert asking.status == "SUCCEEDED", "a run that asks did what it should"
     (row,) = report(asking)["solutions"][0]["campaigns"]
     assert row["outcome"] == "AWAITING_APPROVAL"
-    assert row["reason"].startswith(f"{new} waits for an approval until 2026-11-30 ")
+    assert row["reason"].startswith(f"{new} is waiting for approval until 2026-11-30 ")
     assert outcomes(execution) == DEPLOYED
 
 

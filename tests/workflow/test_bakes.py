@@ -10,9 +10,9 @@ from botocore.exceptions import ClientError
 
 from components.args import BakeArgs
 from functions.errors import Throttled
-from functions.personalize.campaigns import read_notes, wanted_deployment
+from functions.personalize.campaigns import deployment_spec, read_record
 from functions.personalize.tags import BAKE, tags_of
-from functions.rules.deployments import Notes
+from functions.rules.campaigns import DeploymentRecord
 from tests.workflow.pipeline import deploy, handler
 from tests.workflow.summaries import DEPLOYED, failures, outcomes, report
 from tests.world import HOUR, MOVIES, alarm_arn, campaign, campaign_arn, solution, solution_arn
@@ -24,9 +24,9 @@ PROBED = MOVIES.with_solutions(solution(campaigns=[campaign(bake=BAKED, user_id=
 DENIED = ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "DescribeAlarms")
 
 
-def notes(pipeline):
+def record(pipeline):
     """Return what the tags of the campaign say about its versions."""
-    return read_notes(tags_of(pipeline.client, campaign_arn()), solution_arn())
+    return read_record(tags_of(pipeline.client, campaign_arn()), solution_arn())
 
 
 def start_bake(pipeline):
@@ -51,9 +51,11 @@ def test_a_version_is_good_once_its_bake_has_ended():
         began_at = pipeline.describe_campaign()["latestCampaignUpdate"]["lastUpdatedDateTime"]
         assert until - began_at < timedelta(hours=2, minutes=1)
         pipeline.sleep(1.9 * HOUR)
-        assert (pipeline.served_version(), notes(pipeline).good) == (new, old)
+        assert (pipeline.served_version(), record(pipeline).good_version_arn) == (new, old)
         execution = started.wait()
-        assert notes(pipeline) == Notes(good=new, previous=old)
+        assert record(pipeline) == DeploymentRecord(
+            good_version_arn=new, previous_good_version_arn=old
+        )
         assert pipeline.clock.now() - until < timedelta(minutes=1)
         assert pipeline.alarms.requests[0] == [ORDERS]
         looks = str(execution.events).count("'name': 'Wait for the bake'") / 2
@@ -72,7 +74,7 @@ def test_an_alarm_moves_the_campaign_back_within_minutes():
         old, bad = pipeline.versions()
         assert pipeline.served_version() == old
         execution = started.wait()
-        assert notes(pipeline) == Notes(good=old, bad=bad)
+        assert record(pipeline) == DeploymentRecord(good_version_arn=old, blocked_version_arn=bad)
         later = pipeline.run(skipImport=True, scheduledTime="2026-12-06T03:00:00Z")
         assert pipeline.served_version() == old
         assert len(pipeline.alarms.requests) < 60, "nobody asks while an update is running"
@@ -107,7 +109,7 @@ def test_the_watcher_goes_on_with_a_bake_that_a_dead_run_has_left():
     with deploy(MOVIES.with_solutions(solution(campaigns=[campaign(bake=long)]))) as pipeline:
         start_bake(pipeline).abort()
         rings = []
-        while notes(pipeline).trial:
+        while record(pipeline).trial:
             pipeline.sleep(HOUR / 4)
             if len(rings) == 22:
                 pipeline.alarms.change(ORDERS, "ALARM")
@@ -128,7 +130,7 @@ def test_the_looks_at_the_alarms_of_all_bakes_fit_into_the_history(campaigns, ho
     bake = BakeArgs(hours=hours, alarms=BAKED.alarms)
     baked = [campaign(f"c{number}", bake=bake) for number in range(campaigns)]
     settings = MOVIES.with_solutions(solution(campaigns=[*baked, campaign()])).settings()
-    wanted = wanted_deployment(
-        settings, settings["solutions"][0], campaign_arn("c0"), None, waited=False
+    spec = deployment_spec(
+        settings, settings["solutions"][0], campaign_arn("c0"), None, from_earlier_run=False
     )
-    assert wanted.bake_pause == minutes * 60
+    assert spec.bake_pause == minutes * 60

@@ -19,7 +19,7 @@ PLAIN = QualityRuleArgs(metric=NDCG_AT_10, max_drop=0.2)
 RELATIVE = replace(PLAIN, relative_to=POPULAR)
 WITHOUT_BASELINE = "maxDrop has compared without baselines, because no version of popular has the "
 NEW, LIVE = (
-    WITHOUT_BASELINE + f"imports of the {version}" for version in ("new version", "version in use")
+    WITHOUT_BASELINE + f"imports of the {version}" for version in ("candidate", "served version")
 )
 
 

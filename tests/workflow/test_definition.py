@@ -202,6 +202,6 @@ def test_only_a_failed_campaign_ends_in_the_state_of_an_error():
 def test_the_definition_and_the_functions_have_the_same_error_and_deadlines():
     assert timedelta(hours=module.LONGEST_OVERLAP_HOURS) == overlap.LONGEST_OVERLAP
     assert timedelta(hours=module.LONGEST_DELETION_HOURS) == overlap.LONGEST_DELETION
-    assert timedelta(hours=module.LONGEST_TRIAL_HOURS) == deployments.LONGEST_TRIAL
+    assert timedelta(hours=module.LONGEST_TRIAL_HOURS) == deployments.MAX_TRIAL
     assert module.REPORTED_ERROR == executions.REPORTED_ERROR
     assert DEFINITION["States"]["Retraining failed"]["Error"] == executions.REPORTED_ERROR

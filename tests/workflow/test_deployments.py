@@ -10,9 +10,9 @@ import pytest
 from components.args import LimitsArgs
 from components.rules.fields import NDCG_AT_10
 from emulator.personalize import Switches
-from functions.personalize.campaigns import read_notes
+from functions.personalize.campaigns import read_record
 from functions.personalize.tags import tags_of, write_tags
-from functions.rules.deployments import Notes
+from functions.rules.campaigns import DeploymentRecord
 from functions.words import share_of_change
 from tests.functions.samples import NO_BASELINES
 from tests.workflow.pipeline import NEXT_SLOT, before_step, deploy
@@ -34,9 +34,9 @@ FEW = "0 results, fewer than minResults 1"
 AGAIN = {"skipImport": True, "scheduledTime": NEXT_SLOT}
 
 
-def notes(pipeline, name="home"):
+def record(pipeline, name="home"):
     """Return what the tags of a campaign say about its versions."""
-    return read_notes(tags_of(pipeline.client, campaign_arn(name)), solution_arn())
+    return read_record(tags_of(pipeline.client, campaign_arn(name)), solution_arn())
 
 
 def start_update(pipeline, **request):
@@ -56,7 +56,7 @@ def test_a_version_without_results_is_taken_back_and_not_deployed_again():
         execution = pipeline.run(skipImport=True)
         old, bad = pipeline.versions()
         assert pipeline.served_version() == old
-        assert notes(pipeline) == Notes(good=old, bad=bad)
+        assert record(pipeline) == DeploymentRecord(good_version_arn=old, blocked_version_arn=bad)
         later = pipeline.run(**AGAIN)
         assert pipeline.versions() == [old, bad], "nothing is new"
     assert outcomes(execution) == ROLLED_BACK
@@ -95,6 +95,7 @@ def test_a_worse_version_is_rejected_with_both_values_and_reported_once():
             "live": old_value,
             "change": share_of_change(new_value, old_value),
             **NO_BASELINES,
+            "hasDropped": True,
         }
     }
     assert "nothing is new" in skip_reason(later)
@@ -122,7 +123,10 @@ def test_a_failed_update_leaves_the_old_version_live_and_the_next_run_repeats_it
         old = pipeline.served_version()
         execution = pipeline.run(skipImport=True)
         new = pipeline.versions()[-1]
-        assert (pipeline.served_version(), notes(pipeline)) == (old, Notes(good=old))
+        assert (pipeline.served_version(), record(pipeline)) == (
+            old,
+            DeploymentRecord(good_version_arn=old),
+        )
         pipeline.client.update_campaign(
             campaignArn=campaign_arn(), solutionVersionArn=old, minProvisionedTPS=3
         )
@@ -218,7 +222,7 @@ def test_a_run_that_is_refused_has_ended_the_trial_before():
         execution = pipeline.run(scheduledTime=NEXT_SLOT)
         old, bad = pipeline.versions()
         assert pipeline.served_version() == old
-        assert notes(pipeline) == Notes(good=old, bad=bad)
+        assert record(pipeline) == DeploymentRecord(good_version_arn=old, blocked_version_arn=bad)
     assert report(execution)["solutions"] == []
     called = {call.function for call in execution.calls}
     assert called == {"plan_retraining", "deploy_version", "report_outcome"}, "nothing is trained"
@@ -232,7 +236,7 @@ def test_an_update_that_hangs_is_given_up_after_a_day_and_its_campaign_gets_no_o
         pipeline.inject_fault("hang", job="campaign-update")
         execution = pipeline.run(skipImport=True)
         new = pipeline.versions()[-1]
-        assert notes(pipeline).trial.version == new
+        assert record(pipeline).trial.version_arn == new
         later = pipeline.run(**AGAIN, force=True)
         assert len(pipeline.requests("UpdateCampaign")) == 1
     assert failures(execution) == {"home": f"the update to {new} has not ended in 24 hours"}

@@ -55,7 +55,7 @@ def test_a_refused_version_is_never_deployed():
     kept = "the campaigns keep the versions that they serve"
     assert (result.code, result.out) == (0, f"{version} is refused; {kept}\n")
     reason = (
-        f"no version waits for an approval; {version}: it was refused by {CALLER} at 2026-11-29T"
+        f"no version is waiting for approval; {version}: it was refused by {CALLER} at 2026-11-29T"
     )
     assert (again.code, again.err[: len(reason)]) == (1, reason)
 
@@ -126,7 +126,7 @@ def move_back(pipeline):
     ("happening", "reason"),
     [
         (lambda at: at.sleep(25 * HOUR), "a run asks about it when it has passed"),
-        (take_back, "no run deploys it to home: a run or a person has taken it back here"),
+        (take_back, "no run deploys it to home: a run or a person has rolled it back here"),
         (move_back, "no run deploys it to home: somebody has moved the campaign to taste/{live}"),
         (move_away, "no run deploys it to home: the campaign serves taste/{live}, which is newer"),
     ],
@@ -140,7 +140,7 @@ def test_a_version_that_no_run_would_deploy_takes_no_approval(happening, reason)
         live = prod.pipeline.served_version()
         assert read_approval(tags_of(prod.pipeline.client, new)).answer == "ASKED"
     ids = {"new": new.rpartition("/")[2], "live": live.rpartition("/")[2]}
-    expected = f"no version waits for an approval; {short(new)}: {reason.format(**ids)}"
+    expected = f"no version is waiting for approval; {short(new)}: {reason.format(**ids)}"
     assert (result.code, result.out, result.err[: len(expected)]) == (1, "", expected)
 
 

@@ -1,0 +1,215 @@
+"""The nouns of a deployment: what its rules know about a campaign, and what they can do with it.
+
+A *candidate* is the version that a campaign is to get. From just before its update until its
+verdict, it's on *trial*: first it answers a *probe*, then alarms watch it, which is its *bake*. If
+it passes, it becomes the campaign's *good version*, the one to roll back to. If it doesn't, it's
+the *bad version*. Versions are named by their ARNs, and what we know of one is `VersionFacts`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from ..contract import MetricValues, ProbeSettings, QualityRule
+from .gate import NO_VERSION, VersionFacts
+from .probing import ProbeRun
+from .steps import Action
+
+DESCRIBE_LAG = timedelta(minutes=10)
+"""After this time, DescribeCampaign certainly shows an update, and the version that it changed."""
+
+
+# What a look at a campaign shows
+
+
+class Trial(NamedTuple):
+    """A version on trial."""
+
+    version_arn: str
+    began_at: datetime
+    """Just before the update was sent. An older update doesn't belong to the trial."""
+    was_served: bool = False
+    """True once a look has shown that the campaign serves the version."""
+    bake_ends_at: datetime | None = None
+    """The end of the bake, which begins with that look. None before it, or without a bake."""
+
+
+class DeploymentRecord(NamedTuple):
+    """What runs have learned about the versions of one campaign. It's kept in the campaign's tags.
+
+    A version may be good for one campaign and bad for another, so a version's own tags don't say.
+    """
+
+    trial: Trial | None = None
+    good_version_arn: str | None = None
+    """The last version that has passed its trial here."""
+    previous_good_version_arn: str | None = None
+    blocked_version_arn: str | None = None
+    """The last version that a run or a person has rolled back here."""
+
+    def other_good_version_arn(self, version_arn: str | None) -> str | None:
+        """Return the good version to roll back to if this version turns out to be bad, or None."""
+        if self.good_version_arn == version_arn:
+            return self.previous_good_version_arn
+        return self.good_version_arn
+
+    def without_trial(self) -> "DeploymentRecord":
+        """Return the record after the end of the trial, if that says nothing about the version."""
+        return self._replace(trial=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CampaignUpdate:
+    """The latest update of a campaign, or its creation."""
+
+    version_arn: str
+    is_running: bool = False
+    created_at: datetime
+    ended_at: datetime
+    """The time of its last change. For a running update, that's not its end."""
+    failure: str | None = None
+    """Why the update failed, or None if it didn't."""
+
+    def belongs_to(self, trial: Trial) -> bool:
+        """Return True if the update has moved the campaign to the version on trial, or tried to."""
+        return self.version_arn == trial.version_arn and self.created_at >= trial.began_at
+
+
+class Alarm(NamedTuple):
+    """A CloudWatch alarm that watches a version during its bake."""
+
+    name: str
+    state: str
+    """Its state in CloudWatch, or why we don't know it."""
+    since: datetime | None = None
+    """When it went into this state."""
+
+    def went_off_after(self, time: datetime) -> bool:
+        """Return True if the alarm is ringing, and began to after `time`."""
+        return self.state == "ALARM" and self.since is not None and self.since > time
+
+
+@dataclass(frozen=True, kw_only=True)
+class CampaignState:
+    """A campaign as one look shows it."""
+
+    served_version_arn: str | None
+    """None if the creation of the campaign has failed."""
+    update: CampaignUpdate
+    record: DeploymentRecord
+    version_facts: Mapping[str, VersionFacts] = field(default_factory=dict)
+    """What we know about each of `versions_to_compare()`."""
+    pin: str | None = None
+    """Since when and by whom the campaign is pinned, or None. Only people pin campaigns."""
+    alarms: Sequence[Alarm] = ()
+    """The alarms of the bake. They're only read while the version on trial is being served."""
+
+    @property
+    def served_facts(self) -> VersionFacts:
+        """What we know about the served version, which is one of `versions_to_compare()`."""
+        if self.served_version_arn is None:
+            return NO_VERSION
+        return self.version_facts[self.served_version_arn]
+
+    def is_updating(self, now: datetime) -> bool:
+        """Return True if an update is running, or has ended without a visible result so far."""
+        if self.update.is_running:
+            return True
+        if self.update.failure or self.update.version_arn == self.served_version_arn:
+            return False
+
+        # For some time, DescribeCampaign may still show the version from before the update.
+        return now < self.update.ended_at + DESCRIBE_LAG
+
+
+# What the rules are told, and what they keep between two looks
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeploymentSpec:
+    """What a run is supposed to do with a campaign. It doesn't change during the run."""
+
+    candidate_arn: str | None
+    """The version to deploy, or None if the run only has to end a trial."""
+    from_earlier_run: bool = False
+    """True if an earlier run trained the candidate. Since then, somebody may have intervened."""
+    gate: Sequence[QualityRule] = ()
+    approval_hours: float | None = None
+    """How long a person may take to approve the candidate. None if nobody has to."""
+    probe: ProbeSettings | None = None
+    """Without a probe, every version passes."""
+    bake: timedelta = timedelta()
+    """How long alarms watch a version on trial. 0 if the campaign has no bake."""
+    bake_pause: float = 0
+    """The most seconds between two looks at these alarms."""
+    alarm_names: Sequence[str] = ()
+    max_hours: float
+
+
+@dataclass(slots=True)
+class DeploymentProgress:
+    """How far a deployment has come.
+
+    Steps say what's new (`Step.remembered`), the report quotes it, and the document of the run
+    carries it from one invocation to the next.
+    """
+
+    began_at: datetime
+    version_arn: str | None = None
+    """What the deployment is about: the version on trial, or else the candidate."""
+    previous_version_arn: str | None = None
+    """The version that the campaign served before."""
+    update_created_at: datetime | None = None
+    """When the update to the version on trial was created."""
+    update_ended_at: datetime | None = None
+    is_on_trial: bool = False
+    """True if the last look has shown a trial."""
+    probe_run: ProbeRun | None = None
+    rollback_reasons: list[str] = field(default_factory=list)
+    """Why the campaign is rolled back. Empty if it isn't."""
+    warnings: list[str] = field(default_factory=list)
+    metrics: dict[str, MetricValues] = field(default_factory=dict)
+    """The metrics that the quality gate has compared."""
+    blocked_by: str | None = None
+    """What the quality gate still waits for."""
+
+    def warnings_with(self, new_warnings: Iterable[str]) -> list[str]:
+        """Return all warnings. The rules run at each look, so repetitions are dropped."""
+        return sorted({*self.warnings, *new_warnings})
+
+    def warn(self, warning: str) -> None:
+        """Add a warning to the report."""
+        self.warnings = self.warnings_with([warning])
+
+
+# What the rules can do
+
+
+@dataclass(frozen=True)
+class Deploy(Action):
+    """Save the record of a new trial, then update the campaign to the candidate."""
+
+    candidate_arn: str
+    record: DeploymentRecord
+
+
+@dataclass(frozen=True)
+class SaveRecord(Action):
+    """Write the record to the tags of the campaign."""
+
+    record: DeploymentRecord
+
+
+@dataclass(frozen=True)
+class RollBack(Action):
+    """Update the campaign to its good version. The record follows once that is being served."""
+
+    good_version_arn: str
+
+
+@dataclass(frozen=True)
+class RequestApproval(Action):
+    """Tag the candidate, so that people see that it waits for their approval."""
+
+    candidate_arn: str

@@ -1,0 +1,229 @@
+"""Decides whether a campaign gets the candidate: the version that is to be deployed there.
+
+The campaign still answers with its *served version*. Its *good version* has passed a trial there,
+and its *blocked version* was rolled back there. No version is on *trial*: that begins when the
+campaign is updated to the candidate, unless there's a reason against it.
+"""
+
+from datetime import datetime, timedelta
+
+from ..words import time_text
+from .campaigns import (
+    CampaignState,
+    Deploy,
+    DeploymentProgress,
+    DeploymentRecord,
+    DeploymentSpec,
+    RequestApproval,
+    SaveRecord,
+    Trial,
+)
+from .gate import VersionFacts, compare, wait_for_baselines
+from .steps import Step
+
+
+def judge_candidate(
+    campaign: CampaignState,
+    candidate_arn: str,
+    spec: DeploymentSpec,
+    progress: DeploymentProgress,
+    now: datetime,
+) -> Step:
+    """Return the step that begins the trial, or what the first reason against it leads to."""
+    if campaign.served_version_arn == candidate_arn:
+        return _judge_served_candidate(campaign, candidate_arn, now)
+
+    candidate = campaign.version_facts[candidate_arn]
+    return (
+        _keep_newer_version(campaign, candidate_arn, candidate)
+        or _respect_intervention(campaign, candidate, spec)
+        or _avoid_blocked_version(campaign, candidate_arn, progress)
+        or _respect_refusal(candidate_arn, candidate)
+        or _wait_for_baselines(campaign, candidate, now)
+        or _judge_metrics(campaign, candidate_arn, spec, progress, now)
+    )
+
+
+def _judge_served_candidate(campaign: CampaignState, candidate_arn: str, now: datetime) -> Step:
+    """Try a candidate that is being served already, for example because of a person.
+
+    There's no need to compare or to update anything.
+    """
+    return (
+        _confirm_good_version(campaign, candidate_arn)
+        or _respect_pin(campaign)
+        or Step("TRYING", SaveRecord(_record_with_trial(campaign, candidate_arn, now)))
+    )
+
+
+def _judge_metrics(
+    campaign: CampaignState,
+    candidate_arn: str,
+    spec: DeploymentSpec,
+    progress: DeploymentProgress,
+    now: datetime,
+) -> Step:
+    """Compare the candidate with the served version. Deploy it if it's good enough."""
+    candidate = campaign.version_facts[candidate_arn]
+    comparison = compare(candidate, campaign.served_facts, spec.gate)
+
+    step = (
+        _reject_bad_metrics(comparison.rejections)
+        or _respect_pin(campaign)
+        or _request_approval(candidate_arn, candidate, spec, now)
+        or Step(
+            "UPDATING",
+            Deploy(candidate_arn, record=_record_with_trial(campaign, candidate_arn, now)),
+        )
+    )
+
+    return step.remembering(
+        blocked_by=None,
+        metrics=comparison.values,
+        warnings=progress.warnings_with(comparison.warnings),
+    )
+
+
+# The rules
+
+
+def _confirm_good_version(campaign: CampaignState, candidate_arn: str) -> Step | None:
+    """Leave the campaign alone if the candidate has already passed its trial here."""
+    if campaign.record.good_version_arn == candidate_arn:
+        return Step("JUDGING", outcome="DEPLOYED")
+    return None
+
+
+def _keep_newer_version(
+    campaign: CampaignState, candidate_arn: str, candidate: VersionFacts
+) -> Step | None:
+    """Don't replace a version by an older one."""
+    if campaign.served_facts.created_at <= candidate.created_at:
+        return None
+
+    served_version_arn = campaign.served_version_arn
+    reason = f"the campaign serves {served_version_arn}, which is newer than {candidate_arn}"
+    return Step("JUDGING", outcome="SKIPPED", reasons=(reason,))
+
+
+def _respect_intervention(
+    campaign: CampaignState, candidate: VersionFacts, spec: DeploymentSpec
+) -> Step | None:
+    """Don't undo what a person has done while the candidate was waiting for its deployment.
+
+    Somebody who went back to an older version during an incident doesn't want the candidate to be
+    deployed soon after.
+    """
+    if not spec.from_earlier_run:
+        return None
+
+    # No version is on trial, so the pipeline has left the campaign at its good version.
+    good_version_arn = campaign.record.good_version_arn
+    served_version_arn = campaign.served_version_arn
+    if good_version_arn is None or served_version_arn in (good_version_arn, None):
+        return None
+    if campaign.update.created_at <= candidate.created_at:
+        return None
+
+    reason = f"somebody has moved the campaign to {served_version_arn}"
+    return Step("JUDGING", outcome="SKIPPED", reasons=(reason,))
+
+
+def _avoid_blocked_version(
+    campaign: CampaignState, candidate_arn: str, progress: DeploymentProgress
+) -> Step | None:
+    """Don't deploy a version again that was rolled back here."""
+    if campaign.record.blocked_version_arn != candidate_arn:
+        return None
+
+    if progress.rollback_reasons:
+        # This run has rolled it back itself, so we know why.
+        reasons = progress.rollback_reasons
+    else:
+        reasons = [f"a run or a person has rolled {candidate_arn} back here"]
+    return Step("JUDGING", outcome="ROLLED_BACK", reasons=reasons)
+
+
+def _respect_refusal(candidate_arn: str, candidate: VersionFacts) -> Step | None:
+    """Reject a version that a person has refused to approve."""
+    if candidate.answer != "REFUSED":
+        return None
+
+    reason = f"{candidate_arn} was refused"
+    return Step("JUDGING", outcome="REJECTED", reasons=(reason,))
+
+
+def _wait_for_baselines(
+    campaign: CampaignState, candidate: VersionFacts, now: datetime
+) -> Step | None:
+    """Hold the quality gate back until it can compare with the baselines."""
+    step = wait_for_baselines("JUDGING", candidate, campaign.served_facts, now)
+    if step is None:
+        return None
+    return step.remembering(blocked_by=step.reasons[0])
+
+
+def _reject_bad_metrics(rejections: list[str]) -> Step | None:
+    """Reject a candidate that a rule of the quality gate rejects."""
+    if not rejections:
+        return None
+    return Step("JUDGING", outcome="REJECTED", reasons=rejections)
+
+
+def _respect_pin(campaign: CampaignState) -> Step | None:
+    """Skip a campaign that a person has pinned to the version that it serves.
+
+    Trials aren't affected: a version that nobody has probed must not stay, pinned or not.
+    """
+    if campaign.pin is None:
+        return None
+
+    reason = f"the campaign is {campaign.pin}, so it keeps its version; see retrain unpin"
+    return Step("JUDGING", outcome="SKIPPED", reasons=(reason,))
+
+
+def _request_approval(
+    candidate_arn: str, candidate: VersionFacts, spec: DeploymentSpec, now: datetime
+) -> Step | None:
+    """Ask people to approve the candidate, and leave the deployment to a later run."""
+    if spec.approval_hours is None or candidate.answer == "APPROVED":
+        return None
+
+    if candidate.answer == "ASKED":
+        reason = f"{candidate_arn} is waiting for approval"
+        return Step("JUDGING", outcome="AWAITING_APPROVAL", reasons=(reason,))
+
+    expires_at = time_text(now + timedelta(hours=spec.approval_hours))
+    reason = f"{candidate_arn} is waiting for approval until {expires_at} UTC"
+    return Step(
+        "JUDGING",
+        RequestApproval(candidate_arn),
+        outcome="AWAITING_APPROVAL",
+        reasons=(reason,),
+    )
+
+
+# What the rules use
+
+
+def _record_with_trial(
+    campaign: CampaignState, candidate_arn: str, now: datetime
+) -> DeploymentRecord:
+    """Return the record of the campaign once the candidate is on trial."""
+    # Rounded down, because an update that is created in the same second belongs to the trial.
+    trial = Trial(version_arn=candidate_arn, began_at=now.replace(microsecond=0))
+    good_version_arn = _version_to_roll_back_to(campaign, candidate_arn)
+    return campaign.record._replace(trial=trial, good_version_arn=good_version_arn)
+
+
+def _version_to_roll_back_to(campaign: CampaignState, candidate_arn: str) -> str | None:
+    """Return the good version during the trial of the candidate, or None if there isn't any.
+
+    What is being served now counts as good, even if it never was on trial. Otherwise, a campaign
+    that has served it for months could not be rolled back after its first trial.
+    """
+    record = campaign.record
+    served_version_arn = campaign.served_version_arn
+    if served_version_arn in (candidate_arn, record.blocked_version_arn, None):
+        return record.other_good_version_arn(candidate_arn)
+    return served_version_arn
