@@ -26,7 +26,7 @@ RUN_BY = {
     SET_ALARM: ("emulator", "cloudwatch.set_alarm_state("),
     "pulumi install": ("engine", '"install"'),
     "pulumi package add": ("engine", "pulumi package add"),
-    "pulumi preview": ("engine", "stack.preview()"),
+    "pulumi preview": ("engine", ".preview().steps"),
     "pulumi preview --refresh": ("engine", 'stack.preview("--refresh")'),
     "pulumi stack export": ("engine", '"stack", "export"'),
     "retrain --version": ("retrain", '"--version"'),
