@@ -13,6 +13,7 @@ import boto3
 from botocore import exceptions
 from botocore.config import Config
 
+from .call_times import measure_calls
 from .errors import ServiceUnavailable, Throttled
 
 if TYPE_CHECKING:
@@ -128,6 +129,8 @@ def with_transient_errors(client: Client) -> Client:
     For throttling and 5xx responses, botocore raises a ClientError, as for many other errors. The
     workflow matches class names, so it needs a class for each error that it retries.
     """
+    # An error that is raised ends the events of a call, so it has to be measured before.
+    measure_calls(client)
     client.meta.events.register("after-call", _raise_for_response)
     client.meta.events.register("after-call-error", _raise_without_response)
     return client

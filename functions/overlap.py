@@ -34,6 +34,9 @@ LISTS_LAG = "LISTS_LAG_SECONDS"
 """The environment variable for the seconds that a list of AWS may be out of date. On AWS it is not
 set. An emulator sets it to 0, because its lists are never out of date."""
 DEFAULT_LISTS_LAG = 90
+AFTER_DEATH = timedelta(minutes=4)
+"""A run waits this long after the end of one that has not succeeded. Until then, the last function
+of that run may still send a change (`reconcile.LAST_CHANGE`), which a list may show late."""
 DEPLOYMENT_EVENT_WINDOW = timedelta(minutes=10)
 """A scheduled time at most this long after a change of the schedule was caused by the change."""
 SCHEDULE_ROUNDING = timedelta(minutes=2)
@@ -74,8 +77,9 @@ def pause_before(client: SFNClient, settings: Settings, run: Run) -> Pause | Non
         return _pause(reason, min(max(lag, waiting_pause(waited)), remaining))
     for execution in last_executions(client, machine_arn_of(run["executionArn"])):
         if execution["status"] in WITHOUT_SUCCESS:
-            # Its last function may still run after its end, and create a job.
-            remaining = execution["stopDate"] + 2 * lag - clock.now()
+            # An emulator has no late lists, and its functions end with their execution.
+            after_death = AFTER_DEATH if lag else timedelta()
+            remaining = execution["stopDate"] + after_death - clock.now()
             if remaining > timedelta():
                 name = execution["executionArn"].rpartition(":")[2]
                 reason = f"{name} has just ended, and its jobs may not be listed yet"

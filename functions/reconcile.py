@@ -1,8 +1,8 @@
-"""Looks, decides and acts until an item has its outcome or has to wait for long.
+"""Polls, decides and acts until an item has its outcome or has to wait for long.
 
 Imports, trainings, deployments and batch jobs use this loop. It remembers only what the services do
-not show yet, never what it has done. So nothing is lost if a run dies: the next run looks at what
-is there, and the same rules continue from it. What an item must remember until the next invocation
+not show yet, never what it has done. So nothing is lost if a run dies: the next run polls what is
+there, and the same rules continue from it. What an item must remember until the next invocation
 travels in the document of the run.
 """
 
@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from datetime import datetime, timedelta
-from typing import Any, Generic, NamedTuple, TypeVar, get_args, get_type_hints
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar, get_args, get_type_hints
 
 from botocore.exceptions import ClientError
 
 from . import clock
+from .call_times import forget_calls, slowest_calls
 from .contract import Item
 from .errors import Refused, ServiceUnavailable, Throttled
 from .rules.batch_jobs import BatchJob
@@ -26,9 +27,17 @@ from .rules.trainings import Training
 
 INVOCATION = timedelta(minutes=14)
 """How long one invocation goes on. Lambda would end it after 15 minutes."""
+FIRST_POLL = timedelta(minutes=1)
+"""An invocation whose first poll takes longer changes nothing. Usually, a poll takes seconds."""
 ACTING = timedelta(minutes=1)
-"""An invocation changes something only in its first minute. Otherwise, an aborted execution could
-still change things for 14 minutes, because its last invocation goes on to its end."""
+"""An invocation changes something only within this time after its first poll.
+
+Otherwise, an aborted execution could still change things for 14 minutes, because its last
+invocation goes on to its end. The next run waits until nothing more can come (`overlap.py`).
+"""
+LAST_CHANGE = FIRST_POLL + ACTING + timedelta(seconds=2 * 15)
+"""After this time, an invocation has sent its last change. An action sends two requests at most,
+the second one when the first has been answered, which takes up to 15 seconds (`aws.py`)."""
 REFUSALS = ("ResourceInUseException", "LimitExceededException")
 """The errors of Personalize after which the same request may be accepted later."""
 
@@ -41,7 +50,7 @@ class InvocationResult(NamedTuple, Generic[Seen]):
     """How far an item has come when its invocation ends."""
 
     seen: Seen
-    """What the last look has shown."""
+    """What the last poll has shown."""
     step: Step
     seconds: int
     """The seconds until the next invocation. 0 means at once."""
@@ -65,29 +74,45 @@ class InvocationResult(NamedTuple, Generic[Seen]):
         }
 
 
+class Progress(Protocol):
+    """What every item remembers."""
+
+    blocked_by: str
+    """What has kept the item from acting so far, which is the reason if it reaches its deadline."""
+
+
+Remembered = TypeVar("Remembered", bound=Progress)
+
+
 def reconcile(
-    look: Callable[[], Seen],
-    decide: Callable[[Seen, Wanted, Memory, datetime], Step],
+    poll: Callable[[], Seen],
+    decide: Callable[[Seen, Wanted, Remembered, datetime], Step],
     act: Callable[[Action], None],
     wanted: Wanted,
-    memory: Memory,
+    progress: Remembered,
 ) -> InvocationResult[Seen]:
-    """Look, decide and act until there is an outcome or the next look is far away.
+    """Poll, decide and act until there is an outcome or the next poll is far away.
 
-    If a service fails after the first decision, the loop pauses, so that the memory is kept. `act`
-    raises Refused if the service has certainly not done anything.
+    If a service fails after the first decision, the loop pauses, so that the progress is kept.
+    `act` raises Refused if the service has certainly not done anything.
     """
-    began_at = clock.now()
+    invocation = _Invocation()
     step: Step | None = None
     while True:
         try:
-            seen = look()
-            step = decide(seen, wanted, memory, clock.now())
-            remember(memory, step)
+            seen = poll()
+            invocation.note_poll()
+            step = decide(seen, wanted, progress, clock.now())
+            remember(progress, step)
+
             if step.action is not None:
-                if step.action.changes and clock.now() - began_at > ACTING:
+                if step.action.changes and invocation.is_too_slow:
+                    progress.blocked_by = invocation.slowness
+                    return InvocationResult(seen, step._replace(outcome=None), BUSY_PAUSE)
+                if step.action.changes and invocation.is_too_late:
                     return InvocationResult(seen, step._replace(outcome=None), 0)
                 act(step.action)
+
             if step.outcome is not None:
                 return InvocationResult(seen, step, 0)
             seconds = step.pause
@@ -96,11 +121,43 @@ def reconcile(
                 raise
             step = step._replace(outcome=None)
             seconds = BUSY_PAUSE if isinstance(error, Refused) else SHORT_PAUSE
+
         if seconds > LONGEST_SLEEP:
             return InvocationResult(seen, step, round(seconds))
-        if clock.now() + timedelta(seconds=seconds) > began_at + INVOCATION:
+        if clock.now() + timedelta(seconds=seconds) > invocation.ends_at:
             return InvocationResult(seen, step, 0)
         clock.sleep(seconds)
+
+
+class _Invocation:
+    """The times of one invocation, which say whether it may still change something."""
+
+    def __init__(self) -> None:
+        self.began_at = clock.now()
+        self.polled_at: datetime | None = None
+        """The end of the first poll."""
+        forget_calls()
+
+    def note_poll(self) -> None:
+        """Note the end of a poll. Only the first one counts."""
+        if self.polled_at is None:
+            self.polled_at = clock.now()
+            self.slowness = f"one poll took too long to act on it: {slowest_calls()}"
+
+    @property
+    def is_too_slow(self) -> bool:
+        """True if what the first poll has shown may be out of date already."""
+        return self.polled_at is not None and self.polled_at - self.began_at > FIRST_POLL
+
+    @property
+    def is_too_late(self) -> bool:
+        """True if the time in which the invocation may change something is over."""
+        return self.polled_at is not None and clock.now() - self.polled_at > ACTING
+
+    @property
+    def ends_at(self) -> datetime:
+        """When the next invocation has to go on."""
+        return self.began_at + INVOCATION
 
 
 @contextmanager
@@ -116,13 +173,13 @@ def creation(memory: JobMemory, name: str) -> Iterator[None]:
     except ClientError as error:
         code = error.response["Error"]["Code"]
         if code == "ResourceAlreadyExistsException":
-            memory.refusal = f"the name {name} is taken"
+            memory.blocked_by = f"the name {name} is taken"
             return
         memory.sent_at = None
         if code not in REFUSALS:
             raise
-        memory.refusal = f"it cannot start yet: {error.response['Error']['Message']}"
-        raise Refused(memory.refusal) from error
+        memory.blocked_by = f"it cannot start yet: {error.response['Error']['Message']}"
+        raise Refused(memory.blocked_by) from error
     except Throttled:
         memory.sent_at = None
         raise

@@ -16,10 +16,12 @@ Definition: TypeAlias = dict[str, object]
 
 TASK_TIMEOUT_SECONDS = 960
 """One minute more than the timeout of a function, whose error is clearer than a Task's timeout."""
-RETRY_PAUSE_SECONDS = 180
-"""The pause before a retry, except after THROTTLING_ERRORS. A function that was killed may have
-created a job, which is listed after 90 seconds. A function that still runs may change something for
-two more minutes at most (`functions/reconcile.py`)."""
+RETRY_PAUSE_SECONDS = 240
+"""The pause before a retry, except after THROTTLING_ERRORS.
+
+If a function still runs although its Task has ended, it may send a change for 150 more seconds
+(`functions/reconcile.py`), and a job that it creates is listed 90 seconds later.
+"""
 THROTTLING_ERRORS = ["Throttled", "Lambda.TooManyRequestsException"]
 """Errors after which the function has done nothing. The first is from functions/errors.py."""
 UNANSWERED_ERRORS = [

@@ -171,8 +171,8 @@ class DeploymentProgress:
     warnings: list[str] = field(default_factory=list)
     metrics: dict[str, MetricValues] = field(default_factory=dict)
     """The metrics that the quality gate has compared."""
-    blocked_by: str | None = None
-    """What the quality gate still waits for."""
+    blocked_by: str = ""
+    """What has kept the deployment from going on so far, for example a baseline in training."""
 
     def warnings_with(self, new_warnings: Iterable[str]) -> list[str]:
         """Return all warnings. The rules run at each look, so repetitions are dropped."""

@@ -78,7 +78,7 @@ def _judge_metrics(
     )
 
     return step.remembering(
-        blocked_by=None,
+        blocked_by="",
         metrics=comparison.values,
         warnings=progress.warnings_with(comparison.warnings),
     )

@@ -1,6 +1,6 @@
 """What a rule decides: one step of an import, a training, a deployment or a batch job.
 
-A *look* reads everything that the rules have to know. A *rule* returns a *step*, or None if it
+A *poll* reads everything that the rules have to know. A *rule* returns a *step*, or None if it
 doesn't apply, and the first rule that applies decides. A step may contain one *action*, which is a
 request. Rules read no clock and call no service, so that `tests/model` can play them against a
 simulated Personalize, thousands of times.
@@ -13,9 +13,9 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 SHORT_PAUSE = 15
-"""Seconds until the next look while something is about to change."""
+"""Seconds until the next poll while something is about to change."""
 BUSY_PAUSE = 60
-"""Seconds until the next look while another job has to end first."""
+"""Seconds until the next poll while another job has to end first."""
 LIST_LAG = timedelta(minutes=3)
 """The time after which a list certainly shows a job that was created: twice the 90 seconds that it
 may be out of date (`overlap.py`)."""
@@ -30,11 +30,11 @@ class Action:
     """One request to a service."""
 
     changes: ClassVar[bool] = True
-    """True if the request changes something. Only the first minute of an invocation sends it."""
+    """True if the request changes something. It's only sent within a minute of the first poll."""
 
 
 class Step(NamedTuple):
-    """What one look leads to: an action, an outcome, or another look after a pause.
+    """What one poll leads to: an action, an outcome, or another poll after a pause.
 
     With an action and an outcome, the item ends with the outcome after the action.
     """
@@ -43,8 +43,10 @@ class Step(NamedTuple):
     """What the item is waiting for. The console, `retrain watch` and the report show this word."""
     action: Action | None = None
     pause: float = 0
-    """The seconds until the next look."""
+    """The seconds until the next poll."""
     outcome: str | None = None
+    cause: str | None = None
+    """One word for the rule that decided, if a later run may come to the same verdict again."""
     reasons: Sequence[str] = ()
     """Why the item ends with this outcome, or why it waits."""
     remembered: Mapping[str, Any] = MappingProxyType({})
@@ -58,7 +60,7 @@ class Step(NamedTuple):
 def remember(progress: object, step: Step) -> None:
     """Write into the progress of an item what a step remembers.
 
-    The progress travels in the document of the run until the next look. What must survive the run
+    The progress travels in the document of the run until the next poll. What must survive the run
     is in tags.
     """
     for field, value in step.remembered.items():
@@ -69,7 +71,7 @@ class Case(NamedTuple, Generic[Seen, Wanted, Memory]):
     """Everything on which the next step of an item depends."""
 
     seen: Seen
-    """What the last look has shown."""
+    """What the last poll has shown."""
     wanted: Wanted
     """What the run wants to achieve. It does not change during the run."""
     memory: Memory
@@ -85,13 +87,13 @@ def failed(phase: str, *reasons: str) -> Step:
 
 @dataclass
 class JobMemory:
-    """What an import, a training or a batch job remembers between two looks."""
+    """What an import, a training or a batch job remembers between two polls."""
 
     began_at: datetime
     sent_at: datetime | None = None
     """When a create was sent after which the job may exist."""
-    refusal: str = ""
-    """Why Personalize last refused to create the job for now."""
+    blocked_by: str = ""
+    """What has kept the job from being created so far, for example a refusal of Personalize."""
 
     def before_create(self, max_hours: float, now: datetime) -> Step | None:
         """Return None if the job may be created now.
@@ -100,7 +102,7 @@ class JobMemory:
         """
         if self.sent_at and now < self.sent_at + LIST_LAG:
             return Step("WAITING", pause=BUSY_PAUSE)
-        return self.at_deadline(self.refusal or "Personalize did not answer", max_hours, now)
+        return self.at_deadline(self.blocked_by or "Personalize did not answer", max_hours, now)
 
     def at_deadline(self, reason: str, max_hours: float, now: datetime) -> Step | None:
         """Return the failure of an item that has reached its deadline, or None before it."""

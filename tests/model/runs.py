@@ -37,7 +37,7 @@ BASELINE = "similar"
 MAX_HOURS = 26
 BATCH_JOB = {**dict.fromkeys(KEYS_OF_RESULTS), "maxHours": MAX_HOURS}
 BAKE_SECONDS = 3000
-QUIET_SECONDS = 180
+QUIET_SECONDS = 240
 """How long a run waits after one that has died: its last request may still come."""
 
 

@@ -106,7 +106,7 @@ LATE = (
         ([], {"memory": {"sent_at": NOW - 4 * MINUTE}}, "creates"),
         (
             [],
-            {"memory": {"began_at": NOW - 6 * HOUR, "refusal": "busy"}},
+            {"memory": {"began_at": NOW - 6 * HOUR, "blocked_by": "busy"}},
             failed("WAITING", "gave up after 6 hours: busy"),
         ),
     ],

@@ -395,7 +395,7 @@ def test_the_baseline_is_named_if_its_training_does_not_end():
     assert (given_up.outcome, given_up.reasons) == ("FAILED", (reason,))
     progress.began_at = NOW
     step(with_baselines(TRAINED, TRAINED), RELATIVE, progress)
-    assert progress.blocked_by is None
+    assert progress.blocked_by == ""
 
 
 # A version is on trial

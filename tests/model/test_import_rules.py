@@ -118,7 +118,7 @@ def test_a_running_import_is_waited_for_whoever_has_started_it():
         (EXPORT, {"sent_at": NOW - 3 * MINUTE}, CREATE),
         (
             EXPORT,
-            {"began_at": NOW - 6 * HOUR, "refusal": "no slot"},
+            {"began_at": NOW - 6 * HOUR, "blocked_by": "no slot"},
             failed("WAITING", "gave up after 6 hours: no slot"),
         ),
         (

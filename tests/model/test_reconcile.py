@@ -8,9 +8,11 @@ from datetime import datetime, timedelta
 import pytest
 from botocore.exceptions import ClientError
 
+from components.state_machine.asl import RETRY_PAUSE_SECONDS
 from functions import clock
 from functions.errors import Refused, ServiceUnavailable, Throttled
-from functions.reconcile import creation, from_document, reconcile, to_document
+from functions.overlap import AFTER_DEATH, DEFAULT_LISTS_LAG
+from functions.reconcile import LAST_CHANGE, creation, from_document, reconcile, to_document
 from functions.rules.imports import CheckContent
 from functions.rules.pacing import pause
 from functions.rules.steps import JobMemory, Step
@@ -22,14 +24,17 @@ NOW = clock.now()
 
 
 class Item:
-    """An item whose looks return these steps, one after the other. The last one is repeated."""
+    """An item whose polls return these steps, one after the other. The last one is repeated."""
 
-    def __init__(self, *steps):
+    def __init__(self, *steps, seconds=0):
         self.steps = list(steps)
+        self.seconds = seconds
+        self.memory = JobMemory(NOW)
         self.acts = []
 
-    def look(self):
-        """Return the next step. An exception is raised instead."""
+    def poll(self):
+        """Return the next step after `seconds`. An exception is raised instead."""
+        clock.sleep(self.seconds)
         step = self.steps.pop(0) if len(self.steps) > 1 else self.steps[0]
         if isinstance(step, Exception):
             raise step
@@ -41,7 +46,7 @@ class Item:
 
     def run(self):
         """Reconcile the item. Return the last step, and the seconds until the next invocation."""
-        return reconcile(self.look, lambda seen, *_: seen, self.act, None, None)[1:]
+        return reconcile(self.poll, lambda seen, *_: seen, self.act, None, self.memory)[1:]
 
 
 @pytest.fixture(autouse=True)
@@ -77,7 +82,7 @@ def test_an_invocation_ends_before_lambda_ends_it(time):
     assert 780 < time() <= 840, "it uses nearly all of its 14 minutes"
 
 
-def test_after_a_minute_an_invocation_only_looks_and_asks():
+def test_a_minute_after_its_first_poll_an_invocation_only_polls_and_asks():
     late = Step("LATE", CHANGE, outcome="DONE")
     item = Item(Step("WAITING", pause=40), Step("WAITING", pause=40), late)
     assert item.run() == (late._replace(outcome=None), 0), "the next invocation acts"
@@ -87,7 +92,33 @@ def test_after_a_minute_an_invocation_only_looks_and_asks():
     assert item.acts == [QUESTION]
 
 
-def test_a_refused_action_is_followed_by_another_look():
+@pytest.mark.parametrize(("seconds", "acts"), [(59, [CHANGE]), (61, [])])
+def test_an_action_follows_a_poll_of_up_to_a_minute(seconds, acts):
+    item = Item(Step("DONE", CHANGE, outcome="DONE"), seconds=seconds)
+    item.run()
+    assert item.acts == acts
+
+
+def test_a_poll_that_was_too_slow_is_repeated_and_named(monkeypatch):
+    slowest = "ListTagsForResource 300 times in 1 min"
+    monkeypatch.setattr("functions.reconcile.slowest_calls", lambda: slowest)
+    item = Item(Step("WAITING", CHANGE, outcome="DONE", remembered={"sent_at": NOW}), seconds=61)
+    step, pause_seconds = item.run()
+    assert (step.outcome, pause_seconds) == (None, 60)
+    assert item.memory.sent_at == NOW, "what the poll has shown is kept"
+    end = item.memory.before_create(max_hours=1, now=NOW + timedelta(hours=2))
+    assert end.reasons == (
+        f"gave up after 1 hours: one poll took too long to act on it: {slowest}",
+    )
+
+
+def test_a_retry_and_the_next_run_come_after_the_last_change_of_a_dead_function():
+    lists_lag = timedelta(seconds=DEFAULT_LISTS_LAG)
+    assert LAST_CHANGE + lists_lag <= timedelta(seconds=RETRY_PAUSE_SECONDS)
+    assert LAST_CHANGE + lists_lag <= AFTER_DEATH
+
+
+def test_a_refused_action_is_followed_by_another_poll():
     class RefusedOnce(Item):
         def act(self, action):
             super().act(action)
@@ -100,7 +131,7 @@ def test_a_refused_action_is_followed_by_another_look():
 
 
 @pytest.mark.parametrize("error", [Throttled("slow down"), ServiceUnavailable("503")])
-def test_an_error_of_a_service_is_raised_only_at_the_first_look(error, time):
+def test_an_error_of_a_service_is_raised_only_at_the_first_poll(error, time):
     with pytest.raises(type(error)):
         Item(error).run()
     assert Item(Step("WAITING", pause=10), error, DONE).run() == (DONE, 0)
@@ -129,7 +160,7 @@ def test_a_create_is_remembered_if_its_job_may_exist(error, raised, may_exist, r
     with pytest.raises(raised) if raised else nullcontext(), creation(memory, "job"):
         if error:
             raise error
-    assert (memory.sent_at is not None, memory.refusal) == (may_exist, refusal)
+    assert (memory.sent_at is not None, memory.blocked_by) == (may_exist, refusal)
 
 
 @dataclass

@@ -218,7 +218,7 @@ RUNNING = job(2, is_running=True, is_active=False)
         ({"imports": [IMPORTED, RUNNING]}, {}, "job-2 is running"),
         ({"updated": True}, {}, "the solution is being updated"),
         ({"deletions": [DELETED, DELETED._replace(is_running=True)]}, {}, "forget is running"),
-        ({}, {"refusal": "the quota is used up"}, "the quota is used up"),
+        ({}, {"blocked_by": "the quota is used up"}, "the quota is used up"),
         ({}, {}, "Personalize did not answer"),
     ],
 )

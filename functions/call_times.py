@@ -1,0 +1,53 @@
+"""Measures how long AWS takes to answer, so that a slow poll can say what has made it slow."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from . import clock
+from .words import duration_text
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
+
+MAX_NAMED = 3
+"""The most operations that are named. The slowest ones explain the rest."""
+
+_durations: defaultdict[str, list[timedelta]] = defaultdict(list)
+_SENT_AT = "retraining_sent_at"
+
+
+def forget_calls() -> None:
+    """Begin to measure anew. Lambda keeps a process, and this module, for many invocations."""
+    _durations.clear()
+
+
+def slowest_calls() -> str:
+    """Return what took the most time, for example `ListTagsForResource 33 times in 1 min 10 s`."""
+    totals = {operation: sum(times, timedelta()) for operation, times in _durations.items()}
+    slowest = sorted(totals, key=lambda operation: totals[operation], reverse=True)
+    return ", ".join(
+        f"{operation} {len(_durations[operation])} times"
+        f" in {duration_text(totals[operation].total_seconds())}"
+        for operation in slowest[:MAX_NAMED]
+    )
+
+
+def measure_calls(client: BaseClient) -> None:
+    """Measure each call of a client, with all its retries."""
+    client.meta.events.register("provide-client-params", _begin)
+    client.meta.events.register("after-call", _end)
+    client.meta.events.register("after-call-error", _end)
+
+
+def _begin(context: dict[str, Any], **_: object) -> None:
+    # botocore passes the same context to all events of one call.
+    context[_SENT_AT] = clock.now()
+
+
+def _end(context: dict[str, Any], event_name: str, **_: object) -> None:
+    # The name of an event is `after-call.personalize.ListTagsForResource`.
+    operation = event_name.rpartition(".")[2]
+    _durations[operation].append(clock.now() - context[_SENT_AT])
