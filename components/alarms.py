@@ -257,16 +257,17 @@ def alarms_of(settings: Mapping[str, Any]) -> list[Alarm]:
     """Return the alarms of a pipeline, with three for each campaign whose bake has `createAlarms`.
 
     A pipeline without solutions has no alarms about models. The name of an alarm contains the
-    number of its campaign, because the campaign's ARN may be an output.
+    name of its campaign, by which `deploy_version` finds it.
     """
     alarms = [alarm for alarm in ALARMS if settings["solutions"] or alarm.metric not in OF_MODELS]
     campaigns = [item for solution in settings["solutions"] for item in solution["campaigns"]]
-    for number, campaign in enumerate(campaigns):
+    for campaign in campaigns:
         arn, probe, bake = (campaign[key] for key in ("campaignArn", "probe", "bake"))
         is_ranking = probe and probe["inputList"]
         operation = "GetPersonalizedRanking" if is_ranking else "GetRecommendations"
         for alarm in BAKE_ALARMS if bake and bake["createAlarms"] else ():
-            name, metric = f"bake-{number}-{alarm.name}", f"{operation}{alarm.metric}"
+            name = f"bake-{arn.rpartition('/')[2]}-{alarm.name}"
+            metric = f"{operation}{alarm.metric}"
             alarms.append(alarm._replace(name=name, metric=metric, campaign_arn=arn))
     return alarms
 

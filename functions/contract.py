@@ -366,6 +366,8 @@ class DeploymentItem(Item):
     """The version that the campaign served before, or null if it served none."""
     metrics: dict[str, MetricValues]
     """The metrics that the quality gate has compared."""
+    cause: str | None
+    """One word for the rule that decided, if a later run may come to the same verdict again."""
 
 
 class ImportItem(Item):

@@ -1,4 +1,4 @@
-"""Deploys a version to a campaign: looks, decides and acts until the campaign has an outcome.
+"""Deploys a version to a campaign: polls, decides and acts until the campaign has an outcome.
 
 The rules decide (`rules/deployments.py`). This module reads what they have to know and sends what
 they have decided: an update to the *candidate*, which is then on *trial*, requests that *probe* it,
@@ -7,10 +7,10 @@ campaign's tags. All else is *progress*, which the run's document carries to the
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
-from functools import partial
+from datetime import datetime, timedelta
+from functools import cache, partial
 from typing import Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -31,6 +31,7 @@ from .personalize.campaigns import (
     campaign_state,
     deployment_spec,
     describe_campaign,
+    read_creation_time,
     read_record,
     read_version,
     record_as_tags,
@@ -48,6 +49,7 @@ from .rules.campaigns import (
     RequestApproval,
     RollBack,
     SaveRecord,
+    Trial,
 )
 from .rules.deployments import MAX_TRIAL, decide
 from .rules.pacing import OVERDUE_SHARE
@@ -104,32 +106,39 @@ class CampaignDeployment:
             from_earlier_run=training is not None and not training["isOfRun"],
         )
         self.progress = _progress_in(event["item"])
+        # A creation time never changes, and each poll of a trial asks for it.
+        self._read_creation_time = cache(partial(read_creation_time, read_client()))
 
     def proceed(self) -> DeploymentItem:
-        """Look, decide and act, and return the item for the next invocation."""
+        """Poll, decide and act, and return the item for the next invocation."""
         try:
-            result = reconcile(self.look, decide, self.act, self.spec, self.progress)
+            result = reconcile(self.poll, decide, self.act, self.spec, self.progress)
         except (ClientError, Throttled, ServiceUnavailable) as error:
             return self._item(self._result_after(error))
+
+        self.progress.failing_since = None
         return self._item(result)
 
-    def look(self) -> CampaignState:
+    def poll(self) -> CampaignState:
         """Read everything that the rules have to know about the campaign right now."""
         client = read_client()
-        campaign = campaign_state(
-            describe_campaign(client, self.campaign_arn),
-            tags_of(client, self.campaign_arn),
-            self.solution["solutionArn"],
-        )
+        self._described = describe_campaign(client, self.campaign_arn)
+        tags = tags_of(client, self.campaign_arn)
+        campaign = campaign_state(self._described, tags, self.solution["solutionArn"])
 
         trial = campaign.record.trial
         serves_trial = trial is not None and trial.version_arn == campaign.served_version_arn
         if self.spec.alarm_names and serves_trial and not campaign.update.is_running:
             campaign = replace(campaign, alarms=read_alarms(self.spec.alarm_names))
 
-        # The versions are read at each look, because their baselines may have been trained since.
-        read = partial(read_version, client, self.solution)
-        return with_version_facts(campaign, self.spec, read, clock.now())
+        return with_version_facts(
+            campaign,
+            self.spec,
+            # They are read at each poll, because their baselines may have been trained since.
+            read_facts=partial(read_version, client, self.solution),
+            read_creation_time=self._read_creation_time,
+            now=clock.now(),
+        )
 
     def act(self, action: Action) -> None:
         """Do what the rules have decided."""
@@ -150,10 +159,9 @@ class CampaignDeployment:
 
         In the other order, a run that dies in between would leave a version that is never tried.
         """
-        request = self._update_request(candidate_arn)
         self._save(record)
         try:
-            self._send_update(request)
+            self._send_update(candidate_arn)
         except (Refused, ClientError, Throttled):
             # The update has certainly not begun, so the trial hasn't either. ServiceUnavailable
             # isn't in the list, because the request may have arrived nevertheless.
@@ -162,24 +170,20 @@ class CampaignDeployment:
 
     def _roll_back(self, good_version_arn: str) -> None:
         """Send the update to the good version."""
-        request = self._update_request(good_version_arn)
         try:
-            self._send_update(request)
+            self._send_update(good_version_arn)
         except ClientError as error:
             if not is_missing(error, "UpdateCampaign"):
                 raise
             self._forget_good_version(good_version_arn)
 
-    def _update_request(self, version_arn: str) -> Mapping[str, Any]:
-        campaign = describe_campaign(read_client(), self.campaign_arn)
-        return update_request(campaign, version_arn)
-
-    def _send_update(self, request: Mapping[str, Any]) -> None:
-        """Send an update.
+    def _send_update(self, version_arn: str) -> None:
+        """Send an update that keeps all settings which the last poll has shown.
 
         Raises:
             Refused: The campaign is busy, so the same update may succeed later.
         """
+        request = update_request(self._described, version_arn)
         try:
             write_client().update_campaign(**request)
         except ClientError as error:
@@ -190,15 +194,13 @@ class CampaignDeployment:
     def _forget_good_version(self, good_version_arn: str) -> None:
         """Remove a good version that doesn't exist. A person may have edited its tag."""
         self.progress.warn(f"the tag {GOOD} named {good_version_arn}, which does not exist")
-        tags = tags_of(read_client(), self.campaign_arn)
-        record = read_record(tags, self.solution["solutionArn"])
-        self._save(record._replace(good_version_arn=None))
+        self._save(self._read_record()._replace(good_version_arn=None))
 
     def _save(self, record: DeploymentRecord) -> None:
         write_tags(write_client(), self.campaign_arn, record_as_tags(record))
 
     def _probe(self) -> None:
-        """Send one request of the probe. The rules count its response at the next look."""
+        """Send one request of the probe. The rules count its response at the next poll."""
         probe_run = self.progress.probe_run
         assert self.spec.probe is not None, "the rules probe only campaigns with a probe"
         assert probe_run is not None, "the step with this action has a probe run"
@@ -209,27 +211,54 @@ class CampaignDeployment:
         """Return the result of an invocation that an error has ended: a pause during a trial.
 
         If the error ended the deployment too, the version on trial would be left alone for hours,
-        because no other run looks at it while this one goes on with another solution.
+        because no other run polls it while this one goes on with another solution.
 
         Raises:
-            Exception: The error, if no version is on trial, or at the deadline of the trial.
+            Exception: The error, if no version is on trial, or at the deadline.
         """
         if is_missing(error, "DescribeCampaign", "ListTagsForResource"):
             step = Step("TRYING", outcome="FAILED", reasons=("the campaign was deleted",))
             return InvocationResult(seen=None, step=step, seconds=0)
 
         now = clock.now()
-        deadline = self.progress.began_at + MAX_TRIAL + self.spec.bake
-        if not self.progress.is_on_trial or now >= deadline:
+        if self.progress.failing_since is None:
+            self.progress.failing_since = now
+
+        try:
+            # Without a poll, only the tags say whether a version is on trial.
+            trial = self._read_record().trial
+        except (ClientError, Throttled, ServiceUnavailable):
+            trial = None
+            deadline = self.progress.failing_since + timedelta(hours=self.spec.max_hours)
+        else:
+            if trial is None:
+                raise error
+            deadline = self.progress.began_at + MAX_TRIAL + self.spec.bake
+        if now >= deadline:
             raise error
 
         self.progress.warn(f"{type(error).__name__}: {error}")
-        # The pauses grow, so that they don't fill the history of the run.
-        growing_pause = (now - self.progress.began_at) * OVERDUE_SHARE
-        pause = min(max(timedelta(seconds=BUSY_PAUSE), growing_pause), deadline - now)
-        return InvocationResult(
-            seen=None, step=Step("TRYING"), seconds=math.ceil(pause.total_seconds())
-        )
+        seconds = min(self._pause_after_error(trial, now), (deadline - now).total_seconds())
+        return InvocationResult(seen=None, step=Step("TRYING"), seconds=math.ceil(seconds))
+
+    def _pause_after_error(self, trial: Trial | None, now: datetime) -> float:
+        """Return the seconds until the next attempt. They grow, so as not to fill the history.
+
+        But in a bake, somebody has to see an alarm as soon as without the error.
+        """
+        assert self.progress.failing_since is not None, "there has been an error"
+        failing_time = now - self.progress.failing_since
+        pause = max(BUSY_PAUSE, (failing_time * OVERDUE_SHARE).total_seconds())
+
+        # As long as the tags cannot be read either, it may be baking.
+        is_baking = trial is None or (trial.bake_ends_at is not None and now < trial.bake_ends_at)
+        if self.spec.bake and is_baking:
+            return min(pause, self.spec.bake_pause)
+        return pause
+
+    def _read_record(self) -> DeploymentRecord:
+        tags = tags_of(read_client(), self.campaign_arn)
+        return read_record(tags, self.solution["solutionArn"])
 
     def _item(
         self, result: InvocationResult[CampaignState] | InvocationResult[None]
@@ -239,7 +268,8 @@ class CampaignDeployment:
         progress = to_document(self.progress)
         reported = {key: progress.pop(field) for field, key in REPORTED_FIELDS.items()}
         memory = {} if item["outcome"] else progress
-        return cast("DeploymentItem", {**item, **reported, "memory": memory})
+        cause = result.step.cause
+        return cast("DeploymentItem", {**item, **reported, "cause": cause, "memory": memory})
 
 
 def _progress_in(item: DeploymentItem | None) -> DeploymentProgress:
@@ -265,18 +295,38 @@ def read_alarms(names: Sequence[str]) -> list[Alarm]:
     roll back either.
     """
     try:
-        response = cloudwatch().describe_alarms(
-            AlarmNames=names, AlarmTypes=["MetricAlarm", "CompositeAlarm"]
-        )
+        alarms = _described_alarms(names, "MetricAlarm", "CompositeAlarm")
+        other_names = [name for name in names if name not in alarms]
+        if other_names:
+            alarms |= _log_alarms(other_names)
     except (ClientError, ServiceUnavailable, Throttled) as error:
         return [Alarm(name=name, state=shortened(str(error))) for name in names]
+    return [alarms[name] for name in names]
 
-    alarms = {name: Alarm(name=name, state="does not exist") for name in names}
-    for alarm in (*response["MetricAlarms"], *response["CompositeAlarms"]):
-        name = alarm["AlarmName"]
-        since = alarm.get("StateTransitionedTimestamp") or alarm["StateUpdatedTimestamp"]
-        alarms[name] = Alarm(name=name, state=alarm["StateValue"], since=since)
-    return list(alarms.values())
+
+def _log_alarms(names: Sequence[str]) -> dict[str, Alarm]:
+    """Return the log alarms with these names. DescribeAlarms shows them only if asked for them.
+
+    Lambda's own boto3 may be too old to know them. It leaves out what it doesn't know.
+    """
+    response_key = "LogAlarms"
+    shape = cloudwatch().meta.service_model.operation_model("DescribeAlarms").output_shape
+    missing_state = "does not exist"
+    if response_key not in shape.members:
+        missing_state = "is not a metric alarm or a composite alarm; this boto3 knows no others"
+    missing = {name: Alarm(name=name, state=missing_state) for name in names}
+    return missing | _described_alarms(names, "LogAlarm")
+
+
+def _described_alarms(names: Sequence[str], *alarm_types: str) -> dict[str, Alarm]:
+    response = cloudwatch().describe_alarms(AlarmNames=names, AlarmTypes=list(alarm_types))
+    alarms = {}
+    for alarm_type in alarm_types:
+        for alarm in response.get(f"{alarm_type}s", ()):
+            name = alarm["AlarmName"]
+            since = alarm.get("StateTransitionedTimestamp") or alarm["StateUpdatedTimestamp"]
+            alarms[name] = Alarm(name=name, state=alarm["StateValue"], since=since)
+    return alarms
 
 
 def request_recommendations(campaign_arn: str, probe: ProbeSettings) -> Response:

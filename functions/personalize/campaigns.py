@@ -22,11 +22,24 @@ from ..rules.campaigns import (
     DeploymentSpec,
     Trial,
 )
-from ..rules.deployments import versions_to_compare
+from ..rules.deployments import versions_to_compare, versions_to_order
 from ..rules.gate import NO_VERSION, Baseline, VersionFacts
 from ..rules.trainings import imports_of
+from ..words import name_of
 from .statuses import is_active, is_running
-from .tags import APPROVAL, BAD, BAKE, DIGEST, GOOD, PINNED, PREVIOUS, TRIAL, past_time, tags_of
+from .tags import (
+    APPROVAL,
+    BAD,
+    BAKE,
+    DIGEST,
+    GOOD,
+    PINNED,
+    PREVIOUS,
+    REPORTED,
+    TRIAL,
+    past_time,
+    tags_of,
+)
 from .trainings import describe_version, list_versions
 
 if TYPE_CHECKING:
@@ -44,9 +57,9 @@ NONE = "-"
 """The value of a tag that says nothing. We always write all tags, because a resource can have at
 most 50. Otherwise, a trial could not end if a person has added tags since it began."""
 BAKE_PAUSE = 300
-"""The seconds between two looks at the alarms of a bake."""
-BAKE_LOOKS = 600
-"""About the most looks of all bakes of a run. A look is 9 events, and a run may bake twice, because
+"""The seconds between two polls of the alarms of a bake."""
+BAKE_POLLS = 600
+"""About the most polls of all bakes of a run. A poll is 9 events, and a run may bake twice, because
 it also ends the trials of earlier runs. Step Functions allows 25,000 events, and the largest
 pipeline may need 13,200 for everything else."""
 CREATED_ALARMS = ("4xx", "5xx", "latency")
@@ -87,6 +100,7 @@ def campaign_state(campaign: CampaignTypeDef, tags: Tags, solution_arn: str) -> 
             failure=update.get("failureReason"),
         ),
         record=read_record(tags, solution_arn),
+        reported_verdict=tags.get(REPORTED),
         pin=read_pin(tags),
     )
 
@@ -95,11 +109,14 @@ def with_version_facts(
     campaign: CampaignState,
     spec: DeploymentSpec,
     read_facts: Callable[[str], VersionFacts],
+    read_creation_time: Callable[[str], datetime | None],
     now: datetime,
 ) -> CampaignState:
     """Return the campaign with the facts about the versions that the rules are going to compare."""
-    version_arns = versions_to_compare(campaign, spec, now)
-    return replace(campaign, version_facts={arn: read_facts(arn) for arn in version_arns})
+    facts = {arn: read_facts(arn) for arn in versions_to_compare(campaign, spec, now)}
+    found_times = {arn: read_creation_time(arn) for arn in versions_to_order(campaign, spec, now)}
+    creation_times = {arn: time for arn, time in found_times.items() if time is not None}
+    return replace(campaign, version_facts=facts, creation_times=creation_times)
 
 
 def read_record(tags: Tags, solution_arn: str) -> DeploymentRecord:
@@ -160,9 +177,9 @@ def read_pin(tags: Tags) -> str | None:
     Any value but `-` pins a campaign, for people who tag it without our CLI.
     """
     value = tags.get(PINNED, NONE)
-    if value in ("", NONE):
+    if value == NONE:
         return None
-    return f"pinned {value}"
+    return f"pinned {value}".rstrip()
 
 
 class Approval(NamedTuple):
@@ -228,6 +245,14 @@ def read_version(
             arn: read_baseline(client, arn, tags, created_at) for arn in baseline_solution_arns
         },
     )
+
+
+def read_creation_time(client: PersonalizeClient, version_arn: str) -> datetime | None:
+    """Read when a version was created. People can edit tags, so a version may not exist."""
+    try:
+        return describe_version(client, version_arn)["creationDateTime"]
+    except client.exceptions.ResourceNotFoundException:
+        return None
 
 
 def read_baseline(
@@ -301,11 +326,10 @@ def alarm_names(settings: Settings, campaign: CampaignSettings) -> list[str]:
 
     names = [arn.partition(":alarm:")[2] for arn in bake["alarms"]]
     if bake["createAlarms"]:
-        number = _all_campaigns(settings).index(campaign)
-        names += [
-            f"{pipeline_name(settings)}-bake-{number}-{alarm}-{settings['prefix']}"
-            for alarm in CREATED_ALARMS
-        ]
+        # Not by its number: if a campaign was inserted before it during the bake, the alarms of
+        # another one would decide.
+        bake_name = f"{pipeline_name(settings)}-bake-{name_of(campaign['campaignArn'])}"
+        names += [f"{bake_name}-{alarm}-{settings['prefix']}" for alarm in CREATED_ALARMS]
     return names
 
 
@@ -336,9 +360,9 @@ def deployment_spec(
 
 
 def _bake_pause(settings: Settings, bake_hours: float) -> float:
-    """Return the seconds between two looks, such that all bakes share the looks of a run."""
+    """Return the seconds between two polls, such that all bakes share the polls of a run."""
     bake_count = sum(campaign["bake"] is not None for campaign in _all_campaigns(settings))
-    return max(BAKE_PAUSE, bake_hours * 3600 * bake_count / BAKE_LOOKS)
+    return max(BAKE_PAUSE, bake_hours * 3600 * bake_count / BAKE_POLLS)
 
 
 def _all_campaigns(settings: Settings) -> list[CampaignSettings]:

@@ -274,6 +274,11 @@ class SolutionView:
             version.arn,
             from_earlier_run=True,
         )
-        read = self.world.version_readers[self.arn]
-        state = with_version_facts(self.campaign_state(campaign), spec, read, now)
+        state = with_version_facts(
+            self.campaign_state(campaign),
+            spec,
+            read_facts=self.world.version_readers[self.arn],
+            read_creation_time={item.arn: item.created_at for item in self.seen.trainings}.get,
+            now=now,
+        )
         return decide(state, spec, DeploymentProgress(began_at=now), now)

@@ -3,7 +3,8 @@
 A *candidate* is the version that a campaign is to get. From just before its update until its
 verdict, it's on *trial*: first it answers a *probe*, then alarms watch it, which is its *bake*. If
 it passes, it becomes the campaign's *good version*, the one to roll back to. If it doesn't, it's
-the *bad version*. Versions are named by their ARNs, and what we know of one is `VersionFacts`.
+the *blocked version*: no run deploys it or an older one there. Versions are named by their ARNs,
+and what we know of one is `VersionFacts`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +21,7 @@ DESCRIBE_LAG = timedelta(minutes=10)
 """After this time, DescribeCampaign certainly shows an update, and the version that it changed."""
 
 
-# What a look at a campaign shows
+# What a poll of a campaign shows
 
 
 class Trial(NamedTuple):
@@ -30,9 +31,9 @@ class Trial(NamedTuple):
     began_at: datetime
     """Just before the update was sent. An older update doesn't belong to the trial."""
     was_served: bool = False
-    """True once a look has shown that the campaign serves the version."""
+    """True once a poll has shown that the campaign serves the version."""
     bake_ends_at: datetime | None = None
-    """The end of the bake, which begins with that look. None before it, or without a bake."""
+    """The end of the bake, which begins with that poll. None before it, or without a bake."""
 
 
 class DeploymentRecord(NamedTuple):
@@ -46,7 +47,7 @@ class DeploymentRecord(NamedTuple):
     """The last version that has passed its trial here."""
     previous_good_version_arn: str | None = None
     blocked_version_arn: str | None = None
-    """The last version that a run or a person has rolled back here."""
+    """The newest version that a run or a person has rolled back here."""
 
     def other_good_version_arn(self, version_arn: str | None) -> str | None:
         """Return the good version to roll back to if this version turns out to be bad, or None."""
@@ -92,7 +93,7 @@ class Alarm(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class CampaignState:
-    """A campaign as one look shows it."""
+    """A campaign as one poll shows it."""
 
     served_version_arn: str | None
     """None if the creation of the campaign has failed."""
@@ -100,6 +101,10 @@ class CampaignState:
     record: DeploymentRecord
     version_facts: Mapping[str, VersionFacts] = field(default_factory=dict)
     """What we know about each of `versions_to_compare()`."""
+    creation_times: Mapping[str, datetime] = field(default_factory=dict)
+    """When each of `versions_to_order()` was created. One that doesn't exist is missing."""
+    reported_verdict: str | None = None
+    """The verdict about a candidate that a report has told people (`verdict_about()`)."""
     pin: str | None = None
     """Since when and by whom the campaign is pinned, or None. Only people pin campaigns."""
     alarms: Sequence[Alarm] = ()
@@ -112,6 +117,15 @@ class CampaignState:
             return NO_VERSION
         return self.version_facts[self.served_version_arn]
 
+    def newer_blocked_version_arn(self, version_arn: str) -> str | None:
+        """Return the blocked version if it's newer than a version that exists, else None."""
+        blocked_arn = self.record.blocked_version_arn
+        created_at = self.creation_times.get(version_arn)
+        blocked_created_at = self.creation_times.get(blocked_arn or "")
+        if created_at is None or blocked_created_at is None or blocked_created_at <= created_at:
+            return None
+        return blocked_arn
+
     def is_updating(self, now: datetime) -> bool:
         """Return True if an update is running, or has ended without a visible result so far."""
         if self.update.is_running:
@@ -123,7 +137,7 @@ class CampaignState:
         return now < self.update.ended_at + DESCRIBE_LAG
 
 
-# What the rules are told, and what they keep between two looks
+# What the rules are told, and what they keep between two polls
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +156,7 @@ class DeploymentSpec:
     bake: timedelta = timedelta()
     """How long alarms watch a version on trial. 0 if the campaign has no bake."""
     bake_pause: float = 0
-    """The most seconds between two looks at these alarms."""
+    """The most seconds between two polls of these alarms."""
     alarm_names: Sequence[str] = ()
     max_hours: float
 
@@ -163,8 +177,8 @@ class DeploymentProgress:
     update_created_at: datetime | None = None
     """When the update to the version on trial was created."""
     update_ended_at: datetime | None = None
-    is_on_trial: bool = False
-    """True if the last look has shown a trial."""
+    failing_since: datetime | None = None
+    """When the first of the errors came that have ended each invocation since."""
     probe_run: ProbeRun | None = None
     rollback_reasons: list[str] = field(default_factory=list)
     """Why the campaign is rolled back. Empty if it isn't."""
@@ -175,7 +189,7 @@ class DeploymentProgress:
     """What has kept the deployment from going on so far, for example a baseline in training."""
 
     def warnings_with(self, new_warnings: Iterable[str]) -> list[str]:
-        """Return all warnings. The rules run at each look, so repetitions are dropped."""
+        """Return all warnings. The rules run at each poll, so repetitions are dropped."""
         return sorted({*self.warnings, *new_warnings})
 
     def warn(self, warning: str) -> None:

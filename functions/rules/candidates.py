@@ -7,7 +7,7 @@ campaign is updated to the candidate, unless there's a reason against it.
 
 from datetime import datetime, timedelta
 
-from ..words import time_text
+from ..words import name_of, time_text
 from .campaigns import (
     CampaignState,
     Deploy,
@@ -38,6 +38,7 @@ def judge_candidate(
         _keep_newer_version(campaign, candidate_arn, candidate)
         or _respect_intervention(campaign, candidate, spec)
         or _avoid_blocked_version(campaign, candidate_arn, progress)
+        or _avoid_version_before_blocked_one(campaign, candidate_arn)
         or _respect_refusal(candidate_arn, candidate)
         or _wait_for_baselines(campaign, candidate, now)
         or _judge_metrics(campaign, candidate_arn, spec, progress, now)
@@ -103,7 +104,7 @@ def _keep_newer_version(
 
     served_version_arn = campaign.served_version_arn
     reason = f"the campaign serves {served_version_arn}, which is newer than {candidate_arn}"
-    return Step("JUDGING", outcome="SKIPPED", reasons=(reason,))
+    return Step("JUDGING", outcome="SKIPPED", cause="newer", reasons=(reason,))
 
 
 def _respect_intervention(
@@ -126,7 +127,7 @@ def _respect_intervention(
         return None
 
     reason = f"somebody has moved the campaign to {served_version_arn}"
-    return Step("JUDGING", outcome="SKIPPED", reasons=(reason,))
+    return Step("JUDGING", outcome="SKIPPED", cause="moved", reasons=(reason,))
 
 
 def _avoid_blocked_version(
@@ -144,13 +145,30 @@ def _avoid_blocked_version(
     return Step("JUDGING", outcome="ROLLED_BACK", reasons=reasons)
 
 
+def _avoid_version_before_blocked_one(campaign: CampaignState, candidate_arn: str) -> Step | None:
+    """Don't deploy a version that is older than one that was rolled back here.
+
+    After two rollbacks in a row, only the newer version is remembered as blocked, but the older one
+    is as bad.
+    """
+    blocked_arn = campaign.newer_blocked_version_arn(candidate_arn)
+    if blocked_arn is None:
+        return None
+
+    reason = (
+        f"{candidate_arn} is older than {blocked_arn}, which was rolled back here; "
+        f"to deploy it anyway, use retrain rollback --to {name_of(candidate_arn)}"
+    )
+    return Step("JUDGING", outcome="SKIPPED", cause="older", reasons=(reason,))
+
+
 def _respect_refusal(candidate_arn: str, candidate: VersionFacts) -> Step | None:
     """Reject a version that a person has refused to approve."""
     if candidate.answer != "REFUSED":
         return None
 
     reason = f"{candidate_arn} was refused"
-    return Step("JUDGING", outcome="REJECTED", reasons=(reason,))
+    return Step("JUDGING", outcome="REJECTED", cause="refused", reasons=(reason,))
 
 
 def _wait_for_baselines(
@@ -167,7 +185,7 @@ def _reject_bad_metrics(rejections: list[str]) -> Step | None:
     """Reject a candidate that a rule of the quality gate rejects."""
     if not rejections:
         return None
-    return Step("JUDGING", outcome="REJECTED", reasons=rejections)
+    return Step("JUDGING", outcome="REJECTED", cause="gate", reasons=rejections)
 
 
 def _respect_pin(campaign: CampaignState) -> Step | None:
@@ -179,7 +197,7 @@ def _respect_pin(campaign: CampaignState) -> Step | None:
         return None
 
     reason = f"the campaign is {campaign.pin}, so it keeps its version; see retrain unpin"
-    return Step("JUDGING", outcome="SKIPPED", reasons=(reason,))
+    return Step("JUDGING", outcome="SKIPPED", cause="pinned", reasons=(reason,))
 
 
 def _request_approval(

@@ -16,6 +16,8 @@ from .pacing import OVERDUE_SHARE, pause
 from .steps import Step
 from .trials import judge_trial
 
+REPORTED_OUTCOMES = ("REJECTED", "ROLLED_BACK", "AWAITING_APPROVAL", "SKIPPED")
+"""The verdicts to which each run comes again, until something changes. One report is enough."""
 MAX_TRIAL = timedelta(hours=24)
 """A run gives up on a trial after this time and the hours of its bake. The trial remains open, so
 that an alarm goes off."""
@@ -43,7 +45,7 @@ def decide(
 def versions_to_compare(campaign: CampaignState, spec: DeploymentSpec, now: datetime) -> list[str]:
     """Return the versions that `decide()` has to know more about: the candidate and the served one.
 
-    Usually there aren't any. It takes several requests to read a version, and most looks only
+    Usually there aren't any. It takes several requests to read a version, and most polls only
     follow an update or a trial.
     """
     candidate_arn = spec.candidate_arn
@@ -57,22 +59,52 @@ def versions_to_compare(campaign: CampaignState, spec: DeploymentSpec, now: date
     return [candidate_arn, served_version_arn]
 
 
+def versions_to_order(campaign: CampaignState, spec: DeploymentSpec, now: datetime) -> list[str]:
+    """Return the versions whose creation times `decide()` compares with each other.
+
+    Those are the blocked version, and the one on trial or else the candidate. Without a blocked
+    version there's nothing to compare.
+    """
+    trial = campaign.record.trial
+    version_arn = trial.version_arn if trial else spec.candidate_arn
+    blocked_arn = campaign.record.blocked_version_arn
+    if version_arn is None or blocked_arn in (version_arn, None) or campaign.is_updating(now):
+        return []
+    return [version_arn, blocked_arn]
+
+
 def needs_run(first_step: Step) -> bool:
     """Return True if a deployment that begins with this step changes or waits for something."""
     return first_step.outcome is None or first_step.action is not None
 
 
+def needs_report(first_step: Step, campaign: CampaignState, spec: DeploymentSpec) -> bool:
+    """Return True if a deployment would end at once, with a verdict that nobody was told.
+
+    The run that came to this verdict has died before its report.
+    """
+    if needs_run(first_step) or first_step.outcome not in REPORTED_OUTCOMES:
+        return False
+    verdict = verdict_about(spec.candidate_arn, first_step.outcome, first_step.cause)
+    return campaign.reported_verdict != verdict
+
+
+def verdict_about(version_arn: str | None, outcome: str, cause: str | None) -> str:
+    """Return the verdict about a candidate as its campaign's tag names it."""
+    return " ".join(filter(None, [version_arn, outcome, cause]))
+
+
 def _observations(
     campaign: CampaignState, spec: DeploymentSpec, progress: DeploymentProgress
 ) -> dict[str, Any]:
-    """Return the fields of the progress that follow from a look alone, whatever is decided."""
+    """Return the fields of the progress that follow from a poll alone, whatever is decided."""
     record = campaign.record
     trial = record.trial
     version_arn = spec.candidate_arn or progress.version_arn
     if trial is not None:
         version_arn = trial.version_arn
 
-    observations: dict[str, Any] = {"is_on_trial": trial is not None, "version_arn": version_arn}
+    observations: dict[str, Any] = {"version_arn": version_arn}
 
     # Once the trial has begun, the campaign may already serve the version.
     if trial is None or progress.previous_version_arn is None:
@@ -125,7 +157,7 @@ def _wait_for_update(campaign: CampaignState, spec: DeploymentSpec, now: datetim
 
     age = (now - campaign.update.created_at).total_seconds()
     if trial is not None and age >= spec.max_hours * 3600:
-        # It's overdue. A day of frequent looks would fill the history of the run.
+        # It's overdue. A day of frequent polls would fill the history of the run.
         return Step(phase, pause=age * OVERDUE_SHARE)
     return Step(phase, pause=pause((), age))
 

@@ -201,9 +201,7 @@ def _rollback_step(campaign: CampaignState, trial: Trial, reasons: Sequence[str]
 def _failed_rollback_step(campaign: CampaignState, trial: Trial, reasons: Sequence[str]) -> Step:
     """Return the step that ends a trial although the campaign serves a bad version."""
     version_arn = trial.version_arn
-    record = campaign.record._replace(
-        trial=None, good_version_arn=None, blocked_version_arn=version_arn
-    )
+    record = _blocking_record(campaign, trial)._replace(good_version_arn=None)
     reason = f"no good version is known, so the campaign still serves {version_arn}"
     return Step("TRYING", SaveRecord(record), outcome="FAILED", reasons=(*reasons, reason))
 
@@ -264,7 +262,8 @@ def _accept_intervention(campaign: CampaignState) -> Step:
     It isn't a failure: the person knows, and the report says what the campaign serves.
     """
     reason = f"somebody has moved the campaign to {campaign.served_version_arn}"
-    return Step("TRYING", _end_trial(campaign), outcome="SKIPPED", reasons=(reason,))
+    step = Step("TRYING", _end_trial(campaign), outcome="SKIPPED", reasons=(reason,))
+    return step._replace(cause="moved")
 
 
 def _judge_rollback(
@@ -307,18 +306,29 @@ def _blame_probe(
 
 def _block_version(campaign: CampaignState, trial: Trial, progress: DeploymentProgress) -> Step:
     """Make the version on trial the blocked version."""
-    record = campaign.record._replace(trial=None, blocked_version_arn=trial.version_arn)
-
     if progress.rollback_reasons:
         reasons = progress.rollback_reasons
     else:
         # It wasn't this run that has rolled the campaign back.
         good_version_arn = campaign.record.good_version_arn
         reasons = [f"a run or a person has rolled it back to {good_version_arn}"]
+    record = _blocking_record(campaign, trial)
     return Step("ROLLING_BACK", SaveRecord(record), outcome="ROLLED_BACK", reasons=reasons)
 
 
 # What the rules use
+
+
+def _blocking_record(campaign: CampaignState, trial: Trial) -> DeploymentRecord:
+    """Return the record after the trial of a bad version.
+
+    A newer version stays blocked. Otherwise, after a second rollback, a run would deploy the first
+    bad version again.
+    """
+    newer_blocked_arn = campaign.newer_blocked_version_arn(trial.version_arn)
+    return campaign.record._replace(
+        trial=None, blocked_version_arn=newer_blocked_arn or trial.version_arn
+    )
 
 
 def _probe_run(

@@ -19,10 +19,9 @@ from functions.personalize.campaigns import (
     describe_campaign,
     metrics_of,
     read_version,
-    served_version_arn,
     with_version_facts,
 )
-from functions.personalize.statuses import is_active
+from functions.personalize.statuses import is_active, is_running
 from functions.personalize.tags import APPROVAL, RUN, tags_of, write_tags
 from functions.personalize.trainings import list_versions
 from functions.report.text import with_short_arns
@@ -37,12 +36,16 @@ from retrain.names import is_named, short_name
 from retrain.options import JsonOption, YesOption, command
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from mypy_boto3_personalize import PersonalizeClient
 
     from functions.contract import MetricValues, SolutionSettings, Tags
     from functions.personalize.campaigns import Answer
+    from functions.rules.campaigns import CampaignState
+    from functions.rules.gate import VersionFacts
+    from functions.rules.steps import Step
 
 
 class Candidate(NamedTuple):
@@ -143,43 +146,101 @@ def _chosen(target: Target, name: str | None, *, refuse: bool) -> Candidate:
 
 
 def _candidate(target: Target, solution: SolutionSettings, *, refuse: bool) -> Candidate | None:
-    """Return the newest ACTIVE version of a solution that a run has trained, or None.
+    """Return the newest ACTIVE version of a solution that a run has trained, or None."""
+    client = target.access.personalize
+    in_training: str | None = None
+    for summary in list_versions(client, solution["solutionArn"]):
+        arn = summary["solutionVersionArn"]
+        status = summary["status"]
+        if not is_active(status) and not is_running(status):
+            continue
+
+        tags = tags_of(client, arn)
+        if RUN not in tags:
+            continue
+        if is_active(status):
+            return _judged_candidate(target, solution, arn, tags, in_training, refuse=refuse)
+        in_training = arn
+    return None
+
+
+def _judged_candidate(
+    target: Target,
+    solution: SolutionSettings,
+    arn: str,
+    tags: Tags,
+    in_training: str | None,
+    *,
+    refuse: bool,
+) -> Candidate:
+    """Return a version with what speaks against an answer, and against its deployment.
 
     An approval may be given again, because its execution may not have been started.
     """
-    client, approval = target.access.personalize, solution["approval"]
+    approval = solution["approval"]
     assert approval is not None, "the solution needs an approval"
-    read = cache(partial(read_version, client, solution))
-    for summary in list_versions(client, solution["solutionArn"]):
-        arn = summary["solutionVersionArn"]
-        if not is_active(summary["status"]) or RUN not in (tags := tags_of(client, arn)):
-            continue
-        now, live, reasons, is_deployed = clock.now(), {}, [], False
-        for configured in solution["campaigns"]:
-            campaign_arn = configured["campaignArn"]
-            campaign = describe_campaign(client, campaign_arn)
-            campaign_tags = tags_of(client, campaign_arn)
-            spec = deployment_spec(
-                target.settings, solution, campaign_arn, arn, from_earlier_run=True
-            )
-            approved = replace(spec, approval_hours=None)
-            state = campaign_state(campaign, campaign_tags, solution["solutionArn"])
-            state = with_version_facts(state, approved, read, now)
-            step = decide(state, approved, DeploymentProgress(began_at=now), now)
-            live[campaign_arn] = served_version_arn(campaign)
-            if needs_run(step):
-                is_deployed = True
-                continue
+    creation_times = {
+        summary["solutionVersionArn"]: summary["creationDateTime"]
+        for summary in list_versions(target.access.personalize, solution["solutionArn"])
+    }
+    read = cache(partial(read_version, target.access.personalize, solution))
+    live = {}
+    obstacles = {}
+    for campaign in solution["campaigns"]:
+        campaign_arn = campaign["campaignArn"]
+        state, step = _first_step(
+            target,
+            solution,
+            campaign_arn,
+            arn,
+            read_facts=read,
+            read_creation_time=creation_times.get,
+        )
+        live[campaign_arn] = state.served_version_arn
+        if not needs_run(step):
             reason = with_short_arns("; ".join(step.reasons) or f"{step.outcome}")
             reason = reason.replace(f"{short_name(arn)} ", "it ", 1)
-            reasons.append(f"no run deploys it to {short_name(campaign_arn)}: {reason}")
-        answer, error = current_answer(tags, approval, now), answer_error(tags, approval, now)
-        if answer == "APPROVED" and not refuse:
-            error = None
-        if not (error or refuse or is_deployed):
-            error = "; ".join(reasons) or "its solution has no campaign"
-        return Candidate(arn, tags, answer, live, reasons, error)
-    return None
+            obstacles[campaign_arn] = f"no run deploys it to {short_name(campaign_arn)}: {reason}"
+
+    reasons = list(obstacles.values())
+    answer = current_answer(tags, approval, clock.now())
+    error = answer_error(tags, approval, clock.now())
+    if answer == "APPROVED" and not refuse:
+        error = None
+    if error is None and not refuse and len(obstacles) == len(live):
+        error = "; ".join(reasons) or "its solution has no campaign"
+    if error is None and not refuse and in_training:
+        # Once that version has been trained, runs deploy it instead, and forget this approval.
+        error = (
+            f"{short_name(in_training)} is newer and still in training, and runs deploy only the "
+            f"newest version; wait until it ends, or stop it, and then approve {short_name(arn)}"
+        )
+    return Candidate(arn, tags, answer, live, reasons, error)
+
+
+def _first_step(
+    target: Target,
+    solution: SolutionSettings,
+    campaign_arn: str,
+    version_arn: str,
+    *,
+    read_facts: Callable[[str], VersionFacts],
+    read_creation_time: Callable[[str], datetime | None],
+) -> tuple[CampaignState, Step]:
+    """Return a campaign, and the first step of a run that deploys an approved version there."""
+    client = target.access.personalize
+    spec = deployment_spec(
+        target.settings, solution, campaign_arn, version_arn, from_earlier_run=True
+    )
+    approved = replace(spec, approval_hours=None)
+    campaign = campaign_state(
+        describe_campaign(client, campaign_arn),
+        tags_of(client, campaign_arn),
+        solution["solutionArn"],
+    )
+    now = clock.now()
+    state = with_version_facts(campaign, approved, read_facts, read_creation_time, now)
+    return state, decide(state, approved, DeploymentProgress(began_at=now), now)
 
 
 def _comparison(client: PersonalizeClient, chosen: Candidate) -> Iterator[str]:

@@ -21,7 +21,7 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAl
 def test_a_description_says_what_happened_and_what_to_do(deployed):
     alarms = deployed.all_of("aws:cloudwatch/metricAlarm:MetricAlarm")
     named = {f"{NAME}-{alarm.name}": alarm for alarm in ALARMS}
-    named |= {f"{NAME}-bake-0-{alarm.name}": alarm for alarm in BAKE_ALARMS}
+    named |= {f"{NAME}-bake-for-you-{alarm.name}": alarm for alarm in BAKE_ALARMS}
     assert alarms.keys() == named.keys()
     for name, alarm in named.items():
         text = alarms[name].inputs["alarmDescription"]

@@ -8,11 +8,13 @@ import math
 from dataclasses import replace
 from datetime import timedelta
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
+from botocore.stub import Stubber
 
 from components import BakeArgs
-from functions.deploy_version import handler, request_recommendations
+from functions.deploy_version import handler, read_alarms, request_recommendations
 from functions.personalize.campaigns import (
     approval_tags,
     current_answer,
@@ -22,7 +24,7 @@ from functions.personalize.campaigns import (
     update_request,
 )
 from functions.personalize.tags import APPROVAL, BAD, DIGEST, TRIAL, api_tags, tags_of
-from functions.rules.campaigns import DeploymentRecord, Trial
+from functions.rules.campaigns import Alarm, DeploymentRecord, Trial
 from functions.rules.probing import Response
 from tests.functions import samples as s
 from tests.workflow.pipeline import deploy
@@ -102,18 +104,86 @@ def test_an_error_while_a_version_is_on_trial_does_not_end_the_deployment(operat
     assert any("not now" in warning for warning in item["warnings"])
 
 
-@pytest.mark.parametrize("bake", [None, BakeArgs(hours=2, create_alarms=True)])
-def test_an_error_that_lasts_a_day_besides_the_bake_ends_the_deployment(bake):
+BAKE = BakeArgs(hours=10, create_alarms=True)
+
+
+@pytest.mark.parametrize("bake", [None, BAKE])
+def test_a_trial_is_polled_again_after_errors_until_a_day_after_its_bake(bake):
     group = MOVIES.with_solutions(solution(campaigns=[campaign_args(bake=bake, user_id="u1")]))
     with deploy(group) as pipeline:
-        item = deploy_once(pipeline, new := trained(pipeline))
+        new = trained(pipeline)
+        deadline = pipeline.clock.now() + timedelta(hours=24 + (bake.hours if bake else 0))
+        item = deploy_once(pipeline, new)
         pipeline.inject_fault("error", operation="DescribeCampaign", times=None)
-        pipeline.sleep((25 if bake else 23) * 3600)
-        item = deploy_once(pipeline, new, item)
-        pipeline.sleep(item["seconds"])
+        for minutes_left, seconds in ((30, 60), (1, 60)):
+            pause = deadline - timedelta(minutes=minutes_left) - pipeline.clock.now()
+            pipeline.sleep(pause.total_seconds())
+            item = deploy_once(pipeline, new, item)
+            assert item["seconds"] == seconds
+        pipeline.sleep(60)
         with pytest.raises(ClientError):
             deploy_once(pipeline, new, item)
-    assert item["seconds"] < 3600, "the pause ends at the deadline"
+
+
+def test_a_new_invocation_that_cannot_poll_finds_the_trial_in_the_tags():
+    """The memory of the invocation that has sent the update may be lost."""
+    with deploy(PROBED) as pipeline:
+        deploy_once(pipeline, new := trained(pipeline))
+        pipeline.inject_fault("deny", operation="DescribeCampaign", times=2)
+        item = deploy_once(pipeline, new)
+        assert (item["phase"], item["outcome"]) == ("TRYING", None)
+        pipeline.sleep(item["seconds"])
+        item = deploy_once(pipeline, new, item)
+        assert item["outcome"] is None
+        pipeline.sleep(item["seconds"])
+        while item["outcome"] is None:
+            item = deploy_once(pipeline, new, item)
+            pipeline.sleep(item["seconds"])
+    assert item["outcome"] == "DEPLOYED"
+
+
+def test_an_error_is_raised_at_once_if_the_tags_show_no_trial():
+    with deploy(PROBED) as pipeline:
+        pipeline.inject_fault("deny", operation="DescribeCampaign")
+        with pytest.raises(ClientError, match="AccessDeniedException"):
+            deploy_once(pipeline, trained(pipeline))
+
+
+def test_an_error_is_raised_after_the_longest_update_if_the_tags_cannot_be_read_either():
+    with deploy(PROBED) as pipeline:
+        new = trained(pipeline)
+        for operation in ("DescribeCampaign", "ListTagsForResource"):
+            pipeline.inject_fault("deny", operation=operation, times=None)
+        hours = pipeline.group.settings()["limits"]["maxCampaignHours"]
+        deadline = pipeline.clock.now() + timedelta(hours=hours)
+        item = None
+        pauses = []
+        while pipeline.clock.now() < deadline:
+            item = deploy_once(pipeline, new, item)
+            pauses.append(item["seconds"])
+            pipeline.sleep(item["seconds"])
+        assert pipeline.clock.now() == deadline
+        with pytest.raises(ClientError, match="AccessDeniedException"):
+            deploy_once(pipeline, new, item)
+    assert pauses[:2] == [60, 60]
+    assert pauses[-2] > 600, "the pauses grow"
+
+
+def test_an_error_late_in_a_bake_delays_no_alarm():
+    group = MOVIES.with_solutions(solution(campaigns=[campaign_args(bake=BAKE)]))
+    with deploy(group) as pipeline:
+        item = deploy_once(pipeline, new := trained(pipeline))
+        while item["phase"] != "BAKING":
+            pipeline.sleep(item["seconds"])
+            item = deploy_once(pipeline, new, item)
+        pipeline.sleep(7 * 3600)
+        pipeline.inject_fault("error", operation="DescribeCampaign", times=None)
+        pauses = []
+        for _ in range(15):
+            item = deploy_once(pipeline, new, item)
+            pauses.append(item["seconds"])
+            pipeline.sleep(item["seconds"])
+    assert (pauses[0], max(pauses)) == (60, 300), "as long as those of the bake"
 
 
 def test_a_campaign_that_is_in_use_is_asked_again():
@@ -273,6 +343,45 @@ def test_a_bad_response_says_what_is_wrong_with_it(fault, failure, is_error):
         response = request_recommendations(campaign_arn(), probe)
     assert failure in response.failure
     assert response.is_error == is_error
+
+
+# Alarms
+
+
+def test_an_alarm_that_is_no_metric_alarm_is_asked_for_as_a_log_alarm(monkeypatch):
+    since = s.NOW - timedelta(hours=1)
+    responses = {
+        "LogAlarm": {"AlarmName": "log", "StateValue": "ALARM", "StateUpdatedTimestamp": since},
+        "MetricAlarm": {"AlarmName": "5xx", "StateValue": "OK", "StateUpdatedTimestamp": since},
+    }
+    client = boto3.client("cloudwatch", region_name="eu-west-1")
+    monkeypatch.setattr("functions.deploy_version.cloudwatch", lambda: client)
+    with Stubber(client) as stubber:
+        for types, names in (
+            (["MetricAlarm", "CompositeAlarm"], ["5xx", "log", "gone"]),
+            (["LogAlarm"], ["log", "gone"]),
+        ):
+            found = {f"{kind}s": [responses[kind]] for kind in types if kind in responses}
+            request = {"AlarmNames": names, "AlarmTypes": types}
+            stubber.add_response("describe_alarms", found, request)
+        alarms = read_alarms(["5xx", "log", "gone"])
+    assert alarms == [
+        Alarm("5xx", "OK", since),
+        Alarm("log", "ALARM", since),
+        Alarm("gone", "does not exist"),
+    ]
+
+
+def test_an_alarm_that_an_old_boto3_does_not_know_is_not_called_missing(monkeypatch):
+    client = boto3.client("cloudwatch", region_name="eu-west-1")
+    shape = client.meta.service_model.operation_model("DescribeAlarms").output_shape
+    del shape.members["LogAlarms"]
+    monkeypatch.setattr("functions.deploy_version.cloudwatch", lambda: client)
+    with Stubber(client) as stubber:
+        for _ in range(2):
+            stubber.add_response("describe_alarms", {})
+        (alarm,) = read_alarms(["log"])
+    assert alarm.state == "is not a metric alarm or a composite alarm; this boto3 knows no others"
 
 
 # Tags

@@ -20,7 +20,13 @@ from functions.rules.campaigns import (
     SaveRecord,
     Trial,
 )
-from functions.rules.deployments import decide, needs_run, versions_to_compare
+from functions.rules.deployments import (
+    decide,
+    needs_report,
+    needs_run,
+    versions_to_compare,
+    versions_to_order,
+)
 from functions.rules.gate import Baseline, VersionFacts
 from functions.rules.pacing import pause
 from functions.rules.probing import Probe, ProbeRun, Response
@@ -64,23 +70,31 @@ def wanted(**fields):
     )
 
 
+def polled(seen, spec):
+    """Return the campaign with what a poll reads about versions, and not more."""
+    compared = {arn: seen.version_facts[arn] for arn in versions_to_compare(seen, spec, NOW)}
+    times = {
+        arn: seen.version_facts[arn].created_at
+        for arn in versions_to_order(seen, spec, NOW)
+        if arn in seen.version_facts
+    }
+    return replace(seen, version_facts=compared, creation_times=times)
+
+
 def step(seen, want=None, progress=None):
     """Return the step of the rules, and the progress after it.
 
-    The rules know no more about versions than a look has read for them.
+    The rules know no more about versions than a poll has read for them.
     """
     spec, progress = want or wanted(), progress or DeploymentProgress(NOW)
-    read = {
-        version: seen.version_facts[version] for version in versions_to_compare(seen, spec, NOW)
-    }
-    decided = decide(replace(seen, version_facts=read), spec, progress, NOW)
+    decided = decide(polled(seen, spec), spec, progress, NOW)
     remember(progress, decided)
     return decided._replace(reasons=tuple(decided.reasons), remembered={}), progress
 
 
-def end(outcome, *reasons, action=None, phase="JUDGING"):
+def end(outcome, *reasons, cause=None, action=None, phase="JUDGING"):
     """Return a step that ends the item."""
-    return Step(phase, action, outcome=outcome, reasons=reasons)
+    return Step(phase, action, outcome=outcome, cause=cause, reasons=reasons)
 
 
 def on_trial(version=NEW, ago=10 * MINUTE, *, was_served=True):
@@ -92,7 +106,7 @@ def on_trial(version=NEW, ago=10 * MINUTE, *, was_served=True):
 
 BEGUN = Trial(NEW, NOW)
 APPROVAL = wanted(approval_hours=2)
-TOO_LOW = end("REJECTED", "ndcg has the value 0.3900, but the minimum is 0.4")
+TOO_LOW = end("REJECTED", "ndcg has the value 0.3900, but the minimum is 0.4", cause="gate")
 MINIMUM = wanted(gate=[{"metric": "ndcg", "minimum": 0.4}])
 WAITING = "new is waiting for approval"
 
@@ -137,14 +151,15 @@ def pinned(seen):
 UNTIL_UNPIN = (
     "the campaign is pinned since Monday by ops, so it keeps its version; see retrain unpin"
 )
+SKIPPED_BY_PIN = end("SKIPPED", UNTIL_UNPIN, cause="pinned")
 
 
 @pytest.mark.parametrize(
     ("seen", "want", "expected"),
     [
-        (pinned(campaign()), wanted(), end("SKIPPED", UNTIL_UNPIN)),
-        (pinned(campaign()), APPROVAL, end("SKIPPED", UNTIL_UNPIN)),
-        (pinned(campaign(NEW, good_version_arn=LIVE)), wanted(), end("SKIPPED", UNTIL_UNPIN)),
+        (pinned(campaign()), wanted(), SKIPPED_BY_PIN),
+        (pinned(campaign()), APPROVAL, SKIPPED_BY_PIN),
+        (pinned(campaign(NEW, good_version_arn=LIVE)), wanted(), SKIPPED_BY_PIN),
         (pinned(campaign(NEW, good_version_arn=NEW)), wanted(), end("DEPLOYED")),
         (pinned(campaign()), MINIMUM, TOO_LOW),
         (
@@ -165,19 +180,33 @@ def test_a_pinned_campaign_gets_no_version_but_its_trial_goes_on(seen, want, exp
         (
             campaign(NEWER),
             wanted(),
-            end("SKIPPED", "the campaign serves newer, which is newer than new"),
+            end("SKIPPED", "the campaign serves newer, which is newer than new", cause="newer"),
         ),
         (
             campaign(OLD, good_version_arn=LIVE),
             wanted(from_earlier_run=True),
-            end("SKIPPED", "somebody has moved the campaign to old"),
+            end("SKIPPED", "somebody has moved the campaign to old", cause="moved"),
         ),
         (
             campaign(blocked_version_arn=NEW),
             wanted(),
             end("ROLLED_BACK", "a run or a person has rolled new back here"),
         ),
-        (campaign(answer="REFUSED"), wanted(), end("REJECTED", "new was refused")),
+        (
+            campaign(good_version_arn=LIVE, blocked_version_arn=NEWER),
+            wanted(),
+            end(
+                "SKIPPED",
+                "new is older than newer, which was rolled back here; to deploy it anyway, "
+                "use retrain rollback --to new",
+                cause="older",
+            ),
+        ),
+        (
+            campaign(answer="REFUSED"),
+            wanted(),
+            end("REJECTED", "new was refused", cause="refused"),
+        ),
         (campaign(), MINIMUM, TOO_LOW),
         (
             campaign(),
@@ -218,7 +247,7 @@ def test_a_campaign_that_serves_nothing_has_no_version_to_compare_with():
     ],
 )
 def test_a_campaign_waits_if_there_is_something_to_do(seen, want, expected):
-    assert needs_run(decide(seen, want, DeploymentProgress(NOW), NOW)) is expected
+    assert needs_run(step(seen, want)[0]) is expected
 
 
 @pytest.mark.parametrize(
@@ -250,8 +279,85 @@ def test_only_an_update_that_the_pipeline_would_not_send_is_a_move(seen, was_mov
     ],
     ids=["both", "nothing served", "deployed", "no version", "trial", "update"],
 )
-def test_a_look_reads_only_the_versions_that_are_going_to_be_compared(seen, want, versions):
+def test_a_poll_reads_only_the_versions_that_are_going_to_be_compared(seen, want, versions):
     assert versions_to_compare(seen, want, NOW) == versions
+
+
+@pytest.mark.parametrize(
+    ("seen", "want", "versions"),
+    [
+        (campaign(), wanted(), []),
+        (campaign(blocked_version_arn=OLD), wanted(), [NEW, OLD]),
+        (campaign(blocked_version_arn=NEW), wanted(), []),
+        (campaign(blocked_version_arn=OLD), wanted(candidate_arn=None), []),
+        (campaign(blocked_version_arn=OLD, trial=on_trial(NEWER)), wanted(), [NEWER, OLD]),
+        (
+            campaign(latest=update(LIVE, is_running=True), blocked_version_arn=OLD),
+            wanted(),
+            [],
+        ),
+    ],
+    ids=["no block", "candidate", "itself", "no version", "trial", "update"],
+)
+def test_a_poll_reads_only_the_creation_times_that_are_going_to_be_compared(seen, want, versions):
+    assert versions_to_order(seen, want, NOW) == versions
+
+
+@pytest.mark.parametrize(
+    ("blocked", "is_deployed"),
+    [(None, True), (OLD, True), (LIVE, True), ("deleted", True), (NEWER, False)],
+)
+def test_only_a_version_that_is_older_than_the_blocked_one_is_left_out(blocked, is_deployed):
+    decided, _ = step(campaign(good_version_arn=LIVE, blocked_version_arn=blocked))
+    assert isinstance(decided.action, Deploy) is is_deployed
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(None, NEW), (OLD, NEW), ("deleted", NEW), (NEW, NEW), (NEWER, NEWER)]
+)
+def test_the_newest_version_that_was_rolled_back_stays_blocked(before, after):
+    rolled_back = replace(REJUDGED, record=REJUDGED.record._replace(blocked_version_arn=before))
+    ended, _ = step(rolled_back, progress=probed("PASSED", LIVE))
+    assert (ended.outcome, ended.action.record.blocked_version_arn) == ("ROLLED_BACK", after)
+
+    without_way_back = campaign(NEW, trial=on_trial(), blocked_version_arn=before)
+    ended, _ = step(without_way_back, progress=probed("FAILED"))
+    assert (ended.outcome, ended.action.record.blocked_version_arn) == ("FAILED", after)
+
+
+# Verdicts that were reported
+
+REFUSED = campaign(answer="REFUSED")
+
+
+@pytest.mark.parametrize(
+    ("seen", "want", "verdict"),
+    [
+        (REFUSED, wanted(), "new REJECTED refused"),
+        (campaign(), MINIMUM, "new REJECTED gate"),
+        (pinned(campaign()), wanted(), "new SKIPPED pinned"),
+        (campaign(blocked_version_arn=NEW), wanted(), "new ROLLED_BACK"),
+        (campaign(answer="ASKED"), APPROVAL, "new AWAITING_APPROVAL"),
+    ],
+)
+def test_a_verdict_is_reported_until_the_tag_of_the_campaign_says_so(seen, want, verdict):
+    first_step, _ = step(seen, want)
+    for reported in (None, "new SKIPPED moved", verdict.replace("new", "old")):
+        assert needs_report(first_step, replace(seen, reported_verdict=reported), want), reported
+    assert not needs_report(first_step, replace(seen, reported_verdict=verdict), want)
+
+
+@pytest.mark.parametrize(
+    ("seen", "want"),
+    [
+        (campaign(), wanted()),
+        (campaign(), APPROVAL),
+        (campaign(NEW, good_version_arn=NEW), wanted()),
+    ],
+    ids=["to deploy", "to ask", "deployed"],
+)
+def test_what_is_still_to_do_or_was_deployed_is_no_verdict_to_report(seen, want):
+    assert not needs_report(step(seen, want)[0], seen, want)
 
 
 # Updates and deadlines
@@ -537,7 +643,13 @@ REJUDGED = campaign(latest=TAKEN_BACK, trial=on_trial(), good_version_arn=LIVE)
                 good_version_arn=LIVE,
             ),
             DeploymentProgress(NOW),
-            end("SKIPPED", "somebody has moved the campaign to old", action=GOOD, phase="TRYING"),
+            end(
+                "SKIPPED",
+                "somebody has moved the campaign to old",
+                cause="moved",
+                action=GOOD,
+                phase="TRYING",
+            ),
         ),
         (REJUDGED, DeploymentProgress(NOW), Step("TRYING", Probe())),
         (

@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
+
+import boto3
 
 
 @dataclass
@@ -16,6 +19,11 @@ class Alarms:
     """The names in each request."""
     _found: dict[str, dict[str, object]] = field(default_factory=dict)
 
+    @cached_property
+    def meta(self) -> object:
+        """What boto3 knows about CloudWatch."""
+        return boto3.client("cloudwatch", region_name="eu-west-1").meta
+
     def change(self, name: str, state: str) -> None:
         """Change the state of an alarm. A new alarm is created."""
         alarm = {"AlarmName": name, "StateValue": state, "StateTransitionedTimestamp": self.now()}
@@ -26,7 +34,7 @@ class Alarms:
         self.requests.append(AlarmNames)
         if self.failure:
             raise self.failure
-        found = {"MetricAlarms": [], "CompositeAlarms": []}
+        found = {"MetricAlarms": [], "CompositeAlarms": [], "LogAlarms": []}
         for name in set(AlarmNames) & self._found.keys():
             alarm_type = "CompositeAlarm" if "/" in name else "MetricAlarm"
             found[f"{alarm_type}s"] += [self._found[name]] * (alarm_type in AlarmTypes)
