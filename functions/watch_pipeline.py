@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mypy_boto3_personalize.type_defs import SolutionVersionSummaryTypeDef
 
     from .contract import DatasetSettings, SolutionSettings, Tags
+    from .rules.campaigns import Trial
 
 Value = TypeVar("Value")
 
@@ -40,6 +41,8 @@ on it. By default, an update may take 3 hours."""
 PAUSE_SHARE = 0.5
 """A run for a trial is started if no run was started for this share of the trial's age. So the
 pauses grow if no run can end the trial."""
+BAKE_PAUSE = timedelta(hours=1)
+"""The longest of these pauses during a bake, because only runs read its alarms."""
 DAILY_DATASETS = ("interactions", "actionInteractions")
 """The datasets that grow every day. If such an export does not change, its data has stopped
 arriving, unless applications send events as well."""
@@ -82,7 +85,7 @@ class Watcher:
         self.settings = machine.settings
         self.unfinished_trials = 0
         """The number of campaigns whose trial is too old, or that cannot be read."""
-        self._trials_began_at: list[datetime] = []
+        self._trials: list[Trial] = []
         self._arn, self._deployed_at = machine_arn, machine.created_at
         self._client = read_client()
         self._end = clock.now() + WATCHING_TIME
@@ -114,8 +117,8 @@ class Watcher:
     def _start_run_for_trials(self, last_start: datetime | None) -> None:
         """Start a run that finishes the trials, if there are any and no run has just started."""
         now = clock.now()
-        began_at = min(self._trials_began_at, default=now)
-        if began_at == now or (last_start and now - last_start < (now - began_at) * PAUSE_SHARE):
+        pauses = [_pause_between_runs(trial, now) for trial in self._trials]
+        if not pauses or (last_start and now - last_start < min(pauses)):
             return
         name, request = f"trial-{now:%Y%m%dT%H%M%SZ}", json.dumps({"only": "trials"})
         stepfunctions().start_execution(stateMachineArn=self._arn, name=name, input=request)
@@ -138,7 +141,7 @@ class Watcher:
             self.unfinished_trials += 1
             return None
         if trial := read_record(tags, solution_arn).trial:
-            self._trials_began_at.append(trial.began_at)
+            self._trials.append(trial)
             age = clock.now() - (trial.bake_ends_at or trial.began_at)
             self.unfinished_trials += age > UNFINISHED_AGE
         return self._try(arn, partial(self._age_of_served, arn, tags))
@@ -196,3 +199,10 @@ class Watcher:
         extra = {"step": "watch_pipeline", "arn": arn, "failure": failure}
         logger.error("watch_pipeline: %s: %s", arn, failure, extra=extra)
         return None
+
+
+def _pause_between_runs(trial: Trial, now: datetime) -> timedelta:
+    """Return how long after the start of the last run another one is started for a trial."""
+    growing_pause = (now - trial.began_at) * PAUSE_SHARE
+    is_baking = trial.bake_ends_at is not None and now < trial.bake_ends_at
+    return min(growing_pause, BAKE_PAUSE) if is_baking else growing_pause

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from ..args import (
     SECONDS_PER_HOUR,
     BakeArgs,
+    CampaignArgs,
     DatasetsArgs,
     ProbeArgs,
     QualityRuleArgs,
@@ -180,6 +181,17 @@ def _check_alarms(bake: BakeArgs, key: str) -> Iterator[Problem]:
         yield Problem(key, message)
 
 
+def _check_alarm_names(campaign: CampaignArgs, key: str) -> Iterator[Problem]:
+    """Check that the alarms of a bake can be named by their campaign. Runs find them so."""
+    creates_alarms = campaign.bake is not None and campaign.bake.create_alarms
+    if creates_alarms and not isinstance(campaign.campaign_arn, str):
+        message = (
+            "is an Output, but bake.createAlarms names the alarms by the campaign; give a plain "
+            "ARN, or create the alarms yourself and list them in bake.alarms"
+        )
+        yield Problem(f"{key}.campaignArn", message)
+
+
 def _check_bakes(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
     """Check that no bake takes longer than the next run waits, half of the time between two."""
     if rates.rate_error(args.retraining_rate):
@@ -265,6 +277,7 @@ RULES: Mapping[type, Sequence[Callable[[Any, str], Iterator[Problem]]]] = {
     QualityRuleArgs: (_check_thresholds,),
     ProbeArgs: (_check_request,),
     BakeArgs: (_check_alarms,),
+    CampaignArgs: (_check_alarm_names,),
     RetrainingPipelineArgs: (
         _check_bakes,
         _check_locations,

@@ -192,7 +192,12 @@ STEPS: Mapping[str, Step] = {
             "export buckets": ("s3:ListBucket",),
         },
     ),
-    "report_outcome": Step(grants=SEND_REPORTS),
+    "report_outcome": Step(
+        grants={
+            **SEND_REPORTS,
+            "campaigns": (*SEND_REPORTS["campaigns"], "personalize:TagResource"),
+        }
+    ),
     "start_on_export": Step(
         grants={
             "export buckets": ("s3:ListBucket",),

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 TIMED_JOBS = 5
 """How many earlier jobs are used to estimate the duration of the next one."""
-Action = Literal["import", "train", "deploy", "use", "wait", "keep", "hold back"]
+Action = Literal["import", "train", "deploy", "use", "report", "wait", "keep", "hold back"]
 
 
 class Decision(NamedTuple):

@@ -13,7 +13,7 @@ from ..personalize.campaigns import campaign_state, deployment_spec, with_versio
 from ..personalize.trainings import wanted_training
 from ..rules import batch_jobs
 from ..rules.campaigns import DeploymentProgress
-from ..rules.deployments import decide, needs_run
+from ..rules.deployments import decide, needs_report, needs_run
 from ..rules.trainings import (
     SeenSolution,
     learned_deletion,
@@ -180,6 +180,7 @@ class SolutionView:
         trains, by_events = self.needs_training and not limit, self.requested_by == "events"
         # A run that trains does not read whether a campaign waits for an earlier version.
         waits = not trains and self._waiting_campaigns
+        untold = not trains and self._untold_campaigns
         newest = None if trains else newest_active(self.seen.trainings)
         steps = [self.first_batch_step(job, newest) for job in self.batch_jobs if newest]
         writes = any(map(needs_run, steps))
@@ -194,6 +195,7 @@ class SolutionView:
             (trains, "train", "no version was trained on the present data"),
             (waits, "deploy", limit or "its newest version waits for a campaign"),
             (writes, "use", limit or "its newest version has to write a batch job"),
+            (untold, "report", limit or "no report has told the verdict on its newest version"),
             (limit, "hold back", limit),
             (not version, "keep", "the run only deploys versions"),
             (version and version.was_stopped, "keep", "the training on its data was stopped"),
@@ -207,8 +209,9 @@ class SolutionView:
         if self.decision.action in ("keep", "hold back"):
             return None
         campaigns, existing = self._campaigns, None
-        if self.decision.action in ("deploy", "use"):
-            campaigns, existing = self._waiting_campaigns, newest_active(self.seen.trainings)
+        if self.decision.action in ("deploy", "use", "report"):
+            campaigns = self._waiting_campaigns + self._untold_campaigns
+            existing = newest_active(self.seen.trainings)
         mode: TrainingMode = "UPDATE" if existing and existing.mode == "UPDATE" else "FULL"
         mode = mode if existing else self.training_mode
         since = self.requested_since
@@ -253,6 +256,23 @@ class SolutionView:
             campaign
             for campaign in self._campaigns
             if newest and needs_run(self.first_step(campaign, newest))
+        ]
+
+    @cached_property
+    def _untold_campaigns(self) -> list[CampaignSettings]:
+        """The campaigns whose verdict on the newest version people don't know.
+
+        The run that came to this verdict has died before its report.
+        """
+        newest = newest_active(self.seen.trainings)
+        if newest is None:
+            return []
+        return [
+            campaign
+            for campaign in self._campaigns
+            if needs_report(
+                self.first_step(campaign, newest), self.campaign_state(campaign), newest.arn
+            )
         ]
 
     @property

@@ -78,20 +78,20 @@ def needs_run(first_step: Step) -> bool:
     return first_step.outcome is None or first_step.action is not None
 
 
-def needs_report(first_step: Step, campaign: CampaignState, spec: DeploymentSpec) -> bool:
+def needs_report(first_step: Step, campaign: CampaignState, candidate_arn: str) -> bool:
     """Return True if a deployment would end at once, with a verdict that nobody was told.
 
     The run that came to this verdict has died before its report.
     """
     if needs_run(first_step) or first_step.outcome not in REPORTED_OUTCOMES:
         return False
-    verdict = verdict_about(spec.candidate_arn, first_step.outcome, first_step.cause)
+    verdict = verdict_about(candidate_arn, first_step.outcome, first_step.cause)
     return campaign.reported_verdict != verdict
 
 
-def verdict_about(version_arn: str | None, outcome: str, cause: str | None) -> str:
+def verdict_about(version_arn: str, outcome: str, cause: str | None) -> str:
     """Return the verdict about a candidate as its campaign's tag names it."""
-    return " ".join(filter(None, [version_arn, outcome, cause]))
+    return f"{version_arn} {outcome} {cause or ''}".rstrip()
 
 
 def _observations(

@@ -20,6 +20,7 @@ from functions.personalize.trainings import describe_version
 from functions.planning.plan_run import plan_run, read_view
 from functions.prices import PRICED_BY_INTERACTIONS, import_cost, training_cost
 from functions.report.text import with_short_arns
+from functions.rules.deployments import needs_run
 from functions.rules.trainings import newest_active
 from functions.words import (
     content_facts,
@@ -68,6 +69,7 @@ ACTIONS = {
     "train": ("+", "green", "to train"),
     "deploy": ("+", "green", "to deploy without a training"),
     "use": ("+", "green", "to use without a training"),
+    "report": ("+", "green", "to report"),
     "update": ("~", "yellow", "to update"),
     "write": ("+", "green", "to write"),
     "wait": ("~", "yellow", "to wait for"),
@@ -190,8 +192,9 @@ def _steps(client: PersonalizeClient, view: RunView, planned: Plan) -> Iterator[
         campaigns = training["campaigns"] if training else []
         updated = [campaign["campaignArn"] for campaign in campaigns]
         for campaign in solution.solution["campaigns"]:
-            is_updated = campaign["campaignArn"] in updated
-            yield _campaign_step(solution, campaign, is_updated=is_updated)
+            is_planned = campaign["campaignArn"] in updated
+            is_trained = training is not None and training["existingVersionArn"] is None
+            yield _campaign_step(solution, campaign, is_planned=is_planned, is_trained=is_trained)
         for job in solution.batch_jobs:
             yield _batch_step(solution, job, is_planned=training is not None)
 
@@ -250,7 +253,9 @@ def _training_step(
     }
 
 
-def _campaign_step(view: SolutionView, campaign: CampaignSettings, *, is_updated: bool) -> Document:
+def _campaign_step(
+    view: SolutionView, campaign: CampaignSettings, *, is_planned: bool, is_trained: bool
+) -> Document:
     """Return what the run does with a campaign. If it keeps its version, the rules say why."""
     arn, state = campaign["campaignArn"], view.campaign_state(campaign)
     newest = newest_active(view.seen.trainings)
@@ -261,9 +266,10 @@ def _campaign_step(view: SolutionView, campaign: CampaignSettings, *, is_updated
         action, reason = "wait", f"{version} is on trial, which the run ends first"
     elif state.pin:
         reason = f"{reason} and is pinned"
-    elif is_updated:
+    elif is_planned and (is_trained or (first_step and needs_run(first_step))):
         action, reason = "update", f"{reason}; {_conditions(view, campaign)}"
     elif newest and first_step and first_step.reasons:
+        action = "report" if is_planned else "keep"
         rule = with_short_arns("; ".join(first_step.reasons))
         reason += f", because {name_of(newest.arn)} is {first_step.outcome}: {rule}"
     name = f"campaign {name_of(arn)}"

@@ -73,7 +73,8 @@ def complete(wrap=lambda value: value, **changes):
                     approval=ApprovalArgs(timeout_hours=12),
                     campaigns=[
                         CampaignArgs(
-                            campaign_arn=wrap(f"{PERSONALIZE}:campaign/for-you"),
+                            # Its alarms are named by it, so it is a plain value.
+                            campaign_arn=f"{PERSONALIZE}:campaign/for-you",
                             probe=ProbeArgs(
                                 user_id="u1",
                                 filter_arn=wrap(f"{PERSONALIZE}:filter/unseen"),

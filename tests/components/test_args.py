@@ -19,6 +19,7 @@ from pulumi.output import UNKNOWN
 
 from components.args import (
     BakeArgs,
+    CampaignArgs,
     DatasetArgs,
     DatasetsArgs,
     LimitsArgs,
@@ -31,7 +32,7 @@ from components.rules.pipeline import check
 from components.state_machine.definition import execution_timeout_seconds
 from components.workflow_settings import workflow_settings
 from functions.contract import Settings
-from tests.components.sample import IMPORT_ROLE, PERSONALIZE, complete, minimal
+from tests.components.sample import ALARM, IMPORT_ROLE, PERSONALIZE, complete, minimal
 from tests.world import campaign, solution
 
 SOLUTION = f"{PERSONALIZE}:solution/movies"
@@ -205,3 +206,16 @@ def test_the_longest_deadlines_together_fit_into_the_year_of_a_state_machine():
     }
     assert check(replace(minimal(), limits=LimitsArgs(**limits))).problems == []
     assert timeout_hours(minimal(), **limits) <= 365 * 24
+
+
+@pytest.mark.usefixtures("engine")
+@pulumi.runtime.test
+def test_alarms_of_a_bake_need_the_name_of_their_campaign():
+    arn = pulumi.Output.from_input(f"{PERSONALIZE}:campaign/for-you")
+    for bake, problems in (
+        (BakeArgs(hours=1, create_alarms=True), ["solutions[0].campaigns[0].campaignArn"]),
+        (BakeArgs(hours=1, alarms=[ALARM]), []),
+    ):
+        campaign_args = CampaignArgs(campaign_arn=arn, bake=bake)
+        args = minimal(solutions=[SolutionArgs(solution_arn=SOLUTION, campaigns=[campaign_args])])
+        assert [problem.key for problem in check(args).problems] == problems

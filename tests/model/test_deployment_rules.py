@@ -343,8 +343,8 @@ REFUSED = campaign(answer="REFUSED")
 def test_a_verdict_is_reported_until_the_tag_of_the_campaign_says_so(seen, want, verdict):
     first_step, _ = step(seen, want)
     for reported in (None, "new SKIPPED moved", verdict.replace("new", "old")):
-        assert needs_report(first_step, replace(seen, reported_verdict=reported), want), reported
-    assert not needs_report(first_step, replace(seen, reported_verdict=verdict), want)
+        assert needs_report(first_step, replace(seen, reported_verdict=reported), NEW), reported
+    assert not needs_report(first_step, replace(seen, reported_verdict=verdict), NEW)
 
 
 @pytest.mark.parametrize(
@@ -357,7 +357,7 @@ def test_a_verdict_is_reported_until_the_tag_of_the_campaign_says_so(seen, want,
     ids=["to deploy", "to ask", "deployed"],
 )
 def test_what_is_still_to_do_or_was_deployed_is_no_verdict_to_report(seen, want):
-    assert not needs_report(step(seen, want)[0], seen, want)
+    assert not needs_report(step(seen, want)[0], seen, NEW)
 
 
 # Updates and deadlines

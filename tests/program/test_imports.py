@@ -37,7 +37,7 @@ MAY_IMPORT = {
 ORDER = (
     ("functions.clock", "functions.contract", "functions.prices"),
     ("functions.words",),
-    ("functions.errors",),
+    ("functions.call_times", "functions.errors"),
     ("functions.rules",),
     ("functions.reconcile",),
     ("functions.texts",),

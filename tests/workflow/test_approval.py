@@ -65,10 +65,12 @@ def test_a_refused_version_is_neither_deployed_nor_trained_again_nor_asked_for()
     with deploy(ASKING) as pipeline:
         pipeline.run()
         answer(pipeline, "REFUSED")
+        reported = pipeline.run(scheduledTime=NEXT_SLOT)
         execution = pipeline.run(scheduledTime=NEXT_SLOT)
         approved_later = deploy_approved(pipeline)
         assert len(pipeline.versions()) == 2
         assert pipeline.served_version() == pipeline.versions()[0]
+    assert outcomes(reported)["home"] == "REJECTED", "not everybody knows of the answer"
     assert skip_reason(execution).startswith("nothing is new: ")
     assert skip_reason(approved_later) == NONE_WAITS
 
@@ -85,4 +87,4 @@ def test_an_approval_leaves_a_campaign_alone_that_somebody_has_moved_meanwhile()
         answer(pipeline)
         execution = deploy_approved(pipeline)
         assert pipeline.served_version() == older, "perhaps there is an incident"
-    assert outcomes(execution) == {"taste": "DEPLOYED", "app": "DEPLOYED"}
+    assert outcomes(execution) == {"taste": "DEPLOYED", "app": "DEPLOYED", "home": "SKIPPED"}

@@ -10,6 +10,7 @@ import pytest
 from components.args import LimitsArgs
 from components.rules.fields import NDCG_AT_10
 from emulator.personalize import Switches
+from emulator.virtual.step_functions import Fails
 from functions.personalize.campaigns import read_record
 from functions.personalize.tags import tags_of, write_tags
 from functions.rules.campaigns import DeploymentRecord
@@ -45,6 +46,25 @@ def start_update(pipeline, **request):
     while not pipeline.requests("UpdateCampaign"):
         pipeline.sleep(30)
     return started
+
+
+# A verdict is told once
+
+
+def test_a_verdict_is_reported_again_if_its_run_died_before_the_report():
+    def die(_event):
+        raise Fails("Runtime.ExitError")
+
+    with deploy(handlers=before_step("report_outcome", die, times=6)) as pipeline:
+        pipeline.upload_worse_data()
+        dead = pipeline.run()
+        assert dead.status == "FAILED"
+        told = pipeline.run(scheduledTime=NEXT_SLOT)
+        silent = pipeline.run(scheduledTime=NEXT_SLOT)
+        assert len(pipeline.versions()) == 2, "nothing is trained twice for a report"
+    assert outcomes(told) == {"taste": "REJECTED", "home": "REJECTED"}
+    assert failures(told)["home"].startswith("NDCG@10 fell from ")
+    assert skip_reason(silent).startswith("nothing is new: ")
 
 
 # A version is kept, or taken back
