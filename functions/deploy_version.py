@@ -52,7 +52,6 @@ from .rules.campaigns import (
     Trial,
 )
 from .rules.deployments import MAX_TRIAL, decide
-from .rules.pacing import OVERDUE_SHARE
 from .rules.probing import Probe, Response
 from .rules.steps import BUSY_PAUSE, Action, Step
 from .texts import shortened, with_short_texts
@@ -69,6 +68,9 @@ REPORTED_FIELDS = {
 """Field of `DeploymentProgress` -> the key of the item where the report looks for it. The document
 of 50 campaigns has no room for these fields twice, so the item's `memory` lacks them."""
 PROBE_REQUEST_KEYS = ("userId", "itemId", "inputList", "filterArn", "filterValues", "context")
+FAILING_SHARE = 0.35
+"""The pause after an error, as a share of the time since the first of these errors. The history of
+an execution has room for 50 campaigns that fail for a day (tests/workflow/test_sizes.py)."""
 MAX_FAILURE_BYTES = 180
 """The most bytes of a probe's error. The document of a run contains the error twice: as the probe's
 failure, and as the reason for the rollback."""
@@ -248,7 +250,7 @@ class CampaignDeployment:
         """
         assert self.progress.failing_since is not None, "there has been an error"
         failing_time = now - self.progress.failing_since
-        pause = max(BUSY_PAUSE, (failing_time * OVERDUE_SHARE).total_seconds())
+        pause = max(BUSY_PAUSE, (failing_time * FAILING_SHARE).total_seconds())
 
         # As long as the tags cannot be read either, it may be baking.
         is_baking = trial is None or (trial.bake_ends_at is not None and now < trial.bake_ends_at)

@@ -140,11 +140,16 @@ class Watcher:
         if tags is None:
             self.unfinished_trials += 1
             return None
-        if trial := read_record(tags, solution_arn).trial:
+        model_age = self._try(arn, partial(self._age_of_served, arn, tags))
+
+        trial = read_record(tags, solution_arn).trial
+        if trial is not None:
             self._trials.append(trial)
-            age = clock.now() - (trial.bake_ends_at or trial.began_at)
-            self.unfinished_trials += age > UNFINISHED_AGE
-        return self._try(arn, partial(self._age_of_served, arn, tags))
+            trial_age = clock.now() - (trial.bake_ends_at or trial.began_at)
+            # A run that cannot read the campaign either polls it again and again, without a word.
+            is_unreadable = model_age is None
+            self.unfinished_trials += is_unreadable or trial_age > UNFINISHED_AGE
+        return model_age
 
     def _age_of_served(self, arn: str, tags: Tags) -> float:
         """Return the hours since the version that a campaign serves was trained or checked."""

@@ -7,7 +7,7 @@ import pytest
 
 from components.rules.pipeline import EVENT_DATASETS, check
 from emulator.personalize.resources import Campaign, Solution
-from functions.personalize.campaigns import BAKE_LOOKS
+from functions.personalize.campaigns import BAKE_POLLS
 from functions.planning.export_guards import SHOWN_COLUMNS, SHOWN_NAME, SHOWN_TYPES
 from functions.texts import MAX_LIST_BYTES
 from tests.workflow.pipeline import deploy
@@ -24,7 +24,7 @@ MAX_STATE_BYTES, MAX_EVENTS = 256 * 1024, 25_000
 """https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html"""
 CONTENT_COPIES = 2
 """The plan and the dataset of an iteration each have the content of an export."""
-BAKE_EVENTS = 2 * 9 * BAKE_LOOKS
+BAKE_EVENTS = 2 * 9 * BAKE_POLLS
 """A look is the entry, the call and the exit of the Task, the Choice and the Wait."""
 MAX_NOTE_BYTES = 200
 """The most bytes that the gate notes about a rule (`functions/rules/gate.py`)."""

@@ -69,16 +69,24 @@ def test_nothing_is_started_while_a_run_works_or_without_a_trial():
         assert trial_runs(pipeline) == []
 
 
-def test_a_trial_that_no_run_can_read_is_polled_after_growing_pauses_and_rings_after_five_hours():
+def test_a_trial_that_no_run_can_read_rings_at_once_and_is_polled_after_growing_pauses():
     with deploy(PROBED) as pipeline:
         die_on_trial(pipeline)
         pipeline.inject_fault("deny", operation="DescribeCampaign", times=None)
-        rings = watch_for(pipeline, 24)
+        assert watch_for(pipeline, 24) == [1] * 96
         (run,) = trial_runs(pipeline)
         polls = [call for call in run.now().calls if call.function == "deploy_version"]
-    assert rings.index(1) in (19, 20), "after five hours"
-    assert rings[21:] == [1] * len(rings[21:])
     assert 15 <= len(polls) <= 40, "with a pause of a minute there would be 1,440"
+
+
+def test_a_trial_that_no_run_can_end_rings_after_five_hours():
+    with deploy(PROBED) as pipeline:
+        pipeline.inject_fault("no-results", job="solution-version")
+        die_on_trial(pipeline)
+        pipeline.inject_fault("deny", operation="UpdateCampaign", times=None)
+        rings = watch_for(pipeline, 10)
+    assert rings.index(1) in (19, 20), "a bad version cannot be rolled back"
+    assert rings[21:] == [1] * len(rings[21:])
 
 
 def test_a_trial_in_its_bake_is_polled_at_least_every_hour():
