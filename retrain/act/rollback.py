@@ -34,6 +34,9 @@ from retrain.names import is_named, short_name
 from retrain.options import CampaignOption, JsonOption, YesOption, command
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
     from mypy_boto3_personalize.type_defs import CampaignTypeDef
 
 POLL_SECONDS = 10
@@ -46,6 +49,8 @@ class Move(NamedTuple):
     record: DeploymentRecord
     bad: str
     good: str
+    blocked: str
+    """The newest version that no run may deploy there afterwards."""
     pin: str | None
 
 
@@ -122,16 +127,15 @@ def planned_move(target: Target, arn: str, to: str | None = None) -> Move:
     solution_arn = solution_of_campaign(target.settings, arn)["solutionArn"]
     tags = tags_of(client, arn)
     record = read_record(tags, solution_arn)
-    active = [
-        version["solutionVersionArn"]
-        for version in list_versions(client, solution_arn)
-        if is_active(version["status"])
-    ]
+    versions = list_versions(client, solution_arn)
+    active = [version["solutionVersionArn"] for version in versions if is_active(version["status"])]
     good = record.other_good_version_arn(bad)
     if to is not None:
         good = next((version for version in active if is_named(version, to)), None)
     if good in active and good != bad:
-        return Move(campaign, record, bad, good, read_pin(tags))
+        created = {item["solutionVersionArn"]: item["creationDateTime"] for item in versions}
+        blocked = _blocked_version(record, bad, good, created)
+        return Move(campaign, record, bad, good, blocked, read_pin(tags))
     if good == bad:
         problem = f"{name} serves {short_name(bad)} already"
     elif to is not None:
@@ -148,6 +152,20 @@ def planned_move(target: Target, arn: str, to: str | None = None) -> Move:
     )
     error_class = FailedError if to is None or good else OperatorError
     raise error_class(f"{problem}; {way_out}")
+
+
+def _blocked_version(
+    record: DeploymentRecord, left: str, target: str, created: Mapping[str, datetime]
+) -> str:
+    """Return the newest version that no run may deploy after a campaign has left a version.
+
+    What was blocked before stays blocked if it is newer. Otherwise a run would deploy it again. But
+    a version that a person chooses is wanted, whatever has happened before.
+    """
+    blocked = record.blocked_version_arn
+    if blocked is None or blocked not in created or created[blocked] <= created[target]:
+        return left
+    return max(left, blocked, key=lambda version: created[version])
 
 
 def _deletion_warning(target: Target, version_arn: str) -> str | None:
@@ -192,7 +210,7 @@ def _mark(target: Target, move: Move) -> None:
     record = DeploymentRecord(
         good_version_arn=good,
         previous_good_version_arn=None if previous == good else previous,
-        blocked_version_arn=move.bad,
+        blocked_version_arn=move.blocked,
     )
     tags = record_as_tags(record)
     try:

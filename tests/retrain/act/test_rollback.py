@@ -49,6 +49,23 @@ def test_golden_a_campaign_moves_back_and_no_run_deploys_the_version_again(golde
     assert warning in forward.err.splitlines()
 
 
+def test_of_two_versions_that_were_rolled_back_neither_is_deployed_again():
+    with account() as prod:
+        prod.pipeline.run()
+        prod.pipeline.bucket.put("interactions.csv", interactions(shift=1))
+        prod.pipeline.run(scheduledTime=NEXT_SLOT)
+        first, second, third = prod.pipeline.versions()
+        prod.retrain("rollback --yes")
+        assert prod.pipeline.served_version() == second
+        prod.retrain(f"rollback --yes --to {last_part(first)}")
+        prod.pipeline.run(scheduledTime=NEXT_SLOT)
+        assert (prod.pipeline.served_version(), tags(prod)[BAD]) == (first, third)
+        prod.retrain(f"rollback --yes --to {last_part(second)}")
+        assert tags(prod)[BAD] == third, "it is newer than what was chosen"
+        prod.retrain(f"rollback --yes --to {last_part(third)}")
+        assert tags(prod)[BAD] == second, "what was chosen is wanted"
+
+
 def test_a_campaign_that_serves_its_good_version_moves_to_the_one_before():
     with account() as prod:
         prod.pipeline.run()
