@@ -10,6 +10,7 @@ import pulumi_aws as aws
 from . import iam
 from .args import HOURS_PER_DAY
 from .shared import Shared
+from .state_machine.asl import KILLED_ERRORS
 
 METRICS_NAMESPACE = "PersonalizeRetraining"
 """The namespace of the metrics that the functions write (`functions/metrics.py`)."""
@@ -30,13 +31,18 @@ EXPECTED_ERRORS = ("Throttled", "ServiceUnavailable", "RunRefused")
 FUNCTION_ERRORS_PATTERN = (
     '{ ($.errorType = "*" && '
     + " && ".join(f'$.errorType != "{name}"' for name in EXPECTED_ERRORS)
-    + ') || $.record.status = "timeout" }'
+    + ') || $.record.status = "timeout"'
+    + "".join(f' || $.record.errorType = "{name}"' for name in KILLED_ERRORS)
+    + " }"
 )
 """The log records that count as errors of a function.
 
-If an exception ends an invocation, Lambda's runtime writes its class as `errorType`. The status is
-in the record that Lambda itself writes about each invocation:
-https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html#platform-report"""
+If an exception ends an invocation, Lambda's runtime writes its class as `errorType`. A function
+that is killed cannot write, so only Lambda's own record of the invocation shows it:
+https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html#platform-report
+
+Other names do not count there, because an exception like RunRefused is a Runtime.Unknown in that
+record (fatalerror.go in https://github.com/aws/aws-lambda-runtime-interface-emulator)."""
 
 
 class Alarm(NamedTuple):
@@ -134,7 +140,8 @@ ALARMS = (
     Alarm(
         "function-error",
         "FunctionErrors",
-        "A function ended with an error that is no result of a run, or exceeded its timeout.",
+        "A function ended with an error that is no result of a run, or it was killed because it "
+        "took too long or needed too much memory.",
         "retrain doctor -s STACK names a function or a permission that was changed by hand. The "
         "dashboard lists the errors in the log of the functions.",
         pattern=FUNCTION_ERRORS_PATTERN,

@@ -3,6 +3,7 @@
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -13,6 +14,7 @@ from .alarms import METRICS_NAMESPACE, PIPELINE, max_age_hours
 from .rules.arns import Home
 from .rules.pipeline import EVENT_DATASETS
 from .shared import Shared
+from .state_machine.asl import KILLED_ERRORS
 
 HOUR, DAY = 3600, 86400
 """Periods in seconds."""
@@ -34,8 +36,10 @@ COLORS = {
 
 QUERIES = {
     "Recent errors": (
-        "fields @timestamp, errorType, coalesce(errorMessage, message) as what, @logStream "
-        '| filter ispresent(errorType) or level = "ERROR" or record.status = "timeout"'
+        "fields @timestamp, coalesce(errorType, record.errorType, record.status) as error, "
+        "coalesce(errorMessage, message) as what, @logStream "
+        '| filter ispresent(errorType) or level = "ERROR" or record.status = "timeout" '
+        f"or record.errorType in {json.dumps(KILLED_ERRORS)}"
     ),
     "Recent reports": (
         "fields @timestamp, outcome, message "

@@ -24,6 +24,8 @@ If a function still runs although its Task has ended, it may send a change for 1
 """
 THROTTLING_ERRORS = ["Throttled", "Lambda.TooManyRequestsException"]
 """Errors after which the function has done nothing. The first is from functions/errors.py."""
+KILLED_ERRORS = ("Runtime.ExitError", "Runtime.OutOfMemory")
+"""Lambda's names for a function whose process has ended or was killed before its answer."""
 UNANSWERED_ERRORS = [
     "ServiceUnavailable",  # functions/errors.py
     # Faults of Lambda, mostly before the function has started:
@@ -35,7 +37,7 @@ UNANSWERED_ERRORS = [
     "Lambda.Unknown",
     # The function may have been stopped in the middle.
     "Sandbox.Timedout",
-    "Runtime.ExitError",
+    *KILLED_ERRORS,
     "States.Timeout",
     # Personalize may answer this about a job that was just created.
     "ResourceNotFoundException",

@@ -41,6 +41,7 @@ ERRORS = {
     "x = {}['x']\n": "KeyError",
     "other = 1\n": "Runtime.HandlerNotFound",
     "def handler(*_):\n    raise LookupError('slow down')\n": "LookupError",
+    "import os\ndef handler(*_):\n    os.kill(os.getpid(), 9)\n": "Runtime.ExitError",
 }
 WRITE_LOGS = ["logs:CreateLogStream", "logs:PutLogEvents", "logs:CreateLogGroup"]
 

@@ -17,7 +17,7 @@ from tests.world import campaign_arn, dataset_arn, solution_arn
 
 LATEST_CHANGE = timedelta(minutes=2)
 """An invocation acts in its first minute, and may have to repeat its requests."""
-FATAL = ("AccessDenied", "OutOfMemory", "ReportFailed")
+FATAL = ("AccessDenied", "ReportFailed")
 """The errors in reports after which a function was not called again."""
 
 
@@ -92,7 +92,7 @@ def _unreported_jobs(teller: Storyteller) -> Iterator[str]:
     """Yield a message for each job of a run that its reports do not name.
 
     Several executions have the same run if Scheduler has delivered an event twice. A function that
-    may not describe the job that it has created, or that has no memory left, cannot name it.
+    may not describe the job that it has created cannot name it.
     """
     reports = [report for ended in teller.ended for report in (ended.report, *ended.closed_by)]
     for run in {str(ended.report["runId"]) for ended in teller.ended if ended.report}:

@@ -85,7 +85,7 @@ DEATHS = {
     "killed-before": "Sandbox.Timedout",
     "no-memory": "Runtime.OutOfMemory",
 }
-"""The errors of the invocations that are killed: after their work, before it, and for good."""
+"""The errors of the invocations that are killed: the first one after its work, others before it."""
 
 
 class Happening(NamedTuple):

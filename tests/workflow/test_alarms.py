@@ -11,8 +11,9 @@ from typing import get_args
 import pytest
 
 from components.alarms import ALARMS, FUNCTION_ERRORS_PATTERN, Alarm, alarm_inputs
-from components.dashboard import dashboard_body
+from components.dashboard import QUERIES, dashboard_body
 from components.rules.arns import Home
+from components.state_machine.asl import KILLED_ERRORS
 from functions.contract import Outcome
 from functions.metrics import METRICS, NAMESPACE
 from tests.workflow.alarm_rules import Metrics, is_in_alarm, key, matches
@@ -118,6 +119,14 @@ def test_the_rules_of_missing_data(points, missing, extra, is_bad):
     assert is_in_alarm(alarm, metrics, FIRST, extra=extra) == is_bad
 
 
+def report(status, error=None):
+    """Return Lambda's own record about an invocation."""
+    named = {"errorType": error} if error else {}
+    metrics = {"durationMs": 32973.2, "memorySizeMB": 128, "maxMemoryUsedMB": 128}
+    record = {"requestId": "671dc475", "metrics": metrics, "status": status, **named}
+    return {"time": "2026-11-29T03:00:00Z", "type": "platform.report", "record": record}
+
+
 @pytest.mark.parametrize(
     ("record", "counts"),
     [
@@ -126,9 +135,17 @@ def test_the_rules_of_missing_data(points, missing, extra, is_bad):
         ({"errorType": "Throttled"}, False),
         ({"errorType": "RunRefused"}, False),
         ({"level": "ERROR", "message": "a campaign cannot be measured"}, False),
-        ({"type": "platform.report", "record": {"status": "timeout"}}, True),
-        ({"type": "platform.report", "record": {"status": "error"}}, False),
+        (report("timeout"), True),
+        (report("error", "Runtime.OutOfMemory"), True),
+        (report("failure", "Runtime.ExitError"), True),
+        (report("error", "Runtime.Unknown"), False),
+        (report("error"), False),
     ],
 )
 def test_the_records_that_count_as_errors_of_a_function(record, counts):
     assert matches(FUNCTION_ERRORS_PATTERN, record) == counts
+
+
+@pytest.mark.parametrize("error", KILLED_ERRORS)
+def test_the_dashboard_lists_a_function_that_was_killed(error):
+    assert f'"{error}"' in QUERIES["Recent errors"].partition("record.errorType in ")[2]

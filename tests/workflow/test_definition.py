@@ -32,6 +32,7 @@ RESERVED = {
     # Lambda's names for a function that ran out of time or was killed.
     "Sandbox.Timedout",
     "Runtime.ExitError",
+    "Runtime.OutOfMemory",
 }
 CONTENTS = {
     "run": [
