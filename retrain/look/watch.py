@@ -92,17 +92,26 @@ def _print_report(report: str, outcome: str) -> None:
 
 
 def follow(
-    target: Target, execution: Execution, console: Console, pause: float = 0, *, brief: bool = False
+    target: Target,
+    execution: Execution,
+    console: Console,
+    pause: float = 0,
+    *,
+    brief: bool = False,
+    keeps_bars: bool = True,
 ) -> ShownRun:
     """Show what a run does until it ends, or until Ctrl-C or SIGTERM. Return what was seen.
 
     A brief display has a line for each status. While AWS does not respond, the requests are
     repeated. In an emulator, where jobs take seconds, `pause` is the seconds between two polls.
     Raises OperatorError if AWS refuses a request, for example because the credentials expire.
+
+    The bars of a run that has ended lack its reasons, which are in the report below them. Without
+    `keeps_bars` they are gone by then, so that the caller can print the whole run in their place.
     """
     client, view, last_event = target.access.step_functions, ShownRun(execution), 0
     view.update_seconds = 2 if pause else view.update_seconds
-    screen = Screen(console, view, is_brief=brief)
+    screen = Screen(console, view, is_brief=brief, keeps_bars=keeps_bars)
     live: AbstractContextManager[object] = nullcontext()
     if screen.has_bars:
         live = Live(get_renderable=screen.render, console=console, refresh_per_second=2)
@@ -134,8 +143,11 @@ def follow(
 class Screen:
     """Shows a run: in a terminal with bars, and elsewhere each line when it is new."""
 
-    def __init__(self, console: Console, view: ShownRun, *, is_brief: bool = False) -> None:
+    def __init__(
+        self, console: Console, view: ShownRun, *, is_brief: bool = False, keeps_bars: bool = True
+    ) -> None:
         self._console, self._view, self._note, self._is_brief = console, view, "", is_brief
+        self._keeps_bars = keeps_bars
         self._printed: set[str] = set()
         self.has_bars = console.is_terminal and not (console.is_dumb_terminal or is_brief)
 
@@ -161,6 +173,9 @@ class Screen:
     def render(self) -> RenderableType:
         """Return what is drawn now. If the terminal is small, only the running jobs are."""
         view, (width, height) = self._view, self._console.size
+        if not (self._keeps_bars or view.execution.is_running):
+            return Group()
+
         lines = self._lines()
         if view.execution.is_running and len(lines) > height - LINES_AROUND:
             lines = [*view.lines(only_running=True)]

@@ -97,7 +97,7 @@ class DeployedStack:
             execution = execution_of(states.describe_execution(executionArn=self._start(day)))
             console = message_console()
             console.quiet = not console.is_terminal  # stdout gets the run when it has ended
-            run = follow(self.target, execution, console, POLL_SECONDS)
+            run = follow(self.target, execution, console, POLL_SECONDS, keeps_bars=False)
         finally:
             has_ended.set()
             emulator.control("DELETE", "faults")

@@ -115,8 +115,7 @@ def _print_result(result: Result, deployed: DeployedStack) -> None:
     The report is shown if the run has not done what it should, because it says what to do.
     """
     scenario, run, is_good = result.scenario, result.run, result.is_as_designed
-    bars_remain = output.message_console().is_terminal and output.result_console().is_terminal
-    if run and not bars_remain:
+    if run:
         print_lines([Line(0, ""), *run.lines()])
     if run and run.report and is_good and not scenario.prevented:
         print_lines([Line(0, ""), *deployed.recommendations(run.report)])

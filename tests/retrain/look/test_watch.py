@@ -1,11 +1,13 @@
 """Proves that a run is followed through errors of AWS, and that it can be left."""
 
+import io
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from botocore import exceptions
+from rich.console import Console
 
 from functions.report.text import text_of
 from retrain.account.access import Access
@@ -135,6 +137,15 @@ def test_a_terminal_breaks_no_word_and_no_command_of_a_report(states, capsys, mo
     assert sorted(long) == [
         f"  retrain {command} --state-machine-arn {machine}" for command in sorted(commands)
     ]
+
+
+@pytest.mark.parametrize(("status", "is_drawn"), [("RUNNING", True), ("SUCCEEDED", False)])
+def test_bars_that_the_whole_run_replaces_are_gone_when_it_has_ended(status, is_drawn):
+    view = ShownRun(replace(EXECUTION, status=status))
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=True, _environ={})
+    console.print(watch.Screen(console, view, keeps_bars=False).render())
+    assert (view.id in file.getvalue()) == is_drawn
 
 
 def test_with_json_the_only_result_is_the_run(states, capsys):

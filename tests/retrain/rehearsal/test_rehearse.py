@@ -145,6 +145,20 @@ def test_the_golden_screens_of_a_rehearsal(results, golden, capsys):
     golden("rehearse.txt", text)
 
 
+def test_a_terminal_shows_why_a_run_was_refused_and_what_rejected_a_version(
+    results, capsys, monkeypatch
+):
+    for name, value in {"FORCE_COLOR": "1", "NO_COLOR": "1", "COLUMNS": "80"}.items():
+        monkeypatch.setenv(name, value)
+    rejected = s.campaign_result("REJECTED", "NDCG@10 fell from 0.4 to 0.1")
+    worse = view(report(solutions=[s.solution_result(campaigns=[rejected])]))
+    results[Name.WORSE_MODEL] = Result(BY_NAME[Name.WORSE_MODEL], MET, worse)
+    options = ("--scenario", "wrong-header", "--scenario", "worse-model")
+    _, out, _ = retrain("rehearse", *options, capsys=capsys)
+    for reason in ("1 problem with this run: no files", "NDCG@10 fell from 0.4 to 0.1"):
+        assert reason in out, "no report follows in a rehearsal"
+
+
 def test_json_is_the_only_result(results, capsys):
     results[Name.BAD_PROBE] = EmulatorError("no such schedule")
     arguments = ("rehearse", "--scenario", "bad-probe", "--json")
@@ -244,7 +258,7 @@ def states(emulator, monkeypatch):
     emulator.world.write_newer_exports = lambda day, _="none": emulator.requests.append(str(day))
     monkeypatch.setattr(play, "execution_of", lambda described: described["executionArn"])
 
-    def follow(_target, _execution, console, _seconds):
+    def follow(_target, _execution, console, _seconds, **_):
         console.print("a change of the run")
         return view(None, "FAILED", "no a")
 
@@ -282,7 +296,7 @@ def test_a_paused_stack_is_started_by_hand_with_the_exports_of_today(
 
 @pytest.mark.usefixtures("states")
 def test_a_run_that_is_interrupted_ends_the_rehearsal(monkeypatch):
-    monkeypatch.setattr(play, "follow", lambda *_: view(None, "RUNNING"))
+    monkeypatch.setattr(play, "follow", lambda *_, **__: view(None, "RUNNING"))
     with pytest.raises(SystemExit) as caught:
         cli.main(["rehearse"])
     assert caught.value.code == 130
