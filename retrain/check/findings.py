@@ -82,11 +82,15 @@ class Account:
 
     @cached_property
     def view(self) -> RunView:
-        """What the plan function would find. Exports of yesterday count if today's are missing."""
+        """What the plan function would find. Exports of yesterday count if today's are missing.
+
+        The input of that plan has `day` and not `exportDate`, by which a person asks for an old
+        export on purpose, because then the guards against old and small exports would be silent.
+        """
         today = self._view({})
         if all(item.export.objects for item in today.datasets if item.dataset["day"]):
             return today
-        return self._view({"exportDate": (self.now - timedelta(days=1)).date().isoformat()})
+        return self._view({"day": (self.now - timedelta(days=1)).date().isoformat()})
 
     def _view(self, request: Request) -> RunView:
         """Return what the plan function would find for an input."""

@@ -609,10 +609,26 @@ def test_another_region_than_that_of_the_file_is_refused(prod):
     assert (result.code, result.err) == (2, f"{text}; leave --region out\n")
 
 
-def test_exports_of_yesterday_are_checked_if_those_of_today_are_not_written_yet():
-    location = "s3://exports/{date}/interactions.csv"
-    with account(MOVIES.with_datasets("interactions", data_location=location)) as prod:
+@pytest.mark.parametrize(
+    ("options", "rows", "problem"),
+    [
+        ({}, 2750, None),
+        ({}, 1300, "minRelativeSize 0.5 of the last FULL import"),
+        ({"max_event_age": "1 day"}, 2750, "longer ago than maxEventAge, 1 day"),
+        ({"import_mode": "INCREMENTAL"}, 2750, "and has changed since then"),
+    ],
+)
+def test_exports_of_yesterday_are_judged_like_those_of_today(options, rows, problem):
+    day = {"data_location": "s3://exports/{date}/interactions.csv"}
+    with account(MOVIES.with_datasets("interactions", **day, **options)) as prod:
         prod.services = a.services(prod.pipeline.bucket)
-        bucket = prod.pipeline.bucket
-        bucket.put("2026-11-28/interactions.csv", interactions())
-        assert findings(prod, "guards") == []
+        put = prod.pipeline.bucket.put
+        put("2026-11-28/interactions.csv", interactions(2700))
+        prod.pipeline.run(exportDate="2026-11-28")
+        put("2026-11-28/interactions.csv", interactions(rows))
+        rows = prod.retrain("doctor -s prod --json").document["checks"]
+    said, (level, text) = [(row["level"], row["text"]) for row in rows if row["check"] == "guards"]
+    day = "today's exports are not all there, so those of 2026-11-28 were checked"
+    assert said == ("ok", day), "a run of today would find no export"
+    assert level == ("missing" if problem else "ok")
+    assert (problem or "are ready for a run") in text
