@@ -78,6 +78,8 @@ for recipes that are priced by interactions.
 
 `doctor` shows three levels: `ok` (✓ in a terminal), `warn` (!) and `missing` (✗). If it may not
 read something, that is a warning. A condition in a policy that it does not know is a warning too.
+If it cannot find out what was deployed, for example because you are not logged in to Pulumi, that
+is a problem, and its last line says that the deployed pipeline was not checked.
 Before the deployment it examines the caller, the data, the policies and the keys. Afterwards it
 also examines the states of the state machine, each function and its code, the roles and who may
 assume them, the times and the input of the schedule, the event rules, the logs, the dead-letter

@@ -28,7 +28,11 @@ REASON = re.compile(r"^error: (.*)$", re.MULTILINE)
 """The lines with which the CLI says why it failed."""
 
 
-class StackNotCreatedError(OperatorError):
+class NotDeployedError(OperatorError):
+    """A stack was never deployed, or was destroyed, as the Pulumi CLI says."""
+
+
+class StackNotCreatedError(NotDeployedError):
     """A stack has a file, but the backend of the Pulumi CLI does not know the stack."""
 
 

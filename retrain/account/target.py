@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 from botocore.exceptions import ClientError
 
 from retrain.account.errors import OperatorError, code_of
-from retrain.account.pulumi_cli import deploy_command, stack_outputs, stack_text
+from retrain.account.pulumi_cli import NotDeployedError, deploy_command, stack_outputs, stack_text
 
 if TYPE_CHECKING:
     from functions.contract import Settings
@@ -77,7 +77,7 @@ def find_target(stack: str, state_machine_arn: str | None, access: Access) -> Ta
     arn = state_machine_arn or stack_outputs(stack).get("state_machine_arn")
     deploy = "pulumi up" if state_machine_arn else deploy_command(stack)
     if not isinstance(arn, str):
-        raise OperatorError(
+        raise NotDeployedError(
             f"{stack_text(stack)} has no output state_machine_arn, so it is not deployed; deploy "
             f"it with `{deploy}`, or name another stack with --stack"
         )

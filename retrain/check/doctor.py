@@ -21,7 +21,13 @@ from retrain.account.errors import (
     aws_error,
     code_of,
 )
-from retrain.account.output import message_console, print_json, result_console, wrapped
+from retrain.account.output import (
+    message_console,
+    print_json,
+    print_result,
+    result_console,
+    wrapped,
+)
 from retrain.account.permissions import policy_of
 from retrain.account.target import PipelineOptions
 from retrain.check import deployed, prerequisites
@@ -69,7 +75,7 @@ def doctor(
     The pipeline need not be deployed. Nothing is changed in the account.
 
     Exit code 0: nothing is missing. There may be warnings.
-    Exit code 1: something is missing.
+    Exit code 1: something is missing, or the deployed pipeline cannot be read.
     Exit code 2: the stack's file cannot be used, or there is no pipeline.
     """
     pipeline = find_pipeline(*options)
@@ -82,6 +88,9 @@ def doctor(
         print_json({"source": pipeline.source, "checks": checks})
     else:
         _print_screen(findings)
+        if pipeline.error:
+            reason = str(pipeline.error).partition("; ")[0]
+            print_result(f"The deployed pipeline was not checked: {reason}.")
     return EXIT_FAILED if any(finding.level == "missing" for _, finding in findings) else 0
 
 

@@ -14,7 +14,7 @@ from functions.personalize.campaigns import read_record, served_version_arn
 from functions.personalize.statuses import is_active
 from functions.planning.plan_run import GUARDS, messages_of
 from retrain.account.permissions import COMMANDS, merged, policy_of, resource_arns
-from retrain.account.target import MachineNotFoundError
+from retrain.account.pulumi_cli import NotDeployedError
 from retrain.check.findings import Finding, found
 from retrain.check.policies import PERSONALIZE, root_arn, service_context
 from retrain.check.questions import (
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from retrain.account.permissions import Grants
-    from retrain.check.findings import Account
+    from retrain.check.findings import Account, Level
 
 SESSION = re.compile(r"arn:([^:]+):sts::(\d+):assumed-role/([^/]+)/.+")
 
@@ -270,9 +270,10 @@ def check_deployment(account: Account) -> Iterator[Finding]:
     pipeline, deploy = account.pipeline, account.pipeline.deploy_command
     if pipeline.target is None:
         reason, _, way_out = str(pipeline.error).partition("; ")
-        is_deleted = isinstance(pipeline.error, MachineNotFoundError)
         fix = deploy if f"`{deploy}`" in way_out else way_out
-        yield Finding("missing" if is_deleted else "warn", reason, fix)
+        # A pipeline that was deployed and cannot be read may have lost any of its parts.
+        level: Level = "warn" if isinstance(pipeline.error, NotDeployedError) else "missing"
+        yield Finding(level, reason, fix)
     elif account.machine["status"] != "ACTIVE":
         yield Finding("missing", f"{pipeline.target.name} is {account.machine['status']}", deploy)
     elif pipeline.has_other_settings:

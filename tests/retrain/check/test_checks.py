@@ -469,10 +469,15 @@ def test_a_state_machine_that_cannot_run_is_named(prod, monkeypatch):
         assert findings(prod, "deployment") == [("warn", other, RESTORE)]
     prod.services["stepfunctions"].answers["describe_state_machine"] = "StateMachineDoesNotExist"
     assert findings(prod, "deployment") == [("missing", f"{arn} does not exist", RESTORE)]
+    _, _, last = prod.retrain("doctor -s prod").out.strip().rpartition("\n")
+    assert last == f"The deployed pipeline was not checked: {arn} does not exist."
     monkeypatch.setattr("retrain.account.target.stack_outputs", lambda _: {})
     reason = "stack prod has no output state_machine_arn, so it is not deployed"
     undeployed = ("warn", reason, "pulumi up --stack prod")
     assert findings(prod, "deployment") == [undeployed]
+    result = prod.retrain("doctor -s prod")
+    assert result.out.endswith(f" ok.\nThe deployed pipeline was not checked: {reason}.\n")
+    assert result.code == 0, "a stack that was never deployed is no problem"
 
 
 def test_a_change_of_the_file_is_not_deployed_yet(eager):
@@ -567,7 +572,10 @@ def test_without_the_pulumi_cli_its_address_is_the_remedy(prod, monkeypatch):
     reason = "the Pulumi CLI is not on the PATH, so stack prod cannot be read"
     install = "install it (https://www.pulumi.com/docs/install/)"
     way_out = f"{install}, or name the state machine with --state-machine-arn"
-    assert findings(prod, "deployment") == [("warn", reason, way_out)]
+    assert findings(prod, "deployment") == [("missing", reason, way_out)]
+    result = prod.retrain("doctor -s prod")
+    assert result.out.endswith(f" ok.\nThe deployed pipeline was not checked: {reason}.\n")
+    assert result.code == 1, "nobody knows what was deleted there"
 
 
 def test_the_messages_of_guards_are_findings_with_their_commands():
