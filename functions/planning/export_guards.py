@@ -77,8 +77,8 @@ def export_with_deleted_users(view: DatasetView) -> Iterator[str]:
         yield (
             f"{len(old)} of {len(export.objects)} objects at {export.location} were written before "
             f"{last.arn} began, so an import could bring the deleted users back; write the export "
-            f"again without them, or confirm that {url} never had them with `aws s3 cp {url} {url} "
-            "--metadata-directive REPLACE`, which makes it new"
+            f"again without them, or, only if somebody has checked that {url} has none of them, "
+            f"make it new with `aws s3 cp {url} {url} --metadata-directive REPLACE`"
         )
 
 

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 SESSION = re.compile(r"arn:([^:]+):sts::(\d+):assumed-role/([^/]+)/.+")
 
-COMMAND = re.compile(r"`(aws [^`]+)`")
-"""A command of the AWS CLI in a guard's message."""
+ONLY_COMMAND = re.compile(r"[^,`]*`(aws [^`]+)`")
+"""A way out that is nothing but a command of the AWS CLI, and not one of several ways."""
 DATA_KEY_ACTIONS = (
     *("kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey", "kms:CreateGrant", "kms:ListGrants"),
 )
@@ -100,7 +100,7 @@ def check_guards(account: Account) -> Iterator[Finding]:
         for message in messages_of(guard, account.view):
             is_ok = False
             text, _, way_out = message.partition("; ")
-            command = COMMAND.search(way_out)
+            command = ONLY_COMMAND.fullmatch(way_out)
             fix = command[1] if command else way_out or None
             yield Finding("warn" if guard.verdict == "WARN" else "missing", text, fix)
     if is_ok:

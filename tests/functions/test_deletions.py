@@ -153,9 +153,9 @@ def test_an_export_with_users_from_before_the_last_deletion_is_refused(
     url = "s3://exports/old.csv"
     message = (
         f"1 of {len(files)} objects at s3://exports/all/ were written before {JOB} began, so an "
-        "import could bring the deleted users back; write the export again without them, or "
-        f"confirm that {url} never had them with `aws s3 cp {url} {url} --metadata-directive "
-        "REPLACE`, which makes it new"
+        "import could bring the deleted users back; write the export again without them, or, "
+        f"only if somebody has checked that {url} has none of them, make it new with `aws s3 cp "
+        f"{url} {url} --metadata-directive REPLACE`"
     )
     found = s.messages(
         export_with_deleted_users,

@@ -592,6 +592,20 @@ def test_the_messages_of_guards_are_findings_with_their_commands():
         ]
 
 
+def test_deleted_users_are_not_brought_back_by_a_remedy():
+    with account(MOVIES) as prod:
+        prod.services = a.services(prod.pipeline.bucket)
+        prod.pipeline.bucket.put("interactions.csv", interactions(shift=1))
+        prod.pipeline.sleep(HOUR)
+        prod.pipeline.delete_users("u1")
+        remedies = [fix for _, text, fix in findings(prod, "guards") if "deleted users" in text]
+    assert remedies, "the export is older than the deletion"
+    for fix in remedies:
+        first, _, rest = fix.partition(", or, only if somebody has checked that s3://exports/")
+        assert first == "write the export again without them"
+        assert rest.endswith(" --metadata-directive REPLACE`")
+
+
 def test_the_arn_of_the_state_machine_is_enough(prod):
     answer(prod, "subscriptions", subscribed())
     arn = prod.pipeline.machine.arn
