@@ -18,6 +18,8 @@ Grant: TypeAlias = tuple[Sequence[str], pulumi.Input[Sequence[pulumi.Input[str |
 
 An ARN is None if the pipeline does not have the resource."""
 
+FILE_ACTIONS = ("s3:GetObject", "s3:PutObject", "s3:ListBucket")
+"""The actions of `file_arns`."""
 LOG_DELIVERY_ACTIONS = [
     *(f"logs:{verb}LogDelivery" for verb in ("Create", "Get", "Update", "Delete")),
     "logs:ListLogDeliveries",
@@ -148,6 +150,24 @@ def resource_arns(
 def resource_arn(home: Home, service: str, resource: str) -> str:
     """Return the ARN of a resource in the pipeline's account and region."""
     return f"arn:{home.partition}:{service}:{home.region}:{home.account}:{resource}"
+
+
+def file_arns(
+    partition: str, reads: Iterable[str], writes: Iterable[str] = ()
+) -> dict[str, list[str]]:
+    """Return each action that Personalize needs for the files at these locations -> the ARNs.
+
+    Both the role of its job and the policy of the bucket have to allow it. `retrain doctor` asks
+    about the same ARNs. If it asked about more, a role of the pipeline would lack them for ever.
+    """
+    return {
+        "s3:GetObject": export_arns(partition, reads),
+        "s3:PutObject": export_arns(partition, writes),
+        # As AWS documents it, the role may list the whole bucket. A narrower grant might break
+        # imports of a single file, because no page says with which prefix Personalize lists:
+        # https://docs.aws.amazon.com/personalize/latest/dg/granting-personalize-s3-access.html
+        "s3:ListBucket": bucket_arns(partition, [*reads, *writes]),
+    }
 
 
 def export_arns(partition: str, locations: Iterable[str]) -> list[str]:

@@ -178,9 +178,8 @@ def _personalize_role_arn(
     """
     if given_arn is not None:
         return pulumi.Output.from_input(given_arn)
-    read, written, used = (
-        pulumi.Output.all(shared.home.partition, [*locations])
-        for locations in (reads, writes, [*reads, *writes])
+    arns = pulumi.Output.all(shared.home.partition, [*reads], [*writes]).apply(
+        lambda values: iam.file_arns(*values)
     )
     key_actions = ["kms:Decrypt", "kms:GenerateDataKey"] if writes else ["kms:Decrypt"]
     return iam.create_role(
@@ -189,12 +188,7 @@ def _personalize_role_arn(
         "personalize",
         source="*",
         grants=[
-            (["s3:GetObject"], read.apply(lambda values: iam.export_arns(*values))),
-            (["s3:PutObject"], written.apply(lambda values: iam.export_arns(*values))),
-            # As AWS documents it, the role may list the whole bucket. A narrower grant might break
-            # imports of a single file, because no page says with which prefix Personalize lists:
-            # https://docs.aws.amazon.com/personalize/latest/dg/granting-personalize-s3-access.html
-            (["s3:ListBucket"], used.apply(lambda values: iam.bucket_arns(*values))),
+            *(([action], arns[action]) for action in iam.FILE_ACTIONS),
             (key_actions, [shared.args.data_kms_key_arn]),
         ],
     )

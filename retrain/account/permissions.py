@@ -54,7 +54,8 @@ ROWS: Sequence[tuple[str, str, str]] = (
     ("campaigns", "personalize:UpdateCampaign", "rollback"),
     ("exports", "s3:GetObject", "adopt"),
     ("export buckets", "s3:ListBucket", "adopt"),
-    ("export buckets", "s3:GetBucketNotification s3:GetBucketPolicy", "doctor"),
+    ("export buckets", "s3:GetBucketNotification", "doctor"),
+    ("buckets of Personalize", "s3:GetBucketPolicy", "doctor"),
     ("schedule", "scheduler:GetSchedule", "doctor"),
     ("functions", "lambda:GetFunctionConfiguration", "doctor"),
     ("queues", "sqs:GetQueueUrl", "doctor"),
@@ -85,18 +86,32 @@ COMMANDS: Mapping[str, Grants] = {
 """Command to what its caller has to be allowed. `retrain doctor --policy` prints all together."""
 
 
-def policy_of(pipeline: ExaminedPipeline, grants: Grants | None = None) -> dict[str, object]:
-    """Return the IAM policy that allows these grants, or those of all commands, on a pipeline."""
-    arns = resource_arns(pipeline)
-    chosen = merged(*COMMANDS.values()) if grants is None else grants
+def policy_of(pipeline: ExaminedPipeline) -> dict[str, object]:
+    """Return the IAM policy that allows all commands on a pipeline."""
+    return policy_with(merged(*COMMANDS.values()), resource_arns(pipeline))
+
+
+def policy_with(grants: Grants, arns: Mapping[str, Sequence[str]]) -> dict[str, object]:
+    """Return the IAM policy that allows these grants on the ARNs of each kind."""
     return {
         "Version": "2012-10-17",
         "Statement": [
             {"Effect": "Allow", "Action": list(actions), "Resource": arns[kind]}
-            for kind, actions in chosen.items()
+            for kind, actions in grants.items()
             if arns[kind]
         ],
     }
+
+
+def file_arns(pipeline: ExaminedPipeline) -> dict[str, list[str]]:
+    """Return what Personalize needs to read and write for imports and batch jobs."""
+    settings = pipeline.settings
+    jobs = [job for solution in settings["solutions"] for job in solution["batchJobs"]]
+    exports = [dataset["dataLocation"] for dataset in settings["datasets"]]
+
+    reads = [*exports, *(job["input"] for job in jobs)]
+    writes = [job["output"] for job in jobs]
+    return iam.file_arns(pipeline.home.partition, reads, writes)
 
 
 def resource_arns(pipeline: ExaminedPipeline) -> dict[str, list[str]]:
@@ -118,6 +133,7 @@ def resource_arns(pipeline: ExaminedPipeline) -> dict[str, list[str]]:
     topic_arn = topic_arn_of(pipeline) or iam.resource_arn(home, "sns", f"{name}-*")
     return {
         **cast("Mapping[str, list[str]]", arns),
+        "buckets of Personalize": file_arns(pipeline)["s3:ListBucket"],
         "topic": [topic_arn],
         "alarms": [iam.resource_arn(home, "cloudwatch", f"alarm:{name}-*")],
         "functions": [iam.resource_arn(home, "lambda", f"function:{name}-*")],

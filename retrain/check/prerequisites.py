@@ -8,12 +8,18 @@ import shlex
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from components.iam import export_arns, resource_arn
+from components import iam
 from functions.exports import split_location
 from functions.personalize.campaigns import read_record, served_version_arn
 from functions.personalize.statuses import is_active
 from functions.planning.plan_run import GUARDS, messages_of
-from retrain.account.permissions import COMMANDS, merged, policy_of, resource_arns
+from retrain.account.permissions import (
+    COMMANDS,
+    file_arns,
+    merged,
+    policy_with,
+    resource_arns,
+)
 from retrain.account.pulumi_cli import NotDeployedError
 from retrain.check.findings import Finding, found
 from retrain.check.policies import PERSONALIZE, root_arn, service_context
@@ -30,7 +36,6 @@ from retrain.names import short_name
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from retrain.account.permissions import Grants
     from retrain.check.findings import Account, Level
 
 SESSION = re.compile(r"arn:([^:]+):sts::(\d+):assumed-role/([^/]+)/.+")
@@ -51,12 +56,6 @@ MESSAGE_ACTIONS = ("kms:Decrypt", "kms:GenerateDataKey*")
 """The actions of the roles that send encrypted messages, and of CloudWatch's alarms:
 https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html."""
 ENCRYPTED_GROUP = "kms:encryptioncontext:aws:logs:arn"
-IMPORT_GRANTS: Grants = {
-    "exports": ("s3:GetObject",),
-    "export buckets": ("s3:ListBucket",),
-    "data key": ("kms:Decrypt",),
-}
-"""What the import role needs."""
 
 
 def check_caller(account: Account) -> Iterator[Finding]:
@@ -162,28 +161,22 @@ def check_bucket_policies(account: Account) -> Iterator[Finding]:
 
     It also has to read the inputs of batch jobs, and to write their results.
     """
-    home, client, settings = account.pipeline.home, account.client("s3"), account.pipeline.settings
-    context = service_context(home, "personalize")
-    jobs = [job for solution in settings["solutions"] for job in solution["batchJobs"]]
-    locations = {
-        "s3:GetObject": [dataset["dataLocation"] for dataset in settings["datasets"]]
-        + [job["input"] for job in jobs],
-        "s3:PutObject": [job["output"] for job in jobs],
-    }
-    used = [location for paths in locations.values() for location in paths]
-    for bucket in sorted({split_location(location).bucket for location in used}):
-        arn = f"arn:{home.partition}:s3:::{bucket}"
+    client = account.client("s3")
+    context = service_context(account.pipeline.home, "personalize")
+    needed = file_arns(account.pipeline)
+
+    for bucket_arn in needed["s3:ListBucket"]:
+        bucket = bucket_arn.rpartition(":")[2]
         response = found(client.get_bucket_policy, Bucket=bucket)
         document = json.loads(response["Policy"]) if response else None
         mend = f"aws s3api put-bucket-policy --bucket {bucket} --policy {{}}"
         yield policy_finding(
             *(f"the policy of {bucket}", document, mend),
             *(
-                Question("Personalize", PERSONALIZE, [action], keys, context)
-                for action, paths in locations.items()
-                if (keys := [key for key in export_arns(home.partition, paths) if f"{arn}/" in key])
+                Question("Personalize", PERSONALIZE, [action], in_bucket, context)
+                for action, arns in needed.items()
+                if (in_bucket := [arn for arn in arns if arn.partition("/")[0] == bucket_arn])
             ),
-            Question("Personalize", PERSONALIZE, ["s3:ListBucket"], [arn], context),
         )
 
 
@@ -193,10 +186,14 @@ def check_import_role(account: Account) -> Iterator[Finding]:
     arn = pipeline.settings["importRoleArn"]
     name = arn.rpartition("/")[2]
     mend_role = pipeline.config_command("rm importRoleArn")
-    needed = shlex.quote(json.dumps(policy_of(pipeline, IMPORT_GRANTS)))
+    locations = [dataset["dataLocation"] for dataset in pipeline.settings["datasets"]]
+    files = iam.file_arns(pipeline.home.partition, locations)
+    needed = {**files, "kms:Decrypt": resource_arns(pipeline)["data key"]}
+    grants = {action: [action] for action in needed}
+    document = shlex.quote(json.dumps(policy_with(grants, needed)))
     named = f"--role-name {name} --policy"
     mend_trust = f"aws iam update-assume-role-policy {named}-document {{}}"
-    mend_policy = f"aws iam put-role-policy {named}-name read-exports --policy-document {needed}"
+    mend_policy = f"aws iam put-role-policy {named}-name read-exports --policy-document {document}"
     if pipeline.args is None or pipeline.args.import_role_arn is None:
         mend_role = mend_trust = mend_policy = pipeline.deploy_command
     response = found(client.get_role, RoleName=name) if arn else None
@@ -204,11 +201,11 @@ def check_import_role(account: Account) -> Iterator[Finding]:
         missing = Finding("missing", f"{arn} does not exist", mend_role)
         yield missing if arn else Finding("ok", "the deployment creates the import role")
         return
-    document = response["Role"]["AssumeRolePolicyDocument"]
+    trust = response["Role"]["AssumeRolePolicyDocument"]
     context = service_context(pipeline.home, "personalize")
     assume = Question("Personalize", PERSONALIZE, ["sts:AssumeRole"], [], context)
-    yield policy_finding(f"the trust policy of {name}", document, mend_trust, assume)
-    denied = denied_actions(account, arn, IMPORT_GRANTS, resource_arns(pipeline))
+    yield policy_finding(f"the trust policy of {name}", trust, mend_trust, assume)
+    denied = denied_actions(account, arn, grants, needed)
     text = f"{name} may not call {actions_text(denied)}"
     may_read = Finding("ok", f"{name} may read the exports")
     yield Finding("missing", text, mend_policy) if denied else may_read
@@ -226,7 +223,7 @@ def check_keys(account: Account) -> Iterator[Finding]:
         ]
     if args and args.kms_key_arn:
         arn, logs = str(args.kms_key_arn), f"logs.{home.region}.amazonaws.com"
-        group = {ENCRYPTED_GROUP: resource_arn(home, "logs", "log-group:*")}
+        group = {ENCRYPTED_GROUP: iam.resource_arn(home, "logs", "log-group:*")}
         context = {**service_context(home, "logs"), **group}
         questions_of[arn] += [
             Question("CloudWatch Logs", logs, LOG_ACTIONS, [arn], context, {"ArnLike": group}),

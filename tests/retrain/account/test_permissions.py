@@ -11,7 +11,7 @@ import pytest
 from components.args import ApprovalArgs
 from retrain import cli
 from retrain.account.access import Access
-from retrain.account.permissions import COMMANDS, policy_of, resource_arns
+from retrain.account.permissions import COMMANDS, policy_of, policy_with, resource_arns
 from retrain.check.examined_pipeline import find_pipeline
 from tests.retrain.in_process import account
 from tests.workflow.clients import CURRENT, OPERATOR
@@ -68,7 +68,8 @@ def test_a_command_uses_its_permissions_and_no_others(calls):
         calls.clear()
         assert prod.retrain(line).code == 0, line
         command, called = line.split()[0], [*calls]
-        policy = policy_of(find_pipeline("prod", None, Access()), COMMANDS[command])
+        arns = resource_arns(find_pipeline("prod", None, Access()))
+        policy = policy_with(COMMANDS[command], arns)
         assert [call for call in called if not allows(policy, *call)] == [], command
         used.setdefault(command, set()).update(action for action, _ in called)
 
@@ -128,8 +129,11 @@ def test_the_policy_of_all_commands_fits_into_a_managed_policy(pipeline):
 
 
 def test_a_kind_without_resources_has_no_statement(pipeline):
-    policy = policy_of(pipeline, {"data key": ["kms:Decrypt"], "checked keys": ["x:Y"]})
-    assert policy == {"Version": "2012-10-17", "Statement": []}
+    grants = {"data key": ["kms:Decrypt"], "checked keys": ["x:Y"]}
+    assert policy_with(grants, resource_arns(pipeline)) == {
+        "Version": "2012-10-17",
+        "Statement": [],
+    }
     assert resource_arns(pipeline)["state machine"] == [
         "arn:aws:states:eu-west-1:123456789012:stateMachine:retraining-prod-*"
     ]

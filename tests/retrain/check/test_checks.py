@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from dataclasses import replace
 from unittest.mock import MagicMock, Mock
 
 import pytest
@@ -18,6 +19,8 @@ from components.args import (
 )
 from retrain.account import pulumi_cli
 from retrain.names import short_name
+from tests.components.conftest import deploy
+from tests.components.sample import NAME
 from tests.retrain.check import answers as a
 from tests.retrain.in_process import account
 from tests.world import (
@@ -377,6 +380,53 @@ def test_batch_jobs_need_a_policy_with_which_personalize_writes_their_results():
         assert findings(prod, "bucket policies") == []
     shown = "the policy of exports does not let Personalize call s3:PutObject"
     assert (level, text) == ("missing", shown), "it may read all of the bucket"
+
+
+FOUR_BUCKETS = MOVIES.with_solutions(
+    solution(batch_jobs=[BatchJobArgs(input="s3://batch/in.json", output="s3://results/out/")])
+).with_dataset("items", ready_marker="s3://markers/items.DONE")
+
+
+def allowed_on(policy, *actions):
+    """Return the actions that a policy allows, perhaps only these, with their resources."""
+    return {
+        (action, arn)
+        for row in policy["Statement"]
+        for action in row["Action"]
+        for arn in row["Resource"]
+        if action in actions or not actions
+    }
+
+
+def test_the_created_import_role_is_asked_for_what_it_was_created_with():
+    args = replace(FOUR_BUCKETS.args, import_role_arn=None)
+    asked = set()
+
+    def simulate(PolicySourceArn, ActionNames, ResourceArns, **_):  # noqa: N803  # boto3's names
+        if PolicySourceArn == IMPORT_ROLE:
+            asked.update((action, arn) for action in ActionNames for arn in ResourceArns)
+        return a.simulated()(ActionNames)
+
+    with account(FOUR_BUCKETS) as prod:
+        prod.services = a.services(prod.pipeline.bucket)
+        answer(prod, "simulation", simulate)
+        assert findings(prod, "import role") == []
+    assert asked == allowed_on(deploy(lambda: args).policy(f"{NAME}-import"))
+
+
+def test_the_policy_for_doctor_names_each_bucket_whose_policy_it_reads():
+    read = set()
+
+    def read_policy(Bucket):  # noqa: N803  # boto3's name
+        read.add(("s3:GetBucketPolicy", f"arn:aws:s3:::{Bucket}"))
+        return a.text(a.document())
+
+    with account(FOUR_BUCKETS) as prod:
+        prod.services = a.services(prod.pipeline.bucket)
+        answer(prod, "bucket", read_policy)
+        assert len(findings(prod, "bucket policies")) == 3, "Personalize reads no marker"
+        policy = prod.retrain("doctor -s prod --policy").document
+    assert allowed_on(policy, "s3:GetBucketPolicy") == read
 
 
 def test_alarms_need_the_key_of_a_topic_that_it_encrypts():
