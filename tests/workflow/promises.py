@@ -1,12 +1,13 @@
 """Check what the pipeline promises over several slots, with what the emulator really did."""
 
 from collections.abc import Iterator
-from datetime import timedelta
 
 from emulator.personalize.resources import SolutionVersion
 from functions.personalize.tags import RUN
+from functions.reconcile import LAST_CHANGE
 from functions.report.text import text_of
 from tests.workflow.storytelling import (
+    CAMPAIGNS,
     DATASETS,
     PROBED_CAMPAIGNS,
     SOLUTIONS,
@@ -15,8 +16,6 @@ from tests.workflow.storytelling import (
 )
 from tests.world import campaign_arn, dataset_arn, solution_arn
 
-LATEST_CHANGE = timedelta(minutes=2)
-"""An invocation acts in its first minute, and may have to repeat its requests."""
 FATAL = ("AccessDenied", "ReportFailed")
 """The errors in reports after which a function was not called again."""
 
@@ -28,11 +27,12 @@ def broken_promises(teller: Storyteller) -> Iterator[str]:
         arn = ended.execution.arn
         yield from (f"{arn}: {problem}" for problem in _wrong_report(teller, ended))
         for at, execution, operation in teller.changes:
-            if execution == arn and at > ended.at + LATEST_CHANGE:
+            if execution == arn and at > ended.at + LAST_CHANGE:
                 yield f"{operation} at {at} by {execution}, which had ended at {ended.at}"
         for campaign in ended.untried:
             yield f"after {arn}, {campaign} serves {ended.served[campaign]}, untried"
     yield from _unreported_jobs(teller)
+    yield from teller.redeployed
     for left in teller.left:
         yield f"a day after a slot, nobody has taken care of {left}"
 
@@ -102,6 +102,27 @@ def _unreported_jobs(teller: Storyteller) -> Iterator[str]:
                 yield f"the run {run} has no word about {job}"
 
 
+def _untold_verdicts(teller: Storyteller) -> Iterator[str]:
+    """Yield a message for each campaign without the newest version, if no report says why."""
+    reports = [report for ended in teller.ended for report in (ended.report, *ended.closed_by)]
+    results = [
+        result
+        for report in filter(None, reports)
+        for result in (
+            *report["trials"],
+            *(campaign for solution in report["solutions"] for campaign in solution["campaigns"]),
+        )
+    ]
+    told = {(result["campaignArn"], result["versionArn"]) for result in results}
+    for campaign in map(campaign_arn, CAMPAIGNS):
+        served = teller.served(campaign)
+        solution = served.rpartition("/")[0]
+        known = [item for item in teller.versions("ACTIVE") if RUN in item.tags]
+        newest = [item.arn for item in known if item.solution.arn == solution][-1]
+        if newest != served and (campaign, newest) not in told:
+            yield f"no report says why {campaign} serves {served} and not {newest}"
+
+
 def not_up_to_date(teller: Storyteller) -> Iterator[str]:
     """Yield a message for what is not as it should be after quiet slots.
 
@@ -116,6 +137,7 @@ def not_up_to_date(teller: Storyteller) -> Iterator[str]:
         for dataset in DATASETS:
             if newest.learned[dataset_arn(dataset)] != teller.held(dataset):
                 yield f"{newest.arn} has learned other data than {dataset} holds"
+    yield from _untold_verdicts(teller)
     bad = {version.arn for version in versions if not version.timeline.gives_results}
     for campaign in map(campaign_arn, PROBED_CAMPAIGNS):
         served = last.served[campaign]

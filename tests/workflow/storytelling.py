@@ -21,6 +21,7 @@ from components.state_machine.steps import STEPS
 from emulator.personalize.faults import Faults
 from emulator.personalize.resources import Campaign, Dataset, ImportJob, SolutionVersion
 from emulator.virtual.step_functions import Execution, Fails, StartedExecution
+from functions.personalize.campaigns import read_record
 from functions.personalize.tags import RUN, TRIAL
 from tests.workflow.clients import FUNCTIONS as CALLER
 from tests.workflow.clients import OPERATOR
@@ -140,6 +141,8 @@ class Storyteller:
     """What was left a day after a slot: versions on trial, and trainings that nobody stops."""
     changes: list[tuple[datetime, object, str]] = field(default_factory=list)
     """When a function of which execution has requested which change."""
+    redeployed: list[str] = field(default_factory=list)
+    """Each version that a run has deployed although it, or a newer one, was rolled back there."""
     tried: set[tuple[str, str]] = field(default_factory=set)
     """The campaigns and versions where a probe got a good answer, or that a person has chosen."""
     number: Iterator[int] = field(default_factory=lambda: count(1))
@@ -234,6 +237,8 @@ class Storyteller:
         """Send a request to Personalize, and note what it changes or proves."""
         campaign = request.get("campaignArn")
         served = self.served(campaign) if operation == PROBE else None
+        if operation == "UpdateCampaign" and caller.arn == CALLER.arn:
+            self._note_update(campaign, request["solutionVersionArn"])
         try:
             response = send(operation, request, caller)
         finally:
@@ -245,6 +250,19 @@ class Storyteller:
         if operation == "UpdateCampaign" and caller.arn != CALLER.arn:
             self.tried.add((campaign, request["solutionVersionArn"]))
         return response
+
+    def _note_update(self, campaign: str, version: str) -> None:
+        """Note an update to a version that no run may deploy to the campaign any more."""
+        record = read_record(self.resources(Campaign)[campaign].tags, version.rpartition("/")[0])
+        created = {
+            arn: item.timeline.created for arn, item in self.resources(SolutionVersion).items()
+        }
+        blocked = record.blocked_version_arn
+        is_rollback = version == record.good_version_arn
+        if blocked in created and not is_rollback and created[version] <= created[blocked]:
+            self.redeployed.append(
+                f"{version} was sent to {campaign}, which had rolled {blocked} back"
+            )
 
     # Time
 
