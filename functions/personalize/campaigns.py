@@ -347,6 +347,7 @@ def deployment_spec(
     bake = campaign["bake"]
     bake_hours = bake["hours"] if bake else 0
     return DeploymentSpec(
+        campaign_arn=campaign_arn,
         candidate_arn=candidate_arn,
         from_earlier_run=from_earlier_run,
         gate=solution["qualityGate"],

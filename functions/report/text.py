@@ -71,7 +71,8 @@ ENDS = {
 PERSONALIZE_ARN = re.compile(r"(?<!-arn )arn:[a-z-]+:personalize:[a-z0-9-]+:\d{12}:[a-z-]+/")
 START_OPTIONS = r"(?: --(?:force|skip-import|(?:dataset|export-date) [\w-]+))*"
 BARE_COMMAND = re.compile(
-    rf"\bretrain (?:start{START_OPTIONS}|unpin(?: --campaign [\w-]+)?)(?![\w-]| -)"
+    rf"\bretrain (?:start{START_OPTIONS}|unpin(?: --campaign [\w-]+)?"
+    r"|rollback --campaign [\w-]+ --to [\w-]+)(?![\w-]| -)"
 )
 """The command in a reason, which does not name the pipeline."""
 UNREADABLE = re.compile(

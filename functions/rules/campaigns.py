@@ -144,6 +144,7 @@ class CampaignState:
 class DeploymentSpec:
     """What a run is supposed to do with a campaign. It doesn't change during the run."""
 
+    campaign_arn: str
     candidate_arn: str | None
     """The version to deploy, or None if the run only has to end a trial."""
     from_earlier_run: bool = False

@@ -38,7 +38,7 @@ def judge_candidate(
         _keep_newer_version(campaign, candidate_arn, candidate)
         or _respect_intervention(campaign, candidate, spec)
         or _avoid_blocked_version(campaign, candidate_arn, progress)
-        or _avoid_version_before_blocked_one(campaign, candidate_arn)
+        or _avoid_version_before_blocked_one(campaign, candidate_arn, spec)
         or _respect_refusal(candidate_arn, candidate)
         or _wait_for_baselines(campaign, candidate, now)
         or _judge_metrics(campaign, candidate_arn, spec, progress, now)
@@ -145,7 +145,9 @@ def _avoid_blocked_version(
     return Step("JUDGING", outcome="ROLLED_BACK", reasons=reasons)
 
 
-def _avoid_version_before_blocked_one(campaign: CampaignState, candidate_arn: str) -> Step | None:
+def _avoid_version_before_blocked_one(
+    campaign: CampaignState, candidate_arn: str, spec: DeploymentSpec
+) -> Step | None:
     """Don't deploy a version that is older than one that was rolled back here.
 
     After two rollbacks in a row, only the newer version is remembered as blocked, but the older one
@@ -155,9 +157,11 @@ def _avoid_version_before_blocked_one(campaign: CampaignState, candidate_arn: st
     if blocked_arn is None:
         return None
 
+    campaign_name = name_of(spec.campaign_arn)
+    version_id = name_of(candidate_arn)
     reason = (
-        f"{candidate_arn} is older than {blocked_arn}, which was rolled back here; "
-        f"to deploy it anyway, use retrain rollback --to {name_of(candidate_arn)}"
+        f"{candidate_arn} is older than {blocked_arn}, which was rolled back here; to deploy it "
+        f"anyway, use retrain rollback --campaign {campaign_name} --to {version_id}"
     )
     return Step("JUDGING", outcome="SKIPPED", cause="older", reasons=(reason,))
 

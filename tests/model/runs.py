@@ -246,6 +246,7 @@ class Run:
     def _deploy(self, campaign: Campaign, version: Version | None) -> Process:
         """Look, decide, act once, until there is an outcome."""
         wanted = DeploymentSpec(
+            campaign_arn=campaign.name,
             candidate_arn=version.name if version else None,
             from_earlier_run=self._has_waited(version),
             gate=[{"metric": "m", "maxDrop": self.world.max_drop, "relativeTo": BASELINE}],

@@ -66,7 +66,14 @@ def wanted(**fields):
     """Return what a run wants of the campaign: that it serves the new version."""
     gate, probe = [{"metric": "ndcg", "maxDrop": 0.1}], {"minutes": 10}
     return DeploymentSpec(
-        **{"candidate_arn": NEW, "gate": gate, "probe": probe, "max_hours": 3, **fields}
+        **{
+            "campaign_arn": "home",
+            "candidate_arn": NEW,
+            "gate": gate,
+            "probe": probe,
+            "max_hours": 3,
+            **fields,
+        }
     )
 
 
@@ -198,7 +205,7 @@ def test_a_pinned_campaign_gets_no_version_but_its_trial_goes_on(seen, want, exp
             end(
                 "SKIPPED",
                 "new is older than newer, which was rolled back here; to deploy it anyway, "
-                "use retrain rollback --to new",
+                "use retrain rollback --campaign home --to new",
                 cause="older",
             ),
         ),

@@ -30,9 +30,15 @@ COMMAND = re.compile(
 )
 
 
+FIRST_VERSION = "6ccfd7a7"
+"""The id of the version that the campaign serves before the first run."""
+
+
 def filled(placeholder):
-    """Return a value for a placeholder in a sentence: a campaign, a type of a dataset, or a day."""
-    if "arn" in placeholder[0]:
+    """Return a value for a placeholder in a sentence, for example a campaign or a day."""
+    if "version_id" in placeholder[0]:
+        return FIRST_VERSION
+    if "arn" in placeholder[0] or "campaign" in placeholder[0]:
         return "home"
     return "interactions" if placeholder[1] else EARLIER_DAY
 
