@@ -265,8 +265,11 @@ class Run:
             listed = yield Call(partial(self.world.list_versions, BASELINE))
             seen = replace(self._seen(served, latest, record, listed), pin=pin)
             compared = deployments.versions_to_compare(seen, wanted, as_time(self.world.now))
+            ordered = deployments.versions_to_order(seen, wanted, as_time(self.world.now))
             seen = replace(
-                seen, version_facts={name: seen.version_facts[name] for name in compared}
+                seen,
+                version_facts={name: seen.version_facts[name] for name in compared},
+                creation_times={name: seen.version_facts[name].created_at for name in ordered},
             )
             is_baking = (
                 campaign.is_baked and record.trial and record.trial.version_arn == served.name
@@ -402,6 +405,8 @@ class Run:
         match step.action:
             case SaveRecord(record) if trial and record.trial is None:
                 tried = self.world.named(trial.version_arn)
+                if step.outcome == "ROLLED_BACK":
+                    campaign.rolled_back.add(tried)
                 if record.good_version_arn == trial.version_arn:
                     campaign.passed.add(tried)
                     if campaign.is_probed and not tried.serves_well:
@@ -449,7 +454,7 @@ class Run:
             "is not approved": self.world.needs_approval and version.answer != "APPROVED",
             "is deployed to a pinned campaign": seen.pin is not None,
             "is refused": version.answer == "REFUSED",
-            "was taken back": seen.record.blocked_version_arn == version.name,
+            "was rolled back": version in campaign.rolled_back,
             f"loses the way back to {live.name}": is_trusted
             and record.good_version_arn != live.name,
             "is its own way back": record.good_version_arn == version.name,

@@ -167,6 +167,8 @@ class Campaign:
     """What its tags say."""
     passed: set[Version] = field(default_factory=set)
     """Versions that passed a probe here and really serve well."""
+    rolled_back: set[Version] = field(default_factory=set)
+    """Versions that a run has called bad here."""
     is_probed: bool = True
     """It has a probe."""
     is_baked: bool = False
