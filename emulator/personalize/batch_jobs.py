@@ -59,7 +59,8 @@ def create_batch_inference_job(store: Store, request: Request) -> BatchInference
     if recipe.type not in INPUT_KEYS or recipe.name == "aws-trending-now":
         raise invalid_input(f"The recipe {recipe.name} does not support batch inference jobs")
     exploration = request.get("batchInferenceJobConfig", {}).get("itemExplorationConfig", {})
-    if exploration and not recipe.name.startswith("aws-user-personalization"):
+    # User-Personalization-v2 handles exploration itself (guide, "Use case and recipe features").
+    if exploration and recipe.name != "aws-user-personalization":
         raise invalid_input(f"The recipe {recipe.name} has no itemExplorationConfig")
     for key, value in exploration.items():
         is_number = re.fullmatch(r"\d+(\.\d+)?", value)

@@ -243,19 +243,31 @@ class DataDeletionJob(Resource):
         return "COMPLETED" if status == "ACTIVE" else status.removeprefix("CREATE ")
 
 
-@dataclass(kw_only=True, eq=False)
-class Filter(Resource):
-    """A filter of recommendations or user segments, which compares a column of a dataset.
+@dataclass(frozen=True)
+class Condition:
+    """One expression of a filter, which compares a column of a dataset.
 
     `values` is a list of texts in quotes, or a parameter like "$GENRE".
     """
 
-    kind = "filter"
-    quota = 30
     includes: bool
     dataset: Dataset
     column: str
     values: str
+
+    @property
+    def parameter(self) -> str:
+        """The name of the parameter, or "" if the values are fixed."""
+        return self.values[1:] if self.values.startswith("$") else ""
+
+
+@dataclass(kw_only=True, eq=False)
+class Filter(Resource):
+    """A filter of recommendations or user segments."""
+
+    kind = "filter"
+    quota = 30
+    conditions: tuple[Condition, ...]
 
 
 class BatchJob(Resource):

@@ -70,19 +70,22 @@ def _check_context(store: Store, solution: Solution, context: Mapping[str, str])
 def scores(store: Store, version: SolutionVersion, request: Request) -> dict[str, float]:
     """Return the results of a version by their ids, best first.
 
-    The switch `unknown_user` decides about a user who is not in the data. A version that was
-    trained with the fault `no-results` has none.
+    Popular items need no user (guide, "Choosing a recipe"). The switch `unknown_user` decides about
+    a user who is not in the data. A version that was trained with the fault `no-results` has none.
     """
     model = version.model
     assert model is not None, "an ACTIVE version has been trained"
     if not version.timeline.gives_results:
         return {}
-    if version.solution.recipe.type == "RELATED_ITEMS":
+    recipe_type = version.solution.recipe.type
+    if recipe_type == "RELATED_ITEMS":
         return model.similar_items(_required(request, "itemId"))
+    if recipe_type == "POPULAR_ITEMS" and "userId" not in request:
+        return model.recommend_to_user("")
     user_id, items = _required(request, "userId"), request.get("inputList", [])
     if len(items) > MAX_RESULTS:
         raise invalid_input(f"inputList has {len(items)} items, more than {MAX_RESULTS}")
-    if version.solution.recipe.type == "PERSONALIZED_RANKING":
+    if recipe_type == "PERSONALIZED_RANKING":
         return model.rank(user_id, items)
     answers = user_id in model.histories or store.switches.unknown_user == "popular"
     return model.recommend_to_user(user_id) if answers else {}

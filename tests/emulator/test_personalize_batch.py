@@ -9,6 +9,7 @@ import re
 from dataclasses import replace
 
 import pytest
+from botocore.exceptions import ClientError
 from personalize_world import BATCH, CALLER, World, error_of, recipe_arn
 
 from emulator.personalize import ApiError
@@ -25,6 +26,10 @@ FILTERS = {
     "genre": "INCLUDE itemId where Items.GENRE in ($GENRE)",
     "not-genre": "EXCLUDE ItemID WHERE Items.genre IN ( $GENRE )",
     "fixed": 'EXCLUDE ItemID WHERE Items.GENRE IN ("Comedy" , "Crime")',
+    "crime-or-genre": (
+        'INCLUDE ItemID WHERE Items.GENRE IN ("Crime") | EXCLUDE ItemID WHERE'
+        " Interactions.EVENT_TYPE IN ($TYPE) | include ItemID where Items.GENRE IN ($GENRE)"
+    ),
     "premium": 'INCLUDE UserID WHERE Users.PLAN IN ("premium")',
 }
 
@@ -168,3 +173,24 @@ def test_a_filter_of_a_campaign_includes_or_excludes_items(films):
     assert not {"Drama", "Comedy"} & {GENRES[item] for item in without}
     assert films.items(filterArn="not-genre") == plain, "an EXCLUDE filter without its value"
     assert not {"Comedy", "Crime"} & {GENRES[item] for item in films.items(filterArn="fixed")}
+
+
+def test_expressions_between_pipes_exclude_from_the_union_of_what_they_include(films):
+    def items(**values):
+        return films.items(filterArn="crime-or-genre", filterValues=values, numResults=500)
+
+    dramas = items(GENRE='"Drama"')
+    assert {GENRES[item] for item in dramas} == {"Crime", "Drama"}, "$TYPE of EXCLUDE is not set"
+    assert items(GENRE='"Drama"', TYPE='"none"') == dramas
+    seen = films.items(filterArn="seen", numResults=500)
+    assert items(GENRE='"Drama"', TYPE='"Watch"') == [item for item in dramas if item not in seen]
+    with pytest.raises(ClientError, match="filterValues must have GENRE with each value"):
+        items(TYPE='"Watch"')
+
+
+def test_a_pipe_in_a_value_separates_no_expressions(films):
+    expression = 'INCLUDE ItemID WHERE Items.GENRE IN ("Horror|Cult", "Drama")'
+    request = {"name": "pipe", "datasetGroupArn": films.group}
+    films.client.create_filter(filterExpression=expression, **request)
+    films.wait()
+    assert {GENRES[item] for item in films.items(filterArn="pipe")} == {"Drama"}

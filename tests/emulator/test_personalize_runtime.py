@@ -79,6 +79,23 @@ def test_similar_items_need_an_item():
     assert error == ("InvalidInputException", "itemId is required")
 
 
+@pytest.mark.parametrize("recipe", ["trending-now", "popularity-count"])
+def test_popular_items_need_a_user_only_for_a_filter_that_uses_interactions(recipe):
+    served = Served(recipe, unknown_user="nothing")
+    assert len(served.items()) == 25
+    served.world.client.create_filter(
+        name="unseen",
+        datasetGroupArn=f"{ARN}dataset-group/movies",
+        filterExpression='EXCLUDE ItemID WHERE Interactions.EVENT_TYPE IN ("*")',
+    )
+    served.world.wait()
+    unseen = {"filterArn": f"{ARN}filter/unseen"}
+    assert served.items(userId="user-001", **unseen)
+    call, campaign = served.world.runtime.get_recommendations, served.campaign
+    error = error_of(call, campaignArn=campaign, **unseen)
+    assert error.message == "userId is required, because the filter uses interactions"
+
+
 def test_a_ranking_orders_the_items_of_the_request_for_the_user():
     served = Served("personalized-ranking")
     requested = ["unknown-item", *(f"film-{number:03}" for number in range(1, 300, 10))]
