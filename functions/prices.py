@@ -1,9 +1,9 @@
 """What AWS charges for imports and trainings: https://aws.amazon.com/personalize/pricing/."""
 
+from .rules.recipes import find_recipe
+
 DOLLARS_PER_IMPORTED_GB = 0.05
 """Every import is charged for the size of its export, also if the data has hardly changed."""
-PRICED_BY_INTERACTIONS = ("aws-user-personalization-v2", "aws-personalized-ranking-v2")
-"""The recipes whose trainings are not priced by training hours."""
 
 
 def import_cost(size: int) -> float:
@@ -13,6 +13,7 @@ def import_cost(size: int) -> float:
 
 def training_cost(recipe: str | None, hours: float | None, price: float | None) -> float | None:
     """Return how many dollars a training costs, or None if its price is not known."""
-    if hours is None or price is None or recipe in PRICED_BY_INTERACTIONS:
+    known = find_recipe(recipe)
+    if hours is None or price is None or known is None or known.is_priced_by_interactions:
         return None
     return hours * price

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..contract import BatchJobSettings
 from ..executions import DATE, export_day, short_hash
-from ..rules.batch_jobs import EXPLORATION_KEYS, BatchJob
+from ..rules.batch_jobs import BatchJob
+from ..rules.recipes import EXPLORATION_KEYS, makes_segments
 from .lists import PAGE_SIZE, read_list
 from .statuses import is_active, is_running
 from .tags import BATCH, RUN, tags_of
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
     from mypy_boto3_personalize import PersonalizeClient
 
     from ..contract import Run, SolutionSettings
-
-SEGMENT_RECIPES = ("aws-item-affinity", "aws-item-attribute-affinity")
-"""https://docs.aws.amazon.com/personalize/latest/dg/user-segmentation-recipes.html"""
 
 
 class BatchJobOfRun(BatchJobSettings):
@@ -51,7 +49,7 @@ def list_batch_jobs(
     request: Any = {"solutionVersionArn": version} if version else {}
     paginator: Any = client.get_paginator("list_batch_inference_jobs")
     kind = "Inference"
-    if recipe in SEGMENT_RECIPES:
+    if makes_segments(recipe):
         paginator, kind = client.get_paginator("list_batch_segment_jobs"), "Segment"
     pages = paginator.paginate(**request, PaginationConfig=PAGE_SIZE)
     listed = read_list(pages, lambda page: page[f"batch{kind}Jobs"])
@@ -88,7 +86,7 @@ def create_batch_job(
         "jobOutput": {"s3DataDestination": {"path": job["output"]}},
         **{key: job[key] for key in ("numResults", "filterArn") if job[key] is not None},
     }
-    if recipe in SEGMENT_RECIPES:
+    if makes_segments(recipe):
         client.create_batch_segment_job(**request)
         return
     if exploration := {key: f"{job[key]:g}" for key in EXPLORATION_KEYS if job[key] is not None}:

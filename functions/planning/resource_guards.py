@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING, Any
 
 from ..contract import filter_arns
-from ..personalize.batch_jobs import SEGMENT_RECIPES
 from ..personalize.campaigns import LATEST, read_pin, served_version_arn, syncs_with_latest_version
 from ..personalize.statuses import ACTIVE, is_active, is_deleted
+from ..rules.filters import filter_problems
+from ..rules.recipes import find_recipe, makes_segments
 from ..rules.trainings import learned_deletion
 from ..words import list_text, name_of
 from .guards import guard
@@ -19,28 +19,6 @@ if TYPE_CHECKING:
 
     from .plan_run import RunView
     from .solutions import SolutionView
-
-UPDATE_RECIPES = ("aws-user-personalization", "aws-hrnn-coldstart")
-"""The recipes that support trainings in UPDATE mode:
-https://docs.aws.amazon.com/personalize/latest/dg/API_CreateSolutionVersion.html#trainingMode."""
-PROBE_KEYS = {
-    **dict.fromkeys(("aws-sims", "aws-similar-items", "aws-semantic-similarity"), "itemId"),
-    **dict.fromkeys(("aws-personalized-ranking", "aws-personalized-ranking-v2"), "inputList"),
-    **dict.fromkeys(("aws-user-personalization", "aws-user-personalization-v2"), "userId"),
-    **dict.fromkeys(("aws-popularity-count", "aws-trending-now"), "userId"),
-    "aws-next-best-action": None,
-}
-"""Recipe -> the key that a probe must have, or None if its campaigns do not answer probes:
-https://docs.aws.amazon.com/personalize/latest/dg/API_RS_GetRecommendations.html."""
-INPUT_KEYS: Mapping[str, tuple[str, ...]] = {
-    **{recipe: (key,) for recipe, key in PROBE_KEYS.items() if key},
-    "aws-personalized-ranking": ("userId", "itemList"),
-    "aws-personalized-ranking-v2": ("userId", "itemList"),
-    "aws-item-affinity": ("itemId",),
-    "aws-item-attribute-affinity": ("itemAttributes",),
-}
-"""Recipe -> the keys that each line in the input of a batch job must have:
-https://docs.aws.amazon.com/personalize/latest/dg/getting-batch-recommendations.html."""
 
 
 @guard("datasets", "REFUSE", "run")
@@ -91,18 +69,6 @@ def _missing_or_inactive(arn: str, resources: Mapping[str, Mapping[str, Any]]) -
         yield (
             f"{arn}: its status is {resources[arn]['status']}, but it has to be {ACTIVE}; wait if "
             "it is being created, otherwise repair it or take it out of the config"
-        )
-
-
-@guard("UPDATE", "REFUSE", "solution")
-def impossible_update(view: SolutionView) -> Iterator[str]:
-    """Yield a message for an UPDATE that the recipe does not support."""
-    is_update, recipe = view.solution["trainingMode"] == "UPDATE", view.recipe
-    if is_update and recipe is not None and recipe not in UPDATE_RECIPES:
-        yield (
-            f"{view.arn}: trainingMode UPDATE needs one of the recipes "
-            f"{', '.join(UPDATE_RECIPES)}, but this solution has the recipe {recipe}; change "
-            "trainingMode to FULL"
         )
 
 
@@ -192,35 +158,6 @@ def failed_deletion(view: RunView) -> Iterator[str]:
         yield f"{last.arn} has failed, so its users may not be deleted; start another job"
 
 
-@guard("probe", "REFUSE", "solution")
-def unanswered_probes(view: SolutionView) -> Iterator[str]:
-    """Yield a message for a probe that does not fit the recipe of the solution.
-
-    Otherwise, the probe would fail after a training that was paid for. Probes for a recipe that is
-    not known here are not checked.
-    """
-    recipe = view.recipe
-    if recipe not in PROBE_KEYS:
-        return
-    expected = PROBE_KEYS[recipe]
-    for campaign in view.solution["campaigns"]:
-        arn, probe = campaign["campaignArn"], campaign["probe"]
-        if probe is None:
-            continue
-        # A probe with a list to rank also has a user.
-        key = next(key for key in ("inputList", "itemId", "userId") if probe.get(key))
-        if expected is None:
-            yield (
-                f"{arn}: campaigns of the recipe {recipe} do not answer a probe; remove the "
-                "probe from the campaign"
-            )
-        elif key != expected:
-            yield (
-                f"{arn}: the probe has {key}, but campaigns of the recipe {recipe} need "
-                f"{expected}; use that key in the probe"
-            )
-
-
 @guard("filters", "REFUSE", "solution")
 def unusable_filters(view: SolutionView) -> Iterator[str]:
     """Yield a message for a filter that is not ACTIVE or of another group, or gets wrong values."""
@@ -234,26 +171,28 @@ def unusable_filters(view: SolutionView) -> Iterator[str]:
             yield f"the filter {arn}: belongs to {group}; use a filter of {groups}"
     for campaign in view.solution["campaigns"]:
         probe = campaign["probe"]
-        if probe and (used := world.filters.get(probe["filterArn"] or "")):
-            for error in _wrong_filter_values(used["filterExpression"], probe["filterValues"]):
-                yield f"{campaign['campaignArn']}: filterValues of the probe {error}"
+        used = world.filters.get(probe["filterArn"] or "") if probe else None
+        if probe and used:
+            for problem in filter_problems(used["filterExpression"], probe):
+                yield f"{campaign['campaignArn']}: the probe {problem}"
 
 
-def _wrong_filter_values(expression: str, values: Mapping[str, str]) -> Iterator[str]:
-    """Yield a message if values do not fit a filter expression. Only texts need quotes.
+@guard("context of a probe", "REFUSE", "solution")
+def unknown_context(view: SolutionView) -> Iterator[str]:
+    """Yield a message for a key in the context of a probe that is no column of the interactions.
 
-    An EXCLUDE filter may go without values:
-    https://docs.aws.amazon.com/personalize/latest/dg/API_RS_GetRecommendations.html
+    https://docs.aws.amazon.com/personalize/latest/dg/contextual-metadata.html
     """
-    without_texts = re.sub('"[^"]*"', "", expression)
-    parameters = set(re.findall(r"\$(\w+)", without_texts))
-    needed = parameters if "INCLUDE" in without_texts.upper() else set()
-    if not needed <= values.keys() <= parameters:
-        found, expected = (list_text(sorted(names)) for names in (values, parameters))
-        yield f"has {found or 'nothing'}, but the filter needs {expected or 'nothing'}; correct it"
-    for name, value in values.items():
-        if '"' not in value and not re.fullmatch(r"(?i)[\d.,\s+-]+|true|false", value):
-            yield f"has {value!r} for {name}; put each text into double quotes, like '\"{value}\"'"
+    datasets = view.settings["datasets"]
+    interactions = (item["datasetArn"] for item in datasets if item["type"] == "interactions")
+    columns = [field["name"] for arn in interactions for field in view.world.schemas.get(arn, ())]
+    for campaign in view.solution["campaigns"] if columns else ():
+        probe = campaign["probe"]
+        for key in sorted({*probe["context"]} - {*columns}) if probe else ():
+            yield (
+                f"{campaign['campaignArn']}: the context of the probe has {key}, which is no "
+                f"column of the interactions; use one of {', '.join(columns)}"
+            )
 
 
 @guard("user of a probe", "WARN", "solution")
@@ -279,7 +218,8 @@ def unusable_inputs(view: SolutionView) -> Iterator[str]:
     Only the first line of one file is read. If the input is a file, no other key may begin with its
     key, because Personalize would read that object too.
     """
-    keys = INPUT_KEYS.get(view.recipe or "", ())
+    recipe = find_recipe(view.recipe)
+    keys = (recipe and recipe.line_keys) or ()
     for job in view.batch_jobs:
         export, name = view.world.batch_inputs[job["input"]], f"batch job to {job['output']}"
         others = [file.key for file in export.objects if export.url(file.key) != export.location]
@@ -313,7 +253,7 @@ def incomplete_inputs(view: SolutionView) -> Iterator[str]:
                 "changes before the training ends"
             )
     modes = [dataset["importMode"] for dataset in view.settings["datasets"]]
-    if view.recipe in SEGMENT_RECIPES and view.batch_jobs and "INCREMENTAL" in modes:
+    if makes_segments(view.recipe) and view.batch_jobs and "INCREMENTAL" in modes:
         yield (
             f"{view.arn}: user segments leave out what INCREMENTAL imports have added; use "
             "importMode FULL"

@@ -11,9 +11,9 @@ from ..contract import BatchJobSettings, QualityRule
 from .campaigns import CampaignState
 from .gate import NO_VERSION, VersionFacts, compare, wait_for_baselines
 from .pacing import pause
+from .recipes import EXPLORATION_KEYS
 from .steps import Action, Case, JobMemory, Step, failed
 
-EXPLORATION_KEYS: Final = ("explorationWeight", "explorationItemAgeCutOff")
 KEYS_OF_RESULTS: Final = ("input", "numResults", "filterArn", "themes", *EXPLORATION_KEYS)
 """The settings on which the results of a batch job depend."""
 

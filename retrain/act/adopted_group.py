@@ -16,16 +16,18 @@ from functions.personalize.imports import list_imports
 from functions.personalize.statuses import is_active
 from functions.personalize.tags import RUN, tags_of
 from functions.personalize.trainings import list_versions
-from functions.planning.resource_guards import PROBE_KEYS
+from functions.rules.recipes import find_recipe
 from retrain.account.errors import OperatorError
 from retrain.names import short_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from mypy_boto3_personalize import PersonalizeClient
     from mypy_boto3_personalize.type_defs import DatasetImportJobTypeDef, SolutionTypeDef
     from mypy_boto3_s3 import S3Client
+
+    from functions.rules.recipes import Recipe
 
 Config = dict[str, Any]
 Ids = dict[str, list[str]]
@@ -155,7 +157,10 @@ def _solution(
         )
     active = (version for version in list_versions(client, arn) if is_active(version["status"]))
     newest = next((version["solutionVersionArn"] for version in active), None)
-    metrics = metrics_of(client, newest) if newest else {NDCG_AT_10: 0}
+    recipe = find_recipe(short_name(solution.get("recipeArn", "")))
+    metrics: Collection[str] = (recipe and recipe.metrics) or ()
+    if newest:
+        metrics = metrics_of(client, newest)
     metric = next((known for known in GATE_METRICS if known in metrics), None)
     if metric is None:
         notes.append(
@@ -167,7 +172,7 @@ def _solution(
     campaigns: list[Config] = [
         {"campaignArn": campaign} for campaign in _active_arns(listed, "campaignArn", notes)
     ]
-    if probe := _probe(solution.get("recipeArn", "").rpartition("/")[2], ids):
+    if probe := _probe(recipe, ids):
         campaigns = [{**campaign, "probe": probe} for campaign in campaigns]
     elif campaigns:
         notes.append(
@@ -195,14 +200,13 @@ def _ids(s3: S3Client, locations: Iterable[str]) -> Ids:
     return ids
 
 
-def _probe(recipe: str, ids: Ids) -> Config | None:
-    """Return a probe with the key that the recipe needs, or None if there are no ids for it."""
+def _probe(recipe: Recipe | None, ids: Ids) -> Config | None:
+    """Return a probe with the keys that the recipe takes, or None if there are no ids for it."""
+    if recipe is None or recipe.operation == "GetActionRecommendations":
+        return None
+
     users, items = ids["USER_ID"][:1], list(dict.fromkeys(ids["ITEM_ID"]))[:RANKED_ITEMS]
-    match PROBE_KEYS.get(recipe, "userId"):
-        case "userId" if users:
-            return {"userId": users[0]}
-        case "itemId" if items:
-            return {"itemId": items[0]}
-        case "inputList" if users and items:
-            return {"userId": users[0], "inputList": items}
-    return None
+    samples: Config = {"inputList": items}
+    samples |= {key: found[0] for key, found in (("userId", users), ("itemId", items)) if found}
+    probe = {key: samples.get(key) for key in recipe.required_keys or recipe.optional_keys}
+    return probe if all(probe.values()) else None

@@ -18,9 +18,10 @@ from functions.executions import run_of
 from functions.overlap import pause_for_deletion
 from functions.personalize.trainings import describe_version
 from functions.planning.plan_run import plan_run, read_view
-from functions.prices import PRICED_BY_INTERACTIONS, import_cost, training_cost
+from functions.prices import import_cost, training_cost
 from functions.report.text import with_short_arns
 from functions.rules.deployments import needs_run
+from functions.rules.recipes import find_recipe
 from functions.rules.trainings import newest_active
 from functions.words import (
     content_facts,
@@ -242,7 +243,8 @@ def _training_step(
     facts = [f"{mode} training"]
     if hours is not None:
         facts.append(f"about {hours:.3g} training hours")
-    if view.recipe in PRICED_BY_INTERACTIONS:
+    recipe = find_recipe(view.recipe)
+    if recipe and recipe.is_priced_by_interactions:
         facts.append(f"the recipe {view.recipe} is priced by interactions, not by hours")
     return {
         **step,

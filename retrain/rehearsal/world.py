@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import boto3
 
-from components.args import DatasetArgs
+from components.args import DatasetArgs, as_config
 from components.rules.arns import dataset_type as type_of_key
 from functions.executions import DATE
+from functions.rules.recipes import FEATURES, RECIPES
 from retrain.account.errors import OperatorError
 from retrain.account.output import print_progress
 from retrain.names import short_name
@@ -30,10 +31,16 @@ PERSONALIZE = "personalize.amazonaws.com"
 FILE_ACTIONS = ("s3:GetObject", "s3:ListBucket", "s3:PutObject")
 BATCH_USERS = 3
 """The lines in the input of a batch job."""
-RECIPES = "arn:aws:personalize:::recipe/"
+RECIPE_ARNS = "arn:aws:personalize:::recipe/"
 POPULARITY = "aws-popularity-count"
 RANKING = "aws-personalized-ranking-v2"
 RELATED_ITEMS = "aws-similar-items"
+REHEARSED = (
+    *("aws-user-personalization-v2", "aws-user-personalization", RANKING, RELATED_ITEMS),
+    *(POPULARITY, "aws-trending-now"),
+)
+"""The recipes of solutions in a rehearsal, the best first. A solution has the first that fits."""
+IDS = {"userId", "itemId", "inputList"}
 US_EAST_1 = "us-east-1"
 """The only region that CreateBucket does not accept as a LocationConstraint."""
 MAX_NAME_LENGTH = 63
@@ -219,7 +226,7 @@ class World:
             personalize.create_solution(
                 name=short_name(arn),
                 datasetGroupArn=self.group_arn,
-                recipeArn=f"{RECIPES}{POPULARITY if arn in baselines else recipe_of(solution)}",
+                recipeArn=f"{RECIPE_ARNS}{POPULARITY if arn in baselines else recipe_of(solution)}",
                 performAutoTraining=False,
             )
         wait_until_active(personalize.describe_solution, "solution", *arns)
@@ -244,15 +251,22 @@ class World:
 
 
 def recipe_of(solution: SolutionArgs) -> str:
-    """Return the name of a recipe that supports the training mode and the probes of a solution."""
-    probes = [campaign.probe for campaign in solution.campaigns if campaign.probe]
-    if any(probe.input_list for probe in probes):
-        return RANKING
-    if any(probe.item_id and not probe.user_id for probe in probes):
-        return RELATED_ITEMS
-    if solution.training_mode == "UPDATE":
-        return "aws-user-personalization"
-    return "aws-user-personalization-v2"
+    """Return the name of a recipe that supports the settings of a solution, if there is one."""
+    config = as_config(solution, keep_none=False)
+    probes = [campaign["probe"] for campaign in config["campaigns"] if "probe" in campaign]
+    settings = {key for job in config["batchJobs"] for key in job}
+    settings.add(f"trainingMode {config['trainingMode']}")
+    metrics = [rule["metric"] for rule in config["qualityGate"]]
+    for name in REHEARSED:
+        recipe = RECIPES[name]
+        if (
+            settings & FEATURES <= {*recipe.features}
+            and (recipe.line_keys or not config["batchJobs"])
+            and all(recipe.takes(IDS & probe.keys()) for probe in probes)
+            and not any(map(recipe.lacks_metric, metrics))
+        ):
+            return name
+    return REHEARSED[0]
 
 
 def query(user: User, recipe: str) -> dict[str, Any]:

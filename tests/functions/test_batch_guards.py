@@ -44,7 +44,7 @@ USER, ITEM = '{"userId": "1"}', '{"itemId": "1"}'
         ("aws-personalized-ranking", '{"userId": "1", "itemList": []}', None),
         ("aws-item-affinity", USER, "itemId"),
         ("aws-item-attribute-affinity", '{"itemAttributes": "ITEMS.a = 1"}', None),
-        ("aws-hrnn", "any", None),
+        ("aws-of-next-year", "any", None),
     ],
 )
 def test_the_recipe_decides_about_the_keys_of_a_line(recipe, line, keys):

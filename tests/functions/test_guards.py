@@ -10,17 +10,14 @@ from functions.planning.plan_run import GUARDS
 from functions.planning.resource_guards import (
     allowed_automatic_training,
     automatic_deployment,
-    impossible_update,
     inactive_datasets,
     refused_automatic_training,
-    unanswered_probes,
+    unknown_context,
     unknown_probe_users,
     unusable_filters,
     unusable_solution,
 )
 from tests.functions import samples as s
-
-UPDATE = s.solution_settings(trainingMode="UPDATE")
 
 
 def test_the_page_shows_the_guards():
@@ -97,48 +94,6 @@ def test_resources_that_do_not_belong_together_are_found(resource, changes, mess
     assert found == ([message] if message else [])
 
 
-# UPDATE trainings
-
-
-def of_update(recipe=s.RECIPE, solution=UPDATE, **changes):
-    """Return the messages about a solution with this recipe."""
-    resource = s.solution_resource(recipeArn=recipe)
-    if recipe is None:
-        del resource["recipeArn"]
-    return s.messages(
-        impossible_update,
-        solution=solution,
-        **{"solutions": {s.SOLUTION: resource}, **changes},
-    )
-
-
-V2 = "arn:aws:personalize:::recipe/aws-user-personalization-v2"
-
-
-@pytest.mark.parametrize(
-    ("solution", "recipe", "is_found"),
-    [
-        (UPDATE, V2, True),
-        (UPDATE, None, True),
-        (UPDATE, s.RECIPE, False),
-        (UPDATE, "arn:aws:personalize:::recipe/aws-hrnn-coldstart", False),
-        (s.solution_settings(), V2, False),
-    ],
-)
-def test_an_update_of_a_recipe_that_does_not_support_it_is_found(solution, recipe, is_found):
-    assert of_update(recipe, solution) == is_found * [
-        (
-            f"{s.SOLUTION}: trainingMode UPDATE needs one of the recipes aws-user-personalization, "
-            "aws-hrnn-coldstart, but this solution has the recipe "
-            f"{(recipe or '').rpartition('/')[2]}; change trainingMode to FULL"
-        )
-    ]
-
-
-def test_the_recipe_of_a_solution_that_does_not_exist_is_not_checked():
-    assert of_update(solutions={}) == []
-
-
 # Automatic training
 
 AUTOMATIC = s.solution_resource(performAutoTraining=True)
@@ -200,70 +155,30 @@ def test_a_campaign_that_only_the_pipeline_updates_passes():
 # Probes
 
 USER = {"userId": "u1", "minResults": 1, "minutes": 1}
-ITEM = {"itemId": "i1", "minResults": 1, "minutes": 1}
-LIST = {**USER, "inputList": ["i1"]}
-WRONG_KEY = "the probe has {}, but campaigns of the recipe {} need {}; use that key in the probe"
-NO_PROBE = "campaigns of the recipe {1} do not answer a probe; remove the probe from the campaign"
-
-
-@pytest.mark.parametrize(
-    ("recipe", "probe", "message"),
-    [
-        ("aws-user-personalization", ITEM, WRONG_KEY.format("itemId", "{1}", "userId")),
-        ("aws-user-personalization-v2", LIST, WRONG_KEY.format("inputList", "{1}", "userId")),
-        ("aws-similar-items", USER, WRONG_KEY.format("userId", "{1}", "itemId")),
-        ("aws-personalized-ranking-v2", USER, WRONG_KEY.format("userId", "{1}", "inputList")),
-        ("aws-next-best-action", USER, NO_PROBE),
-        ("aws-user-personalization", USER, None),
-        ("aws-sims", ITEM, None),
-        ("aws-personalized-ranking", LIST, None),
-        ("aws-next-best-action", None, None),
-        ("aws-of-next-year", ITEM, None),
-    ],
-)
-def test_a_probe_that_does_not_fit_the_recipe_is_found(recipe, probe, message):
-    resource = s.solution_resource(recipeArn=f"arn:aws:personalize:::recipe/{recipe}")
-    solution = s.solution_settings(campaigns=[s.campaign_settings(probe=probe)])
-    found = s.messages(unanswered_probes, solution=solution, solutions={s.SOLUTION: resource})
-    assert found == ([f"{s.CAMPAIGN}: {message.format(None, recipe)}"] if message else [])
-    assert s.messages(unanswered_probes, solution=solution, solutions={}) == []
-
-
 FILTER = f"{s.ARN}:filter/unseen"
-INCLUDE = "INCLUDE ItemID WHERE Items.GENRE IN ($GENRE) AND Items.PRICE < $PRICE"
-EXCLUDE = 'EXCLUDE ItemID WHERE Items.GENRE IN ($GENRE, "$X") AND Items.PRICE < $PRICE'
-FIXED = 'INCLUDE ItemID WHERE Items.GENRE IN ("Drama")'
-BOTH = "has {}, but the filter needs GENRE and PRICE; correct it"
-QUOTES = "has 'Drama' for GENRE; put each text into double quotes, like '\"Drama\"'"
+GENRES = "INCLUDE ItemID WHERE Items.GENRE IN ($GENRES)"
 
 
 def about_filters(described, *probes):
     """Return the messages about the filter of probes with these fields, as it is described."""
-    known = {"status": "ACTIVE", "datasetGroupArn": s.GROUP, "filterExpression": FIXED}
-    whole = ({**USER, "filterArn": FILTER, "filterValues": {}, **probe} for probe in probes)
+    known = {"status": "ACTIVE", "datasetGroupArn": s.GROUP, "filterExpression": GENRES}
+    values = {"filterValues": {"GENRES": '"Drama"'}}
+    whole = ({**USER, "filterArn": FILTER, **values, **probe} for probe in probes)
     campaigns = [s.campaign_settings(probe=probe) for probe in whole]
     solution = s.solution_settings(campaigns=[*campaigns, s.campaign_settings()])
     filters = {} if described is None else {FILTER: {**known, **described}}
     return s.messages(unusable_filters, solution=solution, filters=filters)
 
 
-@pytest.mark.parametrize(
-    ("expression", "values", "errors"),
-    [
-        (INCLUDE, {"GENRE": '"Drama","War"', "PRICE": "9.5"}, []),
-        (INCLUDE, {"GENRE": "Drama", "PRICE": "9.5"}, [QUOTES]),
-        (INCLUDE, {"GENRE": '"Drama"'}, [BOTH.format("GENRE")]),
-        (INCLUDE, {}, [BOTH.format("nothing")]),
-        (EXCLUDE, {}, []),
-        (EXCLUDE, {"GENRE": "True"}, []),
-        (EXCLUDE, {"GENRES": '"Drama"'}, [BOTH.format("GENRES")]),
-        (FIXED, {}, []),
-        (FIXED, {"X": "1"}, ["has X, but the filter needs nothing; correct it"]),
-    ],
-)
-def test_the_values_of_a_filter_fit_its_parameters(expression, values, errors):
-    found = about_filters({"filterExpression": expression}, {"filterValues": values})
-    assert found == [f"{s.CAMPAIGN}: filterValues of the probe {error}" for error in errors]
+def test_a_probe_has_to_give_its_filter_what_the_expression_needs():
+    """tests/functions/test_filters.py has all that a filter may need."""
+    assert about_filters({}, {}) == []
+    assert about_filters({}, {"filterValues": {}}, {}) == [
+        (
+            f"{s.CAMPAIGN}: the probe has filterValues for nothing, but the filter needs GENRES; "
+            "correct them"
+        )
+    ]
 
 
 @pytest.mark.parametrize(
@@ -279,6 +194,24 @@ def test_a_filter_of_a_probe_has_to_be_active_and_of_the_group(described, messag
     found = about_filters(described, {}, {"filterArn": None})
     expected = f"the filter {FILTER}: {message}"
     assert [expected in text for text in found] == ([True] if message else [])
+
+
+def test_a_key_of_the_context_has_to_be_a_column_of_the_interactions():
+    def found(context, *datasets):
+        probe = {**USER, "context": context}
+        campaigns = [s.campaign_settings(probe=probe), s.campaign_settings()]
+        known = {"settings_": s.settings(datasets=list(datasets) or [s.dataset_settings()])}
+        request = {"skipImport": True}
+        solution = s.solution_settings(campaigns=campaigns)
+        return s.messages(unknown_context, solution=solution, request=request, **known)
+
+    assert found({"EVENT_VALUE": "1"}) == found({}) == []
+    assert found({"EVENT_VALUE": "1", "DEVICE": "phone", "device": "phone"}) == [
+        f"{s.CAMPAIGN}: the context of the probe has {key}, which is no column of the "
+        "interactions; use one of USER_ID, ITEM_ID, EVENT_VALUE, TIMESTAMP"
+        for key in ("DEVICE", "device")
+    ]
+    assert found({"DEVICE": "phone"}, s.items_settings()) == [], "its interactions are not known"
 
 
 def test_a_probe_with_a_user_without_interactions_is_a_warning():

@@ -70,7 +70,8 @@ def test_a_request_may_choose_datasets_and_solutions(request_, types, solutions)
 
 def test_a_run_is_refused_with_the_messages_of_all_guards():
     inactive = {s.DATASET: s.dataset_resource(status="CREATE FAILED")}
-    probed = s.campaign_settings(probe={"itemId": "i1", "filterArn": None})
+    probe = {"itemId": "i1", "filterArn": None, "context": {}}
+    probed = s.campaign_settings(probe=probe)
     settings_ = s.settings(
         datasets=[s.dataset_settings(importMode="INCREMENTAL")],
         solutions=[s.solution_settings(campaigns=[probed])],

@@ -35,11 +35,11 @@ MAY_IMPORT = {
 """Module, or package for all its modules, to the modules of this project that it may import."""
 
 ORDER = (
-    ("functions.clock", "functions.contract", "functions.prices"),
+    ("functions.clock", "functions.contract"),
     ("functions.words",),
     ("functions.call_times", "functions.errors"),
     ("functions.rules",),
-    ("functions.reconcile",),
+    ("functions.prices", "functions.reconcile"),
     ("functions.texts",),
     ("functions.aws", "functions.csv_files"),
     ("functions.executions", "functions.exports"),

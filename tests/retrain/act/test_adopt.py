@@ -107,12 +107,33 @@ def create_solution(client, name, recipe="aws-sims", group=MOVIES.arn, **fields)
     client.create_solution(recipeArn=arn, **{**standard, **fields})
 
 
+def test_a_solution_without_versions_gets_a_gate_for_a_metric_that_its_recipe_has():
+    """Nothing documents the metrics of the recipe for semantic similarity."""
+    metrics = {
+        "aws-sims": "normalized_discounted_cumulative_gain_at_10",
+        "aws-item-affinity": "coverage",
+        "aws-semantic-similarity": None,
+    }
+    with account() as prod:
+        for recipe in metrics:
+            create_solution(prod.pipeline.client, recipe, recipe)
+        prod.pipeline.sleep(HOUR)
+        document = prod.retrain(f"{adopt()} --json").document
+    gates = {
+        row["solutionArn"].rpartition("/")[2]: row.get("qualityGate", [{"metric": None}])
+        for row in document["config"]["solutions"]
+    }
+    assert {name: gates[name][0]["metric"] for name in metrics} == metrics
+    assert "none of the usual metrics; it has none" in " ".join(document["notes"])
+
+
 @pytest.mark.parametrize(
     ("recipe", "probe"),
     [
         ("aws-user-personalization-v2", {"userId": "u0"}),
         ("aws-similar-items", {"itemId": "i0"}),
         ("aws-personalized-ranking", {"userId": "u0", "inputList": ["i0", "i56", "i112"]}),
+        ("aws-trending-now", {"userId": "u0"}),
     ],
 )
 def test_a_probe_has_the_key_of_the_recipe_and_ids_of_the_exports(recipe, probe):

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import boto3
 import pytest
 
-from components.args import BatchJobArgs
+from components.args import BatchJobArgs, CampaignArgs, ProbeArgs, QualityRuleArgs
 from retrain.account.errors import OperatorError
 from retrain.rehearsal import world
 from retrain.rehearsal.data import Data
@@ -117,6 +117,10 @@ def test_a_resource_that_does_not_become_active_is_an_error(
     assert str(caught.value) == f"arn:1: {problem}"
 
 
+JOB = {"input": "s3://bucket/in.json", "output": "s3://bucket/out/"}
+TRENDING = QualityRuleArgs(metric="trend_prediction_accuracy", minimum=0.1)
+
+
 @pytest.mark.parametrize(
     ("probe", "mode", "recipe"),
     [
@@ -129,3 +133,21 @@ def test_a_resource_that_does_not_become_active_is_an_error(
 )
 def test_a_solution_has_a_recipe_for_its_probe_and_its_training_mode(probe, mode, recipe):
     assert recipe_of(solution(training_mode=mode, campaigns=[campaign(**probe)])) == recipe
+
+
+@pytest.mark.parametrize(
+    ("settings", "recipe"),
+    [
+        ({"batch_jobs": [BatchJobArgs(**JOB, themes="TITLE")]}, "aws-similar-items"),
+        ({"batch_jobs": [BatchJobArgs(**JOB, exploration_weight=0)]}, "aws-user-personalization"),
+        ({"quality_gate": [TRENDING]}, "aws-trending-now"),
+        ({"quality_gate": [TRENDING], "training_mode": "UPDATE"}, "aws-user-personalization-v2"),
+        (
+            {"campaigns": [CampaignArgs(campaign_arn="a", probe=ProbeArgs())]},
+            "aws-popularity-count",
+        ),
+        ({"campaigns": [campaign(user_id="1", item_id="1")]}, "aws-similar-items"),
+    ],
+)
+def test_a_solution_has_a_recipe_for_its_other_settings_if_there_is_one(settings, recipe):
+    assert recipe_of(solution(**settings)) == recipe

@@ -1,0 +1,132 @@
+"""Checks that the settings of a solution fit its recipe (`rules/recipes.py`).
+
+A recipe that the table does not have is a warning. No other guard refuses anything then.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..rules.recipes import FEATURES, RECIPES, find_recipe
+from ..words import list_text
+from .guards import guard
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .solutions import SolutionView
+
+WATCH_OTHERS = {
+    "GetRecommendations": "remove the inputList from the probe",
+    "GetPersonalizedRanking": "give the campaign a probe with an inputList",
+    "GetActionRecommendations": (
+        "set createAlarms to false and list other alarms, because Personalize publishes no metric "
+        "of this operation"
+    ),
+}
+"""The operation that campaigns answer -> how their bake gets alarms with data:
+https://docs.aws.amazon.com/personalize/latest/dg/cloudwatch-metrics.html"""
+
+
+@guard("recipe", "WARN", "solution")
+def unknown_recipe(view: SolutionView) -> Iterator[str]:
+    """Yield a message for a recipe that this program does not know.
+
+    A solution that does not exist has no recipe. Another guard reports it.
+    """
+    if view.recipe is not None and view.recipe not in RECIPES:
+        yield (
+            f"{view.arn}: this program does not know its recipe {view.recipe or 'of AutoML'}, so "
+            "nothing has checked whether the recipe fits the trainingMode, probes, createAlarms, "
+            "qualityGate and batchJobs; compare them with AWS's guide"
+        )
+
+
+@guard("recipe", "REFUSE", "solution")
+def unsupported_settings(view: SolutionView) -> Iterator[str]:
+    """Yield a message for batch jobs or other settings that the recipe does not support."""
+    recipe = find_recipe(view.recipe)
+    if recipe is None:
+        return
+
+    if view.batch_jobs and not recipe.line_keys:
+        yield f"{view.arn}: its recipe {view.recipe} has no batch jobs; remove the batchJobs"
+
+    used = {f"trainingMode {view.solution['trainingMode']}"}
+    for job in view.batch_jobs:
+        used |= {key for key, value in job.items() if value is not None}
+    for setting in sorted(used & FEATURES - {*recipe.features}):
+        able = [name for name, known in RECIPES.items() if setting in known.features]
+        yield (
+            f"{view.arn}: {setting} needs the recipe {' or '.join(able)}, but this solution has "
+            f"the recipe {view.recipe}; remove the setting"
+        )
+
+
+@guard("quality gate", "REFUSE", "solution")
+def missing_metrics(view: SolutionView) -> Iterator[str]:
+    """Yield a message for a metric of the qualityGate that no version of the recipe has.
+
+    A version without the metric passes or is rejected whatever it has learned. The gate of a
+    solution without campaigns and batch jobs judges nothing.
+    """
+    recipe = find_recipe(view.recipe)
+    if recipe is None or not (view.solution["campaigns"] or view.batch_jobs):
+        return
+
+    for rule in view.solution["qualityGate"]:
+        if recipe.lacks_metric(rule["metric"]):
+            yield (
+                f"{view.arn}: its qualityGate has the metric {rule['metric']}, which no version of "
+                f"the recipe {view.recipe} has; use one of {', '.join(recipe.metrics or ())}, or "
+                "write 'qualityGateEnabled: false'"
+            )
+
+
+@guard("probe", "REFUSE", "solution")
+def unanswered_probes(view: SolutionView) -> Iterator[str]:
+    """Yield a message for a probe that does not fit the recipe of the solution.
+
+    Otherwise, the probe would fail after a training that was paid for.
+    """
+    recipe = find_recipe(view.recipe)
+    for campaign in view.solution["campaigns"]:
+        arn = campaign["campaignArn"]
+        probe = campaign["probe"]
+        if recipe is None or probe is None:
+            continue
+
+        given = [key for key in ("userId", "itemId", "inputList") if probe.get(key)]
+        if recipe.operation == "GetActionRecommendations":
+            yield (
+                f"{arn}: campaigns of the recipe {view.recipe} do not answer a probe; remove the "
+                "probe from the campaign"
+            )
+        elif not recipe.takes(given):
+            optional = (f"{key} if its filter needs it" for key in recipe.optional_keys)
+            yield (
+                f"{arn}: the probe has {list_text(given) or 'no id'}, but campaigns of the "
+                f"recipe {view.recipe} take {list_text([*recipe.required_keys, *optional])}; "
+                "correct the probe"
+            )
+
+
+@guard("bake", "REFUSE", "solution")
+def deaf_alarms(view: SolutionView) -> Iterator[str]:
+    """Yield a message for a bake with `createAlarms` that watches a metric without data.
+
+    CloudWatch shows such alarms as OK, so that every version would pass its bake.
+    """
+    recipe = find_recipe(view.recipe)
+    answered = recipe and recipe.operation
+    for campaign in view.solution["campaigns"]:
+        probe = campaign["probe"]
+        bake = campaign["bake"]
+        # `components/alarms.py` knows the probe, but not the recipe.
+        is_ranking = probe is not None and probe.get("inputList")
+        watched = "GetPersonalizedRanking" if is_ranking else "GetRecommendations"
+        if bake and bake["createAlarms"] and answered not in (None, watched):
+            yield (
+                f"{campaign['campaignArn']}: createAlarms watches {watched}, but campaigns of the "
+                f"recipe {view.recipe} answer {answered}; {WATCH_OTHERS[answered]}"
+            )

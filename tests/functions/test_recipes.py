@@ -1,0 +1,53 @@
+"""The table of recipes, compared with the emulator's and with the metrics that a gate may have."""
+
+import pytest
+
+from components.rules.fields import METRIC_NAMES
+from emulator.personalize.batch_jobs import INPUT_KEYS
+from emulator.personalize.recipes import ALL
+from emulator.personalize.runtime import OPERATIONS
+from functions.rules.recipes import RECIPES, find_recipe, makes_segments
+
+SEGMENTS = ("aws-item-affinity", "aws-item-attribute-affinity")
+NBA, TRENDING, SEMANTIC = "aws-next-best-action", "aws-trending-now", "aws-semantic-similarity"
+
+
+@pytest.mark.parametrize("recipe", ALL, ids=lambda recipe: recipe.name)
+def test_the_emulator_has_the_same_recipes_with_the_same_facts(recipe):
+    known = RECIPES[recipe.name]
+    assert known.operation == OPERATIONS.get(recipe.type)
+    assert ("trainingMode UPDATE" in known.features) == recipe.updatable
+    by_name_or_type = INPUT_KEYS.get(recipe.name) or INPUT_KEYS.get(recipe.type, ())
+    assert known.line_keys == (by_name_or_type if recipe.name != TRENDING else ())
+
+
+def test_the_emulator_lacks_no_recipe():
+    assert RECIPES.keys() == {recipe.name for recipe in ALL}
+
+
+def test_only_a_known_recipe_has_facts():
+    assert find_recipe("aws-sims") is RECIPES["aws-sims"]
+    assert (find_recipe(None), find_recipe(""), find_recipe("aws-new")) == (None, None, None)
+    assert [name for name in (*RECIPES, "aws-new", None) if makes_segments(name)] == [*SEGMENTS]
+
+
+@pytest.mark.parametrize(
+    ("metric", "recipes"),
+    [
+        *((name, RECIPES.keys() - {*SEGMENTS, NBA}) for name in METRIC_NAMES[1:2]),
+        *((name, RECIPES.keys()) for name in METRIC_NAMES[2:5]),
+        *((name, RECIPES.keys() - {NBA}) for name in METRIC_NAMES[5:8]),
+        ("coverage", RECIPES.keys()),
+        ("average_rewards_at_k", RECIPES.keys() - {*SEGMENTS, NBA}),
+        ("trend_prediction_accuracy", {TRENDING, SEMANTIC}),
+        ("hit_at_k", {*SEGMENTS, SEMANTIC}),
+        ("hit", {*SEGMENTS, SEMANTIC}),
+        ("recall", {*SEGMENTS, SEMANTIC, NBA}),
+        ("precision", {SEMANTIC, NBA}),
+        ("auc", {SEMANTIC, NBA}),
+        ("item_freshness", {SEMANTIC}),
+    ],
+)
+def test_a_recipe_lacks_the_metrics_that_the_guide_gives_to_others_only(metric, recipes):
+    """The guide does not list the metrics of the recipe for semantic similarity."""
+    assert {name for name in RECIPES if not RECIPES[name].lacks_metric(metric)} == {*recipes}
