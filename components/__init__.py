@@ -16,7 +16,8 @@ from .args import (
     SolutionArgs,
     TriggerArgs,
 )
-from .pipeline import InvalidPipelineError, RetrainingPipeline
+from .pipeline import RetrainingPipeline
+from .shared import InvalidPipelineError
 
 __all__ = [
     "ApprovalArgs",

@@ -101,12 +101,15 @@ class DatasetsArgs:
 
 @dataclass(frozen=True, kw_only=True)
 class ProbeArgs:
-    """A request to a campaign after its update: by user, by item, or to rank items for a user."""
+    """A request to a campaign after its update: by user, by item, or to rank items for a user.
+
+    The recipe decides which of them it needs. Popular items need none.
+    """
 
     user_id: Annotated[str | None, rules.id_error] = None
-    """The user to request recommendations for."""
+    """The user to request recommendations for. Popular and related items need one for a filter."""
     item_id: Annotated[str | None, rules.id_error] = None
-    """The item to request related items for, instead of `userId`."""
+    """The item to request related items for."""
     input_list: Annotated[
         Sequence[Annotated[str, rules.id_error]] | None,
         Elements(1, rules.MAX_RESULTS, "list 1 to 500 items"),
@@ -117,7 +120,7 @@ class ProbeArgs:
     """
     filter_arn: Annotated[pulumi.Input[str] | None, arns.FILTER] = None
     """ARN of the filter that the application uses."""
-    filter_values: Annotated[Mapping[str, str], rules.parameters_error] = field(
+    filter_values: Annotated[Mapping[str, str], rules.filter_values_error] = field(
         default_factory=dict
     )
     """The parameters of the filter. Texts are in double quotes: `{GENRE: '"Drama","Comedy"'}`."""
@@ -147,7 +150,7 @@ class BakeArgs:
 
     Each goes off after ten minutes with at least 10 errors in 5 minutes, or with a mean latency of
     1 second. They watch GetPersonalizedRanking if the probe has an `inputList`, otherwise
-    GetRecommendations.
+    GetRecommendations. A run is refused if campaigns of the recipe answer another operation.
     """
 
 
@@ -236,9 +239,12 @@ class BatchJobArgs:
     exploration_weight: Annotated[float | None, Between(0, 1, "write a share, for example 0.3")] = (
         None
     )
-    """How much a User-Personalization recipe explores new items. The default of AWS is 0.3."""
+    """How much the recipe aws-user-personalization explores new items. The default of AWS is 0.3.
+
+    The recipe aws-user-personalization-v2 decides that itself.
+    """
     exploration_item_age_cut_off: Annotated[
-        float | None, above_zero(3650, "set days, for example 30")
+        float | None, Between(1, 3650, "set days, for example 30")
     ] = None
     """Up to which age in days an item counts as new. The default of AWS is 30."""
     on_rejected: Literal["skip", "live"] = "skip"

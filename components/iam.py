@@ -1,5 +1,6 @@
 """The IAM roles of a pipeline, their policies, and the ARNs that the policies name."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeAlias
@@ -9,10 +10,10 @@ import pulumi_aws as aws
 
 from .rules.arns import Home
 from .rules.fields import DATE_PLACEHOLDER
-from .shared import Shared
+from .shared import Shared, raise_if_any_problem
 from .state_machine.steps import Resource
 
-PolicyDocument: TypeAlias = dict[str, object]
+PolicyDocument: TypeAlias = dict[str, Any]
 Grant: TypeAlias = tuple[Sequence[str], pulumi.Input[Sequence[pulumi.Input[str | None]]]]
 """IAM actions, and the ARNs of the resources on which they are allowed.
 
@@ -20,6 +21,10 @@ An ARN is None if the pipeline does not have the resource."""
 
 FILE_ACTIONS = ("s3:GetObject", "s3:PutObject", "s3:ListBucket")
 """The actions of `file_arns`."""
+MAX_POLICY_CHARACTERS = 10_240
+"""The most characters of all inline policies of a role:
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
+
 LOG_DELIVERY_ACTIONS = [
     *(f"logs:{verb}LogDelivery" for verb in ("Create", "Get", "Update", "Delete")),
     "logs:ListLogDeliveries",
@@ -60,7 +65,7 @@ def create_role(
     )
     actions = [actions for actions, _ in grants]
     policy = pulumi.Output.all(*(resources for _, resources in grants)).apply(
-        lambda resources: _document(map(_grant_statement, actions, resources))
+        lambda resources: _role_policy(shared.name, name, actions, resources)
     )
     role_policy = aws.iam.RolePolicy(
         name,
@@ -185,6 +190,33 @@ def bucket_arns(partition: str, locations: Iterable[str]) -> list[str]:
 def _s3_path(location: str) -> str:
     """Return `bucket/key` of a location, with a wildcard in place of the date."""
     return location.removeprefix("s3://").replace(DATE_PLACEHOLDER, "*")
+
+
+def _role_policy(
+    pipeline: str,
+    role: str,
+    actions: Sequence[Sequence[str]],
+    resources: Sequence[Sequence[str | None]],
+) -> PolicyDocument:
+    """Return the only policy of a role. Raise InvalidPipelineError if it is too long for IAM."""
+    statements = [*filter(None, map(_grant_statement, actions, resources))]
+    document = _document(statements)
+    characters = policy_characters(document)
+    if characters > MAX_POLICY_CHARACTERS:
+        longest = sorted(statements, key=policy_characters, reverse=True)[:3]
+        parts = (f"{len(item['Resource'])} ARNs for {item['Action'][0]}" for item in longest)
+        problem = (
+            f"the policy of the role {role} has {characters:,} characters, but IAM accepts "
+            f"{MAX_POLICY_CHARACTERS:,}; most of them are {', '.join(parts)}; shorten the names or "
+            "locations in these ARNs, use fewer of them, or move solutions to another stack"
+        )
+        raise_if_any_problem([problem], pipeline)
+    return document
+
+
+def policy_characters(policy: PolicyDocument) -> int:
+    """Return the characters of a policy as IAM counts them, which is without white space."""
+    return len("".join(json.dumps(policy).split()))
 
 
 def _grant_statement(actions: Sequence[str], resources: Sequence[str | None]) -> PolicyDocument:

@@ -1,7 +1,7 @@
 """The component that deploys the pipeline of one dataset group."""
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pulumi
@@ -13,7 +13,6 @@ from .args import RetrainingPipelineArgs, as_config
 from .dashboard import create_dashboard, dashboard_url
 from .lambda_functions import CALLED_BY_EVENTS, Functions, create_functions, create_log_group
 from .rules.arns import Home, parse_arn
-from .rules.fields import problem_text
 from .rules.pipeline import check
 from .schedules import (
     create_dead_letter_queue,
@@ -21,19 +20,12 @@ from .schedules import (
     report_unreported_runs,
     start_on_export,
 )
-from .shared import Shared, job_prefix, name_problems
+from .shared import Shared, job_prefix, name_problems, raise_if_any_problem
 from .state_machine.definition import definition
 from .workflow_settings import workflow_settings
 
 PIPELINE_TAG = "retraining-pipeline"
 """Key of the tag that names the pipeline. Every resource and every job has it."""
-
-
-class InvalidPipelineError(pulumi.RunError):
-    """The arguments of the component have problems, which the message lists.
-
-    It is a RunError because the CLI shows the message of a RunError without a stack trace.
-    """
 
 
 class RetrainingPipeline(pulumi.ComponentResource):
@@ -47,8 +39,9 @@ class RetrainingPipeline(pulumi.ComponentResource):
     the component an alias.
 
     Raises InvalidPipelineError for arguments that break a rule, and for ARNs that are not in the
-    caller's account and the provider's region. Arguments that are outputs are checked once their
-    values are known. A preview checks all that it knows.
+    caller's account and the provider's region, and if IAM would refuse a policy because of its
+    length. Arguments that are outputs are checked once their values are known. A preview checks all
+    that it knows.
 
     The key policy of `kms_key_arn` has to let CloudWatch Logs, CloudWatch alarms and the account's
     IAM policies use the key. docs/deployment.md has the statements.
@@ -244,12 +237,6 @@ def _create_state_machine(
             custom_timeouts=pulumi.CustomTimeouts(delete="2h"),
         ),
     )
-
-
-def raise_if_any_problem(messages: Iterable[str], name: str) -> None:
-    """Raise InvalidPipelineError with all messages about the pipeline `name`, if there are any."""
-    if problems := list(messages):
-        raise InvalidPipelineError(problem_text(problems, f"the retraining pipeline {name!r}"))
 
 
 def _checked_home(

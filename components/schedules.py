@@ -1,13 +1,13 @@
 """Creates the schedules and event rules that start runs and call functions."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import pulumi
 import pulumi_aws as aws
 
 from . import iam
-from .rules.fields import DATE_PLACEHOLDER
+from .rules.pipeline import marker_pattern
 from .shared import Shared, step_name
 
 EXECUTION_INPUT = {
@@ -113,26 +113,12 @@ def start_on_export(
         "start_on_export",
         function,
         description="Ready markers of exports",
-        pattern=pulumi.Output.all(*markers).apply(_marker_pattern),
+        pattern=pulumi.Output.all(*markers).apply(marker_pattern),
         # https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
         event_fields={"bucket": "$.detail.bucket.name", "key": "$.detail.object.key"},
         document={"stateMachineArn": state_machine_arn, "bucket": "<bucket>", "key": "<key>"},
         is_enabled=not shared.args.paused,
     )
-
-
-def _marker_pattern(markers: Sequence[str]) -> Mapping[str, object]:
-    """Return the event pattern for objects with the bucket and the beginning of a marker."""
-    locations = [marker.removeprefix("s3://").partition("/") for marker in markers]
-    prefixes = {key.partition(DATE_PLACEHOLDER)[0] for *_, key in locations}
-    return {
-        "source": ["aws.s3"],
-        "detail-type": ["Object Created"],
-        "detail": {
-            "bucket": {"name": sorted({bucket for bucket, *_ in locations})},
-            "object": {"key": [{"prefix": prefix} for prefix in sorted(prefixes)]},
-        },
-    }
 
 
 def report_unreported_runs(

@@ -1,6 +1,8 @@
 """Reads the config of a stack into the arguments of the pipeline, and reports all its problems."""
 
+import json
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from difflib import get_close_matches
 
 import pulumi
@@ -8,7 +10,7 @@ from pulumi.runtime.config import CONFIG, is_config_secret
 
 from .args import RetrainingPipelineArgs
 from .rules.fields import Problem, problem_text
-from .rules.pipeline import Checked, check
+from .rules.pipeline import Checked, check, role_tag_problems
 from .shared import MAX_NAME_CHARACTERS
 
 PROJECT = "personalize-retraining"
@@ -84,6 +86,11 @@ def _stack_problems(
             f"pulumi config set aws:region {expected} -s {stack}"
         )
         yield Problem("aws:region", message, region)
+    # The provider puts its own tags beside those of the pipeline. It checks their form itself.
+    with suppress(ValueError, KeyError, TypeError, AttributeError):
+        default_tags = json.loads(config["aws:defaultTags"])["tags"]
+        own_tags = getattr(checked.args, "tags", {})  # no arguments if they cannot be read
+        yield from role_tag_problems("aws:defaultTags", default_tags, own_tags)
     for key in config:
         namespace, _, name = key.partition(":")
         # The namespaces of the AWS provider and of Pulumi may be similar to the project's name.

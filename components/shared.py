@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import pulumi
@@ -10,6 +10,7 @@ import pulumi_aws as aws
 
 from .args import RetrainingPipelineArgs
 from .rules.arns import Home
+from .rules.fields import problem_text
 from .state_machine.steps import STEPS
 
 MAX_ROLE_NAME_CHARACTERS = 64
@@ -56,6 +57,19 @@ def job_prefix(group_arn: str) -> str:
     account and region. Tags show which jobs belong to the pipeline, not names.
     """
     return hashlib.sha256(group_arn.encode()).hexdigest()[:8]
+
+
+class InvalidPipelineError(pulumi.RunError):
+    """The arguments of the component have problems, which the message lists.
+
+    It is a RunError because the CLI shows the message of a RunError without a stack trace.
+    """
+
+
+def raise_if_any_problem(messages: Iterable[str], name: str) -> None:
+    """Raise InvalidPipelineError with all messages about the pipeline `name`, if there are any."""
+    if problems := list(messages):
+        raise InvalidPipelineError(problem_text(problems, f"the retraining pipeline {name!r}"))
 
 
 @dataclass(frozen=True, kw_only=True)

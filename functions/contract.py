@@ -30,7 +30,7 @@ class DatasetSettings(TypedDict):
 
 
 class ProbeSettings(TypedDict):
-    """The probe of a campaign. It names a user, an item, or a user and a list of items to rank."""
+    """The probe of a campaign. It names what the recipe needs: a user, an item, items to rank."""
 
     userId: str | None
     itemId: str | None

@@ -9,9 +9,8 @@ from pulumi.provider import ConstructResult, Provider
 
 from components import RetrainingPipeline
 from components.args import camel_case
-from components.pipeline import raise_if_any_problem
 from components.rules.pipeline import check
-from components.shared import name_problems
+from components.shared import name_problems, raise_if_any_problem
 from package.schema import OUTPUTS, TOKEN
 
 

@@ -262,15 +262,30 @@ MOVIES = DatasetGroup()
 """The dataset group that most tests start from."""
 
 
-def largest_group(name_characters: int = 63) -> DatasetGroup:
-    """Return a group with the largest pipeline that the rules allow, and names of this length."""
+def largest_group(
+    name_characters: int = 63, filters: int = 0, location_characters: int = 0
+) -> DatasetGroup:
+    """Return a group with the largest pipeline that the rules allow, and names of this length.
+
+    A number of probes has filters, which leave less room for the texts of batch jobs. The locations
+    of the exports have at least `location_characters`.
+    """
 
     def name(start: str) -> str:
         return start.ljust(name_characters, "x")
 
+    def filtered(number: int) -> dict[str, str]:
+        has_filter = number < filters
+        return {"filter_arn": f"{PERSONALIZE}:filter/{name(f'f{number}')}"} if has_filter else {}
+
     count = MAX_SOLUTIONS * MAX_CAMPAIGNS
     bake = BakeArgs(hours=1, alarms=[alarm_arn("a")])
     texts = MAX_TEXT_CHARACTERS - count * len(f"u{alarm_arn('a')}")
+    texts -= sum(len(arn) for number in range(filters) for arn in filtered(number).values())
+    datasets = {
+        key: {"data_location": f"s3://exports/{key}".ljust(location_characters - 4, "x") + ".csv"}
+        for key in ("interactions", "items", "users", "actions", "action_interactions")
+    }
     batch_jobs = [
         BatchJobArgs(input=f"s3://exports/i/{number}", output=f"s3://exports/o/{number}/")
         for number in range(texts // (CHARACTERS_PER_BATCH_JOB + len("s3://exports/i/1" * 2) + 1))
@@ -283,7 +298,13 @@ def largest_group(name_characters: int = 63) -> DatasetGroup:
                 for metric in METRIC_NAMES[:MAX_GATE_RULES]
             ],
             campaigns=[
-                campaign(name(f"c{index}-{number}"), bake=bake, user_id="u", minutes=1)
+                campaign(
+                    name(f"c{index}-{number}"),
+                    bake=bake,
+                    user_id="u",
+                    minutes=1,
+                    **filtered(index * MAX_CAMPAIGNS + number),
+                )
                 for number in range(MAX_CAMPAIGNS)
             ],
             batch_jobs=batch_jobs[index : index + 1],
@@ -291,7 +312,7 @@ def largest_group(name_characters: int = 63) -> DatasetGroup:
         for index in range(MAX_SOLUTIONS)
     ]
     return (
-        MOVIES.with_datasets("interactions", "items", "users", "actions", "action_interactions")
+        replace(MOVIES, datasets=datasets)
         .with_solutions(*solutions)
         .with_options(
             tags={f"{key:k<128}": "v" * 256 for key in range(MAX_TAGS)},

@@ -16,6 +16,10 @@ MAX_LOCATION_CHARACTERS = 256
 MAX_VALUES, MAX_VALUE_CHARACTERS = 25, 1_000
 """The most parameters of a filter, and the most characters of a value, according to the API."""
 _PARAMETER = re.compile(r"\w{1,50}", re.ASCII)
+_TEXTS = r'\s*"[^"]*"(\s*,\s*"[^"]*")*\s*'
+_FILTER_VALUE = re.compile(rf"{_TEXTS}|\s*[-+]?[0-9]+(\.[0-9]+)?\s*")
+"""Texts in double quotes, or a number:
+https://docs.aws.amazon.com/personalize/latest/dg/filter-batch.html"""
 MAX_ID_CHARACTERS = 256
 """The longest id of a user or an item in the API's model of GetRecommendations."""
 MAX_RESULTS = 500
@@ -54,8 +58,9 @@ solution version does not have the metric, the gate reports it.
 
 _S3_LOCATION = re.compile(r"s3://[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9]/(?:[^*?{}]|\{date\})+")
 """A location in S3. Personalize supports no wildcards."""
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
-"""Roughly an email address. Only the confirmation shows whether the address exists."""
+_EMAIL = re.compile(r'(?!.*[<>()\[\],;:"\\])[^@\s]+@[^@\s]+\.[^@\s.]+')
+"""Roughly an email address, without a name like in `Ann <ann@example.com>`. Only the confirmation
+shows whether the address exists."""
 
 
 class Problem(NamedTuple):
@@ -189,6 +194,24 @@ def parameters_error(values: Mapping[str, str]) -> str | None:
                 f"with a value of 1 to {MAX_VALUE_CHARACTERS} characters"
             )
     return None if len(values) <= MAX_VALUES else f"has {len(values)}; keep at most {MAX_VALUES}"
+
+
+def filter_values_error(values: Mapping[str, str]) -> str | None:
+    """Check the parameters of a filter, whose texts have to be in double quotes.
+
+    Whether a parameter takes a number as well depends on the filter. Planning checks that.
+    """
+    if error := parameters_error(values):
+        return error
+
+    for name, value in values.items():
+        if not _FILTER_VALUE.fullmatch(value):
+            text = value.replace('"', "")
+            return (
+                f"has {value!r} for {name}; put each text into double quotes, and commas between "
+                f"several, like '\"{text}\"'"
+            )
+    return None
 
 
 def email_error(text: str) -> str | None:

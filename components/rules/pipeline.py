@@ -3,8 +3,9 @@
 `args.py` has the rules of single fields. Here are those that need more than one field.
 """
 
+import json
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -37,6 +38,8 @@ RESERVED_TAGS = "retraining-"
 TAG_KEY = re.compile(r"[\w .:/=+\-@]{1,128}")
 TAG_VALUE = re.compile(r"[\w .:/=+\-@]{1,256}")
 """A value that AWS allows. EventBridge Scheduler refuses an empty value."""
+MAX_PATTERN_CHARACTERS = 4_096
+"""The longest event pattern of a rule, in the API's model of EventBridge."""
 
 
 class Checked(NamedTuple):
@@ -158,13 +161,9 @@ def _check_baselines(reader: Reader) -> Iterator[Problem]:
 
 def _check_request(probe: ProbeArgs, key: str) -> Iterator[Problem]:
     """Check that a probe makes one request."""
-    given = {"userId": probe.user_id, "itemId": probe.item_id, "inputList": probe.input_list}
-    names = [name for name, value in given.items() if value is not None]
-    if names not in (["userId"], ["itemId"], ["userId", "inputList"]):
-        message = (
-            f"cannot send a request with {' and '.join(names) or 'no id'}; set only userId, only "
-            "itemId, or userId with an inputList"
-        )
+    # Which ids a request without a list needs is up to the recipe, which is known at run time.
+    if probe.input_list is not None and (probe.user_id is None or probe.item_id is not None):
+        message = "cannot rank the items of inputList; set userId beside it, and no itemId"
         yield Problem(key, message)
     if probe.filter_values and probe.filter_arn is None:
         message = "has no effect without filterArn; add the filter, or remove filterValues"
@@ -235,11 +234,10 @@ def _texts_of(probe: ProbeArgs) -> Iterator[object]:
 
 def _check_tags(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
     """Check that AWS accepts each tag, and that the pipeline does not reserve its key."""
+    yield from role_tag_problems("tags", args.tags)
     for key, value in args.tags.items():
-        if key.lower().startswith(("aws:", RESERVED_TAGS)):
-            message = (
-                f"has a reserved key; choose one that begins with neither aws: nor {RESERVED_TAGS}"
-            )
+        if key.lower().startswith(RESERVED_TAGS):
+            message = f"has a reserved key; choose one that does not begin with {RESERVED_TAGS}"
             yield Problem(f"tags.{key}", message, value)
         elif not TAG_KEY.fullmatch(key) or not TAG_VALUE.fullmatch(value):
             message = (
@@ -247,6 +245,29 @@ def _check_tags(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
                 "value: letters, digits, spaces and _ . : / = + - @"
             )
             yield Problem(f"tags.{key}", message, value)
+
+
+def role_tag_problems(
+    setting: str, tags: Mapping[str, str], others: Iterable[str] = ()
+) -> Iterator[Problem]:
+    """Yield a problem for each tag that IAM refuses on a role, because of aws: or another tag.
+
+    `others` are the keys of the tags that a role has besides:
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html
+    """
+    keys = {other.lower(): other for other in others}
+    for key, value in tags.items():
+        twin = keys.setdefault(key.lower(), key)
+        if twin != key:
+            message = (
+                f"differs from the tag {twin} only in upper and lower case, so IAM refuses a role "
+                "with both; remove one of them"
+            )
+            yield Problem(f"{setting}.{key}", message)
+        for part, text in {"key": key, "value": value}.items():
+            if text.lower().startswith("aws:"):
+                message = f"has a {part} that begins with aws:, which IAM refuses; choose another"
+                yield Problem(f"{setting}.{key}", message, value)
 
 
 def _check_trigger(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
@@ -263,12 +284,35 @@ def _check_trigger(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]
             "datasets.interactions.readyMarker to 's3://bucket/{date}.SUCCESS'"
         )
         yield Problem("trigger.onExport", message)
+    texts = [marker for marker in markers if isinstance(marker, str)]
+    characters = len(json.dumps(marker_pattern(texts)))
+    if characters > MAX_PATTERN_CHARACTERS:
+        message = (
+            f"makes an event pattern of {characters:,} characters from the ready markers, but "
+            f"EventBridge accepts {MAX_PATTERN_CHARACTERS:,}; shorten the part of each marker "
+            "before {date}, or let the markers share it"
+        )
+        yield Problem("trigger.onExport", message)
     if args.solutions and args.limits.max_trainings_per_month is None:
         message = (
             "missing; trigger.onExport needs it, because the number of exports is not known; set "
             "for example 35, or 0 for no limit"
         )
         yield Problem("limits.maxTrainingsPerMonth", message)
+
+
+def marker_pattern(markers: Sequence[str]) -> Mapping[str, object]:
+    """Return the event pattern for objects with the bucket and the beginning of a marker."""
+    locations = [marker.removeprefix("s3://").partition("/") for marker in markers]
+    prefixes = {key.partition(DATE_PLACEHOLDER)[0] for *_, key in locations}
+    return {
+        "source": ["aws.s3"],
+        "detail-type": ["Object Created"],
+        "detail": {
+            "bucket": {"name": sorted({bucket for bucket, *_ in locations})},
+            "object": {"key": [{"prefix": prefix} for prefix in sorted(prefixes)]},
+        },
+    }
 
 
 RULES: Mapping[type, Sequence[Callable[[Any, str], Iterator[Problem]]]] = {

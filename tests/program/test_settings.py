@@ -104,7 +104,7 @@ def test_an_input_list_has_at_most_500_items_and_all_ids_5000_characters():
     (problem,) = problems_of(with_items([f"{number:0>249}" for number in range(20)], **baseline))
     assert "relativeTo" in problem
     values = {f"{PROBE}.filterArn": f"{HOME}:filter/unseen", f"{PROBE}.context": {"DEVICE": "tv"}}
-    values |= {f"{PROBE}.filterValues": {f"P{number}": "x" * 200 for number in range(25)}}
+    values |= {f"{PROBE}.filterValues": {f"P{number}": f'"{"x" * 198}"' for number in range(25)}}
     (problem,) = problems_of(changed(values))
     assert problem.startswith("solutions: has 5"), "names, values and the filter count too"
 
