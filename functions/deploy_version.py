@@ -138,7 +138,7 @@ class CampaignDeployment:
             self.spec,
             # They are read at each poll, because their baselines may have been trained since.
             read_facts=partial(read_version, client, self.solution),
-            read_creation_time=self._read_creation_time,
+            creation_time_of=self._read_creation_time,
             now=clock.now(),
         )
 

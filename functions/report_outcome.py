@@ -1,10 +1,57 @@
 """Reports how a run ended."""
 
+import logging
+from functools import partial
+
+from botocore.exceptions import ClientError
+
+from .aws import write_client
 from .contract import FinishedRun, pipeline_name
+from .errors import ServiceUnavailable, Throttled
+from .executions import solution_results, trial_results
+from .personalize.tags import REPORTED, write_tags
 from .report.send import ReportedRun, report_run
+from .rules.deployments import REPORTED_OUTCOMES, verdict_about
+
+logger = logging.getLogger("retraining")
 
 
 def handler(event: FinishedRun, _context: object) -> ReportedRun:
     """Send the report of the run, and return it as the output of the execution."""
     settings = event["settings"]
-    return report_run("report_outcome", event, pipeline_name(settings), settings["notifications"])
+    return report_run(
+        "report_outcome",
+        event,
+        pipeline_name(settings),
+        settings["notifications"],
+        after_delivery=partial(note_verdicts, event),
+    )
+
+
+def note_verdicts(document: FinishedRun) -> None:
+    """Note at each campaign which verdict people know now, so that no later run repeats it.
+
+    If a note cannot be written, the next run reports the verdict again.
+    """
+    results = [
+        *trial_results(document),
+        *(result for solution in solution_results(document) for result in solution["campaigns"]),
+    ]
+    for result in results:
+        item = result["item"]
+        version_arn = item["versionArn"] if item else None
+        if item is None or version_arn is None or item["outcome"] not in REPORTED_OUTCOMES:
+            continue
+
+        campaign_arn = result["campaign"]["campaignArn"]
+        verdict = verdict_about(version_arn, item["outcome"], item["cause"])
+        try:
+            write_tags(write_client(), campaign_arn, {REPORTED: verdict})
+        except (ClientError, ServiceUnavailable, Throttled) as error:
+            logger.warning(
+                "the verdict on %s at %s was not noted, so the next run reports it again: %s",
+                version_arn,
+                campaign_arn,
+                error,
+                extra={"runId": document["run"].get("id")},
+            )

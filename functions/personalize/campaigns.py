@@ -109,12 +109,12 @@ def with_version_facts(
     campaign: CampaignState,
     spec: DeploymentSpec,
     read_facts: Callable[[str], VersionFacts],
-    read_creation_time: Callable[[str], datetime | None],
+    creation_time_of: Callable[[str], datetime | None],
     now: datetime,
 ) -> CampaignState:
     """Return the campaign with the facts about the versions that the rules are going to compare."""
     facts = {arn: read_facts(arn) for arn in versions_to_compare(campaign, spec, now)}
-    found_times = {arn: read_creation_time(arn) for arn in versions_to_order(campaign, spec, now)}
+    found_times = {arn: creation_time_of(arn) for arn in versions_to_order(campaign, spec, now)}
     creation_times = {arn: time for arn, time in found_times.items() if time is not None}
     return replace(campaign, version_facts=facts, creation_times=creation_times)
 

@@ -298,7 +298,7 @@ class SolutionView:
             self.campaign_state(campaign),
             spec,
             read_facts=self.world.version_readers[self.arn],
-            read_creation_time={item.arn: item.created_at for item in self.seen.trainings}.get,
+            creation_time_of={item.arn: item.created_at for item in self.seen.trainings}.get,
             now=now,
         )
         return decide(state, spec, DeploymentProgress(began_at=now), now)

@@ -15,12 +15,10 @@ from typing import TYPE_CHECKING, TypedDict
 from botocore.exceptions import ClientError
 
 from .. import clock, metrics
-from ..aws import events, read_client, sns, write_client
+from ..aws import events, read_client, sns
 from ..errors import ServiceUnavailable, Throttled
-from ..executions import solution_results, trial_results
 from ..personalize.campaigns import describe_campaign, read_pin, read_record, served_version_arn
-from ..personalize.tags import REPORTED, tags_of, write_tags
-from ..rules.deployments import REPORTED_OUTCOMES, verdict_about
+from ..personalize.tags import tags_of
 from .model import Report, ServingReport, report_of
 from .text import MAX_CHAT_BYTES, subject_of, text_of
 
@@ -53,9 +51,17 @@ class ReportedRun(TypedDict):
 
 
 def report_run(
-    step: str, document: FinishedRun, pipeline: str, notifications: NotificationSettings
+    step: str,
+    document: FinishedRun,
+    pipeline: str,
+    notifications: NotificationSettings,
+    *,
+    after_delivery: Callable[[], None] | None = None,
 ) -> ReportedRun:
-    """Log the report of a run, send it as a message and as an event, and return it."""
+    """Log the report of a run, send it as a message and as an event, and return it.
+
+    `after_delivery` is called if both were delivered, so that people and programs know the report.
+    """
     serving = read_serving(read_client(), document["settings"]) if "settings" in document else []
     report = report_of(
         document,
@@ -76,38 +82,9 @@ def report_run(
             "; ".join(failures),
             extra={"step": step, "runId": report["runId"], "undeliveredReports": len(failures)},
         )
-    else:
-        note_verdicts(document)
+    elif after_delivery:
+        after_delivery()
     return {"report": report, "text": text}
-
-
-def note_verdicts(document: FinishedRun) -> None:
-    """Note at each campaign which verdict people know now, so that no later run repeats it.
-
-    If a note cannot be written, the next run reports the verdict again.
-    """
-    results = [
-        *trial_results(document),
-        *(result for solution in solution_results(document) for result in solution["campaigns"]),
-    ]
-    for result in results:
-        item = result["item"]
-        version_arn = item["versionArn"] if item else None
-        if item is None or version_arn is None or item["outcome"] not in REPORTED_OUTCOMES:
-            continue
-
-        campaign_arn = result["campaign"]["campaignArn"]
-        verdict = verdict_about(version_arn, item["outcome"], item["cause"])
-        try:
-            write_tags(write_client(), campaign_arn, {REPORTED: verdict})
-        except (ClientError, ServiceUnavailable, Throttled) as error:
-            logger.warning(
-                "the verdict on %s at %s was not noted, so the next run reports it again: %s",
-                version_arn,
-                campaign_arn,
-                error,
-                extra={"runId": document["run"].get("id")},
-            )
 
 
 def needs_person(report: Report) -> bool:

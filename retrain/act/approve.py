@@ -194,7 +194,7 @@ def _judged_candidate(
             campaign_arn,
             arn,
             read_facts=read,
-            read_creation_time=creation_times.get,
+            creation_time_of=creation_times.get,
         )
         live[campaign_arn] = state.served_version_arn
         if not needs_run(step):
@@ -225,7 +225,7 @@ def _first_step(
     version_arn: str,
     *,
     read_facts: Callable[[str], VersionFacts],
-    read_creation_time: Callable[[str], datetime | None],
+    creation_time_of: Callable[[str], datetime | None],
 ) -> tuple[CampaignState, Step]:
     """Return a campaign, and the first step of a run that deploys an approved version there."""
     client = target.access.personalize
@@ -239,7 +239,7 @@ def _first_step(
         solution["solutionArn"],
     )
     now = clock.now()
-    state = with_version_facts(campaign, approved, read_facts, read_creation_time, now)
+    state = with_version_facts(campaign, approved, read_facts, creation_time_of, now)
     return state, decide(state, approved, DeploymentProgress(began_at=now), now)
 
 

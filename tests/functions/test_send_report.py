@@ -9,7 +9,6 @@ from botocore.exceptions import ClientError, ConnectTimeoutError
 from botocore.stub import Stubber
 
 from functions import clock as functions_clock
-from functions.personalize.tags import REPORTED
 from functions.report import send
 from functions.report.send import read_serving, report_run
 from tests.functions import samples as s
@@ -32,8 +31,6 @@ def served(monkeypatch):
     serving |= {"isBad": False, "pin": None}
     monkeypatch.setattr(send, "read_client", lambda: None)
     monkeypatch.setattr(send, "read_serving", lambda *_: [{**serving, "versionOnTrial": None}])
-    monkeypatch.setattr(send, "write_client", lambda: None)
-    monkeypatch.setattr(send, "write_tags", lambda *_: None)
 
 
 def deliver(document=None, notifications=ALWAYS):
@@ -72,60 +69,6 @@ def test_a_run_whose_settings_are_not_known_serves_nothing_that_is_known():
     document = s.finished(error={"Error": "ABORTED", "Cause": "by hand"})
     del document["settings"]
     assert deliver(document)["report"]["serving"] == []
-
-
-# Which verdicts are noted as told
-
-CAUSES = {"REJECTED": "gate", "SKIPPED": "moved"}
-
-
-def judged(outcome):
-    """Return the result of a campaign with this outcome."""
-    return s.campaign_result(outcome, "it fell", cause=CAUSES.get(outcome))
-
-
-@pytest.mark.parametrize(
-    ("outcome", "verdict"),
-    [
-        ("REJECTED", f"{s.VERSION} REJECTED gate"),
-        ("SKIPPED", f"{s.VERSION} SKIPPED moved"),
-        ("ROLLED_BACK", f"{s.VERSION} ROLLED_BACK"),
-        ("AWAITING_APPROVAL", f"{s.VERSION} AWAITING_APPROVAL"),
-        ("DEPLOYED", None),
-        ("FAILED", None),
-    ],
-)
-@pytest.mark.parametrize("is_trial", [False, True])
-def test_a_verdict_is_noted_after_its_report(monkeypatch, outcome, verdict, is_trial):
-    written = []
-    monkeypatch.setattr(send, "write_tags", lambda _, arn, tags: written.append((arn, tags)))
-    results = [judged(outcome)]
-    document = s.finished(solutions=[s.solution_result(campaigns=[] if is_trial else results)])
-    document["trials"] = results if is_trial else []
-    deliver(document)
-    assert written == ([(s.CAMPAIGN, {REPORTED: verdict})] if verdict else [])
-
-
-def test_a_verdict_is_not_noted_if_its_report_was_not_delivered(monkeypatch, inbox):
-    def deny(**_):
-        raise DENIED
-
-    written = []
-    monkeypatch.setattr(inbox, "publish", deny)
-    monkeypatch.setattr(send, "write_tags", lambda *arguments: written.append(arguments))
-    deliver(s.finished(solutions=[s.solution_result(campaigns=[judged("REJECTED")])]))
-    assert written == []
-
-
-def test_a_verdict_that_cannot_be_noted_is_logged_and_changes_nothing(monkeypatch, caplog):
-    def deny(*_):
-        raise DENIED
-
-    monkeypatch.setattr(send, "write_tags", deny)
-    delivered = deliver(s.finished(solutions=[s.solution_result(campaigns=[judged("REJECTED")])]))
-    assert delivered["report"]["outcome"] == "REJECTED"
-    assert "was not noted, so the next run reports it again" in caplog.text
-    assert errors(caplog) == [], "it is a warning"
 
 
 # What cannot be delivered
