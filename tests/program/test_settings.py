@@ -118,11 +118,12 @@ def test_an_encrypted_setting_is_refused_and_not_shown():
 
 
 def test_an_output_is_accepted_only_where_an_input_is_allowed():
-    # With createAlarms, the campaign of the bake has to be known.
-    options = changed({"solutions[0].campaigns[0].bake.createAlarms": False}, EVERY_OPTION)
+    # With createAlarms, the ARN of the campaign has to be known.
+    own_alarms = changed({"solutions[0].campaigns[0].bake.createAlarms": False}, EVERY_OPTION)
 
     def program():
         for key in keys(EVERY_OPTION):
+            options = own_alarms if key.endswith("campaignArn") else EVERY_OPTION
             config = changed({key: pulumi.Output.from_input(None)}, options)
             names = r"Arn|dataLocation|readyMarker|relativeTo|alarms\[0\]|\.input|output"
             is_input = re.search(f"({names})$", key)
