@@ -69,8 +69,9 @@ EXAMPLE = {
                     "versionArn": "arn:aws:personalize:eu-west-1:123456789012:solution/taste/6f1b",
                     "previousVersionArn": "arn:aws:personalize:eu-west-1:123456789012:solution/"
                     "taste/0c9d",
-                    "metrics": {
-                        "precision_at_10": {
+                    "metrics": [
+                        {
+                            "metric": "precision_at_10",
                             "new": 0.12,
                             "live": 0.112,
                             "change": 0.071429,
@@ -78,7 +79,7 @@ EXAMPLE = {
                             "liveBaseline": None,
                             "hasDropped": False,
                         }
-                    },
+                    ],
                     "seconds": 960.0,
                 }
             ],
@@ -155,7 +156,7 @@ TITLES = {
     "SolutionReport": "`detail.solutions[]`",
     "BatchJobReport": "`detail.solutions[].batchJobs[]`",
     "CampaignReport": "`detail.solutions[].campaigns[]`, `detail.trials[]`",
-    "MetricReport": "`detail.solutions[].campaigns[].metrics.*`",
+    "MetricReport": "`detail.solutions[].campaigns[].metrics[]`",
     "ServingReport": "`detail.serving[]`",
 }
 """The parts of the detail -> where they are, in the order of the page."""

@@ -318,11 +318,13 @@ class RunContext(TypedDict):
 
 
 class MetricValues(TypedDict):
-    """The values of a metric for the new and the live version, null where one is missing.
+    """The values that a rule of the quality gate compares, null where one is missing.
 
     If all four numbers are known, those of the baselines are there too.
     """
 
+    metric: str
+    """The name of the metric in the API. Several rules may be about the same metric."""
     new: float | None
     live: float | None
     newBaseline: NotRequired[float | None]
@@ -364,8 +366,8 @@ class DeploymentItem(Item):
     """The version, or null if the campaign has no version on trial."""
     previousVersionArn: str | None
     """The version that the campaign served before, or null if it served none."""
-    metrics: dict[str, MetricValues]
-    """The metrics that the quality gate has compared."""
+    metrics: list[MetricValues]
+    """What the quality gate has compared, in the order of its rules."""
     cause: str | None
     """One word for the rule that decided, if a later run may come to the same verdict again."""
 

@@ -1,6 +1,6 @@
 """Writes times, durations, sizes and metrics for people, in messages and on screens."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -70,6 +70,12 @@ def metric_name(name: str) -> str:
     """Return the short name of a metric, like `NDCG@10`."""
     prefix, _, number = name.rpartition("_at_")
     return f"{SHORT_METRICS[prefix]}@{number}" if prefix in SHORT_METRICS else name
+
+
+def metric_lines(metrics: Iterable[MetricValues], separator: str = " ") -> list[str]:
+    """Return a line for each rule of a gate. Rules that have compared the same share a line."""
+    lines = [f"{metric_name(item['metric'])}{separator}{metric_text(item)}" for item in metrics]
+    return list(dict.fromkeys(lines))
 
 
 def metric_text(values: MetricValues) -> str:

@@ -63,8 +63,10 @@ class ImportReport(TypedDict):
 
 
 class MetricReport(TypedDict):
-    """An offline metric of a new version and of the version that the campaign served."""
+    """What a rule of the gate has compared: a metric of the new version and of the live one."""
 
+    metric: str
+    """The name of the metric in the API. Several rules of a gate may be about the same metric."""
     new: float | None
     """The value of the new version, or null if it has none."""
     live: float | None
@@ -96,8 +98,9 @@ class CampaignReport(TypedDict):
     """The version that the run has deployed or not deployed, or null if there was none."""
     previousVersionArn: str | None
     """The version that the campaign served before, or null if it served none."""
-    metrics: dict[str, MetricReport]
-    """The metrics of the quality gate by their names in the API. It is empty without a gate."""
+    metrics: list[MetricReport]
+    """What each rule of the quality gate has compared, in the order of the rules. It is empty
+    without a gate."""
     seconds: float | None
     """The duration of the update in seconds, or null if there was none."""
 
@@ -380,14 +383,14 @@ def _campaign_report(result: CampaignResult, served: Mapping[str, str | None]) -
             outcome, reason = "SKIPPED", serves_now
         elif outcome == "ROLLED_BACK" and served[arn] == version:
             outcome, reason = "FAILED", f"{reason}; {serves_now}"
-    metrics = item["metrics"] if item else {}
+    metrics = item["metrics"] if item else []
     return {
         "campaignArn": arn,
         "outcome": outcome,
         "reason": reason,
         "versionArn": version,
         "previousVersionArn": item["previousVersionArn"] if item else None,
-        "metrics": {name: _metric_report(values) for name, values in metrics.items()},
+        "metrics": [_metric_report(values) for values in metrics],
         "seconds": _seconds(item),
     }
 

@@ -17,8 +17,7 @@ from ..words import (
     content_facts,
     count_text,
     duration_text,
-    metric_name,
-    metric_text,
+    metric_lines,
     name_of,
     size_text,
     time_text,
@@ -237,7 +236,7 @@ def _reason_lines(report: Report) -> Iterator[str]:
     yield from _warning_lines(report, about_trials=True)
     users = report["heldOutUsers"]
     rejected = [item for item in campaigns_of(report) if item["outcome"] == "REJECTED"]
-    metrics = [metric for item in rejected for metric in item["metrics"].values()]
+    metrics = [metric for item in rejected for metric in item["metrics"]]
     drops = [metric for metric in metrics if metric["hasDropped"]]
     if any(metric["newBaseline"] is None for metric in drops):
         yield (
@@ -296,7 +295,7 @@ def _advised(report: Report, advice: Advice, names: Sequence[str]) -> Iterator[s
 def _campaign_lines(report: Report) -> Iterator[str]:
     """Yield what each campaign serves, what happened to it, and the metrics of the gate."""
     results = {campaign["campaignArn"]: campaign for campaign in campaigns_of(report)}
-    shown_metrics: list[tuple[str | None, Mapping[str, MetricReport]]] = []
+    shown_metrics: list[tuple[str | None, Sequence[MetricReport]]] = []
     for serving in report["serving"]:
         arn, trial = serving["campaignArn"], serving["versionOnTrial"]
         line = f"- {name_of(arn)}: {name_of(serving['servedVersionArn'] or 'nothing')}"
@@ -319,8 +318,8 @@ def _campaign_lines(report: Report) -> Iterator[str]:
         metrics = (result["versionArn"], result["metrics"])
         if metrics not in shown_metrics:
             shown_metrics.append(metrics)
-            for name, metric in result["metrics"].items():
-                yield f"  {metric_name(name)}: {metric_text(cast('MetricValues', metric))}"
+            lines = metric_lines(cast("list[MetricValues]", result["metrics"]), ": ")
+            yield from (f"  {line}" for line in lines)
 
 
 def _batch_lines(report: Report) -> Iterator[str]:

@@ -184,8 +184,8 @@ class DeploymentProgress:
     rollback_reasons: list[str] = field(default_factory=list)
     """Why the campaign is rolled back. Empty if it isn't."""
     warnings: list[str] = field(default_factory=list)
-    metrics: dict[str, MetricValues] = field(default_factory=dict)
-    """The metrics that the quality gate has compared."""
+    metrics: list[MetricValues] = field(default_factory=list)
+    """What the quality gate has compared, in the order of its rules."""
     blocked_by: str = ""
     """What has kept the deployment from going on so far, for example a baseline in training."""
 

@@ -58,8 +58,9 @@ class Comparison(NamedTuple):
     """Why the candidate is rejected. Empty if it's good enough."""
     warnings: list[str]
     """Which metrics couldn't be compared, or only without their baselines."""
-    values: dict[str, MetricValues]
-    """Metric -> its values. Missing and infinite ones are None, because JSON has no NaN."""
+    values: list[MetricValues]
+    """What each rule has compared. Two rules about the same metric each have their own numbers.
+    Missing and infinite ones are None, because JSON has no NaN."""
 
 
 class RuleResult(NamedTuple):
@@ -78,15 +79,12 @@ def compare(
     candidate: VersionFacts, served: VersionFacts, rules: Sequence[QualityRule]
 ) -> Comparison:
     """Judge a candidate by the rules of the quality gate. Higher metrics are better."""
-    comparison = Comparison(rejections=[], warnings=[], values={})
+    comparison = Comparison(rejections=[], warnings=[], values=[])
     for rule in rules:
         result = _apply_rule(rule, candidate, served)
         comparison.rejections.extend(result.rejections)
         comparison.warnings.extend(result.warnings)
-
-        # A metric may have two rules: one for its minimum, and one for its maxDrop.
-        values = comparison.values.setdefault(rule["metric"], result.values)
-        values.update(result.values)
+        comparison.values.append(result.values)
 
     return comparison
 
@@ -121,6 +119,7 @@ def _plain_values(metric: str, candidate: VersionFacts, served: VersionFacts) ->
     The document of a run calls the candidate new, and the served version live.
     """
     return {
+        "metric": metric,
         "new": _finite(candidate.metrics.get(metric)),
         "live": _finite(served.metrics.get(metric)),
     }

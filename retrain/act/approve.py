@@ -27,7 +27,7 @@ from functions.personalize.trainings import list_versions
 from functions.report.text import with_short_arns
 from functions.rules.campaigns import DeploymentProgress
 from functions.rules.deployments import decide, needs_run
-from functions.words import metric_name, metric_text
+from functions.words import metric_lines
 from retrain.account.errors import AWS_ERRORS, FailedError, OperatorError, aws_error
 from retrain.account.output import confirm, print_command, print_json, print_message, print_result
 from retrain.account.target import Target
@@ -57,6 +57,9 @@ class Candidate(NamedTuple):
     """The answer that counts now (`current_answer`)."""
     live: Mapping[str, str | None]
     """Campaign ARN -> the version that it serves."""
+    compared: Mapping[str, Sequence[MetricValues]]
+    """Campaign ARN -> what the quality gate has compared, which is empty if it did not come to it.
+    """
     reasons: Sequence[str]
     """Why the version is not deployed to a campaign, for each such campaign."""
     error: str | None
@@ -185,6 +188,7 @@ def _judged_candidate(
     }
     read = cache(partial(read_version, target.access.personalize, solution))
     live = {}
+    compared = {}
     obstacles = {}
     for campaign in solution["campaigns"]:
         campaign_arn = campaign["campaignArn"]
@@ -197,6 +201,7 @@ def _judged_candidate(
             creation_time_of=creation_times.get,
         )
         live[campaign_arn] = state.served_version_arn
+        compared[campaign_arn] = step.remembered.get("metrics", ())
         if not needs_run(step):
             reason = with_short_arns("; ".join(step.reasons) or f"{step.outcome}")
             reason = reason.replace(f"{short_name(arn)} ", "it ", 1)
@@ -215,7 +220,7 @@ def _judged_candidate(
             f"{short_name(in_training)} is newer and still in training, and runs deploy only the "
             f"newest version; wait until it ends, or stop it, and then approve {short_name(arn)}"
         )
-    return Candidate(arn, tags, answer, live, reasons, error)
+    return Candidate(arn, tags, answer, live, compared, reasons, error)
 
 
 def _first_step(
@@ -244,16 +249,21 @@ def _first_step(
 
 
 def _comparison(client: PersonalizeClient, chosen: Candidate) -> Iterator[str]:
-    """Yield the offline metrics of a version beside those of each version in use."""
+    """Yield the offline metrics of a version beside those of each version in use.
+
+    A metric that the gate compares relative to a baseline shows both changes.
+    """
     new = metrics_of(client, chosen.arn)
     for served in dict.fromkeys(chosen.live.values()):
-        campaigns = [short_name(arn) for arn, version in chosen.live.items() if version == served]
+        campaigns = [arn for arn, version in chosen.live.items() if version == served]
         live = metrics_of(client, served) if served else {}
         versions = f"{short_name(served or 'nothing')} → {short_name(chosen.arn)}"
-        yield f"{', '.join(campaigns)}: {versions}"
+        yield f"{', '.join(map(short_name, campaigns))}: {versions}"
+        judged = [values for arn in campaigns for values in chosen.compared[arn]]
         for name, value in sorted(new.items()):
-            values: MetricValues = {"new": value, "live": live.get(name)}
-            yield f"  {metric_name(name)} {metric_text(values)}"
+            plain: MetricValues = {"metric": name, "new": value, "live": live.get(name)}
+            of_gate = [values for values in judged if values["metric"] == name]
+            yield from (f"  {line}" for line in metric_lines(of_gate or [plain]))
 
 
 def _start_deployment(target: Target, version_arn: str, tags: Tags) -> str:

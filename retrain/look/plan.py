@@ -293,14 +293,15 @@ def _batch_step(view: SolutionView, job: BatchJobOfRun, *, is_planned: bool) -> 
 
 def _conditions(view: SolutionView, campaign: CampaignSettings) -> str:
     """Return what the new version of a campaign has to pass."""
-    metrics = [
+    # A metric may have two rules.
+    metrics = dict.fromkeys(
         metric_name(rule["metric"])
         + (f" relative to {name_of(baseline)}" if (baseline := rule["relativeTo"]) else "")
         for rule in view.solution["qualityGate"]
-    ]
+    )
     approval = view.solution["approval"]
     conditions = [
-        *([f"this passes the quality gate ({list_text(metrics)})"] if metrics else []),
+        *([f"this passes the quality gate ({list_text([*metrics])})"] if metrics else []),
         *([f"a person approves it within {approval['timeoutHours']:g} hours"] if approval else []),
     ]
     first = f" if {list_text(conditions)}" if conditions else ", because it has no quality gate"

@@ -17,7 +17,7 @@ from functions.contract import solution_of_campaign
 from functions.executions import run_of
 from functions.report.model import error_text
 from functions.report.text import ENDS, with_short_arns
-from functions.words import duration_text, metric_name, metric_text, time_text
+from functions.words import duration_text, metric_lines, time_text
 from retrain.account.errors import one_line
 from retrain.look.lines import STYLES, Line
 from retrain.look.runs import Execution, execution_of
@@ -135,8 +135,7 @@ class Job:
         version = result.get("versionArn") or result.get("solutionVersionArn")
         previous = result.get("previousVersionArn") if outcome == "DEPLOYED" else None
         self.versions = " → ".join(arn.rpartition("/")[2] for arn in (previous, version) if arn)
-        metrics = result.get("metrics", {}).items()
-        self.metrics = [f"{metric_name(name)} {metric_text(values)}" for name, values in metrics]
+        self.metrics = metric_lines(result.get("metrics", []))
 
 
 @dataclass

@@ -60,9 +60,9 @@ def test_a_stack_with_many_options_is_rehearsed_with_the_csv_files_of_the_user(d
     first, second = report["solutions"]
     assert (first["outcome"], first["trainingMode"]) == ("AWAITING_APPROVAL", "UPDATE")
     assert (second["outcome"], second["trainingMode"]) == ("TRAINED", "FULL")
-    (metric,) = first["campaigns"][0]["metrics"].values()
+    (metric,) = first["campaigns"][0]["metrics"]
     assert metric["live"] != metric["new"], "the newer data make another model"
-    assert any("imports of the version in use" in warning for warning in report["warnings"])
+    assert any("imports of the served version" in warning for warning in report["warnings"])
 
 
 INSTRUCTIONS = re.compile(r"^ *(export \S+=.*|retrain .*)$", re.MULTILINE)

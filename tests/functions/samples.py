@@ -445,7 +445,7 @@ def item(**changes):
         "outcome": "DEPLOYED",
         "versionArn": VERSION,
         "previousVersionArn": OLD_VERSION,
-        "metrics": {NDCG: {"new": 0.42, "live": 0.4}},
+        "metrics": [{"metric": NDCG, "new": 0.42, "live": 0.4}],
         "cause": None,
         "createdAt": iso(minutes=50),
         "endedAt": iso(minutes=30),

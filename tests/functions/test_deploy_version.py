@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from components import BakeArgs
+from components.args import DEFAULT_GATE
 from functions.deploy_version import handler, read_alarms, request_recommendations
 from functions.personalize.campaigns import (
     approval_tags,
@@ -65,7 +66,8 @@ def record(pipeline):
 
 def test_a_deployment_goes_on_from_its_item_until_the_version_is_kept(caplog):
     caplog.set_level("INFO", "retraining.metrics")
-    with deploy(PROBED) as pipeline:
+    (probed,) = PROBED.solutions
+    with deploy(PROBED.with_solutions(replace(probed, quality_gate=DEFAULT_GATE * 2))) as pipeline:
         old, new = pipeline.versions()[0], trained(pipeline)
         better = {"operation": "GetSolutionMetrics", "of": new, "values": {s.NDCG: 0.9}}
         pipeline.inject_fault("metrics", **better)
@@ -83,9 +85,9 @@ def test_a_deployment_goes_on_from_its_item_until_the_version_is_kept(caplog):
     assert phases == ["UPDATING", "TRYING", "TRYING"], "14 minutes each, or a tag is due"
     assert (item["versionArn"], item["previousVersionArn"]) == (new, old)
     assert item["endedAt"] > item["createdAt"] >= began_at.isoformat()
-    assert list(item["metrics"]) == [s.NDCG]
+    assert [values["metric"] for values in item["metrics"]] == [s.NDCG, s.NDCG]
     written = [vars(record)[s.NDCG] for record in caplog.records if s.NDCG in vars(record)]
-    assert written == [0.9], "as a metric, at the end"
+    assert written == [0.9], "as a metric, at the end, and once for both rules"
     assert item["reasons"] == item["warnings"] == []
 
 

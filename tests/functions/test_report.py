@@ -118,9 +118,15 @@ def test_the_report_of_a_good_run():
                         "reason": None,
                         "versionArn": s.VERSION,
                         "previousVersionArn": s.OLD_VERSION,
-                        "metrics": {
-                            s.NDCG: {"new": 0.42, "live": 0.4, "change": 0.05, **s.NO_BASELINES}
-                        },
+                        "metrics": [
+                            {
+                                "metric": s.NDCG,
+                                "new": 0.42,
+                                "live": 0.4,
+                                "change": 0.05,
+                                **s.NO_BASELINES,
+                            }
+                        ],
                         "seconds": 1200,
                     }
                 ],
@@ -333,7 +339,7 @@ def test_a_campaign_whose_function_failed_has_the_error():
         "reason": ERROR_TEXT,
         "versionArn": None,
         "previousVersionArn": None,
-        "metrics": {},
+        "metrics": [],
         "seconds": None,
     }
 
@@ -350,8 +356,9 @@ def test_a_campaign_whose_function_failed_has_the_error():
     ],
 )
 def test_the_change_of_a_metric_is_a_share_of_the_live_value(values, change):
-    reported = campaign(metrics={s.NDCG: values})["metrics"]
-    assert reported == {s.NDCG: {**s.NO_BASELINES, **values, "change": change}}
+    values = {"metric": s.NDCG, **values}
+    reported = campaign(metrics=[values])["metrics"]
+    assert reported == [{**s.NO_BASELINES, **values, "change": change}]
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def campaigns(count, *result, **changes):
 
 
 FELL = "NDCG@10 fell from 0.4000 to 0.2000, by more than 25%"
-DROPPED = {"metrics": {s.NDCG: {"new": 0.42, "live": 0.4, "hasDropped": True}}}
+DROPPED = {"metrics": [{"metric": s.NDCG, "new": 0.42, "live": 0.4, "hasDropped": True}]}
 FAILED_PROBE = f"{s.VERSION} failed its probe: 0 results, fewer than minResults 5"
 NOT_IMPORTED = s.dataset_result(
     item=s.import_item(outcome="FAILED", reasons=["no access"]), outcome="FAILED"
@@ -181,8 +181,8 @@ def test_versions_without_a_command_are_counted():
     ],
 )
 def test_a_small_drop_by_few_users_says_that_chance_decides(users, new, result, is_said):
-    values = {"new": new, "live": 0.4, "hasDropped": FELL in result}
-    rejected = with_campaign(*result, metrics={"ndcg": values})
+    values = {"metric": "ndcg", "new": new, "live": 0.4, "hasDropped": FELL in result}
+    rejected = with_campaign(*result, metrics=[values])
     lines = sections(rejected | {"plan": s.plan(users=users)})["Why"]
     assert ("chance decides" in lines[-1]) == is_said
 

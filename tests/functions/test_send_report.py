@@ -177,7 +177,10 @@ def largest_run(outcome, text):
                 campaign=s.planned_campaign(
                     campaignArn=s.CAMPAIGN.replace("home", f"c{number}-{place}".ljust(63, "y"))
                 ),
-                metrics={f"{s.NDCG}_{count}": {"new": 1 / 3, "live": 2 / 3} for count in range(5)},
+                metrics=[
+                    {"metric": f"{s.NDCG}_{count}", "new": 1 / 3, "live": 2 / 3}
+                    for count in range(5)
+                ],
                 warnings=[text],
                 versionArn=f"{solution}/{'n' * 12}",
                 previousVersionArn=f"{solution}/{'o' * 12}",

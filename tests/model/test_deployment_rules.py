@@ -238,7 +238,7 @@ def test_a_version_that_is_not_deployed_has_a_reason(seen, want, expected):
 
 def test_a_campaign_that_serves_nothing_has_no_version_to_compare_with():
     _, progress = step(campaign(None, latest=update(LIVE, failure="no")))
-    assert progress.metrics == {"ndcg": {"new": 0.39, "live": None}}
+    assert progress.metrics == [{"metric": "ndcg", "new": 0.39, "live": None}]
     assert progress.warnings[0].startswith("ndcg was not compared, because the candidate has 0.39")
 
 

@@ -135,15 +135,16 @@ def test_a_worse_version_is_rejected_with_both_values_and_reported_once():
     assert report(execution)["outcome"] == "REJECTED"
     assert failures(execution) == {"home": reason}
     (row,) = report(execution)["solutions"][0]["campaigns"]
-    assert row["metrics"] == {
-        NDCG_AT_10: {
+    assert row["metrics"] == [
+        {
+            "metric": NDCG_AT_10,
             "new": new_value,
             "live": old_value,
             "change": share_of_change(new_value, old_value),
             **NO_BASELINES,
             "hasDropped": True,
         }
-    }
+    ]
     assert "nothing is new" in skip_reason(later)
 
 

@@ -75,8 +75,8 @@ def test_a_good_run_imports_trains_and_updates_the_campaign():
     assert (solution_report["solutionVersionArn"], solution_report["trainingMode"]) == (new, "FULL")
     (campaign,) = solution_report["campaigns"]
     assert (campaign["previousVersionArn"], campaign["versionArn"]) == (old, new)
-    metric = {"new": quality, "live": quality, "change": 0, **NO_BASELINES}
-    assert campaign["metrics"] == {NDCG_AT_10: metric}
+    values = {"new": quality, "live": quality, "change": 0, **NO_BASELINES}
+    assert campaign["metrics"] == [{"metric": NDCG_AT_10, **values}]
 
 
 def api_tags(**tags):
