@@ -191,6 +191,14 @@ class QualityRuleArgs:
     Each value is then divided by that of the baseline that was trained on the same imports, so data
     that is harder for every model rejects no version. AWS recommends aws-popularity-count.
     """
+    max_baseline_drop: Annotated[float | None, Between(0, 1, "write a share, for example 0.5")] = (
+        None
+    )
+    """The largest drop that a baseline may have, as a share of the live version's baseline.
+
+    The default is 0.5. If the baseline falls further, the exports are probably broken, so the plain
+    values are compared.
+    """
 
 
 DEFAULT_GATE = (QualityRuleArgs(metric=rules.NDCG_AT_10, max_drop=0.25),)

@@ -78,6 +78,7 @@ EXAMPLE = {
                             "newBaseline": None,
                             "liveBaseline": None,
                             "hasDropped": False,
+                            "hasBaselineDropped": False,
                         }
                     ],
                     "seconds": 960.0,

@@ -67,6 +67,8 @@ class QualityRule(TypedDict):
     minimum: float | None
     relativeTo: str | None
     """The solution whose versions are the baselines of `maxDrop`, or null."""
+    maxBaselineDrop: float | None
+    """The share by which a baseline may fall, or null for the default."""
 
 
 class ApprovalSettings(TypedDict):
@@ -320,7 +322,7 @@ class RunContext(TypedDict):
 class MetricValues(TypedDict):
     """The values that a rule of the quality gate compares, null where one is missing.
 
-    If all four numbers are known, those of the baselines are there too.
+    With `relativeTo`, the values of the baselines are there too if all four numbers are known.
     """
 
     metric: str
@@ -331,6 +333,9 @@ class MetricValues(TypedDict):
     liveBaseline: NotRequired[float | None]
     hasDropped: NotRequired[bool]
     """True if the metric fell by more than the rule's maxDrop, or may have. Otherwise missing."""
+    hasBaselineDropped: NotRequired[bool]
+    """True if the baseline fell by more than the rule's maxBaselineDrop, so that the gate has
+    compared without baselines. Otherwise missing."""
 
 
 class StateError(TypedDict):

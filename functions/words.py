@@ -81,23 +81,47 @@ def metric_lines(metrics: Iterable[MetricValues], separator: str = " ") -> list[
 def metric_text(values: MetricValues) -> str:
     """Return a metric of the live and of the new version, like `0.2410 → 0.2492 (+3.4%)`.
 
-    If the gate has compared multiples of baselines, it is like `0.3100 → 0.2100 (1.55 → 1.5 times
-    the baseline, -3.2%)`.
+    If the gate has compared multiples of baselines, it is like `0.3100 → 0.2100 (-32.3%; 1.55 → 1.5
+    times the baseline, -3.2%)`. The plain change stays visible, because a person should see it if
+    the baseline has fallen too.
     """
-    live, new = ("none" if values[key] is None else f"{values[key]:.4f}" for key in ("live", "new"))
-    judged_new, judged_live = judged_value(values, "new"), judged_value(values, "live")
-    change = share_of_change(judged_new, judged_live)
-    text = "" if change is None else f"{change:+.1%}"
-    if values.get("newBaseline"):
-        text = f"{judged_live:.3g} → {judged_new:.3g} times the baseline, {text}"
-    return f"{live} → {new}" + (f" ({text})" if text else "")
+    live = "none" if values["live"] is None else f"{values['live']:.4f}"
+    new = "none" if values["new"] is None else f"{values['new']:.4f}"
+    changes = [_change_text(values["new"], values["live"]), _baseline_text(values)]
+    known_changes = "; ".join(filter(None, changes))
+    return f"{live} → {new} ({known_changes})" if known_changes else f"{live} → {new}"
+
+
+def _change_text(new: float | None, live: float | None) -> str:
+    change = share_of_change(new, live)
+    return "" if change is None else f"{change:+.1%}"
+
+
+def _baseline_text(values: MetricValues) -> str:
+    """Return what the baselines say about a metric. It is empty if they are not known."""
+    live_baseline = values.get("liveBaseline")
+    new_baseline = values.get("newBaseline")
+    if live_baseline is None or new_baseline is None:
+        return ""
+    if values.get("hasBaselineDropped"):
+        return f"even the baseline fell from {live_baseline:.4f} to {new_baseline:.4f}"
+
+    live = judged_value(values, "live")
+    new = judged_value(values, "new")
+    multiples = f"{live:.3g} → {new:.3g} times the baseline"
+    return ", ".join(filter(None, [multiples, _change_text(new, live)]))
 
 
 def judged_value(values: MetricValues, version: Literal["new", "live"]) -> float | None:
-    """Return a version's value as the quality gate compares it: divided by its baseline, if any."""
-    value, is_new = values[version], version == "new"
-    baseline = values.get("newBaseline") if is_new else values.get("liveBaseline")
-    return value / baseline if value is not None and baseline else value
+    """Return a version's value as the quality gate compares it.
+
+    It is divided by the baseline, if there is one and it has not collapsed.
+    """
+    value = values[version]
+    baseline = values.get("newBaseline") if version == "new" else values.get("liveBaseline")
+    if value is None or not baseline or values.get("hasBaselineDropped"):
+        return value
+    return value / baseline
 
 
 def share_of_change(new: float | None, live: float | None) -> float | None:

@@ -140,6 +140,9 @@ def _check_thresholds(rule: QualityRuleArgs, key: str) -> Iterator[Problem]:
     elif rule.max_drop is None and rule.relative_to is not None:
         message = "has no effect without maxDrop; add maxDrop, or remove relativeTo"
         yield Problem(f"{key}{arns.BASELINE}", message)
+    if rule.max_baseline_drop is not None and rule.relative_to is None:
+        message = "has no effect without relativeTo; add relativeTo, or remove maxBaselineDrop"
+        yield Problem(f"{key}.maxBaselineDrop", message)
 
 
 def _check_baselines(reader: Reader) -> Iterator[Problem]:

@@ -73,13 +73,16 @@ class MetricReport(TypedDict):
     """The value of the version that the campaign served, or null if it has none."""
     change: float | None
     """The change as a share of the live version's value. -0.25 means a quarter less. Null if one
-    of the two values is missing. With baselines, it is the change from `live` / `liveBaseline` to
-    `new` / `newBaseline`."""
+    of the two values is missing. If the gate has compared relative to baselines, it is the change
+    from `live` / `liveBaseline` to `new` / `newBaseline`."""
     newBaseline: float | None
-    """The value of the new version's baseline, or null if the gate has compared without
-    baselines."""
+    """The value of the new version's baseline. Null if the rule has no `relativeTo`, or if one of
+    the four values is missing."""
     liveBaseline: float | None
     """The value of the live version's baseline, or null like `newBaseline`."""
+    hasBaselineDropped: bool
+    """True if the baseline fell by more than `maxBaselineDrop`. The gate has then compared without
+    baselines."""
     hasDropped: bool
     """True if the gate has rejected the new version because this metric is missing, or has fallen
     by more than `maxDrop`."""
@@ -397,7 +400,8 @@ def _campaign_report(result: CampaignResult, served: Mapping[str, str | None]) -
 
 def _metric_report(values: MetricValues) -> MetricReport:
     change = share_of_change(judged_value(values, "new"), judged_value(values, "live"))
-    defaults = {"newBaseline": None, "liveBaseline": None, "hasDropped": False}
+    flags = {"hasDropped": False, "hasBaselineDropped": False}
+    defaults = {"newBaseline": None, "liveBaseline": None, **flags}
     return cast("MetricReport", {**defaults, **values, "change": change})
 
 

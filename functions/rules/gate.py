@@ -3,7 +3,8 @@
 A rule of the gate sets a `minimum` for a metric, or a `maxDrop`, the share by which it may fall.
 With `relativeTo`, maxDrop first divides each value by that of a *baseline*: a version of another
 solution that was trained on the same imports. New data that is harder for every model also lowers
-the baseline, so it doesn't count against the candidate.
+the baseline, so it doesn't count against the candidate. But if the baseline falls by more than
+`maxBaselineDrop`, the data is probably broken, and the plain values are compared.
 """
 
 import math
@@ -19,6 +20,8 @@ from .steps import LIST_LAG, Step
 
 ROUNDING = 1e-9
 """Metrics that differ by less than this are equal, because floating-point numbers are rounded."""
+MAX_BASELINE_DROP = 0.5
+"""The `maxBaselineDrop` of a rule that sets none."""
 
 
 class Baseline(NamedTuple):
@@ -104,11 +107,11 @@ def _apply_rule(rule: QualityRule, candidate: VersionFacts, served: VersionFacts
     except IncomparableError as error:
         warnings.append(str(error))
 
-    drop_message = _drop_message(values, rule)
-    if drop_message is not None:
+    messages = [_minimum_message(values, rule), _drop_message(values, rule)]
+    if messages[-1] is not None:
         values["hasDropped"] = True
+        messages.append(_doubt_message(values, rule))
 
-    messages = [_minimum_message(values, rule), drop_message]
     rejections = [message for message in messages if message is not None]
     return RuleResult(values=values, rejections=rejections, warnings=warnings)
 
@@ -159,6 +162,27 @@ def _add_baselines(
     values["newBaseline"] = candidate_baseline
     values["liveBaseline"] = served_baseline
 
+    max_baseline_drop = _max_baseline_drop(rule)
+    if _has_fallen(served_baseline, candidate_baseline, max_baseline_drop):
+        # With random data, both models are equally bad, so their quotient may look as good as ever.
+        values["hasBaselineDropped"] = True
+        raise IncomparableError(
+            f"{metric_name(metric)} was compared without baselines, because even the baseline fell "
+            f"from {served_baseline:.4f} to {candidate_baseline:.4f}, by more than "
+            f"{max_baseline_drop * 100:g}%; look at the exports, or raise maxBaselineDrop if they "
+            "are right"
+        )
+
+
+def _max_baseline_drop(rule: QualityRule) -> float:
+    max_baseline_drop = rule.get("maxBaselineDrop")
+    return MAX_BASELINE_DROP if max_baseline_drop is None else max_baseline_drop
+
+
+def _has_fallen(before: float, after: float, max_drop: float) -> bool:
+    """Return True if a value fell by more than this share."""
+    return before - after > max_drop * abs(before) + ROUNDING
+
 
 def _baseline_value(role: str, version: VersionFacts, solution_arn: str, metric: str) -> float:
     """Return the value by which the metric of a version is divided.
@@ -166,24 +190,24 @@ def _baseline_value(role: str, version: VersionFacts, solution_arn: str, metric:
     Raises:
         IncomparableError: There's no such value.
     """
+    name = metric_name(metric)
     baseline = version.baselines.get(solution_arn)
     if baseline is None:
         raise IncomparableError(
-            "maxDrop has compared without baselines, because no version of "
+            f"{name} was compared without baselines, because no version of "
             f"{name_of(solution_arn)} has the imports of the {role}"
         )
 
-    name = metric_name(metric)
     value = _finite(baseline.metrics.get(metric))
     if value is None:
         raise IncomparableError(
-            f"maxDrop has compared without baselines, because {name} has no value in the baseline "
-            f"of the {role}"
+            f"{name} was compared without baselines, because it has no value in the baseline of "
+            f"the {role}"
         )
     if value <= 0:
         raise IncomparableError(
-            f"maxDrop has compared without baselines, because {name} has the value {value:g} in "
-            f"the baseline of the {role}"
+            f"{name} was compared without baselines, because it has the value {value:g} in the "
+            f"baseline of the {role}"
         )
     return value
 
@@ -226,15 +250,34 @@ def _drop_message(values: MetricValues, rule: QualityRule) -> str | None:
             f"fallen by more than {percent:g}%; "
             "check the exports, or remove the rule from the qualityGate"
         )
-    if served_value - candidate_value <= max_drop * abs(served_value) + ROUNDING:
+    if not _has_fallen(served_value, candidate_value, max_drop):
         return None
-    if "newBaseline" in values:
+    if "newBaseline" in values and not values.get("hasBaselineDropped"):
         return (
             f"{name} fell from {served_value:.4f} to {candidate_value:.4f} times the baseline, "
             f"by more than {percent:g}%"
         )
     return (
         f"{name} fell from {served_value:.4f} to {candidate_value:.4f}, by more than {percent:g}%"
+    )
+
+
+def _doubt_message(values: MetricValues, rule: QualityRule) -> str | None:
+    """Explain that the served version may be the broken one. None if nothing points to it.
+
+    If its exports were broken, both its metric and its baseline were low, and their quotient can
+    be anything. The candidate stays rejected, because only a person can tell.
+    """
+    served_baseline = values.get("liveBaseline")
+    candidate_baseline = values.get("newBaseline")
+    if served_baseline is None or candidate_baseline is None:
+        return None
+    if not _has_fallen(candidate_baseline, served_baseline, _max_baseline_drop(rule)):
+        return None
+    return (
+        f"the baseline of {metric_name(rule['metric'])} rose from {served_baseline:.4f} to "
+        f"{candidate_baseline:.4f}, so perhaps the served version is the broken one; "
+        "if it is, remove relativeTo until the candidate is deployed"
     )
 
 

@@ -68,6 +68,7 @@ def complete(wrap=lambda value: value, **changes):
                             metric="precision_at_5",
                             max_drop=0.1,
                             relative_to=wrap(f"{PERSONALIZE}:solution/similar"),
+                            max_baseline_drop=0.4,
                         ),
                     ],
                     approval=ApprovalArgs(timeout_hours=12),

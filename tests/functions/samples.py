@@ -407,7 +407,12 @@ def planned_solution(**changes):
     return {**solution_view().planned(), "durations": [7200], **changes}
 
 
-NO_BASELINES = {"newBaseline": None, "liveBaseline": None, "hasDropped": False}
+NO_BASELINES = {
+    "newBaseline": None,
+    "liveBaseline": None,
+    "hasDropped": False,
+    "hasBaselineDropped": False,
+}
 """What the report says about a metric that was compared without baselines and has not dropped."""
 ENDED = {"seconds": 0, "reasons": [], "warnings": [], "memory": {}}
 """What the items of all jobs have at their end."""

@@ -21,9 +21,17 @@ NOT_COMPARED = (
 )
 POPULAR = "arn:aws:personalize:eu-west-1:123456789012:solution/popular"
 RELATIVE = {**DROP, "relativeTo": POPULAR}
-PLAIN = "maxDrop has compared without baselines, because"
+PLAIN = "ndcg was compared without baselines, because"
 NONE = f"{PLAIN} no version of popular has the imports of the {{}}"
-NO_NUMBER = f"{PLAIN} ndcg has {{}} in the baseline of the {{}}"
+NO_NUMBER = f"{PLAIN} it has {{}} in the baseline of the {{}}"
+COLLAPSED = (
+    f"{PLAIN} even the baseline fell from 0.2000 to {{:.4f}}, by more than {{}}%; "
+    "look at the exports, or raise maxBaselineDrop if they are right"
+)
+DOUBT = (
+    "the baseline of ndcg rose from 0.0999 to 0.2000, so perhaps the served version is the broken "
+    "one; if it is, remove relativeTo until the candidate is deployed"
+)
 TIMES = "ndcg fell from {} times the baseline, by more than 25%"
 TOO_LOW = "ndcg has {}, but the minimum is 0.3"
 
@@ -137,6 +145,42 @@ def test_with_baselines_only_a_model_that_became_worse_is_rejected(new, live, re
     noted = {"newBaseline": new[1], "liveBaseline": live[1]} if is_relative else {}
     values = {"metric": "ndcg", "new": new[0], "live": live[0], **noted, **dropped(rejections)}
     assert compared == (rejections, warnings, [values])
+
+
+@pytest.mark.parametrize(
+    ("limit", "baseline", "percent"),
+    [
+        (None, 0.1, None),
+        (None, 0.0999, 50),
+        (0.4, 0.1201, None),
+        (0.4, 0.1199, 40),
+        (1, 0.0001, None),
+        (0, 0.1999, 0),
+    ],
+)
+def test_a_baseline_that_collapsed_excuses_nothing(limit, baseline, percent):
+    rule = {**RELATIVE, "maxBaselineDrop": limit}
+    compared = found(0.2, 0.4, rule, baselines(baseline), baselines(0.2))
+    (values,) = compared.values
+    assert (values["newBaseline"], values["liveBaseline"]) == (baseline, 0.2), "the report has them"
+    has_collapsed = percent is not None
+    assert compared.warnings == [COLLAPSED.format(baseline, percent)] * has_collapsed
+    assert ("hasDropped" in values) == ("hasBaselineDropped" in values) == has_collapsed
+
+
+@pytest.mark.parametrize(
+    ("new", "live_baseline", "rejections"),
+    [
+        (0.39, 0.1, [TIMES.format("4.0000 to 1.9500")]),
+        (0.39, 0.0999, [TIMES.format("4.0040 to 1.9500"), DOUBT]),
+        (0.8, 0.0999, []),
+    ],
+)
+def test_a_served_version_whose_baseline_collapsed_may_be_the_broken_one(
+    new, live_baseline, rejections
+):
+    compared = found(new, 0.4, RELATIVE, baselines(0.2), baselines(live_baseline))
+    assert (compared.rejections, compared.warnings) == (rejections, [])
 
 
 def test_a_minimum_is_a_plain_value_also_beside_a_baseline():

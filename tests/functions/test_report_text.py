@@ -187,6 +187,16 @@ def test_a_small_drop_by_few_users_says_that_chance_decides(users, new, result, 
     assert ("chance decides" in lines[-1]) == is_said
 
 
+@pytest.mark.parametrize(
+    ("baselines", "is_said"),
+    [({}, True), ({"newBaseline": 0.01, "liveBaseline": 0.5, "hasBaselineDropped": True}, False)],
+)
+def test_only_a_rule_without_a_baseline_is_advised_to_have_one(baselines, is_said):
+    values = {"metric": s.NDCG, "new": 0.2, "live": 0.4, "hasDropped": True, **baselines}
+    lines = sections(with_campaign("REJECTED", FELL, metrics=[values]))["Why"]
+    assert any("A rule with relativeTo can." in line for line in lines) == is_said
+
+
 def test_the_reason_of_a_campaign_is_before_that_of_a_batch_job():
     job = {"batchJob": "s3://out/", "item": None, "error": {"Error": "Late", "Cause": "lost"}}
     rejected = s.solution_result(campaigns=campaigns(1, "REJECTED", FELL), batchJobs=[job])

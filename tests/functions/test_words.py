@@ -17,6 +17,14 @@ from functions.words import (
 from tests.functions import samples as s
 
 NEWEST = f"newest event {s.ago(5):%Y-%m-%d %H:%M} UTC"
+COLLAPSED = {
+    "live": 0.8524,
+    "new": 0.0153,
+    "liveBaseline": 0.5491,
+    "newBaseline": 0.0102,
+    "hasBaselineDropped": True,
+}
+FELL, ITS = "0.8524 → 0.0153 (-98.2%", "the baseline, -3.4%"
 WORDS = [
     (
         time_text,
@@ -51,8 +59,15 @@ WORDS = [
     (
         metric_text,
         {"live": 0.4, "new": 0.3, "liveBaseline": 0.25, "newBaseline": 0.2},
-        "0.4000 → 0.3000 (1.6 → 1.5 times the baseline, -6.2%)",
+        "0.4000 → 0.3000 (-25.0%; 1.6 → 1.5 times the baseline, -6.2%)",
     ),
+    (
+        metric_text,
+        {"live": 0, "new": 0.3, "liveBaseline": 0.25, "newBaseline": 0.2},
+        "0.0000 → 0.3000 (0 → 1.5 times the baseline)",
+    ),
+    (metric_text, {**COLLAPSED, "hasBaselineDropped": False}, f"{FELL}; 1.55 → 1.5 times {ITS})"),
+    (metric_text, COLLAPSED, f"{FELL}; even the baseline fell from 0.5491 to 0.0102)"),
     (content_facts, s.CONTENT, [NEWEST, "900 view", "96 purchase"]),
     (
         content_facts,

@@ -1,5 +1,6 @@
 """Proves which version takes an answer, and that an approval deploys it and a refusal does not."""
 
+from dataclasses import replace
 from unittest.mock import Mock
 
 import pytest
@@ -9,6 +10,8 @@ from components.args import ApprovalArgs
 from functions.personalize.campaigns import approval_tags, read_approval
 from functions.personalize.tags import BAD, GOOD, tags_of, write_tags
 from tests.retrain.in_process import CALLER, account
+from tests.workflow import test_baselines as baselines
+from tests.workflow.pipeline import NEXT_SLOT
 from tests.workflow.summaries import DEPLOYED, outcomes
 from tests.world import HOUR, MOVIES, campaign_arn, solution, solution_arn
 
@@ -154,6 +157,28 @@ def test_an_approval_is_not_refused_because_the_solution_also_trains_automatical
         assert prod.retrain("approve --yes").code == 0
         (execution,) = prod.pipeline.executions("20261129")
         assert outcomes(execution.wait()) == DEPLOYED, "it trains nothing, so the guard is silent"
+
+
+def test_a_person_sees_the_plain_fall_beside_the_one_that_is_relative_to_the_baseline():
+    group = baselines.group()
+    judged, baseline = group.solutions
+    plain = replace(baselines.PLAIN, max_drop=0.9)
+    asking = replace(judged, quality_gate=[baselines.RELATIVE, plain, plain], approval=APPROVAL)
+    with account(group.with_solutions(asking, baseline)) as prod:
+        prod.pipeline.bucket.put("interactions.csv", baselines.interactions())
+        planned = prod.retrain("plan").out
+        prod.pipeline.run()
+        prod.retrain("approve --yes")
+        prod.pipeline.executions("20261129")[0].wait()
+        prod.pipeline.bucket.put("interactions.csv", baselines.interactions(random_users=3))
+        prod.pipeline.run(scheduledTime=NEXT_SLOT)
+        asked, history = prod.retrain("approve"), prod.retrain("history -n 1")
+    assert "passes the quality gate (NDCG@10 relative to popular and NDCG@10) and a" in planned
+    both = "0.8524 → 0.5708 (-33.0%; 1.55 → 1.26 times the baseline, -18.6%)"
+    shown = [f"NDCG@10 {both}", "NDCG@10 0.8524 → 0.5708 (-33.0%)"]
+    for result in (asked, history):
+        lines = map(str.strip, (result.out + result.err).splitlines())
+        assert [line for line in lines if line.startswith("NDCG@10")] == shown, result
 
 
 def test_golden_of_several_versions_one_has_to_be_named(golden):
