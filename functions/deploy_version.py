@@ -7,7 +7,6 @@ campaign's tags. All else is *progress*, which the run's document carries to the
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache, partial
@@ -17,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from . import clock, metrics
 from .aws import cloudwatch, read_client, runtime_client, write_client
+from .bake_alarms import read_alarms
 from .contract import (
     CampaignIteration,
     DeploymentItem,
@@ -41,7 +41,6 @@ from .personalize.campaigns import (
 from .personalize.tags import GOOD, tags_of, write_tags
 from .reconcile import REFUSALS, InvocationResult, from_document, reconcile, to_document
 from .rules.campaigns import (
-    Alarm,
     CampaignState,
     Deploy,
     DeploymentProgress,
@@ -132,7 +131,7 @@ class CampaignDeployment:
         trial = campaign.record.trial
         serves_trial = trial is not None and trial.version_arn == campaign.served_version_arn
         if self.spec.alarm_names and serves_trial and not campaign.update.is_running:
-            campaign = replace(campaign, alarms=read_alarms(self.spec.alarm_names))
+            campaign = replace(campaign, alarms=read_alarms(cloudwatch(), self.spec.alarm_names))
 
         return with_version_facts(
             campaign,
@@ -289,47 +288,6 @@ def is_missing(error: Exception, *operations: str) -> bool:
     if not isinstance(error, ClientError) or error.operation_name not in operations:
         return False
     return error.response["Error"]["Code"] == "ResourceNotFoundException"
-
-
-def read_alarms(names: Sequence[str]) -> list[Alarm]:
-    """Read the alarms of a bake.
-
-    An error becomes the state of an alarm. It must not stop the deployment, and it's no reason to
-    roll back either.
-    """
-    try:
-        alarms = _described_alarms(names, "MetricAlarm", "CompositeAlarm")
-        other_names = [name for name in names if name not in alarms]
-        if other_names:
-            alarms |= _log_alarms(other_names)
-    except (ClientError, ServiceUnavailable, Throttled) as error:
-        return [Alarm(name=name, state=shortened(str(error))) for name in names]
-    return [alarms[name] for name in names]
-
-
-def _log_alarms(names: Sequence[str]) -> dict[str, Alarm]:
-    """Return the log alarms with these names. DescribeAlarms shows them only if asked for them.
-
-    Lambda's own boto3 may be too old to know them. It leaves out what it doesn't know.
-    """
-    response_key = "LogAlarms"
-    shape = cloudwatch().meta.service_model.operation_model("DescribeAlarms").output_shape
-    missing_state = "does not exist"
-    if response_key not in shape.members:
-        missing_state = "is not a metric alarm or a composite alarm; this boto3 knows no others"
-    missing = {name: Alarm(name=name, state=missing_state) for name in names}
-    return missing | _described_alarms(names, "LogAlarm")
-
-
-def _described_alarms(names: Sequence[str], *alarm_types: str) -> dict[str, Alarm]:
-    response = cloudwatch().describe_alarms(AlarmNames=names, AlarmTypes=list(alarm_types))
-    alarms = {}
-    for alarm_type in alarm_types:
-        for alarm in response.get(f"{alarm_type}s", ()):
-            name = alarm["AlarmName"]
-            since = alarm.get("StateTransitionedTimestamp") or alarm["StateUpdatedTimestamp"]
-            alarms[name] = Alarm(name=name, state=alarm["StateValue"], since=since)
-    return alarms
 
 
 def request_recommendations(campaign_arn: str, probe: ProbeSettings) -> Response:

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, NamedTuple, cast, get_args
 
 from .. import clock
-from ..contract import pipeline_name
+from ..bake_alarms import alarm_names
 from ..rules.campaigns import (
     CampaignState,
     CampaignUpdate,
@@ -25,7 +25,6 @@ from ..rules.campaigns import (
 from ..rules.deployments import versions_to_compare, versions_to_order
 from ..rules.gate import NO_VERSION, Baseline, VersionFacts
 from ..rules.trainings import imports_of
-from ..words import name_of
 from .statuses import is_active, is_running
 from .tags import (
     APPROVAL,
@@ -62,8 +61,6 @@ BAKE_POLLS = 600
 """About the most polls of all bakes of a run. A poll is 9 events, and a run may bake twice, because
 it also ends the trials of earlier runs. Step Functions allows 25,000 events, and the largest
 pipeline may need 13,200 for everything else."""
-CREATED_ALARMS = ("4xx", "5xx", "latency")
-"""The alarms of a bake that `createAlarms` creates (`components/alarms.py`)."""
 SERVED = "served"
 """The last word of the tag about a trial, once a run has seen that the campaign serves the version.
 Without it, nobody can have rolled the version back."""
@@ -316,21 +313,6 @@ def metrics_of(client: PersonalizeClient, version_arn: str) -> dict[str, float]:
         name: value if isinstance(value, int | float) else math.nan
         for name, value in metrics.items()
     }
-
-
-def alarm_names(settings: Settings, campaign: CampaignSettings) -> list[str]:
-    """Return the names of the alarms that watch the versions of a campaign during their bakes."""
-    bake = campaign["bake"]
-    if bake is None:
-        return []
-
-    names = [arn.partition(":alarm:")[2] for arn in bake["alarms"]]
-    if bake["createAlarms"]:
-        # Not by its number: if a campaign was inserted before it during the bake, the alarms of
-        # another one would decide.
-        bake_name = f"{pipeline_name(settings)}-bake-{name_of(campaign['campaignArn'])}"
-        names += [f"{bake_name}-{alarm}-{settings['prefix']}" for alarm in CREATED_ALARMS]
-    return names
 
 
 def deployment_spec(

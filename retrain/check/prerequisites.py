@@ -9,6 +9,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from components import iam
+from functions.bake_alarms import read_alarms
 from functions.exports import split_location
 from functions.personalize.campaigns import read_record, served_version_arn
 from functions.personalize.statuses import is_active
@@ -143,13 +144,11 @@ def check_bakes(account: Account) -> Iterator[Finding]:
     bakes = [campaign["bake"] for item in solutions for campaign in item["campaigns"]]
     for arn in sorted({arn for bake in bakes if bake for arn in bake["alarms"]}):
         name = arn.partition(":alarm:")[2]
-        types = ["MetricAlarm", "CompositeAlarm"]
-        response = client.describe_alarms(AlarmNames=[name], AlarmTypes=types)
-        existing = response["MetricAlarms"] or response["CompositeAlarms"]
-        problem = None if existing else "does not exist, so it moves nothing back"
+        (alarm,) = read_alarms(client, [name])
+        problem = None if alarm.since else f"{alarm.state}, so it moves nothing back"
         fix = "create the alarm, or take its ARN out of bake.alarms in the stack's file"
         yield account.finding(f"the alarm {name}", problem, fix)
-        if existing and existing[0]["StateValue"] == "ALARM":
+        if alarm.state == "ALARM":
             text = f"the alarm {name} is in ALARM, so it cannot go off during a bake"
             yield Finding(
                 "warn", text, "solve its problem before the next run, or change the alarm"

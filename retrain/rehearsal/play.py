@@ -14,7 +14,8 @@ from botocore.exceptions import ClientError
 
 from emulator import Emulator, EmulatorError
 from emulator.deployer.program import deploy
-from functions.personalize.campaigns import NONE, alarm_names, describe_campaign, served_version_arn
+from functions.bake_alarms import alarm_names
+from functions.personalize.campaigns import NONE, describe_campaign, served_version_arn
 from functions.personalize.imports import list_imports
 from functions.personalize.tags import BAKE, tags_of
 from functions.personalize.trainings import list_versions

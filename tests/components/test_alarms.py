@@ -9,7 +9,7 @@ import inspect
 from components import BakeArgs
 from components.alarms import ALARMS, BAKE_ALARMS, EXPECTED_ERRORS, alarms_of
 from functions import errors
-from functions.personalize.campaigns import alarm_names
+from functions.bake_alarms import alarm_names
 from tests.components.sample import NAME
 from tests.world import MOVIES, PERSONALIZE, PIPELINE, PREFIX, campaign, solution
 

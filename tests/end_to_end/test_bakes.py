@@ -3,7 +3,7 @@
 import os
 from datetime import date
 
-from functions.personalize.campaigns import alarm_names
+from functions.bake_alarms import alarm_names
 from retrain.account.access import Access
 from retrain.account.target import find_target
 from retrain.rehearsal import stack as rehearsal

@@ -8,14 +8,12 @@ import math
 from dataclasses import replace
 from datetime import timedelta
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
-from botocore.stub import Stubber
 
 from components import BakeArgs
 from components.args import DEFAULT_GATE
-from functions.deploy_version import handler, read_alarms, request_recommendations
+from functions.deploy_version import handler, request_recommendations
 from functions.personalize.campaigns import (
     approval_tags,
     current_answer,
@@ -25,7 +23,7 @@ from functions.personalize.campaigns import (
     update_request,
 )
 from functions.personalize.tags import APPROVAL, BAD, DIGEST, TRIAL, api_tags, tags_of
-from functions.rules.campaigns import Alarm, DeploymentRecord, Trial
+from functions.rules.campaigns import DeploymentRecord, Trial
 from functions.rules.probing import Response
 from tests.functions import samples as s
 from tests.workflow.pipeline import deploy
@@ -345,45 +343,6 @@ def test_a_bad_response_says_what_is_wrong_with_it(fault, failure, is_error):
         response = request_recommendations(campaign_arn(), probe)
     assert failure in response.failure
     assert response.is_error == is_error
-
-
-# Alarms
-
-
-def test_an_alarm_that_is_no_metric_alarm_is_asked_for_as_a_log_alarm(monkeypatch):
-    since = s.NOW - timedelta(hours=1)
-    responses = {
-        "LogAlarm": {"AlarmName": "log", "StateValue": "ALARM", "StateUpdatedTimestamp": since},
-        "MetricAlarm": {"AlarmName": "5xx", "StateValue": "OK", "StateUpdatedTimestamp": since},
-    }
-    client = boto3.client("cloudwatch", region_name="eu-west-1")
-    monkeypatch.setattr("functions.deploy_version.cloudwatch", lambda: client)
-    with Stubber(client) as stubber:
-        for types, names in (
-            (["MetricAlarm", "CompositeAlarm"], ["5xx", "log", "gone"]),
-            (["LogAlarm"], ["log", "gone"]),
-        ):
-            found = {f"{kind}s": [responses[kind]] for kind in types if kind in responses}
-            request = {"AlarmNames": names, "AlarmTypes": types}
-            stubber.add_response("describe_alarms", found, request)
-        alarms = read_alarms(["5xx", "log", "gone"])
-    assert alarms == [
-        Alarm("5xx", "OK", since),
-        Alarm("log", "ALARM", since),
-        Alarm("gone", "does not exist"),
-    ]
-
-
-def test_an_alarm_that_an_old_boto3_does_not_know_is_not_called_missing(monkeypatch):
-    client = boto3.client("cloudwatch", region_name="eu-west-1")
-    shape = client.meta.service_model.operation_model("DescribeAlarms").output_shape
-    del shape.members["LogAlarms"]
-    monkeypatch.setattr("functions.deploy_version.cloudwatch", lambda: client)
-    with Stubber(client) as stubber:
-        for _ in range(2):
-            stubber.add_response("describe_alarms", {})
-        (alarm,) = read_alarms(["log"])
-    assert alarm.state == "is not a metric alarm or a composite alarm; this boto3 knows no others"
 
 
 # Tags

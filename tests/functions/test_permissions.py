@@ -34,6 +34,7 @@ CLIENTS = {
     "S3Client": "s3",
     "SNSClient": "sns",
     "SFNClient": "stepfunctions",
+    "CloudWatchClient": "cloudwatch",
     "BaseClient": None,
     "Client": None,
 }

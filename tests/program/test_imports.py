@@ -42,7 +42,7 @@ ORDER = (
     ("functions.prices", "functions.reconcile"),
     ("functions.texts",),
     ("functions.aws", "functions.csv_files"),
-    ("functions.executions", "functions.exports"),
+    ("functions.bake_alarms", "functions.executions", "functions.exports"),
     ("functions.execution_input", "functions.overlap"),
     ("functions.personalize",),
     ("functions.metrics",),
