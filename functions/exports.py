@@ -25,8 +25,9 @@ SAMPLED_FILES = 20
 """The most files that are read: the ten newest, and the largest of the others."""
 SAMPLED_BYTES = 1024 * 1024
 """The most bytes that are read from all these files together."""
-LINE_BYTES = 64 * 1024
-"""The most bytes that are read of a batch input's first line. A line with 500 items has fewer."""
+LINE_BYTES = (64 * 1024, 1024 * 1024)
+"""The bytes that are read of a batch input's first line, and if it is longer. A line to rank has at
+most 500 ids of 256 characters, of which each has at most 6 bytes in JSON."""
 PARALLEL_READS = 10
 """The number of files that are read at once. A boto3 client has as many connections."""
 
@@ -137,8 +138,7 @@ def read_batch_input(client: S3Client, location: str) -> Export:
     try:
         objects = list_objects(client, location, by_prefix=True)
         if key := next((file.key for file in list_objects(client, location) if file.size), None):
-            content = _read_beginning(client, bucket, key, LINE_BYTES)
-            line = content.decode(errors="replace").partition("\n")[0]
+            line = _read_first_line(client, bucket, key)
     except ClientError as error:
         # The functions may lack a key that the role of the batch job has.
         message = _read_error(location, error)
@@ -192,6 +192,16 @@ def _read_samples(client: S3Client, location: str, objects: Sequence[S3Object]) 
 
     with ThreadPoolExecutor(PARALLEL_READS) as pool:
         return list(pool.map(read_file, sampled))
+
+
+def _read_first_line(client: S3Client, bucket: str, key: str) -> str:
+    line = ""
+    for max_bytes in LINE_BYTES:
+        content = _read_beginning(client, bucket, key, max_bytes).decode(errors="replace")
+        line, line_break, _ = content.partition("\n")
+        if line_break:
+            break
+    return line
 
 
 def _read_beginning(client: S3Client, bucket: str, key: str, max_bytes: int) -> bytes:

@@ -54,6 +54,15 @@ def test_the_recipe_decides_about_the_keys_of_a_line(recipe, line, keys):
     assert found(unusable_inputs, content, recipe, "s3://exports/in/") == messages
 
 
+@pytest.mark.parametrize(("item_bytes", "is_refused"), [(255, False), (1536, False), (4000, True)])
+def test_a_first_line_is_read_to_its_end_even_if_its_items_are_long(item_bytes, is_refused):
+    """The last line is longer than a line to rank can be: 500 ids of 256 characters in JSON."""
+    items = ", ".join(f'"{"i" * item_bytes}"' for _ in range(500))
+    line = f'{{"itemList": [{items}], "userId": "1"}}\n{{}}'
+    messages = found(unusable_inputs, {"in/users.json": line.encode()}, "aws-personalized-ranking")
+    assert len(messages) == is_refused
+
+
 def test_a_file_is_refused_if_personalize_would_read_another_one_too():
     files = {"in/users.json": USER.encode(), "in/users.json.bak": ITEM.encode()}
     text = (
