@@ -94,6 +94,8 @@ def value_error(value: str, field: SchemaField, now: datetime) -> str | None:
         is_number = number.pattern.fullmatch(value)
         if not is_number or not -number.limit - 1 < number.parse(value) < number.limit:
             advice = WHOLE_SECONDS if field["name"] in TIMES else number.advice
+            if value != value.strip():
+                advice = "write it without spaces around it"
             return f"but the schema requires {avro_type}; {advice}"
         return _time_error(number.parse(value), field["name"], now)
     if avro_type == "boolean":

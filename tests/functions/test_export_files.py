@@ -194,6 +194,10 @@ def test_a_wrong_value_in_row_700_is_found():
     ("column", "message"),
     [
         (("TIMESTAMP", "long", "1.5"), f"'1.5', but the schema requires long; {SECONDS}"),
+        (
+            ("TIMESTAMP", "long", " 1790000000 "),
+            "' 1790000000 ', but the schema requires long; write it without spaces around it",
+        ),
         (("VIEWS", "int", "x"), f"'x', but the schema requires int; {WHOLE.format(32)}"),
         (("USER_ID", "string", ""), "'', but the schema requires string; write a value"),
         (("PRICE", "float", "null"), f"'null', but the schema requires float; {DECIMAL}"),
