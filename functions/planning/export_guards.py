@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ..executions import short_hash
 from ..personalize.imports import location_digits
-from ..personalize.tags import CONTENT
+from ..personalize.tags import BYTES, CONTENT
 from ..rules.imports import effective_imports, full_import_day, refusal_to_append
 from ..words import list_text, time_text
 from .guards import guard
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..contract import ExportContent, Tags
+    from ..rules.imports import Import
     from .datasets import DatasetView
 
 DATASETS_WITH_USERS = ("interactions", "users", "actionInteractions")
@@ -90,17 +91,37 @@ def truncated_export(view: DatasetView) -> Iterator[str]:
     pipeline have a tag with their size. `exportDate` switches the guard off, because a person may
     want an earlier, smaller export.
     """
-    dataset, export = view.dataset, view.export
-    if not view.is_full or view.has_export_date or not export.objects:
-        return
-    min_share = dataset["minRelativeSize"]
-    sizes = [job.size for job in view.imports if job.is_active and job.is_full and job.size]
-    if sizes and export.size < min_share * sizes[0]:
+    export, min_share = view.export, view.dataset["minRelativeSize"]
+    sizes = [job.size for job in _compared_imports(view) if job.size]
+    if sizes and export.objects and export.size < min_share * sizes[0]:
         yield (
             f"{export.location} has {export.size} bytes, which is less than minRelativeSize "
             f"{min_share:g} of the last FULL import, which had {sizes[0]}; a FULL import replaces "
             "all bulk data, so lower minRelativeSize for one run only if the data really shrank"
         )
+
+
+@guard("size", "WARN", "export")
+def unknown_size(view: DatasetView) -> Iterator[str]:
+    """Yield a message for a last FULL import whose tag with its size is no usable number.
+
+    Somebody has changed the tag. Without a warning, a truncated export could pass unnoticed.
+    """
+    last = next(iter(_compared_imports(view)), None)
+    if last and not last.size and view.dataset["minRelativeSize"]:
+        yield (
+            f"the tag {BYTES} of {last.arn} is not the size of its export, so minRelativeSize "
+            "compares with an earlier import of this pipeline, or with nothing; check that "
+            f"{view.export.location} is complete with {view.export.size} bytes, because its import "
+            "gets a new tag"
+        )
+
+
+def _compared_imports(view: DatasetView) -> list[Import]:
+    """Return the imports of this pipeline with which a FULL export is compared, newest first."""
+    if not view.is_full or view.has_export_date:
+        return []
+    return [job for job in view.imports if job.is_active and job.is_full and job.run]
 
 
 @guard("first import", "REFUSE", "dataset")

@@ -14,6 +14,7 @@ from functions.planning.export_guards import (
     replaced_data,
     skipped_days,
     truncated_export,
+    unknown_size,
     wrong_increment,
 )
 from tests.functions import samples as s
@@ -70,6 +71,35 @@ def test_the_last_full_import_with_a_known_size_counts_whatever_is_newer():
     earlier = s.held_import(ended_at=s.ago(100), size=1)
     jobs = [*foreign, smaller, failed, s.held_import(ended_at=s.ago(90)), earlier]
     assert len(found(truncated_export, TINY, imports={s.DATASET: jobs})) == 1
+
+
+EDITED = s.held_import(arn="edited", size=None)
+
+
+@pytest.mark.parametrize(
+    ("jobs", "dataset", "warnings", "refusals"),
+    [
+        ([EDITED, s.held_import()], {}, 1, 1),
+        ([s.imported(), EDITED._replace(size=0)], {}, 1, 0),
+        ([s.held_import(), EDITED], {}, 0, 1),
+        ([s.imported()], {}, 0, 0),
+        ([EDITED], {"importMode": "INCREMENTAL"}, 0, 0),
+        ([EDITED], {"minRelativeSize": 0}, 0, 0),
+    ],
+    ids=[
+        *("an earlier size is compared", "none is known", "a size", "only a foreign import"),
+        *("INCREMENTAL", "never compared"),
+    ],
+)
+def test_a_size_tag_that_is_no_size_is_a_warning(jobs, dataset, warnings, refusals):
+    message = (
+        "the tag retraining-bytes of edited is not the size of its export, so minRelativeSize "
+        "compares with an earlier import of this pipeline, or with nothing; check that "
+        f"{s.LOCATION} is complete with 1 bytes, because its import gets a new tag"
+    )
+    known = {"imports": {s.DATASET: jobs}, "dataset": s.dataset_of_run(**dataset)}
+    assert found(unknown_size, TINY, **known) == [message] * warnings
+    assert len(found(truncated_export, TINY, **known)) == refusals
 
 
 # The ready marker
