@@ -228,7 +228,7 @@ approve it.
 
 
 class ExportContent(TypedDict):
-    """What a run has found in the rows of an export (`planning/export_guards.py`)."""
+    """What a run has found in the rows of an export (`planning/export_content.py`)."""
 
     rows: int
     """The number of rows that were read."""
@@ -239,7 +239,8 @@ class ExportContent(TypedDict):
     importsWithNewestEvent: int
     """How many imports in a row, with this one, have had this newest event."""
     eventTypes: dict[str, int]
-    """The five commonest types of events, and the rows of each. It is empty without types."""
+    """The five commonest types of events, and the rows of each. It is empty without types. The name
+    of a long type or column ends in a hash."""
     missingPerMille: int
     """How many of 1,000 rows of the last import had a type that these rows lack."""
     emptyValues: dict[str, int]

@@ -8,7 +8,7 @@ from .executions import job_name, run_began_at
 from .log import log_item
 from .personalize.imports import ImportReader, seen_export
 from .personalize.tags import BYTES, CONFIRMED, FINGERPRINT, RUN, api_tags, write_tags
-from .planning.export_guards import content_tags
+from .planning.export_content import content_tags
 from .planning.plan_run import GUARDS, view_of
 from .planning.world import read_data
 from .reconcile import InvocationResult, creation, from_document, reconcile

@@ -12,7 +12,7 @@ from ..executions import DATE, export_day, run_began_at
 from ..personalize.imports import location_digits, seen_export
 from ..rules.imports import SeenDataset, effective_imports, holding_import
 from ..words import time_text
-from .export_guards import content_of
+from .export_content import content_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

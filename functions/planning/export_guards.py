@@ -1,27 +1,17 @@
-"""Checks an export against its ready marker and against earlier imports, and reads its content.
-
-A file that was written today may contain the events of last month. Only if every row was read, the
-newest event and the types are certain, so only then does the content refuse a run.
-"""
+"""Checks an export against its ready marker and against earlier imports."""
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from ..executions import short_hash
 from ..personalize.imports import location_digits
-from ..personalize.tags import BYTES, CONTENT
+from ..personalize.tags import BYTES
 from ..rules.imports import effective_imports, full_import_day, refusal_to_append
-from ..words import list_text, time_text
 from .guards import guard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..contract import ExportContent, Tags
     from ..rules.imports import Import
     from .datasets import DatasetView
 
@@ -29,15 +19,6 @@ DATASETS_WITH_USERS = ("interactions", "users", "actionInteractions")
 MAX_INCREMENTAL_BYTES = 10**9
 """AWS's limit for an INCREMENTAL import:
 https://docs.aws.amazon.com/personalize/latest/dg/limits.html."""
-SHOWN_TYPES, SHOWN_COLUMNS, SHOWN_NAME = 5, 10, 30
-"""The most types of events and columns in a document, and the most characters of their names."""
-STANDSTILL = 3
-"""The number of imports with the same newest event about which a run warns."""
-EXPECTED_ROWS = 10
-"""If fewer rows of a type are to be expected, an INCREMENTAL export may lack them by chance."""
-CONTENT_TAG = re.compile(r"(\S+) ([0-9]{1,6})((?: [0-9a-f]{6}:[0-9]{1,4})*)")
-"""The newest event, how many imports had it, and types as hashes, because there is no room for
-names, with their rows per 1,000."""
 
 
 @guard("ready marker", "REFUSE", "export")
@@ -226,85 +207,4 @@ def skipped_days(view: DatasetView) -> Iterator[str]:
             f"no run has imported the exports of these days as they are now: {', '.join(days)}; "
             f"append each whose rows are missing with retrain start --dataset {dataset['type']} "
             f"--export-date {days[0]}, or import a complete export with importMode FULL"
-        )
-
-
-def content_of(view: DatasetView) -> ExportContent:
-    """Return what the rows that were read contain. A time after tomorrow is a mistake."""
-    values = {field["name"]: view.export.values(field["name"]) for field in view.fields}
-    rows = max((counts.total() for counts in values.values()), default=0)
-    nulls = Counter({name[:SHOWN_NAME]: counts.pop("", 0) for name, counts in values.items()})
-    types = values.get("EVENT_TYPE", Counter())
-    latest = (view.world.now + timedelta(days=1)).timestamp()
-    texts = [text[:11] for text in values.get("TIMESTAMP", ()) if text.isdecimal()]
-    newest = max((time for time in map(int, texts) if time <= latest), default=None)
-    newest_at = None if newest is None else datetime.fromtimestamp(newest, UTC).isoformat()
-    tags = (job.content for job in view.imports if job.is_active and job.content)
-    last = CONTENT_TAG.fullmatch(next(tags, ""))
-    shares = dict(share.split(":") for share in last[3].split()) if last else {}
-    present = {short_hash(name[:SHOWN_NAME], 6) for name in types}
-    return {
-        "rows": rows,
-        "areAllRowsRead": view.export.row_count is not None,
-        "newestEventAt": newest_at,
-        "importsWithNewestEvent": 1 + int(last[2]) if last and last[1] == newest_at else 1,
-        "eventTypes": {name[:SHOWN_NAME]: n for name, n in types.most_common(SHOWN_TYPES)},
-        "missingPerMille": sum(int(shares[digits]) for digits in shares.keys() - present),
-        "emptyValues": dict((+nulls).most_common(SHOWN_COLUMNS)),
-    }
-
-
-def content_tags(content: ExportContent) -> Tags:
-    """Return the tag about the content of an export, or no tag if it is not certain."""
-    newest_at, rows = content["newestEventAt"], content["rows"]
-    if newest_at is None or not content["areAllRowsRead"]:
-        return {}
-    types = content["eventTypes"].items()
-    shares = (f"{short_hash(name, 6)}:{max(1, round(1000 * n / rows))}" for name, n in types)
-    return {CONTENT: " ".join([newest_at, str(content["importsWithNewestEvent"]), *shares])}
-
-
-@guard("content of events", "REFUSE", "export")
-def stale_content(view: DatasetView) -> Iterator[str]:
-    """Yield a message for old events (`maxEventAge`), or missing types (`strictEvents`)."""
-    yield from _messages(view, refuses=True)
-
-
-@guard("content of events", "WARN", "export")
-def perhaps_stale_content(view: DatasetView) -> Iterator[str]:
-    """Yield a message for events that may be too old, are not new, or lack a common type."""
-    yield from _messages(view, refuses=False)
-
-
-def _messages(view: DatasetView, *, refuses: bool) -> Iterator[str]:
-    """Yield the reasons to refuse the run, or its warnings. `exportDate` asks for old events."""
-    content, settings, location = view.content, view.dataset, view.export.location
-    newest_at, is_certain = content["newestEventAt"], content["areAllRowsRead"]
-    if newest_at is None or view.has_export_date:
-        return
-    newest, max_age = datetime.fromisoformat(newest_at), settings["maxEventAge"]
-    if max_age and refuses == is_certain:
-        number, unit = max_age.split()
-        if view.world.now - newest > timedelta(**{f"{unit.removesuffix('s')}s": int(number)}):
-            read = "" if is_certain else " in the rows that were read"
-            yield (
-                f"the newest event of {location}{read} is from {time_text(newest)} UTC, longer ago "
-                f"than maxEventAge, {max_age}; repair the job that writes the export, or raise "
-                "maxEventAge"
-            )
-    count, missing = content["importsWithNewestEvent"], content["missingPerMille"]
-    may_stay = view.holds_export or settings["streamed"] or view.world.event_trackers
-    if count >= STANDSTILL and is_certain and not refuses and not may_stay:
-        yield (
-            f"the newest event of {location} is from {time_text(newest)} UTC, as in the last "
-            f"{count - 1} imports; check the job that writes the export"
-        )
-    expected_rows = content["rows"] * missing / 1000
-    is_missing = missing and is_certain and (view.is_full or expected_rows >= EXPECTED_ROWS)
-    if is_missing and refuses == settings["strictEvents"]:
-        yield (
-            f"{location} lacks types of events that {missing / 1000:.1%} of the rows of the last "
-            f"import had; its commonest types are {list_text([*content['eventTypes']]) or 'none'}; "
-            "compare them with the report of the last import, and check the job that writes the "
-            "export, or set strictEvents to false"
         )

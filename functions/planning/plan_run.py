@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import RunRefused
 from ..words import list_text, name_of
-from . import export_files, export_guards, recipe_guards, resource_guards
+from . import export_content, export_files, export_guards, recipe_guards, resource_guards
 from .datasets import DatasetView, datasets_to_import
 from .guards import Guard
 from .solutions import SolutionView
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 GUARDS = tuple(
     found
-    for module in (resource_guards, recipe_guards, export_files, export_guards)
+    for module in (resource_guards, recipe_guards, export_files, export_guards, export_content)
     for found in vars(module).values()
     if isinstance(found, Guard)
 )

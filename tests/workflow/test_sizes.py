@@ -8,7 +8,7 @@ import pytest
 from components.rules.pipeline import EVENT_DATASETS, check
 from emulator.personalize.resources import Campaign, Solution
 from functions.personalize.campaigns import BAKE_POLLS
-from functions.planning.export_guards import SHOWN_COLUMNS, SHOWN_NAME, SHOWN_TYPES
+from functions.planning.export_content import SHOWN_COLUMNS, SHOWN_NAME, SHOWN_TYPES
 from functions.texts import MAX_LIST_BYTES
 from tests.workflow.pipeline import deploy
 from tests.workflow.summaries import report

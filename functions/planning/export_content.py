@@ -1,0 +1,187 @@
+"""Finds out what the rows of an export contain, and compares it with the last import.
+
+A file that was written today may contain the events of last month. Only if every row was read, the
+newest event and the types are certain, so only then does the content refuse a run.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from ..executions import short_hash
+from ..personalize.tags import CONTENT
+from ..words import list_text, time_text
+from .guards import guard
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..contract import ExportContent, Tags
+    from .datasets import DatasetView
+
+SHOWN_TYPES, SHOWN_COLUMNS, SHOWN_NAME = 5, 10, 30
+"""The most types of events and columns in a document, and the most characters of their names."""
+STANDSTILL = 3
+"""The number of imports with the same newest event about which a run warns."""
+EXPECTED_ROWS = 10
+"""If fewer rows of a type are to be expected, an INCREMENTAL export may lack them by chance."""
+TIME = re.compile(r"\s*0*([0-9]{1,11})\s*")
+"""A time in seconds. The guide of Personalize does not say that it may not be padded. A number with
+more digits is in milliseconds."""
+HASH_LENGTH = 6
+SHARE = re.compile(r" ([0-9a-f]{6}):([0-9]{1,4})")
+CONTENT_TAG = re.compile(
+    rf"(?P<newest>\S+) (?P<imports>[0-9]{{1,6}})(?P<shares>(?:{SHARE.pattern})*)"
+)
+"""The newest event, how many imports had it, and types as hashes, because there is no room for
+names, with their rows per 1,000."""
+
+
+def content_of(view: DatasetView) -> ExportContent:
+    """Return what the rows that were read contain, also in comparison with the last import."""
+    columns = {field["name"]: view.export.values(field["name"]) for field in view.fields}
+    empty = Counter({shown_name(name): values[""] for name, values in columns.items()})
+
+    newest_at = _newest_event(view)
+
+    last = _last_content(view)
+    count = int(last["imports"]) if last and last["newest"] == newest_at else 0
+
+    types = event_types(view)
+    present = {short_hash(shown_name(name), HASH_LENGTH) for name in types}
+    shares = SHARE.findall(last["shares"]) if last else ()
+
+    return {
+        "rows": max((values.total() for values in columns.values()), default=0),
+        "areAllRowsRead": view.export.row_count is not None,
+        "newestEventAt": newest_at,
+        "importsWithNewestEvent": count + 1,
+        "eventTypes": {shown_name(name): n for name, n in types.most_common(SHOWN_TYPES)},
+        "missingPerMille": sum(int(share) for digits, share in shares if digits not in present),
+        "emptyValues": dict((+empty).most_common(SHOWN_COLUMNS)),
+    }
+
+
+def _last_content(view: DatasetView) -> re.Match[str] | None:
+    """Return the last tag about the content of an import. What a person has edited says nothing."""
+    tags = (job.content for job in view.imports if job.is_active and job.content)
+    return CONTENT_TAG.fullmatch(next(tags, ""))
+
+
+def _newest_event(view: DatasetView) -> str | None:
+    """Return the time of the newest event. A time after tomorrow is a mistake."""
+    latest = (view.world.now + timedelta(days=1)).timestamp()
+    newest = max((time for time in event_times(view) if time <= latest), default=None)
+    return None if newest is None else datetime.fromtimestamp(newest, UTC).isoformat()
+
+
+def event_types(view: DatasetView) -> Counter[str]:
+    """Return each type of events -> the number of its rows. An empty type is null."""
+    types = _known_values(view, "EVENT_TYPE")
+    del types[""]
+    return types
+
+
+def event_times(view: DatasetView) -> set[int]:
+    """Return the times of the events, in seconds since 1970. Other values are left out."""
+    times = map(TIME.fullmatch, _known_values(view, "TIMESTAMP"))
+    return {int(time[1]) for time in times if time}
+
+
+def _known_values(view: DatasetView, column: str) -> Counter[str]:
+    """Return each value of a column -> its rows. Personalize ignores what the schema lacks."""
+    is_known = any(field["name"] == column for field in view.fields)
+    return view.export.values(column) if is_known else Counter()
+
+
+def shown_name(name: str) -> str:
+    """Return a name for a document. A hash tells long names apart that begin alike."""
+    if len(name) <= SHOWN_NAME:
+        return name
+    end = f"…{short_hash(name, HASH_LENGTH)}"
+    return name[: SHOWN_NAME - len(end)] + end
+
+
+def content_tags(content: ExportContent) -> Tags:
+    """Return the tag about the content of an export, or no tag if it is not certain."""
+    newest_at, rows = content["newestEventAt"], content["rows"]
+    if newest_at is None or not content["areAllRowsRead"]:
+        return {}
+    types = content["eventTypes"].items()
+    shares = (
+        f"{short_hash(name, HASH_LENGTH)}:{max(1, round(1000 * n / rows))}" for name, n in types
+    )
+    return {CONTENT: " ".join([newest_at, str(content["importsWithNewestEvent"]), *shares])}
+
+
+@guard("content of events", "REFUSE", "export")
+def stale_content(view: DatasetView) -> Iterator[str]:
+    """Yield a message for old events (`maxEventAge`), or missing types (`strictEvents`)."""
+    yield from _messages(view, refuses=True)
+
+
+@guard("content of events", "WARN", "export")
+def perhaps_stale_content(view: DatasetView) -> Iterator[str]:
+    """Yield a message for events that may be too old, are not new, or lack a common type."""
+    yield from _messages(view, refuses=False)
+
+
+def _messages(view: DatasetView, *, refuses: bool) -> Iterator[str]:
+    """Yield the reasons to refuse the run, or its warnings. `exportDate` asks for old events."""
+    if view.has_export_date:
+        return
+    if refuses == view.content["areAllRowsRead"]:
+        yield from _old_events(view)
+    if not refuses:
+        yield from _no_new_event(view)
+    if refuses == view.dataset["strictEvents"]:
+        yield from _missing_types(view)
+
+
+def _old_events(view: DatasetView) -> Iterator[str]:
+    newest_at, max_age = view.content["newestEventAt"], view.dataset["maxEventAge"]
+    if newest_at is None or max_age is None:
+        return
+
+    number, unit = max_age.split()
+    longest = timedelta(**{f"{unit.removesuffix('s')}s": int(number)})
+    newest = datetime.fromisoformat(newest_at)
+    read = "" if view.content["areAllRowsRead"] else " in the rows that were read"
+
+    if view.world.now - newest > longest:
+        yield (
+            f"the newest event of {view.export.location}{read} is from {time_text(newest)} UTC, "
+            f"longer ago than maxEventAge, {max_age}; repair the job that writes the export, or "
+            "raise maxEventAge"
+        )
+
+
+def _no_new_event(view: DatasetView) -> Iterator[str]:
+    newest_at, count = view.content["newestEventAt"], view.content["importsWithNewestEvent"]
+    may_stay = view.holds_export or view.dataset["streamed"] or view.world.event_trackers
+
+    if newest_at and view.content["areAllRowsRead"] and count >= STANDSTILL and not may_stay:
+        newest = time_text(datetime.fromisoformat(newest_at))
+        yield (
+            f"the newest event of {view.export.location} is from {newest} UTC, as in the last "
+            f"{count - 1} imports; check the job that writes the export"
+        )
+
+
+def _missing_types(view: DatasetView) -> Iterator[str]:
+    """Yield a message if no row has a type that was common in the last import."""
+    content, missing = view.content, view.content["missingPerMille"]
+    expected_rows = content["rows"] * missing / 1000
+    is_chance = not view.is_full and expected_rows < EXPECTED_ROWS
+
+    if missing and content["areAllRowsRead"] and not is_chance:
+        types = list_text([*content["eventTypes"]]) or "none"
+        yield (
+            f"{view.export.location} lacks types of events that {missing / 1000:.1%} of the rows "
+            f"of the last import had; its commonest types are {types}; compare them with the "
+            "report of the last import, and check the job that writes the export, or set "
+            "strictEvents to false"
+        )
