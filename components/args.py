@@ -75,7 +75,11 @@ class DatasetArgs:
     max_event_age: Annotated[str | None, rates.age_error] = None
     """An export is refused if its newest event is older, for example `3 days` or `36 hours`."""
     strict_events: bool = False
-    """`true` refuses an export that lacks a common type of events of the last import."""
+    """`true` refuses an export that lacks one of the last import's five commonest types of events.
+
+    For this, each row is read of an export of at most 8 MB and 500 files. If a run has nothing to
+    compare, it warns.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 CHECKED_ROWS = 1000
 """The most rows that are checked in each file. An import of interactions needs at least as many."""
@@ -66,9 +66,20 @@ def read_sample(
             return FileSample(key=key, header=names, rows=tuple(rows), error=error)
         rows.append(Row(line, values))
     row_count = len(lines) if is_whole_file else None
-    records = (values for _, text in lines if len(values := cells(text)) == len(names))
-    counts = dict(zip(names, map(Counter, zip(*records, strict=True)), strict=False))
+    counts = _count_values(names, (cells(text) for _, text in lines))
     return FileSample(key=key, header=names, rows=tuple(rows), row_count=row_count, values=counts)
+
+
+def _count_values(
+    names: Sequence[str], records: Iterable[Sequence[str]]
+) -> Mapping[str, Counter[str]]:
+    """Count the values row by row, because all rows at once would need twice as much memory."""
+    columns = {name: Counter[str]() for name in names}
+    for values in records:
+        if len(values) == len(names):
+            for column, value in zip(columns.values(), values, strict=True):
+                column[value] += 1
+    return columns
 
 
 def cells(line: str) -> tuple[str, ...]:

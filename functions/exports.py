@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .csv_files import read_sample
+from .csv_files import CHECKED_ROWS, read_sample
 from .errors import ServiceUnavailable
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ SAMPLED_FILES = 20
 """The most files that are read: the ten newest, and the largest of the others."""
 SAMPLED_BYTES = 1024 * 1024
 """The most bytes that are read from all these files together."""
+COUNTED_FILES, COUNTED_BYTES = 500, 8 * 1000**2
+"""The most files and bytes of an export whose rows are all read on request. Two such exports need
+110 of the 256 MB of a function (ADR 22)."""
 LINE_BYTES = (64 * 1024, 1024 * 1024)
 """The bytes that are read of a batch input's first line, and if it is longer. A line to rank has at
 most 500 ids of 256 characters, of which each has at most 6 bytes in JSON."""
@@ -110,12 +113,17 @@ class Export:
         return any(sample.rows or sample.error for sample in self.samples)
 
 
-def read_export(client: S3Client, location: str, marker: str | None = None) -> Export:
-    """Return the export at a location, or only a `read_error` if it or its marker is unreadable."""
+def read_export(
+    client: S3Client, location: str, marker: str | None = None, *, reads_all_rows: bool = False
+) -> Export:
+    """Return the export at a location, or only a `read_error` if it or its marker is unreadable.
+
+    With `reads_all_rows`, each file is read to its end, unless they are too large or too many.
+    """
     being_read = location
     try:
         objects = list_objects(client, location)
-        samples = _read_samples(client, location, objects)
+        samples = _read_samples(client, location, objects, reads_all_rows=reads_all_rows)
         being_read = marker or location
         marker_objects = list_objects(client, marker) if marker else []
     except ClientError as error:
@@ -174,24 +182,39 @@ def split_location(location: str) -> Location:
     return Location(bucket, key)
 
 
-def _read_samples(client: S3Client, location: str, objects: Sequence[S3Object]) -> list[FileSample]:
-    """Read the beginning of the newest and of the largest files. An empty file has no sample.
+def _read_samples(
+    client: S3Client, location: str, objects: Sequence[S3Object], *, reads_all_rows: bool
+) -> list[FileSample]:
+    """Read the beginning of the sampled files, or all files to their end.
 
-    A mistake is likely to be in the newest files, and rows are likely to be in the largest ones.
+    Only the rows of the sampled files are checked, because checked rows need memory. An empty file
+    has no sample.
     """
     files = [file for file in objects if file.size > 0]
-    newest_first = sorted(files, key=lambda file: file.modified_at, reverse=True)
-    largest_first = sorted(files, key=lambda file: file.size, reverse=True)
-    candidates = dict.fromkeys(newest_first[: SAMPLED_FILES // 2] + largest_first)
-    sampled = list(candidates)[:SAMPLED_FILES]
-    max_bytes = SAMPLED_BYTES // max(len(sampled), 1)
+    sampled = _sampled_files(files)
+    is_small = len(files) <= COUNTED_FILES and sum(file.size for file in files) <= COUNTED_BYTES
+    are_all_read = reads_all_rows and is_small
+    max_bytes = COUNTED_BYTES if are_all_read else SAMPLED_BYTES // max(len(sampled), 1)
 
     def read_file(file: S3Object) -> FileSample:
         content = _read_beginning(client, split_location(location).bucket, file.key, max_bytes)
-        return read_sample(file.key, content, is_whole_file=file.size <= max_bytes)
+        max_rows = CHECKED_ROWS if file in sampled else 0
+        is_whole_file = file.size <= max_bytes
+        return read_sample(file.key, content, is_whole_file=is_whole_file, max_rows=max_rows)
 
     with ThreadPoolExecutor(PARALLEL_READS) as pool:
-        return list(pool.map(read_file, sampled))
+        return list(pool.map(read_file, files if are_all_read else sampled))
+
+
+def _sampled_files(files: Sequence[S3Object]) -> list[S3Object]:
+    """Return the newest and the largest files.
+
+    A mistake is likely to be in the newest files, and rows are likely to be in the largest ones.
+    """
+    newest_first = sorted(files, key=lambda file: file.modified_at, reverse=True)
+    largest_first = sorted(files, key=lambda file: file.size, reverse=True)
+    candidates = dict.fromkeys(newest_first[: SAMPLED_FILES // 2] + largest_first)
+    return list(candidates)[:SAMPLED_FILES]
 
 
 def _read_first_line(client: S3Client, bucket: str, key: str) -> str:

@@ -12,8 +12,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from ..executions import short_hash
+from ..exports import COUNTED_BYTES, COUNTED_FILES
 from ..personalize.tags import CONTENT
-from ..words import list_text, time_text
+from ..words import list_text, size_text, time_text
 from .guards import guard
 
 if TYPE_CHECKING:
@@ -125,7 +126,10 @@ def stale_content(view: DatasetView) -> Iterator[str]:
 
 @guard("content of events", "WARN", "export")
 def perhaps_stale_content(view: DatasetView) -> Iterator[str]:
-    """Yield a message for events that may be too old, are not new, or lack a common type."""
+    """Yield a message for events that may be too old, are not new, or lack a common type.
+
+    There is also a message if `strictEvents` cannot compare the types.
+    """
     yield from _messages(view, refuses=False)
 
 
@@ -139,6 +143,8 @@ def _messages(view: DatasetView, *, refuses: bool) -> Iterator[str]:
         yield from _no_new_event(view)
     if refuses == view.dataset["strictEvents"]:
         yield from _missing_types(view)
+    if view.dataset["strictEvents"] and not refuses:
+        yield from _unchecked_types(view)
 
 
 def _old_events(view: DatasetView) -> Iterator[str]:
@@ -184,4 +190,24 @@ def _missing_types(view: DatasetView) -> Iterator[str]:
             f"of the last import had; its commonest types are {types}; compare them with the "
             "report of the last import, and check the job that writes the export, or set "
             "strictEvents to false"
+        )
+
+
+def _unchecked_types(view: DatasetView) -> Iterator[str]:
+    """Yield a message if `strictEvents` has nothing to compare."""
+    last = _last_content(view)
+    cannot = f"strictEvents cannot check the types of events of {view.export.location}, because"
+
+    if all(field["name"] != "EVENT_TYPE" for field in view.fields):
+        yield f"{cannot} the dataset's schema has no EVENT_TYPE; set strictEvents to false"
+    elif not view.content["areAllRowsRead"]:
+        yield (
+            f"{cannot} not all of its rows were read; a run reads at most "
+            f"{size_text(COUNTED_BYTES)} in {COUNTED_FILES} files to the end; write a smaller "
+            "export, or check the types in the job that writes it, and set strictEvents to false"
+        )
+    elif last is None or not last["shares"]:
+        yield (
+            f"{cannot} no type of an earlier import is known; check that the report of this run "
+            "shows the types that you expect, because the next run compares with them"
         )

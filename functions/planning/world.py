@@ -186,7 +186,10 @@ def read_data(client: PersonalizeClient, settings: Settings, run: Run) -> World:
         imports=imports,
         exports={
             dataset["datasetArn"]: exports.read_export(
-                aws.s3(), dataset["dataLocation"], dataset["readyMarker"]
+                aws.s3(),
+                dataset["dataLocation"],
+                dataset["readyMarker"],
+                reads_all_rows=dataset["strictEvents"],
             )
             for dataset in datasets_to_import(settings, run)
         },

@@ -149,4 +149,4 @@ def test_the_values_of_all_complete_rows_are_counted_even_if_they_are_not_checke
     assert sample.values["USER_ID"] == {"u0": 367, "u1": 367, "u2": 366, "a,b": 1}
     assert sample.values["EVENT_TYPE"] == {"view": 550, "": 550, "click": 1}
     assert sample.values["TIMESTAMP"].total() == 1101
-    assert read(b"A,B\n").values == {}
+    assert read(b"A,B\n").values == {"A": {}, "B": {}}

@@ -229,6 +229,40 @@ def test_a_type_that_begins_like_another_one_is_missed():
     assert content(rows(before, after), imports=[imported(tag)])["missingPerMille"] == 0
 
 
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        (
+            {"is_whole_file": False},
+            (
+                "not all of its rows were read; a run reads at most 8 MB in 500 files to the end; "
+                "write a smaller export, or check the types in the job that writes it, and set "
+                "strictEvents to false"
+            ),
+        ),
+        (
+            {"columns": "USER_ID,ITEM_ID,TIMESTAMP", "imports": []},
+            "the dataset's schema has no EVENT_TYPE; set strictEvents to false",
+        ),
+        *(
+            (
+                {"imports": imports},
+                (
+                    "no type of an earlier import is known; check that the report of this run "
+                    "shows the types that you expect, because the next run compares with them"
+                ),
+            )
+            for imports in ([], [imported()], [imported(tag_of())], [imported("edited")])
+        ),
+    ],
+)
+def test_strict_events_says_what_it_cannot_check(changes, reason):
+    known = world(rows("view"), **{"imports": [imported(tag_of(hours=9, view=1000))], **changes})
+    message = f"strictEvents cannot check the types of events of {s.LOCATION}, because {reason}"
+    assert found(known, strictEvents=True) == ([], [message])
+    assert found(known, strictEvents=False) == ([], [])
+
+
 def test_a_person_may_ask_for_an_old_export():
     settings = {"maxEventAge": "1 hour", "day": "2026-11-22", "strictEvents": True}
     known = world(rows("x"), imports=[imported(tag_of(imports=9, **BOTH))])

@@ -13,9 +13,18 @@ from botocore.exceptions import (
 )
 from botocore.response import StreamingBody
 
-from functions.csv_files import FileSample
+from functions.csv_files import CHECKED_ROWS, FileSample
 from functions.errors import ServiceUnavailable
-from functions.exports import SAMPLED_BYTES, Export, list_objects, read_export, split_location
+from functions.exports import (
+    COUNTED_BYTES,
+    COUNTED_FILES,
+    SAMPLED_BYTES,
+    SAMPLED_FILES,
+    Export,
+    list_objects,
+    read_export,
+    split_location,
+)
 from tests.functions import samples as s
 
 HEADER = b"USER_ID,ITEM_ID,TIMESTAMP\n"
@@ -172,10 +181,10 @@ class Files:
         return {"Body": io.BytesIO(self.files[Key][2][: last + 1])}
 
 
-def read_folder(files):
+def read_folder(files, **options):
     """Return the export in a folder with these files, and the keys of the files that were read."""
     client = Files({f"day/{name}": file for name, file in files.items()})
-    export = read_export(client, "s3://exports/day/")
+    export = read_export(client, "s3://exports/day/", **options)
     assert client.lists == 1, "one list is enough"
     return export, sorted(key.removeprefix("day/") for key in client.read)
 
@@ -222,6 +231,28 @@ def test_the_rows_are_counted_if_a_megabyte_contains_every_file(files, extra_byt
     content = b"A,B\n" + b"1,2\n" * rows
     known = {f"{number}.csv": (len(content) + extra_bytes, 1, content) for number in range(files)}
     assert read_folder(known)[0].row_count == (rows * files if is_counted else None)
+
+
+@pytest.mark.parametrize(
+    ("files", "file_bytes", "is_read"),
+    [
+        (1, 2_300_000, True),
+        (COUNTED_FILES, 9_000, True),
+        (COUNTED_FILES + 1, 9_000, False),
+        (2, COUNTED_BYTES // 2, True),
+        (2, COUNTED_BYTES // 2 + 1, False),
+    ],
+    ids=["one large file", "many files", "too many files", "much", "too much"],
+)
+def test_all_rows_are_read_on_request_unless_they_are_too_many(files, file_bytes, is_read):
+    content = b"A,B\n" + b"1,2\n" * 50
+    known = {f"{number:03}.csv": (file_bytes, number, content) for number in range(files)}
+    assert read_folder(known)[0].row_count is None, "nobody has asked for them"
+    export, keys = read_folder(known, reads_all_rows=True)
+    assert export.row_count == (50 * files if is_read else None)
+    assert len(keys) == (files if is_read else min(files, SAMPLED_FILES))
+    checked_rows = sum(len(sample.rows) for sample in export.samples)
+    assert checked_rows <= SAMPLED_FILES * CHECKED_ROWS, "the memory of a function is small"
 
 
 # Size, fingerprint and rows

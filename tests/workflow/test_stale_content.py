@@ -6,7 +6,7 @@ import pytest
 
 from functions.personalize.tags import tags_of
 from tests.workflow.pipeline import SLOT, before_step, deploy
-from tests.workflow.summaries import failures, outcomes, report, text
+from tests.workflow.summaries import failures, outcomes, problems_of, report, text
 from tests.world import FIRST_EVENT, MOVIES, PERSONALIZE, PREFIX, interactions
 
 IMPORTS_ONLY = MOVIES.with_solutions()
@@ -85,3 +85,27 @@ def test_a_type_of_events_that_vanishes_is_noticed_in_the_next_run():
     message = "lacks types of events that 25.0% of the rows of the last import had;"
     assert outcomes(after)["actionInteractions"] == "IMPORTED"
     assert message in report(after)["warnings"][0]
+
+
+def test_a_type_that_vanishes_from_a_large_export_is_refused_if_events_are_strict():
+    """The export has more files and more bytes than a run reads otherwise."""
+
+    def put_files(*types):
+        for number in range(25):
+            rows = [f"{FIRST_EVENT},{'u' * 250}{number},a1,{name}" for name in types * 100]
+            lines = ["TIMESTAMP,USER_ID,ACTION_ID,EVENT_TYPE", *rows]
+            pipeline.bucket.put(f"offers/{number}.csv", "\n".join(lines).encode())
+
+    group = IMPORTS_ONLY.with_datasets("interactions").with_dataset(
+        "action_interactions", data_location="s3://exports/offers/", strict_events=True
+    )
+    with deploy(group) as pipeline:
+        put_files("taken", "not taken")
+        (first,) = run_each_night(pipeline, interactions())
+        put_files("taken", "taken")
+        second = pipeline.run(scheduledTime=slots()[1])
+    assert outcomes(first)["actionInteractions"] == "IMPORTED"
+    (warning,) = report(first)["warnings"]
+    assert "because no type of an earlier import is known" in warning
+    (problem,) = problems_of(second)
+    assert "s3://exports/offers/ lacks types of events that 50.0% of the rows" in problem
