@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 from ..errors import RunRefused
 from ..words import list_text, name_of
-from . import export_content, export_files, export_guards, recipe_guards, resource_guards
+from . import (
+    export_content,
+    export_files,
+    export_guards,
+    export_insights,
+    recipe_guards,
+    resource_guards,
+)
 from .datasets import DatasetView, datasets_to_import
 from .guards import Guard
 from .solutions import SolutionView
@@ -24,7 +31,14 @@ if TYPE_CHECKING:
 
 GUARDS = tuple(
     found
-    for module in (resource_guards, recipe_guards, export_files, export_guards, export_content)
+    for module in (
+        resource_guards,
+        recipe_guards,
+        export_files,
+        export_guards,
+        export_content,
+        export_insights,
+    )
     for found in vars(module).values()
     if isinstance(found, Guard)
 )

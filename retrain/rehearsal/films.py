@@ -122,7 +122,8 @@ def sample_data(days: int = DAYS, seed: int = 1) -> Mapping[str, bytes]:
             id=f"user-{number:03}",
             genres=rng.sample(list(GENRES), 2),
             age_group=rng.choice(("18-29", "30-44", "45-59", "60+")),
-            plan=rng.choice(("basic", "premium", None)),
+            # More viewers without a plan would make the column less than 70% complete.
+            plan=rng.choice(("basic", "premium", "family" if number % 3 else None)),
         )
         for number in range(1, VIEWERS + 1)
     ]

@@ -1,5 +1,6 @@
-"""Whole runs with new files whose content is old: each of them passes all other guards."""
+"""Whole runs with new files whose content is old or useless: they pass all other guards."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from functions.personalize.tags import tags_of
 from tests.workflow.pipeline import SLOT, before_step, deploy
 from tests.workflow.summaries import failures, outcomes, problems_of, report, text
-from tests.world import FIRST_EVENT, MOVIES, PERSONALIZE, PREFIX, interactions
+from tests.world import FIRST_EVENT, MOVIES, PERSONALIZE, PREFIX, interactions, solution
 
 IMPORTS_ONLY = MOVIES.with_solutions()
 NEWEST = datetime.fromtimestamp(FIRST_EVENT + 1199, UTC)
@@ -109,3 +110,16 @@ def test_a_type_that_vanishes_from_a_large_export_is_refused_if_events_are_stric
     assert "because no type of an earlier import is known" in warning
     (problem,) = problems_of(second)
     assert "s3://exports/offers/ lacks types of events that 50.0% of the rows" in problem
+
+
+def test_a_training_of_segments_on_one_timestamp_is_refused_before_it_costs_hours():
+    header, *rows = interactions().decode().splitlines()
+    export = "\n".join([header, *(f"{row.rpartition(',')[0]},{FIRST_EVENT}" for row in rows)])
+    group = MOVIES.with_datasets("interactions").with_solutions(solution(campaigns=()))
+    segments = "arn:aws:personalize:::recipe/aws-item-affinity"
+    with deploy(replace(group, recipe=segments)) as pipeline:
+        pipeline.bucket.put("interactions.csv", export.encode())
+        execution = pipeline.run()
+        assert pipeline.requests("CreateDatasetImportJob") == []
+    (problem,) = problems_of(execution)
+    assert "with which Personalize fails to train" in problem

@@ -1,0 +1,126 @@
+"""Finds in exports what Personalize shows in its console as data insights, after their import.
+
+Source: https://docs.aws.amazon.com/personalize/latest/dg/analyzing-data.html.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..rules.recipes import makes_segments
+from ..words import count_text, list_text
+from .export_content import event_times, event_types, shown_name
+from .guards import guard
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from .datasets import DatasetView
+    from .guards import Verdict
+    from .plan_run import RunView
+
+MAX_TYPES = 10
+"""The most types of events and metadata columns together:
+https://docs.aws.amazon.com/personalize/latest/dg/limits.html."""
+SHOWN_TYPES = 15
+"""The most types that a message names. Two spellings of one type are often beside each other."""
+OPTIONAL_COLUMNS = ("EVENT_VALUE", "IMPRESSION", "RECOMMENDATION_ID", "EVENT_ATTRIBUTION_SOURCE")
+RESERVED_COLUMNS = ("USER_ID", "ITEM_ID", "TIMESTAMP", "EVENT_TYPE", *OPTIONAL_COLUMNS)
+"""The columns of interactions that are no metadata:
+https://docs.aws.amazon.com/personalize/latest/dg/custom-datasets-and-schemas.html."""
+OFTEN_EMPTY = (*OPTIONAL_COLUMNS, "CATEGORY_L2", "CATEGORY_L3", "GENRE_L2", "GENRE_L3")
+"""The columns that are empty by nature. Only some events have a value or follow a recommendation,
+and only some items have a category on a second level:
+https://docs.aws.amazon.com/personalize/latest/dg/ECOMMERCE-items-dataset.html."""
+MIN_TEXT_SHARE, MIN_SHARE = 0.85, 0.7
+"""The share of the rows in which a textual column should have a value, and any other column."""
+
+
+@guard("data insights", "REFUSE", "run")
+def failing_interactions(view: RunView) -> Iterator[str]:
+    """Yield a message for interactions with which a training of the run would fail."""
+    yield from (message for verdict, message in _insights(view) if verdict == "REFUSE")
+
+
+@guard("data insights", "WARN", "run")
+def doubtful_interactions(view: RunView) -> Iterator[str]:
+    """Yield a message for interactions with which a training may fail."""
+    yield from (message for verdict, message in _insights(view) if verdict == "WARN")
+
+
+def _insights(view: RunView) -> Iterator[tuple[Verdict, str]]:
+    """Yield a verdict and a message for interactions that Personalize may not train on.
+
+    If a solution has an ACTIVE version, Personalize may have trained that on as many types.
+    """
+    trained = [
+        solution
+        for solution in view.solutions
+        if solution.needs_training and not solution.version_to_use and not solution.limit_message
+    ]
+    untried = [item.arn for item in trained if not any(it.is_active for it in item.seen.trainings)]
+    segments = [item.arn for item in trained if makes_segments(item.recipe)]
+
+    for dataset in view.datasets:
+        is_learned = dataset.needs_import or dataset.holds_export
+        if dataset.dataset["type"] == "interactions" and is_learned:
+            for message in _too_many_types(dataset, untried):
+                yield "REFUSE" if untried else "WARN", message
+            for message in _one_timestamp(dataset, segments):
+                yield "REFUSE", message
+
+
+def _too_many_types(view: DatasetView, untried: Sequence[str]) -> Iterator[str]:
+    """Yield a message if there are too many types. Rows that were not read can only add some."""
+    types = event_types(view)
+    columns = [field["name"] for field in view.fields if field["name"] not in RESERVED_COLUMNS]
+
+    if len(types) + len(columns) > MAX_TYPES:
+        shown = list_text([shown_name(name) for name, _ in types.most_common(SHOWN_TYPES)])
+        yield (
+            f"datasets.interactions: {view.export.location} has {len(types)} types of events, and "
+            f"the schema has {count_text(len(columns), 'metadata column')}; Personalize fails to "
+            f"train {list_text(untried) or 'a solution'} on more than {MAX_TYPES} of both "
+            f"together; write fewer types, and each in only one spelling: {shown}"
+        )
+
+
+def _one_timestamp(view: DatasetView, segments: Sequence[str]) -> Iterator[str]:
+    """Yield a message if all rows have one time. Segments ignore all data but FULL imports.
+
+    https://docs.aws.amazon.com/personalize/latest/dg/getting-user-segments.html
+    """
+    if not segments or not view.is_full or not view.content["areAllRowsRead"]:
+        return
+
+    times = event_times(view)
+    if len(times) == 1:
+        yield (
+            f"datasets.interactions: all rows of {view.export.location} have the TIMESTAMP "
+            f"{min(times)}, with which Personalize fails to train {list_text(segments)}; write the "
+            "time of each event"
+        )
+
+
+@guard("completeness", "WARN", "export")
+def incomplete_columns(view: DatasetView) -> Iterator[str]:
+    """Yield a message for columns that have too few values to be of use to a model."""
+    rows = view.content["rows"]
+    if view.dataset["type"] not in ("interactions", "items", "users") or not rows:
+        return  # Personalize has no insights about actions.
+
+    sparse = []
+    for field in view.fields:
+        values = view.export.values(field["name"])
+        # A column that no file has is null in each row.
+        share = (values.total() - values[""]) / rows
+        min_share = MIN_TEXT_SHARE if field.get("textual") is True else MIN_SHARE
+        if share < min_share and field["name"] not in OFTEN_EMPTY:
+            sparse.append(f"{shown_name(field['name'])} ({share:.1%})")
+
+    if sparse:
+        yield (
+            f"columns of {view.export.location} have too few values: {list_text(sparse)}; models "
+            f"use a text column only if {MIN_TEXT_SHARE:.0%} of the rows have a text, and other "
+            f"columns help if {MIN_SHARE:.0%} have a value; write values in more rows"
+        )
