@@ -6,14 +6,24 @@ from . import aws, clock, exports, metrics
 from .contract import DatasetIteration, ImportItem, dataset_settings, pipeline_name
 from .executions import job_name, run_began_at
 from .log import log_item
-from .personalize.imports import ImportReader, seen_export
+from .personalize.imports import ImportReader, mark_broken, seen_export
 from .personalize.tags import BYTES, CONFIRMED, FINGERPRINT, RUN, api_tags, write_tags
 from .planning.export_content import content_tags
 from .planning.plan_run import GUARDS, view_of
 from .planning.world import read_data
 from .reconcile import InvocationResult, creation, from_document, reconcile
 from .rules import imports
-from .rules.imports import CheckContent, Confirm, Create, Export, Memory, SeenDataset, WantedImport
+from .rules.imports import (
+    CheckContent,
+    Confirm,
+    Create,
+    Export,
+    MarkBroken,
+    Memory,
+    SeenDataset,
+    Spoil,
+    WantedImport,
+)
 from .rules.steps import Action
 from .texts import with_short_texts
 
@@ -66,8 +76,14 @@ class DatasetImport:
         jobs = self._reader.of_dataset(self._dataset, own_arn)
         objects = exports.list_objects(aws.s3(), self._location)
         export = exports.Export(location=self._location, objects=objects)
-        mode, schema_arn = self._configured["importMode"], self._dataset["schemaArn"]
-        return SeenDataset(imports=jobs, export=seen_export(export, mode, schema_arn))
+        form = (self._configured["importMode"], self._dataset["schemaArn"])
+        own = imports.import_of_run(jobs, self.wanted.run)
+        until = None if own is None or own.is_running else own.ended_at
+        return SeenDataset(
+            imports=jobs,
+            export=seen_export(export, *form),
+            export_until_end=seen_export(export, *form, until),
+        )
 
     def act(self, action: Action) -> None:
         """Do what the rules have decided."""
@@ -77,6 +93,10 @@ class DatasetImport:
                 self.memory.problems = _content_problems(self._event)
             case Confirm(arn, fingerprint):
                 write_tags(aws.write_client(), arn, {CONFIRMED: fingerprint})
+            case Spoil(arn):
+                self._reader.spoil(aws.write_client(), arn)
+            case MarkBroken(job):
+                mark_broken(aws.write_client(), job)
             case Create(export):
                 # If Personalize refuses the import for now, because users are being deleted, the
                 # export may have become older than the deletion when it is accepted.

@@ -14,6 +14,7 @@ from .executions import run_of, trial_results
 from .log import log
 from .overlap import event_of_deployment, pause_before, pause_for_deletion
 from .personalize.campaigns import read_record, served_version_arn
+from .personalize.imports import mark_broken
 from .personalize.tags import CHECKED, CONFIRMED, tags_of, write_tags
 from .planning.plan_run import plan_run, read_view
 from .planning.world import describe_existing
@@ -87,6 +88,8 @@ def _plan_work(settings: Settings, run: Run) -> Plan:
     view = read_view(read_client(), settings, run)
     for arn, fingerprint in view.world.newly_confirmed.items():
         write_tags(write_client(), arn, {CONFIRMED: fingerprint})
+    for job in view.world.broken:
+        mark_broken(write_client(), job)
     if pause := pause_for_deletion(view.world.deletions, run):
         return {**NO_JOBS, "todo": "WAIT", "reason": pause.reason, "seconds": pause.seconds}
     plan = plan_run(view)

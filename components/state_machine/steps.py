@@ -83,7 +83,11 @@ STEPS: Mapping[str, Step] = {
             "filters": ("personalize:DescribeFilter",),
             "batch inputs": ("s3:GetObject",),
             "dataset groups": ("personalize:DescribeDatasetGroup",),
-            "datasets": ("personalize:DescribeDataset", "personalize:TagResource"),
+            "datasets": (
+                "personalize:DescribeDataset",
+                "personalize:ListTagsForResource",
+                "personalize:TagResource",
+            ),
             "schemas": ("personalize:DescribeSchema",),
             "all import jobs": (
                 "personalize:DescribeDatasetImportJob",
@@ -118,7 +122,12 @@ STEPS: Mapping[str, Step] = {
                 "personalize:ListEventTrackers",
             ),
             "dataset groups": ("personalize:DescribeDatasetGroup",),
-            "datasets": ("personalize:CreateDatasetImportJob", "personalize:DescribeDataset"),
+            "datasets": (
+                "personalize:CreateDatasetImportJob",
+                "personalize:DescribeDataset",
+                "personalize:ListTagsForResource",
+                "personalize:TagResource",
+            ),
             "schemas": ("personalize:DescribeSchema",),
             "import jobs": ("personalize:CreateDatasetImportJob",),
             "all import jobs": (
@@ -140,6 +149,7 @@ STEPS: Mapping[str, Step] = {
                 "personalize:ListDatasets",
                 "personalize:ListSolutionVersions",
             ),
+            "datasets": ("personalize:ListTagsForResource",),
             "all import jobs": (
                 "personalize:DescribeDatasetImportJob",
                 "personalize:ListTagsForResource",

@@ -26,7 +26,13 @@ CONTENT = "retraining-content"
 FINGERPRINT = "retraining-fingerprint"
 """Import jobs: the fingerprint of the export when the import job was created (`imports.py`)."""
 CONFIRMED = "retraining-confirmed"
-"""Import jobs: the same fingerprint, once the export was found unchanged after the import."""
+"""Import jobs: the same fingerprint, once the export was found unchanged after the import, or
+`spoiled`, once the run that created the job has found other files there (`rules/imports.py`)."""
+SPOILED = "spoiled"
+"""The value of `CONFIRMED` that nobody replaces."""
+BROKEN = "retraining-broken"
+"""Datasets: the name and the end of the last INCREMENTAL import that only a later FULL import
+repairs."""
 DIGEST = "retraining-digest"
 """Versions: the digest of the data and configuration, when the training was created
 (`rules/trainings.py`)."""

@@ -89,7 +89,7 @@ class DatasetView:
         described = self.world.datasets.get(self.dataset["datasetArn"])
         schema_arn = described["schemaArn"] if described else ""
         export = seen_export(self.export, self.dataset["importMode"], schema_arn)
-        return SeenDataset(imports=self.imports, export=export)
+        return SeenDataset(imports=self.imports, export=export, export_until_end=export)
 
     @property
     def is_requested(self) -> bool:
@@ -124,7 +124,8 @@ class DatasetView:
             (held_by, "keep", f"the export has not changed since {written}"),
             (last is None, "import", "the dataset was never imported"),
             (self.holds_export, "import", "exports are imported even if they have not changed"),
-            (last and last.run is None, "import", f"this pipeline did not start {last_import}"),
+            (last and last.is_foreign, "import", f"this pipeline did not start {last_import}"),
+            (last and last.is_spoiled, "import", f"the export changed during {last_import}"),
             (is_newer, "import", f"the export is newer than {last_import}"),
             (True, "import", f"the export has changed since {last_import}"),
         )

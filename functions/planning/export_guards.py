@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING
 
 from ..personalize.imports import location_digits
 from ..personalize.tags import BYTES
-from ..rules.imports import effective_imports, full_import_day, refusal_to_append
+from ..rules.imports import (
+    effective_imports,
+    import_of_location,
+    only_full_import_repairs,
+    partly_appended_by,
+    refusal_to_append,
+    settled_day,
+    unchecked_imports,
+)
 from .guards import guard
 
 if TYPE_CHECKING:
@@ -119,10 +127,25 @@ def incremental_without_full(view: DatasetView) -> Iterator[str]:
 
 @guard("replaced data", "REFUSE", "export")
 def replaced_data(view: DatasetView) -> Iterator[str]:
-    """Yield a message for an INCREMENTAL export if a foreign import has replaced the data."""
-    reason = None if view.is_full or view.is_requested else refusal_to_append(view.imports)
-    if reason:
+    """Yield a message for an INCREMENTAL export that may be there in part, or for replaced data.
+
+    Nobody can append only the rest of an export. A foreign FULL import has replaced the data.
+    """
+    is_requested = view.is_requested
+    if not view.is_full and (reason := refusal_to_append(view.seen, is_requested=is_requested)):
         yield reason
+
+
+@guard("damaged data", "WARN", "dataset")
+def damaged_data(view: DatasetView) -> Iterator[str]:
+    """Yield a message for rows that were appended unchecked, so that nothing is trained on them.
+
+    The export of another day is appended all the same. The FULL import that repairs the dataset
+    may come days later, and its export need not have this day.
+    """
+    unchecked = unchecked_imports(view.imports)
+    if unchecked and not (view.is_full or partly_appended_by(view.seen)):
+        yield only_full_import_repairs(unchecked[-1])
 
 
 @guard("rows to append", "REFUSE", "export")
@@ -141,6 +164,8 @@ def wrong_increment(view: DatasetView) -> Iterator[str]:
             f"{MAX_INCREMENTAL_BYTES}; export more often, or use importMode FULL with a "
             "complete export, because it replaces all bulk data"
         )
+    if partly_appended_by(view.seen):
+        return  # Another guard says that this export is not appended at all.
     if not day:
         yield from _appended_objects(view)
     elif not view.has_export_date:
@@ -157,7 +182,7 @@ def _appended_objects(view: DatasetView) -> Iterator[str]:
     times = [
         job.created_at
         for job in view.imports
-        if job.is_confirmed or (job.run is None and (job.is_active or job.is_running))
+        if job.is_confirmed or (job.is_foreign and (job.is_active or job.is_running))
     ]
     old = [file.key for file in export.objects if times and file.modified_at < max(times)]
     if old:
@@ -176,11 +201,10 @@ def _appended_day(view: DatasetView, day: str) -> Iterator[str]:
     Only a ready marker can start a run for an old day, for example when a bucket is copied.
     """
     location, data = view.export.location, effective_imports(view.imports)
-    arns = {job.location: job.arn for job in data if job.is_confirmed}
-    if arn := arns.get(location_digits(location)):
-        reason = f"was imported by {arn}, and has changed since then"
-    elif view.run["trigger"] == "export" and day < full_import_day(data):
-        reason = "is from a day before the last FULL import, which contains all earlier data"
+    if job := import_of_location(data, location_digits(location)):
+        reason = f"was imported by {job.arn}, and has changed since then"
+    elif view.run["trigger"] == "export" and day < (settled := settled_day(data)):
+        reason = f"is from a day before {settled}, and all earlier data is there already"
     else:
         return
     yield (
@@ -194,17 +218,21 @@ def _appended_day(view: DatasetView, day: str) -> Iterator[str]:
 def skipped_days(view: DatasetView) -> Iterator[str]:
     """Yield a message for earlier days whose INCREMENTAL exports the dataset does not hold.
 
-    An export whose import is running is not named. An import may have added a part of an export
-    that has changed since then.
+    An export of which a part may be there, or will be, is not named, because nobody should append
+    it again.
     """
-    dataset, data = view.dataset, effective_imports(view.imports)
-    held = {job.location for job in data if job.is_confirmed}
-    held |= {job.location for job in view.imports if job.is_running}
+    dataset = view.dataset
+    running = [job for job in view.imports if job.is_running]
+    jobs = [*effective_imports(view.imports), *unchecked_imports(view.imports), *running]
     exports = view.world.earlier_exports.get(dataset["datasetArn"], {})
-    days = [day for day, export in exports.items() if location_digits(export.location) not in held]
+    days = [
+        day
+        for day, export in exports.items()
+        if import_of_location(jobs, location_digits(export.location)) is None
+    ]
     if days:
         yield (
-            f"no run has imported the exports of these days as they are now: {', '.join(days)}; "
+            f"no run has imported the exports of these days: {', '.join(days)}; "
             f"append each whose rows are missing with retrain start --dataset {dataset['type']} "
             f"--export-date {days[0]}, or import a complete export with importMode FULL"
         )

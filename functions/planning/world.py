@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cache, partial
 from typing import TYPE_CHECKING, NotRequired, TypedDict, TypeVar
 
@@ -18,7 +18,13 @@ from ..personalize.imports import ImportReader, location_digits, seen_export
 from ..personalize.lists import active_event_trackers, list_deletions
 from ..personalize.tags import tags_of
 from ..personalize.trainings import SolutionReader
-from ..rules.imports import confirmable_imports, effective_imports, full_import_day
+from ..rules.imports import (
+    confirmable_imports,
+    effective_imports,
+    import_of_location,
+    settled_day,
+    unchecked_imports,
+)
 from .datasets import datasets_to_import
 
 if TYPE_CHECKING:
@@ -45,6 +51,9 @@ Resource = TypeVar("Resource")
 
 SEARCHED_DAYS = 31
 """For how many days before the run INCREMENTAL exports are searched."""
+GIVEN_UP = timedelta(hours=1)
+"""After this time an import is given up that its run has not confirmed. Each run looks at its own
+imports within minutes of their end, but a run of another stack may do so just now."""
 
 
 class SchemaField(TypedDict):
@@ -78,6 +87,8 @@ class World:
     configured datasets have tags. Those in `newly_confirmed` are confirmed here already."""
     newly_confirmed: Mapping[str, str] = field(default_factory=dict)
     """The ARN of each import job that is confirmed, but not tagged yet -> its fingerprint."""
+    broken: Sequence[Import] = ()
+    """The last INCREMENTAL import of a dataset, if only a FULL import repairs it."""
     exports: Mapping[str, Export] = field(default_factory=dict)
     """Dataset ARN -> the export at its location, for each dataset that the run imports."""
     earlier_exports: Mapping[str, Mapping[str, Export]] = field(default_factory=dict)
@@ -194,17 +205,18 @@ def read_data(client: PersonalizeClient, settings: Settings, run: Run) -> World:
             for dataset in datasets_to_import(settings, run)
         },
     )
-    return _with_confirmed_imports(world, settings, run)
+    return _with_judged_imports(world, settings, run)
 
 
-def _with_confirmed_imports(world: World, settings: Settings, run: Run) -> World:
+def _with_judged_imports(world: World, settings: Settings, run: Run) -> World:
     """Return the world in which every import whose export has not changed is confirmed.
 
     An import is compared with the export of the day that it imported, so that the import of a dead
-    run is confirmed on a later day too.
+    run is confirmed on a later day too. If that fails, the dataset is broken.
     """
     imports, earlier = dict(world.imports), {}
     newly_confirmed: dict[str, str] = {}
+    broken: list[Import] = []
     for dataset in datasets_to_import(settings, run):
         arn, mode = dataset["datasetArn"], dataset["importMode"]
         if arn in world.datasets:
@@ -219,7 +231,29 @@ def _with_confirmed_imports(world: World, settings: Settings, run: Run) -> World
             imports[arn] = [
                 job._replace(is_confirmed=True) if job in unchanged else job for job in imports[arn]
             ]
-    return replace(world, imports=imports, earlier_exports=earlier, newly_confirmed=newly_confirmed)
+            # An export that cannot be read now may be unchanged.
+            if not world.exports[arn].read_error:
+                broken += _broken_by(imports[arn], dataset["day"], world.now)
+    return replace(
+        world,
+        imports=imports,
+        earlier_exports=earlier,
+        newly_confirmed=newly_confirmed,
+        broken=broken,
+    )
+
+
+def _broken_by(imports: Sequence[Import], day: str | None, now: datetime) -> list[Import]:
+    """Return the last import of a dataset if only a FULL import repairs it.
+
+    A run for an earlier day has not seen the exports of later days, so it judges no later import.
+    """
+    return [
+        job
+        for job in unchecked_imports(imports)[-1:]
+        if not job.is_full and (job.is_spoiled or job.ended_at < now - GIVEN_UP)
+        if day is None or job.created_at.astimezone(UTC).date().isoformat() <= day
+    ]
 
 
 def earlier_exports(dataset: DatasetOfRun, imports: Sequence[Import]) -> dict[str, Export]:
@@ -234,9 +268,9 @@ def earlier_exports(dataset: DatasetOfRun, imports: Sequence[Import]) -> dict[st
     for number in range(SEARCHED_DAYS, 0, -1):
         earlier = (date.fromisoformat(day) - timedelta(days=number)).isoformat()
         location = dataset["dataLocation"].replace(day, earlier)
-        digits = location_digits(location)
-        is_imported = any(job.is_confirmed and job.location == digits for job in data)
-        if earlier <= full_import_day(data) or is_imported:
+        job = import_of_location(data, location_digits(location))
+        is_settled = job.is_confirmed if job else earlier <= settled_day(data)
+        if is_settled:
             continue
         if objects := exports.list_objects(aws.s3(), location):
             found[earlier] = exports.Export(location=location, objects=objects)

@@ -26,7 +26,11 @@ class Import(NamedTuple):
     fingerprint: str | None = None
     """The fingerprint of the export when the job was created: `<location>-<content>`."""
     is_confirmed: bool = False
-    """True if the export was found unchanged after the end, so the dataset holds all of it."""
+    """True if the export was found unchanged after the end, so the dataset holds all of it. An
+    import whose tags are too old to be read counts as confirmed, and as nobody's."""
+    is_spoiled: bool = False
+    """True if no poll can confirm the import any more, because other files were there meanwhile, or
+    because a tag of the dataset names it."""
     size: int | None = None
     """The bytes of the export when the job was created, or None for a foreign import."""
     failure: str | None = None
@@ -38,11 +42,17 @@ class Import(NamedTuple):
         """The hash of the location, with which the fingerprint of the export begins."""
         return (self.fingerprint or "").partition("-")[0]
 
+    @property
+    def is_foreign(self) -> bool:
+        """True if no run of any stack has created the import."""
+        return self.run is None and not self.is_confirmed
+
 
 class Export(NamedTuple):
     """The objects of an export, as S3 lists them."""
 
     fingerprint: str
+    """`<location>-<files>-<form>`: the form is the import mode and the schema."""
     size: int
     newest_at: datetime | None
 
@@ -53,6 +63,9 @@ class SeenDataset:
 
     imports: Sequence[Import]
     export: Export
+    export_until_end: Export
+    """The export without what was written after the end of this run's import job, because nothing
+    of that was imported."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +90,8 @@ class Memory(JobMemory):
     """The fingerprint of the export whose content was checked last. The first check is planning."""
     problems: list[str] = field(default_factory=list)
     """The problems that this check has found."""
+    is_spoiled: bool = False
+    """True if a poll of this run has seen other files. The tag that says so may have been lost."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +110,20 @@ class Confirm(Action):
 
 
 @dataclass(frozen=True)
+class Spoil(Action):
+    """Tag an import job as spoiled, for ever."""
+
+    arn: str
+
+
+@dataclass(frozen=True)
+class MarkBroken(Action):
+    """Tag the dataset with an INCREMENTAL import that only a FULL import repairs."""
+
+    job: Import
+
+
+@dataclass(frozen=True)
 class CheckContent(Action):
     """Let the guards check the content of the present export."""
 
@@ -108,7 +137,43 @@ ImportCase = Case[SeenDataset, WantedImport, Memory]
 def decide(seen: SeenDataset, wanted: WantedImport, memory: Memory, now: datetime) -> Step:
     """Return the next step of an import."""
     case = Case(seen, wanted, memory, now)
-    return _wait_for_import(case) or _confirm(case) or _end(case) or _create(case)
+    return (
+        _spoil(case)
+        or _wait_for_import(case)
+        or _confirm(seen)
+        or _end(seen, wanted)
+        or _create(case)
+    )
+
+
+def _spoil(case: ImportCase) -> Step | None:
+    """Mark the import of this run if other files are there than it was created for.
+
+    A file that is gone a minute later was perhaps imported all the same, so nobody may confirm the
+    import afterwards. That is why it is remembered until the tag is there.
+    """
+    seen, wanted, memory, now = case
+    job = import_of_run(seen.imports, wanted.run)
+    if job is None or job.is_confirmed or job.is_spoiled or not (job.is_running or job.is_active):
+        return None
+
+    # A file that was written again as it was is missing from the export until the end.
+    exports = (seen.export, seen.export_until_end)
+    present = [_files(export.fingerprint) for export in exports]
+    # A run of another stack may have the same id, and another location.
+    is_of_location = job.location == present[0][0]
+    has_other_files = is_of_location and _files(str(job.fingerprint)) not in present
+    if not (memory.is_spoiled or has_other_files):
+        return None
+
+    reason = f"{job.arn} is spoiled, but the tag that says so cannot be written"
+    late = memory.is_spoiled and memory.at_deadline(reason, wanted.max_hours, now)
+    return late or Step("IMPORTING", Spoil(job.arn)).remembering(is_spoiled=True)
+
+
+def _files(fingerprint: str) -> list[str]:
+    """Return location and files, because another mode or schema has no effect on an old import."""
+    return fingerprint.split("-")[:2]
 
 
 def _wait_for_import(case: ImportCase) -> Step | None:
@@ -126,40 +191,55 @@ def _wait_for_import(case: ImportCase) -> Step | None:
     return Step("IMPORTING", pause=pause(wanted.durations, (now - job.created_at).total_seconds()))
 
 
-def _confirm(case: ImportCase) -> Step | None:
-    seen = case.seen
-    job = next(iter(confirmable_imports(seen.imports, [seen.export])), None)
-    return Step("CONFIRMING", Confirm(job.arn, seen.export.fingerprint)) if job else None
+def _confirm(seen: SeenDataset) -> Step | None:
+    """Confirm an import whose export has not changed until its end, whichever run created it."""
+    exports = (seen.export, seen.export_until_end)
+    job = next(iter(confirmable_imports(seen.imports, exports)), None)
+    return Step("CONFIRMING", Confirm(job.arn, str(job.fingerprint))) if job else None
 
 
-def _end(case: ImportCase) -> Step | None:
+def _end(seen: SeenDataset, wanted: WantedImport) -> Step | None:
     """End the item if the dataset holds the export, or if the import of this run has ended."""
-    seen, wanted = case.seen, case.wanted
     if holding_import(seen, is_full=wanted.is_full, since=wanted.requested_at):
         return Step("IMPORTED", outcome="IMPORTED")
+
     job = import_of_run(seen.imports, wanted.run)
     if job is None:
         return None
+
+    step = failed("IMPORTING", _failure(job, seen.export, wanted))
+    # The tag of the job is not enough, because nobody reads it once the job is old.
+    needs_full = job.is_spoiled and job.is_active and not wanted.is_full
+    return step._replace(action=MarkBroken(job)) if needs_full else step
+
+
+def _failure(job: Import, export: Export, wanted: WantedImport) -> str:
+    """Return why the dataset does not hold the export although the run's import has ended."""
     if not job.is_active:
-        reason = job.failure or f"{job.arn} has failed without a reason"
-    elif job.is_confirmed and job.fingerprint == seen.export.fingerprint:
-        reason = f"another import has replaced the data of {job.arn}"
-    else:
-        reason = "the export changed while it was imported; the next run imports it again"
-    return failed("IMPORTING", reason)
+        return job.failure or f"{job.arn} has failed without a reason"
+    if job.is_confirmed and job.fingerprint == export.fingerprint:
+        return f"another import has replaced the data of {job.arn}"
+    if wanted.is_full:
+        return "the export changed while it was imported; the next run imports it again"
+    if job.is_confirmed:
+        return (
+            "the export has changed since it was imported; write new rows to the location of a "
+            "later day"
+        )
+    return only_full_import_repairs(job)
 
 
 def _create(case: ImportCase) -> Step:
     """Create the import. If the export has changed since its last check, check it first."""
     seen, wanted, memory, now = case
-    fingerprint = seen.export.fingerprint
-    appends_unasked = not wanted.is_full and wanted.requested_at is None
-    if appends_unasked and (refusal := refusal_to_append(seen.imports)):
+    is_requested = wanted.requested_at is not None
+    if not wanted.is_full and (refusal := refusal_to_append(seen, is_requested=is_requested)):
         return failed("CHECKING", refusal)
+
     if wait := memory.before_create(wanted.max_hours, now):
         return wait
-    if fingerprint != memory.checked:
-        return Step("CHECKING", CheckContent(fingerprint))
+    if seen.export.fingerprint != memory.checked:
+        return Step("CHECKING", CheckContent(seen.export.fingerprint))
     if memory.problems:
         return failed("CHECKING", *memory.problems)
     return Step("WAITING", Create(seen.export))
@@ -173,10 +253,13 @@ def holding_import(
 ) -> Import | None:
     """Return the import by which the dataset holds the present export, or None.
 
-    A FULL export must have been imported by the newest FULL import. With `since`, that import must
-    not be older. An INCREMENTAL export may have been imported by any import since the newest FULL
-    import, because no export is appended twice.
+    A FULL export must have been imported by the newest FULL import, and no import since then may be
+    unchecked. With `since`, that FULL import must not be older. An INCREMENTAL export may have been
+    imported by any import since the newest FULL import, because no export is appended twice.
     """
+    if is_full and unchecked_imports(seen.imports):
+        return None
+
     for job in reversed(effective_imports(seen.imports)):
         is_wanted = job.is_full and (since is None or job.created_at >= since)
         is_present = job.is_confirmed and job.fingerprint == seen.export.fingerprint
@@ -193,13 +276,15 @@ def import_of_run(imports: Iterable[Import], run: str) -> Import | None:
 def confirmable_imports(imports: Iterable[Import], exports: Sequence[Export]) -> list[Import]:
     """Return the imports that can be confirmed, because one of the exports is still what they read.
 
-    Confirmed imports are left out. No object of the export may be newer than the import job.
+    Imports that are confirmed or spoiled are left out. No object of the export may be newer than
+    the import job.
     """
     newest = {export.fingerprint: export.newest_at for export in exports}
     return [
         job
         for job in imports
         if job.is_active and not job.is_confirmed and job.fingerprint in newest
+        if not job.is_spoiled
         if (newest_at := newest[job.fingerprint]) is None or newest_at <= job.created_at
     ]
 
@@ -218,16 +303,56 @@ def effective_imports(imports: Iterable[Import], at: datetime | None = None) -> 
     return [job for index, job in enumerate(ended) if index >= newest_full.get(job.dataset, 0)]
 
 
-def full_import_day(data: Iterable[Import]) -> str:
-    """Return the day in UTC on which the FULL import of the data was created, or "" without one."""
-    days = [job.created_at.astimezone(UTC).date().isoformat() for job in data if job.is_full]
+def settled_day(data: Iterable[Import]) -> str:
+    """Return the day in UTC before which all exports count as imported, or "".
+
+    On this day the FULL import of the data was created, or the last one whose tags were not read.
+    """
+    settled = (job for job in data if job.is_full or (job.is_confirmed and job.run is None))
+    days = (job.created_at.astimezone(UTC).date().isoformat() for job in settled)
     return max(days, default="")
 
 
-def partial_import(imports: Iterable[Import]) -> Import | None:
-    """Return a location's last import if it may have imported a part of its export, or None."""
-    newest = {job.location: job for job in effective_imports(imports) if job.run is not None}
-    return next((job for job in newest.values() if not job.is_confirmed), None)
+def unchecked_imports(imports: Sequence[Import]) -> list[Import]:
+    """Return the imports that nobody has confirmed, and that no FULL import has repaired.
+
+    A later import of the same export repairs nothing, because it only adds the rows once more. A
+    spoiled INCREMENTAL import is not even repaired by a FULL one that nobody confirms. The import
+    that ended last is last.
+    """
+    data = effective_imports(imports)
+    active = [job for job in imports if job.is_active]
+    repairs = [job.created_at for job in active if job.is_full and job.is_confirmed]
+
+    def is_unchecked(job: Import) -> bool:
+        if job.is_spoiled and not job.is_full:
+            return all(job.ended_at > repair for repair in repairs)
+        return not job.is_confirmed and job.run is not None and job in data
+
+    return sorted(filter(is_unchecked, active), key=lambda job: job.ended_at)
+
+
+def import_of_location(imports: Iterable[Import], location: str) -> Import | None:
+    """Return the last of these imports whose export has this location, or None.
+
+    `location` is the hash with which fingerprints begin. The import that ended last is last.
+    """
+    found = [job for job in imports if job.location == location]
+    return found[-1] if found else None
+
+
+def partly_appended_by(seen: SeenDataset) -> Import | None:
+    """Return an import that may have appended a part of the export, or None."""
+    location = seen.export.fingerprint.partition("-")[0]
+    return import_of_location(unchecked_imports(seen.imports), location)
+
+
+def only_full_import_repairs(job: Import) -> str:
+    """Return the message about an INCREMENTAL dataset whose data is spoiled by an import."""
+    return (
+        f"{job.arn} may have imported other rows than its export has; to replace them, import a "
+        'complete export with importMode FULL ("Replace bad data" in docs/operations.md)'
+    )
 
 
 def foreign_replacement(imports: Sequence[Import], *, is_full: bool) -> Import | None:
@@ -237,7 +362,7 @@ def foreign_replacement(imports: Sequence[Import], *, is_full: bool) -> Import |
     later one once a person has asked to append to it.
     """
     data = effective_imports(imports)
-    if not data or not data[0].is_full or data[0].run is not None:
+    if not data or not data[0].is_full or not data[0].is_foreign:
         return None
     is_accepted = any(job.run for job in data) or not any(
         job.is_active and job.run for job in imports
@@ -245,10 +370,19 @@ def foreign_replacement(imports: Sequence[Import], *, is_full: bool) -> Import |
     return None if is_accepted and not is_full else data[0]
 
 
-def refusal_to_append(imports: Sequence[Import]) -> str | None:
-    """Return why an INCREMENTAL export is appended only if somebody asks for it, or None."""
-    job = foreign_replacement(imports, is_full=False)
-    return job and (
-        f"{job.arn}, which this pipeline did not start, has replaced the data; to append the "
+def refusal_to_append(seen: SeenDataset, *, is_requested: bool) -> str | None:
+    """Return why an INCREMENTAL export is not appended, or None.
+
+    Somebody may ask for an import into data that a foreign import has replaced, but nobody for
+    rows of which a part may be there.
+    """
+    if job := partly_appended_by(seen):
+        return only_full_import_repairs(job)
+
+    foreign = foreign_replacement(seen.imports, is_full=False)
+    if foreign is None or is_requested:
+        return None
+    return (
+        f"{foreign.arn}, which this pipeline did not start, has replaced the data; to append the "
         "export anyway, use retrain start --force"
     )

@@ -6,7 +6,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from .imports import Import, effective_imports, foreign_replacement, partial_import
+from .imports import (
+    Import,
+    effective_imports,
+    foreign_replacement,
+    only_full_import_repairs,
+    unchecked_imports,
+)
 from .pacing import pause, waiting_pause
 from .steps import BUSY_PAUSE, SHORT_PAUSE, Action, Case, JobMemory, Step, failed
 
@@ -226,6 +232,10 @@ def unusable_data(imports: Sequence[Import], wanted: WantedTraining) -> str | No
     """Return a message if no run has checked the data of a dataset, or None."""
     for dataset, is_full in wanted.datasets.items():
         jobs = [job for job in imports if job.dataset == dataset]
+        # A foreign import repairs nothing, because nobody has checked it either.
+        if unchecked := unchecked_imports(jobs):
+            return _unchecked_data(unchecked[-1], is_full=is_full)
+
         foreign = foreign_replacement(jobs, is_full=is_full)
         if foreign and not wanted.accepts_foreign:
             return (
@@ -233,13 +243,20 @@ def unusable_data(imports: Sequence[Import], wanted: WantedTraining) -> str | No
                 "of its dataset; import the export with retrain start, or train on this data "
                 "with retrain start --skip-import"
             )
-        if partial := partial_import(jobs):
-            return (
-                f"{partial.arn} may have imported only a part of its export, because no run has "
-                "found the export unchanged after the import; import the export again with "
-                "retrain start"
-            )
     return None
+
+
+def _unchecked_data(job: Import, *, is_full: bool) -> str:
+    """Return the message about an import that no run has confirmed."""
+    if not is_full and (job.is_full or job.is_spoiled):
+        return only_full_import_repairs(job)
+
+    # In an INCREMENTAL dataset, the next run finds out if only a FULL import helps.
+    way_out = "import the export again" if is_full else "let a run look at the export again"
+    return (
+        f"{job.arn} may have imported only a part of its export, because no run has found the "
+        f"export unchanged after the import; {way_out} with retrain start"
+    )
 
 
 def _foreign_jobs(seen: SeenSolution, wanted: WantedTraining) -> Iterator[str]:
@@ -252,7 +269,7 @@ def _foreign_jobs(seen: SeenSolution, wanted: WantedTraining) -> Iterator[str]:
             )
     for job in effective_imports(seen.imports):
         is_accepted = not job.is_full or wanted.accepts_foreign
-        if job.run is None and is_accepted and job.dataset in wanted.datasets:
+        if job.is_foreign and is_accepted and job.dataset in wanted.datasets:
             yield (
                 f"{job.arn}, an import that this pipeline did not start, has changed the data that "
                 "the version is trained on; find out who started it"

@@ -106,6 +106,8 @@ NEEDED_RARELY = {
     ("plan-retraining", ("s3:GetObject",)),
     # Only the age of a solution without campaigns needs its tags.
     ("watch-pipeline", ("personalize:ListTagsForResource",)),
+    # Only a dataset with INCREMENTAL imports can be broken.
+    ("train-solution", ("personalize:ListTagsForResource",)),
 }
 """Statements that no run of this module needs, because nothing disturbs its imports."""
 

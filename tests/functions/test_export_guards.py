@@ -9,6 +9,7 @@ from functions.exports import Export
 from functions.personalize.imports import location_digits
 from functions.planning import world
 from functions.planning.export_guards import (
+    damaged_data,
     export_not_ready,
     incremental_without_full,
     replaced_data,
@@ -211,9 +212,10 @@ def test_objects_that_were_imported_before_are_found():
         (s.imported(is_running=True, is_active=False, created_at=s.ago(1)), True),
         (s.imported(created_at=s.ago(1)), True),
         (s.imported(is_active=False, created_at=s.ago(1)), False),
-        (s.held_import(is_confirmed=False, created_at=s.ago(1)), False),
+        (s.held_import(is_confirmed=False, fingerprint="x", created_at=s.ago(1)), False),
+        (s.imported(is_confirmed=True, created_at=s.ago(1)), True),
     ],
-    ids=["running", "foreign", "failed", "changed during the import"],
+    ids=["running", "foreign", "failed", "changed during the import", "not looked at"],
 )
 def test_an_import_counts_as_the_last_import_if_its_rows_are_or_may_be_there(job, counts):
     found_messages = appending(NEW, jobs=[job, s.held_import()])
@@ -266,22 +268,37 @@ def test_the_changed_export_of_a_day_is_not_appended_twice():
     assert appending_day(APPENDED, FULL, request={"exportDate": DAY}) == [], "on purpose"
 
 
-@pytest.mark.parametrize(
-    "jobs",
-    [
-        [APPENDED._replace(is_confirmed=False), FULL],
-        [FULL._replace(created_at=s.ago(7 * 24 - 1), ended_at=s.ago(7 * 24 - 2)), APPENDED],
-    ],
-    ids=["it changed during the import", "a FULL import has replaced its rows"],
+def test_a_day_is_appended_again_if_its_rows_are_not_in_the_dataset():
+    full = FULL._replace(created_at=s.ago(7 * 24 - 1), ended_at=s.ago(7 * 24 - 2))
+    assert appending_day(full, APPENDED) == [], "a FULL import has replaced its rows"
+    assert appending_day(APPENDED._replace(is_active=False), FULL) == []
+
+
+SPOILED = APPENDED._replace(is_confirmed=False, is_spoiled=True)
+REPAIR = (
+    f"{SPOILED.arn} may have imported other rows than its export has; to replace them, import a "
+    'complete export with importMode FULL ("Replace bad data" in docs/operations.md)'
 )
-def test_a_day_is_appended_again_if_its_rows_are_not_in_the_dataset(jobs):
-    assert appending_day(*jobs) == []
+
+
+@pytest.mark.parametrize("is_spoiled", [True, False])
+@pytest.mark.parametrize("request_", [None, {"exportDate": DAY}, {"force": True}])
+def test_nobody_appends_a_day_again_of_which_a_part_may_be_there(is_spoiled, request_):
+    jobs = {"imports": {s.DATASET: [SPOILED._replace(is_spoiled=is_spoiled), FULL]}}
+    known = {"dataset": {**INCREMENTAL, "day": DAY}, "request": request_, **jobs}
+    messages = [found(guard, s.export(), **known) for guard in (replaced_data, wrong_increment)]
+    assert messages == [[REPAIR], []], "one message, which does not offer to append it"
+    assert found(damaged_data, s.export(), **known) == []
+    other = {**known["dataset"], "dataLocation": "s3://exports/other.csv"}
+    export = s.export(location=other["dataLocation"])
+    assert found(damaged_data, export, **{**known, "dataset": other}) == [REPAIR], "another day"
+    assert found(damaged_data, export, **{**known, "dataset": s.dataset_of_run()}) == [], "FULL"
 
 
 def test_a_day_before_the_last_full_import_is_not_appended():
     full = FULL._replace(created_at=s.ago(6 * 24), ended_at=s.ago(6 * 24))
     (message,) = appending_day(full, trigger="export")
-    reason = "is from a day before the last FULL import, which contains all earlier data"
+    reason = "is from a day before 2026-11-23, and all earlier data is there already"
     assert message.startswith(f"{s.LOCATION} {reason}, so its rows would be appended twice; ")
     assert appending_day(full, day="2026-11-23", trigger="export") == [], "it was on this day"
     assert appending_day(full) == [], "the schedule fires on the day of its export"
@@ -292,7 +309,7 @@ BOTH = ("2026-11-27", "2026-11-28")
 
 
 def import_of(day, **changes):
-    """Return an import of the export of a day, which has changed since the import began."""
+    """Return an import of the export of a day, which nobody has confirmed."""
     planned = f"{location_digits(f's3://exports/{day}.csv')}-x"
     standard = {
         "fingerprint": planned,
@@ -314,21 +331,21 @@ def skipped(*jobs):
     ("jobs", "days"),
     [
         ([], BOTH),
-        ([import_of(BOTH[1])], BOTH),
+        ([import_of(BOTH[0])], BOTH[1:]),
         ([import_of(BOTH[1], is_active=False)], BOTH),
-        ([*map(import_of, BOTH), import_of(BOTH[0], is_confirmed=True)], BOTH[1:]),
         ([import_of(BOTH[0], is_active=False, is_running=True)], BOTH[1:]),
         ([s.imported(ended_at=s.ago(1)), *map(import_of, BOTH)], BOTH),
+        ([s.imported(ended_at=s.ago(1)), import_of(BOTH[0], is_spoiled=True)], BOTH[1:]),
         ([import_of(day, is_confirmed=True) for day in BOTH], ()),
     ],
     ids=[
-        *("no import", "one changed", "failed", "imported again", "running"),
-        *("replaced by a FULL import", "held"),
+        *("no import", "one unchecked", "failed", "running"),
+        *("replaced by a FULL import", "spoiled before", "held"),
     ],
 )
-def test_the_days_that_no_import_holds_are_named(jobs, days):
+def test_the_days_that_no_import_has_brought_are_named(jobs, days):
     assert skipped(*jobs) == [
-        f"no run has imported the exports of these days as they are now: {', '.join(days)}; append "
+        f"no run has imported the exports of these days: {', '.join(days)}; append "
         f"each whose rows are missing with retrain start --dataset interactions --export-date {day}"
         ", or import a complete export with importMode FULL"
         for day in days[:1]
@@ -369,6 +386,10 @@ def test_earlier_exports_are_searched_since_the_last_full_import(found_days):
     assert found_days("2026-11-29", import_of("2026-11-28", is_confirmed=True), full) == [
         "2026-11-27"
     ]
+    late = import_of("2026-11-25", created_at=s.ago(1), ended_at=s.ago(0.5))
+    assert "2026-11-25" in found_days("2026-11-29", late, full), "it may be confirmed"
+    unknown = late._replace(run=None, fingerprint=None, is_confirmed=True, created_at=s.ago(48))
+    assert found_days("2026-11-29", unknown, full) == ["2026-11-28"], "nobody knows its day"
     assert len(found_days("2026-11-29")) == 28, "there is no export before November"
     assert len(found_days("2026-12-02")) == 30, "a month is searched"
     assert found_days("2026-11-29", importMode="FULL") == []

@@ -7,6 +7,7 @@ import pytest
 from functions import clock, exports
 from functions.errors import ServiceUnavailable
 from functions.import_dataset import handler
+from functions.personalize import imports
 from functions.personalize.imports import ImportReader, seen_export
 from functions.personalize.tags import tags_of, write_tags
 from functions.rules.imports import Import
@@ -36,7 +37,7 @@ def fingerprint(pipeline):
     return seen_export(export, "FULL", schema).fingerprint
 
 
-def iteration(pipeline):
+def iteration(pipeline, location=LOCATION):
     """Return the document of the dataset in a run that was planned now."""
     return {
         "settings": pipeline.group.settings(),
@@ -48,7 +49,7 @@ def iteration(pipeline):
         },
         "dataset": {
             "type": "items",
-            "dataLocation": LOCATION,
+            "dataLocation": location,
             "fingerprint": fingerprint(pipeline),
             "isRequested": False,
             "durations": [600],
@@ -166,8 +167,8 @@ def test_an_import_that_the_list_shows_as_running_or_lacks_is_described():
 def test_the_imports_of_a_group_have_tags_only_in_the_configured_datasets():
     with items() as pipeline:
         import_items(pipeline)
-        imports = ImportReader(pipeline.client).of_group(pipeline.group.arn, [ITEMS])
-        assert sorted((job.dataset, job.run or "") for job in imports) == [
+        found = ImportReader(pipeline.client).of_group(pipeline.group.arn, [ITEMS])
+        assert sorted((job.dataset, job.run or "") for job in found) == [
             (dataset_arn("interactions"), ""),
             (ITEMS, ""),
             (ITEMS, RUN_ID),
@@ -176,6 +177,74 @@ def test_the_imports_of_a_group_have_tags_only_in_the_configured_datasets():
         ImportReader(pipeline.client).of_group(pipeline.group.arn, [])
         operations = {call.operation for call in pipeline.personalize.calls}
     assert operations == {"ListDatasets", "ListDatasetImportJobs"}
+
+
+def read_imports(monkeypatch, ages, own=(), full=(), broken=""):
+    """Read INCREMENTAL imports that ended so many hours ago. Return them, and whose tags were read.
+
+    `own` and `full` are the numbers of those that this pipeline has created, and that are FULL.
+    `broken` is the tag of the dataset.
+    """
+    read = []
+
+    def tags_of_job(_, arn):
+        if arn == ITEMS:
+            return {"retraining-broken": broken}
+        read.append(int(arn.rpartition("/")[2]))
+        return {"retraining-run": "run"} if read[-1] in own else {}
+
+    jobs = [
+        {
+            "datasetImportJobArn": f"{JOBS}/{number}",
+            "importMode": "FULL" if number in full else "INCREMENTAL",
+            "status": "ACTIVE",
+            "creationDateTime": s.ago(age, minutes=1),
+            "lastUpdatedDateTime": s.ago(age),
+        }
+        for number, age in enumerate(ages)
+    ]
+    monkeypatch.setattr(clock, "now", lambda: s.NOW)
+    monkeypatch.setattr(imports, "list_imports", lambda *_: jobs)
+    monkeypatch.setattr(imports, "tags_of", tags_of_job)
+    dataset = {"datasetArn": ITEMS, "creationDateTime": s.ago(10**5)}
+    return ImportReader(None).of_dataset(dataset), read
+
+
+DAILY, HOURLY = range(0, 3 * 365 * 24, 24), range(2000)
+OLD = [n * 1000 for n in range(1, 40)]
+ALL = range(2000)
+
+
+@pytest.mark.parametrize(
+    ("ages", "facts", "read"),
+    [
+        (DAILY, {"own": ALL}, [*range(33)]),
+        (DAILY, {"own": ALL, "full": [1000]}, [*range(33), 1000]),
+        (DAILY, {"own": ALL, "full": [5]}, [*range(6)]),
+        (DAILY, {"own": [40], "full": [35]}, [*range(41)]),
+        (DAILY, {}, [*range(53)]),
+        (HOURLY, {"own": ALL}, [*range(60)]),
+        (HOURLY, {"own": [70]}, [*range(71)]),
+        (OLD, {"own": ALL}, [0]),
+        (OLD, {"own": [30], "full": [25]}, [*range(20), 25]),
+    ],
+    ids=[
+        *("daily", "since a FULL import", "replaced", "own before foreign", "foreign"),
+        *("hourly", "hourly foreign", "40 days ago", "no proof"),
+    ],
+)
+def test_the_tags_of_few_imports_are_read_however_many_there_are(monkeypatch, ages, facts, read):
+    found, numbers = read_imports(monkeypatch, ages, **facts)
+    assert numbers == read
+    unread = [job for number, job in enumerate(found) if number not in read]
+    assert {(job.run, job.is_confirmed, job.is_foreign) for job in unread} <= {(None, True, False)}
+
+
+@pytest.mark.parametrize(("broken", "number"), [("50 2026-10-01T00:00:00+00:00", 50), ("-", None)])
+def test_the_import_that_the_tag_of_the_dataset_names_is_spoiled(monkeypatch, broken, number):
+    found, _ = read_imports(monkeypatch, DAILY, own=ALL, broken=broken)
+    spoiled = [n for n, job in enumerate(found) if job.is_spoiled and not job.is_confirmed]
+    assert spoiled == ([] if number is None else [number])
 
 
 def test_a_list_that_cannot_be_read_in_time_decides_nothing():
@@ -194,19 +263,45 @@ def test_a_list_that_cannot_be_read_in_time_decides_nothing():
 # What is requested
 
 
-def test_an_export_that_changes_during_its_import_fails():
-    with items() as pipeline:
-        event = iteration(pipeline)
+FOLDER = MOVIES.with_datasets("items", data_location="s3://exports/items/")
+
+
+def beside(key, fault="throttle"):
+    """Import items beside another file, which is gone as soon as a tag is written.
+
+    The first requests to write it meet a fault. Return the item, and the tags of the job.
+    """
+    with deploy(FOLDER) as pipeline:
+        pipeline.bucket.put("items/items.csv", csv_files()["items.csv"])
+        event = iteration(pipeline, "s3://exports/items/")
         event["item"] = handler(event, None)
-        assert (event["item"]["phase"], event["item"]["arn"]) == ("IMPORTING", JOB)
         assert event["item"]["seconds"] > 45, "a Wait passes the time until it is expected to end"
-        pipeline.bucket.put("items.csv", csv_files()["items.csv"] + b"\ni999,g1")
+        pipeline.sleep(event["item"]["seconds"])
+        pipeline.bucket.put(key, b"ITEM_ID,GENRE\ni999,g1")
+        real_call = pipeline.personalize.call
+
+        def call(operation, *request):
+            if operation == "TagResource":
+                pipeline.bucket.objects.pop(key, None)
+            return real_call(operation, *request)
+
+        pipeline.personalize.call = call
+        pipeline.inject_fault(fault, operation="TagResource", times=12)
         item = import_items(pipeline, event)
-        assert "retraining-confirmed" not in tags_of(pipeline.client, JOB)
+        return item, tags_of(pipeline.client, JOB)
+
+
+@pytest.mark.parametrize("fault", ["throttle", "deny", "lost-answer"])
+def test_a_file_that_was_there_only_for_a_moment_spoils_the_import_though_tags_get_lost(fault):
+    item, tags = beside("items/more.csv", fault)
     assert (item["outcome"], item["arn"]) == ("FAILED", JOB)
-    assert item["reasons"] == [
-        "the export changed while it was imported; the next run imports it again"
-    ]
+    assert tags["retraining-confirmed"] == "spoiled"
+
+
+def test_a_file_in_a_subfolder_spoils_nothing():
+    item, tags = beside("items/old/items.csv")
+    assert item["outcome"] == "IMPORTED"
+    assert tags["retraining-confirmed"] == tags["retraining-fingerprint"]
 
 
 def test_an_export_that_has_changed_since_the_plan_is_checked_again():

@@ -96,18 +96,26 @@ def test_only_active_event_trackers_count():
     assert (active, deleted) == ([tracker["eventTrackerArn"]], [])
 
 
-@pytest.mark.parametrize("has_changed", [False, True])
-def test_the_import_of_an_earlier_day_is_held_if_its_run_has_died(has_changed):
+@pytest.mark.parametrize(
+    ("has_changed", "hours", "is_broken"), [(False, 24, False), (True, 24, True), (True, 1, False)]
+)
+def test_the_import_of_an_earlier_day_is_held_if_its_run_has_died(has_changed, hours, is_broken):
     key = "2026-11-29/interactions.csv"
     with deploy(DAILY) as pipeline:
         pipeline.bucket.put(key, interactions(shift=1))
         started = pipeline.start()
         pipeline.sleep(300)
         started.abort()
-        pipeline.sleep(24 * 3600)
+        pipeline.sleep(hours * 3600)
         if has_changed:
             pipeline.bucket.put(key, interactions(shift=2))
         world = read(pipeline)
+        earlier = read(pipeline, {"exportDate": "2026-11-28"})
+        (settings,) = pipeline.group.settings()["datasets"]
+        unreadable = read(pipeline, datasets=[{**settings, "dataLocation": "s3://elsewhere/"}])
     newest = world.imports[dataset_arn("interactions")][0]
     assert newest.is_confirmed is not has_changed
     assert world.newly_confirmed == ({} if has_changed else {newest.arn: newest.fingerprint})
+    assert [job.arn for job in world.broken] == [newest.arn] * is_broken
+    assert earlier.broken == [], "it has not seen the exports of later days"
+    assert unreadable.broken == [], "the export may be unchanged"

@@ -123,8 +123,12 @@ class Run:
 
         def look() -> Process:
             jobs = yield Call(partial(self.world.list_imports, dataset))
-            export = yield Call(partial(self.world.list_export, dataset, folder))
-            return SeenDataset(imports=jobs, export=export)
+            own = imports.import_of_run(jobs, self.run_id)
+            until = None if own is None or own.is_running else own.ended_at
+            exports = yield Call(
+                lambda: [self.world.list_export(dataset, folder, end) for end in (None, until)]
+            )
+            return SeenDataset(imports=jobs, export=exports[0], export_until_end=exports[1])
 
         def perform(step: Step, _seen: object) -> Process:
             match step.action:
@@ -132,6 +136,8 @@ class Run:
                     memory.checked = present
                 case imports.Confirm(arn, _):
                     yield Call(partial(self.world.confirm, arn), may_fail=True)
+                case imports.Spoil(arn):
+                    yield Call(partial(self.world.spoil, arn), may_fail=True)
                 case imports.Create(export):
                     memory.sent_at = as_time(self.world.now)
                     tags = {"run": self.run_id, "fingerprint": export.fingerprint}
@@ -479,10 +485,8 @@ def wrong_results(run: Run) -> Iterator[str]:
 
 
 def _learned_parts(version: Version) -> Iterator[ImportJob]:
-    """Yield the imports that brought a part of an export, if no later one brought all of it."""
+    """Yield the imports that brought a part of an export. No later import repairs what is added."""
     for jobs in version.learned.values():
-        for number, job in enumerate(jobs):
-            later = [other for other in jobs[number:] if other.folder == job.folder]
-            is_part = all(len(set(other.read)) > 1 for other in later)
-            if job.known and is_part and job.ended <= version.created:
+        for job in jobs:
+            if job.known and len(set(job.read)) > 1 and job.ended <= version.created:
                 yield job

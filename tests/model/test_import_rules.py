@@ -8,13 +8,16 @@ from functions.rules.imports import (
     Confirm,
     Create,
     Export,
+    MarkBroken,
     Memory,
     SeenDataset,
+    Spoil,
     WantedImport,
     decide,
     effective_imports,
     foreign_replacement,
-    partial_import,
+    settled_day,
+    unchecked_imports,
 )
 from functions.rules.pacing import pause
 from functions.rules.steps import Step, failed
@@ -23,11 +26,16 @@ EXPORT = Export(FINGERPRINT, 1000, NOW - 200 * HOUR)
 OTHER = EXPORT._replace(fingerprint="a-2")
 
 
-def step(*jobs, export=EXPORT, memory=(), **fields):
+def seen(*jobs, export=EXPORT, until_end=None):
+    """Return a dataset with these import jobs, whose export has not changed since their end."""
+    return SeenDataset(imports=jobs, export=export, export_until_end=until_end or export)
+
+
+def step(*jobs, export=EXPORT, until_end=None, memory=(), **fields):
     """Return the step of the rules for a dataset with these import jobs."""
     wanted = WantedImport(**{"run": "this", "is_full": True, "max_hours": 6, **fields})
     remembered = Memory(**{"began_at": NOW, "checked": FINGERPRINT, **dict(memory)})
-    return decide(SeenDataset(imports=jobs, export=export), wanted, remembered, NOW)
+    return decide(seen(*jobs, export=export, until_end=until_end), wanted, remembered, NOW)
 
 
 DONE = Step("IMPORTED", outcome="IMPORTED")
@@ -92,6 +100,99 @@ def test_an_import_is_confirmed_if_its_export_has_not_changed(fields, expected):
     assert step(job(is_confirmed=False, **fields)) == expected
 
 
+OWN = job(run="this", is_confirmed=False)
+OWN_RUNNING = OWN._replace(is_running=True, is_active=False)
+SPOIL = Step("IMPORTING", Spoil("job-1"), remembered={"is_spoiled": True})
+CONFIRM = Step("CONFIRMING", Confirm("job-1", FINGERPRINT))
+WRITTEN_AGAIN = EXPORT._replace(newest_at=NOW)
+LATE = {"began_at": NOW - 6 * HOUR}
+UNTAGGED = failed(
+    "WAITING",
+    "gave up after 6 hours: job-1 is spoiled, but the tag that says so cannot be written",
+)
+IS_REMEMBERED = {"memory": {"is_spoiled": True}}
+
+
+@pytest.mark.parametrize(
+    ("own", "fields", "expected"),
+    [
+        (OWN_RUNNING, {"export": OTHER}, SPOIL),
+        (OWN, {"export": OTHER}, SPOIL),
+        (OWN, IS_REMEMBERED, SPOIL),
+        (OWN, {"memory": {**IS_REMEMBERED["memory"], **LATE}}, UNTAGGED),
+        (OWN, {"memory": LATE, "export": OTHER}, SPOIL),
+        (OWN._replace(is_spoiled=True), IS_REMEMBERED, failed("IMPORTING", CHANGED)),
+        (OWN, {"export": OTHER, "until_end": EXPORT}, CONFIRM),
+        (OWN, {"export": WRITTEN_AGAIN, "until_end": OTHER}, failed("IMPORTING", CHANGED)),
+        (OWN._replace(fingerprint="a-1-x"), {}, failed("IMPORTING", CHANGED)),
+        (OWN._replace(fingerprint=None), {}, failed("IMPORTING", CHANGED)),
+        (OWN._replace(fingerprint="b-1"), {}, failed("IMPORTING", CHANGED)),
+        (OWN._replace(is_confirmed=True), {"export": OTHER}, failed("IMPORTING", CHANGED)),
+        (OWN._replace(is_active=False, failure="no"), {"export": OTHER}, failed("IMPORTING", "no")),
+        (OWN._replace(run="earlier"), {"memory": {"checked": "a-2"}, "export": OTHER}, None),
+    ],
+    ids=[
+        *("running", "ended", "the tag was lost", "for hours", "late", "spoiled"),
+        *("a file was written after the end", "a file was written again after the end as it was"),
+        *("another schema", "without its tag", "elsewhere"),
+        *("confirmed before", "failed", "of another run"),
+    ],
+)
+def test_an_import_is_spoiled_for_ever_if_its_run_has_seen_other_files(own, fields, expected):
+    assert step(own, **fields) == (expected or Step("WAITING", Create(OTHER)))
+
+
+FULL = job(fingerprint="c-1")
+ADDED = job(2, is_full=False, is_confirmed=False)
+SPOILED = ADDED._replace(is_spoiled=True)
+REPAIR = (
+    "job-2 may have imported other rows than its export has; to replace them, import a complete "
+    'export with importMode FULL ("Replace bad data" in docs/operations.md)'
+)
+REFUSED = failed("CHECKING", REPAIR)
+
+
+@pytest.mark.parametrize(
+    ("jobs", "expected"),
+    [
+        ([ADDED._replace(fingerprint="a-0")], REFUSED),
+        ([SPOILED], REFUSED),
+        ([SPOILED, FOREIGN], REFUSED),
+        ([SPOILED, job(3, is_confirmed=False, fingerprint="b-1")], REFUSED),
+        ([SPOILED, job(3, fingerprint="b-1")], CREATE),
+        ([SPOILED._replace(fingerprint="b-1")], CREATE),
+    ],
+    ids=[
+        *("never confirmed", "spoiled", "a foreign FULL import", "an unconfirmed one"),
+        *("repaired by a confirmed FULL import", "of another day"),
+    ],
+)
+@pytest.mark.parametrize("requested_at", [None, NOW])
+def test_no_export_is_appended_again_of_which_a_part_may_be_there(jobs, expected, requested_at):
+    assert step(FULL, *jobs, is_full=False, requested_at=requested_at) == expected
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [
+        (SPOILED, failed("IMPORTING", REPAIR)._replace(action=MarkBroken(SPOILED))),
+        (ADDED._replace(fingerprint="a-1-x"), failed("IMPORTING", REPAIR)),
+        (
+            ADDED._replace(fingerprint="a-0", is_confirmed=True),
+            failed(
+                "IMPORTING",
+                "the export has changed since it was imported; write new rows to the location of a "
+                "later day",
+            ),
+        ),
+    ],
+)
+def test_a_dataset_gets_a_tag_about_a_spoiled_import_that_was_added(own, expected):
+    own = own._replace(run="this")
+    action = MarkBroken(own) if expected.action else None
+    assert step(FULL, own, is_full=False) == expected._replace(action=action)
+
+
 RUNNING = job(is_running=True, is_active=False, run=None, created_at=NOW - 10 * MINUTE)
 OLD = RUNNING._replace(created_at=NOW - 50 * HOUR)
 OVERDUE = failed(
@@ -152,20 +253,46 @@ def test_a_dataset_of_an_earlier_time_holds_what_had_ended_by_then():
 
 
 @pytest.mark.parametrize(
-    ("later", "expected"),
+    ("later", "numbers"),
     [
-        ([], "job-1"),
-        ([job(2, is_full=False)], None),
-        ([job(2, is_full=False, fingerprint="b-1")], "job-1"),
-        ([job(2, is_full=False, is_confirmed=False)], "job-2"),
-        ([job(2)], None),
-        ([job(2, is_active=False)], "job-1"),
+        ([], [1]),
+        ([job(2, is_full=False)], [1]),
+        ([ADDED], [1, 2]),
+        ([job(2)], []),
+        ([job(2, is_confirmed=False)], [2]),
+        ([FOREIGN], []),
+        ([SPOILED, FOREIGN], [2]),
+        ([SPOILED._replace(run=None, fingerprint=None), FOREIGN], [2]),
+        ([SPOILED, job(3)], []),
+        ([SPOILED, job(3, created_at=SPOILED.created_at)], [2]),
+        ([SPOILED, job(3, is_confirmed=False)], [2, 3]),
+        ([SPOILED._replace(is_full=True), FOREIGN], []),
+    ],
+    ids=[
+        *("none", "of the same export", "added", "imported again", "replaced"),
+        *("foreign", "spoiled before", "named by the dataset", "repaired"),
+        *("created before its end", "repaired, but not confirmed", "a spoiled FULL import"),
     ],
 )
-def test_an_import_is_partial_until_one_of_the_same_location_is_held(later, expected):
-    partial = partial_import([job(is_confirmed=False, fingerprint="a-0"), *later])
-    assert (partial and partial.arn) == expected
-    assert partial_import([FOREIGN]) is None, "a foreign import was not planned"
+def test_an_import_is_unchecked_until_a_full_import_has_replaced_its_data(later, numbers):
+    jobs = [job(is_confirmed=False, fingerprint="a-0"), *later]
+    assert [job.arn for job in unchecked_imports(jobs[::-1])] == [f"job-{n}" for n in numbers]
+
+
+def test_a_full_export_is_imported_again_after_rows_that_nobody_has_checked():
+    assert step(job(), ADDED._replace(fingerprint="b-1")) == CREATE
+    assert step(job(), job(2, is_full=False)) == DONE
+
+
+OLD_IMPORT = job(20, run=None, fingerprint=None, is_full=False)
+"""An import that is too old to be looked at counts as confirmed, and as nobody's."""
+
+
+def test_an_import_that_was_not_looked_at_is_neither_foreign_nor_a_proof():
+    assert step(FOREIGN, OLD_IMPORT, is_full=False) == CREATE, "the pipeline accepts the first data"
+    assert step(OLD_IMPORT._replace(is_full=True)) == CREATE
+    assert [job.is_foreign for job in (OLD_IMPORT, FOREIGN)] == [False, True]
+    assert settled_day([job(), OLD_IMPORT, ADDED]) == f"{OLD_IMPORT.created_at:%Y-%m-%d}"
 
 
 @pytest.mark.parametrize(

@@ -205,8 +205,8 @@ def _outdated(world: World, run: Run) -> Iterator[str]:
         if not run.failed and export not in (reads if not world.is_full(dataset) else reads[-1:]):
             yield f"{dataset} holds {held}, which is not the present export"
     for reason in run.failed:
-        # A person has to import the day again of which an INCREMENTAL dataset has a part.
-        if not (world.incremental and "interactions may have imported only a part" in reason):
+        # A person has to import all data, because an INCREMENTAL dataset has a part of a day.
+        if not (world.incremental and "interactions may have imported" in reason):
             yield reason
     for solution in SOLUTIONS:
         if solution in run.trained and run.trained[solution].config != world.config[solution]:

@@ -165,6 +165,18 @@ PARTIAL = failed(
     "unchanged after the import; import the export again with retrain start",
 )
 ADDED = {"datasets": {"items": False}}
+APPENDED = job(2, is_full=False, is_confirmed=False)
+UNCHECKED = failed(
+    "CHECKING",
+    "job-2 may have imported only a part of its export, because no run has found the export "
+    "unchanged after the import; let a run look at the export again with retrain start",
+)
+DAMAGED = failed(
+    "CHECKING",
+    "job-2 may have imported other rows than its export has; to replace them, import a complete "
+    'export with importMode FULL ("Replace bad data" in docs/operations.md)',
+)
+SPOILED = APPENDED._replace(is_spoiled=True)
 
 
 @pytest.mark.parametrize(
@@ -179,7 +191,15 @@ ADDED = {"datasets": {"items": False}}
         ([FOREIGN._replace(dataset="users")], {}, None),
         ([job(), job(2, is_confirmed=False)], {}, PARTIAL),
         ([job(), job(2, is_confirmed=False)], {"accepts_foreign": True}, PARTIAL),
-        ([job(2, is_confirmed=False, fingerprint="a-0"), job(3, is_full=False)], ADDED, None),
+        ([job(), APPENDED], {}, PARTIAL),
+        ([job(), APPENDED], ADDED, UNCHECKED),
+        ([job(), APPENDED, job(3, is_full=False)], ADDED, UNCHECKED),
+        ([job(), APPENDED, FOREIGN], {**ADDED, "accepts_foreign": True}, None),
+        ([job(2, is_confirmed=False), job(3, is_full=False)], ADDED, DAMAGED),
+        ([job(), SPOILED, job(3, is_full=False)], ADDED, DAMAGED),
+        ([job(), SPOILED, FOREIGN], {**ADDED, "accepts_foreign": True}, DAMAGED),
+        ([job(), SPOILED], {}, PARTIAL),
+        ([job(), SPOILED, job(3)], ADDED, None),
     ],
 )
 def test_only_data_that_a_run_has_checked_are_learned(imports, fields, expected):

@@ -5,6 +5,7 @@ The entries of a list may be 90 seconds old, and Describe may not show an update
 
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from itertools import count
 
@@ -91,6 +92,7 @@ class ImportJob(TaggedJob):
             "is_full": self.full,
             "fingerprint": planned,
             "is_confirmed": held,
+            "is_spoiled": bool(self.tags.get("spoiled")),
         }
         return Import(**self.facts(when), **facts)
 
@@ -392,13 +394,20 @@ class World(Clock):
 
     # What the service answers
 
-    def list_export(self, dataset: str, folder: int) -> Export | None:
-        """Return an export as the rules see it, or None without one. S3 is consistent."""
+    def list_export(
+        self, dataset: str, folder: int, until: datetime | None = None
+    ) -> Export | None:
+        """Return an export as the rules see it, or None without one. S3 is consistent.
+
+        With `until`, leave out what was written later.
+        """
         objects = self.exports.get((dataset, folder))
         if objects is None:
             return None
-        fingerprint = "-".join(map(str, (folder, *(item.content for item in objects))))
-        return Export(fingerprint, 1, as_time(max(item.modified for item in objects)))
+        present = [item for item in objects if until is None or as_time(item.modified) <= until]
+        contents = ".".join(str(item.content) for item in present)
+        newest = max((as_time(item.modified) for item in present), default=None)
+        return Export(f"{folder}-{contents}-x", 1, newest)
 
     def list_imports(self, dataset: str | None = None) -> list[Import]:
         """Return import jobs. Each may be as it was 90 seconds ago."""
@@ -443,6 +452,10 @@ class World(Clock):
     def confirm(self, name: str) -> None:
         """Write on an import job that it holds its export."""
         self.named(name).tags["confirmed"] = True
+
+    def spoil(self, name: str) -> None:
+        """Write on an import job that nobody may confirm it."""
+        self.named(name).tags["spoiled"] = True
 
     def create_import(self, name: str, dataset: str, folder: int, tags: dict[str, object]) -> None:
         """Start an import, unless the name is taken."""
