@@ -12,7 +12,7 @@ from tests.workflow.clients import FUNCTIONS
 from tests.workflow.pipeline import NEXT_SLOT, START, deploy, handler
 from tests.workflow.summaries import DEPLOYED, outcomes, skip_reason
 from tests.workflow.test_skipped_runs import NOTHING_NEW
-from tests.world import MOVIES, PERSONALIZE
+from tests.world import MOVIES, PERSONALIZE, interactions, solution
 
 DAYS = 3 * 365
 DAILY = MOVIES.with_options(limits=LimitsArgs(max_trainings_per_month=62))
@@ -23,8 +23,11 @@ KEYS = {"ListDatasetImportJobs": "datasetImportJobs", "ListSolutionVersions": "s
 class History:
     """The requests of the functions, to which the service now adds what three years have left."""
 
-    def __init__(self, pipeline, order):
-        self.pipeline, self.order, self.seconds = pipeline, order, SECONDS_A_CALL
+    def __init__(self, pipeline, order, days=DAYS, seconds=SECONDS_A_CALL):
+        self.pipeline = pipeline
+        self.order = order
+        self.days = days
+        self.seconds = seconds
         self.calls = Counter()
         self.real_call = pipeline.personalize.call
         pipeline.personalize.call = self.call
@@ -34,6 +37,7 @@ class History:
         if caller != FUNCTIONS:
             return self.real_call(operation, request, caller)
         self.pipeline.sleep(self.seconds)
+        self.calls["tags" if operation == "ListTagsForResource" else "others"] += 1
         if operation in KEYS:
             return self._page(KEYS[operation], operation, request)
         if "/old-" in str(request.get("resourceArn")):
@@ -45,32 +49,39 @@ class History:
         if "/old-" in str(request.get("solutionVersionArn")):
             return {"solutionVersion": {"creationDateTime": START - timedelta(days=1)}}
         response = self.real_call(operation, request, caller)
-        if "dataset" in response:  # It has existed during the whole history.
-            response["dataset"]["creationDateTime"] = START - timedelta(days=DAYS + 1)
+        # The datasets have existed during the whole history.
+        for dataset in [response.get("dataset", {}), *response.get("datasets", ())]:
+            dataset["creationDateTime"] = START - timedelta(days=DAYS + 1)
         return response
 
     def _page(self, key: str, operation: str, request: Mapping[str, object]):
         without_paging = {k: v for k, v in request.items() if k not in ("nextToken", "maxResults")}
         items = self.real_call(operation, {**without_paging, "maxResults": 100}, FUNCTIONS)[key]
-        items = [*items, *old_jobs(request)]
+        items = [*items, *old_jobs(request, self.days, self._mode_of(request))]
         newest_first = self.order == "newest first"
         items.sort(key=lambda item: item["creationDateTime"], reverse=newest_first)
         start, size = int(request.get("nextToken", 0)), request["maxResults"]
         page = {key: items[start : start + size]}
         return {**page, "nextToken": str(start + size)} if start + size < len(items) else page
 
+    def _mode_of(self, request: Mapping[str, object]) -> str:
+        """Return the mode of all imports into a dataset. The first one was FULL."""
+        datasets = self.pipeline.group.settings()["datasets"]
+        modes = {dataset["datasetArn"]: dataset["importMode"] for dataset in datasets}
+        return modes.get(request.get("datasetArn"), "FULL")
 
-def old_jobs(request: Mapping[str, object]):
+
+def old_jobs(request: Mapping[str, object], days: int, mode: str):
     """Yield an ACTIVE job for each day of the past: a version, or an import of a dataset."""
     dataset = str(request.get("datasetArn")).rpartition("/")[2]
     owner = request.get("solutionArn", f"{PERSONALIZE}:dataset-import-job")
-    for day in range(1, DAYS + 1):
+    for day in range(1, days + 1):
         created, arn = START - timedelta(days=day), f"{owner}/old-{dataset}-{day}"
         yield {
             "solutionVersionArn": arn,
             "datasetImportJobArn": arn,
             "trainingMode": "FULL",
-            "importMode": "FULL",
+            "importMode": "FULL" if day == days else mode,
             "status": "ACTIVE",
             "creationDateTime": created,
             "lastUpdatedDateTime": created + timedelta(hours=1),
@@ -105,6 +116,41 @@ def test_planning_and_training_read_few_tags_and_stay_within_their_times(order):
     assert seconds_of_first(unchanged, "Plan retraining") < 15
     assert outcomes(forced) == DEPLOYED
     assert seconds_of_first(forced, "Train solution") < 30
+
+
+APPENDED = DAILY.with_dataset("interactions", import_mode="INCREMENTAL").with_solutions(
+    solution(quality_gate_enabled=False)
+)
+LISTS = 4
+"""The lists that grow with the history: the imports of three datasets, and the versions."""
+
+
+def calls_of_runs(pipeline, days):
+    """Return the calls of a run that only plans, and of one that trains, after so many days."""
+    history = History(pipeline, "oldest first", days, seconds=0.3)
+    unchanged = pipeline.run(scheduledTime=pipeline.clock.now().isoformat())
+    planning = Counter(history.calls)
+    forced = pipeline.run(scheduledTime="2027-01-20T03:00:00Z", skipImport=True, force=True)
+    held = "nothing is new: interactions: the export has not changed since 2026-11-29 03:00 UTC; "
+    assert skip_reason(unchanged).startswith(held), "no export is appended twice"
+    assert outcomes(forced) == DEPLOYED
+    assert seconds_of_first(forced, "Train solution") < 60, "it acts in its first minute"
+    return planning, history.calls
+
+
+@pytest.mark.parametrize("idle_days", [0, 40])
+def test_appends_of_three_years_need_no_more_tags_than_those_of_a_hundred_days(idle_days):
+    calls = {}
+    for days in (95, 1095):
+        with deploy(APPENDED) as pipeline:
+            pipeline.bucket.put("interactions.csv", interactions(shift=1))
+            pipeline.run()
+            pipeline.sleep(idle_days * 24 * 3600)
+            calls[days] = calls_of_runs(pipeline, days)
+    (short_plan, short), (long_plan, long) = calls.values()
+    assert (short_plan["tags"], short["tags"]) == (long_plan["tags"], long["tags"])
+    assert long_plan["others"] - short_plan["others"] == 10 * LISTS, "one page for 100 jobs"
+    assert long["others"] - short["others"] <= 10 * LISTS * 4, "planning, and looks at a training"
 
 
 @pytest.mark.parametrize("order", ["newest first", "oldest first"])
