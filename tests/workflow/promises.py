@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from emulator.personalize.resources import SolutionVersion
-from functions.personalize.tags import RUN
+from emulator.personalize.resources import ImportJob, SolutionVersion
+from functions.personalize.tags import CONFIRMED, FINGERPRINT, RUN, SPOILED
 from functions.reconcile import LAST_CHANGE
 from functions.report.text import text_of
 from tests.workflow.storytelling import (
@@ -23,6 +23,7 @@ FATAL = ("AccessDenied", "ReportFailed")
 def broken_promises(teller: Storyteller) -> Iterator[str]:
     """Yield a message for each promise that a story has broken."""
     yield from _paid_twice(teller)
+    yield from learned_unchecked(teller)
     for ended in teller.ended:
         arn = ended.execution.arn
         yield from (f"{arn}: {problem}" for problem in _wrong_report(teller, ended))
@@ -64,6 +65,34 @@ def _paid_twice(teller: Storyteller) -> Iterator[str]:
             if key in paid:
                 yield f"{version.arn} was paid for although there was {paid[key]}: {key}"
             paid[key] = version.arn
+
+
+def learned_unchecked(teller: Storyteller) -> Iterator[str]:
+    """Yield a message for each import that a version has learned although no run has checked it.
+
+    An import that ended during the training does not count. What is spoiled stays so for ever.
+    """
+    jobs = teller.resources(ImportJob)
+    for arn in teller.spoiled:
+        if jobs[arn].tags[CONFIRMED] != SPOILED:
+            yield f"{arn} was spoiled, and then confirmed"
+    for version in teller.versions("ACTIVE"):
+        for arn in (arn for arns in version.learned.values() for arn in arns):
+            tags, ended = jobs[arn].tags, jobs[arn].timeline.moments[-1].time
+            is_checked = tags.get(CONFIRMED) == tags.get(FINGERPRINT)
+            if RUN in version.tags and not is_checked and ended <= version.timeline.created:
+                yield f"{version.arn} has learned {arn}, which is unchecked"
+
+
+def wrongly_appended(teller: Storyteller) -> Iterator[str]:
+    """Yield a message for each export that was appended twice, and each stray file in a version."""
+    appended = [job for job in teller.imports() if job.details.get("importMode") == "INCREMENTAL"]
+    sources = [job.details["dataSource"]["dataLocation"] for job in appended]
+    yield from {f"{source} was appended twice" for source in sources if sources.count(source) > 1}
+    stray = {job.arn for job in appended if any("stray" in url for url in job.hashes)}
+    for version in teller.versions("ACTIVE"):
+        if any(stray.intersection(arns) for arns in version.learned.values()):
+            yield f"{version.arn} has learned a stray file"
 
 
 def _wrong_report(teller: Storyteller, ended: Ended) -> Iterator[str]:

@@ -22,7 +22,7 @@ from emulator.personalize.faults import Faults
 from emulator.personalize.resources import Campaign, Dataset, ImportJob, SolutionVersion
 from emulator.virtual.step_functions import Execution, Fails, StartedExecution
 from functions.personalize.campaigns import read_record
-from functions.personalize.tags import RUN, TRIAL
+from functions.personalize.tags import CONFIRMED, RUN, SPOILED, TRIAL
 from tests.workflow.clients import FUNCTIONS as CALLER
 from tests.workflow.clients import OPERATOR
 from tests.workflow.pipeline import SLOT, Pipeline, handler
@@ -52,6 +52,8 @@ JOBS = ("dataset-import-job", "solution-version", "campaign-update")
 DATASETS = ("interactions", "items")
 SOLUTIONS = ("taste", "novel")
 CAMPAIGNS = ("home", "shelf", "page")
+KEYS = {"interactions": "interactions.csv", "items": "items/items.csv"}
+"""The key of each export. Personalize imports all files of the folder of the items."""
 PROBED_CAMPAIGNS = ("home", "page")
 FUNCTIONS = [step for step in STEPS if not step.startswith(("close", "watch", "start"))]
 """The functions that a run calls."""
@@ -143,6 +145,8 @@ class Storyteller:
     """When a function of which execution has requested which change."""
     redeployed: list[str] = field(default_factory=list)
     """Each version that a run has deployed although it, or a newer one, was rolled back there."""
+    spoiled: set[str] = field(default_factory=set)
+    """The import jobs that a function has marked as spoiled."""
     tried: set[tuple[str, str]] = field(default_factory=set)
     """The campaigns and versions where a probe got a good answer, or that a person has chosen."""
     number: Iterator[int] = field(default_factory=lambda: count(1))
@@ -154,6 +158,7 @@ class Storyteller:
         self.tried.update((arn, self.served(arn)) for arn in map(campaign_arn, CAMPAIGNS))
         for dataset, content in exports(shift=33).items():
             self.pipeline.bucket.objects[f"foreign-{dataset}"] = content
+        self.pipeline.bucket.objects[KEYS["items"]] = exports()["items.csv"]
 
     def tell(self, slots: Sequence[Slot]) -> None:
         """Run the slots, one after the other, until nothing is running."""
@@ -216,7 +221,7 @@ class Storyteller:
 
     def holds_export(self, dataset: str) -> bool:
         """Return True if the newest import of a dataset has read its newest export."""
-        content = self.pipeline.bucket.objects[f"{dataset}.csv"]
+        content = self.pipeline.bucket.objects[KEYS[dataset]]
         hashes = self.resources(ImportJob)[self.held(dataset)[-1]].hashes
         return [*hashes.values()] == [hashlib.sha256(content).hexdigest()]
 
@@ -245,6 +250,8 @@ class Storyteller:
             if caller.arn == CALLER.arn and operation.startswith(CHANGES):
                 clock = self.pipeline.clock
                 self.changes.append((clock.now(), clock.running.group, operation))
+        if {"tagKey": CONFIRMED, "tagValue": SPOILED} in request.get("tags", ()):
+            self.spoiled.add(request["resourceArn"])
         if operation == PROBE and response.get("itemList"):
             self.tried.add((campaign, served))
         if operation == "UpdateCampaign" and caller.arn != CALLER.arn:
@@ -388,12 +395,18 @@ class Storyteller:
         content = exports(shift=shift)[f"{item.where}.csv"]
         if item.where == "items":
             content += f"\ni{200 + shift},g0".encode()
-        self.pipeline.bucket.put(f"{item.where}.csv", content)
+        self.pipeline.bucket.put(KEYS[item.where], content)
 
     def upload_same(self, item: Happening) -> None:
         """Write the newest export once more."""
-        key = f"{item.where}.csv"
+        key = KEYS[item.where]
         self.pipeline.bucket.put(key, self.pipeline.bucket.objects[key])
+
+    def add_stray_file(self, item: Happening) -> None:
+        """Write another file into the folder of an export. It is gone before the next slot."""
+        key = f"{item.where}/stray.csv"
+        self.pipeline.bucket.put(key, b"ITEM_ID,GENRE\ni999,g0")
+        self._in(item.times * 600, lambda: self.pipeline.bucket.objects.pop(key, None))
 
     def upload_worse(self, item: Happening) -> None:
         """Write an export from which a model learns nothing."""
@@ -452,6 +465,7 @@ HAPPENINGS: Mapping[str, tuple[Sequence[str], Callable[[Storyteller, Happening],
     "recreate": (("stack",), Storyteller.recreate),
     "upload": (DATASETS, Storyteller.upload),
     "upload-same": (DATASETS, Storyteller.upload_same),
+    "stray-file": (("items",), Storyteller.add_stray_file),
     "worse-data": (("interactions",), Storyteller.upload_worse),
     "foreign-import": (DATASETS, Storyteller.import_something_else),
     "foreign-training": (SOLUTIONS, Storyteller.train),

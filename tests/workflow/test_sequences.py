@@ -9,8 +9,9 @@ which takes some minutes.
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from random import Random
 
 import pytest
@@ -18,8 +19,13 @@ import pytest
 from components.args import BakeArgs, LimitsArgs
 from emulator.personalize import Switches
 from functions.personalize.tags import RUN
-from tests.workflow.pipeline import deploy
-from tests.workflow.promises import broken_promises, not_up_to_date
+from tests.workflow.pipeline import SLOT, deploy
+from tests.workflow.promises import (
+    broken_promises,
+    learned_unchecked,
+    not_up_to_date,
+    wrongly_appended,
+)
 from tests.workflow.storytelling import (
     CAMPAIGNS,
     DATASETS,
@@ -33,7 +39,7 @@ from tests.workflow.storytelling import (
     Slot,
     Storyteller,
 )
-from tests.world import HOUR, MOVIES, alarm_arn, campaign, solution
+from tests.world import HOUR, MOVIES, DatasetGroup, alarm_arn, campaign, interactions, solution
 
 STORIES = int(os.environ.get("STORIES", "8"))
 WEEKS = int(os.environ.get("WEEKS", "8"))
@@ -49,6 +55,7 @@ LIMITS = LimitsArgs(
 )
 GROUP = (
     MOVIES.with_datasets(*DATASETS)
+    .with_dataset("items", data_location="s3://exports/items/")
     .with_solutions(
         solution("taste", campaigns=[campaign(HOME, user_id="u1", **PROBE), SHELF]),
         solution("novel", campaigns=[campaign(PAGE, bake=BAKE, user_id="u3", **PROBE)]),
@@ -58,12 +65,12 @@ GROUP = (
 """The pipeline of the stories. One of its campaigns has no probe."""
 LAST_SECOND = 2400
 """The end of the time in which things happen after a slot. A run takes about as long."""
-OFTEN = ("abort", "killed", "lost")
+OFTEN = ("abort", "killed", "lost", "stray-file")
 """The kinds of which a deck has three cards."""
 SHARES = 4
 """The number of stories among which a deck of happenings is dealt."""
-BEFORE = {"recreate": -2 * HOUR, "worse-data": 1 - HOUR}
-"""The seconds at which some kinds happen before a slot."""
+BEFORE = {"recreate": -2 * HOUR, "worse-data": 1 - HOUR, "stray-file": 300}
+"""The seconds at which some kinds happen: before a slot, or in the middle of its imports."""
 AT_ONCE = (*FAULTS, *DEATHS, "twice")
 """The kinds that wait for their call, job or invocation, so they are there from the start."""
 WEATHER: Sequence[Mapping[str, object]] = [
@@ -116,9 +123,9 @@ def draw_switches(random: Random) -> Switches:
 
 
 @contextmanager
-def storyteller(random: Random, **options: object) -> Iterator[Storyteller]:
+def storyteller(random: Random, group: DatasetGroup = GROUP, **options: object):
     """Deploy a pipeline, and yield who tells a story of it."""
-    with deploy(GROUP, durations=DURATIONS, switches=draw_switches(random)) as pipeline:
+    with deploy(group, durations=DURATIONS, switches=draw_switches(random)) as pipeline:
         yield Storyteller(pipeline, random, **options)
 
 
@@ -130,6 +137,39 @@ def test_no_promise_is_broken_whatever_goes_wrong(seed):
         teller.tell(story)
         problems = [*broken_promises(teller), *not_up_to_date(teller)]
     assert problems == [], story
+
+
+APPENDING = GROUP.with_dataset(
+    "interactions", import_mode="INCREMENTAL", data_location="s3://exports/{date}/"
+)
+MISHAPS = ("nothing", "stray file", "written again", "abort", "abort and written again")
+
+
+@pytest.mark.parametrize("seed", range(STORIES))
+def test_no_day_is_appended_twice_and_nothing_is_learned_that_nobody_has_checked(seed):
+    random = Random(seed)  # noqa: S311 - a reproducible story
+    mishaps = [random.choice(MISHAPS) for _ in range(SLOTS)]
+    with storyteller(random, APPENDING) as teller:
+        pipeline, bucket = teller.pipeline, teller.pipeline.bucket
+        for number, mishap in enumerate(mishaps):
+            day = (datetime.fromisoformat(SLOT) + timedelta(days=number)).date().isoformat()
+            export, stray = f"{day}/interactions.csv", f"{day}/stray.csv"
+            bucket.put(export, interactions(shift=number))
+            started = pipeline.start(scheduledTime=f"{day}T03:00:00Z")
+            pipeline.sleep(random.randint(60, 900))
+            if "abort" in mishap:
+                started.abort()
+            if "written again" in mishap:
+                bucket.put(export, interactions(shift=10 + number))
+            if mishap == "stray file":
+                bucket.put(stray, interactions(shift=20 + number))
+            started.wait()
+            pipeline.sleep(random.randint(0, 2400))
+            bucket.objects.pop(stray, None)
+            pipeline.start(scheduledTime=f"{day}T09:00:00Z").wait()
+            pipeline.sleep(15 * HOUR)
+        problems = [*learned_unchecked(teller), *wrongly_appended(teller)]
+    assert problems == [], mishaps
 
 
 def test_a_pipeline_that_nobody_touches_trains_every_week():
