@@ -38,13 +38,13 @@ def test_an_alarm_that_is_missing_or_rings_already_is_a_finding_with_a_remedy():
     bake = BakeArgs(hours=2, alarms=[alarm_arn("orders"), alarm_arn("carts")], create_alarms=True)
     with account(MOVIES.with_solutions(solution(campaigns=[campaign(bake=bake)]))) as prod:
         prod.services = a.services(prod.pipeline.bucket)
+        alarms = prod.pipeline.alarms
+        alarms.change("orders", "ALARM")
         prod.services["cloudwatch"] = a.Client(
-            describe_alarms=lambda AlarmNames=(), **_: {  # noqa: N803
-                "MetricAlarms": [],
-                "CompositeAlarms": [
-                    {"StateValue": "ALARM"} for name in AlarmNames if name == "orders"
-                ],
-            }
+            alarms,
+            describe_alarms=lambda AlarmNames=(), AlarmTypes=(), **_: alarms.describe_alarms(  # noqa: N803
+                AlarmNames=AlarmNames, AlarmTypes=AlarmTypes
+            ),
         )
         checks = prod.retrain("doctor -s prod --json").document["checks"]
     missing, ringing = (row for row in checks if row["check"] == "bakes" and row["level"] != "ok")
