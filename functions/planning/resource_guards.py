@@ -137,9 +137,13 @@ def pinned_campaigns(view: SolutionView) -> Iterator[str]:
 def served_deleted_users(view: SolutionView) -> Iterator[str]:
     """Yield a message for a campaign that still serves a version that may know deleted users.
 
-    If the newest version may know them too, the decision about the training says so.
+    A run that trains the solution says so in its decision. A training that was stopped changes
+    nothing for the campaign, although no run repeats it.
     """
-    for version in [] if view.deletion else view.seen.trainings:
+    if view.needs_training and not view.limit_message:
+        return
+
+    for version in view.seen.trainings:
         deletion = learned_deletion(version, view.seen)
         for arn, campaign in view.world.campaigns.items():
             if deletion and served_version_arn(campaign) == version.arn:

@@ -120,12 +120,34 @@ NOT_DELETED = f"{JOB} has failed, so its users may not be deleted; start another
 def test_a_campaign_with_deleted_users_and_a_failed_deletion_are_warnings(
     deletions, served, warnings
 ):
-    """Its newer version has not learned the users. If it has, it is trained again by this run."""
+    """Its newer version has not learned the users."""
     newer = s.trained_version(arn=s.OLD_VERSION, created_at=s.ago(5), ended_at=s.ago(4))
     trainings = [newer, s.trained_version()]
     campaigns = {s.CAMPAIGN: s.campaign(solutionVersionArn=served)}
     plan = plan_run(view(*deletions, trainings=trainings, campaigns=campaigns))
     assert plan["warnings"] == warnings
+
+
+STOPPED = s.trained_version(
+    arn=s.OLD_VERSION, created_at=s.ago(5), ended_at=s.ago(4), is_active=False, was_stopped=True
+)
+
+
+@pytest.mark.parametrize(
+    ("newer", "changes", "warnings"),
+    [
+        ([STOPPED], {}, [STALE]),
+        ([STOPPED], {"request": {"force": True}}, []),
+        ([STOPPED._replace(was_stopped=False)], {}, []),
+        ([], {}, []),
+        ([], {"request": {"only": "deployments"}}, [STALE]),
+        ([], {"settings_": s.limits(maxTrainingsPerMonth=1)}, [STALE]),
+    ],
+    ids=["stopped", "asked for", "failed", "not trained", "only deployments", "limit"],
+)
+def test_deleted_users_who_are_served_are_a_warning_until_a_run_trains(newer, changes, warnings):
+    seen = view(DELETED, trainings=[*newer, s.trained_version()], **changes)
+    assert [item for item in plan_run(seen)["warnings"] if s.CAMPAIGN in item] == warnings
 
 
 OLD = s.s3_object(key="old.csv", modified_at=s.ago(24, seconds=1))
