@@ -31,7 +31,7 @@ from functions.words import metric_lines
 from retrain.account.errors import AWS_ERRORS, FailedError, OperatorError, aws_error
 from retrain.account.output import confirm, print_command, print_json, print_message, print_result
 from retrain.account.target import Target
-from retrain.look.versions import answer_error
+from retrain.look.versions import answer_error, deletion_warning
 from retrain.names import is_named, short_name
 from retrain.options import JsonOption, YesOption, command
 
@@ -102,6 +102,8 @@ def approve(
     if not refuse:
         for reason in chosen.reasons:
             print_message(f"warning: {reason}")
+        if warning := deletion_warning(client, chosen.arn):
+            print_message(f"warning: {warning}")
     question = f"{'Never deploy' if refuse else 'Deploy'} {name}?"
     confirm(question, "nothing was changed", yes=yes)
     answer: Answer = "REFUSED" if refuse else "APPROVED"

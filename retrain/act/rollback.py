@@ -18,18 +18,15 @@ from functions.personalize.campaigns import (
     served_version_arn,
     update_request,
 )
-from functions.personalize.lists import list_deletions
 from functions.personalize.statuses import is_active, is_running
 from functions.personalize.tags import tags_of, write_tags
-from functions.personalize.trainings import describe_version, list_versions
+from functions.personalize.trainings import list_versions
 from functions.rules.campaigns import DeploymentRecord
-from functions.rules.trainings import last_deletion
-from functions.words import time_text
 from retrain.account.errors import AWS_ERRORS, FailedError, OperatorError, aws_error
 from retrain.account.output import confirm, print_command, print_json, print_message, print_result
 from retrain.account.target import Target
 from retrain.look.runs import run_id_of, running_executions
-from retrain.look.versions import SHOWN_VERSIONS
+from retrain.look.versions import SHOWN_VERSIONS, deletion_warning
 from retrain.names import is_named, short_name
 from retrain.options import CampaignOption, JsonOption, YesOption, command
 
@@ -87,7 +84,7 @@ def rollback(
     print_message(moves)
     if move.record.blocked_version_arn == good:
         print_message(f"warning: it was moved back from {short_name(good)} before")
-    if warning := _deletion_warning(target, good):
+    if warning := deletion_warning(target.access.personalize, good):
         print_message(f"warning: {warning}")
     if move.pin:
         print_message(f"{short_name(arn)} is {move.pin}, and stays pinned")
@@ -166,23 +163,6 @@ def _blocked_version(
     if blocked is None or blocked not in created or created[blocked] <= created[target]:
         return left
     return max(left, blocked, key=lambda version: created[version])
-
-
-def _deletion_warning(target: Target, version_arn: str) -> str | None:
-    """Return a warning if users were deleted since a version was trained, or None.
-
-    A rollback is urgent, so it does not fail if this cannot be read.
-    """
-    client = target.access.personalize
-    try:
-        version = describe_version(client, version_arn)
-        deletion = last_deletion(list_deletions(client, version["datasetGroupArn"]))
-    except AWS_ERRORS as error:
-        return f"it is not known whether users were deleted since its training: {aws_error(error)}"
-    if deletion and version["creationDateTime"] < deletion.ended_at:
-        job, time = short_name(deletion.arn), time_text(deletion.ended_at)
-        return f"it may still know the users whom {job} deleted until {time} UTC"
-    return None
 
 
 def campaign_arn_of(target: Target, campaign: str | None) -> str:

@@ -21,13 +21,14 @@ from functions.personalize.campaigns import (
     served_version_arn,
 )
 from functions.personalize.imports import ImportReader
-from functions.personalize.lists import PAGE_SIZE
+from functions.personalize.lists import PAGE_SIZE, list_deletions
 from functions.personalize.statuses import is_active
 from functions.personalize.tags import BAD, BYTES, RUN, tags_of
-from functions.personalize.trainings import describe_version, list_versions
+from functions.personalize.trainings import SolutionReader, describe_version, list_versions
 from functions.rules.imports import effective_imports
+from functions.rules.trainings import learned_deletion
 from functions.words import duration_text, list_text, metric_name, size_text, time_text
-from retrain.account.errors import OperatorError
+from retrain.account.errors import AWS_ERRORS, OperatorError, aws_error
 from retrain.look.lines import STYLES, Line
 from retrain.names import is_named, short_name
 
@@ -75,6 +76,29 @@ def find_version(target: Target, name: str) -> str:
     names = ", ".join(short_name(arn) for arn in newest_first[:SHOWN_VERSIONS]) or "none"
     solutions = list_text([short_name(arn) for arn in arns]) or "this pipeline"
     raise OperatorError(f"{name!r} is not a version of {solutions}; the newest versions: {names}")
+
+
+def deletion_warning(client: PersonalizeClient, version_arn: str) -> str | None:
+    """Return a warning if a version may still know users who were deleted since then, or None.
+
+    A rollback is urgent, so it goes on if this cannot be read.
+    """
+    try:
+        version = describe_version(client, version_arn)
+        deletions = list_deletions(client, version["datasetGroupArn"])
+        solution = client.describe_solution(solutionArn=version["solutionArn"])["solution"]
+        # The reader also finds the FULL version whose knowledge an UPDATE keeps.
+        seen = SolutionReader(client).solution(solution, (), deletions)
+    except AWS_ERRORS as error:
+        return f"it is not known whether users were deleted since its training: {aws_error(error)}"
+
+    for training in seen.trainings:
+        deletion = learned_deletion(training, seen)
+        if training.arn == version_arn and deletion:
+            job = short_name(deletion.arn)
+            time = time_text(deletion.ended_at)
+            return f"it may still know the users whom {job} deleted until {time} UTC"
+    return None
 
 
 def read_lineage(access: Access, version_arn: str) -> Document:

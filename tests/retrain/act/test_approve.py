@@ -45,6 +45,18 @@ def test_golden_an_approved_version_is_deployed(golden):
         assert prod.pipeline.served_version() == newest(prod)
 
 
+def test_a_version_from_before_a_deletion_is_a_warning_before_the_question():
+    with account(ASKING, durations={"data-deletion-job": HOUR}) as prod:
+        prod.pipeline.run()
+        prod.pipeline.delete_users("u1")
+        prod.pipeline.sleep(HOUR)
+        asked = prod.retrain("approve")
+        refused = prod.retrain("approve --refuse --yes")
+    warning = "warning: it may still know the users whom forget deleted until 2026-11-29 "
+    assert warning in asked.err
+    assert warning not in refused.err
+
+
 def test_a_refused_version_is_never_deployed():
     with account(ASKING) as prod:
         prod.pipeline.run()
