@@ -1,17 +1,25 @@
-"""Runs a batch job: looks, decides and acts until its results are written."""
+"""Runs a batch job: polls, decides and acts until its results are written."""
 
 from dataclasses import replace
 
 from . import aws, clock, exports
 from .contract import BatchItem, BatchIteration
 from .executions import job_name
+from .exports import Export
 from .log import log_item
-from .personalize.batch_jobs import batch_jobs_of, create_batch_job, list_batch_jobs
+from .personalize.batch_jobs import (
+    batch_jobs_of,
+    create_batch_job,
+    list_batch_jobs,
+)
 from .personalize.campaigns import campaign_state, describe_campaign, read_version
+from .personalize.lists import list_deletions
 from .personalize.tags import BATCH, RUN, api_tags, tags_of
+from .personalize.trainings import describe_version
 from .reconcile import InvocationResult, creation, from_document, reconcile
 from .rules import batch_jobs
-from .rules.batch_jobs import Create, Memory, SeenBatchJobs, WantedBatchJob
+from .rules.batch_jobs import BatchProgress, BatchSpec, BatchState, Create
+from .rules.campaigns import CampaignState
 from .rules.steps import Action
 from .texts import with_short_texts
 
@@ -20,70 +28,96 @@ from .texts import with_short_texts
 def handler(event: BatchIteration, _context: object) -> BatchItem:
     """Run the batch job until it has an outcome, or has to wait for long."""
     job = RunningBatchJob(event)
-    item = job.item(reconcile(job.look, batch_jobs.decide, job.act, job.wanted, job.memory))
+    item = job.item(reconcile(job.poll, batch_jobs.decide, job.act, job.spec, job.progress))
     return log_item("run_batch_job", event["run"], event["batchJob"], item)
 
 
 class RunningBatchJob:
-    """One batch job in one invocation. The item carries its memory to the next."""
+    """One batch job in one invocation. The item carries its progress to the next."""
 
     def __init__(self, event: BatchIteration) -> None:
-        settings, run, version = event["settings"], event["run"], event["training"]["arn"]
-        assert version, "a training that has succeeded has a version"
+        settings = event["settings"]
+        run = event["run"]
+        version_arn = event["training"]["arn"]
+        assert version_arn, "a training that has succeeded has a version"
+
         solutions = {solution["solutionArn"]: solution for solution in settings["solutions"]}
-        self._settings, self._solution = settings, solutions[event["solutionArn"]]
+        self._settings = settings
+        self._solution = solutions[event["solutionArn"]]
         jobs = {job["output"]: job for job in batch_jobs_of(self._solution, run)}
-        self._job, gate = jobs[event["batchJob"]], self._solution["qualityGate"]
-        self.wanted = WantedBatchJob(run=run["id"], version=version, job=self._job, gate=gate)
+        self._job = jobs[event["batchJob"]]
+        self.spec = BatchSpec(
+            run=run["id"],
+            version_arn=version_arn,
+            job=self._job,
+            gate=self._solution["qualityGate"],
+        )
+
         item = event["item"]
-        self.memory = from_document(Memory, item["memory"]) if item else Memory(clock.now())
+        if item:
+            self.progress = from_document(BatchProgress, item["memory"])
+        else:
+            self.progress = BatchProgress(clock.now())
         self._recipe = event["recipe"]
         self._name = job_name(settings, run, self._job["slot"])
 
-    def look(self) -> SeenBatchJobs:
-        """Return the batch jobs of the output, the input and the campaigns as they are now.
+    def poll(self) -> BatchState:
+        """Read the slot of the batch job, and what its results depend on.
 
         Nothing else is read while a job is running, because the rules need nothing else.
         """
-        client, arn, slot = aws.read_client(), self._solution["solutionArn"], self._job["slot"]
+        client = aws.read_client()
         # A job that was sent is in the list of its version, which is short.
-        for version in [self.memory.version, None] if self.memory.sent_at else [None]:
-            jobs = list_batch_jobs(client, arn, self._recipe, slot, version)
-            if any(job.is_running or job.run == self.wanted.run for job in jobs):
-                return SeenBatchJobs(jobs=jobs)
-        objects = exports.list_objects(aws.s3(), self._job["input"], by_prefix=True)
-        export = exports.Export(location=self._job["input"], objects=objects)
-        seen = SeenBatchJobs(
+        for version_arn in [self.progress.version_arn, None] if self.progress.sent_at else [None]:
+            jobs = list_batch_jobs(client, self._recipe, self._job["slot"], version_arn)
+            if batch_jobs.job_to_follow(jobs, self.spec.run):
+                return BatchState(jobs=jobs)
+
+        location = self._job["input"]
+        objects = exports.list_objects(aws.s3(), location, by_prefix=True)
+        batch_input = Export(location=location, objects=objects)
+        filter_arn = self._job["filterArn"]
+        used_filter = client.describe_filter(filterArn=filter_arn)["filter"] if filter_arn else None
+        version = describe_version(client, self.spec.version_arn)
+        state = BatchState(
             jobs=jobs,
-            input=export.fingerprint if objects else None,
-            campaigns=[
-                campaign_state(describe_campaign(client, item), tags_of(client, item), arn)
-                for item in (campaign["campaignArn"] for campaign in self._solution["campaigns"])
-            ],
+            input_fingerprint=batch_input.fingerprint if objects else None,
+            filter_expression=used_filter["filterExpression"] if used_filter else None,
+            deletions=list_deletions(client, version["datasetGroupArn"]),
+            campaigns=self._campaigns(),
         )
-        versions = {
-            version: read_version(client, self._solution, version)
-            for version in batch_jobs.versions_to_compare(seen, self.wanted)
+        version_facts = {
+            version_arn: read_version(client, self._solution, version_arn)
+            for version_arn in batch_jobs.versions_to_compare(state, self.spec)
         }
-        return replace(seen, versions=versions)
+        return replace(state, version_facts=version_facts)
+
+    def _campaigns(self) -> list[CampaignState]:
+        client = aws.read_client()
+        solution_arn = self._solution["solutionArn"]
+        campaign_arns = [campaign["campaignArn"] for campaign in self._solution["campaigns"]]
+        return [
+            campaign_state(describe_campaign(client, arn), tags_of(client, arn), solution_arn)
+            for arn in campaign_arns
+        ]
 
     def act(self, action: Action) -> None:
         """Create the batch job, which is the only thing that the rules decide to do."""
         assert isinstance(action, Create)
-        tags = {**self._settings["tags"], RUN: self.wanted.run, BATCH: action.content}
+        tags = {**self._settings["tags"], RUN: self.spec.run, BATCH: action.content}
         request = {
             "jobName": self._name,
-            "solutionVersionArn": action.version,
+            "solutionVersionArn": action.version_arn,
             "roleArn": self._settings["batchRoleArn"],
             "tags": api_tags(tags),
         }
-        with creation(self.memory, self._name):
+        with creation(self.progress, self._name):
             create_batch_job(aws.write_client(), self._recipe, self._job, request)
 
-    def item(self, progress: InvocationResult[SeenBatchJobs]) -> BatchItem:
+    def item(self, result: InvocationResult[BatchState]) -> BatchItem:
         """Return how far the batch job has come."""
-        memory = self.memory
-        job = next((job for job in progress.seen.jobs if job.arn == memory.job), None)
-        own_job = job if job and job.run == self.wanted.run else None
-        item = progress.item(memory, own_job, memory.warnings)
-        return {**item, "arn": memory.job, "versionArn": memory.version}
+        progress = self.progress
+        job = next((job for job in result.seen.jobs if job.arn == progress.job_arn), None)
+        own_job = job if job and job.run == self.spec.run else None
+        item = result.item(progress, own_job, progress.warnings)
+        return {**item, "arn": progress.job_arn, "versionArn": progress.version_arn}

@@ -185,7 +185,11 @@ STEPS: Mapping[str, Step] = {
     ),
     "run_batch_job": Step(
         grants={
-            "any": (*BATCH_LISTS, "personalize:ListSolutionVersions"),
+            "any": (
+                *BATCH_LISTS,
+                "personalize:ListDataDeletionJobs",
+                "personalize:ListSolutionVersions",
+            ),
             "inference jobs": ("personalize:CreateBatchInferenceJob", "personalize:TagResource"),
             "segment jobs": ("personalize:CreateBatchSegmentJob", "personalize:TagResource"),
             "all batch jobs": ("personalize:ListTagsForResource",),
@@ -199,6 +203,7 @@ STEPS: Mapping[str, Step] = {
             ),
             "campaigns": ("personalize:DescribeCampaign", "personalize:ListTagsForResource"),
             "batch role": ("iam:PassRole",),
+            "filters": ("personalize:DescribeFilter",),
             "export buckets": ("s3:ListBucket",),
         },
     ),

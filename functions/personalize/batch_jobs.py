@@ -40,40 +40,43 @@ def batch_jobs_of(solution: SolutionSettings, run: Run) -> list[BatchJobOfRun]:
 
 
 def list_batch_jobs(
-    client: PersonalizeClient, solution_arn: str, recipe: str, slot: str, version: str | None = None
+    client: PersonalizeClient, recipe: str, slot: str, version_arn: str | None = None
 ) -> list[BatchJob]:
     """Return a slot's newest ACTIVE batch job and those after it, of one version or all.
 
     The newest is first. The list of all versions only grows, so it takes longer.
     """
-    request: Any = {"solutionVersionArn": version} if version else {}
+    request: Any = {"solutionVersionArn": version_arn} if version_arn else {}
     paginator: Any = client.get_paginator("list_batch_inference_jobs")
     kind = "Inference"
     if makes_segments(recipe):
-        paginator, kind = client.get_paginator("list_batch_segment_jobs"), "Segment"
+        paginator = client.get_paginator("list_batch_segment_jobs")
+        kind = "Segment"
+
     pages = paginator.paginate(**request, PaginationConfig=PAGE_SIZE)
     listed = read_list(pages, lambda page: page[f"batch{kind}Jobs"])
     jobs: list[BatchJob] = []
     for shown in sorted(listed, key=lambda shown: shown["creationDateTime"], reverse=True):
         arn = shown[f"batch{kind}JobArn"]
-        is_of_solution = shown["solutionVersionArn"].startswith(f"{solution_arn}/")
-        if is_of_solution and arn.endswith(f"-{slot}"):
-            tags = tags_of(client, arn)
-            jobs.append(
-                BatchJob(
-                    arn=arn,
-                    version=shown["solutionVersionArn"],
-                    is_running=is_running(shown["status"]),
-                    is_active=is_active(shown["status"]),
-                    created_at=shown["creationDateTime"],
-                    ended_at=shown["lastUpdatedDateTime"],
-                    run=tags.get(RUN),
-                    content=tags.get(BATCH),
-                    failure=shown.get("failureReason"),
-                )
-            )
-            if jobs[-1].is_active:
-                break
+        # Another solution may have written there, if the batch job was its own meanwhile.
+        if not arn.endswith(f"-{slot}"):
+            continue
+
+        tags = tags_of(client, arn)
+        job = BatchJob(
+            arn=arn,
+            version_arn=shown["solutionVersionArn"],
+            is_running=is_running(shown["status"]),
+            is_active=is_active(shown["status"]),
+            created_at=shown["creationDateTime"],
+            ended_at=shown["lastUpdatedDateTime"],
+            run=tags.get(RUN),
+            content=tags.get(BATCH),
+            failure=shown.get("failureReason"),
+        )
+        jobs.append(job)
+        if job.is_active:
+            break
     return jobs
 
 

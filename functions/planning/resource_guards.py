@@ -253,8 +253,8 @@ def incomplete_inputs(view: SolutionView) -> Iterator[str]:
         if export.first_line is None:
             reason = export.read_error or f"{export.location} has no content"
             yield (
-                f"batch job to {job['output']}: {reason}; the batch job may fail unless this "
-                "changes before the training ends"
+                f"batch job to {job['output']}: {reason}; the batch job fails unless this changes "
+                "before it begins"
             )
     modes = [dataset["importMode"] for dataset in view.settings["datasets"]]
     if makes_segments(view.recipe) and view.batch_jobs and "INCREMENTAL" in modes:

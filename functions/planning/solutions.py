@@ -12,6 +12,7 @@ from ..personalize.batch_jobs import batch_jobs_of
 from ..personalize.campaigns import campaign_state, deployment_spec, with_version_facts
 from ..personalize.trainings import wanted_training
 from ..rules import batch_jobs
+from ..rules.batch_jobs import BatchProgress, BatchSpec, BatchState
 from ..rules.campaigns import DeploymentProgress
 from ..rules.deployments import decide, needs_report, needs_run
 from ..rules.trainings import (
@@ -183,9 +184,10 @@ class SolutionView:
         untold = not trains and self._untold_campaigns
         newest = None if trains else newest_active(self.seen.trainings)
         steps = [self.first_batch_step(job, newest) for job in self.batch_jobs if newest]
-        writes = any(map(needs_run, steps))
-        not_written = (step.reasons[0] for step in steps if step.outcome in ("SKIPPED", "FAILED"))
-        obstacle = next(not_written, None)
+        # A batch job that cannot be written fails in each run, not only beside other work.
+        writes = any(step.outcome in (None, "FAILED") for step in steps)
+        skipped = (step.reasons[0] for step in steps if step.outcome == "SKIPPED")
+        obstacle = next(skipped, None)
         return Decision.first(
             (trains and version, "wait", "a version is in training on the present data"),
             (trains and self.deletion, "train", LEARNED_DELETED_USERS),
@@ -234,19 +236,26 @@ class SolutionView:
 
     def first_batch_step(self, job: BatchJobOfRun, version: Training) -> Step:
         """Return the first step of a batch job, with the campaigns as they are now."""
-        world, export = self.world, self.world.batch_inputs[job["input"]]
-        seen = batch_jobs.SeenBatchJobs(
+        world = self.world
+        batch_input = world.batch_inputs[job["input"]]
+        used_filter = world.filters.get(job["filterArn"] or "")
+        spec = BatchSpec(
+            run=self.run["id"],
+            version_arn=version.arn,
+            job=job,
+            gate=self.solution["qualityGate"],
+        )
+        state = BatchState(
             jobs=world.batch_jobs[job["slot"]],
-            input=export.fingerprint if export.objects else None,
+            input_fingerprint=batch_input.fingerprint if batch_input.objects else None,
+            filter_expression=used_filter["filterExpression"] if used_filter else None,
+            deletions=world.deletions,
             campaigns=[self.campaign_state(campaign) for campaign in self.solution["campaigns"]],
         )
-        wanted = batch_jobs.WantedBatchJob(
-            run=self.run["id"], version=version.arn, job=job, gate=self.solution["qualityGate"]
-        )
         read = world.version_readers[self.arn]
-        versions = {item: read(item) for item in batch_jobs.versions_to_compare(seen, wanted)}
-        seen = replace(seen, versions=versions)
-        return batch_jobs.decide(seen, wanted, batch_jobs.Memory(world.now), world.now)
+        version_facts = {arn: read(arn) for arn in batch_jobs.versions_to_compare(state, spec)}
+        state = replace(state, version_facts=version_facts)
+        return batch_jobs.decide(state, spec, BatchProgress(world.now), world.now)
 
     @cached_property
     def _waiting_campaigns(self) -> list[CampaignSettings]:

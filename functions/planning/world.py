@@ -133,7 +133,7 @@ def read_world(client: PersonalizeClient, settings: Settings, run: Run) -> World
             slot, location = job["slot"], job["input"]
             batch_inputs[location] = exports.read_batch_input(aws.s3(), location)
             if arn in described:
-                batch_jobs[slot] = list_batch_jobs(client, arn, recipe_name(described[arn]), slot)
+                batch_jobs[slot] = list_batch_jobs(client, recipe_name(described[arn]), slot)
     return replace(
         world,
         batch_jobs=batch_jobs,

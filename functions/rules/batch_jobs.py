@@ -1,4 +1,10 @@
-"""Decides which version a batch job uses, and whether its results have been written already."""
+"""Decides whether a run writes the results of a batch job again, and with which version.
+
+All jobs that write to the same output of the config belong to one *slot*, whoever has created them.
+The *last results* there are those of its newest job that has succeeded. Everything on which results
+depend is their *content*: the version, the input, the filter and some settings. As long as that
+stays the same, nothing has to be written.
+"""
 
 import hashlib
 import json
@@ -12,7 +18,8 @@ from .campaigns import CampaignState
 from .gate import NO_VERSION, VersionFacts, compare, wait_for_baselines
 from .pacing import pause
 from .recipes import EXPLORATION_KEYS
-from .steps import Action, Case, JobMemory, Step, failed
+from .steps import Action, JobMemory, Step, failed
+from .trainings import Deletion, running_deletion
 
 KEYS_OF_RESULTS: Final = ("input", "numResults", "filterArn", "themes", *EXPLORATION_KEYS)
 """The settings on which the results of a batch job depend."""
@@ -22,7 +29,7 @@ class BatchJob(NamedTuple):
     """One batch job."""
 
     arn: str
-    version: str
+    version_arn: str
     is_running: bool
     is_active: bool
     created_at: datetime
@@ -34,37 +41,42 @@ class BatchJob(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SeenBatchJobs:
-    """The batch jobs that write to an output, as one look shows them."""
+class BatchState:
+    """A slot, and everything on which the results depend, as one poll shows them."""
 
     jobs: Sequence[BatchJob]
-    """The newest ACTIVE job and those after it, newest first."""
-    input: str | None = None
-    """The fingerprint of the input, or None if it has no objects."""
+    """The job that has written the last results and those after it, newest first."""
+    input_fingerprint: str | None = None
+    """None if the input has no objects."""
+    filter_expression: str | None = None
+    """A filter that was deleted and created again may have another one, but the same ARN."""
+    deletions: Sequence[Deletion] = ()
+    """The data deletion jobs of the dataset group."""
     campaigns: Sequence[CampaignState] = ()
     """The campaigns of the solution."""
-    versions: Mapping[str, VersionFacts] = field(default_factory=dict)
+    version_facts: Mapping[str, VersionFacts] = field(default_factory=dict)
     """What we know about each of `versions_to_compare()`."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class WantedBatchJob:
-    """What a run wants to write."""
+class BatchSpec:
+    """What a run is supposed to write."""
 
     run: str
-    version: str
+    version_arn: str
     """The newest version of the solution."""
     job: BatchJobSettings
     gate: Sequence[QualityRule] = ()
 
 
 @dataclass
-class Memory(JobMemory):
-    """What a batch job remembers between two looks."""
+class BatchProgress(JobMemory):
+    """How far a batch job has come."""
 
-    job: str | None = None
+    job_arn: str | None = None
     """The job that the run waits for, or that has written the results."""
-    version: str | None = None
+    version_arn: str | None = None
+    """The version that it uses."""
     warnings: list[str] = field(default_factory=list)
 
 
@@ -72,105 +84,250 @@ class Memory(JobMemory):
 class Create(Action):
     """Create the batch job of this run."""
 
-    version: str
+    version_arn: str
     content: str
 
 
-BatchCase = Case[SeenBatchJobs, WantedBatchJob, Memory]
+class Choice(NamedTuple):
+    """The version to use, or None with the reasons why there isn't one."""
+
+    version_arn: str | None
+    reasons: Sequence[str] = ()
+    warnings: Sequence[str] = ()
 
 
-def decide(seen: SeenBatchJobs, wanted: WantedBatchJob, memory: Memory, now: datetime) -> Step:
-    """Return the next step of a batch job."""
-    case = Case(seen, wanted, memory, now)
-    return _follow(case) or _choose_version(case) or _write(case)
+def decide(state: BatchState, spec: BatchSpec, progress: BatchProgress, now: datetime) -> Step:
+    """Return the next step of a batch job.
 
-
-def versions_to_compare(seen: SeenBatchJobs, wanted: WantedBatchJob) -> list[str]:
-    """Return the versions that `decide()` has to know more about.
-
-    Those are the newest version and that of the last results, if no campaign judges versions. While
-    a job is running, nothing is compared.
+    Each rule returns a step, or None if it doesn't apply. The first one that applies decides.
     """
-    if seen.campaigns or any(job.is_running or job.run == wanted.run for job in seen.jobs):
+    return (
+        _follow_job(state, spec, progress, now)
+        or _require_input(state)
+        or _wait_for_baselines(state, spec, progress, now)
+        or _use_version(state, spec, progress, now)
+    )
+
+
+def versions_to_compare(state: BatchState, spec: BatchSpec) -> list[str]:
+    """Return the versions that `decide()` has to know more about: those that the gate compares.
+
+    There aren't any while a job is running, or if campaigns judge the versions.
+    """
+    if state.campaigns or job_to_follow(state.jobs, spec.run):
         return []
-    last = _last_written(seen.jobs)
-    if last is None or last.version == wanted.version:
-        return [wanted.version]
-    return [wanted.version, last.version]
+    last_version_arn = _last_version_arn(state, spec)
+    if last_version_arn in (spec.version_arn, None):
+        return [spec.version_arn]
+    return [spec.version_arn, last_version_arn]
 
 
-def _follow(case: BatchCase) -> Step | None:
-    """Wait until no job writes to the output. End with the outcome of the job of this run."""
-    seen, wanted, memory, now = case
-    job = next((job for job in seen.jobs if job.is_running or job.run == wanted.run), None)
+def last_job(jobs: Sequence[BatchJob]) -> BatchJob | None:
+    """Return the job that has written the last results, or None. The newest job is first."""
+    return next((job for job in jobs if job.is_active), None)
+
+
+def job_to_follow(jobs: Sequence[BatchJob], run: str) -> BatchJob | None:
+    """Return the newest job that is running, or that the run has created, or None."""
+    return next((job for job in jobs if job.is_running or job.run == run), None)
+
+
+# A job that is running, or that this run has created
+
+
+def _follow_job(
+    state: BatchState, spec: BatchSpec, progress: BatchProgress, now: datetime
+) -> Step | None:
+    """Wait for the end of a job. If the run has created it, end with its outcome.
+
+    It doesn't matter who has created a job that is running, because two jobs would mix their files.
+    """
+    job = job_to_follow(state.jobs, spec.run)
     if job is None:
         return None
-    memory.job, memory.version = job.arn, job.version
+
+    step = _outcome_of(job) or _pause_until_deadline(job, spec, progress, now)
+    return step.remembering(job_arn=job.arn, version_arn=job.version_arn)
+
+
+def _outcome_of(job: BatchJob) -> Step | None:
+    """End with the outcome of the job, unless it's running."""
+    if job.is_running:
+        return None
     if job.is_active:
         return Step("WRITING", outcome="WRITTEN")
-    if not job.is_running:
-        return failed("WRITING", job.failure or f"{job.arn} has failed without a reason")
-    if now >= max(job.created_at, memory.began_at) + timedelta(hours=wanted.job["maxHours"]):
-        return failed(
-            "WRITING",
-            f"{job.arn} is still running after {wanted.job['maxHours']:g} hours; it goes on, "
-            "because no batch job can be stopped, and the next run waits for it",
-        )
-    return Step("WRITING", pause=pause((), (now - job.created_at).total_seconds()))
+    return failed("WRITING", job.failure or f"{job.arn} has failed without a reason")
 
 
-def _choose_version(case: BatchCase) -> Step | None:
-    """Remember the version to use: the newest one if it has passed, or else the one in use.
+def _pause_until_deadline(
+    job: BatchJob, spec: BatchSpec, progress: BatchProgress, now: datetime
+) -> Step:
+    """Pause, or give up at the deadline. The job goes on then."""
+    max_hours = spec.job["maxHours"]
+    if now < max(job.created_at, progress.began_at) + timedelta(hours=max_hours):
+        return Step("WRITING", pause=pause((), (now - job.created_at).total_seconds()))
 
-    A version passes on a campaign. Without campaigns, the quality gate compares it with the version
-    of the last results. Skip the batch job if there is no version to use.
+    reason = (
+        f"{job.arn} is still running after {max_hours:g} hours; it goes on, because no batch job "
+        "can be stopped, and the next run waits for it"
+    )
+    return failed("WRITING", reason)
+
+
+# The version to use
+
+
+def _require_input(state: BatchState) -> Step | None:
+    """Fail without an input, whether or not there is a version to use.
+
+    Otherwise, the same missing input would be FAILED in one run and SKIPPED in another.
     """
-    seen, wanted, memory, now = case
-    new, last = wanted.version, _last_written(seen.jobs)
-    if seen.campaigns:
-        settled = [item for item in seen.campaigns if item.record.trial is None]
-        has_passed = any(
-            item.served_version_arn == new == item.record.good_version_arn for item in settled
-        )
-        reasons = [] if has_passed else [f"no campaign serves {new} as its good version"]
-        first = seen.campaigns[0]
-        is_doubtful = (
-            first.record.trial or first.served_version_arn == first.record.blocked_version_arn
-        )
-        live = None if is_doubtful else first.served_version_arn
+    if state.input_fingerprint is not None:
+        return None
+    return failed("WRITING", "its input has no objects; check the job that writes it")
+
+
+def _wait_for_baselines(
+    state: BatchState, spec: BatchSpec, progress: BatchProgress, now: datetime
+) -> Step | None:
+    """Hold the quality gate back until it can compare with the baselines."""
+    if state.campaigns:
+        return None
+
+    candidate = state.version_facts[spec.version_arn]
+    last = state.version_facts.get(_last_version_arn(state, spec) or "", NO_VERSION)
+    step = wait_for_baselines("WRITING", candidate, last, now)
+    if step is None:
+        return None
+    return progress.at_deadline(step.reasons[0], spec.job["maxHours"], now) or step
+
+
+def _use_version(
+    state: BatchState, spec: BatchSpec, progress: BatchProgress, now: datetime
+) -> Step:
+    """Write the results of the chosen version. Skip the batch job if there isn't one."""
+    choose = _choose_by_campaigns if state.campaigns else _choose_by_gate
+    choice = choose(state, spec)
+    if choice.version_arn is None:
+        step = Step("WRITING", outcome="SKIPPED", reasons=choice.reasons)
     else:
-        live = last.version if last else None
-        version, old = seen.versions[new], seen.versions[live] if live else NO_VERSION
-        if wait := wait_for_baselines("WRITING", version, old, now):
-            return memory.at_deadline(wait.reasons[0], wanted.job["maxHours"], now) or wait
-        compared = compare(version, old, wanted.gate)
-        memory.warnings = sorted({*memory.warnings, *compared.warnings})
-        reasons = compared.rejections
-    fallback = live if wanted.job["onRejected"] == "live" else None
-    memory.version = fallback if reasons else new
-    if memory.version is None:
-        return Step("WRITING", outcome="SKIPPED", reasons=reasons)
-    return None
+        step = _write(choice.version_arn, state, spec, progress, now)
+
+    return step.remembering(version_arn=choice.version_arn, warnings=sorted({*choice.warnings}))
 
 
-def _write(case: BatchCase) -> Step:
-    """Create the job, unless the last one was created for the same version, input and settings.
+def _choose_by_campaigns(state: BatchState, spec: BatchSpec) -> Choice:
+    """Choose the newest version if it has passed on a campaign, or else perhaps the served one.
 
-    An earlier job does not count, because the last one has replaced its results.
+    After a rollback, the served one replaces the results of the bad version. Otherwise, those would
+    stay until a newer version passes.
     """
-    seen, wanted, memory, now = case
-    last, version = _last_written(seen.jobs), f"{memory.version}"
-    text = json.dumps([version, seen.input, *(wanted.job[key] for key in KEYS_OF_RESULTS)])
-    content = hashlib.sha256(text.encode()).hexdigest()[:32]
-    if last and last.content == content:
-        memory.job = last.arn
-        return Step("WRITING", outcome="WRITTEN")
-    if seen.input is None:
-        return failed("WRITING", "its input has no objects; check the job that writes it")
-    if wait := memory.before_create(wanted.job["maxHours"], now):
-        return wait
-    return Step("WRITING", Create(version, content))
+    if any(_has_passed(campaign, spec) for campaign in state.campaigns):
+        return Choice(spec.version_arn)
+
+    reasons = [f"no campaign serves {spec.version_arn} as its good version"]
+    warnings = _abandoned_version_warnings(state)
+    if warnings or spec.job["onRejected"] == "live":
+        return Choice(_trusted_version_arn(state.campaigns[0]), reasons, warnings)
+    return Choice(None, reasons)
 
 
-def _last_written(jobs: Sequence[BatchJob]) -> BatchJob | None:
-    return next((job for job in jobs if job.is_active), None)
+def _has_passed(campaign: CampaignState, spec: BatchSpec) -> bool:
+    """Return True if the campaign serves the newest version, and has ended its trial."""
+    record = campaign.record
+    is_good = campaign.served_version_arn == spec.version_arn == record.good_version_arn
+    return is_good and record.trial is None
+
+
+def _abandoned_version_warnings(state: BatchState) -> list[str]:
+    """Return a warning if no campaign serves the version of the last results, or nothing.
+
+    A rollback doesn't change results. During a trial, it isn't certain yet what a campaign is going
+    to serve.
+    """
+    last = last_job(state.jobs)
+    if last is None:
+        return []
+    for campaign in state.campaigns:
+        if campaign.record.trial or campaign.served_version_arn == last.version_arn:
+            return []
+
+    warning = (
+        f"its last results were made by {last.version_arn}, which no campaign of the solution "
+        "serves, for example because it was rolled back"
+    )
+    return [warning]
+
+
+def _trusted_version_arn(campaign: CampaignState) -> str | None:
+    """Return the served version, or None if it's on trial or was rolled back."""
+    record = campaign.record
+    if record.trial or campaign.served_version_arn == record.blocked_version_arn:
+        return None
+    return campaign.served_version_arn
+
+
+def _choose_by_gate(state: BatchState, spec: BatchSpec) -> Choice:
+    """Choose the newest version if it's good enough compared with that of the last results."""
+    last_version_arn = _last_version_arn(state, spec)
+    last = state.version_facts.get(last_version_arn or "", NO_VERSION)
+    comparison = compare(state.version_facts[spec.version_arn], last, spec.gate)
+    if not comparison.rejections:
+        return Choice(spec.version_arn, warnings=comparison.warnings)
+    if spec.job["onRejected"] == "live":
+        return Choice(last_version_arn, comparison.rejections, comparison.warnings)
+    return Choice(None, comparison.rejections, comparison.warnings)
+
+
+def _last_version_arn(state: BatchState, spec: BatchSpec) -> str | None:
+    """Return the version of the last results, or None if they are of another solution."""
+    last = last_job(state.jobs)
+    solution_arn = spec.version_arn.rpartition("/")[0]
+    if last is None or last.version_arn.rpartition("/")[0] != solution_arn:
+        return None
+    return last.version_arn
+
+
+# The results of a version
+
+
+def _write(
+    version_arn: str, state: BatchState, spec: BatchSpec, progress: BatchProgress, now: datetime
+) -> Step:
+    """Create the job of this run, unless the last results are those that it would write."""
+    content = _content(version_arn, state, spec)
+    max_hours = spec.job["maxHours"]
+    return (
+        _keep_results(content, state)
+        or _wait_for_deletion(state, progress, max_hours, now)
+        or progress.before_create(max_hours, now)
+        or Step("WRITING", Create(version_arn, content))
+    )
+
+
+def _content(version_arn: str, state: BatchState, spec: BatchSpec) -> str:
+    """Return a hash of everything on which the results depend."""
+    settings = [spec.job[key] for key in KEYS_OF_RESULTS]
+    parts = [version_arn, state.input_fingerprint, state.filter_expression, *settings]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+
+
+def _keep_results(content: str, state: BatchState) -> Step | None:
+    """Don't write the same results again.
+
+    Only the last results count, because they have replaced all earlier ones.
+    """
+    last = last_job(state.jobs)
+    if last is None or last.content != content:
+        return None
+    return Step("WRITING", outcome="WRITTEN").remembering(job_arn=last.arn)
+
+
+def _wait_for_deletion(
+    state: BatchState, progress: BatchProgress, max_hours: float, now: datetime
+) -> Step | None:
+    """Create no job while users are deleted, because AWS then doesn't guarantee the deletion."""
+    deletion = running_deletion(state.deletions)
+    if deletion is None:
+        return None
+    return progress.wait_for(f"{deletion.arn} is running", max_hours, now)

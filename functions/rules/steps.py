@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
+from .pacing import waiting_pause
+
 SHORT_PAUSE = 15
 """Seconds until the next poll while something is about to change."""
 BUSY_PAUSE = 60
@@ -103,6 +105,12 @@ class JobMemory:
         if self.sent_at and now < self.sent_at + LIST_LAG:
             return Step("WAITING", pause=BUSY_PAUSE)
         return self.at_deadline(self.blocked_by or "Personalize did not answer", max_hours, now)
+
+    def wait_for(self, reason: str, max_hours: float, now: datetime) -> Step:
+        """Return a pause, for longer each time, or a failure at the deadline."""
+        seconds = waiting_pause(now - self.began_at).total_seconds()
+        late = self.at_deadline(reason, max_hours, now)
+        return late or Step("WAITING", pause=max(seconds, BUSY_PAUSE))
 
     def at_deadline(self, reason: str, max_hours: float, now: datetime) -> Step | None:
         """Return the failure of an item that has reached its deadline, or None before it."""

@@ -13,8 +13,8 @@ from .imports import (
     only_full_import_repairs,
     unchecked_imports,
 )
-from .pacing import pause, waiting_pause
-from .steps import BUSY_PAUSE, SHORT_PAUSE, Action, Case, JobMemory, Step, failed
+from .pacing import pause
+from .steps import SHORT_PAUSE, Action, Case, JobMemory, Step, failed
 
 DIGEST_DIGITS = 24
 MONTH = timedelta(days=30)
@@ -139,9 +139,7 @@ def _check_data(case: TrainingCase) -> Step | None:
     running = running_deletion(seen.deletions) or next(imports, None)
     if running or seen.is_being_updated:
         reason = f"{running.arn} is running" if running else "the solution is being updated"
-        late = memory.at_deadline(reason, wanted.max_hours, now)
-        seconds = waiting_pause(now - memory.began_at).total_seconds()
-        return late or Step("WAITING", pause=max(seconds, BUSY_PAUSE))
+        return memory.wait_for(reason, wanted.max_hours, now)
     unusable = unusable_data(seen.imports, wanted)
     return failed("CHECKING", unusable) if unusable else None
 

@@ -281,13 +281,20 @@ def _campaign_step(
 def _batch_step(view: SolutionView, job: BatchJobOfRun, *, is_planned: bool) -> Document:
     """Return what the run does with a batch job, after it has updated the campaigns."""
     newest = newest_active(view.seen.trainings)
-    reasons = view.first_batch_step(job, newest).reasons if newest else ["no version is trained"]
-    kept = with_short_arns("; ".join(reasons)) or "version, input and settings have not changed"
+    step = view.first_batch_step(job, newest) if newest else None
+    if is_planned:
+        reason = "if version, input or settings have changed by then"
+    elif step is None:
+        reason = "no version is trained"
+    else:
+        reason = "; ".join(step.reasons) or "version, input and settings have not changed"
+
+    warnings = step.remembered.get("warnings", ()) if step else ()
     return {
         "action": "write" if is_planned else "keep",
         "resource": job["output"],
         "name": f"batch job to {job['output']}",
-        "reason": "if version, input or settings have changed by then" if is_planned else kept,
+        "reason": with_short_arns("; ".join([reason, *warnings])),
     }
 
 

@@ -85,7 +85,7 @@ def test_a_file_is_refused_if_personalize_would_read_another_one_too():
     ],
 )
 def test_an_input_that_is_not_there_yet_is_a_warning(objects, location, reason):
-    text = f"{NAMED}{reason}; the batch job may fail unless this changes before the training ends"
+    text = f"{NAMED}{reason}; the batch job fails unless this changes before it begins"
     assert found(incomplete_inputs, objects, location=location) == ([text] if reason else [])
 
 

@@ -12,7 +12,7 @@ from simulation import EPOCH, Call, Process, RequestFailedError, Sleep, as_time,
 from world import DATASETS, DAY, DEPLOYED_SOLUTION, SOLUTIONS, Campaign, ImportJob, Version, World
 
 from functions.rules import batch_jobs, deployments, imports, trainings
-from functions.rules.batch_jobs import KEYS_OF_RESULTS, SeenBatchJobs, WantedBatchJob
+from functions.rules.batch_jobs import KEYS_OF_RESULTS, BatchProgress, BatchSpec, BatchState
 from functions.rules.campaigns import (
     Alarm,
     CampaignState,
@@ -193,42 +193,47 @@ class Run:
     def _write(self, version: Version) -> Process:
         """Write the results of the batch job, as the rules decide."""
         world, name = self.world, f"{self.stack}-{self.run_id}-batch"
-        wanted = WantedBatchJob(
+        spec = BatchSpec(
             run=self.run_id,
-            version=version.name,
+            version_arn=version.name,
             job={**BATCH_JOB, "onRejected": "live" if world.writes_live else "skip"},
         )
-        memory = batch_jobs.Memory(as_time(world.now))
+        progress = BatchProgress(as_time(world.now))
 
         def look() -> Process:
             jobs = ()
-            for used in [memory.version, None] if memory.sent_at else [None]:
-                if not any(job.is_running or job.run == self.run_id for job in jobs):
+            for used in [progress.version_arn, None] if progress.sent_at else [None]:
+                if not batch_jobs.job_to_follow(jobs, self.run_id):
                     jobs = yield Call(partial(world.list_batch_jobs, used))
             content = yield Call(lambda: str(world.batch_input))
+            deletions = yield Call(world.list_deletions)
             campaigns = []
             for campaign in world.campaigns:
                 served, latest = yield Call(partial(world.describe, campaign))
                 record = yield Call(lambda campaign=campaign: campaign.record)
                 campaigns.append(self._seen(served, latest, record, []))
-            return SeenBatchJobs(jobs=jobs, input=content, campaigns=campaigns)
+            return BatchState(
+                jobs=jobs, input_fingerprint=content, deletions=deletions, campaigns=campaigns
+            )
 
-        def perform(step: Step, _seen: object) -> Process:
-            memory.sent_at = as_time(world.now)
+        def perform(step: Step, seen: BatchState) -> Process:
+            progress.sent_at = as_time(world.now)
+            version_arn = step.action.version_arn
             tags = {"run": self.run_id, "content": step.action.content}
-            create = partial(world.create_batch_job, name, step.action.version, tags)
-            written = world.named(step.action.version)
+            create = partial(world.create_batch_job, name, version_arn, tags)
+            written = world.named(version_arn)
             has_passed = any(written in campaign.passed for campaign in world.campaigns)
-            if not (world.writes_live or has_passed):
+            is_served = version_arn in {item.served_version_arn for item in seen.campaigns}
+            if not (has_passed or (is_served and (world.writes_live or progress.warnings))):
                 self.problems.append(f"{written.name} is written, but has passed nowhere")
             yield Call(create, may_fail=True)
 
         step, _ = yield from self._reconcile(
-            batch_jobs.decide, look, perform, wanted, memory, pauses=(120, 60)
+            batch_jobs.decide, look, perform, spec, progress, pauses=(120, 60)
         )
         active = [job for job in world.batch_jobs if job.status(world.now) == "ACTIVE"]
-        if step.outcome == "WRITTEN" and active[-1].name != memory.job:
-            self.problems.append(f"{memory.job} is not the last one that was written")
+        if step.outcome == "WRITTEN" and active[-1].name != progress.job_arn:
+            self.problems.append(f"{progress.job_arn} is not the last one that was written")
         if step.outcome == "FAILED" and world.calm:
             self.problems.append(f"the batch job failed: {step.reasons}")
 

@@ -1,6 +1,7 @@
 """The rules of a batch job, one row for each situation. tests/model plays them in random order."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from import_jobs import HOUR, MINUTE, NOW
@@ -8,18 +9,19 @@ from import_jobs import HOUR, MINUTE, NOW
 from functions.rules.batch_jobs import (
     KEYS_OF_RESULTS,
     BatchJob,
+    BatchProgress,
+    BatchSpec,
+    BatchState,
     Create,
-    Memory,
-    SeenBatchJobs,
-    WantedBatchJob,
     decide,
     versions_to_compare,
 )
 from functions.rules.campaigns import CampaignState, CampaignUpdate, DeploymentRecord, Trial
 from functions.rules.gate import VersionFacts
-from functions.rules.steps import Step, failed
+from functions.rules.steps import Step, failed, remember
+from functions.rules.trainings import Deletion
 
-OLD, NEW = "old", "new"
+OLD, NEW = "solution/old", "solution/new"
 UNSET = dict.fromkeys(KEYS_OF_RESULTS)
 GATE = [{"metric": "coverage", "maxDrop": 0.1}]
 VERSIONS = {
@@ -41,16 +43,21 @@ SERVED = (campaign(),)
 TRIAL = Trial(NEW, NOW - HOUR)
 
 
-def step(*jobs, memory=(), campaigns=SERVED, export="i1", live=False, results=5, **wanted):
-    """Return the step of the rules, and the version that they have chosen."""
-    remembered = Memory(**{"began_at": NOW, **dict(memory)})
-    seen = SeenBatchJobs(jobs=jobs, input=export, campaigns=campaigns)
+def step(*jobs, memory=(), campaigns=SERVED, live=False, results=5, spec=(), **state):
+    """Return the step of the rules, and the progress after it."""
+    progress = BatchProgress(**{"began_at": NOW, **dict(memory)})
+    state = BatchState(jobs=jobs, campaigns=campaigns, **{"input_fingerprint": "i1", **state})
     on_rejected = "live" if live else "skip"
     settings = {"numResults": results, "onRejected": on_rejected, "maxHours": 6}
-    wanted = {"run": "this", "version": NEW, "job": {**UNSET, **settings}, **wanted}
-    wanted = WantedBatchJob(**wanted)
-    read = {version: VERSIONS[version] for version in versions_to_compare(seen, wanted)}
-    return decide(replace(seen, versions=read), wanted, remembered, NOW), remembered
+    spec = BatchSpec(
+        **{"run": "this", "version_arn": NEW, "job": {**UNSET, **settings}, **dict(spec)}
+    )
+    read = {version: VERSIONS[version] for version in versions_to_compare(state, spec)}
+    before = replace(progress)
+    found = decide(replace(state, version_facts=read), spec, progress, NOW)
+    assert progress == before, "rules only return steps"
+    remember(progress, found)
+    return found._replace(remembered={}), progress
 
 
 def content(**changes):
@@ -62,7 +69,7 @@ def job(number=1, **fields):
     """Return a successful batch job of an earlier run, whose content is still present."""
     standard = {
         "arn": f"job-{number}",
-        "version": NEW,
+        "version_arn": NEW,
         "is_running": False,
         "is_active": True,
         "created_at": NOW - 2 * HOUR,
@@ -88,6 +95,8 @@ LATE = (
         ([job()], {}, WRITTEN),
         ([job(**FAILED)], {}, "creates"),
         ([job(2, content="other"), job()], {}, "creates"),
+        ([job(content=None)], {}, "creates"),
+        ([job(version_arn="other/1", content="other")], {}, "creates"),
         ([job(run="this", content="other")], {}, WRITTEN),
         ([job(run="this", **FAILED, failure="no")], {}, failed("WRITING", "no")),
         ([job(run="this", **FAILED)], {}, failed("WRITING", "job-1 has failed without a reason")),
@@ -99,7 +108,7 @@ LATE = (
         ),
         (
             [],
-            {"export": None},
+            {"input_fingerprint": None},
             failed("WRITING", "its input has no objects; check the job that writes it"),
         ),
         ([], {"memory": {"sent_at": NOW - MINUTE}}, Step("WAITING", pause=60)),
@@ -118,9 +127,18 @@ def test_results_are_written_once_and_never_by_two_jobs_at_a_time(jobs, fields, 
 
 
 def test_another_version_input_or_setting_is_another_content():
-    served = campaign(OLD)
-    changes = [{}, {"export": "i2"}, {"results": 6}, {"version": OLD, "campaigns": [served]}]
+    old = {"spec": {"version_arn": OLD}, "campaigns": [campaign(OLD)]}
+    changes = [
+        {},
+        {"input_fingerprint": "i2"},
+        {"filter_expression": "EXCLUDE"},
+        {"results": 6},
+        old,
+    ]
     assert len({content(**change) for change in changes}) == len(changes)
+
+
+NOT_PASSED = f"no campaign serves {NEW} as its good version"
 
 
 def skipped(reason):
@@ -144,10 +162,9 @@ def skipped(reason):
     ],
 )
 def test_a_version_is_written_that_has_passed_on_a_campaign_or_is_in_use(campaigns, live, version):
-    found, memory = step(campaigns=campaigns, live=live)
-    assert memory.version == version
-    reason = f"no campaign serves {NEW} as its good version"
-    assert found == skipped(reason) if version is None else found.action.version == version
+    found, progress = step(campaigns=campaigns, live=live)
+    assert progress.version_arn == version
+    assert found == skipped(NOT_PASSED) if version is None else found.action.version_arn == version
 
 
 DROP = "coverage fell from 0.5000 to 0.4000, by more than 10%"
@@ -157,20 +174,77 @@ DROP = "coverage fell from 0.5000 to 0.4000, by more than 10%"
     ("jobs", "fields", "version"),
     [
         ([], {}, NEW),
-        ([job(version=OLD)], {}, None),
-        ([job(version=OLD)], {"live": True}, OLD),
-        ([job(version=OLD)], {"gate": []}, NEW),
-        ([job(version=OLD, **FAILED)], {}, NEW),
-        ([job(version=NEW)], {}, NEW),
+        ([job(version_arn=OLD)], {}, None),
+        ([job(version_arn=OLD)], {"live": True}, OLD),
+        ([job(version_arn=OLD)], {"spec": {"gate": []}}, NEW),
+        ([job(version_arn=OLD, **FAILED)], {}, NEW),
+        ([job(version_arn=NEW)], {}, NEW),
+        ([job(version_arn="other/1")], {}, NEW),
     ],
 )
 def test_without_campaigns_the_gate_compares_with_the_last_results(jobs, fields, version):
-    found, memory = step(*jobs, campaigns=(), **{"gate": GATE, **fields})
-    assert memory.version == version
+    found, progress = step(*jobs, campaigns=(), **{"spec": {"gate": GATE}, **fields})
+    assert progress.version_arn == version
     assert version is not None or found == skipped(DROP)
 
 
 def test_a_gate_without_a_value_of_earlier_results_warns():
-    _, memory = step(campaigns=(), gate=GATE)
-    (warning,) = memory.warnings
+    _, progress = step(campaigns=(), spec={"gate": GATE})
+    (warning,) = progress.warnings
     assert warning.startswith("coverage was not compared")
+
+
+@pytest.mark.parametrize("campaigns", [SERVED, (campaign(OLD),), (campaign(trial=TRIAL),)])
+def test_a_missing_input_fails_whatever_version_could_be_used(campaigns):
+    found, _ = step(campaigns=campaigns, input_fingerprint=None)
+    assert found.outcome == "FAILED"
+
+
+DELETION = Deletion("forget", True, False, created_at=NOW - HOUR, ended_at=NOW)
+ENDED = DELETION._replace(is_running=False, has_completed=True)
+
+
+@pytest.mark.parametrize(
+    ("jobs", "waited", "deletions", "expected"),
+    [
+        ([], 0 * HOUR, [ENDED], "creates"),
+        ([], 0 * HOUR, [ENDED, DELETION], Step("WAITING", pause=60)),
+        ([], 2 * HOUR, [DELETION], Step("WAITING", pause=720)),
+        ([], 6 * HOUR, [DELETION], failed("WAITING", "gave up after 6 hours: forget is running")),
+        ([job()], 6 * HOUR, [DELETION], WRITTEN),
+        ([job(**RUNNING)], timedelta(), [DELETION], Step("WRITING", pause=12)),
+    ],
+)
+def test_no_batch_job_is_created_while_users_are_deleted(jobs, waited, deletions, expected):
+    found, _ = step(*jobs, memory={"began_at": NOW - waited}, deletions=deletions)
+    created = Step("WRITING", Create(NEW, content()))
+    assert found == (created if expected == "creates" else expected)
+
+
+ABANDONED = (
+    f"its last results were made by {NEW}, which no campaign of the solution serves, for example "
+    "because it was rolled back"
+)
+BACK = campaign(OLD, blocked_version_arn=NEW)
+
+
+@pytest.mark.parametrize(
+    ("campaigns", "last_version", "written", "warnings"),
+    [
+        ([BACK], NEW, OLD, [ABANDONED]),
+        ([BACK, campaign("solution/older")], NEW, OLD, [ABANDONED]),
+        ([campaign(OLD, good_version_arn=NEW)], NEW, OLD, [ABANDONED]),
+        ([campaign(OLD, blocked_version_arn=OLD)], NEW, None, [ABANDONED]),
+        ([campaign(None), BACK], NEW, None, [ABANDONED]),
+        ([BACK], OLD, None, []),
+        ([BACK, campaign(NEW, good_version_arn=OLD)], NEW, None, []),
+        ([campaign(OLD, trial=TRIAL)], NEW, None, []),
+        ([campaign(NEW)], OLD, NEW, []),
+    ],
+)
+def test_the_results_of_a_version_that_was_rolled_back_are_replaced(
+    campaigns, last_version, written, warnings
+):
+    found, progress = step(job(version_arn=last_version, content="other"), campaigns=campaigns)
+    assert (progress.version_arn, progress.warnings) == (written, warnings)
+    assert (found.outcome == "SKIPPED") == (written is None)

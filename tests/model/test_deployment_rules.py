@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from functions.rules import batch_jobs
-from functions.rules.batch_jobs import SeenBatchJobs, WantedBatchJob
+from functions.rules.batch_jobs import BatchProgress, BatchSpec, BatchState
 from functions.rules.campaigns import (
     Alarm,
     CampaignState,
@@ -492,9 +492,10 @@ def test_a_version_is_not_held_up_longer_than_its_judgement_needs(seen, outcome)
 @pytest.mark.parametrize(("hours", "outcome"), [(2.9, None), (3, "FAILED")])
 def test_a_batch_job_waits_for_the_baseline_too(hours, outcome):
     versions = with_baselines(IN_TRAINING, TRAINED).version_facts
-    want = WantedBatchJob(run="run", version=NEW, gate=RELATIVE.gate, job={"maxHours": 3})
-    memory = batch_jobs.Memory(NOW - timedelta(hours=hours))
-    decided = batch_jobs.decide(SeenBatchJobs(jobs=[], versions=versions), want, memory, NOW)
+    spec = BatchSpec(run="run", version_arn=NEW, gate=RELATIVE.gate, job={"maxHours": 3})
+    progress = BatchProgress(NOW - timedelta(hours=hours))
+    state = BatchState(jobs=[], input_fingerprint="i", version_facts=versions)
+    decided = batch_jobs.decide(state, spec, progress, NOW)
     assert (decided.pause, decided.outcome) == (0 if outcome else 4, outcome)
     assert "the baseline popular/2 is still in training" in decided.reasons[0]
 

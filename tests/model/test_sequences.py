@@ -85,7 +85,7 @@ class Sequence:
             self.simulation.run()
         self.problems += _paid_twice(self.world)
         self.problems += _written_twice(self.world)
-        self.problems += _trained_during_deletions(self.world)
+        self.problems += _began_during_deletions(self.world)
         self.problems += _outdated(self.world, self.runs[-1])
         end = self.world.now + CALM_SECONDS
         while self.world.now < end:
@@ -187,12 +187,15 @@ def _written_twice(world: World) -> Iterator[str]:
             yield f"{after.name} writes the same as {before.name}"
 
 
-def _trained_during_deletions(world: World) -> Iterator[str]:
-    """Check that no training began while users were deleted, if a list has shown the deletion."""
-    for version in filter(lambda version: version.known, world.versions):
+def _began_during_deletions(world: World) -> Iterator[str]:
+    """Check that no training and no batch job began while users were deleted.
+
+    A list must have shown the deletion.
+    """
+    for item in (*(version for version in world.versions if version.known), *world.batch_jobs):
         for job in world.deletions:
-            if job.created + UNSEEN_SECONDS < version.created < job.ended:
-                yield f"{version.name} began during {job.name}"
+            if job.created + UNSEEN_SECONDS < item.created < job.ended:
+                yield f"{item.name} began during {job.name}"
 
 
 def _outdated(world: World, run: Run) -> Iterator[str]:

@@ -141,7 +141,7 @@ class BatchJob(TaggedJob):
 
     def seen(self, when: int) -> rules.BatchJob:
         """Return the batch job as the rules see it at a time."""
-        facts = {"version": self.version, "content": self.tags["content"]}
+        facts = {"version_arn": self.version, "content": self.tags["content"]}
         return rules.BatchJob(**self.facts(when), **facts)
 
 

@@ -2,13 +2,16 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from components import BatchJobArgs
+from emulator.personalize import Switches
+from functions.personalize.tags import BAD, GOOD
 from tests.workflow.pipeline import NEXT_SLOT, deploy
 from tests.workflow.summaries import report, skip_reason
-from tests.world import MOVIES, solution, solution_arn
+from tests.world import HOUR, MOVIES, PERSONALIZE, campaign_arn, solution, solution_arn
 
 DAYS = ("2026-11-29", "2026-12-13")
 LATER = f"{DAYS[1]}T03:00:00Z"
@@ -66,7 +69,8 @@ def test_results_are_written_once_for_a_version_and_an_input():
     assert results(first) == ("DEPLOYED", [("WRITTEN", None)])
     assert results(same) == ("SKIPPED", [])
     assert results(changed) == ("WRITTEN", [("WRITTEN", None)]), "nothing was trained for it"
-    assert "not written, because its input has no objects; check" in skip_reason(without_input)
+    reason = "its input has no objects; check the job that writes it"
+    assert results(without_input) == ("FAILED", [("FAILED", reason)]), "as beside other work"
     assert files == [f"out/{day}/users.json.out" for day in DAYS]
     assert [json.loads(line)["input"] for line in lines] == [{"userId": "u1"}, {"userId": "u2"}]
     assert len(json.loads(lines[0])["output"]["recommendedItems"]) == 3
@@ -167,3 +171,76 @@ def test_the_job_of_an_aborted_run_is_finished_by_the_next_one():
     assert results(execution) == ("WRITTEN", [("WRITTEN", None)])
     (job,) = report(execution)["solutions"][0]["batchJobs"]
     assert job["seconds"] is None, "another run created it"
+
+
+def test_an_input_that_cannot_be_read_fails_whatever_else_is_new():
+    with deploy(group(input="s3://others/users.json")) as pipeline:
+        done = [results(pipeline.run(scheduledTime=slot)) for slot in (NEXT_SLOT, LATER)]
+    reason = (
+        "ClientError: An error occurred (NoSuchBucket) when calling the ListObjectsV2 operation"
+    )
+    assert done == [("FAILED", [("FAILED", f"{reason}: it does not exist")])] * 2
+
+
+def warnings(execution):
+    """Return the warnings about the batch job."""
+    return [text for text in report(execution)["warnings"] if "s3://exports/out/" in text]
+
+
+FOLDERS = {"input": "s3://exports/batch/", "output": "s3://exports/out/"}
+
+
+def test_a_filter_that_was_created_again_with_another_expression_is_another_content():
+    arn = f"{PERSONALIZE}:filter/short"
+    expressions = [f'INCLUDE ItemID WHERE Items.GENRE IN ("{genre}")' for genre in ("g1", "g2")]
+    with deploy(group(filter_arn=arn)) as pipeline:
+
+        def create_filter(expression):
+            pipeline.client.create_filter(
+                name="short", datasetGroupArn=pipeline.group.arn, filterExpression=expression
+            )
+            pipeline.sleep(600)
+
+        create_filter(expressions[0])
+        run(pipeline)
+        done = []
+        for expression, slot in zip(expressions, (NEXT_SLOT, LATER), strict=True):
+            pipeline.client.delete_filter(filterArn=arn)
+            pipeline.sleep(600)
+            create_filter(expression)
+            done.append(results(pipeline.run(scheduledTime=slot)))
+    assert done == [("SKIPPED", []), ("WRITTEN", [("WRITTEN", None)])]
+
+
+def test_the_results_of_a_version_that_was_rolled_back_are_replaced():
+    with deploy(group(**FOLDERS)) as pipeline:
+        run(pipeline)
+        old, bad = pipeline.versions()
+        pipeline.foreign_update(old)
+        pipeline.sleep(HOUR)
+        tags = [{"tagKey": GOOD, "tagValue": old}, {"tagKey": BAD, "tagValue": bad}]
+        pipeline.client.tag_resource(resourceArn=campaign_arn(), tags=tags)
+        rolled_back = pipeline.run(scheduledTime=NEXT_SLOT)
+        unchanged = pipeline.run(scheduledTime=LATER)
+        assert versions_written(pipeline) == [1, 0]
+    assert results(rolled_back) == ("ROLLED_BACK", [("WRITTEN", None)])
+    warning = (
+        f"s3://exports/out/: its last results were made by {bad}, which no campaign of the "
+        "solution serves, for example because it was rolled back"
+    )
+    assert warnings(rolled_back) == [warning]
+    assert results(unchanged) == ("SKIPPED", [])
+
+
+def test_a_batch_job_waits_while_users_are_deleted():
+    durations = {"data-deletion-job": 3 * HOUR}
+    switches = Switches(deletions_exclude_jobs=False)
+    with deploy(group(), durations=durations, switches=switches) as pipeline:
+        run(pipeline)
+        pipeline.bucket.put("batch/users.json", OTHER_USERS)
+        pipeline.delete_users("u9")
+        deleted_at = pipeline.clock.now() + timedelta(hours=3)
+        execution = pipeline.machine.start({"only": "deployments"}).wait()
+        jobs = pipeline.client.list_batch_inference_jobs()["batchInferenceJobs"]
+    assert results(execution) == ("WRITTEN", [("WRITTEN", None)])
+    assert max(job["creationDateTime"] for job in jobs) >= deleted_at

@@ -1,5 +1,7 @@
 """Proves how batch jobs look in `plan`, `watch`, `history` and the message of a run."""
 
+import json
+
 from components import BatchJobArgs
 from tests.retrain.in_process import account
 from tests.workflow.pipeline import NEXT_SLOT
@@ -28,3 +30,18 @@ def test_the_golden_screens_of_batch_jobs(golden):
         at_last = prod.transcript("history -s prod --limit 1")
     message = prod.pipeline.inbox.messages[0].body
     golden("batch_jobs.txt", f"{before}\n{during}\n{after}\n{later}\n{at_last}\n{message}")
+
+
+def test_a_plan_warns_of_the_results_of_a_version_that_was_rolled_back():
+    group = MOVIES.with_solutions(solution(batch_jobs=JOBS[:1]))
+    with account(group) as prod:
+        prod.pipeline.bucket.put("in/users.json", b'{"userId": "u1"}\n')
+        prod.pipeline.run()
+        bad = prod.pipeline.versions()[-1].partition(":solution/")[2]
+        assert prod.retrain("rollback --yes").code == 0
+        result = prod.retrain("plan -s prod --json")
+    (step,) = [step for step in json.loads(result.out)["steps"] if step["action"] == "write"]
+    assert step["reason"] == (
+        f"if version, input or settings have changed by then; its last results were made by {bad}, "
+        "which no campaign of the solution serves, for example because it was rolled back"
+    )
