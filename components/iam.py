@@ -110,6 +110,7 @@ def resource_arns(
     campaigns = [campaign for solution in solutions for campaign in solution["campaigns"]]
     batch_jobs = [job for solution in solutions for job in solution["batchJobs"]]
     inputs = [job["input"] for job in batch_jobs]
+    outputs = [job["output"] for job in batch_jobs]
     probes = [campaign["probe"] for campaign in campaigns if campaign["probe"]]
     filtered = [*probes, *batch_jobs]
 
@@ -144,7 +145,7 @@ def resource_arns(
         "executions": [arn("states", f"execution:{unique_name}:*")],
         "exports": export_arns(home.partition, locations),
         # The bucket of a ready marker is listed, but the marker itself is never read.
-        "export buckets": bucket_arns(home.partition, [*locations, *markers, *inputs]),
+        "export buckets": bucket_arns(home.partition, [*locations, *markers, *inputs, *outputs]),
         "data key": [data_kms_key_arn] if data_kms_key_arn else [],
         "topic": [settings["notifications"]["topicArn"]],
         "topic key": [kms_key_arn] if kms_key_arn else [],

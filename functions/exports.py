@@ -127,7 +127,7 @@ def read_export(
         being_read = marker or location
         marker_objects = list_objects(client, marker) if marker else []
     except ClientError as error:
-        return Export(location=location, read_error=_read_error(being_read, error))
+        return Export(location=location, read_error=error_text(being_read, error))
     return Export(
         location=location,
         objects=objects,
@@ -149,11 +149,12 @@ def read_batch_input(client: S3Client, location: str) -> Export:
             line = _read_first_line(client, bucket, key)
     except ClientError as error:
         # The functions may lack a key that the role of the batch job has.
-        message = _read_error(location, error)
+        message = error_text(location, error)
     return Export(location=location, objects=objects, first_line=line, read_error=message)
 
 
-def _read_error(location: str, error: ClientError) -> str:
+def error_text(location: str, error: ClientError) -> str:
+    """Say that a location cannot be read, and why."""
     details = error.response["Error"]
     return f"{location} cannot be read: {details.get('Code')}: {details.get('Message')}"
 

@@ -4,13 +4,15 @@ from dataclasses import replace
 
 from . import aws, clock, exports
 from .contract import BatchItem, BatchIteration
-from .executions import job_name
+from .executions import export_day, job_name
 from .exports import Export
 from .log import log_item
 from .personalize.batch_jobs import (
     batch_jobs_of,
     create_batch_job,
     list_batch_jobs,
+    read_results,
+    with_present_results,
 )
 from .personalize.campaigns import campaign_state, describe_campaign, read_version
 from .personalize.lists import list_deletions
@@ -59,6 +61,7 @@ class RunningBatchJob:
         else:
             self.progress = BatchProgress(clock.now())
         self._recipe = event["recipe"]
+        self._day = export_day(run)
         self._name = job_name(settings, run, self._job["slot"])
 
     def poll(self) -> BatchState:
@@ -80,7 +83,7 @@ class RunningBatchJob:
         used_filter = client.describe_filter(filterArn=filter_arn)["filter"] if filter_arn else None
         version = describe_version(client, self.spec.version_arn)
         state = BatchState(
-            jobs=jobs,
+            jobs=with_present_results(jobs, batch_input, read_results(self._job, jobs)),
             input_fingerprint=batch_input.fingerprint if objects else None,
             filter_expression=used_filter["filterExpression"] if used_filter else None,
             deletions=list_deletions(client, version["datasetGroupArn"]),
@@ -104,7 +107,8 @@ class RunningBatchJob:
     def act(self, action: Action) -> None:
         """Create the batch job, which is the only thing that the rules decide to do."""
         assert isinstance(action, Create)
-        tags = {**self._settings["tags"], RUN: self.spec.run, BATCH: action.content}
+        content = f"{action.content} {self._day}"
+        tags = {**self._settings["tags"], RUN: self.spec.run, BATCH: content}
         request = {
             "jobName": self._name,
             "solutionVersionArn": action.version_arn,

@@ -1,26 +1,38 @@
-"""Reads and creates batch inference jobs and batch segment jobs. The recipe decides which kind."""
+"""Reads and creates batch inference jobs and batch segment jobs. The recipe decides which kind.
+
+Personalize writes the results of the input `users.json` to `users.json.out`.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ClientError
+
+from .. import aws, exports
 from ..contract import BatchJobSettings
 from ..executions import DATE, export_day, short_hash
-from ..rules.batch_jobs import BatchJob
+from ..exports import Export
+from ..rules.batch_jobs import BatchJob, last_job
 from ..rules.recipes import EXPLORATION_KEYS, makes_segments
 from .lists import PAGE_SIZE, read_list
 from .statuses import is_active, is_running
-from .tags import BATCH, RUN, tags_of
+from .tags import BATCH, CLOCK_TOLERANCE, RUN, tags_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mypy_boto3_personalize import PersonalizeClient
 
     from ..contract import Run, SolutionSettings
+    from ..exports import S3Object
 
 
 class BatchJobOfRun(BatchJobSettings):
     """The settings of a batch job in a run. Its locations have a day for `{date}`."""
 
+    pattern: str
+    """The output in the config."""
     slot: str
     """A hash of the output in the config. The names of its batch jobs end with it."""
 
@@ -33,6 +45,7 @@ def batch_jobs_of(solution: SolutionSettings, run: Run) -> list[BatchJobOfRun]:
             **job,
             "input": job["input"].replace(DATE, day),
             "output": job["output"].replace(DATE, day),
+            "pattern": job["output"],
             "slot": short_hash(job["output"], 8),
         }
         for job in solution["batchJobs"]
@@ -63,6 +76,7 @@ def list_batch_jobs(
             continue
 
         tags = tags_of(client, arn)
+        content, _, day = tags.get(BATCH, "").partition(" ")
         job = BatchJob(
             arn=arn,
             version_arn=shown["solutionVersionArn"],
@@ -71,13 +85,74 @@ def list_batch_jobs(
             created_at=shown["creationDateTime"],
             ended_at=shown["lastUpdatedDateTime"],
             run=tags.get(RUN),
-            content=tags.get(BATCH),
+            content=content,
+            day=day,
             failure=shown.get("failureReason"),
         )
         jobs.append(job)
         if job.is_active:
             break
     return jobs
+
+
+def read_results(job: BatchJobOfRun, jobs: Sequence[BatchJob]) -> Export:
+    """List all results beside the last ones of a slot. With `{date}`, they are those of its day.
+
+    A run can do without them, so an error is returned.
+    """
+    last = last_job(jobs)
+    if last is None:
+        return Export(location=job["output"])
+
+    location = job["pattern"].replace(DATE, last.day)
+    try:
+        objects = exports.list_objects(aws.s3(), location, by_prefix=True)
+    except ClientError as error:
+        return Export(location=location, read_error=exports.error_text(location, error))
+    results = [file for file in objects if file.key.endswith(".out")]
+    return Export(location=location, objects=results)
+
+
+def with_present_results(
+    jobs: Sequence[BatchJob], batch_input: Export, results: Export
+) -> Sequence[BatchJob]:
+    """Return the jobs, without their content if files of the last results were deleted.
+
+    If there are files with other names than we expect, we can't say whether one is missing.
+    Otherwise, each run would write and pay again.
+    """
+    names = {_name(file) for file in _last_results(jobs, results)}
+    if results.read_error or not names < _result_names(batch_input):
+        return jobs
+    return [job._replace(content=None) for job in jobs]
+
+
+def obsolete_results(batch_input: Export, results: Export) -> list[str]:
+    """Return the keys of the results whose input is gone.
+
+    Subfolders may be outputs of other batch jobs.
+    """
+    names = _result_names(batch_input)
+    keys = [file.key for file in results.objects if _name(file) not in names]
+    return [key for key in keys if key not in results.subfolder_keys]
+
+
+def _last_results(jobs: Sequence[BatchJob], results: Export) -> list[S3Object]:
+    """Return the results that were written since the creation of the last job."""
+    last = last_job(jobs)
+    if last is None:
+        return []
+    since = last.created_at - CLOCK_TOLERANCE
+    return [file for file in results.objects if file.modified_at >= since]
+
+
+def _result_names(batch_input: Export) -> set[str]:
+    """Return the names of the files that a batch job writes. An empty file has no results."""
+    return {f"{_name(file)}.out" for file in batch_input.objects if file.size}
+
+
+def _name(file: S3Object) -> str:
+    return file.key.rpartition("/")[2]
 
 
 def create_batch_job(

@@ -6,6 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from ..contract import filter_arns
+from ..executions import DATE
+from ..personalize.batch_jobs import obsolete_results
 from ..personalize.campaigns import LATEST, read_pin, served_version_arn, syncs_with_latest_version
 from ..personalize.statuses import ACTIVE, is_active, is_deleted
 from ..rules.filters import filter_problems
@@ -262,3 +264,24 @@ def incomplete_inputs(view: SolutionView) -> Iterator[str]:
             f"{view.arn}: user segments leave out what INCREMENTAL imports have added; use "
             "importMode FULL"
         )
+
+
+@guard("batch results", "WARN", "solution")
+def obsolete_batch_results(view: SolutionView) -> Iterator[str]:
+    """Yield a message for results whose input is gone, beside the results of the present input.
+
+    Personalize replaces only the results of the present input, and the pipeline deletes nothing.
+    With `{date}` in the output, the results of each day have a folder of their own.
+    """
+    for job in view.batch_jobs:
+        batch_input = view.world.batch_inputs[job["input"]]
+        results = view.world.batch_results.get(job["slot"])
+        # Without any input, the batch job fails, which says enough.
+        if results is None or not batch_input.objects or DATE in job["pattern"]:
+            continue
+        keys = obsolete_results(batch_input, results)
+        if keys:
+            yield (
+                f"batch job to {job['output']}: has results whose input is gone, for example "
+                f"{keys[0]}; delete them, or put {DATE} into the output"
+            )

@@ -12,7 +12,12 @@ from botocore.exceptions import ClientError
 
 from .. import aws, clock, exports
 from ..contract import filter_arns
-from ..personalize.batch_jobs import batch_jobs_of, list_batch_jobs
+from ..personalize.batch_jobs import (
+    batch_jobs_of,
+    list_batch_jobs,
+    read_results,
+    with_present_results,
+)
 from ..personalize.campaigns import describe_campaign, read_version
 from ..personalize.imports import ImportReader, location_digits, seen_export
 from ..personalize.lists import active_event_trackers, list_deletions
@@ -105,6 +110,8 @@ class World:
     """Slot of a configured batch job -> its batch jobs, newest first (`list_batch_jobs`)."""
     batch_inputs: Mapping[str, Export] = field(default_factory=dict)
     """Location -> the input of batch jobs there."""
+    batch_results: Mapping[str, Export] = field(default_factory=dict)
+    """Slot of a configured batch job -> the files beside its last results."""
     filters: Mapping[str, FilterTypeDef] = field(default_factory=dict)
 
 
@@ -127,17 +134,21 @@ def read_world(client: PersonalizeClient, settings: Settings, run: Run) -> World
     }
     batch_jobs: dict[str, Sequence[BatchJob]] = {}
     batch_inputs: dict[str, Export] = {}
+    batch_results: dict[str, Export] = {}
     for solution in solutions:
         arn = solution["solutionArn"]
         for job in batch_jobs_of(solution, run):
             slot, location = job["slot"], job["input"]
             batch_inputs[location] = exports.read_batch_input(aws.s3(), location)
             if arn in described:
-                batch_jobs[slot] = list_batch_jobs(client, recipe_name(described[arn]), slot)
+                jobs = list_batch_jobs(client, recipe_name(described[arn]), slot)
+                results = batch_results[slot] = read_results(job, jobs)
+                batch_jobs[slot] = with_present_results(jobs, batch_inputs[location], results)
     return replace(
         world,
         batch_jobs=batch_jobs,
         batch_inputs=batch_inputs,
+        batch_results=batch_results,
         filters=describe_existing(
             {arn for solution in solutions for arn in filter_arns(solution)},
             lambda arn: client.describe_filter(filterArn=arn)["filter"],

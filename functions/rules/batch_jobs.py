@@ -36,8 +36,11 @@ class BatchJob(NamedTuple):
     ended_at: datetime
     run: str | None = None
     content: str | None = None
-    """A hash of everything on which the results depend, from the creation of the job."""
+    """A hash of everything on which the results depend, from the creation of the job. None if
+    results were deleted since then."""
     failure: str | None = None
+    day: str = ""
+    """The day in the output."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,8 +6,13 @@ from unittest.mock import patch
 import pytest
 from botocore.exceptions import ClientError
 
-from functions.exports import read_batch_input
-from functions.planning.resource_guards import incomplete_inputs, unusable_inputs
+from functions.executions import short_hash
+from functions.exports import Export, read_batch_input
+from functions.planning.resource_guards import (
+    incomplete_inputs,
+    obsolete_batch_results,
+    unusable_inputs,
+)
 from tests.functions import samples as s
 from tests.workflow.bucket import Bucket
 
@@ -15,9 +20,11 @@ INPUT, OUTPUT = "s3://exports/in/users.json", "s3://exports/out/"
 NAMED = f"batch job to {OUTPUT}: "
 
 
-def found(guard, objects, recipe="aws-user-personalization", location=INPUT, **changes):
+def found(
+    guard, objects, recipe="aws-user-personalization", location=INPUT, output=OUTPUT, **changes
+):
     """Return the messages of a guard about a batch job whose input are these objects."""
-    job = {"input": location, "output": OUTPUT}
+    job = {"input": location, "output": output}
     resource = s.solution_resource(recipeArn=f"arn:aws:personalize:::recipe/{recipe}")
     bucket = Bucket(objects, lambda: datetime.now(UTC))
     return s.messages(
@@ -97,6 +104,29 @@ def test_an_input_that_cannot_be_read_is_still_compared_with_that_of_the_last_re
         export = read_batch_input(bucket, INPUT)
     assert export.read_error == f"{INPUT} cannot be read: AccessDenied: None"
     assert export.fingerprint == readable.fingerprint
+
+
+GONE = (
+    f"{NAMED}has results whose input is gone, for example out/old.json.out; delete them, or put "
+    "{date} into the output"
+)
+
+
+@pytest.mark.parametrize(
+    ("objects", "output", "keys", "messages"),
+    [
+        ({"in/users.json": b"{}"}, OUTPUT, ["out/old.json.out", "out/users.json.out"], [GONE]),
+        ({"in/users.json": b"{}"}, OUTPUT, ["out/users.json.out"], []),
+        ({"in/users.json": b"{}"}, f"{OUTPUT}{{date}}/", ["out/2026-11-29/old.json.out"], []),
+        ({}, OUTPUT, ["out/old.json.out"], []),
+        ({"in/users.json": b"{}"}, OUTPUT, None, []),
+    ],
+    ids=["old", "present", "with a date", "no input", "no solution"],
+)
+def test_results_whose_input_is_gone_are_a_warning(objects, output, keys, messages):
+    files = [s.s3_object(key=key) for key in keys or ()]
+    results = {short_hash(output, 8): Export(location=output, objects=files)} if keys else {}
+    assert found(obsolete_batch_results, objects, output=output, batch_results=results) == messages
 
 
 def test_user_segments_of_incremental_imports_are_a_warning():

@@ -1,14 +1,20 @@
 """Tests of the requests for batch jobs, and of the lists and files in which results are found."""
 
+from datetime import timedelta
+
 import pytest
 
+from functions.exports import Export
 from functions.personalize.batch_jobs import (
     create_batch_job,
     list_batch_jobs,
+    obsolete_results,
+    read_results,
+    with_present_results,
 )
 from functions.personalize.lists import PAGE_SIZE
-from functions.personalize.tags import BATCH, RUN
-from functions.rules.batch_jobs import KEYS_OF_RESULTS
+from functions.personalize.tags import BATCH, CLOCK_TOLERANCE, RUN
+from functions.rules.batch_jobs import KEYS_OF_RESULTS, BatchJob
 from tests.functions import samples as s
 
 UNSET = dict.fromkeys(KEYS_OF_RESULTS)
@@ -68,7 +74,7 @@ def test_the_jobs_of_an_output_are_listed_back_to_the_last_one_that_succeeded(pe
     expected = [("p-run-5-slot", True, False), ("p-run-3-slot", False, False)]
     expected += [("q-run-2-slot", False, True)]
     for name, _, _ in expected:
-        value = "content"
+        value = "content 2026-11-22"
         tags = [{"tagKey": RUN, "tagValue": name}, {"tagKey": BATCH, "tagValue": value}]
         arn = f"{s.ARN}:batch-inference-job/{name}"
         personalize.expect("list_tags_for_resource", {"tags": tags}, resourceArn=arn)
@@ -76,4 +82,78 @@ def test_the_jobs_of_an_output_are_listed_back_to_the_last_one_that_succeeded(pe
     assert [(job.run, job.is_running, job.is_active) for job in found] == expected, (
         "another solution has written to the output meanwhile"
     )
-    assert {job.content for job in found} == {"content"}
+    assert {(job.content, job.day) for job in found} == {("content", "2026-11-22")}
+
+
+JOB = BatchJob(
+    arn=f"{s.ARN}:batch-inference-job/p-run-slot",
+    version_arn=s.VERSION,
+    is_running=False,
+    is_active=True,
+    created_at=s.ago(3),
+    ended_at=s.ago(2),
+    content="content",
+    day="2026-11-22",
+)
+FAILED = JOB._replace(is_active=False, created_at=s.ago(1))
+SETTINGS = {"output": "s3://batch/2026-11-29/out/", "pattern": "s3://batch/{date}/out/"}
+LOCATION = "s3://batch/2026-11-22/out/"
+
+
+def files(*keys, location=LOCATION, **changes):
+    """Return files with these keys, which were written during the last job."""
+    objects = [s.s3_object(**{"key": key, "modified_at": s.ago(2.5), **changes}) for key in keys]
+    return Export(location=location, objects=objects)
+
+
+INPUT = files("in/a.json", "in/deep/b.json", location="s3://batch/in/")
+EMPTY = s.s3_object(key="in/_SUCCESS", size=0)
+
+
+def expect_list(s3, *keys):
+    contents = [{"Key": key, "Size": 9, "ETag": "e", "LastModified": s.ago(2)} for key in keys]
+    s3.expect("list_objects_v2", {"Contents": contents}, Bucket="batch", Prefix="2026-11-22/out/")
+
+
+def test_the_results_of_the_last_job_are_listed_in_the_folder_of_its_day(s3):
+    expect_list(s3, "2026-11-22/out/_CHECK", "2026-11-22/out/a.json.out")
+    results = read_results(SETTINGS, [FAILED, JOB])
+    assert results.location == LOCATION
+    assert [file.key for file in results.objects] == ["2026-11-22/out/a.json.out"]
+    assert read_results(SETTINGS, [FAILED]).objects == (), "nothing is listed without results"
+
+
+def test_results_that_cannot_be_listed_do_not_count_as_deleted(s3):
+    s3.stubber.add_client_error("list_objects_v2", "AccessDenied", "no")
+    results = read_results(SETTINGS, [JOB])
+    assert results.read_error == f"{LOCATION} cannot be read: AccessDenied: no"
+    assert with_present_results([JOB], INPUT, results) == [JOB]
+
+
+BEFORE = JOB.created_at - CLOCK_TOLERANCE - timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("results", "are_present"),
+    [
+        (files("out/a.json.out", "out/b.json.out"), True),
+        (files("out/a.json.out", "out/deep/b.json.out", "out/old.json.out"), True),
+        (files("out/a.json.out"), False),
+        (files(), False),
+        (files("out/a.json.out", "out/b.json.out", modified_at=BEFORE), False),
+        (files("out/part-1.out"), True),
+        (files("out/a.json.out", "out/part-1.out"), True),
+    ],
+    ids=["all", "deep", "one", "none", "of an earlier job", "other names", "one more name"],
+)
+def test_a_job_has_no_content_any_more_if_its_results_were_deleted(results, are_present):
+    batch_input = Export(location=INPUT.location, objects=[*INPUT.objects, EMPTY])
+    present = with_present_results([FAILED, JOB], batch_input, results)
+    assert [job.content for job in present] == ["content" if are_present else None] * 2
+
+
+def test_results_are_obsolete_if_their_input_is_gone():
+    keys = ("out/a.json.out", "out/gone.json.out", "out/2026-11-22/other.json.out")
+    assert obsolete_results(INPUT, files(*keys, location="s3://batch/out/")) == [keys[1]], (
+        "a subfolder may be the output of another batch job"
+    )

@@ -190,6 +190,36 @@ def warnings(execution):
 FOLDERS = {"input": "s3://exports/batch/", "output": "s3://exports/out/"}
 
 
+def test_results_whose_input_is_gone_are_a_warning():
+    files = {f"batch/{name}.json": queries("userId", name) for name in ("u1", "u2")}
+    with deploy(group(**FOLDERS)) as pipeline:
+        first = run(pipeline, files)
+        pipeline.bucket.put("out/notes.txt", b"of somebody else")
+        del pipeline.bucket.objects["batch/u1.json"]
+        second = pipeline.run(scheduledTime=NEXT_SLOT)
+        third = pipeline.machine.start({"force": True}).wait()
+    warning = (
+        "batch job to s3://exports/out/: has results whose input is gone, for example "
+        "out/u1.json.out; delete them, or put {date} into the output"
+    )
+    assert [warnings(item) for item in (first, second, third)] == [[], [warning], [warning]]
+    assert results(second) == ("WRITTEN", [("WRITTEN", None)])
+
+
+@pytest.mark.parametrize("output", ["s3://exports/out/", "s3://exports/out/{date}/"])
+def test_results_that_were_deleted_are_written_again(output):
+    files = {f"batch/{name}.json": queries("userId", name) for name in ("u1", "u2")}
+    with deploy(group(input="s3://exports/batch/", output=output)) as pipeline:
+        run(pipeline, files)
+        keys = [key for key in pipeline.bucket.objects if key.startswith("out/")]
+        del pipeline.bucket.objects[keys[0]]
+        again = pipeline.run(scheduledTime=NEXT_SLOT)
+        same = pipeline.run(scheduledTime=LATER)
+    assert len(keys) == 2
+    assert results(again) == ("WRITTEN", [("WRITTEN", None)])
+    assert results(same) == ("SKIPPED", [])
+
+
 def test_a_filter_that_was_created_again_with_another_expression_is_another_content():
     arn = f"{PERSONALIZE}:filter/short"
     expressions = [f'INCLUDE ItemID WHERE Items.GENRE IN ("{genre}")' for genre in ("g1", "g2")]
