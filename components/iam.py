@@ -133,6 +133,7 @@ def resource_arns(
         "all batch jobs": [*batch_arns("inference", "*"), *batch_arns("segment", "*")],
         "batch role": [settings["batchRoleArn"]] if batch_jobs else [],
         "batch inputs": export_arns(home.partition, inputs),
+        "batch outputs": export_arns(home.partition, outputs),
         "filters": sorted({item["filterArn"] for item in filtered if item["filterArn"]}),
         "solutions": [solution["solutionArn"] for solution in solutions],
         "solution versions": [f"{solution['solutionArn']}/*" for solution in solutions],

@@ -27,8 +27,8 @@ table lists all other permissions. Actions without a service are actions of Pers
   alarms.
 - Every other resource is named in the config, or belongs to a resource in the config. So no
   function can change another dataset, solution or campaign.
-- Schemas, filters and the dataset group can only be described. Exports and batch inputs can only be
-  listed and read.
+- Schemas, filters and the dataset group can only be described. Exports, inputs and results of
+  batch jobs can only be listed and read.
 """
 
 

@@ -14,7 +14,7 @@ from .csv_files import CHECKED_ROWS, read_sample
 from .errors import ServiceUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from mypy_boto3_s3 import S3Client
@@ -31,6 +31,9 @@ COUNTED_FILES, COUNTED_BYTES = 500, 8 * 1000**2
 LINE_BYTES = (64 * 1024, 1024 * 1024)
 """The bytes that are read of a batch input's first line, and if it is longer. A line to rank has at
 most 500 ids of 256 characters, of which each has at most 6 bytes in JSON."""
+RESULT_BYTES, CHUNK_BYTES = 20 * 1000**2, 64 * 1024
+"""The most bytes that are read of the results of a batch job, which takes a small function some
+seconds, and how many of them are in its memory at once."""
 PARALLEL_READS = 10
 """The number of files that are read at once. A boto3 client has as many connections."""
 
@@ -226,6 +229,22 @@ def _read_first_line(client: S3Client, bucket: str, key: str) -> str:
         if line_break:
             break
     return line
+
+
+def read_lines(client: S3Client, location: str, files: Sequence[S3Object]) -> Iterator[bytes]:
+    """Yield the lines of files, at most RESULT_BYTES together. The last line may be cut.
+
+    Together, they would not fit into the memory of a small function.
+    """
+    bucket = split_location(location).bucket
+    remaining_bytes = RESULT_BYTES
+    for file in files:
+        # S3 refuses to read the beginning of an empty object.
+        if file.size and remaining_bytes > 0:
+            last_byte = remaining_bytes - 1
+            response = client.get_object(Bucket=bucket, Key=file.key, Range=f"bytes=0-{last_byte}")
+            yield from response["Body"].iter_lines(CHUNK_BYTES)
+            remaining_bytes -= file.size
 
 
 def _read_beginning(client: S3Client, bucket: str, key: str, max_bytes: int) -> bytes:

@@ -2,14 +2,18 @@
 
 from dataclasses import replace
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from . import aws, clock, exports
 from .contract import BatchItem, BatchIteration
+from .errors import ServiceUnavailable, Throttled
 from .executions import export_day, job_name
 from .exports import Export
 from .log import log_item
 from .personalize.batch_jobs import (
     batch_jobs_of,
     create_batch_job,
+    failed_lines,
     list_batch_jobs,
     read_results,
     with_present_results,
@@ -20,7 +24,7 @@ from .personalize.tags import BATCH, RUN, api_tags, tags_of
 from .personalize.trainings import describe_version
 from .reconcile import InvocationResult, creation, from_document, reconcile
 from .rules import batch_jobs
-from .rules.batch_jobs import BatchProgress, BatchSpec, BatchState, Create
+from .rules.batch_jobs import BatchJob, BatchProgress, BatchSpec, BatchState, Create
 from .rules.campaigns import CampaignState
 from .rules.steps import Action
 from .texts import with_short_texts
@@ -122,6 +126,21 @@ class RunningBatchJob:
         """Return how far the batch job has come."""
         progress = self.progress
         job = next((job for job in result.seen.jobs if job.arn == progress.job_arn), None)
+        warnings = [*progress.warnings]
+        if job and result.step.outcome == "WRITTEN":
+            warnings += self._result_warnings([job])
+
         own_job = job if job and job.run == self.spec.run else None
-        item = result.item(progress, own_job, progress.warnings)
+        item = result.item(progress, own_job, warnings)
         return {**item, "arn": progress.job_arn, "versionArn": progress.version_arn}
+
+    def _result_warnings(self, jobs: list[BatchJob]) -> list[str]:
+        """Return a warning if lines of the results have failed, or if they cannot be read.
+
+        The results are there, so nothing makes the batch job FAILED any more.
+        """
+        try:
+            results = read_results(self._job, jobs)
+            return [results.read_error] if results.read_error else failed_lines(jobs, results)
+        except (ClientError, BotoCoreError, ServiceUnavailable, Throttled) as error:
+            return [f"its results were not searched for lines that failed: {error}"]

@@ -15,6 +15,7 @@ Resource = Literal[
     "all batch jobs",
     "batch role",
     "batch inputs",
+    "batch outputs",
     "filters",
     "solutions",
     "solution versions",
@@ -205,6 +206,8 @@ STEPS: Mapping[str, Step] = {
             "batch role": ("iam:PassRole",),
             "filters": ("personalize:DescribeFilter",),
             "export buckets": ("s3:ListBucket",),
+            "batch outputs": ("s3:GetObject",),
+            "data key": ("kms:Decrypt",),
         },
     ),
     "report_outcome": Step(

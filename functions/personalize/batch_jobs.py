@@ -1,10 +1,13 @@
 """Reads and creates batch inference jobs and batch segment jobs. The recipe decides which kind.
 
-Personalize writes the results of the input `users.json` to `users.json.out`.
+Personalize writes the results of the input `users.json` to `users.json.out`, with a line for each
+line of the input. A line that has failed has an `error` instead of an output.
 """
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -135,6 +138,28 @@ def obsolete_results(batch_input: Export, results: Export) -> list[str]:
     names = _result_names(batch_input)
     keys = [file.key for file in results.objects if _name(file) not in names]
     return [key for key in keys if key not in results.subfolder_keys]
+
+
+def failed_lines(jobs: Sequence[BatchJob], results: Export) -> list[str]:
+    """Return a warning if lines of the last results have failed, or nothing.
+
+    The job succeeds nevertheless. Of large results, only the beginning is read.
+    """
+    files = _last_results(jobs, results)
+    errors = []
+    for line in exports.read_lines(aws.s3(), results.location, files):
+        # The last line may be cut, and files of other programs may end in .out too.
+        with suppress(ValueError, AttributeError):
+            errors.append(json.loads(line).get("error"))
+
+    found = [error for error in errors if error]
+    if not found:
+        return []
+    warning = (
+        f"at least {len(found):,} of {len(errors):,} lines that were read failed; correct them in "
+        f"the input; the first error: {found[0]}"
+    )
+    return [warning]
 
 
 def _last_results(jobs: Sequence[BatchJob], results: Export) -> list[S3Object]:

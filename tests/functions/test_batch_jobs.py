@@ -1,12 +1,16 @@
 """Tests of the requests for batch jobs, and of the lists and files in which results are found."""
 
+import io
 from datetime import timedelta
 
 import pytest
+from botocore.response import StreamingBody
 
+from functions import exports
 from functions.exports import Export
 from functions.personalize.batch_jobs import (
     create_batch_job,
+    failed_lines,
     list_batch_jobs,
     obsolete_results,
     read_results,
@@ -157,3 +161,28 @@ def test_results_are_obsolete_if_their_input_is_gone():
     assert obsolete_results(INPUT, files(*keys, location="s3://batch/out/")) == [keys[1]], (
         "a subfolder may be the output of another batch job"
     )
+
+
+def expect_lines(s3, key, content, size):
+    body = StreamingBody(io.BytesIO(content), len(content))
+    request = {"Bucket": "batch", "Key": key, "Range": f"bytes=0-{size - 1}"}
+    s3.expect("get_object", {"Body": body}, **request)
+
+
+def test_failed_lines_are_counted_in_the_beginning_of_the_last_results(s3, monkeypatch):
+    monkeypatch.setattr(exports, "RESULT_BYTES", 1500)
+    good, bad = b'{"input":{},"output":{},"error":null}', b'{"input":{},"output":null,"error":"%s"}'
+    expect_lines(s3, "out/a.json.out", b"\n".join([good, bad % b"first", b'{"output":{}}']), 1500)
+    expect_lines(s3, "out/b.json.out", b"\n".join([b"5", bad % b"second", bad[:9]]), 500)
+    old = files("out/old.json.out", modified_at=BEFORE).objects
+    read = files("out/a.json.out", "out/b.json.out", "out/c.json.out").objects
+    (warning,) = failed_lines([JOB], Export(location=LOCATION, objects=[*old, *read]))
+    assert warning == (
+        "at least 2 of 4 lines that were read failed; correct them in the input; the first error: "
+        "first"
+    )
+
+
+def test_results_without_errors_are_no_warning(s3):
+    expect_lines(s3, "out/a.json.out", b'{"input":{},"output":{},"error":null}\n', 20_000_000)
+    assert failed_lines([JOB], files("out/a.json.out")) == []

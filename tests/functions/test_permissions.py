@@ -54,8 +54,8 @@ IMPLIED = {
     # Tags in a create need an action of their own, and so does the role of an import job.
     "import_dataset": {"iam:PassRole", "kms:Decrypt"},
     "train_solution": {"personalize:TagResource"},
-    "run_batch_job": {"iam:PassRole", "personalize:TagResource"},
     # S3 decrypts an object only if the caller may use its key.
+    "run_batch_job": {"iam:PassRole", "kms:Decrypt", "personalize:TagResource"},
     "plan_retraining": {"kms:Decrypt"},
     # The publisher to an encrypted topic uses the key of the topic.
     "report_outcome": {"kms:GenerateDataKey", "kms:Decrypt"},

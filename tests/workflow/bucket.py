@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 from botocore.exceptions import ClientError
 from botocore.hooks import HierarchicalEmitter
+from botocore.response import StreamingBody
 
 from emulator.personalize import JobFailed
 
@@ -49,7 +50,8 @@ class Bucket:
         """Return the first bytes of an object, as S3 does."""
         assert (Bucket, Range.partition("=")[0]) == ("exports", "bytes")
         first, last = map(int, Range.removeprefix("bytes=").split("-"))
-        return {"Body": BytesIO(self.objects[Key][first : last + 1])}
+        content = self.objects[Key][first : last + 1]
+        return {"Body": StreamingBody(BytesIO(content), len(content))}
 
     def _pages(self, *, Bucket: str, Prefix: str):  # noqa: N803 - (as above)
         if Bucket != "exports":

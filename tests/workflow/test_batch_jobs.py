@@ -3,8 +3,10 @@
 import json
 from dataclasses import replace
 from datetime import timedelta
+from unittest.mock import patch
 
 import pytest
+from botocore.exceptions import ClientError
 
 from components import BatchJobArgs
 from emulator.personalize import Switches
@@ -188,6 +190,35 @@ def warnings(execution):
 
 
 FOLDERS = {"input": "s3://exports/batch/", "output": "s3://exports/out/"}
+
+
+def test_failed_lines_are_a_warning():
+    lines = b'{"userId": "u1"}\n{"itemId": "i1"}\nno JSON\n'
+    with deploy(group()) as pipeline:
+        execution = run(pipeline, {"batch/users.json": lines})
+    assert results(execution) == ("DEPLOYED", [("WRITTEN", None)])
+    warning = (
+        f"s3://exports/out/{DAYS[0]}/: at least 2 of 3 lines that were read failed; correct them "
+        "in the input; the first error: userId is required by the recipe aws-user-personalization"
+    )
+    assert warnings(execution) == [warning]
+
+
+def test_results_that_nobody_may_read_are_a_warning():
+    denied = ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetObject")
+    with deploy(group()) as pipeline:
+        read = pipeline.bucket.get_object
+
+        def get_object(**request):
+            if request["Key"].startswith("out/"):
+                raise denied
+            return read(**request)
+
+        with patch.object(pipeline.bucket, "get_object", get_object):
+            execution = run(pipeline)
+    assert results(execution) == ("DEPLOYED", [("WRITTEN", None)]), "the results are there"
+    warning = f"its results were not searched for lines that failed: {denied}"
+    assert warnings(execution) == [f"s3://exports/out/{DAYS[0]}/: {warning}"]
 
 
 def test_results_whose_input_is_gone_are_a_warning():
