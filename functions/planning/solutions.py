@@ -249,7 +249,6 @@ class SolutionView:
             jobs=world.batch_jobs[job["slot"]],
             input_fingerprint=batch_input.fingerprint if batch_input.objects else None,
             filter_expression=used_filter["filterExpression"] if used_filter else None,
-            deletions=world.deletions,
             campaigns=[self.campaign_state(campaign) for campaign in self.solution["campaigns"]],
         )
         read = world.version_readers[self.arn]

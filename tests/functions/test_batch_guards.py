@@ -125,7 +125,8 @@ GONE = (
 )
 def test_results_whose_input_is_gone_are_a_warning(objects, output, keys, messages):
     files = [s.s3_object(key=key) for key in keys or ()]
-    results = {short_hash(output, 8): Export(location=output, objects=files)} if keys else {}
+    location = output.replace("{date}", "2026-11-29")
+    results = {short_hash(output, 8): Export(location=location, objects=files)} if keys else {}
     assert found(obsolete_batch_results, objects, output=output, batch_results=results) == messages
 
 

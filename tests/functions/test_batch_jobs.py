@@ -145,10 +145,20 @@ BEFORE = JOB.created_at - CLOCK_TOLERANCE - timedelta(seconds=1)
         (files("out/a.json.out"), False),
         (files(), False),
         (files("out/a.json.out", "out/b.json.out", modified_at=BEFORE), False),
+        (files("out/a.json.out", "out/b.json.out", modified_at=s.ago(3, seconds=60)), True),
         (files("out/part-1.out"), True),
         (files("out/a.json.out", "out/part-1.out"), True),
     ],
-    ids=["all", "deep", "one", "none", "of an earlier job", "other names", "one more name"],
+    ids=[
+        "all",
+        "deep",
+        "one",
+        "none",
+        "of an earlier job",
+        "of another clock",
+        "other names",
+        "one more name",
+    ],
 )
 def test_a_job_has_no_content_any_more_if_its_results_were_deleted(results, are_present):
     batch_input = Export(location=INPUT.location, objects=[*INPUT.objects, EMPTY])
@@ -175,8 +185,9 @@ def test_failed_lines_are_counted_in_the_beginning_of_the_last_results(s3, monke
     expect_lines(s3, "out/a.json.out", b"\n".join([good, bad % b"first", b'{"output":{}}']), 1500)
     expect_lines(s3, "out/b.json.out", b"\n".join([b"5", bad % b"second", bad[:9]]), 500)
     old = files("out/old.json.out", modified_at=BEFORE).objects
+    empty = files("out/empty.json.out", size=0).objects
     read = files("out/a.json.out", "out/b.json.out", "out/c.json.out").objects
-    (warning,) = failed_lines([JOB], Export(location=LOCATION, objects=[*old, *read]))
+    (warning,) = failed_lines([JOB], Export(location=LOCATION, objects=[*old, *empty, *read]))
     assert warning == (
         "at least 2 of 4 lines that were read failed; correct them in the input; the first error: "
         "first"

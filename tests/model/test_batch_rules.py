@@ -107,6 +107,12 @@ LATE = (
             failed("WRITING", LATE),
         ),
         (
+            [job(**RUNNING, created_at=NOW - 7 * HOUR)],
+            {"memory": {"began_at": NOW - 5 * HOUR}},
+            Step("WRITING", pause=12),
+        ),
+        ([job(**RUNNING)], {"memory": {"began_at": NOW - 6 * HOUR}}, Step("WRITING", pause=12)),
+        (
             [],
             {"input_fingerprint": None},
             failed("WRITING", "its input has no objects; check the job that writes it"),
@@ -124,6 +130,11 @@ def test_results_are_written_once_and_never_by_two_jobs_at_a_time(jobs, fields, 
     found, _ = step(*jobs, **fields)
     created = Step("WRITING", Create(NEW, content()))
     assert found == (created if expected == "creates" else expected)
+
+
+def test_the_job_that_has_written_the_results_is_remembered():
+    _, progress = step(job(1), job(2))
+    assert (progress.job_arn, progress.version_arn) == ("job-1", NEW)
 
 
 def test_another_version_input_or_setting_is_another_content():
@@ -192,6 +203,14 @@ def test_a_gate_without_a_value_of_earlier_results_warns():
     _, progress = step(campaigns=(), spec={"gate": GATE})
     (warning,) = progress.warnings
     assert warning.startswith("coverage was not compared")
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_a_gate_that_rejects_a_version_warns_too(live):
+    gate = [*GATE, {"metric": "precision", "maxDrop": 0.1}]
+    _, progress = step(job(version_arn=OLD), campaigns=(), spec={"gate": gate}, live=live)
+    (warning,) = progress.warnings
+    assert warning.startswith("precision was not compared")
 
 
 @pytest.mark.parametrize("campaigns", [SERVED, (campaign(OLD),), (campaign(trial=TRIAL),)])

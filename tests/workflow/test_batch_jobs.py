@@ -6,10 +6,11 @@ from datetime import timedelta
 from unittest.mock import patch
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, IncompleteReadError
 
 from components import BatchJobArgs
 from emulator.personalize import Switches
+from functions.errors import ServiceUnavailable, Throttled
 from functions.personalize.tags import BAD, GOOD
 from tests.workflow.pipeline import NEXT_SLOT, deploy
 from tests.workflow.summaries import report, skip_reason
@@ -204,20 +205,29 @@ def test_failed_lines_are_a_warning():
     assert warnings(execution) == [warning]
 
 
-def test_results_that_nobody_may_read_are_a_warning():
-    denied = ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetObject")
+@pytest.mark.parametrize(
+    "error",
+    [
+        ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetObject"),
+        IncompleteReadError(actual_bytes=1, expected_bytes=2),
+        ServiceUnavailable("no answer"),
+        Throttled("too many requests"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_results_that_cannot_be_read_are_a_warning(error):
     with deploy(group()) as pipeline:
         read = pipeline.bucket.get_object
 
         def get_object(**request):
             if request["Key"].startswith("out/"):
-                raise denied
+                raise error
             return read(**request)
 
         with patch.object(pipeline.bucket, "get_object", get_object):
             execution = run(pipeline)
     assert results(execution) == ("DEPLOYED", [("WRITTEN", None)]), "the results are there"
-    warning = f"its results were not searched for lines that failed: {denied}"
+    warning = f"its results were not searched for lines that failed: {error}"
     assert warnings(execution) == [f"s3://exports/out/{DAYS[0]}/: {warning}"]
 
 

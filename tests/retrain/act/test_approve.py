@@ -52,9 +52,13 @@ def test_a_version_from_before_a_deletion_is_a_warning_before_the_question():
         prod.pipeline.sleep(HOUR)
         asked = prod.retrain("approve")
         refused = prod.retrain("approve --refuse --yes")
+        prod.pipeline.machine.start({}).wait()
+        trained_again = prod.retrain("approve")
     warning = "warning: it may still know the users whom forget deleted until 2026-11-29 "
     assert warning in asked.err
     assert warning not in refused.err
+    assert "NDCG@10" in trained_again.err
+    assert warning not in trained_again.err
 
 
 def test_a_refused_version_is_never_deployed():
