@@ -124,7 +124,7 @@ ALARMS = (
         "UnfinishedTrials",
         "A campaign has a version on trial for more than 5 hours besides its bake, or cannot be "
         "read. The version may be served although no probe has judged it.",
-        "Ask the campaign for recommendations. If they are bad, go back at once with retrain "
+        "Ask the campaign for recommendations. If they are bad, roll it back at once with retrain "
         "rollback -s STACK. retrain plan -s STACK names the campaign.",
         periods=2,
         period_seconds=QUARTER_HOUR,
@@ -153,7 +153,7 @@ OF_MODELS = ("ModelAgeHours", "UnfinishedTrials")
 _of_campaign = partial(
     Alarm,
     what_to_do="If a version is on trial, the run takes it back. Otherwise ask the campaign for "
-    "recommendations, and go back with retrain rollback -s STACK if they are bad.",
+    "recommendations, and roll it back with retrain rollback -s STACK if they are bad.",
     dimension="CampaignArn",
     periods=2,
     has_end=True,

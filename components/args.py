@@ -168,7 +168,7 @@ class CampaignArgs:
     Remove a campaign only while no version is on trial there. No later run finishes its trial.
     """
     probe: ProbeArgs | None = None
-    """A request that is sent after each update. If it fails, the campaign moves back."""
+    """A request that is sent after each update. If it fails, the campaign is rolled back."""
     bake: BakeArgs | None = None
     """Alarms that decide about a new version for some hours, in addition to the probe."""
 

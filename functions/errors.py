@@ -14,7 +14,7 @@ class ServiceUnavailable(Exception):  # noqa: N818 - the word of the API
 
 
 class Refused(Exception):  # noqa: N818 - the word of `reconcile`
-    """A service has certainly not done what it was asked for. `reconcile` looks again."""
+    """A service has certainly not done what it was asked for. `reconcile` polls again."""
 
 
 class RunRefused(Exception):  # noqa: N818 - a result of planning, not a fault of the program

@@ -1,4 +1,4 @@
-"""Imports the export of a dataset: looks, decides and acts until the dataset holds it."""
+"""Imports the export of a dataset: polls, decides and acts until the dataset holds it."""
 
 from datetime import datetime
 
@@ -32,7 +32,7 @@ from .texts import with_short_texts
 def handler(event: DatasetIteration, _context: object) -> ImportItem:
     """Import the dataset until it has an outcome, or has to wait for long."""
     job = DatasetImport(event)
-    item = job.item(reconcile(job.look, imports.decide, job.act, job.wanted, job.memory))
+    item = job.item(reconcile(job.poll, imports.decide, job.act, job.wanted, job.memory))
     content, dataset_type = event["dataset"]["content"], event["dataset"]["type"]
     if item["outcome"] == "IMPORTED" and content["areAllRowsRead"] and content["newestEventAt"]:
         age = clock.now() - datetime.fromisoformat(content["newestEventAt"])
@@ -67,7 +67,7 @@ class DatasetImport:
         self._dataset = aws.read_client().describe_dataset(datasetArn=arn)["dataset"]
         self._reader = ImportReader(aws.read_client())
 
-    def look(self) -> SeenDataset:
+    def poll(self) -> SeenDataset:
         """Return the dataset's import jobs and its export as they are now.
 
         The export is listed last, so that a change before the end of an import is not missed.

@@ -1,4 +1,4 @@
-"""Trains a solution: looks, decides and acts until the solution has its version."""
+"""Trains a solution: polls, decides and acts until the solution has its version."""
 
 from contextlib import suppress
 from datetime import datetime
@@ -23,7 +23,7 @@ def handler(event: SolutionIteration, _context: object) -> TrainingItem:
     """Train the solution until it has an outcome, or has to wait for long."""
     solution_arn = event["solution"]["solutionArn"]
     job = SolutionTraining(event)
-    item = job.item(reconcile(job.look, trainings.decide, job.act, job.wanted, job.memory))
+    item = job.item(reconcile(job.poll, trainings.decide, job.act, job.wanted, job.memory))
     if item["outcome"] and not event["solution"]["existingVersionArn"]:
         hours = {"TrainingHours": item["trainingHours"]}
         solution = name_of(solution_arn)
@@ -49,7 +49,7 @@ class SolutionTraining:
         self._solutions = SolutionReader(aws.read_client())
         self._imports = ImportReader(aws.read_client())
 
-    def look(self) -> SeenSolution:
+    def poll(self) -> SeenSolution:
         """Return the solution, all its versions and the jobs of its group as they are now.
 
         If the version is given, or if this run has created it, nothing else is read, because the

@@ -58,7 +58,7 @@ HEADLINES: Mapping[Outcome, str] = {
     "SKIPPED": "nothing was deployed",
     "AWAITING_APPROVAL": "the new version for {} needs your approval",
     "REJECTED": "the new version for {} was rejected",
-    "ROLLED_BACK": "the new version for {} was taken back",
+    "ROLLED_BACK": "the new version for {} was rolled back",
 }
 """Outcome of a run -> the most important fact. `{}` stands for campaigns."""
 ENDS = {
@@ -125,7 +125,7 @@ RUN_ADVICE: Mapping[str, Advice] = {
 """The error that ended a run -> what to do. `FAILED` is for any other failure."""
 CAMPAIGN_ADVICE: Mapping[Outcome, Advice] = {
     "FAILED": BAD_VERSION._replace(
-        sentence="No probe has passed. If the campaign answers badly, move it back:"
+        sentence="No probe has passed. If the campaign answers badly, roll it back:"
     ),
     "ROLLED_BACK": Advice(
         "The campaign serves its good version again. Find out what was wrong with the new version, "
@@ -144,7 +144,7 @@ CAMPAIGN_ADVICE: Mapping[Outcome, Advice] = {
         ["approve {}", "approve --refuse {}"],
         "Approve a version",
     ),
-    "DEPLOYED": BAD_VERSION._replace(sentence="If the campaign answers badly, move it back:"),
+    "DEPLOYED": BAD_VERSION._replace(sentence="If the campaign answers badly, roll it back:"),
 }
 """The outcome of a campaign -> what to do."""
 

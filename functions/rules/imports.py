@@ -59,7 +59,7 @@ class Export(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class SeenDataset:
-    """A dataset and its export, as one look shows them."""
+    """A dataset and its export, as one poll shows them."""
 
     imports: Sequence[Import]
     export: Export
@@ -84,7 +84,7 @@ class WantedImport:
 
 @dataclass
 class Memory(JobMemory):
-    """What an import remembers between two looks."""
+    """What an import remembers between two polls."""
 
     checked: str = ""
     """The fingerprint of the export whose content was checked last. The first check is planning."""

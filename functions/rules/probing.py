@@ -2,7 +2,7 @@
 
 A *probe* asks a campaign for recommendations for some minutes, as soon as it serves the version on
 trial. Its *verdict* is PASSED or FAILED. The requests until then are a *probe run*: a value that
-never changes, so each look makes a new one, which is remembered until the next look.
+never changes, so each poll makes a new one, which is remembered until the next poll.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class ProbeRun:
     update_created_at: datetime | None = None
     """When the campaign's latest update was created, as known when the last request was sent."""
     response: Response | None = None
-    """The response to the last request. It's counted at the next look."""
+    """The response to the last request. It's counted at the next poll."""
     bad_in_a_row: int = 0
     silent_since: datetime | None = None
     failure: str | None = None

@@ -61,7 +61,7 @@ class Training(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class SeenSolution:
-    """A solution, its versions and the imports of its dataset group, as one look shows them."""
+    """A solution, its versions and the imports of its dataset group, as one poll shows them."""
 
     config: str
     """A hash of the recipe and the configuration of the solution."""
@@ -95,7 +95,7 @@ class WantedTraining:
 
 @dataclass
 class Memory(JobMemory):
-    """What a training remembers between two looks."""
+    """What a training remembers between two polls."""
 
     version: str | None = None
     """The version that the run waits for or deploys."""

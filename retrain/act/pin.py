@@ -20,7 +20,7 @@ def pin(target: Target, *, campaign: CampaignOption = None, as_json: JsonOption 
     For example: retrain pin --stack prod --campaign home-page
 
     The pin lasts until `retrain unpin`, and every run warns of it. A trial that has begun goes on
-    to its end: the version stays, or the campaign goes back.
+    to its end: the version stays, or the campaign is rolled back.
 
     Exit code 0: the campaign is pinned, perhaps since an earlier time.
     Exit code 2: the pipeline or the campaign was not found.

@@ -83,7 +83,7 @@ def rollback(
     moves = f"{short_name(arn)} serves {short_name(move.bad)} and moves to {short_name(good)}"
     print_message(moves)
     if move.record.blocked_version_arn == good:
-        print_message(f"warning: it was moved back from {short_name(good)} before")
+        print_message(f"warning: it was rolled back from {short_name(good)} before")
     if warning := deletion_warning(target.access.personalize, good):
         print_message(f"warning: {warning}")
     if move.pin:

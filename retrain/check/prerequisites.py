@@ -108,7 +108,7 @@ def check_guards(account: Account) -> Iterator[Finding]:
 
 
 def check_way_back(account: Account) -> Iterator[Finding]:
-    """Check that each campaign has a probe or a bake, and a version to which it can go back."""
+    """Check that each campaign has a probe or a bake, and a version to be rolled back to."""
     client, world, pipeline = account.client("personalize"), account.view.world, account.pipeline
     for solution in pipeline.settings["solutions"]:
         for configured in solution["campaigns"]:
@@ -132,7 +132,9 @@ def check_way_back(account: Account) -> Iterator[Finding]:
                 continue
             response = found(client.describe_solution_version, solutionVersionArn=version)
             status = response["solutionVersion"]["status"] if response else "gone"
-            problem = None if is_active(status) else f"is {status}, so {name} cannot go back to it"
+            problem = (
+                None if is_active(status) else f"is {status}, so {name} cannot be rolled back to it"
+            )
             fix = pipeline.command("start", "--force")
             yield account.finding(short_name(version), problem, fix)
 

@@ -56,7 +56,7 @@ VERDICTS = {
     "onTrial": "has it on trial",
     "good": "rolls back to it",
     "previous": "had it before",
-    "bad": "was moved back from it",
+    "bad": "was rolled back from it",
 }
 """What a campaign has to do with a version, by the key in the JSON document."""
 SHOWN_VERSIONS = 5

@@ -172,7 +172,7 @@ SCENARIOS = (
     Scenario(
         name=Name.BAD_PROBE,
         story="The new version has good metrics, but never has a result.",
-        promise="Every campaign moves back to its previous version (ROLLED_BACK).",
+        promise="Every campaign is rolled back to its previous version (ROLLED_BACK).",
         way_out="give each campaign a probe: solutions[].campaigns[].probe",
         prevented="users would have seen no recommendations until someone noticed",
         fault=NO_RESULTS,
@@ -183,7 +183,7 @@ SCENARIOS = (
     Scenario(
         name=Name.RINGING_ALARM,
         story="The new version answers its probe, but then an alarm goes off at each campaign.",
-        promise="Every campaign moves back to its previous version (ROLLED_BACK).",
+        promise="Every campaign is rolled back to its previous version (ROLLED_BACK).",
         prevented="the errors would have gone on until someone had read the alarm",
         outcomes=["ROLLED_BACK"],
         trains=True,

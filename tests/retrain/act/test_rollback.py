@@ -45,7 +45,7 @@ def test_golden_a_campaign_moves_back_and_no_run_deploys_the_version_again(golde
         forward = prod.retrain(f"rollback --yes --to {new.rpartition('/')[2]}")
         assert prod.pipeline.served_version() == new
     assert forward.code == 0
-    warning = f"warning: it was moved back from {short(new)} before"
+    warning = f"warning: it was rolled back from {short(new)} before"
     assert warning in forward.err.splitlines()
 
 
