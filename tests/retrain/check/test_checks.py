@@ -590,7 +590,7 @@ def test_a_way_back_that_is_blocked_is_named_before_it_is_needed():
         assert [row[0] for row in findings(prod, "way back")] == ["warn"], "there is no probe"
         start = "retrain start --force --stack prod"
         answers[first] = "ResourceNotFoundException"
-        name, text = short_name(first), "so home cannot go back to it"
+        name, text = short_name(first), "so home cannot be rolled back to it"
         assert ("missing", f"{name} is gone, {text}", start) in findings(prod, "way back")
         answers[first] = {"solutionVersion": {"status": "CREATE FAILED"}}
         failed = ("missing", f"{name} is CREATE FAILED, {text}", start)

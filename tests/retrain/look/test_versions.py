@@ -107,7 +107,7 @@ FACTS = [
     ({"campaigns": [{**VERDICTS, "serves": True, "good": True}]}, "campaigns home serves it"),
     (
         {"campaigns": [{**VERDICTS, "good": True, "bad": True}]},
-        "campaigns home rolls back to it, was moved back from it",
+        "campaigns home rolls back to it, was rolled back from it",
     ),
     ({"campaigns": [{**VERDICTS, "pin": "pinned by ops"}]}, "campaigns home does not serve it"),
     (
