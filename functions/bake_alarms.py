@@ -13,7 +13,7 @@ from .texts import shortened
 from .words import name_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from .contract import CampaignSettings, Settings
 
@@ -44,14 +44,26 @@ def read_alarms(client: CloudWatchClient, names: Sequence[str]) -> list[Alarm]:
     An error becomes the state of an alarm. It must not stop the deployment, and it's no reason to
     roll back either.
     """
-    try:
-        alarms = _described_alarms(client, names, "MetricAlarm", "CompositeAlarm")
-        other_names = [name for name in names if name not in alarms]
-        if other_names:
-            alarms |= _log_alarms(client, other_names)
-    except (ClientError, ServiceUnavailable, Throttled) as error:
-        return [Alarm(name=name, state=shortened(str(error))) for name in names]
+    alarms = _explained(_described_alarms, client, names, "MetricAlarm", "CompositeAlarm")
+    other_names = [name for name in names if name not in alarms]
+    if other_names:
+        # An error here must not hide an alarm that rings.
+        alarms |= _explained(_log_alarms, client, other_names)
     return [alarms[name] for name in names]
+
+
+def _explained(
+    read: Callable[..., dict[str, Alarm]],
+    client: CloudWatchClient,
+    names: Sequence[str],
+    *types: str,
+) -> dict[str, Alarm]:
+    """Return what a request reads, or its error as the state of each alarm."""
+    try:
+        return read(client, names, *types)
+    except (ClientError, ServiceUnavailable, Throttled) as error:
+        state = shortened(str(error))
+        return {name: Alarm(name=name, state=state) for name in names}
 
 
 def _log_alarms(client: CloudWatchClient, names: Sequence[str]) -> dict[str, Alarm]:

@@ -41,8 +41,8 @@ on it. By default, an update may take 3 hours."""
 PAUSE_SHARE = 0.5
 """A run for a trial is started if no run was started for this share of the trial's age. So the
 pauses grow if no run can end the trial."""
-BAKE_PAUSE = timedelta(hours=1)
-"""The longest of these pauses during a bake, because only runs read its alarms."""
+MAX_PAUSE = timedelta(hours=1)
+"""The longest of these pauses. Meanwhile, nobody reads the alarms of a bake, or goes back."""
 DAILY_DATASETS = ("interactions", "actionInteractions")
 """The datasets that grow every day. If such an export does not change, its data has stopped
 arriving, unless applications send events as well."""
@@ -117,9 +117,14 @@ class Watcher:
     def _start_run_for_trials(self, last_start: datetime | None) -> None:
         """Start a run that finishes the trials, if there are any and no run has just started."""
         now = clock.now()
-        pauses = [_pause_between_runs(trial, now) for trial in self._trials]
-        if not pauses or (last_start and now - last_start < min(pauses)):
+        if not self._trials:
             return
+
+        began_at = min(trial.began_at for trial in self._trials)
+        pause = min((now - began_at) * PAUSE_SHARE, MAX_PAUSE)
+        if last_start and now - last_start < pause:
+            return
+
         name, request = f"trial-{now:%Y%m%dT%H%M%SZ}", json.dumps({"only": "trials"})
         stepfunctions().start_execution(stateMachineArn=self._arn, name=name, input=request)
         log("watch_pipeline", f"started {name}")
@@ -204,10 +209,3 @@ class Watcher:
         extra = {"step": "watch_pipeline", "arn": arn, "failure": failure}
         logger.error("watch_pipeline: %s: %s", arn, failure, extra=extra)
         return None
-
-
-def _pause_between_runs(trial: Trial, now: datetime) -> timedelta:
-    """Return how long after the start of the last run another one is started for a trial."""
-    growing_pause = (now - trial.began_at) * PAUSE_SHARE
-    is_baking = trial.bake_ends_at is not None and now < trial.bake_ends_at
-    return min(growing_pause, BAKE_PAUSE) if is_baking else growing_pause

@@ -41,7 +41,7 @@ def judge_trial(
 
     if campaign.update.belongs_to(trial):
         return _report_failed_update(campaign, trial)
-    if _was_update_lost(campaign, trial):
+    if _was_update_lost(campaign, trial) and not progress.rollback_reasons:
         return _handle_lost_update(campaign, trial, spec, now)
     if _is_back_at_good_version(campaign):
         return _judge_rollback(campaign, trial, spec, progress, now)
@@ -61,12 +61,12 @@ def _judge_served_version(
     """Watch the version, and keep it if nothing goes wrong.
 
     Alarms come first, also during the probe, because a bad version shouldn't stay until the end of
-    it.
+    it. They don't even wait for the record of the arrival, whose tags may be denied for hours.
     """
     return (
-        _record_arrival(campaign, trial, spec, now)
-        or _roll_back_after_alarm(campaign, trial)
+        _roll_back_after_alarm(campaign, trial)
         or _resume_rollback(campaign, trial, progress)
+        or _record_arrival(campaign, trial, spec, now)
         or _judge_probe_and_bake(campaign, trial, spec, progress, now)
     )
 

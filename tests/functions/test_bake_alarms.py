@@ -33,6 +33,17 @@ def test_an_alarm_that_is_no_metric_alarm_is_asked_for_as_a_log_alarm():
     ]
 
 
+def test_an_alarm_that_rings_is_seen_although_another_one_cannot_be_asked_for():
+    client = boto3.client("cloudwatch", region_name="eu-west-1")
+    ringing = {"AlarmName": "5xx", "StateValue": "ALARM", "StateUpdatedTimestamp": s.NOW}
+    with Stubber(client) as stubber:
+        stubber.add_response("describe_alarms", {"MetricAlarms": [ringing]})
+        stubber.add_client_error("describe_alarms", "InvalidParameterValue", "no LogAlarm here")
+        first, second = read_alarms(client, ["5xx", "gone"])
+    assert first == Alarm("5xx", "ALARM", s.NOW)
+    assert "no LogAlarm here" in second.state
+
+
 def test_an_alarm_that_an_old_boto3_does_not_know_is_not_called_missing():
     client = boto3.client("cloudwatch", region_name="eu-west-1")
     shape = client.meta.service_model.operation_model("DescribeAlarms").output_shape

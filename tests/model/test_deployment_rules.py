@@ -786,6 +786,18 @@ def test_an_alarm_that_goes_off_during_the_bake_moves_the_campaign_back(seen, ex
         assert progress.rollback_reasons == [RANG]
 
 
+def test_an_alarm_is_heeded_although_the_arrival_cannot_be_recorded():
+    """Whoever may update a campaign may be denied to tag it."""
+    arriving = Trial(NEW, BEGAN, was_served=False)
+    seen = replace(campaign(NEW, trial=arriving, good_version_arn=LIVE), alarms=[RINGING])
+    rolling_back, progress = step(seen, wanted(**BAKED))
+    assert rolling_back == BACK
+    rolled_back = campaign(latest=TAKEN_BACK, trial=arriving, good_version_arn=LIVE)
+    ended, _ = step(rolled_back, wanted(**BAKED), progress)
+    assert (ended.outcome, ended.reasons) == ("ROLLED_BACK", (RANG,))
+    assert ended.action.record.blocked_version_arn == NEW
+
+
 def test_an_alarm_is_heeded_during_the_probe_and_the_bake_goes_on_after_it():
     want = wanted(**BAKED | {"probe": {"minutes": 10}})
     assert step(bake(), want)[0] == Step("TRYING", Probe())
