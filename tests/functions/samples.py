@@ -30,9 +30,10 @@ ITEMS = dataset_arn("items")
 GROUP = MOVIES.arn
 SCHEMA = f"{ARN}:schema/interactions"
 SOLUTION = solution_arn("taste")
-OTHER_SOLUTION = solution_arn("similar")
+OTHER_SOLUTION = solution_arn("taste-similar")
 VERSION, OLD_VERSION, FOREIGN_VERSION = (f"{SOLUTION}/{each}" for each in ("new", "old", "foreign"))
 CAMPAIGN = campaign_arn("home")
+OTHER_CAMPAIGN = campaign_arn("home-page")
 RUN_ID = "20261129T030000Z"
 LAST_RUN = "20261122T030000Z"
 LOCATION = "s3://exports/interactions.csv"
@@ -44,16 +45,20 @@ VERSION_NAME = f"{PREFIX}-{RUN_ID}-0b519087"
 EXECUTION = f"arn:aws:states:{REGION}:123456789012:execution:retraining:first"
 SCHEDULE = f"arn:aws:scheduler:{REGION}:123456789012:schedule/group/weekly"
 
-NOW = datetime(2026, 11, 29, 3, 0, tzinfo=UTC)
+SLOT = datetime(2026, 11, 29, 3, 0, tzinfo=UTC)
+"""The scheduled time of the run, with which its id begins."""
+STARTED = SLOT + timedelta(minutes=1)
+"""The start of its execution."""
+NOW = SLOT + timedelta(minutes=10)
 
 
 def ago(hours=0, **units):
-    """Return the time this long before the run starts."""
+    """Return the time this long before now."""
     return NOW - timedelta(hours=hours, **units)
 
 
 def iso(hours=0, **units):
-    """Return the time this long before the run starts, as a document contains it."""
+    """Return the time this long before now, as a document contains it."""
     return ago(hours, **units).isoformat()
 
 
@@ -84,6 +89,16 @@ def imported(**changes):
         "ended_at": ago(47.5),
     }
     return Import(**{**standard, **changes})
+
+
+def imported_items():
+    """Return a foreign import of items, which overlaps that of the interactions."""
+    return imported(
+        arn=f"{ARN}:dataset-import-job/monday-items",
+        dataset=ITEMS,
+        created_at=ago(47.75),
+        ended_at=ago(47.25),
+    )
 
 
 def held_import(**changes):
@@ -244,7 +259,7 @@ def configured(request=None, **changes):
     started = {
         "request": {} if request is None else request,
         "executionArn": EXECUTION,
-        "startedAt": NOW.isoformat(),
+        "startedAt": STARTED.isoformat(),
     }
     return {"settings": settings(), "run": started, **changes}
 
@@ -274,17 +289,17 @@ def first_state(output):
     return {"type": "PassStateExited", "stateExitedEventDetails": details}
 
 
-SCHEDULED = {"trigger": "schedule", "scheduledTime": NOW.isoformat()}
-"""The input of an execution that the schedule has started now."""
+SCHEDULED = {"trigger": "schedule", "scheduledTime": SLOT.isoformat()}
+"""The input of an execution that the schedule has started."""
 
 
 def run(request=None, *, trigger="schedule", **changes):
-    """Return a run at the scheduled time. Without a request, its trigger is in the request."""
+    """Return a run that began a minute late. Without a request, its trigger is in the request."""
     key = "only" if trigger in ("trials", "deployments") else "trigger"
     return {
         "id": RUN_ID,
         "trigger": trigger,
-        "startedAt": NOW.isoformat(),
+        "startedAt": STARTED.isoformat(),
         "executionArn": EXECUTION,
         "request": {**SCHEDULED, "trigger": None, key: trigger} if request is None else request,
         **changes,
@@ -299,6 +314,20 @@ VERSIONS = {
 """What the rules of a deployment know about each version."""
 
 
+NEIGHBOURS = {
+    "datasets": {ITEMS: dataset_resource(datasetArn=ITEMS, schemaArn=f"{SCHEMA}-of-items")},
+    "imports": {ITEMS: [imported_items()]},
+    "solutions": {OTHER_SOLUTION: solution_resource(solutionArn=OTHER_SOLUTION, performHPO=True)},
+    "campaigns": {
+        OTHER_CAMPAIGN: campaign(
+            campaignArn=OTHER_CAMPAIGN, solutionVersionArn=f"{OTHER_SOLUTION}/new"
+        )
+    },
+    "campaign_tags": {OTHER_CAMPAIGN: {"retraining-pinned": "for good"}},
+}
+"""What else is in the group, and comes first. It must not matter to what a test is about."""
+
+
 def world(trainings=(), **changes):
     """Return the state of the services. `trainings` are the versions as the rules see them."""
     standard = {
@@ -310,9 +339,11 @@ def world(trainings=(), **changes):
         "imports": {DATASET: [imported()]},
         "solutions": {SOLUTION: solution_resource()},
         "campaigns": {CAMPAIGN: campaign()},
+        "campaign_tags": {},
         "version_readers": dict.fromkeys((SOLUTION, OTHER_SOLUTION), VERSIONS.__getitem__),
         **changes,
     }
+    standard |= {key: {**others, **standard[key]} for key, others in NEIGHBOURS.items()}
     imports = [job for jobs in standard["imports"].values() for job in jobs]
     jobs = {"imports": imports, "deletions": standard.get("deletions", ())}
     seen = {

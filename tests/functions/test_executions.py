@@ -17,7 +17,7 @@ from functions.executions import (
 from tests.functions import samples as s
 
 SCHEDULED = {"trigger": "schedule", "scheduledTime": "2026-11-29T03:00:00Z"}
-MANUAL_RUN_ID = "20261129-f4750e9e"
+MANUAL_RUN_ID = "20261129-abe5865e"
 
 
 def started(request, **changes):
@@ -41,7 +41,7 @@ def test_the_id_of_a_scheduled_run_is_its_scheduled_time():
     assert run_of(started({**SCHEDULED, "scheduleArn": None})) == {
         "id": s.RUN_ID,
         "trigger": "schedule",
-        "startedAt": s.NOW.isoformat(),
+        "startedAt": s.STARTED.isoformat(),
         "executionArn": s.EXECUTION,
         "request": SCHEDULED,
     }
@@ -56,7 +56,7 @@ def test_the_id_of_a_manual_run_is_its_day_and_a_hash_of_its_execution():
     assert run_of(started({})) == {
         "id": MANUAL_RUN_ID,
         "trigger": "manual",
-        "startedAt": s.NOW.isoformat(),
+        "startedAt": s.STARTED.isoformat(),
         "executionArn": s.EXECUTION,
         "request": {},
     }

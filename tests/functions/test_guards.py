@@ -18,6 +18,7 @@ from functions.planning.resource_guards import (
     unusable_solution,
 )
 from tests.functions import samples as s
+from tests.world import dataset_arn
 
 
 def test_the_page_shows_the_guards():
@@ -36,11 +37,12 @@ def test_the_docstring_of_a_guard_says_what_it_looks_for(guard):
 
 def test_every_resource_that_does_not_exist_is_found():
     absent = {"datasets": {}, "dataset_groups": {}, "solutions": {}, "campaigns": {}}
-    two = s.settings(datasets=[s.items_settings(), s.dataset_settings()])
+    missing = (dataset_arn("users"), s.DATASET)
+    two = s.settings(datasets=[s.dataset_settings(datasetArn=arn) for arn in missing])
     without_import = {"request": {"skipImport": True}, "settings_": two}
     assert s.messages(inactive_datasets, **without_import, **absent) == [
         f"{arn}: does not exist; create it, or correct the ARN in the stack's config"
-        for arn in (s.ITEMS, s.DATASET)
+        for arn in missing
     ]
     assert s.messages(unusable_solution, **absent) == [
         f"{s.SOLUTION}: does not exist; create it, or correct the ARN in the stack's config",

@@ -7,7 +7,7 @@ import pytest
 from functions.errors import RunRefused
 from functions.executions import older_executions
 from functions.overlap import LISTS_LAG, pause_before
-from tests.functions.samples import EXECUTION, NOW, iso, run, settings
+from tests.functions.samples import EXECUTION, NOW, STARTED, iso, run, settings
 
 MACHINE = EXECUTION.replace(":execution:", ":stateMachine:").rpartition(":")[0]
 EARLIER = NOW - timedelta(hours=20)
@@ -43,20 +43,20 @@ def expect_running(executions, *running):
     expect_list(executions, *listed, statusFilter="RUNNING")
 
 
-LATER, SOONER = NOW + timedelta(milliseconds=1), NOW - timedelta(milliseconds=1)
-SOONEST = NOW - timedelta(milliseconds=2)
+LATER, SOONER = STARTED + timedelta(milliseconds=1), STARTED - timedelta(milliseconds=1)
+SOONEST = STARTED - timedelta(milliseconds=2)
 
 
 @pytest.mark.parametrize(
     ("running", "older"),
     [
-        pytest.param([("own", NOW)], [], id="only itself"),
+        pytest.param([("own", STARTED)], [], id="only itself"),
         pytest.param([], [], id="none, itself not listed yet"),
-        pytest.param([("own", NOW), ("a", LATER)], [], id="a younger one"),
+        pytest.param([("own", STARTED), ("a", LATER)], [], id="a younger one"),
         pytest.param([("z", SOONER)], ["z"], id="an older one, itself not listed yet"),
-        pytest.param([("own", NOW), ("a", NOW)], ["a"], id="same start, first by ARN"),
-        pytest.param([("own", NOW), ("z", NOW)], [], id="same start, second by ARN"),
-        pytest.param([("b", SOONER), ("c", SOONEST), ("own", NOW)], ["c", "b"], id="two"),
+        pytest.param([("own", STARTED), ("a", STARTED)], ["a"], id="same start, first by ARN"),
+        pytest.param([("own", STARTED), ("z", STARTED)], [], id="same start, second by ARN"),
+        pytest.param([("b", SOONER), ("c", SOONEST), ("own", STARTED)], ["c", "b"], id="two"),
     ],
 )
 def test_an_execution_is_older_if_it_started_before_or_is_first_by_arn(executions, running, older):
@@ -69,7 +69,7 @@ def test_one_of_two_executions_with_the_same_listed_start_goes_on(executions):
     starts = {"a": "2026-11-29T03:00:00.123456Z", "own": "2026-11-29T03:00:00.123999Z"}
     older = []
     for name, started in starts.items():
-        expect_running(executions, ("a", NOW), ("own", NOW))
+        expect_running(executions, ("a", STARTED), ("own", STARTED))
         own = run(executionArn=arn(name), startedAt=started)
         older.append(older_executions(executions.client, own))
     assert older == [[], [arn("a")]], "the list is less precise than the document"

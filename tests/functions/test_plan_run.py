@@ -138,7 +138,7 @@ UNCHANGED = {
     "trainings": [s.trained_version()],
     **SERVED,
 }
-HELD = "interactions: the export has not changed since 2026-11-29 01:00 UTC; "
+HELD = "interactions: the export has not changed since 2026-11-29 01:10 UTC; "
 LEARNED = "it was trained on the present data"
 ON_EXPORT = s.settings(
     datasets=[s.dataset_settings(readyMarker="s3://exports/_SUCCESS")], triggerOnExport=True
@@ -195,7 +195,7 @@ def test_a_run_that_may_train_nothing_and_imports_nothing_is_skipped():
     two = {**TWO_OF_EACH, **OFTEN, **SERVED}
     two["settings_"] = {**TWO_OF_EACH["settings_"], "limits": ONCE["limits"]}
     planned = plan({"skipImport": True}, **two)
-    assert planned["reason"].startswith(f"taste and similar: {HELD_BACK}, and limits.")
+    assert planned["reason"].startswith(f"taste and taste-similar: {HELD_BACK}, and limits.")
     assert planned["warnings"] == [], "the reason says it"
 
 
@@ -249,7 +249,7 @@ def test_a_run_finds_up_to_date_what_has_the_present_data(changes, expected):
 
 
 def expect_tag(personalize, arn, error=None, **details):
-    tag = {"tagKey": "retraining-checked", "tagValue": "2026-11-29T03:00:00+00:00"}
+    tag = {"tagKey": "retraining-checked", "tagValue": s.iso()}
     request = {"resourceArn": arn, "tags": [tag]}
     if error:
         personalize.expect_error("tag_resource", error, "no", **details, **request)

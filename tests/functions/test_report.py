@@ -30,7 +30,7 @@ def serving(served, on_trial=None, *, is_known=True, is_bad=False):
     ]
 
 
-def report(document=None, serves=None, *, ended_at=s.NOW + timedelta(hours=2), **changes):
+def report(document=None, serves=None, *, ended_at=s.STARTED + timedelta(hours=2), **changes):
     """Return the report of a run of two hours. `changes` are changes of a good run's document."""
     return report_of(
         document or s.finished(**changes),
@@ -83,8 +83,8 @@ def test_the_report_of_a_good_run():
         "runId": s.RUN_ID,
         "trigger": "schedule",
         "executionArn": s.EXECUTION,
-        "startedAt": s.NOW.isoformat(),
-        "endedAt": (s.NOW + timedelta(hours=2)).isoformat(),
+        "startedAt": s.STARTED.isoformat(),
+        "endedAt": (s.STARTED + timedelta(hours=2)).isoformat(),
         "seconds": 7200,
         "trainingHours": 1.5,
         "trainingCost": 0.38,
@@ -219,7 +219,7 @@ def test_each_partition_has_its_console(host, partition):
 
 
 def test_a_clock_that_is_a_little_behind_gives_no_negative_duration():
-    assert report(ended_at=s.NOW - timedelta(seconds=1))["seconds"] == 0
+    assert report(ended_at=s.STARTED - timedelta(seconds=1))["seconds"] == 0
 
 
 # Imports

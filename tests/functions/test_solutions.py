@@ -108,7 +108,7 @@ def test_a_solution_is_trained_if_no_version_has_learned_the_present_data():
 def test_a_training_may_be_asked_for(request_, settings_):
     plan = planned({**WITHOUT_IMPORT, **request_}, LEARNED, settings_=settings_)
     assert is_trained(plan)
-    assert plan["requestedSince"] == s.iso()
+    assert plan["requestedSince"] == s.STARTED.isoformat()
     again = s.trained_version(created_at=s.ago(0))
     plan = planned({**WITHOUT_IMPORT, **request_}, again, settings_=settings_)
     assert plan["existingVersionArn"] == s.VERSION, "it is asked for once"
