@@ -45,7 +45,7 @@ TRIAL = Trial(NEW, NOW - HOUR)
 
 def step(*jobs, memory=(), campaigns=SERVED, live=False, results=5, spec=(), **state):
     """Return the step of the rules, and the progress after it."""
-    progress = BatchProgress(**{"began_at": NOW, **dict(memory)})
+    progress = BatchProgress(**{"began_at": NOW - 3 * MINUTE, **dict(memory)})
     state = BatchState(jobs=jobs, campaigns=campaigns, **{"input_fingerprint": "i1", **state})
     on_rejected = "live" if live else "skip"
     settings = {"numResults": results, "onRejected": on_rejected, "maxHours": 6}

@@ -93,7 +93,7 @@ def step(seen, want=None, progress=None):
 
     The rules know no more about versions than a poll has read for them.
     """
-    spec, progress = want or wanted(), progress or DeploymentProgress(NOW)
+    spec, progress = want or wanted(), progress or DeploymentProgress(NOW - 3 * MINUTE)
     decided = decide(polled(seen, spec), spec, progress, NOW)
     remember(progress, decided)
     return decided._replace(reasons=tuple(decided.reasons), remembered={}), progress

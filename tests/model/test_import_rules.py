@@ -34,7 +34,7 @@ def seen(*jobs, export=EXPORT, until_end=None):
 def step(*jobs, export=EXPORT, until_end=None, memory=(), **fields):
     """Return the step of the rules for a dataset with these import jobs."""
     wanted = WantedImport(**{"run": "this", "is_full": True, "max_hours": 6, **fields})
-    remembered = Memory(**{"began_at": NOW, "checked": FINGERPRINT, **dict(memory)})
+    remembered = Memory(**{"began_at": NOW - 3 * MINUTE, "checked": FINGERPRINT, **dict(memory)})
     return decide(seen(*jobs, export=export, until_end=until_end), wanted, remembered, NOW)
 
 

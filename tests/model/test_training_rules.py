@@ -65,7 +65,7 @@ def step(*versions, imports=(IMPORTED,), memory=None, updated=False, deletions=(
         trainings=versions,
     )
     standard = {"run": "this", "datasets": {"items": True}, "max_hours": 24}
-    return decide(seen, WantedTraining(**{**standard, **fields}), memory or Memory(NOW), NOW)
+    return decide(seen, WantedTraining(**{**standard, **fields}), memory or Memory(NOW - 3 * MINUTE), NOW)
 
 
 CREATE = Step("TRAINING", Create(present()))
