@@ -46,12 +46,15 @@ def test_the_errors_that_are_retried_or_reported_do_not_count():
 
 def test_the_alarms_of_a_bake_have_the_names_by_which_a_run_reads_them():
     """The golden file shows that a name is made of the pipeline, the alarm and the prefix."""
-    bakes = BakeArgs(hours=1), BakeArgs(hours=1, create_alarms=True)
-    campaigns = [campaign(bake=bake, user_id="u1", input_list=["i1"]) for bake in bakes]
+    bakes = [None, BakeArgs(hours=1)] + [BakeArgs(hours=1, create_alarms=True)] * 2
+    campaigns = [
+        campaign(f"home{number}", bake=bake, user_id="u1", input_list=["i1"])
+        for number, bake in enumerate(bakes)
+    ]
     settings = MOVIES.with_solutions(solution(campaigns=campaigns)).settings()
     created = [alarm for alarm in alarms_of(settings) if alarm.campaign_arn]
     configured = settings["solutions"][0]["campaigns"]
     names = [name for item in configured for name in alarm_names(settings, item)]
     assert [f"{PIPELINE}-{alarm.name}-{PREFIX}" for alarm in created] == names
-    metrics = ["4xxErrors", "5xxErrors", "Latency"]
+    metrics = ["4xxErrors", "5xxErrors", "Latency"] * 2
     assert [alarm.metric.removeprefix("GetPersonalizedRanking") for alarm in created] == metrics

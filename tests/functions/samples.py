@@ -520,6 +520,21 @@ def failed_training(*reasons, **changes):
     return training_item(**{**failed, **changes})
 
 
+def batch_result(**changes):
+    """Return the result of a batch job that took ten minutes. `changes` are fields of its item."""
+    written = {
+        "phase": "WRITING",
+        **ENDED,
+        "outcome": "WRITTEN",
+        "arn": f"{ARN}:batch-inference-job/{PREFIX}-{RUN_ID}-out",
+        "versionArn": VERSION,
+        "createdAt": iso(minutes=25),
+        "endedAt": iso(minutes=15),
+        **changes,
+    }
+    return {"batchJob": "s3://batch/out/", "item": written, "error": None}
+
+
 def solution_result(**changes):
     return {
         "solution": planned_solution(),

@@ -14,7 +14,12 @@ def test_an_alarm_that_is_no_metric_alarm_is_asked_for_as_a_log_alarm():
     since = s.NOW - timedelta(hours=1)
     responses = {
         "LogAlarm": {"AlarmName": "log", "StateValue": "ALARM", "StateUpdatedTimestamp": since},
-        "MetricAlarm": {"AlarmName": "5xx", "StateValue": "OK", "StateUpdatedTimestamp": since},
+        "MetricAlarm": {
+            "AlarmName": "5xx",
+            "StateValue": "OK",
+            "StateTransitionedTimestamp": since,
+            "StateUpdatedTimestamp": s.NOW,  # when CloudWatch last evaluated it
+        },
     }
     client = boto3.client("cloudwatch", region_name="eu-west-1")
     with Stubber(client) as stubber:

@@ -7,12 +7,12 @@ from functions.planning.datasets import datasets_to_import
 from tests.functions import samples as s
 
 DATED = s.dataset_settings(
-    dataLocation="s3://exports/{date}/{date}.csv", readyMarker="s3://exports/{date}/_SUCCESS"
+    dataLocation="s3://exports/{date}/{date}.csv", readyMarker="s3://exports/{date}/{date}.SUCCESS"
 )
 DAY = {
     **DATED,
     "dataLocation": "s3://exports/2026-11-28/2026-11-28.csv",
-    "readyMarker": "s3://exports/2026-11-28/_SUCCESS",
+    "readyMarker": "s3://exports/2026-11-28/2026-11-28.SUCCESS",
     "day": "2026-11-28",
 }
 RUNNING = s.imported(is_running=True, is_active=False)
@@ -113,6 +113,11 @@ def test_an_import_is_requested_by_force_or_by_a_setting(request_, changes, mode
     held = of_imports(s.held_import(is_full=mode == "FULL", fingerprint=planned), **known)
     assert held.is_requested == requested
     assert held.needs_import == (requested and mode == "FULL"), "no export is appended twice"
+
+
+def test_what_was_imported_since_the_beginning_of_the_run_is_not_imported_again():
+    since = s.held_import(created_at=s.STARTED)
+    assert of_imports(since, request={"force": True}).decision.action == "keep"
 
 
 # Days and ready markers

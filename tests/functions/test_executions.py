@@ -10,6 +10,7 @@ from functions.executions import (
     configured_run_of,
     job_name,
     request_of,
+    run_began_at,
     run_of,
     scheduled_at,
     unreported_error,
@@ -32,6 +33,19 @@ def test_a_key_that_is_null_is_left_out():
 def test_a_scheduled_time_is_in_utc():
     assert scheduled_at(SCHEDULED) == datetime(2026, 11, 29, 3, tzinfo=UTC)
     assert scheduled_at({}) is None
+
+
+@pytest.mark.parametrize(
+    ("run", "began_at"),
+    [
+        (s.run(), s.SLOT),
+        (s.run(startedAt=s.ago(1).isoformat()), s.ago(1)),
+        (s.run({}), s.STARTED),
+    ],
+    ids=["late", "early", "by hand"],
+)
+def test_a_run_begins_at_its_scheduled_time_or_before(run, began_at):
+    assert run_began_at(run) == began_at
 
 
 # The run

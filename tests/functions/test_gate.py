@@ -94,13 +94,15 @@ def test_a_new_value_that_is_no_number_rejects_the_version(value, rule):
 
 
 def test_every_rule_counts_and_without_rules_every_version_is_accepted():
-    rules = [DROP, {"metric": "coverage", "minimum": 0.1}]
+    unknown = [{"metric": name, "maxDrop": 0.1} for name in ("mrr", "map")]
+    rules = [DROP, {"metric": "coverage", "minimum": 0.1}, *unknown]
     compared = compare(
         facts({"ndcg": 0.2999, "coverage": 0.05}, {}), facts({"ndcg": 0.4}, {}), rules
     )
     too_low = "coverage has the value 0.0500, but the minimum is 0.1"
     assert compared.rejections == [FELL, too_low]
-    assert [values["metric"] for values in compared.values] == ["ndcg", "coverage"]
+    assert [warning.split()[0] for warning in compared.warnings] == ["mrr", "map"]
+    assert [values["metric"] for values in compared.values] == ["ndcg", "coverage", "mrr", "map"]
     assert compare(NO_VERSION, facts({"ndcg": 1}, {}), []) == ([], [], [])
 
 

@@ -93,6 +93,16 @@ def test_the_age_of_the_newest_event_is_measured_once_if_it_is_certain(caplog, i
     assert [age for age in ages if age] == [pytest.approx(5.2, abs=0.1)] * is_certain
 
 
+def test_an_import_that_a_person_asks_for_is_done_once_in_a_run():
+    with items() as pipeline:
+        event = iteration(pipeline)
+        event["dataset"]["isRequested"] = True
+        import_items(pipeline, event)
+        again = import_items(pipeline, {**event, "item": None})
+        assert len(created(pipeline)) == 1
+    assert again["outcome"] == "IMPORTED"
+
+
 # What is read
 
 
@@ -198,7 +208,8 @@ def read_imports(monkeypatch, ages, own=(), full=(), broken=""):
             "datasetImportJobArn": f"{JOBS}/{number}",
             "importMode": "FULL" if number in full else "INCREMENTAL",
             "status": "ACTIVE",
-            "creationDateTime": s.ago(age, minutes=1),
+            # Each second one took a day longer, so it began before the next one.
+            "creationDateTime": s.ago(age + number % 2 * 25, minutes=1),
             "lastUpdatedDateTime": s.ago(age),
         }
         for number, age in enumerate(ages)

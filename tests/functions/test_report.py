@@ -422,13 +422,14 @@ def test_the_trials_of_a_run_that_does_more_are_lines_of_its_warnings(
 # Warnings
 
 
-def test_the_warnings_of_the_plan_of_each_campaign_and_of_each_training_are_listed():
+def test_the_warnings_of_the_plan_and_of_each_job_are_listed():
     result = s.solution_result(
         version=s.training_item(warnings=["about /new"]),
         campaigns=[
             s.campaign_result(warnings=["about home"]),
             {**s.campaign_result("FAILED", error=ERROR), "item": None},
         ],
+        batchJobs=[s.batch_result(warnings=["about the results"])],
     )
     document = s.finished(
         plan=s.plan(warnings=["about the plan"]),
@@ -438,4 +439,5 @@ def test_the_warnings_of_the_plan_of_each_campaign_and_of_each_training_are_list
         "about the plan",
         f"{s.CAMPAIGN}: about home",
         f"{s.SOLUTION}: about /new",
+        "s3://batch/out/: about the results",
     ]

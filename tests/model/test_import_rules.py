@@ -240,6 +240,8 @@ def test_an_export_is_checked_again_if_it_has_changed_and_created_once(export, m
         ([job(2, is_full=False), job(1)], [1, 2]),
         ([job(1), job(2), job(3, is_full=False), job(4, is_active=False)], [2, 3]),
         ([job(1, is_full=False), job(2, is_full=False)], [1, 2]),
+        ([job(1, is_full=False, ended_at=NOW), job(2)], [2, 1]),
+        ([job(1, ended_at=NOW), job(2, is_full=False)], [1]),
     ],
 )
 def test_a_dataset_holds_the_newest_full_import_and_all_later_ones(jobs, numbers):

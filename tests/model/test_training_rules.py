@@ -65,7 +65,9 @@ def step(*versions, imports=(IMPORTED,), memory=None, updated=False, deletions=(
         trainings=versions,
     )
     standard = {"run": "this", "datasets": {"items": True}, "max_hours": 24}
-    return decide(seen, WantedTraining(**{**standard, **fields}), memory or Memory(NOW - 3 * MINUTE), NOW)
+    return decide(
+        seen, WantedTraining(**{**standard, **fields}), memory or Memory(NOW - 3 * MINUTE), NOW
+    )
 
 
 CREATE = Step("TRAINING", Create(present()))
@@ -188,7 +190,7 @@ SPOILED = APPENDED._replace(is_spoiled=True)
         ([FOREIGN], ADDED, None),
         ([job(), FOREIGN, job(10, is_full=False)], ADDED, None),
         ([job(), FOREIGN._replace(is_full=False)], {}, None),
-        ([FOREIGN._replace(dataset="users")], {}, None),
+        ([FOREIGN._replace(dataset="users", is_full=False)], {}, None),
         ([job(), job(2, is_confirmed=False)], {}, PARTIAL),
         ([job(), job(2, is_confirmed=False)], {"accepts_foreign": True}, PARTIAL),
         ([job(), APPENDED], {}, PARTIAL),
@@ -216,7 +218,11 @@ def test_foreign_data_that_a_person_has_accepted_are_named():
 
 def test_what_is_foreign_is_named_and_neither_used_nor_stopped():
     memory, foreign = Memory(NOW), own(run=None, arn="foreign")
-    imports = [job(), FOREIGN._replace(is_full=False), FOREIGN._replace(dataset="users")]
+    imports = [
+        job(),
+        FOREIGN._replace(is_full=False),
+        FOREIGN._replace(dataset="users", is_full=False),
+    ]
     versions = [foreign, foreign._replace(is_stopping=True), version(run=None)]
     assert step(*versions, imports=imports, memory=memory, max_hours=1).action is not None
     training, addition = memory.warnings

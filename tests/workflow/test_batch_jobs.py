@@ -109,6 +109,8 @@ def test_without_campaigns_the_gate_compares_with_the_version_of_the_last_result
         pipeline.sleep(600)
         created_again = pipeline.run(scheduledTime=LATER)
     assert results(first) == results(created_again) == ("TRAINED", [("WRITTEN", None)])
+    (warning,) = report(first)["warnings"]
+    assert warning.startswith("s3://exports/out/2026-11-29/: NDCG@10 was not compared")
     outcome, [(batch_outcome, reason)] = results(worse)
     assert (outcome, batch_outcome) == ("TRAINED", "SKIPPED")
     assert reason.startswith("NDCG@10 fell from 0.4")

@@ -13,7 +13,7 @@ from tests.workflow.pipeline import deploy
 from tests.workflow.summaries import outcomes, report, skip_reason
 from tests.world import MOVIES, interactions
 
-MARKERS = {"interactions": "{date}/interactions.SUCCESS", "items": "{date}/items.SUCCESS"}
+MARKERS = {"interactions": "{date}/interactions-{date}.SUCCESS", "items": "{date}/items.SUCCESS"}
 DAY, NEXT_DAY = "2026-11-22", "2026-11-23"
 """Virtual time begins on DAY."""
 WAITING = (
