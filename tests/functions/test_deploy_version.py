@@ -136,6 +136,8 @@ def test_a_new_invocation_that_cannot_poll_finds_the_trial_in_the_tags():
         item = deploy_once(pipeline, new, item)
         assert item["outcome"] is None
         pipeline.sleep(item["seconds"])
+        item = deploy_once(pipeline, new, item)
+        assert item["memory"]["failing_since"] is None, "pauses would go on growing"
         while item["outcome"] is None:
             item = deploy_once(pipeline, new, item)
             pipeline.sleep(item["seconds"])
@@ -196,6 +198,13 @@ def test_a_campaign_that_is_in_use_is_asked_again():
         deploy_once(pipeline, new, item)
         assert len(pipeline.requests("UpdateCampaign")) == 2
         assert record(pipeline).trial.version_arn == new
+
+
+def test_the_trial_is_recorded_before_the_update_is_sent():
+    with deploy() as pipeline:
+        deploy_once(pipeline, trained(pipeline))
+        sent = [call.operation for call in pipeline.personalize.calls]
+    assert sent.index("TagResource") < sent.index("UpdateCampaign"), "a run may die in between"
 
 
 def test_an_update_that_is_denied_ends_the_trial():

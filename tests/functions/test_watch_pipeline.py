@@ -17,14 +17,14 @@ WITHOUT_CAMPAIGNS = s.settings(datasets=[], solutions=[s.solution_settings(campa
 def measure(personalize, monkeypatch):
     """Return a function that measures a pipeline which was deployed so many hours ago.
 
-    An execution is running, so nothing is started or stopped.
+    Its last execution began an hour ago. While it is running, nothing is started or stopped.
     """
     monkeypatch.setattr(watch_pipeline, "read_client", lambda: personalize.client)
     monkeypatch.setattr(watch_pipeline, "stepfunctions", lambda: None)
-    running = [{"status": "RUNNING", "startDate": s.ago(1)}]
-    monkeypatch.setattr(watch_pipeline, "last_executions", lambda *_: running)
 
-    def call(settings_, deployed=1000):
+    def call(settings_, deployed=1000, status="RUNNING"):
+        last = {"status": status, "startDate": s.ago(1)}
+        monkeypatch.setattr(watch_pipeline, "last_executions", lambda *_: [last])
         machine = DeployedMachine(settings_, s.ago(deployed))
         monkeypatch.setattr(watch_pipeline, "deployed_machine", lambda *_: machine)
         return watch_pipeline.handler({"stateMachineArn": "machine"}, None)
@@ -112,6 +112,37 @@ def test_a_solution_without_campaigns_has_its_newest_version(measure, personaliz
     expect_versions(personalize, s.version_summary(creationDateTime=s.ago(70)))
     expect_tags(personalize, s.SOLUTION, **checked)
     assert measure(WITHOUT_CAMPAIGNS)["models"] == {"taste": hours}
+
+
+# Trials
+
+
+def expect_trial(personalize, began, bake_ended=None, arn=s.CAMPAIGN):
+    """Expect a campaign with a trial that began, and whose bake ended so many hours ago."""
+    bake = {} if bake_ended is None else {"bake": s.iso(bake_ended)}
+    expect_tags(personalize, arn, trial=f"{s.OLD_VERSION} {s.iso(began)} served", **bake)
+    expect_campaign(personalize, arn=arn)
+
+
+@pytest.mark.parametrize(
+    ("began", "bake_ended", "count"), [(4, None, 0), (6, None, 1), (12, 4, 0), (12, 6, 1)]
+)
+def test_a_trial_is_late_five_hours_after_its_bake(measure, personalize, began, bake_ended, count):
+    expect_trial(personalize, began, bake_ended)
+    assert measure(s.settings(datasets=[]))["unfinishedTrials"] == count
+
+
+def test_the_trial_that_is_due_first_starts_a_run(measure, personalize, executions, monkeypatch):
+    monkeypatch.setattr(watch_pipeline, "stepfunctions", lambda: executions.client)
+    expect_trial(personalize, began=4)
+    expect_trial(personalize, began=4, bake_ended=-1, arn=s.OTHER_CAMPAIGN)
+    expect_versions(personalize)
+    started = {"executionArn": s.EXECUTION, "startDate": s.NOW}
+    request = {"name": "trial-20261129T031000Z", "input": '{"only": "trials"}'}
+    executions.expect("start_execution", started, stateMachineArn="machine", **request)
+    campaigns = [s.campaign_settings(campaignArn=arn) for arn in (s.CAMPAIGN, s.OTHER_CAMPAIGN)]
+    with_two = s.settings(datasets=[], solutions=[s.solution_settings(campaigns=campaigns)])
+    measure(with_two, status="FAILED")
 
 
 # What cannot be measured

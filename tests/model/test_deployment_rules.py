@@ -712,7 +712,11 @@ def test_the_report_is_about_the_version_on_trial_and_the_one_before(seen, versi
     ("latest", "created_at", "ended_at"),
     [
         (RUNNING, RUNNING.created_at, None),
-        (replace(RUNNING, is_running=False, ended_at=NOW), RUNNING.created_at, NOW),
+        (
+            replace(RUNNING, is_running=False, created_at=NOW - 9 * MINUTE, ended_at=NOW),
+            NOW - 9 * MINUTE,
+            NOW,
+        ),
         (replace(RUNNING, created_at=NOW - HOUR), None, None),
         (TAKEN_BACK, None, None),
     ],
@@ -761,7 +765,7 @@ def test_a_bake_begins_when_a_look_shows_that_the_version_is_served(trial, probe
         (bake(OK), BAKING),
         (bake(until=NOW + 200 * SECOND), BAKING._replace(pause=200, reasons=(SOON,))),
         (bake(until=NOW), KEPT),
-        (bake(RINGING), BACK),
+        (bake(RINGING, OK._replace(name="returns", since=NOW)), BACK),
         (bake(OK, RINGING, until=NOW - 9 * HOUR), BACK),
         (bake(RINGING._replace(since=BEGAN), until=NOW), KEPT),
         (bake(RINGING._replace(since=BEGAN)), BAKING),

@@ -92,11 +92,17 @@ def test_a_minute_after_its_first_poll_an_invocation_only_polls_and_asks():
     assert item.acts == [QUESTION]
 
 
-@pytest.mark.parametrize(("seconds", "acts"), [(59, [CHANGE]), (61, [])])
+@pytest.mark.parametrize(("seconds", "acts"), [(60, [CHANGE]), (61, [])])
 def test_an_action_follows_a_poll_of_up_to_a_minute(seconds, acts):
     item = Item(Step("DONE", CHANGE, outcome="DONE"), seconds=seconds)
     item.run()
     assert item.acts == acts
+
+
+def test_the_minute_in_which_an_invocation_acts_begins_after_its_first_poll():
+    item = Item(Step("WAITING", pause=10), Step("DONE", CHANGE, outcome="DONE"), seconds=40)
+    item.run()
+    assert item.acts == [CHANGE]
 
 
 def test_a_poll_that_was_too_slow_is_repeated_and_named(monkeypatch):

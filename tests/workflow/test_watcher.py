@@ -118,6 +118,7 @@ def test_an_overdue_training_of_a_dead_run_is_stopped_and_a_foreign_one_is_not()
         assert pipeline.statuses()[1:] == ["CREATE IN_PROGRESS"] * 2, "it has time until then"
         watch_for(pipeline, 0.75)
         assert pipeline.statuses()[1:] == ["CREATE STOPPED", "CREATE IN_PROGRESS"]
+        assert len(pipeline.requests("StopSolutionVersionCreation")) == 1
 
 
 def test_what_has_failed_is_tried_again_by_the_next_call():
