@@ -115,6 +115,30 @@ def test_an_import_is_requested_by_force_or_by_a_setting(request_, changes, mode
     assert held.needs_import == (requested and mode == "FULL"), "no export is appended twice"
 
 
+@pytest.mark.parametrize(
+    ("imports", "reason"),
+    [
+        ([], "the dataset was never imported"),
+        ([s.imported()], "this pipeline did not start the last import (2026-11-27 03:40 UTC)"),
+        (
+            [s.imported(is_full=False, ended_at=s.ago(9)), s.held_import(fingerprint="other")],
+            "this pipeline did not start the last import (2026-11-28 18:10 UTC)",
+        ),
+        (
+            [s.held_import(fingerprint="other", created_at=s.ago(3), ended_at=s.ago(1))],
+            "the export is newer than the last import (2026-11-29 02:10 UTC)",
+        ),
+        (
+            [s.held_import(fingerprint="other", created_at=s.ago(1.5), ended_at=s.ago(1))],
+            "the export has changed since the last import (2026-11-29 02:10 UTC)",
+        ),
+    ],
+    ids=["none", "foreign", "added", "written during it", "changed"],
+)
+def test_an_import_has_a_reason(imports, reason):
+    assert of_imports(*imports).decision == ("import", reason)
+
+
 def test_what_was_imported_since_the_beginning_of_the_run_is_not_imported_again():
     since = s.held_import(created_at=s.STARTED)
     assert of_imports(since, request={"force": True}).decision.action == "keep"
@@ -140,6 +164,7 @@ def test_an_event_that_comes_late_does_not_bring_an_earlier_day_back(
     imported_, mode, request_, needed
 ):
     view = of_imports(
+        s.imported(is_full=False, ended_at=s.ago(1)),
         import_of_day(imported_, mode),
         request=request_,
         settings_=s.settings(datasets=[{**DATED, "importMode": mode}]),

@@ -1,5 +1,7 @@
 """Tests of data deletion jobs: how long a run waits for them, and what is stale after them."""
 
+from dataclasses import replace
+
 import pytest
 
 from functions.errors import RunRefused
@@ -86,6 +88,15 @@ def test_after_a_deletion_a_solution_is_trained_again_in_full_although_nothing_i
     assert [item["existingVersionArn"] for item in plan["solutions"]] == trained
     assert (plan["imports"], solution.training_mode, plan["dataDeletionJobArn"]) == ([], mode, job)
     assert (solution.decision.reason == LEARNED_DELETED_USERS) == (job is not None)
+
+
+def test_the_deletion_is_named_if_only_the_second_solution_has_learned_the_users():
+    new = s.solution_settings(solutionArn=s.OTHER_SOLUTION, campaigns=[])
+    two = s.settings(solutions=[new, s.solution_settings()])
+    seen = view(DELETED).world.seen_solutions
+    seen[s.OTHER_SOLUTION] = replace(seen[s.OTHER_SOLUTION], trainings=())
+    plan = plan_run(view(DELETED, settings_=two, seen_solutions=seen))
+    assert (len(plan["solutions"]), plan["dataDeletionJobArn"]) == (2, JOB)
 
 
 def test_the_monthly_limit_holds_and_says_that_deleted_users_are_still_known():

@@ -7,7 +7,7 @@ import pytest
 from functions.errors import RunRefused
 from functions.overlap import event_of_deployment
 from functions.personalize.imports import location_digits
-from functions.plan_retraining import found_up_to_date, write_checks
+from functions.plan_retraining import found_up_to_date, solutions_on_trial, write_checks
 from functions.planning.plan_run import plan_run
 from tests.functions import samples as s
 
@@ -196,6 +196,9 @@ def test_a_run_that_may_train_nothing_and_imports_nothing_is_skipped():
     two["settings_"] = {**TWO_OF_EACH["settings_"], "limits": ONCE["limits"]}
     planned = plan({"skipImport": True}, **two)
     assert planned["reason"].startswith(f"taste and taste-similar: {HELD_BACK}, and limits.")
+    first, second, *_ = plan({}, **two)["warnings"]
+    assert first.startswith(f"{s.SOLUTION}: {HELD_BACK}")
+    assert second.startswith(f"{s.OTHER_SOLUTION}: {HELD_BACK}")
     assert planned["warnings"] == [], "the reason says it"
 
 
@@ -203,6 +206,22 @@ def test_a_skipped_run_warns_too():
     automatic = {s.SOLUTION: s.solution_resource(performAutoTraining=True)}
     (warning,) = plan(solutions=automatic, **UNCHANGED)["warnings"]
     assert warning.startswith(f"{s.SOLUTION}: also trains automatically")
+
+
+# Trials of earlier runs
+
+
+def test_each_trial_is_tried_once_in_a_run(personalize):
+    tags = [{"tagKey": "retraining-trial", "tagValue": f"{s.VERSION} {s.iso(1)}"}]
+    for arn in (s.CAMPAIGN, s.OTHER_CAMPAIGN, s.OTHER_CAMPAIGN):
+        personalize.expect("list_tags_for_resource", {"tags": tags}, resourceArn=arn)
+    campaigns = [s.campaign_settings(campaignArn=arn) for arn in (s.CAMPAIGN, s.OTHER_CAMPAIGN)]
+    known = s.settings(solutions=[s.solution_settings(campaigns=campaigns)])
+    for tried in ((), (s.CAMPAIGN,)):
+        (found,) = solutions_on_trial(personalize.client, known, tried)
+        assert found["campaigns"] == [
+            {"campaignArn": arn} for arn in (s.CAMPAIGN, s.OTHER_CAMPAIGN) if arn not in tried
+        ]
 
 
 # What is up to date

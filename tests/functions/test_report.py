@@ -199,6 +199,8 @@ def test_the_outcome_of_a_run_is_the_worst_one():
     assert [worst_outcome(outcomes[: last + 1]) for last in range(7)] == outcomes
     failed = s.solution_result(version=s.failed_training(), campaigns=[])
     assert report(solutions=[s.solution_result(), failed])["outcome"] == "FAILED"
+    not_written = s.solution_result(batchJobs=[s.batch_result(outcome="FAILED")])
+    assert report(solutions=[not_written])["outcome"] == "FAILED"
     imports = [s.dataset_result(), s.dataset_result(outcome="FAILED")]
     document = without("solutions", imports={"results": imports, "anyFailed": True})
     assert report(document)["outcome"] == "FAILED"

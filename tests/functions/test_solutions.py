@@ -80,8 +80,13 @@ def test_an_update_becomes_full_without_a_young_full_version(version, mode):
     ids=["worse", "taken back"],
 )
 def test_after_a_bad_version_the_next_training_is_full(changes):
-    assert planned({}, LEARNED, solution=UPDATE)["trainingMode"] == "UPDATE"
-    assert planned({}, LEARNED, solution=UPDATE, **changes)["trainingMode"] == "FULL"
+    two = [s.campaign_settings(), s.campaign_settings(campaignArn=s.OTHER_CAMPAIGN)]
+    known = {
+        "solution": {**UPDATE, "campaigns": two},
+        "campaigns": {arn: s.campaign() for arn in (s.CAMPAIGN, s.OTHER_CAMPAIGN)},
+    }
+    assert planned({}, LEARNED, **known)["trainingMode"] == "UPDATE"
+    assert planned({}, LEARNED, **known, **changes)["trainingMode"] == "FULL", "bad for one of two"
 
 
 # What is new to a solution
@@ -144,6 +149,7 @@ def test_at_the_limit_a_campaign_still_gets_the_version_that_it_waits_for(reques
     assert plan["existingVersionArn"] == s.VERSION
     assert planned(request_, older, settings_=LIMITED, **SERVED) is None
     held_back = s.solution_view(request_, trainings=[older], settings_=LIMITED, **SERVED).decision
+    assert is_trained(planned({**request_, "force": True}, older, settings_=LIMITED, **SERVED))
     assert held_back.action == "hold back"
     assert held_back.reason.startswith("trainings of this pipeline within 30 days: 1, and limits.")
 
@@ -176,14 +182,15 @@ def test_a_campaign_whose_trial_could_not_be_ended_is_left_out():
     assert planned({}, campaign_tags=trial)["campaigns"] == []
 
 
-def test_only_the_campaigns_that_lack_the_version_are_updated():
-    second = f"{s.CAMPAIGN}2"
-    campaigns = [s.campaign_settings(), s.campaign_settings(campaignArn=second)]
+def test_only_the_campaigns_that_lack_the_version_or_its_verdict_are_updated():
+    second, third = f"{s.CAMPAIGN}2", f"{s.CAMPAIGN}3"
+    campaigns = [s.campaign_settings(campaignArn=arn) for arn in (s.CAMPAIGN, second, third)]
     plan = planned(
         WITHOUT_IMPORT,
         LEARNED,
         solution=s.solution_settings(campaigns=campaigns),
-        campaigns={**SERVED["campaigns"], second: s.campaign()},
-        campaign_tags=SERVED["campaign_tags"],
+        campaigns={**SERVED["campaigns"], second: s.campaign(), third: s.campaign()},
+        campaign_tags={**SERVED["campaign_tags"], third: {"retraining-bad": s.VERSION}},
     )
-    assert [campaign["campaignArn"] for campaign in plan["campaigns"]] == [second]
+    updated = [campaign["campaignArn"] for campaign in plan["campaigns"]]
+    assert updated == [second, third], "no report has told that the third has rolled it back"
