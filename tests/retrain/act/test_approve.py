@@ -163,6 +163,24 @@ def test_a_version_that_no_run_would_deploy_takes_no_approval(happening, reason)
     assert (result.code, result.out, result.err[: len(expected)]) == (1, "", expected)
 
 
+def test_a_version_is_compared_with_that_of_each_campaign_and_one_may_take_it_alone():
+    two = MOVIES.with_solutions(solution(campaigns=["home", "tv"], approval=APPROVAL))
+    with account(two) as prod:
+        old, other = newest(prod), prod.pipeline.foreign_training()
+        prod.pipeline.sleep(4 * HOUR)
+        prod.pipeline.foreign_update(other, "tv")
+        prod.pipeline.run()
+        new = newest(prod)
+        write_tags(prod.pipeline.client, campaign_arn("tv"), {BAD: new})
+        shown = prod.retrain("approve").err.splitlines()
+        assert prod.retrain("approve --yes").code == 0
+    assert [line for line in shown if "taste/" in line][:2] == [
+        f"home: {short(old)} → {short(new)}",
+        f"tv: {short(other)} → {short(new)}",
+    ]
+    assert "warning: no run deploys it to tv: a run or a person has rolled it back here" in shown
+
+
 def test_an_approval_is_not_refused_because_the_solution_also_trains_automatically():
     group = ASKING.with_options(auto_training="refuse")
     with account(group) as prod:
