@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.args import BakeArgs, LimitsArgs
+from components.args import LimitsArgs
 from functions.personalize.tags import CHECKED, GOOD, tags_of
 from tests.workflow.pipeline import NEXT_SLOT, deploy, handler
 from tests.workflow.summaries import DEPLOYED, outcomes, report, skip_reason
@@ -77,32 +77,6 @@ def test_a_trial_that_no_run_can_read_rings_at_once_and_is_polled_after_growing_
         (run,) = trial_runs(pipeline)
         polls = [call for call in run.now().calls if call.function == "deploy_version"]
     assert 15 <= len(polls) <= 40, "with a pause of a minute there would be 1,440"
-
-
-def test_a_trial_that_no_run_can_end_rings_after_five_hours():
-    with deploy(PROBED) as pipeline:
-        pipeline.inject_fault("no-results", job="solution-version")
-        die_on_trial(pipeline)
-        pipeline.inject_fault("deny", operation="UpdateCampaign", times=None)
-        rings = watch_for(pipeline, 10)
-    assert rings.index(1) in (19, 20), "a bad version cannot be rolled back"
-    assert rings[21:] == [1] * len(rings[21:])
-
-
-def test_a_trial_in_its_bake_is_polled_at_least_every_hour():
-    bake = BakeArgs(hours=12, create_alarms=True)
-    with deploy(MOVIES.with_solutions(solution(campaigns=[campaign(bake=bake)]))) as pipeline:
-        started = pipeline.start()
-        while not pipeline.requests("UpdateCampaign"):
-            pipeline.sleep(30)
-        pipeline.sleep(7 * HOUR)
-        started.abort()
-        for _ in range(3):
-            watch_for(pipeline, 1.25)
-            (running,) = (run for run in trial_runs(pipeline) if run.now().status == "RUNNING")
-            running.abort()
-        names = [run.arn.rpartition(":")[2] for run in trial_runs(pipeline)]
-    assert len(names) == 3, "half of the age of the trial would be hours"
 
 
 def test_an_overdue_training_of_a_dead_run_is_stopped_and_a_foreign_one_is_not():
