@@ -9,6 +9,7 @@ from botocore.response import StreamingBody
 from functions import exports
 from functions.exports import Export
 from functions.personalize.batch_jobs import (
+    batch_jobs_of,
     create_batch_job,
     failed_lines,
     list_batch_jobs,
@@ -53,6 +54,13 @@ def test_a_create_sends_the_settings_that_are_set(personalize, settings, expecte
     personalize.expect("create_batch_inference_job", {}, **COMMON, **LOCATIONS, **expected)
     job = {**UNSET, "input": "s3://batch/in/", "output": "s3://batch/out/", **settings}
     create_batch_job(personalize.client, "aws-sims", job, {**COMMON})
+
+
+def test_each_date_in_a_location_is_the_day_of_the_run():
+    job = {"input": "s3://batch/{date}/{date}.json", "output": "s3://batch/{date}/{date}/"}
+    (found,) = batch_jobs_of(s.solution_settings(batchJobs=[job]), s.run())
+    assert found["input"] == "s3://batch/2026-11-29/2026-11-29.json"
+    assert found["output"] == "s3://batch/2026-11-29/2026-11-29/"
 
 
 def test_the_jobs_of_an_output_are_listed_back_to_the_last_one_that_succeeded(personalize):
