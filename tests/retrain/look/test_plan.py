@@ -1,16 +1,21 @@
 """Proves that `retrain plan` says what a run would do, and changes nothing."""
 
+from unittest.mock import ANY
+
 import pytest
 
 from components.args import ApprovalArgs
 from functions import prices
+from functions.personalize.tags import BAD, GOOD, REPORTED, write_tags
+from functions.personalize.trainings import describe_version
+from functions.rules.deployments import verdict_about
 from retrain.account import target
 from retrain.account.errors import OperatorError
 from retrain.account.option_words import in_words_of_options
 from tests.program.sample_stack import SOLUTION
 from tests.retrain.in_process import account
 from tests.workflow.pipeline import NEXT_SLOT
-from tests.world import MOVIES, campaign, solution
+from tests.world import HOUR, MOVIES, campaign, campaign_arn, solution
 
 WRITES = ("CreateDatasetImportJob", "CreateSolutionVersion", "UpdateCampaign", "TagResource")
 TWO_SOLUTIONS = MOVIES.with_options(training_hour_price=0.24).with_solutions(
@@ -51,6 +56,38 @@ def test_golden_plans_of_campaigns(golden, monkeypatch):
         monkeypatch.setattr(target, "stack_outputs", not_deployed)
         refused = prod.transcript("plan -s prod", "plan -s prod --export-date 2026-13-01")
     golden("plan_of_campaigns.txt", f"{waiting}\n{refused}")
+
+
+def test_the_expected_hours_are_those_of_trainings_in_the_same_mode():
+    with account(MOVIES.with_solutions(solution(training_mode="UPDATE"))) as prod:
+        prod.pipeline.run()
+        prod.pipeline.inject_fault("take", job="solution-version", seconds=HOUR)
+        prod.pipeline.machine.start({"force": True, "skipImport": True}).wait()
+        versions = (
+            describe_version(prod.pipeline.client, arn) for arn in prod.pipeline.versions()[1:]
+        )
+        assert [(version["trainingMode"], version["trainingHours"]) for version in versions] == [
+            ("FULL", ANY),
+            ("UPDATE", 1),
+        ]
+        steps = prod.retrain("plan --force --skip-import --json").document["steps"]
+    (hours,) = (step["expectedTrainingHours"] for step in steps if step["action"] == "train")
+    assert hours == 1
+
+
+def test_a_verdict_that_people_know_is_not_reported_beside_a_campaign_that_is_updated():
+    with account(MOVIES.with_solutions(solution(campaigns=["home", "mail"]))) as prod:
+        prod.pipeline.run()
+        old, new = prod.pipeline.versions()
+        known = {GOOD: old, BAD: new, REPORTED: verdict_about(new, "ROLLED_BACK", None)}
+        write_tags(prod.pipeline.client, campaign_arn("mail"), known)
+        for name in ("home", "mail"):
+            prod.pipeline.foreign_update(old, name)
+        prod.pipeline.sleep(HOUR)
+        write_tags(prod.pipeline.client, campaign_arn("home"), {GOOD: old})
+        steps = prod.retrain("plan --json").document["steps"]
+    actions = {step["name"]: step["action"] for step in steps}
+    assert (actions["campaign home"], actions["campaign mail"]) == ("update", "keep")
 
 
 MESSAGES = {

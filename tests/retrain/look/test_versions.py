@@ -33,7 +33,13 @@ def test_a_solution_may_need_no_approval_any_more():
 def test_a_version_is_traced_to_its_data():
     with account(MOVIES) as prod:
         foreign = prod.pipeline.versions()[0]
-        prod.pipeline.run()
+        run = prod.pipeline.start()
+        while len(prod.pipeline.versions()) == 1:
+            prod.pipeline.sleep(60)
+        prod.pipeline.group.create_dataset(prod.pipeline.client, "actions")
+        prod.pipeline.sleep(600)
+        prod.pipeline.foreign_import("actions")
+        run.wait()  # Its training has not learned what was imported meanwhile.
         arn = prod.pipeline.served_version()
         document = prod.retrain(f"history --version {arn} --json").document
         before = prod.retrain(f"history --version {foreign} --json").document
@@ -48,6 +54,7 @@ def test_a_version_is_traced_to_its_data():
     ):
         assert lineage_of["runId"] == run
         jobs = {row["type"]: row["imports"] for row in lineage_of["datasets"]}
+        assert jobs.pop("ACTIONS") == []
         assert list(jobs) == ["INTERACTIONS", "ITEMS", "USERS"]
         assert [[job["runId"] for job in row] for row in jobs.values()] == [[run]] * 3
         (campaign,) = lineage_of["campaigns"]
