@@ -3,9 +3,9 @@
 import pytest
 from botocore.exceptions import ClientError
 
-from functions import aws
-from functions.planning.world import describe_existing, read_world
-from tests.functions.samples import run
+from functions import aws, exports
+from functions.planning.world import describe_existing, earlier_exports, read_world
+from tests.functions.samples import ago, dataset_of_run, held_import, run, s3_object
 from tests.workflow.pipeline import deploy
 from tests.world import (
     MOVIES,
@@ -94,6 +94,14 @@ def test_only_active_event_trackers_count():
         pipeline.client.delete_event_tracker(eventTrackerArn=tracker["eventTrackerArn"])
         deleted = read(pipeline).event_trackers
     assert (active, deleted) == ([tracker["eventTrackerArn"]], [])
+
+
+def test_exports_until_the_day_of_the_full_import_count_as_imported(monkeypatch):
+    monkeypatch.setattr(aws, "s3", lambda: None)
+    monkeypatch.setattr(exports, "list_objects", lambda *_: [s3_object()])
+    days = {"day": "2026-11-29", "dataLocation": "s3://exports/2026-11-29.csv"}
+    dataset = dataset_of_run(importMode="INCREMENTAL", **days)
+    assert [*earlier_exports(dataset, [held_import(created_at=ago(48))])] == ["2026-11-28"]
 
 
 @pytest.mark.parametrize(

@@ -205,9 +205,11 @@ def test_a_good_version_that_does_not_exist_is_named_and_the_campaign_is_called_
         started = pipeline.start()
         while not pipeline.requests("GetRecommendations"):
             pipeline.sleep(60)
-        write_tags(pipeline.client, campaign_arn("home"), {"retraining-good": missing})
+        old, new = pipeline.versions()
+        known = {"retraining-good": missing, "retraining-previous": old}
+        write_tags(pipeline.client, campaign_arn("home"), known)
         execution = started.wait()
-        new = pipeline.versions()[-1]
+        assert tags_of(pipeline.client, campaign_arn("home"))["retraining-previous"] == old
         assert pipeline.served_version() == new
     found = report(execution)
     assert [campaign["isBad"] for campaign in found["serving"]] == [True]
