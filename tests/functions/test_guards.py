@@ -106,10 +106,9 @@ AUTOMATIC = s.solution_resource(performAutoTraining=True)
     [("warn", allowed_automatic_training), ("refuse", refused_automatic_training)],
 )
 def test_automatic_training_is_either_refused_or_a_warning(setting, guard):
-    def found(guard, resource):
-        return s.messages(
-            guard, settings_=s.settings(autoTraining=setting), solutions={s.SOLUTION: resource}
-        )
+    def found(guard, resource, **changes):
+        known = {"settings_": s.settings(autoTraining=setting), "solutions": {s.SOLUTION: resource}}
+        return s.messages(guard, **known, **changes)
 
     (other,) = {allowed_automatic_training, refused_automatic_training} - {guard}
     assert found(guard, AUTOMATIC) == [
@@ -119,6 +118,8 @@ def test_automatic_training_is_either_refused_or_a_warning(setting, guard):
         )
     ]
     assert found(other, AUTOMATIC) == found(guard, s.solution_resource()) == []
+    only = {"only": "deployments"}
+    assert found(refused_automatic_training, AUTOMATIC, request=only) == [], "it trains nothing"
 
 
 # Versions that go live by themselves

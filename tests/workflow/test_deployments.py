@@ -84,19 +84,6 @@ def test_a_version_without_results_is_taken_back_and_not_deployed_again():
     assert "nothing is new" in skip_reason(later)
 
 
-def test_a_filter_that_leaves_too_little_is_noticed_by_the_probe():
-    arn = f"{MOVIES.arn.replace(':dataset-group/', ':filter/')}-genre"
-    home = campaign("home", user_id="u1", filter_arn=arn, filter_values={"GENRE": '"none"'})
-    with deploy(MOVIES.with_solutions(solution(campaigns=[home]))) as pipeline:
-        expression = "INCLUDE ItemID WHERE Items.GENRE IN ($GENRE)"
-        pipeline.client.create_filter(
-            name="movies-genre", datasetGroupArn=MOVIES.arn, filterExpression=expression
-        )
-        pipeline.sleep(600)
-        execution = pipeline.run(skipImport=True)
-    assert (outcomes(execution), FEW in failures(execution)["home"]) == (FAILED, True)
-
-
 @pytest.mark.parametrize(
     ("recipe", "probe"),
     [
@@ -146,19 +133,6 @@ def test_a_worse_version_is_rejected_with_both_values_and_reported_once():
         }
     ]
     assert "nothing is new" in skip_reason(later)
-
-
-def test_a_version_that_was_rejected_is_deployed_when_the_gate_is_disabled():
-    """The gate is computed by whoever looks, so nothing has to be forgotten."""
-    with deploy() as pipeline:
-        pipeline.upload_worse_data()
-        pipeline.run()
-        without_gate = MOVIES.with_solutions(solution(quality_gate_enabled=False))
-        changed = replace(pipeline, group=without_gate, prefix="changed")
-        later = changed.machine.start({}).wait()
-        assert pipeline.served_version() == pipeline.versions()[-1]
-        assert len(pipeline.versions()) == 2, "nothing was trained"
-    assert outcomes(later) == DEPLOYED
 
 
 # The service is slow, fails, or does not answer

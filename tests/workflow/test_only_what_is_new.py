@@ -1,11 +1,11 @@
-"""Nothing is imported or trained twice, and nothing is trained unknowingly on foreign data."""
+"""Nothing is imported or trained twice, and nothing is trained on data that nobody has checked."""
 
 import pytest
 
-from tests.workflow.pipeline import NEXT_SLOT, deploy
+from tests.workflow.pipeline import deploy
 from tests.workflow.summaries import DEPLOYED, failures, outcomes, report, skip_reason
 from tests.workflow.test_skipped_runs import NOTHING_NEW
-from tests.world import MOVIES, PERSONALIZE, interactions, solution, solution_arn
+from tests.world import MOVIES, interactions, solution
 
 # Runs that end halfway
 
@@ -87,24 +87,7 @@ def test_the_next_scheduled_run_neither_undoes_nor_repeats_a_day_that_was_append
     assert report(next_day)["warnings"] == [], "no day is missing, and each has new events"
 
 
-# Foreign imports
-
-FOREIGN = f"{PERSONALIZE}:dataset-import-job/foreign"
-
-
-def test_a_run_without_an_import_trains_on_foreign_data_and_names_them():
-    with deploy() as pipeline:
-        pipeline.run()
-        pipeline.foreign_import("items")
-        pipeline.sleep(3600)
-        execution = pipeline.run(scheduledTime=NEXT_SLOT, skipImport=True)
-    assert outcomes(execution) == DEPLOYED
-    assert report(execution)["warnings"] == [
-        (
-            f"{solution_arn()}: {FOREIGN}, an import that this pipeline did not start, has changed "
-            "the data that the version is trained on; find out who started it"
-        )
-    ]
+# Imports that nobody has confirmed
 
 
 def test_an_import_of_an_aborted_run_has_to_be_confirmed_before_a_training():

@@ -4,24 +4,17 @@ import json
 
 import pytest
 
-from components.args import LimitsArgs
 from tests.workflow.clients import OPERATOR
 from tests.workflow.pipeline import NEXT_SLOT, deploy
 from tests.workflow.summaries import (
-    ALL_DONE,
-    outcomes,
     problems_of,
-    report,
     skip_reason,
 )
-from tests.world import MOVIES, interactions, solution_arn
+from tests.world import interactions
 
 NOTHING_NEW = (
     "nothing is new: {}: the export has not changed since {} UTC; taste: it was trained on "
     "the present data; to train anyway, use retrain start --force"
-)
-LIMITED = MOVIES.with_options(
-    limits=LimitsArgs(max_trainings_per_month=1), skip_when_unchanged=False
 )
 
 
@@ -44,32 +37,6 @@ def test_the_event_of_a_deployment_trains_nothing():
         execution = pipeline.run()
         assert len(pipeline.versions()) == 1
     assert "a deployment starts no training" in skip_reason(execution)
-
-
-# The limit of the month
-
-
-def held_back(trainings):
-    """Return the message about a solution that was trained as often as allowed."""
-    return (
-        f"{solution_arn()}: trainings of this pipeline within 30 days: {trainings}, and "
-        f"limits.maxTrainingsPerMonth is {trainings}; wait some days, raise the limit, or use "
-        "retrain start --skip-import --force"
-    )
-
-
-def test_beyond_the_trainings_of_a_month_a_run_only_imports_unless_a_person_forces_it():
-    with deploy(LIMITED) as pipeline:
-        first = pipeline.run()
-        pipeline.bucket.put("interactions.csv", interactions(shift=1))
-        second = pipeline.run(scheduledTime=NEXT_SLOT)
-        assert len(pipeline.versions()) == 2
-        forced = pipeline.run(scheduledTime="2026-12-13T03:00:00Z", force=True)
-    assert outcomes(first) == ALL_DONE, "the training by a person does not count"
-    assert outcomes(second) == dict.fromkeys(("interactions", "items", "users"), "IMPORTED")
-    assert (second.status, report(second)["outcome"]) == ("SUCCEEDED", "IMPORTED")
-    assert report(second)["warnings"] == [held_back(1)]
-    assert (outcomes(forced), report(forced)["warnings"]) == (ALL_DONE, [])
 
 
 # Runs that are refused

@@ -47,12 +47,3 @@ def test_a_training_is_stopped_at_its_deadline_and_not_repeated():
     assert timedelta(hours=24) <= duration < timedelta(hours=24, minutes=15)
     assert "the training on its data was stopped" in skip_reason(second)
     assert outcomes(third)["taste"] == "DEPLOYED"
-
-
-def test_update_is_trained_if_the_newest_full_version_is_young():
-    with deploy(MOVIES.with_solutions(solution(training_mode="UPDATE"))) as pipeline:
-        pipeline.run(skipImport=True)
-        execution = pipeline.run(scheduledTime="2026-11-30T03:00:00Z")
-        requests = pipeline.requests("CreateSolutionVersion")
-    assert [request["trainingMode"] for request in requests] == ["FULL", "UPDATE"]
-    assert report(execution)["solutions"][0]["trainingMode"] == "UPDATE"

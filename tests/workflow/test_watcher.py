@@ -95,17 +95,6 @@ def test_an_overdue_training_of_a_dead_run_is_stopped_and_a_foreign_one_is_not()
         assert len(pipeline.requests("StopSolutionVersionCreation")) == 1
 
 
-def test_what_has_failed_is_tried_again_by_the_next_call():
-    with deploy(PROBED) as pipeline:
-        die_on_trial(pipeline)
-        pipeline.sleep(QUARTER)  # Until then the invocation of the dead run looks on.
-        pipeline.inject_fault("deny", operation="ListTagsForResource")
-        watch_for(pipeline, 0.25)
-        assert trial_runs(pipeline) == []
-        watch_for(pipeline, 0.25)
-        assert len(trial_runs(pipeline)) == 1
-
-
 def test_what_a_run_finds_up_to_date_is_as_old_as_this_check_except_interactions():
     with deploy() as pipeline:
         assert pipeline.machine.arn, "the pipeline is deployed, so that its age hides no other"

@@ -181,18 +181,6 @@ def test_a_version_is_compared_with_that_of_each_campaign_and_one_may_take_it_al
     assert "warning: no run deploys it to tv: a run or a person has rolled it back here" in shown
 
 
-def test_an_approval_is_not_refused_because_the_solution_also_trains_automatically():
-    group = ASKING.with_options(auto_training="refuse")
-    with account(group) as prod:
-        prod.pipeline.run()
-        update = {"solutionArn": solution().solution_arn, "performAutoTraining": True}
-        prod.pipeline.client.update_solution(**update)
-        prod.pipeline.sleep(HOUR)
-        assert prod.retrain("approve --yes").code == 0
-        (execution,) = prod.pipeline.executions("20261129")
-        assert outcomes(execution.wait()) == DEPLOYED, "it trains nothing, so the guard is silent"
-
-
 def test_a_person_sees_the_plain_fall_beside_the_one_that_is_relative_to_the_baseline():
     group = baselines.group()
     judged, baseline = group.solutions
