@@ -6,6 +6,7 @@
 import pytest
 
 from functions import watch_pipeline
+from functions.errors import Throttled
 from functions.executions import DeployedMachine
 from tests.functions import samples as s
 
@@ -23,8 +24,12 @@ def measure(personalize, monkeypatch):
     monkeypatch.setattr(watch_pipeline, "stepfunctions", lambda: None)
 
     def call(settings_, deployed=1000, status="RUNNING"):
-        last = {"status": status, "startDate": s.ago(1)}
-        monkeypatch.setattr(watch_pipeline, "last_executions", lambda *_: [last])
+        def last_executions(*_):
+            if status == "UNKNOWN":
+                raise Throttled("ListExecutions")
+            return [{"status": status, "startDate": s.ago(1)}]
+
+        monkeypatch.setattr(watch_pipeline, "last_executions", last_executions)
         machine = DeployedMachine(settings_, s.ago(deployed))
         monkeypatch.setattr(watch_pipeline, "deployed_machine", lambda *_: machine)
         return watch_pipeline.handler({"stateMachineArn": "machine"}, None)
@@ -202,6 +207,14 @@ def test_a_service_that_answers_slowly_does_not_keep_back_what_was_read(
     assert ages["data"] == {"items": pytest.approx(20, abs=0.1), "interactions": None}
     failure = "the other resources took all the time"
     assert errors(caplog) == [f"watch_pipeline: {s.DATASET}: {failure}"]
+
+
+def test_executions_that_cannot_be_listed_are_logged_and_nothing_is_started(
+    measure, personalize, caplog
+):
+    expect_trial(personalize, began=4)
+    assert measure(s.settings(datasets=[]), status="UNKNOWN")["models"] == {"taste": 72}
+    assert errors(caplog) == ["watch_pipeline: machine: ListExecutions"]
 
 
 # Data
