@@ -92,14 +92,9 @@ def test_after_a_bad_version_the_next_training_is_full(changes):
 # What is new to a solution
 
 
-def test_a_solution_is_trained_if_no_version_has_learned_the_present_data():
-    assert is_trained(planned(WITHOUT_IMPORT, s.trained_version(digest="other")))
-    assert is_trained(planned({}, LEARNED)), "the run imports"
-    assert planned(WITHOUT_IMPORT, LEARNED)["existingVersionArn"] == s.VERSION
+def test_a_run_waits_for_a_version_in_training_on_the_present_data():
     running = s.trained_version(is_active=False, is_running=True)
-    assert is_trained(planned(WITHOUT_IMPORT, running)), "the function waits for it"
-    stopped = s.trained_version(is_active=False, was_stopped=True)
-    assert planned(WITHOUT_IMPORT, stopped) is None, "somebody did not want it"
+    assert is_trained(planned(WITHOUT_IMPORT, running))
 
 
 @pytest.mark.parametrize(
