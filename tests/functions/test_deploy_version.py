@@ -153,12 +153,12 @@ def test_an_error_is_raised_at_once_if_the_tags_show_no_trial():
 
 def test_an_error_is_raised_after_the_longest_update_if_the_tags_cannot_be_read_either():
     with deploy(PROBED) as pipeline:
-        new = trained(pipeline)
+        item = deploy_once(pipeline, new := trained(pipeline))
+        pipeline.sleep(3600)  # The deadline counts from the first of the errors.
         for operation in ("DescribeCampaign", "ListTagsForResource"):
             pipeline.inject_fault("deny", operation=operation, times=None)
         hours = pipeline.group.settings()["limits"]["maxCampaignHours"]
         deadline = pipeline.clock.now() + timedelta(hours=hours)
-        item = None
         pauses = []
         while pipeline.clock.now() < deadline:
             item = deploy_once(pipeline, new, item)

@@ -65,6 +65,12 @@ def test_the_config_says_which_runs_send_a_message(inbox, notifications, documen
     assert len(inbox.details) == 1, "programs hear of every run"
 
 
+@pytest.mark.parametrize("key", ["versionOnTrial", "isBad"])
+def test_a_campaign_with_an_open_trial_or_a_bad_version_needs_a_person(key):
+    serving = {"versionOnTrial": None, "isBad": False, key: s.VERSION}
+    assert send.needs_person({"outcome": "DEPLOYED", "serving": [serving]})
+
+
 def test_a_run_whose_settings_are_not_known_serves_nothing_that_is_known():
     document = s.finished(error={"Error": "ABORTED", "Cause": "by hand"})
     del document["settings"]

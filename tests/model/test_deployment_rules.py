@@ -475,6 +475,7 @@ def test_a_baseline_in_training_is_waited_for_in_an_open_invocation(seen, pause_
         (with_baselines(TRAINED, TRAINED), None),
         (with_baselines(None, TRAINED, ended=3 * MINUTE), None),
         (with_baselines(TRAINED, None), None),
+        (with_baselines(TRAINED._replace(metrics={}), TRAINED), None),
         (with_baselines(IN_TRAINING, TRAINED, blocked_version_arn=NEW), "ROLLED_BACK"),
         (with_baselines(IN_TRAINING, TRAINED, answer="REFUSED"), "REJECTED"),
         (
@@ -482,7 +483,7 @@ def test_a_baseline_in_training_is_waited_for_in_an_open_invocation(seen, pause_
             "DEPLOYED",
         ),
     ],
-    ids=["trained", "missing", "live missing", "bad", "refused", "served"],
+    ids=["trained", "missing", "live missing", "without metrics", "bad", "refused", "served"],
 )
 def test_a_version_is_not_held_up_longer_than_its_judgement_needs(seen, outcome):
     decided, _ = step(seen, RELATIVE)
@@ -600,6 +601,7 @@ def test_before_its_probe_a_tag_says_that_the_version_was_served():
 
 TAKEN_BACK = update(LIVE, created_at=NOW - 5 * MINUTE)
 FAULT = "live answers as badly (0 results), so the probe is at fault; correct the probe"
+RANG = "the alarm orders went off at 2026-11-29 04:40 UTC"
 GOOD = SaveRecord(DeploymentRecord(good_version_arn=LIVE))
 REJUDGED = campaign(latest=TAKEN_BACK, trial=on_trial(), good_version_arn=LIVE)
 
@@ -675,7 +677,11 @@ REJUDGED = campaign(latest=TAKEN_BACK, trial=on_trial(), good_version_arn=LIVE)
                 phase="ROLLING_BACK",
             ),
         ),
-        (REJUDGED, probed("FAILED", LIVE), end("FAILED", FAULT, action=GOOD, phase="ROLLING_BACK")),
+        (
+            REJUDGED,
+            replace(probed("FAILED", LIVE), rollback_reasons=[RANG]),
+            end("FAILED", RANG, FAULT, action=GOOD, phase="ROLLING_BACK"),
+        ),
     ],
 )
 def test_a_version_on_trial_that_is_not_served_is_judged_by_what_happened(seen, progress, expected):
@@ -743,7 +749,6 @@ def bake(*alarms, until=NOW + HOUR, **fields):
 
 RINGING = Alarm("orders", "ALARM", BEGAN + SECOND)
 OK = Alarm("orders", "OK")
-RANG = "the alarm orders went off at 2026-11-29 04:40 UTC"
 BACK = Step("ROLLING_BACK", RollBack(LIVE))
 BAKING = Step("BAKING", pause=300, reasons=("the bake ends at 2026-11-29 07:00 UTC, in 1 h",))
 SOON = "the bake ends at 2026-11-29 06:03 UTC, in 3 min"
