@@ -41,7 +41,7 @@ def judge_trial(
 
     if campaign.update.belongs_to(trial):
         return _report_failed_update(campaign, trial)
-    if _was_update_lost(campaign, trial) and not progress.rollback_reasons:
+    if _was_update_lost(campaign, trial, progress):
         return _handle_lost_update(campaign, trial, spec, now)
     if _is_back_at_good_version(campaign):
         return _judge_rollback(campaign, trial, spec, progress, now)
@@ -61,12 +61,17 @@ def _judge_served_version(
     """Watch the version, and keep it if nothing goes wrong.
 
     Alarms come first, also during the probe, because a bad version shouldn't stay until the end of
-    it. They don't even wait for the record of the arrival, whose tags may be denied for hours.
+    it.
     """
+    arrival_step = _record_arrival(campaign, trial, spec, now)
+    # Its tags may be denied for hours. After an error, alarms don't wait for them any longer.
+    if arrival_step is not None and progress.failing_since is None:
+        return arrival_step
+
     return (
         _roll_back_after_alarm(campaign, trial)
         or _resume_rollback(campaign, trial, progress)
-        or _record_arrival(campaign, trial, spec, now)
+        or arrival_step
         or _judge_probe_and_bake(campaign, trial, spec, progress, now)
     )
 
@@ -219,7 +224,7 @@ def _report_failed_update(campaign: CampaignState, trial: Trial) -> Step:
     return Step("UPDATING", _end_trial(campaign), outcome="FAILED", reasons=(reason,))
 
 
-def _was_update_lost(campaign: CampaignState, trial: Trial) -> bool:
+def _was_update_lost(campaign: CampaignState, trial: Trial, progress: DeploymentProgress) -> bool:
     """Return True if there's no sign that the update of the trial has ever arrived.
 
     The run may have died just before it sent the update, or the request was lost.
@@ -230,7 +235,8 @@ def _was_update_lost(campaign: CampaignState, trial: Trial) -> bool:
     # An update to the good version is a rollback only if there was something to roll back.
     # Otherwise, somebody has only changed another setting, and the campaign kept its version.
     serves_good_version = campaign.served_version_arn == campaign.record.good_version_arn
-    return serves_good_version and not trial.was_served
+    was_served = trial.was_served or bool(progress.rollback_reasons)
+    return serves_good_version and not was_served
 
 
 def _handle_lost_update(

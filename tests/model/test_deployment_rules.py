@@ -799,8 +799,10 @@ def test_an_alarm_is_heeded_although_the_arrival_cannot_be_recorded():
     """Whoever may update a campaign may be denied to tag it."""
     arriving = Trial(NEW, BEGAN, was_served=False)
     seen = replace(campaign(NEW, trial=arriving, good_version_arn=LIVE), alarms=[RINGING])
-    rolling_back, progress = step(seen, wanted(**BAKED))
-    assert rolling_back == BACK
+    recording, progress = step(seen, wanted(**BAKED))
+    assert recording.action.record.trial.was_served, "there was no error yet"
+    progress.failing_since = NOW - MINUTE
+    assert step(seen, wanted(**BAKED), progress)[0] == BACK
     rolled_back = campaign(latest=TAKEN_BACK, trial=arriving, good_version_arn=LIVE)
     ended, _ = step(rolled_back, wanted(**BAKED), progress)
     assert (ended.outcome, ended.reasons) == ("ROLLED_BACK", (RANG,))
