@@ -206,10 +206,9 @@ def filter_values_error(values: Mapping[str, str]) -> str | None:
 
     for name, value in values.items():
         if not _FILTER_VALUE.fullmatch(value):
-            text = value.replace('"', "")
             return (
                 f"has {value!r} for {name}; put each text into double quotes, and commas between "
-                f"several, like '\"{text}\"'"
+                "several, for example '\"Drama\",\"Comedy\"'"
             )
     return None
 

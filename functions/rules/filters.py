@@ -40,8 +40,7 @@ def filter_problems(expression: str, probe: ProbeSettings) -> Iterator[str]:
     texts = {*re.findall(_IN_LIST, expression)}
     for name, value in values.items():
         if not re.fullmatch(_TEXTS if name in texts else _VALUES, value):
-            text = value.replace('"', "")
             yield (
                 f"has {value!r} for {name} in its filterValues; put each text into double quotes, "
-                f"like '\"{text}\"'"
+                "for example '\"Drama\"'"
             )
