@@ -53,11 +53,7 @@ def _insights(view: RunView) -> Iterator[tuple[Verdict, str]]:
 
     If a solution has an ACTIVE version, Personalize may have trained that on as many types.
     """
-    trained = [
-        solution
-        for solution in view.solutions
-        if solution.needs_training and not solution.version_to_use and not solution.limit_message
-    ]
+    trained = [item for item in view.solutions if item.decision.action == "train"]
     untried = [item.arn for item in trained if not any(it.is_active for it in item.seen.trainings)]
     segments = [item.arn for item in trained if makes_segments(item.recipe)]
 

@@ -137,10 +137,14 @@ class SolutionView:
         return "only" not in self.run["request"] and (version is None or version.is_running)
 
     @property
+    def newest(self) -> Training | None:
+        """The newest ACTIVE version that a run has trained, or None."""
+        return newest_active(self.seen.trainings)
+
+    @property
     def deletion(self) -> Deletion | None:
         """The last deletion of users, if the newest version may have learned them, else None."""
-        newest = newest_active(self.seen.trainings)
-        return learned_deletion(newest, self.seen) if newest else None
+        return learned_deletion(self.newest, self.seen) if self.newest else None
 
     @property
     def limit_message(self) -> str | None:
@@ -159,10 +163,9 @@ class SolutionView:
         campaign would reject it or has rolled it back. UPDATE adds new data to its model:
         https://docs.aws.amazon.com/personalize/latest/dg/API_SolutionVersion.html.
         """
-        version, bad = newest_active(self.seen.trainings), ("REJECTED", "ROLLED_BACK")
         if self.solution["trainingMode"] == "FULL" or self.deletion:
             return "FULL"
-        if version and any(self.first_step(it, version).outcome in bad for it in self._campaigns):
+        if any(step.outcome in ("REJECTED", "ROLLED_BACK") for _, step in self._first_steps):
             return "FULL"
         full = (item for item in self.seen.trainings if item.is_active and item.mode == "FULL")
         newest, since = next(full, None), self.world.now - MAX_FULL_AGE
@@ -182,7 +185,7 @@ class SolutionView:
         # A run that trains does not read whether a campaign waits for an earlier version.
         waits = not trains and self._waiting_campaigns
         untold = not trains and self._untold_campaigns
-        newest = None if trains else newest_active(self.seen.trainings)
+        newest = None if trains else self.newest
         steps = [self.first_batch_step(job, newest) for job in self.batch_jobs if newest]
         # A batch job that cannot be written fails in each run, not only beside other work.
         writes = any(step.outcome in (None, "FAILED") for step in steps)
@@ -213,7 +216,7 @@ class SolutionView:
         campaigns, existing = self._campaigns, None
         if self.decision.action in ("deploy", "use", "report"):
             campaigns = self._waiting_campaigns + self._untold_campaigns
-            existing = newest_active(self.seen.trainings)
+            existing = self.newest
         mode: TrainingMode = "UPDATE" if existing and existing.mode == "UPDATE" else "FULL"
         mode = mode if existing else self.training_mode
         since = self.requested_since
@@ -256,31 +259,30 @@ class SolutionView:
         state = replace(state, version_facts=version_facts)
         return batch_jobs.decide(state, spec, BatchProgress(world.now), world.now)
 
-    @cached_property
+    @property
     def _waiting_campaigns(self) -> list[CampaignSettings]:
         """The campaigns to which the run deploys the newest version of earlier runs."""
-        newest = newest_active(self.seen.trainings)
-        return [
-            campaign
-            for campaign in self._campaigns
-            if newest and needs_run(self.first_step(campaign, newest))
-        ]
+        return [campaign for campaign, step in self._first_steps if needs_run(step)]
 
-    @cached_property
+    @property
     def _untold_campaigns(self) -> list[CampaignSettings]:
         """The campaigns whose verdict on the newest version people don't know.
 
         The run that came to this verdict has died before its report.
         """
-        newest = newest_active(self.seen.trainings)
-        if newest is None:
-            return []
         return [
             campaign
+            for campaign, step in self._first_steps
+            if self.newest and needs_report(step, self.campaign_state(campaign), self.newest.arn)
+        ]
+
+    @cached_property
+    def _first_steps(self) -> list[tuple[CampaignSettings, Step]]:
+        """The campaigns that may be updated, with the first step towards the newest version."""
+        return [
+            (campaign, self.first_step(campaign, self.newest))
             for campaign in self._campaigns
-            if needs_report(
-                self.first_step(campaign, newest), self.campaign_state(campaign), newest.arn
-            )
+            if self.newest
         ]
 
     @property

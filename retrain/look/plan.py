@@ -22,7 +22,6 @@ from functions.prices import import_cost, training_cost
 from functions.report.text import with_short_arns
 from functions.rules.deployments import needs_run
 from functions.rules.recipes import find_recipe
-from functions.rules.trainings import newest_active
 from functions.words import (
     content_facts,
     count_text,
@@ -260,7 +259,7 @@ def _campaign_step(
 ) -> Document:
     """Return what the run does with a campaign. If it keeps its version, the rules say why."""
     arn, state = campaign["campaignArn"], view.campaign_state(campaign)
-    newest = newest_active(view.seen.trainings)
+    newest = view.newest
     first_step = view.first_step(campaign, newest) if newest else None
     action, reason = "keep", f"it serves {name_of(state.served_version_arn or 'nothing')}"
     if state.record.trial:
@@ -280,7 +279,7 @@ def _campaign_step(
 
 def _batch_step(view: SolutionView, job: BatchJobOfRun, *, is_planned: bool) -> Document:
     """Return what the run does with a batch job, after it has updated the campaigns."""
-    newest = newest_active(view.seen.trainings)
+    newest = view.newest
     step = view.first_batch_step(job, newest) if newest else None
     if is_planned:
         reason = "if version, input or settings have changed by then"
