@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from . import clock
@@ -15,22 +14,20 @@ if TYPE_CHECKING:
 MAX_NAMED = 3
 """The most operations that are named. The slowest ones explain the rest."""
 
-_durations: defaultdict[str, list[timedelta]] = defaultdict(list)
+_seconds: defaultdict[str, list[float]] = defaultdict(list)
 _SENT_AT = "retraining_sent_at"
 
 
 def forget_calls() -> None:
     """Begin to measure anew. Lambda keeps a process, and this module, for many invocations."""
-    _durations.clear()
+    _seconds.clear()
 
 
 def slowest_calls() -> str:
     """Return what took the most time, for example `ListTagsForResource 33 times in 1 min 10 s`."""
-    totals = {operation: sum(times, timedelta()) for operation, times in _durations.items()}
-    slowest = sorted(totals, key=lambda operation: totals[operation], reverse=True)
+    slowest = sorted(_seconds, key=lambda operation: sum(_seconds[operation]), reverse=True)
     return ", ".join(
-        f"{operation} {len(_durations[operation])} times"
-        f" in {duration_text(totals[operation].total_seconds())}"
+        f"{operation} {len(_seconds[operation])} times in {duration_text(sum(_seconds[operation]))}"
         for operation in slowest[:MAX_NAMED]
     )
 
@@ -50,4 +47,4 @@ def _begin(context: dict[str, Any], **_: object) -> None:
 def _end(context: dict[str, Any], event_name: str, **_: object) -> None:
     # The name of an event is `after-call.personalize.ListTagsForResource`.
     operation = event_name.rpartition(".")[2]
-    _durations[operation].append(clock.now() - context[_SENT_AT])
+    _seconds[operation].append((clock.now() - context[_SENT_AT]).total_seconds())

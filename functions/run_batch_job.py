@@ -18,14 +18,13 @@ from .personalize.batch_jobs import (
     read_results,
     with_present_results,
 )
-from .personalize.campaigns import campaign_state, describe_campaign, read_version
+from .personalize.campaigns import read_campaign, read_version
 from .personalize.lists import list_deletions
-from .personalize.tags import BATCH, RUN, api_tags, tags_of
+from .personalize.tags import BATCH, RUN, api_tags
 from .personalize.trainings import describe_version
 from .reconcile import InvocationResult, creation, from_document, reconcile
 from .rules import batch_jobs
 from .rules.batch_jobs import BatchJob, BatchProgress, BatchSpec, BatchState, Create
-from .rules.campaigns import CampaignState
 from .rules.steps import Action
 from .texts import with_short_texts
 
@@ -91,22 +90,16 @@ class RunningBatchJob:
             input_fingerprint=batch_input.fingerprint if objects else None,
             filter_expression=used_filter["filterExpression"] if used_filter else None,
             deletions=list_deletions(client, version["datasetGroupArn"]),
-            campaigns=self._campaigns(),
+            campaigns=[
+                read_campaign(client, campaign["campaignArn"], self._solution["solutionArn"])
+                for campaign in self._solution["campaigns"]
+            ],
         )
         version_facts = {
             version_arn: read_version(client, self._solution, version_arn)
             for version_arn in batch_jobs.versions_to_compare(state, self.spec)
         }
         return replace(state, version_facts=version_facts)
-
-    def _campaigns(self) -> list[CampaignState]:
-        client = aws.read_client()
-        solution_arn = self._solution["solutionArn"]
-        campaign_arns = [campaign["campaignArn"] for campaign in self._solution["campaigns"]]
-        return [
-            campaign_state(describe_campaign(client, arn), tags_of(client, arn), solution_arn)
-            for arn in campaign_arns
-        ]
 
     def act(self, action: Action) -> None:
         """Create the batch job, which is the only thing that the rules decide to do."""

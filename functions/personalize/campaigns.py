@@ -102,6 +102,12 @@ def campaign_state(campaign: CampaignTypeDef, tags: Tags, solution_arn: str) -> 
     )
 
 
+def read_campaign(client: PersonalizeClient, campaign_arn: str, solution_arn: str) -> CampaignState:
+    """Read the state of a campaign, without what only the rules of deployments need."""
+    campaign = describe_campaign(client, campaign_arn)
+    return campaign_state(campaign, tags_of(client, campaign_arn), solution_arn)
+
+
 def with_version_facts(
     campaign: CampaignState,
     spec: DeploymentSpec,

@@ -5,7 +5,7 @@ and its meaning. If one has to change, SCHEMA_VERSION becomes 2.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import chain
@@ -243,13 +243,12 @@ def report_of(
     imports = [_import_report(result) for result in results]
     solutions = [_solution_report(result, served) for result in solution_results(document)]
     trials = [_campaign_report(result, served) for result in trial_results(document)]
-    batch_jobs = [job for solution in solutions for job in solution["batchJobs"]]
-    outcomes = [report["outcome"] for report in (*imports, *solutions, *trials, *batch_jobs)]
-    trial = document["plan"].get("worstTrial") if "plan" in document else None
+    results_of_jobs = (*imports, *solutions, *trials, *batch_jobs_of(solutions))
+    outcomes = [report["outcome"] for report in results_of_jobs]
+    plan = document.get("plan", {})
     error = document.get("error")
-    users = document["plan"].get("users") if "plan" in document else None
+    users = plan.get("users")
     is_trained = any(solution["isTrained"] for solution in solutions)
-    deletion = document["plan"].get("dataDeletionJobArn") if is_trained else None
     hours = sum(solution["trainingHours"] or 0 for solution in solutions)
     price = document["settings"]["trainingHourPrice"] if "settings" in document else None
     costs = [
@@ -260,9 +259,9 @@ def report_of(
     return {
         "schemaVersion": SCHEMA_VERSION,
         "pipeline": pipeline,
-        "outcome": "FAILED" if error else worst_outcome([*outcomes, trial]),
+        "outcome": "FAILED" if error else worst_outcome([*outcomes, plan.get("worstTrial")]),
         "error": error["Error"] if error else None,
-        "reason": error_text(error) if error else document["plan"]["reason"],
+        "reason": error_text(error) if error else plan.get("reason"),
         "runId": run["id"],
         "trigger": run["trigger"] if run["trigger"] in TRIGGERS else "unknown",
         "executionArn": arn,
@@ -277,7 +276,7 @@ def report_of(
         "trials": trials,
         "serving": serving,
         "heldOutUsers": None if users is None else round(users * HELD_OUT_SHARE),
-        "dataDeletionJobArn": deletion,
+        "dataDeletionJobArn": plan.get("dataDeletionJobArn") if is_trained else None,
         "warnings": shortened_list([*_warnings(document)]),
         "executionUrl": _execution_url(arn),
         "dashboardUrl": dashboard_url,
@@ -301,6 +300,11 @@ def with_trials(plan: Plan, results: Sequence[CampaignResult]) -> Plan:
     ]
     worst = worst_outcome([trial["outcome"] for trial in trials])
     return {**plan, "warnings": [*lines, *plan["warnings"]], "worstTrial": worst}
+
+
+def batch_jobs_of(solutions: Iterable[SolutionReport]) -> list[BatchJobReport]:
+    """Return the batch jobs of all these solutions."""
+    return [job for solution in solutions for job in solution["batchJobs"]]
 
 
 def campaigns_of(report: Report) -> list[CampaignReport]:

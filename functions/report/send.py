@@ -17,8 +17,7 @@ from botocore.exceptions import ClientError
 from .. import clock, metrics
 from ..aws import events, read_client, sns
 from ..errors import ServiceUnavailable, Throttled
-from ..personalize.campaigns import describe_campaign, read_pin, read_record, served_version_arn
-from ..personalize.tags import tags_of
+from ..personalize.campaigns import read_campaign
 from .model import Report, ServingReport, report_of
 from .text import MAX_CHAT_BYTES, subject_of, text_of
 
@@ -118,16 +117,16 @@ def read_serving(client: PersonalizeClient, settings: Settings) -> list[ServingR
             serving.append(campaign_report)
             if clock.now() < deadline:
                 with suppress(ClientError, ServiceUnavailable, Throttled):
-                    served = served_version_arn(describe_campaign(client, arn))
-                    tags = tags_of(client, arn)
-                    record = read_record(tags, solution["solutionArn"])
-                    campaign_report["versionOnTrial"] = record.trial and record.trial.version_arn
-                    campaign_report["isBad"] = (
-                        served is not None and served == record.blocked_version_arn
-                    )
-                    campaign_report["pin"] = read_pin(tags)
-                    campaign_report["servedVersionArn"] = served
-                    campaign_report["isKnown"] = True
+                    state = read_campaign(client, arn, solution["solutionArn"])
+                    served = state.served_version_arn
+                    record = state.record
+                    campaign_report |= {
+                        "isKnown": True,
+                        "servedVersionArn": served,
+                        "versionOnTrial": record.trial and record.trial.version_arn,
+                        "isBad": served is not None and served == record.blocked_version_arn,
+                        "pin": state.pin,
+                    }
     return serving
 
 

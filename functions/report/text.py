@@ -30,6 +30,7 @@ from .model import (
     Report,
     SolutionReport,
     bad_campaigns,
+    batch_jobs_of,
     campaigns_of,
 )
 
@@ -219,7 +220,7 @@ def _results(
             yield f"training of {name_of(solution['solutionArn'])}", solution
     for campaign in campaigns_of(report):
         yield f"campaign {name_of(campaign['campaignArn'])}", campaign
-    for job in (job for solution in report["solutions"] for job in solution["batchJobs"]):
+    for job in batch_jobs_of(report["solutions"]):
         yield f"batch job to {job['output']}", job
 
 
@@ -323,7 +324,7 @@ def _campaign_lines(report: Report) -> Iterator[str]:
 
 
 def _batch_lines(report: Report) -> Iterator[str]:
-    for job in (job for solution in report["solutions"] for job in solution["batchJobs"]):
+    for job in batch_jobs_of(report["solutions"]):
         facts = [str(job["outcome"])]
         if job["versionArn"] is not None:
             facts.append(f"version {name_of(job['versionArn'])}")
