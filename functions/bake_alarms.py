@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from botocore.exceptions import ClientError
-
 from .contract import pipeline_name
-from .errors import ServiceUnavailable, Throttled
+from .errors import AWS_ERRORS
 from .rules.campaigns import Alarm
 from .texts import shortened
 from .words import name_of
@@ -61,7 +59,7 @@ def _explained(
     """Return what a request reads, or its error as the state of each alarm."""
     try:
         return read(client, names, *types)
-    except (ClientError, ServiceUnavailable, Throttled) as error:
+    except AWS_ERRORS as error:
         state = shortened(str(error))
         return {name: Alarm(name=name, state=state) for name in names}
 

@@ -24,7 +24,7 @@ from .contract import (
     pipeline_name,
     solution_of_campaign,
 )
-from .errors import Refused, ServiceUnavailable, Throttled
+from .errors import AWS_ERRORS, Refused, Throttled
 from .log import log_item
 from .personalize.campaigns import (
     approval_tags,
@@ -115,7 +115,7 @@ class CampaignDeployment:
         """Poll, decide and act, and return the item for the next invocation."""
         try:
             result = reconcile(self.poll, decide, self.act, self.spec, self.progress)
-        except (ClientError, Throttled, ServiceUnavailable) as error:
+        except AWS_ERRORS as error:
             return self._item(self._result_after(error))
 
         self.progress.failing_since = None
@@ -229,7 +229,7 @@ class CampaignDeployment:
         try:
             # Without a poll, only the tags say whether a version is on trial.
             trial = self._read_record().trial
-        except (ClientError, Throttled, ServiceUnavailable):
+        except AWS_ERRORS:
             trial = None
             deadline = self.progress.failing_since + timedelta(hours=self.spec.max_hours)
         else:

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from botocore.exceptions import ClientError
+
 from .words import count_text
 
 
@@ -11,6 +13,10 @@ class Throttled(Exception):  # noqa: N818 - the word of the API
 
 class ServiceUnavailable(Exception):  # noqa: N818 - the word of the API
     """The service sent a 5xx response, an old response or none. The workflow retries (`asl.py`)."""
+
+
+AWS_ERRORS = (ClientError, Throttled, ServiceUnavailable)
+"""What a client of `aws.py` raises if it does not get what it has asked for."""
 
 
 class Refused(Exception):  # noqa: N818 - the word of `reconcile`

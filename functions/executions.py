@@ -123,6 +123,15 @@ def trial_results(document: FinishedRun) -> list[CampaignResult]:
     return [*document.get("trials", []), *latest]
 
 
+def campaign_results(document: FinishedRun) -> list[CampaignResult]:
+    """Return the results of all campaigns: of the trials, and of the trainings."""
+    solutions = solution_results(document)
+    return [
+        *trial_results(document),
+        *(campaign for solution in solutions for campaign in solution["campaigns"]),
+    ]
+
+
 def configured_run_of(client: SFNClient, execution_arn: str) -> FinishedRun | None:
     """Return the output of the execution's first state, or None if that state did not end."""
     # The result of the first state is among the first four events.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from .aws import read_client, stepfunctions, write_client
-from .errors import RunRefused, ServiceUnavailable, Throttled
+from .errors import AWS_ERRORS, RunRefused
 from .execution_input import input_problems
 from .executions import run_of, trial_results
 from .log import log
@@ -137,7 +137,7 @@ def write_checks(client: PersonalizeClient, view: RunView) -> list[str]:
     for arn in found_up_to_date(view):
         try:
             write_tags(client, arn, {CHECKED: checked_at})
-        except (ClientError, ServiceUnavailable, Throttled) as error:
+        except AWS_ERRORS as error:
             warnings.append(
                 f"{arn}: was found up to date, but the tag {CHECKED} cannot be written: {error}; "
                 "until a run writes it, the alarm about the age may go off"

@@ -3,12 +3,10 @@
 import logging
 from functools import partial
 
-from botocore.exceptions import ClientError
-
 from .aws import write_client
 from .contract import FinishedRun, pipeline_name
-from .errors import ServiceUnavailable, Throttled
-from .executions import solution_results, trial_results
+from .errors import AWS_ERRORS
+from .executions import campaign_results
 from .personalize.tags import REPORTED, write_tags
 from .report.send import ReportedRun, report_run
 from .rules.deployments import REPORTED_OUTCOMES, verdict_about
@@ -33,11 +31,7 @@ def note_verdicts(document: FinishedRun) -> None:
 
     If a note cannot be written, the next run reports the verdict again.
     """
-    results = [
-        *trial_results(document),
-        *(result for solution in solution_results(document) for result in solution["campaigns"]),
-    ]
-    for result in results:
+    for result in campaign_results(document):
         item = result["item"]
         version_arn = item["versionArn"] if item else None
         if item is None or version_arn is None or item["outcome"] not in REPORTED_OUTCOMES:
@@ -47,7 +41,7 @@ def note_verdicts(document: FinishedRun) -> None:
         verdict = verdict_about(version_arn, item["outcome"], item["cause"])
         try:
             write_tags(write_client(), campaign_arn, {REPORTED: verdict})
-        except (ClientError, ServiceUnavailable, Throttled) as error:
+        except AWS_ERRORS as error:
             logger.warning(
                 "the verdict on %s at %s was not noted, so the next run reports it again: %s",
                 version_arn,

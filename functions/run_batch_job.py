@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError
 
 from . import aws, clock, exports
 from .contract import BatchItem, BatchIteration
-from .errors import ServiceUnavailable, Throttled
+from .errors import AWS_ERRORS
 from .executions import export_day, job_name
 from .exports import Export
 from .log import log_item
@@ -135,5 +135,5 @@ class RunningBatchJob:
         try:
             results = read_results(self._job, jobs)
             return [results.read_error] if results.read_error else failed_lines(jobs, results)
-        except (ClientError, BotoCoreError, ServiceUnavailable, Throttled) as error:
+        except (*AWS_ERRORS, BotoCoreError) as error:
             return [f"its results were not searched for lines that failed: {error}"]

@@ -7,11 +7,9 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from botocore.exceptions import ClientError
-
 from . import clock, metrics
 from .aws import read_client, stepfunctions, write_client
-from .errors import ServiceUnavailable, Throttled
+from .errors import AWS_ERRORS
 from .executions import deployed_machine, last_executions
 from .log import log, logger
 from .personalize.campaigns import describe_campaign, read_record, served_version_arn
@@ -204,7 +202,7 @@ class Watcher:
             if clock.now() < self._end:
                 return call()
             failure = "the other resources took all the time"
-        except (ClientError, ServiceUnavailable, Throttled, NotMeasurableError) as error:
+        except (*AWS_ERRORS, NotMeasurableError) as error:
             failure = str(error)
         extra = {"step": "watch_pipeline", "arn": arn, "failure": failure}
         logger.error("watch_pipeline: %s: %s", arn, failure, extra=extra)

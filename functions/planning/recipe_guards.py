@@ -90,12 +90,10 @@ def unanswered_probes(view: SolutionView) -> Iterator[str]:
     Otherwise, the probe would fail after a training that was paid for.
     """
     recipe = find_recipe(view.recipe)
-    for campaign in view.solution["campaigns"]:
-        arn = campaign["campaignArn"]
-        probe = campaign["probe"]
-        if recipe is None or probe is None:
-            continue
+    if recipe is None:
+        return
 
+    for arn, probe in view.probes:
         given = [key for key in ("userId", "itemId", "inputList") if probe.get(key)]
         if recipe.operation == "GetActionRecommendations":
             yield (

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from .plan_run import RunView
     from .solutions import SolutionView
+    from .world import World
 
 
 @guard("datasets", "REFUSE", "run")
@@ -42,13 +43,7 @@ def unusable_solution(view: SolutionView) -> Iterator[str]:
     """
     world = view.world
     yield from _missing_or_inactive(view.arn, world.solutions)
-    solution, groups = world.solutions.get(view.arn), world.dataset_groups
-    if solution and groups and solution["datasetGroupArn"] not in groups:
-        group = solution["datasetGroupArn"]
-        yield (
-            f"{view.arn}: belongs to {group}, but the datasets of this stack belong to "
-            f"{', '.join(groups)}; correct the ARN, or use another stack for {group}"
-        )
+    yield from _other_group(view.arn, world.solutions, world)
     for configured in view.solution["campaigns"]:
         arn = configured["campaignArn"]
         campaign = world.campaigns.get(arn)
@@ -71,6 +66,18 @@ def _missing_or_inactive(arn: str, resources: Mapping[str, Mapping[str, Any]]) -
         yield (
             f"{arn}: its status is {resources[arn]['status']}, but it has to be {ACTIVE}; wait if "
             "it is being created, otherwise repair it or take it out of the config"
+        )
+
+
+def _other_group(
+    arn: str, resources: Mapping[str, Mapping[str, Any]], world: World
+) -> Iterator[str]:
+    """Yield a message if a resource belongs to another dataset group than the datasets."""
+    group = resources[arn]["datasetGroupArn"] if arn in resources else None
+    if group and world.dataset_groups and group not in world.dataset_groups:
+        yield (
+            f"{arn}: belongs to {group}, but the datasets of this stack belong to "
+            f"{', '.join(world.dataset_groups)}; correct the ARN, or use another stack for {group}"
         )
 
 
@@ -169,18 +176,12 @@ def unusable_filters(view: SolutionView) -> Iterator[str]:
     """Yield a message for a filter that is not ACTIVE or of another group, or gets wrong values."""
     world = view.world
     for arn in filter_arns(view.solution):
-        for error in _missing_or_inactive(arn, world.filters):
-            yield f"the filter {error}"
-        group = world.filters[arn]["datasetGroupArn"] if arn in world.filters else None
-        if group and group not in world.dataset_groups:
-            groups = ", ".join(world.dataset_groups)
-            yield f"the filter {arn}: belongs to {group}; use a filter of {groups}"
-    for campaign in view.solution["campaigns"]:
-        probe = campaign["probe"]
-        used = world.filters.get(probe["filterArn"] or "") if probe else None
-        if probe and used:
+        yield from _missing_or_inactive(arn, world.filters)
+        yield from _other_group(arn, world.filters, world)
+    for arn, probe in view.probes:
+        if used := world.filters.get(probe["filterArn"] or ""):
             for problem in filter_problems(used["filterExpression"], probe):
-                yield f"{campaign['campaignArn']}: the probe {problem}"
+                yield f"{arn}: the probe {problem}"
 
 
 @guard("context of a probe", "REFUSE", "solution")
@@ -192,11 +193,10 @@ def unknown_context(view: SolutionView) -> Iterator[str]:
     datasets = view.settings["datasets"]
     interactions = (item["datasetArn"] for item in datasets if item["type"] == "interactions")
     columns = [field["name"] for arn in interactions for field in view.world.schemas.get(arn, ())]
-    for campaign in view.solution["campaigns"] if columns else ():
-        probe = campaign["probe"]
-        for key in sorted({*probe["context"]} - {*columns}) if probe else ():
+    for arn, probe in view.probes if columns else ():
+        for key in sorted({*probe["context"]} - {*columns}):
             yield (
-                f"{campaign['campaignArn']}: the context of the probe has {key}, which is no "
+                f"{arn}: the context of the probe has {key}, which is no "
                 f"column of the interactions; use one of {', '.join(columns)}"
             )
 
@@ -207,11 +207,11 @@ def unknown_probe_users(view: SolutionView) -> Iterator[str]:
 
     The export of a large pipeline is not read to its end, so its users are not known.
     """
-    for campaign in view.solution["campaigns"]:
-        user = campaign["probe"] and campaign["probe"]["userId"]
+    for arn, probe in view.probes:
+        user = probe["userId"]
         if user and view.user_ids and user not in view.user_ids:
             yield (
-                f"{campaign['campaignArn']}: the user {user!r} of the probe has no interactions, "
+                f"{arn}: the user {user!r} of the probe has no interactions, "
                 "so Personalize answers with popular items, which proves little; name a user of "
                 f"the export, for example {min(view.user_ids)!r}"
             )

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ..contract import (
         CampaignSettings,
         PlannedSolution,
+        ProbeSettings,
         Run,
         Settings,
         SolutionSettings,
@@ -79,6 +80,15 @@ class SolutionView:
         """The name of the recipe, or "" without one. None if the solution does not exist."""
         solution = self.world.solutions.get(self.arn)
         return None if solution is None else recipe_name(solution)
+
+    @property
+    def probes(self) -> list[tuple[str, ProbeSettings]]:
+        """The ARN of each campaign that has a probe, and the probe."""
+        return [
+            (campaign["campaignArn"], campaign["probe"])
+            for campaign in self.solution["campaigns"]
+            if campaign["probe"] is not None
+        ]
 
     @property
     def receives_events(self) -> bool:

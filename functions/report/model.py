@@ -24,7 +24,7 @@ from ..contract import (
     SolutionResult,
     StateError,
 )
-from ..executions import run_of, solution_results, trial_results
+from ..executions import campaign_results, run_of, solution_results, trial_results
 from ..prices import import_cost, training_cost
 from ..texts import MAX_REFUSAL_BYTES, MAX_TEXT_BYTES, shortened, shortened_list
 from ..words import judged_value, share_of_change
@@ -420,12 +420,9 @@ def _warnings(document: FinishedRun) -> Iterator[str]:
     if "plan" in document:
         yield from document["plan"]["warnings"]
     solutions = solution_results(document)
-    campaigns = [result for solution in solutions for result in solution["campaigns"]]
+    campaigns = campaign_results(document)
     items: list[tuple[str, Item | None]] = [
-        *(
-            (result["campaign"]["campaignArn"], result["item"])
-            for result in (*trial_results(document), *campaigns)
-        ),
+        *((result["campaign"]["campaignArn"], result["item"]) for result in campaigns),
         *((result["solution"]["solutionArn"], result["version"]) for result in solutions),
         *((job["batchJob"], job["item"]) for result in solutions for job in result["batchJobs"]),
     ]

@@ -12,11 +12,9 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypedDict
 
-from botocore.exceptions import ClientError
-
 from .. import clock, metrics
 from ..aws import events, read_client, sns
-from ..errors import ServiceUnavailable, Throttled
+from ..errors import AWS_ERRORS, ServiceUnavailable
 from ..personalize.campaigns import read_campaign
 from .model import Report, ServingReport, report_of
 from .text import MAX_CHAT_BYTES, subject_of, text_of
@@ -116,7 +114,7 @@ def read_serving(client: PersonalizeClient, settings: Settings) -> list[ServingR
             }
             serving.append(campaign_report)
             if clock.now() < deadline:
-                with suppress(ClientError, ServiceUnavailable, Throttled):
+                with suppress(*AWS_ERRORS):
                     state = read_campaign(client, arn, solution["solutionArn"])
                     served = state.served_version_arn
                     record = state.record

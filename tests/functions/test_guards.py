@@ -190,12 +190,15 @@ def test_a_probe_has_to_give_its_filter_what_the_expression_needs():
         ({}, None),
         (None, "does not exist; create it, or correct the ARN in the stack's config"),
         ({"status": "CREATE FAILED"}, "its status is CREATE FAILED"),
-        ({"datasetGroupArn": "other"}, f"belongs to other; use a filter of {s.GROUP}"),
+        (
+            {"datasetGroupArn": "other"},
+            f"belongs to other, but the datasets of this stack belong to {s.GROUP}",
+        ),
     ],
 )
 def test_a_filter_of_a_probe_has_to_be_active_and_of_the_group(described, message):
     found = about_filters(described, {}, {"filterArn": None})
-    expected = f"the filter {FILTER}: {message}"
+    expected = f"{FILTER}: {message}"
     assert [expected in text for text in found] == ([True] if message else [])
 
 
