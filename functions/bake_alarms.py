@@ -1,19 +1,13 @@
 """The CloudWatch alarms that watch a new version during its bake."""
 
-from __future__ import annotations
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
-from typing import TYPE_CHECKING, Any, TypeAlias
-
-from .contract import pipeline_name
+from .contract import CampaignSettings, Settings, pipeline_name
 from .errors import AWS_ERRORS
 from .rules.campaigns import Alarm
 from .texts import shortened
 from .words import name_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from .contract import CampaignSettings, Settings
 
 CloudWatchClient: TypeAlias = Any
 """The types of CloudWatch are not installed."""

@@ -1,16 +1,12 @@
 """Reports a run whose execution ended without a report."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypedDict
+from typing import TypedDict
 
 from .aws import stepfunctions
+from .contract import NotificationSettings
 from .executions import configured_run_of, unreported_error
 from .report.send import ReportedRun, report_run
-
-if TYPE_CHECKING:
-    from .contract import NotificationSettings
 
 
 class EndedExecution(TypedDict):

@@ -3,16 +3,12 @@
 Source: https://docs.aws.amazon.com/personalize/latest/dg/preparing-training-data.html.
 """
 
-from __future__ import annotations
-
 import csv
 import re
 from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 CHECKED_ROWS = 1000
 """The most rows that are checked in each file. An import of interactions needs at least as many."""

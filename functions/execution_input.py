@@ -1,21 +1,14 @@
 """Checks the input of an execution, which a person or a program wrote."""
 
-from __future__ import annotations
-
 import json
 import re
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
 
-from .contract import Request
+from .contract import Request, Settings, StartedRun
 from .executions import DATE, request_of, scheduled_at
 from .texts import shortened
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from .contract import Settings, StartedRun
 
 KEYS = tuple(Request.__annotations__)
 """The keys that the input of an execution may have."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .csv_files import CHECKED_ROWS, read_sample
+from .csv_files import CHECKED_ROWS, FileSample, read_sample
 from .errors import ServiceUnavailable
 
 if TYPE_CHECKING:
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mypy_boto3_s3 import S3Client
-
-    from .csv_files import FileSample
 
 SAMPLED_FILES = 20
 """The most files that are read: the ten newest, and the largest of the others."""

@@ -7,18 +7,12 @@ looks for `_aws`. A solution, a dataset or an outcome is a dimension. A version 
 run would then create a new metric, and every metric costs money.
 """
 
-from __future__ import annotations
-
 import logging
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypedDict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal, NamedTuple, TypedDict
 
 from . import clock
-from .contract import pipeline_name
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from .contract import Settings
+from .contract import Settings, pipeline_name
 
 NAMESPACE = "PersonalizeRetraining"
 PIPELINE = "Pipeline"

@@ -20,7 +20,7 @@ from .executions import (
     scheduled_at,
 )
 from .rules.pacing import waiting_pause
-from .rules.trainings import running_deletion
+from .rules.trainings import Deletion, running_deletion
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
     from .contract import Run, Settings
-    from .rules.trainings import Deletion
 
 LISTS_LAG = "LISTS_LAG_SECONDS"
 """The environment variable for the seconds that a list of AWS may be out of date. On AWS it is not

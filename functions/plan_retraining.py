@@ -16,7 +16,7 @@ from .overlap import event_of_deployment, pause_before, pause_for_deletion
 from .personalize.campaigns import read_record, served_version_arn
 from .personalize.imports import mark_broken
 from .personalize.tags import CHECKED, CONFIRMED, tags_of, write_tags
-from .planning.plan_run import plan_run, read_view
+from .planning.plan_run import RunView, plan_run, read_view
 from .planning.world import describe_existing
 from .report.model import with_trials
 from .texts import with_short_texts
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from mypy_boto3_personalize import PersonalizeClient
 
     from .contract import CampaignResult, FinishedRun, Plan, PlannedSolution, Run, Settings
-    from .planning.plan_run import RunView
 
 NO_JOBS: Plan = {
     "todo": "NOTHING",

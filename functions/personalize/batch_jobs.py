@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from .. import aws, exports
-from ..contract import BatchJobSettings
+from ..contract import BatchJobSettings, Run, SolutionSettings
 from ..executions import DATE, export_day, short_hash
-from ..exports import Export
+from ..exports import Export, S3Object
 from ..rules.batch_jobs import BatchJob, last_job
 from ..rules.recipes import EXPLORATION_KEYS, makes_segments
 from .lists import PAGE_SIZE, read_list
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mypy_boto3_personalize import PersonalizeClient
-
-    from ..contract import Run, SolutionSettings
-    from ..exports import S3Object
 
 
 class BatchJobOfRun(BatchJobSettings):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from .. import clock
+from .. import clock, exports
 from ..errors import Refused
 from ..executions import short_hash
 from ..rules.imports import Export, Import
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
         DatasetTypeDef,
     )
 
-    from .. import exports
     from ..contract import Tags
 
     Dataset = DatasetTypeDef | DatasetSummaryTypeDef

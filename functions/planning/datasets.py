@@ -7,19 +7,17 @@ from datetime import date, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from ..contract import DatasetSettings, dataset_settings
+from ..contract import DatasetSettings, PlannedImport, Run, Settings, dataset_settings
 from ..executions import DATE, export_day, run_began_at
 from ..personalize.imports import location_digits, seen_export
-from ..rules.imports import SeenDataset, effective_imports, holding_import
+from ..rules.imports import Import, SeenDataset, effective_imports, holding_import
 from ..words import time_text
 from .export_content import content_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ..contract import PlannedImport, Run, Settings
     from ..exports import Export
-    from ..rules.imports import Import
     from ..rules.trainings import Training
     from .world import SchemaField, World
 

@@ -5,20 +5,13 @@ https://docs.aws.amazon.com/personalize/latest/dg/how-it-works-dataset-schema.ht
 https://docs.aws.amazon.com/personalize/latest/dg/limits.html.
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from itertools import islice
-from typing import TYPE_CHECKING
 
-from ..csv_files import SHOWN_CHARACTERS
+from ..csv_files import SHOWN_CHARACTERS, FileSample
+from .datasets import DatasetView
 from .export_values import value_error, wrong_value
 from .guards import guard
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from ..csv_files import FileSample
-    from .datasets import DatasetView
 
 SHOWN_FILES = 3
 """The most files of an export about which there are messages."""

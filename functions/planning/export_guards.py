@@ -1,12 +1,11 @@
 """Checks an export against its ready marker and against earlier imports."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from ..personalize.imports import location_digits
 from ..personalize.tags import BYTES
 from ..rules.imports import (
+    Import,
     effective_imports,
     import_of_location,
     only_full_import_repairs,
@@ -15,13 +14,8 @@ from ..rules.imports import (
     settled_day,
     unchecked_imports,
 )
+from .datasets import DatasetView
 from .guards import guard
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from ..rules.imports import Import
-    from .datasets import DatasetView
 
 DATASETS_WITH_USERS = ("interactions", "users", "actionInteractions")
 MAX_INCREMENTAL_BYTES = 10**9

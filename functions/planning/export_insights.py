@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING
 from ..rules.recipes import makes_segments
 from ..words import count_text, list_text
 from .export_content import event_times, event_types, shown_name
-from .guards import guard
+from .guards import Verdict, guard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from .datasets import DatasetView
-    from .guards import Verdict
     from .plan_run import RunView
 
 MAX_TYPES = 10

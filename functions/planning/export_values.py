@@ -7,21 +7,15 @@ https://docs.aws.amazon.com/personalize/latest/dg/how-it-works-dataset-schema.ht
 https://docs.aws.amazon.com/personalize/latest/dg/limits.html.
 """
 
-from __future__ import annotations
-
 import math
 import re
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from ..csv_files import SHOWN_CHARACTERS
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from ..csv_files import FileSample
-    from .world import SchemaField
+from ..csv_files import SHOWN_CHARACTERS, FileSample
+from .world import SchemaField
 
 MAX_ID_LENGTH = 256
 MAX_LENGTH = 1000

@@ -16,9 +16,9 @@ from . import (
     resource_guards,
 )
 from .datasets import DatasetView, datasets_to_import
-from .guards import Guard
+from .guards import Guard, Verdict
 from .solutions import SolutionView
-from .world import read_world, solutions_to_train
+from .world import World, read_world, solutions_to_train
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from mypy_boto3_personalize import PersonalizeClient
 
     from ..contract import Plan, Run, Settings
-    from .guards import Verdict
-    from .world import World
 
 GUARDS = tuple(
     found

@@ -3,18 +3,12 @@
 A recipe that the table does not have is a warning. No other guard refuses anything then.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from ..rules.recipes import FEATURES, RECIPES, find_recipe
 from ..words import list_text
 from .guards import guard
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from .solutions import SolutionView
+from .solutions import SolutionView
 
 WATCH_OTHERS = {
     "GetRecommendations": "remove the inputList from the probe",

@@ -1,47 +1,39 @@
 """Decides for one solution whether the run trains it, and which version its campaigns get."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING
 
+from ..contract import (
+    CampaignSettings,
+    PlannedSolution,
+    ProbeSettings,
+    Run,
+    Settings,
+    SolutionSettings,
+    TrainingMode,
+)
 from ..executions import job_name, run_began_at, short_hash
-from ..personalize.batch_jobs import batch_jobs_of
+from ..personalize.batch_jobs import BatchJobOfRun, batch_jobs_of
 from ..personalize.campaigns import campaign_state, deployment_spec, with_version_facts
 from ..personalize.trainings import wanted_training
 from ..rules import batch_jobs
 from ..rules.batch_jobs import BatchProgress, BatchSpec, BatchState
-from ..rules.campaigns import DeploymentProgress
+from ..rules.campaigns import CampaignState, DeploymentProgress
 from ..rules.deployments import decide, needs_report, needs_run
+from ..rules.steps import Step
 from ..rules.trainings import (
+    Deletion,
     SeenSolution,
+    Training,
+    WantedTraining,
     learned_deletion,
     newest_active,
     reached_limit,
     usable_version,
 )
 from .datasets import Decision, durations_of
-from .world import recipe_name
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from ..contract import (
-        CampaignSettings,
-        PlannedSolution,
-        ProbeSettings,
-        Run,
-        Settings,
-        SolutionSettings,
-        TrainingMode,
-    )
-    from ..personalize.batch_jobs import BatchJobOfRun
-    from ..rules.campaigns import CampaignState
-    from ..rules.steps import Step
-    from ..rules.trainings import Deletion, Training, WantedTraining
-    from .world import World
+from .world import World, recipe_name
 
 MAX_FULL_AGE = timedelta(days=6, hours=12)
 """The age of the newest FULL version from which the next training is FULL although the mode is

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NotRequired, TypedDict, TypeVar
 from botocore.exceptions import ClientError
 
 from .. import aws, clock, exports
-from ..contract import filter_arns
+from ..contract import Run, Settings, SolutionSettings, Tags, filter_arns
 from ..personalize.batch_jobs import (
     batch_jobs_of,
     list_batch_jobs,
@@ -24,13 +24,14 @@ from ..personalize.lists import active_event_trackers, list_deletions
 from ..personalize.tags import tags_of
 from ..personalize.trainings import SolutionReader
 from ..rules.imports import (
+    Import,
     confirmable_imports,
     effective_imports,
     import_of_location,
     settled_day,
     unchecked_imports,
 )
-from .datasets import datasets_to_import
+from .datasets import DatasetOfRun, datasets_to_import
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -44,13 +45,10 @@ if TYPE_CHECKING:
         SolutionTypeDef,
     )
 
-    from ..contract import Run, Settings, SolutionSettings, Tags
     from ..exports import Export
     from ..rules.batch_jobs import BatchJob
     from ..rules.gate import VersionFacts
-    from ..rules.imports import Import
     from ..rules.trainings import Deletion, SeenSolution
-    from .datasets import DatasetOfRun
 
 Resource = TypeVar("Resource")
 
