@@ -52,7 +52,7 @@ from .rules.campaigns import (
 )
 from .rules.deployments import MAX_TRIAL, decide
 from .rules.probing import Probe, Response
-from .rules.steps import BUSY_PAUSE, Action, Step
+from .rules.steps import BUSY_PAUSE, Action, Step, failed
 from .texts import shortened, with_short_texts
 from .words import name_of
 
@@ -219,7 +219,7 @@ class CampaignDeployment:
             Exception: The error, if no version is on trial, or at the deadline.
         """
         if is_missing(error, "DescribeCampaign", "ListTagsForResource"):
-            step = Step("TRYING", outcome="FAILED", reasons=("the campaign was deleted",))
+            step = failed("TRYING", "the campaign was deleted")
             return InvocationResult(seen=None, step=step, seconds=0)
 
         now = clock.now()

@@ -26,9 +26,9 @@ SAMPLED_BYTES = 1024 * 1024
 COUNTED_FILES, COUNTED_BYTES = 500, 8 * 1000**2
 """The most files and bytes of an export whose rows are all read on request. Two such exports need
 110 of the 256 MB of a function (ADR 22)."""
-LINE_BYTES = (64 * 1024, 1024 * 1024)
-"""The bytes that are read of a batch input's first line, and if it is longer. A line to rank has at
-most 500 ids of 256 characters, of which each has at most 6 bytes in JSON."""
+LINE_BYTES = 1024 * 1024
+"""The most bytes that are read of a batch input's first line. A line to rank has at most 500 ids of
+256 characters, of which each has at most 6 bytes in JSON."""
 RESULT_BYTES, CHUNK_BYTES = 20 * 1000**2, 64 * 1024
 """The most bytes that are read of the results of a batch job, which takes a small function some
 seconds, and how many of them are in its memory at once."""
@@ -147,7 +147,8 @@ def read_batch_input(client: S3Client, location: str) -> Export:
     try:
         objects = list_objects(client, location, by_prefix=True)
         if key := next((file.key for file in list_objects(client, location) if file.size), None):
-            line = _read_first_line(client, bucket, key)
+            beginning = _read_beginning(client, bucket, key, LINE_BYTES)
+            line = beginning.partition(b"\n")[0].decode(errors="replace")
     except ClientError as error:
         # The functions may lack a key that the role of the batch job has.
         message = error_text(location, error)
@@ -217,16 +218,6 @@ def _sampled_files(files: Sequence[S3Object]) -> list[S3Object]:
     largest_first = sorted(files, key=lambda file: file.size, reverse=True)
     candidates = dict.fromkeys(newest_first[: SAMPLED_FILES // 2] + largest_first)
     return list(candidates)[:SAMPLED_FILES]
-
-
-def _read_first_line(client: S3Client, bucket: str, key: str) -> str:
-    line = ""
-    for max_bytes in LINE_BYTES:
-        content = _read_beginning(client, bucket, key, max_bytes).decode(errors="replace")
-        line, line_break, _ = content.partition("\n")
-        if line_break:
-            break
-    return line
 
 
 def read_lines(client: S3Client, location: str, files: Sequence[S3Object]) -> Iterator[bytes]:

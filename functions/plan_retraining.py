@@ -85,8 +85,8 @@ def _plan_before_work(
 
 def _plan_work(settings: Settings, run: Run) -> Plan:
     view = read_view(read_client(), settings, run)
-    for arn, fingerprint in view.world.newly_confirmed.items():
-        write_tags(write_client(), arn, {CONFIRMED: fingerprint})
+    for job in view.world.newly_confirmed:
+        write_tags(write_client(), job.arn, {CONFIRMED: str(job.fingerprint)})
     for job in view.world.broken:
         mark_broken(write_client(), job)
     if pause := pause_for_deletion(view.world.deletions, run):

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from mypy_boto3_personalize import PersonalizeClient
     from mypy_boto3_personalize.type_defs import CampaignTypeDef, UpdateCampaignRequestTypeDef
 
-    from ..contract import ApprovalSettings, CampaignSettings, Settings, SolutionSettings, Tags
+    from ..contract import ApprovalSettings, Settings, SolutionSettings, Tags
 
 Answer = Literal["ASKED", "APPROVED", "REFUSED"]
 LATEST = "/$LATEST"
@@ -350,12 +350,12 @@ def deployment_spec(
 
 def _bake_pause(settings: Settings, bake_hours: float) -> float:
     """Return the seconds between two polls, such that all bakes share the polls of a run."""
-    bake_count = sum(campaign["bake"] is not None for campaign in _all_campaigns(settings))
+    bake_count = sum(
+        campaign["bake"] is not None
+        for solution in settings["solutions"]
+        for campaign in solution["campaigns"]
+    )
     return max(BAKE_PAUSE, bake_hours * 3600 * bake_count / BAKE_POLLS)
-
-
-def _all_campaigns(settings: Settings) -> list[CampaignSettings]:
-    return [campaign for solution in settings["solutions"] for campaign in solution["campaigns"]]
 
 
 def update_request(campaign: CampaignTypeDef, version_arn: str) -> UpdateCampaignRequestTypeDef:

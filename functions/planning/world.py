@@ -88,8 +88,8 @@ class World:
     imports: Mapping[str, Sequence[Import]] = field(default_factory=dict)
     """ARN of each dataset in the group, configured or not -> its imports. Only imports of the
     configured datasets have tags. Those in `newly_confirmed` are confirmed here already."""
-    newly_confirmed: Mapping[str, str] = field(default_factory=dict)
-    """The ARN of each import job that is confirmed, but not tagged yet -> its fingerprint."""
+    newly_confirmed: Sequence[Import] = ()
+    """The imports that are confirmed, but not tagged yet."""
     broken: Sequence[Import] = ()
     """The last INCREMENTAL import of a dataset, if only a FULL import repairs it."""
     exports: Mapping[str, Export] = field(default_factory=dict)
@@ -224,25 +224,26 @@ def _with_judged_imports(world: World, settings: Settings, run: Run) -> World:
     run is confirmed on a later day too. If that fails, the dataset is broken.
     """
     imports, earlier = dict(world.imports), {}
-    newly_confirmed: dict[str, str] = {}
+    newly_confirmed: list[Import] = []
     broken: list[Import] = []
     for dataset in datasets_to_import(settings, run):
-        arn, mode = dataset["datasetArn"], dataset["importMode"]
-        if arn in world.datasets:
-            schema_arn = world.datasets[arn]["schemaArn"]
-            earlier[arn] = earlier_exports(dataset, imports[arn])
-            seen = [
-                seen_export(export, mode, schema_arn)
-                for export in (world.exports[arn], *earlier[arn].values())
-            ]
-            unchanged = confirmable_imports(imports[arn], seen)
-            newly_confirmed |= {job.arn: str(job.fingerprint) for job in unchanged}
-            imports[arn] = [
-                job._replace(is_confirmed=True) if job in unchanged else job for job in imports[arn]
-            ]
-            # An export that cannot be read now may be unchanged.
-            if not world.exports[arn].read_error:
-                broken += _broken_by(imports[arn], dataset["day"], world.now)
+        arn = dataset["datasetArn"]
+        if arn not in world.datasets:
+            continue
+
+        earlier[arn] = earlier_exports(dataset, imports[arn])
+        form = (dataset["importMode"], world.datasets[arn]["schemaArn"])
+        present = [world.exports[arn], *earlier[arn].values()]
+        unchanged = confirmable_imports(
+            imports[arn], [seen_export(export, *form) for export in present]
+        )
+        newly_confirmed += unchanged
+        imports[arn] = [
+            job._replace(is_confirmed=job.is_confirmed or job in unchanged) for job in imports[arn]
+        ]
+        # An export that cannot be read now may be unchanged.
+        if not world.exports[arn].read_error:
+            broken += _broken_by(imports[arn], dataset["day"], world.now)
     return replace(
         world,
         imports=imports,

@@ -13,7 +13,7 @@ from typing import Any
 from .campaigns import CampaignState, DeploymentProgress, DeploymentSpec
 from .candidates import judge_candidate
 from .pacing import OVERDUE_SHARE, pause
-from .steps import Step
+from .steps import Step, failed
 from .trials import judge_trial
 
 REPORTED_OUTCOMES = ("REJECTED", "ROLLED_BACK", "AWAITING_APPROVAL", "SKIPPED")
@@ -143,7 +143,7 @@ def _give_up(
         )
 
     phase = "TRYING" if trial else "UPDATING"
-    return Step(phase, outcome="FAILED", reasons=(*progress.rollback_reasons, reason))
+    return failed(phase, *progress.rollback_reasons, reason)
 
 
 def _wait_for_update(campaign: CampaignState, spec: DeploymentSpec, now: datetime) -> Step | None:

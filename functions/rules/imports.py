@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import ClassVar, NamedTuple
 
 from .pacing import pause
-from .steps import Action, Case, JobMemory, Step, failed
+from .steps import Action, JobMemory, Step, failed
 
 
 class Import(NamedTuple):
@@ -131,28 +131,23 @@ class CheckContent(Action):
     fingerprint: str
 
 
-ImportCase = Case[SeenDataset, WantedImport, Memory]
-
-
 def decide(seen: SeenDataset, wanted: WantedImport, memory: Memory, now: datetime) -> Step:
     """Return the next step of an import."""
-    case = Case(seen, wanted, memory, now)
     return (
-        _spoil(case)
-        or _wait_for_import(case)
+        _spoil(seen, wanted, memory, now)
+        or _wait_for_import(seen, wanted, memory, now)
         or _confirm(seen)
         or _end(seen, wanted)
-        or _create(case)
+        or _create(seen, wanted, memory, now)
     )
 
 
-def _spoil(case: ImportCase) -> Step | None:
+def _spoil(seen: SeenDataset, wanted: WantedImport, memory: Memory, now: datetime) -> Step | None:
     """Mark the import of this run if other files are there than it was created for.
 
     A file that is gone a minute later was perhaps imported all the same, so nobody may confirm the
     import afterwards. That is why it is remembered until the tag is there.
     """
-    seen, wanted, memory, now = case
     job = import_of_run(seen.imports, wanted.run)
     if job is None or job.is_confirmed or job.is_spoiled or not (job.is_running or job.is_active):
         return None
@@ -176,9 +171,10 @@ def _files(fingerprint: str) -> list[str]:
     return fingerprint.split("-")[:2]
 
 
-def _wait_for_import(case: ImportCase) -> Step | None:
+def _wait_for_import(
+    seen: SeenDataset, wanted: WantedImport, memory: Memory, now: datetime
+) -> Step | None:
     """Look again until no import of the dataset is running. Give up at the deadline."""
-    seen, wanted, memory, now = case
     job = next((job for job in seen.imports if job.is_running), None)
     if job is None:
         return None
@@ -229,9 +225,8 @@ def _failure(job: Import, export: Export, wanted: WantedImport) -> str:
     return only_full_import_repairs(job)
 
 
-def _create(case: ImportCase) -> Step:
+def _create(seen: SeenDataset, wanted: WantedImport, memory: Memory, now: datetime) -> Step:
     """Create the import. If the export has changed since its last check, check it first."""
-    seen, wanted, memory, now = case
     is_requested = wanted.requested_at is not None
     if not wanted.is_full and (refusal := refusal_to_append(seen, is_requested=is_requested)):
         return failed("CHECKING", refusal)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+from typing import Any, ClassVar, NamedTuple
 
 from .pacing import waiting_pause
 
@@ -21,10 +21,6 @@ BUSY_PAUSE = 60
 LIST_LAG = timedelta(minutes=3)
 """The time after which a list certainly shows a job that was created: twice the 90 seconds that it
 may be out of date (`overlap.py`)."""
-
-Seen = TypeVar("Seen")
-Wanted = TypeVar("Wanted")
-Memory = TypeVar("Memory")
 
 
 @dataclass(frozen=True)
@@ -67,19 +63,6 @@ def remember(progress: object, step: Step) -> None:
     """
     for field, value in step.remembered.items():
         setattr(progress, field, value)
-
-
-class Case(NamedTuple, Generic[Seen, Wanted, Memory]):
-    """Everything on which the next step of an item depends."""
-
-    seen: Seen
-    """What the last poll has shown."""
-    wanted: Wanted
-    """What the run wants to achieve. It does not change during the run."""
-    memory: Memory
-    """The progress of the item. Rules may change it, but those of deployments only return steps
-    (`Step.remembered`)."""
-    now: datetime
 
 
 def failed(phase: str, *reasons: str) -> Step:

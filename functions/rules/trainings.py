@@ -14,7 +14,7 @@ from .imports import (
     unchecked_imports,
 )
 from .pacing import pause
-from .steps import SHORT_PAUSE, Action, Case, JobMemory, Step, failed
+from .steps import SHORT_PAUSE, Action, JobMemory, Step, failed
 
 DIGEST_DIGITS = 24
 MONTH = timedelta(days=30)
@@ -119,22 +119,19 @@ class Stop(Action):
     arn: str
 
 
-TrainingCase = Case[SeenSolution, WantedTraining, Memory]
-
-
 def decide(seen: SeenSolution, wanted: WantedTraining, memory: Memory, now: datetime) -> Step:
     """Return the next step of a training, and write the version that it is about to `memory`."""
-    case = Case(seen, wanted, memory, now)
     for version in seen.trainings:
         # What is imported meanwhile does not matter to the version of this run, or the given one.
         if version.run == wanted.run or version.arn == wanted.version:
-            return _follow(version, case)
-    return _check_data(case) or _train(case)
+            return _follow(version, wanted, memory, now)
+    return _check_data(seen, wanted, memory, now) or _train(seen, wanted, memory, now)
 
 
-def _check_data(case: TrainingCase) -> Step | None:
+def _check_data(
+    seen: SeenSolution, wanted: WantedTraining, memory: Memory, now: datetime
+) -> Step | None:
     """Wait while the data or the configuration changes. Fail if no run has checked the data."""
-    seen, wanted, memory, now = case
     imports = (job for job in seen.imports if job.is_running)
     running = running_deletion(seen.deletions) or next(imports, None)
     if running or seen.is_being_updated:
@@ -144,10 +141,9 @@ def _check_data(case: TrainingCase) -> Step | None:
     return failed("CHECKING", unusable) if unusable else None
 
 
-def _train(case: TrainingCase) -> Step:
-    seen, wanted, memory, now = case
+def _train(seen: SeenSolution, wanted: WantedTraining, memory: Memory, now: datetime) -> Step:
     if version := usable_version(seen, wanted):
-        return _follow(version, case)
+        return _follow(version, wanted, memory, now)
     if reason := reached_limit(seen.trainings, wanted, now):
         return Step("LIMITED", outcome="SKIPPED", reasons=(reason,))
     if wait := memory.before_create(wanted.max_hours, now):
@@ -280,9 +276,8 @@ def _counts(version: Training) -> bool:
     return version.run is not None and has_not_failed
 
 
-def _follow(version: Training, case: TrainingCase) -> Step:
+def _follow(version: Training, wanted: WantedTraining, memory: Memory, now: datetime) -> Step:
     """Wait until a training ends. Stop it at its deadline."""
-    _, wanted, memory, now = case
     memory.version = version.arn
     deadline = version.created_at + timedelta(hours=wanted.max_hours)
     if version.is_active:
