@@ -104,7 +104,7 @@ def _keep_newer_version(
 
     served_version_arn = campaign.served_version_arn
     reason = f"the campaign serves {served_version_arn}, which is newer than {candidate_arn}"
-    return Step("JUDGING", outcome="SKIPPED", cause="newer", reasons=(reason,))
+    return _end("SKIPPED", "newer", reason)
 
 
 def _respect_intervention(
@@ -127,7 +127,7 @@ def _respect_intervention(
         return None
 
     reason = f"somebody has moved the campaign to {served_version_arn}"
-    return Step("JUDGING", outcome="SKIPPED", cause="moved", reasons=(reason,))
+    return _end("SKIPPED", "moved", reason)
 
 
 def _avoid_blocked_version(
@@ -163,7 +163,7 @@ def _avoid_version_before_blocked_one(
         f"{candidate_arn} is older than {blocked_arn}, which was rolled back here; to deploy it "
         f"anyway, use retrain rollback --campaign {campaign_name} --to {version_id}"
     )
-    return Step("JUDGING", outcome="SKIPPED", cause="older", reasons=(reason,))
+    return _end("SKIPPED", "older", reason)
 
 
 def _respect_refusal(candidate_arn: str, candidate: VersionFacts) -> Step | None:
@@ -172,7 +172,7 @@ def _respect_refusal(candidate_arn: str, candidate: VersionFacts) -> Step | None
         return None
 
     reason = f"{candidate_arn} was refused"
-    return Step("JUDGING", outcome="REJECTED", cause="refused", reasons=(reason,))
+    return _end("REJECTED", "refused", reason)
 
 
 def _wait_for_baselines(
@@ -189,7 +189,7 @@ def _reject_bad_metrics(rejections: list[str]) -> Step | None:
     """Reject a candidate that a rule of the quality gate rejects."""
     if not rejections:
         return None
-    return Step("JUDGING", outcome="REJECTED", cause="gate", reasons=rejections)
+    return _end("REJECTED", "gate", *rejections)
 
 
 def _respect_pin(campaign: CampaignState) -> Step | None:
@@ -201,7 +201,7 @@ def _respect_pin(campaign: CampaignState) -> Step | None:
         return None
 
     reason = f"the campaign is {campaign.pin}, so it keeps its version; see retrain unpin"
-    return Step("JUDGING", outcome="SKIPPED", cause="pinned", reasons=(reason,))
+    return _end("SKIPPED", "pinned", reason)
 
 
 def _request_approval(
@@ -226,6 +226,11 @@ def _request_approval(
 
 
 # What the rules use
+
+
+def _end(outcome: str, cause: str, *reasons: str) -> Step:
+    """Return the step that ends the deployment before its trial."""
+    return Step("JUDGING", outcome=outcome, cause=cause, reasons=reasons)
 
 
 def _record_with_trial(

@@ -55,7 +55,7 @@ NO_VERSION = VersionFacts(created_at=datetime.min.replace(tzinfo=UTC), metrics={
 
 
 class Comparison(NamedTuple):
-    """The verdict of the quality gate."""
+    """The verdict of the quality gate, or of one of its rules."""
 
     rejections: list[str]
     """Why the candidate is rejected. Empty if it's good enough."""
@@ -64,14 +64,6 @@ class Comparison(NamedTuple):
     values: list[MetricValues]
     """What each rule has compared. Two rules about the same metric each have their own numbers.
     Missing and infinite ones are None, because JSON has no NaN."""
-
-
-class RuleResult(NamedTuple):
-    """What one rule of the quality gate contributes to the verdict."""
-
-    values: MetricValues
-    rejections: list[str]
-    warnings: list[str]
 
 
 class IncomparableError(Exception):
@@ -87,18 +79,18 @@ def compare(
         result = _apply_rule(rule, candidate, served)
         comparison.rejections.extend(result.rejections)
         comparison.warnings.extend(result.warnings)
-        comparison.values.append(result.values)
+        comparison.values.extend(result.values)
 
     return comparison
 
 
-def _apply_rule(rule: QualityRule, candidate: VersionFacts, served: VersionFacts) -> RuleResult:
+def _apply_rule(rule: QualityRule, candidate: VersionFacts, served: VersionFacts) -> Comparison:
     """Return what one rule says about the candidate."""
     metric = rule["metric"]
     values = _plain_values(metric, candidate, served)
     if metric in candidate.metrics and values["new"] is None:
         rejection = _not_finite_message(metric, candidate.metrics[metric])
-        return RuleResult(values=values, rejections=[rejection], warnings=[])
+        return Comparison(rejections=[rejection], warnings=[], values=[values])
 
     warnings = []
     try:
@@ -113,7 +105,7 @@ def _apply_rule(rule: QualityRule, candidate: VersionFacts, served: VersionFacts
         messages.append(_doubt_message(values, rule))
 
     rejections = [message for message in messages if message is not None]
-    return RuleResult(values=values, rejections=rejections, warnings=warnings)
+    return Comparison(rejections=rejections, warnings=warnings, values=[values])
 
 
 def _plain_values(metric: str, candidate: VersionFacts, served: VersionFacts) -> MetricValues:
@@ -133,15 +125,10 @@ def _check_served_value(values: MetricValues, rule: QualityRule) -> None:
     if rule.get("maxDrop") is None or values["live"] is not None:
         return
 
-    name = metric_name(rule["metric"])
-    if values["new"] is None:
-        raise IncomparableError(
-            f"{name} was not compared, because the candidate has no value and no served version "
-            "has a value; maxDrop had no effect"
-        )
+    candidate_value = "no value" if values["new"] is None else values["new"]
     raise IncomparableError(
-        f"{name} was not compared, because the candidate has {values['new']} and no served version "
-        "has a value; maxDrop had no effect"
+        f"{metric_name(rule['metric'])} was not compared, because the candidate has "
+        f"{candidate_value} and no served version has a value; maxDrop had no effect"
     )
 
 
