@@ -1,15 +1,12 @@
 """Measures how long AWS takes to answer, so that a slow poll can say what has made it slow."""
 
-from __future__ import annotations
-
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from botocore.client import BaseClient
 
 from . import clock
 from .words import duration_text
-
-if TYPE_CHECKING:
-    from botocore.client import BaseClient
 
 MAX_NAMED = 3
 """The most operations that are named. The slowest ones explain the rest."""

@@ -134,6 +134,8 @@ class _Invocation:
 
     def __init__(self) -> None:
         self.began_at = clock.now()
+        self.ends_at = self.began_at + INVOCATION
+        """When the next invocation has to go on."""
         self.polled_at: datetime | None = None
         """The end of the first poll."""
         forget_calls()
@@ -153,11 +155,6 @@ class _Invocation:
     def is_too_late(self) -> bool:
         """True if the time in which the invocation may change something is over."""
         return self.polled_at is not None and clock.now() - self.polled_at > ACTING
-
-    @property
-    def ends_at(self) -> datetime:
-        """When the next invocation has to go on."""
-        return self.began_at + INVOCATION
 
 
 @contextmanager

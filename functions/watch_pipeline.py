@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
-from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from . import clock, metrics
@@ -92,25 +91,25 @@ class Watcher:
         """Return the age in hours of the oldest model in use, or of the newest version, or None."""
         arn = solution["solutionArn"]
         if not solution["campaigns"]:
-            return self._try(arn, partial(self._age_of_newest, arn))
+            return self._try(arn, self._age_of_newest, arn)
         campaigns = [campaign["campaignArn"] for campaign in solution["campaigns"]]
         return metrics.greatest_age([self._campaign_age(campaign, arn) for campaign in campaigns])
 
     def data_age(self, dataset: DatasetSettings) -> float | None:
         """Return the age of the data of a dataset in hours, or None if it cannot be read."""
-        return self._try(dataset["datasetArn"], partial(self._age_of_data, dataset))
+        return self._try(dataset["datasetArn"], self._age_of_data, dataset)
 
     def act(self) -> None:
         """If no run is at work, finish the trials that were found, and stop late trainings."""
-        executions = self._try(self._arn, partial(last_executions, stepfunctions(), self._arn))
+        executions = self._try(self._arn, last_executions, stepfunctions(), self._arn)
         if executions is None or any(item["status"] == "RUNNING" for item in executions):
             return
         last_start = executions[0]["startDate"] if executions else None
-        self._try(self._arn, partial(self._start_run_for_trials, last_start))
+        self._try(self._arn, self._start_run_for_trials, last_start)
         for solution in self.settings["solutions"]:
             arn = solution["solutionArn"]
-            for version in self._try(arn, partial(list_versions, self._client, arn)) or ():
-                self._try(version["solutionVersionArn"], partial(self._stop_if_late, version))
+            for version in self._try(arn, list_versions, self._client, arn) or ():
+                self._try(version["solutionVersionArn"], self._stop_if_late, version)
 
     def _start_run_for_trials(self, last_start: datetime | None) -> None:
         """Start a run that finishes the trials, if there are any and no run has just started."""
@@ -139,11 +138,11 @@ class Watcher:
 
     def _campaign_age(self, arn: str, solution_arn: str) -> float | None:
         """Return the age of the model that a campaign serves. Remember its trial, if any."""
-        tags = self._try(arn, partial(tags_of, self._client, arn))
+        tags = self._try(arn, tags_of, self._client, arn)
         if tags is None:
             self.unfinished_trials += 1
             return None
-        model_age = self._try(arn, partial(self._age_of_served, arn, tags))
+        model_age = self._try(arn, self._age_of_served, arn, tags)
 
         trial = read_record(tags, solution_arn).trial
         if trial is not None:
@@ -193,14 +192,14 @@ class Watcher:
         start = max([self._deployed_at, *filter(None, times)])
         return round((clock.now() - start).total_seconds() / 3600, 2)
 
-    def _try(self, arn: str, call: Callable[[], Value]) -> Value | None:
+    def _try(self, arn: str, call: Callable[..., Value], *args: object) -> Value | None:
         """Return what `call` returns. If it fails, log why and return None.
 
         After WATCHING_TIME nothing is called, so that there is time to write what was read.
         """
         try:
             if clock.now() < self._end:
-                return call()
+                return call(*args)
             failure = "the other resources took all the time"
         except (*AWS_ERRORS, NotMeasurableError) as error:
             failure = str(error)

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from ..contract import DatasetSettings, PlannedImport, Run, Settings, dataset_settings
+from ..contract import DatasetSettings, PlannedImport, Run, Settings
 from ..executions import DATE, export_day, run_began_at
 from ..personalize.imports import location_digits, seen_export
 from ..rules.imports import Import, SeenDataset, effective_imports, holding_import
@@ -159,10 +159,10 @@ class DatasetView:
         day, data = self.dataset["day"], effective_imports(self.imports)
         if day is None or not self.is_full or self.has_export_date or not data:
             return False
-        location = dataset_settings(self.settings, self.dataset["type"])["dataLocation"]
         first, tomorrow = date.fromisoformat(day), self.world.now.date() + timedelta(days=1)
         later_days = (first + timedelta(days=n + 1) for n in range((tomorrow - first).days))
-        digits = {location_digits(location.replace(DATE, str(later))) for later in later_days}
+        location = self.dataset["dataLocation"]
+        digits = {location_digits(location.replace(day, str(later))) for later in later_days}
         return data[0].location in digits
 
     def planned(self) -> PlannedImport:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
+from typing import cast
 
 from ..contract import (
     CampaignSettings,
@@ -219,8 +220,7 @@ class SolutionView:
         if self.decision.action in ("deploy", "use", "report"):
             campaigns = self._waiting_campaigns + self._untold_campaigns
             existing = self.newest
-        mode: TrainingMode = "UPDATE" if existing and existing.mode == "UPDATE" else "FULL"
-        mode = mode if existing else self.training_mode
+        mode = cast("TrainingMode", existing.mode) if existing else self.training_mode
         since = self.requested_since
         return {
             "solutionArn": self.arn,
