@@ -138,18 +138,16 @@ class _Invocation:
         """When the next invocation has to go on."""
         self.polled_at: datetime | None = None
         """The end of the first poll."""
+        self.is_too_slow = False
+        """True if what the first poll has shown may be out of date already."""
         forget_calls()
 
     def note_poll(self) -> None:
         """Note the end of a poll. Only the first one counts."""
         if self.polled_at is None:
             self.polled_at = clock.now()
+            self.is_too_slow = self.polled_at - self.began_at > FIRST_POLL
             self.slowness = f"one poll took too long to act on it: {slowest_calls()}"
-
-    @property
-    def is_too_slow(self) -> bool:
-        """True if what the first poll has shown may be out of date already."""
-        return self.polled_at is not None and self.polled_at - self.began_at > FIRST_POLL
 
     @property
     def is_too_late(self) -> bool:

@@ -125,8 +125,9 @@ def replaced_data(view: DatasetView) -> Iterator[str]:
 
     Nobody can append only the rest of an export. A foreign FULL import has replaced the data.
     """
-    is_requested = view.is_requested
-    if not view.is_full and (reason := refusal_to_append(view.seen, is_requested=is_requested)):
+    if view.is_full:
+        return
+    if reason := refusal_to_append(view.seen, is_requested=view.is_requested):
         yield reason
 
 

@@ -13,11 +13,10 @@ from functions import clock
 from functions.executions import short_hash
 from functions.personalize.campaigns import (
     approval_tags,
-    campaign_state,
     current_answer,
     deployment_spec,
-    describe_campaign,
     metrics_of,
+    read_campaign,
     read_version,
     with_version_facts,
 )
@@ -240,11 +239,7 @@ def _first_step(
         target.settings, solution, campaign_arn, version_arn, from_earlier_run=True
     )
     approved = replace(spec, approval_hours=None)
-    campaign = campaign_state(
-        describe_campaign(client, campaign_arn),
-        tags_of(client, campaign_arn),
-        solution["solutionArn"],
-    )
+    campaign = read_campaign(client, campaign_arn, solution["solutionArn"])
     now = clock.now()
     state = with_version_facts(campaign, approved, read_facts, creation_time_of, now)
     return state, decide(state, approved, DeploymentProgress(began_at=now), now)

@@ -13,12 +13,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from functions import clock
 from functions.personalize.campaigns import (
     current_answer,
-    describe_campaign,
     metrics_of,
     read_approval,
-    read_pin,
-    read_record,
-    served_version_arn,
+    read_campaign,
 )
 from functions.personalize.imports import ImportReader
 from functions.personalize.lists import PAGE_SIZE, list_deletions
@@ -173,17 +170,17 @@ def _campaign_verdicts(
         solutionArn=solution_arn, PaginationConfig=PAGE_SIZE
     )
     for arn in [item["campaignArn"] for page in pages for item in page["campaigns"]]:
-        tags = tags_of(client, arn)
-        record = read_record(tags, solution_arn)
+        campaign = read_campaign(client, arn, solution_arn)
+        record = campaign.record
         versions = {
-            "serves": served_version_arn(describe_campaign(client, arn)),
+            "serves": campaign.served_version_arn,
             "onTrial": record.trial and record.trial.version_arn,
             "good": record.good_version_arn,
             "previous": record.previous_good_version_arn,
             "bad": record.blocked_version_arn,
         }
         verdicts = {key: version == version_arn for key, version in versions.items()}
-        yield {"campaignArn": arn, **verdicts, "pin": read_pin(tags)}
+        yield {"campaignArn": arn, **verdicts, "pin": campaign.pin}
 
 
 def lineage_lines(lineage: Document) -> Iterator[Line]:
