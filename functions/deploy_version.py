@@ -174,9 +174,7 @@ class CampaignDeployment:
         """Send the update to the good version."""
         try:
             self._send_update(good_version_arn)
-        except ClientError as error:
-            if not is_missing(error, "UpdateCampaign"):
-                raise
+        except write_client().exceptions.ResourceNotFoundException:
             self._forget_good_version(good_version_arn)
 
     def _send_update(self, version_arn: str) -> None:
@@ -218,7 +216,7 @@ class CampaignDeployment:
         Raises:
             Exception: The error, if no version is on trial, or at the deadline.
         """
-        if is_missing(error, "DescribeCampaign", "ListTagsForResource"):
+        if _is_campaign_deleted(error):
             step = failed("TRYING", "the campaign was deleted")
             return InvocationResult(seen=None, step=step, seconds=0)
 
@@ -283,8 +281,9 @@ def _progress_in(item: DeploymentItem | None) -> DeploymentProgress:
     return from_document(DeploymentProgress, {**item["memory"], **reported})
 
 
-def is_missing(error: Exception, *operations: str) -> bool:
-    """Return True if one of these operations has failed because its resource doesn't exist."""
+def _is_campaign_deleted(error: Exception) -> bool:
+    """Return True if the campaign doesn't exist. Other operations are about its versions."""
+    operations = ("DescribeCampaign", "ListTagsForResource")
     if not isinstance(error, ClientError) or error.operation_name not in operations:
         return False
     return error.response["Error"]["Code"] == "ResourceNotFoundException"

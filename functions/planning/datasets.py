@@ -69,6 +69,11 @@ class DatasetView:
         """The fields of the schema. A dataset that does not exist has none."""
         return self.world.schemas.get(self.dataset["datasetArn"], [])
 
+    @property
+    def columns(self) -> list[str]:
+        """The names of these fields."""
+        return [field["name"] for field in self.fields]
+
     content = cached_property(content_of)
 
     @property

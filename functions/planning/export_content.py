@@ -43,7 +43,7 @@ names, with their rows per 1,000."""
 
 def content_of(view: DatasetView) -> ExportContent:
     """Return what the rows that were read contain, also in comparison with the last import."""
-    columns = {field["name"]: view.export.values(field["name"]) for field in view.fields}
+    columns = {name: view.export.values(name) for name in view.columns}
     empty = Counter({shown_name(name): values[""] for name, values in columns.items()})
 
     newest_at = _newest_event(view)
@@ -94,8 +94,7 @@ def event_times(view: DatasetView) -> set[int]:
 
 def _known_values(view: DatasetView, column: str) -> Counter[str]:
     """Return each value of a column -> its rows. Personalize ignores what the schema lacks."""
-    is_known = any(field["name"] == column for field in view.fields)
-    return view.export.values(column) if is_known else Counter()
+    return view.export.values(column) if column in view.columns else Counter()
 
 
 def shown_name(name: str) -> str:
@@ -198,7 +197,7 @@ def _unchecked_types(view: DatasetView) -> Iterator[str]:
     last = _last_content(view)
     cannot = f"strictEvents cannot check the types of events of {view.export.location}, because"
 
-    if all(field["name"] != "EVENT_TYPE" for field in view.fields):
+    if "EVENT_TYPE" not in view.columns:
         yield f"{cannot} the dataset's schema has no EVENT_TYPE; set strictEvents to false"
     elif not view.content["areAllRowsRead"]:
         yield (

@@ -105,16 +105,16 @@ def too_few_rows(view: DatasetView) -> Iterator[str]:
     A FULL export may have fewer if events add interactions.
     """
     dataset, rows = view.dataset, view.export.row_count
-    is_full = dataset["importMode"] == "FULL"
-    if dataset["type"] != "interactions" and (is_full or dataset["type"] != "actionInteractions"):
+    types = ("interactions",) if view.is_full else ("interactions", "actionInteractions")
+    if dataset["type"] not in types:
         return
-    if is_full and (view.world.event_trackers or dataset["streamed"]):
+    if view.is_full and (view.world.event_trackers or dataset["streamed"]):
         return
     # missing_export finds an export without rows.
     if rows and rows < MIN_ROWS:
         advice = (
             "export all interactions, because a FULL import replaces all bulk data"
-            if is_full
+            if view.is_full
             else "import less often, or use importMode FULL with a complete export, because it "
             "replaces all bulk data"
         )
@@ -128,10 +128,9 @@ def too_few_rows(view: DatasetView) -> Iterator[str]:
 def unknown_columns(view: DatasetView) -> Iterator[str]:
     """Yield a message for columns that are not imported because the schema lacks them."""
     export = view.export
-    schema_columns = {field["name"] for field in view.fields}
     columns = dict.fromkeys(name for file in export.samples for name in file.header)
-    unknown = [repr(name[:SHOWN_CHARACTERS]) for name in columns if name not in schema_columns]
-    if unknown and schema_columns:
+    unknown = [repr(name[:SHOWN_CHARACTERS]) for name in columns if name not in view.columns]
+    if unknown and view.columns:
         yield (
             f"{export.location} has columns that the dataset's schema lacks: {', '.join(unknown)}; "
             "they are not imported; remove them, or rename them if a name is misspelt"

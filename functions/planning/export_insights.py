@@ -68,7 +68,7 @@ def _insights(view: RunView) -> Iterator[tuple[Verdict, str]]:
 def _too_many_types(view: DatasetView, untried: Sequence[str]) -> Iterator[str]:
     """Yield a message if there are too many types. Rows that were not read can only add some."""
     types = event_types(view)
-    columns = [field["name"] for field in view.fields if field["name"] not in RESERVED_COLUMNS]
+    columns = [name for name in view.columns if name not in RESERVED_COLUMNS]
 
     if len(types) + len(columns) > MAX_TYPES:
         shown = list_text([shown_name(name) for name, _ in types.most_common(SHOWN_TYPES)])
