@@ -25,7 +25,7 @@ from .contract import (
     solution_of_campaign,
 )
 from .errors import AWS_ERRORS, Refused, Throttled
-from .log import log_item
+from .log import log_item, logger
 from .personalize.campaigns import (
     approval_tags,
     campaign_state,
@@ -115,8 +115,11 @@ class CampaignDeployment:
         """Poll, decide and act, and return the item for the next invocation."""
         try:
             result = reconcile(self.poll, decide, self.act, self.spec, self.progress)
-        except AWS_ERRORS as error:
-            return self._item(self._result_after(error))
+        except Exception as error:  # noqa: BLE001 - it is raised again if no version is on trial
+            # Whatever has failed, a version on trial must not be left alone.
+            paused = self._result_after(error)
+            logger.exception("deploy_version: an error during the trial at %s", self.campaign_arn)
+            return self._item(paused)
 
         self.progress.failing_since = None
         return self._item(result)

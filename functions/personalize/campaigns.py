@@ -61,6 +61,8 @@ BAKE_POLLS = 600
 """About the most polls of all bakes of a run. A poll is 9 events, and a run may bake twice, because
 it also ends the trials of earlier runs. Step Functions allows 25,000 events, and the largest
 pipeline may need 13,200 for everything else."""
+MAX_SEARCHED = 60
+"""The most versions, nearest in time, whose tags a poll reads to find a baseline."""
 SERVED = "served"
 """The last word of the tag about a trial, once a run has seen that the campaign serves the version.
 Without it, nobody can have rolled the version back."""
@@ -287,7 +289,7 @@ def _find_baseline(
     # The data of a dataset group never goes back to earlier imports. So once we've seen a version
     # with other imports, we don't have to read those beyond it.
     searched_directions = set()
-    for summary in summaries:
+    for summary in summaries[:MAX_SEARCHED]:
         is_later = summary["creationDateTime"] > created_at
         is_training = is_running(summary["status"])
         is_usable = is_training or is_active(summary["status"])

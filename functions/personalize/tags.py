@@ -27,7 +27,7 @@ FINGERPRINT = "retraining-fingerprint"
 """Import jobs: the fingerprint of the export when the import job was created (`imports.py`)."""
 CONFIRMED = "retraining-confirmed"
 """Import jobs: the same fingerprint, once the export was found unchanged after the import, or
-`spoiled`, once the run that created the job has found other files there (`rules/imports.py`)."""
+`spoiled`, once a run has found other files there meanwhile (`rules/imports.py`)."""
 SPOILED = "spoiled"
 """The value of `CONFIRMED` that nobody replaces."""
 BROKEN = "retraining-broken"

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     Version = SolutionVersionTypeDef | SolutionVersionSummaryTypeDef
 
+MAX_OLDER = 60
+"""The most versions from before the last month whose tags are read."""
 CONFIG_DIGITS = 8
 CONFIG_KEYS = ("recipeArn", "performHPO", "performAutoML", "eventType")
 """The fields of a solution that affect a training, besides `solutionConfig`."""
@@ -71,16 +73,20 @@ class SolutionReader:
 
         A list may be old, so a running training is also described, if Personalize can do so yet.
         Tags are read only where the rules need them: of versions from the last month, and until the
-        newest ACTIVE version of a run is found. `imports` and `deletions` are those of its group.
+        newest ACTIVE version of a run is found, but not of many older ones, because Personalize may
+        have trained hundreds by itself. `imports` and `deletions` are those of its group.
         """
         trainings: list[Training] = []
+        older = 0
         for summary in list_versions(self._client, solution["solutionArn"]):
             version: Version = summary
             if is_running(summary["status"]):
                 with suppress(self._client.exceptions.ResourceNotFoundException):
                     version = describe_version(self._client, summary["solutionVersionArn"])
             is_recent = version["creationDateTime"] > clock.now() - MONTH
-            with_tags = is_recent or rules.newest_active(trainings) is None
+            older += not is_recent
+            is_searched = older <= MAX_OLDER and rules.newest_active(trainings) is None
+            with_tags = is_recent or is_searched
             trainings.append(self._training(version, with_tags=with_tags))
         latest_update = solution.get("latestSolutionUpdate", {})
         return SeenSolution(

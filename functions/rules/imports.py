@@ -90,8 +90,10 @@ class Memory(JobMemory):
     """The fingerprint of the export whose content was checked last. The first check is planning."""
     problems: list[str] = field(default_factory=list)
     """The problems that this check has found."""
-    is_spoiled: bool = False
-    """True if a poll of this run has seen other files. The tag that says so may have been lost."""
+    spoiled_arn: str | None = None
+    """The import during which a poll has seen other files. The tag that says so may be lost."""
+    spoiled_at: datetime | None = None
+    """When that poll was."""
 
 
 @dataclass(frozen=True)
@@ -143,27 +145,42 @@ def decide(seen: SeenDataset, wanted: WantedImport, memory: Memory, now: datetim
 
 
 def _spoil(seen: SeenDataset, wanted: WantedImport, memory: Memory, now: datetime) -> Step | None:
-    """Mark the import of this run if other files are there than it was created for.
+    """Mark an import if other files are there than it was created for.
 
     A file that is gone a minute later was perhaps imported all the same, so nobody may confirm the
-    import afterwards. That is why it is remembered until the tag is there.
+    import afterwards. That is why it is remembered until the tag is there. The run that has created
+    a running import may be dead, so any run that waits for it watches its files.
     """
-    job = import_of_run(seen.imports, wanted.run)
-    if job is None or job.is_confirmed or job.is_spoiled or not (job.is_running or job.is_active):
-        return None
+    for job in seen.imports:
+        is_open = (job.is_running or job.is_active) and not (job.is_confirmed or job.is_spoiled)
+        is_watched = job.run == wanted.run or (job.run is not None and job.is_running)
+        has_other_files = is_watched and _has_other_files(job, seen)
+        if is_open and (has_other_files or job.arn == memory.spoiled_arn):
+            return _spoil_step(job, wanted, memory, now)
+    return None
 
+
+def _has_other_files(job: Import, seen: SeenDataset) -> bool:
+    """Return True if the export does not have the files for which an import was created."""
     # A file that was written again as it was is missing from the export until the end.
     exports = (seen.export, seen.export_until_end)
     present = [_files(export.fingerprint) for export in exports]
     # A run of another stack may have the same id, and another location.
     is_of_location = job.location == present[0][0]
-    has_other_files = is_of_location and _files(str(job.fingerprint)) not in present
-    if not (memory.is_spoiled or has_other_files):
-        return None
+    return is_of_location and _files(str(job.fingerprint)) not in present
 
-    reason = f"{job.arn} is spoiled, but the tag that says so cannot be written"
-    late = memory.is_spoiled and memory.at_deadline(reason, wanted.max_hours, now)
-    return late or Step("IMPORTING", Spoil(job.arn)).remembering(is_spoiled=True)
+
+def _spoil_step(job: Import, wanted: WantedImport, memory: Memory, now: datetime) -> Step:
+    """Return the step that writes the tag, again and again, or gives up when it is late."""
+    spoiled_at = now
+    if memory.spoiled_at is not None and memory.spoiled_arn == job.arn:
+        spoiled_at = memory.spoiled_at
+
+    if now >= spoiled_at + timedelta(hours=wanted.max_hours):
+        reason = f"{job.arn} is spoiled, but the tag that says so cannot be written"
+        return failed("IMPORTING", reason)
+    step = Step("IMPORTING", Spoil(job.arn))
+    return step.remembering(spoiled_arn=job.arn, spoiled_at=spoiled_at)
 
 
 def _files(fingerprint: str) -> list[str]:

@@ -144,6 +144,16 @@ def test_a_new_invocation_that_cannot_poll_finds_the_trial_in_the_tags():
     assert item["outcome"] == "DEPLOYED"
 
 
+def test_an_error_that_nobody_expects_does_not_end_a_trial_either(monkeypatch):
+    with deploy(PROBED) as pipeline:
+        deploy_once(pipeline, new := trained(pipeline))
+        with monkeypatch.context() as broken:
+            broken.setattr("functions.deploy_version.campaign_state", {}.__getitem__)
+            item = deploy_once(pipeline, new)
+        assert (item["phase"], item["outcome"], item["seconds"]) == ("TRYING", None, 60)
+        assert item["warnings"][0].startswith("TypeError: ")
+
+
 def test_an_error_is_raised_at_once_if_the_tags_show_no_trial():
     with deploy(PROBED) as pipeline:
         pipeline.inject_fault("deny", operation="DescribeCampaign")
@@ -271,6 +281,23 @@ def test_the_baseline_is_the_nearest_version_of_a_run_with_the_same_imports():
     assert {case: item and versions.index(item.arn) for case, item in baselines.items()} == NEAREST
     assert s.NDCG in baselines["a", 1.4].metrics
     assert (baselines["c", 5.4].is_running, baselines["c", 5.4].metrics) == (True, {})
+
+
+def test_a_baseline_is_searched_among_a_bounded_number_of_versions(monkeypatch):
+    group = MOVIES.with_solutions(solution(), solution("popular", campaigns=[]))
+    with deploy(group) as pipeline:
+        pipeline.sleep(7200)
+        for number in range(70):
+            request = {"solutionArn": solution_arn("popular")}
+            pipeline.foreign_training(f"v{number}", **request)
+            pipeline.sleep(7200)
+        read = []
+        monkeypatch.setattr(
+            "functions.personalize.campaigns.tags_of", lambda *_: read.append(1) or {}
+        )
+        now = pipeline.clock.now()
+        assert read_baseline(pipeline.client, solution_arn("popular"), {DIGEST: "a-1"}, now) is None
+    assert len(read) == 60
 
 
 # Requests

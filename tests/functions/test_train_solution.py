@@ -11,7 +11,7 @@ import pytest
 from components.args import LimitsArgs
 from emulator.personalize import Switches
 from functions.personalize.tags import write_tags
-from functions.personalize.trainings import config_digest
+from functions.personalize.trainings import SolutionReader, config_digest
 from tests.workflow.pipeline import deploy, handler
 from tests.world import HOUR, MOVIES, PREFIX, solution_arn
 
@@ -100,6 +100,21 @@ def test_many_foreign_versions_hide_no_version_of_a_run():
             pipeline.sleep(2 * HOUR)
         pipeline.sleep(60 * 24 * HOUR)
         assert trained(pipeline)["arn"] == first["arn"]
+
+
+def test_the_tags_of_few_old_versions_of_somebody_else_are_read(monkeypatch):
+    with deploy() as pipeline:
+        for number in range(70):
+            pipeline.foreign_training(f"foreign-{number}")
+            pipeline.sleep(7200)
+        pipeline.sleep(31 * 24 * 3600)
+        read = []
+        monkeypatch.setattr(
+            "functions.personalize.trainings.tags_of", lambda *_: read.append(1) or {}
+        )
+        solution = pipeline.client.describe_solution(solutionArn=solution_arn())["solution"]
+        SolutionReader(pipeline.client).solution(solution, [])
+    assert len(read) == 60
 
 
 def test_a_given_version_is_used_without_a_look_at_anything_else(caplog):

@@ -102,15 +102,16 @@ def test_an_import_is_confirmed_if_its_export_has_not_changed(fields, expected):
 
 OWN = job(run="this", is_confirmed=False)
 OWN_RUNNING = OWN._replace(is_running=True, is_active=False)
-SPOIL = Step("IMPORTING", Spoil("job-1"), remembered={"is_spoiled": True})
+SPOILED_NOW = {"spoiled_arn": "job-1", "spoiled_at": NOW}
+SPOIL = Step("IMPORTING", Spoil("job-1"), remembered=SPOILED_NOW)
 CONFIRM = Step("CONFIRMING", Confirm("job-1", FINGERPRINT))
 WRITTEN_AGAIN = EXPORT._replace(newest_at=NOW)
 LATE = {"began_at": NOW - 6 * HOUR}
-UNTAGGED = failed(
-    "WAITING",
-    "gave up after 6 hours: job-1 is spoiled, but the tag that says so cannot be written",
-)
-IS_REMEMBERED = {"memory": {"is_spoiled": True}}
+UNTAGGED = failed("IMPORTING", "job-1 is spoiled, but the tag that says so cannot be written")
+IS_REMEMBERED = {"memory": SPOILED_NOW}
+SEEN_BEFORE = {**SPOILED_NOW, "spoiled_at": NOW - 5 * HOUR}
+SPOIL_AGAIN = SPOIL._replace(remembered=SEEN_BEFORE)
+HOURS_AGO = {**SPOILED_NOW, "spoiled_at": NOW - 6 * HOUR}
 
 
 @pytest.mark.parametrize(
@@ -119,7 +120,8 @@ IS_REMEMBERED = {"memory": {"is_spoiled": True}}
         (OWN_RUNNING, {"export": OTHER}, SPOIL),
         (OWN, {"export": OTHER}, SPOIL),
         (OWN, IS_REMEMBERED, SPOIL),
-        (OWN, {"memory": {**IS_REMEMBERED["memory"], **LATE}}, UNTAGGED),
+        (OWN, {"memory": {**SEEN_BEFORE, **LATE}}, SPOIL_AGAIN),
+        (OWN, {"memory": HOURS_AGO}, UNTAGGED),
         (OWN, {"memory": LATE, "export": OTHER}, SPOIL),
         (OWN._replace(is_spoiled=True), IS_REMEMBERED, failed("IMPORTING", CHANGED)),
         (OWN, {"export": OTHER, "until_end": EXPORT}, CONFIRM),
@@ -130,12 +132,15 @@ IS_REMEMBERED = {"memory": {"is_spoiled": True}}
         (OWN._replace(is_confirmed=True), {"export": OTHER}, failed("IMPORTING", CHANGED)),
         (OWN._replace(is_active=False, failure="no"), {"export": OTHER}, failed("IMPORTING", "no")),
         (OWN._replace(run="earlier"), {"memory": {"checked": "a-2"}, "export": OTHER}, None),
+        (OWN_RUNNING._replace(run="dead"), {"export": OTHER}, SPOIL),
+        (OWN._replace(run="dead"), IS_REMEMBERED, SPOIL),
     ],
     ids=[
-        *("running", "ended", "the tag was lost", "for hours", "late", "spoiled"),
+        *("running", "ended", "the tag was lost", "for hours", "for too long", "late", "spoiled"),
         *("a file was written after the end", "a file was written again after the end as it was"),
         *("another schema", "without its tag", "elsewhere"),
         *("confirmed before", "failed", "of another run"),
+        *("of a dead run that still runs", "of a dead run, and the tag was lost"),
     ],
 )
 def test_an_import_is_spoiled_for_ever_if_its_run_has_seen_other_files(own, fields, expected):
