@@ -163,6 +163,26 @@ def served_deleted_users(view: SolutionView) -> Iterator[str]:
                 )
 
 
+@guard("verdict", "WARN", "solution")
+def untold_verdict(view: SolutionView) -> Iterator[str]:
+    """Yield a message for a verdict of a run that died before its report.
+
+    Only a run that trains a newer version says it so. Any other run comes to the verdict again, and
+    reports it.
+    """
+    is_trained = view.needs_training and not view.limit_message
+    campaigns = [campaign["campaignArn"] for campaign in view.solution["campaigns"]]
+    # Another guard reports a campaign that does not exist.
+    if not is_trained or view.newest is None or not {*campaigns} <= view.world.campaigns.keys():
+        return
+
+    for campaign, step in view.untold_verdicts:
+        yield (
+            f"{campaign['campaignArn']}: {view.newest.arn} was {step.outcome} there, and no report "
+            f"has said so, because its run died; the reason: {'; '.join(step.reasons)}"
+        )
+
+
 @guard("deleted users", "WARN", "run")
 def failed_deletion(view: RunView) -> Iterator[str]:
     """Yield a message for a data deletion job that has failed, if it is the newest."""

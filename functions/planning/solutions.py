@@ -187,7 +187,7 @@ class SolutionView:
         trains, by_events = self.needs_training and not limit, self.requested_by == "events"
         # A run that trains does not read whether a campaign waits for an earlier version.
         waits = not trains and self._waiting_campaigns
-        untold = not trains and self._untold_campaigns
+        untold = not trains and self.untold_verdicts
         newest = None if trains else self.newest
         steps = [self.first_batch_step(job, newest) for job in self.batch_jobs if newest]
         # A batch job that cannot be written fails in each run, not only beside other work.
@@ -218,7 +218,10 @@ class SolutionView:
             return None
         campaigns, existing = self._campaigns, None
         if self.decision.action in ("deploy", "use", "report"):
-            campaigns = self._waiting_campaigns + self._untold_campaigns
+            campaigns = [
+                *self._waiting_campaigns,
+                *(campaign for campaign, _ in self.untold_verdicts),
+            ]
             existing = self.newest
         mode = cast("TrainingMode", existing.mode) if existing else self.training_mode
         since = self.requested_since
@@ -267,13 +270,13 @@ class SolutionView:
         return [campaign for campaign, step in self._first_steps if needs_run(step)]
 
     @property
-    def _untold_campaigns(self) -> list[CampaignSettings]:
+    def untold_verdicts(self) -> list[tuple[CampaignSettings, Step]]:
         """The campaigns whose verdict on the newest version people don't know.
 
         The run that came to this verdict has died before its report.
         """
         return [
-            campaign
+            (campaign, step)
             for campaign, step in self._first_steps
             if self.newest and needs_report(step, self.campaign_state(campaign), self.newest.arn)
         ]

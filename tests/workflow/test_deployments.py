@@ -25,7 +25,7 @@ from tests.workflow.summaries import (
     report,
     skip_reason,
 )
-from tests.world import HOUR, MOVIES, campaign, campaign_arn, solution, solution_arn
+from tests.world import HOUR, MOVIES, campaign, campaign_arn, interactions, solution, solution_arn
 
 PROBED = MOVIES.with_solutions(solution(campaigns=[campaign("home", user_id="u1")]))
 TWO = MOVIES.with_solutions(solution(campaigns=["home", "mail"]))
@@ -65,6 +65,23 @@ def test_a_verdict_is_reported_again_if_its_run_died_before_the_report():
     assert outcomes(told) == {"taste": "REJECTED", "home": "REJECTED"}
     assert failures(told)["home"].startswith("NDCG@10 fell from ")
     assert skip_reason(silent).startswith("nothing is new: ")
+
+
+def test_a_verdict_is_told_too_if_the_next_run_trains_a_newer_version():
+    def die(_event):
+        raise Fails("Runtime.ExitError")
+
+    with deploy(handlers=before_step("report_outcome", die, times=6)) as pipeline:
+        pipeline.upload_worse_data()
+        pipeline.run()
+        rejected = pipeline.versions()[-1]
+        pipeline.bucket.put("interactions.csv", interactions(shift=1))
+        told = pipeline.run(scheduledTime=NEXT_SLOT)
+        later = pipeline.run(scheduledTime=NEXT_SLOT, force=True)
+    (warning,) = (text for text in report(told)["warnings"] if "no report has said so" in text)
+    assert warning.startswith(f"{campaign_arn()}: {rejected} was REJECTED there, and ")
+    assert "NDCG@10 fell from " in warning
+    assert not any("no report has said so" in text for text in report(later)["warnings"])
 
 
 # A version is kept, or taken back
