@@ -30,6 +30,7 @@ from functions.words import metric_lines
 from retrain.account.errors import AWS_ERRORS, FailedError, OperatorError, aws_error
 from retrain.account.output import confirm, print_command, print_json, print_message, print_result
 from retrain.account.target import Target
+from retrain.look.runs import run_id_of, running_executions
 from retrain.look.versions import answer_error, deletion_warning
 from retrain.names import is_named, short_name
 from retrain.options import JsonOption, YesOption, command
@@ -103,6 +104,12 @@ def approve(
             print_message(f"warning: {reason}")
         if warning := deletion_warning(client, chosen.arn):
             print_message(f"warning: {warning}")
+        for execution in running_executions(target):
+            run = run_id_of(target, execution)
+            print_message(
+                f"warning: the run {run} is under way; if it trains a newer version, runs deploy "
+                "that one instead"
+            )
     question = f"{'Never deploy' if refuse else 'Deploy'} {name}?"
     confirm(question, "nothing was changed", yes=yes)
     answer: Answer = "REFUSED" if refuse else "APPROVED"

@@ -61,6 +61,17 @@ def test_a_version_from_before_a_deletion_is_a_warning_before_the_question():
     assert warning not in trained_again.err
 
 
+def test_a_run_that_may_train_a_newer_version_is_a_warning_before_the_question():
+    with account(ASKING) as prod:
+        prod.pipeline.run()
+        prod.pipeline.start(scheduledTime=NEXT_SLOT)
+        asked = prod.retrain("approve")
+        refused = prod.retrain("approve --refuse --yes")
+    warning = "is under way; if it trains a newer version, runs deploy that one instead"
+    assert warning in " ".join(asked.err.split())
+    assert warning not in " ".join(refused.err.split())
+
+
 def test_a_refused_version_is_never_deployed():
     with account(ASKING) as prod:
         prod.pipeline.run()
