@@ -208,7 +208,7 @@ def filter_values_error(values: Mapping[str, str]) -> str | None:
         if not _FILTER_VALUE.fullmatch(value):
             return (
                 f"has {value!r} for {name}; put each text into double quotes, and commas between "
-                "several, for example '\"Drama\",\"Comedy\"'"
+                'several, for example \'"Drama","Comedy"\''
             )
     return None
 
