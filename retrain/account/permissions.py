@@ -25,10 +25,10 @@ RUNS = "doctor plan start stop watch history rollback"
 """The commands that look for runs of the deployed pipeline."""
 ROWS: Sequence[tuple[str, str, str]] = (
     ("state machine", "states:DescribeStateMachine", f"{RUNS} pin unpin approve test-alarm"),
-    ("state machine", "states:ListExecutions", RUNS),
+    ("state machine", "states:ListExecutions", f"{RUNS} approve"),
     ("state machine", "states:StartExecution", "start approve"),
     ("executions", "states:DescribeExecution", "start stop watch history"),
-    ("executions", "states:GetExecutionHistory", "start stop watch history rollback"),
+    ("executions", "states:GetExecutionHistory", "start stop watch history rollback approve"),
     ("executions", "states:StopExecution", "stop"),
     ("any", "personalize:ListSolutionVersions", "adopt stop history rollback approve"),
     ("any", "personalize:ListDatasetImportJobs", "adopt history"),

@@ -136,7 +136,8 @@ def test_a_campaign_with_deleted_users_and_a_failed_deletion_are_warnings(
     trainings = [newer, s.trained_version()]
     campaigns = {s.CAMPAIGN: s.campaign(solutionVersionArn=served)}
     plan = plan_run(view(*deletions, trainings=trainings, campaigns=campaigns))
-    assert plan["warnings"] == warnings
+    about_deletions = [text for text in plan["warnings"] if "no report has said so" not in text]
+    assert about_deletions == warnings
 
 
 STOPPED = s.trained_version(

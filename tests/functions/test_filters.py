@@ -12,10 +12,10 @@ WORDS = 'EXCLUDE ItemID WHERE Items.INCLUDED_IN IN ($PLACE) OR Items.A = "| INCL
 MISSING = "has filterValues for {}, but the filter needs {}; correct them"
 
 
-def unquoted(value, name, text):
+def unquoted(value, name):
     return (
-        f"has {value!r} for {name} in its filterValues; put each text into double quotes, like "
-        f"'\"{text}\"'"
+        f"has {value!r} for {name} in its filterValues; put each text into double quotes, for "
+        "example '\"Drama\"'"
     )
 
 
@@ -44,22 +44,15 @@ def test_only_include_needs_its_values_and_other_values_are_refused(expression, 
 
 
 @pytest.mark.parametrize(
-    ("value", "text"),
+    "value",
     [
-        ("Drama", "Drama"),
-        ('"Drama', "Drama"),
-        ('"Drama","War', "Drama,War"),
-        ("'Drama'", "'Drama'"),
-        ("\u201cDrama\u201d", "\u201cDrama\u201d"),
-        ('"Drama" "War"', "Drama War"),
-        ("5", "5"),
-        ("true", "true"),
-        ("", ""),
+        *("Drama", '"Drama', '"Drama","War', "'Drama'", "\u201cDrama\u201d", '"Drama" "War"'),
+        *("5", "true", ""),
     ],
 )
-def test_in_compares_only_texts_in_double_quotes(value, text):
+def test_in_compares_only_texts_in_double_quotes(value):
     probe = {"userId": "u1", "filterValues": {"GENRE": value, "PRICE": "5"}}
-    assert [*filter_problems(INCLUDE, probe)] == [unquoted(value, "GENRE", text)]
+    assert [*filter_problems(INCLUDE, probe)] == [unquoted(value, "GENRE")]
 
 
 def test_other_operators_compare_a_text_or_one_number():
@@ -67,7 +60,7 @@ def test_other_operators_compare_a_text_or_one_number():
         assert [*filter_problems(BOTH, {"userId": "u1", "filterValues": {"A": value}})] == []
     for value in ("5,6", "5e", "True"):
         problems = [*filter_problems(BOTH, {"userId": "u1", "filterValues": {"A": value}})]
-        assert problems == [unquoted(value, "A", value)]
+        assert problems == [unquoted(value, "A")]
 
 
 @pytest.mark.parametrize(

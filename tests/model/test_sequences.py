@@ -12,7 +12,7 @@ from runs import Run, wrong_results
 from simulation import FIRST_MINUTE, LATE_SECONDS, STALE_SECONDS, Died, Simulation
 from world import DATASETS, DAY, SOLUTIONS, Campaign, World
 
-RUNS, CALM_RUNS = 5, 2
+RUNS, CALM_RUNS = 5, 3
 """The runs of a sequence. During the calm runs nothing happens."""
 SEQUENCES = 500
 HOUR = 3600

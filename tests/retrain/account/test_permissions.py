@@ -94,7 +94,8 @@ def test_a_command_uses_its_permissions_and_no_others(calls):
         "start": {"states:DescribeExecution", "states:GetExecutionHistory"},
         "history": {"states:GetExecutionHistory"},
         "rollback": {"states:GetExecutionHistory"},
-    }, "--watch and history read a run without a report, and rollback the id of a running one"
+        "approve": {"states:GetExecutionHistory"},
+    }, "--watch and history read a run without a report, and the others the id of a running one"
 
 
 @pytest.fixture
