@@ -302,7 +302,7 @@ def largest_group(
                     name(f"c{index}-{number}"),
                     bake=bake,
                     user_id="u",
-                    minutes=1,
+                    minutes=5,
                     **filtered(index * MAX_CAMPAIGNS + number),
                 )
                 for number in range(MAX_CAMPAIGNS)
