@@ -21,7 +21,7 @@ def forget_calls() -> None:
 
 
 def slowest_calls() -> str:
-    """Return what took the most time, for example `ListTagsForResource 33 times in 1 min 10 s`."""
+    """Return what took the most time, for example `ListTagsForResource 33 times in 2 min`."""
     slowest = sorted(_seconds, key=lambda operation: sum(_seconds[operation]), reverse=True)
     return ", ".join(
         f"{operation} {len(_seconds[operation])} times in {duration_text(sum(_seconds[operation]))}"

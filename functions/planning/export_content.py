@@ -107,7 +107,8 @@ def shown_name(name: str) -> str:
 
 def content_tags(content: ExportContent) -> Tags:
     """Return the tag about the content of an export, or no tag if it is not certain."""
-    newest_at, rows = content["newestEventAt"], content["rows"]
+    newest_at = content["newestEventAt"]
+    rows = content["rows"]
     if newest_at is None or not content["areAllRowsRead"]:
         return {}
     types = content["eventTypes"].items()
@@ -147,7 +148,8 @@ def _messages(view: DatasetView, *, refuses: bool) -> Iterator[str]:
 
 
 def _old_events(view: DatasetView) -> Iterator[str]:
-    newest_at, max_age = view.content["newestEventAt"], view.dataset["maxEventAge"]
+    newest_at = view.content["newestEventAt"]
+    max_age = view.dataset["maxEventAge"]
     if newest_at is None or max_age is None:
         return
 
@@ -165,7 +167,8 @@ def _old_events(view: DatasetView) -> Iterator[str]:
 
 
 def _no_new_event(view: DatasetView) -> Iterator[str]:
-    newest_at, count = view.content["newestEventAt"], view.content["importsWithNewestEvent"]
+    newest_at = view.content["newestEventAt"]
+    count = view.content["importsWithNewestEvent"]
     may_stay = view.holds_export or view.dataset["streamed"] or view.world.event_trackers
 
     if newest_at and view.content["areAllRowsRead"] and count >= STANDSTILL and not may_stay:
@@ -178,7 +181,8 @@ def _no_new_event(view: DatasetView) -> Iterator[str]:
 
 def _missing_types(view: DatasetView) -> Iterator[str]:
     """Yield a message if no row has a type that was common in the last import."""
-    content, missing = view.content, view.content["missingPerMille"]
+    content = view.content
+    missing = view.content["missingPerMille"]
     expected_rows = content["rows"] * missing / 1000
     is_chance = not view.is_full and expected_rows < EXPECTED_ROWS
 

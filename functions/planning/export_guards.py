@@ -74,7 +74,8 @@ def truncated_export(view: DatasetView) -> Iterator[str]:
     pipeline have a tag with their size. `exportDate` switches the guard off, because a person may
     want an earlier, smaller export.
     """
-    export, min_share = view.export, view.dataset["minRelativeSize"]
+    export = view.export
+    min_share = view.dataset["minRelativeSize"]
     sizes = [job.size for job in _compared_imports(view) if job.size]
     if sizes and export.objects and export.size < min_share * sizes[0]:
         yield (

@@ -258,7 +258,8 @@ def _campaign_step(
     view: SolutionView, campaign: CampaignSettings, *, is_planned: bool, is_trained: bool
 ) -> Document:
     """Return what the run does with a campaign. If it keeps its version, the rules say why."""
-    arn, state = campaign["campaignArn"], view.campaign_state(campaign)
+    arn = campaign["campaignArn"]
+    state = view.campaign_state(campaign)
     newest = view.newest
     first_step = view.first_step(campaign, newest) if newest else None
     action, reason = "keep", f"it serves {name_of(state.served_version_arn or 'nothing')}"
