@@ -13,8 +13,10 @@ DATE_PLACEHOLDER = "{date}"
 """The placeholder in a location. The day of the run in UTC replaces it, for example 2026-11-29."""
 MAX_LOCATION_CHARACTERS = 256
 """The longest dataLocation in the API's model."""
-MAX_VALUES, MAX_VALUE_CHARACTERS = 25, 1_000
-"""The most parameters of a filter, and the most characters of a value, according to the API."""
+MAX_VALUES = 25
+"""The most parameters of a filter, according to the API."""
+MAX_VALUE_CHARACTERS = 1_000
+"""The most characters of the value of a parameter, according to the API."""
 _PARAMETER = re.compile(r"\w{1,50}", re.ASCII)
 _TEXTS = r'\s*"[^"]*"(\s*,\s*"[^"]*")*\s*'
 _FILTER_VALUE = re.compile(rf"{_TEXTS}|\s*[-+]?[0-9]+(\.[0-9]+)?\s*")
@@ -58,7 +60,7 @@ solution version does not have the metric, the gate reports it.
 
 _S3_LOCATION = re.compile(r"s3://[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9]/(?:[^*?{}]|\{date\})+")
 """A location in S3. Personalize supports no wildcards."""
-_EMAIL = re.compile(r'(?!.*[<>()\[\],;:"\\])[^@\s]+@[^@\s]+\.[^@\s.]+')
+_EMAIL = re.compile(r'(?!.*[<>()\[\],;:"\\])[^@\s]+@[^@\s.]+(\.[^@\s.]+)+')
 """Roughly an email address, without a name like in `Ann <ann@example.com>`. Only the confirmation
 shows whether the address exists."""
 
@@ -133,7 +135,7 @@ class Elements(NamedTuple):
 
 
 class Location(NamedTuple):
-    """The rule that a text is a location in S3, which ends with one of `ends`."""
+    """The rule that a text is a location in S3, and that it ends with one of `ends`."""
 
     kind: str
     ends: tuple[str, ...]
@@ -143,18 +145,24 @@ class Location(NamedTuple):
         """Return an error message if the text is no such location, else None."""
         if not _S3_LOCATION.fullmatch(text) or not text.lower().endswith(self.ends):
             return (
-                f"is not {self.kind} in S3; expected for example '{self.example}', with 3 to 63 "
+                f"is not the S3 location of {self.kind}; expected for example '{self.example}', with 3 to 63 "
                 "characters for the bucket, without wildcards or other placeholders than {date}"
             )
+
+        # Personalize gets the location with the day in it, which is longer than the placeholder.
         length = len(text.replace(DATE_PLACEHOLDER, "2026-11-29"))
         if length <= MAX_LOCATION_CHARACTERS:
             return None
         return f"has {length} characters; Personalize accepts at most {MAX_LOCATION_CHARACTERS}"
 
 
-location_error = Location("a CSV file or a folder", (".csv", "/"), "s3://bucket/{date}/users/")
+location_error = Location(
+    "a CSV file or a folder (with / at the end)", (".csv", "/"), "s3://bucket/{date}/users/"
+)
 batch_input_error = Location("a file or a folder", ("",), "s3://bucket/users.json")
-batch_output_error = Location("a folder", ("/",), "s3://bucket/recommendations/{date}/")
+batch_output_error = Location(
+    "a folder that ends with /", ("/",), "s3://bucket/recommendations/{date}/"
+)
 
 
 def marker_error(text: str) -> str | None:
@@ -171,11 +179,12 @@ def metric_error(name: str) -> str | None:
     """Return an error message if no solution version has a metric of this name, else None."""
     if name in METRIC_NAMES or _METRICS_WITHOUT_API_NAME.fullmatch(name):
         return None
-    nearest = get_close_matches(name, METRIC_NAMES, 1)
-    hint = (
-        f"did you mean {nearest[0]}?" if nearest else f"expected one of {', '.join(METRIC_NAMES)}"
-    )
-    return f"is not a metric of Personalize; {hint}"
+
+    # Reports write NDCG@10, and so may a person.
+    long_name = name.lower().replace("ndcg", NDCG).replace("mrr", MRR).replace("@", "_at_")
+    for nearest in get_close_matches(long_name, METRIC_NAMES, 1):
+        return f"is not a metric of Personalize; did you mean {nearest}?"
+    return f"is not a metric of Personalize; expected one of {', '.join(METRIC_NAMES)}"
 
 
 def id_error(text: str) -> str | None:
