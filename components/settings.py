@@ -1,4 +1,4 @@
-"""Reads the config of a stack into the arguments of the pipeline, and reports all its problems."""
+"""Turns the config of a stack into the arguments of the pipeline, and reports all its problems."""
 
 import json
 from collections.abc import Collection, Iterator, Mapping
@@ -47,17 +47,25 @@ def parse_stack(
     *,
     secrets: Collection[str] = (),
 ) -> RetrainingPipelineArgs:
-    """Return the pipeline's arguments from the whole config of a stack. Raises SettingsError.
+    """Turn the whole config of a stack into the pipeline's arguments.
 
     `config` has keys like `namespace:key`. `secrets` are the keys whose values are encrypted.
+
+    Raises:
+        SettingsError: There are problems. All of them are reported at once, so that nobody has to
+            run `pulumi up` again for each.
     """
     prefix = f"{project}:"
     checked = check(
         {key.removeprefix(prefix): config[key] for key in config if key.startswith(prefix)},
         secrets=[key.removeprefix(prefix) for key in secrets],
     )
+
     problems = [
-        *_stack_problems(project, stack, config, checked),
+        *_stack_name_problems(stack),
+        *_region_problems(stack, config, checked),
+        *_default_tag_problems(config, checked),
+        *_namespace_problems(project, config),
         *(problem._replace(key=f"{prefix}{problem.key}") for problem in checked.problems),
     ]
     if problems:
@@ -66,10 +74,7 @@ def parse_stack(
     return checked.args
 
 
-def _stack_problems(
-    project: str, stack: str, config: Mapping[str, str], checked: Checked
-) -> Iterator[Problem]:
-    """Yield each problem with the name of a stack, its region, and the namespaces in its config."""
+def _stack_name_problems(stack: str) -> Iterator[Problem]:
     if len(stack) > LONGEST_STACK_NAME:
         message = (
             f"has {len(stack)} characters; expected at most {LONGEST_STACK_NAME}, because the "
@@ -77,23 +82,41 @@ def _stack_problems(
             f"pulumi stack rename <name> -s {stack}"
         )
         yield Problem("stack", message, stack)
+
+
+def _region_problems(stack: str, config: Mapping[str, str], checked: Checked) -> Iterator[Problem]:
+    """Insist on a region in the config, and on the one in which the ARNs are.
+
+    Otherwise, the region would depend on the shell that runs Pulumi.
+    """
     region = config.get("aws:region") or None
-    if region is None or (checked.regions and region not in checked.regions):
-        # Without this setting, the region would depend on the shell that runs Pulumi.
-        expected = " or ".join(sorted(checked.regions)) or "<the region of the ARNs>"
-        message = (
-            f"{'is not' if region else 'missing; expected'} the region of the ARNs; run "
-            f"pulumi config set aws:region {expected} -s {stack}"
-        )
-        yield Problem("aws:region", message, region)
-    # The provider puts its own tags beside those of the pipeline. It checks their form itself.
+    if region is not None and (not checked.regions or region in checked.regions):
+        return
+
+    expected = " or ".join(sorted(checked.regions)) or "<the region of the ARNs>"
+    message = (
+        f"{'is not' if region else 'missing; expected'} the region of the ARNs; run "
+        f"pulumi config set aws:region {expected} -s {stack}"
+    )
+    yield Problem("aws:region", message, region)
+
+
+def _default_tag_problems(config: Mapping[str, str], checked: Checked) -> Iterator[Problem]:
+    """Check the tags that the AWS provider adds to each role, beside those of the pipeline."""
+    # The provider checks the form of this setting itself, so anything unexpected is left to it.
     with suppress(ValueError, KeyError, TypeError, AttributeError):
         default_tags = json.loads(config["aws:defaultTags"])["tags"]
-        own_tags = getattr(checked.args, "tags", {})  # no arguments if they cannot be read
+        # If the arguments couldn't be read, then there are no tags of the pipeline either.
+        own_tags = getattr(checked.args, "tags", {})
         yield from role_tag_problems("aws:defaultTags", default_tags, own_tags)
+
+
+def _namespace_problems(project: str, config: Mapping[str, str]) -> Iterator[Problem]:
+    """Find namespaces that are almost ours. Pulumi would ignore their settings without a word."""
     for key in config:
         namespace, _, name = key.partition(":")
-        # The namespaces of the AWS provider and of Pulumi may be similar to the project's name.
-        is_known = namespace in (project, "aws", "pulumi")
-        if not is_known and get_close_matches(namespace.lower(), [project.lower()]):
+        if namespace in (project, "aws", "pulumi"):
+            # These may look similar to the project's name, and yet be right.
+            continue
+        if get_close_matches(namespace.lower(), [project.lower()]):
             yield Problem(key, f"unknown; did you mean {project}:{name}?")

@@ -62,10 +62,12 @@ def check(
     """
     reader = Reader(secrets)
     args = reader.read(RetrainingPipelineArgs, as_config(given, keep_none=False), "")
+
     problems = [*reader.problems, *arns.problems(reader.arns), *_check_baselines(reader)]
     for key, arguments in reader.objects:
         for rule in RULES.get(type(arguments), ()):
             problems += rule(arguments, key)
+
     return Checked(
         args,
         sorted(problems, key=lambda problem: problem.key),
@@ -74,22 +76,26 @@ def check(
 
 
 def _check_datasets(datasets: DatasetsArgs, key: str) -> Iterator[Problem]:
-    """Check that there is a dataset, and that each has an ARN and settings of its type."""
+    """Require a dataset, and for each dataset an ARN and settings of its type."""
     if not datasets.configured():
         keys = ", ".join(config_keys(DatasetsArgs))
         yield Problem(key, f"has no dataset; configure at least one of {keys}")
+
     for name, dataset in datasets.configured().items():
-        arn, type_ = dataset.dataset_arn, arns.dataset_type(name)
-        if isinstance(arn, str) and not arns.DATASET(arn) and not arn.endswith(f"/{type_}"):
-            right = f"{arn.rpartition('/')[0]}/{type_}"
-            message = f"is not the ARN of the {type_} dataset; expected '{right}'"
+        arn = dataset.dataset_arn
+        dataset_type = arns.dataset_type(name)
+        # If it isn't the ARN of any dataset, then the rule of the field has said so.
+        if isinstance(arn, str) and not arns.DATASET(arn) and not arn.endswith(f"/{dataset_type}"):
+            right_arn = f"{arn.rpartition('/')[0]}/{dataset_type}"
+            message = f"is not the ARN of the {dataset_type} dataset; expected '{right_arn}'"
             yield Problem(f"{key}.{name}.datasetArn", message, arn)
+
         if name not in EVENT_DATASETS and (dataset.max_event_age or dataset.strict_events):
             yield Problem(f"{key}.{name}", "has no events; remove maxEventAge and strictEvents")
 
 
 def _check_gate(solution: SolutionArgs, key: str) -> Iterator[Problem]:
-    """Check that an enabled gate has a rule."""
+    """Reject a gate without a rule, which would let every version pass although it's enabled."""
     if solution.quality_gate_enabled and not solution.quality_gate:
         message = (
             "is empty; add a rule, or write 'qualityGateEnabled: false' to deploy every new version"
@@ -98,17 +104,17 @@ def _check_gate(solution: SolutionArgs, key: str) -> Iterator[Problem]:
 
 
 def _check_approval(solution: SolutionArgs, key: str) -> Iterator[Problem]:
-    """Check that a person is not asked to approve a version for batch jobs only."""
+    """Reject an approval that nobody would be asked for, because only batch jobs wait for it."""
     if solution.approval and solution.batch_jobs and not solution.campaigns:
         message = "has no effect on batch jobs without a campaign; add a campaign or remove it"
         yield Problem(f"{key}.approval", message)
 
 
 def _check_locations(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
-    """Check that no file lies where something else would read it, and no output in another one.
+    """Reject files that lie where something else would read or replace them.
 
-    All files in a dataLocation are imported, and a file in a subfolder is refused. A batch job
-    reads whatever begins with its input, and its results for `users.json` are in `users.json.out`.
+    All files in a dataLocation are imported, and a file in a subfolder is refused. Two batch jobs
+    with the same output would replace each other's results.
     """
     datasets = {f"datasets.{key}": item for key, item in args.datasets.configured().items()}
     jobs = {
@@ -120,37 +126,54 @@ def _check_locations(args: RetrainingPipelineArgs, _key: str) -> Iterator[Proble
     markers = {f"{key}.readyMarker": dataset.ready_marker for key, dataset in datasets.items()}
     inputs = {f"{key}.input": job.input for key, job in jobs.items()}
     outputs = {f"{key}.output": job.output for key, job in jobs.items()}
+
     for (outer_key, outer), (key, inner) in [
         *product(exports.items(), {**exports, **markers, **inputs}.items()),
         *product({**exports, **inputs, **outputs}.items(), outputs.items()),
     ]:
         if key == outer_key or not isinstance(outer, str) or not isinstance(inner, str):
             continue
-        name = outer.rpartition("/")[2] if outer_key in inputs else ""
-        is_inside = outer.endswith("/") or outer_key in inputs
-        if f"{inner}{name}".startswith(outer) if is_inside else inner == outer:
+        if _lies_in(inner, outer, is_input=outer_key in inputs):
             yield Problem(key, f"lies in {outer_key}; move it elsewhere", inner)
 
 
+def _lies_in(inner: str, outer: str, *, is_input: bool) -> bool:
+    """Return True if whoever reads `outer` would also read what lies at `inner`."""
+    if is_input:
+        # A batch job reads every object whose key begins with its input. So its own results must
+        # not begin with it either: those for `users.json` are in `users.json.out`.
+        file_name = outer.rpartition("/")[2]
+        return f"{inner}{file_name}".startswith(outer)
+    if outer.endswith("/"):
+        return inner.startswith(outer)
+    return inner == outer
+
+
 def _check_thresholds(rule: QualityRuleArgs, key: str) -> Iterator[Problem]:
-    """Check that a rule of a gate has a threshold, and maxDrop if it has a baseline."""
+    """Reject a rule that would compare nothing."""
     if rule.max_drop is None and rule.minimum is None:
         message = "has no threshold; give maxDrop, minimum or both, as in 'maxDrop: 0.25'"
         yield Problem(key, message)
     elif rule.max_drop is None and rule.relative_to is not None:
         message = "has no effect without maxDrop; add maxDrop, or remove relativeTo"
         yield Problem(f"{key}{arns.BASELINE}", message)
+
     if rule.max_baseline_drop is not None and rule.relative_to is None:
         message = "has no effect without relativeTo; add relativeTo, or remove maxBaselineDrop"
         yield Problem(f"{key}.maxBaselineDrop", message)
 
 
 def _check_baselines(reader: Reader) -> Iterator[Problem]:
-    """Check that each baseline is another solution of the stack, if all solutions can be read."""
+    """Require that each baseline is another solution of the stack, so that runs train it as well.
+
+    Otherwise, there would be no baseline that was trained on the same imports.
+    """
     solutions = [item.solution_arn for _, item in reader.objects if isinstance(item, SolutionArgs)]
     is_unread = any(problem.key.startswith("solutions[") for problem in reader.problems)
     if is_unread or not all(isinstance(arn, str) for arn in solutions):
+        # A solution that cannot be read now may be the right one.
         return
+
     keys = {arn: key for key, arn in reader.arns if key.endswith(".solutionArn")}
     for key, arn in reader.arns:
         own_key = f"{key.partition('.')[0]}.solutionArn"
@@ -163,18 +186,19 @@ def _check_baselines(reader: Reader) -> Iterator[Problem]:
 
 
 def _check_request(probe: ProbeArgs, key: str) -> Iterator[Problem]:
-    """Check that a probe makes one request."""
+    """Reject the settings of a probe that contradict each other."""
     # Which ids a request without a list needs is up to the recipe, which is known at run time.
     if probe.input_list is not None and (probe.user_id is None or probe.item_id is not None):
         message = "cannot rank the items of inputList; set userId beside it, and no itemId"
         yield Problem(key, message)
+
     if probe.filter_values and probe.filter_arn is None:
         message = "has no effect without filterArn; add the filter, or remove filterValues"
         yield Problem(f"{key}.filterValues", message)
 
 
 def _check_alarms(bake: BakeArgs, key: str) -> Iterator[Problem]:
-    """Check that a bake has an alarm, without which it would only delay the run."""
+    """Reject a bake without an alarm, which would only delay the run."""
     if not bake.alarms and not bake.create_alarms:
         message = (
             "has no alarm, so nothing could move a bad version back; list the ARNs of alarms in "
@@ -184,7 +208,7 @@ def _check_alarms(bake: BakeArgs, key: str) -> Iterator[Problem]:
 
 
 def _check_alarm_names(campaign: CampaignArgs, key: str) -> Iterator[Problem]:
-    """Check that the alarms of a bake can be named by their campaign. Runs find them so."""
+    """Require a plain ARN if alarms are created, because runs find them by the campaign's name."""
     creates_alarms = campaign.bake is not None and campaign.bake.create_alarms
     if creates_alarms and not isinstance(campaign.campaign_arn, str):
         message = (
@@ -195,9 +219,10 @@ def _check_alarm_names(campaign: CampaignArgs, key: str) -> Iterator[Problem]:
 
 
 def _check_bakes(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
-    """Check that no bake takes longer than the next run waits, half of the time between two."""
+    """Limit each bake to half of the time between two runs, because the next run waits for it."""
     if rates.rate_error(args.retraining_rate):
         return
+
     hours = rates.shortest_seconds_between_runs(args.retraining_rate) / 2 / SECONDS_PER_HOUR
     campaigns = [campaign for solution in args.solutions for campaign in solution.campaigns]
     if any(campaign.bake and campaign.bake.hours > hours for campaign in campaigns):
@@ -209,16 +234,11 @@ def _check_bakes(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
 
 
 def _check_size_of_texts(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
-    """Check that the texts of probes, alarms, baselines and batch jobs fit into the state."""
-    campaigns = [campaign for solution in args.solutions for campaign in solution.campaigns]
-    probes = [campaign.probe for campaign in campaigns if campaign.probe is not None]
-    texts = [text for probe in probes for text in _texts_of(probe)]
-    texts += [arn for campaign in campaigns if campaign.bake for arn in campaign.bake.alarms]
-    texts += [rule.relative_to for solution in args.solutions for rule in solution.quality_gate]
-    jobs = [job for solution in args.solutions for job in solution.batch_jobs]
-    texts += [text for job in jobs for text in (job.input, job.output, job.filter_arn, job.themes)]
+    """Limit the texts in the settings, all of which have to fit into the state of an execution."""
+    texts = [text for solution in args.solutions for text in _texts_of(solution)]
     characters = sum(len(text) for text in texts if isinstance(text, str))
-    characters += len(jobs) * CHARACTERS_PER_BATCH_JOB
+    job_count = sum(len(solution.batch_jobs) for solution in args.solutions)
+    characters += job_count * CHARACTERS_PER_BATCH_JOB
     if characters > MAX_TEXT_CHARACTERS:
         message = (
             f"has {characters} characters in probes, ARNs of alarms, relativeTo and batch jobs, "
@@ -228,16 +248,29 @@ def _check_size_of_texts(args: RetrainingPipelineArgs, _key: str) -> Iterator[Pr
         yield Problem("solutions", message)
 
 
-def _texts_of(probe: ProbeArgs) -> Iterator[object]:
-    """Yield what a probe sends. An ARN may be an output, and an id may be None."""
+def _texts_of(solution: SolutionArgs) -> Iterator[object]:
+    """Yield the settings that may be long. Some are outputs or None, and have no length."""
+    for rule in solution.quality_gate:
+        yield rule.relative_to
+    for job in solution.batch_jobs:
+        yield from (job.input, job.output, job.filter_arn, job.themes)
+    for campaign in solution.campaigns:
+        if campaign.bake is not None:
+            yield from campaign.bake.alarms
+        if campaign.probe is not None:
+            yield from _texts_of_probe(campaign.probe)
+
+
+def _texts_of_probe(probe: ProbeArgs) -> Iterator[object]:
     yield from (probe.user_id, probe.item_id, *(probe.input_list or ()), probe.filter_arn)
     for values in (probe.filter_values, probe.context):
         yield from (*values, *values.values())
 
 
 def _check_tags(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
-    """Check that AWS accepts each tag, and that the pipeline does not reserve its key."""
+    """Reject tags that AWS refuses, and those whose keys the pipeline reserves for itself."""
     yield from role_tag_problems("tags", args.tags)
+
     for key, value in args.tags.items():
         if key.lower().startswith(RESERVED_TAGS):
             message = f"has a reserved key; choose one that does not begin with {RESERVED_TAGS}"
@@ -253,20 +286,21 @@ def _check_tags(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
 def role_tag_problems(
     setting: str, tags: Mapping[str, str], others: Iterable[str] = ()
 ) -> Iterator[Problem]:
-    """Yield a problem for each tag that IAM refuses on a role, because of aws: or another tag.
+    """Find the tags that IAM would refuse on a role. Every role would fail, in the middle of `up`.
 
     `others` are the keys of the tags that a role has besides:
     https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html
     """
-    keys = {other.lower(): other for other in others}
+    keys = {other.casefold(): other for other in others}
     for key, value in tags.items():
-        twin = keys.setdefault(key.lower(), key)
+        twin = keys.setdefault(key.casefold(), key)
         if twin != key:
             message = (
                 f"differs from the tag {twin} only in upper and lower case, so IAM refuses a role "
                 "with both; remove one of them"
             )
             yield Problem(f"{setting}.{key}", message)
+
         for part, text in {"key": key, "value": value}.items():
             if text.lower().startswith("aws:"):
                 message = f"has a {part} that begins with aws:, which IAM refuses; choose another"
@@ -274,21 +308,21 @@ def role_tag_problems(
 
 
 def _check_trigger(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
-    """Check the settings that a run on the arrival of an export needs."""
+    """Require what a run on the arrival of an export needs."""
     if not args.trigger.on_export:
         return
+
     markers = [dataset.ready_marker for dataset in args.datasets.configured().values()]
-    if not any(markers) or any(
-        isinstance(marker, str) and DATE_PLACEHOLDER not in marker for marker in markers
-    ):
+    known_markers = [marker for marker in markers if isinstance(marker, str)]
+    if not any(markers) or any(DATE_PLACEHOLDER not in marker for marker in known_markers):
         message = (
             "needs a ready marker, whose arrival starts the run, and {date} in every ready marker, "
             "because the day says which exports belong together; set for example "
             "datasets.interactions.readyMarker to 's3://bucket/{date}.SUCCESS'"
         )
         yield Problem("trigger.onExport", message)
-    texts = [marker for marker in markers if isinstance(marker, str)]
-    characters = len(json.dumps(marker_pattern(texts)))
+
+    characters = len(json.dumps(marker_pattern(known_markers)))
     if characters > MAX_PATTERN_CHARACTERS:
         message = (
             f"makes an event pattern of {characters:,} characters from the ready markers, but "
@@ -296,6 +330,7 @@ def _check_trigger(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]
             "before {date}, or let the markers share it"
         )
         yield Problem("trigger.onExport", message)
+
     if args.solutions and args.limits.max_trainings_per_month is None:
         message = (
             "missing; trigger.onExport needs it, because the number of exports is not known; set "
@@ -305,9 +340,13 @@ def _check_trigger(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]
 
 
 def marker_pattern(markers: Sequence[str]) -> Mapping[str, object]:
-    """Return the event pattern for objects with the bucket and the beginning of a marker."""
+    """Return the event pattern for objects that may be one of these markers.
+
+    It can't say which dates are right, so `start_on_export` compares the whole key.
+    """
     locations = [marker.removeprefix("s3://").partition("/") for marker in markers]
     prefixes = {key.partition(DATE_PLACEHOLDER)[0] for *_, key in locations}
+
     return {
         "source": ["aws.s3"],
         "detail-type": ["Object Created"],
