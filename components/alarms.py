@@ -24,7 +24,9 @@ NAMESPACES: Mapping[Dimension, str] = {
     "CampaignArn": "AWS/Personalize",
 }
 """Dimension -> the namespace of the metrics that have it."""
-FIVE_MINUTES, QUARTER_HOUR, HOUR = 300, 900, 3600
+FIVE_MINUTES = 300
+QUARTER_HOUR = 900
+HOUR = 3600
 
 EXPECTED_ERRORS = ("Throttled", "ServiceUnavailable", "RunRefused")
 """The exceptions of `functions/errors.py` that are retried, or that are a result of the run."""
@@ -180,29 +182,13 @@ def create_topic(shared: Shared) -> pulumi.Output[str]:
     """
     notifications = shared.args.notifications
     if notifications.topic_arn is None:
-        topic = aws.sns.Topic(
-            shared.name,
-            # Mail programs show it as the name of the sender.
-            display_name=shared.name,
-            # CloudWatch cannot publish to a topic that is encrypted with alias/aws/sns:
-            # https://repost.aws/knowledge-center/cloudwatch-configure-alarm-sns
-            kms_master_key_id=shared.args.kms_key_arn,
-            tags=shared.tags,
-            opts=pulumi.ResourceOptions(parent=shared.component),
-        )
-        policy = aws.sns.TopicPolicy(
-            shared.name,
-            arn=topic.arn,
-            policy=pulumi.Output.json_dumps(topic.arn.apply(iam.topic_policy)),
-            opts=pulumi.ResourceOptions(parent=shared.component),
-        )
-        # An alarm with this ARN is created after the policy that lets it publish.
-        topic_arn = policy.arn
+        topic_arn = _create_own_topic(shared)
     else:
         # Subscriptions have no tags, so the ARN makes them wait for the check of the arguments.
         topic_arn = pulumi.Output.all(notifications.topic_arn, shared.tags).apply(
             lambda both: both[0]
         )
+
     for address in dict.fromkeys(notifications.emails):
         # SNS cannot delete a subscription that is not confirmed, and forgets it after 48 hours:
         # https://docs.aws.amazon.com/sns/latest/dg/sns-delete-subscription-topic.html
@@ -214,6 +200,28 @@ def create_topic(shared: Shared) -> pulumi.Output[str]:
             opts=pulumi.ResourceOptions(parent=shared.component),
         )
     return topic_arn
+
+
+def _create_own_topic(shared: Shared) -> pulumi.Output[str]:
+    topic = aws.sns.Topic(
+        shared.name,
+        # Mail programs show it as the name of the sender.
+        display_name=shared.name,
+        # CloudWatch cannot publish to a topic that is encrypted with alias/aws/sns:
+        # https://repost.aws/knowledge-center/cloudwatch-configure-alarm-sns
+        kms_master_key_id=shared.args.kms_key_arn,
+        tags=shared.tags,
+        opts=pulumi.ResourceOptions(parent=shared.component),
+    )
+    policy = aws.sns.TopicPolicy(
+        shared.name,
+        arn=topic.arn,
+        policy=pulumi.Output.json_dumps(topic.arn.apply(iam.topic_policy)),
+        opts=pulumi.ResourceOptions(parent=shared.component),
+    )
+
+    # An alarm with this ARN is created after the policy that lets it publish.
+    return policy.arn
 
 
 def create_alarms(
@@ -228,6 +236,7 @@ def create_alarms(
     arns = []
     for alarm in alarms_of(settings):
         inputs = alarm_inputs(alarm, shared.name, dimension_values, max_age_hours(settings))
+
         if alarm.pattern is not None:
             aws.cloudwatch.LogMetricFilter(
                 f"{shared.name}-{alarm.name}",
@@ -240,11 +249,15 @@ def create_alarms(
                 },
                 opts=pulumi.ResourceOptions(parent=shared.component),
             )
-        if alarm.campaign_arn:  # `alarm_names` finds it by this name.
+
+        if alarm.campaign_arn:
+            # It isn't left to Pulumi, because runs find the alarm by this name.
             prefix = f"{shared.name}-{alarm.name}-"
             inputs["name"] = pulumi.Output.concat(prefix, settings["prefix"])
-            text = (alarm.campaign_arn, ": ", inputs["alarm_description"])
-            inputs["alarm_description"] = pulumi.Output.concat(*text)
+            inputs["alarm_description"] = pulumi.Output.concat(
+                alarm.campaign_arn, ": ", inputs["alarm_description"]
+            )
+
         created = aws.cloudwatch.MetricAlarm(
             f"{shared.name}-{alarm.name}",
             aws.cloudwatch.MetricAlarmArgs(
@@ -257,6 +270,7 @@ def create_alarms(
             opts=pulumi.ResourceOptions(parent=shared.component),
         )
         arns.append(created.arn)
+
     return arns
 
 
@@ -267,15 +281,25 @@ def alarms_of(settings: Mapping[str, Any]) -> list[Alarm]:
     name of its campaign, by which `deploy_version` finds it.
     """
     alarms = [alarm for alarm in ALARMS if settings["solutions"] or alarm.metric not in OF_MODELS]
+
     campaigns = [item for solution in settings["solutions"] for item in solution["campaigns"]]
     for campaign in campaigns:
-        arn, probe, bake = (campaign[key] for key in ("campaignArn", "probe", "bake"))
+        bake = campaign["bake"]
+        if not bake or not bake["createAlarms"]:
+            continue
+
+        arn = campaign["campaignArn"]
+        probe = campaign["probe"]
         is_ranking = probe and probe["inputList"]
         operation = "GetPersonalizedRanking" if is_ranking else "GetRecommendations"
-        for alarm in BAKE_ALARMS if bake and bake["createAlarms"] else ():
-            name = f"bake-{arn.rpartition('/')[2]}-{alarm.name}"
-            metric = f"{operation}{alarm.metric}"
-            alarms.append(alarm._replace(name=name, metric=metric, campaign_arn=arn))
+        alarms += [
+            alarm._replace(
+                name=f"bake-{arn.rpartition('/')[2]}-{alarm.name}",
+                metric=f"{operation}{alarm.metric}",
+                campaign_arn=arn,
+            )
+            for alarm in BAKE_ALARMS
+        ]
     return alarms
 
 
@@ -304,6 +328,7 @@ def alarm_inputs(
         "threshold": alarm.threshold,
         "treat_missing_data": "notBreaching",
     }
+
     if alarm.threshold is None:
         inputs |= {
             "statistic": "Maximum",
@@ -316,10 +341,12 @@ def alarm_inputs(
                 "only_start_evaluating_after_warm_up_period_ends": True,
             },
         }
+
     if alarm.pattern is not None:
         # A log filter takes dimensions only from the records, and Lambda's records do not name the
         # pipeline. So the metric of each pipeline has its own namespace.
         inputs["namespace"] += f"/{pipeline}"
+
         # CloudWatch returns no dimensions if there are none. If the input were an empty mapping,
         # each refresh would find a change.
         inputs["dimensions"] = None

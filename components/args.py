@@ -29,11 +29,20 @@ HOURS_PER_DAY = 24
 MODEL_AGE_FACTOR = 1.5
 """The age at which the alarm about a model goes off, as a multiple of the longest time between two
 firings. One late run does not set it off."""
-MAX_SOLUTIONS, MAX_CAMPAIGNS, MAX_GATE_RULES, MAX_BATCH_JOBS, MAX_TAGS = 10, 5, 5, 5, 30
-"""The most solutions per pipeline, campaigns, rules of the quality gate and batch jobs per
-solution, and tags. With all of them, the state of an execution still has at most 256 KiB, as AWS
-requires (tests/workflow/test_sizes.py measures it):
-https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html."""
+
+# With all of these, the state of an execution still has at most 256 KiB, as AWS requires
+# (tests/workflow/test_sizes.py measures it):
+# https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
+MAX_SOLUTIONS = 10
+"""The most solutions of a pipeline."""
+MAX_CAMPAIGNS = 5
+"""The most campaigns of a solution."""
+MAX_GATE_RULES = 5
+"""The most rules of a solution's quality gate."""
+MAX_BATCH_JOBS = 5
+"""The most batch jobs of a solution."""
+MAX_TAGS = 30
+"""The most tags of a pipeline."""
 OTHER_STACK = "and use another stack for more"
 
 
@@ -445,13 +454,16 @@ class RetrainingPipelineArgs:
         The default leaves room for as many manual runs as scheduled ones, and 2 more.
         """
         limit = self.limits.max_trainings_per_month
-        return 2 * rates.most_runs_in_a_month(self.retraining_rate) + 2 if limit is None else limit
+        if limit is not None:
+            return limit
+        return 2 * rates.most_runs_in_a_month(self.retraining_rate) + 2
 
     @property
     def max_model_age_days(self) -> float:
         """The age in days at which the alarm about a model goes off."""
         if self.limits.max_model_age_days is not None:
             return self.limits.max_model_age_days
+
         gap_seconds = rates.longest_seconds_between_runs(self.retraining_rate)
         hours = gap_seconds * MODEL_AGE_FACTOR / SECONDS_PER_HOUR + self.limits.max_training_hours
         return round(hours / HOURS_PER_DAY, 2)
@@ -474,6 +486,7 @@ def attribute_docstrings(cls: type) -> dict[str, str]:
     """
     (definition,) = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
     assert isinstance(definition, ast.ClassDef)
+
     docstrings = {}
     for pair in pairwise(definition.body):
         match pair:
@@ -494,6 +507,7 @@ def as_config(value: Any, *, keep_none: bool = True) -> Any:  # noqa: ANN401 - J
             for name, argument in arguments.items()
             if keep_none or argument is not None
         }
+
     if isinstance(value, list | tuple):
         return [as_config(element, keep_none=keep_none) for element in value]
     return value

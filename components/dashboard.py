@@ -4,7 +4,7 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dash
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import pulumi
@@ -16,10 +16,15 @@ from .rules.pipeline import EVENT_DATASETS
 from .shared import Shared
 from .state_machine.asl import KILLED_ERRORS
 
-HOUR, DAY = 3600, 86400
+HOUR = 3600
+DAY = 86400
 """Periods in seconds."""
-COLUMNS, HEIGHT, MAX_WIDGET_ALARMS = 24, 6, 100
-"""The columns of a dashboard, the height of a widget, and the most alarms in the alarm widget."""
+COLUMNS = 24
+"""The columns of a dashboard, over which the widgets of a row are distributed."""
+HEIGHT = 6
+"""The height of a widget in rows of the grid."""
+MAX_WIDGET_ALARMS = 100
+"""The most alarms that an alarm widget takes."""
 RED = "#d62728"
 COLORS = {
     "IMPORTED": "#17becf",
@@ -68,6 +73,7 @@ def create_dashboard(
         log_group=log_group_name,
         state_machine_arn=state_machine_arn,
     ).apply(lambda values: dashboard_body(**values))
+
     aws.cloudwatch.Dashboard(
         shared.name,
         dashboard_name=shared.group.name,
@@ -123,9 +129,11 @@ def dashboard_body(
     limit = {"label": "alarm", "value": max_age_hours(settings), "color": RED}
     # If no age is measured for an hour, the line has a gap.
     age = {"stat": "Maximum", "period": HOUR, "annotations": {"horizontal": [limit]}}
-    mean, total = {"stat": "Average", "period": DAY}, {"stat": "Sum", "period": DAY}
+    mean = {"stat": "Average", "period": DAY}
+    total = {"stat": "Sum", "period": DAY}
     bars = {**total, "view": "bar", "setPeriodToTimeRange": True}
     alarms = [*alarm_arns][:MAX_WIDGET_ALARMS]
+
     rows: list[list[Widget]] = [
         [
             {"type": "alarm", "properties": {"title": "Is it healthy?", "alarms": alarms}},
@@ -150,18 +158,24 @@ def dashboard_body(
             for title, query in QUERIES.items()
         ],
     ]
+
     page = f"states/home?region={home.region}#/statemachines/view/{state_machine_arn}"
     link = f"**{pipeline}** · [executions]({_console(home)}/{page})"
     position = {"x": 0, "y": 0, "width": COLUMNS, "height": 1}
-    widgets: list[Widget] = [{"type": "text", **position, "properties": {"markdown": link}}]
+    head = {"type": "text", **position, "properties": {"markdown": link}}
+    widgets = [head, *_place_below(position["height"], rows)]
+    return {"start": "-P28D", "periodOverride": "inherit", "widgets": widgets}
+
+
+def _place_below(top: int, rows: Sequence[Sequence[Widget]]) -> Iterator[Widget]:
+    """Give the widgets of each row the same width, and yield them with their positions."""
     # CloudWatch refuses a chart without any lines.
     charted = [[item for item in row if item["properties"].get("metrics") != []] for row in rows]
     for number, row in enumerate(filter(None, charted)):
         width = COLUMNS // len(row)
         for column, widget in enumerate(row):
-            position = {"x": column * width, "y": 1 + number * HEIGHT}
-            widgets.append({**position, "width": width, "height": HEIGHT, **widget})
-    return {"start": "-P28D", "periodOverride": "inherit", "widgets": widgets}
+            position = {"x": column * width, "y": top + number * HEIGHT}
+            yield {**position, "width": width, "height": HEIGHT, **widget}
 
 
 def _console(home: Home) -> str:

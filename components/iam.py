@@ -63,6 +63,7 @@ def create_role(
         tags=shared.tags,
         opts=pulumi.ResourceOptions(parent=shared.component),
     )
+
     actions = [actions for actions, _ in grants]
     policy = pulumi.Output.all(*(resources for _, resources in grants)).apply(
         lambda resources: _role_policy(shared.name, name, actions, resources)
@@ -73,6 +74,8 @@ def create_role(
         policy=pulumi.Output.json_dumps(policy),
         opts=pulumi.ResourceOptions(parent=shared.component),
     )
+
+    # Whatever uses this ARN also depends on the policy, and so do its functions at run time.
     return pulumi.Output.all(role.arn, role_policy.id).apply(lambda values: str(values[0]))
 
 
@@ -102,7 +105,8 @@ def resource_arns(
     machine and the schedule group. If the pipeline has no resource of a kind, its list is empty.
     """
     arn = partial(resource_arn, home)
-    datasets, solutions = settings["datasets"], settings["solutions"]
+    datasets = settings["datasets"]
+    solutions = settings["solutions"]
     # dataset/<group>/<type> is in dataset-group/<group>.
     groups = {dataset["datasetArn"].split("/")[1] for dataset in datasets}
     locations = [dataset["dataLocation"] for dataset in datasets]
@@ -200,10 +204,14 @@ def _role_policy(
     actions: Sequence[Sequence[str]],
     resources: Sequence[Sequence[str | None]],
 ) -> PolicyDocument:
-    """Return the only policy of a role. Raise InvalidPipelineError if it is too long for IAM."""
+    """Return the only policy of a role. Raise InvalidPipelineError if it is too long for IAM.
+
+    IAM would refuse it as well, but without saying what to shorten.
+    """
     statements = [*filter(None, map(_grant_statement, actions, resources))]
     document = _document(statements)
     characters = policy_characters(document)
+
     if characters > MAX_POLICY_CHARACTERS:
         longest = sorted(statements, key=policy_characters, reverse=True)[:3]
         parts = (f"{len(item['Resource'])} ARNs for {item['Action'][0]}" for item in longest)
@@ -226,6 +234,8 @@ def _grant_statement(actions: Sequence[str], resources: Sequence[str | None]) ->
     arns = [arn for arn in resources if arn]
     if not arns:
         return {}
+
+    # Without the condition, the function could let any service act with the role.
     passed_to = {"StringEquals": {"iam:PassedToService": "personalize.amazonaws.com"}}
     return {
         "Effect": "Allow",
@@ -239,6 +249,7 @@ def _service_statement(service: str, action: str, home: Home, source: str | None
     """Return a statement that lets a service act for resources whose ARNs end with `source`."""
     principal = {"Service": f"{service}.amazonaws.com"}
     statement: PolicyDocument = {"Effect": "Allow", "Principal": principal, "Action": action}
+
     if source is not None:
         statement["Condition"] = {
             "StringEquals": {"aws:SourceAccount": home.account},

@@ -30,19 +30,25 @@ Functions: TypeAlias = Mapping[str, aws.lambda_.Function]
 
 @cache
 def function_code() -> pulumi.FileArchive:
-    """Return a zip file with all modules of `functions/`. It exists until the program ends.
+    """Zip `functions/` into the deployment package that all functions share.
 
-    The file is not compressed, so that its hash is the same on each machine.
+    The same code always becomes the same bytes. Otherwise, each `pulumi up` from another machine
+    would redeploy all functions. So the modules are sorted, have a fixed time (that of ZipInfo),
+    and aren't compressed, because compressed bytes depend on the version of zlib.
     """
+    # Pulumi uploads the file later, so it has to exist until the program ends.
     folder = tempfile.mkdtemp()
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    path = Path(folder, "functions.zip")
-    with zipfile.ZipFile(path, "w") as file:
+
+    zip_path = Path(folder, "functions.zip")
+    with zipfile.ZipFile(zip_path, "w", zipfile.ZIP_STORED) as archive:
         for module in sorted(FUNCTIONS_FOLDER.rglob("*.py")):
+            # Paths begin with the folder, because handlers are called functions.<step>.handler.
             entry = zipfile.ZipInfo(module.relative_to(FUNCTIONS_FOLDER.parent).as_posix())
-            entry.external_attr = 0o644 << 16  # Lambda runs as a user that does not own the file
-            file.writestr(entry, module.read_bytes())
-    return pulumi.FileArchive(str(path))
+            # Lambda runs as a user that doesn't own the files, so everybody may read them.
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, module.read_bytes())
+    return pulumi.FileArchive(str(zip_path))
 
 
 def create_log_group(
@@ -67,11 +73,13 @@ def create_functions(
     """Create the functions. A function, its role and its policy have the same name."""
     streams = pulumi.Output.concat(log_group.arn, ":log-stream:*")
     code = function_code()
-    code_sha256 = base64.b64encode(hashlib.sha256(Path(code.path).read_bytes()).digest()).decode()
+    code_sha256 = hashlib.sha256(Path(code.path).read_bytes()).digest()
+
     functions = {}
     for step, (grants, memory_megabytes) in STEPS.items():
         if step == "start_on_export" and not shared.args.trigger.on_export:
             continue
+
         name = step_name(shared.name, step)
         role_arn = iam.create_role(
             shared,
@@ -83,6 +91,7 @@ def create_functions(
                 (["logs:CreateLogStream", "logs:PutLogEvents"], [streams]),
             ],
         )
+
         functions[step] = aws.lambda_.Function(
             name,
             role=role_arn,
@@ -91,7 +100,7 @@ def create_functions(
             code=code,
             # A refresh finds code that was changed by hand only if the program states the hash. It
             # also reads the newest version, which would otherwise get into the definition.
-            code_sha256=code_sha256,
+            code_sha256=base64.b64encode(code_sha256).decode(),
             handler=f"functions.{step}.handler",
             timeout=TIMEOUT_SECONDS,
             memory_size=memory_megabytes,
@@ -106,4 +115,5 @@ def create_functions(
             tags=shared.tags,
             opts=pulumi.ResourceOptions(parent=shared.component),
         )
+
     return functions

@@ -76,9 +76,11 @@ class RetrainingPipeline(pulumi.ComponentResource):
     ) -> None:
         checked = check(args)
         raise_if_any_problem([*name_problems(name), *map(str, checked.problems)], name)
+
         super().__init__("personalize-retraining:index:RetrainingPipeline", name, {}, opts)
         args = checked.args
         home = _checked_home(name, args, pulumi.InvokeOptions(parent=self))
+
         args = dataclasses.replace(args, tags={**args.tags, PIPELINE_TAG: name})
         # The tags are known once _checked_home has passed. Every resource waits for this check,
         # because it has these tags or refers to a resource that has them.
@@ -87,6 +89,7 @@ class RetrainingPipeline(pulumi.ComponentResource):
             name, tags=tags, opts=pulumi.ResourceOptions(parent=self)
         )
         shared = Shared(name=name, args=args, component=self, home=home, tags=tags, group=group)
+
         self.import_role_arn = _personalize_role_arn(
             shared,
             "import",
@@ -97,6 +100,7 @@ class RetrainingPipeline(pulumi.ComponentResource):
         self.dashboard_url = pulumi.Output.all(home, group.name).apply(
             lambda values: dashboard_url(*values)
         )
+
         batch_jobs = [job for solution in args.solutions for job in solution.batch_jobs]
         settings = workflow_settings(
             args,
@@ -114,6 +118,7 @@ class RetrainingPipeline(pulumi.ComponentResource):
             if batch_jobs
             else None,
         )
+
         resource_arns = pulumi.Output.all(
             settings=settings,
             home=home,
@@ -121,9 +126,11 @@ class RetrainingPipeline(pulumi.ComponentResource):
             kms_key_arn=args.kms_key_arn,
             data_kms_key_arn=args.data_kms_key_arn,
         ).apply(lambda values: iam.resource_arns(**values))
+
         log_group = create_log_group(shared, f"{name}-functions")
         functions = create_functions(shared, log_group, resource_arns)
         machine = _create_state_machine(shared, settings, functions)
+
         queue = create_dead_letter_queue(shared)
         schedule = create_schedules(shared, machine.arn, functions["watch_pipeline"], queue)
         if args.trigger.on_export:
@@ -131,6 +138,7 @@ class RetrainingPipeline(pulumi.ComponentResource):
         report_unreported_runs(
             shared, machine.arn, functions["close_run"], settings["notifications"]
         )
+
         alarm_arns = create_alarms(
             shared,
             settings,
@@ -148,6 +156,7 @@ class RetrainingPipeline(pulumi.ComponentResource):
             log_group_name=log_group.name,
             state_machine_arn=machine.arn,
         )
+
         self.state_machine_arn = machine.arn
         self.schedule_arn = schedule.arn
         self.log_group_name = log_group.name
@@ -171,6 +180,7 @@ def _personalize_role_arn(
     """
     if given_arn is not None:
         return pulumi.Output.from_input(given_arn)
+
     arns = pulumi.Output.all(shared.home.partition, [*reads], [*writes]).apply(
         lambda values: iam.file_arns(*values)
     )
@@ -195,19 +205,10 @@ def _create_state_machine(
     Its name is that of the schedule group, so the functions' policies can use it before it exists.
     """
     steps = [step for step in functions if step not in CALLED_BY_EVENTS]
+    role_arn = _create_execution_role(shared, [functions[step].arn for step in steps])
+    # A version's code never changes, so running executions aren't affected by a deployment.
     qualified_arns = {step: functions[step].qualified_arn for step in steps}
-    arns = [functions[step].arn for step in steps]
-    every_version = [pulumi.Output.concat(arn, ":*") for arn in arns]
-    role_arn = iam.create_role(
-        shared,
-        shared.name,
-        "states",
-        source="stateMachine:*",
-        grants=[
-            (["lambda:InvokeFunction"], [*arns, *every_version]),
-            (iam.LOG_DELIVERY_ACTIONS, ["*"]),
-        ],
-    )
+
     log_group = create_log_group(
         shared,
         shared.name,
@@ -215,6 +216,7 @@ def _create_state_machine(
         # https://docs.aws.amazon.com/step-functions/latest/dg/bp-cwl.html
         pulumi.Output.concat("/aws/vendedlogs/states/", shared.group.name),
     )
+
     return aws.sfn.StateMachine(
         shared.name,
         name=shared.group.name,
@@ -239,14 +241,38 @@ def _create_state_machine(
     )
 
 
+def _create_execution_role(
+    shared: Shared, function_arns: Sequence[pulumi.Output[str]]
+) -> pulumi.Output[str]:
+    """Create the role of the state machine, which may invoke every version of these functions.
+
+    After a deployment, running executions still invoke the versions before it.
+    """
+    every_version = [pulumi.Output.concat(arn, ":*") for arn in function_arns]
+    return iam.create_role(
+        shared,
+        shared.name,
+        "states",
+        source="stateMachine:*",
+        grants=[
+            (["lambda:InvokeFunction"], [*function_arns, *every_version]),
+            (iam.LOG_DELIVERY_ACTIONS, ["*"]),
+        ],
+    )
+
+
 def _checked_home(
     name: str, args: RetrainingPipelineArgs, opts: pulumi.InvokeOptions
 ) -> pulumi.Output[Home]:
-    """Return the account and region of the ARNs once all inputs are known and have been checked."""
+    """Return the account and region of the ARNs once all inputs are known and have been checked.
+
+    Every resource needs them, so none is registered before the check has passed.
+    """
     stack = pulumi.get_stack()
 
     def home_of(config: Mapping[str, Any], account: str, region: str) -> Home:
         raise_if_any_problem(map(str, check(config).problems), name)
+
         arn = parse_arn(next(iter(config["datasets"].values()))["datasetArn"])
         assert arn is not None, "check() has found that it is an ARN"
         raise_if_any_problem(_caller_problems(arn.home, account, region, stack), name)
@@ -257,6 +283,7 @@ def _checked_home(
         account=aws.get_caller_identity_output(opts=opts).account_id,
         region=aws.get_region_output(opts=opts).region,
     ).apply(lambda values: home_of(**values))
+
     # An ARN may be a secret, but its account and region are not. Without this line, the tags of
     # every resource would be secret as well.
     return pulumi.Output.unsecret(checked_home)
@@ -270,6 +297,7 @@ def _caller_problems(home: Home, account: str, region: str, stack: str) -> Itera
             f"belong to account {account!r}; use credentials of {home.account!r}, for example with "
             "AWS_PROFILE or aws:profile"
         )
+
     if region != home.region:
         yield (
             f"region: the ARNs are in {home.region!r}, but the AWS provider uses {region!r}; "

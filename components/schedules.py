@@ -26,6 +26,7 @@ https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context
 def create_dead_letter_queue(shared: Shared) -> aws.sqs.Queue:
     """Create the queue for runs that the schedule could not start within an hour."""
     key = shared.args.kms_key_arn
+
     return aws.sqs.Queue(
         f"{shared.name}-dead-letters",
         message_retention_seconds=14 * 24 * 3600,
@@ -63,6 +64,7 @@ def create_schedules(
             (["kms:GenerateDataKey", "kms:Decrypt"], [args.kms_key_arn]),
         ],
     )
+
     aws.scheduler.Schedule(
         step_name(shared.name, "watch_pipeline"),
         group_name=shared.group.name,
@@ -78,6 +80,7 @@ def create_schedules(
         },
         opts=pulumi.ResourceOptions(parent=shared.component),
     )
+
     return aws.scheduler.Schedule(
         f"{shared.name}-schedule",
         group_name=shared.group.name,
@@ -108,6 +111,7 @@ def start_on_export(
     """
     datasets = shared.args.datasets.configured().values()
     markers = [dataset.ready_marker for dataset in datasets if dataset.ready_marker is not None]
+
     _call_on_event(
         shared,
         "start_on_export",
@@ -133,6 +137,7 @@ def report_unreported_runs(
     `notifications` of the settings in case the first state has failed.
     """
     fields = ("executionArn", "startDate")
+
     _call_on_event(
         shared,
         "close_run",
@@ -189,11 +194,13 @@ def _call_on_event(
         source_arn=rule.arn,
         opts=pulumi.ResourceOptions(parent=shared.component),
     )
+
     # EventBridge itself writes quotes around a text that it fills in:
     # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
     template = pulumi.Output.json_dumps(document).apply(
         lambda text: re.sub(r'"(<\w+>)"', r"\1", text)
     )
+
     aws.cloudwatch.EventTarget(
         name,
         rule=rule.name,

@@ -43,6 +43,7 @@ def name_problems(name: str) -> Iterator[str]:
             f"{MAX_NAME_CHARACTERS}, because the names of roles and functions begin with it and "
             f"have at most {MAX_ROLE_NAME_CHARACTERS} characters; choose a shorter name"
         )
+
     if not re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9_-]*", name):
         yield (
             f"name: {name!r} cannot begin the name of a Lambda function; use letters, digits, - "

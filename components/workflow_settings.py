@@ -26,6 +26,7 @@ def workflow_settings(
     for solution in config["solutions"]:
         if not solution.pop("qualityGateEnabled"):
             solution["qualityGate"] = []
+
     copied = ("solutions", "trainingHourPrice", "skipWhenUnchanged", "autoTraining", "tags")
     return {
         **{key: config[key] for key in copied},

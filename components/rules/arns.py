@@ -164,12 +164,20 @@ def problems(settings: Sequence[ArnSetting]) -> Iterator[Problem]:
             if part in _SHARED_PARTS[setting.arn.service] and setting.arn.account != _AWS_MANAGED
         ]
         yield from _differences(part, values)
+
     datasets = [setting for setting in settings if setting.arn.resource.startswith("dataset/")]
     yield from _differences("dataset group", [(dataset, dataset.arn.name) for dataset in datasets])
+    yield from _repetitions(settings)
+
+
+def _repetitions(settings: Sequence[ArnSetting]) -> Iterator[Problem]:
+    """Yield a problem for each resource of Personalize that a pipeline would work on twice."""
     first_keys: dict[Arn, str] = {}
     for key, arn in settings:
+        # These only refer to a resource, so several settings may name the same one.
         if key.endswith((BASELINE, ".filterArn")):
             continue
+
         first_key = first_keys.setdefault(arn, key)
         if first_key != key and arn.service == "personalize":
             message = f"is also the value of {first_key}; correct or remove one of the two settings"
@@ -177,7 +185,10 @@ def problems(settings: Sequence[ArnSetting]) -> Iterator[Problem]:
 
 
 def _differences(part: str, values: Sequence[tuple[ArnSetting, str]]) -> Iterator[Problem]:
-    """Yield a problem for each ARN with another value of a part than most, like the region."""
+    """Yield a problem for each ARN with another value of a part than most, like the region.
+
+    The majority is probably right, so only the odd ones are reported.
+    """
     for expected, _ in Counter(value for _, value in values).most_common(1):
         typical = next(setting for setting, value in values if value == expected)
         for (key, arn), value in values:

@@ -29,7 +29,8 @@ _CRON = re.compile(r"cron\(([^()]{1,248} \*)\)")
 _CRON_WITHOUT_WORD = re.compile(r"[\d*][\d*/,\-]*( \S+){4,5}")
 _NO_PLACES = {"Factory", "localtime"}
 """Names in Python's list that stand for no place: a placeholder, and the zone of this machine."""
-_YEAR, _MONTH = timedelta(days=366), timedelta(days=30)
+_YEAR = timedelta(days=366)
+_MONTH = timedelta(days=30)
 _COUNTED_FROM = datetime(2028, 1, 1, tzinfo=UTC)
 """The beginning of the year in which firings are counted. It is fixed, so that the settings do not
 depend on the day of the deployment. It is a leap year, so that 29 February is counted."""
@@ -45,6 +46,7 @@ def rate_error(text: str) -> str | None:
         return f"is not a cron that fires every year; {EXPECTED_CRON}"
     if not _firings(text):
         return f"is not a rate; {EXPECTED}"
+
     if shortest_seconds_between_runs(text) < timedelta(hours=1).total_seconds():
         return f"runs more often than once an hour, but a training takes longer; {EXPECTED}"
     return None
@@ -94,13 +96,16 @@ def _firings(text: str) -> tuple[datetime, ...]:
     The local times of a cron are returned as if they were UTC, because the parser knows only UTC.
     They are cached, because several settings need them and parsing takes 25% of a preview.
     """
-    rate, cron = _RATE.fullmatch(text), _CRON.fullmatch(text)
+    rate = _RATE.fullmatch(text)
+    # EventBridge insists on the right plural: `1 day`, but `2 days`.
     if rate and (rate["value"] == "1") != (rate["plural"] == "s"):
         period = timedelta(**{f"{rate['unit']}s": int(rate["value"])})
         count = _COUNTED_PERIOD // period + 1
         return tuple(_COUNTED_FROM + number * period for number in range(count))
+
+    cron = _CRON.fullmatch(text)
     if cron:
+        last = _COUNTED_FROM + _COUNTED_PERIOD
         with suppress(ValueError):
-            first, last = _COUNTED_FROM, _COUNTED_FROM + _COUNTED_PERIOD
-            return tuple(AwsCroniter(cron[1]).get_all_schedule_bw_dates(first, last))
+            return tuple(AwsCroniter(cron[1]).get_all_schedule_bw_dates(_COUNTED_FROM, last))
     return ()

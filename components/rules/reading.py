@@ -67,16 +67,17 @@ class Reader:
         if value is None:
             return self._refuse(key, "has no value; write one, or remove the key")
         if isinstance(value, pulumi.Output | Awaitable):
-            members = get_args(without_rules(type_))
-            is_input = any(get_origin(member) is Awaitable for member in members)
-            return value if is_input else self._refuse(key, IS_OUTPUT)
+            return value if _takes_outputs(type_) else self._refuse(key, IS_OUTPUT)
+
         expected = _first_member(type_)
-        value = value if expected is str else _decoded(value)
         rules = getattr(type_, "__metadata__", ())
-        if expected is str and type(value) in (int, float):
+        if expected is not str:
+            value = _decoded(value)
+        elif type(value) in (int, float):
             # Quotes would not be enough for a number that the rule of the text refuses.
             for error in filter(None, (rule(f"{value}") for rule in rules)):
                 return self._refuse(key, error, value)
+
         read = self._read(expected, value, key)
         if read is not UNREAD:
             for rule in rules:
@@ -105,6 +106,7 @@ class Reader:
         if kind is str and isinstance(value, str):
             is_plain = value.isprintable() and value == value.strip()
             return value if is_plain else self._refuse(key, INVISIBLE, value)
+
         words = get_args(expected) if kind is Literal else ()
         if type(value) in SCALARS.get(kind, ()) or value in words:
             return value
@@ -118,16 +120,19 @@ class Reader:
         for name in value:
             if name not in keys:
                 self._refuse(f"{prefix}{name}", _unknown_key(name, keys))
+
         read = {}
         for name, field_ in zip(keys, fields(cls), strict=True):
             if name in value:
                 read[field_] = self.read(field_.type, value[name], f"{prefix}{name}")
             elif field_.default is MISSING and field_.default_factory is MISSING:
                 read[field_] = self._refuse(f"{prefix}{name}", f"missing; {_hint(field_.type)}")
+
         unread = [field_ for field_, inner in read.items() if inner is UNREAD]
-        # A rule about several fields would take an unread field for one that is not set.
         if any(field_.default in (None, MISSING) for field_ in unread):
+            # A rule about several fields would take an unread field for one that is not set.
             return UNREAD
+
         arguments = {field_.name: inner for field_, inner in read.items() if field_ not in unread}
         self.objects.append((key, cls(**arguments)))
         return self.objects[-1][1]
@@ -148,6 +153,12 @@ class Reader:
         is_short = isinstance(value, str | int | float)
         self.problems.append(Problem(key, message, value if is_short else None))
         return UNREAD
+
+
+def _takes_outputs(type_: object) -> bool:
+    """Return True if the field is a `pulumi.Input`, which is a union with Awaitable."""
+    members = get_args(without_rules(type_))
+    return any(get_origin(member) is Awaitable for member in members)
 
 
 def _first_member(type_: object) -> Any:  # noqa: ANN401
