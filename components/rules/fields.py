@@ -145,8 +145,9 @@ class Location(NamedTuple):
         """Return an error message if the text is no such location, else None."""
         if not _S3_LOCATION.fullmatch(text) or not text.lower().endswith(self.ends):
             return (
-                f"is not the S3 location of {self.kind}; expected for example '{self.example}', with 3 to 63 "
-                "characters for the bucket, without wildcards or other placeholders than {date}"
+                f"is not the S3 location of {self.kind}; expected for example '{self.example}', "
+                "with 3 to 63 characters for the bucket, without wildcards or other placeholders "
+                "than {date}"
             )
 
         # Personalize gets the location with the day in it, which is longer than the placeholder.
