@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dash
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 import pulumi
@@ -98,14 +99,8 @@ def dashboard_body(
     state_machine_arn: str,
 ) -> dict[str, object]:
     """Return the body of the dashboard. It shows four weeks, because most pipelines run weekly."""
-
-    def chart(title: str, lines: Sequence[object], **options: object) -> Widget:
-        properties = {"title": title, "region": home.region, "metrics": lines}
-        return {"type": "metric", "properties": {"view": "timeSeries", **properties, **options}}
-
-    def line(metric: str, dimension: str, value: str, **options: object) -> list[object]:
-        names = [METRICS_NAMESPACE, metric, PIPELINE, pipeline, dimension, value]
-        return [*names, {"label": value, **options}]
+    line = partial(_line, pipeline)
+    chart = partial(_chart, home.region)
 
     gates = {
         solution["solutionArn"].rpartition("/")[2]: solution["qualityGate"]
@@ -115,7 +110,7 @@ def dashboard_body(
     training_hours = [line("TrainingHours", "Solution", name) for name in gates]
     types = [dataset["type"] for dataset in settings["datasets"]]
     data_ages = [line("DataAgeHours", "Dataset", name) for name in types]
-    data_ages += [
+    event_ages = [
         line("NewestEventAgeHours", "Dataset", name, label=f"events: {name}")
         for name in types
         if name in EVENT_DATASETS
@@ -126,6 +121,7 @@ def dashboard_body(
         for name, rules in gates.items()
         for rule in rules
     ]
+
     limit = {"label": "alarm", "value": max_age_hours(settings), "color": RED}
     # If no age is measured for an hour, the line has a gap.
     age = {"stat": "Maximum", "period": HOUR, "annotations": {"horizontal": [limit]}}
@@ -139,43 +135,57 @@ def dashboard_body(
             {"type": "alarm", "properties": {"title": "Is it healthy?", "alarms": alarms}},
             chart("Age of the models (hours)", model_ages, **age),
             chart("Outcomes of the runs", outcomes, **bars),
-            chart("Age of the data (hours)", data_ages, **age),
+            chart("Age of the data (hours)", [*data_ages, *event_ages], **age),
         ],
         [
             chart("Offline metrics", offline_metrics, **mean),
             chart("Training hours a day", training_hours, **total),
         ],
-        [
-            {
-                "type": "log",
-                "properties": {
-                    "title": title,
-                    "region": home.region,
-                    "query": f"SOURCE '{log_group}' | {query} | sort @timestamp desc | limit 20",
-                    "view": "table",
-                },
-            }
-            for title, query in QUERIES.items()
-        ],
+        [_table(home.region, log_group, title, query) for title, query in QUERIES.items()],
     ]
 
     page = f"states/home?region={home.region}#/statemachines/view/{state_machine_arn}"
     link = f"**{pipeline}** · [executions]({_console(home)}/{page})"
-    position = {"x": 0, "y": 0, "width": COLUMNS, "height": 1}
-    head = {"type": "text", **position, "properties": {"markdown": link}}
-    widgets = [head, *_place_below(position["height"], rows)]
+    head = {"type": "text", "properties": {"markdown": link}}
+    widgets = [*_place([[head]], top=0, height=1), *_place(rows, top=1, height=HEIGHT)]
     return {"start": "-P28D", "periodOverride": "inherit", "widgets": widgets}
 
 
-def _place_below(top: int, rows: Sequence[Sequence[Widget]]) -> Iterator[Widget]:
+def _line(
+    pipeline: str, metric: str, dimension: str, value: str, **options: object
+) -> list[object]:
+    """Return a line of a chart, which is called like the value of its dimension."""
+    names = [METRICS_NAMESPACE, metric, PIPELINE, pipeline, dimension, value]
+    return [*names, {"label": value, **options}]
+
+
+def _chart(region: str, title: str, lines: Sequence[object], **options: object) -> Widget:
+    properties = {"title": title, "region": region, "metrics": lines}
+    return {"type": "metric", "properties": {"view": "timeSeries", **properties, **options}}
+
+
+def _table(region: str, log_group: str, title: str, query: str) -> Widget:
+    """Return a table of the newest records that a query finds in the functions' log."""
+    return {
+        "type": "log",
+        "properties": {
+            "title": title,
+            "region": region,
+            "query": f"SOURCE '{log_group}' | {query} | sort @timestamp desc | limit 20",
+            "view": "table",
+        },
+    }
+
+
+def _place(rows: Sequence[Sequence[Widget]], *, top: int, height: int) -> Iterator[Widget]:
     """Give the widgets of each row the same width, and yield them with their positions."""
     # CloudWatch refuses a chart without any lines.
     charted = [[item for item in row if item["properties"].get("metrics") != []] for row in rows]
     for number, row in enumerate(filter(None, charted)):
         width = COLUMNS // len(row)
         for column, widget in enumerate(row):
-            position = {"x": column * width, "y": top + number * HEIGHT}
-            yield {**position, "width": width, "height": HEIGHT, **widget}
+            position = {"x": column * width, "y": top + number * height}
+            yield {**position, "width": width, "height": height, **widget}
 
 
 def _console(home: Home) -> str:
