@@ -197,7 +197,7 @@ def create_topic(shared: Shared) -> pulumi.Output[str]:
             topic=topic_arn,
             protocol="email",
             endpoint=address,
-            opts=pulumi.ResourceOptions(parent=shared.component),
+            opts=shared.child,
         )
     return topic_arn
 
@@ -211,13 +211,13 @@ def _create_own_topic(shared: Shared) -> pulumi.Output[str]:
         # https://repost.aws/knowledge-center/cloudwatch-configure-alarm-sns
         kms_master_key_id=shared.args.kms_key_arn,
         tags=shared.tags,
-        opts=pulumi.ResourceOptions(parent=shared.component),
+        opts=shared.child,
     )
     policy = aws.sns.TopicPolicy(
         shared.name,
         arn=topic.arn,
         policy=pulumi.Output.json_dumps(topic.arn.apply(iam.topic_policy)),
-        opts=pulumi.ResourceOptions(parent=shared.component),
+        opts=shared.child,
     )
 
     # An alarm with this ARN is created after the policy that lets it publish.
@@ -247,7 +247,7 @@ def create_alarms(
                     "namespace": inputs["namespace"],
                     "value": "1",
                 },
-                opts=pulumi.ResourceOptions(parent=shared.component),
+                opts=shared.child,
             )
 
         if alarm.campaign_arn:
@@ -267,7 +267,7 @@ def create_alarms(
                 ok_actions=[topic_arn] if alarm.has_end else None,
                 tags=shared.tags,
             ),
-            opts=pulumi.ResourceOptions(parent=shared.component),
+            opts=shared.child,
         )
         arns.append(created.arn)
 

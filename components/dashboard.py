@@ -79,7 +79,7 @@ def create_dashboard(
         shared.name,
         dashboard_name=shared.group.name,
         dashboard_body=pulumi.Output.json_dumps(body),
-        opts=pulumi.ResourceOptions(parent=shared.component),
+        opts=shared.child,
     )
 
 

@@ -61,7 +61,7 @@ def create_role(
         assume_role_policy=pulumi.Output.json_dumps(trust),
         permissions_boundary=shared.args.permissions_boundary_arn,
         tags=shared.tags,
-        opts=pulumi.ResourceOptions(parent=shared.component),
+        opts=shared.child,
     )
 
     actions = [actions for actions, _ in grants]
@@ -72,7 +72,7 @@ def create_role(
         name,
         role=role.name,
         policy=pulumi.Output.json_dumps(policy),
-        opts=pulumi.ResourceOptions(parent=shared.component),
+        opts=shared.child,
     )
 
     # Whatever uses this ARN also depends on the policy, and so do its functions at run time.

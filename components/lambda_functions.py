@@ -61,7 +61,7 @@ def create_log_group(
         retention_in_days=shared.args.log_retention_days,
         kms_key_id=shared.args.kms_key_arn,
         tags=shared.tags,
-        opts=pulumi.ResourceOptions(parent=shared.component),
+        opts=shared.child,
     )
 
 
@@ -113,7 +113,7 @@ def create_functions(
                 "system_log_level": "INFO",
             },
             tags=shared.tags,
-            opts=pulumi.ResourceOptions(parent=shared.component),
+            opts=shared.child,
         )
 
     return functions

@@ -34,7 +34,7 @@ def create_dead_letter_queue(shared: Shared) -> aws.sqs.Queue:
         sqs_managed_sse_enabled=True if key is None else None,
         kms_master_key_id=key,
         tags=shared.tags,
-        opts=pulumi.ResourceOptions(parent=shared.component),
+        opts=shared.child,
     )
 
 
@@ -78,7 +78,7 @@ def create_schedules(
             # the missing ages as too old, so no dead-letter queue is needed.
             "retry_policy": {"maximum_event_age_in_seconds": 600, "maximum_retry_attempts": 5},
         },
-        opts=pulumi.ResourceOptions(parent=shared.component),
+        opts=shared.child,
     )
 
     return aws.scheduler.Schedule(
@@ -97,7 +97,7 @@ def create_schedules(
             "retry_policy": {"maximum_event_age_in_seconds": 3600, "maximum_retry_attempts": 30},
             "dead_letter_config": {"arn": dead_letters.arn},
         },
-        opts=pulumi.ResourceOptions(parent=shared.component),
+        opts=shared.child,
     )
 
 
@@ -184,7 +184,7 @@ def _call_on_event(
         event_pattern=pulumi.Output.json_dumps(pattern),
         state="ENABLED" if is_enabled else "DISABLED",
         tags=shared.tags,
-        opts=pulumi.ResourceOptions(parent=shared.component),
+        opts=shared.child,
     )
     permission = aws.lambda_.Permission(
         name,
@@ -192,7 +192,7 @@ def _call_on_event(
         function=function.name,
         principal="events.amazonaws.com",
         source_arn=rule.arn,
-        opts=pulumi.ResourceOptions(parent=shared.component),
+        opts=shared.child,
     )
 
     # EventBridge itself writes quotes around a text that it fills in:

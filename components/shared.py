@@ -89,3 +89,11 @@ class Shared:
     group: aws.scheduler.ScheduleGroup
     """The group of the schedules. Pulumi adds a random suffix to its name, so the name is unique in
     the account and region. The state machine and the dashboard have the same name."""
+
+    @property
+    def child(self) -> pulumi.ResourceOptions:
+        """The options of a resource that needs no others: it's a child of the component.
+
+        The options of the component itself are not for its children, as Pulumi would copy aliases.
+        """
+        return pulumi.ResourceOptions(parent=self.component)
