@@ -13,7 +13,6 @@ from .rules.fields import Problem, problem_text
 from .rules.pipeline import Checked, check, role_tag_problems
 from .shared import MAX_NAME_CHARACTERS
 
-PROJECT = "personalize-retraining"
 NAME_PREFIX = "retraining-"
 """The names of a stack's pipeline and of all its resources begin with it."""
 LONGEST_STACK_NAME = MAX_NAME_CHARACTERS - len(NAME_PREFIX)
