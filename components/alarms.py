@@ -1,4 +1,4 @@
-"""The tables of alarms, and the topic that gets the alarms and the reports."""
+"""Creates the alarms, and the topic that tells people about them and about runs."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -13,9 +13,9 @@ from .shared import Shared
 from .state_machine.asl import KILLED_ERRORS
 
 METRICS_NAMESPACE = "PersonalizeRetraining"
-"""The namespace of the metrics that the functions write (`functions/metrics.py`)."""
+"""Where the functions write their metrics (`functions/metrics.py`)."""
 PIPELINE: Literal["Pipeline"] = "Pipeline"
-"""The dimension whose value is the name of the pipeline."""
+"""The dimension whose value is the pipeline's name."""
 Dimension = Literal["Pipeline", "StateMachineArn", "QueueName", "CampaignArn"]
 NAMESPACES: Mapping[Dimension, str] = {
     "Pipeline": METRICS_NAMESPACE,
@@ -29,7 +29,7 @@ QUARTER_HOUR = 900
 HOUR = 3600
 
 EXPECTED_ERRORS = ("Throttled", "ServiceUnavailable", "RunRefused")
-"""The exceptions of `functions/errors.py` that are retried, or that are a result of the run."""
+"""Exceptions that are no reason to worry: they're retried, or they're the result of a run."""
 FUNCTION_ERRORS_PATTERN = (
     '{ ($.errorType = "*" && '
     + " && ".join(f'$.errorType != "{name}"' for name in EXPECTED_ERRORS)
@@ -37,38 +37,39 @@ FUNCTION_ERRORS_PATTERN = (
     + "".join(f' || $.record.errorType = "{name}"' for name in KILLED_ERRORS)
     + " }"
 )
-"""The log records that count as errors of a function.
+"""Which log records count as errors of a function.
 
 If an exception ends an invocation, Lambda's runtime writes its class as `errorType`. A function
-that is killed cannot write, so only Lambda's own record of the invocation shows it:
+that is killed can't write anything any more, so only Lambda's own record of the invocation shows
+it:
 https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html#platform-report
 
-Other names do not count there, because an exception like RunRefused is a Runtime.Unknown in that
+Other names don't count there, because an exception like RunRefused is a Runtime.Unknown in that
 record (fatalerror.go in https://github.com/aws/aws-lambda-runtime-interface-emulator)."""
 
 
 class Alarm(NamedTuple):
-    """One alarm. It goes off if the metric reaches the threshold in each of the last periods."""
+    """An alarm, which goes off if its metric reaches the threshold in several periods in a row."""
 
     name: str
-    """The end of the alarm's name. It must never change, because it identifies the alarm."""
+    """How the alarm's name ends. It must never change, because it identifies the alarm."""
     metric: str
     meaning: str
     what_to_do: str
     dimension: Dimension = "Pipeline"
     pattern: str | None = None
-    """The pattern of the log records that the metric counts. The metric then has no dimension."""
+    """Which log records the metric counts, if it's made from a log. It then has no dimension."""
     threshold: float | None = 1
-    """None means an age: `limits.maxModelAgeDays` in hours. A missing age counts as too old."""
+    """None stands for `limits.maxModelAgeDays`, in hours. If no age is measured, it's too old."""
     periods: int = 1
     period_seconds: int = FIVE_MINUTES
-    """Step Functions, SQS and Lambda publish each minute, and `watch_pipeline` measures every 15
-    minutes."""
+    """Step Functions, SQS and Lambda publish their metrics each minute, but `watch_pipeline` only
+    every 15 minutes."""
     statistic: str = "Sum"
     has_end: bool = False
-    """True if the problem lasts until somebody solves it. The alarm then reports its end too."""
+    """True if the problem lasts until it's solved. The alarm then reports its end as well."""
     campaign_arn: pulumi.Input[str] = ""
-    """The value of the dimension if this is a campaign."""
+    """The campaign that the alarm is about, if its dimension is `CampaignArn`."""
 
 
 ALARMS = (
@@ -149,9 +150,9 @@ ALARMS = (
         pattern=FUNCTION_ERRORS_PATTERN,
     ),
 )
-"""The alarms in the order of the docs. `docs/operations.md` explains each of them."""
+"""Every pipeline's alarms, in the order in which `docs/operations.md` explains them."""
 OF_MODELS = ("ModelAgeHours", "UnfinishedTrials")
-"""The metrics about solutions and campaigns."""
+"""The metrics that a pipeline without solutions doesn't have."""
 _of_campaign = partial(
     Alarm,
     what_to_do="If a version is on trial, the run takes it back. Otherwise ask the campaign for "
@@ -171,33 +172,35 @@ BAKE_ALARMS = (
         threshold=1000,
     ),
 )
-"""The alarms for the bake of a campaign. An operation of the API precedes the name of the metric:
+"""The alarms that watch a campaign during its bake. The name of an API operation has to be put
+before the metric:
 https://docs.aws.amazon.com/personalize/latest/dg/cloudwatch-metrics.html"""
 
 
 def create_topic(shared: Shared) -> pulumi.Output[str]:
-    """Create the SNS topic and its e-mail subscriptions, and return the topic's ARN.
+    """Create the SNS topic, unless the arguments name one, and its e-mail subscriptions.
 
-    If the arguments name an existing topic, only the subscriptions are created.
+    Returns the topic's ARN.
     """
     notifications = shared.args.notifications
     if notifications.topic_arn is None:
         topic_arn = _create_own_topic(shared)
     else:
-        # Subscriptions have no tags, so the ARN makes them wait for the check of the arguments.
+        # Subscriptions don't have tags, so it's the ARN that makes them wait for the check of the
+        # arguments.
         topic_arn = pulumi.Output.all(notifications.topic_arn, shared.tags).apply(
             lambda both: both[0]
         )
 
     for address in dict.fromkeys(notifications.emails):
-        # SNS cannot delete a subscription that is not confirmed, and forgets it after 48 hours:
+        # If nobody confirms it, SNS can't delete it, but forgets it after 48 hours:
         # https://docs.aws.amazon.com/sns/latest/dg/sns-delete-subscription-topic.html
         aws.sns.TopicSubscription(
             f"{shared.name}-{address}",
             topic=topic_arn,
             protocol="email",
             endpoint=address,
-            opts=shared.child,
+            opts=shared.child_options,
         )
     return topic_arn
 
@@ -205,22 +208,23 @@ def create_topic(shared: Shared) -> pulumi.Output[str]:
 def _create_own_topic(shared: Shared) -> pulumi.Output[str]:
     topic = aws.sns.Topic(
         shared.name,
-        # Mail programs show it as the name of the sender.
+        # Mail programs show it as the sender's name.
         display_name=shared.name,
         # CloudWatch cannot publish to a topic that is encrypted with alias/aws/sns:
         # https://repost.aws/knowledge-center/cloudwatch-configure-alarm-sns
         kms_master_key_id=shared.args.kms_key_arn,
         tags=shared.tags,
-        opts=shared.child,
+        opts=shared.child_options,
     )
     policy = aws.sns.TopicPolicy(
         shared.name,
         arn=topic.arn,
         policy=pulumi.Output.json_dumps(topic.arn.apply(iam.topic_policy)),
-        opts=shared.child,
+        opts=shared.child_options,
     )
 
-    # An alarm with this ARN is created after the policy that lets it publish.
+    # The policy's ARN is that of the topic. Whoever uses it is created after the policy, so that
+    # every alarm may publish from the beginning.
     return policy.arn
 
 
@@ -231,7 +235,7 @@ def create_alarms(
     log_group_name: pulumi.Output[str],
     dimension_values: Mapping[Dimension, pulumi.Input[str]],
 ) -> list[pulumi.Output[str]]:
-    """Create the alarms and the log filter of one of them. Return the ARNs of the alarms."""
+    """Create the alarms, and a log filter where their metric needs one. Return their ARNs."""
     topic_arn = settings["notifications"]["topicArn"]
     arns = []
     for alarm in alarms_of(settings):
@@ -247,11 +251,11 @@ def create_alarms(
                     "namespace": inputs["namespace"],
                     "value": "1",
                 },
-                opts=shared.child,
+                opts=shared.child_options,
             )
 
         if alarm.campaign_arn:
-            # It isn't left to Pulumi, because runs find the alarm by this name.
+            # Runs find the alarm by its name, so Pulumi mustn't choose one.
             prefix = f"{shared.name}-{alarm.name}-"
             inputs["name"] = pulumi.Output.concat(prefix, settings["prefix"])
             inputs["alarm_description"] = pulumi.Output.concat(
@@ -263,11 +267,11 @@ def create_alarms(
             aws.cloudwatch.MetricAlarmArgs(
                 **inputs,
                 alarm_actions=[topic_arn],
-                # Without an end, OK would only mean that it did not happen again.
+                # Without an end, OK would only mean that it hasn't happened again.
                 ok_actions=[topic_arn] if alarm.has_end else None,
                 tags=shared.tags,
             ),
-            opts=shared.child,
+            opts=shared.child_options,
         )
         arns.append(created.arn)
 
@@ -275,10 +279,9 @@ def create_alarms(
 
 
 def alarms_of(settings: Mapping[str, Any]) -> list[Alarm]:
-    """Return the alarms of a pipeline, with three for each campaign whose bake has `createAlarms`.
+    """List a pipeline's alarms, including three for each campaign whose bake has `createAlarms`.
 
-    A pipeline without solutions has no alarms about models. The name of an alarm contains the
-    name of its campaign, by which `deploy_version` finds it.
+    Their names contain that of the campaign, by which `deploy_version` finds them.
     """
     alarms = [alarm for alarm in ALARMS if settings["solutions"] or alarm.metric not in OF_MODELS]
 
@@ -304,7 +307,7 @@ def alarms_of(settings: Mapping[str, Any]) -> list[Alarm]:
 
 
 def max_age_hours(settings: Mapping[str, Any]) -> float:
-    """Return the age in hours at which the alarms about ages go off."""
+    """Convert the age at which an alarm goes off into hours."""
     return round(float(settings["limits"]["maxModelAgeDays"]) * HOURS_PER_DAY, 2)
 
 
@@ -314,7 +317,7 @@ def alarm_inputs(
     dimension_values: Mapping[Dimension, pulumi.Input[str]],
     max_age_hours: float,
 ) -> dict[str, Any]:
-    """Return the inputs of a MetricAlarm, except its actions and tags."""
+    """Turn a row of the table into the inputs of a MetricAlarm, without its actions and tags."""
     inputs: dict[str, Any] = {
         "alarm_description": f"{alarm.meaning} {alarm.what_to_do} "
         'See "Alarms" in docs/operations.md.',
@@ -334,7 +337,7 @@ def alarm_inputs(
             "statistic": "Maximum",
             "threshold": max_age_hours,
             "treat_missing_data": "breaching",
-            # Otherwise a new alarm would go off before the first measurement:
+            # Otherwise, a new alarm would go off before the first measurement:
             # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-warm-up.html
             "warm_up_configuration": {
                 "warm_up_period_duration_in_minutes": 90,
@@ -343,11 +346,11 @@ def alarm_inputs(
         }
 
     if alarm.pattern is not None:
-        # A log filter takes dimensions only from the records, and Lambda's records do not name the
-        # pipeline. So the metric of each pipeline has its own namespace.
+        # A log filter takes dimensions only from the records, and Lambda's records don't name the
+        # pipeline. So each pipeline's metric has a namespace of its own.
         inputs["namespace"] += f"/{pipeline}"
 
-        # CloudWatch returns no dimensions if there are none. If the input were an empty mapping,
-        # each refresh would find a change.
+        # If this were an empty mapping, each refresh would find a change, because CloudWatch leaves
+        # out dimensions that don't exist.
         inputs["dimensions"] = None
     return inputs

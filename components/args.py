@@ -1,9 +1,8 @@
-"""The arguments of a retraining pipeline, as frozen dataclasses.
+"""All settings of a pipeline: name, type, default, rule and explanation, each of them once.
 
-The fields have the names of the stack's config keys, in snake_case. `settings.py` reads the config
-into these classes, and a host program creates them itself. The type of a field includes its rule,
-and `rules/pipeline.py` has the rules about several fields. docs/configuration.md is generated from
-the docstrings, defaults and ranges.
+The fields are called like the keys of the stack's config, but in snake_case. `settings.py` turns a
+config into these classes, while other programs create them directly. Rules about several fields are
+in `rules/pipeline.py`. docs/configuration.md is generated from this module.
 """
 
 import ast
@@ -27,8 +26,8 @@ TrainingMode = Literal["FULL", "UPDATE"]
 SECONDS_PER_HOUR = 3600
 HOURS_PER_DAY = 24
 MODEL_AGE_FACTOR = 1.5
-"""The age at which the alarm about a model goes off, as a multiple of the longest time between two
-firings. One late run does not set it off."""
+"""At which multiple of the longest gap between two runs the alarm about a model goes off. A single
+late run doesn't set it off."""
 
 # With all of these, the state of an execution still has at most 256 KiB, as AWS requires
 # (tests/workflow/test_sizes.py measures it):
@@ -107,7 +106,7 @@ class DatasetsArgs:
     """The dataset of type Action_Interactions, for next best actions: what was accepted."""
 
     def configured(self) -> dict[str, DatasetArgs]:
-        """Return the datasets that are set, in a fixed order, by their key in the config."""
+        """Return the datasets that are set, by their key in the config."""
         datasets = {camel_case(field_.name): getattr(self, field_.name) for field_ in fields(self)}
         return {key: dataset for key, dataset in datasets.items() if dataset is not None}
 
@@ -438,20 +437,20 @@ class RetrainingPipelineArgs:
 
     @property
     def first_dataset_arn(self) -> str:
-        """The ARN of a dataset. All ARNs have the same partition, region and account."""
+        """The ARN of any dataset. All ARNs have the same partition, region and account."""
         return str(next(iter(self.datasets.configured().values())).dataset_arn)
 
     @property
     def schedule_expression(self) -> str:
-        """The retraining rate as EventBridge Scheduler writes it."""
+        """The retraining rate as EventBridge Scheduler wants it."""
         rate = self.retraining_rate
         return rate if "(" in rate else f"rate({rate})"
 
     @property
     def max_trainings_per_month(self) -> int:
-        """The most trainings of a solution within 30 days, or 0 for no limit.
+        """How often a solution may be trained within 30 days, or 0 for no limit.
 
-        The default leaves room for as many manual runs as scheduled ones, and 2 more.
+        By default, people may start as many runs as the schedule does, and two more.
         """
         limit = self.limits.max_trainings_per_month
         if limit is not None:
@@ -470,20 +469,17 @@ class RetrainingPipelineArgs:
 
 
 def camel_case(name: str) -> str:
-    """Return the config key of a field, for example `dataLocation` for `data_location`."""
+    """Turn the name of a field into its config key, for example `dataLocation`."""
     return re.sub("_([a-z])", lambda letter: letter[1].upper(), name)
 
 
 def config_keys(cls: Any) -> list[str]:  # noqa: ANN401 - a dataclass
-    """Return the keys of a dataclass in the stack's config, in the order of its fields."""
+    """Return a dataclass's keys in the stack's config, in the order of its fields."""
     return [camel_case(field_.name) for field_ in fields(cls)]
 
 
 def attribute_docstrings(cls: type) -> dict[str, str]:
-    """Return the docstring below each annotated attribute of a class, by the attribute's name.
-
-    The docstrings are read from the source, because Python does not keep them.
-    """
+    """Read the docstrings of a class's attributes from the source, because Python drops them."""
     (definition,) = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
     assert isinstance(definition, ast.ClassDef)
 
@@ -496,9 +492,9 @@ def attribute_docstrings(cls: type) -> dict[str, str]:
 
 
 def as_config(value: Any, *, keep_none: bool = True) -> Any:  # noqa: ANN401 - JSON
-    """Return arguments in the form of a config, with keys in camelCase. Outputs stay outputs.
+    """Turn arguments into the form of a config, with keys in camelCase. Outputs stay outputs.
 
-    Unless `keep_none` is set, an argument that is None is left out.
+    With `keep_none=False`, arguments that are None are left out, like keys that nobody has set.
     """
     if is_dataclass(value):
         arguments = {field_.name: getattr(value, field_.name) for field_ in fields(value)}

@@ -1,4 +1,4 @@
-"""The dashboard of a pipeline. Its first row says whether the pipeline is healthy.
+"""Draws a pipeline's dashboard, whose first row says whether the pipeline is healthy.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
 """
@@ -52,7 +52,7 @@ QUERIES = {
         '| filter step in ["report_outcome", "close_run"] and ispresent(outcome)'
     ),
 }
-"""Title -> a query on the functions' log."""
+"""Title -> a query of CloudWatch Logs Insights on the functions' log."""
 
 Widget: TypeAlias = dict[str, Any]
 
@@ -65,7 +65,10 @@ def create_dashboard(
     log_group_name: pulumi.Output[str],
     state_machine_arn: pulumi.Output[str],
 ) -> None:
-    """Create the dashboard. Its name is unique, because PutDashboard would replace a namesake."""
+    """Create the dashboard.
+
+    Its name has to be unique, because PutDashboard would replace another dashboard of that name.
+    """
     body = pulumi.Output.all(
         pipeline=shared.name,
         settings=settings,
@@ -79,12 +82,12 @@ def create_dashboard(
         shared.name,
         dashboard_name=shared.group.name,
         dashboard_body=pulumi.Output.json_dumps(body),
-        opts=shared.child,
+        opts=shared.child_options,
     )
 
 
 def dashboard_url(home: Home, name: str) -> str:
-    """Return the address of a dashboard in the console."""
+    """Link to a dashboard in the console."""
     page = f"cloudwatch/home?region={home.region}#dashboards/dashboard/{name}"
     return f"{_console(home)}/{page}"
 
@@ -98,7 +101,7 @@ def dashboard_body(
     log_group: str,
     state_machine_arn: str,
 ) -> dict[str, object]:
-    """Return the body of the dashboard. It shows four weeks, because most pipelines run weekly."""
+    """Build the dashboard's body. It shows four weeks, because most pipelines run weekly."""
     line = partial(_line, pipeline)
     chart = partial(_chart, home.region)
 
@@ -123,7 +126,7 @@ def dashboard_body(
     ]
 
     limit = {"label": "alarm", "value": max_age_hours(settings), "color": RED}
-    # If no age is measured for an hour, the line has a gap.
+    # The watcher measures each age four times an hour. While it's dead, the line has a gap.
     age = {"stat": "Maximum", "period": HOUR, "annotations": {"horizontal": [limit]}}
     mean = {"stat": "Average", "period": DAY}
     total = {"stat": "Sum", "period": DAY}
@@ -154,7 +157,7 @@ def dashboard_body(
 def _line(
     pipeline: str, metric: str, dimension: str, value: str, **options: object
 ) -> list[object]:
-    """Return a line of a chart, which is called like the value of its dimension."""
+    """Build a line of a chart, which is called like the value of its dimension."""
     names = [METRICS_NAMESPACE, metric, PIPELINE, pipeline, dimension, value]
     return [*names, {"label": value, **options}]
 
@@ -165,7 +168,7 @@ def _chart(region: str, title: str, lines: Sequence[object], **options: object) 
 
 
 def _table(region: str, log_group: str, title: str, query: str) -> Widget:
-    """Return a table of the newest records that a query finds in the functions' log."""
+    """Build a table of the newest records that a query finds in the functions' log."""
     return {
         "type": "log",
         "properties": {
@@ -178,8 +181,8 @@ def _table(region: str, log_group: str, title: str, query: str) -> Widget:
 
 
 def _place(rows: Sequence[Sequence[Widget]], *, top: int, height: int) -> Iterator[Widget]:
-    """Give the widgets of each row the same width, and yield them with their positions."""
-    # CloudWatch refuses a chart without any lines.
+    """Position the widgets such that those of a row share its width."""
+    # CloudWatch refuses charts without lines.
     charted = [[item for item in row if item["properties"].get("metrics") != []] for row in rows]
     for number, row in enumerate(filter(None, charted)):
         width = COLUMNS // len(row)
@@ -189,6 +192,6 @@ def _place(rows: Sequence[Sequence[Widget]], *, top: int, height: int) -> Iterat
 
 
 def _console(home: Home) -> str:
-    """Return the address of the console in a region. China has another host."""
+    """Link to the console in the pipeline's region. China has another host."""
     host = "console.amazonaws.cn" if home.partition == "aws-cn" else "console.aws.amazon.com"
     return f"https://{home.region}.{host}"

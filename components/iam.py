@@ -1,4 +1,4 @@
-"""The IAM roles of a pipeline, their policies, and the ARNs that the policies name."""
+"""Creates the IAM roles of a pipeline, with policies that name exactly the resources they need."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,14 +15,14 @@ from .state_machine.steps import Resource
 
 PolicyDocument: TypeAlias = dict[str, Any]
 Grant: TypeAlias = tuple[Sequence[str], pulumi.Input[Sequence[pulumi.Input[str | None]]]]
-"""IAM actions, and the ARNs of the resources on which they are allowed.
+"""IAM actions, and the ARNs of the resources on which they're allowed.
 
-An ARN is None if the pipeline does not have the resource."""
+An ARN is None if the pipeline doesn't have the resource."""
 
 FILE_ACTIONS = ("s3:GetObject", "s3:PutObject", "s3:ListBucket")
-"""The actions of `file_arns`."""
+"""The actions for which `file_arns` has ARNs."""
 MAX_POLICY_CHARACTERS = 10_240
-"""The most characters of all inline policies of a role:
+"""The most characters in all inline policies of a role together:
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
 
 LOG_DELIVERY_ACTIONS = [
@@ -32,7 +32,7 @@ LOG_DELIVERY_ACTIONS = [
     "logs:DescribeResourcePolicies",
     "logs:DescribeLogGroups",
 ]
-"""The actions that a state machine needs to write logs. AWS documents `*` as their resource:
+"""What a state machine needs to write logs. AWS documents `*` as the resource of these actions:
 https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html#cloudwatch-iam-policy."""
 
 
@@ -45,10 +45,10 @@ def create_role(
 ) -> pulumi.Output[str]:
     """Create a role and its policy, which are both called `name`, and return the role's ARN.
 
-    The service may assume the role for the resources of the account whose ARNs end with `source`,
-    which may be a pattern. Lambda documents no condition, and EventBridge Scheduler accepts only
-    the ARN of a schedule group. Every resource with the returned ARN is created after the policy,
-    and deleted before it.
+    The service may assume the role only on behalf of resources in this account whose ARNs end with
+    `source`, which may be a pattern. Otherwise, it could be tricked into using the role for
+    somebody else. Lambda doesn't document such a condition, and EventBridge Scheduler accepts only
+    the ARN of a schedule group.
     https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
     https://docs.aws.amazon.com/step-functions/latest/dg/procedure-create-iam-role.html
     https://docs.aws.amazon.com/personalize/latest/dg/cross-service-confused-deputy-prevention.html
@@ -61,7 +61,7 @@ def create_role(
         assume_role_policy=pulumi.Output.json_dumps(trust),
         permissions_boundary=shared.args.permissions_boundary_arn,
         tags=shared.tags,
-        opts=shared.child,
+        opts=shared.child_options,
     )
 
     actions = [actions for actions, _ in grants]
@@ -72,17 +72,18 @@ def create_role(
         name,
         role=role.name,
         policy=pulumi.Output.json_dumps(policy),
-        opts=shared.child,
+        opts=shared.child_options,
     )
 
-    # Whatever uses this ARN also depends on the policy, and so do its functions at run time.
+    # Whatever uses this ARN is created after the policy and deleted before it, so no function ever
+    # runs without its permissions.
     return pulumi.Output.all(role.arn, role_policy.id).apply(lambda values: str(values[0]))
 
 
 def topic_policy(topic_arn: str) -> PolicyDocument:
-    """Return the topic policy that lets alarms in the same account and region publish to it.
+    """Let the alarms of the topic's account and region publish to it.
 
-    The functions need no statement here: they are in the same account, so their roles are enough.
+    The functions aren't mentioned, because within an account their roles are enough.
     https://docs.aws.amazon.com/sns/latest/dg/sns-access-policy-use-cases.html
     """
     _, partition, _, region, account, _ = topic_arn.split(":")
@@ -99,15 +100,15 @@ def resource_arns(
     kms_key_arn: str | None,
     data_kms_key_arn: str | None,
 ) -> dict[Resource, list[str]]:
-    """Return the ARNs or ARN patterns of each kind of resource.
+    """Look up the ARNs, or ARN patterns, of each kind of resource.
 
-    `settings` are the settings of the state machine. `unique_name` is the name of both the state
-    machine and the schedule group. If the pipeline has no resource of a kind, its list is empty.
+    If the pipeline has no resource of a kind, its list is empty. `settings` are those of the state
+    machine, and `unique_name` is its name, which it shares with the schedule group.
     """
     arn = partial(resource_arn, home)
     datasets = settings["datasets"]
     solutions = settings["solutions"]
-    # dataset/<group>/<type> is in dataset-group/<group>.
+    # The dataset group of dataset/<group>/<type> is dataset-group/<group>.
     groups = {dataset["datasetArn"].split("/")[1] for dataset in datasets}
     locations = [dataset["dataLocation"] for dataset in datasets]
     markers = [dataset["readyMarker"] for dataset in datasets if dataset["readyMarker"]]
@@ -125,11 +126,11 @@ def resource_arns(
         "any": ["*"],
         "dataset groups": [arn("personalize", f"dataset-group/{name}") for name in sorted(groups)],
         "datasets": [dataset["datasetArn"] for dataset in datasets],
-        # The schema of a dataset is known only at run time.
+        # A dataset's schema isn't known until run time.
         "schemas": [arn("personalize", "schema/*")],
         "import jobs": [arn("personalize", f"dataset-import-job/{settings['prefix']}-*")],
-        # A recreated stack has another prefix. Its runs read and confirm the earlier stack's import
-        # jobs too.
+        # A recreated stack has another prefix, and yet its runs have to read and confirm the import
+        # jobs of the stack before it.
         "all import jobs": [arn("personalize", "dataset-import-job/*")],
         "import role": [settings["importRoleArn"]],
         "inference jobs": batch_arns("inference", f"{settings['prefix']}-*"),
@@ -149,7 +150,7 @@ def resource_arns(
         "state machine": [arn("states", f"stateMachine:{unique_name}")],
         "executions": [arn("states", f"execution:{unique_name}:*")],
         "exports": export_arns(home.partition, locations),
-        # The bucket of a ready marker is listed, but the marker itself is never read.
+        # A ready marker is only listed, never read.
         "export buckets": bucket_arns(home.partition, [*locations, *markers, *inputs, *outputs]),
         "data key": [data_kms_key_arn] if data_kms_key_arn else [],
         "topic": [settings["notifications"]["topicArn"]],
@@ -159,42 +160,42 @@ def resource_arns(
 
 
 def resource_arn(home: Home, service: str, resource: str) -> str:
-    """Return the ARN of a resource in the pipeline's account and region."""
+    """Build the ARN of a resource in the pipeline's account and region."""
     return f"arn:{home.partition}:{service}:{home.region}:{home.account}:{resource}"
 
 
 def file_arns(
     partition: str, reads: Iterable[str], writes: Iterable[str] = ()
 ) -> dict[str, list[str]]:
-    """Return each action that Personalize needs for the files at these locations -> the ARNs.
+    """List what Personalize must be allowed to do with these files: action -> ARNs.
 
-    Both the role of its job and the policy of the bucket have to allow it. `retrain doctor` asks
-    about the same ARNs. If it asked about more, a role of the pipeline would lack them for ever.
+    Both the role of its job and the bucket's policy have to allow it. `retrain doctor` asks about
+    the same ARNs. If it asked about more, it would complain for ever about a role of ours.
     """
     return {
         "s3:GetObject": export_arns(partition, reads),
         "s3:PutObject": export_arns(partition, writes),
-        # As AWS documents it, the role may list the whole bucket. A narrower grant might break
-        # imports of a single file, because no page says with which prefix Personalize lists:
+        # It may list the whole bucket, as in AWS's example. A narrower grant might break imports of
+        # a single file, because no page says with which prefix Personalize lists:
         # https://docs.aws.amazon.com/personalize/latest/dg/granting-personalize-s3-access.html
         "s3:ListBucket": bucket_arns(partition, [*reads, *writes]),
     }
 
 
 def export_arns(partition: str, locations: Iterable[str]) -> list[str]:
-    """Return the sorted ARN patterns of the objects at these locations, with `*` for `{date}`."""
+    """Turn locations into sorted ARN patterns of their objects."""
     arns = {f"arn:{partition}:s3:::{_s3_path(location)}" for location in locations}
     return sorted(f"{arn}*" if arn.endswith("/") else arn for arn in arns)
 
 
 def bucket_arns(partition: str, locations: Iterable[str]) -> list[str]:
-    """Return the sorted ARNs of the buckets that contain these locations."""
+    """Turn locations into the sorted ARNs of their buckets."""
     buckets = {_s3_path(location).partition("/")[0] for location in locations}
     return [f"arn:{partition}:s3:::{bucket}" for bucket in sorted(buckets)]
 
 
 def _s3_path(location: str) -> str:
-    """Return `bucket/key` of a location, with a wildcard in place of the date."""
+    """Turn a location into `bucket/key`, with a wildcard for the date."""
     return location.removeprefix("s3://").replace(DATE_PLACEHOLDER, "*")
 
 
@@ -204,9 +205,9 @@ def _role_policy(
     actions: Sequence[Sequence[str]],
     resources: Sequence[Sequence[str | None]],
 ) -> PolicyDocument:
-    """Return the only policy of a role. Raise InvalidPipelineError if it is too long for IAM.
+    """Build a role's only policy. Raises InvalidPipelineError if it's too long for IAM.
 
-    IAM would refuse it as well, but without saying what to shorten.
+    IAM itself wouldn't say what to shorten.
     """
     statements = [*filter(None, map(_grant_statement, actions, resources))]
     document = _document(statements)
@@ -225,17 +226,17 @@ def _role_policy(
 
 
 def policy_characters(policy: PolicyDocument) -> int:
-    """Return the characters of a policy as IAM counts them, which is without white space."""
+    """Count the characters of a policy like IAM, which ignores white space."""
     return len("".join(json.dumps(policy).split()))
 
 
 def _grant_statement(actions: Sequence[str], resources: Sequence[str | None]) -> PolicyDocument:
-    """Return the statement for a grant, or {} without resources, because IAM refuses that."""
+    """Turn a grant into a statement. It's empty without resources, because IAM refuses that."""
     arns = [arn for arn in resources if arn]
     if not arns:
         return {}
 
-    # Without the condition, the function could let any service act with the role.
+    # Otherwise, the function could hand the role to any service.
     passed_to = {"StringEquals": {"iam:PassedToService": "personalize.amazonaws.com"}}
     return {
         "Effect": "Allow",
@@ -246,7 +247,7 @@ def _grant_statement(actions: Sequence[str], resources: Sequence[str | None]) ->
 
 
 def _service_statement(service: str, action: str, home: Home, source: str | None) -> PolicyDocument:
-    """Return a statement that lets a service act for resources whose ARNs end with `source`."""
+    """Let a service act, but only for our resources whose ARNs end with `source`."""
     principal = {"Service": f"{service}.amazonaws.com"}
     statement: PolicyDocument = {"Effect": "Allow", "Principal": principal, "Action": action}
 
@@ -259,5 +260,5 @@ def _service_statement(service: str, action: str, home: Home, source: str | None
 
 
 def _document(statements: Iterable[PolicyDocument]) -> PolicyDocument:
-    """Return the policy document with these statements. Empty ones are left out."""
+    """Put statements into a policy document, without the empty ones."""
     return {"Version": "2012-10-17", "Statement": [*filter(None, statements)]}

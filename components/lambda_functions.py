@@ -1,4 +1,4 @@
-"""The Lambda functions of a pipeline: one per step, each with its own role, and one log group."""
+"""Creates the Lambda functions: one for each step, each with a role of its own."""
 
 import atexit
 import base64
@@ -19,13 +19,13 @@ from .shared import Shared, step_name
 from .state_machine.steps import STEPS, TIMEOUT_SECONDS, Resource
 
 FUNCTIONS_FOLDER = Path(__file__).parents[1] / "functions"
-"""The folder of the modules that run in Lambda."""
+"""What runs in Lambda."""
 CALLED_BY_EVENTS = frozenset({"close_run", "start_on_export", "watch_pipeline"})
-"""The steps that EventBridge calls: after executions that ended without a report, for objects that
-may be ready markers, and every 15 minutes."""
+"""The steps outside the state machine. EventBridge calls them for executions that ended without a
+report, for objects that may be ready markers, and every 15 minutes."""
 
 Functions: TypeAlias = Mapping[str, aws.lambda_.Function]
-"""Step -> its function. A step is a key of STEPS."""
+"""Step -> its function. The steps are the keys of STEPS."""
 
 
 @cache
@@ -54,14 +54,14 @@ def function_code() -> pulumi.FileArchive:
 def create_log_group(
     shared: Shared, name: str, physical_name: pulumi.Input[str] | None = None
 ) -> aws.cloudwatch.LogGroup:
-    """Create a log group with the retention and the key of the pipeline."""
+    """Create a log group with the pipeline's retention period and KMS key."""
     return aws.cloudwatch.LogGroup(
         name,
         name=physical_name,
         retention_in_days=shared.args.log_retention_days,
         kms_key_id=shared.args.kms_key_arn,
         tags=shared.tags,
-        opts=shared.child,
+        opts=shared.child_options,
     )
 
 
@@ -98,13 +98,13 @@ def create_functions(
             runtime=aws.lambda_.Runtime.PYTHON3D13,
             architectures=["arm64"],
             code=code,
-            # A refresh finds code that was changed by hand only if the program states the hash. It
-            # also reads the newest version, which would otherwise get into the definition.
+            # Without the hash, a refresh wouldn't notice code that was published by hand, and the
+            # state machine would be moved to it.
             code_sha256=base64.b64encode(code_sha256).decode(),
             handler=f"functions.{step}.handler",
             timeout=TIMEOUT_SECONDS,
             memory_size=memory_megabytes,
-            # Each change becomes a new version, so that running executions keep the old one.
+            # Each change becomes a new version, while running executions keep the old one.
             publish=True,
             logging_config={
                 "log_format": "JSON",
@@ -113,7 +113,7 @@ def create_functions(
                 "system_log_level": "INFO",
             },
             tags=shared.tags,
-            opts=shared.child,
+            opts=shared.child_options,
         )
 
     return functions

@@ -25,7 +25,7 @@ from .state_machine.definition import definition
 from .workflow_settings import workflow_settings
 
 PIPELINE_TAG = "retraining-pipeline"
-"""Key of the tag that names the pipeline. Every resource and every job has it."""
+"""The tag with the pipeline's name, which every resource and every job has."""
 
 
 class RetrainingPipeline(pulumi.ComponentResource):
@@ -82,8 +82,8 @@ class RetrainingPipeline(pulumi.ComponentResource):
         home = _checked_home(name, args, pulumi.InvokeOptions(parent=self))
 
         args = dataclasses.replace(args, tags={**args.tags, PIPELINE_TAG: name})
-        # The tags are known once _checked_home has passed. Every resource waits for this check,
-        # because it has these tags or refers to a resource that has them.
+        # This makes every resource wait for the check of all arguments: it either has these tags,
+        # or refers to a resource that has them.
         tags = home.apply(lambda _: args.tags)
         group = aws.scheduler.ScheduleGroup(
             name, tags=tags, opts=pulumi.ResourceOptions(parent=self)
@@ -174,9 +174,9 @@ def _personalize_role_arn(
     reads: Sequence[pulumi.Input[str]],
     writes: Sequence[pulumi.Input[str]] = (),
 ) -> pulumi.Output[str]:
-    """Return the ARN of the role that Personalize assumes. Create the role if none was given.
+    """Use the given role for Personalize, or create one.
 
-    It may read from the locations in `reads`, and write to those in `writes`.
+    A created role may only read from the locations in `reads` and write to those in `writes`.
     """
     if given_arn is not None:
         return pulumi.Output.from_input(given_arn)
@@ -202,11 +202,12 @@ def _create_state_machine(
 ) -> aws.sfn.StateMachine:
     """Create the state machine, its role and its log group.
 
-    Its name is that of the schedule group, so the functions' policies can use it before it exists.
+    It's called like the schedule group, so that the functions' policies can name it before it
+    exists.
     """
     steps = [step for step in functions if step not in CALLED_BY_EVENTS]
     role_arn = _create_execution_role(shared, [functions[step].arn for step in steps])
-    # A version's code never changes, so running executions aren't affected by a deployment.
+    # The code of a published version never changes, not even under a running execution.
     qualified_arns = {step: functions[step].qualified_arn for step in steps}
 
     log_group = create_log_group(
@@ -244,9 +245,9 @@ def _create_state_machine(
 def _create_execution_role(
     shared: Shared, function_arns: Sequence[pulumi.Output[str]]
 ) -> pulumi.Output[str]:
-    """Create the role of the state machine, which may invoke every version of these functions.
+    """Create the state machine's role, which may invoke every version of these functions.
 
-    After a deployment, running executions still invoke the versions before it.
+    After a deployment, running executions still need the versions from before.
     """
     every_version = [pulumi.Output.concat(arn, ":*") for arn in function_arns]
     return iam.create_role(
@@ -264,9 +265,9 @@ def _create_execution_role(
 def _checked_home(
     name: str, args: RetrainingPipelineArgs, opts: pulumi.InvokeOptions
 ) -> pulumi.Output[Home]:
-    """Return the account and region of the ARNs once all inputs are known and have been checked.
+    """Derive the account and region from the ARNs, once all inputs are known and checked.
 
-    Every resource needs them, so none is registered before the check has passed.
+    Every resource needs the result, so none is registered before the check has passed.
     """
     stack = pulumi.get_stack()
 
@@ -290,7 +291,7 @@ def _checked_home(
 
 
 def _caller_problems(home: Home, account: str, region: str, stack: str) -> Iterator[str]:
-    """Yield a message if the ARNs are in another account, and one if in another region."""
+    """Compare the account and region of the ARNs with those of the credentials and the provider."""
     if account != home.account:
         yield (
             f"account: the ARNs are in account {home.account!r}, but the current credentials "

@@ -15,10 +15,10 @@ EXECUTION_INPUT = {
     "scheduledTime": "<aws.scheduler.scheduled-time>",
     "scheduleArn": "<aws.scheduler.schedule-arn>",
 }
-"""The input of a scheduled execution. EventBridge Scheduler fills in the context attributes.
+"""The input of a scheduled execution, in which EventBridge Scheduler fills in the attributes.
 
-Scheduler may try to start an execution twice. The second start has no effect, because the inputs
-are equal. With an attempt number or an execution id in the input, it would be an error.
+Scheduler may start the same execution twice. The second start has no effect as long as both inputs
+are equal, so there must not be an attempt number or an execution ID among them.
 https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html
 """
 
@@ -34,7 +34,7 @@ def create_dead_letter_queue(shared: Shared) -> aws.sqs.Queue:
         sqs_managed_sse_enabled=True if key is None else None,
         kms_master_key_id=key,
         tags=shared.tags,
-        opts=shared.child,
+        opts=shared.child_options,
     )
 
 
@@ -46,7 +46,7 @@ def create_schedules(
 ) -> aws.scheduler.Schedule:
     """Create the schedules that start runs and call the watcher. Return the one that starts runs.
 
-    The watcher is called even while the pipeline is paused, because models still grow older and a
+    The watcher isn't paused together with the pipeline, because models grow old nevertheless, and a
     trial may be open.
     """
     args = shared.args
@@ -59,7 +59,7 @@ def create_schedules(
             (["states:StartExecution"], [state_machine_arn]),
             (["lambda:InvokeFunction"], [watcher.arn]),
             (["sqs:SendMessage"], [dead_letters.arn]),
-            # A message to an encrypted queue needs the key:
+            # An encrypted queue takes a message only from somebody who may use its key:
             # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
             (["kms:GenerateDataKey", "kms:Decrypt"], [args.kms_key_arn]),
         ],
@@ -74,11 +74,11 @@ def create_schedules(
             "arn": watcher.arn,
             "role_arn": role_arn,
             "input": pulumi.Output.json_dumps({"stateMachineArn": state_machine_arn}),
-            # The next call comes after 15 minutes. If calls are missing for hours, alarms count
-            # the missing ages as too old, so no dead-letter queue is needed.
+            # There's no need for a dead-letter queue. The next call comes in 15 minutes, and if
+            # calls are missing for hours, an alarm takes the missing ages for too old.
             "retry_policy": {"maximum_event_age_in_seconds": 600, "maximum_retry_attempts": 5},
         },
-        opts=shared.child,
+        opts=shared.child_options,
     )
 
     return aws.scheduler.Schedule(
@@ -92,21 +92,21 @@ def create_schedules(
             "arn": state_machine_arn,
             "role_arn": role_arn,
             "input": pulumi.Output.json_dumps(EXECUTION_INPUT),
-            # By default, Scheduler retries for a day. A run as late as that would import the next
-            # day's data.
+            # By default, Scheduler retries for a day. Such a late run would import the data of the
+            # next day.
             "retry_policy": {"maximum_event_age_in_seconds": 3600, "maximum_retry_attempts": 30},
             "dead_letter_config": {"arn": dead_letters.arn},
         },
-        opts=shared.child,
+        opts=shared.child_options,
     )
 
 
 def start_on_export(
     shared: Shared, state_machine_arn: pulumi.Output[str], function: aws.lambda_.Function
 ) -> None:
-    """Create the rule that calls `start_on_export` for each object that may be a ready marker.
+    """Call `start_on_export` for each object that may be a ready marker.
 
-    The bucket has to send its events to EventBridge. The pipeline does not configure this:
+    This works only if the bucket sends its events to EventBridge. We leave that to its owner:
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-event-notifications-eventbridge.html
     """
     datasets = shared.args.datasets.configured().values()
@@ -131,10 +131,10 @@ def report_unreported_runs(
     function: aws.lambda_.Function,
     notifications: object,
 ) -> None:
-    """Create the rule that calls `close_run` after an execution that did not succeed.
+    """Call `close_run` after each execution that didn't succeed.
 
-    Most FAILED executions have sent a report, so `close_run` does nothing for them. It gets the
-    `notifications` of the settings in case the first state has failed.
+    Most of those have sent a report themselves, and then there's nothing left to do. The settings'
+    `notifications` are in the event, because an execution may have failed before it got settings.
     """
     fields = ("executionArn", "startDate")
 
@@ -171,10 +171,11 @@ def _call_on_event(
     document: Mapping[str, object],
     is_enabled: bool = True,
 ) -> None:
-    """Create a rule that calls the function of a step for each event that matches a pattern.
+    """Call a step's function for each event that matches a pattern.
 
     The function gets the document, in which EventBridge replaces each `<key>` by the event's field
-    at the path `event_fields[key]`. EventBridge does not guarantee that it delivers events:
+    at the path `event_fields[key]`. Nobody may rely on the call, because Step Functions sends its
+    events on a best-effort basis:
     https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
     """
     name = step_name(shared.name, step)
@@ -184,7 +185,7 @@ def _call_on_event(
         event_pattern=pulumi.Output.json_dumps(pattern),
         state="ENABLED" if is_enabled else "DISABLED",
         tags=shared.tags,
-        opts=shared.child,
+        opts=shared.child_options,
     )
     permission = aws.lambda_.Permission(
         name,
@@ -192,7 +193,7 @@ def _call_on_event(
         function=function.name,
         principal="events.amazonaws.com",
         source_arn=rule.arn,
-        opts=shared.child,
+        opts=shared.child_options,
     )
 
     # EventBridge itself writes quotes around a text that it fills in:

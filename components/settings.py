@@ -14,17 +14,17 @@ from .rules.pipeline import Checked, check, role_tag_problems
 from .shared import MAX_NAME_CHARACTERS
 
 NAME_PREFIX = "retraining-"
-"""The names of a stack's pipeline and of all its resources begin with it."""
+"""The names of all resources begin with it."""
 LONGEST_STACK_NAME = MAX_NAME_CHARACTERS - len(NAME_PREFIX)
-"""The most characters that a stack's name may have."""
+"""The longest name of a stack, because the names of its resources contain it."""
 
 
 class SettingsError(pulumi.RunError):
-    """The config has problems. The CLI shows the message with all of them, but no stack trace."""
+    """The config has problems. It's a RunError, which the CLI shows without a stack trace."""
 
 
 def pipeline_name(stack: str) -> str:
-    """Return the name of the pipeline that a stack deploys."""
+    """Name the pipeline that a stack deploys."""
     return f"{NAME_PREFIX}{stack}"
 
 

@@ -1,4 +1,4 @@
-"""What the resources of a pipeline have in common: names, tags and a parent."""
+"""What all resources of a pipeline have in common: names, tags and a parent."""
 
 import hashlib
 import re
@@ -18,12 +18,12 @@ MAX_ROLE_NAME_CHARACTERS = 64
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
 
 RANDOM_SUFFIX_CHARACTERS = 8
-"""The number of characters that Pulumi appends to the name of a resource:
+"""How many characters Pulumi appends to the name of a resource:
 https://www.pulumi.com/docs/iac/concepts/resources/names/."""
 
 
 def step_name(name: str, step: str) -> str:
-    """Return the name of the function, the role and the policy of a step in the pipeline `name`."""
+    """Name a step's function, role and policy. They're all called the same."""
     return f"{name}-{step.replace('_', '-')}"
 
 
@@ -32,11 +32,11 @@ MAX_NAME_CHARACTERS = (
     - RANDOM_SUFFIX_CHARACTERS
     - max(len(step_name("", step)) for step in STEPS)
 )
-"""The longest name of a pipeline."""
+"""The longest name of a pipeline, because the names of its roles begin with it."""
 
 
 def name_problems(name: str) -> Iterator[str]:
-    """Yield a message for each reason why a pipeline cannot have this name."""
+    """Find the reasons why a pipeline can't have this name."""
     if len(name) > MAX_NAME_CHARACTERS:
         yield (
             f"name: {name!r} is {len(name)} characters long; expected at most "
@@ -52,48 +52,49 @@ def name_problems(name: str) -> Iterator[str]:
 
 
 def job_prefix(group_arn: str) -> str:
-    """Return the 8 hex digits with which the names of a pipeline's import jobs begin.
+    """Derive the 8 hex digits with which the names of a pipeline's jobs begin.
 
-    They come from the ARN of the schedule group, because names of import jobs must be unique in an
-    account and region. Tags show which jobs belong to the pipeline, not names.
+    Job names have to be unique in an account and region, and the schedule group's ARN is. Nobody
+    recognizes a job by its name, though. That's what tags are for.
     """
     return hashlib.sha256(group_arn.encode()).hexdigest()[:8]
 
 
 class InvalidPipelineError(pulumi.RunError):
-    """The arguments of the component have problems, which the message lists.
+    """The component's arguments have problems, which the message lists.
 
-    It is a RunError because the CLI shows the message of a RunError without a stack trace.
+    It's a RunError, because the CLI shows those without a stack trace.
     """
 
 
 def raise_if_any_problem(messages: Iterable[str], name: str) -> None:
-    """Raise InvalidPipelineError with all messages about the pipeline `name`, if there are any."""
+    """Raise InvalidPipelineError with all messages about a pipeline, if there are any."""
     if problems := list(messages):
         raise InvalidPipelineError(problem_text(problems, f"the retraining pipeline {name!r}"))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shared:
-    """What each module needs to create its resources."""
+    """What every module needs to create its resources."""
 
     name: str
-    """The name of the component. The names of all resources begin with it."""
+    """The component's name. The names of all its resources begin with it."""
     args: RetrainingPipelineArgs
     component: pulumi.Resource
     """The parent of every resource."""
     home: pulumi.Output[Home]
     """The partition, region and account, which are known once all arguments have been checked."""
     tags: pulumi.Output[Mapping[str, str]]
-    """The tags of every resource."""
+    """The tags that every resource gets."""
     group: aws.scheduler.ScheduleGroup
-    """The group of the schedules. Pulumi adds a random suffix to its name, so the name is unique in
-    the account and region. The state machine and the dashboard have the same name."""
+    """The group of the schedules. Its name is unique in the account and region, because Pulumi adds
+    a random suffix. The state machine and the dashboard have the same name."""
 
     @property
-    def child(self) -> pulumi.ResourceOptions:
-        """The options of a resource that needs no others: it's a child of the component.
+    def child_options(self) -> pulumi.ResourceOptions:
+        """The options of an ordinary resource, which make it a child of the component.
 
-        The options of the component itself are not for its children, as Pulumi would copy aliases.
+        They aren't derived from the component's own options, because then each child would get a
+        copy of the component's aliases.
         """
         return pulumi.ResourceOptions(parent=self.component)

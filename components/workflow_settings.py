@@ -1,4 +1,4 @@
-"""Builds the settings that the first state of the state machine adds to every execution."""
+"""Builds the settings that the state machine's first state adds to every execution."""
 
 from typing import Any
 
@@ -17,14 +17,14 @@ def workflow_settings(
     dashboard_url: pulumi.Input[str],
     batch_role_arn: pulumi.Input[str] | None = None,
 ) -> dict[str, Any]:
-    """Return the settings of the pipeline, which are `Settings` in `functions/contract.py`.
+    """Turn arguments into settings, which functions know as `Settings` (`functions/contract.py`).
 
-    Values may be outputs, so serialise the settings with `pulumi.Output.json_dumps`. The names of
-    all import jobs and batch jobs begin with `job_prefix`.
+    Some values are outputs, so only `pulumi.Output.json_dumps` can serialise them.
     """
     config = as_config(args)
     for solution in config["solutions"]:
         if not solution.pop("qualityGateEnabled"):
+            # A gate without rules lets every version pass.
             solution["qualityGate"] = []
 
     copied = ("solutions", "trainingHourPrice", "skipWhenUnchanged", "autoTraining", "tags")

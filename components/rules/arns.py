@@ -1,4 +1,4 @@
-"""Parses ARNs, and checks each ARN of a pipeline and all of them together."""
+"""Parses ARNs, and checks those of a pipeline, each for itself and all of them together."""
 
 import re
 from collections import Counter
@@ -24,17 +24,17 @@ _SHARED_PARTS = {
     "kms": ["partition", "region"],
     "sns": ["partition", "region"],
 }
-"""Service -> the parts that must be equal in all ARNs of a pipeline. A key or topic may be in
-another account, and the ARNs of IAM have no region."""
+"""Service -> the parts that all ARNs of a pipeline must have in common. Keys and topics may belong
+to another account, and IAM's ARNs don't have a region."""
 BASELINE = ".relativeTo"
-"""The end of the key of a setting that names a solution of the pipeline again."""
+"""How the keys end that refer to one of the pipeline's own solutions."""
 _AWS_MANAGED = "aws"
-"""The account in the ARNs of AWS managed policies, which every account may use."""
+"""What AWS managed policies have in place of an account. Every account may use them."""
 
 
 @dataclass(frozen=True)
 class Home:
-    """The partition, region and account of a pipeline's resources."""
+    """Where a pipeline's resources are."""
 
     partition: str
     region: str
@@ -42,7 +42,7 @@ class Home:
 
 
 class Arn(NamedTuple):
-    """The parts of an ARN. The ARNs of IAM have no region."""
+    """A parsed ARN. IAM's ARNs have an empty region."""
 
     partition: str
     service: str
@@ -51,17 +51,17 @@ class Arn(NamedTuple):
     resource: str
 
     def __str__(self) -> str:
-        """Return the ARN as AWS writes it."""
+        """Put the ARN together again."""
         return ":".join(("arn", *self))
 
     @property
     def home(self) -> Home:
-        """The partition, region and account of the resource."""
+        """Where the resource is."""
         return Home(self.partition, self.region, self.account)
 
     @property
     def name(self) -> str:
-        """The name of the resource. For a dataset, the name of its group."""
+        """The resource's name. A dataset doesn't have one, so it's the name of its group."""
         return self.resource.split("/")[1]
 
 
@@ -73,18 +73,19 @@ class ArnSetting(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """The rule that a setting is the ARN of a kind of resource, for example of a solution."""
+    """Requires the ARN of a certain kind of resource, for example of a solution."""
 
     noun: str
-    """The kind of resource with an article, for example `a dataset group`."""
+    """The kind of resource with its article, for example `a dataset group`."""
     pattern: re.Pattern[str]
-    """The pattern of the whole ARN."""
+    """Matches the whole ARN."""
     example: str
 
     def __call__(self, text: str) -> str | None:
-        """Return an error message if the text is not an ARN of this kind, else None."""
+        """Reject everything else, and recognize the most common mistake: a solution version."""
         if self.pattern.fullmatch(text):
             return None
+
         version = _VERSION.fullmatch(text)
         if version and self.pattern.fullmatch(version["solution"]):
             return f"is a solution version; name the solution, '{version['solution']}'"
@@ -92,7 +93,7 @@ class Kind(NamedTuple):
 
 
 def _kind(noun: str, home: str, resource: str, example: str) -> Kind:
-    """Return a kind of ARN. `home` (service, region and account) and `resource` are patterns."""
+    """Build a rule from the patterns of an ARN's middle (service, region, account) and end."""
     return Kind(noun, re.compile(f"arn:{_PARTITION}:{home}:{resource}"), f"arn:aws:{example}")
 
 
@@ -141,21 +142,21 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAl
 
 
 def dataset_type(key: str) -> str:
-    """Return the type of the dataset with a config key, for example ACTION_INTERACTIONS."""
+    """Turn a config key like `actionInteractions` into the dataset type ACTION_INTERACTIONS."""
     return re.sub("([A-Z])", r"_\1", key).upper()
 
 
 def parse_arn(text: str) -> Arn | None:
-    """Return the parts of an ARN, or None if the text does not have the shape of an ARN."""
+    """Take an ARN apart. None if the text doesn't have the shape of an ARN."""
     parts = _ARN.fullmatch(text)
     return Arn(*parts.groups()) if parts else None
 
 
 def problems(settings: Sequence[ArnSetting]) -> Iterator[Problem]:
-    """Yield the problems that the ARNs of a pipeline have together.
+    """Find ARNs that don't fit together.
 
-    All ARNs must have the same partition, region and account, and all datasets the same dataset
-    group. No dataset, solution or campaign may occur twice, except as a baseline.
+    A pipeline works in one account and region, and on one dataset group. No dataset, solution or
+    campaign may occur twice, except where a setting only refers to it.
     """
     for part in ("partition", "region", "account"):
         values = [
@@ -171,10 +172,10 @@ def problems(settings: Sequence[ArnSetting]) -> Iterator[Problem]:
 
 
 def _repetitions(settings: Sequence[ArnSetting]) -> Iterator[Problem]:
-    """Yield a problem for each resource of Personalize that a pipeline would work on twice."""
+    """Find resources that the pipeline would work on twice."""
     first_keys: dict[Arn, str] = {}
     for key, arn in settings:
-        # These only refer to a resource, so several settings may name the same one.
+        # These only refer to a resource, so several settings may name the same.
         if key.endswith((BASELINE, ".filterArn")):
             continue
 
@@ -185,9 +186,9 @@ def _repetitions(settings: Sequence[ArnSetting]) -> Iterator[Problem]:
 
 
 def _differences(part: str, values: Sequence[tuple[ArnSetting, str]]) -> Iterator[Problem]:
-    """Yield a problem for each ARN with another value of a part than most, like the region.
+    """Report each ARN that differs from most others in a part, for example in its region.
 
-    The majority is probably right, so only the odd ones are reported.
+    The majority is probably right, so there's no use in reporting all of them.
     """
     for expected, _ in Counter(value for _, value in values).most_common(1):
         typical = next(setting for setting, value in values if value == expected)

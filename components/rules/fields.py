@@ -1,7 +1,8 @@
-"""The rules for single settings. `args.py` declares the rule of a field in its type.
+"""The rules for single settings, which `args.py` declares in the types of its fields.
 
-A rule is called with the value of a setting. It returns an error message, or None. The message says
-what is wrong and, after a semicolon, what to write instead.
+A rule gets the value of a setting, and returns None if it's fine. Otherwise, it returns the rest of
+a sentence that begins with the key and the value: what is wrong and, after a semicolon, what to
+write instead.
 """
 
 import re
@@ -10,7 +11,7 @@ from difflib import get_close_matches
 from typing import Annotated, Any, NamedTuple, get_args, get_origin
 
 DATE_PLACEHOLDER = "{date}"
-"""The placeholder in a location. The day of the run in UTC replaces it, for example 2026-11-29."""
+"""Stands for the day of the run in a location. It's replaced by the UTC date, like 2026-11-29."""
 MAX_LOCATION_CHARACTERS = 256
 """The longest dataLocation in the API's model."""
 MAX_VALUES = 25
@@ -38,111 +39,116 @@ RANKING_METRICS = (
     *(f"{NDCG}_at_{k}" for k in (5, 10, 25)),
     *(f"precision_at_{k}" for k in (5, 10, 25)),
 )
-"""The names of the metrics that most recipes produce."""
+"""The metrics that most recipes produce."""
 METRIC_NAMES = (
     *RANKING_METRICS,
     "average_rewards_at_k",
     f"{NDCG}_with_event_weights_at_k",
     "trend_prediction_accuracy",
 )
-"""The names of all metrics in GetSolutionMetrics. Which of them a solution version has depends on
-the recipe and the configuration of its solution:
+"""All metrics that AWS documents for GetSolutionMetrics. Which of them a solution version has
+depends on its recipe and on the solution's configuration:
 https://docs.aws.amazon.com/personalize/latest/dg/working-with-training-metrics.html"""
 _METRICS_WITHOUT_API_NAME = re.compile(
     r"(?:hit|recall)(?:_at_[a-z0-9_]+)?|precision|auc|area_under_the_curve"
     r"|item_(?:popularity|freshness|similarity)"
 )
-"""Metrics of user segments, of next best actions and of semantically similar items.
+"""Metrics for user segments, next best actions and semantically similar items.
 
-AWS does not document their names in GetSolutionMetrics, so every likely name is accepted. If a
-solution version does not have the metric, the gate reports it.
+AWS doesn't document what GetSolutionMetrics calls them, so we accept every likely name. If a
+version turns out to lack the metric, the quality gate says so.
 """
 
 _S3_LOCATION = re.compile(r"s3://[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9]/(?:[^*?{}]|\{date\})+")
-"""A location in S3. Personalize supports no wildcards."""
+"""Personalize doesn't support wildcards."""
 _EMAIL = re.compile(r'(?!.*[<>()\[\],;:"\\])[^@\s]+@[^@\s.]+(\.[^@\s.]+)+')
-"""Roughly an email address, without a name like in `Ann <ann@example.com>`. Only the confirmation
-shows whether the address exists."""
+"""Roughly an email address, without a name as in `Ann <ann@example.com>`. Whether it exists is
+known only once somebody has confirmed the subscription."""
 
 
 class Problem(NamedTuple):
-    """What is wrong with a setting, or a warning about it."""
+    """Something that has to be changed in the config."""
 
     key: str
-    """The key of the setting in the stack's config, for example `solutions[0].solutionArn`."""
+    """The setting's key in the stack's config, for example `solutions[0].solutionArn`."""
     message: str
-    """What is wrong, and what to do."""
+    """What is wrong, and what to do about it."""
     value: object = None
-    """The value of the setting, or None if the message is shown without it."""
+    """The setting's value, or None if the message doesn't need it."""
 
     def __str__(self) -> str:
-        """Return the key, the value and the message in one line."""
+        """Put the key, the value and the message into one line."""
         return f"{self.key}: {'' if self.value is None else f'{self.value!r} '}{self.message}"
 
 
 def problem_text(problems: Sequence[object], where: str) -> str:
-    """Return an error message with one problem per line. `where` says what has the problems."""
+    """Turn problems into an error message with one problem per line.
+
+    Args:
+        problems: what is wrong. There is at least one problem.
+        where: what they're about, for example `the configuration of stack dev`.
+    """
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
     return "\n  ".join([f"{count} in {where}:", *map(str, problems)])
 
 
 def without_rules(type_: Any) -> Any:  # noqa: ANN401
-    """Return the type of a field without the rules that `Annotated` adds."""
+    """Remove the rules that `Annotated` adds to a field's type."""
     return get_args(type_)[0] if get_origin(type_) is Annotated else type_
 
 
 class Between(NamedTuple):
-    """The rule that a number lies in a range. `hint` says what to write, and why."""
+    """Requires a number in a range. `hint` says what to write, and why."""
 
     least: float
     most: float
     hint: str
     is_above: bool = False
-    """True if the number must be above `least`."""
+    """True if `least` itself isn't allowed."""
 
     def __call__(self, number: float) -> str | None:
-        """Return an error message if the number is not in the range, else None."""
+        """Reject a number outside the range."""
         is_enough = self.least < number if self.is_above else self.least <= number
         return None if is_enough and number <= self.most else f"is not {self}; {self.hint}"
 
     def __str__(self) -> str:
-        """Return the range in words, which docs/configuration.md shows too."""
+        """Put the range into words, for the message and for docs/configuration.md."""
         if self.is_above:
             return f"above {self.least:,} and at most {self.most:,}"
         return f"from {self.least:,} to {self.most:,}"
 
 
 def above_zero(most: float, hint: str) -> Between:
-    """Return the rule that a number is above 0 and at most `most`."""
+    """Require a number above 0 and up to `most`."""
     return Between(0, most, hint, is_above=True)
 
 
 class Elements(NamedTuple):
-    """The rule that a list or mapping has `least` to `most` elements. `hint` says what to do."""
+    """Requires a list or mapping with `least` to `most` elements. `hint` says what to do."""
 
     least: int
     most: int
     hint: str
 
     def __call__(self, elements: Sized) -> str | None:
-        """Return an error message if there are too few or too many elements, else None."""
+        """Reject too few or too many elements."""
         count = len(elements)
         return None if self.least <= count <= self.most else f"has {count} elements; {self.hint}"
 
     def __str__(self) -> str:
-        """Return the limit in words, which docs/configuration.md shows too."""
+        """Put the limit into words for docs/configuration.md."""
         return f"at most {self.most}"
 
 
 class Location(NamedTuple):
-    """The rule that a text is a location in S3, and that it ends with one of `ends`."""
+    """Requires an S3 location that ends with one of `ends`."""
 
     kind: str
     ends: tuple[str, ...]
     example: str
 
     def __call__(self, text: str) -> str | None:
-        """Return an error message if the text is no such location, else None."""
+        """Reject anything else, and what would be too long for Personalize."""
         if not _S3_LOCATION.fullmatch(text) or not text.lower().endswith(self.ends):
             return (
                 f"is not the S3 location of {self.kind}; expected for example '{self.example}', "
@@ -167,7 +173,7 @@ batch_output_error = Location(
 
 
 def marker_error(text: str) -> str | None:
-    """Check the object in S3 that is written when an export is complete."""
+    """Require an S3 object, because a folder can't say when the export was complete."""
     if _S3_LOCATION.fullmatch(text) and not text.endswith("/"):
         return None
     return (
@@ -177,7 +183,7 @@ def marker_error(text: str) -> str | None:
 
 
 def metric_error(name: str) -> str | None:
-    """Return an error message if no solution version has a metric of this name, else None."""
+    """Reject a metric that no solution version can have."""
     if name in METRIC_NAMES or _METRICS_WITHOUT_API_NAME.fullmatch(name):
         return None
 
@@ -189,14 +195,17 @@ def metric_error(name: str) -> str | None:
 
 
 def id_error(text: str) -> str | None:
-    """Check the id of a user or an item."""
+    """Require a user or item ID of a length that the API accepts."""
     if 1 <= len(text) <= MAX_ID_CHARACTERS:
         return None
     return f"has {len(text)} characters; expected an id of 1 to {MAX_ID_CHARACTERS}"
 
 
 def parameters_error(values: Mapping[str, str]) -> str | None:
-    """Check the parameters of a filter or of a context, with the limits of filters for both."""
+    """Check a request's filter parameters or context.
+
+    AWS documents limits for filters only, so we apply them to both.
+    """
     for name, value in values.items():
         if not _PARAMETER.fullmatch(name) or not 1 <= len(value) <= MAX_VALUE_CHARACTERS:
             return (
@@ -207,9 +216,10 @@ def parameters_error(values: Mapping[str, str]) -> str | None:
 
 
 def filter_values_error(values: Mapping[str, str]) -> str | None:
-    """Check the parameters of a filter, whose texts have to be in double quotes.
+    """Check filter parameters, where string values have to be in double quotes.
 
-    Whether a parameter takes a number as well depends on the filter. Planning checks that.
+    A number needs no quotes, but only the filter's expression says which parameters take numbers.
+    It isn't known here, so the guards compare them when a run is planned.
     """
     if error := parameters_error(values):
         return error
@@ -224,7 +234,7 @@ def filter_values_error(values: Mapping[str, str]) -> str | None:
 
 
 def email_error(text: str) -> str | None:
-    """Check an email address."""
+    """Reject what SNS can't send a confirmation to."""
     if _EMAIL.fullmatch(text):
         return None
     return "is not an email address; expected for example 'team@example.com'"

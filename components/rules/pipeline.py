@@ -1,6 +1,6 @@
-"""Checks all arguments of a pipeline.
+"""Checks a pipeline's arguments.
 
-`args.py` has the rules of single fields. Here are those that need more than one field.
+The types in `args.py` declare the rules for single fields. Here are those that need several.
 """
 
 import json
@@ -26,39 +26,39 @@ from .fields import DATE_PLACEHOLDER, Problem
 from .reading import Reader
 
 MAX_TEXT_CHARACTERS = 5_000
-"""The most characters of the texts in all probes, bakes, baselines and batch jobs together. The
-state of an execution contains most of them three times, and has at most 256 KiB
-(tests/workflow/test_sizes.py)."""
+"""The most characters in all probes, bakes, baselines and batch jobs together. An execution's state
+contains most of them three times, and has room for 256 KiB (tests/workflow/test_sizes.py)."""
 EVENT_DATASETS = ("interactions", "actionInteractions")
 """The datasets whose rows are events, with a time and a type."""
 CHARACTERS_PER_BATCH_JOB = 270
-"""What a batch job counts beside its texts, because its result has up to 800 bytes."""
+"""What a batch job counts in addition to its texts, because its result has up to 800 bytes."""
 RESERVED_TAGS = "retraining-"
-"""The beginning of the keys of the tags that the pipeline itself sets."""
+"""The keys of the pipeline's own tags begin with it."""
 TAG_KEY = re.compile(r"[\w .:/=+\-@]{1,128}")
 TAG_VALUE = re.compile(r"[\w .:/=+\-@]{1,256}")
-"""A value that AWS allows. EventBridge Scheduler refuses an empty value."""
+"""Tags may have empty values elsewhere, but not in EventBridge Scheduler."""
 MAX_PATTERN_CHARACTERS = 4_096
 """The longest event pattern of a rule, in the API's model of EventBridge."""
 
 
 class Checked(NamedTuple):
-    """The arguments of a pipeline, and what is wrong with them."""
+    """A pipeline's arguments, and what is wrong with them."""
 
     args: RetrainingPipelineArgs
-    """The arguments. They may be used if there are no problems."""
+    """The arguments, which may be used only if there are no problems."""
     problems: list[Problem]
-    """All problems by key. A rule about several settings applies once all of them can be read."""
+    """All problems, sorted by key. A rule about several settings needs all of them to be read."""
     regions: set[str]
-    """The regions of the ARNs whose values are known."""
+    """The regions of all ARNs whose values are known."""
 
 
 def check(
     given: RetrainingPipelineArgs | Mapping[str, object], *, secrets: Collection[str] = ()
 ) -> Checked:
-    """Check arguments, or a config with keys in camelCase. Unknown inputs are not checked.
+    """Check arguments, or a config with keys in camelCase.
 
-    `secrets` are the keys whose values are encrypted.
+    Outputs whose values aren't known yet are taken as they are. `secrets` are the keys of encrypted
+    values.
     """
     reader = Reader(secrets)
     args = reader.read(RetrainingPipelineArgs, as_config(given, keep_none=False), "")
@@ -340,7 +340,7 @@ def _check_trigger(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]
 
 
 def marker_pattern(markers: Sequence[str]) -> Mapping[str, object]:
-    """Return the event pattern for objects that may be one of these markers.
+    """Build the event pattern for objects that may be one of these markers.
 
     It can't say which dates are right, so `start_on_export` compares the whole key.
     """
@@ -372,4 +372,4 @@ RULES: Mapping[type, Sequence[Callable[[Any, str], Iterator[Problem]]]] = {
         _check_trigger,
     ),
 }
-"""Dataclass to the functions that yield its problems. They get an object and its key."""
+"""Dataclass -> the functions that find its problems. They get an object and its key."""

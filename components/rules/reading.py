@@ -1,8 +1,8 @@
-"""Reads a config, or the arguments of a program, as the dataclasses of `args.py`.
+"""Turns a config, or a program's arguments, into the dataclasses of `args.py`.
 
-One walk along the types finds unknown keys, wrong types, outputs where a plain value is needed, and
-invisible characters. It also applies the rule that the type of a field declares. So the problems of
-all settings are reported at once.
+A single walk along their types finds unknown keys, wrong types, outputs where a plain value is
+needed, and invisible characters. It also applies the rules that the types declare. So all problems
+are reported at once, and not one in each `pulumi up`.
 """
 
 import json
@@ -28,7 +28,7 @@ ENCRYPTED = (
 )
 INVISIBLE = "has an invisible character, or a space at its beginning or end; delete it"
 UNREAD: Any = object()
-"""Stands for a value that cannot be read."""
+"""Stands for a value that couldn't be read. None won't do, because it's a value of some fields."""
 EXPECTED: Mapping[object, str] = {
     Sequence: "a list",
     Mapping: "a mapping",
@@ -37,30 +37,31 @@ EXPECTED: Mapping[object, str] = {
     int: "a whole number",
     float: "a number",
 }
-"""Type of a field -> the words for its values in a message."""
+"""Type of a field -> what a message calls its values."""
 PARAMETER = "text; write for example '\"Drama\",\"Comedy\"' or '5'"
-"""The words for the value of a filter's parameter."""
+"""What a message calls the value of a filter's parameter, which is a text with quotes inside."""
 SCALARS: Mapping[object, tuple[type, ...]] = {bool: (bool,), int: (int,), float: (int, float)}
-"""Type of a field -> the types of its values. Unlike in Python, a boolean is not a number."""
+"""Type of a field -> the types of its values. Unlike in Python, a boolean isn't a number."""
 
 
 @dataclass
 class Reader:
-    """Reads values, and collects what is wrong with them."""
+    """Reads values, and collects everything that is wrong with them."""
 
     secrets: Collection[str] = ()
-    """The keys whose values are encrypted. Such values are refused, but not shown."""
+    """The keys whose values are encrypted. They're refused without being shown."""
     problems: list[Problem] = field(default_factory=list)
-    """A problem for each value that cannot be read, or that breaks the rule of its field."""
+    """What was refused so far."""
     objects: list[tuple[str, Any]] = field(default_factory=list)
-    """The key and the dataclass of each object that was read. Inner objects come first."""
+    """The dataclasses that were read, with their keys. Inner objects come first."""
     arns: list[ArnSetting] = field(default_factory=list)
-    """Each ARN of the kind that its field needs."""
+    """The ARNs that are of the kind which their fields need."""
 
     def read(self, type_: object, value: object, key: str) -> Any:  # noqa: ANN401
-        """Return the value as this type, or UNREAD. `key` is the key of the value in the config.
+        """Read a value from the config, where it has this key. UNREAD if that isn't possible.
 
-        A value that breaks the rule of its field is reported, but still returned.
+        A value that only breaks a rule is reported, but returned nevertheless. So the rules about
+        several settings find their problems as well.
         """
         if key in self.secrets:
             return self._refuse(key, ENCRYPTED)
@@ -69,24 +70,24 @@ class Reader:
         if isinstance(value, pulumi.Output | Awaitable):
             return value if _takes_outputs(type_) else self._refuse(key, IS_OUTPUT)
 
-        expected = _first_member(type_)
+        plain_type = _first_member(type_)
         rules = getattr(type_, "__metadata__", ())
-        if expected is not str:
+        if plain_type is not str:
             value = _decoded(value)
         elif type(value) in (int, float):
             # Quotes would not be enough for a number that the rule of the text refuses.
             for error in filter(None, (rule(f"{value}") for rule in rules)):
                 return self._refuse(key, error, value)
 
-        read = self._read(expected, value, key)
+        read = self._read(plain_type, value, key)
         if read is not UNREAD:
             for rule in rules:
-                # The number of elements includes those that could not be read.
+                # Elements that couldn't be read count as well.
                 self._apply(rule, value if isinstance(rule, Elements) else read, key)
         return read
 
     def _apply(self, rule: Callable[[Any], str | None], value: Any, key: str) -> None:  # noqa: ANN401
-        """Report the value if it breaks the rule, or else collect it if it is an ARN."""
+        """Report a value that breaks the rule. Collect it if it's an ARN."""
         if error := rule(value):
             self._refuse(key, error, value)
         elif isinstance(rule, Kind):
@@ -94,27 +95,30 @@ class Reader:
             assert arn is not None, "the ARN fits the pattern of its kind"
             self.arns.append(ArnSetting(key, arn))
 
-    def _read(self, expected: Any, value: object, key: str) -> Any:  # noqa: ANN401
-        """Read a value as a type that is not a union."""
-        kind = get_origin(expected) or expected
-        if is_dataclass(expected) and isinstance(value, Mapping):
-            return self._dataclass(expected, value, key)
-        if kind is Sequence and isinstance(value, list | tuple):
-            return self._sequence(get_args(expected)[0], value, key)
-        if kind is Mapping and isinstance(value, Mapping):
-            return self._mapping(get_args(expected)[1], value, key)
-        if kind is str and isinstance(value, str):
-            is_plain = value.isprintable() and value == value.strip()
-            return value if is_plain else self._refuse(key, INVISIBLE, value)
+    def _read(self, plain_type: Any, value: object, key: str) -> Any:  # noqa: ANN401
+        """Read a value as a type that isn't a union. If it doesn't fit, refuse it."""
+        origin = get_origin(plain_type) or plain_type
+        if is_dataclass(plain_type) and isinstance(value, Mapping):
+            return self._dataclass(plain_type, value, key)
+        if origin is Sequence and isinstance(value, list | tuple):
+            return self._sequence(get_args(plain_type)[0], value, key)
+        if origin is Mapping and isinstance(value, Mapping):
+            return self._mapping(get_args(plain_type)[1], value, key)
+        if origin is str and isinstance(value, str):
+            # Nobody would find a space at the end of an ARN.
+            is_clean = value.isprintable() and value == value.strip()
+            return value if is_clean else self._refuse(key, INVISIBLE, value)
 
-        words = get_args(expected) if kind is Literal else ()
-        if type(value) in SCALARS.get(kind, ()) or value in words:
+        literals = get_args(plain_type) if origin is Literal else ()
+        if type(value) in SCALARS.get(origin, ()) or value in literals:
             return value
-        expects = PARAMETER if kind is str and ".filterValues." in key else _description(expected)
-        return self._refuse(key, f"is not {expects}", value)
+
+        is_parameter = origin is str and ".filterValues." in key
+        description = PARAMETER if is_parameter else _description(plain_type)
+        return self._refuse(key, f"is not {description}", value)
 
     def _dataclass(self, cls: Any, value: Mapping[str, object], key: str) -> Any:  # noqa: ANN401
-        """Read a mapping with keys in camelCase."""
+        """Read a mapping with keys in camelCase. UNREAD if it lacks a field that rules rely on."""
         keys = config_keys(cls)
         prefix = f"{key}." if key else ""
         for name in value:
@@ -130,7 +134,7 @@ class Reader:
 
         unread = [field_ for field_, inner in read.items() if inner is UNREAD]
         if any(field_.default in (None, MISSING) for field_ in unread):
-            # A rule about several fields would take an unread field for one that is not set.
+            # A rule about several fields would believe that such a field isn't set.
             return UNREAD
 
         arguments = {field_.name: inner for field_, inner in read.items() if field_ not in unread}
@@ -138,44 +142,44 @@ class Reader:
         return self.objects[-1][1]
 
     def _sequence(self, type_: object, value: Sequence[object], key: str) -> Any:  # noqa: ANN401
-        """Read a list without its unreadable elements, or return UNREAD if no element is left."""
+        """Read a list without its unreadable elements. UNREAD if nothing is left."""
         read = [self.read(type_, element, f"{key}[{index}]") for index, element in enumerate(value)]
         left = tuple(element for element in read if element is not UNREAD)
         return left if left or not value else UNREAD
 
     def _mapping(self, type_: object, value: Mapping[str, object], key: str) -> dict[str, Any]:
-        """Read a mapping with any keys, without the values that cannot be read."""
+        """Read a mapping with arbitrary keys, without its unreadable values."""
         read = {f"{name}": self.read(type_, item, f"{key}.{name}") for name, item in value.items()}
         return {name: inner for name, inner in read.items() if inner is not UNREAD}
 
     def _refuse(self, key: str, message: str, value: object = None) -> Any:  # noqa: ANN401
-        """Report a value. A list or mapping is not shown, because it may be long."""
+        """Report a value. Lists and mappings aren't shown, because they may be long."""
         is_short = isinstance(value, str | int | float)
         self.problems.append(Problem(key, message, value if is_short else None))
         return UNREAD
 
 
 def _takes_outputs(type_: object) -> bool:
-    """Return True if the field is a `pulumi.Input`, which is a union with Awaitable."""
+    """Return True for a `pulumi.Input`, which is a union with Awaitable."""
     members = get_args(without_rules(type_))
     return any(get_origin(member) is Awaitable for member in members)
 
 
 def _first_member(type_: object) -> Any:  # noqa: ANN401
-    """Return the first type of a union: `Input[str]` and `str | None` are read as str."""
+    """Choose a union's first type, so that `Input[str]` and `str | None` are read as str."""
     plain = without_rules(type_)
     return get_args(plain)[0] if get_origin(plain) in (Union, UnionType) else plain
 
 
 def _unknown_key(key: str, known_keys: Sequence[str]) -> str:
-    """Return a message that suggests the most similar known key, or lists all known keys."""
+    """Suggest the most similar key. If there's none, list all keys."""
     for nearest in get_close_matches(key, known_keys, 1):
         return f"unknown; did you mean {nearest}?"
     return f"unknown; the known keys are {', '.join(known_keys)}"
 
 
 def _hint(type_: Any) -> str:  # noqa: ANN401
-    """Return what to write for a required field of this type."""
+    """Say what to write for a required field."""
     for rule in getattr(type_, "__metadata__", ()):
         if isinstance(rule, Between | Elements):
             return rule.hint
@@ -185,7 +189,7 @@ def _hint(type_: Any) -> str:  # noqa: ANN401
 
 
 def _description(type_: Any) -> str:  # noqa: ANN401
-    """Return the words for the values of a type."""
+    """Say what a message calls the values of a type."""
     if is_dataclass(type_):
         has_defaults = all(item.default not in (None, MISSING) for item in fields(type_))
         example = "; write {} for the defaults" if has_defaults else ""
@@ -195,7 +199,7 @@ def _description(type_: Any) -> str:  # noqa: ANN401
 
 
 def _decoded(value: object) -> object:
-    """Return a value that the Pulumi CLI passed as JSON: a list, mapping, boolean or number."""
+    """Decode what the Pulumi CLI passes as JSON: a list, mapping, boolean or number."""
     if isinstance(value, str):
         with suppress(ValueError, RecursionError):
             return json.loads(value)

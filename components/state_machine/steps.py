@@ -1,4 +1,4 @@
-"""The Lambda functions of the pipeline, with their memory and permissions."""
+"""The pipeline's Lambda functions, with their memory and exactly the permissions they need."""
 
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
@@ -34,23 +34,23 @@ Resource = Literal[
 ]
 """The kinds of resources in policies. `components/iam.py` turns each kind into ARNs.
 
-`any` is `*`, which is used only for actions that support no narrower resource, according to the
+`any` is `*`. It's only for actions that don't support anything narrower, according to the
 service authorization reference (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonpersonalize.html).
 """
 
 
 class Step(NamedTuple):
-    """The memory and the permissions of one Lambda function."""
+    """What a Lambda function needs."""
 
     grants: Mapping[Resource, tuple[str, ...]]
-    """Kind of resource -> the IAM actions that the function may use on it."""
+    """Kind of resource -> the IAM actions that it may use there."""
     memory_megabytes: int = 128
 
 
 TIMEOUT_SECONDS = 900
-"""The timeout of each function, which is the longest that Lambda allows. A function that looks,
-decides and acts goes on for 14 minutes (`functions/reconcile.py`). The others take seconds, or some
-minutes if a service does not answer (`functions/aws.py`)."""
+"""The timeout of each function, which is the longest that Lambda allows. Functions that poll until
+something has happened use 14 minutes of it (`functions/reconcile.py`). The others take seconds, or
+some minutes if a service doesn't answer (`functions/aws.py`)."""
 
 SEND_REPORTS: Mapping[Resource, tuple[str, ...]] = {
     "campaigns": ("personalize:DescribeCampaign", "personalize:ListTagsForResource"),
@@ -58,14 +58,14 @@ SEND_REPORTS: Mapping[Resource, tuple[str, ...]] = {
     "topic key": ("kms:GenerateDataKey", "kms:Decrypt"),
     "event bus": ("events:PutEvents",),
 }
-"""The grants of a function that sends the report of a run.
+"""What a function needs to send the report of a run.
 
-To publish to an encrypted topic, a function needs the key of the topic:
+If the topic is encrypted, this includes its key:
 https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html.
 """
 
 BATCH_LISTS = ("personalize:ListBatchInferenceJobs", "personalize:ListBatchSegmentJobs")
-"""The recipe of a solution decides at run time which kind of batch job it has."""
+"""Which kind of batch job it is depends on the solution's recipe, which nobody knows here."""
 
 # A key is the name of a module in functions/. With hyphens, it ends the name of the function.
 STEPS: Mapping[str, Step] = {
