@@ -172,28 +172,28 @@ BAKE_ALARMS = (
         threshold=1000,
     ),
 )
-"""The alarms that watch a campaign during its bake. The name of an API operation has to be put
-before the metric:
+"""The alarms that watch a campaign during its bake. Their metrics lack a prefix, which is the name
+of the API operation:
 https://docs.aws.amazon.com/personalize/latest/dg/cloudwatch-metrics.html"""
 
 
 def create_topic(shared: Shared) -> pulumi.Output[str]:
-    """Create the SNS topic, unless the arguments name one, and its e-mail subscriptions.
+    """Create the SNS topic for reports and alarms, and subscribe the e-mail addresses to it.
 
-    Returns the topic's ARN.
+    If the arguments specify an existing topic, that one is used. Returns the topic's ARN.
     """
     notifications = shared.args.notifications
     if notifications.topic_arn is None:
         topic_arn = _create_own_topic(shared)
     else:
-        # Subscriptions don't have tags, so it's the ARN that makes them wait for the check of the
-        # arguments.
+        # Resources wait for the validation of the arguments by means of their tags. Subscriptions
+        # don't have tags, so they get an ARN that waits.
         topic_arn = pulumi.Output.all(notifications.topic_arn, shared.tags).apply(
-            lambda both: both[0]
+            lambda arn_and_tags: arn_and_tags[0]
         )
 
     for address in dict.fromkeys(notifications.emails):
-        # If nobody confirms it, SNS can't delete it, but forgets it after 48 hours:
+        # SNS can't delete an unconfirmed subscription. It expires after 48 hours:
         # https://docs.aws.amazon.com/sns/latest/dg/sns-delete-subscription-topic.html
         aws.sns.TopicSubscription(
             f"{shared.name}-{address}",

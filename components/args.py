@@ -494,7 +494,7 @@ def attribute_docstrings(cls: type) -> dict[str, str]:
 def as_config(value: Any, *, keep_none: bool = True) -> Any:  # noqa: ANN401 - JSON
     """Turn arguments into the form of a config, with keys in camelCase. Outputs stay outputs.
 
-    With `keep_none=False`, arguments that are None are left out, like keys that nobody has set.
+    With `keep_none=False`, arguments that are None are left out, as if their keys weren't set.
     """
     if is_dataclass(value):
         arguments = {field_.name: getattr(value, field_.name) for field_ in fields(value)}

@@ -231,12 +231,15 @@ def policy_characters(policy: PolicyDocument) -> int:
 
 
 def _grant_statement(actions: Sequence[str], resources: Sequence[str | None]) -> PolicyDocument:
-    """Turn a grant into a statement. It's empty without resources, because IAM refuses that."""
+    """Turn a grant into a policy statement.
+
+    Without resources, the statement is empty and will be left out, because IAM would reject it.
+    """
     arns = [arn for arn in resources if arn]
     if not arns:
         return {}
 
-    # Otherwise, the function could hand the role to any service.
+    # Without this condition, the function could pass the role to any service.
     passed_to = {"StringEquals": {"iam:PassedToService": "personalize.amazonaws.com"}}
     return {
         "Effect": "Allow",

@@ -32,9 +32,9 @@ Functions: TypeAlias = Mapping[str, aws.lambda_.Function]
 def function_code() -> pulumi.FileArchive:
     """Zip `functions/` into the deployment package that all functions share.
 
-    The same code always becomes the same bytes. Otherwise, each `pulumi up` from another machine
-    would redeploy all functions. So the modules are sorted, have a fixed time (that of ZipInfo),
-    and aren't compressed, because compressed bytes depend on the version of zlib.
+    The zip file is reproducible. Otherwise, each `pulumi up` from another machine would redeploy
+    all functions. Therefore, the modules are sorted, get a fixed timestamp (ZipInfo's default), and
+    aren't compressed, because the output of zlib depends on its version.
     """
     # Pulumi uploads the file later, so it has to exist until the program ends.
     folder = tempfile.mkdtemp()
@@ -45,7 +45,7 @@ def function_code() -> pulumi.FileArchive:
         for module in sorted(FUNCTIONS_FOLDER.rglob("*.py")):
             # Paths begin with the folder, because handlers are called functions.<step>.handler.
             entry = zipfile.ZipInfo(module.relative_to(FUNCTIONS_FOLDER.parent).as_posix())
-            # Lambda runs as a user that doesn't own the files, so everybody may read them.
+            # The files have to be world-readable, because Lambda's user doesn't own them.
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, module.read_bytes())
     return pulumi.FileArchive(str(zip_path))

@@ -51,8 +51,8 @@ def parse_stack(
     `config` has keys like `namespace:key`. `secrets` are the keys whose values are encrypted.
 
     Raises:
-        SettingsError: There are problems. All of them are reported at once, so that nobody has to
-            run `pulumi up` again for each.
+        SettingsError: The config is invalid. The message lists all problems at once, so that nobody
+            has to fix one to learn about the next.
     """
     prefix = f"{project}:"
     checked = check(

@@ -39,15 +39,15 @@ def name_problems(name: str) -> Iterator[str]:
     """Find the reasons why a pipeline can't have this name."""
     if len(name) > MAX_NAME_CHARACTERS:
         yield (
-            f"name: {name!r} is {len(name)} characters long; expected at most "
+            f"name: {name!r} is {len(name)} characters long; choose one of at most "
             f"{MAX_NAME_CHARACTERS}, because the names of roles and functions begin with it and "
-            f"have at most {MAX_ROLE_NAME_CHARACTERS} characters; choose a shorter name"
+            f"have at most {MAX_ROLE_NAME_CHARACTERS} characters"
         )
 
     if not re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9_-]*", name):
         yield (
-            f"name: {name!r} cannot begin the name of a Lambda function; use letters, digits, - "
-            "and _ after a first letter or digit, for example 'retraining-dev'"
+            f"name: {name!r} cannot begin the name of a Lambda function; start with a letter or "
+            "digit, and use only letters, digits, - and _, for example 'retraining-dev'"
         )
 
 

@@ -152,11 +152,11 @@ def parse_arn(text: str) -> Arn | None:
     return Arn(*parts.groups()) if parts else None
 
 
-def problems(settings: Sequence[ArnSetting]) -> Iterator[Problem]:
-    """Find ARNs that don't fit together.
+def find_inconsistencies(settings: Sequence[ArnSetting]) -> Iterator[Problem]:
+    """Check that all ARNs belong to one pipeline.
 
-    A pipeline works in one account and region, and on one dataset group. No dataset, solution or
-    campaign may occur twice, except where a setting only refers to it.
+    They must be in the same partition, region and account, and the datasets in the same group. No
+    dataset, solution or campaign may occur twice, except where a setting only refers to it.
     """
     for part in ("partition", "region", "account"):
         values = [
@@ -166,13 +166,14 @@ def problems(settings: Sequence[ArnSetting]) -> Iterator[Problem]:
         ]
         yield from _differences(part, values)
 
+    # An ARN like dataset/movies/ITEMS contains the name of its group.
     datasets = [setting for setting in settings if setting.arn.resource.startswith("dataset/")]
     yield from _differences("dataset group", [(dataset, dataset.arn.name) for dataset in datasets])
     yield from _repetitions(settings)
 
 
 def _repetitions(settings: Sequence[ArnSetting]) -> Iterator[Problem]:
-    """Find resources that the pipeline would work on twice."""
+    """Reject a resource that is configured twice, because two jobs would work on it at once."""
     first_keys: dict[Arn, str] = {}
     for key, arn in settings:
         # These only refer to a resource, so several settings may name the same.

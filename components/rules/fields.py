@@ -187,7 +187,7 @@ def metric_error(name: str) -> str | None:
     if name in METRIC_NAMES or _METRICS_WITHOUT_API_NAME.fullmatch(name):
         return None
 
-    # Reports write NDCG@10, and so may a person.
+    # Reports abbreviate the name to NDCG@10, so people try it here as well.
     long_name = name.lower().replace("ndcg", NDCG).replace("mrr", MRR).replace("@", "_at_")
     for nearest in get_close_matches(long_name, METRIC_NAMES, 1):
         return f"is not a metric of Personalize; did you mean {nearest}?"
@@ -202,24 +202,27 @@ def id_error(text: str) -> str | None:
 
 
 def parameters_error(values: Mapping[str, str]) -> str | None:
-    """Check a request's filter parameters or context.
+    """Validate a request's filter parameters or context.
 
-    AWS documents limits for filters only, so we apply them to both.
+    AWS documents limits only for filters, so we apply those to both.
     """
     for name, value in values.items():
         if not _PARAMETER.fullmatch(name) or not 1 <= len(value) <= MAX_VALUE_CHARACTERS:
             return (
-                f"has a wrong parameter {name!r}; expected a name of 1 to 50 letters, digits and _ "
-                f"with a value of 1 to {MAX_VALUE_CHARACTERS} characters"
+                f"has an invalid parameter {name!r}; expected a name of 1 to 50 letters, digits "
+                f"and _ with a value of 1 to {MAX_VALUE_CHARACTERS} characters"
             )
-    return None if len(values) <= MAX_VALUES else f"has {len(values)}; keep at most {MAX_VALUES}"
+
+    if len(values) > MAX_VALUES:
+        return f"has {len(values)} parameters; keep at most {MAX_VALUES}"
+    return None
 
 
 def filter_values_error(values: Mapping[str, str]) -> str | None:
-    """Check filter parameters, where string values have to be in double quotes.
+    """Validate filter parameters, whose string values have to be in double quotes.
 
-    A number needs no quotes, but only the filter's expression says which parameters take numbers.
-    It isn't known here, so the guards compare them when a run is planned.
+    Numbers aren't quoted. Which parameters take numbers is up to the filter's expression, which we
+    don't have here, so the guards of a run check that.
     """
     if error := parameters_error(values):
         return error

@@ -63,7 +63,11 @@ def check(
     reader = Reader(secrets)
     args = reader.read(RetrainingPipelineArgs, as_config(given, keep_none=False), "")
 
-    problems = [*reader.problems, *arns.problems(reader.arns), *_check_baselines(reader)]
+    problems = [
+        *reader.problems,
+        *arns.find_inconsistencies(reader.arns),
+        *_check_baselines(reader),
+    ]
     for key, arguments in reader.objects:
         for rule in RULES.get(type(arguments), ()):
             problems += rule(arguments, key)

@@ -1,4 +1,4 @@
-"""Checks the retraining rate and its time zone, and counts how often a rate fires.
+"""Checks the retraining rate and its time zone, and computes at which times runs are scheduled.
 
 The emulator parses cron expressions with the same library, `aws_croniter`.
 """
@@ -31,33 +31,33 @@ _NO_PLACES = {"Factory", "localtime"}
 """Python's list contains two names that aren't places: a placeholder, and this machine's zone."""
 _YEAR = timedelta(days=366)
 _MONTH = timedelta(days=30)
-_COUNTED_FROM = datetime(2028, 1, 1, tzinfo=UTC)
-"""Firings are counted from here on. The date is fixed, because otherwise settings would change from
-one deployment to the next. It's a leap year, so that 29 February is included."""
-_COUNTED_PERIOD = _YEAR + timedelta(days=31)
-"""A year isn't enough, because the shortest gap may be at its turn."""
+_REFERENCE_START = datetime(2028, 1, 1, tzinfo=UTC)
+"""Scheduled times are computed from this time on. If it were the time of the deployment, settings
+would change from one deployment to the next. 2028 is a leap year, so 29 February is included."""
+_REFERENCE_PERIOD = _YEAR + timedelta(days=31)
+"""A year and a month, because the shortest gap may be at the turn of the year."""
 
 
-def rate_error(text: str) -> str | None:
-    """Reject a rate that EventBridge Scheduler wouldn't accept, and one that is too frequent.
+def rate_error(expression: str) -> str | None:
+    """Reject a schedule that EventBridge Scheduler wouldn't accept, and one that is too frequent.
 
     Like all rules for single settings, it returns what is wrong, or None (`fields.py`).
     """
-    if _CRON_WITHOUT_WORD.fullmatch(text):
+    if _CRON_WITHOUT_WORD.fullmatch(expression):
         return f"is a cron expression without cron() around it; {EXPECTED_CRON}"
-    if text.startswith("cron") and not _firings(text):
+    if expression.startswith("cron") and not _scheduled_times(expression):
         return f"is not a cron expression that fires every year; {EXPECTED_CRON}"
-    if not _firings(text):
+    if not _scheduled_times(expression):
         return f"is not a rate; {EXPECTED}"
 
-    if shortest_seconds_between_runs(text) < timedelta(hours=1).total_seconds():
+    if shortest_seconds_between_runs(expression) < timedelta(hours=1).total_seconds():
         return f"runs more often than once an hour, but a training takes longer; {EXPECTED}"
     return None
 
 
 def age_error(text: str) -> str | None:
     """Require an age, which is written like the period of a rate, for example `7 days`."""
-    is_age = _firings(f"rate({text})")
+    is_age = _scheduled_times(f"rate({text})")
     return None if is_age else "is not an age; expected for example '36 hours' or '3 days'"
 
 
@@ -69,47 +69,52 @@ def timezone_error(name: str) -> str | None:
 
 
 def most_runs_in_a_month(text: str) -> int:
-    """Count how often a rate fires within any 30 days, at most.
+    """Count the runs that are scheduled within 30 days, at most.
 
-    This function and those below rely on a rate that has passed `rate_error()`.
+    This function and those below expect a rate that has passed `rate_error()`.
     """
-    times = _firings(text)
+    times = _scheduled_times(text)
     return max(bisect_left(times, time + _MONTH) - index for index, time in enumerate(times))
 
 
 def shortest_seconds_between_runs(text: str) -> int:
-    """Measure the shortest gap between two firings, as if there were no daylight saving time."""
-    gaps = [later - earlier for earlier, later in pairwise(_firings(text))]
+    """Return the shortest gap between two scheduled runs, ignoring daylight saving time."""
+    gaps = [later - earlier for earlier, later in pairwise(_scheduled_times(text))]
     return round(min(gaps, default=_YEAR).total_seconds())
 
 
 def longest_seconds_between_runs(text: str) -> int:
-    """Measure the longest gap between two firings within a year."""
-    firings = _firings(text)
-    gaps = [later - earlier for earlier, later in pairwise(firings)]
+    """Return the longest gap between two scheduled runs."""
+    times = _scheduled_times(text)
+    gaps = [later - earlier for earlier, later in pairwise(times)]
 
     # A cron expression that names months pauses until they come again.
-    pause = firings[0] + _YEAR - firings[-1]
+    pause = times[0] + _YEAR - times[-1]
     return round(max([*gaps, pause]).total_seconds())
 
 
 @lru_cache(16)
-def _firings(text: str) -> tuple[datetime, ...]:
-    """Return when a rate fires in _COUNTED_PERIOD. It's empty if the text isn't a rate.
+def _scheduled_times(expression: str) -> tuple[datetime, ...]:
+    """Compute when runs are scheduled in _REFERENCE_PERIOD. It's empty for an invalid expression.
 
-    The parser knows only UTC, so local times come back as if they were UTC. They're cached, because
-    several settings need them, and parsing takes a quarter of a preview.
+    The cron parser supports only UTC, so times in another zone are returned as if they were UTC.
+    The result is cached, because several settings need it, and parsing is slow.
     """
-    rate = _RATE.fullmatch(text)
-    # EventBridge wants the right plural: `1 day`, but `2 days`.
-    if rate and (rate["value"] == "1") != (rate["plural"] == "s"):
-        period = timedelta(**{f"{rate['unit']}s": int(rate["value"])})
-        count = _COUNTED_PERIOD // period + 1
-        return tuple(_COUNTED_FROM + number * period for number in range(count))
+    rate = _RATE.fullmatch(expression)
+    if rate:
+        value = int(rate["value"])
+        # Like in English, it's 1 day, but 2 days.
+        if (value > 1) != (rate["plural"] == "s"):
+            return ()
 
-    cron = _CRON.fullmatch(text)
+        period = timedelta(**{f"{rate['unit']}s": value})
+        count = _REFERENCE_PERIOD // period + 1
+        return tuple(_REFERENCE_START + number * period for number in range(count))
+
+    cron = _CRON.fullmatch(expression)
     if cron:
-        last = _COUNTED_FROM + _COUNTED_PERIOD
+        end = _REFERENCE_START + _REFERENCE_PERIOD
+        # The parser raises ValueError for an invalid expression.
         with suppress(ValueError):
-            return tuple(AwsCroniter(cron[1]).get_all_schedule_bw_dates(_COUNTED_FROM, last))
+            return tuple(AwsCroniter(cron[1]).get_all_schedule_bw_dates(_REFERENCE_START, end))
     return ()

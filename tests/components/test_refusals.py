@@ -48,8 +48,8 @@ def test_all_problems_are_reported_at_once_and_nothing_is_registered():
         name,
     )
     assert lines[0] == (
-        f"name: '{name}' is 41 characters long; expected at most 40, because the names of roles "
-        "and functions begin with it and have at most 64 characters; choose a shorter name"
+        f"name: '{name}' is 41 characters long; choose one of at most 40, because the names of "
+        "roles and functions begin with it and have at most 64 characters"
     )
     assert [line.split(":")[0] for line in lines[1:]] == [
         "paused",
@@ -63,8 +63,8 @@ def test_all_problems_are_reported_at_once_and_nothing_is_registered():
 def test_a_name_that_no_lambda_function_can_have_is_refused(name):
     (line,), _ = refused(minimal, name)
     assert line == (
-        f"name: '{name}' cannot begin the name of a Lambda function; use letters, digits, - and _ "
-        "after a first letter or digit, for example 'retraining-dev'"
+        f"name: '{name}' cannot begin the name of a Lambda function; start with a letter or digit, "
+        "and use only letters, digits, - and _, for example 'retraining-dev'"
     )
 
 
