@@ -174,6 +174,15 @@ class SolutionView:
         newest, since = next(full, None), self.world.now - MAX_FULL_AGE
         return "UPDATE" if newest and newest.created_at > since else "FULL"
 
+    @property
+    def campaigns(self) -> list[CampaignSettings]:
+        """The campaigns that exist. A guard reports the others, after all decisions were made."""
+        return [
+            campaign
+            for campaign in self.solution["campaigns"]
+            if campaign["campaignArn"] in self.world.campaigns
+        ]
+
     def campaign_state(self, campaign: CampaignSettings) -> CampaignState:
         """Return a campaign of the solution, as the rules of a deployment understand it."""
         campaign_arn = campaign["campaignArn"]
@@ -257,7 +266,7 @@ class SolutionView:
             jobs=world.batch_jobs[job["slot"]],
             input_fingerprint=batch_input.fingerprint if batch_input.objects else None,
             filter_expression=used_filter["filterExpression"] if used_filter else None,
-            campaigns=[self.campaign_state(campaign) for campaign in self.solution["campaigns"]],
+            campaigns=[self.campaign_state(campaign) for campaign in self.campaigns],
         )
         read = world.version_readers[self.arn]
         version_facts = {arn: read(arn) for arn in batch_jobs.versions_to_compare(state, spec)}
@@ -295,7 +304,7 @@ class SolutionView:
         """The campaigns that may be updated, because no trial is open there."""
         return [
             campaign
-            for campaign in self.solution["campaigns"]
+            for campaign in self.campaigns
             if self.campaign_state(campaign).record.trial is None
         ]
 

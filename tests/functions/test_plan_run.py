@@ -5,10 +5,12 @@ from datetime import timedelta
 import pytest
 
 from functions.errors import RunRefused
+from functions.executions import short_hash
 from functions.overlap import event_of_deployment
 from functions.personalize.imports import location_digits
 from functions.plan_retraining import found_up_to_date, solutions_on_trial, write_checks
 from functions.planning.plan_run import plan_run
+from functions.rules.batch_jobs import KEYS_OF_RESULTS
 from tests.functions import samples as s
 
 
@@ -182,6 +184,21 @@ def test_a_run_with_nothing_to_do_says_why(changes, exports, learned):
     assert planned["reason"] == (
         f"nothing is new: {exports}taste: {learned}; to train anyway, use retrain start --force"
     )
+
+
+def test_a_campaign_that_does_not_exist_refuses_a_run_that_trains_nothing():
+    """Before the guards can say so, a run asks what waits for each campaign and batch job."""
+    locations = {"input": "in", "output": "out"}
+    job = {**dict.fromkeys(KEYS_OF_RESULTS), **locations, "onRejected": "live", "maxHours": 1}
+    known = {
+        **UNCHANGED,
+        "settings_": s.settings(solutions=[s.solution_settings(batchJobs=[job])]),
+        "campaigns": {},
+        "batch_inputs": {"in": s.export(first_line='{"userId": "1"}', location="in/")},
+        "batch_jobs": {short_hash("out", 8): []},
+    }
+    message = f"{s.CAMPAIGN}: does not exist; create it, or take it out of the stack's config"
+    assert refusal(**known) == f"1 problem with this run:\n  {message}"
 
 
 # The limit of the month
