@@ -75,8 +75,8 @@ def _last_content(view: DatasetView) -> re.Match[str] | None:
 def _newest_event(view: DatasetView) -> str | None:
     """Return the time of the newest event. A time after tomorrow is a mistake."""
     latest = (view.world.now + timedelta(days=1)).timestamp()
-    newest = max((time for time in event_times(view) if time <= latest), default=None)
-    return None if newest is None else datetime.fromtimestamp(newest, UTC).isoformat()
+    times = [time for time in event_times(view) if time <= latest]
+    return datetime.fromtimestamp(max(times), UTC).isoformat() if times else None
 
 
 def event_types(view: DatasetView) -> Counter[str]:
@@ -121,7 +121,13 @@ def content_tags(content: ExportContent) -> Tags:
 @guard("content of events", "REFUSE", "export")
 def stale_content(view: DatasetView) -> Iterator[str]:
     """Yield a message for old events (`maxEventAge`), or missing types (`strictEvents`)."""
-    yield from _messages(view, refuses=True)
+    if view.has_export_date:
+        return  # `exportDate` asks for old events.
+
+    if view.content["areAllRowsRead"]:
+        yield from _old_events(view)
+    if view.dataset["strictEvents"]:
+        yield from _missing_types(view)
 
 
 @guard("content of events", "WARN", "export")
@@ -130,21 +136,16 @@ def perhaps_stale_content(view: DatasetView) -> Iterator[str]:
 
     There is also a message if `strictEvents` cannot compare the types.
     """
-    yield from _messages(view, refuses=False)
-
-
-def _messages(view: DatasetView, *, refuses: bool) -> Iterator[str]:
-    """Yield the reasons to refuse the run, or its warnings. `exportDate` asks for old events."""
     if view.has_export_date:
         return
-    if refuses == view.content["areAllRowsRead"]:
+
+    if not view.content["areAllRowsRead"]:
         yield from _old_events(view)
-    if not refuses:
-        yield from _no_new_event(view)
-    if refuses == view.dataset["strictEvents"]:
-        yield from _missing_types(view)
-    if view.dataset["strictEvents"] and not refuses:
+    yield from _no_new_event(view)
+    if view.dataset["strictEvents"]:
         yield from _unchecked_types(view)
+    else:
+        yield from _missing_types(view)
 
 
 def _old_events(view: DatasetView) -> Iterator[str]:

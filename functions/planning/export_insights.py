@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from ..rules.recipes import makes_segments
 from ..words import count_text, list_text
 from .export_content import event_times, event_types, shown_name
-from .guards import Verdict, guard
+from .guards import guard
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from .datasets import DatasetView
     from .plan_run import RunView
@@ -38,34 +38,47 @@ MIN_TEXT_SHARE, MIN_SHARE = 0.85, 0.7
 @guard("data insights", "REFUSE", "run")
 def failing_interactions(view: RunView) -> Iterator[str]:
     """Yield a message for interactions with which a training of the run would fail."""
-    yield from (message for verdict, message in _insights(view) if verdict == "REFUSE")
+    untried = _untried_solutions(view)
+    segments = [item.arn for item in view.trained_solutions if makes_segments(item.recipe)]
+
+    for dataset in _learned_interactions(view):
+        if untried:
+            yield from _too_many_types(dataset, list_text(untried))
+        if segments:
+            yield from _one_timestamp(dataset, list_text(segments))
 
 
 @guard("data insights", "WARN", "run")
 def doubtful_interactions(view: RunView) -> Iterator[str]:
     """Yield a message for interactions with which a training may fail."""
-    yield from (message for verdict, message in _insights(view) if verdict == "WARN")
+    if not _untried_solutions(view):
+        for dataset in _learned_interactions(view):
+            yield from _too_many_types(dataset, "a solution")
 
 
-def _insights(view: RunView) -> Iterator[tuple[Verdict, str]]:
-    """Yield a verdict and a message for interactions that Personalize may not train on.
+def _untried_solutions(view: RunView) -> list[str]:
+    """Return the solutions that the run trains and that have no ACTIVE version.
 
-    If a solution has an ACTIVE version, Personalize may have trained that on as many types.
+    If there is an ACTIVE version, Personalize may have trained it on as many types.
     """
-    trained = [item for item in view.solutions if item.decision.action == "train"]
-    untried = [item.arn for item in trained if not any(it.is_active for it in item.seen.trainings)]
-    segments = [item.arn for item in trained if makes_segments(item.recipe)]
-
-    for dataset in view.datasets:
-        is_learned = dataset.needs_import or dataset.holds_export
-        if dataset.dataset["type"] == "interactions" and is_learned:
-            for message in _too_many_types(dataset, untried):
-                yield "REFUSE" if untried else "WARN", message
-            for message in _one_timestamp(dataset, segments):
-                yield "REFUSE", message
+    return [
+        solution.arn
+        for solution in view.trained_solutions
+        if not any(version.is_active for version in solution.seen.trainings)
+    ]
 
 
-def _too_many_types(view: DatasetView, untried: Sequence[str]) -> Iterator[str]:
+def _learned_interactions(view: RunView) -> list[DatasetView]:
+    """Return the dataset of interactions, if a training learns from its present export."""
+    return [
+        dataset
+        for dataset in view.datasets
+        if dataset.dataset["type"] == "interactions"
+        and (dataset.needs_import or dataset.holds_export)
+    ]
+
+
+def _too_many_types(view: DatasetView, trained: str) -> Iterator[str]:
     """Yield a message if there are too many types. Rows that were not read can only add some."""
     types = event_types(view)
     columns = [name for name in view.columns if name not in RESERVED_COLUMNS]
@@ -75,25 +88,22 @@ def _too_many_types(view: DatasetView, untried: Sequence[str]) -> Iterator[str]:
         yield (
             f"datasets.interactions: {view.export.location} has {len(types)} types of events, and "
             f"the schema has {count_text(len(columns), 'metadata column')}; Personalize fails to "
-            f"train {list_text(untried) or 'a solution'} on more than {MAX_TYPES} of both "
-            f"together; write fewer types, and each in only one spelling: {shown}"
+            f"train {trained} on more than {MAX_TYPES} of both together; write fewer types, and "
+            f"each in only one spelling: {shown}"
         )
 
 
-def _one_timestamp(view: DatasetView, segments: Sequence[str]) -> Iterator[str]:
+def _one_timestamp(view: DatasetView, trained: str) -> Iterator[str]:
     """Yield a message if all rows have one time. Segments ignore all data but FULL imports.
 
     https://docs.aws.amazon.com/personalize/latest/dg/getting-user-segments.html
     """
-    if not segments or not view.is_full or not view.content["areAllRowsRead"]:
-        return
-
     times = event_times(view)
-    if len(times) == 1:
+    if len(times) == 1 and view.is_full and view.content["areAllRowsRead"]:
         yield (
             f"datasets.interactions: all rows of {view.export.location} have the TIMESTAMP "
-            f"{min(times)}, with which Personalize fails to train {list_text(segments)}; write the "
-            "time of each event"
+            f"{min(times)}, with which Personalize fails to train {trained}; write the time of "
+            "each event"
         )
 
 

@@ -55,6 +55,11 @@ class RunView:
     solutions: Sequence[SolutionView]
     """The solutions that the run may train."""
 
+    @property
+    def trained_solutions(self) -> list[SolutionView]:
+        """The solutions that the run trains."""
+        return [solution for solution in self.solutions if solution.decision.action == "train"]
+
 
 def read_view(client: PersonalizeClient, settings: Settings, run: Run) -> RunView:
     """Read the state of the services for a run."""
@@ -87,8 +92,7 @@ def plan_run(view: RunView) -> Plan:
     solutions = [planned for solution in view.solutions if (planned := solution.planned())]
     users = view.solutions[0].user_ids if view.solutions else None
     reason = None if imports or solutions else _why_skipped(view)
-    trained = (item for item in view.solutions if item.decision.action == "train")
-    deletion = next(filter(None, (item.deletion for item in trained)), None)
+    deletions = [item.deletion for item in view.trained_solutions if item.deletion]
     held_back = [
         f"{solution.arn}: {solution.limit_message}"
         for solution in view.solutions
@@ -101,7 +105,7 @@ def plan_run(view: RunView) -> Plan:
         "imports": imports,
         "solutions": solutions,
         "users": len(users) if users else None,
-        "dataDeletionJobArn": deletion.arn if deletion else None,
+        "dataDeletionJobArn": deletions[0].arn if deletions else None,
         "warnings": [*held_back, *_messages("WARN", view)],
     }
 

@@ -17,21 +17,20 @@ from ..words import list_text, name_of
 from .guards import guard
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from .plan_run import RunView
     from .solutions import SolutionView
-    from .world import World
 
 
 @guard("datasets", "REFUSE", "run")
 def inactive_datasets(view: RunView) -> Iterator[str]:
     """Yield a message for a dataset or dataset group that does not exist or is not ACTIVE."""
-    world = view.world
     for dataset in view.settings["datasets"]:
-        yield from _missing_or_inactive(dataset["datasetArn"], world.datasets)
-    for group_arn in world.dataset_groups:
-        yield from _missing_or_inactive(group_arn, world.dataset_groups)
+        arn = dataset["datasetArn"]
+        yield from _unusable(arn, view.world.datasets.get(arn))
+    for arn, group in view.world.dataset_groups.items():
+        yield from _unusable(arn, group)
 
 
 @guard("solutions and campaigns", "REFUSE", "solution")
@@ -42,8 +41,7 @@ def unusable_solution(view: SolutionView) -> Iterator[str]:
     not be ACTIVE, because an update can repair it.
     """
     world = view.world
-    yield from _missing_or_inactive(view.arn, world.solutions)
-    yield from _other_group(view.arn, world.solutions, world)
+    yield from _unusable(view.arn, world.solutions.get(view.arn), world.dataset_groups)
     for configured in view.solution["campaigns"]:
         arn = configured["campaignArn"]
         campaign = world.campaigns.get(arn)
@@ -58,26 +56,28 @@ def unusable_solution(view: SolutionView) -> Iterator[str]:
             )
 
 
-def _missing_or_inactive(arn: str, resources: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    """Yield a message if a resource is not among `resources`, or is not ACTIVE."""
-    if arn not in resources:
-        yield f"{arn}: does not exist; create it, or correct the ARN in the stack's config"
-    elif not is_active(resources[arn]["status"]):
-        yield (
-            f"{arn}: its status is {resources[arn]['status']}, but it has to be {ACTIVE}; wait if "
-            "it is being created, otherwise repair it or take it out of the config"
-        )
-
-
-def _other_group(
-    arn: str, resources: Mapping[str, Mapping[str, Any]], world: World
+def _unusable(
+    arn: str, resource: Mapping[str, Any] | None, groups: Collection[str] = ()
 ) -> Iterator[str]:
-    """Yield a message if a resource belongs to another dataset group than the datasets."""
-    group = resources[arn]["datasetGroupArn"] if arn in resources else None
-    if group and world.dataset_groups and group not in world.dataset_groups:
+    """Yield a message for a resource that does not exist, is not ACTIVE, or is of another group.
+
+    `groups` are the dataset groups of the datasets. Without them, any group will do.
+    """
+    if resource is None:
+        yield f"{arn}: does not exist; create it, or correct the ARN in the stack's config"
+        return
+
+    status = resource["status"]
+    if not is_active(status):
+        yield (
+            f"{arn}: its status is {status}, but it has to be {ACTIVE}; wait if it is being "
+            "created, otherwise repair it or take it out of the config"
+        )
+    group = resource["datasetGroupArn"]
+    if groups and group not in groups:
         yield (
             f"{arn}: belongs to {group}, but the datasets of this stack belong to "
-            f"{', '.join(world.dataset_groups)}; correct the ARN, or use another stack for {group}"
+            f"{', '.join(groups)}; correct the ARN, or use another stack for {group}"
         )
 
 
@@ -87,21 +87,20 @@ def refused_automatic_training(view: SolutionView) -> Iterator[str]:
 
     A run that only deploys an approved version trains nothing, so it is not refused.
     """
-    if view.settings["autoTraining"] == "refuse" and "only" not in view.run["request"]:
-        yield from _automatic_training(view)
+    if "only" not in view.run["request"]:
+        yield from _automatic_training(view, "refuse")
 
 
 @guard("automatic training", "WARN", "solution")
 def allowed_automatic_training(view: SolutionView) -> Iterator[str]:
     """Yield a message for a solution with automatic training, if autoTraining is `warn`."""
-    if view.settings["autoTraining"] == "warn":
-        yield from _automatic_training(view)
+    yield from _automatic_training(view, "warn")
 
 
-def _automatic_training(view: SolutionView) -> Iterator[str]:
-    """Yield a message for a solution with automatic training, which costs extra."""
-    solution = view.world.solutions.get(view.arn)
-    if solution and solution.get("performAutoTraining"):
+def _automatic_training(view: SolutionView, setting: str) -> Iterator[str]:
+    """Yield a message for automatic training, which costs extra, with this `autoTraining`."""
+    solution: Mapping[str, Any] = view.world.solutions.get(view.arn, {})
+    if solution.get("performAutoTraining") and view.settings["autoTraining"] == setting:
         yield (
             f"{view.arn}: also trains automatically; turn that off with `aws personalize "
             f"update-solution --solution-arn {view.arn} --no-perform-auto-training`"
@@ -194,8 +193,7 @@ def unusable_filters(view: SolutionView) -> Iterator[str]:
     """Yield a message for a filter that is not ACTIVE or of another group, or gets wrong values."""
     world = view.world
     for arn in filter_arns(view.solution):
-        yield from _missing_or_inactive(arn, world.filters)
-        yield from _other_group(arn, world.filters, world)
+        yield from _unusable(arn, world.filters.get(arn), world.dataset_groups)
     for arn, probe in view.probes:
         if used := world.filters.get(probe["filterArn"] or ""):
             for problem in filter_problems(used["filterExpression"], probe):
@@ -208,9 +206,12 @@ def unknown_context(view: SolutionView) -> Iterator[str]:
 
     https://docs.aws.amazon.com/personalize/latest/dg/contextual-metadata.html
     """
-    datasets = view.settings["datasets"]
-    interactions = (item["datasetArn"] for item in datasets if item["type"] == "interactions")
-    columns = [field["name"] for arn in interactions for field in view.world.schemas.get(arn, ())]
+    columns = [
+        field["name"]
+        for dataset in view.settings["datasets"]
+        if dataset["type"] == "interactions"
+        for field in view.world.schemas.get(dataset["datasetArn"], ())
+    ]
     for arn, probe in view.probes if columns else ():
         for key in sorted({*probe["context"]} - {*columns}):
             yield (
