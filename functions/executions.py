@@ -40,10 +40,9 @@ def run_of(started: StartedRun) -> Run:
     """Return the run of an execution."""
     request = request_of(started["request"])
     return {
+        **started,
         "id": _run_id(started, request),
         "trigger": str(request.get("trigger") or request.get("only") or "manual"),
-        "startedAt": started["startedAt"],
-        "executionArn": started["executionArn"],
         "request": request,
     }
 
@@ -111,25 +110,24 @@ def export_day(run: Run) -> str:
 
 def solution_results(document: FinishedRun) -> list[SolutionResult]:
     """Return the results of the trainings. There are none if the run ended before them."""
-    is_working = "plan" in document and document["plan"]["todo"] == "WORK"
-    return document.get("solutions", []) if is_working else []
+    return document.get("solutions", []) if _has_worked(document) else []
 
 
 def trial_results(document: FinishedRun) -> list[CampaignResult]:
     """Return the results of the trials of earlier runs that the run has tried to end."""
-    has_just_tried = "plan" in document and document["plan"]["todo"] == "TRIALS"
-    solutions = document.get("solutions", []) if has_just_tried else []
-    latest = [campaign for solution in solutions for campaign in solution["campaigns"]]
-    return [*document.get("trials", []), *latest]
+    return document.get("trials", []) if _has_worked(document) else campaign_results(document)
 
 
 def campaign_results(document: FinishedRun) -> list[CampaignResult]:
     """Return the results of all campaigns: of the trials, and of the trainings."""
-    solutions = solution_results(document)
-    return [
-        *trial_results(document),
-        *(campaign for solution in solutions for campaign in solution["campaigns"]),
-    ]
+    solutions = document.get("solutions", [])
+    latest = [campaign for solution in solutions for campaign in solution["campaigns"]]
+    return [*document.get("trials", []), *latest]
+
+
+def _has_worked(document: FinishedRun) -> bool:
+    """Return True if `solutions` are those of the trainings, and not those with trials."""
+    return "plan" in document and document["plan"]["todo"] == "WORK"
 
 
 def configured_run_of(client: SFNClient, execution_arn: str) -> FinishedRun | None:

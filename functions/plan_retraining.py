@@ -28,14 +28,6 @@ if TYPE_CHECKING:
 
     from .contract import CampaignResult, FinishedRun, Plan, PlannedSolution, Run, Settings
 
-NO_JOBS: Plan = {
-    "todo": "NOTHING",
-    "seconds": 0,
-    "reason": None,
-    "imports": [],
-    "solutions": [],
-    "warnings": [],
-}
 PARTIAL_KEYS = {"skipImport", "datasets", "exportDate", "only"}
 """The keys of a request with which a run does not check the present export of each dataset."""
 
@@ -48,10 +40,12 @@ def handler(event: FinishedRun, _context: object) -> FinishedRun:
         RunRefused: the input of the execution is wrong, the run has waited too long for an older
             run or for the deletion of users, or a guard refuses the run.
     """
-    settings, trials = event["settings"], trial_results(event)
+    settings = event["settings"]
     if problems := input_problems(settings, event["run"]):
         raise RunRefused(problems)
+
     run = run_of(event["run"])
+    trials = trial_results(event)
     plan = _plan_before_work(settings, run, trials) or _plan_work(settings, run)
     if plan["todo"] == "WORK":
         # The document has no room for the results of both these trials and the jobs.
@@ -70,17 +64,27 @@ def _plan_before_work(
     `trials` are the results of the trials that the run has tried to end. It tries only once.
     """
     if pause := pause_before(stepfunctions(), settings, run):
-        plan: Plan = {**NO_JOBS, "reason": pause.reason, "seconds": pause.seconds}
-        return {**plan, "todo": "WAIT"} if pause.seconds else plan
+        return _without_jobs(pause.reason, pause.seconds)
     tried = {trial["campaign"]["campaignArn"] for trial in trials}
     if solutions := solutions_on_trial(read_client(), settings, tried):
-        return {**NO_JOBS, "todo": "TRIALS", "solutions": solutions}
+        return {**_without_jobs(), "todo": "TRIALS", "solutions": solutions}
     if reason := event_of_deployment(run):
-        return {**NO_JOBS, "reason": reason}
+        return _without_jobs(reason)
     if run["request"].get("only") == "trials":
-        reason = None if trials else "no campaign has a version on trial"
-        return {**NO_JOBS, "reason": reason}
+        return _without_jobs(None if trials else "no campaign has a version on trial")
     return None
+
+
+def _without_jobs(reason: str | None = None, seconds: int = 0) -> Plan:
+    """Return the plan of a run that waits for some seconds, or else ends."""
+    return {
+        "todo": "WAIT" if seconds else "NOTHING",
+        "seconds": seconds,
+        "reason": reason,
+        "imports": [],
+        "solutions": [],
+        "warnings": [],
+    }
 
 
 def _plan_work(settings: Settings, run: Run) -> Plan:
@@ -90,7 +94,7 @@ def _plan_work(settings: Settings, run: Run) -> Plan:
     for job in view.world.broken:
         mark_broken(write_client(), job)
     if pause := pause_for_deletion(view.world.deletions, run):
-        return {**NO_JOBS, "todo": "WAIT", "reason": pause.reason, "seconds": pause.seconds}
+        return _without_jobs(pause.reason, pause.seconds)
     plan = plan_run(view)
     plan["warnings"] += write_checks(read_client(), view)
     return plan
@@ -160,12 +164,14 @@ def found_up_to_date(view: RunView) -> Iterator[str]:
             yield dataset.dataset["datasetArn"]
     if PARTIAL_KEYS & view.run["request"].keys():
         return
+
     for solution in view.solutions:
-        version, campaigns = solution.version_to_use, solution.solution["campaigns"]
-        if version and version.is_active:
-            if not campaigns:
-                yield solution.arn
-            for campaign in campaigns:
-                arn = campaign["campaignArn"]
-                if served_version_arn(view.world.campaigns[arn]) == version.arn:
-                    yield arn
+        version = solution.version_to_use
+        if version is None or not version.is_active:
+            continue
+        if not solution.campaigns:
+            yield solution.arn
+        for campaign in solution.campaigns:
+            arn = campaign["campaignArn"]
+            if served_version_arn(view.world.campaigns[arn]) == version.arn:
+                yield arn
