@@ -56,20 +56,11 @@ NUMBERS: Mapping[str, _Number] = {
 def wrong_value(file: FileSample, fields: Sequence[SchemaField], now: datetime) -> str | None:
     """Return a message about the first wrong value in the rows of a file, or None."""
     # The same values occur in many rows, so the result for each value is cached.
-    columns = [
-        (
-            file.header.index(field["name"]),
-            field["name"],
-            cache(partial(value_error, field=field, now=now)),
-        )
-        for field in fields
-        if field["name"] in file.header
-    ]
+    checks = {field["name"]: cache(partial(value_error, field=field, now=now)) for field in fields}
     for line, values in file.rows:
-        for index, name, check in columns:
-            if error := check(values[index]):
-                shown_value = values[index][:SHOWN_CHARACTERS]
-                return f"line {line}: {name} is {shown_value!r}, {error}"
+        for name, value in zip(file.header, values, strict=True):
+            if name in checks and (error := checks[name](value)):
+                return f"line {line}: {name} is {value[:SHOWN_CHARACTERS]!r}, {error}"
     return None
 
 
