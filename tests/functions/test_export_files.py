@@ -1,7 +1,10 @@
 """Tests of the guards of an export's files: what they find, and with which message."""
 
+import json
+
 import pytest
 
+from functions.csv_files import read_sample
 from functions.exports import Export
 from functions.planning.export_files import (
     missing_export,
@@ -75,164 +78,49 @@ def test_an_export_is_there_or_the_message_says_what_is_missing(known_export, me
     assert found(missing_export, known_export) == ([message] if message else [])
 
 
-# The header
-
-
-def header_messages(*headers, **changes):
-    """Return the messages about files with these headers and no rows, without their location."""
-    files = [
-        s.sample(key=f"{number}.csv", header=header, rows=())
-        for number, header in enumerate(headers, start=1)
-    ]
-    found_messages = found(wrong_content, s.export(samples=files), **changes)
-    return [message.removeprefix("s3://exports/") for message in found_messages]
-
-
-COLUMNS = ("USER_ID", "ITEM_ID", "TIMESTAMP")
-LACKS = "which the dataset's schema requires; the header is"
-ADD = "add or rename columns in the export"
-
-
-@pytest.mark.parametrize(
-    ("headers", "message"),
-    [
-        ([COLUMNS, COLUMNS[::-1]], None),
-        ([(*COLUMNS, "EVENT_VALUE")], None),
-        ([(*COLUMNS, "NOTE")], None),
-        (
-            [COLUMNS, ("userId", "TIMESTAMP")],
-            f"2.csv: the header lacks USER_ID, ITEM_ID, {LACKS} 'userId,TIMESTAMP'; {ADD}",
-        ),
-        ([()], f"1.csv: the header lacks USER_ID, ITEM_ID, TIMESTAMP, {LACKS} ''; {ADD}"),
-        (
-            [("\x1b[2J" + "x" * 300,)],
-            (
-                "1.csv: the header lacks USER_ID, ITEM_ID, TIMESTAMP, "
-                f"{LACKS} '\\x1b[2J{'x' * 196}'; {ADD}"
-            ),
-        ),
-        (
-            [COLUMNS, COLUMNS[::-1], ("EVENT_VALUE", *COLUMNS)],
-            (
-                "3.csv: only one of this file and 1.csv has the column 'EVENT_VALUE', but all "
-                "files of an import must have the same columns; repeat the export"
-            ),
-        ),
-    ],
-    ids=[
-        *("any order", "nullable", "unknown column", "missing", "empty", "no CSV", "files differ"),
-    ],
-)
-def test_each_header_has_the_required_columns_and_those_of_the_first_file(headers, message):
-    assert header_messages(*headers) == ([message] if message else [])
-
-
-def test_columns_that_the_schema_lacks_are_a_warning():
-    files = [s.sample(), s.sample(header=(*COLUMNS, "eventValue", "x" * 50))]
-    assert found(unknown_columns, s.export()) == []
-    assert found(unknown_columns, s.export(samples=files)) == [
-        (
-            f"{s.LOCATION} has columns that the dataset's schema lacks: 'eventValue', "
-            "'xxxxxxxxxxxxxxxxxxxx'; they are not imported; remove them, or rename them if a name "
-            "is misspelt"
-        )
-    ]
-    assert found(unknown_columns, s.export(samples=files), schemas={}) == [], "there is no schema"
-
-
 # The content
 
-
-def test_the_first_problem_of_a_file_is_named():
-    row = s.rows_of(("1", "2", "now"))[0]
-    wrong_row = s.sample(rows=[row._replace(line=7)], error="line 9 is no record")
-    encoding = s.sample(header=(), rows=(), error="line 1 is not text")
-    assert [found(wrong_content, s.export(samples=[file])) for file in (wrong_row, encoding)] == [
-        [f"{FILE}: line 7: TIMESTAMP is 'now', but the schema requires long; {SECONDS}"],
-        [f"{FILE}: line 1 is not text"],
-    ]
-    assert len(found(wrong_content, s.export(samples=[encoding, s.sample()]))) == 1, (
-        "no header differs"
-    )
-    good_row = s.sample(s.ROW, error="line 9 is no record")
-    assert found(wrong_content, s.export(samples=[good_row])) == [f"{FILE}: line 9 is no record"]
+FIELDS = [
+    *s.FIELDS,
+    {"name": "VIEWS", "type": ["null", "int"]},
+    {"name": "IN_STOCK", "type": ["boolean", "null"]},
+    {"name": "CREATION_TIMESTAMP", "type": ["null", "long"]},
+]
 
 
-def test_at_most_three_files_are_named():
-    files = [s.sample(("", "", "x"), ("", "", "x"), key=f"{number}.csv") for number in range(5)]
-    assert [message[:27] for message in found(wrong_content, s.export(samples=files))] == [
-        f"s3://exports/{number}.csv: line 2:" for number in range(3)
-    ]
+def test_golden_messages_about_the_content_of_files(golden):
+    """A question is a list with the text of each file of an export of items."""
+
+    def answer(line):
+        if line.startswith("#"):
+            return []
+        samples = [
+            read_sample(f"{number}.csv", text.encode(), is_whole_file=True)
+            for number, text in enumerate(json.loads(line), start=1)
+        ]
+        return [
+            f"{guard.verdict} {message}"
+            for guard in (wrong_content, too_few_rows, unknown_columns)
+            for message in found(
+                guard,
+                s.export(samples=samples),
+                schemas={s.DATASET: FIELDS},
+                dataset=s.dataset_of_run(type="items"),
+            )
+        ]
+
+    golden.answers("files.txt", answer)
 
 
-# The values
-
-WHOLE = "write a {}-bit whole number: digits with an optional minus"
-SECONDS = "write whole seconds since 1970"
-DECIMAL = "write a number like -2.5 or 1e-3"
-TOMORROW = int(s.NOW.timestamp()) + 45 * 3600
-"""The first second after tomorrow. The run starts at 03:00."""
-
-
-def value_messages(value, name="A", type_="string", **field):
-    """Return the messages about a file with one row and this value, without location and line."""
-    fields = [{"name": name, "type": type_, **field}]
-    file = s.sample((value,), header=(name,))
-    found_messages = found(wrong_content, s.export(samples=[file]), schemas={s.DATASET: fields})
-    return [message.removeprefix(f"{FILE}: line 2: ") for message in found_messages]
+def test_a_dataset_that_does_not_exist_has_no_columns_that_an_export_could_lack():
+    assert found(unknown_columns, s.export(), schemas={}) == []
 
 
 def test_a_wrong_value_in_row_700_is_found():
-    rows = [*[(*s.ROW, "2.5")] * 699, (*s.ROW, "x")]
-    file = s.sample(*rows, header=(*COLUMNS, "EVENT_VALUE"))
-    assert found(wrong_content, s.export(samples=[file]), schemas={s.DATASET: s.FIELDS}) == [
-        f"{FILE}: line 701: EVENT_VALUE is 'x', but the schema requires float; {DECIMAL}"
-    ]
-
-
-@pytest.mark.parametrize(
-    ("column", "message"),
-    [
-        (("TIMESTAMP", "long", "1.5"), f"'1.5', but the schema requires long; {SECONDS}"),
-        (
-            ("TIMESTAMP", "long", " 1790000000 "),
-            "' 1790000000 ', but the schema requires long; write it without spaces around it",
-        ),
-        (("VIEWS", "int", "x"), f"'x', but the schema requires int; {WHOLE.format(32)}"),
-        (("USER_ID", "string", ""), "'', but the schema requires string; write a value"),
-        (("PRICE", "float", "null"), f"'null', but the schema requires float; {DECIMAL}"),
-        (("IN_STOCK", "boolean", "1"), "'1', but the schema requires boolean; write true or false"),
-        (
-            ("USER_ID", "string", "u" * 257),
-            (
-                f"'{'u' * 20}', which has 257 characters, but Personalize accepts at most 256; "
-                "shorten it"
-            ),
-        ),
-        (
-            ("TIMESTAMP", "long", "1790000000000"),
-            "'1790000000000', which is in milliseconds; write seconds since 1970",
-        ),
-        (
-            ("CREATION_TIMESTAMP", "long", "1790000000000"),
-            "'1790000000000', which is in milliseconds; write seconds since 1970",
-        ),
-        (
-            ("TIMESTAMP", "long", "20786"),
-            "'20786', which is before 1990; write seconds since 1970",
-        ),
-        (
-            ("TIMESTAMP", "float", str(TOMORROW)),
-            (
-                f"'{TOMORROW}', which is later than tomorrow; write seconds since 1970, not "
-                "in the future"
-            ),
-        ),
-    ],
-)
-def test_a_message_shows_the_wrong_value_and_the_way_out(column, message):
-    name, type_, value = column
-    assert value_messages(value, name, type_) == [f"{name} is {message}"]
+    columns = ("USER_ID", "ITEM_ID", "TIMESTAMP", "EVENT_VALUE")
+    file = s.sample(*[(*s.ROW, "2.5")] * 699, (*s.ROW, "x"), header=columns)
+    (message,) = found(wrong_content, s.export(samples=[file]))
+    assert message.startswith(f"{FILE}: line 701: EVENT_VALUE is 'x', but")
 
 
 # The number of rows
