@@ -10,7 +10,7 @@ https://docs.aws.amazon.com/personalize/latest/dg/limits.html.
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cache, partial
 from typing import NamedTuple
 
@@ -23,6 +23,7 @@ ID_COLUMNS = ("USER_ID", "ITEM_ID", "ACTION_ID")
 FIRST_YEAR = 1990
 """An interaction before this year is an error, for example a time that counts days."""
 FIRST_TIME = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC).timestamp()
+DAY_SECONDS = 24 * 60 * 60
 FIRST_MILLISECONDS = 10**11
 """A time from this number on is not in seconds, which would be the year 5138."""
 # Python refuses to parse a number of thousands of digits, even if they are zeros.
@@ -104,8 +105,8 @@ def _time_error(seconds: float, column: str, now: datetime) -> str | None:
         return in_milliseconds
     if column != "TIMESTAMP":
         return None
-    midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    end = (midnight + timedelta(days=2)).timestamp()
+    days = now.timestamp() // DAY_SECONDS
+    end = (days + 2) * DAY_SECONDS
     if FIRST_TIME <= seconds < end:
         return None
     if FIRST_TIME <= seconds / 1000 < end:

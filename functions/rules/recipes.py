@@ -46,12 +46,6 @@ class Recipe(NamedTuple):
     - themes: https://docs.aws.amazon.com/personalize/latest/dg/themed-batch-recommendations.html
     - exploration: https://docs.aws.amazon.com/personalize/latest/dg/use-case-recipe-features.html
     """
-    updates: Literal["AUTOMATIC", "INCREMENTAL"] | None = None
-    """How the newest version learns new items without a training, or None if it does not.
-
-    Automatic updates come every two hours and are free. Incremental updates need
-    `performIncrementalUpdate` and are billed:
-    https://docs.aws.amazon.com/personalize/latest/dg/native-recipe-semantic-similarity.html"""
     is_priced_by_interactions: bool = False
     """True if its trainings are not priced by hours: https://aws.amazon.com/personalize/pricing/"""
 
@@ -82,11 +76,9 @@ _SEGMENTS = Recipe(
 )
 
 RECIPES: Mapping[str, Recipe] = {
-    "aws-user-personalization-v2": _FOR_USERS._replace(
-        updates="AUTOMATIC", is_priced_by_interactions=True
-    ),
+    "aws-user-personalization-v2": _FOR_USERS._replace(is_priced_by_interactions=True),
     "aws-user-personalization": _FOR_USERS._replace(
-        updates="AUTOMATIC", features=("trainingMode UPDATE", *EXPLORATION_KEYS)
+        features=("trainingMode UPDATE", *EXPLORATION_KEYS)
     ),
     "aws-hrnn": _FOR_USERS,
     "aws-hrnn-metadata": _FOR_USERS,
@@ -97,7 +89,7 @@ RECIPES: Mapping[str, Recipe] = {
     "aws-personalized-ranking": _RANKING,
     "aws-similar-items": _RELATED._replace(features=("themes",)),
     "aws-sims": _RELATED,
-    "aws-semantic-similarity": _RELATED._replace(metrics=None, updates="INCREMENTAL"),
+    "aws-semantic-similarity": _RELATED._replace(metrics=None),
     "aws-item-affinity": _SEGMENTS._replace(line_keys=("itemId",)),
     "aws-item-attribute-affinity": _SEGMENTS._replace(line_keys=("itemAttributes",)),
     "aws-next-best-action": Recipe(
@@ -105,7 +97,6 @@ RECIPES: Mapping[str, Recipe] = {
         required_keys=("userId",),
         metrics=("coverage", *NDCGS),
         other_metrics="precision|recall|auc|area_under_the_curve",
-        updates="AUTOMATIC",
     ),
 }
 """The name of a recipe -> what it decides."""
