@@ -103,7 +103,8 @@ def job_name(settings: Settings, run: Run, suffix: str) -> str:
 
 def export_day(run: Run) -> str:
     """Return the day whose exports the run imports. It may be the day with which the id begins."""
-    request, run_id = run["request"], run["id"]
+    request = run["request"]
+    run_id = run["id"]
     day_of_run = f"{run_id[:4]}-{run_id[4:6]}-{run_id[6:8]}"
     return request.get("exportDate") or request.get("day") or day_of_run
 
@@ -165,7 +166,8 @@ def unreported_error(client: SFNClient, execution_arn: str) -> StateError | None
             event has invoked it.
     """
     execution = client.describe_execution(executionArn=execution_arn)
-    status, error = execution["status"], execution.get("error")
+    status = execution["status"]
+    error = execution.get("error")
     if status == "RUNNING":
         raise ServiceUnavailable(f"the status of {execution_arn} is still RUNNING")
     if status in ("SUCCEEDED", "PENDING_REDRIVE") or error == REPORTED_ERROR:

@@ -79,6 +79,7 @@ def _file_error(file: FileSample, view: DatasetView) -> str | None:
     """
     if file.error and not file.header:
         return file.error
+
     now = view.world.now
     required = [field["name"] for field in view.fields if value_error("", field, now)]
     if missing := [name for name in required if name not in file.header]:
@@ -87,6 +88,7 @@ def _file_error(file: FileSample, view: DatasetView) -> str | None:
             f"header is {','.join(file.header)[:SHOWN_HEADER]!r}; add or rename columns in the "
             "export"
         )
+
     readable = (sample for sample in view.export.samples if sample.header)
     first = next(readable, file)
     if differing := sorted(set(file.header) ^ set(first.header)):
@@ -95,6 +97,7 @@ def _file_error(file: FileSample, view: DatasetView) -> str | None:
             f"{differing[0][:SHOWN_CHARACTERS]!r}, but all files of an import must have the same "
             "columns; repeat the export"
         )
+
     return wrong_value(file, view.fields, now) or file.error
 
 
@@ -104,12 +107,14 @@ def too_few_rows(view: DatasetView) -> Iterator[str]:
 
     A FULL export may have fewer if events add interactions.
     """
-    dataset, rows = view.dataset, view.export.row_count
+    dataset = view.dataset
     types = ("interactions",) if view.is_full else ("interactions", "actionInteractions")
     if dataset["type"] not in types:
         return
     if view.is_full and (view.world.event_trackers or dataset["streamed"]):
         return
+
+    rows = view.export.row_count
     # missing_export finds an export without rows.
     if rows and rows < MIN_ROWS:
         advice = (

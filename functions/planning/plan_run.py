@@ -88,16 +88,18 @@ def plan_run(view: RunView) -> Plan:
     """
     if refusals := _messages("REFUSE", view):
         raise RunRefused(refusals)
+
     imports = [dataset.planned() for dataset in view.datasets if dataset.needs_import]
     solutions = [planned for solution in view.solutions if (planned := solution.planned())]
-    users = view.solutions[0].user_ids if view.solutions else None
     reason = None if imports or solutions else _why_skipped(view)
+    users = view.solutions[0].user_ids if view.solutions else None
     deletions = [item.deletion for item in view.trained_solutions if item.deletion]
     held_back = [
         f"{solution.arn}: {solution.limit_message}"
         for solution in view.solutions
         if solution.limit_message and not reason
     ]
+
     return {
         "todo": "NOTHING" if reason else "WORK",
         "seconds": 0,

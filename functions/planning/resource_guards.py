@@ -114,11 +114,12 @@ def automatic_deployment(view: SolutionView) -> Iterator[str]:
     The command in the message keeps the campaign's other settings. It names a version, because
     UpdateCampaign needs one to turn the setting off.
     """
-    for configured in view.solution["campaigns"]:
+    for configured in view.campaigns:
         arn = configured["campaignArn"]
-        campaign = view.world.campaigns.get(arn)
-        if campaign is None or not syncs_with_latest_version(campaign):
+        campaign = view.world.campaigns[arn]
+        if not syncs_with_latest_version(campaign):
             continue
+
         version = campaign["solutionVersionArn"]
         if version.endswith(LATEST):
             active = (training.arn for training in view.seen.trainings if training.is_active)
@@ -212,7 +213,10 @@ def unknown_context(view: SolutionView) -> Iterator[str]:
         if dataset["type"] == "interactions"
         for field in view.world.schemas.get(dataset["datasetArn"], ())
     ]
-    for arn, probe in view.probes if columns else ():
+    if not columns:
+        return  # No interactions are configured, or another guard says that they don't exist.
+
+    for arn, probe in view.probes:
         for key in sorted({*probe["context"]} - {*columns}):
             yield (
                 f"{arn}: the context of the probe has {key}, which is no "
@@ -246,14 +250,16 @@ def unusable_inputs(view: SolutionView) -> Iterator[str]:
     recipe = find_recipe(view.recipe)
     keys = (recipe and recipe.line_keys) or ()
     for job in view.batch_jobs:
-        export, name = view.world.batch_inputs[job["input"]], f"batch job to {job['output']}"
+        name = f"batch job to {job['output']}"
+        export = view.world.batch_inputs[job["input"]]
         others = [file.key for file in export.objects if export.url(file.key) != export.location]
-        line = export.first_line
         if others and not export.location.endswith("/"):
             yield (
                 f"{name}: Personalize would also read {others[0]}, because it begins like the "
                 "input; move it, or put the input into a folder"
             )
+
+        line = export.first_line
         if line is not None and not all(f'"{key}"' in line for key in keys):
             yield (
                 f"{name}: its input begins with {line[:60]!r}, but each line has to be a JSON "
