@@ -50,9 +50,16 @@ def handler(event: FinishedRun, _context: object) -> FinishedRun:
     if plan["todo"] == "WORK":
         # The document has no room for the results of both these trials and the jobs.
         plan, trials = with_trials(plan, trials), []
-    facts = {key: plan[key] for key in ("todo", "seconds", "reason")}
-    jobs = {key: len(plan[key]) for key in ("imports", "solutions")}
-    log("plan_retraining", plan["todo"], runId=run["id"], **facts, **jobs)
+    log(
+        "plan_retraining",
+        plan["todo"],
+        runId=run["id"],
+        todo=plan["todo"],
+        seconds=plan["seconds"],
+        reason=plan["reason"],
+        imports=len(plan["imports"]),
+        solutions=len(plan["solutions"]),
+    )
     return {"settings": settings, "run": run, "plan": plan, "trials": trials}
 
 

@@ -45,7 +45,7 @@ class DatasetOfRun(DatasetSettings):
     """The day that has replaced `{date}` in the data location, or None if there is no `{date}`."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class DatasetView:
     """A dataset that the run may import, with its export and its earlier imports."""
 

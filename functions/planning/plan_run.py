@@ -43,7 +43,7 @@ GUARDS = tuple(
 """The guards in the order in which they are checked. `docs/guards.md` shows them."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class RunView:
     """A run, and the state of the services from which it is planned."""
 
@@ -69,15 +69,14 @@ def read_view(client: PersonalizeClient, settings: Settings, run: Run) -> RunVie
 def view_of(settings: Settings, run: Run, world: World) -> RunView:
     """Return a run with its datasets and solutions in this state of the services."""
     datasets = [
-        DatasetView(settings=settings, run=run, world=world, dataset=dataset)
-        for dataset in datasets_to_import(settings, run)
+        DatasetView(settings, run, world, dataset) for dataset in datasets_to_import(settings, run)
     ]
     imports_anything = any(dataset.needs_import for dataset in datasets)
     solutions = [
         SolutionView(settings, run, world, solution, imports_anything=imports_anything)
         for solution in solutions_to_train(settings, run)
     ]
-    return RunView(settings=settings, run=run, world=world, datasets=datasets, solutions=solutions)
+    return RunView(settings, run, world, datasets, solutions)
 
 
 def plan_run(view: RunView) -> Plan:

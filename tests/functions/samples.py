@@ -383,10 +383,10 @@ def view(request=None, settings_=None, trigger="schedule", **changes):
 def dataset_view(request=None, settings_=None, *, trigger="schedule", dataset=None, **changes):
     """Return the view of a dataset with these settings, by default of interactions."""
     return DatasetView(
-        settings=settings_ or settings(),
-        run=run(request, trigger=trigger),
-        world=world(**changes),
-        dataset=dataset or dataset_of_run(),
+        settings_ or settings(),
+        run(request, trigger=trigger),
+        world(**changes),
+        dataset or dataset_of_run(),
     )
 
 
