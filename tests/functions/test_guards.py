@@ -1,24 +1,22 @@
 """Tests of the guards of datasets, solutions and campaigns: what they find, and what they say."""
 
+import json
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from docs import guards as page
+from functions.planning import resource_guards
 from functions.planning.plan_run import GUARDS
 from functions.planning.resource_guards import (
     allowed_automatic_training,
     automatic_deployment,
-    inactive_datasets,
     refused_automatic_training,
     unknown_context,
     unknown_probe_users,
-    unusable_filters,
-    unusable_solution,
 )
 from tests.functions import samples as s
-from tests.world import dataset_arn
 
 
 def test_the_page_shows_the_guards():
@@ -34,92 +32,74 @@ def test_the_docstring_of_a_guard_says_what_it_looks_for(guard):
 
 # Resources exist and belong together
 
+USER = {"userId": "u1", "minResults": 1, "minutes": 1}
+FILTER = f"{s.ARN}:filter/unseen"
+DRAMA = {"filterArn": FILTER, "filterValues": {"GENRES": '"Drama"'}}
+RESOURCES = {
+    "dataset": ("datasets", s.DATASET, s.dataset_resource()),
+    "group": ("dataset_groups", s.GROUP, s.group_resource()),
+    "solution": ("solutions", s.SOLUTION, s.solution_resource()),
+    "campaign": ("campaigns", s.CAMPAIGN, s.campaign()),
+    "filter": (
+        "filters",
+        FILTER,
+        {
+            "status": "ACTIVE",
+            "datasetGroupArn": s.GROUP,
+            "filterExpression": "INCLUDE ItemID WHERE Items.GENRE IN ($GENRES)",
+        },
+    ),
+}
+"""What can be unusual -> where the world has it, its ARN, and what is usual."""
 
-def test_every_resource_that_does_not_exist_is_found():
-    absent = {"datasets": {}, "dataset_groups": {}, "solutions": {}, "campaigns": {}}
-    missing = (dataset_arn("users"), s.DATASET)
-    two = s.settings(datasets=[s.dataset_settings(datasetArn=arn) for arn in missing])
-    without_import = {"request": {"skipImport": True}, "settings_": two}
-    assert s.messages(inactive_datasets, **without_import, **absent) == [
-        f"{arn}: does not exist; create it, or correct the ARN in the stack's config"
-        for arn in missing
-    ]
-    assert s.messages(unusable_solution, **absent) == [
-        f"{s.SOLUTION}: does not exist; create it, or correct the ARN in the stack's config",
-        f"{s.CAMPAIGN}: does not exist; create it, or take it out of the stack's config",
-    ]
 
-
-@pytest.mark.parametrize("status", ["CREATE PENDING", "CREATE FAILED", "DELETE IN_PROGRESS"])
-def test_every_resource_that_is_not_active_is_found(status):
-    inactive = {
-        "datasets": {s.DATASET: s.dataset_resource(status=status)},
-        "dataset_groups": {s.GROUP: s.group_resource(status=status)},
-        "solutions": {s.SOLUTION: s.solution_resource(status=status)},
+def test_golden_messages_about_resources(golden):
+    """A question is a resource and what is unusual about it, or that it does not exist."""
+    probed = s.campaign_settings(probe={**USER, **DRAMA, "context": {}})
+    solution = s.solution_settings(campaigns=[probed])
+    both = {
+        "settings_": s.settings(datasets=[s.items_settings(), s.dataset_settings()]),
+        "exports": {s.ITEMS: s.export(), s.DATASET: s.export()},
     }
-    assert [
-        *s.messages(inactive_datasets, **inactive),
-        *s.messages(unusable_solution, **inactive),
-    ] == [
-        f"{arn}: its status is {status}, but it has to be ACTIVE; wait if it is being created, "
-        "otherwise repair it or take it out of the config"
-        for arn in (s.DATASET, s.GROUP, s.SOLUTION)
-    ]
 
+    def answer(line):
+        if line.startswith("#"):
+            return []
+        name, _, unusual = line.partition(" ")
+        world = {key: {arn: usual} for key, arn, usual in RESOURCES.values()}
+        key, arn, usual = RESOURCES[name]
+        world[key] = {} if unusual == "is missing" else {arn: {**usual, **json.loads(unusual)}}
+        return [
+            f"{guard.verdict} {message}".replace(f"{s.ARN}:", "")
+            for guard in GUARDS
+            if guard.check.__module__ == resource_guards.__name__
+            for message in s.messages(guard, solution=solution, **both, **world)
+        ]
 
-BOOKS = f"{s.ARN}:dataset-group/books"
-DELETED = f"{s.CAMPAIGN}: its status is DELETE PENDING; take it out of the stack's config"
-STRAY = (
-    f"{s.CAMPAIGN}: serves {s.SOLUTION}-2/1, which is not a version of {s.SOLUTION}; move the "
-    "campaign to the solution of that version in the config"
-)
-OF_OTHER_GROUP = (
-    f"{s.SOLUTION}: belongs to {BOOKS}, but the datasets of this stack belong to {s.GROUP}; "
-    f"correct the ARN, or use another stack for {BOOKS}"
-)
-
-
-@pytest.mark.parametrize(
-    ("resource", "changes", "message"),
-    [
-        (s.solution_resource, {"datasetGroupArn": BOOKS}, OF_OTHER_GROUP),
-        (s.campaign, {"status": "DELETE PENDING"}, DELETED),
-        (s.campaign, {"solutionVersionArn": f"{s.SOLUTION}-2/1"}, STRAY),
-        (s.campaign, {"status": "CREATE PENDING"}, None),
-        (s.campaign, {"status": "CREATE FAILED"}, None),
-    ],
-    ids=["other group", "deleted", "other solution", "waited for", "repaired by the update"],
-)
-def test_resources_that_do_not_belong_together_are_found(resource, changes, message):
-    kind, arn = ("campaigns", s.CAMPAIGN) if resource is s.campaign else ("solutions", s.SOLUTION)
-    found = s.messages(unusable_solution, **{kind: {arn: resource(**changes)}})
-    assert found == ([message] if message else [])
+    golden.answers("resources.txt", answer)
 
 
 # Automatic training
 
-AUTOMATIC = s.solution_resource(performAutoTraining=True)
-
 
 @pytest.mark.parametrize(
-    ("setting", "guard"),
-    [("warn", allowed_automatic_training), ("refuse", refused_automatic_training)],
+    ("setting", "request_", "counts"),
+    [
+        ("refuse", {}, (1, 0)),
+        ("refuse", {"only": "deployments"}, (0, 0)),
+        ("warn", {}, (0, 1)),
+        ("warn", {"only": "deployments"}, (0, 1)),
+    ],
 )
-def test_automatic_training_is_either_refused_or_a_warning(setting, guard):
-    def found(guard, resource, **changes):
-        known = {"settings_": s.settings(autoTraining=setting), "solutions": {s.SOLUTION: resource}}
-        return s.messages(guard, **known, **changes)
-
-    (other,) = {allowed_automatic_training, refused_automatic_training} - {guard}
-    assert found(guard, AUTOMATIC) == [
-        (
-            f"{s.SOLUTION}: also trains automatically; turn that off with `aws personalize "
-            f"update-solution --solution-arn {s.SOLUTION} --no-perform-auto-training`"
-        )
-    ]
-    assert found(other, AUTOMATIC) == found(guard, s.solution_resource()) == []
-    only = {"only": "deployments"}
-    assert found(refused_automatic_training, AUTOMATIC, request=only) == [], "it trains nothing"
+def test_automatic_training_is_either_refused_or_a_warning(setting, request_, counts):
+    """A run that only deploys trains nothing, so it is not refused."""
+    known = {
+        "request": request_,
+        "settings_": s.settings(autoTraining=setting),
+        "solutions": {s.SOLUTION: s.solution_resource(performAutoTraining=True)},
+    }
+    guards = (refused_automatic_training, allowed_automatic_training)
+    assert tuple(len(s.messages(guard, **known)) for guard in guards) == counts
 
 
 # Versions that go live by themselves
@@ -147,59 +127,7 @@ def test_a_campaign_that_follows_the_newest_version_is_found(served):
     ]
 
 
-def test_a_campaign_that_only_the_pipeline_updates_passes():
-    not_following = {
-        s.CAMPAIGN: s.campaign(campaignConfig={"syncWithLatestSolutionVersion": False})
-    }
-    for campaigns in ({}, {s.CAMPAIGN: s.campaign()}, not_following):
-        assert s.messages(automatic_deployment, campaigns=campaigns) == []
-
-
 # Probes
-
-USER = {"userId": "u1", "minResults": 1, "minutes": 1}
-FILTER = f"{s.ARN}:filter/unseen"
-GENRES = "INCLUDE ItemID WHERE Items.GENRE IN ($GENRES)"
-
-
-def about_filters(described, *probes):
-    """Return the messages about the filter of probes with these fields, as it is described."""
-    known = {"status": "ACTIVE", "datasetGroupArn": s.GROUP, "filterExpression": GENRES}
-    values = {"filterValues": {"GENRES": '"Drama"'}}
-    whole = ({**USER, "filterArn": FILTER, **values, **probe} for probe in probes)
-    campaigns = [s.campaign_settings(probe=probe) for probe in whole]
-    solution = s.solution_settings(campaigns=[*campaigns, s.campaign_settings()])
-    filters = {} if described is None else {FILTER: {**known, **described}}
-    return s.messages(unusable_filters, solution=solution, filters=filters)
-
-
-def test_a_probe_has_to_give_its_filter_what_the_expression_needs():
-    """tests/functions/test_filters.py has all that a filter may need."""
-    assert about_filters({}, {}) == []
-    assert about_filters({}, {"filterValues": {}}, {}) == [
-        (
-            f"{s.CAMPAIGN}: the probe has filterValues for nothing, but the filter needs GENRES; "
-            "correct them"
-        )
-    ]
-
-
-@pytest.mark.parametrize(
-    ("described", "message"),
-    [
-        ({}, None),
-        (None, "does not exist; create it, or correct the ARN in the stack's config"),
-        ({"status": "CREATE FAILED"}, "its status is CREATE FAILED"),
-        (
-            {"datasetGroupArn": "other"},
-            f"belongs to other, but the datasets of this stack belong to {s.GROUP}",
-        ),
-    ],
-)
-def test_a_filter_of_a_probe_has_to_be_active_and_of_the_group(described, message):
-    found = about_filters(described, {}, {"filterArn": None})
-    expected = f"{FILTER}: {message}"
-    assert [expected in text for text in found] == ([True] if message else [])
 
 
 def test_a_key_of_the_context_has_to_be_a_column_of_the_interactions():
