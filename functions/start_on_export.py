@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from mypy_boto3_stepfunctions import SFNClient
 
-DAY_PATTERN = r"(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})"
+DAY = re.compile(r"(?=([0-9]{4}-[0-9]{2}-[0-9]{2}))")
+"""Any day in a text, also if digits before it look like the beginning of another day."""
 PATIENCE = timedelta(minutes=5)
 """How long an invocation tries again, because Lambda retries only for some minutes."""
 PAUSE_SECONDS = 30
@@ -84,9 +85,9 @@ def _start_if_ready(client: SFNClient, event: WrittenObject) -> str | None:
 
 def _day_of_marker(markers: Sequence[str], location: str) -> str | None:
     """Return the day in a ready marker's location, or None if the location is not a marker's."""
-    for marker in markers:
-        pattern = re.escape(marker).replace(re.escape(DATE), DAY_PATTERN, 1)
-        pattern = pattern.replace(re.escape(DATE), "(?P=day)")
-        if match := re.fullmatch(pattern, location):
-            return match["day"]
+    days: list[str] = DAY.findall(location)
+    for day in days:
+        # Each `{date}` of a marker stands for the same day.
+        if location in [marker.replace(DATE, day) for marker in markers]:
+            return day
     return None
