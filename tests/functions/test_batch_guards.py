@@ -1,5 +1,6 @@
 """Tests of the guards about batch jobs, and of what they read in S3."""
 
+import json
 from datetime import UTC, datetime
 from unittest.mock import patch
 
@@ -36,29 +37,21 @@ def found(
     )
 
 
-USER, ITEM = '{"userId": "1"}', '{"itemId": "1"}'
+def test_golden_messages_about_inputs(golden):
+    """A question is a recipe, the location of the input, and the files in the bucket."""
 
+    def answer(line):
+        if line.startswith("#"):
+            return []
+        recipe, location, files = line.split(" ", 2)
+        objects = {key: text.encode() for key, text in json.loads(files).items()}
+        return [
+            f"{guard.verdict} {message}"
+            for guard in (unusable_inputs, incomplete_inputs)
+            for message in found(guard, objects, recipe, location)
+        ]
 
-@pytest.mark.parametrize(
-    ("recipe", "line", "keys"),
-    [
-        ("aws-user-personalization", USER, None),
-        ("aws-user-personalization-v2", ITEM, "userId"),
-        ("aws-popularity-count", USER, None),
-        ("aws-sims", ITEM, None),
-        ("aws-sims", "1,2", "itemId"),
-        ("aws-personalized-ranking", USER, "userId and itemList"),
-        ("aws-personalized-ranking", '{"userId": "1", "itemList": []}', None),
-        ("aws-item-affinity", USER, "itemId"),
-        ("aws-item-attribute-affinity", '{"itemAttributes": "ITEMS.a = 1"}', None),
-        ("aws-of-next-year", "any", None),
-    ],
-)
-def test_the_recipe_decides_about_the_keys_of_a_line(recipe, line, keys):
-    content = {"in/empty.json": b"", "in/users.json": f"{line}\n{{}}\n".encode()}
-    text = f"each line has to be a JSON object with {keys}; correct it"
-    messages = [f"{NAMED}its input begins with {line!r}, but {text}"] if keys else []
-    assert found(unusable_inputs, content, recipe, "s3://exports/in/") == messages
+    golden.answers("batch_inputs.txt", answer)
 
 
 @pytest.mark.parametrize(("item_bytes", "is_refused"), [(255, False), (1536, False), (4000, True)])
@@ -68,32 +61,6 @@ def test_a_first_line_is_read_to_its_end_even_if_its_items_are_long(item_bytes, 
     line = f'{{"itemList": [{items}], "userId": "1"}}\n{{}}'
     messages = found(unusable_inputs, {"in/users.json": line.encode()}, "aws-personalized-ranking")
     assert len(messages) == is_refused
-
-
-def test_a_file_is_refused_if_personalize_would_read_another_one_too():
-    files = {"in/users.json": USER.encode(), "in/users.json.bak": ITEM.encode()}
-    text = (
-        f"{NAMED}Personalize would also read in/users.json.bak, because it begins like the input; "
-        "move it, or put the input into a folder"
-    )
-    assert found(unusable_inputs, files) == [text]
-    assert found(unusable_inputs, files, location="s3://exports/in/") == []
-    files["in/users.json"] = b""
-    assert found(unusable_inputs, files) == [text], "roles may not read the other file"
-
-
-@pytest.mark.parametrize(
-    ("objects", "location", "reason"),
-    [
-        ({"in/users.json": b"{}"}, INPUT, None),
-        ({}, INPUT, f"{INPUT} has no content"),
-        ({"in/users.json": b""}, INPUT, f"{INPUT} has no content"),
-        ({}, "s3://other/u", "s3://other/u cannot be read: NoSuchBucket: it does not exist"),
-    ],
-)
-def test_an_input_that_is_not_there_yet_is_a_warning(objects, location, reason):
-    text = f"{NAMED}{reason}; the batch job fails unless this changes before it begins"
-    assert found(incomplete_inputs, objects, location=location) == ([text] if reason else [])
 
 
 def test_an_input_that_cannot_be_read_is_still_compared_with_that_of_the_last_results():
