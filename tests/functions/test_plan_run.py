@@ -272,6 +272,7 @@ WITHOUT_CAMPAIGNS = s.settings(solutions=[s.solution_settings(campaigns=[])])
         ({"request": {"skipImport": True}}, []),
         ({"request": {"datasets": ["interactions"]}}, [s.DATASET]),
         ({"request": {"exportDate": "2026-11-28"}}, [s.DATASET]),  # no {date} in its location
+        ({"settings_": DATED, "request": {"exportDate": "2026-11-28"}}, []),
         ({"request": {"only": "deployments"}}, []),
         ({"request": {"solutions": [s.SOLUTION]}}, [s.DATASET, s.CAMPAIGN]),
     ],
