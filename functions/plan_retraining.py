@@ -49,7 +49,9 @@ def handler(event: FinishedRun, _context: object) -> FinishedRun:
     plan = _plan_before_work(settings, run, trials) or _plan_work(settings, run)
     if plan["todo"] == "WORK":
         # The document has no room for the results of both these trials and the jobs.
-        plan, trials = with_trials(plan, trials), []
+        plan = with_trials(plan, trials)
+        trials = []
+
     log(
         "plan_retraining",
         plan["todo"],

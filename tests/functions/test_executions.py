@@ -8,6 +8,7 @@ import pytest
 from functions.errors import ServiceUnavailable
 from functions.executions import (
     configured_run_of,
+    export_day,
     job_name,
     request_of,
     run_began_at,
@@ -46,6 +47,16 @@ def test_a_scheduled_time_is_in_utc():
 )
 def test_a_run_begins_at_its_scheduled_time_or_before(run, began_at):
     assert run_began_at(run) == began_at
+
+
+@pytest.mark.parametrize(
+    ("request_", "day"),
+    [({}, "2026-11-29"), ({"day": "2026-11-28"}, "2026-11-28")],
+    ids=["of the run", "of a marker"],
+)
+def test_a_run_imports_the_exports_of_its_day_unless_a_person_names_another(request_, day):
+    assert export_day(s.run(request_)) == day
+    assert export_day(s.run({**request_, "exportDate": "2026-11-27"})) == "2026-11-27"
 
 
 # The run
