@@ -263,7 +263,7 @@ MOVIES = DatasetGroup()
 
 
 def largest_group(
-    name_characters: int = 63, filters: int = 0, location_characters: int = 0
+    name_characters: int = 63, filters: int = 0, location_characters: int = 0, bake_hours: int = 1
 ) -> DatasetGroup:
     """Return a group with the largest pipeline that the rules allow, and names of this length.
 
@@ -279,7 +279,7 @@ def largest_group(
         return {"filter_arn": f"{PERSONALIZE}:filter/{name(f'f{number}')}"} if has_filter else {}
 
     count = MAX_SOLUTIONS * MAX_CAMPAIGNS
-    bake = BakeArgs(hours=1, alarms=[alarm_arn("a")])
+    bake = BakeArgs(hours=bake_hours, alarms=[alarm_arn("a")])
     texts = MAX_TEXT_CHARACTERS - count * len(f"u{alarm_arn('a')}")
     texts -= sum(len(arn) for number in range(filters) for arn in filtered(number).values())
     datasets = {

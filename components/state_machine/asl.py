@@ -6,7 +6,7 @@ would wrap the result in an envelope that every path in the document would have 
 """
 
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import pulumi
 
@@ -17,17 +17,16 @@ Definition: TypeAlias = dict[str, object]
 TASK_TIMEOUT_SECONDS = 960
 """One minute more than the timeout of a function, whose error is clearer than a Task's timeout."""
 RETRY_PAUSE_SECONDS = 240
-"""The pause before a retry, except after THROTTLING_ERRORS.
+"""The pause before the first retry, except after `Throttled`.
 
 If a function still runs although its Task has ended, it may send a change for 150 more seconds
-(`functions/reconcile.py`), and a job that it creates is listed 90 seconds later.
+(`functions/reconcile.py`), and a job that it creates is listed 90 seconds later. Jitter could
+shorten the pause, so it is off.
 """
-THROTTLING_ERRORS = ["Throttled", "Lambda.TooManyRequestsException"]
-"""Errors after which the function has done nothing. The first is from functions/errors.py."""
 KILLED_ERRORS = ("Runtime.ExitError", "Runtime.OutOfMemory")
 """Lambda's names for a function whose process has ended or was killed before its answer."""
-UNANSWERED_ERRORS = [
-    "ServiceUnavailable",  # functions/errors.py
+PLATFORM_ERRORS = [
+    "Lambda.TooManyRequestsException",
     # Faults of Lambda, mostly before the function has started:
     # https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html
     "Lambda.ServiceException",
@@ -39,46 +38,74 @@ UNANSWERED_ERRORS = [
     "Sandbox.Timedout",
     *KILLED_ERRORS,
     "States.Timeout",
+]
+"""The errors of a function that could not be started, or that was stopped before its answer."""
+UNANSWERED_ERRORS = [
+    "ServiceUnavailable",  # functions/errors.py
     # Personalize may answer this about a job that was just created.
     "ResourceNotFoundException",
 ]
-"""Errors after which the function may have created a job that is not listed yet.
+"""What a function raises if it may have created a job that is not listed yet.
 
-The retry looks for this job before it creates another one. Jitter could shorten the pause, so it is
-off, because the job must be listed by then.
+The retry looks for this job before it creates another one.
 """
 
 
-def call(function: pulumi.Input[str], *, result_path: str, next_state: str, on_error: str) -> State:
+class Retries(NamedTuple):
+    """How often a Task is repeated. Each pause is twice as long as the one before."""
+
+    times: int
+    longest_pause: int
+    """The longest pause in seconds."""
+
+
+USUAL_RETRIES = Retries(times=5, longest_pause=RETRY_PAUSE_SECONDS)
+
+
+def call(
+    function: pulumi.Input[str],
+    *,
+    result_path: str,
+    next_state: str,
+    on_error: str,
+    if_killed: Retries = USUAL_RETRIES,
+) -> State:
     """Return a Task that calls a function with the whole document.
 
-    The result is written to `result_path`. Transient errors are retried for 10 to 15 minutes. Any
-    other error leads to `on_error`, with Error and Cause at `$.error`.
+    The result is written to `result_path`. Transient errors are retried for 10 to 20 minutes, but
+    PLATFORM_ERRORS as `if_killed` says. Any other error leads to `on_error`, with Error and Cause
+    at `$.error`.
     """
-    growth = {"BackoffRate": 2, "MaxDelaySeconds": RETRY_PAUSE_SECONDS}
     return {
         "Type": "Task",
         "Resource": function,
         "TimeoutSeconds": TASK_TIMEOUT_SECONDS,
         "ResultPath": result_path,
         "Retry": [
-            {
-                "ErrorEquals": THROTTLING_ERRORS,
-                "IntervalSeconds": 5,
-                "MaxAttempts": 9,
-                "JitterStrategy": "FULL",
-                **growth,
-            },
-            {
-                "ErrorEquals": UNANSWERED_ERRORS,
-                "IntervalSeconds": RETRY_PAUSE_SECONDS,
-                "MaxAttempts": 5,
-                "JitterStrategy": "NONE",
-                **growth,
-            },
+            # The function has done nothing.
+            _retry(["Throttled"], USUAL_RETRIES._replace(times=9), first_pause=5, jitter="FULL"),
+            _retry(UNANSWERED_ERRORS, USUAL_RETRIES),
+            _retry(PLATFORM_ERRORS, if_killed),
         ],
         "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": on_error}],
         "Next": next_state,
+    }
+
+
+def _retry(
+    errors: list[str],
+    retries: Retries,
+    *,
+    first_pause: int = RETRY_PAUSE_SECONDS,
+    jitter: str = "NONE",
+) -> dict[str, object]:
+    return {
+        "ErrorEquals": errors,
+        "IntervalSeconds": first_pause,
+        "MaxAttempts": retries.times,
+        "BackoffRate": 2,
+        "MaxDelaySeconds": retries.longest_pause,
+        "JitterStrategy": jitter,
     }
 
 
@@ -108,6 +135,7 @@ def loop(
     waits: Mapping[str, str],
     outcomes: Mapping[str, str],
     on_error: str,
+    if_killed: Retries = USUAL_RETRIES,
 ) -> States:
     """Return the states that call a function until its item has an outcome. `name` is the first.
 
@@ -121,10 +149,17 @@ def loop(
             phase uses the first of them.
         outcomes: outcome of the item -> the state that ends the iteration.
         on_error: the next state after an error that cannot be retried.
+        if_killed: how often the function is called again if it is killed or cannot be started.
     """
     names = list(dict.fromkeys(waits.values()))
     return {
-        name: call(function, result_path="$.item", next_state=question, on_error=on_error),
+        name: call(
+            function,
+            result_path="$.item",
+            next_state=question,
+            on_error=on_error,
+            if_killed=if_killed,
+        ),
         question: {
             "Type": "Choice",
             "Choices": [

@@ -8,7 +8,17 @@ from collections.abc import Mapping
 import pulumi
 
 from ..args import SECONDS_PER_HOUR, RetrainingPipelineArgs
-from .asl import Definition, call, choose, end_with, for_each, loop, wait
+from .asl import (
+    RETRY_PAUSE_SECONDS,
+    Definition,
+    Retries,
+    call,
+    choose,
+    end_with,
+    for_each,
+    loop,
+    wait,
+)
 
 REPORTED_ERROR = "RetrainingFailed"
 """The error of a failed execution that has sent its report. `close_run` does nothing after it."""
@@ -20,6 +30,10 @@ LONGEST_DELETION_HOURS = 26
 LONGEST_TRIAL_HOURS = 24
 """A run gives up a trial after these hours and those of its bake
 (`functions/rules/deployments.py`)."""
+MAX_RETRIES = 3000
+"""About the most retries of all campaigns whose function is killed. A retry is 3 events, so they
+have as much room in the history as polls that fail (`FAILING_SHARE` in
+`functions/deploy_version.py`)."""
 SPARE_HOURS = 2
 """The time for everything except jobs and trials. To stop a training takes at most one hour of it
 (`functions/rules/trainings.py`)."""
@@ -182,6 +196,7 @@ def definition(
                                     "FAILED": "Campaign not updated",
                                 },
                                 on_error="Campaign not updated",
+                                if_killed=retries_during_trial(args),
                             ),
                             "Campaign updated": end_with(DECIDED_CAMPAIGN),
                             "Campaign rolled back": end_with(DECIDED_CAMPAIGN),
@@ -266,11 +281,33 @@ def execution_timeout_seconds(args: RetrainingPipelineArgs) -> int:
     own trials, the run ends those of earlier runs.
     """
     limits = args.limits
-    bakes = [item.bake for solution in args.solutions for item in solution.campaigns if item.bake]
-    trials = 2 * (LONGEST_TRIAL_HOURS + max([bake.hours for bake in bakes], default=0))
+    trials = 2 * _trial_hours(args)
     batch_jobs = [job for solution in args.solutions for job in solution.batch_jobs]
     batch_hours = max([job.max_hours for job in batch_jobs], default=0)
     deployment_hours = limits.max_campaign_hours + batch_hours
     jobs = 2 * (limits.max_import_hours + limits.max_training_hours + deployment_hours)
     waits = max(LONGEST_OVERLAP_HOURS, LONGEST_DELETION_HOURS) + limits.max_import_hours
     return round((waits + jobs + trials + SPARE_HOURS) * SECONDS_PER_HOUR)
+
+
+def retries_during_trial(args: RetrainingPipelineArgs) -> Retries:
+    """Return how often `deploy_version` is called again if it is killed or cannot be started.
+
+    A killed function cannot say whether a version is on trial, and while the run goes on with
+    another solution, nobody else rolls a bad version back. So the retries last as long as a trial.
+    With many campaigns their pauses are longer, because the history has room for 3,000 retries.
+    """
+    hours = _trial_hours(args)
+    campaigns = sum(len(solution.campaigns) for solution in args.solutions)
+    longest_pause = max(
+        RETRY_PAUSE_SECONDS, round(hours * SECONDS_PER_HOUR * campaigns / MAX_RETRIES)
+    )
+    # The first three pauses may be shorter than the longest one.
+    times = round(hours * SECONDS_PER_HOUR / longest_pause) + 3
+    return Retries(times, longest_pause)
+
+
+def _trial_hours(args: RetrainingPipelineArgs) -> float:
+    """Return the hours after which a run has certainly given up the trial of a version."""
+    bakes = [item.bake for solution in args.solutions for item in solution.campaigns if item.bake]
+    return LONGEST_TRIAL_HOURS + max([bake.hours for bake in bakes], default=0)

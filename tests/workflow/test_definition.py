@@ -7,6 +7,7 @@ from datetime import timedelta
 from botocore.session import get_session
 
 from components.lambda_functions import CALLED_BY_EVENTS
+from components.state_machine import asl
 from components.state_machine import definition as module
 from components.state_machine.steps import STEPS, TIMEOUT_SECONDS
 from functions import errors, executions, overlap
@@ -128,22 +129,28 @@ def test_every_task_has_a_longer_timeout_than_its_function():
 
 
 def test_every_task_retries_the_same_errors():
-    retries = [state["Retry"] for _, state in states("Task")]
-    assert retries == [retries[0]] * len(retries)
-    throttled, unanswered = retries[0]
-    assert throttled["ErrorEquals"] == ["Throttled", "Lambda.TooManyRequestsException"]
-    assert {"ServiceUnavailable", "Sandbox.Timedout", "States.Timeout"} < {
-        *unanswered["ErrorEquals"]
+    retries = {
+        name: [(rule["ErrorEquals"], rule["MaxAttempts"]) for rule in state["Retry"]]
+        for name, state in states("Task")
     }
+    throttled, unanswered, killed = retries["Plan retraining"]
+    assert throttled == (["Throttled"], 9)
+    assert unanswered == (["ServiceUnavailable", "ResourceNotFoundException"], 5)
+    assert killed == (asl.PLATFORM_ERRORS, 5)
+
+    while_on_trial = (asl.PLATFORM_ERRORS, 24 * 15 + 3)
+    assert retries.pop("Deploy version") == [throttled, unanswered, while_on_trial]
+    assert set(map(str, retries.values())) == {str([throttled, unanswered, killed])}
 
 
 def test_a_function_that_writes_has_ended_before_its_retry_starts():
     """Two invocations at the same time would both find no job, and would both create one."""
-    _, unanswered = states("Task")[0][1]["Retry"]
-    assert unanswered["IntervalSeconds"] > ACTING.total_seconds() + 70, (
-        "a loop changes something in its first minute only, and a request takes 70 seconds at most"
-    )
-    assert unanswered["JitterStrategy"] == "NONE", "a random pause may be shorter"
+    for name, state in states("Task"):
+        for retry in state["Retry"][1:]:
+            assert retry["IntervalSeconds"] > ACTING.total_seconds() + 70, (
+                "a loop changes something in its first minute only, and a request takes 70 seconds"
+            )
+            assert retry["JitterStrategy"] == "NONE", f"{name}: a random pause may be shorter"
 
 
 def test_every_task_and_every_map_catches_all_errors():

@@ -16,7 +16,7 @@ from functions.personalize.tags import tags_of, write_tags
 from functions.rules.campaigns import DeploymentRecord
 from functions.words import share_of_change
 from tests.functions.samples import NO_BASELINES
-from tests.workflow.pipeline import NEXT_SLOT, before_step, deploy
+from tests.workflow.pipeline import NEXT_SLOT, before_step, deploy, handler
 from tests.workflow.summaries import (
     DEPLOYED,
     failures,
@@ -248,6 +248,40 @@ def test_a_campaign_that_serves_nothing_gets_the_version():
         execution = pipeline.run(skipImport=True)
         assert pipeline.served_version() == pipeline.versions()[-1]
     assert outcomes(execution) == DEPLOYED
+
+
+@pytest.mark.parametrize("first_killed", [1, 2], ids=["before its first item", "afterwards"])
+@pytest.mark.parametrize("error", ["Runtime.OutOfMemory", "Lambda.TooManyRequestsException"])
+def test_a_bad_version_is_rolled_back_although_the_function_was_killed_ten_times(
+    error, first_killed
+):
+    """The run still trains another solution, so the watcher starts no other run meanwhile."""
+
+    def dying(event, context):
+        invocations.append(pipeline.clock.now())
+        is_killed = first_killed <= len(invocations) < first_killed + 10
+        if is_killed and len(invocations) > 1:
+            raise Fails(error)
+        item = handler("deploy_version")(event, context)
+        if is_killed:
+            raise Fails(error)
+        return item
+
+    def timings(kind, arn):
+        return 60, 20 * HOUR if kind == "solution-version" and "/slow/" in arn else 540
+
+    invocations = []
+    group = PROBED.with_solutions(*PROBED.solutions, solution("slow", campaigns=[]))
+    with deploy(group, timings=timings, handlers={"deploy_version": dying}) as pipeline:
+        pipeline.inject_fault("no-results", job="solution-version")
+        execution = pipeline.run(skipImport=True)
+        old, bad = pipeline.versions()
+        rolled_back_at = pipeline.describe_campaign()["latestCampaignUpdate"]["creationDateTime"]
+        assert record(pipeline) == DeploymentRecord(good_version_arn=old, blocked_version_arn=bad)
+    assert outcomes(execution) == ROLLED_BACK | {"slow": "TRAINED"}
+    alive_at = invocations[first_killed + 9]
+    assert (rolled_back_at - alive_at).total_seconds() < 0.1 * HOUR
+    assert (alive_at - invocations[0]).total_seconds() < HOUR, "a small pipeline is called often"
 
 
 # Trials of earlier runs

@@ -2,15 +2,17 @@
 
 import json
 import re
+from datetime import timedelta
 
 import pytest
 
 from components.rules.pipeline import EVENT_DATASETS, check
 from emulator.personalize.resources import Campaign, Solution
+from emulator.virtual.step_functions import Fails
 from functions.personalize.campaigns import BAKE_POLLS
 from functions.planning.export_content import SHOWN_COLUMNS, SHOWN_NAME, SHOWN_TYPES
 from functions.texts import MAX_LIST_BYTES
-from tests.workflow.pipeline import deploy
+from tests.workflow.pipeline import deploy, handler
 from tests.workflow.summaries import report
 from tests.world import largest_group
 
@@ -110,4 +112,26 @@ def test_the_largest_pipeline_stays_within_the_limits_of_step_functions(monkeypa
     assert largest_state(execution) + reserve <= MAX_STATE_BYTES, (
         "there is room for the warnings of the plan, the notes of the gates and the contents"
     )
+    assert len(execution.events) <= MAX_EVENTS - BAKE_EVENTS
+
+
+def test_the_history_has_room_for_a_day_in_which_each_campaign_s_function_is_killed(monkeypatch):
+    """Nobody bakes while a function is killed, except in the trials of earlier runs."""
+    monkeypatch.setattr(Campaign, "quota", 50)
+    monkeypatch.setattr(Solution, "quota", 50)
+
+    def dying(event, context):
+        arn = event["campaign"]["campaignArn"]
+        if arn not in begun:
+            begun.add(arn)
+            handler("deploy_version")(event, context)
+        raise Fails("Runtime.OutOfMemory")
+
+    begun = set()
+    group = largest_group(bake_hours=12)
+    with deploy(group, handlers={"deploy_version": dying}) as pipeline:
+        execution = pipeline.run()
+        lasted = pipeline.clock.now() - execution.events[0]["timestamp"]
+    assert lasted > timedelta(hours=24 + 12), "no version on trial is given up before"
+    assert_delivered(pipeline)
     assert len(execution.events) <= MAX_EVENTS - BAKE_EVENTS
