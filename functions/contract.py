@@ -271,10 +271,18 @@ class PlannedCampaign(TypedDict):
     campaignArn: str
 
 
-class PlannedSolution(TypedDict):
-    """One solution version to create or to use, and the campaigns that will serve it."""
+class PlannedDeployments(TypedDict):
+    """The campaigns of one solution. Alone, it means that only their trials are ended."""
 
     solutionArn: str
+    campaigns: list[PlannedCampaign]
+    batchJobs: list[str]
+    """The output of each batch job, in which the day has replaced `{date}`. None with trials."""
+
+
+class PlannedSolution(PlannedDeployments):
+    """One solution version to create or to use, and the campaigns that will serve it."""
+
     versionName: str
     trainingMode: TrainingMode
     """The mode of this training, which may differ from the settings."""
@@ -287,23 +295,21 @@ class PlannedSolution(TypedDict):
     the present data will do."""
     durations: list[int]
     """How many seconds each of the last trainings in this mode took, newest first."""
-    campaigns: list[PlannedCampaign]
-    batchJobs: list[str]
-    """The output of each batch job, in which the day has replaced `{date}`."""
 
 
 class Plan(TypedDict):
     """What a run does next, and its jobs."""
 
     todo: Literal["WAIT", "TRIALS", "WORK", "NOTHING"]
-    """`WAIT`: plan again later. `TRIALS`: first end the trials of earlier runs, which are the
-    campaigns of `solutions`, and plan again. `WORK`: execute the jobs."""
+    """`WAIT`: plan again later. `TRIALS`: first end the trials of earlier runs, and plan again.
+    `WORK`: execute the jobs."""
     seconds: int
     """The seconds to wait, or 0."""
     reason: str | None
     """Why the run waits, or why it executes no job. It is null in a run that only ends trials."""
     imports: list[PlannedImport]
-    solutions: list[PlannedSolution]
+    solutions: list[PlannedSolution] | list[PlannedDeployments]
+    """The second with `TRIALS`, because the state machine has one Map for both."""
     warnings: list[str]
     users: NotRequired[int | None]
     """The number of users in the export of interactions, or null if not all of it was read."""

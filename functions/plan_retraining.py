@@ -26,7 +26,15 @@ if TYPE_CHECKING:
 
     from mypy_boto3_personalize import PersonalizeClient
 
-    from .contract import CampaignResult, FinishedRun, Plan, PlannedSolution, Run, Settings
+    from .contract import (
+        CampaignResult,
+        FinishedRun,
+        Plan,
+        PlannedCampaign,
+        PlannedDeployments,
+        Run,
+        Settings,
+    )
 
 PARTIAL_KEYS = {"skipImport", "datasets", "exportDate", "only"}
 """The keys of a request with which a run does not check the present export of each dataset."""
@@ -111,9 +119,9 @@ def _plan_work(settings: Settings, run: Run) -> Plan:
 
 def solutions_on_trial(
     client: PersonalizeClient, settings: Settings, tried: Collection[str] = ()
-) -> list[PlannedSolution]:
-    """Return the solutions that have campaigns on trial, with only those that were not `tried`."""
-    found: list[PlannedSolution] = []
+) -> list[PlannedDeployments]:
+    """Return the campaigns on trial that were not `tried`, by solution."""
+    found: list[PlannedDeployments] = []
     for solution in settings["solutions"]:
         solution_arn = solution["solutionArn"]
         arns = [campaign["campaignArn"] for campaign in solution["campaigns"]]
@@ -121,19 +129,8 @@ def solutions_on_trial(
         tags = describe_existing(untried, partial(tags_of, client))
         on_trial = [arn for arn in tags if read_record(tags[arn], solution_arn).trial]
         if on_trial:
-            found.append(
-                {
-                    "solutionArn": solution_arn,
-                    "versionName": "",
-                    "trainingMode": solution["trainingMode"],
-                    "recipe": "",
-                    "existingVersionArn": None,
-                    "requestedSince": None,
-                    "durations": [],
-                    "campaigns": [{"campaignArn": arn} for arn in on_trial],
-                    "batchJobs": [],
-                }
-            )
+            campaigns: list[PlannedCampaign] = [{"campaignArn": arn} for arn in on_trial]
+            found.append({"solutionArn": solution_arn, "campaigns": campaigns, "batchJobs": []})
     return found
 
 

@@ -185,9 +185,8 @@ def _steps(client: PersonalizeClient, view: RunView, planned: Plan) -> Iterator[
     imports = {item["type"]: item for item in planned["imports"]}
     for dataset in view.datasets:
         yield _import_step(dataset, imports.get(dataset.dataset["type"]))
-    trainings = {item["solutionArn"]: item for item in planned["solutions"]}
     for solution in view.solutions:
-        training = trainings.get(solution.arn)
+        training = solution.planned()
         yield _training_step(client, solution, training)
         campaigns = training["campaigns"] if training else []
         updated = [campaign["campaignArn"] for campaign in campaigns]
