@@ -1,6 +1,6 @@
 """The CloudWatch alarms that watch a new version during its bake."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 from .contract import CampaignSettings, Settings, pipeline_name
@@ -36,46 +36,27 @@ def read_alarms(client: CloudWatchClient, names: Sequence[str]) -> list[Alarm]:
     An error becomes the state of an alarm. It must not stop the deployment, and it's no reason to
     roll back either.
     """
-    alarms = _explained(_described_alarms, client, names, "MetricAlarm", "CompositeAlarm")
+    alarms = _described_alarms(client, names, "MetricAlarm", "CompositeAlarm")
     other_names = [name for name in names if name not in alarms]
     if other_names:
-        # An error here must not hide an alarm that rings.
-        alarms |= _explained(_log_alarms, client, other_names)
-    return [alarms[name] for name in names]
+        # DescribeAlarms shows log alarms only if asked for them. It's a request of its own, because
+        # an error here must not hide an alarm that rings.
+        alarms |= _described_alarms(client, other_names, "LogAlarm")
 
-
-def _explained(
-    read: Callable[..., dict[str, Alarm]],
-    client: CloudWatchClient,
-    names: Sequence[str],
-    *types: str,
-) -> dict[str, Alarm]:
-    """Return what a request reads, or its error as the state of each alarm."""
-    try:
-        return read(client, names, *types)
-    except AWS_ERRORS as error:
-        state = shortened(str(error))
-        return {name: Alarm(name=name, state=state) for name in names}
-
-
-def _log_alarms(client: CloudWatchClient, names: Sequence[str]) -> dict[str, Alarm]:
-    """Return the log alarms with these names. DescribeAlarms shows them only if asked for them.
-
-    Lambda's own boto3 may be too old to know them. It leaves out what it doesn't know.
-    """
-    response_key = "LogAlarms"
-    shape = client.meta.service_model.operation_model("DescribeAlarms").output_shape
-    missing_state = "does not exist"
-    if response_key not in shape.members:
-        missing_state = "is not a metric alarm or a composite alarm; this boto3 knows no others"
-    missing = {name: Alarm(name=name, state=missing_state) for name in names}
-    return missing | _described_alarms(client, names, "LogAlarm")
+    missing_state = _state_of_missing(client)
+    return [alarms.get(name, Alarm(name=name, state=missing_state)) for name in names]
 
 
 def _described_alarms(
     client: CloudWatchClient, names: Sequence[str], *alarm_types: str
 ) -> dict[str, Alarm]:
-    response = client.describe_alarms(AlarmNames=names, AlarmTypes=list(alarm_types))
+    """Return the alarms of these types by their names. After an error, it's the state of each."""
+    try:
+        response = client.describe_alarms(AlarmNames=names, AlarmTypes=list(alarm_types))
+    except AWS_ERRORS as error:
+        state = shortened(str(error))
+        return {name: Alarm(name=name, state=state) for name in names}
+
     alarms = {}
     for alarm_type in alarm_types:
         for alarm in response.get(f"{alarm_type}s", ()):
@@ -83,3 +64,14 @@ def _described_alarms(
             since = alarm.get("StateTransitionedTimestamp") or alarm["StateUpdatedTimestamp"]
             alarms[name] = Alarm(name=name, state=alarm["StateValue"], since=since)
     return alarms
+
+
+def _state_of_missing(client: CloudWatchClient) -> str:
+    """Return what we know about an alarm that was not found.
+
+    Lambda's own boto3 may be too old to know log alarms. It leaves out what it doesn't know.
+    """
+    shape = client.meta.service_model.operation_model("DescribeAlarms").output_shape
+    if "LogAlarms" in shape.members:
+        return "does not exist"
+    return "is not a metric alarm or a composite alarm; this boto3 knows no others"

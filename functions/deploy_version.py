@@ -38,7 +38,7 @@ from .personalize.campaigns import (
     update_request,
     with_version_facts,
 )
-from .personalize.tags import GOOD, tags_of, write_tags
+from .personalize.tags import tags_of, write_tags
 from .reconcile import REFUSALS, InvocationResult, from_document, reconcile, to_document
 from .rules.campaigns import (
     CampaignState,
@@ -151,7 +151,7 @@ class CampaignDeployment:
             case Deploy(candidate_arn, record):
                 self._deploy(candidate_arn, record)
             case RollBack(good_version_arn):
-                self._roll_back(good_version_arn)
+                self._send_update(good_version_arn)
             case SaveRecord(record):
                 self._save(record)
             case RequestApproval(candidate_arn):
@@ -173,13 +173,6 @@ class CampaignDeployment:
             self._save(record.without_trial())
             raise
 
-    def _roll_back(self, good_version_arn: str) -> None:
-        """Send the update to the good version."""
-        try:
-            self._send_update(good_version_arn)
-        except write_client().exceptions.ResourceNotFoundException:
-            self._forget_good_version(good_version_arn)
-
     def _send_update(self, version_arn: str) -> None:
         """Send an update that keeps all settings which the last poll has shown.
 
@@ -193,11 +186,6 @@ class CampaignDeployment:
             if error.response["Error"]["Code"] in REFUSALS:
                 raise Refused(str(error)) from error
             raise
-
-    def _forget_good_version(self, good_version_arn: str) -> None:
-        """Remove a good version that doesn't exist. A person may have edited its tag."""
-        self.progress.warn(f"the tag {GOOD} named {good_version_arn}, which does not exist")
-        self._save(self._read_record()._replace(good_version_arn=None))
 
     def _save(self, record: DeploymentRecord) -> None:
         write_tags(write_client(), self.campaign_arn, record_as_tags(record))
@@ -219,21 +207,22 @@ class CampaignDeployment:
         Raises:
             Exception: The error, if no version is on trial, or at the deadline.
         """
-        if _is_campaign_deleted(error):
-            step = failed("TRYING", "the campaign was deleted")
-            return InvocationResult(seen=None, step=step, seconds=0)
-
         now = clock.now()
-        if self.progress.failing_since is None:
-            self.progress.failing_since = now
+        failing_since = self.progress.failing_since or now
+        self.progress.failing_since = failing_since
 
+        client = read_client()
         try:
             # Without a poll, only the tags say whether a version is on trial.
-            trial = self._read_record().trial
+            tags = tags_of(client, self.campaign_arn)
+        except client.exceptions.ResourceNotFoundException:
+            step = failed("TRYING", "the campaign was deleted")
+            return InvocationResult(seen=None, step=step, seconds=0)
         except AWS_ERRORS:
             trial = None
-            deadline = self.progress.failing_since + timedelta(hours=self.spec.max_hours)
+            deadline = failing_since + timedelta(hours=self.spec.max_hours)
         else:
+            trial = read_record(tags, self.solution["solutionArn"]).trial
             if trial is None:
                 raise error
             deadline = self.progress.began_at + MAX_TRIAL + self.spec.bake
@@ -241,27 +230,23 @@ class CampaignDeployment:
             raise error
 
         self.progress.warn(f"{type(error).__name__}: {error}")
-        seconds = min(self._pause_after_error(trial, now), (deadline - now).total_seconds())
-        return InvocationResult(seen=None, step=Step("TRYING"), seconds=math.ceil(seconds))
+        pause = self._pause_after_error(trial, failing_since, now)
+        seconds = math.ceil(min(pause, (deadline - now).total_seconds()))
+        return InvocationResult(seen=None, step=Step("TRYING"), seconds=seconds)
 
-    def _pause_after_error(self, trial: Trial | None, now: datetime) -> float:
+    def _pause_after_error(
+        self, trial: Trial | None, failing_since: datetime, now: datetime
+    ) -> float:
         """Return the seconds until the next attempt. They grow, so as not to fill the history.
 
         But in a bake, somebody has to see an alarm as soon as without the error.
         """
-        assert self.progress.failing_since is not None, "there has been an error"
-        failing_time = now - self.progress.failing_since
-        pause = max(BUSY_PAUSE, (failing_time * FAILING_SHARE).total_seconds())
-
+        pause = max(BUSY_PAUSE, (now - failing_since).total_seconds() * FAILING_SHARE)
         # As long as the tags cannot be read either, it may be baking.
         is_baking = trial is None or (trial.bake_ends_at is not None and now < trial.bake_ends_at)
         if self.spec.bake and is_baking:
             return min(pause, self.spec.bake_pause)
         return pause
-
-    def _read_record(self) -> DeploymentRecord:
-        tags = tags_of(read_client(), self.campaign_arn)
-        return read_record(tags, self.solution["solutionArn"])
 
     def _item(
         self, result: InvocationResult[CampaignState] | InvocationResult[None]
@@ -282,14 +267,6 @@ def _progress_in(item: DeploymentItem | None) -> DeploymentProgress:
     document = cast("dict[str, object]", item)
     reported = {field: document[key] for field, key in REPORTED_FIELDS.items()}
     return from_document(DeploymentProgress, {**item["memory"], **reported})
-
-
-def _is_campaign_deleted(error: Exception) -> bool:
-    """Return True if the campaign doesn't exist. Other operations are about its versions."""
-    operations = ("DescribeCampaign", "ListTagsForResource")
-    if not isinstance(error, ClientError) or error.operation_name not in operations:
-        return False
-    return error.response["Error"]["Code"] == "ResourceNotFoundException"
 
 
 def request_recommendations(campaign_arn: str, probe: ProbeSettings) -> Response:

@@ -101,16 +101,15 @@ def reconcile(
     while True:
         try:
             seen = poll()
-            invocation.note_poll()
+            if step is None:
+                invocation.note_first_poll()
             step = decide(seen, wanted, progress, clock.now())
             remember(progress, step)
 
             if step.action is not None:
-                if step.action.changes and invocation.is_too_slow:
-                    progress.blocked_by = invocation.slowness
-                    return InvocationResult(seen, step._replace(outcome=None), BUSY_PAUSE)
-                if step.action.changes and invocation.is_too_late:
-                    return InvocationResult(seen, step._replace(outcome=None), 0)
+                pause = invocation.pause_before(step.action, progress)
+                if pause is not None:
+                    return InvocationResult(seen, step._replace(outcome=None), pause)
                 act(step.action)
 
             if step.outcome is not None:
@@ -133,26 +132,28 @@ class _Invocation:
     """The times of one invocation, which say whether it may still change something."""
 
     def __init__(self) -> None:
+        forget_calls()
         self.began_at = clock.now()
         self.ends_at = self.began_at + INVOCATION
         """When the next invocation has to go on."""
-        self.polled_at: datetime | None = None
-        """The end of the first poll."""
-        self.is_too_slow = False
-        """True if what the first poll has shown may be out of date already."""
-        forget_calls()
+        self.slowness = ""
+        """Why what the first poll has shown may be out of date already. Empty if it isn't."""
 
-    def note_poll(self) -> None:
-        """Note the end of a poll. Only the first one counts."""
-        if self.polled_at is None:
-            self.polled_at = clock.now()
-            self.is_too_slow = self.polled_at - self.began_at > FIRST_POLL
+    def note_first_poll(self) -> None:
+        """Note the end of the first poll."""
+        now = clock.now()
+        self.acts_until = now + ACTING
+        if now - self.began_at > FIRST_POLL:
             self.slowness = f"one poll took too long to act on it: {slowest_calls()}"
 
-    @property
-    def is_too_late(self) -> bool:
-        """True if the time in which the invocation may change something is over."""
-        return self.polled_at is not None and clock.now() - self.polled_at > ACTING
+    def pause_before(self, action: Action, progress: Progress) -> int | None:
+        """Return the seconds until another invocation may send this action, or None if we may."""
+        if not action.changes:
+            return None
+        if self.slowness:
+            progress.blocked_by = self.slowness
+            return BUSY_PAUSE
+        return 0 if clock.now() > self.acts_until else None
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from components.rules.fields import NDCG_AT_10
 from emulator.personalize import Switches
 from emulator.virtual.step_functions import Fails
 from functions.personalize.campaigns import read_record
-from functions.personalize.tags import tags_of, write_tags
+from functions.personalize.tags import tags_of
 from functions.rules.campaigns import DeploymentRecord
 from functions.words import share_of_change
 from tests.functions.samples import NO_BASELINES
@@ -187,29 +187,6 @@ def test_a_campaign_that_cannot_be_read_fails_alone():
         execution = pipeline.run(skipImport=True)
     assert outcomes(execution) == {"taste": "FAILED", "home": "DEPLOYED", "mail": "FAILED"}
     assert failures(execution)["mail"] == "the campaign was deleted"
-
-
-def test_a_good_version_that_does_not_exist_is_named_and_the_campaign_is_called_bad():
-    missing = f"{solution_arn()}/00000000"
-    with deploy(PROBED) as pipeline:
-        pipeline.inject_fault("no-results", job="solution-version")
-        started = pipeline.start()
-        while not pipeline.requests("GetRecommendations"):
-            pipeline.sleep(60)
-        old, new = pipeline.versions()
-        known = {"retraining-good": missing, "retraining-previous": old}
-        write_tags(pipeline.client, campaign_arn("home"), known)
-        execution = started.wait()
-        assert tags_of(pipeline.client, campaign_arn("home"))["retraining-previous"] == old
-        assert pipeline.served_version() == new
-    found = report(execution)
-    assert [campaign["isBad"] for campaign in found["serving"]] == [True]
-    assert found["warnings"] == [
-        f"{campaign_arn('home')}: the tag retraining-good named {missing}, which does not exist"
-    ]
-    assert failures(execution)["home"].endswith(
-        f"no good version is known, so the campaign still serves {new}"
-    )
 
 
 @pytest.mark.parametrize(("status", "visible_after"), [(None, 20), (500, 120)])
