@@ -83,7 +83,8 @@ class Watcher:
         self.unfinished_trials = 0
         """The number of campaigns whose trial is too old, or that cannot be read."""
         self._trials: list[Trial] = []
-        self._arn, self._deployed_at = machine_arn, machine.created_at
+        self._arn = machine_arn
+        self._deployed_at = machine.created_at
         self._client = read_client()
         self._end = clock.now() + WATCHING_TIME
 
@@ -113,22 +114,24 @@ class Watcher:
 
     def _start_run_for_trials(self, last_start: datetime | None) -> None:
         """Start a run that finishes the trials, if there are any and no run has just started."""
-        now = clock.now()
         if not self._trials:
             return
 
+        now = clock.now()
         began_at = min(trial.began_at for trial in self._trials)
         pause = min((now - began_at) * PAUSE_SHARE, MAX_PAUSE)
         if last_start and now - last_start < pause:
             return
 
-        name, request = f"trial-{now:%Y%m%dT%H%M%SZ}", json.dumps({"only": "trials"})
+        name = f"trial-{now:%Y%m%dT%H%M%SZ}"
+        request = json.dumps({"only": "trials"})
         stepfunctions().start_execution(stateMachineArn=self._arn, name=name, input=request)
         log("watch_pipeline", f"started {name}")
 
     def _stop_if_late(self, version: SolutionVersionSummaryTypeDef) -> None:
         """Stop a training past its deadline if a run of this pipeline has started it."""
-        arn, status = version["solutionVersionArn"], version["status"]
+        arn = version["solutionVersionArn"]
+        status = version["status"]
         longest = timedelta(hours=self.settings["limits"]["maxTrainingHours"])
         is_late = clock.now() - version["creationDateTime"] >= longest
         is_stoppable = is_running(status) and not is_stopping(status)
@@ -149,8 +152,7 @@ class Watcher:
             self._trials.append(trial)
             trial_age = clock.now() - (trial.bake_ends_at or trial.began_at)
             # A run that cannot read the campaign either polls it again and again, without a word.
-            is_unreadable = model_age is None
-            self.unfinished_trials += is_unreadable or trial_age > UNFINISHED_AGE
+            self.unfinished_trials += model_age is None or trial_age > UNFINISHED_AGE
         return model_age
 
     def _age_of_served(self, arn: str, tags: Tags) -> float:
@@ -158,15 +160,13 @@ class Watcher:
         served = served_version_arn(describe_campaign(self._client, arn))
         if served is None:
             raise NotMeasurableError("the campaign serves nothing, because it is not ACTIVE")
-        trained_at = describe_version(self._client, served)["creationDateTime"]
-        return self._hours(trained_at, past_time(tags.get(CHECKED, "")))
+        return self._hours(describe_version(self._client, served)["creationDateTime"], tags)
 
     def _age_of_newest(self, solution_arn: str) -> float:
         """Return the hours since a solution's newest ACTIVE version was trained or checked."""
         for version in list_versions(self._client, solution_arn):
             if is_active(version["status"]):
-                checked = past_time(tags_of(self._client, solution_arn).get(CHECKED, ""))
-                return self._hours(version["creationDateTime"], checked)
+                return self._hours(version["creationDateTime"], tags_of(self._client, solution_arn))
         raise NotMeasurableError("the solution has no ACTIVE version")
 
     def _age_of_data(self, dataset: DatasetSettings) -> float:
@@ -181,15 +181,16 @@ class Watcher:
         # The ARN is `dataset/<group>/<type>`, and the dataset is in `dataset-group/<group>`.
         group_arn = arn.rpartition("/")[0].replace(":dataset/", ":dataset-group/", 1)
         counts = may_stay or active_event_trackers(self._client, group_arn)
-        checked = past_time(tags_of(self._client, arn).get(CHECKED, "")) if counts else None
-        return self._hours(max(imported, default=None), checked)
+        tags = tags_of(self._client, arn) if counts else {}
+        return self._hours(max(imported, default=self._deployed_at), tags)
 
-    def _hours(self, *times: datetime | None) -> float:
-        """Return the hours since the last of these times, or since the pipeline was deployed.
+    def _hours(self, created_at: datetime, tags: Tags) -> float:
+        """Return the hours since this time, since the check in the tags, or since the deployment.
 
-        A pipeline that was just deployed is not to blame for an old model.
+        The last of them counts. A pipeline that was just deployed is not to blame for an old model.
         """
-        start = max([self._deployed_at, *filter(None, times)])
+        checked_at = past_time(tags.get(CHECKED, ""))
+        start = max(created_at, checked_at or created_at, self._deployed_at)
         return round((clock.now() - start).total_seconds() / 3600, 2)
 
     def _try(self, arn: str, call: Callable[..., Value], *args: object) -> Value | None:
