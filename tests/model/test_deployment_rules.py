@@ -77,6 +77,9 @@ def wanted(**fields):
     )
 
 
+DEPLOY_NEW = wanted()
+
+
 def polled(seen, spec):
     """Return the campaign with what a poll reads about versions, and not more."""
     compared = {arn: seen.version_facts[arn] for arn in versions_to_compare(seen, spec, NOW)}
@@ -93,7 +96,8 @@ def step(seen, want=None, progress=None):
 
     The rules know no more about versions than a poll has read for them.
     """
-    spec, progress = want or wanted(), progress or DeploymentProgress(NOW - 3 * MINUTE)
+    spec = want or DEPLOY_NEW
+    progress = progress or DeploymentProgress(NOW - 3 * MINUTE)
     decided = decide(polled(seen, spec), spec, progress, NOW)
     remember(progress, decided)
     return decided._replace(reasons=tuple(decided.reasons), remembered={}), progress
@@ -109,6 +113,10 @@ def on_trial(version=NEW, ago=10 * MINUTE, *, was_served=True):
     return Trial(version, NOW - ago, was_served=was_served)
 
 
+TRIED = campaign(NEW, trial=on_trial(), good_version_arn=LIVE)
+"""A campaign that serves the new version, which is on trial."""
+
+
 # No version is on trial
 
 BEGUN = Trial(NEW, NOW)
@@ -121,24 +129,24 @@ WAITING = "new is waiting for approval"
 @pytest.mark.parametrize(
     ("seen", "want", "record"),
     [
-        (campaign(), wanted(), DeploymentRecord(BEGUN, good_version_arn=LIVE)),
+        (campaign(), DEPLOY_NEW, DeploymentRecord(BEGUN, good_version_arn=LIVE)),
         (
             campaign(good_version_arn=OLD, blocked_version_arn=LIVE),
-            wanted(),
+            DEPLOY_NEW,
             DeploymentRecord(BEGUN, good_version_arn=OLD, blocked_version_arn=LIVE),
         ),
         (
             campaign(OLD, good_version_arn=LIVE),
-            wanted(),
+            DEPLOY_NEW,
             DeploymentRecord(BEGUN, good_version_arn=OLD),
         ),
         (
             campaign(blocked_version_arn=LIVE, good_version_arn=NEW, previous_good_version_arn=OLD),
-            wanted(),
+            DEPLOY_NEW,
             DeploymentRecord(BEGUN, OLD, OLD, LIVE),
         ),
         (campaign(answer="APPROVED"), APPROVAL, DeploymentRecord(BEGUN, good_version_arn=LIVE)),
-        (campaign(None, latest=update(LIVE, failure="no")), wanted(), DeploymentRecord(BEGUN)),
+        (campaign(None, latest=update(LIVE, failure="no")), DEPLOY_NEW, DeploymentRecord(BEGUN)),
     ],
 )
 def test_the_version_is_put_on_trial_and_sent(seen, want, record):
@@ -164,14 +172,14 @@ SKIPPED_BY_PIN = end("SKIPPED", UNTIL_UNPIN, cause="pinned")
 @pytest.mark.parametrize(
     ("seen", "want", "expected"),
     [
-        (pinned(campaign()), wanted(), SKIPPED_BY_PIN),
+        (pinned(campaign()), DEPLOY_NEW, SKIPPED_BY_PIN),
         (pinned(campaign()), APPROVAL, SKIPPED_BY_PIN),
-        (pinned(campaign(NEW, good_version_arn=LIVE)), wanted(), SKIPPED_BY_PIN),
-        (pinned(campaign(NEW, good_version_arn=NEW)), wanted(), end("DEPLOYED")),
+        (pinned(campaign(NEW, good_version_arn=LIVE)), DEPLOY_NEW, SKIPPED_BY_PIN),
+        (pinned(campaign(NEW, good_version_arn=NEW)), DEPLOY_NEW, end("DEPLOYED")),
         (pinned(campaign()), MINIMUM, TOO_LOW),
         (
-            pinned(campaign(NEW, trial=on_trial(), good_version_arn=LIVE)),
-            wanted(),
+            pinned(TRIED),
+            DEPLOY_NEW,
             Step("TRYING", Probe()),
         ),
     ],
@@ -183,10 +191,10 @@ def test_a_pinned_campaign_gets_no_version_but_its_trial_goes_on(seen, want, exp
 @pytest.mark.parametrize(
     ("seen", "want", "expected"),
     [
-        (campaign(NEW, good_version_arn=NEW), wanted(), end("DEPLOYED")),
+        (campaign(NEW, good_version_arn=NEW), DEPLOY_NEW, end("DEPLOYED")),
         (
             campaign(NEWER),
-            wanted(),
+            DEPLOY_NEW,
             end("SKIPPED", "the campaign serves newer, which is newer than new", cause="newer"),
         ),
         (
@@ -196,12 +204,12 @@ def test_a_pinned_campaign_gets_no_version_but_its_trial_goes_on(seen, want, exp
         ),
         (
             campaign(blocked_version_arn=NEW),
-            wanted(),
+            DEPLOY_NEW,
             end("ROLLED_BACK", "a run or a person has rolled new back here"),
         ),
         (
             campaign(good_version_arn=LIVE, blocked_version_arn=NEWER),
-            wanted(),
+            DEPLOY_NEW,
             end(
                 "SKIPPED",
                 "new is older than newer, which was rolled back here; to deploy it anyway, "
@@ -211,7 +219,7 @@ def test_a_pinned_campaign_gets_no_version_but_its_trial_goes_on(seen, want, exp
         ),
         (
             campaign(answer="REFUSED"),
-            wanted(),
+            DEPLOY_NEW,
             end("REJECTED", "new was refused", cause="refused"),
         ),
         (campaign(), MINIMUM, TOO_LOW),
@@ -243,18 +251,22 @@ def test_a_campaign_that_serves_nothing_has_no_version_to_compare_with():
 
 
 @pytest.mark.parametrize(
-    ("seen", "want", "expected"),
+    ("seen", "want", "has_work", "has_news"),
     [
-        (campaign(), wanted(), True),
-        (campaign(latest=update(NEW, is_running=True)), wanted(), True),
-        (campaign(), APPROVAL, True),
-        (campaign(answer="ASKED"), APPROVAL, False),
-        (campaign(NEW, good_version_arn=NEW), wanted(), False),
-        (pinned(campaign()), wanted(), False),
+        (campaign(), DEPLOY_NEW, True, False),
+        (campaign(latest=update(NEW, is_running=True)), DEPLOY_NEW, True, False),
+        (campaign(), APPROVAL, True, False),
+        (campaign(answer="ASKED"), APPROVAL, False, True),
+        (campaign(NEW, good_version_arn=NEW), DEPLOY_NEW, False, False),
+        (pinned(campaign()), DEPLOY_NEW, False, True),
     ],
 )
-def test_a_campaign_waits_if_there_is_something_to_do(seen, want, expected):
-    assert needs_run(step(seen, want)[0]) is expected
+def test_a_campaign_waits_if_there_is_something_to_do_or_else_to_say(
+    seen, want, has_work, has_news
+):
+    first_step, _ = step(seen, want)
+    assert needs_run(first_step) is has_work
+    assert needs_report(first_step, seen, NEW) is has_news
 
 
 @pytest.mark.parametrize(
@@ -274,40 +286,29 @@ def test_only_an_update_that_the_pipeline_would_not_send_is_a_move(seen, was_mov
     assert (step(seen, wanted(from_earlier_run=True))[0].outcome == "SKIPPED") is was_moved
 
 
-@pytest.mark.parametrize(
-    ("seen", "want", "versions"),
-    [
-        (campaign(), wanted(), [NEW, LIVE]),
-        (campaign(None, latest=update(LIVE, failure="no")), wanted(), [NEW]),
-        (campaign(NEW), wanted(), []),
-        (campaign(), wanted(candidate_arn=None), []),
-        (campaign(trial=on_trial()), wanted(), []),
-        (campaign(latest=update(LIVE, is_running=True)), wanted(), []),
-    ],
-    ids=["both", "nothing served", "deployed", "no version", "trial", "update"],
-)
-def test_a_poll_reads_only_the_versions_that_are_going_to_be_compared(seen, want, versions):
-    assert versions_to_compare(seen, want, NOW) == versions
+NO_CANDIDATE = wanted(candidate_arn=None)
+UPDATING = update(LIVE, is_running=True)
 
 
 @pytest.mark.parametrize(
-    ("seen", "want", "versions"),
+    ("seen", "want", "compared", "ordered"),
     [
-        (campaign(), wanted(), []),
-        (campaign(blocked_version_arn=OLD), wanted(), [NEW, OLD]),
-        (campaign(blocked_version_arn=NEW), wanted(), []),
-        (campaign(blocked_version_arn=OLD), wanted(candidate_arn=None), []),
-        (campaign(blocked_version_arn=OLD, trial=on_trial(NEWER)), wanted(), [NEWER, OLD]),
-        (
-            campaign(latest=update(LIVE, is_running=True), blocked_version_arn=OLD),
-            wanted(),
-            [],
-        ),
+        (campaign(), DEPLOY_NEW, [NEW, LIVE], []),
+        (campaign(None, latest=update(LIVE, failure="no")), DEPLOY_NEW, [NEW], []),
+        (campaign(NEW), DEPLOY_NEW, [], []),
+        (campaign(blocked_version_arn=OLD), DEPLOY_NEW, [NEW, LIVE], [NEW, OLD]),
+        (campaign(blocked_version_arn=NEW), DEPLOY_NEW, [NEW, LIVE], []),
+        (campaign(blocked_version_arn=OLD), NO_CANDIDATE, [], []),
+        (campaign(blocked_version_arn=OLD, trial=on_trial(NEWER)), DEPLOY_NEW, [], [NEWER, OLD]),
+        (campaign(blocked_version_arn=OLD, latest=UPDATING), DEPLOY_NEW, [], []),
     ],
-    ids=["no block", "candidate", "itself", "no version", "trial", "update"],
+    ids=["both", "nothing served", "deployed", "block", "itself", "no version", "trial", "update"],
 )
-def test_a_poll_reads_only_the_creation_times_that_are_going_to_be_compared(seen, want, versions):
-    assert versions_to_order(seen, want, NOW) == versions
+def test_a_poll_reads_only_the_versions_that_are_going_to_be_compared(
+    seen, want, compared, ordered
+):
+    assert versions_to_compare(seen, want, NOW) == compared
+    assert versions_to_order(seen, want, NOW) == ordered
 
 
 @pytest.mark.parametrize(
@@ -340,10 +341,10 @@ REFUSED = campaign(answer="REFUSED")
 @pytest.mark.parametrize(
     ("seen", "want", "verdict"),
     [
-        (REFUSED, wanted(), "new REJECTED refused"),
+        (REFUSED, DEPLOY_NEW, "new REJECTED refused"),
         (campaign(), MINIMUM, "new REJECTED gate"),
-        (pinned(campaign()), wanted(), "new SKIPPED pinned"),
-        (campaign(blocked_version_arn=NEW), wanted(), "new ROLLED_BACK"),
+        (pinned(campaign()), DEPLOY_NEW, "new SKIPPED pinned"),
+        (campaign(blocked_version_arn=NEW), DEPLOY_NEW, "new ROLLED_BACK"),
         (campaign(answer="ASKED"), APPROVAL, "new AWAITING_APPROVAL"),
     ],
 )
@@ -352,19 +353,6 @@ def test_a_verdict_is_reported_until_the_tag_of_the_campaign_says_so(seen, want,
     for reported in (None, "new SKIPPED moved", verdict.replace("new", "old")):
         assert needs_report(first_step, replace(seen, reported_verdict=reported), NEW), reported
     assert not needs_report(first_step, replace(seen, reported_verdict=verdict), NEW)
-
-
-@pytest.mark.parametrize(
-    ("seen", "want"),
-    [
-        (campaign(), wanted()),
-        (campaign(), APPROVAL),
-        (campaign(NEW, good_version_arn=NEW), wanted()),
-    ],
-    ids=["to deploy", "to ask", "deployed"],
-)
-def test_what_is_still_to_do_or_was_deployed_is_no_verdict_to_report(seen, want):
-    assert not needs_report(step(seen, want)[0], seen, NEW)
 
 
 # Updates and deadlines
@@ -404,29 +392,30 @@ def test_a_campaign_is_busy_until_describe_shows_what_has_changed(latest, is_bus
 
 
 @pytest.mark.parametrize(
-    ("seen", "hours", "reason"),
+    ("seen", "hours", "bake_hours", "reason"),
     [
-        (campaign(latest=RUNNING), 3, "the update to new has not ended in 3 hours"),
-        (campaign(), 3, "Personalize has not accepted the update to new in 3 hours"),
+        (campaign(latest=RUNNING), 3, 2, "the update to new has not ended in 3 hours"),
+        (campaign(), 3, 2, "Personalize has not accepted the update to new in 3 hours"),
         (
             campaign(latest=RUNNING, trial=on_trial()),
             24,
+            0,
             "the update to new has not ended in 24 hours",
         ),
-        (
-            campaign(NEW, trial=on_trial(), good_version_arn=LIVE),
-            24,
-            "new is still on trial after 24 hours",
-        ),
+        (TRIED, 24, 0, "new is still on trial after 24 hours"),
+        (TRIED, 26, 2, "new is still on trial after 26 hours"),
     ],
 )
-def test_a_deployment_is_given_up_at_its_deadline_and_a_trial_stays_open(seen, hours, reason):
-    progress = DeploymentProgress(NOW - timedelta(hours=hours), rollback_reasons=["before"])
-    given_up, _ = step(seen, progress=progress)
+def test_a_deployment_is_given_up_at_its_deadline_and_a_trial_stays_open(
+    seen, hours, bake_hours, reason
+):
+    want = wanted(bake=bake_hours * HOUR)
+    progress = DeploymentProgress(NOW - hours * HOUR, rollback_reasons=["before"])
+    given_up, _ = step(seen, want, progress)
     assert (given_up.action, given_up.outcome) == (None, "FAILED")
     assert given_up.reasons == ("before", reason)
     progress.began_at += SECOND
-    assert step(seen, progress=progress)[0].outcome is None
+    assert step(seen, want, progress)[0].outcome is None
 
 
 @pytest.mark.parametrize(("hours", "seconds"), [(3, 36 * 60), (5, 3600)])
@@ -525,6 +514,12 @@ KEPT = end(
 )
 
 
+def stuck(reason):
+    """Return the step after which the campaign still serves a bad version."""
+    blocked = SaveRecord(DeploymentRecord(blocked_version_arn=NEW))
+    return end("FAILED", reason, NO_WAY_BACK, action=blocked, phase="TRYING")
+
+
 def probed(verdict, version=NEW):
     """Return the progress of a deployment whose probe has ended."""
     return DeploymentProgress(
@@ -537,8 +532,8 @@ def probed(verdict, version=NEW):
     [
         (
             DeploymentRecord(good_version_arn=LIVE),
-            DeploymentProgress(NOW),
-            wanted(),
+            None,
+            DEPLOY_NEW,
             Step("TRYING", Probe()),
         ),
         (
@@ -546,7 +541,7 @@ def probed(verdict, version=NEW):
                 good_version_arn=LIVE, previous_good_version_arn=OLD, blocked_version_arn=NEW
             ),
             probed("PASSED"),
-            wanted(),
+            DEPLOY_NEW,
             KEPT,
         ),
         (
@@ -563,27 +558,21 @@ def probed(verdict, version=NEW):
         ),
         (
             DeploymentRecord(good_version_arn=LIVE),
-            DeploymentProgress(NOW),
+            None,
             wanted(probe=None),
             KEPT,
         ),
         (
             DeploymentRecord(good_version_arn=LIVE),
             probed("FAILED"),
-            wanted(),
+            DEPLOY_NEW,
             Step("ROLLING_BACK", RollBack(LIVE)),
         ),
         (
             DeploymentRecord(),
             probed("FAILED"),
-            wanted(),
-            end(
-                "FAILED",
-                FAILURE,
-                NO_WAY_BACK,
-                action=SaveRecord(DeploymentRecord(blocked_version_arn=NEW)),
-                phase="TRYING",
-            ),
+            DEPLOY_NEW,
+            stuck(FAILURE),
         ),
     ],
 )
@@ -611,17 +600,17 @@ REJUDGED = campaign(latest=TAKEN_BACK, trial=on_trial(), good_version_arn=LIVE)
     [
         (
             campaign(trial=on_trial(ago=10 * MINUTE - SECOND)),
-            DeploymentProgress(NOW),
+            None,
             Step("UPDATING", pause=15),
         ),
         (
             campaign(trial=on_trial(), good_version_arn=LIVE),
-            DeploymentProgress(NOW),
+            None,
             Step("UPDATING", GOOD),
         ),
         (
             campaign(trial=on_trial(NEWER), good_version_arn=LIVE),
-            DeploymentProgress(NOW),
+            None,
             end(
                 "FAILED",
                 "the update to newer was never sent, or it failed",
@@ -635,14 +624,14 @@ REJUDGED = campaign(latest=TAKEN_BACK, trial=on_trial(), good_version_arn=LIVE)
                 trial=on_trial(),
                 good_version_arn=LIVE,
             ),
-            DeploymentProgress(NOW),
+            None,
             end("FAILED", "the update to new failed: no", action=GOOD, phase="UPDATING"),
         ),
         (
             campaign(
                 None, latest=update(NEW), trial=on_trial(ago=90 * MINUTE), good_version_arn=LIVE
             ),
-            DeploymentProgress(NOW),
+            None,
             end("FAILED", DELETED, action=GOOD, phase="UPDATING"),
         ),
         (
@@ -652,7 +641,7 @@ REJUDGED = campaign(latest=TAKEN_BACK, trial=on_trial(), good_version_arn=LIVE)
                 trial=on_trial(),
                 good_version_arn=LIVE,
             ),
-            DeploymentProgress(NOW),
+            None,
             end(
                 "SKIPPED",
                 "somebody has moved the campaign to old",
@@ -661,10 +650,10 @@ REJUDGED = campaign(latest=TAKEN_BACK, trial=on_trial(), good_version_arn=LIVE)
                 phase="TRYING",
             ),
         ),
-        (REJUDGED, DeploymentProgress(NOW), Step("TRYING", Probe())),
+        (REJUDGED, None, Step("TRYING", Probe())),
         (
             campaign(latest=TAKEN_BACK, trial=on_trial(was_served=False), good_version_arn=LIVE),
-            DeploymentProgress(NOW),
+            None,
             Step("UPDATING", GOOD),
         ),
         (
@@ -690,7 +679,7 @@ def test_a_version_on_trial_that_is_not_served_is_judged_by_what_happened(seen, 
 
 def test_the_reason_of_a_rollback_is_the_failure_of_the_probe_also_if_the_tags_got_no_answer():
     progress = probed("FAILED")
-    step(campaign(NEW, trial=on_trial(), good_version_arn=LIVE), progress=progress)
+    step(TRIED, progress=progress)
     progress.probe_run = ProbeRun(LIVE, NOW, verdict="PASSED")
     for seen in (REJUDGED, campaign(blocked_version_arn=NEW)):
         ended, _ = step(seen, progress=progress)
@@ -777,13 +766,7 @@ def test_a_bake_begins_when_a_look_shows_that_the_version_is_served(trial, probe
         (bake(OK._replace(since=BEGAN + SECOND)), BAKING),
         (
             bake(RINGING, good_version_arn=None),
-            end(
-                "FAILED",
-                RANG,
-                NO_WAY_BACK,
-                action=SaveRecord(DeploymentRecord(blocked_version_arn=NEW)),
-                phase="TRYING",
-            ),
+            stuck(RANG),
         ),
         (replace(REJUDGED, alarms=[RINGING]), None),
     ],
@@ -830,20 +813,11 @@ def test_a_bake_that_the_config_has_no_more_ends_at_once():
     assert step(bake(), wanted(probe=None))[0] == KEPT
 
 
-def test_a_deployment_with_a_bake_is_given_up_later():
-    seen, progress = bake(), DeploymentProgress(NOW - 26 * HOUR + SECOND)
-    assert step(seen, wanted(**BAKED), progress)[0].outcome is None
-    progress.began_at -= SECOND
-    assert step(seen, wanted(**BAKED), progress)[0].reasons == (
-        "new is still on trial after 26 hours",
-    )
-
-
 # Probes
 
 
 def test_a_response_counts_only_if_nothing_has_changed_meanwhile():
-    seen = campaign(NEW, trial=on_trial(), good_version_arn=LIVE)
+    seen = TRIED
     asking, progress = step(seen)
     assert asking.action == Probe()
     progress.probe_run = replace(progress.probe_run, response=Response("0 results"))
