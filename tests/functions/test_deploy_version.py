@@ -7,6 +7,7 @@ import json
 import math
 from dataclasses import replace
 from datetime import timedelta
+from itertools import islice
 
 import pytest
 from botocore.exceptions import ClientError
@@ -48,6 +49,19 @@ def deploy_once(pipeline, version, item=None):
     return json.loads(json.dumps(handler(json.loads(json.dumps(event)), None)))
 
 
+def next_items(pipeline, version, item):
+    """Yield the items of the next invocations, each after the pause of the one before."""
+    while True:
+        pipeline.sleep(item["seconds"])
+        item = deploy_once(pipeline, version, item)
+        yield item
+
+
+def finish(pipeline, version, item):
+    """Invoke the function until the deployment has an outcome, and return the last item."""
+    return next(item for item in next_items(pipeline, version, item) if item["outcome"])
+
+
 def trained(pipeline):
     """Train a version, and return its ARN."""
     arn = pipeline.foreign_training()
@@ -69,17 +83,19 @@ def test_a_deployment_goes_on_from_its_item_until_the_version_is_kept(caplog):
         old, new = pipeline.versions()[0], trained(pipeline)
         better = {"operation": "GetSolutionMetrics", "of": new, "values": {s.NDCG: 0.9}}
         pipeline.inject_fault("metrics", **better)
-        began_at, phases = pipeline.clock.now(), []
-        item = deploy_once(pipeline, new)
+        began_at = pipeline.clock.now()
+        items = [deploy_once(pipeline, new)]
+        sent = [call.operation for call in pipeline.personalize.calls]
+        assert sent.index("TagResource") < sent.index("UpdateCampaign"), "a run may die in between"
         assert record(pipeline).trial == Trial(new, began_at)
-        while item["outcome"] is None:
-            phases.append(item["phase"])
-            pipeline.sleep(item["seconds"])
-            item = deploy_once(pipeline, new, item)
+        while items[-1]["outcome"] is None:
+            items.append(next(next_items(pipeline, new, items[-1])))
         assert record(pipeline) == DeploymentRecord(
             good_version_arn=new, previous_good_version_arn=old
         )
         assert len(pipeline.requests("UpdateCampaign")) == 1
+    *unfinished, item = items
+    phases = [item["phase"] for item in unfinished]
     assert phases == ["UPDATING", "TRYING", "TRYING"], "14 minutes each, or a tag is due"
     assert (item["versionArn"], item["previousVersionArn"]) == (new, old)
     assert item["endedAt"] > item["createdAt"] >= began_at.isoformat()
@@ -96,9 +112,7 @@ def test_an_error_while_a_version_is_on_trial_does_not_end_the_deployment(operat
         old, new = pipeline.versions()[0], trained(pipeline)
         item = deploy_once(pipeline, new)
         pipeline.inject_fault("error", operation=operation, message="not now", times=10)
-        while item["outcome"] is None:
-            pipeline.sleep(item["seconds"])
-            item = deploy_once(pipeline, new, item)
+        item = finish(pipeline, new, item)
         assert pipeline.served_version() == old, "nobody else looks while the run goes on"
     assert item["outcome"] == "ROLLED_BACK"
     assert any("not now" in warning for warning in item["warnings"])
@@ -131,17 +145,13 @@ def test_a_new_invocation_that_cannot_poll_finds_the_trial_in_the_tags():
         deploy_once(pipeline, new := trained(pipeline))
         pipeline.inject_fault("deny", operation="DescribeCampaign", times=2)
         item = deploy_once(pipeline, new)
-        assert (item["phase"], item["outcome"]) == ("TRYING", None)
-        pipeline.sleep(item["seconds"])
-        item = deploy_once(pipeline, new, item)
-        assert item["outcome"] is None
-        pipeline.sleep(item["seconds"])
-        item = deploy_once(pipeline, new, item)
+        items = next_items(pipeline, new, item)
+        assert [(item["phase"], item["outcome"]) for item in (item, next(items))] == [
+            ("TRYING", None)
+        ] * 2
+        item = next(items)
         assert item["memory"]["failing_since"] is None, "pauses would go on growing"
-        while item["outcome"] is None:
-            item = deploy_once(pipeline, new, item)
-            pipeline.sleep(item["seconds"])
-    assert item["outcome"] == "DEPLOYED"
+        assert finish(pipeline, new, item)["outcome"] == "DEPLOYED"
 
 
 def test_an_error_that_nobody_expects_does_not_end_a_trial_either(monkeypatch):
@@ -154,11 +164,13 @@ def test_an_error_that_nobody_expects_does_not_end_a_trial_either(monkeypatch):
         assert item["warnings"][0].startswith("TypeError: ")
 
 
-def test_an_error_is_raised_at_once_if_the_tags_show_no_trial():
+@pytest.mark.parametrize("operation", ["DescribeCampaign", "UpdateCampaign"])
+def test_an_error_without_a_trial_is_raised_at_once(operation):
     with deploy(PROBED) as pipeline:
-        pipeline.inject_fault("deny", operation="DescribeCampaign")
+        pipeline.inject_fault("deny", operation=operation)
         with pytest.raises(ClientError, match="AccessDeniedException"):
             deploy_once(pipeline, trained(pipeline))
+        assert record(pipeline).trial is None, "an update that was denied ends the trial"
 
 
 def test_an_error_is_raised_after_the_longest_update_if_the_tags_cannot_be_read_either():
@@ -184,17 +196,12 @@ def test_an_error_is_raised_after_the_longest_update_if_the_tags_cannot_be_read_
 def test_an_error_late_in_a_bake_delays_no_alarm():
     group = MOVIES.with_solutions(solution(campaigns=[campaign_args(bake=BAKE)]))
     with deploy(group) as pipeline:
-        item = deploy_once(pipeline, new := trained(pipeline))
-        while item["phase"] != "BAKING":
-            pipeline.sleep(item["seconds"])
-            item = deploy_once(pipeline, new, item)
+        new = trained(pipeline)
+        items = next_items(pipeline, new, deploy_once(pipeline, new))
+        next(item for item in items if item["phase"] == "BAKING")
         pipeline.sleep(7 * 3600)
         pipeline.inject_fault("error", operation="DescribeCampaign", times=None)
-        pauses = []
-        for _ in range(15):
-            item = deploy_once(pipeline, new, item)
-            pauses.append(item["seconds"])
-            pipeline.sleep(item["seconds"])
+        pauses = [item["seconds"] for item in islice(items, 15)]
     assert (pauses[0], max(pauses)) == (60, 300), "as long as those of the bake"
 
 
@@ -208,22 +215,6 @@ def test_a_campaign_that_is_in_use_is_asked_again():
         deploy_once(pipeline, new, item)
         assert len(pipeline.requests("UpdateCampaign")) == 2
         assert record(pipeline).trial.version_arn == new
-
-
-def test_the_trial_is_recorded_before_the_update_is_sent():
-    with deploy() as pipeline:
-        deploy_once(pipeline, trained(pipeline))
-        sent = [call.operation for call in pipeline.personalize.calls]
-    assert sent.index("TagResource") < sent.index("UpdateCampaign"), "a run may die in between"
-
-
-def test_an_update_that_is_denied_ends_the_trial():
-    with deploy() as pipeline:
-        new = trained(pipeline)
-        pipeline.inject_fault("deny", operation="UpdateCampaign")
-        with pytest.raises(ClientError, match="AccessDeniedException"):
-            deploy_once(pipeline, new)
-        assert record(pipeline) == DeploymentRecord(good_version_arn=pipeline.served_version())
 
 
 @pytest.mark.parametrize("value", ["NaN", math.nan])
@@ -343,18 +334,21 @@ FILTERED = {
     [
         ("user-personalization-v2", {"userId": "u1"}, "GetRecommendations"),
         ("similar-items", {"itemId": "i1"}, "GetRecommendations"),
+        ("trending-now", {}, "GetRecommendations"),
         ("personalized-ranking", {"userId": "u1", "inputList": ["i1"]}, "GetPersonalizedRanking"),
     ],
 )
 @pytest.mark.parametrize("options", [{}, FILTERED], ids=["plain", "filtered"])
 def test_a_probe_requests_what_its_campaign_answers(recipe, probe, operation, options):
     unset = {"filterArn": None, "filterValues": {}, "context": {}}
-    expression = "INCLUDE ItemID WHERE Items.GENRE IN ($GENRE)"
+    included, excluded = (f"ItemID WHERE Items.GENRE IN (${name})" for name in ("GENRE", "NO"))
     group = replace(MOVIES, recipe=f"arn:aws:personalize:::recipe/aws-{recipe}")
     numbers = {"numResults": 1} if operation == "GetRecommendations" else {}
     with deploy(group) as pipeline:
         pipeline.client.create_filter(
-            name="genre", datasetGroupArn=MOVIES.arn, filterExpression=expression
+            name="genre",
+            datasetGroupArn=MOVIES.arn,
+            filterExpression=f"INCLUDE {included} | EXCLUDE {excluded}",
         )
         pipeline.sleep(600)
         whole = {"minResults": 1, "minutes": 1, **unset, **probe, **options}

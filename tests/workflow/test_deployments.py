@@ -3,8 +3,6 @@
 tests/model shows the rules. These runs show that the state machine and its function keep them.
 """
 
-from dataclasses import replace
-
 import pytest
 
 from components.args import LimitsArgs
@@ -99,32 +97,6 @@ def test_a_version_without_results_is_taken_back_and_not_deployed_again():
     assert outcomes(execution) == ROLLED_BACK
     assert failures(execution) == {"home": f"{bad} failed its probe: {FEW}"}
     assert "nothing is new" in skip_reason(later)
-
-
-@pytest.mark.parametrize(
-    ("recipe", "probe"),
-    [
-        ("aws-similar-items", {"item_id": "i1", "user_id": "u1"}),
-        ("aws-trending-now", {"user_id": "u1"}),
-        ("aws-trending-now", {}),
-    ],
-)
-def test_a_probe_asks_as_the_recipe_needs_it_and_gives_values_to_include_only(recipe, probe):
-    arn = f"{MOVIES.arn.replace(':dataset-group/', ':filter/')}-genre"
-    home = campaign("home", filter_arn=arn, filter_values={"GENRE": '"g1","g2"'}, **probe)
-    with_recipe = replace(MOVIES, recipe=f"arn:aws:personalize:::recipe/{recipe}")
-    with deploy(with_recipe.with_solutions(solution(campaigns=[home]))) as pipeline:
-        included, excluded = (f"ItemID WHERE Items.GENRE IN (${name})" for name in ("GENRE", "NO"))
-        pipeline.client.create_filter(
-            name="movies-genre",
-            datasetGroupArn=MOVIES.arn,
-            filterExpression=f"INCLUDE {included} | EXCLUDE {excluded}",
-        )
-        pipeline.sleep(600)
-        execution = pipeline.run(skipImport=True)
-        asked = pipeline.requests("GetRecommendations")
-    assert (outcomes(execution), failures(execution)) == (DEPLOYED, {})
-    assert len(asked) >= 10, "the probe has asked"
 
 
 def test_a_worse_version_is_rejected_with_both_values_and_reported_once():
