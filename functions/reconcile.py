@@ -9,7 +9,7 @@ travels in the document of the run.
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar, get_args, get_type_hints
 
@@ -190,7 +190,7 @@ def to_document(memory: Any) -> dict[str, object]:  # noqa: ANN401 - any datacla
 def from_document(kind: type[Memory], document: dict[str, Any]) -> Memory:
     """Return the dataclass from which `to_document` has made this object.
 
-    Each field is a JSON value, a time or a dataclass, and may be None.
+    Each field is a JSON value but no object, a time or a dataclass, and may be None.
     """
     hints = get_type_hints(kind)
     return kind(**{name: _read(hints[name], value) for name, value in document.items()})
@@ -198,9 +198,6 @@ def from_document(kind: type[Memory], document: dict[str, Any]) -> Memory:
 
 def _read(hint: Any, value: Any) -> Any:  # noqa: ANN401 - see `to_document`
     kind = next((kind for kind in get_args(hint) if kind is not type(None)), hint)
-    if value is None or isinstance(value, list):
-        return value
-    if kind is datetime:
-        return datetime.fromisoformat(value)
-    is_object = isinstance(kind, type) and is_dataclass(kind)
-    return from_document(kind, value) if is_object else value
+    if isinstance(value, dict):
+        return from_document(kind, value)
+    return datetime.fromisoformat(value) if value and kind is datetime else value

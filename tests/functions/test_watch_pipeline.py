@@ -82,8 +82,6 @@ def errors(caplog):
         ({"checked": s.iso(10)}, 1000, 10),
         ({"checked": s.iso(100)}, 1000, 72),
         ({"checked": "yesterday"}, 1000, 72),
-        ({"checked": "2026-11-29T03:00:00"}, 1000, 72),
-        ({"checked": s.iso(-1)}, 1000, 72),
         ({}, 0.5, 0.5),
     ],
     ids=[
@@ -91,8 +89,6 @@ def errors(caplog):
         "found up to date since",
         "found up to date before",
         "no time",
-        "no zone",
-        "in the future",
         "not older than the pipeline",
     ],
 )
@@ -154,7 +150,7 @@ def test_the_trial_that_is_due_first_starts_a_run(measure, personalize, executio
 
 
 def test_a_solution_without_a_version_has_no_age(measure, personalize, caplog):
-    expect_versions(personalize)
+    expect_versions(personalize, s.version_summary(status="CREATE FAILED"))
     assert measure(WITHOUT_CAMPAIGNS)["models"] == {"taste": None}
     assert errors(caplog) == [f"watch_pipeline: {s.SOLUTION}: the solution has no ACTIVE version"]
 
@@ -168,12 +164,7 @@ def test_a_campaign_that_serves_nothing_has_no_age(measure, personalize, caplog)
 
 
 @pytest.mark.parametrize(
-    ("code", "status"),
-    [
-        ("AccessDeniedException", 400),
-        ("ThrottlingException", 400),
-        ("InternalServerError", 500),
-    ],
+    ("code", "status"), [("AccessDeniedException", 400), ("InternalServerError", 500)]
 )
 def test_a_campaign_that_cannot_be_read_is_logged_and_rings_and_stops_nothing(
     measure, personalize, caplog, code, status

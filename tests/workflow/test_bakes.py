@@ -9,7 +9,6 @@ import pytest
 from botocore.exceptions import ClientError
 
 from components.args import BakeArgs
-from functions.errors import Throttled
 from functions.personalize.campaigns import deployment_spec, read_record
 from functions.personalize.tags import BAKE, tags_of
 from functions.rules.campaigns import DeploymentRecord
@@ -89,7 +88,6 @@ def test_an_alarm_moves_the_campaign_back_within_minutes():
         (None, None, "does not exist"),
         ("INSUFFICIENT_DATA", None, "INSUFFICIENT_DATA"),
         ("ALARM", DENIED, str(DENIED)),
-        ("ALARM", Throttled("DescribeAlarms: Throttling"), "DescribeAlarms: "),
     ],
 )
 def test_an_alarm_whose_state_is_not_known_is_said_and_moves_nothing_back(state, failure, warning):
