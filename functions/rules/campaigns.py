@@ -117,6 +117,11 @@ class CampaignState:
             return NO_VERSION
         return self.version_facts[self.served_version_arn]
 
+    @property
+    def serves_good_version(self) -> bool:
+        """True if the campaign answers with its good version, for example after a rollback."""
+        return self.served_version_arn == self.record.good_version_arn
+
     def newer_blocked_version_arn(self, version_arn: str) -> str | None:
         """Return the blocked version if it's newer than a version that exists, else None."""
         blocked_arn = self.record.blocked_version_arn

@@ -137,11 +137,9 @@ def _avoid_blocked_version(
     if campaign.record.blocked_version_arn != candidate_arn:
         return None
 
-    if progress.rollback_reasons:
-        # This run has rolled it back itself, so we know why.
-        reasons = progress.rollback_reasons
-    else:
-        reasons = [f"a run or a person has rolled {candidate_arn} back here"]
+    # If this run has rolled it back itself, we know why.
+    unknown_reason = f"a run or a person has rolled {candidate_arn} back here"
+    reasons = progress.rollback_reasons or [unknown_reason]
     return Step("JUDGING", outcome="ROLLED_BACK", reasons=reasons)
 
 

@@ -43,7 +43,7 @@ def judge_trial(
         return _report_failed_update(campaign, trial)
     if _was_update_lost(campaign, trial, progress):
         return _handle_lost_update(campaign, trial, spec, now)
-    if _is_back_at_good_version(campaign):
+    if campaign.served_version_arn and campaign.serves_good_version:
         return _judge_rollback(campaign, trial, spec, progress, now)
     return _accept_intervention(campaign)
 
@@ -234,9 +234,8 @@ def _was_update_lost(campaign: CampaignState, trial: Trial, progress: Deployment
 
     # An update to the good version is a rollback only if there was something to roll back.
     # Otherwise, somebody has only changed another setting, and the campaign kept its version.
-    serves_good_version = campaign.served_version_arn == campaign.record.good_version_arn
     was_served = trial.was_served or bool(progress.rollback_reasons)
-    return serves_good_version and not was_served
+    return campaign.serves_good_version and not was_served
 
 
 def _handle_lost_update(
@@ -253,13 +252,6 @@ def _handle_lost_update(
 
     reason = f"the update to {trial.version_arn} was never sent, or it failed"
     return Step("UPDATING", _end_trial(campaign), outcome="FAILED", reasons=(reason,))
-
-
-def _is_back_at_good_version(campaign: CampaignState) -> bool:
-    """Return True if the campaign was rolled back, by a run or by a person."""
-    served_version_arn = campaign.served_version_arn
-    good_version_arn = campaign.record.good_version_arn
-    return served_version_arn is not None and served_version_arn == good_version_arn
 
 
 def _accept_intervention(campaign: CampaignState) -> Step:
@@ -312,12 +304,8 @@ def _blame_probe(
 
 def _block_version(campaign: CampaignState, trial: Trial, progress: DeploymentProgress) -> Step:
     """Make the version on trial the blocked version."""
-    if progress.rollback_reasons:
-        reasons = progress.rollback_reasons
-    else:
-        # It wasn't this run that has rolled the campaign back.
-        good_version_arn = campaign.record.good_version_arn
-        reasons = [f"a run or a person has rolled it back to {good_version_arn}"]
+    unknown_reason = f"a run or a person has rolled it back to {campaign.served_version_arn}"
+    reasons = progress.rollback_reasons or [unknown_reason]
     record = _blocking_record(campaign, trial)
     return Step("ROLLING_BACK", SaveRecord(record), outcome="ROLLED_BACK", reasons=reasons)
 
