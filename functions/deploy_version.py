@@ -207,8 +207,7 @@ class CampaignDeployment:
         Raises:
             Exception: The error, if no version is on trial, or at the deadline.
         """
-        now = clock.now()
-        failing_since = self.progress.failing_since or now
+        failing_since = self.progress.failing_since or clock.now()
         self.progress.failing_since = failing_since
 
         client = read_client()
@@ -219,34 +218,35 @@ class CampaignDeployment:
             step = failed("TRYING", "the campaign was deleted")
             return InvocationResult(seen=None, step=step, seconds=0)
         except AWS_ERRORS:
-            trial = None
             deadline = failing_since + timedelta(hours=self.spec.max_hours)
-        else:
-            trial = read_record(tags, self.solution["solutionArn"]).trial
-            if trial is None:
-                raise error
-            deadline = self.progress.began_at + MAX_TRIAL + self.spec.bake
+            return self._pause_after(error, None, failing_since, deadline)
+
+        trial = read_record(tags, self.solution["solutionArn"]).trial
+        if trial is None:
+            raise error
+        deadline = self.progress.began_at + MAX_TRIAL + self.spec.bake
+        return self._pause_after(error, trial, failing_since, deadline)
+
+    def _pause_after(
+        self, error: Exception, trial: Trial | None, failing_since: datetime, deadline: datetime
+    ) -> InvocationResult[None]:
+        """Return a pause until the next attempt, or raise the error at the deadline.
+
+        The pauses grow, so as not to fill the history. But in a bake, somebody has to see an alarm
+        as soon as without the error.
+        """
+        now = clock.now()
         if now >= deadline:
             raise error
-
         self.progress.warn(f"{type(error).__name__}: {error}")
-        pause = self._pause_after_error(trial, failing_since, now)
-        seconds = math.ceil(min(pause, (deadline - now).total_seconds()))
-        return InvocationResult(seen=None, step=Step("TRYING"), seconds=seconds)
 
-    def _pause_after_error(
-        self, trial: Trial | None, failing_since: datetime, now: datetime
-    ) -> float:
-        """Return the seconds until the next attempt. They grow, so as not to fill the history.
-
-        But in a bake, somebody has to see an alarm as soon as without the error.
-        """
         pause = max(BUSY_PAUSE, (now - failing_since).total_seconds() * FAILING_SHARE)
         # As long as the tags cannot be read either, it may be baking.
         is_baking = trial is None or (trial.bake_ends_at is not None and now < trial.bake_ends_at)
         if self.spec.bake and is_baking:
-            return min(pause, self.spec.bake_pause)
-        return pause
+            pause = min(pause, self.spec.bake_pause)
+        seconds = math.ceil(min(pause, (deadline - now).total_seconds()))
+        return InvocationResult(seen=None, step=Step("TRYING"), seconds=seconds)
 
     def _item(
         self, result: InvocationResult[CampaignState] | InvocationResult[None]
