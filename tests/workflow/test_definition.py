@@ -15,7 +15,7 @@ from functions.reconcile import ACTING
 from functions.rules import deployments
 from tests.definitions import machines, problems
 from tests.workflow.pipeline import definition_of
-from tests.world import MOVIES
+from tests.world import MOVIES, largest_group
 
 DEFINITION = definition_of(MOVIES)
 
@@ -141,6 +141,11 @@ def test_every_task_retries_the_same_errors():
     while_on_trial = (asl.PLATFORM_ERRORS, 24 * 15 + 3)
     assert retries.pop("Deploy version") == [throttled, unanswered, while_on_trial]
     assert set(map(str, retries.values())) == {str([throttled, unanswered, killed])}
+
+
+def test_the_retries_of_a_large_pipeline_take_as_long_with_longer_pauses():
+    large = module.retries_during_trial(largest_group(bake_hours=12).args)
+    assert large == asl.Retries(times=36 * 3600 / 2160 + 3, longest_pause=2160)
 
 
 def test_a_function_that_writes_has_ended_before_its_retry_starts():
