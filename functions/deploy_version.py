@@ -170,7 +170,7 @@ class CampaignDeployment:
         except (Refused, ClientError, Throttled):
             # The update has certainly not begun, so the trial hasn't either. ServiceUnavailable
             # isn't in the list, because the request may have arrived nevertheless.
-            self._save(record.without_trial())
+            self._save(record._replace(trial=None))
             raise
 
     def _send_update(self, version_arn: str) -> None:
@@ -238,7 +238,8 @@ class CampaignDeployment:
         now = clock.now()
         if now >= deadline:
             raise error
-        self.progress.warn(f"{type(error).__name__}: {error}")
+        warning = f"{type(error).__name__}: {error}"
+        self.progress.warnings = self.progress.warnings_with([warning])
 
         pause = max(BUSY_PAUSE, (now - failing_since).total_seconds() * FAILING_SHARE)
         # As long as the tags cannot be read either, it may be baking.

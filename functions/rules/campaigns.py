@@ -55,10 +55,6 @@ class DeploymentRecord(NamedTuple):
             return self.previous_good_version_arn
         return self.good_version_arn
 
-    def without_trial(self) -> "DeploymentRecord":
-        """Return the record after the end of the trial, if that says nothing about the version."""
-        return self._replace(trial=None)
-
 
 @dataclass(frozen=True, kw_only=True)
 class CampaignUpdate:
@@ -197,10 +193,6 @@ class DeploymentProgress:
     def warnings_with(self, new_warnings: Iterable[str]) -> list[str]:
         """Return all warnings. The rules run at each poll, so repetitions are dropped."""
         return sorted({*self.warnings, *new_warnings})
-
-    def warn(self, warning: str) -> None:
-        """Add a warning to the report."""
-        self.warnings = self.warnings_with([warning])
 
 
 # What the rules can do

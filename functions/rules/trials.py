@@ -351,4 +351,4 @@ def _continue_probe(
 
 def _end_trial(campaign: CampaignState) -> SaveRecord:
     """Return the action that ends the trial without a verdict."""
-    return SaveRecord(campaign.record.without_trial())
+    return SaveRecord(campaign.record._replace(trial=None))
