@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 from ..contract import BatchJobSettings, QualityRule
 from .campaigns import CampaignState
-from .gate import NO_VERSION, VersionFacts, compare, wait_for_baselines
+from .gate import NO_VERSION, Comparison, VersionFacts, compare, wait_for_baselines
 from .pacing import pause
 from .recipes import EXPLORATION_KEYS
 from .steps import Action, JobMemory, Step, failed
@@ -23,6 +23,8 @@ from .trainings import Deletion, running_deletion
 
 KEYS_OF_RESULTS: Final = ("input", "numResults", "filterArn", "themes", *EXPLORATION_KEYS)
 """The settings on which the results of a batch job depend."""
+WRITTEN: Final = Step("WRITING", outcome="WRITTEN")
+"""The step that ends a batch job whose results are there."""
 
 
 class BatchJob(NamedTuple):
@@ -91,14 +93,6 @@ class Create(Action):
     content: str
 
 
-class Choice(NamedTuple):
-    """The version to use, or None with the reasons why there isn't one."""
-
-    version_arn: str | None
-    reasons: Sequence[str] = ()
-    warnings: Sequence[str] = ()
-
-
 def decide(state: BatchState, spec: BatchSpec, progress: BatchProgress, now: datetime) -> Step:
     """Return the next step of a batch job.
 
@@ -149,17 +143,13 @@ def _follow_job(
     if job is None:
         return None
 
-    step = _outcome_of(job) or _pause_until_deadline(job, spec, progress, now)
-    return step.remembering(job_arn=job.arn, version_arn=job.version_arn)
-
-
-def _outcome_of(job: BatchJob) -> Step | None:
-    """End with the outcome of the job, unless it's running."""
     if job.is_running:
-        return None
-    if job.is_active:
-        return Step("WRITING", outcome="WRITTEN")
-    return failed("WRITING", job.failure or f"{job.arn} has failed without a reason")
+        step = _pause_until_deadline(job, spec, progress, now)
+    elif job.is_active:
+        step = WRITTEN
+    else:
+        step = failed("WRITING", job.failure or f"{job.arn} has failed without a reason")
+    return step.remembering(job_arn=job.arn, version_arn=job.version_arn)
 
 
 def _pause_until_deadline(
@@ -198,8 +188,7 @@ def _wait_for_baselines(
         return None
 
     candidate = state.version_facts[spec.version_arn]
-    last = state.version_facts.get(_last_version_arn(state, spec) or "", NO_VERSION)
-    step = wait_for_baselines("WRITING", candidate, last, now)
+    step = wait_for_baselines("WRITING", candidate, _last_facts(state, spec), now)
     if step is None:
         return None
     return progress.at_deadline(step.reasons[0], spec.job["maxHours"], now) or step
@@ -208,38 +197,52 @@ def _wait_for_baselines(
 def _use_version(
     state: BatchState, spec: BatchSpec, progress: BatchProgress, now: datetime
 ) -> Step:
-    """Write the results of the chosen version. Skip the batch job if there isn't one."""
-    choose = _choose_by_campaigns if state.campaigns else _choose_by_gate
-    choice = choose(state, spec)
-    if choice.version_arn is None:
-        step = Step("WRITING", outcome="SKIPPED", reasons=choice.reasons)
+    """Write the results of the newest version. If that is rejected, perhaps use another one."""
+    verdict = _judge_newest_version(state, spec)
+    version_arn: str | None = spec.version_arn
+    if verdict.rejections:
+        version_arn = _version_instead(state, spec)
+
+    if version_arn is None:
+        step = Step("WRITING", outcome="SKIPPED", reasons=verdict.rejections)
     else:
-        step = _write(choice.version_arn, state, spec, progress, now)
+        step = _write(version_arn, state, spec, progress, now)
+    return step.remembering(version_arn=version_arn, warnings=sorted({*verdict.warnings}))
 
-    return step.remembering(version_arn=choice.version_arn, warnings=sorted({*choice.warnings}))
+
+def _judge_newest_version(state: BatchState, spec: BatchSpec) -> Comparison:
+    """Reject the newest version unless it has passed on a campaign.
+
+    A solution without campaigns has no place to pass, so there the gate compares the version with
+    that of the last results.
+    """
+    if not state.campaigns:
+        return compare(state.version_facts[spec.version_arn], _last_facts(state, spec), spec.gate)
+
+    verdict = Comparison(rejections=[], warnings=[], values=[])
+    if not any(campaign.has_passed(spec.version_arn) for campaign in state.campaigns):
+        verdict.rejections.append(f"no campaign serves {spec.version_arn} as its good version")
+        verdict.warnings.extend(_abandoned_version_warnings(state))
+    return verdict
 
 
-def _choose_by_campaigns(state: BatchState, spec: BatchSpec) -> Choice:
-    """Choose the newest version if it has passed on a campaign, or else perhaps the served one.
+def _version_instead(state: BatchState, spec: BatchSpec) -> str | None:
+    """Return the version to use instead of the newest one, or None to keep the last results.
 
     After a rollback, the served one replaces the results of the bad version. Otherwise, those would
     stay until a newer version passes.
     """
-    if any(_has_passed(campaign, spec) for campaign in state.campaigns):
-        return Choice(spec.version_arn)
+    if spec.job["onRejected"] != "live" and not _abandoned_version_warnings(state):
+        return None
+    if not state.campaigns:
+        return _last_version_arn(state, spec)
 
-    reasons = [f"no campaign serves {spec.version_arn} as its good version"]
-    warnings = _abandoned_version_warnings(state)
-    if warnings or spec.job["onRejected"] == "live":
-        return Choice(_trusted_version_arn(state.campaigns[0]), reasons, warnings)
-    return Choice(None, reasons)
-
-
-def _has_passed(campaign: CampaignState, spec: BatchSpec) -> bool:
-    """Return True if the campaign serves the newest version, and has ended its trial."""
-    record = campaign.record
-    is_good = campaign.served_version_arn == spec.version_arn == record.good_version_arn
-    return is_good and record.trial is None
+    # If several campaigns serve different versions, the first one decides.
+    campaign = state.campaigns[0]
+    version_arn = campaign.served_version_arn
+    if campaign.record.trial or version_arn == campaign.record.blocked_version_arn:
+        return None
+    return version_arn
 
 
 def _abandoned_version_warnings(state: BatchState) -> list[str]:
@@ -249,7 +252,7 @@ def _abandoned_version_warnings(state: BatchState) -> list[str]:
     to serve.
     """
     last = last_job(state.jobs)
-    if last is None:
+    if last is None or not state.campaigns:
         return []
     for campaign in state.campaigns:
         if campaign.record.trial or campaign.served_version_arn == last.version_arn:
@@ -262,31 +265,16 @@ def _abandoned_version_warnings(state: BatchState) -> list[str]:
     return [warning]
 
 
-def _trusted_version_arn(campaign: CampaignState) -> str | None:
-    """Return the served version, or None if it's on trial or was rolled back."""
-    record = campaign.record
-    if record.trial or campaign.served_version_arn == record.blocked_version_arn:
-        return None
-    return campaign.served_version_arn
-
-
-def _choose_by_gate(state: BatchState, spec: BatchSpec) -> Choice:
-    """Choose the newest version if it's good enough compared with that of the last results."""
-    last_version_arn = _last_version_arn(state, spec)
-    last = state.version_facts.get(last_version_arn or "", NO_VERSION)
-    comparison = compare(state.version_facts[spec.version_arn], last, spec.gate)
-    if not comparison.rejections:
-        return Choice(spec.version_arn, warnings=comparison.warnings)
-    if spec.job["onRejected"] == "live":
-        return Choice(last_version_arn, comparison.rejections, comparison.warnings)
-    return Choice(None, comparison.rejections, comparison.warnings)
+def _last_facts(state: BatchState, spec: BatchSpec) -> VersionFacts:
+    """Return what we know about the version of the last results."""
+    return state.version_facts.get(_last_version_arn(state, spec) or "", NO_VERSION)
 
 
 def _last_version_arn(state: BatchState, spec: BatchSpec) -> str | None:
     """Return the version of the last results, or None if they are of another solution."""
     last = last_job(state.jobs)
-    solution_arn = spec.version_arn.rpartition("/")[0]
-    if last is None or last.version_arn.rpartition("/")[0] != solution_arn:
+    solution_arn, _, _ = spec.version_arn.rpartition("/")
+    if last is None or not last.version_arn.startswith(f"{solution_arn}/"):
         return None
     return last.version_arn
 
@@ -323,7 +311,7 @@ def _keep_results(content: str, state: BatchState) -> Step | None:
     last = last_job(state.jobs)
     if last is None or last.content != content:
         return None
-    return Step("WRITING", outcome="WRITTEN").remembering(job_arn=last.arn)
+    return WRITTEN.remembering(job_arn=last.arn)
 
 
 def _wait_for_deletion(

@@ -118,6 +118,11 @@ class CampaignState:
         """True if the campaign answers with its good version, for example after a rollback."""
         return self.served_version_arn == self.record.good_version_arn
 
+    def has_passed(self, version_arn: str) -> bool:
+        """Return True if the campaign serves the version, which has passed its trial here."""
+        is_good = self.served_version_arn == version_arn == self.record.good_version_arn
+        return is_good and self.record.trial is None
+
     def newer_blocked_version_arn(self, version_arn: str) -> str | None:
         """Return the blocked version if it's newer than a version that exists, else None."""
         blocked_arn = self.record.blocked_version_arn

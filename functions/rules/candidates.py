@@ -90,7 +90,7 @@ def _judge_metrics(
 
 def _confirm_good_version(campaign: CampaignState, candidate_arn: str) -> Step | None:
     """Leave the campaign alone if the candidate has already passed its trial here."""
-    if campaign.record.good_version_arn == candidate_arn:
+    if campaign.has_passed(candidate_arn):
         return Step("JUDGING", outcome="DEPLOYED")
     return None
 
