@@ -1,6 +1,7 @@
 """Runs a batch job: polls, decides and acts until its results are written."""
 
-from dataclasses import replace
+from collections.abc import Sequence
+from functools import partial
 
 from botocore.exceptions import BotoCoreError
 
@@ -23,8 +24,16 @@ from .personalize.lists import list_deletions
 from .personalize.tags import BATCH, RUN, api_tags
 from .personalize.trainings import describe_version
 from .reconcile import InvocationResult, creation, from_document, reconcile
-from .rules import batch_jobs
-from .rules.batch_jobs import BatchJob, BatchProgress, BatchSpec, BatchState, Create
+from .rules.batch_jobs import (
+    BatchJob,
+    BatchProgress,
+    BatchSpec,
+    BatchState,
+    Create,
+    decide,
+    job_to_follow,
+    with_version_facts,
+)
 from .rules.steps import Action
 from .texts import with_short_texts
 
@@ -33,7 +42,7 @@ from .texts import with_short_texts
 def handler(event: BatchIteration, _context: object) -> BatchItem:
     """Run the batch job until it has an outcome, or has to wait for long."""
     job = RunningBatchJob(event)
-    item = job.item(reconcile(job.poll, batch_jobs.decide, job.act, job.spec, job.progress))
+    item = job.item(reconcile(job.poll, decide, job.act, job.spec, job.progress))
     return log_item("run_batch_job", event["run"], event["batchJob"], item)
 
 
@@ -64,8 +73,7 @@ class RunningBatchJob:
         else:
             self.progress = BatchProgress(clock.now())
         self._recipe = event["recipe"]
-        self._day = export_day(run)
-        self._name = job_name(settings, run, self._job["slot"])
+        self._run = run
 
     def poll(self) -> BatchState:
         """Read the slot of the batch job, and what its results depend on.
@@ -73,61 +81,71 @@ class RunningBatchJob:
         Nothing else is read while a job is running, because the rules need nothing else.
         """
         client = aws.read_client()
-        # A job that was sent is in the list of its version, which is short.
-        for version_arn in [self.progress.version_arn, None] if self.progress.sent_at else [None]:
-            jobs = list_batch_jobs(client, self._recipe, self._job["slot"], version_arn)
-            if batch_jobs.job_to_follow(jobs, self.spec.run):
-                return BatchState(jobs=jobs)
+        jobs = self._list_jobs()
+        if job_to_follow(jobs, self.spec.run):
+            return BatchState(jobs=jobs)
 
         location = self._job["input"]
         objects = exports.list_objects(aws.s3(), location, by_prefix=True)
         batch_input = Export(location=location, objects=objects)
-        filter_arn = self._job["filterArn"]
-        used_filter = client.describe_filter(filterArn=filter_arn)["filter"] if filter_arn else None
+
+        filter_expression = None
+        if self._job["filterArn"]:
+            response = client.describe_filter(filterArn=self._job["filterArn"])
+            filter_expression = response["filter"]["filterExpression"]
+
         version = describe_version(client, self.spec.version_arn)
         state = BatchState(
             jobs=with_present_results(jobs, batch_input, read_results(self._job, jobs)),
             input_fingerprint=batch_input.fingerprint if objects else None,
-            filter_expression=used_filter["filterExpression"] if used_filter else None,
+            filter_expression=filter_expression,
             deletions=list_deletions(client, version["datasetGroupArn"]),
             campaigns=[
                 read_campaign(client, campaign["campaignArn"], self._solution["solutionArn"])
                 for campaign in self._solution["campaigns"]
             ],
         )
-        version_facts = {
-            version_arn: read_version(client, self._solution, version_arn)
-            for version_arn in batch_jobs.versions_to_compare(state, self.spec)
-        }
-        return replace(state, version_facts=version_facts)
+        return with_version_facts(state, self.spec, partial(read_version, client, self._solution))
+
+    def _list_jobs(self) -> list[BatchJob]:
+        """List the jobs of the slot, if possible only those of one version."""
+        list_jobs = partial(list_batch_jobs, aws.read_client(), self._recipe, self._job["slot"])
+        if self.progress.sent_at:
+            # The job that was sent is in the list of its version, which is short.
+            jobs = list_jobs(self.progress.version_arn)
+            if job_to_follow(jobs, self.spec.run):
+                return jobs
+        return list_jobs()
 
     def act(self, action: Action) -> None:
         """Create the batch job, which is the only thing that the rules decide to do."""
         assert isinstance(action, Create)
-        content = f"{action.content} {self._day}"
+        name = job_name(self._settings, self._run, self._job["slot"])
+        content = f"{action.content} {export_day(self._run)}"
         tags = {**self._settings["tags"], RUN: self.spec.run, BATCH: content}
         request = {
-            "jobName": self._name,
+            "jobName": name,
             "solutionVersionArn": action.version_arn,
             "roleArn": self._settings["batchRoleArn"],
             "tags": api_tags(tags),
         }
-        with creation(self.progress, self._name):
+        with creation(self.progress, name):
             create_batch_job(aws.write_client(), self._recipe, self._job, request)
 
     def item(self, result: InvocationResult[BatchState]) -> BatchItem:
         """Return how far the batch job has come."""
         progress = self.progress
-        job = next((job for job in result.seen.jobs if job.arn == progress.job_arn), None)
+        jobs = result.seen.jobs
         warnings = [*progress.warnings]
-        if job and result.step.outcome == "WRITTEN":
-            warnings += self._result_warnings([job])
+        if result.step.outcome == "WRITTEN":
+            warnings += self._result_warnings(jobs)
 
+        job = job_to_follow(jobs, self.spec.run)
         own_job = job if job and job.run == self.spec.run else None
         item = result.item(progress, own_job, warnings)
         return {**item, "arn": progress.job_arn, "versionArn": progress.version_arn}
 
-    def _result_warnings(self, jobs: list[BatchJob]) -> list[str]:
+    def _result_warnings(self, jobs: Sequence[BatchJob]) -> list[str]:
         """Return a warning if lines of the results have failed, or if they cannot be read.
 
         The results are there, so nothing makes the batch job FAILED any more.

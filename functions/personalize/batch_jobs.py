@@ -180,7 +180,7 @@ def _name(file: S3Object) -> str:
 def create_batch_job(
     client: PersonalizeClient, recipe: str, job: BatchJobOfRun, request: dict[str, Any]
 ) -> None:
-    """Create a batch job. `request` has the name, the version, the role and the tags."""
+    """Create a batch job. `request` has its name, its version, its role and its tags."""
     request |= {
         "jobInput": {"s3DataSource": {"path": job["input"]}},
         "jobOutput": {"s3DataDestination": {"path": job["output"]}},
@@ -189,7 +189,9 @@ def create_batch_job(
     if makes_segments(recipe):
         client.create_batch_segment_job(**request)
         return
-    if exploration := {key: f"{job[key]:g}" for key in EXPLORATION_KEYS if job[key] is not None}:
+
+    exploration = {key: f"{job[key]:g}" for key in EXPLORATION_KEYS if job[key] is not None}
+    if exploration:
         request["batchInferenceJobConfig"] = {"itemExplorationConfig": exploration}
     if job["themes"]:
         fields = {"itemName": job["themes"]}

@@ -1,6 +1,6 @@
 """Decides for one solution whether the run trains it, and which version its campaigns get."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import cast
@@ -268,9 +268,7 @@ class SolutionView:
             filter_expression=used_filter["filterExpression"] if used_filter else None,
             campaigns=[self.campaign_state(campaign) for campaign in self.campaigns],
         )
-        read = world.version_readers[self.arn]
-        version_facts = {arn: read(arn) for arn in batch_jobs.versions_to_compare(state, spec)}
-        state = replace(state, version_facts=version_facts)
+        state = batch_jobs.with_version_facts(state, spec, world.version_readers[self.arn])
         return batch_jobs.decide(state, spec, BatchProgress(world.now), world.now)
 
     @property

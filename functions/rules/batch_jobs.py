@@ -8,8 +8,8 @@ stays the same, nothing has to be written.
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -60,7 +60,7 @@ class BatchState:
     campaigns: Sequence[CampaignState] = ()
     """The campaigns of the solution."""
     version_facts: Mapping[str, VersionFacts] = field(default_factory=dict)
-    """What we know about each of `versions_to_compare()`."""
+    """What we know about the versions that the gate compares (`with_version_facts()`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,17 +106,21 @@ def decide(state: BatchState, spec: BatchSpec, progress: BatchProgress, now: dat
     )
 
 
-def versions_to_compare(state: BatchState, spec: BatchSpec) -> list[str]:
-    """Return the versions that `decide()` has to know more about: those that the gate compares.
+def with_version_facts(
+    state: BatchState, spec: BatchSpec, read_facts: Callable[[str], VersionFacts]
+) -> BatchState:
+    """Return the state with what `decide()` has to know about the versions that the gate compares.
 
     There aren't any while a job is running, or if campaigns judge the versions.
     """
     if state.campaigns or job_to_follow(state.jobs, spec.run):
-        return []
+        return state
+
+    facts = {spec.version_arn: read_facts(spec.version_arn)}
     last_version_arn = _last_version_arn(state, spec)
-    if last_version_arn in (spec.version_arn, None):
-        return [spec.version_arn]
-    return [spec.version_arn, last_version_arn]
+    if last_version_arn and last_version_arn not in facts:
+        facts[last_version_arn] = read_facts(last_version_arn)
+    return replace(state, version_facts=facts)
 
 
 def last_job(jobs: Sequence[BatchJob]) -> BatchJob | None:

@@ -14,7 +14,7 @@ from functions.rules.batch_jobs import (
     BatchState,
     Create,
     decide,
-    versions_to_compare,
+    with_version_facts,
 )
 from functions.rules.campaigns import CampaignState, CampaignUpdate, DeploymentRecord, Trial
 from functions.rules.gate import VersionFacts
@@ -52,9 +52,8 @@ def step(*jobs, memory=(), campaigns=SERVED, live=False, results=5, spec=(), **s
     spec = BatchSpec(
         **{"run": "this", "version_arn": NEW, "job": {**UNSET, **settings}, **dict(spec)}
     )
-    read = {version: VERSIONS[version] for version in versions_to_compare(state, spec)}
     before = replace(progress)
-    found = decide(replace(state, version_facts=read), spec, progress, NOW)
+    found = decide(with_version_facts(state, spec, VERSIONS.__getitem__), spec, progress, NOW)
     assert progress == before, "rules only return steps"
     remember(progress, found)
     return found._replace(remembered={}), progress
