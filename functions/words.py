@@ -57,7 +57,10 @@ def count_text(count: int, noun: str) -> str:
 
 
 def name_of(arn: str) -> str:
-    """Return the last part of an ARN: the name of a resource, or the id of a version."""
+    """Return the last part of an ARN: the name of a resource, or the id of a version.
+
+    Of the key of an object in S3, that is the name of the file.
+    """
     return arn.rpartition("/")[2]
 
 

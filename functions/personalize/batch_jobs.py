@@ -18,6 +18,7 @@ from ..executions import DATE, export_day, short_hash
 from ..exports import Export, S3Object
 from ..rules.batch_jobs import BatchJob, last_job
 from ..rules.recipes import EXPLORATION_KEYS, makes_segments
+from ..words import name_of
 from .lists import PAGE_SIZE, read_list
 from .statuses import is_active, is_running
 from .tags import BATCH, CLOCK_TOLERANCE, RUN, tags_of
@@ -106,7 +107,7 @@ def read_results(job: BatchJobOfRun, jobs: Sequence[BatchJob]) -> Export:
 
     location = job["pattern"].replace(DATE, last.day)
     try:
-        objects = exports.list_objects(aws.s3(), location, by_prefix=True)
+        objects = exports.list_objects(aws.s3(), location)
     except ClientError as error:
         return Export(location=location, read_error=exports.error_text(location, error))
     results = [file for file in objects if file.key.endswith(".out")]
@@ -121,7 +122,7 @@ def with_present_results(
     If there are files with other names than we expect, we can't say whether one is missing.
     Otherwise, each run would write and pay again.
     """
-    names = {_name(file) for file in _last_results(jobs, results)}
+    names = {name_of(file.key) for file in _last_results(jobs, results)}
     if results.read_error or not names < _result_names(batch_input):
         return jobs
     return [job._replace(content=None) for job in jobs]
@@ -133,8 +134,8 @@ def obsolete_results(batch_input: Export, results: Export) -> list[str]:
     Subfolders may be outputs of other batch jobs.
     """
     names = _result_names(batch_input)
-    keys = [file.key for file in results.objects if _name(file) not in names]
-    return [key for key in keys if key not in results.subfolder_keys]
+    keys = {file.key for file in results.objects if name_of(file.key) not in names}
+    return sorted(keys - {*results.subfolder_keys})
 
 
 def failed_lines(jobs: Sequence[BatchJob], results: Export) -> list[str]:
@@ -170,11 +171,7 @@ def _last_results(jobs: Sequence[BatchJob], results: Export) -> list[S3Object]:
 
 def _result_names(batch_input: Export) -> set[str]:
     """Return the names of the files that a batch job writes. An empty file has no results."""
-    return {f"{_name(file)}.out" for file in batch_input.objects if file.size}
-
-
-def _name(file: S3Object) -> str:
-    return file.key.rpartition("/")[2]
+    return {f"{name_of(file.key)}.out" for file in batch_input.objects if file.size}
 
 
 def create_batch_job(

@@ -291,13 +291,17 @@ def _write(
 ) -> Step:
     """Create the job of this run, unless the last results are those that it would write."""
     content = _content(version_arn, state, spec)
+    last = last_job(state.jobs)
+    if last is not None and last.content == content:
+        # An earlier job with this content doesn't count, because its results were replaced.
+        return WRITTEN.remembering(job_arn=last.arn)
+
     max_hours = spec.job["maxHours"]
-    return (
-        _keep_results(content, state)
-        or _wait_for_deletion(state, progress, max_hours, now)
-        or progress.before_create(max_hours, now)
-        or Step("WRITING", Create(version_arn, content))
-    )
+    deletion = running_deletion(state.deletions)
+    if deletion is not None:
+        # While users are deleted, AWS doesn't guarantee their deletion from a job that is running.
+        return progress.wait_for(f"{deletion.arn} is running", max_hours, now)
+    return progress.before_create(max_hours, now) or Step("WRITING", Create(version_arn, content))
 
 
 def _content(version_arn: str, state: BatchState, spec: BatchSpec) -> str:
@@ -305,24 +309,3 @@ def _content(version_arn: str, state: BatchState, spec: BatchSpec) -> str:
     settings = [spec.job[key] for key in KEYS_OF_RESULTS]
     parts = [version_arn, state.input_fingerprint, state.filter_expression, *settings]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
-
-
-def _keep_results(content: str, state: BatchState) -> Step | None:
-    """Don't write the same results again.
-
-    Only the last results count, because they have replaced all earlier ones.
-    """
-    last = last_job(state.jobs)
-    if last is None or last.content != content:
-        return None
-    return WRITTEN.remembering(job_arn=last.arn)
-
-
-def _wait_for_deletion(
-    state: BatchState, progress: BatchProgress, max_hours: float, now: datetime
-) -> Step | None:
-    """Create no job while users are deleted, because AWS then doesn't guarantee the deletion."""
-    deletion = running_deletion(state.deletions)
-    if deletion is None:
-        return None
-    return progress.wait_for(f"{deletion.arn} is running", max_hours, now)
