@@ -82,7 +82,12 @@ GONE = (
 @pytest.mark.parametrize(
     ("objects", "output", "keys", "messages"),
     [
-        ({"in/users.json": b"{}"}, OUTPUT, ["out/old.json.out", "out/users.json.out"], [GONE]),
+        (
+            {"in/users.json": b"{}"},
+            OUTPUT,
+            ["out/another/job.json.out", "out/old.json.out", "out/users.json.out"],
+            [GONE],
+        ),
         ({"in/users.json": b"{}"}, OUTPUT, ["out/users.json.out"], []),
         ({"in/users.json": b"{}"}, f"{OUTPUT}{{date}}/", ["out/2026-11-29/old.json.out"], []),
         ({}, OUTPUT, ["out/old.json.out"], []),

@@ -13,7 +13,6 @@ from functions.personalize.batch_jobs import (
     create_batch_job,
     failed_lines,
     list_batch_jobs,
-    obsolete_results,
     read_results,
     with_present_results,
 )
@@ -122,19 +121,6 @@ INPUT = files("in/a.json", "in/deep/b.json", location="s3://batch/in/")
 EMPTY = s.s3_object(key="in/_SUCCESS", size=0)
 
 
-def expect_list(s3, *keys):
-    contents = [{"Key": key, "Size": 9, "ETag": "e", "LastModified": s.ago(2)} for key in keys]
-    s3.expect("list_objects_v2", {"Contents": contents}, Bucket="batch", Prefix="2026-11-22/out/")
-
-
-def test_the_results_of_the_last_job_are_listed_in_the_folder_of_its_day(s3):
-    expect_list(s3, "2026-11-22/out/_CHECK", "2026-11-22/out/a.json.out")
-    results = read_results(SETTINGS, [FAILED, JOB])
-    assert results.location == LOCATION
-    assert [file.key for file in results.objects] == ["2026-11-22/out/a.json.out"]
-    assert read_results(SETTINGS, [FAILED]).objects == (), "nothing is listed without results"
-
-
 def test_results_that_cannot_be_listed_do_not_count_as_deleted(s3):
     s3.stubber.add_client_error("list_objects_v2", "AccessDenied", "no")
     results = read_results(SETTINGS, [JOB])
@@ -174,34 +160,23 @@ def test_a_job_has_no_content_any_more_if_its_results_were_deleted(results, are_
     assert [job.content for job in present] == ["content" if are_present else None] * 2
 
 
-def test_results_are_obsolete_if_their_input_is_gone():
-    keys = ("out/a.json.out", "out/gone.json.out", "out/2026-11-22/other.json.out")
-    assert obsolete_results(INPUT, files(*keys, location="s3://batch/out/")) == [keys[1]], (
-        "a subfolder may be the output of another batch job"
-    )
-
-
-def expect_lines(s3, key, content, size):
-    body = StreamingBody(io.BytesIO(content), len(content))
-    request = {"Bucket": "batch", "Key": key, "Range": f"bytes=0-{size - 1}"}
-    s3.expect("get_object", {"Body": body}, **request)
-
-
 def test_failed_lines_are_counted_in_the_beginning_of_the_last_results(s3, monkeypatch):
     monkeypatch.setattr(exports, "RESULT_BYTES", 1500)
-    good, bad = b'{"input":{},"output":{},"error":null}', b'{"input":{},"output":null,"error":"%s"}'
-    expect_lines(s3, "out/a.json.out", b"\n".join([good, bad % b"first", b'{"output":{}}']), 1500)
-    expect_lines(s3, "out/b.json.out", b"\n".join([b"5", bad % b"second", bad[:9]]), 500)
+    good = b'{"input":{},"output":{},"error":null}'
+    bad = b'{"input":{},"output":null,"error":"%s"}'
+    lines = {
+        "out/a.json.out": (1500, [good, bad % b"first", b'{"output":{}}']),
+        "out/b.json.out": (500, [b"5", bad % b"second", bad[:9]]),
+    }
+    for key, (size, content) in lines.items():
+        body = io.BytesIO(b"\n".join(content))
+        response = {"Body": StreamingBody(body, len(body.getvalue()))}
+        s3.expect("get_object", response, Bucket="batch", Key=key, Range=f"bytes=0-{size - 1}")
     old = files("out/old.json.out", modified_at=BEFORE).objects
     empty = files("out/empty.json.out", size=0).objects
-    read = files("out/a.json.out", "out/b.json.out", "out/c.json.out").objects
+    read = files(*lines, "out/c.json.out").objects
     (warning,) = failed_lines([JOB], Export(location=LOCATION, objects=[*old, *empty, *read]))
     assert warning == (
         "at least 2 of 4 lines that were read failed; correct them in the input; the first error: "
         "first"
     )
-
-
-def test_results_without_errors_are_no_warning(s3):
-    expect_lines(s3, "out/a.json.out", b'{"input":{},"output":{},"error":null}\n', 20_000_000)
-    assert failed_lines([JOB], files("out/a.json.out")) == []
