@@ -6,7 +6,7 @@ Source: https://docs.aws.amazon.com/personalize/latest/dg/preparing-training-dat
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -49,33 +49,31 @@ def read_sample(
         content = content[:end] or content
     if error := encoding_error(content):
         return FileSample(key=key, error=error)
+
     numbered = enumerate(LINE_BREAK.split(content.decode("utf-8-sig")), start=1)
     (header_line, header), *lines = [(line, text) for line, text in numbered if text] or [(1, "")]
     if error := header_error(header):
         return FileSample(key=key, error=f"line {header_line}: {error}")
+
     names = tuple(header.split(",")) if header else ()
+    checked_lines = len(lines) if max_rows is None else max_rows
     rows: list[Row] = []
-    for line, text in lines[:max_rows]:
+    counts = {name: Counter[str]() for name in names}
+    # All rows at once would need twice as much memory as those that are checked.
+    for line, text in lines:
         values = cells(text)
-        if error := record_error(text, values, len(names)):
-            error = f"line {line} {error}"
-            return FileSample(key=key, header=names, rows=tuple(rows), error=error)
-        rows.append(Row(line, values))
-    row_count = len(lines) if is_whole_file else None
-    counts = _count_values(names, (cells(text) for _, text in lines))
-    return FileSample(key=key, header=names, rows=tuple(rows), row_count=row_count, values=counts)
+        if len(rows) < checked_lines:
+            if error := record_error(text, values, len(names)):
+                error = f"line {line} {error}"
+                return FileSample(key=key, header=names, rows=tuple(rows), error=error)
+            rows.append(Row(line, values))
 
-
-def _count_values(
-    names: Sequence[str], records: Iterable[Sequence[str]]
-) -> Mapping[str, Counter[str]]:
-    """Count the values row by row, because all rows at once would need twice as much memory."""
-    columns = {name: Counter[str]() for name in names}
-    for values in records:
         if len(values) == len(names):
-            for column, value in zip(columns.values(), values, strict=True):
-                column[value] += 1
-    return columns
+            for name, value in zip(names, values, strict=True):
+                counts[name][value] += 1
+
+    row_count = len(lines) if is_whole_file else None
+    return FileSample(key=key, header=names, rows=tuple(rows), row_count=row_count, values=counts)
 
 
 def cells(line: str) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 import io
 import threading
-from dataclasses import replace
+from unittest.mock import Mock
 
 import pytest
 from botocore.exceptions import (
@@ -11,7 +11,6 @@ from botocore.exceptions import (
     ReadTimeoutError,
     ResponseStreamingError,
 )
-from botocore.response import StreamingBody
 
 from functions.csv_files import CHECKED_ROWS, FileSample
 from functions.errors import ServiceUnavailable
@@ -21,135 +20,13 @@ from functions.exports import (
     SAMPLED_BYTES,
     SAMPLED_FILES,
     Export,
-    list_objects,
     read_export,
-    split_location,
 )
 from tests.functions import samples as s
 
 HEADER = b"USER_ID,ITEM_ID,TIMESTAMP\n"
 CSV = HEADER + b"1,2,3\n"
-ALL_BYTES = f"bytes=0-{SAMPLED_BYTES - 1}"
 MARKER = "s3://signals/done/_SUCCESS"
-NO_EXPORT = Export(location=s.LOCATION, objects=[], samples=[])
-
-
-def expect_list(s3, *pages, bucket="exports", prefix="interactions.csv"):
-    """Expect a list of these pages. A page maps each key to its size and its age in hours."""
-    token = {}
-    for number, page in enumerate(pages, start=1):
-        is_last = number == len(pages)
-        next_token = f"page {number + 1}"
-        response = {
-            "IsTruncated": not is_last,
-            "Contents": [
-                {"Key": key, "Size": size, "ETag": '"e1"', "LastModified": s.ago(hours)}
-                for key, (size, hours) in page.items()
-            ],
-            **({} if is_last else {"NextContinuationToken": next_token}),
-        }
-        s3.expect("list_objects_v2", response, Bucket=bucket, Prefix=prefix, **token)
-        token = {"ContinuationToken": next_token}
-
-
-def expect_content(s3, content, key="interactions.csv"):
-    body = StreamingBody(io.BytesIO(content), len(content))
-    s3.expect("get_object", {"Body": body}, Bucket="exports", Key=key, Range=ALL_BYTES)
-
-
-# Objects
-
-
-def test_a_small_file_is_read_to_its_end(s3):
-    expect_list(s3, {"interactions.csv": (len(CSV), 2)})
-    expect_content(s3, CSV)
-    rows = s.rows_of(("1", "2", "3"))
-    header = ("USER_ID", "ITEM_ID", "TIMESTAMP")
-    values = {name: {value: 1} for name, value in zip(header, "123", strict=True)}
-    file = FileSample(key="interactions.csv", header=header, rows=rows, row_count=1, values=values)
-    expected = replace(NO_EXPORT, objects=[s.s3_object(size=len(CSV))], samples=[file])
-    assert read_export(s3.client, s.LOCATION) == expected
-
-
-def test_other_files_whose_names_begin_alike_are_left_out(s3):
-    """A list by prefix contains them, but Personalize imports only the one file."""
-    names = ("interactions.csv", "interactions.csv.bak", "interactions.csv/x")
-    expect_list(s3, dict.fromkeys(names, (1, 2)))
-    assert [each.key for each in list_objects(s3.client, s.LOCATION)] == ["interactions.csv"]
-
-
-def test_files_in_subfolders_are_known(s3):
-    expect_list(
-        s3,
-        {"day/": (0, 9), "day/1.csv": (0, 2)},
-        {"day/a/": (0, 9), "day/a/2.csv": (0, 1)},
-        {"day/b/c/3.csv": (0, 1)},
-        prefix="day/",
-    )
-    export = read_export(s3.client, "s3://exports/day/")
-    assert [file.key for file in export.objects] == ["day/1.csv", "day/a/2.csv", "day/b/c/3.csv"]
-    assert export.subfolder_keys == ["day/a/2.csv", "day/b/c/3.csv"]
-
-
-@pytest.mark.parametrize(
-    ("objects", "written_at"),
-    [
-        ({"done/_SUCCESS": (0, 1)}, s.ago(1)),
-        ({"done/_SUCCESS.old": (0, 1)}, None),
-        ({}, None),
-    ],
-    ids=["written", "only another file", "not written"],
-)
-def test_a_ready_marker_may_be_in_another_bucket(s3, objects, written_at):
-    expect_list(s3, {})
-    expect_list(s3, objects, bucket="signals", prefix="done/_SUCCESS")
-    export = read_export(s3.client, s.LOCATION, MARKER)
-    assert export == replace(NO_EXPORT, marker_written_at=written_at)
-
-
-# Errors
-
-
-def test_a_file_that_is_refused_is_a_read_error(s3):
-    expect_list(s3, {"interactions.csv": (9, 2)})
-    request = {"Bucket": "exports", "Key": "interactions.csv", "Range": ALL_BYTES}
-    s3.expect_error("get_object", "AccessDenied", "not yours", **request)
-    assert read_export(s3.client, s.LOCATION) == Export(
-        location=s.LOCATION, read_error=f"{s.LOCATION} cannot be read: AccessDenied: not yours"
-    )
-
-
-def test_the_read_error_of_a_marker_names_the_marker(s3):
-    expect_list(s3, {})
-    request = {"Bucket": "signals", "Prefix": "done/_SUCCESS"}
-    s3.expect_error("list_objects_v2", "NoSuchBucket", "none", **request)
-    assert read_export(s3.client, s.LOCATION, MARKER) == Export(
-        location=s.LOCATION, read_error=f"{MARKER} cannot be read: NoSuchBucket: none"
-    )
-
-
-@pytest.mark.parametrize("error", [ReadTimeoutError, ResponseStreamingError, IncompleteReadError])
-def test_a_read_that_breaks_off_is_retried_by_the_workflow(s3, error):
-    class Broken(io.BytesIO):
-        def read(self, *_):
-            raise error(endpoint_url="s3", error="gone", actual_bytes=1, expected_bytes=2)
-
-    expect_list(s3, {"interactions.csv": (9, 2)})
-    request = {"Bucket": "exports", "Key": "interactions.csv", "Range": ALL_BYTES}
-    s3.expect("get_object", {"Body": Broken()}, **request)
-    with pytest.raises(
-        ServiceUnavailable, match=r"GetObject: s3://exports/interactions\.csv broke off: "
-    ):
-        read_export(s3.client, s.LOCATION)
-
-
-def test_a_list_alone_raises_the_error(s3):
-    s3.expect_error("list_objects_v2", "NoSuchBucket", "none", Bucket="exports", Prefix="x")
-    with pytest.raises(ClientError, match="none"):
-        list_objects(s3.client, "s3://exports/x")
-
-
-# Which files are read
 
 
 class Files:
@@ -157,7 +34,7 @@ class Files:
 
     def __init__(self, files):
         self.files = files
-        """The size, the age in hours and the content of each key."""
+        """Bucket and key -> the size, the age in hours and the content, or why it is not read."""
         self.read = []
         self.lists = 0
 
@@ -165,28 +42,111 @@ class Files:
         """Return the paginator of ListObjectsV2."""
         return self
 
-    def paginate(self, **_):
-        """Yield one page with all files."""
+    def paginate(self, *, Bucket, Prefix):  # noqa: N803 - S3's words
+        """Yield a page for each file whose key has the prefix."""
         self.lists += 1
-        contents = [
-            {"Key": key, "Size": size, "ETag": '"e1"', "LastModified": s.ago(hours)}
-            for key, (size, hours, _) in self.files.items()
-        ]
-        yield {"Contents": contents}
+        if not any(path.startswith(f"{Bucket}/") for path in self.files):
+            raise error_of("NoSuchBucket")
+        yield {}
+        for path, (size, hours, _) in self.files.items():
+            if path.startswith(f"{Bucket}/{Prefix}"):
+                key = path.removeprefix(f"{Bucket}/")
+                modified_at = s.ago(hours)
+                yield {
+                    "Contents": [
+                        {"Key": key, "Size": size, "ETag": '"e1"', "LastModified": modified_at}
+                    ]
+                }
 
-    def get_object(self, *, Key, Range, **_):  # noqa: N803 - S3's words
+    def get_object(self, *, Bucket, Key, Range):  # noqa: N803 - (as above)
         """Return the first bytes of a file."""
         self.read.append(Key)
+        content = self.files[f"{Bucket}/{Key}"][2]
+        if isinstance(content, Exception):
+            raise content
         last = int(Range.removeprefix("bytes=0-"))
-        return {"Body": io.BytesIO(self.files[Key][2][: last + 1])}
+        return {"Body": io.BytesIO(content[: last + 1])}
+
+
+def error_of(code):
+    """Return an error of S3."""
+    return ClientError({"Error": {"Code": code, "Message": "no"}}, "any")
 
 
 def read_folder(files, **options):
     """Return the export in a folder with these files, and the keys of the files that were read."""
-    client = Files({f"day/{name}": file for name, file in files.items()})
+    client = Files({f"exports/day/{name}": file for name, file in files.items()})
     export = read_export(client, "s3://exports/day/", **options)
     assert client.lists == 1, "one list is enough"
     return export, sorted(key.removeprefix("day/") for key in client.read)
+
+
+# Objects
+
+
+def test_a_small_file_is_read_to_its_end_and_others_whose_names_begin_alike_are_left_out():
+    """A list by prefix contains them, but Personalize imports only the one file."""
+    names = ("interactions.csv", "interactions.csv.bak", "interactions.csv/x")
+    files = {f"exports/{name}": (len(CSV), 2, CSV) for name in names}
+    header = ("USER_ID", "ITEM_ID", "TIMESTAMP")
+    sample = FileSample(
+        key="interactions.csv",
+        header=header,
+        rows=s.rows_of(("1", "2", "3")),
+        row_count=1,
+        values={name: {value: 1} for name, value in zip(header, "123", strict=True)},
+    )
+    assert read_export(Files(files), s.LOCATION) == Export(
+        location=s.LOCATION, objects=[s.s3_object(size=len(CSV))], samples=[sample]
+    )
+
+
+def test_files_in_subfolders_are_known():
+    names = ("", "1.csv", "a/", "a/2.csv", "b/c/3.csv")
+    export, _ = read_folder(dict.fromkeys(names, (0, 2, b"")))
+    assert [file.key for file in export.objects] == ["day/1.csv", "day/a/2.csv", "day/b/c/3.csv"]
+    assert export.subfolder_keys == ["day/a/2.csv", "day/b/c/3.csv"]
+
+
+@pytest.mark.parametrize(("name", "written_at"), [("_SUCCESS", s.ago(1)), ("_SUCCESS.old", None)])
+def test_a_ready_marker_may_be_in_another_bucket(name, written_at):
+    files = {"exports/other.csv": (0, 3, b""), f"signals/done/{name}": (0, 1, b"")}
+    export = read_export(Files(files), s.LOCATION, MARKER)
+    assert export == Export(
+        location=s.LOCATION, objects=[], samples=[], marker_written_at=written_at
+    )
+
+
+# Errors
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        (error_of("AccessDenied"), f"{s.LOCATION} cannot be read: AccessDenied: no"),
+        (CSV, f"{MARKER} cannot be read: NoSuchBucket: no"),
+    ],
+    ids=["file", "marker"],
+)
+def test_a_file_or_a_marker_that_is_refused_is_a_read_error(content, error):
+    client = Files({"exports/interactions.csv": (9, 2, content)})
+    found = read_export(client, s.LOCATION, MARKER)
+    assert found == Export(location=s.LOCATION, read_error=error)
+
+
+@pytest.mark.parametrize("error", [ReadTimeoutError, ResponseStreamingError, IncompleteReadError])
+def test_a_read_that_breaks_off_is_retried_by_the_workflow(error):
+    body = Mock()
+    body.read.side_effect = error(endpoint_url="s3", error="gone", actual_bytes=1, expected_bytes=2)
+    client = Files({"exports/interactions.csv": (9, 2, b"")})
+    client.get_object = lambda **_: {"Body": body}
+    with pytest.raises(
+        ServiceUnavailable, match=r"GetObject: s3://exports/interactions\.csv broke off: "
+    ):
+        read_export(client, s.LOCATION)
+
+
+# Which files are read
 
 
 def test_the_newest_and_the_largest_files_are_read():
@@ -212,7 +172,7 @@ def test_ten_files_are_read_at_once():
             self.barrier.wait()
             return super().get_object(**request)
 
-    files = {f"day/{number:02}.csv": (len(CSV), number, CSV) for number in range(20)}
+    files = {f"exports/day/{number}.csv": (len(CSV), number, CSV) for number in range(20)}
     export = read_export(SlowFiles(files), "s3://exports/day/")
     assert export.row_count == 20, "the barrier opens only for ten reads together"
 
@@ -258,18 +218,22 @@ def test_all_rows_are_read_on_request_unless_they_are_too_many(files, file_bytes
 # Size, fingerprint and rows
 
 
-@pytest.mark.parametrize("change", [{"key": "x.csv"}, {"size": 999}, {"etag": '"e2"'}], ids=str)
-def test_the_fingerprint_changes_with_every_object(change):
-    before = Export(location=s.LOCATION, objects=[s.s3_object(), s.s3_object(key="b.csv")])
-    after = Export(location=s.LOCATION, objects=[s.s3_object(**change), s.s3_object(key="b.csv")])
-    assert after.fingerprint != before.fingerprint
-
-
-def test_the_fingerprint_does_not_depend_on_order_or_time():
-    first, second = s.s3_object(), s.s3_object(key="b.csv")
-    before = Export(location=s.LOCATION, objects=[first, second])
-    after = Export(location=s.LOCATION, objects=[second, s.s3_object(modified_at=s.ago(1))])
-    assert (after.fingerprint, after.size) == (before.fingerprint, 2000)
+@pytest.mark.parametrize(
+    ("change", "is_another"),
+    [
+        ({"key": "x.csv"}, True),
+        ({"size": 999}, True),
+        ({"etag": '"e2"'}, True),
+        ({"modified_at": s.ago(1)}, False),
+    ],
+    ids=str,
+)
+def test_the_fingerprint_changes_with_every_object_but_not_with_order_or_time(change, is_another):
+    other = s.s3_object(key="b.csv", size=9)
+    before = Export(location=s.LOCATION, objects=[s.s3_object(), other])
+    after = Export(location=s.LOCATION, objects=[other, s.s3_object(**change)])
+    assert (after.fingerprint != before.fingerprint) == is_another
+    assert before.size == 1009
 
 
 @pytest.mark.parametrize(
@@ -285,11 +249,3 @@ def test_the_fingerprint_does_not_depend_on_order_or_time():
 def test_an_export_has_rows_if_a_file_has_or_might_have_some(file, row_count, has_rows):
     export = Export(location=s.LOCATION, objects=[s.s3_object()], samples=[file])
     assert (export.row_count, export.has_rows) == (row_count, has_rows)
-
-
-@pytest.mark.parametrize(
-    ("location", "parts"),
-    [("s3://exports/a/b.csv", ("exports", "a/b.csv")), ("s3://exports", ("exports", ""))],
-)
-def test_a_location_has_a_bucket_and_a_key(location, parts):
-    assert split_location(location) == parts
