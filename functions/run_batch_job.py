@@ -1,7 +1,7 @@
 """Runs a batch job: polls, decides and acts until its results are written."""
 
 from collections.abc import Sequence
-from functools import partial
+from functools import cache, partial
 
 from botocore.exceptions import BotoCoreError
 
@@ -105,7 +105,8 @@ class RunningBatchJob:
                 for campaign in self._solution["campaigns"]
             ],
         )
-        return with_version_facts(state, self.spec, partial(read_version, client, self._solution))
+        read_facts = cache(partial(read_version, client, self._solution))
+        return with_version_facts(state, self.spec, read_facts)
 
     def _list_jobs(self) -> list[BatchJob]:
         """List the jobs of the slot, if possible only those of one version."""

@@ -8,7 +8,7 @@ stays the same, nothing has to be written.
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
@@ -59,8 +59,10 @@ class BatchState:
     """The data deletion jobs of the dataset group."""
     campaigns: Sequence[CampaignState] = ()
     """The campaigns of the solution."""
-    version_facts: Mapping[str, VersionFacts] = field(default_factory=dict)
-    """What we know about the versions that the gate compares (`with_version_facts()`)."""
+    newest_facts: VersionFacts = NO_VERSION
+    """What we know about the newest version, if the gate judges it (`with_version_facts()`)."""
+    last_facts: VersionFacts = NO_VERSION
+    """What we know about the version of the last results then."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,16 +113,17 @@ def with_version_facts(
 ) -> BatchState:
     """Return the state with what `decide()` has to know about the versions that the gate compares.
 
-    There aren't any while a job is running, or if campaigns judge the versions.
+    Nothing is read while a job is running, or if campaigns judge the versions. The same version may
+    be read twice.
     """
     if state.campaigns or job_to_follow(state.jobs, spec.run):
         return state
 
-    facts = {spec.version_arn: read_facts(spec.version_arn)}
+    last_facts = NO_VERSION
     last_version_arn = _last_version_arn(state, spec)
-    if last_version_arn and last_version_arn not in facts:
-        facts[last_version_arn] = read_facts(last_version_arn)
-    return replace(state, version_facts=facts)
+    if last_version_arn is not None:
+        last_facts = read_facts(last_version_arn)
+    return replace(state, newest_facts=read_facts(spec.version_arn), last_facts=last_facts)
 
 
 def last_job(jobs: Sequence[BatchJob]) -> BatchJob | None:
@@ -188,11 +191,7 @@ def _wait_for_baselines(
     state: BatchState, spec: BatchSpec, progress: BatchProgress, now: datetime
 ) -> Step | None:
     """Hold the quality gate back until it can compare with the baselines."""
-    if state.campaigns:
-        return None
-
-    candidate = state.version_facts[spec.version_arn]
-    step = wait_for_baselines("WRITING", candidate, _last_facts(state, spec), now)
+    step = wait_for_baselines("WRITING", state.newest_facts, state.last_facts, now)
     if step is None:
         return None
     return progress.at_deadline(step.reasons[0], spec.job["maxHours"], now) or step
@@ -221,7 +220,7 @@ def _judge_newest_version(state: BatchState, spec: BatchSpec) -> Comparison:
     that of the last results.
     """
     if not state.campaigns:
-        return compare(state.version_facts[spec.version_arn], _last_facts(state, spec), spec.gate)
+        return compare(state.newest_facts, state.last_facts, spec.gate)
 
     verdict = Comparison(rejections=[], warnings=[], values=[])
     if not any(campaign.has_passed(spec.version_arn) for campaign in state.campaigns):
@@ -267,11 +266,6 @@ def _abandoned_version_warnings(state: BatchState) -> list[str]:
         "serves, for example because it was rolled back"
     )
     return [warning]
-
-
-def _last_facts(state: BatchState, spec: BatchSpec) -> VersionFacts:
-    """Return what we know about the version of the last results."""
-    return state.version_facts.get(_last_version_arn(state, spec) or "", NO_VERSION)
 
 
 def _last_version_arn(state: BatchState, spec: BatchSpec) -> str | None:
