@@ -293,7 +293,7 @@ def _write(
     max_hours = spec.job["maxHours"]
     deletion = running_deletion(state.deletions)
     if deletion is not None:
-        # While users are deleted, AWS doesn't guarantee their deletion from a job that is running.
+        # AWS doesn't guarantee the deletion of users if a batch job is running at the same time.
         return progress.wait_for(f"{deletion.arn} is running", max_hours, now)
     return progress.before_create(max_hours, now) or Step("WRITING", Create(version_arn, content))
 
