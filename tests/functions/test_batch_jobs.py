@@ -67,7 +67,7 @@ def test_the_jobs_of_an_output_are_listed_back_to_the_last_one_that_succeeded(pe
         ("p-run-1-slot", s.OLD_VERSION, "ACTIVE"),
         ("q-run-2-slot", f"{s.SOLUTION}-2/1", "ACTIVE"),
         ("p-run-3-slot", s.VERSION, "CREATE FAILED"),
-        ("p-run-5-other", s.VERSION, "ACTIVE"),
+        ("p-slot-5-other", s.VERSION, "ACTIVE"),
         ("p-run-5-slot", s.VERSION, "IN PROGRESS"),
     ]
     shown = [

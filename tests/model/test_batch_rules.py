@@ -177,7 +177,7 @@ def test_a_version_is_written_that_has_passed_on_a_campaign_or_replaces_an_aband
     campaigns, last_version, on_rejected, version, is_abandoned
 ):
     last = job(version_arn=last_version, content="other")
-    found = step(last, campaigns=campaigns, on_rejected=on_rejected)
+    found = step(last, campaigns=campaigns, on_rejected=on_rejected, versions={})
     warning = (
         f"its last results were made by {last_version}, which no campaign of the solution serves, "
         "for example because it was rolled back"
