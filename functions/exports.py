@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -23,15 +23,18 @@ SAMPLED_FILES = 20
 """The most files that are read: the ten newest, and the largest of the others."""
 SAMPLED_BYTES = 1024 * 1024
 """The most bytes that are read from all these files together."""
-COUNTED_FILES, COUNTED_BYTES = 500, 8 * 1000**2
-"""The most files and bytes of an export whose rows are all read on request. Two such exports need
-110 of the 256 MB of a function (ADR 22)."""
+COUNTED_FILES = 500
+"""The most files of an export whose rows are all read on request."""
+COUNTED_BYTES = 8 * 1000**2
+"""The most bytes of such an export. Two of them need 110 of the 256 MB of a function (ADR 22)."""
 LINE_BYTES = 1024 * 1024
 """The most bytes that are read of a batch input's first line. A line to rank has at most 500 ids of
 256 characters, of which each has at most 6 bytes in JSON."""
-RESULT_BYTES, CHUNK_BYTES = 20 * 1000**2, 64 * 1024
+RESULT_BYTES = 20 * 1000**2
 """The most bytes that are read of the results of a batch job, which takes a small function some
-seconds, and how many of them are in its memory at once."""
+seconds."""
+CHUNK_BYTES = 64 * 1024
+"""How many of these bytes are in its memory at once."""
 PARALLEL_READS = 10
 """The number of files that are read at once. A boto3 client has as many connections."""
 
@@ -142,17 +145,19 @@ def read_batch_input(client: S3Client, location: str) -> Export:
 
     If it is a file, roles may read only this one of the objects that Personalize would read.
     """
-    bucket, objects = split_location(location).bucket, list[S3Object]()
-    line = message = None
+    batch_input = Export(location=location)
     try:
-        objects = list_objects(client, location, by_prefix=True)
-        if key := next((file.key for file in list_objects(client, location) if file.size), None):
-            beginning = _read_beginning(client, bucket, key, LINE_BYTES)
-            line = beginning.partition(b"\n")[0].decode(errors="replace")
+        batch_input = replace(batch_input, objects=list_objects(client, location, by_prefix=True))
+        for file in batch_input.objects:
+            url = batch_input.url(file.key)
+            if file.size and (url == location or location.endswith("/")):
+                beginning = _read_beginning(client, url, LINE_BYTES)
+                line, _, _ = beginning.partition(b"\n")
+                return replace(batch_input, first_line=line.decode(errors="replace"))
     except ClientError as error:
         # The functions may lack a key that the role of the batch job has.
-        message = error_text(location, error)
-    return Export(location=location, objects=objects, first_line=line, read_error=message)
+        return replace(batch_input, read_error=error_text(location, error))
+    return batch_input
 
 
 def error_text(location: str, error: ClientError) -> str:
@@ -193,6 +198,7 @@ def _read_samples(
     Only the rows of the sampled files are checked, because checked rows need memory. An empty file
     has no sample.
     """
+    bucket = split_location(location).bucket
     files = [file for file in objects if file.size > 0]
     sampled = _sampled_files(files)
     is_small = len(files) <= COUNTED_FILES and sum(file.size for file in files) <= COUNTED_BYTES
@@ -200,7 +206,7 @@ def _read_samples(
     max_bytes = COUNTED_BYTES if are_all_read else SAMPLED_BYTES // max(len(sampled), 1)
 
     def read_file(file: S3Object) -> FileSample:
-        content = _read_beginning(client, split_location(location).bucket, file.key, max_bytes)
+        content = _read_beginning(client, f"s3://{bucket}/{file.key}", max_bytes)
         max_rows = CHECKED_ROWS if file in sampled else 0
         is_whole_file = file.size <= max_bytes
         return read_sample(file.key, content, is_whole_file=is_whole_file, max_rows=max_rows)
@@ -236,10 +242,11 @@ def read_lines(client: S3Client, location: str, files: Sequence[S3Object]) -> It
             remaining_bytes -= file.size
 
 
-def _read_beginning(client: S3Client, bucket: str, key: str, max_bytes: int) -> bytes:
+def _read_beginning(client: S3Client, url: str, max_bytes: int) -> bytes:
     """Return the first bytes of an object."""
+    bucket, key = split_location(url)
     response = client.get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{max_bytes - 1}")
     try:
         return response["Body"].read()
     except BotoCoreError as error:
-        raise ServiceUnavailable(f"GetObject: s3://{bucket}/{key} broke off: {error}") from error
+        raise ServiceUnavailable(f"GetObject: {url} broke off: {error}") from error

@@ -76,7 +76,7 @@ def test_the_jobs_of_an_output_are_listed_back_to_the_last_one_that_succeeded(pe
             "solutionVersionArn": version,
             "status": status,
             "creationDateTime": s.ago(9 - hours),
-            "lastUpdatedDateTime": s.ago(9 - hours),
+            "lastUpdatedDateTime": s.ago(8.5 - hours),
         }
         for hours, (name, version, status) in enumerate(jobs)
     ]
@@ -94,6 +94,7 @@ def test_the_jobs_of_an_output_are_listed_back_to_the_last_one_that_succeeded(pe
         "another solution has written to the output meanwhile"
     )
     assert {(job.content, job.day) for job in found} == {("content", "2026-11-22")}
+    assert (found[0].created_at, found[0].ended_at) == (s.ago(5), s.ago(4.5))
 
 
 JOB = BatchJob(
