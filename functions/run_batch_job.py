@@ -86,7 +86,7 @@ class RunningBatchJob:
             return BatchState(jobs=jobs)
 
         location = self._job["input"]
-        objects = exports.list_objects(aws.s3(), location, by_prefix=True)
+        objects = exports.list_objects(aws.s3(), location)
         batch_input = Export(location=location, objects=objects)
 
         filter_expression = None
