@@ -91,6 +91,15 @@ def test_a_rejected_version_writes_nothing():
     assert f"taste: a batch job is not written, because {reason}" in skip_reason(unchanged)
 
 
+def test_after_a_rejection_the_served_version_is_written_on_request():
+    with deploy(group(on_rejected="live")) as pipeline:
+        run(pipeline)
+        pipeline.upload_worse_data()
+        rejected = run(pipeline, {"batch/users.json": OTHER_USERS}, scheduledTime=NEXT_SLOT)
+        assert versions_written(pipeline) == [1, 1]
+    assert results(rejected) == ("REJECTED", [("WRITTEN", None)])
+
+
 def test_without_campaigns_the_gate_compares_with_the_version_of_the_last_results_if_it_exists():
     with deploy(group(campaigns=[])) as pipeline:
         first = run(pipeline)
@@ -227,6 +236,7 @@ def test_results_whose_input_is_gone_are_a_warning_and_deleted_ones_are_written_
         same = pipeline.machine.start({}).wait()
         del pipeline.bucket.objects["out/u2.json.out"]
         again = pipeline.run(scheduledTime=LATER)
+        assert "out/u2.json.out" in pipeline.bucket.objects
     warning = (
         "batch job to s3://exports/out/: has results whose input is gone, for example "
         "out/u1.json.out; delete them, or put {date} into the output"
