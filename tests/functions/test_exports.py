@@ -36,6 +36,7 @@ class Files:
         self.files = files
         """Bucket and key -> the size, the age in hours and the content, or why it is not read."""
         self.read = []
+        self.ranges = set()
         self.lists = 0
 
     def get_paginator(self, _):
@@ -61,6 +62,7 @@ class Files:
     def get_object(self, *, Bucket, Key, Range):  # noqa: N803 - (as above)
         """Return the first bytes of a file."""
         self.read.append(Key)
+        self.ranges.add(Range)
         content = self.files[f"{Bucket}/{Key}"][2]
         if isinstance(content, Exception):
             raise content
@@ -96,9 +98,11 @@ def test_a_small_file_is_read_to_its_end_and_others_whose_names_begin_alike_are_
         row_count=1,
         values={name: {value: 1} for name, value in zip(header, "123", strict=True)},
     )
-    assert read_export(Files(files), s.LOCATION) == Export(
+    client = Files(files)
+    assert read_export(client, s.LOCATION) == Export(
         location=s.LOCATION, objects=[s.s3_object(size=len(CSV))], samples=[sample]
     )
+    assert client.ranges == {f"bytes=0-{SAMPLED_BYTES - 1}"}
 
 
 def test_files_in_subfolders_are_known():
