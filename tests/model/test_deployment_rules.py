@@ -5,8 +5,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from functions.rules import batch_jobs
-from functions.rules.batch_jobs import BatchProgress, BatchSpec, BatchState
 from functions.rules.campaigns import (
     Alarm,
     CampaignState,
@@ -483,17 +481,6 @@ def test_a_baseline_in_training_is_waited_for_in_an_open_invocation(seen, pause_
 def test_a_version_is_not_held_up_longer_than_its_judgement_needs(seen, outcome):
     decided, _ = step(seen, RELATIVE)
     assert (decided.pause, decided.outcome) == (0, outcome)
-
-
-@pytest.mark.parametrize(("hours", "outcome"), [(2.9, None), (3, "FAILED")])
-def test_a_batch_job_waits_for_the_baseline_too(hours, outcome):
-    versions = with_baselines(IN_TRAINING, TRAINED).version_facts
-    spec = BatchSpec(run="run", version_arn=NEW, gate=RELATIVE.gate, job={"maxHours": 3})
-    progress = BatchProgress(NOW - timedelta(hours=hours))
-    state = BatchState(jobs=[], input_fingerprint="i", version_facts=versions)
-    decided = batch_jobs.decide(state, spec, progress, NOW)
-    assert (decided.pause, decided.outcome) == (0 if outcome else 4, outcome)
-    assert "the baseline popular/2 is still in training" in decided.reasons[0]
 
 
 def test_the_baseline_is_named_if_its_training_does_not_end():
