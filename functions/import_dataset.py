@@ -3,10 +3,10 @@
 from datetime import datetime
 
 from . import aws, clock, exports, metrics
-from .contract import DatasetIteration, ImportItem, dataset_settings, pipeline_name
+from .contract import DatasetIteration, ImportItem, Request, dataset_settings, pipeline_name
 from .executions import job_name, run_began_at
 from .log import log_item
-from .personalize.imports import ImportReader, mark_broken, seen_export
+from .personalize.imports import ImportReader, mark_broken, seen_export, spoil
 from .personalize.tags import BYTES, CONFIRMED, FINGERPRINT, RUN, api_tags, write_tags
 from .planning.export_content import content_tags
 from .planning.plan_run import GUARDS, view_of
@@ -65,7 +65,7 @@ class DatasetImport:
         self._job_name = job_name(settings, run, planned["type"])
         self._job_arn = f"{arn.split(':dataset/')[0]}:dataset-import-job/{self._job_name}"
         self._dataset = aws.read_client().describe_dataset(datasetArn=arn)["dataset"]
-        self._reader = ImportReader(aws.read_client())
+        self._reader = ImportReader(aws.read_client(), settings["datasets"])
 
     def poll(self) -> SeenDataset:
         """Return the dataset's import jobs and its export as they are now.
@@ -94,7 +94,7 @@ class DatasetImport:
             case Confirm(arn, fingerprint):
                 write_tags(aws.write_client(), arn, {CONFIRMED: fingerprint})
             case Spoil(arn):
-                self._reader.spoil(aws.write_client(), arn)
+                spoil(aws.write_client(), arn)
             case MarkBroken(job):
                 mark_broken(aws.write_client(), job)
             case Create(export):
@@ -133,7 +133,8 @@ class DatasetImport:
 def _content_problems(event: DatasetIteration) -> list[str]:
     """Return the messages of the guards about an export that has changed since planning."""
     settings, run, dataset_type = event["settings"], event["run"], event["dataset"]["type"]
-    settings = {**settings, "datasets": [dataset_settings(settings, dataset_type)]}
+    request: Request = {**run["request"], "datasets": [dataset_type]}
+    run = {**run, "request": request}
     world = read_data(aws.read_client(), settings, run)
     (dataset,) = view_of(settings, run, world).datasets
     return [

@@ -47,7 +47,7 @@ class SolutionTraining:
         item = event["item"]
         self.memory = from_document(Memory, item["memory"]) if item else Memory(clock.now())
         self._solutions = SolutionReader(aws.read_client())
-        self._imports = ImportReader(aws.read_client())
+        self._imports = ImportReader(aws.read_client(), self._settings["datasets"])
 
     def poll(self) -> SeenSolution:
         """Return the solution, all its versions and the jobs of its group as they are now.
@@ -63,7 +63,7 @@ class SolutionTraining:
                     return SeenSolution(config="", imports=(), trainings=[version])
         arn = self._planned["solutionArn"]
         solution = client.describe_solution(solutionArn=arn)["solution"]
-        imports = self._imports.of_group(solution["datasetGroupArn"], self.wanted.datasets)
+        imports = self._imports.of_group(solution["datasetGroupArn"])
         deletions = list_deletions(client, solution["datasetGroupArn"])
         return self._solutions.solution(solution, imports, deletions)
 

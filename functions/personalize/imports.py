@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -28,7 +28,7 @@ from .tags import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
     from mypy_boto3_personalize import PersonalizeClient
     from mypy_boto3_personalize.type_defs import (
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
         DatasetTypeDef,
     )
 
-    from ..contract import Tags
+    from ..contract import DatasetSettings, Tags
 
     Dataset = DatasetTypeDef | DatasetSummaryTypeDef
     ImportJob = DatasetImportJobTypeDef | DatasetImportJobSummaryTypeDef
@@ -47,10 +47,10 @@ LOCATION_DIGITS = 8
 FORM_DIGITS = 8
 RECENT = timedelta(days=33)
 """Imports that ended longer ago are hardly ever read: planning searches exports of 31 days."""
-MAX_RECENT, MAX_OLDER = 60, 20
-"""The most imports of a dataset whose tags a poll reads: of the recent ones, and of those before
-them, while none of this pipeline was found. The number of calls must not grow with the history,
-because a poll has a minute (`reconcile.py`)."""
+MAX_TAGS = {"INCREMENTAL": 60, "FULL": 20}
+"""The most imports whose tags a poll reads, of all configured datasets with this mode together. So
+the number of calls grows neither with the history nor with the number of datasets, because a poll
+has a minute (`reconcile.py`). What a FULL import has replaced does not matter, so 20 are enough."""
 
 
 def seen_export(
@@ -94,6 +94,19 @@ def list_imports(
     return read_list(pages, lambda page: page["datasetImportJobs"])
 
 
+def spoil(client: PersonalizeClient, arn: str) -> None:
+    """Write on an import that nobody may confirm it.
+
+    Raises:
+        Refused: the tag cannot be written now. If the run gave up, the next one would confirm the
+            import.
+    """
+    try:
+        write_tags(client, arn, {CONFIRMED: SPOILED})
+    except ClientError as error:
+        raise Refused(str(error)) from error
+
+
 def mark_broken(client: PersonalizeClient, job: Import) -> None:
     """Write on a dataset that only a later FULL import repairs what a job has imported.
 
@@ -105,107 +118,76 @@ def mark_broken(client: PersonalizeClient, job: Import) -> None:
         write_tags(client, job.dataset, {BROKEN: f"{name} {ended}"})
 
 
-@dataclass
-class _TagBudget:
-    """How many more import jobs of a dataset have their tags read. The last job comes first."""
-
-    recent: int = MAX_RECENT
-    older: int = MAX_OLDER
-    full: int = 1
-
-    def includes(self, job: ImportJob) -> bool:
-        """Return True if the tags of the next job are to be read."""
-        if self.recent and job["lastUpdatedDateTime"] > clock.now() - RECENT:
-            self.recent -= 1
-            return True
-        if self.full and is_active(job["status"]) and _is_full(job):
-            return True
-        self.older -= 1
-        return self.older >= 0
-
-    def note(self, job: Import) -> None:
-        """Take into account what was found."""
-        if not job.is_active:
-            return
-
-        if job.is_full:
-            self.full = 0
-        if job.run:
-            self.older = 0
-        if job.is_full and job.run:
-            self.recent = 0  # It has replaced the data of all earlier imports.
-
-
 class ImportReader:
-    """Reads the import jobs of datasets. Tags that cannot change any more are read only once."""
+    """Reads the import jobs of datasets. Tags that cannot change any more are read only once.
 
-    def __init__(self, client: PersonalizeClient) -> None:
+    All functions give it the datasets of the stack, so that they read the tags of the same imports.
+    """
+
+    def __init__(self, client: PersonalizeClient, datasets: Sequence[DatasetSettings]) -> None:
         self._client = client
+        self._modes = {dataset["datasetArn"]: dataset["importMode"] for dataset in datasets}
         self._tags: dict[str, Tags] = {}
 
-    def of_group(self, group_arn: str, configured_arns: Collection[str]) -> list[Import]:
+    def of_group(self, group_arn: str) -> list[Import]:
         """Return the imports of all datasets in a group. In each dataset, the last one is first."""
         pages = self._client.get_paginator("list_datasets").paginate(
             datasetGroupArn=group_arn, PaginationConfig=PAGE_SIZE
         )
         datasets = read_list(pages, lambda page: page["datasets"])
-        return [
-            job
-            for dataset in datasets
-            for job in self.of_dataset(
-                dataset, is_configured=dataset["datasetArn"] in configured_arns
-            )
-        ]
+        return [job for dataset in datasets for job in self.of_dataset(dataset)]
 
-    def of_dataset(
-        self, dataset: Dataset, own_arn: str | None = None, *, is_configured: bool = True
-    ) -> list[Import]:
+    def of_dataset(self, dataset: Dataset, own_arn: str | None = None) -> list[Import]:
         """Return the imports of a dataset. The import that ended last is first.
 
-        The tags of old imports are not read (`_TagBudget`).
-
         Args:
-            dataset: the dataset as Describe or a list shows it.
+            dataset: the dataset as Describe or a list shows it. If it is not configured, no import
+                has a tag of a run, so none is read.
             own_arn: the import job of this run, once its create was sent. It may not exist. Its
                 tags are always read. While it is running, no other import is read.
-            is_configured: False if the pipeline imports nothing into the dataset, so that no import
-                has a tag of a run.
         """
-        imports: list[Import] = []
-        budget = _TagBudget()
-        for job in self._jobs(dataset, own_arn):
-            arn, is_in_progress = job["datasetImportJobArn"], is_running(job["status"])
-            is_read = arn == own_arn or (is_configured and budget.includes(job))
-            tags = self._tags_of(arn, is_in_progress=is_in_progress) if is_read else None
-            found = _import_of(job, dataset["datasetArn"], tags)
-            imports.append(found)
-            budget.note(found)
-        if is_configured and any(job.is_active and not job.is_full for job in imports):
-            return self._with_broken(dataset["datasetArn"], imports)
-        return imports
-
-    def spoil(self, client: PersonalizeClient, arn: str) -> None:
-        """Write on an import that nobody may confirm it, and read its tags again.
-
-        Raises:
-            Refused: the tag cannot be written now. If the run gave up, the next one would confirm
-                the import.
-        """
-        try:
-            write_tags(client, arn, {CONFIRMED: SPOILED})
-        except ClientError as error:
-            raise Refused(str(error)) from error
-        self._tags.pop(arn, None)
-
-    def _with_broken(self, dataset_arn: str, imports: Sequence[Import]) -> list[Import]:
-        """Mark the import that the dataset's tag names. A value that no run wrote names none."""
-        name = tags_of(self._client, dataset_arn).get(BROKEN, "").partition(" ")[0]
+        dataset_arn = dataset["datasetArn"]
+        jobs = self._jobs(dataset, own_arn)
+        tags: dict[str, Tags] = {}
+        broken = ""
+        if dataset_arn in self._modes:
+            tags = self._read_tags(jobs, own_arn, self._share_of(dataset_arn))
+            if any(is_active(job["status"]) and not _is_full(job) for job in jobs):
+                # A value that no run wrote names no import.
+                broken = tags_of(self._client, dataset_arn).get(BROKEN, "").partition(" ")[0]
         return [
-            job._replace(is_spoiled=True, is_confirmed=False)
-            if job.arn.endswith(f"/{name}")
-            else job
-            for job in imports
+            _import_of(job, dataset_arn, tags.get(job["datasetImportJobArn"]), broken)
+            for job in jobs
         ]
+
+    def _share_of(self, dataset_arn: str) -> int:
+        """Return how many of the tags that a poll may read are those of one dataset."""
+        mode = self._modes[dataset_arn]
+        return MAX_TAGS[mode] // list(self._modes.values()).count(mode)
+
+    def _read_tags(
+        self, jobs: Sequence[ImportJob], own_arn: str | None, share: int
+    ) -> dict[str, Tags]:
+        """Return the ARN of each import whose tags the rules need -> its tags.
+
+        These are the newest FULL import, and of the others, as long as the share lasts, the recent
+        ones, and those before them until one of this pipeline is found.
+        """
+        oldest = clock.now() - RECENT
+        full = (job for job in jobs if is_active(job["status"]) and _is_full(job))
+        newest_full = next(full, None)
+        found: dict[str, Tags] = {}
+        has_own = False
+        for job in jobs:
+            arn = job["datasetImportJobArn"]
+            is_needed = job["lastUpdatedDateTime"] > oldest or not has_own
+            if arn == own_arn or job is newest_full or (is_needed and len(found) < share):
+                tags = found[arn] = self._tags_of(arn)
+                if RUN in tags and is_active(job["status"]):
+                    has_own = True
+                    if _is_full(job):
+                        share = 0  # It has replaced the data of all earlier imports.
+        return found
 
     def _jobs(self, dataset: Dataset, own_arn: str | None) -> list[ImportJob]:
         """Return the import jobs of a dataset. The one that ended last is first.
@@ -237,21 +219,26 @@ class ImportReader:
             ]
         return None
 
-    def _tags_of(self, arn: str, *, is_in_progress: bool) -> Tags:
+    def _tags_of(self, arn: str) -> Tags:
         """Return the tags of an import. Those of this pipeline's imports change until confirmed."""
         tags = self._tags.get(arn)
-        if tags is None or (RUN in tags and not is_in_progress and not _is_confirmed(tags)):
+        if tags is None or (RUN in tags and not _is_confirmed(tags)):
             tags = self._tags[arn] = tags_of(self._client, arn)
         return tags
 
 
-def _import_of(job: ImportJob, dataset_arn: str, tags: Tags | None) -> Import:
-    """Return a job as the rules see it. Without its tags, it counts as confirmed."""
+def _import_of(job: ImportJob, dataset_arn: str, tags: Tags | None, broken: str) -> Import:
+    """Return a job as the rules see it. Without its tags, it counts as confirmed.
+
+    `broken` is the name of the import that the tag of the dataset names.
+    """
+    arn, active = job["datasetImportJobArn"], is_active(job["status"])
     known_tags: Tags = tags or {}
     size = known_tags.get(BYTES, "")
-    active = is_active(job["status"])
+    is_spoiled = known_tags.get(CONFIRMED) == SPOILED or arn.endswith(f"/{broken}")
+    is_confirmed = active if tags is None else _is_confirmed(tags)
     return Import(
-        arn=job["datasetImportJobArn"],
+        arn=arn,
         dataset=dataset_arn,
         is_full=_is_full(job),
         is_running=is_running(job["status"]),
@@ -260,8 +247,8 @@ def _import_of(job: ImportJob, dataset_arn: str, tags: Tags | None) -> Import:
         ended_at=job["lastUpdatedDateTime"],
         run=known_tags.get(RUN),
         fingerprint=known_tags.get(FINGERPRINT),
-        is_confirmed=active if tags is None else _is_confirmed(tags),
-        is_spoiled=known_tags.get(CONFIRMED) == SPOILED,
+        is_confirmed=is_confirmed and not is_spoiled,
+        is_spoiled=is_spoiled,
         size=int(size) if size.isdecimal() else None,
         failure=job.get("failureReason"),
         content=known_tags.get(CONTENT, ""),

@@ -190,7 +190,7 @@ def read_data(client: PersonalizeClient, settings: Settings, run: Run) -> World:
     )
     imports: dict[str, list[Import]] = {arn: [] for arn in datasets}
     for group_arn in groups:
-        for job in ImportReader(client).of_group(group_arn, datasets):
+        for job in ImportReader(client, settings["datasets"]).of_group(group_arn):
             imports.setdefault(job.dataset, []).append(job)
     schemas = {
         arn: client.describe_schema(schemaArn=dataset["schemaArn"])["schema"]["schema"]

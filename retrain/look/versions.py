@@ -115,7 +115,7 @@ def read_lineage(access: Access, version_arn: str) -> Document:
             "credentials are of another account"
         ) from error
     tags = tags_of(client, version_arn)
-    imports = ImportReader(client).of_group(version["datasetGroupArn"], ())
+    imports = ImportReader(client, ()).of_group(version["datasetGroupArn"])
     learned = effective_imports(imports, version["creationDateTime"])[::-1]
     approval = read_approval(tags)
     return {

@@ -73,7 +73,8 @@ def import_items(pipeline, event=None, calls=100):
 def seen(pipeline, own_arn=JOB, **changes):
     """Return the imports of the dataset as the rules see them. `changes` are facts about it."""
     dataset = pipeline.client.describe_dataset(datasetArn=ITEMS)["dataset"]
-    return ImportReader(pipeline.client).of_dataset({**dataset, **changes}, own_arn)
+    reader = ImportReader(pipeline.client, pipeline.group.settings()["datasets"])
+    return reader.of_dataset({**dataset, **changes}, own_arn)
 
 
 def created(pipeline):
@@ -177,23 +178,24 @@ def test_an_import_that_the_list_shows_as_running_or_lacks_is_described():
 def test_the_imports_of_a_group_have_tags_only_in_the_configured_datasets():
     with items() as pipeline:
         import_items(pipeline)
-        found = ImportReader(pipeline.client).of_group(pipeline.group.arn, [ITEMS])
+        reader = ImportReader(pipeline.client, pipeline.group.settings()["datasets"])
+        found = reader.of_group(pipeline.group.arn)
         assert sorted((job.dataset, job.run or "") for job in found) == [
             (dataset_arn("interactions"), ""),
             (ITEMS, ""),
             (ITEMS, RUN_ID),
         ]
         pipeline.personalize.calls.clear()
-        ImportReader(pipeline.client).of_group(pipeline.group.arn, [])
+        ImportReader(pipeline.client, ()).of_group(pipeline.group.arn)
         operations = {call.operation for call in pipeline.personalize.calls}
     assert operations == {"ListDatasets", "ListDatasetImportJobs"}
 
 
-def read_imports(monkeypatch, ages, own=(), full=(), broken=""):
+def read_imports(monkeypatch, ages, *, own=(), full=(), broken="", modes=("INCREMENTAL",)):
     """Read INCREMENTAL imports that ended so many hours ago. Return them, and whose tags were read.
 
     `own` and `full` are the numbers of those that this pipeline has created, and that are FULL.
-    `broken` is the tag of the dataset.
+    `broken` is the tag of the dataset. `modes` are those of all configured datasets.
     """
     read = []
 
@@ -218,12 +220,16 @@ def read_imports(monkeypatch, ages, own=(), full=(), broken=""):
     monkeypatch.setattr(imports, "list_imports", lambda *_: jobs)
     monkeypatch.setattr(imports, "tags_of", tags_of_job)
     dataset = {"datasetArn": ITEMS, "creationDateTime": s.ago(10**5)}
-    return ImportReader(None).of_dataset(dataset), read
+    arns = [ITEMS, "another", "a third", "a fourth", "a fifth"]
+    datasets = [{"datasetArn": arns[n], "importMode": mode} for n, mode in enumerate(modes)]
+    return ImportReader(None, datasets).of_dataset(dataset), read
 
 
 DAILY, HOURLY = range(0, 3 * 365 * 24, 24), range(2000)
 OLD = [n * 1000 for n in range(1, 40)]
 ALL = range(2000)
+FIVE = ["INCREMENTAL"] * 5
+MIXED = ["INCREMENTAL", "INCREMENTAL", "FULL", "FULL", "FULL"]
 
 
 @pytest.mark.parametrize(
@@ -233,15 +239,20 @@ ALL = range(2000)
         (DAILY, {"own": ALL, "full": [1000]}, [*range(33), 1000]),
         (DAILY, {"own": ALL, "full": [5]}, [*range(6)]),
         (DAILY, {"own": [40], "full": [35]}, [*range(41)]),
-        (DAILY, {}, [*range(53)]),
+        (DAILY, {}, [*range(60)]),
+        (DAILY, {"own": ALL, "full": [1000], "modes": FIVE}, [*range(12), 1000]),
+        (DAILY, {"own": ALL, "modes": MIXED}, [*range(30)]),
+        (DAILY, {"own": [12], "full": [11], "modes": MIXED[::-1]}, [*range(6), 11]),
+        (DAILY, {"own": [5], "full": [5], "modes": ["FULL"]}, [*range(6)]),
         (HOURLY, {"own": ALL}, [*range(60)]),
-        (HOURLY, {"own": [70]}, [*range(71)]),
-        (OLD, {"own": ALL}, [0]),
-        (OLD, {"own": [30], "full": [25]}, [*range(20), 25]),
+        (OLD, {"own": ALL, "modes": FIVE}, [0]),
+        (OLD, {"own": [30], "full": [25]}, [*range(31)]),
+        (OLD, {"own": [30], "full": [25], "modes": FIVE}, [*range(12), 25]),
     ],
     ids=[
         *("daily", "since a FULL import", "replaced", "own before foreign", "foreign"),
-        *("hourly", "hourly foreign", "40 days ago", "no proof"),
+        *("five datasets", "two of five", "foreign in a FULL dataset", "a FULL dataset"),
+        *("hourly", "40 days ago", "long ago", "no proof"),
     ],
 )
 def test_the_tags_of_few_imports_are_read_however_many_there_are(monkeypatch, ages, facts, read):
