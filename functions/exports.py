@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from .csv_files import CHECKED_ROWS, FileSample, read_sample
 from .errors import ServiceUnavailable
+from .rules.imports import ExportState, fingerprint_part
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -93,6 +94,30 @@ class Export:
         """A hash of the list of objects. It changes if one is added, removed or written again."""
         contents = sorted((file.key, file.size, file.etag) for file in self.objects)
         return hashlib.sha256(repr(contents).encode()).hexdigest()[:32]
+
+    def state(
+        self, import_mode: str, schema_arn: str, until: datetime | None = None
+    ) -> ExportState:
+        """Return what the rules of an import need. With `until`, leave out what came later.
+
+        The fingerprint is `<location>-<files>-<form>`, three hashes. The files are those that
+        Personalize imports, so none in a subfolder. The form is import mode and schema, because the
+        same files become other data in another mode or with another schema.
+        """
+        in_subfolders = set(self.subfolder_keys)
+        objects = [
+            file
+            for file in self.objects
+            if file.key not in in_subfolders and (until is None or file.modified_at <= until)
+        ]
+        imported = replace(self, objects=objects)
+        location = fingerprint_part(self.location)
+        form = fingerprint_part(f"{import_mode} {schema_arn}")
+        return ExportState(
+            fingerprint=f"{location}-{imported.fingerprint}-{form}",
+            size=imported.size,
+            newest_at=max((file.modified_at for file in objects), default=None),
+        )
 
     @property
     def row_count(self) -> int | None:

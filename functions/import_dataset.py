@@ -3,13 +3,21 @@
 from datetime import datetime
 
 from . import aws, clock, exports, metrics
-from .contract import DatasetIteration, ImportItem, Request, dataset_settings, pipeline_name
+from .contract import (
+    DatasetIteration,
+    ImportItem,
+    Request,
+    Run,
+    dataset_settings,
+    pipeline_name,
+)
 from .executions import job_name, run_began_at
 from .log import log_item
-from .personalize.imports import ImportReader, mark_broken, seen_export, spoil
+from .personalize.imports import ImportReader, mark_broken, spoil
 from .personalize.tags import BYTES, CONFIRMED, FINGERPRINT, RUN, api_tags, write_tags
+from .planning.datasets import dataset_views
 from .planning.export_content import content_tags
-from .planning.plan_run import GUARDS, view_of
+from .planning.plan_run import GUARDS
 from .planning.world import read_data
 from .reconcile import InvocationResult, creation, from_document, reconcile
 from .rules import imports
@@ -17,7 +25,7 @@ from .rules.imports import (
     CheckContent,
     Confirm,
     Create,
-    Export,
+    ExportState,
     MarkBroken,
     Memory,
     SeenDataset,
@@ -79,11 +87,8 @@ class DatasetImport:
         form = (self._configured["importMode"], self._dataset["schemaArn"])
         own = imports.import_of_run(jobs, self.wanted.run)
         until = None if own is None or own.is_running else own.ended_at
-        return SeenDataset(
-            imports=jobs,
-            export=seen_export(export, *form),
-            export_until_end=seen_export(export, *form, until),
-        )
+        until_end = export.state(*form, until)
+        return SeenDataset(imports=jobs, export=export.state(*form), earlier_exports=[until_end])
 
     def act(self, action: Action) -> None:
         """Do what the rules have decided."""
@@ -114,7 +119,7 @@ class DatasetImport:
             "bytes": job.size if job and job.size is not None else seen.export.size,
         }
 
-    def _create(self, export: Export) -> None:
+    def _create(self, export: ExportState) -> None:
         settings, planned = self._event["settings"], self._event["dataset"]
         tags = {RUN: self.wanted.run, FINGERPRINT: export.fingerprint, BYTES: str(export.size)}
         if export.fingerprint == planned["fingerprint"]:
@@ -132,11 +137,12 @@ class DatasetImport:
 
 def _content_problems(event: DatasetIteration) -> list[str]:
     """Return the messages of the guards about an export that has changed since planning."""
-    settings, run, dataset_type = event["settings"], event["run"], event["dataset"]["type"]
-    request: Request = {**run["request"], "datasets": [dataset_type]}
-    run = {**run, "request": request}
-    world = read_data(aws.read_client(), settings, run)
-    (dataset,) = view_of(settings, run, world).datasets
+    dataset_type = event["dataset"]["type"]
+    settings = event["settings"]
+    request: Request = {**event["run"]["request"], "datasets": [dataset_type]}
+    run: Run = {**event["run"], "request": request}
+    data = read_data(aws.read_client(), settings, run)
+    (dataset,) = dataset_views(settings, run, data)
     return [
         f"datasets.{dataset_type}: {message}"
         for guard in GUARDS

@@ -106,10 +106,11 @@ def _without_jobs(reason: str | None = None, seconds: int = 0) -> Plan:
 
 def _plan_work(settings: Settings, run: Run) -> Plan:
     view = read_view(read_client(), settings, run)
-    for job in view.world.newly_confirmed:
-        write_tags(write_client(), job.arn, {CONFIRMED: str(job.fingerprint)})
-    for job in view.world.broken:
-        mark_broken(write_client(), job)
+    for confirmed in view.world.newly_confirmed:
+        write_tags(write_client(), confirmed.arn, {CONFIRMED: str(confirmed.fingerprint)})
+    for dataset in view.datasets:
+        if job := dataset.broken_by:
+            mark_broken(write_client(), job)
     if pause := pause_for_deletion(view.world.deletions, run):
         return _without_jobs(pause.reason, pause.seconds)
     plan = plan_run(view)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from .. import clock, exports
+from .. import clock
 from ..errors import Refused
-from ..executions import short_hash
-from ..rules.imports import Export, Import
+from ..rules.imports import Import
 from .lists import PAGE_SIZE, read_list
 from .statuses import is_active, is_running
 from .tags import (
@@ -43,45 +41,12 @@ if TYPE_CHECKING:
     Dataset = DatasetTypeDef | DatasetSummaryTypeDef
     ImportJob = DatasetImportJobTypeDef | DatasetImportJobSummaryTypeDef
 
-LOCATION_DIGITS = 8
-FORM_DIGITS = 8
 RECENT = timedelta(days=33)
 """Imports that ended longer ago are hardly ever read: planning searches exports of 31 days."""
 MAX_TAGS = {"INCREMENTAL": 60, "FULL": 20}
 """The most imports whose tags a poll reads, of all configured datasets with this mode together. So
 the number of calls grows neither with the history nor with the number of datasets, because a poll
 has a minute (`reconcile.py`). What a FULL import has replaced does not matter, so 20 are enough."""
-
-
-def seen_export(
-    export: exports.Export, import_mode: str, schema_arn: str, until: datetime | None = None
-) -> Export:
-    """Return an export as the rules see it. With `until`, leave out what was written later.
-
-    The fingerprint is `<location>-<files>-<form>`, three hashes. The files are those that
-    Personalize imports, so none in a subfolder. The form is import mode and schema, because the
-    same files become other data in another mode or with another schema.
-    """
-    in_subfolders = set(export.subfolder_keys)
-    files = replace(
-        export,
-        objects=[
-            file
-            for file in export.objects
-            if file.key not in in_subfolders and (until is None or file.modified_at <= until)
-        ],
-    )
-    form = short_hash(f"{import_mode} {schema_arn}", FORM_DIGITS)
-    return Export(
-        fingerprint=f"{location_digits(export.location)}-{files.fingerprint}-{form}",
-        size=files.size,
-        newest_at=max((file.modified_at for file in files.objects), default=None),
-    )
-
-
-def location_digits(location: str) -> str:
-    """Return the hash of a location, with which the fingerprint of an export begins."""
-    return short_hash(location, LOCATION_DIGITS)
 
 
 def list_imports(

@@ -9,8 +9,16 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ..contract import DatasetSettings, PlannedImport, Run, Settings
 from ..executions import DATE, export_day, run_began_at
-from ..personalize.imports import location_digits, seen_export
-from ..rules.imports import Import, SeenDataset, effective_imports, holding_import
+from ..rules.imports import (
+    Import,
+    SeenDataset,
+    effective_imports,
+    fingerprint_part,
+    holding_import,
+    imports_by_location,
+    settled_day,
+    unchecked_imports,
+)
 from ..words import time_text
 from .export_content import content_of
 
@@ -19,10 +27,15 @@ if TYPE_CHECKING:
 
     from ..exports import Export
     from ..rules.trainings import Training
-    from .world import SchemaField, World
+    from .world import DataState, SchemaField
 
 TIMED_JOBS = 5
 """How many earlier jobs are used to estimate the duration of the next one."""
+SEARCHED_DAYS = 31
+"""For how many days before the run INCREMENTAL exports are searched."""
+GIVEN_UP = timedelta(hours=1)
+"""After this time an import is given up that its run has not confirmed. Each run looks at its own
+imports within minutes of their end, but a run of another stack may do so just now."""
 Action = Literal["import", "train", "deploy", "use", "report", "wait", "keep", "hold back"]
 
 
@@ -51,7 +64,7 @@ class DatasetView:
 
     settings: Settings
     run: Run
-    world: World
+    world: DataState
     dataset: DatasetOfRun
 
     @property
@@ -91,8 +104,8 @@ class DatasetView:
         """The imports and the export, as the rules need them."""
         described = self.world.datasets.get(self.dataset["datasetArn"])
         schema_arn = described["schemaArn"] if described else ""
-        export = seen_export(self.export, self.dataset["importMode"], schema_arn)
-        return SeenDataset(imports=self.imports, export=export, export_until_end=export)
+        export = self.export.state(self.dataset["importMode"], schema_arn)
+        return SeenDataset(imports=self.imports, export=export)
 
     @property
     def is_requested(self) -> bool:
@@ -156,19 +169,42 @@ class DatasetView:
 
     @property
     def holds_later_day(self) -> bool:
-        """True if the newest FULL import has imported the export of a later day.
+        """True if the FULL export of a later day was imported, or is being imported.
 
         An event may come late, or from a schedule in another time zone. The earlier export would
         replace newer data, so only a person can import it, with `exportDate`.
         """
-        day, data = self.dataset["day"], effective_imports(self.imports)
-        if day is None or not self.is_full or self.has_export_date or not data:
+        day = self.dataset["day"]
+        if day is None or not self.is_full or self.has_export_date:
             return False
-        first, tomorrow = date.fromisoformat(day), self.world.now.date() + timedelta(days=1)
-        later_days = (first + timedelta(days=n + 1) for n in range((tomorrow - first).days))
-        location = self.dataset["dataLocation"]
-        digits = {location_digits(location.replace(day, str(later))) for later in later_days}
-        return data[0].location in digits
+        tomorrow = self.world.now.date() + timedelta(days=1)
+        later_days = range(1, 1 + (tomorrow - date.fromisoformat(day)).days)
+        return any(self.imports_of_day(day_after(day, number)) for number in later_days)
+
+    def imports_of_day(self, day: str) -> Sequence[Import]:
+        """Return the imports that have brought the rows of a day, or perhaps a part of them."""
+        location = location_of_day(self.dataset, day)
+        return self._imports_by_location.get(fingerprint_part(location), ())
+
+    @cached_property
+    def _imports_by_location(self) -> dict[str, list[Import]]:
+        return imports_by_location(self.imports)
+
+    @property
+    def broken_by(self) -> Import | None:
+        """The last import that nobody has checked, if only a FULL import repairs the dataset.
+
+        An export that cannot be read now may be unchanged. A run for an earlier day has not seen
+        the exports of later days, so it judges no later import.
+        """
+        unchecked = unchecked_imports(self.imports)
+        if not unchecked or self.export.read_error:
+            return None
+
+        job, day = unchecked[-1], self.dataset["day"]
+        is_given_up = job.is_spoiled or job.ended_at < self.world.now - GIVEN_UP
+        was_compared = day is None or job.day <= day
+        return job if is_given_up and was_compared and not job.is_full else None
 
     def planned(self) -> PlannedImport:
         """Return the planned import of the dataset."""
@@ -183,6 +219,14 @@ class DatasetView:
             "durations": durations_of(job for job in self.imports if job.is_full == self.is_full),
             "content": self.content,
         }
+
+
+def dataset_views(settings: Settings, run: Run, world: DataState) -> list[DatasetView]:
+    """Return the datasets that the run may import."""
+    return [
+        DatasetView(settings=settings, run=run, world=world, dataset=dataset)
+        for dataset in datasets_to_import(settings, run)
+    ]
 
 
 def datasets_to_import(settings: Settings, run: Run) -> list[DatasetOfRun]:
@@ -201,6 +245,37 @@ def datasets_to_import(settings: Settings, run: Run) -> list[DatasetOfRun]:
         for marker in [dataset["readyMarker"]]
         if dataset["type"] in request.get("datasets", [dataset["type"]])
     ]
+
+
+def days_to_search(dataset: DatasetOfRun, imports: Sequence[Import]) -> list[str]:
+    """Return the earlier days whose INCREMENTAL exports the dataset does not certainly hold.
+
+    These are only days since the last FULL import, because it contains all earlier data.
+    """
+    day = dataset["day"]
+    if day is None or dataset["importMode"] == "FULL":
+        return []
+
+    settled = settled_day(imports)
+    known = imports_by_location(imports)
+    found = []
+    for number in range(SEARCHED_DAYS, 0, -1):
+        earlier = day_after(day, -number)
+        jobs = known.get(fingerprint_part(location_of_day(dataset, earlier)))
+        is_held = all(job.is_confirmed for job in jobs) if jobs else earlier <= settled
+        if not is_held:
+            found.append(earlier)
+    return found
+
+
+def location_of_day(dataset: DatasetOfRun, day: str) -> str:
+    """Return the location of the export of another day."""
+    return dataset["dataLocation"].replace(str(dataset["day"]), day)
+
+
+def day_after(day: str, number: int) -> str:
+    """Return the day so many days later."""
+    return (date.fromisoformat(day) + timedelta(days=number)).isoformat()
 
 
 def durations_of(newest_first: Iterable[Import | Training]) -> list[int]:

@@ -2,12 +2,9 @@
 
 from collections.abc import Iterator
 
-from ..personalize.imports import location_digits
 from ..personalize.tags import BYTES
 from ..rules.imports import (
     Import,
-    effective_imports,
-    import_of_location,
     only_full_import_repairs,
     partly_appended_by,
     refusal_to_append,
@@ -196,17 +193,18 @@ def _appended_day(view: DatasetView, day: str) -> Iterator[str]:
 
     Only a ready marker can start a run for an old day, for example when a bucket is copied.
     """
-    location, data = view.export.location, effective_imports(view.imports)
-    if job := import_of_location(data, location_digits(location)):
-        reason = f"was imported by {job.arn}, and has changed since then"
-    elif view.run["trigger"] == "export" and day < (settled := settled_day(data)):
+    held = [job for job in view.imports_of_day(day) if job.is_confirmed]
+    settled = settled_day(view.imports)
+    if held:
+        reason = f"was imported by {held[-1].arn}, and has changed since then"
+    elif view.run["trigger"] == "export" and day < settled:
         reason = f"is from a day before {settled}, and all earlier data is there already"
     else:
         return
     yield (
-        f"{location} {reason}, so its rows would be appended twice; write new rows to the location "
-        "of a later day, or append this export on purpose with retrain start --dataset "
-        f"{view.dataset['type']} --export-date {day}"
+        f"{view.export.location} {reason}, so its rows would be appended twice; write new rows to "
+        "the location of a later day, or append this export on purpose with retrain start "
+        f"--dataset {view.dataset['type']} --export-date {day}"
     )
 
 
@@ -218,14 +216,8 @@ def skipped_days(view: DatasetView) -> Iterator[str]:
     it again.
     """
     dataset = view.dataset
-    running = [job for job in view.imports if job.is_running]
-    jobs = [*effective_imports(view.imports), *unchecked_imports(view.imports), *running]
-    exports = view.world.earlier_exports.get(dataset["datasetArn"], {})
-    days = [
-        day
-        for day, export in exports.items()
-        if import_of_location(jobs, location_digits(export.location)) is None
-    ]
+    found = view.world.earlier_exports.get(dataset["datasetArn"], {})
+    days = [day for day in found if not view.imports_of_day(day)]
     if days:
         yield (
             f"no run has imported the exports of these days: {', '.join(days)}; "

@@ -15,7 +15,7 @@ from . import (
     recipe_guards,
     resource_guards,
 )
-from .datasets import DatasetView, datasets_to_import
+from .datasets import DatasetView, dataset_views
 from .guards import Guard, Verdict
 from .solutions import SolutionView
 from .world import World, read_world, solutions_to_train
@@ -68,9 +68,7 @@ def read_view(client: PersonalizeClient, settings: Settings, run: Run) -> RunVie
 
 def view_of(settings: Settings, run: Run, world: World) -> RunView:
     """Return a run with its datasets and solutions in this state of the services."""
-    datasets = [
-        DatasetView(settings, run, world, dataset) for dataset in datasets_to_import(settings, run)
-    ]
+    datasets = dataset_views(settings, run, world)
     imports_anything = any(dataset.needs_import for dataset in datasets)
     solutions = [
         SolutionView(settings, run, world, solution, imports_anything=imports_anything)

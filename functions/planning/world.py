@@ -1,10 +1,9 @@
-"""Reads what planning needs to know about Personalize and S3. Nothing is decided here."""
+"""Reads what planning needs to know about Personalize and S3. What it means, the rules decide."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, NotRequired, TypedDict, TypeVar
 
@@ -19,22 +18,16 @@ from ..personalize.batch_jobs import (
     with_present_results,
 )
 from ..personalize.campaigns import describe_campaign, read_version
-from ..personalize.imports import ImportReader, location_digits, seen_export
+from ..personalize.imports import ImportReader
 from ..personalize.lists import active_event_trackers, list_deletions
 from ..personalize.tags import tags_of
 from ..personalize.trainings import SolutionReader
-from ..rules.imports import (
-    Import,
-    confirmable_imports,
-    effective_imports,
-    import_of_location,
-    settled_day,
-    unchecked_imports,
-)
-from .datasets import DatasetOfRun, datasets_to_import
+from ..rules.imports import Import, SeenDataset, confirmable_imports
+from .datasets import DatasetOfRun, datasets_to_import, days_to_search, location_of_day
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from datetime import datetime
 
     from mypy_boto3_personalize import PersonalizeClient
     from mypy_boto3_personalize.type_defs import (
@@ -52,12 +45,6 @@ if TYPE_CHECKING:
 
 Resource = TypeVar("Resource")
 
-SEARCHED_DAYS = 31
-"""For how many days before the run INCREMENTAL exports are searched."""
-GIVEN_UP = timedelta(hours=1)
-"""After this time an import is given up that its run has not confirmed. Each run looks at its own
-imports within minutes of their end, but a run of another stack may do so just now."""
-
 
 class SchemaField(TypedDict):
     """A field of a dataset's schema. `type` is one Avro type, or a list of Avro types."""
@@ -69,48 +56,52 @@ class SchemaField(TypedDict):
 
 
 @dataclass(frozen=True, kw_only=True)
-class World:
-    """The state of Personalize and S3 when the run was planned.
+class DataState:
+    """The datasets, their imports and their exports when the run was planned.
 
     Lists of jobs are sorted, newest first. The key of a mapping is the ARN of the resource, unless
     its docstring names another. A resource that does not exist is missing from its mapping.
     """
 
     now: datetime
-    dataset_groups: Mapping[str, DatasetGroupTypeDef] = field(default_factory=dict)
-    event_trackers: Sequence[str] = ()
+    dataset_groups: Mapping[str, DatasetGroupTypeDef]
+    event_trackers: Sequence[str]
     """The ARNs of the ACTIVE event trackers of the dataset group."""
-    deletions: Sequence[Deletion] = ()
+    deletions: Sequence[Deletion]
     """The data deletion jobs of the dataset group."""
-    datasets: Mapping[str, DatasetTypeDef] = field(default_factory=dict)
-    schemas: Mapping[str, Sequence[SchemaField]] = field(default_factory=dict)
+    datasets: Mapping[str, DatasetTypeDef]
+    schemas: Mapping[str, Sequence[SchemaField]]
     """Dataset ARN -> the fields of its schema."""
-    imports: Mapping[str, Sequence[Import]] = field(default_factory=dict)
+    imports: Mapping[str, Sequence[Import]]
     """ARN of each dataset in the group, configured or not -> its imports. Only imports of the
     configured datasets have tags. Those in `newly_confirmed` are confirmed here already."""
-    newly_confirmed: Sequence[Import] = ()
+    newly_confirmed: Sequence[Import]
     """The imports that are confirmed, but not tagged yet."""
-    broken: Sequence[Import] = ()
-    """The last INCREMENTAL import of a dataset, if only a FULL import repairs it."""
-    exports: Mapping[str, Export] = field(default_factory=dict)
+    exports: Mapping[str, Export]
     """Dataset ARN -> the export at its location, for each dataset that the run imports."""
-    earlier_exports: Mapping[str, Mapping[str, Export]] = field(default_factory=dict)
+    earlier_exports: Mapping[str, Mapping[str, Export]]
     """Dataset ARN -> earlier day -> its INCREMENTAL export, if no import of it is confirmed."""
-    solutions: Mapping[str, SolutionTypeDef] = field(default_factory=dict)
-    seen_solutions: Mapping[str, SeenSolution] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class World(DataState):
+    """The state of Personalize and S3 when the run was planned."""
+
+    solutions: Mapping[str, SolutionTypeDef]
+    seen_solutions: Mapping[str, SeenSolution]
     """Solution ARN -> the solution with its versions, as the rules need them."""
-    campaigns: Mapping[str, CampaignTypeDef] = field(default_factory=dict)
-    campaign_tags: Mapping[str, Tags] = field(default_factory=dict)
+    campaigns: Mapping[str, CampaignTypeDef]
+    campaign_tags: Mapping[str, Tags]
     """Campaign ARN -> its tags, which say what runs have found out about its versions."""
-    version_readers: Mapping[str, Callable[[str], VersionFacts]] = field(default_factory=dict)
+    version_readers: Mapping[str, Callable[[str], VersionFacts]]
     """Solution ARN -> reads one of its versions. Most plans need none, so none is read here yet."""
-    batch_jobs: Mapping[str, Sequence[BatchJob]] = field(default_factory=dict)
+    batch_jobs: Mapping[str, Sequence[BatchJob]]
     """Slot of a configured batch job -> its batch jobs, newest first (`list_batch_jobs`)."""
-    batch_inputs: Mapping[str, Export] = field(default_factory=dict)
+    batch_inputs: Mapping[str, Export]
     """Location -> the input of batch jobs there."""
-    batch_results: Mapping[str, Export] = field(default_factory=dict)
+    batch_results: Mapping[str, Export]
     """Slot of a configured batch job -> the files beside its last results."""
-    filters: Mapping[str, FilterTypeDef] = field(default_factory=dict)
+    filters: Mapping[str, FilterTypeDef]
 
 
 def read_world(client: PersonalizeClient, settings: Settings, run: Run) -> World:
@@ -119,17 +110,13 @@ def read_world(client: PersonalizeClient, settings: Settings, run: Run) -> World
     campaigns = [
         campaign["campaignArn"] for solution in solutions for campaign in solution["campaigns"]
     ]
-    world = read_data(client, settings, run)
-    imports = [job for jobs in world.imports.values() for job in jobs]
+    data = read_data(client, settings, run)
+    imports = [job for jobs in data.imports.values() for job in jobs]
     described = describe_existing(
         [solution["solutionArn"] for solution in solutions],
         lambda arn: client.describe_solution(solutionArn=arn)["solution"],
     )
     reader = SolutionReader(client)
-    seen_solutions = {
-        arn: reader.solution(solution, imports, world.deletions)
-        for arn, solution in described.items()
-    }
     batch_jobs: dict[str, Sequence[BatchJob]] = {}
     batch_inputs: dict[str, Export] = {}
     batch_results: dict[str, Export] = {}
@@ -142,8 +129,8 @@ def read_world(client: PersonalizeClient, settings: Settings, run: Run) -> World
                 jobs = list_batch_jobs(client, recipe_name(described[arn]), slot)
                 results = batch_results[slot] = read_results(job, jobs)
                 batch_jobs[slot] = with_present_results(jobs, batch_inputs[location], results)
-    return replace(
-        world,
+    return World(
+        **vars(data),
         batch_jobs=batch_jobs,
         batch_inputs=batch_inputs,
         batch_results=batch_results,
@@ -152,7 +139,10 @@ def read_world(client: PersonalizeClient, settings: Settings, run: Run) -> World
             lambda arn: client.describe_filter(filterArn=arn)["filter"],
         ),
         solutions=described,
-        seen_solutions=seen_solutions,
+        seen_solutions={
+            arn: reader.solution(solution, imports, data.deletions)
+            for arn, solution in described.items()
+        },
         campaigns=describe_existing(campaigns, partial(describe_campaign, client)),
         campaign_tags=describe_existing(campaigns, partial(tags_of, client)),
         version_readers={
@@ -178,8 +168,12 @@ def solutions_to_train(settings: Settings, run: Run) -> list[SolutionSettings]:
     ]
 
 
-def read_data(client: PersonalizeClient, settings: Settings, run: Run) -> World:
-    """Read all configured datasets, the jobs of their group, and the run's exports."""
+def read_data(client: PersonalizeClient, settings: Settings, run: Run) -> DataState:
+    """Read all configured datasets, the jobs of their group, and the run's exports.
+
+    An import is compared with the export of the day that it imported, so that the import of a dead
+    run is confirmed on a later day too.
+    """
     datasets = describe_existing(
         [dataset["datasetArn"] for dataset in settings["datasets"]],
         lambda arn: client.describe_dataset(datasetArn=arn)["dataset"],
@@ -188,102 +182,57 @@ def read_data(client: PersonalizeClient, settings: Settings, run: Run) -> World:
         {dataset["datasetGroupArn"] for dataset in datasets.values()},
         lambda arn: client.describe_dataset_group(datasetGroupArn=arn)["datasetGroup"],
     )
-    imports: dict[str, list[Import]] = {arn: [] for arn in datasets}
-    for group_arn in groups:
-        for job in ImportReader(client, settings["datasets"]).of_group(group_arn):
-            imports.setdefault(job.dataset, []).append(job)
     schemas = {
         arn: client.describe_schema(schemaArn=dataset["schemaArn"])["schema"]["schema"]
         for arn, dataset in datasets.items()
     }
-    world = World(
+    reader = ImportReader(client, settings["datasets"])
+    imports = [job for group in groups for job in reader.of_group(group)]
+
+    present_exports: dict[str, Export] = {}
+    earlier_exports: dict[str, dict[str, Export]] = {}
+    newly_confirmed: list[Import] = []
+    for dataset in datasets_to_import(settings, run):
+        arn = dataset["datasetArn"]
+        export = present_exports[arn] = exports.read_export(
+            aws.s3(),
+            dataset["dataLocation"],
+            dataset["readyMarker"],
+            reads_all_rows=dataset["strictEvents"],
+        )
+        if arn in datasets:
+            jobs = [job for job in imports if job.dataset == arn]
+            earlier = earlier_exports[arn] = read_earlier_exports(dataset, jobs)
+            form = (dataset["importMode"], datasets[arn]["schemaArn"])
+            states = [other.state(*form) for other in earlier.values()]
+            seen = SeenDataset(imports=jobs, export=export.state(*form), earlier_exports=states)
+            newly_confirmed += confirmable_imports(seen)
+
+    known_imports: dict[str, list[Import]] = {arn: [] for arn in datasets}
+    for job in imports:
+        is_confirmed = job.is_confirmed or job in newly_confirmed
+        known_imports.setdefault(job.dataset, []).append(job._replace(is_confirmed=is_confirmed))
+    return DataState(
         now=clock.now(),
         dataset_groups=groups,
         event_trackers=[arn for group in groups for arn in active_event_trackers(client, group)],
         deletions=[job for group in groups for job in list_deletions(client, group)],
         datasets=datasets,
         schemas={arn: json.loads(schema)["fields"] for arn, schema in schemas.items()},
-        imports=imports,
-        exports={
-            dataset["datasetArn"]: exports.read_export(
-                aws.s3(),
-                dataset["dataLocation"],
-                dataset["readyMarker"],
-                reads_all_rows=dataset["strictEvents"],
-            )
-            for dataset in datasets_to_import(settings, run)
-        },
-    )
-    return _with_judged_imports(world, settings, run)
-
-
-def _with_judged_imports(world: World, settings: Settings, run: Run) -> World:
-    """Return the world in which every import whose export has not changed is confirmed.
-
-    An import is compared with the export of the day that it imported, so that the import of a dead
-    run is confirmed on a later day too. If that fails, the dataset is broken.
-    """
-    imports, earlier = dict(world.imports), {}
-    newly_confirmed: list[Import] = []
-    broken: list[Import] = []
-    for dataset in datasets_to_import(settings, run):
-        arn = dataset["datasetArn"]
-        if arn not in world.datasets:
-            continue
-
-        earlier[arn] = earlier_exports(dataset, imports[arn])
-        form = (dataset["importMode"], world.datasets[arn]["schemaArn"])
-        present = [world.exports[arn], *earlier[arn].values()]
-        unchanged = confirmable_imports(
-            imports[arn], [seen_export(export, *form) for export in present]
-        )
-        newly_confirmed += unchanged
-        imports[arn] = [
-            job._replace(is_confirmed=job.is_confirmed or job in unchanged) for job in imports[arn]
-        ]
-        # An export that cannot be read now may be unchanged.
-        if not world.exports[arn].read_error:
-            broken += _broken_by(imports[arn], dataset["day"], world.now)
-    return replace(
-        world,
-        imports=imports,
-        earlier_exports=earlier,
+        imports=known_imports,
         newly_confirmed=newly_confirmed,
-        broken=broken,
+        exports=present_exports,
+        earlier_exports=earlier_exports,
     )
 
 
-def _broken_by(imports: Sequence[Import], day: str | None, now: datetime) -> list[Import]:
-    """Return the last import of a dataset if only a FULL import repairs it.
-
-    A run for an earlier day has not seen the exports of later days, so it judges no later import.
-    """
-    return [
-        job
-        for job in unchecked_imports(imports)[-1:]
-        if not job.is_full and (job.is_spoiled or job.ended_at < now - GIVEN_UP)
-        if day is None or job.created_at.astimezone(UTC).date().isoformat() <= day
-    ]
-
-
-def earlier_exports(dataset: DatasetOfRun, imports: Sequence[Import]) -> dict[str, Export]:
-    """Return each earlier day -> its INCREMENTAL export, if no import of it is confirmed.
-
-    Only the days since the last FULL import are searched, because it contains all earlier data.
-    """
-    day, data = dataset["day"], effective_imports(imports)
-    if dataset["importMode"] == "FULL" or not day:
-        return {}
+def read_earlier_exports(dataset: DatasetOfRun, imports: Sequence[Import]) -> dict[str, Export]:
+    """Return each earlier day -> its INCREMENTAL export, if no import of it is confirmed."""
     found = {}
-    for number in range(SEARCHED_DAYS, 0, -1):
-        earlier = (date.fromisoformat(day) - timedelta(days=number)).isoformat()
-        location = dataset["dataLocation"].replace(day, earlier)
-        job = import_of_location(data, location_digits(location))
-        is_settled = job.is_confirmed if job else earlier <= settled_day(data)
-        if is_settled:
-            continue
+    for day in days_to_search(dataset, imports):
+        location = location_of_day(dataset, day)
         if objects := exports.list_objects(aws.s3(), location):
-            found[earlier] = exports.Export(location=location, objects=objects)
+            found[day] = exports.Export(location=location, objects=objects)
     return found
 
 

@@ -1,5 +1,6 @@
 """Decides how a dataset gets its export, and which exports it holds already."""
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -7,6 +8,9 @@ from typing import ClassVar, NamedTuple
 
 from .pacing import pause
 from .steps import Action, JobMemory, Step, failed
+
+PART_DIGITS = 8
+"""The digits of a location and of a form in a fingerprint."""
 
 
 class Import(NamedTuple):
@@ -43,18 +47,34 @@ class Import(NamedTuple):
         return (self.fingerprint or "").partition("-")[0]
 
     @property
+    def day(self) -> str:
+        """The day in UTC on which the import was created."""
+        return self.created_at.astimezone(UTC).date().isoformat()
+
+    @property
+    def is_open(self) -> bool:
+        """True until the import is confirmed or spoiled."""
+        return not (self.is_confirmed or self.is_spoiled)
+
+    @property
     def is_foreign(self) -> bool:
         """True if no run of any stack has created the import."""
         return self.run is None and not self.is_confirmed
 
 
-class Export(NamedTuple):
-    """The objects of an export, as S3 lists them."""
+class ExportState(NamedTuple):
+    """What a poll has read of an export."""
 
     fingerprint: str
     """`<location>-<files>-<form>`: the form is the import mode and the schema."""
     size: int
     newest_at: datetime | None
+    """When the newest file was written, or None without files."""
+
+    def is_unchanged_since(self, job: Import) -> bool:
+        """Return True if these files, and no others, were there when the import was created."""
+        is_older = self.newest_at is None or self.newest_at <= job.created_at
+        return is_older and job.fingerprint == self.fingerprint
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,10 +82,11 @@ class SeenDataset:
     """A dataset and its export, as one poll shows them."""
 
     imports: Sequence[Import]
-    export: Export
-    export_until_end: Export
-    """The export without what was written after the end of this run's import job, because nothing
-    of that was imported."""
+    export: ExportState
+    earlier_exports: Sequence[ExportState] = ()
+    """With what else imports are compared: in an import, the export without what was written after
+    the end of this run's job, because nothing of that was imported; in planning, those of earlier
+    days."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +121,7 @@ class Memory(JobMemory):
 class Create(Action):
     """Create the import job of this run for the present export."""
 
-    export: Export
+    export: ExportState
 
 
 @dataclass(frozen=True)
@@ -152,40 +173,33 @@ def _spoil(seen: SeenDataset, wanted: WantedImport, memory: Memory, now: datetim
     a running import may be dead, so any run that waits for it watches its files.
     """
     for job in seen.imports:
-        is_open = (job.is_running or job.is_active) and not (job.is_confirmed or job.is_spoiled)
+        spoiled_at = memory.spoiled_at if job.arn == memory.spoiled_arn else None
         is_watched = job.run == wanted.run or (job.run is not None and job.is_running)
-        has_other_files = is_watched and _has_other_files(job, seen)
-        if is_open and (has_other_files or job.arn == memory.spoiled_arn):
-            return _spoil_step(job, wanted, memory, now)
+        if spoiled_at is None and is_watched and _has_other_files(job, seen):
+            spoiled_at = now
+
+        has_data = job.is_running or job.is_active
+        if spoiled_at is None or not (has_data and job.is_open):
+            continue
+        if now >= spoiled_at + timedelta(hours=wanted.max_hours):
+            reason = f"{job.arn} is spoiled, but the tag that says so cannot be written"
+            return failed("IMPORTING", reason)
+        step = Step("IMPORTING", Spoil(job.arn))
+        return step.remembering(spoiled_arn=job.arn, spoiled_at=spoiled_at)
     return None
 
 
 def _has_other_files(job: Import, seen: SeenDataset) -> bool:
-    """Return True if the export does not have the files for which an import was created."""
-    # A file that was written again as it was is missing from the export until the end.
-    exports = (seen.export, seen.export_until_end)
-    present = [_files(export.fingerprint) for export in exports]
+    """Return True if the export does not have the files for which an import was created.
+
+    Another mode or schema has no effect on an old import. A file that was written again as it was
+    is missing from the export until the end, so both states of the export count.
+    """
+    exports = [seen.export, *seen.earlier_exports]
+    known_files = [export.fingerprint.split("-")[:2] for export in exports]
     # A run of another stack may have the same id, and another location.
-    is_of_location = job.location == present[0][0]
-    return is_of_location and _files(str(job.fingerprint)) not in present
-
-
-def _spoil_step(job: Import, wanted: WantedImport, memory: Memory, now: datetime) -> Step:
-    """Return the step that writes the tag, again and again, or gives up when it is late."""
-    spoiled_at = now
-    if memory.spoiled_at is not None and memory.spoiled_arn == job.arn:
-        spoiled_at = memory.spoiled_at
-
-    if now >= spoiled_at + timedelta(hours=wanted.max_hours):
-        reason = f"{job.arn} is spoiled, but the tag that says so cannot be written"
-        return failed("IMPORTING", reason)
-    step = Step("IMPORTING", Spoil(job.arn))
-    return step.remembering(spoiled_arn=job.arn, spoiled_at=spoiled_at)
-
-
-def _files(fingerprint: str) -> list[str]:
-    """Return location and files, because another mode or schema has no effect on an old import."""
-    return fingerprint.split("-")[:2]
+    is_of_location = job.location == known_files[0][0]
+    return is_of_location and str(job.fingerprint).split("-")[:2] not in known_files
 
 
 def _wait_for_import(
@@ -206,8 +220,7 @@ def _wait_for_import(
 
 def _confirm(seen: SeenDataset) -> Step | None:
     """Confirm an import whose export has not changed until its end, whichever run created it."""
-    exports = (seen.export, seen.export_until_end)
-    job = next(iter(confirmable_imports(seen.imports, exports)), None)
+    job = next(iter(confirmable_imports(seen)), None)
     return Step("CONFIRMING", Confirm(job.arn, str(job.fingerprint))) if job else None
 
 
@@ -226,7 +239,7 @@ def _end(seen: SeenDataset, wanted: WantedImport) -> Step | None:
     return step._replace(action=MarkBroken(job)) if needs_full else step
 
 
-def _failure(job: Import, export: Export, wanted: WantedImport) -> str:
+def _failure(job: Import, export: ExportState, wanted: WantedImport) -> str:
     """Return why the dataset does not hold the export although the run's import has ended."""
     if not job.is_active:
         return job.failure or f"{job.arn} has failed without a reason"
@@ -285,19 +298,14 @@ def import_of_run(imports: Iterable[Import], run: str) -> Import | None:
     return next((job for job in imports if job.run == run), None)
 
 
-def confirmable_imports(imports: Iterable[Import], exports: Sequence[Export]) -> list[Import]:
-    """Return the imports that can be confirmed, because one of the exports is still what they read.
-
-    Imports that are confirmed or spoiled are left out. No object of the export may be newer than
-    the import job.
-    """
-    newest = {export.fingerprint: export.newest_at for export in exports}
+def confirmable_imports(seen: SeenDataset) -> list[Import]:
+    """Return the imports that can be confirmed, because their export has not changed since."""
+    exports = [seen.export, *seen.earlier_exports]
     return [
         job
-        for job in imports
-        if job.is_active and not job.is_confirmed and job.fingerprint in newest
-        if not job.is_spoiled
-        if (newest_at := newest[job.fingerprint]) is None or newest_at <= job.created_at
+        for job in seen.imports
+        if job.is_active and job.is_open
+        if any(export.is_unchanged_since(job) for export in exports)
     ]
 
 
@@ -315,13 +323,13 @@ def effective_imports(imports: Iterable[Import], at: datetime | None = None) -> 
     return [job for index, job in enumerate(ended) if index >= newest_full.get(job.dataset, 0)]
 
 
-def settled_day(data: Iterable[Import]) -> str:
+def settled_day(imports: Iterable[Import]) -> str:
     """Return the day in UTC before which all exports count as imported, or "".
 
-    On this day the FULL import of the data was created, or the last one whose tags were not read.
+    On this day the newest FULL import was created, or the last one whose tags were not read.
     """
-    settled = (job for job in data if job.is_full or (job.is_confirmed and job.run is None))
-    days = (job.created_at.astimezone(UTC).date().isoformat() for job in settled)
+    data = effective_imports(imports)
+    days = (job.day for job in data if job.is_full or (job.is_confirmed and job.run is None))
     return max(days, default="")
 
 
@@ -333,30 +341,42 @@ def unchecked_imports(imports: Sequence[Import]) -> list[Import]:
     that ended last is last.
     """
     data = effective_imports(imports)
-    active = [job for job in imports if job.is_active]
-    repairs = [job.created_at for job in active if job.is_full and job.is_confirmed]
+    ended = sorted((job for job in imports if job.is_active), key=lambda job: job.ended_at)
+    repairs = [job.created_at for job in ended if job.is_full and job.is_confirmed]
 
     def is_unchecked(job: Import) -> bool:
         if job.is_spoiled and not job.is_full:
             return all(job.ended_at > repair for repair in repairs)
         return not job.is_confirmed and job.run is not None and job in data
 
-    return sorted(filter(is_unchecked, active), key=lambda job: job.ended_at)
+    return [job for job in ended if is_unchecked(job)]
 
 
-def import_of_location(imports: Iterable[Import], location: str) -> Import | None:
-    """Return the last of these imports whose export has this location, or None.
+def imports_by_location(imports: Sequence[Import]) -> dict[str, list[Import]]:
+    """Return each location -> the imports that have brought its rows, or perhaps a part of them.
 
-    `location` is the hash with which fingerprints begin. The import that ended last is last.
+    Was an export imported? It was if each import of its location is confirmed. If one is not, it
+    may have appended a part of the export, or it is still running. An import whose data was
+    replaced is left out. A location is the hash with which fingerprints begin.
     """
-    found = [job for job in imports if job.location == location]
-    return found[-1] if found else None
+    found: dict[str, list[Import]] = {}
+    running = [job for job in imports if job.is_running]
+    for job in [*effective_imports(imports), *unchecked_imports(imports), *running]:
+        found.setdefault(job.location, []).append(job)
+    return found
 
 
 def partly_appended_by(seen: SeenDataset) -> Import | None:
-    """Return an import that may have appended a part of the export, or None."""
+    """Return the last import that may have appended a part of the export, or None."""
     location = seen.export.fingerprint.partition("-")[0]
-    return import_of_location(unchecked_imports(seen.imports), location)
+    jobs = imports_by_location(seen.imports).get(location, [])
+    unchecked = [job for job in jobs if not (job.is_confirmed or job.is_running)]
+    return unchecked[-1] if unchecked else None
+
+
+def fingerprint_part(text: str) -> str:
+    """Return the hash of a location, or of a form, as fingerprints have it."""
+    return hashlib.sha256(text.encode()).hexdigest()[:PART_DIGITS]
 
 
 def only_full_import_repairs(job: Import) -> str:

@@ -9,7 +9,7 @@ from functions.exports import Export, S3Object
 from functions.personalize.trainings import config_digest
 from functions.planning.datasets import DatasetView
 from functions.planning.plan_run import view_of
-from functions.planning.world import World
+from functions.planning.world import DataState, World
 from functions.rules import trainings as training_rules
 from functions.rules.gate import VersionFacts
 from functions.rules.imports import Import
@@ -331,6 +331,7 @@ NEIGHBOURS = {
 def world(trainings=(), **changes):
     """Return the state of the services. `trainings` are the versions as the rules see them."""
     standard = {
+        **{name: {} for name in (*DataState.__annotations__, *World.__annotations__)},
         "now": NOW,
         "dataset_groups": {GROUP: group_resource()},
         "datasets": {DATASET: dataset_resource()},
@@ -345,12 +346,12 @@ def world(trainings=(), **changes):
     }
     standard |= {key: {**others, **standard[key]} for key, others in NEIGHBOURS.items()}
     imports = [job for jobs in standard["imports"].values() for job in jobs]
-    jobs = {"imports": imports, "deletions": standard.get("deletions", ())}
+    jobs = {"imports": imports, "deletions": standard["deletions"]}
     seen = {
         arn: SeenSolution(config=config_digest(solution), **jobs, trainings=trainings)
         for arn, solution in standard["solutions"].items()
     }
-    return World(**{"seen_solutions": seen, **standard})
+    return World(**{**standard, "seen_solutions": changes.get("seen_solutions", seen)})
 
 
 def digest(solution=None, **changes):

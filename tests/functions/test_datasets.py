@@ -2,8 +2,8 @@
 
 import pytest
 
-from functions.personalize.imports import location_digits
 from functions.planning.datasets import datasets_to_import
+from functions.rules.imports import fingerprint_part
 from tests.functions import samples as s
 
 DATED = s.dataset_settings(
@@ -25,7 +25,7 @@ def of_imports(*imports, request=None, **changes):
 
 def import_of_day(day, mode="FULL", **changes):
     """Return an import that holds the export of a day."""
-    planned = f"{location_digits(DATED['dataLocation'].replace('{date}', day))}-x"
+    planned = f"{fingerprint_part(DATED['dataLocation'].replace('{date}', day))}-x"
     return s.held_import(fingerprint=planned, is_full=mode == "FULL", **changes)
 
 
@@ -142,6 +142,33 @@ def test_an_import_has_a_reason(imports, reason):
 def test_what_was_imported_since_the_beginning_of_the_run_is_not_imported_again():
     since = s.held_import(created_at=s.STARTED)
     assert of_imports(since, request={"force": True}).decision.action == "keep"
+
+
+UNCHECKED = s.held_import(arn="unchecked", is_full=False, is_confirmed=False)
+SPOILED = UNCHECKED._replace(is_spoiled=True, ended_at=s.ago(0.5))
+
+
+@pytest.mark.parametrize(
+    ("job", "changes", "is_broken"),
+    [
+        (UNCHECKED, {}, True),
+        (UNCHECKED._replace(is_confirmed=True), {}, False),
+        (UNCHECKED._replace(ended_at=s.ago(1)), {}, False),
+        (UNCHECKED._replace(ended_at=s.ago(1, seconds=1)), {}, True),
+        (SPOILED, {}, True),
+        (SPOILED._replace(is_full=True), {}, False),
+        (SPOILED, {"exports": {s.DATASET: s.export(read_error="no access")}}, False),
+        (SPOILED, {"dataset": s.dataset_of_run(day="2026-11-27")}, True),
+        (SPOILED, {"dataset": s.dataset_of_run(day="2026-11-26")}, False),
+    ],
+    ids=[
+        *("never confirmed", "confirmed", "it may be confirmed now", "given up", "spoiled"),
+        *("FULL", "its export may be unchanged", "of this day", "a run for an earlier day"),
+    ],
+)
+def test_a_dataset_is_broken_by_an_appended_import_that_no_run_can_confirm(job, changes, is_broken):
+    full = s.imported(ended_at=s.ago(100))
+    assert of_imports(job, full, **changes).broken_by == (job if is_broken else None)
 
 
 # Days and ready markers

@@ -6,8 +6,7 @@ import pytest
 
 from functions.execution_input import input_problems
 from functions.exports import Export
-from functions.personalize.imports import location_digits
-from functions.planning import world
+from functions.planning.datasets import days_to_search
 from functions.planning.export_guards import (
     damaged_data,
     export_not_ready,
@@ -18,6 +17,7 @@ from functions.planning.export_guards import (
     unknown_size,
     wrong_increment,
 )
+from functions.rules.imports import fingerprint_part
 from tests.functions import samples as s
 
 INCREMENTAL = s.dataset_of_run(importMode="INCREMENTAL")
@@ -238,7 +238,7 @@ def test_at_most_a_gigabyte_is_appended(size, refused):
 DAY = "2026-11-22"
 FULL = s.held_import(fingerprint="x", created_at=s.ago(20 * 24), ended_at=s.ago(20 * 24))
 APPENDED = s.held_import(
-    fingerprint=f"{location_digits(s.LOCATION)}-x",
+    fingerprint=f"{fingerprint_part(s.LOCATION)}-x",
     is_full=False,
     created_at=s.ago(7 * 24),
     ended_at=s.ago(7 * 24),
@@ -310,7 +310,7 @@ BOTH = ("2026-11-27", "2026-11-28")
 
 def import_of(day, **changes):
     """Return an import of the export of a day, which nobody has confirmed."""
-    planned = f"{location_digits(f's3://exports/{day}.csv')}-x"
+    planned = f"{fingerprint_part(f's3://exports/{day}.csv')}-x"
     standard = {
         "fingerprint": planned,
         "is_full": False,
@@ -361,36 +361,25 @@ def test_the_commands_of_the_messages_are_accepted_beside_a_dataset_without_days
         assert input_problems(known, s.configured(request)["run"]) == [], message
 
 
-@pytest.fixture
-def found_days(monkeypatch):
-    """Return a function that searches earlier days: there is an export on each day of November."""
-
-    def list_objects(_, location):
-        return s.export().objects if "/2026-11-" in location else []
-
-    monkeypatch.setattr(world.aws, "s3", lambda: None)
-    monkeypatch.setattr(world.exports, "list_objects", list_objects)
-
-    def search(of_day, *jobs, **changes):
-        location = f"s3://exports/{of_day}.csv"
-        dataset = {**INCREMENTAL, "dataLocation": location, "day": of_day, **changes}
-        return list(world.earlier_exports(dataset, jobs))
-
-    return search
+def searched(of_day, *jobs, **changes):
+    """Return the earlier days whose exports a run of this day searches."""
+    location = f"s3://exports/{of_day}.csv"
+    dataset = {**INCREMENTAL, "dataLocation": location, "day": of_day, **changes}
+    return days_to_search(dataset, jobs)
 
 
-def test_earlier_exports_are_searched_since_the_last_full_import(found_days):
+def test_earlier_exports_are_searched_since_the_last_full_import():
     full = s.imported(created_at=s.ago(72))
-    assert found_days("2026-11-29", full) == ["2026-11-27", "2026-11-28"]
-    assert found_days("2026-11-29", import_of("2026-11-28"), full) == list(BOTH)
-    assert found_days("2026-11-29", import_of("2026-11-28", is_confirmed=True), full) == [
+    assert searched("2026-11-29", full) == ["2026-11-27", "2026-11-28"]
+    assert searched("2026-11-29", import_of("2026-11-28"), full) == list(BOTH)
+    assert searched("2026-11-29", import_of("2026-11-28", is_confirmed=True), full) == [
         "2026-11-27"
     ]
     late = import_of("2026-11-25", created_at=s.ago(1), ended_at=s.ago(0.5))
-    assert "2026-11-25" in found_days("2026-11-29", late, full), "it may be confirmed"
+    assert "2026-11-25" in searched("2026-11-29", late, full), "it may be confirmed"
     unknown = late._replace(run=None, fingerprint=None, is_confirmed=True, created_at=s.ago(48))
-    assert found_days("2026-11-29", unknown, full) == ["2026-11-28"], "nobody knows its day"
-    assert len(found_days("2026-11-29")) == 28, "there is no export before November"
-    assert len(found_days("2026-12-02")) == 30, "a month is searched"
-    assert found_days("2026-11-29", importMode="FULL") == []
-    assert found_days("2026-11-29", day=None) == []
+    assert searched("2026-11-29", unknown, full) == ["2026-11-28"], "nobody knows its day"
+    month = searched("2026-11-29")
+    assert (len(month), month[0], month[-1]) == (31, "2026-10-29", "2026-11-28")
+    assert searched("2026-11-29", importMode="FULL") == []
+    assert searched("2026-11-29", day=None) == []

@@ -8,7 +8,7 @@ from functions import clock, exports
 from functions.errors import ServiceUnavailable
 from functions.import_dataset import handler
 from functions.personalize import imports
-from functions.personalize.imports import ImportReader, seen_export
+from functions.personalize.imports import ImportReader
 from functions.personalize.tags import tags_of, write_tags
 from functions.rules.imports import Import
 from tests.functions import samples as s
@@ -34,7 +34,7 @@ def fingerprint(pipeline):
     objects = exports.list_objects(pipeline.bucket, LOCATION)
     schema = pipeline.client.describe_dataset(datasetArn=ITEMS)["dataset"]["schemaArn"]
     export = exports.Export(location=LOCATION, objects=objects)
-    return seen_export(export, "FULL", schema).fingerprint
+    return export.state("FULL", schema).fingerprint
 
 
 def iteration(pipeline, location=LOCATION):

@@ -7,10 +7,10 @@ import pytest
 from functions.errors import RunRefused
 from functions.executions import short_hash
 from functions.overlap import event_of_deployment
-from functions.personalize.imports import location_digits
 from functions.plan_retraining import found_up_to_date, solutions_on_trial, write_checks
 from functions.planning.plan_run import plan_run
 from functions.rules.batch_jobs import KEYS_OF_RESULTS
+from functions.rules.imports import fingerprint_part
 from tests.functions import samples as s
 
 
@@ -148,7 +148,7 @@ ON_EXPORT = s.settings(
 DATED = s.settings(datasets=[s.dataset_settings(dataLocation="s3://exports/{date}.csv")])
 
 
-LATER = f"{location_digits('s3://exports/2026-11-30.csv')}-x"
+LATER = f"{fingerprint_part('s3://exports/2026-11-30.csv')}-x"
 
 
 @pytest.mark.parametrize(

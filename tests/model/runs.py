@@ -128,7 +128,7 @@ class Run:
             exports = yield Call(
                 lambda: [self.world.list_export(dataset, folder, end) for end in (None, until)]
             )
-            return SeenDataset(imports=jobs, export=exports[0], export_until_end=exports[1])
+            return SeenDataset(imports=jobs, export=exports[0], earlier_exports=exports[1:])
 
         def perform(step: Step, _seen: object) -> Process:
             match step.action:

@@ -7,7 +7,7 @@ from functions.rules.imports import (
     CheckContent,
     Confirm,
     Create,
-    Export,
+    ExportState,
     MarkBroken,
     Memory,
     SeenDataset,
@@ -22,13 +22,13 @@ from functions.rules.imports import (
 from functions.rules.pacing import pause
 from functions.rules.steps import Step, failed
 
-EXPORT = Export(FINGERPRINT, 1000, NOW - 200 * HOUR)
+EXPORT = ExportState(FINGERPRINT, 1000, NOW - 200 * HOUR)
 OTHER = EXPORT._replace(fingerprint="a-2")
 
 
 def seen(*jobs, export=EXPORT, until_end=None):
     """Return a dataset with these import jobs, whose export has not changed since their end."""
-    return SeenDataset(imports=jobs, export=export, export_until_end=until_end or export)
+    return SeenDataset(imports=jobs, export=export, earlier_exports=[until_end or export])
 
 
 def step(*jobs, export=EXPORT, until_end=None, memory=(), **fields):

@@ -13,7 +13,7 @@ from simulation import Clock, RequestFailedError, as_time
 
 from functions.rules import batch_jobs as rules
 from functions.rules.campaigns import DeploymentRecord
-from functions.rules.imports import Export, Import
+from functions.rules.imports import ExportState, Import
 from functions.rules.trainings import Deletion, Training
 
 DATASETS = "interactions", "items"
@@ -396,7 +396,7 @@ class World(Clock):
 
     def list_export(
         self, dataset: str, folder: int, until: datetime | None = None
-    ) -> Export | None:
+    ) -> ExportState | None:
         """Return an export as the rules see it, or None without one. S3 is consistent.
 
         With `until`, leave out what was written later.
@@ -407,7 +407,7 @@ class World(Clock):
         present = [item for item in objects if until is None or as_time(item.modified) <= until]
         contents = ".".join(str(item.content) for item in present)
         newest = max((as_time(item.modified) for item in present), default=None)
-        return Export(f"{folder}-{contents}-x", 1, newest)
+        return ExportState(f"{folder}-{contents}-x", 1, newest)
 
     def list_imports(self, dataset: str | None = None) -> list[Import]:
         """Return import jobs. Each may be as it was 90 seconds ago."""

@@ -7,7 +7,6 @@ import pytest
 from components.rules.fields import NDCG_AT_10
 from emulator.personalize import Switches
 from functions.exports import read_export
-from functions.personalize.imports import seen_export
 from functions.personalize.tags import tags_of
 from tests.functions.samples import NO_BASELINES
 from tests.workflow.pipeline import NEXT_SLOT, RUN_ID, deploy
@@ -89,7 +88,7 @@ def api_tags(**tags):
 def import_tags(export, dataset):
     """Return the tags of an import job."""
     facts = {
-        "retraining-fingerprint": seen_export(export, "FULL", dataset["schemaArn"]).fingerprint,
+        "retraining-fingerprint": export.state("FULL", dataset["schemaArn"]).fingerprint,
         "retraining-bytes": str(export.size),
     }
     if times := export.values("TIMESTAMP"):
