@@ -59,7 +59,6 @@ class DatasetImport:
         self._configured = dataset_settings(settings, planned["type"])
         self.wanted = WantedImport(
             run=run["id"],
-            is_full=self._configured["importMode"] == "FULL",
             requested_at=run_began_at(run) if planned["isRequested"] else None,
             durations=planned["durations"],
             max_hours=settings["limits"]["maxImportHours"],
@@ -87,8 +86,11 @@ class DatasetImport:
         form = (self._configured["importMode"], self._dataset["schemaArn"])
         own = imports.import_of_run(jobs, self.wanted.run)
         until = None if own is None or own.is_running else own.ended_at
-        until_end = export.state(*form, until)
-        return SeenDataset(imports=jobs, export=export.state(*form), earlier_exports=[until_end])
+        return SeenDataset(
+            is_full=self._configured["importMode"] == "FULL",
+            imports=jobs,
+            exports=[export.state(*form), export.state(*form, until)],
+        )
 
     def act(self, action: Action) -> None:
         """Do what the rules have decided."""
@@ -112,7 +114,7 @@ class DatasetImport:
         """Return how far the import has come, with the job of this run or the one before it."""
         seen = progress.seen
         own = imports.import_of_run(seen.imports, self.wanted.run)
-        job = own or imports.holding_import(seen, is_full=self.wanted.is_full)
+        job = own or imports.holding_import(seen)
         return {
             **progress.item(self.memory, job),
             "arn": job.arn if job else None,

@@ -105,7 +105,7 @@ class DatasetView:
         described = self.world.datasets.get(self.dataset["datasetArn"])
         schema_arn = described["schemaArn"] if described else ""
         export = self.export.state(self.dataset["importMode"], schema_arn)
-        return SeenDataset(imports=self.imports, export=export)
+        return SeenDataset(is_full=self.is_full, imports=self.imports, exports=[export])
 
     @property
     def is_requested(self) -> bool:
@@ -120,7 +120,7 @@ class DatasetView:
     @property
     def holds_export(self) -> bool:
         """True if the dataset holds the present export."""
-        return holding_import(self.seen, is_full=self.is_full) is not None
+        return holding_import(self.seen) is not None
 
     @cached_property
     def decision(self) -> Decision:
@@ -131,7 +131,7 @@ class DatasetView:
         written = f"{time_text(newest_at)} UTC" if newest_at else "its import"
         is_newer = last and newest_at and newest_at > last.created_at
         since = run_began_at(self.run) if self.is_requested else None
-        held_by = holding_import(self.seen, is_full=self.is_full, since=since)
+        held_by = holding_import(self.seen, since)
         return Decision.first(
             (self.awaits_marker, "keep", "its ready marker is missing, and will start a run"),
             (self.holds_later_day, "keep", "the export of a later day was imported"),
@@ -178,17 +178,10 @@ class DatasetView:
         if day is None or not self.is_full or self.has_export_date:
             return False
         tomorrow = self.world.now.date() + timedelta(days=1)
-        later_days = range(1, 1 + (tomorrow - date.fromisoformat(day)).days)
-        return any(self.imports_of_day(day_after(day, number)) for number in later_days)
-
-    def imports_of_day(self, day: str) -> Sequence[Import]:
-        """Return the imports that have brought the rows of a day, or perhaps a part of them."""
-        location = location_of_day(self.dataset, day)
-        return self._imports_by_location.get(fingerprint_part(location), ())
-
-    @cached_property
-    def _imports_by_location(self) -> dict[str, list[Import]]:
-        return imports_by_location(self.imports)
+        days_ahead = (tomorrow - date.fromisoformat(day)).days
+        imported = imports_by_location(self.imports)
+        later = locations_of_days(self.dataset, range(1, days_ahead + 1)).values()
+        return any(fingerprint_part(location) in imported for location in later)
 
     @property
     def broken_by(self) -> Import | None:
@@ -247,35 +240,40 @@ def datasets_to_import(settings: Settings, run: Run) -> list[DatasetOfRun]:
     ]
 
 
-def days_to_search(dataset: DatasetOfRun, imports: Sequence[Import]) -> list[str]:
-    """Return the earlier days whose INCREMENTAL exports the dataset does not certainly hold.
+class SearchedDay(NamedTuple):
+    """An earlier day whose INCREMENTAL export the dataset does not certainly hold."""
+
+    day: str
+    location: str
+    is_imported: bool
+    """True if an import has perhaps brought its rows, or a part of them."""
+
+
+def days_to_search(dataset: DatasetOfRun, imports: Sequence[Import]) -> list[SearchedDay]:
+    """Return the days whose exports planning looks for, to confirm imports or to name the days.
 
     These are only days since the last FULL import, because it contains all earlier data.
     """
-    day = dataset["day"]
-    if day is None or dataset["importMode"] == "FULL":
+    if dataset["day"] is None or dataset["importMode"] == "FULL":
         return []
 
     settled = settled_day(imports)
-    known = imports_by_location(imports)
+    imported = imports_by_location(imports)
     found = []
-    for number in range(SEARCHED_DAYS, 0, -1):
-        earlier = day_after(day, -number)
-        jobs = known.get(fingerprint_part(location_of_day(dataset, earlier)))
-        is_held = all(job.is_confirmed for job in jobs) if jobs else earlier <= settled
+    for day, location in locations_of_days(dataset, range(-SEARCHED_DAYS, 0)).items():
+        jobs = imported.get(fingerprint_part(location), [])
+        is_held = all(job.is_confirmed for job in jobs) if jobs else day <= settled
         if not is_held:
-            found.append(earlier)
+            found.append(SearchedDay(day, location, is_imported=bool(jobs)))
     return found
 
 
-def location_of_day(dataset: DatasetOfRun, day: str) -> str:
-    """Return the location of the export of another day."""
-    return dataset["dataLocation"].replace(str(dataset["day"]), day)
-
-
-def day_after(day: str, number: int) -> str:
-    """Return the day so many days later."""
-    return (date.fromisoformat(day) + timedelta(days=number)).isoformat()
+def locations_of_days(dataset: DatasetOfRun, days: range) -> dict[str, str]:
+    """Return each day, counted from the day of the run -> the location of its export."""
+    today = str(dataset["day"])
+    first = date.fromisoformat(today)
+    names = [(first + timedelta(days=number)).isoformat() for number in days]
+    return {day: dataset["dataLocation"].replace(today, day) for day in names}
 
 
 def durations_of(newest_first: Iterable[Import | Training]) -> list[int]:

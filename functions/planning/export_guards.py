@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from ..personalize.tags import BYTES
 from ..rules.imports import (
     Import,
+    imports_of_export,
     only_full_import_repairs,
     partly_appended_by,
     refusal_to_append,
@@ -123,8 +124,6 @@ def replaced_data(view: DatasetView) -> Iterator[str]:
 
     Nobody can append only the rest of an export. A foreign FULL import has replaced the data.
     """
-    if view.is_full:
-        return
     if reason := refusal_to_append(view.seen, is_requested=view.is_requested):
         yield reason
 
@@ -193,7 +192,7 @@ def _appended_day(view: DatasetView, day: str) -> Iterator[str]:
 
     Only a ready marker can start a run for an old day, for example when a bucket is copied.
     """
-    held = [job for job in view.imports_of_day(day) if job.is_confirmed]
+    held = [job for job in imports_of_export(view.seen) if job.is_confirmed]
     settled = settled_day(view.imports)
     if held:
         reason = f"was imported by {held[-1].arn}, and has changed since then"
@@ -216,9 +215,7 @@ def skipped_days(view: DatasetView) -> Iterator[str]:
     it again.
     """
     dataset = view.dataset
-    found = view.world.earlier_exports.get(dataset["datasetArn"], {})
-    days = [day for day in found if not view.imports_of_day(day)]
-    if days:
+    if days := view.world.skipped_days.get(dataset["datasetArn"]):
         yield (
             f"no run has imported the exports of these days: {', '.join(days)}; "
             f"append each whose rows are missing with retrain start --dataset {dataset['type']} "

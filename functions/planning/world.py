@@ -22,8 +22,8 @@ from ..personalize.imports import ImportReader
 from ..personalize.lists import active_event_trackers, list_deletions
 from ..personalize.tags import tags_of
 from ..personalize.trainings import SolutionReader
-from ..rules.imports import Import, SeenDataset, confirmable_imports
-from .datasets import DatasetOfRun, datasets_to_import, days_to_search, location_of_day
+from ..rules.imports import Import, confirmable_imports
+from .datasets import SearchedDay, datasets_to_import, days_to_search
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -79,8 +79,8 @@ class DataState:
     """The imports that are confirmed, but not tagged yet."""
     exports: Mapping[str, Export]
     """Dataset ARN -> the export at its location, for each dataset that the run imports."""
-    earlier_exports: Mapping[str, Mapping[str, Export]]
-    """Dataset ARN -> earlier day -> its INCREMENTAL export, if no import of it is confirmed."""
+    skipped_days: Mapping[str, Sequence[str]]
+    """Dataset ARN -> earlier days whose INCREMENTAL exports no import has brought."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,7 +190,7 @@ def read_data(client: PersonalizeClient, settings: Settings, run: Run) -> DataSt
     imports = [job for group in groups for job in reader.of_group(group)]
 
     present_exports: dict[str, Export] = {}
-    earlier_exports: dict[str, dict[str, Export]] = {}
+    skipped_days: dict[str, list[str]] = {}
     newly_confirmed: list[Import] = []
     for dataset in datasets_to_import(settings, run):
         arn = dataset["datasetArn"]
@@ -202,11 +202,13 @@ def read_data(client: PersonalizeClient, settings: Settings, run: Run) -> DataSt
         )
         if arn in datasets:
             jobs = [job for job in imports if job.dataset == arn]
-            earlier = earlier_exports[arn] = read_earlier_exports(dataset, jobs)
+            earlier = read_earlier_exports(days_to_search(dataset, jobs))
+            skipped_days[arn] = [searched.day for searched in earlier if not searched.is_imported]
             form = (dataset["importMode"], datasets[arn]["schemaArn"])
-            states = [other.state(*form) for other in earlier.values()]
-            seen = SeenDataset(imports=jobs, export=export.state(*form), earlier_exports=states)
-            newly_confirmed += confirmable_imports(seen)
+            exports_of_days = [export, *earlier.values()]
+            newly_confirmed += confirmable_imports(
+                jobs, [known.state(*form) for known in exports_of_days]
+            )
 
     known_imports: dict[str, list[Import]] = {arn: [] for arn in datasets}
     for job in imports:
@@ -222,17 +224,16 @@ def read_data(client: PersonalizeClient, settings: Settings, run: Run) -> DataSt
         imports=known_imports,
         newly_confirmed=newly_confirmed,
         exports=present_exports,
-        earlier_exports=earlier_exports,
+        skipped_days=skipped_days,
     )
 
 
-def read_earlier_exports(dataset: DatasetOfRun, imports: Sequence[Import]) -> dict[str, Export]:
-    """Return each earlier day -> its INCREMENTAL export, if no import of it is confirmed."""
+def read_earlier_exports(days: Iterable[SearchedDay]) -> dict[SearchedDay, Export]:
+    """Return each of these days that has an export -> the export."""
     found = {}
-    for day in days_to_search(dataset, imports):
-        location = location_of_day(dataset, day)
-        if objects := exports.list_objects(aws.s3(), location):
-            found[day] = exports.Export(location=location, objects=objects)
+    for searched in days:
+        if objects := exports.list_objects(aws.s3(), searched.location):
+            found[searched] = exports.Export(location=searched.location, objects=objects)
     return found
 
 

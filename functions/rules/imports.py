@@ -53,8 +53,9 @@ class Import(NamedTuple):
 
     @property
     def is_open(self) -> bool:
-        """True until the import is confirmed or spoiled."""
-        return not (self.is_confirmed or self.is_spoiled)
+        """True for an import that has not failed, until it is confirmed or spoiled."""
+        has_data = self.is_running or self.is_active
+        return has_data and not (self.is_confirmed or self.is_spoiled)
 
     @property
     def is_foreign(self) -> bool:
@@ -81,12 +82,17 @@ class ExportState(NamedTuple):
 class SeenDataset:
     """A dataset and its export, as one poll shows them."""
 
+    is_full: bool
+    """True if the configured importMode is FULL."""
     imports: Sequence[Import]
-    export: ExportState
-    earlier_exports: Sequence[ExportState] = ()
-    """With what else imports are compared: in an import, the export without what was written after
-    the end of this run's job, because nothing of that was imported; in planning, those of earlier
-    days."""
+    exports: Sequence[ExportState]
+    """The present export and, in an import, what was there at the end of this run's job, because
+    nothing was imported that was written later."""
+
+    @property
+    def export(self) -> ExportState:
+        """The present export."""
+        return self.exports[0]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +100,6 @@ class WantedImport:
     """What a run wants to do with a dataset."""
 
     run: str
-    is_full: bool
     requested_at: datetime | None = None
     """The start of the run if somebody asks for the import, else None. On request, a FULL export is
     imported although the dataset holds it, and an INCREMENTAL one is added to data that a foreign
@@ -173,13 +178,12 @@ def _spoil(seen: SeenDataset, wanted: WantedImport, memory: Memory, now: datetim
     a running import may be dead, so any run that waits for it watches its files.
     """
     for job in seen.imports:
-        spoiled_at = memory.spoiled_at if job.arn == memory.spoiled_arn else None
         is_watched = job.run == wanted.run or (job.run is not None and job.is_running)
+        spoiled_at = memory.spoiled_at if job.arn == memory.spoiled_arn else None
         if spoiled_at is None and is_watched and _has_other_files(job, seen):
             spoiled_at = now
 
-        has_data = job.is_running or job.is_active
-        if spoiled_at is None or not (has_data and job.is_open):
+        if spoiled_at is None or not job.is_open:
             continue
         if now >= spoiled_at + timedelta(hours=wanted.max_hours):
             reason = f"{job.arn} is spoiled, but the tag that says so cannot be written"
@@ -195,8 +199,7 @@ def _has_other_files(job: Import, seen: SeenDataset) -> bool:
     Another mode or schema has no effect on an old import. A file that was written again as it was
     is missing from the export until the end, so both states of the export count.
     """
-    exports = [seen.export, *seen.earlier_exports]
-    known_files = [export.fingerprint.split("-")[:2] for export in exports]
+    known_files = [export.fingerprint.split("-")[:2] for export in seen.exports]
     # A run of another stack may have the same id, and another location.
     is_of_location = job.location == known_files[0][0]
     return is_of_location and str(job.fingerprint).split("-")[:2] not in known_files
@@ -220,32 +223,32 @@ def _wait_for_import(
 
 def _confirm(seen: SeenDataset) -> Step | None:
     """Confirm an import whose export has not changed until its end, whichever run created it."""
-    job = next(iter(confirmable_imports(seen)), None)
+    job = next(iter(confirmable_imports(seen.imports, seen.exports)), None)
     return Step("CONFIRMING", Confirm(job.arn, str(job.fingerprint))) if job else None
 
 
 def _end(seen: SeenDataset, wanted: WantedImport) -> Step | None:
     """End the item if the dataset holds the export, or if the import of this run has ended."""
-    if holding_import(seen, is_full=wanted.is_full, since=wanted.requested_at):
+    if holding_import(seen, since=wanted.requested_at):
         return Step("IMPORTED", outcome="IMPORTED")
 
     job = import_of_run(seen.imports, wanted.run)
     if job is None:
         return None
 
-    step = failed("IMPORTING", _failure(job, seen.export, wanted))
+    step = failed("IMPORTING", _failure(job, seen))
     # The tag of the job is not enough, because nobody reads it once the job is old.
-    needs_full = job.is_spoiled and job.is_active and not wanted.is_full
+    needs_full = job.is_spoiled and job.is_active and not seen.is_full
     return step._replace(action=MarkBroken(job)) if needs_full else step
 
 
-def _failure(job: Import, export: ExportState, wanted: WantedImport) -> str:
+def _failure(job: Import, seen: SeenDataset) -> str:
     """Return why the dataset does not hold the export although the run's import has ended."""
     if not job.is_active:
         return job.failure or f"{job.arn} has failed without a reason"
-    if job.is_confirmed and job.fingerprint == export.fingerprint:
+    if job.is_confirmed and job.fingerprint == seen.export.fingerprint:
         return f"another import has replaced the data of {job.arn}"
-    if wanted.is_full:
+    if seen.is_full:
         return "the export changed while it was imported; the next run imports it again"
     if job.is_confirmed:
         return (
@@ -258,9 +261,8 @@ def _failure(job: Import, export: ExportState, wanted: WantedImport) -> str:
 def _create(seen: SeenDataset, wanted: WantedImport, memory: Memory, now: datetime) -> Step:
     """Create the import. If the export has changed since its last check, check it first."""
     is_requested = wanted.requested_at is not None
-    if not wanted.is_full and (refusal := refusal_to_append(seen, is_requested=is_requested)):
+    if refusal := refusal_to_append(seen, is_requested=is_requested):
         return failed("CHECKING", refusal)
-
     if wait := memory.before_create(wanted.max_hours, now):
         return wait
     if seen.export.fingerprint != memory.checked:
@@ -273,22 +275,20 @@ def _create(seen: SeenDataset, wanted: WantedImport, memory: Memory, now: dateti
 # Facts that rules share. `imports` are those of one dataset.
 
 
-def holding_import(
-    seen: SeenDataset, *, is_full: bool, since: datetime | None = None
-) -> Import | None:
+def holding_import(seen: SeenDataset, since: datetime | None = None) -> Import | None:
     """Return the import by which the dataset holds the present export, or None.
 
     A FULL export must have been imported by the newest FULL import, and no import since then may be
     unchecked. With `since`, that FULL import must not be older. An INCREMENTAL export may have been
     imported by any import since the newest FULL import, because no export is appended twice.
     """
-    if is_full and unchecked_imports(seen.imports):
+    if seen.is_full and unchecked_imports(seen.imports):
         return None
 
     for job in reversed(effective_imports(seen.imports)):
         is_wanted = job.is_full and (since is None or job.created_at >= since)
         is_present = job.is_confirmed and job.fingerprint == seen.export.fingerprint
-        if is_present and (is_wanted or not is_full):
+        if is_present and (is_wanted or not seen.is_full):
             return job
     return None
 
@@ -298,27 +298,23 @@ def import_of_run(imports: Iterable[Import], run: str) -> Import | None:
     return next((job for job in imports if job.run == run), None)
 
 
-def confirmable_imports(seen: SeenDataset) -> list[Import]:
+def confirmable_imports(imports: Iterable[Import], exports: Sequence[ExportState]) -> list[Import]:
     """Return the imports that can be confirmed, because their export has not changed since."""
-    exports = [seen.export, *seen.earlier_exports]
     return [
         job
-        for job in seen.imports
+        for job in imports
         if job.is_active and job.is_open
         if any(export.is_unchanged_since(job) for export in exports)
     ]
 
 
-def effective_imports(imports: Iterable[Import], at: datetime | None = None) -> list[Import]:
+def effective_imports(imports: Iterable[Import]) -> list[Import]:
     """Return the imports whose data a training uses. The import that ended first is first.
 
     These are the newest FULL import of each dataset, which has replaced all earlier data, and the
-    imports that ended after it. With `at`, return the imports that a training used that began then.
+    imports that ended after it.
     """
-    ended = sorted(
-        (job for job in imports if job.is_active and (at is None or job.ended_at <= at)),
-        key=lambda job: job.ended_at,
-    )
+    ended = sorted((job for job in imports if job.is_active), key=lambda job: job.ended_at)
     newest_full = {job.dataset: index for index, job in enumerate(ended) if job.is_full}
     return [job for index, job in enumerate(ended) if index >= newest_full.get(job.dataset, 0)]
 
@@ -366,12 +362,16 @@ def imports_by_location(imports: Sequence[Import]) -> dict[str, list[Import]]:
     return found
 
 
+def imports_of_export(seen: SeenDataset) -> list[Import]:
+    """Return the imports that have brought the rows of the present export, or perhaps a part."""
+    location = seen.export.fingerprint.partition("-")[0]
+    return imports_by_location(seen.imports).get(location, [])
+
+
 def partly_appended_by(seen: SeenDataset) -> Import | None:
     """Return the last import that may have appended a part of the export, or None."""
-    location = seen.export.fingerprint.partition("-")[0]
-    jobs = imports_by_location(seen.imports).get(location, [])
-    unchecked = [job for job in jobs if not (job.is_confirmed or job.is_running)]
-    return unchecked[-1] if unchecked else None
+    jobs = [job for job in imports_of_export(seen) if not (job.is_confirmed or job.is_running)]
+    return jobs[-1] if jobs else None
 
 
 def fingerprint_part(text: str) -> str:
@@ -408,6 +408,8 @@ def refusal_to_append(seen: SeenDataset, *, is_requested: bool) -> str | None:
     Somebody may ask for an import into data that a foreign import has replaced, but nobody for
     rows of which a part may be there.
     """
+    if seen.is_full:
+        return None
     if job := partly_appended_by(seen):
         return only_full_import_repairs(job)
 

@@ -116,7 +116,8 @@ def read_lineage(access: Access, version_arn: str) -> Document:
         ) from error
     tags = tags_of(client, version_arn)
     imports = ImportReader(client, ()).of_group(version["datasetGroupArn"])
-    learned = effective_imports(imports, version["creationDateTime"])[::-1]
+    began_at = version["creationDateTime"]
+    learned = effective_imports(job for job in imports if job.ended_at <= began_at)[::-1]
     approval = read_approval(tags)
     return {
         "solutionVersionArn": version_arn,

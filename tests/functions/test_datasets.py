@@ -2,7 +2,7 @@
 
 import pytest
 
-from functions.planning.datasets import datasets_to_import
+from functions.planning.datasets import datasets_to_import, days_to_search
 from functions.rules.imports import fingerprint_part
 from tests.functions import samples as s
 
@@ -172,6 +172,50 @@ def test_a_dataset_is_broken_by_an_appended_import_that_no_run_can_confirm(job, 
 
 
 # Days and ready markers
+
+APPENDED = {**DAY, "importMode": "INCREMENTAL"}
+FULL = s.imported(created_at=s.ago(97), ended_at=s.ago(96))
+REPLACING = FULL._replace(ended_at=s.ago(0.1))
+LATE = import_of_day("2026-11-25", "INCREMENTAL", is_confirmed=False, ended_at=s.ago(0.5))
+SEARCHED = {"2026-11-26": False, "2026-11-27": False}
+
+
+@pytest.mark.parametrize(
+    ("jobs", "searched"),
+    [
+        ([], SEARCHED),
+        ([LATE], {"2026-11-25": True, **SEARCHED}),
+        ([LATE._replace(is_confirmed=True)], SEARCHED),
+        ([LATE._replace(is_active=False)], SEARCHED),
+        ([LATE._replace(is_active=False, is_running=True)], {"2026-11-25": True, **SEARCHED}),
+        ([REPLACING, LATE], SEARCHED),
+        ([REPLACING, LATE._replace(is_spoiled=True)], {"2026-11-25": True, **SEARCHED}),
+        (
+            [LATE._replace(is_confirmed=True), LATE._replace(ended_at=s.ago(60))],
+            {"2026-11-25": True, **SEARCHED},
+        ),
+        (
+            [s.imported(is_full=False, is_confirmed=True, created_at=s.ago(72))],
+            {"2026-11-27": False},
+        ),
+    ],
+    ids=[
+        *("since the FULL import", "it may be confirmed", "held", "failed", "running"),
+        *("replaced by a FULL import", "spoiled before", "held, and unchecked before", "unread"),
+    ],
+)
+def test_days_are_searched_of_which_not_all_rows_are_certainly_there(jobs, searched):
+    found = days_to_search(APPENDED, [*jobs, FULL])
+    assert {item.day: item.is_imported for item in found} == searched
+    assert {item.location for item in found} == {
+        f"s3://exports/{day}/{day}.csv" for day in searched
+    }
+
+
+def test_a_month_of_days_is_searched_if_the_locations_of_an_incremental_export_have_days():
+    days = [item.day for item in days_to_search(APPENDED, [])]
+    assert (len(days), days[0], days[-1]) == (31, "2026-10-28", "2026-11-27")
+    assert days_to_search({**APPENDED, "day": None}, []) == days_to_search(DAY, []) == []
 
 
 @pytest.mark.parametrize(

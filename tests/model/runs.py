@@ -114,7 +114,6 @@ class Run:
     def _import(self, dataset: str, folder: int, planned: str, started: int) -> Process:
         wanted = WantedImport(
             run=self.run_id,
-            is_full=self.world.is_full(dataset),
             requested_at=as_time(started) if self.force else None,
             durations=[600],
             max_hours=MAX_HOURS,
@@ -128,7 +127,7 @@ class Run:
             exports = yield Call(
                 lambda: [self.world.list_export(dataset, folder, end) for end in (None, until)]
             )
-            return SeenDataset(imports=jobs, export=exports[0], earlier_exports=exports[1:])
+            return SeenDataset(is_full=self.world.is_full(dataset), imports=jobs, exports=exports)
 
         def perform(step: Step, _seen: object) -> Process:
             match step.action:
@@ -149,7 +148,7 @@ class Run:
             imports.decide, look, perform, wanted, memory, pauses=(120, 60)
         )
         if step.outcome == "IMPORTED":
-            holder = imports.holding_import(seen, is_full=wanted.is_full)
+            holder = imports.holding_import(seen)
             self.imported[dataset] = self.world.named(holder.arn)
         else:
             self.failed.append(f"{dataset}: {step.reasons}")

@@ -26,16 +26,12 @@ EXPORT = ExportState(FINGERPRINT, 1000, NOW - 200 * HOUR)
 OTHER = EXPORT._replace(fingerprint="a-2")
 
 
-def seen(*jobs, export=EXPORT, until_end=None):
-    """Return a dataset with these import jobs, whose export has not changed since their end."""
-    return SeenDataset(imports=jobs, export=export, earlier_exports=[until_end or export])
-
-
-def step(*jobs, export=EXPORT, until_end=None, memory=(), **fields):
+def step(*jobs, is_full=True, export=EXPORT, until_end=None, memory=(), **fields):
     """Return the step of the rules for a dataset with these import jobs."""
-    wanted = WantedImport(**{"run": "this", "is_full": True, "max_hours": 6, **fields})
+    seen = SeenDataset(is_full=is_full, imports=jobs, exports=[export, until_end or export])
+    wanted = WantedImport(**{"run": "this", "max_hours": 6, **fields})
     remembered = Memory(**{"began_at": NOW - 3 * MINUTE, "checked": FINGERPRINT, **dict(memory)})
-    return decide(seen(*jobs, export=export, until_end=until_end), wanted, remembered, NOW)
+    return decide(seen, wanted, remembered, NOW)
 
 
 DONE = Step("IMPORTED", outcome="IMPORTED")
@@ -251,12 +247,6 @@ def test_an_export_is_checked_again_if_it_has_changed_and_created_once(export, m
 )
 def test_a_dataset_holds_the_newest_full_import_and_all_later_ones(jobs, numbers):
     assert [job.arn for job in effective_imports(jobs)] == [f"job-{number}" for number in numbers]
-
-
-def test_a_dataset_of_an_earlier_time_holds_what_had_ended_by_then():
-    jobs = [job(1), job(2)]
-    assert effective_imports(jobs, jobs[1].ended_at - MINUTE) == jobs[:1]
-    assert effective_imports(jobs, jobs[1].ended_at) == jobs[1:]
 
 
 @pytest.mark.parametrize(
