@@ -91,8 +91,13 @@ class ImportReader:
 
     def __init__(self, client: PersonalizeClient, datasets: Sequence[DatasetSettings]) -> None:
         self._client = client
-        self._modes = {dataset["datasetArn"]: dataset["importMode"] for dataset in datasets}
         self._tags: dict[str, Tags] = {}
+        modes = [dataset["importMode"] for dataset in datasets]
+        self._shares = {
+            dataset["datasetArn"]: MAX_TAGS[mode] // modes.count(mode)
+            for dataset, mode in zip(datasets, modes, strict=True)
+        }
+        """Dataset -> how many of the tags that a poll may read are those of its imports."""
 
     def of_group(self, group_arn: str) -> list[Import]:
         """Return the imports of all datasets in a group. In each dataset, the last one is first."""
@@ -112,76 +117,74 @@ class ImportReader:
                 tags are always read. While it is running, no other import is read.
         """
         dataset_arn = dataset["datasetArn"]
-        jobs = self._jobs(dataset, own_arn)
-        tags: dict[str, Tags] = {}
-        broken = ""
-        if dataset_arn in self._modes:
-            tags = self._read_tags(jobs, own_arn, self._share_of(dataset_arn))
-            if any(is_active(job["status"]) and not _is_full(job) for job in jobs):
-                # A value that no run wrote names no import.
-                broken = tags_of(self._client, dataset_arn).get(BROKEN, "").partition(" ")[0]
+        imports = self._jobs(dataset, own_arn)
+        if dataset_arn not in self._shares:
+            return imports
+
+        imports = self._with_tags(imports, own_arn, self._shares[dataset_arn])
+        if all(job.is_full for job in imports if job.is_active):
+            return imports
+        # A value that no run wrote names no import.
+        broken = tags_of(self._client, dataset_arn).get(BROKEN, "").partition(" ")[0]
         return [
-            _import_of(job, dataset_arn, tags.get(job["datasetImportJobArn"]), broken)
-            for job in jobs
+            job._replace(is_spoiled=True, is_confirmed=False)
+            if job.arn.endswith(f"/{broken}")
+            else job
+            for job in imports
         ]
 
-    def _share_of(self, dataset_arn: str) -> int:
-        """Return how many of the tags that a poll may read are those of one dataset."""
-        mode = self._modes[dataset_arn]
-        return MAX_TAGS[mode] // list(self._modes.values()).count(mode)
+    def _with_tags(
+        self, imports: Sequence[Import], own_arn: str | None, share: int
+    ) -> list[Import]:
+        """Read the tags that the rules need. The import that ended last is first.
 
-    def _read_tags(
-        self, jobs: Sequence[ImportJob], own_arn: str | None, share: int
-    ) -> dict[str, Tags]:
-        """Return the ARN of each import whose tags the rules need -> its tags.
-
-        These are the newest FULL import, and of the others, as long as the share lasts, the recent
-        ones, and those before them until one of this pipeline is found.
+        These are the tags of the newest FULL import, and, as long as the share lasts, of the recent
+        imports, and of those before them until one of this pipeline is found.
         """
         oldest = clock.now() - RECENT
-        full = (job for job in jobs if is_active(job["status"]) and _is_full(job))
-        newest_full = next(full, None)
-        found: dict[str, Tags] = {}
+        newest_full = next((job.arn for job in imports if job.is_full and job.is_active), None)
         has_own = False
-        for job in jobs:
-            arn = job["datasetImportJobArn"]
-            is_needed = job["lastUpdatedDateTime"] > oldest or not has_own
-            if arn == own_arn or job is newest_full or (is_needed and len(found) < share):
-                tags = found[arn] = self._tags_of(arn)
-                if RUN in tags and is_active(job["status"]):
+        found = []
+        for number, job in enumerate(imports):
+            is_needed = number < share and (job.ended_at > oldest or not has_own)
+            if is_needed or job.arn in (newest_full, own_arn):
+                known = _with_facts(job, self._tags_of(job.arn))
+                found.append(known)
+                if known.run and job.is_active:
                     has_own = True
-                    if _is_full(job):
+                    if job.is_full:
                         share = 0  # It has replaced the data of all earlier imports.
+            else:
+                found.append(job)
         return found
 
-    def _jobs(self, dataset: Dataset, own_arn: str | None) -> list[ImportJob]:
-        """Return the import jobs of a dataset. The one that ended last is first.
+    def _jobs(self, dataset: Dataset, own_arn: str | None) -> list[Import]:
+        """Return the import jobs of a dataset without their tags. The one that ended last is first.
 
         A list may be old and may lack the job of this run, so that job is described, and so is a
         job that the list shows as running. A job that is older than the dataset is left out,
         because it belongs to a deleted dataset with the same ARN.
         """
-        own = self._described(own_arn) if own_arn else None
-        if own is not None and is_running(own["status"]):
+        dataset_arn = dataset["datasetArn"]
+        own = self._described(own_arn, dataset_arn) if own_arn else None
+        if own and own.is_running:
             return [own]
-        jobs: dict[str, ImportJob] = {}
-        for listed in list_imports(self._client, dataset["datasetArn"]):
-            arn = listed["datasetImportJobArn"]
-            described = self._described(arn) if is_running(listed["status"]) else None
-            jobs[arn] = described or listed
-        if own is not None:
-            jobs[own["datasetImportJobArn"]] = own
-        present = (
-            job for job in jobs.values() if job["creationDateTime"] >= dataset["creationDateTime"]
-        )
-        return sorted(present, key=lambda job: job["lastUpdatedDateTime"], reverse=True)
 
-    def _described(self, arn: str) -> DatasetImportJobTypeDef | None:
+        jobs: dict[str, Import] = {}
+        for summary in list_imports(self._client, dataset_arn):
+            job = _import_of(summary, dataset_arn)
+            described = self._described(job.arn, dataset_arn) if job.is_running else None
+            jobs[job.arn] = described or job
+        if own:
+            jobs[own.arn] = own
+        present = (job for job in jobs.values() if job.created_at >= dataset["creationDateTime"])
+        return sorted(present, key=lambda job: job.ended_at, reverse=True)
+
+    def _described(self, arn: str, dataset_arn: str) -> Import | None:
         """Return an import job as Describe shows it, or None if it does not exist."""
         with suppress(self._client.exceptions.ResourceNotFoundException):
-            return self._client.describe_dataset_import_job(datasetImportJobArn=arn)[
-                "datasetImportJob"
-            ]
+            response = self._client.describe_dataset_import_job(datasetImportJobArn=arn)
+            return _import_of(response["datasetImportJob"], dataset_arn)
         return None
 
     def _tags_of(self, arn: str) -> Tags:
@@ -192,36 +195,33 @@ class ImportReader:
         return tags
 
 
-def _import_of(job: ImportJob, dataset_arn: str, tags: Tags | None, broken: str) -> Import:
-    """Return a job as the rules see it. Without its tags, it counts as confirmed.
-
-    `broken` is the name of the import that the tag of the dataset names.
-    """
-    arn, active = job["datasetImportJobArn"], is_active(job["status"])
-    known_tags: Tags = tags or {}
-    size = known_tags.get(BYTES, "")
-    is_spoiled = known_tags.get(CONFIRMED) == SPOILED or arn.endswith(f"/{broken}")
-    is_confirmed = active if tags is None else _is_confirmed(tags)
+def _import_of(job: ImportJob, dataset_arn: str) -> Import:
+    """Return a job as the rules see it. Without its tags, it counts as confirmed."""
+    active = is_active(job["status"])
     return Import(
-        arn=arn,
+        arn=job["datasetImportJobArn"],
         dataset=dataset_arn,
-        is_full=_is_full(job),
+        is_full=job.get("importMode", "FULL") == "FULL",
         is_running=is_running(job["status"]),
         is_active=active,
         created_at=job["creationDateTime"],
         ended_at=job["lastUpdatedDateTime"],
-        run=known_tags.get(RUN),
-        fingerprint=known_tags.get(FINGERPRINT),
-        is_confirmed=is_confirmed and not is_spoiled,
-        is_spoiled=is_spoiled,
-        size=int(size) if size.isdecimal() else None,
+        is_confirmed=active,
         failure=job.get("failureReason"),
-        content=known_tags.get(CONTENT, ""),
     )
 
 
-def _is_full(job: ImportJob) -> bool:
-    return job.get("importMode", "FULL") == "FULL"
+def _with_facts(job: Import, tags: Tags) -> Import:
+    """Return an import with what its tags say."""
+    size = tags.get(BYTES, "")
+    return job._replace(
+        run=tags.get(RUN),
+        fingerprint=tags.get(FINGERPRINT),
+        is_confirmed=_is_confirmed(tags),
+        is_spoiled=tags.get(CONFIRMED) == SPOILED,
+        size=int(size) if size.isdecimal() else None,
+        content=tags.get(CONTENT, ""),
+    )
 
 
 def _is_confirmed(tags: Tags) -> bool:
