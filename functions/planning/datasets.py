@@ -72,10 +72,10 @@ class DatasetView:
         """The export as it is in S3."""
         return self.world.exports[self.dataset["datasetArn"]]
 
-    @property
-    def imports(self) -> Sequence[Import]:
+    @cached_property
+    def imports(self) -> list[Import]:
         """The imports of the dataset."""
-        return self.world.imports.get(self.dataset["datasetArn"], ())
+        return [job for job in self.world.imports if job.dataset == self.dataset["datasetArn"]]
 
     @property
     def fields(self) -> Sequence[SchemaField]:

@@ -72,9 +72,9 @@ class DataState:
     datasets: Mapping[str, DatasetTypeDef]
     schemas: Mapping[str, Sequence[SchemaField]]
     """Dataset ARN -> the fields of its schema."""
-    imports: Mapping[str, Sequence[Import]]
-    """ARN of each dataset in the group, configured or not -> its imports. Only imports of the
-    configured datasets have tags. Those in `newly_confirmed` are confirmed here already."""
+    imports: Sequence[Import]
+    """The imports of all datasets in the group. Only those of configured datasets have tags. Those
+    in `newly_confirmed` are confirmed here already."""
     newly_confirmed: Sequence[Import]
     """The imports that are confirmed, but not tagged yet."""
     exports: Mapping[str, Export]
@@ -111,7 +111,6 @@ def read_world(client: PersonalizeClient, settings: Settings, run: Run) -> World
         campaign["campaignArn"] for solution in solutions for campaign in solution["campaigns"]
     ]
     data = read_data(client, settings, run)
-    imports = [job for jobs in data.imports.values() for job in jobs]
     described = describe_existing(
         [solution["solutionArn"] for solution in solutions],
         lambda arn: client.describe_solution(solutionArn=arn)["solution"],
@@ -140,7 +139,7 @@ def read_world(client: PersonalizeClient, settings: Settings, run: Run) -> World
         ),
         solutions=described,
         seen_solutions={
-            arn: reader.solution(solution, imports, data.deletions)
+            arn: reader.solution(solution, data.imports, data.deletions)
             for arn, solution in described.items()
         },
         campaigns=describe_existing(campaigns, partial(describe_campaign, client)),
@@ -182,10 +181,6 @@ def read_data(client: PersonalizeClient, settings: Settings, run: Run) -> DataSt
         {dataset["datasetGroupArn"] for dataset in datasets.values()},
         lambda arn: client.describe_dataset_group(datasetGroupArn=arn)["datasetGroup"],
     )
-    schemas = {
-        arn: client.describe_schema(schemaArn=dataset["schemaArn"])["schema"]["schema"]
-        for arn, dataset in datasets.items()
-    }
     reader = ImportReader(client, settings["datasets"])
     imports = [job for group in groups for job in reader.of_group(group)]
 
@@ -210,22 +205,26 @@ def read_data(client: PersonalizeClient, settings: Settings, run: Run) -> DataSt
                 jobs, [known.state(*form) for known in exports_of_days]
             )
 
-    known_imports: dict[str, list[Import]] = {arn: [] for arn in datasets}
-    for job in imports:
-        is_confirmed = job.is_confirmed or job in newly_confirmed
-        known_imports.setdefault(job.dataset, []).append(job._replace(is_confirmed=is_confirmed))
     return DataState(
         now=clock.now(),
         dataset_groups=groups,
         event_trackers=[arn for group in groups for arn in active_event_trackers(client, group)],
         deletions=[job for group in groups for job in list_deletions(client, group)],
         datasets=datasets,
-        schemas={arn: json.loads(schema)["fields"] for arn, schema in schemas.items()},
-        imports=known_imports,
+        schemas={arn: _schema_fields(client, dataset) for arn, dataset in datasets.items()},
+        imports=[
+            job._replace(is_confirmed=job.is_confirmed or job in newly_confirmed) for job in imports
+        ],
         newly_confirmed=newly_confirmed,
         exports=present_exports,
         skipped_days=skipped_days,
     )
+
+
+def _schema_fields(client: PersonalizeClient, dataset: DatasetTypeDef) -> list[SchemaField]:
+    response = client.describe_schema(schemaArn=dataset["schemaArn"])
+    fields: list[SchemaField] = json.loads(response["schema"]["schema"])["fields"]
+    return fields
 
 
 def read_earlier_exports(days: Iterable[SearchedDay]) -> dict[SearchedDay, Export]:

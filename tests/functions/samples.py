@@ -345,13 +345,15 @@ def world(trainings=(), **changes):
         **changes,
     }
     standard |= {key: {**others, **standard[key]} for key, others in NEIGHBOURS.items()}
-    imports = [job for jobs in standard["imports"].values() for job in jobs]
+    imports = [
+        job._replace(dataset=arn) for arn, jobs in standard["imports"].items() for job in jobs
+    ]
     jobs = {"imports": imports, "deletions": standard["deletions"]}
     seen = {
         arn: SeenSolution(config=config_digest(solution), **jobs, trainings=trainings)
         for arn, solution in standard["solutions"].items()
     }
-    return World(**{**standard, "seen_solutions": changes.get("seen_solutions", seen)})
+    return World(**{**standard, "seen_solutions": seen, **changes, "imports": imports})
 
 
 def digest(solution=None, **changes):
