@@ -76,24 +76,6 @@ def test_the_last_five_successful_imports_with_this_mode_count_for_the_durations
 
 
 @pytest.mark.parametrize(
-    ("imports", "needed", "begun"),
-    [
-        ([], True, False),
-        ([s.held_import()], False, False),
-        ([s.held_import(is_confirmed=False)], True, False),
-        ([s.held_import(), RUNNING], True, False),
-        ([RUNNING._replace(run="x", fingerprint=s.FINGERPRINT)], True, True),
-    ],
-    ids=["none", "held", "not held", "another is running", "an import of this export is running"],
-)
-def test_an_export_is_imported_unless_the_rules_say_that_the_dataset_holds_it(
-    imports, needed, begun
-):
-    view = of_imports(*imports)
-    assert (view.needs_import, view.is_being_imported) == (needed, begun)
-
-
-@pytest.mark.parametrize(
     ("request_", "changes", "mode", "requested"),
     [
         ({"force": True}, {}, "FULL", True),

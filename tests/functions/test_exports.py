@@ -240,6 +240,16 @@ def test_the_fingerprint_changes_with_every_object_but_not_with_order_or_time(ch
     assert before.size == 1009
 
 
+def test_what_is_not_imported_does_not_change_the_state_of_an_export():
+    files = [s.s3_object(key=f"all/{n}.csv", size=n, modified_at=s.ago(n)) for n in (2, 5)]
+    late = s.s3_object(key="all/late.csv", modified_at=s.ago(1))
+    old, seen = (
+        Export(location="s3://exports/all/", objects=objects).state("FULL", "schema", s.ago(2))
+        for objects in (files, [*files, late, s.s3_object(key="all/old/2.csv")])
+    )
+    assert (seen, seen.size, seen.newest_at) == (old, 7, s.ago(2))
+
+
 @pytest.mark.parametrize(
     ("file", "row_count", "has_rows"),
     [

@@ -1,6 +1,7 @@
 """Tests of an import against the emulator: what is read for the rules, and what is requested."""
 
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 
@@ -94,16 +95,6 @@ def test_the_age_of_the_newest_event_is_measured_once_if_it_is_certain(caplog, i
     assert [age for age in ages if age] == [pytest.approx(5.2, abs=0.1)] * is_certain
 
 
-def test_an_import_that_a_person_asks_for_is_done_once_in_a_run():
-    with items() as pipeline:
-        event = iteration(pipeline)
-        event["dataset"]["isRequested"] = True
-        import_items(pipeline, event)
-        again = import_items(pipeline, {**event, "item": None})
-        assert len(created(pipeline)) == 1
-    assert again["outcome"] == "IMPORTED"
-
-
 # What is read
 
 
@@ -135,26 +126,6 @@ def test_tags_that_a_person_has_edited_make_no_import_hold_its_export(size):
         write_tags(pipeline.client, JOB, {"retraining-bytes": size, "retraining-confirmed": "yes"})
         own, _ = seen(pipeline)
     assert (own.run, own.size, own.is_confirmed) == (RUN_ID, None, False)
-
-
-def test_the_tags_of_imports_whose_data_were_replaced_are_not_read():
-    with items() as pipeline:
-        tags = [{"tagKey": "retraining-run", "tagValue": "old"}]
-        pipeline.foreign_import("items", job_name="old", tags=tags)
-        pipeline.sleep(700)
-        import_items(pipeline)
-        own_tags = [{"tagKey": "retraining-run", "tagValue": "later"}]
-        pipeline.foreign_import("items", job_name="later", tags=own_tags, importMode="INCREMENTAL")
-        pipeline.sleep(700)
-        runs = {job.arn.rpartition("/")[2]: job.run for job in seen(pipeline)}
-        assert runs == {
-            "later": "later",
-            f"{PREFIX}-{RUN_ID}-items": RUN_ID,
-            "old": None,
-            "movies-first-items": None,
-        }
-        (_, _, old, _) = seen(pipeline, own_arn=f"{JOBS}/old")
-    assert old.run == "old", "the import of the present run is always known"
 
 
 def test_an_import_that_the_list_shows_as_running_or_lacks_is_described():
@@ -191,11 +162,14 @@ def test_the_imports_of_a_group_have_tags_only_in_the_configured_datasets():
     assert operations == {"ListDatasets", "ListDatasetImportJobs"}
 
 
-def read_imports(monkeypatch, ages, *, own=(), full=(), broken="", modes=("INCREMENTAL",)):
+def read_imports(
+    monkeypatch, ages, *, own=(), full=(), broken="", modes=("INCREMENTAL",), of_run=None
+):
     """Read INCREMENTAL imports that ended so many hours ago. Return them, and whose tags were read.
 
     `own` and `full` are the numbers of those that this pipeline has created, and that are FULL.
-    `broken` is the tag of the dataset. `modes` are those of all configured datasets.
+    `broken` is the tag of the dataset, `modes` are those of all configured datasets, and `of_run`
+    is the number of the import of the present run, which is described.
     """
     read = []
 
@@ -222,7 +196,12 @@ def read_imports(monkeypatch, ages, *, own=(), full=(), broken="", modes=("INCRE
     dataset = {"datasetArn": ITEMS, "creationDateTime": s.ago(10**5)}
     arns = [ITEMS, "another", "a third", "a fourth", "a fifth"]
     datasets = [{"datasetArn": arns[n], "importMode": mode} for n, mode in enumerate(modes)]
-    return ImportReader(None, datasets).of_dataset(dataset), read
+    client = SimpleNamespace(
+        exceptions=SimpleNamespace(ResourceNotFoundException=KeyError),
+        describe_dataset_import_job=lambda **_: {"datasetImportJob": jobs[of_run]},
+    )
+    own_arn = None if of_run is None else f"{JOBS}/{of_run}"
+    return ImportReader(client, datasets).of_dataset(dataset, own_arn), read
 
 
 DAILY, HOURLY = range(0, 3 * 365 * 24, 24), range(2000)
@@ -238,6 +217,7 @@ MIXED = ["INCREMENTAL", "INCREMENTAL", "FULL", "FULL", "FULL"]
         (DAILY, {"own": ALL}, [*range(33)]),
         (DAILY, {"own": ALL, "full": [1000]}, [*range(33), 1000]),
         (DAILY, {"own": ALL, "full": [5]}, [*range(6)]),
+        (DAILY, {"own": ALL, "full": [5], "of_run": 9}, [*range(6), 9]),
         (DAILY, {"own": [40], "full": [35]}, [*range(41)]),
         (DAILY, {}, [*range(60)]),
         (DAILY, {"own": ALL, "full": [1000], "modes": FIVE}, [*range(12), 1000]),
@@ -250,7 +230,14 @@ MIXED = ["INCREMENTAL", "INCREMENTAL", "FULL", "FULL", "FULL"]
         (OLD, {"own": [30], "full": [25], "modes": FIVE}, [*range(12), 25]),
     ],
     ids=[
-        *("daily", "since a FULL import", "replaced", "own before foreign", "foreign"),
+        *(
+            "daily",
+            "since a FULL import",
+            "replaced",
+            "of this run",
+            "own before foreign",
+            "foreign",
+        ),
         *("five datasets", "two of five", "foreign in a FULL dataset", "a FULL dataset"),
         *("hourly", "40 days ago", "long ago", "no proof"),
     ],
@@ -288,42 +275,27 @@ def test_a_list_that_cannot_be_read_in_time_decides_nothing():
 FOLDER = MOVIES.with_datasets("items", data_location="s3://exports/items/")
 
 
-def beside(key, fault="throttle"):
-    """Import items beside another file, which is gone as soon as a tag is written.
-
-    The first requests to write it meet a fault. Return the item, and the tags of the job.
-    """
+@pytest.mark.parametrize("fault", ["throttle", "deny", "lost-answer"])
+def test_a_file_that_was_there_only_for_a_moment_spoils_the_import_though_tags_get_lost(fault):
     with deploy(FOLDER) as pipeline:
         pipeline.bucket.put("items/items.csv", csv_files()["items.csv"])
         event = iteration(pipeline, "s3://exports/items/")
         event["item"] = handler(event, None)
         assert event["item"]["seconds"] > 45, "a Wait passes the time until it is expected to end"
         pipeline.sleep(event["item"]["seconds"])
-        pipeline.bucket.put(key, b"ITEM_ID,GENRE\ni999,g1")
+        pipeline.bucket.put("items/more.csv", b"ITEM_ID,GENRE\ni999,g1")
         real_call = pipeline.personalize.call
 
         def call(operation, *request):
             if operation == "TagResource":
-                pipeline.bucket.objects.pop(key, None)
+                pipeline.bucket.objects.pop("items/more.csv", None)
             return real_call(operation, *request)
 
         pipeline.personalize.call = call
         pipeline.inject_fault(fault, operation="TagResource", times=12)
         item = import_items(pipeline, event)
-        return item, tags_of(pipeline.client, JOB)
-
-
-@pytest.mark.parametrize("fault", ["throttle", "deny", "lost-answer"])
-def test_a_file_that_was_there_only_for_a_moment_spoils_the_import_though_tags_get_lost(fault):
-    item, tags = beside("items/more.csv", fault)
+        assert tags_of(pipeline.client, JOB)["retraining-confirmed"] == "spoiled"
     assert (item["outcome"], item["arn"]) == ("FAILED", JOB)
-    assert tags["retraining-confirmed"] == "spoiled"
-
-
-def test_a_file_in_a_subfolder_spoils_nothing():
-    item, tags = beside("items/old/items.csv")
-    assert item["outcome"] == "IMPORTED"
-    assert tags["retraining-confirmed"] == tags["retraining-fingerprint"]
 
 
 def test_an_export_that_has_changed_since_the_plan_is_checked_again():

@@ -15,7 +15,6 @@ from functions.rules.imports import (
     WantedImport,
     decide,
     effective_imports,
-    foreign_replacement,
     settled_day,
     unchecked_imports,
 )
@@ -55,6 +54,8 @@ REPLACED = (
         ([job(), FOREIGN], {}, CREATE),
         ([job(is_full=False), FOREIGN], {"is_full": False}, failed("CHECKING", REPLACED)),
         ([FOREIGN], {"is_full": False}, CREATE),
+        ([job(is_active=False), FOREIGN], {"is_full": False}, CREATE),
+        ([job(fingerprint="b-1"), FOREIGN._replace(is_full=False)], {"is_full": False}, CREATE),
         ([job(is_full=False), FOREIGN], {"is_full": False, "requested_at": NOW}, CREATE),
         ([FOREIGN, job(10, is_full=False)], {"is_full": False}, DONE),
         ([job(), job(2, is_full=False, fingerprint="a-0")], {"is_full": False}, DONE),
@@ -157,16 +158,11 @@ REFUSED = failed("CHECKING", REPAIR)
     ("jobs", "expected"),
     [
         ([ADDED._replace(fingerprint="a-0")], REFUSED),
-        ([SPOILED], REFUSED),
         ([SPOILED, FOREIGN], REFUSED),
-        ([SPOILED, job(3, is_confirmed=False, fingerprint="b-1")], REFUSED),
         ([SPOILED, job(3, fingerprint="b-1")], CREATE),
         ([SPOILED._replace(fingerprint="b-1")], CREATE),
     ],
-    ids=[
-        *("never confirmed", "spoiled", "a foreign FULL import", "an unconfirmed one"),
-        *("repaired by a confirmed FULL import", "of another day"),
-    ],
+    ids=["never confirmed", "spoiled", "repaired by a confirmed FULL import", "of another day"],
 )
 @pytest.mark.parametrize("requested_at", [None, NOW])
 def test_no_export_is_appended_again_of_which_a_part_may_be_there(jobs, expected, requested_at):
@@ -290,17 +286,3 @@ def test_an_import_that_was_not_looked_at_is_neither_foreign_nor_a_proof():
     assert step(OLD_IMPORT._replace(is_full=True)) == CREATE
     assert [job.is_foreign for job in (OLD_IMPORT, FOREIGN)] == [False, True]
     assert settled_day([job(), OLD_IMPORT, ADDED]) == f"{OLD_IMPORT.created_at:%Y-%m-%d}"
-
-
-@pytest.mark.parametrize(
-    ("imports", "is_replaced"),
-    [
-        ([job(), FOREIGN], True),
-        ([FOREIGN], False),
-        ([job(), FOREIGN, job(10, is_full=False)], False),
-        ([job(), FOREIGN._replace(is_full=False)], False),
-        ([job(is_active=False), FOREIGN], False),
-    ],
-)
-def test_data_are_replaced_only_if_the_pipeline_had_imported_before(imports, is_replaced):
-    assert foreign_replacement(imports, is_full=False) == (FOREIGN if is_replaced else None)
