@@ -254,7 +254,7 @@ class PlannedImport(TypedDict):
     dataLocation: str
     """The location of the export, in which the day has replaced `{date}`."""
     fingerprint: str
-    """The fingerprint of the export that the guards have checked (`personalize/imports.py`)."""
+    """The fingerprint of the export that the guards have checked (`exports.py`)."""
     bytes: int
     newestObjectAt: str | None
     """When the newest object of the export was written, or null if it has no objects."""

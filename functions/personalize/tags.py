@@ -24,7 +24,7 @@ BYTES = "retraining-bytes"
 CONTENT = "retraining-content"
 """Import jobs: what the rows of the export contain (`planning/export_content.py`)."""
 FINGERPRINT = "retraining-fingerprint"
-"""Import jobs: the fingerprint of the export when the import job was created (`imports.py`)."""
+"""Import jobs: the fingerprint of the export when the import job was created (`exports.py`)."""
 CONFIRMED = "retraining-confirmed"
 """Import jobs: the same fingerprint, once the export was found unchanged after the import, or
 `spoiled`, once a run has found other files there meanwhile (`rules/imports.py`)."""

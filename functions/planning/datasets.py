@@ -125,7 +125,8 @@ class DatasetView:
     @cached_property
     def decision(self) -> Decision:
         """What the run does with the dataset. It waits for an import that is running."""
-        last = next(iter(effective_imports(self.imports)[::-1]), None)
+        data = effective_imports(self.imports)
+        last = data[-1] if data else None
         last_import = f"the last import ({time_text(last.ended_at)} UTC)" if last else ""
         newest_at = self.seen.export.newest_at
         written = f"{time_text(newest_at)} UTC" if newest_at else "its import"
