@@ -5,7 +5,6 @@ from datetime import timedelta
 import pytest
 from import_jobs import HOUR, MINUTE, NOW, job
 
-from functions.rules.imports import effective_imports
 from functions.rules.pacing import pause
 from functions.rules.steps import Step, failed
 from functions.rules.trainings import (
@@ -286,12 +285,6 @@ def test_the_digest_changes_with_each_import_and_with_the_configuration():
     assert len(set(digests)) == len(digests)
     assert present(job(2), IMPORTED) == present(job(2)), "the older FULL import is replaced"
     assert present(IMPORTED, RUNNING) == present()
-
-
-def test_a_training_has_used_the_imports_that_had_ended_when_it_began():
-    jobs = [IMPORTED, job(2)]
-    assert effective_imports(jobs, jobs[1].ended_at - MINUTE) == [IMPORTED]
-    assert effective_imports(jobs, jobs[1].ended_at) == [jobs[1]]
 
 
 @pytest.mark.parametrize(

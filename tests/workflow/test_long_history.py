@@ -13,7 +13,7 @@ from tests.workflow.clients import FUNCTIONS
 from tests.workflow.pipeline import NEXT_SLOT, START, deploy, handler
 from tests.workflow.summaries import DEPLOYED, outcomes, skip_reason
 from tests.workflow.test_skipped_runs import NOTHING_NEW
-from tests.world import FIRST_EVENT, MOVIES, PERSONALIZE, exports, solution
+from tests.world import FIRST_EVENT, MOVIES, PERSONALIZE, exports, interactions, solution
 
 DAYS = 3 * 365
 DAILY = MOVIES.with_options(limits=LimitsArgs(max_trainings_per_month=62))
@@ -43,6 +43,7 @@ class History:
             return self._page(KEYS[operation], operation, request)
         if "/old-" in str(request.get("resourceArn")):
             self.calls["tags of the past"] += 1
+            self.calls[request["resourceArn"]] += 1
             tags = {"run": "old", "bytes": "1", "fingerprint": "old", "confirmed": "old"}
             return {
                 "tags": [{"tagKey": f"retraining-{key}", "tagValue": tags[key]} for key in tags]
@@ -164,6 +165,18 @@ def test_appends_of_three_years_need_no_more_tags_than_those_of_a_hundred_days(i
     assert (short_plan["tags"], short["tags"]) == (long_plan["tags"], long["tags"])
     assert long_plan["others"] - short_plan["others"] == 10 * lists, "one page for 100 jobs"
     assert long["others"] - short["others"] <= 10 * lists * 4, "planning, and looks at a training"
+
+
+def test_an_import_of_one_dataset_reads_the_tags_of_no_more_imports_than_planning():
+    with deploy(ALL_APPENDED) as pipeline:
+        pipeline.bucket.put("interactions.csv", interactions(shift=1))
+        pipeline.run(datasets=["interactions"])
+        history = History(pipeline, "newest first")
+        pipeline.bucket.put("interactions.csv", interactions(shift=2))
+        later = pipeline.run(scheduledTime=NEXT_SLOT, datasets=["interactions"])
+    assert outcomes(later)["interactions"] == "IMPORTED"
+    read = [name for name in history.calls if "/old-INTERACTIONS-" in name]
+    assert len(read) == 10, "12 with the first import of the group and that of the first run"
 
 
 @pytest.mark.parametrize("order", ["newest first", "oldest first"])
