@@ -226,6 +226,12 @@ def test_an_event_that_comes_late_does_not_bring_an_earlier_day_back(
     assert view.needs_import == needed
 
 
+def test_an_earlier_day_does_not_wait_for_the_import_of_a_later_one_to_replace_its_data():
+    later = import_of_day("2026-11-29", is_running=True, is_active=False)
+    view = of_imports(later, settings_=s.settings(datasets=[DATED]), dataset=DAY)
+    assert view.decision == ("keep", "the export of a later day was imported")
+
+
 @pytest.mark.parametrize(
     ("changes", "awaited"),
     [
