@@ -185,7 +185,7 @@ def read_imports(
             "importMode": "FULL" if number in full else "INCREMENTAL",
             "status": "ACTIVE",
             # Each second one took a day longer, so it began before the next one.
-            "creationDateTime": s.ago(age + number % 2 * 25, minutes=1),
+            "creationDateTime": s.ago(age + (number + 1) % 2 * 25, minutes=1),
             "lastUpdatedDateTime": s.ago(age),
         }
         for number, age in enumerate(ages)

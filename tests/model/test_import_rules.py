@@ -275,9 +275,10 @@ def test_an_import_is_unchecked_until_a_full_import_has_replaced_its_data(later,
 def test_a_full_export_is_imported_again_after_rows_that_nobody_has_checked():
     assert step(job(), ADDED._replace(fingerprint="b-1")) == CREATE
     assert step(job(), job(2, is_full=False)) == DONE
+    assert step(job(), ADDED._replace(fingerprint="b-1"), is_full=False) == DONE
 
 
-OLD_IMPORT = job(20, run=None, fingerprint=None, is_full=False)
+OLD_IMPORT = job(50, run=None, fingerprint=None, is_full=False)
 """An import that is too old to be looked at counts as confirmed, and as nobody's."""
 
 
