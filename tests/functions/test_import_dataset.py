@@ -115,7 +115,8 @@ def test_an_import_is_read_with_its_tags():
             is_confirmed=True,
             size=1503,
         )
-        assert seen(pipeline, creationDateTime=clock.now()) == [], "they are of an older dataset"
+        newer = {"creationDateTime": own.created_at + timedelta(seconds=1)}
+        assert seen(pipeline, **newer) == [], "they are of an older dataset"
     assert (first.arn, first.run, first.fingerprint, first.size) == (FIRST, None, None, None)
 
 
