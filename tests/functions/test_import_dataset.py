@@ -6,10 +6,10 @@ from types import SimpleNamespace
 import pytest
 
 from functions import clock, exports
-from functions.errors import ServiceUnavailable
+from functions.errors import Refused, ServiceUnavailable
 from functions.import_dataset import handler
 from functions.personalize import imports
-from functions.personalize.imports import ImportReader
+from functions.personalize.imports import ImportReader, spoil
 from functions.personalize.tags import tags_of, write_tags
 from functions.rules.imports import Import
 from tests.functions import samples as s
@@ -299,6 +299,13 @@ def test_a_file_that_was_there_only_for_a_moment_spoils_the_import_though_tags_g
     assert (item["outcome"], item["arn"]) == ("FAILED", JOB)
 
 
+def test_a_tag_that_cannot_be_written_now_is_refused_so_that_the_run_waits():
+    with items() as pipeline:
+        pipeline.inject_fault("deny", operation="TagResource")
+        with pytest.raises(Refused):
+            spoil(pipeline.client, FIRST)
+
+
 def test_an_export_that_has_changed_since_the_plan_is_checked_again():
     with deploy(MOVIES.with_datasets("items", "users")) as pipeline:
         event = iteration(pipeline)
@@ -315,10 +322,16 @@ def test_an_export_that_has_changed_since_the_plan_is_checked_again():
     assert "the header lacks ITEM_ID" in refused["reasons"][0]
 
 
-@pytest.mark.parametrize(("fault", "creates"), [("lost-answer", 1), ("limit-exceeded", 2)])
-def test_a_create_is_sent_again_only_if_no_import_job_can_exist(fault, creates):
+@pytest.mark.parametrize(
+    ("fault", "phase", "creates"),
+    [("lost-answer", "IMPORTING", 1), ("limit-exceeded", "WAITING", 2)],
+)
+def test_a_create_is_sent_again_only_if_no_import_job_can_exist(fault, phase, creates):
     with items() as pipeline:
         pipeline.inject_fault(fault, operation="CreateDatasetImportJob")
         pipeline.inject_fault("stale", operation="ListDatasetImportJobs", seconds=90, times=9)
-        assert import_items(pipeline)["outcome"] == "IMPORTED"
-        assert len(created(pipeline)) == creates, "an import job is found by its ARN"
+        event = iteration(pipeline)
+        event["item"] = handler(event, None)
+        assert event["item"]["phase"] == phase, "an import job is found by its ARN"
+        assert import_items(pipeline, event)["outcome"] == "IMPORTED"
+        assert len(created(pipeline)) == creates
