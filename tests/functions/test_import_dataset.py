@@ -276,12 +276,28 @@ def test_a_list_that_cannot_be_read_in_time_decides_nothing():
 FOLDER = MOVIES.with_datasets("items", data_location="s3://exports/items/")
 
 
+def begun(pipeline):
+    """Return the document of the dataset after the call that has started the import."""
+    pipeline.bucket.put("items/items.csv", csv_files()["items.csv"])
+    event = iteration(pipeline, "s3://exports/items/")
+    event["item"] = handler(event, None)
+    return event
+
+
+def test_a_file_that_was_written_after_the_end_of_an_import_does_not_spoil_it():
+    with deploy(FOLDER) as pipeline:
+        event = begun(pipeline)
+        pipeline.sleep(800)
+        pipeline.bucket.put("items/more.csv", b"ITEM_ID,GENRE\ni999,g1")
+        import_items(pipeline, event)
+        tags = tags_of(pipeline.client, JOB)
+    assert tags["retraining-confirmed"] == tags["retraining-fingerprint"]
+
+
 @pytest.mark.parametrize("fault", ["throttle", "deny", "lost-answer"])
 def test_a_file_that_was_there_only_for_a_moment_spoils_the_import_though_tags_get_lost(fault):
     with deploy(FOLDER) as pipeline:
-        pipeline.bucket.put("items/items.csv", csv_files()["items.csv"])
-        event = iteration(pipeline, "s3://exports/items/")
-        event["item"] = handler(event, None)
+        event = begun(pipeline)
         assert event["item"]["seconds"] > 45, "a Wait passes the time until it is expected to end"
         pipeline.sleep(event["item"]["seconds"])
         pipeline.bucket.put("items/more.csv", b"ITEM_ID,GENRE\ni999,g1")
