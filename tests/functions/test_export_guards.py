@@ -238,6 +238,8 @@ def test_the_changed_export_of_a_day_is_not_appended_twice():
     assert appending_day(APPENDED, FULL) == appending_day(later, APPENDED, FULL) == refused
     assert appending_day(APPENDED._replace(fingerprint="other-x"), FULL) == []
     assert appending_day(APPENDED, FULL, request={"exportDate": DAY}) == [], "on purpose"
+    running = APPENDED._replace(is_running=True, is_active=False, is_confirmed=False)
+    assert appending_day(running, FULL) == [], "the run waits for it"
 
 
 SPOILED = APPENDED._replace(is_confirmed=False, is_spoiled=True)
