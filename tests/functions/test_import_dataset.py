@@ -95,6 +95,19 @@ def test_the_age_of_the_newest_event_is_measured_once_if_it_is_certain(caplog, i
     assert [age for age in ages if age] == [pytest.approx(5.2, abs=0.1)] * is_certain
 
 
+def test_an_import_that_a_person_asks_for_is_done_once_in_a_run():
+    with items() as pipeline:
+        import_items(pipeline)
+        event = iteration(pipeline)
+        event["run"]["id"] = "20261130T030000Z"
+        pipeline.sleep(60)
+        event["dataset"]["isRequested"] = True
+        import_items(pipeline, event)
+        again = import_items(pipeline, {**event, "item": None})
+        assert len(created(pipeline)) == 2
+    assert again["outcome"] == "IMPORTED"
+
+
 # What is read
 
 
